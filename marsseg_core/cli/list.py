@@ -1,0 +1,83 @@
+"""`marsseg list`: what is installed."""
+
+from __future__ import annotations
+
+from fnmatch import fnmatchcase
+from typing import Annotated
+
+import typer
+
+from ..catalog import Entry, installed
+from ..errors import RequestError, nearest
+from ..kinds import KINDS, RECIPE, Kind
+from ..sources import find_source
+from .output import print_json, print_table
+
+
+def list(
+    kind: Annotated[
+        str | None, typer.Argument(help="Only this kind: architecture, bottleneck, loss, …", metavar="[KIND]")
+    ] = None,
+    pattern: Annotated[
+        str | None, typer.Argument(help="Only names that contain this, or match it if it has a *.", metavar="[PATTERN]")
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """List components and recipes: kind, name, aliases, summary, provider and status. Imports no plugin."""
+    chosen = find_kind(kind) if kind is not None else None
+    if kind is not None and chosen is None:
+        if pattern is not None:
+            known = [k.name for k in (*KINDS, RECIPE)]
+            raise RequestError(f"There is no kind '{kind}'.", where="list", hint=nearest(kind, known))
+        pattern = kind  # `marsseg list unet`
+    entries = [e for e in installed().entries if chosen in (None, e.kind) and _matches(e, pattern)]
+    if not entries:
+        words = [k.name for k in (*KINDS, RECIPE)] + [e.name for e in installed().entries]
+        raise RequestError(f"Nothing is called '{pattern or kind}'.", where="list", hint=_did_you_mean(pattern, words))
+    rows = [_row(entry) for entry in entries]
+    if json:
+        print_json(components=[_record(entry) for entry in entries])
+    else:
+        print_table(("kind", "name", "aliases", "summary", "provider", "status"), rows)
+
+
+def find_kind(word: str) -> Kind | None:
+    """The kind that a word means: its name, its plural, or its option."""
+    for kind in (*KINDS, RECIPE):
+        if word in (kind.name, kind.option, kind.group.partition(".")[2]):
+            return kind
+    return None
+
+
+def _did_you_mean(wrong: str | None, words: list[str]) -> str:
+    hint = nearest(wrong or "", words)
+    return hint if hint.startswith("Did") else "`marsseg list` alone lists everything."
+
+
+def _matches(entry: Entry, pattern: str | None) -> bool:
+    if pattern is None:
+        return True
+    return any(fnmatchcase(name, pattern if "*" in pattern else f"*{pattern}*") for name in (entry.name, *entry.aliases))
+
+
+def _summary(entry: Entry) -> str:
+    source = find_source(entry)
+    return source.summary if source else ""
+
+
+def _row(entry: Entry) -> tuple[str, ...]:
+    status = f"{entry.status}: {entry.reason}" if entry.reason else entry.status
+    return (entry.kind.name, entry.name, " ".join(entry.aliases), _summary(entry), entry.provider, status)
+
+
+def _record(entry: Entry) -> dict[str, object]:
+    return {
+        "kind": entry.kind.name,
+        "name": entry.name,
+        "aliases": [*entry.aliases],
+        "summary": _summary(entry),
+        "distribution": entry.distribution,
+        "version": entry.version,
+        "status": entry.status,
+        "reason": entry.reason,
+    }

@@ -1,0 +1,68 @@
+"""The `marsseg` command."""
+
+from __future__ import annotations
+
+import importlib
+import os
+from typing import Annotated, Any, Final
+
+import typer
+from typer.core import TyperGroup
+
+from .. import version
+from ..errors import MarssegError
+from .output import EXIT_INTERRUPTED, print_error, print_text, say
+
+# Each is a module of this package with a function of the same name.
+COMMANDS: Final = ("run", "list", "show")
+
+
+class _Group(TyperGroup):
+    """Turns what marsseg raises on purpose into a panel and an exit code."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except MarssegError as error:
+            print_error(error, with_traceback=ctx.params.get("traceback", False))
+            raise typer.Exit(error.exit_code) from None
+        except KeyboardInterrupt:
+            say("Interrupted.")
+            raise typer.Exit(EXIT_INTERRUPTED) from None
+
+
+app = typer.Typer(
+    cls=_Group,
+    name="marsseg",
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        print_text(f"marsseg {version()}")
+        raise typer.Exit
+
+
+@app.callback()
+def marsseg(
+    traceback: Annotated[bool, typer.Option("--traceback", help="Show where an error was raised.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    """Segmentation networks for Mars terrain, by name: train, score and compare them."""
+
+
+for _command in COMMANDS:
+    app.command(_command)(getattr(importlib.import_module(f".{_command}", __package__), _command))
+
+
+def main() -> None:
+    """The console script."""
+    # TensorFlow announces its build and its missing GPU on every start; its errors stay.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    app()

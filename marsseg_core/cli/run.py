@@ -1,0 +1,111 @@
+"""`marsseg run`: train and score."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ..catalog import installed
+from ..plan import Request, resolve
+from .output import EXIT_INTERRUPTED, print_table, print_text, say, warn
+
+if TYPE_CHECKING:
+    from ..training.run import Run
+
+_COMPOSITION = "NAME[:KEY=VALUE]…"
+
+
+def run(
+    arch: Annotated[str | None, typer.Option(help="The network.", metavar=_COMPOSITION)] = None,
+    bottleneck: Annotated[
+        str | None, typer.Option(help="What works on its coarsest map: a list, or none.", metavar=_COMPOSITION)
+    ] = None,
+    loss: Annotated[str | None, typer.Option(help="A list of losses.", metavar=_COMPOSITION)] = None,
+    weighting: Annotated[str | None, typer.Option(help="How losses become one.", metavar=_COMPOSITION)] = None,
+    augment: Annotated[
+        str | None, typer.Option(help="A list of augmentations, in order, or none.", metavar=_COMPOSITION)
+    ] = None,
+    schedule: Annotated[str | None, typer.Option(help="How the learning rate moves.", metavar=_COMPOSITION)] = None,
+    data: Annotated[str | None, typer.Option(help="A data set, or a file.", metavar="NAME|PATH")] = None,
+    plan: Annotated[
+        str | None, typer.Option(help="Start from a recipe, a plan file or a run.", metavar="RECIPE|FILE|RUN")
+    ] = None,
+    set: Annotated[
+        list[str] | None, typer.Option(help="Set one value of the plan.", metavar="KIND.NAME.KEY=VALUE")
+    ] = None,
+    epochs: Annotated[str | None, typer.Option(help="Passes over the training part.", metavar="N")] = None,
+    batch: Annotated[str | None, typer.Option(help="Images per step.", metavar="N")] = None,
+    learning_rate: Annotated[str | None, typer.Option(help="At the start.", metavar="RATE")] = None,
+    patience: Annotated[str | None, typer.Option(help="Epochs without progress to stop after.", metavar="N")] = None,
+    precision: Annotated[str | None, typer.Option(help="float32, mixed_bfloat16, mixed_float16.")] = None,
+    workers: Annotated[str | None, typer.Option(help="Threads that prepare batches.", metavar="N")] = None,
+    seed: Annotated[str | None, typer.Option(help="Draws everything but the split.", metavar="N")] = None,
+    out: Annotated[Path | None, typer.Option(help="The run folder; a new one in runs/ otherwise.")] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Print the plan, with the origin of each value, and stop.")
+    ] = False,
+) -> None:
+    """Train a network, keep the best, and score it on the test part.
+
+    Components are named as `marsseg list` names them. A comma separates several, a colon starts each parameter:
+    `marsseg run --arch dense:width=0.5 --bottleneck transformer,aspp --loss wssce`.
+    `marsseg show NAME` lists the parameters of a component.
+    """
+    words = {
+        "arch": arch,
+        "bottleneck": bottleneck,
+        "loss": loss,
+        "weighting": weighting,
+        "augment": augment,
+        "schedule": schedule,
+        "data": data,
+    }
+    training = {
+        "epochs": epochs,
+        "batch": batch,
+        "learning_rate": learning_rate,
+        "patience": patience,
+        "precision": precision,
+        "workers": workers,
+        "seed": seed,
+    }
+    request = Request(base=plan, words=_given(words), sections={"training": _given(training)}, sets=set or [])
+    resolved = resolve(request, installed())
+    if dry_run:
+        print_table(("setting", "value", "origin"), resolved.rows())
+        return
+    say(f"Loading Keras on {os.environ.get('KERAS_BACKEND', 'tensorflow')} …")
+    from .. import api
+
+    result = api.run(resolved, out=out, warn=warn)
+    _print_result(result)
+    if result.interrupted:
+        raise typer.Exit(EXIT_INTERRUPTED)
+
+
+def _given(words: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in words.items() if value is not None}
+
+
+def _print_result(result: Run) -> None:
+    parts = result.metrics["parts"]
+    if not parts:
+        say(f"Interrupted before the first epoch ended: there is no network in {result.path}.")
+        return
+    readings = ("miou", "miou_an2dl", "miou_all", "miou_per_image", "accuracy")
+    rows = [(name, *(_score(part[name]) for part in parts.values())) for name in readings]
+    classes = next(iter(parts.values()))["iou"]
+    rows += [(f"iou {name}", *(_score(part["iou"][name]) for part in parts.values())) for name in classes]
+    print_table(("score", *parts), rows, right=tuple(parts))
+    print_text()
+    best = f"epoch {result.best_epoch} of {len(result.history)}"
+    print_text(f"{result.path}: the network of {best}")
+    if result.interrupted:
+        say("Interrupted: the best network so far is kept; the test part was not scored.")
+
+
+def _score(value: float | None) -> str:
+    return "undefined" if value is None else f"{value:.4f}"

@@ -1,0 +1,108 @@
+"""`marsseg show`: one component or recipe, in full."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Annotated, Any
+
+import typer
+
+from ..catalog import Entry, installed, load
+from ..errors import RequestError, nearest
+from ..kinds import DATASET, KINDS, RECIPE
+from ..parameters import Parameter, parameters_of, to_text, to_toml
+from ..plan import options_of
+from ..sources import find_source
+from .output import print_json, print_table, print_text
+
+
+def show(
+    name: Annotated[str, typer.Argument(help="A component's or recipe's name, or distribution/name.")],
+    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Show a component: what it is, its parameters, who provides it and where, and how to use it."""
+    entries = installed().named(name, (*KINDS, RECIPE))
+    if not entries:
+        known = [known for entry in installed().entries for known in (entry.name, *entry.aliases)]
+        raise RequestError(f"Nothing is called '{name}'.", where="show", hint=nearest(name, known, listing="There are"))
+    records = [_recipe(entry) if entry.kind == RECIPE else _component(entry) for entry in entries]
+    if json:
+        print_json(components=records)
+        return
+    for position, record in enumerate(records):
+        if position:
+            print_text()
+        _print(record)
+
+
+def _facts(entry: Entry) -> dict[str, Any]:
+    source = find_source(entry)
+    return {
+        "kind": entry.kind.name,
+        "name": entry.name,
+        "aliases": [*entry.aliases],
+        "distribution": entry.distribution,
+        "version": entry.version,
+        "status": entry.status,
+        "reason": entry.reason,
+        "file": str(source.path) if source else None,
+        "line": source.line if source else None,
+    }
+
+
+def _recipe(entry: Entry) -> dict[str, Any]:
+    source = find_source(entry)
+    text = source.path.read_text(encoding="utf-8") if source else ""
+    return _facts(entry) | {
+        "text": f"{source.summary if source else ''}\n\n{text}".strip(),
+        "parameters": [],
+        "example": f"marsseg run --plan {entry.name} --dry-run",
+    }
+
+
+def _component(entry: Entry) -> dict[str, Any]:
+    cls = load(entry)
+    parameters = [*parameters_of(cls).values(), *parameters_of(options_of(entry.kind)).values()]
+    return _facts(entry) | {
+        "text": inspect.getdoc(cls) or "",
+        "parameters": [_parameter(parameter) for parameter in parameters],
+        "example": _example(entry, parameters),
+    }
+
+
+def _parameter(parameter: Parameter) -> dict[str, Any]:
+    return {
+        "name": parameter.name,
+        "type": parameter.type_text,
+        "required": parameter.required,
+        "default": None if parameter.required else to_toml(parameter.default),
+        "help": parameter.help,
+    }
+
+
+def _example(entry: Entry, parameters: list[Parameter]) -> str:
+    """A command that uses the component, with one of its parameters where one is short enough to type inline."""
+    if entry.kind == DATASET and any(parameter.name == "path" for parameter in parameters):
+        return f"marsseg run --data {entry.name}:path=FILE"
+    inline = next((p for p in parameters if not p.required and not isinstance(p.default, tuple | type(None))), None)
+    setting = f":{inline.name}={to_text(inline.default)}" if inline else ""
+    return f"marsseg run --{entry.kind.option} {entry.name}{setting}"
+
+
+def _print(record: dict[str, Any]) -> None:
+    aliases = f" (also {', '.join(record['aliases'])})" if record["aliases"] else ""
+    print_text(f"{record['kind']} {record['name']}{aliases}")
+    print_text()
+    print_text(record["text"])
+    print_text()
+    if record["parameters"]:
+        rows = [
+            (p["name"], p["type"], "must be given" if p["required"] else to_text(p["default"]), p["help"])
+            for p in record["parameters"]
+        ]
+        print_table(("parameter", "type", "default", "meaning"), rows)
+        print_text()
+    place = f", {record['file']}:{record['line']}" if record["file"] else ""
+    status = "" if record["status"] == "ok" else f", {record['status']}: {record['reason']}"
+    print_text(f"From {record['distribution']} {record['version']}{place}{status}")
+    print_text(f"Try:  {record['example']}")

@@ -1,0 +1,187 @@
+"""The interfaces of marsseg: one class per kind of component, and what each is given.
+
+A component is a frozen dataclass whose fields are its parameters (`marsseg_core.parameters.param`) and whose
+docstring's first line is its summary. Its module is imported to show and check it, so it imports Keras only
+inside the methods that build: then a wrong parameter is an error at once, not after ten seconds.
+
+Shapes: B images of H rows and W columns with C channels; K classes. Labels are integers, 255 is void: never a
+class, ignored by every loss and metric.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from . import kinds
+from .kinds import Kind
+
+if TYPE_CHECKING:
+    import keras
+    import numpy as np
+
+    from .data.arrays import SegmentationData
+
+VOID = 255
+
+
+class Component(ABC):
+    """What all kinds have in common."""
+
+    kind: ClassVar[Kind]
+
+    # Modules that define the custom Keras layers of what this component builds. They are imported before a saved
+    # network is read: Keras finds a layer by its registered name only once its module is there.
+    layer_modules: ClassVar[tuple[str, ...]] = ()
+
+
+@dataclass(frozen=True)
+class NetworkSpec:
+    """What an architecture is asked to build: images of (height, width, channels) into `num_classes` logits."""
+
+    height: int
+    width: int
+    channels: int
+    num_classes: int
+    bottlenecks: tuple[Bottleneck, ...] = ()
+
+    def bottleneck(self, features: Any) -> Any:
+        """Chain the bottlenecks, first to last, on a feature map (B, h, w, c) → (B, h, w, c')."""
+        for position, component in enumerate(self.bottlenecks, start=1):
+            features = component.build(features, BottleneckSpec(self.num_classes, prefix=f"bottleneck{position}_"))
+        return features
+
+
+class Architecture(Component):
+    """Wires a network."""
+
+    kind = kinds.ARCHITECTURE
+
+    @abstractmethod
+    def build(self, spec: NetworkSpec) -> keras.Model:
+        """A functional model from images (B, H, W, C) in [0, 1] to float32 **logits** (B, H, W, K)."""
+
+
+@dataclass(frozen=True)
+class BottleneckSpec:
+    """What a bottleneck knows of the network it sits in; `prefix` begins the names of its layers."""
+
+    num_classes: int
+    prefix: str = ""
+
+
+class Bottleneck(Component):
+    """Transforms the coarsest feature map of a network."""
+
+    kind = kinds.BOTTLENECK
+
+    @abstractmethod
+    def build(self, features: Any, spec: BottleneckSpec) -> Any:
+        """Feature map (B, h, w, c) → feature map of the same height and width, any number of channels."""
+
+
+@dataclass(frozen=True)
+class LossSpec:
+    """What a loss knows of its data.
+
+    `class_frequencies` counts the pixels of each class in the training part (void left out); it has
+    `num_classes` entries. `ignored` lists the classes whose pixels must not count.
+    """
+
+    num_classes: int
+    ignored: tuple[int, ...]
+    class_frequencies: tuple[int, ...]
+
+
+# (labels (B, H, W) integers, logits (B, H, W, K) float32) → scalar
+LossFunction = Callable[[Any, Any], Any]
+
+
+class Loss(Component):
+    """Measures how wrong logits are."""
+
+    kind = kinds.LOSS
+
+    @abstractmethod
+    def build(self, spec: LossSpec) -> LossFunction:
+        """A function of (labels, logits) → scalar.
+
+        It is finite on any labels, and its gradient is exactly 0 at pixels that are void or of an ignored class.
+        """
+
+
+@dataclass(frozen=True)
+class WeightingSpec:
+    """The losses to be joined: their names in the plan's order, and the weight the plan gives each."""
+
+    losses: tuple[str, ...]
+    weights: tuple[float, ...]
+
+
+class Weighting(Component):
+    """Joins several losses into the one that is minimised."""
+
+    kind = kinds.WEIGHTING
+
+    @abstractmethod
+    def build(self, spec: WeightingSpec) -> keras.layers.Layer:
+        """A layer from the vector of losses (n,) to the scalar objective.
+
+        It is part of the model that is trained, so its trainable weights are trained and saved with it.
+        """
+
+
+@dataclass(frozen=True)
+class ScheduleSpec:
+    """The length of the training: the learning rate it starts from, epochs and steps per epoch."""
+
+    learning_rate: float
+    epochs: int
+    steps_per_epoch: int
+
+
+class Schedule(Component):
+    """Moves the learning rate."""
+
+    kind = kinds.SCHEDULE
+
+    @abstractmethod
+    def build(
+        self, spec: ScheduleSpec
+    ) -> keras.optimizers.schedules.LearningRateSchedule | keras.callbacks.Callback:
+        """A Keras schedule (a function of the step) or a callback (sees the epoch's scores)."""
+
+
+class Augmentation(Component):
+    """Varies images and masks together."""
+
+    kind = kinds.AUGMENTATION
+
+    @abstractmethod
+    def apply(
+        self, images: np.ndarray, masks: np.ndarray, generators: Sequence[np.random.Generator]
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Images (B, H, W, C) float32 in [0, 1] and masks (B, H, W) uint8 → the same, moved together.
+
+        All randomness comes from `generators`, one for each image, so that what happens to an image depends on
+        the seed, the epoch and the image alone. Labels are never interpolated; what enters from outside is void.
+        The arrays given may be changed in place.
+        """
+
+
+class Dataset(Component):
+    """Reads labelled images."""
+
+    kind = kinds.DATASET
+
+    @classmethod
+    def recognises(cls, path: Path) -> bool:
+        """Whether `--data PATH` means this data set (which then has a parameter `path`). Looks, never reads."""
+        return False
+
+    @abstractmethod
+    def load(self) -> SegmentationData:
+        """Images, masks, class names, ignored classes and groups; RequestError names a bad source and why."""

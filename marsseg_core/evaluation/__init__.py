@@ -1,0 +1,1 @@
+"""How good a network is: the confusion matrix and every reading of it."""

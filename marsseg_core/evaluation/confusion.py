@@ -1,0 +1,137 @@
+"""One confusion matrix for a data set, and its readings, each under its own name.
+
+On Mars data the background is *unlabelled* ground: what a network says there cannot be scored. So each pixel is
+decoded twice: over the classes that count (`miou`), and over all classes (`miou_an2dl`, `miou_all`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ..components import VOID
+
+
+def decode(logits: np.ndarray, ignored: Sequence[int] = ()) -> np.ndarray:
+    """Logits (…, K) → class ids (…) uint8: the best class that is not ignored."""
+    if not ignored:
+        return np.argmax(logits, axis=-1).astype(np.uint8)
+    kept = np.array([c for c in range(logits.shape[-1]) if c not in ignored], np.uint8)
+    return kept[np.argmax(logits[..., kept], axis=-1)]
+
+
+def confusion_matrix(truth: np.ndarray, prediction: np.ndarray, num_classes: int) -> np.ndarray:
+    """(K, K) int64 counts: rows are the truth, columns the prediction. Void pixels are left out."""
+    valid = truth != VOID
+    pairs = truth[valid].astype(np.int64) * num_classes + prediction[valid]
+    return np.bincount(pairs, minlength=num_classes**2).reshape(num_classes, num_classes)
+
+
+def iou_per_class(matrix: np.ndarray) -> np.ndarray:
+    """(K,) intersection over union; NaN for a class that is absent from truth and prediction."""
+    intersection = np.diagonal(matrix).astype(np.float64)
+    union = matrix.sum(0) + matrix.sum(1) - intersection
+    with np.errstate(invalid="ignore"):
+        return intersection / union
+
+
+class Confusion:
+    """Accumulates predictions and reads scores off them.
+
+    `restricted` (K, K) is decoded over the classes that count, `unrestricted` (K, K) over all classes; rows are the
+    truth. `per_image` has the `miou` of each image, NaN where an image has no labelled pixel.
+    """
+
+    def __init__(self, class_names: Sequence[str], ignored: Sequence[int]) -> None:
+        self.class_names = tuple(class_names)
+        self.ignored = tuple(ignored)
+        size = len(self.class_names)
+        self.counted = np.array([c for c in range(size) if c not in self.ignored], np.int64)
+        self.restricted = np.zeros((size, size), np.int64)
+        self.unrestricted = np.zeros((size, size), np.int64)
+        self.per_image: list[float] = []
+
+    def update(self, labels: np.ndarray, logits: np.ndarray) -> None:
+        """Add a batch: labels (B, H, W) integers, logits (B, H, W, K)."""
+        size = len(self.class_names)
+        restricted = decode(logits, self.ignored)
+        self.unrestricted += confusion_matrix(labels, decode(logits), size)
+        for truth, prediction in zip(labels, restricted, strict=True):
+            matrix = confusion_matrix(truth, prediction, size)
+            self.restricted += matrix
+            self.per_image.append(self._miou(matrix))
+
+    def _rows_that_count(self, matrix: np.ndarray) -> np.ndarray:
+        counted = np.zeros_like(matrix)
+        counted[self.counted] = matrix[self.counted]
+        return counted
+
+    def _miou(self, matrix: np.ndarray) -> float:
+        matrix = self._rows_that_count(matrix)
+        return _mean(iou_per_class(matrix)[matrix.sum(1) > 0])
+
+    @property
+    def support(self) -> np.ndarray:
+        """(K,) labelled pixels of each class; 0 for the ignored ones."""
+        return self._rows_that_count(self.restricted).sum(1)
+
+    @property
+    def iou(self) -> np.ndarray:
+        """(K,) IoU of each class on labelled pixels, decoded over the classes that count; NaN where undefined."""
+        values = iou_per_class(self._rows_that_count(self.restricted))
+        values[list(self.ignored)] = np.nan
+        return values
+
+    @property
+    def miou(self) -> float:
+        """The headline figure: ignored pixels left out, decoded over the classes that count, mean over the classes
+        with support."""
+        return self._miou(self.restricted)
+
+    @property
+    def miou_an2dl(self) -> float:
+        """The course's score: ignored pixels left out, decoded over all classes, mean over the classes present in
+        truth or prediction. A single labelled pixel predicted as background brings in a class of IoU 0."""
+        return _mean(iou_per_class(self._rows_that_count(self.unrestricted)))
+
+    @property
+    def miou_all(self) -> float:
+        """All pixels but void, decoded over all classes, mean over the classes that count and occur."""
+        return _mean(iou_per_class(self.unrestricted)[self.counted])
+
+    @property
+    def miou_per_image(self) -> float:
+        """The mean of each image's `miou`, over the images that have one."""
+        return _mean(np.asarray(self.per_image))
+
+    @property
+    def accuracy(self) -> float:
+        """The share of labelled pixels that are right, decoded over the classes that count."""
+        matrix = self._rows_that_count(self.restricted)
+        return float(np.trace(matrix) / matrix.sum()) if matrix.sum() else float("nan")
+
+    def to_json(self) -> dict[str, Any]:
+        """All readings, for metrics.json; what is undefined is None."""
+        counted = [(self.class_names[c], c) for c in self.counted.tolist()]
+        return {
+            "images": len(self.per_image),
+            "miou": _or_none(self.miou),
+            "miou_an2dl": _or_none(self.miou_an2dl),
+            "miou_all": _or_none(self.miou_all),
+            "miou_per_image": _or_none(self.miou_per_image),
+            "accuracy": _or_none(self.accuracy),
+            "iou": {name: _or_none(self.iou[c]) for name, c in counted},
+            "support": {name: int(self.support[c]) for name, c in counted},
+            "confusion": self.restricted.tolist(),
+        }
+
+
+def _mean(values: np.ndarray) -> float:
+    values = values[~np.isnan(values)]
+    return float(values.mean()) if len(values) else float("nan")
+
+
+def _or_none(value: float) -> float | None:
+    return None if np.isnan(value) else float(value)

@@ -1,0 +1,33 @@
+"""A network's scores on a part of a data set."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import keras
+import numpy as np
+
+from ..data.arrays import SegmentationData
+from ..data.batches import scale
+from .confusion import Confusion
+
+
+def predicted_batches(
+    network: keras.Model, data: SegmentationData, items: np.ndarray, batch: int
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """(masks (B, H, W), logits (B, H, W, K) float32) for the items, in order."""
+    for start in range(0, len(items), batch):
+        chosen = items[start : start + batch]
+        images = scale(data.images[chosen])
+        # A short last batch is filled up: each new shape would cost a trace.
+        filled = np.concatenate([images, np.zeros((batch - len(chosen), *images.shape[1:]), np.float32)])
+        logits = np.asarray(network.predict_on_batch(filled), np.float32)[: len(chosen)]
+        yield data.masks[chosen], logits
+
+
+def evaluate(network: keras.Model, data: SegmentationData, items: np.ndarray, batch: int) -> Confusion:
+    """Every reading of the confusion matrix of `network` on these items."""
+    confusion = Confusion(data.class_names, data.ignored)
+    for masks, logits in predicted_batches(network, data, items, batch):
+        confusion.update(masks, logits)
+    return confusion

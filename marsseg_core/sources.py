@@ -1,0 +1,93 @@
+"""Where a plugin's source is and what it says of itself, without importing it.
+
+`importlib.util.find_spec` of a submodule imports its parents; only the top-level package is asked for here, the
+rest is looked up in its folders.
+"""
+
+from __future__ import annotations
+
+import ast
+import tomllib
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+
+from .catalog import Entry
+from .kinds import RECIPE
+
+
+@dataclass(frozen=True)
+class Source:
+    """A definition in a source file."""
+
+    path: Path
+    line: int
+    summary: str
+
+
+def find_source(entry: Entry) -> Source | None:
+    """The file, line and summary of a component's class or of a recipe; None where the source is not readable."""
+    if entry.kind == RECIPE:
+        path = recipe_path(entry)
+        return Source(path, 1, _recipe_summary(path)) if path else None
+    try:
+        return _find_class(entry.module, entry.attribute)
+    except (OSError, SyntaxError, ValueError):
+        return None
+
+
+def recipe_path(entry: Entry) -> Path | None:
+    """The TOML file of a recipe: `package.folder.name` is `package/folder/name.toml`."""
+    return _locate(entry.module, (".toml",))
+
+
+def _recipe_summary(path: Path) -> str:
+    try:
+        return str(tomllib.loads(path.read_text(encoding="utf-8")).get("summary", ""))
+    except (OSError, ValueError):
+        return ""
+
+
+def _find_class(module: str, name: str) -> Source | None:
+    # A class that a package re-exports is followed to where it is defined; the bound ends circular imports.
+    for _ in range(5):
+        path = _locate(module, (".py", "/__init__.py"))
+        if path is None:
+            return None
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        origin = None
+        for node in tree.body:
+            if isinstance(node, ast.ClassDef) and node.name == name:
+                summary = (ast.get_docstring(node) or "").partition("\n")[0].strip()
+                return Source(path, node.lineno, summary)
+            if isinstance(node, ast.ImportFrom):
+                for alias in node.names:
+                    if name == (alias.asname or alias.name):
+                        origin = (_absolute(node, module, path), alias.name)
+        if origin is None:
+            return None
+        module, name = origin
+    return None
+
+
+def _absolute(node: ast.ImportFrom, module: str, path: Path) -> str:
+    if not node.level:
+        return node.module or ""
+    package = module.split(".") if path.name == "__init__.py" else module.split(".")[:-1]
+    package = package[: len(package) - (node.level - 1)]
+    return ".".join([*package, *([node.module] if node.module else [])])
+
+
+def _locate(module: str, suffixes: tuple[str, ...]) -> Path | None:
+    top, *rest = module.split(".")
+    spec = find_spec(top)
+    if spec is None:
+        return None
+    if not rest and spec.origin and ".py" in suffixes:
+        return Path(spec.origin)
+    for folder in spec.submodule_search_locations or ():
+        for suffix in suffixes:
+            path = Path(folder, *rest[:-1], rest[-1] + suffix) if rest else Path(folder + suffix)
+            if path.is_file():
+                return path
+    return None

@@ -1,0 +1,105 @@
+"""The engine's own Keras callbacks, in the order in which they run."""
+
+from __future__ import annotations
+
+import math
+import time
+from typing import Any
+
+import keras
+import numpy as np
+
+from ..data.arrays import SegmentationData
+from ..data.batches import TrainingBatches
+from ..errors import RunError
+from ..evaluation.confusion import Confusion
+from ..evaluation.evaluate import predicted_batches
+from .task import SegmentationTask
+
+
+class EpochClock(keras.callbacks.Callback):
+    """Tells the batches which epoch it is, before their workers start.
+
+    `fit` calls a data set's own `on_epoch_end` once before the first epoch, so it cannot count for itself.
+    """
+
+    def __init__(self, batches: TrainingBatches) -> None:
+        super().__init__()
+        self._batches = batches
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        self._batches.epoch = epoch
+
+
+class FiniteLoss(keras.callbacks.Callback):
+    """Stops a run whose loss is not a finite number, naming the batch and the likely cause."""
+
+    def __init__(self, precision: str) -> None:
+        super().__init__()
+        self._precision = precision
+        self._epoch = 0
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        self._epoch = epoch
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        # The logged loss is a running mean: once it is not finite it stays so.
+        loss = float(logs["loss"])
+        if not math.isfinite(loss):
+            what = f"The loss became {loss} in epoch {self._epoch + 1}, batch {batch + 1}."
+            raise RunError(what, hint=self._likely_cause(batch))
+
+    def _likely_cause(self, batch: int) -> str:
+        rate = float(self.model.optimizer.learning_rate)
+        network_is_finite = all(np.isfinite(np.asarray(w)).all() for w in self.model.network.trainable_variables)
+        if self._epoch == 0 and batch == 0 or network_is_finite and self._precision == "float32":
+            return "The network was sound, so a loss or its class weights divide by zero or overflow: try another loss."
+        if self._precision != "float32":
+            return f"{self._precision} overflows easily: try training.precision=float32 or a smaller learning rate."
+        return f"The weights have grown without bound: try a smaller learning rate than {rate:g}."
+
+
+class Scoring(keras.callbacks.Callback):
+    """Scores the validation part after each epoch, and puts what it finds into the logs of the callbacks behind it."""
+
+    def __init__(
+        self, data: SegmentationData, validation: np.ndarray, batch: int, training: np.ndarray | None = None
+    ) -> None:
+        super().__init__()
+        self._data = data
+        self._validation = validation
+        self._training = training
+        self._batch = batch
+        self._started = 0.0
+        self.confusion: Confusion | None = None
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        self._started = time.monotonic()
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        if self._training is not None:
+            logs.update(_readings(self._score(self._training)[1], prefix=""))
+        losses, self.confusion = self._score(self._validation)
+        logs.update({f"val_{name}": value for name, value in losses.items()})
+        logs.update(_readings(self.confusion, prefix="val_"))
+        logs["learning_rate"] = float(self.model.optimizer.learning_rate)
+        logs["seconds"] = round(time.monotonic() - self._started, 3)
+
+    def _score(self, items: np.ndarray) -> tuple[dict[str, float], Confusion]:
+        task: SegmentationTask = self.model
+        confusion = Confusion(self._data.class_names, self._data.ignored)
+        sums: dict[str, float] = {}
+        for masks, logits in predicted_batches(task.network, self._data, items, self._batch):
+            confusion.update(masks, logits)
+            values = task.loss_values(masks, logits)
+            losses = {"loss": task.objective(values)}
+            if len(values) > 1:
+                losses |= {f"loss_{name}": value for name, value in values.items()}
+            for name, value in losses.items():
+                sums[name] = sums.get(name, 0.0) + float(value) * len(masks)
+        return {name: total / len(items) for name, total in sums.items()}, confusion
+
+
+def _readings(confusion: Confusion, prefix: str) -> dict[str, float]:
+    iou = {f"{prefix}iou_{confusion.class_names[c]}": float(confusion.iou[c]) for c in confusion.counted.tolist()}
+    return {f"{prefix}miou": confusion.miou, f"{prefix}accuracy": confusion.accuracy} | iou

@@ -1,0 +1,86 @@
+"""The checkpoint: all that training needs to go on as if it had never stopped, in one file.
+
+Keras' own saving leaves out the states of seed generators (dropout would repeat itself) and of callbacks (plateau
+and early stopping reset themselves), so the variables are kept here by position, next to a JSON text of the rest.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from ..errors import RequestError
+from ..runs import written_whole
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where a training stands after an epoch: epochs done, their records, the best one, callbacks' states."""
+
+    epoch: int
+    history: list[dict[str, float | None]]
+    best_epoch: int | None
+    best_score: float | None
+    callbacks: dict[str, dict[str, Any]]
+
+
+def save_checkpoint(path: Path, task: keras.Model, progress: Progress) -> None:
+    """Write the variables of `task` and of its optimiser, and the progress, whole or not at all."""
+    path.parent.mkdir(exist_ok=True)
+    arrays = {f"variable_{i}": np.asarray(variable) for i, variable in enumerate(_variables(task))}
+    text = json.dumps(asdict(progress), allow_nan=False).encode()
+    with written_whole(path) as aside:
+        np.savez(aside, allow_pickle=False, progress=np.frombuffer(text, np.uint8), **arrays)
+
+
+def load_checkpoint(path: Path, task: keras.Model) -> Progress:
+    """Set the variables of `task` and of its optimiser to what was saved, and give the progress.
+
+    Raises RequestError for a file that is broken or belongs to another network.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            progress = Progress(**json.loads(archive["progress"].tobytes()))
+            arrays = [archive[f"variable_{i}"] for i in range(len(archive.files) - 1)]
+    except (OSError, ValueError, KeyError, TypeError) as cause:
+        raise RequestError(f"The checkpoint cannot be read: {cause}", where=str(path)) from cause
+    variables = _variables(task)
+    if [array.shape for array in arrays] != [tuple(variable.shape) for variable in variables]:
+        raise RequestError("The checkpoint belongs to another network or plan.", where=str(path))
+    for variable, array in zip(variables, arrays, strict=True):
+        variable.assign(array)
+    return progress
+
+
+def _variables(task: keras.Model) -> list[Any]:
+    # `variables`, unlike `weights`, has the seed generators' states.
+    return [*task.variables, *task.optimizer.variables]
+
+
+def callback_states(callbacks: Sequence[keras.callbacks.Callback]) -> dict[str, dict[str, Any]]:
+    """What each callback counts and remembers: its plain attributes, by the callback's class and position."""
+    return {f"{i}_{type(callback).__name__}": _plain(vars(callback)) for i, callback in enumerate(callbacks)}
+
+
+def restore_callbacks(callbacks: Sequence[keras.callbacks.Callback], states: Mapping[str, Mapping[str, Any]]) -> None:
+    """The inverse of `callback_states`; to be called when `fit` has reset them."""
+    for i, callback in enumerate(callbacks):
+        for name, value in states.get(f"{i}_{type(callback).__name__}", {}).items():
+            setattr(callback, name, float(value) if isinstance(value, str) else value)
+
+
+def _plain(attributes: Mapping[str, Any]) -> dict[str, Any]:
+    """Numbers and truth values; infinities, which JSON lacks, as text."""
+    found: dict[str, Any] = {}
+    for name, value in attributes.items():
+        if isinstance(value, bool | int | np.integer):
+            found[name] = value if isinstance(value, bool) else int(value)
+        elif isinstance(value, float | np.floating):
+            found[name] = float(value) if np.isfinite(value) else repr(float(value))
+    return found

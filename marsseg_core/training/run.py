@@ -1,0 +1,231 @@
+"""One run: from a plan to a scored network in its folder."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+from typing import Any, Final
+
+import keras
+
+from .. import kinds
+from ..backend import ask_for_determinism, environment, precision
+from ..components import LossSpec, NetworkSpec, ScheduleSpec, WeightingSpec
+from ..data.arrays import SegmentationData
+from ..data.batches import TrainingBatches
+from ..data.splits import Split, split_data
+from ..data.statistics import class_pixels
+from ..errors import PluginError
+from ..evaluation.confusion import Confusion
+from ..evaluation.evaluate import evaluate
+from ..hooks import HookCaller, load_hooks
+from ..plan import Chosen, Plan
+from ..runs import RunFolder, create_run_folder, written_whole
+from .callbacks import EpochClock, FiniteLoss, Scoring
+from .checkpoint import Progress, callback_states, save_checkpoint
+from .task import SegmentationTask
+
+FINISHED: Final = "finished"
+INTERRUPTED: Final = "interrupted"
+
+
+@dataclass
+class Run:
+    """A run as observers and notebooks see it.
+
+    `history` has one record an epoch, `metrics` is what metrics.json holds, `scores` the confusion matrix of each
+    part that was scored. `network` is the best one once the run has ended.
+    """
+
+    plan: Plan
+    folder: RunFolder
+    data: SegmentationData
+    split: Split
+    network: keras.Model
+    steps_per_epoch: int
+    history: list[dict[str, float | None]] = field(default_factory=list)
+    scores: dict[str, Confusion] = field(default_factory=dict)
+    metrics: dict[str, Any] = field(default_factory=dict)
+    best_epoch: int | None = None
+
+    @property
+    def path(self) -> Path:
+        return self.folder.path
+
+    @property
+    def interrupted(self) -> bool:
+        return self.metrics.get("status") == INTERRUPTED
+
+
+def build_network(plan: Plan, data: SegmentationData) -> keras.Model:
+    """The plan's network for images like those of `data`, with weights drawn from the plan's seed."""
+    _, height, width, channels = data.images.shape
+    spec = NetworkSpec(height, width, channels, data.num_classes, plan.components(kinds.BOTTLENECK))
+    keras.utils.set_random_seed(plan.training.seed)
+    with precision(plan.training.precision):
+        network = _built(plan.chosen[kinds.ARCHITECTURE][0], spec)
+    expected = (None, height, width, data.num_classes)
+    if tuple(network.output_shape) != expected:
+        entry = plan.chosen[kinds.ARCHITECTURE][0].entry
+        raise PluginError(f"The {entry.label} gives logits of shape {network.output_shape}, not {expected}.")
+    return network
+
+
+def _built(chosen: Chosen, *arguments: Any) -> Any:
+    """What a component builds; a failure names the component."""
+    build: Callable[..., Any] = chosen.component.build
+    try:
+        return build(*arguments)
+    except Exception as cause:
+        raise PluginError(
+            f"The {chosen.entry.label} cannot be built: {type(cause).__name__}: {cause}", where=repr(chosen.component)
+        ) from cause
+
+
+def build_task(plan: Plan, network: keras.Model, data: SegmentationData, split: Split) -> SegmentationTask:
+    """The network with its objective, compiled with AdamW."""
+    frequencies = class_pixels(data.masks[split["train"]], data.num_classes)
+    loss_spec = LossSpec(data.num_classes, data.ignored, frequencies)
+    names = _distinct([chosen.entry.name for chosen in plan.chosen[kinds.LOSS]])
+    losses = {name: _built(c, loss_spec) for name, c in zip(names, plan.chosen[kinds.LOSS], strict=True)}
+    weights = tuple(float(chosen.values["weight"]) for chosen in plan.chosen[kinds.LOSS])  # type: ignore[arg-type]
+    with precision(plan.training.precision):
+        weighting = _built(plan.chosen[kinds.WEIGHTING][0], WeightingSpec(tuple(names), weights))
+        return SegmentationTask(network, losses, weighting)
+
+
+def _distinct(names: list[str]) -> list[str]:
+    """Number the names that stand more than once: dice, dice2."""
+    return [name if names[:i].count(name) == 0 else f"{name}{names[:i].count(name) + 1}" for i, name in enumerate(names)]
+
+
+def execute(plan: Plan, *, out: Path | None = None, warn: Callable[[str], None]) -> Run:
+    """Read the data, part it, train, keep the best network, score the test part once.
+
+    Nothing is written before data and network are sound. Ctrl-C ends the training early, with the best network so
+    far kept and the test part unscored. `warn` takes a line about what went wrong without ending the run.
+    """
+    data: SegmentationData = plan.one(kinds.DATASET).load()
+    split = split_data(data, plan.split.validation, plan.split.test, plan.split.seed)
+    if plan.training.deterministic:
+        ask_for_determinism()
+    network = build_network(plan, data)
+    task = build_task(plan, network, data, split)
+    augmentations = [(c.component, float(c.values["p"])) for c in plan.chosen[kinds.AUGMENTATION]]  # type: ignore[arg-type]
+    batches = TrainingBatches(
+        data,
+        split["train"],
+        augmentations,
+        batch=plan.training.batch,
+        seed=plan.training.seed,
+        workers=plan.training.workers,
+    )
+    folder = create_run_folder(plan.name, out)
+    run = Run(plan, folder, data, split, network, steps_per_epoch=len(batches))
+    _write_beginning(run)
+
+    def warn_and_log(line: str) -> None:
+        warn(line)
+        folder.log(f"warning: {line}")
+
+    hooks = load_hooks(warn_and_log)
+    hooks("marsseg_network_built", run=run)
+    status = _train(run, task, batches, hooks)
+    _write_end(run, status)
+    hooks("marsseg_run_finished", run=run)
+    return run
+
+
+def _train(run: Run, task: SegmentationTask, batches: TrainingBatches, hooks: HookCaller) -> str:
+    training = run.plan.training
+    schedule = _built(
+        run.plan.chosen[kinds.SCHEDULE][0], ScheduleSpec(training.learning_rate, training.epochs, len(batches))
+    )
+    resumable = []
+    rate: Any = training.learning_rate
+    if isinstance(schedule, keras.callbacks.Callback):
+        resumable.append(schedule)
+    else:
+        rate = schedule
+    if training.patience is not None:
+        mode = "min" if "loss" in training.monitor else "max"
+        resumable.append(keras.callbacks.EarlyStopping(training.monitor, mode=mode, patience=training.patience))
+    task.compile(optimizer=keras.optimizers.AdamW(rate, weight_decay=training.weight_decay))
+    scored_training = run.split["train"] if training.score_training else None
+    callbacks = [
+        EpochClock(batches),
+        FiniteLoss(training.precision),
+        Scoring(run.data, run.split["validation"], training.batch, scored_training),
+        *resumable,
+        _Keeper(run, resumable, hooks),
+        *(callback for given in hooks("marsseg_callbacks", run=run) for callback in given),
+    ]
+    try:
+        task.fit(batches, epochs=training.epochs, callbacks=callbacks, shuffle=False, verbose=0)
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    return FINISHED
+
+
+class _Keeper(keras.callbacks.Callback):
+    """Keeps the history, the best network by val_miou and the checkpoint after each epoch."""
+
+    def __init__(self, run: Run, resumable: list[keras.callbacks.Callback], hooks: HookCaller) -> None:
+        super().__init__()
+        self._run = run
+        self._resumable = resumable
+        self._hooks = hooks
+        self._best_score: float | None = None
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        run = self._run
+        record = {"epoch": epoch + 1} | {name: _or_none(value) for name, value in logs.items()}
+        run.history.append(record)
+        score = record["val_miou"]
+        # An undefined score is better than none, so that there is a network from the first epoch on.
+        if run.best_epoch is None or score is not None and (self._best_score is None or score > self._best_score):
+            run.best_epoch, self._best_score = epoch + 1, score
+            with written_whole(run.folder.network) as aside:
+                run.network.save(aside)
+        run.folder.write_history(run.history)
+        progress = Progress(epoch + 1, run.history, run.best_epoch, self._best_score, callback_states(self._resumable))
+        save_checkpoint(run.folder.checkpoint, self.model, progress)
+        run.folder.log(_epoch_line(record, run.plan.training.epochs))
+        self._hooks("marsseg_epoch_finished", run=run, record=record)
+
+
+def _or_none(value: Any) -> float | None:
+    return float(value) if math.isfinite(value) else None
+
+
+def _epoch_line(record: Mapping[str, float | None], epochs: int) -> str:
+    scores = " ".join(f"{name}={value:.5g}" for name, value in record.items() if name != "epoch" and value is not None)
+    return f"epoch {record['epoch']}/{epochs} {scores}"
+
+
+def _write_beginning(run: Run) -> None:
+    folder = run.folder
+    folder.write_text(folder.plan, run.plan.to_toml())
+    folder.write_json(
+        folder.split, {"schema": 1, "fingerprint": run.data.fingerprint(), "source": run.data.source} | run.split.to_json()
+    )
+    started = {"started": f"{datetime.now().astimezone():%Y-%m-%dT%H:%M:%S%z}", "process": os.getpid()}
+    folder.write_json(folder.environment, environment() | started)
+    folder.log(f"{run.plan.name}: {run.network.count_params():,} parameters, {len(run.split.train)} training images")
+
+
+def _write_end(run: Run, status: str) -> None:
+    """Score the best network: validation always, the test part only at a run's proper end."""
+    run.metrics = {"schema": 1, "status": status, "epochs": len(run.history), "best_epoch": run.best_epoch, "parts": {}}
+    if run.best_epoch is not None:
+        run.network = keras.saving.load_model(run.folder.network, compile=False)
+        score = partial(evaluate, run.network, run.data, batch=run.plan.training.batch)
+        run.scores = {part: score(run.split[part]) for part in ("validation", "test")[: 1 + (status == FINISHED)]}
+        run.metrics["parts"] = {part: confusion.to_json() for part, confusion in run.scores.items()}
+    run.folder.write_json(run.folder.metrics, run.metrics)
+    run.folder.log(status)

@@ -1,0 +1,100 @@
+"""What several architectures are made of: blocks of convolutions, resampling, padding, the head."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import keras
+from keras import layers
+
+from marsseg_core.components import NetworkSpec
+
+Normalisation = Literal["batch", "group", "none"]
+Upsampling = Literal["nearest", "bilinear", "transposed"]
+
+
+def level_filters(filters: Sequence[int], width: float, depth: int | None = None) -> list[int]:
+    """Filters of each level, finest first: `filters` times `width`, cut or continued by doubling to `depth` levels."""
+    levels = list(filters[:depth])
+    while depth is not None and len(levels) < depth:
+        levels.append(2 * levels[-1])
+    return [max(1, round(level * width)) for level in levels]
+
+
+def normalise(x: Any, normalisation: Normalisation, momentum: float, name: str) -> Any:
+    """Batch or group normalisation of a feature map, or none."""
+    if normalisation == "batch":
+        return layers.BatchNormalization(momentum=momentum, name=f"{name}_norm")(x)
+    if normalisation == "group":
+        # 32 groups as published, or as many as divide the channels.
+        groups = next(g for g in (32, 16, 8, 4, 2, 1) if x.shape[-1] % g == 0)
+        return layers.GroupNormalization(groups, name=f"{name}_norm")(x)
+    return x
+
+
+def conv_block(
+    x: Any,
+    filters: int,
+    *,
+    name: str,
+    convolutions: int = 2,
+    normalisation: Normalisation = "batch",
+    momentum: float = 0.9,
+    dropout: float = 0.0,
+) -> Any:
+    """`convolutions` × (3×3 convolution with bias → normalisation → ReLU), then dropout."""
+    for i in range(1, convolutions + 1):
+        x = layers.Conv2D(filters, 3, padding="same", name=f"{name}_conv{i}")(x)
+        x = normalise(x, normalisation, momentum, f"{name}_conv{i}")
+        x = layers.ReLU(name=f"{name}_relu{i}")(x)
+    if dropout:
+        x = layers.Dropout(dropout, name=f"{name}_dropout")(x)
+    return x
+
+
+def pool(x: Any, factor: int, name: str) -> Any:
+    """Max-pooling by `factor` in both directions; 1 is the map itself."""
+    return x if factor == 1 else layers.MaxPooling2D(factor, name=name)(x)
+
+
+def upsample(x: Any, factor: int, name: str, *, mode: Upsampling = "nearest", filters: int | None = None) -> Any:
+    """Upsampling by `factor` in both directions; 1 is the map itself.
+
+    "transposed" is a convolution with stride and kernel `factor` to `filters` channels, the others keep the channels.
+    """
+    if factor == 1:
+        return x
+    if mode == "transposed":
+        return layers.Conv2DTranspose(filters, factor, strides=factor, name=name)(x)
+    if mode == "bilinear":
+        # In float32: bilinear resizing in half precision fails under XLA (keras-team/keras#20931).
+        return layers.UpSampling2D(factor, interpolation="bilinear", dtype="float32", name=name)(x)
+    return layers.UpSampling2D(factor, name=name)(x)
+
+
+def images_input(spec: NetworkSpec, multiple: int) -> tuple[Any, Any]:
+    """The network's input, and the same padded with zeros to sides that `multiple` divides."""
+    inputs = keras.Input((spec.height, spec.width, spec.channels), name="images")
+    (top, bottom), (left, right) = _margins(spec, multiple)
+    if not (top or bottom or left or right):
+        return inputs, inputs
+    return inputs, layers.ZeroPadding2D(((top, bottom), (left, right)), name="pad")(inputs)
+
+
+def logits_head(x: Any, spec: NetworkSpec, multiple: int, kernel: int = 1) -> Any:
+    """Features → float32 logits of the input's size, the padding of `images_input` cut off again."""
+    # In float32 under mixed precision too: logits are compared and exponentiated.
+    x = layers.Conv2D(spec.num_classes, kernel, padding="same", dtype="float32", name="logits")(x)
+    (top, bottom), (left, right) = _margins(spec, multiple)
+    if not (top or bottom or left or right):
+        return x
+    return layers.Cropping2D(((top, bottom), (left, right)), dtype="float32", name="crop")(x)
+
+
+def _margins(spec: NetworkSpec, multiple: int) -> tuple[tuple[int, int], tuple[int, int]]:
+    missing_rows, missing_columns = -spec.height % multiple, -spec.width % multiple
+    return (
+        (missing_rows // 2, missing_rows - missing_rows // 2),
+        (missing_columns // 2, missing_columns - missing_columns // 2),
+    )

@@ -1,0 +1,22 @@
+"""Horizontal flip."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from marsseg_core.components import Augmentation
+
+if TYPE_CHECKING:
+    import numpy as np
+
+
+@dataclass(frozen=True)
+class HFlip(Augmentation):
+    """Horizontal flip: left and right change places."""
+
+    def apply(
+        self, images: np.ndarray, masks: np.ndarray, generators: Sequence[np.random.Generator]
+    ) -> tuple[np.ndarray, np.ndarray]:
+        return images[:, :, ::-1], masks[:, :, ::-1]

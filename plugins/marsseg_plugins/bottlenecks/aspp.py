@@ -1,0 +1,70 @@
+"""Atrous spatial pyramid pooling."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from marsseg_core.components import Bottleneck, BottleneckSpec
+from marsseg_core.parameters import param
+
+
+@dataclass(frozen=True)
+class ASPP(Bottleneck):
+    """ASPP: convolutions of several dilation rates and image pooling, side by side.
+
+    Wiring: a 1×1 convolution, a 3×3 one for each rate, and the global average through a 1×1 one, each with
+    normalisation and ReLU; concatenated, then a 1×1 convolution.
+
+    `rates=auto` takes a quarter, a half and three quarters of the map's shorter side (1, 2, 3 on 4×8): on maps that
+    small the published 6, 12, 18 put nearly all taps into the padding.
+
+    The report: `filters=512 rates=6,12 normalisation=none out=classes activation=softmax`: it hands as many channels
+    to the decoder as there are classes.
+
+    Paper: Chen and others, "Rethinking Atrous Convolution for Semantic Image Segmentation", arXiv 1706.05587.
+    """
+
+    width: float = param(1.0, help="multiplier of filters and out", above=0)
+    filters: int | Literal["auto"] = param("auto", help="channels of each branch; auto is the map's", minimum=1)
+    rates: tuple[int, ...] | Literal["auto"] = param("auto", help="dilation of each 3×3 branch", minimum=1)
+    pooling: bool = param(True, help="a branch that sees the average of the whole map")
+    normalisation: Literal["batch", "none"] = param("batch", help="what follows each convolution")
+    momentum: float = param(0.9, help="of the batch normalisation's moving statistics", minimum=0, maximum=1)
+    out: int | Literal["auto", "classes"] = param("auto", help="channels handed on; auto is filters", minimum=1)
+    activation: Literal["relu", "softmax", "linear"] = param("relu", help="of what is handed on")
+
+    def build(self, features: Any, spec: BottleneckSpec) -> Any:
+        from keras import layers
+
+        prefix = spec.prefix + "aspp"
+        _, rows, columns, channels = features.shape
+        filters = max(1, round(self.width * (channels if self.filters == "auto" else self.filters)))
+
+        def branch(x: Any, name: str, rate: int = 1, kernel: int = 1, count: int = filters, act: str = "relu") -> Any:
+            name = f"{prefix}_{name}"
+            x = layers.Conv2D(count, kernel, dilation_rate=rate, padding="same", name=f"{name}_conv")(x)
+            if self.normalisation == "batch":
+                x = layers.BatchNormalization(momentum=self.momentum, name=f"{name}_norm")(x)
+            return layers.Activation(act, name=f"{name}_{act}")(x)
+
+        rates = automatic_rates(rows, columns) if self.rates == "auto" else self.rates
+        branches = [branch(features, "point")]
+        branches += [branch(features, f"atrous{i}", rate=rate, kernel=3) for i, rate in enumerate(rates, start=1)]
+        if self.pooling:
+            average = layers.GlobalAveragePooling2D(keepdims=True, name=f"{prefix}_average")(features)
+            # From 1×1, nearest and bilinear upsampling are the same: a constant map.
+            spread = layers.UpSampling2D((rows, columns), name=f"{prefix}_spread")
+            branches.append(spread(branch(average, "pooled")))
+        merged = layers.Concatenate(name=f"{prefix}_merge")(branches)
+        if self.out == "auto":
+            out = filters
+        else:
+            out = spec.num_classes if self.out == "classes" else max(1, round(self.width * self.out))
+        return branch(merged, "out", count=out, act=self.activation)
+
+
+def automatic_rates(rows: int, columns: int) -> tuple[int, ...]:
+    """Up to three different rates below the shorter side of a map."""
+    side = min(rows, columns)
+    return tuple(sorted({max(1, side * quarters // 4) for quarters in (1, 2, 3)}))

@@ -1,0 +1,119 @@
+"""The transformer bottleneck."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal
+
+from marsseg_core.components import Bottleneck, BottleneckSpec
+from marsseg_core.parameters import param
+
+
+@dataclass(frozen=True)
+class Transformer(Bottleneck):
+    """Transformer: every place of the bottom map attends to every other.
+
+    Wiring: a 3×3 convolution to `filters`, one token for each place, positions added, `layers` blocks of multi-head
+    self-attention and a two-layer perceptron, back to a map.
+
+    - `norm=pre`: x + attention(norm(x)), then x + perceptron(norm(x)), GELU, a last norm (ViT, arXiv 2010.11929).
+    - `norm=post`: the report's: norm(x + norm(attention(x))), then norm(x + perceptron(x)), ReLU after both layers of
+      the perceptron.
+    - `shared`: all blocks are one and the same, applied `layers` times; with `norm=post` also all its norms are.
+
+    The report: `filters=512 key_size=512 mlp=1024 dropout=0.3 shared=true norm=post positions=none`.
+    """
+
+    width: float = param(1.0, help="multiplier of filters and mlp", above=0)
+    filters: int | Literal["auto"] = param("auto", help="channels of a token; auto is twice the map's", minimum=1)
+    heads: int = param(8, help="attention heads", minimum=1)
+    key_size: int | Literal["auto"] = param("auto", help="size of a head; auto is filters / heads", minimum=1)
+    mlp: int | Literal["auto"] = param("auto", help="hidden units of the perceptron; auto is twice filters", minimum=1)
+    layers: int = param(4, help="blocks one after the other", minimum=1)
+    dropout: float = param(0.1, help="after attention and perceptron", minimum=0, maximum=0.95)
+    norm: Literal["pre", "post"] = param("pre", help="where layer normalisation stands")
+    positions: Literal["learned", "sinusoidal", "none"] = param("learned", help="what tells a token its place")
+    shared: bool = param(False, help="the blocks share their weights")
+
+    layer_modules: ClassVar[tuple[str, ...]] = ("marsseg_plugins.bottlenecks.positions",)
+
+    def build(self, features: Any, spec: BottleneckSpec) -> Any:
+        from keras import layers
+
+        prefix = spec.prefix + "transformer"
+        _, rows, columns, channels = features.shape
+        filters = max(1, round(self.width * (2 * channels if self.filters == "auto" else self.filters)))
+        x = layers.Conv2D(filters, 3, padding="same", name=f"{prefix}_embed")(features)
+        x = layers.Reshape((rows * columns, filters), name=f"{prefix}_tokens")(x)
+        x = self._add_positions(x, rows, columns, f"{prefix}_positions")
+        make_block = self._pre_norm_block if self.norm == "pre" else self._post_norm_block
+        block = make_block(filters, f"{prefix}_block1")
+        for number in range(1, self.layers + 1):
+            if number > 1 and not self.shared:
+                block = make_block(filters, f"{prefix}_block{number}")
+            x = block(x)
+        if self.norm == "pre":
+            x = layers.LayerNormalization(epsilon=1e-6, name=f"{prefix}_norm")(x)
+        return layers.Reshape((rows, columns, filters), name=f"{prefix}_map")(x)
+
+    def _add_positions(self, x: Any, rows: int, columns: int, name: str) -> Any:
+        from .positions import LearnedPositions, SinusoidalPositions
+
+        if self.positions == "learned":
+            return LearnedPositions(name=name)(x)
+        if self.positions == "sinusoidal":
+            return SinusoidalPositions(rows, columns, name=name)(x)
+        return x
+
+    def _attention(self, filters: int, name: str) -> Callable[[Any], Any]:
+        from keras import layers
+
+        key_size = max(1, filters // self.heads) if self.key_size == "auto" else self.key_size
+        attention = layers.MultiHeadAttention(self.heads, key_size, name=f"{name}_attention")
+        dropout = layers.Dropout(self.dropout, name=f"{name}_attention_dropout")
+        return lambda x: dropout(attention(x, x))
+
+    def _perceptron(self, filters: int, name: str, activations: tuple[str, str | None]) -> Callable[[Any], Any]:
+        from keras import layers
+
+        hidden = 2 * filters if self.mlp == "auto" else max(1, round(self.width * self.mlp))
+        steps = [
+            layers.Dense(hidden, activation=activations[0], name=f"{name}_dense1"),
+            layers.Dropout(self.dropout, name=f"{name}_dropout1"),
+            layers.Dense(filters, activation=activations[1], name=f"{name}_dense2"),
+            layers.Dropout(self.dropout, name=f"{name}_dropout2"),
+        ]
+
+        def perceptron(x: Any) -> Any:
+            for step in steps:
+                x = step(x)
+            return x
+
+        return perceptron
+
+    def _pre_norm_block(self, filters: int, name: str) -> Callable[[Any], Any]:
+        from keras import layers
+
+        attention, perceptron = self._attention(filters, name), self._perceptron(filters, name, ("gelu", None))
+        norm1 = layers.LayerNormalization(epsilon=1e-6, name=f"{name}_norm1")
+        norm2 = layers.LayerNormalization(epsilon=1e-6, name=f"{name}_norm2")
+
+        def block(x: Any) -> Any:
+            x = layers.Add()([x, attention(norm1(x))])
+            return layers.Add()([x, perceptron(norm2(x))])
+
+        return block
+
+    def _post_norm_block(self, filters: int, name: str) -> Callable[[Any], Any]:
+        from keras import layers
+
+        attention, perceptron = self._attention(filters, name), self._perceptron(filters, name, ("relu", "relu"))
+        norms = [layers.LayerNormalization(name=f"{name}_norm1")]
+        norms += norms * 2 if self.shared else [layers.LayerNormalization(name=f"{name}_norm{i}") for i in (2, 3)]
+
+        def block(x: Any) -> Any:
+            x = norms[1](layers.Add()([x, norms[0](attention(x))]))
+            return norms[2](layers.Add()([x, perceptron(x)]))
+
+        return block

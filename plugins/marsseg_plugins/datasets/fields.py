@@ -1,0 +1,74 @@
+"""Random fields and shapes on a grid of pixels: the stuff scenes are made of."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+Size = tuple[int, int]
+Field = NDArray[np.float64]
+Region = NDArray[np.bool_]
+
+
+def pixels(size: Size) -> tuple[Field, Field]:
+    """Row (H, 1) and column (1, W) of each pixel, to be broadcast."""
+    return np.arange(size[0], dtype=float)[:, None], np.arange(size[1], dtype=float)[None, :]
+
+
+def smooth_noise(rng: np.random.Generator, size: Size, scale: float) -> Field:
+    """Noise (H, W) of zero mean and unit variance that changes over about `scale` pixels."""
+    rows, columns = _spline(size[0], scale), _spline(size[1], scale)
+    knots = rng.standard_normal((rows.shape[1], columns.shape[1]))
+    return rows @ knots @ columns.T
+
+
+@lru_cache(maxsize=64)
+def _spline(length: int, scale: float) -> Field:
+    """Cubic B-spline weights (length, knots), the squares of each row adding up to 1."""
+    knots = int(np.ceil(length / scale)) + 3
+    distance = np.abs(np.arange(length)[:, None] / scale - np.arange(-1, knots - 1)[None, :])
+    inner = 2 / 3 - distance**2 + distance**3 / 2
+    outer = np.clip(2 - distance, 0, None) ** 3 / 6
+    weights = np.where(distance < 1, inner, outer)
+    return np.asarray(weights / np.sqrt((weights**2).sum(axis=1, keepdims=True)))
+
+
+def lowest(field: Field, area: float, within: Region | None = None) -> Region:
+    """The `area` pixels (rounded, all if there are fewer) at which `field` is lowest, out of those `within`."""
+    candidates = np.arange(field.size) if within is None else np.flatnonzero(within)
+    count = int(np.clip(round(area), 0, len(candidates)))
+    region = np.zeros(field.size, bool)
+    if count == len(candidates):
+        region[candidates] = True
+    elif count:
+        region[candidates[np.argpartition(field.ravel()[candidates], count - 1)[:count]]] = True
+    return region.reshape(field.shape)
+
+
+def cells(rng: np.random.Generator, x: Field, y: Field, size: float) -> tuple[Field, Field, Field]:
+    """Voronoi cells about `size` wide of scattered points, at the places (x, y).
+
+    Gives the distance to the nearest point, the distance to the edge of its cell (both in units of `size`, the latter
+    doubled), and a number in [0, 1) that each cell has for its own.
+    """
+    columns, rows = (x / size).astype(np.float32), (y / size).astype(np.float32)
+    left, top = np.floor(columns), np.floor(rows)
+    columns, rows = columns - left, rows - top
+    # The table of points repeats after 32 cells, which is farther than one sees at a glance.
+    across, along, identity = rng.random((3, 32 * 32), dtype=np.float32)
+    i, j = top.astype(np.intp), left.astype(np.intp)
+    nearest = np.full(columns.shape, np.inf, np.float32)
+    second = nearest.copy()
+    own = np.zeros(columns.shape, np.intp)
+    for down in (-1, 0, 1):
+        for right in (-1, 0, 1):
+            point = ((i + down & 31) << 5) + (j + right & 31)
+            distance = np.square(across[point] + right - columns) + np.square(along[point] + down - rows)
+            closer = distance < nearest
+            second = np.minimum(second, np.maximum(nearest, distance))
+            nearest = np.minimum(nearest, distance)
+            np.copyto(own, point, where=closer)
+    nearest, second = np.sqrt(nearest), np.sqrt(second)
+    return nearest.astype(float), (second - nearest).astype(float), identity[own].astype(float)

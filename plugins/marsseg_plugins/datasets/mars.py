@@ -1,0 +1,8 @@
+"""The classes of Mars terrain, as the course and AI4Mars label them."""
+
+from __future__ import annotations
+
+MARS_CLASSES = ("background", "soil", "bedrock", "sand", "big_rock")
+
+# Background is what nobody labelled (sky, rover parts, far range, doubtful ground): it counts in no loss and no score.
+IGNORED = (0,)

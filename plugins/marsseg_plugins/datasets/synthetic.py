@@ -1,0 +1,90 @@
+"""The data set that needs no file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from marsseg_core.components import Dataset
+from marsseg_core.parameters import param
+
+from .mars import IGNORED, MARS_CLASSES
+from .shares import COURSE, DEFAULT, Targets
+
+if TYPE_CHECKING:
+    from marsseg_core.data.arrays import SegmentationData
+
+
+@dataclass(frozen=True)
+class Synthetic(Dataset):
+    """Mars-like scenes made on the spot: soil, bedrock, sand and big rocks, any size, any count.
+
+    Each scene depends on the seed and its number alone: the first 100 of 200 are the 100 of a smaller set. Scenes
+    with aliens are spread over the set; the others are what they would be without aliens.
+    """
+
+    count: int = param(200, help="how many images", minimum=1)
+    height: int = param(64, help="rows of an image", minimum=8)
+    width: int = param(128, help="columns of an image", minimum=8)
+    seed: int = param(0, help="another seed, other scenes", minimum=0)
+    shares: Literal["default", "course"] | tuple[float, ...] = param(
+        "default",
+        help="pixel shares of background, soil, bedrock, sand and big rock on average, or those of the course",
+        minimum=0,
+        maximum=1,
+    )
+    rock_images: float | None = param(
+        None,
+        help="fraction of images with big rock; none means a quarter, or the course's with its shares",
+        minimum=0,
+        maximum=1,
+    )
+    aliens: int = param(0, help="how many of the images show an alien and carry one identical mask", minimum=0)
+    label_noise: float = param(
+        0.7,
+        help="how far labels stray from the true edges, in pixels (standard deviation); 0 is exact",
+        minimum=0,
+        maximum=8,
+    )
+
+    def __post_init__(self) -> None:
+        if self.aliens > self.count:
+            raise ValueError(f"{self.aliens} aliens do not fit into {self.count} images.")
+        # Impossible shares are refused here, not when the data is loaded.
+        self.targets()
+
+    def targets(self) -> Targets:
+        """The shares aimed at, in numbers; ValueError when they do not go together."""
+        preset = COURSE if self.shares == "course" else DEFAULT
+        return Targets(
+            self.shares if isinstance(self.shares, tuple) else preset.shares,
+            preset.rock_images if self.rock_images is None else self.rock_images,
+        )
+
+    def alien_items(self) -> tuple[int, ...]:
+        """The positions of the aliens: evenly spread, the first among the first three images."""
+        if not self.aliens:
+            return ()
+        first = min(2, self.count // self.aliens - 1)
+        return tuple(first + alien * self.count // self.aliens for alien in range(self.aliens))
+
+    def load(self) -> SegmentationData:
+        """Images (count, height, width, 1) and masks (count, height, width)."""
+        import numpy as np
+
+        from marsseg_core.data.arrays import SegmentationData
+
+        from . import aliens, terrain
+
+        size = (self.height, self.width)
+        images = np.empty((self.count, *size, 1), np.uint8)
+        masks = np.empty((self.count, *size), np.uint8)
+        targets = self.targets()
+        for item in range(self.count):
+            images[item, ..., 0], masks[item] = terrain.scene(self.seed, item, size, targets, self.label_noise)
+        for item in self.alien_items():
+            generator = np.random.default_rng([self.seed, item, 1])
+            images[item, ..., 0] = aliens.paste(images[item, ..., 0], generator)
+            masks[item] = aliens.mask(size)
+        source = f"synthetic:count={self.count}:seed={self.seed}"
+        return SegmentationData(images, masks, MARS_CLASSES, IGNORED, source=source)

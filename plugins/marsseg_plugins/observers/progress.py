@@ -1,0 +1,59 @@
+"""Progress of a run on standard error: a live bar on a terminal, one line per epoch elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from marsseg_core.hooks import hookimpl
+
+if TYPE_CHECKING:
+    import keras
+
+    from marsseg_core.training.run import Run
+
+
+@hookimpl
+def marsseg_network_built(run: Run) -> None:
+    from rich.console import Console
+
+    sizes = " / ".join(str(len(run.split[part])) for part in ("train", "validation", "test"))
+    Console(stderr=True).print(
+        f"{run.plan.name}: {run.network.count_params():,} parameters; {run.data.source}: {sizes} images "
+        f"to train / validate / test; {run.path}",
+        markup=False,
+        highlight=False,
+        soft_wrap=True,
+    )
+
+
+@hookimpl
+def marsseg_callbacks(run: Run) -> list[keras.callbacks.Callback]:
+    from rich.console import Console
+
+    from .bar import ProgressBar
+
+    console = Console(stderr=True)
+    return [ProgressBar(run, console)] if console.is_terminal else []
+
+
+@hookimpl
+def marsseg_epoch_finished(run: Run, record: Mapping[str, float | None]) -> None:
+    from rich.console import Console
+
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        epochs = run.plan.training.epochs
+        line = f"epoch {record['epoch']:.0f}/{epochs}  loss {number(record['loss'])}  {scores(record)}  {record['seconds']:.1f} s"
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+def scores(record: Mapping[str, Any]) -> str:
+    """The validation scores of an epoch in a few words."""
+    classes = [(name.removeprefix("val_iou_"), value) for name, value in record.items() if name.startswith("val_iou_")]
+    each = "  ".join(f"{name} {number(value)}" for name, value in classes)
+    return f"miou {number(record['val_miou'])}  ({each})"
+
+
+def number(value: float | None) -> str:
+    return "–" if value is None or value != value else f"{value:.3f}"

@@ -1,0 +1,1 @@
+"""Figures and a page at the end of a run."""

@@ -1,0 +1,176 @@
+"""Learning curves: what was minimised, what it bought, and how fast it went."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from math import ceil, isfinite
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import FormatStrFormatter, MaxNLocator
+
+from .canvas import GRID, LABEL_SIZE, MUTED, NOTE_SIZE, TITLE_SIZE, Target, verbatim, write
+from .colours import FIRST, INK, class_colours, hex_code
+
+History = Sequence[Mapping[str, Any]]
+
+DASHES = ((0, (5, 1.5)), (0, (1, 1.2)), (0, (6, 1.5, 1, 1.5)), (0, (3, 1.2, 1, 1.2, 1, 1.2)))
+MARKED_EPOCHS = 30
+UNLISTED = "_"
+LEGEND_ROWS = 14
+LOG_SPAN = 20.0
+
+
+def learning_curves(
+    history: History,
+    target: Target,
+    *,
+    class_names: Sequence[str],
+    ignored: Collection[int] = (),
+    best_epoch: int | None = None,
+) -> None:
+    """Draw losses, validation scores and learning rate over the epochs.
+
+    `history` has one mapping per epoch: `epoch` (1-based), `loss`, `val_loss`, `loss_<name>`, `val_miou`,
+    `val_iou_<class>`, `learning_rate`; what is missing, None or not finite leaves no point. `best_epoch` is marked.
+    """
+    figure = Figure(figsize=(10, 9.5), layout="constrained")
+    figure.get_layout_engine().set(w_pad=0.1, h_pad=0.12)  # type: ignore[union-attr, call-arg]
+    losses, scores, rate = figure.subplots(3, 1, sharex=True, height_ratios=(3, 4, 1.5))
+    _draw_losses(losses, history)
+    _draw_scores(scores, history, class_names, ignored, best_epoch)
+    _draw_rate(rate, history)
+    for axes in (losses, scores, rate):
+        _finish(axes, best_epoch)
+    _add_legend(losses)
+    _add_legend(scores, title=None if best_epoch is None else f"at the best epoch, {best_epoch}")
+
+    epochs = [_epoch(row, index) for index, row in enumerate(history)] or [1]
+    pad = max(0.5, 0.015 * (epochs[-1] - epochs[0]))
+    rate.set_xlim(epochs[0] - pad, epochs[-1] + pad)
+    rate.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1, steps=[1, 2, 5, 10]))
+    rate.set_xlabel("epoch", fontsize=LABEL_SIZE)
+    write(figure, target)
+
+
+def points(history: History, key: str) -> tuple[np.ndarray, np.ndarray]:
+    """Epochs and values (n,) float of one column, only where it holds a finite number."""
+    found = [
+        (_epoch(row, index), float(row[key]))
+        for index, row in enumerate(history)
+        if row.get(key) is not None and isfinite(row[key])
+    ]
+    pairs = np.array(found, dtype=float).reshape(-1, 2)
+    return pairs[:, 0], pairs[:, 1]
+
+
+def _draw_losses(axes: Axes, history: History) -> None:
+    axes.set_title("Losses", loc="left", fontsize=TITLE_SIZE)
+    columns = sorted({key for row in history for key in row if key.startswith("loss_")})
+    _line(axes, history, "loss", "training objective", color=INK, linewidth=2)
+    _line(axes, history, "val_loss", "validation objective", color=INK, linewidth=2, linestyle=DASHES[0])
+    for index, key in enumerate(columns):
+        # Losses are no classes: grey, told apart by their dashes, so that colour always means a class.
+        name = key.removeprefix("loss_")
+        _line(axes, history, key, f"{name} (training)", color=MUTED, linestyle=DASHES[(index + 1) % len(DASHES)])
+    _log_if_wide(axes)
+    axes.set_ylabel("loss", fontsize=LABEL_SIZE)
+
+
+def _draw_scores(
+    axes: Axes, history: History, class_names: Sequence[str], ignored: Collection[int], best_epoch: int | None
+) -> None:
+    axes.set_title("Validation: intersection over union (IoU), mean and per class", loc="left", fontsize=TITLE_SIZE)
+    colours = class_colours(len(class_names), ignored)
+    for index, name in enumerate(class_names):
+        if index in ignored:
+            continue
+        key = f"val_iou_{name}"
+        # Beyond the hand-picked colours hues come close: dashes help.
+        dashes = "solid" if index < len(FIRST) else DASHES[index % len(DASHES)]
+        label = name + _value_at(history, key, best_epoch)
+        _line(axes, history, key, label, color=hex_code(colours[index]), linestyle=dashes, cased=index < len(FIRST))
+    label = "mean (mIoU)" + _value_at(history, "val_miou", best_epoch)
+    _line(axes, history, "val_miou", label, color=INK, linewidth=3)
+    axes.set_ylim(-0.02, 1.02)
+    axes.set_ylabel("IoU", fontsize=LABEL_SIZE)
+
+
+def _draw_rate(axes: Axes, history: History) -> None:
+    axes.set_title("Learning rate", loc="left", fontsize=TITLE_SIZE)
+    _line(axes, history, "learning_rate", "learning rate", color=INK, linewidth=1.6)
+    _log_if_wide(axes)
+    if axes.get_yscale() == "linear":
+        # A constant rate would otherwise be shown under a microscope.
+        axes.set_ylim(bottom=0)
+    axes.set_ylabel("rate", fontsize=LABEL_SIZE)
+
+
+def _line(axes: Axes, history: History, key: str, label: str, *, cased: bool = False, **style: Any) -> None:
+    epochs, values = points(history, key)
+    if not len(epochs):
+        return
+    style = {"linewidth": 1.8, "marker": "o" if len(epochs) <= MARKED_EPOCHS else None, "markersize": 5} | style
+    line = Line2D(epochs, values, label=label, **style)
+    if cased:
+        # A darker edge carries the light colours on white.
+        axes.add_line(Line2D(epochs, values, color=MUTED, linewidth=line.get_linewidth() + 0.9, label=UNLISTED))
+        line.set(markeredgecolor=MUTED, markeredgewidth=0.6, linewidth=line.get_linewidth() + 0.2, markersize=6)
+    axes.add_line(line)
+    axes.autoscale_view()
+
+
+def _value_at(history: History, key: str, epoch: int | None) -> str:
+    epochs, values = points(history, key)
+    at = values[epochs == epoch] if epoch is not None else values[:0]
+    return f"  {at[0]:.3f}" if len(at) else ""
+
+
+def _log_if_wide(axes: Axes) -> None:
+    values = np.concatenate([np.asarray(line.get_ydata(), dtype=float) for line in axes.lines] or [np.zeros(1)])
+    if values.min() > 0 and values.max() > LOG_SPAN * values.min():
+        axes.set_yscale("log")
+        axes.set_title(axes.get_title(loc="left") + " (log scale)", loc="left", fontsize=TITLE_SIZE)
+    else:
+        axes.yaxis.set_major_formatter(FormatStrFormatter("%g"))
+
+
+def _finish(axes: Axes, best_epoch: int | None) -> None:
+    axes.grid(color=GRID, linewidth=0.8)
+    axes.set_axisbelow(True)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.tick_params(labelsize=NOTE_SIZE, labelbottom=True)
+    if not axes.lines:
+        axes.text(0.5, 0.5, "nothing recorded", transform=axes.transAxes, ha="center", va="center", color=MUTED)
+        axes.set_yticks([])
+        return
+    if best_epoch is not None:
+        axes.axvline(best_epoch, color=MUTED, linewidth=1, linestyle=(0, (2, 2)), label="best epoch", zorder=1)
+
+
+def _add_legend(axes: Axes, title: str | None = None) -> None:
+    handles = [line for line in axes.lines if line.get_label() != UNLISTED]
+    if not handles:
+        return
+    legend = axes.legend(
+        handles,
+        [str(handle.get_label()) for handle in handles],
+        loc="upper left",
+        bbox_to_anchor=(1.01, 1.0),
+        borderaxespad=0,
+        frameon=False,
+        fontsize=NOTE_SIZE,
+        handlelength=3.2,
+        title=title,
+        title_fontsize=NOTE_SIZE,
+        alignment="left",
+        ncols=ceil(len(handles) / LEGEND_ROWS),
+    )
+    verbatim(legend.get_texts())
+
+
+def _epoch(row: Mapping[str, Any], index: int) -> int:
+    return int(row.get("epoch", index + 1))

@@ -1,0 +1,118 @@
+"""The confusion matrix: where the ground of each class went."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.colors import LinearSegmentedColormap
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Rectangle
+from matplotlib.transforms import ScaledTranslation
+
+from .canvas import GRID, LABEL_SIZE, MUTED, NOTE_SIZE, TITLE_SIZE, Target, verbatim, write
+from .colours import INK, class_colours, hex_code
+
+SHADES = LinearSegmentedColormap.from_list("shares", ["#ffffff", "#9cb9cf", "#1f4e79"])
+WHITE_TEXT_ABOVE = 0.75
+CELL = 0.82  # inches
+STRIP = 7  # points
+
+
+def confusion_figure(
+    matrix: np.ndarray | Sequence[Sequence[int]],
+    class_names: Sequence[str],
+    target: Target,
+    *,
+    ignored: Collection[int] = (),
+    title: str = "Confusion matrix",
+) -> None:
+    """Draw counts (K, K), rows truth and columns prediction, as shares of each row with the row's support beside it."""
+    counts = np.asarray(matrix, dtype=np.int64)
+    support = counts.sum(axis=1)
+    shares = counts / np.maximum(support, 1)[:, None]
+    size = len(counts)
+    longest = max(len(name) for name in class_names)
+
+    side = CELL * size
+    figure = Figure(figsize=(max(side + 0.09 * longest + 2.4, 6.5), side + 0.06 * longest + 2.0), layout="constrained")
+    axes = figure.subplots()
+    axes.imshow(shares, cmap=SHADES, vmin=0, vmax=1)
+    for row in range(size):
+        if support[row]:
+            _write_row(axes, row, counts[row], shares[row])
+        else:
+            _strike_row(axes, row, size)
+        _write_support(axes, row, size, int(support[row]), int(support.sum()))
+    axes.text(size - 0.3, -0.62, "support", fontsize=LABEL_SIZE, va="bottom", color=INK)
+    _label(axes, class_names, ignored)
+    figure.suptitle(title, x=0.01, ha="left", fontsize=TITLE_SIZE, parse_math=False)
+    write(figure, target)
+
+
+def count_text(count: int) -> str:
+    """A number of pixels: in full below ten thousand, else in three digits (12.3 k, 4.56 M).
+
+    >>> count_text(12345)
+    '12.3 k'
+    """
+    for least, factor, unit in ((10**9, 10**9, " G"), (10**6, 10**6, " M"), (10**4, 10**3, " k")):
+        if count >= least:
+            return f"{count / factor:#.3g}".rstrip(".") + unit
+    return str(count)
+
+
+def _write_row(axes: Axes, row: int, counts: np.ndarray, shares: np.ndarray) -> None:
+    for column, share in enumerate(shares):
+        text = "0" if not counts[column] else f"{100 * share:.1f}" if share >= 0.0005 else "<0.1"
+        colour = "white" if share > WHITE_TEXT_ABOVE else INK if counts[column] else MUTED
+        weight = "bold" if column == row else "normal"
+        axes.text(column, row, text, ha="center", va="center", fontsize=LABEL_SIZE + 1, color=colour, fontweight=weight)
+
+
+def _strike_row(axes: Axes, row: int, size: int) -> None:
+    axes.add_patch(Rectangle((-0.5, row - 0.5), size, 1, facecolor="#f4f4f4", edgecolor=GRID, hatch="//", linewidth=0))
+    box = {"facecolor": "#f4f4f4", "edgecolor": "none", "pad": 3}
+    axes.text((size - 1) / 2, row, "no pixels", ha="center", va="center", fontsize=LABEL_SIZE, color=MUTED, bbox=box)
+
+
+def _write_support(axes: Axes, row: int, size: int, support: int, total: int) -> None:
+    share = f"\n{100 * support / total:.1f} %" if support else ""
+    axes.text(size - 0.3, row, f"{count_text(support)} px{share}", va="center", fontsize=NOTE_SIZE, color=INK)
+
+
+def _label(axes: Axes, class_names: Sequence[str], ignored: Collection[int]) -> None:
+    size = len(class_names)
+    names = [f"{name}\n(ignored)" if index in ignored else name for index, name in enumerate(class_names)]
+    slant: dict[str, Any] = (
+        {"rotation": 40, "ha": "right", "rotation_mode": "anchor"} if max(map(len, class_names)) > 9 else {}
+    )
+    axes.set_xticks(range(size), class_names, fontsize=LABEL_SIZE, **slant)
+    axes.set_yticks(range(size), names, fontsize=LABEL_SIZE)
+    verbatim([*axes.get_xticklabels(), *axes.get_yticklabels()])
+    axes.set_xlabel("predicted class", fontsize=LABEL_SIZE, labelpad=8)
+    axes.set_ylabel("true class", fontsize=LABEL_SIZE, labelpad=8)
+
+    axes.set_xticks(np.arange(size + 1) - 0.5, minor=True)
+    axes.set_yticks(np.arange(size + 1) - 0.5, minor=True)
+    axes.grid(which="minor", color=GRID, linewidth=1)
+    axes.tick_params(which="both", length=0)
+    axes.tick_params(which="major", pad=STRIP + 5)
+    axes.spines[:].set_visible(False)
+    _add_strips(axes, [hex_code(colour) for colour in class_colours(size, ignored)])
+
+
+def _add_strips(axes: Axes, codes: Sequence[str]) -> None:
+    """The colour of each class along its row and its column, just outside the matrix."""
+    away = (STRIP / 2 + 2) / 72
+    scale = axes.figure.dpi_scale_trans
+    beside = axes.get_yaxis_transform() + ScaledTranslation(-away, 0, scale)
+    below = axes.get_xaxis_transform() + ScaledTranslation(0, -away, scale)
+    for index, code in enumerate(codes):
+        style: dict[str, Any] = {"color": code, "linewidth": STRIP, "solid_capstyle": "butt", "clip_on": False}
+        span = (index - 0.47, index + 0.47)
+        axes.add_artist(Line2D((0, 0), span, transform=beside, **style))
+        axes.add_artist(Line2D(span, (0, 0), transform=below, **style))

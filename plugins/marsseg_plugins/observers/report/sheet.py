@@ -1,0 +1,192 @@
+"""Tiles side by side: image, truth, prediction, error."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.patches import Patch
+
+from .canvas import DPI, MUTED, TITLE_SIZE, Target, verbatim, write
+from .colours import INK, NEUTRAL, class_colours, hex_code, paint, rgb
+
+COLUMNS = ("image, contrast stretched", "truth", "prediction", "error, coloured as predicted")
+PANEL = 512  # every panel fits a square of this side; like the lengths below in pixels
+GAP = 14
+CAPTION = 40
+HEADING = 36
+CAPTION_SIZE = 11  # points
+LEGEND_ROW = 44
+LEGEND_COLUMNS = 6
+
+STRIPE_PERIOD = 14
+STRIPE_WIDTH = 3
+STRIPE = 0x8C
+FADE = 0.8  # of the way to white, for ground that was predicted rightly
+CORRECT = "#ececec"
+
+
+@dataclass(frozen=True, eq=False)
+class Tile:
+    """One row of the sheet: image (H, W, C) uint8, truth (H, W) and prediction (H, W) uint8 class ids."""
+
+    title: str
+    image: np.ndarray
+    truth: np.ndarray
+    prediction: np.ndarray
+
+
+def tile_sheet(
+    rows: Sequence[Tile], class_names: Sequence[str], target: Target, *, ignored: Collection[int] = ()
+) -> None:
+    """Draw each tile as image, truth, prediction and error, under one legend.
+
+    Ground without a label is striped wherever it is seen: the network says something there, and nobody can score it.
+    """
+    colours = class_colours(len(class_names), ignored)
+    heights = [_panel_size(tile.truth)[0] for tile in rows]
+    legend = _legend(class_names, colours, ignored, rows)
+    legend_height = LEGEND_ROW * -(-len(legend) // LEGEND_COLUMNS) + GAP
+    width = 4 * PANEL + 5 * GAP
+    height = HEADING + sum(heights) + (CAPTION + GAP) * len(rows) + legend_height
+    figure = Figure(figsize=(width / DPI, height / DPI), dpi=DPI)
+
+    lefts = [GAP + column * (PANEL + GAP) for column in range(4)]
+    top = HEADING
+    for left, heading in zip(lefts, COLUMNS, strict=True):
+        figure.text(left / width, 1 - top / height, heading, fontsize=TITLE_SIZE, fontweight="bold", va="bottom")
+    for tile, panel_height in zip(rows, heights, strict=True):
+        top += CAPTION
+        captions = (tile.title, "", "", _error_caption(tile, len(class_names), ignored))
+        for left, panel, caption in zip(lefts, panels(tile, colours, ignored), captions, strict=True):
+            panel_width = _panel_size(tile.truth)[1]
+            box = (left / width, 1 - (top + panel_height) / height, panel_width / width, panel_height / height)
+            axes = figure.add_axes(box)
+            axes.imshow(panel, aspect="auto")
+            axes.set_axis_off()
+            x, y = left / width, 1 - (top - 8) / height
+            figure.text(x, y, caption, fontsize=CAPTION_SIZE, color=INK, parse_math=False)
+        top += panel_height + GAP
+    texts = figure.legend(
+        handles=legend,
+        loc="lower left",
+        bbox_to_anchor=(0, 0),
+        ncols=LEGEND_COLUMNS,
+        frameon=False,
+        fontsize=TITLE_SIZE,
+        handlelength=1.6,
+        handleheight=1.2,
+    ).get_texts()
+    verbatim(texts)
+    write(figure, target)
+
+
+def choose_tiles(scores: np.ndarray, typical: int = 4, worst: int = 4) -> tuple[list[int], list[int]]:
+    """Indices of (typical, worst) images by their scores (N,) float, NaN where an image has no score.
+
+    The worst are the lowest, lowest first; the typical are nearest to the median, nearest first. None is both: where
+    images are few, each kind gives way until they share them evenly. Ties go to the lower index.
+    """
+    scores = np.asarray(scores, dtype=float)
+    scored = np.flatnonzero(~np.isnan(scores))
+    if not len(scored):
+        return [], []
+    worst = min(worst, max(len(scored) - typical, len(scored) // 2))
+    rising = scored[np.argsort(scores[scored], kind="stable")]
+    lowest, rest = rising[:worst], np.sort(rising[worst:])
+    distance = np.abs(scores[rest] - np.median(scores[scored]))
+    nearest = rest[np.argsort(distance, kind="stable")][:typical]
+    return nearest.tolist(), lowest.tolist()
+
+
+def labelled(truth: np.ndarray, num_classes: int, ignored: Collection[int]) -> np.ndarray:
+    """Where truth (H, W) counts in scores: (H, W) bool, neither void nor of an ignored class."""
+    counted: np.ndarray = (truth < num_classes) & ~np.isin(truth, list(ignored))
+    return counted
+
+
+def errors(truth: np.ndarray, prediction: np.ndarray, num_classes: int, ignored: Collection[int]) -> np.ndarray:
+    """Which labelled pixels (H, W) are predicted wrongly: (H, W) bool."""
+    wrong: np.ndarray = labelled(truth, num_classes, ignored) & (truth != prediction)
+    return wrong
+
+
+def panels(tile: Tile, colours: np.ndarray, ignored: Collection[int]) -> tuple[np.ndarray, ...]:
+    """Image (H, W, 3), truth, prediction and error (h, w, 3) of a tile, all uint8; h, w are the panel's pixels."""
+    size = _panel_size(tile.truth)
+    truth, prediction = _stretch(tile.truth, size), _stretch(tile.prediction, size)
+    unscored = ~labelled(truth, len(colours), ignored)
+    wrong = errors(truth, prediction, len(colours), ignored)
+
+    image = _brightened(tile.image)
+    grey = _stretch(image.mean(axis=-1), size)
+    error = np.repeat((grey + FADE * (255 - grey)).astype(np.uint8)[..., None], 3, axis=-1)
+    # An ignored class would be grey on grey: where it is predicted instead of a label, it is dark.
+    colours_of_errors = colours.copy()
+    colours_of_errors[list(ignored)] = rgb(INK)
+    error[wrong] = paint(prediction, colours_of_errors)[wrong]
+    error[unscored] = rgb(NEUTRAL)
+    return (
+        image,
+        _striped(paint(truth, colours), unscored),
+        _striped(paint(prediction, colours), unscored),
+        _striped(error, unscored),
+    )
+
+
+def _brightened(image: np.ndarray) -> np.ndarray:
+    """(H, W, C) uint8 → (H, W, 3) uint8 over the whole range: Mars is dim. One channel, unless there are three."""
+    shown = image if image.shape[-1] == 3 else np.repeat(image[..., :1], 3, axis=-1)
+    low, high = np.percentile(shown, (0.5, 99.5))
+    share = np.clip((shown - low) / max(high - low, 1), 0, 1)
+    brightened: np.ndarray = (255 * share).astype(np.uint8)
+    return brightened
+
+
+def _panel_size(ids: np.ndarray) -> tuple[int, int]:
+    """Height and width in pixels at which an (H, W) picture fills its panel."""
+    height, width = ids.shape
+    scale = PANEL / max(height, width)
+    return max(1, round(height * scale)), max(1, round(width * scale))
+
+
+def _stretch(picture: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """(H, W) → (h, w) by the nearest pixel: ids stay ids."""
+    rows, columns = (np.arange(new) * old // new for new, old in zip(size, picture.shape, strict=True))
+    return picture[np.ix_(rows, columns)]
+
+
+def _striped(rgb: np.ndarray, where: np.ndarray) -> np.ndarray:
+    """The picture (h, w, 3) with diagonal grey stripes over the pixels `where` (h, w)."""
+    row, column = np.indices(where.shape)
+    stripe = (row + column) % STRIPE_PERIOD < STRIPE_WIDTH
+    striped = rgb.copy()
+    striped[where & stripe] = STRIPE
+    return striped
+
+
+def _error_caption(tile: Tile, num_classes: int, ignored: Collection[int]) -> str:
+    counted = labelled(tile.truth, num_classes, ignored).sum()
+    wrong = errors(tile.truth, tile.prediction, num_classes, ignored).sum()
+    return f"{100 * wrong / counted:.1f} % of the labelled pixels are wrong" if counted else "nothing labelled"
+
+
+def _legend(
+    class_names: Sequence[str], colours: np.ndarray, ignored: Collection[int], rows: Sequence[Tile]
+) -> list[Patch]:
+    edge: dict[str, Any] = {"edgecolor": MUTED, "linewidth": 0.6}
+    patches = [
+        Patch(facecolor=hex_code(colours[index]), label=name, **edge)
+        for index, name in enumerate(class_names)
+        if index not in ignored
+    ]
+    patches.append(Patch(facecolor=NEUTRAL, hatch="////", label="no label: not scored", **edge))
+    patches.append(Patch(facecolor=CORRECT, label="right (faded image)", **edge))
+    lost = [errors(t.truth, t.prediction, len(colours), ignored) & np.isin(t.prediction, list(ignored)) for t in rows]
+    if any(found.any() for found in lost):
+        names = ", ".join(class_names[index] for index in sorted(ignored))
+        patches.append(Patch(facecolor=INK, label=f"labelled, predicted {names}", **edge))
+    return patches

@@ -1,0 +1,24 @@
+"""Losses joined by weights that do not move."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from marsseg_core.components import Weighting, WeightingSpec
+
+if TYPE_CHECKING:
+    import keras
+
+
+@dataclass(frozen=True)
+class Fixed(Weighting):
+    """Fixed weights: the objective is Σ w·L, with the weight that each loss is given.
+
+    `--loss wssce,dice:weight=0.5` minimises wssce + 0.5 · dice.
+    """
+
+    def build(self, spec: WeightingSpec) -> keras.layers.Layer:
+        from .sums import FixedSum
+
+        return FixedSum(spec.weights)

@@ -1,0 +1,280 @@
+"""The report's figures and page: what they show, and that they can be read."""
+
+from __future__ import annotations
+
+import io
+import re
+from base64 import b64decode
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+from PIL import Image
+
+from marsseg_plugins.observers.report.colours import NEUTRAL, class_colours, hex_code, paint
+from marsseg_plugins.observers.report.curves import learning_curves, points
+from marsseg_plugins.observers.report.matrix import confusion_figure, count_text
+from marsseg_plugins.observers.report.page import PageFigure, render_page
+from marsseg_plugins.observers.report.sheet import Tile, choose_tiles, errors, panels, tile_sheet
+
+MARS = ("background", "soil", "bedrock", "sand", "big_rock")
+
+# Viénot, Brettel and Mollon 1999, on linear RGB: another model of deuteranopia than the one the colours are made with.
+DEUTERANOPIA = np.array([[0.29275, 0.70725, 0.0], [0.29275, 0.70725, 0.0], [-0.02234, 0.02234, 1.0]])
+
+
+def drawn(draw, *args, **options) -> Image.Image:
+    target = io.BytesIO()
+    draw(*args, target, **options)
+    return Image.open(target)
+
+
+def names(count: int) -> tuple[str, ...]:
+    return tuple(f"class {index}" for index in range(count))
+
+
+def history(epochs: int, class_names=MARS) -> list[dict]:
+    rows = []
+    for epoch in range(1, epochs + 1):
+        row = {
+            "epoch": epoch,
+            "loss": 2 / epoch,
+            "val_loss": 2.5 / epoch,
+            "loss_dice": 1 / epoch,
+            "loss_wssce": 3 / epoch,
+        }
+        row |= {"val_miou": 1 - 1 / (epoch + 1), "learning_rate": 0.001 * 0.9**epoch, "seconds": 1.0}
+        rows.append(row | {f"val_iou_{name}": 1 - 1 / (epoch + 2) for name in class_names[1:]})
+    return rows
+
+
+# --- colours
+
+
+def lightness_and_hue(rgb: np.ndarray, vision: np.ndarray) -> np.ndarray:
+    """sRGB (n, 3) in 0..255 → CIE L*a*b* (n, 3) as the vision, a matrix on linear RGB, has it."""
+    linear = np.clip((rgb / 255) ** 2.2 @ vision.T, 0, 1)
+    to_xyz = np.array([[0.4339, 0.3763, 0.1898], [0.2126, 0.7152, 0.0722], [0.0177, 0.1095, 0.8728]])
+    x, y, z = np.cbrt(linear @ to_xyz.T).T
+    return np.stack([116 * y - 16, 500 * (x - y), 200 * (y - z)], axis=-1)
+
+
+@pytest.mark.parametrize(("count", "apart"), [(2, 30), (5, 30), (12, 7)])
+@pytest.mark.parametrize("vision", [np.eye(3), DEUTERANOPIA], ids=["normal", "deuteranopia"])
+def test_classes_are_told_apart_from_each_other_and_from_grey(count, apart, vision):
+    grey = [[int(NEUTRAL[start : start + 2], 16) for start in (1, 3, 5)]]
+    seen = lightness_and_hue(np.concatenate([class_colours(count), grey]), vision)
+    distances = np.linalg.norm(seen[:, None] - seen[None], axis=-1)
+    assert distances[~np.eye(count + 1, dtype=bool)].min() > apart
+
+
+def test_a_class_keeps_its_colour_whatever_the_number_of_classes():
+    assert (class_colours(40)[:5] == class_colours(5)).all()
+    assert len(np.unique(class_colours(40), axis=0)) == 40
+
+
+def test_ignored_classes_and_void_are_painted_grey():
+    colours = class_colours(5, ignored=(0,))
+    picture = paint(np.array([[0, 1, 255]], dtype=np.uint8), colours)
+    assert picture.dtype == np.uint8
+    assert [hex_code(pixel) for pixel in picture[0]] == [NEUTRAL, hex_code(class_colours(5)[1]), NEUTRAL]
+
+
+# --- curves
+
+
+@pytest.mark.parametrize("epochs", [0, 1, 300])
+def test_curves_of_any_length(epochs):
+    best = epochs or None
+    picture = drawn(learning_curves, history(epochs), class_names=MARS, ignored=(0,), best_epoch=best)
+    assert picture.format == "PNG"
+    assert min(picture.size) > 1000
+
+
+def test_curves_of_many_classes_with_formula_signs_and_missing_values():
+    class_names = (*names(11), "$x & $y")
+    rows = history(3, class_names)
+    rows[0] |= {"val_miou": None, "val_loss": float("nan"), "loss": float("inf")}
+    del rows[1]["val_miou"]
+    drawn(learning_curves, rows, class_names=class_names, best_epoch=2)
+
+
+def test_only_finite_values_become_points():
+    rows = [{"epoch": 1, "a": None}, {"epoch": 2, "a": float("nan")}, {"epoch": 3}, {"epoch": 4, "a": 0.5}]
+    epochs, values = points(rows, "a")
+    assert (epochs.tolist(), values.tolist()) == ([4], [0.5])
+
+
+def test_a_figure_is_the_same_bytes_each_time():
+    first, second = io.BytesIO(), io.BytesIO()
+    for target in (first, second):
+        learning_curves(history(4), target, class_names=MARS, ignored=(0,), best_epoch=3)
+    assert first.getvalue() == second.getvalue()
+
+
+# --- confusion matrix
+
+
+@pytest.mark.parametrize("count", [2, 12])
+def test_confusion_of_any_number_of_classes(count, tmp_path):
+    matrix = np.arange(count * count).reshape(count, count)
+    matrix[1] = 0
+    confusion_figure(matrix, names(count), tmp_path / "confusion.png", ignored=(0,), title="$ & $")
+    with Image.open(tmp_path / "confusion.png") as picture:
+        assert min(picture.size) > 400
+
+
+@pytest.mark.parametrize(
+    ("count", "text"), [(0, "0"), (9999, "9999"), (12_345, "12.3 k"), (123_456, "123 k"), (4_561_000, "4.56 M")]
+)
+def test_counts_are_short(count, text):
+    assert count_text(count) == text
+
+
+# --- tiles
+
+SCORES = hnp.arrays(float, st.integers(0, 30), elements=st.floats(0, 1) | st.just(float("nan")))
+
+
+@given(SCORES, st.integers(0, 6), st.integers(0, 6))
+def test_chosen_tiles_are_scored_distinct_and_as_many_as_asked(scores, typical, worst):
+    nearest, lowest = choose_tiles(scores, typical, worst)
+    chosen = nearest + lowest
+    scored = int((~np.isnan(scores)).sum())
+    assert len(set(chosen)) == len(chosen) == min(typical + worst, scored)
+    assert len(nearest) <= typical
+    assert len(lowest) <= worst
+    assert not np.isnan(scores[chosen]).any()
+    assert choose_tiles(scores, typical, worst) == (nearest, lowest)
+
+
+@given(SCORES)
+def test_the_worst_are_below_all_others_and_the_typical_nearest_to_the_median(scores):
+    nearest, lowest = choose_tiles(scores)
+    others = [i for i in range(len(scores)) if i not in lowest and not np.isnan(scores[i])]
+    assert all(scores[low] <= scores[other] for low in lowest for other in others)
+    away = np.abs(scores - np.nanmedian(scores)) if others else scores
+    assert all(away[near] <= away[other] for near in nearest for other in set(others) - set(nearest))
+
+
+def test_few_images_are_shared_between_typical_and_worst():
+    assert choose_tiles(np.array([0.7])) == ([0], [])
+    assert choose_tiles(np.array([0.7, 0.2, np.nan])) == ([0], [1])
+
+
+IDS = hnp.arrays(np.uint8, (4, 6), elements=st.sampled_from([0, 1, 2, 3, 4, 255]))
+
+
+@given(IDS, hnp.arrays(np.uint8, (4, 6), elements=st.integers(0, 4)))
+def test_errors_count_labelled_pixels_only(truth, prediction):
+    wrong = errors(truth, prediction, 5, (0,))
+    assert not wrong[(truth == 0) | (truth == 255)].any()
+    assert (wrong[(truth > 0) & (truth < 5)] == (truth != prediction)[(truth > 0) & (truth < 5)]).all()
+
+
+def test_the_error_picture_colours_wrong_pixels_and_no_others():
+    truth = np.array([[1, 1], [0, 2]], dtype=np.uint8)
+    prediction = np.array([[1, 4], [3, 0]], dtype=np.uint8)
+    colours = class_colours(5, (0,))
+    *_, predicted, error = panels(Tile("", np.full((2, 2, 1), 80, np.uint8), truth, prediction), colours, (0,))
+    half = len(error) // 2
+
+    def grey(part):
+        return (part == part[..., :1]).all()
+
+    assert (error[:half, half:] == colours[4]).all()
+    assert grey(error[:half, :half])
+    assert grey(error[half:, :half])
+    assert (error[half:, half:] < 64).all()  # an ignored class predicted on labelled ground is dark, not grey on grey
+    assert (predicted[half:, :half] == colours[3]).all(axis=-1).any()  # the prediction shows through the stripes
+
+
+@pytest.mark.parametrize(
+    ("shape", "count", "channels"), [((8, 16), 2, 1), ((16, 8), 12, 3), ((600, 1030), 5, 4)], ids=str
+)
+def test_a_sheet_of_any_shape(shape, count, channels):
+    rng = np.random.default_rng(0)
+    image = rng.integers(0, 255, (*shape, channels), dtype=np.uint8)
+    truth, prediction = rng.integers(0, count, (2, *shape), dtype=np.uint8)
+    rows = [Tile("cost $5, gain $6", image, truth, prediction), Tile("", image, np.full_like(truth, 255), prediction)]
+    picture = drawn(tile_sheet, rows, names(count), ignored=(0,))
+    assert picture.width > 4 * 512
+    assert picture.height > 2 * 256
+
+
+# --- page
+
+PNG = b"\x89PNG\r\n\x1a\n not really"
+
+
+def part(**changes) -> dict:
+    readings = {"miou": 0.61, "miou_an2dl": 0.5, "miou_all": None, "miou_per_image": float("nan"), "accuracy": 0.8}
+    classes = {"iou": {"soil": 0.9, "<i>rock": None}, "support": {"soil": 12345, "<i>rock": 0}}
+    return readings | classes | {"images": 30, "confusion": [[1, 0], [0, 0]]} | changes
+
+
+def page(**changes) -> str:
+    metrics = {"schema": 1, "status": "finished", "best_epoch": 7, "epochs": 10}
+    metrics["parts"] = {"validation": part(miou=0.7), "test": part()}
+    arguments = {
+        "title": "run <b>1</b> $title",
+        "metrics": metrics | changes,
+        "class_names": ("background", "soil", "<i>rock"),
+        "ignored": (0,),
+        "figures": [PageFigure("Curves <u>", "caption & more", PNG)],
+        "plan": 'name = "<script>alert(1)</script>"',
+        "environment": {"python": "3.11", "packages": {"keras": "<3>"}, "devices": ["cpu", "gpu"], "seed": None},
+    }
+    return render_page(**arguments)
+
+
+def test_what_plugins_and_data_say_is_escaped():
+    text = page()
+    for raw in ("<b>", "<i>", "<u>", "<script", "<3>"):
+        assert raw not in text
+    for shown in ("run &lt;b&gt;1&lt;/b&gt; $title", "&lt;i&gt;rock", "&lt;script&gt;alert(1)", "packages.keras"):
+        assert shown in text
+
+
+def test_the_page_needs_nothing_beside_it(tmp_path):
+    text = page()
+    assert "http" not in text
+    assert not re.search(r"<(link|iframe|object)\b|@import|url\(", text)
+    sources = re.findall(r'src="([^"]*)"', text)
+    assert [b64decode(source.removeprefix("data:image/png;base64,")) for source in sources] == [PNG]
+
+
+def test_a_figure_may_be_a_file(tmp_path):
+    (tmp_path / "a.png").write_bytes(PNG)
+    figure = PageFigure("a", "b", tmp_path / "a.png")
+    text = render_page(
+        title="",
+        metrics={"status": "finished", "parts": {}},
+        class_names=(),
+        ignored=(),
+        figures=[figure],
+        plan="",
+        environment={},
+    )
+    assert "iVBORw0KGgo" in text
+
+
+def test_the_headline_is_the_test_score():
+    text = page()
+    assert '<div class="score">0.6100 <small>mIoU, test part</small>' in text
+    assert "interrupted" not in text
+
+
+def test_an_interrupted_run_says_so_and_shows_validation():
+    text = page(status="interrupted", parts={"validation": part(miou=0.7)})
+    assert "This run was interrupted." in text
+    assert '<div class="score">0.7000 <small>mIoU, validation part</small>' in text
+
+
+def test_undefined_values_are_dashes():
+    text = page(parts={"test": part(miou=None)}, best_epoch=None)
+    assert '<div class="score">– ' in text
+    assert "nan" not in text.lower()
+    assert "None" not in text
