@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import os
 from typing import Annotated, Any, Final
 
 import typer
@@ -63,6 +62,4 @@ for _command in COMMANDS:
 
 def main() -> None:
     """The console script."""
-    # TensorFlow announces its build and its missing GPU on every start; its errors stay.
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     app()

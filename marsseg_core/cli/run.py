@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,6 +9,7 @@ import typer
 
 from ..catalog import installed
 from ..plan import Request, resolve
+from .loading import load_keras
 from .output import EXIT_INTERRUPTED, print_table, print_text, say, warn
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ def run(
     if dry_run:
         print_table(("setting", "value", "origin"), resolved.rows())
         return
-    say(f"Loading Keras on {os.environ.get('KERAS_BACKEND', 'tensorflow')} …")
+    load_keras()
     from .. import api
 
     result = api.run(resolved, out=out, warn=warn)

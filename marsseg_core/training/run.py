@@ -157,18 +157,24 @@ def _train(run: Run, task: SegmentationTask, batches: TrainingBatches, hooks: Ho
         resumable.append(keras.callbacks.EarlyStopping(training.monitor, mode=mode, patience=training.patience))
     task.compile(optimizer=keras.optimizers.AdamW(rate, weight_decay=training.weight_decay))
     scored_training = run.split["train"] if training.score_training else None
+    observers = [callback for given in hooks("marsseg_callbacks", run=run) for callback in given]
     callbacks = [
         EpochClock(batches),
         FiniteLoss(training.precision),
         Scoring(run.data, run.split["validation"], training.batch, scored_training),
         *resumable,
         _Keeper(run, resumable, hooks),
-        *(callback for given in hooks("marsseg_callbacks", run=run) for callback in given),
+        *observers,
     ]
     try:
         task.fit(batches, epochs=training.epochs, callbacks=callbacks, shuffle=False, verbose=0)
-    except KeyboardInterrupt:
-        return INTERRUPTED
+    except BaseException as end:
+        # `fit` leaves its callbacks as they are when it is broken off: a live bar would keep the terminal.
+        for observer in observers:
+            observer.on_train_end()
+        if isinstance(end, KeyboardInterrupt):
+            return INTERRUPTED
+        raise
     return FINISHED
 
 

@@ -24,9 +24,9 @@ TEXTURES = {SOIL: textures.soil, BEDROCK: textures.bedrock, SAND: textures.sand}
 
 # Bare rock is pale and drifts of basalt sand are dark, but regions (by TONE_SPREAD, in logarithms) and exposure vary as
 # much: a grey value alone tells little.
-TONES = {SOIL: 0.9, BEDROCK: 1.15, SAND: 0.75}
-TONE_SPREAD = 0.15
-ROCK_TONE = (1.35, 1.75)
+TONES = {SOIL: 0.9, BEDROCK: 1.25, SAND: 0.7}
+TONE_SPREAD = 0.13
+ROCK_TONE = (1.4, 1.8)
 SHADOW = 0.25
 
 # Roberts' additive sequence in three dimensions: consecutive scenes fill its cube evenly, so that even small sets
@@ -178,7 +178,7 @@ def _lit(relief: Field, sun: Field) -> Field:
 
 def _photographed(rng: np.random.Generator, brightness: Field) -> Image:
     """A grey image (H, W) of some exposure, with the blur and the noise of a camera."""
-    grey = rng.uniform(55, 100) * ndimage.gaussian_filter(brightness, 0.45) + rng.normal(0, 1.2, brightness.shape)
+    grey = rng.uniform(60, 95) * ndimage.gaussian_filter(brightness, 0.45) + rng.normal(0, 1.2, brightness.shape)
     return np.clip(grey, 0, 255).astype(np.uint8)
 
 

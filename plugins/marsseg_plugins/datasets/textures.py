@@ -40,11 +40,11 @@ def soil(rng: np.random.Generator, ground: Ground) -> tuple[Field, Field]:
     """Grain, and pebbles too small to be big rocks."""
     distance, _, own = cells(rng, ground.x, ground.y, rng.uniform(4.2, 6))
     # Only some cells hold a pebble; most pebbles are small.
-    room = np.clip((own - rng.uniform(0.45, 0.8)) * 0.6, 0, 0.2)
+    room = np.clip((own - rng.uniform(0.55, 0.85)) * 0.7, 0, 0.2)
     pebble = np.clip(room - distance**2, 0, None)
     grain = _grain(rng, ground, 0.5)
-    relief = 4.0 * np.sqrt(pebble) * ground.scale + 0.17 * grain
-    return relief, 1 + 0.07 * grain + np.where(pebble > 0, rng.normal(0, 0.15), 0)
+    relief = 4.0 * np.sqrt(pebble) * ground.scale + 0.13 * grain
+    return relief, 1 + 0.09 * grain + np.where(pebble > 0, rng.normal(0, 0.15), 0)
 
 
 def bedrock(rng: np.random.Generator, ground: Ground) -> tuple[Field, Field]:
@@ -59,7 +59,7 @@ def bedrock(rng: np.random.Generator, ground: Ground) -> tuple[Field, Field]:
     layers = rng.random(512)
     bed = layers[np.floor(across / rng.uniform(1.7, 2.6)).astype(int) % 512]
     layered = rng.uniform(0.4, 1.5)
-    relief = (1.4 * (crack - 1) + 0.8 * layered * (bed - 0.5)) * ground.scale + 0.05 * _grain(rng, ground, 0.6)
+    relief = (1.4 * (crack - 1) + 0.8 * layered * (bed - 0.5)) * ground.scale + 0.02 * _grain(rng, ground, 0.6)
     return relief, (0.4 + 0.6 * crack) * (1 + 0.35 * (own - 0.5) + 0.3 * layered * (bed - 0.5))
 
 

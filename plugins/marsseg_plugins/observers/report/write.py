@@ -1,0 +1,76 @@
+"""From a run to its figures and its page."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import numpy as np
+
+from marsseg_core.data.batches import scale
+from marsseg_core.evaluation.confusion import decode
+from marsseg_core.training.run import Run
+
+from .curves import learning_curves
+from .matrix import confusion_figure
+from .page import PageFigure, render_page
+from .sheet import Tile, choose_tiles, tile_sheet
+
+
+def write_report(run: Run) -> None:
+    """Draw the learning curves, and of the best network the confusion matrix and a sheet of tiles; then the page.
+
+    They show the test part, or the validation part of a run that was interrupted.
+    """
+    folder, names, ignored = run.folder, run.data.class_names, run.data.ignored
+    part = list(run.scores)[-1]
+    confusion = run.scores[part]
+    draw = partial(learning_curves, run.history, class_names=names, ignored=ignored, best_epoch=run.best_epoch)
+    figures = [
+        PageFigure(
+            "Learning curves",
+            "Loss, validation scores and learning rate, epoch by epoch.",
+            folder.write_figure("learning_curves", lambda target: draw(target)),
+        ),
+        PageFigure(
+            "Confusion matrix",
+            f"Of each class's labelled pixels in the {part} part: what they were taken for.",
+            folder.write_figure(
+                "confusion_matrix",
+                lambda target: confusion_figure(confusion.restricted, names, target, ignored=ignored),
+            ),
+            wide=False,
+        ),
+    ]
+    if tiles := _tiles(run, part):
+        figures.append(
+            PageFigure(
+                "Tiles",
+                f"Typical and worst tiles of the {part} part.",
+                folder.write_figure("tiles", lambda target: tile_sheet(tiles, names, target, ignored=ignored)),
+            )
+        )
+    page = render_page(
+        title=folder.path.name,
+        metrics=run.metrics,
+        class_names=names,
+        ignored=ignored,
+        figures=figures,
+        plan=folder.plan.read_text(encoding="utf-8"),
+        environment=folder.read_json(folder.environment),
+    )
+    folder.write_text(folder.report, page)
+
+
+def _tiles(run: Run, part: str) -> list[Tile]:
+    scores = np.asarray(run.scores[part].per_image)
+    typical, worst = choose_tiles(scores)
+    items = run.split[part]
+    kinds = [(index, "typical") for index in typical] + [(index, "worst") for index in worst]
+    tiles = []
+    for index, kind in kinds:
+        item = items[index]
+        logits = np.asarray(run.network.predict_on_batch(scale(run.data.images[item][None])))[0]
+        title = f"{kind}\nitem {item}\nmiou {scores[index]:.2f}"
+        prediction = decode(logits, run.data.ignored)
+        tiles.append(Tile(title, run.data.images[item], run.data.masks[item], prediction))
+    return tiles
