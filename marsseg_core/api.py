@@ -121,10 +121,12 @@ def load(path: str | Path) -> keras.Model:
     if not folder.network.is_file():
         raise RequestError("The run ended before its first epoch: it has no network.", where=str(path))
     resolved = resolve(Request(base=str(path)), installed())
-    import keras
+    from .backend import keep_tensorflow_out
+    from .training.run import load_network
 
+    keep_tensorflow_out()
     for kind in (kinds.ARCHITECTURE, kinds.BOTTLENECK):
         for part in resolved.components(kind):
             for module in part.layer_modules:
                 importlib.import_module(module)
-    return keras.saving.load_model(folder.network, compile=False)
+    return load_network(folder)

@@ -13,12 +13,31 @@ from typing import Any
 import keras
 
 
+def keep_tensorflow_out() -> None:
+    """On other backends, settle that Keras does not import TensorFlow to seed it and to serialise its types."""
+    if keras.backend.backend() == "tensorflow" or "tensorflow" in sys.modules:
+        return
+    # Keras asks once whether TensorFlow is there, by importing it, and remembers the answer. None in the place of a
+    # module makes its import fail.
+    sys.modules["tensorflow"] = None  # type: ignore[assignment]
+    try:
+        keras.saving.serialize_keras_object(keras.layers.ReLU())
+    finally:
+        del sys.modules["tensorflow"]
+
+
 def ask_for_determinism() -> None:
     """Make the backend choose kernels that give the same numbers each time."""
     if keras.backend.backend() == "tensorflow":
         import tensorflow
 
         tensorflow.config.experimental.enable_op_determinism()
+
+
+def choose_compiler(model: keras.Model) -> None:
+    """Leave XLA off on a CPU, where a TensorFlow step takes longer with it than without."""
+    if keras.backend.backend() == "tensorflow" and not keras.distribution.list_devices("gpu"):
+        model.jit_compile = False
 
 
 @contextmanager

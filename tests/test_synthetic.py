@@ -6,12 +6,12 @@ from collections import Counter
 
 import numpy as np
 import pytest
-from marsseg_plugins.datasets.mars import IGNORED, MARS_CLASSES
-from marsseg_plugins.datasets.synthetic import Synthetic
 
 from marsseg_core.data.arrays import SegmentationData
 from marsseg_core.errors import RequestError
 from marsseg_core.parameters import configure
+from marsseg_plugins.datasets.mars import IGNORED, MARS_CLASSES
+from marsseg_plugins.datasets.synthetic import Synthetic
 
 BACKGROUND, SOIL, BEDROCK, SAND, BIG_ROCK = range(5)
 
@@ -35,8 +35,9 @@ def rock_images(data: SegmentationData) -> int:
 
 
 def test_what_it_gives_is_labelled_grey_mars(default: SegmentationData) -> None:
-    assert default.images.shape == (400, 64, 128, 1) and default.images.dtype == np.uint8
-    assert default.masks.shape == (400, 64, 128) and default.masks.dtype == np.uint8
+    assert default.images.shape == (400, 64, 128, 1)
+    assert default.masks.shape == (400, 64, 128)
+    assert default.images.dtype == default.masks.dtype == np.uint8
     assert set(np.unique(default.masks)) == {BACKGROUND, SOIL, BEDROCK, SAND, BIG_ROCK}
     assert default.class_names == MARS_CLASSES
     assert default.ignored == IGNORED == (BACKGROUND,)
@@ -163,7 +164,8 @@ def test_an_alien_is_pasted_on_the_scene_that_would_be_there() -> None:
 def test_as_many_aliens_as_asked_for_from_early_on(count: int, aliens: int) -> None:
     items = Synthetic(count=count, aliens=aliens).alien_items()
     assert len(set(items)) == aliens
-    assert 0 <= min(items) < 3 and max(items) < count
+    assert 0 <= min(items) < 3
+    assert max(items) < count
 
 
 @pytest.mark.parametrize(

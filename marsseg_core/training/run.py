@@ -14,7 +14,7 @@ from typing import Any, Final
 import keras
 
 from .. import kinds
-from ..backend import ask_for_determinism, environment, precision
+from ..backend import ask_for_determinism, choose_compiler, environment, keep_tensorflow_out, precision
 from ..components import LossSpec, NetworkSpec, ScheduleSpec, WeightingSpec
 from ..data.arrays import SegmentationData
 from ..data.batches import TrainingBatches
@@ -69,10 +69,18 @@ def build_network(plan: Plan, data: SegmentationData) -> keras.Model:
     keras.utils.set_random_seed(plan.training.seed)
     with precision(plan.training.precision):
         network = _built(plan.chosen[kinds.ARCHITECTURE][0], spec)
+    choose_compiler(network)
     expected = (None, height, width, data.num_classes)
     if tuple(network.output_shape) != expected:
         entry = plan.chosen[kinds.ARCHITECTURE][0].entry
         raise PluginError(f"The {entry.label} gives logits of shape {network.output_shape}, not {expected}.")
+    return network
+
+
+def load_network(folder: RunFolder) -> keras.Model:
+    """The best network of a run, whose layers' modules are already imported."""
+    network = keras.saving.load_model(folder.network, compile=False)
+    choose_compiler(network)
     return network
 
 
@@ -110,6 +118,7 @@ def execute(plan: Plan, *, out: Path | None = None, warn: Callable[[str], None])
     Nothing is written before data and network are sound. Ctrl-C ends the training early, with the best network so
     far kept and the test part unscored. `warn` takes a line about what went wrong without ending the run.
     """
+    keep_tensorflow_out()
     data: SegmentationData = plan.one(kinds.DATASET).load()
     split = split_data(data, plan.split.validation, plan.split.test, plan.split.seed)
     if plan.training.deterministic:
@@ -156,6 +165,9 @@ def _train(run: Run, task: SegmentationTask, batches: TrainingBatches, hooks: Ho
         mode = "min" if "loss" in training.monitor else "max"
         resumable.append(keras.callbacks.EarlyStopping(training.monitor, mode=mode, patience=training.patience))
     task.compile(optimizer=keras.optimizers.AdamW(rate, weight_decay=training.weight_decay))
+    choose_compiler(task)
+    # A step that makes variables is traced twice, which takes seconds.
+    task.optimizer.build(task.trainable_variables)
     scored_training = run.split["train"] if training.score_training else None
     observers = [callback for given in hooks("marsseg_callbacks", run=run) for callback in given]
     callbacks = [
@@ -229,7 +241,7 @@ def _write_end(run: Run, status: str) -> None:
     """Score the best network: validation always, the test part only at a run's proper end."""
     run.metrics = {"schema": 1, "status": status, "epochs": len(run.history), "best_epoch": run.best_epoch, "parts": {}}
     if run.best_epoch is not None:
-        run.network = keras.saving.load_model(run.folder.network, compile=False)
+        run.network = load_network(run.folder)
         score = partial(evaluate, run.network, run.data, batch=run.plan.training.batch)
         run.scores = {part: score(run.split[part]) for part in ("validation", "test")[: 1 + (status == FINISHED)]}
         run.metrics["parts"] = {part: confusion.to_json() for part, confusion in run.scores.items()}

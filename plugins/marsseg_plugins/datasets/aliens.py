@@ -5,10 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from .fields import Size, lowest, pixels
-from .mars import MARS_CLASSES
-from .terrain import Image
-
-BACKGROUND, SOIL, BEDROCK, SAND, _ = range(len(MARS_CLASSES))
+from .terrain import BACKGROUND, BEDROCK, SAND, SOIL, Image
 
 # Pixels of the course's alien mask, of 64 × 128.
 BEAM, DOME, SAUCER = (pixel_count / (64 * 128) for pixel_count in (1578, 792, 1476))
@@ -23,7 +20,7 @@ def mask(size: Size) -> Image:
     saucer = (x / 0.22) ** 2 + (y / 0.13) ** 2
     dome = np.where(y < 0, (x / 0.12) ** 2 + ((y + 0.08) / 0.2) ** 2, np.inf)
     # A beam widens on its way down.
-    beam = np.where(y > 0, np.abs(x) / (0.07 + 0.16 * y) + 0 * y, np.inf)
+    beam = np.where(y > 0, np.abs(x) / (0.07 + 0.16 * y), np.inf)
     for label, share, outline in ((SAND, SAUCER, saucer), (BEDROCK, DOME, dome), (SOIL, BEAM, beam)):
         labels[lowest(outline, share * labels.size, labels == BACKGROUND)] = label
     return labels

@@ -56,15 +56,15 @@ def cells(rng: np.random.Generator, x: Field, y: Field, size: float) -> tuple[Fi
     columns, rows = (x / size).astype(np.float32), (y / size).astype(np.float32)
     left, top = np.floor(columns), np.floor(rows)
     columns, rows = columns - left, rows - top
-    # The table of points repeats after 32 cells, which is farther than one sees at a glance.
-    across, along, identity = rng.random((3, 32 * 32), dtype=np.float32)
+    # The table of points repeats after 64 cells, which is farther than one sees at a glance.
+    across, along, identity = rng.random((3, 64 * 64), dtype=np.float32)
     i, j = top.astype(np.intp), left.astype(np.intp)
     nearest = np.full(columns.shape, np.inf, np.float32)
     second = nearest.copy()
     own = np.zeros(columns.shape, np.intp)
     for down in (-1, 0, 1):
         for right in (-1, 0, 1):
-            point = ((i + down & 31) << 5) + (j + right & 31)
+            point = ((i + down & 63) << 6) + (j + right & 63)
             distance = np.square(across[point] + right - columns) + np.square(along[point] + down - rows)
             closer = distance < nearest
             second = np.minimum(second, np.maximum(nearest, distance))

@@ -179,7 +179,7 @@ def _lit(relief: Field, sun: Field) -> Field:
 def _photographed(rng: np.random.Generator, brightness: Field) -> Image:
     """A grey image (H, W) of some exposure, with the blur and the noise of a camera."""
     grey = rng.uniform(60, 95) * ndimage.gaussian_filter(brightness, 0.45) + rng.normal(0, 1.2, brightness.shape)
-    return np.clip(grey, 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(grey, 0, 255), np.uint8)
 
 
 def _labelled(rng: np.random.Generator, classes: Image, label_noise: float) -> Image:

@@ -42,7 +42,7 @@ def soil(rng: np.random.Generator, ground: Ground) -> tuple[Field, Field]:
     # Only some cells hold a pebble; most pebbles are small.
     room = np.clip((own - rng.uniform(0.55, 0.85)) * 0.7, 0, 0.2)
     pebble = np.clip(room - distance**2, 0, None)
-    grain = _grain(rng, ground, 0.5)
+    grain = 2 * ndimage.gaussian_filter(rng.standard_normal(ground.x.shape), 0.5)
     relief = 4.0 * np.sqrt(pebble) * ground.scale + 0.13 * grain
     return relief, 1 + 0.09 * grain + np.where(pebble > 0, rng.normal(0, 0.15), 0)
 
@@ -59,7 +59,7 @@ def bedrock(rng: np.random.Generator, ground: Ground) -> tuple[Field, Field]:
     layers = rng.random(512)
     bed = layers[np.floor(across / rng.uniform(1.7, 2.6)).astype(int) % 512]
     layered = rng.uniform(0.4, 1.5)
-    relief = (1.4 * (crack - 1) + 0.8 * layered * (bed - 0.5)) * ground.scale + 0.02 * _grain(rng, ground, 0.6)
+    relief = (1.4 * (crack - 1) + 0.8 * layered * (bed - 0.5)) * ground.scale
     return relief, (0.4 + 0.6 * crack) * (1 + 0.35 * (own - 0.5) + 0.3 * layered * (bed - 0.5))
 
 
@@ -69,15 +69,12 @@ def sand(rng: np.random.Generator, ground: Ground) -> tuple[Field, Field]:
     length = rng.uniform(7, 11)
     bend = 0.35 * length * smooth_noise(rng, ground.x.shape, 14.0)
     phase = 2 * np.pi * (ground.y * np.cos(turn) + ground.x * np.sin(turn) + bend) / length
-    height = np.clip(0.8 + 0.3 * smooth_noise(rng, ground.x.shape, 20.0), 0.35, 1.2)
+    height = np.clip(0.8 + 0.3 * smooth_noise(rng, ground.x.shape, 20.0), 0.5, 1.2)
     # Ripples lean away from the wind: a gentle slope up, a short one down.
     ripple = np.sin(phase + 0.5 * np.sin(phase)) * height
-    relief = 0.05 * length * ripple * ground.scale + 0.015 * _grain(rng, ground, 0.6)
-    return relief, 1 + 0.05 * ripple
-
-
-def _grain(rng: np.random.Generator, ground: Ground, blur: float) -> Field:
-    return np.asarray(2 * ndimage.gaussian_filter(rng.standard_normal(ground.x.shape), blur))
+    relief = 0.05 * length * ripple * ground.scale
+    # Dark grains gather in the troughs.
+    return relief, 1 + 0.11 * ripple
 
 
 @dataclass(frozen=True)
@@ -146,7 +143,7 @@ def deck(rng: np.random.Generator, x: Field, y: Field) -> tuple[Field, Field]:
 
 def wheel(rng: np.random.Generator, x: Field, y: Field) -> tuple[Field, Field]:
     """A rover's wheel with its treads, as `deck`."""
-    centre = rng.uniform(2, 14)
+    centre = rng.uniform(-6, 4)
     radius, angle = np.hypot(x - centre, y - centre / 2), np.arctan2(y - centre / 2, x - centre)
     tread = np.where(np.sin(20 * angle + radius / 9) > 0.3, 1.1, 0.35)
     spokes = np.where(np.abs(np.sin(3 * angle)) < 0.25, 0.7, 0.25)

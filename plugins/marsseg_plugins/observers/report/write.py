@@ -70,7 +70,7 @@ def _tiles(run: Run, part: str) -> list[Tile]:
     for index, kind in kinds:
         item = items[index]
         logits = np.asarray(run.network.predict_on_batch(scale(run.data.images[item][None])))[0]
-        title = f"{kind}\nitem {item}\nmiou {scores[index]:.2f}"
+        title = f"{kind}: item {item}, miou {scores[index]:.2f}"
         prediction = decode(logits, run.data.ignored)
         tiles.append(Tile(title, run.data.images[item], run.data.masks[item], prediction))
     return tiles

@@ -1,0 +1,128 @@
+"""What the tests share: small data, the real tiles, and the command line in this process or in a fresh one."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import hypothesis
+import numpy as np
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+
+# Before TensorFlow is imported: its C++ parts announce themselves on standard error.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("MPLBACKEND", "Agg")
+
+# Two busy cores: an example that takes long says nothing about the code.
+hypothesis.settings.register_profile("marsseg", deadline=None)
+hypothesis.settings.load_profile("marsseg")
+
+# A terminal of its own, whatever the one that runs the tests: no colours, nothing folded.
+PLAIN_TERMINAL = {
+    "COLUMNS": "200",
+    "TERM": "dumb",
+    "NO_COLOR": "1",
+    "FORCE_COLOR": None,
+    "PY_COLORS": None,
+    "GITHUB_ACTIONS": None,
+    "TTY_COMPATIBLE": None,
+    "TTY_INTERACTIVE": None,
+}
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a command left: its exit code and what it printed on standard output and standard error."""
+
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def cli(tmp_path, monkeypatch) -> Callable[..., Answer]:
+    """`cli("run", "--dry-run")` → Answer: the command in this process, in an empty folder (`tmp_path`), piped.
+
+    An exception that is not one of marsseg's own fails the test.
+    """
+    from typer.testing import CliRunner
+
+    from marsseg_core.cli.main import app
+
+    monkeypatch.chdir(tmp_path)
+
+    def call(*words: str, **environment: str) -> Answer:
+        result = CliRunner(env=PLAIN_TERMINAL | environment).invoke(app, [*words], catch_exceptions=False)
+        return Answer(result.exit_code, result.stdout, result.stderr)
+
+    return call
+
+
+def run_process(*words: str, cwd: Path, timeout: float = 300, **environment: str) -> Answer:
+    """A command of this environment, in a process of its own."""
+    wanted = os.environ | PLAIN_TERMINAL | environment
+    done = subprocess.run(
+        words,
+        cwd=cwd,
+        env={key: value for key, value in wanted.items() if value is not None},
+        capture_output=True,
+        encoding="utf-8",
+        timeout=timeout,
+        stdin=subprocess.DEVNULL,
+        check=False,
+    )
+    return Answer(done.returncode, done.stdout, done.stderr)
+
+
+@pytest.fixture
+def python(tmp_path) -> Callable[..., Answer]:
+    """`python("print(1)")` → Answer: the code in a fresh process, in an empty folder."""
+
+    def call(code: str, *words: str, **environment: str) -> Answer:
+        return run_process(sys.executable, "-c", code, *words, cwd=tmp_path, **environment)
+
+    return call
+
+
+@pytest.fixture
+def marsseg(tmp_path) -> Callable[..., Answer]:
+    """`marsseg("list")` → Answer: the command in a fresh process, in an empty folder."""
+
+    def call(*words: str, **environment: str) -> Answer:
+        start = "from marsseg_core.cli.main import main; main()"
+        return run_process(sys.executable, "-c", start, *words, cwd=tmp_path, **environment)
+
+    return call
+
+
+@pytest.fixture(scope="session")
+def tiny():
+    """24 synthetic images of 16 × 32 pixels with all five classes."""
+    from marsseg_plugins.datasets.synthetic import Synthetic
+
+    return Synthetic(count=24, height=16, width=32).load()
+
+
+@pytest.fixture(scope="session")
+def tiny_file(tiny, tmp_path_factory) -> Path:
+    """`tiny` as an .npz file in the course's layout: float64 images and masks in one array."""
+    path = tmp_path_factory.mktemp("data") / "tiny.npz"
+    together = np.stack([tiny.images[..., 0], tiny.masks], axis=1)
+    np.savez(path, training_set=together.astype(np.float64), test_set=np.zeros((3, 16, 32)))
+    return path
+
+
+@pytest.fixture(scope="session")
+def real_tiles() -> Path:
+    """The file of real Mars tiles: $MARSSEG_TILES, or the one beside the repository."""
+    given = os.environ.get("MARSSEG_TILES")
+    path = Path(given) if given else REPOSITORY.parent / "shared" / "data" / "ai4mars_tiles_64x128.npz"
+    if not path.is_file():
+        pytest.skip(f"no real Mars tiles: set MARSSEG_TILES ({path} is no file)")
+    return path
