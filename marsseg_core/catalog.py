@@ -16,7 +16,6 @@ from functools import cache
 from importlib.metadata import Distribution, EntryPoint, entry_points
 from typing import Any, Final
 
-from . import components
 from .errors import PluginError, RequestError, nearest
 from .kinds import KINDS, RECIPE, Kind
 
@@ -28,20 +27,6 @@ INCOMPATIBLE: Final = "incompatible"
 INVALID: Final = "invalid"
 
 DISTRIBUTION: Final = "marsseg"
-
-# The class that the components of each kind derive from.
-INTERFACES: Final = {
-    interface.kind: interface
-    for interface in (
-        components.Architecture,
-        components.Bottleneck,
-        components.Loss,
-        components.Weighting,
-        components.Augmentation,
-        components.Schedule,
-        components.Dataset,
-    )
-}
 
 
 @dataclass(frozen=True)
@@ -61,6 +46,11 @@ class Entry:
     def qualified_name(self) -> str:
         """The name that picks this one also where two distributions claim the same."""
         return f"{self.distribution}/{self.name}"
+
+    @property
+    def usable(self) -> bool:
+        """Whether it can be chosen: a conflict is resolved by the distribution's name, anything else is final."""
+        return self.status in (OK, CONFLICT)
 
     @property
     def module(self) -> str:
@@ -107,6 +97,8 @@ class Catalog:
     def find(self, kind: Kind, text: str, *, where: str | None = None) -> Entry:
         """The one entry that `text` means; RequestError says what is wrong with the name and what to use."""
         found = self.named(text, [kind])
+        # One that cannot be used does not stand in the way of one that can.
+        found = [entry for entry in found if entry.usable] or found
         if not found:
             raise RequestError(f"There is no {kind} '{text}'.", where=where, hint=self._hint(kind, text))
         if len(found) > 1:
@@ -116,8 +108,7 @@ class Catalog:
                 f"Two distributions provide the {kind} '{text}': {providers}.", where=where, hint=f"Use {choices}."
             )
         entry = found[0]
-        # A conflict is resolved by the distribution's name in front; anything else is final.
-        if entry.status not in (OK, CONFLICT):
+        if not entry.usable:
             raise RequestError(f"The {entry.label} cannot be used: {entry.reason}.", where=where)
         return entry
 
@@ -125,7 +116,7 @@ class Catalog:
         elsewhere = self.named(text, [other for other in (*KINDS, RECIPE) if other != kind])
         if elsewhere:
             other = elsewhere[0].kind
-            return f"'{text}' is a {other}: it goes with --{other.option}."
+            return f"'{text}' is {other.with_article}: it goes with --{other.option}."
         names = self.names(kind)
         aliases = [alias for entry in self.of_kind(kind) for alias in entry.aliases]
         hint = nearest(text, names + aliases)
@@ -238,6 +229,22 @@ def _normal(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
+def interface_of(kind: Kind) -> type[Any]:
+    """The class that the components of a kind derive from."""
+    from . import components  # not at the top: `marsseg list` has no use for it
+
+    interfaces = (
+        components.Architecture,
+        components.Bottleneck,
+        components.Loss,
+        components.Weighting,
+        components.Augmentation,
+        components.Schedule,
+        components.Dataset,
+    )
+    return next(interface for interface in interfaces if interface.kind == kind)
+
+
 @cache
 def load(entry: Entry) -> type[Any]:
     """Import one component's module and give its class.
@@ -254,7 +261,7 @@ def load(entry: Entry) -> type[Any]:
             where=entry.target,
             hint="Everything else goes on working; --traceback shows where it failed.",
         ) from cause
-    interface = INTERFACES[entry.kind]
+    interface = interface_of(entry.kind)
     if not (isinstance(found, type) and issubclass(found, interface)):
         problem = f"it is not a subclass of {interface.__name__}"
     elif not dataclasses.is_dataclass(found):

@@ -12,12 +12,13 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from . import kinds
 from .kinds import Kind
+from .parameters import NONE_WORD
 
 if TYPE_CHECKING:
     import keras
@@ -38,20 +39,36 @@ class Component(ABC):
     layer_modules: ClassVar[tuple[str, ...]] = ()
 
 
+def _compose_nothing(text: str) -> tuple[Bottleneck, ...]:
+    if text != NONE_WORD:
+        raise ValueError(f"no catalog was given to find '{text}' in")
+    return ()
+
+
 @dataclass(frozen=True)
 class NetworkSpec:
-    """What an architecture is asked to build: images of (height, width, channels) into `num_classes` logits."""
+    """What an architecture is asked to build: images of (height, width, channels) into `num_classes` logits.
+
+    `compose` turns a composition text, such as "transformer,aspp", into bottlenecks: for an architecture that holds
+    some of its own in its fields.
+    """
 
     height: int
     width: int
     channels: int
     num_classes: int
     bottlenecks: tuple[Bottleneck, ...] = ()
+    compose: Callable[[str], tuple[Bottleneck, ...]] = field(default=_compose_nothing, repr=False, compare=False)
 
     def bottleneck(self, features: Any) -> Any:
         """Chain the bottlenecks, first to last, on a feature map (B, h, w, c) → (B, h, w, c')."""
-        for position, component in enumerate(self.bottlenecks, start=1):
-            features = component.build(features, BottleneckSpec(self.num_classes, prefix=f"bottleneck{position}_"))
+        return self.chain(features, self.bottlenecks)
+
+    def chain(self, features: Any, bottlenecks: Sequence[Bottleneck], prefix: str = "") -> Any:
+        """The same with other bottlenecks; where a network has several chains, each needs a `prefix` of its own."""
+        for position, component in enumerate(bottlenecks, start=1):
+            spec = BottleneckSpec(self.num_classes, prefix=f"{prefix}bottleneck{position}_")
+            features = component.build(features, spec)
         return features
 
 
@@ -62,7 +79,12 @@ class Architecture(Component):
 
     @abstractmethod
     def build(self, spec: NetworkSpec) -> keras.Model:
-        """A functional model from images (B, H, W, C) in [0, 1] to float32 **logits** (B, H, W, K)."""
+        """A functional model from images (B, H, W, C) in [0, 1] to float32 **logits** (B, H, W, K).
+
+        With auxiliary heads the output is a dictionary instead: "logits" is the one that is scored and saved for
+        use; "aux_2", "aux_3", … are further logits of the same shape, in order of decreasing importance; "presence"
+        (B, K) are logits of each class being anywhere in the image. Each is float32.
+        """
 
 
 @dataclass(frozen=True)
@@ -149,9 +171,7 @@ class Schedule(Component):
     kind = kinds.SCHEDULE
 
     @abstractmethod
-    def build(
-        self, spec: ScheduleSpec
-    ) -> keras.optimizers.schedules.LearningRateSchedule | keras.callbacks.Callback:
+    def build(self, spec: ScheduleSpec) -> keras.optimizers.schedules.LearningRateSchedule | keras.callbacks.Callback:
         """A Keras schedule (a function of the step) or a callback (sees the epoch's scores)."""
 
 

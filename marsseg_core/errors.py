@@ -6,7 +6,6 @@ The command line turns each into one panel on standard error and its `exit_code`
 from __future__ import annotations
 
 from collections.abc import Iterable
-from difflib import get_close_matches
 
 
 class MarssegError(Exception):
@@ -50,6 +49,8 @@ def nearest(wrong: str, known: Iterable[str], *, listing: str = "Known") -> str:
     >>> nearest("zzz", ["dense", "unet"])
     'Known: dense, unet.'
     """
+    from difflib import get_close_matches
+
     known = list(known)
     # Plain prefixes ("filter" for "filters") come out of difflib too; 0.6 is its default cutoff.
     close = get_close_matches(wrong, known, n=1)

@@ -19,6 +19,10 @@ class Kind:
     group: str
     many: bool = False
 
+    @property
+    def with_article(self) -> str:
+        return f"{'an' if self.name[0] in 'aeiou' else 'a'} {self.name}"
+
     def __str__(self) -> str:
         return self.name
 

@@ -107,7 +107,7 @@ def parameters_of(cls: type) -> Mapping[str, Parameter]:
         parameter = Parameter(
             name=field.name,
             type=hints[field.name],
-            default=field.default,
+            default=field.default if field.default_factory is MISSING else field.default_factory(),
             help=field.metadata.get("help", ""),
             **field.metadata.get("bounds", {}),
         )
@@ -246,7 +246,7 @@ def _float(raw: Any) -> float:
     try:
         if isinstance(raw, str | int | float) and not isinstance(raw, bool) and math.isfinite(float(raw)):
             return float(raw)
-    except ValueError:
+    except (ValueError, OverflowError):
         pass
     raise ValueError("a number")
 

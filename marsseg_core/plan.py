@@ -6,6 +6,7 @@ what stands inline on the command line, and `--set`. Each value remembers the la
 
 from __future__ import annotations
 
+import os
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,7 +16,7 @@ from typing import Any, Final, Literal
 from . import composition, kinds, parameters
 from .catalog import Catalog, Entry, load
 from .components import Component
-from .errors import MarssegError, PluginError, RequestError, nearest
+from .errors import PluginError, RequestError, nearest
 from .kinds import KINDS, RECIPE, Kind
 from .parameters import param
 from .sources import recipe_path
@@ -67,7 +68,7 @@ class SplitOptions:
 class TrainingOptions:
     """How the network is trained."""
 
-    epochs: int = param(10, help="passes over the training part", minimum=1)
+    epochs: int = param(8, help="passes over the training part", minimum=1)
     batch: int = param(8, help="images per step", minimum=1)
     learning_rate: float = param(1e-3, help="the learning rate at the start", above=0)
     weight_decay: float = param(0.004, help="AdamW's decoupled weight decay", minimum=0)
@@ -197,12 +198,14 @@ def resolve(request: Request, catalog: Catalog) -> Plan:
 
 def _base_document(base: str, catalog: Catalog) -> tuple[dict[str, Any], str]:
     path = Path(base)
-    if path.is_dir():
+    if os.path.isdir(path):  # a Path's own raises for a name that is too long
         path = path / "plan.toml"
-    if path.is_file():
+    if os.path.isfile(path):
         return _read_toml(path), f"file {path}"
     if path.suffix == ".toml" or path.is_absolute() or path.name == "plan.toml":
-        raise RequestError(f"There is no plan file '{base}'.", where="--plan", hint="`marsseg list recipe` lists recipes.")
+        raise RequestError(
+            f"There is no plan file '{base}'.", where="--plan", hint="`marsseg list recipe` lists recipes."
+        )
     return _read_toml(_find_recipe(base, catalog)), f"recipe {base}"
 
 
@@ -223,7 +226,7 @@ def _read_toml(path: Path) -> dict[str, Any]:
         raise RequestError(f"The plan is not TOML: {cause}.", where=str(path)) from cause
 
 
-@dataclass
+@dataclass(eq=False)
 class _Values:
     """Values in a draft, each with the layer that gave it."""
 
@@ -235,7 +238,7 @@ class _Values:
         self.origins.update(dict.fromkeys(values, origin))
 
 
-@dataclass
+@dataclass(eq=False)
 class _Item(_Values):
     """A component in a draft."""
 
@@ -308,7 +311,7 @@ class _Draft:
             items = self.items.get(kind, [])
             if not items and not kind.many or not items and kind == kinds.LOSS:
                 hint = f"Installed {kind} names: {', '.join(self.catalog.names(kind))}."
-                raise RequestError(f"A run needs a {kind}.", where=f"--{kind.option}", hint=hint)
+                raise RequestError(f"A run needs {kind.with_article}.", where=f"--{kind.option}", hint=hint)
             if len(items) > 1 and not kind.many:
                 names = ", ".join(item.entry.name for item in items)
                 raise RequestError(f"A run has one {kind}; these are {len(items)}: {names}.", where=f"--{kind.option}")
@@ -316,8 +319,7 @@ class _Draft:
         origins: dict[str, Mapping[str, str]] = {name: item.origins for name, item in self.sections.items()}
         origins |= {kind.option: {"name": origin} for kind, origin in self.kind_origins.items()}
         split, training = (
-            parameters.configure(cls, self.sections[name].values, where=name)
-            for name, cls in SECTIONS.items()
+            parameters.configure(cls, self.sections[name].values, where=name) for name, cls in SECTIONS.items()
         )
         assert isinstance(split, SplitOptions) and isinstance(training, TrainingOptions)
         return Plan(chosen, split, training, origins)
@@ -347,17 +349,18 @@ class _Draft:
                 raise RequestError("A run has one data set.", where=where)
             return named[0]
         path = Path(text)
-        if not path.exists():
+        if not os.path.exists(path):  # a Path's own raises for a name that is too long
             if "/" in text or path.suffix:
                 raise RequestError(f"There is no file or folder '{text}'.", where=where)
             self.catalog.find(kinds.DATASET, text.partition(":")[0], where=where)
-        owners = [entry for entry in self.catalog.of_kind(kinds.DATASET) if _recognises(entry, path)]
+        entries = self.catalog.of_kind(kinds.DATASET)
+        owners = [entry for entry in entries if entry.usable and _recognises(entry, path)]
         names = ", ".join(self.catalog.names(kinds.DATASET))
         if not owners:
             raise RequestError(f"No data set recognises '{text}'.", where=where, hint=f"Installed: {names}.")
         if len(owners) > 1:
             rivals = ", ".join(entry.qualified_name for entry in owners)
-            hint = f"Name one, as in --data {owners[0].name}:path={text}."
+            hint = f"Name one, as in --data {owners[0].qualified_name}:path={text}."
             raise RequestError(f"Several data sets recognise '{text}': {rivals}.", where=where, hint=hint)
         return composition.Named(owners[0].qualified_name, {"path": str(path.resolve())})
 
@@ -419,7 +422,7 @@ def _recognises(entry: Entry, path: Path) -> bool:
     try:
         cls: type[Component] = load(entry)
         return bool(cls.recognises(path))  # type: ignore[attr-defined]
-    except MarssegError:
+    except Exception:
         return False  # a broken plugin claims nothing; asked for by name, it is reported
 
 

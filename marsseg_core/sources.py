@@ -80,7 +80,10 @@ def _absolute(node: ast.ImportFrom, module: str, path: Path) -> str:
 
 def _locate(module: str, suffixes: tuple[str, ...]) -> Path | None:
     top, *rest = module.split(".")
-    spec = find_spec(top)
+    try:
+        spec = find_spec(top)
+    except (ImportError, ValueError):  # no module's name, or a module without a spec
+        return None
     if spec is None:
         return None
     if not rest and spec.origin and ".py" in suffixes:

@@ -32,13 +32,13 @@ def list(
         pattern = kind  # `marsseg list unet`
     entries = [e for e in installed().entries if chosen in (None, e.kind) and _matches(e, pattern)]
     if not entries:
-        words = [k.name for k in (*KINDS, RECIPE)] + [e.name for e in installed().entries]
-        raise RequestError(f"Nothing is called '{pattern or kind}'.", where="list", hint=_did_you_mean(pattern, words))
+        what = f"No {chosen or 'component'} is called '{pattern}'." if pattern else f"No {chosen} is installed."
+        raise RequestError(what, where="list", hint=_hint(pattern))
     rows = [_row(entry) for entry in entries]
     if json:
         print_json(components=[_record(entry) for entry in entries])
     else:
-        print_table(("kind", "name", "aliases", "summary", "provider", "status"), rows)
+        print_table(("kind", "name", "aliases", "summary", "provider", "status"), rows, names=2)
 
 
 def find_kind(word: str) -> Kind | None:
@@ -49,15 +49,19 @@ def find_kind(word: str) -> Kind | None:
     return None
 
 
-def _did_you_mean(wrong: str | None, words: list[str]) -> str:
-    hint = nearest(wrong or "", words)
+def _hint(wrong: str | None) -> str:
+    entries = installed().entries
+    if wrong and (elsewhere := [entry for entry in entries if _matches(entry, wrong)]):
+        return f"'{elsewhere[0].name}' is {elsewhere[0].kind.with_article}."
+    hint = nearest(wrong or "", [kind.name for kind in (*KINDS, RECIPE)] + [entry.name for entry in entries])
     return hint if hint.startswith("Did") else "`marsseg list` alone lists everything."
 
 
 def _matches(entry: Entry, pattern: str | None) -> bool:
     if pattern is None:
         return True
-    return any(fnmatchcase(name, pattern if "*" in pattern else f"*{pattern}*") for name in (entry.name, *entry.aliases))
+    names = (entry.name, *entry.aliases)
+    return any(fnmatchcase(name, pattern) if "*" in pattern else pattern in name for name in names)
 
 
 def _summary(entry: Entry) -> str:

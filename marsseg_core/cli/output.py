@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import json
 import sys
-import traceback
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from rich.console import Console
-from rich.markup import escape
-from rich.panel import Panel
-from rich.table import Table
+from rich.text import Text
 
 from ..errors import MarssegError
 
@@ -19,22 +16,27 @@ SCHEMA: Final = 1
 
 EXIT_INTERRUPTED: Final = 130
 
+# Below this, what stands beside the names of a table is no longer read across.
+_LEAST_ROOM: Final = 30
+
+# Text that plugins or users wrote reaches Rich as Text: in a str it would find markup, and emoji in ':x:'.
+
 
 def say(text: str) -> None:
     """A line to the person at the keyboard."""
-    Console(stderr=True).print(text, markup=False, highlight=False)
+    Console(stderr=True).print(Text(text))
 
 
 def warn(text: str) -> None:
     """A line about what went wrong without ending the command."""
-    Console(stderr=True).print(f"Warning: {text}", style="yellow", markup=False, highlight=False)
+    Console(stderr=True).print(Text(f"Warning: {text}", style="yellow"))
 
 
 def print_text(text: str = "") -> None:
     """A line of the result."""
     console = Console()
     if console.is_terminal:
-        console.print(text, markup=False, highlight=False)
+        console.print(Text(text))
     else:
         print(text)
 
@@ -44,25 +46,42 @@ def print_json(**values: Any) -> None:
     print(json.dumps({"schema": SCHEMA} | values, indent=2, allow_nan=False))
 
 
-def print_table(headers: Sequence[str], rows: Sequence[Sequence[str]], *, right: Sequence[str] = ()) -> None:
-    """A table on a terminal; elsewhere one line a row, tabs between the columns and nothing cut."""
+def print_table(
+    headers: Sequence[str], rows: Sequence[Sequence[str]], *, right: Sequence[str] = (), names: int = 1
+) -> None:
+    """A table on a terminal; elsewhere one line a row, tabs between the columns and nothing cut.
+
+    The first columns, as many as `names`, are never folded: a terminal too narrow for them shows a paragraph a row.
+    """
     console = Console()
     if not console.is_terminal:
         for row in [headers, *rows]:
             print("\t".join(cell.replace("\t", " ").replace("\n", " ") for cell in row))
         return
+    from rich.padding import Padding
+    from rich.table import Table
+
+    widths = [max(map(len, column)) + 2 for column in zip(headers, *rows, strict=True)]
+    if sum(widths) > console.width and console.width - sum(widths[:names]) < _LEAST_ROOM:
+        for row in rows:
+            console.print(Text(" ".join(row[:names]), style="bold"))
+            for cell in filter(None, row[names:]):
+                console.print(Padding(Text(cell), (0, 0, 0, 2)))
+        return
     table = Table(box=None, pad_edge=False, header_style="bold")
     for position, header in enumerate(headers):
-        # The first columns are names: they are what a narrow terminal must not cut.
-        table.add_column(header, justify="right" if header in right else "left", overflow="fold", no_wrap=position == 0)
+        justify: Literal["left", "right"] = "right" if header in right else "left"
+        table.add_column(Text(header), justify=justify, overflow="fold", no_wrap=position < names)
     for row in rows:
-        table.add_row(*(escape(cell) for cell in row))
+        table.add_row(*map(Text, row))
     console.print(table)
 
 
 def print_error(error: MarssegError, *, with_traceback: bool) -> None:
     """One panel that says what is wrong, where, and what to do."""
     if with_traceback:
+        import traceback
+
         traceback.print_exception(error)
     lines = [error.what]
     if error.where:
@@ -71,6 +90,8 @@ def print_error(error: MarssegError, *, with_traceback: bool) -> None:
         lines.append(error.hint)
     console = Console(stderr=True)
     if console.is_terminal:
-        console.print(Panel(escape("\n".join(lines)), title="Error", title_align="left", border_style="red"))
+        from rich.panel import Panel
+
+        console.print(Panel(Text("\n".join(lines)), title="Error", title_align="left", border_style="red"))
     else:
         print("Error: " + "\n       ".join(lines), file=sys.stderr)

@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ..catalog import installed
-from ..plan import Request, resolve
 from .loading import load_keras
 from .output import EXIT_INTERRUPTED, print_table, print_text, say, warn
 
@@ -54,6 +52,9 @@ def run(
     `marsseg run --arch dense:width=0.5 --bottleneck transformer,aspp --loss wssce`.
     `marsseg show NAME` lists the parameters of a component.
     """
+    from ..catalog import installed
+    from ..plan import Request, resolve
+
     words = {
         "arch": arch,
         "bottleneck": bottleneck,

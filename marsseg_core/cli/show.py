@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import inspect
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from ..catalog import Entry, installed, load
 from ..errors import RequestError, nearest
 from ..kinds import DATASET, KINDS, RECIPE
-from ..parameters import Parameter, parameters_of, to_text, to_toml
-from ..plan import options_of
 from ..sources import find_source
 from .output import print_json, print_table, print_text
+
+if TYPE_CHECKING:
+    from ..parameters import Parameter
 
 
 def show(
@@ -61,6 +61,12 @@ def _recipe(entry: Entry) -> dict[str, Any]:
 
 
 def _component(entry: Entry) -> dict[str, Any]:
+    # What only this command needs is not imported for the others.
+    import inspect
+
+    from ..parameters import parameters_of
+    from ..plan import options_of
+
     cls = load(entry)
     parameters = [*parameters_of(cls).values(), *parameters_of(options_of(entry.kind)).values()]
     return _facts(entry) | {
@@ -71,6 +77,8 @@ def _component(entry: Entry) -> dict[str, Any]:
 
 
 def _parameter(parameter: Parameter) -> dict[str, Any]:
+    from ..parameters import to_toml
+
     return {
         "name": parameter.name,
         "type": parameter.type_text,
@@ -84,6 +92,8 @@ def _example(entry: Entry, parameters: list[Parameter]) -> str:
     """A command that uses the component, with one of its parameters where one is short enough to type inline."""
     if entry.kind == DATASET and any(parameter.name == "path" for parameter in parameters):
         return f"marsseg run --data {entry.name}:path=FILE"
+    from ..parameters import to_text
+
     inline = next((p for p in parameters if not p.required and not isinstance(p.default, tuple | type(None))), None)
     setting = f":{inline.name}={to_text(inline.default)}" if inline else ""
     return f"marsseg run --{entry.kind.option} {entry.name}{setting}"
@@ -96,6 +106,8 @@ def _print(record: dict[str, Any]) -> None:
     print_text(record["text"])
     print_text()
     if record["parameters"]:
+        from ..parameters import to_text
+
         rows = [
             (p["name"], p["type"], "must be given" if p["required"] else to_text(p["default"]), p["help"])
             for p in record["parameters"]

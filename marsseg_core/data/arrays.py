@@ -41,6 +41,8 @@ class SegmentationData:
             self._refuse("There are no images.")
         if self.groups is not None and self.groups.shape != (len(self.images),):
             self._refuse(f"Groups of shape {self.groups.shape} do not fit {len(self.images)} images.")
+        if beyond := [c for c in self.ignored if not 0 <= c < self.num_classes]:
+            self._refuse(f"There is no class {beyond[0]} to ignore; the classes are 0 to {self.num_classes - 1}.")
         seen = np.flatnonzero(np.bincount(self.masks.ravel(), minlength=VOID + 1))
         wrong = [int(label) for label in seen if label >= self.num_classes and label != VOID]
         if wrong:

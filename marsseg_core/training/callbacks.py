@@ -51,7 +51,9 @@ class FiniteLoss(keras.callbacks.Callback):
 
     def _likely_cause(self, batch: int) -> str:
         rate = float(self.model.optimizer.learning_rate)
-        network_is_finite = all(np.isfinite(np.asarray(w)).all() for w in self.model.network.trainable_variables)
+        network_is_finite = all(
+            np.isfinite(keras.ops.convert_to_numpy(w)).all() for w in self.model.network.trainable_variables
+        )
         if self._epoch == 0 and batch == 0 or network_is_finite and self._precision == "float32":
             return "The network was sound, so a loss or its class weights divide by zero or overflow: try another loss."
         if self._precision != "float32":

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import keras
 import numpy as np
@@ -33,7 +34,7 @@ class Progress:
 def save_checkpoint(path: Path, task: keras.Model, progress: Progress) -> None:
     """Write the variables of `task` and of its optimiser, and the progress, whole or not at all."""
     path.parent.mkdir(exist_ok=True)
-    arrays = {f"variable_{i}": np.asarray(variable) for i, variable in enumerate(_variables(task))}
+    arrays = {f"variable_{i}": keras.ops.convert_to_numpy(variable) for i, variable in enumerate(_variables(task))}
     text = json.dumps(asdict(progress), allow_nan=False).encode()
     with written_whole(path) as aside:
         np.savez(aside, allow_pickle=False, progress=np.frombuffer(text, np.uint8), **arrays)
@@ -48,7 +49,7 @@ def load_checkpoint(path: Path, task: keras.Model) -> Progress:
         with np.load(path, allow_pickle=False) as archive:
             progress = Progress(**json.loads(archive["progress"].tobytes()))
             arrays = [archive[f"variable_{i}"] for i in range(len(archive.files) - 1)]
-    except (OSError, ValueError, KeyError, TypeError) as cause:
+    except (OSError, ValueError, KeyError, TypeError, EOFError, BadZipFile) as cause:
         raise RequestError(f"The checkpoint cannot be read: {cause}", where=str(path)) from cause
     variables = _variables(task)
     if [array.shape for array in arrays] != [tuple(variable.shape) for variable in variables]:

@@ -109,7 +109,9 @@ def build_task(plan: Plan, network: keras.Model, data: SegmentationData, split: 
 
 def _distinct(names: list[str]) -> list[str]:
     """Number the names that stand more than once: dice, dice2."""
-    return [name if names[:i].count(name) == 0 else f"{name}{names[:i].count(name) + 1}" for i, name in enumerate(names)]
+    return [
+        name if names[:i].count(name) == 0 else f"{name}{names[:i].count(name) + 1}" for i, name in enumerate(names)
+    ]
 
 
 def execute(plan: Plan, *, out: Path | None = None, warn: Callable[[str], None]) -> Run:
@@ -230,7 +232,8 @@ def _write_beginning(run: Run) -> None:
     folder = run.folder
     folder.write_text(folder.plan, run.plan.to_toml())
     folder.write_json(
-        folder.split, {"schema": 1, "fingerprint": run.data.fingerprint(), "source": run.data.source} | run.split.to_json()
+        folder.split,
+        {"schema": 1, "fingerprint": run.data.fingerprint(), "source": run.data.source} | run.split.to_json(),
     )
     started = {"started": f"{datetime.now().astimezone():%Y-%m-%dT%H:%M:%S%z}", "process": os.getpid()}
     folder.write_json(folder.environment, environment() | started)

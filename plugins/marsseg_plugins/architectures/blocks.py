@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
 import keras
@@ -42,11 +42,19 @@ def conv_block(
     normalisation: Normalisation = "batch",
     momentum: float = 0.9,
     dropout: float = 0.0,
+    residual: bool = False,
 ) -> Any:
-    """`convolutions` × (3×3 convolution with bias → normalisation → ReLU), then dropout."""
+    """`convolutions` × (3×3 convolution with bias → normalisation → ReLU), then dropout.
+
+    `residual` adds the block's input, through a 1×1 convolution and normalisation, before the last ReLU.
+    """
+    entry = x
     for i in range(1, convolutions + 1):
         x = layers.Conv2D(filters, 3, padding="same", name=f"{name}_conv{i}")(x)
         x = normalise(x, normalisation, momentum, f"{name}_conv{i}")
+        if residual and i == convolutions:
+            shortcut = layers.Conv2D(filters, 1, name=f"{name}_shortcut")(entry)
+            x = layers.Add(name=f"{name}_add")([x, normalise(shortcut, normalisation, momentum, f"{name}_shortcut")])
         x = layers.ReLU(name=f"{name}_relu{i}")(x)
     if dropout:
         x = layers.Dropout(dropout, name=f"{name}_dropout")(x)
@@ -56,6 +64,15 @@ def conv_block(
 def pool(x: Any, factor: int, name: str) -> Any:
     """Max-pooling by `factor` in both directions; 1 is the map itself."""
     return x if factor == 1 else layers.MaxPooling2D(factor, name=name)(x)
+
+
+def subsample(x: Any, stride: int, name: str) -> Any:
+    """Every `stride`-th row and column, which is all that a 1×1 convolution of that stride sees; 1 is the map itself.
+
+    Shortcuts use it instead of the stride: the gradient of such a convolution with few channels corrupts memory in
+    TensorFlow 2.21 on a CPU with oneDNN (3 × 64 × 128 × 8 to 16 channels ends the process).
+    """
+    return x if stride == 1 else layers.MaxPooling2D(1, stride, name=name)(x)
 
 
 def upsample(x: Any, factor: int, name: str, *, mode: Upsampling = "nearest", filters: int | None = None) -> Any:
@@ -73,6 +90,33 @@ def upsample(x: Any, factor: int, name: str, *, mode: Upsampling = "nearest", fi
     return layers.UpSampling2D(factor, name=name)(x)
 
 
+def encode(x: Any, filters: Sequence[int], block: Callable[..., Any], *, prefix: str = "") -> tuple[list[Any], Any]:
+    """For each level `block(x, filters, name=…)`, then 2×2 max-pooling → the blocks' maps, and the last one pooled."""
+    maps = []
+    for level, count in enumerate(filters, start=1):
+        maps.append(block(x, count, name=f"{prefix}encoder{level}"))
+        x = pool(maps[-1], 2, f"{prefix}pool{level}")
+    return maps, x
+
+
+def decode(
+    x: Any,
+    skips: Sequence[Sequence[Any]],
+    filters: Sequence[int],
+    block: Callable[..., Any],
+    *,
+    upsampling: Upsampling = "nearest",
+    prefix: str = "",
+) -> Any:
+    """For each level, coarsest first: upsampling, concatenation with the level's `skips`, `block(x, filters, name=…)`."""
+    for level in range(len(filters), 0, -1):
+        count = filters[level - 1]
+        x = upsample(x, 2, f"{prefix}up{level}", mode=upsampling, filters=count)
+        x = layers.Concatenate(name=f"{prefix}merge{level}")([x, *skips[level - 1]])
+        x = block(x, count, name=f"{prefix}decoder{level}")
+    return x
+
+
 def images_input(spec: NetworkSpec, multiple: int) -> tuple[Any, Any]:
     """The network's input, and the same padded with zeros to sides that `multiple` divides."""
     inputs = keras.Input((spec.height, spec.width, spec.channels), name="images")
@@ -82,14 +126,20 @@ def images_input(spec: NetworkSpec, multiple: int) -> tuple[Any, Any]:
     return inputs, layers.ZeroPadding2D(((top, bottom), (left, right)), name="pad")(inputs)
 
 
-def logits_head(x: Any, spec: NetworkSpec, multiple: int, kernel: int = 1) -> Any:
-    """Features → float32 logits of the input's size, the padding of `images_input` cut off again."""
+def logits_head(
+    x: Any, spec: NetworkSpec, multiple: int, kernel: int = 1, *, name: str = "logits", factor: int = 1
+) -> Any:
+    """Features → float32 logits of the input's size, the padding of `images_input` cut off again.
+
+    Features `factor` times smaller than the padded input become logits first, which are then upsampled bilinearly.
+    """
     # In float32 under mixed precision too: logits are compared and exponentiated.
-    x = layers.Conv2D(spec.num_classes, kernel, padding="same", dtype="float32", name="logits")(x)
+    x = layers.Conv2D(spec.num_classes, kernel, padding="same", dtype="float32", name=name)(x)
+    x = upsample(x, factor, f"{name}_up", mode="bilinear")
     (top, bottom), (left, right) = _margins(spec, multiple)
     if not (top or bottom or left or right):
         return x
-    return layers.Cropping2D(((top, bottom), (left, right)), dtype="float32", name="crop")(x)
+    return layers.Cropping2D(((top, bottom), (left, right)), dtype="float32", name=f"{name}_crop")(x)
 
 
 def _margins(spec: NetworkSpec, multiple: int) -> tuple[tuple[int, int], tuple[int, int]]:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import math
-import struct
 import zipfile
-import zlib
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Final, NoReturn, Self
 
@@ -15,9 +14,6 @@ import numpy as np
 from marsseg_core.errors import RequestError
 
 CHUNK_BYTES: Final = 32 * 2**20
-
-# What the zip and npy readers raise on a file that is cut off or garbled.
-_BROKEN: Final = (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, struct.error, NotImplementedError)
 
 
 class NpzArchive:
@@ -29,7 +25,7 @@ class NpzArchive:
             self._zip = zipfile.ZipFile(path)
         except FileNotFoundError:
             self._refuse("There is no such file.")
-        except (OSError, zipfile.BadZipFile) as cause:
+        except Exception as cause:
             self._refuse(f"This is no .npz file, or only the beginning of one: {cause}.")
 
     def __enter__(self) -> Self:
@@ -51,13 +47,13 @@ class NpzArchive:
 
     def _read_training_set(self) -> tuple[np.ndarray, np.ndarray]:
         shape, _ = self._header("training_set")
-        if len(shape) != 4 or shape[1] != 2 or not all(shape):
+        if len(shape) != 4 or shape[1] != 2:
             self._refuse(
                 f"training_set must be (N, 2, H, W), image and mask of each item, not {shape}.",
                 hint="A file with separate arrays calls them images (N, H, W) and masks (N, H, W).",
             )
         count, _, height, width = shape
-        images, masks = (np.empty((count, height, width), np.uint8) for _ in range(2))
+        images, masks = (self._empty("training_set", (count, height, width)) for _ in range(2))
         for start, items in self._chunks("training_set"):
             stop = start + len(items)
             images[start:stop] = self._bytes(items[:, 0], "image", start)
@@ -72,10 +68,16 @@ class NpzArchive:
         shape, _ = self._header(name)
         if len(shape) not in dimensions:
             self._refuse(f"{name} must have {' or '.join(map(str, dimensions))} dimensions, N first, not {shape}.")
-        array = np.empty(shape, np.uint8)
+        array = self._empty(name, shape)
         for start, items in self._chunks(name):
             array[start : start + len(items)] = self._bytes(items, what, start)
         return array
+
+    def _empty(self, name: str, shape: tuple[int, ...]) -> np.ndarray:
+        try:
+            return np.empty(shape, np.uint8)
+        except (MemoryError, ValueError):
+            self._refuse(f"{name} of {shape} does not fit into memory.")
 
     def read_groups(self, count: int) -> np.ndarray | None:
         """The group of each of the `count` items, or None where the file has none."""
@@ -104,37 +106,44 @@ class NpzArchive:
 
     def _chunks(self, name: str) -> Iterator[tuple[int, np.ndarray]]:
         """(index of the first item, items) in pieces of about CHUNK_BYTES."""
+        with self._open(name) as file:
+            shape, dtype, fortran = _read_header(file)
+            if fortran and len(shape) > 1:
+                self._refuse(f"{name} is stored in Fortran order; save it in C order (np.ascontiguousarray).")
+            item_bytes = dtype.itemsize * math.prod(shape[1:])
+            step = max(1, CHUNK_BYTES // item_bytes)
+            for start in range(0, shape[0], step):
+                count = min(step, shape[0] - start)
+                content = file.read(count * item_bytes)
+                if len(content) != count * item_bytes:
+                    self._refuse(f"{name} ends after {start + len(content) // item_bytes} of {shape[0]} items.")
+                yield start, np.frombuffer(content, dtype).reshape(count, *shape[1:])
+            if file.read(1):
+                self._refuse(f"{name} goes on after its {shape[0]} items.")
+
+    @contextmanager
+    def _open(self, name: str) -> Iterator[IO[bytes]]:
+        """The array's bytes. Whatever reading them raises, it is because they are cut off or garbled."""
         try:
             with self._zip.open(f"{name}.npy") as file:
-                shape, dtype, fortran = _read_header(file)
-                if fortran and len(shape) > 1:
-                    self._refuse(f"{name} is stored in Fortran order; save it in C order (np.ascontiguousarray).")
-                item_bytes = dtype.itemsize * math.prod(shape[1:])
-                step = max(1, CHUNK_BYTES // max(1, item_bytes))
-                for start in range(0, shape[0], step):
-                    count = min(step, shape[0] - start)
-                    content = file.read(count * item_bytes)
-                    if len(content) != count * item_bytes:
-                        self._refuse(f"{name} ends after {start + len(content) // max(1, item_bytes)} of {shape[0]} items.")
-                    yield start, np.frombuffer(content, dtype).reshape(count, *shape[1:])
-                if file.read(1):
-                    self._refuse(f"{name} goes on after its {shape[0]} items.")
-        except _BROKEN as cause:
+                yield file
+        except RequestError:
+            raise
+        except Exception as cause:
             self._refuse(f"{name} is damaged: {cause}.")
 
     def _header(self, name: str) -> tuple[tuple[int, ...], np.dtype]:
         if f"{name}.npy" not in self._zip.namelist():
             keys = ", ".join(sorted(member.removesuffix(".npy") for member in self._zip.namelist())) or "nothing"
             self._refuse(f"There is no {name} in this file; it holds {keys}.")
-        try:
-            with self._zip.open(f"{name}.npy") as file:
-                shape, dtype, _ = _read_header(file)
-        except _BROKEN as cause:
-            self._refuse(f"{name} is damaged: {cause}.")
+        with self._open(name) as file:
+            shape, dtype, _ = _read_header(file)
         if dtype.hasobject:
             self._refuse(f"{name} holds pickled objects, which could run code when read; they are never loaded.")
         if dtype.kind not in "iufb":
             self._refuse(f"{name} must hold numbers, not {dtype}.")
+        if not all(length > 0 for length in shape):
+            self._refuse(f"{name} holds nothing: its shape is {shape}.")
         declared, stored = dtype.itemsize * math.prod(shape), self._zip.getinfo(f"{name}.npy").file_size
         if declared > stored:  # before any memory is taken for what is not there
             self._refuse(f"{name} declares {shape} {dtype}, {declared:,} bytes, but has {stored:,}.")

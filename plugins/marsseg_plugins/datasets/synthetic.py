@@ -23,7 +23,7 @@ class Synthetic(Dataset):
     with aliens are spread over the set; the others are what they would be without aliens.
     """
 
-    count: int = param(200, help="how many images", minimum=1)
+    count: int = param(160, help="how many images", minimum=1)
     height: int = param(64, help="rows of an image", minimum=8)
     width: int = param(128, help="columns of an image", minimum=8)
     seed: int = param(0, help="another seed, other scenes", minimum=0)

@@ -1,0 +1,5 @@
+"""`python -m marsseg_core.cli` is `marsseg`."""
+
+from .main import main
+
+main()

@@ -1,0 +1,189 @@
+"""The contract of an architecture, to inherit in a test:
+
+    class TestMine(ArchitectureContract):
+        component = Mine(width=0.1)
+
+It runs on Keras' eager mode, so that many sizes take seconds; compiling and a fresh process come once, marked slow.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any, ClassVar
+
+import keras
+import numpy as np
+import pytest
+
+from ..backend import precision
+from ..components import Architecture, Bottleneck, NetworkSpec
+
+SIZES = ((64, 128), (128, 64), (96, 160), (65, 127))
+CHANNELS = (1, 3)
+STEPS = 10
+
+READ_IN_FRESH_PROCESS = """
+import importlib, json, sys
+import keras, numpy as np
+network, images, outputs, modules = sys.argv[1:]
+for module in json.loads(modules):
+    importlib.import_module(module)
+predicted = keras.saving.load_model(network, compile=False)(np.load(images), training=False)
+predicted = predicted if isinstance(predicted, dict) else {"logits": predicted}
+np.savez(outputs, **{name: keras.ops.convert_to_numpy(value) for name, value in predicted.items()})
+"""
+
+
+class GradientRecorder(keras.optimizers.Adam):
+    """Adam that keeps, for each weight, the largest norm its gradient had; None where it had no gradient."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.norms: dict[str, float | None] = {}
+
+    def apply(self, grads: Any, trainable_variables: Any = None) -> Any:
+        for gradient, weight in zip(grads, trainable_variables, strict=True):
+            if gradient is None:
+                self.norms[weight.path] = None
+            else:
+                norm = float(np.linalg.norm(keras.ops.convert_to_numpy(gradient)))
+                self.norms[weight.path] = max(norm, self.norms.get(weight.path) or 0.0)
+        return super().apply(grads, trainable_variables)
+
+
+class ArchitectureContract:
+    """What every architecture keeps to; a subclass sets `component`, as small as it gets.
+
+    `bottlenecks` go into the network. `cancelled` are regular expressions for the paths of weights that may have a
+    gradient of zero: by default biases, which a normalisation or a softmax after them takes out again.
+    """
+
+    component: ClassVar[Architecture]
+    bottlenecks: ClassVar[tuple[Bottleneck, ...]] = ()
+    num_classes: ClassVar[int] = 3
+    cancelled: ClassVar[tuple[str, ...]] = (r"/bias$",)
+    learning_rate: ClassVar[float] = 3e-3
+
+    def build(self, size: tuple[int, int], channels: int, seed: int = 1) -> keras.Model:
+        keras.backend.clear_session()
+        keras.utils.set_random_seed(seed)
+        return self.component.build(NetworkSpec(*size, channels, self.num_classes, self.bottlenecks))
+
+    def outputs(self, network: keras.Model, images: np.ndarray) -> dict[str, np.ndarray]:
+        """Each output by name, as it is at inference."""
+        predicted = network(images, training=False)
+        named = predicted if isinstance(predicted, dict) else {"logits": predicted}
+        return {name: keras.ops.convert_to_numpy(value) for name, value in named.items()}
+
+    @pytest.mark.parametrize("channels", CHANNELS)
+    @pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
+    def test_it_predicts_learns_and_is_saved(self, size: tuple[int, int], channels: int, tmp_path: Path) -> None:
+        network = self.build(size, channels)
+        again = self.build(size, channels)
+        for weight, other in zip(network.weights, again.weights, strict=True):
+            np.testing.assert_array_equal(
+                weight.numpy(), other.numpy(), err_msg=f"the same seed, another {weight.path}"
+            )
+
+        images, labels = make_batch(size, channels, self.num_classes)
+        outputs = self.outputs(network, images)
+        for name, value in outputs.items():
+            shape = (self.num_classes,) if name == "presence" else (*size, self.num_classes)
+            assert value.shape == (len(images), *shape), name
+            assert value.dtype == np.float32, name
+            assert np.isfinite(value).all(), name
+
+        recorder = GradientRecorder(self.learning_rate)
+        losses = train(network, recorder, images, labels, STEPS, eager=True)
+        assert np.isfinite(losses).all()
+        assert losses[-1] < losses[0], f"{STEPS} steps did not lower the loss: {losses}"
+        assert set(recorder.norms) == {weight.path for weight in network.trainable_weights}
+        largest = max(norm or 0.0 for norm in recorder.norms.values())
+        without = [
+            path
+            for path, norm in recorder.norms.items()
+            if norm is None
+            or (norm <= 1e-9 * largest and not any(re.search(pattern, path) for pattern in self.cancelled))
+        ]
+        assert not without, f"no gradient reaches {without}"
+
+        file = tmp_path / "network.keras"
+        network.save(file)
+        loaded = self.outputs(keras.saving.load_model(file, compile=False), images)
+        for name, value in self.outputs(network, images).items():
+            np.testing.assert_allclose(loaded[name], value, rtol=1e-5, atol=1e-5, err_msg=name)
+
+    @pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
+    def test_its_logits_are_float32_in_mixed_precision(self, policy: str) -> None:
+        with precision(policy):
+            network = self.build(SIZES[0], CHANNELS[0])
+            images, _ = make_batch(SIZES[0], CHANNELS[0], self.num_classes)
+            outputs = self.outputs(network, images)
+        assert all(value.dtype == np.float32 and np.isfinite(value).all() for value in outputs.values())
+
+    def test_four_channels_and_two_classes(self) -> None:
+        network = self.component.build(NetworkSpec(64, 64, 4, 2, self.bottlenecks))
+        outputs = self.outputs(network, np.zeros((1, 64, 64, 4), "float32"))
+        assert outputs["logits"].shape == (1, 64, 64, 2)
+
+    @pytest.mark.slow
+    def test_it_trains_compiled_and_loads_in_a_fresh_process(self, tmp_path: Path) -> None:
+        network = self.build(SIZES[0], CHANNELS[0])
+        images, labels = make_batch(SIZES[0], CHANNELS[0], self.num_classes)
+        losses = train(network, keras.optimizers.Adam(self.learning_rate), images, labels, STEPS, eager=False)
+        assert losses[-1] < losses[0]
+
+        files = [str(tmp_path / name) for name in ("network.keras", "images.npy", "outputs.npz")]
+        network.save(files[0])
+        np.save(files[1], images)
+        parts = (self.component, *self.bottlenecks)
+        modules = json.dumps([module for part in parts for module in part.layer_modules])
+        subprocess.run([sys.executable, "-c", READ_IN_FRESH_PROCESS, *files, modules], check=True, capture_output=True)
+        with np.load(files[2]) as loaded:
+            for name, value in self.outputs(network, images).items():
+                np.testing.assert_allclose(loaded[name], value, rtol=1e-4, atol=1e-4, err_msg=name)
+
+
+def make_batch(size: tuple[int, int], channels: int, num_classes: int, count: int = 3) -> tuple[np.ndarray, np.ndarray]:
+    """Images whose brightness tells the class, and their labels; each image has its own shares of the classes."""
+    random = np.random.default_rng(0)
+    # Coarse fields, so that small networks can learn them.
+    fields = random.integers(0, num_classes, (count, -(-size[0] // 16), -(-size[1] // 16)))
+    labels = fields.repeat(16, axis=1).repeat(16, axis=2)[:, : size[0], : size[1]]
+    images = (labels[..., None] + random.random((*labels.shape, channels))) / num_classes
+    return images.astype("float32"), labels.astype("int32")
+
+
+def train(
+    network: keras.Model,
+    optimizer: keras.optimizers.Optimizer,
+    images: np.ndarray,
+    labels: np.ndarray,
+    steps: int,
+    eager: bool,
+) -> list[float]:
+    """The loss, summed over all outputs, before each of `steps` steps on one batch and after the last."""
+    present = np.stack([(labels == index).any((1, 2)) for index in range(network_classes(network))], -1)
+    logits_loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    presence_loss = keras.losses.BinaryCrossentropy(from_logits=True)
+    targets: Any = labels
+    losses: Any = logits_loss
+    if isinstance(network.output, dict):
+        losses = {name: presence_loss if name == "presence" else logits_loss for name in network.output}
+        targets = {name: present.astype("float32") if name == "presence" else labels for name in network.output}
+    network.compile(optimizer, losses, run_eagerly=eager, jit_compile=False)
+    measured = []
+    for _ in range(steps + 1):
+        network.reset_metrics()
+        measured.append(float(network.train_on_batch(images, targets, return_dict=True)["loss"]))
+    return measured
+
+
+def network_classes(network: keras.Model) -> int:
+    """The number of classes a network tells apart."""
+    output = network.output["logits"] if isinstance(network.output, dict) else network.output
+    return int(output.shape[-1])

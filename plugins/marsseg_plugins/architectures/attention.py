@@ -1,0 +1,86 @@
+"""Attention U-Net."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from marsseg_core.components import Architecture, NetworkSpec
+from marsseg_core.parameters import param
+
+if TYPE_CHECKING:
+    import keras
+
+
+@dataclass(frozen=True)
+class AttentionUNet(Architecture):
+    """Attention U-Net: a U-Net whose deeper skips pass a gate that the coarser map controls.
+
+    Wiring: encoder blocks with 2×2 max-pooling, a bottom block of twice the last level's filters, the bottlenecks, a
+    1×1 convolution with normalisation and ReLU as the first gating signal. Each decoder level is upsampling,
+    concatenation with the gated encoder level of its size, a block. The finest skip has no gate; each other one has:
+    a 2×2 convolution of stride 2 on the skip plus a 1×1 convolution on the gating signal (the decoder's map from
+    below), ReLU, 1×1 convolution to one channel, sigmoid, upsampled bilinearly; skip times this, 1×1 convolution,
+    normalisation.
+
+    Published: the authors' network is this one in three dimensions, with 16 to 256 filters; the filters here are the
+    report's U-Net's.
+
+    Paper: Oktay and others, "Attention U-Net: Learning Where to Look for the Pancreas", arXiv 1804.03999;
+    github.com/ozan-oktay/Attention-Gated-Networks.
+    """
+
+    width: float = param(1.0, help="multiplier of all filters", above=0)
+    filters: tuple[int, ...] = param((32, 64, 128, 256), help="filters of each encoder level, finest first", minimum=1)
+    depth: int | None = param(None, help="encoder levels; more than there are filters go on by doubling", minimum=1)
+    convolutions: int = param(2, help="3×3 convolutions in each block", minimum=1)
+    upsampling: Literal["nearest", "bilinear", "transposed"] = param("nearest", help="how the decoder doubles its size")
+    normalisation: Literal["batch", "group", "none"] = param("batch", help="what follows each convolution")
+    momentum: float = param(0.9, help="of the batch normalisation's moving statistics", minimum=0, maximum=1)
+    dropout: float = param(0.0, help="share of features dropped after each block", minimum=0, maximum=0.95)
+
+    def build(self, spec: NetworkSpec) -> keras.Model:
+        from functools import partial
+
+        import keras
+        from keras import layers
+
+        from .blocks import conv_block, encode, images_input, level_filters, logits_head, normalise, upsample
+
+        filters = level_filters(self.filters, self.width, self.depth)
+        multiple = 2 ** len(filters)
+        block = partial(
+            conv_block,
+            convolutions=self.convolutions,
+            normalisation=self.normalisation,
+            momentum=self.momentum,
+            dropout=self.dropout,
+        )
+        inputs, x = images_input(spec, multiple)
+        skips, x = encode(x, filters, block)
+        x = spec.bottleneck(block(x, 2 * filters[-1], name="bottom"))
+        signal = layers.Conv2D(x.shape[-1], 1, name="signal_conv")(x)
+        signal = layers.ReLU(name="signal_relu")(normalise(signal, self.normalisation, self.momentum, "signal"))
+        for level in range(len(filters), 0, -1):
+            count = filters[level - 1]
+            skip = skips[level - 1]
+            if level > 1:
+                skip = self._gate(skip, signal, f"gate{level}")
+            x = upsample(x, 2, f"up{level}", mode=self.upsampling, filters=count)
+            x = layers.Concatenate(name=f"merge{level}")([x, skip])
+            x = signal = block(x, count, name=f"decoder{level}")
+        return keras.Model(inputs, logits_head(x, spec, multiple), name="attention")
+
+    def _gate(self, skip: Any, signal: Any, name: str) -> Any:
+        from keras import layers
+
+        from .blocks import normalise, upsample
+
+        channels = skip.shape[-1]
+        theta = layers.Conv2D(channels, 2, strides=2, use_bias=False, name=f"{name}_theta")(skip)
+        phi = layers.Conv2D(channels, 1, name=f"{name}_phi")(signal)
+        x = layers.ReLU(name=f"{name}_relu")(layers.Add(name=f"{name}_add")([theta, phi]))
+        x = layers.Conv2D(1, 1, activation="sigmoid", name=f"{name}_psi")(x)
+        x = layers.Multiply(name=f"{name}_multiply")([skip, upsample(x, 2, f"{name}_up", mode="bilinear")])
+        x = layers.Conv2D(channels, 1, name=f"{name}_conv")(x)
+        return normalise(x, self.normalisation, self.momentum, name)

@@ -1,0 +1,44 @@
+"""Residual blocks and squeeze-and-excitation, as several architectures use them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from keras import layers
+
+from .blocks import normalise, subsample
+
+
+def squeeze_excite(x: Any, *, name: str, ratio: int = 8) -> Any:
+    """Each channel times a gate from 0 to 1 that all channels' averages decide (arXiv 1709.01507), without biases."""
+    channels = x.shape[-1]
+    gate = layers.GlobalAveragePooling2D(keepdims=True, name=f"{name}_squeeze")(x)
+    gate = layers.Dense(max(1, channels // ratio), "relu", use_bias=False, name=f"{name}_reduce")(gate)
+    gate = layers.Dense(channels, "sigmoid", use_bias=False, name=f"{name}_excite")(gate)
+    return layers.Multiply(name=f"{name}_scale")([x, gate])
+
+
+def residual_block(
+    x: Any,
+    filters: int,
+    *,
+    name: str,
+    stride: int = 1,
+    stem: bool = False,
+    ratio: int | None = None,
+    momentum: float = 0.9,
+) -> Any:
+    """2 × (batch normalisation → ReLU → 3×3 convolution) plus the input through a 1×1 convolution and normalisation.
+
+    The first convolution and the shortcut have the `stride`. A `stem` takes images: it begins with the convolution.
+    With a `ratio`, squeeze-and-excitation follows the sum.
+    """
+    entry = x
+    for i, step in ((1, stride), (2, 1)):
+        if i == 2 or not stem:
+            x = normalise(x, "batch", momentum, f"{name}_pre{i}")
+            x = layers.ReLU(name=f"{name}_relu{i}")(x)
+        x = layers.Conv2D(filters, 3, strides=step, padding="same", name=f"{name}_conv{i}")(x)
+    shortcut = layers.Conv2D(filters, 1, name=f"{name}_shortcut")(subsample(entry, stride, f"{name}_subsample"))
+    x = layers.Add(name=f"{name}_add")([x, normalise(shortcut, "batch", momentum, f"{name}_shortcut")])
+    return x if ratio is None else squeeze_excite(x, ratio=ratio, name=name)

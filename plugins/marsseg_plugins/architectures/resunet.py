@@ -1,0 +1,55 @@
+"""ResUNet."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from marsseg_core.components import Architecture, NetworkSpec
+from marsseg_core.parameters import param
+
+if TYPE_CHECKING:
+    import keras
+
+
+@dataclass(frozen=True)
+class ResUNet(Architecture):
+    """ResUNet: a U-Net of pre-activated residual units, with strided convolutions instead of pooling.
+
+    Wiring: each unit is twice batch norm → ReLU → 3×3 convolution, plus its input through a 1×1 convolution and batch
+    norm; the first starts with the convolution, from the second on they halve the size by stride 2. The last is the
+    bridge, then come the bottlenecks. Each decoder level is upsampling, concatenation with the encoder level of its
+    size, a unit.
+
+    Published: 64 to 512 filters, three channels, 7.8 million parameters; here 8,223,809 trainable (3 → 1), because the
+    paper does not count the shortcuts' 1×1 convolutions.
+
+    Paper: Zhang, Liu, Wang, "Road Extraction by Deep Residual U-Net", arXiv 1711.10684.
+    """
+
+    width: float = param(1.0, help="multiplier of all filters", above=0)
+    filters: tuple[int, ...] = param((64, 128, 256, 512), help="filters of each level, the bridge last", minimum=1)
+    depth: int | None = param(None, help="levels; more than there are filters go on by doubling", minimum=2)
+    upsampling: Literal["nearest", "bilinear", "transposed"] = param("nearest", help="how the decoder doubles its size")
+    momentum: float = param(0.9, help="of the batch normalisation's moving statistics", minimum=0, maximum=1)
+
+    def build(self, spec: NetworkSpec) -> keras.Model:
+        from functools import partial
+
+        import keras
+
+        from .blocks import decode, images_input, level_filters, logits_head
+        from .residual import residual_block
+
+        *filters, bridge = level_filters(self.filters, self.width, self.depth)
+        multiple = 2 ** len(filters)
+        unit = partial(residual_block, momentum=self.momentum)
+        inputs, x = images_input(spec, multiple)
+        skips = []
+        for level, count in enumerate(filters, start=1):
+            x = unit(x, count, name=f"encoder{level}", stem=level == 1, stride=1 if level == 1 else 2)
+            skips.append([x])
+        x = unit(x, bridge, name="bridge", stride=2)
+        x = spec.bottleneck(x)
+        x = decode(x, skips, filters, unit, upsampling=self.upsampling)
+        return keras.Model(inputs, logits_head(x, spec, multiple), name="resunet")

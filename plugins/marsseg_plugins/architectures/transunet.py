@@ -1,0 +1,173 @@
+"""TransUNet."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+from marsseg_core.components import Architecture, NetworkSpec
+from marsseg_core.parameters import param
+
+if TYPE_CHECKING:
+    import keras
+
+
+@dataclass(frozen=True)
+class TransUNet(Architecture):
+    """TransUNet: a residual convolutional encoder, a vision transformer at its bottom, a U-Net's decoder.
+
+    Wiring: a stem (7×7 convolution of stride 2, group norm, ReLU; 3×3 max-pooling of stride 2), then stages of
+    bottleneck units (1×1, 3×3, 1×1 to four times the filters) with weight-standardised convolutions and group norm,
+    each stage but the first halving the size; a 1×1 convolution to tokens, learned positions, pre-norm transformer
+    blocks, a last norm, the bottlenecks. The decoder is a 3×3 convolution to twice its first filters, then levels of
+    bilinear upsampling, concatenation with the stage of that size and two 3×3 convolutions; the finest has no skip.
+    The head is a 3×3 convolution. One channel is repeated to three. `encoder=patches` has no convolutional encoder and
+    no skips: the image is cut into patches that are tokens.
+
+    The default is small, for data sets of hundreds or thousands of tiles: three transformer blocks of width 192 on
+    four units, a quarter of the published filters. The published R50-ViT-B/16 is the recipe `transunet-paper`:
+    105,277,081 trainable parameters (224×224, 3 → 9); with `encoder=patches` ViT-B/16 without skips, 91,674,201.
+
+    Paper: Chen and others, "TransUNet: Transformers Make Strong Encoders for Medical Image Segmentation",
+    arXiv 2102.04306; github.com/Beckschen/TransUNet.
+    """
+
+    width: float = param(1.0, help="multiplier of filters, embedding, mlp and decoder", above=0)
+    encoder: Literal["hybrid", "patches"] = param("hybrid", help="what makes the tokens: residual stages or patches")
+    units: tuple[int, ...] = param((1, 1, 2), help="residual units in each stage, finest first", minimum=1)
+    filters: tuple[int, ...] = param(
+        (16, 32, 64), help="inner filters of each stage; the first are the stem's", minimum=1
+    )
+    embedding: int = param(192, help="channels of a token", minimum=1)
+    layers: int = param(3, help="transformer blocks", minimum=1)
+    heads: int = param(3, help="attention heads", minimum=1)
+    mlp: int | Literal["auto"] = param("auto", help="hidden units of the perceptron; auto is 4 × embedding", minimum=1)
+    dropout: float = param(0.1, help="after positions and perceptron", minimum=0, maximum=0.95)
+    decoder: tuple[int, ...] = param((64, 32, 16, 16), help="filters of each decoder level, coarsest first", minimum=1)
+    momentum: float = param(0.9, help="of the batch normalisation's moving statistics", minimum=0, maximum=1)
+
+    layer_modules: ClassVar[tuple[str, ...]] = (
+        "marsseg_plugins.architectures.custom_layers",
+        "marsseg_plugins.bottlenecks.positions",
+    )
+
+    def __post_init__(self) -> None:
+        if len(self.units) != len(self.filters):
+            raise ValueError("units and filters have one number for each stage")
+        if len(self.decoder) != len(self.filters) + 1:
+            raise ValueError("decoder has one level more than there are stages in filters")
+
+    def build(self, spec: NetworkSpec) -> keras.Model:
+        import keras
+        from keras import layers
+
+        from .blocks import images_input, level_filters, logits_head, upsample
+
+        decoder = level_filters(self.decoder, self.width)
+        embedding = self._scaled(self.embedding)
+        multiple = 2 ** len(decoder)
+        inputs, x = images_input(spec, multiple)
+        if spec.channels == 1:
+            x = layers.Concatenate(name="repeat")([x, x, x])
+        skips: list[Any] = []
+        if self.encoder == "hybrid":
+            x, skips = self._residual_encoder(x)
+        patch = multiple if self.encoder == "patches" else 1
+        x = layers.Conv2D(embedding, patch, strides=patch, name="embed")(x)
+        x = self._transformer(x)
+        x = spec.bottleneck(x)
+        x = self._convolve(x, 2 * decoder[0], "decoder")
+        for level, filters in enumerate(decoder, start=1):
+            name = f"decoder{level}"
+            x = upsample(x, 2, f"{name}_up", mode="bilinear")
+            if level <= len(skips):
+                x = layers.Concatenate(name=f"{name}_merge")([x, skips[-level]])
+            for i in (1, 2):
+                x = self._convolve(x, filters, f"{name}_conv{i}")
+        return keras.Model(inputs, logits_head(x, spec, multiple, 3), name="transunet")
+
+    def _scaled(self, count: int) -> int:
+        return max(1, round(self.width * count))
+
+    def _convolve(self, x: Any, filters: int, name: str) -> Any:
+        from keras import layers
+
+        from .blocks import normalise
+
+        x = layers.Conv2D(filters, 3, padding="same", use_bias=False, name=name)(x)
+        return layers.ReLU(name=f"{name}_relu")(normalise(x, "batch", self.momentum, name))
+
+    def _residual_encoder(self, x: Any) -> tuple[Any, list[Any]]:
+        """Images → the coarsest map, and the finer ones as skips, finest first."""
+        from keras import layers
+
+        filters = [self._scaled(count) for count in self.filters]
+        x = self._standardised(x, filters[0], 7, 2, "stem", relu=True)
+        skips = [x]
+        x = layers.MaxPooling2D(3, 2, padding="same", name="stem_pool")(x)
+        for stage, (count, units) in enumerate(zip(filters, self.units, strict=True), start=1):
+            for number in range(1, units + 1):
+                stride = 2 if stage > 1 and number == 1 else 1
+                x = self._unit(x, count, stride, f"stage{stage}_unit{number}")
+            skips.append(x)
+        return x, skips[:-1]
+
+    def _unit(self, x: Any, filters: int, stride: int, name: str) -> Any:
+        from keras import layers
+
+        from .blocks import subsample
+
+        shortcut = x
+        if stride > 1 or x.shape[-1] != 4 * filters:
+            shortcut = subsample(x, stride, f"{name}_subsample")
+            # Published: each channel of the shortcut is a group of its own.
+            shortcut = self._standardised(shortcut, 4 * filters, 1, 1, f"{name}_shortcut", groups=4 * filters)
+        x = self._standardised(x, filters, 1, 1, f"{name}_conv1", relu=True)
+        x = self._standardised(x, filters, 3, stride, f"{name}_conv2", relu=True)
+        x = self._standardised(x, 4 * filters, 1, 1, f"{name}_conv3")
+        return layers.ReLU(name=f"{name}_relu")(layers.Add(name=f"{name}_add")([shortcut, x]))
+
+    def _standardised(
+        self,
+        x: Any,
+        filters: int,
+        kernel: int,
+        stride: int,
+        name: str,
+        *,
+        groups: int | None = None,
+        relu: bool = False,
+    ) -> Any:
+        from keras import layers
+
+        from .custom_layers import StandardisedConv2D
+
+        x = StandardisedConv2D(filters, kernel, strides=stride, padding="same", use_bias=False, name=name)(x)
+        # 32 groups as published, or as many as divide the channels.
+        groups = groups or next(g for g in (32, 16, 8, 4, 2, 1) if filters % g == 0)
+        x = layers.GroupNormalization(groups, epsilon=1e-6, name=f"{name}_norm")(x)
+        return layers.ReLU(name=f"{name}_relu")(x) if relu else x
+
+    def _transformer(self, x: Any) -> Any:
+        from keras import layers
+
+        from marsseg_plugins.bottlenecks.positions import LearnedPositions
+
+        _, rows, columns, embedding = x.shape
+        key_size = max(1, embedding // self.heads)
+        hidden = 4 * embedding if self.mlp == "auto" else self._scaled(self.mlp)
+        x = layers.Reshape((rows * columns, embedding), name="tokens")(x)
+        x = layers.Dropout(self.dropout, name="tokens_dropout")(LearnedPositions(name="positions")(x))
+        for number in range(1, self.layers + 1):
+            name = f"block{number}"
+            y = layers.LayerNormalization(epsilon=1e-6, name=f"{name}_norm1")(x)
+            y = layers.MultiHeadAttention(self.heads, key_size, name=f"{name}_attention")(y, y)
+            x = layers.Add(name=f"{name}_add1")([x, y])
+            y = layers.LayerNormalization(epsilon=1e-6, name=f"{name}_norm2")(x)
+            y = layers.Dense(hidden, activation="gelu", name=f"{name}_dense1")(y)
+            y = layers.Dropout(self.dropout, name=f"{name}_dropout1")(y)
+            y = layers.Dense(embedding, name=f"{name}_dense2")(y)
+            y = layers.Dropout(self.dropout, name=f"{name}_dropout2")(y)
+            x = layers.Add(name=f"{name}_add2")([x, y])
+        x = layers.LayerNormalization(epsilon=1e-6, name="tokens_norm")(x)
+        return layers.Reshape((rows, columns, embedding), name="map")(x)

@@ -1,0 +1,107 @@
+"""UNet 3+."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from marsseg_core.components import Architecture, NetworkSpec
+from marsseg_core.parameters import param
+
+if TYPE_CHECKING:
+    import keras
+
+
+@dataclass(frozen=True)
+class UNet3Plus(Architecture):
+    """UNet 3+: every decoder level fuses all scales, finer encoder levels and coarser decoder levels.
+
+    Wiring: an encoder of blocks with 2×2 max-pooling, then the bottlenecks on its last level. Each decoder level
+    brings one map of every scale to its own size and to equally many channels by a 3×3 convolution, normalisation and
+    ReLU: finer encoder levels max-pooled, its own encoder level as it is, coarser decoder levels upsampled bilinearly.
+    The concatenation goes through one more such convolution; the head is a 3×3 convolution.
+
+    - `deep_supervision`: a head on every coarser decoder level and the bottom, upsampled: "aux_2" (level 2) and so on.
+    - `guided`: the classification-guided module: dropout, 1×1 convolution and global maximum of the bottom map say
+      which classes are present, and gate all logits. Published, an argmax stops its gradient; here the gate is soft:
+      each class's probability is multiplied by that of its presence (the logarithms are added), and the output
+      "presence" is trained too. `presence=pair` has the paper's two channels, absent and present, for all classes
+      alike: the logits are multiplied, and it learns through them alone.
+
+    Published (64 to 1024 filters, trainable): 26,971,777 (3 → 1), 26,970,625 (1 → 1), 26,982,149 (1 → 5); with deep
+    supervision 26,989,637 (3 → 1), 27,071,449 (1 → 5); guided too, with the pair, 26,991,687 and 27,073,499, and
+    27,076,574 (1 → 5) with a presence for each class, which is the recipe `unet3plus-paper`.
+
+    Paper: Huang and others, "UNet 3+: A Full-Scale Connected UNet for Medical Image Segmentation", arXiv 2004.08790;
+    github.com/ZJUGiveLab/UNet-Version.
+    """
+
+    width: float = param(1.0, help="multiplier of all filters", above=0)
+    filters: tuple[int, ...] = param((64, 128, 256, 512, 1024), help="filters of each level, finest first", minimum=1)
+    depth: int | None = param(None, help="levels; more than there are filters go on by doubling", minimum=2)
+    branch: int | Literal["auto"] = param(
+        "auto", help="channels of each fused scale; auto is the finest level's", minimum=1
+    )
+    deep_supervision: bool = param(False, help="train a head on every level of the decoder")
+    guided: bool = param(False, help="let the classes found in the whole image gate the logits")
+    presence: Literal["classes", "pair"] = param(
+        "classes", help="what the gate tells apart: each class, or any and none"
+    )
+    convolutions: int = param(2, help="3×3 convolutions in each encoder block", minimum=1)
+    normalisation: Literal["batch", "group", "none"] = param("batch", help="what follows each convolution")
+    momentum: float = param(0.9, help="of the batch normalisation's moving statistics", minimum=0, maximum=1)
+    dropout: float = param(0.0, help="share of features dropped after each block", minimum=0, maximum=0.95)
+
+    def build(self, spec: NetworkSpec) -> keras.Model:
+        from functools import partial
+
+        import keras
+        from keras import layers
+
+        from .blocks import conv_block, images_input, level_filters, logits_head, pool, upsample
+
+        filters = level_filters(self.filters, self.width, self.depth)
+        last = len(filters)
+        multiple = 2 ** (last - 1)
+        branch = filters[0] if self.branch == "auto" else max(1, round(self.branch * self.width))
+        block = partial(conv_block, normalisation=self.normalisation, momentum=self.momentum, dropout=self.dropout)
+        inputs, x = images_input(spec, multiple)
+        encoder = {}
+        for level, count in enumerate(filters, start=1):
+            x = x if level == 1 else pool(x, 2, f"pool{level - 1}")
+            x = encoder[level] = block(x, count, convolutions=self.convolutions, name=f"encoder{level}")
+        decoder = {last: spec.bottleneck(x)}
+        for level in range(last - 1, 0, -1):
+            scales = []
+            for other in range(1, last + 1):
+                name = f"level{other}_to_{level}"
+                if other <= level:
+                    x = pool(encoder[other], 2 ** (level - other), f"{name}_pool")
+                else:
+                    x = upsample(decoder[other], 2 ** (other - level), f"{name}_up", mode="bilinear")
+                scales.append(block(x, branch, convolutions=1, name=name))
+            x = layers.Concatenate(name=f"merge{level}")(scales)
+            decoder[level] = block(x, last * branch, convolutions=1, name=f"decoder{level}")
+        outputs = {"logits": logits_head(decoder[1], spec, multiple, 3)}
+        if self.deep_supervision:
+            for level in range(2, last + 1):
+                name = f"aux_{level}"
+                outputs[name] = logits_head(decoder[level], spec, multiple, 3, name=name, factor=2 ** (level - 1))
+        if self.guided:
+            outputs = self._guide(outputs, decoder[last], spec)
+        return keras.Model(inputs, outputs if len(outputs) > 1 else outputs["logits"], name="unet3plus")
+
+    def _guide(self, outputs: dict[str, Any], bottom: Any, spec: NetworkSpec) -> dict[str, Any]:
+        from keras import layers
+
+        options = {"dtype": "float32"}
+        pair = self.presence == "pair"
+        x = layers.Dropout(0.5, name="presence_dropout")(bottom)
+        x = layers.Conv2D(2 if pair else spec.num_classes, 1, name="presence_conv", **options)(x)
+        x = layers.GlobalMaxPooling2D(keepdims=True, name="presence_maximum", **options)(x)
+        if pair:
+            gate, join = layers.Softmax(name="presence_softmax", **options)(x)[..., 1:], layers.Multiply
+        else:
+            gate, join = layers.Activation("log_sigmoid", name="presence_gate", **options)(x), layers.Add
+        gated = {name: join(name=f"{name}_gated", **options)([logits, gate]) for name, logits in outputs.items()}
+        return gated if pair else gated | {"presence": layers.Flatten(name="presence", **options)(x)}

@@ -1,0 +1,83 @@
+"""U-Net++."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from marsseg_core.components import Architecture, NetworkSpec
+from marsseg_core.parameters import param
+
+if TYPE_CHECKING:
+    import keras
+
+
+@dataclass(frozen=True)
+class UNetPlusPlus(Architecture):
+    """U-Net++: U-Nets of every depth nested in one, with dense skips along each row.
+
+    Wiring: node X(i, j) of row i (0 is the finest) and column j is a block on the concatenation of all nodes before it
+    in its row, X(i, 0) to X(i, j − 1), and X(i + 1, j − 1) upsampled by a 2×2 transposed convolution; column 0 is the
+    encoder with 2×2 max-pooling, the bottlenecks follow its last node. Five rows make fifteen nodes. The head sits on
+    the last node of row 0; deep supervision adds heads on X(0, j) of the other columns, "aux_2" next to the last.
+    A network of fewer rows is the same network pruned.
+
+    Published: 32 to 512 filters, no normalisation: 9,041,601 trainable parameters (1 → 1), 9,041,700 with deep
+    supervision; that is the recipe `unetpp-paper`.
+
+    Paper: Zhou and others, "UNet++: A Nested U-Net Architecture for Medical Image Segmentation", arXiv 1807.10165;
+    github.com/MrGiovanni/UNetPlusPlus.
+    """
+
+    width: float = param(1.0, help="multiplier of all filters", above=0)
+    filters: tuple[int, ...] = param((32, 64, 128, 256, 512), help="filters of each row, finest first", minimum=1)
+    depth: int | None = param(None, help="rows; more than there are filters go on by doubling", minimum=2)
+    deep_supervision: bool = param(False, help="train a head on every node of row 0 but the first")
+    average: bool = param(False, help="the logits are the mean of all those heads, not the last one's")
+    convolutions: int = param(2, help="3×3 convolutions in each block", minimum=1)
+    upsampling: Literal["nearest", "bilinear", "transposed"] = param(
+        "transposed", help="how a row reaches the next finer"
+    )
+    normalisation: Literal["batch", "group", "none"] = param("batch", help="what follows each convolution")
+    momentum: float = param(0.9, help="of the batch normalisation's moving statistics", minimum=0, maximum=1)
+    dropout: float = param(0.0, help="share of features dropped after each block", minimum=0, maximum=0.95)
+
+    def build(self, spec: NetworkSpec) -> keras.Model:
+        from functools import partial
+
+        import keras
+        from keras import layers
+
+        from .blocks import conv_block, images_input, level_filters, logits_head, pool, upsample
+
+        filters = level_filters(self.filters, self.width, self.depth)
+        last = len(filters) - 1
+        multiple = 2**last
+        block = partial(
+            conv_block,
+            convolutions=self.convolutions,
+            normalisation=self.normalisation,
+            momentum=self.momentum,
+            dropout=self.dropout,
+        )
+        inputs, x = images_input(spec, multiple)
+        rows = []
+        for i, count in enumerate(filters):
+            x = block(x if i == 0 else pool(x, 2, f"pool{i}"), count, name=f"x{i}_0")
+            rows.append([x])
+        rows[last] = [spec.bottleneck(x)]
+        for j in range(1, last + 1):
+            for i in range(last - j + 1):
+                below = upsample(rows[i + 1][j - 1], 2, f"up{i}_{j}", mode=self.upsampling, filters=filters[i])
+                merged = layers.Concatenate(name=f"merge{i}_{j}")([*rows[i], below])
+                rows[i].append(block(merged, filters[i], name=f"x{i}_{j}"))
+        logits = logits_head(rows[0][last], spec, multiple)
+        auxiliary = {}
+        if self.deep_supervision or self.average:
+            for j in range(last - 1, 0, -1):
+                name = f"aux_{last - j + 1}"
+                auxiliary[name] = logits_head(rows[0][j], spec, multiple, name=name)
+        if self.average and auxiliary:
+            logits = layers.Average(dtype="float32", name="average")([logits, *auxiliary.values()])
+        outputs = {"logits": logits, **auxiliary} if self.deep_supervision else logits
+        return keras.Model(inputs, outputs, name="unetpp")

@@ -1,0 +1,62 @@
+"""The Swin bottleneck."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal
+
+from marsseg_core.components import Bottleneck, BottleneckSpec
+from marsseg_core.parameters import param
+
+
+@dataclass(frozen=True)
+class Swin(Bottleneck):
+    """Swin transformer: attention inside windows, whose grid every second layer shifts by half a window.
+
+    Wiring: a 1×1 convolution to `filters`, then `layers` blocks: x + attention(norm(x)), x + perceptron(norm(x)) with
+    GELU; a last norm. Attention has a learned bias for each relative position and a mask at the seams of the shift.
+    Windows are cut to maps that are smaller; sizes that they do not divide are padded and masked.
+
+    Paper: Liu and others, "Swin Transformer: Hierarchical Vision Transformer using Shifted Windows",
+    arXiv 2103.14030 (its windows are 7×7, heads of 32 channels, perceptrons of four times the filters).
+    """
+
+    width: float = param(1.0, help="multiplier of filters and mlp", above=0)
+    filters: int | Literal["auto"] = param("auto", help="channels of a token; auto is the map's", minimum=1)
+    window: int = param(4, help="side of a window", minimum=2)
+    heads: int = param(8, help="attention heads", minimum=1)
+    key_size: int | Literal["auto"] = param("auto", help="size of a head; auto is filters / heads", minimum=1)
+    mlp: int | Literal["auto"] = param("auto", help="hidden units of the perceptron; auto is 4 × filters", minimum=1)
+    layers: int = param(2, help="blocks one after the other, every second one shifted", minimum=1)
+    dropout: float = param(0.1, help="after attention and perceptron", minimum=0, maximum=0.95)
+
+    layer_modules: ClassVar[tuple[str, ...]] = ("marsseg_plugins.bottlenecks.windows",)
+
+    def build(self, features: Any, spec: BottleneckSpec) -> Any:
+        from keras import layers
+
+        prefix = spec.prefix + "swin"
+        channels = features.shape[-1] if self.filters == "auto" else self.filters
+        filters = max(1, round(self.width * channels))
+        x = layers.Conv2D(filters, 1, name=f"{prefix}_embed")(features)
+        for number in range(1, self.layers + 1):
+            x = self._block(x, filters, shifted=number % 2 == 0, name=f"{prefix}_block{number}")
+        return layers.LayerNormalization(epsilon=1e-6, name=f"{prefix}_norm")(x)
+
+    def _block(self, x: Any, filters: int, *, shifted: bool, name: str) -> Any:
+        from keras import layers
+
+        from .windows import WindowAttention
+
+        key_size = max(1, filters // self.heads) if self.key_size == "auto" else self.key_size
+        hidden = 4 * filters if self.mlp == "auto" else max(1, round(self.width * self.mlp))
+        attention = layers.LayerNormalization(epsilon=1e-6, name=f"{name}_norm1")(x)
+        attention = WindowAttention(self.heads, key_size, self.window, shifted, name=f"{name}_attention")(attention)
+        attention = layers.Dropout(self.dropout, name=f"{name}_attention_dropout")(attention)
+        x = layers.Add(name=f"{name}_add1")([x, attention])
+        perceptron = layers.LayerNormalization(epsilon=1e-6, name=f"{name}_norm2")(x)
+        perceptron = layers.Dense(hidden, activation="gelu", name=f"{name}_dense1")(perceptron)
+        perceptron = layers.Dropout(self.dropout, name=f"{name}_dropout1")(perceptron)
+        perceptron = layers.Dense(filters, name=f"{name}_dense2")(perceptron)
+        perceptron = layers.Dropout(self.dropout, name=f"{name}_dropout2")(perceptron)
+        return layers.Add(name=f"{name}_add2")([x, perceptron])

@@ -1,0 +1,231 @@
+"""The catalog: from package metadata to names, without an import; then one component's class."""
+
+from __future__ import annotations
+
+import sys
+from importlib.metadata import Distribution, EntryPoint
+
+import pytest
+from hypothesis import given, strategies as st
+
+from marsseg_core import version
+from marsseg_core.catalog import CONFLICT, INCOMPATIBLE, INVALID, OK, Catalog, Entry, entries_from, installed, load
+from marsseg_core.errors import PluginError, RequestError
+from marsseg_core.kinds import ARCHITECTURE, BOTTLENECK, KINDS, LOSS, RECIPE
+
+
+class Package(Distribution):
+    """A distribution that is nowhere installed."""
+
+    def __init__(self, name: str, version: str = "1.0", requires: tuple[str, ...] = ()) -> None:
+        self.lines = [f"Name: {name}", f"Version: {version}", *(f"Requires-Dist: {text}" for text in requires)]
+
+    def read_text(self, filename):
+        return "\n".join(self.lines) if filename == "METADATA" else None
+
+    def locate_file(self, path):
+        raise AssertionError("the catalog looks at metadata alone")
+
+    def point(self, name: str, target: str, kind=ARCHITECTURE) -> EntryPoint:
+        return EntryPoint(name, target, kind.group)._for(self)
+
+
+def catalog(*points: EntryPoint) -> Catalog:
+    return Catalog(entries_from(points))
+
+
+ACME, OTHER = Package("acme"), Package("Other_Nets", "2.0")
+
+
+def test_an_entry_point_becomes_an_entry_and_nothing_is_imported():
+    (entry,) = catalog(ACME.point("ringnet", "acme_nowhere.nets:RingNet")).entries
+    assert entry == Entry(ARCHITECTURE, "ringnet", "acme_nowhere.nets:RingNet", "acme", "1.0")
+    assert (entry.status, entry.provider, entry.qualified_name) == (OK, "acme 1.0", "acme/ringnet")
+    assert (entry.module, entry.attribute) == ("acme_nowhere.nets", "RingNet")
+    assert "acme_nowhere" not in sys.modules
+
+
+def test_groups_that_are_not_marssegs_are_left_alone():
+    assert catalog(EntryPoint("x", "y:Z", "console_scripts")._for(ACME)).entries == ()
+
+
+@pytest.mark.parametrize(
+    ("names", "module", "canonical"),
+    [
+        (["unet3+", "unet3plus"], "nets.unet3plus", "unet3plus"),
+        (["unet3+", "unet3plus"], "nets.all", "unet3plus"),  # the plain word
+        (["resunet++", "resunetpp"], "nets.resunetpp", "resunetpp"),
+        (["aaa", "ring"], "nets.ring", "ring"),  # its module's name
+        (["b", "a"], "nets.all", "a"),
+    ],
+)
+def test_several_names_of_one_object_are_one_entry_with_aliases(names, module, canonical):
+    (entry,) = catalog(*(ACME.point(name, f"{module}:Net") for name in names)).entries
+    assert entry.name == canonical
+    assert {entry.name, *entry.aliases} == set(names)
+
+
+def test_an_alias_finds_the_same_entry():
+    found = catalog(ACME.point("unet3+", "nets.unet3plus:Net"), ACME.point("unet3plus", "nets.unet3plus:Net"))
+    assert found.find(ARCHITECTURE, "unet3+") == found.find(ARCHITECTURE, "unet3plus")
+    assert found.find(ARCHITECTURE, "acme/unet3+").name == "unet3plus"
+
+
+def test_two_distributions_with_one_name_are_a_conflict_that_the_distribution_resolves():
+    both = catalog(ACME.point("ring", "acme.ring:Ring"), OTHER.point("ring", "other.ring:Ring"))
+    assert [entry.status for entry in both.entries] == [CONFLICT, CONFLICT]
+    assert both.entries[0].reason == "also provided by other-nets; use acme/ring"
+    assert both.names(ARCHITECTURE) == []
+    with pytest.raises(RequestError) as caught:
+        both.find(ARCHITECTURE, "ring", where="--arch ring")
+    assert caught.value.what == "Two distributions provide the architecture 'ring': acme 1.0, other-nets 2.0."
+    assert caught.value.hint == "Use acme/ring or other-nets/ring."
+    assert both.find(ARCHITECTURE, "acme/ring").module == "acme.ring"
+    assert both.find(ARCHITECTURE, "Other_Nets/ring").module == "other.ring"
+
+
+def test_an_alias_that_another_distribution_claims_is_a_conflict_too():
+    both = catalog(
+        ACME.point("ring", "acme.ring:Ring"), ACME.point("ring+", "acme.ring:Ring"), OTHER.point("ring+", "o.r:Ring")
+    )
+    assert [entry.status for entry in both.entries] == [CONFLICT, CONFLICT]
+    assert both.find(ARCHITECTURE, "ring").distribution == "acme"  # that name is nobody else's
+
+
+def test_the_same_name_in_two_kinds_is_no_conflict():
+    both = catalog(ACME.point("ring", "a.b:C", ARCHITECTURE), OTHER.point("ring", "d.e:F", BOTTLENECK))
+    assert [entry.status for entry in both.entries] == [OK, OK]
+
+
+@pytest.mark.parametrize("requirement", ["marsseg>=99", "marsseg<0.0.1", "MarsSeg ==99.*", "marsseg @@ 1"])
+def test_a_distribution_that_wants_another_marsseg_is_incompatible(requirement):
+    wanting = Package("acme", requires=("numpy>=1", requirement))
+    found = catalog(wanting.point("ring", "acme.ring:Ring"))
+    assert found.entries[0].status == INCOMPATIBLE
+    with pytest.raises(RequestError, match=r"architecture 'ring' of acme 1\.0 cannot be used: it"):
+        found.find(ARCHITECTURE, "ring")
+    with pytest.raises(RequestError, match="cannot be used"):
+        found.find(ARCHITECTURE, "acme/ring")
+
+
+@pytest.mark.parametrize(
+    "requirement",
+    ["marsseg", "marsseg>=0", f"marsseg=={version()}", "marsseg-extras>=99", "marsseg>=99; extra == 'dev'"],
+)
+def test_a_distribution_that_goes_with_this_marsseg_is_ok(requirement):
+    assert catalog(Package("acme", requires=(requirement,)).point("ring", "a.b:C")).entries[0].status == OK
+
+
+def test_what_cannot_be_used_does_not_stand_in_the_way_of_what_can():
+    outdated = Package("outdated", requires=("marsseg>=99",))
+    both = catalog(outdated.point("ring", "o.r:Ring"), ACME.point("ring", "acme.ring:Ring"))
+    assert {entry.distribution: entry.status for entry in both.entries} == {"acme": OK, "outdated": INCOMPATIBLE}
+    assert both.find(ARCHITECTURE, "ring").distribution == "acme"
+
+
+@pytest.mark.parametrize("name", ["Ring", "ring net", "+ring", "ring:x", "ring,x", "ring[red]", "ünet", "a/b", ""])
+def test_a_name_that_could_not_be_typed_is_invalid(name):
+    (entry,) = catalog(ACME.point(name, "acme.ring:Ring")).entries
+    assert entry.status == INVALID
+    assert name in entry.reason
+
+
+def test_an_invalid_name_hurts_no_other():
+    found = catalog(ACME.point("Bad Name", "acme.bad:Bad"), ACME.point("ring", "acme.ring:Ring"))
+    assert found.names(ARCHITECTURE) == ["ring"]
+
+
+POINTS = [
+    distribution.point(name, f"{name.rstrip('+')}.module:Net", kind)
+    for distribution in (ACME, OTHER, Package("broken", requires=("marsseg>=99",)))
+    for name in ("ring", "ring+", "net", "Bad")
+    for kind in (ARCHITECTURE, LOSS, RECIPE)
+]
+
+
+@given(st.permutations(POINTS))
+def test_the_order_of_the_metadata_changes_nothing(points):
+    assert catalog(*points).entries == catalog(*POINTS).entries
+
+
+def test_a_wrong_name_gets_the_nearest_right_one():
+    with pytest.raises(RequestError, match=r"There is no architecture 'dnse'.*Did you mean 'dense'\?"):
+        installed().find(ARCHITECTURE, "dnse")
+
+
+def test_a_wrong_name_without_a_near_one_gets_them_all():
+    with pytest.raises(RequestError, match=r"Installed architecture names: .*dense.*unet"):
+        installed().find(ARCHITECTURE, "zzzz")
+
+
+def test_a_name_of_another_kind_is_sent_to_its_option():
+    with pytest.raises(RequestError, match="'dense' is an architecture: it goes with --arch"):
+        installed().find(LOSS, "dense")
+
+
+def test_everything_installed_by_marsseg_loads():
+    own = [entry for entry in installed().entries if entry.distribution == "marsseg"]
+    assert {entry.kind for entry in own} == {*KINDS, RECIPE}
+    for entry in own:
+        assert entry.status == OK
+        assert entry.kind == RECIPE or load(entry).kind == entry.kind
+
+
+# --- loading a broken plugin
+
+
+def plugin(tmp_path, monkeypatch, source: str, attribute: str = "Net") -> Entry:
+    """An entry for a module of this source."""
+    name = f"plugin_{abs(hash(source))}"
+    (tmp_path / f"{name}.py").write_text(source)
+    monkeypatch.syspath_prepend(tmp_path)
+    return catalog(ACME.point("ring", f"{name}:{attribute}")).entries[0]
+
+
+BUILDS = "    def build(self, spec): return None\n"
+GOOD = f"""
+from dataclasses import dataclass
+from marsseg_core.components import Architecture
+@dataclass(frozen=True)
+class Net(Architecture):
+    "A net."
+{BUILDS}"""
+
+
+def test_a_sound_plugin_loads(tmp_path, monkeypatch):
+    assert load(plugin(tmp_path, monkeypatch, GOOD)).__doc__ == "A net."
+
+
+@pytest.mark.parametrize(
+    ("source", "said"),
+    [
+        ("raise RuntimeError('no [red] driver')", "cannot be loaded: RuntimeError: no [red] driver"),
+        ("import module_that_is_not_there", "cannot be loaded: ModuleNotFoundError: No module named"),
+        ("import sys; sys.exit('bye')", "cannot be loaded: SystemExit: bye"),
+        ("class Net(", "cannot be loaded: SyntaxError:"),
+        ("Ring = 3", "cannot be loaded: AttributeError: module"),
+        ("Net = 3", "cannot be used: it is not a subclass of Architecture."),
+        ("class Net: pass", "cannot be used: it is not a subclass of Architecture."),
+        (GOOD.replace("Architecture", "Bottleneck"), "cannot be used: it is not a subclass of Architecture."),
+        (GOOD.replace("@dataclass(frozen=True)", ""), "cannot be used: it is not a dataclass."),
+        (GOOD.replace(BUILDS, ""), "cannot be used: it does not define build."),
+    ],
+)
+def test_a_broken_plugin_is_named_with_its_distribution_and_the_cause(tmp_path, monkeypatch, source, said):
+    entry = plugin(tmp_path, monkeypatch, source)
+    with pytest.raises(PluginError) as caught:
+        load(entry)
+    assert caught.value.what.startswith(f"The architecture 'ring' of acme 1.0 {said}")
+    assert caught.value.where == entry.target
+    assert caught.value.exit_code == 3
+
+
+def test_a_target_without_an_attribute_is_a_broken_plugin():
+    (entry,) = catalog(ACME.point("ring", "marsseg_core.errors")).entries
+    with pytest.raises(PluginError, match=r"architecture 'ring' of acme 1\.0 cannot be loaded"):
+        load(entry)
+
+
+def test_ctrl_c_while_a_plugin_loads_is_no_fault_of_the_plugin(tmp_path, monkeypatch):
+    with pytest.raises(KeyboardInterrupt):
+        load(plugin(tmp_path, monkeypatch, "raise KeyboardInterrupt"))

@@ -1,0 +1,102 @@
+"""What a fresh process imports: instant commands load neither Keras nor a backend, nor more plugins than asked for."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from marsseg_core.catalog import installed
+from marsseg_core.kinds import RECIPE
+
+# Runs the command as the console script does, then tells the top-level packages and marsseg's plugin modules.
+PROBE = """
+import atexit, json, sys
+@atexit.register
+def tell():
+    seen = {name for name in sys.modules if "." not in name or name.startswith("marsseg_plugins.")}
+    with open("modules.json", "w") as file:
+        json.dump(sorted(seen), file)
+sys.argv[0] = "marsseg"
+from marsseg_core.cli.main import main
+main()
+"""
+
+BACKENDS = {"tensorflow", "jax", "torch"}
+
+COMMANDS = {
+    "list": ["list"],
+    "list --json": ["list", "--json"],
+    "show": ["show", "dense"],
+    "show recipe": ["show", "report"],
+    "--help": ["--help"],
+    "run --help": ["run", "--help"],
+    "--version": ["--version"],
+    "--dry-run": ["run", "--plan", "report", "--dry-run"],
+    "wrong parameter": ["run", "--set", "arch.unet.width=x"],
+}
+
+
+@pytest.fixture
+def probe(python, tmp_path):
+    """`probe("list")` → (answer, names of the modules that were imported)."""
+
+    def call(*words: str, **environment: str):
+        answer = python(PROBE, *words, **environment)
+        return answer, set(json.loads((tmp_path / "modules.json").read_text()))
+
+    return call
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_instant_commands_import_neither_keras_nor_a_backend(probe, command):
+    answer, modules = probe(*COMMANDS[command])
+    assert answer.code == (2 if command == "wrong parameter" else 0)
+    assert answer.out or answer.code
+    assert not modules & {*BACKENDS, "keras", "scipy", "matplotlib"}
+    if command not in ("show", "--dry-run", "wrong parameter"):
+        assert not {name for name in modules if name.startswith("marsseg_plugins")}
+        assert "numpy" not in modules
+
+
+def test_a_plan_imports_only_the_components_it_chose(probe):
+    _, modules = probe("run", "--arch", "unet", "--bottleneck", "none", "--loss", "ssce", "--dry-run")
+    assert "marsseg_plugins.architectures.unet" in modules
+    assert "marsseg_plugins.architectures.dense" not in modules
+    assert "marsseg_plugins.losses.wssce" not in modules
+
+
+@pytest.mark.parametrize(
+    ("shell", "environment"),
+    [
+        ("bash", {"COMP_WORDS": "marsseg run --dry", "COMP_CWORD": "2"}),
+        ("zsh", {"_TYPER_COMPLETE_ARGS": "marsseg run --dry"}),
+        ("fish", {"_TYPER_COMPLETE_ARGS": "marsseg run --dry", "_TYPER_COMPLETE_FISH_ACTION": "get-args"}),
+    ],
+)
+def test_shell_completion_imports_nothing_heavy(probe, shell, environment):
+    answer, modules = probe(_MARSSEG_COMPLETE=f"complete_{shell}", **environment)
+    assert "--dry-run" in answer.out
+    assert not modules & {*BACKENDS, "keras", "numpy", "marsseg_plugins"}
+
+
+def test_importing_the_package_is_light(python):
+    answer = python("import sys, marsseg_core; print(marsseg_core.version()); print(*sys.modules, sep='\\n')")
+    modules = set(answer.out.split())
+    assert not modules & {*BACKENDS, "keras", "numpy", "typer", "rich", "pluggy", "marsseg_plugins"}
+
+
+def test_the_api_is_light_until_it_builds(python):
+    answer = python("import sys, marsseg_core; marsseg_core.network; print(*sys.modules, sep='\\n')")
+    assert answer.code == 0
+    assert not set(answer.out.split()) & {*BACKENDS, "keras", "numpy", "marsseg_plugins"}
+
+
+def test_importing_any_component_imports_no_keras(python):
+    """One process, one module after the other: the first that brings Keras in is named."""
+    modules = sorted({entry.module for entry in installed().entries if entry.kind != RECIPE})
+    code = "import importlib, sys\nfor name in sys.argv[1:]:\n    importlib.import_module(name)\n"
+    code += "    heavy = {'keras', 'tensorflow', 'jax', 'torch', 'scipy', 'matplotlib'} & {*sys.modules}\n"
+    code += "    assert not heavy, (name, heavy)\nprint('all')\n"
+    answer = python(code, *modules)
+    assert (answer.out, answer.err) == ("all\n", "")

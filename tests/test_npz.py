@@ -1,0 +1,355 @@
+"""Reading .npz files of the course's layout: what is read, and what is refused."""
+
+from __future__ import annotations
+
+import io
+import struct
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings, strategies as st
+
+from marsseg_core.errors import RequestError
+from marsseg_plugins.datasets import archive
+from marsseg_plugins.datasets.archive import NpzArchive
+from marsseg_plugins.datasets.npz import Npz
+
+RANDOM = np.random.default_rng(0)
+IMAGES = RANDOM.integers(0, 256, (5, 6, 8)).astype(np.uint8)
+MASKS = RANDOM.integers(0, 5, (5, 6, 8)).astype(np.uint8)
+MASKS[0, 0, 0] = 255
+TEST_SET = RANDOM.integers(0, 256, (3, 6, 8)).astype(np.uint8)
+
+
+def course(dtype=np.float64) -> np.ndarray:
+    return np.stack([IMAGES, MASKS], axis=1).astype(dtype)
+
+
+@pytest.fixture
+def save(tmp_path):
+    """`save(images=…)` writes these arrays and gives the path."""
+
+    def write(compressed: bool = False, **arrays) -> Path:
+        path = tmp_path / "data.npz"
+        (np.savez_compressed if compressed else np.savez)(path, **arrays)
+        return path
+
+    return write
+
+
+def refusal(path: Path, **parameters) -> RequestError:
+    with pytest.raises(RequestError) as caught:
+        Npz(str(path), **parameters).load()
+    return caught.value
+
+
+# --- what is read
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32", "float16", "uint8", "int64", "uint16", ">f8", ">f4", ">i4"])
+@pytest.mark.parametrize("compressed", [False, True])
+def test_the_courses_layout_in_any_kind_of_number(save, dtype, compressed):
+    data = Npz(str(save(compressed, training_set=course(dtype), test_set=TEST_SET))).load()
+    np.testing.assert_array_equal(data.images[..., 0], IMAGES)
+    np.testing.assert_array_equal(data.masks, MASKS)
+    assert (data.images.dtype, data.masks.dtype) == (np.uint8, np.uint8)
+    assert data.class_names == ("background", "soil", "bedrock", "sand", "big_rock")
+    assert (data.ignored, data.groups, data.source) == ((0,), None, "npz:data.npz")
+
+
+@pytest.mark.parametrize("channels", [None, 1, 3])
+def test_separate_images_and_masks(save, channels):
+    images = IMAGES if channels is None else np.stack([IMAGES] * channels, axis=-1)
+    data = Npz(str(save(images=images.astype(float), masks=MASKS.astype(np.int16)))).load()
+    assert data.images.shape == (5, 6, 8, channels or 1)
+    np.testing.assert_array_equal(data.images[..., -1], IMAGES)
+    np.testing.assert_array_equal(data.masks, MASKS)
+
+
+@pytest.mark.parametrize("dtype", [np.int64, np.uint8, ">i4"])
+def test_groups(save, dtype):
+    groups = np.array([7, 7, 8, 9, 9])
+    data = Npz(str(save(training_set=course(), training_groups=groups.astype(dtype)))).load()
+    np.testing.assert_array_equal(data.groups, groups)
+
+
+def test_a_grey_value_between_two_whole_ones_is_rounded(save):
+    together = course()
+    together[0, 0, 0, :3] = 99.4, 99.6, 254.9999
+    assert Npz(str(save(training_set=together))).load().images[0, 0, :3, 0].tolist() == [99, 100, 255]
+
+
+def test_classes_and_ignored_ones_are_the_users_to_say(save):
+    path = save(images=IMAGES, masks=np.minimum(MASKS, 1))
+    data = Npz(str(path), classes=("ground", "rock"), ignored=None).load()
+    assert (data.num_classes, data.ignored) == (2, ())
+
+
+def test_the_test_set_is_read_on_its_own(save):
+    with NpzArchive(save(training_set=course(), test_set=TEST_SET.astype(float))) as file:
+        np.testing.assert_array_equal(file.read_test_set(), TEST_SET)
+
+
+@pytest.mark.parametrize("chunk", [1, 400, 1000, 10**9])
+def test_reading_in_pieces_gives_what_reading_at_once_gives(save, monkeypatch, chunk):
+    path = save(training_set=course(), training_groups=np.arange(5), test_set=TEST_SET.astype(float))
+    monkeypatch.setattr(archive, "CHUNK_BYTES", chunk)
+    data = Npz(str(path)).load()
+    np.testing.assert_array_equal(data.images[..., 0], IMAGES)
+    np.testing.assert_array_equal(data.masks, MASKS)
+    np.testing.assert_array_equal(data.groups, np.arange(5))
+    with NpzArchive(path) as file:
+        np.testing.assert_array_equal(file.read_test_set(), TEST_SET)
+
+
+def test_a_fault_in_a_later_piece_names_its_item(save, monkeypatch):
+    monkeypatch.setattr(archive, "CHUNK_BYTES", 1)
+    together = course()
+    together[3, 1, 0, 0] = 1.5
+    assert refusal(save(training_set=together)).what == "The mask of item 3 has values that are not whole numbers."
+
+
+def test_the_real_tiles(real_tiles):
+    data = Npz(str(real_tiles)).load()
+    assert (data.images.shape, data.masks.shape) == ((4000, 64, 128, 1), (4000, 64, 128))
+    shares = 100 * np.bincount(data.masks.ravel(), minlength=5) / data.masks.size
+    np.testing.assert_allclose(shares, [28.1, 26.0, 37.1, 8.2, 0.56], atol=0.06)
+    assert (data.masks == 4).any(axis=(1, 2)).sum() == 176
+    assert data.groups.shape == (4000,)
+
+
+# --- what is refused
+
+
+def changed(item, value) -> np.ndarray:
+    together = course()
+    together[item] = value
+    return together
+
+
+PICKLED = np.array([{"never": "loaded"}, None], dtype=object)
+
+WRONG = {
+    "empty file": ({}, "There is no training_set in this file; it holds nothing."),
+    "other keys": ({"b": TEST_SET, "a": TEST_SET}, "There is no training_set in this file; it holds a, b."),
+    "no masks": ({"images": IMAGES}, "There is no masks in this file; it holds images."),
+    "shape": (
+        {"training_set": IMAGES},
+        "training_set must be (N, 2, H, W), image and mask of each item, not (5, 6, 8).",
+    ),
+    "three": (
+        {"training_set": np.zeros((5, 3, 6, 8))},
+        "training_set must be (N, 2, H, W), image and mask of each item, not (5, 3, 6, 8).",
+    ),
+    "no items": ({"training_set": course()[:0]}, "training_set holds nothing: its shape is (0, 2, 6, 8)."),
+    "no pixels": ({"images": IMAGES[:, :0], "masks": MASKS}, "images holds nothing: its shape is (5, 0, 8)."),
+    "flat images": (
+        {"images": IMAGES[0], "masks": MASKS},
+        "images must have 3 or 4 dimensions, N first, not (6, 8).",
+    ),
+    "flat masks": ({"images": IMAGES, "masks": MASKS[0]}, "masks must have 3 dimensions, N first, not (6, 8)."),
+    "scalar": ({"images": np.array(3), "masks": MASKS}, "images must have 3 or 4 dimensions, N first, not ()."),
+    "counts": ({"images": IMAGES, "masks": MASKS[:4]}, "There are 5 images and 4 masks."),
+    "sizes": (
+        {"images": IMAGES, "masks": MASKS[:, :5]},
+        "Masks of (5, 5, 8) do not fit images of (5, 6, 8, 1).",
+    ),
+    "text": ({"training_set": np.full((5, 2, 6, 8), "a")}, "training_set must hold numbers, not <U1."),
+    "complex": ({"training_set": course() + 1j}, "training_set must hold numbers, not complex128."),
+    "record": (
+        {"training_set": np.zeros((5, 2, 6, 8), [("a", "f8")])},
+        "training_set must hold numbers, not [('a', '<f8')].",
+    ),
+    "pickled": (
+        {"training_set": PICKLED},
+        "training_set holds pickled objects, which could run code when read; they are never loaded.",
+    ),
+    "pickled groups": (
+        {"training_set": course(), "training_groups": PICKLED},
+        "training_groups holds pickled objects, which could run code when read; they are never loaded.",
+    ),
+    "groups count": (
+        {"training_set": course(), "training_groups": np.arange(4)},
+        "training_groups must be 5 integers, not (4,) int64.",
+    ),
+    "groups dtype": (
+        {"training_set": course(), "training_groups": np.zeros(5)},
+        "training_groups must be 5 integers, not (5,) float64.",
+    ),
+    "bright image": ({"training_set": changed((2, 0), 256)}, "The image of item 2 has values outside 0 to 255."),
+    "dark image": ({"training_set": changed((2, 0), -1)}, "The image of item 2 has values outside 0 to 255."),
+    "NaN image": ({"training_set": changed((2, 0), np.nan)}, "The image of item 2 has values outside 0 to 255."),
+    "infinite image": ({"training_set": changed((2, 0), np.inf)}, "The image of item 2 has values outside 0 to 255."),
+    "NaN mask": ({"training_set": changed((4, 1), np.nan)}, "The mask of item 4 has values outside 0 to 255."),
+    "half mask": (
+        {"training_set": changed((1, 1), 2.5)},
+        "The mask of item 1 has values that are not whole numbers.",
+    ),
+    "negative mask": ({"training_set": changed((1, 1), -1)}, "The mask of item 1 has values outside 0 to 255."),
+    "mask value": (
+        {"training_set": changed((1, 1), 7)},
+        "Mask 1 holds the value 7; "
+        "the classes are 0 to 4 (background, soil, bedrock, sand, big_rock), and 255 for void.",
+    ),
+    "big integer mask": (
+        {"images": IMAGES, "masks": MASKS.astype(np.int64) + 256},
+        "The mask of item 0 has values outside 0 to 255.",  # and does not wrap around to a class
+    ),
+    "Fortran order": (
+        {"training_set": np.asfortranarray(course())},
+        "training_set is stored in Fortran order; save it in C order (np.ascontiguousarray).",
+    ),
+}
+
+
+@pytest.mark.parametrize(("arrays", "what"), WRONG.values(), ids=WRONG)
+def test_what_is_wrong_in_a_file_is_said(save, arrays, what):
+    path = save(**arrays)
+    error = refusal(path)
+    assert error.what == what
+    assert error.where in (str(path), "npz:data.npz")
+
+
+@pytest.mark.parametrize(
+    ("ignored", "what"),
+    [((9,), "There is no class 9 to ignore; the classes are 0 to 4."), ((0, 5), "There is no class 5")],
+)
+def test_a_class_that_is_not_there_cannot_be_ignored(save, ignored, what):
+    assert refusal(save(training_set=course()), ignored=ignored).what.startswith(what)
+
+
+def test_a_file_that_is_not_there(tmp_path):
+    assert refusal(tmp_path / "gone.npz").what == "There is no such file."
+    assert refusal(tmp_path).what.startswith("This is no .npz file")  # a folder
+
+
+def npy(array: np.ndarray) -> bytes:
+    file = io.BytesIO()
+    np.lib.format.write_array(file, array, allow_pickle=False)
+    return file.getvalue()
+
+
+def header(text: str, version=(1, 0)) -> bytes:
+    """The beginning of an .npy file with this header."""
+    length = struct.pack("<H" if version == (1, 0) else "<I", len(text) + 1)
+    return b"\x93NUMPY" + bytes(version) + length + text.encode("latin-1") + b"\n"
+
+
+def zipped(path: Path, content: bytes, name: str = "training_set.npy") -> Path:
+    with zipfile.ZipFile(path, "w") as file:
+        file.writestr(name, content)
+    return path
+
+
+DECLARED = "{{'descr': '<f8', 'fortran_order': False, 'shape': {}, }}"
+
+LYING = {
+    "more items than stored": header(DECLARED.format("(10, 2, 6, 8)")) + bytes(960),
+    "petabytes": header(DECLARED.format("(1000000000, 2, 6400, 12800)")) + bytes(960),
+    "negative": header(DECLARED.format("(-5, 2, 6, 8)")) + bytes(960),
+    "two negatives": header(DECLARED.format("(5, 2, -6, -8)")) + bytes(3840),
+    "fewer items than stored": npy(course())[:-8] + bytes(800),
+    "no dtype": header("{'descr': 'nonsense', 'fortran_order': False, 'shape': (5, 2, 6, 8), }") + bytes(3840),
+    "empty dtype": header("{'descr': (), 'fortran_order': False, 'shape': (5, 2, 6, 8), }") + bytes(3840),
+    "text in the shape": header(DECLARED.format("('5', 2, 6, 8)")) + bytes(3840),
+    "not closed": header("{'descr': (") + bytes(3840),
+    "not a dictionary": header("[1, 2]") + bytes(3840),
+    "strange keys": header("{1: 2, 'a': 3, None: 4}") + bytes(3840),
+    "unhashable keys": header("{[]: 2}") + bytes(3840),
+    "nested": header("(" * 900) + bytes(3840),
+    "long header": header(" " * 60000) + bytes(3840),
+    "unknown version": header(DECLARED.format("(5, 2, 6, 8)"), version=(9, 9))[:40],
+    "no magic": b"hello" * 100,
+    "nothing": b"",
+}
+
+
+@pytest.mark.parametrize("content", LYING.values(), ids=LYING)
+def test_an_array_that_is_not_what_it_says_is_refused(tmp_path, content):
+    error = refusal(zipped(tmp_path / "data.npz", content))
+    assert error.what.startswith("training_set")
+
+
+def test_memory_is_not_taken_for_what_is_not_there(tmp_path):
+    # The directory of the zip file lies as well: its word is checked against what is read.
+    path = zipped(tmp_path / "data.npz", header(DECLARED.format("(500000000, 2, 6400, 12800)")) + bytes(960))
+    content = path.read_bytes()
+    size = struct.pack("<I", len(header(DECLARED.format("(500000000, 2, 6400, 12800)"))) + 960)
+    assert content.count(size) >= 2
+    path.write_bytes(content.replace(size, struct.pack("<I", 2**32 - 2)))
+    assert refusal(path).what.startswith("training_set")
+
+
+@pytest.fixture(scope="module")
+def sound() -> dict[str, bytes]:
+    """Sound files, stored and compressed, as bytes."""
+    files = {}
+    for save in (np.savez, np.savez_compressed):
+        file = io.BytesIO()
+        save(file, training_set=course(), training_groups=np.arange(5))
+        files[save.__name__] = file.getvalue()
+    return files
+
+
+anywhere = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=200)
+either = pytest.mark.parametrize("how", ["savez", "savez_compressed"])
+
+
+@either
+@anywhere
+@given(share=st.floats(0, 1, exclude_max=True))
+def test_a_file_cut_off_anywhere_is_refused(sound, tmp_path, how, share):
+    content = sound[how]
+    path = tmp_path / "cut.npz"
+    path.write_bytes(content[: int(share * len(content))])
+    refusal(path)
+
+
+@anywhere
+@given(content=st.binary(max_size=300))
+def test_garbage_is_refused(tmp_path, content):
+    path = tmp_path / "garbage.npz"
+    path.write_bytes(content)
+    refusal(path)
+
+
+@anywhere
+@given(content=st.binary(max_size=300), magic=st.booleans())
+def test_garbage_in_a_sound_zip_file_is_refused(tmp_path, content, magic):
+    refusal(zipped(tmp_path / "garbage.npz", (b"\x93NUMPY\x01\x00" if magic else b"") + content))
+
+
+@either
+@anywhere
+@given(data=st.data())
+def test_a_file_with_bytes_changed_is_refused_or_read_never_worse(sound, tmp_path, how, data):
+    content = bytearray(sound[how])
+    # Where the structures are: near both ends, and in the header of each array.
+    places = [*range(300), *range(len(content) - 500, len(content))]
+    for _ in range(data.draw(st.integers(1, 4))):
+        content[data.draw(st.sampled_from(places))] = data.draw(st.integers(0, 255))
+    path = tmp_path / "changed.npz"
+    path.write_bytes(content)
+    try:
+        read = Npz(str(path)).load()
+    except RequestError:
+        return
+    assert (read.images.dtype, read.masks.dtype) == (np.uint8, np.uint8)
+
+
+def test_nothing_is_ever_unpickled(tmp_path):
+    class Bomb:
+        def __reduce__(self):
+            return (Path.touch, (tmp_path / "exploded",))
+
+    for name in ("training_set", "images", "masks", "training_groups", "test_set"):
+        arrays = {"training_set": course(), "test_set": TEST_SET, "training_groups": np.arange(5)}
+        if name in ("images", "masks"):
+            arrays = {"images": IMAGES, "masks": MASKS}
+        path = tmp_path / "bomb.npz"
+        np.savez(path, **arrays | {name: np.array([Bomb()], dtype=object)})
+        with pytest.raises(RequestError, match=f"{name} holds pickled objects"), NpzArchive(path) as file:
+            file.read_test_set() if name == "test_set" else Npz(str(path)).load()
+    assert not (tmp_path / "exploded").exists()

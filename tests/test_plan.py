@@ -1,0 +1,456 @@
+"""The plan: layers on layers, each value with its origin; TOML out and in."""
+
+from __future__ import annotations
+
+import sys
+import tomllib
+from dataclasses import dataclass, make_dataclass
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+from hypothesis import given, strategies as st
+
+from marsseg_core import kinds
+from marsseg_core.catalog import Catalog, Entry, installed
+from marsseg_core.components import Dataset, Loss
+from marsseg_core.errors import PluginError, RequestError
+from marsseg_core.parameters import param
+from marsseg_core.plan import Plan, Request, resolve
+
+
+def plan(base=None, *, sets=(), sections=None, catalog=None, **words) -> Plan:
+    request = Request(None if base is None else str(base), words, sections or {}, sets)
+    return resolve(request, catalog or installed())
+
+
+def refused(*args, **options) -> RequestError:
+    with pytest.raises(RequestError) as caught:
+        plan(*args, **options)
+    return caught.value
+
+
+def origin(plan: Plan, setting: str) -> tuple[str, str]:
+    """(value, origin) of a setting."""
+    ((value, came_from),) = [row[1:] for row in plan.rows() if row[0] == setting]
+    return value, came_from
+
+
+@pytest.fixture
+def file(tmp_path):
+    """`file("…")` writes a plan file."""
+
+    def write(text: str, name: str = "my.toml") -> Path:
+        path = tmp_path / name
+        path.write_text(text, encoding="utf-8")
+        return path
+
+    return write
+
+
+# --- layers
+
+
+def test_nothing_said_is_the_default_recipe():
+    assert {row[2] for row in plan().rows()} == {"default"}
+    assert plan().name == "unet"
+
+
+def test_each_layer_overrides_the_one_before_and_is_named_as_the_origin(file):
+    base = file('arch = "dense:width=0.5"\n[training]\nepochs = 3\nbatch = 4\nseed = 5\n')
+    layered = plan(
+        base,
+        arch="dense:momentum=0.8",
+        sections={"training": {"batch": "6"}},
+        sets=["arch.dense.dropout=0.1", "training.seed=7"],
+    )
+    assert origin(layered, "arch") == ("dense", "command line")
+    assert origin(layered, "arch.dense.width") == ("0.5", f"file {base}")  # the same component keeps its values
+    assert origin(layered, "arch.dense.momentum") == ("0.8", "command line")
+    assert origin(layered, "arch.dense.dropout") == ("0.1", "--set")
+    assert origin(layered, "arch.dense.normalisation") == ("batch", "default")
+    assert origin(layered, "training.epochs") == ("3", f"file {base}")
+    assert origin(layered, "training.batch") == ("6", "command line")
+    assert origin(layered, "training.seed") == ("7", "--set")
+    assert origin(layered, "training.workers") == ("1", "default")
+
+
+def test_each_layer_wins_over_all_below(file):
+    base = file('[arch]\nname = "dense"\nwidth = 0.1\n')
+    assert plan(base).one(kinds.ARCHITECTURE).width == 0.1
+    assert plan(base, arch="dense:width=0.2").one(kinds.ARCHITECTURE).width == 0.2
+    assert plan(base, arch="dense:width=0.2", sets=["arch.dense.width=0.3"]).one(kinds.ARCHITECTURE).width == 0.3
+
+
+def test_another_component_starts_from_its_own_defaults(file):
+    assert plan(file('arch = "dense:width=0.5"'), arch="unet").one(kinds.ARCHITECTURE).width == 1.0
+
+
+def test_a_list_of_components_is_replaced_as_a_whole_and_those_that_stay_keep_their_values(file):
+    base = file('bottleneck = "transformer:heads=2,aspp"')
+    turned = plan(base, bottleneck="aspp,transformer")
+    assert [type(part).__name__ for part in turned.components(kinds.BOTTLENECK)] == ["ASPP", "Transformer"]
+    assert origin(turned, "bottleneck.transformer.heads") == ("2", f"file {base}")
+    assert plan(base, bottleneck="aspp").components(kinds.BOTTLENECK) == plan(bottleneck="aspp").components(
+        kinds.BOTTLENECK
+    )
+
+
+def test_none_takes_a_kind_away():
+    nothing = plan("report", bottleneck="none", augment="none")
+    assert nothing.components(kinds.BOTTLENECK) == ()
+    assert origin(nothing, "bottleneck") == ("none", "command line")
+    assert origin(nothing, "augment") == ("none", "command line")
+
+
+def test_the_same_component_may_stand_twice():
+    twice = plan(bottleneck="transformer:heads=2,transformer", sets=["bottleneck.2.heads=4"])
+    assert [part.heads for part in twice.components(kinds.BOTTLENECK)] == [2, 4]
+    assert origin(twice, "bottleneck.1.heads") == ("2", "command line")
+    assert origin(twice, "bottleneck.2.heads") == ("4", "--set")
+
+
+@pytest.mark.parametrize("path", ["bottleneck.aspp", "bottleneck.2", "bottleneck.marsseg/aspp"])
+def test_set_reaches_a_component_by_name_and_by_position(path):
+    there = plan(bottleneck="transformer,aspp", sets=[f"{path}.rates=2,4"])
+    assert there.components(kinds.BOTTLENECK)[1].rates == (2, 4)
+
+
+def test_a_kind_may_be_called_by_its_own_name_too():
+    assert plan(sets=["architecture.unet.width=0.5"]).one(kinds.ARCHITECTURE).width == 0.5
+
+
+def test_the_core_adds_weight_to_losses_and_p_to_augmentations():
+    weighted = plan(loss="ssce:weight=0.7,wssce:weight=0.3", augment="hflip:p=0.25")
+    assert [chosen.options.weight for chosen in weighted.chosen[kinds.LOSS]] == [0.7, 0.3]
+    assert weighted.chosen[kinds.AUGMENTATION][0].options.p == 0.25
+
+
+def test_a_distribution_may_stand_before_a_name():
+    assert plan(arch="marsseg/dense").name == "dense"
+
+
+# --- what is wrong with a request
+
+WRONG = {
+    "component": ({"arch": "dnse"}, "There is no architecture 'dnse'.", "--arch dnse", "Did you mean 'dense'?"),
+    "parameter": (
+        {"arch": "dense:filter=3"},
+        "The architecture 'dense' has no parameter 'filter'.",
+        "arch, command line",
+        "Did you mean 'filters'?",
+    ),
+    "value": (
+        {"sets": ["arch.unet.width=x"]},
+        "width=x does not fit: it takes a number.",
+        "arch unet",
+        "width: ",
+    ),
+    "bound": ({"arch": "unet:width=0"}, "width=0 does not fit: it takes above 0.", "arch unet", "width: "),
+    "comma": (
+        {"loss": "wssce,"},
+        "'wssce,' has an empty name where a component is expected.",
+        "--loss wssce,",
+        "Components are separated by single commas",
+    ),
+    "two": ({"arch": "dense,unet"}, "A run has one architecture; these are 2: dense, unet.", "--arch", ""),
+    "no architecture": ({"arch": "none"}, "A run needs an architecture.", "--arch", "Installed architecture names: "),
+    "no loss": ({"loss": "none"}, "A run needs a loss.", "--loss", "Installed loss names: "),
+    "twice by name": (
+        {"sets": ["arch.unet.width=1", "arch.unet.width=2"]},
+        "'arch.unet.width' is set twice.",
+        "--set arch.unet.width=2",
+        "Keep one",
+    ),
+    "twice by name and position": (
+        {"sets": ["arch.unet.width=1", "arch.1.width=2"]},
+        "'arch.1.width' is set twice.",
+        "--set arch.1.width=2",
+        "Keep one",
+    ),
+    "twice in a section": (
+        {"sets": ["training.seed=1", "training.seed=1"]},
+        "'training.seed' is set twice.",
+        "--set training.seed=1",
+        "Keep one",
+    ),
+    "twice inline": ({"arch": "dense:width=1:width=2"}, "'width' is given twice in 'dense:width=1:width=2'.", "", ""),
+    "no setting": ({"sets": ["width=3"]}, "'width=3' is not a setting.", "--set", "The form is kind.name.key=value"),
+    "no value": ({"sets": ["arch.unet.width"]}, "'arch.unet.width' is not a setting.", "--set", "The form is"),
+    "no kind": ({"sets": ["arhc.unet.width=3"]}, "'arhc' cannot be set.", "--set arhc.unet.width=3", "mean 'arch'?"),
+    "no name": ({"sets": ["arch.width=3"]}, "'arch.width' lacks a name.", "--set arch.width=3", "architecture: unet"),
+    "not in the plan": (
+        {"sets": ["arch.dense.width=3"]},
+        "The plan has no architecture 'dense'.",
+        "--set arch.dense.width=3",
+        "It has: unet.",
+    ),
+    "nowhere": ({"sets": ["arch.unt.width=3"]}, "There is no architecture 'unt'.", "", "Did you mean 'unet'?"),
+    "ambiguous": (
+        {"bottleneck": "aspp,aspp", "sets": ["bottleneck.aspp.out=classes"]},
+        "'aspp' stands 2 times in the plan.",
+        "--set bottleneck.aspp.out=classes",
+        "Give its position, as in bottleneck.2.out=…",
+    ),
+    "position 0": ({"sets": ["arch.0.width=3"]}, "There is no architecture at position 0.", "", "Positions count"),
+    "position 2": ({"sets": ["arch.2.width=3"]}, "There is no architecture at position 2.", "", "Positions count"),
+    "section key": (
+        {"sets": ["training.epoch=3"]},
+        "There is no 'epoch' in training.",
+        "--set training.epoch=3",
+        "Did you mean 'epochs'?",
+    ),
+    "section value": (
+        {"sections": {"training": {"epochs": "many"}}},
+        "epochs=many does not fit: it takes a whole number.",
+        "training",
+        "epochs: passes over",
+    ),
+    "split": (
+        {"sets": ["split.validation=0.6", "split.test=0.4"]},
+        "These parameters do not go together: validation and test leave nothing to train on",
+        "split",
+        "",
+    ),
+    "another kind": ({"loss": "dense"}, "There is no loss 'dense'.", "", "'dense' is an architecture: it goes with"),
+    "recipe": ({"base": "reprot"}, "There is no recipe 'reprot'.", "--plan", "Did you mean 'report'?"),
+    "plan file": ({"base": "gone.toml"}, "There is no plan file 'gone.toml'.", "--plan", "`marsseg list recipe`"),
+    "plan folder": ({"base": "gone/plan.toml"}, "There is no plan file 'gone/plan.toml'.", "--plan", ""),
+    "long plan name": ({"base": "a" * 300}, "There is no recipe ", "--plan", ""),
+    "data file": ({"data": "gone.npz"}, "There is no file or folder 'gone.npz'.", "--data gone.npz", ""),
+    "long data name": ({"data": "a" * 300}, "There is no dataset ", "--data", ""),
+    "data name": ({"data": "sinthetic"}, "There is no dataset 'sinthetic'.", "", "Did you mean 'synthetic'?"),
+    "two data sets": ({"data": "synthetic,npz"}, "", "", ""),
+}
+
+
+@pytest.mark.parametrize("wrong", WRONG.values(), ids=WRONG)
+def test_a_wrong_request_is_one_error_that_says_what_where_and_what_then(wrong):
+    request, what, where, hint = wrong
+    error = refused(**request)
+    assert error.what.startswith(what)
+    assert (error.where or "").startswith(where)
+    assert hint in (error.hint or "")
+
+
+# --- plan files
+
+WRONG_FILES = {
+    "unknown key": ('archs = "dense"', "'archs' is no part of a plan.", "Did you mean 'arch'?"),
+    "unknown table": ("[trianing]\nepochs = 3", "'trianing' is no part of a plan.", "Did you mean 'training'?"),
+    "unknown key in a table": ("[training]\nepoch = 3", "There is no 'epoch' in training.", "Did you mean 'epochs'?"),
+    "section is no table": ("training = 3", "'training' must be a table.", "[training]"),
+    "unknown parameter": (
+        '[arch]\nname = "dense"\nfilter = 3',
+        "The architecture 'dense' has no parameter 'filter'.",
+        "Did you mean 'filters'?",
+    ),
+    "nameless": ("[arch]\nwidth = 3", "A component's table lacks its name.", 'Add name = "…".'),
+    "no component": ("arch = 3", "3 names no component.", 'Write a text such as "transformer,aspp".'),
+    "no component in a list": ("loss = [3]", "3 names no component.", ""),
+    "wrong value": ('[arch]\nname = "dense"\nwidth = "x"', "width=x does not fit: it takes a number.", "width: "),
+    "wrong type": ('[arch]\nname = "dense"\nwidth = 1979-05-27', "width=1979-05-27 does not fit", ""),
+    "table as a value": ('[arch]\nname = "dense"\nwidth.x = 3', "width={'x': 3} does not fit", ""),
+    "huge number": (f'[arch]\nname = "dense"\nwidth = {10**400}', "width=1000", ""),
+    "broken TOML": ("arch = ", "The plan is not TOML: ", ""),
+    "twice": ('arch = "unet"\narch = "dense"', "The plan is not TOML: Cannot overwrite a value", ""),
+}
+
+
+@pytest.mark.parametrize("wrong", WRONG_FILES.values(), ids=WRONG_FILES)
+def test_a_wrong_plan_file_is_one_error(file, wrong):
+    text, what, hint = wrong
+    error = refused(file(text))
+    assert error.what.startswith(what)
+    assert hint in (error.hint or "")
+
+
+def test_a_wrong_plan_file_is_named(file):
+    path = file("archs = 3")
+    assert str(path) in refused(path).where
+
+
+def test_a_plan_file_that_is_no_text_is_refused(tmp_path):
+    path = tmp_path / "my.toml"
+    path.write_bytes(b"\xff\xfe")
+    assert refused(path).what.startswith("The plan is not TOML")
+
+
+def test_a_plan_file_may_hold_texts_tables_and_lists(file):
+    mixed = plan(file('arch = "dense"\nloss = ["ssce", {name = "wssce", weight = 2}]\n[[bottleneck]]\nname = "aspp"'))
+    assert [chosen.entry.name for chosen in mixed.chosen[kinds.LOSS]] == ["ssce", "wssce"]
+    assert mixed.chosen[kinds.LOSS][1].options.weight == 2.0
+    assert [chosen.entry.name for chosen in mixed.chosen[kinds.BOTTLENECK]] == ["aspp"]
+
+
+def test_a_run_folder_is_a_plan(file, tmp_path):
+    file(plan("report").to_toml(), "plan.toml")
+    assert plan(tmp_path).chosen[kinds.ARCHITECTURE][0].component == plan("report").one(kinds.ARCHITECTURE)
+
+
+def same(left: Plan, right: Plan) -> bool:
+    """Equal but for the origins."""
+    chosen = [
+        {kind: [(c.entry, c.component, c.options) for c in parts] for kind, parts in plan.chosen.items()}
+        for plan in (left, right)
+    ]
+    return chosen[0] == chosen[1] and (left.split, left.training) == (right.split, right.training)
+
+
+@st.composite
+def requests(draw) -> Request:
+    unit = st.floats(0.01, 1).map(str)
+    bottlenecks = st.sampled_from(["transformer", "aspp", "transformer:heads=2", "aspp:rates=3", "aspp:out=classes"])
+    losses = st.builds("{}:weight={}".format, st.sampled_from(["ssce", "wssce", "wssce:cap=none"]), unit)
+    return Request(
+        base=draw(st.sampled_from([None, "report", "default"])),
+        words={
+            "arch": draw(st.builds("{}:width={}".format, st.sampled_from(["dense", "unet"]), unit)),
+            "bottleneck": draw(st.lists(bottlenecks, max_size=3).map(lambda parts: ",".join(parts) or "none")),
+            "loss": draw(st.lists(losses, min_size=1, max_size=3).map(",".join)),
+            "augment": draw(st.sampled_from(["none", "hflip", "hflip:p=0.1,hflip"])),
+        },
+        sections={
+            "training": {
+                "seed": draw(st.integers(0, 2**32 - 1)),
+                "patience": draw(st.none() | st.integers(1, 99)),
+                "learning_rate": draw(st.floats(1e-9, 1e3)),
+                "deterministic": draw(st.booleans()),
+            }
+        },
+        sets=draw(st.sampled_from([[], ["split.test=0.3"], ["arch.1.filters=8,16"], ["data.1.count=30"]])),
+    )
+
+
+@given(requests())
+def test_a_resolved_plan_written_as_toml_resolves_to_itself(tmp_path_factory, asked):
+    first = resolve(asked, installed())
+    path = tmp_path_factory.mktemp("plan") / "plan.toml"
+    path.write_text(first.to_toml(), encoding="utf-8")
+    second = resolve(Request(base=str(path)), installed())
+    assert same(first, second)
+    assert second.to_toml() == first.to_toml()
+
+
+def test_the_written_plan_says_who_provides_each_component_and_leaves_nothing_to_defaults():
+    document = tomllib.loads(plan("report").to_toml())
+    assert document["arch"]["distribution"] == "marsseg"
+    assert document["arch"]["version"] == installed().find(kinds.ARCHITECTURE, "dense").version
+    written = {f"training.{key}" for key in document["training"]} | {f"split.{key}" for key in document["split"]}
+    assert written == {row[0] for row in plan().rows() if row[0].startswith(("training.", "split."))}
+
+
+def test_the_recipe_report_is_the_reports_final_run():
+    report = plan("report")
+    arch, (transformer, aspp), (loss,) = (
+        report.one(kinds.ARCHITECTURE),
+        report.components(kinds.BOTTLENECK),
+        report.components(kinds.LOSS),
+    )
+    assert (report.name, arch.filters, arch.width) == ("dense", (32, 64, 128, 256), 1.0)
+    assert (transformer.filters, transformer.heads, transformer.key_size) == (512, 8, 512)
+    assert (transformer.mlp, transformer.layers, transformer.dropout) == (1024, 4, 0.3)
+    assert (transformer.norm, transformer.positions, transformer.shared) == ("post", "none", True)
+    assert (aspp.filters, aspp.rates, aspp.normalisation) == (512, (6, 12), "none")
+    assert (aspp.out, aspp.activation) == ("classes", "softmax")
+    assert (loss.weights, loss.cap, loss.count, loss.normalise) == ("balanced", 10.0, "all", "pixels")
+    assert [type(part).__name__ for part in report.components(kinds.AUGMENTATION)] == ["HFlip"]
+    schedule = report.one(kinds.SCHEDULE)
+    assert (schedule.factor, schedule.patience, schedule.min_delta) == (0.1, 40, 1e-5)
+    training = report.training
+    assert (training.epochs, training.batch, training.learning_rate, training.patience) == (300, 64, 1e-3, 50)
+    assert (report.split.validation, report.split.seed) == (0.2, 42)
+
+
+# --- data: names and paths
+
+
+def test_data_is_a_name_or_a_path(tiny_file, monkeypatch):
+    assert plan(data="synthetic:count=30").one(kinds.DATASET).count == 30
+    assert plan(data=str(tiny_file)).one(kinds.DATASET).path == str(tiny_file)
+    assert plan(data=f"npz:path={tiny_file}").one(kinds.DATASET).path == str(tiny_file)
+    monkeypatch.chdir(tiny_file.parent)
+    assert plan(data=tiny_file.name).one(kinds.DATASET).path == str(tiny_file)  # the plan holds from any folder
+
+
+def test_a_name_goes_before_a_folder_of_that_name(tmp_path, monkeypatch):
+    (tmp_path / "synthetic").mkdir()
+    monkeypatch.chdir(tmp_path)
+    assert type(plan(data="synthetic").one(kinds.DATASET)).__name__ == "Synthetic"
+    assert refused(data="./synthetic").what == "No data set recognises './synthetic'."
+
+
+@pytest.mark.parametrize("name", ["a,b.npz", "a:b=c.npz", "a b.npz", "[red].npz"])
+def test_a_path_is_taken_as_it_is(tmp_path, name):
+    (tmp_path / name).touch()
+    assert plan(data=str(tmp_path / name)).one(kinds.DATASET).path == str(tmp_path / name)
+
+
+def test_a_data_set_without_its_path_says_so():
+    assert refused(data="npz").what == "path must be given."
+
+
+# --- plugins
+
+
+@pytest.fixture
+def with_plugin(monkeypatch):
+    """`with_plugin(cls, name)` → the installed catalog and this class as a component of the distribution acme."""
+
+    def add(cls, name="extra", distribution="acme") -> Catalog:
+        module = ModuleType(f"plugin_{distribution}_{cls.__name__.lower()}")
+        setattr(module, cls.__name__, cls)
+        monkeypatch.setitem(sys.modules, module.__name__, module)
+        extra = Entry(cls.kind, name, f"{module.__name__}:{cls.__name__}", distribution, "1.0")
+        return Catalog([*installed().entries, extra])
+
+    return add
+
+
+@pytest.mark.parametrize("taken", ["weight", "name", "distribution", "version"])
+def test_a_parameter_with_a_name_that_marsseg_uses_is_the_plugins_fault(with_plugin, taken):
+    fields = [(taken, float, param(1.0, help="mine"))]
+    cls = make_dataclass(
+        f"Taken_{taken}", fields, bases=(Loss,), namespace={"build": lambda self, spec: None}, frozen=True
+    )
+    with pytest.raises(PluginError, match=f"'extra' of acme 1.0 has a parameter called '{taken}'"):
+        plan(loss="extra", catalog=with_plugin(cls))
+
+
+@dataclass(frozen=True)
+class Tiles(Dataset):
+    """A data set that claims .npz files as well."""
+
+    path: str = param(help="the file")
+
+    @classmethod
+    def recognises(cls, path):
+        return path.suffix == ".npz"
+
+    def load(self): ...
+
+
+def test_two_data_sets_that_recognise_a_path_have_to_be_told_apart(with_plugin, tiny_file):
+    catalog = with_plugin(Tiles, "tiles")
+    error = refused(data=str(tiny_file), catalog=catalog)
+    assert error.what == f"Several data sets recognise '{tiny_file}': marsseg/npz, acme/tiles."
+    assert error.hint == f"Name one, as in --data marsseg/npz:path={tiny_file}."
+    assert isinstance(plan(data=f"tiles:path={tiny_file}", catalog=catalog).one(kinds.DATASET), Tiles)
+
+
+def test_a_data_set_that_fails_while_it_looks_claims_nothing(with_plugin, tiny_file):
+    @dataclass(frozen=True)
+    class Failing(Tiles):
+        @classmethod
+        def recognises(cls, path):
+            raise RuntimeError("no")
+
+    assert plan(data=str(tiny_file), catalog=with_plugin(Failing)).one(kinds.DATASET).path == str(tiny_file)
+
+
+def test_a_data_set_that_cannot_be_used_claims_nothing(with_plugin, tiny_file):
+    *others, extra = sorted(with_plugin(Tiles, "tiles").entries, key=lambda entry: entry.distribution == "acme")
+    unusable = Entry(extra.kind, extra.name, extra.target, "acme", "1.0", status="incompatible", reason="it is old")
+    catalog = Catalog([*others, unusable])
+    assert plan(data=str(tiny_file), catalog=catalog).one(kinds.DATASET).path == str(tiny_file)
+    assert "it is old" in refused(data=f"tiles:path={tiny_file}", catalog=catalog).what

@@ -1,0 +1,116 @@
+"""What a plugin's source says, read without importing it."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+
+from marsseg_core.catalog import Entry, installed, load
+from marsseg_core.kinds import ARCHITECTURE, RECIPE
+from marsseg_core.sources import find_source, recipe_path
+
+
+@pytest.fixture
+def package(tmp_path, monkeypatch):
+    """`package({"nets/ring.py": "…"})` writes a package `thirdparty` that fails when it is imported."""
+
+    def write(files: dict[str, str]):
+        root = tmp_path / "thirdparty"
+        for name, text in ({"__init__.py": "raise ImportError('nobody may import this')"} | files).items():
+            path = root / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+        monkeypatch.syspath_prepend(tmp_path)
+        return root
+
+    return write
+
+
+def entry(target: str, kind=ARCHITECTURE) -> Entry:
+    return Entry(kind, "ring", target, "acme", "1.0")
+
+
+RING = '"""A module."""\n\nimport keras\n\n\nclass Ring:\n    """A ring: [red] round.\n\n    And more.\n    """\n'
+
+
+def test_the_summary_is_the_first_line_of_the_docstring(package):
+    root = package({"nets/__init__.py": "", "nets/ring.py": RING})
+    source = find_source(entry("thirdparty.nets.ring:Ring"))
+    assert (source.path, source.line, source.summary) == (root / "nets/ring.py", 6, "A ring: [red] round.")
+    assert "thirdparty" not in sys.modules
+
+
+@pytest.mark.parametrize(
+    "reexport",
+    [
+        "from .ring import Ring",
+        "from thirdparty.nets.ring import Ring",
+        "from .ring import Circle as Ring",
+        "from .middle import Ring",
+        "from ..nets.ring import Ring",
+    ],
+)
+def test_a_class_is_followed_to_where_it_is_defined(package, reexport):
+    root = package(
+        {
+            "nets/__init__.py": reexport,
+            "nets/ring.py": RING + "\nclass Circle:\n    'A ring: [red] round.'\n",
+            "nets/middle.py": "from .ring import Ring",
+        }
+    )
+    source = find_source(entry("thirdparty.nets:Ring"))
+    assert (source.path, source.summary) == (root / "nets/ring.py", "A ring: [red] round.")
+
+
+@pytest.mark.parametrize(
+    ("files", "target"),
+    [
+        ({}, "thirdparty.nets:Ring"),
+        ({}, "not_installed_anywhere.nets:Ring"),
+        ({}, ":Ring"),
+        ({}, "__main__:Ring"),
+        ({}, "sys:Ring"),
+        ({"nets.py": "class Other: pass"}, "thirdparty.nets:Ring"),
+        ({"nets.py": "class Ring("}, "thirdparty.nets:Ring"),
+        ({"nets.py": "\0"}, "thirdparty.nets:Ring"),
+        ({"nets.py": "from .nets import Ring"}, "thirdparty.nets:Ring"),  # in circles
+        ({"nets.py": "from .gone import Ring"}, "thirdparty.nets:Ring"),
+    ],
+)
+def test_what_cannot_be_read_has_no_source(package, files, target):
+    package(files)
+    assert find_source(entry(target)) is None
+
+
+def test_a_class_without_docstring_has_an_empty_summary(package):
+    package({"nets.py": "class Ring: pass"})
+    assert find_source(entry("thirdparty.nets:Ring")).summary == ""
+
+
+def test_a_recipe_is_a_toml_file_in_a_package(package):
+    root = package({"recipes/big.toml": 'summary = "A big one"\n'})
+    big = entry("thirdparty.recipes.big", RECIPE)
+    assert recipe_path(big) == root / "recipes/big.toml"
+    assert find_source(big).summary == "A big one"
+
+
+@pytest.mark.parametrize("text", ["summary = ", "", "\ud800".encode("utf-8", "surrogatepass").decode("latin-1")])
+def test_a_recipe_that_cannot_be_read_has_an_empty_summary(package, text):
+    package({"recipes/big.toml": text})
+    assert find_source(entry("thirdparty.recipes.big", RECIPE)).summary == ""
+
+
+@pytest.mark.parametrize("target", ["thirdparty.recipes.gone", "not_installed_anywhere.big", "", "__main__"])
+def test_a_recipe_that_is_not_there_has_no_source(package, target):
+    package({})
+    assert find_source(entry(target, RECIPE)) is None
+
+
+def test_every_installed_component_has_a_summary_and_the_place_of_its_class():
+    for found in installed().entries:
+        source = find_source(found)
+        assert source.summary, found
+        if found.kind != RECIPE:
+            assert source.summary == load(found).__doc__.strip().partition("\n")[0]
+            assert f"class {found.attribute}" in source.path.read_text(encoding="utf-8").splitlines()[source.line - 1]

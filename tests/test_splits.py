@@ -1,0 +1,161 @@
+"""Train, validation and test part: disjoint, complete, stratified, groups whole."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from hypothesis import assume, given, strategies as st
+
+from marsseg_core.data.arrays import SegmentationData
+from marsseg_core.data.splits import PARTS, Split, split_data
+from marsseg_core.errors import RequestError
+
+CLASSES = ("background", "soil", "rock")
+SHARES = (0.7, 0.15, 0.15)
+
+
+def data_of(rare: np.ndarray, groups=None) -> SegmentationData:
+    """Images of 1 × 2 pixels; those where `rare` is true hold rock, all hold soil."""
+    masks = np.ones((len(rare), 1, 2), np.uint8)
+    masks[np.asarray(rare, bool), 0, 1] = 2
+    images = np.zeros((len(rare), 1, 2, 1), np.uint8)
+    return SegmentationData(images, masks, CLASSES, (0,), groups=None if groups is None else np.asarray(groups))
+
+
+def split_of(rare, groups=None, *, seed=0, shares=SHARES) -> Split:
+    return split_data(data_of(rare, groups), shares[1], shares[2], seed)
+
+
+rare_flags = st.lists(st.booleans(), min_size=20, max_size=200)
+seeds = st.integers(0, 2**32 - 1)
+
+
+@st.composite
+def grouped(draw):
+    """Flags and groups of 20 to 60 places with 1 to 8 images each."""
+    sizes = draw(st.lists(st.integers(1, 8), min_size=20, max_size=60))
+    labels = draw(st.permutations(range(100, 100 + len(sizes))))
+    groups = np.repeat(labels, sizes)
+    rare = draw(st.lists(st.booleans(), min_size=len(groups), max_size=len(groups)))
+    order = np.random.default_rng(draw(seeds)).permutation(len(groups))
+    return np.asarray(rare)[order], groups[order]
+
+
+def assert_parted(split: Split, count: int) -> None:
+    indices = np.concatenate([split[part] for part in PARTS])
+    assert sorted(indices.tolist()) == list(range(count))  # each item once
+    for part in PARTS:
+        assert len(split[part])
+        assert (np.diff(split[part]) > 0).all()
+
+
+@given(rare_flags, seeds)
+def test_the_parts_are_disjoint_and_hold_every_item(rare, seed):
+    assert_parted(split_of(rare, seed=seed), len(rare))
+
+
+@given(rare_flags, seeds, st.floats(0.1, 0.4), st.floats(0.1, 0.4))
+def test_each_part_has_its_share_to_within_two_images(rare, seed, validation, test):
+    shares = (1 - validation - test, validation, test)
+    try:
+        split = split_of(rare, seed=seed, shares=shares)
+    except RequestError:
+        assume(False)
+    for part, share in zip(PARTS, shares, strict=True):
+        assert abs(len(split[part]) - share * len(rare)) < 2
+
+
+@given(rare_flags, seeds)
+def test_rare_images_are_spread_in_proportion_to_within_two(rare, seed):
+    split = split_of(rare, seed=seed)
+    rare = np.asarray(rare)
+    for part, share in zip(PARTS, SHARES, strict=True):
+        assert abs(rare[split[part]].sum() - share * rare.sum()) < 2
+
+
+def test_the_courses_63_rock_images_are_spread_as_they_should_be():
+    rare = np.arange(2505) % 40 == 0
+    split = split_of(rare)
+    assert [int(rare[split[part]].sum()) for part in PARTS] == [43, 10, 10]
+    np.testing.assert_allclose([len(split[part]) / 2505 for part in PARTS], SHARES, atol=1e-3)
+
+
+def test_the_rarest_class_is_the_one_in_the_fewest_images_and_never_an_ignored_one():
+    # Background is in 2 images only, but does not count; rock is in 20 of 100.
+    masks = np.ones((100, 1, 2), np.uint8)
+    masks[::50, 0, 0] = 0
+    masks[::5, 0, 1] = 2
+    data = SegmentationData(np.zeros((100, 1, 2, 1), np.uint8), masks, CLASSES, (0,))
+    split = split_data(data, 0.2, 0.2, 0)
+    assert [int((masks[split[part]] == 2).any(axis=(1, 2)).sum()) for part in PARTS] == [12, 4, 4]
+
+
+def test_data_without_a_label_is_parted_all_the_same():
+    data = SegmentationData(np.zeros((20, 1, 2, 1), np.uint8), np.full((20, 1, 2), 255, np.uint8), CLASSES, (0,))
+    assert_parted(split_data(data, 0.2, 0.2, 0), 20)
+
+
+@given(grouped(), seeds)
+def test_a_group_stays_on_one_side(sample, seed):
+    rare, groups = sample
+    split = split_of(rare, groups, seed=seed)
+    assert_parted(split, len(rare))
+    sides = [set(groups[split[part]].tolist()) for part in PARTS]
+    assert sum(map(len, sides)) == len(set(groups.tolist()))
+
+
+@given(grouped(), seeds)
+def test_rare_images_in_groups_are_spread_to_within_two_groups(sample, seed):
+    rare, groups = sample
+    split = split_of(rare, groups, seed=seed)
+    largest = max(rare[groups == group].sum() for group in np.unique(groups))
+    for part, share in zip(PARTS, SHARES, strict=True):
+        assert abs(rare[split[part]].sum() - share * rare.sum()) <= 2 * largest
+
+
+def test_groups_of_one_size_give_each_part_its_share():
+    groups = np.repeat(np.arange(100), 10)
+    split = split_of(np.arange(1000) % 50 == 0, groups)
+    np.testing.assert_allclose([len(split[part]) / 1000 for part in PARTS], SHARES, atol=0.02)
+
+
+@given(rare_flags, seeds)
+def test_the_same_seed_gives_the_same_parts(rare, seed):
+    assert split_of(rare, seed=seed) == split_of(rare, seed=seed)
+
+
+def test_another_seed_gives_other_parts():
+    rare = np.arange(100) % 7 == 0
+    splits = {split_of(rare, seed=seed) for seed in range(5)}
+    assert len(splits) == 5
+    # The rare images change places too, not only the many others.
+    assert len({tuple(i for i in split.test if rare[i]) for split in splits}) > 1
+
+
+def test_the_parts_do_not_depend_on_how_groups_are_numbered():
+    rare, groups = np.arange(60) % 9 == 0, np.repeat(np.arange(20), 3)
+    assert split_of(rare, groups) == split_of(rare, groups * 1000 - 7)
+
+
+@given(rare_flags)
+def test_a_split_survives_the_way_through_json(rare):
+    split = split_of(rare)
+    assert Split.from_json(json.loads(json.dumps(split.to_json()))) == split
+
+
+@pytest.mark.parametrize(
+    ("count", "groups", "what"),
+    [
+        (1, None, "1 images leave the "),
+        (2, None, "2 images leave the "),
+        (40, np.zeros(40), "1 groups of 40 images leave the "),
+        (40, np.repeat([1, 2], 20), "2 groups of 40 images leave the "),
+    ],
+)
+def test_a_part_that_would_stay_empty_is_refused(count, groups, what):
+    with pytest.raises(RequestError) as caught:
+        split_of(np.zeros(count, bool), None if groups is None else groups.astype(int))
+    assert caught.value.what.startswith(what)
+    assert caught.value.hint == "Bring more, or change split.validation and split.test."

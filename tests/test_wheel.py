@@ -1,0 +1,101 @@
+"""What is built is whole: wheel, source archive and editable install give the same marsseg."""
+
+from __future__ import annotations
+
+import json
+import sys
+import sysconfig
+import tarfile
+import zipfile
+from pathlib import Path
+
+import pytest
+from conftest import REPOSITORY, Answer, run_process
+
+pytestmark = pytest.mark.slow
+
+PACKAGES = {"marsseg_core": REPOSITORY / "marsseg_core", "marsseg_plugins": REPOSITORY / "plugins" / "marsseg_plugins"}
+
+
+def done(*words: str, cwd: Path) -> Answer:
+    answer = run_process(*words, cwd=cwd)
+    assert answer.code == 0, answer.out + answer.err
+    return answer
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory) -> dict[str, Path]:
+    """The wheel and the source archive; the wheel is built from the archive."""
+    folder = tmp_path_factory.mktemp("dist")
+    done(sys.executable, "-m", "build", "--no-isolation", "--outdir", str(folder), str(REPOSITORY), cwd=folder)
+    (wheel,), (archive,) = folder.glob("*.whl"), folder.glob("*.tar.gz")
+    return {"wheel": wheel, "sdist": archive, "editable": REPOSITORY}
+
+
+class Environment:
+    """A fresh environment that sees the packages of this one, but not its marsseg."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        done(sys.executable, "-m", "venv", "--without-pip", str(folder / "venv"), cwd=folder)
+        self.python = folder / "venv" / "bin" / "python"
+        (packages,) = (folder / "venv").glob("lib/python*/site-packages")
+        # A folder named in a .pth file is searched last, and .pth files in it (the editable install's) do not count.
+        (packages / "others.pth").write_text(sysconfig.get_path("purelib") + "\n")
+
+    def install(self, *what: str) -> None:
+        options = ("--quiet", "--no-deps", "--no-index", "--no-build-isolation", "--ignore-installed")
+        pip = (sys.executable, "-m", "pip", "--python", str(self.python), "install", *options)
+        done(*pip, *what, cwd=self.folder)
+
+    def marsseg(self, *words: str) -> str:
+        return done(str(self.python.with_name("marsseg")), *words, cwd=self.folder).out
+
+
+@pytest.fixture(scope="module")
+def environments(built, tmp_path_factory) -> dict[str, Environment]:
+    found = {}
+    for name, what in built.items():
+        found[name] = Environment(tmp_path_factory.mktemp(name))
+        found[name].install(*(["--editable"] if name == "editable" else []), str(what))
+    return found
+
+
+def test_wheel_sdist_and_editable_install_list_the_same_components(environments):
+    listed = {name: json.loads(environment.marsseg("list", "--json")) for name, environment in environments.items()}
+    assert listed["wheel"]["components"]
+    assert listed["wheel"] == listed["sdist"] == listed["editable"]
+    assert {component["status"] for component in listed["wheel"]["components"]} == {"ok"}
+
+
+@pytest.mark.parametrize("name", ["wheel", "sdist", "editable"])
+def test_what_is_installed_is_what_runs(environments, name):
+    environment = environments[name]
+    for component in ("dense", "report"):
+        (record,) = json.loads(environment.marsseg("show", component, "--json"))["components"]
+        inside = REPOSITORY if name == "editable" else environment.folder / "venv"
+        assert Path(record["file"]).is_relative_to(inside)
+    assert "arch.dense.width" in environment.marsseg("run", "--plan", "report", "--dry-run")
+
+
+def package_files() -> set[str]:
+    """Every file of the two packages, as it should stand in the wheel."""
+    return {
+        f"{name}/{path.relative_to(folder).as_posix()}"
+        for name, folder in PACKAGES.items()
+        for path in folder.rglob("*")
+        if path.is_file() and "__pycache__" not in path.parts
+    }
+
+
+def test_the_wheel_holds_every_file_of_the_packages_and_nothing_else(built):
+    with zipfile.ZipFile(built["wheel"]) as wheel:
+        names = {name for name in wheel.namelist() if ".dist-info/" not in name}
+    assert names == package_files()
+    assert {"marsseg_core/py.typed", "marsseg_plugins/recipes/report.toml"} <= names
+
+
+def test_the_source_archive_holds_what_the_tests_need(built):
+    with tarfile.open(built["sdist"]) as archive:
+        names = {name.partition("/")[2] for name in archive.getnames()}
+    assert {"pyproject.toml", "LICENSE", "README.md", "tests/conftest.py", "tests/test_wheel.py"} <= names

@@ -1,0 +1,62 @@
+"""Every architecture keeps to the contract, at its smallest width."""
+
+from __future__ import annotations
+
+from marsseg_core.testing.architectures import ArchitectureContract
+from marsseg_plugins.architectures.attention import AttentionUNet
+from marsseg_plugins.architectures.dense import DenseUNet
+from marsseg_plugins.architectures.dual import DualUNet
+from marsseg_plugins.architectures.parallel import ParallelUNet
+from marsseg_plugins.architectures.resunet import ResUNet
+from marsseg_plugins.architectures.resunetpp import ResUNetPlusPlus
+from marsseg_plugins.architectures.seunet import SEUNet
+from marsseg_plugins.architectures.transunet import TransUNet
+from marsseg_plugins.architectures.unet import UNet
+from marsseg_plugins.architectures.unet3plus import UNet3Plus
+from marsseg_plugins.architectures.unetpp import UNetPlusPlus
+
+
+class TestUNet(ArchitectureContract):
+    component = UNet(width=0.125)
+
+
+class TestDense(ArchitectureContract):
+    component = DenseUNet(width=0.125)
+
+
+class TestDual(ArchitectureContract):
+    component = DualUNet(first_filters=(3, 4, 6, 8), second_filters=(4, 6, 8, 12))
+
+
+class TestParallel(ArchitectureContract):
+    component = ParallelUNet(width=0.125)
+
+
+class TestUNet3Plus(ArchitectureContract):
+    component = UNet3Plus(width=0.0625, deep_supervision=True, guided=True)
+
+
+class TestResUNetPlusPlus(ArchitectureContract):
+    component = ResUNetPlusPlus(width=0.25)
+
+
+class TestResUNet(ArchitectureContract):
+    component = ResUNet(width=0.0625)
+    # The shift of a shortcut's batch norm meets the next unit's batch norms.
+    cancelled = (*ArchitectureContract.cancelled, r"shortcut_norm/beta$")
+
+
+class TestUNetPlusPlus(ArchitectureContract):
+    component = UNetPlusPlus(width=0.125, deep_supervision=True)
+
+
+class TestAttention(ArchitectureContract):
+    component = AttentionUNet(width=0.125)
+
+
+class TestTransUNet(ArchitectureContract):
+    component = TransUNet(width=0.25)
+
+
+class TestSEUNet(ArchitectureContract):
+    component = SEUNet(width=0.25)
