@@ -14,11 +14,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .api import dataset as dataset
-    from .api import load as load
-    from .api import loss as loss
-    from .api import network as network
-    from .api import run as run
+    from .api import dataset as dataset, load as load, loss as loss, network as network, run as run
 
 __all__ = ["dataset", "load", "loss", "network", "run", "version"]
 

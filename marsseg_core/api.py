@@ -6,12 +6,14 @@ import importlib
 import warnings
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import fields
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from . import composition, kinds, parameters
-from .catalog import installed, load as load_class
+from . import kinds, parameters
+from .catalog import installed
 from .components import LossFunction, LossSpec, NetworkSpec
+from .composition import components
 from .errors import RequestError
 from .kinds import Kind
 from .plan import Plan, Request, SplitOptions, TrainingOptions, resolve
@@ -24,17 +26,8 @@ if TYPE_CHECKING:
     from .training.run import Run
 
 
-def component(kind: Kind, text: str) -> list[Any]:
-    """The configured components that a composition text asks for, such as "transformer:heads=4,aspp"."""
-    catalog = installed()
-    return [
-        parameters.configure(load_class(catalog.find(kind, named.name)), named.parameters, where=named.name)
-        for named in composition.parse(text)
-    ]
-
-
 def _one(kind: Kind, text: str) -> Any:
-    found = component(kind, text)
+    found = components(kind, text)
     if len(found) != 1:
         raise RequestError(f"'{text}' must name one {kind}.")
     return found[0]
@@ -50,7 +43,8 @@ def network(
     num_classes: int = 5,
 ) -> keras.Model:
     """A network by name, untrained: images (B, height, width, channels) in [0, 1] → logits (B, H, W, num_classes)."""
-    spec = NetworkSpec(height, width, channels, num_classes, tuple(component(kinds.BOTTLENECK, bottleneck)))
+    compose = partial(components, kinds.BOTTLENECK)
+    spec = NetworkSpec(height, width, channels, num_classes, compose(bottleneck), compose)
     built: keras.Model = _one(kinds.ARCHITECTURE, arch).build(spec)
     return built
 

@@ -12,8 +12,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from .catalog import installed, load
 from .errors import RequestError
-from .parameters import NONE_WORD
+from .kinds import Kind
+from .parameters import NONE_WORD, configure
 
 
 @dataclass(frozen=True)
@@ -55,3 +57,12 @@ def _parse_one(item: str, text: str, where: str | None) -> Named:
             raise RequestError(f"'{key}' is given twice in '{item}'.", where=where, hint="Keep one of the two.")
         parameters[key] = value
     return Named(name, parameters)
+
+
+def components(kind: Kind, text: str) -> tuple[Any, ...]:
+    """The configured components of a kind that a composition text asks for, such as "transformer:heads=4,aspp"."""
+    catalog = installed()
+    return tuple(
+        configure(load(catalog.find(kind, named.name, where=text)), named.parameters, where=named.name)
+        for named in parse(text)
+    )

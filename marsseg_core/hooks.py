@@ -35,6 +35,7 @@ class Hooks:
     @hookspec
     def marsseg_callbacks(self, run: Run) -> list[keras.callbacks.Callback]:
         """Keras callbacks to train with."""
+        return []
 
     @hookspec
     def marsseg_epoch_finished(self, run: Run, record: Mapping[str, float | None]) -> None:

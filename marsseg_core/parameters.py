@@ -15,9 +15,8 @@ from __future__ import annotations
 import dataclasses
 import math
 import types
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import MISSING, dataclass
-from functools import cache
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from .errors import PluginError, RequestError, nearest
@@ -86,7 +85,6 @@ class Parameter:
             raise ValueError(f"above {self.above:g}")
 
 
-@cache
 def parameters_of(cls: type) -> Mapping[str, Parameter]:
     """The parameters of a dataclass, in the order of its fields.
 
@@ -202,7 +200,7 @@ def _convert(annotation: Any, raw: Any) -> Value:
         raise ValueError(describe(annotation))
     if origin is Literal:
         for choice in arguments:
-            if raw == choice and type(raw) is type(choice) or raw == to_text(choice):
+            if (raw == choice and type(raw) is type(choice)) or raw == to_text(choice):
                 return choice  # type: ignore[no-any-return]
         raise ValueError(describe(annotation))
     if origin is tuple:
@@ -212,7 +210,8 @@ def _convert(annotation: Any, raw: Any) -> Value:
         return tuple(_convert(arguments[0], item) for item in items)
     if isinstance(raw, str):
         raw = raw.strip()
-    return _SCALARS[annotation](raw)
+    value: Value = _SCALARS[annotation](raw)
+    return value
 
 
 def _openness(annotation: Any) -> int:
@@ -257,4 +256,4 @@ def _str(raw: Any) -> str:
     raise ValueError("a text")
 
 
-_SCALARS = {bool: _bool, int: _int, float: _float, str: _str, type(None): _none}
+_SCALARS: Mapping[Any, Callable[[Any], Any]] = {bool: _bool, int: _int, float: _float, str: _str, type(None): _none}

@@ -48,7 +48,9 @@ class NoOptions:
 
 def options_of(kind: Kind) -> type[LossOptions | AugmentationOptions | NoOptions]:
     """The parameters that the core adds to every component of a kind, as a dataclass."""
-    return {kinds.LOSS: LossOptions, kinds.AUGMENTATION: AugmentationOptions}.get(kind, NoOptions)
+    if kind == kinds.LOSS:
+        return LossOptions
+    return AugmentationOptions if kind == kinds.AUGMENTATION else NoOptions
 
 
 @dataclass(frozen=True)
@@ -309,7 +311,7 @@ class _Draft:
         chosen = {}
         for kind in KINDS:
             items = self.items.get(kind, [])
-            if not items and not kind.many or not items and kind == kinds.LOSS:
+            if not items and (not kind.many or kind == kinds.LOSS):
                 hint = f"Installed {kind} names: {', '.join(self.catalog.names(kind))}."
                 raise RequestError(f"A run needs {kind.with_article}.", where=f"--{kind.option}", hint=hint)
             if len(items) > 1 and not kind.many:
@@ -318,10 +320,8 @@ class _Draft:
             chosen[kind] = tuple(self._choose(kind, item) for item in items)
         origins: dict[str, Mapping[str, str]] = {name: item.origins for name, item in self.sections.items()}
         origins |= {kind.option: {"name": origin} for kind, origin in self.kind_origins.items()}
-        split, training = (
-            parameters.configure(cls, self.sections[name].values, where=name) for name, cls in SECTIONS.items()
-        )
-        assert isinstance(split, SplitOptions) and isinstance(training, TrainingOptions)
+        split = parameters.configure(SplitOptions, self.sections["split"].values, where="split")
+        training = parameters.configure(TrainingOptions, self.sections["training"].values, where="training")
         return Plan(chosen, split, training, origins)
 
     def _overlay(self, kind: Kind, named: Sequence[composition.Named], origin: str, where: str) -> None:

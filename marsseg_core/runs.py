@@ -49,6 +49,14 @@ def write_bytes(path: Path, content: bytes) -> None:
         aside.write_bytes(content)
 
 
+def refuse_existing(out: Path) -> None:
+    """RequestError where a run would overwrite something."""
+    if out.exists():
+        raise RequestError(
+            f"'{out}' exists, and a run never overwrites anything.", where="--out", hint="Choose a new name."
+        )
+
+
 def create_run_folder(name: str, out: Path | None = None) -> RunFolder:
     """A new, empty run folder: `out`, or `runs/<time>-<name>[-n]`. An existing one is never taken.
 
@@ -56,6 +64,7 @@ def create_run_folder(name: str, out: Path | None = None) -> RunFolder:
     """
     try:
         if out is not None:
+            refuse_existing(out)
             out.mkdir(parents=True)
             return RunFolder(out)
         stem = f"{datetime.now():%Y%m%d-%H%M%S}-{name}"
@@ -67,10 +76,6 @@ def create_run_folder(name: str, out: Path | None = None) -> RunFolder:
                 return RunFolder(path)
             except FileExistsError:
                 number += 1
-    except FileExistsError:
-        raise RequestError(
-            f"'{out}' exists, and a run never overwrites anything.", where="--out", hint="Choose a new name."
-        ) from None
     except OSError as cause:
         raise RequestError(f"The run folder cannot be made: {cause.strerror}.", where=str(cause.filename)) from cause
 

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from marsseg_core import version
-from marsseg_core.catalog import CONFLICT, Catalog, Entry, installed
-from marsseg_core.kinds import ARCHITECTURE, BOTTLENECK, KINDS, LOSS, RECIPE
+from marsseg_core.catalog import installed
+from marsseg_core.kinds import KINDS, RECIPE
 
 HEADERS = ["kind", "name", "aliases", "summary", "provider", "status"]
 
@@ -158,7 +158,7 @@ MARKUP = "[red]Warning[/red] :heart: [/] \\[bold] [link=x]"
 
 @pytest.fixture
 def plugins(tmp_path, monkeypatch):
-    """Three plugins: one whose docstring and help look like markup, one that fails, and one with a name taken."""
+    """Installed plugins: one whose docstring and help look like markup, one that fails, and two of one name."""
     source = f"""
 from dataclasses import dataclass
 from marsseg_core.components import Bottleneck
@@ -173,15 +173,24 @@ class Loud(Bottleneck):
     (tmp_path / "loud_plugin.py").write_text(source)
     (tmp_path / "broken_plugin.py").write_text(f"raise RuntimeError({MARKUP!r})")
     monkeypatch.syspath_prepend(tmp_path)
-    extra = [
-        Entry(BOTTLENECK, "loud", "loud_plugin:Loud", "acme", "1.0"),
-        Entry(LOSS, "broken", "broken_plugin:Broken", "acme", "1.0"),
-        Entry(ARCHITECTURE, "twin", "loud_plugin:Loud", "acme", "1.0", status=CONFLICT, reason="also provided by b"),
-        Entry(ARCHITECTURE, "twin", "loud_plugin:Loud", "b", "1.0", status=CONFLICT, reason="also provided by acme"),
-    ]
-    catalog = Catalog([*installed().entries, *extra])
-    for module in ("list", "show", "run"):
-        monkeypatch.setattr(f"marsseg_core.cli.{module}.installed", lambda: catalog)
+    for name, points in {
+        "acme": [
+            "[marsseg.bottlenecks]",
+            "loud = loud_plugin:Loud",
+            "[marsseg.losses]",
+            "broken = broken_plugin:Broken",
+        ],
+        "a": ["[marsseg.schedules]", "twin = a_plugin:Twin"],
+        "b": ["[marsseg.schedules]", "twin = b_plugin:Twin"],
+    }.items():
+        metadata = tmp_path / "site" / f"{name}-1.0.dist-info"
+        metadata.mkdir(parents=True)
+        (metadata / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
+        (metadata / "entry_points.txt").write_text("\n".join(points))
+    monkeypatch.syspath_prepend(tmp_path / "site")
+    installed.cache_clear()
+    yield
+    installed.cache_clear()
 
 
 @pytest.mark.parametrize("environment", [{}, terminal(150)], ids=["piped", "terminal"])
@@ -218,12 +227,12 @@ def test_traceback_is_shown_on_request(cli, plugins):
 def test_of_a_name_that_two_provide_both_are_listed_and_none_is_taken(cli, plugins):
     rows = table(cli("list", "twin").out)[1:]
     assert [row[4:] for row in rows] == [
-        ["acme 1.0", "conflict: also provided by b"],
-        ["b 1.0", "conflict: also provided by acme"],
+        ["a 1.0", "conflict: also provided by b; use a/twin"],
+        ["b 1.0", "conflict: also provided by a; use b/twin"],
     ]
-    answer = cli("run", "--arch", "twin", "--dry-run")
+    answer = cli("run", "--schedule", "twin", "--dry-run")
     assert answer.code == 2
-    assert "Use acme/twin or b/twin." in answer.err
+    assert "Use a/twin or b/twin." in answer.err
 
 
 # --- version, help, wrong commands

@@ -78,7 +78,8 @@ def test_rare_images_are_spread_in_proportion_to_within_two(rare, seed):
 def test_the_courses_63_rock_images_are_spread_as_they_should_be():
     rare = np.arange(2505) % 40 == 0
     split = split_of(rare)
-    assert [int(rare[split[part]].sum()) for part in PARTS] == [43, 10, 10]
+    found = [int(rare[split[part]].sum()) for part in PARTS]
+    assert np.abs(np.array(found) - 63 * np.array([0.7, 0.15, 0.15])).max() < 1, found
     np.testing.assert_allclose([len(split[part]) / 2505 for part in PARTS], SHARES, atol=1e-3)
 
 

@@ -114,7 +114,7 @@ class TestRunFolder:
         assert "http" not in page
 
     def test_nothing_is_left_aside(self, finished):
-        assert not [path for path in finished.path.rglob(".*")]
+        assert not list(finished.path.rglob(".*"))
 
     def test_existing_folder_is_never_taken(self, finished):
         with pytest.raises(RequestError, match="exists"):

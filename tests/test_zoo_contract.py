@@ -17,46 +17,46 @@ from marsseg_plugins.architectures.unetpp import UNetPlusPlus
 
 
 class TestUNet(ArchitectureContract):
-    component = UNet(width=0.125)
+    component = UNet(width=0.125, depth=2, convolutions=1)
 
 
 class TestDense(ArchitectureContract):
-    component = DenseUNet(width=0.125)
+    component = DenseUNet(width=0.125, depth=2, convolutions=1)
 
 
 class TestDual(ArchitectureContract):
-    component = DualUNet(first_filters=(3, 4, 6, 8), second_filters=(4, 6, 8, 12))
+    component = DualUNet(first_filters=(4,), second_filters=(4, 6), convolutions=1)
 
 
 class TestParallel(ArchitectureContract):
-    component = ParallelUNet(width=0.125)
+    component = ParallelUNet(fine_filters=(4,), context_filters=(4, 8), convolutions=1)
 
 
 class TestUNet3Plus(ArchitectureContract):
-    component = UNet3Plus(width=0.0625, deep_supervision=True, guided=True)
+    component = UNet3Plus(width=0.0625, depth=3, convolutions=1, deep_supervision=True, guided=True)
 
 
 class TestResUNetPlusPlus(ArchitectureContract):
-    component = ResUNetPlusPlus(width=0.25)
+    component = ResUNetPlusPlus(width=0.25, depth=3, ratio=2)
 
 
 class TestResUNet(ArchitectureContract):
-    component = ResUNet(width=0.0625)
+    component = ResUNet(width=0.0625, depth=2)
     # The shift of a shortcut's batch norm meets the next unit's batch norms.
     cancelled = (*ArchitectureContract.cancelled, r"shortcut_norm/beta$")
 
 
 class TestUNetPlusPlus(ArchitectureContract):
-    component = UNetPlusPlus(width=0.125, deep_supervision=True)
+    component = UNetPlusPlus(width=0.125, depth=3, convolutions=1, deep_supervision=True)
 
 
 class TestAttention(ArchitectureContract):
-    component = AttentionUNet(width=0.125)
+    component = AttentionUNet(width=0.125, depth=2, convolutions=1)
 
 
 class TestTransUNet(ArchitectureContract):
-    component = TransUNet(width=0.25)
+    component = TransUNet(width=0.25, units=(1, 1), filters=(16, 32), decoder=(32, 16, 16), layers=1)
 
 
 class TestSEUNet(ArchitectureContract):
-    component = SEUNet(width=0.25)
+    component = SEUNet(width=0.25, depth=1, ratio=2)

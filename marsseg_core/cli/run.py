@@ -54,6 +54,7 @@ def run(
     """
     from ..catalog import installed
     from ..plan import Request, resolve
+    from ..runs import refuse_existing
 
     words = {
         "arch": arch,
@@ -78,6 +79,8 @@ def run(
     if dry_run:
         print_table(("setting", "value", "origin"), resolved.rows())
         return
+    if out is not None:
+        refuse_existing(out)  # now, not when the data is read and the network built
     load_keras()
     from .. import api
 

@@ -78,8 +78,8 @@ def _apply(
     generators: Sequence[np.random.Generator],
 ) -> tuple[np.ndarray, np.ndarray]:
     """Change each image of a batch with probability `p`."""
-    changed = np.flatnonzero([generator.random() < p for generator in generators])
-    if len(changed):
+    changed = [i for i, generator in enumerate(generators) if generator.random() < p]
+    if changed:
         images[changed], masks[changed] = augmentation.apply(
             images[changed], masks[changed], [generators[i] for i in changed]
         )

@@ -37,8 +37,8 @@ class Split:
 def split_data(data: SegmentationData, validation: float, test: float, seed: int) -> Split:
     """Part the items by shares, stratified on the rarest class, with the items of a group kept together.
 
-    The groups that hold the rarest class are dealt out first, the largest first, each to the part that lacks most
-    of it; the others then fill each part up to its share. Raises RequestError where a part would stay empty.
+    The groups that hold the rarest class are dealt out first, the largest first, then the others; each goes to a part
+    drawn in proportion to what the parts still lack. Raises RequestError where a part would stay empty.
     """
     shares = np.array([1 - validation - test, validation, test])
     groups = np.arange(len(data)) if data.groups is None else np.unique(data.groups, return_inverse=True)[1]
@@ -47,18 +47,17 @@ def split_data(data: SegmentationData, validation: float, test: float, seed: int
     items = np.bincount(groups)
     rare = np.bincount(groups, weights=holds_rarest).astype(int)
 
-    order = np.random.default_rng(seed).permutation(len(items))
+    rng = np.random.default_rng(seed)
+    order = rng.permutation(len(items))
     order = order[np.lexsort((-items[order], -rare[order]))]
     part_of_group = np.empty(len(items), int)
-    dealt_items, dealt_rare = np.zeros(3), np.zeros(3)
+    lack_items, lack_rare = shares * len(data), shares * rare.sum()
     for group in order:
-        # What a part still lacks, in units of its share; images break ties between parts that lack rare ones alike.
-        lack_items = 1 - dealt_items / (shares * len(data))
-        lack = 1 - dealt_rare / (shares * rare.sum()) if rare[group] else lack_items
-        part = int(np.lexsort((-lack_items, -lack))[0])
+        lack = np.maximum(lack_rare if rare[group] else lack_items, 0)
+        part = rng.choice(len(shares), p=lack / lack.sum() if lack.any() else shares)
         part_of_group[group] = part
-        dealt_items[part] += items[group]
-        dealt_rare[part] += rare[group]
+        lack_items[part] -= items[group]
+        lack_rare[part] -= rare[group]
 
     part_of_item = part_of_group[groups]
     parts = [tuple(np.flatnonzero(part_of_item == part).tolist()) for part in range(3)]

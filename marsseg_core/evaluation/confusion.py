@@ -16,17 +16,17 @@ from ..components import VOID
 
 def decode(logits: np.ndarray, ignored: Sequence[int] = ()) -> np.ndarray:
     """Logits (…, K) → class ids (…) uint8: the best class that is not ignored."""
-    if not ignored:
-        return np.argmax(logits, axis=-1).astype(np.uint8)
     kept = np.array([c for c in range(logits.shape[-1]) if c not in ignored], np.uint8)
-    return kept[np.argmax(logits[..., kept], axis=-1)]
+    best: np.ndarray = kept[np.argmax(logits[..., kept] if ignored else logits, axis=-1)]
+    return best
 
 
 def confusion_matrix(truth: np.ndarray, prediction: np.ndarray, num_classes: int) -> np.ndarray:
     """(K, K) int64 counts: rows are the truth, columns the prediction. Void pixels are left out."""
     valid = truth != VOID
     pairs = truth[valid].astype(np.int64) * num_classes + prediction[valid]
-    return np.bincount(pairs, minlength=num_classes**2).reshape(num_classes, num_classes)
+    counts: np.ndarray = np.bincount(pairs, minlength=num_classes**2)
+    return counts.reshape(num_classes, num_classes)
 
 
 def iou_per_class(matrix: np.ndarray) -> np.ndarray:
@@ -34,7 +34,8 @@ def iou_per_class(matrix: np.ndarray) -> np.ndarray:
     intersection = np.diagonal(matrix).astype(np.float64)
     union = matrix.sum(0) + matrix.sum(1) - intersection
     with np.errstate(invalid="ignore"):
-        return intersection / union
+        iou: np.ndarray = intersection / union
+    return iou
 
 
 class Confusion:
@@ -75,7 +76,8 @@ class Confusion:
     @property
     def support(self) -> np.ndarray:
         """(K,) labelled pixels of each class; 0 for the ignored ones."""
-        return self._rows_that_count(self.restricted).sum(1)
+        pixels: np.ndarray = self._rows_that_count(self.restricted).sum(1)
+        return pixels
 
     @property
     def iou(self) -> np.ndarray:

@@ -54,7 +54,7 @@ class FiniteLoss(keras.callbacks.Callback):
         network_is_finite = all(
             np.isfinite(keras.ops.convert_to_numpy(w)).all() for w in self.model.network.trainable_variables
         )
-        if self._epoch == 0 and batch == 0 or network_is_finite and self._precision == "float32":
+        if (self._epoch == 0 and batch == 0) or (network_is_finite and self._precision == "float32"):
             return "The network was sound, so a loss or its class weights divide by zero or overflow: try another loss."
         if self._precision != "float32":
             return f"{self._precision} overflows easily: try training.precision=float32 or a smaller learning rate."
@@ -91,7 +91,7 @@ class Scoring(keras.callbacks.Callback):
         task: SegmentationTask = self.model
         confusion = Confusion(self._data.class_names, self._data.ignored)
         sums: dict[str, float] = {}
-        for masks, logits in predicted_batches(task.network, self._data, items, self._batch):
+        for masks, logits in predicted_batches(task.scored, self._data, items, self._batch):
             confusion.update(masks, logits)
             values = task.loss_values(masks, logits)
             losses = {"loss": task.objective(values)}

@@ -16,11 +16,12 @@ import keras
 from .. import kinds
 from ..backend import ask_for_determinism, choose_compiler, environment, keep_tensorflow_out, precision
 from ..components import LossSpec, NetworkSpec, ScheduleSpec, WeightingSpec
+from ..composition import components
 from ..data.arrays import SegmentationData
 from ..data.batches import TrainingBatches
 from ..data.splits import Split, split_data
 from ..data.statistics import class_pixels
-from ..errors import PluginError
+from ..errors import MarssegError, PluginError
 from ..evaluation.confusion import Confusion
 from ..evaluation.evaluate import evaluate
 from ..hooks import HookCaller, load_hooks
@@ -28,6 +29,7 @@ from ..plan import Chosen, Plan
 from ..runs import RunFolder, create_run_folder, written_whole
 from .callbacks import EpochClock, FiniteLoss, Scoring
 from .checkpoint import Progress, callback_states, save_checkpoint
+from .heads import split_heads
 from .task import SegmentationTask
 
 FINISHED: Final = "finished"
@@ -65,15 +67,15 @@ class Run:
 def build_network(plan: Plan, data: SegmentationData) -> keras.Model:
     """The plan's network for images like those of `data`, with weights drawn from the plan's seed."""
     _, height, width, channels = data.images.shape
-    spec = NetworkSpec(height, width, channels, data.num_classes, plan.components(kinds.BOTTLENECK))
+    compose = partial(components, kinds.BOTTLENECK)
+    spec = NetworkSpec(height, width, channels, data.num_classes, plan.components(kinds.BOTTLENECK), compose)
     keras.utils.set_random_seed(plan.training.seed)
     with precision(plan.training.precision):
         network = _built(plan.chosen[kinds.ARCHITECTURE][0], spec)
-    choose_compiler(network)
-    expected = (None, height, width, data.num_classes)
-    if tuple(network.output_shape) != expected:
+    given, expected = tuple(split_heads(network.output)[0].shape), (None, height, width, data.num_classes)
+    if given != expected:
         entry = plan.chosen[kinds.ARCHITECTURE][0].entry
-        raise PluginError(f"The {entry.label} gives logits of shape {network.output_shape}, not {expected}.")
+        raise PluginError(f"The {entry.label} gives logits of shape {given}, not {expected}.")
     return network
 
 
@@ -89,6 +91,8 @@ def _built(chosen: Chosen, *arguments: Any) -> Any:
     build: Callable[..., Any] = chosen.component.build
     try:
         return build(*arguments)
+    except MarssegError:
+        raise
     except Exception as cause:
         raise PluginError(
             f"The {chosen.entry.label} cannot be built: {type(cause).__name__}: {cause}", where=repr(chosen.component)
@@ -104,7 +108,9 @@ def build_task(plan: Plan, network: keras.Model, data: SegmentationData, split: 
     weights = tuple(float(chosen.values["weight"]) for chosen in plan.chosen[kinds.LOSS])  # type: ignore[arg-type]
     with precision(plan.training.precision):
         weighting = _built(plan.chosen[kinds.WEIGHTING][0], WeightingSpec(tuple(names), weights))
-        return SegmentationTask(network, losses, weighting)
+        task = SegmentationTask(network, losses, weighting, data.ignored)
+    choose_compiler(task.scored)
+    return task
 
 
 def _distinct(names: list[str]) -> list[str]:
@@ -137,7 +143,7 @@ def execute(plan: Plan, *, out: Path | None = None, warn: Callable[[str], None])
         workers=plan.training.workers,
     )
     folder = create_run_folder(plan.name, out)
-    run = Run(plan, folder, data, split, network, steps_per_epoch=len(batches))
+    run = Run(plan, folder, data, split, task.scored, steps_per_epoch=len(batches))
     _write_beginning(run)
 
     def warn_and_log(line: str) -> None:
@@ -167,7 +173,7 @@ def _train(run: Run, task: SegmentationTask, batches: TrainingBatches, hooks: Ho
         mode = "min" if "loss" in training.monitor else "max"
         resumable.append(keras.callbacks.EarlyStopping(training.monitor, mode=mode, patience=training.patience))
     task.compile(optimizer=keras.optimizers.AdamW(rate, weight_decay=training.weight_decay))
-    choose_compiler(task)
+    choose_compiler(task)  # `compile` has chosen anew
     # A step that makes variables is traced twice, which takes seconds.
     task.optimizer.build(task.trainable_variables)
     scored_training = run.split["train"] if training.score_training else None
@@ -208,7 +214,7 @@ class _Keeper(keras.callbacks.Callback):
         run.history.append(record)
         score = record["val_miou"]
         # An undefined score is better than none, so that there is a network from the first epoch on.
-        if run.best_epoch is None or score is not None and (self._best_score is None or score > self._best_score):
+        if run.best_epoch is None or (score is not None and (self._best_score is None or score > self._best_score)):
             run.best_epoch, self._best_score = epoch + 1, score
             with written_whole(run.folder.network) as aside:
                 run.network.save(aside)

@@ -2,24 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
 from keras import ops
 
 from ..components import LossFunction
+from .heads import PRESENCE, presence_loss, scored_network, split_heads
 
 
 class SegmentationTask(keras.Model):
     """Owns a network and its objective, and so the trainable state of both.
 
-    What is saved for use is `network` alone; the task never leaves the training.
+    What is saved for use is `scored`, the network without auxiliary heads; the task never leaves the training. The
+    heads count ½, ¼, ⅛, … of the main one, in the order in which the network names them.
     """
 
-    def __init__(self, network: keras.Model, losses: Mapping[str, LossFunction], weighting: keras.layers.Layer) -> None:
+    def __init__(
+        self,
+        network: keras.Model,
+        losses: Mapping[str, LossFunction],
+        weighting: keras.layers.Layer,
+        ignored: Sequence[int] = (),
+    ) -> None:
         super().__init__(name="task")
         self.network = network
+        self.scored = scored_network(network)
+        self._ignored = tuple(ignored)
         self.weighting = weighting
         self._loss_functions = dict(losses)
         # One loss alone is the objective itself, which Keras tracks as "loss".
@@ -44,7 +54,15 @@ class SegmentationTask(keras.Model):
     def compute_loss(
         self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None, training: bool = True
     ) -> Any:
-        values = self.loss_values(y, y_pred)
+        logits, auxiliary = split_heads(y_pred)
+        values = self.loss_values(y, logits)
         for name, tracker in self._loss_trackers.items():
             tracker.update_state(values[name])
-        return self.objective(values)
+        total = self.objective(values)
+        for position, (name, output) in enumerate(auxiliary.items(), start=1):
+            if name == PRESENCE:
+                loss = presence_loss(y, output, self._ignored)
+            else:
+                loss = self.objective(self.loss_values(y, output))
+            total = total + loss / 2**position
+        return total

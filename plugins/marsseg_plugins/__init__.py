@@ -1,1 +1,1 @@
-"""The built-in components of marsseg: ordinary plugins, declared in pyproject.toml as a third party declares its own."""
+"""The built-in components: ordinary plugins, declared in pyproject.toml as a third party declares its own."""

@@ -21,7 +21,7 @@ class LearnedScale(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable(package="marsseg")
 class StandardisedConv2D(keras.layers.Conv2D):
-    """A convolution whose kernel has mean 0 and variance 1 for each filter (weight standardisation, arXiv 1903.10520)."""
+    """A convolution whose kernels have mean 0 and variance 1 (weight standardisation, arXiv 1903.10520)."""
 
     def convolution_op(self, inputs: Any, kernel: Any) -> Any:
         # In float32: the variance of a large kernel loses too much in half precision.

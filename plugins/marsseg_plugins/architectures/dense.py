@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from marsseg_core.components import Architecture, NetworkSpec
@@ -54,16 +55,17 @@ class DenseUNet(Architecture):
 
         filters = level_filters(self.filters, self.width, self.depth)
         depth = len(filters)
-        options = {
-            "convolutions": self.convolutions,
-            "normalisation": self.normalisation,
-            "momentum": self.momentum,
-            "dropout": self.dropout,
-        }
+        block = partial(
+            conv_block,
+            convolutions=self.convolutions,
+            normalisation=self.normalisation,
+            momentum=self.momentum,
+            dropout=self.dropout,
+        )
         inputs, x = images_input(spec, 2**depth)
         maps, pooled = [], []
         for level, count in enumerate(filters, start=1):
-            maps.append(conv_block(x, count, name=f"encoder{level}", **options))
+            maps.append(block(x, count, name=f"encoder{level}"))
             x = pool(maps[-1], 2, f"pool{level}")
             pooled.append(x)
         x = spec.bottleneck(x)
@@ -78,7 +80,7 @@ class DenseUNet(Architecture):
                 else:
                     merged.append(upsample(maps[other - 1], 2 ** distances[-1], name))
             x = self._join(merged, distances, filters[level - 1], f"merge{level}")
-            x = conv_block(x, filters[level - 1], name=f"decoder{level}", **options)
+            x = block(x, filters[level - 1], name=f"decoder{level}")
         return keras.Model(inputs, logits_head(x, spec, 2**depth), name="dense")
 
     def _join(self, maps: list[Any], distances: list[int], filters: int, name: str) -> Any:

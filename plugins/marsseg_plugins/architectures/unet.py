@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Literal
 
 from marsseg_core.components import Architecture, NetworkSpec
@@ -45,23 +46,24 @@ class UNet(Architecture):
 
         filters = level_filters(self.filters, self.width, self.depth)
         multiple = 2 ** len(filters)
-        options = {
-            "convolutions": self.convolutions,
-            "normalisation": self.normalisation,
-            "momentum": self.momentum,
-            "dropout": self.dropout,
-        }
+        block = partial(
+            conv_block,
+            convolutions=self.convolutions,
+            normalisation=self.normalisation,
+            momentum=self.momentum,
+            dropout=self.dropout,
+        )
         inputs, x = images_input(spec, multiple)
         skips = []
         for level, count in enumerate(filters, start=1):
-            skips.append(conv_block(x, count, name=f"encoder{level}", **options))
+            skips.append(block(x, count, name=f"encoder{level}"))
             x = pool(skips[-1], 2, f"pool{level}")
         if self.bottom:
-            x = conv_block(x, 2 * filters[-1], name="bottom", **options)
+            x = block(x, 2 * filters[-1], name="bottom")
         x = spec.bottleneck(x)
         for level in range(len(filters), 0, -1):
             count = filters[level - 1]
             x = upsample(x, 2, f"up{level}", mode=self.upsampling, filters=count)
             x = layers.Concatenate(name=f"merge{level}")([x, skips[level - 1]])
-            x = conv_block(x, count, name=f"decoder{level}", **options)
+            x = block(x, count, name=f"decoder{level}")
         return keras.Model(inputs, logits_head(x, spec, multiple), name="unet")

@@ -21,7 +21,8 @@ class WSSCE(Loss):
     The weights come from the training part: `balanced` n / (K·n_c), `inverse` 1 / n_c and `effective` numbers
     (arXiv 1901.05555), or are given, one for each class, the ignored ones included.
 
-    The report: `weights=balanced cap=10 count=all normalise=pixels`, on the course data [0, 0.5935, 0.8366, 1.1097, 10].
+    The report: `weights=balanced cap=10 count=all normalise=pixels`; on the course data these weights are
+    [0, 0.5935, 0.8366, 1.1097, 10].
     """
 
     weights: Literal["balanced", "inverse", "effective"] | tuple[float, ...] = param(
