@@ -20,8 +20,8 @@ from marsseg_core import api
 from marsseg_core.backend import choose_compiler
 from marsseg_core.data.batches import TrainingBatches
 from marsseg_core.data.splits import Split
+from marsseg_core.training.building import build_network, build_task
 from marsseg_core.training.callbacks import EpochClock, FiniteLoss
-from marsseg_core.training.run import build_network, build_task
 
 
 class StepTimes(keras.callbacks.Callback):
@@ -51,7 +51,7 @@ def main():
         return TrainingBatches(data, split["train"], [], batch=8, seed=0)
 
     def plain():
-        network = build_network(plan, data)
+        network = build_network(plan, (64, 128, 1), 5)
         frequencies = np.bincount(data.masks.ravel(), minlength=5)[:5]
         loss = api.loss("wssce", class_frequencies=frequencies)
         network.compile(optimizer=keras.optimizers.AdamW(1e-3), loss=loss)
@@ -60,7 +60,7 @@ def main():
 
     def engine():
         given = batches()
-        task = build_task(plan, build_network(plan, data), data, split)
+        task = build_task(plan, build_network(plan, (64, 128, 1), 5), data, split)
         task.compile(optimizer=keras.optimizers.AdamW(1e-3))
         choose_compiler(task)
         return task, [EpochClock(given), FiniteLoss("float32")]

@@ -77,6 +77,9 @@ class Architecture(Component):
 
     kind = kinds.ARCHITECTURE
 
+    # An architecture without a coarsest map of its own says so, and `--bottleneck` is refused before anything is built.
+    takes_bottleneck: ClassVar[bool] = True
+
     @abstractmethod
     def build(self, spec: NetworkSpec) -> keras.Model:
         """A functional model from images (B, H, W, C) in [0, 1] to float32 **logits** (B, H, W, K).

@@ -318,6 +318,13 @@ class _Draft:
                 names = ", ".join(item.entry.name for item in items)
                 raise RequestError(f"A run has one {kind}; these are {len(items)}: {names}.", where=f"--{kind.option}")
             chosen[kind] = tuple(self._choose(kind, item) for item in items)
+        architecture = chosen[kinds.ARCHITECTURE][0]
+        if chosen[kinds.BOTTLENECK] and not architecture.component.takes_bottleneck:
+            raise RequestError(
+                f"The architecture '{architecture.entry.name}' has no place for a bottleneck.",
+                where="--bottleneck",
+                hint="Leave it out, or say --bottleneck none where the plan has one.",
+            )
         origins: dict[str, Mapping[str, str]] = {name: item.origins for name, item in self.sections.items()}
         origins |= {kind.option: {"name": origin} for kind, origin in self.kind_origins.items()}
         split = parameters.configure(SplitOptions, self.sections["split"].values, where="split")

@@ -21,6 +21,7 @@ from marsseg_core.hooks import load_hooks
 from marsseg_core.plan import resolve
 from marsseg_core.runs import RunFolder
 from marsseg_core.training import run as engine
+from marsseg_core.training.building import build_network, build_task
 from marsseg_core.training.callbacks import Scoring
 from marsseg_core.training.checkpoint import Progress, load_checkpoint, save_checkpoint
 
@@ -267,8 +268,8 @@ class TestObjective:
     def test_validation_loss_is_the_training_objective(self, finished):
         """What Scoring reports for a part is what `compute_loss` gives on it."""
         plan = finished.plan
-        network = engine.build_network(plan, finished.data)
-        task = engine.build_task(plan, network, finished.data, finished.split)
+        network = build_network(plan, finished.data.images.shape[1:], 5)
+        task = build_task(plan, network, finished.data, finished.split)
         items = finished.split["validation"][:2]
         scoring = Scoring(finished.data, items, batch=2)
         scoring.set_model(task)
@@ -290,8 +291,8 @@ class TestObjective:
         original = type(plan.one(kinds.LOSS)).build
         try:
             type(plan.one(kinds.LOSS)).build = lambda self, spec: seen.append(spec) or original(self, spec)
-            network = engine.build_network(plan, data)
-            engine.build_task(plan, network, data, split)
+            network = build_network(plan, data.images.shape[1:], data.num_classes)
+            build_task(plan, network, data, split)
         finally:
             type(plan.one(kinds.LOSS)).build = original
         assert seen[0].class_frequencies == (0, 8 * 16, 0)
@@ -302,8 +303,8 @@ class TestCheckpoint:
 
     def train(self, run, epochs, start=None):
         plan = run.plan
-        network = engine.build_network(plan, run.data)
-        task = engine.build_task(plan, network, run.data, run.split)
+        network = build_network(plan, run.data.images.shape[1:], 5)
+        task = build_task(plan, network, run.data, run.split)
         batches = TrainingBatches(run.data, run.split["train"], [], batch=4, seed=0)
         task.compile(optimizer=keras.optimizers.AdamW(0.01))
         task.optimizer.build(task.trainable_variables)
@@ -399,7 +400,7 @@ def test_report_recipe_has_exactly_the_published_parameters():
     data = SegmentationData(
         np.zeros((3, 64, 128, 1), np.uint8), np.ones((3, 64, 128), np.uint8), ("background", *"abcd"), (0,)
     )
-    network = engine.build_network(plan, data)
+    network = build_network(plan, data.images.shape[1:], data.num_classes)
     assert network.count_params() == 20_323_914
     assert sum(int(np.prod(weight.shape)) for weight in network.trainable_weights) == 20_320_074
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -19,13 +20,29 @@ if TYPE_CHECKING:
 def show(
     name: Annotated[str, typer.Argument(help="A component's or recipe's name, or distribution/name.")],
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    build: Annotated[
+        bool, typer.Option("--build", help="Build the network and measure it; NAME may give parameters then.")
+    ] = False,
+    plot: Annotated[Path | None, typer.Option(help="Build the network and draw it into a PNG file.")] = None,
+    bottleneck: Annotated[str | None, typer.Option(help="Bottlenecks to build it with.", metavar="NAME,…")] = None,
+    size: Annotated[str, typer.Option(help="Images to build it for.", metavar="HxWxC")] = "64x128x1",
+    classes: Annotated[int, typer.Option(help="Classes to build it for.", metavar="K")] = 5,
 ) -> None:
     """Show a component: what it is, its parameters, who provides it and where, and how to use it."""
+    text, name = name, name.partition(":")[0]
     entries = installed().named(name, (*KINDS, RECIPE))
     if not entries:
         known = [known for entry in installed().entries for known in (entry.name, *entry.aliases)]
         raise RequestError(f"Nothing is called '{name}'.", where="show", hint=nearest(name, known, listing="There are"))
     records = [_recipe(entry) if entry.kind == RECIPE else _component(entry) for entry in entries]
+    if build or plot is not None:
+        from . import building
+
+        for entry, record in zip(entries, records, strict=True):
+            network = building.build(entry, text, bottleneck, size, classes)
+            record["built"] = building.facts(network)
+            if plot is not None:
+                building.plot(network, plot, text if bottleneck is None else f"{text}, {bottleneck}")
     if json:
         print_json(components=records)
         return
@@ -113,6 +130,11 @@ def _print(record: dict[str, Any]) -> None:
             for p in record["parameters"]
         ]
         print_table(("parameter", "type", "default", "meaning"), rows)
+        print_text()
+    if "built" in record:
+        from .building import print_facts
+
+        print_facts(record["built"])
         print_text()
     place = f", {record['file']}:{record['line']}" if record["file"] else ""
     status = "" if record["status"] == "ok" else f", {record['status']}: {record['reason']}"

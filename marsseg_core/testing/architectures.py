@@ -3,7 +3,8 @@
     class TestMine(ArchitectureContract):
         component = Mine(width=0.1)
 
-It runs on Keras' eager mode, so that many sizes take seconds; compiling and a fresh process come once, marked slow.
+It runs in Keras' eager mode, so that a size takes seconds. Half of the sizes and channels crossed, with each of both
+in it, is the fast run; the other half, and once compiling and a fresh process, are marked slow.
 """
 
 from __future__ import annotations
@@ -25,6 +26,17 @@ from ..components import Architecture, Bottleneck, NetworkSpec
 SIZES = ((64, 128), (128, 64), (96, 160), (65, 127))
 CHANNELS = (1, 3)
 STEPS = 10
+
+CROSS = [
+    pytest.param(
+        size,
+        channels,
+        id=f"{size[0]}x{size[1]}x{channels}",
+        marks=[pytest.mark.slow] if (row + column) % 2 else [],
+    )
+    for row, size in enumerate(SIZES)
+    for column, channels in enumerate(CHANNELS)
+]
 
 READ_IN_FRESH_PROCESS = """
 import importlib, json, sys
@@ -97,8 +109,7 @@ class ArchitectureContract:
         recorder = GradientRecorder(self.learning_rate)
         return train(network, recorder, images, labels, STEPS, eager=True), recorder
 
-    @pytest.mark.parametrize("channels", CHANNELS)
-    @pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
+    @pytest.mark.parametrize(("size", "channels"), CROSS)
     def test_it_predicts_learns_and_is_saved(self, size: tuple[int, int], channels: int, tmp_path: Path) -> None:
         network = self.build(size, channels)
         again = self.build(size, channels)

@@ -14,22 +14,19 @@ from typing import Any, Final
 import keras
 
 from .. import kinds
-from ..backend import ask_for_determinism, choose_compiler, environment, keep_tensorflow_out, precision
-from ..components import LossSpec, NetworkSpec, ScheduleSpec, WeightingSpec
-from ..composition import components
+from ..backend import ask_for_determinism, choose_compiler, environment, keep_tensorflow_out
+from ..components import ScheduleSpec
 from ..data.arrays import SegmentationData
 from ..data.batches import TrainingBatches
 from ..data.splits import Split, split_data
-from ..data.statistics import class_pixels
-from ..errors import MarssegError, PluginError
 from ..evaluation.confusion import Confusion
 from ..evaluation.evaluate import evaluate
 from ..hooks import HookCaller, load_hooks
-from ..plan import Chosen, Plan
+from ..plan import Plan
 from ..runs import RunFolder, create_run_folder, written_whole
+from .building import build_network, build_task, built
 from .callbacks import EpochClock, FiniteLoss, Scoring
 from .checkpoint import Progress, callback_states, save_checkpoint
-from .heads import split_heads
 from .task import SegmentationTask
 
 FINISHED: Final = "finished"
@@ -64,60 +61,11 @@ class Run:
         return self.metrics.get("status") == INTERRUPTED
 
 
-def build_network(plan: Plan, data: SegmentationData) -> keras.Model:
-    """The plan's network for images like those of `data`, with weights drawn from the plan's seed."""
-    _, height, width, channels = data.images.shape
-    compose = partial(components, kinds.BOTTLENECK)
-    spec = NetworkSpec(height, width, channels, data.num_classes, plan.components(kinds.BOTTLENECK), compose)
-    keras.utils.set_random_seed(plan.training.seed)
-    with precision(plan.training.precision):
-        network = _built(plan.chosen[kinds.ARCHITECTURE][0], spec)
-    given, expected = tuple(split_heads(network.output)[0].shape), (None, height, width, data.num_classes)
-    if given != expected:
-        entry = plan.chosen[kinds.ARCHITECTURE][0].entry
-        raise PluginError(f"The {entry.label} gives logits of shape {given}, not {expected}.")
-    return network
-
-
 def load_network(folder: RunFolder) -> keras.Model:
     """The best network of a run, whose layers' modules are already imported."""
     network = keras.saving.load_model(folder.network, compile=False)
     choose_compiler(network)
     return network
-
-
-def _built(chosen: Chosen, *arguments: Any) -> Any:
-    """What a component builds; a failure names the component."""
-    build: Callable[..., Any] = chosen.component.build
-    try:
-        return build(*arguments)
-    except MarssegError:
-        raise
-    except Exception as cause:
-        raise PluginError(
-            f"The {chosen.entry.label} cannot be built: {type(cause).__name__}: {cause}", where=repr(chosen.component)
-        ) from cause
-
-
-def build_task(plan: Plan, network: keras.Model, data: SegmentationData, split: Split) -> SegmentationTask:
-    """The network with its objective, compiled with AdamW."""
-    frequencies = class_pixels(data.masks[split["train"]], data.num_classes)
-    loss_spec = LossSpec(data.num_classes, data.ignored, frequencies)
-    names = _distinct([chosen.entry.name for chosen in plan.chosen[kinds.LOSS]])
-    losses = {name: _built(c, loss_spec) for name, c in zip(names, plan.chosen[kinds.LOSS], strict=True)}
-    weights = tuple(float(chosen.values["weight"]) for chosen in plan.chosen[kinds.LOSS])  # type: ignore[arg-type]
-    with precision(plan.training.precision):
-        weighting = _built(plan.chosen[kinds.WEIGHTING][0], WeightingSpec(tuple(names), weights))
-        task = SegmentationTask(network, losses, weighting, data.ignored)
-    choose_compiler(task.scored)
-    return task
-
-
-def _distinct(names: list[str]) -> list[str]:
-    """Number the names that stand more than once: dice, dice2."""
-    return [
-        name if names[:i].count(name) == 0 else f"{name}{names[:i].count(name) + 1}" for i, name in enumerate(names)
-    ]
 
 
 def execute(plan: Plan, *, out: Path | None = None, warn: Callable[[str], None]) -> Run:
@@ -131,7 +79,7 @@ def execute(plan: Plan, *, out: Path | None = None, warn: Callable[[str], None])
     split = split_data(data, plan.split.validation, plan.split.test, plan.split.seed)
     if plan.training.deterministic:
         ask_for_determinism()
-    network = build_network(plan, data)
+    network = build_network(plan, data.images.shape[1:], data.num_classes)
     task = build_task(plan, network, data, split)
     augmentations = [(c.component, float(c.values["p"])) for c in plan.chosen[kinds.AUGMENTATION]]  # type: ignore[arg-type]
     batches = TrainingBatches(
@@ -160,7 +108,7 @@ def execute(plan: Plan, *, out: Path | None = None, warn: Callable[[str], None])
 
 def _train(run: Run, task: SegmentationTask, batches: TrainingBatches, hooks: HookCaller) -> str:
     training = run.plan.training
-    schedule = _built(
+    schedule = built(
         run.plan.chosen[kinds.SCHEDULE][0], ScheduleSpec(training.learning_rate, training.epochs, len(batches))
     )
     resumable = []

@@ -108,7 +108,7 @@ def decode(
     upsampling: Upsampling = "nearest",
     prefix: str = "",
 ) -> Any:
-    """For each level, coarsest first: upsampling, concatenation with the level's `skips`, `block(x, filters, name=…)`."""
+    """For each level, coarsest first: upsampling, concatenation with its `skips`, then `block(x, filters, name=…)`."""
     for level in range(len(filters), 0, -1):
         count = filters[level - 1]
         x = upsample(x, 2, f"{prefix}up{level}", mode=upsampling, filters=count)

@@ -21,6 +21,9 @@ class LearnedPositions(keras.layers.Layer):
     def call(self, tokens: Any) -> Any:
         return tokens + self.positions
 
+    def multiply_accumulates(self, shape: tuple[int, ...]) -> int:
+        return 0
+
 
 @keras.saving.register_keras_serializable(package="marsseg")
 class SinusoidalPositions(keras.layers.Layer):
@@ -41,6 +44,9 @@ class SinusoidalPositions(keras.layers.Layer):
 
     def call(self, tokens: Any) -> Any:
         return tokens + ops.cast(self._table, tokens.dtype)
+
+    def multiply_accumulates(self, shape: tuple[int, ...]) -> int:
+        return 0
 
     def get_config(self) -> dict[str, Any]:
         return super().get_config() | {"rows": self.rows, "columns": self.columns}

@@ -13,7 +13,7 @@ from marsseg_core.parameters import param
 class PSP(Bottleneck):
     """Pyramid pooling: averages over grids of several sizes, side by side.
 
-    Wiring: for each of `bins`, the map's average in bins × bins fields (no more of them than there are rows or columns),
+    Wiring: for each of `bins`, the map's averages in bins × bins fields (at most as many as there are rows or columns),
     a 1×1 convolution with normalisation and ReLU, bilinear upsampling to the map's size; concatenated with the map,
     then a 3×3 convolution with normalisation and ReLU. Where the size is no multiple of the bins, fields overlap.
 

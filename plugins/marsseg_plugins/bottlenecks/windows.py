@@ -85,7 +85,7 @@ class WindowAttention(keras.layers.Layer):
 
 
 def seam_mask(sides: tuple[int, ...], window: tuple[int, ...], shift: tuple[int, ...]) -> np.ndarray:
-    """(windows, tokens, tokens) float32: 0 where a token may attend to another, FORBIDDEN across seams and to padding."""
+    """(windows, tokens, tokens) float32: 0 where one may attend to another, FORBIDDEN across seams and to padding."""
     regions, inside = [], []
     for side, size, step in zip(sides, window, shift, strict=True):
         rolled = np.arange(-(-side // size) * size) + step

@@ -1,0 +1,131 @@
+"""What a network costs: parameters, multiply-accumulates, memory of its activations."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import keras
+from keras import layers
+
+from .graph import calls
+
+Shape = tuple[int, ...]
+
+# Layers without multiply-accumulates by the usual convention: element by element, pooling, resampling, moving data.
+FREE: Final = (
+    layers.Activation,
+    layers.Add,
+    layers.Average,
+    layers.AveragePooling2D,
+    layers.BatchNormalization,
+    layers.Concatenate,
+    layers.Cropping2D,
+    layers.Dropout,
+    layers.Flatten,
+    layers.GlobalAveragePooling2D,
+    layers.GlobalMaxPooling2D,
+    layers.GroupNormalization,
+    layers.LayerNormalization,
+    layers.MaxPooling2D,
+    layers.Multiply,
+    layers.Permute,
+    layers.ReLU,
+    layers.Rescaling,
+    layers.Reshape,
+    layers.Resizing,
+    layers.Softmax,
+    layers.SpatialDropout2D,
+    layers.UpSampling2D,
+    layers.ZeroPadding2D,
+)
+
+
+@dataclass(frozen=True)
+class Cost:
+    """For one image of the network's input size. `activation_bytes` is what training keeps: every layer's output.
+
+    `unknown` names the layers whose multiply-accumulates are not known; they are missing from the sum.
+    """
+
+    output_shape: Shape
+    parameters: int
+    trainable: int
+    multiply_accumulates: int
+    activation_bytes: int
+    unknown: tuple[str, ...]
+
+
+def cost_of(network: keras.Model) -> Cost:
+    """The cost of a functional network, from the shapes of its layers."""
+    total, memory, unknown = 0, 0, []
+    for call in calls(network):
+        inputs = [_without_batch(tensor) for tensor in call.inputs]
+        outputs = [_without_batch(tensor) for tensor in call.outputs]
+        count = multiply_accumulates(call.layer, inputs, outputs)
+        if count is None:
+            unknown.append(f"{call.layer.name} ({type(call.layer).__name__})")
+        else:
+            total += count
+        memory += sum(math.prod(shape) * _bytes(t) for shape, t in zip(outputs, call.outputs, strict=True))
+    outputs = keras.tree.flatten(network.output)
+    return Cost(
+        output_shape=_without_batch(outputs[0]),
+        parameters=network.count_params(),
+        trainable=sum(math.prod(weight.shape) for weight in network.trainable_weights),
+        multiply_accumulates=total,
+        activation_bytes=memory,
+        unknown=tuple(dict.fromkeys(unknown)),
+    )
+
+
+def multiply_accumulates(layer: Any, inputs: Sequence[Shape], outputs: Sequence[Shape]) -> int | None:
+    """Of one call of a layer for one image, from shapes without the batch; None for a layer that is not known.
+
+    A custom layer says it itself, in a method `multiply_accumulates(*input_shapes)`.
+    """
+    own: Callable[..., int] | None = getattr(layer, "multiply_accumulates", None)
+    if own is not None:
+        return own(*inputs)
+    if isinstance(layer, layers.MultiHeadAttention):
+        return _attention(layer, inputs)
+    if isinstance(layer, layers.Dense):
+        return math.prod(outputs[0]) * inputs[0][-1]
+    if not hasattr(layer, "kernel_size"):
+        return 0 if isinstance(layer, FREE) else None
+    taps: int = math.prod(layer.kernel_size)
+    channels = inputs[0][-1]
+    if isinstance(layer, layers.Conv2DTranspose):
+        return math.prod(inputs[0]) * taps * int(layer.filters)
+    if isinstance(layer, layers.DepthwiseConv2D):
+        return math.prod(outputs[0]) * taps
+    if isinstance(layer, layers.SeparableConv2D):
+        return math.prod(outputs[0][:-1]) * channels * int(layer.depth_multiplier) * (taps + int(layer.filters))
+    if isinstance(layer, layers.Conv2D):
+        return math.prod(outputs[0]) * taps * channels // int(layer.groups)
+    return None
+
+
+def _attention(layer: Any, inputs: Sequence[Shape]) -> int:
+    """Projections of query, key and value, scores, weighted sum, projection of the result."""
+    query, value = inputs[0], inputs[1]
+    key = inputs[2] if len(inputs) > 2 else value
+    tokens, others = math.prod(query[:-1]), math.prod(value[:-1])
+    config = layer.get_config()
+    heads, key_size = int(config["num_heads"]), int(config["key_dim"])
+    value_size = int(config["value_dim"] or key_size)
+    projections = tokens * query[-1] * heads * key_size + others * heads * (key[-1] * key_size + value[-1] * value_size)
+    attention = tokens * others * heads * (key_size + value_size)
+    return projections + attention + tokens * heads * value_size * query[-1]
+
+
+def _without_batch(tensor: Any) -> Shape:
+    return tuple(tensor.shape[1:])
+
+
+def _bytes(tensor: Any) -> int:
+    return {"float16": 2, "bfloat16": 2, "float32": 4, "float64": 8}.get(
+        keras.backend.standardize_dtype(tensor.dtype), 4
+    )

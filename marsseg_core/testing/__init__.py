@@ -1,0 +1,1 @@
+"""What the author of a plugin inherits to test it: one contract for each kind of component."""

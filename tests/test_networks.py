@@ -1,0 +1,139 @@
+"""What can be said of a built network: its cost, and its drawing."""
+
+import keras
+import pytest
+from keras import layers
+from PIL import Image
+
+import marsseg_core as marsseg
+from marsseg_core.networks.cost import cost_of
+from marsseg_core.networks.drawing import block_name, blocks_of, draw
+
+
+def macs(*stack, shape=(6, 8, 3)):
+    inputs = keras.Input(shape)
+    x = inputs
+    for layer in stack:
+        x = layer(x)
+    return cost_of(keras.Model(inputs, x)).multiply_accumulates
+
+
+class TestMultiplyAccumulates:
+    """Against the counts that one writes down by hand."""
+
+    def test_of_convolutions(self):
+        assert macs(layers.Conv2D(5, 3, padding="same")) == 6 * 8 * 5 * 9 * 3
+        assert macs(layers.Conv2D(5, 3, padding="same", strides=2)) == 3 * 4 * 5 * 9 * 3
+        assert macs(layers.Conv2D(6, (1, 3), groups=3, padding="same")) == 6 * 8 * 6 * 3 * 1
+        assert macs(layers.Conv2D(5, 3, padding="same", dilation_rate=2)) == 6 * 8 * 5 * 9 * 3
+        assert macs(layers.Conv2DTranspose(4, 2, strides=2)) == 6 * 8 * 3 * 4 * 4
+        assert macs(layers.DepthwiseConv2D(3, padding="same")) == 6 * 8 * 3 * 9
+        assert macs(layers.SeparableConv2D(7, 3, padding="same")) == 6 * 8 * 3 * (9 + 7)
+
+    def test_of_dense_layers(self):
+        assert macs(layers.Dense(10)) == 6 * 8 * 3 * 10
+
+    def test_of_attention(self):
+        """Which TensorFlow's profiler leaves out."""
+        inputs = keras.Input((10, 16))
+        attention = layers.MultiHeadAttention(2, 4)
+        network = keras.Model(inputs, attention(inputs, inputs))
+        projections = 4 * 10 * 16 * 8
+        assert cost_of(network).multiply_accumulates == projections + 2 * 10 * 10 * 8
+
+    def test_of_a_layer_used_twice_count_twice(self):
+        once = layers.Conv2D(3, 3, padding="same")
+        assert macs(once, once) == 2 * macs(layers.Conv2D(3, 3, padding="same"))
+
+    def test_what_works_element_by_element_is_free(self):
+        assert macs(layers.ReLU(), layers.BatchNormalization(), layers.MaxPooling2D(), layers.UpSampling2D()) == 0
+
+    def test_an_unknown_layer_is_named_and_never_counted_as_nothing(self):
+        class Strange(layers.Layer):
+            def call(self, x):
+                return x
+
+        inputs = keras.Input((4, 4, 1))
+        cost = cost_of(keras.Model(inputs, Strange(name="odd")(inputs)))
+        assert cost.unknown == ("odd (Strange)",)
+
+    def test_a_custom_layer_may_say_its_own(self):
+        class Counted(layers.Layer):
+            def call(self, x):
+                return x
+
+            def multiply_accumulates(self, shape):
+                return 100 * shape[0]
+
+        assert macs(Counted()) == 600
+
+
+def test_cost_holds_parameters_memory_and_shape():
+    inputs = keras.Input((6, 8, 3))
+    x = layers.BatchNormalization()(layers.Conv2D(5, 3, padding="same")(inputs))
+    cost = cost_of(keras.Model(inputs, x))
+    assert cost.trainable == 9 * 3 * 5 + 5 + 2 * 5
+    assert cost.parameters == cost.trainable + 2 * 5
+    assert cost.activation_bytes == 2 * 6 * 8 * 5 * 4
+    assert cost.output_shape == (6, 8, 5)
+
+
+def test_every_layer_of_the_built_in_networks_is_known():
+    for arch, bottleneck in (("unet:width=0.1", "transformer,aspp"), ("dense:width=0.1", "none")):
+        assert cost_of(marsseg.network(arch, bottleneck=bottleneck)).unknown == ()
+
+
+class TestDrawing:
+    def test_gathers_layers_into_blocks(self):
+        network = marsseg.network("unet:width=0.1:depth=2", bottleneck="transformer:layers=2:heads=1")
+        names = [block.name for block in blocks_of(network)]
+        assert names == [
+            "images",
+            "encoder1",
+            "encoder2",
+            "bottom",
+            "bottleneck1 transformer",
+            "decoder2",
+            "decoder1",
+            "logits",
+        ]
+
+    def test_shows_skips_as_paths_of_their_own(self):
+        blocks = {block.name: block for block in blocks_of(marsseg.network("unet:width=0.1:depth=2"))}
+        assert [source.name for source in blocks["decoder1"].sources] == ["decoder2", "encoder1"]
+        assert blocks["decoder1"].column > blocks["decoder2"].column > blocks["bottom"].column
+
+    @pytest.mark.parametrize(
+        ("layer", "block"),
+        [("encoder1_conv1", "encoder1"), ("logits", "logits"), ("bottleneck2_aspp_point_conv", "bottleneck2 aspp")],
+    )
+    def test_names_blocks_by_the_beginning_of_their_layers(self, layer, block):
+        assert block_name(layer) == block
+
+    def test_is_a_readable_picture(self, tmp_path):
+        draw(marsseg.network("dense:width=0.1"), tmp_path / "dense.png", "dense")
+        with Image.open(tmp_path / "dense.png") as picture:
+            assert picture.width > picture.height > 300
+
+
+def test_show_builds_and_draws(cli, tmp_path):
+    answer = cli("show", "unet:width=0.1", "--build", "--size", "32x48x3", "--plot", str(tmp_path / "unet.png"))
+    assert answer.code == 0
+    assert "output\t32×48×5" in answer.out
+    assert (tmp_path / "unet.png").stat().st_size > 1000
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["aspp", "--build"], "only an architecture or a recipe"),
+        (["unet", "--build", "--size", "64"], "no size"),
+        (["unet", "--build", "--classes", "1"], "at least 2"),
+        (["unet", "--build", "--bottleneck", "asp"], "'aspp'"),
+        (["unet", "--plot", "unet.jpg"], "PNG"),
+    ],
+)
+def test_show_refuses_what_cannot_be_built(cli, words, said):
+    answer = cli("show", *words)
+    assert answer.code == 2
+    assert said in answer.err
