@@ -87,6 +87,13 @@ def test_classes_and_ignored_ones_are_the_users_to_say(save):
     assert (data.num_classes, data.ignored) == (2, ())
 
 
+@pytest.mark.parametrize(("limit", "kept"), [(1, [0]), (2, [0, 2]), (5, [0, 1, 2, 3, 4]), (99, [0, 1, 2, 3, 4])])
+def test_a_part_of_a_file_is_spread_over_it(save, limit, kept):
+    data = Npz(str(save(training_set=course(), training_groups=np.arange(5))), limit=limit).load()
+    np.testing.assert_array_equal(data.masks, MASKS[kept])
+    np.testing.assert_array_equal(data.groups, kept)
+
+
 def test_the_test_set_is_read_on_its_own(save):
     with NpzArchive(save(training_set=course(), test_set=TEST_SET.astype(float))) as file:
         np.testing.assert_array_equal(file.read_test_set(), TEST_SET)

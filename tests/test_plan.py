@@ -454,3 +454,12 @@ def test_a_data_set_that_cannot_be_used_claims_nothing(with_plugin, tiny_file):
     catalog = Catalog([*others, unusable])
     assert plan(data=str(tiny_file), catalog=catalog).one(kinds.DATASET).path == str(tiny_file)
     assert "it is old" in refused(data=f"tiles:path={tiny_file}", catalog=catalog).what
+
+
+def test_an_architecture_without_a_place_for_a_bottleneck_refuses_one(monkeypatch):
+    from marsseg_plugins.architectures.unet import UNet
+
+    monkeypatch.setattr(UNet, "takes_bottleneck", False)
+    error = refused(arch="unet", bottleneck="aspp")
+    assert "no place for a bottleneck" in error.what
+    assert plan(arch="unet").components(kinds.BOTTLENECK) == ()

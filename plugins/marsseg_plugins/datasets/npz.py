@@ -30,12 +30,15 @@ class Npz(Dataset):
     path: str = param(help="the file")
     classes: tuple[str, ...] = param(MARS_CLASSES, help="names of the classes 0, 1, …")
     ignored: tuple[int, ...] | None = param(IGNORED, help="classes that count in no loss and no score", minimum=0)
+    limit: int | None = param(None, help="keep only this many items, evenly spread over the file", minimum=1)
 
     @classmethod
     def recognises(cls, path: Path) -> bool:
         return path.suffix == ".npz"
 
     def load(self) -> SegmentationData:
+        import numpy as np
+
         from marsseg_core.data.arrays import SegmentationData
 
         from .archive import NpzArchive
@@ -43,5 +46,8 @@ class Npz(Dataset):
         with NpzArchive(Path(self.path)) as archive:
             images, masks = archive.read_labelled()
             groups = archive.read_groups(len(images))
+        if self.limit is not None and self.limit < len(images):
+            kept = np.arange(self.limit) * len(images) // self.limit
+            images, masks, groups = images[kept], masks[kept], groups[kept] if groups is not None else None
         source = f"npz:{Path(self.path).name}"
         return SegmentationData(images, masks, self.classes, self.ignored or (), groups=groups, source=source)
