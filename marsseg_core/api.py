@@ -121,6 +121,8 @@ def load(path: str | Path) -> keras.Model:
     keep_tensorflow_out()
     for kind in (kinds.ARCHITECTURE, kinds.BOTTLENECK):
         for part in resolved.components(kind):
-            for module in part.layer_modules:
-                importlib.import_module(module)
+            nested = [inner for inner_kind, text in part.compositions() for inner in components(inner_kind, text)]
+            for owner in (part, *nested):
+                for module in owner.layer_modules:
+                    importlib.import_module(module)
     return load_network(folder)

@@ -38,6 +38,13 @@ class Component(ABC):
     # network is read: Keras finds a layer by its registered name only once its module is there.
     layer_modules: ClassVar[tuple[str, ...]] = ()
 
+    def compositions(self) -> tuple[tuple[Kind, str], ...]:
+        """The composition texts among the fields of a component that is made of components, each with its kind.
+
+        They are checked with the plan, and their layers are found when a network is loaded.
+        """
+        return ()
+
 
 def _compose_nothing(text: str) -> tuple[Bottleneck, ...]:
     if text != NONE_WORD:

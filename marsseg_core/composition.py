@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from .catalog import installed, load
+from .catalog import Catalog, installed, load
 from .errors import RequestError
 from .kinds import Kind
 from .parameters import NONE_WORD, configure
@@ -59,9 +59,9 @@ def _parse_one(item: str, text: str, where: str | None) -> Named:
     return Named(name, parameters)
 
 
-def components(kind: Kind, text: str) -> tuple[Any, ...]:
+def components(kind: Kind, text: str, catalog: Catalog | None = None) -> tuple[Any, ...]:
     """The configured components of a kind that a composition text asks for, such as "transformer:heads=4,aspp"."""
-    catalog = installed()
+    catalog = catalog or installed()
     return tuple(
         configure(load(catalog.find(kind, named.name, where=text)), named.parameters, where=named.name)
         for named in parse(text)

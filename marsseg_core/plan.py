@@ -419,6 +419,8 @@ class _Draft:
         component = parameters.configure(
             cls, {key: value for key, value in item.values.items() if key in own}, where=where
         )
+        for part_kind, text in component.compositions():
+            composition.components(part_kind, text, self.catalog)
         options = parameters.configure(
             options_class, {key: value for key, value in item.values.items() if key in core}, where=where
         )

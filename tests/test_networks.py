@@ -6,6 +6,8 @@ from keras import layers
 from PIL import Image
 
 import marsseg_core as marsseg
+from marsseg_core import kinds
+from marsseg_core.catalog import installed
 from marsseg_core.networks.cost import cost_of
 from marsseg_core.networks.drawing import block_name, blocks_of, draw
 
@@ -78,9 +80,10 @@ def test_cost_holds_parameters_memory_and_shape():
     assert cost.output_shape == (6, 8, 5)
 
 
-def test_every_layer_of_the_built_in_networks_is_known():
-    for arch, bottleneck in (("unet:width=0.1", "transformer,aspp"), ("dense:width=0.1", "none")):
-        assert cost_of(marsseg.network(arch, bottleneck=bottleneck)).unknown == ()
+@pytest.mark.parametrize("arch", installed().names(kinds.ARCHITECTURE))
+def test_every_layer_of_the_built_in_networks_is_known(arch):
+    network = marsseg.network(f"{arch}:width=0.06", bottleneck="transformer:heads=1:layers=1,swin,aspp,psp")
+    assert cost_of(network).unknown == ()
 
 
 class TestDrawing:

@@ -104,5 +104,5 @@ def test_the_reports_dual_unet_is_built_from_its_texts():
     component = from_recipe(DualUNet, "dual-report", width=0.125)
     network = component.build(NetworkSpec(64, 128, 1, 5, compose=compose))
     assert asked == ["aspp", "aspp"]
-    assert network.get_layer("first_bottleneck1_aspp_out_conv")
-    assert network.get_layer("second_bottleneck1_aspp_out_conv")
+    assert network.get_layer("first.bottleneck1_aspp_out_conv")
+    assert network.get_layer("second.bottleneck1_aspp_out_conv")

@@ -74,12 +74,12 @@ def test_unet3plus_fuses_five_scales_of_equal_width():
 
 def test_unet3plus_pools_finer_encoder_levels_and_upsamples_coarser_decoder_levels():
     network = UNet3Plus(width=0.0625).build(SPEC)
-    assert sources(network, "level1_to_3_pool") == ["encoder1_relu2"]
-    assert network.get_layer("level1_to_3_pool").pool_size == (4, 4)
-    assert sources(network, "level3_to_3_conv1") == ["encoder3_relu2"]
-    assert sources(network, "level4_to_2_up") == ["decoder4_relu1"]
-    assert sources(network, "level5_to_1_up") == ["encoder5_relu2"]
-    assert network.get_layer("level5_to_1_up").size == (16, 16)
+    assert sources(network, "decoder3_from1_pool") == ["encoder1_relu2"]
+    assert network.get_layer("decoder3_from1_pool").pool_size == (4, 4)
+    assert sources(network, "decoder3_from3_conv1") == ["encoder3_relu2"]
+    assert sources(network, "decoder2_from4_up") == ["decoder4_relu1"]
+    assert sources(network, "decoder1_from5_up") == ["encoder5_relu2"]
+    assert network.get_layer("decoder1_from5_up").size == (16, 16)
 
 
 @pytest.mark.parametrize("component", [UNet3Plus(width=0.0625), UNetPlusPlus(width=0.125)], ids=["unet3plus", "unetpp"])
@@ -122,11 +122,11 @@ def test_unetpp_has_ten_dense_concatenations():
     assert len(merges) == 10
     assert sum(layer.name.endswith("_relu2") for layer in network.layers) == 15
     for name in merges:
-        row, column = (int(part) for part in name.removeprefix("merge").split("_"))
-        nodes = [f"x{row}_{before}_relu2" for before in range(column)]
-        assert sources(network, name) == [*nodes, f"up{row}_{column}"]
+        row, column = (int(part) for part in name.removeprefix("merge").split("."))
+        nodes = [f"x{row}.{before}_relu2" for before in range(column)]
+        assert sources(network, name) == [*nodes, f"x{row}.{column}_up"]
         assert widths(network, name) == [32 * 2**row] * (column + 1)
-        assert sources(network, f"up{row}_{column}") == [f"x{row + 1}_{column - 1}_relu2"]
+        assert sources(network, f"x{row}.{column}_up") == [f"x{row + 1}.{column - 1}_relu2"]
 
 
 def test_unetpp_pruned_is_the_head_of_its_column(images):
@@ -177,24 +177,24 @@ def test_resunetpp_sums_its_aspp_and_does_not_squash_its_attention():
 
 def test_parallel_joins_two_unets_and_dual_crosses_over():
     parallel = ParallelUNet().build(SPEC)
-    assert sources(parallel, "fine_encoder1_conv1") == sources(parallel, "context_encoder1_conv1") == ["images"]
-    assert sources(parallel, "merge") == ["fine_decoder1_relu2", "context_decoder1_relu2"]
+    assert sources(parallel, "fine.encoder1_conv1") == sources(parallel, "context.encoder1_conv1") == ["images"]
+    assert sources(parallel, "merge") == ["fine.decoder1_relu2", "context.decoder1_relu2"]
     dual = DualUNet(width=0.125, feed=("output", "product", "image")).build(NetworkSpec(64, 128, 3, 5))
     assert widths(dual, "feed") == [5, 15, 3]
-    assert sources(dual, "second_merge2") == ["second_up2", "second_encoder2_relu2", "first_encoder2_relu2"]
-    assert sources(dual, "merge") == ["first_decoder1_relu2", "second_decoder1_relu2"]
+    assert sources(dual, "second.merge2") == ["second.up2", "second.encoder2_relu2", "first.encoder2_relu2"]
+    assert sources(dual, "merge") == ["first.decoder1_relu2", "second.decoder1_relu2"]
     apart = DualUNet(width=0.125, feed=("output",), cross_skips=False).build(SPEC)
-    assert sources(apart, "second_encoder1_conv1") == ["first_output"]
-    assert sources(apart, "second_merge2") == ["second_up2", "second_encoder2_relu2"]
+    assert sources(apart, "second.encoder1_conv1") == ["first.output"]
+    assert sources(apart, "second.merge2") == ["second.up2", "second.encoder2_relu2"]
 
 
 def test_the_halves_of_dual_may_differ_in_depth_and_bottleneck():
     component = DualUNet(first_filters=(4,), second_filters=(4, 6, 8), first_bottleneck="none")
     network = component.build(NetworkSpec(65, 127, 1, 3, (ASPP(),)))
     names = [layer.name for layer in network.layers if layer.name.endswith("aspp_merge")]
-    assert names == ["second_bottleneck1_aspp_merge"]
-    assert len(sources(network, "second_merge1")) == 3
-    assert len(sources(network, "second_merge2")) == 2
+    assert names == ["second.bottleneck1_aspp_merge"]
+    assert len(sources(network, "second.merge1")) == 3
+    assert len(sources(network, "second.merge2")) == 2
     with pytest.raises(ValueError, match="feed"):
         DualUNet(feed=("output", "output"))
 
@@ -204,10 +204,10 @@ def test_the_halves_of_dual_may_differ_in_depth_and_bottleneck():
 
 def test_dense_sees_all_levels_pooled_from_below_and_whole_from_above():
     network = DenseUNet().build(SPEC)
-    assert sources(network, "merge4") == ["up4", "encoder4_relu2", "pool3", "level2_to_4", "level1_to_4"]
-    assert sources(network, "merge1") == ["up1", "encoder1_relu2", "level2_to_1", "level3_to_1", "level4_to_1"]
-    assert sources(network, "level1_to_4") == ["pool1"]
-    assert sources(network, "level4_to_1") == ["encoder4_relu2"]
+    assert sources(network, "merge4") == ["up4", "encoder4_relu2", "pool3", "decoder4_from2", "decoder4_from1"]
+    assert sources(network, "merge1") == ["up1", "encoder1_relu2", "decoder1_from2", "decoder1_from3", "decoder1_from4"]
+    assert sources(network, "decoder4_from1") == ["pool1"]
+    assert sources(network, "decoder1_from4") == ["encoder4_relu2"]
 
 
 def test_dense_with_its_own_level_only_is_a_unet(images):

@@ -18,6 +18,9 @@ class LearnedScale(keras.layers.Layer):
     def call(self, x: Any) -> Any:
         return x * self.scale
 
+    def multiply_accumulates(self, shape: tuple[int, ...]) -> int:
+        return 0
+
 
 @keras.saving.register_keras_serializable(package="marsseg")
 class StandardisedConv2D(keras.layers.Conv2D):

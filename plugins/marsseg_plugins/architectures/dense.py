@@ -74,7 +74,7 @@ class DenseUNet(Architecture):
             others = [*range(level - 1, 0, -1), *range(level + 1, depth + 1)] if self.levels == "all" else []
             for other in others:
                 distances.append(abs(other - level))
-                name = f"level{other}_to_{level}"
+                name = f"decoder{level}_from{other}"
                 if other < level:
                     merged.append(pool(pooled[other - 1], 2 ** (distances[-1] - 1), name))
                 else:

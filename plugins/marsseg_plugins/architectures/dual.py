@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from marsseg_core.components import Architecture, NetworkSpec
+from marsseg_core.kinds import BOTTLENECK, Kind
 from marsseg_core.parameters import param
 
 if TYPE_CHECKING:
@@ -57,6 +58,9 @@ class DualUNet(Architecture):
         if not self.feed or len(set(self.feed)) < len(self.feed):
             raise ValueError("feed names at least one thing, and none twice")
 
+    def compositions(self) -> tuple[tuple[Kind, str], ...]:
+        return tuple((BOTTLENECK, text) for text in (self.first_bottleneck, self.second_bottleneck) if text != PLAN)
+
     def build(self, spec: NetworkSpec) -> keras.Model:
         from functools import partial
 
@@ -77,19 +81,19 @@ class DualUNet(Architecture):
         )
         inputs, image = images_input(spec, multiple)
 
-        maps, x = encode(image, first, partial(block, residual=self.first_residual), prefix="first_")
-        x = block(x, 2 * first[-1], name="first_bottom")
-        x = self._bottleneck(x, self.first_bottleneck, spec, "first_")
+        maps, x = encode(image, first, partial(block, residual=self.first_residual), prefix="first.")
+        x = block(x, 2 * first[-1], name="first.bottom")
+        x = self._bottleneck(x, self.first_bottleneck, spec, "first.")
         skips = [[own] for own in maps]
-        first_last = decode(x, skips, first, block, upsampling=self.upsampling, prefix="first_")
+        first_last = decode(x, skips, first, block, upsampling=self.upsampling, prefix="first.")
 
         x = self._second_input(image, first_last, spec)
         crossing = maps if self.cross_skips else []
-        maps, x = encode(x, second, partial(block, residual=self.second_residual), prefix="second_")
-        x = block(x, 2 * second[-1], name="second_bottom")
-        x = self._bottleneck(x, self.second_bottleneck, spec, "second_")
+        maps, x = encode(x, second, partial(block, residual=self.second_residual), prefix="second.")
+        x = block(x, 2 * second[-1], name="second.bottom")
+        x = self._bottleneck(x, self.second_bottleneck, spec, "second.")
         skips = [[own, *crossing[level : level + 1]] for level, own in enumerate(maps)]
-        second_last = decode(x, skips, second, block, upsampling=self.upsampling, prefix="second_")
+        second_last = decode(x, skips, second, block, upsampling=self.upsampling, prefix="second.")
 
         x = layers.Concatenate(name="merge")([first_last, second_last])
         return keras.Model(inputs, logits_head(x, spec, multiple), name="dual")
@@ -103,7 +107,7 @@ class DualUNet(Architecture):
 
         entering = {"image": image}
         if self.feed != ("image",):
-            classes = layers.Conv2D(spec.num_classes, 1, activation="softmax", name="first_output")(features)
+            classes = layers.Conv2D(spec.num_classes, 1, activation="softmax", name="first.output")(features)
             entering["output"] = classes
         if "product" in self.feed:
             _, rows, columns, channels = image.shape

@@ -56,10 +56,10 @@ class ParallelUNet(Architecture):
         )
         inputs, images = images_input(spec, multiple)
         outputs = []
-        for prefix, filters in (("fine_", fine), ("context_", context)):
+        for prefix, filters in (("fine.", fine), ("context.", context)):
             maps, x = encode(images, filters, block, prefix=prefix)
             x = block(x, 2 * filters[-1], name=f"{prefix}bottom")
-            if prefix == "context_":
+            if prefix == "context.":
                 x = spec.bottleneck(x)
             skips = [[own] for own in maps]
             outputs.append(decode(x, skips, filters, block, upsampling=self.upsampling, prefix=prefix))

@@ -169,5 +169,5 @@ class TransUNet(Architecture):
             y = layers.Dense(embedding, name=f"{name}_dense2")(y)
             y = layers.Dropout(self.dropout, name=f"{name}_dropout2")(y)
             x = layers.Add(name=f"{name}_add2")([x, y])
-        x = layers.LayerNormalization(epsilon=1e-6, name="tokens_norm")(x)
+        x = layers.LayerNormalization(epsilon=1e-6, name="encoded_norm")(x)
         return layers.Reshape((rows, columns, embedding), name="map")(x)

@@ -74,7 +74,7 @@ class UNet3Plus(Architecture):
         for level in range(last - 1, 0, -1):
             scales = []
             for other in range(1, last + 1):
-                name = f"level{other}_to_{level}"
+                name = f"decoder{level}_from{other}"
                 if other <= level:
                     x = pool(encoder[other], 2 ** (level - other), f"{name}_pool")
                 else:

@@ -63,14 +63,14 @@ class UNetPlusPlus(Architecture):
         inputs, x = images_input(spec, multiple)
         rows = []
         for i, count in enumerate(filters):
-            x = block(x if i == 0 else pool(x, 2, f"pool{i}"), count, name=f"x{i}_0")
+            x = block(x if i == 0 else pool(x, 2, f"pool{i}"), count, name=f"x{i}.0")
             rows.append([x])
         rows[last] = [spec.bottleneck(x)]
         for j in range(1, last + 1):
             for i in range(last - j + 1):
-                below = upsample(rows[i + 1][j - 1], 2, f"up{i}_{j}", mode=self.upsampling, filters=filters[i])
-                merged = layers.Concatenate(name=f"merge{i}_{j}")([*rows[i], below])
-                rows[i].append(block(merged, filters[i], name=f"x{i}_{j}"))
+                below = upsample(rows[i + 1][j - 1], 2, f"x{i}.{j}_up", mode=self.upsampling, filters=filters[i])
+                merged = layers.Concatenate(name=f"merge{i}.{j}")([*rows[i], below])
+                rows[i].append(block(merged, filters[i], name=f"x{i}.{j}"))
         logits = logits_head(rows[0][last], spec, multiple)
         auxiliary = {}
         if self.deep_supervision or self.average:

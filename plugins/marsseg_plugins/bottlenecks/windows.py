@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import keras
@@ -75,6 +76,12 @@ class WindowAttention(keras.layers.Layer):
         x = ops.reshape(x, (-1, padded_rows, padded_columns, size))
         x = ops.roll(x, self._shift, axis=(1, 2))
         return self.project_out(x[:, :rows, :columns])
+
+    def multiply_accumulates(self, shape: tuple[int, ...]) -> int:
+        """Both projections, and the scores and weighted sums of each window."""
+        places, channels, size = shape[0] * shape[1], shape[2], self.heads * self.key_size
+        padded, window = math.prod(self._padded), math.prod(self._window)
+        return places * channels * 4 * size + 2 * padded * window * size
 
     def compute_output_shape(self, shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         return shape

@@ -1,0 +1,474 @@
+"""Focal, overlap and Lovász losses against formulas written down again in NumPy, and at the edges."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import keras
+import numpy as np
+import pytest
+from hypothesis import given, settings, strategies as st
+from hypothesis.extra import numpy as hnp
+from keras import ops
+
+import marsseg_core
+from marsseg_core.components import LossSpec
+from marsseg_plugins.losses.class_weights import class_weights
+from marsseg_plugins.losses.dice import Dice
+from marsseg_plugins.losses.focal import Focal
+from marsseg_plugins.losses.focal_tversky import FocalTversky
+from marsseg_plugins.losses.gdice import GDice
+from marsseg_plugins.losses.lovasz import Lovasz
+from marsseg_plugins.losses.overlap import smooth_power
+from marsseg_plugins.losses.ssce import SSCE
+from marsseg_plugins.losses.tversky import Tversky
+from marsseg_plugins.losses.wssce import WSSCE
+
+VOID = 255
+CLASSES = 5
+FREQUENCIES = (2431, 3390, 2328, 1838, 13)
+SPEC = LossSpec(CLASSES, (0,), FREQUENCIES)
+WEIGHTS = (9.0, 0.5, 1.0, 2.0, 4.0)
+
+LOSSES = {
+    "focal": Focal(),
+    "focal 0.5": Focal(gamma=0.5, weights="balanced"),
+    "dice": Dice(),
+    "dice smooth": Dice(smooth=1.0, weights=WEIGHTS),
+    "gdice": GDice(),
+    "gdice 1": GDice(power=1.0),
+    "tversky": Tversky(),
+    "tversky list": Tversky(weights=WEIGHTS, smooth=0.5),
+    "focal_tversky": FocalTversky(),
+    "focal_tversky 0.5": FocalTversky(gamma=0.5, weights="inverse"),
+    "lovasz": Lovasz(),
+    "lovasz list": Lovasz(weights=WEIGHTS),
+}
+each_loss = pytest.mark.parametrize("loss", LOSSES.values(), ids=LOSSES)
+# Their values are in [0, 1].
+distances = pytest.mark.parametrize("loss", [LOSSES[name] for name in LOSSES if not name.startswith("focal ")])
+
+labels_and_logits = st.tuples(
+    hnp.arrays(np.uint8, (2, 3, 4), elements=st.sampled_from([0, 1, 2, 3, 4, VOID])),
+    hnp.arrays(np.float32, (2, 3, 4, CLASSES), elements=st.floats(-30, 30, width=32)),
+)
+few = settings(max_examples=15)
+
+
+def value(loss, labels, logits, spec=SPEC) -> float:
+    result = loss.build(spec)(ops.convert_to_tensor(labels), ops.convert_to_tensor(logits))
+    assert result.shape == ()
+    assert keras.backend.standardize_dtype(result.dtype) == "float32"
+    return float(result)
+
+
+def gradient(loss, labels, logits, spec=SPEC) -> np.ndarray:
+    """∂ loss / ∂ logits, by the backend."""
+    function = loss.build(spec)
+    if keras.backend.backend() == "jax":
+        import jax
+
+        return np.asarray(jax.grad(lambda z: function(labels, z))(logits))
+    import tensorflow as tf
+
+    variable = tf.Variable(logits)
+    with tf.GradientTape() as tape:
+        result = function(labels, variable)
+    return tf.convert_to_tensor(tape.gradient(result, variable)).numpy()
+
+
+def counted(labels) -> np.ndarray:
+    return (labels != 0) & (labels != VOID)
+
+
+def sample(seed=0, shape=(2, 4, 6)) -> tuple[np.ndarray, np.ndarray]:
+    random = np.random.default_rng(seed)
+    labels = random.choice([0, 1, 2, 3, 4, VOID], shape).astype(np.uint8)
+    return labels, random.normal(size=(*shape, CLASSES)).astype(np.float32) * 3
+
+
+def saturated(labels, shift=0) -> np.ndarray:
+    """Logits of ±1e4 for the right class, or for another one where `shift` is not 0; class 1 where none counts."""
+    known = np.where(counted(labels), labels, 1)
+    said = (known.astype(int) - 1 + shift) % (CLASSES - 1) + 1
+    return np.where(said[..., None] == np.arange(CLASSES), 1e4, -1e4).astype(np.float32)
+
+
+# --- the formulas, pixel by pixel and class by class in float64
+
+
+def labelled_pixels(labels, logits) -> tuple[np.ndarray, np.ndarray]:
+    """True classes (N,) and softmax (N, K) of the pixels that count."""
+    chosen = counted(labels)
+    z = logits[chosen].astype(np.float64)
+    e = np.exp(z - z.max(axis=-1, keepdims=True, initial=-np.inf))
+    return labels[chosen].astype(int), e / e.sum(axis=-1, keepdims=True)
+
+
+def mean_by_class(labels, logits, distance, weights) -> float:
+    """The weighted mean of distance(g (N,) of 0 and 1, p (N,)) over the classes present."""
+    y, p = labelled_pixels(labels, logits)
+    found = [(weights[c], distance((y == c).astype(float), p[:, c])) for c in range(1, CLASSES) if (y == c).any()]
+    return sum(w * d for w, d in found) / sum(w for w, _ in found) if found else 0.0
+
+
+def focal_by_hand(labels, logits, gamma, weights) -> float:
+    y, p = labelled_pixels(labels, logits)
+    if not y.size:
+        return 0.0
+    right = p[np.arange(len(y)), y]
+    others = np.where(np.arange(CLASSES) == y[:, None], 0, p).sum(axis=-1)
+    w = np.asarray(weights)[y]
+    return (w * others**gamma * -np.log(right)).sum() / w.sum()
+
+
+def gdice_by_hand(labels, logits, power) -> float:
+    y, p = labelled_pixels(labels, logits)
+    if not y.size:
+        return 0.0
+    counts = {c: (y == c).sum() for c in range(1, CLASSES)}
+    largest = max(1 / n**power for n in counts.values() if n)
+    w = {c: 1 / n**power if n else largest for c, n in counts.items()}
+    both = sum(w[c] * (p[:, c] * (y == c)).sum() for c in w)
+    return 1 - 2 * both / sum(w[c] * (p[:, c] + (y == c)).sum() for c in w)
+
+
+def lovasz_by_hand(g, p) -> float:
+    """Σ of each error times the growth of 1 − IoU, with IoU computed anew from sets of pixels at every step."""
+    errors = np.abs(g - p)
+    total, before, wrong = 0.0, 0.0, set()
+    truth = set(np.flatnonzero(g))
+    for pixel in np.argsort(-errors, kind="stable"):
+        wrong.add(int(pixel))
+        jaccard = 1 - len(truth - wrong) / len(truth | wrong)
+        total += errors[pixel] * (jaccard - before)
+        before = jaccard
+    return total
+
+
+def close(number) -> object:
+    return pytest.approx(number, rel=1e-4, abs=1e-5)
+
+
+@few
+@given(labels_and_logits, st.sampled_from([0.0, 0.5, 1.0, 2.0, 3.5]))
+def test_focal_by_hand(sample, gamma):
+    assert value(Focal(gamma=gamma, weights=WEIGHTS), *sample) == close(focal_by_hand(*sample, gamma, WEIGHTS))
+    assert value(Focal(gamma=gamma), *sample) == close(focal_by_hand(*sample, gamma, [1] * CLASSES))
+
+
+def test_without_focus_focal_is_cross_entropy():
+    labels, logits = sample()
+    assert value(Focal(gamma=0), labels, logits) == close(value(SSCE(), labels, logits))
+    assert value(Focal(gamma=0, weights=WEIGHTS), labels, logits) == close(
+        value(WSSCE(weights=WEIGHTS), labels, logits)
+    )
+
+
+@few
+@given(labels_and_logits, st.sampled_from([0.0, 1.0, 10.0]))
+def test_dice_by_hand(sample, smooth):
+    def distance(g, p):
+        return 1 - (2 * (p * g).sum() + smooth) / (p.sum() + g.sum() + smooth)
+
+    assert value(Dice(smooth=smooth), *sample) == close(mean_by_class(*sample, distance, [1] * CLASSES))
+    assert value(Dice(smooth=smooth, weights=WEIGHTS), *sample) == close(mean_by_class(*sample, distance, WEIGHTS))
+
+
+@few
+@given(labels_and_logits, st.sampled_from([0.0, 1.0, 2.0]))
+def test_gdice_by_hand(sample, power):
+    assert value(GDice(power=power), *sample) == close(gdice_by_hand(*sample, power))
+
+
+@few
+@given(
+    labels_and_logits,
+    st.floats(0.1, 1),
+    st.floats(0.1, 1),
+    st.sampled_from([0.0, 2.0]),
+    st.sampled_from([0.5, 1.0, 4 / 3]),
+)
+def test_tversky_and_its_focal_form_by_hand(sample, alpha, beta, smooth, gamma):
+    def distance(g, p):
+        hits = (p * g).sum()
+        return 1 - (hits + smooth) / (hits + alpha * (p * (1 - g)).sum() + beta * ((1 - p) * g).sum() + smooth)
+
+    settings = {"false_positives": alpha, "false_negatives": beta, "smooth": smooth, "weights": WEIGHTS}
+    assert value(Tversky(**settings), *sample) == close(mean_by_class(*sample, distance, WEIGHTS))
+    expected = mean_by_class(*sample, lambda g, p: max(distance(g, p), 0) ** (1 / gamma), WEIGHTS)
+    # Tiny distances are lost in the float64 formula's difference, and a root makes them large.
+    assert value(FocalTversky(gamma=gamma, **settings), *sample) == pytest.approx(expected, rel=1e-4, abs=1e-4)
+
+
+def test_tversky_holds_dice_and_the_jaccard_distance():
+    labels, logits = sample()
+    both = Tversky(false_positives=0.5, false_negatives=0.5)
+    assert value(both, labels, logits) == close(value(Dice(), labels, logits))
+    assert value(FocalTversky(gamma=1.0), labels, logits) == close(value(Tversky(), labels, logits))
+
+    def jaccard(g, p):
+        return 1 - (p * g).sum() / (p + g - p * g).sum()
+
+    expected = mean_by_class(labels, logits, jaccard, [1] * CLASSES)
+    assert value(Tversky(false_positives=1.0, false_negatives=1.0), labels, logits) == close(expected)
+
+
+def test_false_negatives_cost_by_default_more_than_false_positives():
+    labels = np.array([[[1, 1, 1, 2, 2, 2]]], np.uint8)
+    missed, said_too_often = saturated(labels), saturated(labels)
+    missed[0, 0, 0] = saturated(np.array(2))
+    said_too_often[0, 0, 5] = saturated(np.array(1))
+    only_first = Tversky(weights=(0, 1, 0, 0, 0))
+    assert value(only_first, labels, missed) == close(0.7 / (2 + 0.7))
+    assert value(only_first, labels, said_too_often) == close(0.3 / (3 + 0.3))
+
+
+@few
+@given(labels_and_logits)
+def test_lovasz_by_hand(sample):
+    assert value(Lovasz(), *sample) == close(mean_by_class(*sample, lovasz_by_hand, [1] * CLASSES))
+    assert value(Lovasz(weights=WEIGHTS), *sample) == close(mean_by_class(*sample, lovasz_by_hand, WEIGHTS))
+
+
+@given(
+    hnp.arrays(np.uint8, (2, 3, 4), elements=st.sampled_from([0, 1, 2, 3, 4, VOID])),
+    hnp.arrays(np.uint8, (2, 3, 4), elements=st.integers(0, CLASSES - 1)),
+)
+@few
+def test_on_hard_predictions_lovasz_is_one_minus_iou(labels, said):
+    logits = np.where(said[..., None] == np.arange(CLASSES), 1e4, -1e4).astype(np.float32)
+    chosen = counted(labels)
+    distances = []
+    for c in range(1, CLASSES):
+        truth, prediction = labels[chosen] == c, said[chosen] == c
+        if truth.any():
+            distances.append(1 - (truth & prediction).sum() / (truth | prediction).sum())
+    assert value(Lovasz(), labels, logits) == pytest.approx(np.mean(distances) if distances else 0, abs=1e-6)
+
+
+@few
+@given(labels_and_logits)
+def test_lovasz_is_a_convex_bound_between_hard_predictions(sample):
+    """Along the line from one hard prediction to another, in probabilities, it never rises above the chord."""
+    labels, logits = sample
+    y, other = labels[counted(labels)], logits[counted(labels)].argmax(axis=-1)
+    for c in range(1, CLASSES):
+        g = (y == c).astype(float)
+        if g.any():
+            half = lovasz_by_hand(g, ((other == c) + g) / 2)
+            assert half <= (lovasz_by_hand(g, (other == c).astype(float)) + lovasz_by_hand(g, g)) / 2 + 1e-9
+
+
+def test_a_power_goes_straight_to_zero_and_keeps_its_value():
+    x = np.array([0, 1e-8, 1e-7, 1e-6, 0.25, 1], np.float32)
+    found = ops.convert_to_numpy(smooth_power(ops.convert_to_tensor(x), 0.5))
+    np.testing.assert_allclose(found, [0, 1e-8 * 1e-7**-0.5, 1e-7**0.5, 1e-3, 0.5, 1], rtol=1e-5)
+    assert all(a < b for a, b in pairwise(found))
+
+
+# --- gradients
+
+
+@each_loss
+def test_the_gradient_agrees_with_finite_differences(loss):
+    labels, logits = sample(3, (1, 4, 6))
+    logits = logits / 3
+    found = gradient(loss, labels, logits)
+    random = np.random.default_rng(1)
+    for _ in range(3):
+        direction = random.normal(size=logits.shape).astype(np.float32)
+        step = np.float32(2e-3)
+        slope = (value(loss, labels, logits + step * direction) - value(loss, labels, logits - step * direction)) / (
+            2 * float(step)
+        )
+        assert (found * direction).sum() == pytest.approx(slope, rel=0.02, abs=5e-4)
+
+
+@each_loss
+def test_the_gradient_is_exactly_zero_where_no_pixel_counts(loss):
+    labels, logits = sample()
+    found = gradient(loss, labels, logits)
+    assert (found[~counted(labels)] == 0).all()
+    assert (np.abs(found[counted(labels)]).sum(axis=-1) > 0).all()
+
+
+@each_loss
+def test_following_the_gradient_helps(loss):
+    labels, logits = sample()
+    start = value(loss, labels, logits)
+    assert value(loss, labels, logits - 0.1 * gradient(loss, labels, logits)) < start
+
+
+# --- what every loss keeps to
+
+
+@each_loss
+@few
+@given(drawn=labels_and_logits)
+def test_no_loss_is_negative_and_distances_end_at_one(loss, drawn):
+    labels, logits = drawn
+    found = value(loss, labels, logits)
+    assert found >= 0
+    if not isinstance(loss, Focal):
+        assert found <= 1 + 1e-6
+
+
+@each_loss
+def test_the_right_answer_costs_nothing_and_the_wrong_one_all(loss):
+    labels, _ = sample()
+    right, wrong = saturated(labels), saturated(labels, shift=1)
+    assert value(loss, labels, right) == 0
+    found = value(loss, labels, wrong)
+    if isinstance(loss, Focal):
+        assert found == close(2e4)
+    elif getattr(loss, "smooth", 0) == 0:
+        assert found == close(1)
+    for logits in (right, wrong, -right):
+        assert np.isfinite(value(loss, labels, logits))
+        assert np.isfinite(gradient(loss, labels, logits)).all()
+
+
+@each_loss
+def test_gradients_near_the_right_answer_are_finite(loss):
+    labels, _ = sample()
+    for scale in (3e-4, 5e-4, 1e-3, 2e-3):
+        assert np.isfinite(gradient(loss, labels, saturated(labels) * np.float32(scale))).all()
+
+
+@each_loss
+@pytest.mark.parametrize("axis", [1, 2])
+def test_flipping_labels_and_logits_together_changes_nothing(loss, axis):
+    labels, logits = sample()
+    flipped = value(loss, np.flip(labels, axis).copy(), np.flip(logits, axis).copy())
+    assert flipped == pytest.approx(value(loss, labels, logits), rel=1e-5)
+
+
+@each_loss
+def test_what_an_ignored_pixel_holds_changes_nothing(loss):
+    labels, logits = sample()
+    strange = np.where(counted(labels)[..., None], logits, np.float32(np.inf))
+    assert value(loss, labels, strange) == value(loss, labels, logits)
+    np.testing.assert_array_equal(gradient(loss, labels, strange), gradient(loss, labels, logits))
+
+
+@each_loss
+def test_more_ignored_pixels_change_nothing(loss):
+    labels, logits = sample()
+    more = np.concatenate([labels, np.full_like(labels, VOID)], axis=2)
+    assert value(loss, more, np.concatenate([logits, logits], axis=2)) == close(value(loss, labels, logits))
+
+
+@each_loss
+@pytest.mark.parametrize("label", [0, VOID])
+def test_a_batch_without_a_labelled_pixel_costs_nothing(loss, label):
+    labels, logits = sample()
+    labels[:] = label
+    assert value(loss, labels, logits) == 0
+    assert (gradient(loss, labels, logits) == 0).all()
+
+
+@each_loss
+def test_classes_that_are_absent_are_no_trouble(loss):
+    labels, logits = sample()
+    labels[:] = 1
+    assert 0 < value(loss, labels, logits) < 100
+    assert np.isfinite(gradient(loss, labels, logits)).all()
+    spec = LossSpec(CLASSES, (0,), (10, 10, 0, 0, 0))
+    assert 0 < value(loss, labels, logits, spec) < 100
+
+
+def test_the_mean_is_over_the_classes_present():
+    """Class 1 is right, class 2 wrong, 3 and 4 are absent: the mean is of two classes."""
+    labels = np.array([[[1, 1, 2, 2]]], np.uint8)
+    logits = saturated(np.array([[[1, 1, 3, 3]]], np.uint8))
+    for loss in (Dice(), Tversky(), FocalTversky(), Lovasz()):
+        assert value(loss, labels, logits) == close(0.5)
+    assert value(Dice(weights=(0, 1, 3, 50, 50)), labels, logits) == close(0.75)
+
+
+def test_gdice_makes_the_absent_class_cost_as_much_as_the_rarest():
+    labels = np.array([[[1, 1, 1, 1, 2, 2]]], np.uint8)
+    logits = saturated(np.array([[[1, 1, 1, 3, 2, 2]]], np.uint8))
+    hits, both = 3 / 16 + 2 / 4, 7 / 16 + 4 / 4 + 1 / 4
+    assert value(GDice(), labels, logits) == close(1 - 2 * hits / both)
+
+
+def test_weights_come_from_the_training_part():
+    labels, logits = sample()
+    found = class_weights(SPEC, "balanced", cap=3.0, count="all", beta=0.9)
+    for kind in (Focal, Dice, Tversky, FocalTversky, Lovasz):
+        by_rule = kind(weights="balanced", cap=3.0, count="all")
+        assert value(by_rule, labels, logits) == close(value(kind(weights=tuple(found.tolist())), labels, logits))
+    with pytest.raises(ValueError, match="beta must be below 1"):
+        Dice(beta=1.0)
+
+
+def test_without_ignored_classes_background_counts():
+    labels, logits = sample()
+    spec = LossSpec(CLASSES, (), FREQUENCIES)
+    for loss in LOSSES.values():
+        assert value(loss, labels, logits, spec) != value(loss, labels, logits)
+        assert np.abs(gradient(loss, labels, logits, spec)[labels == 0]).sum() > 0
+
+
+@each_loss
+def test_half_precision_logits_are_taken_to_float32(loss):
+    labels, logits = sample()
+    half = logits.astype(np.float16)
+    assert value(loss, labels, half) == value(loss, labels, half.astype(np.float32))
+    assert np.isfinite(gradient(loss, labels, saturated(labels).astype(np.float16))).all()
+
+
+@each_loss
+@pytest.mark.parametrize("dtype", ["int32", "float32"])
+def test_labels_of_any_kind_of_number(loss, dtype):
+    labels, logits = sample()
+    assert value(loss, labels.astype(dtype), logits) == value(loss, labels, logits)
+
+
+# --- by name, and on the other backend
+
+
+@pytest.mark.parametrize("name", ["focal", "dice", "gdice", "tversky", "focal_tversky", "lovasz"])
+def test_a_loss_by_name_trains_a_keras_model(name):
+    """Compiled, with labels as float32, void among them."""
+    keras.utils.set_random_seed(0)
+    labels, _ = sample(shape=(4, 6, 8))
+    images = np.eye(CLASSES, dtype=np.float32)[np.where(labels == VOID, 0, labels)]
+    model = keras.Sequential([keras.layers.Input((6, 8, CLASSES)), keras.layers.Conv2D(CLASSES, 1)])
+    model.compile(keras.optimizers.Adam(0.1), loss=marsseg_core.loss(name, class_frequencies=FREQUENCIES))
+    history = model.fit(images, labels, batch_size=4, epochs=15, verbose=0).history["loss"]
+    assert history[-1] < 0.8 * history[0]
+
+
+JAX_CODE = """
+import sys
+import jax, numpy as np
+from marsseg_core.components import LossSpec
+from marsseg_plugins.losses import dice, focal, focal_tversky, gdice, lovasz, tversky
+labels, logits = np.load("labels.npy"), np.load("logits.npy")
+spec = LossSpec(5, (0,), (2431, 3390, 2328, 1838, 13))
+losses = [focal.Focal(gamma=0.5), dice.Dice(), gdice.GDice(), tversky.Tversky(), focal_tversky.FocalTversky(),
+          lovasz.Lovasz(weights="balanced")]
+for loss in losses:
+    function = loss.build(spec)
+    value, gradient = jax.jit(jax.value_and_grad(lambda z: function(labels, z)))(logits)
+    np.save(f"{type(loss).__name__}.npy", np.concatenate([np.ravel(value), np.ravel(gradient)]))
+assert "tensorflow" not in sys.modules
+"""
+
+
+def test_compiled_on_jax_values_and_gradients_are_the_same(python, tmp_path):
+    pytest.importorskip("jax")
+    labels, logits = sample()
+    np.save(tmp_path / "labels.npy", labels)
+    np.save(tmp_path / "logits.npy", logits)
+    answer = python(JAX_CODE, KERAS_BACKEND="jax")
+    assert answer.code == 0, answer.err
+    for loss in (Focal(gamma=0.5), Dice(), GDice(), Tversky(), FocalTversky(), Lovasz(weights="balanced")):
+        found = np.load(tmp_path / f"{type(loss).__name__}.npy")
+        assert found[0] == close(value(loss, labels, logits))
+        np.testing.assert_allclose(
+            found[1:], gradient(loss, labels, logits).ravel(), rtol=1e-3, atol=1e-6, err_msg=repr(loss)
+        )
