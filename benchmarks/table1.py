@@ -2,7 +2,7 @@
 
     python benchmarks/table1.py FILE.npz [--width 0.125] [--limit 600] [--epochs 10] [--seeds 3]
 
-All train for equally many epochs with the same settings; the split is the same for all seeds. The score is `miou` on the
+All train for equally many epochs with the same settings, on one split. The score is `miou` on the
 test part, on places that no network saw.
 """
 

@@ -70,7 +70,7 @@ class SplitOptions:
 class TrainingOptions:
     """How the network is trained."""
 
-    epochs: int = param(8, help="passes over the training part", minimum=1)
+    epochs: int = param(7, help="passes over the training part", minimum=1)
     batch: int = param(8, help="images per step", minimum=1)
     learning_rate: float = param(1e-3, help="the learning rate at the start", above=0)
     weight_decay: float = param(0.004, help="AdamW's decoupled weight decay", minimum=0)

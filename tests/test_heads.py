@@ -1,0 +1,84 @@
+"""Auxiliary heads help to train and are gone from what is saved; components inside components are found again."""
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+
+import marsseg_core as marsseg
+from marsseg_core import api
+from marsseg_core.errors import RequestError
+from marsseg_core.training.building import build_network, build_task
+from marsseg_core.training.heads import presence_loss, scored_network, split_heads
+
+GUIDED = "unet3plus:width=0.0625:depth=3:convolutions=1:deep_supervision=true:guided=true"
+DATA = "synthetic:count=24:height=16:width=32"
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    out = tmp_path_factory.mktemp("runs") / "guided"
+    return marsseg.run(arch=GUIDED, data=DATA, epochs=1, batch=4, out=out, warn=lambda line: None)
+
+
+def test_what_is_saved_gives_logits_alone(run):
+    network = marsseg.load(run.path)
+    assert tuple(network.output_shape) == (None, 16, 32, 5)
+    images = run.data.images[:2] / np.float32(255)
+    np.testing.assert_array_equal(network.predict_on_batch(images), run.network.predict_on_batch(images))
+
+
+def test_every_head_takes_part_in_the_objective_with_half_the_weight_of_the_one_before(run):
+    network = build_network(run.plan, (16, 32, 1), 5)
+    task = build_task(run.plan, network, run.data, run.split)
+    images, masks = run.data.images[:4] / np.float32(255), run.data.masks[:4]
+    outputs = network(images)
+    logits, auxiliary = split_heads(outputs)
+    assert list(auxiliary) == ["aux_2", "aux_3", "presence"]
+    expected = float(task.objective(task.loss_values(masks, logits)))
+    for weight, name in ((0.5, "aux_2"), (0.25, "aux_3")):
+        expected += weight * float(task.objective(task.loss_values(masks, auxiliary[name])))
+    expected += 0.125 * float(presence_loss(masks, auxiliary["presence"], (0,)))
+    assert float(task.compute_loss(images, masks, outputs)) == pytest.approx(expected, rel=1e-5)
+
+
+def test_training_moves_the_weights_of_every_head(run):
+    network = build_network(run.plan, (16, 32, 1), 5)
+    task = build_task(run.plan, network, run.data, run.split)
+    task.compile(optimizer="sgd")
+    before = {weight.path: np.array(weight) for weight in network.trainable_weights}
+    task.train_on_batch(run.data.images[:8] / np.float32(255), run.data.masks[:8])
+    heads = [path for path in before if path.startswith(("logits", "aux_", "presence"))]
+    moved = {weight.path for weight in network.trainable_weights if (np.array(weight) != before[weight.path]).any()}
+    assert len(heads) >= 6
+    assert {path for path in heads if path.endswith("kernel")} <= moved
+
+
+def test_a_network_with_one_output_is_scored_as_it_is():
+    network = marsseg.network("unet:width=0.06:depth=1")
+    assert scored_network(network) is network
+
+
+def test_presence_loss_against_numpy():
+    rng = np.random.default_rng(0)
+    labels = rng.choice([0, 1, 3, 255], (2, 4, 4)).astype(np.uint8)
+    labels[1][labels[1] == 3] = 1
+    logits = rng.normal(size=(2, 5)).astype(np.float32)
+    counted = [1, 2, 3, 4]
+    present = np.array([[(image == c).any() for c in counted] for image in labels], float)
+    p = 1 / (1 + np.exp(-logits[:, counted]))
+    expected = -(present * np.log(p) + (1 - present) * np.log(1 - p)).mean()
+    assert float(presence_loss(labels, ops.convert_to_tensor(logits), (0,))) == pytest.approx(expected, rel=1e-5)
+
+
+def test_bottlenecks_in_a_components_fields_are_checked_with_the_plan():
+    with pytest.raises(RequestError, match="transfomer"):
+        api.plan(arch="dual:first_bottleneck=transfomer")
+
+
+def test_layers_of_bottlenecks_in_a_components_fields_are_found_when_loading(tmp_path, python):
+    arch = "dual:width=0.1:first_bottleneck=transformer:second_bottleneck=swin"
+    run = marsseg.run(arch=arch, data=DATA, epochs=1, batch=8, out=tmp_path / "run", warn=lambda line: None)
+    assert isinstance(run.network, keras.Model)
+    result = python("import sys, marsseg_core; print(marsseg_core.load(sys.argv[1]).output_shape)", str(run.path))
+    assert "(None, 16, 32, 5)" in result.out
