@@ -22,13 +22,14 @@ RUNS_FOLDER: Final = Path("runs")
 
 @contextmanager
 def written_whole(path: Path) -> Iterator[Path]:
-    """A path beside `path` to write to; it takes the place of `path` only when all went well.
+    """A path beside `path` to write to; it takes the place of `path` only when all went well. Makes its folder.
 
     Raises RunError when the disk is full or refuses; nothing is left behind then.
     """
     # The suffix stays last: Keras goes by it.
     aside = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
     try:
+        path.parent.mkdir(exist_ok=True)
         yield aside
         with aside.open("rb") as file:
             os.fsync(file.fileno())
@@ -165,7 +166,6 @@ class RunFolder:
 
     def write_figure(self, name: str, draw: Callable[[Path], None]) -> Path:
         """Let `draw` write `figures/<name>.png`."""
-        self.figures.mkdir(exist_ok=True)
         path = self.figures / f"{name}.png"
         with written_whole(path) as aside:
             draw(aside)

@@ -33,7 +33,6 @@ class Progress:
 
 def save_checkpoint(path: Path, task: keras.Model, progress: Progress) -> None:
     """Write the variables of `task` and of its optimiser, and the progress, whole or not at all."""
-    path.parent.mkdir(exist_ok=True)
     arrays = {f"variable_{i}": keras.ops.convert_to_numpy(variable) for i, variable in enumerate(_variables(task))}
     text = json.dumps(asdict(progress), allow_nan=False).encode()
     with written_whole(path) as aside:
