@@ -247,19 +247,6 @@ def test_on_hard_predictions_lovasz_is_one_minus_iou(labels, said):
     assert value(Lovasz(), labels, logits) == pytest.approx(np.mean(distances) if distances else 0, abs=1e-6)
 
 
-@few
-@given(labels_and_logits)
-def test_lovasz_is_a_convex_bound_between_hard_predictions(sample):
-    """Along the line from one hard prediction to another, in probabilities, it never rises above the chord."""
-    labels, logits = sample
-    y, other = labels[counted(labels)], logits[counted(labels)].argmax(axis=-1)
-    for c in range(1, CLASSES):
-        g = (y == c).astype(float)
-        if g.any():
-            half = lovasz_by_hand(g, ((other == c) + g) / 2)
-            assert half <= (lovasz_by_hand(g, (other == c).astype(float)) + lovasz_by_hand(g, g)) / 2 + 1e-9
-
-
 def test_a_power_goes_straight_to_zero_and_keeps_its_value():
     x = np.array([0, 1e-8, 1e-7, 1e-6, 0.25, 1], np.float32)
     found = ops.convert_to_numpy(smooth_power(ops.convert_to_tensor(x), 0.5))
@@ -278,7 +265,7 @@ def test_the_gradient_agrees_with_finite_differences(loss):
     random = np.random.default_rng(1)
     for _ in range(3):
         direction = random.normal(size=logits.shape).astype(np.float32)
-        step = np.float32(2e-3)
+        step = np.float32(5e-4)  # Lovász has a kink wherever two errors change places
         slope = (value(loss, labels, logits + step * direction) - value(loss, labels, logits - step * direction)) / (
             2 * float(step)
         )

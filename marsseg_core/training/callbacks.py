@@ -73,10 +73,13 @@ class Scoring(keras.callbacks.Callback):
         self._training = training
         self._batch = batch
         self._started = 0.0
+        self._rate = math.nan
         self.confusion: Confusion | None = None
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         self._started = time.monotonic()
+        # The one it starts with: a schedule has moved on to the next epoch's by its end.
+        self._rate = float(self.model.optimizer.learning_rate)
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         if self._training is not None:
@@ -84,7 +87,7 @@ class Scoring(keras.callbacks.Callback):
         losses, self.confusion = self._score(self._validation)
         logs.update({f"val_{name}": value for name, value in losses.items()})
         logs.update(_readings(self.confusion, prefix="val_"))
-        logs["learning_rate"] = float(self.model.optimizer.learning_rate)
+        logs["learning_rate"] = self._rate
         logs["seconds"] = round(time.monotonic() - self._started, 3)
 
     def _score(self, items: np.ndarray) -> tuple[dict[str, float], Confusion]:

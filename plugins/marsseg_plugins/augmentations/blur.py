@@ -1,0 +1,28 @@
+"""Blur."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from marsseg_core.components import Augmentation
+from marsseg_core.parameters import param
+
+
+@dataclass(frozen=True)
+class Blur(Augmentation):
+    """Gaussian blur of a standard deviation drawn from 0 to `sigma` pixels for each image."""
+
+    sigma: float = param(1.0, help="largest standard deviation, in pixels", minimum=0, maximum=100)
+
+    def apply(
+        self, images: np.ndarray, masks: np.ndarray, generators: Sequence[np.random.Generator]
+    ) -> tuple[np.ndarray, np.ndarray]:
+        from scipy import ndimage
+
+        for image, generator in zip(images, generators, strict=True):
+            sigma = generator.uniform(0, self.sigma)
+            image[...] = ndimage.gaussian_filter(image, (sigma, sigma, 0), mode="nearest")
+        return np.clip(images, 0, 1, out=images), masks

@@ -1,0 +1,48 @@
+"""Random erasing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from marsseg_core.components import Augmentation
+from marsseg_core.parameters import param
+
+from .covering import Cover, CoveredLabels, cover
+
+
+@dataclass(frozen=True)
+class Erase(Augmentation):
+    """Random erasing: rectangles of an image are covered.
+
+    Each has an area drawn from 0 to `area`, and a height to width drawn from 1 : aspect to aspect : 1, its logarithm
+    evenly; it lies wholly inside, cut to the image's sides where it is longer than them.
+
+    Zhong and others, arXiv 1708.04896.
+    """
+
+    area: float = param(0.15, help="largest share of the image that one rectangle covers", minimum=0, maximum=1)
+    count: int = param(1, help="rectangles in an image", minimum=1)
+    aspect: float = param(3.0, help="largest ratio of a rectangle's sides", minimum=1)
+    fill: Cover = param("mean", help="what covers: the image's mean colour, black, noise")
+    labels: CoveredLabels = param(
+        "void", help="covered ground is void, or keeps its labels to be guessed from what surrounds it"
+    )
+
+    def apply(
+        self, images: np.ndarray, masks: np.ndarray, generators: Sequence[np.random.Generator]
+    ) -> tuple[np.ndarray, np.ndarray]:
+        _, height, width, _ = images.shape
+        for image, mask, generator in zip(images, masks, generators, strict=True):
+            covered = np.zeros(mask.shape, bool)
+            for _ in range(self.count):
+                area = generator.uniform(0, self.area) * height * width
+                ratio = np.exp(generator.uniform(-np.log(self.aspect), np.log(self.aspect)))
+                rows = min(height, round(np.sqrt(area * ratio)))
+                columns = min(width, round(np.sqrt(area / ratio)))
+                top, left = generator.integers(height - rows + 1), generator.integers(width - columns + 1)
+                covered[top : top + rows, left : left + columns] = True
+            cover(image, mask, covered, self.fill, self.labels, generator)
+        return images, masks

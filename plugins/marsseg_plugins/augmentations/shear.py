@@ -1,0 +1,33 @@
+"""Shear."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from marsseg_core.components import Augmentation
+from marsseg_core.parameters import param
+
+from .warp import Fill, warp_affine
+
+
+@dataclass(frozen=True)
+class Shear(Augmentation):
+    """Shear: rows slide sideways, the more the farther they are from the middle.
+
+    What stood upright leans by an angle drawn from −degrees to degrees. Ground that comes in from outside is void.
+    """
+
+    degrees: float = param(10.0, help="largest angle", minimum=0, maximum=80)
+    fill: Fill = param("edge", help="what images show outside of themselves")
+
+    def apply(
+        self, images: np.ndarray, masks: np.ndarray, generators: Sequence[np.random.Generator]
+    ) -> tuple[np.ndarray, np.ndarray]:
+        matrices = np.tile(np.eye(2), (len(images), 1, 1))
+        matrices[:, 1, 0] = [
+            np.tan(np.radians(generator.uniform(-self.degrees, self.degrees))) for generator in generators
+        ]
+        return warp_affine(images, masks, matrices, self.fill)

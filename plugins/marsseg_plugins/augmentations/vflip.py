@@ -1,0 +1,22 @@
+"""Vertical flip."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from marsseg_core.components import Augmentation
+
+if TYPE_CHECKING:
+    import numpy as np
+
+
+@dataclass(frozen=True)
+class VFlip(Augmentation):
+    """Vertical flip: top and bottom change places."""
+
+    def apply(
+        self, images: np.ndarray, masks: np.ndarray, generators: Sequence[np.random.Generator]
+    ) -> tuple[np.ndarray, np.ndarray]:
+        return images[:, ::-1], masks[:, ::-1]

@@ -1,0 +1,36 @@
+"""Zoom."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from marsseg_core.components import Augmentation
+from marsseg_core.parameters import param
+
+from .warp import Fill, warp_affine
+
+
+@dataclass(frozen=True)
+class Zoom(Augmentation):
+    """Zoom about the centre by a factor drawn from `smallest` to `largest`, its logarithm evenly.
+
+    Factors above 1 enlarge; below 1, ground that comes in from outside is void.
+    """
+
+    smallest: float = param(0.8, help="smallest factor", minimum=0.1, maximum=10)
+    largest: float = param(1.25, help="largest factor", minimum=0.1, maximum=10)
+    fill: Fill = param("edge", help="what images show outside of themselves")
+
+    def __post_init__(self) -> None:
+        if self.smallest > self.largest:
+            raise ValueError(f"smallest={self.smallest:g} is above largest={self.largest:g}")
+
+    def apply(
+        self, images: np.ndarray, masks: np.ndarray, generators: Sequence[np.random.Generator]
+    ) -> tuple[np.ndarray, np.ndarray]:
+        low, high = np.log(self.smallest), np.log(self.largest)
+        factors = np.exp([generator.uniform(low, high) for generator in generators])
+        return warp_affine(images, masks, np.eye(2) / factors[:, None, None], self.fill)

@@ -1,0 +1,28 @@
+"""Constant learning rate."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from marsseg_core.components import Schedule, ScheduleSpec
+from marsseg_core.parameters import param
+
+if TYPE_CHECKING:
+    import keras
+
+
+@dataclass(frozen=True)
+class Constant(Schedule):
+    """Constant: the learning rate stays as it is, after a warm-up if one is asked for."""
+
+    warmup: float = param(0.0, help="epochs in which the rate climbs to the learning rate first", minimum=0)
+
+    def build(self, spec: ScheduleSpec) -> keras.optimizers.schedules.LearningRateSchedule:
+        import keras
+
+        from .rates import WarmUp, warmup_steps
+
+        rate = spec.learning_rate
+        steady = keras.optimizers.schedules.PolynomialDecay(rate, decay_steps=1, end_learning_rate=rate)
+        return WarmUp(steady, rate, warmup_steps(spec, self.warmup))

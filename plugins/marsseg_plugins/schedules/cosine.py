@@ -1,0 +1,33 @@
+"""Cosine decay."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from marsseg_core.components import Schedule, ScheduleSpec
+from marsseg_core.parameters import param
+
+if TYPE_CHECKING:
+    import keras
+
+
+@dataclass(frozen=True)
+class Cosine(Schedule):
+    """Cosine: the learning rate falls along half a cosine, step by step, until the training's end.
+
+    Loshchilov and Hutter, arXiv 1608.03983, without restarts.
+    """
+
+    warmup: float = param(0.0, help="epochs in which the rate climbs to the learning rate first", minimum=0)
+    floor: float = param(0.0, help="where it ends, as a share of the learning rate", minimum=0, maximum=1)
+
+    def build(self, spec: ScheduleSpec) -> keras.optimizers.schedules.LearningRateSchedule:
+        import keras
+
+        from .rates import WarmUp, warmup_steps
+
+        climb = warmup_steps(spec, self.warmup)
+        steps = spec.epochs * spec.steps_per_epoch - climb
+        decay = keras.optimizers.schedules.CosineDecay(spec.learning_rate, steps, alpha=self.floor)
+        return WarmUp(decay, spec.learning_rate, climb)

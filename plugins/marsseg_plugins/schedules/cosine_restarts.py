@@ -1,0 +1,47 @@
+"""Cosine decay with warm restarts."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from marsseg_core.components import Schedule, ScheduleSpec
+from marsseg_core.parameters import param
+
+if TYPE_CHECKING:
+    import keras
+
+
+@dataclass(frozen=True)
+class CosineRestarts(Schedule):
+    """Cosine with restarts: the learning rate falls along half a cosine, jumps back up and falls again.
+
+    Each period is `stretch` times as long as the one before and begins `peak` times as high.
+
+    Loshchilov and Hutter, arXiv 1608.03983; the report names it as future work.
+    """
+
+    period: float | None = param(
+        None, help="epochs of the first period, after the warm-up; none: three periods fill the training", above=0
+    )
+    stretch: float = param(2.0, help="how much longer each period is than the one before", minimum=1)
+    peak: float = param(1.0, help="how high each period begins, against the one before", above=0, maximum=1)
+    warmup: float = param(0.0, help="epochs in which the rate climbs to the learning rate first", minimum=0)
+    floor: float = param(0.0, help="where a period ends, as a share of the learning rate", minimum=0, maximum=1)
+
+    def build(self, spec: ScheduleSpec) -> keras.optimizers.schedules.LearningRateSchedule:
+        import keras
+
+        from .rates import WarmUp, warmup_steps
+
+        climb = warmup_steps(spec, self.warmup)
+        if self.period is None:
+            # Rounded up: else the very last steps would begin a fourth.
+            first = math.ceil((spec.epochs * spec.steps_per_epoch - climb) / (1 + self.stretch + self.stretch**2))
+        else:
+            first = max(1, round(self.period * spec.steps_per_epoch))
+        decay = keras.optimizers.schedules.CosineDecayRestarts(
+            spec.learning_rate, first, t_mul=self.stretch, m_mul=self.peak, alpha=self.floor
+        )
+        return WarmUp(decay, spec.learning_rate, climb)

@@ -1,0 +1,34 @@
+"""One cycle."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from marsseg_core.components import Schedule, ScheduleSpec
+from marsseg_core.parameters import param
+
+if TYPE_CHECKING:
+    import keras
+
+
+@dataclass(frozen=True)
+class OneCycle(Schedule):
+    """One cycle: the learning rate climbs to its peak, the given learning rate, then falls far below where it began.
+
+    Both along half a cosine, step by step, over the whole training. The momentum stays as it is.
+
+    Smith and Topin, arXiv 1708.07120, whose two lines are cosines here, as is usual.
+    """
+
+    warmup: float | None = param(None, help="epochs of the climb; none: 0.3 of the training", above=0)
+    start: float = param(0.04, help="where it begins, as a share of the learning rate", above=0, maximum=1)
+    floor: float = param(4e-6, help="where it ends, as a share of the learning rate", minimum=0, maximum=1)
+
+    def build(self, spec: ScheduleSpec) -> keras.optimizers.schedules.LearningRateSchedule:
+        from .rates import OneCycleRate, warmup_steps
+
+        rise = max(1, warmup_steps(spec, 0.3 * spec.epochs if self.warmup is None else self.warmup))
+        peak = spec.learning_rate
+        fall = max(1, spec.epochs * spec.steps_per_epoch - rise)
+        return OneCycleRate(self.start * peak, peak, self.floor * peak, rise, fall)

@@ -1,0 +1,75 @@
+"""The learning rates that Keras lacks, and the warm-up that schedules share."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import keras
+from keras import ops
+
+from marsseg_core.components import ScheduleSpec
+from marsseg_core.errors import RequestError
+
+
+def warmup_steps(spec: ScheduleSpec, epochs: float) -> int:
+    """The steps of a warm-up of so many epochs; RequestError where it leaves nothing of the training."""
+    steps = round(epochs * spec.steps_per_epoch)
+    if steps >= spec.epochs * spec.steps_per_epoch:
+        raise RequestError(
+            f"A warm-up of {epochs:g} epochs leaves nothing of a training of {spec.epochs}.",
+            where="--schedule",
+            hint="Train longer, or give the schedule a shorter warmup (in epochs; 0.5 is half of one).",
+        )
+    return steps
+
+
+@keras.saving.register_keras_serializable(package="marsseg")
+class WarmUp(keras.optimizers.schedules.LearningRateSchedule):
+    """A straight climb to `rate` in so many steps, then another schedule from its beginning.
+
+    The first step has rate / (steps + 1): a step with a rate of 0 would be lost.
+    """
+
+    def __init__(self, schedule: Any, rate: float, steps: int) -> None:
+        super().__init__()
+        self.schedule = schedule
+        self.rate = rate
+        self.steps = steps
+
+    def __call__(self, step: Any) -> Any:
+        step = ops.cast(step, "float32")
+        climb = self.rate * (step + 1) / (self.steps + 1)
+        return ops.where(step < self.steps, climb, self.schedule(ops.maximum(step - self.steps, 0.0)))
+
+    def get_config(self) -> dict[str, Any]:
+        schedule = keras.optimizers.schedules.serialize(self.schedule)
+        return {"schedule": schedule, "rate": self.rate, "steps": self.steps}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> WarmUp:
+        schedule = keras.optimizers.schedules.deserialize(config["schedule"])
+        return cls(schedule, config["rate"], config["steps"])
+
+
+@keras.saving.register_keras_serializable(package="marsseg")
+class OneCycleRate(keras.optimizers.schedules.LearningRateSchedule):
+    """Along half a cosine from `start` up to `peak` in `rise` steps, then along another down to `end` in `fall`."""
+
+    def __init__(self, start: float, peak: float, end: float, rise: int, fall: int) -> None:
+        super().__init__()
+        self.start = start
+        self.peak = peak
+        self.end = end
+        self.rise = rise
+        self.fall = fall
+
+    def __call__(self, step: Any) -> Any:
+        step = ops.cast(step, "float32")
+        rising = step < self.rise
+        away = ops.where(rising, 1 - step / self.rise, ops.minimum((step - self.rise) / self.fall, 1.0))
+        low = ops.where(rising, self.start, self.end)
+        return low + (self.peak - low) * (1 + ops.cos(math.pi * away)) / 2
+
+    def get_config(self) -> dict[str, Any]:
+        return {"start": self.start, "peak": self.peak, "end": self.end, "rise": self.rise, "fall": self.fall}

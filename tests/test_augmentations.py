@@ -1,0 +1,349 @@
+"""Augmentations: images and masks move together, labels stay labels, draws come from the generators alone."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings, strategies as st
+from hypothesis.extra import numpy as hnp
+from scipy import ndimage
+
+from marsseg_core.components import VOID
+from marsseg_plugins.augmentations.blur import Blur
+from marsseg_plugins.augmentations.brightness import Brightness
+from marsseg_plugins.augmentations.contrast import Contrast
+from marsseg_plugins.augmentations.elastic import Elastic
+from marsseg_plugins.augmentations.erase import Erase
+from marsseg_plugins.augmentations.gridmask import GridMask
+from marsseg_plugins.augmentations.hflip import HFlip
+from marsseg_plugins.augmentations.noise import Noise
+from marsseg_plugins.augmentations.rotate import Rotate
+from marsseg_plugins.augmentations.shear import Shear
+from marsseg_plugins.augmentations.translate import Translate
+from marsseg_plugins.augmentations.vflip import VFlip
+from marsseg_plugins.augmentations.warp import pixel_grid, warp, warp_affine
+from marsseg_plugins.augmentations.zoom import Zoom
+
+FLIPS = {"hflip": HFlip(), "vflip": VFlip()}
+WARPS = {
+    "rotate": Rotate(degrees=40),
+    "translate": Translate(rows=0.3, columns=0.3),
+    "zoom": Zoom(smallest=0.5, largest=2),
+    "shear": Shear(degrees=30),
+    "elastic": Elastic(pixels=2, sigma=5),
+}
+COVERS = {
+    "erase": Erase(area=0.4, count=2),
+    "erase noise": Erase(area=0.4, fill="noise", labels="keep"),
+    "gridmask": GridMask(),
+    "gridmask black": GridMask(fill="black", labels="keep"),
+}
+TONES = {
+    "brightness": Brightness(strength=0.5),
+    "contrast": Contrast(strength=0.9),
+    "noise": Noise(sigma=0.3),
+    "blur": Blur(sigma=3),
+}
+ALL = FLIPS | WARPS | COVERS | TONES
+IDENTITIES = {
+    "rotate": Rotate(degrees=0),
+    "translate": Translate(rows=0, columns=0),
+    "zoom": Zoom(smallest=1, largest=1),
+    "shear": Shear(degrees=0),
+    "elastic": Elastic(pixels=0),
+    "brightness": Brightness(strength=0),
+    "contrast": Contrast(strength=0),
+    "noise": Noise(sigma=0),
+    "blur": Blur(sigma=0),
+    "erase": Erase(area=0),
+    "gridmask": GridMask(covered=0),
+}
+
+
+def each(augmentations):
+    return pytest.mark.parametrize("augmentation", augmentations.values(), ids=augmentations)
+
+
+def generators(count=4, seed=0):
+    return [np.random.default_rng([seed, i]) for i in range(count)]
+
+
+def scene(count=4, height=24, width=40, channels=1, seed=0):
+    """Noise in [0, 1] with labels 0, 1, 2, 3 and some void."""
+    random = np.random.default_rng(seed)
+    images = random.random((count, height, width, channels), np.float32)
+    masks = random.choice([0, 1, 2, 3, VOID], (count, height, width)).astype(np.uint8)
+    return images, masks
+
+
+def applied(augmentation, images, masks, seed=0):
+    """The result on copies: what is given may be changed in place."""
+    return augmentation.apply(images.copy(), masks.copy(), generators(len(images), seed))
+
+
+# --- what all keep to
+
+
+drawn_images = hnp.arrays(
+    np.float32,
+    st.tuples(st.just(2), st.integers(8, 20), st.integers(8, 20), st.sampled_from([1, 3])),
+    elements=st.floats(0, 1, width=32),
+)
+drawn_labels = st.lists(st.sampled_from([0, 1, 2, 3, 4, VOID]), min_size=1, max_size=3)
+
+
+@settings(max_examples=10)
+@given(images=drawn_images, labels=drawn_labels, seed=st.integers(0, 2**32 - 1))
+@each(ALL)
+def test_images_stay_in_range_and_labels_are_old_or_void(augmentation, images, labels, seed):
+    masks = np.random.default_rng(seed).choice(labels, images.shape[:3]).astype(np.uint8)
+    new_images, new_masks = applied(augmentation, images, masks, seed)
+    assert new_images.shape == images.shape
+    assert new_masks.shape == masks.shape
+    assert new_images.dtype == np.float32
+    assert new_masks.dtype == np.uint8
+    assert new_images.min() >= 0
+    assert new_images.max() <= 1
+    for before, after in zip(masks, new_masks, strict=True):
+        assert set(after.flat) <= {*before.flat, VOID}
+
+
+@each(ALL)
+def test_the_same_generators_give_the_same_and_each_image_only_follows_its_own(augmentation):
+    images, masks = scene()
+    first = applied(augmentation, images, masks)
+    second = applied(augmentation, images, masks)
+    for a, b in zip(first, second, strict=True):
+        np.testing.assert_array_equal(a, b)
+    alone = augmentation.apply(images[2:3].copy(), masks[2:3].copy(), generators()[2:3])
+    for a, b in zip(first, alone, strict=True):
+        np.testing.assert_array_equal(a[2:3], b)
+
+
+@each(WARPS | COVERS | TONES)
+def test_other_generators_give_something_else(augmentation):
+    images, masks = scene()
+    assert (applied(augmentation, images, masks)[0] != applied(augmentation, images, masks, seed=1)[0]).any()
+    same = np.repeat(images[:1], 4, axis=0)
+    found = applied(augmentation, same, masks)[0]
+    assert all((found[0] != found[i]).any() for i in range(1, 4))
+
+
+@each(IDENTITIES)
+def test_at_zero_strength_nothing_changes(augmentation):
+    images, masks = scene(channels=3)
+    new_images, new_masks = applied(augmentation, images, masks)
+    np.testing.assert_array_equal(new_images, images)
+    np.testing.assert_array_equal(new_masks, masks)
+
+
+@each(TONES)
+def test_tones_leave_the_mask_alone(augmentation):
+    images, masks = scene()
+    new_images, new_masks = applied(augmentation, images, masks)
+    np.testing.assert_array_equal(new_masks, masks)
+    assert all((new != old).any() for new, old in zip(new_images, images, strict=True))
+
+
+# --- where things go
+
+
+def checkerboard(count=4, height=48, width=64, field=8):
+    """Images and masks that say the same: white fields are class 1."""
+    rows, columns = np.indices((height, width)) // field
+    board = np.repeat(((rows + columns) % 2)[None], count, axis=0)
+    return board[..., None].astype(np.float32), board.astype(np.uint8)
+
+
+@each(FLIPS | WARPS)
+def test_the_mask_moves_exactly_as_the_image(augmentation):
+    images, masks = checkerboard()
+    new_images, new_masks = applied(augmentation, images, masks)
+    inside = new_masks != VOID
+    assert inside.mean() > 0.3
+    seen = new_images[..., 0]
+    # The nearest of four pixels has at least a quarter of the bilinear weight; away from edges they agree exactly.
+    assert (np.abs(seen - new_masks)[inside] <= 0.75).all()
+    clear = inside & ((seen == 0) | (seen == 1))
+    assert clear.mean() > 0.25
+    np.testing.assert_array_equal(seen[clear], new_masks[clear])
+    assert (new_masks != masks).any()
+
+
+@each(FLIPS | {"translate": WARPS["translate"]})
+def test_whole_pixels_are_not_interpolated(augmentation):
+    images, _ = scene()
+    masks = (images[..., 0] * 250).astype(np.uint8)
+    new_images, new_masks = applied(augmentation, images, masks)
+    inside = new_masks != VOID
+    np.testing.assert_array_equal((new_images[..., 0] * 250).astype(np.uint8)[inside], new_masks[inside])
+
+
+def test_flips():
+    images, masks = scene()
+    for augmentation, axis in ((HFlip(), 2), (VFlip(), 1)):
+        new_images, new_masks = applied(augmentation, images, masks)
+        np.testing.assert_array_equal(new_images, np.flip(images, axis))
+        np.testing.assert_array_equal(new_masks, np.flip(masks, axis))
+
+
+@each(WARPS | {"zoom": Zoom(smallest=0.5, largest=0.6)})
+def test_what_comes_in_from_outside_is_void(augmentation):
+    images, masks = np.full((4, 24, 40, 1), 0.5, np.float32), np.ones((4, 24, 40), np.uint8)
+    new_images, new_masks = applied(augmentation, images, masks)
+    assert all(set(mask.flat) == {1, VOID} for mask in new_masks)
+    # The image goes on at its edge.
+    np.testing.assert_allclose(new_images, 0.5)
+
+
+def test_images_go_on_as_asked():
+    image = np.array([0.2, 0.4, 0.6], np.float32).reshape(1, 1, 3, 1)
+    mask = np.ones((1, 1, 3), np.uint8)
+    left = pixel_grid(1, 3)[None] - np.array([0, 2.0]).reshape(1, 2, 1, 1)
+    for fill, expected in {"edge": [0.2, 0.2, 0.2], "mirror": [0.4, 0.2, 0.2], "black": [0, 0, 0.2]}.items():
+        new_image, new_mask = warp(image, mask, left, fill)
+        np.testing.assert_allclose(new_image.ravel(), expected, rtol=1e-6)
+        assert new_mask.ravel().tolist() == [VOID, VOID, 1]
+
+
+def test_a_pixel_reaches_half_a_pixel_around_its_centre():
+    image, mask = np.ones((1, 1, 2, 1), np.float32), np.array([[[1, 2]]], np.uint8)
+    for column, label in {-0.6: VOID, -0.4: 1, 0.4: 1, 0.6: 2, 1.4: 2, 1.6: VOID}.items():
+        places = np.array([0, column]).reshape(1, 2, 1, 1) * np.ones((1, 2, 1, 2))
+        assert warp(image, mask, places, "edge")[1].ravel().tolist() == [label, label]
+
+
+def test_a_quarter_turn():
+    images, masks = scene(height=16, width=16)
+    quarter = np.repeat([[[0.0, 1.0], [-1.0, 0.0]]], 4, axis=0)
+    new_images, new_masks = warp_affine(images, masks, quarter, "edge")
+    np.testing.assert_allclose(new_images, np.rot90(images, axes=(1, 2)), atol=1e-6)
+    np.testing.assert_array_equal(new_masks, np.rot90(masks, axes=(1, 2)))
+
+
+class Extreme:
+    """A generator that always draws the upper bound of a uniform."""
+
+    def uniform(self, low, high):
+        return high
+
+
+def extreme(augmentation, masks):
+    images = np.zeros((*masks.shape, 1), np.float32)
+    return augmentation.apply(images, masks, [Extreme()] * len(masks))[1]
+
+
+def marked(height, width, row, column):
+    masks = np.zeros((1, height, width), np.uint8)
+    masks[0, row, column] = 1
+    return masks
+
+
+def place_of_mark(masks):
+    return ndimage.center_of_mass(masks[0] == 1)
+
+
+def test_where_a_mark_goes():
+    """One spot, 4 pixels to the right of the centre of 21 × 21."""
+    spot = marked(21, 21, slice(9, 12), slice(13, 16))
+    assert place_of_mark(extreme(Rotate(degrees=90), spot)) == pytest.approx((6, 10))
+    assert place_of_mark(extreme(Translate(rows=0.1, columns=0.2), spot)) == pytest.approx((12, 18))
+    nearer = marked(21, 21, slice(9, 12), slice(11, 14))
+    assert place_of_mark(extreme(Zoom(smallest=1, largest=3), nearer)) == pytest.approx((10, 16))
+    upright = marked(21, 21, slice(0, 21), 10)
+    leaning = extreme(Shear(degrees=45), upright)[0]
+    assert np.argwhere(leaning == 1).tolist() == [[row, 20 - row] for row in range(21)]
+
+
+def test_elastic_moves_by_the_pixels_asked_for():
+    """A ramp shows where each pixel came from."""
+    height, width = 96, 128
+    ramp = (pixel_grid(height, width)[1] / (width - 1)).astype(np.float32)
+    images = np.repeat(ramp[None, ..., None], 4, axis=0)
+    new_images, new_masks = applied(Elastic(pixels=3, sigma=10), images, np.zeros((4, height, width), np.uint8))
+    moved = (new_images[..., 0] - ramp) * (width - 1)
+    middle = moved[:, :, 20:-20]
+    assert np.sqrt(np.mean(middle**2)) == pytest.approx(3, rel=0.25)
+    assert np.abs(np.diff(middle, axis=2)).max() < 1.5
+    assert (new_masks == VOID).mean() < 0.1
+
+
+# --- tones
+
+
+def test_brightness_adds_and_clips():
+    images, masks = scene()
+    found = Brightness(strength=0.25).apply(images.copy(), masks, [Extreme()] * 4)[0]
+    np.testing.assert_allclose(found, np.minimum(images + 0.25, 1), rtol=1e-6)
+
+
+def test_contrast_stretches_about_the_mean():
+    images = np.array([[0.4, 0.5], [0.5, 0.6]], np.float32).reshape(1, 2, 2, 1)
+    found = Contrast(strength=0.5).apply(images, np.zeros((1, 2, 2), np.uint8), [Extreme()])[0]
+    np.testing.assert_allclose(found.ravel(), [0.35, 0.5, 0.5, 0.65], rtol=1e-6)
+
+
+def test_noise_has_at_most_the_deviation_asked_for():
+    images = np.full((8, 64, 64, 1), 0.5, np.float32)
+    deviations = applied(Noise(sigma=0.05), images, np.zeros((8, 64, 64), np.uint8))[0].std(axis=(1, 2, 3))
+    assert deviations.max() < 0.055
+    assert np.ptp(deviations) > 0.005
+
+
+def test_blur_keeps_colours_apart_and_the_mean():
+    images = np.zeros((1, 33, 33, 2), np.float32)
+    images[0, 16, 16, 0] = 1
+    found = applied(Blur(sigma=2), images, np.zeros((1, 33, 33), np.uint8))[0]
+    assert found[..., 1].max() == 0
+    assert found[..., 0].sum() == pytest.approx(1, rel=1e-4)
+    assert found[..., 0].max() < 1
+
+
+# --- covering
+
+
+@each(COVERS)
+def test_covered_ground_is_what_changes(augmentation):
+    images, masks = scene(height=64, width=64)
+    masks[masks == VOID] = 0
+    new_images, new_masks = applied(augmentation, images, masks)
+    covered = (new_images != images).any(axis=-1)
+    assert covered.any()
+    if augmentation.labels == "keep":
+        np.testing.assert_array_equal(new_masks, masks)
+    else:
+        np.testing.assert_array_equal(new_masks == VOID, covered)
+        np.testing.assert_array_equal(new_masks[~covered], masks[~covered])
+    if augmentation.fill == "black":
+        assert (new_images[covered] == 0).all()
+    if augmentation.fill == "mean":
+        for i, image in enumerate(images):
+            np.testing.assert_allclose(new_images[i][covered[i]], image.mean(), rtol=1e-5)
+
+
+@settings(max_examples=30)
+@given(st.integers(0, 10**6), st.floats(0, 1), st.floats(1, 10))
+def test_erase_covers_one_rectangle_no_larger_than_asked(seed, area, aspect):
+    masks = np.zeros((1, 32, 48), np.uint8)
+    new_masks = applied(Erase(area=area, aspect=aspect), np.zeros((1, 32, 48, 1), np.float32), masks, seed)[1]
+    rows, columns = np.nonzero(new_masks[0] == VOID)
+    if rows.size:
+        sides = np.ptp(rows) + 1, np.ptp(columns) + 1
+        assert rows.size == sides[0] * sides[1]
+        # Sides are rounded to pixels.
+        assert (sides[0] - 0.5) * (sides[1] - 0.5) <= area * 32 * 48
+
+
+def test_gridmask_covers_the_share_asked_for_in_squares():
+    masks = np.zeros((16, 128, 128), np.uint8)
+    found = applied(GridMask(covered=0.5), np.zeros((16, 128, 128, 1), np.float32), masks)[1] == VOID
+    assert found.mean() == pytest.approx(0.25, abs=0.03)
+    for grid in found:
+        np.testing.assert_array_equal(grid, grid.any(axis=1)[:, None] & grid.any(axis=0))
+
+
+def test_bounds_that_do_not_go_together_are_refused():
+    with pytest.raises(ValueError, match="smallest=2 is above largest=1"):
+        Zoom(smallest=2, largest=1)
+    with pytest.raises(ValueError, match=r"smallest=1 is above largest=0\.5"):
+        GridMask(smallest=1, largest=0.5)

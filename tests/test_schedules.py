@@ -1,0 +1,156 @@
+"""Learning rates, step by step."""
+
+from __future__ import annotations
+
+import keras
+import numpy as np
+import pytest
+from hypothesis import given, settings, strategies as st
+
+from marsseg_core.components import ScheduleSpec
+from marsseg_core.errors import RequestError
+from marsseg_plugins.schedules.constant import Constant
+from marsseg_plugins.schedules.cosine import Cosine
+from marsseg_plugins.schedules.cosine_restarts import CosineRestarts
+from marsseg_plugins.schedules.onecycle import OneCycle
+
+RATE = 0.02
+EPOCHS, STEPS = 12, 5
+TOTAL = EPOCHS * STEPS
+SPEC = ScheduleSpec(RATE, EPOCHS, STEPS)
+
+SCHEDULES = {
+    "constant": Constant(),
+    "constant after a warm-up": Constant(warmup=1),
+    "cosine": Cosine(),
+    "cosine after a warm-up": Cosine(warmup=2, floor=0.1),
+    "cosine_restarts": CosineRestarts(),
+    "cosine_restarts after a warm-up": CosineRestarts(period=2, stretch=1, peak=0.5, warmup=2, floor=0.01),
+    "onecycle": OneCycle(),
+    "onecycle at once": OneCycle(warmup=0.1),
+}
+each_schedule = pytest.mark.parametrize("schedule", SCHEDULES.values(), ids=SCHEDULES)
+
+
+def rates(schedule, spec=SPEC, steps=None) -> np.ndarray:
+    """The learning rate at each step of the training, and one step behind it."""
+    if steps is None:
+        steps = range(spec.epochs * spec.steps_per_epoch + 1)
+    return keras.ops.convert_to_numpy(schedule.build(spec)(np.array(steps)))
+
+
+def half_cosine(steps: int, floor: float = 0) -> np.ndarray:
+    """From 1 at the first step to `floor` one step behind the last."""
+    return floor + (1 - floor) * (1 + np.cos(np.pi * np.arange(steps) / steps)) / 2
+
+
+def climb(steps: int) -> np.ndarray:
+    return np.arange(1, steps + 1) / (steps + 1)
+
+
+def test_constant():
+    np.testing.assert_allclose(rates(Constant()), RATE, rtol=1e-6)
+
+
+@pytest.mark.parametrize("warmup", [0.2, 1, 3])
+def test_a_warm_up_climbs_straight_to_the_rate(warmup):
+    steps = round(warmup * STEPS)
+    found = rates(Constant(warmup=warmup)) / RATE
+    np.testing.assert_allclose(found[:steps], climb(steps), rtol=1e-5)
+    np.testing.assert_allclose(found[steps:], 1, rtol=1e-6)
+
+
+def test_cosine_falls_to_the_floor_at_the_end():
+    np.testing.assert_allclose(rates(Cosine()) / RATE, [*half_cosine(TOTAL), 0], atol=1e-6)
+    np.testing.assert_allclose(rates(Cosine(floor=0.1)) / RATE, [*half_cosine(TOTAL, 0.1), 0.1], atol=1e-6)
+
+
+def test_cosine_after_a_warm_up_takes_the_rest():
+    found = rates(Cosine(warmup=2, floor=0.1)) / RATE
+    np.testing.assert_allclose(found, [*climb(10), *half_cosine(50, 0.1), 0.1], atol=1e-6)
+
+
+def test_restarts_in_periods_that_stretch():
+    found = rates(CosineRestarts(period=2, stretch=2)) / RATE
+    np.testing.assert_allclose(
+        found[:TOTAL], np.concatenate([half_cosine(10), half_cosine(20), half_cosine(40)])[:TOTAL], atol=1e-5
+    )
+
+
+def test_restarts_at_lower_peaks_after_a_warm_up():
+    found = rates(CosineRestarts(period=2, stretch=1, peak=0.5, warmup=2)) / RATE
+    periods = [half_cosine(10) * 0.5**i for i in range(5)]
+    np.testing.assert_allclose(found[:TOTAL], np.concatenate([climb(10), *periods]), atol=1e-5)
+
+
+@settings(max_examples=30)
+@given(st.integers(1, 40), st.integers(1, 30), st.sampled_from([1.0, 1.5, 2.0, 3.0]))
+def test_three_periods_fill_the_training(epochs, steps, stretch):
+    spec = ScheduleSpec(RATE, epochs, steps)
+    found = rates(CosineRestarts(stretch=stretch), spec)[: epochs * steps]
+    jumps = np.flatnonzero(np.diff(found) > 1e-9)
+    assert len(jumps) <= 2
+    if len(found) > 40:
+        assert len(jumps) == 2
+        assert found[-1] < 0.25 * RATE
+
+
+def test_one_cycle_rises_and_falls_along_cosines():
+    found = rates(OneCycle()) / RATE
+    rise = round(0.3 * TOTAL)
+    up = 0.04 + 0.96 * half_cosine(rise)[::-1]
+    assert found[0] == pytest.approx(0.04)
+    np.testing.assert_allclose(found[1 : rise + 1], up, atol=1e-6)
+    np.testing.assert_allclose(found[rise:], [*half_cosine(TOTAL - rise, 4e-6), 4e-6], atol=1e-6)
+    assert found.argmax() == rise
+
+
+def test_the_climb_of_one_cycle_in_epochs():
+    found = rates(OneCycle(warmup=4, start=0.5, floor=0.1)) / RATE
+    assert found[[0, 20, TOTAL]] == pytest.approx([0.5, 1, 0.1])
+    assert found[10] == pytest.approx(0.75)
+    assert found[40] == pytest.approx(0.55)
+
+
+@each_schedule
+def test_rates_are_numbers_between_zero_and_the_given_one(schedule):
+    for spec in (SPEC, ScheduleSpec(RATE, 3, 1), ScheduleSpec(RATE, 3, 1000)):
+        total = spec.epochs * spec.steps_per_epoch
+        found = rates(schedule, spec, [*range(3), total // 2, total - 1, total, 2 * total])
+        assert np.isfinite(found).all()
+        assert (found >= 0).all()
+        assert found.max() <= RATE * (1 + 1e-6)
+        assert (found[:-2] > 0).all()  # no step of the training is lost
+
+
+@pytest.mark.parametrize("schedule", [Constant(), Cosine(), CosineRestarts(), CosineRestarts(period=3), OneCycle()])
+def test_a_training_of_one_step(schedule):
+    assert 0 < rates(schedule, ScheduleSpec(RATE, 1, 1))[0] <= RATE
+
+
+@pytest.mark.parametrize("kind", [Constant, Cosine, CosineRestarts, OneCycle])
+def test_a_warm_up_that_leaves_nothing_of_the_training_is_refused(kind):
+    with pytest.raises(RequestError, match="A warm-up of 12 epochs leaves nothing of a training of 12"):
+        kind(warmup=12.0).build(SPEC)
+
+
+@each_schedule
+def test_an_optimiser_steps_and_tells_its_rate(schedule):
+    """As the training does: the rate is read between steps, as a number."""
+    optimiser = keras.optimizers.AdamW(schedule.build(SPEC))
+    weight = keras.Variable(np.ones(3, np.float32))
+    optimiser.build([weight])
+    expected = rates(schedule, steps=range(3))
+    for step in range(3):
+        assert float(optimiser.learning_rate) == pytest.approx(expected[step])
+        optimiser.apply([keras.ops.ones(3)])
+
+
+@each_schedule
+def test_keras_writes_and_reads_it(schedule):
+    """Whoever saves an optimiser of his own saves its schedule with it."""
+    built = schedule.build(SPEC)
+    text = keras.saving.serialize_keras_object(built)
+    again = keras.saving.deserialize_keras_object(text)
+    for step in (0, 7, 30, TOTAL):
+        assert float(again(step)) == float(built(step))
