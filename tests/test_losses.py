@@ -6,19 +6,13 @@ import keras
 import numpy as np
 import pytest
 from hypothesis import given, settings, strategies as st
-from hypothesis.extra import numpy as hnp
-from keras import ops
+from loss_cases import CLASSES, FREQUENCIES, SPEC, VOID, counted, gradient, labels_and_logits, sample, value
 
 import marsseg_core
 from marsseg_core.components import LossSpec
 from marsseg_plugins.losses.class_weights import class_weights
 from marsseg_plugins.losses.ssce import SSCE
 from marsseg_plugins.losses.wssce import WSSCE
-
-VOID = 255
-CLASSES = 5
-FREQUENCIES = (2431, 3390, 2328, 1838, 13)
-SPEC = LossSpec(CLASSES, (0,), FREQUENCIES)
 
 LOSSES = {
     "ssce": SSCE(),
@@ -30,33 +24,7 @@ LOSSES = {
 }
 each_loss = pytest.mark.parametrize("loss", LOSSES.values(), ids=LOSSES)
 
-labels_and_logits = st.tuples(
-    hnp.arrays(np.uint8, (2, 3, 4), elements=st.sampled_from([0, 1, 2, 3, 4, VOID])),
-    hnp.arrays(np.float32, (2, 3, 4, CLASSES), elements=st.floats(-30, 30, width=32)),
-)
 few = settings(max_examples=40)
-
-
-def value(loss, labels, logits, spec=SPEC) -> float:
-    result = loss.build(spec)(ops.convert_to_tensor(labels), ops.convert_to_tensor(logits))
-    assert result.shape == ()
-    assert keras.backend.standardize_dtype(result.dtype) == "float32"
-    return float(result)
-
-
-def gradient(loss, labels, logits, spec=SPEC) -> np.ndarray:
-    """∂ loss / ∂ logits, by the backend."""
-    function = loss.build(spec)
-    if keras.backend.backend() == "jax":
-        import jax
-
-        return np.asarray(jax.grad(lambda z: function(labels, z))(logits))
-    import tensorflow as tf
-
-    variable = tf.Variable(logits)
-    with tf.GradientTape() as tape:
-        result = function(labels, variable)
-    return tf.convert_to_tensor(tape.gradient(result, variable)).numpy()
 
 
 def cross_entropy(labels, logits) -> np.ndarray:
@@ -66,16 +34,6 @@ def cross_entropy(labels, logits) -> np.ndarray:
     log_p = shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
     known = np.where(labels == VOID, 0, labels).astype(int)
     return -np.take_along_axis(log_p, known[..., None], axis=-1)[..., 0]
-
-
-def counted(labels) -> np.ndarray:
-    return (labels != 0) & (labels != VOID)
-
-
-def sample(seed=0, shape=(2, 4, 6)) -> tuple[np.ndarray, np.ndarray]:
-    random = np.random.default_rng(seed)
-    labels = random.choice([0, 1, 2, 3, 4, VOID], shape).astype(np.uint8)
-    return labels, random.normal(size=(*shape, CLASSES)).astype(np.float32) * 3
 
 
 # --- the formulas

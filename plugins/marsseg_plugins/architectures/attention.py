@@ -5,15 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from marsseg_core.components import Architecture, NetworkSpec
+from marsseg_core.components import NetworkSpec
 from marsseg_core.parameters import param
+
+from .convolutional import ConvolutionalArchitecture
 
 if TYPE_CHECKING:
     import keras
 
 
 @dataclass(frozen=True)
-class AttentionUNet(Architecture):
+class AttentionUNet(ConvolutionalArchitecture):
     """Attention U-Net: a U-Net whose deeper skips pass a gate that the coarser map controls.
 
     Wiring: encoder blocks with 2×2 max-pooling, a bottom block of twice the last level's filters, the bottlenecks, a
@@ -30,32 +32,19 @@ class AttentionUNet(Architecture):
     github.com/ozan-oktay/Attention-Gated-Networks.
     """
 
-    width: float = param(1.0, help="multiplier of all filters", above=0)
     filters: tuple[int, ...] = param((32, 64, 128, 256), help="filters of each encoder level, finest first", minimum=1)
     depth: int | None = param(None, help="encoder levels; more than there are filters go on by doubling", minimum=1)
-    convolutions: int = param(2, help="3×3 convolutions in each block", minimum=1)
     upsampling: Literal["nearest", "bilinear", "transposed"] = param("nearest", help="how the decoder doubles its size")
-    normalisation: Literal["batch", "group", "none"] = param("batch", help="what follows each convolution")
-    momentum: float = param(0.9, help="of the batch normalisation's moving statistics", minimum=0, maximum=1)
-    dropout: float = param(0.0, help="share of features dropped after each block", minimum=0, maximum=0.95)
 
     def build(self, spec: NetworkSpec) -> keras.Model:
-        from functools import partial
-
         import keras
         from keras import layers
 
-        from .blocks import conv_block, encode, images_input, level_filters, logits_head, normalise, upsample
+        from .blocks import encode, images_input, level_filters, logits_head, normalise, upsample
 
         filters = level_filters(self.filters, self.width, self.depth)
         multiple = 2 ** len(filters)
-        block = partial(
-            conv_block,
-            convolutions=self.convolutions,
-            normalisation=self.normalisation,
-            momentum=self.momentum,
-            dropout=self.dropout,
-        )
+        block = self.block()
         inputs, x = images_input(spec, multiple)
         skips, x = encode(x, filters, block)
         x = spec.bottleneck(block(x, 2 * filters[-1], name="bottom"))

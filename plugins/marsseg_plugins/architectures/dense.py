@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from marsseg_core.components import Architecture, NetworkSpec
+from marsseg_core.components import NetworkSpec
 from marsseg_core.parameters import param
+
+from .convolutional import ConvolutionalArchitecture
 
 if TYPE_CHECKING:
     import keras
 
 
 @dataclass(frozen=True)
-class DenseUNet(Architecture):
+class DenseUNet(ConvolutionalArchitecture):
     """Dense U-Net: every decoder level sees every encoder level (the report's best network).
 
     Wiring: encoder blocks, each followed by 2×2 max-pooling; the bottlenecks work on the last pooled map, there is
@@ -31,7 +32,6 @@ class DenseUNet(Architecture):
     them trainable (64×128×1, 5 classes; `marsseg show report`). Validation mean IoU 70.76, on Kaggle 70.633.
     """
 
-    width: float = param(1.0, help="multiplier of all filters", above=0)
     filters: tuple[int, ...] = param((32, 64, 128, 256), help="filters of each encoder level, finest first", minimum=1)
     depth: int | None = param(None, help="encoder levels; more than there are filters go on by doubling", minimum=1)
     levels: Literal["all", "own"] = param("all", help="the encoder levels that each decoder level sees")
@@ -41,27 +41,17 @@ class DenseUNet(Architecture):
     weights: tuple[float, ...] | Literal["learned"] = param(
         "learned", help="combine=weighted: factors by distance from the own level, the last for all further ones"
     )
-    convolutions: int = param(2, help="3×3 convolutions in each block", minimum=1)
-    normalisation: Literal["batch", "group", "none"] = param("batch", help="what follows each convolution")
-    momentum: float = param(0.9, help="of the batch normalisation's moving statistics", minimum=0, maximum=1)
-    dropout: float = param(0.0, help="share of features dropped after each block", minimum=0, maximum=0.95)
 
     layer_modules: ClassVar[tuple[str, ...]] = ("marsseg_plugins.architectures.custom_layers",)
 
     def build(self, spec: NetworkSpec) -> keras.Model:
         import keras
 
-        from .blocks import conv_block, images_input, level_filters, logits_head, pool, upsample
+        from .blocks import images_input, level_filters, logits_head, pool, upsample
 
         filters = level_filters(self.filters, self.width, self.depth)
         depth = len(filters)
-        block = partial(
-            conv_block,
-            convolutions=self.convolutions,
-            normalisation=self.normalisation,
-            momentum=self.momentum,
-            dropout=self.dropout,
-        )
+        block = self.block()
         inputs, x = images_input(spec, 2**depth)
         maps, pooled = [], []
         for level, count in enumerate(filters, start=1):

@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from marsseg_core.components import Architecture, NetworkSpec
+from marsseg_core.components import NetworkSpec
 from marsseg_core.kinds import BOTTLENECK, Kind
 from marsseg_core.parameters import param
+
+from .convolutional import ConvolutionalArchitecture
 
 if TYPE_CHECKING:
     import keras
@@ -16,7 +18,7 @@ PLAN = "plan"
 
 
 @dataclass(frozen=True)
-class DualUNet(Architecture):
+class DualUNet(ConvolutionalArchitecture):
     """Dual U-Net: a first U-Net's class map is fed, with or without the image, to a second one.
 
     Wiring: each half is a U-Net of encoder blocks with 2×2 max-pooling, a bottom block of twice the last level's
@@ -31,7 +33,6 @@ class DualUNet(Architecture):
     encoder, ASPP in both, the product, crossing skips. Its Table 1: validation mean IoU 60.64, on Kaggle 58.20.
     """
 
-    width: float = param(1.0, help="multiplier of all filters", above=0)
     first_filters: tuple[int, ...] = param(
         (8, 16, 32, 64), help="filters of the first encoder, finest first", minimum=1
     )
@@ -46,13 +47,9 @@ class DualUNet(Architecture):
     cross_skips: bool = param(True, help="skips from the first encoder to the second decoder")
     first_residual: bool = param(False, help="the first encoder's blocks are residual")
     second_residual: bool = param(True, help="the second encoder's blocks are residual")
-    convolutions: int = param(2, help="3×3 convolutions in each block", minimum=1)
     upsampling: Literal["nearest", "bilinear", "transposed"] = param(
         "nearest", help="how the decoders double their size"
     )
-    normalisation: Literal["batch", "group", "none"] = param("batch", help="what follows each convolution")
-    momentum: float = param(0.9, help="of the batch normalisation's moving statistics", minimum=0, maximum=1)
-    dropout: float = param(0.0, help="share of features dropped after each block", minimum=0, maximum=0.95)
 
     def __post_init__(self) -> None:
         if not self.feed or len(set(self.feed)) < len(self.feed):
@@ -67,18 +64,12 @@ class DualUNet(Architecture):
         import keras
         from keras import layers
 
-        from .blocks import conv_block, decode, encode, images_input, level_filters, logits_head
+        from .blocks import decode, encode, images_input, level_filters, logits_head
 
         first = level_filters(self.first_filters, self.width)
         second = level_filters(self.second_filters, self.width)
         multiple = 2 ** max(len(first), len(second))
-        block = partial(
-            conv_block,
-            convolutions=self.convolutions,
-            normalisation=self.normalisation,
-            momentum=self.momentum,
-            dropout=self.dropout,
-        )
+        block = self.block()
         inputs, image = images_input(spec, multiple)
 
         maps, x = encode(image, first, partial(block, residual=self.first_residual), prefix="first.")

@@ -5,15 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from marsseg_core.components import Architecture, NetworkSpec
+from marsseg_core.components import NetworkSpec
 from marsseg_core.parameters import param
+
+from .convolutional import ConvolutionalArchitecture
 
 if TYPE_CHECKING:
     import keras
 
 
 @dataclass(frozen=True)
-class UNet3Plus(Architecture):
+class UNet3Plus(ConvolutionalArchitecture):
     """UNet 3+: every decoder level fuses all scales, finer encoder levels and coarser decoder levels.
 
     Wiring: an encoder of blocks with 2×2 max-pooling, then the bottlenecks on its last level. Each decoder level
@@ -36,7 +38,6 @@ class UNet3Plus(Architecture):
     github.com/ZJUGiveLab/UNet-Version.
     """
 
-    width: float = param(1.0, help="multiplier of all filters", above=0)
     filters: tuple[int, ...] = param((64, 128, 256, 512, 1024), help="filters of each level, finest first", minimum=1)
     depth: int | None = param(None, help="levels; more than there are filters go on by doubling", minimum=2)
     branch: int | Literal["auto"] = param(
@@ -47,24 +48,18 @@ class UNet3Plus(Architecture):
     presence: Literal["classes", "pair"] = param(
         "classes", help="what the gate tells apart: each class, or any and none"
     )
-    convolutions: int = param(2, help="3×3 convolutions in each encoder block", minimum=1)
-    normalisation: Literal["batch", "group", "none"] = param("batch", help="what follows each convolution")
-    momentum: float = param(0.9, help="of the batch normalisation's moving statistics", minimum=0, maximum=1)
-    dropout: float = param(0.0, help="share of features dropped after each block", minimum=0, maximum=0.95)
 
     def build(self, spec: NetworkSpec) -> keras.Model:
-        from functools import partial
-
         import keras
         from keras import layers
 
-        from .blocks import conv_block, images_input, level_filters, logits_head, pool, upsample
+        from .blocks import images_input, level_filters, logits_head, pool, upsample
 
         filters = level_filters(self.filters, self.width, self.depth)
         last = len(filters)
         multiple = 2 ** (last - 1)
         branch = filters[0] if self.branch == "auto" else max(1, round(self.branch * self.width))
-        block = partial(conv_block, normalisation=self.normalisation, momentum=self.momentum, dropout=self.dropout)
+        block = self.block()
         inputs, x = images_input(spec, multiple)
         encoder = {}
         for level, count in enumerate(filters, start=1):

@@ -5,15 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from marsseg_core.components import Architecture, NetworkSpec
+from marsseg_core.components import NetworkSpec
 from marsseg_core.parameters import param
+
+from .convolutional import ConvolutionalArchitecture
 
 if TYPE_CHECKING:
     import keras
 
 
 @dataclass(frozen=True)
-class UNetPlusPlus(Architecture):
+class UNetPlusPlus(ConvolutionalArchitecture):
     """U-Net++: U-Nets of every depth nested in one, with dense skips along each row.
 
     Wiring: node X(i, j) of row i (0 is the finest) and column j is a block on the concatenation of all nodes before it
@@ -29,37 +31,24 @@ class UNetPlusPlus(Architecture):
     github.com/MrGiovanni/UNetPlusPlus.
     """
 
-    width: float = param(1.0, help="multiplier of all filters", above=0)
     filters: tuple[int, ...] = param((32, 64, 128, 256, 512), help="filters of each row, finest first", minimum=1)
     depth: int | None = param(None, help="rows; more than there are filters go on by doubling", minimum=2)
     deep_supervision: bool = param(False, help="train a head on every node of row 0 but the first")
     average: bool = param(False, help="the logits are the mean of all those heads, not the last one's")
-    convolutions: int = param(2, help="3×3 convolutions in each block", minimum=1)
     upsampling: Literal["nearest", "bilinear", "transposed"] = param(
         "transposed", help="how a row reaches the next finer"
     )
-    normalisation: Literal["batch", "group", "none"] = param("batch", help="what follows each convolution")
-    momentum: float = param(0.9, help="of the batch normalisation's moving statistics", minimum=0, maximum=1)
-    dropout: float = param(0.0, help="share of features dropped after each block", minimum=0, maximum=0.95)
 
     def build(self, spec: NetworkSpec) -> keras.Model:
-        from functools import partial
-
         import keras
         from keras import layers
 
-        from .blocks import conv_block, images_input, level_filters, logits_head, pool, upsample
+        from .blocks import images_input, level_filters, logits_head, pool, upsample
 
         filters = level_filters(self.filters, self.width, self.depth)
         last = len(filters) - 1
         multiple = 2**last
-        block = partial(
-            conv_block,
-            convolutions=self.convolutions,
-            normalisation=self.normalisation,
-            momentum=self.momentum,
-            dropout=self.dropout,
-        )
+        block = self.block()
         inputs, x = images_input(spec, multiple)
         rows = []
         for i, count in enumerate(filters):

@@ -1,0 +1,35 @@
+"""What the architectures made of plain blocks of convolutions have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from marsseg_core.components import Architecture
+from marsseg_core.parameters import param
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConvolutionalArchitecture(Architecture):
+    """An architecture whose blocks are 3×3 convolutions, each with normalisation and ReLU."""
+
+    width: float = param(1.0, help="multiplier of all filters", above=0)
+    convolutions: int = param(2, help="3×3 convolutions in each block", minimum=1)
+    normalisation: Literal["batch", "group", "none"] = param("batch", help="what follows each convolution")
+    momentum: float = param(0.9, help="of the batch normalisation's moving statistics", minimum=0, maximum=1)
+    dropout: float = param(0.0, help="share of features dropped after each block", minimum=0, maximum=0.95)
+
+    def block(self) -> Callable[..., Any]:
+        """`blocks.conv_block` with these parameters: (features, filters, name=…) → features."""
+        from functools import partial
+
+        from .blocks import conv_block
+
+        return partial(
+            conv_block,
+            convolutions=self.convolutions,
+            normalisation=self.normalisation,
+            momentum=self.momentum,
+            dropout=self.dropout,
+        )
