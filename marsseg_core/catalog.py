@@ -200,7 +200,8 @@ def _facts(distribution: Distribution | None) -> _DistributionFacts:
     if id(distribution) not in _facts_by_distribution:
         metadata: Any = distribution.metadata
         requires = metadata.get_all("Requires-Dist") or []
-        facts = _DistributionFacts(_normal(metadata["Name"]), metadata["Version"], _unmet_requirement(requires))
+        name, version = metadata["Name"] or "unknown", metadata["Version"] or "unknown"
+        facts = _DistributionFacts(_normal(name), version, _unmet_requirement(requires))
         _facts_by_distribution[id(distribution)] = (distribution, facts)
     return _facts_by_distribution[id(distribution)][1]
 
@@ -259,7 +260,7 @@ def load(entry: Entry) -> type[Any]:
         raise PluginError(
             f"The {entry.label} cannot be loaded: {type(cause).__name__}: {cause}",
             where=entry.target,
-            hint="Everything else goes on working; --traceback shows where it failed.",
+            hint="Everything else goes on working; `marsseg --traceback …` shows where it failed.",
         ) from cause
     interface = interface_of(entry.kind)
     if not (isinstance(found, type) and issubclass(found, interface)):

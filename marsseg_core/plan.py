@@ -200,7 +200,8 @@ def resolve(request: Request, catalog: Catalog) -> Plan:
 
 def _base_document(base: str, catalog: Catalog) -> tuple[dict[str, Any], str]:
     path = Path(base)
-    if os.path.isdir(path):  # a Path's own raises for a name that is too long
+    # A Path's own methods raise for a name that is too long. A folder that is no run may share a recipe's name.
+    if os.path.isfile(os.path.join(base, "plan.toml")):
         path = path / "plan.toml"
     if os.path.isfile(path):
         return _read_toml(path), f"file {path}"

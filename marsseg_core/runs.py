@@ -52,7 +52,11 @@ def write_bytes(path: Path, content: bytes) -> None:
 
 def refuse_existing(out: Path) -> None:
     """RequestError where a run would overwrite something."""
-    if out.exists():
+    try:
+        exists = out.exists()
+    except OSError as cause:
+        raise RequestError(f"That is no name for a folder: {cause.strerror}.", where="--out") from cause
+    if exists:
         raise RequestError(
             f"'{out}' exists, and a run never overwrites anything.", where="--out", hint="Choose a new name."
         )

@@ -54,7 +54,7 @@ def test_the_loss_that_docs_show_is_a_loss():
 
     from marsseg_core.components import LossSpec
 
-    code, _ = [text for page, language, text in BLOCKS if page == "plugins.md" and language == "python"]
+    code, *_ = [text for page, language, text in BLOCKS if page == "plugins.md" and language == "python"]
     names = {"__name__": "docs_example"}
     exec(compile(code, "plugins.md", "exec"), names)
     loss = names["RootError"](power=0.5).build(LossSpec(3, (0,), (1, 1, 1)))

@@ -77,14 +77,18 @@ def print_facts(built: dict[str, Any]) -> None:
         print_text(f"Not counted, as what they compute is not known: {', '.join(built['unknown_layers'])}")
 
 
-def plot(network: keras.Model, target: Path, title: str) -> None:
-    """Draw the network into a PNG file."""
-    from ..networks.drawing import draw
-
+def check_plot(target: Path) -> None:
+    """RequestError where a drawing cannot be written; before anything is built for it."""
     if target.suffix != ".png":
         raise RequestError(f"The drawing is a PNG; '{target}' does not end in .png.", where="--plot")
     if not target.parent.is_dir():
         raise RequestError(f"There is no folder '{target.parent}'.", where="--plot")
+
+
+def plot(network: keras.Model, target: Path, title: str) -> None:
+    """Draw the network into a PNG file."""
+    from ..networks.drawing import draw
+
     with written_whole(target) as aside:
         draw(network, aside, title)
     say(f"Drawn: {target}")

@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from ..errors import RequestError
 from .output import say
 
 
@@ -16,10 +17,17 @@ def load_keras() -> None:
     say(f"Loading Keras on {os.environ.get('KERAS_BACKEND', 'tensorflow')} …")
     # Its failures are exceptions too; what is left to print is about its build.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    with _native_stderr_held_back():
-        import keras
+    try:
+        with _native_stderr_held_back():
+            import keras
 
-        keras.distribution.list_devices()
+            keras.distribution.list_devices()
+    except Exception as cause:
+        raise RequestError(
+            f"Keras cannot be loaded: {cause}",
+            where=f"KERAS_BACKEND={os.environ.get('KERAS_BACKEND', '')}",
+            hint="KERAS_BACKEND names an installed backend: tensorflow or jax.",
+        ) from cause
 
 
 @contextmanager

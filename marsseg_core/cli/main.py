@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import importlib
+import io
+import sys
 from typing import Annotated, Any, Final
 
 import typer
 from typer.core import TyperGroup
 
 from .. import version
-from ..errors import MarssegError
+from ..errors import MarssegError, RunError
 from .output import EXIT_INTERRUPTED, print_error, print_text, say
 
 # Each is a module of this package with a function of the same name.
@@ -25,6 +27,10 @@ class _Group(TyperGroup):
         except MarssegError as error:
             print_error(error, with_traceback=ctx.params.get("traceback", False))
             raise typer.Exit(error.exit_code) from None
+        except MemoryError as cause:
+            shortage = RunError(f"There is not enough memory: {cause}", hint="Try fewer or smaller images, or batches.")
+            print_error(shortage, with_traceback=ctx.params.get("traceback", False))
+            raise typer.Exit(shortage.exit_code) from None
         except KeyboardInterrupt:
             say("Interrupted.")
             raise typer.Exit(EXIT_INTERRUPTED) from None
@@ -62,4 +68,8 @@ for _command in COMMANDS:
 
 def main() -> None:
     """The console script."""
+    for stream in (sys.stdout, sys.stderr):
+        # A sign that a narrow encoding lacks is no reason to fail.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
     app()

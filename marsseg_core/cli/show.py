@@ -25,8 +25,8 @@ def show(
     ] = False,
     plot: Annotated[Path | None, typer.Option(help="Build the network and draw it into a PNG file.")] = None,
     bottleneck: Annotated[str | None, typer.Option(help="Bottlenecks to build it with.", metavar="NAME,…")] = None,
-    size: Annotated[str, typer.Option(help="Images to build it for.", metavar="HxWxC")] = "64x128x1",
-    classes: Annotated[int, typer.Option(help="Classes to build it for.", metavar="K")] = 5,
+    size: Annotated[str | None, typer.Option(help="Images to build it for: 64x128x1.", metavar="HxWxC")] = None,
+    classes: Annotated[int | None, typer.Option(help="Classes to build it for: 5.", metavar="K")] = None,
 ) -> None:
     """Show a component: what it is, its parameters, who provides it and where, and how to use it."""
     text, name = name, name.partition(":")[0]
@@ -35,11 +35,15 @@ def show(
         known = [known for entry in installed().entries for known in (entry.name, *entry.aliases)]
         raise RequestError(f"Nothing is called '{name}'.", where="show", hint=nearest(name, known, listing="There are"))
     records = [_recipe(entry) if entry.kind == RECIPE else _component(entry) for entry in entries]
-    if build or plot is not None:
+    # Whatever only makes sense for a built network asks for one.
+    if build or ":" in text or any(option is not None for option in (plot, bottleneck, size, classes)):
         from . import building
 
+        if plot is not None:
+            building.check_plot(plot)
+
         for entry, record in zip(entries, records, strict=True):
-            network = building.build(entry, text, bottleneck, size, classes)
+            network = building.build(entry, text, bottleneck, size or "64x128x1", 5 if classes is None else classes)
             record["built"] = building.facts(network)
             if plot is not None:
                 building.plot(network, plot, text if bottleneck is None else f"{text}, {bottleneck}")

@@ -39,6 +39,10 @@ class SegmentationData:
             self._refuse(f"There are {len(self.images)} images and {len(self.masks)} masks.")
         if not len(self.images):
             self._refuse("There are no images.")
+        if len(set(self.class_names)) < self.num_classes or self.num_classes > VOID:
+            self._refuse(f"Class names must differ, and be at most {VOID}: {', '.join(self.class_names)}.")
+        if not self.labelled_classes:
+            self._refuse("All classes are ignored: there is nothing to learn.")
         if self.groups is not None and self.groups.shape != (len(self.images),):
             self._refuse(f"Groups of shape {self.groups.shape} do not fit {len(self.images)} images.")
         if beyond := [c for c in self.ignored if not 0 <= c < self.num_classes]:

@@ -16,6 +16,7 @@ def predicted_batches(
     network: keras.Model, data: SegmentationData, items: np.ndarray, batch: int
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """(masks (B, H, W), logits (B, H, W, K) float32) for the items, in order."""
+    batch = min(batch, len(items))
     for start in range(0, len(items), batch):
         chosen = items[start : start + batch]
         images = scale(data.images[chosen])

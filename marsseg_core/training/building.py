@@ -10,12 +10,12 @@ import keras
 
 from .. import kinds
 from ..backend import choose_compiler, precision
-from ..components import LossSpec, NetworkSpec, WeightingSpec
+from ..components import LossFunction, LossSpec, NetworkSpec, WeightingSpec
 from ..composition import components
 from ..data.arrays import SegmentationData
 from ..data.splits import Split
 from ..data.statistics import class_pixels
-from ..errors import MarssegError, PluginError
+from ..errors import MarssegError, PluginError, RequestError
 from ..plan import Chosen, Plan
 from .heads import split_heads
 from .task import SegmentationTask
@@ -37,27 +37,57 @@ def build_network(plan: Plan, image_shape: Sequence[int], num_classes: int) -> k
 
 
 def built(chosen: Chosen, *arguments: Any) -> Any:
-    """What a component builds; a failure names the component."""
-    build: Callable[..., Any] = chosen.component.build
+    """What a component builds. A ValueError means that its parameters do not fit here, any other failure is its own."""
     try:
-        return build(*arguments)
+        return calling(chosen, chosen.component.build, *arguments)
+    except PluginError as error:
+        if isinstance(error.__cause__, ValueError):
+            raise RequestError(
+                f"The {chosen.entry.label} does not fit: {error.__cause__}", where=repr(chosen.component)
+            ) from error
+        raise
+
+
+def calling(chosen: Chosen, function: Callable[..., Any], *arguments: Any) -> Any:
+    """Call a component's code; what it raises becomes a PluginError that names the component."""
+    try:
+        return function(*arguments)
     except MarssegError:
         raise
     except Exception as cause:
         raise PluginError(
-            f"The {chosen.entry.label} cannot be built: {type(cause).__name__}: {cause}", where=repr(chosen.component)
+            f"The {chosen.entry.label} failed: {type(cause).__name__}: {cause}",
+            where=repr(chosen.component),
+            hint="`marsseg --traceback …` shows where.",
         ) from cause
+
+
+def _built_loss(chosen: Chosen, spec: LossSpec) -> LossFunction:
+    """A loss whose failures name it, and that gives a scalar or is refused."""
+    function = built(chosen, spec)
+
+    def loss(labels: Any, logits: Any) -> Any:
+        value = calling(chosen, function, labels, logits)
+        if len(value.shape):
+            raise PluginError(f"The {chosen.entry.label} gives a tensor of shape {tuple(value.shape)}, not a scalar.")
+        return value
+
+    return loss
 
 
 def build_task(plan: Plan, network: keras.Model, data: SegmentationData, split: Split) -> SegmentationTask:
     """The network with its objective, compiled with AdamW."""
     frequencies = class_pixels(data.masks[split["train"]], data.num_classes)
+    if not any(frequencies[c] for c in data.labelled_classes):
+        raise RequestError("No pixel of the training part has a class that counts.", where=data.source)
     loss_spec = LossSpec(data.num_classes, data.ignored, frequencies)
     names = _distinct([chosen.entry.name for chosen in plan.chosen[kinds.LOSS]])
-    losses = {name: built(c, loss_spec) for name, c in zip(names, plan.chosen[kinds.LOSS], strict=True)}
+    losses = {name: _built_loss(c, loss_spec) for name, c in zip(names, plan.chosen[kinds.LOSS], strict=True)}
     weights = tuple(float(chosen.values["weight"]) for chosen in plan.chosen[kinds.LOSS])  # type: ignore[arg-type]
-    with precision(plan.training.precision):
+    # In float32, as the losses are; the task follows the policy, by which the optimiser scales them.
+    with precision("float32"):
         weighting = built(plan.chosen[kinds.WEIGHTING][0], WeightingSpec(tuple(names), weights))
+    with precision(plan.training.precision):
         task = SegmentationTask(network, losses, weighting, data.ignored)
     choose_compiler(task.scored)
     return task

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import math
+import signal
+import threading
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import keras
@@ -15,6 +19,90 @@ from ..errors import RunError
 from ..evaluation.confusion import Confusion
 from ..evaluation.evaluate import predicted_batches
 from .task import SegmentationTask
+
+
+class Interruption(keras.callbacks.Callback):
+    """Ends the training on Ctrl-C between two steps.
+
+    Inside a step Keras swallows exceptions while it waits for an asynchronous backend, so the signal is only noted
+    there. A second one interrupts at once.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._asked = False
+
+    @contextmanager
+    def listening(self) -> Iterator[None]:
+        """Take Ctrl-C from here on; only the main thread can."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        before = signal.signal(signal.SIGINT, self._note)
+        try:
+            yield
+        finally:
+            signal.signal(signal.SIGINT, before)
+
+    def _note(self, number: int, frame: Any) -> None:
+        if self._asked:
+            raise KeyboardInterrupt
+        self._asked = True
+
+    def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
+        self._stop()
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        self._stop()
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        self._stop()
+
+    def _stop(self) -> None:
+        if self._asked:
+            raise KeyboardInterrupt
+
+
+class Observer(keras.callbacks.Callback):
+    """A callback that a plugin gave: when it raises, it is named once and left out from then on."""
+
+    def __init__(self, inner: keras.callbacks.Callback, warn: Callable[[str], None]) -> None:
+        super().__init__()
+        self._inner: keras.callbacks.Callback | None = inner
+        self._warn = warn
+
+    def set_model(self, model: keras.Model) -> None:
+        self._call("set_model", model)
+
+    def set_params(self, params: Any) -> None:
+        self._call("set_params", params)
+
+    def on_train_begin(self, logs: Any = None) -> None:
+        self._call("on_train_begin", logs)
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        self._call("on_epoch_begin", epoch, logs)
+
+    def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
+        self._call("on_train_batch_begin", batch, logs)
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        self._call("on_train_batch_end", batch, logs)
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        self._call("on_epoch_end", epoch, logs)
+
+    def on_train_end(self, logs: Any = None) -> None:
+        self._call("on_train_end", logs)
+
+    def _call(self, name: str, *arguments: Any) -> None:
+        if self._inner is None:
+            return
+        try:
+            getattr(self._inner, name)(*arguments)
+        except Exception as cause:
+            self._warn(f"The callback {self._inner!r} failed in {name} and is left out: {cause!r}")
+            self._inner = None
 
 
 class EpochClock(keras.callbacks.Callback):
@@ -85,6 +173,9 @@ class Scoring(keras.callbacks.Callback):
         if self._training is not None:
             logs.update(_readings(self._score(self._training)[1], prefix=""))
         losses, self.confusion = self._score(self._validation)
+        if not math.isfinite(losses["loss"]):
+            what = f"The validation loss became {losses['loss']} after epoch {epoch + 1}."
+            raise RunError(what, hint=f"Try a smaller learning rate than {self._rate:g}.")
         logs.update({f"val_{name}": value for name, value in losses.items()})
         logs.update(_readings(self.confusion, prefix="val_"))
         logs["learning_rate"] = self._rate

@@ -68,13 +68,6 @@ def callback_states(callbacks: Sequence[keras.callbacks.Callback]) -> dict[str, 
     return {f"{i}_{type(callback).__name__}": _plain(vars(callback)) for i, callback in enumerate(callbacks)}
 
 
-def restore_callbacks(callbacks: Sequence[keras.callbacks.Callback], states: Mapping[str, Mapping[str, Any]]) -> None:
-    """The inverse of `callback_states`; to be called when `fit` has reset them."""
-    for i, callback in enumerate(callbacks):
-        for name, value in states.get(f"{i}_{type(callback).__name__}", {}).items():
-            setattr(callback, name, float(value) if isinstance(value, str) else value)
-
-
 def _plain(attributes: Mapping[str, Any]) -> dict[str, Any]:
     """Numbers and truth values; infinities, which JSON lacks, as text."""
     found: dict[str, Any] = {}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
@@ -19,13 +20,14 @@ from ..components import ScheduleSpec
 from ..data.arrays import SegmentationData
 from ..data.batches import TrainingBatches
 from ..data.splits import Split, split_data
+from ..errors import MarssegError, RunError
 from ..evaluation.confusion import Confusion
 from ..evaluation.evaluate import evaluate
 from ..hooks import HookCaller, load_hooks
 from ..plan import Plan
 from ..runs import RunFolder, create_run_folder, written_whole
-from .building import build_network, build_task, built
-from .callbacks import EpochClock, FiniteLoss, Scoring
+from .building import build_network, build_task, built, calling
+from .callbacks import EpochClock, FiniteLoss, Interruption, Observer, Scoring
 from .checkpoint import Progress, callback_states, save_checkpoint
 from .task import SegmentationTask
 
@@ -75,7 +77,8 @@ def execute(plan: Plan, *, out: Path | None = None, warn: Callable[[str], None])
     far kept and the test part unscored. `warn` takes a line about what went wrong without ending the run.
     """
     keep_tensorflow_out()
-    data: SegmentationData = plan.one(kinds.DATASET).load()
+    dataset = plan.chosen[kinds.DATASET][0]
+    data: SegmentationData = calling(dataset, dataset.component.load)
     split = split_data(data, plan.split.validation, plan.split.test, plan.split.seed)
     if plan.training.deterministic:
         ask_for_determinism()
@@ -90,6 +93,9 @@ def execute(plan: Plan, *, out: Path | None = None, warn: Callable[[str], None])
         seed=plan.training.seed,
         workers=plan.training.workers,
     )
+    schedule = built(
+        plan.chosen[kinds.SCHEDULE][0], ScheduleSpec(plan.training.learning_rate, plan.training.epochs, len(batches))
+    )
     folder = create_run_folder(plan.name, out)
     run = Run(plan, folder, data, split, task.scored, steps_per_epoch=len(batches))
     _write_beginning(run)
@@ -99,18 +105,27 @@ def execute(plan: Plan, *, out: Path | None = None, warn: Callable[[str], None])
         folder.log(f"warning: {line}")
 
     hooks = load_hooks(warn_and_log)
-    hooks("marsseg_network_built", run=run)
-    status = _train(run, task, batches, hooks)
-    _write_end(run, status)
-    hooks("marsseg_run_finished", run=run)
+    try:
+        hooks("marsseg_network_built", run=run)
+        status = _train(run, task, batches, schedule, hooks, warn_and_log)
+        _write_end(run, status)
+        hooks("marsseg_run_finished", run=run)
+    except MarssegError as error:
+        with suppress(RunError):  # where the disk is full, the log is too
+            folder.log(f"failed: {error}")
+        raise
     return run
 
 
-def _train(run: Run, task: SegmentationTask, batches: TrainingBatches, hooks: HookCaller) -> str:
+def _train(
+    run: Run,
+    task: SegmentationTask,
+    batches: TrainingBatches,
+    schedule: Any,
+    hooks: HookCaller,
+    warn: Callable[[str], None],
+) -> str:
     training = run.plan.training
-    schedule = built(
-        run.plan.chosen[kinds.SCHEDULE][0], ScheduleSpec(training.learning_rate, training.epochs, len(batches))
-    )
     resumable = []
     rate: Any = training.learning_rate
     if isinstance(schedule, keras.callbacks.Callback):
@@ -125,8 +140,14 @@ def _train(run: Run, task: SegmentationTask, batches: TrainingBatches, hooks: Ho
     # A step that makes variables is traced twice, which takes seconds.
     task.optimizer.build(task.trainable_variables)
     scored_training = run.split["train"] if training.score_training else None
-    observers = [callback for given in hooks("marsseg_callbacks", run=run) for callback in given]
+    observers = [
+        Observer(callback, warn)
+        for given in hooks("marsseg_callbacks", run=run)
+        for callback in (given if isinstance(given, list | tuple) else [given])
+    ]
+    interruption = Interruption()
     callbacks = [
+        interruption,
         EpochClock(batches),
         FiniteLoss(training.precision),
         Scoring(run.data, run.split["validation"], training.batch, scored_training),
@@ -135,14 +156,19 @@ def _train(run: Run, task: SegmentationTask, batches: TrainingBatches, hooks: Ho
         *observers,
     ]
     try:
-        task.fit(batches, epochs=training.epochs, callbacks=callbacks, shuffle=False, verbose=0)
+        with interruption.listening():
+            task.fit(batches, epochs=training.epochs, callbacks=callbacks, shuffle=False, verbose=0)
     except BaseException as end:
         # `fit` leaves its callbacks as they are when it is broken off: a live bar would keep the terminal.
         for observer in observers:
             observer.on_train_end()
         if isinstance(end, KeyboardInterrupt):
             return INTERRUPTED
-        raise
+        if isinstance(end, MarssegError) or not isinstance(end, Exception):
+            raise
+        what = (str(end).strip() or type(end).__name__).splitlines()[0]
+        hint = "`marsseg --traceback …` shows where. Smaller batches need less memory."
+        raise RunError(f"The training failed: {type(end).__name__}: {what}", hint=hint) from end
     return FINISHED
 
 

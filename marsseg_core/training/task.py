@@ -65,4 +65,7 @@ class SegmentationTask(keras.Model):
             else:
                 loss = self.objective(self.loss_values(y, output))
             total = total + loss / 2**position
+        # What layers add themselves: regularisers and `add_loss`.
+        for loss in self.network.losses:
+            total = total + ops.sum(ops.cast(loss, "float32"))
         return total

@@ -1,0 +1,178 @@
+"""What goes wrong in a run, or in a plugin, is one error that names its cause; Ctrl-C is heard on every backend."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import keras
+import numpy as np
+import pytest
+
+import marsseg_core as marsseg
+from marsseg_core.data.arrays import SegmentationData
+from marsseg_core.errors import PluginError, RequestError, RunError
+from marsseg_core.training.callbacks import Observer
+from marsseg_core.training.task import SegmentationTask
+from marsseg_plugins.datasets.synthetic import Synthetic
+from marsseg_plugins.losses.ssce import SSCE
+
+WORDS = {"arch": "unet:width=0.125:depth=1:convolutions=1", "data": "synthetic:count=24:height=16:width=32", "batch": 4}
+
+
+def run(tmp_path, **words):
+    return marsseg.run(out=tmp_path / "run", warn=lambda line: None, **(WORDS | {"epochs": 1} | words))
+
+
+def failing(*arguments, **options):
+    raise KeyError("broken")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("backend", ["tensorflow", "jax"])
+def test_ctrl_c_ends_the_training_and_keeps_the_best_network(tmp_path, backend):
+    pytest.importorskip(backend)
+    out = tmp_path / "run"
+    words = ["--arch", WORDS["arch"], "--data", WORDS["data"], "--epochs", "100000", "--out", str(out)]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "marsseg_core.cli", "run", *words],
+        env=os.environ | {"KERAS_BACKEND": backend},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        while not (out / "history.csv").exists():
+            assert process.poll() is None, process.communicate()
+            time.sleep(0.2)
+        process.send_signal(signal.SIGINT)
+        output, errors = process.communicate(timeout=120)
+    finally:
+        process.kill()
+    assert process.returncode == 130, errors
+    assert "Traceback" not in errors
+    assert json.loads((out / "metrics.json").read_text())["status"] == "interrupted"
+    assert "miou" in output
+    assert (out / "report.html").exists()
+
+
+def test_a_data_set_that_fails_is_named(tmp_path, monkeypatch):
+    monkeypatch.setattr(Synthetic, "load", failing)
+    with pytest.raises(PluginError, match="dataset 'synthetic' of marsseg"):
+        run(tmp_path)
+
+
+def test_a_loss_that_fails_is_named(tmp_path, monkeypatch):
+    monkeypatch.setattr(SSCE, "build", lambda self, spec: failing)
+    with pytest.raises((PluginError, RunError), match="ssce"):
+        run(tmp_path, loss="ssce")
+
+
+def test_a_loss_that_is_no_scalar_is_named(tmp_path, monkeypatch):
+    monkeypatch.setattr(SSCE, "build", lambda self, spec: lambda labels, logits: logits)
+    with pytest.raises((PluginError, RunError), match="not a scalar"):
+        run(tmp_path, loss="ssce")
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ({"loss": "wssce", "sets": ["loss.wssce.weights=1,2,3"]}, "3 class weights do not fit 5 classes"),
+        ({"schedule": "cosine:warmup=100"}, "warm"),
+        ({"sets": ["data.synthetic.count=2"]}, "part empty"),
+    ],
+)
+def test_a_wrong_request_leaves_no_folder(tmp_path, words, said):
+    with pytest.raises(RequestError, match=said):
+        run(tmp_path, **words)
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("names", "ignored", "said"), [(("a", "a"), (), "must differ"), (("a", "b"), (0, 1), "All classes are ignored")]
+)
+def test_data_without_classes_to_tell_apart_is_refused(names, ignored, said):
+    with pytest.raises(RequestError, match=said):
+        SegmentationData(np.zeros((1, 4, 4, 1), np.uint8), np.zeros((1, 4, 4), np.uint8), names, ignored)
+
+
+def test_data_without_a_labelled_pixel_is_refused(tmp_path, monkeypatch):
+    masks = np.zeros((9, 16, 32), np.uint8)
+    data = SegmentationData(np.zeros((9, 16, 32, 1), np.uint8), masks, ("background", "soil"), (0,))
+    monkeypatch.setattr(Synthetic, "load", lambda self: data)
+    with pytest.raises(RequestError, match="No pixel"):
+        run(tmp_path)
+
+
+def test_a_failed_run_says_so_in_its_log(tmp_path):
+    with pytest.raises(RunError):
+        run(tmp_path, learning_rate=1e30, epochs=3)
+    assert "failed:" in (tmp_path / "run" / "log.txt").read_text()
+
+
+def test_a_callback_that_fails_is_named_once_and_left_out():
+    class Broken(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            failing()
+
+    warned = []
+    observer = Observer(Broken(), warned.append)
+    observer.on_epoch_end(0, {})
+    observer.on_epoch_end(1, {})
+    assert len(warned) == 1
+    assert "Broken" in warned[0]
+
+
+def test_what_layers_add_to_the_loss_counts():
+    inputs = keras.Input((4, 4, 1))
+    network = keras.Model(inputs, keras.layers.Conv2D(2, 1, kernel_regularizer="l2", name="logits")(inputs))
+    weighting = keras.layers.Lambda(lambda losses: losses[0])
+    task = SegmentationTask(network, {"zero": lambda labels, logits: keras.ops.sum(logits) * 0}, weighting)
+    images = np.ones((1, 4, 4, 1), np.float32)
+    expected = float(0.01 * np.square(np.array(network.get_layer("logits").kernel)).sum())
+    assert float(task.compute_loss(images, images[..., 0], network(images))) == pytest.approx(expected, rel=1e-5)
+
+
+def test_losses_reach_the_weighting_in_float32_under_mixed_precision(tmp_path, monkeypatch):
+    from marsseg_plugins.weightings.fixed import Fixed
+
+    seen = []
+
+    class Spy(keras.layers.Layer):
+        def call(self, losses):
+            seen.append(keras.backend.standardize_dtype(losses.dtype))
+            return keras.ops.sum(losses)
+
+    monkeypatch.setattr(Fixed, "build", lambda self, spec: Spy())
+    run(tmp_path, precision="mixed_float16")
+    assert set(seen) == {"float32"}
+
+
+def test_a_folder_does_not_hide_the_recipe_of_its_name(tmp_path, cli):
+    (tmp_path / "report").mkdir()
+    assert cli("run", "--plan", "report", "--dry-run").code == 0
+
+
+def test_a_backend_that_is_not_there_is_one_error(marsseg):
+    answer = marsseg("run", "--epochs", "1", KERAS_BACKEND="nonsense")
+    assert answer.code == 2
+    assert "KERAS_BACKEND" in answer.err
+    assert "Traceback" not in answer.err
+
+
+def test_a_distribution_without_metadata_harms_nobody(tmp_path, python):
+    folder = tmp_path / "path" / "bad-1.0.dist-info"
+    folder.mkdir(parents=True)
+    (folder / "entry_points.txt").write_text("[marsseg.losses]\nodd = odd:Odd\n")
+    code = "import sys; sys.path.insert(0, sys.argv.pop(1)); from marsseg_core.cli.main import main; main()"
+    answer = python(code, str(tmp_path / "path"), "list", "loss")
+    assert answer.code == 0, answer.err
+    assert "odd" in answer.out
+
+
+def test_options_of_a_built_network_ask_for_one(cli):
+    answer = cli("show", "unet:widht=3")
+    assert answer.code == 2
+    assert "'width'" in answer.err
