@@ -8,10 +8,10 @@ import sys
 from typing import Annotated, Any, Final
 
 import typer
-from typer.core import TyperGroup
+from typer.core import TyperCommand, TyperGroup
 
 from .. import version
-from ..errors import MarssegError, RunError
+from ..errors import MarssegError, RequestError, RunError
 from .output import EXIT_INTERRUPTED, print_error, print_text, say
 
 # Each is a module of this package with a function of the same name.
@@ -34,6 +34,21 @@ class _Group(TyperGroup):
         except KeyboardInterrupt:
             say("Interrupted.")
             raise typer.Exit(EXIT_INTERRUPTED) from None
+
+
+class _Command(TyperCommand):
+    """Refuses an option that is given twice, where the parser would silently take the last."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        repeatable = {name for param in self.params if getattr(param, "multiple", False) for name in param.opts}
+        seen: set[str] = set()
+        for word in args:
+            option = word.partition("=")[0]
+            if option in seen and option not in repeatable:
+                raise RequestError(f"{option} is given twice.", where=ctx.info_name, hint="Keep one of the two.")
+            if option.startswith("--"):
+                seen.add(option)
+        return super().parse_args(ctx, args)
 
 
 app = typer.Typer(
@@ -63,7 +78,7 @@ def marsseg(
 
 
 for _command in COMMANDS:
-    app.command(_command)(getattr(importlib.import_module(f".{_command}", __package__), _command))
+    app.command(_command, cls=_Command)(getattr(importlib.import_module(f".{_command}", __package__), _command))
 
 
 def main() -> None:

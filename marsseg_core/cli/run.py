@@ -40,9 +40,7 @@ def run(
     patience: Annotated[str | None, typer.Option(help="Epochs without progress to stop after.", metavar="N")] = None,
     precision: Annotated[str | None, typer.Option(help="float32, mixed_bfloat16, mixed_float16.")] = None,
     workers: Annotated[str | None, typer.Option(help="Threads that prepare batches.", metavar="N")] = None,
-    seed: Annotated[
-        str | None, typer.Option(help="Draws weights, dropout, order, augmentations.", metavar="N")
-    ] = None,
+    seed: Annotated[str | None, typer.Option(help="Draws weights, dropout, order, augmentations.", metavar="N")] = None,
     out: Annotated[Path | None, typer.Option(help="The run folder; a new one in runs/ otherwise.")] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Print the plan, with the origin of each value, and stop.")
