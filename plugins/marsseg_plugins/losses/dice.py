@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from marsseg_core.components import LossFunction, LossSpec
 from marsseg_core.parameters import param
@@ -28,7 +29,7 @@ class Dice(WeightedLoss):
 
         weights = self.class_weights(spec)
 
-        def dice(labels, logits):  # type: ignore[no-untyped-def]
+        def dice(labels: Any, logits: Any) -> Any:
             found = overlap(labels, logits, spec.ignored)
             distance = tversky_distance(found, 0.5, 0.5, self.smooth / 2)
             return mean_of_present(distance, found.pixels, weights)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from marsseg_core.components import LossFunction, LossSpec
 from marsseg_core.parameters import param
@@ -30,7 +31,7 @@ class Focal(WeightedLoss):
 
         weights = self.class_weights(spec)
 
-        def focal(labels, logits):  # type: ignore[no-untyped-def]
+        def focal(labels: Any, logits: Any) -> Any:
             valid = valid_pixels(labels, spec.ignored)
             known = ops.where(valid, ops.cast(labels, "int32"), 0)
             weight = ops.where(valid, ops.take(ops.convert_to_tensor(weights), known), 0.0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from marsseg_core.components import LossFunction, LossSpec
 from marsseg_core.parameters import param
@@ -32,7 +33,7 @@ class FocalTversky(WeightedLoss):
 
         weights = self.class_weights(spec)
 
-        def focal_tversky(labels, logits):  # type: ignore[no-untyped-def]
+        def focal_tversky(labels: Any, logits: Any) -> Any:
             found = overlap(labels, logits, spec.ignored)
             distance = tversky_distance(found, self.false_positives, self.false_negatives, self.smooth)
             return mean_of_present(smooth_power(distance, 1 / self.gamma), found.pixels, weights)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from marsseg_core.components import Loss, LossFunction, LossSpec
 from marsseg_core.parameters import param
@@ -29,7 +30,7 @@ class GDice(Loss):
 
         labelled = np.array([c not in spec.ignored for c in range(spec.num_classes)])
 
-        def gdice(labels, logits):  # type: ignore[no-untyped-def]
+        def gdice(labels: Any, logits: Any) -> Any:
             found = overlap(labels, logits, spec.ignored)
             present = found.pixels > 0
             fewest = ops.min(ops.where(present, found.pixels, np.inf))

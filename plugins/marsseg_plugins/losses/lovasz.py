@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from marsseg_core.components import LossFunction, LossSpec
 
@@ -31,11 +32,11 @@ class Lovasz(WeightedLoss):
         counted = np.array([c for c in range(spec.num_classes) if c not in spec.ignored], np.int32)
         weights = self.class_weights(spec)[counted]
 
-        def by_class(values):  # type: ignore[no-untyped-def]
+        def by_class(values: Any) -> Any:
             """(B, H, W, K) → (classes that count, B·H·W)."""
             return ops.transpose(ops.reshape(ops.take(values, counted, axis=-1), (-1, len(counted))))
 
-        def lovasz(labels, logits):  # type: ignore[no-untyped-def]
+        def lovasz(labels: Any, logits: Any) -> Any:
             p, truth, rest = map(by_class, shares_and_truth(labels, logits, spec.ignored))
             errors = ops.where(truth > 0, rest, p)
             # Behind all that count, pixels that do not count add nothing and change no other pixel's step.

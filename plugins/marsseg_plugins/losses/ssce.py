@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from marsseg_core.components import Loss, LossFunction, LossSpec
 
@@ -19,7 +20,7 @@ class SSCE(Loss):
 
         from .cross_entropy import pixel_cross_entropy, valid_pixels
 
-        def ssce(labels, logits):  # type: ignore[no-untyped-def]
+        def ssce(labels: Any, logits: Any) -> Any:
             valid = valid_pixels(labels, spec.ignored)
             count = ops.sum(ops.cast(valid, "float32"))
             return ops.sum(pixel_cross_entropy(labels, logits, valid)) / ops.maximum(count, 1.0)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from marsseg_core.components import Loss, LossFunction, LossSpec
 from marsseg_core.parameters import param
@@ -45,7 +45,7 @@ class WSSCE(Loss):
 
         weights = class_weights(spec, self.weights, cap=self.cap, count=self.count, beta=self.beta)
 
-        def wssce(labels, logits):  # type: ignore[no-untyped-def]
+        def wssce(labels: Any, logits: Any) -> Any:
             valid = valid_pixels(labels, spec.ignored)
             known = ops.where(valid, ops.cast(labels, "int32"), 0)
             weight = ops.where(valid, ops.take(ops.convert_to_tensor(weights), known), 0.0)
