@@ -15,7 +15,7 @@ from typing import Any, Final, Literal
 
 from . import composition, kinds, parameters
 from .catalog import Catalog, Entry, load
-from .components import Component
+from .components import Dataset
 from .errors import PluginError, RequestError, nearest
 from .kinds import KINDS, RECIPE, Kind
 from .parameters import param
@@ -430,8 +430,8 @@ class _Draft:
 
 def _recognises(entry: Entry, path: Path) -> bool:
     try:
-        cls: type[Component] = load(entry)
-        return bool(cls.recognises(path))  # type: ignore[attr-defined]
+        cls: type[Dataset] = load(entry)
+        return bool(cls.recognises(path))
     except Exception:
         return False  # a broken plugin claims nothing; asked for by name, it is reported
 

@@ -16,7 +16,7 @@ from ..data.arrays import SegmentationData
 from ..data.splits import Split
 from ..data.statistics import class_pixels
 from ..errors import MarssegError, PluginError, RequestError
-from ..plan import Chosen, Plan
+from ..plan import Chosen, LossOptions, Plan
 from .heads import split_heads
 from .task import SegmentationTask
 
@@ -83,7 +83,8 @@ def build_task(plan: Plan, network: keras.Model, data: SegmentationData, split: 
     loss_spec = LossSpec(data.num_classes, data.ignored, frequencies)
     names = _distinct([chosen.entry.name for chosen in plan.chosen[kinds.LOSS]])
     losses = {name: _built_loss(c, loss_spec) for name, c in zip(names, plan.chosen[kinds.LOSS], strict=True)}
-    weights = tuple(float(chosen.values["weight"]) for chosen in plan.chosen[kinds.LOSS])  # type: ignore[arg-type]
+    options = [chosen.options for chosen in plan.chosen[kinds.LOSS]]
+    weights = tuple(option.weight for option in options if isinstance(option, LossOptions))
     # In float32, as the losses are; the task follows the policy, by which the optimiser scales them.
     with precision("float32"):
         weighting = built(plan.chosen[kinds.WEIGHTING][0], WeightingSpec(tuple(names), weights))

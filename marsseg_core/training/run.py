@@ -24,7 +24,7 @@ from ..errors import MarssegError, RunError
 from ..evaluation.confusion import Confusion
 from ..evaluation.evaluate import evaluate
 from ..hooks import HookCaller, load_hooks
-from ..plan import Plan
+from ..plan import AugmentationOptions, Plan
 from ..runs import RunFolder, create_run_folder, written_whole
 from .building import build_network, build_task, built, calling
 from .callbacks import EpochClock, FiniteLoss, Interruption, Observer, Scoring
@@ -84,7 +84,8 @@ def execute(plan: Plan, *, out: Path | None = None, warn: Callable[[str], None])
         ask_for_determinism()
     network = build_network(plan, data.images.shape[1:], data.num_classes)
     task = build_task(plan, network, data, split)
-    augmentations = [(c.component, float(c.values["p"])) for c in plan.chosen[kinds.AUGMENTATION]]  # type: ignore[arg-type]
+    chosen = plan.chosen[kinds.AUGMENTATION]
+    augmentations = [(c.component, c.options.p) for c in chosen if isinstance(c.options, AugmentationOptions)]
     batches = TrainingBatches(
         data,
         split["train"],
