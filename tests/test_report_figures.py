@@ -12,7 +12,7 @@ from hypothesis import given, strategies as st
 from hypothesis.extra import numpy as hnp
 from PIL import Image
 
-from marsseg_plugins.observers.report.colours import NEUTRAL, class_colours, hex_code, paint
+from marsseg_core.figures.colours import NEUTRAL, class_colours, hex_code, paint
 from marsseg_plugins.observers.report.curves import learning_curves, points
 from marsseg_plugins.observers.report.matrix import confusion_figure, count_text
 from marsseg_plugins.observers.report.page import PageFigure, render_page

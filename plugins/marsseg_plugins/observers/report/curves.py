@@ -12,8 +12,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FormatStrFormatter, MaxNLocator
 
-from .canvas import GRID, LABEL_SIZE, MUTED, NOTE_SIZE, TITLE_SIZE, Target, verbatim, write
-from .colours import FIRST, INK, class_colours, hex_code
+from marsseg_core.figures.canvas import GRID, LABEL_SIZE, MUTED, NOTE_SIZE, TITLE_SIZE, Target, verbatim, write
+from marsseg_core.figures.colours import FIRST, INK, class_colours, hex_code
 
 History = Sequence[Mapping[str, Any]]
 

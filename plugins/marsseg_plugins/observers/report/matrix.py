@@ -13,8 +13,8 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 from matplotlib.transforms import ScaledTranslation
 
-from .canvas import GRID, LABEL_SIZE, MUTED, NOTE_SIZE, TITLE_SIZE, Target, verbatim, write
-from .colours import INK, class_colours, hex_code
+from marsseg_core.figures.canvas import GRID, LABEL_SIZE, MUTED, NOTE_SIZE, TITLE_SIZE, Target, verbatim, write
+from marsseg_core.figures.colours import INK, class_colours, hex_code
 
 SHADES = LinearSegmentedColormap.from_list("shares", ["#ffffff", "#9cb9cf", "#1f4e79"])
 WHITE_TEXT_ABOVE = 0.75

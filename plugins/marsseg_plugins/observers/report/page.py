@@ -12,7 +12,7 @@ from pathlib import Path
 from string import Template
 from typing import Any
 
-from .colours import class_colours, hex_code
+from marsseg_core.figures.colours import class_colours, hex_code
 
 NO_VALUE = "–"
 

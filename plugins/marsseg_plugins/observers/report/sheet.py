@@ -10,8 +10,9 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
-from .canvas import DPI, MUTED, TITLE_SIZE, Target, verbatim, write
-from .colours import INK, NEUTRAL, class_colours, hex_code, paint, rgb
+from marsseg_core.figures.canvas import DPI, MUTED, TITLE_SIZE, Target, verbatim, write
+from marsseg_core.figures.colours import INK, NEUTRAL, class_colours, hex_code, paint, rgb
+from marsseg_core.figures.panels import brightened, stretched, striped
 
 COLUMNS = ("image, contrast stretched", "truth", "prediction", "error, coloured as predicted")
 PANEL = 512  # every panel fits a square of this side; like the lengths below in pixels
@@ -22,9 +23,6 @@ CAPTION_SIZE = 11  # points
 LEGEND_ROW = 44
 LEGEND_COLUMNS = 6
 
-STRIPE_PERIOD = 14
-STRIPE_WIDTH = 3
-STRIPE = 0x8C
 FADE = 0.8  # of the way to white, for ground that was predicted rightly
 CORRECT = "#ececec"
 
@@ -117,12 +115,12 @@ def errors(truth: np.ndarray, prediction: np.ndarray, num_classes: int, ignored:
 def panels(tile: Tile, colours: np.ndarray, ignored: Collection[int]) -> tuple[np.ndarray, ...]:
     """Image (H, W, 3), truth, prediction and error (h, w, 3) of a tile, all uint8; h, w are the panel's pixels."""
     size = _panel_size(tile.truth)
-    truth, prediction = _stretch(tile.truth, size), _stretch(tile.prediction, size)
+    truth, prediction = stretched(tile.truth, size), stretched(tile.prediction, size)
     unscored = ~labelled(truth, len(colours), ignored)
     wrong = errors(truth, prediction, len(colours), ignored)
 
-    image = _brightened(tile.image)
-    grey = _stretch(image.mean(axis=-1), size)
+    image = brightened(tile.image)
+    grey = stretched(image.mean(axis=-1), size)
     error = np.repeat((grey + FADE * (255 - grey)).astype(np.uint8)[..., None], 3, axis=-1)
     # An ignored class would be grey on grey: where it is predicted instead of a label, it is dark.
     colours_of_errors = colours.copy()
@@ -131,19 +129,10 @@ def panels(tile: Tile, colours: np.ndarray, ignored: Collection[int]) -> tuple[n
     error[unscored] = rgb(NEUTRAL)
     return (
         image,
-        _striped(paint(truth, colours), unscored),
-        _striped(paint(prediction, colours), unscored),
-        _striped(error, unscored),
+        striped(paint(truth, colours), unscored),
+        striped(paint(prediction, colours), unscored),
+        striped(error, unscored),
     )
-
-
-def _brightened(image: np.ndarray) -> np.ndarray:
-    """(H, W, C) uint8 → (H, W, 3) uint8 over the whole range: Mars is dim. One channel, unless there are three."""
-    shown = image if image.shape[-1] == 3 else np.repeat(image[..., :1], 3, axis=-1)
-    low, high = np.percentile(shown, (0.5, 99.5))
-    share = np.clip((shown - low) / max(high - low, 1), 0, 1)
-    brightened: np.ndarray = (255 * share).astype(np.uint8)
-    return brightened
 
 
 def _panel_size(ids: np.ndarray) -> tuple[int, int]:
@@ -151,21 +140,6 @@ def _panel_size(ids: np.ndarray) -> tuple[int, int]:
     height, width = ids.shape
     scale = PANEL / max(height, width)
     return max(1, round(height * scale)), max(1, round(width * scale))
-
-
-def _stretch(picture: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """(H, W) → (h, w) by the nearest pixel: ids stay ids."""
-    rows, columns = (np.arange(new) * old // new for new, old in zip(size, picture.shape, strict=True))
-    return picture[np.ix_(rows, columns)]
-
-
-def _striped(rgb: np.ndarray, where: np.ndarray) -> np.ndarray:
-    """The picture (h, w, 3) with diagonal grey stripes over the pixels `where` (h, w)."""
-    row, column = np.indices(where.shape)
-    stripe = (row + column) % STRIPE_PERIOD < STRIPE_WIDTH
-    striped = rgb.copy()
-    striped[where & stripe] = STRIPE
-    return striped
 
 
 def _error_caption(tile: Tile, num_classes: int, ignored: Collection[int]) -> str:

@@ -1,0 +1,1 @@
+"""What all figures share: colours, inks, and pictures of tiles."""
