@@ -20,7 +20,7 @@ from marsseg_core import api
 from marsseg_core.backend import choose_compiler
 from marsseg_core.data.batches import TrainingBatches
 from marsseg_core.data.splits import Split
-from marsseg_core.training.building import build_network, build_task
+from marsseg_core.training.building import build_network, build_objective, build_task
 from marsseg_core.training.callbacks import EpochClock, FiniteLoss
 
 
@@ -60,7 +60,7 @@ def main():
 
     def engine():
         given = batches()
-        task = build_task(plan, build_network(plan, (64, 128, 1), 5), data, split)
+        task = build_task(plan, build_network(plan, (64, 128, 1), 5), build_objective(plan, data, split))
         task.compile(optimizer=keras.optimizers.AdamW(1e-3))
         choose_compiler(task)
         return task, [EpochClock(given), FiniteLoss("float32")]

@@ -14,9 +14,20 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .api import dataset as dataset, load as load, loss as loss, network as network, run as run
+    from .api import (
+        compare as compare,
+        dataset as dataset,
+        evaluate as evaluate,
+        load as load,
+        loss as loss,
+        network as network,
+        predict as predict,
+        resume as resume,
+        run as run,
+        series as series,
+    )
 
-__all__ = ["dataset", "load", "loss", "network", "run", "version"]
+__all__ = ["compare", "dataset", "evaluate", "load", "loss", "network", "predict", "resume", "run", "series", "version"]
 
 
 @cache

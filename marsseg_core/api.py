@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import warnings
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import fields
 from functools import partial
 from pathlib import Path
@@ -14,15 +14,21 @@ from . import kinds, parameters
 from .catalog import installed
 from .components import LossFunction, LossSpec, NetworkSpec
 from .composition import components
-from .errors import RequestError
+from .errors import MarssegWarning, RequestError
+from .experiments.comparison import Comparison, compare_runs
+from .experiments.series import Series, plan_series, run_series
+from .hooks import HookCaller, announce
 from .kinds import Kind
-from .plan import Plan, Request, SplitOptions, TrainingOptions, resolve
+from .local_plugins import trusting
+from .plan import NETWORK_KINDS, CleaningOptions, Plan, Request, SplitOptions, TrainingOptions, resolve
 from .runs import RunFolder
 
 if TYPE_CHECKING:
     import keras
+    import numpy as np
 
     from .data.arrays import SegmentationData
+    from .evaluation.confusion import Confusion
     from .training.run import Run
 
 
@@ -61,34 +67,54 @@ def loss(
     `class_frequencies` counts the pixels of each class in the training part; without it all classes count alike.
     """
     frequencies = tuple(class_frequencies) if class_frequencies is not None else (1,) * num_classes
-    function: LossFunction = _one(kinds.LOSS, name).build(LossSpec(num_classes, tuple(ignored), frequencies))
+    component, spec = _one(kinds.LOSS, name), LossSpec(num_classes, tuple(ignored), frequencies)
+    if component.targets(spec) is not None:
+        raise RequestError(
+            f"The loss '{name}' wants targets that are computed from each mask.",
+            hint="`marsseg_core.run` trains with it; `Loss.targets` computes them in a loop of your own.",
+        )
+    function: LossFunction = component.build(spec)
     return function
 
 
 def dataset(name: str, **values: Any) -> SegmentationData:
     """A data set by name or path, read: `dataset("synthetic", count=50)`, `dataset("tiles.npz")`."""
     sets = [f"data.1.{key}={parameters.to_text(value)}" for key, value in values.items()]
-    data: SegmentationData = resolve(Request(words={"data": name}, sets=sets), installed()).one(kinds.DATASET).load()
+    request = Request(words={"data": name}, sets=sets)
+    data: SegmentationData = resolve(request, installed(), only=(kinds.DATASET,)).one(kinds.DATASET).load()
     return data
 
 
-def plan(base: str | Path | None = None, *, sets: Sequence[str] = (), **words: Any) -> Plan:
+def plan(
+    base: str | Path | None = None,
+    *,
+    sets: Sequence[str] = (),
+    plugins: Sequence[str | Path] = (),
+    trust: bool = False,
+    **words: Any,
+) -> Plan:
     """A resolved plan: `plan("report", arch="dense:width=0.5", epochs=3, sets=["arch.dense.depth=3"])`.
 
     `words` are the command line's: `arch`, `bottleneck`, `loss`, `weighting`, `augment`, `schedule` and `data` with
-    a composition text; any field of the plan's training (`epochs`, `batch`, `seed`, …) or split with a value.
+    a composition text; any field of the plan's training (`epochs`, `batch`, `seed`, …), split or cleaning with a
+    value. `plugins` are files of components that nobody packaged; those that `base` names are executed only with
+    `trust`.
     """
     options = {kind.option for kind in kinds.KINDS}
     training = {field.name for field in fields(TrainingOptions)}
     split = {field.name for field in fields(SplitOptions)} - training
-    if unknown := sorted(set(words) - options - training - split):
+    cleaning = {field.name for field in fields(CleaningOptions)}
+    if unknown := sorted(set(words) - options - training - split - cleaning):
         raise TypeError(f"a run takes no '{unknown[0]}'")
     sections = {
         "training": {key: value for key, value in words.items() if key in training},
         "split": {key: value for key, value in words.items() if key in split},
+        "cleaning": {key: value for key, value in words.items() if key in cleaning},
     }
     texts = {key: str(value) for key, value in words.items() if key in options}
-    return resolve(Request(None if base is None else str(base), texts, sections, tuple(sets)), installed())
+    request = Request(None if base is None else str(base), texts, sections, tuple(sets), tuple(plugins))
+    with trusting(trust):
+        return resolve(request, installed())
 
 
 def run(
@@ -97,32 +123,130 @@ def run(
     out: str | Path | None = None,
     sets: Sequence[str] = (),
     warn: Callable[[str], None] | None = None,
+    hooks: HookCaller | None = None,
     **words: Any,
 ) -> Run:
-    """Train and score: the arguments are those of `plan` (or a plan itself), `out` names the run folder."""
+    """Train and score: the arguments are those of `plan` (or a plan itself), `out` names the run folder.
+
+    `warn` takes a line about what went wrong without ending the run; `hooks` are the observers where they know of the
+    plan already.
+    """
+    resolved = base if isinstance(base, Plan) else plan(base, sets=sets, **words)
+    warn = warn or warnings.warn
+    hooks = hooks or announce(resolved, warn)
     from .training.run import execute
 
+    return execute(resolved, out=None if out is None else Path(out), warn=warn, hooks=hooks)
+
+
+def series(
+    base: str | Path | Plan | None = None,
+    *,
+    seeds: int | None = None,
+    folds: int | None = None,
+    out: str | Path | None = None,
+    sets: Sequence[str] = (),
+    warn: Callable[[str], None] | None = None,
+    tell: Callable[[str], None] = lambda line: None,
+    **words: Any,
+) -> Series:
+    """Run a plan with several seeds, or on several folds: `series(arch="unet", seeds=3).parts()["test"]["miou"].mean`.
+
+    The other arguments are those of `run`; `out` names the folder that holds the runs, `tell` takes a line before each.
+    """
     resolved = base if isinstance(base, Plan) else plan(base, sets=sets, **words)
-    return execute(resolved, out=None if out is None else Path(out), warn=warn or warnings.warn)
+    kind, plans = plan_series(resolved, seeds, folds)
+    return run_series(kind, plans, out=None if out is None else Path(out), warn=warn or warnings.warn, tell=tell)
 
 
-def load(path: str | Path) -> keras.Model:
+def compare(*runs: str | Path, by: str = "miou", part: str = "test") -> Comparison:
+    """Runs against each other, grouped by plan and ranked: run folders, or folders of runs and series."""
+    return compare_runs([Path(path) for path in runs], by=by, part=part)
+
+
+def resume(path: str | Path, *, trust: bool = False, warn: Callable[[str], None] | None = None) -> Run:
+    """Go on with a run that was killed or interrupted, from its last checkpoint, to its end.
+
+    The plugins that it keeps a copy of are executed only with `trust`.
+    """
+    from .training.run import resume as go_on
+
+    folder = RunFolder.open(path)
+    return go_on(folder, plan(path, trust=trust), warn=warn or warnings.warn)
+
+
+def load(path: str | Path, *, trust: bool = False) -> keras.Model:
     """The best network of a run folder, ready to predict logits.
 
-    Reads the file in Keras' safe mode, after the modules that define the layers of the plan's components.
+    Reads the file in Keras' safe mode, after the modules that define the layers of the architecture and the
+    bottlenecks: nothing else of the plan needs to be installed. Where they come from a file of which the run keeps a
+    copy, that is executed only with `trust`. Warns where a version is not that of the plan.
     """
     folder = RunFolder.open(path)
     if not folder.network.is_file():
         raise RequestError("The run ended before its first epoch: it has no network.", where=str(path))
-    resolved = resolve(Request(base=str(path)), installed())
+    with trusting(trust):
+        resolved = resolve(Request(base=str(path)), installed(), only=NETWORK_KINDS)
+    for line in resolved.differences:
+        warnings.warn(line, MarssegWarning, stacklevel=2)
     from .backend import keep_tensorflow_out
     from .training.run import load_network
 
     keep_tensorflow_out()
-    for kind in (kinds.ARCHITECTURE, kinds.BOTTLENECK):
+    for kind in NETWORK_KINDS:
         for part in resolved.components(kind):
-            nested = [inner for inner_kind, text in part.compositions() for inner in components(inner_kind, text)]
+            texts = part.compositions()
+            nested = [inner for inner_kind, text in texts for inner in components(inner_kind, text, resolved.catalog)]
             for owner in (part, *nested):
                 for module in owner.layer_modules:
                     importlib.import_module(module)
-    return load_network(folder)
+    try:
+        return load_network(folder)
+    except Exception as cause:
+        reason = (str(cause).strip() or type(cause).__name__).splitlines()[0]
+        carries_code = "safe_mode" in str(cause)
+        raise RequestError(
+            "The network carries code, which is never run." if carries_code else f"It cannot be read: {reason}",
+            where=str(folder.network),
+            hint="Networks that marsseg saved hold none: this file was not made by a run." if carries_code else None,
+        ) from cause
+
+
+def predict(
+    runs: str | Path | Sequence[str | Path],
+    images: Iterable[np.ndarray],
+    *,
+    flips: bool = False,
+    with_ignored: bool = False,
+    probabilities: bool = False,
+    trust: bool = False,
+) -> Iterator[np.ndarray]:
+    """Labels (H, W) uint8 of each image, (H, W, C) uint8 of any size, in order; the mean of several runs.
+
+    `flips` averages over each image as it is and flipped; `probabilities` gives (H, W, K) float32 instead of labels.
+    `trust` is that of `load`.
+    """
+    from .evaluation.confusion import decode
+    from .inference.ensemble import load_networks, open_runs, with_channels
+    from .inference.predictor import Predictor
+
+    opened, classes = open_runs([runs] if isinstance(runs, str | Path) else runs)
+    with trusting(trust):
+        predictor = Predictor(load_networks(opened), flips=flips)
+    found = predictor.probabilities(with_channels(image, predictor.channels) for image in images)
+    ignored = () if with_ignored else classes.ignored
+    return found if probabilities else (decode(shares, ignored) for shares in found)
+
+
+def evaluate(
+    run: str | Path, data: str | None = None, *, part: str | None = None, flips: bool = False, trust: bool = False
+) -> Confusion:
+    """Every score of a run: on its test part or another `part`, or on other `data`, whole unless a part is given.
+
+    `flips` and `trust` are those of `predict`.
+    """
+    from .evaluation.scoring import score_runs
+
+    with trusting(trust):
+        (score,) = score_runs([RunFolder.open(run)], [data], part or ("all" if data else "test"), flips=flips)
+    return score.confusion

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import platform
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from importlib import metadata
 from typing import Any
 
 import keras
+
+from .errors import RequestError
 
 
 def keep_tensorflow_out() -> None:
@@ -40,6 +43,56 @@ def choose_compiler(model: keras.Model) -> None:
         model.jit_compile = False
 
 
+def value_and_gradient(function: Callable[[Any], Any], at: Any) -> tuple[Any, Any]:
+    """A scalar function's value at a tensor, and its gradient there, of the tensor's shape. Keras has no such thing."""
+    backend = keras.backend.backend()
+    if backend == "tensorflow":
+        import tensorflow
+
+        with tensorflow.GradientTape() as tape:
+            tape.watch(at)
+            value = function(at)
+        return value, tape.gradient(value, at, unconnected_gradients=tensorflow.UnconnectedGradients.ZERO)
+    if backend == "jax":
+        import jax
+
+        found: tuple[Any, Any] = jax.value_and_grad(function)(at)
+        return found
+    raise RequestError(
+        f"There are no gradients for a weighting on the backend '{backend}'.",
+        where="KERAS_BACKEND",
+        hint="Use tensorflow or jax, or a weighting that needs none.",
+    )
+
+
+def train_on_one_device(optimizer: keras.optimizers.Optimizer) -> None:
+    """Leave out the sum of gradients over replicas where there is one replica.
+
+    TensorFlow registers that sum's own gradient in a table which nothing empties, and which holds the training step's
+    graph with all its variables: in a process that trains several networks, none would ever be freed.
+    """
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow
+
+        if not tensorflow.distribute.has_strategy():
+            optimizer._all_reduce_sum_gradients = list
+
+
+@contextmanager
+def many_networks() -> Iterator[None]:
+    """Without TensorFlow's warning of functions traced anew, which it counts over all networks of a process."""
+    logger = logging.getLogger("tensorflow")
+
+    def is_another(record: logging.LogRecord) -> bool:
+        return "retracing" not in record.getMessage()
+
+    logger.addFilter(is_another)
+    try:
+        yield
+    finally:
+        logger.removeFilter(is_another)
+
+
 @contextmanager
 def precision(policy: str) -> Iterator[None]:
     """Build with a dtype policy, and leave Keras' default as it was."""
@@ -51,10 +104,10 @@ def precision(policy: str) -> Iterator[None]:
         keras.config.set_dtype_policy(before)
 
 
-def environment() -> dict[str, Any]:
-    """The machine and the versions a run was made with."""
+def environment(distributions: Mapping[str, str]) -> dict[str, Any]:
+    """The machine and the versions a run was made with; `distributions` are those that it needs to be loaded again."""
     names = ("marsseg", "keras", "tensorflow", "jax", "numpy", "scipy")
-    versions = {}
+    versions = dict(distributions)
     for name in names:
         try:
             versions[name] = metadata.version(name)

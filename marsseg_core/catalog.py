@@ -9,29 +9,41 @@ from __future__ import annotations
 import dataclasses
 import importlib
 import re
-from collections import defaultdict
-from collections.abc import Iterable
+import time
+import traceback
+import warnings
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
-from importlib.metadata import Distribution, EntryPoint, entry_points
+from importlib import metadata
+from importlib.metadata import Distribution, EntryPoint
+from operator import attrgetter
+from pathlib import Path
 from typing import Any, Final
 
-from .errors import PluginError, RequestError, nearest
-from .kinds import KINDS, RECIPE, Kind
+from .errors import MarssegError, MarssegWarning, PluginError, RequestError, nearest
+from .kinds import ALL_KINDS, OBSERVER, RECIPE, Kind
+from .switches import Switch, switches
 
 NAME_PATTERN: Final = re.compile(r"[a-z0-9][a-z0-9+_.-]*")
 
 OK: Final = "ok"
 CONFLICT: Final = "conflict"
+DISABLED: Final = "disabled"
 INCOMPATIBLE: Final = "incompatible"
 INVALID: Final = "invalid"
 
 DISTRIBUTION: Final = "marsseg"
 
+# An import that takes longer than this is named; what is light takes a few hundredths.
+SLOW_SECONDS: Final = 2.0
+
 
 @dataclass(frozen=True)
 class Entry:
-    """One component (or recipe) of one distribution. `target` is "module:attribute" (a recipe's is a module path)."""
+    """One component, recipe or observer of one distribution. `target` is "module:attribute", or a module path."""
 
     kind: Kind
     name: str
@@ -52,6 +64,11 @@ class Entry:
         """Whether it can be chosen: a conflict is resolved by the distribution's name, anything else is final."""
         return self.status in (OK, CONFLICT)
 
+    def is_called(self, text: str) -> bool:
+        """Whether `text` may mean this one: a name, an alias or distribution/name."""
+        distribution, slash, name = text.rpartition("/")
+        return name in (self.name, *self.aliases) and (not slash or normal(distribution) == normal(self.distribution))
+
     @property
     def module(self) -> str:
         return self.target.partition(":")[0]
@@ -71,13 +88,27 @@ class Entry:
 
 
 class Catalog:
-    """The entries of what is installed, by kind and name."""
+    """The entries of what is installed, by kind and name; observers apart, as nobody chooses one.
 
-    def __init__(self, entries: Iterable[Entry]) -> None:
-        self.entries = tuple(sorted(entries, key=lambda e: (_kind_order(e.kind), e.name, e.distribution)))
+    `problems` has a line for each distribution whose metadata cannot be read.
+    """
+
+    def __init__(self, entries: Iterable[Entry], problems: Iterable[str] = ()) -> None:
+        everything = sorted(entries, key=lambda e: (ALL_KINDS.index(e.kind), e.name, e.distribution, e.target))
+        self.entries = tuple(entry for entry in everything if entry.kind != OBSERVER)
+        self.observers = tuple(entry for entry in everything if entry.kind == OBSERVER)
+        self.problems = tuple(problems)
+
+    @property
+    def everything(self) -> tuple[Entry, ...]:
+        return self.entries + self.observers
+
+    def with_more(self, entries: Iterable[Entry]) -> Catalog:
+        """This catalog with further entries, which may be in conflict with those that are there."""
+        return Catalog(_with_conflicts([*self.everything, *entries]), self.problems)
 
     def of_kind(self, kind: Kind) -> tuple[Entry, ...]:
-        return tuple(entry for entry in self.entries if entry.kind == kind)
+        return tuple(entry for entry in self.everything if entry.kind == kind)
 
     def names(self, kind: Kind) -> list[str]:
         """The names of a kind that can be used, without aliases."""
@@ -85,23 +116,21 @@ class Catalog:
 
     def named(self, text: str, kinds: Iterable[Kind]) -> list[Entry]:
         """All entries of these kinds that `text` may mean: a name, an alias or distribution/name."""
-        distribution, slash, name = text.rpartition("/")
-        return [
-            entry
-            for entry in self.entries
-            if entry.kind in kinds
-            and name in (entry.name, *entry.aliases)
-            and (not slash or entry.distribution == _normal(distribution))
-        ]
+        return [entry for entry in self.everything if entry.kind in kinds and entry.is_called(text)]
 
-    def find(self, kind: Kind, text: str, *, where: str | None = None) -> Entry:
-        """The one entry that `text` means; RequestError says what is wrong with the name and what to use."""
+    def find(self, kind: Kind, text: str, *, where: str | None = None, prefer: str | None = None) -> Entry:
+        """The one entry that `text` means; RequestError says what is wrong with the name and what to use.
+
+        Where several distributions claim the name, that of the distribution `prefer` is meant, if it is one of them.
+        """
         found = self.named(text, [kind])
         # One that cannot be used does not stand in the way of one that can.
         found = [entry for entry in found if entry.usable] or found
         if not found:
             raise RequestError(f"There is no {kind} '{text}'.", where=where, hint=self._hint(kind, text))
         if len(found) > 1:
+            found = [entry for entry in found if entry.distribution == prefer] or found
+        if len(found) > 1 and found[0].usable:
             choices = " or ".join(entry.qualified_name for entry in found)
             providers = ", ".join(entry.provider for entry in found)
             raise RequestError(
@@ -113,7 +142,7 @@ class Catalog:
         return entry
 
     def _hint(self, kind: Kind, text: str) -> str:
-        elsewhere = self.named(text, [other for other in (*KINDS, RECIPE) if other != kind])
+        elsewhere = [entry for entry in self.entries if entry.kind != kind and entry.is_called(text)]
         if elsewhere:
             other = elsewhere[0].kind
             return f"'{text}' is {other.with_article}: it goes with --{other.option}."
@@ -123,35 +152,88 @@ class Catalog:
         return hint if hint.startswith("Did") else nearest(text, names, listing=f"Installed {kind} names")
 
 
-def _kind_order(kind: Kind) -> int:
-    return (*KINDS, RECIPE).index(kind)
+def installed() -> Catalog:
+    """The catalog of this environment, without what is switched off. The path is read once for a process."""
+    return _catalog(switches())
+
+
+def rescan() -> None:
+    """Read the path again when it is next asked for: after an installation in this process."""
+    _scan.cache_clear()
+    _catalog.cache_clear()
 
 
 @cache
-def installed() -> Catalog:
-    """The catalog of this environment. Read once for a process."""
-    # One scan of the path for all groups; `select` is what Python 3.11 and later have in common.
-    points = entry_points()
-    return Catalog(entries_from(p for kind in (*KINDS, RECIPE) for p in points.select(group=kind.group)))
+def _catalog(off: tuple[Switch, ...]) -> Catalog:
+    points, problems = _scan()
+    return Catalog(entries_from(points, off), problems)
 
 
-def entries_from(points: Iterable[EntryPoint]) -> list[Entry]:
-    """Entry points → entries, with their status. Imports nothing."""
+@cache
+def _scan() -> tuple[tuple[EntryPoint, ...], tuple[str, ...]]:
+    """marsseg's entry points of each distribution, and a line for each whose metadata cannot be read."""
+    points: list[EntryPoint] = []
+    problems, seen = [], set()
+    for distribution in metadata.distributions():
+        try:
+            own = _own_points(distribution)
+            name = _facts(distribution).name if own else ""
+            if own and name not in seen:
+                seen.add(name)
+                # Of one that is twice on the path, Python takes the first.
+                points += own if name == _UNKNOWN else _own_points(metadata.distribution(name))
+        except Exception as cause:
+            folder = distribution.locate_file("")
+            problems.append(f"A distribution in {folder} cannot be read: {type(cause).__name__}: {cause}")
+    return tuple(points), tuple(sorted(problems))
+
+
+def _own_points(distribution: Distribution) -> list[EntryPoint]:
+    groups = {kind.group for kind in ALL_KINDS}
+    return [point for point in distribution.entry_points if point.group in groups]
+
+
+def entries_from(points: Iterable[EntryPoint], off: Iterable[Switch] = ()) -> list[Entry]:
+    """Entry points → entries, with their status. Imports nothing. RequestError where a switch means nothing."""
     points = list(points)
     entries: list[Entry] = []
-    for kind in (*KINDS, RECIPE):
+    for kind in ALL_KINDS:
         by_target: dict[tuple[str, str], list[EntryPoint]] = defaultdict(list)
         for point in points:
             if point.group == kind.group:
                 by_target[_facts(point.dist).name, point.value].append(point)
-        entries += _with_conflicts([_entry(kind, same) for same in by_target.values()])
+        entries += [_entry(kind, same) for same in by_target.values()]
+    return _with_conflicts(_without(entries, off))
+
+
+def _without(entries: list[Entry], off: Iterable[Switch]) -> list[Entry]:
+    """Mark what is switched off. A recipe is data, so that only its whole distribution is."""
+    for switch in off:
+        meant = [
+            position
+            for position, entry in enumerate(entries)
+            if normal(switch.word) == normal(entry.distribution)
+            or (entry.kind != RECIPE and entry.is_called(switch.word))
+        ]
+        if not meant:
+            known = {entry.distribution for entry in entries}
+            known |= {name for entry in entries if entry.kind != RECIPE for name in (entry.name, *entry.aliases)}
+            raise RequestError(
+                f"'{switch.word}' is to be disabled, and nothing installed is called that.",
+                where=switch.origin,
+                hint=nearest(switch.word, known, listing="There are"),
+            )
+        for position in meant:
+            if entries[position].status == OK:
+                reason = f"by {switch.origin}"
+                entries[position] = dataclasses.replace(entries[position], status=DISABLED, reason=reason)
     return entries
 
 
 def _entry(kind: Kind, points: list[EntryPoint]) -> Entry:
     """One entry for all the names that a distribution gives to one object."""
     facts = _facts(points[0].dist)
-    target = points[0].value
+    target = points[0].value.partition("[")[0].strip()  # without extras, which nobody asks for here
     module_name = target.partition(":")[0].rpartition(".")[2]
     # The name proper is its module's, else the one that is a plain word: `unet3plus` before `unet3+`.
     names = sorted({p.name for p in points}, key=lambda name: (name != module_name, not name.isidentifier(), name))
@@ -164,21 +246,28 @@ def _entry(kind: Kind, points: list[EntryPoint]) -> Entry:
     return Entry(kind, names[0], target, facts.name, facts.version, tuple(names[1:]), status, reason)
 
 
-def _with_conflicts(entries: list[Entry]) -> list[Entry]:
-    """Mark the usable entries of one kind whose names another distribution claims too."""
-    owners: dict[str, set[str]] = defaultdict(set)
-    for entry in entries:
-        if entry.status == OK:
-            for name in (entry.name, *entry.aliases):
-                owners[name].add(entry.distribution)
-    result = []
-    for entry in entries:
-        rivals = {d for name in (entry.name, *entry.aliases) for d in owners[name]} - {entry.distribution}
+def _with_conflicts(entries: Iterable[Entry]) -> list[Entry]:
+    """Mark the usable entries of one kind whose names another distribution claims too.
+
+    A name that one distribution gives to two things is invalid. Observers are all called, so none is a rival.
+    """
+    entries = [dataclasses.replace(e, status=OK, reason="") if e.status == CONFLICT else e for e in entries]
+    given = Counter((e.kind, e.distribution, name) for e in entries for name in (e.name, *e.aliases))
+    owners: dict[tuple[Kind, str], set[str]] = defaultdict(set)
+    for position, entry in enumerate(entries):
+        names = (entry.name, *entry.aliases)
+        if twice := [name for name in names if given[entry.kind, entry.distribution, name] > 1]:
+            reason = f"{entry.distribution} gives the name '{twice[0]}' to two things"
+            entries[position] = dataclasses.replace(entry, status=INVALID, reason=reason)
+        elif entry.status == OK and entry.kind != OBSERVER:
+            for name in names:
+                owners[entry.kind, name].add(entry.distribution)
+    for position, entry in enumerate(entries):
+        rivals = {d for name in (entry.name, *entry.aliases) for d in owners[entry.kind, name]} - {entry.distribution}
         if entry.status == OK and rivals:
             reason = f"also provided by {', '.join(sorted(rivals))}; use {entry.qualified_name}"
-            entry = dataclasses.replace(entry, status=CONFLICT, reason=reason)
-        result.append(entry)
-    return result
+            entries[position] = dataclasses.replace(entry, status=CONFLICT, reason=reason)
+    return entries
 
 
 @dataclass(frozen=True)
@@ -188,7 +277,8 @@ class _DistributionFacts:
     unmet: str  # why it does not go with this version of marsseg, or nothing
 
 
-_NO_DISTRIBUTION: Final = _DistributionFacts("unknown", "unknown", "")
+_UNKNOWN: Final = "unknown"
+_NO_DISTRIBUTION: Final = _DistributionFacts(_UNKNOWN, _UNKNOWN, "")
 _facts_by_distribution: dict[int, tuple[Distribution, _DistributionFacts]] = {}
 
 
@@ -198,10 +288,10 @@ def _facts(distribution: Distribution | None) -> _DistributionFacts:
     if distribution is None:
         return _NO_DISTRIBUTION
     if id(distribution) not in _facts_by_distribution:
-        metadata: Any = distribution.metadata
-        requires = metadata.get_all("Requires-Dist") or []
-        name, version = metadata["Name"] or "unknown", metadata["Version"] or "unknown"
-        facts = _DistributionFacts(_normal(name), version, _unmet_requirement(requires))
+        fields: Any = distribution.metadata
+        requires = fields.get_all("Requires-Dist") or []
+        name, version = fields.get("Name") or _UNKNOWN, fields.get("Version") or _UNKNOWN
+        facts = _DistributionFacts(normal(name), version, _unmet_requirement(requires))
         _facts_by_distribution[id(distribution)] = (distribution, facts)
     return _facts_by_distribution[id(distribution)][1]
 
@@ -226,7 +316,8 @@ def _unmet_requirement(requires: Iterable[str]) -> str:
     return ""
 
 
-def _normal(name: str) -> str:
+def normal(name: str) -> str:
+    """A distribution's name as packaging compares it."""
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
@@ -246,29 +337,93 @@ def interface_of(kind: Kind) -> type[Any]:
     return next(interface for interface in interfaces if interface.kind == kind)
 
 
+def import_target(entry: Entry) -> Any:
+    """Import what an entry names. An import that takes long is said.
+
+    Raises PluginError naming the plugin, its distribution, the file and the cause, whatever its module does.
+    """
+    with blaming(entry), telling_slow(f"The {entry.label}"):
+        module = importlib.import_module(entry.module)
+        return attrgetter(entry.attribute)(module) if entry.attribute else module
+
+
+@contextmanager
+def blaming(entry: Entry, what: str = "cannot be loaded") -> Iterator[None]:
+    """Turn whatever a plugin raises, SystemExit too, into a PluginError that names it."""
+    try:
+        yield
+    except (KeyboardInterrupt, MarssegError):
+        raise
+    except BaseException as cause:
+        raise PluginError(
+            f"The {entry.label} {what}: {type(cause).__name__}: {cause}",
+            where=_place(entry, cause),
+            hint="Everything else goes on working; `marsseg --traceback …` shows where it failed.",
+        ) from cause
+
+
+@contextmanager
+def telling_slow(what: str) -> Iterator[None]:
+    """Warn where what is done inside takes longer than an import should."""
+    start = time.monotonic()
+    yield
+    seconds = time.monotonic() - start
+    if seconds > SLOW_SECONDS:
+        warnings.warn(f"{what} took {seconds:.1f} s to import.", MarssegWarning, stacklevel=4)
+
+
+def _place(entry: Entry, cause: BaseException | None = None) -> str:
+    """The target, and the file and line where it failed or where its class begins."""
+    from .sources import find_source, module_file
+
+    file = module_file(entry.module)
+    if file is None:
+        return entry.target
+    line = failing_line(file, cause)
+    if line is None and (source := find_source(entry)):
+        file, line = source.path, source.line
+    return f"{entry.target} ({file}{'' if line is None else f':{line}'})"
+
+
+def failing_line(file: Path, cause: BaseException | None) -> int | None:
+    """The last line of a file that an exception came through, or that it says is no Python."""
+    if cause is None:
+        return None
+    if isinstance(cause, SyntaxError) and cause.filename == str(file):
+        return cause.lineno
+    lines = [frame.lineno for frame in traceback.extract_tb(cause.__traceback__) if frame.filename == str(file)]
+    return lines[-1] if lines else None
+
+
 @cache
 def load(entry: Entry) -> type[Any]:
     """Import one component's module and give its class.
 
-    Raises PluginError naming the plugin, its distribution and the cause, whatever its module does.
+    Raises PluginError naming the plugin, its distribution, the file and the cause, whatever its module does.
     """
-    try:
-        found = getattr(importlib.import_module(entry.module), entry.attribute)
-    except KeyboardInterrupt:
-        raise
-    except BaseException as cause:
-        raise PluginError(
-            f"The {entry.label} cannot be loaded: {type(cause).__name__}: {cause}",
-            where=entry.target,
-            hint="Everything else goes on working; `marsseg --traceback …` shows where it failed.",
-        ) from cause
+    from .parameters import parameters_of
+
+    found = import_target(entry)
     interface = interface_of(entry.kind)
-    if not (isinstance(found, type) and issubclass(found, interface)):
+    if not isinstance(found, type):
+        problem = f"it is no class, but of type {type(found).__name__}"
+    elif not issubclass(found, interface):
         problem = f"it is not a subclass of {interface.__name__}"
-    elif not dataclasses.is_dataclass(found):
+    elif "__dataclass_fields__" not in vars(found):
         problem = "it is not a dataclass"
+    elif not vars(found)["__dataclass_params__"].frozen:
+        problem = "its dataclass is not frozen"
     elif missing := sorted(getattr(found, "__abstractmethods__", ())):
         problem = f"it does not define {', '.join(missing)}"
     else:
+        try:
+            parameters_of(found)
+        except PluginError as error:
+            what = f"The {entry.label} cannot be used: {error.what}"
+            raise PluginError(what, where=_place(entry), hint=error.hint) from error
         return found
-    raise PluginError(f"The {entry.label} cannot be used: {problem}.", where=entry.target)
+    raise PluginError(
+        f"The {entry.label} cannot be used: {problem}.",
+        where=_place(entry),
+        hint=f"A component is a frozen dataclass that derives from {interface.__name__}.",
+    )

@@ -11,7 +11,7 @@ class, ignored by every loss and metric.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from .data.arrays import SegmentationData
+    from .training.weighting import WeightingLayer
 
 VOID = 255
 
@@ -128,8 +129,10 @@ class LossSpec:
     class_frequencies: tuple[int, ...]
 
 
-# (labels (B, H, W) integers, logits (B, H, W, K) float32) → scalar
-LossFunction = Callable[[Any, Any], Any]
+# (labels (B, H, W) integers, logits (B, H, W, K) float32) → scalar; a loss with targets is given them third
+LossFunction = Callable[..., Any]
+# NumPy masks (B, H, W) uint8 → array (B, …), what a loss wants to know of each mask beside its labels
+TargetFunction = Callable[[Any], Any]
 
 
 class Loss(Component):
@@ -137,12 +140,24 @@ class Loss(Component):
 
     kind = kinds.LOSS
 
+    @property
+    def may_be_negative(self) -> bool:
+        """Whether the loss can fall below 0: it is refused where a weighting needs ratios or logarithms of it."""
+        return False
+
     @abstractmethod
     def build(self, spec: LossSpec) -> LossFunction:
         """A function of (labels, logits) → scalar.
 
         It is finite on any labels, and its gradient is exactly 0 at pixels that are void or of an ignored class.
         """
+
+    def targets(self, spec: LossSpec) -> TargetFunction | None:
+        """What the input pipeline computes from each mask, after its augmentation, for this loss; None: nothing.
+
+        With it, the function that `build` gives is called with (labels, logits, targets).
+        """
+        return None
 
 
 @dataclass(frozen=True)
@@ -158,11 +173,17 @@ class Weighting(Component):
 
     kind = kinds.WEIGHTING
 
+    @property
+    def needs_nonnegative(self) -> bool:
+        """Whether the rule takes ratios or logarithms of the losses, so that none may be negative."""
+        return False
+
     @abstractmethod
-    def build(self, spec: WeightingSpec) -> keras.layers.Layer:
+    def build(self, spec: WeightingSpec) -> WeightingLayer:
         """A layer from the vector of losses (n,) to the scalar objective.
 
-        It is part of the model that is trained, so its trainable weights are trained and saved with it.
+        It is part of the model that is trained: its weights, trained or set by its rule, are in the checkpoint.
+        ValueError where the rule's parameters do not fit these losses.
         """
 
 
@@ -185,12 +206,15 @@ class Schedule(Component):
         """A Keras schedule (a function of the step) or a callback (sees the epoch's scores)."""
 
 
+# (images, masks, generators) → (images, masks), as `Augmentation.apply`
+Transform = Callable[..., Any]
+
+
 class Augmentation(Component):
     """Varies images and masks together."""
 
     kind = kinds.AUGMENTATION
 
-    @abstractmethod
     def apply(
         self, images: np.ndarray, masks: np.ndarray, generators: Sequence[np.random.Generator]
     ) -> tuple[np.ndarray, np.ndarray]:
@@ -200,6 +224,15 @@ class Augmentation(Component):
         the seed, the epoch and the image alone. Labels are never interpolated; what enters from outside is void.
         The arrays given may be changed in place.
         """
+        raise NotImplementedError(f"{type(self).__name__} has neither `apply` nor `prepare`")
+
+    def prepare(self, data: SegmentationData, items: np.ndarray) -> Transform:
+        """What is applied in a training on `items` (indices) of `data`: `apply`, for most.
+
+        An augmentation that brings in parts of other images overrides this, and draws them from these items alone:
+        the other parts of the data must stay unseen.
+        """
+        return self.apply
 
 
 class Dataset(Component):
@@ -215,3 +248,15 @@ class Dataset(Component):
     @abstractmethod
     def load(self) -> SegmentationData:
         """Images, masks, class names, ignored classes and groups; RequestError names a bad source and why."""
+
+    def items(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Image (H, W, C) and mask (H, W) of one item after the other, as `load` has them.
+
+        A data set that makes its items overrides this, so that they need not be in memory together.
+        """
+        data = self.load()
+        return zip(data.images, data.masks, strict=True)
+
+    def unlabelled(self) -> np.ndarray | None:
+        """Images without labels (M, H, W, C) uint8, for prediction; None where the source has none."""
+        return None

@@ -20,10 +20,14 @@ from .parameters import NONE_WORD, configure
 
 @dataclass(frozen=True)
 class Named:
-    """A component asked for by name (or distribution/name), with the parameters that were given."""
+    """A component asked for by name (or distribution/name), with the parameters that were given.
+
+    `version` is that of the distribution with which a plan file was made, where it says so.
+    """
 
     name: str
     parameters: Mapping[str, Any] = field(default_factory=dict)
+    version: str = field(default="", repr=False)
 
 
 def parse(text: str, *, where: str | None = None) -> list[Named]:

@@ -1,25 +1,28 @@
 """The hooks: places where every installed plugin is called, in the order of a run.
 
 An observer is a module named in the entry-point group `marsseg.hooks`, with functions marked `hookimpl` that take
-any of the arguments below by name. One that fails is named and the run goes on.
+any of the arguments below by name. One that fails is named and the run goes on. docs/hooks.md has it all on a screen.
 """
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Iterable, Mapping
-from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import pluggy
 
-from .errors import MarssegError, PluginError
+from .catalog import OK, Entry, blaming, failing_line, import_target, installed
+from .errors import MarssegError, PluginError, nearest
 
 if TYPE_CHECKING:
     import keras
 
+    from .plan import Plan
     from .training.run import Run
 
-GROUP: Final = "marsseg.hooks"
+_PREFIX: Final = "marsseg_"
 
 hookspec = pluggy.HookspecMarker("marsseg")
 hookimpl = pluggy.HookimplMarker("marsseg")
@@ -29,8 +32,12 @@ class Hooks:
     """The specification: one method for each hook."""
 
     @hookspec
+    def marsseg_plan_resolved(self, plan: Plan) -> None:
+        """What is to run is settled; nothing is read, built or written yet, and Keras need not be loaded."""
+
+    @hookspec
     def marsseg_network_built(self, run: Run) -> None:
-        """The plan is resolved, the data read and parted, the network built; nothing is trained yet."""
+        """The data is read and parted, the network built, the run folder begun; nothing is trained yet."""
 
     @hookspec
     def marsseg_callbacks(self, run: Run) -> list[keras.callbacks.Callback]:
@@ -46,12 +53,23 @@ class Hooks:
         """The run ended, finished or interrupted (`run.metrics["status"]`); its folder is whole."""
 
 
+_SPECIFIED: Final = {
+    name: tuple(inspect.signature(function).parameters)[1:]
+    for name, function in vars(Hooks).items()
+    if name.startswith(_PREFIX)
+}
+
+
 class HookCaller:
-    """Calls every plugin's implementation of a hook, each on its own."""
+    """Calls every plugin's implementation of a hook, each on its own.
+
+    `warn` takes a line about a plugin that fails; `warnings` has all the lines so far.
+    """
 
     def __init__(self, manager: pluggy.PluginManager, warn: Callable[[str], None]) -> None:
         self._manager = manager
-        self._warn = warn
+        self.warn = warn
+        self.warnings: list[str] = []
 
     def __call__(self, name: str, **arguments: Any) -> list[Any]:
         """The results of all plugins, in pluggy's order; a plugin that raises is named and passed over.
@@ -66,36 +84,84 @@ class HookCaller:
                 results += only_this(**arguments)
             except MarssegError:
                 raise
-            except Exception as cause:
-                self._warn(f"The observer {self._manager.get_name(plugin)} failed in {name}: {cause!r}")
+            except (Exception, SystemExit) as cause:
+                label = self._manager.get_name(plugin)
+                self.complain(f"The observer {label} failed in {name}: {cause!r}{_failing_place(plugin, cause)}")
         return results
 
+    def complain(self, line: str) -> None:
+        self.warnings.append(line)
+        self.warn(line)
 
-def load_hooks(warn: Callable[[str], None], points: Iterable[EntryPoint] | None = None) -> HookCaller:
+
+def load_hooks(warn: Callable[[str], None], observers: Iterable[Entry] | None = None) -> HookCaller:
     """The observers of all installed distributions. One that cannot be loaded is named through `warn`."""
     manager = pluggy.PluginManager("marsseg")
     manager.add_hookspecs(Hooks)
-    points = entry_points(group=GROUP) if points is None else points
-    for point in sorted(points, key=lambda p: (p.dist.name if p.dist else "", p.name)):
-        provider = f"{point.dist.name} {point.dist.version}" if point.dist else "unknown"
+    hooks = HookCaller(manager, warn)
+    found = installed().observers if observers is None else observers
+    for entry in sorted(found, key=lambda entry: (entry.distribution, entry.name)):
+        if entry.status != OK:
+            continue
         try:
-            _register(manager, point, f"{point.name} of {provider}")
+            manager.register(load_observer(entry), name=f"{entry.name} of {entry.provider}")
         except PluginError as error:
-            warn(str(error))
-    return HookCaller(manager, warn)
+            hooks.complain(str(error))
+    return hooks
 
 
-def _register(manager: pluggy.PluginManager, point: EntryPoint, label: str) -> None:
-    plugin = None
-    try:
-        plugin = point.load()
-        manager.register(plugin, name=label)
-        manager.check_pending()
-    except KeyboardInterrupt:
-        raise
-    except BaseException as cause:
-        if plugin is not None and manager.is_registered(plugin):
-            manager.unregister(plugin)
+def announce(plan: Plan, warn: Callable[[str], None]) -> HookCaller:
+    """The observers, once they know of a plan that is going to run. Keras need not be loaded."""
+    hooks = load_hooks(warn)
+    hooks("marsseg_plan_resolved", plan=plan)
+    return hooks
+
+
+def load_observer(entry: Entry) -> Any:
+    """Import an observer. PluginError where it cannot be, or where a function of it is no hook as specified."""
+    observer = import_target(entry)
+    manager = pluggy.PluginManager("marsseg")
+    manager.add_hookspecs(Hooks)
+    hooks = 0
+    for name in dir(observer):
+        options = manager.parse_hookimpl_opts(observer, name)
+        if options is None:
+            if name.startswith(_PREFIX) and callable(getattr(observer, name)):
+                raise _wrong(entry, observer, name, "is not marked with @hookimpl", "Without it, it is never called.")
+            continue
+        hooks += 1
+        hook = options.get("specname") or name
+        if hook not in _SPECIFIED:
+            raise _wrong(entry, observer, name, "is no hook", nearest(hook, _SPECIFIED, listing="The hooks"))
+        known = _SPECIFIED[hook]
+        if unknown := [argument for argument in _arguments(getattr(observer, name)) if argument not in known]:
+            hint = nearest(unknown[0], known, listing="Its arguments")
+            raise _wrong(entry, observer, name, f"takes no argument '{unknown[0]}'", hint)
+    if not hooks:
         raise PluginError(
-            f"The observer {label} cannot be loaded: {type(cause).__name__}: {cause}", where=point.value
-        ) from cause
+            f"The {entry.label} has no hook.",
+            where=entry.target,
+            hint=f"Hooks are functions marked with @hookimpl: {', '.join(_SPECIFIED)}.",
+        )
+    with blaming(entry):  # what is left for pluggy to find
+        manager.register(observer)
+    return observer
+
+
+def _arguments(function: Any) -> list[str]:
+    """What a hook must be given: pluggy leaves alone what has a default."""
+    parameters = inspect.signature(function).parameters.values()
+    return [p.name for p in parameters if p.kind is p.POSITIONAL_OR_KEYWORD and p.default is p.empty]
+
+
+def _wrong(entry: Entry, observer: Any, name: str, what: str, hint: str) -> PluginError:
+    function = inspect.unwrap(getattr(observer, name))
+    code = getattr(function, "__code__", None)
+    place = f" ({code.co_filename}:{code.co_firstlineno})" if code else ""
+    return PluginError(f"The {entry.label} cannot be used: {name} {what}.", where=f"{entry.target}{place}", hint=hint)
+
+
+def _failing_place(plugin: Any, cause: BaseException) -> str:
+    file = getattr(plugin, "__file__", None) or getattr(inspect.getmodule(type(plugin)), "__file__", None)
+    line = failing_line(Path(file), cause) if file else None
+    return f" [{file}:{line}]" if line else f" [{file}]" if file else ""

@@ -40,3 +40,9 @@ KINDS: Final = (ARCHITECTURE, BOTTLENECK, LOSS, WEIGHTING, AUGMENTATION, SCHEDUL
 
 # A recipe is not a component but a whole plan; it is found, listed and shown in the same way.
 RECIPE: Final = Kind("recipe", "plan", "marsseg.recipes")
+
+# Nor is an observer: nobody chooses one, all of them are called. It is found, listed and switched off by name.
+OBSERVER: Final = Kind("observer", "observer", "marsseg.hooks")
+
+# In the order in which they are listed.
+ALL_KINDS: Final = (*KINDS, RECIPE, OBSERVER)

@@ -137,7 +137,9 @@ def configure(cls: type[T], raw: Mapping[str, Any], *, where: str = "") -> T:
     missing = [p.name for p in parameters.values() if p.required and p.name not in values]
     if missing:
         raise RequestError(
-            f"{', '.join(missing)} must be given.", where=where, hint=f"For instance {where}:{missing[0]}=…"
+            f"{', '.join(missing)} must be given.",
+            where=where,
+            hint=f"It follows the name, as in NAME:{missing[0]}=…; a list is given by --set KIND.NAME.{missing[0]}=…",
         )
     try:
         return cls(**values)
@@ -180,6 +182,8 @@ def describe(annotation: Any, *, where: str = "") -> str:
     if origin in (Union, types.UnionType):
         return " or ".join(describe(member, where=where) for member in arguments)
     if origin is tuple and len(arguments) == 2 and arguments[1] is Ellipsis:
+        if get_origin(arguments[0]) is Literal:
+            return f"list out of {', '.join(to_text(choice) for choice in get_args(arguments[0]))}"
         return f"list of {describe(arguments[0], where=where)}s"
     raise PluginError(
         f"A parameter cannot be of type {annotation}.",

@@ -8,21 +8,26 @@ from __future__ import annotations
 
 import os
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Literal
 
 from . import composition, kinds, parameters
-from .catalog import Catalog, Entry, load
+from .catalog import INVALID, Catalog, Entry, blaming, installed, load
 from .components import Dataset
-from .errors import PluginError, RequestError, nearest
+from .errors import MarssegError, PluginError, RequestError, nearest
 from .kinds import KINDS, RECIPE, Kind
+from .local_plugins import KEY as PLUGIN_KEY, SUFFIX, LocalPlugin, given_plugins, planned_plugins
 from .parameters import param
+from .runs import PLUGINS_FOLDER, RunFolder
 from .sources import recipe_path
 
 DEFAULT_RECIPE: Final = "default"
 NAME_KEYS: Final = ("name", "distribution", "version")
+
+# What a network is built of.
+NETWORK_KINDS: Final = (kinds.ARCHITECTURE, kinds.BOTTLENECK)
 
 Monitor = Literal["val_miou", "val_loss", "val_accuracy", "loss"]
 
@@ -60,9 +65,15 @@ class SplitOptions:
     validation: float = param(0.15, help="share of the images that choose the best epoch", above=0, maximum=0.9)
     test: float = param(0.15, help="share of the images that give the final score", above=0, maximum=0.9)
     seed: int = param(0, help="draws the parts; apart from the training's seed, so that runs compare", minimum=0)
+    folds: int | None = param(None, help="deal the images into this many test parts, in the place of `test`", minimum=2)
+    fold: int | None = param(None, help="which of the folds is the test part, from 1", minimum=1)
 
     def __post_init__(self) -> None:
-        if self.validation + self.test >= 1:
+        if (self.folds is None) != (self.fold is None):
+            raise ValueError("folds and fold are given together")
+        if self.folds is not None and self.fold is not None and self.fold > self.folds:
+            raise ValueError(f"there is no fold {self.fold} among {self.folds}")
+        if self.validation + (self.test if self.folds is None else 1 / self.folds) >= 1:
             raise ValueError("validation and test leave nothing to train on")
 
 
@@ -73,7 +84,20 @@ class TrainingOptions:
     epochs: int = param(7, help="passes over the training part", minimum=1)
     batch: int = param(8, help="images per step", minimum=1)
     learning_rate: float = param(1e-3, help="the learning rate at the start", above=0)
-    weight_decay: float = param(0.004, help="AdamW's decoupled weight decay", minimum=0)
+    optimizer: str = param("adamw", help="a Keras optimiser by name, with parameters: sgd:momentum=0.9")
+    weight_decay: float | None = param(
+        None, help="decoupled weight decay; none: the optimiser's own (AdamW: 0.004)", minimum=0
+    )
+    averaging: Literal["none", "ema", "swa"] = param(
+        "none", help="score and keep averaged weights: exponentially over the steps, or evenly over the last epochs"
+    )
+    ema_momentum: float = param(0.99, help="ema: what the average keeps in each step", above=0, maximum=0.99999)
+    swa_start: float = param(0.5, help="swa: share of the epochs after which the average begins", minimum=0, maximum=1)
+    oversample: float = param(1.0, help="how many times as often images with the rarest class come", minimum=1)
+    learn_ignored: bool = param(False, help="let ignored classes count in the losses; in scores they never do")
+    head_weights: tuple[float, ...] | None = param(
+        None, help="what each auxiliary head counts against the main one; none: 1/2, 1/4, 1/8, …", minimum=0
+    )
     seed: int = param(0, help="draws weights, dropout, order and augmentations", minimum=0, maximum=2**32 - 1)
     patience: int | None = param(None, help="stop after this many epochs without a better `monitor`", minimum=1)
     monitor: Monitor = param("val_miou", help="what early stopping watches; the best network is kept by val_miou")
@@ -83,9 +107,54 @@ class TrainingOptions:
     workers: int = param(1, help="threads that prepare batches; the numbers do not depend on it", minimum=1)
     deterministic: bool = param(True, help="ask the backend for repeatable kernels (slower on a GPU)")
     score_training: bool = param(False, help="score the training part too after each epoch")
+    init: str | None = param(None, help="the run whose network's weights it starts from, where they fit")
+    init_hash: str | None = param(None, help="what that network's file must hash to; recorded with `init`")
+
+    def __post_init__(self) -> None:
+        if self.init_hash is not None and self.init is None:
+            raise ValueError("init_hash belongs to an init")
 
 
-SECTIONS: Final[Mapping[str, type[SplitOptions | TrainingOptions]]] = {
+# What `keras.optimizers` has, known here so that a wrong name is refused before Keras is loaded.
+OPTIMIZERS: Final = (
+    *("adadelta", "adafactor", "adagrad", "adam", "adamax", "adamw", "ftrl", "lamb", "lion", "muon", "nadam"),
+    *("rmsprop", "sgd"),
+)
+
+
+def optimizer_named(text: str) -> composition.Named:
+    """The optimiser that a text such as "sgd:momentum=0.9" asks for; RequestError where Keras has none of the name."""
+    where = f"--optimizer {text}"
+    named = composition.parse(text, where=where)
+    if len(named) != 1:
+        raise RequestError("A run has one optimiser.", where=where)
+    if named[0].name not in OPTIMIZERS:
+        raise RequestError(
+            f"Keras has no optimiser '{named[0].name}'.",
+            where=where,
+            hint=nearest(named[0].name, OPTIMIZERS, listing="It has"),
+        )
+    return named[0]
+
+
+@dataclass(frozen=True)
+class CleaningOptions:
+    """What is done to the data before it is parted, in this order. Nothing, unless asked for."""
+
+    drop_aliens: Literal["masks", "images"] | None = param(
+        None,
+        help="drop the groups of items with one mask of at least two classes that count, or of nearly identical images",
+    )
+    drop_duplicates: bool = param(False, help="keep only the first of nearly identical images")
+    fill_margin: int = param(
+        0,
+        help="label strips without labels, up to this many pixels wide, along an image's edges as what is nearest",
+        minimum=0,
+    )
+
+
+SECTIONS: Final[Mapping[str, type[CleaningOptions | SplitOptions | TrainingOptions]]] = {
+    "cleaning": CleaningOptions,
     "split": SplitOptions,
     "training": TrainingOptions,
 }
@@ -93,12 +162,16 @@ SECTIONS: Final[Mapping[str, type[SplitOptions | TrainingOptions]]] = {
 
 @dataclass(frozen=True)
 class Chosen:
-    """A component of a plan: who provides it, how it is set, and where each value came from."""
+    """A component of a plan: who provides it, how it is set, and where each value came from.
+
+    `planned_version` is that of its distribution in the plan file it comes from, if it comes from one.
+    """
 
     entry: Entry
     component: Any
     options: LossOptions | AugmentationOptions | NoOptions
     origins: Mapping[str, str] = field(default_factory=dict)
+    planned_version: str = field(default="", compare=False)
 
     @property
     def values(self) -> dict[str, parameters.Value]:
@@ -109,14 +182,35 @@ class Chosen:
         return names | {key: parameters.to_toml(value) for key, value in self.values.items()}
 
 
+def calling(chosen: Chosen, function: Callable[..., Any], *arguments: Any) -> Any:
+    """Call a component's code; what it raises becomes a PluginError that names the component."""
+    try:
+        return function(*arguments)
+    except MarssegError:
+        raise
+    except (Exception, SystemExit) as cause:
+        raise PluginError(
+            f"The {chosen.entry.label} failed: {type(cause).__name__}: {cause}",
+            where=repr(chosen.component),
+            hint="`marsseg --traceback …` shows where.",
+        ) from cause
+
+
 @dataclass(frozen=True)
 class Plan:
-    """Everything a run is made of. `chosen` holds each kind's components in order."""
+    """Everything a run is made of. `chosen` holds each kind's components in order.
+
+    `plugins` are the files of components that nobody packaged; they are in `catalog`, which has all there is to choose
+    from.
+    """
 
     chosen: Mapping[Kind, tuple[Chosen, ...]]
+    cleaning: CleaningOptions
     split: SplitOptions
     training: TrainingOptions
     section_origins: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    plugins: tuple[LocalPlugin, ...] = ()
+    catalog: Catalog = field(default_factory=installed, repr=False, compare=False)
 
     def components(self, kind: Kind) -> tuple[Any, ...]:
         return tuple(chosen.component for chosen in self.chosen[kind])
@@ -130,9 +224,27 @@ class Plan:
         """What its run folder is called: the name of the architecture."""
         return self.chosen[kinds.ARCHITECTURE][0].entry.name
 
+    @property
+    def distributions(self) -> dict[str, str]:
+        """The distributions that the run needs, with their versions."""
+        entries = [chosen.entry for several in self.chosen.values() for chosen in several]
+        return {entry.distribution: entry.version for entry in sorted(entries, key=lambda entry: entry.distribution)}
+
+    @property
+    def differences(self) -> tuple[str, ...]:
+        """A line for each distribution of which the plan file names another version than is there."""
+        found = {
+            f"The plan was made with {chosen.entry.distribution} {chosen.planned_version}; "
+            f"this is {chosen.entry.provider}."
+            for several in self.chosen.values()
+            for chosen in several
+            if chosen.planned_version not in ("", chosen.entry.version)
+        }
+        return tuple(sorted(found))
+
     def rows(self) -> list[tuple[str, str, str]]:
         """(setting, value, origin) for every value of the plan."""
-        rows = []
+        rows = [(PLUGIN_KEY, f"{plugin.name} {plugin.hash[:12]}", plugin.origin) for plugin in self.plugins]
         for kind in KINDS:
             for position, chosen in enumerate(self.chosen[kind], start=1):
                 twice = sum(other.entry == chosen.entry for other in self.chosen[kind]) > 1
@@ -149,10 +261,12 @@ class Plan:
         return rows
 
     def to_toml(self) -> str:
-        """The whole plan as TOML text, which `resolve` reads back to an equal plan."""
+        """The whole plan as TOML text, which `resolve` reads back to an equal plan where the plugins lie beside it."""
         import tomli_w
 
         document: dict[str, Any] = {}
+        if self.plugins:
+            document[PLUGIN_KEY] = [plugin.to_toml(PLUGINS_FOLDER) for plugin in self.plugins]
         for kind in KINDS:
             tables = [chosen.to_toml() for chosen in self.chosen[kind]]
             document[kind.option] = tables if kind.many else tables[0]
@@ -168,27 +282,34 @@ class Request:
 
     `base` names a recipe, a plan file or a run folder; `words` has a composition text for each kind's option
     ("arch", "loss", …) that was given; `sections` the values given to "training" and "split"; `sets` the texts of
-    `--set`.
+    `--set`; `plugins` are files of components.
     """
 
     base: str | None = None
     words: Mapping[str, str] = field(default_factory=dict)
     sections: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     sets: Sequence[str] = ()
+    plugins: Sequence[str | Path] = ()
 
 
-def resolve(request: Request, catalog: Catalog) -> Plan:
+def resolve(request: Request, catalog: Catalog, *, only: Collection[Kind] = KINDS) -> Plan:
     """Draft the plan layer by layer, then build and check every component.
 
     Raises RequestError for what is wrong in the request, PluginError for a component that is broken. Imports the
-    modules of the chosen components, and Keras only if one of them does.
+    modules of the chosen components, and Keras only if one of them does. With `only` the plan has the components of
+    these kinds alone: what reads a finished run need not have the others installed.
     """
-    draft = _Draft(catalog)
-    default_file = _find_recipe(DEFAULT_RECIPE, catalog)
-    draft.add_document(_read_toml(default_file), origin="default", where=f"recipe {DEFAULT_RECIPE}")
+    documents = [_recipe_document(DEFAULT_RECIPE, catalog, origin="default")]
     if request.base is not None:
-        document, origin = _base_document(request.base, catalog)
-        draft.add_document(document, origin=origin, where=origin)
+        documents.append(_base_document(request.base, catalog))
+    plugins = given_plugins(request.plugins)
+    for document in documents:
+        plugins += planned_plugins(document.values, document.folder, document.origin, plugins, only)
+    if plugins:
+        catalog = catalog.with_more(entry for plugin in plugins for entry in plugin.entries)
+    draft = _Draft(catalog, plugins, only)
+    for document in documents:
+        draft.add_document(document)
     for kind in KINDS:
         if kind.option in request.words:
             draft.add_words(kind, request.words[kind.option])
@@ -198,26 +319,37 @@ def resolve(request: Request, catalog: Catalog) -> Plan:
     return draft.finish()
 
 
-def _base_document(base: str, catalog: Catalog) -> tuple[dict[str, Any], str]:
+@dataclass(frozen=True)
+class _Document:
+    """A plan file that was read: its values, what error texts call it, and the distribution that a recipe is of."""
+
+    values: Mapping[str, Any]
+    folder: Path
+    origin: str
+    where: str
+    distribution: str | None = None
+
+
+def _base_document(base: str, catalog: Catalog) -> _Document:
     path = Path(base)
     # A Path's own methods raise for a name that is too long. A folder that is no run may share a recipe's name.
     if os.path.isfile(os.path.join(base, "plan.toml")):
         path = path / "plan.toml"
     if os.path.isfile(path):
-        return _read_toml(path), f"file {path}"
+        return _Document(_read_toml(path), path.parent, f"file {path}", f"file {path}")
     if path.suffix == ".toml" or path.is_absolute() or path.name == "plan.toml":
         raise RequestError(
             f"There is no plan file '{base}'.", where="--plan", hint="`marsseg list recipe` lists recipes."
         )
-    return _read_toml(_find_recipe(base, catalog)), f"recipe {base}"
+    return _recipe_document(base, catalog, origin=f"recipe {base}")
 
 
-def _find_recipe(name: str, catalog: Catalog) -> Path:
+def _recipe_document(name: str, catalog: Catalog, origin: str) -> _Document:
     entry = catalog.find(RECIPE, name, where="--plan")
     path = recipe_path(entry)
     if path is None:
         raise PluginError(f"The file of the {entry.label} is missing.", where=entry.target)
-    return path
+    return _Document(_read_toml(path), path.parent, origin, f"recipe {name}", entry.distribution)
 
 
 def _read_toml(path: Path) -> dict[str, Any]:
@@ -243,35 +375,44 @@ class _Values:
 
 @dataclass(eq=False)
 class _Item(_Values):
-    """A component in a draft."""
+    """A component in a draft.
+
+    `version` is that of its distribution in the plan file that names it; `problem` says why such a one cannot be had:
+    a later layer may do without it.
+    """
 
     entry: Entry = field(kw_only=True)
     origin: str = field(kw_only=True)
+    version: str = field(default="", kw_only=True)
+    problem: RequestError | None = field(default=None, kw_only=True)
 
 
 class _Draft:
     """A plan while its layers are put on each other: items by kind, values by section, nothing checked yet."""
 
-    def __init__(self, catalog: Catalog) -> None:
+    def __init__(self, catalog: Catalog, plugins: tuple[LocalPlugin, ...], only: Collection[Kind]) -> None:
         self.catalog = catalog
+        self.plugins = plugins
+        self.only = only
         self.items: dict[Kind, list[_Item]] = {}
         self.kind_origins: dict[Kind, str] = {}
         self.sections: dict[str, _Values] = {name: _Values() for name in SECTIONS}
 
-    def add_document(self, document: Mapping[str, Any], *, origin: str, where: str) -> None:
-        known = [kind.option for kind in KINDS] + list(SECTIONS) + ["summary"]
-        for key in document:
+    def add_document(self, document: _Document) -> None:
+        values, origin, where = document.values, document.origin, document.where
+        known = [kind.option for kind in KINDS] + list(SECTIONS) + [PLUGIN_KEY, "summary"]
+        for key in values:
             if key not in known:
                 raise RequestError(f"'{key}' is no part of a plan.", where=where, hint=nearest(key, known))
         for kind in KINDS:
-            if kind.option in document:
-                named = _named_in_document(document[kind.option], where=f"{where}, {kind.option}")
-                self._overlay(kind, named, origin, where=f"{where}, {kind.option}")
+            if kind.option in values:
+                named = _named_in_document(values[kind.option], where=f"{where}, {kind.option}")
+                self._overlay(kind, named, origin, f"{where}, {kind.option}", document)
         for section in SECTIONS:
-            if section in document:
-                if not isinstance(document[section], Mapping):
+            if section in values:
+                if not isinstance(values[section], Mapping):
                     raise RequestError(f"'{section}' must be a table.", where=where, hint=f"Write it as [{section}].")
-                self.add_section(section, document[section], origin=origin, where=f"{where}, {section}")
+                self.add_section(section, values[section], origin=origin, where=f"{where}, {section}")
 
     def add_words(self, kind: Kind, text: str) -> None:
         where = f"--{kind.option} {text}"
@@ -310,7 +451,7 @@ class _Draft:
 
     def finish(self) -> Plan:
         chosen = {}
-        for kind in KINDS:
+        for kind in filter(self.only.__contains__, KINDS):
             items = self.items.get(kind, [])
             if not items and (not kind.many or kind == kinds.LOSS):
                 hint = f"Installed {kind} names: {', '.join(self.catalog.names(kind))}."
@@ -319,35 +460,110 @@ class _Draft:
                 names = ", ".join(item.entry.name for item in items)
                 raise RequestError(f"A run has one {kind}; these are {len(items)}: {names}.", where=f"--{kind.option}")
             chosen[kind] = tuple(self._choose(kind, item) for item in items)
-        architecture = chosen[kinds.ARCHITECTURE][0]
-        if chosen[kinds.BOTTLENECK] and not architecture.component.takes_bottleneck:
-            raise RequestError(
-                f"The architecture '{architecture.entry.name}' has no place for a bottleneck.",
-                where="--bottleneck",
-                hint="Leave it out, or say --bottleneck none where the plan has one.",
-            )
+        self._check_bottleneck(chosen)
+        self._pin_start()
         origins: dict[str, Mapping[str, str]] = {name: item.origins for name, item in self.sections.items()}
         origins |= {kind.option: {"name": origin} for kind, origin in self.kind_origins.items()}
+        self._check_losses(chosen)
+        cleaning = parameters.configure(CleaningOptions, self.sections["cleaning"].values, where="cleaning")
         split = parameters.configure(SplitOptions, self.sections["split"].values, where="split")
         training = parameters.configure(TrainingOptions, self.sections["training"].values, where="training")
-        return Plan(chosen, split, training, origins)
+        optimizer_named(training.optimizer)
+        return Plan(chosen, cleaning, split, training, origins, self.plugins, self.catalog)
 
-    def _overlay(self, kind: Kind, named: Sequence[composition.Named], origin: str, where: str) -> None:
+    def _check_bottleneck(self, chosen: Mapping[Kind, tuple[Chosen, ...]]) -> None:
+        for architecture in chosen.get(kinds.ARCHITECTURE, ()):
+            if chosen.get(kinds.BOTTLENECK) and not architecture.component.takes_bottleneck:
+                raise RequestError(
+                    f"The architecture '{architecture.entry.name}' has no place for a bottleneck.",
+                    where="--bottleneck",
+                    hint="Leave it out, or say --bottleneck none where the plan has one.",
+                )
+
+    def _check_losses(self, chosen: Mapping[Kind, tuple[Chosen, ...]]) -> None:
+        """Whether the weighting can work with the losses."""
+        if not {kinds.WEIGHTING, kinds.LOSS} <= set(chosen):
+            return
+        weighting = chosen[kinds.WEIGHTING][0]
+        if not calling(weighting, lambda: weighting.component.needs_nonnegative):
+            return
+        for loss in chosen[kinds.LOSS]:
+            if calling(loss, lambda loss=loss: loss.component.may_be_negative):
+                raise RequestError(
+                    f"The weighting '{weighting.entry.name}' cannot work with the loss '{loss.entry.name}': "
+                    "it needs losses that are never negative.",
+                    where=f"loss {loss.entry.name}, {loss.component!r}",
+                    hint=f"`marsseg show {loss.entry.name}` tells its forms; the weightings fixed and scheduled "
+                    "take any loss.",
+                )
+
+    def _pin_start(self) -> None:
+        """Name the run to start from by its whole path and its network's hash, unless its own layer gives the hash."""
+        section = self.sections["training"]
+        if "init" not in section.values:
+            return
+        start, origin = section.values["init"], section.origins["init"]
+        if section.origins.get("init_hash", origin) not in (origin, "--set"):
+            section.set({"init_hash": None}, origin)  # of a run that a lower layer named
+        if not isinstance(start, str) or start == parameters.NONE_WORD:
+            return
+        path = Path(start).absolute()
+        given = section.values.get("init_hash") or parameters.NONE_WORD
+        if given == parameters.NONE_WORD:
+            section.set({"init_hash": RunFolder.open(path).network_hash()}, origin)
+        section.set({"init": str(path)}, origin)
+
+    def _overlay(
+        self,
+        kind: Kind,
+        named: Iterable[composition.Named],
+        origin: str,
+        where: str,
+        document: _Document | None = None,
+    ) -> None:
         """Replace the items of a kind; one that was there before keeps the values that are not given anew."""
         before = list(self.items.get(kind, []))
         after = []
         for name in named:
-            entry = self.catalog.find(kind, name.name, where=where)
+            entry, problem = self._found(kind, name, where, document)
             same = next((item for item in before if item.entry == entry), None)
             if same is not None:
                 before.remove(same)
             else:
-                same = _Item(entry=entry, origin=origin)
+                same = _Item(entry=entry, origin=origin, problem=problem)
             same.origin = origin
+            same.version = name.version or same.version
             same.set(name.parameters, origin)
             after.append(same)
         self.items[kind] = after
         self.kind_origins[kind] = origin
+
+    def _found(
+        self, kind: Kind, name: composition.Named, where: str, document: _Document | None
+    ) -> tuple[Entry, RequestError | None]:
+        """The entry that a name means; for what a plan file names and is not there, one in its place and the reason."""
+        prefer = document.distribution if document else None
+        try:
+            return self.catalog.find(kind, name.name, where=where, prefer=prefer), None
+        except RequestError as problem:
+            if document is None:
+                raise
+            distribution, _, short = name.name.rpartition("/")
+            missing = Entry(kind, short, "", distribution, name.version, status=INVALID, reason=problem.what)
+            if not distribution or self.catalog.named(name.name, [kind]):
+                return missing, problem
+            return missing, self._missing(missing, where)
+
+    def _missing(self, entry: Entry, where: str) -> RequestError:
+        """What to install for a component that a plan file names."""
+        if entry.distribution.endswith(SUFFIX):
+            hint = f"--plugin {entry.distribution} gives the file again."
+        else:
+            version = f"=={entry.version}" if entry.version else ""
+            hint = f"Install it: pip install {entry.distribution}{version}"
+        other = next((e for e in self.catalog.entries if e.distribution == entry.distribution), None)
+        there = f"; {other.provider} has none" if other else ""
+        return RequestError(f"The plan needs the {entry.label}, which is not installed{there}.", where=where, hint=hint)
 
     def _dataset(self, text: str, where: str) -> composition.Named:
         """`--data` takes the name of a data set, or a path that one of them recognises."""
@@ -361,8 +577,7 @@ class _Draft:
             if "/" in text or path.suffix:
                 raise RequestError(f"There is no file or folder '{text}'.", where=where)
             self.catalog.find(kinds.DATASET, text.partition(":")[0], where=where)
-        entries = self.catalog.of_kind(kinds.DATASET)
-        owners = [entry for entry in entries if entry.usable and _recognises(entry, path)]
+        owners = datasets_that_recognise(path, self.catalog)
         names = ", ".join(self.catalog.names(kinds.DATASET))
         if not owners:
             raise RequestError(f"No data set recognises '{text}'.", where=where, hint=f"Installed: {names}.")
@@ -401,6 +616,8 @@ class _Draft:
         return matching[0], key
 
     def _choose(self, kind: Kind, item: _Item) -> Chosen:
+        if item.problem is not None:
+            raise item.problem
         cls = load(item.entry)
         options_class = options_of(kind)
         own, core = parameters.parameters_of(cls), parameters.parameters_of(options_class)
@@ -416,23 +633,32 @@ class _Draft:
                     where=f"{kind.option}, {origin}",
                     hint=nearest(key, [*own, *core], listing="Its parameters"),
                 )
+        if kind == kinds.DATASET and isinstance(item.values.get("path"), str):
+            # The run folder's plan is read from other places too.
+            item.values["path"] = os.path.abspath(os.path.expanduser(item.values["path"]))
         where = f"{kind.option} {item.entry.name}"
-        component = parameters.configure(
-            cls, {key: value for key, value in item.values.items() if key in own}, where=where
-        )
-        for part_kind, text in component.compositions():
-            composition.components(part_kind, text, self.catalog)
+        with blaming(item.entry, "failed"):
+            component = parameters.configure(
+                cls, {key: value for key, value in item.values.items() if key in own}, where=where
+            )
+            for part_kind, text in component.compositions():
+                composition.components(part_kind, text, self.catalog)
         options = parameters.configure(
             options_class, {key: value for key, value in item.values.items() if key in core}, where=where
         )
-        return Chosen(item.entry, component, options, item.origins | {"name": item.origin})
+        return Chosen(item.entry, component, options, item.origins | {"name": item.origin}, item.version)
+
+
+def datasets_that_recognise(path: Path, catalog: Catalog) -> list[Entry]:
+    """The data sets that a file or folder is for."""
+    return [entry for entry in catalog.of_kind(kinds.DATASET) if entry.usable and _recognises(entry, path)]
 
 
 def _recognises(entry: Entry, path: Path) -> bool:
     try:
         cls: type[Dataset] = load(entry)
         return bool(cls.recognises(path))
-    except Exception:
+    except (Exception, SystemExit):
         return False  # a broken plugin claims nothing; asked for by name, it is reported
 
 
@@ -446,7 +672,8 @@ def _named_in_document(value: Any, *, where: str) -> list[composition.Named]:
             raise RequestError("A component's table lacks its name.", where=where, hint='Add name = "…".')
         distribution = value.get("distribution")
         full_name = f"{distribution}/{name}" if distribution else name
-        return [composition.Named(full_name, {k: v for k, v in value.items() if k not in NAME_KEYS})]
+        values = {key: given for key, given in value.items() if key not in NAME_KEYS}
+        return [composition.Named(full_name, values, version=str(value.get("version", "")))]
     if isinstance(value, list):
         return [named for item in value for named in _named_in_document(item, where=where)]
     raise RequestError(f"{value!r} names no component.", where=where, hint='Write a text such as "transformer,aspp".')

@@ -6,6 +6,7 @@ Everything in it is written whole or not at all: beside its place first, then re
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
 import json
 import os
@@ -13,23 +14,34 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from .errors import RequestError, RunError
 
+if TYPE_CHECKING:
+    from .data.arrays import SegmentationData
+    from .data.splits import Split
+
 RUNS_FOLDER: Final = Path("runs")
+
+# What metrics.json says of how a run ended.
+FINISHED: Final = "finished"
+INTERRUPTED: Final = "interrupted"
+
+# In a run folder: the files of components that nobody packaged.
+PLUGINS_FOLDER: Final = "plugins"
 
 
 @contextmanager
 def written_whole(path: Path) -> Iterator[Path]:
-    """A path beside `path` to write to; it takes the place of `path` only when all went well. Makes its folder.
+    """A path beside `path` to write to; it takes the place of `path` only when all went well. Makes its folders.
 
     Raises RunError when the disk is full or refuses; nothing is left behind then.
     """
     # The suffix stays last: Keras goes by it.
     aside = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
     try:
-        path.parent.mkdir(exist_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
         yield aside
         with aside.open("rb") as file:
             os.fsync(file.fileno())
@@ -90,7 +102,7 @@ class RunFolder:
 
     def __init__(self, path: Path | str) -> None:
         self.path = Path(path)
-        self._log: list[str] = []
+        self._log: str | None = None
 
     @classmethod
     def open(cls, path: Path | str) -> RunFolder:
@@ -101,6 +113,34 @@ class RunFolder:
                 f"'{path}' is no run folder: it has no {folder.plan.name}.", hint="Runs are kept in runs/ by default."
             )
         return folder
+
+    @contextmanager
+    def claimed(self) -> Iterator[None]:
+        """The folder is this process's own to write in; RequestError where another one is at it.
+
+        The claim ends with the process, however it ends. Systems without file locks have none.
+        """
+        try:
+            import fcntl
+        except ImportError:
+            yield
+            return
+        descriptor = os.open(self.path, os.O_RDONLY)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as cause:
+            os.close(descriptor)
+            raise RequestError("Another process is at this run.", where=str(self.path)) from cause
+        try:
+            yield
+        finally:
+            os.close(descriptor)
+
+    def remove_leftovers(self) -> None:
+        """Remove what a killed process left half-written beside the files."""
+        for file in (self.plan, self.history, self.metrics, self.network, self.checkpoint, self.log_file):
+            for aside in file.parent.glob(f".{file.stem}.*{file.suffix}"):
+                aside.unlink(missing_ok=True)
 
     def __fspath__(self) -> str:
         return str(self.path)
@@ -113,8 +153,16 @@ class RunFolder:
         return self.path / "plan.toml"
 
     @property
+    def plugins(self) -> Path:
+        return self.path / PLUGINS_FOLDER
+
+    @property
     def split(self) -> Path:
         return self.path / "split.json"
+
+    @property
+    def cleaning(self) -> Path:
+        return self.path / "cleaning.json"
 
     @property
     def environment(self) -> Path:
@@ -148,6 +196,50 @@ class RunFolder:
     def log_file(self) -> Path:
         return self.path / "log.txt"
 
+    def network_hash(self) -> str:
+        """A hash of the best network's file; RequestError where the run has none."""
+        digest = hashlib.blake2b(digest_size=16)
+        try:
+            with self.network.open("rb") as file:
+                while block := file.read(2**20):
+                    digest.update(block)
+        except FileNotFoundError:
+            raise RequestError(
+                "The run ended before its first epoch: it has no network.", where=str(self.path)
+            ) from None
+        except OSError as cause:
+            raise RequestError(f"The network cannot be read: {cause.strerror}.", where=str(self.network)) from cause
+        return digest.hexdigest()
+
+    def classes(self) -> tuple[tuple[str, ...], tuple[int, ...]]:
+        """The names of the classes that the run's data has, and those that are ignored."""
+        kept = self._kept_split()
+        return tuple(kept["classes"]), tuple(kept["ignored"])
+
+    def split_of(self, data: SegmentationData) -> Split:
+        """The parts of the run's data. RequestError where `data` is not what the run was trained on."""
+        from .data.splits import Split
+
+        kept = self._kept_split()
+        if kept["fingerprint"] != data.fingerprint():
+            raise RequestError(
+                f"The data is not what the run was trained on ({kept['source']}): its images, masks or groups differ.",
+                where=f"{self.path}, {data.source}",
+                hint="--data with --part all scores any data set whole.",
+            )
+        return Split.from_json(kept)
+
+    def _kept_split(self) -> dict[str, Any]:
+        kept = self.read_json(self.split)
+        if not isinstance(kept, dict) or (
+            lacking := sorted(
+                {"fingerprint", "source", "classes", "ignored", "train", "validation", "test"} - set(kept)
+            )
+        ):
+            what = f"it lacks {', '.join(lacking)}" if isinstance(kept, dict) else "it is no table"
+            raise RequestError(f"split.json is not as a run writes it: {what}.", where=str(self.path))
+        return kept
+
     def write_text(self, path: Path, text: str) -> None:
         write_bytes(path, text.encode())
 
@@ -178,5 +270,7 @@ class RunFolder:
     def log(self, line: str) -> None:
         """Add a line, with the time, to the log."""
         # A log has a few hundred lines at most; writing it anew keeps it whole on a full disk.
-        self._log.append(f"{datetime.now():%Y-%m-%d %H:%M:%S}  {line}\n")
-        self.write_text(self.log_file, "".join(self._log))
+        if self._log is None:  # a resumed run goes on with its log
+            self._log = self.log_file.read_text(encoding="utf-8") if self.log_file.is_file() else ""
+        self._log += f"{datetime.now():%Y-%m-%d %H:%M:%S}  {line}\n"
+        self.write_text(self.log_file, self._log)

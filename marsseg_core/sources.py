@@ -13,7 +13,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from .catalog import Entry
-from .kinds import RECIPE
+from .kinds import OBSERVER, RECIPE
 
 
 @dataclass(frozen=True)
@@ -26,14 +26,21 @@ class Source:
 
 
 def find_source(entry: Entry) -> Source | None:
-    """The file, line and summary of a component's class or of a recipe; None where the source is not readable."""
+    """The file, line and summary of a component's class, a recipe or an observer; None where it is not readable."""
     if entry.kind == RECIPE:
         path = recipe_path(entry)
         return Source(path, 1, _recipe_summary(path)) if path else None
     try:
+        if entry.kind == OBSERVER:
+            return _find_module(entry.module)
         return _find_class(entry.module, entry.attribute)
     except (OSError, SyntaxError, ValueError):
         return None
+
+
+def module_file(module: str) -> Path | None:
+    """The source file of a module; None where there is none."""
+    return _locate(module, (".py", "/__init__.py"))
 
 
 def recipe_path(entry: Entry) -> Path | None:
@@ -48,10 +55,18 @@ def _recipe_summary(path: Path) -> str:
         return ""
 
 
+def _find_module(module: str) -> Source | None:
+    path = module_file(module)
+    if path is None:
+        return None
+    text = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
+    return Source(path, 1, text.partition("\n")[0].strip())
+
+
 def _find_class(module: str, name: str) -> Source | None:
     # A class that a package re-exports is followed to where it is defined; the bound ends circular imports.
     for _ in range(5):
-        path = _locate(module, (".py", "/__init__.py"))
+        path = module_file(module)
         if path is None:
             return None
         tree = ast.parse(path.read_text(encoding="utf-8"))

@@ -36,6 +36,14 @@ PLAIN_TERMINAL = {
 }
 
 
+@pytest.fixture(scope="session", autouse=True)
+def own_cache(tmp_path_factory) -> Path:
+    """Prepared data sets are kept apart from the user's, and go with the tests."""
+    path = tmp_path_factory.mktemp("cache")
+    os.environ["MARSSEG_CACHE"] = str(path)
+    return path
+
+
 @dataclass(frozen=True)
 class Answer:
     """What a command left: its exit code and what it printed on standard output and standard error."""

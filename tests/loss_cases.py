@@ -1,4 +1,4 @@
-"""What the tests of losses share: labels with every trap in them, and values and gradients on any backend."""
+"""What the tests of losses share: labels with every trap in them, and values."""
 
 from __future__ import annotations
 
@@ -26,21 +26,6 @@ def value(loss, labels, logits, spec=SPEC) -> float:
     assert result.shape == ()
     assert keras.backend.standardize_dtype(result.dtype) == "float32"
     return float(result)
-
-
-def gradient(loss, labels, logits, spec=SPEC) -> np.ndarray:
-    """∂ loss / ∂ logits, by the backend."""
-    function = loss.build(spec)
-    if keras.backend.backend() == "jax":
-        import jax
-
-        return np.asarray(jax.grad(lambda z: function(labels, z))(logits))
-    import tensorflow as tf
-
-    variable = tf.Variable(logits)
-    with tf.GradientTape() as tape:
-        result = function(labels, variable)
-    return tf.convert_to_tensor(tape.gradient(result, variable)).numpy()
 
 
 def counted(labels) -> np.ndarray:

@@ -8,10 +8,24 @@ from importlib.metadata import Distribution, EntryPoint
 import pytest
 from hypothesis import given, strategies as st
 
+import marsseg_core.catalog
 from marsseg_core import version
-from marsseg_core.catalog import CONFLICT, INCOMPATIBLE, INVALID, OK, Catalog, Entry, entries_from, installed, load
-from marsseg_core.errors import PluginError, RequestError
-from marsseg_core.kinds import ARCHITECTURE, BOTTLENECK, KINDS, LOSS, RECIPE
+from marsseg_core.catalog import (
+    CONFLICT,
+    DISABLED,
+    INCOMPATIBLE,
+    INVALID,
+    OK,
+    Catalog,
+    Entry,
+    entries_from,
+    installed,
+    load,
+    rescan,
+)
+from marsseg_core.errors import MarssegWarning, PluginError, RequestError
+from marsseg_core.kinds import ARCHITECTURE, BOTTLENECK, KINDS, LOSS, OBSERVER, RECIPE
+from marsseg_core.switches import Switch, disabling, switches
 
 
 class Package(Distribution):
@@ -130,6 +144,197 @@ def test_a_name_that_could_not_be_typed_is_invalid(name):
     assert name in entry.reason
 
 
+def test_a_name_that_one_distribution_gives_to_two_things_is_invalid():
+    found = catalog(ACME.point("ring", "acme.a:A"), ACME.point("ring", "acme.b:B"), ACME.point("disc", "acme.c:C"))
+    assert [(entry.name, entry.status) for entry in found.entries] == [
+        ("disc", OK),
+        ("ring", INVALID),
+        ("ring", INVALID),
+    ]
+    with pytest.raises(RequestError, match="acme gives the name 'ring' to two things"):
+        found.find(ARCHITECTURE, "ring")
+
+
+def test_a_preferred_distribution_settles_a_conflict_and_nothing_else():
+    both = catalog(ACME.point("ring", "acme.ring:Ring"), OTHER.point("ring", "other.ring:Ring"))
+    assert both.find(ARCHITECTURE, "ring", prefer="other-nets").distribution == "other-nets"
+    with pytest.raises(RequestError, match="Two distributions"):
+        both.find(ARCHITECTURE, "ring", prefer="third")
+    assert catalog(ACME.point("ring", "a.b:C")).find(ARCHITECTURE, "ring", prefer="third").distribution == "acme"
+
+
+def test_further_entries_may_bring_a_conflict():
+    one = catalog(ACME.point("ring", "acme.ring:Ring"))
+    more = one.with_more(entries_from([OTHER.point("ring", "o.r:Ring"), OTHER.point("disc", "o.d:Disc")]))
+    assert {entry.qualified_name: entry.status for entry in more.entries} == {
+        "acme/ring": CONFLICT,
+        "other-nets/ring": CONFLICT,
+        "other-nets/disc": OK,
+    }
+    assert one.entries[0].status == OK
+
+
+# --- observers
+
+
+def test_observers_are_apart_and_never_in_conflict():
+    found = catalog(
+        ACME.point("told", "acme.told", OBSERVER), OTHER.point("told", "o.t", OBSERVER), ACME.point("ring", "a.b:C")
+    )
+    assert [entry.qualified_name for entry in found.entries] == ["acme/ring"]
+    assert [(entry.qualified_name, entry.status) for entry in found.observers] == [
+        ("acme/told", OK),
+        ("other-nets/told", OK),
+    ]
+    assert found.everything == found.entries + found.observers
+
+
+# --- what is switched off
+
+
+def off(*words):
+    points = [
+        ACME.point("ring", "acme.ring:Ring"),
+        ACME.point("disc", "acme.disc:Disc", LOSS),
+        ACME.point("told", "acme.told", OBSERVER),
+        ACME.point("told", "acme.told", RECIPE),
+        OTHER.point("ring", "other.ring:Ring"),
+    ]
+    found = Catalog(entries_from(points, [Switch(word, "--disable") for word in words]))
+    return {f"{entry.kind} {entry.qualified_name}" for entry in found.everything if entry.status == DISABLED}, found
+
+
+@pytest.mark.parametrize(
+    ("words", "disabled"),
+    [
+        (["disc"], {"loss acme/disc"}),
+        (["ring"], {"architecture acme/ring", "architecture other-nets/ring"}),
+        (["other_nets/ring"], {"architecture other-nets/ring"}),
+        (["Other.Nets"], {"architecture other-nets/ring"}),
+        (["told"], {"observer acme/told"}),  # a recipe is data: only its distribution switches it off
+        (["acme"], {"architecture acme/ring", "loss acme/disc", "observer acme/told", "recipe acme/told"}),
+        (["disc", "told"], {"loss acme/disc", "observer acme/told"}),
+    ],
+)
+def test_a_name_a_qualified_name_or_a_distribution_is_switched_off(words, disabled):
+    assert off(*words)[0] == disabled
+
+
+def test_what_is_switched_off_is_refused_with_the_switch():
+    with pytest.raises(RequestError, match=r"loss 'disc' of acme 1\.0 cannot be used: by --disable"):
+        off("disc")[1].find(LOSS, "disc")
+
+
+def test_switching_one_off_ends_a_conflict():
+    assert off("other-nets")[1].find(ARCHITECTURE, "ring").distribution == "acme"
+
+
+def test_a_switch_for_nothing_is_refused_with_the_nearest_name():
+    with pytest.raises(RequestError, match=r"'dics' is to be disabled.*\[--disable\] Did you mean 'disc'\?"):
+        off("dics")
+
+
+def test_switches_come_from_the_option_the_variable_and_the_file(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MARSSEG_DISABLE", " b ,,c")
+    (tmp_path / "marsseg.toml").write_text('disable = ["d"]')
+    with disabling(["a,b"]):
+        found = [(switch.word, switch.origin) for switch in switches()]
+    assert found == [
+        ("a", "--disable"),
+        ("b", "--disable"),
+        ("b", "MARSSEG_DISABLE"),
+        ("c", "MARSSEG_DISABLE"),
+        ("d", "marsseg.toml"),
+    ]
+    assert len(switches()) == 3
+
+
+def test_the_catalog_follows_the_switches(monkeypatch):
+    monkeypatch.setenv("MARSSEG_DISABLE", "dense")
+    assert "dense" not in installed().names(ARCHITECTURE)
+    with disabling(["unet"]):
+        assert "unet" not in installed().names(ARCHITECTURE)
+    monkeypatch.delenv("MARSSEG_DISABLE")
+    assert {"dense", "unet"} <= set(installed().names(ARCHITECTURE))
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("disable = 3", "'disable' is a list of names"),
+        ("disable = [3]", "'disable' is a list of names"),
+        ("disabled = []", r"no setting 'disabled'.*Did you mean 'disable'\?"),
+        ("disable = [", "cannot be read"),
+    ],
+)
+def test_a_wrong_configuration_is_refused(tmp_path, monkeypatch, text, said):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "marsseg.toml").write_text(text)
+    with pytest.raises(RequestError, match=said) as caught:
+        switches()
+    assert "marsseg.toml" in str(caught.value)
+
+
+@pytest.mark.parametrize("words", [["list", "--disable", "unett"], ["run", "--dry-run", "--disable", "unett"]])
+def test_the_command_line_refuses_a_switch_for_nothing(cli, words):
+    answer = cli(*words)
+    assert answer.code == 2
+    assert "Did you mean 'unet'?" in answer.err
+
+
+def test_a_command_does_without_what_is_disabled(cli):
+    assert "\tdisabled: by --disable" in cli("list", "dense", "--disable", "dense").out
+    assert cli("run", "--arch", "dense", "--dry-run", "--disable", "dense").code == 2
+    assert cli("run", "--arch", "dense", "--dry-run").code == 0  # the next is not concerned
+
+
+def test_what_a_recipe_names_may_be_disabled_where_something_else_is_asked_for(cli):
+    assert cli("run", "--dry-run", "--disable", "unet").code == 2
+    assert cli("run", "--arch", "dense", "--dry-run", "--disable", "unet").code == 0
+
+
+# --- what lies on the path
+
+
+@pytest.fixture
+def path(tmp_path, monkeypatch):
+    """`path("first", "acme", "1.0", "ring = a:A")` installs a distribution into a folder that is put on the path."""
+
+    def install(folder: str, name: str, version: str, *points: str) -> None:
+        metadata = tmp_path / folder / f"{name}-{version}.dist-info"
+        metadata.mkdir(parents=True)
+        (metadata / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n")
+        (metadata / "entry_points.txt").write_text("\n".join(["[marsseg.losses]", *points]))
+        monkeypatch.syspath_prepend(tmp_path / folder)
+        rescan()
+
+    yield install
+    rescan()
+
+
+def losses(distribution: str) -> list[tuple[str, str]]:
+    return [(e.name, e.version) for e in installed().of_kind(LOSS) if e.distribution == distribution]
+
+
+def test_a_distribution_that_is_twice_on_the_path_is_one(path):
+    path("later", "acme", "1.0", "ring = acme:Ring", "gone = acme:Gone")
+    path("first", "Acme", "2.0", "ring = acme:Ring")
+    assert losses("acme") == [("ring", "2.0")]  # as Python has it: the first on the path
+    assert installed().find(LOSS, "ring").status == OK
+
+
+def test_a_distribution_whose_metadata_cannot_be_read_is_told_and_harms_nobody(path, cli, tmp_path):
+    path("broken", "broken", "1.0", "no equals sign")
+    path("sound", "sound", "1.0", "ring = sound:Ring")
+    assert losses("sound") == [("ring", "1.0")]
+    (problem,) = installed().problems
+    assert str(tmp_path / "broken") in problem
+    answer = cli("list", "ring")
+    assert answer.code == 0
+    assert str(tmp_path / "broken") in answer.err
+
+
 def test_an_invalid_name_hurts_no_other():
     found = catalog(ACME.point("Bad Name", "acme.bad:Bad"), ACME.point("ring", "acme.ring:Ring"))
     assert found.names(ARCHITECTURE) == ["ring"]
@@ -139,13 +344,13 @@ POINTS = [
     distribution.point(name, f"{name.rstrip('+')}.module:Net", kind)
     for distribution in (ACME, OTHER, Package("broken", requires=("marsseg>=99",)))
     for name in ("ring", "ring+", "net", "Bad")
-    for kind in (ARCHITECTURE, LOSS, RECIPE)
+    for kind in (ARCHITECTURE, LOSS, RECIPE, OBSERVER)
 ]
 
 
 @given(st.permutations(POINTS))
 def test_the_order_of_the_metadata_changes_nothing(points):
-    assert catalog(*points).entries == catalog(*POINTS).entries
+    assert catalog(*points).everything == catalog(*POINTS).everything
 
 
 def test_a_wrong_name_gets_the_nearest_right_one():
@@ -204,7 +409,11 @@ def test_a_sound_plugin_loads(tmp_path, monkeypatch):
         ("import sys; sys.exit('bye')", "cannot be loaded: SystemExit: bye"),
         ("class Net(", "cannot be loaded: SyntaxError:"),
         ("Ring = 3", "cannot be loaded: AttributeError: module"),
-        ("Net = 3", "cannot be used: it is not a subclass of Architecture."),
+        ("Net = 3", "cannot be used: it is a int, no class."),
+        (GOOD.replace("(frozen=True)", ""), "cannot be used: its dataclass is not frozen."),
+        (f"{GOOD}    size: list = ()", "cannot be used: A parameter cannot be of type"),
+        (f"{GOOD}    size: 'Nowhere' = 1", "cannot be used: The annotations of Net cannot be evaluated"),
+        (f"{GOOD}\nclass Sub(Net): pass\nNet = Sub", "cannot be used: it is not a dataclass."),
         ("class Net: pass", "cannot be used: it is not a subclass of Architecture."),
         (GOOD.replace("Architecture", "Bottleneck"), "cannot be used: it is not a subclass of Architecture."),
         (GOOD.replace("@dataclass(frozen=True)", ""), "cannot be used: it is not a dataclass."),
@@ -216,14 +425,28 @@ def test_a_broken_plugin_is_named_with_its_distribution_and_the_cause(tmp_path, 
     with pytest.raises(PluginError) as caught:
         load(entry)
     assert caught.value.what.startswith(f"The architecture 'ring' of acme 1.0 {said}")
-    assert caught.value.where == entry.target
+    assert caught.value.where.startswith(f"{entry.target} ({tmp_path / entry.module}.py")
     assert caught.value.exit_code == 3
+
+
+def test_the_line_that_failed_is_named(tmp_path, monkeypatch):
+    entry = plugin(tmp_path, monkeypatch, "import json\n\ndef read():\n    json.loads('{')\n\nread()\n")
+    with pytest.raises(PluginError) as caught:
+        load(entry)
+    assert caught.value.where.endswith(f"{entry.module}.py:4)")  # not a line of json
 
 
 def test_a_target_without_an_attribute_is_a_broken_plugin():
     (entry,) = catalog(ACME.point("ring", "marsseg_core.errors")).entries
-    with pytest.raises(PluginError, match=r"architecture 'ring' of acme 1\.0 cannot be loaded"):
+    with pytest.raises(PluginError, match=r"architecture 'ring' of acme 1\.0 cannot be used: it is a module, no class"):
         load(entry)
+
+
+def test_an_import_that_takes_long_is_told_and_goes_on(tmp_path, monkeypatch):
+    monkeypatch.setattr(marsseg_core.catalog, "SLOW_SECONDS", 0.0)
+    entry = plugin(tmp_path, monkeypatch, f"{GOOD}\n# slow")
+    with pytest.warns(MarssegWarning, match=r"The architecture 'ring' of acme 1\.0 took \d+\.\d s to import"):
+        assert load(entry).__doc__ == "A net."
 
 
 def test_ctrl_c_while_a_plugin_loads_is_no_fault_of_the_plugin(tmp_path, monkeypatch):

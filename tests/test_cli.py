@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from marsseg_core import version
-from marsseg_core.catalog import installed
+from marsseg_core.catalog import installed, rescan
 from marsseg_core.kinds import KINDS, RECIPE
 
 HEADERS = ["kind", "name", "aliases", "summary", "provider", "status"]
@@ -34,12 +34,12 @@ def table(text: str) -> list[list[str]]:
 # --- list
 
 
-def test_list_shows_every_component_and_recipe_in_tabs(cli):
+def test_list_shows_every_component_recipe_and_observer_in_tabs(cli):
     answer = cli("list")
     assert (answer.code, answer.err) == (0, "")
     headers, *rows = table(answer.out)
     assert headers == HEADERS
-    assert [(row[0], row[1]) for row in rows] == [(entry.kind.name, entry.name) for entry in installed().entries]
+    assert [(row[0], row[1]) for row in rows] == [(entry.kind.name, entry.name) for entry in installed().everything]
     assert ["recipe", "report"] in [row[:2] for row in rows]
     assert all(len(row) == len(HEADERS) and row[3] and row[5] == "ok" for row in rows)
 
@@ -111,7 +111,7 @@ def test_a_terminal_shows_a_table_where_it_fits(cli):
 # --- show
 
 
-@pytest.mark.parametrize("entry", installed().entries, ids=lambda entry: f"{entry.kind}-{entry.name}")
+@pytest.mark.parametrize("entry", installed().everything, ids=lambda entry: f"{entry.kind}-{entry.name}")
 def test_show_tells_everything_about_each_component(cli, entry):
     name = f"{entry.distribution}/{entry.name}"
     answer = cli("show", name)
@@ -188,9 +188,9 @@ class Loud(Bottleneck):
         (metadata / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
         (metadata / "entry_points.txt").write_text("\n".join(points))
     monkeypatch.syspath_prepend(tmp_path / "site")
-    installed.cache_clear()
+    rescan()
     yield
-    installed.cache_clear()
+    rescan()
 
 
 @pytest.mark.parametrize("environment", [{}, terminal(150)], ids=["piped", "terminal"])

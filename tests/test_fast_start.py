@@ -31,6 +31,7 @@ COMMANDS = {
     "show recipe": ["show", "report"],
     "--help": ["--help"],
     "run --help": ["run", "--help"],
+    "data inspect --help": ["data", "inspect", "--help"],
     "--version": ["--version"],
     "--dry-run": ["run", "--plan", "report", "--dry-run"],
     "wrong parameter": ["run", "--set", "arch.unet.width=x"],

@@ -8,7 +8,7 @@ from keras import ops
 import marsseg_core as marsseg
 from marsseg_core import api
 from marsseg_core.errors import RequestError
-from marsseg_core.training.building import build_network, build_task
+from marsseg_core.training.building import build_network, build_objective, build_task
 from marsseg_core.training.heads import presence_loss, scored_network, split_heads
 
 GUIDED = "unet3plus:width=0.0625:depth=3:convolutions=1:deep_supervision=true:guided=true"
@@ -30,7 +30,7 @@ def test_what_is_saved_gives_logits_alone(run):
 
 def test_every_head_takes_part_in_the_objective_with_half_the_weight_of_the_one_before(run):
     network = build_network(run.plan, (16, 32, 1), 5)
-    task = build_task(run.plan, network, run.data, run.split)
+    task = build_task(run.plan, network, build_objective(run.plan, run.data, run.split))
     images, masks = run.data.images[:4] / np.float32(255), run.data.masks[:4]
     outputs = network(images)
     logits, auxiliary = split_heads(outputs)
@@ -42,9 +42,33 @@ def test_every_head_takes_part_in_the_objective_with_half_the_weight_of_the_one_
     assert float(task.compute_loss(images, masks, outputs)) == pytest.approx(expected, rel=1e-5)
 
 
+def test_the_weights_of_the_heads_are_the_plans_where_it_gives_them(run):
+    plan = plan_with(run, "training.head_weights=0.3,0,2")
+    network = build_network(plan, (16, 32, 1), 5)
+    task = build_task(plan, network, build_objective(plan, run.data, run.split))
+    images, masks = run.data.images[:4] / np.float32(255), run.data.masks[:4]
+    outputs = network(images)
+    logits, auxiliary = split_heads(outputs)
+    main, second = (float(task.objective(task.loss_values(masks, each))) for each in (logits, auxiliary["aux_2"]))
+    presence = float(presence_loss(masks, auxiliary["presence"], (0,)))
+    expected = main + 0.3 * second + 2 * presence
+    assert float(task.compute_loss(images, masks, outputs)) == pytest.approx(expected, rel=1e-5)
+
+
+def test_weights_for_another_number_of_heads_are_refused(run):
+    plan = plan_with(run, "training.head_weights=1,1")
+    network = build_network(plan, (16, 32, 1), 5)
+    with pytest.raises(RequestError, match=r"2 head_weights do not fit the network's 3 auxiliary heads"):
+        build_task(plan, network, build_objective(plan, run.data, run.split))
+
+
+def plan_with(run, setting):
+    return api.plan(run.path, sets=[setting])
+
+
 def test_training_moves_the_weights_of_every_head(run):
     network = build_network(run.plan, (16, 32, 1), 5)
-    task = build_task(run.plan, network, run.data, run.split)
+    task = build_task(run.plan, network, build_objective(run.plan, run.data, run.split))
     task.compile(optimizer="sgd")
     before = {weight.path: np.array(weight) for weight in network.trainable_weights}
     task.train_on_batch(run.data.images[:8] / np.float32(255), run.data.masks[:8])

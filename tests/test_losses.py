@@ -1,4 +1,7 @@
-"""Losses against formulas written down again in NumPy, at ordinary places and at the edges."""
+"""Cross-entropy and class weights against formulas written down again in NumPy.
+
+What every loss keeps to is in the contract (test_contract_losses.py).
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ import keras
 import numpy as np
 import pytest
 from hypothesis import given, settings, strategies as st
-from loss_cases import CLASSES, FREQUENCIES, SPEC, VOID, counted, gradient, labels_and_logits, sample, value
+from loss_cases import CLASSES, FREQUENCIES, SPEC, VOID, counted, labels_and_logits, sample, value
 
 import marsseg_core
 from marsseg_core.components import LossSpec
@@ -154,76 +157,16 @@ def test_weights_are_finite_capped_and_larger_for_rarer_classes(counts, count):
         assert by_frequency == sorted(by_frequency, reverse=True)
 
 
-# --- what every loss keeps to
+# --- at the edges
 
 
 @each_loss
-def test_the_gradient_is_exactly_zero_where_no_pixel_counts(loss):
-    labels, logits = sample()
-    found = gradient(loss, labels, logits)
-    assert (found[~counted(labels)] == 0).all()
-    assert (np.abs(found[counted(labels)]).sum(axis=-1) > 0).all()
-
-
-@each_loss
-def test_what_an_ignored_pixel_holds_changes_nothing(loss):
-    labels, logits = sample()
-    strange = np.where(counted(labels)[..., None], logits, np.float32(np.inf))
-    assert value(loss, labels, strange) == value(loss, labels, logits)
-    assert (gradient(loss, labels, strange)[~counted(labels)] == 0).all()
-
-
-@each_loss
-@pytest.mark.parametrize("label", [0, VOID])
-def test_a_batch_without_a_labelled_pixel_costs_nothing(loss, label):
-    labels, logits = sample()
-    labels[:] = label
-    assert value(loss, labels, logits) == 0
-    assert (gradient(loss, labels, logits) == 0).all()
-
-
-@each_loss
-def test_classes_that_are_absent_are_no_trouble(loss):
-    labels, logits = sample()
-    labels[:] = 1
-    assert 0 < value(loss, labels, logits) < 100
-    spec = LossSpec(CLASSES, (0,), (10, 10, 0, 0, 0))
-    assert 0 < value(loss, labels, logits, spec) < 100
-
-
-@each_loss
-def test_saturated_logits_stay_finite(loss):
+def test_certain_logits_cost_nothing_or_much(loss):
     labels, _ = sample()
     known = np.where(counted(labels), labels, 1)
     right = np.where(known[..., None] == np.arange(CLASSES), 1e4, -1e4).astype(np.float32)
     assert value(loss, labels, right) == 0
-    wrong = value(loss, labels, -right)
-    assert 100 < wrong < 1e6
-    assert np.isfinite(gradient(loss, labels, right)).all()
-    assert np.isfinite(gradient(loss, labels, -right)).all()
-
-
-@each_loss
-def test_half_precision_logits_are_taken_to_float32(loss):
-    labels, logits = sample()
-    half = logits.astype(np.float16)
-    assert value(loss, labels, half) == value(loss, labels, half.astype(np.float32))
-
-
-@each_loss
-@pytest.mark.parametrize("dtype", ["uint8", "int32", "int64", "float32"])
-def test_labels_of_any_kind_of_number(loss, dtype):
-    labels, logits = sample()
-    assert value(loss, labels.astype(dtype), logits) == value(loss, labels, logits)
-
-
-@each_loss
-def test_better_logits_cost_less_and_following_the_gradient_helps(loss):
-    labels, logits = sample()
-    start = value(loss, labels, logits)
-    step = gradient(loss, labels, logits)
-    assert value(loss, labels, logits - 0.1 * step) < start
-    assert start > 0
+    assert 100 < value(loss, labels, -right) < 1e6
 
 
 # --- in Keras

@@ -13,7 +13,6 @@ from hypothesis import HealthCheck, given, settings, strategies as st
 
 from marsseg_core.errors import RequestError
 from marsseg_plugins.datasets import archive
-from marsseg_plugins.datasets.archive import NpzArchive
 from marsseg_plugins.datasets.npz import Npz
 
 RANDOM = np.random.default_rng(0)
@@ -95,8 +94,10 @@ def test_a_part_of_a_file_is_spread_over_it(save, limit, kept):
 
 
 def test_the_test_set_is_read_on_its_own(save):
-    with NpzArchive(save(training_set=course(), test_set=TEST_SET.astype(float))) as file:
-        np.testing.assert_array_equal(file.read_test_set(), TEST_SET)
+    images = Npz(str(save(training_set=course(), test_set=TEST_SET.astype(float)))).unlabelled()
+    np.testing.assert_array_equal(images, TEST_SET[..., None])
+    assert images.dtype == np.uint8
+    assert Npz(str(save(training_set=course()))).unlabelled() is None
 
 
 @pytest.mark.parametrize("chunk", [1, 400, 1000, 10**9])
@@ -107,8 +108,7 @@ def test_reading_in_pieces_gives_what_reading_at_once_gives(save, monkeypatch, c
     np.testing.assert_array_equal(data.images[..., 0], IMAGES)
     np.testing.assert_array_equal(data.masks, MASKS)
     np.testing.assert_array_equal(data.groups, np.arange(5))
-    with NpzArchive(path) as file:
-        np.testing.assert_array_equal(file.read_test_set(), TEST_SET)
+    np.testing.assert_array_equal(Npz(str(path)).unlabelled()[..., 0], TEST_SET)
 
 
 def test_a_fault_in_a_later_piece_names_its_item(save, monkeypatch):
@@ -357,6 +357,78 @@ def test_nothing_is_ever_unpickled(tmp_path):
             arrays = {"images": IMAGES, "masks": MASKS}
         path = tmp_path / "bomb.npz"
         np.savez(path, **arrays | {name: np.array([Bomb()], dtype=object)})
-        with pytest.raises(RequestError, match=f"{name} holds pickled objects"), NpzArchive(path) as file:
-            file.read_test_set() if name == "test_set" else Npz(str(path)).load()
+        with pytest.raises(RequestError, match=f"{name} holds pickled objects"):
+            Npz(str(path)).unlabelled() if name == "test_set" else Npz(str(path)).load()
     assert not (tmp_path / "exploded").exists()
+
+
+# --- what takes more than it should
+
+
+@pytest.mark.parametrize("names", [("training_set",), ("images", "masks"), ("test_set",)])
+def test_a_zip_bomb_is_refused_before_it_is_unpacked(tmp_path, monkeypatch, own_cache, names):
+    monkeypatch.setattr(archive, "BOMB_BYTES", 2**20)
+    path = tmp_path / "bomb.npz"
+    shape = (4, 2, 512, 512) if names == ("training_set",) else (4, 512, 1024)
+    np.savez_compressed(path, **{name: np.zeros(shape, np.uint8) for name in names})
+    before = set(own_cache.rglob("*"))
+    with pytest.raises(RequestError, match="zip bomb") as caught:
+        Npz(str(path)).unlabelled() if names == ("test_set",) else Npz(str(path)).load()
+    assert caught.value.what.startswith(names[0])
+    assert caught.value.where == str(path)
+    assert set(own_cache.rglob("*")) == before
+
+
+def test_blank_images_are_no_zip_bomb_as_long_as_they_are_few(save):
+    assert len(Npz(str(save(True, training_set=np.zeros((20, 2, 64, 128))))).load()) == 20
+
+
+def test_names_that_lead_out_of_the_file_write_nothing(tmp_path):
+    inside = tmp_path / "a" / "b"
+    inside.mkdir(parents=True)
+    path = inside / "data.npz"
+    np.savez(path, training_set=course())
+    with zipfile.ZipFile(path, "a") as file:
+        for name in ("../../escaped.npy", "/tmp/marsseg-escaped.npy", "..\\escaped.npy", "training_set/../x.npy"):
+            file.writestr(name, npy(IMAGES))
+    before = set(tmp_path.rglob("*"))
+    assert len(Npz(str(path)).load()) == 5
+    assert set(tmp_path.rglob("*")) == before
+    assert not Path("/tmp/marsseg-escaped.npy").exists()
+
+
+def test_a_file_that_may_not_be_read(save, monkeypatch):
+    path = save(training_set=course())
+
+    def forbidden(*_, **__):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(zipfile, "ZipFile", forbidden)
+    error = refusal(path)
+    assert (error.what, error.where) == ("This file cannot be opened: Permission denied.", str(path))
+
+
+# --- images without labels
+
+
+def test_images_without_labels_may_have_colours(save):
+    images = Npz(str(save(training_set=course(), test_set=np.stack([TEST_SET] * 3, axis=-1)))).unlabelled()
+    assert images.shape == (3, 6, 8, 3)
+    assert isinstance(images, np.memmap)
+
+
+@pytest.mark.parametrize(
+    ("test_set", "what"),
+    [
+        (TEST_SET[0], "test_set must have 3 or 4 dimensions, N first, not (6, 8)."),
+        (TEST_SET[:0], "test_set holds nothing: its shape is (0, 6, 8)."),
+        (TEST_SET + 300.0, "The image of item 0 has values outside 0 to 255."),
+        (PICKLED, "test_set holds pickled objects, which could run code when read; they are never loaded."),
+    ],
+)
+def test_what_is_wrong_in_a_test_set_is_said(save, test_set, what):
+    path = save(training_set=course(), test_set=test_set)
+    with pytest.raises(RequestError) as caught:
+        Npz(str(path)).unlabelled()
+    assert (caught.value.what, caught.value.where) == (what, str(path))
+    assert len(Npz(str(path)).load()) == 5  # its labelled part is sound

@@ -12,10 +12,12 @@ import numpy as np
 import pytest
 
 import marsseg_core as marsseg
+from marsseg_core.components import WeightingSpec
 from marsseg_core.data.arrays import SegmentationData
 from marsseg_core.errors import PluginError, RequestError, RunError
 from marsseg_core.training.callbacks import Observer
 from marsseg_core.training.task import SegmentationTask
+from marsseg_core.training.weighting import WeightingLayer
 from marsseg_plugins.datasets.synthetic import Synthetic
 from marsseg_plugins.losses.ssce import SSCE
 
@@ -128,7 +130,7 @@ def test_a_callback_that_fails_is_named_once_and_left_out():
 def test_what_layers_add_to_the_loss_counts():
     inputs = keras.Input((4, 4, 1))
     network = keras.Model(inputs, keras.layers.Conv2D(2, 1, kernel_regularizer="l2", name="logits")(inputs))
-    weighting = keras.layers.Lambda(lambda losses: losses[0])
+    weighting = WeightingLayer(WeightingSpec(("zero",), (1.0,)))
     task = SegmentationTask(network, {"zero": lambda labels, logits: keras.ops.sum(logits) * 0}, weighting)
     images = np.ones((1, 4, 4, 1), np.float32)
     expected = float(0.01 * np.square(np.array(network.get_layer("logits").kernel)).sum())
@@ -140,14 +142,22 @@ def test_losses_reach_the_weighting_in_float32_under_mixed_precision(tmp_path, m
 
     seen = []
 
-    class Spy(keras.layers.Layer):
+    class Spy(WeightingLayer):
         def call(self, losses):
             seen.append(keras.backend.standardize_dtype(losses.dtype))
-            return keras.ops.sum(losses)
+            return super().call(losses)
 
-    monkeypatch.setattr(Fixed, "build", lambda self, spec: Spy())
+    monkeypatch.setattr(Fixed, "build", lambda self, spec: Spy(spec))
     run(tmp_path, precision="mixed_float16")
     assert set(seen) == {"float32"}
+
+
+def test_a_weighting_that_builds_something_else_is_named(tmp_path, monkeypatch):
+    from marsseg_plugins.weightings.fixed import Fixed
+
+    monkeypatch.setattr(Fixed, "build", lambda self, spec: keras.layers.Dense(1))
+    with pytest.raises(PluginError, match=r"weighting 'fixed'.*builds a Dense"):
+        run(tmp_path)
 
 
 def test_a_folder_does_not_hide_the_recipe_of_its_name(tmp_path, cli):

@@ -1,4 +1,7 @@
-"""Learning rates, step by step."""
+"""Learning rates, step by step.
+
+What every schedule keeps to is in the contract (test_contract_schedules.py).
+"""
 
 from __future__ import annotations
 
@@ -113,44 +116,12 @@ def test_the_climb_of_one_cycle_in_epochs():
 
 
 @each_schedule
-def test_rates_are_numbers_between_zero_and_the_given_one(schedule):
+def test_no_rate_is_above_the_given_one(schedule):
     for spec in (SPEC, ScheduleSpec(RATE, 3, 1), ScheduleSpec(RATE, 3, 1000)):
-        total = spec.epochs * spec.steps_per_epoch
-        found = rates(schedule, spec, [*range(3), total // 2, total - 1, total, 2 * total])
-        assert np.isfinite(found).all()
-        assert (found >= 0).all()
-        assert found.max() <= RATE * (1 + 1e-6)
-        assert (found[:-2] > 0).all()  # no step of the training is lost
-
-
-@pytest.mark.parametrize("schedule", [Constant(), Cosine(), CosineRestarts(), CosineRestarts(period=3), OneCycle()])
-def test_a_training_of_one_step(schedule):
-    assert 0 < rates(schedule, ScheduleSpec(RATE, 1, 1))[0] <= RATE
+        assert rates(schedule, spec).max() <= RATE * (1 + 1e-6)
 
 
 @pytest.mark.parametrize("kind", [Constant, Cosine, CosineRestarts, OneCycle])
 def test_a_warm_up_that_leaves_nothing_of_the_training_is_refused(kind):
     with pytest.raises(RequestError, match="A warm-up of 12 epochs leaves nothing of a training of 12"):
         kind(warmup=12.0).build(SPEC)
-
-
-@each_schedule
-def test_an_optimiser_steps_and_tells_its_rate(schedule):
-    """As the training does: the rate is read between steps, as a number."""
-    optimiser = keras.optimizers.AdamW(schedule.build(SPEC))
-    weight = keras.Variable(np.ones(3, np.float32))
-    optimiser.build([weight])
-    expected = rates(schedule, steps=range(3))
-    for step in range(3):
-        assert float(optimiser.learning_rate) == pytest.approx(expected[step])
-        optimiser.apply([keras.ops.ones(3)])
-
-
-@each_schedule
-def test_keras_writes_and_reads_it(schedule):
-    """Whoever saves an optimiser of his own saves its schedule with it."""
-    built = schedule.build(SPEC)
-    text = keras.saving.serialize_keras_object(built)
-    again = keras.saving.deserialize_keras_object(text)
-    for step in (0, 7, 30, TOTAL):
-        assert float(again(step)) == float(built(step))

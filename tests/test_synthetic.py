@@ -186,3 +186,17 @@ def test_as_many_aliens_as_asked_for_from_early_on(count: int, aliens: int) -> N
 def test_what_cannot_be_is_refused_before_anything_is_made(given: dict[str, str], complaint: str) -> None:
     with pytest.raises(RequestError, match=complaint):
         configure(Synthetic, given)
+
+
+def test_a_set_may_begin_later() -> None:
+    later, all = Synthetic(count=5, first=7).load(), Synthetic(count=12).load()
+    np.testing.assert_array_equal(later.images, all.images[7:])
+    np.testing.assert_array_equal(later.masks, all.masks[7:])
+
+
+def test_its_items_are_what_it_loads() -> None:
+    source = Synthetic(count=6, aliens=2, height=16, width=16)
+    data = source.load()
+    images, masks = zip(*source.items(), strict=True)
+    np.testing.assert_array_equal(np.stack(images), data.images)
+    np.testing.assert_array_equal(np.stack(masks), data.masks)

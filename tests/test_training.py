@@ -12,16 +12,15 @@ import numpy as np
 import pytest
 
 import marsseg_core as marsseg
-from marsseg_core import api, kinds
+from marsseg_core import api, hooks, kinds
 from marsseg_core.data.arrays import SegmentationData
 from marsseg_core.data.batches import TrainingBatches
 from marsseg_core.data.splits import Split, split_data
 from marsseg_core.errors import RequestError, RunError
-from marsseg_core.hooks import load_hooks
+from marsseg_core.hooks import HookCaller, load_hooks
 from marsseg_core.plan import resolve
 from marsseg_core.runs import RunFolder
-from marsseg_core.training import run as engine
-from marsseg_core.training.building import build_network, build_task
+from marsseg_core.training.building import build_network, build_objective, build_task
 from marsseg_core.training.callbacks import Scoring
 from marsseg_core.training.checkpoint import Progress, load_checkpoint, save_checkpoint
 
@@ -36,7 +35,7 @@ SMALL = {
 @pytest.fixture(autouse=True)
 def without_observers(finished, monkeypatch):
     """Runs draw no figures here, but for the one that `finished` is."""
-    monkeypatch.setattr(engine, "load_hooks", lambda warn: load_hooks(warn, points=[]))
+    monkeypatch.setattr(hooks, "load_hooks", lambda warn: load_hooks(warn, observers=[]))
 
 
 def small_run(out, **words):
@@ -177,11 +176,13 @@ class TestInterruption:
         callback = self._CtrlC()
         callback.armed = armed
 
-        def with_ctrl_c(warn):
-            caller = load_hooks(warn)
-            return lambda name, **arguments: [[callback]] if name == "marsseg_callbacks" else caller(name, **arguments)
+        call = HookCaller.__call__
 
-        monkeypatch.setattr(engine, "load_hooks", with_ctrl_c)
+        def with_ctrl_c(caller, name, **arguments):
+            return [[callback]] if name == "marsseg_callbacks" else call(caller, name, **arguments)
+
+        monkeypatch.setattr(hooks, "load_hooks", load_hooks)
+        monkeypatch.setattr(HookCaller, "__call__", with_ctrl_c)
         return small_run(out, epochs=5)
 
     def test_keeps_the_best_network_and_leaves_the_test_part_alone(self, monkeypatch, tmp_path):
@@ -269,7 +270,7 @@ class TestObjective:
         """What Scoring reports for a part is what `compute_loss` gives on it."""
         plan = finished.plan
         network = build_network(plan, finished.data.images.shape[1:], 5)
-        task = build_task(plan, network, finished.data, finished.split)
+        task = build_task(plan, network, build_objective(plan, finished.data, finished.split))
         items = finished.split["validation"][:2]
         scoring = Scoring(finished.data, items, batch=2)
         scoring.set_model(task)
@@ -292,7 +293,7 @@ class TestObjective:
         try:
             type(plan.one(kinds.LOSS)).build = lambda self, spec: seen.append(spec) or original(self, spec)
             network = build_network(plan, data.images.shape[1:], data.num_classes)
-            build_task(plan, network, data, split)
+            build_task(plan, network, build_objective(plan, data, split))
         finally:
             type(plan.one(kinds.LOSS)).build = original
         assert seen[0].class_frequencies == (0, 8 * 16, 0)
@@ -304,7 +305,7 @@ class TestCheckpoint:
     def train(self, run, epochs, start=None):
         plan = run.plan
         network = build_network(plan, run.data.images.shape[1:], 5)
-        task = build_task(plan, network, run.data, run.split)
+        task = build_task(plan, network, build_objective(plan, run.data, run.split))
         batches = TrainingBatches(run.data, run.split["train"], [], batch=4, seed=0)
         task.compile(optimizer=keras.optimizers.AdamW(0.01))
         task.optimizer.build(task.trainable_variables)
@@ -352,7 +353,7 @@ class TestBatches:
         return marsseg.dataset("synthetic", count=11, height=8, width=8)
 
     def epoch(self, data, number, **options):
-        augmentations = [(part.component, 0.5) for part in api.plan(augment="hflip").chosen[kinds.AUGMENTATION]]
+        augmentations = [(part.component.apply, 0.5) for part in api.plan(augment="hflip").chosen[kinds.AUGMENTATION]]
         batches = TrainingBatches(data, np.arange(11), augmentations, **({"batch": 4, "seed": 0} | options))
         batches.epoch = number
         return [batches[i] for i in range(len(batches))]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +20,9 @@ if TYPE_CHECKING:
 _SIZE = re.compile(r"(\d+)x(\d+)(?:x(\d+))?")
 
 
-def build(entry: Entry, text: str, bottleneck: str | None, size: str, classes: int) -> keras.Model:
+def build(
+    entry: Entry, text: str, bottleneck: str | None, size: str, classes: int, plugins: Sequence[Path]
+) -> keras.Model:
     """The network of an architecture (`text` may give its parameters) or of a recipe, for images of a size."""
     if entry.kind not in (ARCHITECTURE, RECIPE):
         raise RequestError(
@@ -34,13 +37,14 @@ def build(entry: Entry, text: str, bottleneck: str | None, size: str, classes: i
         raise RequestError("A network tells at least 2 classes apart.", where="--classes")
     height, width, channels = map(int, numbers.groups("1"))
 
-    from ..plan import Request, resolve
+    from ..plan import NETWORK_KINDS, Request, resolve
 
     words = {"bottleneck": bottleneck} if bottleneck is not None else {}
     if entry.kind == ARCHITECTURE:
-        plan = resolve(Request(words=words | {"arch": text}), installed())
+        request = Request(words=words | {"arch": text}, plugins=plugins)
     else:
-        plan = resolve(Request(base=text, words=words), installed())
+        request = Request(base=text, words=words, plugins=plugins)
+    plan = resolve(request, installed(), only=NETWORK_KINDS)
     load_keras()
     from ..training.building import build_network
 
@@ -77,12 +81,12 @@ def print_facts(built: dict[str, Any]) -> None:
         print_text(f"Not counted, as what they compute is not known: {', '.join(built['unknown_layers'])}")
 
 
-def check_plot(target: Path) -> None:
+def check_plot(target: Path, option: str = "--plot") -> None:
     """RequestError where a drawing cannot be written; before anything is built for it."""
     if target.suffix != ".png":
-        raise RequestError(f"The drawing is a PNG; '{target}' does not end in .png.", where="--plot")
+        raise RequestError(f"The drawing is a PNG; '{target}' does not end in .png.", where=option)
     if not target.parent.is_dir():
-        raise RequestError(f"There is no folder '{target.parent}'.", where="--plot")
+        raise RequestError(f"There is no folder '{target.parent}'.", where=option)
 
 
 def plot(network: keras.Model, target: Path, title: str) -> None:

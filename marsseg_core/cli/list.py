@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from fnmatch import fnmatchcase
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from ..catalog import Entry, installed
+from ..catalog import Catalog, Entry, installed
 from ..errors import RequestError, nearest
-from ..kinds import KINDS, RECIPE, Kind
+from ..kinds import ALL_KINDS, Kind
 from ..sources import find_source
-from .output import print_json, print_table
+from .options import Disable, Plugins
+from .output import print_json, print_table, warn
 
 
 def list(
@@ -21,19 +24,27 @@ def list(
     pattern: Annotated[
         str | None, typer.Argument(help="Only names that contain this, or match it if it has a *.", metavar="[PATTERN]")
     ] = None,
+    plugin: Plugins = None,
+    disable: Disable = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """List components and recipes: kind, name, aliases, summary, provider and status. Imports no plugin."""
+    """List components, recipes and observers: kind, name, aliases, summary, provider and status.
+
+    No installed plugin is imported for it.
+    """
+    catalog = catalog_with(plugin)
     chosen = find_kind(kind) if kind is not None else None
     if kind is not None and chosen is None:
         if pattern is not None:
-            known = [k.name for k in (*KINDS, RECIPE)]
+            known = [k.name for k in ALL_KINDS]
             raise RequestError(f"There is no kind '{kind}'.", where="list", hint=nearest(kind, known))
         pattern = kind  # `marsseg list unet`
-    entries = [e for e in installed().entries if chosen in (None, e.kind) and _matches(e, pattern)]
+    entries = [e for e in catalog.everything if chosen in (None, e.kind) and _matches(e, pattern)]
     if not entries:
         what = f"No {chosen or 'component'} is called '{pattern}'." if pattern else f"No {chosen} is installed."
-        raise RequestError(what, where="list", hint=_hint(pattern))
+        raise RequestError(what, where="list", hint=_hint(pattern, catalog))
+    for problem in catalog.problems:
+        warn(problem)
     rows = [_row(entry) for entry in entries]
     if json:
         print_json(components=[_record(entry) for entry in entries])
@@ -43,17 +54,26 @@ def list(
 
 def find_kind(word: str) -> Kind | None:
     """The kind that a word means: its name, its plural, or its option."""
-    for kind in (*KINDS, RECIPE):
+    for kind in ALL_KINDS:
         if word in (kind.name, kind.option, kind.group.partition(".")[2]):
             return kind
     return None
 
 
-def _hint(wrong: str | None) -> str:
-    entries = installed().entries
+def catalog_with(plugins: Iterable[Path] | None) -> Catalog:
+    """What is installed, and what the files define."""
+    if not plugins:
+        return installed()
+    from ..local_plugins import given_plugins
+
+    return installed().with_more(entry for plugin in given_plugins(plugins) for entry in plugin.entries)
+
+
+def _hint(wrong: str | None, catalog: Catalog) -> str:
+    entries = catalog.everything
     if wrong and (elsewhere := [entry for entry in entries if _matches(entry, wrong)]):
         return f"'{elsewhere[0].name}' is {elsewhere[0].kind.with_article}."
-    hint = nearest(wrong or "", [kind.name for kind in (*KINDS, RECIPE)] + [entry.name for entry in entries])
+    hint = nearest(wrong or "", [kind.name for kind in ALL_KINDS] + [entry.name for entry in entries])
     return hint if hint.startswith("Did") else "`marsseg list` alone lists everything."
 
 

@@ -5,17 +5,23 @@ from __future__ import annotations
 import importlib
 import io
 import sys
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Annotated, Any, Final
 
 import typer
 from typer.core import TyperCommand, TyperGroup
 
 from .. import version
-from ..errors import MarssegError, RequestError, RunError
-from .output import EXIT_INTERRUPTED, print_error, print_text, say
+from ..errors import MarssegError, MarssegWarning, RequestError, RunError
+from ..switches import disabling
+from .output import EXIT_INTERRUPTED, print_error, print_text, say, warn
 
 # Each is a module of this package with a function of the same name.
-COMMANDS: Final = ("run", "list", "show")
+COMMANDS: Final = ("run", "predict", "evaluate", "compare", "list", "show", "doctor")
+# Each is a package with such modules of its own.
+GROUPS: Final = ("data",)
 
 
 class _Group(TyperGroup):
@@ -23,7 +29,8 @@ class _Group(TyperGroup):
 
     def invoke(self, ctx: Any) -> Any:
         try:
-            return super().invoke(ctx)
+            with _warnings_as_lines():
+                return super().invoke(ctx)
         except MarssegError as error:
             print_error(error, with_traceback=ctx.params.get("traceback", False))
             raise typer.Exit(error.exit_code) from None
@@ -36,8 +43,34 @@ class _Group(TyperGroup):
             raise typer.Exit(EXIT_INTERRUPTED) from None
 
 
+@contextmanager
+def _warnings_as_lines() -> Iterator[None]:
+    """Print what marsseg warns of as a line; Python's form names a line of source."""
+    with warnings.catch_warnings():
+        show = warnings.showwarning
+
+        def show_line(message: Any, category: Any, *place: Any, **more: Any) -> None:
+            if issubclass(category, MarssegWarning):
+                warn(str(message))
+            else:
+                show(message, category, *place, **more)
+
+        warnings.showwarning = show_line
+        warnings.simplefilter("always", MarssegWarning)
+        yield
+
+
 class _Command(TyperCommand):
-    """Refuses an option that is given twice, where the parser would silently take the last."""
+    """Refuses an option that is given twice, where the parser would silently take the last.
+
+    What `--disable` and `--trust` say holds while the command runs.
+    """
+
+    def invoke(self, ctx: Any) -> Any:
+        from ..local_plugins import trusting
+
+        with disabling(ctx.params.get("disable") or ()), trusting(ctx.params.get("trust", False)):
+            return super().invoke(ctx)
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         repeatable = {name for param in self.params if getattr(param, "multiple", False) for name in param.opts}
@@ -79,6 +112,14 @@ def marsseg(
 
 for _command in COMMANDS:
     app.command(_command, cls=_Command)(getattr(importlib.import_module(f".{_command}", __package__), _command))
+
+for _name in GROUPS:
+    _package = importlib.import_module(f".{_name}", __package__)
+    _group = typer.Typer(name=_name, help=_package.HELP, no_args_is_help=True, rich_markup_mode="markdown")
+    for _command in _package.COMMANDS:
+        _module = importlib.import_module(f".{_name}.{_command}", __package__)
+        _group.command(_command, cls=_Command)(getattr(_module, _command))
+    app.add_typer(_group)
 
 
 def main() -> None:

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from .loading import load_keras
+from .options import Disable, Plugins, Trust
 from .output import EXIT_INTERRUPTED, print_table, print_text, say, warn
+from .series import print_dry, run_all
 
 if TYPE_CHECKING:
     from ..training.run import Run
@@ -31,6 +33,9 @@ def run(
     plan: Annotated[
         str | None, typer.Option(help="Start from a recipe, a plan file or a run.", metavar="RECIPE|FILE|RUN")
     ] = None,
+    plugin: Plugins = None,
+    trust: Trust = False,
+    disable: Disable = None,
     set: Annotated[
         list[str] | None, typer.Option(help="Set one value of the plan.", metavar="KIND.NAME.KEY=VALUE")
     ] = None,
@@ -38,9 +43,24 @@ def run(
     batch: Annotated[str | None, typer.Option(help="Images per step.", metavar="N")] = None,
     learning_rate: Annotated[str | None, typer.Option(help="At the start.", metavar="RATE")] = None,
     patience: Annotated[str | None, typer.Option(help="Epochs without progress to stop after.", metavar="N")] = None,
+    optimizer: Annotated[
+        str | None, typer.Option(help="A Keras optimiser: adamw, sgd:momentum=0.9, …", metavar=_COMPOSITION)
+    ] = None,
     precision: Annotated[str | None, typer.Option(help="float32, mixed_bfloat16, mixed_float16.")] = None,
     workers: Annotated[str | None, typer.Option(help="Threads that prepare batches.", metavar="N")] = None,
     seed: Annotated[str | None, typer.Option(help="Draws weights, dropout, order, augmentations.", metavar="N")] = None,
+    init: Annotated[
+        str | None, typer.Option(help="Start from another run's weights, where they fit.", metavar="RUN")
+    ] = None,
+    seeds: Annotated[
+        int | None, typer.Option(help="Run it with N seeds, from --seed on, and print mean ± std.", metavar="N")
+    ] = None,
+    folds: Annotated[
+        int | None, typer.Option(help="Run it on K folds: each image is tested once.", metavar="K")
+    ] = None,
+    resume: Annotated[
+        str | None, typer.Option(help="Go on with a run that was killed or interrupted.", metavar="RUN")
+    ] = None,
     out: Annotated[Path | None, typer.Option(help="The run folder; a new one in runs/ otherwise.")] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Print the plan, with the origin of each value, and stop.")
@@ -70,21 +90,63 @@ def run(
         "batch": batch,
         "learning_rate": learning_rate,
         "patience": patience,
+        "optimizer": optimizer,
         "precision": precision,
         "workers": workers,
         "seed": seed,
+        "init": init,
     }
-    request = Request(base=plan, words=_given(words), sections={"training": _given(training)}, sets=set or [])
+    if resume is not None:
+        others: dict[str, Any] = words | training | {"plan": plan, "set": set or None, "plugin": plugin or None}
+        others |= {"seeds": seeds, "folds": folds, "out": out}
+        _resume(resume, [*_given(others), *(["dry_run"] if dry_run else [])])
+        return
+    request = Request(plan, _given(words), {"training": _given(training)}, set or [], plugin or [])
     resolved = resolve(request, installed())
+    series = None
+    if seeds is not None or folds is not None:
+        from ..experiments.series import plan_series
+
+        series = plan_series(resolved, seeds, folds)
     if dry_run:
         print_table(("setting", "value", "origin"), resolved.rows())
+        for line in resolved.differences:
+            warn(line)
+        if series is not None:
+            print_dry(series[1])
         return
     if out is not None:
         refuse_existing(out)  # now, not when the data is read and the network built
+    if series is not None:
+        run_all(*series, out)
+        return
+    from ..hooks import announce
+
+    hooks = announce(resolved, warn)
     load_keras()
     from .. import api
 
-    result = api.run(resolved, out=out, warn=warn)
+    _finish(api.run(resolved, out=out, warn=warn, hooks=hooks))
+
+
+def _resume(path: str, others: list[str]) -> None:
+    from ..errors import RequestError
+    from ..runs import RunFolder
+
+    if others:
+        raise RequestError(
+            f"--resume goes on with the run's own plan: --{others[0].replace('_', '-')} does not go with it.",
+            where=f"--resume {path}",
+            hint="A new run that starts from its weights is --init.",
+        )
+    RunFolder.open(path)
+    load_keras()
+    from .. import api
+
+    _finish(api.resume(path, warn=warn))
+
+
+def _finish(result: Run) -> None:
     _print_result(result)
     if result.interrupted:
         raise typer.Exit(EXIT_INTERRUPTED)
@@ -98,6 +160,7 @@ def _print_result(result: Run) -> None:
     parts = result.metrics["parts"]
     if not parts:
         say(f"Interrupted before the first epoch ended: there is no network in {result.path}.")
+        say(f"Go on with: marsseg run --resume {result.path}")
         return
     readings = ("miou", "miou_an2dl", "miou_all", "miou_per_image", "accuracy")
     rows = [(name, *(_score(part[name]) for part in parts.values())) for name in readings]
@@ -109,6 +172,7 @@ def _print_result(result: Run) -> None:
     print_text(f"{result.path}: the network of {best}")
     if result.interrupted:
         say("Interrupted: the best network so far is kept; the test part was not scored.")
+        say(f"Go on with: marsseg run --resume {result.path}")
 
 
 def _score(value: float | None) -> str:

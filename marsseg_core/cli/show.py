@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ..catalog import Entry, installed, load
+from ..catalog import Entry, load
 from ..errors import RequestError, nearest
-from ..kinds import DATASET, KINDS, RECIPE
+from ..kinds import ALL_KINDS, DATASET, OBSERVER, RECIPE
 from ..sources import find_source
+from .list import catalog_with
+from .options import Disable, Plugins
 from .output import print_json, print_table, print_text
 
 if TYPE_CHECKING:
@@ -24,17 +26,35 @@ def show(
         bool, typer.Option("--build", help="Build the network and measure it; NAME may give parameters then.")
     ] = False,
     plot: Annotated[Path | None, typer.Option(help="Build the network and draw it into a PNG file.")] = None,
+    preview: Annotated[
+        Path | None, typer.Option(help="Draw tiles before and after the augmentation into a PNG file.")
+    ] = None,
+    data: Annotated[
+        str | None, typer.Option(help="What the tiles of --preview come from: synthetic.", metavar="NAME|PATH")
+    ] = None,
     bottleneck: Annotated[str | None, typer.Option(help="Bottlenecks to build it with.", metavar="NAME,…")] = None,
     size: Annotated[str | None, typer.Option(help="Images to build it for: 64x128x1.", metavar="HxWxC")] = None,
     classes: Annotated[int | None, typer.Option(help="Classes to build it for: 5.", metavar="K")] = None,
+    plugin: Plugins = None,
+    disable: Disable = None,
 ) -> None:
     """Show a component: what it is, its parameters, who provides it and where, and how to use it."""
     text, name = name, name.partition(":")[0]
-    entries = installed().named(name, (*KINDS, RECIPE))
+    catalog = catalog_with(plugin)
+    entries = catalog.named(name, ALL_KINDS)
     if not entries:
-        known = [known for entry in installed().entries for known in (entry.name, *entry.aliases)]
+        known = [known for entry in catalog.everything for known in (entry.name, *entry.aliases)]
         raise RequestError(f"Nothing is called '{name}'.", where="show", hint=nearest(name, known, listing="There are"))
-    records = [_recipe(entry) if entry.kind == RECIPE else _component(entry) for entry in entries]
+    records = [_record(entry) for entry in entries]
+    if preview is not None:
+        from .building import check_plot
+        from .preview import preview as draw
+
+        check_plot(preview, "--preview")
+        draw(entries[0], text, data or "synthetic:count=60", preview)
+        return
+    if data is not None:
+        raise RequestError("--data is what --preview takes its tiles from.", where="show", hint="Add --preview FILE.")
     # Whatever only makes sense for a built network asks for one.
     if build or ":" in text or any(option is not None for option in (plot, bottleneck, size, classes)):
         from . import building
@@ -43,7 +63,9 @@ def show(
             building.check_plot(plot)
 
         for entry, record in zip(entries, records, strict=True):
-            network = building.build(entry, text, bottleneck, size or "64x128x1", 5 if classes is None else classes)
+            network = building.build(
+                entry, text, bottleneck, size or "64x128x1", 5 if classes is None else classes, plugin or ()
+            )
             record["built"] = building.facts(network)
             if plot is not None:
                 building.plot(network, plot, text if bottleneck is None else f"{text}, {bottleneck}")
@@ -68,6 +90,24 @@ def _facts(entry: Entry) -> dict[str, Any]:
         "reason": entry.reason,
         "file": str(source.path) if source else None,
         "line": source.line if source else None,
+    }
+
+
+def _record(entry: Entry) -> dict[str, Any]:
+    if entry.kind == RECIPE:
+        return _recipe(entry)
+    return _observer(entry) if entry.kind == OBSERVER else _component(entry)
+
+
+def _observer(entry: Entry) -> dict[str, Any]:
+    import inspect
+
+    from ..hooks import load_observer
+
+    return _facts(entry) | {
+        "text": inspect.getdoc(load_observer(entry)) or "",
+        "parameters": [],
+        "example": f"marsseg run --disable {entry.name}",
     }
 
 

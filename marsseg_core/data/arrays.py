@@ -1,14 +1,33 @@
-"""A labelled data set in memory."""
+"""A labelled data set: arrays in memory, or memory-mapped ones of any size."""
 
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import InitVar, dataclass, field
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
 from ..components import VOID
 from ..errors import RequestError
+
+if TYPE_CHECKING:
+    from .cleaning import CleaningReport
+
+# What is looked at in one go of an array that may be larger than memory.
+CHUNK_BYTES: Final = 32 * 2**20
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What takes a pass over all images and masks, as a prepared data set keeps it: then opening reads no pixel.
+
+    `label_counts` is that of `SegmentationData`, `fingerprint` what its method of this name gives.
+    """
+
+    label_counts: np.ndarray
+    fingerprint: str
 
 
 @dataclass(frozen=True, eq=False)
@@ -19,6 +38,10 @@ class SegmentationData:
     - `class_names`, one for each of the K classes; `ignored` classes count in no loss and no score
     - `groups` (N,) integers or None: images of one group (one place) stay on one side of any split
     - `source` says in a few words where this came from
+    - `cleaning` tells what was changed since it was read, where cleaning was asked for
+    - `label_counts` (N, K + 1): how many pixels of each mask have each class; the last column is void
+
+    The arrays may be memory-mapped and larger than memory: read pieces of them, `data.images[items]`.
 
     Raises RequestError when the arrays do not belong together.
     """
@@ -29,8 +52,11 @@ class SegmentationData:
     ignored: tuple[int, ...] = ()
     groups: np.ndarray | None = None
     source: str = ""
+    cleaning: CleaningReport | None = None
+    label_counts: np.ndarray = field(init=False, repr=False)
+    facts: InitVar[Facts | None] = None  # not kept: a copy with other arrays finds its own
 
-    def __post_init__(self) -> None:
+    def __post_init__(self, facts: Facts | None) -> None:
         if self.images.ndim != 4 or self.images.dtype != np.uint8:
             self._refuse(f"Images must be (N, H, W, C) uint8, not {self.images.shape} {self.images.dtype}.")
         if self.masks.dtype != np.uint8 or self.masks.shape[1:] != self.images.shape[1:3]:
@@ -47,14 +73,21 @@ class SegmentationData:
             self._refuse(f"Groups of shape {self.groups.shape} do not fit {len(self.images)} images.")
         if beyond := [c for c in self.ignored if not 0 <= c < self.num_classes]:
             self._refuse(f"There is no class {beyond[0]} to ignore; the classes are 0 to {self.num_classes - 1}.")
-        seen = np.flatnonzero(np.bincount(self.masks.ravel(), minlength=VOID + 1))
-        wrong = [int(label) for label in seen if label >= self.num_classes and label != VOID]
-        if wrong:
-            item = int(np.flatnonzero((self.masks == wrong[0]).any(axis=(1, 2)))[0])
-            self._refuse(
-                f"Mask {item} holds the value {wrong[0]}; the classes are 0 to {self.num_classes - 1} "
-                f"({', '.join(self.class_names)}), and {VOID} for void."
-            )
+        object.__setattr__(self, "label_counts", self._counted() if facts is None else facts.label_counts)
+        object.__setattr__(self, "_fingerprint", None if facts is None else facts.fingerprint)
+
+    def _counted(self) -> np.ndarray:
+        counts = np.empty((len(self), self.num_classes + 1), np.int32)
+        for item, mask in enumerate(self.masks):  # one at a time: bincount turns its input into 8-byte integers
+            pixels = np.bincount(mask.ravel(), minlength=VOID + 1)
+            counts[item, :-1], counts[item, -1] = pixels[: self.num_classes], pixels[VOID]
+            if counts[item].sum() < mask.size:
+                wrong = int(np.flatnonzero(pixels[self.num_classes : VOID])[0]) + self.num_classes
+                self._refuse(
+                    f"Mask {item} holds the value {wrong}; the classes are 0 to {self.num_classes - 1} "
+                    f"({', '.join(self.class_names)}), and {VOID} for void."
+                )
+        return counts
 
     def _refuse(self, what: str) -> None:
         raise RequestError(what, where=self.source)
@@ -73,9 +106,26 @@ class SegmentationData:
 
     def fingerprint(self) -> str:
         """A hash of all that a split depends on: images, masks and groups."""
+        known: str | None = self.__dict__["_fingerprint"]
+        if known is not None:
+            return known
         digest = hashlib.blake2b(digest_size=16)
         for array in (self.images, self.masks, self.groups):
             if array is not None:
                 digest.update(repr((array.shape, array.dtype.str)).encode())
-                digest.update(np.ascontiguousarray(array).data)
+                for piece in _pieces(array):
+                    digest.update(np.ascontiguousarray(piece).data)
+        object.__setattr__(self, "_fingerprint", digest.hexdigest())
         return digest.hexdigest()
+
+
+def _pieces(array: np.ndarray) -> Iterator[np.ndarray]:
+    """The array, some of its items at a time."""
+    step = max(1, CHUNK_BYTES // max(1, array[:1].nbytes))
+    for start in range(0, len(array), step):
+        yield array[start : start + step]
+
+
+def scale(images: np.ndarray) -> np.ndarray:
+    """Images uint8 → float32 in [0, 1], as networks take them."""
+    return images.astype(np.float32) / np.float32(255)

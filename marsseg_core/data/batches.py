@@ -1,31 +1,32 @@
 """The batches a training sees: NumPy in, NumPy out, on every backend.
 
-Every random draw is a function of (seed, epoch, image) alone, whatever the number of workers.
+Every random draw is a function of (seed, epoch, image) alone, whatever the number of workers; an image that comes
+several times in an epoch is drawn for anew each time.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
 
 import keras
 import numpy as np
 
-from ..components import Augmentation
-from .arrays import SegmentationData
+from ..components import TargetFunction, Transform
+from ..errors import MarssegError
+from .arrays import SegmentationData, scale
+from .statistics import rarest_items
+from .targets import with_targets
 
 # Distinguishes the draws of the order from those of the images, which are numbered from 0.
 _ORDER: Final = 2**32 - 1
 
 
-def scale(images: np.ndarray) -> np.ndarray:
-    """Images uint8 → float32 in [0, 1], as networks take them."""
-    return images.astype(np.float32) / np.float32(255)
-
-
 class TrainingBatches(keras.utils.PyDataset):
     """Augmented batches of (images float32 (B, H, W, C) in [0, 1], masks uint8 (B, H, W)) in a new order each epoch.
 
+    Each of `transforms` changes an image with its probability, in order. `targets` are computed from the masks as they
+    are then (`targets.with_targets`). Items that hold the rarest class come `oversample` times as often as the others.
     `epoch` is set by the training loop. The short batch at the end is dropped (its shape would cost a trace), and
     other items come last each epoch; fewer items than one batch make one short batch.
     """
@@ -34,44 +35,69 @@ class TrainingBatches(keras.utils.PyDataset):
         self,
         data: SegmentationData,
         items: np.ndarray,
-        augmentations: Sequence[tuple[Augmentation, float]],
+        transforms: Sequence[tuple[Transform, float]],
         *,
         batch: int,
         seed: int,
         workers: int = 1,
+        oversample: float = 1.0,
+        targets: Mapping[str, TargetFunction] | None = None,
     ) -> None:
         super().__init__(workers=workers, use_multiprocessing=False, max_queue_size=2 * workers)
         self._data = data
         self._items = np.asarray(items)
-        self._augmentations = tuple(augmentations)
-        self._batch = min(batch, len(self._items))
+        self._transforms = tuple(transforms)
+        self._targets = dict(targets or {})
+        self._rare = rarest_items(data, self._items)[1] if oversample > 1 else self._items[:0]
+        self._extra = round((oversample - 1) * len(self._rare))
+        self._batch = min(batch, len(self._items) + self._extra)
         self._seed = seed
-        self._order: tuple[int, np.ndarray] = (-1, self._items)
+        self._order: tuple[int, np.ndarray] = (-1, np.empty((0, 2), np.int64))
         self.epoch = 0
+        # What a component raised in a thread of the pipeline: it reaches the training as an error of the backend's.
+        self.failure: MarssegError | None = None
 
     def __len__(self) -> int:
-        return len(self._items) // self._batch
+        return (len(self._items) + self._extra) // self._batch
 
-    def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
+    def __getitem__(self, index: int) -> tuple[np.ndarray, Any]:
+        try:
+            return self._made(index)
+        except MarssegError as failure:
+            self.failure = failure
+            raise
+
+    def _made(self, index: int) -> tuple[np.ndarray, Any]:
         epoch = self.epoch
         chosen = self._epoch_order(epoch)[index * self._batch : (index + 1) * self._batch]
-        images, masks = scale(self._data.images[chosen]), self._data.masks[chosen]
-        if self._augmentations:
-            generators = [np.random.default_rng([self._seed, epoch, item]) for item in chosen]
-            for augmentation, p in self._augmentations:
-                images, masks = _apply(augmentation, p, images, masks, generators)
-        return images, masks
+        items = chosen[:, 0]
+        images, masks = scale(self._data.images[items]), self._data.masks[items]
+        if self._transforms:
+            generators = [
+                np.random.default_rng([self._seed, epoch, item, *([copy] if copy else [])]) for item, copy in chosen
+            ]
+            for transform, p in self._transforms:
+                images, masks = _apply(transform, p, images, masks, generators)
+        return images, with_targets(masks, self._targets)
 
     def _epoch_order(self, epoch: int) -> np.ndarray:
+        """(n, 2): each item of the epoch, and how many times it came before among its copies."""
         known_epoch, order = self._order
         if known_epoch != epoch:
-            order = np.random.default_rng([self._seed, epoch, _ORDER]).permutation(self._items)
+            random = np.random.default_rng([self._seed, epoch, _ORDER])
+            copies = [np.column_stack([self._items, np.zeros_like(self._items)])]
+            for copy in range(1, -(-self._extra // max(1, len(self._rare))) + 1):
+                wanted = min(len(self._rare), self._extra - (copy - 1) * len(self._rare))
+                rare = random.permutation(self._rare)[:wanted]
+                copies.append(np.column_stack([rare, np.full_like(rare, copy)]))
+            order = np.concatenate(copies)
+            order = order[random.permutation(len(order))]
             self._order = (epoch, order)
         return order
 
 
 def _apply(
-    augmentation: Augmentation,
+    transform: Transform,
     p: float,
     images: np.ndarray,
     masks: np.ndarray,
@@ -80,7 +106,5 @@ def _apply(
     """Change each image of a batch with probability `p`."""
     changed = [i for i, generator in enumerate(generators) if generator.random() < p]
     if changed:
-        images[changed], masks[changed] = augmentation.apply(
-            images[changed], masks[changed], [generators[i] for i in changed]
-        )
+        images[changed], masks[changed] = transform(images[changed], masks[changed], [generators[i] for i in changed])
     return images, masks

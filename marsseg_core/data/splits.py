@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
 from ..errors import RequestError
 from .arrays import SegmentationData
 from .statistics import rarest_class
+
+if TYPE_CHECKING:
+    from ..plan import SplitOptions
 
 PARTS: Final = ("train", "validation", "test")
 
@@ -34,39 +37,81 @@ class Split:
         return cls(*(tuple(value[part]) for part in PARTS))
 
 
+def parted(data: SegmentationData, options: SplitOptions) -> Split:
+    """The parts that a plan asks for: by shares, or with one of its folds as the test part."""
+    if options.folds is None or options.fold is None:
+        return split_data(data, options.validation, options.test, options.seed)
+    return fold_data(data, options.folds, options.fold, options.validation, options.seed)
+
+
 def split_data(data: SegmentationData, validation: float, test: float, seed: int) -> Split:
     """Part the items by shares, stratified on the rarest class, with the items of a group kept together.
 
-    The groups that hold the rarest class are dealt out first, the largest first, then the others; each goes to a part
-    drawn in proportion to what the parts still lack. Raises RequestError where a part would stay empty.
+    Raises RequestError where a part would stay empty.
     """
-    shares = np.array([1 - validation - test, validation, test])
-    groups = np.arange(len(data)) if data.groups is None else np.unique(data.groups, return_inverse=True)[1]
-    rarest = rarest_class(data)
-    holds_rarest = np.zeros(len(data), bool) if rarest is None else (data.masks == rarest).any(axis=(1, 2))
-    items = np.bincount(groups)
-    rare = np.bincount(groups, weights=holds_rarest).astype(int)
+    places = _Places(data)
+    part = places.dealt([1 - validation - test, validation, test], np.random.default_rng(seed))
+    return places.split(part, "change split.validation and split.test")
 
-    rng = np.random.default_rng(seed)
-    order = rng.permutation(len(items))
-    order = order[np.lexsort((-items[order], -rare[order]))]
-    part_of_group = np.empty(len(items), int)
-    lack_items, lack_rare = shares * len(data), shares * rare.sum()
-    for group in order:
-        lack = np.maximum(lack_rare if rare[group] else lack_items, 0)
-        part = rng.choice(len(shares), p=lack / lack.sum() if lack.any() else shares)
-        part_of_group[group] = part
-        lack_items[part] -= items[group]
-        lack_rare[part] -= rare[group]
 
-    part_of_item = part_of_group[groups]
-    parts = [tuple(np.flatnonzero(part_of_item == part).tolist()) for part in range(3)]
-    empty = [name for name, part in zip(PARTS, parts, strict=True) if not part]
-    if empty:
-        what = f"{len(data)} images" if data.groups is None else f"{len(items)} groups of {len(data)} images"
-        raise RequestError(
-            f"{what} leave the {empty[0]} part empty.",
-            where=data.source,
-            hint="Bring more, or change split.validation and split.test.",
-        )
-    return Split(*parts)
+def fold_data(data: SegmentationData, folds: int, fold: int, validation: float, seed: int) -> Split:
+    """The same with the test part dealt out evenly: over all `fold`s, 1 to `folds`, each item is in it once.
+
+    Which items are in a fold depends on `folds` and `seed` alone. `validation` is a share of all items, drawn anew for
+    each fold from those that are not in it.
+    """
+    places = _Places(data)
+    tested = places.dealt([1 / folds] * folds, np.random.default_rng(seed)) == fold - 1
+    share = validation / (1 - 1 / folds)
+    part = places.dealt([1 - share, share], np.random.default_rng([seed, fold]), among=~tested)
+    part[tested] = PARTS.index("test")
+    return places.split(part, "ask for fewer folds or another split.validation")
+
+
+class _Places:
+    """What is dealt out as a whole: the groups of a data set, or its single items."""
+
+    def __init__(self, data: SegmentationData) -> None:
+        self._data = data
+        self._of_item = np.arange(len(data)) if data.groups is None else np.unique(data.groups, return_inverse=True)[1]
+        rarest = rarest_class(data)
+        holds_rarest = np.zeros(len(data), bool) if rarest is None else data.label_counts[:, rarest] > 0
+        self._items = np.bincount(self._of_item)
+        self._rare = np.bincount(self._of_item, weights=holds_rarest).astype(int)
+
+    def dealt(
+        self, shares: Sequence[float], rng: np.random.Generator, *, among: np.ndarray | None = None
+    ) -> np.ndarray:
+        """The part of each place, (places,) from 0: in proportion to `shares`. Only those `among` (places,) count.
+
+        The places that hold the rarest class are dealt out first, the largest first, then the others; each goes to a
+        part drawn in proportion to what the parts still lack.
+        """
+        share = np.array(shares)
+        counts = np.ones(len(self._items), bool) if among is None else among
+        order = rng.permutation(len(self._items))
+        order = order[np.lexsort((-self._items[order], -self._rare[order]))]
+        part_of_place = np.zeros(len(self._items), int)
+        lack_items, lack_rare = share * self._items[counts].sum(), share * self._rare[counts].sum()
+        for place in order[counts[order]]:
+            lack = np.maximum(lack_rare if self._rare[place] else lack_items, 0)
+            part = rng.choice(len(share), p=lack / lack.sum() if lack.any() else share)
+            part_of_place[place] = part
+            lack_items[part] -= self._items[place]
+            lack_rare[part] -= self._rare[place]
+        return part_of_place
+
+    def split(self, part_of_place: np.ndarray, remedy: str) -> Split:
+        """The items of each part; RequestError, with a `remedy`, where one is empty."""
+        part_of_item = part_of_place[self._of_item]
+        parts = [tuple(np.flatnonzero(part_of_item == part).tolist()) for part in range(len(PARTS))]
+        empty = [name for name, part in zip(PARTS, parts, strict=True) if not part]
+        if empty:
+            count = len(self._data)
+            what = f"{count} images" if self._data.groups is None else f"{len(self._items)} groups of {count} images"
+            raise RequestError(
+                f"{what} leave the {empty[0]} part empty.",
+                where=self._data.source,
+                hint=f"Bring more, or {remedy}.",
+            )
+        return Split(*parts)

@@ -7,8 +7,7 @@ from collections.abc import Iterator
 import keras
 import numpy as np
 
-from ..data.arrays import SegmentationData
-from ..data.batches import scale
+from ..data.arrays import SegmentationData, scale
 from .confusion import Confusion
 
 

@@ -11,8 +11,6 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -22,6 +20,7 @@ import pytest
 
 from ..backend import precision
 from ..components import Architecture, Bottleneck, NetworkSpec
+from .components import ComponentContract, fresh_python
 
 SIZES = ((64, 128), (128, 64), (96, 160), (65, 127))
 CHANNELS = (1, 3)
@@ -78,7 +77,7 @@ class GradientRecorder(keras.optimizers.SGD):
         return {path for path, norm in self.norms.items() if (norm or 0.0) <= noise}
 
 
-class ArchitectureContract:
+class ArchitectureContract(ComponentContract):
     """What every architecture keeps to; a subclass sets `component`, as small as it gets.
 
     `bottlenecks` go into the network. `cancelled` are regular expressions for the paths of weights that may have a
@@ -92,8 +91,7 @@ class ArchitectureContract:
     learning_rate: ClassVar[float] = 3e-3
 
     def build(self, size: tuple[int, int], channels: int, seed: int = 1) -> keras.Model:
-        keras.backend.clear_session()
-        keras.utils.set_random_seed(seed)
+        start_anew(seed)
         return self.component.build(NetworkSpec(*size, channels, self.num_classes, self.bottlenecks))
 
     def outputs(self, network: keras.Model, images: np.ndarray) -> dict[str, np.ndarray]:
@@ -149,6 +147,7 @@ class ArchitectureContract:
             network = self.build(SIZES[0], CHANNELS[0])
             images, _ = make_batch(SIZES[0], CHANNELS[0], self.num_classes)
             outputs = self.outputs(network, images)
+        assert policy in {layer.dtype_policy.name for layer in network.layers}
         assert all(value.dtype == np.float32 and np.isfinite(value).all() for value in outputs.values())
 
     def test_four_channels_and_two_classes(self) -> None:
@@ -168,10 +167,18 @@ class ArchitectureContract:
         np.save(files[1], images)
         parts = (self.component, *self.bottlenecks)
         modules = json.dumps([module for part in parts for module in part.layer_modules])
-        subprocess.run([sys.executable, "-c", READ_IN_FRESH_PROCESS, *files, modules], check=True, capture_output=True)
+        fresh_python(READ_IN_FRESH_PROCESS, *files, modules)
         with np.load(files[2]) as loaded:
             for name, value in self.outputs(network, images).items():
                 np.testing.assert_allclose(loaded[name], value, rtol=1e-4, atol=1e-4, err_msg=name)
+
+
+def start_anew(seed: int) -> None:
+    """Number the names of layers anew, and draw from a seed; the dtype policy, which Keras' session holds, is kept."""
+    policy = keras.config.dtype_policy()
+    keras.backend.clear_session()
+    keras.config.set_dtype_policy(policy)
+    keras.utils.set_random_seed(seed)
 
 
 def make_batch(size: tuple[int, int], channels: int, num_classes: int, count: int = 3) -> tuple[np.ndarray, np.ndarray]:

@@ -1,30 +1,34 @@
-"""From a plan to a network, and to the task that trains it."""
+"""From a plan to a network, and to the task and the batches that train it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 import keras
+import numpy as np
 
 from .. import kinds
 from ..backend import choose_compiler, precision
-from ..components import LossFunction, LossSpec, NetworkSpec, WeightingSpec
+from ..components import LossFunction, LossSpec, NetworkSpec, TargetFunction, Transform, WeightingSpec
 from ..composition import components
 from ..data.arrays import SegmentationData
+from ..data.batches import TrainingBatches
 from ..data.splits import Split
 from ..data.statistics import class_pixels
-from ..errors import MarssegError, PluginError, RequestError
-from ..plan import Chosen, LossOptions, Plan
+from ..errors import PluginError, RequestError
+from ..plan import AugmentationOptions, Chosen, LossOptions, Plan, calling
 from .heads import split_heads
 from .task import SegmentationTask
+from .weighting import WeightingLayer
 
 
 def build_network(plan: Plan, image_shape: Sequence[int], num_classes: int) -> keras.Model:
     """The plan's network for images of `image_shape` (H, W, C), with weights drawn from the plan's seed."""
     height, width, channels = image_shape
-    compose = partial(components, kinds.BOTTLENECK)
+    compose = partial(components, kinds.BOTTLENECK, catalog=plan.catalog)
     spec = NetworkSpec(height, width, channels, num_classes, plan.components(kinds.BOTTLENECK), compose)
     keras.utils.set_random_seed(plan.training.seed)
     with precision(plan.training.precision):
@@ -48,26 +52,12 @@ def built(chosen: Chosen, *arguments: Any) -> Any:
         raise
 
 
-def calling(chosen: Chosen, function: Callable[..., Any], *arguments: Any) -> Any:
-    """Call a component's code; what it raises becomes a PluginError that names the component."""
-    try:
-        return function(*arguments)
-    except MarssegError:
-        raise
-    except Exception as cause:
-        raise PluginError(
-            f"The {chosen.entry.label} failed: {type(cause).__name__}: {cause}",
-            where=repr(chosen.component),
-            hint="`marsseg --traceback …` shows where.",
-        ) from cause
-
-
 def _built_loss(chosen: Chosen, spec: LossSpec) -> LossFunction:
     """A loss whose failures name it, and that gives a scalar or is refused."""
     function = built(chosen, spec)
 
-    def loss(labels: Any, logits: Any) -> Any:
-        value = calling(chosen, function, labels, logits)
+    def loss(labels: Any, logits: Any, *targets: Any) -> Any:
+        value = calling(chosen, function, labels, logits, *targets)
         if len(value.shape):
             raise PluginError(f"The {chosen.entry.label} gives a tensor of shape {tuple(value.shape)}, not a scalar.")
         return value
@@ -75,23 +65,96 @@ def _built_loss(chosen: Chosen, spec: LossSpec) -> LossFunction:
     return loss
 
 
-def build_task(plan: Plan, network: keras.Model, data: SegmentationData, split: Split) -> SegmentationTask:
-    """The network with its objective, compiled with AdamW."""
-    frequencies = class_pixels(data.masks[split["train"]], data.num_classes)
+@dataclass(frozen=True)
+class Objective:
+    """A plan's losses for a data set, by the names they go by: functions, and the targets some of them want."""
+
+    spec: LossSpec
+    functions: Mapping[str, LossFunction]
+    targets: Mapping[str, TargetFunction]
+
+
+def build_objective(plan: Plan, data: SegmentationData, split: Split) -> Objective:
+    """The plan's losses, with the frequencies of classes in the training part."""
+    frequencies = class_pixels(data, split["train"])
     if not any(frequencies[c] for c in data.labelled_classes):
         raise RequestError("No pixel of the training part has a class that counts.", where=data.source)
-    loss_spec = LossSpec(data.num_classes, data.ignored, frequencies)
-    names = _distinct([chosen.entry.name for chosen in plan.chosen[kinds.LOSS]])
-    losses = {name: _built_loss(c, loss_spec) for name, c in zip(names, plan.chosen[kinds.LOSS], strict=True)}
+    spec = LossSpec(data.num_classes, () if plan.training.learn_ignored else data.ignored, frequencies)
+    chosen = plan.chosen[kinds.LOSS]
+    named = dict(zip(_distinct([each.entry.name for each in chosen]), chosen, strict=True))
+    wanted = {name: calling(each, each.component.targets, spec) for name, each in named.items()}
+    return Objective(
+        spec,
+        {name: _built_loss(each, spec) for name, each in named.items()},
+        {name: partial(calling, named[name], function) for name, function in wanted.items() if function is not None},
+    )
+
+
+def build_task(plan: Plan, network: keras.Model, objective: Objective) -> SegmentationTask:
+    """The network with its objective."""
     options = [chosen.options for chosen in plan.chosen[kinds.LOSS]]
     weights = tuple(option.weight for option in options if isinstance(option, LossOptions))
+    heads, head_weights = split_heads(network.output)[1], plan.training.head_weights
+    if head_weights is not None and len(head_weights) != len(heads):
+        raise RequestError(
+            f"{len(head_weights)} head_weights do not fit the network's {len(heads)} auxiliary heads.",
+            where="training.head_weights",
+            hint=f"The heads are {', '.join(heads)}." if heads else "This network has none: leave head_weights out.",
+        )
     # In float32, as the losses are; the task follows the policy, by which the optimiser scales them.
     with precision("float32"):
-        weighting = built(plan.chosen[kinds.WEIGHTING][0], WeightingSpec(tuple(names), weights))
+        weighting = built(plan.chosen[kinds.WEIGHTING][0], WeightingSpec(tuple(objective.functions), weights))
+    if not isinstance(weighting, WeightingLayer):
+        label = plan.chosen[kinds.WEIGHTING][0].entry.label
+        raise PluginError(f"The {label} builds a {type(weighting).__name__}, not a WeightingLayer.")
     with precision(plan.training.precision):
-        task = SegmentationTask(network, losses, weighting, data.ignored)
+        task = SegmentationTask(
+            network,
+            objective.functions,
+            weighting,
+            objective.spec.ignored,
+            head_weights,
+            plan.training.averaging,
+        )
     choose_compiler(task.scored)
     return task
+
+
+def build_batches(plan: Plan, data: SegmentationData, split: Split, objective: Objective) -> TrainingBatches:
+    """The training part, augmented, with what the losses want to know of it."""
+    transforms = [
+        (_transform(each, calling(each, each.component.prepare, data, split["train"])), each.options.p)
+        for each in plan.chosen[kinds.AUGMENTATION]
+        if isinstance(each.options, AugmentationOptions)
+    ]
+    return TrainingBatches(
+        data,
+        split["train"],
+        transforms,
+        batch=plan.training.batch,
+        seed=plan.training.seed,
+        workers=plan.training.workers,
+        oversample=plan.training.oversample,
+        targets=objective.targets,
+    )
+
+
+def _transform(chosen: Chosen, function: Transform) -> Transform:
+    """What an augmentation applies, whose failures name it."""
+
+    def transform(images: np.ndarray, masks: np.ndarray, generators: Any) -> tuple[np.ndarray, np.ndarray]:
+        shapes = images.shape, masks.shape
+        images, masks = calling(chosen, function, images, masks, generators)
+        given = np.shape(images), np.shape(masks)
+        if given != shapes:
+            raise PluginError(
+                f"The {chosen.entry.label} gives images and masks of shapes {given[0]} and {given[1]}, "
+                f"not {shapes[0]} and {shapes[1]}.",
+                where=repr(chosen.component),
+            )
+        return images, masks
+
+    return transform
 
 
 def _distinct(names: list[str]) -> list[str]:

@@ -6,15 +6,17 @@ import math
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
 import keras
 import numpy as np
 
+from ..components import TargetFunction
 from ..data.arrays import SegmentationData
 from ..data.batches import TrainingBatches
+from ..data.targets import with_targets
 from ..errors import RunError
 from ..evaluation.confusion import Confusion
 from ..evaluation.evaluate import predicted_batches
@@ -105,6 +107,26 @@ class Observer(keras.callbacks.Callback):
             self._inner = None
 
 
+class Weights(keras.callbacks.Callback):
+    """Lets the weighting move between epochs, and puts what each loss counted in the epoch into the logs."""
+
+    def __init__(self, epochs: int) -> None:
+        super().__init__()
+        self._epochs = epochs
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        self.model.weighting.epoch_begins(epoch, self._epochs)
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        task: SegmentationTask = self.model
+        if len(task.loss_names) < 2:
+            return
+        means = np.array([logs[f"loss_{name}"] for name in task.loss_names], np.float32)
+        for name, factor in zip(task.loss_names, task.weighting.factors(), strict=True):
+            logs[f"weight_{name}"] = float(factor)
+        task.weighting.epoch_ends(means * task.weighting.given)
+
+
 class EpochClock(keras.callbacks.Callback):
     """Tells the batches which epoch it is, before their workers start.
 
@@ -153,10 +175,16 @@ class Scoring(keras.callbacks.Callback):
     """Scores the validation part after each epoch, and puts what it finds into the logs of the callbacks behind it."""
 
     def __init__(
-        self, data: SegmentationData, validation: np.ndarray, batch: int, training: np.ndarray | None = None
+        self,
+        data: SegmentationData,
+        validation: np.ndarray,
+        batch: int,
+        training: np.ndarray | None = None,
+        targets: Mapping[str, TargetFunction] | None = None,
     ) -> None:
         super().__init__()
         self._data = data
+        self._targets = targets or {}
         self._validation = validation
         self._training = training
         self._batch = batch
@@ -170,9 +198,10 @@ class Scoring(keras.callbacks.Callback):
         self._rate = float(self.model.optimizer.learning_rate)
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        if self._training is not None:
-            logs.update(_readings(self._score(self._training)[1], prefix=""))
-        losses, self.confusion = self._score(self._validation)
+        with self.model.averaged():
+            if self._training is not None:
+                logs.update(_readings(self._score(self._training)[1], prefix=""))
+            losses, self.confusion = self._score(self._validation)
         if not math.isfinite(losses["loss"]):
             what = f"The validation loss became {losses['loss']} after epoch {epoch + 1}."
             raise RunError(what, hint=f"Try a smaller learning rate than {self._rate:g}.")
@@ -187,7 +216,7 @@ class Scoring(keras.callbacks.Callback):
         sums: dict[str, float] = {}
         for masks, logits in predicted_batches(task.scored, self._data, items, self._batch):
             confusion.update(masks, logits)
-            values = task.loss_values(masks, logits)
+            values = task.loss_values(with_targets(masks, self._targets), logits)
             losses = {"loss": task.objective(values)}
             if len(values) > 1:
                 losses |= {f"loss_{name}": value for name, value in values.items()}

@@ -30,6 +30,11 @@ class Progress:
     best_score: float | None
     callbacks: dict[str, dict[str, Any]]
 
+    @property
+    def stopped(self) -> bool:
+        """Whether early stopping had ended the training."""
+        return any(state.get("stopped_epoch") for state in self.callbacks.values())
+
 
 def save_checkpoint(path: Path, task: keras.Model, progress: Progress) -> None:
     """Write the variables of `task` and of its optimiser, and the progress, whole or not at all."""
@@ -65,7 +70,25 @@ def _variables(task: keras.Model) -> list[Any]:
 
 def callback_states(callbacks: Sequence[keras.callbacks.Callback]) -> dict[str, dict[str, Any]]:
     """What each callback counts and remembers: its plain attributes, by the callback's class and position."""
-    return {f"{i}_{type(callback).__name__}": _plain(vars(callback)) for i, callback in enumerate(callbacks)}
+    return {key: _plain(vars(callback)) for key, callback in _keyed(callbacks).items()}
+
+
+class RestoreStates(keras.callbacks.Callback):
+    """Gives callbacks the states they had, once they have reset themselves: it comes after them."""
+
+    def __init__(self, callbacks: Sequence[keras.callbacks.Callback], progress: Progress) -> None:
+        super().__init__()
+        self._callbacks = callbacks
+        self._states = progress.callbacks
+
+    def on_train_begin(self, logs: Any = None) -> None:
+        for key, callback in _keyed(self._callbacks).items():
+            for name, value in self._states[key].items():
+                setattr(callback, name, float(value) if isinstance(value, str) else value)
+
+
+def _keyed(callbacks: Sequence[keras.callbacks.Callback]) -> dict[str, keras.callbacks.Callback]:
+    return {f"{i}_{type(callback).__name__}": callback for i, callback in enumerate(callbacks)}
 
 
 def _plain(attributes: Mapping[str, Any]) -> dict[str, Any]:

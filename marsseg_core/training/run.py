@@ -2,37 +2,33 @@
 
 from __future__ import annotations
 
-import math
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import keras
 
-from .. import kinds
-from ..backend import ask_for_determinism, choose_compiler, environment, keep_tensorflow_out
-from ..components import ScheduleSpec
+from ..backend import choose_compiler, environment, keep_tensorflow_out
 from ..data.arrays import SegmentationData
-from ..data.batches import TrainingBatches
-from ..data.splits import Split, split_data
-from ..errors import MarssegError, RunError
+from ..data.cleaning import load_clean
+from ..data.splits import Split, parted
+from ..errors import MarssegError, RequestError, RunError
 from ..evaluation.confusion import Confusion
 from ..evaluation.evaluate import evaluate
-from ..hooks import HookCaller, load_hooks
-from ..plan import AugmentationOptions, Plan
-from ..runs import RunFolder, create_run_folder, written_whole
-from .building import build_network, build_task, built, calling
-from .callbacks import EpochClock, FiniteLoss, Interruption, Observer, Scoring
-from .checkpoint import Progress, callback_states, save_checkpoint
-from .task import SegmentationTask
-
-FINISHED: Final = "finished"
-INTERRUPTED: Final = "interrupted"
+from ..hooks import HookCaller, announce
+from ..plan import Plan
+from ..runs import FINISHED, INTERRUPTED, RunFolder, create_run_folder, write_bytes
+from .averaging import TakeIn
+from .callbacks import EpochClock, FiniteLoss, Interruption, Observer, Scoring, Weights
+from .checkpoint import Progress, RestoreStates, load_checkpoint
+from .keeping import Keeper
+from .prepared import Prepared, prepare
+from .transfer import Transfer
 
 
 @dataclass
@@ -40,7 +36,8 @@ class Run:
     """A run as observers and notebooks see it.
 
     `history` has one record an epoch, `metrics` is what metrics.json holds, `scores` the confusion matrix of each
-    part that was scored. `network` is the best one once the run has ended.
+    part that was scored. `network` is the best one once the run has ended. `transfer` says which weights it started
+    from, where the plan names another run for them.
     """
 
     plan: Plan
@@ -49,6 +46,7 @@ class Run:
     split: Split
     network: keras.Model
     steps_per_epoch: int
+    transfer: Transfer | None = None
     history: list[dict[str, float | None]] = field(default_factory=list)
     scores: dict[str, Confusion] = field(default_factory=dict)
     metrics: dict[str, Any] = field(default_factory=dict)
@@ -70,76 +68,123 @@ def load_network(folder: RunFolder) -> keras.Model:
     return network
 
 
-def execute(plan: Plan, *, out: Path | None = None, warn: Callable[[str], None]) -> Run:
+def read_data(plan: Plan) -> SegmentationData:
+    """The plan's data set, cleaned as the plan asks for; what it raises names it."""
+    return load_clean(plan)
+
+
+def execute(
+    plan: Plan,
+    *,
+    out: Path | None = None,
+    warn: Callable[[str], None],
+    data: SegmentationData | None = None,
+    hooks: HookCaller | None = None,
+) -> Run:
     """Read the data, part it, train, keep the best network, score the test part once.
 
     Nothing is written before data and network are sound. Ctrl-C ends the training early, with the best network so
-    far kept and the test part unscored. `warn` takes a line about what went wrong without ending the run.
+    far kept and the test part unscored. `warn` takes a line about what went wrong without ending the run. `data` is
+    the plan's data set where it has been read already, `hooks` are the observers where they know of the plan already.
     """
     keep_tensorflow_out()
-    dataset = plan.chosen[kinds.DATASET][0]
-    data: SegmentationData = calling(dataset, dataset.component.load)
-    split = split_data(data, plan.split.validation, plan.split.test, plan.split.seed)
-    if plan.training.deterministic:
-        ask_for_determinism()
-    network = build_network(plan, data.images.shape[1:], data.num_classes)
-    task = build_task(plan, network, data, split)
-    chosen = plan.chosen[kinds.AUGMENTATION]
-    augmentations = [(c.component, c.options.p) for c in chosen if isinstance(c.options, AugmentationOptions)]
-    batches = TrainingBatches(
-        data,
-        split["train"],
-        augmentations,
-        batch=plan.training.batch,
-        seed=plan.training.seed,
-        workers=plan.training.workers,
-    )
-    schedule = built(
-        plan.chosen[kinds.SCHEDULE][0], ScheduleSpec(plan.training.learning_rate, plan.training.epochs, len(batches))
-    )
+    hooks = hooks or announce(plan, warn)
+    if data is None:
+        data = read_data(plan)
+    split = parted(data, plan.split)
+    prepared = prepare(plan, data, split)
     folder = create_run_folder(plan.name, out)
-    run = Run(plan, folder, data, split, task.scored, steps_per_epoch=len(batches))
-    _write_beginning(run)
+    with folder.claimed():
+        run = _new_run(plan, folder, data, split, prepared)
+        _write_beginning(run)
+        warn = _warn_and_log(warn, folder, hooks)
+        if prepared.transfer is not None:
+            folder.log(str(prepared.transfer))
+            if misfits := prepared.transfer.misfit_text():
+                warn(misfits)
+        _train_and_score(run, prepared, hooks, warn, progress=None)
+    return run
 
-    def warn_and_log(line: str) -> None:
+
+def resume(folder: RunFolder, plan: Plan, *, warn: Callable[[str], None], hooks: HookCaller | None = None) -> Run:
+    """Go on with a run that was killed or interrupted, from its last checkpoint, as if it had never stopped.
+
+    `plan` is what the folder's plan.toml says. Raises RequestError where the run is finished or still going on, where
+    its data has changed, or where its checkpoint is broken; it is left as it is then.
+    """
+    keep_tensorflow_out()
+    hooks = hooks or announce(plan, warn)
+    with folder.claimed():
+        if folder.metrics.is_file() and folder.read_json(folder.metrics)["status"] == FINISHED:
+            raise RequestError("The run is finished.", where=str(folder.path), hint="Its metrics.json has the scores.")
+        data = read_data(plan)
+        split = folder.split_of(data)
+        prepared = prepare(plan, data, split, fresh=not folder.checkpoint.is_file())
+        progress = None
+        if folder.checkpoint.is_file():
+            progress = load_checkpoint(folder.checkpoint, prepared.task)
+        folder.remove_leftovers()
+        run = _new_run(plan, folder, data, split, prepared)
+        warn = _warn_and_log(warn, folder, hooks)
+        _warn_of_another_environment(run, warn)
+        folder.log(f"resumed after epoch {progress.epoch if progress else 0}")
+        _train_and_score(run, prepared, hooks, warn, progress)
+    return run
+
+
+def _new_run(plan: Plan, folder: RunFolder, data: SegmentationData, split: Split, prepared: Prepared) -> Run:
+    steps = len(prepared.batches)
+    return Run(plan, folder, data, split, prepared.task.scored, steps_per_epoch=steps, transfer=prepared.transfer)
+
+
+def _warn_and_log(warn: Callable[[str], None], folder: RunFolder, hooks: HookCaller) -> Callable[[str], None]:
+    """What warns and writes it into the log; what the observers said before there was a log is written now."""
+
+    def both(line: str) -> None:
         warn(line)
         folder.log(f"warning: {line}")
 
-    hooks = load_hooks(warn_and_log)
+    for line in hooks.warnings:
+        folder.log(f"warning: {line}")
+    hooks.warn = both
+    return both
+
+
+def _warn_of_another_environment(run: Run, warn: Callable[[str], None]) -> None:
+    before, now = run.folder.read_json(run.folder.environment), environment(run.plan.distributions)
+    changed = [
+        f"{name} {before['versions'].get(name)} → {version}"
+        for name, version in now["versions"].items()
+        if before["versions"].get(name) != version
+    ]
+    changed += [f"{key} {before[key]} → {now[key]}" for key in ("backend", "devices") if before[key] != now[key]]
+    if changed:
+        warn(f"The run began in another environment ({'; '.join(changed)}): its numbers may not be the same.")
+
+
+def _train_and_score(
+    run: Run, prepared: Prepared, hooks: HookCaller, warn: Callable[[str], None], progress: Progress | None
+) -> None:
     try:
         hooks("marsseg_network_built", run=run)
-        status = _train(run, task, batches, schedule, hooks, warn_and_log)
+        status = _train(run, prepared, hooks, warn, progress)
         _write_end(run, status)
         hooks("marsseg_run_finished", run=run)
     except MarssegError as error:
         with suppress(RunError):  # where the disk is full, the log is too
-            folder.log(f"failed: {error}")
+            run.folder.log(f"failed: {error}")
         raise
-    return run
 
 
 def _train(
-    run: Run,
-    task: SegmentationTask,
-    batches: TrainingBatches,
-    schedule: Any,
-    hooks: HookCaller,
-    warn: Callable[[str], None],
+    run: Run, prepared: Prepared, hooks: HookCaller, warn: Callable[[str], None], progress: Progress | None
 ) -> str:
-    training = run.plan.training
-    resumable = []
-    rate: Any = training.learning_rate
-    if isinstance(schedule, keras.callbacks.Callback):
-        resumable.append(schedule)
-    else:
-        rate = schedule
-    if training.patience is not None:
-        mode = "min" if "loss" in training.monitor else "max"
-        resumable.append(keras.callbacks.EarlyStopping(training.monitor, mode=mode, patience=training.patience))
-    task.compile(optimizer=keras.optimizers.AdamW(rate, weight_decay=training.weight_decay))
-    choose_compiler(task)  # `compile` has chosen anew
-    # A step that makes variables is traced twice, which takes seconds.
-    task.optimizer.build(task.trainable_variables)
+    training, task = run.plan.training, prepared.task
+    keeper = Keeper(run, prepared.stateful, hooks)
+    if progress is not None:
+        keeper.go_on_from(progress)
+        if progress.epoch >= training.epochs or progress.stopped:
+            return FINISHED
     scored_training = run.split["train"] if training.score_training else None
     observers = [
         Observer(callback, warn)
@@ -149,16 +194,27 @@ def _train(
     interruption = Interruption()
     callbacks = [
         interruption,
-        EpochClock(batches),
+        EpochClock(prepared.batches),
         FiniteLoss(training.precision),
-        Scoring(run.data, run.split["validation"], training.batch, scored_training),
-        *resumable,
-        _Keeper(run, resumable, hooks),
+        *([TakeIn(training.swa_start, training.epochs)] if training.averaging == "swa" else []),
+        Scoring(run.data, run.split["validation"], training.batch, scored_training, prepared.objective.targets),
+        Weights(training.epochs),
+        *prepared.stateful,
+        *([RestoreStates(prepared.stateful, progress)] if progress is not None else []),
+        keeper,
         *observers,
     ]
+    begin = progress.epoch if progress is not None else 0
     try:
         with interruption.listening():
-            task.fit(batches, epochs=training.epochs, callbacks=callbacks, shuffle=False, verbose=0)
+            task.fit(
+                prepared.batches,
+                epochs=training.epochs,
+                initial_epoch=begin,
+                callbacks=callbacks,
+                shuffle=False,
+                verbose=0,
+            )
     except BaseException as end:
         # `fit` leaves its callbacks as they are when it is broken off: a live bar would keep the terminal.
         for observer in observers:
@@ -167,57 +223,30 @@ def _train(
             return INTERRUPTED
         if isinstance(end, MarssegError) or not isinstance(end, Exception):
             raise
+        if prepared.batches.failure is not None:  # backends wrap what a thread of the pipeline raises
+            raise prepared.batches.failure from end
         what = (str(end).strip() or type(end).__name__).splitlines()[0]
         hint = "`marsseg --traceback …` shows where. Smaller batches need less memory."
         raise RunError(f"The training failed: {type(end).__name__}: {what}", hint=hint) from end
     return FINISHED
 
 
-class _Keeper(keras.callbacks.Callback):
-    """Keeps the history, the best network by val_miou and the checkpoint after each epoch."""
-
-    def __init__(self, run: Run, resumable: list[keras.callbacks.Callback], hooks: HookCaller) -> None:
-        super().__init__()
-        self._run = run
-        self._resumable = resumable
-        self._hooks = hooks
-        self._best_score: float | None = None
-
-    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        run = self._run
-        record = {"epoch": epoch + 1} | {name: _or_none(value) for name, value in logs.items()}
-        run.history.append(record)
-        score = record["val_miou"]
-        # An undefined score is better than none, so that there is a network from the first epoch on.
-        if run.best_epoch is None or (score is not None and (self._best_score is None or score > self._best_score)):
-            run.best_epoch, self._best_score = epoch + 1, score
-            with written_whole(run.folder.network) as aside:
-                run.network.save(aside)
-        run.folder.write_history(run.history)
-        progress = Progress(epoch + 1, run.history, run.best_epoch, self._best_score, callback_states(self._resumable))
-        save_checkpoint(run.folder.checkpoint, self.model, progress)
-        run.folder.log(_epoch_line(record, run.plan.training.epochs))
-        self._hooks("marsseg_epoch_finished", run=run, record=record)
-
-
-def _or_none(value: Any) -> float | None:
-    return float(value) if math.isfinite(value) else None
-
-
-def _epoch_line(record: Mapping[str, float | None], epochs: int) -> str:
-    scores = " ".join(f"{name}={value:.5g}" for name, value in record.items() if name != "epoch" and value is not None)
-    return f"epoch {record['epoch']}/{epochs} {scores}"
-
-
 def _write_beginning(run: Run) -> None:
     folder = run.folder
+    for plugin in run.plan.plugins:
+        write_bytes(folder.plugins / plugin.name, plugin.source)
     folder.write_text(folder.plan, run.plan.to_toml())
     folder.write_json(
         folder.split,
-        {"schema": 1, "fingerprint": run.data.fingerprint(), "source": run.data.source} | run.split.to_json(),
+        {"schema": 1, "fingerprint": run.data.fingerprint(), "source": run.data.source}
+        | {"classes": list(run.data.class_names), "ignored": list(run.data.ignored)}
+        | run.split.to_json(),
     )
+    if run.data.cleaning is not None:
+        folder.write_json(folder.cleaning, {"schema": 1} | run.data.cleaning.to_json())
+        folder.log(f"cleaned: {run.data.cleaning}")
     started = {"started": f"{datetime.now().astimezone():%Y-%m-%dT%H:%M:%S%z}", "process": os.getpid()}
-    folder.write_json(folder.environment, environment() | started)
+    folder.write_json(folder.environment, environment(run.plan.distributions) | started)
     folder.log(f"{run.plan.name}: {run.network.count_params():,} parameters, {len(run.split.train)} training images")
 
 

@@ -2,34 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import keras
 from keras import ops
 
+from ..backend import value_and_gradient
 from ..components import LossFunction
+from ..data.targets import split_targets
+from .averaging import EpochAverage, kept
 from .heads import PRESENCE, presence_loss, scored_network, split_heads
+from .weighting import WeightingLayer
 
 
 class SegmentationTask(keras.Model):
     """Owns a network and its objective, and so the trainable state of both.
 
     What is saved for use is `scored`, the network without auxiliary heads; the task never leaves the training. The
-    heads count ½, ¼, ⅛, … of the main one, in the order in which the network names them.
+    heads count `head_weights` of the main one, in the order in which the network names them; ½, ¼, ⅛, … by default.
     """
 
     def __init__(
         self,
         network: keras.Model,
         losses: Mapping[str, LossFunction],
-        weighting: keras.layers.Layer,
+        weighting: WeightingLayer,
         ignored: Sequence[int] = (),
+        head_weights: Sequence[float] | None = None,
+        averaging: str = "none",
     ) -> None:
         super().__init__(name="task")
         self.network = network
         self.scored = scored_network(network)
         self._ignored = tuple(ignored)
+        heads = split_heads(network.output)[1]
+        self._head_weights = tuple(head_weights or (0.5**position for position in range(1, len(heads) + 1)))
         self.weighting = weighting
         self._loss_functions = dict(losses)
         # One loss alone is the objective itself, which Keras tracks as "loss".
@@ -37,15 +46,46 @@ class SegmentationTask(keras.Model):
         self._loss_trackers = {name: keras.metrics.Mean(name=f"loss_{name}") for name in tracked}
         # Weightings that train have their weights from here on, before the optimiser looks for them.
         self.weighting.build((len(losses),))
+        self._averaging = averaging
+        self.average = EpochAverage(network) if averaging == "swa" else None
         self.built = True
+
+    @contextmanager
+    def averaged(self) -> Iterator[None]:
+        """The network has its averaged weights inside, where the training averages them."""
+        if self.average is not None and not self.average.empty:
+            with kept(self.network.weights):
+                for weight, value in zip(self.network.weights, self.average.values(), strict=True):
+                    weight.assign(value)
+                yield
+        elif self._averaging == "ema":
+            # Weights of the task that are not the network's, such as a weighting's, are averaged along.
+            with kept(self.trainable_variables):
+                optimizer: Any = getattr(self.optimizer, "inner_optimizer", self.optimizer)
+                optimizer.finalize_variable_values(self.trainable_variables)
+                yield
+        else:
+            yield
+
+    @property
+    def loss_names(self) -> tuple[str, ...]:
+        return tuple(self._loss_functions)
 
     def call(self, images: Any, training: bool | None = None) -> Any:
         return self.network(images, training=training)
 
     def loss_values(self, labels: Any, logits: Any) -> dict[str, Any]:
-        """Each loss by name: scalars in float32, whatever the precision of the network."""
+        """Each loss by name: scalars in float32, whatever the precision of the network.
+
+        `labels` (B, H, W) come with the losses' targets where they have some (`data.targets.with_targets`).
+        """
         logits = ops.cast(logits, "float32")
-        return {name: function(labels, logits) for name, function in self._loss_functions.items()}
+        return {name: self._loss_value(name, labels, logits) for name in self._loss_functions}
+
+    def _loss_value(self, name: str, labels: Any, logits: Any) -> Any:
+        labels, targets = split_targets(labels)
+        given = (targets[name],) if name in targets else ()
+        return self._loss_functions[name](labels, logits, *given)
 
     def objective(self, values: Mapping[str, Any]) -> Any:
         """The scalar that is minimised, from each loss by name."""
@@ -58,14 +98,31 @@ class SegmentationTask(keras.Model):
         values = self.loss_values(y, logits)
         for name, tracker in self._loss_trackers.items():
             tracker.update_state(values[name])
+        if training:
+            norms = self._gradient_norms(y, logits) if self.weighting.uses_gradients else None
+            given = ops.stop_gradient(ops.stack(list(values.values()))) * self.weighting.given
+            self.weighting.step(given, norms)
         total = self.objective(values)
-        for position, (name, output) in enumerate(auxiliary.items(), start=1):
+        for (name, output), weight in zip(auxiliary.items(), self._head_weights, strict=True):
             if name == PRESENCE:
-                loss = presence_loss(y, output, self._ignored)
+                loss = presence_loss(split_targets(y)[0], output, self._ignored)
             else:
                 loss = self.objective(self.loss_values(y, output))
-            total = total + loss / 2**position
+            total = total + weight * loss
         # What layers add themselves: regularisers and `add_loss`.
         for loss in self.network.losses:
             total = total + ops.sum(ops.cast(loss, "float32"))
         return total
+
+    def _gradient_norms(self, labels: Any, logits: Any) -> Any:
+        """(n,) the norm of the gradient of each weighted loss with respect to the logits."""
+        logits = ops.stop_gradient(ops.cast(logits, "float32"))
+        norms = []
+        for name, weight in zip(self._loss_functions, self.weighting.given, strict=True):
+
+            def value(at: Any, name: str = name) -> Any:
+                return self._loss_value(name, labels, at)
+
+            gradient = value_and_gradient(value, logits)[1]
+            norms.append(float(weight) * ops.sqrt(ops.sum(ops.square(gradient))))
+        return ops.stack(norms)

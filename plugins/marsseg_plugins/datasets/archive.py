@@ -15,6 +15,16 @@ from marsseg_core.errors import RequestError
 
 CHUNK_BYTES: Final = 32 * 2**20
 
+# Photographs stored as 8-byte numbers are packed to about a thirtieth, blank ones to a thousandth.
+BOMB_BYTES: Final = 256 * 2**20
+BOMB_RATIO: Final = 200
+
+_TOGETHER: Final = "training_set"
+_IMAGES: Final = "images"
+_MASKS: Final = "masks"
+_GROUPS: Final = "training_groups"
+_TEST: Final = "test_set"
+
 
 class NpzArchive:
     """An open .npz file of the course's layout. Its methods raise RequestError for what is wrong in it."""
@@ -25,6 +35,8 @@ class NpzArchive:
             self._zip = zipfile.ZipFile(path)
         except FileNotFoundError:
             self._refuse("There is no such file.")
+        except PermissionError as cause:
+            self._refuse(f"This file cannot be opened: {cause.strerror}.")
         except Exception as cause:
             self._refuse(f"This is no .npz file, or only the beginning of one: {cause}.")
 
@@ -34,59 +46,83 @@ class NpzArchive:
     def __exit__(self, *_: object) -> None:
         self._zip.close()
 
-    def read_labelled(self) -> tuple[np.ndarray, np.ndarray]:
-        """Images (N, H, W, C) and masks (N, H, W), uint8 both, from `training_set` or from `images` and `masks`."""
-        if "training_set.npy" in self._zip.namelist() or "images.npy" not in self._zip.namelist():
-            images, masks = self._read_training_set()
-            return images[..., None], masks
-        images = self._read_whole("images", "image", dimensions=(3, 4))
-        masks = self._read_whole("masks", "mask", dimensions=(3,))
-        if len(images) != len(masks):
-            self._refuse(f"There are {len(images)} images and {len(masks)} masks.")
-        return images if images.ndim == 4 else images[..., None], masks
+    def has(self, name: str) -> bool:
+        """Whether there is an array of this name."""
+        return f"{name}.npy" in self._zip.namelist()
 
-    def _read_training_set(self) -> tuple[np.ndarray, np.ndarray]:
-        shape, _ = self._header("training_set")
+    def count(self) -> int:
+        """How many labelled items there are; the shapes of their arrays fit."""
+        if self._separate:
+            images, masks = self._shape(_IMAGES, (3, 4)), self._shape(_MASKS, (3,))
+            if images[0] != masks[0]:
+                self._refuse(f"There are {images[0]} images and {masks[0]} masks.")
+            if images[1:3] != masks[1:]:
+                self._refuse(f"Masks of {masks} do not fit images of {(*images, 1)[:4]}.")
+            return images[0]
+        shape, _ = self._header(_TOGETHER)
         if len(shape) != 4 or shape[1] != 2:
             self._refuse(
                 f"training_set must be (N, 2, H, W), image and mask of each item, not {shape}.",
                 hint="A file with separate arrays calls them images (N, H, W) and masks (N, H, W).",
             )
-        count, _, height, width = shape
-        images, masks = (self._empty("training_set", (count, height, width)) for _ in range(2))
-        for start, items in self._chunks("training_set"):
-            stop = start + len(items)
-            images[start:stop] = self._bytes(items[:, 0], "image", start)
-            masks[start:stop] = self._bytes(items[:, 1], "mask", start)
-        return images, masks
+        return shape[0]
 
-    def read_test_set(self) -> np.ndarray:
-        """Images without labels, (M, H, W) uint8."""
-        return self._read_whole("test_set", "image", dimensions=(3,))
+    def labelled(self) -> Iterator[tuple[int, str, np.ndarray]]:
+        """(index of the first item, what, pieces as uint8): images (n, H, W, C) and masks (n, H, W).
 
-    def _read_whole(self, name: str, what: str, dimensions: tuple[int, ...]) -> np.ndarray:
+        From `training_set`, both by turns, or from `images` and then `masks`. `what` is "image" or "mask". `count` has
+        looked at the arrays before.
+        """
+        if not self._separate:
+            self._check_ratio(_TOGETHER)
+            for start, items in self._chunks(_TOGETHER):
+                yield start, "image", self._bytes(items[:, 0], "image", start)[..., None]
+                yield start, "mask", self._bytes(items[:, 1], "mask", start)
+            return
+        for start, items in self._images(_IMAGES):
+            yield start, "image", items
+        for start, items in self._chunks(_MASKS):
+            yield start, "mask", self._bytes(items, "mask", start)
+
+    def unlabelled(self) -> Iterator[np.ndarray]:
+        """The images of `test_set`, (n, H, W, C) uint8 in pieces."""
+        self._shape(_TEST, (3, 4))
+        return (items for _, items in self._images(_TEST))
+
+    def groups(self, count: int) -> np.ndarray | None:
+        """The group of each of the `count` items, or None where the file has none."""
+        if not self.has(_GROUPS):
+            return None
+        shape, dtype = self._header(_GROUPS)
+        if shape != (count,) or dtype.kind not in "iu":
+            self._refuse(f"training_groups must be {count} integers, not {shape} {dtype}.")
+        return np.concatenate([items for _, items in self._chunks(_GROUPS)])
+
+    @property
+    def _separate(self) -> bool:
+        return not self.has(_TOGETHER) and self.has(_IMAGES)
+
+    def _shape(self, name: str, dimensions: tuple[int, ...]) -> tuple[int, ...]:
         shape, _ = self._header(name)
         if len(shape) not in dimensions:
             self._refuse(f"{name} must have {' or '.join(map(str, dimensions))} dimensions, N first, not {shape}.")
-        array = self._empty(name, shape)
+        return shape
+
+    def _images(self, name: str) -> Iterator[tuple[int, np.ndarray]]:
+        self._check_ratio(name)
         for start, items in self._chunks(name):
-            array[start : start + len(items)] = self._bytes(items, what, start)
-        return array
+            pixels = self._bytes(items, "image", start)
+            yield start, pixels if pixels.ndim == 4 else pixels[..., None]
 
-    def _empty(self, name: str, shape: tuple[int, ...]) -> np.ndarray:
-        try:
-            return np.empty(shape, np.uint8)
-        except (MemoryError, ValueError):
-            self._refuse(f"{name} of {shape} does not fit into memory.")
-
-    def read_groups(self, count: int) -> np.ndarray | None:
-        """The group of each of the `count` items, or None where the file has none."""
-        if "training_groups.npy" not in self._zip.namelist():
-            return None
-        shape, dtype = self._header("training_groups")
-        if shape != (count,) or dtype.kind not in "iu":
-            self._refuse(f"training_groups must be {count} integers, not {shape} {dtype}.")
-        return np.concatenate([items for _, items in self._chunks("training_groups")])
+    def _check_ratio(self, name: str) -> None:
+        """Images are not packed as tightly as a zip bomb is. (Masks may be, but are no larger than their images.)"""
+        member = self._zip.getinfo(f"{name}.npy")
+        if member.file_size > BOMB_BYTES and member.file_size > BOMB_RATIO * member.compress_size:
+            self._refuse(
+                f"{name} unpacks {member.compress_size:,} bytes to {member.file_size:,}: "
+                f"that is no set of images, but a zip bomb.",
+                hint="If it is meant so, save it unpacked (np.savez).",
+            )
 
     def _bytes(self, items: np.ndarray, what: str, start: int) -> np.ndarray:
         """Whole numbers from 0 to 255 → uint8; a float image between them is rounded, a mask is refused."""
@@ -133,7 +169,7 @@ class NpzArchive:
             self._refuse(f"{name} is damaged: {cause}.")
 
     def _header(self, name: str) -> tuple[tuple[int, ...], np.dtype]:
-        if f"{name}.npy" not in self._zip.namelist():
+        if not self.has(name):
             keys = ", ".join(sorted(member.removesuffix(".npy") for member in self._zip.namelist())) or "nothing"
             self._refuse(f"There is no {name} in this file; it holds {keys}.")
         with self._open(name) as file:

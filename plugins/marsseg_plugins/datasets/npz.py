@@ -12,7 +12,10 @@ from marsseg_core.parameters import param
 from .mars import IGNORED, MARS_CLASSES
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from marsseg_core.data.arrays import SegmentationData
+    from marsseg_core.data.cache import Writer
 
 
 @dataclass(frozen=True)
@@ -22,9 +25,10 @@ class Npz(Dataset):
     It holds `training_set` (N, 2, H, W), image and mask of each item, or else `images` (N, H, W) or (N, H, W, C) and
     `masks` (N, H, W). Numbers may be integers or floats: images 0 to 255, masks whole class ids, or 255 for void.
     `training_groups` (N,) integers, where present, keeps the items of a place together in any split. `test_set`
-    (M, H, W), images without labels, is left alone.
+    (M, H, W) or (M, H, W, C), images without labels, is what a prediction is made for.
 
-    The file is read in pieces; memory holds the data as uint8. Nothing in it is ever unpickled.
+    The file is read in pieces, once: its images and masks are kept in the cache as uint8. Nothing in it is ever
+    unpickled.
     """
 
     path: str = param(help="the file")
@@ -37,17 +41,47 @@ class Npz(Dataset):
         return path.suffix == ".npz"
 
     def load(self) -> SegmentationData:
-        import numpy as np
+        from marsseg_core.data.cache import Source
+        from marsseg_core.data.prepared import prepared_data
 
-        from marsseg_core.data.arrays import SegmentationData
+        path = Path(self.path)
+        source = Source(f"npz:{path.name}", [path], {"dataset": "npz", "limit": self.limit})
+        return prepared_data(source, self._prepare, class_names=self.classes, ignored=self.ignored or ())
+
+    def unlabelled(self) -> np.ndarray | None:
+        from marsseg_core.data.cache import Source
+        from marsseg_core.data.prepared import IMAGES, prepared_images
 
         from .archive import NpzArchive
 
+        def prepare(writer: Writer) -> None:
+            with NpzArchive(path) as archive:
+                for items in archive.unlabelled():
+                    writer.append(IMAGES, items)
+
+        path = Path(self.path)
+        with NpzArchive(path) as archive:
+            if not archive.has("test_set"):
+                return None
+        return prepared_images(Source(f"npz:{path.name}, test_set", [path], {"dataset": "npz test_set"}), prepare)
+
+    def _prepare(self, writer: Writer) -> None:
+        import numpy as np
+
+        from marsseg_core.data.prepared import GROUPS, IMAGES, MASKS
+
+        from .archive import NpzArchive
+
+        names = {"image": IMAGES, "mask": MASKS}
         with NpzArchive(Path(self.path)) as archive:
-            images, masks = archive.read_labelled()
-            groups = archive.read_groups(len(images))
-        if self.limit is not None and self.limit < len(images):
-            kept = np.arange(self.limit) * len(images) // self.limit
-            images, masks, groups = images[kept], masks[kept], groups[kept] if groups is not None else None
-        source = f"npz:{Path(self.path).name}"
-        return SegmentationData(images, masks, self.classes, self.ignored or (), groups=groups, source=source)
+            count = archive.count()
+            kept = np.arange(count)
+            if self.limit is not None and self.limit < count:
+                kept = np.arange(self.limit) * count // self.limit
+            for start, what, items in archive.labelled():
+                chosen = kept[(kept >= start) & (kept < start + len(items))] - start
+                writer.append(names[what], items[chosen])
+                writer.progress(start + len(items), count)
+            groups = archive.groups(count)
+        if groups is not None:
+            writer.append(GROUPS, groups[kept])

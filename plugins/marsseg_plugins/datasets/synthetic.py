@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from marsseg_core.components import Dataset
-from marsseg_core.parameters import param
+from marsseg_core.parameters import param, settings
 
 from .mars import IGNORED, MARS_CLASSES
 from .shares import COURSE, DEFAULT, Targets
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from marsseg_core.data.arrays import SegmentationData
+    from marsseg_core.data.cache import Writer
 
 
 @dataclass(frozen=True)
@@ -27,6 +32,7 @@ class Synthetic(Dataset):
     height: int = param(64, help="rows of an image", minimum=8)
     width: int = param(128, help="columns of an image", minimum=8)
     seed: int = param(0, help="another seed, other scenes", minimum=0)
+    first: int = param(0, help="the number of the first scene", minimum=0)
     shares: Literal["default", "course"] | tuple[float, ...] = param(
         "default",
         help="pixel shares of background, soil, bedrock, sand and big rock on average, or those of the course",
@@ -70,21 +76,37 @@ class Synthetic(Dataset):
 
     def load(self) -> SegmentationData:
         """Images (count, height, width, 1) and masks (count, height, width)."""
-        import numpy as np
+        from marsseg_core.data.cache import Source
+        from marsseg_core.data.prepared import prepared_data
 
-        from marsseg_core.data.arrays import SegmentationData
+        from . import aliens, fields, shares, terrain, textures
+
+        # What is in the cache was made by the code as it is now.
+        code = [Path(module.__file__) for module in (aliens, fields, shares, terrain, textures) if module.__file__]
+        options = {"dataset": "synthetic", **settings(self)}
+        source = Source(f"synthetic:count={self.count}:seed={self.seed}", code, options)
+        return prepared_data(source, self._prepare, class_names=MARS_CLASSES, ignored=IGNORED)
+
+    def _prepare(self, writer: Writer) -> None:
+        from marsseg_core.data.prepared import IMAGES, MASKS
+
+        for item, (image, mask) in enumerate(self.items()):
+            writer.append(IMAGES, image[None])
+            writer.append(MASKS, mask[None])
+            writer.progress(item + 1, self.count)
+
+    def items(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """One scene after the other: image (height, width, 1) and mask (height, width)."""
+        import numpy as np
 
         from . import aliens, terrain
 
-        size = (self.height, self.width)
-        images = np.empty((self.count, *size, 1), np.uint8)
-        masks = np.empty((self.count, *size), np.uint8)
-        targets = self.targets()
+        size, targets = (self.height, self.width), self.targets()
+        with_alien = frozenset(self.alien_items())
         for item in range(self.count):
-            images[item, ..., 0], masks[item] = terrain.scene(self.seed, item, size, targets, self.label_noise)
-        for item in self.alien_items():
-            generator = np.random.default_rng([self.seed, item, 1])
-            images[item, ..., 0] = aliens.paste(images[item, ..., 0], generator)
-            masks[item] = aliens.mask(size)
-        source = f"synthetic:count={self.count}:seed={self.seed}"
-        return SegmentationData(images, masks, MARS_CLASSES, IGNORED, source=source)
+            number = self.first + item
+            image, mask = terrain.scene(self.seed, number, size, targets, self.label_noise)
+            if item in with_alien:
+                image = aliens.paste(image, np.random.default_rng([self.seed, number, 1]))
+                mask = aliens.mask(size)
+            yield image[..., None], mask

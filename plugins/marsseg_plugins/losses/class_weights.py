@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from marsseg_core.components import LossSpec
+from marsseg_core.data.statistics import balanced_weights
 
 
 def class_weights(
@@ -33,8 +34,8 @@ def class_weights(
         return labelled.astype(np.float32)
     weights = np.zeros(spec.num_classes)
     if rule == "balanced":
-        counted = np.full(spec.num_classes, True) if count == "all" else labelled
-        weights[present] = n[counted].sum() / (counted.sum() * n[present])
+        counted = range(spec.num_classes) if count == "all" else np.flatnonzero(labelled)
+        weights[present] = balanced_weights(n, counted)[present]
     elif rule == "inverse":
         weights[present] = 1 / n[present]
         weights /= weights[present].mean()

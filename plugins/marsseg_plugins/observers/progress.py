@@ -10,7 +10,17 @@ from marsseg_core.hooks import hookimpl
 if TYPE_CHECKING:
     import keras
 
+    from marsseg_core.plan import Plan
     from marsseg_core.training.run import Run
+
+
+@hookimpl
+def marsseg_plan_resolved(plan: Plan) -> None:
+    from rich.console import Console
+
+    console = Console(stderr=True)
+    for line in plan.differences:
+        console.print(f"Note: {line}", markup=False, highlight=False, soft_wrap=True)
 
 
 @hookimpl
@@ -18,13 +28,16 @@ def marsseg_network_built(run: Run) -> None:
     from rich.console import Console
 
     sizes = " / ".join(str(len(run.split[part])) for part in ("train", "validation", "test"))
-    Console(stderr=True).print(
+    console = Console(stderr=True)
+    console.print(
         f"{run.plan.name}: {run.network.count_params():,} parameters; {run.data.source}: {sizes} images "
         f"to train / validate / test; {run.path}",
         markup=False,
         highlight=False,
         soft_wrap=True,
     )
+    if run.transfer is not None:
+        console.print(str(run.transfer), markup=False, highlight=False, soft_wrap=True)
 
 
 @hookimpl

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from marsseg_core.components import Weighting, WeightingSpec
 
 if TYPE_CHECKING:
-    import keras
+    from marsseg_core.training.weighting import WeightingLayer
 
 
 @dataclass(frozen=True)
@@ -18,7 +18,7 @@ class Fixed(Weighting):
     `--loss wssce,dice:weight=0.5` minimises wssce + 0.5 · dice.
     """
 
-    def build(self, spec: WeightingSpec) -> keras.layers.Layer:
-        from .sums import FixedSum
+    def build(self, spec: WeightingSpec) -> WeightingLayer:
+        from marsseg_core.training.weighting import WeightingLayer
 
-        return FixedSum(spec.weights)
+        return WeightingLayer(spec)

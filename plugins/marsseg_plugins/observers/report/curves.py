@@ -32,20 +32,28 @@ def learning_curves(
     ignored: Collection[int] = (),
     best_epoch: int | None = None,
 ) -> None:
-    """Draw losses, validation scores and learning rate over the epochs.
+    """Draw losses, their weights where there are several, validation scores and learning rate over the epochs.
 
-    `history` has one mapping per epoch: `epoch` (1-based), `loss`, `val_loss`, `loss_<name>`, `val_miou`,
-    `val_iou_<class>`, `learning_rate`; what is missing, None or not finite leaves no point. `best_epoch` is marked.
+    `history` has one mapping per epoch: `epoch` (1-based), `loss`, `val_loss`, `loss_<name>`, `weight_<name>`,
+    `val_miou`, `val_iou_<class>`, `learning_rate`; what is missing, None or not finite leaves no point. `best_epoch`
+    is marked.
     """
-    figure = Figure(figsize=(10, 9.5), layout="constrained")
+    weighted = bool(_columns(history, "weight_"))
+    figure = Figure(figsize=(10, 9.5 + 2.2 * weighted), layout="constrained")
     figure.get_layout_engine().set(w_pad=0.1, h_pad=0.12)  # type: ignore[union-attr, call-arg]
-    losses, scores, rate = figure.subplots(3, 1, sharex=True, height_ratios=(3, 4, 1.5))
+    ratios = (3, 2, 4, 1.5) if weighted else (3, 4, 1.5)
+    panels = list(figure.subplots(len(ratios), 1, sharex=True, height_ratios=ratios))
+    losses, scores, rate = panels[0], panels[-2], panels[-1]
     _draw_losses(losses, history)
     _draw_scores(scores, history, class_names, ignored, best_epoch)
     _draw_rate(rate, history)
-    for axes in (losses, scores, rate):
+    if weighted:
+        _draw_weights(panels[1], history)
+    for axes in panels:
         _finish(axes, best_epoch)
     _add_legend(losses)
+    if weighted:
+        _add_legend(panels[1])
     _add_legend(scores, title=None if best_epoch is None else f"at the best epoch, {best_epoch}")
 
     epochs = [_epoch(row, index) for index, row in enumerate(history)] or [1]
@@ -69,15 +77,27 @@ def points(history: History, key: str) -> tuple[np.ndarray, np.ndarray]:
 
 def _draw_losses(axes: Axes, history: History) -> None:
     axes.set_title("Losses", loc="left", fontsize=TITLE_SIZE)
-    columns = sorted({key for row in history for key in row if key.startswith("loss_")})
     _line(axes, history, "loss", "training objective", color=INK, linewidth=2)
     _line(axes, history, "val_loss", "validation objective", color=INK, linewidth=2, linestyle=DASHES[0])
-    for index, key in enumerate(columns):
+    for index, key in enumerate(_columns(history, "loss_")):
         # Losses are no classes: grey, told apart by their dashes, so that colour always means a class.
         name = key.removeprefix("loss_")
         _line(axes, history, key, f"{name} (training)", color=MUTED, linestyle=DASHES[(index + 1) % len(DASHES)])
     _log_if_wide(axes)
     axes.set_ylabel("loss", fontsize=LABEL_SIZE)
+
+
+def _draw_weights(axes: Axes, history: History) -> None:
+    axes.set_title("What each loss counts in the objective", loc="left", fontsize=TITLE_SIZE)
+    for index, key in enumerate(_columns(history, "weight_")):
+        name = key.removeprefix("weight_")
+        _line(axes, history, key, name, color=MUTED, linestyle=DASHES[(index + 1) % len(DASHES)])
+    _log_if_wide(axes)
+    axes.set_ylabel("weight", fontsize=LABEL_SIZE)
+
+
+def _columns(history: History, prefix: str) -> list[str]:
+    return sorted({key for row in history for key in row if key.startswith(prefix)})
 
 
 def _draw_scores(

@@ -6,7 +6,7 @@ from functools import partial
 
 import numpy as np
 
-from marsseg_core.data.batches import scale
+from marsseg_core.data.arrays import scale
 from marsseg_core.evaluation.confusion import decode
 from marsseg_core.training.run import Run
 
@@ -28,7 +28,7 @@ def write_report(run: Run) -> None:
     figures = [
         PageFigure(
             "Learning curves",
-            "Loss, validation scores and learning rate, epoch by epoch.",
+            "Losses and what they count, validation scores and learning rate, epoch by epoch.",
             folder.write_figure("learning_curves", lambda target: draw(target)),
         ),
         PageFigure(

@@ -1,0 +1,105 @@
+"""A training that is killed again and again, and resumed, against the same one left alone.
+
+    python benchmarks/killed.py [--kills 10] [--epochs 30] [--data FILE.npz --limit 96] [--seed 0]
+
+Each kill is a SIGKILL at a random moment after the start. At the end the history (but for the seconds), the weights in
+the checkpoint, the best network's weights and the scores of both runs are compared, value by value.
+"""
+
+import argparse
+import csv
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import zipfile
+from pathlib import Path
+
+import numpy as np
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+COMMAND = [sys.executable, "-m", "marsseg_core.cli", "run"]
+PLAN = [
+    *("--arch", "unet:width=0.125", "--bottleneck", "transformer:layers=1:heads=2:dropout=0.3"),
+    *("--loss", "wssce,dice,boundary:weight=0.01", "--weighting", "uncertainty"),
+    *("--augment", "hflip,rockmix", "--schedule", "plateau:patience=2", "--set", "training.averaging=ema"),
+]
+
+
+def train(words):
+    subprocess.run([*COMMAND, *words], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+
+def epochs_of(run):
+    file = run / "history.csv"
+    return len(list(csv.DictReader(file.open()))) if file.is_file() else 0
+
+
+def outcome(run):
+    history = [{k: v for k, v in row.items() if k != "seconds"} for row in csv.DictReader((run / "history.csv").open())]
+    with np.load(run / "checkpoint" / "last.npz") as archive:
+        weights = {name: archive[name] for name in archive.files if name != "progress"}
+    with zipfile.ZipFile(run / "network.keras") as archive:
+        network = archive.read("model.weights.h5")
+    return history, weights, network, json.loads((run / "metrics.json").read_text())
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--kills", type=int, default=10)
+    parser.add_argument("--epochs", type=int, default=30)
+    parser.add_argument("--data", default="synthetic")
+    parser.add_argument("--limit", type=int, default=96)
+    parser.add_argument("--seed", type=int, default=0)
+    options = parser.parse_args()
+    draw = random.Random(options.seed)
+    if options.data == "synthetic":
+        data = ["--data", f"synthetic:count={options.limit}"]
+    else:
+        data = ["--data", options.data, "--set", f"data.npz.limit={options.limit}"]
+    with tempfile.TemporaryDirectory() as folder:
+        whole, killed = Path(folder) / "whole", Path(folder) / "killed"
+        plan = [*PLAN, *data, "--epochs", str(options.epochs)]
+        start = time.monotonic()
+        train([*plan, "--out", str(whole)])
+        seconds = time.monotonic() - start
+        print(f"left alone: {options.epochs} epochs, {seconds:.0f} s", flush=True)
+
+        kills, words = 0, [*plan, "--out", str(killed)]
+        while kills < options.kills:
+            process = subprocess.Popen([*COMMAND, *words], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            before = epochs_of(killed)
+            while epochs_of(killed) == before and process.poll() is None:  # past its start
+                time.sleep(0.05)
+            time.sleep(draw.uniform(0, 1.5 * seconds / options.epochs))
+            if process.poll() is not None:
+                print("it ended before it was killed")
+                break
+            process.send_signal(signal.SIGKILL)
+            process.wait()
+            kills += 1
+            print(f"kill {kills}: {epochs_of(killed)} epochs in the history", flush=True)
+            words = ["--resume", str(killed)]
+        if not (killed / "metrics.json").is_file():
+            train(words)
+        expected, found = outcome(whole), outcome(killed)
+        weights = expected[1].keys() == found[1].keys() and all(
+            np.array_equal(found[1][name], value) for name, value in expected[1].items()
+        )
+        same = {
+            "history": expected[0] == found[0],
+            "weights and optimiser": weights,
+            "best network": expected[2] == found[2],
+            "scores": expected[3] == found[3],
+        }
+    print(f"killed {kills} times; " + ", ".join(f"{name} {'equal' if ok else 'DIFFER'}" for name, ok in same.items()))
+    return int(not all(same.values()))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,67 @@
+"""What the input pipeline costs: alone with every augmentation, and in training with and without.
+
+    python benchmarks/pipeline.py [--rounds 5] [--count 256] [--width 0.25]
+
+The first table has images per second of batches of 8 tiles of 64×128, alone. The second has the seconds of an epoch,
+and its ratio to one without: all contenders take turns in every round, the ratio is the median over the rounds.
+"""
+
+import argparse
+import os
+import statistics
+import sys
+import time
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+from marsseg_core import api, kinds
+from marsseg_core.catalog import installed
+from marsseg_core.data.splits import Split
+from marsseg_core.training.callbacks import EpochClock
+from marsseg_core.training.prepared import prepare
+
+
+def prepared(data, augment, loss, width):
+    plan = api.plan(arch=f"unet:width={width:g}", loss=loss, augment=augment, data="synthetic", epochs=100)
+    return prepare(plan, data, Split(tuple(range(len(data))), (0,), (0,)))
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--count", type=int, default=256)
+    parser.add_argument("--width", type=float, default=0.25)
+    options = parser.parse_args()
+    data = api.dataset("synthetic", count=options.count)
+    names = installed().names(kinds.AUGMENTATION)
+    contenders = {"none": ("none", "wssce")}
+    contenders |= {name: (f"{name}:p=1", "wssce") for name in names}
+    contenders |= {"distance maps": ("none", "wssce,boundary:weight=0.01")}
+    ready = {name: prepared(data, *words, options.width) for name, words in contenders.items()}
+
+    print("| pipeline alone, applied to every image | images per second |\n|---|--:|")
+    for name, each in ready.items():
+        rates = []
+        for _ in range(options.rounds):
+            start = time.perf_counter()
+            for index in range(len(each.batches)):
+                each.batches[index]
+            rates.append(8 * len(each.batches) / (time.perf_counter() - start))
+        print(f"| {name} | {statistics.median(rates):,.0f} |", flush=True)
+
+    times = {name: [] for name in ready}
+    for round_number in range(options.rounds + 1):
+        for name, each in ready.items():
+            start = time.perf_counter()
+            each.task.fit(each.batches, epochs=1, shuffle=False, verbose=0, callbacks=[EpochClock(each.batches)])
+            if round_number:  # the first one traces
+                times[name].append(time.perf_counter() - start)
+    print("\n| training | seconds an epoch | ratio to none |\n|---|--:|--:|")
+    for name, found in times.items():
+        ratio = statistics.median(a / b for a, b in zip(found, times["none"], strict=True))
+        print(f"| {name} | {statistics.median(found):.2f} | {ratio:.2f} |", flush=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,51 @@
+"""How much a prediction depends on where the tiles lie: the same ground predicted again with the grid moved.
+
+    python benchmarks/tile_grid.py RUN [--count 6] [--height 256] [--width 384]
+
+The images are synthetic scenes. Each is predicted whole, and with some rows and columns cut off at the top and left,
+which moves the grid; what is compared lies at least a tile away from the cut. The table has the worst of the moves.
+"""
+
+import argparse
+import os
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import numpy as np
+
+import marsseg_core as marsseg
+from marsseg_core.evaluation.confusion import decode
+from marsseg_core.inference.ensemble import open_runs
+from marsseg_core.inference.predictor import Predictor
+
+MOVES = ((16, 32), (13, 29), (7, 50), (1, 1))
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("run")
+    parser.add_argument("--count", type=int, default=6)
+    parser.add_argument("--height", type=int, default=256)
+    parser.add_argument("--width", type=int, default=384)
+    options = parser.parse_args()
+    network = marsseg.load(options.run)
+    _, classes = open_runs([options.run])
+    _, tile_height, tile_width, _ = network.input_shape
+    scenes = marsseg.dataset("synthetic", count=options.count, height=options.height, width=options.width).images
+    print("| overlap | tiles per pixel | mean change of a probability | pixels whose label changes |")
+    print("|--:|--:|--:|--:|")
+    for overlap in (0.0, 0.25, 0.5, 0.75):
+        predictor = Predictor([network], overlap=overlap)
+        whole = np.stack(list(predictor.probabilities(scenes)))
+        changes, labels = [], []
+        for down, right in MOVES:
+            moved = np.stack(list(predictor.probabilities(scenes[:, down:, right:])))[:, tile_height:, tile_width:]
+            base = whole[:, down + tile_height :, right + tile_width :]
+            changes.append(np.abs(base - moved).mean())
+            labels.append((decode(base, classes.ignored) != decode(moved, classes.ignored)).mean())
+        seen = 1 / (1 - overlap) ** 2
+        print(f"| {overlap:g} | {seen:.1f} | {max(changes):.3f} | {100 * max(labels):.1f} % |", flush=True)
+
+
+if __name__ == "__main__":
+    main()

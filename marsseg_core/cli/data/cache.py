@@ -1,0 +1,39 @@
+"""`marsseg data cache`: what was prepared, and its end."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from ..output import print_json, print_table, print_text
+
+
+def cache(
+    clear: Annotated[bool, typer.Option("--clear", help="Remove it all; the next run prepares anew.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """List the data sets that are kept prepared, or clear them."""
+    from datetime import datetime
+
+    from ...data import cache as prepared
+
+    gone = prepared.clear() if clear else []
+    entries = gone if clear else prepared.entries()
+    size = sum(entry.bytes for entry in entries)
+    if json:
+        records = [
+            {"name": e.name, "bytes": e.bytes, "prepared": e.prepared, "finished": e.finished, "path": str(e.path)}
+            for e in entries
+        ]
+        print_json(folder=str(prepared.root()), cleared=clear, bytes=size, entries=records)
+    elif clear:
+        print_text(f"{prepared.root()}: {len(gone)} removed, {_mebibytes(size)}")
+    else:
+        rows = [(e.name, _mebibytes(e.bytes), f"{datetime.fromtimestamp(e.prepared):%Y-%m-%d %H:%M}") for e in entries]
+        print_table(("source", "size", "prepared"), rows, right=("size",))
+        print_text(f"{prepared.root()}: {len(entries)} prepared, {_mebibytes(size)}")
+
+
+def _mebibytes(size: int) -> str:
+    return f"{size / 2**20:,.1f} MiB"

@@ -1,0 +1,49 @@
+"""`marsseg data clean`: a data set cleaned, as a file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ...errors import RequestError
+from ..output import print_text
+from .sources import Sets, Source, read_unlabelled, source_plan
+
+
+def clean(
+    source: Source,
+    out: Annotated[Path, typer.Argument(help="The new file.", metavar="OUT.npz")],
+    drop_aliens: Annotated[
+        str | None, typer.Option(help="Drop the groups of one mask, or of one image.", metavar="masks|images")
+    ] = None,
+    drop_duplicates: Annotated[
+        bool, typer.Option("--drop-duplicates", help="Keep the first of nearly identical images.")
+    ] = False,
+    fill_margin: Annotated[
+        str | None, typer.Option(help="Label unlabelled strips up to this wide along the edges.", metavar="PIXELS")
+    ] = None,
+    set: Sets = None,
+) -> None:
+    """Write a data set without its aliens and copies, with its margins labelled. Done in this order.
+
+    The same is done to the data of a run by `--set cleaning.drop_aliens=masks` and so on.
+    """
+    from ...data.cleaning import load_clean
+    from ...data.export import refuse_existing
+    from .convert import check_npz, write_file
+
+    check_npz(out)
+    refuse_existing(out)
+    words = {"drop_aliens": drop_aliens, "drop_duplicates": drop_duplicates or None, "fill_margin": fill_margin}
+    plan = source_plan(source, set, {key: value for key, value in words.items() if value is not None})
+    data = load_clean(plan)
+    if data.cleaning is None:
+        raise RequestError(
+            "Nothing is to be cleaned.",
+            where=source,
+            hint="Say --drop-aliens masks, --drop-duplicates or --fill-margin 3.",
+        )
+    write_file(out, data, read_unlabelled(plan), layout=None)
+    print_text(f"{out}: {data.cleaning}")

@@ -1,0 +1,65 @@
+"""`marsseg data convert`: a data set as a file, or as a folder of images and masks."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from ...errors import RequestError
+from ..output import print_text
+from .sources import Sets, Source, read_unlabelled, source_plan
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from ...data.arrays import SegmentationData
+    from ...data.export import Layout
+
+
+def convert(
+    source: Source,
+    out: Annotated[Path, typer.Argument(help="The new file (.npz), or else the new folder.", metavar="OUT")],
+    layout: Annotated[
+        Literal["training_set", "images"] | None,
+        typer.Option(help="Of a file: the course's training_set (grey images), or images and masks apart."),
+    ] = None,
+    set: Sets = None,
+) -> None:
+    """Write any data set as an .npz file (uint8) or as a folder with images/, masks/ and the classes.
+
+    Groups and images without labels go along.
+    """
+    from ...data.cleaning import load_clean
+    from ...data.export import refuse_existing, write_folder
+    from ...data.preparing import Preparing
+
+    if layout is not None and out.suffix != ".npz":
+        raise RequestError("A folder has no layout.", where="--layout", hint="Only an .npz file has one.")
+    refuse_existing(out)
+    plan = source_plan(source, set)
+    data = load_clean(plan)
+    if out.suffix == ".npz":
+        write_file(out, data, read_unlabelled(plan), layout)
+    else:
+        with Preparing(out.name, "Writing") as progress:
+            write_folder(out, data, read_unlabelled(plan), progress)
+    ignored = ", ".join(data.class_names[index] for index in data.ignored) or "none"
+    print_text(f"{out}: {len(data):,} images; classes {', '.join(data.class_names)}; ignored {ignored}")
+
+
+def check_npz(out: Path) -> None:
+    """RequestError where OUT is not called as a file of arrays is."""
+    if out.suffix != ".npz":
+        raise RequestError(f"The file is an archive of arrays; '{out}' does not end in .npz.", where="OUT")
+
+
+def write_file(out: Path, data: SegmentationData, unlabelled: np.ndarray | None, layout: Layout | None) -> None:
+    """An .npz file in this layout; without one in the course's, unless the images have colours."""
+    from ...data.export import write_npz
+    from ...data.preparing import Preparing
+
+    chosen: Layout = layout or ("training_set" if data.images.shape[-1] == 1 else "images")
+    with Preparing(out.name, "Writing") as progress:
+        write_npz(out, data, unlabelled, chosen, progress)

@@ -1,0 +1,81 @@
+"""`marsseg data inspect`: what is in a data set, and what is wrong with it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ..output import print_json, print_table, print_text, say
+from .sources import Sets, Source, read_unlabelled, source_plan
+
+if TYPE_CHECKING:
+    from ...data.inspection import Inspection
+
+_SHOWN = 8
+
+
+def inspect(
+    source: Source,
+    set: Sets = None,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON, with every item that was found.")] = False,
+    html: Annotated[Path | None, typer.Option(help="Write a page with pictures.", metavar="FILE.html")] = None,
+) -> None:
+    """Tell what a data set holds and what is doubtful in it: aliens, copies, masks, rims, margins, leaks.
+
+    Leaks are told between the parts that a run would make; `--set split.seed=1` looks at another split, and
+    `--set cleaning.drop_aliens=masks` at what is left after cleaning.
+    """
+    from ...data.cleaning import load_clean
+    from ...data.export import refuse_existing
+    from ...data.inspection import inspect as look
+    from ...errors import RequestError
+
+    if html is not None:
+        if html.suffix != ".html":
+            raise RequestError(f"The page is HTML; '{html}' does not end in .html.", where="--html")
+        refuse_existing(html)
+    plan = source_plan(source, set)
+    data = load_clean(plan)
+    unlabelled = read_unlabelled(plan)
+    found = look(data, unlabelled, plan.split)
+    if html is not None:
+        from ...figures.inspection import inspection_page
+        from ...runs import write_bytes
+
+        write_bytes(html, inspection_page(found, data, unlabelled).encode())
+    if json:
+        print_json(**found.to_json())
+    else:
+        _print(found)
+    if html is not None:
+        say(f"Written: {html}")
+
+
+def _print(found: Inspection) -> None:
+    from ...data.findings import findings, listed, summary
+
+    for line in summary(found):
+        print_text(line)
+    print_text()
+    rows = [
+        (
+            f"{each.name} (ignored)" if each.ignored else each.name,
+            f"{each.pixels:,}",
+            f"{100 * each.share:.2f} %",
+            f"{each.images:,}",
+            _weight(each.weight),
+            _weight(each.weight_labelled),
+        )
+        for each in found.classes
+    ]
+    right = ("pixels", "share", "images", "weight", "weight, labelled")
+    print_table(("class", *right), rows, right=right)
+    print_text()
+    cells = [(each.name, f"{each.count:,}", each.detail, listed(each.groups, _SHOWN)) for each in findings(found)]
+    print_table(("found", "count", "what", "items"), cells, right=("count",))
+
+
+def _weight(weight: float | None) -> str:
+    return "–" if weight is None else f"{weight:.3f}"

@@ -1,0 +1,39 @@
+"""What the commands about data share: their source, read as a run reads it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from ...plan import Plan
+
+Source = Annotated[
+    str, typer.Argument(help="A data set, or a file or folder, as `--data` takes it.", metavar="NAME|PATH")
+]
+Sets = Annotated[
+    list[str] | None,
+    typer.Option("--set", help="Set one value: of the source, or of a run's split.", metavar="KIND.NAME.KEY=VALUE"),
+]
+
+
+def source_plan(source: str, sets: Sequence[str] | None, cleaning: Mapping[str, Any] | None = None) -> Plan:
+    """The plan of a run on this source, with everything else as it is by default."""
+    from ...catalog import installed
+    from ...plan import Request, resolve
+
+    return resolve(Request(words={"data": source}, sections={"cleaning": cleaning or {}}, sets=sets or ()), installed())
+
+
+def read_unlabelled(plan: Plan) -> np.ndarray | None:
+    """The images without labels that come with a plan's data, (M, H, W, C) uint8."""
+    from ... import kinds
+    from ...plan import calling
+
+    chosen = plan.chosen[kinds.DATASET][0]
+    images: np.ndarray | None = calling(chosen, chosen.component.unlabelled)
+    return images

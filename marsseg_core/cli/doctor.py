@@ -1,0 +1,88 @@
+"""`marsseg doctor`: whether everything that is installed works."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ..errors import PluginError
+from .list import catalog_with
+from .options import Disable, Plugins
+from .output import print_json, print_table, say, warn
+
+if TYPE_CHECKING:
+    from ..diagnosis import Finding
+
+
+def doctor(
+    names: Annotated[
+        list[str] | None, typer.Argument(help="Only these: names, or distributions.", metavar="[NAME…]")
+    ] = None,
+    checks: Annotated[
+        bool, typer.Option("--checks", help="Run the checks of their contracts too; slow ones are left out.")
+    ] = False,
+    plugin: Plugins = None,
+    disable: Disable = None,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Load every component, recipe and observer, each in a fresh process, and say which are broken, slow or heavy.
+
+    Importing a component should take hundredths of a second: one that imports Keras or TensorFlow makes everybody
+    wait who only names it. Exit code 3 where something is broken.
+    """
+    from ..diagnosis import examine, select
+
+    catalog = catalog_with(plugin)
+    entries = select(catalog, names or [])
+    findings = [*examine(entries, plugin or (), checks=checks)]
+    if json:
+        print_json(findings=[_record(finding) for finding in findings], unreadable=[*catalog.problems])
+    else:
+        _print(findings, checks)
+        for problem in catalog.problems:
+            warn(problem)
+    broken = [finding.entry.label for finding in findings if finding.broken] + [*catalog.problems]
+    if broken:
+        raise PluginError(f"{len(broken)} of what is installed is broken.", hint="The table says what, where and why.")
+    say("Nothing is broken.")
+
+
+def _print(findings: list[Finding], checks: bool) -> None:
+    headers = ["kind", "name", "provider", "seconds", "imports early", *(["checks"] if checks else []), "status"]
+    rows = [
+        [
+            finding.entry.kind.name,
+            finding.entry.name,
+            finding.entry.provider,
+            "" if finding.seconds is None else f"{finding.seconds:.2f}",
+            " ".join(finding.early),
+            *([_checks(finding)] if checks else []),
+            _status(finding),
+        ]
+        for finding in findings
+    ]
+    print_table(headers, rows, right=("seconds",), names=2)
+    counts = Counter(finding.status for finding in findings)
+    say(", ".join(f"{count} {status}" for status, count in sorted(counts.items())))
+
+
+def _checks(finding: Finding) -> str:
+    if finding.checks is None:
+        return finding.unchecked
+    return ", ".join(f"{count} {outcome}" for outcome, count in finding.checks.items() if count)
+
+
+def _status(finding: Finding) -> str:
+    where = f" [{finding.where}]" if finding.where else ""
+    problem = f": {finding.problem}{where}" if finding.problem else ""
+    hint = f" {finding.hint}" if finding.hint else ""
+    return f"{finding.status}{problem}{hint}"
+
+
+def _record(finding: Finding) -> dict[str, Any]:
+    entry = finding.entry
+    values = {key: value for key, value in vars(finding).items() if key != "entry"}
+    names = {"kind": entry.kind.name, "name": entry.name, "distribution": entry.distribution, "version": entry.version}
+    return names | values

@@ -1,0 +1,100 @@
+"""`marsseg evaluate`: every score of finished runs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from .loading import load_keras
+from .options import Trust
+from .output import print_json, print_table, print_text
+
+if TYPE_CHECKING:
+    from ..evaluation.scoring import Score
+
+
+def evaluate(
+    runs: Annotated[list[str], typer.Argument(help="Run folders.", metavar="RUN…", show_default=False)],
+    data: Annotated[
+        list[str] | None,
+        typer.Option(help="Another data set, or a file; given several times, each is a column.", metavar="NAME|PATH"),
+    ] = None,
+    part: Annotated[
+        str | None,
+        typer.Option(help="train, validation, test or all; test, or all of another data set.", metavar="PART"),
+    ] = None,
+    tta: Annotated[bool, typer.Option("--tta", help="Mean over each image as it is and flipped.")] = False,
+    trust: Trust = False,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Score runs side by side: every reading of the confusion matrix, and each class.
+
+    A part is exactly what the run kept for it; data that has changed since is refused. Images of another size than
+    the network's are predicted as `marsseg predict` does.
+    """
+    from ..inference.ensemble import open_runs
+    from ..inference.sources import ALL, check_part
+
+    check_part(part)
+    part = part or (ALL if data else "test")
+    opened = [open_runs([run])[0][0] for run in runs]
+    load_keras()
+    from ..evaluation.scoring import score_runs
+
+    scores = score_runs(opened, data or [None], part, flips=tta)
+    if json:
+        named = [{"run": score.run, "data": score.data, "part": score.part} for score in scores]
+        print_json(scores=[name | score.confusion.to_json() for name, score in zip(named, scores, strict=True)])
+    else:
+        _print(scores)
+
+
+def _print(scores: list[Score]) -> None:
+    columns = _columns(scores)
+    readings = [score.confusion.to_json() for score in scores]
+    rows = []
+    for key in readings[0]:
+        if isinstance(readings[0][key], dict):
+            classes = dict.fromkeys(name for reading in readings for name in reading[key])
+            rows += [
+                (f"{key} {name}", *(_cell(reading[key].get(name, "")) for reading in readings)) for name in classes
+            ]
+        elif not isinstance(readings[0][key], list):
+            rows.append((key, *(_cell(reading[key]) for reading in readings)))
+    print_table(("score", *columns), rows, right=columns)
+    if len(scores) == 1:
+        _print_matrix(scores[0])
+    print_text()
+    for score in scores:
+        print_text(f"{score.run}: {score.part} of {score.data}")
+
+
+def _columns(scores: list[Score]) -> tuple[str, ...]:
+    """What tells the columns apart: the run, the data, both; or the part where there is one column."""
+    several = [len({getattr(score, name) for score in scores}) > 1 for name in ("run", "data")]
+    if len(scores) == 1 or not any(several):
+        return tuple(score.part for score in scores)
+    return tuple(
+        " on ".join(name for name, wanted in zip((score.run, score.data), several, strict=True) if wanted)
+        for score in scores
+    )
+
+
+def _print_matrix(score: Score) -> None:
+    """Each class that counts, and what its pixels were taken for."""
+    counted = score.confusion.counted
+    names = tuple(score.confusion.class_names[c] for c in counted)
+    matrix = score.confusion.restricted[counted][:, counted]
+    print_text()
+    rows = [
+        (name, *(f"{100 * count / row.sum():.1f} %" if row.sum() else "" for count in row))
+        for name, row in zip(names, matrix, strict=True)
+    ]
+    print_table(("truth, taken for", *names), rows, right=names)
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:.4f}"
+    return "undefined" if value is None else f"{value:,}" if isinstance(value, int) else value

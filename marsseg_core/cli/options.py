@@ -1,0 +1,22 @@
+"""Options that several commands have. `disable` and `trust` hold for the whole of a command; `main` sees to it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Disable = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--disable", help="Do without a component, an observer, or a distribution and all of its.", metavar="NAME,…"
+    ),
+]
+
+Plugins = Annotated[
+    list[Path] | None,
+    typer.Option("--plugin", help="Take the components that a Python file defines, too.", metavar="FILE.py"),
+]
+
+Trust = Annotated[bool, typer.Option("--trust", help="Execute the Python files that a plan or a run keeps a copy of.")]

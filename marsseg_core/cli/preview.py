@@ -1,0 +1,68 @@
+"""`marsseg show --preview`: a sheet of tiles before and after an augmentation."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..catalog import Entry, installed
+from ..errors import RequestError
+from ..kinds import AUGMENTATION, DATASET
+from ..runs import written_whole
+from .output import print_text
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from ..data.arrays import SegmentationData
+
+TILES = 4
+DRAWS = 2
+
+
+def preview(entry: Entry, text: str, data_text: str, file: Path) -> None:
+    """Write the sheet of an augmentation (`text` may give its parameters) on tiles of a data set."""
+    if entry.kind != AUGMENTATION:
+        raise RequestError(
+            f"'{entry.name}' is {entry.kind.with_article}: only an augmentation has a preview.",
+            where="--preview",
+            hint="`marsseg list augmentation` lists them; --plot draws a network.",
+        )
+    from ..plan import Request, resolve
+
+    plan = resolve(Request(words={"augment": text, "data": data_text}), installed())
+    augmentation = plan.one(AUGMENTATION)
+    data: SegmentationData = plan.one(DATASET).load()
+
+    import numpy as np
+
+    from ..data.arrays import scale
+    from ..figures.preview import Example, preview_sheet
+
+    transform = augmentation.prepare(data, np.arange(len(data)))
+    rows = []
+    for item in _tiles(data):
+        pairs: list[tuple[Any, Any]] = [(scale(data.images[item]), data.masks[item])]
+        for draw in range(DRAWS):
+            generators = [np.random.default_rng([plan.training.seed, draw, item])]
+            images, masks = transform(scale(data.images[[item]]), np.array(data.masks[[item]]), generators)
+            pairs.append((images[0], masks[0]))
+        rows.append(Example(f"item {item} of {data.source}", pairs))
+    headings = ("before", *(f"after, draw {draw + 1}" for draw in range(DRAWS)))
+    with written_whole(file) as aside:
+        preview_sheet(rows, headings, data.class_names, aside, ignored=data.ignored)
+    print_text(f"{file}: {text} on {len(rows)} tiles")
+
+
+def _tiles(data: SegmentationData) -> list[int]:
+    """Some items with the rarest class, then others, evenly spread over the data; in order."""
+    import numpy as np
+
+    from ..data.statistics import rarest_items
+
+    def spread(items: np.ndarray, count: int) -> list[int]:
+        return [int(items[i * len(items) // count]) for i in range(min(count, len(items)))]
+
+    rare = spread(rarest_items(data, np.arange(len(data)))[1], TILES // 2)
+    rest = np.setdiff1d(np.arange(len(data)), rare)
+    return sorted(rare + spread(rest, TILES - len(rare)))

@@ -1,0 +1,57 @@
+"""`marsseg run --seeds N` and `--folds K`: several runs of one plan, and what they have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from .loading import load_keras
+from .output import EXIT_INTERRUPTED, print_table, print_text, say, warn
+
+if TYPE_CHECKING:
+    from ..experiments.series import Kind, Series
+    from ..plan import Plan
+
+
+def print_dry(members: Mapping[str, Plan]) -> None:
+    """What would run."""
+    print_text()
+    rows = [
+        (name, str(plan.training.seed), "all" if plan.split.fold is None else f"{plan.split.fold}/{plan.split.folds}")
+        for name, plan in members.items()
+    ]
+    print_table(("run", "training.seed", "fold"), rows)
+
+
+def run_all(kind: Kind, members: Mapping[str, Plan], out: Path | None) -> None:
+    """Run a series and print the mean and the spread of its scores."""
+    load_keras()
+    from ..experiments.series import run_series
+
+    series = run_series(kind, members, out=out, warn=warn, tell=say)
+    if not series.finished:
+        say(f"Interrupted before the first run ended: {series.path} has no score of a whole run.")
+        raise typer.Exit(EXIT_INTERRUPTED)
+    _print(series)
+    if series.interrupted:
+        say("Interrupted: the runs that were finished are kept, and so is the best network of the last one so far.")
+        raise typer.Exit(EXIT_INTERRUPTED)
+
+
+def _print(series: Series) -> None:
+    parts = series.parts()
+    names = dict.fromkeys(name for found in parts.values() for name in found)
+    rows = [(_reading(name), *(str(found.get(name) or "undefined") for found in parts.values())) for name in names]
+    print_table(("score", *parts), rows, right=tuple(parts))
+    print_text()
+    done, planned = len(series.finished), len(series.planned)
+    of = "" if done == planned else f" of {planned}"
+    print_text(f"{series.path}: mean ± sample standard deviation over {done}{of} {series.kind}")
+
+
+def _reading(name: str) -> str:
+    """As the table of a single run names it."""
+    return f"iou {name.removeprefix('iou_')}" if name.startswith("iou_") else name

@@ -1,0 +1,344 @@
+"""Data sets prepared once: arrays in the user's cache folder, memory-mapped whenever they are opened again.
+
+An entry is a folder of .npy files and an `entry.json` with their sizes. Its name is a hash of what it was made from:
+the names, sizes and modification times of the source's files, and the options. It is prepared aside and renamed into
+place: whole or absent after a crash, and where two processes prepare the same at once, the later one takes what is
+there.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+from typing import IO, Any, Final
+
+import numpy as np
+
+from ..errors import RequestError, RunError
+from .preparing import Preparing
+
+try:
+    import fcntl
+except ImportError:  # Windows, where a folder in use cannot be removed anyway
+    fcntl = None  # type: ignore[assignment]
+
+VARIABLE: Final = "MARSSEG_CACHE"
+
+_FORMAT: Final = 1
+_RECORD: Final = "entry.json"
+_FINISHED: Final = re.compile(r"[0-9a-f]{32}")
+_UNFINISHED: Final = re.compile(r"\.[0-9a-f]{32}-.+")
+
+
+@dataclass(frozen=True)
+class Source:
+    """What a prepared data set is made from: a name to show, the files that are read, and every option that counts.
+
+    The options are what JSON can hold.
+    """
+
+    name: str
+    files: Sequence[Path]
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+    def key(self) -> str:
+        """A hash of names, sizes and modification times of the files, and of the options.
+
+        Raises RequestError where a file is not there.
+        """
+        digest = hashlib.blake2b(digest_size=16)
+        digest.update(json.dumps([_FORMAT, self.options], sort_keys=True).encode())
+        for path in self.files:
+            try:
+                state = path.stat()
+            except OSError as cause:
+                what = "There is no such file." if isinstance(cause, FileNotFoundError) else f"{cause.strerror}."
+                raise RequestError(what, where=str(path)) from cause
+            digest.update(repr((os.path.abspath(path), state.st_size, state.st_mtime_ns)).encode("utf-8", "replace"))
+        return digest.hexdigest()
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """An open entry: read-only memory-mapped arrays by name, and what else was noted."""
+
+    arrays: Mapping[str, np.ndarray]
+    notes: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class CacheEntry:
+    """An entry as the cache lists it; `prepared` is a time in seconds, as `time.time` gives it.
+
+    An unfinished one is being prepared, or was given up by a process that died.
+    """
+
+    path: Path
+    name: str
+    bytes: int
+    prepared: float
+    finished: bool
+
+
+class Writer:
+    """Fills an entry piece by piece, so that it may be larger than memory."""
+
+    def __init__(self, folder: Path, progress: Preparing) -> None:
+        self._folder = folder
+        self._arrays: dict[str, _Appended] = {}
+        self.progress = progress
+        self.notes: dict[str, Any] = {}
+
+    def append(self, name: str, items: np.ndarray) -> None:
+        """Add (n, …) to the array `name`, which has as many items as are added."""
+        with _writing(self._folder.parent):
+            if name not in self._arrays:
+                self._arrays[name] = _Appended(self._folder / f"{name}.npy", items)
+            self._arrays[name].append(items)
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """What was written so far, memory-mapped."""
+        with _writing(self._folder.parent):
+            for array in self._arrays.values():
+                array.flush()
+        return {name: _mapped(array.path) for name, array in self._arrays.items()}
+
+    def finish(self, source: Source) -> None:
+        """Write the record, last; all is on the disk then."""
+        with _writing(self._folder.parent):
+            sizes = {name: array.close() for name, array in self._arrays.items()}
+            record = {"format": _FORMAT, "name": source.name, "arrays": sizes, "notes": self.notes}
+            with (self._folder / _RECORD).open("w", encoding="utf-8") as file:
+                json.dump(record, file)
+                file.flush()
+                os.fsync(file.fileno())
+
+    def abandon(self) -> None:
+        """Close the files, whatever is in them."""
+        for array in self._arrays.values():
+            array.abandon()
+
+
+class _Appended:
+    """An .npy file that grows. Its header leaves room for the number of items, which is written at the end."""
+
+    def __init__(self, path: Path, like: np.ndarray) -> None:
+        self.path = path
+        self._dtype, self._item_shape = like.dtype, like.shape[1:]
+        self._count = 0
+        self._file: IO[bytes] = path.open("wb")
+        self._write_header()
+
+    def append(self, items: np.ndarray) -> None:
+        if (items.dtype, items.shape[1:]) != (self._dtype, self._item_shape):
+            given, here = (items.shape[1:], items.dtype), (self._item_shape, self._dtype)
+            raise ValueError(f"{self.path.stem} has items of {here}; {given} was appended.")
+        self._file.write(np.ascontiguousarray(items).data)
+        self._count += len(items)
+
+    def flush(self) -> None:
+        self._file.seek(0)
+        self._write_header()
+        self._file.seek(0, os.SEEK_END)
+        self._file.flush()
+
+    def close(self) -> int:
+        """The size of the file, in bytes."""
+        self.flush()
+        os.fsync(self._file.fileno())
+        self._file.close()
+        return self.path.stat().st_size
+
+    def abandon(self) -> None:
+        with suppress(OSError):
+            self._file.close()
+
+    def _write_header(self) -> None:
+        shape = (self._count, *self._item_shape)
+        header = {"descr": np.lib.format.dtype_to_descr(self._dtype), "fortran_order": False, "shape": shape}
+        np.lib.format.write_array_header_1_0(self._file, header)
+
+
+def root() -> Path:
+    """The cache folder: $MARSSEG_CACHE, else `marsseg` in the user's ($XDG_CACHE_HOME or ~/.cache)."""
+    if given := os.environ.get(VARIABLE):
+        return Path(given)
+    try:
+        return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "marsseg"
+    except RuntimeError as cause:
+        raise RequestError("There is no home folder to keep prepared data in.", hint=f"Set {VARIABLE}.") from cause
+
+
+def opened(source: Source, prepare: Callable[[Writer], None]) -> Prepared:
+    """The entry made from `source`; where there is none, or a damaged one, `prepare` fills it first.
+
+    Raises RequestError where the cache folder cannot be written, RunError where its disk is full, and what `prepare`
+    raises; nothing is left behind then.
+    """
+    final = _folder() / source.key()
+    found = _opened(final)
+    if found is None:
+        with _aside(final) as aside:
+            with Preparing(source.name) as progress:
+                writer = Writer(aside, progress)
+                try:
+                    prepare(writer)
+                    writer.finish(source)
+                finally:
+                    writer.abandon()
+            found = _settled(aside, final)
+    return found
+
+
+def entries() -> list[CacheEntry]:
+    """What the cache holds, by name."""
+    found = []
+    for path in _children():
+        finished = bool(_FINISHED.fullmatch(path.name))
+        if finished or _UNFINISHED.fullmatch(path.name):
+            record = _record(path) if finished else None
+            name = record["name"] if record is not None else "unfinished or damaged"
+            with suppress(FileNotFoundError):  # cleared by another process meanwhile
+                size = sum(file.stat().st_size for file in path.iterdir())
+                found.append(CacheEntry(path, name, size, path.stat().st_mtime, record is not None))
+    return sorted(found, key=lambda entry: (entry.name, entry.path))
+
+
+def clear() -> list[CacheEntry]:
+    """Remove all entries, and what processes that died left unfinished; give what is gone.
+
+    What another process prepares just now stays. Raises RunError where something cannot be removed.
+    """
+    gone = []
+    for entry in entries():
+        if not _FINISHED.fullmatch(entry.path.name) and _in_use(entry.path):
+            continue
+        try:
+            shutil.rmtree(entry.path)
+        except OSError as cause:
+            raise RunError(f"The cache cannot be cleared: {cause.strerror}.", where=str(entry.path)) from cause
+        gone.append(entry)
+    return gone
+
+
+def _folder() -> Path:
+    return root() / "data"
+
+
+def _children() -> list[Path]:
+    try:
+        return sorted(path for path in _folder().iterdir() if path.is_dir())
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    except OSError as cause:
+        raise RequestError(f"The cache folder cannot be read: {cause.strerror}.", where=str(root())) from cause
+
+
+def _record(path: Path) -> dict[str, Any] | None:
+    """What `entry.json` says; None where it is missing or damaged."""
+    try:
+        record = json.loads((path / _RECORD).read_text(encoding="utf-8"))
+        return record if record["format"] == _FORMAT and isinstance(record["name"], str) else None
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _opened(path: Path) -> Prepared | None:
+    """The entry in this folder; None where there is none, or where a file is not as it was written."""
+    record = _record(path)
+    if record is None:
+        return None
+    try:
+        arrays = {}
+        for name, size in record["arrays"].items():
+            if (path / f"{name}.npy").stat().st_size != size:
+                return None
+            arrays[name] = _mapped(path / f"{name}.npy")
+        return Prepared(MappingProxyType(arrays), MappingProxyType(record["notes"]))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None
+
+
+def _mapped(path: Path) -> np.ndarray:
+    array: np.ndarray = np.load(path, mmap_mode="r", allow_pickle=False)
+    return array
+
+
+@contextmanager
+def _aside(final: Path) -> Iterator[Path]:
+    """A folder beside `final`, marked as in use while this process lives; it is gone afterwards, unless renamed."""
+    try:
+        final.parent.mkdir(parents=True, exist_ok=True)
+        aside = Path(tempfile.mkdtemp(prefix=f".{final.name}-", dir=final.parent))
+    except OSError as cause:
+        raise RequestError(
+            f"The cache folder cannot be written: {cause.strerror or cause}.",
+            where=str(root()),
+            hint=f"Prepared data sets are kept there. Set {VARIABLE} to a folder that can be written.",
+        ) from cause
+    lock = _locked(aside)
+    try:
+        yield aside
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+        if lock is not None:
+            os.close(lock)
+
+
+def _settled(aside: Path, final: Path) -> Prepared:
+    """Rename into place, unless another process was first."""
+    with _writing(final.parent):
+        for _ in range(2):
+            try:
+                aside.rename(final)
+            except OSError as cause:
+                if cause.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+                    raise
+            if (found := _opened(final)) is not None:
+                return found
+            shutil.rmtree(final, ignore_errors=True)  # damaged, or else the new one would have taken its place
+    raise RunError("What was prepared is damaged already.", where=str(final), hint="Is the disk sound?")
+
+
+def _locked(folder: Path) -> int | None:
+    """A file descriptor that marks a folder as in use; None where another process has it, or there are no locks."""
+    if fcntl is None:
+        return None
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(descriptor)
+        return None
+    return descriptor
+
+
+def _in_use(folder: Path) -> bool:
+    """Whether the process that prepares this folder is alive."""
+    lock = _locked(folder)
+    if lock is not None:
+        os.close(lock)
+    return lock is None and fcntl is not None
+
+
+@contextmanager
+def _writing(folder: Path) -> Iterator[None]:
+    """What goes wrong inside is that the cache's disk is full, or refuses."""
+    try:
+        yield
+    except OSError as cause:
+        raise RunError(
+            f"The prepared data cannot be written: {cause.strerror or cause}.",
+            where=str(folder),
+            hint=f"Make room (marsseg data cache --clear), or set {VARIABLE} to a folder on another disk.",
+        ) from cause

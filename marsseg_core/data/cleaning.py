@@ -1,0 +1,148 @@
+"""Cleaning: what a plan may ask to be done to its data before it is parted.
+
+In this order, each step looking at the items as they were read: aliens are dropped, then the copies among what is left,
+then margins are filled.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from .. import kinds
+from ..errors import RequestError, RunError
+from ..parameters import settings
+from ..plan import CleaningOptions, Plan, calling
+from . import cache
+from .arrays import SegmentationData
+from .duplicates import Group, image_copies, mask_groups
+from .labels import fill_margin
+
+
+@dataclass(frozen=True)
+class CleaningReport:
+    """What cleaning did. Items are numbered as they were read.
+
+    `items` counts them before; `aliens` are the groups that were dropped whole, `duplicates` those of which only the
+    first was kept; `filled` has the number of pixels that took a label, by item.
+    """
+
+    options: CleaningOptions
+    items: int
+    aliens: tuple[Group, ...]
+    duplicates: tuple[Group, ...]
+    filled: dict[int, int]
+
+    @property
+    def kept(self) -> np.ndarray:
+        """The items that remain, in order."""
+        dropped = [item for group in self.aliens for item in group]
+        dropped += [item for group in self.duplicates for item in group[1:]]
+        return np.setdiff1d(np.arange(self.items), dropped)
+
+    def __str__(self) -> str:
+        done = []
+        if self.options.drop_aliens is not None:
+            done.append(f"{sum(map(len, self.aliens))} aliens dropped (by {self.options.drop_aliens})")
+        if self.options.drop_duplicates:
+            done.append(f"{sum(len(group) - 1 for group in self.duplicates)} duplicates dropped")
+        if self.options.fill_margin:
+            done.append(f"{sum(self.filled.values()):,} pixels in the margins of {len(self.filled):,} masks filled")
+        return f"{', '.join(done)}; {len(self.kept):,} of {self.items:,} items remain"
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "options": settings(self.options),
+            "items": self.items,
+            "remaining": len(self.kept),
+            "dropped_aliens": [list(group) for group in self.aliens],
+            "dropped_duplicates": [{"kept": group[0], "dropped": list(group[1:])} for group in self.duplicates],
+            "filled_pixels": {str(item): pixels for item, pixels in self.filled.items()},
+        }
+
+
+def load_clean(plan: Plan) -> SegmentationData:
+    """The data of a plan: read, and cleaned as the plan asks for. What its data set raises names it."""
+    chosen = plan.chosen[kinds.DATASET][0]
+    data: SegmentationData = calling(chosen, chosen.component.load)
+    return clean(data, plan.cleaning)
+
+
+def clean(data: SegmentationData, options: CleaningOptions) -> SegmentationData:
+    """The data cleaned, with the report as its `cleaning`; the same object where nothing is asked for.
+
+    Raises RequestError where no item remains.
+    """
+    if options == CleaningOptions():
+        return data
+    aliens, duplicates = _dropped(data, options)
+    report = CleaningReport(options, len(data), aliens, duplicates, {})
+    kept = report.kept
+    if not len(kept):
+        raise RequestError("Cleaning leaves no image.", where=data.source, hint="Ask for less of it.")
+
+    images, masks, groups = data.images, data.masks, data.groups
+    if len(kept) < len(data):
+        images, masks = _chosen(images, kept), _chosen(masks, kept)
+        groups = None if groups is None else groups[kept]
+    if options.fill_margin:
+        masks, filled = _filled(masks, data.ignored, options.fill_margin)
+        report = replace(report, filled={int(kept[place]): pixels for place, pixels in filled.items()})
+    return replace(data, images=images, masks=masks, groups=groups, source=f"{data.source}, cleaned", cleaning=report)
+
+
+def _dropped(data: SegmentationData, options: CleaningOptions) -> tuple[tuple[Group, ...], tuple[Group, ...]]:
+    """The groups that go as aliens, and what is left of the groups of copies."""
+    by_images = options.drop_aliens == "images"
+    copies = image_copies(data.images).near if by_images or options.drop_duplicates else ()
+    aliens = copies if by_images else mask_groups(data)[0] if options.drop_aliens == "masks" else ()
+    if not options.drop_duplicates:
+        return aliens, ()
+    gone = {item for group in aliens for item in group}
+    left = [tuple(item for item in group if item not in gone) for group in copies]
+    return aliens, tuple(group for group in left if len(group) > 1)
+
+
+def _filled(masks: np.ndarray, ignored: tuple[int, ...], margin: int) -> tuple[np.ndarray, dict[int, int]]:
+    """The masks with their margins filled, and how many pixels of which that are."""
+    filled: dict[int, int] = {}
+
+    def each() -> Iterator[np.ndarray]:
+        for place, mask in enumerate(masks):
+            changed, pixels = fill_margin(mask, ignored, margin)
+            if pixels:
+                filled[place] = pixels
+            yield changed
+
+    return _gathered(masks, each(), len(masks)), filled
+
+
+def _chosen(array: np.ndarray, items: np.ndarray) -> np.ndarray:
+    """These items of (N, …)."""
+    return _gathered(array, (array[item] for item in items), len(items))
+
+
+def _gathered(like: np.ndarray, items: Iterable[np.ndarray], count: int) -> np.ndarray:
+    """So many items as one array: in memory, or where `like` is memory-mapped, in a nameless file in the cache."""
+    shape = (count, *like.shape[1:])
+    if not isinstance(like, np.memmap):
+        result = np.empty(shape, like.dtype)
+        for place, item in enumerate(items):
+            result[place] = item
+        return result
+    try:
+        with tempfile.TemporaryFile(dir=cache.root()) as file:
+            for item in items:
+                file.write(np.ascontiguousarray(item).data)
+            file.flush()
+            return np.memmap(file, like.dtype, "r", shape=shape)
+    except OSError as cause:
+        raise RunError(
+            f"The cleaned data cannot be written: {cause.strerror or cause}.",
+            where=str(cache.root()),
+            hint=f"Make room, or set {cache.VARIABLE} to a folder on another disk.",
+        ) from cause

@@ -1,0 +1,168 @@
+"""Data sets written to files: whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import zipfile
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from itertools import islice
+from pathlib import Path
+from typing import Final, Literal
+
+import numpy as np
+from PIL import Image
+
+from ..errors import RequestError, RunError
+from ..runs import written_whole
+from .arrays import SegmentationData
+
+Layout = Literal["training_set", "images"]
+Items = Iterable[tuple[np.ndarray, np.ndarray]]
+
+# Called with (done, total) as items are written.
+Progress = Callable[[int, int], None]
+
+_PIECE: Final = 64
+
+# What a class file takes for something else.
+_RESERVED: Final = ("name", "void")
+
+
+def refuse_existing(out: Path) -> None:
+    """RequestError where OUT would overwrite something, or its folder is not there."""
+    try:
+        out.lstat()
+    except FileNotFoundError:
+        pass
+    except OSError as cause:
+        raise RequestError(f"That is no name for a file: {cause.strerror}.", where="OUT") from cause
+    else:
+        raise RequestError(f"'{out}' exists, and nothing is ever overwritten.", where="OUT", hint="Choose a new name.")
+    if not out.parent.is_dir():
+        raise RequestError(f"There is no folder '{out.parent}'.", where="OUT")
+
+
+def write_course_file(
+    path: Path, labelled: Items, count: int, unlabelled: Items, test: int, size: tuple[int, int], progress: Progress
+) -> None:
+    """An .npz file as the course's: `training_set` (count, 2, H, W) and `test_set` (test, H, W), float64 both.
+
+    The items, image (H, W, 1) and mask (H, W) each, are written as they come.
+    """
+    pairs = (np.stack([image[..., 0], mask]) for image, mask in labelled)
+    images = (image[..., 0] for image, _ in unlabelled)
+    with _npz(path, lambda done: progress(done, count + test)) as write:
+        write("training_set", pairs, (count, 2, *size), np.dtype(np.float64))
+        if test:
+            write("test_set", images, (test, *size), np.dtype(np.float64))
+
+
+def write_npz(
+    path: Path, data: SegmentationData, unlabelled: np.ndarray | None, layout: Layout, progress: Progress
+) -> None:
+    """A data set as the `npz` data set reads it, uint8: `training_set`, or `images` and `masks`.
+
+    Groups go along as `training_groups`, images without labels as `test_set`. Raises RequestError where images with
+    several channels are asked for as a `training_set`.
+    """
+    channels = data.images.shape[-1]
+    if layout == "training_set" and channels > 1:
+        raise RequestError(
+            f"A training_set has one channel, and these images have {channels}.",
+            where="--layout training_set",
+            hint="--layout images keeps them.",
+        )
+    grey = channels == 1
+    images, uint8 = data.images[..., 0] if grey else data.images, np.dtype(np.uint8)
+    total = len(data) * (1 if layout == "training_set" else 2)
+    total += sum(len(others) for others in (data.groups, unlabelled) if others is not None)
+    with _npz(path, lambda done: progress(done, total)) as write:
+        if layout == "training_set":
+            pairs = (np.stack(pair) for pair in zip(images, data.masks, strict=True))
+            write("training_set", pairs, (len(data), 2, *images.shape[1:]), uint8)
+        else:
+            write("images", images, images.shape, uint8)
+            write("masks", data.masks, data.masks.shape, uint8)
+        if data.groups is not None:
+            write("training_groups", data.groups, data.groups.shape, data.groups.dtype)
+        if unlabelled is not None:
+            flat = unlabelled[..., 0] if unlabelled.shape[-1] == 1 else unlabelled
+            write("test_set", flat, flat.shape, uint8)
+
+
+def write_folder(path: Path, data: SegmentationData, unlabelled: np.ndarray | None, progress: Progress) -> None:
+    """A folder as the `folder` data set reads it: PNG files in images/ and masks/, and the names in classes.csv.
+
+    Items of a group lie in a subfolder of their own; images without labels in unlabelled/. Raises RequestError for
+    what such a folder cannot hold.
+    """
+    if data.images.shape[-1] not in (1, 3):
+        raise RequestError(f"Pictures have 1 or 3 channels, not {data.images.shape[-1]}.", where=data.source)
+    for name in data.class_names:
+        if name in _RESERVED or name != name.strip() or set(name) & set(",\n#"):
+            raise RequestError(f"A class file cannot name a class '{name}'.", where=data.source)
+    total = len(data) + (0 if unlabelled is None else len(unlabelled))
+    with _folder(path) as aside:
+        (aside / "classes.csv").write_text("\n".join(["name", *data.class_names, ""]), encoding="utf-8")
+        for item, (image, mask) in enumerate(zip(data.images, data.masks, strict=True)):
+            place = "" if data.groups is None else f"{data.groups[item]}/"
+            _save(aside / f"images/{place}{item:06}.png", image)
+            _save(aside / f"masks/{place}{item:06}.png", mask)
+            progress(item + 1, total)
+        for item, image in enumerate([] if unlabelled is None else unlabelled):
+            _save(aside / f"unlabelled/{item:06}.png", image)
+            progress(len(data) + item + 1, total)
+
+
+def _save(path: Path, pixels: np.ndarray) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    flat = pixels[..., 0] if pixels.ndim == 3 and pixels.shape[-1] == 1 else pixels
+    Image.fromarray(np.ascontiguousarray(flat)).save(path, format="PNG")
+
+
+@contextmanager
+def _folder(path: Path) -> Iterator[Path]:
+    """A folder beside `path` to write into; it becomes `path` only when all went well."""
+    aside = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        aside.mkdir()
+        yield aside
+        aside.rename(path)
+    except OSError as cause:
+        raise RunError(f"The folder cannot be written: {cause.strerror or cause}.", where=str(path)) from cause
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+
+
+ArrayWriter = Callable[[str, Iterable[np.ndarray], tuple[int, ...], np.dtype], None]
+
+
+@contextmanager
+def _npz(path: Path, progress: Callable[[int], None]) -> Iterator[ArrayWriter]:
+    """Writes arrays into a new .npz file, item by item; `progress` is told how many items there are so far."""
+    done = 0
+    with written_whole(path) as aside, zipfile.ZipFile(aside, "w") as archive:
+
+        def write(name: str, items: Iterable[np.ndarray], shape: tuple[int, ...], dtype: np.dtype) -> None:
+            nonlocal done
+            # Without a time of its own, so that equal data make equal files.
+            member = zipfile.ZipInfo(f"{name}.npy")
+            member.compress_type = zipfile.ZIP_DEFLATED
+            header = {"descr": np.lib.format.dtype_to_descr(dtype), "fortran_order": False, "shape": shape}
+            remaining, given = shape[0], iter(items)
+            with archive.open(member, "w", force_zip64=True) as file:
+                np.lib.format.write_array_header_1_0(file, header)
+                while piece := list(islice(given, _PIECE)):
+                    array = np.asarray(piece, dtype)
+                    if array.shape[1:] != shape[1:] or len(array) > remaining:
+                        raise ValueError(f"{name} of {shape} cannot take items of {array.shape[1:]}")
+                    file.write(array.tobytes())
+                    remaining -= len(array)
+                    done += len(array)
+                    progress(done)
+            if remaining:
+                raise ValueError(f"{name} of {shape} lacks {remaining} items")
+
+        yield write

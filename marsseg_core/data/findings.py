@@ -1,0 +1,149 @@
+"""An inspection in words, for a table and for a page."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from .duplicates import CORRELATION, HASH_BITS, Group
+from .inspection import WIDEST_STRIP, Inspection, Values
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One kind of thing that was looked for: how often it was found, what it means, and in which items."""
+
+    name: str
+    count: int
+    detail: str
+    groups: tuple[Group, ...] = ()
+
+
+def listed(groups: Sequence[Group], most: int) -> str:
+    """The first items, as text; groups stand apart.
+
+    >>> listed([(1, 2), (5, 9, 12)], most=4)
+    '1, 2; 5, 9, …'
+    """
+    parts: list[str] = []
+    for group in groups:
+        if most <= 0:
+            return "; ".join([*parts, "…"])
+        shown = [str(item) for item in group[:most]] + (["…"] if len(group) > most else [])
+        parts.append(", ".join(shown))
+        most -= len(group)
+    return "; ".join(parts)
+
+
+def summary(found: Inspection) -> list[str]:
+    """What the data set is: counts, sizes, values, parts."""
+    height, width, channels = found.size
+    kind = {1: "grey", 3: "colour"}.get(channels, f"{channels} channels")
+    lines = [f"{found.source}: {found.images:,} labelled images of {height} × {width}, {kind}"]
+    if found.unlabelled:
+        lines[0] += f"; {found.unlabelled:,} without labels"
+    if found.groups is not None:
+        lines[0] += f"; {found.groups:,} groups"
+    lines.append(f"values: {_values(found.values)}")
+    if found.unlabelled_values is not None:
+        lines.append(f"values without labels: {_values(found.unlabelled_values)}")
+    if found.parts is not None:
+        lines.append("a run's parts: " + ", ".join(f"{count:,} {part}" for part, count in found.parts.items()))
+    else:
+        lines.append(f"a run's parts: none. {found.unsplit}")
+    return lines
+
+
+def _values(values: Values) -> str:
+    ends = [f"{100 * share:.1f} % are {end}" for end, share in ((0, values.zero), (255, values.full)) if share > 5e-4]
+    return ", ".join([f"{values.lowest} to {values.highest}, mean {values.mean:.1f}", *ends])
+
+
+def findings(found: Inspection) -> list[Finding]:
+    """All that was looked for, found or not."""
+    masks = found.masks
+    flat = found.values.flat
+    rows = [
+        Finding(
+            "aliens",
+            _total(found.aliens),
+            f"{_groups(found.aliens)} of one identical mask with two or more classes that count",
+            found.aliens,
+        ),
+        Finding(
+            "other identical masks",
+            _total(found.identical_masks),
+            f"{_groups(found.identical_masks)}, of one class each or copied with their image",
+            found.identical_masks,
+        ),
+        Finding(
+            "identical images",
+            _total(found.identical_images),
+            f"{_groups(found.identical_images)}, equal to the byte",
+            found.identical_images,
+        ),
+        Finding(
+            "nearly identical images",
+            _total(found.near_images),
+            f"{_groups(found.near_images)}: difference hashes at most {HASH_BITS} of 256 bits apart, "
+            f"correlation at least {CORRELATION:g}",
+            found.near_images,
+        ),
+    ]
+    if found.unlabelled:
+        across = [items for items, _ in found.also_unlabelled]
+        rows += [
+            Finding(
+                "also without labels",
+                sum(map(len, across)),
+                "labelled images that are nearly identical to one without labels",
+                tuple(across),
+            ),
+            Finding(
+                "copies without labels",
+                _total(found.unlabelled_copies),
+                f"{_groups(found.unlabelled_copies)} of nearly identical images without labels (their own numbers)",
+                found.unlabelled_copies,
+            ),
+        ]
+    rows += [
+        _of_items("flat images", flat, "one value all over"),
+        _of_items("empty masks", masks.empty, "nothing labelled"),
+        _of_items("masks of one class", masks.single, "one class that counts, with or without unlabelled ground"),
+        _of_items("uniform masks", masks.uniform, "one class that counts all over"),
+        _of_items(
+            "label rims",
+            masks.rims,
+            f"{masks.rim_pixels:,} pixels alone between two labels, of an id in between: interpolation makes such",
+        ),
+        _of_items(
+            "label gaps",
+            masks.gaps,
+            f"{masks.gap_pixels:,} pixels alone between two labels, of another id: drawing leaves such",
+        ),
+    ]
+    for edge, items in masks.strips.items():
+        width = masks.strip_widths[edge]
+        usual = f"; usually {width:g}" if width is not None else ""
+        what = f"1 to {WIDEST_STRIP} pixels without labels along the edge{usual}"
+        rows.append(_of_items(f"strips, {edge}", items, what))
+    if found.parts is not None:
+        kinds = dict.fromkeys(leak.kind for leak in found.leaks)
+        for kind in kinds:
+            leaks = [leak.items for leak in found.leaks if leak.kind == kind]
+            rows.append(Finding(f"leak: {kind}", len(leaks), "groups with items in several parts", tuple(leaks)))
+        if not kinds:
+            rows.append(Finding("leaks", 0, "nothing that belongs together is in different parts"))
+    return rows
+
+
+def _of_items(name: str, items: Group, detail: str) -> Finding:
+    return Finding(name, len(items), detail, (items,) if items else ())
+
+
+def _total(groups: Sequence[Group]) -> int:
+    return sum(map(len, groups))
+
+
+def _groups(groups: Sequence[Group]) -> str:
+    return f"{len(groups):,} group{'' if len(groups) == 1 else 's'}"

@@ -1,0 +1,49 @@
+"""How far a preparation is, on standard error: a bar on a terminal, elsewhere a line every some seconds."""
+
+from __future__ import annotations
+
+import time
+from typing import Final, Self
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.text import Text
+
+# What is done sooner is not spoken of.
+SILENT_SECONDS: Final = 1.0
+LINE_SECONDS: Final = 10.0
+
+
+class Preparing:
+    """Called with (done, total) whenever some more is done."""
+
+    def __init__(self, name: str, doing: str = "Preparing") -> None:
+        self._what = f"{doing} {name}"
+        self._console = Console(stderr=True)
+        self._next = time.monotonic() + SILENT_SECONDS
+        self._bar: Progress | None = None
+        self._task = TaskID(0)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+
+    def __call__(self, done: int, total: int) -> None:
+        if self._bar is not None:
+            self._bar.update(self._task, completed=done, total=total)
+        elif time.monotonic() >= self._next:
+            if self._console.is_terminal:
+                self._bar = self._new_bar()
+                self._task = self._bar.add_task(self._what, completed=done, total=total)
+                self._bar.start()
+            else:
+                self._console.print(Text(f"{self._what}: {done:,} of {total:,}"), soft_wrap=True)
+                self._next = time.monotonic() + LINE_SECONDS
+
+    def _new_bar(self) -> Progress:
+        counted = TextColumn("{task.completed:,.0f} of {task.total:,.0f}")
+        named = TextColumn("{task.description}", markup=False)
+        return Progress(named, BarColumn(), counted, TimeRemainingColumn(), console=self._console, transient=True)

@@ -1,0 +1,254 @@
+"""What `marsseg doctor` finds: each component, recipe and observer loaded in a fresh process of its own.
+
+So none sees what another has imported, and one that ends its process, or never ends, harms no other.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+import warnings
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from .catalog import CONFLICT, INVALID, OK, SLOW_SECONDS, Catalog, Entry, installed, load, normal
+from .errors import MarssegError, RequestError, nearest
+from .kinds import KINDS, OBSERVER, RECIPE
+from .switches import VARIABLE, switches
+
+# What takes seconds to import, and belongs inside the methods that build.
+HEAVY: Final = ("keras", "tensorflow", "jax", "torch")
+
+BROKEN: Final = "broken"
+EARLY: Final = "early"
+SLOW: Final = "slow"
+
+_LOADING_LIMIT: Final = 120.0
+_CHECKS_LIMIT: Final = 1200.0
+
+# An architecture at its full width takes minutes to check, and a narrow one keeps to the same contract.
+_NARROW: Final = 0.125
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What was found of one entry.
+
+    `status` is that of the catalog, or broken, early (it imports what `early` names too soon) or slow. `seconds` is how
+    long it took to load. `checks` counts the checks of its contract that passed and failed, where they were asked for;
+    `failures` says what failed, `unchecked` why none was made.
+    """
+
+    entry: Entry
+    status: str
+    seconds: float | None = None
+    early: tuple[str, ...] = ()
+    problem: str = ""
+    where: str | None = None
+    hint: str | None = None
+    checks: dict[str, int] | None = None
+    failures: dict[str, str] = field(default_factory=dict)
+    unchecked: str = ""
+
+    @property
+    def broken(self) -> bool:
+        return self.status in (BROKEN, INVALID)
+
+
+def select(catalog: Catalog, words: Sequence[str]) -> list[Entry]:
+    """The entries that words mean: names, distribution/name, or distributions. None means all."""
+    entries = catalog.everything
+    for word in words:
+        if not any(_means(word, entry) for entry in entries):
+            known = {name for entry in entries for name in (entry.name, *entry.aliases, entry.distribution)}
+            raise RequestError(f"Nothing is called '{word}'.", where="doctor", hint=nearest(word, known))
+    return [entry for entry in entries if not words or any(_means(word, entry) for word in words)]
+
+
+def _means(word: str, entry: Entry) -> bool:
+    return entry.is_called(word) or normal(word) == normal(entry.distribution)
+
+
+def examine(entries: Iterable[Entry], plugins: Sequence[Path] = (), *, checks: bool = False) -> Iterator[Finding]:
+    """Load each entry, several at once, and give what was found in their order.
+
+    What cannot be used is not loaded. With `checks` the contract of its kind is run on each component that is sound.
+    """
+    # Checks start a backend each, which takes a gigabyte.
+    with ThreadPoolExecutor(2 if checks else os.cpu_count()) as pool:
+        yield from pool.map(lambda entry: _examine(entry, plugins, checks), entries)
+
+
+def _examine(entry: Entry, plugins: Sequence[Path], checks: bool) -> Finding:
+    if not entry.usable:
+        return Finding(entry, entry.status, problem=entry.reason)
+    found = _in_process("load", entry, plugins, _LOADING_LIMIT)
+    if found.get("problem"):
+        return Finding(entry, BROKEN, **found)
+    finding = Finding(entry, _status(entry, found), **found | {"early": tuple(found["early"])})
+    if entry.status == CONFLICT:
+        finding = Finding(entry, CONFLICT, finding.seconds, finding.early, entry.reason)
+    if not checks or entry.kind not in KINDS:
+        return finding
+    return _checked(finding, _in_process("check", entry, plugins, _CHECKS_LIMIT))
+
+
+def _status(entry: Entry, found: dict[str, Any]) -> str:
+    if found["early"]:
+        return EARLY
+    return SLOW if found["seconds"] > SLOW_SECONDS else OK
+
+
+def _checked(finding: Finding, found: dict[str, Any]) -> Finding:
+    values = vars(finding) | found
+    if found.get("problem"):
+        values["status"] = BROKEN
+    elif found["failures"]:
+        name, why = next(iter(found["failures"].items()))
+        values |= {"status": BROKEN, "problem": f"{found['checks']['failed']} checks fail; {name}: {why}"}
+    return Finding(**values)
+
+
+def _in_process(task: str, entry: Entry, plugins: Sequence[Path], limit: float) -> dict[str, Any]:
+    """What a fresh process found; "problem" says what is wrong where something is."""
+    words = ",".join(dict.fromkeys(switch.word for switch in switches()))
+    path = os.pathsep.join(folder or os.getcwd() for folder in sys.path)
+    with tempfile.TemporaryDirectory(prefix="marsseg-doctor-") as folder:
+        answer = Path(folder, "answer.json")
+        command = [sys.executable, "-P", "-m", __name__, task, str(answer), entry.kind.name, entry.qualified_name]
+        try:
+            done = subprocess.run(
+                [*command, *map(str, plugins)],
+                env=os.environ | {"PYTHONPATH": path, VARIABLE: words, "TF_CPP_MIN_LOG_LEVEL": "3"},
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                check=False,
+                timeout=limit,
+            )
+        except subprocess.TimeoutExpired:
+            return {"problem": f"It was not done after {limit:.0f} s.", "where": entry.target}
+        try:
+            found: dict[str, Any] = json.loads(answer.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            last = done.stderr.decode(errors="replace").strip().splitlines()[-1:]
+            said = f": {last[0]}" if last else ""
+            return {"problem": f"It ended its process (exit code {done.returncode}){said}.", "where": entry.target}
+    return found
+
+
+# --- in the fresh process
+
+
+def _entry(kind: str, qualified_name: str, plugins: Sequence[str]) -> Entry:
+    from .local_plugins import given_plugins
+
+    catalog = installed().with_more(entry for plugin in given_plugins(plugins) for entry in plugin.entries)
+    return next(e for e in catalog.everything if e.kind.name == kind and e.qualified_name == qualified_name)
+
+
+def _load(kind: str, qualified_name: str, plugins: Sequence[str]) -> dict[str, Any]:
+    # What the core imports for any of them is not counted.
+    from . import hooks, plan
+
+    installed()
+    start = time.perf_counter()
+    problem = {}
+    try:
+        entry = _entry(kind, qualified_name, plugins)
+        if entry.kind == OBSERVER:
+            hooks.load_observer(entry)
+        elif entry.kind == RECIPE:
+            plan.resolve(plan.Request(base=entry.qualified_name), installed())
+        else:
+            load(entry)
+    except MarssegError as error:
+        problem = {"problem": error.what, "where": error.where, "hint": error.hint}
+    seconds = time.perf_counter() - start
+    # A recipe is not to blame for what its components import.
+    early = [] if kind == RECIPE.name else [name for name in HEAVY if name in sys.modules]
+    return {"seconds": round(seconds, 4), "early": early} | problem
+
+
+_TEST: Final = """\
+from marsseg_core.diagnosis import component_to_check
+from marsseg_core.testing import {contract} as Contract
+
+
+class TestComponent(Contract):
+    component = component_to_check({kind!r}, {name!r}, {plugins!r})
+"""
+
+
+def component_to_check(kind: str, qualified_name: str, plugins: Sequence[str]) -> Any:
+    """A component with its defaults, but narrow where it has a width."""
+    from .parameters import configure, parameters_of
+
+    cls = load(_entry(kind, qualified_name, plugins))
+    width = parameters_of(cls).get("width")
+    return configure(cls, {"width": _NARROW} if width is not None and width.type is float else {})
+
+
+def _check(kind: str, qualified_name: str, plugins: Sequence[str]) -> dict[str, Any]:
+    from .parameters import parameters_of
+
+    none: dict[str, Any] = {"checks": None, "failures": {}}
+    required = [p.name for p in parameters_of(load(_entry(kind, qualified_name, plugins))).values() if p.required]
+    if required:
+        return none | {"unchecked": f"{', '.join(required)} must be given"}
+    try:
+        import pytest
+    except ImportError:
+        return none | {"unchecked": "pytest is not installed"}
+    recorder = _Recorder()
+    contract = f"{kind.capitalize()}Contract"
+    with tempfile.TemporaryDirectory(prefix="marsseg-checks-") as folder:
+        test = Path(folder, "test_component.py")
+        text = _TEST.format(contract=contract, kind=kind, name=qualified_name, plugins=[*plugins])
+        test.write_text(text, encoding="utf-8")
+        settings = Path(folder, "pytest.ini")
+        settings.write_text("[pytest]\nmarkers =\n    slow: takes more than a few seconds\n", encoding="utf-8")
+        words = ["-q", "-c", str(settings), "-m", "not slow", "-p", "no:cacheprovider", str(test)]
+        pytest.main(words, plugins=[recorder])
+    return {"checks": recorder.counts, "failures": recorder.failures}
+
+
+class _Recorder:
+    """A plugin of pytest that keeps what the tests gave."""
+
+    def __init__(self) -> None:
+        self.counts = {"passed": 0, "failed": 0, "skipped": 0}
+        self.failures: dict[str, str] = {}
+
+    def pytest_runtest_logreport(self, report: Any) -> None:
+        if report.when == "call" or report.outcome != "passed":
+            self._take(report, report.nodeid.rpartition("::")[2])
+
+    def pytest_collectreport(self, report: Any) -> None:
+        if report.outcome == "failed":
+            self._take(report, "collection")
+
+    def _take(self, report: Any, name: str) -> None:
+        self.counts[report.outcome] += 1
+        if report.outcome == "failed":
+            crash = getattr(report.longrepr, "reprcrash", None)
+            text = crash.message if crash else str(report.longrepr)
+            self.failures[name] = text.strip().splitlines()[0]
+
+
+def main(task: str, answer: str, kind: str, qualified_name: str, *plugins: str) -> None:
+    """Do one task and write what was found as JSON."""
+    warnings.simplefilter("ignore")
+    tasks = {"load": _load, "check": _check}
+    found = tasks[task](kind, qualified_name, plugins)
+    Path(answer).write_text(json.dumps(found), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,95 @@
+"""Scores of finished runs, on what they kept for a part or on another data set."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import keras
+import numpy as np
+
+from .. import api, kinds
+from ..backend import ask_for_determinism
+from ..catalog import installed
+from ..data.arrays import SegmentationData
+from ..data.cleaning import load_clean
+from ..errors import RequestError
+from ..inference.ensemble import with_channels
+from ..inference.predictor import Predictor
+from ..inference.sources import ALL, check_part
+from ..plan import Plan, Request, resolve
+from ..runs import RunFolder
+from .confusion import Confusion
+from .evaluate import evaluate
+
+# What of a plan a score depends on, beside the network: nothing else needs to be installed.
+_NEEDED: Final = (kinds.DATASET,)
+
+
+@dataclass(frozen=True)
+class Score:
+    """What a run scored on a part of a data set. `run` and `data` are as they were asked for."""
+
+    run: str
+    data: str
+    part: str
+    confusion: Confusion
+
+
+def score_runs(
+    runs: Sequence[RunFolder], sources: Sequence[str | None], part: str, *, flips: bool = False
+) -> list[Score]:
+    """Each run on each source: a data set as `--data` takes it, or None for the data of the run itself.
+
+    A part other than "all" is what the run kept for it; RequestError where the data is not what the run was trained
+    on, or has other classes.
+    """
+    check_part(part)
+    plans = [resolve(Request(base=str(run.path)), installed(), only=_NEEDED) for run in runs]
+    if any(plan.training.deterministic for plan in plans):
+        ask_for_determinism()
+    loaded: dict[str, SegmentationData] = {}
+    scores = []
+    for run, plan in zip(runs, plans, strict=True):
+        network = api.load(run.path)
+        for source in sources:
+            data_plan = _data_plan(run, plan, source, part)
+            key = f"{data_plan.one(kinds.DATASET)!r} {data_plan.cleaning!r}"
+            if key not in loaded:
+                loaded[key] = load_clean(data_plan)
+            data = loaded[key]
+            _check_classes(run, data)
+            items = np.arange(len(data)) if part == ALL else run.split_of(data)[part]
+            confusion = _score(network, data, items, plan.training.batch, flips)
+            scores.append(Score(str(run.path), source or data.source, part, confusion))
+    return scores
+
+
+def _data_plan(run: RunFolder, plan: Plan, source: str | None, part: str) -> Plan:
+    """A plan with the data to be scored: the run's own, at its place or at another; or a set as it is."""
+    if source is None:
+        return plan
+    base = None if part == ALL else str(run.path)
+    return resolve(Request(base=base, words={"data": source}), installed(), only=_NEEDED)
+
+
+def _check_classes(run: RunFolder, data: SegmentationData) -> None:
+    names, _ = run.classes()
+    if names != data.class_names:
+        raise RequestError(
+            f"The run tells apart {', '.join(names)}; the data has {', '.join(data.class_names)}.",
+            where=f"{run.path}, {data.source}",
+            hint="A run is scored on data with the same classes in the same order.",
+        )
+
+
+def _score(network: keras.Model, data: SegmentationData, items: np.ndarray, batch: int, flips: bool) -> Confusion:
+    if data.images.shape[1:] == network.input_shape[1:] and not flips:
+        return evaluate(network, data, items, batch)
+    predictor = Predictor([network], flips=flips, batch=batch)
+    images = (with_channels(np.asarray(data.images[item]), predictor.channels) for item in items)
+    confusion = Confusion(data.class_names, data.ignored)
+    for item, probabilities in zip(items, predictor.probabilities(images), strict=True):
+        confusion.update(data.masks[item][None], probabilities[None])
+    return confusion

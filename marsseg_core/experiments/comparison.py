@@ -1,0 +1,280 @@
+"""Runs against each other: grouped by plan, ranked, with paired differences to the best group."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass
+from math import sqrt
+from pathlib import Path
+from string import ascii_uppercase
+from typing import Any, Final
+
+from ..errors import RequestError, nearest
+from ..parameters import NONE_WORD
+from ..plan import SECTIONS
+from .records import Record, find_runs, read_record
+from .summary import Spread
+
+PARTS: Final = ("test", "validation")
+CONFIDENCE: Final = 0.95
+ABSENT: Final = "–"
+
+
+@dataclass(frozen=True)
+class Difference:
+    """The mean of a group's scores minus the best group's, over `pairs` of runs with the same seed, fold and items.
+
+    `low` and `high` bound the 95 % t-interval of that mean; None where fewer than two pairs give no estimate.
+    """
+
+    pairs: int
+    mean: float | None = None
+    low: float | None = None
+    high: float | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        return {"pairs": self.pairs, "mean": self.mean, "low": self.low, "high": self.high}
+
+
+@dataclass(frozen=True, eq=False)
+class Group:
+    """The runs of one plan. `label` is a letter, in the order of rank.
+
+    `rank` and `difference` are None for a group that is scored on other items than most, `difference` also for the
+    best.
+    """
+
+    label: str
+    runs: tuple[Record, ...]
+    values: tuple[float, ...]
+    rank: int | None
+    difference: Difference | None
+
+    @property
+    def settings(self) -> Mapping[str, str]:
+        return self.runs[0].settings
+
+    @property
+    def spread(self) -> Spread:
+        return Spread.of(self.values)
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """Groups in their order; `differing` holds, for each setting that differs, its text in each of them.
+
+    `apart` names the runs that are in no group, `elsewhere` those scored on other items, each with the reason.
+    """
+
+    by: str
+    part: str
+    groups: tuple[Group, ...]
+    differing: Mapping[str, tuple[str, ...]]
+    apart: tuple[tuple[Path, str], ...]
+    elsewhere: tuple[tuple[Path, str], ...]
+
+    def title(self, group: Group) -> str:
+        """A group's letter, and what is its own among the settings that differ."""
+        position = self.groups.index(group)
+        texts = {name: values[position] for name, values in self.differing.items() if values[position] != ABSENT}
+        return " · ".join([group.label, *(_own(name, text) for name, text in texts.items())])
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "by": self.by,
+            "part": self.part,
+            "std": "sample",
+            "confidence": CONFIDENCE,
+            "groups": [self._group_json(position, group) for position, group in enumerate(self.groups)],
+            "apart": [{"run": str(path), "reason": reason} for path, reason in self.apart],
+            "scored_elsewhere": [{"run": str(path), "reason": reason} for path, reason in self.elsewhere],
+        }
+
+    def _group_json(self, position: int, group: Group) -> dict[str, Any]:
+        return {
+            "group": group.label,
+            "rank": group.rank,
+            **group.spread.to_json(),
+            "settings": {name: values[position] for name, values in self.differing.items()},
+            "difference": group.difference and group.difference.to_json(),
+            "runs": [
+                {"run": str(run.path), "seed": run.seed, "fold": run.fold, "value": value}
+                for run, value in zip(group.runs, group.values, strict=True)
+            ],
+        }
+
+
+def compare_runs(paths: Sequence[Path], *, by: str = "miou", part: str = "test") -> Comparison:
+    """Compare the finished runs in `paths`: run folders, or folders of runs and series.
+
+    Raises RequestError for a path without a run, an unknown part or reading, or where no run has a score.
+    """
+    if part not in PARTS:
+        raise RequestError(f"There is no part '{part}' to compare.", where="--part", hint=f"One of {', '.join(PARTS)}.")
+    records, apart = _read(find_runs(paths))
+    scored = []
+    for record in records:
+        if reason := _unscored(record, part):
+            apart.append((record.path, reason))
+        else:
+            scored.append(record)
+    if not scored:
+        lines = "; ".join(f"{path}: {reason}" for path, reason in apart[:5])
+        raise RequestError(f"None of {len(apart)} runs has a score of its {part} part: {lines}.", where="compare")
+    _check_reading(by, scored, part)
+    defined = []
+    for record in scored:
+        if record.readings[part].get(by) is None:
+            apart.append((record.path, f"{by} is undefined"))
+        else:
+            defined.append(record)
+    grouped, repeated = _grouped(defined)
+    if not grouped:
+        raise RequestError(f"{by} is undefined in all {len(scored)} runs.", where="--by")
+    groups, elsewhere = _ranked(grouped, by, part)
+    return Comparison(by, part, groups, _differing(groups), tuple(apart + repeated), elsewhere)
+
+
+def _read(paths: Sequence[Path]) -> tuple[list[Record], list[tuple[Path, str]]]:
+    records, broken = [], []
+    for path in paths:
+        try:
+            records.append(read_record(path))
+        except RequestError as error:
+            broken.append((path, str(error)))
+    return records, broken
+
+
+def _unscored(record: Record, part: str) -> str:
+    """Why a run has no score to compare; empty where it has one."""
+    if not record.finished:
+        return record.status
+    return "" if part in record.readings else f"the {part} part was not scored"
+
+
+def _check_reading(by: str, records: Sequence[Record], part: str) -> None:
+    known = dict.fromkeys(name for record in records for name in record.readings[part])
+    if by not in known:
+        raise RequestError(
+            f"No run has a reading '{by}'.", where="--by", hint=nearest(by, known, listing="Their readings")
+        )
+
+
+def _grouped(records: Sequence[Record]) -> tuple[list[list[Record]], list[tuple[Path, str]]]:
+    """The runs of each plan; and those that repeat another with plan, seed, fold and data, which would count twice."""
+    groups: dict[Hashable, dict[Hashable, Record]] = {}
+    repeated = []
+    for record in records:
+        group = groups.setdefault(tuple(sorted(record.settings.items())), {})
+        first = group.setdefault((record.seed, record.fold, record.fingerprint), record)
+        if first is not record:
+            repeated.append((record.path, f"the same plan, seed and fold as {first.path}"))
+    return [list(group.values()) for group in groups.values()], repeated
+
+
+def _ranked(
+    grouped: Sequence[Sequence[Record]], by: str, part: str
+) -> tuple[tuple[Group, ...], tuple[tuple[Path, str], ...]]:
+    """The groups scored on what most runs are scored on, the best first; then the others, without a rank."""
+    families = Counter(_family(run, part) for group in grouped for run in group)
+    common = families.most_common(1)[0][0]
+
+    def order(group: Sequence[Record]) -> tuple[bool, float]:
+        return any(_family(run, part) != common for run in group), -Spread.of(_values(group, by, part)).mean
+
+    groups: list[Group] = []
+    for position, runs in enumerate(sorted(grouped, key=order)):
+        comparable = not order(runs)[0]
+        best = groups[0].runs if groups else None
+        groups.append(
+            Group(
+                _letters(position),
+                tuple(runs),
+                tuple(_values(runs, by, part)),
+                rank=position + 1 if comparable else None,
+                difference=difference(runs, best, by, part) if comparable and best is not None else None,
+            )
+        )
+    elsewhere = [
+        (run.path, _deviation(_family(run, part), common))
+        for group in grouped
+        for run in group
+        if _family(run, part) != common
+    ]
+    return tuple(groups), tuple(elsewhere)
+
+
+def _values(runs: Sequence[Record], by: str, part: str) -> list[float]:
+    return [value for run in runs if (value := run.readings[part][by]) is not None]
+
+
+@dataclass(frozen=True)
+class _Family:
+    """What runs are scored on: the same items; or the folds of one deal, of which each run has another."""
+
+    fingerprint: str
+    items: Hashable
+
+
+def _family(run: Record, part: str) -> _Family:
+    if run.fold == NONE_WORD:
+        return _Family(run.fingerprint, run.items[part])
+    deal = [run.settings[f"split.{key}"] for key in ("folds", "seed")]
+    if part == "validation":
+        deal.append(run.settings["split.validation"])
+    return _Family(run.fingerprint, ("folds", *deal))
+
+
+def _deviation(found: _Family, common: _Family) -> str:
+    return "other data" if found.fingerprint != common.fingerprint else "other items of the data"
+
+
+def difference(runs: Sequence[Record], best: Sequence[Record], by: str, part: str) -> Difference:
+    """A group's scores minus the best group's, over the pairs with the same seed and fold, scored on the same items."""
+    partners = {(run.seed, run.fold): run for run in best}
+    pairs = [(run, partners[run.seed, run.fold]) for run in runs if (run.seed, run.fold) in partners]
+    pairs = [(run, other) for run, other in pairs if run.items[part] == other.items[part]]
+    if not pairs:
+        return Difference(0)
+    ours, theirs = zip(*pairs, strict=True)
+    found = Spread.of([a - b for a, b in zip(_values(ours, by, part), _values(theirs, by, part), strict=True)])
+    if found.std is None:
+        return Difference(1, found.mean)
+    half = half_width(found)
+    return Difference(found.n, found.mean, found.mean - half, found.mean + half)
+
+
+def half_width(spread: Spread) -> float:
+    """Half the 95 % t-interval of a mean over at least two values."""
+    from scipy.stats import t
+
+    assert spread.std is not None
+    return float(t.ppf((1 + CONFIDENCE) / 2, spread.n - 1)) * spread.std / sqrt(spread.n)
+
+
+def _differing(groups: Sequence[Group]) -> dict[str, tuple[str, ...]]:
+    """The settings that differ. A parameter of a component counts only where that component is in the plan."""
+    names = dict.fromkeys(name for group in groups for name in group.settings)
+    found = {}
+    for name in names:
+        owner = name.rpartition(".")[0]
+        owners = [group for group in groups if any(key.startswith(f"{owner}.") for key in group.settings)]
+        texts = {group.settings.get(name, ABSENT) for group in (owners if owner else groups)}
+        if len(texts) > 1:
+            found[name] = tuple(group.settings.get(name, ABSENT) for group in groups)
+    return found
+
+
+def _own(name: str, text: str) -> str:
+    """A setting in a few words: "dense", "width 0.5", "bottleneck none", "split.seed 1"."""
+    kind, dot, rest = name.partition(".")
+    if not dot:
+        return f"{name} {text}" if text == NONE_WORD else text
+    return f"{name if kind in SECTIONS else rest.rpartition('.')[2]} {text}"
+
+
+def _letters(position: int) -> str:
+    """A, B, …, Z, AA, AB, …"""
+    before, letter = divmod(position, len(ascii_uppercase))
+    return (_letters(before - 1) if before else "") + ascii_uppercase[letter]

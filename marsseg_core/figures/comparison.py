@@ -1,0 +1,100 @@
+"""Runs against each other: the scores of each group, and how far it is from the best."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from ..experiments.comparison import Comparison, Group
+from .canvas import GRID, LABEL_SIZE, MUTED, NOTE_SIZE, TITLE_SIZE, Target, verbatim, write
+from .colours import FIRST, INK
+
+ROW_HEIGHT = 0.55
+BEST = FIRST[0]
+LONGEST_TITLE = 60
+
+
+def comparison_figure(comparison: Comparison, target: Target) -> None:
+    """Draw a row for each group, the best on top: its runs, mean and standard deviation; and, where another group is
+    there to pair it with, the mean difference to the best with its 95 % interval."""
+    groups = comparison.groups
+    paired = [group for group in groups if group.difference is not None and group.difference.mean is not None]
+    figure = Figure(figsize=(11 if paired else 7.5, 1.9 + ROW_HEIGHT * len(groups)), layout="constrained")
+    figure.get_layout_engine().set(w_pad=0.12, h_pad=0.1)  # type: ignore[union-attr, call-arg]
+    if paired:
+        scores, differences = figure.subplots(1, 2, sharey=True, width_ratios=(3, 2))
+        _draw_differences(differences, groups)
+    else:
+        scores = figure.subplots()
+    _draw_scores(scores, comparison)
+    write(figure, target)
+
+
+def _draw_scores(axes: Axes, comparison: Comparison) -> None:
+    verbatim([axes.set_title(f"{comparison.part} {comparison.by}", loc="left", fontsize=TITLE_SIZE)])
+    for row, group in enumerate(comparison.groups):
+        colour = _colour(group)
+        spread = group.spread
+        axes.plot(group.values, [row] * len(group.values), "o", color=colour, alpha=0.35, markersize=6, linestyle="")
+        if spread.std is not None:
+            axes.plot([spread.mean - spread.std, spread.mean + spread.std], [row, row], color=colour, linewidth=2)
+        axes.plot(spread.mean, row, "D", color=colour, markersize=7, markeredgecolor="white")
+        axes.annotate(
+            f"{spread}  (n={spread.n})" + ("" if group.rank is not None else "  on other items"),
+            (spread.mean, row),
+            xytext=(0, 9),
+            textcoords="offset points",
+            ha="center",
+            fontsize=NOTE_SIZE,
+            color=MUTED,
+        )
+    axes.set_yticks(range(len(comparison.groups)), [_short(comparison.title(g)) for g in comparison.groups])
+    axes.set_ylim(len(comparison.groups) - 0.4, -0.7)
+    verbatim(axes.get_yticklabels())
+    _finish(axes, "a dot is a run; the diamond their mean,\nthe line ± one standard deviation")
+
+
+def _draw_differences(axes: Axes, groups: Sequence[Group]) -> None:
+    axes.set_title(f"Difference to {groups[0].label}", loc="left", fontsize=TITLE_SIZE)
+    axes.axvline(0, color=BEST, linewidth=1.5)
+    for row, group in enumerate(groups):
+        found = group.difference
+        if found is None or found.mean is None:
+            continue
+        if found.low is not None and found.high is not None:
+            axes.plot([found.low, found.high], [row, row], color=INK, linewidth=2)
+        axes.plot(found.mean, row, "D", color=INK, markersize=7, markeredgecolor="white")
+        note = f"{found.mean:+.4f}" + ("" if found.low is not None else "  (one pair: no interval)")
+        axes.annotate(
+            note,
+            (found.mean, row),
+            xytext=(0, 9),
+            textcoords="offset points",
+            ha="center",
+            fontsize=NOTE_SIZE,
+            color=MUTED,
+        )
+    _finish(axes, "mean over pairs of runs with the same seed and fold;\nthe line its 95 % interval")
+
+
+def _finish(axes: Axes, note: str) -> None:
+    axes.set_xlabel(note, fontsize=NOTE_SIZE, color=MUTED)
+    axes.xaxis.set_major_locator(MaxNLocator(6))
+    axes.margins(x=0.15)
+    axes.grid(axis="x", color=GRID)
+    axes.set_axisbelow(True)
+    axes.tick_params(length=0, labelsize=LABEL_SIZE)
+    for side in ("top", "right", "left"):
+        axes.spines[side].set_visible(False)
+
+
+def _colour(group: Group) -> str:
+    """The best stands out; grey is what does not compare."""
+    return MUTED if group.rank is None else BEST if group.rank == 1 else INK
+
+
+def _short(title: str) -> str:
+    return title if len(title) <= LONGEST_TITLE else f"{title[: LONGEST_TITLE - 1]}…"

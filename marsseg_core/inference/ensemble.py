@@ -1,0 +1,72 @@
+"""Several runs as one: their networks, which must be for the same classes and kind of image."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..errors import RequestError
+from ..runs import RunFolder
+
+if TYPE_CHECKING:
+    import keras
+
+
+@dataclass(frozen=True)
+class Classes:
+    """The classes that networks tell apart, and those of them that are ignored."""
+
+    names: tuple[str, ...]
+    ignored: tuple[int, ...]
+
+    def __str__(self) -> str:
+        ignored = [self.names[c] for c in self.ignored]
+        return ", ".join(self.names) + (f" (ignored: {', '.join(ignored)})" if ignored else "")
+
+
+def open_runs(paths: Sequence[str | Path]) -> tuple[list[RunFolder], Classes]:
+    """The run folders, and the classes they have in common. RequestError where they are not the same."""
+    runs = [RunFolder.open(path) for path in paths]
+    classes = [Classes(*run.classes()) for run in runs]
+    for run, other in zip(runs, classes, strict=True):
+        if other != classes[0]:
+            raise RequestError(
+                f"These runs cannot be joined: {runs[0].path} tells apart {classes[0]}; {run.path} {other}.",
+                where="ensemble",
+                hint="Runs that are predicted together are trained on the same classes.",
+            )
+    return runs, classes[0]
+
+
+def load_networks(runs: Sequence[RunFolder]) -> list[keras.Model]:
+    """Their best networks. RequestError where they take images with different numbers of channels."""
+    from .. import api
+
+    networks = [api.load(run.path) for run in runs]
+    first, *others = [network.input_shape[-1] for network in networks]
+    for run, channels in zip(runs[1:], others, strict=True):
+        if channels != first:
+            raise RequestError(
+                f"These runs cannot be joined: {runs[0].path} takes images with {first} channels, "
+                f"{run.path} with {channels}.",
+                where="ensemble",
+            )
+    return networks
+
+
+def with_channels(image: np.ndarray, wanted: int) -> np.ndarray:
+    """The image (H, W, C) with `wanted` channels: grey from colours by their luma (Rec. 601), colours as grey three
+    times. RequestError for any other numbers."""
+    if image.shape[-1] == wanted:
+        return image
+    if image.shape[-1] == 1 and wanted == 3:
+        return np.repeat(image, 3, axis=-1)
+    if image.shape[-1] == 3 and wanted == 1:
+        from PIL import Image
+
+        return np.asarray(Image.fromarray(image).convert("L"))[..., None]
+    raise RequestError(f"An image with {image.shape[-1]} channels cannot be seen by a network for {wanted}.")

@@ -1,0 +1,108 @@
+"""Predicting a source of images, one after the other, into files."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from ..errors import RequestError
+from .ensemble import with_channels
+from .outputs import Outputs, labels_of
+from .predictor import Predictor
+from .sources import Source
+from .submission import Submission
+
+
+@dataclass
+class Summary:
+    """What was predicted so far: `pixels` (K,) of each class, `images` (K,) in which each class is, `count` of all.
+
+    `unreadable` has the names of the images that could not be read.
+    """
+
+    pixels: np.ndarray
+    images: np.ndarray
+    count: int = 0
+    unreadable: list[str] = field(default_factory=list)
+
+    @classmethod
+    def empty(cls, num_classes: int) -> Summary:
+        return cls(np.zeros(num_classes, np.int64), np.zeros(num_classes, np.int64))
+
+    def add(self, labels: np.ndarray) -> None:
+        found = np.bincount(labels.ravel(), minlength=len(self.pixels))
+        self.pixels += found
+        self.images += found > 0
+        self.count += 1
+
+
+@dataclass(frozen=True)
+class Telling:
+    """How progress and trouble reach the person: `advance` by images or parts of one, `say` and `warn` a line."""
+
+    advance: Callable[[float], None]
+    say: Callable[[str], None]
+    warn: Callable[[str], None]
+
+
+def predict_source(
+    source: Source,
+    predictor: Predictor,
+    *,
+    ignored: tuple[int, ...],
+    outputs: Outputs | None,
+    submission: Submission | None,
+    summary: Summary,
+    telling: Telling,
+) -> None:
+    """Predict each image and write it to `outputs` and `submission`, decoded over the classes not `ignored`.
+
+    An image that cannot be read is named and left out, unless it is the only one or there is a submission, which
+    needs each image: then its RequestError is raised. `summary` says at any time what was done.
+    """
+    waiting: deque[tuple[str, np.ndarray]] = deque()  # those read and not yet predicted: a batch at most
+
+    def images() -> Iterator[np.ndarray]:
+        told = False
+        for place, name in enumerate(source.names):
+            try:
+                image = source.read(place)
+            except RequestError as error:
+                if submission is not None or len(source) == 1:
+                    raise
+                telling.warn(f"{name} is left out: {error}")
+                summary.unreadable.append(name)
+                telling.advance(1)
+                continue
+            seen = with_channels(image, predictor.channels)
+            if seen is not image and not told:
+                told = True
+                telling.say(f"{name}: {_CONVERTED[predictor.channels]}")
+            waiting.append((name, image))
+            yield seen
+
+    for bands in predictor.predict(images()):
+        name, image = waiting.popleft()
+        if outputs is not None:
+            bands = outputs.keep(name, image.shape, bands)
+        labels = labels_of(_counted(bands, len(image), telling.advance), ignored)
+        if outputs is not None:
+            outputs.write(name, image, labels)
+        if submission is not None:
+            submission.add(labels)
+        summary.add(labels)
+
+
+_CONVERTED = {
+    1: "the image has colours and the network takes grey; it and others like it are seen as their luma.",
+    3: "the image is grey and the network takes colours; it and others like it are seen with three equal channels.",
+}
+
+
+def _counted(bands: Iterator[np.ndarray], height: int, advance: Callable[[float], None]) -> Iterator[np.ndarray]:
+    for band in bands:
+        yield band
+        advance(len(band) / height)

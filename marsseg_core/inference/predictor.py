@@ -1,0 +1,159 @@
+"""Class probabilities of images of any size, by one network or by several together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby, islice, product
+from operator import itemgetter
+from typing import Final, TypeVar
+
+import keras
+import numpy as np
+
+from ..data.arrays import scale
+from .tiling import Cover, cover, cut
+
+T = TypeVar("T")
+
+# The axes of a batch (B, H, W, …) that each flip turns: none, left and right, up and down, both.
+FLIPS: Final = ((), (2,), (1,), (1, 2))
+
+
+class Predictor:
+    """The mean of the probabilities that networks give, each in tiles of the size it takes.
+
+    `flips`: each tile is seen in four ways, as it is and mirrored, and what is said is mirrored back and averaged.
+    `overlap` is the part that neighbouring tiles share, `batch` the tiles predicted at once.
+    """
+
+    def __init__(
+        self, networks: Sequence[keras.Model], *, flips: bool = False, overlap: float = 0.5, batch: int = 16
+    ) -> None:
+        self._networks = [_Tiled(network, FLIPS if flips else FLIPS[:1], overlap, batch) for network in networks]
+        self._batch = batch
+
+    @property
+    def channels(self) -> int:
+        """The channels of the images that the networks take."""
+        return self._networks[0].channels
+
+    def predict(self, images: Iterable[np.ndarray]) -> Iterator[Iterator[np.ndarray]]:
+        """For each image (H, W, C) uint8, in order, its probabilities (H, W, K) float32 as bands (h, W, K) from top
+        to bottom; the bands of one image are to be taken before the next image is asked for.
+
+        Images that fit into a tile are predicted in batches and come as one band; of a larger one memory holds only
+        as many rows as a tile has. The channels must be those that the networks take.
+        """
+        for fits, group in groupby(images, self._fits):
+            if not fits:
+                yield from (_mean_bands([network.bands(image) for network in self._networks]) for image in group)
+                continue
+            for batch in _batched(group, self._batch):
+                of_each = [network.small(batch) for network in self._networks]
+                yield from (iter([_mean(maps)]) for maps in zip(*of_each, strict=True))
+
+    def probabilities(self, images: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
+        """The same with each image's probabilities in one array (H, W, K)."""
+        return (np.concatenate(list(bands)) for bands in self.predict(images))
+
+    def _fits(self, image: np.ndarray) -> bool:
+        return all(image.shape[0] <= n.height and image.shape[1] <= n.width for n in self._networks)
+
+
+class _Tiled:
+    """One network, which takes batches of tiles of one size."""
+
+    def __init__(self, network: keras.Model, flips: Sequence[tuple[int, ...]], overlap: float, batch: int) -> None:
+        self._network = network
+        self.height, self.width, self.channels = map(int, network.input_shape[1:])
+        self._flips = flips
+        self._overlap = overlap
+        self._batch = batch
+
+    def small(self, images: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """Probabilities (H, W, K) of at most a batch of images, none larger than a tile."""
+        corners = [((i.shape[0] - self.height) // 2, (i.shape[1] - self.width) // 2) for i in images]
+        tiles = [cut(image, *corner, self.height, self.width) for image, corner in zip(images, corners, strict=True)]
+        found = self._predict(np.stack(tiles))
+        return [
+            one[-row : image.shape[0] - row, -column : image.shape[1] - column]
+            for one, image, (row, column) in zip(found, images, corners, strict=True)
+        ]
+
+    def bands(self, image: np.ndarray) -> Iterator[np.ndarray]:
+        """The probabilities of an image of any size, in bands (h, W, K) from top to bottom."""
+        height, width = image.shape[:2]
+        down, across = (cover(height, self.height, self._overlap), cover(width, self.width, self._overlap))
+        tiles = self._tiles(image, down, across)
+        following = [*down.starts[1:].tolist(), height]
+        held: np.ndarray | None = None  # the rows that are not complete, from row `done` on
+        done = 0
+        for position, row in groupby(tiles, itemgetter(0)):
+            start = int(down.starts[position])
+            strip = self._strip([found for _, found in row], across, width)
+            top, bottom = max(start, 0), min(start + self.height, height)
+            inside = slice(top - start, bottom - start)
+            strip = strip[inside] * down.weights[position, inside, None, None]
+            if held is not None:
+                strip[: len(held)] += held
+            complete = max(following[position], 0) - done
+            if complete:
+                yield strip[:complete]
+            held, done = strip[complete:], done + complete
+
+    def _tiles(self, image: np.ndarray, down: Cover, across: Cover) -> Iterator[tuple[int, np.ndarray]]:
+        """(row of tiles, probabilities of a tile), row by row and from left to right."""
+        for chosen in _batched(product(range(len(down.starts)), across.starts.tolist()), self._batch):
+            cuts = [cut(image, int(down.starts[row]), left, self.height, self.width) for row, left in chosen]
+            yield from zip((row for row, _ in chosen), self._predict(np.stack(cuts)), strict=True)
+
+    def _strip(self, tiles: Sequence[np.ndarray], across: Cover, width: int) -> np.ndarray:
+        """A row of tiles, blended: (tile height, width, K)."""
+        strip = np.zeros((self.height, width, tiles[0].shape[-1]), np.float32)
+        for tile, start, weights in zip(tiles, across.starts.tolist(), across.weights, strict=True):
+            left, right = max(start, 0), min(start + self.width, width)
+            inside = slice(left - start, right - start)
+            strip[:, left:right] += tile[:, inside] * weights[inside, None]
+        return strip
+
+    def _predict(self, tiles: np.ndarray) -> np.ndarray:
+        """(n, h, w, C) uint8, at most a batch → (n, h, w, K) float32."""
+        images = scale(tiles)
+        # A short batch is filled up: each new shape would cost a trace.
+        filled = np.concatenate([images, np.zeros((self._batch - len(images), *images.shape[1:]), np.float32)])
+        return _mean([self._flipped(filled, axes)[: len(images)] for axes in self._flips])
+
+    def _flipped(self, images: np.ndarray, axes: tuple[int, ...]) -> np.ndarray:
+        logits = np.asarray(self._network.predict_on_batch(np.flip(images, axes)), np.float32)
+        return np.flip(_softmax(logits), axes)
+
+
+def _softmax(logits: np.ndarray) -> np.ndarray:
+    """Logits (…, K) → probabilities (…, K)."""
+    powers = np.exp(logits - logits.max(axis=-1, keepdims=True))
+    shares: np.ndarray = powers / powers.sum(axis=-1, keepdims=True)
+    return shares
+
+
+def _batched(items: Iterable[T], size: int) -> Iterator[list[T]]:
+    """The items in lists of `size`, the last of which may be shorter."""
+    iterator = iter(items)
+    while batch := list(islice(iterator, size)):
+        yield batch
+
+
+def _mean(maps: Sequence[np.ndarray]) -> np.ndarray:
+    return maps[0] if len(maps) == 1 else np.asarray(np.mean(np.stack(maps), axis=0))
+
+
+def _mean_bands(of_each: Sequence[Iterator[np.ndarray]]) -> Iterator[np.ndarray]:
+    """The mean of the same rows in bands that may end at different ones."""
+    held = [next(bands) for bands in of_each]
+    while True:
+        rows = min(map(len, held))
+        yield _mean([band[:rows] for band in held])
+        pairs = zip(held, of_each, strict=True)
+        rest = [band[rows:] if len(band) > rows else next(bands, None) for band, bands in pairs]
+        held = [band for band in rest if band is not None]
+        if len(held) < len(of_each):
+            return

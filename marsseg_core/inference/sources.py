@@ -1,0 +1,122 @@
+"""Where images to predict come from: an image file, a folder of them, or a data set."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from .. import kinds
+from ..catalog import Catalog
+from ..data.arrays import SegmentationData
+from ..data.cleaning import load_clean
+from ..data.pictures import SUFFIXES, read_image
+from ..data.splits import PARTS
+from ..errors import RequestError, nearest
+from ..plan import Request, calling, datasets_that_recognise, resolve
+from ..runs import RunFolder
+
+ALL: Final = "all"
+
+
+def check_part(part: str | None) -> None:
+    """RequestError for what is no part of a data set."""
+    if part is not None and part not in (*PARTS, ALL):
+        raise RequestError(f"There is no part '{part}'.", where="--part", hint=nearest(part, (*PARTS, ALL)))
+
+
+@dataclass(frozen=True)
+class Source:
+    """Images one by one: what each is called (a path without its suffix), and how the image at a position is read.
+
+    `read` gives (H, W, C) uint8, or raises RequestError for an image that cannot be read.
+    """
+
+    title: str
+    names: Sequence[str]
+    read: Callable[[int], np.ndarray]
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+
+def find_source(
+    text: str, catalog: Catalog, runs: Sequence[RunFolder], *, part: str | None, pixel_limit: int
+) -> Source:
+    """What `text` means: a data set by name, an image file, what a data set recognises, or else a folder of images.
+
+    `part` picks the labelled images of a data set: all, or a part that the runs kept. Without it those are taken
+    that have no labels, where the set has any.
+    """
+    path = Path(text)
+    named = catalog.named(text.partition(":")[0], [kinds.DATASET])
+    is_image = os.path.isfile(text) and path.suffix.lower() in SUFFIXES
+    if named or not (is_image or (os.path.isdir(text) and not datasets_that_recognise(path, catalog))):
+        return _dataset(text, catalog, runs, part)
+    if part is not None:
+        raise RequestError("Image files have no parts; a data set has.", where="--part", hint="Leave it out.")
+    return _file(path, pixel_limit) if is_image else _folder(path, pixel_limit)
+
+
+def _file(path: Path, pixel_limit: int) -> Source:
+    return Source(str(path), [path.stem], lambda _: read_image(path, limit=pixel_limit))
+
+
+def _folder(folder: Path, pixel_limit: int) -> Source:
+    """All images below a folder; hidden files and folders are left out."""
+    paths = [path.relative_to(folder) for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES]
+    paths = sorted(path for path in paths if not any(part.startswith(".") for part in path.parts))
+    if not paths:
+        raise RequestError("There is no image in this folder.", where=str(folder), hint=f"Images end in {_suffixes()}.")
+    names = [str(path.with_suffix("")) for path in paths]
+    first: dict[str, Path] = {}
+    for name, path in zip(names, paths, strict=True):
+        if name in first:
+            raise RequestError(
+                f"'{first[name]}' and '{path}' would give one output, {name}.png.",
+                where=str(folder),
+                hint="Give one of them another name.",
+            )
+        first[name] = path
+    return Source(str(folder), names, lambda item: read_image(folder / paths[item], limit=pixel_limit))
+
+
+def _suffixes() -> str:
+    return ", ".join(sorted(SUFFIXES))
+
+
+def _dataset(text: str, catalog: Catalog, runs: Sequence[RunFolder], part: str | None) -> Source:
+    plan = resolve(Request(words={"data": text}), catalog, only=(kinds.DATASET,))
+    chosen = plan.chosen[kinds.DATASET][0]
+    if part is None:
+        images: np.ndarray | None = calling(chosen, chosen.component.unlabelled)
+        if images is not None:
+            return _numbered(f"{text}, without labels", images, np.arange(len(images)))
+    if part is None or part == ALL:
+        data = load_clean(plan)
+        return _numbered(f"{data.source}, all", data.images, np.arange(len(data)))
+    plan = resolve(Request(base=str(runs[0].path), words={"data": text}), catalog, only=(kinds.DATASET,))
+    data = load_clean(plan)
+    items = _part_of_all(part, data, runs)
+    return _numbered(f"{data.source}, {part}", data.images, items)
+
+
+def _part_of_all(part: str, data: SegmentationData, runs: Sequence[RunFolder]) -> np.ndarray:
+    first, *others = [run.split_of(data)[part] for run in runs]
+    for run, other in zip(runs[1:], others, strict=True):
+        if not np.array_equal(first, other):
+            raise RequestError(
+                f"The runs do not have the same {part} part.",
+                where=f"{runs[0].path}, {run.path}",
+                hint="--part all takes every labelled image.",
+            )
+    return first
+
+
+def _numbered(title: str, images: np.ndarray, items: np.ndarray) -> Source:
+    digits = max(5, len(str(len(images) - 1)))
+    return Source(title, [f"{item:0{digits}d}" for item in items], lambda place: np.asarray(images[items[place]]))

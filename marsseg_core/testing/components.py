@@ -1,0 +1,157 @@
+"""What every component keeps to, whatever its kind: the contracts of the kinds inherit this one."""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+import os
+import subprocess
+import sys
+import tomllib
+from collections.abc import Mapping
+from functools import cache
+from importlib.util import find_spec
+from typing import Any, ClassVar
+
+import pytest
+import tomli_w
+
+from ..catalog import OK, Entry, installed, interface_of, load
+from ..components import Component
+from ..parameters import configure, parameters_of, settings, to_text, to_toml
+from ..plan import NAME_KEYS, options_of
+from ..sources import find_source
+
+# What takes seconds to import, or is needed only once something is built.
+HEAVY = ("keras", "tensorflow", "jax", "torch", "scipy", "matplotlib")
+
+IMPORT_ALONE = """
+import importlib, sys
+importlib.import_module(sys.argv[1])
+print(*[name for name in sys.argv[2:] if name in sys.modules])
+"""
+
+
+class ComponentContract:
+    """What every component keeps to; a subclass sets `component`.
+
+    `name` is the one that an installed distribution gives it; without it, the entry point is looked for, and the check
+    of its metadata is skipped where there is none. `expected_failures` tells, for the name of a check ("test_…", or
+    "test_…[…]" for one case of it), why it is known to fail; one that passes all the same is reported.
+    """
+
+    component: ClassVar[Component]
+    name: ClassVar[str | None] = None
+    expected_failures: ClassVar[Mapping[str, str]] = {}
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        for check in cls.expected_failures:
+            if not hasattr(cls, check.partition("[")[0]):
+                raise TypeError(f"{cls.__name__}.expected_failures names '{check}', which is no check of it")
+
+    @pytest.fixture(autouse=True)
+    def marked_where_known_to_fail(self, request: pytest.FixtureRequest) -> None:
+        for name in (request.node.name, request.node.originalname):
+            if name in self.expected_failures:
+                request.node.add_marker(pytest.mark.xfail(reason=self.expected_failures[name], strict=True))
+                return
+
+    def test_it_is_a_frozen_dataclass_with_a_summary(self) -> None:
+        cls = type(self.component)
+        assert isinstance(self.component, interface_of(cls.kind))
+        assert dataclasses.is_dataclass(cls)
+        parameters: Any = vars(cls).get("__dataclass_params__")
+        assert parameters is not None, "the class itself needs @dataclass(frozen=True), not only one it derives from"
+        assert parameters.frozen
+        assert summary_of(cls), "the docstring's first line is its summary"
+        # What a dataclass writes where there is no docstring.
+        assert not summary_of(cls).startswith(f"{cls.__name__}("), "it has no docstring"
+
+    def test_the_catalog_has_it_under_its_name(self) -> None:
+        cls = type(self.component)
+        entries = entries_of(cls) if self.name is None else [installed().find(cls.kind, self.name)]
+        if not entries:
+            pytest.skip("no installed distribution has an entry point for it")
+        for entry in entries:
+            assert entry.status == OK, f"{entry.label} is {entry.status}: {entry.reason}"
+            assert load(entry) is cls
+            source = find_source(entry)
+            assert source is not None, "its source is not found without importing it"
+            assert source.summary == summary_of(cls)
+
+    def test_importing_its_module_is_light(self) -> None:
+        """So that it is listed, shown and checked at once: Keras is imported inside of what builds."""
+        heavy = imported_with(type(self.component).__module__)
+        assert not heavy, f"importing {type(self.component).__module__} imports {heavy}"
+
+    def test_the_modules_of_its_layers_are_there(self) -> None:
+        for module in self.component.layer_modules:
+            assert find_spec(module) is not None, f"there is no module {module}"
+
+    def test_every_parameter_has_a_help_and_a_default_that_fits(self) -> None:
+        cls = type(self.component)
+        taken = {*NAME_KEYS, *parameters_of(options_of(cls.kind))}
+        for parameter in parameters_of(cls).values():
+            assert parameter.help, f"{parameter.name} has no help: declare it with `param(…, help=…)`"
+            assert parameter.name not in taken, f"{parameter.name} is marsseg's own"
+            if not parameter.required:
+                assert parameter.convert(to_toml(parameter.default)) == parameter.default
+
+    def test_its_parameters_go_to_text_and_back(self) -> None:
+        texts = {name: to_text(value) for name, value in settings(self.component).items()}
+        assert configure(type(self.component), texts) == self.component
+
+    def test_its_parameters_go_to_toml_and_back(self) -> None:
+        values = {name: to_toml(value) for name, value in settings(self.component).items()}
+        again = configure(type(self.component), tomllib.loads(tomli_w.dumps(values)))
+        assert again == self.component
+        assert settings(again) == settings(self.component)
+
+    def test_it_is_its_configuration(self) -> None:
+        """Two with the same parameters are equal and hash alike; the repr tells the parameters."""
+        cls, values = type(self.component), settings(self.component)
+        again = cls(**values)
+        assert again == self.component
+        assert hash(again) == hash(self.component)
+        assert repr(self.component) == f"{cls.__qualname__}({', '.join(f'{k}={v!r}' for k, v in values.items())})"
+        with pytest.raises(dataclasses.FrozenInstanceError):
+            self.component.anything = 1  # type: ignore[attr-defined]
+
+
+def summary_of(cls: type) -> str:
+    """The first line of a class's own docstring."""
+    return (inspect.cleandoc(cls.__doc__ or "")).partition("\n")[0].strip()
+
+
+def entries_of(cls: type[Component]) -> list[Entry]:
+    """The catalog's entries for a class, under the package it is in; a package may re-export it from a module."""
+    package = cls.__module__.partition(".")[0]
+    return [
+        entry
+        for entry in installed().of_kind(cls.kind)
+        if entry.attribute == cls.__qualname__
+        and entry.module.partition(".")[0] == package
+        and entry.usable
+        and load(entry) is cls
+    ]
+
+
+@cache
+def imported_with(module: str) -> tuple[str, ...]:
+    """Which of the heavy packages a fresh process has once it has imported a module."""
+    return tuple(fresh_python(IMPORT_ALONE, module, *HEAVY).splitlines()[-1].split())
+
+
+def fresh_python(code: str, *words: str, **environment: str) -> str:
+    """What Python code prints in a process of its own, which finds what this one finds; its traceback if it fails."""
+    found = os.pathsep.join(path or os.getcwd() for path in sys.path)
+    process = subprocess.run(
+        [sys.executable, "-c", code, *words],
+        env=os.environ | {"PYTHONPATH": found} | environment,
+        capture_output=True,
+        encoding="utf-8",
+        check=False,
+    )
+    assert process.returncode == 0, process.stderr
+    return process.stdout

@@ -1,0 +1,284 @@
+"""The contract of a loss, to inherit in a test:
+
+    class TestMine(LossContract):
+        component = Mine(power=0.5)
+
+It works on small random images in which every label occurs, on whichever backend Keras has; once on the other one, in a
+fresh process, is marked slow.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Callable
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, ClassVar
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+
+from ..backend import choose_compiler, precision, value_and_gradient
+from ..components import VOID, Loss, LossSpec, WeightingSpec
+from ..data.targets import with_targets
+from ..parameters import settings, to_toml
+from ..training.task import SegmentationTask
+from ..training.weighting import WeightingLayer
+from .components import ComponentContract, fresh_python
+
+# Labels that losses stumble over, made from ordinary ones: (labels (B, H, W), spec) → labels.
+LABELS: dict[str, Callable[[np.ndarray, LossSpec], np.ndarray]] = {
+    "every label": lambda labels, spec: labels,
+    "void only": lambda labels, spec: np.full_like(labels, VOID),
+    "ignored only": lambda labels, spec: np.full_like(labels, (*spec.ignored, VOID)[0]),
+    "one class": lambda labels, spec: np.full_like(labels, counted_classes(spec)[0]),
+    "one pixel": lambda labels, spec: (
+        np.where(np.arange(labels.size) == 7, counted_classes(spec)[-1], VOID).astype(np.uint8).reshape(labels.shape)
+    ),
+}
+
+# What networks say: from nothing to as good as certain, ±1e4.
+SCALES = (0, 3, 5, 10, 20, 1e4)
+
+IN_A_FRESH_PROCESS = """
+import importlib, json, sys
+import numpy as np
+from marsseg_core.components import LossSpec
+from marsseg_core.parameters import configure
+from marsseg_core.testing.losses import measure
+module, name, values, spec, inputs, outputs = sys.argv[1:]
+component = configure(getattr(importlib.import_module(module), name), json.loads(values))
+spec = {key: tuple(value) if isinstance(value, list) else value for key, value in json.loads(spec).items()}
+with np.load(inputs) as given:
+    value, gradient = measure(component, LossSpec(**spec), given["labels"], given["logits"])
+np.savez(outputs, value=value, gradient=gradient)
+"""
+
+
+class LossContract(ComponentContract):
+    """What every loss keeps to; a subclass sets `component`.
+
+    `spec` is the data that it is built for. A loss that a perfect prediction does not bring to 0 says so with
+    `zero_at_perfection`, one that has no gradient at some labelled pixels with `reaches_every_pixel`.
+    """
+
+    component: ClassVar[Loss]
+    spec: ClassVar[LossSpec] = LossSpec(5, (0,), (2431, 3390, 2328, 1838, 13))
+    zero_at_perfection: ClassVar[bool] = True
+    reaches_every_pixel: ClassVar[bool] = True
+
+    def measure(self, labels: np.ndarray, logits: np.ndarray, spec: LossSpec | None = None) -> tuple[float, np.ndarray]:
+        """The loss, and its gradient with respect to the logits."""
+        return measure(self.component, spec or self.spec, labels, logits)
+
+    def value(self, labels: np.ndarray, logits: np.ndarray) -> float:
+        return self.measure(labels, logits)[0]
+
+    def sample(self, seed: int = 0, scale: float = 3.0) -> tuple[np.ndarray, np.ndarray]:
+        """Labels (2, 4, 6) uint8, every class and void among them, and logits (2, 4, 6, K) float32."""
+        random = np.random.default_rng(seed)
+        every = [*range(self.spec.num_classes), VOID]
+        labels = random.permutation(np.resize(every, 48)).reshape(2, 4, 6).astype(np.uint8)
+        return labels, (scale * random.standard_normal((2, 4, 6, self.spec.num_classes))).astype(np.float32)
+
+    def counted(self, labels: np.ndarray) -> np.ndarray:
+        """(B, H, W) boolean: the pixels that are neither void nor of an ignored class."""
+        return np.isin(labels, counted_classes(self.spec))
+
+    def certain(self, labels: np.ndarray, shift: int = 0) -> np.ndarray:
+        """Logits of ±1 that say the right class, or with `shift` another one that counts."""
+        classes = np.array(counted_classes(self.spec))
+        known = np.where(self.counted(labels), labels, classes[0])
+        said = classes[(np.searchsorted(classes, known) + shift) % len(classes)]
+        return np.where(said[..., None] == np.arange(self.spec.num_classes), 1, -1).astype(np.float32)
+
+    def test_it_is_a_scalar_in_float32(self) -> None:
+        labels, logits = self.sample()
+        function, given = built(self.component, self.spec, labels)
+        value = function(ops.convert_to_tensor(labels), ops.convert_to_tensor(logits), *given)
+        assert tuple(value.shape) == ()
+        assert keras.backend.standardize_dtype(value.dtype) == "float32"
+
+    @pytest.mark.parametrize("dtype", ["int32", "int64", "float32"])
+    def test_labels_are_taken_as_any_kind_of_number(self, dtype: str) -> None:
+        """The pipeline gives uint8, Keras' own `compile` float32."""
+        labels, logits = self.sample()
+        assert self.value(labels.astype(dtype), logits) == pytest.approx(self.value(labels, logits), rel=1e-6)
+
+    def test_half_precision_logits_are_taken_to_float32(self) -> None:
+        labels, logits = self.sample()
+        half = logits.astype(np.float16)
+        with precision("mixed_float16"):
+            value, gradient = self.measure(labels, half)
+        assert value == pytest.approx(self.value(labels, half.astype(np.float32)), rel=1e-6)
+        assert np.isfinite(gradient).all()
+
+    @pytest.mark.parametrize("kind", LABELS)
+    def test_it_is_finite_on_any_labels_and_logits(self, kind: str) -> None:
+        labels, logits = self.sample()
+        labels = LABELS[kind](labels, self.spec)
+        right, wrong = self.certain(labels), self.certain(labels, shift=1)
+        for said in (logits, *(scale * each for scale in SCALES for each in (right, wrong))):
+            value, gradient = self.measure(labels, said.astype(np.float32))
+            assert np.isfinite(value), f"the loss where logits are ±{np.abs(said).max():g}"
+            assert np.isfinite(gradient).all(), f"the gradient where logits are ±{np.abs(said).max():g}"
+
+    def test_it_is_finite_where_the_training_part_lacks_a_class(self) -> None:
+        labels, logits = self.sample()
+        last = counted_classes(self.spec)[-1]
+        frequencies = tuple(0 if c == last else n for c, n in enumerate(self.spec.class_frequencies))
+        value, gradient = self.measure(labels, logits, dataclasses.replace(self.spec, class_frequencies=frequencies))
+        assert np.isfinite(value)
+        assert np.isfinite(gradient).all()
+
+    @pytest.mark.parametrize("kind", LABELS)
+    def test_the_gradient_is_exactly_zero_where_no_pixel_counts(self, kind: str) -> None:
+        labels, logits = self.sample()
+        labels = LABELS[kind](labels, self.spec)
+        _, gradient = self.measure(labels, logits)
+        assert (gradient[~self.counted(labels)] == 0).all()
+
+    def test_labelled_pixels_have_a_gradient(self) -> None:
+        labels, logits = self.sample()
+        reached = (self.measure(labels, logits)[1] != 0).any(axis=-1)[self.counted(labels)]
+        assert reached.all() if self.reaches_every_pixel else reached.any()
+
+    def test_what_an_ignored_pixel_holds_changes_nothing(self) -> None:
+        labels, logits = self.sample()
+        away = ~self.counted(labels)
+        value, gradient = self.measure(labels, logits)
+        for held in (0, 1e4 * np.sign(logits[away])):
+            logits[away] = held
+            again, gradient_again = self.measure(labels, logits)
+            assert again == pytest.approx(value, rel=1e-6)
+            np.testing.assert_allclose(gradient_again, gradient, rtol=1e-5, atol=1e-8)
+
+    def test_without_ignored_classes_their_pixels_count(self) -> None:
+        if not self.spec.ignored:
+            pytest.skip("the spec ignores no class")
+        labels, logits = self.sample()
+        gradient = self.measure(labels, logits, dataclasses.replace(self.spec, ignored=()))[1]
+        assert (gradient[np.isin(labels, self.spec.ignored)] != 0).any()
+        assert (gradient[labels == VOID] == 0).all()
+
+    def test_the_gradient_agrees_with_finite_differences(self) -> None:
+        labels, logits = self.sample(scale=1.0)
+        value, gradient = self.measure(labels, logits)
+        random = np.random.default_rng(1)
+        steepest = gradient / (np.sqrt(np.mean(gradient**2)) + 1e-12)
+        step = np.float32(5e-4)  # some losses have a kink wherever two pixels change places
+        for direction in (steepest, *random.standard_normal((3, *logits.shape))):
+            ahead, behind = (self.value(labels, logits + sign * step * direction.astype("float32")) for sign in (1, -1))
+            slope = (ahead - behind) / (2 * float(step))
+            assert (gradient * direction).sum() == pytest.approx(slope, rel=0.02, abs=5e-4 * max(1, abs(value)))
+
+    def test_following_the_gradient_lowers_it(self) -> None:
+        labels, logits = self.sample()
+        value, gradient = self.measure(labels, logits)
+        assert (gradient != 0).any()
+        assert self.value(labels, logits - 0.05 * gradient / np.abs(gradient).max()) < value
+
+    def test_it_is_negative_only_where_it_says_so(self) -> None:
+        if self.component.may_be_negative:
+            pytest.skip("it may be negative, and says so")
+        for seed in range(8):
+            labels, logits = self.sample(seed, scale=10.0 ** (seed % 4 - 1))
+            assert self.value(labels, logits) >= 0
+        assert self.value(labels, 1e4 * self.certain(labels)) >= 0
+
+    @pytest.mark.parametrize("kind", LABELS)
+    def test_a_perfect_prediction_costs_nothing(self, kind: str) -> None:
+        if not self.zero_at_perfection:
+            pytest.skip("it does not promise to be 0 at perfection")
+        labels = LABELS[kind](self.sample()[0], self.spec)
+        assert self.value(labels, 1e4 * self.certain(labels)) == pytest.approx(0, abs=1e-6)
+
+    def test_a_wrong_prediction_costs_more_than_a_perfect_one(self) -> None:
+        labels, _ = self.sample()
+        assert self.value(labels, 1e4 * self.certain(labels)) < self.value(labels, 1e4 * self.certain(labels, shift=1))
+
+    @pytest.mark.parametrize("axis", [0, 1, 2], ids=["images", "rows", "columns"])
+    def test_turning_labels_and_logits_together_changes_nothing(self, axis: int) -> None:
+        labels, logits = self.sample()
+        value, gradient = self.measure(labels, logits)
+        turned, turned_gradient = self.measure(np.flip(labels, axis).copy(), np.flip(logits, axis).copy())
+        assert turned == pytest.approx(value, rel=1e-5)
+        np.testing.assert_allclose(np.flip(turned_gradient, axis), gradient, rtol=1e-3, atol=1e-6)
+
+    def test_its_targets_are_of_each_mask_alone(self) -> None:
+        targets = self.component.targets(self.spec)
+        if targets is None:
+            pytest.skip("it wants no targets")
+        masks, _ = self.sample()
+        before = masks.copy()
+        together = targets(masks)
+        np.testing.assert_array_equal(masks, before, err_msg="it changes the masks that it is given")
+        assert len(together) == len(masks)
+        assert np.isfinite(together).all()
+        np.testing.assert_array_equal(targets(masks), together, err_msg="the same masks, other targets")
+        for i in range(len(masks)):
+            np.testing.assert_array_equal(targets(masks[i : i + 1])[0], together[i])
+        for kind in LABELS.values():
+            assert np.isfinite(targets(kind(masks, self.spec))).all()
+
+    def test_it_trains_in_a_compiled_step(self) -> None:
+        """As in a run: the task gives it labels, logits and targets, and the backend compiles the step."""
+        labels, _ = self.sample()
+        images = np.eye(VOID + 1, dtype="float32")[labels][..., : self.spec.num_classes]
+        keras.utils.set_random_seed(1)
+        image = keras.Input(images.shape[1:])
+        network = keras.Model(image, keras.layers.Conv2D(self.spec.num_classes, 1)(image))
+        targets = self.component.targets(self.spec)
+        named = {} if targets is None else {"loss": targets}
+        weighting = WeightingLayer(WeightingSpec(("loss",), (1.0,)))
+        task = SegmentationTask(network, {"loss": self.component.build(self.spec)}, weighting, self.spec.ignored)
+        task.compile(optimizer=keras.optimizers.Adam(0.1))
+        choose_compiler(task)
+        expected = self.value(labels, ops.convert_to_numpy(network(images)))
+        losses = []
+        for _ in range(10):
+            task.reset_metrics()
+            losses.append(task.train_on_batch(images, with_targets(labels, named), return_dict=True)["loss"])
+        assert float(losses[0]) == pytest.approx(expected, rel=1e-4, abs=1e-6)
+        assert float(losses[-1]) < float(losses[0])
+
+    @pytest.mark.slow
+    def test_it_is_the_same_on_the_other_backend(self, tmp_path: Path) -> None:
+        """In a fresh process; tensorflow and jax are the backends that training works on."""
+        other = {"tensorflow": "jax", "jax": "tensorflow"}[keras.backend.backend()]
+        if find_spec(other) is None:
+            pytest.skip(f"{other} is not installed")
+        labels, logits = self.sample()
+        np.savez(tmp_path / "inputs.npz", labels=labels, logits=logits)
+        cls = type(self.component)
+        values = {name: to_toml(value) for name, value in settings(self.component).items()}
+        texts = [json.dumps(each) for each in (values, dataclasses.asdict(self.spec))]
+        files = [str(tmp_path / name) for name in ("inputs.npz", "outputs.npz")]
+        fresh_python(IN_A_FRESH_PROCESS, cls.__module__, cls.__qualname__, *texts, *files, KERAS_BACKEND=other)
+        value, gradient = self.measure(labels, logits)
+        with np.load(files[1]) as found:
+            assert found["value"] == pytest.approx(value, rel=1e-4, abs=1e-6)
+            np.testing.assert_allclose(found["gradient"], gradient, rtol=1e-3, atol=1e-6)
+
+
+def counted_classes(spec: LossSpec) -> list[int]:
+    """The classes that a loss does not ignore."""
+    return [c for c in range(spec.num_classes) if c not in spec.ignored]
+
+
+def built(component: Loss, spec: LossSpec, labels: np.ndarray) -> tuple[Callable[..., Any], tuple[Any, ...]]:
+    """The loss's function, and what it is given after labels and logits: its targets, if it wants some."""
+    targets = component.targets(spec)
+    given = () if targets is None else (ops.convert_to_tensor(targets(labels.astype(np.uint8))),)
+    return component.build(spec), given
+
+
+def measure(component: Loss, spec: LossSpec, labels: np.ndarray, logits: np.ndarray) -> tuple[float, np.ndarray]:
+    """The loss of labels (B, H, W) and logits (B, H, W, K), and its gradient with respect to the logits."""
+    function, given = built(component, spec, labels)
+    tensor = ops.convert_to_tensor(labels)
+    value, gradient = value_and_gradient(lambda at: function(tensor, at, *given), ops.convert_to_tensor(logits))
+    return float(value), np.asarray(ops.convert_to_numpy(gradient))

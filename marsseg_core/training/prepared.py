@@ -1,0 +1,68 @@
+"""All that a training needs, ready before anything is written."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+
+from .. import kinds
+from ..backend import ask_for_determinism, choose_compiler, train_on_one_device
+from ..components import ScheduleSpec
+from ..data.arrays import SegmentationData
+from ..data.batches import TrainingBatches
+from ..data.splits import Split
+from ..plan import Plan
+from .building import Objective, build_batches, build_network, build_objective, build_task, built
+from .optimizers import build_optimizer
+from .task import SegmentationTask
+from .transfer import Transfer, take_over
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A compiled task, its batches, and the callbacks whose states belong to the checkpoint."""
+
+    task: SegmentationTask
+    objective: Objective
+    batches: TrainingBatches
+    stateful: Sequence[keras.callbacks.Callback]
+    transfer: Transfer | None
+
+
+def prepare(plan: Plan, data: SegmentationData, split: Split, *, fresh: bool = True) -> Prepared:
+    """Build and compile what the plan asks for. Raises RequestError where its parts do not fit each other.
+
+    Unless `fresh`, a checkpoint is going to set the weights: those of the run that the plan starts from are not read.
+    """
+    training = plan.training
+    if training.deterministic:
+        ask_for_determinism()
+    network = build_network(plan, data.images.shape[1:], data.num_classes)
+    transfer = take_over(training, network) if fresh else None
+    objective = build_objective(plan, data, split)
+    task = build_task(plan, network, objective)
+    batches = build_batches(plan, data, split, objective)
+    schedule = built(
+        plan.chosen[kinds.SCHEDULE][0], ScheduleSpec(training.learning_rate, training.epochs, len(batches))
+    )
+    stateful = []
+    rate: Any = training.learning_rate
+    if isinstance(schedule, keras.callbacks.Callback):
+        stateful.append(schedule)
+    else:
+        rate = schedule
+    if training.patience is not None:
+        mode = "min" if "loss" in training.monitor else "max"
+        stateful.append(keras.callbacks.EarlyStopping(training.monitor, mode=mode, patience=training.patience))
+    optimizer = build_optimizer(training, rate)
+    train_on_one_device(optimizer)
+    # Decay would pull a weighting's own weights to 0, which means nothing to them.
+    optimizer.exclude_from_weight_decay(var_list=task.weighting.trainable_variables)
+    task.compile(optimizer=optimizer)
+    choose_compiler(task)  # `compile` has chosen anew
+    # A step that makes variables is traced twice, which takes seconds.
+    task.optimizer.build(task.trainable_variables)
+    return Prepared(task, objective, batches, stateful, transfer)

@@ -1,0 +1,50 @@
+"""CutMix centred on the rarest class."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from marsseg_core.components import Augmentation, Transform
+from marsseg_core.parameters import param
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from marsseg_core.data.arrays import SegmentationData
+
+
+@dataclass(frozen=True)
+class RockMix(Augmentation):
+    """RockMix: CutMix centred on the rarest class, big rock on Mars.
+
+    As `cutmix`, but the other image is one of those that hold the class which the fewest training images hold, and the
+    rectangle is taken about one of that class's pixels. Nothing is done where no training image has a label.
+
+    The best public entries on the course's data paste rocks in this manner.
+    """
+
+    smallest: float = param(0.02, help="smallest share of the image's area that is pasted", minimum=0, maximum=1)
+    largest: float = param(0.25, help="largest share of the image's area that is pasted", minimum=0, maximum=1)
+
+    def __post_init__(self) -> None:
+        if self.smallest > self.largest:
+            raise ValueError(f"smallest={self.smallest:g} is above largest={self.largest:g}")
+
+    def prepare(self, data: SegmentationData, items: np.ndarray) -> Transform:
+        import numpy as np
+
+        from marsseg_core.data.statistics import rarest_items
+
+        from .pasting import paste_from
+
+        rarest, donors = rarest_items(data, items)
+        if rarest is None:
+            return lambda images, masks, generators: (images, masks)
+
+        def on_rock(mask: np.ndarray, generator: np.random.Generator) -> tuple[int, int]:
+            place = generator.choice(np.flatnonzero(mask == rarest))
+            row, column = np.unravel_index(place, mask.shape)
+            return int(row), int(column)
+
+        return paste_from(data, donors, (self.smallest, self.largest), on_rock)

@@ -1,0 +1,92 @@
+"""The public AI4Mars release."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from marsseg_core.components import Dataset
+from marsseg_core.data.limits import PIXEL_LIMIT
+from marsseg_core.parameters import param
+
+from .mars import IGNORED
+
+if TYPE_CHECKING:
+    from marsseg_core.data.arrays import SegmentationData
+    from marsseg_core.data.cache import Writer
+
+
+@dataclass(frozen=True)
+class AI4Mars(Dataset):
+    """The AI4Mars release as unpacked, merged-0.6 or merged-0.1 (Swan et al. 2021, NASA/JPL-Caltech, CC BY 4.0).
+
+    `path` is the folder with msl/, mer/ and m2020/, as far as they are there. Labels become the course's ids: what
+    nobody labelled is background, which is ignored. In training labels the rover and what is farther than 30 m are
+    background too; gold labels, by experts, are left as they are. Images of one rover position stay on one side of
+    any split.
+    """
+
+    path: str = param(help="the folder that holds msl, mer and m2020, or some of them")
+    rover: tuple[Literal["msl", "mer", "m2020"], ...] = param(("msl",), help="whose images")
+    camera: tuple[Literal["ncam", "mcam", "hafiq"], ...] | None = param(
+        None, help="ncam for navigation, mcam on the mast (colour), hafiq of m2020; none means all that are there"
+    )
+    labels: Literal["train", "gold1", "gold2", "gold3"] = param(
+        "train", help="of volunteers, or of experts of whom at least one, two or three agree"
+    )
+    taxonomy: Literal["terrain", "geology"] = param(
+        "terrain", help="what m2020 is labelled with; geology has 21 classes of its own, and no other rover has it"
+    )
+    fit: Literal["resize", "tiles"] = param("resize", help="resize whole images, or cut them into tiles")
+    height: int = param(256, help="rows of an item", minimum=1)
+    width: int = param(256, help="columns of an item", minimum=1)
+    scale: float = param(1.0, help="images are resized by this before tiles are cut", above=0, maximum=16)
+    colour: Literal["grey", "rgb"] = param("grey", help="make all images grey, or all of three channels")
+    ignored: tuple[int, ...] | None = param(IGNORED, help="classes that count in no loss and no score", minimum=0)
+    unpaired: Literal["refuse", "skip"] = param("refuse", help="what to do about labels that belong to no image")
+    limit: int | None = param(None, help="keep only this many images, evenly spread", minimum=1)
+    pixel_limit: int = param(PIXEL_LIMIT, help="images of more pixels are refused", minimum=1)
+
+    def __post_init__(self) -> None:
+        if self.taxonomy == "geology" and (self.rover != ("m2020",) or self.labels != "train"):
+            raise ValueError("taxonomy=geology needs rover=m2020 and labels=train")
+        if self.fit != "tiles" and self.scale != 1:
+            raise ValueError("scale needs fit=tiles")
+
+    @classmethod
+    def recognises(cls, path: Path) -> bool:
+        folders = ("msl/ncam", "msl/mcam", "msl/images", "mer/images", "m2020/images")
+        return any((path / folder).is_dir() for folder in folders)
+
+    def load(self) -> SegmentationData:
+        from marsseg_core.data.cache import Source
+        from marsseg_core.data.prepared import prepared_data
+
+        from . import ai4mars_labels, ai4mars_release
+        from .fitting import Fitting
+        from .pairs import report_unpaired, spread, write_pairs
+
+        root = Path(self.path)
+        found = ai4mars_release.find_pairs(root, self.rover, self.camera, self.labels, self.taxonomy)
+        report_unpaired(found.faults, self.unpaired, root)
+        pairs = spread(found.pairs, self.limit)
+        key = ai4mars_labels.KEYS[self.taxonomy]
+        fitting = Fitting(self.fit, self.height, self.width, self.scale)
+
+        def prepare(writer: Writer) -> None:
+            reader = ai4mars_labels.Reader(key, self.pixel_limit)
+            write_pairs(writer, pairs, reader, fitting, self.colour)
+
+        words = [*self.rover, *(self.camera or ()), self.labels]
+        source = Source(
+            f"ai4mars:{'-'.join(words)}",
+            [file for pair in pairs for file in (pair.image, pair.mask, *pair.rejects)],
+            {
+                "dataset": "ai4mars",
+                "taxonomy": self.taxonomy,
+                "fitting": [self.fit, self.height, self.width, self.scale],
+                "colour": self.colour,
+            },
+        )
+        return prepared_data(source, prepare, class_names=key.class_names, ignored=self.ignored or ())

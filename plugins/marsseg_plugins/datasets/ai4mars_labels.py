@@ -1,0 +1,101 @@
+"""What the values of AI4Mars' labels mean, and how a label becomes a mask."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from marsseg_core.components import VOID
+from marsseg_core.data.pictures import read_image, read_mask, refuse
+
+from .fitting import resized_image
+from .mars import MARS_CLASSES
+from .pairs import Pair
+
+_NULL: Final = 255
+
+# Images and labels whose heights and widths are further apart than this do not show the same.
+_SAME_SHAPE: Final = 0.01
+
+
+@dataclass(frozen=True)
+class LabelKey:
+    """Class names, and the id of each value; null is 0, background."""
+
+    class_names: tuple[str, ...]
+    ids: Mapping[int, int]
+
+
+_GEOLOGY: Final = {
+    0: "bedrock_massive",
+    1: "bedrock_layered_angled",
+    2: "bedrock_layered_flat",
+    3: "bedrock_layered_unsure",
+    4: "bedrock_conglomerate",
+    5: "bedrock_holey",
+    6: "bedrock_unsure",
+    10: "float_rock_massive",
+    11: "float_rock_layered_angled",
+    12: "float_rock_layered_flat",
+    13: "float_rock_layered_unsure",
+    14: "float_rock_conglomerate",
+    15: "float_rock_holey",
+    16: "float_rock_mixed",
+    17: "float_rock_unsure",
+    20: "sand_dune",
+    21: "sand_ripples",
+    22: "sand",
+    30: "pebbles",
+    40: "vein",
+    50: "hill",
+}
+
+KEYS: Final[Mapping[str, LabelKey]] = {
+    "terrain": LabelKey(MARS_CLASSES, {0: 1, 1: 2, 2: 3, 3: 4}),
+    "geology": LabelKey(
+        (MARS_CLASSES[0], *_GEOLOGY.values()), {value: place for place, value in enumerate(_GEOLOGY, start=1)}
+    ),
+}
+
+
+class Reader:
+    """Reads a pair: image (H, W, C) and mask (H, W) of class ids. RequestError names the file that is wrong."""
+
+    def __init__(self, key: LabelKey, pixel_limit: int) -> None:
+        self._key = key
+        self._limit = pixel_limit
+
+    def __call__(self, pair: Pair) -> tuple[np.ndarray, np.ndarray]:
+        mask = self._mask(pair)
+        for path in pair.rejects:
+            rejected = read_mask(path, limit=self._limit)
+            if rejected.shape != mask.shape:
+                refuse(path, f"This mask has the size {_size(rejected)}, the label {_size(mask)}.")
+            mask[rejected > 0] = 0
+        image = read_image(pair.image, limit=self._limit)
+        if image.shape[:2] != mask.shape:
+            ratio = image.shape[0] * mask.shape[1] / (image.shape[1] * mask.shape[0])
+            if abs(ratio - 1) > _SAME_SHAPE:
+                refuse(pair.mask, f"The label has the size {_size(mask)}, its image {_size(image)}.")
+            image = resized_image(image, (mask.shape[0], mask.shape[1]))
+        return image, mask
+
+    def _mask(self, pair: Pair) -> np.ndarray:
+        values = read_mask(pair.mask, limit=self._limit)
+        ids = np.full(256, VOID, np.uint8)
+        ids[[*self._key.ids]] = [*self._key.ids.values()]
+        ids[[_NULL, *pair.nulls]] = 0
+        mask = ids[values]
+        if (unknown := mask == VOID).any():
+            known = ", ".join(map(str, self._key.ids))
+            refuse(
+                pair.mask, f"The label holds the value {values[unknown][0]}; known are {known}, and {_NULL} for none."
+            )
+        return mask
+
+
+def _size(picture: np.ndarray) -> str:
+    return f"{picture.shape[0]} × {picture.shape[1]}"

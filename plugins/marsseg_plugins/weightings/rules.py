@@ -1,0 +1,161 @@
+"""The layers of the weightings that move: each rule's state and steps."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from marsseg_core.components import WeightingSpec
+from marsseg_core.training.weighting import WeightingLayer
+
+# A loss below this is taken as this where it stands in a ratio.
+SMALLEST = 1e-12
+
+
+class Ramps(WeightingLayer):
+    """λ from `start` to `end`, (n,) each, between two shares of the training; always scaled to a sum of 1."""
+
+    def __init__(
+        self,
+        spec: WeightingSpec,
+        start: Sequence[float],
+        end: Sequence[float],
+        between: tuple[float, float],
+        power: float,
+    ) -> None:
+        super().__init__(spec)
+        self._start, self._end = (np.asarray(each) / np.sum(each) for each in (start, end))
+        self._between, self._power = between, power
+
+    def epoch_begins(self, epoch: int, epochs: int) -> None:
+        done, (begin, finish) = epoch / max(1, epochs - 1), self._between
+        way = np.clip((done - begin) / (finish - begin), 0, 1) if finish > begin else float(done >= finish)
+        values = self._start + way**self._power * (self._end - self._start)
+        self.own.assign(values / values.sum())
+
+
+class Uncertainties(WeightingLayer):
+    """Σ ½·e^(−s)·w·L + ½·s with s trained; what is trained is s / speed."""
+
+    def __init__(self, spec: WeightingSpec, speed: float) -> None:
+        super().__init__(spec)
+        self._speed = speed
+
+    def build(self, input_shape: Any = None) -> None:
+        self.log_variances = self.add_weight(name="log_variances", shape=(self.count,), initializer="zeros")
+        self.built = True
+
+    def call(self, losses: Any) -> Any:
+        s = self._speed * self.log_variances
+        return ops.sum(0.5 * ops.exp(-s) * self.given * losses + 0.5 * s)
+
+    def factors(self) -> np.ndarray:
+        return 0.5 * np.exp(-self._speed * ops.convert_to_numpy(self.log_variances)) * self.given
+
+
+class Rates(WeightingLayer):
+    """n·softmax of the losses' rates L(t − 1) / L(t − 2) over a temperature, t counting epochs."""
+
+    def __init__(self, spec: WeightingSpec, temperature: float) -> None:
+        super().__init__(spec)
+        self._temperature = temperature
+
+    def build(self, input_shape: Any = None) -> None:
+        super().build(input_shape)
+        self.last = self.memory("last", -1.0)  # no loss yet
+
+    def epoch_ends(self, losses: np.ndarray) -> None:
+        before = ops.convert_to_numpy(self.last)
+        if (before >= 0).all():
+            rates = losses / np.maximum(before, SMALLEST)
+            self.own.assign(self.count * softmax(rates / self._temperature))
+        self.last.assign(losses)
+
+
+class Slopes(WeightingLayer):
+    """Softmax of β times the losses' slopes L(t) − L(t − 1), t counting epochs; in a variant times L(t) too."""
+
+    def __init__(self, spec: WeightingSpec, beta: float, normalised: bool, by_loss: bool) -> None:
+        super().__init__(spec)
+        self._beta, self._normalised, self._by_loss = beta, normalised, by_loss
+
+    def build(self, input_shape: Any = None) -> None:
+        super().build(input_shape)
+        self.own.assign(np.full(self.count, 1 / self.count))
+        self.last = self.memory("last")
+        self.epochs = self.add_weight(name="epochs", shape=(), initializer="zeros", trainable=False)
+
+    def epoch_ends(self, losses: np.ndarray) -> None:
+        if float(self.epochs) > 0:
+            slopes = losses - ops.convert_to_numpy(self.last)
+            if self._normalised:
+                slopes = slopes / max(float(np.abs(slopes).sum()), SMALLEST)
+            weights = softmax(self._beta * slopes)
+            if self._by_loss:
+                weights = weights * losses
+                weights = weights / max(float(weights.sum()), SMALLEST)
+            self.own.assign(weights)
+        self.last.assign(losses)
+        self.epochs.assign_add(1.0)
+
+
+class GradientNorms(WeightingLayer):
+    """λ moved so that the gradients' norms come to fit the losses' rates of training; λ ≥ `floor`, Σλ = n."""
+
+    uses_gradients = True
+
+    def __init__(self, spec: WeightingSpec, alpha: float, rate: float, floor: float) -> None:
+        super().__init__(spec)
+        self._alpha, self._rate, self._floor = alpha, rate, floor
+
+    def build(self, input_shape: Any = None) -> None:
+        super().build(input_shape)
+        self.first = self.memory("first")
+
+    def step(self, losses: Any, norms: Any) -> None:
+        # A batch without labels has no loss: it is no beginning.
+        self.first.assign(ops.where(self.first > 0, self.first, losses))
+        progress = ops.where(self.first > 0, losses / ops.maximum(self.first, SMALLEST), 1.0)
+        relative = progress / ops.maximum(ops.mean(progress), SMALLEST)
+        weighted = self.own * norms
+        mean = ops.maximum(ops.mean(weighted), SMALLEST)
+        # d/dλ of Σ|λ·G − target| / mean, the target held fast; over the mean, so that the step has no unit.
+        gradient = ops.sign(weighted - mean * ops.power(relative, self._alpha)) * norms / mean
+        moved = ops.maximum(self.own - self._rate * gradient, self._floor)
+        self.own.assign(self.count * moved / ops.sum(moved))
+
+
+class RelativeLosses(WeightingLayer):
+    """A moving mean of n·softmax(L(t) / (T·L(t'))), t' the step before or, by chance, looking back to the first."""
+
+    def __init__(self, spec: WeightingSpec, alpha: float, rho: float, temperature: float) -> None:
+        super().__init__(spec)
+        self._alpha, self._rho, self._temperature = alpha, rho, temperature
+        self.chance = keras.random.SeedGenerator()  # from the plan's seed, which Keras has been given
+
+    def build(self, input_shape: Any = None) -> None:
+        super().build(input_shape)
+        self.first, self.last = self.memory("first"), self.memory("last")
+
+    def step(self, losses: Any, norms: Any) -> None:
+        back, recent = self._balanced(losses, self.first), self._balanced(losses, self.last)
+        draw = keras.random.uniform((), seed=self.chance)
+        kept = ops.where(draw < self._rho, self.own, back)
+        moved = self._alpha * kept + (1 - self._alpha) * recent
+        self.own.assign(ops.where(ops.all(self.last > 0), moved, self.own))
+        self.first.assign(ops.where(self.first > 0, self.first, losses))
+        self.last.assign(ops.where(losses > 0, losses, self.last))
+
+    def _balanced(self, losses: Any, before: Any) -> Any:
+        ratios = ops.where(before > 0, losses / ops.maximum(before, SMALLEST), 1.0)
+        return self.count * ops.softmax(ratios / self._temperature)
+
+
+def softmax(values: np.ndarray) -> np.ndarray:
+    """(n,) → (n,) of sum 1."""
+    powers = np.exp(values - values.max())
+    return np.asarray(powers / powers.sum(), np.float32)

@@ -1,0 +1,29 @@
+"""Every data set keeps to the contract."""
+
+from __future__ import annotations
+
+import pytest
+
+from marsseg_core.testing import DatasetContract
+from marsseg_plugins.datasets.npz import Npz
+from marsseg_plugins.datasets.synthetic import Synthetic
+
+
+class TestSynthetic(DatasetContract):
+    component = Synthetic(count=5, height=16, width=24)
+
+
+class TestSyntheticWithAliens(DatasetContract):
+    component = Synthetic(count=6, height=16, width=24, aliens=2, shares="course", label_noise=0.0)
+
+
+class TestNpz(DatasetContract):
+    @pytest.fixture(autouse=True)
+    def source(self, tiny_file):
+        self.component = Npz(path=str(tiny_file))
+
+
+class TestSomeOfAnNpz(DatasetContract):
+    @pytest.fixture(autouse=True)
+    def source(self, tiny_file):
+        self.component = Npz(path=str(tiny_file), limit=7, ignored=None)

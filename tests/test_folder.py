@@ -1,0 +1,425 @@
+"""A folder of images and masks: what belongs together, how it comes to one size, and what is refused."""
+
+from __future__ import annotations
+
+import logging
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings, strategies as st
+from PIL import Image
+
+from marsseg_core.errors import RequestError
+from marsseg_plugins.datasets.class_file import read_class_file
+from marsseg_plugins.datasets.fitting import Fitting
+from marsseg_plugins.datasets.folder import Folder
+
+RANDOM = np.random.default_rng(0)
+
+
+class Made:
+    """A folder with images and masks, made picture by picture."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        for name in ("images", "masks"):
+            (path / name).mkdir(parents=True)
+
+    def save(self, name: str, pixels: np.ndarray, **options) -> np.ndarray:
+        path = self.path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(pixels).save(path, **options)
+        return pixels
+
+    def pair(self, stem: str, size=(8, 10), *, colour=False, classes=5, suffixes=(".png", ".png")):
+        image = RANDOM.integers(0, 256, (*size, 3) if colour else size, np.uint8)
+        mask = RANDOM.integers(0, classes, size).astype(np.uint8)
+        mask[0, 0] = 255
+        self.save(f"images/{stem}{suffixes[0]}", image)
+        self.save(f"masks/{stem}{suffixes[1]}", mask)
+        return image if colour else image[..., None], mask
+
+    def load(self, **parameters):
+        return Folder(str(self.path), **parameters).load()
+
+    def refusal(self, **parameters) -> RequestError:
+        with pytest.raises(RequestError) as caught:
+            self.load(**parameters)
+        return caught.value
+
+
+@pytest.fixture
+def folder(tmp_path) -> Made:
+    return Made(tmp_path / "mine")
+
+
+# --- what is read
+
+
+@pytest.mark.parametrize("colour", [False, True])
+@pytest.mark.parametrize("suffixes", [(".png", ".png"), (".TIF", ".png"), (".png", ".tiff")])
+def test_images_and_masks_of_the_same_name_belong_together(folder, colour, suffixes):
+    pairs = [folder.pair(stem, colour=colour, suffixes=suffixes) for stem in ("b", "a.1", "c")]
+    data = folder.load()
+    for item, pair in enumerate((1, 0, 2)):  # in the order of their names
+        np.testing.assert_array_equal(data.images[item], pairs[pair][0])
+        np.testing.assert_array_equal(data.masks[item], pairs[pair][1])
+    assert (data.class_names[0], data.ignored, data.groups) == ("background", (0,), None)
+    assert data.source == "folder:mine"
+
+
+def test_images_may_be_jpeg(folder):
+    folder.save("images/a.JPEG", np.full((4, 4, 3), 100, np.uint8))
+    folder.save("masks/a.png", np.ones((4, 4), np.uint8))
+    assert np.abs(folder.load().images.astype(int) - 100).max() <= 2
+
+
+def test_hidden_files_and_others_than_pictures_are_passed_over(folder):
+    folder.pair("a")
+    for name in ("images/.DS_Store", "images/._a.png", "masks/notes.txt", "images/Thumbs.db"):
+        (folder.path / name).write_bytes(b"nothing")
+    assert len(folder.load()) == 1
+
+
+def test_a_single_pixel_is_a_data_set(folder):
+    folder.pair("a", size=(1, 1))
+    assert folder.load().images.shape == (1, 1, 1, 1)
+    assert folder.load(fit="tiles", height=4, width=6).masks.tolist() == [[[255] * 6] * 4]
+
+
+@pytest.mark.parametrize("limit", [1, 2, 5])
+def test_part_of_it_is_spread_over_it(folder, limit):
+    masks = [folder.pair(f"{number}")[1] for number in range(5)]
+    np.testing.assert_array_equal(folder.load(limit=limit).masks, [masks[i * 5 // limit] for i in range(limit)])
+
+
+# --- sizes and colours
+
+
+def test_images_of_several_sizes_are_refused_and_the_way_out_is_said(folder):
+    folder.pair("a")
+    folder.pair("b", size=(9, 10))
+    error = folder.refusal()
+    assert error.what == "This image has 9 × 10 pixels, a.png has 8 × 10."
+    assert error.where == str(folder.path / "images" / "b.png")
+    assert "fit=resize" in error.hint
+    assert folder.load(fit="resize", height=6, width=4).images.shape == (2, 6, 4, 1)
+    assert folder.load(fit="tiles", height=4, width=5).images.shape == (4 + 6, 4, 5, 1)
+
+
+def test_grey_among_colours_is_refused_unless_they_are_made_alike(folder):
+    grey, colour = folder.pair("a")[0], folder.pair("b", colour=True)[0]
+    assert folder.refusal().what == "This image is in colour, a.png is grey."
+    data = folder.load(colour="rgb")
+    np.testing.assert_array_equal(data.images[0], grey.repeat(3, axis=-1))
+    np.testing.assert_array_equal(data.images[1], colour)
+    data = folder.load(colour="grey")
+    brightness = colour @ np.array([0.299, 0.587, 0.114])
+    assert np.abs(data.images[1, ..., 0] - brightness).max() <= 1
+
+
+sizes = st.integers(1, 12)
+masks = st.sampled_from([0, 1, 2, 255])
+
+
+@settings(max_examples=100)
+@given(data=st.data(), height=sizes, width=sizes, new_height=sizes, new_width=sizes, channels=st.sampled_from([1, 3]))
+def test_resizing_invents_no_label(data, height, width, new_height, new_width, channels):
+    mask = np.array(data.draw(st.lists(masks, min_size=height * width, max_size=height * width)), np.uint8)
+    image = RANDOM.integers(0, 256, (height, width, channels), np.uint8)
+    fitting = Fitting("resize", new_height, new_width)
+    ((resized, labels),) = fitting.pieces(image, mask.reshape(height, width))
+    assert resized.shape == (new_height, new_width, channels)
+    assert labels.shape == (new_height, new_width)
+    assert set(np.unique(labels)) <= set(np.unique(mask))
+    assert resized.min() >= image.min()
+    assert resized.max() <= image.max()
+
+
+@settings(max_examples=100)
+@given(height=sizes, width=sizes, tile_height=sizes, tile_width=sizes, channels=st.sampled_from([1, 3]))
+def test_tiles_put_together_are_the_image_with_black_and_void_around_it(
+    height, width, tile_height, tile_width, channels
+):
+    image = RANDOM.integers(1, 256, (height, width, channels), np.uint8)
+    mask = RANDOM.integers(0, 3, (height, width)).astype(np.uint8)
+    pieces = list(Fitting("tiles", tile_height, tile_width).pieces(image, mask))
+    down, across = -(-height // tile_height), -(-width // tile_width)
+    assert len(pieces) == down * across
+    whole = np.block([[[pieces[row * across + column][0]] for column in range(across)] for row in range(down)])
+    labels = np.block([[pieces[row * across + column][1] for column in range(across)] for row in range(down)])
+    np.testing.assert_array_equal(whole[:height, :width], image)
+    np.testing.assert_array_equal(labels[:height, :width], mask)
+    assert not whole[height:].any()
+    assert not whole[:, width:].any()
+    assert (labels[height:] == 255).all()
+    assert (labels[:, width:] == 255).all()
+
+
+def test_a_bright_pixel_shrinks_to_its_share(folder):
+    image = np.zeros((8, 8), np.uint8)
+    image[2:6, 2:6] = 200
+    folder.save("images/a.png", image)
+    folder.save("masks/a.png", np.zeros((8, 8), np.uint8))
+    small = folder.load(fit="resize", height=1, width=1, classes=("x", "y")).images
+    assert 45 <= small.item() <= 120
+
+
+@pytest.mark.parametrize(
+    ("parameters", "what"),
+    [
+        ({"fit": "tiles"}, "fit=tiles needs height and width"),
+        ({"fit": "resize", "height": 3}, "fit=resize needs height and width"),
+        ({"width": 3}, "height and width need fit=resize or fit=tiles"),
+        ({"fit": "resize", "height": 3, "width": 3, "scale": 2.0}, "scale needs fit=tiles"),
+    ],
+)
+def test_sizes_that_would_do_nothing_are_refused(parameters, what):
+    with pytest.raises(ValueError, match=what):
+        Folder("there", **parameters)
+
+
+# --- places
+
+
+def test_subfolders_are_places_and_their_tiles_too(folder):
+    for stem in ("site2/a", "site1/a", "site1/deep/b", "alone"):
+        folder.pair(stem)
+    data = folder.load()
+    by_name = dict(zip(["alone", "site1/a", "site1/deep/b", "site2/a"], data.groups.tolist(), strict=True))
+    assert by_name["site1/a"] == by_name["site1/deep/b"]
+    assert len(set(by_name.values())) == 3
+    assert folder.load(groups="none").groups is None
+    tiles = folder.load(fit="tiles", height=4, width=10).groups.tolist()
+    assert tiles == [group for group in data.groups.tolist() for _ in range(2)]
+
+
+def test_tiles_of_an_image_stay_together(folder):
+    for stem in "ab":
+        folder.pair(stem)
+    assert folder.load(fit="tiles", height=4, width=10).groups.tolist() == [0, 0, 1, 1]
+
+
+# --- classes
+
+
+def test_a_class_file_names_the_classes(folder):
+    folder.pair("a", classes=2)
+    (folder.path / "classes.txt").write_text("# mine\nground\n\nrock\n")
+    data = folder.load()
+    assert (data.class_names, data.ignored) == (("ground", "rock"), ())
+    assert folder.load(classes=("x", "y")).class_names == ("x", "y")
+    assert folder.load(ignored=(1,)).ignored == (1,)
+    error = folder.refusal(classes=("x", "y", "z"))
+    assert error.what == "3 classes are given, and the class file has 2."
+
+
+def test_background_is_ignored_wherever_it_stands_unless_told_otherwise(folder):
+    folder.pair("a", classes=2)
+    names = ("ground", "background")
+    assert folder.load(classes=names).ignored == (1,)
+    assert folder.load(classes=names, ignored=None).ignored == ()
+    assert folder.load(classes=("x", "y")).ignored == ()
+
+
+@pytest.mark.parametrize("mode", ["P", "RGB"])
+@pytest.mark.parametrize("name", ["classes.csv", "classes.txt"])
+def test_coloured_masks_are_read_by_the_colours_of_the_class_file(folder, mode, name):
+    colours = {0: (10, 20, 30), 1: (200, 0, 0), 255: (0, 0, 0)}
+    _, mask = folder.pair("a", classes=2)
+    coloured = np.zeros((*mask.shape, 3), np.uint8)
+    for label, colour in colours.items():
+        coloured[mask == label] = colour
+    picture = Image.fromarray(coloured)
+    (picture.quantize(8) if mode == "P" else picture).save(folder.path / "masks" / "a.png")
+    assert "class file" in folder.refusal().hint
+    (folder.path / name).write_text("name,r,g,b\nground,10,20,30\nrock,200,0,0\nvoid,0,0,0\n")
+    np.testing.assert_array_equal(folder.load().masks[0], mask)
+    (folder.path / name).write_text("ground,10,20,30\nrock,200,0,0\n")
+    assert folder.refusal().what == "The mask has the colour 0,0,0, which the class file does not."
+
+
+@pytest.mark.parametrize(
+    ("text", "what"),
+    [
+        ("", "A class file names 1 to 255 classes, not 0."),
+        ("void,0,0,0\n", "A class file names 1 to 255 classes, not 0."),
+        ("\n".join(map(str, range(256))), "A class file names 1 to 255 classes, not 256."),
+        ("a\nb,1,2\n", "Line 2 is neither `name` nor `name,r,g,b`: b,1,2"),
+        (",1,2,3\n", "Line 1 is neither `name` nor `name,r,g,b`: ,1,2,3"),
+        ("a\nb,1,2,3\n", "Line 2: either all classes have a colour or none."),
+        ("a,1,2,256\n", "Line 1: a colour is three whole numbers from 0 to 255, not 1,2,256."),
+        ("a,1,2,x\n", "Line 1: a colour is three whole numbers from 0 to 255, not 1,2,x."),
+        ("a,1,2,3\nb,1,2,3\n", "Line 2 gives the colour of another class: 1,2,3"),
+        ("a\n\na\n", "Line 3 names the class a again."),
+    ],
+)
+def test_what_is_wrong_in_a_class_file_is_said_with_its_line(folder, text, what):
+    folder.pair("a")
+    (folder.path / "classes.csv").write_text(text)
+    error = folder.refusal()
+    assert (error.what, error.where) == (what, str(folder.path / "classes.csv"))
+
+
+def test_class_files_that_are_no_text_too_large_or_two(folder):
+    folder.pair("a")
+    (folder.path / "classes.csv").write_bytes(b"caf\xe9\n")
+    assert folder.refusal().what == "This is no text in UTF-8: invalid continuation byte at byte 3."
+    (folder.path / "classes.csv").write_bytes(b"#" * (2**20 + 1))
+    assert folder.refusal().what == "A class file has at most 1,048,576 bytes."
+    (folder.path / "classes.txt").write_text("a\n")
+    assert folder.refusal().what == "There are two class files, classes.csv and classes.txt."
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=150)
+@given(content=st.binary(max_size=60) | st.text("abvoid,0129#\n\r ", max_size=60).map(str.encode))
+def test_any_class_file_is_read_or_refused(tmp_path, content):
+    path = tmp_path / "classes.csv"
+    path.write_bytes(content)
+    try:
+        read = read_class_file(path)
+    except RequestError:
+        return
+    assert 0 < len(read.names) == len(set(read.names))
+    assert set(read.palette.values()) <= {*range(len(read.names)), 255}
+
+
+# --- what is refused
+
+
+def test_an_image_without_a_mask_and_a_mask_without_an_image_are_refused_by_name(folder, caplog):
+    folder.pair("a")
+    for number in range(5):
+        folder.save(f"images/lonely{number}.png", np.zeros((8, 10), np.uint8))
+    folder.save("masks/other.png", np.zeros((8, 10), np.uint8))
+    error = folder.refusal()
+    what = (
+        f"5 images have no mask: {Path('images/lonely0.png')}, {Path('images/lonely1.png')}, "
+        f"{Path('images/lonely2.png')} and 2 more. 1 mask has no image: {Path('masks/other.png')}."
+    )
+    assert (error.what, error.where) == (what, str(folder.path))
+    with caplog.at_level(logging.WARNING):
+        assert len(folder.load(unpaired="skip")) == 1
+    assert caplog.messages == [f"Left out of mine: {what}"]
+
+
+def test_names_differ_by_their_folders_and_their_case(folder):
+    folder.pair("a/x")
+    folder.save("images/b/x.png", np.zeros((8, 10), np.uint8))
+    folder.save("masks/b/X.png", np.zeros((8, 10), np.uint8))
+    assert folder.refusal().what.startswith("1 image has no mask")
+
+
+def test_two_images_of_one_name_are_refused(folder):
+    folder.pair("a")
+    folder.save("images/a.tif", np.zeros((8, 10), np.uint8))
+    assert folder.refusal().what == "There is also a.png: which of them is meant?"
+
+
+def test_empty_folders_are_refused(folder):
+    error = folder.refusal()
+    assert (error.what, error.where) == ("There are no images with masks in this folder.", str(folder.path))
+
+
+def test_a_folder_that_is_not_there(tmp_path):
+    error = Made(tmp_path / "x").refusal
+    with pytest.raises(RequestError, match="This folder cannot be read: No such file or directory"):
+        Folder(str(tmp_path / "gone")).load()
+    assert error().what.startswith("There are no images")
+
+
+def test_a_folder_that_may_not_be_read(folder, monkeypatch):
+    folder.pair("a")
+    scan = os.scandir
+
+    def forbidden(path):
+        if str(path).endswith("masks"):
+            raise PermissionError(13, "Permission denied", str(path))
+        return scan(path)
+
+    monkeypatch.setattr(os, "scandir", forbidden)
+    error = folder.refusal()
+    assert error.what == "This folder cannot be read: Permission denied."
+    assert error.where == str(folder.path / "masks")
+
+
+def test_a_mask_of_another_size_than_its_image_is_refused(folder):
+    folder.pair("a")
+    folder.save("masks/a.png", np.zeros((8, 9), np.uint8))
+    error = folder.refusal(fit="resize", height=4, width=4)
+    assert error.what == "The mask has 8 × 9 pixels, its image 8 × 10."
+    assert error.where == str(folder.path / "masks" / "a.png")
+
+
+def test_a_value_that_is_no_class_is_refused_with_its_file(folder):
+    folder.pair("a")
+    folder.pair("b", classes=9)
+    error = folder.refusal()
+    assert error.what.startswith("The mask holds the value")
+    assert error.where == str(folder.path / "masks" / "b.png")
+
+
+@pytest.mark.parametrize("name", ["images/b.png", "masks/b.png"])
+@pytest.mark.parametrize(
+    ("spoil", "what"),
+    [
+        (lambda content: b"", "This file is empty."),
+        (lambda content: content[: len(content) // 2], "This "),
+        (lambda content: b"hello" * 20, "This file is no PNG, JPEG or TIFF."),
+        (lambda content: content[:50] + b"\x00\x01" + content[52:], "This "),
+    ],
+)
+def test_a_spoilt_picture_is_refused_with_its_name_and_nothing_is_kept(folder, own_cache, name, spoil, what):
+    for stem in "abc":
+        folder.pair(stem)
+    before = sorted(path.name for path in (own_cache / "data").glob("*"))
+    path = folder.path / name
+    path.write_bytes(spoil(path.read_bytes()))
+    error = folder.refusal()
+    assert error.what.startswith(what)
+    assert error.where == str(path)
+    assert sorted(path.name for path in (own_cache / "data").glob("*")) == before
+
+
+def test_the_pixel_limit_can_be_changed(folder):
+    folder.pair("a", size=(30, 40))
+    assert "more than the limit of 1,199" in folder.refusal(pixel_limit=1199).what
+    assert len(folder.load(pixel_limit=1200)) == 1
+
+
+def test_links_to_folders_are_not_followed_and_nothing_outside_is_touched(folder, tmp_path):
+    folder.pair("a")
+    outside = Made(tmp_path / "outside")
+    outside.pair("b")
+    (folder.path / "images" / "link").symlink_to(outside.path / "images")
+    (folder.path / "images" / "loop").symlink_to(folder.path)
+    before = {path: path.stat().st_mtime_ns for path in outside.path.rglob("*")}
+    assert len(folder.load()) == 1
+    assert len(Folder(f"{folder.path}/../mine").load()) == 1
+    assert {path: path.stat().st_mtime_ns for path in outside.path.rglob("*")} == before
+
+
+# --- on the command line
+
+
+def test_a_folder_is_recognised_by_its_two_folders(folder, cli, tmp_path):
+    folder.pair("a")
+    answer = cli("run", "--data", str(folder.path), "--set", "data.folder.fit=as_is", "--dry-run")
+    assert answer.code == 0, answer.err
+    assert str(folder.path) in answer.out
+    (tmp_path / "other").mkdir()
+    assert "No data set recognises" in cli("run", "--data", str(tmp_path / "other"), "--dry-run").err
+
+
+@pytest.mark.slow
+def test_a_network_trains_on_a_folder_of_colour_images(folder, cli):
+    for number in range(12):
+        folder.pair(f"{number:02}", size=(20, 24), colour=True, classes=3)
+    answer = cli(
+        *("run", "--data", f"folder:path={folder.path}:fit=tiles:height=16:width=16", "--arch"),
+        *("unet:width=0.125:depth=2:convolutions=1", "--bottleneck", "none", "--epochs", "1", "--out", "run"),
+    )
+    assert answer.code == 0, answer.err
+    assert "miou" in answer.out

@@ -1,0 +1,169 @@
+"""Hooks: what an observer may be, in what order they are called, and what becomes of one that fails."""
+
+from __future__ import annotations
+
+import ast
+import sys
+from importlib.metadata import EntryPoint
+
+import pytest
+from conftest import REPOSITORY
+from test_catalog import Package
+
+from marsseg_core.catalog import INCOMPATIBLE, Catalog, entries_from, installed
+from marsseg_core.errors import PluginError, RunError
+from marsseg_core.hooks import Hooks, load_hooks, load_observer
+from marsseg_core.kinds import OBSERVER
+
+HOOKS = [name for name in vars(Hooks) if name.startswith("marsseg_")]
+
+HOOK = """
+from marsseg_core.hooks import hookimpl
+
+@hookimpl
+def marsseg_run_finished(run):
+    run.append(__name__)
+"""
+
+
+@pytest.fixture
+def observer(tmp_path, monkeypatch):
+    """`observer("told", source)` → the entry of an observer of acme 1.0 with this source."""
+    monkeypatch.syspath_prepend(tmp_path)
+    made = []
+
+    def make(name: str, source: str, package: Package | None = None):
+        module = f"observer_{name}_{tmp_path.name.rpartition('_')[2]}"
+        (tmp_path / f"{module}.py").write_text(source)
+        sys.modules.pop(module, None)
+        made.append(module)
+        point = EntryPoint(name, module, OBSERVER.group)._for(package or Package("acme"))
+        return Catalog(entries_from([point])).observers[0]
+
+    yield make
+    for module in made:
+        sys.modules.pop(module, None)
+
+
+def test_every_hook_is_used_by_a_built_in_observer():
+    used = set()
+    for entry in installed().observers:
+        if entry.distribution == "marsseg":
+            found = load_observer(entry)
+            used |= {name for name in HOOKS if hasattr(found, name)}
+    assert used == set(HOOKS)
+
+
+def test_the_page_on_hooks_has_them_all_and_their_arguments():
+    page = (REPOSITORY / "docs" / "hooks.md").read_text(encoding="utf-8")
+    for name in HOOKS:
+        arguments = ", ".join(list(vars(Hooks)[name].__annotations__)[:-1])
+        assert f"`{name}({arguments})`" in page
+
+
+def test_the_specification_fits_on_one_screen():
+    tree = ast.parse((REPOSITORY / "marsseg_core" / "hooks.py").read_text(encoding="utf-8"))
+    (hooks,) = [node for node in tree.body if isinstance(node, ast.ClassDef) and node.name == "Hooks"]
+    assert hooks.end_lineno - hooks.lineno < 40
+
+
+def test_observers_are_called_in_the_order_of_distribution_and_name(observer):
+    entries = [observer(name, HOOK) for name in ("b", "c", "a")]
+    entries.append(observer("z", HOOK, Package("aaa")))
+    called = []
+    for order in (entries, entries[::-1]):
+        called.append([])
+        load_hooks(pytest.fail, order)("marsseg_run_finished", run=called[-1])
+    assert called[0] == called[1]
+    assert [name.split("_")[1] for name in called[0]] == ["z", "a", "b", "c"][:: 1 if "_z_" in called[0][0] else -1]
+
+
+def test_one_that_fails_is_named_with_its_file_and_line_and_the_others_go_on(observer):
+    warned, called = [], []
+    hooks = load_hooks(
+        warned.append, [observer("fails", HOOK.replace("run.append(__name__)", "run.nowhere()")), observer("b", HOOK)]
+    )
+    hooks("marsseg_run_finished", run=called)
+    assert len(called) == 1
+    (line,) = warned
+    assert "The observer fails of acme 1.0 failed in marsseg_run_finished: AttributeError" in line
+    assert "observer_fails_" in line
+    assert ".py:6]" in line
+    assert hooks.warnings == warned
+
+
+def test_one_that_ends_the_process_does_not(observer):
+    warned = []
+    leaving = observer("leaves", HOOK.replace("run.append(__name__)", "raise SystemExit(5)"))
+    load_hooks(warned.append, [leaving])("marsseg_run_finished", run=[])
+    assert "SystemExit(5)" in warned[0]
+
+
+def test_what_marsseg_raises_itself_ends_the_run(observer):
+    source = HOOK.replace("run.append(__name__)", "from marsseg_core.errors import RunError; raise RunError('full')")
+    with pytest.raises(RunError, match="full"):
+        load_hooks(pytest.fail, [observer("full", source)])("marsseg_run_finished", run=[])
+
+
+@pytest.mark.parametrize(
+    ("source", "said"),
+    [
+        (HOOK.replace("run_finished", "run_finnished"), "no hook.*Did you mean 'marsseg_run_finished'"),
+        (HOOK.replace("(run)", "(runn)"), "takes no argument 'runn'.*Did you mean 'run'"),
+        (HOOK.replace("@hookimpl", ""), "marsseg_run_finished is not marked with @hookimpl"),
+        ("x = 1", "has no hook"),
+        ("raise RuntimeError('no driver')", "cannot be loaded: RuntimeError: no driver"),
+        ("import sys; sys.exit(3)", "cannot be loaded: SystemExit: 3"),
+        ("import nowhere_at_all", "cannot be loaded: ModuleNotFoundError"),
+    ],
+)
+def test_a_broken_observer_is_named_and_the_others_go_on(observer, source, said):
+    broken, sound = observer("broken", source), observer("sound", HOOK)
+    with pytest.raises(PluginError, match=said) as caught:
+        load_observer(broken)
+    assert "observer 'broken' of acme 1.0" in caught.value.what
+    assert broken.module in caught.value.where
+    warned, called = [], []
+    load_hooks(warned.append, [broken, sound])("marsseg_run_finished", run=called)
+    assert len(warned) == len(called) == 1
+    assert "observer 'broken' of acme 1.0" in warned[0]
+
+
+def test_arguments_with_a_default_and_other_names_for_a_hook_are_pluggys_and_allowed(observer):
+    source = HOOK.replace("(run)", "(run, verbose=True)") + (
+        "\n@hookimpl(specname='marsseg_epoch_finished')\ndef told(record): pass\n"
+    )
+    load_observer(observer("fine", source))
+
+
+def test_an_incompatible_observer_is_never_imported(observer):
+    entry = observer("old", "raise AssertionError", Package("acme", requires=("marsseg>=99",)))
+    assert entry.status == INCOMPATIBLE
+    load_hooks(pytest.fail, [entry])
+    assert entry.module not in sys.modules
+
+
+def test_a_disabled_observer_is_not_called(monkeypatch):
+    monkeypatch.setenv("MARSSEG_DISABLE", "report,progress")
+    hooks = load_hooks(pytest.fail)
+    assert hooks("marsseg_callbacks", run=None) == []
+
+
+def test_observers_hear_of_a_plan_before_keras_is_loaded(python):
+    code = (
+        "import sys\nfrom marsseg_core import api\nfrom marsseg_core.hooks import announce\n"
+        "announce(api.plan(arch='unet'), print)\nassert 'keras' not in sys.modules\nprint('heard')"
+    )
+    assert python(code).out == "heard\n"
+
+
+def test_the_progress_observer_says_what_a_plan_was_made_with(cli, tmp_path, capsys):
+    from marsseg_core import api
+    from marsseg_core.hooks import announce
+
+    made = api.plan(arch="unet").to_toml().replace('version = "', 'version = "0.0.')
+    (tmp_path / "old.toml").write_text(made)
+    announce(api.plan(tmp_path / "old.toml"), pytest.fail)
+    assert "The plan was made with marsseg 0.0." in capsys.readouterr().err
+    announce(api.plan(arch="unet"), pytest.fail)
+    assert capsys.readouterr().err == ""

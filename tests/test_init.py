@@ -1,0 +1,186 @@
+"""Starting from another run's weights: what fits is copied exactly, what does not is named."""
+
+from __future__ import annotations
+
+import shutil
+
+import keras
+import numpy as np
+import pytest
+
+import marsseg_core as marsseg
+from marsseg_core import api, hooks
+from marsseg_core.errors import RequestError
+from marsseg_core.training.building import build_network
+from marsseg_core.training.transfer import copy_weights, take_over
+
+ARCH = "unet:width=0.125:depth=1:convolutions=1"
+SMALL = {"arch": ARCH, "data": "synthetic:count=24:height=16:width=32", "batch": 4, "epochs": 1}
+
+
+def without_observers(warn, load=hooks.load_hooks):
+    return load(warn, observers=[])
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """A run to start from."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(hooks, "load_hooks", without_observers)
+        return marsseg.run(out=tmp_path_factory.mktemp("runs") / "first", **SMALL)
+
+
+@pytest.fixture
+def copy(finished, tmp_path):
+    """The same run in a folder that a test may spoil."""
+    return shutil.copytree(finished.path, tmp_path / "copy")
+
+
+def network(arch=ARCH, *, classes=5, seed=1):
+    return build_network(api.plan(arch=arch, seed=seed), (16, 32, 1), classes)
+
+
+def values(network):
+    return {variable.path: np.asarray(variable) for variable in network.weights}
+
+
+class TestCopying:
+    def test_takes_every_weight_exactly_moving_statistics_too(self):
+        other, mine = network(seed=1), network(seed=2)
+        for variable in other.weights:
+            variable.assign(np.random.default_rng(0).random(variable.shape))
+        found = copy_weights(other, mine, "there")
+        theirs, ours = values(other), values(mine)
+        assert list(theirs) == list(ours)
+        assert any("moving_variance" in path for path in ours)
+        for path, value in ours.items():
+            np.testing.assert_array_equal(value, theirs[path])
+        assert found.misfits == {}
+        assert found.unused == ()
+        assert found.weights == found.total == sum(value.size for value in ours.values())
+        assert found.misfit_text() == ""
+
+    def test_another_number_of_classes_leaves_the_last_layer_alone_as_drawn(self):
+        other, mine = network(seed=1), network(seed=2, classes=3)
+        drawn = values(mine)
+        found = copy_weights(other, mine, "there")
+        assert set(found.misfits) == {"logits"}
+        assert found.misfits["logits"] == "kernel 1×1×4×5 there, 1×1×4×3 here"
+        theirs, ours = values(other), values(mine)
+        for path, value in ours.items():
+            np.testing.assert_array_equal(value, drawn[path] if path.startswith("logits/") else theirs[path])
+        assert found.total - found.weights == 4 * 3 + 3
+
+    def test_a_deeper_network_takes_what_both_have(self):
+        other, mine = network(seed=1), network(ARCH.replace("depth=1", "depth=2"), seed=2)
+        found = copy_weights(other, mine, "there")
+        assert "encoder1_conv1" in found.taken
+        assert found.misfits["encoder2_conv1"] == "not in that network"
+        assert set(found.taken) | set(found.misfits) == {path.rpartition("/")[0] for path in values(mine)}
+        assert "encoder2_conv1 (not in that network)" in found.misfit_text()
+
+    def test_what_the_other_has_beyond_is_named(self):
+        found = copy_weights(network(ARCH.replace("depth=1", "depth=2")), network(), "there")
+        assert "encoder2_conv1" in found.unused
+        assert "have no place in this network: encoder2_conv1" in found.misfit_text()
+
+    def test_weights_of_other_names_do_not_fit(self):
+        def small(normalise):
+            image = keras.Input((8, 8, 1))
+            x = keras.layers.Conv2D(2, 1, name="conv")(image)
+            layer = keras.layers.BatchNormalization if normalise else keras.layers.LayerNormalization
+            return keras.Model(image, layer(name="norm")(x))
+
+        found = copy_weights(small(True), small(False), "there")
+        assert found.misfits == {"norm": "gamma+beta+moving_mean+moving_variance there, gamma+beta here"}
+
+    def test_nothing_that_fits_is_refused(self):
+        narrow, wide = network(), network("unet:width=0.5:depth=1:convolutions=1", classes=3)
+        with pytest.raises(RequestError, match="Nothing of that network fits"):
+            copy_weights(narrow, wide, "there")
+
+
+class TestPlan:
+    def test_records_the_whole_path_and_the_networks_hash(self, finished, monkeypatch):
+        monkeypatch.chdir(finished.path.parent)
+        plan = api.plan(init="first")
+        assert plan.training.init == str(finished.path)
+        assert plan.training.init_hash == finished.folder.network_hash()
+
+    def test_survives_the_way_through_its_file(self, finished, tmp_path):
+        plan = api.plan(init=str(finished.path))
+        (tmp_path / "plan.toml").write_text(plan.to_toml())
+        assert api.plan(tmp_path / "plan.toml").to_toml() == plan.to_toml()
+
+    def test_is_read_without_the_run_that_it_names(self, copy, tmp_path):
+        """A network is loaded by its plan, wherever its weights once started from."""
+        (tmp_path / "plan.toml").write_text(api.plan(init=str(copy)).to_toml())
+        shutil.rmtree(copy)
+        assert api.plan(tmp_path / "plan.toml").training.init == str(copy)
+
+    def test_of_another_start_forgets_the_hash_of_the_one_before(self, finished, copy, tmp_path):
+        (copy / "network.keras").write_bytes(b"another")
+        (tmp_path / "plan.toml").write_text(api.plan(init=str(finished.path)).to_toml())
+        plan = api.plan(tmp_path / "plan.toml", init=str(copy))
+        assert plan.training.init == str(copy)
+        assert plan.training.init_hash not in (None, finished.folder.network_hash())
+        assert api.plan(tmp_path / "plan.toml", sets=["training.init=none"]).training.init_hash is None
+
+    @pytest.mark.parametrize("words", [["--init", "nowhere"], ["--set", "training.init_hash=abc"]])
+    def test_a_start_that_is_none_is_refused(self, cli, words):
+        answer = cli("run", *words, "--dry-run")
+        assert answer.code == 2
+        assert "no run folder" in answer.err or "belongs to an init" in answer.err
+
+    def test_a_run_without_a_network_is_refused(self, cli, copy):
+        (copy / "network.keras").unlink()
+        answer = cli("run", "--init", str(copy), "--dry-run")
+        assert answer.code == 2
+        assert "it has no network" in answer.err
+
+    def test_the_dry_run_shows_it(self, cli, finished):
+        answer = cli("run", "--init", str(finished.path), "--dry-run")
+        assert f"training.init\t{finished.path}\tcommand line" in answer.out
+        assert f"training.init_hash\t{finished.folder.network_hash()}\tcommand line" in answer.out
+
+
+class TestTakingOver:
+    def test_without_an_init_nothing_is_taken(self):
+        assert take_over(api.plan(arch=ARCH).training, network()) is None
+
+    def test_a_network_that_has_changed_since_is_refused(self, copy):
+        training = api.plan(init=str(copy)).training
+        (copy / "network.keras").write_bytes((copy / "network.keras").read_bytes() + b"more")
+        with pytest.raises(RequestError, match="has changed since the plan was made") as caught:
+            take_over(training, network())
+        assert caught.value.hint.endswith(f"--init {copy}")
+
+    def test_a_run_that_is_gone_is_refused(self, copy):
+        training = api.plan(init=str(copy)).training
+        shutil.rmtree(copy)
+        with pytest.raises(RequestError, match="is gone"):
+            take_over(training, network())
+
+    @pytest.mark.slow
+    def test_a_run_starts_from_the_best_weights_of_the_other_and_says_what_it_took(
+        self, finished, monkeypatch, tmp_path
+    ):
+        """With a learning rate of next to nothing it ends where the other did, though its seed is another."""
+        monkeypatch.setattr(hooks, "load_hooks", without_observers)
+        words = SMALL | {"learning_rate": 1e-12, "weight_decay": 0, "seed": 5, "init": str(finished.path)}
+        run = marsseg.run(out=tmp_path / "second", **words)
+        theirs, ours = values(marsseg.load(finished.path)), values(marsseg.load(run.path))
+        for path in theirs:
+            if "moving" not in path:
+                np.testing.assert_allclose(ours[path], theirs[path], atol=1e-6)
+        assert run.transfer.misfits == {}
+        assert str(run.transfer) in (run.path / "log.txt").read_text()
+
+    @pytest.mark.slow
+    def test_layers_that_do_not_fit_are_warned_of_and_logged(self, finished, monkeypatch, tmp_path):
+        monkeypatch.setattr(hooks, "load_hooks", without_observers)
+        lines = []
+        words = SMALL | {"arch": ARCH.replace("depth=1", "depth=2"), "init": str(finished.path)}
+        run = marsseg.run(out=tmp_path / "deeper", warn=lines.append, **words)
+        assert lines == [run.transfer.misfit_text()]
+        assert lines[0] in (run.path / "log.txt").read_text()

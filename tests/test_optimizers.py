@@ -1,0 +1,141 @@
+"""Keras' optimisers by name, and averages of weights."""
+
+import keras
+import numpy as np
+import pytest
+
+import marsseg_core as marsseg
+from marsseg_core import api, kinds
+from marsseg_core.data.splits import split_data
+from marsseg_core.errors import RequestError
+from marsseg_core.plan import OPTIMIZERS, TrainingOptions
+from marsseg_core.training.averaging import EpochAverage
+from marsseg_core.training.building import build_objective
+from marsseg_core.training.optimizers import build_optimizer
+
+SMALL = {
+    "arch": "unet:width=0.125:depth=1:convolutions=1",
+    "data": "synthetic:count=24:height=16:width=32",
+    "batch": 4,
+}
+
+
+def small_run(tmp_path, **words):
+    return marsseg.run(out=tmp_path / "run", warn=pytest.fail, **(SMALL | {"epochs": 3} | words))
+
+
+def test_the_names_are_those_that_keras_has():
+    classes = {
+        name.lower()
+        for name, value in vars(keras.optimizers).items()
+        if isinstance(value, type) and issubclass(value, keras.optimizers.Optimizer)
+    }
+    # Wrappers of others; the schedule-free one wants other weights in the network to score it than to train it.
+    others = {"optimizer", "lossscaleoptimizer", "multioptimizer", "schedulefreeadamw"}
+    assert set(OPTIMIZERS) == classes - others
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_each_is_built_with_the_plans_rate(name):
+    optimizer = build_optimizer(TrainingOptions(optimizer=name, weight_decay=0.01), 0.125)
+    assert type(optimizer).__name__.lower() == name
+    assert float(optimizer.learning_rate) == 0.125
+    assert optimizer.weight_decay == 0.01
+
+
+def test_adamw_keeps_its_own_decay_where_none_is_given():
+    assert build_optimizer(TrainingOptions(), 0.1).weight_decay == 0.004
+    assert build_optimizer(TrainingOptions(optimizer="sgd"), 0.1).weight_decay is None
+
+
+def test_parameters_follow_the_name():
+    optimizer = build_optimizer(TrainingOptions(optimizer="sgd:momentum=0.9:nesterov=true:clipnorm=1"), 0.1)
+    assert optimizer.momentum == 0.9
+    assert optimizer.nesterov is True
+    assert optimizer.clipnorm == 1.0
+
+
+def test_a_wrong_name_is_refused_with_the_plan():
+    with pytest.raises(RequestError, match="Did you mean 'adamw'"):
+        api.plan(optimizer="adamv")
+    with pytest.raises(RequestError, match="one optimiser"):
+        api.plan(optimizer="adam,sgd")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("sgd:momentun=0.9", "Did you mean 'momentum'"),
+        ("sgd:momentum=much", "takes a number"),
+        ("sgd:nesterov=0.5", "takes true or false"),
+        ("sgd:momentum=7", "do not go together"),
+        ("adam:learning_rate=1", "no parameter 'learning_rate'"),
+    ],
+)
+def test_a_wrong_parameter_is_refused_before_anything_is_written(text, message, tmp_path):
+    with pytest.raises(RequestError, match=message):
+        small_run(tmp_path, optimizer=text)
+    assert not (tmp_path / "run").exists()
+
+
+class TestExponentialAverage:
+    def test_is_scored_and_kept_in_the_place_of_the_last_weights(self, tmp_path):
+        run = small_run(tmp_path, epochs=1, sets=["training.averaging=ema", "training.ema_momentum=0.9"])
+        with np.load(run.folder.checkpoint) as archive:
+            last = [archive[name] for name in archive.files if name.startswith("variable")]
+        kept = [np.asarray(weight) for weight in run.network.trainable_weights]
+        assert not any(np.array_equal(a, b) for a in kept for b in last[: len(kept)] if a.shape == b.shape and a.any())
+
+    def test_of_no_memory_is_the_last_weights(self, tmp_path):
+        plain = small_run(tmp_path / "plain")
+        averaged = small_run(tmp_path / "ema", sets=["training.averaging=ema", "training.ema_momentum=1e-7"])
+        for a, b in zip(plain.network.weights, averaged.network.weights, strict=True):
+            np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5)
+
+    def test_training_goes_on_from_the_last_weights_not_from_the_average(self, tmp_path):
+        plain = small_run(tmp_path / "plain")
+        averaged = small_run(tmp_path / "ema", sets=["training.averaging=ema"])
+        assert [r["loss"] for r in averaged.history] == pytest.approx([r["loss"] for r in plain.history], rel=1e-5)
+        assert averaged.history[-1]["val_loss"] != pytest.approx(plain.history[-1]["val_loss"], rel=1e-5)
+
+    def test_works_in_half_precision(self, tmp_path):
+        run = small_run(tmp_path, epochs=2, precision="mixed_float16", sets=["training.averaging=ema"])
+        assert np.isfinite(run.history[-1]["val_loss"])
+
+
+class TestEpochAverage:
+    def test_is_the_even_mean_of_what_it_took_in(self):
+        network = marsseg.network("unet:width=0.125:depth=1:convolutions=1", height=16, width=16)
+        average = EpochAverage(network)
+        assert average.empty
+        seen = []
+        random = np.random.default_rng(0)
+        for _ in range(3):
+            for weight in network.weights:
+                weight.assign(random.normal(size=weight.shape))
+            seen.append([np.array(weight) for weight in network.weights])
+            average.add(network)
+        for found, each in zip(average.values(), zip(*seen, strict=True), strict=True):
+            np.testing.assert_allclose(found, np.mean(each, axis=0), rtol=1e-5, atol=1e-6)
+
+    def test_begins_after_the_share_asked_for_and_is_in_the_checkpoint(self, tmp_path):
+        run = small_run(tmp_path, epochs=4, sets=["training.averaging=swa", "training.swa_start=0.5"])
+        with np.load(run.folder.checkpoint) as archive:
+            arrays = [archive[name] for name in archive.files if name != "progress"]
+        assert any(array.shape == () and array == 2 for array in arrays)  # two epochs taken in
+        assert len(arrays) > 2 * len(run.network.weights)
+
+    def test_training_goes_on_from_the_last_weights(self, tmp_path):
+        plain = small_run(tmp_path / "plain")
+        averaged = small_run(tmp_path / "swa", sets=["training.averaging=swa", "training.swa_start=0"])
+        assert [r["loss"] for r in averaged.history] == pytest.approx([r["loss"] for r in plain.history], rel=1e-5)
+        # after one epoch the mean is the weights themselves
+        assert averaged.history[0]["val_loss"] == pytest.approx(plain.history[0]["val_loss"], rel=1e-5)
+        assert averaged.history[-1]["val_loss"] != pytest.approx(plain.history[-1]["val_loss"], rel=1e-5)
+
+
+@pytest.mark.parametrize(("wanted", "ignored"), [("false", (0,)), ("true", ())])
+def test_ignored_classes_count_in_the_losses_where_asked(wanted, ignored):
+    plan = api.plan(**SMALL, sets=[f"training.learn_ignored={wanted}"])
+    data = plan.one(kinds.DATASET).load()
+    assert build_objective(plan, data, split_data(data, 0.15, 0.15, 0)).spec.ignored == ignored

@@ -1,0 +1,372 @@
+"""Image files: what is read as what, and what is refused, with the file and the reason."""
+
+from __future__ import annotations
+
+import io
+import struct
+import zlib
+from contextlib import suppress
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings, strategies as st
+from hypothesis.extra import numpy as arrays
+from PIL import Image
+
+from marsseg_core.data.pictures import PIXEL_LIMIT, read_image, read_mask, write_png
+from marsseg_core.errors import RequestError, RunError
+
+# Pillow tells of what is odd in a damaged file before it fails.
+pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:PIL")
+
+GREY = np.random.default_rng(0).integers(0, 256, (9, 7), np.uint8)
+COLOUR = np.random.default_rng(1).integers(0, 256, (9, 7, 3), np.uint8)
+IDS = np.random.default_rng(2).integers(0, 5, (9, 7), np.uint8)
+PALETTE = {(0, 0, 0): 0, (200, 30, 30): 1, (30, 200, 30): 2, (30, 30, 200): 3, (9, 9, 9): 4, (255, 255, 255): 255}
+
+LOSSLESS = ["png", "tif"]
+
+
+@pytest.fixture
+def save(tmp_path):
+    """`save(picture, "png")` writes a Pillow image or an array and gives the path."""
+
+    def write(picture, suffix="png", **options) -> Path:
+        path = tmp_path / f"picture.{suffix}"
+        (picture if isinstance(picture, Image.Image) else Image.fromarray(picture)).save(path, **options)
+        return path
+
+    return write
+
+
+def refusal(read, path, **options) -> str:
+    with pytest.raises(RequestError) as caught:
+        read(path, **options)
+    assert caught.value.where == str(path)
+    return caught.value.what
+
+
+# --- images
+
+
+@pytest.mark.parametrize("suffix", LOSSLESS)
+def test_grey_stays_grey_and_colours_stay_colours(save, suffix):
+    grey, colour = read_image(save(GREY, suffix)), read_image(save(COLOUR, suffix))
+    np.testing.assert_array_equal(grey, GREY[..., None])
+    np.testing.assert_array_equal(colour, COLOUR)
+    assert grey.dtype == colour.dtype == np.uint8
+
+
+@pytest.mark.parametrize(("pixels", "channels"), [(GREY, 1), (COLOUR, 3)])
+def test_a_jpeg_is_read_as_it_decodes(save, pixels, channels):
+    path = save(np.full_like(pixels, 90), "jpg", quality=95)
+    read = read_image(path)
+    assert read.shape == (9, 7, channels)
+    assert np.abs(read.astype(int) - 90).max() <= 2
+
+
+@pytest.mark.parametrize("suffix", LOSSLESS)
+def test_black_and_white_is_grey(save, suffix):
+    read = read_image(save(Image.fromarray(GREY > 128), suffix))
+    np.testing.assert_array_equal(read[..., 0], np.where(GREY > 128, 255, 0))
+
+
+@pytest.mark.parametrize("suffix", LOSSLESS)
+def test_sixteen_bits_become_eight_over_the_whole_range(save, suffix):
+    deep = np.array([[0, 65535, 32768, 128, 129, 257, 65406]], np.uint16)
+    np.testing.assert_array_equal(read_image(save(deep, suffix))[..., 0], [[0, 255, 128, 0, 1, 1, 254]])
+
+
+def test_palettes_are_looked_up_and_stay_grey_where_they_are(save):
+    few = Image.fromarray(COLOUR).quantize(4)
+    np.testing.assert_array_equal(read_image(save(few)), np.asarray(few.convert("RGB")))
+    shades = Image.fromarray(IDS)
+    shades.putpalette(bytes(shade for value in range(256) for shade in (255 - value,) * 3))
+    np.testing.assert_array_equal(read_image(save(shades)), 255 - IDS[..., None])
+
+
+@pytest.mark.parametrize("suffix", LOSSLESS)
+def test_transparency_is_dropped(save, suffix):
+    alpha = np.full((9, 7, 1), 7, np.uint8)
+    np.testing.assert_array_equal(read_image(save(np.concatenate([COLOUR, alpha], axis=-1), suffix)), COLOUR)
+    read = read_image(save(Image.merge("LA", [Image.fromarray(GREY), Image.fromarray(alpha[..., 0])]), suffix))
+    np.testing.assert_array_equal(read, GREY[..., None])
+
+
+@pytest.mark.parametrize("suffix", ["jpg", "tif"])
+def test_print_colours_are_converted(save, suffix):
+    picture = Image.fromarray(np.full((9, 7, 3), (200, 100, 50), np.uint8)).convert("CMYK")
+    read = read_image(save(picture, suffix))
+    assert np.abs(read.astype(int) - (200, 100, 50)).max() <= 3
+
+
+def test_the_suffix_does_not_matter_but_the_content(save, tmp_path):
+    path = save(COLOUR, "png").rename(tmp_path / "picture.jpg")
+    np.testing.assert_array_equal(read_image(path), COLOUR)
+
+
+@pytest.mark.parametrize("suffix", LOSSLESS)
+@pytest.mark.parametrize("read", [read_image, read_mask])
+def test_one_pixel_is_an_image(save, suffix, read):
+    assert read(save(np.array([[3]], np.uint8), suffix)).reshape(-1).tolist() == [3]
+
+
+@pytest.mark.parametrize(
+    ("picture", "mode"),
+    [
+        (np.zeros((2, 2), np.int32), "I"),
+        (np.zeros((2, 2), np.float32), "F"),
+        (Image.new("LAB", (2, 2)), "LAB"),
+    ],
+)
+def test_other_kinds_of_pixels_are_refused_by_name(save, picture, mode):
+    assert refusal(read_image, save(picture, "tif")) == f"Its kind of pixels, {mode}, is no image of 8 or 16 bits."
+
+
+# --- masks
+
+
+@pytest.mark.parametrize("suffix", LOSSLESS)
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_a_mask_of_one_channel_holds_ids(save, suffix, dtype):
+    ids = IDS.astype(dtype)
+    ids[0, 0] = 255
+    read = read_mask(save(ids, suffix))
+    np.testing.assert_array_equal(read, ids)
+    assert read.dtype == np.uint8
+
+
+def test_a_mask_of_one_bit_is_0_and_1(save):
+    np.testing.assert_array_equal(read_mask(save(Image.fromarray(IDS > 2))), IDS > 2)
+
+
+@pytest.mark.parametrize("mode", ["P", "RGB", "RGBA"])
+@pytest.mark.parametrize("suffix", LOSSLESS)
+def test_colours_are_ids_by_the_palette(save, suffix, mode):
+    ids = IDS.copy()
+    ids[0, 0] = 255
+    colours = np.zeros((9, 7, 3), np.uint8)
+    for colour, label in PALETTE.items():
+        colours[ids == label] = colour
+    picture = Image.fromarray(colours)
+    picture = picture.quantize(16) if mode == "P" else picture.convert(mode)
+    np.testing.assert_array_equal(read_mask(save(picture, suffix), palette=PALETTE), ids)
+
+
+@pytest.mark.parametrize(("mode", "what"), [("P", "palette"), ("RGB", "colour"), ("RGBA", "colour")])
+def test_colours_without_a_palette_are_refused(save, mode, what):
+    path = save(Image.fromarray(COLOUR).convert(mode))
+    assert refusal(read_mask, path) == f"This is a {what} image; a mask has one channel of class ids."
+
+
+def test_a_colour_that_the_palette_lacks_is_refused(save):
+    colours = np.zeros((4, 4, 3), np.uint8)
+    colours[2, 1] = 1, 2, 3
+    what = refusal(read_mask, save(colours), palette=PALETTE)
+    assert what == "The mask has the colour 1,2,3, which the class file does not."
+
+
+def test_a_transparent_mask_is_refused(save):
+    picture = Image.new("RGBA", (3, 3), (0, 0, 0, 255))
+    picture.putpixel((1, 1), (0, 0, 0, 0))
+    assert refusal(read_mask, save(picture), palette=PALETTE) == "The mask is transparent in places."
+    assert refusal(read_mask, save(picture.convert("LA"))) == "Its kind of pixels, LA, is no mask."
+
+
+def test_ids_beyond_255_are_refused(save):
+    assert refusal(read_mask, save(np.array([[1, 256]], np.uint16))) == (
+        "The mask has values from 1 to 256; ids are 0 to 255."
+    )
+    assert refusal(read_mask, save(np.array([[-1, 2]], np.int32), "tif")) == (
+        "The mask has values from -1 to 2; ids are 0 to 255."
+    )
+
+
+def test_numbers_that_are_not_whole_are_no_mask(save):
+    assert refusal(read_mask, save(np.zeros((2, 2), np.float32), "tif")) == "Its kind of pixels, F, is no mask."
+
+
+def test_a_jpeg_is_no_mask(save):
+    assert refusal(read_mask, save(GREY, "jpg")) == "A mask as JPEG has lost its exact ids."
+
+
+# --- files that are not what they should be
+
+both = pytest.mark.parametrize("read", [read_image, read_mask])
+
+
+@both
+def test_a_file_that_is_not_there(tmp_path, read):
+    assert refusal(read, tmp_path / "gone.png") == "This file cannot be read: No such file or directory."
+    assert refusal(read, tmp_path) == "This file cannot be read: Is a directory."
+    with pytest.raises(RequestError, match="null byte"):
+        read("a\0b.png")
+
+
+@both
+def test_a_file_that_may_not_be_read(save, monkeypatch, read):
+    path = save(GREY)
+
+    def forbidden(*_, **__):
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "open", forbidden)
+    assert refusal(read, path) == "This file cannot be read: Permission denied."
+
+
+@both
+@pytest.mark.parametrize(
+    ("content", "what"),
+    [
+        (b"", "This file is empty."),
+        (b"hello", "This file is no PNG, JPEG or TIFF."),
+        (b"GIF89a" + bytes(20), "This file is no PNG, JPEG or TIFF."),
+        (b"\x89PNG\r\n\x1a\n", "This image is damaged"),
+        (b"\xff\xd8\xff\xe0", "This image is damaged"),
+        (b"II*\x00", "This image is damaged"),
+    ],
+)
+def test_what_is_no_image(tmp_path, read, content, what):
+    path = tmp_path / "picture.png"
+    path.write_bytes(content)
+    assert refusal(read, path).startswith(what)
+
+
+@both
+@pytest.mark.parametrize("suffix", ["png", "tif"])
+def test_a_file_with_several_images_is_refused(save, read, suffix):
+    path = save(GREY, suffix, save_all=True, append_images=[Image.fromarray(255 - GREY)])
+    assert refusal(read, path) == "This file holds 2 images; one is expected."
+
+
+def chunk(name: bytes, content: bytes) -> bytes:
+    return struct.pack(">I", len(content)) + name + content + struct.pack(">I", zlib.crc32(name + content))
+
+
+def huge_png(path: Path, height: int, width: int) -> Path:
+    """A small file that declares, and holds, a huge black image."""
+    rows = zlib.compressobj(9)
+    packed = b"".join(rows.compress(bytes(1 + width)) for _ in range(height)) + rows.flush()
+    header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", packed) + chunk(b"IEND", b""))
+    return path
+
+
+@both
+def test_an_image_of_20_000_by_20_000_is_refused_by_the_limit(tmp_path, read):
+    path = huge_png(tmp_path / "huge.png", 20_000, 20_000)
+    assert path.stat().st_size < 500_000
+    what = refusal(read, path)
+    assert what == "This image has 20,000 × 20,000 pixels, more than the limit of 100,000,000 in all."
+
+
+def test_the_limit_can_be_raised_and_lowered(save, tmp_path):
+    assert PIXEL_LIMIT == 100_000_000
+    # More than Pillow's own limit for an error.
+    path = huge_png(tmp_path / "huge.png", 13_500, 13_500)
+    assert read_mask(path, limit=13_500**2).shape == (13_500, 13_500)
+    path = save(GREY)
+    assert read_image(path, limit=63).shape == (9, 7, 1)
+    assert "more than the limit of 62" in refusal(read_image, path, limit=62)
+
+
+def test_text_that_unpacks_to_gigabytes_is_not_unpacked(tmp_path):
+    bomb = b"Comment\x00\x00" + zlib.compress(bytes(100_000_000), 9)
+    path = huge_png(tmp_path / "bomb.png", 2, 2)
+    content = path.read_bytes()
+    path.write_bytes(content[:33] + chunk(b"zTXt", bomb) + content[33:])
+    assert "too large" in refusal(read_image, path)
+
+
+# --- writing
+
+
+@given(pixels=arrays.arrays(np.uint8, st.tuples(st.integers(1, 8), st.integers(1, 8), st.sampled_from([1, 3]))))
+def test_what_is_written_is_read_back(tmp_path_factory, pixels):
+    path = tmp_path_factory.mktemp("out") / "a.png"
+    write_png(path, pixels)
+    np.testing.assert_array_equal(read_image(path), pixels)
+    write_png(path, pixels[..., 0])
+    np.testing.assert_array_equal(read_mask(path), pixels[..., 0])
+
+
+@given(ids=arrays.arrays(np.uint8, (5, 4), elements=st.sampled_from(sorted(PALETTE.values()))))
+def test_ids_written_as_colours_are_read_back_as_ids(tmp_path_factory, ids):
+    path = tmp_path_factory.mktemp("out") / "a.png"
+    write_png(path, ids, palette=PALETTE)
+    np.testing.assert_array_equal(read_mask(path, palette=PALETTE), ids)
+
+
+def test_a_picture_is_written_whole_or_not_at_all(tmp_path, monkeypatch):
+    path = tmp_path / "a.png"
+    write_png(path, GREY)
+    before = path.read_bytes()
+
+    def full(self, target, **_):
+        Path(target).write_bytes(b"half")
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Image.Image, "save", full)
+    with pytest.raises(RunError, match="No space left on device"):
+        write_png(path, 255 - GREY)
+    assert path.read_bytes() == before
+    assert [entry.name for entry in tmp_path.iterdir()] == ["a.png"]
+
+
+# --- anything at all
+
+MAGICS = [b"", b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"II*\x00", b"MM\x00*"]
+
+anything = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=150)
+
+
+@pytest.fixture(scope="module")
+def sound() -> dict[str, bytes]:
+    files = {}
+    for kind, options in {"png": {}, "jpg": {"quality": 90}, "tif": {}, "tif lzw": {"compression": "tiff_lzw"}}.items():
+        for name, pixels in (("grey", GREY), ("colour", COLOUR)):
+            file = io.BytesIO()
+            Image.fromarray(pixels).save(file, {"png": "PNG", "jpg": "JPEG"}.get(kind, "TIFF"), **options)
+            files[f"{kind} {name}"] = file.getvalue()
+    return files
+
+
+def read_or_refuse(path: Path) -> None:
+    for read, dimensions in ((read_image, 3), (read_mask, 2)):
+        with suppress(RequestError):
+            read_array = read(path, limit=10_000)
+            assert (read_array.dtype, read_array.ndim) == (np.uint8, dimensions)
+            assert read_array.size > 0
+
+
+@anything
+@given(data=st.data())
+def test_a_file_cut_off_or_changed_is_refused_or_read_never_worse(sound, tmp_path, data):
+    content = bytearray(sound[data.draw(st.sampled_from(sorted(sound)))])
+    path = tmp_path / "changed"
+    if data.draw(st.booleans()):
+        content = content[: data.draw(st.integers(0, len(content) - 1))]
+    else:
+        for _ in range(data.draw(st.integers(1, 5))):
+            content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
+    path.write_bytes(content)
+    read_or_refuse(path)
+
+
+@anything
+@given(
+    content=st.binary(max_size=200),
+    magic=st.sampled_from([b"", b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"II*\x00", b"MM\x00*"]),
+)
+def test_garbage_is_refused(tmp_path, content, magic):
+    path = tmp_path / "garbage"
+    path.write_bytes(magic + content)
+    refusal(read_image, path)
+
+
+@pytest.mark.parametrize("kind", ["png grey", "jpg grey", "tif grey", "tif lzw colour"])
+def test_a_file_without_its_second_half_is_refused(sound, tmp_path, kind):
+    path = tmp_path / "half"
+    path.write_bytes(sound[kind][: len(sound[kind]) // 2])
+    assert refusal(read_image, path).startswith(("This image is damaged", "This file cannot be read"))

@@ -1,0 +1,98 @@
+"""The course's submission, to the letter."""
+
+from __future__ import annotations
+
+import csv
+
+import numpy as np
+import pytest
+from hypothesis import given, strategies as st
+from hypothesis.extra import numpy as arrays
+
+from marsseg_core.errors import RequestError, RunError
+from marsseg_core.inference.submission import new_submission
+
+
+def write(path, images):
+    with new_submission(path) as submission:
+        for labels in images:
+            submission.add(labels)
+    return submission
+
+
+def labels(count, shape=(64, 128), classes=5):
+    return np.random.default_rng(0).integers(1, classes, (count, *shape)).astype(np.uint8)
+
+
+def test_has_the_courses_columns_ids_and_order(tmp_path):
+    images = labels(12)
+    write(tmp_path / "sub.csv", images)
+    with (tmp_path / "sub.csv").open(newline="") as file:
+        header, *rows = csv.reader(file)
+    assert header == ["id", *map(str, range(8192))]
+    assert [row[0] for row in rows] == [str(n) for n in range(12)]
+    assert np.array_equal(np.array([row[1:] for row in rows], int), images.reshape(12, -1))
+
+
+def test_is_plain_text_with_one_line_for_each_image(tmp_path):
+    write(tmp_path / "sub.csv", [np.array([[1, 2], [3, 4]], np.uint8), np.array([[4, 0], [1, 1]], np.uint8)])
+    assert (tmp_path / "sub.csv").read_bytes() == b"id,0,1,2,3\n0,1,2,3,4\n1,4,0,1,1\n"
+
+
+@given(arrays.arrays(np.uint8, st.tuples(st.integers(1, 4), st.integers(1, 5), st.integers(1, 5))))
+def test_reads_back_whatever_the_ids(tmp_path_factory, images):
+    path = tmp_path_factory.mktemp("submission") / "sub.csv"
+    write(path, images)
+    found = np.loadtxt(path, int, delimiter=",", skiprows=1, ndmin=2)
+    np.testing.assert_array_equal(found[:, 0], np.arange(len(images)))
+    np.testing.assert_array_equal(found[:, 1:], images.reshape(len(images), -1))
+
+
+def test_counts_pixels_labelled_0(tmp_path):
+    images = labels(3)
+    images[1, :2, :5] = 0
+    assert write(tmp_path / "sub.csv", images).zeros == 10
+
+
+def test_of_images_of_two_sizes_is_refused_and_leaves_nothing(tmp_path):
+    with pytest.raises(RequestError, match=r"Image 1 is of 3×2 pixels, the ones before it of 2×3\."):
+        write(tmp_path / "sub.csv", [np.ones((2, 3), np.uint8), np.ones((3, 2), np.uint8)])
+    assert not list(tmp_path.iterdir())
+
+
+def test_of_nothing_fails(tmp_path):
+    with pytest.raises(RunError, match="no image"):
+        write(tmp_path / "sub.csv", [])
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("change", "what"),
+    [
+        (lambda text: text.replace(b"id,", b",", 1), "The header"),
+        (lambda text: text.replace(b"\n1,", b"\n7,", 1), "Row 1"),
+        (lambda text: text.replace(b"\n2,1", b"\n2,x", 1), "Row 2"),
+        (lambda text: text.replace(b"\n2,1", b"\n2,1.5", 1), "Row 2"),
+        (lambda text: text.replace(b"\n2,1", b"\n2,2", 1), "A value"),
+        (lambda text: text[:-1], "Row 2"),
+        (lambda text: text[: text.index(b"\n2,") + 1], "The number of rows, 2,"),
+        (lambda text: text + b"3" + b",1" * 4 + b"\n", "The number of rows, 4,"),
+    ],
+)
+def test_that_reads_back_otherwise_than_written_is_not_kept(tmp_path, change, what):
+    with pytest.raises(RunError, match=what):
+        write_and_damage(tmp_path / "sub.csv", change)
+    assert not list(tmp_path.iterdir())
+
+
+def write_and_damage(path, change):
+    """Write a submission on a disk that fails before it is closed."""
+    with new_submission(path) as submission:
+        for _ in range(3):
+            submission.add(np.ones((2, 2), np.uint8))
+        submission._file.flush()
+        (aside,) = path.parent.iterdir()
+        damaged = change(aside.read_bytes())
+        submission._file.seek(0)
+        submission._file.truncate()
+        submission._file.write(damaged)

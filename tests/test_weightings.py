@@ -1,0 +1,281 @@
+"""Weightings: each rule against its formula; those that train move; what they remember is in the checkpoint."""
+
+from itertools import pairwise
+
+import keras
+import numpy as np
+import pytest
+
+import marsseg_core as marsseg
+from marsseg_core import api
+from marsseg_core.components import WeightingSpec
+from marsseg_core.errors import RequestError
+from marsseg_core.training.weighting import WeightingLayer
+from marsseg_plugins.weightings.dwa import DWA
+from marsseg_plugins.weightings.fixed import Fixed
+from marsseg_plugins.weightings.gradnorm import GradNorm
+from marsseg_plugins.weightings.relobralo import ReLoBRaLo
+from marsseg_plugins.weightings.scheduled import Scheduled
+from marsseg_plugins.weightings.softadapt import SoftAdapt
+from marsseg_plugins.weightings.uncertainty import Uncertainty
+
+NAMES = ("a", "b", "c")
+LOSSES = np.array([1.0, 0.5, 2.0], np.float32)
+SMALL = {
+    "arch": "unet:width=0.125:depth=1:convolutions=1",
+    "data": "synthetic:count=24:height=16:width=32",
+    "loss": "ssce,dice,boundary:weight=0.1",
+    "batch": 4,
+    "epochs": 4,
+}
+
+
+def layer(weighting, weights=(1.0, 1.0, 1.0)):
+    built = weighting.build(WeightingSpec(NAMES[: len(weights)], weights))
+    built.build((len(weights),))
+    return built
+
+
+def softmax(values):
+    return np.exp(values) / np.exp(values).sum()
+
+
+def own(built):
+    return np.asarray(built.own)
+
+
+class TestFixed:
+    def test_sums_the_losses_by_the_weights_they_are_given(self):
+        built = layer(Fixed(), (1.0, 0.5, 0.25))
+        assert float(built(LOSSES)) == pytest.approx(1.0 + 0.25 + 0.5)
+        np.testing.assert_allclose(built.factors(), [1.0, 0.5, 0.25])
+
+
+class TestScheduled:
+    def ramp(self, epochs=5, **parameters):
+        built = layer(Scheduled(**parameters))
+        values = []
+        for epoch in range(epochs):
+            built.epoch_begins(epoch, epochs)
+            values.append(own(built))
+        return np.array(values)
+
+    def test_moves_straight_from_start_to_end_and_sums_to_1(self):
+        values = self.ramp(start=(0.2, 0.8, 0.0), end=(0.4, 0.4, 0.2))
+        np.testing.assert_allclose(values[0], [0.2, 0.8, 0.0], atol=1e-6)
+        np.testing.assert_allclose(values[2], [0.3, 0.6, 0.1], atol=1e-6)
+        np.testing.assert_allclose(values[-1], [0.4, 0.4, 0.2], atol=1e-6)
+        np.testing.assert_allclose(values.sum(axis=1), 1, rtol=1e-6)
+
+    def test_starts_alike_where_no_start_is_given(self):
+        np.testing.assert_allclose(self.ramp(end=(2, 1, 1))[0], [1 / 3] * 3, rtol=1e-6)
+
+    def test_moves_only_between_begin_and_finish(self):
+        values = self.ramp(start=(1, 0, 0), end=(0, 1, 0), begin=0.25, finish=0.75)
+        np.testing.assert_allclose(values[:, 0], [1, 1, 0.5, 0, 0], atol=1e-6)
+
+    def test_of_a_higher_power_rises_late(self):
+        values = self.ramp(start=(1, 0, 0), end=(0, 1, 0), power=2)
+        np.testing.assert_allclose(values[:, 1], np.linspace(0, 1, 5) ** 2, atol=1e-6)
+
+    def test_one_epoch_has_the_start(self):
+        np.testing.assert_allclose(self.ramp(epochs=1, start=(1, 0, 0), end=(0, 1, 0))[0], [1, 0, 0])
+
+    @pytest.mark.parametrize("end", [(1, 1), (0, 0, 0)])
+    def test_that_does_not_fit_is_refused(self, end):
+        with pytest.raises(ValueError, match="end has"):
+            layer(Scheduled(end=end))
+
+
+class TestUncertainty:
+    def test_is_kendalls_formula(self):
+        built = layer(Uncertainty(speed=2.0), (1.0, 1.0, 0.5))
+        built.log_variances.assign([0.1, -0.3, 0.5])
+        s = 2.0 * np.array([0.1, -0.3, 0.5])
+        losses = LOSSES * [1, 1, 0.5]
+        assert float(built(LOSSES)) == pytest.approx((0.5 * np.exp(-s) * losses + 0.5 * s).sum(), rel=1e-6)
+        np.testing.assert_allclose(built.factors(), 0.5 * np.exp(-s) * [1, 1, 0.5], rtol=1e-6)
+
+    def test_has_its_optimum_where_s_is_the_logarithm_of_the_loss(self):
+        at_optimum = layer(Uncertainty(speed=1.0))
+        at_optimum.log_variances.assign(np.log(LOSSES))
+        lowest = float(at_optimum(LOSSES))
+        for moved in (0.05 * np.eye(3), -0.05 * np.eye(3)):
+            for step in moved:
+                other = layer(Uncertainty(speed=1.0))
+                other.log_variances.assign(np.log(LOSSES) + step)
+                assert float(other(LOSSES)) > lowest
+
+    def test_trains_its_weights_and_no_decay_pulls_at_them(self, tmp_path):
+        words = SMALL | {"sets": ["training.weight_decay=0.5", "weighting.uncertainty.speed=1"]}
+        run = marsseg.run(weighting="uncertainty", out=tmp_path / "run", warn=pytest.fail, **words)
+        factors = np.array(
+            [[record[f"weight_{name}"] for name in ("ssce", "dice", "boundary")] for record in run.history]
+        )
+        assert (np.abs(np.diff(factors, axis=0)) > 1e-5).all()
+        # dice is below 1, so that its s falls all the way; a decay of 0.5 would hold it near 0
+        assert (np.diff(factors[:, 1]) > 0).all()
+
+
+class TestDWA:
+    def test_is_alike_in_the_first_two_epochs_and_then_by_the_rates(self):
+        built = layer(DWA(temperature=2.0))
+        epochs = np.array([[1.0, 1.0, 2.0], [0.5, 0.9, 2.2], [0.4, 0.9, 1.1]], np.float32)
+        np.testing.assert_allclose(own(built), 1)
+        built.epoch_ends(epochs[0])
+        np.testing.assert_allclose(own(built), 1)
+        built.epoch_ends(epochs[1])
+        np.testing.assert_allclose(own(built), 3 * softmax(epochs[1] / epochs[0] / 2), rtol=1e-6)
+        built.epoch_ends(epochs[2])
+        np.testing.assert_allclose(own(built), 3 * softmax(epochs[2] / epochs[1] / 2), rtol=1e-6)
+        assert own(built).sum() == pytest.approx(3)
+
+    def test_a_loss_of_zero_gives_finite_weights(self):
+        built = layer(DWA())
+        for losses in ([0, 1, 1], [0, 0, 1], [1, 1, 1]):
+            built.epoch_ends(np.array(losses, np.float32))
+        assert np.isfinite(own(built)).all()
+
+
+class TestSoftAdapt:
+    @pytest.mark.parametrize("parameters", [{}, {"normalised": True}, {"by_loss": True}, {"beta": -2.0}])
+    def test_is_the_softmax_of_the_slopes(self, parameters):
+        built = layer(SoftAdapt(**parameters))
+        before, now = np.array([1.0, 2.0, 0.5], np.float32), np.array([0.9, 2.5, 0.1], np.float32)
+        np.testing.assert_allclose(own(built), [1 / 3] * 3, rtol=1e-6)
+        built.epoch_ends(before)
+        np.testing.assert_allclose(own(built), [1 / 3] * 3, rtol=1e-6)
+        built.epoch_ends(now)
+        slopes = now - before
+        if parameters.get("normalised"):
+            slopes /= np.abs(slopes).sum()
+        expected = softmax(parameters.get("beta", 0.1) * slopes)
+        if parameters.get("by_loss"):
+            expected = expected * now / (expected * now).sum()
+        np.testing.assert_allclose(own(built), expected, rtol=1e-5)
+        assert own(built).sum() == pytest.approx(1)
+
+
+class TestReLoBRaLo:
+    def test_is_the_moving_mean_of_the_balanced_weights(self):
+        built = layer(ReLoBRaLo(alpha=0.9, rho=1.0, temperature=0.5))
+        steps = np.array([[1.0, 1.0, 2.0], [0.5, 0.9, 2.2], [0.4, 0.9, 1.1]], np.float32)
+        expected = np.ones(3)
+        built.step(steps[0], None)
+        np.testing.assert_allclose(own(built), expected)
+        for before, now in pairwise(steps):
+            built.step(now, None)
+            expected = 0.9 * expected + 0.1 * 3 * softmax(now / (0.5 * before))
+            np.testing.assert_allclose(own(built), expected, rtol=1e-5)
+        assert own(built).sum() == pytest.approx(3, rel=1e-5)
+
+    def test_without_keeping_it_looks_back_to_the_first_step(self):
+        built = layer(ReLoBRaLo(alpha=1.0, rho=0.0))
+        for losses in ([1.0, 1.0, 2.0], [0.1, 5.0, 1.0], [0.4, 0.9, 1.1]):
+            built.step(np.array(losses, np.float32), None)
+        np.testing.assert_allclose(own(built), 3 * softmax(np.array([0.4, 0.9, 0.55])), rtol=1e-5)
+
+    def test_a_batch_without_labels_changes_nothing(self):
+        built = layer(ReLoBRaLo())
+        for losses in (np.zeros(3), LOSSES, LOSSES / 2, np.zeros(3), LOSSES / 4):
+            built.step(losses.astype(np.float32), None)
+        assert np.isfinite(own(built)).all()
+        assert own(built).sum() == pytest.approx(3, rel=1e-5)
+
+
+class TestGradNorm:
+    def settle(self, built, losses, norms, steps=3000):
+        for each in (LOSSES, *[losses] * steps):
+            built.step(each.astype(np.float32), norms)
+        return own(built)
+
+    def test_makes_the_norms_of_gradients_equal_where_losses_fall_alike(self):
+        norms = np.array([1.0, 10.0, 4.0], np.float32)
+        found = self.settle(layer(GradNorm(rate=0.002)), LOSSES / 2, norms)
+        assert found.sum() == pytest.approx(3, rel=1e-5)
+        np.testing.assert_allclose(found, 3 * (1 / norms) / (1 / norms).sum(), rtol=0.1)
+
+    def test_a_loss_that_falls_slowly_gets_the_larger_gradient(self):
+        found = self.settle(layer(GradNorm(rate=0.002, alpha=1.0)), LOSSES * [0.5, 0.5, 1.0], np.ones(3, np.float32))
+        rates = np.array([0.75, 0.75, 1.5])
+        np.testing.assert_allclose(found, rates, rtol=0.1)
+
+    def test_keeps_its_floor_and_its_sum(self):
+        built = layer(GradNorm(rate=1.0, floor=0.1))
+        for scale in (1.0, 100.0, 0.01):
+            built.step(LOSSES, np.array([scale, 1.0, 1.0], np.float32))
+            assert own(built).sum() == pytest.approx(3, rel=1e-5)
+            assert (own(built) > 0).all()
+
+    def test_is_given_the_norms_of_the_gradients_at_the_logits(self, tmp_path):
+        from marsseg_core.training.building import build_batches, build_network, build_objective, build_task
+
+        run = marsseg.run(weighting="gradnorm", out=tmp_path / "run", warn=pytest.fail, **(SMALL | {"epochs": 1}))
+        network = build_network(run.plan, (16, 32, 1), 5)
+        objective = build_objective(run.plan, run.data, run.split)
+        task = build_task(run.plan, network, objective)
+        images, labels = build_batches(run.plan, run.data, run.split, objective)[0]
+        seen = []
+        task.weighting.step = lambda losses, norms: seen.append((np.asarray(losses), np.asarray(norms)))
+        logits = np.asarray(network(images))
+        task.compute_loss(images, labels, network(images))
+        losses, norms = seen[0]
+        values = task.loss_values(labels, logits)
+        np.testing.assert_allclose(losses, [values["ssce"], values["dice"], 0.1 * values["boundary"]], rtol=1e-5)
+
+        # by central differences along the direction of each gradient's largest entry
+        direction = np.random.default_rng(0).normal(size=logits.shape).astype(np.float32)
+        step = 1e-2
+        for name, weight, norm in zip(("ssce", "dice", "boundary"), (1, 1, 0.1), norms, strict=True):
+            above, below = (float(task.loss_values(labels, logits + sign * step * direction)[name]) for sign in (1, -1))
+            slope = weight * (above - below) / (2 * step)
+            assert 0 < abs(slope) <= norm * np.linalg.norm(direction)
+
+
+@pytest.mark.parametrize(
+    ("weighting", "total"),
+    [("dwa", 3), ("softadapt", 1), ("gradnorm", 3), ("relobralo", 3), ("scheduled", 1), ("uncertainty", None)],
+)
+def test_each_trains_with_its_weights_in_the_history_and_the_checkpoint(weighting, total, tmp_path):
+    sets = ["loss.boundary.weight=1"]
+    if weighting == "scheduled":
+        sets.append("weighting.scheduled.end=1,0,1")
+    if weighting == "relobralo":
+        sets.append("weighting.relobralo.alpha=0.9")
+    run = marsseg.run(weighting=weighting, out=tmp_path / "run", warn=pytest.fail, sets=sets, **SMALL)
+    factors = np.array([[record[f"weight_{name}"] for name in ("ssce", "dice", "boundary")] for record in run.history])
+    assert np.abs(factors[-1] - factors[0]).max() > 1e-4
+    if total is not None:
+        np.testing.assert_allclose(factors.sum(axis=1), total, rtol=1e-4)
+    with np.load(run.folder.checkpoint) as archive:
+        kept = [archive[name] for name in archive.files if archive[name].shape == (3,)]
+    assert kept
+
+
+@pytest.mark.parametrize("weighting", ["uncertainty", "dwa", "gradnorm", "relobralo", "softadapt:by_loss=true"])
+def test_a_loss_that_can_be_negative_is_refused_by_name_before_training(weighting):
+    with pytest.raises(RequestError, match="cannot work with the loss 'boundary'"):
+        api.plan(loss="ssce,boundary:form=signed", weighting=weighting)
+
+
+@pytest.mark.parametrize("weighting", ["fixed", "softadapt"])
+def test_rules_without_ratios_take_a_negative_loss(weighting):
+    api.plan(loss="ssce,boundary:form=signed", weighting=weighting)
+
+
+def test_a_schedule_for_another_number_of_losses_is_refused_before_training(tmp_path):
+    with pytest.raises(RequestError, match="end has 2 weights for 3 losses"):
+        marsseg.run(
+            weighting="scheduled", sets=["weighting.scheduled.end=1,2"], out=tmp_path / "run", warn=pytest.fail, **SMALL
+        )
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_weighting_layer_is_in_float32_under_any_policy():
+    keras.config.set_dtype_policy("mixed_float16")
+    try:
+        built = WeightingLayer(WeightingSpec(NAMES, (1.0, 1.0, 1.0)))
+        built.build((3,))
+        assert built(LOSSES).dtype == "float32"
+    finally:
+        keras.config.set_dtype_policy("float32")
