@@ -409,7 +409,7 @@ def test_a_sound_plugin_loads(tmp_path, monkeypatch):
         ("import sys; sys.exit('bye')", "cannot be loaded: SystemExit: bye"),
         ("class Net(", "cannot be loaded: SyntaxError:"),
         ("Ring = 3", "cannot be loaded: AttributeError: module"),
-        ("Net = 3", "cannot be used: it is a int, no class."),
+        ("Net = 3", "cannot be used: it is no class, but of type int."),
         (GOOD.replace("(frozen=True)", ""), "cannot be used: its dataclass is not frozen."),
         (f"{GOOD}    size: list = ()", "cannot be used: A parameter cannot be of type"),
         (f"{GOOD}    size: 'Nowhere' = 1", "cannot be used: The annotations of Net cannot be evaluated"),
@@ -438,7 +438,7 @@ def test_the_line_that_failed_is_named(tmp_path, monkeypatch):
 
 def test_a_target_without_an_attribute_is_a_broken_plugin():
     (entry,) = catalog(ACME.point("ring", "marsseg_core.errors")).entries
-    with pytest.raises(PluginError, match=r"architecture 'ring' of acme 1\.0 cannot be used: it is a module, no class"):
+    with pytest.raises(PluginError, match=r"architecture 'ring' of acme 1\.0 cannot be used: it is no class, but of type module"):
         load(entry)
 
 

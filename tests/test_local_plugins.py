@@ -1,0 +1,417 @@
+"""Components from one file: found by name, kept with the run, and executed again only where they are trusted."""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+import tomllib
+import warnings
+
+import pytest
+
+import marsseg_core as marsseg
+from marsseg_core import api, local_plugins
+from marsseg_core.catalog import installed
+from marsseg_core.errors import MarssegWarning, PluginError, RequestError
+from marsseg_core.kinds import ARCHITECTURE, DATASET, LOSS
+from marsseg_core.local_plugins import component_name, given_plugins, trusting
+from marsseg_core.plan import NETWORK_KINDS, Request, resolve
+
+LOSSES = '''
+"""Ideas."""
+from dataclasses import dataclass
+
+from marsseg_core.components import Loss
+from marsseg_core.parameters import param
+
+
+@dataclass(frozen=True)
+class RootError(Loss):
+    """Root error: the mean of (1 − p)^power."""
+
+    power: float = param(0.5, help="below 1, small errors count more", above=0)
+
+    def build(self, spec):
+        from keras import ops
+
+        def root_error(labels, logits):
+            valid = ops.cast(ops.not_equal(labels, 255), "float32")
+            hot = ops.one_hot(ops.where(ops.equal(labels, 255), 0, ops.cast(labels, "int32")), spec.num_classes)
+            right = ops.sum(ops.softmax(logits) * hot, axis=-1)
+            return ops.mean(valid * (1.0 - right + 1e-6) ** self.power)
+
+        return root_error
+
+
+class _Helper(Loss):
+    pass
+'''
+
+NETWORK = '''
+from dataclasses import dataclass
+
+import keras
+
+from marsseg_core.components import Architecture, Bottleneck
+
+
+@keras.saving.register_keras_serializable("local-test")
+class Doubled(keras.layers.Layer):
+    def call(self, values):
+        return 2 * values
+
+
+@dataclass(frozen=True)
+class TinyNet(Architecture):
+    """Two convolutions with a layer of its own between them."""
+
+    def build(self, spec):
+        inputs = keras.Input((spec.height, spec.width, spec.channels))
+        features = Doubled()(keras.layers.Conv2D(4, 3, padding="same", activation="relu")(inputs))
+        logits = keras.layers.Conv2D(spec.num_classes, 1, dtype="float32")(spec.bottleneck(features))
+        return keras.Model(inputs, logits)
+
+
+@dataclass(frozen=True)
+class SameMap(Bottleneck):
+    """Leaves the map as it is."""
+
+    def build(self, features, spec):
+        return features
+'''
+
+WORDS = {"data": "synthetic:count=24:height=16:width=32", "batch": 4, "epochs": 1}
+
+
+def sha256(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def forget():
+    """As if this process had executed none."""
+    local_plugins._executed.clear()
+    for name in [name for name in sys.modules if name.startswith("marsseg_plugin_")]:
+        del sys.modules[name]
+
+
+@pytest.fixture(autouse=True)
+def forgotten():
+    forget()
+    yield
+    forget()
+
+
+@pytest.fixture
+def my_loss(tmp_path):
+    path = tmp_path / "my_loss.py"
+    path.write_text(LOSSES)
+    return path
+
+
+@pytest.fixture
+def written(my_loss, tmp_path):
+    """A folder with the plan of a run with `my_loss.py`, and its copy, as a run writes them."""
+    folder = tmp_path / "run"
+    (folder / "plugins").mkdir(parents=True)
+    plan = api.plan(loss="root_error:power=0.3", plugins=[my_loss])
+    (folder / "plan.toml").write_text(plan.to_toml())
+    (folder / "plugins" / "my_loss.py").write_text(LOSSES)
+    forget()
+    return folder
+
+
+# --- by name
+
+
+@pytest.mark.parametrize(
+    ("name", "called"),
+    [
+        ("RootError", "root_error"),
+        ("WSSCE", "wssce"),
+        ("UNet", "u_net"),
+        ("UNet3Plus", "u_net3_plus"),
+        ("Dice", "dice"),
+        ("HTTPLoss", "http_loss"),
+        ("plain", "plain"),
+    ],
+)
+def test_a_class_is_called_by_its_name_in_small_letters(name, called):
+    assert component_name(type(name, (), {})) == called
+
+
+def test_the_components_of_a_file_are_found_by_name(my_loss):
+    (plugin,) = given_plugins([my_loss])
+    (entry,) = plugin.entries
+    assert (entry.kind, entry.name, entry.distribution) == (LOSS, "root_error", "my_loss.py")
+    assert entry.version == sha256(LOSSES)[:12]
+    assert plugin.hash == sha256(LOSSES)
+
+
+def test_a_plan_has_them_and_names_their_file(my_loss):
+    plan = api.plan(loss="root_error:power=0.3", plugins=[my_loss])
+    assert plan.components(LOSS)[0].power == 0.3
+    assert ("plugin", f"my_loss.py {sha256(LOSSES)[:12]}", "command line") in plan.rows()
+    document = tomllib.loads(plan.to_toml())
+    assert document["plugin"] == [{"file": "plugins/my_loss.py", "sha256": sha256(LOSSES), "kinds": ["loss"]}]
+    assert document["loss"][0]["distribution"] == "my_loss.py"
+
+
+def test_the_next_plan_does_not_have_them(my_loss):
+    api.plan(loss="root_error", plugins=[my_loss])
+    with pytest.raises(RequestError, match="There is no loss 'root_error'"):
+        api.plan(loss="root_error")
+
+
+def test_a_name_that_is_installed_too_is_a_conflict_that_the_file_resolves(my_loss):
+    my_loss.write_text(LOSSES.replace("RootError", "Dice"))
+    with pytest.raises(RequestError, match=r"Use marsseg/dice or my_loss\.py/dice"):
+        api.plan(loss="dice", plugins=[my_loss])
+    plan = api.plan(loss="my_loss.py/dice,marsseg/dice", plugins=[my_loss])
+    assert [chosen.entry.distribution for chosen in plan.chosen[LOSS]] == ["my_loss.py", "marsseg"]
+
+
+def test_list_show_run_and_doctor_take_a_file(cli, my_loss):
+    assert (
+        "root_error\t\tRoot error: the mean of (1 − p)^power.\tmy_loss.py "
+        in cli("list", "loss", "--plugin", str(my_loss)).out
+    )
+    shown = cli("show", "root_error", "--plugin", str(my_loss))
+    assert "below 1, small errors count more" in shown.out
+    assert f"{my_loss}:10" in shown.out
+    assert "root_error" in cli("run", "--loss", "root_error", "--plugin", str(my_loss), "--dry-run").out
+    answer = cli("doctor", "root_error", "--plugin", str(my_loss))
+    assert answer.code == 0
+    assert answer.out.splitlines()[1].startswith("loss\troot_error\tmy_loss.py ")
+
+
+def test_nothing_is_written_beside_the_file(my_loss):
+    given_plugins([my_loss])
+    assert [path.name for path in my_loss.parent.iterdir()] == ["my_loss.py"]
+
+
+# --- what a file may be
+
+
+@pytest.mark.parametrize(
+    ("source", "error", "said"),
+    [
+        ("raise RuntimeError('no driver')", PluginError, r"my_loss.py cannot be loaded: RuntimeError.*my_loss.py:1\]"),
+        ("x = 1\nimport sys; sys.exit(1)", PluginError, r"cannot be loaded: SystemExit: 1 .*my_loss.py:2\]"),
+        ("class X(", PluginError, r"cannot be loaded: SyntaxError.*my_loss.py:1\]"),
+        ("import beside", PluginError, "No module named 'beside'.*It is one file"),
+        ("x = 1", RequestError, "defines no component"),
+        ("from marsseg_core.components import Loss", RequestError, "defines no component"),
+        ("\0", PluginError, "cannot be loaded"),
+    ],
+)
+def test_a_broken_file_is_named_with_the_cause(my_loss, source, error, said):
+    my_loss.write_text(source)
+    before = set(sys.modules)
+    with pytest.raises(error, match=said):
+        given_plugins([my_loss])
+    if error is PluginError:
+        assert not {name for name in set(sys.modules) - before if name.startswith("marsseg_plugin_")}
+
+
+@pytest.mark.parametrize("name", ["nowhere.py", "my_loss.txt", "my loss.py", "a,b.py", "a:b.py", "my_loss"])
+def test_what_is_no_file_of_python_is_refused(tmp_path, name):
+    with pytest.raises(RequestError, match=r"is no plugin|cannot be read"):
+        given_plugins([tmp_path / name])
+
+
+def test_a_component_that_is_not_whole_is_named_where_it_is_asked_for(cli, my_loss):
+    my_loss.write_text(LOSSES.replace("@dataclass(frozen=True)", ""))
+    answer = cli("run", "--loss", "root_error", "--plugin", str(my_loss), "--dry-run")
+    assert answer.code == 3
+    assert f"The loss 'root_error' of my_loss.py {sha256(my_loss.read_text())[:12]} cannot be used" in answer.err
+    assert str(my_loss) in answer.err
+
+
+def test_two_files_of_one_name_are_refused(my_loss, tmp_path):
+    other = tmp_path / "other" / "my_loss.py"
+    other.parent.mkdir()
+    other.write_text(LOSSES + "# another\n")
+    with pytest.raises(RequestError, match=r"Two plugins are called my_loss\.py"):
+        given_plugins([my_loss, other])
+    assert len(given_plugins([my_loss, my_loss])) == 1
+
+
+# --- trust
+
+
+def test_a_runs_copy_is_executed_only_where_it_is_trusted(cli, written):
+    answer = cli("run", "--plan", str(written), "--dry-run")
+    assert answer.code == 2
+    assert f"{written}/plugins/my_loss.py (SHA-256 {sha256(LOSSES)})" in answer.err
+    assert "--trust" in answer.err
+    assert not [name for name in sys.modules if name.startswith("marsseg_plugin_")]
+    answer = cli("run", "--plan", str(written), "--dry-run", "--trust")
+    assert answer.code == 0
+    assert "loss.root_error.power\t0.3" in answer.out
+
+
+def test_trust_ends_with_the_command(cli, written):
+    assert cli("run", "--plan", str(written), "--dry-run", "--trust").code == 0
+    forget()
+    assert cli("run", "--plan", str(written), "--dry-run").code == 2
+
+
+def test_what_was_given_in_this_process_is_trusted_as_the_same_text(written, my_loss):
+    given_plugins([my_loss])
+    assert api.plan(written).components(LOSS)[0].power == 0.3
+
+
+def test_a_copy_that_has_changed_is_refused_even_where_it_is_trusted(written):
+    copy = written / "plugins" / "my_loss.py"
+    copy.write_text(LOSSES + "# changed\n")
+    with pytest.raises(RequestError, match="is not what the plan was made with") as caught:
+        api.plan(written, trust=True)
+    assert str(copy) in caught.value.what
+    assert sha256(LOSSES) in caught.value.what
+    assert sha256(copy.read_text()) in caught.value.what
+    assert not [name for name in sys.modules if name.startswith("marsseg_plugin_")]
+
+
+def test_a_copy_that_is_gone_is_named(written):
+    (written / "plugins" / "my_loss.py").unlink()
+    with pytest.raises(RequestError, match=r"my_loss\.py cannot be read: No such file"):
+        api.plan(written, trust=True)
+
+
+def test_a_file_that_is_given_takes_the_place_of_the_plans_and_that_is_told(written, my_loss):
+    my_loss.write_text(LOSSES + "# better\n")
+    plan = api.plan(written, plugins=[my_loss])
+    assert [plugin.hash for plugin in plan.plugins] == [sha256(my_loss.read_text())]
+    assert plan.components(LOSS)[0].power == 0.3
+    (line,) = plan.differences
+    assert f"made with my_loss.py {sha256(LOSSES)[:12]}" in line
+
+
+def test_a_plan_written_by_hand_names_a_file_beside_it(tmp_path, my_loss):
+    plan = tmp_path / "mine.toml"
+    plan.write_text('plugin = "my_loss.py"\nloss = "root_error"\n')
+    with pytest.raises(RequestError, match="wants to execute"):
+        api.plan(plan)
+    assert api.plan(plan, trust=True).chosen[LOSS][0].entry.name == "root_error"
+
+
+@pytest.mark.parametrize("text", ["plugin = 3", "plugin = [{}]", "plugin = [{file = 3}]"])
+def test_a_plan_that_names_no_file_is_refused(tmp_path, text):
+    (tmp_path / "mine.toml").write_text(text)
+    with pytest.raises(RequestError, match="names no plugin"):
+        api.plan(tmp_path / "mine.toml", trust=True)
+
+
+def test_a_plan_without_the_file_says_how_to_give_it(tmp_path, written):
+    text = (written / "plan.toml").read_text()
+    document = tomllib.loads(text)
+    del document["plugin"]
+    import tomli_w
+
+    (tmp_path / "alone.toml").write_text(tomli_w.dumps(document))
+    with pytest.raises(RequestError, match=r"--plugin my_loss\.py"):
+        api.plan(tmp_path / "alone.toml")
+
+
+def test_only_what_has_a_part_of_the_network_is_executed_for_it(written):
+    plan = resolve(Request(base=str(written)), installed(), only=NETWORK_KINDS)
+    assert plan.plugins == ()
+    with pytest.raises(RequestError, match="wants to execute"):
+        resolve(Request(base=str(written)), installed(), only=(LOSS,))
+
+
+def test_trusting_is_given_back_after_an_error():
+    with pytest.raises(ZeroDivisionError), trusting():
+        raise ZeroDivisionError
+    assert not local_plugins._trusted
+
+
+# --- runs
+
+
+@pytest.mark.slow
+def test_a_run_keeps_the_files_and_is_loaded_with_trust_in_a_fresh_process(tmp_path, my_loss, python):
+    network = tmp_path / "my-net.py"
+    network.write_text(NETWORK)
+    run = marsseg.run(
+        arch="tiny_net",
+        bottleneck="same_map",
+        loss="root_error",
+        plugins=[network, my_loss],
+        out=tmp_path / "run",
+        **WORDS,
+    )
+    assert (run.path / "plugins" / "my-net.py").read_text() == NETWORK
+    assert (run.path / "plugins" / "my_loss.py").read_text() == LOSSES
+    assert marsseg.load(run.path).count_params() == run.network.count_params()  # this process has executed it
+
+    load = "import sys, marsseg_core as m\nprint(m.load(sys.argv[1], trust=len(sys.argv) > 2).count_params())"
+    refused = python(load, str(run.path))
+    assert f"plugins/my-net.py (SHA-256 {sha256(NETWORK)})" in refused.err
+    assert "my_loss.py" not in refused.err  # the network needs no loss
+    loaded = python(load, str(run.path), "trust")
+    assert loaded.out == f"{run.network.count_params()}\n", loaded.err
+
+    again = marsseg.run(run.path, out=tmp_path / "again")
+    assert (again.path / "plugins" / "my_loss.py").read_text() == LOSSES
+    assert (again.path / "metrics.json").read_text() == (run.path / "metrics.json").read_text()
+
+
+# --- what is not installed
+
+
+@pytest.fixture
+def from_elsewhere(tmp_path):
+    """A plan of a run whose loss and data set come from a distribution that is not here."""
+    text = api.plan(arch="unet").to_toml()
+    document = tomllib.loads(text)
+    document["loss"] = [{"name": "ring", "distribution": "acme", "version": "1.5"}]
+    document["data"] |= {"distribution": "acme", "version": "1.5"}
+    import tomli_w
+
+    path = tmp_path / "plan.toml"
+    path.write_text(tomli_w.dumps(document))
+    return path
+
+
+def test_a_plan_names_what_to_install(from_elsewhere):
+    with pytest.raises(RequestError, match=r"loss 'ring' of acme 1\.5, which is not installed.*acme==1\.5"):
+        api.plan(from_elsewhere)
+
+
+def test_a_distribution_that_has_it_no_more_is_named(from_elsewhere):
+    from_elsewhere.write_text(from_elsewhere.read_text().replace('"acme"', '"marsseg"'))
+    with pytest.raises(
+        RequestError, match=r"loss 'ring' of marsseg 1\.5, which is not installed; marsseg \S+ has none"
+    ):
+        api.plan(from_elsewhere)
+
+
+def test_what_replaces_it_makes_the_plan_whole(from_elsewhere):
+    plan = api.plan(from_elsewhere, loss="dice", data="synthetic:count=9")
+    assert plan.one(DATASET).count == 9
+
+
+def test_a_network_needs_no_more_than_its_own_components(from_elsewhere):
+    plan = resolve(Request(base=str(from_elsewhere)), installed(), only=NETWORK_KINDS)
+    assert plan.one(ARCHITECTURE).width == 1.0
+    assert set(plan.chosen) == set(NETWORK_KINDS)
+
+
+def test_a_version_that_differs_is_told(tmp_path):
+    (tmp_path / "plan.toml").write_text(api.plan(arch="unet").to_toml().replace('version = "', 'version = "0.0.'))
+    (line,) = api.plan(tmp_path / "plan.toml").differences
+    assert line.startswith("The plan was made with marsseg 0.0.")
+    assert api.plan(arch="unet").differences == ()
+
+
+@pytest.mark.slow
+def test_loading_a_run_warns_of_another_version(tmp_path):
+    run = marsseg.run(arch="unet:width=0.125:depth=1:convolutions=1", out=tmp_path / "run", **WORDS)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", MarssegWarning)
+        marsseg.load(run.path)
+    plan = run.path / "plan.toml"
+    plan.write_text(plan.read_text().replace('version = "', 'version = "0.0.'))
+    with pytest.warns(MarssegWarning, match=r"made with marsseg 0\.0\."):
+        marsseg.load(run.path)
