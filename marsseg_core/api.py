@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from . import kinds, parameters
-from .catalog import installed
+from .catalog import blaming, installed
 from .components import LossFunction, LossSpec, NetworkSpec
 from .composition import components
 from .errors import MarssegWarning, RequestError
@@ -193,13 +193,12 @@ def load(path: str | Path, *, trust: bool = False) -> keras.Model:
     from .training.run import load_network
 
     keep_tensorflow_out()
-    for kind in NETWORK_KINDS:
-        for part in resolved.components(kind):
-            texts = part.compositions()
-            nested = [inner for inner_kind, text in texts for inner in components(inner_kind, text, resolved.catalog)]
-            for owner in (part, *nested):
-                for module in owner.layer_modules:
-                    importlib.import_module(module)
+    for chosen in (chosen for kind in NETWORK_KINDS for chosen in resolved.chosen[kind]):
+        with blaming(chosen.entry):
+            texts = chosen.component.compositions()
+            nested = [inner for kind, text in texts for inner in components(kind, text, resolved.catalog)]
+            for module in (module for owner in (chosen.component, *nested) for module in owner.layer_modules):
+                importlib.import_module(module)
     try:
         return load_network(folder)
     except Exception as cause:

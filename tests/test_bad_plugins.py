@@ -113,11 +113,12 @@ def test_a_recipe_means_its_own_distributions_components(bad_cli, folder, monkey
 
 @pytest.mark.slow
 def test_a_run_with_good_components_names_the_observers_and_goes_on(anew, tmp_path):
-    answer = run_with(anew, ["run", *TINY, "--epochs", "1", "--disable", "report"], tmp_path)
+    answer = run_with(anew, ["run", *TINY, "--epochs", "1", "--disable", "report", "--out", "run"], tmp_path)
     assert answer.code == 0, answer.err
     assert "miou" in answer.out
     warnings = [line for line in answer.err.splitlines() if line.startswith("Warning:")]
     assert len(warnings) == 2
+    assert (tmp_path / "run" / "log.txt").read_text().count("warning: The observer 'mis") == 2
     for bad in BAD:
         said = [line for line in warnings if bad.said in line]
         assert len(said) == bad.is_observer

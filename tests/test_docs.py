@@ -1,31 +1,53 @@
-"""README and docs are true: their commands are understood, their Python runs."""
+"""README and docs are true: their commands are understood, their Python runs, what they name exists."""
 
+import difflib
+import importlib
 import json
 import re
 import shlex
+import sys
 from itertools import takewhile
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 from conftest import REPOSITORY
+from typer.main import get_command
 
-from marsseg_core import api
+from marsseg_core import api, hooks
+from marsseg_core.catalog import load
+from marsseg_core.cli.main import app
+from marsseg_core.composition import parse
+from marsseg_core.kinds import ALL_KINDS, DATASET, KINDS, WEIGHTING
+from marsseg_core.parameters import parameters_of
+from marsseg_core.plan import OPTIMIZERS, SECTIONS, options_of
 
-PAGES = [REPOSITORY / "README.md", *sorted((REPOSITORY / "docs").rglob("*.md"))]
-BLOCKS = [
-    (page.name, language, text)
-    for page in PAGES
-    for language, text in re.findall(
-        r"^```(\w+)\n(.*?)^```", page.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL
-    )
+# The example projects have tests of their own.
+PAGES = [
+    REPOSITORY / "README.md",
+    *(page for page in sorted((REPOSITORY / "docs").rglob("*.md")) if "examples" not in page.parts),
 ]
+FENCED = re.compile(r"(?:^<!-- (.*?) -->\n)?^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+TEXTS = {page.relative_to(REPOSITORY).as_posix(): page.read_text(encoding="utf-8") for page in PAGES}
+# (page, what marks it, language, text): `quick` commands are executed, Python marked `not run: REASON` is not.
+BLOCKS = [(page, *found) for page, whole in TEXTS.items() for found in FENCED.findall(whole)]
 COMMANDS = [
     (page, shlex.split(line, comments=True)[1:])
-    for page, language, text in BLOCKS
+    for page, mark, language, text in BLOCKS
     if language == "sh"
     for line in text.splitlines()
     if line.startswith("marsseg ")
 ]
+# Indented ones name files and plugins that are not there.
+INDENTED = [
+    (page, shlex.split(line, comments=True)[1:])
+    for page, whole in TEXTS.items()
+    for line in re.findall(r"^    (marsseg .*)$", FENCED.sub("", whole), re.MULTILINE)
+]
+
+
+def slow_where(condition, *values):
+    return pytest.param(*values, marks=[pytest.mark.slow] if condition else [])
 
 
 def runs_read_by(words):
@@ -46,9 +68,11 @@ def pretend_run(folder):
     (folder / "network.keras").touch()
 
 
-@pytest.mark.parametrize(
-    ("page", "words"), COMMANDS, ids=lambda value: " ".join(value) if isinstance(value, list) else value
-)
+def titled(value):
+    return " ".join(value) if isinstance(value, list) else value
+
+
+@pytest.mark.parametrize(("page", "words"), COMMANDS, ids=titled)
 def test_every_command_is_understood(cli, tiny_file, page, words):
     words = [str(tiny_file) if word == "$MARSSEG_TILES" else word for word in words]
     for run in runs_read_by(words):
@@ -57,25 +81,88 @@ def test_every_command_is_understood(cli, tiny_file, page, words):
         words.append("--dry-run")
     if words[:2] == ["data", "make"]:
         words = [re.sub(r"\d{2,}", "9", word) for word in words]  # a small set
-    if words[0] in ("predict", "evaluate"):
+    if words[0] in ("predict", "evaluate", "--install-completion"):
         words.append("--help")  # they need a run; an option that does not exist is refused nonetheless
+        words = [word for word in words if word != "--install-completion"]
     answer = cli(*words)
     assert answer.code == 0, answer.err
     assert answer.out
 
 
-def test_there_are_commands_to_check():
-    assert len(COMMANDS) >= 10
+@pytest.mark.parametrize(("page", "words"), INDENTED, ids=titled)
+def test_every_command_about_files_that_are_not_there_has_the_options_that_are_there(cli, page, words):
+    answer = cli(*words, "--help")
+    assert answer.code == 0, answer.err
 
 
 @pytest.mark.slow
-def test_the_readmes_python_runs(tmp_path, monkeypatch):
+@pytest.mark.parametrize("page", sorted({page for page, mark, language, text in BLOCKS if mark == "quick"}))
+def test_commands_that_are_marked_quick_are_executed(cli, page):
+    """In the page's order, in one folder: later ones use what earlier ones made."""
+    for where, mark, language, text in BLOCKS:
+        if (where, mark) != (page, "quick"):
+            continue
+        assert language == "sh"
+        for line in text.splitlines():
+            program, *words = shlex.split(line, comments=True)
+            assert program == "marsseg"
+            answer = cli(*words)
+            assert answer.code == 0, (line, answer.err)
+            assert answer.out
+
+
+def test_there_are_commands_to_check():
+    assert len(COMMANDS) >= 10
+    assert any(mark == "quick" for page, mark, language, text in BLOCKS)
+
+
+PYTHON = {page: [] for page, mark, language, text in BLOCKS if language == "python"}
+for _page, _mark, _language, _text in BLOCKS:
+    if _language == "python" and not re.match("not run: .{10,}", _mark):
+        PYTHON[_page].append(_text)
+
+
+@pytest.fixture
+def run_page(tmp_path, monkeypatch):
+    """The names that are there when the Python of a page has run, one block after the other, as one module."""
     monkeypatch.chdir(tmp_path)
-    (code,) = [text for page, language, text in BLOCKS if page == "README.md" and language == "python"]
-    names = {}
-    exec(compile(code, "README.md", "exec"), names)
-    assert names["best"].output_shape == (None, 64, 128, 5)
-    assert "miou" in names["run"].metrics["parts"]["test"]
+
+    def run(page):
+        module = ModuleType("my_losses.root")  # the file that docs/plugins.md writes
+        monkeypatch.setitem(sys.modules, "my_losses", ModuleType("my_losses"))
+        monkeypatch.setitem(sys.modules, "my_losses.root", module)
+        for text in PYTHON[page]:
+            exec(compile(text, page, "exec"), vars(module))
+        return vars(module)
+
+    return run
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("page", PYTHON)
+def test_the_python_of_every_page_runs(run_page, page):
+    names = run_page(page)
+    if page == "README.md":
+        assert names["best"].output_shape == (None, 64, 128, 5)
+        assert "miou" in names["run"].metrics["parts"]["test"]
+
+
+@pytest.mark.slow
+def test_the_component_of_each_kind_that_docs_show_goes_into_a_run(cli, tmp_path, tiny):
+    """One block after the other is the file `kinds.py`."""
+    import numpy as np
+
+    shown = [text for text in PYTHON["docs/plugins.md"] if "my_losses" not in text]
+    (tmp_path / "kinds.py").write_text("\n".join(shown), encoding="utf-8")
+    (tmp_path / "arrays").mkdir()
+    np.save(tmp_path / "arrays" / "images.npy", tiny.images)
+    np.save(tmp_path / "arrays" / "masks.npy", tiny.masks)
+    words = "--arch tiny:width=0.5 --bottleneck gate,gate --loss root_error:power=0.7,edge_error --weighting balanced"
+    words += " --augment dim,exposure:p=1 --schedule staircase:every=1 --data arrays --epochs 2 --out done"
+    answer = cli("run", "--plugin", "kinds.py", *words.split())
+    assert answer.code == 0, answer.err
+    assert "miou" in answer.out
+    assert json.loads((tmp_path / "done" / "metrics.json").read_text())["status"] == "finished"
 
 
 def test_the_loss_that_docs_show_is_a_loss():
@@ -83,7 +170,7 @@ def test_the_loss_that_docs_show_is_a_loss():
 
     from marsseg_core.components import LossSpec
 
-    code, *_ = [text for page, language, text in BLOCKS if page == "plugins.md" and language == "python"]
+    code = PYTHON["docs/plugins.md"][0]
     names = {"__name__": "docs_example"}
     exec(compile(code, "plugins.md", "exec"), names)
     loss = names["RootError"](power=0.5).build(LossSpec(3, (0,), (1, 1, 1)))
@@ -91,3 +178,133 @@ def test_the_loss_that_docs_show_is_a_loss():
     right = np.eye(3, dtype=np.float32)[[1, 2, 1, 1]][None, None] * 50
     assert float(loss(labels, right)) == pytest.approx(0, abs=2e-3)
     assert float(loss(labels, -right)) > 0.9
+
+
+# What stands between single backticks, outside of blocks.
+SPANS = [
+    (page, span) for page, text in TEXTS.items() for span in re.findall(r"(?<!`)`([^`\n]+)`(?!`)", FENCED.sub("", text))
+]
+OPTION = re.compile(r"(?<![\w-])--[a-z][a-z-]*")
+
+
+def commands():
+    """The words of each command → its options."""
+    found = {(): get_command(app)}
+    for name, command in found[()].commands.items():
+        found[name,] = command
+        found |= {(name, inner): one for inner, one in getattr(command, "commands", {}).items()}
+    return {words: {opt for p in command.params for opt in p.opts} | {"--help"} for words, command in found.items()}
+
+
+def test_every_option_that_docs_name_is_one_of_a_command(catalog):
+    known = commands()
+    for page, span in SPANS:
+        if not span.startswith(("--", "marsseg ")):
+            continue  # pip's, pytest's, a benchmark's
+        words = span.split()[1:] if span.startswith("marsseg ") else []
+        command = next((tuple(words[:n]) for n in (2, 1) if tuple(words[:n]) in known), ())
+        options = known[command] if command else set.union(*known.values())
+        for option in OPTION.findall(span):
+            assert option in options, (page, span)
+
+
+def test_every_hook_that_docs_name_is_one():
+    specified = {name for name in vars(hooks.Hooks) if name.startswith("marsseg_")}
+    mentioned = {name for text in TEXTS.values() for name in re.findall(r"\bmarsseg_[a-z_]+", text)}
+    assert mentioned - {"marsseg_core", "marsseg_plugins"} == specified  # and all are told of
+
+
+@pytest.fixture(scope="module")
+def catalog():
+    from marsseg_core.catalog import installed
+
+    return installed()
+
+
+@pytest.fixture(scope="module")
+def taken(catalog):
+    """Name → the parameters that what is called that takes; components that docs write among them."""
+    found = {name: set() for name in OPTIMIZERS}
+    for entry in catalog.entries:
+        if entry.kind in KINDS:
+            keys = {*parameters_of(load(entry)), *parameters_of(options_of(entry.kind))}
+            for name in (entry.name, *entry.aliases):
+                found[name] = found.get(name, set()) | keys
+    return found | {"root": {"power", "weight"}, "root_error": {"power", "weight"}}
+
+
+def test_every_component_and_parameter_in_a_composition_exists(taken):
+    name, pair = r"[a-z][a-z0-9+_.-]*", r":[a-z_]+=[^:,=\s…]+"
+    composition = re.compile(rf"{name}(?:{pair})*(?:,{name}(?:{pair})*)*")
+    kinds = "|".join(kind.option for kind in KINDS if kind != DATASET)
+    checked = 0
+    for page, span in SPANS:
+        texts = re.findall(rf"--(?:{kinds}) ([a-z]\S*)", span)
+        if composition.fullmatch(span) and ":" in span:
+            texts.append(span)
+        for text in texts if page != "docs/completion.md" else []:  # whose words are unfinished
+            for one in parse(text):
+                assert one.name in taken, (page, span)
+                if one.name not in OPTIMIZERS:
+                    assert set(one.parameters) <= taken[one.name], (page, span)
+                checked += 1
+    assert checked > 10
+
+
+def test_every_setting_exists(taken, catalog):
+    options = {kind.option: kind for kind in KINDS}
+    checked = 0
+    for page, span in SPANS:
+        setting = re.fullmatch(r"(?:--set )?([a-z]+)\.([a-z0-9+_.-]+?)(?:=\S*)?", span)
+        if setting is None or page == "docs/completion.md":
+            continue
+        option, rest = setting.groups()
+        if option in SECTIONS:
+            assert rest in parameters_of(SECTIONS[option]), (page, span)
+        elif option in options and span.endswith((rest, "=")) is False:
+            name, _, key = rest.rpartition(".")
+            assert catalog.named(name, [options[option]]), (page, span)
+            assert key in taken[name], (page, span)
+        else:
+            continue
+        checked += 1
+    assert checked > 5
+
+
+@pytest.mark.parametrize(("page", "kind"), [("docs/objectives.md", WEIGHTING), ("docs/datasets.md", DATASET)])
+def test_a_table_of_components_has_them_all(catalog, page, kind):
+    (table,) = re.findall(r"^\| name \|.*\n\|[-|]+\|\n((?:\|.*\n)+)", TEXTS[page], re.MULTILINE)
+    own = {entry.name for entry in catalog.of_kind(kind) if entry.distribution == "marsseg"}
+    assert set(re.findall(r"^\| `([^`]+)` \|", table, re.MULTILINE)) == own
+
+
+def test_no_word_is_nearly_the_name_of_a_component(catalog):
+    """`wscce` is a mistake; what looks like one and is none is named here."""
+    names = {name for e in catalog.everything for name in (e.name, *e.aliases)} | {kind.name for kind in ALL_KINDS}
+    for page, span in SPANS:
+        if re.fullmatch(r"[a-z][a-z0-9+]{3,}", span) and span not in names:
+            close = difflib.get_close_matches(span, names, n=1, cutoff=0.8)
+            assert not close or span in WORDS_OF_OTHER_THINGS, (page, span, close)
+
+
+WORDS_OF_OTHER_THINGS = {"masks", "weights"}
+
+
+def test_every_python_name_exists():
+    checked = 0
+    for page, span in SPANS:
+        if found := re.match(r"marsseg_core(?:\.\w+)+", span):
+            module, _, name = found[0].rpartition(".")
+            try:
+                importlib.import_module(found[0])
+            except ImportError:
+                assert hasattr(importlib.import_module(module), name), (page, span)
+            checked += 1
+    assert checked > 5
+
+
+def test_every_file_of_the_repository_exists():
+    texts = [*TEXTS.items(), ("CONTRIBUTING.md", (REPOSITORY / "CONTRIBUTING.md").read_text(encoding="utf-8"))]
+    for page, text in texts:
+        for path in re.findall(r"\b(?:benchmarks|marsseg_core|plugins/marsseg_plugins|tests)/[\w/]*\w\.\w+", text):
+            assert (REPOSITORY / path).is_file(), (page, path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import sys
 import tomllib
 import warnings
@@ -343,6 +344,8 @@ def test_a_run_keeps_the_files_and_is_loaded_with_trust_in_a_fresh_process(tmp_p
     )
     assert (run.path / "plugins" / "my-net.py").read_text() == NETWORK
     assert (run.path / "plugins" / "my_loss.py").read_text() == LOSSES
+    versions = json.loads((run.path / "environment.json").read_text())["versions"]
+    assert (versions["my_loss.py"], versions["my-net.py"]) == (sha256(LOSSES)[:12], sha256(NETWORK)[:12])
     assert marsseg.load(run.path).count_params() == run.network.count_params()  # this process has executed it
 
     load = "import sys, marsseg_core as m\nprint(m.load(sys.argv[1], trust=len(sys.argv) > 2).count_params())"

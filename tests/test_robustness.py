@@ -18,6 +18,7 @@ from marsseg_core.errors import PluginError, RequestError, RunError
 from marsseg_core.training.callbacks import Observer
 from marsseg_core.training.task import SegmentationTask
 from marsseg_core.training.weighting import WeightingLayer
+from marsseg_plugins.augmentations.hflip import HFlip
 from marsseg_plugins.datasets.synthetic import Synthetic
 from marsseg_plugins.losses.ssce import SSCE
 
@@ -69,6 +70,26 @@ def test_a_data_set_that_fails_is_named(tmp_path, monkeypatch):
 def test_a_loss_that_fails_is_named(tmp_path, monkeypatch):
     monkeypatch.setattr(SSCE, "build", lambda self, spec: failing)
     with pytest.raises((PluginError, RunError), match="ssce"):
+        run(tmp_path, loss="ssce")
+
+
+@pytest.mark.parametrize("method", ["prepare", "apply"])
+def test_an_augmentation_that_fails_is_named(tmp_path, monkeypatch, method):
+    """Also where it fails in a thread of the pipeline, whose errors the backend wraps into its own."""
+    monkeypatch.setattr(HFlip, method, failing)
+    with pytest.raises(PluginError, match=r"augmentation 'hflip' of marsseg .* failed: KeyError: 'broken'"):
+        run(tmp_path, augment="hflip:p=1")
+
+
+def test_an_augmentation_that_changes_the_size_is_named(tmp_path, monkeypatch):
+    monkeypatch.setattr(HFlip, "apply", lambda self, images, masks, generators: (images[:, ::2], masks[:, ::2]))
+    with pytest.raises(PluginError, match=r"'hflip' of marsseg .* gives images and masks of shapes \(4, 8, 32, 1\)"):
+        run(tmp_path, augment="hflip:p=1")
+
+
+def test_a_component_that_ends_the_process_is_named(tmp_path, monkeypatch):
+    monkeypatch.setattr(SSCE, "build", lambda self, spec: sys.exit("bye"))
+    with pytest.raises(PluginError, match=r"loss 'ssce' of marsseg .* failed: SystemExit: bye"):
         run(tmp_path, loss="ssce")
 
 

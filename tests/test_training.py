@@ -247,6 +247,15 @@ class TestTraining:
         )
         assert run.history[-1]["learning_rate"] < run.history[0]["learning_rate"]
 
+    def test_plateau_climbs_first_where_asked(self, tmp_path):
+        run = small_run(tmp_path / "run", epochs=4, learning_rate=0.01, schedule="plateau:warmup=2")
+        rates = [record["learning_rate"] for record in run.history]
+        assert rates == pytest.approx([0.01 / 3, 0.02 / 3, 0.01, 0.01])
+
+    def test_a_climb_that_leaves_nothing_of_the_training_is_refused(self, tmp_path):
+        with pytest.raises(RequestError, match="warm-up"):
+            small_run(tmp_path / "run", epochs=2, schedule="plateau:warmup=2")
+
     def test_scores_the_training_part_on_request(self, tmp_path):
         run = small_run(tmp_path / "run", epochs=1, sets=["training.score_training=true"])
         assert 0 <= run.history[0]["miou"] <= 1
@@ -333,7 +342,7 @@ class TestCheckpoint:
         assert progress.best_epoch == run.best_epoch
         states = {name.partition("_")[2]: state for name, state in progress.callbacks.items()}
         assert {"wait", "best"} <= set(states["EarlyStopping"])
-        assert {"wait", "cooldown_counter"} <= set(states["ReduceLROnPlateau"])
+        assert {"wait", "cooldown_counter"} <= set(states["PlateauAfterWarmUp"])
 
     def test_of_another_network_is_refused(self, finished, tmp_path):
         other = small_run(tmp_path / "run", arch="unet:width=0.25:depth=1", epochs=1)

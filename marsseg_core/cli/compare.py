@@ -10,6 +10,7 @@ import typer
 
 from ..errors import RequestError
 from ..runs import write_bytes, written_whole
+from .completion import fixed
 from .output import print_json, print_table, print_text, say, warn
 
 if TYPE_CHECKING:
@@ -20,8 +21,15 @@ def compare(
     runs: Annotated[
         list[Path], typer.Argument(help="Run folders, or folders that hold runs and series.", metavar="RUN…")
     ],
-    by: Annotated[str, typer.Option(help="The reading: miou, accuracy, iou_soil, …", metavar="READING")] = "miou",
-    part: Annotated[str, typer.Option(help="test or validation.")] = "test",
+    by: Annotated[
+        str,
+        typer.Option(
+            help="The reading: miou, accuracy, iou_soil, …",
+            metavar="READING",
+            autocompletion=fixed("miou", "miou_an2dl", "miou_all", "miou_per_image", "accuracy"),
+        ),
+    ] = "miou",
+    part: Annotated[str, typer.Option(help="test or validation.", autocompletion=fixed("test", "validation"))] = "test",
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     csv: Annotated[Path | None, typer.Option(help="Write every run with all its readings.", metavar="FILE.csv")] = None,
     figure: Annotated[Path | None, typer.Option(help="Draw runs, means and differences.", metavar="FILE.png")] = None,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..errors import PluginError
+from .completion import names_or_distributions
 from .list import catalog_with
 from .options import Disable, Plugins
 from .output import print_json, print_table, say, warn
@@ -18,7 +19,10 @@ if TYPE_CHECKING:
 
 def doctor(
     names: Annotated[
-        list[str] | None, typer.Argument(help="Only these: names, or distributions.", metavar="[NAME…]")
+        list[str] | None,
+        typer.Argument(
+            help="Only these: names, or distributions.", metavar="[NAME…]", autocompletion=names_or_distributions
+        ),
     ] = None,
     checks: Annotated[
         bool, typer.Option("--checks", help="Run the checks of their contracts too; slow ones are left out.")

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ..kinds import DATASET
+from .completion import composition, fixed
 from .loading import load_keras
 from .options import Trust
 from .output import print_json, print_table, print_text
@@ -18,11 +20,19 @@ def evaluate(
     runs: Annotated[list[str], typer.Argument(help="Run folders.", metavar="RUN…", show_default=False)],
     data: Annotated[
         list[str] | None,
-        typer.Option(help="Another data set, or a file; given several times, each is a column.", metavar="NAME|PATH"),
+        typer.Option(
+            help="Another data set, or a file; given several times, each is a column.",
+            metavar="NAME|PATH",
+            autocompletion=composition(DATASET, ".npz"),
+        ),
     ] = None,
     part: Annotated[
         str | None,
-        typer.Option(help="train, validation, test or all; test, or all of another data set.", metavar="PART"),
+        typer.Option(
+            help="train, validation, test or all; test, or all of another data set.",
+            metavar="PART",
+            autocompletion=fixed("train", "validation", "test", "all"),
+        ),
     ] = None,
     tta: Annotated[bool, typer.Option("--tta", help="Mean over each image as it is and flipped.")] = False,
     trust: Trust = False,

@@ -13,16 +13,25 @@ from ..catalog import Catalog, Entry, installed
 from ..errors import RequestError, nearest
 from ..kinds import ALL_KINDS, Kind
 from ..sources import find_source
+from .completion import kinds_or_names, names_of_kind
 from .options import Disable, Plugins
 from .output import print_json, print_table, warn
 
 
 def list(
     kind: Annotated[
-        str | None, typer.Argument(help="Only this kind: architecture, bottleneck, loss, …", metavar="[KIND]")
+        str | None,
+        typer.Argument(
+            help="Only this kind: architecture, bottleneck, loss, …", metavar="[KIND]", autocompletion=kinds_or_names
+        ),
     ] = None,
     pattern: Annotated[
-        str | None, typer.Argument(help="Only names that contain this, or match it if it has a *.", metavar="[PATTERN]")
+        str | None,
+        typer.Argument(
+            help="Only names that contain this, or match it if it has a *.",
+            metavar="[PATTERN]",
+            autocompletion=names_of_kind,
+        ),
     ] = None,
     plugin: Plugins = None,
     disable: Disable = None,

@@ -16,10 +16,11 @@ from typer.core import TyperCommand, TyperGroup
 from .. import version
 from ..errors import MarssegError, MarssegWarning, RequestError, RunError
 from ..switches import disabling
+from .bash import whole_words
 from .output import EXIT_INTERRUPTED, print_error, print_text, say, warn
 
-# Each is a module of this package with a function of the same name.
-COMMANDS: Final = ("run", "predict", "evaluate", "compare", "list", "show", "doctor")
+# Each is a module of this package with a function of the same name, in which _ stands for -.
+COMMANDS: Final = ("run", "predict", "evaluate", "compare", "list", "show", "doctor", "new-plugin")
 # Each is a package with such modules of its own.
 GROUPS: Final = ("data",)
 
@@ -77,7 +78,7 @@ class _Command(TyperCommand):
         seen: set[str] = set()
         for word in args:
             option = word.partition("=")[0]
-            if option in seen and option not in repeatable:
+            if option in seen and option not in repeatable and not ctx.resilient_parsing:
                 raise RequestError(f"{option} is given twice.", where=ctx.info_name, hint="Keep one of the two.")
             if option.startswith("--"):
                 seen.add(option)
@@ -111,7 +112,8 @@ def marsseg(
 
 
 for _command in COMMANDS:
-    app.command(_command, cls=_Command)(getattr(importlib.import_module(f".{_command}", __package__), _command))
+    _function = _command.replace("-", "_")
+    app.command(_command, cls=_Command)(getattr(importlib.import_module(f".{_function}", __package__), _function))
 
 for _name in GROUPS:
     _package = importlib.import_module(f".{_name}", __package__)
@@ -128,4 +130,5 @@ def main() -> None:
         # A sign that a narrow encoding lacks is no reason to fail.
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
-    app()
+    with whole_words():
+        app()

@@ -7,10 +7,15 @@ from typing import Annotated
 
 import typer
 
+from .completion import names_or_distributions
+
 Disable = Annotated[
     list[str] | None,
     typer.Option(
-        "--disable", help="Do without a component, an observer, or a distribution and all of its.", metavar="NAME,…"
+        "--disable",
+        help="Do without a component, an observer, or a distribution and all of its.",
+        metavar="NAME,…",
+        autocompletion=names_or_distributions,
     ),
 ]
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..errors import RequestError, RunError
+from .completion import fixed
 from .loading import load_keras
 from .options import Trust
 from .output import EXIT_INTERRUPTED, print_table, print_text, say, warn
@@ -31,7 +32,12 @@ def predict(
         Path | None, typer.Option(help="Write the course's submission, checked.", metavar="FILE.csv")
     ] = None,
     part: Annotated[
-        str | None, typer.Option(help="Labelled images of a data set: train, validation, test or all.", metavar="PART")
+        str | None,
+        typer.Option(
+            help="Labelled images of a data set: train, validation, test or all.",
+            metavar="PART",
+            autocompletion=fixed("train", "validation", "test", "all"),
+        ),
     ] = None,
     tta: Annotated[bool, typer.Option("--tta", help="Mean over each image as it is and flipped.")] = False,
     with_ignored: Annotated[

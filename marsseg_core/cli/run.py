@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from .. import kinds
+from .completion import composition, fixed, optimizers, recipes, settings
 from .loading import load_keras
 from .options import Disable, Plugins, Trust
 from .output import EXIT_INTERRUPTED, print_table, print_text, say, warn
@@ -19,34 +21,76 @@ _COMPOSITION = "NAME[:KEY=VALUE]…"
 
 
 def run(
-    arch: Annotated[str | None, typer.Option(help="The network.", metavar=_COMPOSITION)] = None,
+    arch: Annotated[
+        str | None,
+        typer.Option(help="The network.", metavar=_COMPOSITION, autocompletion=composition(kinds.ARCHITECTURE)),
+    ] = None,
     bottleneck: Annotated[
-        str | None, typer.Option(help="What works on its coarsest map: a list, or none.", metavar=_COMPOSITION)
+        str | None,
+        typer.Option(
+            help="What works on its coarsest map: a list, or none.",
+            metavar=_COMPOSITION,
+            autocompletion=composition(kinds.BOTTLENECK),
+        ),
     ] = None,
-    loss: Annotated[str | None, typer.Option(help="A list of losses.", metavar=_COMPOSITION)] = None,
-    weighting: Annotated[str | None, typer.Option(help="How losses become one.", metavar=_COMPOSITION)] = None,
+    loss: Annotated[
+        str | None,
+        typer.Option(help="A list of losses.", metavar=_COMPOSITION, autocompletion=composition(kinds.LOSS)),
+    ] = None,
+    weighting: Annotated[
+        str | None,
+        typer.Option(help="How losses become one.", metavar=_COMPOSITION, autocompletion=composition(kinds.WEIGHTING)),
+    ] = None,
     augment: Annotated[
-        str | None, typer.Option(help="A list of augmentations, in order, or none.", metavar=_COMPOSITION)
+        str | None,
+        typer.Option(
+            help="A list of augmentations, in order, or none.",
+            metavar=_COMPOSITION,
+            autocompletion=composition(kinds.AUGMENTATION),
+        ),
     ] = None,
-    schedule: Annotated[str | None, typer.Option(help="How the learning rate moves.", metavar=_COMPOSITION)] = None,
-    data: Annotated[str | None, typer.Option(help="A data set, or a file.", metavar="NAME|PATH")] = None,
+    schedule: Annotated[
+        str | None,
+        typer.Option(
+            help="How the learning rate moves.", metavar=_COMPOSITION, autocompletion=composition(kinds.SCHEDULE)
+        ),
+    ] = None,
+    data: Annotated[
+        str | None,
+        typer.Option(
+            help="A data set, or a file.", metavar="NAME|PATH", autocompletion=composition(kinds.DATASET, ".npz")
+        ),
+    ] = None,
     plan: Annotated[
-        str | None, typer.Option(help="Start from a recipe, a plan file or a run.", metavar="RECIPE|FILE|RUN")
+        str | None,
+        typer.Option(
+            help="Start from a recipe, a plan file or a run.", metavar="RECIPE|FILE|RUN", autocompletion=recipes
+        ),
     ] = None,
     plugin: Plugins = None,
     trust: Trust = False,
     disable: Disable = None,
     set: Annotated[
-        list[str] | None, typer.Option(help="Set one value of the plan.", metavar="KIND.NAME.KEY=VALUE")
+        list[str] | None,
+        typer.Option(help="Set one value of the plan.", metavar="KIND.NAME.KEY=VALUE", autocompletion=settings),
     ] = None,
     epochs: Annotated[str | None, typer.Option(help="Passes over the training part.", metavar="N")] = None,
     batch: Annotated[str | None, typer.Option(help="Images per step.", metavar="N")] = None,
     learning_rate: Annotated[str | None, typer.Option(help="At the start.", metavar="RATE")] = None,
     patience: Annotated[str | None, typer.Option(help="Epochs without progress to stop after.", metavar="N")] = None,
     optimizer: Annotated[
-        str | None, typer.Option(help="A Keras optimiser: adamw, sgd:momentum=0.9, …", metavar=_COMPOSITION)
+        str | None,
+        typer.Option(
+            help="A Keras optimiser: adamw, sgd:momentum=0.9, …", metavar=_COMPOSITION, autocompletion=optimizers
+        ),
     ] = None,
-    precision: Annotated[str | None, typer.Option(help="float32, mixed_bfloat16, mixed_float16.")] = None,
+    precision: Annotated[
+        str | None,
+        typer.Option(
+            help="float32, mixed_bfloat16, mixed_float16.",
+            autocompletion=fixed("float32", "mixed_bfloat16", "mixed_float16"),
+        ),
+    ] = None,
     workers: Annotated[str | None, typer.Option(help="Threads that prepare batches.", metavar="N")] = None,
     seed: Annotated[str | None, typer.Option(help="Draws weights, dropout, order, augmentations.", metavar="N")] = None,
     init: Annotated[

@@ -9,8 +9,9 @@ import typer
 
 from ..catalog import Entry, load
 from ..errors import RequestError, nearest
-from ..kinds import ALL_KINDS, DATASET, OBSERVER, RECIPE
+from ..kinds import ALL_KINDS, BOTTLENECK, DATASET, OBSERVER, RECIPE
 from ..sources import find_source
+from .completion import anything, composition
 from .list import catalog_with
 from .options import Disable, Plugins
 from .output import print_json, print_table, print_text
@@ -20,7 +21,9 @@ if TYPE_CHECKING:
 
 
 def show(
-    name: Annotated[str, typer.Argument(help="A component's or recipe's name, or distribution/name.")],
+    name: Annotated[
+        str, typer.Argument(help="A component's or recipe's name, or distribution/name.", autocompletion=anything)
+    ],
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     build: Annotated[
         bool, typer.Option("--build", help="Build the network and measure it; NAME may give parameters then.")
@@ -30,9 +33,17 @@ def show(
         Path | None, typer.Option(help="Draw tiles before and after the augmentation into a PNG file.")
     ] = None,
     data: Annotated[
-        str | None, typer.Option(help="What the tiles of --preview come from: synthetic.", metavar="NAME|PATH")
+        str | None,
+        typer.Option(
+            help="What the tiles of --preview come from: synthetic.",
+            metavar="NAME|PATH",
+            autocompletion=composition(DATASET, ".npz"),
+        ),
     ] = None,
-    bottleneck: Annotated[str | None, typer.Option(help="Bottlenecks to build it with.", metavar="NAME,…")] = None,
+    bottleneck: Annotated[
+        str | None,
+        typer.Option(help="Bottlenecks to build it with.", metavar="NAME,…", autocompletion=composition(BOTTLENECK)),
+    ] = None,
     size: Annotated[str | None, typer.Option(help="Images to build it for: 64x128x1.", metavar="HxWxC")] = None,
     classes: Annotated[int | None, typer.Option(help="Classes to build it for: 5.", metavar="K")] = None,
     plugin: Plugins = None,
@@ -100,12 +111,12 @@ def _record(entry: Entry) -> dict[str, Any]:
 
 
 def _observer(entry: Entry) -> dict[str, Any]:
-    import inspect
+    import ast
 
-    from ..hooks import load_observer
-
+    # Read, not imported: a recipe may have the same name.
+    source = find_source(entry)
     return _facts(entry) | {
-        "text": inspect.getdoc(load_observer(entry)) or "",
+        "text": (ast.get_docstring(ast.parse(source.path.read_text(encoding="utf-8"))) or "") if source else "",
         "parameters": [],
         "example": f"marsseg run --disable {entry.name}",
     }
@@ -157,7 +168,10 @@ def _example(entry: Entry, parameters: list[Parameter]) -> str:
 
     inline = next((p for p in parameters if not p.required and not isinstance(p.default, tuple | type(None))), None)
     setting = f":{inline.name}={to_text(inline.default)}" if inline else ""
-    return f"marsseg run --{entry.kind.option} {entry.name}{setting}"
+    option = entry.kind.option
+    # What must be given, as a number or a list of one.
+    given = "".join(f" --set {option}.{entry.name}.{p.name}=1" for p in parameters if p.required)
+    return f"marsseg run --{option} {entry.name}{setting}{given}"
 
 
 def _print(record: dict[str, Any]) -> None:

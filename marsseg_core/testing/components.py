@@ -155,3 +155,13 @@ def fresh_python(code: str, *words: str, **environment: str) -> str:
     )
     assert process.returncode == 0, process.stderr
     return process.stdout
+
+
+def other_backend() -> str:
+    """Of the two backends that a training works on, the one that is not Keras' now; skipped where it is missing."""
+    import keras
+
+    other = {"tensorflow": "jax", "jax": "tensorflow"}[keras.backend.backend()]
+    if find_spec(other) is None:
+        pytest.skip(f"{other} is not installed")
+    return other

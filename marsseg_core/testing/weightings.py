@@ -10,7 +10,9 @@ order of calls that a run has.
 from __future__ import annotations
 
 import dataclasses
+import json
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any, ClassVar, Final
 
 import keras
@@ -20,9 +22,10 @@ from keras import ops
 
 from ..backend import choose_compiler, precision, value_and_gradient
 from ..components import Weighting, WeightingSpec
+from ..parameters import settings, to_toml
 from ..training.task import SegmentationTask
 from ..training.weighting import WeightingLayer
-from .components import ComponentContract
+from .components import ComponentContract, fresh_python, other_backend
 
 EPOCHS, STEPS = 5, 3
 
@@ -38,6 +41,21 @@ COURSES: Final[dict[str, Callable[[float, int], np.ndarray]]] = {
     "down to nearly 0": lambda done, n: np.full(n, 1e-12**done),
     "blows up": lambda done, n: np.full(n, 1e12**done),
 }
+
+
+IN_A_FRESH_PROCESS = """
+import importlib, json, sys
+import numpy as np
+from marsseg_core.components import WeightingSpec
+from marsseg_core.parameters import configure
+from marsseg_core.testing.weightings import WeightingContract, train
+module, name, values, losses, weights, outputs = sys.argv[1:]
+component = configure(getattr(importlib.import_module(module), name), json.loads(values))
+spec = WeightingSpec(tuple(json.loads(losses)), tuple(json.loads(weights)))
+case = type("Case", (WeightingContract,), {"component": component, "spec": spec})()
+case.test_it_trains_in_a_compiled_step()
+np.save(outputs, [factors for factors, _ in train(case.build(), case.course())])
+"""
 
 
 class WeightingContract(ComponentContract):
@@ -180,6 +198,20 @@ class WeightingContract(ComponentContract):
             assert np.isfinite(factors).all()
             np.testing.assert_allclose(own, factors, rtol=1e-3, atol=1e-6)
             assert same == pytest.approx(objective, rel=1e-3, abs=1e-6)
+
+    @pytest.mark.slow
+    def test_it_is_the_same_on_the_other_backend(self, tmp_path: Path) -> None:
+        """In a fresh process; with draws of chance, which differ between backends, it only runs there."""
+        other = other_backend()
+        cls, outputs = type(self.component), tmp_path / "factors.npy"
+        values = {name: to_toml(value) for name, value in settings(self.component).items()}
+        texts = [json.dumps(each) for each in (values, self.spec.losses, self.spec.weights)]
+        fresh_python(IN_A_FRESH_PROCESS, cls.__module__, cls.__qualname__, *texts, str(outputs), KERAS_BACKEND=other)
+        found, layer = np.load(outputs), self.build()
+        assert np.isfinite(found).all()
+        if not any("seed_generator" in variable.path for variable in layer.variables):
+            expected = [factors for factors, _ in train(layer, self.course())]
+            np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-6)
 
     def run_task(self, eager: bool) -> list[tuple[np.ndarray, float]]:
         """What each loss counts and the objective, at each step of a short training of one convolution."""

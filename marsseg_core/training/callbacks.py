@@ -194,8 +194,11 @@ class Scoring(keras.callbacks.Callback):
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         self._started = time.monotonic()
-        # The one it starts with: a schedule has moved on to the next epoch's by its end.
-        self._rate = float(self.model.optimizer.learning_rate)
+
+    def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
+        # The one the epoch starts with: a schedule has moved on to the next epoch's by its end.
+        if batch == 0:
+            self._rate = float(self.model.optimizer.learning_rate)
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         with self.model.averaged():

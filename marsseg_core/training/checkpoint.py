@@ -10,7 +10,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 from zipfile import BadZipFile
 
 import keras
@@ -91,10 +91,16 @@ def _keyed(callbacks: Sequence[keras.callbacks.Callback]) -> dict[str, keras.cal
     return {f"{i}_{type(callback).__name__}": callback for i, callback in enumerate(callbacks)}
 
 
+# Keras turns its sign at the end of the first epoch that a callback sees, whatever it is by then.
+_SET_ANEW: Final = ("min_delta",)
+
+
 def _plain(attributes: Mapping[str, Any]) -> dict[str, Any]:
     """Numbers and truth values; infinities, which JSON lacks, as text."""
     found: dict[str, Any] = {}
     for name, value in attributes.items():
+        if name in _SET_ANEW:
+            continue
         if isinstance(value, bool | int | np.integer):
             found[name] = value if isinstance(value, bool) else int(value)
         elif isinstance(value, float | np.floating):

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import keras
+import numpy as np
 from keras import ops
 
 from ..backend import value_and_gradient
@@ -63,6 +64,10 @@ class SegmentationTask(keras.Model):
             with kept(self.trainable_variables):
                 optimizer: Any = getattr(self.optimizer, "inner_optimizer", self.optimizer)
                 optimizer.finalize_variable_values(self.trainable_variables)
+                for weight in self.trainable_variables:
+                    # An array of its own: JAX gives away the buffers of a network that predicts, and the average's
+                    # must stay.
+                    weight.assign(np.array(ops.convert_to_numpy(weight)))
                 yield
         else:
             yield

@@ -7,17 +7,30 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ...kinds import DATASET
+from ..completion import composition, settings
+
 if TYPE_CHECKING:
     import numpy as np
 
     from ...plan import Plan
 
 Source = Annotated[
-    str, typer.Argument(help="A data set, or a file or folder, as `--data` takes it.", metavar="NAME|PATH")
+    str,
+    typer.Argument(
+        help="A data set, or a file or folder, as `--data` takes it.",
+        metavar="NAME|PATH",
+        autocompletion=composition(DATASET, ".npz"),
+    ),
 ]
 Sets = Annotated[
     list[str] | None,
-    typer.Option("--set", help="Set one value: of the source, or of a run's split.", metavar="KIND.NAME.KEY=VALUE"),
+    typer.Option(
+        "--set",
+        help="Set one value: of the source, or of a run's split.",
+        metavar="KIND.NAME.KEY=VALUE",
+        autocompletion=settings,
+    ),
 ]
 
 

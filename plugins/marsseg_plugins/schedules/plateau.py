@@ -24,11 +24,15 @@ class Plateau(Schedule):
     patience: int = param(5, help="epochs without a better value before it falls", minimum=1)
     min_delta: float = param(1e-4, help="a smaller change is none", minimum=0)
     floor: float = param(1e-6, help="the learning rate does not fall below", minimum=0)
+    warmup: int = param(0, help="epochs in which the rate climbs to the learning rate first, step by step", minimum=0)
 
     def build(self, spec: ScheduleSpec) -> keras.callbacks.Callback:
-        import keras
+        from .rates import PlateauAfterWarmUp, warmup_steps
 
-        return keras.callbacks.ReduceLROnPlateau(
+        warmup_steps(spec, self.warmup)
+        return PlateauAfterWarmUp(
+            self.warmup,
+            spec.learning_rate,
             monitor=self.monitor,
             mode="max" if self.monitor == "val_miou" else "min",
             factor=self.factor,

@@ -52,6 +52,23 @@ class WarmUp(keras.optimizers.schedules.LearningRateSchedule):
         return cls(schedule, config["rate"], config["steps"])
 
 
+class PlateauAfterWarmUp(keras.callbacks.ReduceLROnPlateau):
+    """Whole epochs with a rate that climbs evenly to `rate`; from then on it falls on a plateau."""
+
+    def __init__(self, warmup: int, rate: float, **options: Any) -> None:
+        super().__init__(**options)
+        self.warmup = warmup
+        self.rate = rate
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        if self.warmup and epoch <= self.warmup:
+            self.model.optimizer.learning_rate = self.rate * (epoch + 1) / (self.warmup + 1)
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        if epoch >= self.warmup:
+            super().on_epoch_end(epoch, logs)
+
+
 @keras.saving.register_keras_serializable(package="marsseg")
 class OneCycleRate(keras.optimizers.schedules.LearningRateSchedule):
     """Along half a cosine from `start` up to `peak` in `rise` steps, then along another down to `end` in `fall`."""

@@ -95,7 +95,7 @@ class Slopes(WeightingLayer):
             if self._normalised:
                 slopes = slopes / max(float(np.abs(slopes).sum()), SMALLEST)
             weights = softmax(self._beta * slopes)
-            if self._by_loss:
+            if self._by_loss and losses.any():
                 weights = weights * losses
                 weights = weights / max(float(weights.sum()), SMALLEST)
             self.own.assign(weights)
@@ -117,16 +117,18 @@ class GradientNorms(WeightingLayer):
         self.first = self.memory("first")
 
     def step(self, losses: Any, norms: Any) -> None:
+        own, first = ops.convert_to_tensor(self.own), ops.convert_to_tensor(self.first)
         # A batch without labels has no loss: it is no beginning.
-        self.first.assign(ops.where(self.first > 0, self.first, losses))
-        progress = ops.where(self.first > 0, losses / ops.maximum(self.first, SMALLEST), 1.0)
+        first = ops.where(first > 0, first, losses)
+        progress = ops.where(first > 0, losses / ops.maximum(first, SMALLEST), 1.0)
         relative = progress / ops.maximum(ops.mean(progress), SMALLEST)
-        weighted = self.own * norms
+        weighted = own * norms
         mean = ops.maximum(ops.mean(weighted), SMALLEST)
         # d/dλ of Σ|λ·G − target| / mean, the target held fast; over the mean, so that the step has no unit.
         gradient = ops.sign(weighted - mean * ops.power(relative, self._alpha)) * norms / mean
-        moved = ops.maximum(self.own - self._rate * gradient, self._floor)
+        moved = ops.maximum(own - self._rate * gradient, self._floor)
         self.own.assign(self.count * moved / ops.sum(moved))
+        self.first.assign(first)
 
 
 class RelativeLosses(WeightingLayer):
@@ -142,13 +144,14 @@ class RelativeLosses(WeightingLayer):
         self.first, self.last = self.memory("first"), self.memory("last")
 
     def step(self, losses: Any, norms: Any) -> None:
-        back, recent = self._balanced(losses, self.first), self._balanced(losses, self.last)
+        own, first, last = (ops.convert_to_tensor(each) for each in (self.own, self.first, self.last))
+        back, recent = self._balanced(losses, first), self._balanced(losses, last)
         draw = keras.random.uniform((), seed=self.chance)
-        kept = ops.where(draw < self._rho, self.own, back)
+        kept = ops.where(draw < self._rho, own, back)
         moved = self._alpha * kept + (1 - self._alpha) * recent
-        self.own.assign(ops.where(ops.all(self.last > 0), moved, self.own))
-        self.first.assign(ops.where(self.first > 0, self.first, losses))
-        self.last.assign(ops.where(losses > 0, losses, self.last))
+        self.own.assign(ops.where(ops.all(last > 0), moved, own))
+        self.first.assign(ops.where(first > 0, first, losses))
+        self.last.assign(ops.where(losses > 0, losses, last))
 
     def _balanced(self, losses: Any, before: Any) -> Any:
         ratios = ops.where(before > 0, losses / ops.maximum(before, SMALLEST), 1.0)

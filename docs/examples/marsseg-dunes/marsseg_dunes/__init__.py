@@ -1,0 +1,1 @@
+"""An example of a plugin for marsseg. Importing it imports nothing else."""

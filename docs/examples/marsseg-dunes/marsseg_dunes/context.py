@@ -1,0 +1,39 @@
+"""Global context."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from marsseg_core.components import Bottleneck, BottleneckSpec
+from marsseg_core.parameters import param
+
+
+@dataclass(frozen=True)
+class Context(Bottleneck):
+    """Global context: what the whole map shows is added to each of its pixels.
+
+    Wiring: the mean of all pixels, weighted by the softmax of a learned score; two 1×1 convolutions, with `ratio` times
+    the map's channels, layer normalisation and ReLU between them; added to the map.
+
+    Cao and others, GCNet, arXiv 1904.11492.
+    """
+
+    # Whoever reads a saved network imports these first: Keras knows a layer only once its module is there.
+    layer_modules = ("marsseg_dunes.layers",)
+
+    ratio: float = param(0.25, help="channels between the two convolutions, as a share of the map's", above=0)
+
+    def build(self, features: Any, spec: BottleneckSpec) -> Any:
+        from keras import layers
+
+        from .layers import AttentionPool
+
+        prefix = f"{spec.prefix}context"
+        channels = features.shape[-1]
+        x = AttentionPool(name=f"{prefix}_pool")(features)
+        x = layers.Conv2D(max(1, round(self.ratio * channels)), 1, name=f"{prefix}_in")(x)
+        x = layers.LayerNormalization(name=f"{prefix}_norm")(x)
+        x = layers.ReLU(name=f"{prefix}_relu")(x)
+        x = layers.Conv2D(channels, 1, name=f"{prefix}_out")(x)
+        return layers.Add(name=f"{prefix}_add")([features, x])

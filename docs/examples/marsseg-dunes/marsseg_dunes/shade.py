@@ -1,0 +1,32 @@
+"""Shade."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from marsseg_core.components import Augmentation
+from marsseg_core.parameters import param
+
+
+@dataclass(frozen=True)
+class Shade(Augmentation):
+    """Shade: the image darkens evenly from one side to the other, in a direction drawn anew for each.
+
+    At the dark side it is multiplied by 1 − s, s drawn from 0 to strength.
+    """
+
+    strength: float = param(0.6, help="the darkest is 1 − strength", minimum=0, maximum=1)
+
+    def apply(
+        self, images: np.ndarray, masks: np.ndarray, generators: Sequence[np.random.Generator]
+    ) -> tuple[np.ndarray, np.ndarray]:
+        rows, columns = (np.linspace(-1, 1, size, dtype=np.float32) for size in images.shape[1:3])
+        for image, generator in zip(images, generators, strict=True):
+            angle, strength = generator.uniform(0, 2 * np.pi), generator.uniform(0, self.strength)
+            way = np.sin(angle) * rows[:, None] + np.cos(angle) * columns
+            # From 0 at the bright corner to 1 at the dark one.
+            way = (way - way.min()) / max(float(way.max() - way.min()), 1e-6)
+            image *= 1 - np.float32(strength) * way[..., None].astype(np.float32)
+        return images, masks

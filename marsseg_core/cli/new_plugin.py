@@ -1,0 +1,41 @@
+"""`marsseg new-plugin`: a project for a component or an observer of one's own."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ..catalog import installed
+from ..errors import RequestError, nearest
+from .list import find_kind
+from .output import print_text, say
+
+
+def new_plugin(
+    name: Annotated[str, typer.Argument(help="What it is to be called, as in `marsseg run --loss NAME`.")],
+    kind: Annotated[str, typer.Option(help="What it is: loss, architecture, bottleneck, …, observer.")],
+    out: Annotated[
+        Path | None, typer.Option(help="The project's folder, a new one: marsseg-NAME by default.", metavar="DIR")
+    ] = None,
+) -> None:
+    """Begin a plugin: a small project that can be installed, with a formula as an example, and tests that pass.
+
+    Nothing is installed, and nothing overwritten. What is printed are the next steps.
+    """
+    from ..templates import PLUGIN_KINDS, Project
+
+    found = find_kind(kind)
+    if found not in PLUGIN_KINDS or found is None:
+        known = [known.name for known in PLUGIN_KINDS]
+        what = f"A {kind} is no plugin of its own." if found else f"There is no kind '{kind}'."
+        raise RequestError(what, where="--kind", hint=nearest(kind, known, listing="There are"))
+    project = Project(name, found)
+    project.check_free(installed())
+    folder = out or Path(project.distribution)
+    project.write(folder)
+    say(f"Made {folder} with {project.package}/{found}.py. Next:")
+    for step in (f"cd {shlex.quote(str(folder))}", *project.steps):
+        print_text(step)

@@ -1,0 +1,63 @@
+"""Observers that hand a run on to another tool: they do so where MARSSEG_OBSERVERS names them, as in `tensorboard`.
+
+So one whose library happens to be installed costs nothing, and changes no run, before it is wanted.
+"""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Mapping
+from importlib.util import find_spec
+from typing import Any, Final
+
+from marsseg_core.catalog import installed
+from marsseg_core.errors import MarssegWarning, RequestError, nearest
+
+VARIABLE: Final = "MARSSEG_OBSERVERS"
+
+
+def asked_for(name: str) -> bool:
+    """Whether the variable names this observer. The tool's library, and marsseg's extra for it, have the same name."""
+    return name in _words() and _is_installed(name)
+
+
+def check_request(name: str) -> None:
+    """Before a run: RequestError where the variable names no observer, a warning where this one lacks its library."""
+    known = {known for entry in installed().observers for known in (entry.name, *entry.aliases)}
+    for word in _words():
+        if word not in known:
+            hint = nearest(word, known, listing="Observers")
+            raise RequestError(f"There is no observer '{word}'.", where=VARIABLE, hint=hint)
+    if name in _words() and not _is_installed(name):
+        what = f"{VARIABLE} names {name}, which is not installed: the run goes on without it."
+        warnings.warn(f'{what} To have it: pip install "marsseg[{name}]"', MarssegWarning, stacklevel=2)
+
+
+def _words() -> list[str]:
+    return [word.strip() for word in os.environ.get(VARIABLE, "").split(",") if word.strip()]
+
+
+def _is_installed(name: str) -> bool:
+    spec = find_spec(name)
+    return spec is not None and spec.origin is not None  # a folder of that name where Python looks has no origin
+
+
+def scalars(record: Mapping[str, float | None]) -> dict[str, float]:
+    """A line of the history as other tools group it: val_iou_sky is validation/iou_sky. Undefined ones are left out."""
+    return {_path(column): value for column, value in record.items() if value is not None and column != "epoch"}
+
+
+def _path(column: str) -> str:
+    for beginning, group in (("val_", "validation"), ("weight_", "weights")):
+        if column.startswith(beginning):
+            return f"{group}/{column.removeprefix(beginning)}"
+    return f"training/{column}"
+
+
+def final_scalars(metrics: Mapping[str, Any]) -> dict[str, float]:
+    """What metrics.json says of the test part: test/miou, test/iou_sky, …; nothing where it is not scored."""
+    scores = metrics["parts"].get("test", {"iou": {}})
+    found = {name: scores.get(name) for name in ("miou", "accuracy")}
+    found |= {f"iou_{name}": value for name, value in scores["iou"].items()}
+    return {f"test/{name}": value for name, value in found.items() if value is not None}

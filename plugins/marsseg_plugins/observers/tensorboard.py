@@ -1,0 +1,72 @@
+"""Scores, losses and weights of each epoch for TensorBoard, in the run folder's `tensorboard/`.
+
+It does so where MARSSEG_OBSERVERS names it: `MARSSEG_OBSERVERS=tensorboard marsseg run …`, then `tensorboard --logdir
+runs`. It needs `pip install "marsseg[tensorboard]"`, and no TensorFlow.
+"""
+
+from __future__ import annotations
+
+import io
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from marsseg_core.hooks import hookimpl
+
+from .on_request import asked_for, check_request, final_scalars, scalars
+
+if TYPE_CHECKING:
+    from marsseg_core.training.run import Run
+
+NAME: Final = "tensorboard"
+
+# What TensorBoard takes for its own begins so, and is read in the order of the names.
+_BEGINNING: Final = "events.out.tfevents."
+_FORMAT: Final = "brain.Event:2"
+
+
+@hookimpl
+def marsseg_plan_resolved() -> None:
+    check_request(NAME)
+
+
+@hookimpl
+def marsseg_network_built(run: Run) -> None:
+    """A new file for each process: what a killed one left half-written would spoil what follows it."""
+    if asked_for(NAME):
+        folder = run.path / NAME
+        folder.mkdir(exist_ok=True)
+        _append(folder / f"{_BEGINNING}{time.time():017.6f}.marsseg", file_version=_FORMAT)
+
+
+@hookimpl
+def marsseg_epoch_finished(run: Run, record: Mapping[str, float | None]) -> None:
+    if asked_for(NAME):
+        _add(run, scalars(record), step=int(record["epoch"] or 0))
+
+
+@hookimpl
+def marsseg_run_finished(run: Run) -> None:
+    if asked_for(NAME) and run.best_epoch is not None:
+        _add(run, final_scalars(run.metrics), step=run.best_epoch)
+
+
+def _add(run: Run, values: Mapping[str, float], step: int) -> None:
+    from tensorboard.compat.proto.summary_pb2 import Summary
+
+    files = sorted((run.path / NAME).glob(f"{_BEGINNING}*"))
+    if files and values:
+        parts = [Summary.Value(tag=tag, simple_value=value) for tag, value in values.items()]
+        _append(files[-1], step=step, summary=Summary(value=parts))
+
+
+def _append(file: Path, **event: Any) -> None:
+    """One event, in one write: TensorBoard may be reading."""
+    from tensorboard.compat.proto.event_pb2 import Event
+    from tensorboard.summary.writer.record_writer import RecordWriter
+
+    block = io.BytesIO()
+    RecordWriter(block).write(Event(wall_time=time.time(), **event).SerializeToString())
+    with file.open("ab") as stream:
+        stream.write(block.getvalue())
