@@ -27,11 +27,11 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     pages = {
         "commands": commands_page(),
         "plan": plan_page(),
+        **{plural(kind): kind_page(kind) for kind in KINDS},
         "recipes": recipes_page(),
         "observers": observers_page(),
         "testing": testing_page(),
     }
-    pages |= {f"{plural(kind)}": kind_page(kind) for kind in KINDS}
     for name, text in pages.items():
         files.append(File.generated(config, f"reference/{name}.md", content=text))
     return files
@@ -140,8 +140,8 @@ def testing_page() -> str:
     """The contracts, each with its checks, whose names are sentences. Read, not imported: they need Keras."""
     parts = [
         "# Testing\n",
-        "The contracts, one for each kind of component. A test inherits one ([Plugins](../plugins.md#testing-it)); a check "
-        "that a component cannot pass is named, with the reason, in `expected_failures`.\n",
+        "The contracts, one for each kind of component. A test inherits one ([Plugins](../plugins.md#testing-it)); a "
+        "check that a component cannot pass is named, with the reason, in `expected_failures`.\n",
     ]
     for name, path in contracts():
         (found,) = (node for node in ast.parse(path.read_text(encoding="utf-8")).body if is_class(node, name))

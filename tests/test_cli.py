@@ -367,7 +367,7 @@ WRONG = {
     "plan": (["--plan", "gone.toml"], None, "There is no plan file 'gone.toml'.", "`marsseg list recipe`"),
     "broken plan": (["--plan", "PATH"], plan_file("epochs = = 3"), "The plan is not TOML", ""),
     "missing file": (["--data", "gone.npz"], None, "There is no file or folder 'gone.npz'.", ""),
-    "missing file by name": (["--data", "npz:path=gone.npz"], None, "There is no such file.", "In: gone.npz"),
+    "missing file by name": (["--data", "npz:path=gone.npz"], None, "There is no such file.", "gone.npz"),
     "no file's name": (["--data", "npz"], None, "path must be given.", ""),
     "truncated npz": (["--data", "PATH"], truncated, "This is no .npz file, or only the beginning of one", "PATH"),
     "no npz": (["--data", "PATH"], plan_file("hello"), "This is no .npz file", "PATH"),

@@ -6,8 +6,6 @@ import io
 from base64 import b64encode
 from collections.abc import Iterable, Sequence
 from html import escape
-from importlib.resources import files
-from string import Template
 from typing import Final
 
 import numpy as np
@@ -20,6 +18,7 @@ from ..data.findings import findings, listed, summary
 from ..data.inspection import EDGES, WIDEST_STRIP, ClassFacts, Inspection
 from ..data.labels import rims, spurious_margin, unlabelled as without_label
 from .colours import class_colours, hex_code, paint
+from .page import fill_page
 from .panels import brightened, stretched, striped
 
 # Pictures of each kind; and of one group.
@@ -34,9 +33,10 @@ _MARK_NAME: Final = "magenta"
 
 def inspection_page(found: Inspection, data: SegmentationData, unlabelled: np.ndarray | None) -> str:
     """The whole page as HTML text. All text is shown as it is, whatever it holds."""
-    template = Template(files(__package__).joinpath("inspection.html").read_text(encoding="utf-8"))
     pictures = _Pictures(data)
-    return template.substitute(
+    return fill_page(
+        "marsseg_core.figures",
+        "inspection.html",
         title=escape(f"Inspection of {found.source}"),
         summary="\n".join(f"<p>{escape(line)}</p>" for line in summary(found)),
         classes=_classes_table(found, pictures),

@@ -171,10 +171,11 @@ class Project:
 
 
 def bounds(current: str) -> str:
-    """The versions that a plugin made with this one goes with: from it up to the next major one."""
+    """The versions that a plugin made with this one goes with: until the next that may break it (docs/stability.md)."""
     made_with = Version(current)
     lower = made_with.public if made_with.is_prerelease else f"{made_with.major}.{made_with.minor}"
-    return f">={lower},<{made_with.major + 1}"
+    upper = f"{made_with.major + 1}" if made_with.major else f"0.{made_with.minor + 1}"
+    return f">={lower},<{upper}"
 
 
 def _read(folder: str) -> dict[str, str]:

@@ -6,13 +6,12 @@ from base64 import b64encode
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
-from importlib.resources import files
 from os import PathLike
 from pathlib import Path
-from string import Template
 from typing import Any
 
 from marsseg_core.figures.colours import class_colours, hex_code
+from marsseg_core.figures.page import fill_page
 
 NO_VALUE = "–"
 
@@ -65,8 +64,9 @@ def render_page(
     `metrics` is the content of `metrics.json` (None for undefined values), `plan` the plan as TOML, `environment`
     facts by name, nested or not. All text is shown as it is, whatever it holds.
     """
-    template = Template(files(__package__).joinpath("page.html").read_text(encoding="utf-8"))
-    return template.substitute(
+    return fill_page(
+        "marsseg_plugins.observers.report",
+        "page.html",
         title=escape(title),
         notice=_notice(metrics),
         headline=_headline(metrics),
