@@ -17,8 +17,8 @@ from marsseg_core import testing
 from marsseg_core.catalog import DISTRIBUTION, Entry, installed, load
 from marsseg_core.cli.main import app
 from marsseg_core.kinds import KINDS, OBSERVER, RECIPE, Kind
+from marsseg_core.options import SECTIONS, options_of
 from marsseg_core.parameters import Parameter, parameters_of, to_text
-from marsseg_core.plan import SECTIONS, options_of
 from marsseg_core.sources import find_source, recipe_path
 
 

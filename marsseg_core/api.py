@@ -20,7 +20,9 @@ from .experiments.series import Series, plan_series, run_series
 from .hooks import HookCaller, announce
 from .kinds import Kind
 from .local_plugins import trusting
-from .plan import NETWORK_KINDS, CleaningOptions, Plan, Request, SplitOptions, TrainingOptions, resolve
+from .options import CleaningOptions, SplitOptions, TrainingOptions
+from .plan import NETWORK_KINDS, Plan
+from .resolving import Request, resolve
 from .runs import RunFolder
 
 if TYPE_CHECKING:

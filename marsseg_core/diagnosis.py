@@ -155,7 +155,7 @@ def _entry(kind: str, qualified_name: str, plugins: Sequence[str]) -> Entry:
 
 def _load(kind: str, qualified_name: str, plugins: Sequence[str]) -> dict[str, Any]:
     # What the core imports for any of them is not counted.
-    from . import hooks, plan
+    from . import hooks, resolving
 
     installed()
     start = time.perf_counter()
@@ -165,7 +165,7 @@ def _load(kind: str, qualified_name: str, plugins: Sequence[str]) -> dict[str, A
         if entry.kind == OBSERVER:
             hooks.load_observer(entry)
         elif entry.kind == RECIPE:
-            plan.resolve(plan.Request(base=entry.qualified_name), installed())
+            resolving.resolve(resolving.Request(base=entry.qualified_name), installed())
         else:
             load(entry)
     except MarssegError as error:

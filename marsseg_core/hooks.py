@@ -100,7 +100,8 @@ def load_hooks(warn: Callable[[str], None], observers: Iterable[Entry] | None = 
     manager.add_hookspecs(Hooks)
     hooks = HookCaller(manager, warn)
     found = installed().observers if observers is None else observers
-    for entry in sorted(found, key=lambda entry: (entry.distribution, entry.name)):
+    # pluggy calls the last that was registered first.
+    for entry in sorted(found, key=lambda entry: (entry.distribution, entry.name), reverse=True):
         if entry.status != OK:
             continue
         try:

@@ -438,7 +438,9 @@ def test_the_line_that_failed_is_named(tmp_path, monkeypatch):
 
 def test_a_target_without_an_attribute_is_a_broken_plugin():
     (entry,) = catalog(ACME.point("ring", "marsseg_core.errors")).entries
-    with pytest.raises(PluginError, match=r"architecture 'ring' of acme 1\.0 cannot be used: it is no class, but of type module"):
+    with pytest.raises(
+        PluginError, match=r"architecture 'ring' of acme 1\.0 cannot be used: it is no class, but of type module"
+    ):
         load(entry)
 
 

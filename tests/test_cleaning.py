@@ -18,7 +18,7 @@ from marsseg_core.data.arrays import SegmentationData
 from marsseg_core.data.cleaning import clean, load_clean
 from marsseg_core.data.labels import fill_margin, spurious_margin
 from marsseg_core.errors import RequestError, RunError
-from marsseg_core.plan import CleaningOptions
+from marsseg_core.options import CleaningOptions
 
 CLASSES = ("background", "soil", "bedrock", "sand", "rock")
 ALIENS, COPIES = [2, 9, 13], [4, 9, 17]

@@ -109,6 +109,7 @@ def bash(ask):
         ("data clean x.npz y.npz --set cleaning.fill", ["cleaning.fill_margin=", "cleaning.fill_margin=0"]),
         ("evaluate run --part val", ["validation"]),
         ("compare a b --by miou_p", ["miou_per_image"]),
+        ("new-plugin steep --kind arch", ["architecture"]),
     ],
 )
 def test_a_word_goes_on_as_what_is_installed(whole, line, words):

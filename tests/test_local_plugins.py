@@ -16,7 +16,8 @@ from marsseg_core.catalog import installed
 from marsseg_core.errors import MarssegWarning, PluginError, RequestError
 from marsseg_core.kinds import ARCHITECTURE, DATASET, LOSS
 from marsseg_core.local_plugins import component_name, given_plugins, trusting
-from marsseg_core.plan import NETWORK_KINDS, Request, resolve
+from marsseg_core.plan import NETWORK_KINDS
+from marsseg_core.resolving import Request, resolve
 
 LOSSES = '''
 """Ideas."""

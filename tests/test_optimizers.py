@@ -8,7 +8,7 @@ import marsseg_core as marsseg
 from marsseg_core import api, kinds
 from marsseg_core.data.splits import split_data
 from marsseg_core.errors import RequestError
-from marsseg_core.plan import OPTIMIZERS, TrainingOptions
+from marsseg_core.options import OPTIMIZERS, TrainingOptions
 from marsseg_core.training.averaging import EpochAverage
 from marsseg_core.training.building import build_objective
 from marsseg_core.training.optimizers import build_optimizer

@@ -16,7 +16,8 @@ from marsseg_core.catalog import Catalog, Entry, installed
 from marsseg_core.components import Dataset, Loss
 from marsseg_core.errors import PluginError, RequestError
 from marsseg_core.parameters import param
-from marsseg_core.plan import Plan, Request, resolve
+from marsseg_core.plan import Plan
+from marsseg_core.resolving import Request, resolve
 
 
 def plan(base=None, *, sets=(), sections=None, catalog=None, **words) -> Plan:

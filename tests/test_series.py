@@ -17,7 +17,7 @@ from marsseg_core.data.splits import PARTS, fold_data, parted, split_data
 from marsseg_core.errors import RequestError, RunError
 from marsseg_core.experiments.series import fold_plans, plan_series, seed_plans
 from marsseg_core.experiments.summary import Spread, spreads
-from marsseg_core.plan import SplitOptions
+from marsseg_core.options import SplitOptions
 
 SMALL = {
     "arch": "unet:width=0.125:depth=1:convolutions=1:dropout=0.2",

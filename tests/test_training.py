@@ -18,7 +18,7 @@ from marsseg_core.data.batches import TrainingBatches
 from marsseg_core.data.splits import Split, split_data
 from marsseg_core.errors import RequestError, RunError
 from marsseg_core.hooks import HookCaller, load_hooks
-from marsseg_core.plan import resolve
+from marsseg_core.resolving import resolve
 from marsseg_core.runs import RunFolder
 from marsseg_core.training.building import build_network, build_objective, build_task
 from marsseg_core.training.callbacks import Scoring
@@ -461,7 +461,7 @@ def test_real_tiles_train(real_tiles, tmp_path):
 
 def test_plan_of_a_run_can_be_run_again(finished):
     from marsseg_core.catalog import installed
-    from marsseg_core.plan import Request
+    from marsseg_core.resolving import Request
 
     plan = resolve(Request(base=str(finished.path), sections={"training": {"seed": 3}}), installed())
     assert plan.training.seed == 3

@@ -37,7 +37,8 @@ def build(
         raise RequestError("A network tells at least 2 classes apart.", where="--classes")
     height, width, channels = map(int, numbers.groups("1"))
 
-    from ..plan import NETWORK_KINDS, Request, resolve
+    from ..plan import NETWORK_KINDS
+    from ..resolving import Request, resolve
 
     words = {"bottleneck": bottleneck} if bottleneck is not None else {}
     if entry.kind == ARCHITECTURE:

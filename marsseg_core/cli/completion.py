@@ -104,7 +104,7 @@ def _names_or_distributions(given: Mapping[str, Any], text: str) -> list[Word]:
 
 
 def _optimizers(given: Mapping[str, Any], text: str) -> list[Word]:
-    from ..plan import OPTIMIZERS
+    from ..options import OPTIMIZERS
 
     return [(name, "") for name in OPTIMIZERS]
 
@@ -112,8 +112,8 @@ def _optimizers(given: Mapping[str, Any], text: str) -> list[Word]:
 def _settings(given: Mapping[str, Any], text: str) -> list[Word]:
     """`arch.dense.width=0.5` or `training.epochs=20`, part by part."""
     from ..catalog import installed
+    from ..options import SECTIONS
     from ..parameters import parameters_of
-    from ..plan import SECTIONS
 
     option, dot, rest = text.partition(".")
     if not dot:
@@ -182,8 +182,8 @@ def _names(several: Iterable[Kind], text: str) -> list[Word]:
 def _parameters(entry: Entry) -> dict[str, Parameter]:
     """A component's own parameters and those that the core adds."""
     from ..catalog import load
+    from ..options import options_of
     from ..parameters import parameters_of
-    from ..plan import options_of
 
     return {**parameters_of(load(entry)), **parameters_of(options_of(entry.kind))}
 

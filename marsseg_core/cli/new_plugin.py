@@ -10,13 +10,24 @@ import typer
 
 from ..catalog import installed
 from ..errors import RequestError, nearest
+from ..kinds import KINDS, OBSERVER
+from .completion import fixed
 from .list import find_kind
 from .output import print_text, say
 
 
 def new_plugin(
-    name: Annotated[str, typer.Argument(help="What it is to be called, as in `marsseg run --loss NAME`.")],
-    kind: Annotated[str, typer.Option(help="What it is: loss, architecture, bottleneck, …, observer.")],
+    name: Annotated[
+        str, typer.Argument(help="What it is to be called, as in `marsseg run --loss NAME`.", metavar="NAME")
+    ],
+    kind: Annotated[
+        str,
+        typer.Option(
+            help="What it is: loss, architecture, bottleneck, …, observer.",
+            metavar="KIND",
+            autocompletion=fixed(*(kind.name for kind in (*KINDS, OBSERVER))),
+        ),
+    ],
     out: Annotated[
         Path | None, typer.Option(help="The project's folder, a new one: marsseg-NAME by default.", metavar="DIR")
     ] = None,

@@ -28,7 +28,7 @@ def preview(entry: Entry, text: str, data_text: str, file: Path) -> None:
             where="--preview",
             hint="`marsseg list augmentation` lists them; --plot draws a network.",
         )
-    from ..plan import Request, resolve
+    from ..resolving import Request, resolve
 
     plan = resolve(Request(words={"augment": text, "data": data_text}), installed())
     augmentation = plan.one(AUGMENTATION)

@@ -117,7 +117,7 @@ def run(
     `marsseg show NAME` lists the parameters of a component.
     """
     from ..catalog import installed
-    from ..plan import Request, resolve
+    from ..resolving import Request, resolve
     from ..runs import refuse_existing
 
     words = {

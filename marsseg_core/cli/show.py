@@ -136,8 +136,8 @@ def _component(entry: Entry) -> dict[str, Any]:
     # What only this command needs is not imported for the others.
     import inspect
 
+    from ..options import options_of
     from ..parameters import parameters_of
-    from ..plan import options_of
 
     cls = load(entry)
     parameters = [*parameters_of(cls).values(), *parameters_of(options_of(entry.kind)).values()]

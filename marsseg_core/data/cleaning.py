@@ -15,8 +15,9 @@ import numpy as np
 
 from .. import kinds
 from ..errors import RequestError, RunError
+from ..options import CleaningOptions
 from ..parameters import settings
-from ..plan import CleaningOptions, Plan, calling
+from ..plan import Plan, calling
 from . import cache
 from .arrays import SegmentationData
 from .duplicates import Group, image_copies, mask_groups

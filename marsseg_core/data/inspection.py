@@ -9,7 +9,7 @@ from typing import Any, Final
 import numpy as np
 
 from ..errors import RequestError
-from ..plan import SplitOptions
+from ..options import SplitOptions
 from .arrays import SegmentationData
 from .duplicates import Copies, Group, blocks, identical_groups, image_copies, mask_groups
 from .labels import rims, strip_widths

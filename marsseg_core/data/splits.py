@@ -13,7 +13,7 @@ from .arrays import SegmentationData
 from .statistics import rarest_class
 
 if TYPE_CHECKING:
-    from ..plan import SplitOptions
+    from ..options import SplitOptions
 
 PARTS: Final = ("train", "validation", "test")
 

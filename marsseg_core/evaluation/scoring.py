@@ -18,7 +18,8 @@ from ..errors import RequestError
 from ..inference.ensemble import with_channels
 from ..inference.predictor import Predictor
 from ..inference.sources import ALL, check_part
-from ..plan import Plan, Request, resolve
+from ..plan import Plan
+from ..resolving import Request, resolve
 from ..runs import RunFolder
 from .confusion import Confusion
 from .evaluate import evaluate

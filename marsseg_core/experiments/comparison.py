@@ -11,8 +11,8 @@ from string import ascii_uppercase
 from typing import Any, Final
 
 from ..errors import RequestError, nearest
+from ..options import SECTIONS
 from ..parameters import NONE_WORD
-from ..plan import SECTIONS
 from .records import Record, find_runs, read_record
 from .summary import Spread
 

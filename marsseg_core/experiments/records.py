@@ -13,7 +13,7 @@ from .. import parameters
 from ..errors import RequestError
 from ..kinds import KINDS
 from ..local_plugins import KEY as PLUGIN_KEY
-from ..plan import SECTIONS
+from ..options import SECTIONS
 from ..runs import FINISHED, RunFolder
 
 UNFINISHED: Final = "broken off or still running"

@@ -17,7 +17,8 @@ from ..data.cleaning import load_clean
 from ..data.pictures import SUFFIXES, read_image
 from ..data.splits import PARTS
 from ..errors import RequestError, nearest
-from ..plan import Request, calling, datasets_that_recognise, resolve
+from ..plan import calling
+from ..resolving import Request, datasets_that_recognise, resolve
 from ..runs import RunFolder
 
 ALL: Final = "all"

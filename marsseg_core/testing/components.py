@@ -18,8 +18,9 @@ import tomli_w
 
 from ..catalog import OK, Entry, installed, interface_of, load
 from ..components import Component
+from ..options import options_of
 from ..parameters import configure, parameters_of, settings, to_text, to_toml
-from ..plan import NAME_KEYS, options_of
+from ..plan import NAME_KEYS
 from ..sources import find_source
 
 # What takes seconds to import, or is needed only once something is built.

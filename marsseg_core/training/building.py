@@ -19,7 +19,8 @@ from ..data.batches import TrainingBatches
 from ..data.splits import Split
 from ..data.statistics import class_pixels
 from ..errors import PluginError, RequestError
-from ..plan import AugmentationOptions, Chosen, LossOptions, Plan, calling
+from ..options import AugmentationOptions, LossOptions
+from ..plan import Chosen, Plan, calling
 from .heads import split_heads
 from .task import SegmentationTask
 from .weighting import WeightingLayer

@@ -10,8 +10,8 @@ import keras
 
 from ..composition import Named
 from ..errors import RequestError, nearest
+from ..options import TrainingOptions, optimizer_named
 from ..parameters import NONE_WORD
-from ..plan import TrainingOptions, optimizer_named
 
 # What the plan says elsewhere, or Keras needs to itself.
 _NOT_PARAMETERS = {"self", "kwargs", "name", "learning_rate", "weight_decay", "ema_momentum"}

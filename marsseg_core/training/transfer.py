@@ -12,7 +12,7 @@ import keras
 
 from .. import api
 from ..errors import RequestError
-from ..plan import TrainingOptions
+from ..options import TrainingOptions
 from ..runs import RunFolder
 
 _NAMED: Final = 6

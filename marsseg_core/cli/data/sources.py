@@ -37,7 +37,7 @@ Sets = Annotated[
 def source_plan(source: str, sets: Sequence[str] | None, cleaning: Mapping[str, Any] | None = None) -> Plan:
     """The plan of a run on this source, with everything else as it is by default."""
     from ...catalog import installed
-    from ...plan import Request, resolve
+    from ...resolving import Request, resolve
 
     return resolve(Request(words={"data": source}, sections={"cleaning": cleaning or {}}, sets=sets or ()), installed())
 

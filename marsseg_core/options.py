@@ -1,0 +1,142 @@
+"""What the core itself takes in a plan: beside every component's own parameters, and in the plan's sections."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from . import composition, kinds
+from .errors import RequestError, nearest
+from .kinds import Kind
+from .parameters import param
+
+Monitor = Literal["val_miou", "val_loss", "val_accuracy", "loss"]
+
+
+@dataclass(frozen=True)
+class LossOptions:
+    """What every loss takes besides its own parameters."""
+
+    weight: float = param(1.0, help="factor of this loss in the objective", minimum=0)
+
+
+@dataclass(frozen=True)
+class AugmentationOptions:
+    """What every augmentation takes besides its own parameters."""
+
+    p: float = param(0.5, help="probability with which an image is changed", minimum=0, maximum=1)
+
+
+@dataclass(frozen=True)
+class NoOptions:
+    """The kinds to which the core adds no parameter."""
+
+
+def options_of(kind: Kind) -> type[LossOptions | AugmentationOptions | NoOptions]:
+    """The parameters that the core adds to every component of a kind, as a dataclass."""
+    if kind == kinds.LOSS:
+        return LossOptions
+    return AugmentationOptions if kind == kinds.AUGMENTATION else NoOptions
+
+
+@dataclass(frozen=True)
+class SplitOptions:
+    """How the data is parted. The test part is scored once, at the end, and chooses nothing."""
+
+    validation: float = param(0.15, help="share of the images that choose the best epoch", above=0, maximum=0.9)
+    test: float = param(0.15, help="share of the images that give the final score", above=0, maximum=0.9)
+    seed: int = param(0, help="draws the parts; apart from the training's seed, so that runs compare", minimum=0)
+    folds: int | None = param(None, help="deal the images into this many test parts, in the place of `test`", minimum=2)
+    fold: int | None = param(None, help="which of the folds is the test part, from 1", minimum=1)
+
+    def __post_init__(self) -> None:
+        if (self.folds is None) != (self.fold is None):
+            raise ValueError("folds and fold are given together")
+        if self.folds is not None and self.fold is not None and self.fold > self.folds:
+            raise ValueError(f"there is no fold {self.fold} among {self.folds}")
+        if self.validation + (self.test if self.folds is None else 1 / self.folds) >= 1:
+            raise ValueError("validation and test leave nothing to train on")
+
+
+@dataclass(frozen=True)
+class TrainingOptions:
+    """How the network is trained."""
+
+    epochs: int = param(7, help="passes over the training part", minimum=1)
+    batch: int = param(8, help="images per step", minimum=1)
+    learning_rate: float = param(1e-3, help="the learning rate at the start", above=0)
+    optimizer: str = param("adamw", help="a Keras optimiser by name, with parameters: sgd:momentum=0.9")
+    weight_decay: float | None = param(
+        None, help="decoupled weight decay; none: the optimiser's own (AdamW: 0.004)", minimum=0
+    )
+    averaging: Literal["none", "ema", "swa"] = param(
+        "none", help="score and keep averaged weights: exponentially over the steps, or evenly over the last epochs"
+    )
+    ema_momentum: float = param(0.99, help="ema: what the average keeps in each step", above=0, maximum=0.99999)
+    swa_start: float = param(0.5, help="swa: share of the epochs after which the average begins", minimum=0, maximum=1)
+    oversample: float = param(1.0, help="how many times as often images with the rarest class come", minimum=1)
+    learn_ignored: bool = param(False, help="let ignored classes count in the losses; in scores they never do")
+    head_weights: tuple[float, ...] | None = param(
+        None, help="what each auxiliary head counts against the main one; none: 1/2, 1/4, 1/8, …", minimum=0
+    )
+    seed: int = param(0, help="draws weights, dropout, order and augmentations", minimum=0, maximum=2**32 - 1)
+    patience: int | None = param(None, help="stop after this many epochs without a better `monitor`", minimum=1)
+    monitor: Monitor = param("val_miou", help="what early stopping watches; the best network is kept by val_miou")
+    precision: Literal["float32", "mixed_bfloat16", "mixed_float16"] = param(
+        "float32", help="dtype policy of the network; losses and scores stay float32"
+    )
+    workers: int = param(1, help="threads that prepare batches; the numbers do not depend on it", minimum=1)
+    deterministic: bool = param(True, help="ask the backend for repeatable kernels (slower on a GPU)")
+    score_training: bool = param(False, help="score the training part too after each epoch")
+    init: str | None = param(None, help="the run whose network's weights it starts from, where they fit")
+    init_hash: str | None = param(None, help="what that network's file must hash to; recorded with `init`")
+
+    def __post_init__(self) -> None:
+        if self.init_hash is not None and self.init is None:
+            raise ValueError("init_hash belongs to an init")
+
+
+# What `keras.optimizers` has, known here so that a wrong name is refused before Keras is loaded.
+OPTIMIZERS: Final = (
+    *("adadelta", "adafactor", "adagrad", "adam", "adamax", "adamw", "ftrl", "lamb", "lion", "muon", "nadam"),
+    *("rmsprop", "sgd"),
+)
+
+
+def optimizer_named(text: str) -> composition.Named:
+    """The optimiser that a text such as "sgd:momentum=0.9" asks for; RequestError where Keras has none of the name."""
+    where = f"--optimizer {text}"
+    named = composition.parse(text, where=where)
+    if len(named) != 1:
+        raise RequestError("A run has one optimiser.", where=where)
+    if named[0].name not in OPTIMIZERS:
+        raise RequestError(
+            f"Keras has no optimiser '{named[0].name}'.",
+            where=where,
+            hint=nearest(named[0].name, OPTIMIZERS, listing="It has"),
+        )
+    return named[0]
+
+
+@dataclass(frozen=True)
+class CleaningOptions:
+    """What is done to the data before it is parted, in this order. Nothing, unless asked for."""
+
+    drop_aliens: Literal["masks", "images"] | None = param(
+        None,
+        help="drop the groups of items with one mask of at least two classes that count, or of nearly identical images",
+    )
+    drop_duplicates: bool = param(False, help="keep only the first of nearly identical images")
+    fill_margin: int = param(
+        0,
+        help="label strips without labels, up to this many pixels wide, along an image's edges as what is nearest",
+        minimum=0,
+    )
+
+
+SECTIONS: Final[Mapping[str, type[CleaningOptions | SplitOptions | TrainingOptions]]] = {
+    "cleaning": CleaningOptions,
+    "split": SplitOptions,
+    "training": TrainingOptions,
+}

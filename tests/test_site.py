@@ -1,0 +1,80 @@
+"""The documentation builds without a warning, has all there is, and fetches nothing from elsewhere."""
+
+from __future__ import annotations
+
+import html
+import re
+import sys
+from pathlib import Path
+
+import pytest
+from conftest import REPOSITORY, run_process
+from test_docs import commands
+
+import marsseg_core
+from marsseg_core import hooks, testing
+from marsseg_core.catalog import DISTRIBUTION, installed, load
+from marsseg_core.components import Component
+from marsseg_core.kinds import KINDS, OBSERVER, RECIPE
+from marsseg_core.parameters import parameters_of
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("site")
+    words = ("build", "--strict", "--config-file", str(REPOSITORY / "mkdocs.yml"), "--site-dir", str(folder / "pages"))
+    # The theme's authors announce the theme after this one.
+    answer = run_process(sys.executable, "-m", "mkdocs", *words, cwd=folder, NO_MKDOCS_2_WARNING="1")
+    assert answer.code == 0, answer.err
+    assert "WARNING" not in answer.err
+    return folder / "pages"
+
+
+def text_of(page: Path) -> str:
+    return html.unescape(re.sub(r"<[^>]+>", "", page.read_text(encoding="utf-8")))
+
+
+def headings(page: Path) -> set[str]:
+    return set(re.findall(r'<h\d id="([^"]+)"', page.read_text(encoding="utf-8")))
+
+
+def test_every_command_and_option_is_in_the_reference(site):
+    text = text_of(site / "reference" / "commands.html")
+    for words, options in commands().items():
+        if words != ("data",):
+            assert " ".join(("marsseg", *words)) in text
+            for option in options:
+                assert option in text
+
+
+@pytest.mark.parametrize("kind", [*KINDS, RECIPE, OBSERVER], ids=str)
+def test_every_component_and_parameter_is_in_the_reference(site, kind):
+    page = site / "reference" / f"{'observers' if kind == OBSERVER else kind.group.partition('.')[2]}.html"
+    entries = [entry for entry in installed().of_kind(kind) if entry.distribution == DISTRIBUTION]
+    assert {entry.name for entry in entries} <= headings(page)
+    text = text_of(page)
+    for entry in entries:
+        names = () if kind in (RECIPE, OBSERVER) else parameters_of(load(entry))
+        assert {*entry.aliases, *names} <= {*re.split(r"[^\w+-]+", text)}
+
+
+def test_everything_public_is_in_the_reference(site):
+    python, interfaces, contracts = (
+        headings(site / "reference" / f"{name}.html") for name in ("python", "interfaces", "testing")
+    )
+    assert {f"marsseg_core.{name}" for name in marsseg_core.__all__} <= python
+    assert {f"marsseg_core.components.{kind.__name__}" for kind in Component.__subclasses__()} <= interfaces
+    assert {f"marsseg_core.hooks.Hooks.{name}" for name in vars(hooks.Hooks) if name[0] != "_"} <= interfaces
+    assert {heading.rpartition(".")[2] for heading in contracts} >= set(testing.__all__)
+
+
+def test_no_page_fetches_anything_from_elsewhere(site):
+    pages = sorted(site.rglob("*.html"))
+    assert len(pages) > 20
+    for page in pages:
+        fetched = re.findall(
+            r"<(?:script|link|img|iframe)\b[^>]*\b(?:src|href)=\"?([^\"\s>]+)", page.read_text("utf-8")
+        )
+        assert not [address for address in fetched if re.match(r"(?:https?:)?//", address)], page
