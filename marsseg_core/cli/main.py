@@ -131,4 +131,4 @@ def main() -> None:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
     with whole_words():
-        app()
+        app(prog_name="marsseg")
