@@ -7,6 +7,7 @@ import shutil
 
 import numpy as np
 import pytest
+from ai4mars_tree import make_tree
 
 import marsseg_core as marsseg
 
@@ -125,6 +126,14 @@ class TestSideBySide:
         found = scores(cli("evaluate", str(run), "other", "--data", str(first), "--data", str(second)))
         assert found["score"] == [f"{r} on {d}" for r in (run, "other") for d in (first, second)]
         assert found["images"] == ["5", "7", "5", "7"]
+
+    def test_the_gold_levels_of_ai4mars_stand_in_one_table(self, cli, run, tmp_path):
+        tree = make_tree(tmp_path / "release")
+        levels = [f"ai4mars:path={tree.root}:camera=ncam:labels=gold{n}:height=16:width=32" for n in (1, 2, 3)]
+        found = scores(cli("evaluate", str(run), *(word for level in levels for word in ("--data", level))))
+        assert found["score"] == levels
+        assert found["images"] == ["3", "3", "3"]
+        assert len(set(found["accuracy"])) > 1
 
 
 class TestOtherImages:
