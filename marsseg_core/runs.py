@@ -70,7 +70,7 @@ def refuse_existing(out: Path) -> None:
         raise RequestError(f"That is no name for a folder: {cause.strerror}.", where="--out") from cause
     if exists:
         raise RequestError(
-            f"'{out}' exists, and a run never overwrites anything.", where="--out", hint="Choose a new name."
+            f"'{out}' exists, and nothing is ever overwritten.", where="--out", hint="Choose a new name."
         )
 
 

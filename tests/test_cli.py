@@ -381,7 +381,7 @@ WRONG = {
         "There is no class 9 to ignore; the classes are 0 to 4.",
         "",
     ),
-    "existing folder": (["--out", "."], None, "'.' exists, and a run never overwrites anything.", "Choose a new name."),
+    "existing folder": (["--out", "."], None, "'.' exists, and nothing is ever overwritten.", "Choose a new name."),
 }
 # These are seen once the network is built; the default one is small enough.
 WRONG["existing folder"][0][:0] = [

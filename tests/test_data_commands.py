@@ -312,7 +312,9 @@ def test_the_cache_is_listed_and_cleared(cli, made, tmp_path):
 @pytest.mark.slow
 @pytest.mark.parametrize("words", [("make", "new.npz"), ("convert", "synthetic:count=5000", "new")])
 def test_ctrl_c_leaves_nothing_and_exits_130(tmp_path, words):
-    start = "from marsseg_core.cli.main import main; main()"
+    # A shell's background job ignores the signal, and so would what it starts.
+    heard = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
+    start = f"{heard}; from marsseg_core.cli.main import main; main()"
     environment = {key: value for key, value in (os.environ | PLAIN_TERMINAL).items() if value is not None}
     process = subprocess.Popen(
         [sys.executable, "-c", start, "data", *words], cwd=tmp_path, env=environment, stderr=subprocess.PIPE, text=True

@@ -56,7 +56,7 @@ def test_parameters_follow_the_name():
 
 
 def test_a_wrong_name_is_refused_with_the_plan():
-    with pytest.raises(RequestError, match="Did you mean 'adamw'"):
+    with pytest.raises(RequestError, match="Did you mean 'adam'"):
         api.plan(optimizer="adamv")
     with pytest.raises(RequestError, match="one optimiser"):
         api.plan(optimizer="adam,sgd")

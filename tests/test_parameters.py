@@ -194,7 +194,7 @@ def test_a_parameter_without_default_must_be_given():
 
     with pytest.raises(RequestError, match="path must be given") as caught:
         configure(File, {}, where="npz")
-    assert caught.value.hint == "For instance npz:path=…"
+    assert caught.value.hint.startswith("It follows the name, as in NAME:path=…")
     assert configure(File, {"path": "a b.npz"}).path == "a b.npz"
 
 

@@ -432,6 +432,7 @@ def test_ctrl_c_leaves_whole_files_and_says_so(run, tmp_path):
     """Interrupted from within, after the third image, as Ctrl-C would."""
     code = (
         "import signal, os, sys\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # a shell's background job ignores it
         "from marsseg_core.inference import outputs\n"
         "write, seen = outputs.Outputs.write, []\n"
         "def writing(self, *arguments):\n"

@@ -71,7 +71,7 @@ def test_wheel_sdist_and_editable_install_list_the_same_components(environments)
 @pytest.mark.parametrize("name", ["wheel", "sdist", "editable"])
 def test_what_is_installed_is_what_runs(environments, name):
     environment = environments[name]
-    for component in ("dense", "report"):
+    for component in ("dense", "default"):
         (record,) = json.loads(environment.marsseg("show", component, "--json"))["components"]
         inside = REPOSITORY if name == "editable" else environment.folder / "venv"
         assert Path(record["file"]).is_relative_to(inside)

@@ -24,12 +24,12 @@ _LEAST_ROOM: Final = 30
 
 def say(text: str) -> None:
     """A line to the person at the keyboard."""
-    Console(stderr=True).print(Text(text))
+    Console(stderr=True).print(Text(text), soft_wrap=True)
 
 
 def warn(text: str) -> None:
     """A line about what went wrong without ending the command."""
-    Console(stderr=True).print(Text(f"Warning: {text}", style="yellow"))
+    Console(stderr=True).print(Text(f"Warning: {text}", style="yellow"), soft_wrap=True)
 
 
 def print_text(text: str = "") -> None:

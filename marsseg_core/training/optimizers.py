@@ -21,7 +21,8 @@ _NOT_PARAMETERS |= {"use_ema", "ema_overwrite_frequency", "loss_scale_factor"}
 def build_optimizer(training: TrainingOptions, rate: Any) -> keras.optimizers.Optimizer:
     """The plan's optimiser with a learning rate or a schedule; RequestError for a parameter that does not fit."""
     named = optimizer_named(training.optimizer)
-    cls = type(keras.optimizers.get(named.name))
+    # `keras.optimizers.get` does not know all of them.
+    cls = next(each for name, each in vars(keras.optimizers).items() if name.lower() == named.name)
     options: dict[str, Any] = {"learning_rate": rate} | _parameters(cls, named)
     if training.weight_decay is not None:
         options["weight_decay"] = training.weight_decay
