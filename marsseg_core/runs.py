@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from .errors import RequestError, RunError
+from .locks import locked
 
 if TYPE_CHECKING:
     from .data.arrays import SegmentationData
@@ -121,20 +122,14 @@ class RunFolder:
         The claim ends with the process, however it ends. Systems without file locks have none.
         """
         try:
-            import fcntl
-        except ImportError:
-            yield
-            return
-        descriptor = os.open(self.path, os.O_RDONLY)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as cause:
-            os.close(descriptor)
+            lock = locked(self.path)
+        except BlockingIOError as cause:
             raise RequestError("Another process is at this run.", where=str(self.path)) from cause
         try:
             yield
         finally:
-            os.close(descriptor)
+            if lock is not None:
+                os.close(lock)
 
     def remove_leftovers(self) -> None:
         """Remove what a killed process left half-written beside the files."""

@@ -25,12 +25,8 @@ from typing import IO, Any, Final
 import numpy as np
 
 from ..errors import RequestError, RunError
+from ..locks import locked
 from .preparing import Preparing
-
-try:
-    import fcntl
-except ImportError:  # Windows, where a folder in use cannot be removed anyway
-    fcntl = None  # type: ignore[assignment]
 
 VARIABLE: Final = "MARSSEG_CACHE"
 
@@ -286,7 +282,9 @@ def _aside(final: Path) -> Iterator[Path]:
             where=str(root()),
             hint=f"Prepared data sets are kept there. Set {VARIABLE} to a folder that can be written.",
         ) from cause
-    lock = _locked(aside)
+    lock = None
+    with suppress(BlockingIOError):  # another process is just looking whether the folder is in use
+        lock = locked(aside)
     try:
         yield aside
     finally:
@@ -310,25 +308,15 @@ def _settled(aside: Path, final: Path) -> Prepared:
     raise RunError("What was prepared is damaged already.", where=str(final), hint="Is the disk sound?")
 
 
-def _locked(folder: Path) -> int | None:
-    """A file descriptor that marks a folder as in use; None where another process has it, or there are no locks."""
-    if fcntl is None:
-        return None
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        os.close(descriptor)
-        return None
-    return descriptor
-
-
 def _in_use(folder: Path) -> bool:
     """Whether the process that prepares this folder is alive."""
-    lock = _locked(folder)
+    try:
+        lock = locked(folder)
+    except BlockingIOError:
+        return True
     if lock is not None:
         os.close(lock)
-    return lock is None and fcntl is not None
+    return False
 
 
 @contextmanager

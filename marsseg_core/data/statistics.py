@@ -30,9 +30,7 @@ def class_images(data: SegmentationData) -> tuple[int, ...]:
 
 def rarest_class(data: SegmentationData) -> int | None:
     """The class that counts and is in the fewest images, but in some; None where nothing is labelled."""
-    images = class_images(data)
-    present = [c for c in data.labelled_classes if images[c]]
-    return min(present, key=lambda c: images[c]) if present else None
+    return rarest_items(data, np.arange(len(data)))[0]
 
 
 def rarest_items(data: SegmentationData, items: np.ndarray) -> tuple[int | None, np.ndarray]:
