@@ -249,5 +249,6 @@ def evaluate(
     from .evaluation.scoring import score_runs
 
     with trusting(trust):
-        (score,) = score_runs([RunFolder.open(run)], [data], part or ("all" if data else "test"), flips=flips)
+        part = part or ("all" if data else "test")
+        (score,) = score_runs([RunFolder.open(run)], [data], part, installed(), flips=flips)
     return score.confusion

@@ -104,8 +104,10 @@ class Catalog:
         return self.entries + self.observers
 
     def with_more(self, entries: Iterable[Entry]) -> Catalog:
-        """This catalog with further entries, which may be in conflict with those that are there."""
-        return Catalog(_with_conflicts([*self.everything, *entries]), self.problems)
+        """This catalog with those entries that it lacks, which may be in conflict with those that are there."""
+        known = {(entry.kind, entry.target) for entry in self.everything}
+        more = [entry for entry in entries if (entry.kind, entry.target) not in known]
+        return Catalog(_with_conflicts([*self.everything, *more]), self.problems)
 
     def of_kind(self, kind: Kind) -> tuple[Entry, ...]:
         return tuple(entry for entry in self.everything if entry.kind == kind)

@@ -8,6 +8,7 @@ import sys
 import tomllib
 import warnings
 
+import numpy as np
 import pytest
 
 import marsseg_core as marsseg
@@ -80,6 +81,34 @@ class SameMap(Bottleneck):
 
     def build(self, features, spec):
         return features
+'''
+
+DATA = '''
+from dataclasses import dataclass
+
+import numpy as np
+
+from marsseg_core.components import Augmentation, Dataset
+from marsseg_core.data.arrays import SegmentationData
+
+
+@dataclass(frozen=True)
+class Stripes(Dataset):
+    """Soil above, sand below."""
+
+    def load(self):
+        masks = np.full((6, 16, 32), 1, np.uint8)
+        masks[:, 8:] = 3
+        names = ("background", "soil", "bedrock", "sand", "big_rock")
+        return SegmentationData(masks[..., None] * 50, masks, names, ignored=(0,), source="stripes")
+
+
+@dataclass(frozen=True)
+class Dim(Augmentation):
+    """Half the light."""
+
+    def apply(self, images, masks, generators):
+        return images / 2, masks
 '''
 
 WORDS = {"data": "synthetic:count=24:height=16:width=32", "batch": 4, "epochs": 1}
@@ -184,6 +213,22 @@ def test_list_show_run_and_doctor_take_a_file(cli, my_loss):
     answer = cli("doctor", "root_error", "--plugin", str(my_loss))
     assert answer.code == 0
     assert answer.out.splitlines()[1].startswith("loss\troot_error\tmy_loss.py ")
+
+
+def test_commands_about_data_take_a_file(cli, tmp_path):
+    file = tmp_path / "mine.py"
+    file.write_text(DATA)
+    plugin = ("--plugin", str(file))
+    looked_at = cli("data", "inspect", "stripes", *plugin)
+    assert looked_at.code == 0, looked_at.err
+    assert "stripes: 6 labelled images of 16 × 32" in looked_at.out
+    assert cli("data", "convert", "stripes", str(tmp_path / "stripes.npz"), *plugin).code == 0
+    with np.load(tmp_path / "stripes.npz") as written:
+        assert written["training_set"].shape == (6, 2, 16, 32)
+    sheet = tmp_path / "dim.png"
+    drawn = cli("show", "dim", "--preview", str(sheet), "--data", "stripes", *plugin)
+    assert drawn.code == 0, drawn.err
+    assert sheet.stat().st_size > 1000
 
 
 def test_nothing_is_written_beside_the_file(my_loss):
@@ -359,6 +404,23 @@ def test_a_run_keeps_the_files_and_is_loaded_with_trust_in_a_fresh_process(tmp_p
     again = marsseg.run(run.path, out=tmp_path / "again")
     assert (again.path / "plugins" / "my_loss.py").read_text() == LOSSES
     assert (again.path / "metrics.json").read_text() == (run.path / "metrics.json").read_text()
+
+
+@pytest.mark.slow
+def test_evaluate_and_predict_take_the_file_of_a_run_and_one_with_data(cli, tmp_path):
+    network, data = tmp_path / "my_net.py", tmp_path / "mine.py"
+    network.write_text(NETWORK)
+    data.write_text(DATA)
+    plugins = ("--plugin", str(network), "--plugin", str(data))
+    run = marsseg.run(arch="tiny_net", bottleneck="none", plugins=[network], out=tmp_path / "run", **WORDS)
+    for words in (["evaluate", str(run.path), "--data"], ["predict", "--out", str(tmp_path / "masks"), str(run.path)]):
+        forget()
+        refused = cli(*words, "stripes", "--plugin", str(data))
+        assert refused.code == 2
+        assert f"plugins/my_net.py (SHA-256 {sha256(NETWORK)})" in refused.err
+        answer = cli(*words, "stripes", *plugins)
+        assert answer.code == 0, answer.err
+        assert "stripes" in answer.out
 
 
 # --- what is not installed

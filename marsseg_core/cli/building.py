@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..catalog import Entry, installed
+from ..catalog import Catalog, Entry
 from ..errors import RequestError
 from ..kinds import ARCHITECTURE, RECIPE
 from ..runs import written_whole
@@ -20,9 +19,7 @@ if TYPE_CHECKING:
 _SIZE = re.compile(r"(\d+)x(\d+)(?:x(\d+))?")
 
 
-def build(
-    entry: Entry, text: str, bottleneck: str | None, size: str, classes: int, plugins: Sequence[Path]
-) -> keras.Model:
+def build(entry: Entry, text: str, bottleneck: str | None, size: str, classes: int, catalog: Catalog) -> keras.Model:
     """The network of an architecture (`text` may give its parameters) or of a recipe, for images of a size."""
     if entry.kind not in (ARCHITECTURE, RECIPE):
         raise RequestError(
@@ -41,11 +38,9 @@ def build(
     from ..resolving import Request, resolve
 
     words = {"bottleneck": bottleneck} if bottleneck is not None else {}
-    if entry.kind == ARCHITECTURE:
-        request = Request(words=words | {"arch": text}, plugins=plugins)
-    else:
-        request = Request(base=text, words=words, plugins=plugins)
-    plan = resolve(request, installed(), only=NETWORK_KINDS)
+    is_network = entry.kind == ARCHITECTURE
+    request = Request(words=words | {"arch": text}) if is_network else Request(base=text, words=words)
+    plan = resolve(request, catalog, only=NETWORK_KINDS)
     load_keras()
     from ..training.building import build_network
 

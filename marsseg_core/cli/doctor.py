@@ -9,8 +9,7 @@ import typer
 
 from ..errors import PluginError
 from .completion import names_or_distributions
-from .list import catalog_with
-from .options import Disable, Plugins
+from .options import Disable, Plugins, catalog_with
 from .output import print_json, print_table, say, warn
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ import typer
 from ..kinds import DATASET
 from .completion import composition, fixed
 from .loading import load_keras
-from .options import Trust
+from .options import Plugins, Trust, Tta, catalog_with
 from .output import print_json, print_table, print_text
 
 if TYPE_CHECKING:
@@ -34,7 +34,8 @@ def evaluate(
             autocompletion=fixed("train", "validation", "test", "all"),
         ),
     ] = None,
-    tta: Annotated[bool, typer.Option("--tta", help="Mean over each image as it is and flipped.")] = False,
+    tta: Tta = False,
+    plugin: Plugins = None,
     trust: Trust = False,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
@@ -49,10 +50,11 @@ def evaluate(
     check_part(part)
     part = part or (ALL if data else "test")
     opened = [open_runs([run])[0][0] for run in runs]
+    catalog = catalog_with(plugin)
     load_keras()
     from ..evaluation.scoring import score_runs
 
-    scores = score_runs(opened, data or [None], part, flips=tta)
+    scores = score_runs(opened, data or [None], part, catalog, flips=tta)
     if json:
         named = [{"run": score.run, "data": score.data, "part": score.part} for score in scores]
         print_json(scores=[name | score.confusion.to_json() for name, score in zip(named, scores, strict=True)])

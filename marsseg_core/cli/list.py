@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from fnmatch import fnmatchcase
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from ..catalog import Catalog, Entry, installed
+from ..catalog import Catalog, Entry
 from ..errors import RequestError, nearest
 from ..kinds import ALL_KINDS, Kind
 from ..sources import find_source
 from .completion import kinds_or_names, names_of_kind
-from .options import Disable, Plugins
+from .options import Disable, Plugins, catalog_with
 from .output import print_json, print_table, warn
 
 
@@ -67,15 +65,6 @@ def find_kind(word: str) -> Kind | None:
         if word in (kind.name, kind.option, kind.group.partition(".")[2]):
             return kind
     return None
-
-
-def catalog_with(plugins: Iterable[Path] | None) -> Catalog:
-    """What is installed, and what the files define."""
-    if not plugins:
-        return installed()
-    from ..local_plugins import given_plugins
-
-    return installed().with_more(entry for plugin in given_plugins(plugins) for entry in plugin.entries)
 
 
 def _hint(wrong: str | None, catalog: Catalog) -> str:

@@ -11,7 +11,7 @@ import typer
 from ..errors import RequestError, RunError
 from .completion import fixed
 from .loading import load_keras
-from .options import Trust
+from .options import Plugins, Trust, Tta, catalog_with
 from .output import EXIT_INTERRUPTED, print_table, print_text, say, warn
 from .progress import progress
 
@@ -39,7 +39,7 @@ def predict(
             autocompletion=fixed("train", "validation", "test", "all"),
         ),
     ] = None,
-    tta: Annotated[bool, typer.Option("--tta", help="Mean over each image as it is and flipped.")] = False,
+    tta: Tta = False,
     with_ignored: Annotated[
         bool, typer.Option("--with-ignored", help="Let pixels take ignored classes too (background).")
     ] = False,
@@ -50,6 +50,7 @@ def predict(
     pixel_limit: Annotated[
         int | None, typer.Option(help="Refuse images with more pixels than this.", min=1, metavar="PIXELS")
     ] = None,
+    plugin: Plugins = None,
     trust: Trust = False,
 ) -> None:
     """Predict the masks of an image, of a folder of images, or of a data set; several runs give their mean.
@@ -71,14 +72,13 @@ def predict(
     for target in (out, submission):
         if target is not None:
             refuse_existing(target)
-    from ..catalog import installed
     from ..data.limits import PIXEL_LIMIT
     from ..inference.ensemble import load_networks, open_runs
     from ..inference.sources import check_part, find_source
 
     check_part(part)
     opened, classes = open_runs(runs)
-    found = find_source(source, installed(), opened, part=part, pixel_limit=pixel_limit or PIXEL_LIMIT)
+    found = find_source(source, catalog_with(plugin), opened, part=part, pixel_limit=pixel_limit or PIXEL_LIMIT)
     load_keras()
     from ..inference.outputs import Outputs
     from ..inference.prediction import Summary, Telling, predict_source

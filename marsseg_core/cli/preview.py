@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..catalog import Entry, installed
+from ..catalog import Catalog, Entry
 from ..errors import RequestError
 from ..kinds import AUGMENTATION, DATASET
 from ..runs import written_whole
@@ -20,7 +20,7 @@ TILES = 4
 DRAWS = 2
 
 
-def preview(entry: Entry, text: str, data_text: str, file: Path) -> None:
+def preview(entry: Entry, text: str, data_text: str, catalog: Catalog, file: Path) -> None:
     """Write the sheet of an augmentation (`text` may give its parameters) on tiles of a data set."""
     if entry.kind != AUGMENTATION:
         raise RequestError(
@@ -30,7 +30,7 @@ def preview(entry: Entry, text: str, data_text: str, file: Path) -> None:
         )
     from ..resolving import Request, resolve
 
-    plan = resolve(Request(words={"augment": text, "data": data_text}), installed())
+    plan = resolve(Request(words={"augment": text, "data": data_text}), catalog)
     augmentation = plan.one(AUGMENTATION)
     data: SegmentationData = plan.one(DATASET).load()
 

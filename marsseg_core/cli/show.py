@@ -12,8 +12,7 @@ from ..errors import RequestError, nearest
 from ..kinds import ALL_KINDS, BOTTLENECK, DATASET, OBSERVER, RECIPE
 from ..sources import find_source
 from .completion import anything, composition
-from .list import catalog_with
-from .options import Disable, Plugins
+from .options import Disable, Plugins, catalog_with
 from .output import print_json, print_table, print_text
 
 if TYPE_CHECKING:
@@ -62,7 +61,7 @@ def show(
         from .preview import preview as draw
 
         check_plot(preview, "--preview")
-        draw(entries[0], text, data or "synthetic:count=60", preview)
+        draw(entries[0], text, data or "synthetic:count=60", catalog, preview)
         return
     if data is not None:
         raise RequestError("--data is what --preview takes its tiles from.", where="show", hint="Add --preview FILE.")
@@ -74,9 +73,8 @@ def show(
             building.check_plot(plot)
 
         for entry, record in zip(entries, records, strict=True):
-            network = building.build(
-                entry, text, bottleneck, size or "64x128x1", 5 if classes is None else classes, plugin or ()
-            )
+            size, classes = size or "64x128x1", 5 if classes is None else classes
+            network = building.build(entry, text, bottleneck, size, classes, catalog)
             record["built"] = building.facts(network)
             if plot is not None:
                 building.plot(network, plot, text if bottleneck is None else f"{text}, {bottleneck}")

@@ -11,7 +11,7 @@ import numpy as np
 
 from .. import api, kinds
 from ..backend import ask_for_determinism
-from ..catalog import installed
+from ..catalog import Catalog
 from ..data.arrays import SegmentationData
 from ..data.cleaning import load_clean
 from ..errors import RequestError
@@ -39,7 +39,7 @@ class Score:
 
 
 def score_runs(
-    runs: Sequence[RunFolder], sources: Sequence[str | None], part: str, *, flips: bool = False
+    runs: Sequence[RunFolder], sources: Sequence[str | None], part: str, catalog: Catalog, *, flips: bool = False
 ) -> list[Score]:
     """Each run on each source: a data set as `--data` takes it, or None for the data of the run itself.
 
@@ -47,7 +47,7 @@ def score_runs(
     on, or has other classes.
     """
     check_part(part)
-    plans = [resolve(Request(base=str(run.path)), installed(), only=_NEEDED) for run in runs]
+    plans = [resolve(Request(base=str(run.path)), catalog, only=_NEEDED) for run in runs]
     if any(plan.training.deterministic for plan in plans):
         ask_for_determinism()
     loaded: dict[str, SegmentationData] = {}
@@ -55,7 +55,7 @@ def score_runs(
     for run, plan in zip(runs, plans, strict=True):
         network = api.load(run.path)
         for source in sources:
-            data_plan = _data_plan(run, plan, source, part)
+            data_plan = _data_plan(run, plan, source, part, catalog)
             key = f"{data_plan.one(kinds.DATASET)!r} {data_plan.cleaning!r}"
             if key not in loaded:
                 loaded[key] = load_clean(data_plan)
@@ -67,12 +67,12 @@ def score_runs(
     return scores
 
 
-def _data_plan(run: RunFolder, plan: Plan, source: str | None, part: str) -> Plan:
+def _data_plan(run: RunFolder, plan: Plan, source: str | None, part: str, catalog: Catalog) -> Plan:
     """A plan with the data to be scored: the run's own, at its place or at another; or a set as it is."""
     if source is None:
         return plan
     base = None if part == ALL else str(run.path)
-    return resolve(Request(base=base, words={"data": source}), installed(), only=_NEEDED)
+    return resolve(Request(base=base, words={"data": source}), catalog, only=_NEEDED)
 
 
 def _check_classes(run: RunFolder, data: SegmentationData) -> None:

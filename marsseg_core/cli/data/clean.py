@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from ...errors import RequestError
+from ..options import Plugins
 from ..output import print_text
 from .sources import Sets, Source, read_unlabelled, source_plan
 
@@ -25,6 +26,7 @@ def clean(
         str | None, typer.Option(help="Label unlabelled strips up to this wide along the edges.", metavar="PIXELS")
     ] = None,
     set: Sets = None,
+    plugin: Plugins = None,
 ) -> None:
     """Write a data set without its aliens and copies, with its margins labelled. Done in this order.
 
@@ -37,7 +39,7 @@ def clean(
     check_npz(out)
     refuse_existing(out)
     words = {"drop_aliens": drop_aliens, "drop_duplicates": drop_duplicates or None, "fill_margin": fill_margin}
-    plan = source_plan(source, set, {key: value for key, value in words.items() if value is not None})
+    plan = source_plan(source, set, plugin, {key: value for key, value in words.items() if value is not None})
     data = load_clean(plan)
     if data.cleaning is None:
         raise RequestError(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from ...errors import RequestError
+from ..options import Plugins
 from ..output import print_text
 from .sources import Sets, Source, read_unlabelled, source_plan
 
@@ -26,6 +27,7 @@ def convert(
         typer.Option(help="Of a file: the course's training_set (grey images), or images and masks apart."),
     ] = None,
     set: Sets = None,
+    plugin: Plugins = None,
 ) -> None:
     """Write any data set as an .npz file (uint8) or as a folder with images/, masks/ and the classes.
 
@@ -38,7 +40,7 @@ def convert(
     if layout is not None and out.suffix != ".npz":
         raise RequestError("A folder has no layout.", where="--layout", hint="Only an .npz file has one.")
     refuse_existing(out)
-    plan = source_plan(source, set)
+    plan = source_plan(source, set, plugin)
     data = load_clean(plan)
     if out.suffix == ".npz":
         write_file(out, data, read_unlabelled(plan), layout)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ..options import Plugins
 from ..output import print_json, print_table, print_text, say
 from .sources import Sets, Source, read_unlabelled, source_plan
 
@@ -19,6 +20,7 @@ _SHOWN = 8
 def inspect(
     source: Source,
     set: Sets = None,
+    plugin: Plugins = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON, with every item that was found.")] = False,
     html: Annotated[Path | None, typer.Option(help="Write a page with pictures.", metavar="FILE.html")] = None,
 ) -> None:
@@ -36,7 +38,7 @@ def inspect(
         if html.suffix != ".html":
             raise RequestError(f"The page is HTML; '{html}' does not end in .html.", where="--html")
         refuse_existing(html)
-    plan = source_plan(source, set)
+    plan = source_plan(source, set, plugin)
     data = load_clean(plan)
     unlabelled = read_unlabelled(plan)
     found = look(data, unlabelled, plan.split)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from ...kinds import DATASET
 from ..completion import composition, settings
+from ..options import catalog_with
 
 if TYPE_CHECKING:
     import numpy as np
@@ -34,12 +36,17 @@ Sets = Annotated[
 ]
 
 
-def source_plan(source: str, sets: Sequence[str] | None, cleaning: Mapping[str, Any] | None = None) -> Plan:
+def source_plan(
+    source: str,
+    sets: Sequence[str] | None,
+    plugins: Sequence[Path] | None,
+    cleaning: Mapping[str, Any] | None = None,
+) -> Plan:
     """The plan of a run on this source, with everything else as it is by default."""
-    from ...catalog import installed
     from ...resolving import Request, resolve
 
-    return resolve(Request(words={"data": source}, sections={"cleaning": cleaning or {}}, sets=sets or ()), installed())
+    request = Request(words={"data": source}, sections={"cleaning": cleaning or {}}, sets=sets or ())
+    return resolve(request, catalog_with(plugins))
 
 
 def read_unlabelled(plan: Plan) -> np.ndarray | None:
