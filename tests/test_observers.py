@@ -227,6 +227,22 @@ def test_mlflow_has_parameters_metrics_artifacts_and_the_status(tmp_path, mlflow
 
 
 @pytest.mark.slow
+def test_a_run_that_fails_is_failed_in_mlflow(tmp_path, mlflow, marsseg):
+    (tmp_path / "bad.py").write_text(
+        "from dataclasses import dataclass\nfrom marsseg_core.components import Loss\n\n"
+        "@dataclass(frozen=True)\nclass Bad(Loss):\n    def build(self, spec):\n        return self.of\n\n"
+        "    def of(self, labels, logits):\n        raise ArithmeticError('no such number')\n"
+    )
+    words = ["--arch", "unet:width=0.1:depth=1:convolutions=1", "--bottleneck", "none"]
+    words += ["--data", "synthetic:count=24:height=16:width=32", "--plugin", "bad.py", "--loss", "bad"]
+    answer = marsseg("run", *words, MARSSEG_OBSERVERS="mlflow")
+    assert answer.code == 3
+    assert "no such number" in answer.err
+    assert "Traceback" not in answer.err
+    assert [each.info.status for each in runs_of(mlflow)] == ["FAILED"]
+
+
+@pytest.mark.slow
 def test_a_run_on_the_command_line_reaches_both(tmp_path, mlflow, marsseg):
     pytest.importorskip("tensorboard")
     words = ["--arch", "unet:width=0.1:depth=1:convolutions=1", "--bottleneck", "none", "--loss", "ssce,dice"]
