@@ -157,8 +157,8 @@ def _opened(path: Path, source: bytes, origin: str) -> LocalPlugin:
     if name not in sys.modules:
         _execute(path, source, name)
     entries = []
-    for value in vars(sys.modules[name]).values():
-        if isinstance(value, type) and value.__module__ == name and not value.__name__.startswith("_"):
+    for value in dict.fromkeys(value for value in vars(sys.modules[name]).values() if isinstance(value, type)):
+        if value.__module__ == name and not value.__name__.startswith("_"):
             entries += [
                 Entry(kind, component_name(value), f"{name}:{value.__qualname__}", path.name, _hash(source)[:12])
                 for kind in KINDS

@@ -178,6 +178,11 @@ def test_the_components_of_a_file_are_found_by_name(my_loss):
     assert plugin.hash == sha256(LOSSES)
 
 
+def test_a_second_name_in_the_file_for_the_same_class_is_no_second_component(my_loss):
+    my_loss.write_text(LOSSES + "\nMyLoss = RootError\n")
+    assert api.plan(loss="root_error", plugins=[my_loss]).one(LOSS).power == 0.5
+
+
 def test_a_plan_has_them_and_names_their_file(my_loss):
     plan = api.plan(loss="root_error:power=0.3", plugins=[my_loss])
     assert plan.components(LOSS)[0].power == 0.3
