@@ -257,8 +257,8 @@ def test_help_is_a_result(cli, words):
     ("words", "said"),
     [
         (["frobnicate"], "No such command 'frobnicate'"),
-        (["--frob"], "No such option: --frob"),
-        (["run", "--frob"], "No such option: --frob"),
+        (["--frob"], "No such option:? '?--frob"),
+        (["run", "--frob"], "No such option:? '?--frob"),
         (["run", "--arch"], "--arch"),
         (["run", "dense"], "dense"),
         (["show"], "Missing argument"),
@@ -267,7 +267,7 @@ def test_help_is_a_result(cli, words):
 def test_a_wrong_command_is_a_wrong_request(cli, words, said):
     answer = cli(*words)
     assert (answer.code, answer.out) == (2, "")
-    assert said in answer.err
+    assert re.search(said, answer.err)
 
 
 # --- run --dry-run

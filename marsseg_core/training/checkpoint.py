@@ -41,7 +41,7 @@ def save_checkpoint(path: Path, task: keras.Model, progress: Progress) -> None:
     arrays = {f"variable_{i}": keras.ops.convert_to_numpy(variable) for i, variable in enumerate(_variables(task))}
     text = json.dumps(asdict(progress), allow_nan=False).encode()
     with written_whole(path) as aside:
-        np.savez(aside, allow_pickle=False, progress=np.frombuffer(text, np.uint8), **arrays)
+        np.savez(aside, progress=np.frombuffer(text, np.uint8), **arrays)
 
 
 def load_checkpoint(path: Path, task: keras.Model) -> Progress:
