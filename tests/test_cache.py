@@ -15,7 +15,8 @@ import pytest
 from conftest import run_process
 from hypothesis import HealthCheck, given, settings, strategies as st
 
-from marsseg_core.data import cache, preparing
+from marsseg_core import progress
+from marsseg_core.data import cache
 from marsseg_core.data.arrays import SegmentationData
 from marsseg_core.data.cache import Source
 from marsseg_core.data.prepared import GROUPS, IMAGES, MASKS, prepared_data, prepared_images
@@ -409,12 +410,12 @@ def slowly(writer: cache.Writer) -> None:
 
 
 def test_a_long_preparation_says_how_far_it_is_on_standard_error(source, monkeypatch, capsys):
-    monkeypatch.setattr(preparing, "SILENT_SECONDS", 0)
-    monkeypatch.setattr(preparing, "LINE_SECONDS", 0)
+    monkeypatch.setattr(progress, "SILENT_SECONDS", 0)
+    monkeypatch.setattr(progress, "LINE_SECONDS", 0)
     cache.opened(replace(source, name="test:[red]:set"), slowly)
     answer = capsys.readouterr()
     assert answer.out == ""
-    assert answer.err.splitlines() == [f"Preparing test:[red]:set: {done} of 4" for done in range(1, 5)]
+    assert answer.err.splitlines() == [f"Preparing test:[red]:set: {done} % of 4" for done in (25, 50, 75, 100)]
     cache.opened(replace(source, name="test:[red]:set"), slowly)
     assert capsys.readouterr().err == ""
 
@@ -425,10 +426,10 @@ def test_a_short_one_says_nothing(source, capsys):
 
 
 def test_a_terminal_shows_a_bar(source, monkeypatch, capsys):
-    monkeypatch.setattr(preparing, "SILENT_SECONDS", 0)
+    monkeypatch.setattr(progress, "SILENT_SECONDS", 0)
     for name, value in {"TTY_COMPATIBLE": "1", "TERM": "xterm", "COLUMNS": "100", "NO_COLOR": "1"}.items():
         monkeypatch.setenv(name, value)
     cache.opened(replace(source, name="test:[red]:set"), slowly)
     shown = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", capsys.readouterr().err)
     assert "Preparing test:[red]:set" in shown
-    assert "4 of 4" in shown
+    assert "100 % of 4" in shown

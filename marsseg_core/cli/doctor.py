@@ -36,10 +36,15 @@ def doctor(
     wait who only names it. Exit code 3 where something is broken.
     """
     from ..diagnosis import examine, select
+    from ..progress import ProgressBar
 
     catalog = catalog_with(plugin)
     entries = select(catalog, names or [])
-    findings = [*examine(entries, plugin or (), checks=checks)]
+    findings = []
+    with ProgressBar("Examining", "what is installed") as progress:
+        for finding in examine(entries, plugin or (), checks=checks):
+            findings.append(finding)
+            progress(len(findings), len(entries))
     if json:
         print_json(findings=[_record(finding) for finding in findings], unreadable=[*catalog.problems])
     else:

@@ -13,7 +13,6 @@ from .completion import fixed
 from .loading import load_keras
 from .options import Plugins, Trust, Tta, catalog_with
 from .output import EXIT_INTERRUPTED, print_table, print_text, say, warn
-from .progress import progress
 
 if TYPE_CHECKING:
     from ..inference.prediction import Summary
@@ -84,13 +83,14 @@ def predict(
     from ..inference.prediction import Summary, Telling, predict_source
     from ..inference.predictor import Predictor
     from ..inference.submission import new_submission
+    from ..progress import ProgressBar
 
     predictor = Predictor(load_networks(opened), flips=tta, overlap=tile_overlap, batch=batch)
     outputs = None if out is None else Outputs(out, classes, overlays=overlay, probabilities=probabilities)
     summary = Summary.empty(len(classes.names))
     try:
         with (
-            progress("images", len(found)) as advance,
+            ProgressBar("Predicting", found.title) as progress,
             nullcontext() if submission is None else new_submission(submission) as rows,
         ):
             predict_source(
@@ -100,7 +100,7 @@ def predict(
                 outputs=outputs,
                 submission=rows,
                 summary=summary,
-                telling=Telling(advance, say, warn),
+                telling=Telling(lambda done: progress(done, len(found)), say, warn),
             )
     except KeyboardInterrupt:
         say(f"Interrupted: {summary.count} of {len(found)} images were predicted; what is written is whole.")

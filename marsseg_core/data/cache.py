@@ -26,7 +26,7 @@ import numpy as np
 
 from ..errors import RequestError, RunError
 from ..locks import locked
-from .preparing import Preparing
+from ..progress import ProgressBar
 
 VARIABLE: Final = "MARSSEG_CACHE"
 
@@ -89,7 +89,7 @@ class CacheEntry:
 class Writer:
     """Fills an entry piece by piece, so that it may be larger than memory."""
 
-    def __init__(self, folder: Path, progress: Preparing) -> None:
+    def __init__(self, folder: Path, progress: ProgressBar) -> None:
         self._folder = folder
         self._arrays: dict[str, _Appended] = {}
         self.progress = progress
@@ -185,7 +185,7 @@ def opened(source: Source, prepare: Callable[[Writer], None]) -> Prepared:
     found = _opened(final)
     if found is None:
         with _aside(final) as aside:
-            with Preparing(source.name) as progress:
+            with ProgressBar("Preparing", source.name) as progress:
                 writer = Writer(aside, progress)
                 try:
                     prepare(writer)

@@ -32,6 +32,11 @@ class Summary:
     def empty(cls, num_classes: int) -> Summary:
         return cls(np.zeros(num_classes, np.int64), np.zeros(num_classes, np.int64))
 
+    @property
+    def done(self) -> int:
+        """How many images are dealt with."""
+        return self.count + len(self.unreadable)
+
     def add(self, labels: np.ndarray) -> None:
         found = np.bincount(labels.ravel(), minlength=len(self.pixels))
         self.pixels += found
@@ -41,9 +46,9 @@ class Summary:
 
 @dataclass(frozen=True)
 class Telling:
-    """How progress and trouble reach the person: `advance` by images or parts of one, `say` and `warn` a line."""
+    """How progress and trouble reach the person: `progress` by images done, `say` and `warn` a line."""
 
-    advance: Callable[[float], None]
+    progress: Callable[[float], None]
     say: Callable[[str], None]
     warn: Callable[[str], None]
 
@@ -75,7 +80,7 @@ def predict_source(
                     raise
                 telling.warn(f"{name} is left out: {error}")
                 summary.unreadable.append(name)
-                telling.advance(1)
+                telling.progress(summary.done)
                 continue
             seen = with_channels(image, predictor.channels)
             if seen is not image and not told:
@@ -88,7 +93,7 @@ def predict_source(
         name, image = waiting.popleft()
         if outputs is not None:
             bands = outputs.keep(name, image.shape, bands)
-        labels = labels_of(_counted(bands, len(image), telling.advance), ignored)
+        labels = labels_of(_counted(bands, len(image), summary.done, telling.progress), ignored)
         if outputs is not None:
             outputs.write(name, image, labels)
         if submission is not None:
@@ -102,7 +107,11 @@ _CONVERTED = {
 }
 
 
-def _counted(bands: Iterator[np.ndarray], height: int, advance: Callable[[float], None]) -> Iterator[np.ndarray]:
+def _counted(
+    bands: Iterator[np.ndarray], height: int, done: int, progress: Callable[[float], None]
+) -> Iterator[np.ndarray]:
+    rows = 0
     for band in bands:
         yield band
-        advance(len(band) / height)
+        rows += len(band)
+        progress(done + rows / height)

@@ -35,7 +35,7 @@ def convert(
     """
     from ...data.cleaning import load_clean
     from ...data.export import refuse_existing, write_folder
-    from ...data.preparing import Preparing
+    from ...progress import ProgressBar
 
     if layout is not None and out.suffix != ".npz":
         raise RequestError("A folder has no layout.", where="--layout", hint="Only an .npz file has one.")
@@ -45,7 +45,7 @@ def convert(
     if out.suffix == ".npz":
         write_file(out, data, read_unlabelled(plan), layout)
     else:
-        with Preparing(out.name, "Writing") as progress:
+        with ProgressBar("Writing", out.name) as progress:
             write_folder(out, data, read_unlabelled(plan), progress)
     ignored = ", ".join(data.class_names[index] for index in data.ignored) or "none"
     print_text(f"{out}: {len(data):,} images; classes {', '.join(data.class_names)}; ignored {ignored}")
@@ -60,8 +60,8 @@ def check_npz(out: Path) -> None:
 def write_file(out: Path, data: SegmentationData, unlabelled: np.ndarray | None, layout: Layout | None) -> None:
     """An .npz file in this layout; without one in the course's, unless the images have colours."""
     from ...data.export import write_npz
-    from ...data.preparing import Preparing
+    from ...progress import ProgressBar
 
     chosen: Layout = layout or ("training_set" if data.images.shape[-1] == 1 else "images")
-    with Preparing(out.name, "Writing") as progress:
+    with ProgressBar("Writing", out.name) as progress:
         write_npz(out, data, unlabelled, chosen, progress)

@@ -34,9 +34,9 @@ def make(
     """
     from ...catalog import installed, load
     from ...data.export import refuse_existing, write_course_file
-    from ...data.preparing import Preparing
     from ...kinds import DATASET
     from ...parameters import configure
+    from ...progress import ProgressBar
     from .convert import check_npz
 
     check_npz(out)
@@ -47,6 +47,6 @@ def make(
         given["label_noise"] = label_noise
     labelled = configure(maker, given | {"count": count, "aliens": aliens}, where="marsseg data make")
     others = configure(maker, given | {"count": max(test, 1), "first": count}, where="marsseg data make")
-    with Preparing(out.name, "Writing") as progress:
+    with ProgressBar("Writing", out.name) as progress:
         write_course_file(out, labelled.items(), count, others.items(), test, (height, width), progress)
     print_text(f"{out}: {count:,} labelled images, {aliens:,} of them with aliens, and {test:,} without labels")

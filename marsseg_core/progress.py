@@ -1,4 +1,4 @@
-"""How far a preparation is, on standard error: a bar on a terminal, elsewhere a line every some seconds."""
+"""How far something long is, on standard error: a bar on a terminal, elsewhere a line every some seconds."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ SILENT_SECONDS: Final = 1.0
 LINE_SECONDS: Final = 10.0
 
 
-class Preparing:
-    """Called with (done, total) whenever some more is done."""
+class ProgressBar:
+    """Called with (done, total) whenever some more is done; `doing` and `name` say what: "Preparing", "tiles.npz"."""
 
-    def __init__(self, name: str, doing: str = "Preparing") -> None:
+    def __init__(self, doing: str, name: str) -> None:
         self._what = f"{doing} {name}"
         self._console = Console(stderr=True)
         self._next = time.monotonic() + SILENT_SECONDS
@@ -31,19 +31,19 @@ class Preparing:
         if self._bar is not None:
             self._bar.stop()
 
-    def __call__(self, done: int, total: int) -> None:
-        if self._bar is not None:
-            self._bar.update(self._task, completed=done, total=total)
-        elif time.monotonic() >= self._next:
+    def __call__(self, done: float, total: int) -> None:
+        if self._bar is None and time.monotonic() >= self._next:
             if self._console.is_terminal:
                 self._bar = self._new_bar()
-                self._task = self._bar.add_task(self._what, completed=done, total=total)
+                self._task = self._bar.add_task(self._what, total=total)
                 self._bar.start()
             else:
-                self._console.print(Text(f"{self._what}: {done:,} of {total:,}"), soft_wrap=True)
+                self._console.print(Text(f"{self._what}: {100 * done / total:.0f} % of {total:,}"), soft_wrap=True)
                 self._next = time.monotonic() + LINE_SECONDS
+        if self._bar is not None:
+            self._bar.update(self._task, completed=done, total=total)
 
     def _new_bar(self) -> Progress:
-        counted = TextColumn("{task.completed:,.0f} of {task.total:,.0f}")
+        counted = TextColumn("{task.percentage:.0f} % of {task.total:,.0f}")
         named = TextColumn("{task.description}", markup=False)
         return Progress(named, BarColumn(), counted, TimeRemainingColumn(), console=self._console, transient=True)
