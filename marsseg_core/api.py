@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from . import kinds, parameters
-from .catalog import blaming, installed
+from .catalog import Catalog, blaming, installed
 from .components import LossFunction, LossSpec, NetworkSpec
 from .composition import components
 from .errors import MarssegWarning, RequestError
@@ -19,7 +19,7 @@ from .experiments.comparison import Comparison, compare_runs
 from .experiments.series import Series, plan_series, run_series
 from .hooks import HookCaller, announce
 from .kinds import Kind
-from .local_plugins import trusting
+from .local_plugins import catalog_with, trusting
 from .options import CleaningOptions, SplitOptions, TrainingOptions
 from .plan import NETWORK_KINDS, Plan
 from .resolving import Request, resolve
@@ -34,8 +34,8 @@ if TYPE_CHECKING:
     from .training.run import Run
 
 
-def _one(kind: Kind, text: str) -> Any:
-    found = components(kind, text)
+def _one(kind: Kind, text: str, catalog: Catalog) -> Any:
+    found = components(kind, text, catalog)
     if len(found) != 1:
         raise RequestError(f"'{text}' must name one {kind}.")
     return found[0]
@@ -49,11 +49,16 @@ def network(
     width: int = 128,
     channels: int = 1,
     num_classes: int = 5,
+    plugins: Sequence[str | Path] = (),
 ) -> keras.Model:
-    """A network by name, untrained: images (B, height, width, channels) in [0, 1] → logits (B, H, W, num_classes)."""
-    compose = partial(components, kinds.BOTTLENECK)
+    """A network by name, untrained: images (B, height, width, channels) in [0, 1] → logits (B, H, W, num_classes).
+
+    `plugins` are those of `plan`.
+    """
+    catalog = catalog_with(plugins)
+    compose = partial(components, kinds.BOTTLENECK, catalog=catalog)
     spec = NetworkSpec(height, width, channels, num_classes, compose(bottleneck), compose)
-    built: keras.Model = _one(kinds.ARCHITECTURE, arch).build(spec)
+    built: keras.Model = _one(kinds.ARCHITECTURE, arch, catalog).build(spec)
     return built
 
 
@@ -63,13 +68,16 @@ def loss(
     num_classes: int = 5,
     ignored: Iterable[int] = (0,),
     class_frequencies: Sequence[int] | None = None,
+    plugins: Sequence[str | Path] = (),
 ) -> LossFunction:
     """A loss by name, for `keras.Model.compile`: (labels (B, H, W), logits (B, H, W, K)) → scalar.
 
     `class_frequencies` counts the pixels of each class in the training part; without it all classes count alike.
+    `plugins` are those of `plan`.
     """
     frequencies = tuple(class_frequencies) if class_frequencies is not None else (1,) * num_classes
-    component, spec = _one(kinds.LOSS, name), LossSpec(num_classes, tuple(ignored), frequencies)
+    component = _one(kinds.LOSS, name, catalog_with(plugins))
+    spec = LossSpec(num_classes, tuple(ignored), frequencies)
     if component.targets(spec) is not None:
         raise RequestError(
             f"The loss '{name}' wants targets that are computed from each mask.",
@@ -79,10 +87,13 @@ def loss(
     return function
 
 
-def dataset(name: str, **values: Any) -> SegmentationData:
-    """A data set by name or path, read: `dataset("synthetic", count=50)`, `dataset("tiles.npz")`."""
+def dataset(name: str, *, plugins: Sequence[str | Path] = (), **values: Any) -> SegmentationData:
+    """A data set by name or path, read: `dataset("synthetic", count=50)`, `dataset("tiles.npz")`.
+
+    `plugins` are those of `plan`.
+    """
     sets = [f"data.1.{key}={parameters.to_text(value)}" for key, value in values.items()]
-    request = Request(words={"data": name}, sets=sets)
+    request = Request(words={"data": name}, sets=sets, plugins=plugins)
     data: SegmentationData = resolve(request, installed(), only=(kinds.DATASET,)).one(kinds.DATASET).load()
     return data
 
@@ -174,6 +185,7 @@ def resume(path: str | Path, *, trust: bool = False, warn: Callable[[str], None]
     from .training.run import resume as go_on
 
     folder = RunFolder.open(path)
+    folder.check_unfinished()
     return go_on(folder, plan(path, trust=trust), warn=warn or warnings.warn)
 
 

@@ -90,7 +90,7 @@ class Entry:
 class Catalog:
     """The entries of what is installed, by kind and name; observers apart, as nobody chooses one.
 
-    `problems` has a line for each distribution whose metadata cannot be read.
+    `problems` has a line for each distribution whose metadata cannot be read, or names what there is not.
     """
 
     def __init__(self, entries: Iterable[Entry], problems: Iterable[str] = ()) -> None:
@@ -129,7 +129,8 @@ class Catalog:
         # One that cannot be used does not stand in the way of one that can.
         found = [entry for entry in found if entry.usable] or found
         if not found:
-            raise RequestError(f"There is no {kind} '{text}'.", where=where, hint=self._hint(kind, text))
+            hint = " ".join([*self.problems, self._hint(kind, text)])
+            raise RequestError(f"There is no {kind} '{text}'.", where=where, hint=hint)
         if len(found) > 1:
             found = [entry for entry in found if entry.distribution == prefer] or found
         if len(found) > 1 and found[0].usable:
@@ -171,9 +172,13 @@ def _catalog(off: tuple[Switch, ...]) -> Catalog:
     return Catalog(entries_from(points, off), problems)
 
 
+_PREFIX: Final = f"{DISTRIBUTION}."
+_GROUPS: Final = tuple(kind.group for kind in ALL_KINDS)
+
+
 @cache
 def _scan() -> tuple[tuple[EntryPoint, ...], tuple[str, ...]]:
-    """marsseg's entry points of each distribution, and a line for each whose metadata cannot be read."""
+    """marsseg's entry points of each distribution, and a line for each whose metadata is wrong."""
     points: list[EntryPoint] = []
     problems, seen = [], set()
     for distribution in metadata.distributions():
@@ -183,7 +188,13 @@ def _scan() -> tuple[tuple[EntryPoint, ...], tuple[str, ...]]:
             if own and name not in seen:
                 seen.add(name)
                 # Of one that is twice on the path, Python takes the first.
-                points += own if name == _UNKNOWN else _own_points(metadata.distribution(name))
+                own = own if name == _UNKNOWN else _own_points(metadata.distribution(name))
+                points += [point for point in own if point.group in _GROUPS]
+                problems += [
+                    f"{name} names things in the entry-point group '{group}', which is none of marsseg's. "
+                    f"{nearest(group, _GROUPS)}"
+                    for group in sorted({point.group for point in own} - {*_GROUPS})
+                ]
         except Exception as cause:
             folder = distribution.locate_file("")
             problems.append(f"A distribution in {folder} cannot be read: {type(cause).__name__}: {cause}")
@@ -191,8 +202,7 @@ def _scan() -> tuple[tuple[EntryPoint, ...], tuple[str, ...]]:
 
 
 def _own_points(distribution: Distribution) -> list[EntryPoint]:
-    groups = {kind.group for kind in ALL_KINDS}
-    return [point for point in distribution.entry_points if point.group in groups]
+    return [point for point in distribution.entry_points if point.group.startswith(_PREFIX)]
 
 
 def entries_from(points: Iterable[EntryPoint], off: Iterable[Switch] = ()) -> list[Entry]:
@@ -346,7 +356,18 @@ def import_target(entry: Entry) -> Any:
     """
     with blaming(entry), telling_slow(f"The {entry.label}"):
         module = importlib.import_module(entry.module)
-        return attrgetter(entry.attribute)(module) if entry.attribute else module
+        try:
+            return attrgetter(entry.attribute)(module) if entry.attribute else module
+        except AttributeError as cause:
+            own = [name for name, value in vars(module).items() if getattr(value, "__module__", "") == entry.module]
+            raise PluginError(
+                f"The {entry.label} cannot be loaded: {cause}.",
+                where=_place(entry),
+                hint=f"{nearest(entry.attribute, own, listing='It has')} {_REINSTALL}",
+            ) from cause
+
+
+_REINSTALL: Final = "Entry points stand in its pyproject.toml; mend it there, and install it again."
 
 
 @contextmanager
@@ -376,25 +397,28 @@ def telling_slow(what: str) -> Iterator[None]:
 
 def _place(entry: Entry, cause: BaseException | None = None) -> str:
     """The target, and the file and line where it failed or where its class begins."""
-    from .sources import find_source, module_file
+    from .sources import find_source, module_file, own_code
 
-    file = module_file(entry.module)
-    if file is None:
-        return entry.target
-    line = failing_line(file, cause)
-    if line is None and (source := find_source(entry)):
-        file, line = source.path, source.line
-    return f"{entry.target} ({file}{'' if line is None else f':{line}'})"
+    place = failing_place(own_code(entry.module), cause)
+    if place is None and (source := find_source(entry)):
+        place = f"{source.path}:{source.line}"
+    if place is None and (file := module_file(entry.module)):
+        place = str(file)
+    return f"{entry.target} ({place})" if place else entry.target
 
 
-def failing_line(file: Path, cause: BaseException | None) -> int | None:
-    """The last line of a file that an exception came through, or that it says is no Python."""
-    if cause is None:
+def failing_place(own: Path | None, cause: BaseException | None) -> str | None:
+    """ "file:line" of the last line of a plugin's `own` file, or folder, that an exception came through.
+
+    Of a SyntaxError, what is no Python.
+    """
+    if own is None or cause is None:
         return None
-    if isinstance(cause, SyntaxError) and cause.filename == str(file):
-        return cause.lineno
-    lines = [frame.lineno for frame in traceback.extract_tb(cause.__traceback__) if frame.filename == str(file)]
-    return lines[-1] if lines else None
+    places = [(frame.filename, frame.lineno) for frame in traceback.extract_tb(cause.__traceback__)]
+    if isinstance(cause, SyntaxError) and cause.filename:
+        places.append((cause.filename, cause.lineno))
+    places = [(file, line) for file, line in places if own in (Path(file), *Path(file).parents)]
+    return "{}:{}".format(*places[-1]) if places else None
 
 
 @cache

@@ -15,12 +15,14 @@ import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final
 
 from .catalog import CONFLICT, INVALID, OK, SLOW_SECONDS, Catalog, Entry, installed, load, normal
 from .errors import MarssegError, RequestError, nearest
 from .kinds import KINDS, OBSERVER, RECIPE
+from .local_plugins import catalog_with
 from .switches import VARIABLE, switches
 
 # What takes seconds to import, and belongs inside the methods that build.
@@ -30,8 +32,12 @@ BROKEN: Final = "broken"
 EARLY: Final = "early"
 SLOW: Final = "slow"
 
+_EARLY_HINT: Final = "Import it inside the methods that build, not at the top of a module."
+
 _LOADING_LIMIT: Final = 120.0
 _CHECKS_LIMIT: Final = 1200.0
+
+_FAILURES_TOLD: Final = 3
 
 # An architecture at its full width takes minutes to check, and a narrow one keeps to the same contract.
 _NARROW: Final = 0.125
@@ -68,7 +74,8 @@ def select(catalog: Catalog, words: Sequence[str]) -> list[Entry]:
     for word in words:
         if not any(_means(word, entry) for entry in entries):
             known = {name for entry in entries for name in (entry.name, *entry.aliases, entry.distribution)}
-            raise RequestError(f"Nothing is called '{word}'.", where="doctor", hint=nearest(word, known))
+            hint = " ".join([*catalog.problems, nearest(word, known)])
+            raise RequestError(f"Nothing is called '{word}'.", where="doctor", hint=hint)
     return [entry for entry in entries if not words or any(_means(word, entry) for word in words)]
 
 
@@ -79,8 +86,11 @@ def _means(word: str, entry: Entry) -> bool:
 def examine(entries: Iterable[Entry], plugins: Sequence[Path] = (), *, checks: bool = False) -> Iterator[Finding]:
     """Load each entry, several at once, and give what was found in their order.
 
-    What cannot be used is not loaded. With `checks` the contract of its kind is run on each component that is sound.
+    What cannot be used is not loaded. With `checks` the contract of its kind is run on each component that is sound;
+    RequestError where pytest, which runs it, is not installed.
     """
+    if checks and find_spec("pytest") is None:
+        raise RequestError("The checks are run by pytest.", where="--checks", hint="pip install pytest")
     # Checks start a backend each, which takes a gigabyte.
     with ThreadPoolExecutor(2 if checks else os.cpu_count()) as pool:
         yield from pool.map(lambda entry: _examine(entry, plugins, checks), entries)
@@ -92,7 +102,8 @@ def _examine(entry: Entry, plugins: Sequence[Path], checks: bool) -> Finding:
     found = _in_process("load", entry, plugins, _LOADING_LIMIT)
     if found.get("problem"):
         return Finding(entry, BROKEN, **found)
-    finding = Finding(entry, _status(entry, found), **found | {"early": tuple(found["early"])})
+    hint = _EARLY_HINT if found["early"] else None
+    finding = Finding(entry, _status(entry, found), **found | {"early": tuple(found["early"]), "hint": hint})
     if entry.status == CONFLICT:
         finding = Finding(entry, CONFLICT, finding.seconds, finding.early, entry.reason)
     if not checks or entry.kind not in KINDS:
@@ -111,8 +122,13 @@ def _checked(finding: Finding, found: dict[str, Any]) -> Finding:
     if found.get("problem"):
         values["status"] = BROKEN
     elif found["failures"]:
-        name, why = next(iter(found["failures"].items()))
-        values |= {"status": BROKEN, "problem": f"{found['checks']['failed']} checks fail; {name}: {why}"}
+        failures: dict[str, str] = {}
+        for name, why in found["failures"].items():  # of a check that fails in several ways, the first
+            failures.setdefault(name.partition("[")[0], f"{name}: {why}")
+        told = [*failures.values()][:_FAILURES_TOLD]
+        if len(failures) > len(told):
+            told.append(f"{len(failures) - len(told)} more (--json has all)")
+        values |= {"status": BROKEN, "problem": f"{found['checks']['failed']} checks fail: {'; '.join(told)}"}
     return Finding(**values)
 
 
@@ -147,10 +163,8 @@ def _in_process(task: str, entry: Entry, plugins: Sequence[Path], limit: float) 
 
 
 def _entry(kind: str, qualified_name: str, plugins: Sequence[str]) -> Entry:
-    from .local_plugins import given_plugins
-
-    catalog = installed().with_more(entry for plugin in given_plugins(plugins) for entry in plugin.entries)
-    return next(e for e in catalog.everything if e.kind.name == kind and e.qualified_name == qualified_name)
+    entries = catalog_with(plugins).everything
+    return next(entry for entry in entries if (entry.kind.name, entry.qualified_name) == (kind, qualified_name))
 
 
 def _load(kind: str, qualified_name: str, plugins: Sequence[str]) -> dict[str, Any]:
@@ -222,10 +236,8 @@ def _check(kind: str, qualified_name: str, plugins: Sequence[str]) -> dict[str, 
     required = [p.name for p in parameters_of(load(_entry(kind, qualified_name, plugins))).values() if p.required]
     if required:
         return none | {"unchecked": f"{', '.join(required)} must be given"}
-    try:
-        import pytest
-    except ImportError:
-        return none | {"unchecked": "pytest is not installed"}
+    import pytest
+
     recorder = _Recorder()
     left_out = " = ".join((FOUND_ALREADY, *NOT_PROMISED[kind]))
     values = {"contract": contract_of(kind), "kind": kind, "name": qualified_name, "plugins": [*plugins]}
@@ -259,7 +271,7 @@ class _Recorder:
         if report.outcome == "failed":
             crash = getattr(report.longrepr, "reprcrash", None)
             text = crash.message if crash else str(report.longrepr)
-            self.failures[name] = text.strip().splitlines()[0]
+            self.failures[name] = text.strip().splitlines()[0].removeprefix("AssertionError: ")
 
 
 def main(task: str, answer: str, kind: str, qualified_name: str, *plugins: str) -> None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pluggy
 
-from .catalog import OK, Entry, blaming, failing_line, import_target, installed
+from .catalog import OK, Entry, blaming, failing_place, import_target, installed
 from .errors import MarssegError, PluginError, nearest
 
 if TYPE_CHECKING:
@@ -164,5 +164,4 @@ def _wrong(entry: Entry, observer: Any, name: str, what: str, hint: str) -> Plug
 
 def _failing_place(plugin: Any, cause: BaseException) -> str:
     file = getattr(plugin, "__file__", None) or getattr(inspect.getmodule(type(plugin)), "__file__", None)
-    line = failing_line(Path(file), cause) if file else None
-    return f" [{file}:{line}]" if line else f" [{file}]" if file else ""
+    return f" [{failing_place(Path(file), cause) or file}]" if file else ""

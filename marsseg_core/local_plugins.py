@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from .catalog import Entry, failing_line, interface_of, telling_slow
+from .catalog import Catalog, Entry, failing_place, installed, interface_of, telling_slow
 from .errors import MarssegError, PluginError, RequestError
 from .kinds import KINDS, Kind
 
@@ -80,6 +80,11 @@ def given_plugins(paths: Iterable[str | Path]) -> tuple[LocalPlugin, ...]:
     return tuple(found.values())
 
 
+def catalog_with(paths: Iterable[str | Path] | None) -> Catalog:
+    """What is installed, and the components of the plugins that the user names; they are executed."""
+    return installed().with_more(entry for plugin in given_plugins(paths or ()) for entry in plugin.entries)
+
+
 def planned_plugins(
     document: Mapping[str, Any],
     folder: Path,
@@ -138,7 +143,7 @@ def _check_unchanged(path: Path, source: bytes, planned: str | None, where: str)
         raise RequestError(
             f"{path} is not what the plan was made with: its SHA-256 is {_hash(source)}, the plan's {planned}.",
             where=where,
-            hint=f"To take it as it is now: --plugin {path}",
+            hint=f"Put it back as it was; a new run takes it as it is now: marsseg run --plan … --plugin {path}",
         )
 
 
@@ -186,10 +191,9 @@ def _execute(path: Path, source: bytes, name: str) -> None:
         del sys.modules[name]
         if isinstance(cause, KeyboardInterrupt | MarssegError):
             raise
-        line = failing_line(path.absolute(), cause)
         raise PluginError(
             f"The plugin {path} cannot be loaded: {type(cause).__name__}: {cause}",
-            where=str(path) if line is None else f"{path}:{line}",
+            where=failing_place(path.absolute(), cause) or str(path),
             hint="It is one file: several make a package, `marsseg new-plugin`."
             if isinstance(cause, ModuleNotFoundError)
             else "`marsseg --traceback …` shows where it failed.",

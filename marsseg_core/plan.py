@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from . import kinds, parameters
-from .catalog import Catalog, Entry, installed
+from .catalog import Catalog, Entry, failing_place, installed
 from .errors import MarssegError, PluginError
 from .kinds import KINDS, Kind
 from .local_plugins import KEY as PLUGIN_KEY, LocalPlugin
@@ -21,6 +21,7 @@ from .options import (
     TrainingOptions,
 )
 from .runs import PLUGINS_FOLDER
+from .sources import own_code
 
 NAME_KEYS: Final = ("name", "distribution", "version")
 
@@ -57,10 +58,11 @@ def calling(chosen: Chosen, function: Callable[..., Any], *arguments: Any) -> An
     except MarssegError:
         raise
     except (Exception, SystemExit) as cause:
+        place = failing_place(own_code(chosen.entry.module), cause)
         raise PluginError(
             f"The {chosen.entry.label} failed: {type(cause).__name__}: {cause}",
-            where=repr(chosen.component),
-            hint="`marsseg --traceback …` shows where.",
+            where=", ".join(filter(None, (place, repr(chosen.component)))),
+            hint="`marsseg --traceback …` shows how it came to that.",
         ) from cause
 
 

@@ -131,6 +131,11 @@ class RunFolder:
             if lock is not None:
                 os.close(lock)
 
+    def check_unfinished(self) -> None:
+        """RequestError where the run has come to its end."""
+        if self.metrics.is_file() and self.read_json(self.metrics)["status"] == FINISHED:
+            raise RequestError("The run is finished.", where=str(self.path), hint="Its metrics.json has the scores.")
+
     def remove_leftovers(self) -> None:
         """Remove what a killed process left half-written beside the files."""
         for file in (self.plan, self.history, self.metrics, self.network, self.checkpoint, self.log_file):

@@ -43,6 +43,12 @@ def module_file(module: str) -> Path | None:
     return _locate(module, (".py", "/__init__.py"))
 
 
+def own_code(module: str) -> Path | None:
+    """The folder of the package that a module is in, or the file of one that is in none; None if neither is found."""
+    top = module_file(module.partition(".")[0])
+    return top.parent if top and top.name == "__init__.py" else module_file(module)
+
+
 def recipe_path(entry: Entry) -> Path | None:
     """The TOML file of a recipe: `package.folder.name` is `package/folder/name.toml`."""
     return _locate(entry.module, (".toml",))

@@ -103,6 +103,12 @@ def test_a_narrow_terminal_cuts_no_name(cli, columns):
         assert any(re.match(rf"{entry.kind}\s+{re.escape(entry.name)}(\s|$)", line) for line in lines)
 
 
+def test_a_terminal_has_no_column_in_which_nothing_is(cli):
+    first, *_ = plain(cli("list", "loss", **terminal(150)).out).splitlines()
+    assert first.split() == ["kind", "name", "summary", "provider", "status"]
+    assert cli("list", "loss").out.splitlines()[0].split("\t")[2] == "aliases"
+
+
 def test_a_terminal_shows_a_table_where_it_fits(cli):
     first, *_ = plain(cli("list", **terminal(150)).out).splitlines()
     assert first.split() == HEADERS

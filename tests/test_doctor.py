@@ -53,7 +53,7 @@ def test_a_sound_component_is_ok(cli):
 def test_the_json_has_a_schema_number_and_all_there_is_to_tell(cli):
     answer = json.loads(cli("doctor", "ssce", "--json").out)
     assert answer["schema"] == 1
-    assert answer["unreadable"] == []
+    assert answer["problems"] == []
     (found,) = answer["findings"]
     assert (found["kind"], found["name"], found["distribution"], found["status"]) == ("loss", "ssce", "marsseg", "ok")
     assert (found["early"], found["problem"], found["checks"], found["failures"]) == ([], "", None, {})
@@ -125,7 +125,7 @@ def test_metadata_that_cannot_be_read_is_broken(cli, install, tmp_path):
     rescan()
     answer = cli("doctor", "ssce", "--json")
     assert answer.code == 3
-    assert len(json.loads(answer.out)["unreadable"]) == 1
+    assert len(json.loads(answer.out)["problems"]) == 1
 
 
 def test_what_is_disabled_is_not_loaded(cli, install):
@@ -170,6 +170,13 @@ def test_a_check_that_fails_is_named_and_breaks(cli, install):
     assert "test_it_is_its_configuration" in found["failures"]
     assert found["checks"]["failed"] == len(found["failures"])
     assert "checks fail" in found["problem"]
+
+
+def test_checks_without_pytest_are_refused(cli, monkeypatch):
+    monkeypatch.setattr(diagnosis, "find_spec", lambda name: None)
+    answer = cli("doctor", "ssce", "--checks")
+    assert (answer.code, answer.out) == (2, "")
+    assert "pip install pytest" in answer.err
 
 
 @pytest.mark.slow

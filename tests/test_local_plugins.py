@@ -114,6 +114,9 @@ class Dim(Augmentation):
 WORDS = {"data": "synthetic:count=24:height=16:width=32", "batch": 4, "epochs": 1}
 
 
+SMALL = WORDS | {"arch": "unet:width=0.125:depth=1:convolutions=1", "bottleneck": "none"}
+
+
 def sha256(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
@@ -220,6 +223,27 @@ def test_list_show_run_and_doctor_take_a_file(cli, my_loss):
     assert answer.out.splitlines()[1].startswith("loss\troot_error\tmy_loss.py ")
 
 
+def test_what_show_tells_to_try_has_the_file_with_it(cli, my_loss):
+    assert (
+        f"--loss root_error:power=0.5 --plugin {my_loss}\n" in cli("show", "root_error", "--plugin", str(my_loss)).out
+    )
+
+
+def test_a_file_of_which_nothing_is_chosen_is_told(cli, my_loss):
+    unused = cli("run", "--plugin", str(my_loss), "--dry-run")
+    assert "Warning: Nothing of my_loss.py is chosen: --loss root_error would." in unused.err
+    assert cli("run", "--plugin", str(my_loss), "--loss", "wssce,root_error", "--dry-run").err == ""
+
+
+def test_python_takes_a_file_wherever_it_takes_names(my_loss, tmp_path):
+    (tmp_path / "mine.py").write_text(DATA)
+    assert callable(marsseg.loss("root_error:power=0.3", plugins=[my_loss]))
+    assert len(marsseg.dataset("stripes", plugins=[tmp_path / "mine.py"])) == 6
+    (tmp_path / "net.py").write_text(NETWORK)
+    network = marsseg.network("tiny_net", bottleneck="same_map", height=8, width=8, plugins=[tmp_path / "net.py"])
+    assert network.output_shape == (None, 8, 8, 5)
+
+
 def test_commands_about_data_take_a_file(cli, tmp_path):
     file = tmp_path / "mine.py"
     file.write_text(DATA)
@@ -279,6 +303,14 @@ def test_a_component_that_is_not_whole_is_named_where_it_is_asked_for(cli, my_lo
     assert str(my_loss) in answer.err
 
 
+@pytest.mark.parametrize("broken", ["self.pwer", "ops.pwr(1, self.power)"])
+def test_the_line_that_fails_in_a_run_is_named(my_loss, tmp_path, broken):
+    my_loss.write_text(LOSSES.replace("self.power", broken))
+    line = 1 + LOSSES[: LOSSES.index("** self.power")].count("\n")
+    with pytest.raises(PluginError, match=rf"'root_error' of my_loss.py \w+ failed: .*{my_loss}:{line}, RootError"):
+        marsseg.run(loss="root_error", plugins=[my_loss], out=tmp_path / "run", **SMALL)
+
+
 def test_two_files_of_one_name_are_refused(my_loss, tmp_path):
     other = tmp_path / "other" / "my_loss.py"
     other.parent.mkdir()
@@ -322,6 +354,13 @@ def test_a_copy_that_has_changed_is_refused_even_where_it_is_trusted(written):
     assert sha256(LOSSES) in caught.value.what
     assert sha256(copy.read_text()) in caught.value.what
     assert not [name for name in sys.modules if name.startswith("marsseg_plugin_")]
+
+
+def test_going_on_takes_the_copy_and_says_so(cli, written, my_loss):
+    answer = cli("run", "--resume", str(written), "--plugin", str(my_loss))
+    assert answer.code == 2
+    assert "--plugin does not go with it" in answer.err
+    assert "It has a copy of its plugins, which --trust executes." in answer.err
 
 
 def test_a_copy_that_is_gone_is_named(written):

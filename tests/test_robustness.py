@@ -87,6 +87,21 @@ def test_an_augmentation_that_changes_the_size_is_named(tmp_path, monkeypatch):
         run(tmp_path, augment="hflip:p=1")
 
 
+@pytest.mark.parametrize("nothing", [None, 3])
+def test_a_loss_that_builds_no_function_is_named(tmp_path, monkeypatch, nothing):
+    monkeypatch.setattr(SSCE, "build", lambda self, spec: nothing)
+    with pytest.raises(PluginError, match=rf"loss 'ssce' of marsseg .* builds {nothing}, not a function"):
+        run(tmp_path, loss="ssce")
+
+
+@pytest.mark.parametrize("losses", ["ssce", "ssce,dice"])
+def test_the_loss_that_is_no_number_is_named(tmp_path, monkeypatch, losses):
+    build = SSCE.build
+    monkeypatch.setattr(SSCE, "build", lambda self, spec: lambda *given: build(self, spec)(*given) * float("nan"))
+    with pytest.raises(RunError, match=r"became nan in epoch 1, batch 1\..* ssce divides by zero or overflows\."):
+        run(tmp_path, loss=losses)
+
+
 def test_a_component_that_ends_the_process_is_named(tmp_path, monkeypatch):
     monkeypatch.setattr(SSCE, "build", lambda self, spec: sys.exit("bye"))
     with pytest.raises(PluginError, match=r"loss 'ssce' of marsseg .* failed: SystemExit: bye"):

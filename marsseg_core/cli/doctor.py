@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..errors import PluginError
+from ..local_plugins import catalog_with
 from .completion import names_or_distributions
-from .options import Disable, Plugins, catalog_with
+from .options import Disable, Plugins
 from .output import print_json, print_table, say, warn
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ def doctor(
             findings.append(finding)
             progress(len(findings), len(entries))
     if json:
-        print_json(findings=[_record(finding) for finding in findings], unreadable=[*catalog.problems])
+        print_json(findings=[_record(finding) for finding in findings], problems=[*catalog.problems])
     else:
         _print(findings, checks)
         for problem in catalog.problems:

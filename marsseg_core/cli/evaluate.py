@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..kinds import DATASET
+from ..local_plugins import catalog_with
 from .completion import composition, fixed
 from .loading import load_keras
-from .options import Plugins, Trust, Tta, catalog_with
+from .options import Plugins, Trust, Tta
 from .output import print_json, print_table, print_text
 
 if TYPE_CHECKING:

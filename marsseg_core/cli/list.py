@@ -10,9 +10,10 @@ import typer
 from ..catalog import Catalog, Entry
 from ..errors import RequestError, nearest
 from ..kinds import ALL_KINDS, Kind
+from ..local_plugins import catalog_with
 from ..sources import find_source
 from .completion import kinds_or_names, names_of_kind
-from .options import Disable, Plugins, catalog_with
+from .options import Disable, Plugins
 from .output import print_json, print_table, warn
 
 

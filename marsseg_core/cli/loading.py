@@ -15,8 +15,6 @@ from .output import say
 def load_keras() -> None:
     """Import Keras and start its backend; if that fails, what the backend printed is shown."""
     say(f"Loading Keras on {os.environ.get('KERAS_BACKEND', 'tensorflow')} …")
-    # Its failures are exceptions too; what is left to print is about its build.
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     try:
         with _native_stderr_held_back():
             import keras

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import io
+import os
 import sys
 import warnings
 from collections.abc import Iterator
@@ -126,6 +127,8 @@ for _name in GROUPS:
 
 def main() -> None:
     """The console script."""
+    # TensorFlow's failures are exceptions too; what is left to print, where a plugin imports it, is about its build.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     for stream in (sys.stdout, sys.stderr):
         # A sign that a narrow encoding lacks is no reason to fail.
         if isinstance(stream, io.TextIOWrapper):

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from ..catalog import Catalog, installed
 from .completion import names_or_distributions
 
 Disable = Annotated[
@@ -29,12 +27,3 @@ Plugins = Annotated[
 Trust = Annotated[bool, typer.Option("--trust", help="Execute the Python files that a plan or a run keeps a copy of.")]
 
 Tta = Annotated[bool, typer.Option("--tta", help="Mean over each image as it is and flipped.")]
-
-
-def catalog_with(plugins: Iterable[Path] | None) -> Catalog:
-    """What is installed, and what the files of `--plugin` define."""
-    if not plugins:
-        return installed()
-    from ..local_plugins import given_plugins
-
-    return installed().with_more(entry for plugin in given_plugins(plugins) for entry in plugin.entries)

@@ -49,7 +49,7 @@ def print_json(**values: Any) -> None:
 def print_table(
     headers: Sequence[str], rows: Sequence[Sequence[str]], *, right: Sequence[str] = (), names: int = 1
 ) -> None:
-    """A table on a terminal; elsewhere one line a row, tabs between the columns and nothing cut.
+    """A table on a terminal, without columns in which nothing is; elsewhere a line a row, all columns, tabs between.
 
     The first columns, as many as `names`, are never folded: a terminal too narrow for them shows a paragraph a row.
     """
@@ -58,6 +58,8 @@ def print_table(
         for row in [headers, *rows]:
             print("\t".join(cell.replace("\t", " ").replace("\n", " ") for cell in row))
         return
+    filled = [i for i in range(len(headers)) if i < names or any(row[i] for row in rows)]
+    headers, rows = [headers[i] for i in filled], [[row[i] for i in filled] for row in rows]
     from rich.padding import Padding
     from rich.table import Table
 
@@ -77,16 +79,24 @@ def print_table(
     console.print(table)
 
 
+def _show_all_causes(error: BaseException | None) -> None:
+    """Keras raises what came through it anew, `from None`, and a plugin's own lines would be left out."""
+    while error is not None:
+        error.__suppress_context__ = error.__cause__ is not None
+        error = error.__cause__ or error.__context__
+
+
 def print_error(error: MarssegError, *, with_traceback: bool) -> None:
     """One panel that says what is wrong, where, and what to do."""
     if with_traceback:
         import traceback
 
+        _show_all_causes(error)
         traceback.print_exception(error)
     lines = [error.what]
     if error.where:
         lines.append(f"In: {error.where}")
-    if error.hint:
+    if error.hint and not (with_traceback and "--traceback" in error.hint):
         lines.append(error.hint)
     console = Console(stderr=True)
     if console.is_terminal:

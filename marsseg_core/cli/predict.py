@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..errors import RequestError, RunError
+from ..local_plugins import catalog_with
 from .completion import fixed
 from .loading import load_keras
-from .options import Plugins, Trust, Tta, catalog_with
+from .options import Plugins, Trust, Tta
 from .output import EXIT_INTERRUPTED, print_table, print_text, say, warn
 
 if TYPE_CHECKING:

@@ -15,6 +15,7 @@ from .output import EXIT_INTERRUPTED, print_table, print_text, say, warn
 from .series import print_dry, run_all
 
 if TYPE_CHECKING:
+    from ..plan import Plan
     from ..training.run import Run
 
 _COMPOSITION = "NAME[:KEY=VALUE]…"
@@ -147,6 +148,7 @@ def run(
         return
     request = Request(plan, _given(words), {"training": _given(training)}, set or [], plugin or [])
     resolved = resolve(request, installed())
+    _tell_unused(resolved)
     series = None
     if seeds is not None or folds is not None:
         from ..experiments.series import plan_series
@@ -181,9 +183,11 @@ def _resume(path: str, others: list[str]) -> None:
         raise RequestError(
             f"--resume goes on with the run's own plan: --{others[0].replace('_', '-')} does not go with it.",
             where=f"--resume {path}",
-            hint="A new run that starts from its weights is --init.",
+            hint="It has a copy of its plugins, which --trust executes."
+            if others[0] == "plugin"
+            else "A new run that starts from its weights is --init.",
         )
-    RunFolder.open(path)
+    RunFolder.open(path).check_unfinished()
     load_keras()
     from .. import api
 
@@ -196,6 +200,15 @@ def _finish(result: Run) -> None:
         raise typer.Exit(EXIT_INTERRUPTED)
 
 
+def _tell_unused(plan: Plan) -> None:
+    """A file that is given and from which nothing is chosen: most likely its component was to be named too."""
+    values = [value for _, value, _ in plan.rows()]
+    for plugin in plan.plugins:
+        if not any(entry.name in value for entry in plugin.entries for value in values):
+            entry = plugin.entries[0]
+            warn(f"Nothing of {plugin.name} is chosen: --{entry.kind.option} {entry.name} would.")
+
+
 def _given(words: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in words.items() if value is not None}
 
@@ -204,7 +217,7 @@ def _print_result(result: Run) -> None:
     parts = result.metrics["parts"]
     if not parts:
         say(f"Interrupted before the first epoch ended: there is no network in {result.path}.")
-        say(f"Go on with: marsseg run --resume {result.path}")
+        _say_how_to_go_on(result)
         return
     readings = ("miou", "miou_an2dl", "miou_all", "miou_per_image", "accuracy")
     rows = [(name, *(_score(part[name]) for part in parts.values())) for name in readings]
@@ -216,7 +229,12 @@ def _print_result(result: Run) -> None:
     print_text(f"{result.path}: the network of {best}")
     if result.interrupted:
         say("Interrupted: the best network so far is kept; the test part was not scored.")
-        say(f"Go on with: marsseg run --resume {result.path}")
+        _say_how_to_go_on(result)
+
+
+def _say_how_to_go_on(result: Run) -> None:
+    trust = " --trust" if result.plan.plugins else ""
+    say(f"Go on with: marsseg run --resume {result.path}{trust}")
 
 
 def _score(value: float | None) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,9 +11,10 @@ import typer
 from ..catalog import Entry, load
 from ..errors import RequestError, nearest
 from ..kinds import ALL_KINDS, BOTTLENECK, DATASET, OBSERVER, RECIPE
+from ..local_plugins import catalog_with
 from ..sources import find_source
 from .completion import anything, composition
-from .options import Disable, Plugins, catalog_with
+from .options import Disable, Plugins
 from .output import print_json, print_table, print_text
 
 if TYPE_CHECKING:
@@ -54,7 +56,8 @@ def show(
     entries = catalog.named(name, ALL_KINDS)
     if not entries:
         known = [known for entry in catalog.everything for known in (entry.name, *entry.aliases)]
-        raise RequestError(f"Nothing is called '{name}'.", where="show", hint=nearest(name, known, listing="There are"))
+        hint = " ".join([*catalog.problems, nearest(name, known, listing="There are")])
+        raise RequestError(f"Nothing is called '{name}'.", where="show", hint=hint)
     records = [_record(entry) for entry in entries]
     if preview is not None:
         from .building import check_plot
@@ -78,6 +81,10 @@ def show(
             record["built"] = building.facts(network)
             if plot is not None:
                 building.plot(network, plot, text if bottleneck is None else f"{text}, {bottleneck}")
+    for record in records:
+        for path in plugin or ():
+            if path.name == record["distribution"]:
+                record["example"] += f" --plugin {shlex.quote(str(path))}"
     if json:
         print_json(components=records)
         return

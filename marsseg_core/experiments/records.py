@@ -102,8 +102,8 @@ def readings_of(scores: Mapping[str, Any]) -> dict[str, float | None]:
 
 def _settings(document: Mapping[str, Any]) -> dict[str, str]:
     """A plan file's values by name, in the plan's order; with the version of each distribution it names."""
-    found = {f"{PLUGIN_KEY}.{plugin['file']}": plugin["sha256"] for plugin in document.get(PLUGIN_KEY, [])}
-    versions: dict[str, str] = {}
+    found: dict[str, str] = {}
+    versions = {f"version.{Path(table['file']).name}": table["sha256"][:12] for table in document.get(PLUGIN_KEY, [])}
     for kind in KINDS:
         tables = document[kind.option]
         tables = tables if isinstance(tables, list) else [tables]

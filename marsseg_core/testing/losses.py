@@ -70,8 +70,13 @@ class LossContract(ComponentContract):
     reaches_every_pixel: ClassVar[bool] = True
 
     def measure(self, labels: np.ndarray, logits: np.ndarray, spec: LossSpec | None = None) -> tuple[float, np.ndarray]:
-        """The loss, and its gradient with respect to the logits."""
-        return measure(self.component, spec or self.spec, labels, logits)
+        """The loss, and its gradient with respect to the logits; both are finite."""
+        value, gradient = measure(self.component, spec or self.spec, labels, logits)
+        said = f"where logits are up to ±{np.abs(logits).max():g}"
+        assert np.isfinite(value), f"the loss is {value} {said}"
+        wrong = np.count_nonzero(~np.isfinite(gradient))
+        assert not wrong, f"{wrong} of {gradient.size} values of its gradient are no finite numbers {said}"
+        return value, gradient
 
     def value(self, labels: np.ndarray, logits: np.ndarray) -> float:
         return self.measure(labels, logits)[0]
@@ -101,6 +106,20 @@ class LossContract(ComponentContract):
         assert tuple(value.shape) == ()
         assert keras.backend.standardize_dtype(value.dtype) == "float32"
 
+    @pytest.mark.parametrize("kind", LABELS)
+    def test_it_is_finite_on_any_labels_and_logits(self, kind: str) -> None:
+        labels, logits = self.sample()
+        labels = LABELS[kind](labels, self.spec)
+        right, wrong = self.certain(labels), self.certain(labels, shift=1)
+        for said in (logits, *(scale * each for scale in SCALES for each in (right, wrong))):
+            self.measure(labels, said.astype(np.float32))
+
+    def test_it_is_finite_where_the_training_part_lacks_a_class(self) -> None:
+        labels, logits = self.sample()
+        last = counted_classes(self.spec)[-1]
+        frequencies = tuple(0 if c == last else n for c, n in enumerate(self.spec.class_frequencies))
+        self.measure(labels, logits, dataclasses.replace(self.spec, class_frequencies=frequencies))
+
     @pytest.mark.parametrize("dtype", ["int32", "int64", "float32"])
     def test_labels_are_taken_as_any_kind_of_number(self, dtype: str) -> None:
         """The pipeline gives uint8, Keras' own `compile` float32."""
@@ -111,39 +130,26 @@ class LossContract(ComponentContract):
         labels, logits = self.sample()
         half = logits.astype(np.float16)
         with precision("mixed_float16"):
-            value, gradient = self.measure(labels, half)
+            value = self.value(labels, half)
         assert value == pytest.approx(self.value(labels, half.astype(np.float32)), rel=1e-6)
-        assert np.isfinite(gradient).all()
-
-    @pytest.mark.parametrize("kind", LABELS)
-    def test_it_is_finite_on_any_labels_and_logits(self, kind: str) -> None:
-        labels, logits = self.sample()
-        labels = LABELS[kind](labels, self.spec)
-        right, wrong = self.certain(labels), self.certain(labels, shift=1)
-        for said in (logits, *(scale * each for scale in SCALES for each in (right, wrong))):
-            value, gradient = self.measure(labels, said.astype(np.float32))
-            assert np.isfinite(value), f"the loss where logits are ±{np.abs(said).max():g}"
-            assert np.isfinite(gradient).all(), f"the gradient where logits are ±{np.abs(said).max():g}"
-
-    def test_it_is_finite_where_the_training_part_lacks_a_class(self) -> None:
-        labels, logits = self.sample()
-        last = counted_classes(self.spec)[-1]
-        frequencies = tuple(0 if c == last else n for c, n in enumerate(self.spec.class_frequencies))
-        value, gradient = self.measure(labels, logits, dataclasses.replace(self.spec, class_frequencies=frequencies))
-        assert np.isfinite(value)
-        assert np.isfinite(gradient).all()
 
     @pytest.mark.parametrize("kind", LABELS)
     def test_the_gradient_is_exactly_zero_where_no_pixel_counts(self, kind: str) -> None:
         labels, logits = self.sample()
         labels = LABELS[kind](labels, self.spec)
         _, gradient = self.measure(labels, logits)
-        assert (gradient[~self.counted(labels)] == 0).all()
+        reached = (gradient != 0).any(axis=-1) & ~self.counted(labels)
+        assert not reached.any(), (
+            f"{reached.sum()} pixels that are void or of an ignored class have a gradient: "
+            f"a loss leaves out labels of {VOID} and those in spec.ignored"
+        )
 
     def test_labelled_pixels_have_a_gradient(self) -> None:
         labels, logits = self.sample()
         reached = (self.measure(labels, logits)[1] != 0).any(axis=-1)[self.counted(labels)]
-        assert reached.all() if self.reaches_every_pixel else reached.any()
+        assert reached.any(), "no labelled pixel has a gradient"
+        if self.reaches_every_pixel:
+            assert reached.all(), f"{np.count_nonzero(~reached)} of {reached.size} labelled pixels have no gradient"
 
     def test_what_an_ignored_pixel_holds_changes_nothing(self) -> None:
         labels, logits = self.sample()
@@ -152,7 +158,7 @@ class LossContract(ComponentContract):
         for held in (0, 1e4 * np.sign(logits[away])):
             logits[away] = held
             again, gradient_again = self.measure(labels, logits)
-            assert again == pytest.approx(value, rel=1e-6)
+            assert again == pytest.approx(value, rel=1e-6), "logits of void and ignored pixels change the loss"
             np.testing.assert_allclose(gradient_again, gradient, rtol=1e-5, atol=1e-8)
 
     def test_without_ignored_classes_their_pixels_count(self) -> None:
@@ -160,8 +166,8 @@ class LossContract(ComponentContract):
             pytest.skip("the spec ignores no class")
         labels, logits = self.sample()
         gradient = self.measure(labels, logits, dataclasses.replace(self.spec, ignored=()))[1]
-        assert (gradient[np.isin(labels, self.spec.ignored)] != 0).any()
-        assert (gradient[labels == VOID] == 0).all()
+        assert (gradient[np.isin(labels, self.spec.ignored)] != 0).any(), "with ignored=(), class 0 has no gradient"
+        assert (gradient[labels == VOID] == 0).all(), "with ignored=(), void pixels have a gradient"
 
     def test_the_gradient_agrees_with_finite_differences(self) -> None:
         labels, logits = self.sample(scale=1.0)
@@ -172,32 +178,36 @@ class LossContract(ComponentContract):
         for direction in (steepest, *random.standard_normal((3, *logits.shape))):
             ahead, behind = (self.value(labels, logits + sign * step * direction.astype("float32")) for sign in (1, -1))
             slope = (ahead - behind) / (2 * float(step))
-            assert (gradient * direction).sum() == pytest.approx(slope, rel=0.02, abs=5e-4 * max(1, abs(value)))
+            expected = pytest.approx(slope, rel=0.02, abs=5e-4 * max(1, abs(value)))
+            assert (gradient * direction).sum() == expected, "the gradient is not the slope of the loss"
 
     def test_following_the_gradient_lowers_it(self) -> None:
         labels, logits = self.sample()
         value, gradient = self.measure(labels, logits)
-        assert (gradient != 0).any()
-        assert self.value(labels, logits - 0.05 * gradient / np.abs(gradient).max()) < value
+        assert (gradient != 0).any(), "the gradient is 0 everywhere"
+        after = self.value(labels, logits - 0.05 * gradient / np.abs(gradient).max())
+        assert after < value, "a step down the gradient raises the loss"
 
     def test_it_is_negative_only_where_it_says_so(self) -> None:
         if self.component.may_be_negative:
             pytest.skip("it may be negative, and says so")
         for seed in range(8):
             labels, logits = self.sample(seed, scale=10.0 ** (seed % 4 - 1))
-            assert self.value(labels, logits) >= 0
-        assert self.value(labels, 1e4 * self.certain(labels)) >= 0
+            assert self.value(labels, logits) >= 0, "it is negative, and may_be_negative does not say so"
+        assert self.value(labels, 1e4 * self.certain(labels)) >= 0, "it is negative at perfection"
 
     @pytest.mark.parametrize("kind", LABELS)
     def test_a_perfect_prediction_costs_nothing(self, kind: str) -> None:
         if not self.zero_at_perfection:
             pytest.skip("it does not promise to be 0 at perfection")
         labels = LABELS[kind](self.sample()[0], self.spec)
-        assert self.value(labels, 1e4 * self.certain(labels)) == pytest.approx(0, abs=1e-6)
+        value = self.value(labels, 1e4 * self.certain(labels))
+        assert value == pytest.approx(0, abs=1e-6), f"a perfect prediction costs {value}"
 
     def test_a_wrong_prediction_costs_more_than_a_perfect_one(self) -> None:
         labels, _ = self.sample()
-        assert self.value(labels, 1e4 * self.certain(labels)) < self.value(labels, 1e4 * self.certain(labels, shift=1))
+        right, wrong = (self.value(labels, 1e4 * self.certain(labels, shift)) for shift in (0, 1))
+        assert right < wrong, "a wrong prediction costs no more than a perfect one"
 
     @pytest.mark.parametrize("axis", [0, 1, 2], ids=["images", "rows", "columns"])
     def test_turning_labels_and_logits_together_changes_nothing(self, axis: int) -> None:
@@ -270,7 +280,9 @@ def built(component: Loss, spec: LossSpec, labels: np.ndarray) -> tuple[Callable
     """The loss's function, and what it is given after labels and logits: its targets, if it wants some."""
     targets = component.targets(spec)
     given = () if targets is None else (ops.convert_to_tensor(targets(labels.astype(np.uint8))),)
-    return component.build(spec), given
+    function: Any = component.build(spec)
+    assert callable(function), f"it builds {function!r}, not a function of labels and logits"
+    return function, given
 
 
 def measure(component: Loss, spec: LossSpec, labels: np.ndarray, logits: np.ndarray) -> tuple[float, np.ndarray]:

@@ -48,7 +48,7 @@ def built(chosen: Chosen, *arguments: Any) -> Any:
     except PluginError as error:
         if isinstance(error.__cause__, ValueError):
             raise RequestError(
-                f"The {chosen.entry.label} does not fit: {error.__cause__}", where=repr(chosen.component)
+                f"The {chosen.entry.label} does not fit: {error.__cause__}", where=error.where
             ) from error
         raise
 
@@ -56,6 +56,8 @@ def built(chosen: Chosen, *arguments: Any) -> Any:
 def _built_loss(chosen: Chosen, spec: LossSpec) -> LossFunction:
     """A loss whose failures name it, and that gives a scalar or is refused."""
     function = built(chosen, spec)
+    if not callable(function):
+        raise PluginError(f"The {chosen.entry.label} builds {function!r}, not a function of labels and logits.")
 
     def loss(labels: Any, logits: Any, *targets: Any) -> Any:
         value = calling(chosen, function, labels, logits, *targets)

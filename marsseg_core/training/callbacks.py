@@ -157,15 +157,20 @@ class FiniteLoss(keras.callbacks.Callback):
         loss = float(logs["loss"])
         if not math.isfinite(loss):
             what = f"The loss became {loss} in epoch {self._epoch + 1}, batch {batch + 1}."
-            raise RunError(what, hint=self._likely_cause(batch))
+            raise RunError(what, hint=self._likely_cause(batch, logs))
 
-    def _likely_cause(self, batch: int) -> str:
+    def _likely_cause(self, batch: int, logs: Mapping[str, Any]) -> str:
         rate = float(self.model.optimizer.learning_rate)
         network_is_finite = all(
             np.isfinite(keras.ops.convert_to_numpy(w)).all() for w in self.model.network.trainable_variables
         )
         if (self._epoch == 0 and batch == 0) or (network_is_finite and self._precision == "float32"):
-            return "The network was sound, so a loss or its class weights divide by zero or overflow: try another loss."
+            names = self.model.loss_names
+            guilty = [name for name in names if not math.isfinite(float(logs.get(f"loss_{name}", 0)))] or names
+            return (
+                f"The network was sound: {' or '.join(guilty)} divides by zero or overflows. Try another loss; "
+                "of one of your own, `marsseg doctor --checks NAME` (with --plugin FILE) says more."
+            )
         if self._precision != "float32":
             return f"{self._precision} overflows easily: try training.precision=float32 or a smaller learning rate."
         return f"The weights have grown without bound: try a smaller learning rate than {rate:g}."

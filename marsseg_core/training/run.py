@@ -17,7 +17,7 @@ from ..backend import choose_compiler, environment, keep_tensorflow_out
 from ..data.arrays import SegmentationData
 from ..data.cleaning import load_clean
 from ..data.splits import Split, parted
-from ..errors import MarssegError, RequestError, RunError
+from ..errors import MarssegError, RunError
 from ..evaluation.confusion import Confusion
 from ..evaluation.evaluate import evaluate
 from ..hooks import HookCaller, announce
@@ -115,8 +115,7 @@ def resume(folder: RunFolder, plan: Plan, *, warn: Callable[[str], None], hooks:
     keep_tensorflow_out()
     hooks = hooks or announce(plan, warn)
     with folder.claimed():
-        if folder.metrics.is_file() and folder.read_json(folder.metrics)["status"] == FINISHED:
-            raise RequestError("The run is finished.", where=str(folder.path), hint="Its metrics.json has the scores.")
+        folder.check_unfinished()
         data = read_data(plan)
         split = folder.split_of(data)
         prepared = prepare(plan, data, split, fresh=not folder.checkpoint.is_file())

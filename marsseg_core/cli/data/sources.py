@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ...kinds import DATASET
+from ...local_plugins import catalog_with
 from ..completion import composition, settings
-from ..options import catalog_with
 
 if TYPE_CHECKING:
     import numpy as np
