@@ -53,7 +53,7 @@ def network(
 ) -> keras.Model:
     """A network by name, untrained: images (B, height, width, channels) in [0, 1] → logits (B, H, W, num_classes).
 
-    `plugins` are those of `plan`.
+    `plugins` are those of `run`.
     """
     catalog = catalog_with(plugins)
     compose = partial(components, kinds.BOTTLENECK, catalog=catalog)
@@ -73,7 +73,7 @@ def loss(
     """A loss by name, for `keras.Model.compile`: (labels (B, H, W), logits (B, H, W, K)) → scalar.
 
     `class_frequencies` counts the pixels of each class in the training part; without it all classes count alike.
-    `plugins` are those of `plan`.
+    `plugins` are those of `run`.
     """
     frequencies = tuple(class_frequencies) if class_frequencies is not None else (1,) * num_classes
     component = _one(kinds.LOSS, name, catalog_with(plugins))
@@ -90,7 +90,7 @@ def loss(
 def dataset(name: str, *, plugins: Sequence[str | Path] = (), **values: Any) -> SegmentationData:
     """A data set by name or path, read: `dataset("synthetic", count=50)`, `dataset("tiles.npz")`.
 
-    `plugins` are those of `plan`.
+    `plugins` are those of `run`.
     """
     sets = [f"data.1.{key}={parameters.to_text(value)}" for key, value in values.items()]
     request = Request(words={"data": name}, sets=sets, plugins=plugins)
@@ -106,13 +106,7 @@ def plan(
     trust: bool = False,
     **words: Any,
 ) -> Plan:
-    """A resolved plan: `plan("report", arch="dense:width=0.5", epochs=3, sets=["arch.dense.depth=3"])`.
-
-    `words` are the command line's: `arch`, `bottleneck`, `loss`, `weighting`, `augment`, `schedule` and `data` with
-    a composition text; any field of the plan's training (`epochs`, `batch`, `seed`, …), split or cleaning with a
-    value. `plugins` are files of components that nobody packaged; those that `base` names are executed only with
-    `trust`.
-    """
+    """The resolved plan of what `run` does with these arguments."""
     options = {kind.option for kind in kinds.KINDS}
     training = {field.name for field in fields(TrainingOptions)}
     split = {field.name for field in fields(SplitOptions)} - training
@@ -139,7 +133,12 @@ def run(
     hooks: HookCaller | None = None,
     **words: Any,
 ) -> Run:
-    """Train and score: the arguments are those of `plan` (or a plan itself), `out` names the run folder.
+    """Train and score: `run("report", arch="dense:width=0.5", epochs=3, sets=["arch.dense.depth=3"])`.
+
+    `base` is a recipe, a plan file or a run to start from. `words` are the command line's: `arch`, `bottleneck`, `loss`,
+    `weighting`, `augment`, `schedule` and `data` with a composition text; any field of the plan's training (`epochs`,
+    `batch`, `seed`, …), split or cleaning with a value. `plugins` are files of components that nobody packaged; those
+    that `base` names are executed only with `trust`. `out` names the run folder.
 
     `warn` takes a line about what went wrong without ending the run; `hooks` are the observers where they know of the
     plan already.

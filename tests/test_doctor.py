@@ -90,6 +90,7 @@ def test_what_imports_keras_too_early_is_told_and_is_not_broken(cli, install):
     found, code = finding(cli, "heavy")
     assert found["status"] == "early"
     assert "keras" in found["early"]
+    assert found["hint"] == "Import it inside the methods that build, not at the top of a module."
     assert code == 0
 
 
