@@ -135,10 +135,10 @@ def run(
 ) -> Run:
     """Train and score: `run("report", arch="dense:width=0.5", epochs=3, sets=["arch.dense.depth=3"])`.
 
-    `base` is a recipe, a plan file or a run to start from. `words` are the command line's: `arch`, `bottleneck`, `loss`,
-    `weighting`, `augment`, `schedule` and `data` with a composition text; any field of the plan's training (`epochs`,
-    `batch`, `seed`, …), split or cleaning with a value. `plugins` are files of components that nobody packaged; those
-    that `base` names are executed only with `trust`. `out` names the run folder.
+    `base` is a recipe, a plan file or a run to start from. `words` are the command line's: `arch`, `bottleneck`,
+    `loss`, `weighting`, `augment`, `schedule` and `data` with a composition text; any field of the plan's training
+    (`epochs`, `batch`, `seed`, …), split or cleaning with a value. `plugins` are files of components that nobody
+    packaged; those that `base` names are executed only with `trust`. `out` names the run folder.
 
     `warn` takes a line about what went wrong without ending the run; `hooks` are the observers where they know of the
     plan already.
@@ -208,20 +208,9 @@ def load(path: str | Path, *, trust: bool = False) -> keras.Model:
     keep_tensorflow_out()
     for chosen in (chosen for kind in NETWORK_KINDS for chosen in resolved.chosen[kind]):
         with blaming(chosen.entry):
-            texts = chosen.component.compositions()
-            nested = [inner for kind, text in texts for inner in components(kind, text, resolved.catalog)]
-            for module in (module for owner in (chosen.component, *nested) for module in owner.layer_modules):
+            for module in (module for owner in (chosen, *chosen.parts) for module in owner.component.layer_modules):
                 importlib.import_module(module)
-    try:
-        return load_network(folder)
-    except Exception as cause:
-        reason = (str(cause).strip() or type(cause).__name__).splitlines()[0]
-        carries_code = "safe_mode" in str(cause)
-        raise RequestError(
-            "The network carries code, which is never run." if carries_code else f"It cannot be read: {reason}",
-            where=str(folder.network),
-            hint="Networks that marsseg saved hold none: this file was not made by a run." if carries_code else None,
-        ) from cause
+    return load_network(folder)
 
 
 def predict(

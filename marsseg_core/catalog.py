@@ -9,12 +9,13 @@ from __future__ import annotations
 import dataclasses
 import importlib
 import re
+import sys
 import time
 import traceback
 import warnings
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
 from functools import cache
 from importlib import metadata
@@ -25,6 +26,7 @@ from typing import Any, Final
 
 from .errors import MarssegError, MarssegWarning, PluginError, RequestError, nearest
 from .kinds import ALL_KINDS, OBSERVER, RECIPE, Kind
+from .parameters import NONE_WORD, check_defaults, parameters_of
 from .switches import Switch, switches
 
 NAME_PATTERN: Final = re.compile(r"[a-z0-9][a-z0-9+_.-]*")
@@ -253,6 +255,9 @@ def _entry(kind: Kind, points: list[EntryPoint]) -> Entry:
     if wrong := [name for name in names if not NAME_PATTERN.fullmatch(name)]:
         status = INVALID
         reason = f"'{wrong[0]}' is no valid name (lower case letters, digits and + _ . - only)"
+    elif kind != OBSERVER and (taken := [name for name in names if name == NONE_WORD or name.isdecimal()]):
+        status = INVALID
+        reason = f"'{taken[0]}' is no name: '{NONE_WORD}' stands for nothing, a number for a position"
     elif facts.unmet:
         status, reason = INCOMPATIBLE, facts.unmet
     return Entry(kind, names[0], target, facts.name, facts.version, tuple(names[1:]), status, reason)
@@ -354,7 +359,8 @@ def import_target(entry: Entry) -> Any:
 
     Raises PluginError naming the plugin, its distribution, the file and the cause, whatever its module does.
     """
-    with blaming(entry), telling_slow(f"The {entry.label}"):
+    # What it prints must not get between the results of a command.
+    with blaming(entry), telling_slow(f"The {entry.label}"), redirect_stdout(sys.stderr):
         module = importlib.import_module(entry.module)
         try:
             return attrgetter(entry.attribute)(module) if entry.attribute else module
@@ -427,8 +433,6 @@ def load(entry: Entry) -> type[Any]:
 
     Raises PluginError naming the plugin, its distribution, the file and the cause, whatever its module does.
     """
-    from .parameters import parameters_of
-
     found = import_target(entry)
     interface = interface_of(entry.kind)
     if not isinstance(found, type):
@@ -443,8 +447,11 @@ def load(entry: Entry) -> type[Any]:
         problem = f"it does not define {', '.join(missing)}"
     else:
         try:
-            parameters_of(found)
+            with blaming(entry, "cannot be used"):
+                check_defaults(parameters_of(found))
         except PluginError as error:
+            if error.what.startswith(f"The {entry.label}"):
+                raise
             what = f"The {entry.label} cannot be used: {error.what}"
             raise PluginError(what, where=_place(entry), hint=error.hint) from error
         return found

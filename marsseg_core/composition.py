@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from .catalog import Catalog, installed, load
+from .catalog import Catalog, Entry, installed, load
 from .errors import RequestError
 from .kinds import Kind
 from .parameters import NONE_WORD, configure
@@ -63,10 +63,18 @@ def _parse_one(item: str, text: str, where: str | None) -> Named:
     return Named(name, parameters)
 
 
-def components(kind: Kind, text: str, catalog: Catalog | None = None) -> tuple[Any, ...]:
-    """The configured components of a kind that a composition text asks for, such as "transformer:heads=4,aspp"."""
+def resolved(
+    kind: Kind, text: str, catalog: Catalog | None = None, prefer: str | None = None
+) -> list[tuple[Entry, Any]]:
+    """The components of a kind that a composition text asks for, such as "transformer:heads=4,aspp", configured.
+
+    Of several distributions that have a name, `prefer` is meant.
+    """
     catalog = catalog or installed()
-    return tuple(
-        configure(load(catalog.find(kind, named.name, where=text)), named.parameters, where=named.name)
-        for named in parse(text)
-    )
+    entries = [(catalog.find(kind, named.name, where=text, prefer=prefer), named) for named in parse(text)]
+    return [(entry, configure(load(entry), named.parameters, where=named.name)) for entry, named in entries]
+
+
+def components(kind: Kind, text: str, catalog: Catalog | None = None) -> tuple[Any, ...]:
+    """The same without their entries."""
+    return tuple(component for _, component in resolved(kind, text, catalog))

@@ -95,19 +95,34 @@ class HookCaller:
 
 
 def load_hooks(warn: Callable[[str], None], observers: Iterable[Entry] | None = None) -> HookCaller:
-    """The observers of all installed distributions. One that cannot be loaded is named through `warn`."""
+    """The observers of all installed distributions.
+
+    One that cannot be loaded is named through `warn`. So is one that two entry points name, and is called once: a
+    project that was renamed is often still installed under its old name.
+    """
     manager = pluggy.PluginManager("marsseg")
     manager.add_hookspecs(Hooks)
     hooks = HookCaller(manager, warn)
     found = installed().observers if observers is None else observers
-    # pluggy calls the last that was registered first.
-    for entry in sorted(found, key=lambda entry: (entry.distribution, entry.name), reverse=True):
+    loaded: dict[Entry, Any] = {}
+    for entry in sorted(found, key=lambda entry: (entry.distribution, entry.name)):
         if entry.status != OK:
             continue
         try:
-            manager.register(load_observer(entry), name=f"{entry.name} of {entry.provider}")
+            observer = load_observer(entry)
         except PluginError as error:
             hooks.complain(str(error))
+            continue
+        if twins := [other for other, known in loaded.items() if known == observer]:
+            hooks.complain(
+                f"The {entry.label} is the {twins[0].label} again, and is called once [{entry.target}]. "
+                "Uninstall the distribution, or remove the entry point, that is left over."
+            )
+            continue
+        loaded[entry] = observer
+    # pluggy calls the last that was registered first.
+    for entry, observer in reversed(loaded.items()):
+        manager.register(observer, name=f"{entry.name} of {entry.provider}")
     return hooks
 
 

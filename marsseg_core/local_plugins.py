@@ -12,7 +12,7 @@ import importlib.util
 import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -120,11 +120,15 @@ def _tables(value: Any, where: str) -> list[Mapping[str, Any]]:
     items = value if isinstance(value, list) else [value]
     tables = [{_FILE: item} if isinstance(item, str) else item for item in items]
     for table in tables:
-        if not (isinstance(table, Mapping) and isinstance(table.get(_FILE), str)):
+        if not (isinstance(table, Mapping) and isinstance(table.get(_FILE), str) and _are_texts(table.get(_KINDS, []))):
             raise RequestError(
                 f"{table!r} names no plugin.", where=f"{where}, {KEY}", hint=f'Write {KEY} = "my_loss.py".'
             )
     return tables
+
+
+def _are_texts(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(item, str) for item in value)
 
 
 def _read(path: Path, where: str) -> bytes:
@@ -185,7 +189,7 @@ def _execute(path: Path, source: bytes, name: str) -> None:
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module  # a dataclass looks its own module up
     try:
-        with telling_slow(f"The plugin {path}"):
+        with telling_slow(f"The plugin {path}"), redirect_stdout(sys.stderr):
             exec(compile(source, str(path.absolute()), "exec"), vars(module))
     except BaseException as cause:
         del sys.modules[name]

@@ -114,6 +114,20 @@ def parameters_of(cls: type) -> Mapping[str, Parameter]:
     return types.MappingProxyType(found)
 
 
+def check_defaults(parameters: Mapping[str, Parameter]) -> None:
+    """PluginError where a default is not a value that its parameter takes: no plan that has it could be read again."""
+    for parameter in parameters.values():
+        if parameter.required:
+            continue
+        try:
+            parameter.convert(to_toml(parameter.default))
+        except ValueError as expected:
+            raise PluginError(
+                f"The default of its parameter '{parameter.name}', {to_text(parameter.default)}, does not fit: "
+                f"it takes {expected}."
+            ) from expected
+
+
 def configure(cls: type[T], raw: Mapping[str, Any], *, where: str = "") -> T:
     """An instance of the dataclass `cls` with the values of `raw` (words or TOML values) and its defaults.
 

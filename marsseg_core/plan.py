@@ -33,7 +33,8 @@ NETWORK_KINDS: Final = (kinds.ARCHITECTURE, kinds.BOTTLENECK)
 class Chosen:
     """A component of a plan: who provides it, how it is set, and where each value came from.
 
-    `planned_version` is that of its distribution in the plan file it comes from, if it comes from one.
+    `planned_version` is that of its distribution in the plan file it comes from, if it comes from one. `parts` are the
+    components that a component made of components holds.
     """
 
     entry: Entry
@@ -41,6 +42,7 @@ class Chosen:
     options: LossOptions | AugmentationOptions | NoOptions
     origins: Mapping[str, str] = field(default_factory=dict)
     planned_version: str = field(default="", compare=False)
+    parts: tuple[Chosen, ...] = ()
 
     @property
     def values(self) -> dict[str, parameters.Value]:
@@ -97,7 +99,8 @@ class Plan:
     @property
     def distributions(self) -> dict[str, str]:
         """The distributions that the run needs, with their versions."""
-        entries = [chosen.entry for several in self.chosen.values() for chosen in several]
+        all_chosen = [chosen for several in self.chosen.values() for chosen in several]
+        entries = [each.entry for chosen in all_chosen for each in (chosen, *chosen.parts)]
         return {entry.distribution: entry.version for entry in sorted(entries, key=lambda entry: entry.distribution)}
 
     @property

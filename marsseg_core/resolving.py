@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from . import composition, kinds, parameters
-from .catalog import INVALID, Catalog, Entry, blaming, load
+from .catalog import DISTRIBUTION, INVALID, Catalog, Entry, blaming, load
 from .components import Dataset
 from .errors import PluginError, RequestError, nearest
 from .kinds import KINDS, RECIPE, Kind
@@ -22,6 +22,7 @@ from .local_plugins import KEY as PLUGIN_KEY, SUFFIX, LocalPlugin, given_plugins
 from .options import (
     SECTIONS,
     CleaningOptions,
+    NoOptions,
     SplitOptions,
     TrainingOptions,
     optimizer_named,
@@ -103,7 +104,8 @@ def _base_document(base: str, catalog: Catalog) -> _Document:
 
 
 def _recipe_document(name: str, catalog: Catalog, origin: str) -> _Document:
-    entry = catalog.find(RECIPE, name, where="--plan")
+    # The recipe that every plan starts from is marsseg's, whoever else has one of its name.
+    entry = catalog.find(RECIPE, name, where="--plan", prefer=DISTRIBUTION if origin == DEFAULT_RECIPE else None)
     path = recipe_path(entry)
     if path is None:
         raise PluginError(f"The file of the {entry.label} is missing.", where=entry.target)
@@ -376,6 +378,17 @@ class _Draft:
     def _choose(self, kind: Kind, item: _Item) -> Chosen:
         if item.problem is not None:
             raise item.problem
+        try:
+            return self._configured(kind, item)
+        except RequestError as error:
+            if item.version in ("", item.entry.version):
+                raise
+            name = item.entry.distribution
+            made = f"The plan was made with {name} {item.version}; this is {item.entry.provider}."
+            hint = " ".join(filter(None, (error.hint, made, f"The one before: pip install {name}=={item.version}")))
+            raise RequestError(error.what, where=error.where, hint=hint) from error
+
+    def _configured(self, kind: Kind, item: _Item) -> Chosen:
         cls = load(item.entry)
         options_class = options_of(kind)
         own, core = parameters.parameters_of(cls), parameters.parameters_of(options_class)
@@ -399,12 +412,15 @@ class _Draft:
             component = parameters.configure(
                 cls, {key: value for key, value in item.values.items() if key in own}, where=where
             )
-            for part_kind, text in component.compositions():
-                composition.components(part_kind, text, self.catalog)
+            parts = tuple(
+                Chosen(entry, part, NoOptions())
+                for part_kind, text in component.compositions()
+                for entry, part in composition.resolved(part_kind, text, self.catalog, item.entry.distribution)
+            )
         options = parameters.configure(
             options_class, {key: value for key, value in item.values.items() if key in core}, where=where
         )
-        return Chosen(item.entry, component, options, item.origins | {"name": item.origin}, item.version)
+        return Chosen(item.entry, component, options, item.origins | {"name": item.origin}, item.version, parts)
 
 
 def datasets_that_recognise(path: Path, catalog: Catalog) -> list[Entry]:

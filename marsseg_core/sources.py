@@ -54,6 +54,16 @@ def recipe_path(entry: Entry) -> Path | None:
     return _locate(entry.module, (".toml",))
 
 
+def docstring(path: Path) -> str:
+    """What the source file of a module says of it."""
+    return ast.get_docstring(_parsed(path)) or ""
+
+
+def _parsed(path: Path) -> ast.Module:
+    # Of bytes, Python finds the encoding itself: by a BOM, by a cookie, or UTF-8.
+    return ast.parse(path.read_bytes())
+
+
 def _recipe_summary(path: Path) -> str:
     try:
         return str(tomllib.loads(path.read_text(encoding="utf-8")).get("summary", ""))
@@ -65,8 +75,7 @@ def _find_module(module: str) -> Source | None:
     path = module_file(module)
     if path is None:
         return None
-    text = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
-    return Source(path, 1, text.partition("\n")[0].strip())
+    return Source(path, 1, docstring(path).partition("\n")[0].strip())
 
 
 def _find_class(module: str, name: str) -> Source | None:
@@ -75,7 +84,7 @@ def _find_class(module: str, name: str) -> Source | None:
         path = module_file(module)
         if path is None:
             return None
-        tree = ast.parse(path.read_text(encoding="utf-8"))
+        tree = _parsed(path)
         origin = None
         for node in tree.body:
             if isinstance(node, ast.ClassDef) and node.name == name:

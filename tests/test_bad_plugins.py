@@ -111,6 +111,23 @@ def test_a_recipe_means_its_own_distributions_components(bad_cli, folder, monkey
     assert bad_cli("run", "--dry-run").code == 0
 
 
+def test_the_parts_of_a_component_are_its_own_distributions(bad_cli, folder, monkeypatch):
+    bad_plugins.write_metadata(folder / "parts", "bad-aspp", "aspp = bad_rival:Bad", "marsseg.bottlenecks")
+    monkeypatch.syspath_prepend(folder / "parts")
+    rescan()
+    words = ("run", "--arch", "dual:first_bottleneck=aspp", "--dry-run")
+    assert bad_cli(*words).code == 0
+    assert "Two distributions provide the bottleneck 'aspp'" in bad_cli(*words, "--bottleneck", "aspp").err
+
+
+def test_what_plans_start_from_is_marssegs(bad_cli, folder, monkeypatch):
+    bad_plugins.write_metadata(folder / "recipes", "bad-recipes", "default = bad_recipes.default", "marsseg.recipes")
+    monkeypatch.syspath_prepend(folder / "recipes")
+    rescan()
+    assert bad_cli("run", "--dry-run").code == 0
+    assert "Use bad-recipes/default or marsseg/default" in bad_cli("run", "--plan", "default", "--dry-run").err
+
+
 @pytest.mark.slow
 def test_a_run_with_good_components_names_the_observers_and_goes_on(anew, tmp_path):
     answer = run_with(anew, ["run", *TINY, "--epochs", "1", "--disable", "report", "--out", "run"], tmp_path)

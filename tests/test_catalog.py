@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from importlib.metadata import Distribution, EntryPoint
 
@@ -353,6 +354,24 @@ def test_a_target_that_is_not_in_its_module_gets_the_nearest_that_is(path, cli, 
     assert "Did you mean 'Ring'? Entry points stand in its pyproject.toml" in answer.err
 
 
+@pytest.mark.parametrize("name", ["none", "3"])
+def test_a_name_that_means_something_else_is_invalid(name):
+    (entry,) = catalog(ACME.point(name, "acme.ring:Ring")).entries
+    assert entry.status == INVALID
+    assert f"'{name}' is no name" in entry.reason
+
+
+def test_what_a_plugin_prints_on_its_import_is_no_result(path, cli, tmp_path):
+    path("noisy", "noisy", "1.0", "noisy = noisy_module:Noisy")
+    (tmp_path / "noisy" / "noisy_module.py").write_text(
+        "print('Thank you!')\nfrom dataclasses import dataclass\nfrom marsseg_core.components import Loss\n"
+        "@dataclass(frozen=True)\nclass Noisy(Loss):\n    def build(self, spec): return None\n"
+    )
+    answer = cli("show", "noisy", "--json")
+    assert json.loads(answer.out)["components"][0]["name"] == "noisy"
+    assert answer.err == "Thank you!\n"
+
+
 def test_an_invalid_name_hurts_no_other():
     found = catalog(ACME.point("Bad Name", "acme.bad:Bad"), ACME.point("ring", "acme.ring:Ring"))
     assert found.names(ARCHITECTURE) == ["ring"]
@@ -408,7 +427,9 @@ def plugin(tmp_path, monkeypatch, source: str, attribute: str = "Net") -> Entry:
 BUILDS = "    def build(self, spec): return None\n"
 GOOD = f"""
 from dataclasses import dataclass
+from dataclasses import field
 from marsseg_core.components import Architecture
+from marsseg_core.parameters import param
 @dataclass(frozen=True)
 class Net(Architecture):
     "A net."
@@ -436,6 +457,9 @@ def test_a_sound_plugin_loads(tmp_path, monkeypatch):
         (GOOD.replace("Architecture", "Bottleneck"), "cannot be used: it is not a subclass of Architecture."),
         (GOOD.replace("@dataclass(frozen=True)", ""), "cannot be used: it is not a dataclass."),
         (GOOD.replace(BUILDS, ""), "cannot be used: it does not define build."),
+        (f"{GOOD}    rate: float = None", "cannot be used: The default of its parameter 'rate', none, does not fit"),
+        (f"{GOOD}    n: int = param(0, help='n', above=0)", "cannot be used: The default of its parameter 'n'"),
+        (f"{GOOD}    n: int = field(default_factory=dict().popitem)", "cannot be used: KeyError"),
     ],
 )
 def test_a_broken_plugin_is_named_with_its_distribution_and_the_cause(tmp_path, monkeypatch, source, said):

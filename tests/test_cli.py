@@ -421,3 +421,37 @@ def test_the_console_script_gives_the_exit_code_to_the_shell(marsseg):
     assert (
         answer.err == "Error: There is no architecture 'dnse'.\n       In: --arch dnse\n       Did you mean 'dense'?\n"
     )
+
+
+# --- what is not UTF-8
+
+
+@pytest.fixture
+def latin(tmp_path, monkeypatch):
+    """An installed package in latin-1, which Python reads for its cookie and TOML does not: recipe and observer."""
+    package, metadata = tmp_path / "site" / "latin_plugin", tmp_path / "site" / "latin-1.0.dist-info"
+    package.mkdir(parents=True)
+    metadata.mkdir()
+    (package / "big.toml").write_bytes('summary = "Größe"\n'.encode("latin-1"))
+    (package / "told.py").write_bytes('# coding: latin-1\n"""Größe.\n\nUnd mehr."""\n'.encode("latin-1"))
+    (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: latin\nVersion: 1.0\n")
+    points = "[marsseg.recipes]\nbig = latin_plugin.big\n[marsseg.hooks]\ntold = latin_plugin.told\n"
+    (metadata / "entry_points.txt").write_text(points)
+    monkeypatch.syspath_prepend(tmp_path / "site")
+    rescan()
+    yield package
+    rescan()
+
+
+def test_show_of_a_recipe_that_cannot_be_read_names_it_and_its_file(cli, latin):
+    answer = cli("show", "big")
+    assert (answer.code, answer.out) == (3, "")
+    first, second, *_ = answer.err.splitlines()
+    assert first.startswith("Error: The recipe 'big' of latin 1.0 cannot be read: 'utf-8' codec can't decode byte")
+    assert second == f"       In: {latin / 'big.toml'}"
+    assert table(cli("list", "big").out)[1][3] == ""
+
+
+def test_show_and_list_of_an_observer_read_its_source_as_python_does(cli, latin):
+    assert "Größe.\n\nUnd mehr.\n" in cli("show", "told").out
+    assert table(cli("list", "told").out)[1][3] == "Größe."

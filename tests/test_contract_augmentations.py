@@ -118,9 +118,11 @@ class TestBlur(AugmentationContract):
 
 class TestCutMix(AugmentationContract):
     component = CutMix()
+    mixes = True
     nothing = CutMix(smallest=0, largest=0)
 
 
 class TestRockMix(AugmentationContract):
     component = RockMix()
+    mixes = True
     nothing = RockMix(smallest=0, largest=0)

@@ -50,5 +50,9 @@ class TestPlateauOfTheReport(ScheduleContract):
     component = Plateau(factor=0.1, patience=3, min_delta=1e-5)
 
 
+class TestPlateauAfterAWarmUp(ScheduleContract):
+    component = Plateau(patience=2, warmup=3)
+
+
 class TestPlateauOfTheScore(ScheduleContract):
     component = Plateau(monitor="val_miou", patience=1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import sys
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 import keras
@@ -16,6 +17,7 @@ from marsseg_core import testing
 from marsseg_core.catalog import interface_of
 from marsseg_core.components import (
     VOID,
+    Architecture,
     Augmentation,
     Bottleneck,
     Dataset,
@@ -124,6 +126,8 @@ class Mean(Loss):
         def loss(labels, logits, targets=None):
             labels = ops.cast(labels, "uint8" if self.fault == "keeps uint8" else "int32")
             logits = logits if self.fault == "half" else ops.cast(logits, "float32")
+            if self.fault == "of one shape":
+                labels, logits = ops.reshape(labels, (2, 4, 6)), ops.reshape(logits, (2, 4, 6, -1))
             valid = labels != VOID
             for c in spec.ignored:
                 valid = valid & (labels != c)
@@ -133,7 +137,8 @@ class Mean(Loss):
             else:
                 known, counted = ops.where(valid, labels, 0), valid
             p = ops.softmax(logits)
-            right = ops.sum(p * ops.cast(ops.one_hot(known, spec.num_classes), p.dtype), axis=-1)
+            classes = 5 if self.fault == "of five classes" else spec.num_classes
+            right = ops.sum(p * ops.cast(ops.one_hot(known, classes), p.dtype), axis=-1)
             if self.fault == "overflows":
                 entropy = -ops.log(right)
             elif self.fault == "stops":
@@ -176,6 +181,9 @@ LOSS_FAULTS = [
     ("left side", "test_turning_labels_and_logits_together_changes_nothing", 2),
     ("looks at the batch", "test_its_targets_are_of_each_mask_alone"),
     ("stops", "test_it_trains_in_a_compiled_step"),
+    ("of one shape", "test_it_takes_other_classes_and_shapes"),
+    ("of five classes", "test_it_takes_other_classes_and_shapes"),
+    ("learns void", "test_it_takes_other_classes_and_shapes"),
 ]
 
 
@@ -184,6 +192,21 @@ def test_a_wrong_loss_is_caught(fault, check, arguments):
     fails(testing.LossContract, Mean(fault), check, *arguments)
     if "targets" not in check:
         holds(testing.LossContract, Mean(), check, *arguments)
+
+
+@dataclass(frozen=True)
+class Given(Mean):
+    """One weight for each of five classes."""
+
+    def build(self, spec):
+        if spec.num_classes != 5:
+            raise ValueError("5 class weights do not fit")
+        return super().build(spec)
+
+
+def test_a_loss_whose_parameters_do_not_fit_other_classes_may_say_so():
+    with pytest.raises(pytest.skip.Exception, match="5 class weights do not fit"):
+        holds(testing.LossContract, Given(), "test_it_takes_other_classes_and_shapes")
 
 
 # --- weightings
@@ -196,6 +219,7 @@ class Faulty(WeightingLayer):
         super().__init__(spec)
         self.fault = fault
         self.aside = np.zeros(self.count, np.float32)
+        self.past = []
 
     def build(self, input_shape=None):
         super().build(input_shape)
@@ -211,6 +235,12 @@ class Faulty(WeightingLayer):
         return super().call(losses)
 
     def epoch_ends(self, losses):
+        if self.fault == "list":
+            self.past.append(losses)
+            if len(self.past) > 1:
+                ratios = self.past[-1] / np.maximum(self.past[-2], 1e-12)
+                self.own.assign(self.count * ratios / max(ratios.sum(), 1e-12))
+            return
         mean = 0.5 * (self.aside if self.fault == "aside" else ops.convert_to_numpy(self.mean)) + losses
         self.aside = mean
         self.mean.assign(mean)
@@ -248,6 +278,7 @@ WEIGHTING_FAULTS = [
     ("no plan", "test_a_weight_of_the_plan_counts_like_a_larger_loss"),
     ("chance", "test_the_same_seed_and_losses_give_the_same_weights"),
     ("aside", "test_all_that_it_remembers_is_in_its_variables"),
+    ("list", "test_all_that_it_remembers_is_in_its_variables"),
     ("late variable", "test_all_that_it_remembers_is_in_its_variables"),
 ]
 
@@ -337,14 +368,172 @@ AUGMENTATION_FAULTS = [
 
 @pytest.mark.parametrize(("fault", "check", "arguments"), [(f, c, a) for f, c, *a in AUGMENTATION_FAULTS])
 def test_a_wrong_augmentation_is_caught(fault, check, arguments):
-    fails(testing.AugmentationContract, Slide(fault), check, *arguments)
-    holds(testing.AugmentationContract, Slide(), check, *arguments)
+    fails(testing.AugmentationContract, Slide(fault), check, *arguments, geometric=True)
+    holds(testing.AugmentationContract, Slide(), check, *arguments, geometric=True)
 
 
 def test_an_augmentation_that_does_something_else_than_it_says_is_caught():
     contract = testing.AugmentationContract
     fails(contract, Slide(), "test_the_mask_stays_as_it_is", leaves_masks=True)
     fails(contract, Slide(), "test_at_no_strength_nothing_changes", nothing=Slide())
+    said = fails(contract, Slide(), "test_labels_keep_their_places_unless_it_moves_or_mixes")
+    assert "geometric = True" in said
+    assert "mixes = True" in said
+
+
+@dataclass(frozen=True)
+class Mirror(Augmentation):
+    """Mirrors images and masks, or only one of them."""
+
+    what: str = param("both", help="what is mirrored")
+
+    def apply(self, images, masks, generators):
+        if self.what in ("both", "images"):
+            images = images[:, :, ::-1].copy()
+        if self.what in ("both", "masks"):
+            masks = masks[:, :, ::-1].copy()
+        return images, masks
+
+
+@pytest.mark.parametrize("what", ["images", "masks"])
+def test_what_moves_the_image_or_the_mask_alone_is_caught_whatever_its_author_says(what):
+    check = "test_image_and_mask_move_together"
+    assert "labels" in fails(testing.AugmentationContract, Mirror(what), check)
+    for fault in ("none", "mask lags"):  # how exactly they do is another check's
+        holds(testing.AugmentationContract, Slide(fault), check)
+    holds(testing.AugmentationContract, Mirror(), check)
+
+
+@dataclass(frozen=True)
+class Exposure(Augmentation):
+    """An image takes the mean brightness of another training image: `prepare`, and yet no other's labels."""
+
+    def prepare(self, data, items):
+        means = np.array([data.images[item].mean() / 255 for item in items], np.float32)
+
+        def exposed(images, masks, generators):
+            for image, generator in zip(images, generators, strict=True):
+                image += generator.choice(means) - image.mean()
+            return images.clip(0, 1), masks
+
+        return exposed
+
+
+@dataclass(frozen=True)
+class Paste(Augmentation):
+    """The upper half of another training image, its labels with it, beside it or not at all."""
+
+    labels: str = param("with it", help="where the labels come to")
+
+    def prepare(self, data, items):
+        def pasted(images, masks, generators):
+            for image, mask, generator in zip(images, masks, generators, strict=True):
+                item, rows = generator.choice(items), len(mask) // 2
+                image[:rows] = data.images[item, :rows] / np.float32(255)
+                if self.labels == "with it":
+                    mask[:rows] = data.masks[item, :rows]
+                elif self.labels == "beside it":
+                    mask[-rows:] = data.masks[item, :rows]
+            return images, masks
+
+        return pasted
+
+
+OF_AUGMENTATIONS = [
+    ("test_images_stay_images_and_labels_stay_labels", (24, 40, 3)),
+    ("test_all_chance_comes_from_the_generators",),
+    ("test_what_happens_to_an_image_depends_on_it_alone",),
+    ("test_other_generators_give_something_else",),
+    ("test_it_changes_something",),
+    ("test_labels_keep_their_places_unless_it_moves_or_mixes",),
+    ("test_image_and_mask_move_together",),
+    ("test_the_mask_moves_exactly_as_the_image", 3),
+    ("test_only_the_given_items_are_looked_at",),
+    ("test_the_data_stays_as_it_is",),
+]
+
+
+@pytest.mark.parametrize(
+    ("component", "says"),
+    [
+        (Exposure(), {}),
+        (Paste(), {"mixes": True}),
+        (Slide(), {"geometric": True}),
+        (Mirror(), {"geometric": True, "draws": False}),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize(("check", "arguments"), [(c, a) for c, *a in OF_AUGMENTATIONS])
+def test_a_sound_augmentation_passes(component, says, check, arguments):
+    with suppress(pytest.skip.Exception):
+        holds(testing.AugmentationContract, component, check, *arguments, **says)
+
+
+def test_one_that_pastes_without_the_right_labels_is_caught():
+    contract, check = testing.AugmentationContract, "test_labels_keep_their_places_unless_it_moves_or_mixes"
+    assert "mixes = True" in fails(contract, Paste(), check)
+    for labels in ("beside it", "not at all"):
+        fails(contract, Paste(labels), "test_the_mask_moves_exactly_as_the_image", 1, mixes=True)
+
+
+# --- architectures
+
+
+@dataclass(frozen=True)
+class Plain(Architecture):
+    """One convolution to the logits, with a fault of choice."""
+
+    fault: str = param("none", help="what is wrong with it")
+
+    def build(self, spec):
+        if self.fault == "sets the seed":
+            keras.utils.set_random_seed(42)
+        start = keras.initializers.GlorotUniform(seed=0 if self.fault == "own seed" else None)
+        x = images = keras.Input((spec.height, spec.width, spec.channels))
+        if self.fault != "no bottleneck":
+            x = spec.bottleneck(x)
+        logits = keras.layers.Conv2D(spec.num_classes, 3, padding="same", dtype="float32", kernel_initializer=start)(x)
+        if self.fault == "sets the seed late":
+            keras.utils.set_random_seed(42)
+        return keras.Model(images, logits)
+
+
+@dataclass(frozen=True)
+class WithoutPlace(Plain):
+    """It has no place for a bottleneck, and says so."""
+
+    takes_bottleneck = False
+
+
+@dataclass(frozen=True)
+class Within(Plain):
+    """Its bottleneck is in a network within the network."""
+
+    def build(self, spec):
+        images = keras.Input((spec.height, spec.width, spec.channels))
+        return keras.Model(images, super().build(spec)(images))
+
+
+ARCHITECTURE_FAULTS = [
+    ("no bottleneck", "test_the_bottlenecks_that_it_is_given_are_in_the_network"),
+    ("own seed", "test_another_seed_gives_other_weights"),
+    ("sets the seed", "test_another_seed_gives_other_weights"),
+    ("sets the seed late", "test_another_seed_gives_other_weights"),
+]
+
+
+@pytest.mark.parametrize(("fault", "check"), ARCHITECTURE_FAULTS)
+def test_a_wrong_architecture_is_caught(fault, check):
+    fails(testing.ArchitectureContract, Plain(fault), check)
+    holds(testing.ArchitectureContract, Plain(), check)
+
+
+def test_an_architecture_without_a_place_for_a_bottleneck_is_not_asked_for_one():
+    check = "test_the_bottlenecks_that_it_is_given_are_in_the_network"
+    assert "spec.bottleneck" in fails(testing.ArchitectureContract, Plain("no bottleneck"), check)
+    with pytest.raises(pytest.skip.Exception, match="takes_bottleneck"):
+        holds(testing.ArchitectureContract, WithoutPlace("no bottleneck"), check)
+    holds(testing.ArchitectureContract, Within(), check)
 
 
 # --- bottlenecks, schedules, data sets
@@ -359,8 +548,10 @@ class Convolution(Bottleneck):
     def build(self, features, spec):
         name = "mine" if self.fault == "own name" else f"{spec.prefix}mine"
         stride = 2 if self.fault == "smaller" else 1
-        seed = np.random.default_rng().integers(2**31) if self.fault == "own seed" else None
-        start = keras.initializers.GlorotUniform(seed=None if seed is None else int(seed))
+        if self.fault == "sets the seed":
+            keras.utils.set_random_seed(42)
+        seeds = {"own seed": int(np.random.default_rng().integers(2**31)), "fixed seed": 0}
+        start = keras.initializers.GlorotUniform(seed=seeds.get(self.fault))
         x = keras.layers.Conv2D(4, 3, stride, padding="same", kernel_initializer=start, name=name)(features)
         if self.fault == "unreached":
             idle = keras.layers.Conv2D(4, 1, use_bias=False, name=f"{spec.prefix}idle")(features)
@@ -371,10 +562,24 @@ class Convolution(Bottleneck):
 BOTTLENECK_FAULTS = [
     ("smaller", "test_it_keeps_height_and_width", (4, 8)),
     ("own seed", "test_the_same_seed_gives_the_same_weights"),
+    ("fixed seed", "test_another_seed_gives_other_weights"),
+    ("sets the seed", "test_another_seed_gives_other_weights"),
     ("own name", "test_it_chains_with_itself_under_the_names_it_is_given"),
     ("unreached", "test_it_learns_with_all_its_weights"),
     ("overflows", "test_it_is_finite_in_mixed_precision", "mixed_float16"),
 ]
+
+
+@dataclass(frozen=True)
+class Constants(Bottleneck):
+    """Its weights are constants at the start, the same whatever the seed."""
+
+    def build(self, features, spec):
+        return keras.layers.BatchNormalization(name=f"{spec.prefix}norm")(features)
+
+
+def test_weights_that_are_constants_at_the_start_may_be_the_same():
+    holds(testing.BottleneckContract, Constants(), "test_another_seed_gives_other_weights")
 
 
 @pytest.mark.parametrize(("fault", "check", "arguments"), [(f, c, a) for f, c, *a in BOTTLENECK_FAULTS])
@@ -427,6 +632,52 @@ class Halves(Schedule):
 
     def build(self, spec):
         return Forgetful()
+
+
+class Climb(keras.callbacks.Callback):
+    """Climbs step by step to the rate, counting where a checkpoint looks, or in a closure, or from 0."""
+
+    def __init__(self, rate, fault):
+        super().__init__()
+        self.rate, self.steps, self.fault = rate, 0, fault
+        done = []
+        self.count = lambda: done.append(None) or len(done)
+
+    def on_train_begin(self, logs=None):
+        if self.fault == "begins anew":
+            self.model.optimizer.learning_rate = self.rate / 8
+
+    def on_train_batch_begin(self, batch, logs=None):
+        if self.fault == "begins anew":
+            self.steps += 1
+            if self.steps % 5 == 0:
+                self.model.optimizer.learning_rate = min(self.rate, 1.5 * float(self.model.optimizer.learning_rate))
+            return
+        self.steps = self.count() if self.fault == "closure" else self.steps + 1
+        self.model.optimizer.learning_rate = self.rate * (min(self.steps, 8) - (self.fault == "zero")) / 8
+
+
+@dataclass(frozen=True)
+class Climbs(Schedule):
+    """Warms up step by step, with a fault of choice."""
+
+    fault: str = param("none", help="what is wrong with it")
+
+    def build(self, spec):
+        return Climb(spec.learning_rate, self.fault)
+
+
+@pytest.mark.parametrize("fault", ["closure", "begins anew"])
+def test_a_schedule_that_forgets_its_steps_is_caught(fault):
+    contract, check = testing.ScheduleContract, "test_what_it_remembers_is_in_the_checkpoint"
+    assert "checkpoint" in fails(contract, Climbs(fault), check)
+    holds(contract, Climbs(), check)
+
+
+def test_a_step_with_a_rate_of_zero_is_caught_in_a_callback_too():
+    contract, check = testing.ScheduleContract, "test_whatever_the_training_does_the_rate_stays_above_zero"
+    fails(contract, Climbs("zero"), check, "falls")
+    holds(contract, Climbs(), check, "falls")
 
 
 def test_a_wrong_schedule_is_caught():

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import inspect
 import json
+import os
+import signal
 
 import pytest
 from bad_plugins import LOSS, write_metadata
@@ -110,6 +112,24 @@ def test_what_never_ends_is_broken_after_a_while(cli, install, monkeypatch):
     found, code = finding(cli, "endless")
     assert (found["status"], code) == ("broken", 3)
     assert "not done after 3 s" in found["problem"]
+
+
+def test_what_leaves_a_process_behind_is_done_when_its_own_ends(cli, install, monkeypatch, tmp_path):
+    leaving = "import subprocess\nchild = subprocess.Popen(['sleep', '600'])\n"
+    leaving += f"open({str(tmp_path / 'child')!r}, 'w').write(str(child.pid))\n"
+    install("leaving", leaving + LOSS)
+    monkeypatch.setattr(diagnosis, "_LOADING_LIMIT", 20.0)
+    try:
+        found, code = finding(cli, "leaving")
+    finally:
+        os.kill(int((tmp_path / "child").read_text()), signal.SIGKILL)
+    assert (found["status"], code) == ("ok", 0)
+
+
+def test_what_ends_its_process_is_told_with_its_last_words(cli, install):
+    install("last", "import os, sys\nprint('first\\nno driver', file=sys.stderr, flush=True)\nos._exit(7)")
+    found, _ = finding(cli, "last")
+    assert found["problem"].endswith("It ended its process (exit code 7): no driver.")
 
 
 def test_what_a_plugin_prints_does_not_come_between(cli, install):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import sys
+from dataclasses import replace
 from importlib.metadata import EntryPoint
 
 import pytest
@@ -76,6 +77,23 @@ def test_observers_are_called_in_the_order_of_distribution_and_name(observer):
         load_hooks(pytest.fail, order)("marsseg_run_finished", run=called[-1])
     assert called[0] == called[1]
     assert [name.split("_")[1] for name in called[0]] == ["z", "a", "b", "c"]
+
+
+ITSELF = f"{HOOK}\nimport sys\nitself = sys.modules[__name__]\n"
+
+
+@pytest.mark.parametrize(("distribution", "target"), [("zeta", ""), ("acme", ":itself")], ids=["of two", "of one"])
+def test_one_that_is_named_twice_is_called_once_and_both_are_told_of(observer, distribution, target):
+    """As after `pip install -e .` of a project that was renamed: what it was called before is installed still."""
+    told = observer("told", ITSELF)
+    again = replace(told, name="twice", distribution=distribution, version="2.0", target=told.target + target)
+    for entries in ([told, again], [again, told]):
+        warned, called = [], []
+        load_hooks(warned.append, [*entries, observer("b", HOOK)])("marsseg_run_finished", run=called)
+        assert [name.split("_")[1] for name in called] == ["b", "told"]
+        (line,) = warned
+        assert line.startswith(f"The observer 'twice' of {distribution} 2.0 is the observer 'told' of acme 1.0 again")
+        assert told.module in line
 
 
 def test_one_that_fails_is_named_with_its_file_and_line_and_the_others_go_on(observer):

@@ -497,6 +497,16 @@ def test_a_distribution_that_has_it_no_more_is_named(from_elsewhere):
         api.plan(from_elsewhere)
 
 
+def test_a_parameter_that_another_version_had_is_told_with_that_version(tmp_path):
+    import tomli_w
+
+    document = tomllib.loads(api.plan(arch="unet").to_toml())
+    document["arch"] |= {"version": "0.0.1", "kernels": 8}
+    (tmp_path / "plan.toml").write_text(tomli_w.dumps(document))
+    with pytest.raises(RequestError, match=r"no parameter 'kernels'.* made with marsseg 0\.0\.1; this is marsseg "):
+        api.plan(tmp_path / "plan.toml")
+
+
 def test_what_replaces_it_makes_the_plan_whole(from_elsewhere):
     plan = api.plan(from_elsewhere, loss="dice", data="synthetic:count=9")
     assert plan.one(DATASET).count == 9

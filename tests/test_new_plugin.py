@@ -23,6 +23,7 @@ from marsseg_core import version
 from marsseg_core.catalog import NAME_PATTERN
 from marsseg_core.errors import RunError
 from marsseg_core.kinds import LOSS, OBSERVER
+from marsseg_core.parameters import NONE_WORD
 from marsseg_core.templates import PLUGIN_KINDS, Project, bounds
 
 KINDS = [kind.name for kind in PLUGIN_KINDS]
@@ -74,6 +75,9 @@ def test_what_it_is_for_may_be_said_as_elsewhere(cli, tmp_path):
         (["Mine", "--kind", "loss"], "'Mine' is no name for a plugin"),
         (["a name", "--kind", "loss"], "lower case: letters, digits"),
         (["../mine", "--kind", "loss"], "no name for a plugin"),
+        (["none", "--kind", "loss"], "'none' is no name for a plugin.*it stands for nothing"),
+        (["3", "--kind", "bottleneck"], "'3' is no name for a plugin.*a whole number is a position"),
+        (["007", "--kind", "observer"], "'007' is no name for a plugin"),
         (["mine", "--kind", "lose"], "There is no kind 'lose'.*Did you mean 'loss'"),
         (["mine", "--kind", "recipe"], "A recipe is no plugin of its own"),
         (["dice", "--kind", "loss"], f"There is a loss 'dice' already, of marsseg {version()}"),
@@ -119,7 +123,10 @@ def test_a_project_is_written_whole_or_not_at_all(tmp_path, monkeypatch):
     assert not [*tmp_path.iterdir()]
 
 
-@given(st.from_regex(NAME_PATTERN, fullmatch=True), st.sampled_from(PLUGIN_KINDS))
+NAMES = st.from_regex(NAME_PATTERN, fullmatch=True).filter(lambda name: name != NONE_WORD and not name.isdecimal())
+
+
+@given(NAMES, st.sampled_from(PLUGIN_KINDS))
 def test_any_name_gives_a_project_that_python_can_read(name, kind):
     project = Project(name, kind)
     assert is_normalized_name(project.distribution)
@@ -139,7 +146,7 @@ def test_any_name_gives_a_project_that_python_can_read(name, kind):
     assert component.name not in used | imported
 
 
-@pytest.mark.parametrize(("name", "expected"), [("loss", "MyLoss"), ("none", "MyNone"), ("2d", "My2d"), ("a-b+", "AB")])
+@pytest.mark.parametrize(("name", "expected"), [("loss", "MyLoss"), ("true", "MyTrue"), ("2d", "My2d"), ("a-b+", "AB")])
 def test_a_class_has_a_name_that_nothing_else_has(name, expected):
     assert Project(name, LOSS).class_name.startswith(expected)
 

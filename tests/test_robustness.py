@@ -15,12 +15,14 @@ import marsseg_core as marsseg
 from marsseg_core.components import WeightingSpec
 from marsseg_core.data.arrays import SegmentationData
 from marsseg_core.errors import PluginError, RequestError, RunError
+from marsseg_core.hooks import hookimpl
 from marsseg_core.training.callbacks import Observer
 from marsseg_core.training.task import SegmentationTask
 from marsseg_core.training.weighting import WeightingLayer
 from marsseg_plugins.augmentations.hflip import HFlip
 from marsseg_plugins.datasets.synthetic import Synthetic
 from marsseg_plugins.losses.ssce import SSCE
+from marsseg_plugins.observers import progress
 
 WORDS = {"arch": "unet:width=0.125:depth=1:convolutions=1", "data": "synthetic:count=24:height=16:width=32", "batch": 4}
 
@@ -229,3 +231,41 @@ def test_an_option_given_twice_is_refused(cli):
     assert answer.code == 2
     assert "--arch is given twice" in answer.err
     assert cli("run", "--set", "training.epochs=3", "--set", "training.batch=2", "--dry-run").code == 0
+
+
+def test_a_callback_that_ends_the_process_is_named_and_left_out():
+    class Leaving(keras.callbacks.Callback):
+        def on_train_begin(self, logs=None):
+            sys.exit(5)
+
+    warned = []
+    observer = Observer(Leaving(), warned.append)
+    observer.on_train_begin()
+    observer.on_train_begin()
+    (line,) = warned
+    assert "Leaving" in line
+    assert line.endswith("failed in on_train_begin and is left out: SystemExit(5)")
+
+
+def test_ctrl_c_in_a_callback_is_heard():
+    class Slow(keras.callbacks.Callback):
+        def on_train_begin(self, logs=None):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        Observer(Slow(), pytest.fail).on_train_begin()
+
+
+@pytest.mark.parametrize("change", [lambda record: record.update(mood=1.0), lambda record: record.pop("val_miou")])
+def test_what_an_observer_does_to_its_record_changes_no_history(tmp_path, monkeypatch, change):
+    @hookimpl
+    def marsseg_epoch_finished(record):
+        change(record)
+
+    monkeypatch.setattr(progress, "marsseg_epoch_finished", marsseg_epoch_finished)
+    done = run(tmp_path, epochs=2)
+    rows = (tmp_path / "run" / "history.csv").read_text().splitlines()
+    assert len(rows) == 3
+    assert all(record["val_miou"] is not None and "mood" not in record for record in done.history)
+    assert "mood" not in rows[0]
+    assert "val_miou" in rows[0]

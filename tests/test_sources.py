@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from marsseg_core.catalog import Entry, installed, load
-from marsseg_core.kinds import ARCHITECTURE, RECIPE
+from marsseg_core.kinds import ARCHITECTURE, OBSERVER, RECIPE
 from marsseg_core.sources import find_source, recipe_path
 
 
@@ -15,12 +15,12 @@ from marsseg_core.sources import find_source, recipe_path
 def package(tmp_path, monkeypatch):
     """`package({"nets/ring.py": "…"})` writes a package `thirdparty` that fails when it is imported."""
 
-    def write(files: dict[str, str]):
+    def write(files: dict[str, str | bytes]):
         root = tmp_path / "thirdparty"
         for name, text in ({"__init__.py": "raise ImportError('nobody may import this')"} | files).items():
             path = root / name
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(text, encoding="utf-8")
+            path.write_bytes(text if isinstance(text, bytes) else text.encode())
         monkeypatch.syspath_prepend(tmp_path)
         return root
 
@@ -81,6 +81,27 @@ def test_a_class_is_followed_to_where_it_is_defined(package, reexport):
 def test_what_cannot_be_read_has_no_source(package, files, target):
     package(files)
     assert find_source(entry(target)) is None
+
+
+ROUND = '"""Größe."""\n\nclass Ring:\n    """Größe: round."""\n'
+
+
+@pytest.mark.parametrize(
+    "text",
+    [ROUND.encode("utf-8-sig"), f"# coding: latin-1\n{ROUND}".encode("latin-1"), ROUND.replace("\n", "\r\n").encode()],
+    ids=["BOM", "latin-1", "CRLF"],
+)
+def test_a_source_is_read_as_python_reads_it(package, text):
+    package({"nets.py": text})
+    assert find_source(entry("thirdparty.nets:Ring")).summary == "Größe: round."
+    assert find_source(entry("thirdparty.nets", OBSERVER)).summary == "Größe."
+
+
+@pytest.mark.parametrize("text", [ROUND.encode("latin-1"), b"# coding: nowhere\nclass Ring: pass"])
+def test_a_source_that_python_cannot_read_is_none(package, text):
+    package({"nets.py": text})
+    assert find_source(entry("thirdparty.nets:Ring")) is None
+    assert find_source(entry("thirdparty.nets", OBSERVER)) is None
 
 
 def test_a_class_without_docstring_has_an_empty_summary(package):

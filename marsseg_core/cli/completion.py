@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Any, Final, Literal, get_args, get_origin
 import typer
 
 from .. import kinds
-from ..errors import MarssegError
 from ..kinds import ALL_KINDS, KINDS, OBSERVER, RECIPE, Kind
 
 if TYPE_CHECKING:
@@ -52,7 +51,7 @@ def _completer(words: Callable[[Mapping[str, Any], str], Iterable[Word]]) -> Com
             warnings.simplefilter("ignore")
             try:
                 found = dict(words(ctx.params, incomplete))
-            except MarssegError:
+            except Exception:  # a plugin's too
                 return []
         # Typer has Rich render what is said of a word: as markup, and folded into lines that shells take for words.
         room = min(_ROOM, Console().width)

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..catalog import Entry, load
-from ..errors import RequestError, nearest
+from ..errors import PluginError, RequestError, nearest
 from ..kinds import ALL_KINDS, BOTTLENECK, DATASET, OBSERVER, RECIPE
 from ..local_plugins import catalog_with
-from ..sources import find_source
+from ..sources import docstring, find_source
 from .completion import anything, composition
 from .options import Disable, Plugins
 from .output import print_json, print_table, print_text
@@ -116,12 +116,10 @@ def _record(entry: Entry) -> dict[str, Any]:
 
 
 def _observer(entry: Entry) -> dict[str, Any]:
-    import ast
-
     # Read, not imported: a recipe may have the same name.
     source = find_source(entry)
     return _facts(entry) | {
-        "text": (ast.get_docstring(ast.parse(source.path.read_text(encoding="utf-8"))) or "") if source else "",
+        "text": docstring(source.path) if source else "",
         "parameters": [],
         "example": f"marsseg run --disable {entry.name}",
     }
@@ -129,7 +127,13 @@ def _observer(entry: Entry) -> dict[str, Any]:
 
 def _recipe(entry: Entry) -> dict[str, Any]:
     source = find_source(entry)
-    text = source.path.read_text(encoding="utf-8") if source else ""
+    try:
+        text = source.path.read_text(encoding="utf-8") if source else ""
+    except (OSError, UnicodeDecodeError) as cause:
+        where = str(source.path) if source else entry.target
+        raise PluginError(
+            f"The {entry.label} cannot be read: {cause}.", where=where, hint="A recipe is TOML, in UTF-8."
+        ) from cause
     return _facts(entry) | {
         "text": f"{source.summary if source else ''}\n\n{text}".strip(),
         "parameters": [],

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import InitVar, dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 import numpy as np
 
@@ -35,7 +35,8 @@ class SegmentationData:
     """N labelled images.
 
     - `images` (N, H, W, C) uint8; `masks` (N, H, W) uint8 with class ids or 255 for void
-    - `class_names`, one for each of the K classes; `ignored` classes count in no loss and no score
+    - `class_names`, one for each of the K classes; `ignored` classes count in no loss and no score; both may be given
+      as a list or an array, and are tuples
     - `groups` (N,) integers or None: images of one group (one place) stay on one side of any split
     - `source` says in a few words where this came from
     - `cleaning` tells what was changed since it was read, where cleaning was asked for
@@ -57,9 +58,22 @@ class SegmentationData:
     facts: InitVar[Facts | None] = None  # not kept: a copy with other arrays finds its own
 
     def __post_init__(self, facts: Facts | None) -> None:
+        object.__setattr__(self, "source", str(self.source))  # a Path may be given too
+        names, ignored = _row(self.class_names), _row(self.ignored)
+        unordered = isinstance(self.class_names, set | frozenset)
+        if unordered or not names or not all(isinstance(name, str) for name in names):
+            self._refuse(
+                f"Class names must be texts in their order, such as ('ground', 'rock'), not {self.class_names!r}."
+            )
+        if ignored is None or not all(isinstance(c, int | np.integer) and not isinstance(c, bool) for c in ignored):
+            self._refuse(f"Ignored classes must be numbers of classes, such as (0,), not {self.ignored!r}.")
+        object.__setattr__(self, "class_names", tuple(map(str, names)))
+        object.__setattr__(self, "ignored", tuple(map(int, ignored)))
         if self.images.ndim != 4 or self.images.dtype != np.uint8:
             self._refuse(f"Images must be (N, H, W, C) uint8, not {self.images.shape} {self.images.dtype}.")
-        if self.masks.dtype != np.uint8 or self.masks.shape[1:] != self.images.shape[1:3]:
+        if self.masks.ndim != 3 or self.masks.dtype != np.uint8:
+            self._refuse(f"Masks must be (N, H, W) uint8, not {self.masks.shape} {self.masks.dtype}.")
+        if self.masks.shape[1:] != self.images.shape[1:3]:
             self._refuse(f"Masks of {self.masks.shape} do not fit images of {self.images.shape}.")
         if len(self.images) != len(self.masks):
             self._refuse(f"There are {len(self.images)} images and {len(self.masks)} masks.")
@@ -89,7 +103,7 @@ class SegmentationData:
                 )
         return counts
 
-    def _refuse(self, what: str) -> None:
+    def _refuse(self, what: str) -> NoReturn:
         raise RequestError(what, where=self.source)
 
     def __len__(self) -> int:
@@ -117,6 +131,12 @@ class SegmentationData:
                     digest.update(np.ascontiguousarray(piece).data)
         object.__setattr__(self, "_fingerprint", digest.hexdigest())
         return digest.hexdigest()
+
+
+def _row(given: Any) -> tuple[Any, ...] | None:
+    """What is in a list, an array or any other row; None where `given` is a text, or no row."""
+    given = given.tolist() if isinstance(given, np.ndarray) else given
+    return tuple(given) if isinstance(given, Iterable) and not isinstance(given, str) else None
 
 
 def _pieces(array: np.ndarray) -> Iterator[np.ndarray]:

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from .. import kinds
-from ..errors import RequestError, RunError
+from ..errors import PluginError, RequestError, RunError
 from ..options import CleaningOptions
 from ..parameters import settings
 from ..plan import Plan, calling
@@ -69,7 +69,9 @@ class CleaningReport:
 def load_clean(plan: Plan) -> SegmentationData:
     """The data of a plan: read, and cleaned as the plan asks for. What its data set raises names it."""
     chosen = plan.chosen[kinds.DATASET][0]
-    data: SegmentationData = calling(chosen, chosen.component.load)
+    data = calling(chosen, chosen.component.load)
+    if not isinstance(data, SegmentationData):
+        raise PluginError(f"The {chosen.entry.label} loads a {type(data).__name__}, not a SegmentationData.")
     return clean(data, plan.cleaning)
 
 

@@ -47,7 +47,8 @@ def score_runs(
     on, or has other classes.
     """
     check_part(part)
-    plans = [resolve(Request(base=str(run.path)), catalog, only=_NEEDED) for run in runs]
+    own_data = None in sources or part != ALL
+    plans = [resolve(Request(base=str(run.path)), catalog, only=_NEEDED if own_data else ()) for run in runs]
     if any(plan.training.deterministic for plan in plans):
         ask_for_determinism()
     loaded: dict[str, SegmentationData] = {}

@@ -23,6 +23,7 @@ from .. import version
 from ..catalog import DISTRIBUTION, NAME_PATTERN, Catalog
 from ..errors import RequestError, RunError
 from ..kinds import DATASET, KINDS, OBSERVER, WEIGHTING, Kind
+from ..parameters import NONE_WORD
 
 # What there is a template of.
 PLUGIN_KINDS: Final = (*KINDS, OBSERVER)
@@ -52,12 +53,15 @@ class Project:
     kind: Kind
 
     def __post_init__(self) -> None:
+        hint = None
         if not NAME_PATTERN.fullmatch(self.name):
-            raise RequestError(
-                f"'{self.name}' is no name for a plugin.",
-                where="new-plugin",
-                hint="A name is lower case: letters, digits and + _ . - (not first).",
-            )
+            hint = "A name is lower case: letters, digits and + _ . - (not first)."
+        elif self.name == NONE_WORD:
+            hint = "Where a component is named, it stands for nothing, as in --bottleneck none."
+        elif self.name.isdecimal():
+            hint = "In a setting, a whole number is a position, as in --set bottleneck.2.key=value."
+        if hint:
+            raise RequestError(f"'{self.name}' is no name for a plugin.", where="new-plugin", hint=hint)
 
     @property
     def distribution(self) -> str:

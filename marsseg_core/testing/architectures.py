@@ -10,7 +10,9 @@ in it, is the fast run; the other half, and once compiling and a fresh process, 
 from __future__ import annotations
 
 import json
+import random
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -19,8 +21,8 @@ import numpy as np
 import pytest
 
 from ..backend import precision
-from ..components import Architecture, Bottleneck, NetworkSpec
-from .components import ComponentContract, fresh_python
+from ..components import Architecture, Bottleneck, BottleneckSpec, NetworkSpec
+from .components import ComponentContract, assert_same, fresh_python
 
 SIZES = ((64, 128), (128, 64), (96, 160), (65, 127))
 CHANNELS = (1, 3)
@@ -77,6 +79,16 @@ class GradientRecorder(keras.optimizers.SGD):
         return {path for path, norm in self.norms.items() if (norm or 0.0) <= noise}
 
 
+class Mark(Bottleneck):
+    """Leaves the map as it is, and tells by a layer's name that it is in a network."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def build(self, features: Any, spec: BottleneckSpec) -> Any:
+        return keras.layers.Identity(name=f"{spec.prefix}{self.name}")(features)
+
+
 class ArchitectureContract(ComponentContract):
     """What every architecture keeps to; a subclass sets `component`, as small as it gets.
 
@@ -112,34 +124,52 @@ class ArchitectureContract(ComponentContract):
         network = self.build(size, channels)
         again = self.build(size, channels)
         for weight, other in zip(network.weights, again.weights, strict=True):
-            np.testing.assert_array_equal(
-                weight.numpy(), other.numpy(), err_msg=f"the same seed, another {weight.path}"
-            )
+            assert_same(other.numpy(), weight.numpy(), f"the same seed, another {weight.path}")
 
         images, labels = make_batch(size, channels, self.num_classes)
         outputs = self.outputs(network, images)
         for name, value in outputs.items():
             shape = (self.num_classes,) if name == "presence" else (*size, self.num_classes)
-            assert value.shape == (len(images), *shape), name
-            assert value.dtype == np.float32, name
-            assert np.isfinite(value).all(), name
+            assert value.shape == (len(images), *shape), (
+                f"{name} are of shape {value.shape}, not {(len(images), *shape)}"
+            )
+            assert value.dtype == np.float32, f'{name} are {value.dtype}: give their layer dtype="float32"'
+            assert np.isfinite(value).all(), f"{name} are not all finite numbers"
 
         losses, recorder = self.learn(network, images, labels)
-        assert np.isfinite(losses).all()
+        assert np.isfinite(losses).all(), f"losses that are no finite numbers: {losses}"
         assert losses[-1] < losses[0], f"{STEPS} steps did not lower the loss: {losses}"
-        assert {path for path, norm in recorder.norms.items() if norm is None} == set()
-        assert set(recorder.norms) == {weight.path for weight in network.trainable_weights}
+        unused = [path for path, norm in recorder.norms.items() if norm is None]
+        assert not unused, f"no output depends on the weights {unused}"
+        missed = {weight.path for weight in network.trainable_weights} ^ set(recorder.norms)
+        assert not missed, f"the weights that are trained are not the network's: {sorted(missed)}"
         unreached = {path for path in recorder.unreached() if not any(re.search(each, path) for each in self.cancelled)}
         if unreached:
             # In a small network all ReLUs behind a weight can be dead from the start: another start must reach it.
             unreached &= self.learn(self.build(size, channels, seed=2), images, labels)[1].unreached()
-        assert not unreached, "no gradient reaches them"
+        assert not unreached, f"no gradient reaches {sorted(unreached)}; of weights that may have none, see `cancelled`"
 
         file = tmp_path / "network.keras"
         network.save(file)
         loaded = self.outputs(keras.saving.load_model(file, compile=False), images)
         for name, value in self.outputs(network, images).items():
-            np.testing.assert_allclose(loaded[name], value, rtol=1e-5, atol=1e-5, err_msg=name)
+            assert_same(loaded[name], value, f"{name} of the saved network, loaded", rtol=1e-5, atol=1e-5)
+
+    def test_another_seed_gives_other_weights(self) -> None:
+        check_seeds(lambda seed: self.build(SIZES[0], CHANNELS[0], seed))
+
+    def test_the_bottlenecks_that_it_is_given_are_in_the_network(self) -> None:
+        if not self.component.takes_bottleneck:
+            pytest.skip("it has no place for one, and says so: takes_bottleneck")
+        marks = (Mark("first_mark"), Mark("second_mark"))
+        network = self.component.build(NetworkSpec(*SIZES[0], CHANNELS[0], self.num_classes, marks))
+        names = [layer.name for layer in network._flatten_layers()]
+        missing = [mark.name for mark in marks if not any(name.endswith(mark.name) for name in names)]
+        assert not missing, (
+            f"of two bottlenecks, {len(missing)} are not between its images and its logits: call "
+            "spec.bottleneck(features) and go on with what it gives; one that has no place for them sets "
+            "takes_bottleneck = False"
+        )
 
     @pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
     def test_its_logits_are_float32_in_mixed_precision(self, policy: str) -> None:
@@ -147,20 +177,26 @@ class ArchitectureContract(ComponentContract):
             network = self.build(SIZES[0], CHANNELS[0])
             images, _ = make_batch(SIZES[0], CHANNELS[0], self.num_classes)
             outputs = self.outputs(network, images)
-        assert policy in {layer.dtype_policy.name for layer in network.layers}
-        assert all(value.dtype == np.float32 and np.isfinite(value).all() for value in outputs.values())
+        policies = {layer.dtype_policy.name for layer in network.layers}
+        assert policy in policies, (
+            f"no layer computes in {policy}, but in {sorted(policies)}: leave their dtype to Keras"
+        )
+        for name, value in outputs.items():
+            assert value.dtype == np.float32, f'{name} are {value.dtype}: give their layer dtype="float32"'
+            assert np.isfinite(value).all(), f"{name} are not all finite numbers in {policy}"
 
     def test_four_channels_and_two_classes(self) -> None:
         network = self.component.build(NetworkSpec(64, 64, 4, 2, self.bottlenecks))
         outputs = self.outputs(network, np.zeros((1, 64, 64, 4), "float32"))
-        assert outputs["logits"].shape == (1, 64, 64, 2)
+        shape = outputs["logits"].shape
+        assert shape == (1, 64, 64, 2), f"for two classes, the logits of a 64x64 image are of shape {shape}"
 
     @pytest.mark.slow
     def test_it_trains_compiled_and_loads_in_a_fresh_process(self, tmp_path: Path) -> None:
         network = self.build(SIZES[0], CHANNELS[0])
         images, labels = make_batch(SIZES[0], CHANNELS[0], self.num_classes)
         losses = train(network, keras.optimizers.Adam(self.learning_rate), images, labels, STEPS, eager=False)
-        assert losses[-1] < losses[0]
+        assert losses[-1] < losses[0], f"{STEPS} compiled steps did not lower the loss: {losses}"
 
         files = [str(tmp_path / name) for name in ("network.keras", "images.npy", "outputs.npz")]
         network.save(files[0])
@@ -170,7 +206,7 @@ class ArchitectureContract(ComponentContract):
         fresh_python(READ_IN_FRESH_PROCESS, *files, modules)
         with np.load(files[2]) as loaded:
             for name, value in self.outputs(network, images).items():
-                np.testing.assert_allclose(loaded[name], value, rtol=1e-4, atol=1e-4, err_msg=name)
+                assert_same(loaded[name], value, f"{name} in a fresh process", rtol=1e-4, atol=1e-4)
 
 
 def start_anew(seed: int) -> None:
@@ -181,13 +217,28 @@ def start_anew(seed: int) -> None:
     keras.utils.set_random_seed(seed)
 
 
+def check_seeds(build: Callable[[int], keras.Model]) -> None:
+    """Networks of two seeds differ, and so does what is drawn after them; weights that start as constants may not."""
+    found = []
+    for seed in (1, 2):
+        weights = [keras.ops.convert_to_numpy(weight) for weight in build(seed).trainable_weights]
+        found.append((weights, random.random()))
+    (first, drawn), (second, drawn_then) = found
+    drawn_at_random = [weight for weight in first if np.ptp(weight) > 0]
+    differ = any((weight != other).any() for weight, other in zip(first, second, strict=True))
+    assert differ or not drawn_at_random, (
+        "two seeds give the same initial weights: give initialisers no seed of their own, and do not set the global one"
+    )
+    assert drawn != drawn_then, "it sets the global seed, on which the rest of a run depends: leave that to marsseg"
+
+
 def make_batch(size: tuple[int, int], channels: int, num_classes: int, count: int = 3) -> tuple[np.ndarray, np.ndarray]:
     """Images whose brightness tells the class, and their labels; each image has its own shares of the classes."""
-    random = np.random.default_rng(0)
+    chance = np.random.default_rng(0)
     # Coarse fields, so that small networks can learn them.
-    fields = random.integers(0, num_classes, (count, -(-size[0] // 16), -(-size[1] // 16)))
+    fields = chance.integers(0, num_classes, (count, -(-size[0] // 16), -(-size[1] // 16)))
     labels = fields.repeat(16, axis=1).repeat(16, axis=2)[:, : size[0], : size[1]]
-    images = (labels[..., None] + random.random((*labels.shape, channels))) / num_classes
+    images = (labels[..., None] + chance.random((*labels.shape, channels))) / num_classes
     return images.astype("float32"), labels.astype("int32")
 
 

@@ -13,6 +13,7 @@ from functools import cache
 from importlib.util import find_spec
 from typing import Any, ClassVar
 
+import numpy as np
 import pytest
 import tomli_w
 
@@ -60,14 +61,15 @@ class ComponentContract:
 
     def test_it_is_a_frozen_dataclass_with_a_summary(self) -> None:
         cls = type(self.component)
-        assert isinstance(self.component, interface_of(cls.kind))
-        assert dataclasses.is_dataclass(cls)
+        interface = interface_of(cls.kind)
+        assert isinstance(self.component, interface), f"{cls.__name__} does not derive from {interface.__name__}"
+        assert dataclasses.is_dataclass(cls), f"{cls.__name__} needs @dataclass(frozen=True)"
         parameters: Any = vars(cls).get("__dataclass_params__")
         assert parameters is not None, "the class itself needs @dataclass(frozen=True), not only one it derives from"
-        assert parameters.frozen
-        assert summary_of(cls), "the docstring's first line is its summary"
+        assert parameters.frozen, f"{cls.__name__} can be changed: @dataclass(frozen=True)"
+        assert summary_of(cls), "it has no summary: the docstring's first line"
         # What a dataclass writes where there is no docstring.
-        assert not summary_of(cls).startswith(f"{cls.__name__}("), "it has no docstring"
+        assert not summary_of(cls).startswith(f"{cls.__name__}("), "it has no docstring: its first line is its summary"
 
     def test_the_catalog_has_it_under_its_name(self) -> None:
         cls = type(self.component)
@@ -76,15 +78,19 @@ class ComponentContract:
             pytest.skip("no installed distribution has an entry point for it")
         for entry in entries:
             assert entry.status == OK, f"{entry.label} is {entry.status}: {entry.reason}"
-            assert load(entry) is cls
+            assert load(entry) is cls, f"{entry.label} is {load(entry).__name__}, not {cls.__name__}"
             source = find_source(entry)
             assert source is not None, "its source is not found without importing it"
-            assert source.summary == summary_of(cls)
+            assert source.summary == summary_of(cls), (
+                f"`marsseg list`, which imports nothing, shows '{source.summary}', not '{summary_of(cls)}'"
+            )
 
     def test_importing_its_module_is_light(self) -> None:
         """So that it is listed, shown and checked at once: Keras is imported inside of what builds."""
         heavy = imported_with(type(self.component).__module__)
-        assert not heavy, f"importing {type(self.component).__module__} imports {heavy}"
+        assert not heavy, (
+            f"importing {type(self.component).__module__} imports {', '.join(heavy)}: do so inside of what builds"
+        )
 
     def test_the_modules_of_its_layers_are_there(self) -> None:
         for module in self.component.layer_modules:
@@ -97,27 +103,44 @@ class ComponentContract:
             assert parameter.help, f"{parameter.name} has no help: declare it with `param(…, help=…)`"
             assert parameter.name not in taken, f"{parameter.name} is marsseg's own"
             if not parameter.required:
-                assert parameter.convert(to_toml(parameter.default)) == parameter.default
+                again = parameter.convert(to_toml(parameter.default))
+                assert again == parameter.default, (
+                    f"{parameter.name}'s default {parameter.default!r} is read as {again!r}"
+                )
 
     def test_its_parameters_go_to_text_and_back(self) -> None:
         texts = {name: to_text(value) for name, value in settings(self.component).items()}
-        assert configure(type(self.component), texts) == self.component
+        again = configure(type(self.component), texts)
+        assert again == self.component, f"written as text, {self.component} is read as {again}"
 
     def test_its_parameters_go_to_toml_and_back(self) -> None:
         values = {name: to_toml(value) for name, value in settings(self.component).items()}
         again = configure(type(self.component), tomllib.loads(tomli_w.dumps(values)))
-        assert again == self.component
-        assert settings(again) == settings(self.component)
+        assert again == self.component, f"written as TOML, {self.component} is read as {again}"
+        assert settings(again) == settings(self.component), f"written as TOML, {self.component} is read as {again}"
 
     def test_it_is_its_configuration(self) -> None:
         """Two with the same parameters are equal and hash alike; the repr tells the parameters."""
         cls, values = type(self.component), settings(self.component)
         again = cls(**values)
-        assert again == self.component
-        assert hash(again) == hash(self.component)
-        assert repr(self.component) == f"{cls.__qualname__}({', '.join(f'{k}={v!r}' for k, v in values.items())})"
+        assert again == self.component, "two with the same parameters are not equal: leave __eq__ to the dataclass"
+        same = hash(again) == hash(self.component)
+        assert same, "two with the same parameters have other hashes: leave __hash__ to the dataclass"
+        expected = f"{cls.__qualname__}({', '.join(f'{k}={v!r}' for k, v in values.items())})"
+        assert repr(self.component) == expected, f"its repr is not {expected}: leave __repr__ to the dataclass"
         with pytest.raises(dataclasses.FrozenInstanceError):
             self.component.anything = 1  # type: ignore[attr-defined]
+
+
+def assert_same(found: Any, expected: Any, what: str, *, rtol: float = 0.0, atol: float = 0.0) -> None:
+    """As `np.testing.assert_allclose`; but its first line, which `marsseg doctor` shows, says what is wrong."""
+    found, expected = np.asarray(found), np.asarray(expected)
+    assert found.shape == expected.shape, f"{what}: shape {found.shape} instead of {expected.shape}"
+    differ = ~np.isclose(found, expected, rtol=rtol, atol=atol, equal_nan=True)
+    assert not differ.any(), (
+        f"{what}: {differ.sum()} of {differ.size} values differ, such as {found[differ].flat[0]} "
+        f"instead of {expected[differ].flat[0]}"
+    )
 
 
 def summary_of(cls: type) -> str:

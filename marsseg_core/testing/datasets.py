@@ -24,7 +24,7 @@ from ..components import VOID, Dataset
 from ..data.arrays import SegmentationData
 from ..errors import RequestError
 from ..parameters import parameters_of
-from .components import ComponentContract
+from .components import ComponentContract, assert_same
 
 
 class DatasetContract(ComponentContract):
@@ -40,39 +40,50 @@ class DatasetContract(ComponentContract):
     def test_it_is_labelled_images(self) -> None:
         """`SegmentationData` refuses arrays that do not belong together; here is what it cannot see."""
         data = self.component.load()
-        assert isinstance(data, SegmentationData)
-        assert data.source, "it does not say where it came from"
-        assert all(isinstance(name, str) and name for name in data.class_names)
+        assert isinstance(data, SegmentationData), f"`load` gives {type(data).__name__}, not SegmentationData"
+        assert data.source, "it does not say where it came from: SegmentationData(…, source=…)"
+        named = all(isinstance(name, str) and name for name in data.class_names)
+        assert named, f"class names are texts that are not empty: {data.class_names}"
         counted = data.label_counts[:, list(data.labelled_classes)]
         assert counted.sum() > 0, "no pixel has a class that counts"
-        assert set(np.unique(data.masks)) <= {*range(data.num_classes), VOID}
+        strange = set(np.unique(data.masks).tolist()) - {*range(data.num_classes), VOID}
+        assert not strange, (
+            f"its masks have labels {strange} beside those of {data.num_classes} classes and void, {VOID}"
+        )
 
     def test_it_is_the_same_each_time(self) -> None:
         first, second = self.component.load(), dataclasses.replace(self.component).load()  # type: ignore[type-var]
-        np.testing.assert_array_equal(first.images, second.images)
-        np.testing.assert_array_equal(first.masks, second.masks)
-        assert first.fingerprint() == second.fingerprint()
-        assert (first.class_names, first.ignored, first.source) == (second.class_names, second.ignored, second.source)
-        assert (first.groups is None) == (second.groups is None)
+        assert_same(second.images, first.images, "loaded twice, other images")
+        assert_same(second.masks, first.masks, "loaded twice, other masks")
+        assert first.fingerprint() == second.fingerprint(), "loaded twice, another fingerprint"
+        for name in ("class_names", "ignored", "source"):
+            once, again = getattr(first, name), getattr(second, name)
+            assert once == again, f"loaded twice, {name} are {once} and {again}"
+        assert (first.groups is None) == (second.groups is None), "loaded twice, groups once and none once"
         if first.groups is not None and second.groups is not None:
-            np.testing.assert_array_equal(first.groups, second.groups)
+            same = np.array_equal(first.groups, second.groups)
+            assert same, "loaded twice, other groups"
 
     def test_its_items_are_what_it_loads(self) -> None:
         data = self.component.load()
         count = 0
         for i, (image, mask) in enumerate(self.component.items()):
-            np.testing.assert_array_equal(image, data.images[i])
-            np.testing.assert_array_equal(mask, data.masks[i])
+            assert count < len(data), f"`items` gives more than the {len(data)} that it loads"
+            assert_same(image, data.images[i], f"image {i} of `items`")
+            assert_same(mask, data.masks[i], f"mask {i} of `items`")
             count += 1
-        assert count == len(data)
+        assert count == len(data), f"`items` gives {count}, of {len(data)} that it loads"
 
     def test_images_without_labels_are_like_those_with(self) -> None:
         images = self.component.unlabelled()
         if images is None:
             pytest.skip("it has none")
-        assert images.dtype == np.uint8
-        assert images.ndim == 4
-        assert images.shape[3] == self.component.load().images.shape[3]
+        channels = self.component.load().images.shape[3]
+        assert images.dtype == np.uint8, f"`unlabelled` gives {images.dtype}, not uint8"
+        assert images.ndim == 4, f"`unlabelled` gives an array of shape {images.shape}, not (M, H, W, C)"
+        assert images.shape[3] == channels, (
+            f"images without labels have {images.shape[3]} channels, the others {channels}"
+        )
 
     def test_it_recognises_paths_without_an_error(self, tmp_path: Path) -> None:
         """`--data PATH` asks every data set."""
@@ -80,7 +91,8 @@ class DatasetContract(ComponentContract):
         (tmp_path / "empty.npz").touch()
         (tmp_path / "no suffix").write_bytes(b"\0\1\2")
         for name in (".", "folder.npz", "empty.npz", "no suffix", "missing.npz", "missing/deep.tar.gz", "ünïcödé"):
-            assert type(self.component).recognises(tmp_path / name) in (True, False)
+            answer = type(self.component).recognises(tmp_path / name)
+            assert answer in (True, False), f"`recognises` says {answer!r} of the path '{name}', not True or False"
         if "path" not in parameters_of(type(self.component)):
             assert not type(self.component).recognises(tmp_path), "it has no parameter `path` to take one"
 
@@ -93,4 +105,5 @@ class DatasetContract(ComponentContract):
         (tmp_path / "text.npz").write_text("This is no picture.")
         with pytest.raises(RequestError) as refusal:
             dataclasses.replace(self.component, path=str(tmp_path / name)).load()  # type: ignore[type-var]
-        assert name in f"{refusal.value} {refusal.value.where}"
+        said = f"{refusal.value} {refusal.value.where}"
+        assert name in said, f"its RequestError does not name '{name}', in its text or in `where`: {said}"

@@ -23,10 +23,11 @@ from keras import ops
 from ..backend import choose_compiler, precision, value_and_gradient
 from ..components import VOID, Loss, LossSpec, WeightingSpec
 from ..data.targets import with_targets
+from ..errors import RequestError
 from ..parameters import settings, to_toml
 from ..training.task import SegmentationTask
 from ..training.weighting import WeightingLayer
-from .components import ComponentContract, fresh_python, other_backend
+from .components import ComponentContract, assert_same, fresh_python, other_backend
 
 # Labels that losses stumble over, made from ordinary ones: (labels (B, H, W), spec) → labels.
 LABELS: dict[str, Callable[[np.ndarray, LossSpec], np.ndarray]] = {
@@ -103,8 +104,9 @@ class LossContract(ComponentContract):
         labels, logits = self.sample()
         function, given = built(self.component, self.spec, labels)
         value = function(ops.convert_to_tensor(labels), ops.convert_to_tensor(logits), *given)
-        assert tuple(value.shape) == ()
-        assert keras.backend.standardize_dtype(value.dtype) == "float32"
+        assert tuple(value.shape) == (), f"it gives an array of shape {tuple(value.shape)}, not one number"
+        dtype = keras.backend.standardize_dtype(value.dtype)
+        assert dtype == "float32", f"it gives {dtype}, not float32"
 
     @pytest.mark.parametrize("kind", LABELS)
     def test_it_is_finite_on_any_labels_and_logits(self, kind: str) -> None:
@@ -120,18 +122,44 @@ class LossContract(ComponentContract):
         frequencies = tuple(0 if c == last else n for c, n in enumerate(self.spec.class_frequencies))
         self.measure(labels, logits, dataclasses.replace(self.spec, class_frequencies=frequencies))
 
+    def test_it_takes_other_classes_and_shapes(self) -> None:
+        """Three classes and one image of 5 by 7, where all else is of `spec` and two images of 4 by 6."""
+        spec = LossSpec(3, (), (40, 7, 23))
+        random = np.random.default_rng(0)
+        labels = random.permutation(np.resize([0, 1, 2, VOID], 35)).reshape(1, 5, 7).astype(np.uint8)
+        logits = (3 * random.standard_normal((1, 5, 7, 3))).astype(np.float32)
+        try:
+            self.component.build(spec)
+        except (RequestError, ValueError) as refusal:
+            pytest.skip(f"it says: {refusal}")
+        said = "for 3 classes and one image of 5 by 7"
+        try:
+            function, given = built(self.component, spec, labels)
+            shape = tuple(function(ops.convert_to_tensor(labels), ops.convert_to_tensor(logits), *given).shape)
+        except Exception as cause:
+            what = f"it fails {said}; take both from spec and the arrays: {type(cause).__name__}: {cause}"
+            raise AssertionError(what) from cause
+        assert shape == (), f"it gives an array of shape {shape}, not one number, {said}"
+        _, gradient = self.measure(labels, logits, spec)
+        assert gradient.shape == logits.shape, f"its gradient has the shape {gradient.shape} {said}"
+        assert (gradient[labels == VOID] == 0).all(), f"void pixels have a gradient {said}"
+
     @pytest.mark.parametrize("dtype", ["int32", "int64", "float32"])
     def test_labels_are_taken_as_any_kind_of_number(self, dtype: str) -> None:
         """The pipeline gives uint8, Keras' own `compile` float32."""
         labels, logits = self.sample()
-        assert self.value(labels.astype(dtype), logits) == pytest.approx(self.value(labels, logits), rel=1e-6)
+        found, expected = self.value(labels.astype(dtype), logits), self.value(labels, logits)
+        assert found == pytest.approx(expected, rel=1e-6), f"it is {found} for labels of {dtype}, {expected} for uint8"
 
     def test_half_precision_logits_are_taken_to_float32(self) -> None:
         labels, logits = self.sample()
         half = logits.astype(np.float16)
         with precision("mixed_float16"):
             value = self.value(labels, half)
-        assert value == pytest.approx(self.value(labels, half.astype(np.float32)), rel=1e-6)
+        expected = self.value(labels, half.astype(np.float32))
+        assert value == pytest.approx(expected, rel=1e-6), (
+            f"it is {value} for logits of float16, {expected} for the same of float32: cast them to float32 first"
+        )
 
     @pytest.mark.parametrize("kind", LABELS)
     def test_the_gradient_is_exactly_zero_where_no_pixel_counts(self, kind: str) -> None:
@@ -159,7 +187,8 @@ class LossContract(ComponentContract):
             logits[away] = held
             again, gradient_again = self.measure(labels, logits)
             assert again == pytest.approx(value, rel=1e-6), "logits of void and ignored pixels change the loss"
-            np.testing.assert_allclose(gradient_again, gradient, rtol=1e-5, atol=1e-8)
+            what = "logits of void and ignored pixels change the gradient"
+            assert_same(gradient_again, gradient, what, rtol=1e-5, atol=1e-8)
 
     def test_without_ignored_classes_their_pixels_count(self) -> None:
         if not self.spec.ignored:
@@ -214,8 +243,9 @@ class LossContract(ComponentContract):
         labels, logits = self.sample()
         value, gradient = self.measure(labels, logits)
         turned, turned_gradient = self.measure(np.flip(labels, axis).copy(), np.flip(logits, axis).copy())
-        assert turned == pytest.approx(value, rel=1e-5)
-        np.testing.assert_allclose(np.flip(turned_gradient, axis), gradient, rtol=1e-3, atol=1e-6)
+        assert turned == pytest.approx(value, rel=1e-5), f"it is {turned} when all is turned, before {value}"
+        what = "the gradient is another when all is turned"
+        assert_same(np.flip(turned_gradient, axis), gradient, what, rtol=1e-3, atol=1e-6)
 
     def test_its_targets_are_of_each_mask_alone(self) -> None:
         targets = self.component.targets(self.spec)
@@ -224,14 +254,14 @@ class LossContract(ComponentContract):
         masks, _ = self.sample()
         before = masks.copy()
         together = targets(masks)
-        np.testing.assert_array_equal(masks, before, err_msg="it changes the masks that it is given")
-        assert len(together) == len(masks)
-        assert np.isfinite(together).all()
-        np.testing.assert_array_equal(targets(masks), together, err_msg="the same masks, other targets")
+        assert_same(masks, before, "it changes the masks that it is given")
+        assert len(together) == len(masks), f"it gives {len(together)} targets for {len(masks)} masks"
+        assert_same(targets(masks), together, "the same masks, other targets")
         for i in range(len(masks)):
-            np.testing.assert_array_equal(targets(masks[i : i + 1])[0], together[i])
-        for kind in LABELS.values():
-            assert np.isfinite(targets(kind(masks, self.spec))).all()
+            assert_same(targets(masks[i : i + 1])[0], together[i], "a mask's targets depend on the others of its batch")
+        for kind, change in LABELS.items():
+            finite = np.isfinite(targets(change(masks, self.spec))).all()
+            assert finite, f"its targets are not all finite numbers where the labels are: {kind}"
 
     def test_it_trains_in_a_compiled_step(self) -> None:
         """As in a run: the task gives it labels, logits and targets, and the backend compiles the step."""
@@ -251,8 +281,9 @@ class LossContract(ComponentContract):
         for _ in range(10):
             task.reset_metrics()
             losses.append(task.train_on_batch(images, with_targets(labels, named), return_dict=True)["loss"])
-        assert float(losses[0]) == pytest.approx(expected, rel=1e-4, abs=1e-6)
-        assert float(losses[-1]) < float(losses[0])
+        first, last = float(losses[0]), float(losses[-1])
+        assert first == pytest.approx(expected, rel=1e-4, abs=1e-6), f"compiled it is {first}, else {expected}"
+        assert last < first, f"10 steps of a convolution did not lower it: {first} before, {last} after"
 
     @pytest.mark.slow
     def test_it_is_the_same_on_the_other_backend(self, tmp_path: Path) -> None:
@@ -267,8 +298,8 @@ class LossContract(ComponentContract):
         fresh_python(IN_A_FRESH_PROCESS, cls.__module__, cls.__qualname__, *texts, *files, KERAS_BACKEND=other)
         value, gradient = self.measure(labels, logits)
         with np.load(files[1]) as found:
-            assert found["value"] == pytest.approx(value, rel=1e-4, abs=1e-6)
-            np.testing.assert_allclose(found["gradient"], gradient, rtol=1e-3, atol=1e-6)
+            assert_same(found["value"], value, f"the loss on {other}", rtol=1e-4, atol=1e-6)
+            assert_same(found["gradient"], gradient, f"the gradient on {other}", rtol=1e-3, atol=1e-6)
 
 
 def counted_classes(spec: LossSpec) -> list[int]:

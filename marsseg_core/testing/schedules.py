@@ -3,8 +3,8 @@
     class TestMine(ScheduleContract):
         component = Mine(period=3)
 
-A schedule that gives a Keras schedule is asked for the rates of all steps; one that gives a callback sees the epochs of
-trainings that go well, stand still, get worse and fail.
+A schedule that gives a Keras schedule is asked for the rates of all steps; one that gives a callback sees the steps and
+epochs of trainings that go well, stand still, get worse and fail.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import pytest
 from ..components import Schedule, ScheduleSpec
 from ..errors import RequestError
 from ..training.checkpoint import Progress, RestoreStates, callback_states
-from .components import ComponentContract
+from .components import ComponentContract, assert_same
 
 # The losses of each epoch, by the share of the training that is done.
 COURSES: Final[dict[str, Callable[[float], float]]] = {
@@ -56,8 +56,9 @@ class ScheduleContract(ComponentContract):
 
     def test_it_gives_a_keras_schedule_or_a_callback_anew_each_time(self) -> None:
         first, second = self.build(), self.build()
-        assert isinstance(first, keras.optimizers.schedules.LearningRateSchedule | keras.callbacks.Callback)
-        assert first is not second
+        kinds = keras.optimizers.schedules.LearningRateSchedule | keras.callbacks.Callback
+        assert isinstance(first, kinds), f"it builds {first!r}, neither a Keras schedule nor a callback"
+        assert first is not second, "it builds the same object twice: runs in one process would share its state"
 
     @pytest.mark.parametrize("length", [None, (3, 1), (3, 1000), (1, 1)], ids=["", "3x1", "3x1000", "1x1"])
     def test_every_step_has_a_rate_above_zero(self, length: tuple[int, int] | None) -> None:
@@ -72,11 +73,11 @@ class ScheduleContract(ComponentContract):
         total = spec.epochs * spec.steps_per_epoch
         steps = range(total) if total < 100 else [*range(3), total // 3, total // 2, total - 1]
         rates = np.array([float(schedule(step)) for step in steps])
-        assert np.isfinite(rates).all()
-        assert (rates > 0).all(), "a step with a rate of 0 is lost"
+        assert np.isfinite(rates).all(), f"rates that are no finite numbers: {rates}"
+        assert (rates > 0).all(), f"step {steps[int(np.argmax(rates <= 0))]} has a rate of {rates.min():g}: it is lost"
         beyond = np.array([float(schedule(step)) for step in (total, 2 * total)])
-        assert np.isfinite(beyond).all()
-        assert (beyond >= 0).all()
+        usable = np.isfinite(beyond) & (beyond >= 0)
+        assert usable.all(), f"rates of {beyond} behind the last step: Keras asks for one there, too"
 
     def test_an_optimiser_steps_along_it(self) -> None:
         """As in a run, where steps are compiled and the rate is read as a number between them."""
@@ -84,7 +85,8 @@ class ScheduleContract(ComponentContract):
         model = single_layer()
         model.compile(keras.optimizers.SGD(schedule), loss="mse", jit_compile=False)
         for step in range(3):
-            assert float(model.optimizer.learning_rate) == pytest.approx(float(schedule(step)), rel=1e-5)
+            rate = float(model.optimizer.learning_rate)
+            assert_same(rate, float(schedule(step)), f"the optimiser's rate at step {step}", rtol=1e-5)
             model.train_on_batch(np.ones((1, 2), "float32"), np.zeros((1, 1), "float32"))
 
     def test_keras_writes_and_reads_it(self) -> None:
@@ -93,14 +95,15 @@ class ScheduleContract(ComponentContract):
         text = json.dumps(keras.saving.serialize_keras_object(schedule))
         again = keras.saving.deserialize_keras_object(json.loads(text))
         for step in range(0, self.spec.epochs * self.spec.steps_per_epoch, 3):
-            assert float(again(step)) == pytest.approx(float(schedule(step)), rel=1e-6)
+            what = f"the rate at step {step} of what Keras has written and read: get_config gives all parameters"
+            assert_same(float(again(step)), float(schedule(step)), what, rtol=1e-6)
 
     @pytest.mark.parametrize("name", COURSES)
     def test_whatever_the_training_does_the_rate_stays_above_zero(self, name: str) -> None:
         trained = Epochs(self.build_callback(), self.spec)
-        rates = [trained.finish(epoch, COURSES[name]) for epoch in range(self.spec.epochs)]
-        assert np.isfinite(rates).all()
-        assert (np.array(rates) > 0).all()
+        rates = np.array([trained.run(epoch, COURSES[name]) for epoch in range(self.spec.epochs)])
+        assert np.isfinite(rates).all(), f"rates that are no finite numbers: {rates}"
+        assert (rates > 0).all(), f"a step with a rate of {rates.min():g} is lost; its losses: {name}"
 
     def test_what_it_remembers_is_in_the_checkpoint(self) -> None:
         """After each epoch: one that goes on from there sets the same rates as one that was never interrupted."""
@@ -108,38 +111,53 @@ class ScheduleContract(ComponentContract):
             whole = Epochs(self.build_callback(), self.spec)
             done = 2
             for epoch in range(done):
-                whole.finish(epoch, course)
-            resumed = Epochs(self.build_callback(), self.spec)
-            resumed.take_over(whole)
+                whole.run(epoch, course)
+            resumed = Epochs(self.build_callback(), self.spec, after=whole)
             for epoch in range(done, self.spec.epochs):
-                assert resumed.finish(epoch, course) == pytest.approx(whole.finish(epoch, course))
+                found, expected = resumed.run(epoch, course), whole.run(epoch, course)
+                what = (
+                    f"other rates in epoch {epoch + 1}, resumed from the checkpoint after two: it keeps numbers that "
+                    "are attributes of the callback, the optimiser's variables, and nothing else"
+                )
+                assert_same(found, expected, what, rtol=1e-6)
 
 
 class Epochs:
-    """A callback between the epochs of a training whose losses are given."""
+    """A callback in the steps and epochs of a training whose losses are given.
 
-    def __init__(self, callback: Any, spec: ScheduleSpec) -> None:
+    It begins anew, or with what the checkpoint keeps of where another stands: numbers, as JSON, and the optimiser's
+    variables. As in a run, the variables are there before the callback begins, its numbers once it has.
+    """
+
+    def __init__(self, callback: Any, spec: ScheduleSpec, after: Epochs | None = None) -> None:
         self.model = single_layer()
         self.model.compile(keras.optimizers.SGD(spec.learning_rate), loss="mse")
         self._callback = callback
-        self._epochs = spec.epochs
+        self._spec = spec
+        if after is not None:
+            optimizers = (each.model.optimizer.variables for each in (self, after))
+            for variable, other in zip(*optimizers, strict=True):
+                variable.assign(other)
         callback.set_model(self.model)
         callback.set_params({"epochs": spec.epochs, "steps": spec.steps_per_epoch, "verbose": 0})
         callback.on_train_begin({})
+        if after is not None:
+            kept = json.loads(json.dumps(callback_states([after._callback]), allow_nan=False))
+            RestoreStates([callback], Progress(0, [], None, None, kept)).on_train_begin()
 
-    def finish(self, epoch: int, course: Callable[[float], float]) -> float:
-        """The learning rate after an epoch."""
+    def run(self, epoch: int, course: Callable[[float], float]) -> list[float]:
+        """The learning rates of the steps of an epoch, and the one after it."""
+        optimizer, loss = self.model.optimizer, course(epoch / self._spec.epochs)
+        rates = []
         self._callback.on_epoch_begin(epoch, {})
-        loss = course(epoch / self._epochs)
+        for step in range(self._spec.steps_per_epoch):
+            self._callback.on_train_batch_begin(step, {})
+            rates.append(float(optimizer.learning_rate))
+            optimizer.iterations.assign_add(1)
+            self._callback.on_train_batch_end(step, {"loss": loss})
         logs = {"loss": loss, "val_loss": loss, "val_miou": -loss, "miou": -loss, "val_accuracy": -loss}
         self._callback.on_epoch_end(epoch, logs)
-        return float(self.model.optimizer.learning_rate)
-
-    def take_over(self, other: Epochs) -> None:
-        """Stand where another training stands, by what the checkpoint keeps of it: numbers, as JSON."""
-        kept = json.loads(json.dumps(callback_states([other._callback]), allow_nan=False))
-        RestoreStates([self._callback], Progress(0, [], None, None, kept)).on_train_begin()
-        self.model.optimizer.learning_rate.assign(other.model.optimizer.learning_rate)
+        return [*rates, float(optimizer.learning_rate)]
 
 
 def single_layer() -> keras.Model:

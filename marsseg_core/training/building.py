@@ -12,16 +12,17 @@ import numpy as np
 
 from .. import kinds
 from ..backend import choose_compiler, precision
-from ..components import LossFunction, LossSpec, NetworkSpec, TargetFunction, Transform, WeightingSpec
-from ..composition import components
+from ..components import VOID, LossFunction, LossSpec, NetworkSpec, TargetFunction, Transform, WeightingSpec
+from ..composition import resolved
 from ..data.arrays import SegmentationData
 from ..data.batches import TrainingBatches
 from ..data.splits import Split
 from ..data.statistics import class_pixels
 from ..errors import PluginError, RequestError
-from ..options import AugmentationOptions, LossOptions
+from ..options import AugmentationOptions, LossOptions, NoOptions
 from ..plan import Chosen, Plan, calling
 from .heads import split_heads
+from .network_checks import CheckedBottleneck, check_network, check_readable
 from .task import SegmentationTask
 from .weighting import WeightingLayer
 
@@ -29,15 +30,20 @@ from .weighting import WeightingLayer
 def build_network(plan: Plan, image_shape: Sequence[int], num_classes: int) -> keras.Model:
     """The plan's network for images of `image_shape` (H, W, C), with weights drawn from the plan's seed."""
     height, width, channels = image_shape
-    compose = partial(components, kinds.BOTTLENECK, catalog=plan.catalog)
-    spec = NetworkSpec(height, width, channels, num_classes, plan.components(kinds.BOTTLENECK), compose)
+    chosen = plan.chosen[kinds.ARCHITECTURE][0]
+    bottlenecks = tuple(CheckedBottleneck(each) for each in plan.chosen[kinds.BOTTLENECK])
+
+    def compose(text: str) -> tuple[CheckedBottleneck, ...]:
+        found = resolved(kinds.BOTTLENECK, text, plan.catalog, chosen.entry.distribution)
+        return tuple(CheckedBottleneck(Chosen(entry, component, NoOptions())) for entry, component in found)
+
+    spec = NetworkSpec(height, width, channels, num_classes, bottlenecks, compose)
     keras.utils.set_random_seed(plan.training.seed)
     with precision(plan.training.precision):
-        network: keras.Model = built(plan.chosen[kinds.ARCHITECTURE][0], spec)
-    given, expected = tuple(split_heads(network.output)[0].shape), (None, height, width, num_classes)
-    if given != expected:
-        entry = plan.chosen[kinds.ARCHITECTURE][0].entry
-        raise PluginError(f"The {entry.label} gives logits of shape {given}, not {expected}.")
+        network: keras.Model = built(chosen, spec)
+        check_network(network, chosen, bottlenecks, (height, width), num_classes)
+        owners = (chosen, *chosen.parts, *plan.chosen[kinds.BOTTLENECK])
+        check_readable(network, owners)
     return network
 
 
@@ -61,8 +67,10 @@ def _built_loss(chosen: Chosen, spec: LossSpec) -> LossFunction:
 
     def loss(labels: Any, logits: Any, *targets: Any) -> Any:
         value = calling(chosen, function, labels, logits, *targets)
-        if len(value.shape):
-            raise PluginError(f"The {chosen.entry.label} gives a tensor of shape {tuple(value.shape)}, not a scalar.")
+        shape = getattr(value, "shape", None)
+        if shape is None or len(shape):
+            what = repr(value) if shape is None else f"a tensor of shape {tuple(shape)}"
+            raise PluginError(f"The {chosen.entry.label} gives {what}, not a scalar tensor.")
         return value
 
     return loss
@@ -110,6 +118,8 @@ def build_task(plan: Plan, network: keras.Model, objective: Objective) -> Segmen
     if not isinstance(weighting, WeightingLayer):
         label = plan.chosen[kinds.WEIGHTING][0].entry.label
         raise PluginError(f"The {label} builds a {type(weighting).__name__}, not a WeightingLayer.")
+    # Weightings that train have their weights from here on, before the optimiser looks for them.
+    calling(plan.chosen[kinds.WEIGHTING][0], weighting.build, (len(objective.functions),))
     with precision(plan.training.precision):
         task = SegmentationTask(
             network,
@@ -126,7 +136,10 @@ def build_task(plan: Plan, network: keras.Model, objective: Objective) -> Segmen
 def build_batches(plan: Plan, data: SegmentationData, split: Split, objective: Objective) -> TrainingBatches:
     """The training part, augmented, with what the losses want to know of it."""
     transforms = [
-        (_transform(each, calling(each, each.component.prepare, data, split["train"])), each.options.p)
+        (
+            _transform(each, calling(each, each.component.prepare, data, split["train"]), data),
+            each.options.p,
+        )
         for each in plan.chosen[kinds.AUGMENTATION]
         if isinstance(each.options, AugmentationOptions)
     ]
@@ -142,12 +155,15 @@ def build_batches(plan: Plan, data: SegmentationData, split: Split, objective: O
     )
 
 
-def _transform(chosen: Chosen, function: Transform) -> Transform:
+def _transform(chosen: Chosen, function: Transform, data: SegmentationData) -> Transform:
     """What an augmentation applies, whose failures name it."""
 
     def transform(images: np.ndarray, masks: np.ndarray, generators: Any) -> tuple[np.ndarray, np.ndarray]:
         shapes = images.shape, masks.shape
-        images, masks = calling(chosen, function, images, masks, generators)
+        both = calling(chosen, function, images, masks, generators)
+        if not (isinstance(both, tuple) and len(both) == 2):
+            raise PluginError(f"The {chosen.entry.label} gives a {type(both).__name__}, not (images, masks).")
+        images, masks = both
         given = np.shape(images), np.shape(masks)
         if given != shapes:
             raise PluginError(
@@ -155,6 +171,8 @@ def _transform(chosen: Chosen, function: Transform) -> Transform:
                 f"not {shapes[0]} and {shapes[1]}.",
                 where=repr(chosen.component),
             )
+        if len(unknown := masks[(masks >= data.num_classes) & (masks != VOID)]):
+            raise PluginError(f"The {chosen.entry.label} gives a mask with label {unknown[0]}, which is no class.")
         return images, masks
 
     return transform

@@ -66,7 +66,7 @@ class Interruption(keras.callbacks.Callback):
 
 
 class Observer(keras.callbacks.Callback):
-    """A callback that a plugin gave: when it raises, it is named once and left out from then on."""
+    """A callback that a plugin gave: when it raises or calls `sys.exit`, it is named once and left out from then on."""
 
     def __init__(self, inner: keras.callbacks.Callback, warn: Callable[[str], None]) -> None:
         super().__init__()
@@ -102,7 +102,7 @@ class Observer(keras.callbacks.Callback):
             return
         try:
             getattr(self._inner, name)(*arguments)
-        except Exception as cause:
+        except (Exception, SystemExit) as cause:
             self._warn(f"The callback {self._inner!r} failed in {name} and is left out: {cause!r}")
             self._inner = None
 

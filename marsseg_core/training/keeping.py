@@ -48,7 +48,8 @@ class Keeper(keras.callbacks.Callback):
         progress = Progress(epoch + 1, run.history, run.best_epoch, self._best_score, callback_states(self._stateful))
         save_checkpoint(run.folder.checkpoint, self.model, progress)
         run.folder.log(_epoch_line(record, run.plan.training.epochs))
-        self._hooks("marsseg_epoch_finished", run=run, record=record)
+        # A copy: a key more or less would be one in the history too, and end the run at its next line.
+        self._hooks("marsseg_epoch_finished", run=run, record=dict(record))
 
 
 def _or_none(value: Any) -> float | None:

@@ -14,6 +14,7 @@ from ..components import ScheduleSpec
 from ..data.arrays import SegmentationData
 from ..data.batches import TrainingBatches
 from ..data.splits import Split
+from ..errors import PluginError
 from ..plan import Plan
 from .building import Objective, build_batches, build_network, build_objective, build_task, built
 from .optimizers import build_optimizer
@@ -52,8 +53,11 @@ def prepare(plan: Plan, data: SegmentationData, split: Split, *, fresh: bool = T
     rate: Any = training.learning_rate
     if isinstance(schedule, keras.callbacks.Callback):
         stateful.append(schedule)
-    else:
+    elif isinstance(schedule, keras.optimizers.schedules.LearningRateSchedule):
         rate = schedule
+    else:
+        label = plan.chosen[kinds.SCHEDULE][0].entry.label
+        raise PluginError(f"The {label} builds {schedule!r}, which is neither a Keras schedule nor a callback.")
     if training.patience is not None:
         mode = "min" if "loss" in training.monitor else "max"
         stateful.append(keras.callbacks.EarlyStopping(training.monitor, mode=mode, patience=training.patience))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -14,15 +15,17 @@ from typing import Any
 import keras
 
 from ..backend import choose_compiler, environment, keep_tensorflow_out
+from ..catalog import DISTRIBUTION, failing_place
 from ..data.arrays import SegmentationData
 from ..data.cleaning import load_clean
 from ..data.splits import Split, parted
-from ..errors import MarssegError, RunError
+from ..errors import MarssegError, PluginError, RequestError, RunError
 from ..evaluation.confusion import Confusion
 from ..evaluation.evaluate import evaluate
 from ..hooks import HookCaller, announce
 from ..plan import Plan
 from ..runs import FINISHED, INTERRUPTED, RunFolder, create_run_folder, write_bytes
+from ..sources import module_file, own_code
 from .averaging import TakeIn
 from .callbacks import EpochClock, FiniteLoss, Interruption, Observer, Scoring, Weights
 from .checkpoint import Progress, RestoreStates, load_checkpoint
@@ -62,10 +65,24 @@ class Run:
 
 
 def load_network(folder: RunFolder) -> keras.Model:
-    """The best network of a run, whose layers' modules are already imported."""
-    network = keras.saving.load_model(folder.network, compile=False)
+    """The best network of a run, whose layers' modules are already imported. RequestError where it cannot be read."""
+    try:
+        network = keras.saving.load_model(folder.network, compile=False)
+    except Exception as cause:
+        what, hint = _why_unreadable(str(cause) or type(cause).__name__)
+        raise RequestError(what, where=str(folder.network), hint=hint) from cause
     choose_compiler(network)
     return network
+
+
+def _why_unreadable(said: str) -> tuple[str, str | None]:
+    """What Keras says of a network that it cannot read → what is wrong, and the next step."""
+    if "safe_mode" in said:
+        return "The network carries code, which is never run.", "A Lambda layer is code; a layer of one's own is not."
+    if lost := re.search(r"Could not locate class '(\w+)'", said):
+        hint = "A component names the modules of its own layers in layer_modules, where they are registered."
+        return f"The network has a layer of the class {lost[1]}, which is not known.", hint
+    return f"The network cannot be read: {said.strip().splitlines()[0]}", None
 
 
 def read_data(plan: Plan) -> SegmentationData:
@@ -224,10 +241,23 @@ def _train(
             raise
         if prepared.batches.failure is not None:  # backends wrap what a thread of the pipeline raises
             raise prepared.batches.failure from end
+        _blame(run.plan, end)
         what = (str(end).strip() or type(end).__name__).splitlines()[0]
-        hint = "`marsseg --traceback …` shows where. Smaller batches need less memory."
+        hint = "`marsseg --traceback …` shows where."
+        if "memory" in str(end).lower() or "exhausted" in str(end).lower():
+            hint = "Smaller batches need less memory."
         raise RunError(f"The training failed: {type(end).__name__}: {what}", hint=hint) from end
     return FINISHED
+
+
+def _blame(plan: Plan, cause: Exception) -> None:
+    """PluginError where an exception came out of the code of a third party's component."""
+    foreign = [each for several in plan.chosen.values() for each in several if each.entry.distribution != DISTRIBUTION]
+    for of in (module_file, own_code):  # of several in one package, the one whose module it is
+        for chosen in foreign:
+            if place := failing_place(of(chosen.entry.module), cause):
+                what = f"The {chosen.entry.label} failed: {type(cause).__name__}: {cause}"
+                raise PluginError(what, where=f"{place}, {chosen.component!r}") from cause
 
 
 def _write_beginning(run: Run) -> None:

@@ -45,8 +45,8 @@ class SegmentationTask(keras.Model):
         # One loss alone is the objective itself, which Keras tracks as "loss".
         tracked = losses if len(losses) > 1 else {}
         self._loss_trackers = {name: keras.metrics.Mean(name=f"loss_{name}") for name in tracked}
-        # Weightings that train have their weights from here on, before the optimiser looks for them.
-        self.weighting.build((len(losses),))
+        if not self.weighting.built:
+            self.weighting.build((len(losses),))
         self._averaging = averaging
         self.average = EpochAverage(network) if averaging == "swa" else None
         self.built = True

@@ -1,0 +1,76 @@
+"""What a data set's author may give for a labelled data set, what it is made into, and what is refused and how."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from marsseg_core.data.arrays import SegmentationData
+from marsseg_core.errors import RequestError
+
+IMAGES, MASKS = np.zeros((3, 4, 6, 1), np.uint8), np.ones((3, 4, 6), np.uint8)
+NAMES = ("background", "soil", "rock")
+
+
+def data(masks=MASKS, names=NAMES, ignored=(), source="craters"):
+    return SegmentationData(IMAGES, masks, names, ignored, source=source)
+
+
+@pytest.mark.parametrize("names", [[*NAMES], np.array(NAMES), dict.fromkeys(NAMES)], ids=["list", "array", "keys"])
+def test_class_names_of_any_row_are_a_tuple_of_texts(names):
+    found = data(names=names).class_names
+    assert found == NAMES
+    assert [type(name) for name in (found, *found)] == [tuple, str, str, str]
+
+
+@pytest.mark.parametrize("ignored", [[0, 2], np.array([0, 2]), np.array([0, 2], np.uint8), range(0, 3, 2)])
+def test_ignored_classes_of_any_row_are_a_tuple_of_numbers(ignored):
+    found = data(ignored=ignored)
+    assert found.ignored == (0, 2)
+    assert [type(value) for value in (found.ignored, *found.ignored)] == [tuple, int, int]
+    assert found.labelled_classes == (1,)
+
+
+def test_what_a_run_keeps_of_it_can_be_written_as_json():
+    found = data(names=np.array(NAMES), ignored=np.array([0]), source=Path("craters"))
+    assert json.loads(json.dumps([found.class_names, found.ignored, found.source])) == [[*NAMES], [0], "craters"]
+
+
+@pytest.mark.parametrize("names", ["abc", 3, None, {"a", "b"}, ("a", 1), [b"a", b"b"], [["a"], ["b"]]], ids=repr)
+def test_class_names_that_are_no_texts_in_a_row_are_refused(names):
+    with pytest.raises(RequestError) as caught:
+        data(names=names)
+    assert caught.value.what == f"Class names must be texts in their order, such as ('ground', 'rock'), not {names!r}."
+    assert caught.value.where == "craters"
+
+
+@pytest.mark.parametrize(
+    "ignored", [0, None, "0", ("background",), (0.0,), (True, False, False), np.array([True, False, False])], ids=repr
+)
+def test_ignored_classes_that_are_no_class_numbers_are_refused(ignored):
+    with pytest.raises(RequestError) as caught:
+        data(ignored=ignored)
+    assert caught.value.what == f"Ignored classes must be numbers of classes, such as (0,), not {ignored!r}."
+
+
+@pytest.mark.parametrize("ignored", [(3,), (-1,)])
+def test_an_ignored_class_that_there_is_not_is_refused(ignored):
+    with pytest.raises(RequestError, match=rf"There is no class {ignored[0]} to ignore; the classes are 0 to 2\."):
+        data(ignored=ignored)
+
+
+@pytest.mark.parametrize("dtype", ["int64", "float32", "bool", "int8"])
+def test_masks_of_another_type_are_refused_with_both(dtype):
+    with pytest.raises(RequestError) as caught:
+        data(masks=MASKS.astype(dtype))
+    assert caught.value.what == f"Masks must be (N, H, W) uint8, not (3, 4, 6) {dtype}."
+
+
+def test_masks_of_another_shape_are_refused():
+    with pytest.raises(RequestError, match=r"Masks must be \(N, H, W\) uint8, not \(3, 4, 6, 1\) uint8\."):
+        data(masks=MASKS[..., None])
+    with pytest.raises(RequestError, match=r"Masks of \(3, 6, 4\) do not fit images of \(3, 4, 6, 1\)\."):
+        data(masks=MASKS.reshape(3, 6, 4))

@@ -1,0 +1,206 @@
+"""What a component gives is looked at before the training: it is named where it is not what its kind gives."""
+
+from __future__ import annotations
+
+import keras
+import numpy as np
+import pytest
+from keras import layers
+
+import marsseg_core as marsseg
+from marsseg_core import api
+from marsseg_core.errors import MarssegWarning, PluginError, RequestError
+from marsseg_core.training.building import build_network
+from marsseg_plugins.architectures.unet import UNet
+from marsseg_plugins.augmentations.hflip import HFlip
+from marsseg_plugins.bottlenecks.aspp import ASPP
+from marsseg_plugins.datasets.synthetic import Synthetic
+from marsseg_plugins.losses.ssce import SSCE
+from marsseg_plugins.schedules.constant import Constant
+from marsseg_plugins.weightings.fixed import Fixed
+
+WORDS = {"arch": "unet:width=0.125:depth=1:convolutions=1", "data": "synthetic:count=24:height=16:width=32", "batch": 4}
+
+
+def network(**words):
+    return build_network(api.plan(**(WORDS | words)), (16, 32, 1), 5)
+
+
+def run(tmp_path, **words):
+    return marsseg.run(out=tmp_path / "run", warn=lambda line: None, **(WORDS | {"epochs": 1} | words))
+
+
+def network_of(output, *more):
+    """What an architecture builds: `output` of the images."""
+
+    def build(self, spec):
+        images = keras.Input((spec.height, spec.width, spec.channels))
+        return keras.Model(images, output(images), *more)
+
+    return build
+
+
+def logits(images, classes=5, **words):
+    return layers.Conv2D(classes, 1, **words)(images)
+
+
+class Bare(layers.Layer):
+    """Not registered."""
+
+    def call(self, values):
+        return values
+
+
+@keras.saving.register_keras_serializable("network-checks")
+class Elsewhere(layers.Layer):
+    """Registered, in a module that no component names."""
+
+    def call(self, values):
+        return values
+
+
+@keras.saving.register_keras_serializable("network-checks")
+class Forgetful(layers.Layer):
+    """Its configuration lacks what its constructor takes."""
+
+    def __init__(self, size, **words):
+        super().__init__(**words)
+
+    def get_config(self):
+        return super().get_config()
+
+    def call(self, values):
+        return values
+
+
+@pytest.mark.parametrize(
+    ("build", "said"),
+    [
+        (lambda self, spec: None, "builds None, not a keras.Model"),
+        (network_of(lambda images: [logits(images), logits(images)]), "builds a network whose output is"),
+        (network_of(lambda images: {"other": logits(images)}), "builds a network whose output is"),
+        (network_of(lambda images: logits(images, 4)), r"gives logits of shape \(None, 16, 32, 4\), not"),
+        (
+            network_of(lambda images: {"logits": logits(images), "aux": logits(images, strides=2)}),
+            r"gives aux of shape \(None, 8, 16, 5\), not",
+        ),
+    ],
+)
+def test_an_architecture_that_gives_no_network_for_the_data_is_named(monkeypatch, build, said):
+    monkeypatch.setattr(UNet, "build", build)
+    with pytest.raises(PluginError, match=f"The architecture 'unet' of marsseg .* {said}"):
+        network(bottleneck="none")
+
+
+def test_an_architecture_that_leaves_the_bottleneck_out_is_refused(monkeypatch):
+    monkeypatch.setattr(UNet, "build", network_of(logits))
+    with pytest.raises(PluginError, match=r"'unet' of marsseg .* leaves the bottleneck out: aspp"):
+        network(bottleneck="aspp")
+
+
+@pytest.mark.parametrize(
+    ("build", "said"),
+    [
+        (lambda self, features, spec: 1 / 0, "failed: ZeroDivisionError"),
+        (lambda self, features, spec: None, "gives None for one of"),
+        (lambda self, features, spec: layers.UpSampling2D()(features), r"gives a map of shape \(None, "),
+    ],
+)
+def test_what_is_wrong_in_a_bottleneck_is_its_own_fault(monkeypatch, build, said):
+    monkeypatch.setattr(ASPP, "build", build)
+    with pytest.raises(PluginError, match=f"The bottleneck 'aspp' of marsseg .* {said}"):
+        network(bottleneck="aspp")
+    with pytest.raises(PluginError, match=f"The bottleneck 'aspp' of marsseg .* {said}"):
+        network(arch="dual:width=0.125:first_bottleneck=aspp", bottleneck="none")
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [lambda: Bare(), lambda: Forgetful(3), lambda: layers.Lambda(lambda values: values)],
+    ids=["bare", "args", "lambda"],
+)
+def test_a_layer_that_could_not_be_read_again_is_refused_before_the_training(monkeypatch, layer):
+    monkeypatch.setattr(UNet, "build", network_of(lambda images: logits(layer()(images))))
+    with pytest.raises(PluginError, match="cannot be read again after the training: its layer"):
+        network(bottleneck="none")
+
+
+def test_a_layer_whose_module_no_component_names_is_told(monkeypatch):
+    monkeypatch.setattr(UNet, "build", network_of(lambda images: logits(Elsewhere()(images))))
+    with pytest.warns(MarssegWarning, match=r"no component names the module of its layer .*Elsewhere in layer_modules"):
+        network(bottleneck="none")
+    monkeypatch.setattr(UNet, "layer_modules", (__name__,))
+    network(bottleneck="none")
+
+
+def test_a_network_that_cannot_be_read_says_which_layer_is_not_known(tmp_path):
+    done = run(tmp_path)
+    images = keras.Input((16, 32, 1))
+    keras.Model(images, logits(Elsewhere()(images))).save(done.folder.network)
+    del keras.saving.get_custom_objects()["network-checks>Elsewhere"]
+    try:
+        with pytest.raises(RequestError, match=r"a layer of the class Elsewhere, which is not known.* layer_modules"):
+            marsseg.load(done.path)
+    finally:
+        keras.saving.get_custom_objects()["network-checks>Elsewhere"] = Elsewhere
+
+
+@pytest.mark.parametrize(
+    ("component", "method", "gives", "said"),
+    [
+        (Synthetic, "load", None, "dataset 'synthetic' of marsseg .* loads a NoneType"),
+        (SSCE, "build", lambda labels, logits: None, "loss 'ssce' of marsseg .* gives None, not a scalar"),
+        (SSCE, "build", lambda labels, logits: 3.0, r"loss 'ssce' of marsseg .* gives 3\.0, not a scalar"),
+        (Constant, "build", None, "schedule 'constant' of marsseg .* builds None, which is neither"),
+        (HFlip, "apply", None, r"augmentation 'hflip' of marsseg .* gives a NoneType, not \(images, masks\)"),
+    ],
+)
+def test_what_gives_something_else_is_named(tmp_path, monkeypatch, component, method, gives, said):
+    monkeypatch.setattr(component, method, lambda self, *arguments: gives)
+    with pytest.raises(PluginError, match=said):
+        run(tmp_path, loss="ssce", augment="hflip:p=1", schedule="constant")
+
+
+def test_an_augmentation_that_makes_a_label_up_is_named(tmp_path, monkeypatch):
+    monkeypatch.setattr(HFlip, "apply", lambda self, images, masks, generators: (images, np.full_like(masks, 77)))
+    with pytest.raises(PluginError, match=r"'hflip' of marsseg .* gives a mask with label 77, which is no class"):
+        run(tmp_path, augment="hflip:p=1")
+
+
+def test_a_weighting_whose_layer_fails_is_named(tmp_path, monkeypatch):
+    from marsseg_core.training.weighting import WeightingLayer
+
+    class Broken(WeightingLayer):
+        def build(self, shape):
+            raise KeyError("broken")
+
+    monkeypatch.setattr(Fixed, "build", lambda self, spec: Broken(spec))
+    with pytest.raises(PluginError, match=r"weighting 'fixed' of marsseg .* failed: KeyError"):
+        run(tmp_path)
+
+
+LATE = '''
+from dataclasses import dataclass
+from marsseg_core.components import Schedule
+
+@dataclass(frozen=True)
+class Late(Schedule):
+    """Fails after the first epoch."""
+
+    def build(self, spec):
+        import keras
+
+        class Callback(keras.callbacks.Callback):
+            def on_epoch_end(self, epoch, logs=None):
+                raise RuntimeError("boom")
+
+        return Callback()
+'''
+
+
+def test_what_fails_in_the_middle_of_the_training_is_named_with_its_line(tmp_path):
+    (tmp_path / "late.py").write_text(LATE)
+    with pytest.raises(
+        PluginError, match=rf"schedule 'late' of late\.py .* RuntimeError: boom .*{tmp_path}/late.py:14"
+    ):
+        run(tmp_path, schedule="late", plugins=[tmp_path / "late.py"])
