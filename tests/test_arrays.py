@@ -15,8 +15,8 @@ IMAGES, MASKS = np.zeros((3, 4, 6, 1), np.uint8), np.ones((3, 4, 6), np.uint8)
 NAMES = ("background", "soil", "rock")
 
 
-def data(masks=MASKS, names=NAMES, ignored=(), source="craters"):
-    return SegmentationData(IMAGES, masks, names, ignored, source=source)
+def data(masks=MASKS, names=NAMES, ignored=(), source="craters", groups=None):
+    return SegmentationData(IMAGES, masks, names, ignored, groups, source)
 
 
 @pytest.mark.parametrize("names", [[*NAMES], np.array(NAMES), dict.fromkeys(NAMES)], ids=["list", "array", "keys"])
@@ -39,7 +39,7 @@ def test_what_a_run_keeps_of_it_can_be_written_as_json():
     assert json.loads(json.dumps([found.class_names, found.ignored, found.source])) == [[*NAMES], [0], "craters"]
 
 
-@pytest.mark.parametrize("names", ["abc", 3, None, {"a", "b"}, ("a", 1), [b"a", b"b"], [["a"], ["b"]]], ids=repr)
+@pytest.mark.parametrize("names", ["abc", 3, None, {"a"}, ("a", 1), [b"a", b"b"], [["a"], ["b"]]], ids=repr)
 def test_class_names_that_are_no_texts_in_a_row_are_refused(names):
     with pytest.raises(RequestError) as caught:
         data(names=names)
@@ -74,3 +74,10 @@ def test_masks_of_another_shape_are_refused():
         data(masks=MASKS[..., None])
     with pytest.raises(RequestError, match=r"Masks of \(3, 6, 4\) do not fit images of \(3, 4, 6, 1\)\."):
         data(masks=MASKS.reshape(3, 6, 4))
+
+
+def test_groups_may_be_a_list_of_whole_numbers_one_for_each_image():
+    np.testing.assert_array_equal(data(groups=[7, 7, 9]).groups, [7, 7, 9])
+    for groups in ([1, 2], [[1, 2, 3]], ["a", "b", "c"], [1.5, 2, 3]):
+        with pytest.raises(RequestError, match="Groups must be a whole number for each of 3 images"):
+            data(groups=groups)

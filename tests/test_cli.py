@@ -452,6 +452,13 @@ def test_show_of_a_recipe_that_cannot_be_read_names_it_and_its_file(cli, latin):
     assert table(cli("list", "big").out)[1][3] == ""
 
 
+def test_show_of_a_recipe_whose_file_is_missing_names_it(cli, latin):
+    (latin / "big.toml").unlink()
+    answer = cli("show", "big")
+    assert answer.code == 3
+    assert "The file of the recipe 'big' of latin 1.0 is missing." in answer.err
+
+
 def test_show_and_list_of_an_observer_read_its_source_as_python_does(cli, latin):
     assert "Größe.\n\nUnd mehr.\n" in cli("show", "told").out
     assert table(cli("list", "told").out)[1][3] == "Größe."

@@ -127,15 +127,16 @@ def _observer(entry: Entry) -> dict[str, Any]:
 
 def _recipe(entry: Entry) -> dict[str, Any]:
     source = find_source(entry)
+    if source is None:
+        raise PluginError(f"The file of the {entry.label} is missing.", where=entry.target)
     try:
-        text = source.path.read_text(encoding="utf-8") if source else ""
+        text = source.path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as cause:
-        where = str(source.path) if source else entry.target
         raise PluginError(
-            f"The {entry.label} cannot be read: {cause}.", where=where, hint="A recipe is TOML, in UTF-8."
+            f"The {entry.label} cannot be read: {cause}.", where=str(source.path), hint="A recipe is TOML, in UTF-8."
         ) from cause
     return _facts(entry) | {
-        "text": f"{source.summary if source else ''}\n\n{text}".strip(),
+        "text": f"{source.summary}\n\n{text}".strip(),
         "parameters": [],
         "example": f"marsseg run --plan {entry.name} --dry-run",
     }

@@ -83,8 +83,12 @@ class SegmentationData:
             self._refuse(f"Class names must differ, and be at most {VOID}: {', '.join(self.class_names)}.")
         if not self.labelled_classes:
             self._refuse("All classes are ignored: there is nothing to learn.")
-        if self.groups is not None and self.groups.shape != (len(self.images),):
-            self._refuse(f"Groups of shape {self.groups.shape} do not fit {len(self.images)} images.")
+        if self.groups is not None:
+            groups = np.asarray(self.groups)
+            if groups.shape != (len(self.images),) or groups.dtype.kind not in "iu":
+                what = f"not {groups.shape} {groups.dtype}"
+                self._refuse(f"Groups must be a whole number for each of {len(self.images)} images, {what}.")
+            object.__setattr__(self, "groups", groups)
         if beyond := [c for c in self.ignored if not 0 <= c < self.num_classes]:
             self._refuse(f"There is no class {beyond[0]} to ignore; the classes are 0 to {self.num_classes - 1}.")
         object.__setattr__(self, "label_counts", self._counted() if facts is None else facts.label_counts)
