@@ -414,9 +414,9 @@ def _place(entry: Entry, cause: BaseException | None = None) -> str:
 
 
 def failing_place(own: Path | None, cause: BaseException | None) -> str | None:
-    """ "file:line" of the last line of a plugin's `own` file, or folder, that an exception came through.
+    """The last line of a plugin's `own` file, or folder, that an exception came through, as file:line.
 
-    Of a SyntaxError, what is no Python.
+    Of a SyntaxError, the line that is no Python.
     """
     if own is None or cause is None:
         return None

@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from . import kinds, parameters
+from . import composition, kinds, parameters
 from .catalog import Catalog, Entry, failing_place, installed
-from .errors import MarssegError, PluginError
+from .errors import MarssegError, PluginError, RequestError
 from .kinds import KINDS, Kind
 from .local_plugins import KEY as PLUGIN_KEY, LocalPlugin
 from .options import (
@@ -66,6 +66,24 @@ def calling(chosen: Chosen, function: Callable[..., Any], *arguments: Any) -> An
             where=", ".join(filter(None, (place, repr(chosen.component)))),
             hint="`marsseg --traceback …` shows how it came to that.",
         ) from cause
+
+
+def built(chosen: Chosen, *arguments: Any) -> Any:
+    """What a component builds. A ValueError means that its parameters do not fit here, any other failure is its own."""
+    try:
+        return calling(chosen, chosen.component.build, *arguments)
+    except PluginError as error:
+        if isinstance(error.__cause__, ValueError):
+            raise RequestError(
+                f"The {chosen.entry.label} does not fit: {error.__cause__}", where=error.where
+            ) from error
+        raise
+
+
+def nested(kind: Kind, text: str, catalog: Catalog, owner: Entry) -> tuple[Chosen, ...]:
+    """The components that a composition text of another component asks for: of its own distribution where in doubt."""
+    found = composition.resolved(kind, text, catalog, owner.distribution)
+    return tuple(Chosen(entry, component, NoOptions()) for entry, component in found)
 
 
 @dataclass(frozen=True)

@@ -22,13 +22,12 @@ from .local_plugins import KEY as PLUGIN_KEY, SUFFIX, LocalPlugin, given_plugins
 from .options import (
     SECTIONS,
     CleaningOptions,
-    NoOptions,
     SplitOptions,
     TrainingOptions,
     optimizer_named,
     options_of,
 )
-from .plan import NAME_KEYS, Chosen, Plan, calling
+from .plan import NAME_KEYS, Chosen, Plan, calling, nested
 from .runs import RunFolder
 from .sources import recipe_path
 
@@ -413,9 +412,9 @@ class _Draft:
                 cls, {key: value for key, value in item.values.items() if key in own}, where=where
             )
             parts = tuple(
-                Chosen(entry, part, NoOptions())
+                part
                 for part_kind, text in component.compositions()
-                for entry, part in composition.resolved(part_kind, text, self.catalog, item.entry.distribution)
+                for part in nested(part_kind, text, self.catalog, item.entry)
             )
         options = parameters.configure(
             options_class, {key: value for key, value in item.values.items() if key in core}, where=where

@@ -13,14 +13,13 @@ import numpy as np
 from .. import kinds
 from ..backend import choose_compiler, precision
 from ..components import VOID, LossFunction, LossSpec, NetworkSpec, TargetFunction, Transform, WeightingSpec
-from ..composition import resolved
 from ..data.arrays import SegmentationData
 from ..data.batches import TrainingBatches
 from ..data.splits import Split
 from ..data.statistics import class_pixels
 from ..errors import PluginError, RequestError
-from ..options import AugmentationOptions, LossOptions, NoOptions
-from ..plan import Chosen, Plan, calling
+from ..options import AugmentationOptions, LossOptions
+from ..plan import Chosen, Plan, built, calling, nested
 from .heads import split_heads
 from .network_checks import CheckedBottleneck, check_network, check_readable
 from .task import SegmentationTask
@@ -34,8 +33,7 @@ def build_network(plan: Plan, image_shape: Sequence[int], num_classes: int) -> k
     bottlenecks = tuple(CheckedBottleneck(each) for each in plan.chosen[kinds.BOTTLENECK])
 
     def compose(text: str) -> tuple[CheckedBottleneck, ...]:
-        found = resolved(kinds.BOTTLENECK, text, plan.catalog, chosen.entry.distribution)
-        return tuple(CheckedBottleneck(Chosen(entry, component, NoOptions())) for entry, component in found)
+        return tuple(map(CheckedBottleneck, nested(kinds.BOTTLENECK, text, plan.catalog, chosen.entry)))
 
     spec = NetworkSpec(height, width, channels, num_classes, bottlenecks, compose)
     keras.utils.set_random_seed(plan.training.seed)
@@ -45,18 +43,6 @@ def build_network(plan: Plan, image_shape: Sequence[int], num_classes: int) -> k
         owners = (chosen, *chosen.parts, *plan.chosen[kinds.BOTTLENECK])
         check_readable(network, owners)
     return network
-
-
-def built(chosen: Chosen, *arguments: Any) -> Any:
-    """What a component builds. A ValueError means that its parameters do not fit here, any other failure is its own."""
-    try:
-        return calling(chosen, chosen.component.build, *arguments)
-    except PluginError as error:
-        if isinstance(error.__cause__, ValueError):
-            raise RequestError(
-                f"The {chosen.entry.label} does not fit: {error.__cause__}", where=error.where
-            ) from error
-        raise
 
 
 def _built_loss(chosen: Chosen, spec: LossSpec) -> LossFunction:

@@ -11,7 +11,7 @@ import keras
 
 from ..components import Bottleneck, BottleneckSpec
 from ..errors import MarssegWarning, PluginError
-from ..plan import Chosen
+from ..plan import Chosen, built
 from .heads import MAIN, PRESENCE, split_heads
 
 
@@ -26,8 +26,6 @@ class CheckedBottleneck(Bottleneck):
         self.used = False
 
     def build(self, features: Any, spec: BottleneckSpec) -> Any:
-        from .building import built
-
         self.used = True
         given = built(self.chosen, features, spec)
         shape, expected = getattr(given, "shape", None), tuple(features.shape[:3])

@@ -15,8 +15,8 @@ from ..data.arrays import SegmentationData
 from ..data.batches import TrainingBatches
 from ..data.splits import Split
 from ..errors import PluginError
-from ..plan import Plan
-from .building import Objective, build_batches, build_network, build_objective, build_task, built
+from ..plan import Plan, built
+from .building import Objective, build_batches, build_network, build_objective, build_task
 from .optimizers import build_optimizer
 from .task import SegmentationTask
 from .transfer import Transfer, take_over
