@@ -87,7 +87,7 @@ def load_network(folder: RunFolder) -> keras.Model:
 
 
 def _values(weight: Any) -> np.ndarray:
-    return keras.ops.convert_to_numpy(keras.ops.cast(weight, "float32"))
+    return np.asarray(keras.ops.convert_to_numpy(keras.ops.cast(weight, "float32")))
 
 
 def _why_unreadable(said: str) -> tuple[str, str | None]:
