@@ -17,7 +17,7 @@ class WeightedLoss(Loss):
     """A loss whose classes count alike unless weights are asked for."""
 
     weights: Literal["balanced", "inverse", "effective"] | tuple[float, ...] | None = param(
-        None, help="the rule for class weights, or the weights themselves; none: all alike", minimum=0
+        None, help="the rule for class weights, or the weights themselves; none: all alike", minimum=0, min_length=2
     )
     cap: float | None = param(10.0, help="largest weight that a rule may give", above=0)
     count: Literal["labelled", "all"] = param("labelled", help="classes that `balanced` counts in n and K")

@@ -26,7 +26,7 @@ class WSSCE(Loss):
     """
 
     weights: Literal["balanced", "inverse", "effective"] | tuple[float, ...] = param(
-        "balanced", help="the rule for class weights, or the weights themselves", minimum=0
+        "balanced", help="the rule for class weights, or the weights themselves", minimum=0, min_length=2
     )
     cap: float | None = param(10.0, help="largest weight that a rule may give", above=0)
     count: Literal["labelled", "all"] = param("labelled", help="classes that `balanced` counts in n and K")
