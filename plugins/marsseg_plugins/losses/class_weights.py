@@ -33,7 +33,9 @@ def class_weights(
             raise ValueError(f"{len(rule)} class weights do not fit {spec.num_classes} classes")
         given = np.where(labelled, np.asarray(rule, np.float32), np.float32(0))
         if not given[present if present.any() else labelled].any():
-            raise ValueError("the class weights are 0 for every class that counts and occurs: there is nothing to learn")
+            raise ValueError(
+                "the class weights are 0 for every class that counts and occurs: there is nothing to learn"
+            )
         return given
     if not present.any():
         return labelled.astype(np.float32)
