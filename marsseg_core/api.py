@@ -250,18 +250,25 @@ def predict(
     """Labels (H, W) uint8 of each image, (H, W, C) uint8 of any size, in order; the mean of several runs.
 
     `flips` averages over each image as it is and flipped; `probabilities` gives (H, W, K) float32 instead of labels.
-    `trust` is that of `load`.
+    `trust` is that of `load`. RunError names an image, by its number from 0, for which a network's values are not
+    finite.
     """
-    from .evaluation.confusion import decode
+    from .evaluation.confusion import check_finite, decode
     from .inference.ensemble import load_networks, open_runs, with_channels
     from .inference.predictor import Predictor
 
     opened, classes = open_runs([runs] if isinstance(runs, str | Path) else runs)
     with trusting(trust):
         predictor = Predictor(load_networks(opened), flips=flips)
-    found = predictor.probabilities(with_channels(image, predictor.channels) for image in images)
     ignored = () if with_ignored else classes.ignored
-    return found if probabilities else (decode(shares, ignored) for shares in found)
+
+    def found() -> Iterator[np.ndarray]:
+        seen = (with_channels(image, predictor.channels) for image in images)
+        for number, shares in enumerate(predictor.probabilities(seen)):
+            check_finite(shares, f"image {number}")
+            yield shares if probabilities else decode(shares, ignored)
+
+    return found()
 
 
 def evaluate(

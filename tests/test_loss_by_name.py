@@ -40,7 +40,7 @@ def with_label(label) -> tuple[np.ndarray, np.ndarray]:
     [
         ({"ignored": (9,)}, "There is no class 9 to ignore"),
         ({"ignored": (-1,)}, "There is no class -1 to ignore"),
-        ({"ignored": (VOID,)}, "There is no class 255 to ignore.*need not be ignored"),
+        ({"ignored": (VOID,)}, r"There is no class 255 to ignore.*need not be ignored"),
         ({"ignored": 0}, "ignored is a row of whole numbers, not 0"),
         ({"ignored": (0.5,)}, r"There is no class 0\.5 to ignore"),
         ({"ignored": range(CLASSES)}, "All classes are ignored"),
@@ -77,7 +77,7 @@ def test_the_weight_multiplies():
 
 def test_several_losses_and_none_are_refused_with_what_to_do():
     for name in ("wssce,dice:weight=0.5", "none"):
-        with pytest.raises(RequestError, match="must name one loss.*as many functions to be added"):
+        with pytest.raises(RequestError, match=r"must name one loss.*as many functions to be added"):
             marsseg.loss(name)
 
 

@@ -18,8 +18,10 @@ def check_class_ids(labels: Any, num_classes: int, *, where: str) -> None:
     labels = np.asarray(labels)
     if labels.dtype.kind not in "iuf":
         raise RequestError(f"Labels are numbers of classes, not {labels.dtype}.", where=where)
-    classes = (labels >= 0) & (labels < num_classes) & (labels == np.floor(labels))
-    known = classes | (labels == VOID)
+    known = (labels >= 0) & (labels < num_classes)
+    if labels.dtype.kind == "f":
+        known &= labels == np.floor(labels)
+    known |= labels == VOID
     if not known.all():
         raise RequestError(
             f"A label is {labels[~known].flat[0]}; the classes are 0 to {num_classes - 1}.",

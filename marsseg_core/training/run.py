@@ -27,7 +27,7 @@ from ..plan import Plan
 from ..runs import FINISHED, INTERRUPTED, RunFolder, create_run_folder, write_bytes
 from ..sources import module_file, own_code
 from .averaging import TakeIn
-from .callbacks import EpochClock, FiniteLoss, Interruption, Observer, Scoring, Weights
+from .callbacks import EpochClock, FiniteLoss, IdleLoss, Interruption, Observer, Scoring, Weights
 from .checkpoint import Progress, RestoreStates, load_checkpoint
 from .keeping import Keeper
 from .prepared import Prepared, prepare
@@ -212,6 +212,7 @@ def _train(
         interruption,
         EpochClock(prepared.batches),
         FiniteLoss(training.precision),
+        IdleLoss(),
         *([TakeIn(training.swa_start, training.epochs)] if training.averaging == "swa" else []),
         Scoring(run.data, run.split["validation"], training.batch, scored_training, prepared.objective.targets),
         Weights(training.epochs),
