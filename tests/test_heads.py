@@ -130,3 +130,9 @@ def test_layers_of_bottlenecks_in_a_components_fields_are_found_when_loading(tmp
     assert isinstance(run.network, keras.Model)
     result = python("import sys, marsseg_core; print(marsseg_core.load(sys.argv[1]).output_shape)", str(run.path))
     assert "(None, 16, 32, 5)" in result.out
+
+
+def test_a_network_whose_only_head_is_the_main_one_is_scored():
+    inputs = keras.Input((8, 8, 1))
+    network = keras.Model(inputs, {"logits": keras.layers.Conv2D(5, 1)(inputs)})
+    assert scored_network(network).output.shape == (None, 8, 8, 5)

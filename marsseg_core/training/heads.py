@@ -21,8 +21,9 @@ def split_heads(outputs: Any) -> tuple[Any, dict[str, Any]]:
 
 def scored_network(network: keras.Model) -> keras.Model:
     """The part of a network that is scored and saved for use: from images to the main logits."""
-    main, auxiliary = split_heads(network.output)
-    return keras.Model(network.inputs, main, name=network.name) if auxiliary else network
+    if not isinstance(network.output, dict):
+        return network
+    return keras.Model(network.inputs, split_heads(network.output)[0], name=network.name)
 
 
 def presence_loss(labels: Any, logits: Any, ignored: Sequence[int]) -> Any:
