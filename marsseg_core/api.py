@@ -99,7 +99,8 @@ def loss(
     if not options.weight:
         raise RequestError(f"The loss '{name}' has the weight 0: it would be 0 whatever is predicted.")
     alike = (1,) * num_classes if isinstance(num_classes, int) else ()
-    spec = LossSpec(num_classes, ignored, alike if class_frequencies is None else class_frequencies)
+    rows: Any = (ignored, alike if class_frequencies is None else class_frequencies)
+    spec = LossSpec(num_classes, *rows)
     chosen = Chosen(entry, component, options)
     if calling(chosen, component.targets, spec) is not None:
         raise RequestError(
