@@ -31,7 +31,7 @@ from ..runs import FINISHED, INTERRUPTED, RunFolder, create_run_folder, write_by
 from ..sources import module_file, own_code
 from .averaging import TakeIn
 from .building import build_network
-from .callbacks import EpochClock, FiniteLoss, Interruption, Observer, Scoring, Weights
+from .callbacks import EpochClock, FiniteLoss, IdleLoss, Interruption, Observer, Scoring, Weights
 from .checkpoint import Progress, RestoreStates, load_checkpoint
 from .heads import scored_network
 from .keeping import Keeper
@@ -258,6 +258,7 @@ def _train(
         interruption,
         EpochClock(prepared.batches),
         FiniteLoss(training.precision),
+        IdleLoss(),
         *([TakeIn(training.swa_start, training.epochs)] if training.averaging == "swa" else []),
         Scoring(run.data, run.split["validation"], training.batch, scored_training, prepared.objective.targets),
         Weights(training.epochs),

@@ -23,6 +23,7 @@ class SegmentationTask(keras.Model):
 
     What is saved for use is `scored`, the network without auxiliary heads; the task never leaves the training. The
     heads count `head_weights` of the main one, in the order in which the network names them; ½, ¼, ⅛, … by default.
+    `ignored` are the classes that count in no loss.
     """
 
     def __init__(
@@ -37,7 +38,7 @@ class SegmentationTask(keras.Model):
         super().__init__(name="task")
         self.network = network
         self.scored = scored_network(network)
-        self._ignored = tuple(ignored)
+        self.ignored = tuple(ignored)
         heads = split_heads(network.output)[1]
         self._head_weights = tuple(head_weights or (0.5**position for position in range(1, len(heads) + 1)))
         self.weighting = weighting
@@ -110,7 +111,7 @@ class SegmentationTask(keras.Model):
         total = self.objective(values)
         for (name, output), weight in zip(auxiliary.items(), self._head_weights, strict=True):
             if name == PRESENCE:
-                loss = presence_loss(split_targets(y)[0], output, self._ignored)
+                loss = presence_loss(split_targets(y)[0], output, self.ignored)
             else:
                 loss = self.objective(self.loss_values(y, output))
             total = total + weight * loss
