@@ -14,6 +14,7 @@ from ..errors import RequestError
 
 if TYPE_CHECKING:
     from .cleaning import CleaningReport
+    from .scaling import Scaling
 
 # What is looked at in one go of an array that may be larger than memory.
 CHUNK_BYTES: Final = 32 * 2**20
@@ -40,6 +41,7 @@ class SegmentationData:
     - `groups` (N,) integers or None: images of one group (one place) stay on one side of any split
     - `source` says in a few words where this came from
     - `cleaning` tells what was changed since it was read, where cleaning was asked for
+    - `scaling` tells how the source's values became 0…255; None where they are as they were
     - `label_counts` (N, K + 1): how many pixels of each mask have each class; the last column is void
 
     The arrays may be memory-mapped and larger than memory: read pieces of them, `data.images[items]`.
@@ -54,6 +56,7 @@ class SegmentationData:
     groups: np.ndarray | None = None
     source: str = ""
     cleaning: CleaningReport | None = None
+    scaling: Scaling | None = None
     label_counts: np.ndarray = field(init=False, repr=False)
     facts: InitVar[Facts | None] = None  # not kept: a copy with other arrays finds its own
 

@@ -269,6 +269,7 @@ def _write_beginning(run: Run) -> None:
         folder.split,
         {"schema": 1, "fingerprint": run.data.fingerprint(), "source": run.data.source}
         | {"classes": list(run.data.class_names), "ignored": list(run.data.ignored)}
+        | {"scaling": None if run.data.scaling is None else run.data.scaling.to_json()}
         | run.split.to_json(),
     )
     if run.data.cleaning is not None:
