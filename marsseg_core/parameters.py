@@ -61,7 +61,7 @@ class Parameter:
     minimum: float | None = None
     maximum: float | None = None
     above: float | None = None
-    absent: Any = MISSING
+    absent: Any = dataclasses.field(default_factory=lambda: MISSING)  # as a plain default it would mean none
 
     @property
     def required(self) -> bool:

@@ -1,4 +1,4 @@
-"""How the values of images become 0…255: the rules by which a range is found, and the record of what was found.
+"""How the values of images become 0…255: the record of it.
 
 Networks see uint8. A source may hold other numbers: whole ones of 10 to 16 bits, or floats. What their range is cannot
 be seen in one image, so it is found once from the whole set, kept with the data and with every run, and applied again
@@ -29,6 +29,11 @@ def numbers_of(dtype: np.dtype) -> Numbers:
     raise ValueError(f"numbers are needed, not {dtype}")
 
 
+def exact(number: float) -> str:
+    """A number as short text that gives the same number again."""
+    return str(int(number)) if number == int(number) else repr(float(number))
+
+
 @dataclass(frozen=True)
 class Scaling:
     """Values from `low` to `high` become 0 to 255: in proportion, rounded, and cut off at both ends.
@@ -57,6 +62,13 @@ class Scaling:
         what = {"bytes": "8-bit values", "integers": "whole numbers", "floats": "floats"}[self.numbers]
         return f"{what} from {self.low:.10g} to {self.high:.10g} are seen as 0 to 255"
 
+    @property
+    def range_text(self) -> str:
+        """The range that asks for this scaling, as `Range.parse` reads it."""
+        if self.per == "image":
+            return f"{exact(self.low)}%..{exact(self.high)}%"
+        return f"{exact(self.low)}..{exact(self.high)}@{self.numbers}"
+
     def to_json(self) -> dict[str, Any]:
         return {"low": self.low, "high": self.high, "numbers": self.numbers, "per": self.per}
 
@@ -71,5 +83,13 @@ class Scaling:
             raise ValueError(f"no scaling is written like this: {kept!r}") from cause
 
 
-# What runs did before they kept a scaling: 16 bits were taken over their whole range.
-BEFORE: Final = Scaling(0, 65535, "integers")
+# Sixteen bits over their whole range: what runs did before they kept a scaling.
+SIXTEEN_BITS: Final = Scaling(0, 65535, "integers")
+
+
+def scaled_values(values: np.ndarray, low: float, high: float) -> tuple[np.ndarray, int]:
+    """Values with `low` → 0 and `high` → 255 as uint8, rounded and cut off; and how many were cut off."""
+    outside = int(np.count_nonzero((values < low) | (values > high)))
+    # Halved first: the span of two floats may be beyond what a float holds.
+    place = (values.astype(np.float64) / 2 - low / 2) / (high / 2 - low / 2)
+    return np.rint(255 * np.clip(place, 0, 1)).astype(np.uint8), outside
