@@ -9,8 +9,8 @@ import numpy as np
 from .ranges import SAY_WHICH, Piece, finite, refuse
 from .scaling import Scaling, exact, numbers_of, scaled_values
 
-# Where the highest value of all is below this share of the range, the range is likely wrong.
-_SMALL_SHARE: Final = 0.05
+# Where the highest value of all is below this share of the range, the range is likely wrong. It tells 12 bits in 16.
+_SMALL_SHARE: Final = 1 / 16
 
 
 class Converter:

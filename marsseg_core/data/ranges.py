@@ -76,6 +76,14 @@ class Range:
         return f"{exact(self.low)}{sign}..{exact(self.high)}{sign}" + (f"@{self.numbers}" if self.numbers else "")
 
 
+def asked_range(text: str, where: str) -> Range:
+    """The range that somebody asked for; RequestError where it is none."""
+    try:
+        return Range.parse(text)
+    except ValueError as wrong:
+        raise RequestError(f"{wrong}.".capitalize(), where=where) from wrong
+
+
 def _numbers(text: str | None) -> Numbers | None:
     return next((each for each in get_args(Numbers) if each == text), None)
 
