@@ -72,8 +72,14 @@ class SegmentationData:
             self._refuse(f"Ignored classes must be numbers of classes, such as (0,), not {self.ignored!r}.")
         object.__setattr__(self, "class_names", tuple(map(str, names)))
         object.__setattr__(self, "ignored", tuple(map(int, ignored)))
+        for name in ("images", "masks"):
+            if not isinstance(given := getattr(self, name), np.ndarray):
+                self._refuse(f"The {name} must be an array, not {type(given).__name__}.")
         if self.images.ndim != 4 or self.images.dtype != np.uint8:
-            self._refuse(f"Images must be (N, H, W, C) uint8, not {self.images.shape} {self.images.dtype}.")
+            self._refuse(
+                f"Images must be (N, H, W, C) uint8, not {self.images.shape} {self.images.dtype}.",
+                "Values are scaled first so that 0 is black and 255 white; grey images have one channel, [..., None].",
+            )
         if self.masks.ndim != 3 or self.masks.dtype != np.uint8:
             self._refuse(f"Masks must be (N, H, W) uint8, not {self.masks.shape} {self.masks.dtype}.")
         if self.masks.shape[1:] != self.images.shape[1:3]:
@@ -110,8 +116,8 @@ class SegmentationData:
                 )
         return counts
 
-    def _refuse(self, what: str) -> NoReturn:
-        raise RequestError(what, where=self.source)
+    def _refuse(self, what: str, hint: str | None = None) -> NoReturn:
+        raise RequestError(what, where=self.source, hint=hint)
 
     def __len__(self) -> int:
         return len(self.images)

@@ -69,7 +69,7 @@ class Converter:
         lines = []
         if self._outside:
             share = 100 * self._outside / self._values
-            lines.append(f"{self._outside:,} values ({share:.2g} %) lie outside the range and are cut off.")
+            lines.append(f"{self._outside:,} values ({share:.3g} %) lie outside the range and are cut off.")
         ends = [(self._as_is_highest, 0.0, 255.0)]
         if self.scaling is not None and self.scaling.per == "set":
             ends.append((self._highest, self.scaling.low, self.scaling.high))

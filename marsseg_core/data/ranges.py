@@ -81,7 +81,7 @@ def asked_range(text: str, where: str) -> Range:
     try:
         return Range.parse(text)
     except ValueError as wrong:
-        raise RequestError(f"{wrong}.".capitalize(), where=where) from wrong
+        raise RequestError(f"{wrong}.", where=where) from wrong
 
 
 def _numbers(text: str | None) -> Numbers | None:

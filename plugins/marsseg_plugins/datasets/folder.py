@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -12,7 +12,7 @@ from marsseg_core.data.limits import PIXEL_LIMIT
 from marsseg_core.parameters import param
 
 from .mars import MARS_CLASSES
-from .values import PER_HELP, RANGE_HELP, RangePer, check_range, read_as
+from .values import PER_HELP, RANGE_HELP, RangePer, check_range
 
 if TYPE_CHECKING:
     import numpy as np
@@ -116,7 +116,9 @@ class Folder(Dataset):
         return prepared_data(source, prepare, class_names=names, ignored=ignored or ())
 
     def reading(self, scaling: Scaling) -> Folder:
-        return read_as(self, scaling)
+        if self.range != "auto":
+            return self
+        return replace(self, range=scaling.range_text, range_per=scaling.per)
 
     def _read(
         self,

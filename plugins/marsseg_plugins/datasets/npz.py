@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,7 +10,7 @@ from marsseg_core.components import Dataset
 from marsseg_core.parameters import param
 
 from .mars import IGNORED, MARS_CLASSES
-from .values import PER_HELP, RANGE_HELP, RangePer, check_range, read_as
+from .values import PER_HELP, RANGE_HELP, RangePer, check_range
 
 if TYPE_CHECKING:
     import numpy as np
@@ -82,7 +82,9 @@ class Npz(Dataset):
         return prepared_images(Source(f"npz:{path.name}, test_set", [path], options), prepare)
 
     def reading(self, scaling: Scaling) -> Npz:
-        return read_as(self, scaling)
+        if self.range != "auto":
+            return self
+        return replace(self, range=scaling.range_text, range_per=scaling.per)
 
     def _prepare(self, writer: Writer) -> None:
         import numpy as np

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import TYPE_CHECKING, Final, Literal, Protocol, TypeVar
-
-if TYPE_CHECKING:
-    from marsseg_core.data.scaling import Scaling
+from typing import Final, Literal
 
 RangePer = Literal["set", "image"]
 
@@ -22,18 +18,3 @@ def check_range(text: str, per: RangePer) -> None:
     from marsseg_core.data.ranges import Range
 
     Range.parse(text, per)
-
-
-class _Ranged(Protocol):
-    range: str
-    range_per: RangePer
-
-
-T = TypeVar("T", bound=_Ranged)
-
-
-def read_as(component: T, scaling: Scaling) -> T:
-    """The data set with the values read as a run's were, unless it is told how to read them."""
-    if component.range != "auto":
-        return component
-    return replace(component, range=scaling.range_text, range_per=scaling.per)  # type: ignore[type-var]
