@@ -316,11 +316,14 @@ def _write_beginning(run: Run) -> None:
         folder.split,
         {"schema": 1, "fingerprint": run.data.fingerprint(), "source": run.data.source}
         | {"classes": list(run.data.class_names), "ignored": list(run.data.ignored)}
+        | {"scaling": None if run.data.scaling is None else run.data.scaling.to_json()}
         | run.split.to_json(),
     )
     if run.data.cleaning is not None:
         folder.write_json(folder.cleaning, {"schema": 1} | run.data.cleaning.to_json())
         folder.log(f"cleaned: {run.data.cleaning}")
+    if run.data.scaling is not None:
+        folder.log(f"values: {run.data.scaling}")
     started = {"started": f"{datetime.now().astimezone():%Y-%m-%dT%H:%M:%S%z}", "process": os.getpid()}
     folder.write_json(folder.environment, environment(run.plan.distributions) | started)
     folder.log(f"{run.plan.name}: {run.network.count_params():,} parameters, {len(run.split.train)} training images")
