@@ -28,9 +28,11 @@ class AI4Mars(Dataset):
     """
 
     path: str = param(help="the folder that holds msl, mer and m2020, or some of them")
-    rover: tuple[Literal["msl", "mer", "m2020"], ...] = param(("msl",), help="whose images")
+    rover: tuple[Literal["msl", "mer", "m2020"], ...] = param(("msl",), help="whose images", min_length=1)
     camera: tuple[Literal["ncam", "mcam", "hafiq"], ...] | None = param(
-        None, help="ncam for navigation, mcam on the mast (colour), hafiq of m2020; none means all that are there"
+        None,
+        help="ncam for navigation, mcam on the mast (colour), hafiq of m2020; none means all that are there",
+        min_length=1,
     )
     labels: Literal["train", "gold1", "gold2", "gold3"] = param(
         "train", help="of volunteers, or of experts of whom at least one, two or three agree"
@@ -43,7 +45,9 @@ class AI4Mars(Dataset):
     width: int = param(256, help="columns of an item", minimum=1)
     scale: float = param(1.0, help="images are resized by this before tiles are cut", above=0, maximum=16)
     colour: Literal["grey", "rgb"] = param("grey", help="make all images grey, or all of three channels")
-    ignored: tuple[int, ...] | None = param(IGNORED, help="classes that count in no loss and no score", minimum=0)
+    ignored: tuple[int, ...] | None = param(
+        IGNORED, help="classes that count in no loss and no score", minimum=0, min_length=0
+    )
     unpaired: Literal["refuse", "skip"] = param("refuse", help="what to do about labels that belong to no image")
     limit: int | None = param(None, help="keep only this many images, evenly spread", minimum=1)
     pixel_limit: int = param(PIXEL_LIMIT, help="images of more pixels are refused", minimum=1)

@@ -37,8 +37,10 @@ class Npz(Dataset):
     """
 
     path: str = param(help="the file")
-    classes: tuple[str, ...] = param(MARS_CLASSES, help="names of the classes 0, 1, …")
-    ignored: tuple[int, ...] | None = param(IGNORED, help="classes that count in no loss and no score", minimum=0)
+    classes: tuple[str, ...] = param(MARS_CLASSES, help="names of the classes 0, 1, …", min_length=1)
+    ignored: tuple[int, ...] | None = param(
+        IGNORED, help="classes that count in no loss and no score", minimum=0, min_length=0
+    )
     limit: int | None = param(None, help="keep only this many items, evenly spread over the file", minimum=1)
     range: str = param("auto", help=RANGE_HELP, absent="0..255")
     range_per: RangePer = param("set", help=PER_HELP)
