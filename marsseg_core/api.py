@@ -12,8 +12,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from . import kinds, parameters
-from .catalog import Catalog, blaming, installed
+from . import composition, kinds, parameters
+from .catalog import Catalog, blaming, installed, load as load_class
 from .components import LossFunction, LossSpec, NetworkSpec
 from .composition import components
 from .errors import MarssegWarning, RequestError, nearest
@@ -22,8 +22,8 @@ from .experiments.series import Series, plan_series, run_series
 from .hooks import HookCaller, announce
 from .kinds import Kind
 from .local_plugins import catalog_with, trusting
-from .options import CleaningOptions, SplitOptions, TrainingOptions
-from .plan import NETWORK_KINDS, Plan
+from .options import CleaningOptions, LossOptions, SplitOptions, TrainingOptions
+from .plan import NETWORK_KINDS, Chosen, Plan, built, calling
 from .resolving import Request, resolve
 from .runs import RunFolder
 
@@ -84,8 +84,8 @@ def network(
     catalog = catalog_with(plugins)
     compose = partial(components, kinds.BOTTLENECK, catalog=catalog)
     spec = NetworkSpec(height, width, channels, num_classes, compose(bottleneck), compose)
-    built: keras.Model = _one(kinds.ARCHITECTURE, arch, catalog).build(spec)
-    return built
+    model: keras.Model = _one(kinds.ARCHITECTURE, arch, catalog).build(spec)
+    return model
 
 
 def loss(
@@ -98,19 +98,45 @@ def loss(
 ) -> LossFunction:
     """A loss by name, for `keras.Model.compile`: (labels (B, H, W), logits (B, H, W, K)) → scalar.
 
+    `name` is one loss with its parameters, as `--loss` takes it; `weight` multiplies it: "dice:weight=0.5". Several
+    losses are as many functions, which you add, or a run, which weighs them.
+
     `class_frequencies` counts the pixels of each class in the training part; without it all classes count alike.
-    `plugins` are those of `run`.
+    `ignored` are classes whose pixels do not count. `plugins` are those of `run`.
+
+    Labels are whole numbers (integers or floats) in 0 … K − 1, or 255 for void. Called directly, the function raises
+    RequestError for any other label and for shapes that do not fit. In a compiled step, where it cannot, a batch with
+    another label has the loss NaN and no gradient.
     """
-    frequencies = tuple(class_frequencies) if class_frequencies is not None else (1,) * num_classes
-    component = _one(kinds.LOSS, name, catalog_with(plugins))
-    spec = LossSpec(num_classes, tuple(ignored), frequencies)
-    if component.targets(spec) is not None:
+    catalog = catalog_with(plugins)
+    named = composition.parse(name, where=f"loss {name}")
+    if len(named) != 1:
+        raise RequestError(
+            f"'{name}' must name one loss.",
+            hint="Several are as many functions to be added; `marsseg.run(loss=…)` joins them by a weighting.",
+        )
+    core = parameters.parameters_of(LossOptions)
+    words = named[0].parameters
+    entry = catalog.find(kinds.LOSS, named[0].name, where=name)
+    own = {key: value for key, value in words.items() if key not in core}
+    component = parameters.configure(load_class(entry), own, where=f"loss {entry.name}")
+    given = {key: value for key, value in words.items() if key in core}
+    options = parameters.configure(LossOptions, given, where=f"loss {entry.name}")
+    if not options.weight:
+        raise RequestError(f"The loss '{name}' has the weight 0: it would be 0 whatever is predicted.")
+    alike = (1,) * num_classes if isinstance(num_classes, int) else ()
+    rows: Any = (ignored, alike if class_frequencies is None else class_frequencies)
+    spec = LossSpec(num_classes, *rows)
+    chosen = Chosen(entry, component, options)
+    if calling(chosen, component.targets, spec) is not None:
         raise RequestError(
             f"The loss '{name}' wants targets that are computed from each mask.",
             hint="`marsseg_core.run` trains with it; `Loss.targets` computes them in a loop of your own.",
         )
-    function: LossFunction = component.build(spec)
-    return function
+    function: LossFunction = built(chosen, spec)
+    from .training.checked_loss import checked_loss
+
+    return checked_loss(function, entry.name, num_classes, options.weight)
 
 
 def dataset(name: str, *, plugins: Sequence[str | Path] = (), **values: Any) -> SegmentationData:
@@ -274,9 +300,10 @@ def predict(
     labels. `trust` is that of `load`.
 
     Raises RequestError, for an image when its turn comes: values that are not finite or whose range nothing says, and
-    shapes that are no image. Warns at the end where values lay outside the range or reached only a small part of it.
+    shapes that are no image. RunError names an image, by its number from 0, for which a network's
+    values are not finite. Warns at the end where values lay outside the range or reached only a small part of it.
     """
-    from .evaluation.confusion import decode
+    from .evaluation.confusion import check_finite, decode
     from .inference.ensemble import load_networks, open_runs, scaling_of, with_channels
     from .inference.given import GivenImages, images_of
     from .inference.predictor import Predictor
@@ -294,7 +321,8 @@ def predict(
     ignored = () if with_ignored else classes.ignored
 
     def predicted() -> Iterator[np.ndarray]:
-        for shares in found:
+        for number, shares in enumerate(found):
+            check_finite(shares, f"image {number}")
             yield shares if probabilities else decode(shares, ignored)
         for line in seen.doubts():
             warnings.warn(line, MarssegWarning, stacklevel=2)

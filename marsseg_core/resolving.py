@@ -22,6 +22,7 @@ from .local_plugins import KEY as PLUGIN_KEY, SUFFIX, LocalPlugin, given_plugins
 from .options import (
     SECTIONS,
     CleaningOptions,
+    LossOptions,
     SplitOptions,
     TrainingOptions,
     optimizer_named,
@@ -240,7 +241,14 @@ class _Draft:
                 )
 
     def _check_losses(self, chosen: Mapping[Kind, tuple[Chosen, ...]]) -> None:
-        """Whether the weighting can work with the losses."""
+        """Whether there is anything to learn, and the weighting can work with the losses."""
+        losses = chosen.get(kinds.LOSS, ())
+        if losses and not any(isinstance(each.options, LossOptions) and each.options.weight for each in losses):
+            raise RequestError(
+                "Every loss has the weight 0: there is nothing to learn.",
+                where=f"--loss, {', '.join(each.entry.name for each in losses)}",
+                hint="A weight of 0 is for a loss that is only to be logged beside others.",
+            )
         if not {kinds.WEIGHTING, kinds.LOSS} <= set(chosen):
             return
         weighting = chosen[kinds.WEIGHTING][0]
