@@ -392,14 +392,18 @@ def test_files_of_floats_are_predicted_and_one_with_nan_is_left_out_by_name(cli,
     _, images, _ = scenes
     (tmp_path / "in").mkdir()
     floats = images[1, ..., 0].astype(np.float32) / 255
+    floats[5, 5] = 1
     Image.fromarray(floats).save(tmp_path / "in" / "good.tif")
-    Image.fromarray(np.where(floats > 0.5, np.nan, floats)).save(tmp_path / "in" / "holes.tif")
+    floats[0, 0] = np.nan
+    Image.fromarray(floats).save(tmp_path / "in" / "holes.tif")
     done = cli("predict", str(run), "in", "--out", "out")
     told = " ".join(done.err.split())
     assert done.code == 1
     assert "floats from 0 to 1 are seen as 0 to 255." in told
     assert "holes is left out: This image has values that are NaN or infinite." in told
-    assert_same_labels([np.asarray(Image.open(tmp_path / "out/good.png"))], labels(run, images[1:2]))
+    expected = images[1].copy()
+    expected[5, 5] = 255
+    assert_same_labels([np.asarray(Image.open(tmp_path / "out/masks/good.png"))], labels(run, [expected]))
 
 
 @pytest.mark.parametrize(("words", "high"), [((), 4095), (("--range", "0..1023"), 1023), (("--range", "bits"), 65535)])
@@ -408,7 +412,7 @@ def test_the_range_of_files_may_be_given(cli, run, scenes, tmp_path, words, high
     Image.fromarray(dim).save(tmp_path / "dim.png")
     assert cli("predict", str(run), "dim.png", "--out", "out", *words).code == 0
     expected = scaled_values(dim, 0, high)[0]
-    assert_same_labels([np.asarray(Image.open(tmp_path / "out/dim.png"))], labels(run, [expected]))
+    assert_same_labels([np.asarray(Image.open(tmp_path / "out/masks/dim.png"))], labels(run, [expected]))
 
 
 @pytest.mark.parametrize(
