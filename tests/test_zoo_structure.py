@@ -22,7 +22,7 @@ from marsseg_plugins.architectures.unet import UNet
 from marsseg_plugins.architectures.unet3plus import UNet3Plus
 from marsseg_plugins.architectures.unetpp import UNetPlusPlus
 from marsseg_plugins.bottlenecks.aspp import ASPP
-from marsseg_plugins.bottlenecks.psp import PSP, fields
+from marsseg_plugins.bottlenecks.psp import PSP
 from marsseg_plugins.bottlenecks.swin import Swin
 from marsseg_plugins.bottlenecks.transformer import Transformer
 from marsseg_plugins.bottlenecks.windows import FORBIDDEN, WindowAttention, relative_places, seam_mask
@@ -265,16 +265,6 @@ def test_mirrored_kernels_mirror_the_output(component, bottlenecks, images):
             kernel, *bias = layer.get_weights()
             layer.set_weights([kernel[:, ::-1], *bias])
     np.testing.assert_allclose(predict(network, images), expected, atol=1e-4)
-
-
-@pytest.mark.parametrize("length", range(1, 20))
-@pytest.mark.parametrize("bins", [1, 2, 4, 8])
-def test_pyramid_fields_cover_the_map(length, bins):
-    size, step = fields(length, bins)
-    starts = np.arange(0, length - size + 1, step)
-    assert len(starts) == min(bins, length)
-    assert starts[-1] + size == length
-    assert size >= step
 
 
 def test_windows_attend_inside_themselves_and_not_across_the_seam():

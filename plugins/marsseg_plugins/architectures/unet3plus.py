@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from marsseg_core.components import NetworkSpec
 from marsseg_core.parameters import param
+from marsseg_plugins.widths import scaled
 
 from .convolutional import ConvolutionalArchitecture
 
@@ -58,7 +59,7 @@ class UNet3Plus(ConvolutionalArchitecture):
         filters = level_filters(self.filters, self.width, self.depth)
         last = len(filters)
         multiple = 2 ** (last - 1)
-        branch = filters[0] if self.branch == "auto" else max(1, round(self.branch * self.width))
+        branch = filters[0] if self.branch == "auto" else scaled(self.branch, self.width)
         block = self.block()
         inputs, x = images_input(spec, multiple)
         encoder = {}

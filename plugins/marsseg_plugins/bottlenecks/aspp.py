@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from marsseg_core.components import Bottleneck, BottleneckSpec
 from marsseg_core.parameters import param
+from marsseg_plugins.widths import scaled
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,7 @@ class ASPP(Bottleneck):
 
         prefix = spec.prefix + "aspp"
         _, rows, columns, channels = features.shape
-        filters = max(1, round(self.width * (channels if self.filters == "auto" else self.filters)))
+        filters = scaled(channels if self.filters == "auto" else self.filters, self.width)
 
         def branch(x: Any, name: str, rate: int = 1, kernel: int = 1, count: int = filters, act: str = "relu") -> Any:
             name = f"{prefix}_{name}"
@@ -60,7 +61,7 @@ class ASPP(Bottleneck):
         if self.out == "auto":
             out = filters
         else:
-            out = spec.num_classes if self.out == "classes" else max(1, round(self.width * self.out))
+            out = spec.num_classes if self.out == "classes" else scaled(self.out, self.width)
         return branch(merged, "out", count=out, act=self.activation)
 
 
