@@ -12,6 +12,7 @@ from importlib import metadata
 from typing import Any
 
 import keras
+import numpy as np
 
 from .errors import RequestError
 
@@ -63,6 +64,14 @@ def value_and_gradient(function: Callable[[Any], Any], at: Any) -> tuple[Any, An
         where="KERAS_BACKEND",
         hint="Use tensorflow or jax, or a weighting that needs none.",
     )
+
+
+def concrete(tensor: Any) -> np.ndarray | None:
+    """The values of a tensor; None where it has none yet, inside of a function that is being compiled."""
+    try:
+        return np.asarray(keras.ops.convert_to_numpy(tensor))
+    except (NotImplementedError, TypeError):  # TensorFlow's, JAX's
+        return None
 
 
 def train_on_one_device(optimizer: keras.optimizers.Optimizer) -> None:

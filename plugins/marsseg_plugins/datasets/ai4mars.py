@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -24,7 +24,7 @@ class AI4Mars(Dataset):
     `path` is the folder with msl/, mer/ and m2020/, as far as they are there. Labels become the course's ids: what
     nobody labelled is background, which is ignored. In training labels the rover and what is farther than 30 m are
     background too; gold labels, by experts, are left as they are. Images of one rover position stay on one side of
-    any split.
+    any split, unless `groups` is none.
     """
 
     path: str = param(help="the folder that holds msl, mer and m2020, or some of them")
@@ -50,6 +50,9 @@ class AI4Mars(Dataset):
     )
     unpaired: Literal["refuse", "skip"] = param("refuse", help="what to do about labels that belong to no image")
     limit: int | None = param(None, help="keep only this many images, evenly spread", minimum=1)
+    groups: Literal["positions", "none"] = param(
+        "positions", help="what keeps images together in any split; the tiles of an image stay together anyway"
+    )
     pixel_limit: int = param(PIXEL_LIMIT, help="images of more pixels are refused", minimum=1)
 
     def __post_init__(self) -> None:
@@ -75,6 +78,8 @@ class AI4Mars(Dataset):
         found = ai4mars_release.find_pairs(root, self.rover, self.camera, self.labels, self.taxonomy)
         report_unpaired(found.faults, self.unpaired, root)
         pairs = spread(found.pairs, self.limit)
+        if self.groups == "none":
+            pairs = [replace(pair, group=number) for number, pair in enumerate(pairs)]
         key = ai4mars_labels.KEYS[self.taxonomy]
         fitting = Fitting(self.fit, self.height, self.width, self.scale)
 
@@ -91,6 +96,7 @@ class AI4Mars(Dataset):
                 "taxonomy": self.taxonomy,
                 "fitting": [self.fit, self.height, self.width, self.scale],
                 "colour": self.colour,
+                "groups": self.groups,
             },
         )
         return prepared_data(source, prepare, class_names=key.class_names, ignored=self.ignored or ())
