@@ -113,6 +113,18 @@ def precision(policy: str) -> Iterator[None]:
         keras.config.set_dtype_policy(before)
 
 
+def _threads() -> int:
+    """How many threads share the sums of a training step: their order, and so the last bits, depend on it."""
+    given = 0
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow
+
+        given = tensorflow.config.threading.get_intra_op_parallelism_threads()
+    # What this process may use: a container or `taskset` may allow fewer than the machine has.
+    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return given or allowed
+
+
 def environment(distributions: Mapping[str, str]) -> dict[str, Any]:
     """The machine and the versions a run was made with; `distributions` are those that it needs to be loaded again."""
     names = ("marsseg", "keras", "tensorflow", "jax", "numpy", "scipy")
@@ -129,6 +141,7 @@ def environment(distributions: Mapping[str, str]) -> dict[str, Any]:
         "processors": os.cpu_count(),
         "backend": keras.backend.backend(),
         "devices": keras.distribution.list_devices(),
+        "threads": _threads(),
         "versions": versions,
         "command": sys.argv,
     }

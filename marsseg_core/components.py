@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from .data.arrays import SegmentationData
+    from .data.scaling import Scaling
     from .training.weighting import WeightingLayer
 
 VOID = 255
@@ -296,6 +297,11 @@ class Dataset(Component):
         """
         data = self.load()
         return zip(data.images, data.masks, strict=True)
+
+    def reading(self, scaling: Scaling) -> Dataset:
+        """This data set with its values read as `scaling` says, where they are such numbers and it is not told
+        otherwise: what a network trained on such is shown. One whose values are always 0…255 is itself."""
+        return self
 
     def unlabelled(self) -> np.ndarray | None:
         """Images without labels (M, H, W, C) uint8, for prediction; None where the source has none."""

@@ -13,6 +13,7 @@ import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stdout
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -30,7 +31,8 @@ SUFFIX: Final = ".py"
 # Its name stands before the slash of a qualified name, and in its module's.
 _FILE_NAME: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]*\.py")
 
-_trusted = False
+# Each thread has its own: what one trusts lets no other execute anything, in whatever order they leave.
+_trusted: ContextVar[bool] = ContextVar("marsseg_trusted", default=False)
 
 # The hashes of what was executed in this process.
 _executed: set[str] = set()
@@ -38,14 +40,12 @@ _executed: set[str] = set()
 
 @contextmanager
 def trusting(trust: bool = True) -> Iterator[None]:
-    """Where `trust` is true, execute what plans and run folders name."""
-    global _trusted
-    before = _trusted
-    _trusted = before or trust
+    """Execute what plans and run folders name inside, in this thread, where `trust` is true."""
+    token = _trusted.set(_trusted.get() or trust)
     try:
         yield
     finally:
-        _trusted = before
+        _trusted.reset(token)
 
 
 @dataclass(frozen=True)
@@ -104,7 +104,7 @@ def planned_plugins(
             continue
         source = _read(path, where=where)
         _check_unchanged(path, source, table.get(_HASH), where)
-        if not (_trusted or _hash(source) in _executed):
+        if not (_trusted.get() or _hash(source) in _executed):
             raise RequestError(
                 f"The plan wants to execute {path} (SHA-256 {_hash(source)}).",
                 where=where,

@@ -38,13 +38,16 @@ def param(
     minimum: float | None = None,
     maximum: float | None = None,
     above: float | None = None,
+    absent: Any = MISSING,
 ) -> Any:
     """Declare a dataclass field with what `marsseg show` says of it and the bounds its numbers keep to.
 
     `minimum` and `maximum` are allowed values themselves, `above` is not. Bounds hold for each number of a list.
+    `absent` is for a parameter that came later, where the default is not what was done before: the value that a plan
+    means which a run wrote before there was this parameter.
     """
     bounds = {"minimum": minimum, "maximum": maximum, "above": above}
-    return dataclasses.field(default=default, metadata={"help": help, "bounds": bounds})
+    return dataclasses.field(default=default, metadata={"help": help, "bounds": bounds, "absent": absent})
 
 
 @dataclass(frozen=True)
@@ -58,6 +61,7 @@ class Parameter:
     minimum: float | None = None
     maximum: float | None = None
     above: float | None = None
+    absent: Any = dataclasses.field(default_factory=lambda: MISSING)  # as a plain default it would mean none
 
     @property
     def required(self) -> bool:
@@ -107,6 +111,7 @@ def parameters_of(cls: type) -> Mapping[str, Parameter]:
             type=hints[field.name],
             default=field.default if field.default_factory is MISSING else field.default_factory(),
             help=field.metadata.get("help", ""),
+            absent=field.metadata.get("absent", MISSING),
             **field.metadata.get("bounds", {}),
         )
         describe(parameter.type, where=f"{cls.__module__}.{cls.__qualname__}.{field.name}")
@@ -117,15 +122,16 @@ def parameters_of(cls: type) -> Mapping[str, Parameter]:
 def check_defaults(parameters: Mapping[str, Parameter]) -> None:
     """PluginError where a default is not a value that its parameter takes: no plan that has it could be read again."""
     for parameter in parameters.values():
-        if parameter.required:
-            continue
-        try:
-            parameter.convert(to_toml(parameter.default))
-        except ValueError as expected:
-            raise PluginError(
-                f"The default of its parameter '{parameter.name}', {to_text(parameter.default)}, does not fit: "
-                f"it takes {expected}."
-            ) from expected
+        for what, value in (("default", parameter.default), ("value, where it is absent,", parameter.absent)):
+            if value is MISSING:
+                continue
+            try:
+                parameter.convert(to_toml(value))
+            except ValueError as expected:
+                raise PluginError(
+                    f"The {what} of its parameter '{parameter.name}', {to_text(value)}, does not fit: "
+                    f"it takes {expected}."
+                ) from expected
 
 
 def configure(cls: type[T], raw: Mapping[str, Any], *, where: str = "") -> T:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import tomllib
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import MISSING, dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -404,6 +404,9 @@ class _Draft:
                 f"The {item.entry.label} has a parameter called '{taken[0]}', which marsseg uses itself.",
                 where=item.entry.target,
             )
+        if item.version:  # from a plan that a run wrote, with every parameter that there was then
+            before = {key: each.absent for key, each in own.items() if each.absent is not MISSING}
+            item.set({key: value for key, value in before.items() if key not in item.values}, "a plan from before")
         for key, origin in item.origins.items():
             if key not in own and key not in core:
                 raise RequestError(

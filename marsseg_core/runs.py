@@ -14,13 +14,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from .errors import RequestError, RunError
 from .locks import locked
 
 if TYPE_CHECKING:
     from .data.arrays import SegmentationData
+    from .data.scaling import Scaling
     from .data.splits import Split
 
 RUNS_FOLDER: Final = Path("runs")
@@ -216,18 +217,38 @@ class RunFolder:
         kept = self._kept_split()
         return tuple(kept["classes"]), tuple(kept["ignored"])
 
+    def scaling(self) -> Scaling | None:
+        """How the values of the run's images became 0…255; None where they are as they were.
+
+        A run from before this was kept took 16 bits over their whole range.
+        """
+        from .data.scaling import SIXTEEN_BITS, Scaling
+
+        kept = self._kept_split()
+        try:
+            return Scaling.from_json(kept["scaling"]) if "scaling" in kept else SIXTEEN_BITS
+        except ValueError as cause:
+            raise RequestError(f"split.json is not as a run writes it: {cause}.", where=str(self.path)) from cause
+
     def split_of(self, data: SegmentationData) -> Split:
         """The parts of the run's data. RequestError where `data` is not what the run was trained on."""
         from .data.splits import Split
 
         kept = self._kept_split()
-        if kept["fingerprint"] != data.fingerprint():
+        if differing := _differing_identity(kept, data):
             raise RequestError(
-                f"The data is not what the run was trained on ({kept['source']}): its images, masks or groups differ.",
+                f"The data is not what the run was trained on ({kept['source']}): {differing}.",
                 where=f"{self.path}, {data.source}",
-                hint="--data with --part all scores any data set whole.",
+                hint="--data with --part all scores any data set with the same classes whole.",
             )
-        return Split.from_json(kept)
+        split = Split.from_json(kept)
+        if wrong := split.fault(len(data), data.groups):
+            raise RequestError(
+                f"split.json is not as the run wrote it: {wrong}.",
+                where=str(self.path),
+                hint="Scores of such parts would not be true. Put the file back, or train anew.",
+            )
+        return split
 
     def _kept_split(self) -> dict[str, Any]:
         kept = self.read_json(self.split)
@@ -238,6 +259,11 @@ class RunFolder:
         ):
             what = f"it lacks {', '.join(lacking)}" if isinstance(kept, dict) else "it is no table"
             raise RequestError(f"split.json is not as a run writes it: {what}.", where=str(self.path))
+        for key in ("train", "validation", "test", "ignored"):
+            if not (isinstance(kept[key], list) and all(type(item) is int for item in kept[key])):
+                raise RequestError(
+                    f"split.json is not as a run writes it: {key} is no list of numbers.", where=str(self.path)
+                )
         return kept
 
     def write_text(self, path: Path, text: str) -> None:
@@ -248,7 +274,7 @@ class RunFolder:
 
     def read_json(self, path: Path) -> Any:
         try:
-            return json.loads(path.read_text(encoding="utf-8"))
+            return json.loads(path.read_text(encoding="utf-8"), parse_constant=_refuse_constant)
         except (OSError, ValueError) as cause:
             raise RequestError(f"{path.name} cannot be read: {cause}", where=str(path.parent)) from cause
 
@@ -274,3 +300,24 @@ class RunFolder:
             self._log = self.log_file.read_text(encoding="utf-8") if self.log_file.is_file() else ""
         self._log += f"{datetime.now():%Y-%m-%d %H:%M:%S}  {line}\n"
         self.write_text(self.log_file, self._log)
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    """Refuse NaN and the infinities, which Python reads, JSON does not have, and a run never writes."""
+    raise ValueError(f"{name} is no number that a run writes")
+
+
+def _differing_identity(kept: Mapping[str, Any], data: SegmentationData) -> str:
+    """Say in what `data` is not the data that split.json describes; empty where it is the same.
+
+    Names and ignored classes decide what a pixel counts as, so they belong to the identity of data like its pixels.
+    """
+    names, ignored = tuple(kept["classes"]), set(kept["ignored"])
+    if names != data.class_names:
+        return f"its classes are {', '.join(data.class_names)}, not {', '.join(names)}"
+    if ignored != set(data.ignored):
+        now, then = (", ".join(names[c] for c in sorted(classes)) or "none" for classes in (set(data.ignored), ignored))
+        return f"its ignored classes are {now}, not {then}"
+    if kept["fingerprint"] != data.fingerprint():
+        return "its images, masks or groups differ"
+    return ""

@@ -22,8 +22,8 @@ def frozen(tmp_path) -> Path:
     """A copy of all of it, which may be written to, with the paths of its data as they are there."""
     copy = tmp_path / "frozen"
     shutil.copytree(FROZEN, copy)
-    for plan in copy.rglob("plan.toml"):
-        plan.write_text(plan.read_text(encoding="utf-8").replace("@FROZEN@", copy.as_posix()), encoding="utf-8")
+    for file in copy.rglob("plan.toml"):
+        file.write_text(file.read_text(encoding="utf-8").replace("@FROZEN@", copy.as_posix()), encoding="utf-8")
     return copy
 
 

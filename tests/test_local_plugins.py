@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import sys
+import threading
 import tomllib
 import warnings
 
@@ -16,7 +17,7 @@ from marsseg_core import api, local_plugins
 from marsseg_core.catalog import installed
 from marsseg_core.errors import MarssegWarning, PluginError, RequestError
 from marsseg_core.kinds import ARCHITECTURE, DATASET, LOSS
-from marsseg_core.local_plugins import component_name, given_plugins, trusting
+from marsseg_core.local_plugins import component_name, given_plugins, planned_plugins, trusting
 from marsseg_core.plan import NETWORK_KINDS
 from marsseg_core.resolving import Request, resolve
 
@@ -414,7 +415,42 @@ def test_only_what_has_a_part_of_the_network_is_executed_for_it(written):
 def test_trusting_is_given_back_after_an_error():
     with pytest.raises(ZeroDivisionError), trusting():
         raise ZeroDivisionError
-    assert not local_plugins._trusted
+    assert not local_plugins._trusted.get()
+
+
+def test_a_thread_that_trusts_makes_no_other_trust(tmp_path):
+    """They leave in another order than they entered: with one value for all, trust was left behind."""
+    entered, first_left = threading.Event(), threading.Event()
+
+    def second():
+        with trusting(True):
+            entered.set()
+            first_left.wait(10)
+
+    thread = threading.Thread(target=second)
+    with trusting(True):
+        thread.start()
+        assert entered.wait(10)
+    first_left.set()
+    thread.join()
+    source = b"raise SystemExit('executed')"
+    (tmp_path / "evil.py").write_bytes(source)
+    document = {"plugin": {"file": "evil.py"}}
+    with pytest.raises(RequestError, match="wants to execute"):
+        planned_plugins(document, tmp_path, "plan")
+    found = []
+
+    def third():
+        try:
+            planned_plugins(document, tmp_path, "plan")
+        except BaseException as error:
+            found.append(error)
+
+    with trusting(True):  # what this thread trusts, another one that starts meanwhile does not
+        other = threading.Thread(target=third)
+        other.start()
+        other.join()
+    assert isinstance(found[0], RequestError)
 
 
 # --- runs

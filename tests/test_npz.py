@@ -185,10 +185,19 @@ WRONG = {
         {"training_set": course(), "training_groups": np.zeros(5)},
         "training_groups must be 5 integers, not (5,) float64.",
     ),
-    "bright image": ({"training_set": changed((2, 0), 256)}, "The image of item 2 has values outside 0 to 255."),
-    "dark image": ({"training_set": changed((2, 0), -1)}, "The image of item 2 has values outside 0 to 255."),
-    "NaN image": ({"training_set": changed((2, 0), np.nan)}, "The image of item 2 has values outside 0 to 255."),
-    "infinite image": ({"training_set": changed((2, 0), np.inf)}, "The image of item 2 has values outside 0 to 255."),
+    "bright image": (
+        {"training_set": changed((2, 0), 256)},
+        "The image of item 2 has values up to 256, for which there is no rule.",
+    ),
+    "dark image": ({"training_set": changed((2, 0), -1)}, "The image of item 2 has values below 0, down to -1."),
+    "NaN image": (
+        {"training_set": changed((2, 0), np.nan)},
+        "The image of item 2 has values that are NaN or infinite.",
+    ),
+    "infinite image": (
+        {"training_set": changed((2, 0), np.inf)},
+        "The image of item 2 has values that are NaN or infinite.",
+    ),
     "NaN mask": ({"training_set": changed((4, 1), np.nan)}, "The mask of item 4 has values outside 0 to 255."),
     "half mask": (
         {"training_set": changed((1, 1), 2.5)},

@@ -32,6 +32,25 @@ class Split:
     def to_json(self) -> dict[str, Any]:
         return {part: list(getattr(self, part)) for part in PARTS}
 
+    def fault(self, count: int, groups: np.ndarray | None) -> str:
+        """Say why these cannot be the parts of `count` items with these groups; empty where they can."""
+        parts = [self[part] for part in PARTS]
+        if empty := [name for name, items in zip(PARTS, parts, strict=True) if not len(items)]:
+            return f"{empty[0]} has no item"
+        together = np.concatenate(parts)
+        if together.min() < 0 or together.max() >= count:
+            return f"it names item {together.max() if together.min() >= 0 else together.min()} of {count}"
+        if len(np.unique(together)) < len(together):
+            items, times = np.unique(together, return_counts=True)
+            return f"item {items[times > 1][0]} stands in it twice"
+        if groups is not None:
+            known: dict[int, str] = {}
+            for name, items in zip(PARTS, parts, strict=True):
+                for group in np.unique(groups[items]).tolist():
+                    if known.setdefault(group, name) != name:
+                        return f"group {group} is in {known[group]} and in {name}"
+        return ""
+
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Split:
         return cls(*(tuple(value[part]) for part in PARTS))

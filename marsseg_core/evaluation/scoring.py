@@ -69,11 +69,12 @@ def score_runs(
 
 
 def _data_plan(run: RunFolder, plan: Plan, source: str | None, part: str, catalog: Catalog) -> Plan:
-    """A plan with the data to be scored: the run's own, at its place or at another; or a set as it is."""
+    """A plan with the data to be scored: the run's own, at its place or at another; or a set as it is, with its values
+    read as the run's were."""
     if source is None:
         return plan
     base = None if part == ALL else str(run.path)
-    return resolve(Request(base=base, words={"data": source}), catalog, only=_NEEDED)
+    return resolve(Request(base=base, words={"data": source}), catalog, only=_NEEDED).reading(run.scaling())
 
 
 def _check_classes(run: RunFolder, data: SegmentationData) -> None:

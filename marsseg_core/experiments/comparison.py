@@ -166,8 +166,9 @@ def _grouped(records: Sequence[Record]) -> tuple[list[list[Record]], list[tuple[
     groups: dict[Hashable, dict[Hashable, Record]] = {}
     repeated = []
     for record in records:
-        group = groups.setdefault(tuple(sorted(record.settings.items())), {})
-        first = group.setdefault((record.seed, record.fold, record.fingerprint), record)
+        # The same words may mean other data: a file was changed between two runs. Their mean would be of nothing.
+        group = groups.setdefault((record.data, *sorted(record.settings.items())), {})
+        first = group.setdefault((record.seed, record.fold), record)
         if first is not record:
             repeated.append((record.path, f"the same plan, seed and fold as {first.path}"))
     return [list(group.values()) for group in groups.values()], repeated
@@ -214,19 +215,23 @@ class _Family:
     """What runs are scored on: the same items; or the folds of one deal, of which each run has another."""
 
     fingerprint: str
+    classes: Hashable
     items: Hashable
 
 
 def _family(run: Record, part: str) -> _Family:
+    classes = run.classes, run.ignored
     if run.fold == NONE_WORD:
-        return _Family(run.fingerprint, run.items[part])
+        return _Family(run.fingerprint, classes, run.items[part])
     deal = [run.settings[f"split.{key}"] for key in ("folds", "seed")]
     if part == "validation":
         deal.append(run.settings["split.validation"])
-    return _Family(run.fingerprint, ("folds", *deal))
+    return _Family(run.fingerprint, classes, ("folds", *deal))
 
 
 def _deviation(found: _Family, common: _Family) -> str:
+    if found.classes != common.classes:
+        return "other classes or ignored classes"
     return "other data" if found.fingerprint != common.fingerprint else "other items of the data"
 
 

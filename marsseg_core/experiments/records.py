@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -31,7 +31,8 @@ class Record:
     """A run as its folder tells it.
 
     `settings` has the values of the plan as `--dry-run` names them, without seed and fold; `readings` the scores of
-    each part by name; `items` those of each part of the data that `fingerprint` stands for.
+    each part by name; `items` those of each part of the data that `fingerprint`, `classes` (names in their order) and
+    `ignored` (numbers of classes) stand for.
     """
 
     path: Path
@@ -41,7 +42,14 @@ class Record:
     status: str
     readings: Mapping[str, Mapping[str, float | None]]
     fingerprint: str
+    classes: tuple[str, ...]
+    ignored: tuple[int, ...]
     items: Mapping[str, tuple[int, ...]]
+
+    @property
+    def data(self) -> Hashable:
+        """What the scores are scores of: pixels, groups, and what the labels mean."""
+        return self.fingerprint, self.classes, self.ignored
 
     @property
     def finished(self) -> bool:
@@ -83,10 +91,17 @@ def read_record(path: Path) -> Record:
         readings = {part: readings_of(scores) for part, scores in metrics["parts"].items()}
         items = {part: tuple(split[part]) for part in ("train", "validation", "test")}
         status, fingerprint = metrics["status"], split["fingerprint"]
+        classes, ignored = tuple(split.get("classes", ())), tuple(sorted(split.get("ignored", ())))
     except (KeyError, TypeError, AttributeError) as cause:
         raise RequestError(f"metrics.json or split.json lacks {cause}.", where=str(path)) from cause
+    for part, scores in readings.items():
+        for name, value in scores.items():
+            if value is not None and not 0 <= value <= 1:
+                raise RequestError(
+                    f"metrics.json says {name} = {value:g} of {part}, which is no score.", where=str(path)
+                )
     seed, fold = settings.pop(SEED), settings.pop(FOLD)
-    return Record(path, settings, seed, fold, status, readings, fingerprint, items)
+    return Record(path, settings, seed, fold, status, readings, fingerprint, classes, ignored, items)
 
 
 def readings_of(scores: Mapping[str, Any]) -> dict[str, float | None]:

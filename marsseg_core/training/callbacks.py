@@ -125,7 +125,7 @@ class Weights(keras.callbacks.Callback):
         means = np.array([logs[f"loss_{name}"] for name in task.loss_names], np.float32)
         for name, factor in zip(task.loss_names, task.weighting.factors(), strict=True):
             logs[f"weight_{name}"] = float(factor)
-        task.weighting.epoch_ends(means * task.weighting.given)
+        task.weighting.epoch_ends(means)
 
 
 class EpochClock(keras.callbacks.Callback):

@@ -34,15 +34,18 @@ class Prepared:
     transfer: Transfer | None
 
 
-def prepare(plan: Plan, data: SegmentationData, split: Split, *, fresh: bool = True) -> Prepared:
+def prepare(plan: Plan, data: SegmentationData, split: Split, network: keras.Model | None = None) -> Prepared:
     """Build and compile what the plan asks for. Raises RequestError where its parts do not fit each other.
 
-    Unless `fresh`, a checkpoint is going to set the weights: those of the run that the plan starts from are not read.
+    A `network` that is given is the one to train, whose weights a checkpoint is going to set: those of the run that
+    the plan starts from are not read.
     """
     training = plan.training
     if training.deterministic:
         ask_for_determinism()
-    network = build_network(plan, data.images.shape[1:], data.num_classes)
+    fresh = network is None
+    if network is None:
+        network = build_network(plan, data.images.shape[1:], data.num_classes)
     transfer = take_over(training, network) if fresh else None
     objective = build_objective(plan, data, split)
     task = build_task(plan, network, objective)

@@ -13,22 +13,27 @@ from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
 
 from ..backend import choose_compiler, environment, keep_tensorflow_out
 from ..catalog import DISTRIBUTION, failing_place
 from ..data.arrays import SegmentationData
 from ..data.cleaning import load_clean
+from ..data.leaks import identical_across
 from ..data.splits import Split, parted
 from ..errors import MarssegError, PluginError, RequestError, RunError
 from ..evaluation.confusion import Confusion
 from ..evaluation.evaluate import evaluate
 from ..hooks import HookCaller, announce
+from ..networks.wiring import same_wiring
 from ..plan import Plan
 from ..runs import FINISHED, INTERRUPTED, RunFolder, create_run_folder, write_bytes
 from ..sources import module_file, own_code
 from .averaging import TakeIn
+from .building import build_network
 from .callbacks import EpochClock, FiniteLoss, IdleLoss, Interruption, Observer, Scoring, Weights
 from .checkpoint import Progress, RestoreStates, load_checkpoint
+from .heads import scored_network
 from .keeping import Keeper
 from .prepared import Prepared, prepare
 from .transfer import Transfer
@@ -71,8 +76,18 @@ def load_network(folder: RunFolder) -> keras.Model:
     except Exception as cause:
         what, hint = _why_unreadable(str(cause) or type(cause).__name__)
         raise RequestError(what, where=str(folder.network), hint=hint) from cause
+    if broken := [weight.path for weight in network.weights if not np.isfinite(_values(weight)).all()]:
+        raise RequestError(
+            f"{len(broken)} of {len(network.weights)} weights of the network are not finite, such as {broken[0]}.",
+            where=str(folder.network),
+            hint="The file is damaged, or the training diverged: what such a network says means nothing.",
+        )
     choose_compiler(network)
     return network
+
+
+def _values(weight: Any) -> np.ndarray:
+    return np.asarray(keras.ops.convert_to_numpy(keras.ops.cast(weight, "float32")))
 
 
 def _why_unreadable(said: str) -> tuple[str, str | None]:
@@ -109,6 +124,8 @@ def execute(
     if data is None:
         data = read_data(plan)
     split = parted(data, plan.split)
+    if shared := identical_across(data, split):
+        warn(shared)
     prepared = prepare(plan, data, split)
     folder = create_run_folder(plan.name, out)
     with folder.claimed():
@@ -135,17 +152,42 @@ def resume(folder: RunFolder, plan: Plan, *, warn: Callable[[str], None], hooks:
         folder.check_unfinished()
         data = read_data(plan)
         split = folder.split_of(data)
-        prepared = prepare(plan, data, split, fresh=not folder.checkpoint.is_file())
-        progress = None
+        progress, network, rewired = None, None, ""
+        if folder.checkpoint.is_file():
+            network, rewired = _network_to_go_on_with(folder, plan, data)
+        prepared = prepare(plan, data, split, network)
         if folder.checkpoint.is_file():
             progress = load_checkpoint(folder.checkpoint, prepared.task)
         folder.remove_leftovers()
         run = _new_run(plan, folder, data, split, prepared)
         warn = _warn_and_log(warn, folder, hooks)
         _warn_of_another_environment(run, warn)
+        if rewired:
+            warn(rewired)
         folder.log(f"resumed after epoch {progress.epoch if progress else 0}")
         _train_and_score(run, prepared, hooks, warn, progress)
     return run
+
+
+def _network_to_go_on_with(folder: RunFolder, plan: Plan, data: SegmentationData) -> tuple[keras.Model, str]:
+    """The network that the run was trained with so far, and a line where that is not what its plan builds now.
+
+    A component may be wired differently in another version; the weights of the checkpoint belong to the wiring that is
+    stored with the best network. RequestError where that one lacks the auxiliary heads that the training needs.
+    """
+    built = build_network(plan, data.images.shape[1:], data.num_classes)
+    saved = load_network(folder)
+    if same_wiring(scored_network(built), saved):
+        return built, ""
+    before = folder.read_json(folder.environment)["versions"].get(DISTRIBUTION)
+    if isinstance(built.output, dict):
+        raise RequestError(
+            "The installed components build another network than the one the run was trained with, and its auxiliary "
+            "heads are not kept.",
+            where=str(folder.path),
+            hint=f"Go on with the version it began with: pip install {DISTRIBUTION}=={before}.",
+        )
+    return saved, "The installed components build another network than the run began with: it goes on with its own."
 
 
 def _new_run(plan: Plan, folder: RunFolder, data: SegmentationData, split: Split, prepared: Prepared) -> Run:
@@ -173,7 +215,11 @@ def _warn_of_another_environment(run: Run, warn: Callable[[str], None]) -> None:
         for name, version in now["versions"].items()
         if before["versions"].get(name) != version
     ]
-    changed += [f"{key} {before[key]} → {now[key]}" for key in ("backend", "devices") if before[key] != now[key]]
+    changed += [
+        f"{key} {before[key]} → {now[key]}"
+        for key in ("backend", "devices", "threads")
+        if key in before and before[key] != now[key]
+    ]
     if changed:
         warn(f"The run began in another environment ({'; '.join(changed)}): its numbers may not be the same.")
 
@@ -270,11 +316,14 @@ def _write_beginning(run: Run) -> None:
         folder.split,
         {"schema": 1, "fingerprint": run.data.fingerprint(), "source": run.data.source}
         | {"classes": list(run.data.class_names), "ignored": list(run.data.ignored)}
+        | {"scaling": None if run.data.scaling is None else run.data.scaling.to_json()}
         | run.split.to_json(),
     )
     if run.data.cleaning is not None:
         folder.write_json(folder.cleaning, {"schema": 1} | run.data.cleaning.to_json())
         folder.log(f"cleaned: {run.data.cleaning}")
+    if run.data.scaling is not None:
+        folder.log(f"values: {run.data.scaling}")
     started = {"started": f"{datetime.now().astimezone():%Y-%m-%dT%H:%M:%S%z}", "process": os.getpid()}
     folder.write_json(folder.environment, environment(run.plan.distributions) | started)
     folder.log(f"{run.plan.name}: {run.network.count_params():,} parameters, {len(run.split.train)} training images")

@@ -106,8 +106,7 @@ class SegmentationTask(keras.Model):
             tracker.update_state(values[name])
         if training:
             norms = self._gradient_norms(y, logits) if self.weighting.uses_gradients else None
-            given = ops.stop_gradient(ops.stack(list(values.values()))) * self.weighting.given
-            self.weighting.step(given, norms)
+            self.weighting.step(ops.stop_gradient(ops.stack(list(values.values()))), norms)
         total = self.objective(values)
         for (name, output), weight in zip(auxiliary.items(), self._head_weights, strict=True):
             if name == PRESENCE:
@@ -121,14 +120,14 @@ class SegmentationTask(keras.Model):
         return total
 
     def _gradient_norms(self, labels: Any, logits: Any) -> Any:
-        """(n,) the norm of the gradient of each weighted loss with respect to the logits."""
+        """(n,) the norm of the gradient of each loss with respect to the logits."""
         logits = ops.stop_gradient(ops.cast(logits, "float32"))
         norms = []
-        for name, weight in zip(self._loss_functions, self.weighting.given, strict=True):
+        for name in self._loss_functions:
 
             def value(at: Any, name: str = name) -> Any:
                 return self._loss_value(name, labels, at)
 
             gradient = value_and_gradient(value, logits)[1]
-            norms.append(float(weight) * ops.sqrt(ops.sum(ops.square(gradient))))
+            norms.append(ops.sqrt(ops.sum(ops.square(gradient))))
         return ops.stack(norms)
