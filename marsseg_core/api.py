@@ -19,11 +19,12 @@ from .experiments.comparison import Comparison, compare_runs
 from .experiments.series import Series, plan_series, run_series
 from .hooks import HookCaller, announce
 from .kinds import Kind
-from .local_plugins import catalog_with, trusting
+from .local_plugins import catalog_with
 from .options import CleaningOptions, SplitOptions, TrainingOptions
 from .plan import NETWORK_KINDS, Plan
 from .resolving import Request, resolve
 from .runs import RunFolder
+from .starting import check_backend, chosen_backend, start_keras
 
 if TYPE_CHECKING:
     import keras
@@ -53,12 +54,17 @@ def network(
 ) -> keras.Model:
     """A network by name, untrained: images (B, height, width, channels) in [0, 1] → logits (B, H, W, num_classes).
 
-    `plugins` are those of `run`.
+    It is built in float32 and for channels last, whatever Keras' settings say. `plugins` are those of `run`.
     """
+    start_keras()
+    from .backend import precision
+
     catalog = catalog_with(plugins)
     compose = partial(components, kinds.BOTTLENECK, catalog=catalog)
     spec = NetworkSpec(height, width, channels, num_classes, compose(bottleneck), compose)
-    built: keras.Model = _one(kinds.ARCHITECTURE, arch, catalog).build(spec)
+    architecture = _one(kinds.ARCHITECTURE, arch, catalog)
+    with precision():
+        built: keras.Model = architecture.build(spec)
     return built
 
 
@@ -75,6 +81,9 @@ def loss(
     `class_frequencies` counts the pixels of each class in the training part; without it all classes count alike.
     `plugins` are those of `run`.
     """
+    start_keras()
+    from .backend import fixed_settings
+
     frequencies = tuple(class_frequencies) if class_frequencies is not None else (1,) * num_classes
     component = _one(kinds.LOSS, name, catalog_with(plugins))
     spec = LossSpec(num_classes, tuple(ignored), frequencies)
@@ -83,8 +92,10 @@ def loss(
             f"The loss '{name}' wants targets that are computed from each mask.",
             hint="`marsseg_core.run` trains with it; `Loss.targets` computes them in a loop of your own.",
         )
-    function: LossFunction = component.build(spec)
-    return function
+    with fixed_settings():
+        function: LossFunction = component.build(spec)
+    counted: LossFunction = fixed_settings()(function)
+    return counted
 
 
 def dataset(name: str, *, plugins: Sequence[str | Path] = (), **values: Any) -> SegmentationData:
@@ -119,9 +130,8 @@ def plan(
         "cleaning": {key: value for key, value in words.items() if key in cleaning},
     }
     texts = {key: str(value) for key, value in words.items() if key in options}
-    request = Request(None if base is None else str(base), texts, sections, tuple(sets), tuple(plugins))
-    with trusting(trust):
-        return resolve(request, installed())
+    request = Request(None if base is None else str(base), texts, sections, tuple(sets), tuple(plugins), trust)
+    return resolve(request, installed())
 
 
 def run(
@@ -143,9 +153,11 @@ def run(
     `warn` takes a line about what went wrong without ending the run; `hooks` are the observers where they know of the
     plan already.
     """
+    check_backend()
     resolved = base if isinstance(base, Plan) else plan(base, sets=sets, **words)
     warn = warn or warnings.warn
     hooks = hooks or announce(resolved, warn)
+    start_keras()
     from .training.run import execute
 
     return execute(resolved, out=None if out is None else Path(out), warn=warn, hooks=hooks)
@@ -166,8 +178,10 @@ def series(
 
     The other arguments are those of `run`; `out` names the folder that holds the runs, `tell` takes a line before each.
     """
+    check_backend()
     resolved = base if isinstance(base, Plan) else plan(base, sets=sets, **words)
     kind, plans = plan_series(resolved, seeds, folds)
+    start_keras()
     return run_series(kind, plans, out=None if out is None else Path(out), warn=warn or warnings.warn, tell=tell)
 
 
@@ -181,6 +195,7 @@ def resume(path: str | Path, *, trust: bool = False, warn: Callable[[str], None]
 
     The plugins that it keeps a copy of are executed only with `trust`.
     """
+    start_keras()
     from .training.run import resume as go_on
 
     folder = RunFolder.open(path)
@@ -188,19 +203,29 @@ def resume(path: str | Path, *, trust: bool = False, warn: Callable[[str], None]
     return go_on(folder, plan(path, trust=trust), warn=warn or warnings.warn)
 
 
+def _another_backend(folder: RunFolder) -> list[str]:
+    """A line where the run was trained on another backend than Keras has."""
+    trained = folder.read_json(folder.environment).get("backend") if folder.environment.is_file() else None
+    now = chosen_backend()
+    if trained in (None, now):
+        return []
+    return [f"The run was trained on {trained}; this is {now}: its network gives the same but for rounding."]
+
+
 def load(path: str | Path, *, trust: bool = False) -> keras.Model:
     """The best network of a run folder, ready to predict logits.
 
     Reads the file in Keras' safe mode, after the modules that define the layers of the architecture and the
     bottlenecks: nothing else of the plan needs to be installed. Where they come from a file of which the run keeps a
-    copy, that is executed only with `trust`. Warns where a version is not that of the plan.
+    copy, that is executed only with `trust`. Warns where a version is not that of the plan, or the backend another one.
     """
+    check_backend()
     folder = RunFolder.open(path)
     if not folder.network.is_file():
         raise RequestError("The run ended before its first epoch: it has no network.", where=str(path))
-    with trusting(trust):
-        resolved = resolve(Request(base=str(path)), installed(), only=NETWORK_KINDS)
-    for line in resolved.differences:
+    resolved = resolve(Request(base=str(path), trust=trust), installed(), only=NETWORK_KINDS)
+    start_keras()
+    for line in (*resolved.differences, *_another_backend(folder)):
         warnings.warn(line, MarssegWarning, stacklevel=2)
     from .backend import keep_tensorflow_out
     from .training.run import load_network
@@ -227,13 +252,13 @@ def predict(
     `flips` averages over each image as it is and flipped; `probabilities` gives (H, W, K) float32 instead of labels.
     `trust` is that of `load`.
     """
+    start_keras()
     from .evaluation.confusion import decode
     from .inference.ensemble import load_networks, open_runs, with_channels
     from .inference.predictor import Predictor
 
     opened, classes = open_runs([runs] if isinstance(runs, str | Path) else runs)
-    with trusting(trust):
-        predictor = Predictor(load_networks(opened), flips=flips)
+    predictor = Predictor(load_networks(opened, trust=trust), flips=flips)
     found = predictor.probabilities(with_channels(image, predictor.channels) for image in images)
     ignored = () if with_ignored else classes.ignored
     return found if probabilities else (decode(shares, ignored) for shares in found)
@@ -246,9 +271,9 @@ def evaluate(
 
     `flips` and `trust` are those of `predict`.
     """
+    start_keras()
     from .evaluation.scoring import score_runs
 
-    with trusting(trust):
-        part = part or ("all" if data else "test")
-        (score,) = score_runs([RunFolder.open(run)], [data], part, installed(), flips=flips)
+    part = part or ("all" if data else "test")
+    (score,) = score_runs([RunFolder.open(run)], [data], part, installed(), flips=flips, trust=trust)
     return score.confusion

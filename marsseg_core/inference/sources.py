@@ -46,18 +46,24 @@ class Source:
 
 
 def find_source(
-    text: str, catalog: Catalog, runs: Sequence[RunFolder], *, part: str | None, pixel_limit: int
+    text: str,
+    catalog: Catalog,
+    runs: Sequence[RunFolder],
+    *,
+    part: str | None,
+    pixel_limit: int,
+    trust: bool = False,
 ) -> Source:
     """What `text` means: a data set by name, an image file, what a data set recognises, or else a folder of images.
 
     `part` picks the labelled images of a data set: all, or a part that the runs kept. Without it those are taken
-    that have no labels, where the set has any.
+    that have no labels, where the set has any. With `trust` the files of components that the runs keep are executed.
     """
     path = Path(text)
     named = catalog.named(text.partition(":")[0], [kinds.DATASET])
     is_image = os.path.isfile(text) and path.suffix.lower() in SUFFIXES
     if named or not (is_image or (os.path.isdir(text) and not datasets_that_recognise(path, catalog))):
-        return _dataset(text, catalog, runs, part)
+        return _dataset(text, catalog, runs, part, trust)
     if part is not None:
         raise RequestError("Image files have no parts; a data set has.", where="--part", hint="Leave it out.")
     return _file(path, pixel_limit) if is_image else _folder(path, pixel_limit)
@@ -90,7 +96,7 @@ def _suffixes() -> str:
     return ", ".join(sorted(SUFFIXES))
 
 
-def _dataset(text: str, catalog: Catalog, runs: Sequence[RunFolder], part: str | None) -> Source:
+def _dataset(text: str, catalog: Catalog, runs: Sequence[RunFolder], part: str | None, trust: bool) -> Source:
     plan = resolve(Request(words={"data": text}), catalog, only=(kinds.DATASET,))
     chosen = plan.chosen[kinds.DATASET][0]
     if part is None:
@@ -100,7 +106,8 @@ def _dataset(text: str, catalog: Catalog, runs: Sequence[RunFolder], part: str |
     if part is None or part == ALL:
         data = load_clean(plan)
         return _numbered(f"{data.source}, all", data.images, np.arange(len(data)))
-    plan = resolve(Request(base=str(runs[0].path), words={"data": text}), catalog, only=(kinds.DATASET,))
+    request = Request(base=str(runs[0].path), words={"data": text}, trust=trust)
+    plan = resolve(request, catalog, only=(kinds.DATASET,))
     data = load_clean(plan)
     items = _part_of_all(part, data, runs)
     return _numbered(f"{data.source}, {part}", data.images, items)

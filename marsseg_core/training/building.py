@@ -36,8 +36,8 @@ def build_network(plan: Plan, image_shape: Sequence[int], num_classes: int) -> k
         return tuple(map(CheckedBottleneck, nested(kinds.BOTTLENECK, text, plan.catalog, chosen.entry)))
 
     spec = NetworkSpec(height, width, channels, num_classes, bottlenecks, compose)
-    keras.utils.set_random_seed(plan.training.seed)
     with precision(plan.training.precision):
+        keras.utils.set_random_seed(plan.training.seed)
         network: keras.Model = built(chosen, spec)
         check_network(network, chosen, bottlenecks, (height, width), num_classes)
         owners = (chosen, *chosen.parts, *plan.chosen[kinds.BOTTLENECK])
