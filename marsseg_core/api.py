@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib
+import numbers
+import os
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import fields
@@ -10,18 +12,18 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from . import kinds, parameters
-from .catalog import Catalog, blaming, installed
+from . import composition, kinds, parameters
+from .catalog import Catalog, blaming, installed, load as load_class
 from .components import LossFunction, LossSpec, NetworkSpec
 from .composition import components
-from .errors import MarssegWarning, RequestError
+from .errors import MarssegWarning, RequestError, nearest
 from .experiments.comparison import Comparison, compare_runs
 from .experiments.series import Series, plan_series, run_series
 from .hooks import HookCaller, announce
 from .kinds import Kind
 from .local_plugins import catalog_with
-from .options import CleaningOptions, SplitOptions, TrainingOptions
-from .plan import NETWORK_KINDS, Plan
+from .options import CleaningOptions, LossOptions, SplitOptions, TrainingOptions
+from .plan import NETWORK_KINDS, Chosen, Plan, built, calling
 from .resolving import Request, resolve
 from .runs import RunFolder
 from .starting import check_backend, chosen_backend, start_keras
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from .data.arrays import SegmentationData
+    from .data.ranges import Range
     from .evaluation.confusion import Confusion
     from .training.run import Run
 
@@ -40,6 +43,29 @@ def _one(kind: Kind, text: str, catalog: Catalog) -> Any:
     if len(found) != 1:
         raise RequestError(f"'{text}' must name one {kind}.")
     return found[0]
+
+
+def _path(given: Any, what: str) -> Path:
+    """A path; RequestError where something else is given."""
+    if not isinstance(given, str | os.PathLike):
+        raise RequestError(f"A path is expected, not {type(given).__name__}.", where=what, hint="A text or a Path.")
+    return Path(given)
+
+
+def _range(given: Any) -> Range:
+    from .data.ranges import asked_range
+
+    if not isinstance(given, str):
+        hint = "A text such as '0..4095', '0..1' or 'bits'."
+        raise RequestError(f"A range is a text, not {type(given).__name__}.", where="range", hint=hint)
+    return asked_range(given, "range")
+
+
+def _count(given: Any, what: str) -> int | None:
+    """A whole number or None; RequestError where something else is given."""
+    if given is not None and (isinstance(given, bool) or not isinstance(given, numbers.Integral)):
+        raise RequestError(f"{what} is a whole number, not {given!r}.", where=what)
+    return None if given is None else int(given)
 
 
 def network(
@@ -64,8 +90,8 @@ def network(
     spec = NetworkSpec(height, width, channels, num_classes, compose(bottleneck), compose)
     architecture = _one(kinds.ARCHITECTURE, arch, catalog)
     with precision():
-        built: keras.Model = architecture.build(spec)
-    return built
+        model: keras.Model = architecture.build(spec)
+    return model
 
 
 def loss(
@@ -78,24 +104,50 @@ def loss(
 ) -> LossFunction:
     """A loss by name, for `keras.Model.compile`: (labels (B, H, W), logits (B, H, W, K)) → scalar.
 
+    `name` is one loss with its parameters, as `--loss` takes it; `weight` multiplies it: "dice:weight=0.5". Several
+    losses are as many functions, which you add, or a run, which weighs them.
+
     `class_frequencies` counts the pixels of each class in the training part; without it all classes count alike.
-    `plugins` are those of `run`.
+    `ignored` are classes whose pixels do not count. `plugins` are those of `run`.
+
+    Labels are whole numbers (integers or floats) in 0 … K − 1, or 255 for void. Called directly, the function raises
+    RequestError for any other label and for shapes that do not fit. In a compiled step, where it cannot, a batch with
+    another label has the loss NaN and no gradient.
     """
     start_keras()
     from .backend import fixed_settings
 
-    frequencies = tuple(class_frequencies) if class_frequencies is not None else (1,) * num_classes
-    component = _one(kinds.LOSS, name, catalog_with(plugins))
-    spec = LossSpec(num_classes, tuple(ignored), frequencies)
-    if component.targets(spec) is not None:
+    catalog = catalog_with(plugins)
+    named = composition.parse(name, where=f"loss {name}")
+    if len(named) != 1:
+        raise RequestError(
+            f"'{name}' must name one loss.",
+            hint="Several are as many functions to be added; `marsseg.run(loss=…)` joins them by a weighting.",
+        )
+    core = parameters.parameters_of(LossOptions)
+    words = named[0].parameters
+    entry = catalog.find(kinds.LOSS, named[0].name, where=name)
+    own = {key: value for key, value in words.items() if key not in core}
+    component = parameters.configure(load_class(entry), own, where=f"loss {entry.name}")
+    given = {key: value for key, value in words.items() if key in core}
+    options = parameters.configure(LossOptions, given, where=f"loss {entry.name}")
+    if not options.weight:
+        raise RequestError(f"The loss '{name}' has the weight 0: it would be 0 whatever is predicted.")
+    alike = (1,) * num_classes if isinstance(num_classes, int) else ()
+    rows: Any = (ignored, alike if class_frequencies is None else class_frequencies)
+    spec = LossSpec(num_classes, *rows)
+    chosen = Chosen(entry, component, options)
+    if calling(chosen, component.targets, spec) is not None:
         raise RequestError(
             f"The loss '{name}' wants targets that are computed from each mask.",
             hint="`marsseg_core.run` trains with it; `Loss.targets` computes them in a loop of your own.",
         )
+    from .training.checked_loss import checked_loss
+
     with fixed_settings():
-        function: LossFunction = component.build(spec)
-    counted: LossFunction = fixed_settings()(function)
-    return counted
+        function: LossFunction = built(chosen, spec)
+    checked: LossFunction = fixed_settings()(checked_loss(function, entry.name, num_classes, options.weight))
+    return checked
 
 
 def dataset(name: str, *, plugins: Sequence[str | Path] = (), **values: Any) -> SegmentationData:
@@ -104,7 +156,7 @@ def dataset(name: str, *, plugins: Sequence[str | Path] = (), **values: Any) -> 
     `plugins` are those of `run`.
     """
     sets = [f"data.1.{key}={parameters.to_text(value)}" for key, value in values.items()]
-    request = Request(words={"data": name}, sets=sets, plugins=plugins)
+    request = Request(words={"data": str(_path(name, "name"))}, sets=sets, plugins=plugins)
     data: SegmentationData = resolve(request, installed(), only=(kinds.DATASET,)).one(kinds.DATASET).load()
     return data
 
@@ -122,16 +174,29 @@ def plan(
     training = {field.name for field in fields(TrainingOptions)}
     split = {field.name for field in fields(SplitOptions)} - training
     cleaning = {field.name for field in fields(CleaningOptions)}
-    if unknown := sorted(set(words) - options - training - split - cleaning):
-        raise TypeError(f"a run takes no '{unknown[0]}'")
+    known = options | training | split | cleaning
+    if unknown := sorted(set(words) - known):
+        raise RequestError(f"A run takes no '{unknown[0]}'.", where=unknown[0], hint=nearest(unknown[0], known))
     sections = {
         "training": {key: value for key, value in words.items() if key in training},
         "split": {key: value for key, value in words.items() if key in split},
         "cleaning": {key: value for key, value in words.items() if key in cleaning},
     }
-    texts = {key: str(value) for key, value in words.items() if key in options}
+    texts = {key: _composition(key, value) for key, value in words.items() if key in options}
+    if isinstance(sets, str):
+        raise RequestError("sets is a list of texts.", where="sets", hint=f"sets=[{sets!r}]")
+    if base is not None:
+        base = _path(base, "base")
     request = Request(None if base is None else str(base), texts, sections, tuple(sets), tuple(plugins), trust)
     return resolve(request, installed())
+
+
+def _composition(option: str, given: Any) -> str:
+    """The text that names components; RequestError where something else is given."""
+    if isinstance(given, str | os.PathLike):
+        return os.fspath(given)
+    hint = "A text names components, as in 'transformer,aspp' or 'dense:width=0.5'."
+    raise RequestError(f"{option} is a text, not {type(given).__name__}.", where=option, hint=hint)
 
 
 def run(
@@ -180,14 +245,18 @@ def series(
     """
     check_backend()
     resolved = base if isinstance(base, Plan) else plan(base, sets=sets, **words)
-    kind, plans = plan_series(resolved, seeds, folds)
+    kind, plans = plan_series(resolved, _count(seeds, "seeds"), _count(folds, "folds"))
     start_keras()
     return run_series(kind, plans, out=None if out is None else Path(out), warn=warn or warnings.warn, tell=tell)
 
 
 def compare(*runs: str | Path, by: str = "miou", part: str = "test") -> Comparison:
     """Runs against each other, grouped by plan and ranked: run folders, or folders of runs and series."""
-    return compare_runs([Path(path) for path in runs], by=by, part=part)
+    if not runs:
+        raise RequestError(
+            "There is nothing to compare.", where="compare", hint="Give run folders, or folders of runs."
+        )
+    return compare_runs([_path(path, "runs") for path in runs], by=by, part=part)
 
 
 def resume(path: str | Path, *, trust: bool = False, warn: Callable[[str], None] | None = None) -> Run:
@@ -198,7 +267,7 @@ def resume(path: str | Path, *, trust: bool = False, warn: Callable[[str], None]
     start_keras()
     from .training.run import resume as go_on
 
-    folder = RunFolder.open(path)
+    folder = RunFolder.open(_path(path, "path"))
     folder.check_unfinished()
     return go_on(folder, plan(path, trust=trust), warn=warn or warnings.warn)
 
@@ -220,7 +289,7 @@ def load(path: str | Path, *, trust: bool = False) -> keras.Model:
     copy, that is executed only with `trust`. Warns where a version is not that of the plan, or the backend another one.
     """
     check_backend()
-    folder = RunFolder.open(path)
+    folder = RunFolder.open(_path(path, "path"))
     if not folder.network.is_file():
         raise RequestError("The run ended before its first epoch: it has no network.", where=str(path))
     resolved = resolve(Request(base=str(path), trust=trust), installed(), only=NETWORK_KINDS)
@@ -245,23 +314,45 @@ def predict(
     flips: bool = False,
     with_ignored: bool = False,
     probabilities: bool = False,
+    range: str | None = None,
     trust: bool = False,
 ) -> Iterator[np.ndarray]:
-    """Labels (H, W) uint8 of each image, (H, W, C) uint8 of any size, in order; the mean of several runs.
+    """Labels (H, W) uint8 of each image, (H, W) or (H, W, C) of any size, in order; the mean of several runs.
 
-    `flips` averages over each image as it is and flipped; `probabilities` gives (H, W, K) float32 instead of labels.
-    `trust` is that of `load`.
+    Images are uint8, or hold such numbers as those that the run was trained on: their values are scaled as its were.
+    For others `range` says which values are black and white: "0..1", "0..4095", or "bits" for 16 bits over their whole
+    range. `flips` averages over each image as it is and flipped; `probabilities` gives (H, W, K) float32 instead of
+    labels. `trust` is that of `load`.
+
+    Raises RequestError, for an image when its turn comes: values that are not finite or whose range nothing says, and
+    shapes that are no image. RunError names an image, by its number from 0, for which a network's
+    values are not finite. Warns at the end where values lay outside the range or reached only a small part of it.
     """
     start_keras()
-    from .evaluation.confusion import decode
-    from .inference.ensemble import load_networks, open_runs, with_channels
+    from .evaluation.confusion import check_finite, decode
+    from .inference.ensemble import load_networks, open_runs, scaling_of, with_channels
+    from .inference.given import GivenImages, images_of
     from .inference.predictor import Predictor
 
-    opened, classes = open_runs([runs] if isinstance(runs, str | Path) else runs)
+    wanted = None if range is None else _range(range)
+    several = [runs] if isinstance(runs, str | os.PathLike) else runs
+    if not isinstance(several, Sequence) or not several:
+        raise RequestError("A run folder is needed, or a list of them.", where="runs", hint="runs/… or run.path")
+    given = images_of(images)
+    opened, classes = open_runs([_path(run, "runs") for run in several])
+    seen = GivenImages(wanted, scaling_of(opened))
     predictor = Predictor(load_networks(opened, trust=trust), flips=flips)
-    found = predictor.probabilities(with_channels(image, predictor.channels) for image in images)
+    found = predictor.probabilities(with_channels(image, predictor.channels) for image in seen(given))
     ignored = () if with_ignored else classes.ignored
-    return found if probabilities else (decode(shares, ignored) for shares in found)
+
+    def predicted() -> Iterator[np.ndarray]:
+        for number, shares in enumerate(found):
+            check_finite(shares, f"image {number}")
+            yield shares if probabilities else decode(shares, ignored)
+        for line in seen.doubts():
+            warnings.warn(line, MarssegWarning, stacklevel=2)
+
+    return predicted()
 
 
 def evaluate(
@@ -274,6 +365,8 @@ def evaluate(
     start_keras()
     from .evaluation.scoring import score_runs
 
-    part = part or ("all" if data else "test")
-    (score,) = score_runs([RunFolder.open(run)], [data], part, installed(), flips=flips, trust=trust)
+    folder = RunFolder.open(_path(run, "run"))
+    source = None if data is None else str(_path(data, "data"))
+    part = part or ("all" if source else "test")
+    (score,) = score_runs([folder], [source], part, installed(), flips=flips, trust=trust)
     return score.confusion

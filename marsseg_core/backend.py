@@ -69,6 +69,14 @@ def value_and_gradient(function: Callable[[Any], Any], at: Any) -> tuple[Any, An
     )
 
 
+def concrete(tensor: Any) -> np.ndarray | None:
+    """The values of a tensor; None where it has none yet, inside of a function that is being compiled."""
+    try:
+        return np.asarray(keras.ops.convert_to_numpy(tensor))
+    except (NotImplementedError, TypeError):  # TensorFlow's, JAX's
+        return None
+
+
 def train_on_one_device(optimizer: keras.optimizers.Optimizer) -> None:
     """Leave out the sum of gradients over replicas where there is one replica.
 

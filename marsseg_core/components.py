@@ -11,12 +11,14 @@ class, ignored by every loss and metric.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from numbers import Integral
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from . import kinds
+from .errors import RequestError
 from .kinds import Kind
 from .parameters import NONE_WORD
 
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from .data.arrays import SegmentationData
+    from .data.scaling import Scaling
     from .training.weighting import WeightingLayer
 
 VOID = 255
@@ -121,12 +124,50 @@ class LossSpec:
     """What a loss knows of its data.
 
     `class_frequencies` counts the pixels of each class in the training part (void left out); it has
-    `num_classes` entries. `ignored` lists the classes whose pixels must not count.
+    `num_classes` entries. `ignored` lists the classes whose pixels must not count. Both may be given as any row of
+    whole numbers, and are tuples.
+
+    Raises RequestError where they do not describe classes, or leave none that counts.
     """
 
     num_classes: int
     ignored: tuple[int, ...]
     class_frequencies: tuple[int, ...]
+
+    def __post_init__(self) -> None:
+        count = self.num_classes
+        for name in ("ignored", "class_frequencies"):
+            if isinstance(row := getattr(self, name), str) or not isinstance(row, Iterable):
+                raise RequestError(f"{name} is a row of whole numbers, not {row!r}.", where="loss")
+        ignored, frequencies = tuple(self.ignored), tuple(self.class_frequencies)
+        if not (_is_whole(count) and 1 <= count <= VOID):
+            raise RequestError(f"num_classes is a whole number from 1 to {VOID}, not {count!r}.", where="loss")
+        if wrong := [c for c in ignored if not (_is_whole(c) and 0 <= c < count)]:
+            raise RequestError(
+                f"There is no class {wrong[0]!r} to ignore; the classes are 0 to {count - 1}.",
+                where="loss, ignored",
+                hint=f"Void, {VOID}, never counts: it need not be ignored." if wrong[0] == VOID else None,
+            )
+        if len(set(ignored)) == count:
+            raise RequestError("All classes are ignored: there is nothing to learn.", where="loss, ignored")
+        if len(frequencies) != count:
+            raise RequestError(
+                f"{len(frequencies)} class frequencies do not fit {count} classes.",
+                where="loss, class_frequencies",
+                hint="There is one for each class, the ignored ones included.",
+            )
+        if wrong := [n for n in frequencies if not (_is_whole(n) and n >= 0)]:
+            raise RequestError(
+                f"A class frequency is {wrong[0]!r}: they count pixels, as whole numbers from 0 up.",
+                where="loss, class_frequencies",
+            )
+        for name, row in (("ignored", ignored), ("class_frequencies", frequencies)):
+            object.__setattr__(self, name, tuple(map(int, row)))
+
+
+def _is_whole(number: Any) -> bool:
+    """Whether it is a whole number of Python's or NumPy's."""
+    return isinstance(number, Integral) and not isinstance(number, bool)
 
 
 # (labels (B, H, W) integers, logits (B, H, W, K) float32) → scalar; a loss with targets is given them third
@@ -256,6 +297,11 @@ class Dataset(Component):
         """
         data = self.load()
         return zip(data.images, data.masks, strict=True)
+
+    def reading(self, scaling: Scaling) -> Dataset:
+        """This data set with its values read as `scaling` says, where they are such numbers and it is not told
+        otherwise: what a network trained on such is shown. One whose values are always 0…255 is itself."""
+        return self
 
     def unlabelled(self) -> np.ndarray | None:
         """Images without labels (M, H, W, C) uint8, for prediction; None where the source has none."""

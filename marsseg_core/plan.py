@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Any, Final
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Final
 
 from . import composition, kinds, parameters
 from .catalog import Catalog, Entry, failing_place, installed
@@ -22,6 +22,9 @@ from .options import (
 )
 from .runs import PLUGINS_FOLDER
 from .sources import own_code
+
+if TYPE_CHECKING:
+    from .data.scaling import Scaling
 
 NAME_KEYS: Final = ("name", "distribution", "version")
 
@@ -152,6 +155,14 @@ class Plan:
                 origin = self.section_origins.get(section, {}).get(key, "default")
                 rows.append((f"{section}.{key}", parameters.to_text(value), origin))
         return rows
+
+    def reading(self, scaling: Scaling | None) -> Plan:
+        """The plan with its data read as a run's was, where the plan does not say how to read it."""
+        if scaling is None:
+            return self
+        chosen = self.chosen[kinds.DATASET][0]
+        component = calling(chosen, chosen.component.reading, scaling)
+        return replace(self, chosen={**self.chosen, kinds.DATASET: (replace(chosen, component=component),)})
 
     def to_toml(self) -> str:
         """The whole plan as TOML text, which `resolve` reads back to an equal plan where the plugins lie beside it."""

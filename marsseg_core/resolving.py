@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import tomllib
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import MISSING, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -22,6 +22,7 @@ from .local_plugins import KEY as PLUGIN_KEY, SUFFIX, LocalPlugin, given_plugins
 from .options import (
     SECTIONS,
     CleaningOptions,
+    LossOptions,
     SplitOptions,
     TrainingOptions,
     optimizer_named,
@@ -243,7 +244,14 @@ class _Draft:
                 )
 
     def _check_losses(self, chosen: Mapping[Kind, tuple[Chosen, ...]]) -> None:
-        """Whether the weighting can work with the losses."""
+        """Whether there is anything to learn, and the weighting can work with the losses."""
+        losses = chosen.get(kinds.LOSS, ())
+        if losses and not any(isinstance(each.options, LossOptions) and each.options.weight for each in losses):
+            raise RequestError(
+                "Every loss has the weight 0: there is nothing to learn.",
+                where=f"--loss, {', '.join(each.entry.name for each in losses)}",
+                hint="A weight of 0 is for a loss that is only to be logged beside others.",
+            )
         if not {kinds.WEIGHTING, kinds.LOSS} <= set(chosen):
             return
         weighting = chosen[kinds.WEIGHTING][0]
@@ -399,6 +407,9 @@ class _Draft:
                 f"The {item.entry.label} has a parameter called '{taken[0]}', which marsseg uses itself.",
                 where=item.entry.target,
             )
+        if item.version:  # from a plan that a run wrote, with every parameter that there was then
+            before = {key: each.absent for key, each in own.items() if each.absent is not MISSING}
+            item.set({key: value for key, value in before.items() if key not in item.values}, "a plan from before")
         for key, origin in item.origins.items():
             if key not in own and key not in core:
                 raise RequestError(

@@ -21,6 +21,7 @@ from .locks import locked
 
 if TYPE_CHECKING:
     from .data.arrays import SegmentationData
+    from .data.scaling import Scaling
     from .data.splits import Split
 
 RUNS_FOLDER: Final = Path("runs")
@@ -215,6 +216,19 @@ class RunFolder:
         """The names of the classes that the run's data has, and those that are ignored."""
         kept = self._kept_split()
         return tuple(kept["classes"]), tuple(kept["ignored"])
+
+    def scaling(self) -> Scaling | None:
+        """How the values of the run's images became 0…255; None where they are as they were.
+
+        A run from before this was kept took 16 bits over their whole range.
+        """
+        from .data.scaling import SIXTEEN_BITS, Scaling
+
+        kept = self._kept_split()
+        try:
+            return Scaling.from_json(kept["scaling"]) if "scaling" in kept else SIXTEEN_BITS
+        except ValueError as cause:
+            raise RequestError(f"split.json is not as a run writes it: {cause}.", where=str(self.path)) from cause
 
     def split_of(self, data: SegmentationData) -> Split:
         """The parts of the run's data. RequestError where `data` is not what the run was trained on."""

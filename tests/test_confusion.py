@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, strategies as st
 from hypothesis.extra import numpy as hnp
 
+from marsseg_core.errors import RequestError, RunError
 from marsseg_core.evaluation.confusion import Confusion, confusion_matrix, decode, iou_per_class
 
 MARS = ("background", "soil", "bedrock", "sand", "big_rock")
@@ -157,6 +158,75 @@ def test_json_holds_every_reading_under_its_own_name():
         "support": {"class 1": 2, "class 2": 2},
         "confusion": [[0, 0, 0], [0, 2, 0], [0, 1, 1]],
     }
+
+
+# --- what it is given
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_logits_that_are_not_finite_are_no_prediction(value):
+    """All NaN was class 1, the first of those that count, and scored 1.0 where that was true."""
+    result = Confusion(MARS, (0,))
+    truth = np.ones((2, 1, 4), np.uint8)
+    logits = logits_of(truth, 5)
+    logits[1, 0, 2, 3] = value
+    with pytest.raises(RunError, match=rf"The network says {value} for image 1: .* finite"):
+        result.update(truth, logits)
+    assert result.to_json()["images"] == 0
+
+
+@pytest.mark.parametrize("wrong", [-1, 5, 7, 254, 1.5, np.nan])
+def test_a_label_that_is_no_class_is_named(wrong):
+    """As one number of a pair, it was counted as another pair of classes."""
+    truth = np.array([[[1, 1, wrong]]])
+    with pytest.raises(RequestError, match=rf"A label is {wrong}(\.0)?; the classes are 0 to 4"):
+        Confusion(MARS, (0,)).update(truth, np.zeros((1, 1, 3, 5)))
+    with pytest.raises(RequestError, match="the classes are 0 to 4"):
+        confusion_matrix(truth, np.zeros((1, 1, 3), int), 5)
+
+
+@pytest.mark.parametrize("wrong", [-1, 5, VOID])
+def test_a_prediction_that_is_no_class_is_named_where_it_counts(wrong):
+    with pytest.raises(RequestError, match=str(wrong)):
+        confusion_matrix(np.array([1, 2]), np.array([1, wrong]), 5)
+    assert confusion_matrix(np.array([1, VOID]), np.array([1, wrong]), 5).sum() == 1
+
+
+@pytest.mark.parametrize(
+    ("truth", "logits", "message"),
+    [
+        (np.zeros((4, 6)), np.zeros((4, 6, 5)), r"are not \(B, H, W\) and \(B, H, W, 5\)"),
+        (np.zeros((2, 4, 6)), np.zeros((2, 4, 6, 3)), r"are not \(B, H, W\) and"),
+        (np.zeros((2, 4, 6)), np.zeros((2, 6, 4, 5)), r"are not \(B, H, W\) and"),
+        (np.zeros((2, 4, 6)), np.zeros((3, 4, 6, 5)), r"are not \(B, H, W\) and"),
+        (np.zeros((2, 4, 6), bool), np.zeros((2, 4, 6, 5)), "Labels are numbers of classes, not bool"),
+        (np.zeros((2, 4, 6)), np.zeros((2, 4, 6, 5), bool), "Logits are of a type such as float32, not bool"),
+    ],
+)
+def test_arrays_that_do_not_fit_are_refused(truth, logits, message):
+    with pytest.raises(RequestError, match=message):
+        Confusion(MARS, (0,)).update(truth, logits)
+
+
+@pytest.mark.parametrize("dtype", ["int64", "float32", "float64"])
+def test_whole_numbers_of_any_type_are_labels(dtype):
+    truth = np.array([[[0, 1, 2, VOID]]])
+    result, expected = Confusion(MARS, (0,)), Confusion(MARS, (0,))
+    result.update(truth.astype(dtype), logits_of(np.ones((1, 1, 4)), 5))
+    expected.update(truth.astype(np.uint8), logits_of(np.ones((1, 1, 4)), 5))
+    assert result.to_json() == expected.to_json()
+
+
+def test_classes_to_ignore_that_are_none_or_all_are_refused():
+    with pytest.raises(RequestError, match="There is no class 7 to ignore; the classes are 0 to 4"):
+        Confusion(MARS, (7,))
+    with pytest.raises(RequestError, match="No class counts"):
+        Confusion(MARS, range(5))
+
+
+def test_predictions_of_another_shape_are_refused():
+    with pytest.raises(RequestError, match=r"Labels of \(3,\) do not fit predictions of \(1,\)"):
+        confusion_matrix(np.array([1, 1, 1]), np.array([1]), 5)
 
 
 labels = hnp.arrays(np.uint8, (6, 3, 4), elements=st.sampled_from([0, 1, 2, 3, 4, VOID]))

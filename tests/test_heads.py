@@ -83,6 +83,10 @@ def test_a_network_with_one_output_is_scored_as_it_is():
     assert scored_network(network) is network
 
 
+def presence(labels, logits):
+    return float(presence_loss(np.asarray(labels, np.uint8), ops.convert_to_tensor(logits), (0,)))
+
+
 def test_presence_loss_against_numpy():
     rng = np.random.default_rng(0)
     labels = rng.choice([0, 1, 3, 255], (2, 4, 4)).astype(np.uint8)
@@ -90,9 +94,29 @@ def test_presence_loss_against_numpy():
     logits = rng.normal(size=(2, 5)).astype(np.float32)
     counted = [1, 2, 3, 4]
     present = np.array([[(image == c).any() for c in counted] for image in labels], float)
+    labelled = np.isin(labels, counted).mean(axis=(1, 2))
+    weight = np.where(present, 1, labelled[:, None])
     p = 1 / (1 + np.exp(-logits[:, counted]))
+    entropy = -(present * np.log(p) + (1 - present) * np.log(1 - p))
+    assert presence(labels, logits) == pytest.approx((weight * entropy).sum() / weight.sum(), rel=1e-5)
+
+
+def test_in_wholly_labelled_images_presence_is_the_published_mean():
+    labels = np.array([[[1, 2]], [[3, 3]]])
+    logits = np.array([[9, 1, -2, 0.5, 3], [9, 0, 1, 2, -1]], np.float32)
+    present = np.array([[1, 1, 0, 0], [0, 0, 1, 0]])
+    p = 1 / (1 + np.exp(-logits[:, 1:]))
     expected = -(present * np.log(p) + (1 - present) * np.log(1 - p)).mean()
-    assert float(presence_loss(labels, ops.convert_to_tensor(logits), (0,))) == pytest.approx(expected, rel=1e-5)
+    assert presence(labels, logits) == pytest.approx(expected, rel=1e-5)
+
+
+def test_an_image_without_a_label_is_no_evidence_that_a_class_is_absent():
+    """It counted like an image in which all had looked and found nothing."""
+    sure = np.full((1, 5), 10, np.float32)
+    for label in (0, 255):
+        assert presence(np.full((1, 4, 4), label), sure) == 0
+        both = np.stack([np.full((4, 4), 1), np.full((4, 4), label)])
+        assert presence(both, np.repeat(sure, 2, axis=0)) == pytest.approx(presence(both[:1], sure), rel=1e-6)
 
 
 def test_bottlenecks_in_a_components_fields_are_checked_with_the_plan():

@@ -114,6 +114,15 @@ def test_an_item_copied_whole_is_no_alien(clean):
     assert found.identical_images == found.near_images == found.identical_masks == ((3, 8),)
 
 
+def test_masks_without_a_label_are_not_identical_for_it(clean):
+    """Nothing is known of either image."""
+    masks = clean.masks.copy()
+    masks[[3, 8]], masks[[4, 9]] = 255, 0
+    found = look(replace(clean, masks=masks))
+    assert found.masks.empty == (3, 4, 8, 9)
+    assert found.identical_masks == found.aliens == ()
+
+
 @pytest.mark.parametrize(
     "change",
     [

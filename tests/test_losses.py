@@ -126,6 +126,38 @@ def test_effective_numbers_go_from_equal_to_inverse():
     )
 
 
+@pytest.mark.parametrize("rule", ["inverse", "effective"])
+def test_the_cap_is_a_ratio_to_the_most_frequent_class(rule):
+    """As weights of mean 1 over four classes none could ever be above 4: a cap of 10 was no cap."""
+    spec = LossSpec(5, (0,), (24_310_000, 33_900_000, 23_280_000, 18_380_000, 131_000))
+    free = weights(rule, spec=spec, beta=1 - 1e-9)
+    assert free.max() < 4
+    assert free.max() / free[1] == pytest.approx(33_900 / 131, rel=0.03)
+    capped = weights(rule, cap=10.0, spec=spec, beta=1 - 1e-9)
+    assert capped[4] == pytest.approx(10 * capped[1], rel=1e-6)
+    np.testing.assert_allclose(capped[1:4] / capped[1], free[1:4] / free[1], rtol=1e-6)
+    assert capped[1:].mean() == pytest.approx(1, rel=1e-6)
+
+
+@pytest.mark.parametrize("rule", ["inverse", "effective"])
+def test_a_cap_below_the_most_frequent_class_is_refused(rule):
+    with pytest.raises(ValueError, match=r"cap=0\.5 is below 1"):
+        WSSCE(weights=rule, cap=0.5)
+    WSSCE(weights="balanced", cap=0.5)
+
+
+def test_class_weights_that_are_all_0_are_refused():
+    with pytest.raises(ValueError, match="all 0"):
+        WSSCE(weights=(0.0,) * CLASSES)
+    only_ignored = WSSCE(weights=(1.0, 0, 0, 0, 0))
+    with pytest.raises(ValueError, match="0 for every class that counts and occurs"):
+        only_ignored.build(SPEC)
+    only_absent = WSSCE(weights=(0.0, 0, 0, 0, 1))
+    only_absent.build(SPEC)
+    with pytest.raises(ValueError, match="0 for every class that counts and occurs"):
+        only_absent.build(LossSpec(CLASSES, (0,), (1, 1, 1, 1, 0)))
+
+
 @pytest.mark.parametrize("rule", ["balanced", "inverse", "effective"])
 def test_a_class_that_never_occurs_takes_the_largest_weight(rule):
     found = weights(rule, spec=LossSpec(4, (0,), (10, 50, 20, 0)))
@@ -152,7 +184,8 @@ def test_weights_are_finite_capped_and_larger_for_rarer_classes(counts, count):
         assert np.isfinite(found).all()
         assert found[0] == 0
         assert (found[1:] > 0).all()
-        assert found.max() <= 10
+        largest = found.max() if rule == "balanced" else found[1:].max() / found[1:].min()
+        assert largest <= 10 * (1 + 1e-6)
         by_frequency = [found[c] for c in sorted(range(1, CLASSES), key=lambda c: counts[c]) if counts[c]]
         assert by_frequency == sorted(by_frequency, reverse=True)
 

@@ -185,10 +185,19 @@ WRONG = {
         {"training_set": course(), "training_groups": np.zeros(5)},
         "training_groups must be 5 integers, not (5,) float64.",
     ),
-    "bright image": ({"training_set": changed((2, 0), 256)}, "The image of item 2 has values outside 0 to 255."),
-    "dark image": ({"training_set": changed((2, 0), -1)}, "The image of item 2 has values outside 0 to 255."),
-    "NaN image": ({"training_set": changed((2, 0), np.nan)}, "The image of item 2 has values outside 0 to 255."),
-    "infinite image": ({"training_set": changed((2, 0), np.inf)}, "The image of item 2 has values outside 0 to 255."),
+    "bright image": (
+        {"training_set": changed((2, 0), 256)},
+        "The image of item 2 has values up to 256, for which there is no rule.",
+    ),
+    "dark image": ({"training_set": changed((2, 0), -1)}, "The image of item 2 has values below 0, down to -1."),
+    "NaN image": (
+        {"training_set": changed((2, 0), np.nan)},
+        "The image of item 2 has values that are NaN or infinite.",
+    ),
+    "infinite image": (
+        {"training_set": changed((2, 0), np.inf)},
+        "The image of item 2 has values that are NaN or infinite.",
+    ),
     "NaN mask": ({"training_set": changed((4, 1), np.nan)}, "The mask of item 4 has values outside 0 to 255."),
     "half mask": (
         {"training_set": changed((1, 1), 2.5)},
@@ -432,3 +441,11 @@ def test_what_is_wrong_in_a_test_set_is_said(save, test_set, what):
         Npz(str(path)).unlabelled()
     assert (caught.value.what, caught.value.where) == (what, str(path))
     assert len(Npz(str(path)).load()) == 5  # its labelled part is sound
+
+
+def test_groups_can_be_left_out(tmp_path):
+    path = tmp_path / "places.npz"
+    images = np.zeros((6, 4, 4), np.uint8)
+    np.savez(path, images=images, masks=images + 1, training_groups=np.repeat([3, 5], 3))
+    assert Npz(str(path)).load().groups.tolist() == [3, 3, 3, 5, 5, 5]
+    assert Npz(str(path), groups="none").load().groups is None

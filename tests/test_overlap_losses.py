@@ -177,6 +177,14 @@ def test_tversky_holds_dice_and_the_jaccard_distance():
     assert value(Tversky(false_positives=1.0, false_negatives=1.0), labels, logits) == close(expected)
 
 
+@pytest.mark.parametrize("kind", [Tversky, FocalTversky])
+def test_two_rates_of_0_are_refused(kind):
+    """The loss would be 0 whatever is predicted."""
+    with pytest.raises(ValueError, match="both 0"):
+        kind(false_positives=0.0, false_negatives=0.0)
+    kind(false_positives=0.0)
+
+
 def test_false_negatives_cost_by_default_more_than_false_positives():
     labels = np.array([[[1, 1, 1, 2, 2, 2]]], np.uint8)
     missed, said_too_often = saturated(labels), saturated(labels)

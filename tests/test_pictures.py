@@ -113,15 +113,15 @@ def test_one_pixel_is_an_image(save, suffix, read):
 
 
 @pytest.mark.parametrize(
-    ("picture", "mode"),
+    ("picture", "what"),
     [
-        (np.zeros((2, 2), np.int32), "I"),
-        (np.zeros((2, 2), np.float32), "F"),
-        (Image.new("LAB", (2, 2)), "LAB"),
+        (np.zeros((2, 2), np.int32), "It holds int32; an image of 8 or 16 bits is expected."),
+        (np.zeros((2, 2), np.float32), "It holds float32; an image of 8 or 16 bits is expected."),
+        (Image.new("LAB", (2, 2)), "Its kind of pixels, LAB, is no image of grey values or colours."),
     ],
 )
-def test_other_kinds_of_pixels_are_refused_by_name(save, picture, mode):
-    assert refusal(read_image, save(picture, "tif")) == f"Its kind of pixels, {mode}, is no image of 8 or 16 bits."
+def test_other_kinds_of_pixels_are_refused_by_name(save, picture, what):
+    assert refusal(read_image, save(picture, "tif")) == what
 
 
 # --- masks

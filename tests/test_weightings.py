@@ -10,6 +10,7 @@ import marsseg_core as marsseg
 from marsseg_core import api
 from marsseg_core.components import WeightingSpec
 from marsseg_core.errors import RequestError
+from marsseg_core.testing.weightings import gradient_of
 from marsseg_core.training.weighting import WeightingLayer
 from marsseg_plugins.weightings.dwa import DWA
 from marsseg_plugins.weightings.fixed import Fixed
@@ -92,8 +93,8 @@ class TestUncertainty:
         built = layer(Uncertainty(speed=2.0), (1.0, 1.0, 0.5))
         built.log_variances.assign([0.1, -0.3, 0.5])
         s = 2.0 * np.array([0.1, -0.3, 0.5])
-        losses = LOSSES * [1, 1, 0.5]
-        assert float(built(LOSSES)) == pytest.approx((0.5 * np.exp(-s) * losses + 0.5 * s).sum(), rel=1e-6)
+        terms = 0.5 * np.exp(-s) * LOSSES + 0.5 * s
+        assert float(built(LOSSES)) == pytest.approx((terms * [1, 1, 0.5]).sum(), rel=1e-6)
         np.testing.assert_allclose(built.factors(), 0.5 * np.exp(-s) * [1, 1, 0.5], rtol=1e-6)
 
     def test_has_its_optimum_where_s_is_the_logarithm_of_the_loss(self):
@@ -105,6 +106,32 @@ class TestUncertainty:
                 other = layer(Uncertainty(speed=1.0))
                 other.log_variances.assign(np.log(LOSSES) + step)
                 assert float(other(LOSSES)) > lowest
+
+    @pytest.mark.parametrize(
+        "optimizer",
+        [
+            keras.optimizers.SGD(0.02),
+            keras.optimizers.SGD(0.01, momentum=0.9),
+            keras.optimizers.Adam(0.01),
+            keras.optimizers.AdamW(0.01),
+            keras.optimizers.RMSprop(0.01),
+            keras.optimizers.Lion(0.002),
+        ],
+        ids=["sgd", "momentum", "adam", "adamw", "rmsprop", "lion"],
+    )
+    def test_s_comes_to_the_logarithm_of_the_loss_under_every_optimiser(self, optimizer):
+        built, losses = layer(Uncertainty(), (1.0, 0.01, 10.0)), np.array([0.1, 4.0, 50.0], np.float32)
+        for _ in range(600):
+            gradient = gradient_of(built, built.log_variances, losses)[1]
+            optimizer.apply([keras.ops.convert_to_tensor(gradient)], [built.log_variances])
+            assert np.abs(10 * np.asarray(built.log_variances)).max() < 10
+        np.testing.assert_allclose(10 * np.asarray(built.log_variances), np.log(losses), atol=0.25)
+
+    @pytest.mark.parametrize("speed", [1.0, 10.0])
+    def test_one_step_of_sgd_moves_s_by_speed_not_by_its_square(self, speed):
+        built = layer(Uncertainty(speed=speed))
+        gradient = gradient_of(built, built.log_variances, LOSSES)[1]
+        np.testing.assert_allclose(gradient, 0.5 - 0.5 * LOSSES, rtol=1e-6)  # s = speed · v moves by speed · rate · it
 
     def test_trains_its_weights_and_no_decay_pulls_at_them(self, tmp_path):
         words = SMALL | {"sets": ["training.weight_decay=0.5", "weighting.uncertainty.speed=1"]}
@@ -221,14 +248,14 @@ class TestGradNorm:
         task.compute_loss(images, labels, network(images))
         losses, norms = seen[0]
         values = task.loss_values(labels, logits)
-        np.testing.assert_allclose(losses, [values["ssce"], values["dice"], 0.1 * values["boundary"]], rtol=1e-5)
+        np.testing.assert_allclose(losses, [values["ssce"], values["dice"], values["boundary"]], rtol=1e-5)
 
         # by central differences along the direction of each gradient's largest entry
         direction = np.random.default_rng(0).normal(size=logits.shape).astype(np.float32)
         step = 1e-2
-        for name, weight, norm in zip(("ssce", "dice", "boundary"), (1, 1, 0.1), norms, strict=True):
+        for name, norm in zip(("ssce", "dice", "boundary"), norms, strict=True):
             above, below = (float(task.loss_values(labels, logits + sign * step * direction)[name]) for sign in (1, -1))
-            slope = weight * (above - below) / (2 * step)
+            slope = (above - below) / (2 * step)
             assert 0 < abs(slope) <= norm * np.linalg.norm(direction)
 
 

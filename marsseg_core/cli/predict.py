@@ -48,6 +48,14 @@ def predict(
         float, typer.Option(help="What neighbouring tiles of a large image share.", min=0, max=0.9, metavar="SHARE")
     ] = 0.5,
     batch: Annotated[int, typer.Option(help="Tiles predicted at once.", min=1, metavar="N")] = 16,
+    range: Annotated[
+        str | None,
+        typer.Option(
+            help="Which values of image files are black and white: auto, bits, 0..4095, 1%..99%; "
+            "by default as the run saw such numbers, and others by auto.",
+            metavar="RANGE",
+        ),
+    ] = None,
     pixel_limit: Annotated[
         int | None, typer.Option(help="Refuse images with more pixels than this.", min=1, metavar="PIXELS")
     ] = None,
@@ -74,14 +82,19 @@ def predict(
         if target is not None:
             refuse_existing(target)
     from ..data.limits import PIXEL_LIMIT
+    from ..data.ranges import asked_range
     from ..inference.ensemble import load_networks, open_runs
     from ..inference.sources import check_part, find_source
 
     check_backend()
     check_part(part)
+    wanted = None if range is None else asked_range(range, "--range")
     opened, classes = open_runs(runs)
     limit = pixel_limit or PIXEL_LIMIT
-    found = find_source(source, catalog_with(plugin), opened, part=part, pixel_limit=limit, trust=trust)
+    catalog = catalog_with(plugin)
+    found = find_source(source, catalog, opened, part=part, pixel_limit=limit, wanted=wanted, trust=trust)
+    for line in found.remarks:
+        say(line)
     load_keras()
     from ..inference.outputs import Outputs
     from ..inference.prediction import Summary, Telling, predict_source
@@ -109,6 +122,8 @@ def predict(
     except KeyboardInterrupt:
         say(f"Interrupted: {summary.count} of {len(found)} images were predicted; what is written is whole.")
         raise typer.Exit(EXIT_INTERRUPTED) from None
+    for line in found.converter.doubts():
+        warn(line)
     _print(summary, classes.names)
     for target in filter(None, (out, submission)):
         print_text(f"{target}: {summary.count} images of {found.title}")

@@ -14,6 +14,7 @@ from ..errors import RequestError
 
 if TYPE_CHECKING:
     from .cleaning import CleaningReport
+    from .scaling import Scaling
 
 # What is looked at in one go of an array that may be larger than memory.
 CHUNK_BYTES: Final = 32 * 2**20
@@ -40,6 +41,7 @@ class SegmentationData:
     - `groups` (N,) integers or None: images of one group (one place) stay on one side of any split
     - `source` says in a few words where this came from
     - `cleaning` tells what was changed since it was read, where cleaning was asked for
+    - `scaling` tells how the source's values became 0…255; None where they are as they were
     - `label_counts` (N, K + 1): how many pixels of each mask have each class; the last column is void
 
     The arrays may be memory-mapped and larger than memory: read pieces of them, `data.images[items]`.
@@ -54,6 +56,7 @@ class SegmentationData:
     groups: np.ndarray | None = None
     source: str = ""
     cleaning: CleaningReport | None = None
+    scaling: Scaling | None = None
     label_counts: np.ndarray = field(init=False, repr=False)
     facts: InitVar[Facts | None] = None  # not kept: a copy with other arrays finds its own
 
@@ -69,8 +72,14 @@ class SegmentationData:
             self._refuse(f"Ignored classes must be numbers of classes, such as (0,), not {self.ignored!r}.")
         object.__setattr__(self, "class_names", tuple(map(str, names)))
         object.__setattr__(self, "ignored", tuple(map(int, ignored)))
+        for name in ("images", "masks"):
+            if not isinstance(given := getattr(self, name), np.ndarray):
+                self._refuse(f"The {name} must be an array, not {type(given).__name__}.")
         if self.images.ndim != 4 or self.images.dtype != np.uint8:
-            self._refuse(f"Images must be (N, H, W, C) uint8, not {self.images.shape} {self.images.dtype}.")
+            self._refuse(
+                f"Images must be (N, H, W, C) uint8, not {self.images.shape} {self.images.dtype}.",
+                "Values are scaled first so that 0 is black and 255 white; grey images have one channel, [..., None].",
+            )
         if self.masks.ndim != 3 or self.masks.dtype != np.uint8:
             self._refuse(f"Masks must be (N, H, W) uint8, not {self.masks.shape} {self.masks.dtype}.")
         if self.masks.shape[1:] != self.images.shape[1:3]:
@@ -107,8 +116,8 @@ class SegmentationData:
                 )
         return counts
 
-    def _refuse(self, what: str) -> NoReturn:
-        raise RequestError(what, where=self.source)
+    def _refuse(self, what: str, hint: str | None = None) -> NoReturn:
+        raise RequestError(what, where=self.source, hint=hint)
 
     def __len__(self) -> int:
         return len(self.images)

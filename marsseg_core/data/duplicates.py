@@ -128,7 +128,7 @@ def _cell_means(grey: np.ndarray, cells: int, axis: int) -> np.ndarray:
 
 
 def mask_groups(data: SegmentationData) -> tuple[tuple[Group, ...], tuple[Group, ...]]:
-    """Groups of items with one identical mask: aliens, and the others.
+    """Groups of items with one identical mask: aliens, and the others. Masks without a label are like no other.
 
     Aliens have a mask of at least two classes that count, on images that differ. Genuine images share masks where these
     hold a single class; and an item copied whole, image and mask, is a duplicate.
@@ -137,6 +137,8 @@ def mask_groups(data: SegmentationData) -> tuple[tuple[Group, ...], tuple[Group,
     others: list[Group] = []
     for group in identical_groups(digests(data.masks)):
         classes = np.count_nonzero(data.label_counts[group[0], list(data.labelled_classes)])
+        if not classes:
+            continue
         differ = classes > 1 and len({data.images[item].tobytes() for item in group}) > 1
         (aliens if differ else others).append(group)
     return tuple(aliens), tuple(others)

@@ -44,6 +44,7 @@ def summary(found: Inspection) -> list[str]:
         lines[0] += f"; {found.unlabelled:,} without labels"
     if found.groups is not None:
         lines[0] += f"; {found.groups:,} groups"
+    lines.append(f"source: {found.scaling or 'its values are 0 to 255 and seen as they are'}")
     lines.append(f"values: {_values(found.values)}")
     if found.unlabelled_values is not None:
         lines.append(f"values without labels: {_values(found.unlabelled_values)}")

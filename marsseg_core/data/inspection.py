@@ -93,6 +93,7 @@ class Inspection:
     unlabelled: int
     size: tuple[int, int, int]
     groups: int | None
+    scaling: str | None
     values: Values
     unlabelled_values: Values | None
     classes: tuple[ClassFacts, ...]
@@ -131,6 +132,7 @@ def inspect(data: SegmentationData, unlabelled: np.ndarray | None, split: SplitO
         unlabelled=0 if unlabelled is None else len(unlabelled),
         size=(data.images.shape[1], data.images.shape[2], data.images.shape[3]),
         groups=None if data.groups is None else len(np.unique(data.groups)),
+        scaling=None if data.scaling is None else str(data.scaling),
         values=_values(data.images),
         unlabelled_values=None if unlabelled is None else _values(unlabelled),
         classes=_classes(data),

@@ -16,6 +16,7 @@ from PIL import Image, ImageFile, JpegImagePlugin, PngImagePlugin, TiffImagePlug
 from ..errors import RequestError
 from ..runs import written_whole
 from .limits import PIXEL_LIMIT
+from .scaling import scaled_values
 
 SUFFIXES: Final = frozenset({".png", ".jpg", ".jpeg", ".tif", ".tiff"})
 
@@ -34,24 +35,55 @@ _READERS: Final[Mapping[bytes, type[ImageFile.ImageFile]]] = {
 }
 
 _SIXTEEN_BITS: Final = "I;16"  # what Pillow's names of such pixels begin with
+_COLOURS: Final = ("RGB", "RGBA", "RGBX", "P", "PA", "CMYK", "YCbCr")
+
+# Of PNG: where its header has the bits of a value. Of TIFF: the tags for that and for what 0 means, black or white.
+_PNG_DEPTH: Final = 24
+_TIFF_DEPTH: Final = 258
+_TIFF_PHOTOMETRIC: Final = 262
 
 
 def read_image(path: Path | str, *, limit: int = PIXEL_LIMIT) -> np.ndarray:
-    """An image file as (H, W, C) uint8: one channel where it is grey, three where it has colours.
+    """An image file as (H, W, C) uint8, as `read_pixels` reads it; 16 bits are scaled down to 8 over their whole range.
 
-    Palettes are looked up and CMYK is converted; transparency is dropped; 16 bits are scaled down to 8. The image is
-    taken as it is stored: no orientation is applied. Raises RequestError, as for more than `limit` pixels.
+    Raises RequestError, as for other numbers.
+    """
+    pixels = read_pixels(path, limit=limit, upper_bits=True)
+    if pixels.dtype not in (np.uint8, np.uint16):
+        refuse(path, f"It holds {pixels.dtype}; an image of 8 or 16 bits is expected.")
+    return pixels if pixels.dtype == np.uint8 else scaled_values(pixels, 0, 65535)[0]
+
+
+def read_pixels(path: Path | str, *, limit: int = PIXEL_LIMIT, upper_bits: bool = False) -> np.ndarray:
+    """An image file as (H, W, C) of the numbers that it holds: one channel where it is grey, three for colours.
+
+    The numbers are uint8, uint16, int32 or float32. Palettes are looked up and CMYK is converted; transparency is
+    dropped. The image is taken as it is stored: no orientation is applied. Of 16-bit colours only the upper 8 bits can
+    be decoded: that is refused, unless `upper_bits` says that they are enough. Raises RequestError, as for more than
+    `limit` pixels.
     """
     with _opened(path, limit) as picture:
+        if not upper_bits:
+            _check_decodes_exactly(path, picture)
         if picture.mode in ("1", "L", "LA"):
             return np.array(picture.convert("L"))[..., None]
         if picture.mode.startswith(_SIXTEEN_BITS):
-            return ((np.array(picture).astype(np.uint32) + 128) // 257).astype(np.uint8)[..., None]
-        if picture.mode not in ("RGB", "RGBA", "RGBX", "P", "PA", "CMYK", "YCbCr"):
-            refuse(path, f"Its kind of pixels, {picture.mode}, is no image of 8 or 16 bits.")
+            return np.array(picture).astype(np.uint16)[..., None]
+        if picture.mode in ("I", "F"):
+            return np.array(picture)[..., None]
+        if picture.mode not in _COLOURS:
+            refuse(path, f"Its kind of pixels, {picture.mode}, is no image of grey values or colours.")
         pixels = np.array(picture.convert("RGB"))
         grey = picture.mode in ("P", "PA") and bool((pixels == pixels[..., :1]).all())
         return pixels[..., :1].copy() if grey else pixels
+
+
+def pixel_type(path: Path | str, *, limit: int = PIXEL_LIMIT) -> np.dtype:
+    """The numbers that `read_pixels` gives, from the file's header alone."""
+    with _opened(path, limit, decoded=False) as picture:
+        if picture.mode.startswith(_SIXTEEN_BITS):
+            return np.dtype(np.uint16)
+        return np.dtype({"I": np.int32, "F": np.float32}.get(picture.mode, np.uint8))
 
 
 def read_mask(path: Path | str, *, limit: int = PIXEL_LIMIT, palette: Palette | None = None) -> np.ndarray:
@@ -105,9 +137,29 @@ def refuse(path: Path | str, what: str, *, hint: str | None = None) -> NoReturn:
     raise RequestError(what, where=str(path), hint=hint)
 
 
+def _check_decodes_exactly(path: Path | str, picture: ImageFile.ImageFile) -> None:
+    """RequestError where Pillow would drop bits of the values, or turn black and white round, without a word."""
+    depth, inverted = 8, False
+    if isinstance(picture, TiffImagePlugin.TiffImageFile):
+        depth = max(picture.tag_v2.get(_TIFF_DEPTH, (1,)))
+        inverted = picture.tag_v2.get(_TIFF_PHOTOMETRIC) == 0
+    elif isinstance(picture, PngImagePlugin.PngImageFile):
+        with Path(path).open("rb") as file:
+            depth = file.read(_PNG_DEPTH + 1)[_PNG_DEPTH]
+    wide = picture.mode.startswith(_SIXTEEN_BITS) or picture.mode in ("I", "F")
+    if depth > 8 and not wide:
+        refuse(
+            path,
+            f"Of its {depth}-bit colours only the upper 8 bits can be read.",
+            hint="Where these are enough, say range=bits; otherwise convert it to 8 bits, or each channel to grey.",
+        )
+    if inverted and wide:
+        refuse(path, f"In this image of {depth} bits 0 is white.", hint="Save it with 0 as black.")
+
+
 @contextmanager
-def _opened(path: Path | str, limit: int) -> Iterator[ImageFile.ImageFile]:
-    """The decoded image. Whatever decoding raises, it is because the file is cut off or garbled."""
+def _opened(path: Path | str, limit: int, *, decoded: bool = True) -> Iterator[ImageFile.ImageFile]:
+    """The image, decoded or not. Whatever decoding raises, it is because the file is cut off or garbled."""
     try:
         with Path(path).open("rb") as file:
             start = file.read(8)
@@ -125,7 +177,8 @@ def _opened(path: Path | str, limit: int) -> Iterator[ImageFile.ImageFile]:
                 )
             if (images := getattr(picture, "n_frames", 1)) > 1:
                 refuse(path, f"This file holds {images} images; one is expected.")
-            picture.load()
+            if decoded:
+                picture.load()
             yield picture
     except RequestError:
         raise

@@ -7,11 +7,30 @@ decoded twice: over the classes that count (`miou`), and over all classes (`miou
 from __future__ import annotations
 
 from collections.abc import Sequence
+from numbers import Integral
 from typing import Any
 
 import numpy as np
 
 from ..components import VOID
+from ..data.class_ids import check_class_ids
+from ..errors import RequestError, RunError
+
+# What these functions call themselves where they refuse what they are given.
+_WHERE = "scores"
+
+
+def check_finite(values: np.ndarray, item: str, *, hint: str | None = None) -> None:
+    """RunError where logits or probabilities of an item are not finite: no class is read off NaN or infinity."""
+    finite = np.isfinite(values)
+    if not finite.all():
+        wrong = np.asarray(values)[~finite].flat[0]
+        raise RunError(
+            f"The network says {wrong} for {item}: its values must be finite numbers to be scored or shown.",
+            hint=hint
+            or "Its weights, or the statistics of its normalisations, have grown without bound or are damaged: train "
+            "it with a smaller learning rate.",
+        )
 
 
 def decode(logits: np.ndarray, ignored: Sequence[int] = ()) -> np.ndarray:
@@ -22,9 +41,18 @@ def decode(logits: np.ndarray, ignored: Sequence[int] = ()) -> np.ndarray:
 
 
 def confusion_matrix(truth: np.ndarray, prediction: np.ndarray, num_classes: int) -> np.ndarray:
-    """(K, K) int64 counts: rows are the truth, columns the prediction. Void pixels are left out."""
+    """(K, K) int64 counts: rows are the truth, columns the prediction, arrays of one shape. Void pixels of the truth
+    are left out. RequestError where a label is no class, or the prediction of a pixel that counts."""
+    truth, prediction = np.asarray(truth), np.asarray(prediction)
+    if truth.shape != prediction.shape:
+        raise RequestError(f"Labels of {truth.shape} do not fit predictions of {prediction.shape}.", where=_WHERE)
+    check_class_ids(truth, num_classes, where=_WHERE)
     valid = truth != VOID
-    pairs = truth[valid].astype(np.int64) * num_classes + prediction[valid]
+    said = prediction[valid]
+    check_class_ids(said, num_classes, where=f"{_WHERE}, prediction")
+    if (said == VOID).any():
+        raise RequestError(f"A prediction is {VOID}, void, where the truth is a class.", where=_WHERE)
+    pairs = truth[valid].astype(np.int64) * num_classes + said.astype(np.int64)
     counts: np.ndarray = np.bincount(pairs, minlength=num_classes**2)
     return counts.reshape(num_classes, num_classes)
 
@@ -43,20 +71,39 @@ class Confusion:
 
     `restricted` (K, K) is decoded over the classes that count, `unrestricted` (K, K) over all classes; rows are the
     truth. `per_image` has the `miou` of each image, NaN where an image has no labelled pixel.
+
+    RequestError where no class counts, or what is added does not fit the classes; RunError for logits that are not
+    finite: infinite ones too, though an argmax exists, since the losses of such a network do not.
     """
 
     def __init__(self, class_names: Sequence[str], ignored: Sequence[int]) -> None:
         self.class_names = tuple(class_names)
         self.ignored = tuple(ignored)
         size = len(self.class_names)
+        if wrong := [c for c in self.ignored if not (isinstance(c, Integral) and 0 <= c < size)]:
+            what = f"There is no class {wrong[0]!r} to ignore; the classes are 0 to {size - 1}."
+            raise RequestError(what, where=_WHERE)
+        if len(set(self.ignored)) == size:
+            raise RequestError("No class counts: there is nothing to score.", where=_WHERE)
         self.counted = np.array([c for c in range(size) if c not in self.ignored], np.int64)
         self.restricted = np.zeros((size, size), np.int64)
         self.unrestricted = np.zeros((size, size), np.int64)
         self.per_image: list[float] = []
 
     def update(self, labels: np.ndarray, logits: np.ndarray) -> None:
-        """Add a batch: labels (B, H, W) integers, logits (B, H, W, K)."""
+        """Add a batch: labels (B, H, W), whole numbers in 0 … K − 1 or 255; logits (B, H, W, K), finite."""
         size = len(self.class_names)
+        labels, logits = np.asarray(labels), np.asarray(logits)
+        if labels.ndim != 3 or logits.shape != (*labels.shape, size):
+            raise RequestError(
+                f"Labels of {labels.shape} and logits of {logits.shape} are not (B, H, W) and (B, H, W, {size}).",
+                where=_WHERE,
+            )
+        if logits.dtype.kind not in "iuf":
+            raise RequestError(f"Logits are of a type such as float32, not {logits.dtype}.", where=_WHERE)
+        check_class_ids(labels, size, where=_WHERE)
+        for place, each in enumerate(logits, start=len(self.per_image)):
+            check_finite(each, f"image {place}")
         restricted = decode(logits, self.ignored)
         self.unrestricted += confusion_matrix(labels, decode(logits), size)
         for truth, prediction in zip(labels, restricted, strict=True):

@@ -9,13 +9,16 @@ import numpy as np
 
 from ..backend import fixed_settings
 from ..data.arrays import SegmentationData, scale
-from .confusion import Confusion
+from .confusion import Confusion, check_finite
 
 
 def predicted_batches(
     network: keras.Model, data: SegmentationData, items: np.ndarray, batch: int
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """(masks (B, H, W), logits (B, H, W, K) float32) for the items, in order."""
+    """(masks (B, H, W), logits (B, H, W, K) float32) for the items, in order.
+
+    RunError names an item for which the network's logits are not finite numbers.
+    """
     batch = min(batch, len(items))
     for start in range(0, len(items), batch):
         chosen = items[start : start + batch]
@@ -24,6 +27,8 @@ def predicted_batches(
         filled = np.concatenate([images, np.zeros((batch - len(chosen), *images.shape[1:]), np.float32)])
         with fixed_settings():
             logits = np.asarray(network.predict_on_batch(filled), np.float32)[: len(chosen)]
+        for item, each in zip(chosen, logits, strict=True):
+            check_finite(each, f"item {item} of {data.source}")
         yield data.masks[chosen], logits
 
 

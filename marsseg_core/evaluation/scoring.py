@@ -21,7 +21,7 @@ from ..inference.sources import ALL, check_part
 from ..plan import Plan
 from ..resolving import Request, resolve
 from ..runs import RunFolder
-from .confusion import Confusion
+from .confusion import Confusion, check_finite
 from .evaluate import evaluate
 
 # What of a plan a score depends on, beside the network: nothing else needs to be installed.
@@ -76,11 +76,13 @@ def score_runs(
 
 
 def _data_plan(run: RunFolder, plan: Plan, source: str | None, part: str, catalog: Catalog, trust: bool) -> Plan:
-    """A plan with the data to be scored: the run's own, at its place or at another; or a set as it is."""
+    """A plan with the data to be scored: the run's own, at its place or at another; or a set as it is, with its values
+    read as the run's were."""
     if source is None:
         return plan
     base = None if part == ALL else str(run.path)
-    return resolve(Request(base=base, words={"data": source}, trust=trust), catalog, only=_NEEDED)
+    request = Request(base=base, words={"data": source}, trust=trust)
+    return resolve(request, catalog, only=_NEEDED).reading(run.scaling())
 
 
 def _check_classes(run: RunFolder, data: SegmentationData) -> None:
@@ -100,5 +102,6 @@ def _score(network: keras.Model, data: SegmentationData, items: np.ndarray, batc
     images = (with_channels(np.asarray(data.images[item]), predictor.channels) for item in items)
     confusion = Confusion(data.class_names, data.ignored)
     for item, probabilities in zip(items, predictor.probabilities(images), strict=True):
+        check_finite(probabilities, f"item {item} of {data.source}")
         confusion.update(data.masks[item][None], probabilities[None])
     return confusion

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..data.scaling import SIXTEEN_BITS, Scaling
 from ..errors import RequestError
 from ..runs import RunFolder
 
@@ -40,6 +41,23 @@ def open_runs(paths: Sequence[str | Path]) -> tuple[list[RunFolder], Classes]:
                 hint="Runs that are predicted together are trained on the same classes.",
             )
     return runs, classes[0]
+
+
+def scaling_of(runs: Sequence[RunFolder]) -> Scaling | None:
+    """How the values of the images that the runs were trained on became 0…255.
+
+    RequestError where they did so differently: one image cannot be shown to all of the networks then.
+    """
+    scalings = [run.scaling() for run in runs]
+    told = [scaling for scaling in scalings if scaling not in (None, SIXTEEN_BITS)]
+    for run, scaling in zip(runs, scalings, strict=True):
+        if told and scaling != told[0]:
+            other = runs[scalings.index(told[0])]
+            seen = "values are seen as they are" if scaling is None else str(scaling)
+            raise RequestError(
+                f"These runs cannot be joined: in {other.path} {told[0]}; in {run.path} {seen}.", where="ensemble"
+            )
+    return next((scaling for scaling in scalings if scaling is not None), None)
 
 
 def load_networks(runs: Sequence[RunFolder], *, trust: bool = False) -> list[keras.Model]:

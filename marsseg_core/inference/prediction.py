@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from ..errors import RequestError
+from ..evaluation.confusion import check_finite
 from .ensemble import with_channels
 from .outputs import Outputs, labels_of
 from .predictor import Predictor
@@ -65,6 +66,8 @@ def predict_source(
 ) -> None:
     """Predict each image and write it to `outputs` and `submission`, decoded over the classes not `ignored`.
 
+    RunError names an image for which a network's values are not finite.
+
     An image that cannot be read is named and left out, unless it is the only one or there is a submission, which
     needs each image: then its RequestError is raised. `summary` says at any time what was done.
     """
@@ -91,6 +94,7 @@ def predict_source(
 
     for bands in predictor.predict(images()):
         name, image = waiting.popleft()
+        bands = _finite(bands, name)
         if outputs is not None:
             bands = outputs.keep(name, image.shape, bands)
         labels = labels_of(_counted(bands, len(image), summary.done, telling.progress), ignored)
@@ -105,6 +109,12 @@ _CONVERTED = {
     1: "the image has colours and the network takes grey; it and others like it are seen as their luma.",
     3: "the image is grey and the network takes colours; it and others like it are seen with three equal channels.",
 }
+
+
+def _finite(bands: Iterator[np.ndarray], name: str) -> Iterator[np.ndarray]:
+    for band in bands:
+        check_finite(band, name)
+        yield band
 
 
 def _counted(

@@ -43,7 +43,8 @@ class Predictor:
         to bottom; the bands of one image are to be taken before the next image is asked for.
 
         Images that fit into a tile are predicted in batches and come as one band; of a larger one memory holds only
-        as many rows as a tile has. The channels must be those that the networks take.
+        as many rows as a tile has. The channels must be those that the networks take. Where a network's logits are not
+        all finite, the probabilities are NaN (`evaluation.confusion.check_finite` refuses them).
         """
         for fits, group in groupby(images, self._fits):
             if not fits:
@@ -131,7 +132,8 @@ class _Tiled:
 
 
 def _softmax(logits: np.ndarray) -> np.ndarray:
-    """Logits (…, K) → probabilities (…, K)."""
+    """Logits (…, K) → probabilities (…, K); NaN where one of the K is not finite."""
+    logits = np.where(np.isfinite(logits).all(axis=-1, keepdims=True), logits, np.nan)
     powers = np.exp(logits - logits.max(axis=-1, keepdims=True))
     shares: np.ndarray = powers / powers.sum(axis=-1, keepdims=True)
     return shares

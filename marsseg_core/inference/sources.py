@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -14,12 +14,16 @@ from .. import kinds
 from ..catalog import Catalog
 from ..data.arrays import SegmentationData
 from ..data.cleaning import load_clean
-from ..data.pictures import SUFFIXES, read_image
+from ..data.conversion import Converter
+from ..data.pictures import SUFFIXES
+from ..data.ranges import Range
+from ..data.reading import PictureReader
 from ..data.splits import PARTS
 from ..errors import RequestError, nearest
 from ..plan import calling
 from ..resolving import Request, datasets_that_recognise, resolve
 from ..runs import RunFolder
+from .ensemble import scaling_of
 
 ALL: Final = "all"
 
@@ -34,12 +38,15 @@ def check_part(part: str | None) -> None:
 class Source:
     """Images one by one: what each is called (a path without its suffix), and how the image at a position is read.
 
-    `read` gives (H, W, C) uint8, or raises RequestError for an image that cannot be read.
+    `read` gives (H, W, C) uint8, or raises RequestError for an image that cannot be read. `remarks` says how their
+    values are scaled, and `converter` knows afterwards what is doubtful in that; a data set tells both itself.
     """
 
     title: str
     names: Sequence[str]
     read: Callable[[int], np.ndarray]
+    remarks: Sequence[str] = ()
+    converter: Converter = field(default_factory=lambda: Converter(None))
 
     def __len__(self) -> int:
         return len(self.names)
@@ -52,28 +59,42 @@ def find_source(
     *,
     part: str | None,
     pixel_limit: int,
+    wanted: Range | None = None,
     trust: bool = False,
 ) -> Source:
     """What `text` means: a data set by name, an image file, what a data set recognises, or else a folder of images.
 
     `part` picks the labelled images of a data set: all, or a part that the runs kept. Without it those are taken
-    that have no labels, where the set has any. With `trust` the files of components that the runs keep are executed.
+    that have no labels, where the set has any. `wanted` says which values of image files are black and white; without
+    it they are seen as the runs saw such numbers, and others by `auto`. With `trust` the files of components that the
+    runs keep are executed.
     """
     path = Path(text)
     named = catalog.named(text.partition(":")[0], [kinds.DATASET])
     is_image = os.path.isfile(text) and path.suffix.lower() in SUFFIXES
     if named or not (is_image or (os.path.isdir(text) and not datasets_that_recognise(path, catalog))):
+        if wanted is not None:
+            hint = f"Say it in the data set's words, as in npz:path=tiles.npz:range={wanted}."
+            raise RequestError("The range is that of image files; a data set has its own.", where="--range", hint=hint)
         return _dataset(text, catalog, runs, part, trust)
     if part is not None:
         raise RequestError("Image files have no parts; a data set has.", where="--part", hint="Leave it out.")
-    return _file(path, pixel_limit) if is_image else _folder(path, pixel_limit)
+    wanted = wanted or Range.of(scaling_of(runs))
+    if is_image:
+        return _files(str(path), [path.stem], [path], pixel_limit, wanted)
+    return _folder(path, pixel_limit, wanted)
 
 
-def _file(path: Path, pixel_limit: int) -> Source:
-    return Source(str(path), [path.stem], lambda _: read_image(path, limit=pixel_limit))
+def _files(title: str, names: Sequence[str], paths: Sequence[Path], pixel_limit: int, wanted: Range) -> Source:
+    read = PictureReader(paths, wanted, limit=pixel_limit, lenient=True)
+    scaled, remarks = read.scaled(), []
+    if scaled:
+        others = f" and {len(scaled) - 1:,} other{'s' if len(scaled) > 2 else ''}" if len(scaled) > 1 else ""
+        remarks = [f"{scaled[0].name}{others}: {read.converter.kept}."]
+    return Source(title, names, lambda item: read(paths[item]), remarks, read.converter)
 
 
-def _folder(folder: Path, pixel_limit: int) -> Source:
+def _folder(folder: Path, pixel_limit: int, wanted: Range) -> Source:
     """All images below a folder; hidden files and folders are left out."""
     paths = [path.relative_to(folder) for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES]
     paths = sorted(path for path in paths if not any(part.startswith(".") for part in path.parts))
@@ -89,7 +110,7 @@ def _folder(folder: Path, pixel_limit: int) -> Source:
                 hint="Give one of them another name.",
             )
         first[name] = path
-    return Source(str(folder), names, lambda item: read_image(folder / paths[item], limit=pixel_limit))
+    return _files(str(folder), names, [folder / path for path in paths], pixel_limit, wanted)
 
 
 def _suffixes() -> str:
@@ -97,7 +118,8 @@ def _suffixes() -> str:
 
 
 def _dataset(text: str, catalog: Catalog, runs: Sequence[RunFolder], part: str | None, trust: bool) -> Source:
-    plan = resolve(Request(words={"data": text}), catalog, only=(kinds.DATASET,))
+    scaling = scaling_of(runs)
+    plan = resolve(Request(words={"data": text}), catalog, only=(kinds.DATASET,)).reading(scaling)
     chosen = plan.chosen[kinds.DATASET][0]
     if part is None:
         images: np.ndarray | None = calling(chosen, chosen.component.unlabelled)

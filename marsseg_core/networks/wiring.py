@@ -12,7 +12,7 @@ def same_wiring(one: keras.Model, other: keras.Model) -> bool:
 
     The names of layers do not count: Keras numbers those that have none.
     """
-    return _wiring(one) == _wiring(other)
+    return bool(_wiring(one) == _wiring(other))
 
 
 def _wiring(network: keras.Model) -> Any:

@@ -16,6 +16,7 @@ import numpy as np
 from ..components import TargetFunction
 from ..data.arrays import SegmentationData
 from ..data.batches import TrainingBatches
+from ..data.labels import unlabelled
 from ..data.targets import with_targets
 from ..errors import RunError
 from ..evaluation.confusion import Confusion
@@ -124,7 +125,7 @@ class Weights(keras.callbacks.Callback):
         means = np.array([logs[f"loss_{name}"] for name in task.loss_names], np.float32)
         for name, factor in zip(task.loss_names, task.weighting.factors(), strict=True):
             logs[f"weight_{name}"] = float(factor)
-        task.weighting.epoch_ends(means * task.weighting.given)
+        task.weighting.epoch_ends(means)
 
 
 class EpochClock(keras.callbacks.Callback):
@@ -139,6 +140,23 @@ class EpochClock(keras.callbacks.Callback):
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         self._batches.epoch = epoch
+
+
+class IdleLoss(keras.callbacks.Callback):
+    """Stops a run after its first epoch if the objective, or every loss in it, was exactly 0 in all batches.
+
+    One batch alone may have nothing to learn from: void ground, or a single class where boundaries are wanted.
+    """
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        names = self.model.loss_names
+        parts = [logs[f"loss_{name}"] for name in names] if len(names) > 1 else [logs["loss"]]
+        if epoch == 0 and (logs["loss"] == 0 or not any(parts)):
+            raise RunError(
+                f"Nothing was learned in the first epoch: {' and '.join(names)} gave exactly 0 in every batch.",
+                hint="The training part has nothing of what it measures, or its weights are 0. "
+                "`marsseg data inspect` shows what the masks hold; `--loss wssce` takes any.",
+            )
 
 
 class FiniteLoss(keras.callbacks.Callback):
@@ -206,31 +224,39 @@ class Scoring(keras.callbacks.Callback):
             self._rate = float(self.model.optimizer.learning_rate)
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        with self.model.averaged():
-            if self._training is not None:
-                logs.update(_readings(self._score(self._training)[1], prefix=""))
-            losses, self.confusion = self._score(self._validation)
+        hint = f"Try a smaller learning rate than {self._rate:g}."
+        try:
+            with self.model.averaged():
+                if self._training is not None:
+                    logs.update(_readings(self._score(self._training)[1], prefix=""))
+                losses, self.confusion = self._score(self._validation)
+        except RunError as error:
+            raise RunError(f"The network is not sound after epoch {epoch + 1}: {error.what}", hint=hint) from error
         if not math.isfinite(losses["loss"]):
-            what = f"The validation loss became {losses['loss']} after epoch {epoch + 1}."
-            raise RunError(what, hint=f"Try a smaller learning rate than {self._rate:g}.")
+            raise RunError(f"The validation loss became {losses['loss']} after epoch {epoch + 1}.", hint=hint)
         logs.update({f"val_{name}": value for name, value in losses.items()})
         logs.update(_readings(self.confusion, prefix="val_"))
         logs["learning_rate"] = self._rate
         logs["seconds"] = round(time.monotonic() - self._started, 3)
 
     def _score(self, items: np.ndarray) -> tuple[dict[str, float], Confusion]:
+        """The means of the losses, batch by batch, over the images that have a label; and the confusion matrix."""
         task: SegmentationTask = self.model
         confusion = Confusion(self._data.class_names, self._data.ignored)
         sums: dict[str, float] = {}
+        images = 0
         for masks, logits in predicted_batches(task.scored, self._data, items, self._batch):
             confusion.update(masks, logits)
             values = task.loss_values(with_targets(masks, self._targets), logits)
             losses = {"loss": task.objective(values)}
             if len(values) > 1:
                 losses |= {f"loss_{name}": value for name, value in values.items()}
+            # An image without a label is no evidence of a small loss.
+            labelled = int((~unlabelled(masks, task.ignored)).any(axis=(1, 2)).sum())
+            images += labelled
             for name, value in losses.items():
-                sums[name] = sums.get(name, 0.0) + float(value) * len(masks)
-        return {name: total / len(items) for name, total in sums.items()}, confusion
+                sums[name] = sums.get(name, 0.0) + float(value) * labelled
+        return {name: total / max(images, 1) for name, total in sums.items()}, confusion
 
 
 def _readings(confusion: Confusion, prefix: str) -> dict[str, float]:

@@ -8,8 +8,6 @@ from typing import Any, Final
 import keras
 from keras import ops
 
-from ..components import VOID
-
 MAIN: Final = "logits"
 PRESENCE: Final = "presence"
 
@@ -31,13 +29,19 @@ def scored_network(network: keras.Model) -> keras.Model:
 def presence_loss(labels: Any, logits: Any, ignored: Sequence[int]) -> Any:
     """Binary cross-entropy of "this class is somewhere in the image": labels (B, H, W), logits (B, K) → scalar.
 
-    Classes that are ignored do not count. Source: UNet 3+, arXiv 2004.08790, its classification-guided module, for
-    each class.
+    It is a mean over images and classes that are not ignored. A class that is labelled anywhere counts 1. One that is
+    not counts as much as the image is labelled: it may be where no label is. So a wholly labelled image counts as
+    published, one without a label not at all; 0 if none has any.
+
+    Source: UNet 3+, arXiv 2004.08790, its classification-guided module, for each class.
     """
     num_classes = logits.shape[-1]
     counted = [c for c in range(num_classes) if c not in ignored]
-    labels = ops.cast(labels, "int32")
-    one_hot = ops.one_hot(ops.where(ops.equal(labels, VOID), -1, labels), num_classes)
-    present = ops.take(ops.max(one_hot, axis=(1, 2)), counted, axis=-1)
+    truth = ops.equal(ops.cast(labels, "int32")[..., None], ops.convert_to_tensor(counted, dtype="int32"))
+    shares = ops.mean(ops.cast(truth, "float32"), axis=(1, 2))
+    present = ops.cast(shares > 0, "float32")
+    weight = ops.where(shares > 0, 1.0, ops.sum(shares, axis=-1, keepdims=True))
     logits = ops.take(ops.cast(logits, "float32"), counted, axis=-1)
-    return ops.mean(ops.binary_crossentropy(present, logits, from_logits=True))
+    entropy = ops.binary_crossentropy(present, logits, from_logits=True)
+    scale = ops.sum(weight)
+    return ops.sum(weight * entropy) / ops.where(scale > 0, scale, 1.0)

@@ -17,6 +17,7 @@ from ..data.splits import Split
 from ..errors import PluginError
 from ..plan import Plan, built
 from .building import Objective, build_batches, build_network, build_objective, build_task
+from .objective_checks import check_objective
 from .optimizers import build_optimizer
 from .task import SegmentationTask
 from .transfer import Transfer, take_over
@@ -49,6 +50,7 @@ def prepare(plan: Plan, data: SegmentationData, split: Split, network: keras.Mod
     transfer = take_over(training, network, trust=plan.trust) if fresh else None
     objective = build_objective(plan, data, split)
     task = build_task(plan, network, objective)
+    check_objective(task, objective, data.images.shape[1:3])
     batches = build_batches(plan, data, split, objective)
     schedule = built(
         plan.chosen[kinds.SCHEDULE][0], ScheduleSpec(training.learning_rate, training.epochs, len(batches))

@@ -38,7 +38,7 @@ from ..runs import FINISHED, INTERRUPTED, RunFolder, create_run_folder, write_by
 from ..sources import module_file, own_code
 from .averaging import TakeIn
 from .building import build_network
-from .callbacks import EpochClock, FiniteLoss, Interruption, Observer, Scoring, Weights
+from .callbacks import EpochClock, FiniteLoss, IdleLoss, Interruption, Observer, Scoring, Weights
 from .checkpoint import Progress, RestoreStates, load_checkpoint
 from .heads import scored_network
 from .keeping import Keeper
@@ -95,7 +95,7 @@ def load_network(folder: RunFolder) -> keras.Model:
 
 
 def _values(weight: Any) -> np.ndarray:
-    return keras.ops.convert_to_numpy(keras.ops.cast(weight, "float32"))
+    return np.asarray(keras.ops.convert_to_numpy(keras.ops.cast(weight, "float32")))
 
 
 def _why_unreadable(said: str) -> tuple[str, str | None]:
@@ -270,6 +270,7 @@ def _train(
         interruption,
         EpochClock(prepared.batches),
         FiniteLoss(training.precision),
+        IdleLoss(),
         *([TakeIn(training.swa_start, training.epochs)] if training.averaging == "swa" else []),
         Scoring(run.data, run.split["validation"], training.batch, scored_training, prepared.objective.targets),
         Weights(training.epochs),
@@ -327,11 +328,14 @@ def _write_beginning(run: Run) -> None:
         folder.split,
         {"schema": 1, "fingerprint": run.data.fingerprint(), "source": run.data.source}
         | {"classes": list(run.data.class_names), "ignored": list(run.data.ignored)}
+        | {"scaling": None if run.data.scaling is None else run.data.scaling.to_json()}
         | run.split.to_json(),
     )
     if run.data.cleaning is not None:
         folder.write_json(folder.cleaning, {"schema": 1} | run.data.cleaning.to_json())
         folder.log(f"cleaned: {run.data.cleaning}")
+    if run.data.scaling is not None:
+        folder.log(f"values: {run.data.scaling}")
     started = {"started": f"{datetime.now().astimezone():%Y-%m-%dT%H:%M:%S%z}", "process": os.getpid()}
     folder.write_json(folder.environment, environment(run.plan.distributions) | started)
     folder.log(f"{run.plan.name}: {run.network.count_params():,} parameters, {len(run.split.train)} training images")

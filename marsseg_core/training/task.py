@@ -23,6 +23,7 @@ class SegmentationTask(keras.Model):
 
     What is saved for use is `scored`, the network without auxiliary heads; the task never leaves the training. The
     heads count `head_weights` of the main one, in the order in which the network names them; ½, ¼, ⅛, … by default.
+    `ignored` are the classes that count in no loss.
     """
 
     def __init__(
@@ -37,7 +38,7 @@ class SegmentationTask(keras.Model):
         super().__init__(name="task")
         self.network = network
         self.scored = scored_network(network)
-        self._ignored = tuple(ignored)
+        self.ignored = tuple(ignored)
         heads = split_heads(network.output)[1]
         self._head_weights = tuple(head_weights or (0.5**position for position in range(1, len(heads) + 1)))
         self.weighting = weighting
@@ -105,12 +106,11 @@ class SegmentationTask(keras.Model):
             tracker.update_state(values[name])
         if training:
             norms = self._gradient_norms(y, logits) if self.weighting.uses_gradients else None
-            given = ops.stop_gradient(ops.stack(list(values.values()))) * self.weighting.given
-            self.weighting.step(given, norms)
+            self.weighting.step(ops.stop_gradient(ops.stack(list(values.values()))), norms)
         total = self.objective(values)
         for (name, output), weight in zip(auxiliary.items(), self._head_weights, strict=True):
             if name == PRESENCE:
-                loss = presence_loss(split_targets(y)[0], output, self._ignored)
+                loss = presence_loss(split_targets(y)[0], output, self.ignored)
             else:
                 loss = self.objective(self.loss_values(y, output))
             total = total + weight * loss
@@ -120,14 +120,14 @@ class SegmentationTask(keras.Model):
         return total
 
     def _gradient_norms(self, labels: Any, logits: Any) -> Any:
-        """(n,) the norm of the gradient of each weighted loss with respect to the logits."""
+        """(n,) the norm of the gradient of each loss with respect to the logits."""
         logits = ops.stop_gradient(ops.cast(logits, "float32"))
         norms = []
-        for name, weight in zip(self._loss_functions, self.weighting.given, strict=True):
+        for name in self._loss_functions:
 
             def value(at: Any, name: str = name) -> Any:
                 return self._loss_value(name, labels, at)
 
             gradient = value_and_gradient(value, logits)[1]
-            norms.append(float(weight) * ops.sqrt(ops.sum(ops.square(gradient))))
+            norms.append(ops.sqrt(ops.sum(ops.square(gradient))))
         return ops.stack(norms)

@@ -14,9 +14,9 @@ from ..components import WeightingSpec
 class WeightingLayer(keras.layers.Layer):
     """n losses (n,) → Σ λᵢ·wᵢ·Lᵢ: w are the weights that the plan gives, λ those of the rule, here 1.
 
-    A rule sets `own`, its λ (n,), in `step`, `epoch_begins` or `epoch_ends`, and is shown the losses as wᵢ·Lᵢ. What it
-    remembers, it keeps in weights of the layer: these are in the checkpoint. λ is taken without gradient. All is
-    float32, whatever the precision of the network.
+    A rule sets `own`, its λ (n,), in `step`, `epoch_begins` or `epoch_ends`, from the losses Lᵢ themselves: w applies
+    to what the rule finds, so that no rule cancels it. What it remembers, it keeps in weights of the layer: these are
+    in the checkpoint. λ is taken without gradient. All is float32, whatever the precision of the network.
     """
 
     # Whether `step` is given the norms of each loss's gradient with respect to the logits.
@@ -45,10 +45,10 @@ class WeightingLayer(keras.layers.Layer):
         return np.asarray(ops.convert_to_numpy(self.own) * self.given)
 
     def step(self, losses: Any, norms: Any) -> None:
-        """Before the objective of each training step, as tensors: wᵢ·Lᵢ (n,) and the norms of their gradients (n,)."""
+        """Before the objective of each training step, as tensors: Lᵢ (n,) and the norms of their gradients (n,)."""
 
     def epoch_begins(self, epoch: int, epochs: int) -> None:
         """Before each epoch, counted from 0, of so many."""
 
     def epoch_ends(self, losses: np.ndarray) -> None:
-        """After each epoch: the means of wᵢ·Lᵢ over its steps, (n,)."""
+        """After each epoch: the means of Lᵢ over its steps, (n,)."""

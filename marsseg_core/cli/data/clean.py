@@ -48,4 +48,6 @@ def clean(
             hint="Say --drop-aliens masks, --drop-duplicates or --fill-margin 3.",
         )
     write_file(out, data, read_unlabelled(plan), layout=None)
+    if data.scaling is not None:
+        print_text(f"{out}: {data.scaling}, and written so")
     print_text(f"{out}: {data.cleaning}")

@@ -48,6 +48,8 @@ def convert(
         with ProgressBar("Writing", out.name) as progress:
             write_folder(out, data, read_unlabelled(plan), progress)
     ignored = ", ".join(data.class_names[index] for index in data.ignored) or "none"
+    if data.scaling is not None:
+        print_text(f"{out}: {data.scaling}, and written so")
     print_text(f"{out}: {len(data):,} images; classes {', '.join(data.class_names)}; ignored {ignored}")
 
 

@@ -11,6 +11,9 @@ from typing import IO, Final, NoReturn, Self
 
 import numpy as np
 
+from marsseg_core.data.conversion import Converter
+from marsseg_core.data.ranges import Piece, Range, found_scaling
+from marsseg_core.data.scaling import Scaling, numbers_of
 from marsseg_core.errors import RequestError
 
 CHUNK_BYTES: Final = 32 * 2**20
@@ -67,7 +70,21 @@ class NpzArchive:
             )
         return shape[0]
 
-    def labelled(self) -> Iterator[tuple[int, str, np.ndarray]]:
+    def scaling(self, wanted: Range, *, unlabelled: bool = False) -> Scaling | None:
+        """What `wanted` means for the labelled images, or for those of `test_set`: the same for both, where both are
+        there and hold such numbers. `count`, or for the test set `unlabelled`, looks at the arrays."""
+        names = [name for name in (_TOGETHER, _IMAGES) if self.has(name)][:1]
+        if unlabelled and (not names or not self._alike(names[0], _TEST)):
+            names = [_TEST]
+        (name,) = names
+        _, dtype = self._header(name)
+        first = Piece(dtype, lambda: np.empty(0, dtype), lambda item: f"The image of item {item}", str(self._path))
+        return found_scaling(wanted, {dtype: first}, lambda: (piece for _, piece in self._images(name)))
+
+    def _alike(self, name: str, other: str) -> bool:
+        return numbers_of(self._header(name)[1]) == numbers_of(self._header(other)[1])
+
+    def labelled(self, convert: Converter) -> Iterator[tuple[int, str, np.ndarray]]:
         """(index of the first item, what, pieces as uint8): images (n, H, W, C) and masks (n, H, W).
 
         From `training_set`, both by turns, or from `images` and then `masks`. `what` is "image" or "mask". `count` has
@@ -76,18 +93,18 @@ class NpzArchive:
         if not self._separate:
             self._check_ratio(_TOGETHER)
             for start, items in self._chunks(_TOGETHER):
-                yield start, "image", self._bytes(items[:, 0], "image", start)[..., None]
-                yield start, "mask", self._bytes(items[:, 1], "mask", start)
+                yield start, "image", convert(self._piece(items[:, 0, ..., None], start))
+                yield start, "mask", self._ids(items[:, 1], start)
             return
-        for start, items in self._images(_IMAGES):
-            yield start, "image", items
+        for start, piece in self._images(_IMAGES):
+            yield start, "image", convert(piece)
         for start, items in self._chunks(_MASKS):
-            yield start, "mask", self._bytes(items, "mask", start)
+            yield start, "mask", self._ids(items, start)
 
-    def unlabelled(self) -> Iterator[np.ndarray]:
+    def unlabelled(self, convert: Converter) -> Iterator[np.ndarray]:
         """The images of `test_set`, (n, H, W, C) uint8 in pieces."""
         self._shape(_TEST, (3, 4))
-        return (items for _, items in self._images(_TEST))
+        return (convert(piece) for _, piece in self._images(_TEST))
 
     def groups(self, count: int) -> np.ndarray | None:
         """The group of each of the `count` items, or None where the file has none."""
@@ -108,11 +125,15 @@ class NpzArchive:
             self._refuse(f"{name} must have {' or '.join(map(str, dimensions))} dimensions, N first, not {shape}.")
         return shape
 
-    def _images(self, name: str) -> Iterator[tuple[int, np.ndarray]]:
+    def _images(self, name: str) -> Iterator[tuple[int, Piece]]:
+        """(index of the first item, images (n, H, W, C)) of an array of images, or of images and masks."""
         self._check_ratio(name)
         for start, items in self._chunks(name):
-            pixels = self._bytes(items, "image", start)
-            yield start, pixels if pixels.ndim == 4 else pixels[..., None]
+            pixels = items[:, 0] if name == _TOGETHER else items
+            yield start, self._piece(pixels if pixels.ndim == 4 else pixels[..., None], start)
+
+    def _piece(self, pixels: np.ndarray, start: int) -> Piece:
+        return Piece(pixels.dtype, lambda: pixels, lambda item: f"The image of item {start + item}", str(self._path))
 
     def _check_ratio(self, name: str) -> None:
         """Images are not packed as tightly as a zip bomb is. (Masks may be, but are no larger than their images.)"""
@@ -124,20 +145,18 @@ class NpzArchive:
                 hint="If it is meant so, save it unpacked (np.savez).",
             )
 
-    def _bytes(self, items: np.ndarray, what: str, start: int) -> np.ndarray:
-        """Whole numbers from 0 to 255 → uint8; a float image between them is rounded, a mask is refused."""
+    def _ids(self, items: np.ndarray, start: int) -> np.ndarray:
+        """Masks of whole numbers from 0 to 255 → uint8."""
         if items.dtype == np.uint8:
             return items
         axes = tuple(range(1, items.ndim))
         with np.errstate(invalid="ignore"):
             outside = ~((items >= 0) & (items <= 255)).all(axis=axes)  # true for NaN as well
         if outside.any():
-            item = int(np.argmax(outside))
-            self._refuse(f"The {what} of item {start + item} has values outside 0 to 255.")
+            self._refuse(f"The mask of item {start + int(np.argmax(outside))} has values outside 0 to 255.")
         whole = np.rint(items) if items.dtype.kind == "f" else items
-        if what == "mask" and (broken := (whole != items).any(axis=axes)).any():
-            item = int(np.argmax(broken))
-            self._refuse(f"The mask of item {start + item} has values that are not whole numbers.")
+        if (broken := (whole != items).any(axis=axes)).any():
+            self._refuse(f"The mask of item {start + int(np.argmax(broken))} has values that are not whole numbers.")
         return whole.astype(np.uint8)
 
     def _chunks(self, name: str) -> Iterator[tuple[int, np.ndarray]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -12,12 +12,15 @@ from marsseg_core.data.limits import PIXEL_LIMIT
 from marsseg_core.parameters import param
 
 from .mars import MARS_CLASSES
+from .values import PER_HELP, RANGE_HELP, RangePer, check_range
 
 if TYPE_CHECKING:
     import numpy as np
 
     from marsseg_core.data.arrays import SegmentationData
     from marsseg_core.data.cache import Writer
+    from marsseg_core.data.reading import PictureReader
+    from marsseg_core.data.scaling import Scaling
 
     from .class_file import ClassFile
     from .pairs import Pair
@@ -29,7 +32,10 @@ BACKGROUND = "background"
 class Folder(Dataset):
     """A folder with images/ and masks/: pictures of the same name but for the suffix.
 
-    Images are PNG, JPEG or TIFF, grey or in colour; masks are PNG or TIFF with one channel of class ids, 255 for void.
+    Images are PNG, JPEG or TIFF, grey or in colour. `range` says which of their values are black and white; by `auto`
+    8 bits are 0 to 255, higher whole numbers have the smallest of 10, 12, 14 and 16 bits that holds all of the set,
+    floats are 0 to 1 or 0 to 255, and all else is refused. Masks are PNG or TIFF with one channel of class ids, 255 for
+    void.
     A file classes.csv (or classes.txt) beside the two names the classes, one a line; with a colour each,
     `name,r,g,b`, masks may be palette or colour images. Pictures may lie in subfolders, the same in both: each is a
     place, whose items stay on one side of any split. The tiles of an image stay together anyway.
@@ -44,17 +50,25 @@ class Folder(Dataset):
     scale: float = param(1.0, help="images are resized by this before tiles are cut", above=0, maximum=16)
     colour: Literal["as_is", "grey", "rgb"] = param("as_is", help="make all images grey, or all of three channels")
     classes: tuple[str, ...] | None = param(
-        None, help="names of the classes 0, 1, …; none means the class file's, or else those of Mars terrain"
+        None,
+        help="names of the classes 0, 1, …; none means the class file's, or else those of Mars terrain",
+        min_length=1,
     )
     ignored: Literal["auto"] | tuple[int, ...] | None = param(
-        "auto", help="classes that count in no loss and no score; auto is the one called background, if any", minimum=0
+        "auto",
+        help="classes that count in no loss and no score; auto is the one called background, if any",
+        minimum=0,
+        min_length=0,
     )
     groups: Literal["subfolders", "none"] = param("subfolders", help="what keeps items together in any split")
     unpaired: Literal["refuse", "skip"] = param("refuse", help="what to do about images and masks without the other")
     limit: int | None = param(None, help="keep only this many images, evenly spread", minimum=1)
     pixel_limit: int = param(PIXEL_LIMIT, help="images of more pixels are refused", minimum=1)
+    range: str = param("auto", help=RANGE_HELP, absent="bits")
+    range_per: RangePer = param("set", help=PER_HELP)
 
     def __post_init__(self) -> None:
+        check_range(self.range, self.range_per)
         sized = self.height is not None and self.width is not None
         if self.fit != "as_is" and not sized:
             raise ValueError(f"fit={self.fit} needs height and width")
@@ -69,7 +83,9 @@ class Folder(Dataset):
 
     def load(self) -> SegmentationData:
         from marsseg_core.data.cache import Source
-        from marsseg_core.data.prepared import prepared_data
+        from marsseg_core.data.prepared import note_scaling, prepared_data
+        from marsseg_core.data.ranges import Range
+        from marsseg_core.data.reading import PictureReader
 
         from .fitting import Fitting
         from .pairs import write_pairs
@@ -79,11 +95,15 @@ class Folder(Dataset):
         pairs = self._pairs()
         fitting = Fitting(self.fit, self.height or 0, self.width or 0, self.scale)
 
-        def read(pair: Pair) -> tuple[np.ndarray, np.ndarray]:
-            return self._read(pair, names, class_file.palette if class_file is not None else {})
-
         def prepare(writer: Writer) -> None:
+            wanted = Range.parse(self.range, self.range_per)
+            picture = PictureReader([pair.image for pair in pairs], wanted, limit=self.pixel_limit)
+
+            def read(pair: Pair) -> tuple[np.ndarray, np.ndarray]:
+                return self._read(pair, picture, names, class_file.palette if class_file is not None else {})
+
             write_pairs(writer, pairs, read, fitting, self.colour)
+            note_scaling(writer, picture.converter)
 
         options = {
             "dataset": "folder",
@@ -91,6 +111,7 @@ class Folder(Dataset):
             "colour": self.colour,
             "groups": self.groups,
             "limit": self.limit,
+            "range": [self.range, self.range_per],
         }
         files = [file for pair in pairs for file in (pair.image, pair.mask)]
         source = Source(f"folder:{Path(self.path).resolve().name}", files + found, options)
@@ -99,14 +120,23 @@ class Folder(Dataset):
             ignored = (names.index(BACKGROUND),) if BACKGROUND in names else ()
         return prepared_data(source, prepare, class_names=names, ignored=ignored or ())
 
+    def reading(self, scaling: Scaling) -> Folder:
+        if self.range != "auto":
+            return self
+        return replace(self, range=scaling.range_text, range_per=scaling.per)
+
     def _read(
-        self, pair: Pair, names: tuple[str, ...], palette: Mapping[tuple[int, int, int], int]
+        self,
+        pair: Pair,
+        picture: PictureReader,
+        names: tuple[str, ...],
+        palette: Mapping[tuple[int, int, int], int],
     ) -> tuple[np.ndarray, np.ndarray]:
-        from marsseg_core.data.pictures import read_image, read_mask, refuse
+        from marsseg_core.data.pictures import read_mask, refuse
 
         from .pairs import check_ids
 
-        image = read_image(pair.image, limit=self.pixel_limit)
+        image = picture(pair.image)
         mask = read_mask(pair.mask, limit=self.pixel_limit, palette=palette or None)
         if mask.shape != image.shape[:2]:
             sizes = [f"{rows} × {columns}" for rows, columns in (mask.shape, image.shape[:2])]

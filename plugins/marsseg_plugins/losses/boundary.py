@@ -13,10 +13,12 @@ from marsseg_core.parameters import param
 class Boundary(Loss):
     """Boundary loss: what is predicted counts by its distance from the true boundary, in pixels.
 
-    φ is the signed distance of a pixel from the boundary of a class in its image: positive outside of the class,
-    negative inside, 0 everywhere for a class that the image lacks. It is computed in the input pipeline, from the mask
-    as it is after the augmentation. With p the softmax, the mean over the labelled pixels of the batch and the classes
-    that are not ignored is taken of
+    φ is the signed distance of a pixel from the boundary of a class in its image. Outside of the class it is the
+    distance to the nearest pixel of the class; inside, 1 minus the distance to the nearest pixel of another class. Void
+    and ignored pixels are neither in nor out of any class, so the edge of the annotation is no boundary: φ is 0
+    everywhere for a class that the image lacks, and in an image that shows one class. It is computed in the input
+    pipeline, from the mask as it is after the augmentation. With p the softmax, the mean over the labelled pixels of
+    the batch and the classes that are not ignored is taken of
 
     - `form=nonnegative`: p·max(φ, 0) + (1 − p)·max(−φ, 0), which is 0 at perfection;
     - `form=signed`: p·φ, as published. Negative at perfection: no weighting that needs ratios takes it.
@@ -44,6 +46,8 @@ class Boundary(Loss):
         from .cross_entropy import valid_pixels
 
         counted = spec.num_classes - len(set(spec.ignored))
+        if counted < 2:
+            raise ValueError("a boundary is between two classes that count, and the data has one")
 
         def boundary(labels: Any, logits: Any, distances: Any) -> Any:
             valid = valid_pixels(labels, spec.ignored)[..., None]

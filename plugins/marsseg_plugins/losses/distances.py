@@ -10,20 +10,23 @@ import numpy as np
 def signed_distances(masks: np.ndarray, num_classes: int, ignored: Collection[int]) -> np.ndarray:
     """Masks (B, H, W) uint8 → (B, H, W, K) float32: the signed distance to each class's boundary, in pixels.
 
-    Outside of a class the Euclidean distance to its nearest pixel, 1 or more; inside, 1 minus the distance to the
-    nearest pixel that is not of it, 0 or less. All 0 for a class that an image lacks, for ignored classes, and for a
-    class that fills its image: it has no boundary.
+    Only pixels that count are evidence: those that are neither void nor of an ignored class. Outside of a class it is
+    the Euclidean distance to the nearest pixel of that class, 1 or more; inside, 1 minus the distance to the nearest
+    pixel of another class that counts, 0 or less. It is 0 where there is no such pixel: for a class that an image
+    lacks, and in an image of one class. It is 0 for ignored classes, and on the pixels that do not count.
     """
     from scipy import ndimage
 
     distances = np.zeros((*masks.shape, num_classes), np.float32)
+    counted = [c for c in range(num_classes) if c not in ignored]
     for mask, maps in zip(masks, distances, strict=True):
-        present = np.flatnonzero(np.bincount(mask.ravel(), minlength=num_classes)[:num_classes])
-        for c in present:
-            inside = mask == c
-            if c in ignored or inside.all():
-                continue
-            outward = ndimage.distance_transform_edt(~inside)
-            inward = ndimage.distance_transform_edt(inside)
-            maps[..., c] = np.where(inside, 1 - inward, outward)
+        pixels = np.bincount(mask.ravel(), minlength=num_classes)
+        present = [c for c in counted if pixels[c]]
+        if len(present) < 2:
+            continue
+        to_class = np.stack([ndimage.distance_transform_edt(mask != c) for c in present], axis=-1)
+        inside = mask[..., None] == present
+        to_other = np.where(inside, np.inf, to_class).min(axis=-1, keepdims=True)
+        known = inside.any(axis=-1, keepdims=True)
+        maps[..., present] = np.where(known, np.where(inside, 1 - to_other, to_class), 0)
     return distances

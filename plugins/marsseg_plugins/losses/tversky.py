@@ -8,7 +8,7 @@ from typing import Any
 from marsseg_core.components import LossFunction, LossSpec
 from marsseg_core.parameters import param
 
-from .weighted import WeightedLoss
+from .weighted import WeightedLoss, check_rates
 
 
 @dataclass(frozen=True)
@@ -26,6 +26,10 @@ class Tversky(WeightedLoss):
     false_positives: float = param(0.3, help="α, the cost of predicting the class where it is not", minimum=0)
     false_negatives: float = param(0.7, help="β, the cost of missing the class", minimum=0)
     smooth: float = param(0.0, help="ε, in pixels: softens the loss of classes with few pixels", minimum=0)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_rates(self.false_positives, self.false_negatives)
 
     def build(self, spec: LossSpec) -> LossFunction:
         from .overlap import mean_of_present, overlap, tversky_distance

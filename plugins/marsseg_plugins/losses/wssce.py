@@ -8,6 +8,8 @@ from typing import Any, Literal
 from marsseg_core.components import Loss, LossFunction, LossSpec
 from marsseg_core.parameters import param
 
+from .weighted import CAP_HELP, Rule, check_class_weights
+
 
 @dataclass(frozen=True)
 class WSSCE(Loss):
@@ -19,23 +21,23 @@ class WSSCE(Loss):
     - `normalise=pixels`: Σ w·(−log p) / N, with N all pixels of the batch, ignored and void ones too (the report's).
 
     The weights come from the training part: `balanced` n / (K·n_c), `inverse` 1 / n_c and `effective` numbers
-    (arXiv 1901.05555), or are given, one for each class, the ignored ones included.
+    (arXiv 1901.05555), or are given, one for each class, the ignored ones included. `cap` bounds `balanced` weights as
+    they are; those of the other two rules by their ratio to the most frequent class's.
 
     The report: `weights=balanced cap=10 count=all normalise=pixels`; on the course data these weights are
     [0, 0.5935, 0.8366, 1.1097, 10].
     """
 
-    weights: Literal["balanced", "inverse", "effective"] | tuple[float, ...] = param(
-        "balanced", help="the rule for class weights, or the weights themselves", minimum=0
+    weights: Rule | tuple[float, ...] = param(
+        "balanced", help="the rule for class weights, or the weights themselves", minimum=0, min_length=2
     )
-    cap: float | None = param(10.0, help="largest weight that a rule may give", above=0)
+    cap: float | None = param(10.0, help=CAP_HELP, above=0)
     count: Literal["labelled", "all"] = param("labelled", help="classes that `balanced` counts in n and K")
     beta: float = param(0.999999, help="β of `effective`: 1 / (1 − β) is the number of pixels that saturates", above=0)
     normalise: Literal["weights", "pixels"] = param("weights", help="what the sum is divided by")
 
     def __post_init__(self) -> None:
-        if self.beta >= 1:
-            raise ValueError("beta must be below 1")
+        check_class_weights(self.weights, self.cap, self.beta)
 
     def build(self, spec: LossSpec) -> LossFunction:
         from keras import ops

@@ -39,7 +39,12 @@ class Ramps(WeightingLayer):
 
 
 class Uncertainties(WeightingLayer):
-    """Σ ½·e^(−s)·w·L + ½·s with s trained; what is trained is s / speed."""
+    """Σ w·(½·e^(−s)·L + ½·s) with s trained; what is trained is v = s / speed.
+
+    v is given the gradient with respect to s, not speed times it: s then moves by `speed` times the optimiser's step,
+    whether that step grows with the gradient (SGD) or not (Adam). w is left out of it, and it is held to at least −1:
+    a loss of 1,000 at s = 0 would throw s far past its optimum, from where it comes back by ½ a step at most.
+    """
 
     def __init__(self, spec: WeightingSpec, speed: float) -> None:
         super().__init__(spec)
@@ -50,8 +55,12 @@ class Uncertainties(WeightingLayer):
         self.built = True
 
     def call(self, losses: Any) -> Any:
-        s = self._speed * self.log_variances
-        return ops.sum(0.5 * ops.exp(-s) * self.given * losses + 0.5 * s)
+        s = ops.stop_gradient(self._speed * self.log_variances)
+        objective = ops.sum(self.given * (0.5 * ops.exp(-s) * losses + 0.5 * s))
+        slope = ops.stop_gradient(ops.maximum(0.5 - 0.5 * ops.exp(-s) * losses, -1.0))
+        # Its value is 0; it carries the gradient.
+        v = ops.convert_to_tensor(self.log_variances)
+        return objective + ops.sum(slope * (v - ops.stop_gradient(v)))
 
     def factors(self) -> np.ndarray:
         return 0.5 * np.exp(-self._speed * ops.convert_to_numpy(self.log_variances)) * self.given

@@ -14,10 +14,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Uncertainty(Weighting):
-    """Uncertainty: the objective is Σ ½·e^(−s)·L + ½·s, with one s trained for each loss.
+    """Uncertainty: the objective is Σ w·(½·e^(−s)·L + ½·s), with one s trained for each loss.
 
-    s stands for the logarithm of a loss's variance; its optimum is log L. It starts at 0 and no weight decay pulls at
-    it. The optimiser moves it by its own rate, made for a network's weights: `speed` is how many times as fast it goes.
+    s stands for the logarithm of a loss's variance; its optimum is log L, whatever the plan's weight w. It starts at 0
+    and no weight decay pulls at it. The optimiser moves it by its own rate, made for a network's weights: s goes
+    `speed` times as far, under every optimiser. Its gradient is held to at least −1, where the paper's has no bound.
 
     Kendall, Gal and Cipolla, arXiv 1705.07115.
     """

@@ -1,0 +1,82 @@
+"""Images of any numbers → uint8, one after the other."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+
+from .ranges import SAY_WHICH, Piece, finite, refuse
+from .scaling import Scaling, exact, numbers_of, scaled_values
+
+# Where the highest value of all is below this share of the range, the range is likely wrong. It tells 12 bits in 16.
+_SMALL_SHARE: Final = 1 / 16
+
+
+class Converter:
+    """Turns images into uint8, one after the other, and knows afterwards what is to be said about them.
+
+    `scaling` is what `found_scaling` gave for their source.
+    """
+
+    def __init__(self, scaling: Scaling | None) -> None:
+        self.scaling = scaling
+        self._outside = self._values = 0
+        self._highest = -np.inf
+        self._as_is_highest = -np.inf
+
+    def __call__(self, piece: Piece) -> np.ndarray:
+        """The images of a piece as (n, …) uint8. Raises RequestError for NaN and infinite values, and for values
+        outside 0…255 that no scaling is for."""
+        values, scaling = piece.read(), self.scaling
+        if scaling is None or (scaling.per == "set" and scaling.numbers != numbers_of(values.dtype)):
+            return self._as_it_is(values, piece)
+        finite(values, piece)
+        if scaling.per == "image":
+            return np.stack([self._stretched(image, scaling) for image in values])
+        scaled, outside = scaled_values(values, scaling.low, scaling.high)
+        self._outside += outside
+        self._values += values.size
+        self._highest = max(self._highest, float(values.max()))
+        return scaled
+
+    def _as_it_is(self, values: np.ndarray, piece: Piece) -> np.ndarray:
+        self._as_is_highest = max(self._as_is_highest, float(values.max()))
+        if values.dtype == np.uint8:
+            return values
+        finite(values, piece)
+        outside = ((values < 0) | (values > 255)).any(axis=tuple(range(1, values.ndim)))
+        if outside.any():
+            refuse((piece, int(outside.argmax())), "has values outside 0 to 255", SAY_WHICH)
+        rounded: np.ndarray = np.rint(values).astype(np.uint8)
+        return rounded
+
+    def _stretched(self, image: np.ndarray, scaling: Scaling) -> np.ndarray:
+        low, high = np.percentile(image, [scaling.low, scaling.high])
+        # A flat image stays flat.
+        return scaled_values(image, low, high)[0] if low < high else np.zeros(image.shape, np.uint8)
+
+    @property
+    def kept(self) -> Scaling | None:
+        """The scaling as it is kept: None where it changes no value."""
+        same = (
+            self.scaling is not None and self.scaling.per == "set" and (self.scaling.low, self.scaling.high) == (0, 255)
+        )
+        return None if same else self.scaling
+
+    def doubts(self) -> list[str]:
+        """A sentence for each thing that suggests another range."""
+        lines = []
+        if self._outside:
+            share = 100 * self._outside / self._values
+            lines.append(f"{self._outside:,} values ({share:.3g} %) lie outside the range and are cut off.")
+        ends = [(self._as_is_highest, 0.0, 255.0)]
+        if self.scaling is not None and self.scaling.per == "set":
+            ends.append((self._highest, self.scaling.low, self.scaling.high))
+        for highest, low, high in ends:
+            if 0 < highest - low < _SMALL_SHARE * (high - low):
+                lines.append(
+                    f"The values reach only {highest:.6g} of {high:.10g}: the images are nearly black. "
+                    f"If {highest:.6g} is white, say range={exact(low)}..{highest:.6g}."
+                )
+        return lines

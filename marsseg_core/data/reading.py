@@ -1,0 +1,72 @@
+"""Image files read as uint8, all of a set in the same way."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from ..errors import RequestError
+from .conversion import Converter
+from .pictures import pixel_type, read_pixels
+from .ranges import Piece, Range, finite, first_of_each, found_scaling
+from .scaling import numbers_of
+
+
+class PictureReader:
+    """Reads the image files of a set: `reader(path)` is (H, W, C) uint8.
+
+    What `wanted` means is found at once, from the headers of all files and, where values decide, from all that are not
+    of 8 bits. Raises RequestError as `found_scaling` does, and for files that cannot be read; with `lenient` these
+    raise it when their turn comes.
+    """
+
+    def __init__(self, paths: Sequence[Path], wanted: Range, *, limit: int, lenient: bool = False) -> None:
+        self._limit = limit
+        self._upper_bits = wanted.rule == "bits"
+        self._lenient = lenient
+        self._types: dict[Path, np.dtype] = {}
+        for path in paths:
+            try:
+                self._types[path] = pixel_type(path, limit=limit)
+            except RequestError:
+                if not lenient:
+                    raise
+        first = first_of_each(self._piece(path, dtype) for path, dtype in self._types.items())
+        self.converter = Converter(found_scaling(wanted, first, self._pieces))
+
+    def __call__(self, path: Path) -> np.ndarray:
+        read = read_pixels(path, limit=self._limit, upper_bits=self._upper_bits)
+        image: np.ndarray = self.converter(_piece_of(read, path))[0]
+        return image
+
+    def scaled(self) -> list[Path]:
+        """The files whose values are scaled."""
+        scaling = self.converter.kept
+        if scaling is None:
+            return []
+        return [p for p, dtype in self._types.items() if scaling.per == "image" or numbers_of(dtype) == scaling.numbers]
+
+    def _piece(self, path: Path, dtype: np.dtype) -> Piece:
+        def read() -> np.ndarray:
+            return read_pixels(path, limit=self._limit, upper_bits=self._upper_bits)[None]
+
+        return Piece(dtype, read, lambda _: "This image", str(path))
+
+    def _pieces(self) -> Iterator[Piece]:
+        for path, dtype in self._types.items():
+            piece = self._piece(path, dtype)
+            if not self._lenient or dtype == np.uint8:
+                yield piece
+                continue
+            try:
+                pixels = piece.read()
+                finite(pixels, piece)
+            except RequestError:
+                continue
+            yield _piece_of(pixels[0], path)
+
+
+def _piece_of(pixels: np.ndarray, path: Path) -> Piece:
+    return Piece(pixels.dtype, lambda: pixels[None], lambda _: "This image", str(path))

@@ -1,0 +1,105 @@
+"""An objective that nothing can lower is refused: in the plan, before the training, or after its first epoch."""
+
+import numpy as np
+import pytest
+
+import marsseg_core as marsseg
+from marsseg_core.errors import MarssegWarning, RequestError, RunError
+
+SMALL = {"arch": "unet:width=0.125:depth=1:convolutions=1", "batch": 4, "epochs": 2}
+TINY = "synthetic:count=12:height=16:width=32"
+
+
+@pytest.fixture
+def one_class(tmp_path):
+    """Images of which each shows one class beside ground without a label, as a file."""
+    random = np.random.default_rng(0)
+    masks = np.where(random.random((12, 16, 32)) < 0.3, 0, np.arange(12)[:, None, None] % 4 + 1)
+    path = tmp_path / "one_class.npz"
+    images = random.integers(0, 255, masks.shape)
+    np.savez(path, training_set=np.stack([images, masks], axis=1).astype(np.float64))
+    return path
+
+
+@pytest.mark.parametrize("loss", ["ssce:weight=0", "wssce:weight=0,dice:weight=0"])
+def test_weights_that_are_all_0_are_refused_with_the_plan(cli, loss):
+    answer = cli("run", "--loss", loss, "--dry-run")
+    assert answer.code == 2
+    assert "Every loss has the weight 0" in answer.err
+    assert cli("run", "--loss", f"{loss},ssce", "--dry-run").code == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--loss", "tversky:false_positives=0:false_negatives=0"), "both 0"),
+        (("--loss", "focal_tversky:false_positives=0:false_negatives=0:smooth=1"), "both 0"),
+        (("--loss", "wssce", "--set", "loss.wssce.weights=0,0,0,0,0"), "all 0"),
+        (("--loss", "dice", "--set", "loss.dice.weights=0,0"), "all 0"),
+    ],
+)
+def test_a_loss_that_is_always_0_is_refused_with_the_plan(cli, words, said):
+    answer = cli("run", *words, "--dry-run")
+    assert answer.code == 2
+    assert said in answer.err
+
+
+def test_weights_for_ignored_classes_alone_are_refused_before_anything_is_written(tmp_path):
+    with pytest.raises(RequestError, match="0 for every class that counts and occurs"):
+        marsseg.run(loss="wssce", sets=["loss.wssce.weights=1,0,0,0,0"], data=TINY, out=tmp_path / "run", **SMALL)
+    assert not (tmp_path / "run").exists()
+
+
+CONSTANT = """
+from dataclasses import dataclass
+from marsseg_core.components import Loss
+from marsseg_core.parameters import param
+
+@dataclass(frozen=True)
+class Constant(Loss):
+    \"\"\"The same whatever is predicted.\"\"\"
+
+    value: float = param(0.0, help="what it is")
+
+    def build(self, spec):
+        from keras import ops
+
+        return lambda labels, logits: self.value + 0 * ops.sum(logits)
+"""
+
+
+@pytest.mark.parametrize("constant", [0, 3])
+def test_a_loss_that_no_network_can_lower_is_refused_before_anything_is_written(tmp_path, constant):
+    (tmp_path / "constant.py").write_text(CONSTANT)
+    words = SMALL | {"data": TINY, "plugins": [tmp_path / "constant.py"], "out": tmp_path / "run"}
+    with pytest.raises(RequestError, match="constant cannot be lowered"):
+        marsseg.run(loss=f"constant:value={constant},ssce:weight=0", **words)
+    assert not (tmp_path / "run").exists()
+    with pytest.warns(MarssegWarning, match="'constant' is the same whatever the network says"):
+        marsseg.run(loss=f"constant:value={constant},ssce", warn=pytest.fail, **(words | {"epochs": 1}))
+
+
+def test_the_boundary_loss_alone_on_images_of_one_class_ends_after_the_first_epoch(tmp_path, one_class):
+    words = SMALL | {"data": str(one_class), "warn": pytest.fail}
+    with pytest.raises(RunError, match="Nothing was learned in the first epoch: boundary gave exactly 0"):
+        marsseg.run(loss="boundary", out=tmp_path / "alone", **words)
+    run = marsseg.run(loss="ssce,boundary", out=tmp_path / "joined", **(words | {"epochs": 1}))
+    assert run.history[0]["loss"] > 0
+
+
+def test_a_ramp_between_weights_of_0_ends_after_the_first_epoch(tmp_path):
+    sets = ["weighting.scheduled.start=1,0", "weighting.scheduled.end=1,0"]
+    words = SMALL | {"data": TINY, "sets": sets, "warn": pytest.fail}
+    with pytest.raises(RunError, match="Nothing was learned in the first epoch"):
+        marsseg.run(loss="ssce:weight=0,dice", weighting="scheduled", out=tmp_path / "run", **words)
+
+
+def test_batches_without_a_label_are_no_reason_to_stop(tmp_path, one_class):
+    """Most are all void here; one image has labels."""
+    with np.load(one_class) as archive:
+        together = archive["training_set"]
+    together[:, 1, :, :] = 255
+    together[::4, 1, :8] = 2
+    np.savez(tmp_path / "void.npz", training_set=together)
+    words = SMALL | {"data": str(tmp_path / "void.npz"), "epochs": 1, "batch": 1, "warn": pytest.fail}
+    assert marsseg.run(loss="ssce", out=tmp_path / "run", **words).history[0]["loss"] > 0

@@ -1,0 +1,572 @@
+"""Which values of images are black and white: by stated rules from the whole set, or as given; never guessed."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import struct
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, example, given, settings, strategies as st
+from PIL import Image, TiffImagePlugin
+
+import marsseg_core as marsseg
+from marsseg_core import api, kinds
+from marsseg_core.data.cleaning import load_clean
+from marsseg_core.data.ranges import Range
+from marsseg_core.data.scaling import SIXTEEN_BITS, Scaling, scaled_values
+from marsseg_core.errors import MarssegWarning, RequestError
+from marsseg_core.runs import RunFolder
+from marsseg_plugins.datasets.folder import Folder
+from marsseg_plugins.datasets.npz import Npz
+from marsseg_plugins.datasets.synthetic import Synthetic
+
+MASKS = np.ones((2, 1, 2), np.uint8)
+
+
+@pytest.fixture(autouse=True)
+def cache_of_its_own(tmp_path, monkeypatch):
+    monkeypatch.setenv("MARSSEG_CACHE", str(tmp_path / "cache"))
+
+
+@pytest.fixture
+def npz(tmp_path):
+    """`npz([[0, 1], [2, 3]], "uint16", range="bits")`: the data set of two images of two pixels each."""
+
+    def made(values, dtype, test=None, **words) -> Npz:
+        path = tmp_path / "data.npz"
+        more = {} if test is None else {"test_set": np.asarray(test)}
+        np.savez(path, images=np.array(values, dtype).reshape(2, 1, 2), masks=MASKS, **more)
+        return Npz(str(path), **words)
+
+    return made
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """`folder(first, second)`: the data set of images (H, W) or (H, W, C), each saved as TIFF or under the suffix."""
+
+    def made(*images, suffix="tif", **words) -> Folder:
+        root = tmp_path / "folder"
+        for kind in ("images", "masks"):
+            (root / kind).mkdir(parents=True, exist_ok=True)
+        for number, image in enumerate(images):
+            Image.fromarray(np.asarray(image)).save(root / "images" / f"{number}.{suffix}")
+            Image.fromarray(np.ones(np.shape(image)[:2], np.uint8)).save(root / "masks" / f"{number}.png")
+        return Folder(str(root), **words)
+
+    return made
+
+
+def seen(data) -> list[int]:
+    return data.load().images.ravel().tolist()
+
+
+# --- the rules of auto
+
+
+@pytest.mark.parametrize(
+    ("values", "dtype", "expected", "scaling"),
+    [
+        ([0.0, 0.5, 0.25, 1.0], "float64", [0, 128, 64, 255], Scaling(0, 1, "floats")),
+        ([0.0, 0.5, 0.25, 0.5], "float16", [0, 128, 64, 128], Scaling(0, 1, "floats")),
+        ([0.0, 127.6, 3, 255], "float32", [0, 128, 3, 255], None),
+        ([0, 0, 0, 0], "float32", [0, 0, 0, 0], None),
+        ([0, 7, 8, 255], "uint16", [0, 7, 8, 255], None),
+        ([0, 7, 8, 200], "int64", [0, 7, 8, 200], None),
+        ([0, 1, 1, 1], "uint8", [0, 1, 1, 1], None),
+        ([0, 256, 512, 1023], "uint16", [0, 64, 128, 255], Scaling(0, 1023, "integers")),
+        ([0, 1024, 2048, 4095], "uint16", [0, 64, 128, 255], Scaling(0, 4095, "integers")),
+        ([0, 4096, 8191, 16383], ">i4", [0, 64, 127, 255], Scaling(0, 16383, "integers")),
+        ([0, 16384, 257, 65535], "uint16", [0, 64, 1, 255], SIXTEEN_BITS),
+    ],
+)
+def test_auto_finds_the_range_from_the_whole_set(npz, values, dtype, expected, scaling):
+    data = npz(values, dtype)
+    assert seen(data) == expected
+    assert data.load().scaling == scaling
+
+
+@pytest.mark.parametrize(
+    ("values", "dtype", "what"),
+    [
+        ([0, 1, 2, -3], "int16", "The image of item 1 has values below 0, down to -3."),
+        ([-0.5, 1, 2, 3], "float32", "The image of item 0 has values below 0, down to -0.5."),
+        ([0, 1, 0, 1], "float64", "no values but 0 and 1"),
+        ([0, 1, 2, 255.5], "float64", "The image of item 1 has values up to 255.5, for which there is no rule."),
+        ([0, 1, 2, 65536], "int32", "The image of item 1 has values up to 65536, for which there is no rule."),
+        ([0, 1, np.nan, 2], "float64", "The image of item 1 has values that are NaN or infinite."),
+    ],
+)
+def test_auto_refuses_what_no_rule_covers_and_says_the_next_step(npz, values, dtype, what):
+    with pytest.raises(RequestError) as refused:
+        npz(values, dtype).load()
+    assert what in refused.value.what
+    assert refused.value.hint
+    assert refused.value.where.endswith("data.npz")
+
+
+def test_the_rules_look_at_the_whole_set_and_not_at_a_part_of_it(npz):
+    assert seen(npz([0, 100, 0, 4095], "uint16", limit=1)) == [0, 6]
+
+
+# --- what is asked for
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ({"range": "0..100"}, [0, 128, 255, 255]),
+        ({"range": "50..100"}, [0, 0, 255, 255]),
+        ({"range": "-100..300"}, [64, 96, 128, 255]),
+        ({"range": "bits"}, [0, 0, 0, 1]),
+        ({"range": "0..100@floats"}, [0, 12, 25, 75]),
+        ({"range": "0%..100%"}, [0, 42, 85, 255]),
+        ({"range": "0%..100%", "range_per": "image"}, [0, 255, 0, 255]),
+    ],
+)
+def test_a_range_may_be_given(npz, words, expected):
+    assert seen(npz([0, 50, 100, 300], "uint16", **words)) == expected
+
+
+def test_percentiles_are_those_of_the_whole_set(npz, tmp_path):
+    values = np.arange(1000, dtype=np.uint16).reshape(10, 10, 10)
+    np.savez(tmp_path / "many.npz", images=values, masks=np.ones(values.shape, np.uint8))
+    data = Npz(str(tmp_path / "many.npz"), range="1%..99%").load()
+    assert data.scaling == Scaling(9, 989, "integers")
+    floats = values / 7.0
+    np.savez(tmp_path / "floats.npz", images=floats, masks=np.ones(values.shape, np.uint8))
+    data = Npz(str(tmp_path / "floats.npz"), range="1%..99%").load()
+    low, high = np.percentile(floats, [1, 99])
+    assert (data.scaling.low, data.scaling.high) == pytest.approx((low, high), abs=0.15)
+
+
+@pytest.mark.parametrize(
+    ("words", "what"),
+    [
+        ({"range": "wide"}, "range=wide is neither auto nor bits"),
+        ({"range": "5..5"}, "the lower value stands first"),
+        ({"range": "9..0"}, "the lower value stands first"),
+        ({"range": "0..1e999"}, "the lower value stands first"),
+        ({"range": "0..nan"}, "range=0..nan is neither"),
+        ({"range": "1%..101%"}, "percentiles are from 0 to 100"),
+        ({"range": "1..99%"}, "range=1..99% is neither"),
+        ({"range": "0..5@colours"}, "is neither"),
+        ({"range_per": "image"}, "range_per=image needs percentiles"),
+    ],
+)
+def test_what_is_no_range_is_refused_before_anything_is_read(words, what):
+    sets = [f"data.npz.{key}={value}" for key, value in words.items()]
+    with pytest.raises(RequestError, match=what.replace("(", r"\(")):
+        api.plan(data="npz:path=none.npz", sets=sets)
+
+
+@given(st.floats(-1e6, 1e6), st.floats(1e-3, 1e6))
+@example(0.5, 0.5)
+def test_a_range_survives_the_way_through_its_text(low, span):
+    scaling = Scaling(low, low + span, "floats")
+    asked = Range.of(scaling)
+    assert (asked.low, asked.high, asked.numbers) == (scaling.low, scaling.high, "floats")
+    assert Range.parse(str(asked)) == asked
+    assert Scaling.from_json(json.loads(json.dumps(scaling.to_json()))) == scaling
+
+
+def test_three_points_are_a_range_that_ends_in_a_fraction():
+    assert (Range.parse("0...5").low, Range.parse("0...5").high) == (0, 0.5)
+
+
+@settings(suppress_health_check=[HealthCheck.too_slow])
+@given(
+    st.lists(st.floats(-1e30, 1e30), min_size=1),
+    st.floats(-1e30, 1e30),
+    st.floats(-1e30, 1e30),
+)
+def test_scaling_keeps_the_order_meets_both_ends_and_counts_what_is_outside(values, one, other):
+    low, high = sorted((one, other))
+    if not (low / 2 < high / 2 and high / 2 - low / 2 > 1e-300):
+        return
+    given_values = np.sort(np.array(values))
+    scaled, outside = scaled_values(given_values, low, high)
+    assert (np.diff(scaled.astype(int)) >= 0).all()
+    assert scaled_values(np.array([low, high]), low, high)[0].tolist() == [0, 255]
+    assert outside == sum(not low <= value <= high for value in values)
+    assert set(scaled[given_values <= low]) <= {0}
+    assert set(scaled[given_values >= high]) <= {255}
+
+
+def test_sixteen_bits_are_divided_by_257():
+    values = np.arange(65536, dtype=np.uint16)
+    np.testing.assert_array_equal(scaled_values(values, 0, 65535)[0], (values.astype(np.uint32) + 128) // 257)
+
+
+# --- what is said
+
+
+def said(caplog) -> str:
+    return "\n".join(record.getMessage() for record in caplog.records)
+
+
+def test_what_is_scaled_is_said_whenever_the_set_is_read(npz, caplog):
+    data = npz([0, 1024, 2048, 4095], "uint16")
+    for _ in range(2):  # prepared, then opened
+        caplog.clear()
+        data.load()
+        assert said(caplog) == "npz:data.npz: whole numbers from 0 to 4095 are seen as 0 to 255."
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "uint16", "float32"])
+def test_a_set_that_is_nearly_black_is_a_likely_mistake(npz, caplog, dtype):
+    npz([0, 3, 7, 12], dtype).load()
+    assert "The values reach only 12 of 255" in said(caplog)
+    assert "range=0..12" in said(caplog)
+
+
+def test_twelve_bits_seen_as_sixteen_are_a_likely_mistake(npz, caplog):
+    npz([0, 3, 7, 4095], "uint16", range="bits").load()
+    assert "The values reach only 4095 of 65535" in said(caplog)
+
+
+def test_what_is_cut_off_is_counted(npz, caplog):
+    npz([0, 50, 100, 300], "uint16", range="50..100").load()
+    assert "2 values (50 %) lie outside the range and are cut off." in said(caplog)
+
+
+def test_nothing_is_said_of_values_that_are_as_they_are(npz, caplog):
+    npz([0, 3, 7, 200], "uint8").load()
+    assert said(caplog) == ""
+
+
+# --- images without labels are seen as those with labels
+
+
+def test_the_test_set_is_seen_as_the_labelled_images(npz):
+    data = npz([0, 1024, 2048, 4095], "uint16", test=np.array([[[100, 900]]], np.uint16))
+    assert data.unlabelled().ravel().tolist() == [6, 56]  # on its own it would be of 10 bits: 25, 224
+
+
+def test_a_test_set_of_other_numbers_has_its_own_range(npz):
+    data = npz([0, 1, 2, 200], "uint8", test=np.array([[[0.25, 1.0]]]))
+    assert data.unlabelled().ravel().tolist() == [64, 255]
+
+
+# --- files
+
+
+def test_twelve_bits_in_files_of_sixteen(folder):
+    data = folder(np.array([[0, 4095]], np.uint16), np.array([[1024, 2048]], np.uint16), suffix="png")
+    assert seen(data) == [0, 255, 64, 128]  # they were 0, 16, 4, 8
+    assert data.load().scaling == Scaling(0, 4095, "integers")
+
+
+def test_eight_bits_in_files_of_sixteen(folder):
+    data = folder(np.array([[0, 255]], np.uint16), np.array([[7, 8]], np.uint16), suffix="png")
+    assert seen(data) == [0, 255, 7, 8]  # they were 0, 1, 0, 0
+
+
+def test_files_of_floats(folder):
+    data = folder(np.array([[0, 1]], np.float32), np.array([[0.25, 0.5]], np.float32))
+    assert seen(data) == [0, 255, 64, 128]
+
+
+def test_files_of_eight_bits_stay_as_they_are_beside_others(folder):
+    data = folder(np.array([[0, 4095]], np.uint16), np.array([[7, 8]], np.uint8), suffix="png")
+    assert seen(data) == [0, 255, 7, 8]
+    with pytest.raises(RequestError, match="one range does not fit both") as refused:
+        Folder(data.path, range="0..4095").load()
+    assert "range=0..4095@integers leaves the images of 8 bits as they are" in refused.value.hint
+    assert seen(Folder(data.path, range="0..2047@integers")) == [0, 255, 7, 8]
+
+
+def test_floats_beside_whole_numbers_are_refused(folder):
+    with pytest.raises(RequestError, match="holds floats, others hold whole numbers"):
+        folder(np.array([[0, 4095]], np.uint16), np.array([[0.5, 0]], np.float32)).load()
+
+
+def test_a_file_with_nan_is_named(folder):
+    data = folder(np.array([[0, 1]], np.float32), np.array([[0.25, np.nan]], np.float32))
+    with pytest.raises(RequestError, match="NaN or infinite") as refused:
+        data.load()
+    assert refused.value.where.endswith("1.tif")
+
+
+def sixteen_bit_colours(path, value: int) -> None:
+    """A PNG of one pixel with three channels of 16 bits."""
+
+    def chunk(name: bytes, content: bytes) -> bytes:
+        return struct.pack(">I", len(content)) + name + content + struct.pack(">I", zlib.crc32(name + content))
+
+    header = struct.pack(">IIBBBBB", 1, 1, 16, 2, 0, 0, 0)
+    row = zlib.compress(b"\0" + struct.pack(">HHH", value, value, value))
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", row) + chunk(b"IEND", b""))
+
+
+def test_colours_of_sixteen_bits_lose_no_bits_without_a_word(folder):
+    data = folder(np.zeros((1, 1, 3), np.uint8), suffix="png")
+    sixteen_bit_colours(Path(data.path) / "images/0.png", 4095)
+    with pytest.raises(RequestError, match="only the upper 8 bits can be read") as refused:
+        data.load()
+    assert refused.value.where.endswith("0.png")
+    assert seen(Folder(data.path, range="bits")) == [15, 15, 15]
+
+
+def test_sixteen_bits_with_white_at_zero_are_refused(folder, tmp_path):
+    data = folder(np.array([[0, 4095]], np.uint16))
+    tags = TiffImagePlugin.ImageFileDirectory_v2()
+    tags[262] = 0
+    Image.fromarray(np.array([[0, 4095]], np.uint16)).save(tmp_path / "folder" / "images" / "0.tif", tiffinfo=tags)
+    with pytest.raises(RequestError, match="0 is white"):
+        data.load()
+
+
+# --- plans and runs
+
+UNET = "unet:width=0.125:depth=1:convolutions=1"
+
+
+@pytest.fixture(scope="module")
+def scenes(tmp_path_factory):
+    """24 scenes as files of 12 bits in 16: what is 0…255 in `scenes.images` is 0…4095 there."""
+    root = tmp_path_factory.mktemp("ranges")
+    data = Synthetic(count=24, height=16, width=32).load()
+    for kind in ("images", "masks"):
+        (root / "deep" / kind).mkdir(parents=True)
+    deep = np.rint(data.images[..., 0] * (4095 / 255.0)).astype(np.uint16)
+    deep[0, 0, 0] = 4095
+    for number, (image, mask) in enumerate(zip(deep, data.masks, strict=True)):
+        Image.fromarray(image).save(root / f"deep/images/{number:02}.png")
+        Image.fromarray(mask).save(root / f"deep/masks/{number:02}.png")
+    return root, data.images, deep
+
+
+@pytest.fixture(scope="module")
+def run(scenes):
+    root, _, _ = scenes
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MARSSEG_CACHE", str(root / "cache"))
+        return marsseg.run(arch=UNET, data=str(root / "deep"), epochs=1, batch=4, out=root / "run").path
+
+
+def labels(run, images, **words):
+    return list(marsseg.predict(run, images, **words))
+
+
+def assert_same_labels(found, expected):
+    assert [each.tolist() for each in found] == [each.tolist() for each in expected]
+
+
+def test_a_run_keeps_the_scaling_of_its_data(run):
+    kept = json.loads((run / "split.json").read_text())
+    assert kept["scaling"] == {"low": 0, "high": 4095, "numbers": "integers", "per": "set"}
+    assert "values: whole numbers from 0 to 4095 are seen as 0 to 255" in (run / "log.txt").read_text()
+    assert 'range = "auto"' in (run / "plan.toml").read_text()
+
+
+def test_a_12_bit_version_of_an_image_is_predicted_as_its_8_bit_version(run, scenes):
+    _, images, deep = scenes
+    dim = deep[1:2] // 5  # on its own it would be of 10 bits
+    assert dim.max() < 1024
+    assert_same_labels(labels(run, deep[1:3, ..., None]), labels(run, images[1:3]))
+    assert_same_labels(labels(run, dim[..., None]), labels(run, scaled_values(dim[..., None], 0, 4095)[0]))
+
+
+def test_files_are_predicted_with_the_scaling_of_the_run(cli, run, scenes, tmp_path):
+    _, images, deep = scenes
+    (tmp_path / "in").mkdir()
+    Image.fromarray(deep[1] // 5).save(tmp_path / "in" / "dim.png")
+    Image.fromarray(deep[2]).save(tmp_path / "in" / "full.png")
+    Image.fromarray(images[2, ..., 0]).save(tmp_path / "in" / "small.png")
+    done = cli("predict", str(run), "in", "--out", "out")
+    assert done.code == 0, done.err
+    told = " ".join(done.err.split())
+    assert told.count("dim.png and 1 other: whole numbers from 0 to 4095 are seen as 0 to 255.") == 1
+    made = {path.stem: np.asarray(Image.open(path)) for path in (tmp_path / "out").rglob("*.png")}
+    dim = scaled_values(deep[1] // 5, 0, 4095)[0]
+    assert_same_labels([made["dim"], made["full"], made["small"]], labels(run, [dim, images[2], images[2]]))
+
+
+def test_files_of_floats_are_predicted_and_one_with_nan_is_left_out_by_name(cli, run, scenes, tmp_path):
+    _, images, _ = scenes
+    (tmp_path / "in").mkdir()
+    floats = images[1, ..., 0].astype(np.float32) / 255
+    floats[5, 5] = 1
+    Image.fromarray(floats).save(tmp_path / "in" / "good.tif")
+    floats[0, 0] = np.nan
+    Image.fromarray(floats).save(tmp_path / "in" / "holes.tif")
+    done = cli("predict", str(run), "in", "--out", "out")
+    told = " ".join(done.err.split())
+    assert done.code == 1
+    assert "floats from 0 to 1 are seen as 0 to 255." in told
+    assert "holes is left out: This image has values that are NaN or infinite." in told
+    expected = images[1].copy()
+    expected[5, 5] = 255
+    assert_same_labels([np.asarray(Image.open(tmp_path / "out/masks/good.png"))], labels(run, [expected]))
+
+
+@pytest.mark.parametrize(("words", "high"), [((), 4095), (("--range", "0..1023"), 1023), (("--range", "bits"), 65535)])
+def test_the_range_of_files_may_be_given(cli, run, scenes, tmp_path, words, high):
+    dim = scenes[2][1] // 5
+    Image.fromarray(dim).save(tmp_path / "dim.png")
+    assert cli("predict", str(run), "dim.png", "--out", "out", *words).code == 0
+    expected = scaled_values(dim, 0, high)[0]
+    assert_same_labels([np.asarray(Image.open(tmp_path / "out/masks/dim.png"))], labels(run, [expected]))
+
+
+@pytest.mark.parametrize(
+    ("words", "what"),
+    [
+        (("dim.png", "--range", "wide"), "range=wide is neither auto nor bits"),
+        (("synthetic", "--range", "0..9"), "The range is that of image files"),
+    ],
+)
+def test_a_wrong_range_of_files_is_one_error(cli, run, words, what):
+    done = cli("predict", str(run), *words, "--out", "out")
+    assert done.code == 2
+    assert what in " ".join(done.err.split())
+
+
+def test_inspect_and_convert_say_how_values_are_seen(cli, scenes, tmp_path):
+    deep, said_of_it = str(scenes[0] / "deep"), "whole numbers from 0 to 4095 are seen as 0 to 255"
+    assert f"source: {said_of_it}" in cli("data", "inspect", deep).out
+    assert json.loads(cli("data", "inspect", deep, "--json").out)["scaling"] == said_of_it
+    assert "source: its values are 0 to 255" in cli("data", "inspect", "synthetic:count=8").out
+    assert f"made.npz: {said_of_it}, and written so" in cli("data", "convert", deep, "made.npz").out
+    made, read = Npz(str(tmp_path / "made.npz")).load(), Folder(deep).load()
+    np.testing.assert_array_equal(made.images, read.images)
+    assert made.scaling is None
+
+
+def test_a_data_set_is_scored_with_the_scaling_of_the_run(run, scenes, tmp_path, monkeypatch):
+    root, _, deep = scenes
+    masks = np.stack([np.asarray(Image.open(path)) for path in sorted((root / "deep/masks").iterdir())])
+    dim = deep // 5
+    np.savez(tmp_path / "dim.npz", images=dim, masks=masks)  # of 10 bits on its own
+    np.savez(tmp_path / "bytes.npz", images=scaled_values(dim, 0, 4095)[0], masks=masks)
+    scores = [marsseg.evaluate(run, str(tmp_path / f"{name}.npz")).to_json() for name in ("dim", "bytes")]
+    assert scores[0] == scores[1]
+
+
+def test_runs_that_see_values_differently_are_not_joined(run, scenes, tmp_path):
+    other = tmp_path / "other"
+    shutil.copytree(run, other)
+    kept = json.loads((other / "split.json").read_text())
+    kept["scaling"]["high"] = 1023
+    (other / "split.json").write_text(json.dumps(kept))
+    with pytest.raises(RequestError, match=r"These runs cannot be joined.*0 to 4095.*0 to 1023"):
+        labels([run, other], scenes[1][:1])
+
+
+def test_a_run_from_before_took_sixteen_bits_over_their_whole_range(run, scenes, tmp_path):
+    """Its plan has no range, its split.json no scaling; its data and fingerprint are what they were."""
+    old = tmp_path / "old"
+    shutil.copytree(run, old)
+    plan = [line for line in (old / "plan.toml").read_text().splitlines() if not line.startswith("range")]
+    (old / "plan.toml").write_text("\n".join(plan))
+    kept = json.loads((old / "split.json").read_text())
+    del kept["scaling"]
+    (old / "split.json").write_text(json.dumps(kept))
+    resolved = api.plan(str(old))
+    assert resolved.chosen[kinds.DATASET][0].component.range == "bits"
+    np.testing.assert_array_equal(load_clean(resolved).images[..., 0], (scenes[2].astype(np.uint32) + 128) // 257)
+    assert RunFolder.open(old).scaling() == SIXTEEN_BITS
+    assert api.plan(data=str(scenes[0] / "deep")).chosen[kinds.DATASET][0].component.range == "auto"
+
+
+def test_a_plan_from_before_reads_an_npz_file_as_it_did(npz, tmp_path):
+    data = npz([0, 0.4, 0.6, 1], "float64")
+    table = f'[data]\nname = "npz"\ndistribution = "marsseg"\nversion = "0.1.0"\npath = "{data.path}"\n'
+    (tmp_path / "plan.toml").write_text(table)
+    component = api.plan(str(tmp_path / "plan.toml")).chosen[kinds.DATASET][0].component
+    assert component.range == "0..255"
+    assert seen(component) == [0, 0, 1, 1]
+
+
+# --- what Python gives
+
+
+@pytest.mark.parametrize(
+    ("images", "what", "hint"),
+    [
+        (np.zeros((16, 32), np.uint8), "Several images are expected", r"\[image\]"),
+        (np.zeros((16, 32, 3), np.uint8), "Several images are expected", r"\[image\]"),
+        ("photo.png", "Images are arrays", "marsseg predict"),
+        (3, "Images are arrays", "marsseg predict"),
+        ([np.zeros((16, 32))], "Image 0 holds float64, and nothing says which", "range='0..1'"),
+        ([np.zeros((16, 32), np.uint8), np.ones((4, 4), np.float32)], "Image 1 holds float32", "range='0..1'"),
+        ([np.full((16, 32), np.nan)], "Image 0 has values that are NaN", "Replace"),
+        ([np.zeros(32, np.uint8)], r"Image 0 has the shape \(32,\)", "arrays"),
+        ([np.zeros((3, 16, 32), np.uint8)], "32 channels, where 1 or 3 are expected", "channels last"),
+        ([np.zeros((0, 32), np.uint8)], r"Image 0 has the shape \(0, 32\)", "arrays"),
+        ([np.array([["a"]])], "Image 0 holds <U1, not numbers", "arrays"),
+        ([[[0, 1], [2]]], "Image 0 is no array", None),
+        ([None], "Image 0 holds object", "arrays"),
+    ],
+)
+def test_what_is_no_image_is_refused_and_says_what_is(run, images, what, hint):
+    with pytest.raises(RequestError, match=what) as refused:
+        labels(run, images)
+    assert hint is None or re.search(hint, refused.value.hint)
+
+
+def test_floats_are_predicted_where_their_range_is_said(run, scenes):
+    _, images, _ = scenes
+    expected = labels(run, images[:2])
+    assert_same_labels(labels(run, images[:2] / 255.0, range="0..1"), expected)
+    assert_same_labels(labels(run, images[:2].astype(float), range="0..255"), expected)
+    assert_same_labels(labels(run, images[:2].astype(np.uint16) * 257, range="bits"), expected)
+    assert_same_labels(labels(run, [image[..., 0] for image in images[:2]]), expected)
+
+
+def test_values_outside_the_range_are_counted_at_the_end(run):
+    with pytest.warns(MarssegWarning, match=r"512 values \(100 %\) lie outside"):
+        labels(run, [np.full((16, 32), 9.0)], range="0..1")
+
+
+@pytest.mark.parametrize("asked", ["auto", "1%..99%", "wide", 4095, "9..0"])
+def test_a_range_that_python_cannot_use_is_refused(run, scenes, asked):
+    with pytest.raises(RequestError) as refused:
+        labels(run, scenes[1][:1], range=asked)
+    assert refused.value.where == "range"
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        lambda run: marsseg.predict(None, []),
+        lambda run: marsseg.predict([], []),
+        lambda run: marsseg.predict([3], []),
+        lambda run: marsseg.predict("nowhere", []),
+        lambda run: marsseg.load(None),
+        lambda run: marsseg.load(3),
+        lambda run: marsseg.evaluate(None),
+        lambda run: marsseg.evaluate(run, part="tset"),
+        lambda run: marsseg.evaluate(run, 5),
+        lambda run: marsseg.resume(b"run"),
+        lambda run: marsseg.compare(),
+        lambda run: marsseg.compare(3),
+        lambda run: marsseg.compare(run, part="tset"),
+        lambda run: marsseg.compare(run, by="mIuO"),
+        lambda run: marsseg.dataset(None),
+        lambda run: marsseg.dataset("synthetic", count=-1),
+        lambda run: marsseg.dataset("synthetic", cuont=1),
+        lambda run: marsseg.run(arch=None),
+        lambda run: marsseg.run(arch=["unet"]),
+        lambda run: marsseg.run(data=np.zeros((1, 2, 2))),
+        lambda run: marsseg.run(3),
+        lambda run: marsseg.run(sets="training.epochs=3"),
+        lambda run: marsseg.run(epochs=-3, data="synthetic"),
+        lambda run: marsseg.run(epochs="many", data="synthetic"),
+        lambda run: marsseg.run(learning_rate=float("nan"), data="synthetic"),
+        lambda run: marsseg.run(epcohs=3),
+        lambda run: marsseg.series(seeds=2.5, data="synthetic"),
+        lambda run: marsseg.series(seeds="2", data="synthetic"),
+        lambda run: marsseg.series(folds=-2, data="synthetic"),
+    ],
+)
+def test_a_wrong_argument_is_one_error_of_marsseg(run, wrong):
+    with pytest.raises(RequestError) as refused:
+        wrong(run)
+    assert refused.value.what

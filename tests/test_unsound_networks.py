@@ -1,0 +1,141 @@
+"""A network whose values are not finite is neither scored nor shown: the item is named, and what to do."""
+
+import keras
+import numpy as np
+import pytest
+
+import marsseg_core as marsseg
+from marsseg_core import api
+from marsseg_core.data.arrays import SegmentationData
+from marsseg_core.errors import RunError
+from marsseg_core.evaluation.evaluate import evaluate
+from marsseg_core.evaluation.scoring import _score
+from marsseg_core.inference.prediction import Summary, Telling, predict_source
+from marsseg_core.inference.predictor import Predictor
+from marsseg_core.training.callbacks import Scoring
+
+SIZE = (8, 16)
+
+
+@pytest.fixture(params=[np.nan, np.inf, -np.inf], ids=["nan", "inf", "-inf"])
+def value(request):
+    return request.param
+
+
+@pytest.fixture
+def unsound(value):
+    """A network that says `value` for class 2 wherever an image is white, and else finite numbers."""
+    image = keras.Input((*SIZE, 1))
+    logits = keras.layers.Conv2D(3, 1)(image)
+    white = keras.ops.cast(image > 0.9, "float32") * keras.ops.convert_to_tensor([0.0, 0.0, 1.0])
+    outputs = keras.ops.where(white > 0, value, logits)
+    return keras.Model(image, outputs)
+
+
+@pytest.fixture
+def images():
+    """Four images, of which number 2 has one white pixel."""
+    found = np.full((4, *SIZE, 1), 100, np.uint8)
+    found[2, 3, 4] = 255
+    return found
+
+
+@pytest.fixture
+def data(images):
+    masks = np.ones(images.shape[:3], np.uint8)
+    return SegmentationData(images, masks, ("ground", "soil", "rock"), (0,), source="four tiles")
+
+
+def test_scoring_names_the_item(unsound, data, value):
+    assert evaluate(unsound, data, np.array([0, 1, 3]), 2).to_json()["images"] == 3
+    with pytest.raises(RunError, match=rf"says {value} for item 2 of four tiles.*smaller learning rate"):
+        evaluate(unsound, data, np.arange(4), 3)
+    with pytest.raises(RunError, match="item 2 of four tiles"):
+        _score(unsound, data, np.array([0, 3, 2]), 2, flips=True)
+
+
+@pytest.mark.parametrize("networks", [1, 2])
+@pytest.mark.parametrize("flips", [False, True])
+@pytest.mark.parametrize("probabilities", [False, True])
+def test_prediction_names_the_image(unsound, images, monkeypatch, networks, flips, probabilities):
+    """Alone and in an ensemble with a sound one."""
+    inputs = keras.Input((*SIZE, 1))
+    sound = keras.Model(inputs, keras.layers.Conv2D(3, 1)(inputs))
+    classes = type("Classes", (), {"ignored": (0,)})
+    monkeypatch.setattr("marsseg_core.inference.ensemble.open_runs", lambda runs: (runs, classes))
+    monkeypatch.setattr("marsseg_core.inference.ensemble.load_networks", lambda runs: [unsound, sound][:networks])
+    found = marsseg.predict("run", images, flips=flips, probabilities=probabilities)
+    next(found), next(found)
+    with pytest.raises(RunError, match="for image 2: "):
+        next(found)
+
+
+def test_a_large_image_is_refused_where_one_tile_is_unsound(unsound, monkeypatch):
+    large = np.full((40, 50, 1), 100, np.uint8)
+    large[30, 40] = 255
+    shares = np.concatenate(list(next(Predictor([unsound]).predict([large]))))
+    assert np.isnan(shares[30, 40]).all()
+    assert np.isfinite(shares[0, 0]).all()
+
+
+def test_files_are_not_written_for_the_image_that_is_named(unsound, images, tmp_path):
+    from marsseg_core.inference.ensemble import Classes
+    from marsseg_core.inference.outputs import Outputs
+
+    class Source:
+        names = ("a", "b", "c", "d")
+
+        def __len__(self):
+            return len(self.names)
+
+        def read(self, place):
+            return images[place]
+
+    telling = Telling(lambda share: None, pytest.fail, pytest.fail)
+    outputs = Outputs(tmp_path / "out", Classes(("ground", "soil", "rock"), (0,)), probabilities=True)
+    summary = Summary.empty(3)
+    given = {"ignored": (0,), "outputs": outputs, "submission": None, "summary": summary, "telling": telling}
+    with pytest.raises(RunError, match="for c: "):
+        predict_source(Source(), Predictor([unsound], batch=1), **given)
+    assert sorted(path.name for path in (tmp_path / "out" / "probabilities").iterdir()) == ["a.npy", "b.npy"]
+    assert sorted(path.name for path in (tmp_path / "out" / "masks").iterdir()) == ["a.png", "b.png"]
+
+
+def test_a_network_that_blew_up_ends_the_training_with_the_likely_cause(tmp_path, monkeypatch):
+    """Its weights are finite in the last step and not when it is scored."""
+
+    def blow_up(self, epoch, logs=None):
+        self.model.network.weights[0].assign(np.full(self.model.network.weights[0].shape, np.nan))
+        score(self, epoch, logs)
+
+    score = Scoring.on_epoch_end
+    monkeypatch.setattr(Scoring, "on_epoch_end", blow_up)
+    words = {"arch": "unet:width=0.125:depth=1:convolutions=1", "data": "synthetic:count=12:height=16:width=32"}
+    with pytest.raises(RunError, match=r"not sound after epoch 1: .*nan for item \d+.*a smaller learning rate than 0"):
+        marsseg.run(**words, batch=4, epochs=2, out=tmp_path / "run", warn=pytest.fail)
+
+
+def test_images_without_a_label_do_not_make_val_loss_small():
+    """Void images beside labelled ones counted with a loss of 0: half void, half the loss."""
+    from marsseg_core.data.splits import Split
+    from marsseg_core.training.building import build_network, build_objective, build_task
+
+    masks = np.ones((4, 16, 32), np.uint8)
+    masks[2:] = 255
+    images = np.random.default_rng(0).integers(0, 255, (4, 16, 32, 1)).astype(np.uint8)
+    data = SegmentationData(images, masks, ("ground", "soil", "rock"), (0,))
+    plan = api.plan(arch="unet:width=0.125:depth=1:convolutions=1", loss="ssce")
+    split = Split((0,), (0, 1, 2, 3), (3,))
+    task = build_task(plan, build_network(plan, (16, 32, 1), 3), build_objective(plan, data, split))
+    task.compile(optimizer="sgd")
+
+    def val_loss(items, batch):
+        logs = {}
+        scoring = Scoring(data, np.array(items), batch)
+        scoring.set_model(task)
+        scoring.on_epoch_end(0, logs)
+        return logs["val_loss"]
+
+    assert val_loss([0, 1], 2) > 0
+    for batch in (1, 2, 4):
+        assert val_loss([0, 1, 2, 3], batch) == pytest.approx(val_loss([0, 1], 2), rel=1e-5)
