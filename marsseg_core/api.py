@@ -340,8 +340,8 @@ def predict(
     labels. `trust` is that of `load`.
 
     Raises RequestError, for an image when its turn comes: values that are not finite or whose range nothing says, and
-    shapes that are no image. RunError names an image, by its number from 0, for which a network's
-    values are not finite. Warns at the end where values lay outside the range or reached only a small part of it.
+    shapes that are no image. RunError names an image, by its number from 0, for which a network's values are not
+    finite. Warns at the end where values lay outside the range or reached only a small part of it.
     """
     start_keras()
     from .evaluation.confusion import check_finite, decode
