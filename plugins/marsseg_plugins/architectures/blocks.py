@@ -9,6 +9,7 @@ import keras
 from keras import layers
 
 from marsseg_core.components import NetworkSpec
+from marsseg_plugins.widths import scaled
 
 Normalisation = Literal["batch", "group", "none"]
 Upsampling = Literal["nearest", "bilinear", "transposed"]
@@ -19,7 +20,7 @@ def level_filters(filters: Sequence[int], width: float, depth: int | None = None
     levels = list(filters[:depth])
     while depth is not None and len(levels) < depth:
         levels.append(2 * levels[-1])
-    return [max(1, round(level * width)) for level in levels]
+    return [scaled(level, width) for level in levels]
 
 
 def normalise(x: Any, normalisation: Normalisation, momentum: float, name: str) -> Any:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from marsseg_core.components import Architecture, NetworkSpec
 from marsseg_core.parameters import param
+from marsseg_plugins.widths import FEWEST_NORMALISED, scaled
 
 if TYPE_CHECKING:
     import keras
@@ -16,17 +17,28 @@ if TYPE_CHECKING:
 class TransUNet(Architecture):
     """TransUNet: a residual convolutional encoder, a vision transformer at its bottom, a U-Net's decoder.
 
-    Wiring: a stem (7×7 convolution of stride 2, group norm, ReLU; 3×3 max-pooling of stride 2), then stages of
-    bottleneck units (1×1, 3×3, 1×1 to four times the filters) with weight-standardised convolutions and group norm,
-    each stage but the first halving the size; a 1×1 convolution to tokens, learned positions, pre-norm transformer
-    blocks, a last norm, the bottlenecks. The decoder is a 3×3 convolution to twice its first filters, then levels of
-    bilinear upsampling, concatenation with the stage of that size and two 3×3 convolutions; the finest has no skip.
-    The head is a 3×3 convolution. One channel is repeated to three. `encoder=patches` has no convolutional encoder and
-    no skips: the image is cut into patches that are tokens.
+    Wiring: a stem (7×7 convolution of stride 2, group norm, ReLU; 3×3 max-pooling of stride 2, without padding), then
+    stages of bottleneck units (1×1, 3×3, 1×1 to four times the filters) with weight-standardised convolutions and group
+    norm, each stage but the first halving the size; a 1×1 convolution to tokens, learned positions, pre-norm
+    transformer blocks, a last norm, the bottlenecks. The decoder is a 3×3 convolution to twice its first filters, then
+    levels of bilinear upsampling that aligns corners, concatenation with the stage of that size and two 3×3
+    convolutions; the finest has no skip. The head is a 3×3 convolution. One channel is repeated to three.
+    `encoder=patches` has no convolutional encoder and no skips: the image is cut into patches that are tokens.
+
+    Convolutions of stride 2 pad both sides alike (the 7×7 one 3, the 3×3 ones 1). The pooled stem, and with it the
+    first stage, is a row and a column short of a quarter of the image; that stage's skip is padded with zeros below and
+    to the right.
 
     The default is small, for data sets of hundreds or thousands of tiles: three transformer blocks of width 192 on
-    four units, a quarter of the published filters. The published R50-ViT-B/16 is the recipe `transunet-paper`:
-    105,277,081 trainable parameters (224×224, 3 → 9); with `encoder=patches` ViT-B/16 without skips, 91,674,201.
+    four units, a quarter of the published filters, in the same wiring. The published R50-ViT-B/16 is the recipe
+    `transunet-paper`: 105,277,081 trainable parameters (224×224, 3 → 9); with `encoder=patches` ViT-B/16 without
+    skips, 91,674,201.
+
+    As published: equal outputs for equal weights, with `epsilon=1e-5` as in the recipe. The authors' code takes square
+    images only. It starts from weights trained on ImageNet-21k; here all start at random.
+
+    A stage has at least four filters and a token at least four channels, however small `width` is: a standardised 1×1
+    kernel over one channel is 0, whatever it learns.
 
     Paper: Chen and others, "TransUNet: Transformers Make Strong Encoders for Medical Image Segmentation",
     arXiv 2102.04306; github.com/Beckschen/TransUNet.
@@ -34,21 +46,27 @@ class TransUNet(Architecture):
 
     width: float = param(1.0, help="multiplier of filters, embedding, mlp and decoder", above=0)
     encoder: Literal["hybrid", "patches"] = param("hybrid", help="what makes the tokens: residual stages or patches")
-    units: tuple[int, ...] = param((1, 1, 2), help="residual units in each stage, finest first", minimum=1)
+    units: tuple[int, ...] = param(
+        (1, 1, 2), help="residual units in each stage, finest first", minimum=1, min_length=1
+    )
     filters: tuple[int, ...] = param(
-        (16, 32, 64), help="inner filters of each stage; the first are the stem's", minimum=1
+        (16, 32, 64), help="inner filters of each stage; the first are the stem's", minimum=1, min_length=1
     )
     embedding: int = param(192, help="channels of a token", minimum=1)
     layers: int = param(3, help="transformer blocks", minimum=1)
     heads: int = param(3, help="attention heads", minimum=1)
     mlp: int | Literal["auto"] = param("auto", help="hidden units of the perceptron; auto is 4 × embedding", minimum=1)
     dropout: float = param(0.1, help="after positions and perceptron", minimum=0, maximum=0.95)
-    decoder: tuple[int, ...] = param((64, 32, 16, 16), help="filters of each decoder level, coarsest first", minimum=1)
+    decoder: tuple[int, ...] = param(
+        (64, 32, 16, 16), help="filters of each decoder level, coarsest first", minimum=1, min_length=2
+    )
     momentum: float = param(0.9, help="of the batch normalisation's moving statistics", minimum=0, maximum=1)
+    epsilon: float = param(1e-3, help="what batch normalisation adds to the variance", above=0)
 
     layer_modules: ClassVar[tuple[str, ...]] = (
         "marsseg_plugins.architectures.custom_layers",
         "marsseg_plugins.bottlenecks.positions",
+        "marsseg_plugins.resampling",
     )
 
     def __post_init__(self) -> None:
@@ -61,56 +79,58 @@ class TransUNet(Architecture):
         import keras
         from keras import layers
 
-        from .blocks import images_input, level_filters, logits_head, upsample
+        from marsseg_plugins.resampling import AlignedResizing
+
+        from .blocks import images_input, level_filters, logits_head
 
         decoder = level_filters(self.decoder, self.width)
-        embedding = self._scaled(self.embedding)
-        multiple = 2 ** len(decoder)
+        embedding = scaled(self.embedding, self.width, FEWEST_NORMALISED)
+        stride = 2 ** len(decoder)
+        # The smallest map that the stem's pooling takes is one of 4×4.
+        multiple = max(8, stride) if self.encoder == "hybrid" else stride
         inputs, x = images_input(spec, multiple)
         if spec.channels == 1:
             x = layers.Concatenate(name="repeat")([x, x, x])
         skips: list[Any] = []
         if self.encoder == "hybrid":
             x, skips = self._residual_encoder(x)
-        patch = multiple if self.encoder == "patches" else 1
+        patch = stride if self.encoder == "patches" else 1
         x = layers.Conv2D(embedding, patch, strides=patch, name="embed")(x)
         x = self._transformer(x)
         x = spec.bottleneck(x)
         x = self._convolve(x, 2 * decoder[0], "decoder")
         for level, filters in enumerate(decoder, start=1):
             name = f"decoder{level}"
-            x = upsample(x, 2, f"{name}_up", mode="bilinear")
+            x = AlignedResizing(2 * x.shape[1], 2 * x.shape[2], name=f"{name}_up")(x)
             if level <= len(skips):
                 x = layers.Concatenate(name=f"{name}_merge")([x, skips[-level]])
             for i in (1, 2):
                 x = self._convolve(x, filters, f"{name}_conv{i}")
         return keras.Model(inputs, logits_head(x, spec, multiple, 3), name="transunet")
 
-    def _scaled(self, count: int) -> int:
-        return max(1, round(self.width * count))
-
     def _convolve(self, x: Any, filters: int, name: str) -> Any:
         from keras import layers
 
-        from .blocks import normalise
-
         x = layers.Conv2D(filters, 3, padding="same", use_bias=False, name=name)(x)
-        return layers.ReLU(name=f"{name}_relu")(normalise(x, "batch", self.momentum, name))
+        x = layers.BatchNormalization(momentum=self.momentum, epsilon=self.epsilon, name=f"{name}_norm")(x)
+        return layers.ReLU(name=f"{name}_relu")(x)
 
     def _residual_encoder(self, x: Any) -> tuple[Any, list[Any]]:
         """Images → the coarsest map, and the finer ones as skips, finest first."""
         from keras import layers
 
-        filters = [self._scaled(count) for count in self.filters]
+        filters = [scaled(count, self.width, FEWEST_NORMALISED) for count in self.filters]
         x = self._standardised(x, filters[0], 7, 2, "stem", relu=True)
         skips = [x]
-        x = layers.MaxPooling2D(3, 2, padding="same", name="stem_pool")(x)
+        rows, columns = x.shape[1:3]
+        x = layers.MaxPooling2D(3, 2, name="stem_pool")(x)
         for stage, (count, units) in enumerate(zip(filters, self.units, strict=True), start=1):
             for number in range(1, units + 1):
                 stride = 2 if stage > 1 and number == 1 else 1
                 x = self._unit(x, count, stride, f"stage{stage}_unit{number}")
-            skips.append(x)
-        return x, skips[:-1]
+            rows, columns = rows // 2, columns // 2
+            skips.append(_filled(x, rows, columns, f"stage{stage}_fill"))
+        return skips[-1], skips[:-1]
 
     def _unit(self, x: Any, filters: int, stride: int, name: str) -> Any:
         from keras import layers
@@ -120,8 +140,7 @@ class TransUNet(Architecture):
         shortcut = x
         if stride > 1 or x.shape[-1] != 4 * filters:
             shortcut = subsample(x, stride, f"{name}_subsample")
-            # Published: each channel of the shortcut is a group of its own.
-            shortcut = self._standardised(shortcut, 4 * filters, 1, 1, f"{name}_shortcut", groups=4 * filters)
+            shortcut = self._standardised(shortcut, 4 * filters, 1, 1, f"{name}_shortcut", by_channel=True)
         x = self._standardised(x, filters, 1, 1, f"{name}_conv1", relu=True)
         x = self._standardised(x, filters, 3, stride, f"{name}_conv2", relu=True)
         x = self._standardised(x, 4 * filters, 1, 1, f"{name}_conv3")
@@ -135,17 +154,22 @@ class TransUNet(Architecture):
         stride: int,
         name: str,
         *,
-        groups: int | None = None,
+        by_channel: bool = False,
         relu: bool = False,
     ) -> Any:
         from keras import layers
 
         from .custom_layers import StandardisedConv2D
 
-        x = StandardisedConv2D(filters, kernel, strides=stride, padding="same", use_bias=False, name=name)(x)
-        # 32 groups as published, or as many as divide the channels.
-        groups = groups or next(g for g in (32, 16, 8, 4, 2, 1) if filters % g == 0)
-        x = layers.GroupNormalization(groups, epsilon=1e-6, name=f"{name}_norm")(x)
+        if stride > 1:
+            # "same" would pad more below and to the right, and move the map against its shortcut.
+            x = layers.ZeroPadding2D(kernel // 2, name=f"{name}_pad")(x)
+        padding = "valid" if stride > 1 else "same"
+        x = StandardisedConv2D(filters, kernel, strides=stride, padding=padding, use_bias=False, name=name)(x)
+        # As published: 32 groups, or as many as divide the channels; a shortcut's channels are groups of their own.
+        groups = filters if by_channel else next(g for g in (32, 16, 8, 4, 2, 1) if filters % g == 0)
+        epsilon = 1e-5 if by_channel else 1e-6
+        x = layers.GroupNormalization(groups, epsilon=epsilon, name=f"{name}_norm")(x)
         return layers.ReLU(name=f"{name}_relu")(x) if relu else x
 
     def _transformer(self, x: Any) -> Any:
@@ -155,7 +179,7 @@ class TransUNet(Architecture):
 
         _, rows, columns, embedding = x.shape
         key_size = max(1, embedding // self.heads)
-        hidden = 4 * embedding if self.mlp == "auto" else self._scaled(self.mlp)
+        hidden = 4 * embedding if self.mlp == "auto" else scaled(self.mlp, self.width)
         x = layers.Reshape((rows * columns, embedding), name="tokens")(x)
         x = layers.Dropout(self.dropout, name="tokens_dropout")(LearnedPositions(name="positions")(x))
         for number in range(1, self.layers + 1):
@@ -171,3 +195,11 @@ class TransUNet(Architecture):
             x = layers.Add(name=f"{name}_add2")([x, y])
         x = layers.LayerNormalization(epsilon=1e-6, name="encoded_norm")(x)
         return layers.Reshape((rows, columns, embedding), name="map")(x)
+
+
+def _filled(x: Any, rows: int, columns: int, name: str) -> Any:
+    """A map with zeros below and to the right up to this size."""
+    from keras import layers
+
+    missing = (0, rows - x.shape[1]), (0, columns - x.shape[2])
+    return x if missing == ((0, 0), (0, 0)) else layers.ZeroPadding2D(missing, name=name)(x)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from marsseg_core.components import NetworkSpec
 from marsseg_core.parameters import param
+from marsseg_plugins.widths import scaled
 
 from .convolutional import ConvolutionalArchitecture
 
@@ -38,7 +39,9 @@ class UNet3Plus(ConvolutionalArchitecture):
     github.com/ZJUGiveLab/UNet-Version.
     """
 
-    filters: tuple[int, ...] = param((64, 128, 256, 512, 1024), help="filters of each level, finest first", minimum=1)
+    filters: tuple[int, ...] = param(
+        (64, 128, 256, 512, 1024), help="filters of each level, finest first", minimum=1, min_length=1
+    )
     depth: int | None = param(None, help="levels; more than there are filters go on by doubling", minimum=2)
     branch: int | Literal["auto"] = param(
         "auto", help="channels of each fused scale; auto is the finest level's", minimum=1
@@ -58,7 +61,7 @@ class UNet3Plus(ConvolutionalArchitecture):
         filters = level_filters(self.filters, self.width, self.depth)
         last = len(filters)
         multiple = 2 ** (last - 1)
-        branch = filters[0] if self.branch == "auto" else max(1, round(self.branch * self.width))
+        branch = filters[0] if self.branch == "auto" else scaled(self.branch, self.width)
         block = self.block()
         inputs, x = images_input(spec, multiple)
         encoder = {}

@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from marsseg_core.components import Bottleneck, BottleneckSpec
 from marsseg_core.parameters import param
+from marsseg_plugins.widths import scaled
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,9 @@ class ASPP(Bottleneck):
 
     width: float = param(1.0, help="multiplier of filters and out", above=0)
     filters: int | Literal["auto"] = param("auto", help="channels of each branch; auto is the map's", minimum=1)
-    rates: tuple[int, ...] | Literal["auto"] = param("auto", help="dilation of each 3×3 branch", minimum=1)
+    rates: tuple[int, ...] | Literal["auto"] = param(
+        "auto", help="dilation of each 3×3 branch", minimum=1, min_length=1
+    )
     pooling: bool = param(True, help="a branch that sees the average of the whole map")
     normalisation: Literal["batch", "none"] = param("batch", help="what follows each convolution")
     momentum: float = param(0.9, help="of the batch normalisation's moving statistics", minimum=0, maximum=1)
@@ -39,7 +42,7 @@ class ASPP(Bottleneck):
 
         prefix = spec.prefix + "aspp"
         _, rows, columns, channels = features.shape
-        filters = max(1, round(self.width * (channels if self.filters == "auto" else self.filters)))
+        filters = scaled(channels if self.filters == "auto" else self.filters, self.width)
 
         def branch(x: Any, name: str, rate: int = 1, kernel: int = 1, count: int = filters, act: str = "relu") -> Any:
             name = f"{prefix}_{name}"
@@ -60,7 +63,7 @@ class ASPP(Bottleneck):
         if self.out == "auto":
             out = filters
         else:
-            out = spec.num_classes if self.out == "classes" else max(1, round(self.width * self.out))
+            out = spec.num_classes if self.out == "classes" else scaled(self.out, self.width)
         return branch(merged, "out", count=out, act=self.activation)
 
 

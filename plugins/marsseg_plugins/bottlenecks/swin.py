@@ -7,6 +7,7 @@ from typing import Any, ClassVar, Literal
 
 from marsseg_core.components import Bottleneck, BottleneckSpec
 from marsseg_core.parameters import param
+from marsseg_plugins.widths import FEWEST_NORMALISED, scaled
 
 
 @dataclass(frozen=True)
@@ -15,7 +16,8 @@ class Swin(Bottleneck):
 
     Wiring: a 1×1 convolution to `filters`, then `layers` blocks: x + attention(norm(x)), x + perceptron(norm(x)) with
     GELU; a last norm. Attention has a learned bias for each relative position and a mask at the seams of the shift.
-    Windows are cut to maps that are smaller; sizes that they do not divide are padded and masked.
+    Windows are cut to maps that are smaller; sizes that they do not divide are padded and masked. A token has at least
+    four channels, however small `width` is: a norm makes the same of every token of one channel.
 
     Paper: Liu and others, "Swin Transformer: Hierarchical Vision Transformer using Shifted Windows",
     arXiv 2103.14030 (its windows are 7×7, heads of 32 channels, perceptrons of four times the filters).
@@ -37,7 +39,7 @@ class Swin(Bottleneck):
 
         prefix = spec.prefix + "swin"
         channels = features.shape[-1] if self.filters == "auto" else self.filters
-        filters = max(1, round(self.width * channels))
+        filters = scaled(channels, self.width, FEWEST_NORMALISED)
         x = layers.Conv2D(filters, 1, name=f"{prefix}_embed")(features)
         for number in range(1, self.layers + 1):
             x = self._block(x, filters, shifted=number % 2 == 0, name=f"{prefix}_block{number}")
@@ -49,7 +51,7 @@ class Swin(Bottleneck):
         from .windows import WindowAttention
 
         key_size = max(1, filters // self.heads) if self.key_size == "auto" else self.key_size
-        hidden = 4 * filters if self.mlp == "auto" else max(1, round(self.width * self.mlp))
+        hidden = 4 * filters if self.mlp == "auto" else scaled(self.mlp, self.width)
         attention = layers.LayerNormalization(epsilon=1e-6, name=f"{name}_norm1")(x)
         attention = WindowAttention(self.heads, key_size, self.window, shifted, name=f"{name}_attention")(attention)
         attention = layers.Dropout(self.dropout, name=f"{name}_attention_dropout")(attention)

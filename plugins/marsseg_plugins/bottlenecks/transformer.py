@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Literal
 
 from marsseg_core.components import Bottleneck, BottleneckSpec
 from marsseg_core.parameters import param
+from marsseg_plugins.widths import FEWEST_NORMALISED, scaled
 
 
 @dataclass(frozen=True)
@@ -21,6 +22,8 @@ class Transformer(Bottleneck):
     - `norm=post`: the report's: norm(x + norm(attention(x))), then norm(x + perceptron(x)), ReLU after both layers of
       the perceptron.
     - `shared`: all blocks are one and the same, applied `layers` times; with `norm=post` also all its norms are.
+
+    A token has at least four channels, however small `width` is: a norm makes the same of every token of one channel.
 
     The report: `filters=512 key_size=512 mlp=1024 dropout=0.3 shared=true norm=post positions=none`.
     """
@@ -43,7 +46,7 @@ class Transformer(Bottleneck):
 
         prefix = spec.prefix + "transformer"
         _, rows, columns, channels = features.shape
-        filters = max(1, round(self.width * (2 * channels if self.filters == "auto" else self.filters)))
+        filters = scaled(2 * channels if self.filters == "auto" else self.filters, self.width, FEWEST_NORMALISED)
         x = layers.Conv2D(filters, 3, padding="same", name=f"{prefix}_embed")(features)
         x = layers.Reshape((rows * columns, filters), name=f"{prefix}_tokens")(x)
         x = self._add_positions(x, rows, columns, f"{prefix}_positions")
@@ -77,7 +80,7 @@ class Transformer(Bottleneck):
     def _perceptron(self, filters: int, name: str, activations: tuple[str, str | None]) -> Callable[[Any], Any]:
         from keras import layers
 
-        hidden = 2 * filters if self.mlp == "auto" else max(1, round(self.width * self.mlp))
+        hidden = 2 * filters if self.mlp == "auto" else scaled(self.mlp, self.width)
         steps = [
             layers.Dense(hidden, activation=activations[0], name=f"{name}_dense1"),
             layers.Dropout(self.dropout, name=f"{name}_dropout1"),
