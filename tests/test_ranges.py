@@ -21,6 +21,7 @@ from marsseg_core.data.cleaning import load_clean
 from marsseg_core.data.ranges import Range
 from marsseg_core.data.scaling import SIXTEEN_BITS, Scaling, scaled_values
 from marsseg_core.errors import MarssegWarning, RequestError
+from marsseg_core.inference.given import GivenImages
 from marsseg_core.runs import RunFolder
 from marsseg_plugins.datasets.folder import Folder
 from marsseg_plugins.datasets.npz import Npz
@@ -533,6 +534,14 @@ def test_floats_are_predicted_where_their_range_is_said(run, scenes):
 def test_values_outside_the_range_are_counted_at_the_end(run):
     with pytest.warns(MarssegWarning, match=r"512 values \(100 %\) lie outside"):
         labels(run, [np.full((16, 32), 9.0)], range="0..1")
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "uint16", "float64"])
+def test_a_run_on_percentiles_of_each_image_stretches_each_image(dtype):
+    seen_as = GivenImages(None, Scaling(0, 100, per="image"))
+    dark, bright = seen_as([np.array([[10, 20]], dtype), np.array([[100, 200]], dtype)])
+    assert (dark.ravel().tolist(), bright.ravel().tolist()) == ([0, 255], [0, 255])
+    assert next(seen_as([np.full((1, 2), 7, dtype)])).tolist() == [[[0], [0]]]
 
 
 @pytest.mark.parametrize("asked", ["auto", "1%..99%", "wide", 4095, "9..0"])
