@@ -28,8 +28,8 @@ from .weighting import WeightingLayer
 
 def build_network(plan: Plan, image_shape: Sequence[int], num_classes: int) -> keras.Model:
     """The plan's network for images of `image_shape` (H, W, C), with weights drawn from the plan's seed."""
-    keras.utils.set_random_seed(plan.training.seed)
     with precision(plan.training.precision):
+        keras.utils.set_random_seed(plan.training.seed)
         return assemble_network(plan, image_shape, num_classes)
 
 
