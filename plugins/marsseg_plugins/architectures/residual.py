@@ -6,7 +6,7 @@ from typing import Any
 
 from keras import layers
 
-from .blocks import normalise, subsample
+from .blocks import Normaliser, normalise, subsample
 
 
 def squeeze_excite(x: Any, *, name: str, ratio: int = 8) -> Any:
@@ -26,9 +26,9 @@ def residual_block(
     stride: int = 1,
     stem: bool = False,
     ratio: int | None = None,
-    momentum: float = 0.9,
+    norm: Normaliser = normalise,
 ) -> Any:
-    """2 × (batch normalisation → ReLU → 3×3 convolution) plus the input through a 1×1 convolution and normalisation.
+    """2 × (`norm` → ReLU → 3×3 convolution) plus the input through a 1×1 convolution and `norm`.
 
     The first convolution and the shortcut have the `stride`. A `stem` takes images: it begins with the convolution.
     With a `ratio`, squeeze-and-excitation follows the sum.
@@ -36,9 +36,9 @@ def residual_block(
     entry = x
     for i, step in ((1, stride), (2, 1)):
         if i == 2 or not stem:
-            x = normalise(x, "batch", momentum, f"{name}_pre{i}")
+            x = norm(x, f"{name}_pre{i}")
             x = layers.ReLU(name=f"{name}_relu{i}")(x)
         x = layers.Conv2D(filters, 3, strides=step, padding="same", name=f"{name}_conv{i}")(x)
     shortcut = layers.Conv2D(filters, 1, name=f"{name}_shortcut")(subsample(entry, stride, f"{name}_subsample"))
-    x = layers.Add(name=f"{name}_add")([x, normalise(shortcut, "batch", momentum, f"{name}_shortcut")])
+    x = layers.Add(name=f"{name}_add")([x, norm(shortcut, f"{name}_shortcut")])
     return x if ratio is None else squeeze_excite(x, ratio=ratio, name=name)

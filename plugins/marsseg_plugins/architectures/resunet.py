@@ -32,18 +32,19 @@ class ResUNet(Architecture):
     depth: int | None = param(None, help="levels; more than there are filters go on by doubling", minimum=2)
     upsampling: Literal["nearest", "bilinear", "transposed"] = param("nearest", help="how the decoder doubles its size")
     momentum: float = param(0.9, help="of the batch normalisation's moving statistics", minimum=0, maximum=1)
+    epsilon: float = param(1e-3, help="what batch normalisation adds to the variance", above=0)
 
     def build(self, spec: NetworkSpec) -> keras.Model:
         from functools import partial
 
         import keras
 
-        from .blocks import decode, images_input, level_filters, logits_head
+        from .blocks import decode, images_input, level_filters, logits_head, normalise
         from .residual import residual_block
 
         *filters, bridge = level_filters(self.filters, self.width, self.depth)
         multiple = 2 ** len(filters)
-        unit = partial(residual_block, momentum=self.momentum)
+        unit = partial(residual_block, norm=partial(normalise, momentum=self.momentum, epsilon=self.epsilon))
         inputs, x = images_input(spec, multiple)
         skips = []
         for level, count in enumerate(filters, start=1):

@@ -38,6 +38,7 @@ class ResUNetPlusPlus(Architecture):
     rates: tuple[int, ...] = param((1, 6, 12, 18), help="dilation of each branch of both ASPPs", minimum=1)
     ratio: int = param(8, help="channels per hidden unit of the squeeze-and-excitation", minimum=1)
     momentum: float = param(0.9, help="of the batch normalisation's moving statistics", minimum=0, maximum=1)
+    epsilon: float = param(1e-3, help="what batch normalisation adds to the variance", above=0)
 
     def build(self, spec: NetworkSpec) -> keras.Model:
         from functools import partial
@@ -50,7 +51,7 @@ class ResUNetPlusPlus(Architecture):
 
         *filters, bridge = level_filters(self.filters, self.width, self.depth)
         multiple = 2 ** (len(filters) - 1)
-        unit = partial(residual_block, ratio=self.ratio, momentum=self.momentum)
+        unit = partial(residual_block, ratio=self.ratio, norm=self._normalise)
         inputs, x = images_input(spec, multiple)
         maps = []
         for level, count in enumerate(filters, start=1):
@@ -70,26 +71,29 @@ class ResUNetPlusPlus(Architecture):
     def _summed_aspp(self, x: Any, filters: int, name: str) -> Any:
         from keras import layers
 
-        from .blocks import normalise
-
         branches = []
         for i, rate in enumerate(self.rates, start=1):
             branch = layers.Conv2D(filters, 3, dilation_rate=rate, padding="same", name=f"{name}_atrous{i}")(x)
-            branches.append(normalise(branch, "batch", self.momentum, f"{name}_atrous{i}"))
+            branches.append(self._normalise(branch, f"{name}_atrous{i}"))
         x = layers.Add(name=f"{name}_sum")(branches) if len(branches) > 1 else branches[0]
         return layers.Conv2D(filters, 1, name=f"{name}_conv")(x)
 
     def _attention(self, skip: Any, x: Any, name: str) -> Any:
         from keras import layers
 
-        from .blocks import normalise, pool
+        from .blocks import pool
 
         channels = x.shape[-1]
 
         def step(features: Any, part: str) -> Any:
-            features = normalise(features, "batch", self.momentum, f"{name}_{part}")
+            features = self._normalise(features, f"{name}_{part}")
             features = layers.ReLU(name=f"{name}_{part}_relu")(features)
             return layers.Conv2D(channels, 3, padding="same", name=f"{name}_{part}_conv")(features)
 
         both = layers.Add(name=f"{name}_add")([pool(step(skip, "skip"), 2, f"{name}_pool"), step(x, "decoder")])
         return layers.Multiply(name=f"{name}_multiply")([step(both, "sum"), x])
+
+    def _normalise(self, x: Any, name: str) -> Any:
+        from .blocks import normalise
+
+        return normalise(x, name, momentum=self.momentum, epsilon=self.epsilon)

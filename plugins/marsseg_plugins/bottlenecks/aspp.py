@@ -32,6 +32,7 @@ class ASPP(Bottleneck):
     pooling: bool = param(True, help="a branch that sees the average of the whole map")
     normalisation: Literal["batch", "none"] = param("batch", help="what follows each convolution")
     momentum: float = param(0.9, help="of the batch normalisation's moving statistics", minimum=0, maximum=1)
+    epsilon: float = param(1e-3, help="what batch normalisation adds to the variance", above=0)
     out: int | Literal["auto", "classes"] = param("auto", help="channels handed on; auto is filters", minimum=1)
     activation: Literal["relu", "softmax", "linear"] = param("relu", help="of what is handed on")
 
@@ -46,7 +47,7 @@ class ASPP(Bottleneck):
             name = f"{prefix}_{name}"
             x = layers.Conv2D(count, kernel, dilation_rate=rate, padding="same", name=f"{name}_conv")(x)
             if self.normalisation == "batch":
-                x = layers.BatchNormalization(momentum=self.momentum, name=f"{name}_norm")(x)
+                x = layers.BatchNormalization(momentum=self.momentum, epsilon=self.epsilon, name=f"{name}_norm")(x)
             return layers.Activation(act, name=f"{name}_{act}")(x)
 
         rates = automatic_rates(rows, columns) if self.rates == "auto" else self.rates

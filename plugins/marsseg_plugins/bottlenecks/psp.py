@@ -33,6 +33,7 @@ class PSP(Bottleneck):
     out: int | Literal["auto"] = param("auto", help="channels handed on; auto is the map's", minimum=1)
     normalisation: Literal["batch", "none"] = param("batch", help="what follows each convolution")
     momentum: float = param(0.9, help="of the batch normalisation's moving statistics", minimum=0, maximum=1)
+    epsilon: float = param(1e-3, help="what batch normalisation adds to the variance", above=0)
 
     layer_modules: ClassVar[tuple[str, ...]] = ("marsseg_plugins.resampling",)
 
@@ -49,7 +50,7 @@ class PSP(Bottleneck):
         def convolve(x: Any, count: float, kernel: int, name: str) -> Any:
             x = layers.Conv2D(scaled(count, self.width), kernel, padding="same", name=f"{name}_conv")(x)
             if self.normalisation == "batch":
-                x = layers.BatchNormalization(momentum=self.momentum, name=f"{name}_norm")(x)
+                x = layers.BatchNormalization(momentum=self.momentum, epsilon=self.epsilon, name=f"{name}_norm")(x)
             return layers.ReLU(name=f"{name}_relu")(x)
 
         maps = [features]
