@@ -39,7 +39,7 @@ def test_equal_weights_give_the_authors_outputs(case):
 
 
 def alike(network):
-    """The first and the last two kernels of one shape, one after the other: what a wrong wiring would take for another."""
+    """The first and the last two neighbouring kernels of one shape: a wrong wiring might take one for the other."""
     kernels = [weight for layer in weighted_layers(network) for weight in layer.weights if len(weight.shape) > 1]
     pairs = [(first, second) for first, second in pairwise(kernels) if first.shape == second.shape]
     return pairs[:1] + pairs[-1:]

@@ -24,6 +24,10 @@ class ResUNet(Architecture):
     Published: 64 to 512 filters, three channels, 7.8 million parameters; here 8,223,809 trainable (3 → 1), because the
     paper does not count the shortcuts' 1×1 convolutions.
 
+    The authors' code is not public. Equal outputs for equal weights to a Keras port, whose weights also start alike:
+    github.com/DuFanXin/deep_residual_unet. Convolutions of stride 2 pad as there, more below and to the right ("same");
+    ports to PyTorch pad both sides alike and give other outputs.
+
     Paper: Zhang, Liu, Wang, "Road Extraction by Deep Residual U-Net", arXiv 1711.10684.
     """
 

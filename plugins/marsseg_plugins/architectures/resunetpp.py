@@ -28,6 +28,11 @@ class ResUNetPlusPlus(Architecture):
     Published: 16 to 256 filters: 4,062,993 trainable parameters, 4,070,385 with the moving statistics (3 → 1).
     The report (Table 1): validation mean IoU 59.59, on Kaggle 58.95.
 
+    As published: equal outputs for equal weights to the authors' Keras code, at its epsilon of 1e-3. Their PyTorch code
+    gives others: its convolutions of stride 2 pad both sides alike, where those here pad more below and to the right
+    ("same"), and it adds 1e-5 to variances. The layers of squeeze-and-excitation start as He and others have it in the
+    Keras code (arXiv 1502.01852), here all start as Glorot's.
+
     Paper: Jha and others, "ResUNet++: An Advanced Architecture for Medical Image Segmentation", arXiv 1911.07067;
     github.com/DebeshJha/ResUNetPlusPlus.
     """

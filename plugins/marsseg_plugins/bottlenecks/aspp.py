@@ -23,6 +23,10 @@ class ASPP(Bottleneck):
     The report: `filters=512 rates=6,12 normalisation=none out=classes activation=softmax`: it hands as many channels
     to the decoder as there are classes.
 
+    As published: equal outputs for equal weights with `filters=256 epsilon=1e-5` and the rates, to the PyTorch port
+    github.com/VainF/DeepLabV3Plus-Pytorch; the authors' own code is TensorFlow. There convolutions have no bias (the
+    normalisation takes it out again), and dropout 0.1 follows the last one.
+
     Paper: Chen and others, "Rethinking Atrous Convolution for Semantic Image Segmentation", arXiv 1706.05587.
     """
 

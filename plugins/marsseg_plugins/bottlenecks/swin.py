@@ -19,6 +19,12 @@ class Swin(Bottleneck):
     Windows are cut to maps that are smaller; sizes that they do not divide are padded and masked. A token has at least
     four channels, however small `width` is: a norm makes the same of every token of one channel.
 
+    As published: equal outputs for equal weights with `epsilon=1e-5`, without the 1×1 convolution. What differs: on a
+    map no larger than a window in one direction, the authors' windows are squares of the shorter side and never shift;
+    here they shift in the other direction. Their sizes are multiples of the window. In training they drop whole
+    branches (stochastic depth), and kernels start with a deviation of 0.02; here single features are dropped, and
+    kernels start as Glorot's.
+
     Paper: Liu and others, "Swin Transformer: Hierarchical Vision Transformer using Shifted Windows",
     arXiv 2103.14030 (its windows are 7×7, heads of 32 channels, perceptrons of four times the filters).
     """
