@@ -23,7 +23,8 @@ def main():
     for case in cases():
         difference = case.difference(case.make())
         failed |= difference > case.tolerance
-        print(f"| {case.component} | {case.what} | {case.source} | {difference:.0e} |".replace("0e+00", "0"), flush=True)
+        number = f"{difference:.0e}" if difference else "0"
+        print(f"| {case.component} | {case.what} | {case.source} | {number} |", flush=True)
         keras.backend.clear_session()
     for component, reason in UNPUBLISHED.items():
         print(f"| {component} | nothing: {reason} | | |")

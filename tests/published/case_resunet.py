@@ -1,4 +1,4 @@
-"""ResUNet of a well-known Keras port, with all its filters; its authors' own code is not public."""
+"""ResUNet of a well-known Keras port, with all its filters; no code of its authors is known."""
 
 from __future__ import annotations
 

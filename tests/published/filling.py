@@ -56,7 +56,8 @@ def from_torch(sines: Sines, layer: keras.Layer) -> None:
                 layer.bias.assign(sines.shift(layer.filters))
         case layers.Dense():
             layer.kernel.assign(sines.kernel(*layer.kernel.shape[::-1]).T)
-            layer.bias.assign(sines.shift(layer.units))
+            if layer.use_bias:
+                layer.bias.assign(sines.shift(layer.units))
         case layers.BatchNormalization():
             _batch_norm(sines, layer)
         case layers.GroupNormalization() | layers.LayerNormalization():

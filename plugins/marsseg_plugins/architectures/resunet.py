@@ -24,9 +24,9 @@ class ResUNet(Architecture):
     Published: 64 to 512 filters, three channels, 7.8 million parameters; here 8,223,809 trainable (3 → 1), because the
     paper does not count the shortcuts' 1×1 convolutions.
 
-    The authors' code is not public. Equal outputs for equal weights to a Keras port, whose weights also start alike:
-    github.com/DuFanXin/deep_residual_unet. Convolutions of stride 2 pad as there, more below and to the right ("same");
-    ports to PyTorch pad both sides alike and give other outputs.
+    No public code of the authors is known. Equal outputs for equal weights to a Keras port, whose weights also start
+    alike: github.com/DuFanXin/deep_residual_unet. Convolutions of stride 2 pad as there, below and to the right; for
+    weights from PyTorch, where they pad all sides alike, there is `padding=symmetric`.
 
     Paper: Zhang, Liu, Wang, "Road Extraction by Deep Residual U-Net", arXiv 1711.10684.
     """
@@ -36,6 +36,9 @@ class ResUNet(Architecture):
     depth: int | None = param(None, help="levels; more than there are filters go on by doubling", minimum=2)
     upsampling: Literal["nearest", "bilinear", "transposed"] = param("nearest", help="how the decoder doubles its size")
     momentum: float = param(0.9, help="of the batch normalisation's moving statistics", minimum=0, maximum=1)
+    padding: Literal["same", "symmetric"] = param(
+        "same", help="of convolutions of stride 2: same as in Keras (below and to the right), or all sides alike"
+    )
     epsilon: float = param(1e-3, help="what batch normalisation adds to the variance", above=0)
 
     def build(self, spec: NetworkSpec) -> keras.Model:
@@ -48,7 +51,8 @@ class ResUNet(Architecture):
 
         *filters, bridge = level_filters(self.filters, self.width, self.depth)
         multiple = 2 ** len(filters)
-        unit = partial(residual_block, norm=partial(normalise, momentum=self.momentum, epsilon=self.epsilon))
+        norm = partial(normalise, momentum=self.momentum, epsilon=self.epsilon)
+        unit = partial(residual_block, norm=norm, padding=self.padding)
         inputs, x = images_input(spec, multiple)
         skips = []
         for level, count in enumerate(filters, start=1):

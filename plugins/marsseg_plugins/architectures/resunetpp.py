@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from marsseg_core.components import Architecture, NetworkSpec
 from marsseg_core.parameters import param
@@ -28,10 +28,10 @@ class ResUNetPlusPlus(Architecture):
     Published: 16 to 256 filters: 4,062,993 trainable parameters, 4,070,385 with the moving statistics (3 → 1).
     The report (Table 1): validation mean IoU 59.59, on Kaggle 58.95.
 
-    As published: equal outputs for equal weights to the authors' Keras code, at its epsilon of 1e-3. Their PyTorch code
-    gives others: its convolutions of stride 2 pad both sides alike, where those here pad more below and to the right
-    ("same"), and it adds 1e-5 to variances. The layers of squeeze-and-excitation start as He and others have it in the
-    Keras code (arXiv 1502.01852), here all start as Glorot's.
+    As published: equal outputs for equal weights to the authors' Keras code; with `padding=symmetric epsilon=1e-5` to
+    their PyTorch code, whose convolutions of stride 2 pad all sides alike, and which adds 1e-5 to variances. The
+    layers of squeeze-and-excitation start as He and others have it in the Keras code (arXiv 1502.01852), here all start
+    as Glorot's.
 
     Paper: Jha and others, "ResUNet++: An Advanced Architecture for Medical Image Segmentation", arXiv 1911.07067;
     github.com/DebeshJha/ResUNetPlusPlus.
@@ -43,6 +43,9 @@ class ResUNetPlusPlus(Architecture):
     rates: tuple[int, ...] = param((1, 6, 12, 18), help="dilation of each branch of both ASPPs", minimum=1)
     ratio: int = param(8, help="channels per hidden unit of the squeeze-and-excitation", minimum=1)
     momentum: float = param(0.9, help="of the batch normalisation's moving statistics", minimum=0, maximum=1)
+    padding: Literal["same", "symmetric"] = param(
+        "same", help="of convolutions of stride 2: same as in Keras (below and to the right), or all sides alike"
+    )
     epsilon: float = param(1e-3, help="what batch normalisation adds to the variance", above=0)
 
     def build(self, spec: NetworkSpec) -> keras.Model:
@@ -56,7 +59,7 @@ class ResUNetPlusPlus(Architecture):
 
         *filters, bridge = level_filters(self.filters, self.width, self.depth)
         multiple = 2 ** (len(filters) - 1)
-        unit = partial(residual_block, ratio=self.ratio, norm=self._normalise)
+        unit = partial(residual_block, ratio=self.ratio, norm=self._normalise, padding=self.padding)
         inputs, x = images_input(spec, multiple)
         maps = []
         for level, count in enumerate(filters, start=1):
