@@ -78,7 +78,10 @@ class TrainingOptions:
     oversample: float = param(1.0, help="how many times as often images with the rarest class come", minimum=1)
     learn_ignored: bool = param(False, help="let ignored classes count in the losses; in scores they never do")
     head_weights: tuple[float, ...] | None = param(
-        None, help="what each auxiliary head counts against the main one; none: 1/2, 1/4, 1/8, …", minimum=0
+        None,
+        help="what each auxiliary head counts against the main one; none: 1/2, 1/4, 1/8, …",
+        minimum=0,
+        min_length=1,
     )
     seed: int = param(0, help="draws weights, dropout, order and augmentations", minimum=0, maximum=2**32 - 1)
     patience: int | None = param(None, help="stop after this many epochs without a better `monitor`", minimum=1)

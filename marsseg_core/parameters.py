@@ -38,15 +38,16 @@ def param(
     minimum: float | None = None,
     maximum: float | None = None,
     above: float | None = None,
+    min_length: int | None = None,
     absent: Any = MISSING,
 ) -> Any:
     """Declare a dataclass field with what `marsseg show` says of it and the bounds its numbers keep to.
 
-    `minimum` and `maximum` are allowed values themselves, `above` is not. Bounds hold for each number of a list.
-    `absent` is for a parameter that came later, where the default is not what was done before: the value that a plan
-    means which a run wrote before there was this parameter.
+    `minimum` and `maximum` are allowed values themselves, `above` is not. Bounds hold for each number of a list, which
+    has at least `min_length` items; without it, it may be empty. `absent` is for a parameter that came later, where the
+    default is not what was done before: the value that a plan means which a run wrote before there was this parameter.
     """
-    bounds = {"minimum": minimum, "maximum": maximum, "above": above}
+    bounds = {"minimum": minimum, "maximum": maximum, "above": above, "min_length": min_length}
     return dataclasses.field(default=default, metadata={"help": help, "bounds": bounds, "absent": absent})
 
 
@@ -61,6 +62,7 @@ class Parameter:
     minimum: float | None = None
     maximum: float | None = None
     above: float | None = None
+    min_length: int | None = None
     absent: Any = dataclasses.field(default_factory=lambda: MISSING)  # as a plain default it would mean none
 
     @property
@@ -69,11 +71,13 @@ class Parameter:
 
     @property
     def type_text(self) -> str:
-        return describe(self.type)
+        return describe(self.type, self.min_length)
 
     def convert(self, raw: Any) -> Value:
         """The value of this parameter from words or from TOML; ValueError says what was expected."""
         value = _convert(self.type, raw)
+        if isinstance(value, tuple) and len(value) < (self.min_length or 0):
+            raise ValueError(self.type_text)
         for number in value if isinstance(value, tuple) else (value,):
             self._check_bounds(number)
         return value
@@ -190,8 +194,8 @@ def to_toml(value: Value) -> Any:
     return [to_toml(item) for item in value] if isinstance(value, tuple) else value
 
 
-def describe(annotation: Any, *, where: str = "") -> str:
-    """A type in words: 'whole number', 'one of pre, post', 'list of numbers or auto'."""
+def describe(annotation: Any, min_length: int | None = None, *, where: str = "") -> str:
+    """A type in words: 'whole number', 'one of pre, post', 'list of 2 or more numbers or auto'."""
     names = {bool: "true or false", int: "whole number", float: "number", str: "text", type(None): NONE_WORD}
     if annotation in names:
         return names[annotation]
@@ -200,11 +204,15 @@ def describe(annotation: Any, *, where: str = "") -> str:
         words = [to_text(choice) for choice in arguments]
         return words[0] if len(words) == 1 else f"one of {', '.join(words)}"
     if origin in (Union, types.UnionType):
-        return " or ".join(describe(member, where=where) for member in arguments)
+        return " or ".join(describe(member, min_length, where=where) for member in arguments)
     if origin is tuple and len(arguments) == 2 and arguments[1] is Ellipsis:
+        count = f"of {min_length} or more" if min_length else ""
         if get_origin(arguments[0]) is Literal:
-            return f"list out of {', '.join(to_text(choice) for choice in get_args(arguments[0]))}"
-        return f"list of {describe(arguments[0], where=where)}s"
+            items = f"out of {', '.join(to_text(choice) for choice in get_args(arguments[0]))}"
+        else:
+            items = f"{describe(arguments[0], where=where)}s"
+            count = count or "of"
+        return " ".join(filter(None, ("list", count, items)))
     raise PluginError(
         f"A parameter cannot be of type {annotation}.",
         where=where,

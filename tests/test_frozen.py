@@ -78,7 +78,7 @@ def test_a_killed_run_goes_on(frozen, name):
         assert row["loss"] == known["loss"]
     for row, known in zip(run.history, expected["history"], strict=True):
         assert row["val_miou"] == pytest.approx(known["val_miou"], abs=2e-3)
-        # 0.1.0 took unlabelled ground for boundaries: its values of `boundary`, and of sums with it, are no longer right.
+        # 0.1.0 took unlabelled ground for boundaries: its values of `boundary`, and sums with it, were not right.
         of_boundaries = "val_loss_boundary" in known
         for loss in ("val_loss_ssce", "val_loss_dice") if of_boundaries else ("val_loss",):
             assert row[loss] == pytest.approx(known[loss], rel=1e-3)

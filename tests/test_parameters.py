@@ -146,6 +146,29 @@ def test_minimum_and_maximum_are_allowed_themselves_above_is_not(value):
         parameter(float, above=value).convert(value)
 
 
+@pytest.mark.parametrize(
+    ("type", "raw", "expected"),
+    [
+        (tuple[int, ...], [], "a list of 2 or more whole numbers"),
+        (tuple[int, ...], "3", "a list of 2 or more whole numbers"),
+        (tuple[int, ...] | Literal["auto"], [], "list of 2 or more whole numbers or auto"),
+        (tuple[Literal["a", "b"], ...] | None, ["a"], "list of 2 or more out of a, b or none"),
+    ],
+)
+def test_a_list_has_a_shortest_length(type, raw, expected):
+    bounded = parameter(type, min_length=2)
+    assert bounded.type_text in expected
+    with pytest.raises(ValueError, match=bounded.type_text):
+        bounded.convert(raw)
+    assert parameter(type).convert(raw) is not None
+
+
+def test_a_list_of_the_shortest_length_fits_and_so_does_a_word():
+    bounded = parameter(tuple[int, ...] | Literal["auto"], min_length=2)
+    assert bounded.convert("3,4") == (3, 4)
+    assert bounded.convert("auto") == "auto"
+
+
 def test_bounds_do_not_touch_what_is_no_number():
     assert parameter(int | None, minimum=1).convert("none") is None
     assert parameter(int | Literal["auto"], minimum=1).convert("auto") == "auto"

@@ -354,6 +354,7 @@ def test_every_architecture_takes_a_chain_of_bottlenecks(component, bottlenecks)
         (UNetPlusPlus(width=0.125, depth=3, average=True), (PSP(),)),
         (DenseUNet(width=0.125, depth=2, combine="weighted"), (Transformer(heads=2, positions="sinusoidal"),)),
         (TransUNet(width=0.25, encoder="patches"), ()),
+        (AttentionUNet(width=0.125, combine=True, head="levels"), (PSP(),)),
     ],
     ids=lambda value: type(value).__name__,
 )
@@ -376,4 +377,4 @@ def test_transunet_repeats_one_channel_and_has_three_skips():
     merges = [layer.name for layer in network.layers if layer.name.endswith("_merge")]
     assert merges == ["decoder1_merge", "decoder2_merge", "decoder3_merge"]
     skips = [sources(network, name)[1] for name in merges]
-    assert skips == ["stage2_unit1_relu", "stage1_unit1_relu", "stem_relu"]
+    assert skips == ["stage2_unit1_relu", "stage1_fill", "stem_relu"]

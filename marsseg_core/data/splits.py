@@ -15,6 +15,14 @@ from .statistics import rarest_class
 if TYPE_CHECKING:
     from ..options import SplitOptions
 
+# All ways to deal out places are looked at where there are no more than this: eleven places into three parts.
+_FEW: Final = 3**11
+
+# More than any distance to the shares: a way that leaves a part empty comes last.
+_EMPTY_COST: Final = 10.0
+
+_WITHOUT_GROUPS: Final = " Where the groups are not places that look alike, groups=none takes each image by itself."
+
 PARTS: Final = ("train", "validation", "test")
 
 
@@ -104,10 +112,13 @@ class _Places:
         """The part of each place, (places,) from 0: in proportion to `shares`. Only those `among` (places,) count.
 
         The places that hold the rarest class are dealt out first, the largest first, then the others; each goes to a
-        part drawn in proportion to what the parts still lack.
+        part drawn in proportion to what the parts still lack. Few groups are dealt out as well as can be instead
+        (`_best`): drawn, they would often leave a part empty, or nearly all to test.
         """
         share = np.array(shares)
         counts = np.ones(len(self._items), bool) if among is None else among
+        if self._data.groups is not None and len(shares) ** int(counts.sum()) <= _FEW:
+            return self._best(share, rng, counts)
         order = rng.permutation(len(self._items))
         order = order[np.lexsort((-self._items[order], -self._rare[order]))]
         part_of_place = np.zeros(len(self._items), int)
@@ -118,6 +129,26 @@ class _Places:
             part_of_place[place] = part
             lack_items[part] -= self._items[place]
             lack_rare[part] -= self._rare[place]
+        return part_of_place
+
+    def _best(self, share: np.ndarray, rng: np.random.Generator, counts: np.ndarray) -> np.ndarray:
+        """The part of each place, (places,) from 0: of all ways without an empty part, one nearest to the shares.
+
+        What counts is the items and those that hold the rarest class that are not where they should be, each as a
+        share of all; `rng` draws among the ways that are equally near.
+        """
+        places = np.flatnonzero(counts)
+        ways = np.indices((len(share),) * len(places)).reshape(len(places), -1)
+        cost = np.zeros(ways.shape[1])
+        for part, wanted in enumerate(share):
+            here = ways == part
+            for weights in (self._items[places], self._rare[places]):
+                if weights.any():
+                    cost += np.abs(weights @ here / weights.sum() - wanted)
+            cost[~here.any(axis=0)] += _EMPTY_COST
+        best = np.flatnonzero(cost <= cost.min() + 1e-9)
+        part_of_place = np.zeros(len(self._items), int)
+        part_of_place[places] = ways[:, rng.choice(best)]
         return part_of_place
 
     def split(self, part_of_place: np.ndarray, remedy: str) -> Split:
@@ -131,6 +162,6 @@ class _Places:
             raise RequestError(
                 f"{what} leave the {empty[0]} part empty.",
                 where=self._data.source,
-                hint=f"Bring more, or {remedy}.",
+                hint=f"Bring more, or {remedy}." + ("" if self._data.groups is None else _WITHOUT_GROUPS),
             )
         return Split(*parts)

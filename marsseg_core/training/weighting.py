@@ -14,9 +14,9 @@ from ..components import WeightingSpec
 class WeightingLayer(keras.layers.Layer):
     """n losses (n,) → Σ λᵢ·wᵢ·Lᵢ: w are the weights that the plan gives, λ those of the rule, here 1.
 
-    A rule sets `own`, its λ (n,), in `step`, `epoch_begins` or `epoch_ends`, from the losses Lᵢ themselves: w is applied
-    to what the rule finds, so that no rule cancels it. What it remembers, it keeps in weights of the layer: these are in
-    the checkpoint. λ is taken without gradient. All is float32, whatever the precision of the network.
+    A rule sets `own`, its λ (n,), in `step`, `epoch_begins` or `epoch_ends`, from the losses Lᵢ themselves: w applies
+    to what the rule finds, so that no rule cancels it. What it remembers, it keeps in weights of the layer: these are
+    in the checkpoint. λ is taken without gradient. All is float32, whatever the precision of the network.
     """
 
     # Whether `step` is given the norms of each loss's gradient with respect to the logits.

@@ -44,7 +44,9 @@ class AttentionUNet(ConvolutionalArchitecture):
     github.com/ozan-oktay/Attention-Gated-Networks.
     """
 
-    filters: tuple[int, ...] = param((32, 64, 128, 256), help="filters of each encoder level, finest first", minimum=1)
+    filters: tuple[int, ...] = param(
+        (32, 64, 128, 256), help="filters of each encoder level, finest first", minimum=1, min_length=1
+    )
     depth: int | None = param(None, help="encoder levels; more than there are filters go on by doubling", minimum=1)
     upsampling: Literal["nearest", "bilinear", "transposed"] = param("nearest", help="how the decoder doubles its size")
     combine: bool = param(False, help="a 1×1 convolution with normalisation and ReLU after each gate")

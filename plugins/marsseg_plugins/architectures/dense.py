@@ -32,14 +32,18 @@ class DenseUNet(ConvolutionalArchitecture):
     them trainable (64×128×1, 5 classes; `marsseg show report`). Validation mean IoU 70.76, on Kaggle 70.633.
     """
 
-    filters: tuple[int, ...] = param((32, 64, 128, 256), help="filters of each encoder level, finest first", minimum=1)
+    filters: tuple[int, ...] = param(
+        (32, 64, 128, 256), help="filters of each encoder level, finest first", minimum=1, min_length=1
+    )
     depth: int | None = param(None, help="encoder levels; more than there are filters go on by doubling", minimum=1)
     levels: Literal["all", "own"] = param("all", help="the encoder levels that each decoder level sees")
     combine: Literal["concat", "weighted", "add", "multiply"] = param(
         "concat", help="how a decoder level joins its maps"
     )
     weights: tuple[float, ...] | Literal["learned"] = param(
-        "learned", help="combine=weighted: factors by distance from the own level, the last for all further ones"
+        "learned",
+        help="combine=weighted: factors by distance from the own level, the last for all further ones",
+        min_length=1,
     )
 
     layer_modules: ClassVar[tuple[str, ...]] = ("marsseg_plugins.architectures.custom_layers",)

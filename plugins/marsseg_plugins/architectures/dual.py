@@ -34,16 +34,18 @@ class DualUNet(ConvolutionalArchitecture):
     """
 
     first_filters: tuple[int, ...] = param(
-        (8, 16, 32, 64), help="filters of the first encoder, finest first", minimum=1
+        (8, 16, 32, 64), help="filters of the first encoder, finest first", minimum=1, min_length=1
     )
     second_filters: tuple[int, ...] = param(
-        (64, 128, 256, 512), help="filters of the second encoder, finest first", minimum=1
+        (64, 128, 256, 512), help="filters of the second encoder, finest first", minimum=1, min_length=1
     )
     first_bottleneck: str = param(
         PLAN, help="the first half's: names as on the command line, or plan for the run's own"
     )
     second_bottleneck: str = param(PLAN, help="the second half's, likewise")
-    feed: tuple[Literal["output", "product", "image"], ...] = param(("product",), help="what enters the second half")
+    feed: tuple[Literal["output", "product", "image"], ...] = param(
+        ("product",), help="what enters the second half", min_length=1
+    )
     cross_skips: bool = param(True, help="skips from the first encoder to the second decoder")
     first_residual: bool = param(False, help="the first encoder's blocks are residual")
     second_residual: bool = param(True, help="the second encoder's blocks are residual")

@@ -25,9 +25,11 @@ class ParallelUNet(ConvolutionalArchitecture):
     The report (Table 1): validation mean IoU 62.65, on Kaggle 61.13.
     """
 
-    fine_filters: tuple[int, ...] = param((32, 64), help="filters of the fine encoder, finest first", minimum=1)
+    fine_filters: tuple[int, ...] = param(
+        (32, 64), help="filters of the fine encoder, finest first", minimum=1, min_length=1
+    )
     context_filters: tuple[int, ...] = param(
-        (32, 64, 128, 256), help="filters of the context encoder, finest first", minimum=1
+        (32, 64, 128, 256), help="filters of the context encoder, finest first", minimum=1, min_length=1
     )
     upsampling: Literal["nearest", "bilinear", "transposed"] = param(
         "nearest", help="how the decoders double their size"

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 from marsseg_core.components import Architecture, NetworkSpec
 from marsseg_core.parameters import param
+from marsseg_plugins.widths import check_levels
 
 if TYPE_CHECKING:
     import keras
@@ -32,7 +33,9 @@ class ResUNet(Architecture):
     """
 
     width: float = param(1.0, help="multiplier of all filters", above=0)
-    filters: tuple[int, ...] = param((64, 128, 256, 512), help="filters of each level, the bridge last", minimum=1)
+    filters: tuple[int, ...] = param(
+        (64, 128, 256, 512), help="filters of each level, the bridge last", minimum=1, min_length=1
+    )
     depth: int | None = param(None, help="levels; more than there are filters go on by doubling", minimum=2)
     upsampling: Literal["nearest", "bilinear", "transposed"] = param("nearest", help="how the decoder doubles its size")
     momentum: float = param(0.9, help="of the batch normalisation's moving statistics", minimum=0, maximum=1)
@@ -40,6 +43,9 @@ class ResUNet(Architecture):
         "same", help="of convolutions of stride 2: same as in Keras (below and to the right), or all sides alike"
     )
     epsilon: float = param(1e-3, help="what batch normalisation adds to the variance", above=0)
+
+    def __post_init__(self) -> None:
+        check_levels(self.filters, self.depth, 2)
 
     def build(self, spec: NetworkSpec) -> keras.Model:
         from functools import partial

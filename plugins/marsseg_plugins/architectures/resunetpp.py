@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from marsseg_core.components import Architecture, NetworkSpec
 from marsseg_core.parameters import param
+from marsseg_plugins.widths import check_levels
 
 if TYPE_CHECKING:
     import keras
@@ -38,15 +39,22 @@ class ResUNetPlusPlus(Architecture):
     """
 
     width: float = param(1.0, help="multiplier of all filters", above=0)
-    filters: tuple[int, ...] = param((16, 32, 64, 128, 256), help="filters of each level, the bridge last", minimum=1)
+    filters: tuple[int, ...] = param(
+        (16, 32, 64, 128, 256), help="filters of each level, the bridge last", minimum=1, min_length=1
+    )
     depth: int | None = param(None, help="levels; more than there are filters go on by doubling", minimum=3)
-    rates: tuple[int, ...] = param((1, 6, 12, 18), help="dilation of each branch of both ASPPs", minimum=1)
+    rates: tuple[int, ...] = param(
+        (1, 6, 12, 18), help="dilation of each branch of both ASPPs", minimum=1, min_length=1
+    )
     ratio: int = param(8, help="channels per hidden unit of the squeeze-and-excitation", minimum=1)
     momentum: float = param(0.9, help="of the batch normalisation's moving statistics", minimum=0, maximum=1)
     padding: Literal["same", "symmetric"] = param(
         "same", help="of convolutions of stride 2: same as in Keras (below and to the right), or all sides alike"
     )
     epsilon: float = param(1e-3, help="what batch normalisation adds to the variance", above=0)
+
+    def __post_init__(self) -> None:
+        check_levels(self.filters, self.depth, 2)
 
     def build(self, spec: NetworkSpec) -> keras.Model:
         from functools import partial

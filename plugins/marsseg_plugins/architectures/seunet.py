@@ -28,7 +28,9 @@ class SEUNet(Architecture):
     """
 
     width: float = param(1.0, help="multiplier of all filters", above=0)
-    filters: tuple[int, ...] = param((32, 64), help="filters of each encoder level, finest first", minimum=1)
+    filters: tuple[int, ...] = param(
+        (32, 64), help="filters of each encoder level, finest first", minimum=1, min_length=1
+    )
     depth: int | None = param(None, help="encoder levels; more than there are filters go on by doubling", minimum=1)
     ratio: int = param(8, help="channels per hidden unit of the squeeze-and-excitation", minimum=1)
     momentum: float = param(0.9, help="of the batch normalisation's moving statistics", minimum=0, maximum=1)

@@ -46,16 +46,20 @@ class TransUNet(Architecture):
 
     width: float = param(1.0, help="multiplier of filters, embedding, mlp and decoder", above=0)
     encoder: Literal["hybrid", "patches"] = param("hybrid", help="what makes the tokens: residual stages or patches")
-    units: tuple[int, ...] = param((1, 1, 2), help="residual units in each stage, finest first", minimum=1)
+    units: tuple[int, ...] = param(
+        (1, 1, 2), help="residual units in each stage, finest first", minimum=1, min_length=1
+    )
     filters: tuple[int, ...] = param(
-        (16, 32, 64), help="inner filters of each stage; the first are the stem's", minimum=1
+        (16, 32, 64), help="inner filters of each stage; the first are the stem's", minimum=1, min_length=1
     )
     embedding: int = param(192, help="channels of a token", minimum=1)
     layers: int = param(3, help="transformer blocks", minimum=1)
     heads: int = param(3, help="attention heads", minimum=1)
     mlp: int | Literal["auto"] = param("auto", help="hidden units of the perceptron; auto is 4 × embedding", minimum=1)
     dropout: float = param(0.1, help="after positions and perceptron", minimum=0, maximum=0.95)
-    decoder: tuple[int, ...] = param((64, 32, 16, 16), help="filters of each decoder level, coarsest first", minimum=1)
+    decoder: tuple[int, ...] = param(
+        (64, 32, 16, 16), help="filters of each decoder level, coarsest first", minimum=1, min_length=2
+    )
     momentum: float = param(0.9, help="of the batch normalisation's moving statistics", minimum=0, maximum=1)
     epsilon: float = param(1e-3, help="what batch normalisation adds to the variance", above=0)
 

@@ -34,7 +34,9 @@ class UNet(ConvolutionalArchitecture):
     arXiv 1505.04597.
     """
 
-    filters: tuple[int, ...] = param((32, 64, 128, 256), help="filters of each encoder level, finest first", minimum=1)
+    filters: tuple[int, ...] = param(
+        (32, 64, 128, 256), help="filters of each encoder level, finest first", minimum=1, min_length=1
+    )
     depth: int | None = param(None, help="encoder levels; more than there are filters go on by doubling", minimum=1)
     bottom: bool = param(True, help="a block of convolutions below the last level")
     upsampling: Literal["nearest", "bilinear", "transposed"] = param("nearest", help="how the decoder doubles its size")

@@ -36,7 +36,9 @@ class UNetPlusPlus(ConvolutionalArchitecture):
     github.com/MrGiovanni/UNetPlusPlus.
     """
 
-    filters: tuple[int, ...] = param((32, 64, 128, 256, 512), help="filters of each row, finest first", minimum=1)
+    filters: tuple[int, ...] = param(
+        (32, 64, 128, 256, 512), help="filters of each row, finest first", minimum=1, min_length=1
+    )
     depth: int | None = param(None, help="rows; more than there are filters go on by doubling", minimum=2)
     deep_supervision: bool = param(False, help="train a head on every node of row 0 but the first")
     average: bool = param(False, help="the logits are the mean of all those heads, not the last one's")

@@ -32,7 +32,9 @@ class ASPP(Bottleneck):
 
     width: float = param(1.0, help="multiplier of filters and out", above=0)
     filters: int | Literal["auto"] = param("auto", help="channels of each branch; auto is the map's", minimum=1)
-    rates: tuple[int, ...] | Literal["auto"] = param("auto", help="dilation of each 3×3 branch", minimum=1)
+    rates: tuple[int, ...] | Literal["auto"] = param(
+        "auto", help="dilation of each 3×3 branch", minimum=1, min_length=1
+    )
     pooling: bool = param(True, help="a branch that sees the average of the whole map")
     normalisation: Literal["batch", "none"] = param("batch", help="what follows each convolution")
     momentum: float = param(0.9, help="of the batch normalisation's moving statistics", minimum=0, maximum=1)

@@ -29,7 +29,9 @@ class PSP(Bottleneck):
     """
 
     width: float = param(1.0, help="multiplier of filters and out", above=0)
-    bins: tuple[int, ...] = param((1, 2, 4, 8), help="fields in each direction, for each branch", minimum=1)
+    bins: tuple[int, ...] = param(
+        (1, 2, 4, 8), help="fields in each direction, for each branch", minimum=1, min_length=1
+    )
     filters: int | Literal["auto"] = param("auto", help="channels of each branch; auto shares out the map's", minimum=1)
     out: int | Literal["auto"] = param("auto", help="channels handed on; auto is the map's", minimum=1)
     normalisation: Literal["batch", "none"] = param("batch", help="what follows each convolution")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -24,13 +24,15 @@ class AI4Mars(Dataset):
     `path` is the folder with msl/, mer/ and m2020/, as far as they are there. Labels become the course's ids: what
     nobody labelled is background, which is ignored. In training labels the rover and what is farther than 30 m are
     background too; gold labels, by experts, are left as they are. Images of one rover position stay on one side of
-    any split.
+    any split, unless `groups` is none.
     """
 
     path: str = param(help="the folder that holds msl, mer and m2020, or some of them")
-    rover: tuple[Literal["msl", "mer", "m2020"], ...] = param(("msl",), help="whose images")
+    rover: tuple[Literal["msl", "mer", "m2020"], ...] = param(("msl",), help="whose images", min_length=1)
     camera: tuple[Literal["ncam", "mcam", "hafiq"], ...] | None = param(
-        None, help="ncam for navigation, mcam on the mast (colour), hafiq of m2020; none means all that are there"
+        None,
+        help="ncam for navigation, mcam on the mast (colour), hafiq of m2020; none means all that are there",
+        min_length=1,
     )
     labels: Literal["train", "gold1", "gold2", "gold3"] = param(
         "train", help="of volunteers, or of experts of whom at least one, two or three agree"
@@ -43,9 +45,14 @@ class AI4Mars(Dataset):
     width: int = param(256, help="columns of an item", minimum=1)
     scale: float = param(1.0, help="images are resized by this before tiles are cut", above=0, maximum=16)
     colour: Literal["grey", "rgb"] = param("grey", help="make all images grey, or all of three channels")
-    ignored: tuple[int, ...] | None = param(IGNORED, help="classes that count in no loss and no score", minimum=0)
+    ignored: tuple[int, ...] | None = param(
+        IGNORED, help="classes that count in no loss and no score", minimum=0, min_length=0
+    )
     unpaired: Literal["refuse", "skip"] = param("refuse", help="what to do about labels that belong to no image")
     limit: int | None = param(None, help="keep only this many images, evenly spread", minimum=1)
+    groups: Literal["positions", "none"] = param(
+        "positions", help="what keeps images together in any split; the tiles of an image stay together anyway"
+    )
     pixel_limit: int = param(PIXEL_LIMIT, help="images of more pixels are refused", minimum=1)
 
     def __post_init__(self) -> None:
@@ -71,6 +78,8 @@ class AI4Mars(Dataset):
         found = ai4mars_release.find_pairs(root, self.rover, self.camera, self.labels, self.taxonomy)
         report_unpaired(found.faults, self.unpaired, root)
         pairs = spread(found.pairs, self.limit)
+        if self.groups == "none":
+            pairs = [replace(pair, group=number) for number, pair in enumerate(pairs)]
         key = ai4mars_labels.KEYS[self.taxonomy]
         fitting = Fitting(self.fit, self.height, self.width, self.scale)
 
@@ -87,6 +96,7 @@ class AI4Mars(Dataset):
                 "taxonomy": self.taxonomy,
                 "fitting": [self.fit, self.height, self.width, self.scale],
                 "colour": self.colour,
+                "groups": self.groups,
             },
         )
         return prepared_data(source, prepare, class_names=key.class_names, ignored=self.ignored or ())

@@ -50,10 +50,15 @@ class Folder(Dataset):
     scale: float = param(1.0, help="images are resized by this before tiles are cut", above=0, maximum=16)
     colour: Literal["as_is", "grey", "rgb"] = param("as_is", help="make all images grey, or all of three channels")
     classes: tuple[str, ...] | None = param(
-        None, help="names of the classes 0, 1, …; none means the class file's, or else those of Mars terrain"
+        None,
+        help="names of the classes 0, 1, …; none means the class file's, or else those of Mars terrain",
+        min_length=1,
     )
     ignored: Literal["auto"] | tuple[int, ...] | None = param(
-        "auto", help="classes that count in no loss and no score; auto is the one called background, if any", minimum=0
+        "auto",
+        help="classes that count in no loss and no score; auto is the one called background, if any",
+        minimum=0,
+        min_length=0,
     )
     groups: Literal["subfolders", "none"] = param("subfolders", help="what keeps items together in any split")
     unpaired: Literal["refuse", "skip"] = param("refuse", help="what to do about images and masks without the other")

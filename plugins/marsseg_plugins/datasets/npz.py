@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from marsseg_core.components import Dataset
 from marsseg_core.parameters import param
@@ -29,7 +29,8 @@ class Npz(Dataset):
     says which values are black and white; by `auto`, which looks at all labelled images, whole numbers up to 255 are as
     they are, higher ones have the smallest of 10, 12, 14 and 16 bits that holds them, floats from 0 to 1 are 0…1, and
     those up to 255 are as they are. All else is refused.
-    `training_groups` (N,) integers, where present, keeps the items of a place together in any split. `test_set`
+    `training_groups` (N,) integers, where present, keeps the items of a place together in any split, unless `groups`
+    is none. `test_set`
     (M, H, W) or (M, H, W, C), images without labels, is what a prediction is made for.
 
     The file is read in pieces, once: its images and masks are kept in the cache as uint8. Nothing in it is ever
@@ -37,9 +38,12 @@ class Npz(Dataset):
     """
 
     path: str = param(help="the file")
-    classes: tuple[str, ...] = param(MARS_CLASSES, help="names of the classes 0, 1, …")
-    ignored: tuple[int, ...] | None = param(IGNORED, help="classes that count in no loss and no score", minimum=0)
+    classes: tuple[str, ...] = param(MARS_CLASSES, help="names of the classes 0, 1, …", min_length=1)
+    ignored: tuple[int, ...] | None = param(
+        IGNORED, help="classes that count in no loss and no score", minimum=0, min_length=0
+    )
     limit: int | None = param(None, help="keep only this many items, evenly spread over the file", minimum=1)
+    groups: Literal["file", "none"] = param("file", help="what keeps items together in any split")
     range: str = param("auto", help=RANGE_HELP, absent="0..255")
     range_per: RangePer = param("set", help=PER_HELP)
 
@@ -56,7 +60,7 @@ class Npz(Dataset):
 
         path = Path(self.path)
         options = {"dataset": "npz", "limit": self.limit, "range": [self.range, self.range_per]}
-        source = Source(f"npz:{path.name}", [path], options)
+        source = Source(f"npz:{path.name}", [path], options | {"groups": self.groups})
         return prepared_data(source, self._prepare, class_names=self.classes, ignored=self.ignored or ())
 
     def unlabelled(self) -> np.ndarray | None:
@@ -107,6 +111,6 @@ class Npz(Dataset):
                 writer.append(names[what], items[chosen])
                 writer.progress(start + len(items), count)
             note_scaling(writer, convert)
-            groups = archive.groups(count)
+            groups = archive.groups(count) if self.groups == "file" else None
         if groups is not None:
             writer.append(GROUPS, groups[kept])

@@ -38,6 +38,7 @@ class Synthetic(Dataset):
         help="pixel shares of background, soil, bedrock, sand and big rock on average, or those of the course",
         minimum=0,
         maximum=1,
+        min_length=5,
     )
     rock_images: float | None = param(
         None,

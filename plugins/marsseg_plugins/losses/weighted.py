@@ -41,7 +41,7 @@ class WeightedLoss(Loss):
     """A loss whose classes count alike unless weights are asked for."""
 
     weights: Rule | tuple[float, ...] | None = param(
-        None, help="the rule for class weights, or the weights themselves; none: all alike", minimum=0
+        None, help="the rule for class weights, or the weights themselves; none: all alike", minimum=0, min_length=2
     )
     cap: float | None = param(10.0, help=CAP_HELP, above=0)
     count: Literal["labelled", "all"] = param("labelled", help="classes that `balanced` counts in n and K")

@@ -29,7 +29,7 @@ class WSSCE(Loss):
     """
 
     weights: Rule | tuple[float, ...] = param(
-        "balanced", help="the rule for class weights, or the weights themselves", minimum=0
+        "balanced", help="the rule for class weights, or the weights themselves", minimum=0, min_length=2
     )
     cap: float | None = param(10.0, help=CAP_HELP, above=0)
     count: Literal["labelled", "all"] = param("labelled", help="classes that `balanced` counts in n and K")

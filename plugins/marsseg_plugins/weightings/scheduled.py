@@ -25,8 +25,10 @@ class Scheduled(Weighting):
     weighting.scheduled.end=0.4,0.4,0.2` is such a ramp.
     """
 
-    end: tuple[float, ...] = param(help="the weights at the end, one for each loss", minimum=0)
-    start: tuple[float, ...] | None = param(None, help="the weights at the start; none: all alike", minimum=0)
+    end: tuple[float, ...] = param(help="the weights at the end, one for each loss", minimum=0, min_length=1)
+    start: tuple[float, ...] | None = param(
+        None, help="the weights at the start; none: all alike", minimum=0, min_length=1
+    )
     begin: float = param(0.0, help="share of the training after which they move", minimum=0, maximum=1)
     finish: float = param(1.0, help="share of the training after which they stay", minimum=0, maximum=1)
     power: float = param(1.0, help="1 is a straight ramp; above, it rises late, below, early", above=0)

@@ -25,7 +25,9 @@ class Dilated(Architecture):
 
     width: float = param(1.0, help="multiplier of the filters", above=0)
     filters: int = param(48, help="channels of every map", minimum=1)
-    dilations: tuple[int, ...] = param((1, 2, 4, 8, 16), help="distance of the pixels each looks at", minimum=1)
+    dilations: tuple[int, ...] = param(
+        (1, 2, 4, 8, 16), help="distance of the pixels each looks at", minimum=1, min_length=1
+    )
 
     def build(self, spec: NetworkSpec) -> keras.Model:
         import keras

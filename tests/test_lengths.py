@@ -1,0 +1,93 @@
+"""Every list among the parameters of what marsseg ships says how short it may be, and works when it is that short."""
+
+from __future__ import annotations
+
+from typing import Any, get_args, get_origin
+
+import keras
+import pytest
+
+import marsseg_core as marsseg
+from marsseg_core import kinds
+from marsseg_core.catalog import DISTRIBUTION, installed, load
+from marsseg_core.components import BottleneckSpec, NetworkSpec
+from marsseg_core.options import SECTIONS, options_of
+from marsseg_core.parameters import Parameter, parameters_of
+
+OWN = [entry for kind in kinds.KINDS for entry in installed().of_kind(kind) if entry.distribution == DISTRIBUTION]
+
+
+def is_list(annotation: Any) -> bool:
+    return get_origin(annotation) is tuple or any(is_list(member) for member in get_args(annotation))
+
+
+def lists(cls: type) -> dict[str, Parameter]:
+    return {name: parameter for name, parameter in parameters_of(cls).items() if is_list(parameter.type)}
+
+
+def shortest(cls: type) -> Any:
+    """A component with all its lists at their shortest; where levels may go on by doubling, as few as there may be."""
+    values: dict[str, Any] = {}
+    for name, parameter in lists(cls).items():
+        items = parameter.default if isinstance(parameter.default, tuple) else (1,)
+        values[name] = items[: parameter.min_length]
+    parameters = parameters_of(cls)
+    if "depth" in parameters:
+        values["depth"] = int(parameters["depth"].minimum or 1)
+    if "width" in parameters:
+        values["width"] = 0.125
+    return cls(**values)
+
+
+@pytest.mark.parametrize("entry", OWN, ids=lambda entry: f"{entry.kind}-{entry.name}")
+def test_every_list_declares_its_shortest_length(entry):
+    undeclared = [name for name, parameter in lists(load(entry)).items() if parameter.min_length is None]
+    assert undeclared == []
+
+
+def test_so_do_the_lists_of_the_options():
+    options = [*SECTIONS.values(), *(options_of(kind) for kind in kinds.KINDS)]
+    undeclared = [name for cls in options for name, each in lists(cls).items() if each.min_length is None]
+    assert undeclared == []
+
+
+@pytest.mark.parametrize("name", [entry.name for entry in OWN if entry.kind == kinds.ARCHITECTURE])
+def test_an_architecture_with_the_shortest_lists_gives_logits_of_the_images_size(name):
+    component = shortest(load(installed().find(kinds.ARCHITECTURE, name)))
+    assert component.build(NetworkSpec(30, 44, 1, 3)).output_shape == (None, 30, 44, 3)
+
+
+@pytest.mark.parametrize("name", [entry.name for entry in OWN if entry.kind == kinds.BOTTLENECK])
+def test_a_bottleneck_with_the_shortest_lists_keeps_the_size(name):
+    features = keras.Input((5, 9, 8))
+    component = shortest(load(installed().find(kinds.BOTTLENECK, name)))
+    assert component.build(features, BottleneckSpec(3)).shape[:3] == (None, 5, 9)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--arch", "unet", "--set", "arch.unet.filters=[]"], "filters"),
+        (["--arch", "resunet:filters=8"], "at least 2"),
+        (["--arch", "resunetpp:filters=8"], "at least 2"),
+        (["--bottleneck", "psp", "--set", "bottleneck.psp.bins=[]"], "bins"),
+        (["--bottleneck", "aspp", "--set", "bottleneck.aspp.rates=[]"], "rates"),
+    ],
+)
+def test_a_list_that_is_too_short_is_refused_before_anything_is_built(cli, words, said):
+    answer = cli("run", *words, "--dry-run")
+    assert answer.code == 2
+    assert said in answer.err
+
+
+@pytest.mark.parametrize(("option", "name", "key"), [("arch", "unet", "filters"), ("bottleneck", "psp", "bins")])
+def test_an_empty_list_in_a_plan_file_is_refused_by_name(cli, tmp_path, option, name, key):
+    table = f"[{option}]" if option == "arch" else f"[[{option}]]"
+    (tmp_path / "plan.toml").write_text(f'{table}\nname = "{name}"\n{key} = []\n')
+    answer = cli("run", "--plan", str(tmp_path / "plan.toml"), "--dry-run")
+    assert answer.code == 2
+    assert "list of 1 or more whole numbers" in answer.err
+
+
+def test_levels_may_come_from_the_depth():
+    assert marsseg.network("resunet:filters=4:depth=2", height=16, width=24).output_shape == (None, 16, 24, 5)
