@@ -38,7 +38,7 @@ def residual_block(
     """2 × (`norm` → ReLU → 3×3 convolution) plus the input through a 1×1 convolution and `norm`.
 
     The first convolution and the shortcut have the `stride`; `padding` is that of a 3×3 convolution of stride 2: "same"
-    adds a row below and a column to the right, "symmetric" one on every side, as PyTorch does. A `stem` takes images: it
+    adds a row below and a column to the right, "symmetric" one on every side, as PyTorch does. A `stem` takes images and
     begins with the convolution. With a `ratio`, squeeze-and-excitation follows the sum.
     """
     entry = x
@@ -46,10 +46,10 @@ def residual_block(
         if i == 2 or not stem:
             x = norm(x, f"{name}_pre{i}")
             x = layers.ReLU(name=f"{name}_relu{i}")(x)
-        valid = step > 1 and padding == "symmetric"
-        if valid:
-            x = layers.ZeroPadding2D(1, name=f"{name}_pad")(x)
-        x = layers.Conv2D(filters, 3, strides=step, padding="valid" if valid else "same", name=f"{name}_conv{i}")(x)
+        edges = "same"
+        if step > 1 and padding == "symmetric":
+            x, edges = layers.ZeroPadding2D(1, name=f"{name}_pad")(x), "valid"
+        x = layers.Conv2D(filters, 3, strides=step, padding=edges, name=f"{name}_conv{i}")(x)
     shortcut = layers.Conv2D(filters, 1, name=f"{name}_shortcut")(subsample(entry, stride, f"{name}_subsample"))
     x = layers.Add(name=f"{name}_add")([x, norm(shortcut, f"{name}_shortcut")])
     return x if ratio is None else squeeze_excite(x, ratio=ratio, name=name)
