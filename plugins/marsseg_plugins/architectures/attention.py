@@ -33,10 +33,10 @@ class AttentionUNet(ConvolutionalArchitecture):
       convolution of all these side by side, which the authors call deep supervision: `head=levels`. There are no
       auxiliary heads with losses of their own;
     - the decoder upsamples linearly: `upsampling=bilinear`;
-    - batch normalisation adds 1e-5 to the variance;
+    - batch normalisation adds 1e-5 to the variance: `epsilon=1e-5`;
     - weights start as He and others have it (arXiv 1502.01852), here as Glorot's.
 
-    With these four parameters set, two-dimensional, outputs for equal weights are equal to those of their network with
+    With these parameters set, two-dimensional, outputs for equal weights are equal to those of their network with
     one gate for each skip (`unet_CT_single_att_dsv_3D`) on a volume that is the same in all its slices. Their other
     one has two gates side by side, which there are none of here.
 
@@ -58,16 +58,16 @@ class AttentionUNet(ConvolutionalArchitecture):
         import keras
         from keras import layers
 
-        from .blocks import encode, images_input, level_filters, logits_head, normalise, upsample
+        from .blocks import encode, images_input, level_filters, logits_head, upsample
 
         filters = level_filters(self.filters, self.width, self.depth)
         multiple = 2 ** len(filters)
-        block = self.block()
+        block, norm = self.block(), self.norm()
         inputs, x = images_input(spec, multiple)
         skips, x = encode(x, filters, block)
         x = spec.bottleneck(block(x, 2 * filters[-1], name="bottom"))
         signal = layers.Conv2D(x.shape[-1], 1, name="signal_conv")(x)
-        signal = layers.ReLU(name="signal_relu")(normalise(signal, self.normalisation, self.momentum, "signal"))
+        signal = layers.ReLU(name="signal_relu")(norm(signal, "signal"))
         decoded: list[Any] = []
         for level in range(len(filters), 0, -1):
             count = filters[level - 1]
@@ -91,18 +91,18 @@ class AttentionUNet(ConvolutionalArchitecture):
     def _gate(self, skip: Any, signal: Any, name: str) -> Any:
         from keras import layers
 
-        from .blocks import normalise, upsample
+        from .blocks import upsample
 
-        channels = skip.shape[-1]
+        norm, channels = self.norm(), skip.shape[-1]
         theta = layers.Conv2D(channels, 2, strides=2, use_bias=False, name=f"{name}_theta")(skip)
         phi = layers.Conv2D(channels, 1, name=f"{name}_phi")(signal)
         x = layers.ReLU(name=f"{name}_relu")(layers.Add(name=f"{name}_add")([theta, phi]))
         x = layers.Conv2D(1, 1, activation="sigmoid", name=f"{name}_psi")(x)
         x = layers.Multiply(name=f"{name}_multiply")([skip, upsample(x, 2, f"{name}_up", mode="bilinear")])
         x = layers.Conv2D(channels, 1, name=f"{name}_conv")(x)
-        x = normalise(x, self.normalisation, self.momentum, name)
+        x = norm(x, name)
         if not self.combine:
             return x
         x = layers.Conv2D(channels, 1, name=f"{name}_combine")(x)
-        x = normalise(x, self.normalisation, self.momentum, f"{name}_combine")
+        x = norm(x, f"{name}_combine")
         return layers.ReLU(name=f"{name}_combine_relu")(x)

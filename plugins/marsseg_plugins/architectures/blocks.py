@@ -13,6 +13,7 @@ from marsseg_plugins.widths import scaled
 
 Normalisation = Literal["batch", "group", "none"]
 Upsampling = Literal["nearest", "bilinear", "transposed"]
+Normaliser = Callable[[Any, str], Any]  # (features, name) → features
 
 
 def level_filters(filters: Sequence[int], width: float, depth: int | None = None) -> list[int]:
@@ -23,14 +24,16 @@ def level_filters(filters: Sequence[int], width: float, depth: int | None = None
     return [scaled(level, width) for level in levels]
 
 
-def normalise(x: Any, normalisation: Normalisation, momentum: float, name: str) -> Any:
-    """Batch or group normalisation of a feature map, or none."""
+def normalise(
+    x: Any, name: str, *, normalisation: Normalisation = "batch", momentum: float = 0.9, epsilon: float = 1e-3
+) -> Any:
+    """Batch or group normalisation of a feature map, or none; `epsilon` is added to the variance."""
     if normalisation == "batch":
-        return layers.BatchNormalization(momentum=momentum, name=f"{name}_norm")(x)
+        return layers.BatchNormalization(momentum=momentum, epsilon=epsilon, name=f"{name}_norm")(x)
     if normalisation == "group":
         # 32 groups as published, or as many as divide the channels.
         groups = next(g for g in (32, 16, 8, 4, 2, 1) if x.shape[-1] % g == 0)
-        return layers.GroupNormalization(groups, name=f"{name}_norm")(x)
+        return layers.GroupNormalization(groups, epsilon=epsilon, name=f"{name}_norm")(x)
     return x
 
 
@@ -40,22 +43,21 @@ def conv_block(
     *,
     name: str,
     convolutions: int = 2,
-    normalisation: Normalisation = "batch",
-    momentum: float = 0.9,
+    norm: Normaliser = normalise,
     dropout: float = 0.0,
     residual: bool = False,
 ) -> Any:
-    """`convolutions` × (3×3 convolution with bias → normalisation → ReLU), then dropout.
+    """`convolutions` × (3×3 convolution with bias → `norm` → ReLU), then dropout.
 
-    `residual` adds the block's input, through a 1×1 convolution and normalisation, before the last ReLU.
+    `residual` adds the block's input, through a 1×1 convolution and `norm`, before the last ReLU.
     """
     entry = x
     for i in range(1, convolutions + 1):
         x = layers.Conv2D(filters, 3, padding="same", name=f"{name}_conv{i}")(x)
-        x = normalise(x, normalisation, momentum, f"{name}_conv{i}")
+        x = norm(x, f"{name}_conv{i}")
         if residual and i == convolutions:
             shortcut = layers.Conv2D(filters, 1, name=f"{name}_shortcut")(entry)
-            x = layers.Add(name=f"{name}_add")([x, normalise(shortcut, normalisation, momentum, f"{name}_shortcut")])
+            x = layers.Add(name=f"{name}_add")([x, norm(shortcut, f"{name}_shortcut")])
         x = layers.ReLU(name=f"{name}_relu{i}")(x)
     if dropout:
         x = layers.Dropout(dropout, name=f"{name}_dropout")(x)

@@ -18,6 +18,7 @@ class ConvolutionalArchitecture(Architecture):
     convolutions: int = param(2, help="3×3 convolutions in each block", minimum=1)
     normalisation: Literal["batch", "group", "none"] = param("batch", help="what follows each convolution")
     momentum: float = param(0.9, help="of the batch normalisation's moving statistics", minimum=0, maximum=1)
+    epsilon: float = param(1e-3, help="what normalisation adds to the variance", above=0)
     dropout: float = param(0.0, help="share of features dropped after each block", minimum=0, maximum=0.95)
 
     def block(self) -> Callable[..., Any]:
@@ -26,10 +27,12 @@ class ConvolutionalArchitecture(Architecture):
 
         from .blocks import conv_block
 
-        return partial(
-            conv_block,
-            convolutions=self.convolutions,
-            normalisation=self.normalisation,
-            momentum=self.momentum,
-            dropout=self.dropout,
-        )
+        return partial(conv_block, convolutions=self.convolutions, norm=self.norm(), dropout=self.dropout)
+
+    def norm(self) -> Callable[[Any, str], Any]:
+        """`blocks.normalise` with these parameters: (features, name) → features."""
+        from functools import partial
+
+        from .blocks import normalise
+
+        return partial(normalise, normalisation=self.normalisation, momentum=self.momentum, epsilon=self.epsilon)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 from keras import layers
 
-from .blocks import normalise, subsample
+from .blocks import Normaliser, normalise, subsample
+
+Padding = Literal["same", "symmetric"]
 
 
 def squeeze_excite(x: Any, *, name: str, ratio: int = 8) -> Any:
@@ -30,19 +32,24 @@ def residual_block(
     stride: int = 1,
     stem: bool = False,
     ratio: int | None = None,
-    momentum: float = 0.9,
+    norm: Normaliser = normalise,
+    padding: Padding = "same",
 ) -> Any:
-    """2 × (batch normalisation → ReLU → 3×3 convolution) plus the input through a 1×1 convolution and normalisation.
+    """2 × (`norm` → ReLU → 3×3 convolution) plus the input through a 1×1 convolution and `norm`.
 
-    The first convolution and the shortcut have the `stride`. A `stem` takes images: it begins with the convolution.
-    With a `ratio`, squeeze-and-excitation follows the sum.
+    The first convolution and the shortcut have the `stride`; `padding` is that of a 3×3 convolution of stride 2: "same"
+    adds a row below and a column to the right, "symmetric" one on every side, as PyTorch does. A `stem` takes images and
+    begins with the convolution. With a `ratio`, squeeze-and-excitation follows the sum.
     """
     entry = x
     for i, step in ((1, stride), (2, 1)):
         if i == 2 or not stem:
-            x = normalise(x, "batch", momentum, f"{name}_pre{i}")
+            x = norm(x, f"{name}_pre{i}")
             x = layers.ReLU(name=f"{name}_relu{i}")(x)
-        x = layers.Conv2D(filters, 3, strides=step, padding="same", name=f"{name}_conv{i}")(x)
+        edges = "same"
+        if step > 1 and padding == "symmetric":
+            x, edges = layers.ZeroPadding2D(1, name=f"{name}_pad")(x), "valid"
+        x = layers.Conv2D(filters, 3, strides=step, padding=edges, name=f"{name}_conv{i}")(x)
     shortcut = layers.Conv2D(filters, 1, name=f"{name}_shortcut")(subsample(entry, stride, f"{name}_subsample"))
-    x = layers.Add(name=f"{name}_add")([x, normalise(shortcut, "batch", momentum, f"{name}_shortcut")])
+    x = layers.Add(name=f"{name}_add")([x, norm(shortcut, f"{name}_shortcut")])
     return x if ratio is None else squeeze_excite(x, ratio=ratio, name=name)

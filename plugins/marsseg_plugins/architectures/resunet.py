@@ -25,6 +25,10 @@ class ResUNet(Architecture):
     Published: 64 to 512 filters, three channels, 7.8 million parameters; here 8,223,809 trainable (3 → 1), because the
     paper does not count the shortcuts' 1×1 convolutions.
 
+    No public code of the authors is known. Equal outputs for equal weights to a Keras port, whose weights also start
+    alike: github.com/DuFanXin/deep_residual_unet. Convolutions of stride 2 pad as there, below and to the right; for
+    weights from PyTorch, where they pad all sides alike, there is `padding=symmetric`.
+
     Paper: Zhang, Liu, Wang, "Road Extraction by Deep Residual U-Net", arXiv 1711.10684.
     """
 
@@ -35,6 +39,10 @@ class ResUNet(Architecture):
     depth: int | None = param(None, help="levels; more than there are filters go on by doubling", minimum=2)
     upsampling: Literal["nearest", "bilinear", "transposed"] = param("nearest", help="how the decoder doubles its size")
     momentum: float = param(0.9, help="of the batch normalisation's moving statistics", minimum=0, maximum=1)
+    padding: Literal["same", "symmetric"] = param(
+        "same", help="of convolutions of stride 2: same as in Keras (below and to the right), or all sides alike"
+    )
+    epsilon: float = param(1e-3, help="what batch normalisation adds to the variance", above=0)
 
     def __post_init__(self) -> None:
         check_levels(self.filters, self.depth, 2)
@@ -44,12 +52,13 @@ class ResUNet(Architecture):
 
         import keras
 
-        from .blocks import decode, images_input, level_filters, logits_head
+        from .blocks import decode, images_input, level_filters, logits_head, normalise
         from .residual import residual_block
 
         *filters, bridge = level_filters(self.filters, self.width, self.depth)
         multiple = 2 ** len(filters)
-        unit = partial(residual_block, momentum=self.momentum)
+        norm = partial(normalise, momentum=self.momentum, epsilon=self.epsilon)
+        unit = partial(residual_block, norm=norm, padding=self.padding)
         inputs, x = images_input(spec, multiple)
         skips = []
         for level, count in enumerate(filters, start=1):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from marsseg_core.components import Architecture, NetworkSpec
 from marsseg_core.parameters import param
@@ -29,6 +29,11 @@ class ResUNetPlusPlus(Architecture):
     Published: 16 to 256 filters: 4,062,993 trainable parameters, 4,070,385 with the moving statistics (3 → 1).
     The report (Table 1): validation mean IoU 59.59, on Kaggle 58.95.
 
+    As published: equal outputs for equal weights to the authors' Keras code; with `padding=symmetric epsilon=1e-5` to
+    their PyTorch code, whose convolutions of stride 2 pad all sides alike, and which adds 1e-5 to variances. The
+    layers of squeeze-and-excitation start as He and others have it in the Keras code (arXiv 1502.01852), here all start
+    as Glorot's.
+
     Paper: Jha and others, "ResUNet++: An Advanced Architecture for Medical Image Segmentation", arXiv 1911.07067;
     github.com/DebeshJha/ResUNetPlusPlus.
     """
@@ -43,6 +48,10 @@ class ResUNetPlusPlus(Architecture):
     )
     ratio: int = param(8, help="channels per hidden unit of the squeeze-and-excitation", minimum=1)
     momentum: float = param(0.9, help="of the batch normalisation's moving statistics", minimum=0, maximum=1)
+    padding: Literal["same", "symmetric"] = param(
+        "same", help="of convolutions of stride 2: same as in Keras (below and to the right), or all sides alike"
+    )
+    epsilon: float = param(1e-3, help="what batch normalisation adds to the variance", above=0)
 
     def __post_init__(self) -> None:
         check_levels(self.filters, self.depth, 2)
@@ -58,7 +67,7 @@ class ResUNetPlusPlus(Architecture):
 
         *filters, bridge = level_filters(self.filters, self.width, self.depth)
         multiple = 2 ** (len(filters) - 1)
-        unit = partial(residual_block, ratio=self.ratio, momentum=self.momentum)
+        unit = partial(residual_block, ratio=self.ratio, norm=self._normalise, padding=self.padding)
         inputs, x = images_input(spec, multiple)
         maps = []
         for level, count in enumerate(filters, start=1):
@@ -78,26 +87,29 @@ class ResUNetPlusPlus(Architecture):
     def _summed_aspp(self, x: Any, filters: int, name: str) -> Any:
         from keras import layers
 
-        from .blocks import normalise
-
         branches = []
         for i, rate in enumerate(self.rates, start=1):
             branch = layers.Conv2D(filters, 3, dilation_rate=rate, padding="same", name=f"{name}_atrous{i}")(x)
-            branches.append(normalise(branch, "batch", self.momentum, f"{name}_atrous{i}"))
+            branches.append(self._normalise(branch, f"{name}_atrous{i}"))
         x = layers.Add(name=f"{name}_sum")(branches) if len(branches) > 1 else branches[0]
         return layers.Conv2D(filters, 1, name=f"{name}_conv")(x)
 
     def _attention(self, skip: Any, x: Any, name: str) -> Any:
         from keras import layers
 
-        from .blocks import normalise, pool
+        from .blocks import pool
 
         channels = x.shape[-1]
 
         def step(features: Any, part: str) -> Any:
-            features = normalise(features, "batch", self.momentum, f"{name}_{part}")
+            features = self._normalise(features, f"{name}_{part}")
             features = layers.ReLU(name=f"{name}_{part}_relu")(features)
             return layers.Conv2D(channels, 3, padding="same", name=f"{name}_{part}_conv")(features)
 
         both = layers.Add(name=f"{name}_add")([pool(step(skip, "skip"), 2, f"{name}_pool"), step(x, "decoder")])
         return layers.Multiply(name=f"{name}_multiply")([step(both, "sum"), x])
+
+    def _normalise(self, x: Any, name: str) -> Any:
+        from .blocks import normalise
+
+        return normalise(x, name, momentum=self.momentum, epsilon=self.epsilon)

@@ -34,6 +34,7 @@ class SEUNet(Architecture):
     depth: int | None = param(None, help="encoder levels; more than there are filters go on by doubling", minimum=1)
     ratio: int = param(8, help="channels per hidden unit of the squeeze-and-excitation", minimum=1)
     momentum: float = param(0.9, help="of the batch normalisation's moving statistics", minimum=0, maximum=1)
+    epsilon: float = param(1e-3, help="what batch normalisation adds to the variance", above=0)
     dropout: float = param(0.0, help="share of features dropped after each block", minimum=0, maximum=0.95)
 
     def build(self, spec: NetworkSpec) -> keras.Model:
@@ -57,7 +58,7 @@ class SEUNet(Architecture):
 
         def convolve(features: Any, part: str) -> Any:
             features = layers.Conv2D(filters, 3, padding="same", use_bias=False, name=f"{name}_{part}")(features)
-            return normalise(features, "batch", self.momentum, f"{name}_{part}")
+            return normalise(features, f"{name}_{part}", momentum=self.momentum, epsilon=self.epsilon)
 
         x = layers.ReLU(name=f"{name}_relu1")(convolve(x, "conv1"))
         residual = squeeze_excite(convolve(x, "conv2"), ratio=self.ratio, name=name)

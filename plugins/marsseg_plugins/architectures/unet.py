@@ -25,6 +25,11 @@ class UNet(ConvolutionalArchitecture):
     Published: 32 to 512 filters, transposed convolutions, no normalisation: 7,759,521 trainable parameters (1 → 1);
     that is `filters=32,64,128,256`, `upsampling=transposed`, `normalisation=none`, and 31,030,593 with twice as many.
 
+    As published: with these, equal outputs for equal weights to the Keras code of the authors of U-Net++
+    (github.com/MrGiovanni/UNetPlusPlus). It trains otherwise: dropout 0.5 follows each convolution (`dropout` here
+    follows a block), 3×3 and 1×1 kernels have an L2 penalty of 1e-4 and start as He and others have it (arXiv
+    1502.01852); here there is no penalty, and they start as Glorot's.
+
     Paper: Ronneberger, Fischer, Brox, "U-Net: Convolutional Networks for Biomedical Image Segmentation",
     arXiv 1505.04597.
     """

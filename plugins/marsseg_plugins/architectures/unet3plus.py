@@ -35,6 +35,11 @@ class UNet3Plus(ConvolutionalArchitecture):
     supervision 26,989,637 (3 → 1), 27,071,449 (1 → 5); guided too, with the pair, 26,991,687 and 27,073,499, and
     27,076,574 (1 → 5) with a presence for each class, which is the recipe `unet3plus-paper`.
 
+    As published: equal outputs for equal weights, with `epsilon=1e-5` as in the recipe (with 1e-3 they differ by 0.6 %
+    of their scale), plain and with deep supervision. Guided, with the pair, they become equal as the presence's weights
+    grow; for ordinary weights they differ, since the gate is soft. Published kernels start as He and others have it
+    (arXiv 1502.01852) and scales of normalisations around 1 with a deviation of 0.02; here as Glorot's, and at 1.
+
     Paper: Huang and others, "UNet 3+: A Full-Scale Connected UNet for Medical Image Segmentation", arXiv 2004.08790;
     github.com/ZJUGiveLab/UNet-Version.
     """

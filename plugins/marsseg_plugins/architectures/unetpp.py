@@ -27,6 +27,11 @@ class UNetPlusPlus(ConvolutionalArchitecture):
     Published: 32 to 512 filters, no normalisation: 9,041,601 trainable parameters (1 → 1), 9,041,700 with deep
     supervision; that is the recipe `unetpp-paper`.
 
+    As published: equal outputs for equal weights, with the recipe; of the authors' Keras code, in which deep
+    supervision gives the same heads. It trains otherwise: dropout 0.5 follows each convolution (`dropout` here follows
+    a block), 3×3 and 1×1 kernels have an L2 penalty of 1e-4 and start as He and others have it (arXiv 1502.01852);
+    here there is no penalty, and they start as Glorot's.
+
     Paper: Zhou and others, "UNet++: A Nested U-Net Architecture for Medical Image Segmentation", arXiv 1807.10165;
     github.com/MrGiovanni/UNetPlusPlus.
     """

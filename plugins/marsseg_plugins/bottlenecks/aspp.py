@@ -23,6 +23,10 @@ class ASPP(Bottleneck):
     The report: `filters=512 rates=6,12 normalisation=none out=classes activation=softmax`: it hands as many channels
     to the decoder as there are classes.
 
+    As published: equal outputs for equal weights with `filters=256 epsilon=1e-5` and the rates, to the PyTorch port
+    github.com/VainF/DeepLabV3Plus-Pytorch; the authors' own code is TensorFlow. There convolutions have no bias (the
+    normalisation takes it out again), and dropout 0.1 follows the last one.
+
     Paper: Chen and others, "Rethinking Atrous Convolution for Semantic Image Segmentation", arXiv 1706.05587.
     """
 
@@ -34,6 +38,7 @@ class ASPP(Bottleneck):
     pooling: bool = param(True, help="a branch that sees the average of the whole map")
     normalisation: Literal["batch", "none"] = param("batch", help="what follows each convolution")
     momentum: float = param(0.9, help="of the batch normalisation's moving statistics", minimum=0, maximum=1)
+    epsilon: float = param(1e-3, help="what batch normalisation adds to the variance", above=0)
     out: int | Literal["auto", "classes"] = param("auto", help="channels handed on; auto is filters", minimum=1)
     activation: Literal["relu", "softmax", "linear"] = param("relu", help="of what is handed on")
 
@@ -48,7 +53,7 @@ class ASPP(Bottleneck):
             name = f"{prefix}_{name}"
             x = layers.Conv2D(count, kernel, dilation_rate=rate, padding="same", name=f"{name}_conv")(x)
             if self.normalisation == "batch":
-                x = layers.BatchNormalization(momentum=self.momentum, name=f"{name}_norm")(x)
+                x = layers.BatchNormalization(momentum=self.momentum, epsilon=self.epsilon, name=f"{name}_norm")(x)
             return layers.Activation(act, name=f"{name}_{act}")(x)
 
         rates = automatic_rates(rows, columns) if self.rates == "auto" else self.rates

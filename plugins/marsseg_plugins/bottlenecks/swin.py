@@ -19,6 +19,12 @@ class Swin(Bottleneck):
     Windows are cut to maps that are smaller; sizes that they do not divide are padded and masked. A token has at least
     four channels, however small `width` is: a norm makes the same of every token of one channel.
 
+    As published: equal outputs for equal weights with `epsilon=1e-5`, without the 1×1 convolution. What differs: on a
+    map no larger than a window in one direction, the authors' windows are squares of the shorter side and never shift;
+    here they shift in the other direction. Their sizes are multiples of the window. In training they drop whole
+    branches (stochastic depth), and kernels start with a deviation of 0.02; here single features are dropped, and
+    kernels start as Glorot's.
+
     Paper: Liu and others, "Swin Transformer: Hierarchical Vision Transformer using Shifted Windows",
     arXiv 2103.14030 (its windows are 7×7, heads of 32 channels, perceptrons of four times the filters).
     """
@@ -31,6 +37,7 @@ class Swin(Bottleneck):
     mlp: int | Literal["auto"] = param("auto", help="hidden units of the perceptron; auto is 4 × filters", minimum=1)
     layers: int = param(2, help="blocks one after the other, every second one shifted", minimum=1)
     dropout: float = param(0.1, help="after attention and perceptron", minimum=0, maximum=0.95)
+    epsilon: float = param(1e-6, help="what layer normalisation adds to the variance", above=0)
 
     layer_modules: ClassVar[tuple[str, ...]] = ("marsseg_plugins.bottlenecks.windows",)
 
@@ -43,7 +50,7 @@ class Swin(Bottleneck):
         x = layers.Conv2D(filters, 1, name=f"{prefix}_embed")(features)
         for number in range(1, self.layers + 1):
             x = self._block(x, filters, shifted=number % 2 == 0, name=f"{prefix}_block{number}")
-        return layers.LayerNormalization(epsilon=1e-6, name=f"{prefix}_norm")(x)
+        return layers.LayerNormalization(epsilon=self.epsilon, name=f"{prefix}_norm")(x)
 
     def _block(self, x: Any, filters: int, *, shifted: bool, name: str) -> Any:
         from keras import layers
@@ -52,11 +59,11 @@ class Swin(Bottleneck):
 
         key_size = max(1, filters // self.heads) if self.key_size == "auto" else self.key_size
         hidden = 4 * filters if self.mlp == "auto" else scaled(self.mlp, self.width)
-        attention = layers.LayerNormalization(epsilon=1e-6, name=f"{name}_norm1")(x)
+        attention = layers.LayerNormalization(epsilon=self.epsilon, name=f"{name}_norm1")(x)
         attention = WindowAttention(self.heads, key_size, self.window, shifted, name=f"{name}_attention")(attention)
         attention = layers.Dropout(self.dropout, name=f"{name}_attention_dropout")(attention)
         x = layers.Add(name=f"{name}_add1")([x, attention])
-        perceptron = layers.LayerNormalization(epsilon=1e-6, name=f"{name}_norm2")(x)
+        perceptron = layers.LayerNormalization(epsilon=self.epsilon, name=f"{name}_norm2")(x)
         perceptron = layers.Dense(hidden, activation="gelu", name=f"{name}_dense1")(perceptron)
         perceptron = layers.Dropout(self.dropout, name=f"{name}_dropout1")(perceptron)
         perceptron = layers.Dense(filters, name=f"{name}_dense2")(perceptron)

@@ -1,0 +1,49 @@
+"""What batch normalisation adds to the variance is a parameter of every component that has it."""
+
+from __future__ import annotations
+
+import importlib
+
+import keras
+import pytest
+from keras import layers
+
+from marsseg_core import kinds
+from marsseg_core.catalog import installed
+from marsseg_core.components import BottleneckSpec, NetworkSpec
+from marsseg_plugins.architectures.unet import UNet
+
+WITHOUT = {"swin", "transformer"}
+ENTRIES = [
+    entry
+    for kind in (kinds.ARCHITECTURE, kinds.BOTTLENECK)
+    for entry in installed().of_kind(kind)
+    if entry.distribution == "marsseg"
+]
+
+
+def epsilons(entry, **parameters) -> set[float]:
+    """Of all batch normalisations in a network of an eighth of the width."""
+    component = getattr(importlib.import_module(entry.module), entry.target.partition(":")[2])
+    component = component(width=0.125, **parameters)
+    if entry.kind == kinds.ARCHITECTURE:
+        network = component.build(NetworkSpec(32, 64, 1, 3))
+    else:
+        features = keras.Input((4, 8, 16))
+        network = keras.Model(features, component.build(features, BottleneckSpec(3)))
+    return {layer.epsilon for layer in network.layers if isinstance(layer, layers.BatchNormalization)}
+
+
+@pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: entry.name)
+def test_epsilon_reaches_every_batch_normalisation(entry):
+    if entry.name in WITHOUT:
+        assert epsilons(entry) == set()
+        return
+    # That of Keras, which plans without the key meant.
+    assert epsilons(entry) == {1e-3}
+    assert epsilons(entry, epsilon=1e-5) == {1e-5}
+
+
+def test_group_normalisation_takes_it_too():
+    network = UNet(width=0.125, depth=1, normalisation="group", epsilon=1e-5).build(NetworkSpec(8, 8, 1, 2))
+    assert {layer.epsilon for layer in network.layers if isinstance(layer, layers.GroupNormalization)} == {1e-5}
