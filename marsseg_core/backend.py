@@ -18,7 +18,6 @@ import numpy as np
 
 from .errors import RequestError
 
-
 # Keras draws initial weights and seeds of layers from Python's global generator, and keeps dtype policies and names of
 # layers in a session that it may be asked to clear.
 _one_at_a_time = RLock()

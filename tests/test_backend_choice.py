@@ -48,7 +48,9 @@ def test_a_backend_that_is_not_installed_is_named_with_what_installs_it(unstarte
     monkeypatch.setenv("KERAS_BACKEND", "jax")
     monkeypatch.delitem(starting.sys.modules, "jax", raising=False)
     monkeypatch.setattr(starting, "find_spec", lambda name: None)
-    with pytest.raises(RequestError, match="'jax', which is not installed.*pip install jax; or say KERAS_BACKEND=tens"):
+    with pytest.raises(
+        RequestError, match=r"'jax', which is not installed.*pip install jax; or say KERAS_BACKEND=tens"
+    ):
         starting.check_backend()
 
 

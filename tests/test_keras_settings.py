@@ -171,7 +171,8 @@ words = {"arch": sys.argv[2], "bottleneck": "none", "data": sys.argv[3], "batch"
 run = marsseg.run(out=sys.argv[1], **words)
 weights = b"".join(np.asarray(weight).tobytes() for weight in run.network.weights)
 masks = b"".join(mask.tobytes() for mask in marsseg.predict(run.path, run.data.images))
-print(run.history, run.metrics, hashlib.sha256(weights + masks).hexdigest())
+history = [{key: row[key] for key in row if key != "seconds"} for row in run.history]
+print(history, run.metrics, hashlib.sha256(weights + masks).hexdigest())
 print(marsseg.network(sys.argv[2], height=16, width=32).output_shape)
 """
 
