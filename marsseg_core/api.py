@@ -8,19 +8,16 @@ import os
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import fields
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from . import composition, kinds, parameters
-from .catalog import Catalog, blaming, installed, load as load_class
-from .components import LossFunction, LossSpec, NetworkSpec
-from .composition import components
+from .catalog import blaming, installed, load as load_class
+from .components import LossFunction, LossSpec
 from .errors import MarssegWarning, RequestError, nearest
 from .experiments.comparison import Comparison, compare_runs
 from .experiments.series import Series, plan_series, run_series
 from .hooks import HookCaller, announce
-from .kinds import Kind
 from .local_plugins import catalog_with
 from .options import CleaningOptions, LossOptions, SplitOptions, TrainingOptions
 from .plan import NETWORK_KINDS, Chosen, Plan, built, calling
@@ -36,13 +33,6 @@ if TYPE_CHECKING:
     from .data.ranges import Range
     from .evaluation.confusion import Confusion
     from .training.run import Run
-
-
-def _one(kind: Kind, text: str, catalog: Catalog) -> Any:
-    found = components(kind, text, catalog)
-    if len(found) != 1:
-        raise RequestError(f"'{text}' must name one {kind}.")
-    return found[0]
 
 
 def _path(given: Any, what: str) -> Path:
@@ -68,6 +58,17 @@ def _count(given: Any, what: str) -> int | None:
     return None if given is None else int(given)
 
 
+def _at_least(smallest: int, **given: Any) -> list[int]:
+    """Whole numbers that are not below `smallest`; RequestError, by name, where something else is given."""
+    counts = []
+    for what, value in given.items():
+        count = _count(value, what)
+        if count is None or count < smallest:
+            raise RequestError(f"{what} is at least {smallest}, not {value!r}.", where=what)
+        counts.append(count)
+    return counts
+
+
 def network(
     arch: str,
     *,
@@ -76,22 +77,33 @@ def network(
     width: int = 128,
     channels: int = 1,
     num_classes: int = 5,
+    seed: int | None = None,
     plugins: Sequence[str | Path] = (),
 ) -> keras.Model:
     """A network by name, untrained: images (B, height, width, channels) in [0, 1] → logits (B, H, W, num_classes).
 
-    It is built in float32 and for channels last, whatever Keras' settings say. `plugins` are those of `run`.
+    It is built in float32 and for channels last, whatever Keras' settings say, and
+    checked as `run` checks it: RequestError where what is asked for does not fit together, PluginError where a
+    component gives no such network. Its weights are drawn from Keras' random state as it is; a `seed` sets that state,
+    with Python's and NumPy's, as `keras.utils.set_random_seed` does. `plugins` are those of `run`.
+
+    For large images call `network.predict(images, batch_size=1)`: `network(images)` keeps all feature maps until it is
+    done, which takes several times the memory.
     """
     start_keras()
+    shape = _at_least(1, height=height, width=width, channels=channels)
+    (classes,) = _at_least(2, num_classes=num_classes)
+    request = Request(words={"arch": arch, "bottleneck": bottleneck}, plugins=plugins)
+    resolved = resolve(request, installed(), only=NETWORK_KINDS)
     from .backend import precision
+    from .training.building import assemble_network
 
-    catalog = catalog_with(plugins)
-    compose = partial(components, kinds.BOTTLENECK, catalog=catalog)
-    spec = NetworkSpec(height, width, channels, num_classes, compose(bottleneck), compose)
-    architecture = _one(kinds.ARCHITECTURE, arch, catalog)
+    if seed is not None:
+        import keras
+
+        keras.utils.set_random_seed(_at_least(0, seed=seed)[0])
     with precision():
-        model: keras.Model = architecture.build(spec)
-    return model
+        return assemble_network(resolved, shape, classes)
 
 
 def loss(
@@ -287,6 +299,9 @@ def load(path: str | Path, *, trust: bool = False) -> keras.Model:
     Reads the file in Keras' safe mode, after the modules that define the layers of the architecture and the
     bottlenecks: nothing else of the plan needs to be installed. Where they come from a file of which the run keeps a
     copy, that is executed only with `trust`. Warns where a version is not that of the plan, or the backend another one.
+
+    For large images call `network.predict(images, batch_size=1)`, or `marsseg.predict`, which cuts them into tiles:
+    `network(images)` keeps all feature maps until it is done, which takes several times the memory.
     """
     check_backend()
     folder = RunFolder.open(_path(path, "path"))
@@ -325,8 +340,8 @@ def predict(
     labels. `trust` is that of `load`.
 
     Raises RequestError, for an image when its turn comes: values that are not finite or whose range nothing says, and
-    shapes that are no image. RunError names an image, by its number from 0, for which a network's
-    values are not finite. Warns at the end where values lay outside the range or reached only a small part of it.
+    shapes that are no image. RunError names an image, by its number from 0, for which a network's values are not
+    finite. Warns at the end where values lay outside the range or reached only a small part of it.
     """
     start_keras()
     from .evaluation.confusion import check_finite, decode
