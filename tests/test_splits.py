@@ -159,4 +159,5 @@ def test_a_part_that_would_stay_empty_is_refused(count, groups, what):
     with pytest.raises(RequestError) as caught:
         split_of(np.zeros(count, bool), None if groups is None else groups.astype(int))
     assert caught.value.what.startswith(what)
-    assert caught.value.hint == "Bring more, or change split.validation and split.test."
+    assert caught.value.hint.startswith("Bring more, or change split.validation and split.test.")
+    assert ("With groups=none" in caught.value.hint) == (groups is not None)

@@ -50,13 +50,16 @@ class PictureReader:
 
     def remarks(self) -> list[str]:
         """What is to be said of the images read so far: what is doubtful in their range, and which were turned."""
-        lines = self.converter.doubts()
-        if self.turned:
-            first, count = next(iter(self.turned)).name, len(self.turned)
-            others = f" and {count - 1:,} other{'s' if count > 2 else ''}" if count > 1 else ""
-            verb = "are" if count > 1 else "is"
-            lines.append(f"{first}{others} {verb} turned or mirrored as the EXIF orientation says.")
-        return lines
+        return [*self.converter.doubts(), *self.turning()]
+
+    def turning(self) -> list[str]:
+        """A sentence on the images that were turned, if any were."""
+        if not self.turned:
+            return []
+        first, count = next(iter(self.turned)).name, len(self.turned)
+        others = f" and {count - 1:,} other{'s' if count > 2 else ''}" if count > 1 else ""
+        verb = "are" if count > 1 else "is"
+        return [f"{first}{others} {verb} turned or mirrored as the EXIF orientation says."]
 
     def scaled(self) -> list[Path]:
         """The files whose values are scaled."""

@@ -126,7 +126,8 @@ class _Places:
 
     def _searched(self, share: np.ndarray, rng: np.random.Generator, counts: np.ndarray) -> np.ndarray:
         """One of the best of all ways to deal out the places `counts`: those with the least `_cost`, or nearly."""
-        cost = self._cost(*(_all_sums(held[counts], len(share)) for held in (self._items, self._rare)), share)
+        items, rare = (_all_sums(held[counts], len(share)) for held in (self._items, self._rare))
+        cost = self._cost(items, rare, share)
         way = rng.choice(np.flatnonzero(cost <= cost.min() + _SLACK))
         part_of_place = np.zeros(len(self._items), int)
         part_of_place[counts] = way // len(share) ** np.arange(len(counts)) % len(share)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -11,6 +11,7 @@ from marsseg_core.data.limits import PIXEL_LIMIT
 from marsseg_core.parameters import param
 
 from .mars import IGNORED
+from .values import EDGES_HELP, Edges
 
 if TYPE_CHECKING:
     from marsseg_core.data.arrays import SegmentationData
@@ -44,10 +45,12 @@ class AI4Mars(Dataset):
     height: int = param(256, help="rows of an item", minimum=1)
     width: int = param(256, help="columns of an item", minimum=1)
     scale: float = param(1.0, help="images are resized by this before tiles are cut", above=0, maximum=16)
+    edges: Edges = param("inward", help=EDGES_HELP, absent="pad")
     colour: Literal["grey", "rgb"] = param("grey", help="make all images grey, or all of three channels")
     ignored: tuple[int, ...] | None = param(
         IGNORED, help="classes that count in no loss and no score", minimum=0, min_length=0
     )
+    groups: Literal["positions", "none"] = param("positions", help="what keeps items together in any split")
     unpaired: Literal["refuse", "skip"] = param("refuse", help="what to do about labels that belong to no image")
     limit: int | None = param(None, help="keep only this many images, evenly spread", minimum=1)
     pixel_limit: int = param(PIXEL_LIMIT, help="images of more pixels are refused", minimum=1)
@@ -75,8 +78,10 @@ class AI4Mars(Dataset):
         found = ai4mars_release.find_pairs(root, self.rover, self.camera, self.labels, self.taxonomy)
         report_unpaired(found.faults, self.unpaired, root)
         pairs = spread(found.pairs, self.limit)
+        if self.groups == "none":
+            pairs = [replace(pair, group=None) for pair in pairs]
         key = ai4mars_labels.KEYS[self.taxonomy]
-        fitting = Fitting(self.fit, self.height, self.width, self.scale)
+        fitting = Fitting(self.fit, self.height, self.width, self.scale, self.edges)
 
         def prepare(writer: Writer) -> None:
             reader = ai4mars_labels.Reader(key, self.pixel_limit)
@@ -89,7 +94,8 @@ class AI4Mars(Dataset):
             {
                 "dataset": "ai4mars",
                 "taxonomy": self.taxonomy,
-                "fitting": [self.fit, self.height, self.width, self.scale],
+                "fitting": [self.fit, self.height, self.width, self.scale, self.edges],
+                "groups": self.groups,
                 "colour": self.colour,
             },
         )

@@ -64,7 +64,8 @@ def write_report(run: Run) -> None:
 
 def _tiles(run: Run, part: str) -> list[Tile]:
     scores = np.asarray(run.scores[part].per_image)
-    typical, worst = choose_tiles(scores)
+    wrong = run.scores[part].wrong_per_image
+    typical, worst = choose_tiles(scores, wrong)
     items = run.split[part]
     kinds = [(index, "typical") for index in typical] + [(index, "worst") for index in worst]
     tiles = []
