@@ -8,24 +8,22 @@ import os
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import fields
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from . import composition, kinds, parameters
-from .catalog import Catalog, blaming, installed, load as load_class
-from .components import LossFunction, LossSpec, NetworkSpec
-from .composition import components
+from .catalog import blaming, installed, load as load_class
+from .components import LossFunction, LossSpec
 from .errors import MarssegWarning, RequestError, nearest
 from .experiments.comparison import Comparison, compare_runs
 from .experiments.series import Series, plan_series, run_series
 from .hooks import HookCaller, announce
-from .kinds import Kind
-from .local_plugins import catalog_with, trusting
+from .local_plugins import catalog_with
 from .options import CleaningOptions, LossOptions, SplitOptions, TrainingOptions
 from .plan import NETWORK_KINDS, Chosen, Plan, built, calling
 from .resolving import Request, resolve
 from .runs import RunFolder
+from .starting import check_backend, chosen_backend, start_keras
 
 if TYPE_CHECKING:
     import keras
@@ -35,13 +33,6 @@ if TYPE_CHECKING:
     from .data.ranges import Range
     from .evaluation.confusion import Confusion
     from .training.run import Run
-
-
-def _one(kind: Kind, text: str, catalog: Catalog) -> Any:
-    found = components(kind, text, catalog)
-    if len(found) != 1:
-        raise RequestError(f"'{text}' must name one {kind}.")
-    return found[0]
 
 
 def _path(given: Any, what: str) -> Path:
@@ -67,6 +58,17 @@ def _count(given: Any, what: str) -> int | None:
     return None if given is None else int(given)
 
 
+def _at_least(smallest: int, **given: Any) -> list[int]:
+    """Whole numbers that are not below `smallest`; RequestError, by name, where something else is given."""
+    counts = []
+    for what, value in given.items():
+        count = _count(value, what)
+        if count is None or count < smallest:
+            raise RequestError(f"{what} is at least {smallest}, not {value!r}.", where=what)
+        counts.append(count)
+    return counts
+
+
 def network(
     arch: str,
     *,
@@ -75,17 +77,33 @@ def network(
     width: int = 128,
     channels: int = 1,
     num_classes: int = 5,
+    seed: int | None = None,
     plugins: Sequence[str | Path] = (),
 ) -> keras.Model:
     """A network by name, untrained: images (B, height, width, channels) in [0, 1] → logits (B, H, W, num_classes).
 
-    `plugins` are those of `run`.
+    It is built in float32 and for channels last, whatever Keras' settings say, and
+    checked as `run` checks it: RequestError where what is asked for does not fit together, PluginError where a
+    component gives no such network. Its weights are drawn from Keras' random state as it is; a `seed` sets that state,
+    with Python's and NumPy's, as `keras.utils.set_random_seed` does. `plugins` are those of `run`.
+
+    For large images call `network.predict(images, batch_size=1)`: `network(images)` keeps all feature maps until it is
+    done, which takes several times the memory.
     """
-    catalog = catalog_with(plugins)
-    compose = partial(components, kinds.BOTTLENECK, catalog=catalog)
-    spec = NetworkSpec(height, width, channels, num_classes, compose(bottleneck), compose)
-    model: keras.Model = _one(kinds.ARCHITECTURE, arch, catalog).build(spec)
-    return model
+    start_keras()
+    shape = _at_least(1, height=height, width=width, channels=channels)
+    (classes,) = _at_least(2, num_classes=num_classes)
+    request = Request(words={"arch": arch, "bottleneck": bottleneck}, plugins=plugins)
+    resolved = resolve(request, installed(), only=NETWORK_KINDS)
+    from .backend import precision
+    from .training.building import assemble_network
+
+    if seed is not None:
+        import keras
+
+        keras.utils.set_random_seed(_at_least(0, seed=seed)[0])
+    with precision():
+        return assemble_network(resolved, shape, classes)
 
 
 def loss(
@@ -108,6 +126,9 @@ def loss(
     RequestError for any other label and for shapes that do not fit. In a compiled step, where it cannot, a batch with
     another label has the loss NaN and no gradient.
     """
+    start_keras()
+    from .backend import fixed_settings
+
     catalog = catalog_with(plugins)
     named = composition.parse(name, where=f"loss {name}")
     if len(named) != 1:
@@ -133,10 +154,12 @@ def loss(
             f"The loss '{name}' wants targets that are computed from each mask.",
             hint="`marsseg_core.run` trains with it; `Loss.targets` computes them in a loop of your own.",
         )
-    function: LossFunction = built(chosen, spec)
     from .training.checked_loss import checked_loss
 
-    return checked_loss(function, entry.name, num_classes, options.weight)
+    with fixed_settings():
+        function: LossFunction = built(chosen, spec)
+    checked: LossFunction = fixed_settings()(checked_loss(function, entry.name, num_classes, options.weight))
+    return checked
 
 
 def dataset(name: str, *, plugins: Sequence[str | Path] = (), **values: Any) -> SegmentationData:
@@ -176,9 +199,8 @@ def plan(
         raise RequestError("sets is a list of texts.", where="sets", hint=f"sets=[{sets!r}]")
     if base is not None:
         base = _path(base, "base")
-    request = Request(None if base is None else str(base), texts, sections, tuple(sets), tuple(plugins))
-    with trusting(trust):
-        return resolve(request, installed())
+    request = Request(None if base is None else str(base), texts, sections, tuple(sets), tuple(plugins), trust)
+    return resolve(request, installed())
 
 
 def _composition(option: str, given: Any) -> str:
@@ -208,9 +230,11 @@ def run(
     `warn` takes a line about what went wrong without ending the run; `hooks` are the observers where they know of the
     plan already.
     """
+    check_backend()
     resolved = base if isinstance(base, Plan) else plan(base, sets=sets, **words)
     warn = warn or warnings.warn
     hooks = hooks or announce(resolved, warn)
+    start_keras()
     from .training.run import execute
 
     return execute(resolved, out=None if out is None else Path(out), warn=warn, hooks=hooks)
@@ -231,8 +255,10 @@ def series(
 
     The other arguments are those of `run`; `out` names the folder that holds the runs, `tell` takes a line before each.
     """
+    check_backend()
     resolved = base if isinstance(base, Plan) else plan(base, sets=sets, **words)
     kind, plans = plan_series(resolved, _count(seeds, "seeds"), _count(folds, "folds"))
+    start_keras()
     return run_series(kind, plans, out=None if out is None else Path(out), warn=warn or warnings.warn, tell=tell)
 
 
@@ -250,6 +276,7 @@ def resume(path: str | Path, *, trust: bool = False, warn: Callable[[str], None]
 
     The plugins that it keeps a copy of are executed only with `trust`.
     """
+    start_keras()
     from .training.run import resume as go_on
 
     folder = RunFolder.open(_path(path, "path"))
@@ -257,19 +284,32 @@ def resume(path: str | Path, *, trust: bool = False, warn: Callable[[str], None]
     return go_on(folder, plan(path, trust=trust), warn=warn or warnings.warn)
 
 
+def _another_backend(folder: RunFolder) -> list[str]:
+    """A line where the run was trained on another backend than Keras has."""
+    trained = folder.read_json(folder.environment).get("backend") if folder.environment.is_file() else None
+    now = chosen_backend()
+    if trained in (None, now):
+        return []
+    return [f"The run was trained on {trained}; this is {now}: its network gives the same but for rounding."]
+
+
 def load(path: str | Path, *, trust: bool = False) -> keras.Model:
     """The best network of a run folder, ready to predict logits.
 
     Reads the file in Keras' safe mode, after the modules that define the layers of the architecture and the
     bottlenecks: nothing else of the plan needs to be installed. Where they come from a file of which the run keeps a
-    copy, that is executed only with `trust`. Warns where a version is not that of the plan.
+    copy, that is executed only with `trust`. Warns where a version is not that of the plan, or the backend another one.
+
+    For large images call `network.predict(images, batch_size=1)`, or `marsseg.predict`, which cuts them into tiles:
+    `network(images)` keeps all feature maps until it is done, which takes several times the memory.
     """
+    check_backend()
     folder = RunFolder.open(_path(path, "path"))
     if not folder.network.is_file():
         raise RequestError("The run ended before its first epoch: it has no network.", where=str(path))
-    with trusting(trust):
-        resolved = resolve(Request(base=str(path)), installed(), only=NETWORK_KINDS)
-    for line in resolved.differences:
+    resolved = resolve(Request(base=str(path), trust=trust), installed(), only=NETWORK_KINDS)
+    start_keras()
+    for line in (*resolved.differences, *_another_backend(folder)):
         warnings.warn(line, MarssegWarning, stacklevel=2)
     from .backend import keep_tensorflow_out
     from .training.run import load_network
@@ -300,9 +340,10 @@ def predict(
     labels. `trust` is that of `load`.
 
     Raises RequestError, for an image when its turn comes: values that are not finite or whose range nothing says, and
-    shapes that are no image. RunError names an image, by its number from 0, for which a network's
-    values are not finite. Warns at the end where values lay outside the range or reached only a small part of it.
+    shapes that are no image. RunError names an image, by its number from 0, for which a network's values are not
+    finite. Warns at the end where values lay outside the range or reached only a small part of it.
     """
+    start_keras()
     from .evaluation.confusion import check_finite, decode
     from .inference.ensemble import load_networks, open_runs, scaling_of, with_channels
     from .inference.given import GivenImages, images_of
@@ -315,8 +356,7 @@ def predict(
     given = images_of(images)
     opened, classes = open_runs([_path(run, "runs") for run in several])
     seen = GivenImages(wanted, scaling_of(opened))
-    with trusting(trust):
-        predictor = Predictor(load_networks(opened), flips=flips)
+    predictor = Predictor(load_networks(opened, trust=trust), flips=flips)
     found = predictor.probabilities(with_channels(image, predictor.channels) for image in seen(given))
     ignored = () if with_ignored else classes.ignored
 
@@ -337,11 +377,11 @@ def evaluate(
 
     `flips` and `trust` are those of `predict`.
     """
+    start_keras()
     from .evaluation.scoring import score_runs
 
     folder = RunFolder.open(_path(run, "run"))
     source = None if data is None else str(_path(data, "data"))
-    with trusting(trust):
-        part = part or ("all" if source else "test")
-        (score,) = score_runs([folder], [source], part, installed(), flips=flips)
+    part = part or ("all" if source else "test")
+    (score,) = score_runs([folder], [source], part, installed(), flips=flips, trust=trust)
     return score.confusion

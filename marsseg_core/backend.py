@@ -5,11 +5,13 @@ from __future__ import annotations
 import logging
 import os
 import platform
+import random
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from importlib import metadata
-from typing import Any
+from threading import Lock, RLock
+from typing import Any, Final
 
 import keras
 import numpy as np
@@ -23,11 +25,12 @@ def keep_tensorflow_out() -> None:
         return
     # Keras asks once whether TensorFlow is there, by importing it, and remembers the answer. None in the place of a
     # module makes its import fail.
-    sys.modules["tensorflow"] = None  # type: ignore[assignment]
-    try:
-        keras.saving.serialize_keras_object(keras.layers.ReLU())
-    finally:
-        del sys.modules["tensorflow"]
+    with _one_at_a_time:
+        sys.modules["tensorflow"] = None  # type: ignore[assignment]
+        try:
+            keras.saving.serialize_keras_object(keras.layers.ReLU())
+        finally:
+            sys.modules.pop("tensorflow", None)
 
 
 def ask_for_determinism() -> None:
@@ -102,15 +105,82 @@ def many_networks() -> Iterator[None]:
         logger.removeFilter(is_another)
 
 
+# What networks are built and run with, whatever keras.json, the environment or a notebook says: (read, set, value).
+_SETTINGS: Final = {
+    "floatx": (keras.config.floatx, keras.config.set_floatx, "float32"),
+    "image_data_format": (keras.config.image_data_format, keras.config.set_image_data_format, "channels_last"),
+    "epsilon": (keras.config.epsilon, keras.config.set_epsilon, 1e-7),
+    "max_epochs": (keras.config.max_epochs, keras.config.set_max_epochs, None),
+    "max_steps_per_epoch": (keras.config.max_steps_per_epoch, keras.config.set_max_steps_per_epoch, None),
+}
+
+_settings = Lock()
+_settings_users = 0
+_settings_before: dict[str, Any] = {}
+
+
 @contextmanager
-def precision(policy: str) -> Iterator[None]:
-    """Build with a dtype policy, and leave Keras' default as it was."""
-    before = keras.config.dtype_policy()
-    keras.config.set_dtype_policy(policy)
+def fixed_settings() -> Iterator[None]:
+    """Let Keras' global settings be marsseg's, so that those of the user change no result; theirs come back.
+
+    They belong to the process. Threads may leave in another order than they came: all are given the same values, and
+    the last to leave puts the user's back.
+    """
+    global _settings_users, _settings_before
+    with _settings:
+        # First, as Keras derives it from `floatx` where nobody has set it.
+        policy = keras.config.dtype_policy()
+        if not _settings_users:
+            _settings_before = {name: read() for name, (read, _, _) in _SETTINGS.items()}
+            for _, write, value in _SETTINGS.values():
+                write(value)
+        _settings_users += 1
+    # The policy belongs to the thread.
+    keras.config.set_dtype_policy("float32")
     try:
         yield
     finally:
-        keras.config.set_dtype_policy(before)
+        keras.config.set_dtype_policy(policy)
+        with _settings:
+            _settings_users -= 1
+            if not _settings_users:
+                for name, (_, write, _) in _SETTINGS.items():
+                    write(_settings_before[name])
+
+
+# Keras draws initial weights and seeds of layers from Python's global generator.
+_one_at_a_time = RLock()
+
+
+@contextmanager
+def precision(policy: str = "float32") -> Iterator[None]:
+    """Build or read a network with a dtype policy, in one thread at a time, and leave Keras' settings as they were."""
+    with _one_at_a_time, fixed_settings():
+        keras.config.set_dtype_policy(policy)
+        yield
+
+
+@contextmanager
+def own_random_numbers() -> Iterator[None]:
+    """Leave Python's and NumPy's global generators, which a run seeds, as they were: a loop that draws from them and
+    trains would draw the same numbers each time."""
+    before = random.getstate(), np.random.get_state()
+    try:
+        yield
+    finally:
+        random.setstate(before[0])
+        np.random.set_state(before[1])
+
+
+def clear_session() -> None:
+    """Forget what built networks left behind in Keras; its settings stay.
+
+    Not while another thread builds, whose dtype policy would go.
+    """
+    with _one_at_a_time:
+        policy = keras.config.dtype_policy()
+        keras.utils.clear_session()
+        keras.config.set_dtype_policy(policy)
 
 
 def _threads() -> int:
@@ -140,6 +210,7 @@ def environment(distributions: Mapping[str, str]) -> dict[str, Any]:
         "platform": platform.platform(),
         "processors": os.cpu_count(),
         "backend": keras.backend.backend(),
+        "keras": {name: value for name, (_, _, value) in _SETTINGS.items()},
         "devices": keras.distribution.list_devices(),
         "threads": _threads(),
         "versions": versions,

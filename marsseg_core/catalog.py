@@ -15,13 +15,14 @@ import traceback
 import warnings
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, redirect_stdout
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from importlib import metadata
 from importlib.metadata import Distribution, EntryPoint
 from operator import attrgetter
 from pathlib import Path
+from threading import Lock
 from typing import Any, Final
 
 from .errors import MarssegError, MarssegWarning, PluginError, RequestError, nearest
@@ -360,7 +361,7 @@ def import_target(entry: Entry) -> Any:
     Raises PluginError naming the plugin, its distribution, the file and the cause, whatever its module does.
     """
     # What it prints must not get between the results of a command.
-    with blaming(entry), telling_slow(f"The {entry.label}"), redirect_stdout(sys.stderr):
+    with blaming(entry), telling_slow(f"The {entry.label}"), stdout_aside():
         module = importlib.import_module(entry.module)
         try:
             return attrgetter(entry.attribute)(module) if entry.attribute else module
@@ -389,6 +390,31 @@ def blaming(entry: Entry, what: str = "cannot be loaded") -> Iterator[None]:
             where=_place(entry, cause),
             hint="Everything else goes on working; `marsseg --traceback …` shows where it failed.",
         ) from cause
+
+
+_aside = Lock()
+_aside_count = 0
+_aside_from: Any = None
+
+
+@contextmanager
+def stdout_aside() -> Iterator[None]:
+    """Send to standard error what a plugin prints while it is imported, so that it stays out of a command's results.
+
+    Threads may leave in another order than they came: the last one puts standard output back.
+    """
+    global _aside_count, _aside_from
+    with _aside:
+        if not _aside_count:
+            _aside_from, sys.stdout = sys.stdout, sys.stderr
+        _aside_count += 1
+    try:
+        yield
+    finally:
+        with _aside:
+            _aside_count -= 1
+            if not _aside_count:
+                sys.stdout = _aside_from
 
 
 @contextmanager

@@ -1,8 +1,8 @@
 """Components from one file that nobody packaged: `--plugin my_loss.py`, to try an idea.
 
 The components of the file are called as their classes are, in small letters: `RootError` is `root_error`. A run keeps
-a copy of the file. What a plan names, such as that copy, is executed only where it is trusted: said so (`trusting`), or
-executed before in this process, as the very same text.
+a copy of the file. What a plan names, such as that copy, is executed only where it is trusted. A file of the same name
+and text that this process has loaded already is not executed again, and needs no trust.
 """
 
 from __future__ import annotations
@@ -11,14 +11,13 @@ import hashlib
 import importlib.util
 import re
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, redirect_stdout
-from contextvars import ContextVar
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from threading import RLock
 from typing import Any, Final
 
-from .catalog import Catalog, Entry, failing_place, installed, interface_of, telling_slow
+from .catalog import Catalog, Entry, failing_place, installed, interface_of, stdout_aside, telling_slow
 from .errors import MarssegError, PluginError, RequestError
 from .kinds import KINDS, Kind
 
@@ -31,21 +30,11 @@ SUFFIX: Final = ".py"
 # Its name stands before the slash of a qualified name, and in its module's.
 _FILE_NAME: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]*\.py")
 
-# Each thread has its own: what one trusts lets no other execute anything, in whatever order they leave.
-_trusted: ContextVar[bool] = ContextVar("marsseg_trusted", default=False)
+# The names and hashes of the files that this process has executed to their end.
+_loaded: set[tuple[str, str]] = set()
 
-# The hashes of what was executed in this process.
-_executed: set[str] = set()
-
-
-@contextmanager
-def trusting(trust: bool = True) -> Iterator[None]:
-    """Execute what plans and run folders name inside, in this thread, where `trust` is true."""
-    token = _trusted.set(_trusted.get() or trust)
-    try:
-        yield
-    finally:
-        _trusted.reset(token)
+# A file is executed once, and no other thread sees its module before that is done.
+_loading = RLock()
 
 
 @dataclass(frozen=True)
@@ -91,10 +80,13 @@ def planned_plugins(
     where: str,
     given: Sequence[LocalPlugin] = (),
     kinds: Iterable[Kind] = KINDS,
+    *,
+    trust: bool,
 ) -> tuple[LocalPlugin, ...]:
-    """The plugins that a plan file in `folder` names and that have components of these kinds, if they are trusted.
+    """The plugins that a plan file in `folder` names and that have components of these kinds.
 
-    One of the same file name that is `given` takes the place of the plan's.
+    They are executed where `trust` is true; RequestError for one that would have to be and is not trusted. One of the
+    same file name that is `given` takes the place of the plan's.
     """
     options = {kind.option for kind in kinds}
     found = []
@@ -104,7 +96,7 @@ def planned_plugins(
             continue
         source = _read(path, where=where)
         _check_unchanged(path, source, table.get(_HASH), where)
-        if not (_trusted.get() or _hash(source) in _executed):
+        if not (trust or (path.name, _hash(source)) in _loaded):
             raise RequestError(
                 f"The plan wants to execute {path} (SHA-256 {_hash(source)}).",
                 where=where,
@@ -163,8 +155,10 @@ def _module_name(file_name: str, source: bytes) -> str:
 def _opened(path: Path, source: bytes, origin: str) -> LocalPlugin:
     """Execute a file's text, once in a process, and find its components."""
     name = _module_name(path.name, source)
-    if name not in sys.modules:
-        _execute(path, source, name)
+    with _loading:
+        if name not in sys.modules:
+            _execute(path, source, name)
+            _loaded.add((path.name, _hash(source)))
     entries = []
     for value in dict.fromkeys(value for value in vars(sys.modules[name]).values() if isinstance(value, type)):
         if value.__module__ == name and not value.__name__.startswith("_"):
@@ -189,7 +183,7 @@ def _execute(path: Path, source: bytes, name: str) -> None:
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module  # a dataclass looks its own module up
     try:
-        with telling_slow(f"The plugin {path}"), redirect_stdout(sys.stderr):
+        with telling_slow(f"The plugin {path}"), stdout_aside():
             exec(compile(source, str(path.absolute()), "exec"), vars(module))
     except BaseException as cause:
         del sys.modules[name]
@@ -202,7 +196,6 @@ def _execute(path: Path, source: bytes, name: str) -> None:
             if isinstance(cause, ModuleNotFoundError)
             else "`marsseg --traceback …` shows where it failed.",
         ) from cause
-    _executed.add(_hash(source))
 
 
 def component_name(cls: type) -> str:

@@ -94,7 +94,8 @@ class Plan:
     """Everything a run is made of. `chosen` holds each kind's components in order.
 
     `plugins` are the files of components that nobody packaged; they are in `catalog`, which has all there is to choose
-    from.
+    from. With `trust` the files that another run keeps a copy of are executed too, where this one starts from its
+    weights.
     """
 
     chosen: Mapping[Kind, tuple[Chosen, ...]]
@@ -104,6 +105,7 @@ class Plan:
     section_origins: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     plugins: tuple[LocalPlugin, ...] = ()
     catalog: Catalog = field(default_factory=installed, repr=False, compare=False)
+    trust: bool = field(default=False, repr=False, compare=False)
 
     def components(self, kind: Kind) -> tuple[Any, ...]:
         return tuple(chosen.component for chosen in self.chosen[kind])

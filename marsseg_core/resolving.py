@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import tomllib
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import MISSING, dataclass, field
+from dataclasses import MISSING, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -42,7 +42,7 @@ class Request:
 
     `base` names a recipe, a plan file or a run folder; `words` has a composition text for each kind's option
     ("arch", "loss", …) that was given; `sections` the values given to "training" and "split"; `sets` the texts of
-    `--set`; `plugins` are files of components.
+    `--set`; `plugins` are files of components. With `trust` the files of components that a plan names are executed.
     """
 
     base: str | None = None
@@ -50,6 +50,7 @@ class Request:
     sections: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     sets: Sequence[str] = ()
     plugins: Sequence[str | Path] = ()
+    trust: bool = False
 
 
 def resolve(request: Request, catalog: Catalog, *, only: Collection[Kind] = KINDS) -> Plan:
@@ -64,7 +65,9 @@ def resolve(request: Request, catalog: Catalog, *, only: Collection[Kind] = KIND
         documents.append(_base_document(request.base, catalog))
     plugins = given_plugins(request.plugins)
     for document in documents:
-        plugins += planned_plugins(document.values, document.folder, document.origin, plugins, only)
+        plugins += planned_plugins(
+            document.values, document.folder, document.origin, plugins, only, trust=request.trust
+        )
     if plugins:
         catalog = catalog.with_more(entry for plugin in plugins for entry in plugin.entries)
     draft = _Draft(catalog, plugins, only)
@@ -76,7 +79,7 @@ def resolve(request: Request, catalog: Catalog, *, only: Collection[Kind] = KIND
     for section, values in request.sections.items():
         draft.add_section(section, values, origin="command line", where=f"--{section}")
     draft.add_sets(request.sets)
-    return draft.finish()
+    return replace(draft.finish(), trust=request.trust)
 
 
 @dataclass(frozen=True)

@@ -311,8 +311,11 @@ def _refuse_constant(name: str) -> NoReturn:
 def _differing_identity(kept: Mapping[str, Any], data: SegmentationData) -> str:
     """Say in what `data` is not the data that split.json describes; empty where it is the same.
 
-    Names and ignored classes decide what a pixel counts as, so they belong to the identity of data like its pixels.
+    Names and ignored classes decide what a pixel counts as, so they belong to the identity of data like its pixels; so
+    does the scaling, by which the run's network is shown other images.
     """
+    from .data.scaling import Scaling
+
     names, ignored = tuple(kept["classes"]), set(kept["ignored"])
     if names != data.class_names:
         return f"its classes are {', '.join(data.class_names)}, not {', '.join(names)}"
@@ -321,4 +324,6 @@ def _differing_identity(kept: Mapping[str, Any], data: SegmentationData) -> str:
         return f"its ignored classes are {now}, not {then}"
     if kept["fingerprint"] != data.fingerprint():
         return "its images, masks or groups differ"
+    if "scaling" in kept and Scaling.from_json(kept["scaling"]) != data.scaling:
+        return f"of its values, {data.scaling or '0 to 255 are seen as they are'}"
     return ""

@@ -208,6 +208,11 @@ def test_the_group_of_a_curiosity_image_is_its_rover_position(whole):
     assert data.groups.tolist() == [30078, 30079, 30080, 30078, 30079]  # the left eye's, then the right one's
 
 
+def test_without_groups_the_tiles_of_an_image_still_stay_together(whole):
+    data = data_of(whole, camera=("ncam",), fit="tiles", height=10, width=16, groups="none")
+    assert data.groups.tolist() == [0, 0, 1, 1, 2, 2, 3, 3, 4, 4]
+
+
 def test_images_of_one_place_share_a_group_whatever_the_rover(whole):
     mer = data_of(whole, rover=("mer",)).groups
     assert len(set(mer)) == 4  # two rovers, two places each
@@ -263,7 +268,7 @@ def test_the_release_is_recognised_by_its_folders(tree, tmp_path, cli):
 
 
 def test_the_rovers_there_are_are_shown_and_no_other_is_taken(cli):
-    assert "list out of msl, mer, m2020" in cli("show", "ai4mars").out
+    assert "list of 1 or more out of msl, mer, m2020" in cli("show", "ai4mars").out
     answer = cli("run", "--data", "ai4mars:path=.:rover=sojourner", "--dry-run")
     assert answer.code == 2
     assert "it takes one of msl, mer, m2020" in answer.err

@@ -459,6 +459,10 @@ def test_a_sound_plugin_loads(tmp_path, monkeypatch):
         (GOOD.replace(BUILDS, ""), "cannot be used: it does not define build."),
         (f"{GOOD}    rate: float = None", "cannot be used: The default of its parameter 'rate', none, does not fit"),
         (f"{GOOD}    n: int = param(0, help='n', above=0)", "cannot be used: The default of its parameter 'n'"),
+        (
+            f"{GOOD}    n: int = param(1, help='n', absent=0.5)",
+            "cannot be used: The value, where it is absent, of its parameter 'n', 0.5",
+        ),
         (f"{GOOD}    n: int = field(default_factory=dict().popitem)", "cannot be used: KeyError"),
     ],
 )

@@ -235,6 +235,8 @@ class Faulty(WeightingLayer):
         return super().call(losses)
 
     def epoch_ends(self, losses):
+        if self.fault == "sees the plan":
+            losses = losses * self.given
         if self.fault == "list":
             self.past.append(losses)
             if len(self.past) > 1:
@@ -275,7 +277,8 @@ WEIGHTING_FAULTS = [
     ("gradient", "test_each_loss_counts_by_its_factor"),
     ("sum", "test_the_sum_of_its_weights_stays_what_it_was", "falls"),
     ("stuck", "test_its_weights_move_if_they_should"),
-    ("no plan", "test_a_weight_of_the_plan_counts_like_a_larger_loss"),
+    ("no plan", "test_each_loss_counts_by_its_factor"),
+    ("sees the plan", "test_a_weight_of_the_plan_counts_on_top_of_the_rule"),
     ("chance", "test_the_same_seed_and_losses_give_the_same_weights"),
     ("aside", "test_all_that_it_remembers_is_in_its_variables"),
     ("list", "test_all_that_it_remembers_is_in_its_variables"),

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+import builtins
 import hashlib
 import json
 import sys
 import threading
 import tomllib
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 
 import marsseg_core as marsseg
 from marsseg_core import api, local_plugins
-from marsseg_core.catalog import installed
+from marsseg_core.catalog import installed, stdout_aside
 from marsseg_core.errors import MarssegWarning, PluginError, RequestError
 from marsseg_core.kinds import ARCHITECTURE, DATASET, LOSS
-from marsseg_core.local_plugins import component_name, given_plugins, planned_plugins, trusting
+from marsseg_core.local_plugins import component_name, given_plugins
 from marsseg_core.plan import NETWORK_KINDS
 from marsseg_core.resolving import Request, resolve
 
@@ -124,7 +126,7 @@ def sha256(text: str) -> str:
 
 def forget():
     """As if this process had executed none."""
-    local_plugins._executed.clear()
+    local_plugins._loaded.clear()
     for name in [name for name in sys.modules if name.startswith("marsseg_plugin_")]:
         del sys.modules[name]
 
@@ -412,45 +414,110 @@ def test_only_what_has_a_part_of_the_network_is_executed_for_it(written):
         resolve(Request(base=str(written)), installed(), only=(LOSS,))
 
 
-def test_trusting_is_given_back_after_an_error():
-    with pytest.raises(ZeroDivisionError), trusting():
-        raise ZeroDivisionError
-    assert not local_plugins._trusted.get()
+# A file that signals that it is being executed, and goes on when it may. The gates are where any module finds them.
+GATED = (
+    """
+import builtins
+started, go_on = builtins.marsseg_gates["NAME"]
+started.set()
+assert go_on.wait(60)
+"""
+    + LOSSES
+)
 
 
-def test_a_thread_that_trusts_makes_no_other_trust(tmp_path):
-    """They leave in another order than they entered: with one value for all, trust was left behind."""
-    entered, first_left = threading.Event(), threading.Event()
+@pytest.fixture
+def gated(tmp_path, monkeypatch):
+    """`gated("one")` → a plan beside a file of its own, and the gates of the file: it has started, it may go on."""
+    monkeypatch.setattr(builtins, "marsseg_gates", {}, raising=False)
 
-    def second():
-        with trusting(True):
-            entered.set()
-            first_left.wait(10)
+    def write(name):
+        builtins.marsseg_gates[name] = (threading.Event(), threading.Event())
+        (tmp_path / f"{name}.py").write_text(GATED.replace("NAME", name))
+        plan = tmp_path / f"{name}.toml"
+        plan.write_text(f'plugin = "{name}.py"\nloss = "root_error"\n')
+        return plan, *builtins.marsseg_gates[name]
 
-    thread = threading.Thread(target=second)
-    with trusting(True):
-        thread.start()
-        assert entered.wait(10)
-    first_left.set()
-    thread.join()
-    source = b"raise SystemExit('executed')"
-    (tmp_path / "evil.py").write_bytes(source)
-    document = {"plugin": {"file": "evil.py"}}
+    return write
+
+
+def test_a_thread_that_trusts_trusts_for_no_other(gated, written):
+    """Whether the others are inside or have left, and in which order they left."""
+    (first, first_started, first_goes_on), (second, _, second_goes_on) = gated("first"), gated("second")
+    with ThreadPoolExecutor(2) as threads:
+        one = threads.submit(api.plan, first, trust=True)
+        assert first_started.wait(60)
+        two = threads.submit(api.plan, second, trust=True)
+        refused = pytest.raises(RequestError, match="wants to execute")
+        with refused:
+            api.plan(written)
+        first_goes_on.set()
+        assert one.result(60).trust
+        with refused:
+            api.plan(written)
+        second_goes_on.set()
+        assert two.result(60).trust
     with pytest.raises(RequestError, match="wants to execute"):
-        planned_plugins(document, tmp_path, "plan")
-    found = []
+        api.plan(written)
+    assert not [name for name in sys.modules if name.startswith("marsseg_plugin_my_loss")]
 
-    def third():
-        try:
-            planned_plugins(document, tmp_path, "plan")
-        except BaseException as error:
-            found.append(error)
 
-    with trusting(True):  # what this thread trusts, another one that starts meanwhile does not
-        other = threading.Thread(target=third)
-        other.start()
-        other.join()
-    assert isinstance(found[0], RequestError)
+def test_no_thread_sees_a_file_before_it_is_executed_to_its_end(gated):
+    plan, started, goes_on = gated("slow")
+    with ThreadPoolExecutor(2) as threads:
+        one = threads.submit(api.plan, plan, trust=True)
+        assert started.wait(60)
+        two = threads.submit(api.plan, plan, trust=True)
+        with pytest.raises(TimeoutError):
+            two.result(0.3)
+        goes_on.set()
+        assert one.result(60).one(LOSS) == two.result(60).one(LOSS)
+
+
+def test_a_file_that_is_being_executed_is_not_trusted_by_others(gated):
+    plan, started, goes_on = gated("slow")
+    with ThreadPoolExecutor(1) as threads:
+        one = threads.submit(api.plan, plan, trust=True)
+        assert started.wait(60)
+        with pytest.raises(RequestError, match="wants to execute"):
+            api.plan(plan)
+        goes_on.set()
+        one.result(60)
+
+
+def test_the_same_text_in_a_file_of_another_name_would_be_executed_again_and_is_not_trusted(written, my_loss):
+    """What a file does may depend on where it lies and what it is called."""
+    given_plugins([my_loss])
+    (written / "plugins" / "other.py").write_text(LOSSES)
+    plan = written / "plan.toml"
+    plan.write_text(plan.read_text().replace("my_loss.py", "other.py"))
+    with pytest.raises(RequestError, match=r"wants to execute .*other\.py"):
+        api.plan(written)
+
+
+def test_standard_output_comes_back_in_whatever_order_threads_leave():
+    before = sys.stdout
+    one, two = stdout_aside(), stdout_aside()
+    one.__enter__()
+    two.__enter__()
+    one.__exit__(None, None, None)
+    assert sys.stdout is sys.stderr
+    two.__exit__(None, None, None)
+    assert sys.stdout is before
+
+
+def test_a_run_that_starts_from_another_ones_weights_trusts_its_files_where_it_is_said(tmp_path):
+    network = tmp_path / "my_net.py"
+    network.write_text(NETWORK)
+    words = WORDS | {"arch": "tiny_net", "bottleneck": "none"}
+    run = marsseg.run(plugins=[network], out=tmp_path / "run", **words)
+    words |= {"arch": "unet:width=0.125:depth=1:convolutions=1", "init": str(run.path)}
+    forget()
+    with pytest.raises(RequestError, match=r"wants to execute .*my_net\.py"):
+        marsseg.run(out=tmp_path / "other", **words)
+    with pytest.raises(RequestError, match="Nothing of that network fits"):
+        marsseg.run(out=tmp_path / "other", trust=True, **words)
+    assert not (tmp_path / "other").exists()
 
 
 # --- runs

@@ -179,6 +179,62 @@ def test_a_weighting_whose_layer_fails_is_named(tmp_path, monkeypatch):
         run(tmp_path)
 
 
+class TestNetworkByName:
+    """`marsseg.network` is held to what a run is held to."""
+
+    def test_an_architecture_that_gives_something_else_is_named(self, monkeypatch):
+        monkeypatch.setattr(UNet, "build", network_of(lambda images: logits(images, 4)))
+        with pytest.raises(PluginError, match=r"'unet' of marsseg .* gives logits of shape"):
+            marsseg.network("unet", height=16, width=32)
+
+    def test_a_bottleneck_that_is_left_out_is_named(self, monkeypatch):
+        monkeypatch.setattr(UNet, "build", network_of(logits))
+        with pytest.raises(PluginError, match="leaves the bottleneck out: aspp"):
+            marsseg.network("unet", bottleneck="aspp", height=16, width=32)
+
+    def test_a_layer_that_cannot_be_read_again_is_named(self, monkeypatch):
+        monkeypatch.setattr(UNet, "build", network_of(lambda images: logits(Bare()(images))))
+        with pytest.raises(PluginError, match="cannot be read again"):
+            marsseg.network("unet", height=16, width=32)
+
+    def test_what_does_not_fit_is_a_wrong_request(self, monkeypatch):
+        def refuse(self, spec):
+            raise ValueError("too small")
+
+        monkeypatch.setattr(UNet, "build", refuse)
+        with pytest.raises(RequestError, match=r"'unet' of marsseg .* does not fit: too small"):
+            marsseg.network("unet")
+
+    @pytest.mark.parametrize(
+        ("words", "said"),
+        [
+            ({"height": 0}, "height is at least 1, not 0"),
+            ({"width": -8}, "width is at least 1, not -8"),
+            ({"width": 12.5}, "width is a whole number, not 12.5"),
+            ({"channels": True}, "channels is a whole number, not True"),
+            ({"height": None}, "height is at least 1, not None"),
+            ({"num_classes": 1}, "num_classes is at least 2, not 1"),
+            ({"seed": -1}, "seed is at least 0, not -1"),
+            ({"arch": "unet,dense"}, "one architecture; these are 2"),
+        ],
+    )
+    def test_numbers_that_no_network_has_are_refused(self, words, said):
+        with pytest.raises(RequestError, match=said):
+            marsseg.network(**({"arch": "unet:width=0.1:depth=1"} | words))
+
+    def test_the_random_state_is_the_users_unless_a_seed_is_given(self):
+        def kernel(seed=None):
+            built = marsseg.network("unet:width=0.1:depth=1", height=16, width=16, seed=seed)
+            return keras.ops.convert_to_numpy(built.weights[0])
+
+        keras.utils.set_random_seed(7)
+        first, second = kernel(), kernel()
+        assert (first != second).any()
+        keras.utils.set_random_seed(7)
+        np.testing.assert_array_equal(kernel(), first)
+        np.testing.assert_array_equal(kernel(seed=3), kernel(seed=3))
+
+
 LATE = '''
 from dataclasses import dataclass
 from marsseg_core.components import Schedule

@@ -441,3 +441,11 @@ def test_what_is_wrong_in_a_test_set_is_said(save, test_set, what):
         Npz(str(path)).unlabelled()
     assert (caught.value.what, caught.value.where) == (what, str(path))
     assert len(Npz(str(path)).load()) == 5  # its labelled part is sound
+
+
+def test_groups_can_be_left_out(tmp_path):
+    path = tmp_path / "places.npz"
+    images = np.zeros((6, 4, 4), np.uint8)
+    np.savez(path, images=images, masks=images + 1, training_groups=np.repeat([3, 5], 3))
+    assert Npz(str(path)).load().groups.tolist() == [3, 3, 3, 5, 5, 5]
+    assert Npz(str(path), groups="none").load().groups is None

@@ -7,6 +7,7 @@ import re
 import shutil
 import struct
 import zlib
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +21,7 @@ from marsseg_core.data.cleaning import load_clean
 from marsseg_core.data.ranges import Range
 from marsseg_core.data.scaling import SIXTEEN_BITS, Scaling, scaled_values
 from marsseg_core.errors import MarssegWarning, RequestError
+from marsseg_core.inference.given import GivenImages
 from marsseg_core.runs import RunFolder
 from marsseg_plugins.datasets.folder import Folder
 from marsseg_plugins.datasets.npz import Npz
@@ -406,6 +408,7 @@ def test_files_of_floats_are_predicted_and_one_with_nan_is_left_out_by_name(cli,
     assert_same_labels([np.asarray(Image.open(tmp_path / "out/masks/good.png"))], labels(run, [expected]))
 
 
+@pytest.mark.filterwarnings("ignore:The values reach only")
 @pytest.mark.parametrize(("words", "high"), [((), 4095), (("--range", "0..1023"), 1023), (("--range", "bits"), 65535)])
 def test_the_range_of_files_may_be_given(cli, run, scenes, tmp_path, words, high):
     dim = scenes[2][1] // 5
@@ -457,6 +460,14 @@ def test_runs_that_see_values_differently_are_not_joined(run, scenes, tmp_path):
     (other / "split.json").write_text(json.dumps(kept))
     with pytest.raises(RequestError, match=r"These runs cannot be joined.*0 to 4095.*0 to 1023"):
         labels([run, other], scenes[1][:1])
+
+
+def test_data_that_is_scaled_otherwise_is_not_the_runs(run, scenes, tmp_path):
+    """The pixels of the converted set are equal, but its network would be shown other images as they are."""
+    data = Folder(str(scenes[0] / "deep")).load()
+    assert RunFolder.open(run).split_of(data).test
+    with pytest.raises(RequestError, match="of its values, 0 to 255 are seen as they are"):
+        RunFolder.open(run).split_of(replace(data, scaling=None))
 
 
 def test_a_run_from_before_took_sixteen_bits_over_their_whole_range(run, scenes, tmp_path):
@@ -523,6 +534,14 @@ def test_floats_are_predicted_where_their_range_is_said(run, scenes):
 def test_values_outside_the_range_are_counted_at_the_end(run):
     with pytest.warns(MarssegWarning, match=r"512 values \(100 %\) lie outside"):
         labels(run, [np.full((16, 32), 9.0)], range="0..1")
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "uint16", "float64"])
+def test_a_run_on_percentiles_of_each_image_stretches_each_image(dtype):
+    seen_as = GivenImages(None, Scaling(0, 100, per="image"))
+    dark, bright = seen_as([np.array([[10, 20]], dtype), np.array([[100, 200]], dtype)])
+    assert (dark.ravel().tolist(), bright.ravel().tolist()) == ([0, 255], [0, 255])
+    assert next(seen_as([np.full((1, 2), 7, dtype)])).tolist() == [[[0], [0]]]
 
 
 @pytest.mark.parametrize("asked", ["auto", "1%..99%", "wide", 4095, "9..0"])

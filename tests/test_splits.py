@@ -159,5 +159,43 @@ def test_a_part_that_would_stay_empty_is_refused(count, groups, what):
     with pytest.raises(RequestError) as caught:
         split_of(np.zeros(count, bool), None if groups is None else groups.astype(int))
     assert caught.value.what.startswith(what)
-    assert caught.value.hint.startswith("Bring more, or change split.validation and split.test.")
-    assert ("With groups=none" in caught.value.hint) == (groups is not None)
+    remedy = "Bring more, or change split.validation and split.test."
+    without = " Where the groups are not places that look alike, groups=none takes each image by itself."
+    assert caught.value.hint == remedy + (without if groups is not None else "")
+
+
+@given(seeds)
+def test_three_equal_places_are_one_for_each_part_whatever_the_seed(seed):
+    split = split_of(np.zeros(30, bool), np.repeat([7, 8, 9], 10), seed=seed)
+    assert [len(split[part]) for part in PARTS] == [10, 10, 10]
+
+
+@given(seeds)
+def test_the_largest_of_few_places_is_trained_on(seed):
+    """Drawn, it could be the test part: ten of a hundred images were left to train on."""
+    split = split_of(np.zeros(100, bool), np.repeat([1, 2, 3], [80, 10, 10]), seed=seed)
+    assert [len(split[part]) for part in PARTS] == [80, 10, 10]
+
+
+@given(st.lists(st.integers(1, 9), min_size=3, max_size=8), seeds)
+def test_few_groups_stay_whole_and_leave_no_part_empty(sizes, seed):
+    groups = np.repeat(np.arange(len(sizes)), sizes)
+    split = split_of(np.zeros(len(groups), bool), groups, seed=seed)
+    assert split.fault(len(groups), groups) == ""
+
+
+def test_which_of_equal_places_is_trained_on_is_drawn():
+    trained = {split_of(np.zeros(30, bool), np.repeat([7, 8, 9], 10), seed=seed).train for seed in range(20)}
+    assert len(trained) == 3
+
+
+@given(seeds)
+def test_the_largest_of_many_places_is_trained_on(seed):
+    """Drawn once, 80 of 100 images were tested on with one seed of seven."""
+    split = split_of(np.zeros(100, bool), np.repeat(np.arange(21), [80] + [1] * 20), seed=seed)
+    assert len(split.train) == 80
+
+
+@given(seeds)
+def test_three_images_are_one_for_each_part_whatever_the_seed(seed):
+    assert [len(part) for part in split_of([False] * 3, seed=seed).to_json().values()] == [1, 1, 1]

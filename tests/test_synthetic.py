@@ -171,7 +171,8 @@ def test_as_many_aliens_as_asked_for_from_early_on(count: int, aliens: int) -> N
 @pytest.mark.parametrize(
     ("given", "complaint"),
     [
-        ({"shares": "0.5,0.5"}, "5 numbers"),
+        ({"shares": "0.5,0.5"}, "list of 5 or more numbers"),
+        ({"shares": "0.2,0.2,0.2,0.2,0.1,0.1"}, "5 numbers"),
         ({"shares": "0.5,0.5,0.5,0,0"}, "add up to 1"),
         ({"shares": "1,0,0,0,0"}, "soil, bedrock or sand"),
         ({"shares": "0.2,0.2,0.2,0.2,0.2"}, "raise rock_images"),

@@ -63,7 +63,9 @@ def test_prediction_names_the_image(unsound, images, monkeypatch, networks, flip
     sound = keras.Model(inputs, keras.layers.Conv2D(3, 1)(inputs))
     classes = type("Classes", (), {"ignored": (0,)})
     monkeypatch.setattr("marsseg_core.inference.ensemble.open_runs", lambda runs: (runs, classes))
-    monkeypatch.setattr("marsseg_core.inference.ensemble.load_networks", lambda runs: [unsound, sound][:networks])
+    monkeypatch.setattr("marsseg_core.inference.ensemble.scaling_of", lambda runs: None)
+    networks_of = [unsound, sound][:networks]
+    monkeypatch.setattr("marsseg_core.inference.ensemble.load_networks", lambda runs, trust: networks_of)
     found = marsseg.predict("run", images, flips=flips, probabilities=probabilities)
     next(found), next(found)
     with pytest.raises(RunError, match="for image 2: "):

@@ -10,6 +10,7 @@ from ..catalog import Catalog, Entry
 from ..errors import RequestError
 from ..kinds import ARCHITECTURE, RECIPE
 from ..runs import written_whole
+from ..starting import check_backend
 from .loading import load_keras
 from .output import print_table, print_text, say
 
@@ -34,6 +35,7 @@ def build(entry: Entry, text: str, bottleneck: str | None, size: str, classes: i
         raise RequestError("A network tells at least 2 classes apart.", where="--classes")
     height, width, channels = map(int, numbers.groups("1"))
 
+    check_backend()
     from ..plan import NETWORK_KINDS
     from ..resolving import Request, resolve
 
@@ -42,9 +44,11 @@ def build(entry: Entry, text: str, bottleneck: str | None, size: str, classes: i
     request = Request(words=words | {"arch": text}) if is_network else Request(base=text, words=words)
     plan = resolve(request, catalog, only=NETWORK_KINDS)
     load_keras()
+    from ..backend import own_random_numbers
     from ..training.building import build_network
 
-    return build_network(plan, (height, width, channels), classes)
+    with own_random_numbers():
+        return build_network(plan, (height, width, channels), classes)
 
 
 def facts(network: keras.Model) -> dict[str, Any]:

@@ -9,6 +9,7 @@ import typer
 
 from ..errors import PluginError
 from ..local_plugins import catalog_with
+from ..starting import check_backend
 from .completion import names_or_distributions
 from .options import Disable, Plugins
 from .output import print_json, print_table, say, warn
@@ -39,6 +40,7 @@ def doctor(
     from ..diagnosis import examine, select
     from ..progress import ProgressBar
 
+    check_backend()
     catalog = catalog_with(plugin)
     entries = select(catalog, names or [])
     findings = []

@@ -8,6 +8,7 @@ import typer
 
 from ..kinds import DATASET
 from ..local_plugins import catalog_with
+from ..starting import check_backend
 from .completion import composition, fixed
 from .loading import load_keras
 from .options import Plugins, Trust, Tta
@@ -48,6 +49,7 @@ def evaluate(
     from ..inference.ensemble import open_runs
     from ..inference.sources import ALL, check_part
 
+    check_backend()
     check_part(part)
     part = part or (ALL if data else "test")
     opened = [open_runs([run])[0][0] for run in runs]
@@ -55,7 +57,7 @@ def evaluate(
     load_keras()
     from ..evaluation.scoring import score_runs
 
-    scores = score_runs(opened, data or [None], part, catalog, flips=tta)
+    scores = score_runs(opened, data or [None], part, catalog, flips=tta, trust=trust)
     if json:
         named = [{"run": score.run, "data": score.data, "part": score.part} for score in scores]
         print_json(scores=[name | score.confusion.to_json() for name, score in zip(named, scores, strict=True)])

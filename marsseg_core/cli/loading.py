@@ -8,24 +8,16 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from ..errors import RequestError
+from ..starting import check_backend, chosen_backend, start_keras
 from .output import say
 
 
 def load_keras() -> None:
     """Import Keras and start its backend; if that fails, what the backend printed is shown."""
-    say(f"Loading Keras on {os.environ.get('KERAS_BACKEND', 'tensorflow')} …")
-    try:
-        with _native_stderr_held_back():
-            import keras
-
-            keras.distribution.list_devices()
-    except Exception as cause:
-        raise RequestError(
-            f"Keras cannot be loaded: {cause}",
-            where=f"KERAS_BACKEND={os.environ.get('KERAS_BACKEND', '')}",
-            hint="KERAS_BACKEND names an installed backend: tensorflow or jax.",
-        ) from cause
+    check_backend()
+    say(f"Loading Keras on {chosen_backend()} …")
+    with _native_stderr_held_back():
+        start_keras()
 
 
 @contextmanager

@@ -65,13 +65,11 @@ def _warnings_as_lines() -> Iterator[None]:
 class _Command(TyperCommand):
     """Refuses an option that is given twice, where the parser would silently take the last.
 
-    What `--disable` and `--trust` say holds while the command runs.
+    What `--disable` says holds while the command runs.
     """
 
     def invoke(self, ctx: Any) -> Any:
-        from ..local_plugins import trusting
-
-        with disabling(ctx.params.get("disable") or ()), trusting(ctx.params.get("trust", False)):
+        with disabling(ctx.params.get("disable") or ()):
             return super().invoke(ctx)
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:

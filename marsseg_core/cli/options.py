@@ -1,4 +1,4 @@
-"""Options that several commands have. `disable` and `trust` hold for the whole of a command; `main` sees to it."""
+"""Options that several commands have. `disable` holds for the whole of a command; `main` sees to it."""
 
 from __future__ import annotations
 

@@ -10,6 +10,7 @@ import typer
 
 from ..errors import RequestError, RunError
 from ..local_plugins import catalog_with
+from ..starting import check_backend
 from .completion import fixed
 from .loading import load_keras
 from .options import Plugins, Trust, Tta
@@ -85,12 +86,13 @@ def predict(
     from ..inference.ensemble import load_networks, open_runs
     from ..inference.sources import check_part, find_source
 
+    check_backend()
     check_part(part)
     wanted = None if range is None else asked_range(range, "--range")
     opened, classes = open_runs(runs)
-    found = find_source(
-        source, catalog_with(plugin), opened, part=part, pixel_limit=pixel_limit or PIXEL_LIMIT, wanted=wanted
-    )
+    limit = pixel_limit or PIXEL_LIMIT
+    catalog = catalog_with(plugin)
+    found = find_source(source, catalog, opened, part=part, pixel_limit=limit, wanted=wanted, trust=trust)
     for line in found.remarks:
         say(line)
     load_keras()
@@ -100,7 +102,7 @@ def predict(
     from ..inference.submission import new_submission
     from ..progress import ProgressBar
 
-    predictor = Predictor(load_networks(opened), flips=tta, overlap=tile_overlap, batch=batch)
+    predictor = Predictor(load_networks(opened, trust=trust), flips=tta, overlap=tile_overlap, batch=batch)
     outputs = None if out is None else Outputs(out, classes, overlays=overlay, probabilities=probabilities)
     summary = Summary.empty(len(classes.names))
     try:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from .. import kinds
+from ..starting import check_backend
 from .completion import composition, fixed, optimizers, recipes, settings
 from .loading import load_keras
 from .options import Disable, Plugins, Trust
@@ -144,9 +145,11 @@ def run(
     if resume is not None:
         others: dict[str, Any] = words | training | {"plan": plan, "set": set or None, "plugin": plugin or None}
         others |= {"seeds": seeds, "folds": folds, "out": out}
-        _resume(resume, [*_given(others), *(["dry_run"] if dry_run else [])])
+        _resume(resume, trust, [*_given(others), *(["dry_run"] if dry_run else [])])
         return
-    request = Request(plan, _given(words), {"training": _given(training)}, set or [], plugin or [])
+    if not dry_run:
+        check_backend()
+    request = Request(plan, _given(words), {"training": _given(training)}, set or [], plugin or [], trust)
     resolved = resolve(request, installed())
     _tell_unused(resolved)
     series = None
@@ -175,7 +178,7 @@ def run(
     _finish(api.run(resolved, out=out, warn=warn, hooks=hooks))
 
 
-def _resume(path: str, others: list[str]) -> None:
+def _resume(path: str, trust: bool, others: list[str]) -> None:
     from ..errors import RequestError
     from ..runs import RunFolder
 
@@ -187,11 +190,12 @@ def _resume(path: str, others: list[str]) -> None:
             if others[0] == "plugin"
             else "A new run that starts from its weights is --init.",
         )
+    check_backend()
     RunFolder.open(path).check_unfinished()
     load_keras()
     from .. import api
 
-    _finish(api.resume(path, warn=warn))
+    _finish(api.resume(path, trust=trust, warn=warn))
 
 
 def _finish(result: Run) -> None:

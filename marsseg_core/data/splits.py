@@ -15,15 +15,18 @@ from .statistics import rarest_class
 if TYPE_CHECKING:
     from ..options import SplitOptions
 
-PARTS: Final = ("train", "validation", "test")
+# All ways to deal out places are looked at where there are no more than this: eleven places into three parts.
+_FEW: Final = 3**11
 
-# Up to so many places, where they are groups, all ways to deal them out are looked at, if these are not too many.
-FEW: Final = 12
-_WAYS: Final = 600_000
-# Of those ways a seed draws one of the best: of costs up to this much above the least (two of a hundred images).
-_SLACK: Final = 0.02
-# How often is drawn anew what left a part empty, or with less than half of its share.
-_DRAWS: Final = 200
+# More than any distance to the shares: a way that leaves a part empty comes last.
+_EMPTY_COST: Final = 10.0
+
+# How often is drawn anew.
+_DRAWS: Final = 100
+
+_WITHOUT_GROUPS: Final = " Where the groups are not places that look alike, groups=none takes each image by itself."
+
+PARTS: Final = ("train", "validation", "test")
 
 
 @dataclass(frozen=True)
@@ -74,12 +77,10 @@ def parted(data: SegmentationData, options: SplitOptions) -> Split:
 def split_data(data: SegmentationData, validation: float, test: float, seed: int) -> Split:
     """Part the items by shares, stratified on the rarest class, with the items of a group kept together.
 
-    Up to FEW groups are parted as near to the shares as they can be; a seed chooses among the best ways.
-
     Raises RequestError where a part would stay empty.
     """
     places = _Places(data)
-    part = places.dealt([1 - validation - test, validation, test], [seed])
+    part = places.dealt([1 - validation - test, validation, test], np.random.default_rng(seed))
     return places.split(part, "change split.validation and split.test")
 
 
@@ -90,9 +91,9 @@ def fold_data(data: SegmentationData, folds: int, fold: int, validation: float, 
     each fold from those that are not in it.
     """
     places = _Places(data)
-    tested = places.dealt([1 / folds] * folds, [seed]) == fold - 1
+    tested = places.dealt([1 / folds] * folds, np.random.default_rng(seed)) == fold - 1
     share = validation / (1 - 1 / folds)
-    part = places.dealt([1 - share, share], [seed, fold], among=~tested)
+    part = places.dealt([1 - share, share], np.random.default_rng([seed, fold]), among=~tested)
     part[tested] = PARTS.index("test")
     return places.split(part, "ask for fewer folds or another split.validation")
 
@@ -108,72 +109,64 @@ class _Places:
         self._items = np.bincount(self._of_item)
         self._rare = np.bincount(self._of_item, weights=holds_rarest).astype(int)
 
-    def dealt(self, shares: Sequence[float], seed: Sequence[int], *, among: np.ndarray | None = None) -> np.ndarray:
+    def dealt(
+        self, shares: Sequence[float], rng: np.random.Generator, *, among: np.ndarray | None = None
+    ) -> np.ndarray:
         """The part of each place, (places,) from 0: in proportion to `shares`. Only those `among` (places,) count.
 
-        Few groups are dealt out exactly. Others are drawn, and drawn anew where that left a part with less than half
-        of its share; what cannot be helped stays empty.
+        The places that hold the rarest class are dealt out first, the largest first, then the others; each goes to a
+        part drawn in proportion to what the parts still lack. Few groups are dealt out as well as can be instead
+        (`_best`): drawn, they would often leave a part empty, or nearly all to test. Of many, one may be so large that
+        the same happens: what leaves a part less than half of its share is drawn anew, as long as that helps.
         """
-        counts = np.flatnonzero(np.ones(len(self._items), bool) if among is None else among)
         share = np.array(shares)
-        if self._data.groups is not None and 0 < len(counts) <= FEW and len(share) ** len(counts) <= _WAYS:
-            return self._searched(share, np.random.default_rng(seed), counts)
-        first = self._drawn(share, np.random.default_rng(seed if len(seed) > 1 else seed[0]), counts)
-        if not self._is_short(first, share, counts):
-            return first
-        again = [self._drawn(share, np.random.default_rng([*seed, draw]), counts) for draw in range(1, _DRAWS)]
-        return min([first, *again], key=lambda parts: self._cost(*self._amounts(parts, share, counts), share)[0])
+        counts = np.ones(len(self._items), bool) if among is None else among
+        if self._data.groups is not None and len(shares) ** int(counts.sum()) <= _FEW:
+            return self._best(share, rng, counts)
+        draws = []
+        for _ in range(_DRAWS):
+            draws.append(self._drawn(share, rng, counts))
+            if self._least(draws[-1], share, counts) >= 1 / 2:
+                return draws[-1]
+        return max(draws, key=lambda parts: self._least(parts, share, counts))
 
-    def _searched(self, share: np.ndarray, rng: np.random.Generator, counts: np.ndarray) -> np.ndarray:
-        """One of the best of all ways to deal out the places `counts`: those with the least `_cost`, or nearly."""
-        items, rare = (_all_sums(held[counts], len(share)) for held in (self._items, self._rare))
-        cost = self._cost(items, rare, share)
-        way = rng.choice(np.flatnonzero(cost <= cost.min() + _SLACK))
-        part_of_place = np.zeros(len(self._items), int)
-        part_of_place[counts] = way // len(share) ** np.arange(len(counts)) % len(share)
-        return part_of_place
-
-    def _amounts(self, parts: np.ndarray, share: np.ndarray, counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """How many images each part has, and how many that hold the rarest class: (1, parts) each."""
-        items, rare = (
-            np.bincount(parts[counts], weights=held[counts], minlength=len(share))[None]
-            for held in (self._items, self._rare)
-        )
-        return items, rare
-
-    def _cost(self, items: np.ndarray, rare: np.ndarray, share: np.ndarray) -> np.ndarray:
-        """(ways,): how far the parts of each way, (ways, parts) images, are from the shares.
-
-        That is the sum over the parts of how far their images, and those among them that hold the rarest class, are
-        from the share of all; a part that is empty outweighs whatever that can be.
-        """
-        cost: np.ndarray = 100.0 * np.equal(items, 0).sum(axis=1)
-        for amounts in (items, rare):
-            if total := amounts[0].sum():
-                cost += np.abs(amounts / total - share).sum(axis=1)
-        return cost
-
-    def _is_short(self, part_of_place: np.ndarray, share: np.ndarray, counts: np.ndarray) -> bool:
-        """Whether a part is empty, or has less than half of its share of the images."""
-        items = self._amounts(part_of_place, share, counts)[0][0]
-        return bool((items < share * items.sum() / 2).any() or not items.all())
+    def _least(self, part_of_place: np.ndarray, share: np.ndarray, counts: np.ndarray) -> float:
+        """The items of the part that has least of its share, as a fraction of that."""
+        items = np.bincount(part_of_place[counts], weights=self._items[counts], minlength=len(share))
+        return float((items / (share * items.sum())).min()) if items.any() else 0.0
 
     def _drawn(self, share: np.ndarray, rng: np.random.Generator, counts: np.ndarray) -> np.ndarray:
-        """The part of each place, drawn.
-
-        The places that hold the rarest class are dealt out first, the largest first, then the others; each goes to a
-        part drawn in proportion to what the parts still lack.
-        """
+        """The part of each place as `dealt` draws it."""
         order = rng.permutation(len(self._items))
         order = order[np.lexsort((-self._items[order], -self._rare[order]))]
         part_of_place = np.zeros(len(self._items), int)
         lack_items, lack_rare = share * self._items[counts].sum(), share * self._rare[counts].sum()
-        for place in order[np.isin(order, counts)]:
+        for place in order[counts[order]]:
             lack = np.maximum(lack_rare if self._rare[place] else lack_items, 0)
             part = rng.choice(len(share), p=lack / lack.sum() if lack.any() else share)
             part_of_place[place] = part
             lack_items[part] -= self._items[place]
             lack_rare[part] -= self._rare[place]
+        return part_of_place
+
+    def _best(self, share: np.ndarray, rng: np.random.Generator, counts: np.ndarray) -> np.ndarray:
+        """The part of each place, (places,) from 0: of all ways without an empty part, one nearest to the shares.
+
+        What counts is the items and those that hold the rarest class that are not where they should be, each as a
+        share of all; `rng` draws among the ways that are equally near.
+        """
+        places = np.flatnonzero(counts)
+        ways = np.indices((len(share),) * len(places)).reshape(len(places), -1)
+        cost = np.zeros(ways.shape[1])
+        for part, wanted in enumerate(share):
+            here = ways == part
+            for weights in (self._items[places], self._rare[places]):
+                if weights.any():
+                    cost += np.abs(weights @ here / weights.sum() - wanted)
+            cost[~here.any(axis=0)] += _EMPTY_COST
+        best = np.flatnonzero(cost <= cost.min() + 1e-9)
+        part_of_place = np.zeros(len(self._items), int)
+        part_of_place[places] = ways[:, rng.choice(best)]
         return part_of_place
 
     def split(self, part_of_place: np.ndarray, remedy: str) -> Split:
@@ -184,19 +177,9 @@ class _Places:
         if empty:
             count = len(self._data)
             what = f"{count} images" if self._data.groups is None else f"{len(self._items)} groups of {count} images"
-            grouped = self._data.groups is not None
-            freely = " With groups=none images of a group part freely: scores are flattering then." if grouped else ""
             raise RequestError(
                 f"{what} leave the {empty[0]} part empty.",
                 where=self._data.source,
-                hint=f"Bring more, or {remedy}.{freely}",
+                hint=f"Bring more, or {remedy}." + ("" if self._data.groups is None else _WITHOUT_GROUPS),
             )
         return Split(*parts)
-
-
-def _all_sums(amounts: np.ndarray, parts: int) -> np.ndarray:
-    """(ways, parts): what each part has in every way to deal out `amounts`. Digit i of a way is the part of i."""
-    sums = np.zeros((1, parts), np.int64)
-    for amount in amounts:
-        sums = (sums[None] + amount * np.eye(parts, dtype=np.int64)[:, None]).reshape(-1, parts)
-    return sums

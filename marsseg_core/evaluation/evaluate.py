@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import keras
 import numpy as np
 
+from ..backend import fixed_settings
 from ..data.arrays import SegmentationData, scale
 from .confusion import Confusion, check_finite
 
@@ -24,7 +25,8 @@ def predicted_batches(
         images = scale(data.images[chosen])
         # A short last batch is filled up: each new shape would cost a trace.
         filled = np.concatenate([images, np.zeros((batch - len(chosen), *images.shape[1:]), np.float32)])
-        logits = np.asarray(network.predict_on_batch(filled), np.float32)[: len(chosen)]
+        with fixed_settings():
+            logits = np.asarray(network.predict_on_batch(filled), np.float32)[: len(chosen)]
         for item, each in zip(chosen, logits, strict=True):
             check_finite(each, f"item {item} of {data.source}")
         yield data.masks[chosen], logits

@@ -39,24 +39,31 @@ class Score:
 
 
 def score_runs(
-    runs: Sequence[RunFolder], sources: Sequence[str | None], part: str, catalog: Catalog, *, flips: bool = False
+    runs: Sequence[RunFolder],
+    sources: Sequence[str | None],
+    part: str,
+    catalog: Catalog,
+    *,
+    flips: bool = False,
+    trust: bool = False,
 ) -> list[Score]:
     """Each run on each source: a data set as `--data` takes it, or None for the data of the run itself.
 
     A part other than "all" is what the run kept for it; RequestError where the data is not what the run was trained
-    on, or has other classes.
+    on, or has other classes. With `trust` the files of components that the runs keep are executed.
     """
     check_part(part)
     own_data = None in sources or part != ALL
-    plans = [resolve(Request(base=str(run.path)), catalog, only=_NEEDED if own_data else ()) for run in runs]
+    needed = _NEEDED if own_data else ()
+    plans = [resolve(Request(base=str(run.path), trust=trust), catalog, only=needed) for run in runs]
     if any(plan.training.deterministic for plan in plans):
         ask_for_determinism()
     loaded: dict[str, SegmentationData] = {}
     scores = []
     for run, plan in zip(runs, plans, strict=True):
-        network = api.load(run.path)
+        network = api.load(run.path, trust=trust)
         for source in sources:
-            data_plan = _data_plan(run, plan, source, part, catalog)
+            data_plan = _data_plan(run, plan, source, part, catalog, trust)
             key = f"{data_plan.one(kinds.DATASET)!r} {data_plan.cleaning!r}"
             if key not in loaded:
                 loaded[key] = load_clean(data_plan)
@@ -68,13 +75,14 @@ def score_runs(
     return scores
 
 
-def _data_plan(run: RunFolder, plan: Plan, source: str | None, part: str, catalog: Catalog) -> Plan:
+def _data_plan(run: RunFolder, plan: Plan, source: str | None, part: str, catalog: Catalog, trust: bool) -> Plan:
     """A plan with the data to be scored: the run's own, at its place or at another; or a set as it is, with its values
     read as the run's were."""
     if source is None:
         return plan
     base = None if part == ALL else str(run.path)
-    return resolve(Request(base=base, words={"data": source}), catalog, only=_NEEDED).reading(run.scaling())
+    request = Request(base=base, words={"data": source}, trust=trust)
+    return resolve(request, catalog, only=_NEEDED).reading(run.scaling())
 
 
 def _check_classes(run: RunFolder, data: SegmentationData) -> None:

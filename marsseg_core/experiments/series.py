@@ -121,9 +121,7 @@ def run_series(
     `tell` takes a line before each run. After each, summary.json holds what there is so far. A run that is interrupted
     ends the series, and so does one that fails, with its error; what was done before is kept.
     """
-    import keras
-
-    from ..backend import keep_tensorflow_out, many_networks
+    from ..backend import clear_session, keep_tensorflow_out, many_networks
     from ..data.splits import parted
     from ..training.run import execute, read_data
 
@@ -141,7 +139,7 @@ def run_series(
                 series.metrics[name] = execute(plan, out=folder.path / name, warn=warn, data=data).metrics
             _write_summary(folder, series)
             # What a run leaves behind in Keras would grow from one to the next, and number its layers' names on.
-            keras.utils.clear_session()
+            clear_session()
             if series.metrics[name]["status"] != FINISHED:
                 return series
         series.status = FINISHED

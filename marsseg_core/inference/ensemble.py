@@ -60,11 +60,12 @@ def scaling_of(runs: Sequence[RunFolder]) -> Scaling | None:
     return next((scaling for scaling in scalings if scaling is not None), None)
 
 
-def load_networks(runs: Sequence[RunFolder]) -> list[keras.Model]:
-    """Their best networks. RequestError where they take images with different numbers of channels."""
+def load_networks(runs: Sequence[RunFolder], *, trust: bool = False) -> list[keras.Model]:
+    """Their best networks, loaded as `api.load` does with `trust`. RequestError where they take images with different
+    numbers of channels."""
     from .. import api
 
-    networks = [api.load(run.path) for run in runs]
+    networks = [api.load(run.path, trust=trust) for run in runs]
     first, *others = [network.input_shape[-1] for network in networks]
     for run, channels in zip(runs[1:], others, strict=True):
         if channels != first:

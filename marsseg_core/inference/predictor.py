@@ -10,6 +10,7 @@ from typing import Final, TypeVar
 import keras
 import numpy as np
 
+from ..backend import fixed_settings
 from ..data.arrays import scale
 from .tiling import Cover, cover, cut
 
@@ -125,7 +126,8 @@ class _Tiled:
         return _mean([self._flipped(filled, axes)[: len(images)] for axes in self._flips])
 
     def _flipped(self, images: np.ndarray, axes: tuple[int, ...]) -> np.ndarray:
-        logits = np.asarray(self._network.predict_on_batch(np.flip(images, axes)), np.float32)
+        with fixed_settings():
+            logits = np.asarray(self._network.predict_on_batch(np.flip(images, axes)), np.float32)
         return np.flip(_softmax(logits), axes)
 
 

@@ -60,12 +60,14 @@ def find_source(
     part: str | None,
     pixel_limit: int,
     wanted: Range | None = None,
+    trust: bool = False,
 ) -> Source:
     """What `text` means: a data set by name, an image file, what a data set recognises, or else a folder of images.
 
     `part` picks the labelled images of a data set: all, or a part that the runs kept. Without it those are taken
     that have no labels, where the set has any. `wanted` says which values of image files are black and white; without
-    it they are seen as the runs saw such numbers, and others by `auto`.
+    it they are seen as the runs saw such numbers, and others by `auto`. With `trust` the files of components that the
+    runs keep are executed.
     """
     path = Path(text)
     named = catalog.named(text.partition(":")[0], [kinds.DATASET])
@@ -74,7 +76,7 @@ def find_source(
         if wanted is not None:
             hint = f"Say it in the data set's words, as in npz:path=tiles.npz:range={wanted}."
             raise RequestError("The range is that of image files; a data set has its own.", where="--range", hint=hint)
-        return _dataset(text, catalog, runs, part)
+        return _dataset(text, catalog, runs, part, trust)
     if part is not None:
         raise RequestError("Image files have no parts; a data set has.", where="--part", hint="Leave it out.")
     wanted = wanted or Range.of(scaling_of(runs))
@@ -115,7 +117,7 @@ def _suffixes() -> str:
     return ", ".join(sorted(SUFFIXES))
 
 
-def _dataset(text: str, catalog: Catalog, runs: Sequence[RunFolder], part: str | None) -> Source:
+def _dataset(text: str, catalog: Catalog, runs: Sequence[RunFolder], part: str | None, trust: bool) -> Source:
     scaling = scaling_of(runs)
     plan = resolve(Request(words={"data": text}), catalog, only=(kinds.DATASET,)).reading(scaling)
     chosen = plan.chosen[kinds.DATASET][0]
@@ -126,7 +128,8 @@ def _dataset(text: str, catalog: Catalog, runs: Sequence[RunFolder], part: str |
     if part is None or part == ALL:
         data = load_clean(plan)
         return _numbered(f"{data.source}, all", data.images, np.arange(len(data)))
-    plan = resolve(Request(base=str(runs[0].path), words={"data": text}), catalog, only=(kinds.DATASET,))
+    request = Request(base=str(runs[0].path), words={"data": text}, trust=trust)
+    plan = resolve(request, catalog, only=(kinds.DATASET,))
     data = load_clean(plan)
     items = _part_of_all(part, data, runs)
     return _numbered(f"{data.source}, {part}", data.images, items)

@@ -42,10 +42,12 @@ CROSS = [
 READ_IN_FRESH_PROCESS = """
 import importlib, json, sys
 import keras, numpy as np
+from marsseg_core.backend import fixed_settings
 network, images, outputs, modules = sys.argv[1:]
 for module in json.loads(modules):
     importlib.import_module(module)
-predicted = keras.saving.load_model(network, compile=False)(np.load(images), training=False)
+with fixed_settings():
+    predicted = keras.saving.load_model(network, compile=False)(np.load(images), training=False)
 predicted = predicted if isinstance(predicted, dict) else {"logits": predicted}
 np.savez(outputs, **{name: keras.ops.convert_to_numpy(value) for name, value in predicted.items()})
 """

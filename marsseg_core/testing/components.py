@@ -8,7 +8,7 @@ import os
 import subprocess
 import sys
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import cache
 from importlib.util import find_spec
 from typing import Any, ClassVar
@@ -51,6 +51,17 @@ class ComponentContract:
         for check in cls.expected_failures:
             if not hasattr(cls, check.partition("[")[0]):
                 raise TypeError(f"{cls.__name__}.expected_failures names '{check}', which is no check of it")
+
+    @pytest.fixture(autouse=True)
+    def with_the_settings_of_a_run(self) -> Iterator[None]:
+        """The settings of Keras that a run has, whatever keras.json says."""
+        if "keras" not in sys.modules:
+            yield
+            return
+        from ..backend import fixed_settings
+
+        with fixed_settings():
+            yield
 
     @pytest.fixture(autouse=True)
     def marked_where_known_to_fail(self, request: pytest.FixtureRequest) -> None:

@@ -46,13 +46,14 @@ SCALES = (0, 3, 5, 10, 20, 1e4)
 IN_A_FRESH_PROCESS = """
 import importlib, json, sys
 import numpy as np
+from marsseg_core.backend import fixed_settings
 from marsseg_core.components import LossSpec
 from marsseg_core.parameters import configure
 from marsseg_core.testing.losses import measure
 module, name, values, spec, inputs, outputs = sys.argv[1:]
 component = configure(getattr(importlib.import_module(module), name), json.loads(values))
 spec = {key: tuple(value) if isinstance(value, list) else value for key, value in json.loads(spec).items()}
-with np.load(inputs) as given:
+with fixed_settings(), np.load(inputs) as given:
     value, gradient = measure(component, LossSpec(**spec), given["labels"], given["logits"])
 np.savez(outputs, value=value, gradient=gradient)
 """

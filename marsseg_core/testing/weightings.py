@@ -48,6 +48,7 @@ COURSES: Final[dict[str, Callable[[float, int], np.ndarray]]] = {
 IN_A_FRESH_PROCESS = """
 import importlib, json, sys
 import numpy as np
+from marsseg_core.backend import fixed_settings
 from marsseg_core.components import WeightingSpec
 from marsseg_core.parameters import configure
 from marsseg_core.testing.weightings import WeightingContract, train
@@ -55,8 +56,9 @@ module, name, values, losses, weights, outputs = sys.argv[1:]
 component = configure(getattr(importlib.import_module(module), name), json.loads(values))
 spec = WeightingSpec(tuple(json.loads(losses)), tuple(json.loads(weights)))
 case = type("Case", (WeightingContract,), {"component": component, "spec": spec})()
-case.test_it_trains_in_a_compiled_step()
-np.save(outputs, [factors for factors, _ in train(case.build(), case.course())])
+with fixed_settings():
+    case.test_it_trains_in_a_compiled_step()
+    np.save(outputs, [factors for factors, _ in train(case.build(), case.course())])
 """
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import keras
 
 from .. import kinds
-from ..backend import ask_for_determinism, choose_compiler, train_on_one_device
+from ..backend import ask_for_determinism, choose_compiler, precision, train_on_one_device
 from ..components import ScheduleSpec
 from ..data.arrays import SegmentationData
 from ..data.batches import TrainingBatches
@@ -34,6 +34,7 @@ class Prepared:
     transfer: Transfer | None
 
 
+@precision()
 def prepare(plan: Plan, data: SegmentationData, split: Split, network: keras.Model | None = None) -> Prepared:
     """Build and compile what the plan asks for. Raises RequestError where its parts do not fit each other.
 
@@ -46,7 +47,7 @@ def prepare(plan: Plan, data: SegmentationData, split: Split, network: keras.Mod
     fresh = network is None
     if network is None:
         network = build_network(plan, data.images.shape[1:], data.num_classes)
-    transfer = take_over(training, network) if fresh else None
+    transfer = take_over(training, network, trust=plan.trust) if fresh else None
     objective = build_objective(plan, data, split)
     task = build_task(plan, network, objective)
     check_objective(task, objective, data.images.shape[1:3])

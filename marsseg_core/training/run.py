@@ -15,7 +15,14 @@ from typing import Any
 import keras
 import numpy as np
 
-from ..backend import choose_compiler, environment, keep_tensorflow_out
+from ..backend import (
+    choose_compiler,
+    environment,
+    fixed_settings,
+    keep_tensorflow_out,
+    own_random_numbers,
+    precision,
+)
 from ..catalog import DISTRIBUTION, failing_place
 from ..data.arrays import SegmentationData
 from ..data.cleaning import load_clean
@@ -73,7 +80,8 @@ class Run:
 def load_network(folder: RunFolder) -> keras.Model:
     """The best network of a run, whose layers' modules are already imported. RequestError where it cannot be read."""
     try:
-        network = keras.saving.load_model(folder.network, compile=False)
+        with precision():
+            network = keras.saving.load_model(folder.network, compile=False)
     except Exception as cause:
         what, hint = _why_unreadable(str(cause) or type(cause).__name__)
         raise RequestError(what, where=str(folder.network), hint=hint) from cause
@@ -106,6 +114,8 @@ def read_data(plan: Plan) -> SegmentationData:
     return load_clean(plan)
 
 
+@fixed_settings()
+@own_random_numbers()
 def execute(
     plan: Plan,
     *,
@@ -144,6 +154,8 @@ def execute(
     return run
 
 
+@fixed_settings()
+@own_random_numbers()
 def resume(folder: RunFolder, plan: Plan, *, warn: Callable[[str], None], hooks: HookCaller | None = None) -> Run:
     """Go on with a run that was killed or interrupted, from its last checkpoint, as if it had never stopped.
 

@@ -52,7 +52,7 @@ def _listed(what: str, names: Any) -> str:
     return f"{len(names)} layers {what}: {', '.join(list(names)[:_NAMED])}{more}."
 
 
-def take_over(training: TrainingOptions, network: keras.Model) -> Transfer | None:
+def take_over(training: TrainingOptions, network: keras.Model, *, trust: bool = False) -> Transfer | None:
     """Give `network` the weights of the run that a plan starts from, if it names one.
 
     Raises RequestError where that run is gone, its network is another one by now, or nothing of it fits.
@@ -70,7 +70,7 @@ def take_over(training: TrainingOptions, network: keras.Model) -> Transfer | Non
             where=where,
             hint=f"To start from what it is now: --init {training.init}",
         )
-    return copy_weights(api.load(training.init), network, source=training.init)
+    return copy_weights(api.load(training.init, trust=trust), network, source=training.init)
 
 
 def copy_weights(other: keras.Model, network: keras.Model, source: str) -> Transfer:

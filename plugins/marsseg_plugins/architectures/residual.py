@@ -10,10 +10,14 @@ from .blocks import normalise, subsample
 
 
 def squeeze_excite(x: Any, *, name: str, ratio: int = 8) -> Any:
-    """Each channel times a gate from 0 to 1 that all channels' averages decide (arXiv 1709.01507), without biases."""
+    """Each channel times a gate from 0 to 1 that all channels' averages decide (arXiv 1709.01507), without biases.
+
+    `ratio` channels share a hidden unit, of which there are at least two, as in the narrowest published: one alone is
+    silent for nearly all images half of the time, and then no gate learns.
+    """
     channels = x.shape[-1]
     gate = layers.GlobalAveragePooling2D(keepdims=True, name=f"{name}_squeeze")(x)
-    gate = layers.Dense(max(1, channels // ratio), "relu", use_bias=False, name=f"{name}_reduce")(gate)
+    gate = layers.Dense(max(2, channels // ratio), "relu", use_bias=False, name=f"{name}_reduce")(gate)
     gate = layers.Dense(channels, "sigmoid", use_bias=False, name=f"{name}_excite")(gate)
     return layers.Multiply(name=f"{name}_scale")([x, gate])
 

@@ -25,7 +25,7 @@ class AI4Mars(Dataset):
     `path` is the folder with msl/, mer/ and m2020/, as far as they are there. Labels become the course's ids: what
     nobody labelled is background, which is ignored. In training labels the rover and what is farther than 30 m are
     background too; gold labels, by experts, are left as they are. Images of one rover position stay on one side of
-    any split.
+    any split, unless `groups` is none.
     """
 
     path: str = param(help="the folder that holds msl, mer and m2020, or some of them")
@@ -50,9 +50,11 @@ class AI4Mars(Dataset):
     ignored: tuple[int, ...] | None = param(
         IGNORED, help="classes that count in no loss and no score", minimum=0, min_length=0
     )
-    groups: Literal["positions", "none"] = param("positions", help="what keeps items together in any split")
     unpaired: Literal["refuse", "skip"] = param("refuse", help="what to do about labels that belong to no image")
     limit: int | None = param(None, help="keep only this many images, evenly spread", minimum=1)
+    groups: Literal["positions", "none"] = param(
+        "positions", help="what keeps images together in any split; the tiles of an image stay together anyway"
+    )
     pixel_limit: int = param(PIXEL_LIMIT, help="images of more pixels are refused", minimum=1)
 
     def __post_init__(self) -> None:
@@ -79,7 +81,7 @@ class AI4Mars(Dataset):
         report_unpaired(found.faults, self.unpaired, root)
         pairs = spread(found.pairs, self.limit)
         if self.groups == "none":
-            pairs = [replace(pair, group=None) for pair in pairs]
+            pairs = [replace(pair, group=number) for number, pair in enumerate(pairs)]
         key = ai4mars_labels.KEYS[self.taxonomy]
         fitting = Fitting(self.fit, self.height, self.width, self.scale, self.edges)
 
@@ -95,8 +97,8 @@ class AI4Mars(Dataset):
                 "dataset": "ai4mars",
                 "taxonomy": self.taxonomy,
                 "fitting": [self.fit, self.height, self.width, self.scale, self.edges],
-                "groups": self.groups,
                 "colour": self.colour,
+                "groups": self.groups,
             },
         )
         return prepared_data(source, prepare, class_names=key.class_names, ignored=self.ignored or ())

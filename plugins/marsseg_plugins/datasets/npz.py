@@ -30,8 +30,8 @@ class Npz(Dataset):
     says which values are black and white; by `auto`, which looks at all labelled images, whole numbers up to 255 are as
     they are, higher ones have the smallest of 10, 12, 14 and 16 bits that holds them, floats from 0 to 1 are 0…1, and
     those up to 255 are as they are. All else is refused.
-    `training_groups` (N,) integers, where present, keeps the items of a place together in any split. `test_set`
-    (M, H, W) or (M, H, W, C), images without labels, is what a prediction is made for.
+    `training_groups` (N,) integers, where present, keeps the items of a place together in any split, unless `groups`
+    is none. `test_set` (M, H, W) or (M, H, W, C), images without labels, is what a prediction is made for.
 
     The classes are those of Mars terrain unless `classes` names others, and one called background is ignored.
 
@@ -45,8 +45,8 @@ class Npz(Dataset):
     )
     binary: bool = param(False, help=BINARY_HELP)
     ignored: Ignored = param("background", help=IGNORED_HELP, minimum=0, min_length=0, absent=(0,))
-    groups: Literal["given", "none"] = param("given", help="what keeps items together in any split")
     limit: int | None = param(None, help="keep only this many items, evenly spread over the file", minimum=1)
+    groups: Literal["file", "none"] = param("file", help="what keeps items together in any split")
     range: str = param("auto", help=RANGE_HELP, absent="0..255")
     range_per: RangePer = param("set", help=PER_HELP)
 
@@ -127,7 +127,7 @@ class Npz(Dataset):
                 writer.append(names[what], items[chosen])
                 writer.progress(start + len(items), count)
             note_scaling(writer, convert)
-            groups = archive.groups(count) if self.groups == "given" else None
+            groups = archive.groups(count) if self.groups == "file" else None
         if self.classes == "found":
             if highest < 0:
                 raise RequestError(f"All pixels of all masks are {VOID}, void: there is no class.", where=self.path)

@@ -1,0 +1,96 @@
+"""Whatever `width` a network is given, it tells images apart and all of it learns."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+import keras
+import numpy as np
+import pytest
+from keras import layers
+
+import marsseg_core as marsseg
+from marsseg_core import kinds
+from marsseg_core.catalog import DISTRIBUTION, installed, load
+from marsseg_core.components import BottleneckSpec, NetworkSpec
+from marsseg_core.testing.architectures import GradientRecorder, make_batch, start_anew, train
+from marsseg_plugins.architectures.residual import squeeze_excite
+from marsseg_plugins.architectures.transunet import TransUNet
+from marsseg_plugins.widths import FEWEST_NORMALISED, scaled
+
+SIZE = (32, 64)
+# Those whose narrowest layers are normalised over their channels or squeezed; the others' filters may be one each.
+DELICATE = ("transunet", "resunetpp", "transformer", "swin")
+
+
+def names(kind):
+    own = [entry.name for entry in installed().of_kind(kind) if entry.distribution == DISTRIBUTION]
+    return [pytest.param(name, marks=[] if name in DELICATE else [pytest.mark.slow]) for name in own]
+
+
+def assert_alive(build: Callable[[], keras.Model]) -> None:
+    """Outputs differ between images; each weight has a gradient from some start, as ReLUs may be dead from one."""
+    images, labels = make_batch(SIZE, 1, 3)
+    dead, apart = None, 0.0
+    for seed in range(1, 9):
+        start_anew(seed)
+        network = build()
+        logits = network(images, training=False)
+        logits = keras.ops.convert_to_numpy(logits["logits"] if isinstance(logits, dict) else logits)
+        apart = max(apart, np.ptp(logits, axis=0).max() / np.abs(logits).max())
+        recorder = GradientRecorder(3e-3)
+        train(network, recorder, images, labels, 1, eager=True)
+        found = {path for path in recorder.unreached() if not re.search(r"/bias$", path)}
+        dead = found if dead is None else dead & found
+        if not dead and apart > 0.01:
+            return
+    assert not dead
+    assert apart > 0.01
+
+
+@pytest.mark.parametrize("name", names(kinds.ARCHITECTURE))
+def test_an_architecture_of_next_to_no_width_is_alive(name):
+    component = load(installed().find(kinds.ARCHITECTURE, name))(width=0.001)
+    assert_alive(lambda: component.build(NetworkSpec(*SIZE, 1, 3)))
+
+
+@pytest.mark.parametrize("name", names(kinds.BOTTLENECK))
+def test_a_bottleneck_of_next_to_no_width_is_alive(name):
+    component = load(installed().find(kinds.BOTTLENECK, name))(width=0.001)
+
+    def build() -> keras.Model:
+        images = keras.Input((*SIZE, 1))
+        x = component.build(layers.Conv2D(8, 3, 8, padding="same")(images), BottleneckSpec(3))
+        return keras.Model(images, layers.Conv2D(3, 1)(layers.UpSampling2D(8)(x)))
+
+    assert_alive(build)
+
+
+@pytest.mark.parametrize("width", [0.05, 0.09, 0.125])
+def test_transunet_tells_images_apart_at_any_width(width):
+    """At 0.09 a standardised kernel over one channel was 0, and every image gave the same logits."""
+    network = TransUNet(width=width, layers=1).build(NetworkSpec(*SIZE, 1, 3))
+    images = np.random.default_rng(0).random((2, *SIZE, 1), dtype=np.float32)
+    first, second = keras.ops.convert_to_numpy(network(images, training=False))
+    assert np.abs(first - second).max() > 0.01 * np.abs(first).max()
+    assert network.get_layer("stem").filters == FEWEST_NORMALISED
+
+
+@pytest.mark.parametrize("bottleneck", ["transformer:width=0.01:layers=1", "swin:width=0.01:layers=1"])
+def test_a_token_has_four_channels_at_any_width(bottleneck):
+    network = marsseg.network("unet:width=0.1:depth=1", bottleneck=bottleneck, height=8, width=16)
+    embed = next(layer for layer in network.layers if layer.name.endswith("_embed"))
+    assert embed.filters == FEWEST_NORMALISED
+
+
+def test_channels_are_scaled_and_rounded_down_to_what_must_be():
+    assert [scaled(64, width) for width in (1.0, 0.1, 0.001)] == [64, 6, 1]
+    assert [scaled(64, width, 4) for width in (1.0, 0.1, 0.001)] == [64, 6, 4]
+
+
+@pytest.mark.parametrize(("channels", "hidden"), [(4, 2), (8, 2), (16, 2), (32, 4)])
+def test_a_squeeze_has_two_hidden_units_at_least(channels, hidden):
+    inputs = keras.Input((4, 4, channels))
+    network = keras.Model(inputs, squeeze_excite(inputs, name="gate"))
+    assert network.get_layer("gate_reduce").units == hidden
