@@ -203,7 +203,10 @@ class Loss(Component):
 
 @dataclass(frozen=True)
 class WeightingSpec:
-    """The losses to be joined: their names in the plan's order, and the weight the plan gives each."""
+    """The losses to be joined: their names in the plan's order, and the weight the plan gives each.
+
+    A loss of weight 0 is not among them: it is logged, and moves no rule.
+    """
 
     losses: tuple[str, ...]
     weights: tuple[float, ...]
@@ -218,6 +221,9 @@ class Weighting(Component):
     def needs_nonnegative(self) -> bool:
         """Whether the rule takes ratios or logarithms of the losses, so that none may be negative."""
         return False
+
+    def check(self, spec: WeightingSpec) -> None:
+        """Raise ValueError where the parameters do not fit these losses. It is called with the plan, before Keras."""
 
     @abstractmethod
     def build(self, spec: WeightingSpec) -> WeightingLayer:
@@ -241,6 +247,9 @@ class Schedule(Component):
     """Moves the learning rate."""
 
     kind = kinds.SCHEDULE
+
+    def check(self, epochs: int) -> None:
+        """Raise ValueError where the parameters do not fit so many epochs. It is called with the plan, before Keras."""
 
     @abstractmethod
     def build(self, spec: ScheduleSpec) -> keras.optimizers.schedules.LearningRateSchedule | keras.callbacks.Callback:

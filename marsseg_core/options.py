@@ -6,8 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from . import composition, kinds
-from .errors import RequestError, nearest
+from . import kinds
 from .kinds import Kind
 from .parameters import param
 
@@ -98,28 +97,6 @@ class TrainingOptions:
     def __post_init__(self) -> None:
         if self.init_hash is not None and self.init is None:
             raise ValueError("init_hash belongs to an init")
-
-
-# What `keras.optimizers` has, known here so that a wrong name is refused before Keras is loaded.
-OPTIMIZERS: Final = (
-    *("adadelta", "adafactor", "adagrad", "adam", "adamax", "adamw", "ftrl", "lamb", "lion", "muon", "nadam"),
-    *("rmsprop", "sgd"),
-)
-
-
-def optimizer_named(text: str) -> composition.Named:
-    """The optimiser that a text such as "sgd:momentum=0.9" asks for; RequestError where Keras has none of the name."""
-    where = f"--optimizer {text}"
-    named = composition.parse(text, where=where)
-    if len(named) != 1:
-        raise RequestError("A run has one optimiser.", where=where)
-    if named[0].name not in OPTIMIZERS:
-        raise RequestError(
-            f"Keras has no optimiser '{named[0].name}'.",
-            where=where,
-            hint=nearest(named[0].name, OPTIMIZERS, listing="It has"),
-        )
-    return named[0]
 
 
 @dataclass(frozen=True)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from . import composition, kinds, parameters
 from .catalog import Catalog, Entry, failing_place, installed
+from .components import WeightingSpec
 from .errors import MarssegError, PluginError, RequestError
 from .kinds import KINDS, Kind
 from .local_plugins import KEY as PLUGIN_KEY, LocalPlugin
@@ -72,15 +73,37 @@ def calling(chosen: Chosen, function: Callable[..., Any], *arguments: Any) -> An
 
 
 def built(chosen: Chosen, *arguments: Any) -> Any:
-    """What a component builds. A ValueError means that its parameters do not fit here, any other failure is its own."""
+    """What a component builds; what `fitting` says of its failures."""
+    return fitting(chosen, chosen.component.build, *arguments)
+
+
+def fitting(chosen: Chosen, function: Callable[..., Any], *arguments: Any) -> Any:
+    """Call a component's code. A ValueError means that its parameters do not fit here, any other failure is its own."""
     try:
-        return calling(chosen, chosen.component.build, *arguments)
+        return calling(chosen, function, *arguments)
     except PluginError as error:
         if isinstance(error.__cause__, ValueError):
             raise RequestError(
                 f"The {chosen.entry.label} does not fit: {error.__cause__}", where=error.where
             ) from error
         raise
+
+
+def loss_names(losses: Sequence[Chosen]) -> tuple[str, ...]:
+    """What the losses of a plan go by: their names, with a number where one stands more than once: dice, dice2."""
+    names = [each.entry.name for each in losses]
+    earlier = [names[:position].count(name) for position, name in enumerate(names)]
+    return tuple(f"{name}{count + 1}" if count else name for name, count in zip(names, earlier, strict=True))
+
+
+def weighting_spec(losses: Sequence[Chosen]) -> WeightingSpec:
+    """The losses that a weighting joins: those with a weight above 0. The others are only logged."""
+    weights = {
+        name: each.options.weight
+        for name, each in zip(loss_names(losses), losses, strict=True)
+        if isinstance(each.options, LossOptions) and each.options.weight
+    }
+    return WeightingSpec(tuple(weights), tuple(weights.values()))
 
 
 def nested(kind: Kind, text: str, catalog: Catalog, owner: Entry) -> tuple[Chosen, ...]:

@@ -19,16 +19,16 @@ from .components import Dataset
 from .errors import PluginError, RequestError, nearest
 from .kinds import KINDS, RECIPE, Kind
 from .local_plugins import KEY as PLUGIN_KEY, SUFFIX, LocalPlugin, given_plugins, planned_plugins
+from .optimizer_names import optimizer_named
 from .options import (
     SECTIONS,
     CleaningOptions,
     LossOptions,
     SplitOptions,
     TrainingOptions,
-    optimizer_named,
     options_of,
 )
-from .plan import NAME_KEYS, Chosen, Plan, calling, nested
+from .plan import NAME_KEYS, Chosen, Plan, calling, fitting, nested, weighting_spec
 from .runs import RunFolder
 from .sources import recipe_path
 from .texts import read_text
@@ -229,9 +229,11 @@ class _Draft:
         origins: dict[str, Mapping[str, str]] = {name: item.origins for name, item in self.sections.items()}
         origins |= {kind.option: {"name": origin} for kind, origin in self.kind_origins.items()}
         self._check_losses(chosen)
+        training = parameters.configure(TrainingOptions, self.sections["training"].values, where="training")
+        self._check_weighting(chosen)
+        self._check_schedule(chosen, training.epochs)
         cleaning = parameters.configure(CleaningOptions, self.sections["cleaning"].values, where="cleaning")
         split = parameters.configure(SplitOptions, self.sections["split"].values, where="split")
-        training = parameters.configure(TrainingOptions, self.sections["training"].values, where="training")
         optimizer_named(training.optimizer)
         return Plan(chosen, cleaning, split, training, origins, self.plugins, self.catalog)
 
@@ -253,9 +255,12 @@ class _Draft:
                 where=f"--loss, {', '.join(each.entry.name for each in losses)}",
                 hint="A weight of 0 is for a loss that is only to be logged beside others.",
             )
+
+    def _check_weighting(self, chosen: Mapping[Kind, tuple[Chosen, ...]]) -> None:
         if not {kinds.WEIGHTING, kinds.LOSS} <= set(chosen):
             return
         weighting = chosen[kinds.WEIGHTING][0]
+        fitting(weighting, weighting.component.check, weighting_spec(chosen[kinds.LOSS]))
         if not calling(weighting, lambda: weighting.component.needs_nonnegative):
             return
         for loss in chosen[kinds.LOSS]:
@@ -267,6 +272,10 @@ class _Draft:
                     hint=f"`marsseg show {loss.entry.name}` tells its forms; the weightings fixed and scheduled "
                     "take any loss.",
                 )
+
+    def _check_schedule(self, chosen: Mapping[Kind, tuple[Chosen, ...]], epochs: int) -> None:
+        for schedule in chosen.get(kinds.SCHEDULE, ()):
+            fitting(schedule, schedule.component.check, epochs)
 
     def _pin_start(self) -> None:
         """Name the run to start from by its whole path and its network's hash, unless its own layer gives the hash."""

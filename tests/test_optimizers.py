@@ -1,5 +1,7 @@
 """Keras' optimisers by name, and averages of weights."""
 
+import inspect
+
 import keras
 import numpy as np
 import pytest
@@ -8,7 +10,8 @@ import marsseg_core as marsseg
 from marsseg_core import api, kinds
 from marsseg_core.data.splits import split_data
 from marsseg_core.errors import RequestError
-from marsseg_core.options import OPTIMIZERS, TrainingOptions
+from marsseg_core.optimizer_names import OPTIMIZERS, PARAMETERS
+from marsseg_core.options import TrainingOptions
 from marsseg_core.training.averaging import EpochAverage
 from marsseg_core.training.building import build_objective
 from marsseg_core.training.optimizers import build_optimizer
@@ -33,6 +36,18 @@ def test_the_names_are_those_that_keras_has():
     # Wrappers of others; the schedule-free one wants other weights in the network to score it than to train it.
     others = {"optimizer", "lossscaleoptimizer", "multioptimizer", "schedulefreeadamw"}
     assert set(OPTIMIZERS) == classes - others
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_the_parameters_are_those_that_keras_has(name):
+    cls = next(each for key, each in vars(keras.optimizers).items() if key.lower() == name)
+    theirs = {key: value.default for key, value in inspect.signature(cls).parameters.items()}
+    # What the plan says elsewhere, Keras needs to itself, or is no number.
+    for key in ("learning_rate", "weight_decay", "name", "kwargs", "loss_scale_factor", "exclude_layers"):
+        theirs.pop(key, None)
+    for key in ("use_ema", "ema_momentum", "ema_overwrite_frequency"):
+        theirs.pop(key, None)
+    assert {**theirs, **PARAMETERS[name]} == PARAMETERS[name]  # an older Keras may have fewer
 
 
 @pytest.mark.parametrize("name", OPTIMIZERS)
@@ -68,11 +83,19 @@ def test_a_wrong_name_is_refused_with_the_plan():
         ("sgd:momentun=0.9", "Did you mean 'momentum'"),
         ("sgd:momentum=much", "takes a number"),
         ("sgd:nesterov=0.5", "takes true or false"),
-        ("sgd:momentum=7", "do not go together"),
+        ("sgd:momentum=nan", "takes a number"),
+        ("adam:epsilon=inf", "takes a number"),
+        ("muon:ns_steps=2.5", "takes a number"),
         ("adam:learning_rate=1", "no parameter 'learning_rate'"),
     ],
 )
-def test_a_wrong_parameter_is_refused_before_anything_is_written(text, message, tmp_path):
+def test_a_wrong_parameter_is_refused_with_the_plan(text, message):
+    with pytest.raises(RequestError, match=message):
+        api.plan(optimizer=text)
+
+
+@pytest.mark.parametrize(("text", "message"), [("sgd:momentum=7", "do not go together")])
+def test_what_keras_refuses_is_refused_before_anything_is_written(text, message, tmp_path):
     with pytest.raises(RequestError, match=message):
         small_run(tmp_path, optimizer=text)
     assert not (tmp_path / "run").exists()

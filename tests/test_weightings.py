@@ -306,3 +306,38 @@ def test_a_weighting_layer_is_in_float32_under_any_policy():
         assert built(LOSSES).dtype == "float32"
     finally:
         keras.config.set_dtype_policy("float32")
+
+
+class TestWithThePlan:
+    """What can be known of weightings and schedules before Keras is loaded is refused with the plan."""
+
+    def test_as_many_weights_as_losses(self):
+        with pytest.raises(RequestError, match=r"end has 3 weights for 2 losses \(ssce, dice\)"):
+            api.plan(loss="ssce,dice", weighting="scheduled", sets=["weighting.scheduled.end=1,2,3"])
+
+    def test_a_loss_that_is_only_logged_has_no_weight(self):
+        words = {"loss": "ssce,lovasz:weight=0,dice", "weighting": "scheduled"}
+        assert api.plan(**words, sets=["weighting.scheduled.end=1,2"])
+        with pytest.raises(RequestError, match=r"2 losses \(ssce, dice\)"):
+            api.plan(**words, sets=["weighting.scheduled.end=1,2,3"])
+
+    @pytest.mark.parametrize("schedule", ["cosine", "cosine_restarts", "constant", "onecycle", "plateau"])
+    def test_a_warm_up_leaves_something_of_the_training(self, schedule):
+        assert api.plan(schedule=f"{schedule}:warmup=6", epochs=7)
+        with pytest.raises(RequestError, match="a warm-up of 7 epochs leaves nothing of a training of 7"):
+            api.plan(schedule=f"{schedule}:warmup=7", epochs=7)
+
+
+@pytest.mark.parametrize("rule", ["gradnorm", "dwa", "relobralo", "softadapt", "uncertainty"])
+def test_a_loss_of_weight_0_moves_no_rule(rule, tmp_path):
+    """It is only logged: without it the training is the same to the bit."""
+    words = {"arch": "unet:width=0.125:depth=1:convolutions=1", "data": "synthetic:count=24:height=16:width=32"}
+    words |= {"batch": 4, "epochs": 3, "weighting": rule, "warn": lambda line: None}
+    without = marsseg.run(loss="ssce,dice", out=tmp_path / "without", **words)
+    logged = marsseg.run(loss="ssce,lovasz:weight=0,dice", out=tmp_path / "logged", **words)
+    for row, alone in zip(logged.history, without.history, strict=True):
+        assert row["weight_lovasz"] == 0.0
+        assert row["loss_lovasz"] > 0
+        assert {name: row[name] for name in alone if name != "seconds"} == {
+            name: value for name, value in alone.items() if name != "seconds"
+        }

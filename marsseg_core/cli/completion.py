@@ -103,7 +103,7 @@ def _names_or_distributions(given: Mapping[str, Any], text: str) -> list[Word]:
 
 
 def _optimizers(given: Mapping[str, Any], text: str) -> list[Word]:
-    from ..options import OPTIMIZERS
+    from ..optimizer_names import OPTIMIZERS
 
     return [(name, "") for name in OPTIMIZERS]
 

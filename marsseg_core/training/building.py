@@ -12,14 +12,14 @@ import numpy as np
 
 from .. import kinds
 from ..backend import choose_compiler, precision
-from ..components import VOID, LossFunction, LossSpec, NetworkSpec, TargetFunction, Transform, WeightingSpec
+from ..components import VOID, LossFunction, LossSpec, NetworkSpec, TargetFunction, Transform
 from ..data.arrays import SegmentationData
 from ..data.batches import TrainingBatches
 from ..data.splits import Split
 from ..data.statistics import class_pixels
 from ..errors import PluginError, RequestError
-from ..options import AugmentationOptions, LossOptions
-from ..plan import Chosen, Plan, built, calling, nested
+from ..options import AugmentationOptions
+from ..plan import Chosen, Plan, built, calling, loss_names, nested, weighting_spec
 from .heads import split_heads
 from .network_checks import CheckedBottleneck, check_network, check_readable
 from .task import SegmentationTask
@@ -82,7 +82,7 @@ def build_objective(plan: Plan, data: SegmentationData, split: Split) -> Objecti
         raise RequestError("No pixel of the training part has a class that counts.", where=data.source)
     spec = LossSpec(data.num_classes, () if plan.training.learn_ignored else data.ignored, frequencies)
     chosen = plan.chosen[kinds.LOSS]
-    named = dict(zip(_distinct([each.entry.name for each in chosen]), chosen, strict=True))
+    named = dict(zip(loss_names(chosen), chosen, strict=True))
     wanted = {name: calling(each, each.component.targets, spec) for name, each in named.items()}
     return Objective(
         spec,
@@ -93,8 +93,6 @@ def build_objective(plan: Plan, data: SegmentationData, split: Split) -> Objecti
 
 def build_task(plan: Plan, network: keras.Model, objective: Objective) -> SegmentationTask:
     """The network with its objective."""
-    options = [chosen.options for chosen in plan.chosen[kinds.LOSS]]
-    weights = tuple(option.weight for option in options if isinstance(option, LossOptions))
     heads, head_weights = split_heads(network.output)[1], plan.training.head_weights
     if head_weights is not None and len(head_weights) != len(heads):
         raise RequestError(
@@ -104,12 +102,12 @@ def build_task(plan: Plan, network: keras.Model, objective: Objective) -> Segmen
         )
     # In float32, as the losses are; the task follows the policy, by which the optimiser scales them.
     with precision("float32"):
-        weighting = built(plan.chosen[kinds.WEIGHTING][0], WeightingSpec(tuple(objective.functions), weights))
+        weighting = built(plan.chosen[kinds.WEIGHTING][0], weighting_spec(plan.chosen[kinds.LOSS]))
     if not isinstance(weighting, WeightingLayer):
         label = plan.chosen[kinds.WEIGHTING][0].entry.label
         raise PluginError(f"The {label} builds a {type(weighting).__name__}, not a WeightingLayer.")
     # Weightings that train have their weights from here on, before the optimiser looks for them.
-    calling(plan.chosen[kinds.WEIGHTING][0], weighting.build, (len(objective.functions),))
+    calling(plan.chosen[kinds.WEIGHTING][0], weighting.build, (weighting.count,))
     with precision(plan.training.precision):
         task = SegmentationTask(
             network,
@@ -166,10 +164,3 @@ def _transform(chosen: Chosen, function: Transform, data: SegmentationData) -> T
         return images, masks
 
     return transform
-
-
-def _distinct(names: list[str]) -> list[str]:
-    """Number the names that stand more than once: dice, dice2."""
-    return [
-        name if names[:i].count(name) == 0 else f"{name}{names[:i].count(name) + 1}" for i, name in enumerate(names)
-    ]

@@ -122,9 +122,10 @@ class Weights(keras.callbacks.Callback):
         task: SegmentationTask = self.model
         if len(task.loss_names) < 2:
             return
-        means = np.array([logs[f"loss_{name}"] for name in task.loss_names], np.float32)
-        for name, factor in zip(task.loss_names, task.weighting.factors(), strict=True):
-            logs[f"weight_{name}"] = float(factor)
+        counted = task.weighting.counted
+        means = np.array([logs[f"loss_{name}"] for name in counted], np.float32)
+        factors = dict(zip(counted, task.weighting.factors().tolist(), strict=True))
+        logs.update({f"weight_{name}": factors.get(name, 0.0) for name in task.loss_names})
         task.weighting.epoch_ends(means)
 
 

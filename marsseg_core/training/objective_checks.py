@@ -18,8 +18,7 @@ def check_objective(task: SegmentationTask, objective: Objective, size: tuple[in
     They are tried on one image of this size (H, W) that shows all classes of the training part, with two sets of
     logits. Losses of weight 0 are there to be logged: they are not asked.
     """
-    weights = dict(zip(objective.functions, task.weighting.given, strict=True))
-    asked = [name for name, weight in weights.items() if weight]
+    asked = task.weighting.counted
     idle = _idle(task, objective, size) & set(asked)
     if idle == set(asked):
         raise RequestError(

@@ -47,7 +47,7 @@ class SegmentationTask(keras.Model):
         tracked = losses if len(losses) > 1 else {}
         self._loss_trackers = {name: keras.metrics.Mean(name=f"loss_{name}") for name in tracked}
         if not self.weighting.built:
-            self.weighting.build((len(losses),))
+            self.weighting.build((self.weighting.count,))
         self._averaging = averaging
         self.average = EpochAverage(network) if averaging == "swa" else None
         self.built = True
@@ -95,7 +95,11 @@ class SegmentationTask(keras.Model):
 
     def objective(self, values: Mapping[str, Any]) -> Any:
         """The scalar that is minimised, from each loss by name."""
-        return self.weighting(ops.stack(list(values.values())))
+        return self.weighting(self._joined(values))
+
+    def _joined(self, values: Mapping[str, Any]) -> Any:
+        """(n,) the losses that count, as the weighting takes them."""
+        return ops.stack([values[name] for name in self.weighting.counted])
 
     def compute_loss(
         self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None, training: bool = True
@@ -106,7 +110,7 @@ class SegmentationTask(keras.Model):
             tracker.update_state(values[name])
         if training:
             norms = self._gradient_norms(y, logits) if self.weighting.uses_gradients else None
-            self.weighting.step(ops.stop_gradient(ops.stack(list(values.values()))), norms)
+            self.weighting.step(ops.stop_gradient(self._joined(values)), norms)
         total = self.objective(values)
         for (name, output), weight in zip(auxiliary.items(), self._head_weights, strict=True):
             if name == PRESENCE:
@@ -120,10 +124,10 @@ class SegmentationTask(keras.Model):
         return total
 
     def _gradient_norms(self, labels: Any, logits: Any) -> Any:
-        """(n,) the norm of the gradient of each loss with respect to the logits."""
+        """(n,) the norm of the gradient of each loss that counts with respect to the logits."""
         logits = ops.stop_gradient(ops.cast(logits, "float32"))
         norms = []
-        for name in self._loss_functions:
+        for name in self.weighting.counted:
 
             def value(at: Any, name: str = name) -> Any:
                 return self._loss_value(name, labels, at)

@@ -24,6 +24,7 @@ class WeightingLayer(keras.layers.Layer):
 
     def __init__(self, spec: WeightingSpec) -> None:
         super().__init__(dtype="float32")
+        self.counted = spec.losses
         self.count = len(spec.losses)
         self.given = np.asarray(spec.weights, np.float32)
 

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 from marsseg_core.components import Schedule, ScheduleSpec
 from marsseg_core.parameters import param
 
+from .warmup import check_warmup
+
 if TYPE_CHECKING:
     import keras
 
@@ -17,6 +19,9 @@ class Constant(Schedule):
     """Constant: the learning rate stays as it is, after a warm-up if one is asked for."""
 
     warmup: float = param(0.0, help="epochs in which the rate climbs to the learning rate first", minimum=0)
+
+    def check(self, epochs: int) -> None:
+        check_warmup(self.warmup, epochs)
 
     def build(self, spec: ScheduleSpec) -> keras.optimizers.schedules.LearningRateSchedule:
         import keras

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 from marsseg_core.components import Schedule, ScheduleSpec
 from marsseg_core.parameters import param
 
+from .warmup import check_warmup
+
 if TYPE_CHECKING:
     import keras
 
@@ -29,6 +31,9 @@ class CosineRestarts(Schedule):
     peak: float = param(1.0, help="how high each period begins, against the one before", above=0, maximum=1)
     warmup: float = param(0.0, help="epochs in which the rate climbs to the learning rate first", minimum=0)
     floor: float = param(0.0, help="where a period ends, as a share of the learning rate", minimum=0, maximum=1)
+
+    def check(self, epochs: int) -> None:
+        check_warmup(self.warmup, epochs)
 
     def build(self, spec: ScheduleSpec) -> keras.optimizers.schedules.LearningRateSchedule:
         import keras

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 from marsseg_core.components import Schedule, ScheduleSpec
 from marsseg_core.parameters import param
 
+from .warmup import check_warmup
+
 if TYPE_CHECKING:
     import keras
 
@@ -24,6 +26,9 @@ class OneCycle(Schedule):
     warmup: float | None = param(None, help="epochs of the climb; none: 0.3 of the training", above=0)
     start: float = param(0.04, help="where it begins, as a share of the learning rate", above=0, maximum=1)
     floor: float = param(4e-6, help="where it ends, as a share of the learning rate", minimum=0, maximum=1)
+
+    def check(self, epochs: int) -> None:
+        check_warmup(self.warmup or 0.0, epochs)
 
     def build(self, spec: ScheduleSpec) -> keras.optimizers.schedules.LearningRateSchedule:
         from .rates import OneCycleRate, warmup_steps

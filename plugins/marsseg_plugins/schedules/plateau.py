@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Literal
 from marsseg_core.components import Schedule, ScheduleSpec
 from marsseg_core.parameters import param
 
+from .warmup import check_warmup
+
 if TYPE_CHECKING:
     import keras
 
@@ -25,6 +27,9 @@ class Plateau(Schedule):
     min_delta: float = param(1e-4, help="a smaller change is none", minimum=0)
     floor: float = param(1e-6, help="the learning rate does not fall below", minimum=0)
     warmup: int = param(0, help="epochs in which the rate climbs to the learning rate first, step by step", minimum=0)
+
+    def check(self, epochs: int) -> None:
+        check_warmup(self.warmup, epochs)
 
     def build(self, spec: ScheduleSpec) -> keras.callbacks.Callback:
         from .rates import PlateauAfterWarmUp, warmup_steps

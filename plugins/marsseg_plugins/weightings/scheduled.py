@@ -37,14 +37,19 @@ class Scheduled(Weighting):
         if self.begin > self.finish:
             raise ValueError(f"begin={self.begin:g} is after finish={self.finish:g}")
 
-    def build(self, spec: WeightingSpec) -> WeightingLayer:
-        from .rules import Ramps
-
+    def check(self, spec: WeightingSpec) -> None:
         count = len(spec.losses)
-        start = self.start or (1.0,) * count
-        for name, values in (("start", start), ("end", self.end)):
+        for name, values in (("start", self.start), ("end", self.end)):
+            if values is None:
+                continue
             if len(values) != count:
                 raise ValueError(f"{name} has {len(values)} weights for {count} losses ({', '.join(spec.losses)})")
             if not sum(values):
                 raise ValueError(f"{name} has no weight above 0")
+
+    def build(self, spec: WeightingSpec) -> WeightingLayer:
+        from .rules import Ramps
+
+        self.check(spec)
+        start = self.start or (1.0,) * len(spec.losses)
         return Ramps(spec, start, self.end, (self.begin, self.finish), self.power)
