@@ -217,6 +217,9 @@ class Weighting(Component):
 
     kind = kinds.WEIGHTING
 
+    # Whether what the losses count changes in the course of a training.
+    moves: ClassVar[bool] = True
+
     @property
     def needs_nonnegative(self) -> bool:
         """Whether the rule takes ratios or logarithms of the losses, so that none may be negative."""
@@ -236,11 +239,16 @@ class Weighting(Component):
 
 @dataclass(frozen=True)
 class ScheduleSpec:
-    """The length of the training: the learning rate it starts from, epochs and steps per epoch."""
+    """What a schedule knows of the training: the learning rate it starts from, epochs and steps per epoch.
+
+    `objective_moves` says that the weighting moves what the losses count: the loss of one epoch is then no measure for
+    that of another.
+    """
 
     learning_rate: float
     epochs: int
     steps_per_epoch: int
+    objective_moves: bool = False
 
 
 class Schedule(Component):

@@ -161,6 +161,21 @@ class Plan:
         }
         return tuple(sorted(found))
 
+    @property
+    def objective_moves(self) -> bool:
+        """Whether the weighting moves what several losses count."""
+        weighting = self.chosen[kinds.WEIGHTING][0].component
+        return bool(weighting.moves) and len(weighting_spec(self.chosen[kinds.LOSS]).losses) > 1
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """A line for each part of the plan that changes nothing."""
+        names = weighting_spec(self.chosen[kinds.LOSS]).losses
+        entry = self.chosen[kinds.WEIGHTING][0].entry
+        if len(names) > 1 or not self.one(kinds.WEIGHTING).moves:
+            return ()
+        return (f"The weighting '{entry.name}' has one loss, {names[0]}: there is nothing to weigh.",)
+
     def rows(self) -> list[tuple[str, str, str]]:
         """(setting, value, origin) for every value of the plan."""
         rows = [(PLUGIN_KEY, f"{plugin.name} {plugin.hash[:12]}", plugin.origin) for plugin in self.plugins]

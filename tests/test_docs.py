@@ -19,7 +19,8 @@ from marsseg_core.catalog import load
 from marsseg_core.cli.main import app
 from marsseg_core.composition import parse
 from marsseg_core.kinds import ALL_KINDS, DATASET, KINDS, WEIGHTING
-from marsseg_core.options import OPTIMIZERS, SECTIONS, options_of
+from marsseg_core.optimizer_names import OPTIMIZERS
+from marsseg_core.options import SECTIONS, options_of
 from marsseg_core.parameters import parameters_of
 
 # The example projects have tests of their own.

@@ -16,6 +16,7 @@ from marsseg_plugins.schedules.constant import Constant
 from marsseg_plugins.schedules.cosine import Cosine
 from marsseg_plugins.schedules.cosine_restarts import CosineRestarts
 from marsseg_plugins.schedules.onecycle import OneCycle
+from marsseg_plugins.schedules.plateau import Plateau
 
 RATE = 0.02
 EPOCHS, STEPS = 12, 5
@@ -125,3 +126,22 @@ def test_no_rate_is_above_the_given_one(schedule):
 def test_a_warm_up_that_leaves_nothing_of_the_training_is_refused(kind):
     with pytest.raises(RequestError, match="A warm-up of 12 epochs leaves nothing of a training of 12"):
         kind(warmup=12.0).build(SPEC)
+
+
+class TestPlateau:
+    def test_watches_the_loss_or_where_weights_move_the_score(self):
+        still, moving = SPEC, ScheduleSpec(RATE, EPOCHS, STEPS, objective_moves=True)
+        found = [Plateau().build(spec) for spec in (still, moving)]
+        assert [callback.monitor for callback in found] == ["val_loss", "val_miou"]
+        assert [callback.mode for callback in found] == ["min", "max"]
+
+    @pytest.mark.parametrize("name", ["val_accuracy", "val_iou_big_rock", "loss_dice", "loss", "miou"])
+    def test_watches_any_loss_and_score(self, name):
+        assert Plateau(monitor=name).build(SPEC).monitor == name
+
+    def test_what_is_no_score_is_refused(self):
+        with pytest.raises(ValueError, match="no loss and no score"):
+            Plateau(monitor="val_mio")
+
+    def test_rests_after_a_fall(self):
+        assert Plateau(cooldown=3).build(SPEC).cooldown == 3

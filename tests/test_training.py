@@ -259,6 +259,10 @@ class TestTraining:
         rates = [record["learning_rate"] for record in run.history]
         assert rates == pytest.approx([0.01 / 3, 0.02 / 3, 0.01, 0.01])
 
+    def test_a_score_that_the_data_does_not_have_is_named(self, tmp_path):
+        with pytest.raises(RequestError, match=r"no 'val_iou_lava' to watch.*val_iou_sand"):
+            small_run(tmp_path / "run", epochs=2, schedule="plateau:monitor=val_iou_lava")
+
     def test_a_climb_that_leaves_nothing_of_the_training_is_refused(self, tmp_path):
         with pytest.raises(RequestError, match="warm-up"):
             small_run(tmp_path / "run", epochs=2, schedule="plateau:warmup=2")

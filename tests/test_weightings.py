@@ -165,7 +165,7 @@ class TestDWA:
 
 
 class TestSoftAdapt:
-    @pytest.mark.parametrize("parameters", [{}, {"normalised": True}, {"by_loss": True}, {"beta": -2.0}])
+    @pytest.mark.parametrize("parameters", [{}, {"normalised": False, "beta": 0.1}, {"by_loss": True}, {"beta": -2.0}])
     def test_is_the_softmax_of_the_slopes(self, parameters):
         built = layer(SoftAdapt(**parameters))
         before, now = np.array([1.0, 2.0, 0.5], np.float32), np.array([0.9, 2.5, 0.1], np.float32)
@@ -174,9 +174,9 @@ class TestSoftAdapt:
         np.testing.assert_allclose(own(built), [1 / 3] * 3, rtol=1e-6)
         built.epoch_ends(now)
         slopes = now - before
-        if parameters.get("normalised"):
+        if parameters.get("normalised", True):
             slopes /= np.abs(slopes).sum()
-        expected = softmax(parameters.get("beta", 0.1) * slopes)
+        expected = softmax(parameters.get("beta", 1.0) * slopes)
         if parameters.get("by_loss"):
             expected = expected * now / (expected * now).sum()
         np.testing.assert_allclose(own(built), expected, rtol=1e-5)
@@ -314,6 +314,13 @@ class TestWithThePlan:
     def test_as_many_weights_as_losses(self):
         with pytest.raises(RequestError, match=r"end has 3 weights for 2 losses \(ssce, dice\)"):
             api.plan(loss="ssce,dice", weighting="scheduled", sets=["weighting.scheduled.end=1,2,3"])
+
+    def test_one_loss_is_nothing_to_weigh(self, cli):
+        answer = cli("run", "--loss", "wssce", "--weighting", "dwa", "--dry-run")
+        assert answer.code == 0
+        assert "The weighting 'dwa' has one loss, wssce: there is nothing to weigh." in " ".join(answer.err.split())
+        assert api.plan(loss="wssce,dice", weighting="dwa").remarks == ()
+        assert api.plan(loss="wssce").remarks == ()
 
     def test_a_loss_that_is_only_logged_has_no_weight(self):
         words = {"loss": "ssce,lovasz:weight=0,dice", "weighting": "scheduled"}

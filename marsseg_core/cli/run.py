@@ -159,7 +159,7 @@ def run(
         series = plan_series(resolved, seeds, folds)
     if dry_run:
         print_table(("setting", "value", "origin"), resolved.rows())
-        for line in resolved.differences:
+        for line in (*resolved.differences, *resolved.remarks):
             warn(line)
         if series is not None:
             print_dry(series[1])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,7 +11,7 @@ import typer
 
 from ..catalog import Entry, load
 from ..errors import PluginError, RequestError, nearest
-from ..kinds import ALL_KINDS, BOTTLENECK, DATASET, OBSERVER, RECIPE
+from ..kinds import ALL_KINDS, BOTTLENECK, DATASET, LOSS, OBSERVER, RECIPE, WEIGHTING
 from ..local_plugins import catalog_with
 from ..sources import docstring, find_source
 from ..texts import read_text
@@ -180,9 +181,26 @@ def _example(entry: Entry, parameters: list[Parameter]) -> str:
     inline = next((p for p in parameters if not p.required and not isinstance(p.default, tuple | type(None))), None)
     setting = f":{inline.name}={to_text(inline.default)}" if inline else ""
     option = entry.kind.option
-    # What must be given, as a number or a list of one.
-    given = "".join(f" --set {option}.{entry.name}.{p.name}=1" for p in parameters if p.required)
-    return f"marsseg run --{option} {entry.name}{setting}{given}"
+    losses = _two_losses() if entry.kind == WEIGHTING else []
+    words = f"--loss {','.join(losses)} " if losses else ""
+    # What must be given: a number, or a list of as many as there are losses.
+    value = ",".join("1" for _ in losses) or "1"
+    given = "".join(f" --set {option}.{entry.name}.{p.name}={value}" for p in parameters if p.required)
+    return f"marsseg run {words}--{option} {entry.name}{setting}{given}"
+
+
+def _two_losses() -> list[str]:
+    """Two installed losses that any weighting takes, for it to have something to weigh."""
+    from ..catalog import installed
+    from ..composition import components
+    from ..errors import MarssegError
+
+    catalog, found = installed(), []
+    for name in catalog.names(LOSS):
+        with suppress(MarssegError):  # one that is broken, or that must be given a parameter
+            if not components(LOSS, name, catalog)[0].may_be_negative:
+                found.append(name)
+    return found[:2]
 
 
 def _print(record: dict[str, Any]) -> None:

@@ -53,7 +53,8 @@ def prepare(plan: Plan, data: SegmentationData, split: Split, network: keras.Mod
     check_objective(task, objective, data.images.shape[1:3])
     batches = build_batches(plan, data, split, objective)
     schedule = built(
-        plan.chosen[kinds.SCHEDULE][0], ScheduleSpec(training.learning_rate, training.epochs, len(batches))
+        plan.chosen[kinds.SCHEDULE][0],
+        ScheduleSpec(training.learning_rate, training.epochs, len(batches), plan.objective_moves),
     )
     stateful = []
     rate: Any = training.learning_rate

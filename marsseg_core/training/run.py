@@ -135,7 +135,7 @@ def execute(
     if data is None:
         data = read_data(plan)
     split = parted(data, plan.split)
-    remarks = [*doubts(data, split), *filter(None, [identical_across(data, split)])]
+    remarks = [*plan.remarks, *doubts(data, split), *filter(None, [identical_across(data, split)])]
     for line in remarks:
         warn(line)
     prepared = prepare(plan, data, split)

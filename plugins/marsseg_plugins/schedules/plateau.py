@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from marsseg_core.components import Schedule, ScheduleSpec
 from marsseg_core.parameters import param
@@ -18,15 +19,24 @@ if TYPE_CHECKING:
 class Plateau(Schedule):
     """Plateau: the learning rate falls when the validation has not become better for a while.
 
+    What is watched is a column of history.csv: a loss, which should fall, or a score, which should rise. `auto` is the
+    validation loss, or the validation mean IoU where the weighting moves the losses' weights: what a moving objective
+    says of two epochs is not comparable.
+
     The report: `factor=0.1 patience=40 min_delta=1e-5`, watching the validation loss.
     """
 
-    monitor: Literal["val_loss", "val_miou", "loss"] = param("val_loss", help="what is watched")
+    monitor: str = param("auto", help="what is watched: val_loss, val_miou, val_accuracy, val_iou_sand, loss, …")
     factor: float = param(0.5, help="the learning rate is multiplied by it", above=0, maximum=0.99)
     patience: int = param(5, help="epochs without a better value before it falls", minimum=1)
+    cooldown: int = param(0, help="epochs after a fall in which nothing is counted", minimum=0)
     min_delta: float = param(1e-4, help="a smaller change is none", minimum=0)
     floor: float = param(1e-6, help="the learning rate does not fall below", minimum=0)
-    warmup: int = param(0, help="epochs in which the rate climbs to the learning rate first, step by step", minimum=0)
+    warmup: int = param(0, help="epochs in which the rate climbs to the learning rate first, once an epoch", minimum=0)
+
+    def __post_init__(self) -> None:
+        if not re.fullmatch(r"auto|(val_)?loss(_\w+)?|(val_)?(miou|accuracy)|(val_)?iou_.+", self.monitor):
+            raise ValueError(f"monitor={self.monitor} is no loss and no score that a training has after each epoch")
 
     def check(self, epochs: int) -> None:
         check_warmup(self.warmup, epochs)
@@ -34,12 +44,16 @@ class Plateau(Schedule):
     def build(self, spec: ScheduleSpec) -> keras.callbacks.Callback:
         from .rates import PlateauAfterWarmUp, warmup_steps
 
+        monitor = self.monitor
+        if monitor == "auto":
+            monitor = "val_miou" if spec.objective_moves else "val_loss"
         warmup_steps(spec, self.warmup)
         return PlateauAfterWarmUp(
             self.warmup,
             spec.learning_rate,
-            monitor=self.monitor,
-            mode="max" if self.monitor == "val_miou" else "min",
+            monitor=monitor,
+            mode="min" if "loss" in monitor else "max",
+            cooldown=self.cooldown,
             factor=self.factor,
             patience=self.patience,
             min_delta=self.min_delta,

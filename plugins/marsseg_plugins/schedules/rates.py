@@ -53,7 +53,11 @@ class WarmUp(keras.optimizers.schedules.LearningRateSchedule):
 
 
 class PlateauAfterWarmUp(keras.callbacks.ReduceLROnPlateau):
-    """Whole epochs with a rate that climbs evenly to `rate`; from then on it falls on a plateau."""
+    """Whole epochs with a rate that climbs evenly to `rate`; from then on it falls on a plateau.
+
+    A callback can move the rate between epochs alone: on JAX, `fit` hands the variables on within one. RequestError
+    where what is watched is nothing that the training has.
+    """
 
     def __init__(self, warmup: int, rate: float, **options: Any) -> None:
         super().__init__(**options)
@@ -65,6 +69,13 @@ class PlateauAfterWarmUp(keras.callbacks.ReduceLROnPlateau):
             self.model.optimizer.learning_rate = self.rate * (epoch + 1) / (self.warmup + 1)
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        if self.monitor not in logs:
+            known = ", ".join(name for name in logs if "loss" in name or "iou" in name or "accuracy" in name)
+            raise RequestError(
+                f"There is no '{self.monitor}' to watch after an epoch.",
+                where="--schedule plateau",
+                hint=f"There are {known}.",
+            )
         if epoch >= self.warmup:
             super().on_epoch_end(epoch, logs)
 

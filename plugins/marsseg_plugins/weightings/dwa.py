@@ -18,6 +18,9 @@ class DWA(Weighting):
 
     λᵢ = n·softmax(rᵢ / T) with rᵢ = Lᵢ(t − 1) / Lᵢ(t − 2), t counting epochs; 1 in the first two. Their sum is n.
 
+    At T = 2, as published, losses that fall at about the same rate count alike but for a few percent; a lower T tells
+    them apart.
+
     Liu, Johns and Davison, arXiv 1803.10704.
     """
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from marsseg_core.components import Weighting, WeightingSpec
 
@@ -17,6 +17,8 @@ class Fixed(Weighting):
 
     `--loss wssce,dice:weight=0.5` minimises wssce + 0.5 · dice.
     """
+
+    moves: ClassVar[bool] = False
 
     def build(self, spec: WeightingSpec) -> WeightingLayer:
         from marsseg_core.training.weighting import WeightingLayer
