@@ -31,6 +31,7 @@ from .options import (
 from .plan import NAME_KEYS, Chosen, Plan, calling, nested
 from .runs import RunFolder
 from .sources import recipe_path
+from .texts import read_text
 
 DEFAULT_RECIPE: Final = "default"
 
@@ -117,7 +118,7 @@ def _recipe_document(name: str, catalog: Catalog, origin: str) -> _Document:
 
 def _read_toml(path: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(read_text(path))
     except OSError as cause:
         raise RequestError(f"The plan cannot be read: {cause.strerror}.", where=str(path)) from cause
     except ValueError as cause:  # malformed TOML, or bytes that are not UTF-8

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from .errors import RequestError, RunError
 from .locks import locked
+from .texts import read_text
 
 if TYPE_CHECKING:
     from .data.arrays import SegmentationData
@@ -346,7 +347,7 @@ class RunFolder:
 
     def read_json(self, path: Path) -> Any:
         try:
-            return json.loads(path.read_text(encoding="utf-8"), parse_constant=_refuse_constant)
+            return json.loads(read_text(path), parse_constant=_refuse_constant)
         except (OSError, ValueError) as cause:
             raise RequestError(f"{path.name} cannot be read: {cause}", where=str(path.parent)) from cause
 
@@ -369,7 +370,7 @@ class RunFolder:
         """Add a line, with the time, to the log."""
         # A log has a few hundred lines at most; writing it anew keeps it whole on a full disk.
         if self._log is None:  # a resumed run goes on with its log
-            self._log = self.log_file.read_text(encoding="utf-8") if self.log_file.is_file() else ""
+            self._log = read_text(self.log_file) if self.log_file.is_file() else ""
         self._log += f"{datetime.now():%Y-%m-%d %H:%M:%S}  {line}\n"
         self.write_text(self.log_file, self._log)
 

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from .catalog import Entry
 from .kinds import OBSERVER, RECIPE
+from .texts import read_text
 
 
 @dataclass(frozen=True)
@@ -99,7 +100,7 @@ def _parsed(path: Path) -> ast.Module:
 
 def _recipe_summary(path: Path) -> str:
     try:
-        return str(tomllib.loads(path.read_text(encoding="utf-8")).get("summary", ""))
+        return str(tomllib.loads(read_text(path)).get("summary", ""))
     except (OSError, ValueError):
         return ""
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from .errors import RequestError, nearest
+from .texts import read_text
 
 OPTION: Final = "--disable"
 VARIABLE: Final = "MARSSEG_DISABLE"
@@ -57,7 +58,7 @@ def _switches(texts: Iterable[str], origin: str) -> list[Switch]:
 
 def _of_file() -> list[str]:
     try:
-        settings = tomllib.loads(FILE.read_text(encoding="utf-8"))
+        settings = tomllib.loads(read_text(FILE))
     except FileNotFoundError:
         return []
     except (OSError, ValueError) as cause:

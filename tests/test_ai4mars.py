@@ -131,7 +131,7 @@ def test_a_label_belongs_to_the_longest_image_name_that_begins_it(tmp_path_facto
 def test_class_counts_are_exact(trees, layout, key):
     tree = trees[layout]
     rover, camera, labels = key
-    data = data_of(tree, rover=(rover,), camera=(camera,), labels=labels, fit="tiles", height=8, width=8)
+    data = data_of(tree, rover=(rover,), camera=(camera,), labels=labels, fit="tiles", height=8, width=8, edges="pad")
     masks = [tree.ids[label] for _, label in tree.expected[key]]
     expected = sum(np.bincount(mask.ravel(), minlength=5) for mask in masks)
     np.testing.assert_array_equal(np.bincount(data.masks.ravel(), minlength=256)[:5], expected)
@@ -171,7 +171,7 @@ def test_resizing_keeps_ids_and_what_is_not_labelled(whole):
 
 
 def test_tiles_of_an_image_have_its_place_and_void_beyond_its_edge(whole):
-    data = data_of(whole, camera=("ncam",), fit="tiles", height=10, width=16)
+    data = data_of(whole, camera=("ncam",), fit="tiles", height=10, width=16, edges="pad")
     assert data.images.shape == (10, 10, 16, 1)
     assert data.groups.tolist() == [30078, 30078, 30079, 30079, 30080, 30080, 30078, 30078, 30079, 30079]
     assert (data.masks[1, 6:] == 255).all()

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from importlib.util import find_spec
 
+import numpy as np
 import pytest
 
 import marsseg_core as marsseg
-from marsseg_core import starting
+from marsseg_core import api, starting
 from marsseg_core.errors import RequestError
 
 RUN = ("run", "--epochs", "1", "--out", "run")
@@ -136,3 +138,48 @@ def test_in_a_fresh_process_it_is_one_error_and_nothing_is_left(marsseg, tmp_pat
     assert "keras.json" in answer.err or "KERAS_BACKEND=" in answer.err
     assert "Traceback" not in answer.err
     assert [path.name for path in tmp_path.iterdir()] == ["keras"]
+
+
+PREDICT = """
+import json, sys, warnings
+import numpy as np
+import marsseg_core as m
+import marsseg_core.errors
+with warnings.catch_warnings(record=True) as told, np.load(sys.argv[2]) as given:
+    warnings.simplefilter("always")
+    found = [*m.predict(sys.argv[1], given["images"], probabilities=True)]
+    scores = m.evaluate(sys.argv[1]).to_json()
+np.savez(sys.argv[3], found=found)
+lines = [str(each.message) for each in told if issubclass(each.category, m.errors.MarssegWarning)]
+print(json.dumps([scores, sorted(set(lines))]))
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "words",
+    [
+        {"arch": "unet:width=0.125:depth=2", "bottleneck": "transformer:layers=1,aspp"},
+        {"arch": "dense:width=0.125:depth=2:convolutions=1", "bottleneck": "none", "precision": "mixed_bfloat16"},
+    ],
+)
+def test_a_network_gives_the_same_on_jax_which_is_told(tmp_path, python, marsseg, words):
+    if find_spec("jax") is None:
+        pytest.skip("jax is not installed")
+    data = "synthetic:count=24:height=16:width=32"
+    run = api.run(data=data, batch=4, epochs=2, out=tmp_path / "run", **words)
+    np.savez(tmp_path / "images.npz", images=run.data.images[:4])
+    files = str(run.path), str(tmp_path / "images.npz"), str(tmp_path / "found.npz")
+    answer = python(PREDICT, *files, KERAS_BACKEND="jax")
+    assert answer.code == 0, answer.err
+    scores, told = json.loads(answer.out)
+    assert told == ["The run was trained on tensorflow; this is jax: its network gives the same but for rounding."]
+    expected = [*api.predict(run.path, run.data.images[:4], probabilities=True)]
+    half = words.get("precision") is not None
+    with np.load(files[2]) as found:
+        np.testing.assert_allclose(found["found"], expected, atol=0.02 if half else 1e-5)
+    if not half:
+        assert scores == run.metrics["parts"]["test"]
+        answer = marsseg("evaluate", str(run.path), KERAS_BACKEND="jax")
+        assert "Warning: The run was trained on tensorflow; this is jax" in answer.err
+        assert f"{scores['miou']:.4f}" in answer.out

@@ -83,6 +83,7 @@ class TestOnItsOwnData:
         plan = (other / "plan.toml").read_text()
         changed = scenes("changed", seed=1)
         (other / "plan.toml").write_text(plan.replace("own.npz", changed.name))
+        (other / "manifest.json").unlink()  # a run of before; a newer one says that its plan was changed
         answer = cli("evaluate", str(other))
         assert answer.code == 2
         assert "not what the run was trained on" in answer.err
@@ -159,6 +160,7 @@ class TestOtherImages:
         split = json.loads((other / "split.json").read_text())
         split["classes"][4] = "boulder"
         (other / "split.json").write_text(json.dumps(split))
+        (other / "manifest.json").unlink()
         answer = cli("evaluate", "other", "--data", str(scenes("first", 5, 3)))
         assert answer.code == 2
         assert "boulder; the data has background, soil, bedrock, sand, big_rock" in answer.err

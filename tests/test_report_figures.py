@@ -137,30 +137,42 @@ def test_counts_are_short(count, text):
 SCORES = hnp.arrays(float, st.integers(0, 30), elements=st.floats(0, 1) | st.just(float("nan")))
 
 
-@given(SCORES, st.integers(0, 6), st.integers(0, 6))
-def test_chosen_tiles_are_scored_distinct_and_as_many_as_asked(scores, typical, worst):
-    nearest, lowest = choose_tiles(scores, typical, worst)
-    chosen = nearest + lowest
+SCORED = SCORES.flatmap(
+    lambda scores: st.tuples(st.just(scores), hnp.arrays(int, len(scores), elements=st.integers(0, 99)))
+)
+
+
+@given(SCORED, st.integers(0, 6), st.integers(0, 6))
+def test_chosen_tiles_are_scored_distinct_and_as_many_as_asked(sample, typical, worst):
+    scores, wrong = sample
+    nearest, most = choose_tiles(scores, wrong, typical, worst)
+    chosen = nearest + most
     scored = int((~np.isnan(scores)).sum())
     assert len(set(chosen)) == len(chosen) == min(typical + worst, scored)
     assert len(nearest) <= typical
-    assert len(lowest) <= worst
+    assert len(most) <= worst
     assert not np.isnan(scores[chosen]).any()
-    assert choose_tiles(scores, typical, worst) == (nearest, lowest)
+    assert choose_tiles(scores, wrong, typical, worst) == (nearest, most)
 
 
-@given(SCORES)
-def test_the_worst_are_below_all_others_and_the_typical_nearest_to_the_median(scores):
-    nearest, lowest = choose_tiles(scores)
-    others = [i for i in range(len(scores)) if i not in lowest and not np.isnan(scores[i])]
-    assert all(scores[low] <= scores[other] for low in lowest for other in others)
+@given(SCORED)
+def test_the_worst_have_the_most_wrong_pixels_and_the_typical_are_nearest_to_the_median(sample):
+    scores, wrong = sample
+    nearest, most = choose_tiles(scores, wrong)
+    others = [i for i in range(len(scores)) if i not in most and not np.isnan(scores[i])]
+    assert all(wrong[bad] >= wrong[other] for bad in most for other in others)
     away = np.abs(scores - np.nanmedian(scores)) if others else scores
     assert all(away[near] <= away[other] for near in nearest for other in set(others) - set(nearest))
 
 
+def test_a_tile_with_one_labelled_pixel_is_not_the_worst():
+    """By its score, 0, it was: a tile that is nearly all void stood before one with half of its pixels wrong."""
+    assert choose_tiles(np.array([0.0, 0.5, 0.9]), [1, 8000, 100], typical=1, worst=1)[1] == [1]
+
+
 def test_few_images_are_shared_between_typical_and_worst():
-    assert choose_tiles(np.array([0.7])) == ([0], [])
-    assert choose_tiles(np.array([0.7, 0.2, np.nan])) == ([0], [1])
+    assert choose_tiles(np.array([0.7]), [3]) == ([0], [])
+    assert choose_tiles(np.array([0.7, 0.2, np.nan]), [3, 8, 9]) == ([0], [1])
 
 
 IDS = hnp.arrays(np.uint8, (4, 6), elements=st.sampled_from([0, 1, 2, 3, 4, 255]))

@@ -187,3 +187,15 @@ def test_few_groups_stay_whole_and_leave_no_part_empty(sizes, seed):
 def test_which_of_equal_places_is_trained_on_is_drawn():
     trained = {split_of(np.zeros(30, bool), np.repeat([7, 8, 9], 10), seed=seed).train for seed in range(20)}
     assert len(trained) == 3
+
+
+@given(seeds)
+def test_the_largest_of_many_places_is_trained_on(seed):
+    """Drawn once, 80 of 100 images were tested on with one seed of seven."""
+    split = split_of(np.zeros(100, bool), np.repeat(np.arange(21), [80] + [1] * 20), seed=seed)
+    assert len(split.train) == 80
+
+
+@given(seeds)
+def test_three_images_are_one_for_each_part_whatever_the_seed(seed):
+    assert [len(part) for part in split_of([False] * 3, seed=seed).to_json().values()] == [1, 1, 1]

@@ -122,7 +122,7 @@ def predict(
     except KeyboardInterrupt:
         say(f"Interrupted: {summary.count} of {len(found)} images were predicted; what is written is whole.")
         raise typer.Exit(EXIT_INTERRUPTED) from None
-    for line in found.converter.doubts():
+    for line in found.afterwards():
         warn(line)
     _print(summary, classes.names)
     for target in filter(None, (out, submission)):

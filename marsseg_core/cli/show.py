@@ -13,6 +13,7 @@ from ..errors import PluginError, RequestError, nearest
 from ..kinds import ALL_KINDS, BOTTLENECK, DATASET, OBSERVER, RECIPE
 from ..local_plugins import catalog_with
 from ..sources import docstring, find_source
+from ..texts import read_text
 from .completion import anything, composition
 from .options import Disable, Plugins
 from .output import print_json, print_table, print_text
@@ -130,7 +131,7 @@ def _recipe(entry: Entry) -> dict[str, Any]:
     if source is None:
         raise PluginError(f"The file of the {entry.label} is missing.", where=entry.target)
     try:
-        text = source.path.read_text(encoding="utf-8")
+        text = read_text(source.path)
     except (OSError, UnicodeDecodeError) as cause:
         raise PluginError(
             f"The {entry.label} cannot be read: {cause}.", where=str(source.path), hint="A recipe is TOML, in UTF-8."

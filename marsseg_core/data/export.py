@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import os
 import shutil
 import zipfile
@@ -27,7 +28,7 @@ Progress = Callable[[int, int], None]
 _PIECE: Final = 64
 
 # What a class file takes for something else.
-_RESERVED: Final = ("name", "void")
+_RESERVED: Final = ("void",)
 
 
 def refuse_existing(out: Path) -> None:
@@ -101,11 +102,14 @@ def write_folder(path: Path, data: SegmentationData, unlabelled: np.ndarray | No
     if data.images.shape[-1] not in (1, 3):
         raise RequestError(f"Pictures have 1 or 3 channels, not {data.images.shape[-1]}.", where=data.source)
     for name in data.class_names:
-        if name in _RESERVED or name != name.strip() or set(name) & set(",\n#"):
+        if name in _RESERVED or name != name.strip() or "\n" in name or name.startswith("#"):
             raise RequestError(f"A class file cannot name a class '{name}'.", where=data.source)
     total = len(data) + (0 if unlabelled is None else len(unlabelled))
     with _folder(path) as aside:
-        (aside / "classes.csv").write_text("\n".join(["name", *data.class_names, ""]), encoding="utf-8")
+        with (aside / "classes.csv").open("w", encoding="utf-8", newline="") as file:
+            special = any(set(name) & set(',;\t"') for name in data.class_names)
+            write = csv.writer(file, lineterminator="\n", quoting=csv.QUOTE_ALL if special else csv.QUOTE_MINIMAL)
+            write.writerows([["name"], *([name] for name in data.class_names)])
         for item, (image, mask) in enumerate(zip(data.images, data.masks, strict=True)):
             place = "" if data.groups is None else f"{data.groups[item]}/"
             _save(aside / f"images/{place}{item:06}.png", image)

@@ -52,7 +52,7 @@ def summary(found: Inspection) -> list[str]:
         lines.append("a run's parts: " + ", ".join(f"{count:,} {part}" for part, count in found.parts.items()))
     else:
         lines.append(f"a run's parts: none. {found.unsplit}")
-    return lines
+    return [*lines, *(f"doubtful: {line}" for line in found.doubts)]
 
 
 def _values(values: Values) -> str:
@@ -107,7 +107,9 @@ def findings(found: Inspection) -> list[Finding]:
                 found.unlabelled_copies,
             ),
         ]
+    void = f"{masks.void_pixels:,} pixels of 255, {100 * masks.void_share:.2f} % of all: they count nowhere"
     rows += [
+        _of_items("void", masks.void, void if masks.void else "no pixel is 255"),
         _of_items("flat images", flat, "one value all over"),
         _of_items("empty masks", masks.empty, "nothing labelled"),
         _of_items("masks of one class", masks.single, "one class that counts, with or without unlabelled ground"),

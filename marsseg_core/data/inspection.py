@@ -11,9 +11,10 @@ import numpy as np
 from ..errors import RequestError
 from ..options import SplitOptions
 from .arrays import SegmentationData
+from .doubts import doubts
 from .duplicates import Copies, Group, blocks, identical_groups, image_copies, mask_groups
 from .labels import rims, strip_widths
-from .splits import PARTS, parted
+from .splits import PARTS, Split, parted
 from .statistics import balanced_weights
 
 WEIGHT_CAP: Final = 10.0
@@ -56,10 +57,13 @@ class MaskFacts:
 
     `empty` have nothing labelled, `single` one class that counts, `uniform` nothing but that. `rims` have pixels alone
     between two labels whose id is in between, `gaps` whose id is not; most pixels first. `strips` have a strip
-    without labels along an edge: items and usual width for each of the four edges.
+    without labels along an edge: items and usual width for each of the four edges. `void` hold pixels of 255, most
+    first; `void_share` is of all pixels.
     """
 
+    void: Group
     void_pixels: int
+    void_share: float
     empty: Group
     single: Group
     uniform: Group
@@ -107,6 +111,7 @@ class Inspection:
     parts: dict[str, int] | None
     leaks: tuple[Leak, ...]
     unsplit: str | None
+    doubts: tuple[str, ...]
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -124,7 +129,8 @@ def inspect(data: SegmentationData, unlabelled: np.ndarray | None, split: SplitO
     copies = image_copies(*stacks)
     own, across, beyond = _sorted_out(copies, len(data))
     aliens, other_masks = mask_groups(data)
-    parts, leaks, unsplit = _leaks(data, split, own, aliens)
+    parted_so, unsplit = _parted(data, split)
+    parts, leaks = _leaks(data, parted_so, own, aliens)
     return Inspection(
         source=data.source,
         fingerprint=data.fingerprint(),
@@ -146,6 +152,7 @@ def inspect(data: SegmentationData, unlabelled: np.ndarray | None, split: SplitO
         parts=parts,
         leaks=leaks,
         unsplit=unsplit,
+        doubts=tuple(doubts(data, parted_so)),
     )
 
 
@@ -178,7 +185,9 @@ def _masks(data: SegmentationData) -> MaskFacts:
     rim, gap, strips = (np.concatenate(found[name]) for name in ("rims", "gaps", "strips"))
     by_edge = dict(zip(EDGES, strips.T, strict=True))
     return MaskFacts(
-        void_pixels=int(data.label_counts[:, -1].sum()),
+        void=_most_first(data.label_counts[:, -1]),
+        void_pixels=int(data.label_counts[:, -1].sum(dtype=np.int64)),
+        void_share=float(data.label_counts[:, -1].sum(dtype=np.int64) / data.masks.size),
         empty=_items(np.equal(held.max(axis=1), 0)),
         single=_items((held > 0).sum(axis=1) == 1),
         uniform=_items(np.equal(held.max(axis=1), data.masks[0].size)),
@@ -233,14 +242,20 @@ def _sorted_out(copies: Copies, count: int) -> tuple[Copies, tuple[tuple[Group, 
     return Copies(within(copies.identical), within(copies.near)), tuple(across), tuple(beyond)
 
 
-def _leaks(
-    data: SegmentationData, options: SplitOptions, copies: Copies, aliens: Sequence[Group]
-) -> tuple[dict[str, int] | None, tuple[Leak, ...], str | None]:
-    """The sizes of the parts, what leaks between them, and why there are none where the data cannot be parted."""
+def _parted(data: SegmentationData, options: SplitOptions) -> tuple[Split | None, str | None]:
+    """The parts of a run, or why there are none."""
     try:
-        split = parted(data, options)
+        return parted(data, options), None
     except RequestError as error:
-        return None, (), error.what
+        return None, error.what
+
+
+def _leaks(
+    data: SegmentationData, split: Split | None, copies: Copies, aliens: Sequence[Group]
+) -> tuple[dict[str, int] | None, tuple[Leak, ...]]:
+    """The sizes of the parts, and what leaks between them; None and nothing where there are none."""
+    if split is None:
+        return None, ()
     part_of = np.empty(len(data), int)
     for number, part in enumerate(PARTS):
         part_of[split[part]] = number
@@ -257,7 +272,7 @@ def _leaks(
         apart = {part: members for part, members in by_part.items() if members}
         if len(apart) > 1:
             leaks.append(Leak(kind, apart))
-    return {part: len(split[part]) for part in PARTS}, tuple(leaks), None
+    return {part: len(split[part]) for part in PARTS}, tuple(leaks)
 
 
 def _items(found: np.ndarray) -> Group:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -25,24 +25,41 @@ _COUNTS = "label_counts"
 _FINGERPRINT = "fingerprint"
 _SCALING = "scaling"
 _DOUBTS = "doubts"
+_CLASSES = "classes"
 
 
 def note_scaling(writer: Writer, converter: Converter) -> None:
     """Keep with a set that is being prepared how its values became 0…255, and what is doubtful in that."""
     writer.notes[_SCALING] = None if converter.kept is None else converter.kept.to_json()
-    writer.notes[_DOUBTS] = converter.doubts()
+    note_remarks(writer, converter.doubts())
+
+
+def note_remarks(writer: Writer, lines: Sequence[str]) -> None:
+    """Keep with a set that is being prepared sentences that are told whenever it is opened."""
+    writer.notes.setdefault(_DOUBTS, []).extend(lines)
+
+
+def note_classes(writer: Writer, count: int) -> None:
+    """Keep with a set that is being prepared how many classes were found in its masks."""
+    writer.notes[_CLASSES] = count
 
 
 def prepared_data(
-    source: Source, prepare: Callable[[Writer], None], *, class_names: Sequence[str], ignored: Sequence[int]
+    source: Source, prepare: Callable[[Writer], None], *, class_names: Sequence[str] | None, ignored: Sequence[int]
 ) -> SegmentationData:
     """The data set made from `source`; where it is not prepared, `prepare` writes its arrays, by the names above.
 
     It writes IMAGES (N, H, W, C) uint8, MASKS (N, H, W) uint8 and, if there are groups, GROUPS (N,) integers. They are
-    checked before they are kept. What `note_scaling` noted is told, each time. Prepared by other code (`code_hash`) or
-    from other files (`Source.key`), it is another set. Raises RequestError as `SegmentationData` and `cache.opened` do.
+    checked before they are kept. What `note_scaling` and `note_remarks` noted is told, each time. Without
+    `class_names` the classes are as many as `note_classes` noted, called class_0 and so on, and that is told. Prepared
+    by other code (`code_hash`) or from other files (`Source.key`), it is another set. Raises RequestError as
+    `SegmentationData` and `cache.opened` do.
     """
-    names = tuple(class_names)
+
+    def named(notes: Mapping[str, Any]) -> tuple[str, ...]:
+        if class_names is not None:
+            return tuple(class_names)
+        return tuple(f"class_{number}" for number in range(notes[_CLASSES]))
 
     def prepare_and_check(writer: Writer) -> None:
         prepare(writer)
@@ -51,17 +68,21 @@ def prepared_data(
             raise RequestError("There are no images.", where=source.name)
         scaling = Scaling.from_json(writer.notes.get(_SCALING))
         data = SegmentationData(
-            arrays[IMAGES], arrays[MASKS], names, (), arrays.get(GROUPS), source.name, scaling=scaling
+            arrays[IMAGES], arrays[MASKS], named(writer.notes), (), arrays.get(GROUPS), source.name, scaling=scaling
         )
         writer.append(_COUNTS, data.label_counts)
         writer.notes[_FINGERPRINT] = data.fingerprint()
 
     # How many classes there are decides what a mask may hold; their names and the ignored ones change no array.
-    found = cache.opened(_keyed(source, prepare, classes=len(names)), prepare_and_check)
-    arrays = found.arrays
+    classes = None if class_names is None else len(class_names)
+    found = cache.opened(_keyed(source, prepare, classes=classes), prepare_and_check)
+    arrays, names = found.arrays, named(found.notes)
     facts = Facts(arrays[_COUNTS], found.notes[_FINGERPRINT])
     scaling = Scaling.from_json(found.notes.get(_SCALING))
-    _tell(source.name, scaling, found.notes.get(_DOUBTS, []))
+    remarks = list(found.notes.get(_DOUBTS, []))
+    if class_names is None:
+        remarks.insert(0, f"The classes are those found in the masks, {names[0]} to {names[-1]}: nothing names them.")
+    _tell(source.name, scaling, remarks)
     return SegmentationData(
         arrays[IMAGES],
         arrays[MASKS],

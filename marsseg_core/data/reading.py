@@ -9,7 +9,7 @@ import numpy as np
 
 from ..errors import RequestError
 from .conversion import Converter
-from .pictures import pixel_type, read_pixels
+from .pictures import pixel_type, read_pixels, read_turned
 from .ranges import Piece, Range, finite, first_of_each, found_scaling
 from .scaling import numbers_of
 
@@ -19,11 +19,16 @@ class PictureReader:
 
     What `wanted` means is found at once, from the headers of all files and, where values decide, from all that are not
     of 8 bits. Raises RequestError as `found_scaling` does, and for files that cannot be read; with `lenient` these
-    raise it when their turn comes.
+    raise it when their turn comes. Images are turned as their EXIF orientation says, unless `upright` is false.
+    `turned` are the files of those that were.
     """
 
-    def __init__(self, paths: Sequence[Path], wanted: Range, *, limit: int, lenient: bool = False) -> None:
+    def __init__(
+        self, paths: Sequence[Path], wanted: Range, *, limit: int, lenient: bool = False, upright: bool = True
+    ) -> None:
         self._limit = limit
+        self._upright = upright
+        self.turned: dict[Path, None] = {}
         self._upper_bits = wanted.rule == "bits"
         self._lenient = lenient
         self._types: dict[Path, np.dtype] = {}
@@ -37,9 +42,24 @@ class PictureReader:
         self.converter = Converter(found_scaling(wanted, first, self._pieces))
 
     def __call__(self, path: Path) -> np.ndarray:
-        read = read_pixels(path, limit=self._limit, upper_bits=self._upper_bits)
+        read, turned = read_turned(path, limit=self._limit, upper_bits=self._upper_bits, upright=self._upright)
+        if turned:
+            self.turned[path] = None
         image: np.ndarray = self.converter(_piece_of(read, path))[0]
         return image
+
+    def remarks(self) -> list[str]:
+        """What is to be said of the images read so far: what is doubtful in their range, and which were turned."""
+        return [*self.converter.doubts(), *self.turning()]
+
+    def turning(self) -> list[str]:
+        """A sentence on the images that were turned, if any were."""
+        if not self.turned:
+            return []
+        first, count = next(iter(self.turned)).name, len(self.turned)
+        others = f" and {count - 1:,} other{'s' if count > 2 else ''}" if count > 1 else ""
+        verb = "are" if count > 1 else "is"
+        return [f"{first}{others} {verb} turned or mirrored as the EXIF orientation says."]
 
     def scaled(self) -> list[Path]:
         """The files whose values are scaled."""

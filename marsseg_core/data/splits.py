@@ -21,6 +21,9 @@ _FEW: Final = 3**11
 # More than any distance to the shares: a way that leaves a part empty comes last.
 _EMPTY_COST: Final = 10.0
 
+# How often is drawn anew.
+_DRAWS: Final = 100
+
 _WITHOUT_GROUPS: Final = " Where the groups are not places that look alike, groups=none takes each image by itself."
 
 PARTS: Final = ("train", "validation", "test")
@@ -113,12 +116,27 @@ class _Places:
 
         The places that hold the rarest class are dealt out first, the largest first, then the others; each goes to a
         part drawn in proportion to what the parts still lack. Few groups are dealt out as well as can be instead
-        (`_best`): drawn, they would often leave a part empty, or nearly all to test.
+        (`_best`): drawn, they would often leave a part empty, or nearly all to test. Of many, one may be so large that
+        the same happens: what leaves a part less than half of its share is drawn anew, as long as that helps.
         """
         share = np.array(shares)
         counts = np.ones(len(self._items), bool) if among is None else among
         if self._data.groups is not None and len(shares) ** int(counts.sum()) <= _FEW:
             return self._best(share, rng, counts)
+        draws = []
+        for _ in range(_DRAWS):
+            draws.append(self._drawn(share, rng, counts))
+            if self._least(draws[-1], share, counts) >= 1 / 2:
+                return draws[-1]
+        return max(draws, key=lambda parts: self._least(parts, share, counts))
+
+    def _least(self, part_of_place: np.ndarray, share: np.ndarray, counts: np.ndarray) -> float:
+        """The items of the part that has least of its share, as a fraction of that."""
+        items = np.bincount(part_of_place[counts], weights=self._items[counts], minlength=len(share))
+        return float((items / (share * items.sum())).min()) if items.any() else 0.0
+
+    def _drawn(self, share: np.ndarray, rng: np.random.Generator, counts: np.ndarray) -> np.ndarray:
+        """The part of each place as `dealt` draws it."""
         order = rng.permutation(len(self._items))
         order = order[np.lexsort((-self._items[order], -self._rare[order]))]
         part_of_place = np.zeros(len(self._items), int)

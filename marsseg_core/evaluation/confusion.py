@@ -70,7 +70,8 @@ class Confusion:
     """Accumulates predictions and reads scores off them.
 
     `restricted` (K, K) is decoded over the classes that count, `unrestricted` (K, K) over all classes; rows are the
-    truth. `per_image` has the `miou` of each image, NaN where an image has no labelled pixel.
+    truth. `per_image` has the `miou` of each image, NaN where an image has no labelled pixel; `wrong_per_image` how
+    many of its labelled pixels are taken for another class.
 
     RequestError where no class counts, or what is added does not fit the classes; RunError for logits that are not
     finite: infinite ones too, though an argmax exists, since the losses of such a network do not.
@@ -89,6 +90,7 @@ class Confusion:
         self.restricted = np.zeros((size, size), np.int64)
         self.unrestricted = np.zeros((size, size), np.int64)
         self.per_image: list[float] = []
+        self.wrong_per_image: list[int] = []
 
     def update(self, labels: np.ndarray, logits: np.ndarray) -> None:
         """Add a batch: labels (B, H, W), whole numbers in 0 … K − 1 or 255; logits (B, H, W, K), finite."""
@@ -110,6 +112,8 @@ class Confusion:
             matrix = confusion_matrix(truth, prediction, size)
             self.restricted += matrix
             self.per_image.append(self._miou(matrix))
+            counted = self._rows_that_count(matrix)
+            self.wrong_per_image.append(int(counted.sum() - np.trace(counted)))
 
     def _rows_that_count(self, matrix: np.ndarray) -> np.ndarray:
         counted = np.zeros_like(matrix)

@@ -99,7 +99,8 @@ def _check_classes(run: RunFolder, network: keras.Model, data: SegmentationData)
         raise RequestError(
             f"The run tells apart {', '.join(names)}; the data has {', '.join(data.class_names)}.",
             where=f"{run.path}, {data.source}",
-            hint="A run is scored on data with the same classes in the same order.",
+            hint="It is scored on the same classes in the same order. A folder names them by a class file, or by "
+            "classes=mars; of an .npz file they are named by --set data.npz.classes=….",
         )
 
 

@@ -15,6 +15,7 @@ from ..kinds import KINDS
 from ..local_plugins import KEY as PLUGIN_KEY
 from ..options import SECTIONS
 from ..runs import FINISHED, RunFolder
+from ..texts import read_text
 
 UNFINISHED: Final = "broken off or still running"
 
@@ -82,7 +83,7 @@ def read_record(path: Path) -> Record:
     folder = RunFolder.open(path)
     folder.check_unchanged(folder.plan, folder.split, folder.metrics)
     try:
-        settings = _settings(tomllib.loads(folder.plan.read_text(encoding="utf-8")))
+        settings = _settings(tomllib.loads(read_text(folder.plan)))
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as cause:
         raise RequestError(f"The plan cannot be read: {cause}.", where=str(folder.plan)) from cause
     metrics: Any = {"status": UNFINISHED, "parts": {}}

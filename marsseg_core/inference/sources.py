@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -14,7 +14,6 @@ from .. import kinds
 from ..catalog import Catalog
 from ..data.arrays import SegmentationData
 from ..data.cleaning import load_clean
-from ..data.conversion import Converter
 from ..data.pictures import SUFFIXES
 from ..data.ranges import Range
 from ..data.reading import PictureReader
@@ -39,14 +38,15 @@ class Source:
     """Images one by one: what each is called (a path without its suffix), and how the image at a position is read.
 
     `read` gives (H, W, C) uint8, or raises RequestError for an image that cannot be read. `remarks` says how their
-    values are scaled, and `converter` knows afterwards what is doubtful in that; a data set tells both itself.
+    values are scaled, and `afterwards` what is doubtful in that, and which images were turned; a data set tells all
+    this itself.
     """
 
     title: str
     names: Sequence[str]
     read: Callable[[int], np.ndarray]
     remarks: Sequence[str] = ()
-    converter: Converter = field(default_factory=lambda: Converter(None))
+    afterwards: Callable[[], Sequence[str]] = tuple
 
     def __len__(self) -> int:
         return len(self.names)
@@ -91,7 +91,7 @@ def _files(title: str, names: Sequence[str], paths: Sequence[Path], pixel_limit:
     if scaled:
         others = f" and {len(scaled) - 1:,} other{'s' if len(scaled) > 2 else ''}" if len(scaled) > 1 else ""
         remarks = [f"{scaled[0].name}{others}: {read.converter.kept}."]
-    return Source(title, names, lambda item: read(paths[item]), remarks, read.converter)
+    return Source(title, names, lambda item: read(paths[item]), remarks, read.remarks)
 
 
 def _folder(folder: Path, pixel_limit: int, wanted: Range) -> Source:

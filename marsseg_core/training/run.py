@@ -26,6 +26,7 @@ from ..backend import (
 from ..catalog import DISTRIBUTION, failing_place
 from ..data.arrays import SegmentationData
 from ..data.cleaning import load_clean
+from ..data.doubts import doubts
 from ..data.leaks import identical_across
 from ..data.splits import Split, parted
 from ..errors import MarssegError, PluginError, RequestError, RunError
@@ -134,17 +135,17 @@ def execute(
     if data is None:
         data = read_data(plan)
     split = parted(data, plan.split)
-    shared = identical_across(data, split)
-    if shared:
-        warn(shared)
+    remarks = [*doubts(data, split), *filter(None, [identical_across(data, split)])]
+    for line in remarks:
+        warn(line)
     prepared = prepare(plan, data, split)
     folder = create_run_folder(plan.name, out)
     with folder.claimed():
         run = _new_run(plan, folder, data, split, prepared)
         _write_beginning(run)
-        if shared:
-            folder.log(f"warning: {shared}")
         warn = _warn_and_log(warn, folder, hooks)
+        for line in remarks:
+            folder.log(f"warning: {line}")
         if prepared.transfer is not None:
             folder.log(str(prepared.transfer))
             if misfits := prepared.transfer.misfit_text():

@@ -72,6 +72,9 @@ def _print(found: Inspection) -> None:
         )
         for each in found.classes
     ]
+    if found.masks.void:
+        share = f"{100 * found.masks.void_share:.2f} % of all"
+        rows.append(("void (255)", f"{found.masks.void_pixels:,}", share, f"{len(found.masks.void):,}", "–", "–"))
     right = ("pixels", "share", "images", "weight", "weight, labelled")
     print_table(("class", *right), rows, right=right)
     print_text()

@@ -11,6 +11,7 @@ from marsseg_core.data.limits import PIXEL_LIMIT
 from marsseg_core.parameters import param
 
 from .mars import IGNORED
+from .values import EDGES_HELP, Edges
 
 if TYPE_CHECKING:
     from marsseg_core.data.arrays import SegmentationData
@@ -44,6 +45,7 @@ class AI4Mars(Dataset):
     height: int = param(256, help="rows of an item", minimum=1)
     width: int = param(256, help="columns of an item", minimum=1)
     scale: float = param(1.0, help="images are resized by this before tiles are cut", above=0, maximum=16)
+    edges: Edges = param("inward", help=EDGES_HELP, absent="pad")
     colour: Literal["grey", "rgb"] = param("grey", help="make all images grey, or all of three channels")
     ignored: tuple[int, ...] | None = param(
         IGNORED, help="classes that count in no loss and no score", minimum=0, min_length=0
@@ -81,7 +83,7 @@ class AI4Mars(Dataset):
         if self.groups == "none":
             pairs = [replace(pair, group=number) for number, pair in enumerate(pairs)]
         key = ai4mars_labels.KEYS[self.taxonomy]
-        fitting = Fitting(self.fit, self.height, self.width, self.scale)
+        fitting = Fitting(self.fit, self.height, self.width, self.scale, self.edges)
 
         def prepare(writer: Writer) -> None:
             reader = ai4mars_labels.Reader(key, self.pixel_limit)
@@ -94,7 +96,7 @@ class AI4Mars(Dataset):
             {
                 "dataset": "ai4mars",
                 "taxonomy": self.taxonomy,
-                "fitting": [self.fit, self.height, self.width, self.scale],
+                "fitting": [self.fit, self.height, self.width, self.scale, self.edges],
                 "colour": self.colour,
                 "groups": self.groups,
             },

@@ -16,6 +16,8 @@ from marsseg_core.data.ranges import Piece, Range, found_scaling
 from marsseg_core.data.scaling import Scaling, numbers_of
 from marsseg_core.errors import RequestError
 
+from .classes import binary_ids
+
 CHUNK_BYTES: Final = 32 * 2**20
 
 # Photographs stored as 8-byte numbers are packed to about a thirtieth, blank ones to a thousandth.
@@ -84,7 +86,7 @@ class NpzArchive:
     def _alike(self, name: str, other: str) -> bool:
         return numbers_of(self._header(name)[1]) == numbers_of(self._header(other)[1])
 
-    def labelled(self, convert: Converter) -> Iterator[tuple[int, str, np.ndarray]]:
+    def labelled(self, convert: Converter, *, binary: bool = False) -> Iterator[tuple[int, str, np.ndarray]]:
         """(index of the first item, what, pieces as uint8): images (n, H, W, C) and masks (n, H, W).
 
         From `training_set`, both by turns, or from `images` and then `masks`. `what` is "image" or "mask". `count` has
@@ -94,12 +96,12 @@ class NpzArchive:
             self._check_ratio(_TOGETHER)
             for start, items in self._chunks(_TOGETHER):
                 yield start, "image", convert(self._piece(items[:, 0, ..., None], start))
-                yield start, "mask", self._ids(items[:, 1], start)
+                yield start, "mask", self._ids(items[:, 1], start, binary)
             return
         for start, piece in self._images(_IMAGES):
             yield start, "image", convert(piece)
         for start, items in self._chunks(_MASKS):
-            yield start, "mask", self._ids(items, start)
+            yield start, "mask", self._ids(items, start, binary)
 
     def unlabelled(self, convert: Converter) -> Iterator[np.ndarray]:
         """The images of `test_set`, (n, H, W, C) uint8 in pieces."""
@@ -145,7 +147,17 @@ class NpzArchive:
                 hint="If it is meant so, save it unpacked (np.savez).",
             )
 
-    def _ids(self, items: np.ndarray, start: int) -> np.ndarray:
+    def _ids(self, items: np.ndarray, start: int, binary: bool) -> np.ndarray:
+        """Masks of whole numbers from 0 to 255 → uint8; with `binary` 0 and 255 → 0 and 1."""
+        ids = self._whole(items, start)
+        if not binary:
+            return ids
+        ids, other = binary_ids(ids)
+        if other is not None:
+            self._refuse(f"A mask holds the value {other}; with binary=true masks hold 0 and 255.")
+        return ids
+
+    def _whole(self, items: np.ndarray, start: int) -> np.ndarray:
         """Masks of whole numbers from 0 to 255 → uint8."""
         if items.dtype == np.uint8:
             return items

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -10,6 +10,8 @@ import numpy as np
 from PIL import Image
 
 from marsseg_core.components import VOID
+
+from .values import Edges
 
 Fit = Literal["as_is", "resize", "tiles"]
 
@@ -19,13 +21,15 @@ class Fitting:
     """How an image and its mask become items of the set: as they are, resized, or cut into tiles.
 
     Images are interpolated, masks take the nearest pixel: ids stay ids, and void stays void. Tiles are cut from the
-    image resized by `scale`; where the last ones reach beyond its edge they are filled up with black and void.
+    image resized by `scale`. The last ones of a row and of a column are moved inward, so that they end with the image;
+    with `edges` "pad", and where an image is smaller than a tile, they are filled up with black and void.
     """
 
     fit: Fit
     height: int
     width: int
     scale: float = 1.0
+    edges: Edges = "inward"
 
     def pieces(self, image: np.ndarray, mask: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Image (H, W, C) and mask (H, W) → one or more images (h, w, C) and masks (h, w)."""
@@ -35,12 +39,47 @@ class Fitting:
             size = (self.height, self.width)
             yield resized_image(image, size), resized_mask(mask, size)
         else:
-            rows, columns = (max(1, round(length * self.scale)) for length in mask.shape)
+            rows, columns = self._scaled(mask.shape)
             image, mask = resized_image(image, (rows, columns)), resized_mask(mask, (rows, columns))
-            for top in range(0, rows, self.height):
-                for left in range(0, columns, self.width):
+            for top in self._starts(rows, self.height):
+                for left in self._starts(columns, self.width):
                     window = np.s_[top : top + self.height, left : left + self.width]
                     yield self._filled(image[window], 0), self._filled(mask[window], VOID)
+
+    def remarks(self, sizes: Sequence[tuple[int, int]]) -> list[str]:
+        """What is to be said of tiles from images of these sizes (H, W)."""
+        if self.fit != "tiles":
+            return []
+        pixels = once = smaller = 0
+        for rows, columns in map(self._scaled, sizes):
+            pixels += rows * columns
+            once += self._once(rows, self.height) * self._once(columns, self.width)
+            smaller += rows < self.height or columns < self.width
+        lines = []
+        if once < pixels:
+            lines.append(
+                f"The last tiles of an image reach back over others: {100 * (1 - once / pixels):.3g} % of all pixels "
+                "stand in several tiles, and count in each."
+            )
+        if smaller:
+            lines.append(
+                f"{smaller:,} of {len(sizes):,} images are smaller than a tile: it is filled up with black and void."
+            )
+        return lines
+
+    def _scaled(self, size: tuple[int, ...]) -> tuple[int, int]:
+        rows, columns = (max(1, round(length * self.scale)) for length in size)
+        return rows, columns
+
+    def _starts(self, length: int, tile: int) -> list[int]:
+        """Where the tiles of a row or column begin."""
+        inward = self.edges == "inward" and length >= tile
+        return [min(start, length - tile) if inward else start for start in range(0, length, tile)]
+
+    def _once(self, length: int, tile: int) -> int:
+        """How many of the positions along a side are in one tile only."""
+        *others, last = self._starts(length, tile)
+        return length - (others[-1] + tile - last if others else 0)
 
     def _filled(self, tile: np.ndarray, value: int) -> np.ndarray:
         short = [(0, self.height - tile.shape[0]), (0, self.width - tile.shape[1])]

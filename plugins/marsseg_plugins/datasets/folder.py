@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -12,20 +11,15 @@ from marsseg_core.data.limits import PIXEL_LIMIT
 from marsseg_core.parameters import param
 
 from .mars import MARS_CLASSES
-from .values import PER_HELP, RANGE_HELP, RangePer, check_range
+from .values import BINARY_HELP, EDGES_HELP, IGNORED_HELP, PER_HELP, RANGE_HELP, Edges, Ignored, RangePer, check_range
 
 if TYPE_CHECKING:
-    import numpy as np
-
     from marsseg_core.data.arrays import SegmentationData
     from marsseg_core.data.cache import Writer
-    from marsseg_core.data.reading import PictureReader
     from marsseg_core.data.scaling import Scaling
 
     from .class_file import ClassFile
     from .pairs import Pair
-
-BACKGROUND = "background"
 
 
 @dataclass(frozen=True)
@@ -35,9 +29,12 @@ class Folder(Dataset):
     Images are PNG, JPEG or TIFF, grey or in colour. `range` says which of their values are black and white; by `auto`
     8 bits are 0 to 255, higher whole numbers have the smallest of 10, 12, 14 and 16 bits that holds all of the set,
     floats are 0 to 1 or 0 to 255, and all else is refused. Masks are PNG or TIFF with one channel of class ids, 255 for
-    void.
-    A file classes.csv (or classes.txt) beside the two names the classes, one a line; with a colour each,
-    `name,r,g,b`, masks may be palette or colour images. Pictures may lie in subfolders, the same in both: each is a
+    void. Both are turned as their EXIF orientation says.
+
+    The classes are 0 to the highest id that the masks hold, and all count. A file classes.csv (or classes.txt) beside
+    the two names the classes, one a line; with a colour each, `name,r,g,b`, masks may be palette or colour images.
+
+    Pictures may lie in subfolders, the same in both: each is a
     place, whose items stay on one side of any split. The tiles of an image stay together anyway.
     """
 
@@ -48,24 +45,26 @@ class Folder(Dataset):
     height: int | None = param(None, help="rows of an item, for resize and tiles", minimum=1)
     width: int | None = param(None, help="columns of an item, for resize and tiles", minimum=1)
     scale: float = param(1.0, help="images are resized by this before tiles are cut", above=0, maximum=16)
+    edges: Edges = param("inward", help=EDGES_HELP, absent="pad")
     colour: Literal["as_is", "grey", "rgb"] = param("as_is", help="make all images grey, or all of three channels")
-    classes: tuple[str, ...] | None = param(
-        None,
-        help="names of the classes 0, 1, …; none means the class file's, or else those of Mars terrain",
+    classes: Literal["found", "mars"] | tuple[str, ...] | None = param(
+        "found",
+        help="names of the classes 0, 1, …; mars are those of Mars terrain; found are the class file's, or else the "
+        "ids in the masks; none, of older plans, are the class file's, or else Mars",
         min_length=1,
+        absent=None,
     )
-    ignored: Literal["auto"] | tuple[int, ...] | None = param(
-        "auto",
-        help="classes that count in no loss and no score; auto is the one called background, if any",
-        minimum=0,
-        min_length=0,
-    )
+    binary: bool = param(False, help=BINARY_HELP)
+    ignored: Ignored = param("background", help=IGNORED_HELP, minimum=0, min_length=0, absent="auto")
     groups: Literal["subfolders", "none"] = param("subfolders", help="what keeps items together in any split")
     unpaired: Literal["refuse", "skip"] = param("refuse", help="what to do about images and masks without the other")
     limit: int | None = param(None, help="keep only this many images, evenly spread", minimum=1)
     pixel_limit: int = param(PIXEL_LIMIT, help="images of more pixels are refused", minimum=1)
     range: str = param("auto", help=RANGE_HELP, absent="bits")
     range_per: RangePer = param("set", help=PER_HELP)
+    orientation: Literal["shown", "stored"] = param(
+        "shown", help="pictures as their EXIF orientation shows them, or as PNG and JPEG store them", absent="stored"
+    )
 
     def __post_init__(self) -> None:
         check_range(self.range, self.range_per)
@@ -83,66 +82,52 @@ class Folder(Dataset):
 
     def load(self) -> SegmentationData:
         from marsseg_core.data.cache import Source
-        from marsseg_core.data.prepared import note_scaling, prepared_data
+        from marsseg_core.data.prepared import note_classes, note_remarks, note_scaling, prepared_data
         from marsseg_core.data.ranges import Range
         from marsseg_core.data.reading import PictureReader
 
+        from .classes import ignored_classes
         from .fitting import Fitting
+        from .pair_reader import PairReader
         from .pairs import write_pairs
 
         class_file, found = self._class_file()
         names = self._class_names(class_file)
         pairs = self._pairs()
-        fitting = Fitting(self.fit, self.height or 0, self.width or 0, self.scale)
+        fitting = Fitting(self.fit, self.height or 0, self.width or 0, self.scale, self.edges)
 
         def prepare(writer: Writer) -> None:
             wanted = Range.parse(self.range, self.range_per)
-            picture = PictureReader([pair.image for pair in pairs], wanted, limit=self.pixel_limit)
-
-            def read(pair: Pair) -> tuple[np.ndarray, np.ndarray]:
-                return self._read(pair, picture, names, class_file.palette if class_file is not None else {})
-
-            write_pairs(writer, pairs, read, fitting, self.colour)
+            upright = self.orientation == "shown"
+            picture = PictureReader([pair.image for pair in pairs], wanted, limit=self.pixel_limit, upright=upright)
+            reader = PairReader(
+                picture, names, class_file.palette if class_file else {}, self.binary, upright, self.pixel_limit
+            )
+            write_pairs(writer, pairs, reader, fitting, self.colour)
             note_scaling(writer, picture.converter)
+            note_remarks(writer, picture.turning())
+            if names is None:
+                note_classes(writer, reader.classes(self.path))
 
         options = {
             "dataset": "folder",
-            "fitting": [self.fit, self.height, self.width, self.scale],
+            "fitting": [self.fit, self.height, self.width, self.scale, self.edges],
             "colour": self.colour,
             "groups": self.groups,
             "limit": self.limit,
             "range": [self.range, self.range_per],
+            "binary": self.binary,
+            "orientation": self.orientation,
         }
         files = [file for pair in pairs for file in (pair.image, pair.mask)]
         source = Source(f"folder:{Path(self.path).resolve().name}", files + found, options)
-        ignored = self.ignored
-        if ignored == "auto":
-            ignored = (names.index(BACKGROUND),) if BACKGROUND in names else ()
-        return prepared_data(source, prepare, class_names=names, ignored=ignored or ())
+        ignored = ignored_classes(source.name, names, self.ignored)
+        return prepared_data(source, prepare, class_names=names, ignored=ignored)
 
     def reading(self, scaling: Scaling) -> Folder:
         if self.range != "auto":
             return self
         return replace(self, range=scaling.range_text, range_per=scaling.per)
-
-    def _read(
-        self,
-        pair: Pair,
-        picture: PictureReader,
-        names: tuple[str, ...],
-        palette: Mapping[tuple[int, int, int], int],
-    ) -> tuple[np.ndarray, np.ndarray]:
-        from marsseg_core.data.pictures import read_mask, refuse
-
-        from .pairs import check_ids
-
-        image = picture(pair.image)
-        mask = read_mask(pair.mask, limit=self.pixel_limit, palette=palette or None)
-        if mask.shape != image.shape[:2]:
-            sizes = [f"{rows} × {columns}" for rows, columns in (mask.shape, image.shape[:2])]
-            refuse(pair.mask, f"The mask has {sizes[0]} pixels, its image {sizes[1]}.")
-        check_ids(pair.mask, mask, names)
-        return image, mask
 
     def _class_file(self) -> tuple[ClassFile | None, list[Path]]:
         """What the class file says, and the file, if there is one."""
@@ -155,15 +140,18 @@ class Folder(Dataset):
             refuse(self.path, f"There are two class files, {' and '.join(FILE_NAMES)}.")
         return (read_class_file(found[0]) if found else None), found
 
-    def _class_names(self, class_file: ClassFile | None) -> tuple[str, ...]:
+    def _class_names(self, class_file: ClassFile | None) -> tuple[str, ...] | None:
+        """The names of the classes; None where they are those that the masks hold."""
         from marsseg_core.data.pictures import refuse
 
-        given = self.classes
-        if class_file is None:
-            return MARS_CLASSES if given is None else given
-        if given is not None and len(given) != len(class_file.names):
+        if self.classes == "found":
+            return None if class_file is None else class_file.names
+        if self.classes is None:
+            return MARS_CLASSES if class_file is None else class_file.names
+        given = MARS_CLASSES if self.classes == "mars" else self.classes
+        if class_file is not None and len(given) != len(class_file.names):
             refuse(self.path, f"{len(given)} classes are given, and the class file has {len(class_file.names)}.")
-        return class_file.names if given is None else given
+        return given
 
     def _pairs(self) -> list[Pair]:
         from marsseg_core.data.pictures import refuse

@@ -6,11 +6,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from marsseg_core.components import Dataset
+from marsseg_core.components import VOID, Dataset
+from marsseg_core.errors import RequestError
 from marsseg_core.parameters import param
 
-from .mars import IGNORED, MARS_CLASSES
-from .values import PER_HELP, RANGE_HELP, RangePer, check_range
+from .mars import MARS_CLASSES
+from .values import BINARY_HELP, IGNORED_HELP, PER_HELP, RANGE_HELP, Ignored, RangePer, check_range
 
 if TYPE_CHECKING:
     import numpy as np
@@ -30,18 +31,20 @@ class Npz(Dataset):
     they are, higher ones have the smallest of 10, 12, 14 and 16 bits that holds them, floats from 0 to 1 are 0…1, and
     those up to 255 are as they are. All else is refused.
     `training_groups` (N,) integers, where present, keeps the items of a place together in any split, unless `groups`
-    is none. `test_set`
-    (M, H, W) or (M, H, W, C), images without labels, is what a prediction is made for.
+    is none. `test_set` (M, H, W) or (M, H, W, C), images without labels, is what a prediction is made for.
+
+    The classes are those of Mars terrain unless `classes` names others, and one called background is ignored.
 
     The file is read in pieces, once: its images and masks are kept in the cache as uint8. Nothing in it is ever
     unpickled.
     """
 
     path: str = param(help="the file")
-    classes: tuple[str, ...] = param(MARS_CLASSES, help="names of the classes 0, 1, …", min_length=1)
-    ignored: tuple[int, ...] | None = param(
-        IGNORED, help="classes that count in no loss and no score", minimum=0, min_length=0
+    classes: Literal["found", "mars"] | tuple[str, ...] = param(
+        MARS_CLASSES, help="names of the classes 0, 1, …; found are the ids in the masks", min_length=1
     )
+    binary: bool = param(False, help=BINARY_HELP)
+    ignored: Ignored = param("background", help=IGNORED_HELP, minimum=0, min_length=0, absent=(0,))
     limit: int | None = param(None, help="keep only this many items, evenly spread over the file", minimum=1)
     groups: Literal["file", "none"] = param("file", help="what keeps items together in any split")
     range: str = param("auto", help=RANGE_HELP, absent="0..255")
@@ -58,10 +61,20 @@ class Npz(Dataset):
         from marsseg_core.data.cache import Source
         from marsseg_core.data.prepared import prepared_data
 
+        from .classes import ignored_classes
+
         path = Path(self.path)
-        options = {"dataset": "npz", "limit": self.limit, "range": [self.range, self.range_per]}
-        source = Source(f"npz:{path.name}", [path], options | {"groups": self.groups})
-        return prepared_data(source, self._prepare, class_names=self.classes, ignored=self.ignored or ())
+        options = {
+            "dataset": "npz",
+            "limit": self.limit,
+            "range": [self.range, self.range_per],
+            "binary": self.binary,
+            "groups": self.groups,
+        }
+        source = Source(f"npz:{path.name}", [path], options)
+        names = {"mars": MARS_CLASSES, "found": None}[self.classes] if isinstance(self.classes, str) else self.classes
+        ignored = ignored_classes(source.name, names, self.ignored)
+        return prepared_data(source, self._prepare, class_names=names, ignored=ignored)
 
     def unlabelled(self) -> np.ndarray | None:
         from marsseg_core.data.cache import Source
@@ -94,7 +107,7 @@ class Npz(Dataset):
         import numpy as np
 
         from marsseg_core.data.conversion import Converter
-        from marsseg_core.data.prepared import GROUPS, IMAGES, MASKS, note_scaling
+        from marsseg_core.data.prepared import GROUPS, IMAGES, MASKS, note_classes, note_scaling
         from marsseg_core.data.ranges import Range
 
         from .archive import NpzArchive
@@ -106,11 +119,18 @@ class Npz(Dataset):
             if self.limit is not None and self.limit < count:
                 kept = np.arange(self.limit) * count // self.limit
             convert = Converter(archive.scaling(Range.parse(self.range, self.range_per)))
-            for start, what, items in archive.labelled(convert):
+            highest = 1 if self.binary else -1
+            for start, what, items in archive.labelled(convert, binary=self.binary):
+                if what == "mask":
+                    highest = max(highest, int(np.where(items == VOID, -1, items.astype(np.int16)).max()))
                 chosen = kept[(kept >= start) & (kept < start + len(items))] - start
                 writer.append(names[what], items[chosen])
                 writer.progress(start + len(items), count)
             note_scaling(writer, convert)
             groups = archive.groups(count) if self.groups == "file" else None
+        if self.classes == "found":
+            if highest < 0:
+                raise RequestError(f"All pixels of all masks are {VOID}, void: there is no class.", where=self.path)
+            note_classes(writer, highest + 1)
         if groups is not None:
             writer.append(GROUPS, groups[kept])

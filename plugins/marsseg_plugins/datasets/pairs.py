@@ -14,7 +14,7 @@ import numpy as np
 from marsseg_core.components import VOID
 from marsseg_core.data.cache import Writer
 from marsseg_core.data.pictures import SUFFIXES, refuse
-from marsseg_core.data.prepared import GROUPS, IMAGES, MASKS
+from marsseg_core.data.prepared import GROUPS, IMAGES, MASKS, note_remarks
 from marsseg_core.errors import RequestError
 
 from .fitting import Fitting, coloured, grey
@@ -100,12 +100,15 @@ def write_pairs(
 ) -> None:
     """Read each pair, (H, W, C) and (H, W), and append what it becomes.
 
-    The tiles of an image are a group, if it is in none. Raises RequestError where the items differ in size or channels.
+    The tiles of an image are a group, if it is in none. What is to be said of them is noted. Raises RequestError where
+    the items differ in size or channels.
     """
+    sizes: list[tuple[int, int]] = []
     first: tuple[int, ...] = ()
     tiled = fitting.fit == "tiles"
     for position, pair in enumerate(pairs):
         image, mask = read(pair)
+        sizes.append((mask.shape[0], mask.shape[1]))
         image = grey(image) if colour == "grey" else coloured(image) if colour == "rgb" else image
         for piece, labels in fitting.pieces(image, mask):
             first = first or piece.shape
@@ -117,6 +120,7 @@ def write_pairs(
                 group = position if pair.group is None else pair.group
                 writer.append(GROUPS, np.array([group], np.int64))
         writer.progress(position + 1, len(pairs))
+    note_remarks(writer, fitting.remarks(sizes))
 
 
 def _refuse_other(path: Path, shape: tuple[int, ...], first_path: Path, first: tuple[int, ...]) -> NoReturn:

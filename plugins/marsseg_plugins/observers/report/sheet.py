@@ -82,22 +82,25 @@ def tile_sheet(
     write(figure, target)
 
 
-def choose_tiles(scores: np.ndarray, typical: int = 4, worst: int = 4) -> tuple[list[int], list[int]]:
+def choose_tiles(
+    scores: np.ndarray, wrong: Sequence[int] | np.ndarray, typical: int = 4, worst: int = 4
+) -> tuple[list[int], list[int]]:
     """Indices of (typical, worst) images by their scores (N,) float, NaN where an image has no score.
 
-    The worst are the lowest, lowest first; the typical are nearest to the median, nearest first. None is both: where
-    images are few, each kind gives way until they share them evenly. Ties go to the lower index.
+    The worst have the most `wrong` pixels (N,), most first: a low score may come from a few labelled pixels. The
+    typical have scores nearest to the median, nearest first. None is both: where images are few, each kind gives way
+    until they share them evenly. Ties go to the lower index.
     """
     scores = np.asarray(scores, dtype=float)
     scored = np.flatnonzero(~np.isnan(scores))
     if not len(scored):
         return [], []
     worst = min(worst, max(len(scored) - typical, len(scored) // 2))
-    rising = scored[np.argsort(scores[scored], kind="stable")]
-    lowest, rest = rising[:worst], np.sort(rising[worst:])
+    falling = scored[np.argsort(-np.asarray(wrong)[scored], kind="stable")]
+    chosen, rest = falling[:worst], np.sort(falling[worst:])
     distance = np.abs(scores[rest] - np.median(scores[scored]))
     nearest = rest[np.argsort(distance, kind="stable")][:typical]
-    return nearest.tolist(), lowest.tolist()
+    return nearest.tolist(), chosen.tolist()
 
 
 def labelled(truth: np.ndarray, num_classes: int, ignored: Collection[int]) -> np.ndarray:

@@ -8,6 +8,7 @@ import numpy as np
 
 from marsseg_core.data.arrays import scale
 from marsseg_core.evaluation.confusion import decode
+from marsseg_core.texts import read_text
 from marsseg_core.training.run import Run
 
 from .curves import learning_curves
@@ -55,7 +56,7 @@ def write_report(run: Run) -> None:
         class_names=names,
         ignored=ignored,
         figures=figures,
-        plan=folder.plan.read_text(encoding="utf-8"),
+        plan=read_text(folder.plan),
         environment=folder.read_json(folder.environment),
     )
     folder.write_text(folder.report, page)
@@ -63,7 +64,8 @@ def write_report(run: Run) -> None:
 
 def _tiles(run: Run, part: str) -> list[Tile]:
     scores = np.asarray(run.scores[part].per_image)
-    typical, worst = choose_tiles(scores)
+    wrong = run.scores[part].wrong_per_image
+    typical, worst = choose_tiles(scores, wrong)
     items = run.split[part]
     kinds = [(index, "typical") for index in typical] + [(index, "worst") for index in worst]
     tiles = []

@@ -1,0 +1,13 @@
+"""Text files that people edit."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+
+def read_text(path: Path) -> str:
+    """The text of a file in UTF-8, without the byte-order mark that some editors put before it.
+
+    Raises OSError, and UnicodeDecodeError where it is in another encoding.
+    """
+    return path.read_text(encoding="utf-8-sig")
