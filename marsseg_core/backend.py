@@ -190,6 +190,8 @@ def _threads() -> int:
         import tensorflow
 
         given = tensorflow.config.threading.get_intra_op_parallelism_threads()
+        asked = os.environ.get("TF_NUM_INTRAOP_THREADS", "")  # TensorFlow takes it where nothing was set
+        given = given or (int(asked) if asked.isdecimal() else 0)
     # What this process may use: a container or `taskset` may allow fewer than the machine has.
     allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return given or allowed

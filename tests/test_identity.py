@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import marsseg_core as marsseg
+from marsseg_core.backend import environment
 from marsseg_core.data.leaks import identical_across
 from marsseg_core.data.splits import Split
 from marsseg_core.errors import RequestError
@@ -119,7 +120,28 @@ class TestComparison:
             edit(tmp_path / name / "split.json", lambda split, ignored=ignored: split.update(ignored=ignored))
         comparison = marsseg.compare(tmp_path / "a", tmp_path / "b")
         assert [len(group.runs) for group in comparison.groups] == [1, 1]
-        assert [reason for _, reason in comparison.elsewhere] == ["other classes or ignored classes"]
+        assert [reason for _, reason in comparison.elsewhere] == ["other ignored classes: background, soil"]
+
+    @pytest.mark.parametrize(
+        ("change", "reason"),
+        [
+            (lambda split: split["classes"].reverse(), "the classes in another order: big_rock, sand"),
+            (lambda split: split["classes"].__setitem__(0, "ground"), "other classes: ground, soil"),
+            (lambda split: split["test"].append(split["train"].pop()), "other items of the data"),
+        ],
+        ids=["order", "names", "split"],
+    )
+    def test_runs_of_other_names_order_or_split_are_not_averaged(self, tmp_path, change, reason):
+        """One plan and two seeds, and yet the runs are scored on something else: they were "n 2"."""
+        for name, seed in (("a", 1), ("b", 2)):
+            shutil.copytree(FROZEN / "finished", tmp_path / name)
+            head, tail = (tmp_path / name / "plan.toml").read_text(encoding="utf-8").split("[training]")
+            text = f"{head}[training]{tail.replace('seed = 0', f'seed = {seed}')}"
+            (tmp_path / name / "plan.toml").write_text(text, encoding="utf-8")
+        edit(tmp_path / "b" / "split.json", change)
+        comparison = marsseg.compare(tmp_path / "a", tmp_path / "b")
+        assert [len(group.runs) for group in comparison.groups] == [1, 1]
+        assert [said.startswith(reason) for _, said in comparison.elsewhere] == [True]
 
 
 class TestLeaks:
@@ -131,6 +153,24 @@ class TestLeaks:
         assert "2 images are identical to one in another part of the split (3, 7" in identical_across(
             copied, Split((3, 4), (1,), (7,))
         )
+
+    def test_a_run_says_and_logs_how_many_there_are(self, data, tmp_path):
+        images = np.array(data.images)
+        images[:] = images[0]
+        np.savez(tmp_path / "copies.npz", images=images, masks=data.masks)
+        lines = []
+        words = {"arch": "unet:width=0.125:depth=1:convolutions=1", "epochs": 1}
+        run = marsseg.run(data=str(tmp_path / "copies.npz"), out=tmp_path / "run", warn=lines.append, **words)
+        said = [line for line in lines if line.startswith("20 images are identical to one in another part")]
+        assert len(said) == 1
+        assert f"warning: {said[0]}" in run.folder.log_file.read_text(encoding="utf-8")
+
+
+class TestEnvironment:
+    def test_holds_the_number_of_threads(self, monkeypatch):
+        assert environment({})["threads"] >= 1
+        monkeypatch.setenv("TF_NUM_INTRAOP_THREADS", "3")
+        assert environment({})["threads"] == 3
 
 
 class TestWiring:

@@ -148,6 +148,13 @@ class TestAFolder:
         assert not [w for w in recwarn if issubclass(w.category, MarssegWarning)]
         assert RunFolder(folder / "killed").changed() == []
 
+    def test_that_began_with_another_number_of_threads_says_so(self, folder):
+        file = folder / "killed" / "environment.json"
+        file.write_text(json.dumps(json.loads(file.read_text()) | {"threads": 99}))
+        lines = []
+        marsseg.resume(folder / "killed", warn=lines.append)
+        assert any("threads 99 → " in line and "may not be the same" in line for line in lines)
+
     def test_without_its_checkpoint_is_scored(self, folder):
         """It is large, and no longer needed."""
         shutil.rmtree(folder / "finished" / "checkpoint")
@@ -229,7 +236,7 @@ class TestKilled:
 
     @pytest.mark.slow
     @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
-    @pytest.mark.parametrize("at", range(9, 22))
+    @pytest.mark.parametrize("at", range(8, 16))
     def test_in_a_training(self, runs, tmp_path, monkeypatch, at, after):
         """From the first epoch's end on; resumed, it comes to the same as one that was left alone."""
         with monkeypatch.context() as patch:

@@ -166,7 +166,8 @@ def _grouped(records: Sequence[Record]) -> tuple[list[list[Record]], list[tuple[
     groups: dict[Hashable, dict[Hashable, Record]] = {}
     repeated = []
     for record in records:
-        # The same words may mean other data: a file was changed between two runs. Their mean would be of nothing.
+        # The same words may mean other data, or another split: a file was changed between two runs, or another version
+        # parts it differently. Their mean would be of nothing.
         group = groups.setdefault((record.data, *sorted(record.settings.items())), {})
         first = group.setdefault((record.seed, record.fold), record)
         if first is not record:
@@ -215,23 +216,28 @@ class _Family:
     """What runs are scored on: the same items; or the folds of one deal, of which each run has another."""
 
     fingerprint: str
-    classes: Hashable
+    classes: tuple[str, ...]
+    ignored: tuple[int, ...]
     items: Hashable
 
 
 def _family(run: Record, part: str) -> _Family:
-    classes = run.classes, run.ignored
+    data = run.fingerprint, run.classes, run.ignored
     if run.fold == NONE_WORD:
-        return _Family(run.fingerprint, classes, run.items[part])
+        return _Family(*data, run.items[part])
     deal = [run.settings[f"split.{key}"] for key in ("folds", "seed")]
     if part == "validation":
         deal.append(run.settings["split.validation"])
-    return _Family(run.fingerprint, classes, ("folds", *deal))
+    return _Family(*data, ("folds", *deal))
 
 
 def _deviation(found: _Family, common: _Family) -> str:
     if found.classes != common.classes:
-        return "other classes or ignored classes"
+        reordered = sorted(found.classes) == sorted(common.classes)
+        return f"{'the classes in another order' if reordered else 'other classes'}: {', '.join(found.classes)}"
+    if found.ignored != common.ignored:
+        names = ", ".join(found.classes[c] for c in found.ignored) or "none"
+        return f"other ignored classes: {names}"
     return "other data" if found.fingerprint != common.fingerprint else "other items of the data"
 
 

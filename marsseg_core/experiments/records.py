@@ -49,8 +49,9 @@ class Record:
 
     @property
     def data(self) -> Hashable:
-        """What the scores are scores of: pixels, groups, and what the labels mean."""
-        return self.fingerprint, self.classes, self.ignored
+        """What the scores are scores of: pixels, groups, what the labels mean and, but for a fold, the split."""
+        split = tuple(self.items.values()) if self.fold == parameters.NONE_WORD else None
+        return self.fingerprint, self.classes, self.ignored, split
 
     @property
     def finished(self) -> bool:
