@@ -298,7 +298,8 @@ def load(path: str | Path, *, trust: bool = False) -> keras.Model:
 
     Reads the file in Keras' safe mode, after the modules that define the layers of the architecture and the
     bottlenecks: nothing else of the plan needs to be installed. Where they come from a file of which the run keeps a
-    copy, that is executed only with `trust`. Warns where a version is not that of the plan, or the backend another one.
+    copy, that is executed only with `trust`. Warns where a version is not that of the plan, the backend another one, or
+    the network not as the run wrote it.
 
     For large images call `network.predict(images, batch_size=1)`, or `marsseg.predict`, which cuts them into tiles:
     `network(images)` keeps all feature maps until it is done, which takes several times the memory.
@@ -309,7 +310,7 @@ def load(path: str | Path, *, trust: bool = False) -> keras.Model:
         raise RequestError("The run ended before its first epoch: it has no network.", where=str(path))
     resolved = resolve(Request(base=str(path), trust=trust), installed(), only=NETWORK_KINDS)
     start_keras()
-    for line in (*resolved.differences, *_another_backend(folder)):
+    for line in (*resolved.differences, *_another_backend(folder), *_another_content(folder)):
         warnings.warn(line, MarssegWarning, stacklevel=2)
     from .backend import keep_tensorflow_out
     from .training.run import load_network
@@ -320,6 +321,15 @@ def load(path: str | Path, *, trust: bool = False) -> keras.Model:
             for module in (module for owner in (chosen, *chosen.parts) for module in owner.component.layer_modules):
                 importlib.import_module(module)
     return load_network(folder)
+
+
+def _another_content(folder: RunFolder) -> list[str]:
+    """Where the network or its classes are not as the run wrote them, a line that says so."""
+    changed = folder.changed(folder.network, folder.split)
+    return [
+        f"{name} is not as the run wrote it: {folder.path}. Its scores are not those of this network."
+        for name in changed
+    ]
 
 
 def predict(

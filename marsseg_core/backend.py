@@ -18,19 +18,23 @@ import numpy as np
 
 from .errors import RequestError
 
+# Keras draws initial weights and seeds of layers from Python's global generator, and keeps dtype policies and names of
+# layers in a session that it may be asked to clear.
+_one_at_a_time = RLock()
+
 
 def keep_tensorflow_out() -> None:
     """On other backends, settle that Keras does not import TensorFlow to seed it and to serialise its types."""
-    if keras.backend.backend() == "tensorflow" or "tensorflow" in sys.modules:
-        return
     # Keras asks once whether TensorFlow is there, by importing it, and remembers the answer. None in the place of a
     # module makes its import fail.
     with _one_at_a_time:
+        if keras.backend.backend() == "tensorflow" or "tensorflow" in sys.modules:
+            return
         sys.modules["tensorflow"] = None  # type: ignore[assignment]
         try:
             keras.saving.serialize_keras_object(keras.layers.ReLU())
         finally:
-            sys.modules.pop("tensorflow", None)
+            del sys.modules["tensorflow"]
 
 
 def ask_for_determinism() -> None:
@@ -146,10 +150,6 @@ def fixed_settings() -> Iterator[None]:
             if not _settings_users:
                 for name, (_, write, _) in _SETTINGS.items():
                     write(_settings_before[name])
-
-
-# Keras draws initial weights and seeds of layers from Python's global generator.
-_one_at_a_time = RLock()
 
 
 @contextmanager

@@ -11,7 +11,7 @@ import io
 import json
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NoReturn
@@ -35,10 +35,11 @@ PLUGINS_FOLDER: Final = "plugins"
 
 
 @contextmanager
-def written_whole(path: Path) -> Iterator[Path]:
+def written_whole(path: Path, ready: Callable[[Path], None] | None = None) -> Iterator[Path]:
     """A path beside `path` to write to; it takes the place of `path` only when all went well. Makes its folders.
 
-    Raises RunError when the disk is full or refuses; nothing is left behind then.
+    `ready` is called with it just before. Raises RunError when the disk is full or refuses; nothing is left behind
+    then.
     """
     # The suffix stays last: Keras goes by it.
     aside = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
@@ -47,6 +48,8 @@ def written_whole(path: Path) -> Iterator[Path]:
         yield aside
         with aside.open("rb") as file:
             os.fsync(file.fileno())
+        if ready is not None:
+            ready(aside)
         aside.replace(path)
     except OSError as cause:
         raise RunError(
@@ -105,6 +108,7 @@ class RunFolder:
     def __init__(self, path: Path | str) -> None:
         self.path = Path(path)
         self._log: str | None = None
+        self._hashes: dict[str, str] = {}  # of files that this process has written
 
     @classmethod
     def open(cls, path: Path | str) -> RunFolder:
@@ -139,7 +143,8 @@ class RunFolder:
 
     def remove_leftovers(self) -> None:
         """Remove what a killed process left half-written beside the files."""
-        for file in (self.plan, self.history, self.metrics, self.network, self.checkpoint, self.log_file):
+        files = (self.plan, self.history, self.metrics, self.network, self.checkpoint, self.manifest, self.log_file)
+        for file in files:
             for aside in file.parent.glob(f".{file.stem}.*{file.suffix}"):
                 aside.unlink(missing_ok=True)
 
@@ -186,6 +191,10 @@ class RunFolder:
         return self.path / "checkpoint" / "last.npz"
 
     @property
+    def manifest(self) -> Path:
+        return self.path / "manifest.json"
+
+    @property
     def figures(self) -> Path:
         return self.path / "figures"
 
@@ -199,18 +208,77 @@ class RunFolder:
 
     def network_hash(self) -> str:
         """A hash of the best network's file; RequestError where the run has none."""
-        digest = hashlib.blake2b(digest_size=16)
         try:
-            with self.network.open("rb") as file:
-                while block := file.read(2**20):
-                    digest.update(block)
+            return _file_hash(self.network)
         except FileNotFoundError:
             raise RequestError(
                 "The run ended before its first epoch: it has no network.", where=str(self.path)
             ) from None
         except OSError as cause:
             raise RequestError(f"The network cannot be read: {cause.strerror}.", where=str(self.network)) from cause
-        return digest.hexdigest()
+
+    @contextmanager
+    def written(self, path: Path) -> Iterator[Path]:
+        """`written_whole` for a file of the run. What others rely on has its hash in the manifest.
+
+        It stands there before the file is in its place, beside the hash of what it replaces: a process that is killed
+        between the two leaves a file that the manifest knows.
+        """
+        if not self._is_relied_on(path):
+            with written_whole(path) as aside:
+                yield aside
+            return
+        name = path.relative_to(self.path).as_posix()
+        found = ""
+
+        def enter(aside: Path) -> None:
+            nonlocal found
+            found = _file_hash(aside)
+            before = self._hashes.get(name) or (_file_hash(path) if path.is_file() else found)
+            files = self._manifested() | {name: list(dict.fromkeys((found, before)))}
+            self.write_json(self.manifest, {"schema": 1, "files": files})
+
+        with written_whole(path, ready=enter) as aside:
+            yield aside
+        self._hashes[name] = found
+
+    def _is_relied_on(self, path: Path) -> bool:
+        """Whether a score, or going on with the run, depends on a file: not on history, log, report and the like."""
+        files = (self.plan, self.split, self.cleaning, self.metrics, self.network, self.checkpoint)
+        return path in files or path.parent == self.plugins
+
+    def _manifested(self) -> dict[str, list[str]]:
+        """The hashes that each file may have, by its path in the folder; none where the run kept no manifest."""
+        if not self.manifest.is_file():
+            return {}
+        kept = self.read_json(self.manifest)
+        try:
+            return {str(name): list(map(str, hashes)) for name, hashes in kept["files"].items()}
+        except (KeyError, TypeError, AttributeError) as cause:
+            raise RequestError("manifest.json is not as a run writes it.", where=str(self.path)) from cause
+
+    def changed(self, *paths: Path) -> list[str]:
+        """Which of these files, or else of all, are not as the run wrote them. One that is gone is none of them.
+
+        A run from before there was a manifest has nothing to compare with.
+        """
+        wanted = {path.relative_to(self.path).as_posix() for path in paths}
+        found = []
+        for name, hashes in self._manifested().items():
+            if not wanted or name in wanted:
+                with suppress(FileNotFoundError):
+                    if _file_hash(self.path / name) not in hashes:
+                        found.append(name)
+        return found
+
+    def check_unchanged(self, *paths: Path) -> None:
+        """RequestError where one of these files, or else any, is not as the run wrote it."""
+        if changed := self.changed(*paths):
+            raise RequestError(
+                f"{', '.join(changed)}: not as the run wrote {'it' if len(changed) == 1 else 'them'}.",
+                where=str(self.path),
+                hint="What the run says would not be true of it. Put the file back as it was, or train anew.",
+            )
 
     def classes(self) -> tuple[tuple[str, ...], tuple[int, ...]]:
         """The names of the classes that the run's data has, and those that are ignored."""
@@ -266,8 +334,12 @@ class RunFolder:
                 )
         return kept
 
+    def write_bytes(self, path: Path, content: bytes) -> None:
+        with self.written(path) as aside:
+            aside.write_bytes(content)
+
     def write_text(self, path: Path, text: str) -> None:
-        write_bytes(path, text.encode())
+        self.write_bytes(path, text.encode())
 
     def write_json(self, path: Path, value: Any) -> None:
         self.write_text(path, json.dumps(value, indent=2, allow_nan=False) + "\n")
@@ -300,6 +372,14 @@ class RunFolder:
             self._log = self.log_file.read_text(encoding="utf-8") if self.log_file.is_file() else ""
         self._log += f"{datetime.now():%Y-%m-%d %H:%M:%S}  {line}\n"
         self.write_text(self.log_file, self._log)
+
+
+def _file_hash(path: Path) -> str:
+    digest = hashlib.blake2b(digest_size=16)
+    with path.open("rb") as file:
+        while block := file.read(2**20):
+            digest.update(block)
+    return digest.hexdigest()
 
 
 def _refuse_constant(name: str) -> NoReturn:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import tomllib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -47,6 +48,38 @@ def own_code(module: str) -> Path | None:
     """The folder of the package that a module is in, or the file of one that is in none; None if neither is found."""
     top = module_file(module.partition(".")[0])
     return top.parent if top and top.name == "__init__.py" else module_file(module)
+
+
+def imported_files(module: str, within: tuple[str, ...]) -> dict[str, Path]:
+    """The source files of a module and of what it imports of these packages, directly or not, by module.
+
+    Imports inside functions count; what Python finds in another way than by an import statement is not seen.
+    """
+    found: dict[str, Path] = {}
+    prefixes = tuple(f"{package}." for package in within)
+    waiting = [module]
+    while waiting:
+        name = waiting.pop()
+        if name in found or (path := module_file(name)) is None or path.suffix != ".py":
+            continue
+        found[name] = path
+        waiting += [other for other in _imports(name, path) if f"{other}.".startswith(prefixes)]
+    return found
+
+
+def _imports(module: str, path: Path) -> Iterator[str]:
+    """What the import statements of a module may mean: `from a import b` is a, or the module a.b."""
+    try:
+        tree = _parsed(path)
+    except (OSError, SyntaxError, ValueError):
+        return
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            origin = _absolute(node, module, path)
+            yield origin
+            yield from (f"{origin}.{alias.name}" for alias in node.names)
 
 
 def recipe_path(entry: Entry) -> Path | None:

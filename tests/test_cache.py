@@ -15,10 +15,11 @@ import pytest
 from conftest import run_process
 from hypothesis import HealthCheck, given, settings, strategies as st
 
-from marsseg_core import progress
+from marsseg_core import api, progress
 from marsseg_core.data import cache
 from marsseg_core.data.arrays import SegmentationData
 from marsseg_core.data.cache import Source
+from marsseg_core.data.code import code_hash
 from marsseg_core.data.prepared import GROUPS, IMAGES, MASKS, prepared_data, prepared_images
 from marsseg_core.data.splits import split_data
 from marsseg_core.data.statistics import class_images, class_pixels
@@ -433,3 +434,159 @@ def test_a_terminal_shows_a_bar(source, monkeypatch, capsys):
     shown = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", capsys.readouterr().err)
     assert "Preparing test:[red]:set" in shown
     assert "100 % of 4" in shown
+
+
+# --- content decides
+
+
+def test_a_source_that_is_replaced_by_one_of_equal_size_and_time_is_prepared_anew(source, prepare):
+    """The arrays of the file before were given."""
+    (file,) = source.files
+    cache.opened(source, prepare)
+    state = file.stat()
+    file.write_bytes(b"s0mething")
+    os.utime(file, ns=(state.st_atime_ns, state.st_mtime_ns))
+    cache.opened(source, prepare)
+    assert prepare.times == 2
+
+
+def test_content_tells_where_times_do_not(source, monkeypatch):
+    """As on a system that keeps no time of the last change: beginning, middle and end of a file are looked at."""
+    (file,) = source.files
+    content = bytes(range(256)) * 80
+    state = file.stat()
+
+    class SameTimes:
+        st_mode, st_size, st_mtime_ns, st_ctime_ns = state.st_mode, len(content), 0, 0
+
+    monkeypatch.setattr(Path, "stat", lambda self: SameTimes)
+    keys = set()
+    for place in (None, 0, len(content) // 2, len(content) - 1):
+        changed = bytearray(content)
+        if place is not None:
+            changed[place] ^= 1
+        file.write_bytes(changed)
+        keys.add(source.key())
+    assert len(keys) == 4
+
+
+@pytest.mark.parametrize("times_kept", [True, False], ids=["times kept", "written"])
+def test_a_byte_changed_in_a_cached_array_is_not_used(source, prepare, folder, times_kept):
+    """It was, under the fingerprint of before."""
+    before = load(source, prepare).fingerprint()
+    (entry,) = (folder / "data").iterdir()
+    array = entry / "masks.npy"
+    state, content = array.stat(), bytearray(array.read_bytes())
+    content[-1] ^= 1
+    array.write_bytes(content)
+    if times_kept:
+        os.utime(array, ns=(state.st_atime_ns, state.st_mtime_ns))
+    data = load(source, prepare)
+    assert prepare.times == 2
+    np.testing.assert_array_equal(data.masks, LABELS)
+    assert data.fingerprint() == before
+
+
+def test_a_change_in_what_an_entry_noted_is_not_used(source, prepare, folder):
+    before = load(source, prepare).fingerprint()
+    (entry,) = (folder / "data").iterdir()
+    record = entry / "entry.json"
+    record.write_text(record.read_text().replace(before, "0" * 32))
+    assert load(source, prepare).fingerprint() == before
+    assert prepare.times == 2
+
+
+def test_of_a_large_array_both_ends_and_what_lies_between_are_looked_at(tmp_path, monkeypatch):
+    monkeypatch.setattr(cache, "_BLOCK_BYTES", 16)
+    monkeypatch.setattr(cache, "_SAMPLED_BLOCKS", 4)
+    file, content = tmp_path / "array", bytes(1000)
+    file.write_bytes(content)
+    sums = {cache._checksum(file, len(content))}
+    for place in (0, 335, 665, 999):
+        file.write_bytes(content[:place] + b"1" + content[place + 1 :])
+        sums.add(cache._checksum(file, len(content)))
+    assert len(sums) == 5
+
+
+def test_a_source_that_changes_while_it_is_read_is_not_kept(source, prepare, folder):
+    def changing(writer: cache.Writer) -> None:
+        prepare(writer)
+        source.files[0].write_bytes(b"something else")
+
+    with pytest.raises(RunError, match="The files changed while they were read"):
+        cache.opened(source, changing)
+    assert kept(folder) == []
+
+
+PLUGIN = """
+from dataclasses import dataclass
+import numpy as np
+from marsseg_core.components import Dataset
+from marsseg_core.data.cache import Source
+from marsseg_core.data.prepared import IMAGES, MASKS, prepared_data
+from marsseg_core.parameters import param
+{more}
+
+@dataclass(frozen=True)
+class Flat(Dataset):
+    '''One grey value.'''
+
+    path: str = param(help="the file")
+
+    def load(self):
+        def prepare(writer):
+            writer.append(IMAGES, np.full((6, 8, 8, 1), {value}, np.uint8))
+            writer.append(MASKS, np.arange(384, dtype=np.uint8).reshape(6, 8, 8) % 2)
+        return prepared_data(Source("flat", [], {{}}), prepare, class_names=("a", "b"), ignored=())
+"""
+
+
+def test_a_data_set_whose_code_was_edited_is_prepared_anew(tmp_path):
+    """It gave what the code before had made."""
+    file = tmp_path / "flat.py"
+    values = []
+    for value in (7, 8):
+        file.write_text(PLUGIN.format(value=value, more=""))
+        values.append(int(api.dataset("flat", path="any", plugins=[file]).images.max()))
+    assert values == [7, 8]
+
+
+def test_what_a_data_set_imports_of_its_package_counts_as_its_code(tmp_path, monkeypatch):
+    package = tmp_path / "flat_package"
+    package.mkdir()
+    (package / "__init__.py").write_text("")
+    (package / "values.py").write_text("GREY = 7\n")
+    (package / "other.py").write_text("nothing = 1\n")
+    (package / "sets.py").write_text(PLUGIN.format(value="GREY", more="from .values import GREY"))
+    monkeypatch.syspath_prepend(tmp_path)
+    from flat_package.sets import Flat
+
+    bound = Flat("any").load
+    before = code_hash(bound)
+    (package / "other.py").write_text("nothing = 2\n")
+    assert code_hash(bound) == before
+    (package / "values.py").write_text("GREY = 8\n")
+    assert code_hash(bound) != before
+
+
+def test_a_subclass_of_a_data_set_counts_with_its_own_code(tmp_path, monkeypatch):
+    """`prepare` is defined in the module of the class it derives from, and holds the instance."""
+    module = tmp_path / "derived_set.py"
+    module.write_text("from marsseg_plugins.datasets.npz import Npz\nclass Derived(Npz):\n    '''Mine.'''\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    from derived_set import Derived
+
+    before = code_hash(Derived("any")._prepare)
+    module.write_text(module.read_text() + "    more = 1\n")
+    assert code_hash(Derived("any")._prepare) != before
+    assert code_hash(Npz("any")._prepare) not in (before, code_hash(Derived("any")._prepare))
+
+
+def test_a_function_without_a_file_counts_by_what_it_does():
+    def typed(text):
+        names = {"__name__": "typed_in"}
+        exec(f"def prepare(writer):\n    return [{text} for _ in range(2)]", names)
+        return names["prepare"]
+
+    assert code_hash(typed(1)) == code_hash(typed(1))
+    assert code_hash(typed(1)) != code_hash(typed(2))

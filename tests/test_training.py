@@ -67,6 +67,7 @@ class TestRunFolder:
             "environment.json",
             "history.csv",
             "metrics.json",
+            "manifest.json",
             "network.keras",
             "checkpoint/last.npz",
             "figures/learning_curves.png",
@@ -224,7 +225,13 @@ class TestFailure:
         assert result.returncode == 1, result.stderr
         assert "Error: network.keras cannot be written" in result.stderr
         assert "Traceback" not in result.stderr
-        assert {path.name for path in out.rglob("*")} == {"plan.toml", "split.json", "environment.json", "log.txt"}
+        assert {path.name for path in out.rglob("*")} == {
+            "plan.toml",
+            "split.json",
+            "environment.json",
+            "manifest.json",
+            "log.txt",
+        }
         json.loads((out / "split.json").read_text())
 
 
@@ -327,7 +334,7 @@ class TestCheckpoint:
 
     def test_holds_weights_optimiser_and_dropout(self, finished, tmp_path):
         halfway = self.train(finished, 1)
-        path = tmp_path / "checkpoint" / "last.npz"
+        path = tmp_path / "last.npz"
         save_checkpoint(path, halfway, Progress(1, [], None, None, {}))
         resumed = self.train(finished, 2, start=path)
         whole = self.train(finished, 2)

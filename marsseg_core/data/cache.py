@@ -1,9 +1,9 @@
 """Data sets prepared once: arrays in the user's cache folder, memory-mapped whenever they are opened again.
 
-An entry is a folder of .npy files and an `entry.json` with their sizes. Its name is a hash of what it was made from:
-the names, sizes and modification times of the source's files, and the options. It is prepared aside and renamed into
-place: whole or absent after a crash, and where two processes prepare the same at once, the later one takes what is
-there.
+An entry is a folder of .npy files and an `entry.json` with their sizes, times and checksums. Its name is a hash of what
+it was made from: the state of the source's files (`Source.key`), the code that prepared it, and the options. It is
+prepared aside and renamed into place: whole or absent after a crash, and where two processes prepare the same at once,
+the later one takes what is there. An entry that is not as it was written is prepared anew.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import json
 import os
 import re
 import shutil
+import stat
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -30,10 +31,16 @@ from ..progress import ProgressBar
 
 VARIABLE: Final = "MARSSEG_CACHE"
 
-_FORMAT: Final = 1
+_FORMAT: Final = 2
 _RECORD: Final = "entry.json"
 _FINISHED: Final = re.compile(r"[0-9a-f]{32}")
 _UNFINISHED: Final = re.compile(r"\.[0-9a-f]{32}-.+")
+
+# Of a source, this much of so many files goes into its key; of an array, its checksum is of so many blocks at most.
+_SAMPLED_FILES: Final = 256
+_SAMPLED_BYTES: Final = 2**12
+_SAMPLED_BLOCKS: Final = 1024
+_BLOCK_BYTES: Final = 2**16
 
 
 @dataclass(frozen=True)
@@ -48,20 +55,53 @@ class Source:
     options: Mapping[str, Any] = field(default_factory=dict)
 
     def key(self) -> str:
-        """A hash of names, sizes and modification times of the files, and of the options.
+        """A hash of the options and of each file's path, size, and times of modification and of the last change.
+
+        A file that is replaced by one of equal size and modification time is told by the time of the last change, which
+        systems other than Windows keep and no program sets. Where times say nothing, content does: the first, middle
+        and last 4 KiB of up to 256 files, evenly spread, are hashed too.
 
         Raises RequestError where a file is not there.
         """
         digest = hashlib.blake2b(digest_size=16)
         digest.update(json.dumps([_FORMAT, self.options], sort_keys=True).encode())
-        for path in self.files:
+        sampled = set(_spread(len(self.files), _SAMPLED_FILES))
+        for position, path in enumerate(self.files):
             try:
                 state = path.stat()
+                told = (os.path.abspath(path), state.st_size, state.st_mtime_ns, state.st_ctime_ns)
+                digest.update(repr(told).encode("utf-8", "replace"))
+                if position in sampled and stat.S_ISREG(state.st_mode):
+                    for block in _blocks(path, state.st_size, _SAMPLED_BYTES, 3):
+                        digest.update(block)
             except OSError as cause:
                 what = "There is no such file." if isinstance(cause, FileNotFoundError) else f"{cause.strerror}."
                 raise RequestError(what, where=str(path)) from cause
-            digest.update(repr((os.path.abspath(path), state.st_size, state.st_mtime_ns)).encode("utf-8", "replace"))
         return digest.hexdigest()
+
+
+def _spread(count: int, wanted: int) -> Iterator[int]:
+    """At most `wanted` of the numbers below `count`, evenly spread, the first and the last among them."""
+    if count <= wanted:
+        yield from range(count)
+    else:
+        yield from (place * (count - 1) // (wanted - 1) for place in range(wanted))
+
+
+def _blocks(path: Path, size: int, length: int, wanted: int) -> Iterator[bytes]:
+    """A file of `size` bytes in blocks of `length`; where there are more than `wanted`, as many, evenly spread."""
+    with path.open("rb") as file:
+        for block in _spread(-(-size // length), wanted):
+            file.seek(block * length)
+            yield file.read(length)
+
+
+def _checksum(path: Path, size: int) -> str:
+    """A hash of an array's file: of all its bytes up to 64 MiB, else of 1,024 blocks of 64 KiB, evenly spread."""
+    digest = hashlib.blake2b(digest_size=16)
+    for block in _blocks(path, size, _BLOCK_BYTES, _SAMPLED_BLOCKS):
+        digest.update(block)
+    return digest.hexdigest()
 
 
 @dataclass(frozen=True)
@@ -112,10 +152,10 @@ class Writer:
     def finish(self, source: Source) -> None:
         """Write the record, last; all is on the disk then."""
         with _writing(self._folder.parent):
-            sizes = {name: array.close() for name, array in self._arrays.items()}
-            record = {"format": _FORMAT, "name": source.name, "arrays": sizes, "notes": self.notes}
+            states = {name: array.close() for name, array in self._arrays.items()}
+            record = {"format": _FORMAT, "name": source.name, "arrays": states, "notes": self.notes}
             with (self._folder / _RECORD).open("w", encoding="utf-8") as file:
-                json.dump(record, file)
+                json.dump(record | {"checksum": _checksum_of(record)}, file)
                 file.flush()
                 os.fsync(file.fileno())
 
@@ -148,12 +188,12 @@ class _Appended:
         self._file.seek(0, os.SEEK_END)
         self._file.flush()
 
-    def close(self) -> int:
-        """The size of the file, in bytes."""
+    def close(self) -> dict[str, Any]:
+        """What tells whether the file is as it was written."""
         self.flush()
         os.fsync(self._file.fileno())
         self._file.close()
-        return self.path.stat().st_size
+        return _state(self.path)
 
     def abandon(self) -> None:
         with suppress(OSError):
@@ -163,6 +203,18 @@ class _Appended:
         shape = (self._count, *self._item_shape)
         header = {"descr": np.lib.format.dtype_to_descr(self._dtype), "fortran_order": False, "shape": shape}
         np.lib.format.write_array_header_1_0(self._file, header)
+
+
+def _state(path: Path) -> dict[str, Any]:
+    """Size in bytes, modification time in nanoseconds and checksum of an array's file."""
+    state = path.stat()
+    return {"size": state.st_size, "modified": state.st_mtime_ns, "checksum": _checksum(path, state.st_size)}
+
+
+def _checksum_of(record: Mapping[str, Any]) -> str:
+    """A hash of an entry's record, its own checksum aside."""
+    others = {key: value for key, value in record.items() if key != "checksum"}
+    return hashlib.blake2b(json.dumps(others, sort_keys=True).encode(), digest_size=16).hexdigest()
 
 
 def root() -> Path:
@@ -178,10 +230,11 @@ def root() -> Path:
 def opened(source: Source, prepare: Callable[[Writer], None]) -> Prepared:
     """The entry made from `source`; where there is none, or a damaged one, `prepare` fills it first.
 
-    Raises RequestError where the cache folder cannot be written, RunError where its disk is full, and what `prepare`
-    raises; nothing is left behind then.
+    Raises RequestError where the cache folder cannot be written, RunError where its disk is full or the source changed
+    while it was read, and what `prepare` raises; nothing is left behind then.
     """
-    final = _folder() / source.key()
+    key = source.key()
+    final = _folder() / key
     found = _opened(final)
     if found is None:
         with _aside(final) as aside:
@@ -189,6 +242,8 @@ def opened(source: Source, prepare: Callable[[Writer], None]) -> Prepared:
                 writer = Writer(aside, progress)
                 try:
                     prepare(writer)
+                    if source.key() != key:
+                        raise RunError("The files changed while they were read.", where=source.name, hint="Try again.")
                     writer.finish(source)
                 finally:
                     writer.abandon()
@@ -244,7 +299,8 @@ def _record(path: Path) -> dict[str, Any] | None:
     """What `entry.json` says; None where it is missing or damaged."""
     try:
         record = json.loads((path / _RECORD).read_text(encoding="utf-8"))
-        return record if record["format"] == _FORMAT and isinstance(record["name"], str) else None
+        sound = record["format"] == _FORMAT and record["checksum"] == _checksum_of(record)
+        return record if sound and isinstance(record["name"], str) else None
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
@@ -256,8 +312,8 @@ def _opened(path: Path) -> Prepared | None:
         return None
     try:
         arrays = {}
-        for name, size in record["arrays"].items():
-            if (path / f"{name}.npy").stat().st_size != size:
+        for name, state in record["arrays"].items():
+            if _state(path / f"{name}.npy") != state:
                 return None
             arrays[name] = _mapped(path / f"{name}.npy")
         return Prepared(MappingProxyType(arrays), MappingProxyType(record["notes"]))

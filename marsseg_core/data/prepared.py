@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -12,6 +13,7 @@ from ..errors import RequestError
 from . import cache
 from .arrays import Facts, SegmentationData
 from .cache import Source, Writer
+from .code import code_hash
 from .conversion import Converter
 from .scaling import Scaling
 
@@ -37,8 +39,8 @@ def prepared_data(
     """The data set made from `source`; where it is not prepared, `prepare` writes its arrays, by the names above.
 
     It writes IMAGES (N, H, W, C) uint8, MASKS (N, H, W) uint8 and, if there are groups, GROUPS (N,) integers. They are
-    checked before they are kept. What `note_scaling` noted is told, each time. Raises RequestError as
-    `SegmentationData` and `cache.opened` do.
+    checked before they are kept. What `note_scaling` noted is told, each time. Prepared by other code (`code_hash`) or
+    from other files (`Source.key`), it is another set. Raises RequestError as `SegmentationData` and `cache.opened` do.
     """
     names = tuple(class_names)
 
@@ -55,8 +57,7 @@ def prepared_data(
         writer.notes[_FINGERPRINT] = data.fingerprint()
 
     # How many classes there are decides what a mask may hold; their names and the ignored ones change no array.
-    keyed = replace(source, options={**source.options, "classes": len(names)})
-    found = cache.opened(keyed, prepare_and_check)
+    found = cache.opened(_keyed(source, prepare, classes=len(names)), prepare_and_check)
     arrays = found.arrays
     facts = Facts(arrays[_COUNTS], found.notes[_FINGERPRINT])
     scaling = Scaling.from_json(found.notes.get(_SCALING))
@@ -75,9 +76,13 @@ def prepared_data(
 
 def prepared_images(source: Source, prepare: Callable[[Writer], None]) -> np.ndarray:
     """The images without labels made from `source`, (M, H, W, C) uint8; `prepare` writes IMAGES where they are not."""
-    found = cache.opened(source, prepare)
+    found = cache.opened(_keyed(source, prepare), prepare)
     _tell(source.name, None, found.notes.get(_DOUBTS, []))
     return found.arrays[IMAGES]
+
+
+def _keyed(source: Source, prepare: Callable[[Writer], None], **more: Any) -> Source:
+    return replace(source, options={"source": dict(source.options), "code": code_hash(prepare), **more})
 
 
 def _tell(source: str, scaling: Scaling | None, doubts: Sequence[str]) -> None:

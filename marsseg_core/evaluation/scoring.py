@@ -50,7 +50,8 @@ def score_runs(
     """Each run on each source: a data set as `--data` takes it, or None for the data of the run itself.
 
     A part other than "all" is what the run kept for it; RequestError where the data is not what the run was trained
-    on, or has other classes. With `trust` the files of components that the runs keep are executed.
+    on, or has other classes, and where a run's files are not as it wrote them. With `trust` the files of components
+    that the runs keep are executed.
     """
     check_part(part)
     own_data = None in sources or part != ALL
@@ -61,6 +62,7 @@ def score_runs(
     loaded: dict[str, SegmentationData] = {}
     scores = []
     for run, plan in zip(runs, plans, strict=True):
+        run.check_unchanged(run.plan, run.split, run.cleaning, run.network)
         network = api.load(run.path, trust=trust)
         for source in sources:
             data_plan = _data_plan(run, plan, source, part, catalog, trust)
@@ -68,7 +70,7 @@ def score_runs(
             if key not in loaded:
                 loaded[key] = load_clean(data_plan)
             data = loaded[key]
-            _check_classes(run, data)
+            _check_classes(run, network, data)
             items = np.arange(len(data)) if part == ALL else run.split_of(data)[part]
             confusion = _score(network, data, items, plan.training.batch, flips)
             scores.append(Score(str(run.path), source or data.source, part, confusion))
@@ -85,8 +87,14 @@ def _data_plan(run: RunFolder, plan: Plan, source: str | None, part: str, catalo
     return resolve(request, catalog, only=_NEEDED).reading(run.scaling())
 
 
-def _check_classes(run: RunFolder, data: SegmentationData) -> None:
+def _check_classes(run: RunFolder, network: keras.Model, data: SegmentationData) -> None:
     names, _ = run.classes()
+    if network.output_shape[-1] != len(names):
+        raise RequestError(
+            f"The network tells apart {network.output_shape[-1]} classes, the run {len(names)}: {', '.join(names)}.",
+            where=str(run.network),
+            hint="It is another run's. Put the run's own back.",
+        )
     if names != data.class_names:
         raise RequestError(
             f"The run tells apart {', '.join(names)}; the data has {', '.join(data.class_names)}.",

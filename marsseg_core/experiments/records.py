@@ -77,8 +77,9 @@ def find_runs(paths: Iterable[Path]) -> list[Path]:
 
 
 def read_record(path: Path) -> Record:
-    """The record of a run folder; RequestError names a file that is missing or broken."""
+    """The record of a run folder; RequestError names a file that is missing, broken or not as the run wrote it."""
     folder = RunFolder.open(path)
+    folder.check_unchanged(folder.plan, folder.split, folder.metrics)
     try:
         settings = _settings(tomllib.loads(folder.plan.read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as cause:

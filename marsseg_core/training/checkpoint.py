@@ -17,7 +17,6 @@ import keras
 import numpy as np
 
 from ..errors import RequestError
-from ..runs import written_whole
 
 
 @dataclass(frozen=True)
@@ -37,11 +36,10 @@ class Progress:
 
 
 def save_checkpoint(path: Path, task: keras.Model, progress: Progress) -> None:
-    """Write the variables of `task` and of its optimiser, and the progress, whole or not at all."""
+    """Write the variables of `task` and of its optimiser, and the progress."""
     arrays = {f"variable_{i}": keras.ops.convert_to_numpy(variable) for i, variable in enumerate(_variables(task))}
     text = json.dumps(asdict(progress), allow_nan=False).encode()
-    with written_whole(path) as aside:
-        np.savez(aside, progress=np.frombuffer(text, np.uint8), **arrays)
+    np.savez(path, progress=np.frombuffer(text, np.uint8), **arrays)
 
 
 def load_checkpoint(path: Path, task: keras.Model) -> Progress:

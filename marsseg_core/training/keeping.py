@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 import keras
 
 from ..hooks import HookCaller
-from ..runs import written_whole
 from .checkpoint import Progress, callback_states, save_checkpoint
 
 if TYPE_CHECKING:
@@ -42,11 +41,12 @@ class Keeper(keras.callbacks.Callback):
         # An undefined score is better than none, so that there is a network from the first epoch on.
         if run.best_epoch is None or (score is not None and (self._best_score is None or score > self._best_score)):
             run.best_epoch, self._best_score = epoch + 1, score
-            with written_whole(run.folder.network) as aside, self.model.averaged():
+            with run.folder.written(run.folder.network) as aside, self.model.averaged():
                 run.network.save(aside)
         run.folder.write_history(run.history)
         progress = Progress(epoch + 1, run.history, run.best_epoch, self._best_score, callback_states(self._stateful))
-        save_checkpoint(run.folder.checkpoint, self.model, progress)
+        with run.folder.written(run.folder.checkpoint) as aside:
+            save_checkpoint(aside, self.model, progress)
         run.folder.log(_epoch_line(record, run.plan.training.epochs))
         # A copy: a key more or less would be one in the history too, and end the run at its next line.
         self._hooks("marsseg_epoch_finished", run=run, record=dict(record))

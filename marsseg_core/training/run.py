@@ -34,7 +34,7 @@ from ..evaluation.evaluate import evaluate
 from ..hooks import HookCaller, announce
 from ..networks.wiring import same_wiring
 from ..plan import Plan
-from ..runs import FINISHED, INTERRUPTED, RunFolder, create_run_folder, write_bytes
+from ..runs import FINISHED, INTERRUPTED, RunFolder, create_run_folder
 from ..sources import module_file, own_code
 from .averaging import TakeIn
 from .building import build_network
@@ -134,13 +134,16 @@ def execute(
     if data is None:
         data = read_data(plan)
     split = parted(data, plan.split)
-    if shared := identical_across(data, split):
+    shared = identical_across(data, split)
+    if shared:
         warn(shared)
     prepared = prepare(plan, data, split)
     folder = create_run_folder(plan.name, out)
     with folder.claimed():
         run = _new_run(plan, folder, data, split, prepared)
         _write_beginning(run)
+        if shared:
+            folder.log(f"warning: {shared}")
         warn = _warn_and_log(warn, folder, hooks)
         if prepared.transfer is not None:
             folder.log(str(prepared.transfer))
@@ -156,12 +159,13 @@ def resume(folder: RunFolder, plan: Plan, *, warn: Callable[[str], None], hooks:
     """Go on with a run that was killed or interrupted, from its last checkpoint, as if it had never stopped.
 
     `plan` is what the folder's plan.toml says. Raises RequestError where the run is finished or still going on, where
-    its data has changed, or where its checkpoint is broken; it is left as it is then.
+    its data or one of its files has changed, or where its checkpoint is broken; it is left as it is then.
     """
     keep_tensorflow_out()
     hooks = hooks or announce(plan, warn)
     with folder.claimed():
         folder.check_unfinished()
+        folder.check_unchanged()
         data = read_data(plan)
         split = folder.split_of(data)
         progress, network, rewired = None, None, ""
@@ -322,7 +326,7 @@ def _blame(plan: Plan, cause: Exception) -> None:
 def _write_beginning(run: Run) -> None:
     folder = run.folder
     for plugin in run.plan.plugins:
-        write_bytes(folder.plugins / plugin.name, plugin.source)
+        folder.write_bytes(folder.plugins / plugin.name, plugin.source)
     folder.write_text(folder.plan, run.plan.to_toml())
     folder.write_json(
         folder.split,

@@ -38,7 +38,7 @@ def residual_block(
     """2 × (`norm` → ReLU → 3×3 convolution) plus the input through a 1×1 convolution and `norm`.
 
     The first convolution and the shortcut have the `stride`; `padding` is that of a 3×3 convolution of stride 2: "same"
-    adds a row below and a column to the right, "symmetric" one on every side, as PyTorch does. A `stem` takes images,
+    adds a row below and a column to the right, "symmetric" one on every side, as PyTorch does. A `stem` takes images
     and begins with the convolution. With a `ratio`, squeeze-and-excitation follows the sum.
     """
     entry = x

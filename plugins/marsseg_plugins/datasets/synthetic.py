@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from marsseg_core.components import Dataset
@@ -80,12 +79,8 @@ class Synthetic(Dataset):
         from marsseg_core.data.cache import Source
         from marsseg_core.data.prepared import prepared_data
 
-        from . import aliens, fields, shares, terrain, textures
-
-        # What is in the cache was made by the code as it is now.
-        code = [Path(module.__file__) for module in (aliens, fields, shares, terrain, textures) if module.__file__]
         options = {"dataset": "synthetic", **settings(self)}
-        source = Source(f"synthetic:count={self.count}:seed={self.seed}", code, options)
+        source = Source(f"synthetic:count={self.count}:seed={self.seed}", [], options)
         return prepared_data(source, self._prepare, class_names=MARS_CLASSES, ignored=IGNORED)
 
     def _prepare(self, writer: Writer) -> None:
