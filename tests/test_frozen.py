@@ -77,6 +77,10 @@ def test_a_killed_run_goes_on(frozen, name):
     for row, known in zip(run.history[:done], expected["history"], strict=False):
         assert row["loss"] == known["loss"]
     for row, known in zip(run.history, expected["history"], strict=True):
+        if "ema" in name or "swa" in name:
+            # 0.1.0 scored averaged weights with statistics of others; the training itself goes on as it did.
+            assert row["loss_dice"] == pytest.approx(known["loss_dice"], rel=1e-2)
+            continue
         assert row["val_miou"] == pytest.approx(known["val_miou"], abs=2e-3)
         # 0.1.0 took unlabelled ground for boundaries: its values of `boundary`, and sums with it, were not right.
         of_boundaries = "val_loss_boundary" in known

@@ -15,12 +15,15 @@ from marsseg_core.options import TrainingOptions
 from marsseg_core.training.averaging import EpochAverage
 from marsseg_core.training.building import build_objective
 from marsseg_core.training.optimizers import build_optimizer
+from marsseg_core.training.statistics import calibration_batches, normalisations, recompute_statistics
 
 SMALL = {
     "arch": "unet:width=0.125:depth=1:convolutions=1",
     "data": "synthetic:count=24:height=16:width=32",
     "batch": 4,
 }
+# Without normalisation, whose statistics are computed anew for averaged weights.
+PLAIN = f"{SMALL['arch']}:normalisation=none"
 
 
 def small_run(tmp_path, **words):
@@ -110,8 +113,10 @@ class TestExponentialAverage:
         assert not any(np.array_equal(a, b) for a in kept for b in last[: len(kept)] if a.shape == b.shape and a.any())
 
     def test_of_no_memory_is_the_last_weights(self, tmp_path):
-        plain = small_run(tmp_path / "plain")
-        averaged = small_run(tmp_path / "ema", sets=["training.averaging=ema", "training.ema_momentum=1e-7"])
+        plain = small_run(tmp_path / "plain", arch=PLAIN)
+        averaged = small_run(
+            tmp_path / "ema", arch=PLAIN, sets=["training.averaging=ema", "training.ema_momentum=1e-7"]
+        )
         for a, b in zip(plain.network.weights, averaged.network.weights, strict=True):
             np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5)
 
@@ -149,12 +154,61 @@ class TestEpochAverage:
         assert len(arrays) > 2 * len(run.network.weights)
 
     def test_training_goes_on_from_the_last_weights(self, tmp_path):
-        plain = small_run(tmp_path / "plain")
-        averaged = small_run(tmp_path / "swa", sets=["training.averaging=swa", "training.swa_start=0"])
+        plain = small_run(tmp_path / "plain", arch=PLAIN)
+        averaged = small_run(tmp_path / "swa", arch=PLAIN, sets=["training.averaging=swa", "training.swa_start=0"])
         assert [r["loss"] for r in averaged.history] == pytest.approx([r["loss"] for r in plain.history], rel=1e-5)
         # after one epoch the mean is the weights themselves
         assert averaged.history[0]["val_loss"] == pytest.approx(plain.history[0]["val_loss"], rel=1e-5)
         assert averaged.history[-1]["val_loss"] != pytest.approx(plain.history[-1]["val_loss"], rel=1e-5)
+
+    def test_only_an_average_takes_the_place_of_an_average(self, tmp_path):
+        """The first epochs of this training are its best."""
+        words = {"epochs": 4, "learning_rate": 0.3, "schedule": "constant"}
+        run = small_run(tmp_path, sets=["training.averaging=swa", "training.swa_start=0.75"], **words)
+        scores = [row["val_miou"] for row in run.history]
+        assert max(scores[:3]) > scores[3]
+        assert run.best_epoch == 4
+
+    def test_a_training_that_ends_before_it_says_so(self, tmp_path):
+        told = []
+        words = SMALL | {"epochs": 6, "patience": 1, "learning_rate": 1e-12, "schedule": "constant"}
+        sets = ["training.averaging=swa", "training.swa_start=0.9"]
+        run = marsseg.run(out=tmp_path / "run", warn=told.append, sets=sets, **words)
+        assert len(run.history) < 6
+        assert any("ended before its average of weights began" in line for line in told)
+
+
+class TestStatistics:
+    def test_are_the_even_means_over_the_batches(self):
+        inputs = keras.Input((4, 4, 2))
+        norm = keras.layers.BatchNormalization(momentum=0.9)
+        network = keras.Model(inputs, keras.layers.Dropout(0.5, seed=1)(norm(inputs)))
+        batches = np.random.default_rng(0).normal(3, 2, (5, 6, 4, 4, 2)).astype(np.float32)
+        states = [np.array(variable) for variable in network.variables if "seed" in variable.path]
+        recompute_statistics(network, [norm], batches)
+        np.testing.assert_allclose(norm.moving_mean, batches.mean((1, 2, 3)).mean(0), rtol=1e-4)
+        np.testing.assert_allclose(norm.moving_variance, batches.var((1, 2, 3)).mean(0), rtol=1e-4)
+        assert norm.momentum == 0.9
+        after = [np.array(variable) for variable in network.variables if "seed" in variable.path]
+        assert states
+        for found, expected in zip(after, states, strict=True):
+            np.testing.assert_array_equal(found, expected)
+
+    def test_come_from_the_same_batches_each_time(self, tiny):
+        first, again = (list(calibration_batches(tiny, np.arange(10), 4)) for _ in range(2))
+        assert [len(batch) for batch in first] == [4, 4]
+        for one, other in zip(first, again, strict=True):
+            np.testing.assert_array_equal(one, other)
+
+    @pytest.mark.parametrize("averaging", ["ema", "swa"])
+    def test_of_averaged_weights_are_their_own(self, averaging, tmp_path):
+        run = small_run(tmp_path, sets=[f"training.averaging={averaging}", "training.swa_start=0"])
+        kept = [np.array(weight) for weight in run.network.weights]
+        layers = normalisations(run.network)
+        recompute_statistics(run.network, layers, calibration_batches(run.data, run.split["train"], SMALL["batch"]))
+        assert layers
+        for found, expected in zip(run.network.weights, kept, strict=True):
+            np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize(("wanted", "ignored"), [("false", (0,)), ("true", ())])

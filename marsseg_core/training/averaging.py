@@ -14,7 +14,7 @@ import numpy as np
 class EpochAverage(keras.layers.Layer):
     """The even mean of a network's weights after each of the last epochs (stochastic weight averaging).
 
-    The moving statistics of normalisations are averaged like the weights, where the paper computes them anew.
+    Where there are normalisations, the task computes their statistics anew (`statistics.recompute_statistics`).
     Izmailov and others, arXiv 1803.05407.
     """
 

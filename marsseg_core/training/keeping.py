@@ -38,8 +38,15 @@ class Keeper(keras.callbacks.Callback):
         record = {"epoch": epoch + 1} | {name: _or_none(value) for name, value in logs.items()}
         run.history.append(record)
         score = record["val_miou"]
-        # An undefined score is better than none, so that there is a network from the first epoch on.
-        if run.best_epoch is None or (score is not None and (self._best_score is None or score > self._best_score)):
+        # An undefined score is better than none, so that there is a network from the first epoch on. What was asked for
+        # is an average: from the first one on, only another one is better.
+        average = self.model.average
+        begins = average is not None and float(average.epochs) == 1
+        if (
+            run.best_epoch is None
+            or begins
+            or (score is not None and (self._best_score is None or score > self._best_score))
+        ):
             run.best_epoch, self._best_score = epoch + 1, score
             with run.folder.written(run.folder.network) as aside, self.model.averaged():
                 run.network.save(aside)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import keras
@@ -19,6 +20,7 @@ from ..plan import Plan, built
 from .building import Objective, build_batches, build_network, build_objective, build_task
 from .objective_checks import check_objective
 from .optimizers import build_optimizer
+from .statistics import calibration_batches
 from .task import SegmentationTask
 from .transfer import Transfer, take_over
 
@@ -51,6 +53,7 @@ def prepare(plan: Plan, data: SegmentationData, split: Split, network: keras.Mod
     objective = build_objective(plan, data, split)
     task = build_task(plan, network, objective)
     check_objective(task, objective, data.images.shape[1:3])
+    task.calibration = partial(calibration_batches, data, split["train"], training.batch)
     batches = build_batches(plan, data, split, objective)
     schedule = built(
         plan.chosen[kinds.SCHEDULE][0],

@@ -247,6 +247,9 @@ def _train_and_score(
     try:
         hooks("marsseg_network_built", run=run)
         status = _train(run, prepared, hooks, warn, progress)
+        average = prepared.task.average
+        if average is not None and average.empty and run.best_epoch is not None:
+            warn("The training ended before its average of weights began: the network kept is a single epoch's.")
         _write_end(run, status)
         hooks("marsseg_run_finished", run=run)
     except MarssegError as error:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -15,6 +15,7 @@ from ..components import LossFunction
 from ..data.targets import split_targets
 from .averaging import EpochAverage, kept
 from .heads import PRESENCE, presence_loss, scored_network, split_heads
+from .statistics import normalisations, recompute_statistics
 from .weighting import WeightingLayer
 
 
@@ -50,6 +51,9 @@ class SegmentationTask(keras.Model):
             self.weighting.build((self.weighting.count,))
         self._averaging = averaging
         self.average = EpochAverage(network) if averaging == "swa" else None
+        # Batches of images, set by what prepares the training: averaged weights get their own statistics from them.
+        self.calibration: Callable[[], Iterable[np.ndarray]] | None = None
+        self._statistics: tuple[int, list[np.ndarray]] = (-1, [])
         self.built = True
 
     @contextmanager
@@ -59,19 +63,35 @@ class SegmentationTask(keras.Model):
             with kept(self.network.weights):
                 for weight, value in zip(self.network.weights, self.average.values(), strict=True):
                     weight.assign(value)
+                self._normalise()
                 yield
         elif self._averaging == "ema":
             # Weights of the task that are not the network's, such as a weighting's, are averaged along.
-            with kept(self.trainable_variables):
+            with kept([*self.trainable_variables, *self.network.non_trainable_weights]):
                 optimizer: Any = getattr(self.optimizer, "inner_optimizer", self.optimizer)
                 optimizer.finalize_variable_values(self.trainable_variables)
                 for weight in self.trainable_variables:
                     # An array of its own: JAX gives away the buffers of a network that predicts, and the average's
                     # must stay.
                     weight.assign(np.array(ops.convert_to_numpy(weight)))
+                self._normalise()
                 yield
         else:
             yield
+
+    def _normalise(self) -> None:
+        """Give the normalisations the statistics that belong to the weights as they are, once after each step."""
+        layers = normalisations(self.network)
+        if self.calibration is None or not layers:
+            return
+        moving = [weight for layer in layers for weight in layer.non_trainable_weights]
+        step = int(self.optimizer.iterations)
+        if self._statistics[0] == step:
+            for weight, value in zip(moving, self._statistics[1], strict=True):
+                weight.assign(value)
+        else:
+            recompute_statistics(self.network, layers, self.calibration())
+            self._statistics = (step, [np.array(ops.convert_to_numpy(weight)) for weight in moving])
 
     @property
     def loss_names(self) -> tuple[str, ...]:
