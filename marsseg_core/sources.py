@@ -95,7 +95,12 @@ def docstring(path: Path) -> str:
 
 def _parsed(path: Path) -> ast.Module:
     # Of bytes, Python finds the encoding itself: by a BOM, by a cookie, or UTF-8.
-    return ast.parse(path.read_bytes())
+    content = path.read_bytes()
+    while True:
+        try:
+            return ast.parse(content)
+        except SystemError:  # CPython 3.11 and 3.12: another thread, such as TensorFlow's tracing, parses just now
+            continue
 
 
 def _recipe_summary(path: Path) -> str:

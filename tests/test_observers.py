@@ -208,7 +208,7 @@ def test_mlflow_has_parameters_metrics_artifacts_and_the_status(tmp_path, mlflow
     history = mlflow.get_metric_history(found.info.run_id, "validation/miou")
     assert sorted((each.step, each.value) for each in history) == [(1, 0.5), (2, 0.5)]
     artifacts = {each.path for each in mlflow.list_artifacts(found.info.run_id)}
-    assert artifacts == {"plan.toml", "figures"}
+    assert artifacts == {"plan.toml", "manifest.json", "figures"}
     assert [each.path for each in mlflow.list_artifacts(found.info.run_id, "figures")] == ["figures/classes.png"]
 
     # Interrupted and gone on with, it is one run of MLflow.
@@ -231,7 +231,10 @@ def test_a_run_that_fails_is_failed_in_mlflow(tmp_path, mlflow, marsseg):
     (tmp_path / "bad.py").write_text(
         "from dataclasses import dataclass\nfrom marsseg_core.components import Loss\n\n"
         "@dataclass(frozen=True)\nclass Bad(Loss):\n    def build(self, spec):\n        return self.of\n\n"
-        "    def of(self, labels, logits):\n        raise ArithmeticError('no such number')\n"
+        "    def of(self, labels, logits):\n"
+        "        if labels.shape[0] == 1:  # the image it is tried on before the training\n"
+        "            return (logits**2).__getitem__((0, 0, 0, 0))\n"
+        "        raise ArithmeticError('no such number')\n"
     )
     words = ["--arch", "unet:width=0.1:depth=1:convolutions=1", "--bottleneck", "none"]
     words += ["--data", "synthetic:count=24:height=16:width=32", "--plugin", "bad.py", "--loss", "bad"]

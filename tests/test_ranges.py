@@ -349,7 +349,8 @@ def run(scenes):
     root, _, _ = scenes
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MARSSEG_CACHE", str(root / "cache"))
-        return marsseg.run(arch=UNET, data=str(root / "deep"), epochs=1, batch=4, out=root / "run").path
+        data = f"folder:path={root / 'deep'}:classes=mars"
+        return marsseg.run(arch=UNET, data=data, epochs=1, batch=4, out=root / "run").path
 
 
 def labels(run, images, **words):
@@ -464,7 +465,7 @@ def test_runs_that_see_values_differently_are_not_joined(run, scenes, tmp_path):
 
 def test_data_that_is_scaled_otherwise_is_not_the_runs(run, scenes, tmp_path):
     """The pixels of the converted set are equal, but its network would be shown other images as they are."""
-    data = Folder(str(scenes[0] / "deep")).load()
+    data = Folder(str(scenes[0] / "deep"), classes="mars").load()
     assert RunFolder.open(run).split_of(data).test
     with pytest.raises(RequestError, match="of its values, 0 to 255 are seen as they are"):
         RunFolder.open(run).split_of(replace(data, scaling=None))
