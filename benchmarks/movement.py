@@ -21,7 +21,7 @@ RULES = (
     "softadapt",
     "softadapt:beta=0.1:normalised=false",
     "relobralo",
-    "relobralo:alpha=0.999",
+    "relobralo:alpha=0.999:rho=1",
 )
 
 
