@@ -277,6 +277,17 @@ def test_the_rovers_there_are_are_shown_and_no_other_is_taken(cli):
 # --- what is wrong
 
 
+def test_an_image_of_more_than_8_bits_is_refused(whole):
+    """It was scaled over the whole range of 16 bits: one of 12 bits became nearly black."""
+    image = whole.expected["msl", "ncam", "train"][0][0]
+    path = whole.root / image
+    size = Image.open(path).size
+    Image.fromarray(np.full(size[::-1], 4095, np.uint16)).save(path, format="PNG")
+    error = refusal(whole, camera=("ncam",))
+    assert error.what == "It holds uint16; the images of the release have 8 bits."
+    assert "folder" in error.hint
+
+
 def test_a_label_without_an_image_is_refused_by_name(whole):
     whole.label(f"msl/ncam/labels/train/{msl_stem(1, 1)}.png")
     error = refusal(whole, camera=("ncam",))

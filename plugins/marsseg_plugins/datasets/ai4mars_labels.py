@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 
 from marsseg_core.components import VOID
-from marsseg_core.data.pictures import read_image, read_mask, refuse
+from marsseg_core.data.pictures import pixel_type, read_image, read_mask, refuse
 
 from .fitting import resized_image
 from .mars import MARS_CLASSES
@@ -75,6 +75,9 @@ class Reader:
             if rejected.shape != mask.shape:
                 refuse(path, f"This mask has the size {_size(rejected)}, the label {_size(mask)}.")
             mask[rejected > 0] = 0
+        if (kind := pixel_type(pair.image, limit=self._limit)) != np.uint8:
+            hint = "The data set folder reads images of other values, by its range."
+            refuse(pair.image, f"It holds {kind}; the images of the release have 8 bits.", hint=hint)
         image = read_image(pair.image, limit=self._limit)
         if image.shape[:2] != mask.shape:
             ratio = image.shape[0] * mask.shape[1] / (image.shape[1] * mask.shape[0])
