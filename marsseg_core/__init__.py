@@ -10,7 +10,6 @@ Importing this package imports neither Keras nor any plugin; calling its functio
 
 from __future__ import annotations
 
-from functools import cache
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -26,19 +25,16 @@ if TYPE_CHECKING:
         run as run,
         series as series,
     )
+    from .catalog import version as version
 
 __all__ = ["compare", "dataset", "evaluate", "load", "loss", "network", "predict", "resume", "run", "series", "version"]
 
 
-@cache
-def version() -> str:
-    """The version of the installed distribution."""
-    from importlib.metadata import version as installed_version
-
-    return installed_version("marsseg")
-
-
 def __getattr__(name: str) -> Any:
+    if name == "version":
+        from .catalog import version
+
+        return version
     if name in __all__:
         from . import api
 

@@ -320,8 +320,6 @@ def _unmet_requirement(requires: Iterable[str]) -> str:
         return ""
     from packaging.requirements import InvalidRequirement, Requirement
 
-    from . import version
-
     for text in relevant:
         try:
             requirement = Requirement(text)
@@ -334,6 +332,12 @@ def _unmet_requirement(requires: Iterable[str]) -> str:
     return ""
 
 
+@cache
+def version() -> str:
+    """The version of the installed distribution."""
+    return metadata.version(DISTRIBUTION)
+
+
 def normal(name: str) -> str:
     """A distribution's name as packaging compares it."""
     return re.sub(r"[-_.]+", "-", name).lower()
@@ -341,18 +345,9 @@ def normal(name: str) -> str:
 
 def interface_of(kind: Kind) -> type[Any]:
     """The class that the components of a kind derive from."""
-    from . import components  # not at the top: `marsseg list` has no use for it
-
-    interfaces = (
-        components.Architecture,
-        components.Bottleneck,
-        components.Loss,
-        components.Weighting,
-        components.Augmentation,
-        components.Schedule,
-        components.Dataset,
-    )
-    return next(interface for interface in interfaces if interface.kind == kind)
+    module, _, name = kind.interface.partition(":")
+    interface: type[Any] = getattr(importlib.import_module(module), name)
+    return interface
 
 
 def import_target(entry: Entry) -> Any:

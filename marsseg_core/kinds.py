@@ -11,12 +11,14 @@ class Kind:
     """One kind of component.
 
     `name` stands in `marsseg list` and in error texts, `option` on the command line, in `--set` and in plan
-    files, `group` in a distribution's entry points. A plan holds any number of a kind that is `many`.
+    files, `group` in a distribution's entry points. `interface` is the class that its components derive from, as
+    "module:class", so that the kinds can be known without it. A plan holds any number of a kind that is `many`.
     """
 
     name: str
     option: str
     group: str
+    interface: str = ""
     many: bool = False
 
     @property
@@ -27,13 +29,13 @@ class Kind:
         return self.name
 
 
-ARCHITECTURE: Final = Kind("architecture", "arch", "marsseg.architectures")
-BOTTLENECK: Final = Kind("bottleneck", "bottleneck", "marsseg.bottlenecks", many=True)
-LOSS: Final = Kind("loss", "loss", "marsseg.losses", many=True)
-WEIGHTING: Final = Kind("weighting", "weighting", "marsseg.weightings")
-AUGMENTATION: Final = Kind("augmentation", "augment", "marsseg.augmentations", many=True)
-SCHEDULE: Final = Kind("schedule", "schedule", "marsseg.schedules")
-DATASET: Final = Kind("dataset", "data", "marsseg.datasets")
+ARCHITECTURE: Final = Kind("architecture", "arch", "marsseg.architectures", "marsseg_core.components:Architecture")
+BOTTLENECK: Final = Kind("bottleneck", "bottleneck", "marsseg.bottlenecks", "marsseg_core.components:Bottleneck", many=True)
+LOSS: Final = Kind("loss", "loss", "marsseg.losses", "marsseg_core.components:Loss", many=True)
+WEIGHTING: Final = Kind("weighting", "weighting", "marsseg.weightings", "marsseg_core.components:Weighting")
+AUGMENTATION: Final = Kind("augmentation", "augment", "marsseg.augmentations", "marsseg_core.components:Augmentation", many=True)
+SCHEDULE: Final = Kind("schedule", "schedule", "marsseg.schedules", "marsseg_core.components:Schedule")
+DATASET: Final = Kind("dataset", "data", "marsseg.datasets", "marsseg_core.components:Dataset")
 
 # In the order in which a plan is read.
 KINDS: Final = (ARCHITECTURE, BOTTLENECK, LOSS, WEIGHTING, AUGMENTATION, SCHEDULE, DATASET)

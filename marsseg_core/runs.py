@@ -14,16 +14,15 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, NoReturn
+from typing import Any, Final, NoReturn
 
 from .errors import RequestError, RunError
 from .locks import locked
 from .texts import read_text
 
-if TYPE_CHECKING:
-    from .data.arrays import SegmentationData
-    from .data.scaling import Scaling
-    from .data.splits import Split
+from .data.arrays import SegmentationData
+from .data.scaling import SIXTEEN_BITS, Scaling
+from .data.splits import Split
 
 RUNS_FOLDER: Final = Path("runs")
 
@@ -283,43 +282,11 @@ class RunFolder:
 
     def classes(self) -> tuple[tuple[str, ...], tuple[int, ...]]:
         """The names of the classes that the run's data has, and those that are ignored."""
-        kept = self._kept_split()
+        kept = self.read_split()
         return tuple(kept["classes"]), tuple(kept["ignored"])
 
-    def scaling(self) -> Scaling | None:
-        """How the values of the run's images became 0…255; None where they are as they were.
-
-        A run from before this was kept took 16 bits over their whole range.
-        """
-        from .data.scaling import SIXTEEN_BITS, Scaling
-
-        kept = self._kept_split()
-        try:
-            return Scaling.from_json(kept["scaling"]) if "scaling" in kept else SIXTEEN_BITS
-        except ValueError as cause:
-            raise RequestError(f"split.json is not as a run writes it: {cause}.", where=str(self.path)) from cause
-
-    def split_of(self, data: SegmentationData) -> Split:
-        """The parts of the run's data. RequestError where `data` is not what the run was trained on."""
-        from .data.splits import Split
-
-        kept = self._kept_split()
-        if differing := _differing_identity(kept, data):
-            raise RequestError(
-                f"The data is not what the run was trained on ({kept['source']}): {differing}.",
-                where=f"{self.path}, {data.source}",
-                hint="--data with --part all scores any data set with the same classes whole.",
-            )
-        split = Split.from_json(kept)
-        if wrong := split.fault(len(data), data.groups):
-            raise RequestError(
-                f"split.json is not as the run wrote it: {wrong}.",
-                where=str(self.path),
-                hint="Scores of such parts would not be true. Put the file back, or train anew.",
-            )
-        return split
-
-    def _kept_split(self) -> dict[str, Any]:
+    def read_split(self) -> dict[str, Any]:
+        """What split.json holds; RequestError where a run would not have written it so."""
         kept = self.read_json(self.split)
         if not isinstance(kept, dict) or (
             lacking := sorted(
@@ -388,14 +355,43 @@ def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is no number that a run writes")
 
 
+def recorded_scaling(folder: RunFolder) -> Scaling | None:
+    """How the values of a run's images became 0…255; None where they are as they were.
+
+    A run from before this was kept took 16 bits over their whole range.
+    """
+    kept = folder.read_split()
+    try:
+        return Scaling.from_json(kept["scaling"]) if "scaling" in kept else SIXTEEN_BITS
+    except ValueError as cause:
+        raise RequestError(f"split.json is not as a run writes it: {cause}.", where=str(folder.path)) from cause
+
+
+def recorded_split(folder: RunFolder, data: SegmentationData) -> Split:
+    """The parts of a run's data. RequestError where `data` is not what the run was trained on."""
+    kept = folder.read_split()
+    if differing := _differing_identity(kept, data):
+        raise RequestError(
+            f"The data is not what the run was trained on ({kept['source']}): {differing}.",
+            where=f"{folder.path}, {data.source}",
+            hint="--data with --part all scores any data set with the same classes whole.",
+        )
+    split = Split.from_json(kept)
+    if wrong := split.fault(len(data), data.groups):
+        raise RequestError(
+            f"split.json is not as the run wrote it: {wrong}.",
+            where=str(folder.path),
+            hint="Scores of such parts would not be true. Put the file back, or train anew.",
+        )
+    return split
+
+
 def _differing_identity(kept: Mapping[str, Any], data: SegmentationData) -> str:
     """Say in what `data` is not the data that split.json describes; empty where it is the same.
 
     Names and ignored classes decide what a pixel counts as, so they belong to the identity of data like its pixels; so
     does the scaling, by which the run's network is shown other images.
     """
-    from .data.scaling import Scaling
-
     names, ignored = tuple(kept["classes"]), set(kept["ignored"])
     if names != data.class_names:
         return f"its classes are {', '.join(data.class_names)}, not {', '.join(names)}"

@@ -15,7 +15,7 @@ from marsseg_core import api
 from marsseg_core.components import VOID
 from marsseg_core.data import cache
 from marsseg_core.data.arrays import SegmentationData
-from marsseg_core.data.cleaning import clean, load_clean
+from marsseg_core.data.cleaning import clean, read_data
 from marsseg_core.data.labels import fill_margin, spurious_margin
 from marsseg_core.errors import RequestError, RunError
 from marsseg_core.options import CleaningOptions
@@ -193,7 +193,7 @@ def test_a_plan_holds_its_cleaning(tmp_path):
     (tmp_path / "plan.toml").write_text(plan.to_toml())
     assert api.plan(tmp_path / "plan.toml").cleaning == plan.cleaning
     assert ("cleaning.fill_margin", "2", "--set") in plan.rows()
-    assert len(load_clean(plan)) == 16
+    assert len(read_data(plan)) == 16
 
 
 @pytest.mark.parametrize(
@@ -221,7 +221,7 @@ def test_a_run_cleans_before_it_parts_and_keeps_the_record(tmp_path):
     assert (record["items"], record["remaining"]) == (40, 32)
     assert [len(group) for group in record["dropped_aliens"]] == [8]
     assert "8 aliens dropped" in run.folder.log_file.read_text()
-    assert load_clean(api.plan(run.path)).fingerprint() == split["fingerprint"]
+    assert read_data(api.plan(run.path)).fingerprint() == split["fingerprint"]
 
 
 @pytest.mark.slow

@@ -14,7 +14,7 @@ from marsseg_core.data.leaks import identical_across
 from marsseg_core.data.splits import Split
 from marsseg_core.errors import RequestError
 from marsseg_core.networks.wiring import same_wiring
-from marsseg_core.runs import RunFolder
+from marsseg_core.runs import RunFolder, recorded_split
 
 FROZEN = Path(__file__).parent / "frozen"
 SYNTHETIC = {"count": 20, "height": 16, "width": 32}
@@ -40,21 +40,21 @@ def edit(path: Path, change) -> None:
 
 class TestData:
     def test_the_run_s_own_is_taken(self, finished, data):
-        assert len(finished.split_of(data).test) == 3
+        assert len(recorded_split(finished, data).test) == 3
 
     def test_another_name_for_a_class_is_other_data(self, finished, data):
         renamed = replace(data, class_names=("ground", *data.class_names[1:]))
         with pytest.raises(RequestError, match="its classes are ground, soil, bedrock, sand, big_rock, not background"):
-            finished.split_of(renamed)
+            recorded_split(finished, renamed)
 
     def test_swapped_names_are_other_data(self, finished, data):
         background, soil, *others = data.class_names
         with pytest.raises(RequestError, match="its classes are"):
-            finished.split_of(replace(data, class_names=(soil, background, *others)))
+            recorded_split(finished, replace(data, class_names=(soil, background, *others)))
 
     def test_other_ignored_classes_are_other_data(self, finished, data):
         with pytest.raises(RequestError, match="its ignored classes are none, not background"):
-            finished.split_of(replace(data, ignored=()))
+            recorded_split(finished, replace(data, ignored=()))
 
     def test_a_class_file_that_was_changed_stops_the_resuming(self, tmp_path, cli):
         """Resumed, the background counted: the scores were of other classes than the training's."""
@@ -84,7 +84,7 @@ class TestFiles:
     def test_a_split_that_was_changed_is_refused(self, finished, data, change, says):
         edit(finished.split, change)
         with pytest.raises(RequestError, match=says):
-            finished.split_of(data)
+            recorded_split(finished, data)
 
     def test_a_split_that_parts_a_group_is_refused(self):
         groups = np.array([0, 0, 1, 2])

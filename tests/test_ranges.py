@@ -17,12 +17,12 @@ from PIL import Image, TiffImagePlugin
 
 import marsseg_core as marsseg
 from marsseg_core import api, kinds
-from marsseg_core.data.cleaning import load_clean
+from marsseg_core.data.cleaning import read_data
 from marsseg_core.data.ranges import Range
 from marsseg_core.data.scaling import SIXTEEN_BITS, Scaling, scaled_values
 from marsseg_core.errors import MarssegWarning, RequestError
 from marsseg_core.inference.given import GivenImages
-from marsseg_core.runs import RunFolder
+from marsseg_core.runs import RunFolder, recorded_scaling, recorded_split
 from marsseg_plugins.datasets.folder import Folder
 from marsseg_plugins.datasets.npz import Npz
 from marsseg_plugins.datasets.synthetic import Synthetic
@@ -466,9 +466,9 @@ def test_runs_that_see_values_differently_are_not_joined(run, scenes, tmp_path):
 def test_data_that_is_scaled_otherwise_is_not_the_runs(run, scenes, tmp_path):
     """The pixels of the converted set are equal, but its network would be shown other images as they are."""
     data = Folder(str(scenes[0] / "deep"), classes="mars").load()
-    assert RunFolder.open(run).split_of(data).test
+    assert recorded_split(RunFolder.open(run), data).test
     with pytest.raises(RequestError, match="of its values, 0 to 255 are seen as they are"):
-        RunFolder.open(run).split_of(replace(data, scaling=None))
+        recorded_split(RunFolder.open(run), replace(data, scaling=None))
 
 
 def test_a_run_from_before_took_sixteen_bits_over_their_whole_range(run, scenes, tmp_path):
@@ -482,8 +482,8 @@ def test_a_run_from_before_took_sixteen_bits_over_their_whole_range(run, scenes,
     (old / "split.json").write_text(json.dumps(kept))
     resolved = api.plan(str(old))
     assert resolved.chosen[kinds.DATASET][0].component.range == "bits"
-    np.testing.assert_array_equal(load_clean(resolved).images[..., 0], (scenes[2].astype(np.uint32) + 128) // 257)
-    assert RunFolder.open(old).scaling() == SIXTEEN_BITS
+    np.testing.assert_array_equal(read_data(resolved).images[..., 0], (scenes[2].astype(np.uint32) + 128) // 257)
+    assert recorded_scaling(RunFolder.open(old)) == SIXTEEN_BITS
     assert api.plan(data=str(scenes[0] / "deep")).chosen[kinds.DATASET][0].component.range == "auto"
 
 

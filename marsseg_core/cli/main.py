@@ -14,7 +14,7 @@ from typing import Annotated, Any, Final
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from .. import version
+from ..catalog import version
 from ..errors import MarssegError, MarssegWarning, RequestError, RunError
 from ..switches import disabling
 from .bash import whole_words

@@ -66,7 +66,7 @@ class CleaningReport:
         }
 
 
-def load_clean(plan: Plan) -> SegmentationData:
+def read_data(plan: Plan) -> SegmentationData:
     """The data of a plan: read, and cleaned as the plan asks for. What its data set raises names it."""
     chosen = plan.chosen[kinds.DATASET][0]
     data = calling(chosen, chosen.component.load)

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import is_dataclass
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from types import CodeType, FunctionType, MethodType
 from typing import Any, Final
 
-from ..components import Component
 from ..sources import imported_files, module_file
 
 # What a data set reads its files with, wherever it is defined.
 _READERS: Final = "marsseg_core.data"
+
+# Where the interfaces are: from there on, nothing in a class is its own.
+_INTERFACES: Final = "marsseg_core.components"
 
 
 def code_hash(prepare: Any) -> str:
@@ -48,9 +51,9 @@ def _modules(value: Any, digest: Any) -> Iterator[str]:
             digest.update(repr(list(_instructions(value.__code__))).encode())
         for cell in value.__closure__ or ():
             yield from _modules(cell.cell_contents, digest)
-    elif isinstance(value, Component) or callable(value):
+    elif is_dataclass(value) or callable(value):
         for owner in type(value).__mro__[:-1]:
-            if owner.__module__ == Component.__module__:  # the interface: from here on nothing is its own
+            if f"{owner.__module__}.".startswith(f"{_INTERFACES}."):
                 break
             yield owner.__module__
 

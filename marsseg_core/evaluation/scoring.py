@@ -13,14 +13,14 @@ from .. import api, kinds
 from ..backend import ask_for_determinism
 from ..catalog import Catalog
 from ..data.arrays import SegmentationData
-from ..data.cleaning import load_clean
+from ..data.cleaning import read_data
 from ..errors import RequestError
 from ..inference.ensemble import with_channels
 from ..inference.predictor import Predictor
 from ..inference.sources import ALL, check_part
 from ..plan import Plan
 from ..resolving import Request, resolve
-from ..runs import RunFolder
+from ..runs import RunFolder, recorded_scaling, recorded_split
 from .confusion import Confusion, check_finite
 from .evaluate import evaluate
 
@@ -68,10 +68,10 @@ def score_runs(
             data_plan = _data_plan(run, plan, source, part, catalog, trust)
             key = f"{data_plan.one(kinds.DATASET)!r} {data_plan.cleaning!r}"
             if key not in loaded:
-                loaded[key] = load_clean(data_plan)
+                loaded[key] = read_data(data_plan)
             data = loaded[key]
             _check_classes(run, network, data)
-            items = np.arange(len(data)) if part == ALL else run.split_of(data)[part]
+            items = np.arange(len(data)) if part == ALL else recorded_split(run, data)[part]
             confusion = _score(network, data, items, plan.training.batch, flips)
             scores.append(Score(str(run.path), source or data.source, part, confusion))
     return scores
@@ -84,7 +84,7 @@ def _data_plan(run: RunFolder, plan: Plan, source: str | None, part: str, catalo
         return plan
     base = None if part == ALL else str(run.path)
     request = Request(base=base, words={"data": source}, trust=trust)
-    return resolve(request, catalog, only=_NEEDED).reading(run.scaling())
+    return resolve(request, catalog, only=_NEEDED).reading(recorded_scaling(run))
 
 
 def _check_classes(run: RunFolder, network: keras.Model, data: SegmentationData) -> None:

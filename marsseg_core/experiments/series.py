@@ -123,7 +123,8 @@ def run_series(
     """
     from ..backend import clear_session, keep_tensorflow_out, many_networks
     from ..data.splits import parted
-    from ..training.run import execute, read_data
+    from ..data.cleaning import read_data
+    from ..training.run import execute
 
     keep_tensorflow_out()
     first = next(iter(plans.values()))

@@ -11,7 +11,7 @@ import numpy as np
 
 from ..data.scaling import SIXTEEN_BITS, Scaling
 from ..errors import RequestError
-from ..runs import RunFolder
+from ..runs import RunFolder, recorded_scaling
 
 if TYPE_CHECKING:
     import keras
@@ -48,7 +48,7 @@ def scaling_of(runs: Sequence[RunFolder]) -> Scaling | None:
 
     RequestError where they did so differently: one image cannot be shown to all of the networks then.
     """
-    scalings = [run.scaling() for run in runs]
+    scalings = [recorded_scaling(run) for run in runs]
     told = [scaling for scaling in scalings if scaling not in (None, SIXTEEN_BITS)]
     for run, scaling in zip(runs, scalings, strict=True):
         if told and scaling != told[0]:

@@ -13,7 +13,7 @@ import numpy as np
 from .. import kinds
 from ..catalog import Catalog
 from ..data.arrays import SegmentationData
-from ..data.cleaning import load_clean
+from ..data.cleaning import read_data
 from ..data.pictures import SUFFIXES
 from ..data.ranges import Range
 from ..data.reading import PictureReader
@@ -21,7 +21,7 @@ from ..data.splits import PARTS
 from ..errors import RequestError, nearest
 from ..plan import calling
 from ..resolving import Request, datasets_that_recognise, resolve
-from ..runs import RunFolder
+from ..runs import RunFolder, recorded_split
 from .ensemble import scaling_of
 
 ALL: Final = "all"
@@ -126,17 +126,17 @@ def _dataset(text: str, catalog: Catalog, runs: Sequence[RunFolder], part: str |
         if images is not None:
             return _numbered(f"{text}, without labels", images, np.arange(len(images)))
     if part is None or part == ALL:
-        data = load_clean(plan)
+        data = read_data(plan)
         return _numbered(f"{data.source}, all", data.images, np.arange(len(data)))
     request = Request(base=str(runs[0].path), words={"data": text}, trust=trust)
     plan = resolve(request, catalog, only=(kinds.DATASET,))
-    data = load_clean(plan)
+    data = read_data(plan)
     items = _part_of_all(part, data, runs)
     return _numbered(f"{data.source}, {part}", data.images, items)
 
 
 def _part_of_all(part: str, data: SegmentationData, runs: Sequence[RunFolder]) -> np.ndarray:
-    first, *others = [run.split_of(data)[part] for run in runs]
+    first, *others = [recorded_split(run, data)[part] for run in runs]
     for run, other in zip(runs[1:], others, strict=True):
         if not np.array_equal(first, other):
             raise RequestError(

@@ -19,8 +19,7 @@ from typing import Final
 
 from packaging.version import Version
 
-from .. import version
-from ..catalog import DISTRIBUTION, NAME_PATTERN, Catalog
+from ..catalog import DISTRIBUTION, NAME_PATTERN, Catalog, version
 from ..errors import RequestError, RunError
 from ..kinds import DATASET, KINDS, OBSERVER, WEIGHTING, Kind
 from ..parameters import NONE_WORD

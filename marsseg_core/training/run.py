@@ -25,7 +25,6 @@ from ..backend import (
 )
 from ..catalog import DISTRIBUTION, failing_place
 from ..data.arrays import SegmentationData
-from ..data.cleaning import load_clean
 from ..data.doubts import doubts
 from ..data.leaks import identical_across
 from ..data.splits import Split, parted
@@ -35,13 +34,14 @@ from ..evaluation.evaluate import evaluate
 from ..hooks import HookCaller, announce
 from ..networks.wiring import same_wiring
 from ..plan import Plan
-from ..runs import FINISHED, INTERRUPTED, RunFolder, create_run_folder
+from ..runs import FINISHED, INTERRUPTED, RunFolder, create_run_folder, recorded_split
 from ..sources import module_file, own_code
 from .averaging import TakeIn
 from .building import build_network
 from .callbacks import EpochClock, FiniteLoss, IdleLoss, Interruption, Observer, Scoring, Weights
 from .checkpoint import Progress, RestoreStates, load_checkpoint
 from .heads import scored_network
+from ..data.cleaning import read_data
 from .keeping import Keeper
 from .prepared import Prepared, prepare
 from .transfer import Transfer
@@ -109,11 +109,6 @@ def _why_unreadable(said: str) -> tuple[str, str | None]:
     return f"The network cannot be read: {said.strip().splitlines()[0]}", None
 
 
-def read_data(plan: Plan) -> SegmentationData:
-    """The plan's data set, cleaned as the plan asks for; what it raises names it."""
-    return load_clean(plan)
-
-
 @fixed_settings()
 @own_random_numbers()
 def execute(
@@ -168,7 +163,7 @@ def resume(folder: RunFolder, plan: Plan, *, warn: Callable[[str], None], hooks:
         folder.check_unfinished()
         folder.check_unchanged()
         data = read_data(plan)
-        split = folder.split_of(data)
+        split = recorded_split(folder, data)
         progress, network, rewired = None, None, ""
         if folder.checkpoint.is_file():
             network, rewired = _network_to_go_on_with(folder, plan, data)

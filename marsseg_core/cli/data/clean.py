@@ -32,7 +32,7 @@ def clean(
 
     The same is done to the data of a run by `--set cleaning.drop_aliens=masks` and so on.
     """
-    from ...data.cleaning import load_clean
+    from ...data.cleaning import read_data
     from ...data.export import refuse_existing
     from .convert import check_npz, write_file
 
@@ -40,7 +40,7 @@ def clean(
     refuse_existing(out)
     words = {"drop_aliens": drop_aliens, "drop_duplicates": drop_duplicates or None, "fill_margin": fill_margin}
     plan = source_plan(source, set, plugin, {key: value for key, value in words.items() if value is not None})
-    data = load_clean(plan)
+    data = read_data(plan)
     if data.cleaning is None:
         raise RequestError(
             "Nothing is to be cleaned.",

@@ -33,7 +33,7 @@ def convert(
 
     Groups and images without labels go along.
     """
-    from ...data.cleaning import load_clean
+    from ...data.cleaning import read_data
     from ...data.export import refuse_existing, write_folder
     from ...progress import ProgressBar
 
@@ -41,7 +41,7 @@ def convert(
         raise RequestError("A folder has no layout.", where="--layout", hint="Only an .npz file has one.")
     refuse_existing(out)
     plan = source_plan(source, set, plugin)
-    data = load_clean(plan)
+    data = read_data(plan)
     if out.suffix == ".npz":
         write_file(out, data, read_unlabelled(plan), layout)
     else:

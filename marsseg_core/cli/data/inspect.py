@@ -29,7 +29,7 @@ def inspect(
     Leaks are told between the parts that a run would make; `--set split.seed=1` looks at another split, and
     `--set cleaning.drop_aliens=masks` at what is left after cleaning.
     """
-    from ...data.cleaning import load_clean
+    from ...data.cleaning import read_data
     from ...data.export import refuse_existing
     from ...data.inspection import inspect as look
     from ...errors import RequestError
@@ -39,7 +39,7 @@ def inspect(
             raise RequestError(f"The page is HTML; '{html}' does not end in .html.", where="--html")
         refuse_existing(html)
     plan = source_plan(source, set, plugin)
-    data = load_clean(plan)
+    data = read_data(plan)
     unlabelled = read_unlabelled(plan)
     found = look(data, unlabelled, plan.split)
     if html is not None:
