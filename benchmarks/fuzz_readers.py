@@ -27,7 +27,7 @@ import numpy as np
 from PIL import Image
 
 from marsseg_core.data import cache
-from marsseg_core.data.pictures import read_image, read_mask
+from marsseg_core.data.images import read_image, read_mask
 from marsseg_core.errors import RequestError
 from marsseg_plugins.datasets.class_file import read_class_file
 from marsseg_plugins.datasets.npz import Npz

@@ -14,11 +14,12 @@ import time
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-from marsseg_core import api, kinds
-from marsseg_core.catalog import installed
+from marsseg_core import api
 from marsseg_core.data.splits import Split
+from marsseg_core.registry import kinds
+from marsseg_core.registry.catalog import installed
 from marsseg_core.training.callbacks import EpochClock
-from marsseg_core.training.prepared import prepare
+from marsseg_core.training.setup import prepare
 
 
 def prepared(data, augment, loss, width):

@@ -19,8 +19,9 @@ from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-from marsseg_core import api, kinds
-from marsseg_core.catalog import installed
+from marsseg_core import api
+from marsseg_core.registry import kinds
+from marsseg_core.registry.catalog import installed
 
 BATCH = 8
 
@@ -35,8 +36,8 @@ def measure(width, rounds):
     import keras
     import numpy as np
 
-    from marsseg_core.backend import choose_compiler
     from marsseg_core.networks.cost import cost_of
+    from marsseg_core.networks.keras_backend import choose_compiler
 
     images = np.random.default_rng(0).random((BATCH, 64, 128, 1), np.float32)
     labels = np.random.default_rng(1).integers(0, 5, (BATCH, 64, 128)).astype(np.uint8)

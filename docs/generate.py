@@ -14,12 +14,15 @@ from mkdocs.structure.files import File, Files
 from typer.main import get_command
 
 from marsseg_core import testing
-from marsseg_core.catalog import DISTRIBUTION, Entry, installed, load
 from marsseg_core.cli.main import app
-from marsseg_core.kinds import KINDS, OBSERVER, RECIPE, Kind
-from marsseg_core.options import SECTIONS, options_of
-from marsseg_core.parameters import Parameter, parameters_of, to_text
-from marsseg_core.sources import find_source, recipe_path
+from marsseg_core.planning.options import SECTIONS, options_of
+from marsseg_core.registry.catalog import installed
+from marsseg_core.registry.distribution import DISTRIBUTION
+from marsseg_core.registry.entries import Entry
+from marsseg_core.registry.kinds import KINDS, OBSERVER, RECIPE, Kind
+from marsseg_core.registry.loading import load
+from marsseg_core.registry.parameters import Parameter, parameters_of, to_text
+from marsseg_core.registry.source_code import find_source, recipe_path
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:

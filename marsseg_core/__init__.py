@@ -25,14 +25,14 @@ if TYPE_CHECKING:
         run as run,
         series as series,
     )
-    from .catalog import version as version
+    from .registry.distribution import version as version
 
 __all__ = ["compare", "dataset", "evaluate", "load", "loss", "network", "predict", "resume", "run", "series", "version"]
 
 
 def __getattr__(name: str) -> Any:
     if name == "version":
-        from .catalog import version
+        from .registry.distribution import version
 
         return version
     if name in __all__:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import numbers
 import os
 import warnings
@@ -11,19 +10,26 @@ from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from . import composition, kinds, parameters
-from .catalog import blaming, installed, load as load_class
-from .components import LossFunction, LossSpec
+from .components.specs import LossSpec
+from .conventions import LossFunction
+from .data.cleaning_report import CleaningOptions
+from .data.splits import SplitOptions
 from .errors import MarssegWarning, RequestError, nearest
 from .experiments.comparison import Comparison, compare_runs
 from .experiments.series import Series, plan_series, run_series
+from .files.run_folder import RunFolder
 from .hooks import HookCaller, announce
-from .local_plugins import catalog_with
-from .options import CleaningOptions, LossOptions, SplitOptions, TrainingOptions
-from .plan import NETWORK_KINDS, Chosen, Plan, built, calling
-from .resolving import Request, resolve
-from .runs import RunFolder
-from .starting import check_backend, chosen_backend, start_keras
+from .networks.startup import check_backend, start_keras
+from .planning import grammar
+from .planning.invoke import built, calling
+from .planning.options import LossOptions, TrainingOptions
+from .planning.plan import NETWORK_KINDS, Plan
+from .planning.resolved import Chosen
+from .planning.resolver import Request, resolve
+from .registry import kinds, parameters
+from .registry.catalog import installed
+from .registry.loading import load as load_class
+from .registry.plugin_files import catalog_with
 
 if TYPE_CHECKING:
     import keras
@@ -32,7 +38,7 @@ if TYPE_CHECKING:
     from .data.arrays import SegmentationData
     from .data.ranges import Range
     from .evaluation.confusion import Confusion
-    from .training.run import Run
+    from .runs.run import Run
 
 
 def _path(given: Any, what: str) -> Path:
@@ -95,8 +101,8 @@ def network(
     (classes,) = _at_least(2, num_classes=num_classes)
     request = Request(words={"arch": arch, "bottleneck": bottleneck}, plugins=plugins)
     resolved = resolve(request, installed(), only=NETWORK_KINDS)
-    from .backend import precision
-    from .training.building import assemble_network
+    from .networks.build import assemble_network
+    from .networks.keras_backend import precision
 
     if seed is not None:
         import keras
@@ -127,10 +133,10 @@ def loss(
     another label has the loss NaN and no gradient.
     """
     start_keras()
-    from .backend import fixed_settings
+    from .networks.keras_backend import fixed_settings
 
     catalog = catalog_with(plugins)
-    named = composition.parse(name, where=f"loss {name}")
+    named = grammar.parse(name, where=f"loss {name}")
     if len(named) != 1:
         raise RequestError(
             f"'{name}' must name one loss.",
@@ -235,7 +241,7 @@ def run(
     warn = warn or warnings.warn
     hooks = hooks or announce(resolved, warn)
     start_keras()
-    from .training.run import execute
+    from .training.loop import execute
 
     return execute(resolved, out=None if out is None else Path(out), warn=warn, hooks=hooks)
 
@@ -277,20 +283,11 @@ def resume(path: str | Path, *, trust: bool = False, warn: Callable[[str], None]
     The plugins that it keeps a copy of are executed only with `trust`.
     """
     start_keras()
-    from .training.run import resume as go_on
+    from .training.loop import resume as go_on
 
     folder = RunFolder.open(_path(path, "path"))
     folder.check_unfinished()
     return go_on(folder, plan(path, trust=trust), warn=warn or warnings.warn)
-
-
-def _another_backend(folder: RunFolder) -> list[str]:
-    """A line where the run was trained on another backend than Keras has."""
-    trained = folder.read_json(folder.environment).get("backend") if folder.environment.is_file() else None
-    now = chosen_backend()
-    if trained in (None, now):
-        return []
-    return [f"The run was trained on {trained}; this is {now}: its network gives the same but for rounding."]
 
 
 def load(path: str | Path, *, trust: bool = False) -> keras.Model:
@@ -304,32 +301,9 @@ def load(path: str | Path, *, trust: bool = False) -> keras.Model:
     For large images call `network.predict(images, batch_size=1)`, or `marsseg.predict`, which cuts them into tiles:
     `network(images)` keeps all feature maps until it is done, which takes several times the memory.
     """
-    check_backend()
-    folder = RunFolder.open(_path(path, "path"))
-    if not folder.network.is_file():
-        raise RequestError("The run ended before its first epoch: it has no network.", where=str(path))
-    resolved = resolve(Request(base=str(path), trust=trust), installed(), only=NETWORK_KINDS)
-    start_keras()
-    for line in (*resolved.differences, *_another_backend(folder), *_another_content(folder)):
-        warnings.warn(line, MarssegWarning, stacklevel=2)
-    from .backend import keep_tensorflow_out
-    from .training.run import load_network
+    from .runs.load import load as load_run
 
-    keep_tensorflow_out()
-    for chosen in (chosen for kind in NETWORK_KINDS for chosen in resolved.chosen[kind]):
-        with blaming(chosen.entry):
-            for module in (module for owner in (chosen, *chosen.parts) for module in owner.component.layer_modules):
-                importlib.import_module(module)
-    return load_network(folder)
-
-
-def _another_content(folder: RunFolder) -> list[str]:
-    """Where the network or its classes are not as the run wrote them, a line that says so."""
-    changed = folder.changed(folder.network, folder.split)
-    return [
-        f"{name} is not as the run wrote it: {folder.path}. Its scores are not those of this network."
-        for name in changed
-    ]
+    return load_run(_path(path, "path"), trust=trust, stacklevel=2)
 
 
 def predict(
@@ -388,7 +362,7 @@ def evaluate(
     `flips` and `trust` are those of `predict`.
     """
     start_keras()
-    from .evaluation.scoring import score_runs
+    from .inference.scoring import score_runs
 
     folder = RunFolder.open(_path(run, "run"))
     source = None if data is None else str(_path(data, "data"))

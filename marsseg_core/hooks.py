@@ -13,14 +13,16 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pluggy
 
-from .catalog import OK, Entry, blaming, failing_place, import_target, installed
 from .errors import MarssegError, PluginError, nearest
+from .registry.catalog import installed
+from .registry.entries import OK, Entry
+from .registry.loading import blaming, failing_place, import_target
 
 if TYPE_CHECKING:
     import keras
 
-    from .plan import Plan
-    from .training.run import Run
+    from .planning.plan import Plan
+    from .runs.run import Run
 
 _PREFIX: Final = "marsseg_"
 

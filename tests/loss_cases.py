@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from keras import ops
 
-from marsseg_core.components import LossSpec
+from marsseg_core.components.specs import LossSpec
 
 VOID = 255
 CLASSES = 5

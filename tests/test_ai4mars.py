@@ -11,7 +11,7 @@ from ai4mars_tree import Tree, make_tree, msl_stem
 from hypothesis import given, settings, strategies as st
 from PIL import Image
 
-from marsseg_core.data.pictures import read_image
+from marsseg_core.data.images import read_image
 from marsseg_core.errors import RequestError
 from marsseg_plugins.datasets.ai4mars import AI4Mars
 from marsseg_plugins.datasets.ai4mars_labels import KEYS

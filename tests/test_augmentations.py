@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings, strategies as st
 from scipy import ndimage
 
-from marsseg_core.components import VOID
+from marsseg_core.conventions import VOID
 from marsseg_plugins.augmentations.blur import Blur
 from marsseg_plugins.augmentations.brightness import Brightness
 from marsseg_plugins.augmentations.contrast import Contrast

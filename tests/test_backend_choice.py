@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 import marsseg_core as marsseg
-from marsseg_core import api, starting
+from marsseg_core import api
 from marsseg_core.errors import RequestError
+from marsseg_core.networks import startup
 
 RUN = ("run", "--epochs", "1", "--out", "run")
 
@@ -18,7 +19,7 @@ RUN = ("run", "--epochs", "1", "--out", "run")
 @pytest.fixture
 def unstarted(monkeypatch, tmp_path):
     """As if Keras were not imported, in an empty KERAS_HOME."""
-    monkeypatch.delitem(starting.sys.modules, "keras", raising=False)
+    monkeypatch.delitem(startup.sys.modules, "keras", raising=False)
     monkeypatch.delenv("KERAS_BACKEND", raising=False)
     monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
     (tmp_path / "keras").mkdir()
@@ -29,36 +30,36 @@ def unstarted(monkeypatch, tmp_path):
 def test_another_backend_is_refused_wherever_it_is_said(unstarted, monkeypatch, name):
     unstarted.write_text(json.dumps({"backend": name}))
     with pytest.raises(RequestError, match=rf"works on TensorFlow and on JAX; Keras' backend is '{name}'.*keras\.json"):
-        starting.check_backend()
+        startup.check_backend()
     monkeypatch.setenv("KERAS_BACKEND", "tensorflow")  # takes precedence, as in Keras
-    starting.check_backend()
+    startup.check_backend()
     unstarted.unlink()
     monkeypatch.setenv("KERAS_BACKEND", name)
     with pytest.raises(RequestError, match=rf"KERAS_BACKEND={name}\] Say KERAS_BACKEND=tensorflow"):
-        starting.check_backend()
+        startup.check_backend()
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"floatx": "float16"}', None])
 def test_without_a_choice_it_is_tensorflow(unstarted, text):
     if text is not None:
         unstarted.write_text(text)
-    assert starting.chosen_backend() == "tensorflow"
-    starting.check_backend()
+    assert startup.chosen_backend() == "tensorflow"
+    startup.check_backend()
 
 
 def test_a_backend_that_is_not_installed_is_named_with_what_installs_it(unstarted, monkeypatch):
     monkeypatch.setenv("KERAS_BACKEND", "jax")
-    monkeypatch.delitem(starting.sys.modules, "jax", raising=False)
-    monkeypatch.setattr(starting, "find_spec", lambda name: None)
+    monkeypatch.delitem(startup.sys.modules, "jax", raising=False)
+    monkeypatch.setattr(startup, "find_spec", lambda name: None)
     with pytest.raises(
         RequestError, match=r"'jax', which is not installed.*pip install jax; or say KERAS_BACKEND=tens"
     ):
-        starting.check_backend()
+        startup.check_backend()
 
 
 @pytest.fixture
 def on_torch(monkeypatch):
-    monkeypatch.setattr(starting, "chosen_backend", lambda: "torch")
+    monkeypatch.setattr(startup, "chosen_backend", lambda: "torch")
 
 
 @pytest.mark.usefixtures("on_torch")

@@ -12,7 +12,7 @@ from bad_plugins import BAD, ENVIRONMENT
 from conftest import run_process
 
 from marsseg_core import version
-from marsseg_core.catalog import rescan
+from marsseg_core.registry.catalog import rescan
 
 TINY = ("--arch", "unet:width=0.125:depth=1:convolutions=1", "--data", "synthetic:count=24:height=16:width=32")
 

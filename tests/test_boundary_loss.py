@@ -8,11 +8,11 @@ from hypothesis.extra import numpy as hnp
 from keras import ops
 
 import marsseg_core as marsseg
-from marsseg_core import kinds
-from marsseg_core.backend import value_and_gradient
-from marsseg_core.components import LossSpec
-from marsseg_core.composition import components
+from marsseg_core.components.specs import LossSpec
 from marsseg_core.errors import RequestError
+from marsseg_core.networks.keras_backend import value_and_gradient
+from marsseg_core.planning.grammar import components
+from marsseg_core.registry import kinds
 from marsseg_plugins.losses.boundary import Boundary
 from marsseg_plugins.losses.distances import signed_distances
 
@@ -190,7 +190,8 @@ def test_a_loss_of_one_class_is_refused():
 
 
 def test_the_distances_are_those_of_the_augmented_mask(tmp_path):
-    from marsseg_core.training.building import build_batches, build_objective
+    from marsseg_core.training.building import build_batches
+    from marsseg_core.training.objective import build_objective
 
     run = marsseg.run(
         arch="unet:width=0.125:depth=1:convolutions=1",

@@ -15,7 +15,7 @@ import pytest
 from conftest import run_process
 from hypothesis import HealthCheck, given, settings, strategies as st
 
-from marsseg_core import api, progress
+from marsseg_core import api
 from marsseg_core.data import cache
 from marsseg_core.data.arrays import SegmentationData
 from marsseg_core.data.cache import Source
@@ -24,6 +24,7 @@ from marsseg_core.data.prepared import GROUPS, IMAGES, MASKS, prepared_data, pre
 from marsseg_core.data.splits import split_data
 from marsseg_core.data.statistics import class_images, class_pixels
 from marsseg_core.errors import RequestError, RunError
+from marsseg_core.files import progress
 from marsseg_plugins.datasets import archive
 from marsseg_plugins.datasets.npz import Npz
 

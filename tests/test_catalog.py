@@ -9,24 +9,15 @@ from importlib.metadata import Distribution, EntryPoint
 import pytest
 from hypothesis import given, strategies as st
 
-import marsseg_core.catalog
+import marsseg_core.registry.catalog
 from marsseg_core import version
-from marsseg_core.catalog import (
-    CONFLICT,
-    DISABLED,
-    INCOMPATIBLE,
-    INVALID,
-    OK,
-    Catalog,
-    Entry,
-    entries_from,
-    installed,
-    load,
-    rescan,
-)
 from marsseg_core.errors import MarssegWarning, PluginError, RequestError
-from marsseg_core.kinds import ARCHITECTURE, BOTTLENECK, KINDS, LOSS, OBSERVER, RECIPE
-from marsseg_core.switches import Switch, disabling, switches
+from marsseg_core.registry.catalog import Catalog, installed, rescan
+from marsseg_core.registry.disabled import Switch, disabling, switches
+from marsseg_core.registry.discovery import entries_from
+from marsseg_core.registry.entries import CONFLICT, DISABLED, INCOMPATIBLE, INVALID, OK, Entry
+from marsseg_core.registry.kinds import ARCHITECTURE, BOTTLENECK, KINDS, LOSS, OBSERVER, RECIPE
+from marsseg_core.registry.loading import load
 
 
 class Package(Distribution):
@@ -364,7 +355,7 @@ def test_a_name_that_means_something_else_is_invalid(name):
 def test_what_a_plugin_prints_on_its_import_is_no_result(path, cli, tmp_path):
     path("noisy", "noisy", "1.0", "noisy = noisy_module:Noisy")
     (tmp_path / "noisy" / "noisy_module.py").write_text(
-        "print('Thank you!')\nfrom dataclasses import dataclass\nfrom marsseg_core.components import Loss\n"
+        "print('Thank you!')\nfrom dataclasses import dataclass\nfrom marsseg_core.components.interfaces import Loss\n"
         "@dataclass(frozen=True)\nclass Noisy(Loss):\n    def build(self, spec): return None\n"
     )
     answer = cli("show", "noisy", "--json")
@@ -491,7 +482,7 @@ def test_a_target_without_an_attribute_is_a_broken_plugin():
 
 
 def test_an_import_that_takes_long_is_told_and_goes_on(tmp_path, monkeypatch):
-    monkeypatch.setattr(marsseg_core.catalog, "SLOW_SECONDS", 0.0)
+    monkeypatch.setattr(marsseg_core.registry.catalog, "SLOW_SECONDS", 0.0)
     entry = plugin(tmp_path, monkeypatch, f"{GOOD}\n# slow")
     with pytest.warns(MarssegWarning, match=r"The architecture 'ring' of acme 1\.0 took \d+\.\d s to import"):
         assert load(entry).__doc__ == "A net."

@@ -12,13 +12,14 @@ from hypothesis.extra.numpy import arrays
 
 import marsseg_core as marsseg
 from marsseg_core import api
-from marsseg_core.components import VOID
+from marsseg_core.conventions import VOID
 from marsseg_core.data import cache
 from marsseg_core.data.arrays import SegmentationData
-from marsseg_core.data.cleaning import clean, read_data
+from marsseg_core.data.cleaning import clean
+from marsseg_core.data.cleaning_report import CleaningOptions
 from marsseg_core.data.labels import fill_margin, spurious_margin
 from marsseg_core.errors import RequestError, RunError
-from marsseg_core.options import CleaningOptions
+from marsseg_core.runs.data import read_data
 
 CLASSES = ("background", "soil", "bedrock", "sand", "rock")
 ALIENS, COPIES = [2, 9, 13], [4, 9, 17]

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from marsseg_core import version
-from marsseg_core.catalog import installed, rescan
-from marsseg_core.kinds import KINDS, RECIPE
+from marsseg_core.registry.catalog import installed, rescan
+from marsseg_core.registry.kinds import KINDS, RECIPE
 
 HEADERS = ["kind", "name", "aliases", "summary", "provider", "status"]
 

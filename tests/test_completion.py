@@ -14,10 +14,10 @@ import pytest
 from hypothesis import given, strategies as st
 from test_fast_start import BACKENDS, PROBE
 
-from marsseg_core.catalog import installed
 from marsseg_core.cli.bash import joined
 from marsseg_core.cli.main import main
-from marsseg_core.kinds import ARCHITECTURE, KINDS
+from marsseg_core.registry.catalog import installed
+from marsseg_core.registry.kinds import ARCHITECTURE, KINDS
 
 CUT_SIGNS = re.compile(r"[:=]+|[^:=]+")
 

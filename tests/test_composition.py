@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from hypothesis import given, strategies as st
 
-from marsseg_core.composition import Named, parse
 from marsseg_core.errors import RequestError
+from marsseg_core.planning.grammar import Named, parse
 
 NAMES = st.from_regex(r"[a-z0-9][a-z0-9+_.-]*", fullmatch=True).filter(lambda name: name != "none")
 KEYS = st.from_regex(r"[a-z][a-z_]*", fullmatch=True)

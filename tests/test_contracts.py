@@ -14,9 +14,7 @@ from conftest import REPOSITORY, run_process
 from keras import ops
 
 from marsseg_core import testing
-from marsseg_core.catalog import interface_of
-from marsseg_core.components import (
-    VOID,
+from marsseg_core.components.interfaces import (
     Architecture,
     Augmentation,
     Bottleneck,
@@ -25,10 +23,12 @@ from marsseg_core.components import (
     Schedule,
     Weighting,
 )
+from marsseg_core.components.weighting_layer import WeightingLayer
+from marsseg_core.conventions import VOID
 from marsseg_core.data.arrays import SegmentationData
-from marsseg_core.kinds import KINDS
-from marsseg_core.parameters import param
-from marsseg_core.training.weighting import WeightingLayer
+from marsseg_core.registry.kinds import KINDS
+from marsseg_core.registry.loading import interface_of
+from marsseg_core.registry.parameters import param
 
 OUTSIDE = (AssertionError, ValueError, TypeError)
 

@@ -188,7 +188,7 @@ def test_clean_writes_what_remains(cli, made):
     assert "3 aliens dropped (by masks)" in answer.out
     assert "9 of 12 items remain" in answer.out
     expected = api.plan(data=str(made), drop_aliens="masks", fill_margin=3)
-    from marsseg_core.data.cleaning import read_data
+    from marsseg_core.runs.data import read_data
 
     cleaned = Npz(str(made.with_name("cleaned.npz")))
     assert cleaned.load().fingerprint() == read_data(expected).fingerprint()

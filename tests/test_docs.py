@@ -15,13 +15,13 @@ from conftest import REPOSITORY
 from typer.main import get_command
 
 from marsseg_core import api, hooks
-from marsseg_core.catalog import load
 from marsseg_core.cli.main import app
-from marsseg_core.composition import parse
-from marsseg_core.kinds import ALL_KINDS, DATASET, KINDS, WEIGHTING
-from marsseg_core.optimizer_names import OPTIMIZERS
-from marsseg_core.options import SECTIONS, options_of
-from marsseg_core.parameters import parameters_of
+from marsseg_core.planning.grammar import parse
+from marsseg_core.planning.optimizer_names import OPTIMIZERS
+from marsseg_core.planning.options import SECTIONS, options_of
+from marsseg_core.registry.kinds import ALL_KINDS, DATASET, KINDS, WEIGHTING
+from marsseg_core.registry.loading import load
+from marsseg_core.registry.parameters import parameters_of
 
 # The example projects have tests of their own.
 PAGES = [
@@ -178,7 +178,7 @@ def test_the_component_of_each_kind_that_docs_show_goes_into_a_run(cli, tmp_path
 def test_the_loss_that_docs_show_is_a_loss():
     import numpy as np
 
-    from marsseg_core.components import LossSpec
+    from marsseg_core.components.specs import LossSpec
 
     code = PYTHON["docs/plugins.md"][0]
     names = {"__name__": "docs_example"}
@@ -226,7 +226,7 @@ def test_every_hook_that_docs_name_is_one():
 
 @pytest.fixture(scope="module")
 def catalog():
-    from marsseg_core.catalog import installed
+    from marsseg_core.registry.catalog import installed
 
     return installed()
 

@@ -10,9 +10,10 @@ import signal
 import pytest
 from bad_plugins import LOSS, write_metadata
 
-from marsseg_core import diagnosis, testing
-from marsseg_core.catalog import installed, rescan
-from marsseg_core.kinds import KINDS
+from marsseg_core import testing
+from marsseg_core.doctor import diagnosis
+from marsseg_core.registry.catalog import installed, rescan
+from marsseg_core.registry.kinds import KINDS
 from marsseg_plugins.losses.ssce import SSCE
 
 HEADERS = ["kind", "name", "provider", "seconds", "imports early", "status"]

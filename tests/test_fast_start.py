@@ -6,8 +6,8 @@ import json
 
 import pytest
 
-from marsseg_core.catalog import installed
-from marsseg_core.kinds import RECIPE
+from marsseg_core.registry.catalog import installed
+from marsseg_core.registry.kinds import RECIPE
 
 # Runs the command as the console script does, then tells the top-level packages and marsseg's plugin modules.
 PROBE = """

@@ -9,7 +9,7 @@ import pytest
 
 import marsseg_core as marsseg
 from marsseg_core.api import plan
-from marsseg_core.runs import RunFolder
+from marsseg_core.files.run_folder import RunFolder
 
 FROZEN = Path(__file__).parent / "frozen"
 NETWORKS = sorted(str(path.parent.relative_to(FROZEN)) for path in FROZEN.rglob("network.keras"))

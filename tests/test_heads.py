@@ -8,8 +8,10 @@ from keras import ops
 import marsseg_core as marsseg
 from marsseg_core import api
 from marsseg_core.errors import RequestError
-from marsseg_core.training.building import build_network, build_objective, build_task
-from marsseg_core.training.heads import presence_loss, scored_network, split_heads
+from marsseg_core.networks.build import build_network
+from marsseg_core.networks.heads import presence_loss, scored_network, split_heads
+from marsseg_core.training.building import build_task
+from marsseg_core.training.objective import build_objective
 
 GUIDED = "unet3plus:width=0.0625:depth=3:convolutions=1:deep_supervision=true:guided=true"
 DATA = "synthetic:count=24:height=16:width=32"

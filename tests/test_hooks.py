@@ -11,10 +11,12 @@ import pytest
 from conftest import REPOSITORY
 from test_catalog import Package
 
-from marsseg_core.catalog import INCOMPATIBLE, Catalog, entries_from, installed
 from marsseg_core.errors import PluginError, RunError
 from marsseg_core.hooks import Hooks, load_hooks, load_observer
-from marsseg_core.kinds import OBSERVER
+from marsseg_core.registry.catalog import Catalog, installed
+from marsseg_core.registry.discovery import entries_from
+from marsseg_core.registry.entries import INCOMPATIBLE
+from marsseg_core.registry.kinds import OBSERVER
 
 HOOKS = [name for name in vars(Hooks) if name.startswith("marsseg_")]
 

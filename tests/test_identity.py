@@ -9,12 +9,13 @@ import numpy as np
 import pytest
 
 import marsseg_core as marsseg
-from marsseg_core.backend import environment
 from marsseg_core.data.leaks import identical_across
 from marsseg_core.data.splits import Split
 from marsseg_core.errors import RequestError
+from marsseg_core.files.run_folder import RunFolder
+from marsseg_core.networks.keras_backend import environment
 from marsseg_core.networks.wiring import same_wiring
-from marsseg_core.runs import RunFolder, recorded_split
+from marsseg_core.runs.recorded import recorded_split
 
 FROZEN = Path(__file__).parent / "frozen"
 SYNTHETIC = {"count": 20, "height": 16, "width": 32}

@@ -11,8 +11,9 @@ import pytest
 import marsseg_core as marsseg
 from marsseg_core import api, hooks
 from marsseg_core.errors import RequestError
-from marsseg_core.training.building import build_network
-from marsseg_core.training.transfer import copy_weights, take_over
+from marsseg_core.networks.build import build_network
+from marsseg_core.networks.transfer import copy_weights
+from marsseg_core.training.initial_weights import take_over
 
 ARCH = "unet:width=0.125:depth=1:convolutions=1"
 SMALL = {"arch": ARCH, "data": "synthetic:count=24:height=16:width=32", "batch": 4, "epochs": 1}

@@ -17,9 +17,9 @@ import pytest
 
 import marsseg_core as marsseg
 from marsseg_core import api
-from marsseg_core.backend import clear_session, fixed_settings, precision
+from marsseg_core.networks.build import build_network
+from marsseg_core.networks.keras_backend import clear_session, fixed_settings, precision
 from marsseg_core.testing import ArchitectureContract, LossContract
-from marsseg_core.training.building import build_network
 
 ARCH = "unet:width=0.125:depth=1:convolutions=1"
 WORDS = {"data": "synthetic:count=24:height=16:width=32", "batch": 4, "epochs": 2}

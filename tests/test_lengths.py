@@ -8,11 +8,14 @@ import keras
 import pytest
 
 import marsseg_core as marsseg
-from marsseg_core import kinds
-from marsseg_core.catalog import DISTRIBUTION, installed, load
-from marsseg_core.components import BottleneckSpec, NetworkSpec
-from marsseg_core.options import SECTIONS, options_of
-from marsseg_core.parameters import Parameter, parameters_of
+from marsseg_core.components.interfaces import NetworkSpec
+from marsseg_core.components.specs import BottleneckSpec
+from marsseg_core.planning.options import SECTIONS, options_of
+from marsseg_core.registry import kinds
+from marsseg_core.registry.catalog import installed
+from marsseg_core.registry.distribution import DISTRIBUTION
+from marsseg_core.registry.loading import load
+from marsseg_core.registry.parameters import Parameter, parameters_of
 
 OWN = [entry for kind in kinds.KINDS for entry in installed().of_kind(kind) if entry.distribution == DISTRIBUTION]
 

@@ -15,13 +15,15 @@ import numpy as np
 import pytest
 
 import marsseg_core as marsseg
-from marsseg_core import api, local_plugins
-from marsseg_core.catalog import installed, stdout_aside
+from marsseg_core import api
 from marsseg_core.errors import MarssegWarning, PluginError, RequestError
-from marsseg_core.kinds import ARCHITECTURE, DATASET, LOSS
-from marsseg_core.local_plugins import component_name, given_plugins
-from marsseg_core.plan import NETWORK_KINDS
-from marsseg_core.resolving import Request, resolve
+from marsseg_core.planning.plan import NETWORK_KINDS
+from marsseg_core.planning.resolver import Request, resolve
+from marsseg_core.registry import plugin_files
+from marsseg_core.registry.catalog import installed
+from marsseg_core.registry.kinds import ARCHITECTURE, DATASET, LOSS
+from marsseg_core.registry.loading import stdout_aside
+from marsseg_core.registry.plugin_files import component_name, given_plugins
 
 LOSSES = '''
 """Ideas."""
@@ -126,7 +128,7 @@ def sha256(text: str) -> str:
 
 def forget():
     """As if this process had executed none."""
-    local_plugins._loaded.clear()
+    plugin_files._loaded.clear()
     for name in [name for name in sys.modules if name.startswith("marsseg_plugin_")]:
         del sys.modules[name]
 
@@ -279,7 +281,7 @@ def test_nothing_is_written_beside_the_file(my_loss):
         ("class X(", PluginError, r"cannot be loaded: SyntaxError.*my_loss.py:1\]"),
         ("import beside", PluginError, "No module named 'beside'.*It is one file"),
         ("x = 1", RequestError, "defines no component"),
-        ("from marsseg_core.components import Loss", RequestError, "defines no component"),
+        ("from marsseg_core.components.interfaces import Loss", RequestError, "defines no component"),
         ("\0", PluginError, "cannot be loaded"),
     ],
 )

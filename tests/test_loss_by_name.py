@@ -12,10 +12,10 @@ from keras import ops
 from loss_cases import CLASSES, FREQUENCIES, VOID, sample
 
 import marsseg_core as marsseg
-from marsseg_core import kinds
-from marsseg_core.catalog import installed
-from marsseg_core.components import LossSpec
+from marsseg_core.components.specs import LossSpec
 from marsseg_core.errors import RequestError
+from marsseg_core.registry import kinds
+from marsseg_core.registry.catalog import installed
 
 # `boundary` is not to be had by name alone: it wants targets.
 NAMES = [name for name in installed().names(kinds.LOSS) if name != "boundary"]

@@ -12,7 +12,7 @@ from hypothesis import given, settings, strategies as st
 from loss_cases import CLASSES, FREQUENCIES, SPEC, VOID, counted, labels_and_logits, sample, value
 
 import marsseg_core
-from marsseg_core.components import LossSpec
+from marsseg_core.components.specs import LossSpec
 from marsseg_plugins.losses.class_weights import class_weights
 from marsseg_plugins.losses.ssce import SSCE
 from marsseg_plugins.losses.wssce import WSSCE

@@ -9,7 +9,7 @@ import pytest
 
 import marsseg_core as marsseg
 from marsseg_core.errors import MarssegWarning, RequestError
-from marsseg_core.runs import RunFolder
+from marsseg_core.files.run_folder import RunFolder
 
 WORDS = {
     "arch": "unet:width=0.125:depth=1:convolutions=1",
@@ -37,7 +37,7 @@ def runs(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("runs")
     run(folder / "finished")
     run(folder / "other", seed=1)
-    from marsseg_core.training.keeping import Keeper
+    from marsseg_core.training.keeper import Keeper
 
     original = Keeper.on_epoch_end
 

@@ -14,12 +14,12 @@ import pytest
 from PIL import Image
 
 import marsseg_core as marsseg
-from marsseg_core import kinds
 from marsseg_core.api import plan
 from marsseg_core.data.doubts import doubts
-from marsseg_core.data.pictures import read_image, read_mask
+from marsseg_core.data.images import read_image, read_mask
 from marsseg_core.data.splits import Split
 from marsseg_core.errors import RequestError
+from marsseg_core.registry import kinds
 from marsseg_plugins.datasets.class_file import read_class_file
 from marsseg_plugins.datasets.fitting import Fitting
 from marsseg_plugins.datasets.folder import Folder

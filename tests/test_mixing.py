@@ -6,7 +6,7 @@ import pytest
 from marsseg_core.data.arrays import SegmentationData, scale
 from marsseg_core.data.batches import TrainingBatches
 from marsseg_core.errors import RequestError
-from marsseg_core.parameters import configure
+from marsseg_core.registry.parameters import configure
 from marsseg_plugins.augmentations.cutmix import CutMix
 from marsseg_plugins.augmentations.rockmix import RockMix
 

@@ -10,7 +10,7 @@ from keras import layers
 import marsseg_core as marsseg
 from marsseg_core import api
 from marsseg_core.errors import MarssegWarning, PluginError, RequestError
-from marsseg_core.training.building import build_network
+from marsseg_core.networks.build import build_network
 from marsseg_plugins.architectures.unet import UNet
 from marsseg_plugins.augmentations.hflip import HFlip
 from marsseg_plugins.bottlenecks.aspp import ASPP
@@ -168,7 +168,7 @@ def test_an_augmentation_that_makes_a_label_up_is_named(tmp_path, monkeypatch):
 
 
 def test_a_weighting_whose_layer_fails_is_named(tmp_path, monkeypatch):
-    from marsseg_core.training.weighting import WeightingLayer
+    from marsseg_core.components.weighting_layer import WeightingLayer
 
     class Broken(WeightingLayer):
         def build(self, shape):

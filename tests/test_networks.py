@@ -6,10 +6,10 @@ from keras import layers
 from PIL import Image
 
 import marsseg_core as marsseg
-from marsseg_core import kinds
-from marsseg_core.catalog import installed
 from marsseg_core.networks.cost import cost_of
 from marsseg_core.networks.drawing import block_name, blocks_of, draw
+from marsseg_core.registry import kinds
+from marsseg_core.registry.catalog import installed
 
 
 def macs(*stack, shape=(6, 8, 3)):

@@ -20,11 +20,11 @@ from packaging.utils import is_normalized_name
 from PIL import Image
 
 from marsseg_core import version
-from marsseg_core.catalog import NAME_PATTERN
 from marsseg_core.errors import RunError
-from marsseg_core.kinds import LOSS, OBSERVER
-from marsseg_core.parameters import NONE_WORD
-from marsseg_core.templates import PLUGIN_KINDS, Project, bounds
+from marsseg_core.registry.entries import NAME_PATTERN
+from marsseg_core.registry.kinds import LOSS, OBSERVER
+from marsseg_core.registry.parameters import NONE_WORD
+from marsseg_core.scaffold import PLUGIN_KINDS, Project, bounds
 
 KINDS = [kind.name for kind in PLUGIN_KINDS]
 
@@ -172,7 +172,7 @@ def test_neither_keras_nor_a_plugin_is_imported_for_it(python):
     code = "import sys\nfrom marsseg_core.cli.main import app\n"
     code += "app(['new-plugin', 'mine', '--kind', 'loss'], standalone_mode=False)\nprint(*sys.modules)"
     modules = set(python(code).out.split())
-    assert "marsseg_core.templates" in modules
+    assert "marsseg_core.scaffold" in modules
     assert not modules & {"keras", "tensorflow", "numpy", "scipy", "marsseg_plugins"}
 
 

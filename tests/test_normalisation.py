@@ -8,9 +8,10 @@ import keras
 import pytest
 from keras import layers
 
-from marsseg_core import kinds
-from marsseg_core.catalog import installed
-from marsseg_core.components import BottleneckSpec, NetworkSpec
+from marsseg_core.components.interfaces import NetworkSpec
+from marsseg_core.components.specs import BottleneckSpec
+from marsseg_core.registry import kinds
+from marsseg_core.registry.catalog import installed
 from marsseg_plugins.architectures.unet import UNet
 
 WITHOUT = {"swin", "transformer"}

@@ -10,11 +10,11 @@ from types import SimpleNamespace
 import pytest
 
 from marsseg_core import api
-from marsseg_core.catalog import installed
 from marsseg_core.errors import MarssegWarning, RequestError
+from marsseg_core.files.run_folder import FINISHED, INTERRUPTED, RunFolder
 from marsseg_core.hooks import load_hooks
-from marsseg_core.kinds import OBSERVER
-from marsseg_core.runs import FINISHED, INTERRUPTED, RunFolder
+from marsseg_core.registry.catalog import installed
+from marsseg_core.registry.kinds import OBSERVER
 from marsseg_plugins.observers import on_request
 
 NAMES = ("mlflow", "tensorboard")
@@ -229,7 +229,7 @@ def test_mlflow_has_parameters_metrics_artifacts_and_the_status(tmp_path, mlflow
 @pytest.mark.slow
 def test_a_run_that_fails_is_failed_in_mlflow(tmp_path, mlflow, marsseg):
     (tmp_path / "bad.py").write_text(
-        "from dataclasses import dataclass\nfrom marsseg_core.components import Loss\n\n"
+        "from dataclasses import dataclass\nfrom marsseg_core.components.interfaces import Loss\n\n"
         "@dataclass(frozen=True)\nclass Bad(Loss):\n    def build(self, spec):\n        return self.of\n\n"
         "    def of(self, labels, logits):\n"
         "        if labels.shape[0] == 1:  # the image it is tried on before the training\n"

@@ -7,13 +7,14 @@ import numpy as np
 import pytest
 
 import marsseg_core as marsseg
-from marsseg_core import api, kinds
+from marsseg_core import api
 from marsseg_core.data.splits import split_data
 from marsseg_core.errors import RequestError
-from marsseg_core.optimizer_names import OPTIMIZERS, PARAMETERS
-from marsseg_core.options import TrainingOptions
+from marsseg_core.planning.optimizer_names import OPTIMIZERS, PARAMETERS
+from marsseg_core.planning.options import TrainingOptions
+from marsseg_core.registry import kinds
 from marsseg_core.training.averaging import EpochAverage
-from marsseg_core.training.building import build_objective
+from marsseg_core.training.objective import build_objective
 from marsseg_core.training.optimizers import build_optimizer
 from marsseg_core.training.statistics import calibration_batches, normalisations, recompute_statistics
 

@@ -11,7 +11,7 @@ import tomli_w
 from hypothesis import given, strategies as st
 
 from marsseg_core.errors import PluginError, RequestError
-from marsseg_core.parameters import Parameter, configure, param, parameters_of, settings, to_text, to_toml
+from marsseg_core.registry.parameters import Parameter, configure, param, parameters_of, settings, to_text, to_toml
 
 if TYPE_CHECKING:
     import decimal

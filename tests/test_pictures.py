@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings, strategies as st
 from hypothesis.extra import numpy as arrays
 from PIL import Image
 
-from marsseg_core.data.pictures import PIXEL_LIMIT, read_image, read_mask, write_png
+from marsseg_core.data.images import PIXEL_LIMIT, read_image, read_mask, write_png
 from marsseg_core.errors import RequestError, RunError
 
 # Pillow tells of what is odd in a damaged file before it fails.

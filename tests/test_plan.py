@@ -11,13 +11,14 @@ from types import ModuleType
 import pytest
 from hypothesis import given, strategies as st
 
-from marsseg_core import kinds
-from marsseg_core.catalog import Catalog, Entry, installed
-from marsseg_core.components import Dataset, Loss
+from marsseg_core.components.interfaces import Dataset, Loss
 from marsseg_core.errors import PluginError, RequestError
-from marsseg_core.parameters import param
-from marsseg_core.plan import Plan
-from marsseg_core.resolving import Request, resolve
+from marsseg_core.planning.plan import Plan
+from marsseg_core.planning.resolver import Request, resolve
+from marsseg_core.registry import kinds
+from marsseg_core.registry.catalog import Catalog, installed
+from marsseg_core.registry.entries import Entry
+from marsseg_core.registry.parameters import param
 
 
 def plan(base=None, *, sets=(), sections=None, catalog=None, **words) -> Plan:

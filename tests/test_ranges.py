@@ -16,13 +16,15 @@ from hypothesis import HealthCheck, example, given, settings, strategies as st
 from PIL import Image, TiffImagePlugin
 
 import marsseg_core as marsseg
-from marsseg_core import api, kinds
-from marsseg_core.data.cleaning import read_data
+from marsseg_core import api
 from marsseg_core.data.ranges import Range
 from marsseg_core.data.scaling import SIXTEEN_BITS, Scaling, scaled_values
 from marsseg_core.errors import MarssegWarning, RequestError
+from marsseg_core.files.run_folder import RunFolder
 from marsseg_core.inference.given import GivenImages
-from marsseg_core.runs import RunFolder, recorded_scaling, recorded_split
+from marsseg_core.registry import kinds
+from marsseg_core.runs.data import read_data
+from marsseg_core.runs.recorded import recorded_scaling, recorded_split
 from marsseg_plugins.datasets.folder import Folder
 from marsseg_plugins.datasets.npz import Npz
 from marsseg_plugins.datasets.synthetic import Synthetic

@@ -12,8 +12,8 @@ import pytest
 
 import marsseg_core as marsseg
 from marsseg_core.errors import RequestError, RunError
-from marsseg_core.runs import RunFolder
-from marsseg_core.training.keeping import Keeper
+from marsseg_core.files.run_folder import RunFolder
+from marsseg_core.training.keeper import Keeper
 
 # All that has a state of its own: dropout, plateau, early stopping, trained and remembered weights, an average.
 WORDS = {
@@ -62,7 +62,7 @@ def killed_after(monkeypatch, epochs, before_checkpoint=False):
 
     monkeypatch.setattr(Keeper, "on_epoch_end", dying)
     if before_checkpoint:
-        from marsseg_core.training import keeping
+        from marsseg_core.training import keeper as keeping
 
         save = keeping.save_checkpoint
 
@@ -173,7 +173,7 @@ def test_early_stopping_is_not_forgotten(tmp_path, monkeypatch):
     whole = outcome(marsseg.run(out=tmp_path / "whole", warn=ignore, **words))
     last = len(whole[0])
     assert last < 30
-    from marsseg_core.training import run as engine
+    from marsseg_core.training import loop as engine
 
     def dying(*arguments):
         raise SystemExit
@@ -188,7 +188,7 @@ def test_early_stopping_is_not_forgotten(tmp_path, monkeypatch):
 def test_a_full_disk_is_survived(tmp_path, monkeypatch):
     words = WORDS | {"epochs": 3}
     whole = outcome(marsseg.run(out=tmp_path / "whole", warn=ignore, **words))
-    from marsseg_core.training import keeping
+    from marsseg_core.training import keeper as keeping
 
     def full(path, task, progress):
         raise RunError("last.npz cannot be written: No space left on device.")

@@ -12,13 +12,13 @@ import numpy as np
 import pytest
 
 import marsseg_core as marsseg
-from marsseg_core.components import WeightingSpec
+from marsseg_core.components.specs import WeightingSpec
+from marsseg_core.components.weighting_layer import WeightingLayer
 from marsseg_core.data.arrays import SegmentationData
 from marsseg_core.errors import PluginError, RequestError, RunError
 from marsseg_core.hooks import hookimpl
 from marsseg_core.training.callbacks import Observer
 from marsseg_core.training.task import SegmentationTask
-from marsseg_core.training.weighting import WeightingLayer
 from marsseg_plugins.augmentations.hflip import HFlip
 from marsseg_plugins.datasets.synthetic import Synthetic
 from marsseg_plugins.losses.ssce import SSCE

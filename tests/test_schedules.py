@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from marsseg_core.components import ScheduleSpec
+from marsseg_core.components.specs import ScheduleSpec
 from marsseg_core.errors import RequestError
 from marsseg_plugins.schedules.constant import Constant
 from marsseg_plugins.schedules.cosine import Cosine

@@ -13,11 +13,10 @@ from hypothesis import given, strategies as st
 import marsseg_core as marsseg
 from marsseg_core import api, hooks
 from marsseg_core.data.arrays import SegmentationData
-from marsseg_core.data.splits import PARTS, fold_data, parted, split_data
+from marsseg_core.data.splits import PARTS, SplitOptions, fold_data, parted, split_data
 from marsseg_core.errors import RequestError, RunError
 from marsseg_core.experiments.series import fold_plans, plan_series, seed_plans
 from marsseg_core.experiments.summary import Spread, spreads
-from marsseg_core.options import SplitOptions
 
 SMALL = {
     "arch": "unet:width=0.125:depth=1:convolutions=1:dropout=0.2",
@@ -190,7 +189,7 @@ def quiet(monkeypatch):
 @pytest.fixture
 def pretended(monkeypatch):
     """`pretended(answers)`: each run takes its answer: a status, or an error to raise. Gives the runs' names."""
-    from marsseg_core.training import run as engine
+    from marsseg_core.training import loop as engine
 
     def use(answers):
         ran, left = [], iter(answers)

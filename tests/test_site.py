@@ -13,10 +13,12 @@ from test_docs import commands
 
 import marsseg_core
 from marsseg_core import hooks, testing
-from marsseg_core.catalog import DISTRIBUTION, installed, load
-from marsseg_core.components import Component
-from marsseg_core.kinds import KINDS, OBSERVER, RECIPE
-from marsseg_core.parameters import parameters_of
+from marsseg_core.components.interfaces import Component
+from marsseg_core.registry.catalog import installed
+from marsseg_core.registry.distribution import DISTRIBUTION
+from marsseg_core.registry.kinds import KINDS, OBSERVER, RECIPE
+from marsseg_core.registry.loading import load
+from marsseg_core.registry.parameters import parameters_of
 
 pytestmark = pytest.mark.slow
 
@@ -65,7 +67,7 @@ def test_everything_public_is_in_the_reference(site):
         headings(site / "reference" / f"{name}.html") for name in ("python", "interfaces", "testing")
     )
     assert {f"marsseg_core.{name}" for name in marsseg_core.__all__} <= python
-    assert {f"marsseg_core.components.{kind.__name__}" for kind in Component.__subclasses__()} <= interfaces
+    assert {f"marsseg_core.components.interfaces.{kind.__name__}" for kind in Component.__subclasses__()} <= interfaces
     assert {f"marsseg_core.hooks.Hooks.{name}" for name in vars(hooks.Hooks) if name[0] != "_"} <= interfaces
     assert {heading.rpartition(".")[2] for heading in contracts} >= set(testing.__all__)
 

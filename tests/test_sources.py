@@ -6,9 +6,11 @@ import sys
 
 import pytest
 
-from marsseg_core.catalog import Entry, installed, load
-from marsseg_core.kinds import ARCHITECTURE, OBSERVER, RECIPE
-from marsseg_core.sources import find_source, recipe_path
+from marsseg_core.registry.catalog import installed
+from marsseg_core.registry.entries import Entry
+from marsseg_core.registry.kinds import ARCHITECTURE, OBSERVER, RECIPE
+from marsseg_core.registry.loading import load
+from marsseg_core.registry.source_code import find_source, recipe_path
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import pytest
 
 from marsseg_core.data.arrays import SegmentationData
 from marsseg_core.errors import RequestError
-from marsseg_core.parameters import configure
+from marsseg_core.registry.parameters import configure
 from marsseg_plugins.datasets.mars import IGNORED, MARS_CLASSES
 from marsseg_plugins.datasets.synthetic import Synthetic
 

@@ -12,17 +12,20 @@ import numpy as np
 import pytest
 
 import marsseg_core as marsseg
-from marsseg_core import api, hooks, kinds
+from marsseg_core import api, hooks
 from marsseg_core.data.arrays import SegmentationData
 from marsseg_core.data.batches import TrainingBatches
 from marsseg_core.data.splits import Split, split_data
 from marsseg_core.errors import RequestError, RunError
+from marsseg_core.files.run_folder import RunFolder
 from marsseg_core.hooks import HookCaller, load_hooks
-from marsseg_core.resolving import resolve
-from marsseg_core.runs import RunFolder
-from marsseg_core.training.building import build_network, build_objective, build_task
+from marsseg_core.networks.build import build_network
+from marsseg_core.planning.resolver import resolve
+from marsseg_core.registry import kinds
+from marsseg_core.training.building import build_task
 from marsseg_core.training.callbacks import Scoring
 from marsseg_core.training.checkpoint import Progress, load_checkpoint, save_checkpoint
+from marsseg_core.training.objective import build_objective
 
 SMALL = {
     "arch": "unet:width=0.125:depth=1:convolutions=1:dropout=0.2",
@@ -471,8 +474,8 @@ def test_real_tiles_train(real_tiles, tmp_path):
 
 
 def test_plan_of_a_run_can_be_run_again(finished):
-    from marsseg_core.catalog import installed
-    from marsseg_core.resolving import Request
+    from marsseg_core.planning.resolver import Request
+    from marsseg_core.registry.catalog import installed
 
     plan = resolve(Request(base=str(finished.path), sections={"training": {"seed": 3}}), installed())
     assert plan.training.seed == 3

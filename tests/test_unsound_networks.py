@@ -9,9 +9,9 @@ from marsseg_core import api
 from marsseg_core.data.arrays import SegmentationData
 from marsseg_core.errors import RunError
 from marsseg_core.evaluation.evaluate import evaluate
-from marsseg_core.evaluation.scoring import _score
 from marsseg_core.inference.prediction import Summary, Telling, predict_source
 from marsseg_core.inference.predictor import Predictor
+from marsseg_core.inference.scoring import _score
 from marsseg_core.training.callbacks import Scoring
 
 SIZE = (8, 16)
@@ -120,7 +120,9 @@ def test_a_network_that_blew_up_ends_the_training_with_the_likely_cause(tmp_path
 def test_images_without_a_label_do_not_make_val_loss_small():
     """Void images beside labelled ones counted with a loss of 0: half void, half the loss."""
     from marsseg_core.data.splits import Split
-    from marsseg_core.training.building import build_network, build_objective, build_task
+    from marsseg_core.networks.build import build_network
+    from marsseg_core.training.building import build_task
+    from marsseg_core.training.objective import build_objective
 
     masks = np.ones((4, 16, 32), np.uint8)
     masks[2:] = 255

@@ -8,10 +8,10 @@ import pytest
 
 import marsseg_core as marsseg
 from marsseg_core import api
-from marsseg_core.components import WeightingSpec
+from marsseg_core.components.specs import WeightingSpec
+from marsseg_core.components.weighting_layer import WeightingLayer
 from marsseg_core.errors import RequestError
 from marsseg_core.testing.weightings import gradient_of
-from marsseg_core.training.weighting import WeightingLayer
 from marsseg_plugins.weightings.dwa import DWA
 from marsseg_plugins.weightings.fixed import Fixed
 from marsseg_plugins.weightings.gradnorm import GradNorm
@@ -235,7 +235,9 @@ class TestGradNorm:
             assert (own(built) > 0).all()
 
     def test_is_given_the_norms_of_the_gradients_at_the_logits(self, tmp_path):
-        from marsseg_core.training.building import build_batches, build_network, build_objective, build_task
+        from marsseg_core.networks.build import build_network
+        from marsseg_core.training.building import build_batches, build_task
+        from marsseg_core.training.objective import build_objective
 
         run = marsseg.run(weighting="gradnorm", out=tmp_path / "run", warn=pytest.fail, **(SMALL | {"epochs": 1}))
         network = build_network(run.plan, (16, 32, 1), 5)

@@ -11,9 +11,12 @@ import pytest
 from keras import layers
 
 import marsseg_core as marsseg
-from marsseg_core import kinds
-from marsseg_core.catalog import DISTRIBUTION, installed, load
-from marsseg_core.components import BottleneckSpec, NetworkSpec
+from marsseg_core.components.interfaces import NetworkSpec
+from marsseg_core.components.specs import BottleneckSpec
+from marsseg_core.registry import kinds
+from marsseg_core.registry.catalog import installed
+from marsseg_core.registry.distribution import DISTRIBUTION
+from marsseg_core.registry.loading import load
 from marsseg_core.testing.architectures import GradientRecorder, make_batch, start_anew, train
 from marsseg_plugins.architectures.residual import squeeze_excite
 from marsseg_plugins.architectures.transunet import TransUNet

@@ -8,8 +8,8 @@ from importlib import resources
 import keras
 import pytest
 
-from marsseg_core.components import Architecture, NetworkSpec
-from marsseg_core.parameters import configure
+from marsseg_core.components.interfaces import Architecture, NetworkSpec
+from marsseg_core.registry.parameters import configure
 from marsseg_plugins.architectures.dense import DenseUNet
 from marsseg_plugins.architectures.dual import DualUNet
 from marsseg_plugins.architectures.resunet import ResUNet

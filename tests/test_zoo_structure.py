@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from keras import layers
 
-from marsseg_core.components import BottleneckSpec, NetworkSpec
+from marsseg_core.components.interfaces import NetworkSpec
+from marsseg_core.components.specs import BottleneckSpec
 from marsseg_core.testing.architectures import GradientRecorder, make_batch, train
 from marsseg_plugins.architectures.attention import AttentionUNet
 from marsseg_plugins.architectures.blocks import upsample

@@ -6,11 +6,12 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..catalog import Catalog, Entry
 from ..errors import RequestError
-from ..kinds import ARCHITECTURE, RECIPE
-from ..runs import written_whole
-from ..starting import check_backend
+from ..files.atomic import written_whole
+from ..networks.startup import check_backend
+from ..registry.catalog import Catalog
+from ..registry.entries import Entry
+from ..registry.kinds import ARCHITECTURE, RECIPE
 from .loading import load_keras
 from .output import print_table, print_text, say
 
@@ -36,16 +37,16 @@ def build(entry: Entry, text: str, bottleneck: str | None, size: str, classes: i
     height, width, channels = map(int, numbers.groups("1"))
 
     check_backend()
-    from ..plan import NETWORK_KINDS
-    from ..resolving import Request, resolve
+    from ..planning.plan import NETWORK_KINDS
+    from ..planning.resolver import Request, resolve
 
     words = {"bottleneck": bottleneck} if bottleneck is not None else {}
     is_network = entry.kind == ARCHITECTURE
     request = Request(words=words | {"arch": text}) if is_network else Request(base=text, words=words)
     plan = resolve(request, catalog, only=NETWORK_KINDS)
     load_keras()
-    from ..backend import own_random_numbers
-    from ..training.building import build_network
+    from ..networks.build import build_network
+    from ..networks.keras_backend import own_random_numbers
 
     with own_random_numbers():
         return build_network(plan, (height, width, channels), classes)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..errors import RequestError
-from ..runs import write_bytes, written_whole
+from ..files.atomic import write_bytes, written_whole
 from .completion import fixed
 from .output import print_json, print_table, print_text, say, warn
 

@@ -16,12 +16,12 @@ from typing import TYPE_CHECKING, Any, Final, Literal, get_args, get_origin
 
 import typer
 
-from .. import kinds
-from ..kinds import ALL_KINDS, KINDS, OBSERVER, RECIPE, Kind
+from ..registry import kinds
+from ..registry.kinds import ALL_KINDS, KINDS, OBSERVER, RECIPE, Kind
 
 if TYPE_CHECKING:
-    from ..catalog import Entry
-    from ..parameters import Parameter
+    from ..registry.entries import Entry
+    from ..registry.parameters import Parameter
 
 # A whole word that the one typed may become, and what is said of it.
 Word = tuple[str, str]
@@ -94,7 +94,7 @@ def _names_of_kind(given: Mapping[str, Any], text: str) -> list[Word]:
 
 def _names_or_distributions(given: Mapping[str, Any], text: str) -> list[Word]:
     """What can be examined or switched off; in a list with commas."""
-    from ..catalog import installed
+    from ..registry.catalog import installed
 
     head, last = _split_list(text)
     words = _names([*KINDS, OBSERVER], last)
@@ -103,16 +103,16 @@ def _names_or_distributions(given: Mapping[str, Any], text: str) -> list[Word]:
 
 
 def _optimizers(given: Mapping[str, Any], text: str) -> list[Word]:
-    from ..optimizer_names import OPTIMIZERS
+    from ..planning.optimizer_names import OPTIMIZERS
 
     return [(name, "") for name in OPTIMIZERS]
 
 
 def _settings(given: Mapping[str, Any], text: str) -> list[Word]:
     """`arch.dense.width=0.5` or `training.epochs=20`, part by part."""
-    from ..catalog import installed
-    from ..options import SECTIONS
-    from ..parameters import parameters_of
+    from ..planning.options import SECTIONS
+    from ..registry.catalog import installed
+    from ..registry.parameters import parameters_of
 
     option, dot, rest = text.partition(".")
     if not dot:
@@ -137,15 +137,15 @@ def _settings(given: Mapping[str, Any], text: str) -> list[Word]:
 
 def _chosen(kind: Kind, given: Mapping[str, Any]) -> list[str]:
     """The names that stand behind the kind's option on this command line."""
-    from ..composition import parse
+    from ..planning.grammar import parse
 
     text = given.get(kind.option)
     return [named.name for named in parse(text)] if isinstance(text, str) else []
 
 
 def _components(kind: Kind, text: str) -> list[Word]:
-    from ..catalog import installed
-    from ..parameters import NONE_WORD
+    from ..registry.catalog import installed
+    from ..registry.parameters import NONE_WORD
 
     head, last = _split_list(text)
     if head and not kind.many:
@@ -164,8 +164,9 @@ def _components(kind: Kind, text: str) -> list[Word]:
 
 def _names(several: Iterable[Kind], text: str) -> list[Word]:
     """Names and aliases; with the distribution before them where it is typed, or where the bare name means nothing."""
-    from ..catalog import CONFLICT, installed
-    from ..sources import find_source
+    from ..registry.catalog import installed
+    from ..registry.entries import CONFLICT
+    from ..registry.source_code import find_source
 
     words = []
     for kind in several:
@@ -180,9 +181,9 @@ def _names(several: Iterable[Kind], text: str) -> list[Word]:
 
 def _parameters(entry: Entry) -> dict[str, Parameter]:
     """A component's own parameters and those that the core adds."""
-    from ..catalog import load
-    from ..options import options_of
-    from ..parameters import parameters_of
+    from ..planning.options import options_of
+    from ..registry.loading import load
+    from ..registry.parameters import parameters_of
 
     return {**parameters_of(load(entry)), **parameters_of(options_of(entry.kind))}
 
@@ -200,7 +201,7 @@ def _pairs(head: str, parameters: Mapping[str, Parameter], text: str, *, lists: 
 
 def _values(parameter: Parameter, lists: bool) -> list[Word]:
     """The words that a parameter takes, its default among them."""
-    from ..parameters import to_text
+    from ..registry.parameters import to_text
 
     words = [(word, "") for word in _choices(parameter.type)]
     default = "" if parameter.required else to_text(parameter.default)
@@ -211,7 +212,7 @@ def _values(parameter: Parameter, lists: bool) -> list[Word]:
 
 def _choices(annotation: Any) -> list[str]:
     """The words that a type has: of Literals, of true and false, of unions and lists of these."""
-    from ..parameters import NONE_WORD, to_text
+    from ..registry.parameters import NONE_WORD, to_text
 
     if annotation is bool:
         return ["true", "false"]

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..errors import PluginError
-from ..local_plugins import catalog_with
-from ..starting import check_backend
+from ..networks.startup import check_backend
+from ..registry.plugin_files import catalog_with
 from .completion import names_or_distributions
 from .options import Disable, Plugins
 from .output import print_json, print_table, say, warn
 
 if TYPE_CHECKING:
-    from ..diagnosis import Finding
+    from ..doctor.diagnosis import Finding
 
 
 def doctor(
@@ -37,8 +37,8 @@ def doctor(
     Importing a component should take hundredths of a second: one that imports Keras or TensorFlow makes everybody
     wait who only names it. Exit code 3 where something is broken.
     """
-    from ..diagnosis import examine, select
-    from ..progress import ProgressBar
+    from ..doctor.diagnosis import examine, select
+    from ..files.progress import ProgressBar
 
     check_backend()
     catalog = catalog_with(plugin)

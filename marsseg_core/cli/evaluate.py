@@ -6,16 +6,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ..kinds import DATASET
-from ..local_plugins import catalog_with
-from ..starting import check_backend
+from ..networks.startup import check_backend
+from ..registry.kinds import DATASET
+from ..registry.plugin_files import catalog_with
 from .completion import composition, fixed
 from .loading import load_keras
 from .options import Plugins, Trust, Tta
 from .output import print_json, print_table, print_text
 
 if TYPE_CHECKING:
-    from ..evaluation.scoring import Score
+    from ..inference.scoring import Score
 
 
 def evaluate(
@@ -55,7 +55,7 @@ def evaluate(
     opened = [open_runs([run])[0][0] for run in runs]
     catalog = catalog_with(plugin)
     load_keras()
-    from ..evaluation.scoring import score_runs
+    from ..inference.scoring import score_runs
 
     scores = score_runs(opened, data or [None], part, catalog, flips=tta, trust=trust)
     if json:

@@ -7,11 +7,12 @@ from typing import Annotated
 
 import typer
 
-from ..catalog import Catalog, Entry
 from ..errors import RequestError, nearest
-from ..kinds import ALL_KINDS, Kind
-from ..local_plugins import catalog_with
-from ..sources import find_source
+from ..registry.catalog import Catalog
+from ..registry.entries import Entry
+from ..registry.kinds import ALL_KINDS, Kind
+from ..registry.plugin_files import catalog_with
+from ..registry.source_code import find_source
 from .completion import kinds_or_names, names_of_kind
 from .options import Disable, Plugins
 from .output import print_json, print_table, warn

@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from ..starting import check_backend, chosen_backend, start_keras
+from ..networks.startup import check_backend, chosen_backend, start_keras
 from .output import say
 
 

@@ -14,9 +14,9 @@ from typing import Annotated, Any, Final
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from ..catalog import version
 from ..errors import MarssegError, MarssegWarning, RequestError, RunError
-from ..switches import disabling
+from ..registry.disabled import disabling
+from ..registry.distribution import version
 from .bash import whole_words
 from .output import EXIT_INTERRUPTED, print_error, print_text, say, warn
 

@@ -8,9 +8,9 @@ from typing import Annotated
 
 import typer
 
-from ..catalog import installed
 from ..errors import RequestError, nearest
-from ..kinds import KINDS, OBSERVER
+from ..registry.catalog import installed
+from ..registry.kinds import KINDS, OBSERVER
 from .completion import fixed
 from .list import find_kind
 from .output import print_text, say
@@ -36,7 +36,7 @@ def new_plugin(
 
     Nothing is installed, and nothing overwritten. What is printed are the next steps.
     """
-    from ..templates import PLUGIN_KINDS, Project
+    from ..scaffold import PLUGIN_KINDS, Project
 
     found = find_kind(kind)
     if found not in PLUGIN_KINDS or found is None:

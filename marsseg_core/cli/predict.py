@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..errors import RequestError, RunError
-from ..local_plugins import catalog_with
-from ..starting import check_backend
+from ..networks.startup import check_backend
+from ..registry.plugin_files import catalog_with
 from .completion import fixed
 from .loading import load_keras
 from .options import Plugins, Trust, Tta
@@ -76,7 +76,7 @@ def predict(
         raise RequestError("Nothing would be written.", where="predict", hint="Give --out or --submission.")
     if out is None and (overlay or probabilities):
         raise RequestError("Overlays and probabilities are written to --out.", where="predict", hint="Give --out too.")
-    from ..runs import refuse_existing
+    from ..files.atomic import refuse_existing
 
     for target in (out, submission):
         if target is not None:
@@ -96,11 +96,11 @@ def predict(
     for line in found.remarks:
         say(line)
     load_keras()
+    from ..files.progress import ProgressBar
     from ..inference.outputs import Outputs
     from ..inference.prediction import Summary, Telling, predict_source
     from ..inference.predictor import Predictor
     from ..inference.submission import new_submission
-    from ..progress import ProgressBar
 
     predictor = Predictor(load_networks(opened, trust=trust), flips=tta, overlap=tile_overlap, batch=batch)
     outputs = None if out is None else Outputs(out, classes, overlays=overlay, probabilities=probabilities)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..catalog import Catalog, Entry
 from ..errors import RequestError
-from ..kinds import AUGMENTATION, DATASET
-from ..runs import written_whole
+from ..files.atomic import written_whole
+from ..registry.catalog import Catalog
+from ..registry.entries import Entry
+from ..registry.kinds import AUGMENTATION, DATASET
 from .output import print_text
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ def preview(entry: Entry, text: str, data_text: str, catalog: Catalog, file: Pat
             where="--preview",
             hint="`marsseg list augmentation` lists them; --plot draws a network.",
         )
-    from ..resolving import Request, resolve
+    from ..planning.resolver import Request, resolve
 
     plan = resolve(Request(words={"augment": text, "data": data_text}), catalog)
     augmentation = plan.one(AUGMENTATION)

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from .. import kinds
-from ..starting import check_backend
+from ..networks.startup import check_backend
+from ..registry import kinds
 from .completion import composition, fixed, optimizers, recipes, settings
 from .loading import load_keras
 from .options import Disable, Plugins, Trust
@@ -16,8 +16,8 @@ from .output import EXIT_INTERRUPTED, print_table, print_text, say, warn
 from .series import print_dry, run_all
 
 if TYPE_CHECKING:
-    from ..plan import Plan
-    from ..training.run import Run
+    from ..planning.plan import Plan
+    from ..runs.run import Run
 
 _COMPOSITION = "NAME[:KEY=VALUE]…"
 
@@ -118,9 +118,9 @@ def run(
     `marsseg run --arch dense:width=0.5 --bottleneck transformer,aspp --loss wssce`.
     `marsseg show NAME` lists the parameters of a component.
     """
-    from ..catalog import installed
-    from ..resolving import Request, resolve
-    from ..runs import refuse_existing
+    from ..files.atomic import refuse_existing
+    from ..planning.resolver import Request, resolve
+    from ..registry.catalog import installed
 
     words = {
         "arch": arch,
@@ -180,7 +180,7 @@ def run(
 
 def _resume(path: str, trust: bool, others: list[str]) -> None:
     from ..errors import RequestError
-    from ..runs import RunFolder
+    from ..files.run_folder import RunFolder
 
     if others:
         raise RequestError(

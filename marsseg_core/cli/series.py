@@ -13,7 +13,7 @@ from .output import EXIT_INTERRUPTED, print_table, print_text, say, warn
 
 if TYPE_CHECKING:
     from ..experiments.series import Kind, Series
-    from ..plan import Plan
+    from ..planning.plan import Plan
 
 
 def print_dry(members: Mapping[str, Plan]) -> None:

@@ -9,18 +9,19 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ..catalog import Entry, load
 from ..errors import PluginError, RequestError, nearest
-from ..kinds import ALL_KINDS, BOTTLENECK, DATASET, LOSS, OBSERVER, RECIPE, WEIGHTING
-from ..local_plugins import catalog_with
-from ..sources import docstring, find_source
-from ..texts import read_text
+from ..files.text import read_text
+from ..registry.entries import Entry
+from ..registry.kinds import ALL_KINDS, BOTTLENECK, DATASET, LOSS, OBSERVER, RECIPE, WEIGHTING
+from ..registry.loading import load
+from ..registry.plugin_files import catalog_with
+from ..registry.source_code import docstring, find_source
 from .completion import anything, composition
 from .options import Disable, Plugins
 from .output import print_json, print_table, print_text
 
 if TYPE_CHECKING:
-    from ..parameters import Parameter
+    from ..registry.parameters import Parameter
 
 
 def show(
@@ -148,8 +149,8 @@ def _component(entry: Entry) -> dict[str, Any]:
     # What only this command needs is not imported for the others.
     import inspect
 
-    from ..options import options_of
-    from ..parameters import parameters_of
+    from ..planning.options import options_of
+    from ..registry.parameters import parameters_of
 
     cls = load(entry)
     parameters = [*parameters_of(cls).values(), *parameters_of(options_of(entry.kind)).values()]
@@ -161,7 +162,7 @@ def _component(entry: Entry) -> dict[str, Any]:
 
 
 def _parameter(parameter: Parameter) -> dict[str, Any]:
-    from ..parameters import to_toml
+    from ..registry.parameters import to_toml
 
     return {
         "name": parameter.name,
@@ -176,7 +177,7 @@ def _example(entry: Entry, parameters: list[Parameter]) -> str:
     """A command that uses the component, with one of its parameters where one is short enough to type inline."""
     if entry.kind == DATASET and any(parameter.name == "path" for parameter in parameters):
         return f"marsseg run --data {entry.name}:path=FILE"
-    from ..parameters import to_text
+    from ..registry.parameters import to_text
 
     inline = next((p for p in parameters if not p.required and not isinstance(p.default, tuple | type(None))), None)
     setting = f":{inline.name}={to_text(inline.default)}" if inline else ""
@@ -191,9 +192,9 @@ def _example(entry: Entry, parameters: list[Parameter]) -> str:
 
 def _two_losses() -> list[str]:
     """Two installed losses that any weighting takes, for it to have something to weigh."""
-    from ..catalog import installed
-    from ..composition import components
     from ..errors import MarssegError
+    from ..planning.grammar import components
+    from ..registry.catalog import installed
 
     catalog, found = installed(), []
     for name in catalog.names(LOSS):
@@ -210,7 +211,7 @@ def _print(record: dict[str, Any]) -> None:
     print_text(record["text"])
     print_text()
     if record["parameters"]:
-        from ..parameters import to_text
+        from ..registry.parameters import to_text
 
         rows = [
             (p["name"], p["type"], "must be given" if p["required"] else to_text(p["default"]), p["help"])

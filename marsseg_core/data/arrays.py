@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 import numpy as np
 
-from ..components import VOID
+from ..conventions import VOID
 from ..errors import RequestError
 
 if TYPE_CHECKING:
-    from .cleaning import CleaningReport
+    from .cleaning_report import CleaningReport
     from .scaling import Scaling
 
 # What is looked at in one go of an array that may be larger than memory.

@@ -12,7 +12,7 @@ from typing import Any, Final
 import keras
 import numpy as np
 
-from ..components import TargetFunction, Transform
+from ..conventions import TargetFunction, Transform
 from ..errors import MarssegError
 from .arrays import SegmentationData, scale
 from .statistics import rarest_items

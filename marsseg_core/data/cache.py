@@ -26,8 +26,8 @@ from typing import IO, Any, Final
 import numpy as np
 
 from ..errors import RequestError, RunError
-from ..locks import locked
-from ..progress import ProgressBar
+from ..files.locks import locked
+from ..files.progress import ProgressBar
 
 VARIABLE: Final = "MARSSEG_CACHE"
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ..components import VOID
+from ..conventions import VOID
 from ..errors import RequestError
 
 

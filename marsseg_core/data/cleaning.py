@@ -8,71 +8,17 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import replace
 
 import numpy as np
 
-from .. import kinds
-from ..errors import PluginError, RequestError, RunError
-from ..options import CleaningOptions
-from ..parameters import settings
-from ..plan import Plan, calling
+from ..errors import RequestError, RunError
 from . import cache
 from .arrays import SegmentationData
-from .duplicates import Group, image_copies, mask_groups
+from .cleaning_report import CleaningOptions, CleaningReport
+from .duplicates import image_copies, mask_groups
+from .groups import Group
 from .labels import fill_margin
-
-
-@dataclass(frozen=True)
-class CleaningReport:
-    """What cleaning did. Items are numbered as they were read.
-
-    `items` counts them before; `aliens` are the groups that were dropped whole, `duplicates` those of which only the
-    first was kept; `filled` has the number of pixels that took a label, by item.
-    """
-
-    options: CleaningOptions
-    items: int
-    aliens: tuple[Group, ...]
-    duplicates: tuple[Group, ...]
-    filled: dict[int, int]
-
-    @property
-    def kept(self) -> np.ndarray:
-        """The items that remain, in order."""
-        dropped = [item for group in self.aliens for item in group]
-        dropped += [item for group in self.duplicates for item in group[1:]]
-        return np.setdiff1d(np.arange(self.items), dropped)
-
-    def __str__(self) -> str:
-        done = []
-        if self.options.drop_aliens is not None:
-            done.append(f"{sum(map(len, self.aliens))} aliens dropped (by {self.options.drop_aliens})")
-        if self.options.drop_duplicates:
-            done.append(f"{sum(len(group) - 1 for group in self.duplicates)} duplicates dropped")
-        if self.options.fill_margin:
-            done.append(f"{sum(self.filled.values()):,} pixels in the margins of {len(self.filled):,} masks filled")
-        return f"{', '.join(done)}; {len(self.kept):,} of {self.items:,} items remain"
-
-    def to_json(self) -> dict[str, Any]:
-        return {
-            "options": settings(self.options),
-            "items": self.items,
-            "remaining": len(self.kept),
-            "dropped_aliens": [list(group) for group in self.aliens],
-            "dropped_duplicates": [{"kept": group[0], "dropped": list(group[1:])} for group in self.duplicates],
-            "filled_pixels": {str(item): pixels for item, pixels in self.filled.items()},
-        }
-
-
-def read_data(plan: Plan) -> SegmentationData:
-    """The data of a plan: read, and cleaned as the plan asks for. What its data set raises names it."""
-    chosen = plan.chosen[kinds.DATASET][0]
-    data = calling(chosen, chosen.component.load)
-    if not isinstance(data, SegmentationData):
-        raise PluginError(f"The {chosen.entry.label} loads a {type(data).__name__}, not a SegmentationData.")
-    return clean(data, plan.cleaning)
 
 
 def clean(data: SegmentationData, options: CleaningOptions) -> SegmentationData:

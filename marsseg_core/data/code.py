@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import is_dataclass
 from collections.abc import Iterator
+from dataclasses import is_dataclass
 from functools import partial
 from pathlib import Path
 from types import CodeType, FunctionType, MethodType
 from typing import Any, Final
 
-from ..sources import imported_files, module_file
+from ..registry.source_code import imported_files, module_file
 
 # What a data set reads its files with, wherever it is defined.
 _READERS: Final = "marsseg_core.data"
 
 # Where the interfaces are: from there on, nothing in a class is its own.
-_INTERFACES: Final = "marsseg_core.components"
+_INTERFACES: Final = "marsseg_core.components.interfaces"
 
 
 def code_hash(prepare: Any) -> str:

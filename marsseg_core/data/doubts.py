@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ..components import VOID
+from ..conventions import VOID
 from .arrays import SegmentationData
 from .splits import Split
 

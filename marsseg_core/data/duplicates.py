@@ -16,14 +16,13 @@ from typing import Final
 import numpy as np
 
 from .arrays import SegmentationData
+from .groups import Group
 
 HASH_SIDE: Final = 16
 HASH_BITS: Final = 20
 CORRELATION: Final = 0.95
 
 BLOCK_BYTES: Final = 16 * 2**20
-
-Group = tuple[int, ...]
 
 
 def blocks(array: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:

@@ -16,7 +16,7 @@ import numpy as np
 from PIL import Image
 
 from ..errors import RequestError, RunError
-from ..runs import written_whole
+from ..files.atomic import written_whole
 from .arrays import SegmentationData
 
 Layout = Literal["training_set", "images"]

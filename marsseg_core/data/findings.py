@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from .duplicates import CORRELATION, HASH_BITS, Group
+from .duplicates import CORRELATION, HASH_BITS
+from .groups import Group
 from .inspection import WIDEST_STRIP, Inspection, Values
 
 

@@ -9,12 +9,12 @@ from typing import Any, Final
 import numpy as np
 
 from ..errors import RequestError
-from ..options import SplitOptions
 from .arrays import SegmentationData
 from .doubts import doubts
-from .duplicates import Copies, Group, blocks, identical_groups, image_copies, mask_groups
+from .duplicates import Copies, blocks, identical_groups, image_copies, mask_groups
+from .groups import Group
 from .labels import rims, strip_widths
-from .splits import PARTS, Split, parted
+from .splits import PARTS, Split, SplitOptions, parted
 from .statistics import balanced_weights
 
 WEIGHT_CAP: Final = 10.0

@@ -6,7 +6,7 @@ from collections.abc import Collection
 
 import numpy as np
 
-from ..components import VOID
+from ..conventions import VOID
 
 
 def unlabelled(masks: np.ndarray, ignored: Collection[int]) -> np.ndarray:

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..errors import RequestError
 from .conversion import Converter
-from .pictures import pixel_type, read_pixels, read_turned
+from .images import pixel_type, read_pixels, read_turned
 from .ranges import Piece, Range, finite, first_of_each, found_scaling
 from .scaling import numbers_of
 

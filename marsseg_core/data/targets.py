@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from ..components import TargetFunction
+from ..conventions import TargetFunction
 
 LABELS: Final = "labels"
 

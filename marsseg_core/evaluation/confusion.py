@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from ..components import VOID
+from ..conventions import VOID
 from ..data.class_ids import check_class_ids
 from ..errors import RequestError, RunError
 

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 import keras
 import numpy as np
 
-from ..backend import fixed_settings
 from ..data.arrays import SegmentationData, scale
-from .confusion import Confusion, check_finite
+from ..evaluation.confusion import Confusion, check_finite
+from ..networks.keras_backend import fixed_settings
 
 
 def predicted_batches(

@@ -11,9 +11,9 @@ from string import ascii_uppercase
 from typing import Any, Final
 
 from ..errors import RequestError, nearest
-from ..options import SECTIONS
-from ..parameters import NONE_WORD
-from .records import Record, find_runs, read_record
+from ..planning.options import SECTIONS
+from ..registry.parameters import NONE_WORD
+from ..runs.records import Record, find_runs, read_record
 from .summary import Spread
 
 PARTS: Final = ("test", "validation")

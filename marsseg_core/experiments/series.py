@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 from ..errors import RequestError
-from ..plan import Plan
-from ..runs import FINISHED, INTERRUPTED, RunFolder, create_run_folder
-from .records import readings_of
+from ..files.run_folder import FINISHED, INTERRUPTED, RunFolder, create_run_folder
+from ..planning.plan import Plan
+from ..runs.records import readings_of
 from .summary import Spread, spreads
 
 Kind = Literal["seeds", "folds"]
@@ -121,10 +121,10 @@ def run_series(
     `tell` takes a line before each run. After each, summary.json holds what there is so far. A run that is interrupted
     ends the series, and so does one that fails, with its error; what was done before is kept.
     """
-    from ..backend import clear_session, keep_tensorflow_out, many_networks
     from ..data.splits import parted
-    from ..data.cleaning import read_data
-    from ..training.run import execute
+    from ..networks.keras_backend import clear_session, keep_tensorflow_out, many_networks
+    from ..runs.data import read_data
+    from ..training.loop import execute
 
     keep_tensorflow_out()
     first = next(iter(plans.values()))

@@ -13,8 +13,8 @@ from PIL import Image
 from scipy import ndimage
 
 from ..data.arrays import SegmentationData
-from ..data.duplicates import Group
 from ..data.findings import findings, listed, summary
+from ..data.groups import Group
 from ..data.inspection import EDGES, WIDEST_STRIP, ClassFacts, Inspection
 from ..data.labels import rims, spurious_margin, unlabelled as without_label
 from .colours import class_colours, hex_code, paint

@@ -11,7 +11,9 @@ import numpy as np
 
 from ..data.scaling import SIXTEEN_BITS, Scaling
 from ..errors import RequestError
-from ..runs import RunFolder, recorded_scaling
+from ..files.run_folder import RunFolder
+from ..runs.load import load
+from ..runs.recorded import recorded_scaling
 
 if TYPE_CHECKING:
     import keras
@@ -61,11 +63,9 @@ def scaling_of(runs: Sequence[RunFolder]) -> Scaling | None:
 
 
 def load_networks(runs: Sequence[RunFolder], *, trust: bool = False) -> list[keras.Model]:
-    """Their best networks, loaded as `api.load` does with `trust`. RequestError where they take images with different
+    """Their best networks, loaded as `runs.load` does with `trust`. RequestError where they take images with different
     numbers of channels."""
-    from .. import api
-
-    networks = [api.load(run.path, trust=trust) for run in runs]
+    networks = [load(run.path, trust=trust) for run in runs]
     first, *others = [network.input_shape[-1] for network in networks]
     for run, channels in zip(runs[1:], others, strict=True):
         if channels != first:

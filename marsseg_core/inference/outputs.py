@@ -9,12 +9,12 @@ from typing import Final
 
 import numpy as np
 
-from ..data.pictures import write_png
+from ..data.images import write_png
 from ..errors import RequestError
 from ..evaluation.confusion import decode
 from ..figures.colours import class_colours, hex_code, paint
 from ..figures.panels import brightened
-from ..runs import refuse_existing, write_bytes, written_whole
+from ..files.atomic import refuse_existing, write_bytes, written_whole
 from .ensemble import Classes
 
 # How much of an overlay is colour; the rest is the image.

@@ -10,8 +10,8 @@ from typing import Final, TypeVar
 import keras
 import numpy as np
 
-from ..backend import fixed_settings
 from ..data.arrays import scale
+from ..networks.keras_backend import fixed_settings
 from .tiling import Cover, cover, cut
 
 T = TypeVar("T")

@@ -10,18 +10,19 @@ from typing import Final
 
 import numpy as np
 
-from .. import kinds
-from ..catalog import Catalog
 from ..data.arrays import SegmentationData
-from ..data.cleaning import read_data
-from ..data.pictures import SUFFIXES
+from ..data.images import SUFFIXES
 from ..data.ranges import Range
 from ..data.reading import PictureReader
 from ..data.splits import PARTS
 from ..errors import RequestError, nearest
-from ..plan import calling
-from ..resolving import Request, datasets_that_recognise, resolve
-from ..runs import RunFolder, recorded_split
+from ..files.run_folder import RunFolder
+from ..planning.invoke import calling
+from ..planning.resolver import Request, datasets_that_recognise, resolve
+from ..registry import kinds
+from ..registry.catalog import Catalog
+from ..runs.data import read_data
+from ..runs.recorded import recorded_split
 from .ensemble import scaling_of
 
 ALL: Final = "all"

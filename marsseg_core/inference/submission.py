@@ -15,7 +15,7 @@ from typing import IO, Final
 import numpy as np
 
 from ..errors import RequestError, RunError
-from ..runs import written_whole
+from ..files.atomic import written_whole
 
 _BUFFER_BYTES: Final = 2**20
 _COMMA, _ZERO = b",0"

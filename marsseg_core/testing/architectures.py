@@ -20,8 +20,9 @@ import keras
 import numpy as np
 import pytest
 
-from ..backend import precision
-from ..components import Architecture, Bottleneck, BottleneckSpec, NetworkSpec
+from ..components.interfaces import Architecture, Bottleneck, NetworkSpec
+from ..components.specs import BottleneckSpec
+from ..networks.keras_backend import precision
 from .components import ComponentContract, assert_same, fresh_python
 
 SIZES = ((64, 128), (128, 64), (96, 160), (65, 127))

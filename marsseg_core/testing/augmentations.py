@@ -15,7 +15,8 @@ from typing import ClassVar
 import numpy as np
 import pytest
 
-from ..components import VOID, Augmentation
+from ..components.interfaces import Augmentation
+from ..conventions import VOID
 from ..data.arrays import SegmentationData
 from .components import ComponentContract, assert_same
 

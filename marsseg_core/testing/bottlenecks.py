@@ -17,8 +17,9 @@ import keras
 import numpy as np
 import pytest
 
-from ..backend import precision
-from ..components import Bottleneck, BottleneckSpec
+from ..components.interfaces import Bottleneck
+from ..components.specs import BottleneckSpec
+from ..networks.keras_backend import precision
 from .architectures import READ_IN_FRESH_PROCESS, GradientRecorder, check_seeds, make_batch, start_anew, train
 from .components import ComponentContract, assert_same, fresh_python
 

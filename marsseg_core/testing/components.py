@@ -17,12 +17,14 @@ import numpy as np
 import pytest
 import tomli_w
 
-from ..catalog import OK, Entry, installed, interface_of, load
-from ..components import Component
-from ..options import options_of
-from ..parameters import configure, parameters_of, settings, to_text, to_toml
-from ..plan import NAME_KEYS
-from ..sources import find_source
+from ..components.interfaces import Component
+from ..planning.options import options_of
+from ..planning.plan import NAME_KEYS
+from ..registry.catalog import installed
+from ..registry.entries import OK, Entry
+from ..registry.loading import interface_of, load
+from ..registry.parameters import configure, parameters_of, settings, to_text, to_toml
+from ..registry.source_code import find_source
 
 # What takes seconds to import, or is needed only once something is built.
 HEAVY = ("keras", "tensorflow", "jax", "torch", "scipy", "matplotlib")
@@ -58,7 +60,7 @@ class ComponentContract:
         if "keras" not in sys.modules:
             yield
             return
-        from ..backend import fixed_settings
+        from ..networks.keras_backend import fixed_settings
 
         with fixed_settings():
             yield

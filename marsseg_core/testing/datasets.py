@@ -20,10 +20,11 @@ from typing import ClassVar
 import numpy as np
 import pytest
 
-from ..components import VOID, Dataset
+from ..components.interfaces import Dataset
+from ..conventions import VOID
 from ..data.arrays import SegmentationData
 from ..errors import RequestError
-from ..parameters import parameters_of
+from ..registry.parameters import parameters_of
 from .components import ComponentContract, assert_same
 
 

@@ -20,13 +20,15 @@ import numpy as np
 import pytest
 from keras import ops
 
-from ..backend import choose_compiler, precision, value_and_gradient
-from ..components import VOID, Loss, LossSpec, WeightingSpec
+from ..components.interfaces import Loss
+from ..components.specs import LossSpec, WeightingSpec
+from ..components.weighting_layer import WeightingLayer
+from ..conventions import VOID
 from ..data.targets import with_targets
 from ..errors import RequestError
-from ..parameters import settings, to_toml
+from ..networks.keras_backend import choose_compiler, precision, value_and_gradient
+from ..registry.parameters import settings, to_toml
 from ..training.task import SegmentationTask
-from ..training.weighting import WeightingLayer
 from .components import ComponentContract, assert_same, fresh_python, other_backend
 
 # Labels that losses stumble over, made from ordinary ones: (labels (B, H, W), spec) → labels.

@@ -17,7 +17,8 @@ import keras
 import numpy as np
 import pytest
 
-from ..components import Schedule, ScheduleSpec
+from ..components.interfaces import Schedule
+from ..components.specs import ScheduleSpec
 from ..errors import RequestError
 from ..training.checkpoint import Progress, RestoreStates, callback_states
 from .components import ComponentContract, assert_same

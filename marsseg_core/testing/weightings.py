@@ -20,11 +20,12 @@ import numpy as np
 import pytest
 from keras import ops
 
-from ..backend import choose_compiler, precision, value_and_gradient
-from ..components import Weighting, WeightingSpec
-from ..parameters import settings, to_toml
+from ..components.interfaces import Weighting
+from ..components.specs import WeightingSpec
+from ..components.weighting_layer import WeightingLayer
+from ..networks.keras_backend import choose_compiler, precision, value_and_gradient
+from ..registry.parameters import settings, to_toml
 from ..training.task import SegmentationTask
-from ..training.weighting import WeightingLayer
 from .components import ComponentContract, assert_same, fresh_python, other_backend
 
 EPOCHS, STEPS = 5, 3

@@ -2,93 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import keras
 import numpy as np
 
-from .. import kinds
-from ..backend import choose_compiler, precision
-from ..components import VOID, LossFunction, LossSpec, NetworkSpec, TargetFunction, Transform
+from ..components.weighting_layer import WeightingLayer
+from ..conventions import VOID, Transform
 from ..data.arrays import SegmentationData
 from ..data.batches import TrainingBatches
 from ..data.splits import Split
-from ..data.statistics import class_pixels
 from ..errors import PluginError, RequestError
-from ..options import AugmentationOptions
-from ..plan import Chosen, Plan, built, calling, loss_names, nested, weighting_spec
-from .heads import split_heads
-from .network_checks import CheckedBottleneck, check_network, check_readable
+from ..networks.heads import split_heads
+from ..networks.keras_backend import choose_compiler, precision
+from ..planning.invoke import built, calling
+from ..planning.options import AugmentationOptions
+from ..planning.plan import Plan
+from ..planning.resolved import Chosen, weighting_spec
+from ..registry import kinds
+from .objective import Objective
 from .task import SegmentationTask
-from .weighting import WeightingLayer
-
-
-def build_network(plan: Plan, image_shape: Sequence[int], num_classes: int) -> keras.Model:
-    """The plan's network for images of `image_shape` (H, W, C), with weights drawn from the plan's seed."""
-    with precision(plan.training.precision):
-        keras.utils.set_random_seed(plan.training.seed)
-        return assemble_network(plan, image_shape, num_classes)
-
-
-def assemble_network(plan: Plan, image_shape: Sequence[int], num_classes: int) -> keras.Model:
-    """The plan's network, checked, from Keras' random state and dtype policy as they are."""
-    height, width, channels = image_shape
-    chosen = plan.chosen[kinds.ARCHITECTURE][0]
-    bottlenecks = tuple(CheckedBottleneck(each) for each in plan.chosen[kinds.BOTTLENECK])
-
-    def compose(text: str) -> tuple[CheckedBottleneck, ...]:
-        return tuple(map(CheckedBottleneck, nested(kinds.BOTTLENECK, text, plan.catalog, chosen.entry)))
-
-    spec = NetworkSpec(height, width, channels, num_classes, bottlenecks, compose)
-    network: keras.Model = built(chosen, spec)
-    check_network(network, chosen, bottlenecks, (height, width), num_classes)
-    check_readable(network, (chosen, *chosen.parts, *plan.chosen[kinds.BOTTLENECK]))
-    return network
-
-
-def _built_loss(chosen: Chosen, spec: LossSpec) -> LossFunction:
-    """A loss whose failures name it, and that gives a scalar or is refused."""
-    function = built(chosen, spec)
-    if not callable(function):
-        raise PluginError(f"The {chosen.entry.label} builds {function!r}, not a function of labels and logits.")
-
-    def loss(labels: Any, logits: Any, *targets: Any) -> Any:
-        value = calling(chosen, function, labels, logits, *targets)
-        shape = getattr(value, "shape", None)
-        if shape is None or len(shape):
-            what = repr(value) if shape is None else f"a tensor of shape {tuple(shape)}"
-            raise PluginError(f"The {chosen.entry.label} gives {what}, not a scalar tensor.")
-        return value
-
-    return loss
-
-
-@dataclass(frozen=True)
-class Objective:
-    """A plan's losses for a data set, by the names they go by: functions, and the targets some of them want."""
-
-    spec: LossSpec
-    functions: Mapping[str, LossFunction]
-    targets: Mapping[str, TargetFunction]
-
-
-def build_objective(plan: Plan, data: SegmentationData, split: Split) -> Objective:
-    """The plan's losses, with the frequencies of classes in the training part."""
-    frequencies = class_pixels(data, split["train"])
-    if not any(frequencies[c] for c in data.labelled_classes):
-        raise RequestError("No pixel of the training part has a class that counts.", where=data.source)
-    spec = LossSpec(data.num_classes, () if plan.training.learn_ignored else data.ignored, frequencies)
-    chosen = plan.chosen[kinds.LOSS]
-    named = dict(zip(loss_names(chosen), chosen, strict=True))
-    wanted = {name: calling(each, each.component.targets, spec) for name, each in named.items()}
-    return Objective(
-        spec,
-        {name: _built_loss(each, spec) for name, each in named.items()},
-        {name: partial(calling, named[name], function) for name, function in wanted.items() if function is not None},
-    )
 
 
 def build_task(plan: Plan, network: keras.Model, objective: Objective) -> SegmentationTask:

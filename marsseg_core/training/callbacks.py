@@ -13,7 +13,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from ..components import TargetFunction
+from ..conventions import TargetFunction
 from ..data.arrays import SegmentationData
 from ..data.batches import TrainingBatches
 from ..data.labels import unlabelled

@@ -8,7 +8,7 @@ import numpy as np
 
 from ..data.targets import with_targets
 from ..errors import MarssegWarning, RequestError
-from .building import Objective
+from .objective import Objective
 from .task import SegmentationTask
 
 

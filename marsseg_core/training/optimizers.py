@@ -7,8 +7,8 @@ from typing import Any
 import keras
 
 from ..errors import RequestError
-from ..optimizer_names import optimizer_named
-from ..options import TrainingOptions
+from ..planning.optimizer_names import optimizer_named
+from ..planning.options import TrainingOptions
 
 
 def build_optimizer(training: TrainingOptions, rate: Any) -> keras.optimizers.Optimizer:

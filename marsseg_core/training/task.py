@@ -10,13 +10,13 @@ import keras
 import numpy as np
 from keras import ops
 
-from ..backend import value_and_gradient
-from ..components import LossFunction
+from ..components.weighting_layer import WeightingLayer
+from ..conventions import LossFunction
 from ..data.targets import split_targets
+from ..networks.heads import PRESENCE, presence_loss, scored_network, split_heads
+from ..networks.keras_backend import value_and_gradient
 from .averaging import EpochAverage, kept
-from .heads import PRESENCE, presence_loss, scored_network, split_heads
 from .statistics import normalisations, recompute_statistics
-from .weighting import WeightingLayer
 
 
 class SegmentationTask(keras.Model):

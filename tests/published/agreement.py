@@ -17,7 +17,8 @@ import keras
 import numpy as np
 from sines import image
 
-from marsseg_core.components import Bottleneck, BottleneckSpec
+from marsseg_core.components.interfaces import Bottleneck
+from marsseg_core.components.specs import BottleneckSpec
 
 FOLDER: Final = Path(__file__).parent
 

@@ -8,7 +8,7 @@ import keras
 from agreement import Case, Source
 from filling import fill, move_first_inputs_last
 
-from marsseg_core.components import NetworkSpec
+from marsseg_core.components.interfaces import NetworkSpec
 from marsseg_plugins.architectures.attention import AttentionUNet
 
 SOURCE = Source("github.com/ozan-oktay/Attention-Gated-Networks", "eee4881")

@@ -8,7 +8,7 @@ import keras
 from agreement import Case, Source
 from filling import Fill, fill, from_keras
 
-from marsseg_core.components import NetworkSpec
+from marsseg_core.components.interfaces import NetworkSpec
 from marsseg_plugins.architectures.resunet import ResUNet
 
 SOURCE = Source("github.com/DuFanXin/deep_residual_unet", "2b90426", "a port")

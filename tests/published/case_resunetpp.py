@@ -8,7 +8,7 @@ import keras
 from agreement import Case, Source
 from filling import fill, from_keras
 
-from marsseg_core.components import NetworkSpec
+from marsseg_core.components.interfaces import NetworkSpec
 from marsseg_plugins.architectures.resunetpp import ResUNetPlusPlus
 
 SOURCE = Source("github.com/DebeshJha/ResUNetPlusPlus", "f07b906")

@@ -9,7 +9,7 @@ import keras
 from agreement import Case, Source
 from filling import fill
 
-from marsseg_core.components import NetworkSpec
+from marsseg_core.components.interfaces import NetworkSpec
 from marsseg_plugins.architectures.transunet import TransUNet
 
 SOURCE = Source("github.com/Beckschen/TransUNet", "02ef001")

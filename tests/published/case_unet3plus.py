@@ -8,7 +8,7 @@ import keras
 from agreement import Case, Source
 from filling import fill
 
-from marsseg_core.components import NetworkSpec
+from marsseg_core.components.interfaces import NetworkSpec
 from marsseg_plugins.architectures.unet3plus import UNet3Plus
 
 SOURCE = Source("github.com/ZJUGiveLab/UNet-Version", "8ecd067")

@@ -8,7 +8,7 @@ import keras
 from agreement import Case, Source
 from filling import Fill, fill, from_keras, move_first_inputs_last
 
-from marsseg_core.components import NetworkSpec
+from marsseg_core.components.interfaces import NetworkSpec
 from marsseg_plugins.architectures.unetpp import UNetPlusPlus
 
 SOURCE = Source("github.com/MrGiovanni/UNetPlusPlus", "2659ddc")

@@ -10,8 +10,8 @@ import pytest
 from agreement import UNPUBLISHED, cases
 from filling import weighted_layers
 
-from marsseg_core import kinds
-from marsseg_core.catalog import installed
+from marsseg_core.registry import kinds
+from marsseg_core.registry.catalog import installed
 
 CASES = cases()
 # What is built with millions of weights.

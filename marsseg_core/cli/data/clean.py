@@ -32,8 +32,8 @@ def clean(
 
     The same is done to the data of a run by `--set cleaning.drop_aliens=masks` and so on.
     """
-    from ...data.cleaning import read_data
     from ...data.export import refuse_existing
+    from ...runs.data import read_data
     from .convert import check_npz, write_file
 
     check_npz(out)

@@ -33,9 +33,9 @@ def convert(
 
     Groups and images without labels go along.
     """
-    from ...data.cleaning import read_data
     from ...data.export import refuse_existing, write_folder
-    from ...progress import ProgressBar
+    from ...files.progress import ProgressBar
+    from ...runs.data import read_data
 
     if layout is not None and out.suffix != ".npz":
         raise RequestError("A folder has no layout.", where="--layout", hint="Only an .npz file has one.")
@@ -62,7 +62,7 @@ def check_npz(out: Path) -> None:
 def write_file(out: Path, data: SegmentationData, unlabelled: np.ndarray | None, layout: Layout | None) -> None:
     """An .npz file in this layout; without one in the course's, unless the images have colours."""
     from ...data.export import write_npz
-    from ...progress import ProgressBar
+    from ...files.progress import ProgressBar
 
     chosen: Layout = layout or ("training_set" if data.images.shape[-1] == 1 else "images")
     with ProgressBar("Writing", out.name) as progress:

@@ -29,10 +29,10 @@ def inspect(
     Leaks are told between the parts that a run would make; `--set split.seed=1` looks at another split, and
     `--set cleaning.drop_aliens=masks` at what is left after cleaning.
     """
-    from ...data.cleaning import read_data
     from ...data.export import refuse_existing
     from ...data.inspection import inspect as look
     from ...errors import RequestError
+    from ...runs.data import read_data
 
     if html is not None:
         if html.suffix != ".html":
@@ -44,7 +44,7 @@ def inspect(
     found = look(data, unlabelled, plan.split)
     if html is not None:
         from ...figures.inspection import inspection_page
-        from ...runs import write_bytes
+        from ...files.atomic import write_bytes
 
         write_bytes(html, inspection_page(found, data, unlabelled).encode())
     if json:

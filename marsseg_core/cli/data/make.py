@@ -32,11 +32,12 @@ def make(
 
     The images without labels are further scenes of the same world.
     """
-    from ...catalog import installed, load
     from ...data.export import refuse_existing, write_course_file
-    from ...kinds import DATASET
-    from ...parameters import configure
-    from ...progress import ProgressBar
+    from ...files.progress import ProgressBar
+    from ...registry.catalog import installed
+    from ...registry.kinds import DATASET
+    from ...registry.loading import load
+    from ...registry.parameters import configure
     from .convert import check_npz
 
     check_npz(out)

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ...kinds import DATASET
-from ...local_plugins import catalog_with
+from ...registry.kinds import DATASET
+from ...registry.plugin_files import catalog_with
 from ..completion import composition, settings
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from ...plan import Plan
+    from ...planning.plan import Plan
 
 Source = Annotated[
     str,
@@ -43,7 +43,7 @@ def source_plan(
     cleaning: Mapping[str, Any] | None = None,
 ) -> Plan:
     """The plan of a run on this source, with everything else as it is by default."""
-    from ...resolving import Request, resolve
+    from ...planning.resolver import Request, resolve
 
     request = Request(words={"data": source}, sections={"cleaning": cleaning or {}}, sets=sets or ())
     return resolve(request, catalog_with(plugins))
@@ -51,8 +51,8 @@ def source_plan(
 
 def read_unlabelled(plan: Plan) -> np.ndarray | None:
     """The images without labels that come with a plan's data, (M, H, W, C) uint8."""
-    from ... import kinds
-    from ...plan import calling
+    from ...planning.invoke import calling
+    from ...registry import kinds
 
     chosen = plan.chosen[kinds.DATASET][0]
     images: np.ndarray | None = calling(chosen, chosen.component.unlabelled)

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from marsseg_core.components import Architecture
-from marsseg_core.parameters import param
+from marsseg_core.components.interfaces import Architecture
+from marsseg_core.registry.parameters import param
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from marsseg_core.components import Augmentation
-from marsseg_core.parameters import param
+from marsseg_core.components.interfaces import Augmentation
+from marsseg_core.registry.parameters import param
 
 
 @dataclass(frozen=True)

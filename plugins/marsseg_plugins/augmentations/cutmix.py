@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from marsseg_core.components import Augmentation, Transform
-from marsseg_core.parameters import param
+from marsseg_core.components.interfaces import Augmentation
+from marsseg_core.conventions import Transform
+from marsseg_core.registry.parameters import param
 
 if TYPE_CHECKING:
     import numpy as np

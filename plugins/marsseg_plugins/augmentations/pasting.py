@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from marsseg_core.components import Transform
+from marsseg_core.conventions import Transform
 from marsseg_core.data.arrays import SegmentationData, scale
 
 # (mask (H, W) of the donor, generator) → the row and column about which is cut

@@ -6,9 +6,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from marsseg_core.components import Dataset
+from marsseg_core.components.interfaces import Dataset
 from marsseg_core.data.limits import PIXEL_LIMIT
-from marsseg_core.parameters import param
+from marsseg_core.registry.parameters import param
 
 from .mars import IGNORED
 from .values import EDGES_HELP, Edges

@@ -8,8 +8,8 @@ from typing import Final
 
 import numpy as np
 
-from marsseg_core.components import VOID
-from marsseg_core.data.pictures import pixel_type, read_image, read_mask, refuse
+from marsseg_core.conventions import VOID
+from marsseg_core.data.images import pixel_type, read_image, read_mask, refuse
 
 from .fitting import resized_image
 from .mars import MARS_CLASSES

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
-from marsseg_core.data.pictures import refuse
+from marsseg_core.data.images import refuse
 from marsseg_core.errors import RequestError
 
 from .pairs import Pair, pictures_in, some

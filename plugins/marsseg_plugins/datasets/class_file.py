@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from marsseg_core.components import VOID
-from marsseg_core.data.pictures import Colour, refuse
-from marsseg_core.texts import read_text
+from marsseg_core.conventions import VOID
+from marsseg_core.data.images import Colour, refuse
+from marsseg_core.files.text import read_text
 
 FILE_NAMES: Final = ("classes.csv", "classes.txt")
 VOID_NAME: Final = "void"

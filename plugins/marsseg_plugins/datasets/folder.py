@@ -6,9 +6,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from marsseg_core.components import Dataset
+from marsseg_core.components.interfaces import Dataset
 from marsseg_core.data.limits import PIXEL_LIMIT
-from marsseg_core.parameters import param
+from marsseg_core.registry.parameters import param
 
 from .mars import MARS_CLASSES
 from .values import BINARY_HELP, EDGES_HELP, IGNORED_HELP, PER_HELP, RANGE_HELP, Edges, Ignored, RangePer, check_range
@@ -131,7 +131,7 @@ class Folder(Dataset):
 
     def _class_file(self) -> tuple[ClassFile | None, list[Path]]:
         """What the class file says, and the file, if there is one."""
-        from marsseg_core.data.pictures import refuse
+        from marsseg_core.data.images import refuse
 
         from .class_file import FILE_NAMES, read_class_file
 
@@ -142,7 +142,7 @@ class Folder(Dataset):
 
     def _class_names(self, class_file: ClassFile | None) -> tuple[str, ...] | None:
         """The names of the classes; None where they are those that the masks hold."""
-        from marsseg_core.data.pictures import refuse
+        from marsseg_core.data.images import refuse
 
         if self.classes == "found":
             return None if class_file is None else class_file.names
@@ -154,7 +154,7 @@ class Folder(Dataset):
         return given
 
     def _pairs(self) -> list[Pair]:
-        from marsseg_core.data.pictures import refuse
+        from marsseg_core.data.images import refuse
 
         from .pairs import Pair, report_unpaired, some, spread
 
@@ -178,7 +178,7 @@ class Folder(Dataset):
 
     def _by_stem(self, name: str) -> dict[str, Path]:
         """The pictures in a folder, by their path in it without the suffix."""
-        from marsseg_core.data.pictures import refuse
+        from marsseg_core.data.images import refuse
 
         from .pairs import pictures_in
 

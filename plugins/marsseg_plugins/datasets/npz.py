@@ -6,9 +6,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from marsseg_core.components import VOID, Dataset
+from marsseg_core.components.interfaces import Dataset
+from marsseg_core.conventions import VOID
 from marsseg_core.errors import RequestError
-from marsseg_core.parameters import param
+from marsseg_core.registry.parameters import param
 
 from .mars import MARS_CLASSES
 from .values import BINARY_HELP, IGNORED_HELP, PER_HELP, RANGE_HELP, Ignored, RangePer, check_range

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from marsseg_core.components import VOID
-from marsseg_core.data.pictures import Palette, orientation_of, read_mask, refuse
+from marsseg_core.conventions import VOID
+from marsseg_core.data.images import Palette, orientation_of, read_mask, refuse
 from marsseg_core.data.reading import PictureReader
 
 from .classes import binary_ids

@@ -11,9 +11,9 @@ from typing import Final, Literal, NoReturn
 
 import numpy as np
 
-from marsseg_core.components import VOID
+from marsseg_core.conventions import VOID
 from marsseg_core.data.cache import Writer
-from marsseg_core.data.pictures import SUFFIXES, refuse
+from marsseg_core.data.images import SUFFIXES, refuse
 from marsseg_core.data.prepared import GROUPS, IMAGES, MASKS, note_remarks
 from marsseg_core.errors import RequestError
 

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from marsseg_core.components import Dataset
-from marsseg_core.parameters import param, settings
+from marsseg_core.components.interfaces import Dataset
+from marsseg_core.registry.parameters import param, settings
 
 from .mars import IGNORED, MARS_CLASSES
 from .shares import COURSE, DEFAULT, Targets

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from marsseg_core.components import LossFunction, LossSpec
-from marsseg_core.parameters import param
+from marsseg_core.components.specs import LossSpec
+from marsseg_core.conventions import LossFunction
+from marsseg_core.registry.parameters import param
 
 from .weighted import WeightedLoss
 

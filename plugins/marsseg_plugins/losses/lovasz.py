@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from marsseg_core.components import LossFunction, LossSpec
+from marsseg_core.components.specs import LossSpec
+from marsseg_core.conventions import LossFunction
 
 from .weighted import WeightedLoss
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from marsseg_core.components import Loss, LossFunction, LossSpec
+from marsseg_core.components.interfaces import Loss
+from marsseg_core.components.specs import LossSpec
+from marsseg_core.conventions import LossFunction
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from marsseg_core.components import Loss, LossSpec
-from marsseg_core.parameters import param
+from marsseg_core.components.interfaces import Loss
+from marsseg_core.components.specs import LossSpec
+from marsseg_core.registry.parameters import param
 
 if TYPE_CHECKING:
     import numpy as np

@@ -10,9 +10,9 @@ from rich.live import Live
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.text import Text
 
-from marsseg_core.training.run import Run
+from marsseg_core.runs.run import Run
 
-from .progress import number, scores
+from .words import number, scores
 
 
 class ProgressBar(keras.callbacks.Callback):

@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from importlib.util import find_spec
 from typing import Any, Final
 
-from marsseg_core.catalog import installed
 from marsseg_core.errors import MarssegWarning, RequestError, nearest
+from marsseg_core.registry.catalog import installed
 
 VARIABLE: Final = "MARSSEG_OBSERVERS"
 

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from marsseg_core.hooks import hookimpl
+
+from .words import number, scores
 
 if TYPE_CHECKING:
     import keras
 
-    from marsseg_core.plan import Plan
-    from marsseg_core.training.run import Run
+    from marsseg_core.planning.plan import Plan
+    from marsseg_core.runs.run import Run
 
 
 @hookimpl
@@ -59,14 +61,3 @@ def marsseg_epoch_finished(run: Run, record: Mapping[str, float | None]) -> None
         epoch = f"epoch {record['epoch']:.0f}/{run.plan.training.epochs}"
         line = f"{epoch}  loss {number(record['loss'])}  {scores(record)}  {record['seconds']:.1f} s"
         console.print(line, markup=False, highlight=False, soft_wrap=True)
-
-
-def scores(record: Mapping[str, Any]) -> str:
-    """The validation scores of an epoch in a few words."""
-    classes = [(name.removeprefix("val_iou_"), value) for name, value in record.items() if name.startswith("val_iou_")]
-    each = "  ".join(f"{name} {number(value)}" for name, value in classes)
-    return f"miou {number(record['val_miou'])}  ({each})"
-
-
-def number(value: float | None) -> str:
-    return "–" if value is None or value != value else f"{value:.3f}"

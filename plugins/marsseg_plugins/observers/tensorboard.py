@@ -17,7 +17,7 @@ from marsseg_core.hooks import hookimpl
 from .on_request import asked_for, check_request, final_scalars, scalars
 
 if TYPE_CHECKING:
-    from marsseg_core.training.run import Run
+    from marsseg_core.runs.run import Run
 
 NAME: Final = "tensorboard"
 

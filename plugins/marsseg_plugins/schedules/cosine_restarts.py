@@ -6,8 +6,9 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from marsseg_core.components import Schedule, ScheduleSpec
-from marsseg_core.parameters import param
+from marsseg_core.components.interfaces import Schedule
+from marsseg_core.components.specs import ScheduleSpec
+from marsseg_core.registry.parameters import param
 
 from .warmup import check_warmup
 

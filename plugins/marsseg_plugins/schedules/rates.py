@@ -8,7 +8,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from marsseg_core.components import ScheduleSpec
+from marsseg_core.components.specs import ScheduleSpec
 from marsseg_core.errors import RequestError
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from marsseg_core.components import Weighting, WeightingSpec
+from marsseg_core.components.interfaces import Weighting
+from marsseg_core.components.specs import WeightingSpec
 
 if TYPE_CHECKING:
-    from marsseg_core.training.weighting import WeightingLayer
+    from marsseg_core.components.weighting_layer import WeightingLayer
 
 
 @dataclass(frozen=True)
@@ -21,6 +22,6 @@ class Fixed(Weighting):
     moves: ClassVar[bool] = False
 
     def build(self, spec: WeightingSpec) -> WeightingLayer:
-        from marsseg_core.training.weighting import WeightingLayer
+        from marsseg_core.components.weighting_layer import WeightingLayer
 
         return WeightingLayer(spec)

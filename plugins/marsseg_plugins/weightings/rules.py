@@ -9,8 +9,8 @@ import keras
 import numpy as np
 from keras import ops
 
-from marsseg_core.components import WeightingSpec
-from marsseg_core.training.weighting import WeightingLayer
+from marsseg_core.components.specs import WeightingSpec
+from marsseg_core.components.weighting_layer import WeightingLayer
 
 # A loss below this is taken as this where it stands in a ratio.
 SMALLEST = 1e-12

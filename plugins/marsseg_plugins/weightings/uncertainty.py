@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from marsseg_core.components import Weighting, WeightingSpec
-from marsseg_core.parameters import param
+from marsseg_core.components.interfaces import Weighting
+from marsseg_core.components.specs import WeightingSpec
+from marsseg_core.registry.parameters import param
 
 if TYPE_CHECKING:
-    from marsseg_core.training.weighting import WeightingLayer
+    from marsseg_core.components.weighting_layer import WeightingLayer
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from marsseg_core.components import Augmentation
-from marsseg_core.parameters import param
+from marsseg_core.components.interfaces import Augmentation
+from marsseg_core.registry.parameters import param
 
 
 @dataclass(frozen=True)

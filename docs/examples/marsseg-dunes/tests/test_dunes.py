@@ -2,7 +2,8 @@
 
 import numpy as np
 import pytest
-from marsseg_core.components import LossSpec, NetworkSpec
+from marsseg_core.components.interfaces import NetworkSpec
+from marsseg_core.components.specs import LossSpec
 from marsseg_core.testing import ArchitectureContract, AugmentationContract, BottleneckContract, LossContract
 
 from marsseg_dunes.context import Context

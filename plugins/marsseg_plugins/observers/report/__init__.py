@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from marsseg_core.hooks import hookimpl
 
 if TYPE_CHECKING:
-    from marsseg_core.training.run import Run
+    from marsseg_core.runs.run import Run
 
 
 @hookimpl

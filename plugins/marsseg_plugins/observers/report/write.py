@@ -8,8 +8,8 @@ import numpy as np
 
 from marsseg_core.data.arrays import scale
 from marsseg_core.evaluation.confusion import decode
-from marsseg_core.texts import read_text
-from marsseg_core.training.run import Run
+from marsseg_core.files.text import read_text
+from marsseg_core.runs.run import Run
 
 from .curves import learning_curves
 from .matrix import confusion_figure

@@ -1,0 +1,1 @@
+"""The interface of each kind of component, and what each is given."""

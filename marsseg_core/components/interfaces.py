@@ -1,0 +1,229 @@
+"""The interfaces of marsseg: one class per kind of component, and what each is given.
+
+A component is a frozen dataclass whose fields are its parameters (`marsseg_core.registry.parameters.param`) and whose
+docstring's first line is its summary. Its module is imported to show and check it, so it imports Keras only
+inside the methods that build: then a wrong parameter is an error at once, not after ten seconds.
+
+Shapes: B images of H rows and W columns with C channels; K classes. Labels are integers, 255 is void: never a
+class, ignored by every loss and metric.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from ..conventions import LossFunction, TargetFunction, Transform
+from ..registry import kinds
+from ..registry.kinds import Kind
+from ..registry.parameters import NONE_WORD
+from .specs import BottleneckSpec, LossSpec, ScheduleSpec, WeightingSpec
+
+if TYPE_CHECKING:
+    import keras
+    import numpy as np
+
+    from ..data.arrays import SegmentationData
+    from ..data.scaling import Scaling
+    from .weighting_layer import WeightingLayer
+
+
+class Component(ABC):
+    """What all kinds have in common."""
+
+    kind: ClassVar[Kind]
+
+    # Modules that define the custom Keras layers of what this component builds. They are imported before a saved
+    # network is read: Keras finds a layer by its registered name only once its module is there.
+    layer_modules: ClassVar[tuple[str, ...]] = ()
+
+    def compositions(self) -> tuple[tuple[Kind, str], ...]:
+        """The composition texts among the fields of a component that is made of components, each with its kind.
+
+        They are checked with the plan, and their layers are found when a network is loaded.
+        """
+        return ()
+
+
+def _compose_nothing(text: str) -> tuple[Bottleneck, ...]:
+    if text != NONE_WORD:
+        raise ValueError(f"no catalog was given to find '{text}' in")
+    return ()
+
+
+@dataclass(frozen=True)
+class NetworkSpec:
+    """What an architecture is asked to build: images of (height, width, channels) into `num_classes` logits.
+
+    `compose` turns a composition text, such as "transformer,aspp", into bottlenecks: for an architecture that holds
+    some of its own in its fields.
+    """
+
+    height: int
+    width: int
+    channels: int
+    num_classes: int
+    bottlenecks: tuple[Bottleneck, ...] = ()
+    compose: Callable[[str], tuple[Bottleneck, ...]] = field(default=_compose_nothing, repr=False, compare=False)
+
+    def bottleneck(self, features: Any) -> Any:
+        """Chain the bottlenecks, first to last, on a feature map (B, h, w, c) → (B, h, w, c')."""
+        return self.chain(features, self.bottlenecks)
+
+    def chain(self, features: Any, bottlenecks: Sequence[Bottleneck], prefix: str = "") -> Any:
+        """The same with other bottlenecks; where a network has several chains, each needs a `prefix` of its own."""
+        for position, component in enumerate(bottlenecks, start=1):
+            spec = BottleneckSpec(self.num_classes, prefix=f"{prefix}bottleneck{position}_")
+            features = component.build(features, spec)
+        return features
+
+
+class Architecture(Component):
+    """Wires a network."""
+
+    kind = kinds.ARCHITECTURE
+
+    # An architecture without a coarsest map of its own says so, and `--bottleneck` is refused before anything is built.
+    takes_bottleneck: ClassVar[bool] = True
+
+    @abstractmethod
+    def build(self, spec: NetworkSpec) -> keras.Model:
+        """A functional model from images (B, H, W, C) in [0, 1] to float32 **logits** (B, H, W, K).
+
+        With auxiliary heads the output is a dictionary instead: "logits" is the one that is scored and saved for
+        use; "aux_2", "aux_3", … are further logits of the same shape, in order of decreasing importance; "presence"
+        (B, K) are logits of each class being anywhere in the image. Each is float32.
+        """
+
+
+class Bottleneck(Component):
+    """Transforms the coarsest feature map of a network."""
+
+    kind = kinds.BOTTLENECK
+
+    @abstractmethod
+    def build(self, features: Any, spec: BottleneckSpec) -> Any:
+        """Feature map (B, h, w, c) → feature map of the same height and width, any number of channels."""
+
+
+class Loss(Component):
+    """Measures how wrong logits are."""
+
+    kind = kinds.LOSS
+
+    @property
+    def may_be_negative(self) -> bool:
+        """Whether the loss can fall below 0: it is refused where a weighting needs ratios or logarithms of it."""
+        return False
+
+    @abstractmethod
+    def build(self, spec: LossSpec) -> LossFunction:
+        """A function of (labels, logits) → scalar.
+
+        It is finite on any labels, and its gradient is exactly 0 at pixels that are void or of an ignored class.
+        """
+
+    def targets(self, spec: LossSpec) -> TargetFunction | None:
+        """What the input pipeline computes from each mask, after its augmentation, for this loss; None: nothing.
+
+        With it, the function that `build` gives is called with (labels, logits, targets).
+        """
+        return None
+
+
+class Weighting(Component):
+    """Joins several losses into the one that is minimised."""
+
+    kind = kinds.WEIGHTING
+
+    # Whether what the losses count changes in the course of a training.
+    moves: ClassVar[bool] = True
+
+    @property
+    def needs_nonnegative(self) -> bool:
+        """Whether the rule takes ratios or logarithms of the losses, so that none may be negative."""
+        return False
+
+    def check(self, spec: WeightingSpec) -> None:
+        """Raise ValueError where the parameters do not fit these losses. It is called with the plan, before Keras."""
+
+    @abstractmethod
+    def build(self, spec: WeightingSpec) -> WeightingLayer:
+        """A layer from the vector of losses (n,) to the scalar objective.
+
+        It is part of the model that is trained: its weights, trained or set by its rule, are in the checkpoint.
+        ValueError where the rule's parameters do not fit these losses.
+        """
+
+
+class Schedule(Component):
+    """Moves the learning rate."""
+
+    kind = kinds.SCHEDULE
+
+    def check(self, epochs: int) -> None:
+        """Raise ValueError where the parameters do not fit so many epochs. It is called with the plan, before Keras."""
+
+    @abstractmethod
+    def build(self, spec: ScheduleSpec) -> keras.optimizers.schedules.LearningRateSchedule | keras.callbacks.Callback:
+        """A Keras schedule (a function of the step) or a callback (sees the epoch's scores)."""
+
+
+class Augmentation(Component):
+    """Varies images and masks together."""
+
+    kind = kinds.AUGMENTATION
+
+    def apply(
+        self, images: np.ndarray, masks: np.ndarray, generators: Sequence[np.random.Generator]
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Images (B, H, W, C) float32 in [0, 1] and masks (B, H, W) uint8 → the same, moved together.
+
+        All randomness comes from `generators`, one for each image, so that what happens to an image depends on
+        the seed, the epoch and the image alone. Labels are never interpolated; what enters from outside is void.
+        The arrays given may be changed in place.
+        """
+        raise NotImplementedError(f"{type(self).__name__} has neither `apply` nor `prepare`")
+
+    def prepare(self, data: SegmentationData, items: np.ndarray) -> Transform:
+        """What is applied in a training on `items` (indices) of `data`: `apply`, for most.
+
+        An augmentation that brings in parts of other images overrides this, and draws them from these items alone:
+        the other parts of the data must stay unseen.
+        """
+        return self.apply
+
+
+class Dataset(Component):
+    """Reads labelled images."""
+
+    kind = kinds.DATASET
+
+    @classmethod
+    def recognises(cls, path: Path) -> bool:
+        """Whether `--data PATH` means this data set (which then has a parameter `path`). Looks, never reads."""
+        return False
+
+    @abstractmethod
+    def load(self) -> SegmentationData:
+        """Images, masks, class names, ignored classes and groups; RequestError names a bad source and why."""
+
+    def items(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Image (H, W, C) and mask (H, W) of one item after the other, as `load` has them.
+
+        A data set that makes its items overrides this, so that they need not be in memory together.
+        """
+        data = self.load()
+        return zip(data.images, data.masks, strict=True)
+
+    def reading(self, scaling: Scaling) -> Dataset:
+        """This data set with its values read as `scaling` says, where they are such numbers and it is not told
+        otherwise: what a network trained on such is shown. One whose values are always 0…255 is itself."""
+        return self
+
+    def unlabelled(self) -> np.ndarray | None:
+        """Images without labels (M, H, W, C) uint8, for prediction; None where the source has none."""
+        return None

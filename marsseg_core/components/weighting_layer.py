@@ -1,0 +1,55 @@
+"""The layer that joins several losses to one: what every weighting builds."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import keras
+import numpy as np
+from keras import ops
+
+from .specs import WeightingSpec
+
+
+class WeightingLayer(keras.layers.Layer):
+    """n losses (n,) → Σ λᵢ·wᵢ·Lᵢ: w are the weights that the plan gives, λ those of the rule, here 1.
+
+    A rule sets `own`, its λ (n,), in `step`, `epoch_begins` or `epoch_ends`, from the losses Lᵢ themselves: w applies
+    to what the rule finds, so that no rule cancels it. What it remembers, it keeps in weights of the layer: these are
+    in the checkpoint. λ is taken without gradient. All is float32, whatever the precision of the network.
+    """
+
+    # Whether `step` is given the norms of each loss's gradient with respect to the logits.
+    uses_gradients: ClassVar[bool] = False
+
+    def __init__(self, spec: WeightingSpec) -> None:
+        super().__init__(dtype="float32")
+        self.counted = spec.losses
+        self.count = len(spec.losses)
+        self.given = np.asarray(spec.weights, np.float32)
+
+    def build(self, input_shape: Any = None) -> None:
+        self.own = self.memory("own", 1.0)
+        self.built = True
+
+    def memory(self, name: str, value: float = 0.0) -> Any:
+        """A weight (n,) that is not trained, for what a rule remembers of each loss."""
+        return self.add_weight(
+            name=name, shape=(self.count,), initializer=keras.initializers.Constant(value), trainable=False
+        )
+
+    def call(self, losses: Any) -> Any:
+        return ops.sum(ops.stop_gradient(self.own) * self.given * losses)
+
+    def factors(self) -> np.ndarray:
+        """(n,) what each loss counts in the objective now."""
+        return np.asarray(ops.convert_to_numpy(self.own) * self.given)
+
+    def step(self, losses: Any, norms: Any) -> None:
+        """Before the objective of each training step, as tensors: Lᵢ (n,) and the norms of their gradients (n,)."""
+
+    def epoch_begins(self, epoch: int, epochs: int) -> None:
+        """Before each epoch, counted from 0, of so many."""
+
+    def epoch_ends(self, losses: np.ndarray) -> None:
+        """After each epoch: the means of Lᵢ over its steps, (n,)."""

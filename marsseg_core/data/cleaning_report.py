@@ -1,0 +1,69 @@
+"""What cleaning may be asked to do, and what it did."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+from ..registry.parameters import param, settings
+from .groups import Group
+
+
+@dataclass(frozen=True)
+class CleaningReport:
+    """What cleaning did. Items are numbered as they were read.
+
+    `items` counts them before; `aliens` are the groups that were dropped whole, `duplicates` those of which only the
+    first was kept; `filled` has the number of pixels that took a label, by item.
+    """
+
+    options: CleaningOptions
+    items: int
+    aliens: tuple[Group, ...]
+    duplicates: tuple[Group, ...]
+    filled: dict[int, int]
+
+    @property
+    def kept(self) -> np.ndarray:
+        """The items that remain, in order."""
+        dropped = [item for group in self.aliens for item in group]
+        dropped += [item for group in self.duplicates for item in group[1:]]
+        return np.setdiff1d(np.arange(self.items), dropped)
+
+    def __str__(self) -> str:
+        done = []
+        if self.options.drop_aliens is not None:
+            done.append(f"{sum(map(len, self.aliens))} aliens dropped (by {self.options.drop_aliens})")
+        if self.options.drop_duplicates:
+            done.append(f"{sum(len(group) - 1 for group in self.duplicates)} duplicates dropped")
+        if self.options.fill_margin:
+            done.append(f"{sum(self.filled.values()):,} pixels in the margins of {len(self.filled):,} masks filled")
+        return f"{', '.join(done)}; {len(self.kept):,} of {self.items:,} items remain"
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "options": settings(self.options),
+            "items": self.items,
+            "remaining": len(self.kept),
+            "dropped_aliens": [list(group) for group in self.aliens],
+            "dropped_duplicates": [{"kept": group[0], "dropped": list(group[1:])} for group in self.duplicates],
+            "filled_pixels": {str(item): pixels for item, pixels in self.filled.items()},
+        }
+
+
+@dataclass(frozen=True)
+class CleaningOptions:
+    """What is done to the data before it is parted, in this order. Nothing, unless asked for."""
+
+    drop_aliens: Literal["masks", "images"] | None = param(
+        None,
+        help="drop the groups of items with one mask of at least two classes that count, or of nearly identical images",
+    )
+    drop_duplicates: bool = param(False, help="keep only the first of nearly identical images")
+    fill_margin: int = param(
+        0,
+        help="label strips without labels, up to this many pixels wide, along an image's edges as what is nearest",
+        minimum=0,
+    )

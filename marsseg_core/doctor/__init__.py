@@ -1,0 +1,1 @@
+"""`marsseg doctor`: each installed component examined in a fresh process."""

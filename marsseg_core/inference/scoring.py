@@ -1,0 +1,118 @@
+"""Scores of finished runs, on what they kept for a part or on another data set."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import keras
+import numpy as np
+
+from ..data.arrays import SegmentationData
+from ..errors import RequestError
+from ..evaluation.confusion import Confusion, check_finite
+from ..evaluation.evaluate import evaluate
+from ..files.run_folder import RunFolder
+from ..networks.keras_backend import ask_for_determinism
+from ..planning.plan import Plan
+from ..planning.resolver import Request, resolve
+from ..registry import kinds
+from ..registry.catalog import Catalog
+from ..runs.data import read_data
+from ..runs.load import load
+from ..runs.recorded import recorded_scaling, recorded_split
+from .ensemble import with_channels
+from .predictor import Predictor
+from .sources import ALL, check_part
+
+# What of a plan a score depends on, beside the network: nothing else needs to be installed.
+_NEEDED: Final = (kinds.DATASET,)
+
+
+@dataclass(frozen=True)
+class Score:
+    """What a run scored on a part of a data set. `run` and `data` are as they were asked for."""
+
+    run: str
+    data: str
+    part: str
+    confusion: Confusion
+
+
+def score_runs(
+    runs: Sequence[RunFolder],
+    sources: Sequence[str | None],
+    part: str,
+    catalog: Catalog,
+    *,
+    flips: bool = False,
+    trust: bool = False,
+) -> list[Score]:
+    """Each run on each source: a data set as `--data` takes it, or None for the data of the run itself.
+
+    A part other than "all" is what the run kept for it; RequestError where the data is not what the run was trained
+    on, or has other classes, and where a run's files are not as it wrote them. With `trust` the files of components
+    that the runs keep are executed.
+    """
+    check_part(part)
+    own_data = None in sources or part != ALL
+    needed = _NEEDED if own_data else ()
+    plans = [resolve(Request(base=str(run.path), trust=trust), catalog, only=needed) for run in runs]
+    if any(plan.training.deterministic for plan in plans):
+        ask_for_determinism()
+    loaded: dict[str, SegmentationData] = {}
+    scores = []
+    for run, plan in zip(runs, plans, strict=True):
+        run.check_unchanged(run.plan, run.split, run.cleaning, run.network)
+        network = load(run.path, trust=trust)
+        for source in sources:
+            data_plan = _data_plan(run, plan, source, part, catalog, trust)
+            key = f"{data_plan.one(kinds.DATASET)!r} {data_plan.cleaning!r}"
+            if key not in loaded:
+                loaded[key] = read_data(data_plan)
+            data = loaded[key]
+            _check_classes(run, network, data)
+            items = np.arange(len(data)) if part == ALL else recorded_split(run, data)[part]
+            confusion = _score(network, data, items, plan.training.batch, flips)
+            scores.append(Score(str(run.path), source or data.source, part, confusion))
+    return scores
+
+
+def _data_plan(run: RunFolder, plan: Plan, source: str | None, part: str, catalog: Catalog, trust: bool) -> Plan:
+    """A plan with the data to be scored: the run's own, at its place or at another; or a set as it is, with its values
+    read as the run's were."""
+    if source is None:
+        return plan
+    base = None if part == ALL else str(run.path)
+    request = Request(base=base, words={"data": source}, trust=trust)
+    return resolve(request, catalog, only=_NEEDED).reading(recorded_scaling(run))
+
+
+def _check_classes(run: RunFolder, network: keras.Model, data: SegmentationData) -> None:
+    names, _ = run.classes()
+    if network.output_shape[-1] != len(names):
+        raise RequestError(
+            f"The network tells apart {network.output_shape[-1]} classes, the run {len(names)}: {', '.join(names)}.",
+            where=str(run.network),
+            hint="It is another run's. Put the run's own back.",
+        )
+    if names != data.class_names:
+        raise RequestError(
+            f"The run tells apart {', '.join(names)}; the data has {', '.join(data.class_names)}.",
+            where=f"{run.path}, {data.source}",
+            hint="It is scored on the same classes in the same order. A folder names them by a class file, or by "
+            "classes=mars; of an .npz file they are named by --set data.npz.classes=….",
+        )
+
+
+def _score(network: keras.Model, data: SegmentationData, items: np.ndarray, batch: int, flips: bool) -> Confusion:
+    if data.images.shape[1:] == network.input_shape[1:] and not flips:
+        return evaluate(network, data, items, batch)
+    predictor = Predictor([network], flips=flips, batch=batch)
+    images = (with_channels(np.asarray(data.images[item]), predictor.channels) for item in items)
+    confusion = Confusion(data.class_names, data.ignored)
+    for item, probabilities in zip(items, predictor.probabilities(images), strict=True):
+        check_finite(probabilities, f"item {item} of {data.source}")
+        confusion.update(data.masks[item][None], probabilities[None])
+    return confusion

@@ -1,0 +1,1 @@
+"""From what was asked for to a plan: grammar, options, and the resolver."""

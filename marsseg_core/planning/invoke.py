@@ -1,0 +1,57 @@
+"""Call what components define, so that a failure names the component."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from ..errors import MarssegError, PluginError, RequestError
+from ..registry.catalog import Catalog
+from ..registry.entries import Entry
+from ..registry.kinds import Kind
+from ..registry.loading import failing_place
+from ..registry.source_code import own_code
+from . import grammar
+from .options import NoOptions
+from .resolved import Chosen
+
+if TYPE_CHECKING:
+    pass
+
+
+def calling(chosen: Chosen, function: Callable[..., Any], *arguments: Any) -> Any:
+    """Call a component's code; what it raises becomes a PluginError that names the component."""
+    try:
+        return function(*arguments)
+    except MarssegError:
+        raise
+    except (Exception, SystemExit) as cause:
+        place = failing_place(own_code(chosen.entry.module), cause)
+        raise PluginError(
+            f"The {chosen.entry.label} failed: {type(cause).__name__}: {cause}",
+            where=", ".join(filter(None, (place, repr(chosen.component)))),
+            hint="`marsseg --traceback …` shows how it came to that.",
+        ) from cause
+
+
+def built(chosen: Chosen, *arguments: Any) -> Any:
+    """What a component builds; what `fitting` says of its failures."""
+    return fitting(chosen, chosen.component.build, *arguments)
+
+
+def fitting(chosen: Chosen, function: Callable[..., Any], *arguments: Any) -> Any:
+    """Call a component's code. A ValueError means that its parameters do not fit here, any other failure is its own."""
+    try:
+        return calling(chosen, function, *arguments)
+    except PluginError as error:
+        if isinstance(error.__cause__, ValueError):
+            raise RequestError(
+                f"The {chosen.entry.label} does not fit: {error.__cause__}", where=error.where
+            ) from error
+        raise
+
+
+def nested(kind: Kind, text: str, catalog: Catalog, owner: Entry) -> tuple[Chosen, ...]:
+    """The components that a composition text of another component asks for: of its own distribution where in doubt."""
+    found = grammar.resolved(kind, text, catalog, owner.distribution)
+    return tuple(Chosen(entry, component, NoOptions()) for entry, component in found)

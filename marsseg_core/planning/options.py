@@ -1,0 +1,89 @@
+"""What the core itself takes in a plan: beside every component's own parameters, and in the plan's sections."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from ..data.cleaning_report import CleaningOptions
+from ..data.splits import SplitOptions
+from ..registry import kinds
+from ..registry.kinds import Kind
+from ..registry.parameters import param
+
+Monitor = Literal["val_miou", "val_loss", "val_accuracy", "loss"]
+
+
+@dataclass(frozen=True)
+class LossOptions:
+    """What every loss takes besides its own parameters."""
+
+    weight: float = param(1.0, help="factor of this loss in the objective", minimum=0)
+
+
+@dataclass(frozen=True)
+class AugmentationOptions:
+    """What every augmentation takes besides its own parameters."""
+
+    p: float = param(0.5, help="probability with which an image is changed", minimum=0, maximum=1)
+
+
+@dataclass(frozen=True)
+class NoOptions:
+    """The kinds to which the core adds no parameter."""
+
+
+def options_of(kind: Kind) -> type[LossOptions | AugmentationOptions | NoOptions]:
+    """The parameters that the core adds to every component of a kind, as a dataclass."""
+    if kind == kinds.LOSS:
+        return LossOptions
+    return AugmentationOptions if kind == kinds.AUGMENTATION else NoOptions
+
+
+@dataclass(frozen=True)
+class TrainingOptions:
+    """How the network is trained."""
+
+    epochs: int = param(7, help="passes over the training part", minimum=1)
+    batch: int = param(8, help="images per step", minimum=1)
+    learning_rate: float = param(1e-3, help="the learning rate at the start", above=0)
+    optimizer: str = param("adamw", help="a Keras optimiser by name, with parameters: sgd:momentum=0.9")
+    weight_decay: float | None = param(
+        None, help="decoupled weight decay; none: the optimiser's own (AdamW: 0.004)", minimum=0
+    )
+    averaging: Literal["none", "ema", "swa"] = param(
+        "none", help="score and keep averaged weights: exponentially over the steps, or evenly over the last epochs"
+    )
+    ema_momentum: float = param(0.99, help="ema: what the average keeps in each step", above=0, maximum=0.99999)
+    swa_start: float = param(0.5, help="swa: share of the epochs after which the average begins", minimum=0, maximum=1)
+    oversample: float = param(1.0, help="how many times as often images with the rarest class come", minimum=1)
+    learn_ignored: bool = param(False, help="let ignored classes count in the losses; in scores they never do")
+    head_weights: tuple[float, ...] | None = param(
+        None,
+        help="what each auxiliary head counts against the main one; none: 1/2, 1/4, 1/8, …",
+        minimum=0,
+        min_length=1,
+    )
+    seed: int = param(0, help="draws weights, dropout, order and augmentations", minimum=0, maximum=2**32 - 1)
+    patience: int | None = param(None, help="stop after this many epochs without a better `monitor`", minimum=1)
+    monitor: Monitor = param("val_miou", help="what early stopping watches; the best network is kept by val_miou")
+    precision: Literal["float32", "mixed_bfloat16", "mixed_float16"] = param(
+        "float32", help="dtype policy of the network; losses and scores stay float32"
+    )
+    workers: int = param(1, help="threads that prepare batches; the numbers do not depend on it", minimum=1)
+    deterministic: bool = param(True, help="ask the backend for repeatable kernels (slower on a GPU)")
+    score_training: bool = param(False, help="score the training part too after each epoch")
+    init: str | None = param(None, help="the run whose network's weights it starts from, where they fit")
+    init_hash: str | None = param(None, help="what that network's file must hash to; recorded with `init`")
+
+    def __post_init__(self) -> None:
+        if self.init_hash is not None and self.init is None:
+            raise ValueError("init_hash belongs to an init")
+
+
+SECTIONS: Final[Mapping[str, type[CleaningOptions | SplitOptions | TrainingOptions]]] = {
+    "cleaning": CleaningOptions,
+    "split": SplitOptions,
+    "training": TrainingOptions,
+}

@@ -1,0 +1,132 @@
+"""The plan: the complete, resolved description of one run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Final
+
+from ..data.cleaning_report import CleaningOptions
+from ..data.splits import SplitOptions
+from ..files.run_folder import PLUGINS_FOLDER
+from ..registry import kinds, parameters
+from ..registry.catalog import Catalog, installed
+from ..registry.kinds import KINDS, Kind
+from ..registry.plugin_files import KEY as PLUGIN_KEY, LocalPlugin
+from .invoke import calling
+from .options import SECTIONS, TrainingOptions
+from .resolved import Chosen, weighting_spec
+
+if TYPE_CHECKING:
+    from ..data.scaling import Scaling
+
+NAME_KEYS: Final = ("name", "distribution", "version")
+
+# What a network is built of.
+NETWORK_KINDS: Final = (kinds.ARCHITECTURE, kinds.BOTTLENECK)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Everything a run is made of. `chosen` holds each kind's components in order.
+
+    `plugins` are the files of components that nobody packaged; they are in `catalog`, which has all there is to choose
+    from. With `trust` the files that another run keeps a copy of are executed too, where this one starts from its
+    weights.
+    """
+
+    chosen: Mapping[Kind, tuple[Chosen, ...]]
+    cleaning: CleaningOptions
+    split: SplitOptions
+    training: TrainingOptions
+    section_origins: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    plugins: tuple[LocalPlugin, ...] = ()
+    catalog: Catalog = field(default_factory=installed, repr=False, compare=False)
+    trust: bool = field(default=False, repr=False, compare=False)
+
+    def components(self, kind: Kind) -> tuple[Any, ...]:
+        return tuple(chosen.component for chosen in self.chosen[kind])
+
+    def one(self, kind: Kind) -> Any:
+        """The component of a kind of which there is exactly one."""
+        return self.chosen[kind][0].component
+
+    @property
+    def name(self) -> str:
+        """What its run folder is called: the name of the architecture."""
+        return self.chosen[kinds.ARCHITECTURE][0].entry.name
+
+    @property
+    def distributions(self) -> dict[str, str]:
+        """The distributions that the run needs, with their versions."""
+        all_chosen = [chosen for several in self.chosen.values() for chosen in several]
+        entries = [each.entry for chosen in all_chosen for each in (chosen, *chosen.parts)]
+        return {entry.distribution: entry.version for entry in sorted(entries, key=lambda entry: entry.distribution)}
+
+    @property
+    def differences(self) -> tuple[str, ...]:
+        """A line for each distribution of which the plan file names another version than is there."""
+        found = {
+            f"The plan was made with {chosen.entry.distribution} {chosen.planned_version}; "
+            f"this is {chosen.entry.provider}."
+            for several in self.chosen.values()
+            for chosen in several
+            if chosen.planned_version not in ("", chosen.entry.version)
+        }
+        return tuple(sorted(found))
+
+    @property
+    def objective_moves(self) -> bool:
+        """Whether the weighting moves what several losses count."""
+        weighting = self.chosen[kinds.WEIGHTING][0].component
+        return bool(weighting.moves) and len(weighting_spec(self.chosen[kinds.LOSS]).losses) > 1
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """A line for each part of the plan that changes nothing."""
+        names = weighting_spec(self.chosen[kinds.LOSS]).losses
+        entry = self.chosen[kinds.WEIGHTING][0].entry
+        if len(names) > 1 or not self.one(kinds.WEIGHTING).moves:
+            return ()
+        return (f"The weighting '{entry.name}' has one loss, {names[0]}: there is nothing to weigh.",)
+
+    def rows(self) -> list[tuple[str, str, str]]:
+        """(setting, value, origin) for every value of the plan."""
+        rows = [(PLUGIN_KEY, f"{plugin.name} {plugin.hash[:12]}", plugin.origin) for plugin in self.plugins]
+        for kind in KINDS:
+            for position, chosen in enumerate(self.chosen[kind], start=1):
+                twice = sum(other.entry == chosen.entry for other in self.chosen[kind]) > 1
+                path = f"{kind.option}.{position if twice else chosen.entry.name}"
+                rows.append((kind.option, chosen.entry.name, chosen.origins["name"]))
+                for key, value in chosen.values.items():
+                    rows.append((f"{path}.{key}", parameters.to_text(value), chosen.origins.get(key, "default")))
+            if not self.chosen[kind]:
+                rows.append((kind.option, parameters.NONE_WORD, self.section_origins[kind.option]["name"]))
+        for section in SECTIONS:
+            for key, value in parameters.settings(getattr(self, section)).items():
+                origin = self.section_origins.get(section, {}).get(key, "default")
+                rows.append((f"{section}.{key}", parameters.to_text(value), origin))
+        return rows
+
+    def reading(self, scaling: Scaling | None) -> Plan:
+        """The plan with its data read as a run's was, where the plan does not say how to read it."""
+        if scaling is None:
+            return self
+        chosen = self.chosen[kinds.DATASET][0]
+        component = calling(chosen, chosen.component.reading, scaling)
+        return replace(self, chosen={**self.chosen, kinds.DATASET: (replace(chosen, component=component),)})
+
+    def to_toml(self) -> str:
+        """The whole plan as TOML text, which `resolve` reads back to an equal plan where the plugins lie beside it."""
+        import tomli_w
+
+        document: dict[str, Any] = {}
+        if self.plugins:
+            document[PLUGIN_KEY] = [plugin.to_toml(PLUGINS_FOLDER) for plugin in self.plugins]
+        for kind in KINDS:
+            tables = [chosen.to_toml() for chosen in self.chosen[kind]]
+            document[kind.option] = tables if kind.many else tables[0]
+        for section in SECTIONS:
+            values = parameters.settings(getattr(self, section))
+            document[section] = {key: parameters.to_toml(value) for key, value in values.items()}
+        return tomli_w.dumps(document)

@@ -1,0 +1,1 @@
+"""What is installed: kinds, parameters, entries, and loading them."""

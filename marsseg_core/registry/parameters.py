@@ -1,0 +1,291 @@
+"""A component's parameters: the fields of its dataclass, to text and TOML and back.
+
+A parameter is declared once, where it is used:
+
+>>> from dataclasses import dataclass
+>>> @dataclass(frozen=True)
+... class Blur:
+...     sigma: float = param(1.0, help="standard deviation in pixels", above=0)
+>>> configure(Blur, {"sigma": "2.5"})
+Blur(sigma=2.5)
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import types
+from collections.abc import Callable, Mapping
+from dataclasses import MISSING, dataclass
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+
+from ..errors import PluginError, RequestError, nearest
+
+T = TypeVar("T")
+
+# What a parameter can hold, once converted: it is what TOML can write, plus None (written as "none").
+Value = bool | int | float | str | tuple[Any, ...] | None
+
+NONE_WORD = "none"
+TRUE_WORDS = ("true", "yes", "on", "1")
+FALSE_WORDS = ("false", "no", "off", "0")
+
+
+def param(
+    default: Any = MISSING,
+    *,
+    help: str,
+    minimum: float | None = None,
+    maximum: float | None = None,
+    above: float | None = None,
+    min_length: int | None = None,
+    absent: Any = MISSING,
+) -> Any:
+    """Declare a dataclass field with what `marsseg show` says of it and the bounds its numbers keep to.
+
+    `minimum` and `maximum` are allowed values themselves, `above` is not. Bounds hold for each number of a list, which
+    has at least `min_length` items; without it, it may be empty. `absent` is for a parameter that came later, where the
+    default is not what was done before: the value that a plan means which a run wrote before there was this parameter.
+    """
+    bounds = {"minimum": minimum, "maximum": maximum, "above": above, "min_length": min_length}
+    return dataclasses.field(default=default, metadata={"help": help, "bounds": bounds, "absent": absent})
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One field of a component's dataclass, as `show`, the command line and plan files see it."""
+
+    name: str
+    type: Any
+    default: Any
+    help: str
+    minimum: float | None = None
+    maximum: float | None = None
+    above: float | None = None
+    min_length: int | None = None
+    absent: Any = dataclasses.field(default_factory=lambda: MISSING)  # as a plain default it would mean none
+
+    @property
+    def required(self) -> bool:
+        return self.default is MISSING
+
+    @property
+    def type_text(self) -> str:
+        return describe(self.type, self.min_length)
+
+    def convert(self, raw: Any) -> Value:
+        """The value of this parameter from words or from TOML; ValueError says what was expected."""
+        value = _convert(self.type, raw)
+        if isinstance(value, tuple) and len(value) < (self.min_length or 0):
+            raise ValueError(self.type_text)
+        for number in value if isinstance(value, tuple) else (value,):
+            self._check_bounds(number)
+        return value
+
+    def _check_bounds(self, number: Any) -> None:
+        if isinstance(number, bool) or not isinstance(number, int | float):
+            return
+        if self.minimum is not None and number < self.minimum:
+            raise ValueError(f"at least {self.minimum:g}")
+        if self.maximum is not None and number > self.maximum:
+            raise ValueError(f"at most {self.maximum:g}")
+        if self.above is not None and number <= self.above:
+            raise ValueError(f"above {self.above:g}")
+
+
+def parameters_of(cls: type) -> Mapping[str, Parameter]:
+    """The parameters of a dataclass, in the order of its fields.
+
+    Raises PluginError when an annotation cannot be evaluated or is of a type that text cannot give.
+    """
+    try:
+        hints = get_type_hints(cls)
+    except Exception as cause:
+        raise PluginError(
+            f"The annotations of {cls.__qualname__} cannot be evaluated: {cause}",
+            where=cls.__module__,
+            hint="Parameters are annotated with types that exist at import: bool, int, float, str, Literal, tuple.",
+        ) from cause
+    found = {}
+    for field in dataclasses.fields(cls):
+        if not field.init:
+            continue
+        parameter = Parameter(
+            name=field.name,
+            type=hints[field.name],
+            default=field.default if field.default_factory is MISSING else field.default_factory(),
+            help=field.metadata.get("help", ""),
+            absent=field.metadata.get("absent", MISSING),
+            **field.metadata.get("bounds", {}),
+        )
+        describe(parameter.type, where=f"{cls.__module__}.{cls.__qualname__}.{field.name}")
+        found[field.name] = parameter
+    return types.MappingProxyType(found)
+
+
+def check_defaults(parameters: Mapping[str, Parameter]) -> None:
+    """PluginError where a default is not a value that its parameter takes: no plan that has it could be read again."""
+    for parameter in parameters.values():
+        for what, value in (("default", parameter.default), ("value, where it is absent,", parameter.absent)):
+            if value is MISSING:
+                continue
+            try:
+                parameter.convert(to_toml(value))
+            except ValueError as expected:
+                raise PluginError(
+                    f"The {what} of its parameter '{parameter.name}', {to_text(value)}, does not fit: "
+                    f"it takes {expected}."
+                ) from expected
+
+
+def configure(cls: type[T], raw: Mapping[str, Any], *, where: str = "") -> T:
+    """An instance of the dataclass `cls` with the values of `raw` (words or TOML values) and its defaults.
+
+    Raises RequestError naming the parameter, what it was given and what it takes.
+    """
+    where = where or cls.__name__
+    parameters = parameters_of(cls)
+    values = {}
+    for name, given in raw.items():
+        if name not in parameters:
+            hint = nearest(name, parameters, listing="Its parameters")
+            raise RequestError(f"There is no parameter '{name}'.", where=where, hint=hint)
+        try:
+            values[name] = parameters[name].convert(given)
+        except ValueError as expected:
+            raise RequestError(
+                f"{name}={to_text(given)} does not fit: it takes {expected}.",
+                where=where,
+                hint=f"{name}: {parameters[name].help}." if parameters[name].help else None,
+            ) from expected
+    missing = [p.name for p in parameters.values() if p.required and p.name not in values]
+    if missing:
+        raise RequestError(
+            f"{', '.join(missing)} must be given.",
+            where=where,
+            hint=f"It follows the name, as in NAME:{missing[0]}=…; a list is given by --set KIND.NAME.{missing[0]}=…",
+        )
+    try:
+        return cls(**values)
+    except (ValueError, TypeError) as cause:
+        raise RequestError(f"These parameters do not go together: {cause}", where=where) from cause
+
+
+def settings(component: Any) -> dict[str, Value]:
+    """The parameters of a component as they stand, by name."""
+    return {name: getattr(component, name) for name in parameters_of(type(component))}
+
+
+def to_text(value: Any) -> str:
+    """A value as one types it: the inverse of conversion from words."""
+    if value is None:
+        return NONE_WORD
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, list | tuple):
+        return ",".join(to_text(item) for item in value)
+    return repr(value) if isinstance(value, float) else str(value)
+
+
+def to_toml(value: Value) -> Any:
+    """A value as TOML holds it (TOML has no null and no tuple)."""
+    if value is None:
+        return NONE_WORD
+    return [to_toml(item) for item in value] if isinstance(value, tuple) else value
+
+
+def describe(annotation: Any, min_length: int | None = None, *, where: str = "") -> str:
+    """A type in words: 'whole number', 'one of pre, post', 'list of 2 or more numbers or auto'."""
+    names = {bool: "true or false", int: "whole number", float: "number", str: "text", type(None): NONE_WORD}
+    if annotation in names:
+        return names[annotation]
+    origin, arguments = get_origin(annotation), get_args(annotation)
+    if origin is Literal:
+        words = [to_text(choice) for choice in arguments]
+        return words[0] if len(words) == 1 else f"one of {', '.join(words)}"
+    if origin in (Union, types.UnionType):
+        return " or ".join(describe(member, min_length, where=where) for member in arguments)
+    if origin is tuple and len(arguments) == 2 and arguments[1] is Ellipsis:
+        count = f"of {min_length} or more" if min_length else ""
+        if get_origin(arguments[0]) is Literal:
+            items = f"out of {', '.join(to_text(choice) for choice in get_args(arguments[0]))}"
+        else:
+            items = f"{describe(arguments[0], where=where)}s"
+            count = count or "of"
+        return " ".join(filter(None, ("list", count, items)))
+    raise PluginError(
+        f"A parameter cannot be of type {annotation}.",
+        where=where,
+        hint="Use bool, int, float, str, Literal, tuple[…, ...] or a union of these.",
+    )
+
+
+def _convert(annotation: Any, raw: Any) -> Value:
+    origin, arguments = get_origin(annotation), get_args(annotation)
+    if origin in (Union, types.UnionType):
+        # The fixed words of a union ('auto', 'none') are tried before types that would swallow any text.
+        for member in sorted(arguments, key=_openness):
+            try:
+                return _convert(member, raw)
+            except ValueError:
+                continue
+        raise ValueError(describe(annotation))
+    if origin is Literal:
+        for choice in arguments:
+            if (raw == choice and type(raw) is type(choice)) or raw == to_text(choice):
+                return choice  # type: ignore[no-any-return]
+        raise ValueError(describe(annotation))
+    if origin is tuple:
+        items = raw.split(",") if isinstance(raw, str) else raw
+        if not isinstance(items, list | tuple):
+            items = (items,)
+        return tuple(_convert(arguments[0], item) for item in items)
+    if isinstance(raw, str):
+        raw = raw.strip()
+    value: Value = _SCALARS[annotation](raw)
+    return value
+
+
+def _openness(annotation: Any) -> int:
+    fixed = annotation is type(None) or get_origin(annotation) is Literal
+    return 0 if fixed else 2 if annotation is str else 1
+
+
+def _none(raw: Any) -> None:
+    if raw is not None and raw != NONE_WORD:
+        raise ValueError(NONE_WORD)
+
+
+def _bool(raw: Any) -> bool:
+    if isinstance(raw, bool):
+        return raw
+    if isinstance(raw, str) and raw.lower() in TRUE_WORDS + FALSE_WORDS:
+        return raw.lower() in TRUE_WORDS
+    raise ValueError("true or false")
+
+
+def _int(raw: Any) -> int:
+    try:
+        if isinstance(raw, str) or (isinstance(raw, int) and not isinstance(raw, bool)):
+            return int(raw)
+    except ValueError:
+        pass
+    raise ValueError("a whole number")
+
+
+def _float(raw: Any) -> float:
+    try:
+        if isinstance(raw, str | int | float) and not isinstance(raw, bool) and math.isfinite(float(raw)):
+            return float(raw)
+    except (ValueError, OverflowError):
+        pass
+    raise ValueError("a number")
+
+
+def _str(raw: Any) -> str:
+    if isinstance(raw, str):
+        return raw
+    raise ValueError("a text")
+
+
+_SCALARS: Mapping[Any, Callable[[Any], Any]] = {bool: _bool, int: _int, float: _float, str: _str, type(None): _none}

@@ -1,0 +1,1 @@
+"""Finished and running runs: their records, their data, and their networks."""

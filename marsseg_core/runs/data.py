@@ -1,0 +1,19 @@
+"""Read a plan's data."""
+
+from __future__ import annotations
+
+from ..data.arrays import SegmentationData
+from ..data.cleaning import clean
+from ..errors import PluginError
+from ..planning.invoke import calling
+from ..planning.plan import Plan
+from ..registry import kinds
+
+
+def read_data(plan: Plan) -> SegmentationData:
+    """The data of a plan: read, and cleaned as the plan asks for. What its data set raises names it."""
+    chosen = plan.chosen[kinds.DATASET][0]
+    data = calling(chosen, chosen.component.load)
+    if not isinstance(data, SegmentationData):
+        raise PluginError(f"The {chosen.entry.label} loads a {type(data).__name__}, not a SegmentationData.")
+    return clean(data, plan.cleaning)

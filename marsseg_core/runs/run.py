@@ -1,0 +1,48 @@
+"""A run as observers and notebooks see it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..data.arrays import SegmentationData
+from ..data.splits import Split
+from ..evaluation.confusion import Confusion
+from ..files.run_folder import INTERRUPTED, RunFolder
+from ..planning.plan import Plan
+
+if TYPE_CHECKING:
+    import keras
+
+    from ..networks.transfer import Transfer
+
+
+@dataclass
+class Run:
+    """A run as observers and notebooks see it.
+
+    `history` has one record an epoch, `metrics` is what metrics.json holds, `scores` the confusion matrix of each
+    part that was scored. `network` is the best one once the run has ended. `transfer` says which weights it started
+    from, where the plan names another run for them.
+    """
+
+    plan: Plan
+    folder: RunFolder
+    data: SegmentationData
+    split: Split
+    network: keras.Model
+    steps_per_epoch: int
+    transfer: Transfer | None = None
+    history: list[dict[str, float | None]] = field(default_factory=list)
+    scores: dict[str, Confusion] = field(default_factory=dict)
+    metrics: dict[str, Any] = field(default_factory=dict)
+    best_epoch: int | None = None
+
+    @property
+    def path(self) -> Path:
+        return self.folder.path
+
+    @property
+    def interrupted(self) -> bool:
+        return self.metrics.get("status") == INTERRUPTED

@@ -1,0 +1,68 @@
+"""What a training keeps after each epoch: its history, the best network, the checkpoint."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import keras
+
+from ..hooks import HookCaller
+from .checkpoint import Progress, callback_states, save_checkpoint
+
+if TYPE_CHECKING:
+    from ..runs.run import Run
+
+
+class Keeper(keras.callbacks.Callback):
+    """Keeps the history, the best network by val_miou and the checkpoint, and says that an epoch is over.
+
+    The checkpoint comes last: killed before it, a training repeats the epoch and writes the rest again.
+    """
+
+    def __init__(self, run: Run, stateful: Sequence[keras.callbacks.Callback], hooks: HookCaller) -> None:
+        super().__init__()
+        self._run = run
+        self._stateful = stateful
+        self._hooks = hooks
+        self._best_score: float | None = None
+
+    def go_on_from(self, progress: Progress) -> None:
+        """A better network than `progress` knows of is what may replace the one that is kept."""
+        self._run.history[:] = progress.history
+        self._run.best_epoch, self._best_score = progress.best_epoch, progress.best_score
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        run = self._run
+        record = {"epoch": epoch + 1} | {name: _or_none(value) for name, value in logs.items()}
+        run.history.append(record)
+        score = record["val_miou"]
+        # An undefined score is better than none, so that there is a network from the first epoch on. What was asked for
+        # is an average: from the first one on, only another one is better.
+        average = self.model.average
+        begins = average is not None and float(average.epochs) == 1
+        if (
+            run.best_epoch is None
+            or begins
+            or (score is not None and (self._best_score is None or score > self._best_score))
+        ):
+            run.best_epoch, self._best_score = epoch + 1, score
+            with run.folder.written(run.folder.network) as aside, self.model.averaged():
+                run.network.save(aside)
+        run.folder.write_history(run.history)
+        progress = Progress(epoch + 1, run.history, run.best_epoch, self._best_score, callback_states(self._stateful))
+        with run.folder.written(run.folder.checkpoint) as aside:
+            save_checkpoint(aside, self.model, progress)
+        run.folder.log(_epoch_line(record, run.plan.training.epochs))
+        # A copy: a key more or less would be one in the history too, and end the run at its next line.
+        self._hooks("marsseg_epoch_finished", run=run, record=dict(record))
+
+
+def _or_none(value: Any) -> float | None:
+    return float(value) if math.isfinite(value) else None
+
+
+def _epoch_line(record: Mapping[str, float | None], epochs: int) -> str:
+    scores = " ".join(f"{name}={value:.5g}" for name, value in record.items() if name != "epoch" and value is not None)
+    return f"epoch {record['epoch']}/{epochs} {scores}"

@@ -1,0 +1,290 @@
+"""One run: from a plan to a scored network in its folder."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+
+import keras
+
+from ..data.arrays import SegmentationData
+from ..data.doubts import doubts
+from ..data.leaks import identical_across
+from ..data.splits import Split, parted
+from ..errors import MarssegError, PluginError, RequestError, RunError
+from ..evaluation.evaluate import evaluate
+from ..files.run_folder import FINISHED, INTERRUPTED, RunFolder, create_run_folder
+from ..hooks import HookCaller, announce
+from ..networks.build import build_network
+from ..networks.heads import scored_network
+from ..networks.keras_backend import (
+    environment,
+    fixed_settings,
+    keep_tensorflow_out,
+    own_random_numbers,
+)
+from ..networks.read import load_network
+from ..networks.wiring import same_wiring
+from ..planning.plan import Plan
+from ..registry.distribution import DISTRIBUTION
+from ..registry.loading import failing_place
+from ..registry.source_code import module_file, own_code
+from ..runs.data import read_data
+from ..runs.recorded import recorded_split
+from ..runs.run import Run
+from .averaging import TakeIn
+from .callbacks import EpochClock, FiniteLoss, IdleLoss, Interruption, Observer, Scoring, Weights
+from .checkpoint import Progress, RestoreStates, load_checkpoint
+from .keeper import Keeper
+from .setup import Prepared, prepare
+
+
+@fixed_settings()
+@own_random_numbers()
+def execute(
+    plan: Plan,
+    *,
+    out: Path | None = None,
+    warn: Callable[[str], None],
+    data: SegmentationData | None = None,
+    hooks: HookCaller | None = None,
+) -> Run:
+    """Read the data, part it, train, keep the best network, score the test part once.
+
+    Nothing is written before data and network are sound. Ctrl-C ends the training early, with the best network so
+    far kept and the test part unscored. `warn` takes a line about what went wrong without ending the run. `data` is
+    the plan's data set where it has been read already, `hooks` are the observers where they know of the plan already.
+    """
+    keep_tensorflow_out()
+    hooks = hooks or announce(plan, warn)
+    if data is None:
+        data = read_data(plan)
+    split = parted(data, plan.split)
+    remarks = [*plan.remarks, *doubts(data, split), *filter(None, [identical_across(data, split)])]
+    for line in remarks:
+        warn(line)
+    prepared = prepare(plan, data, split)
+    folder = create_run_folder(plan.name, out)
+    with folder.claimed():
+        run = _new_run(plan, folder, data, split, prepared)
+        _write_beginning(run)
+        warn = _warn_and_log(warn, folder, hooks)
+        for line in remarks:
+            folder.log(f"warning: {line}")
+        if prepared.transfer is not None:
+            folder.log(str(prepared.transfer))
+            if misfits := prepared.transfer.misfit_text():
+                warn(misfits)
+        _train_and_score(run, prepared, hooks, warn, progress=None)
+    return run
+
+
+@fixed_settings()
+@own_random_numbers()
+def resume(folder: RunFolder, plan: Plan, *, warn: Callable[[str], None], hooks: HookCaller | None = None) -> Run:
+    """Go on with a run that was killed or interrupted, from its last checkpoint, as if it had never stopped.
+
+    `plan` is what the folder's plan.toml says. Raises RequestError where the run is finished or still going on, where
+    its data or one of its files has changed, or where its checkpoint is broken; it is left as it is then.
+    """
+    keep_tensorflow_out()
+    hooks = hooks or announce(plan, warn)
+    with folder.claimed():
+        folder.check_unfinished()
+        folder.check_unchanged()
+        data = read_data(plan)
+        split = recorded_split(folder, data)
+        progress, network, rewired = None, None, ""
+        if folder.checkpoint.is_file():
+            network, rewired = _network_to_go_on_with(folder, plan, data)
+        prepared = prepare(plan, data, split, network)
+        if folder.checkpoint.is_file():
+            progress = load_checkpoint(folder.checkpoint, prepared.task)
+        folder.remove_leftovers()
+        run = _new_run(plan, folder, data, split, prepared)
+        warn = _warn_and_log(warn, folder, hooks)
+        _warn_of_another_environment(run, warn)
+        if rewired:
+            warn(rewired)
+        folder.log(f"resumed after epoch {progress.epoch if progress else 0}")
+        _train_and_score(run, prepared, hooks, warn, progress)
+    return run
+
+
+def _network_to_go_on_with(folder: RunFolder, plan: Plan, data: SegmentationData) -> tuple[keras.Model, str]:
+    """The network that the run was trained with so far, and a line where that is not what its plan builds now.
+
+    A component may be wired differently in another version; the weights of the checkpoint belong to the wiring that is
+    stored with the best network. RequestError where that one lacks the auxiliary heads that the training needs.
+    """
+    built = build_network(plan, data.images.shape[1:], data.num_classes)
+    saved = load_network(folder)
+    if same_wiring(scored_network(built), saved):
+        return built, ""
+    before = folder.read_json(folder.environment)["versions"].get(DISTRIBUTION)
+    if isinstance(built.output, dict):
+        raise RequestError(
+            "The installed components build another network than the one the run was trained with, and its auxiliary "
+            "heads are not kept.",
+            where=str(folder.path),
+            hint=f"Go on with the version it began with: pip install {DISTRIBUTION}=={before}.",
+        )
+    return saved, "The installed components build another network than the run began with: it goes on with its own."
+
+
+def _new_run(plan: Plan, folder: RunFolder, data: SegmentationData, split: Split, prepared: Prepared) -> Run:
+    steps = len(prepared.batches)
+    return Run(plan, folder, data, split, prepared.task.scored, steps_per_epoch=steps, transfer=prepared.transfer)
+
+
+def _warn_and_log(warn: Callable[[str], None], folder: RunFolder, hooks: HookCaller) -> Callable[[str], None]:
+    """What warns and writes it into the log; what the observers said before there was a log is written now."""
+
+    def both(line: str) -> None:
+        warn(line)
+        folder.log(f"warning: {line}")
+
+    for line in hooks.warnings:
+        folder.log(f"warning: {line}")
+    hooks.warn = both
+    return both
+
+
+def _warn_of_another_environment(run: Run, warn: Callable[[str], None]) -> None:
+    before, now = run.folder.read_json(run.folder.environment), environment(run.plan.distributions)
+    changed = [
+        f"{name} {before['versions'].get(name)} → {version}"
+        for name, version in now["versions"].items()
+        if before["versions"].get(name) != version
+    ]
+    changed += [
+        f"{key} {before[key]} → {now[key]}"
+        for key in ("backend", "devices", "threads")
+        if key in before and before[key] != now[key]
+    ]
+    if changed:
+        warn(f"The run began in another environment ({'; '.join(changed)}): its numbers may not be the same.")
+
+
+def _train_and_score(
+    run: Run, prepared: Prepared, hooks: HookCaller, warn: Callable[[str], None], progress: Progress | None
+) -> None:
+    try:
+        hooks("marsseg_network_built", run=run)
+        status = _train(run, prepared, hooks, warn, progress)
+        average = prepared.task.average
+        if average is not None and average.empty and run.best_epoch is not None:
+            warn("The training ended before its average of weights began: the network kept is a single epoch's.")
+        _write_end(run, status)
+        hooks("marsseg_run_finished", run=run)
+    except MarssegError as error:
+        with suppress(RunError):  # where the disk is full, the log is too
+            run.folder.log(f"failed: {error}")
+        raise
+
+
+def _train(
+    run: Run, prepared: Prepared, hooks: HookCaller, warn: Callable[[str], None], progress: Progress | None
+) -> str:
+    training, task = run.plan.training, prepared.task
+    keeper = Keeper(run, prepared.stateful, hooks)
+    if progress is not None:
+        keeper.go_on_from(progress)
+        if progress.epoch >= training.epochs or progress.stopped:
+            return FINISHED
+    scored_training = run.split["train"] if training.score_training else None
+    observers = [
+        Observer(callback, warn)
+        for given in hooks("marsseg_callbacks", run=run)
+        for callback in (given if isinstance(given, list | tuple) else [given])
+    ]
+    interruption = Interruption()
+    callbacks = [
+        interruption,
+        EpochClock(prepared.batches),
+        FiniteLoss(training.precision),
+        IdleLoss(),
+        *([TakeIn(training.swa_start, training.epochs)] if training.averaging == "swa" else []),
+        Scoring(run.data, run.split["validation"], training.batch, scored_training, prepared.objective.targets),
+        Weights(training.epochs),
+        *prepared.stateful,
+        *([RestoreStates(prepared.stateful, progress)] if progress is not None else []),
+        keeper,
+        *observers,
+    ]
+    begin = progress.epoch if progress is not None else 0
+    try:
+        with interruption.listening():
+            task.fit(
+                prepared.batches,
+                epochs=training.epochs,
+                initial_epoch=begin,
+                callbacks=callbacks,
+                shuffle=False,
+                verbose=0,
+            )
+    except BaseException as end:
+        # `fit` leaves its callbacks as they are when it is broken off: a live bar would keep the terminal.
+        for observer in observers:
+            observer.on_train_end()
+        if isinstance(end, KeyboardInterrupt):
+            return INTERRUPTED
+        if isinstance(end, MarssegError) or not isinstance(end, Exception):
+            raise
+        if prepared.batches.failure is not None:  # backends wrap what a thread of the pipeline raises
+            raise prepared.batches.failure from end
+        _blame(run.plan, end)
+        what = (str(end).strip() or type(end).__name__).splitlines()[0]
+        hint = "`marsseg --traceback …` shows where."
+        if "memory" in str(end).lower() or "exhausted" in str(end).lower():
+            hint = "Smaller batches need less memory."
+        raise RunError(f"The training failed: {type(end).__name__}: {what}", hint=hint) from end
+    return FINISHED
+
+
+def _blame(plan: Plan, cause: Exception) -> None:
+    """PluginError where an exception came out of the code of a third party's component."""
+    foreign = [each for several in plan.chosen.values() for each in several if each.entry.distribution != DISTRIBUTION]
+    for of in (module_file, own_code):  # of several in one package, the one whose module it is
+        for chosen in foreign:
+            if place := failing_place(of(chosen.entry.module), cause):
+                what = f"The {chosen.entry.label} failed: {type(cause).__name__}: {cause}"
+                raise PluginError(what, where=f"{place}, {chosen.component!r}") from cause
+
+
+def _write_beginning(run: Run) -> None:
+    folder = run.folder
+    for plugin in run.plan.plugins:
+        folder.write_bytes(folder.plugins / plugin.name, plugin.source)
+    folder.write_text(folder.plan, run.plan.to_toml())
+    folder.write_json(
+        folder.split,
+        {"schema": 1, "fingerprint": run.data.fingerprint(), "source": run.data.source}
+        | {"classes": list(run.data.class_names), "ignored": list(run.data.ignored)}
+        | {"scaling": None if run.data.scaling is None else run.data.scaling.to_json()}
+        | run.split.to_json(),
+    )
+    if run.data.cleaning is not None:
+        folder.write_json(folder.cleaning, {"schema": 1} | run.data.cleaning.to_json())
+        folder.log(f"cleaned: {run.data.cleaning}")
+    if run.data.scaling is not None:
+        folder.log(f"values: {run.data.scaling}")
+    started = {"started": f"{datetime.now().astimezone():%Y-%m-%dT%H:%M:%S%z}", "process": os.getpid()}
+    folder.write_json(folder.environment, environment(run.plan.distributions) | started)
+    folder.log(f"{run.plan.name}: {run.network.count_params():,} parameters, {len(run.split.train)} training images")
+
+
+def _write_end(run: Run, status: str) -> None:
+    """Score the best network: validation always, the test part only at a run's proper end."""
+    run.metrics = {"schema": 1, "status": status, "epochs": len(run.history), "best_epoch": run.best_epoch, "parts": {}}
+    if run.best_epoch is not None:
+        run.network = load_network(run.folder)
+        score = partial(evaluate, run.network, run.data, batch=run.plan.training.batch)
+        run.scores = {part: score(run.split[part]) for part in ("validation", "test")[: 1 + (status == FINISHED)]}
+        run.metrics["parts"] = {part: confusion.to_json() for part, confusion in run.scores.items()}
+    run.folder.write_json(run.folder.metrics, run.metrics)
+    run.folder.log(status)

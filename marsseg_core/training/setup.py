@@ -1,0 +1,86 @@
+"""All that a training needs, ready before anything is written."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import keras
+
+from ..components.specs import ScheduleSpec
+from ..data.arrays import SegmentationData
+from ..data.batches import TrainingBatches
+from ..data.splits import Split
+from ..errors import PluginError
+from ..networks.build import build_network
+from ..networks.keras_backend import ask_for_determinism, choose_compiler, precision, train_on_one_device
+from ..networks.transfer import Transfer
+from ..planning.invoke import built
+from ..planning.plan import Plan
+from ..registry import kinds
+from .building import build_batches, build_task
+from .initial_weights import take_over
+from .objective import Objective, build_objective
+from .objective_checks import check_objective
+from .optimizers import build_optimizer
+from .statistics import calibration_batches
+from .task import SegmentationTask
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A compiled task, its batches, and the callbacks whose states belong to the checkpoint."""
+
+    task: SegmentationTask
+    objective: Objective
+    batches: TrainingBatches
+    stateful: Sequence[keras.callbacks.Callback]
+    transfer: Transfer | None
+
+
+@precision()
+def prepare(plan: Plan, data: SegmentationData, split: Split, network: keras.Model | None = None) -> Prepared:
+    """Build and compile what the plan asks for. Raises RequestError where its parts do not fit each other.
+
+    A `network` that is given is the one to train, whose weights a checkpoint is going to set: those of the run that
+    the plan starts from are not read.
+    """
+    training = plan.training
+    if training.deterministic:
+        ask_for_determinism()
+    fresh = network is None
+    if network is None:
+        network = build_network(plan, data.images.shape[1:], data.num_classes)
+    transfer = take_over(training, network, trust=plan.trust) if fresh else None
+    objective = build_objective(plan, data, split)
+    task = build_task(plan, network, objective)
+    check_objective(task, objective, data.images.shape[1:3])
+    task.calibration = partial(calibration_batches, data, split["train"], training.batch)
+    batches = build_batches(plan, data, split, objective)
+    schedule = built(
+        plan.chosen[kinds.SCHEDULE][0],
+        ScheduleSpec(training.learning_rate, training.epochs, len(batches), plan.objective_moves),
+    )
+    stateful = []
+    rate: Any = training.learning_rate
+    if isinstance(schedule, keras.callbacks.Callback):
+        stateful.append(schedule)
+    elif isinstance(schedule, keras.optimizers.schedules.LearningRateSchedule):
+        rate = schedule
+    else:
+        label = plan.chosen[kinds.SCHEDULE][0].entry.label
+        raise PluginError(f"The {label} builds {schedule!r}, which is neither a Keras schedule nor a callback.")
+    if training.patience is not None:
+        mode = "min" if "loss" in training.monitor else "max"
+        stateful.append(keras.callbacks.EarlyStopping(training.monitor, mode=mode, patience=training.patience))
+    optimizer = build_optimizer(training, rate)
+    train_on_one_device(optimizer)
+    # Decay would pull a weighting's own weights to 0, which means nothing to them.
+    optimizer.exclude_from_weight_decay(var_list=task.weighting.trainable_variables)
+    task.compile(optimizer=optimizer)
+    choose_compiler(task)  # `compile` has chosen anew
+    # A step that makes variables is traced twice, which takes seconds.
+    task.optimizer.build(task.trainable_variables)
+    return Prepared(task, objective, batches, stateful, transfer)
