@@ -13,7 +13,7 @@ pathlib.Path(os.environ["BAD_PLUGINS"], "imported", __name__).touch()
 
 LOSS = """\
 from dataclasses import dataclass
-from marsseg_core.components import Loss
+from marsseg_core.plugin_api import Loss
 
 @dataclass(frozen=True)
 class Bad(Loss):
@@ -23,7 +23,7 @@ class Bad(Loss):
 """
 
 HOOK = """\
-from marsseg_core.hooks import hookimpl
+from marsseg_core.plugin_api import hookimpl
 
 @hookimpl
 def marsseg_epoch_finished(run, record): pass

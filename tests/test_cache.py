@@ -196,8 +196,7 @@ LARGE = """
 import resource, sys
 import numpy as np
 from pathlib import Path
-from marsseg_core.data.cache import Source
-from marsseg_core.data.prepared import IMAGES, MASKS, prepared_data
+from marsseg_core.plugin_api import IMAGES, MASKS, Source, prepared_data
 from marsseg_core.data.splits import split_data
 from marsseg_core.data.statistics import class_pixels
 
@@ -522,10 +521,7 @@ def test_a_source_that_changes_while_it_is_read_is_not_kept(source, prepare, fol
 PLUGIN = """
 from dataclasses import dataclass
 import numpy as np
-from marsseg_core.components import Dataset
-from marsseg_core.data.cache import Source
-from marsseg_core.data.prepared import IMAGES, MASKS, prepared_data
-from marsseg_core.parameters import param
+from marsseg_core.plugin_api import IMAGES, MASKS, Dataset, Source, param, prepared_data
 {more}
 
 @dataclass(frozen=True)

@@ -355,7 +355,7 @@ def test_a_name_that_means_something_else_is_invalid(name):
 def test_what_a_plugin_prints_on_its_import_is_no_result(path, cli, tmp_path):
     path("noisy", "noisy", "1.0", "noisy = noisy_module:Noisy")
     (tmp_path / "noisy" / "noisy_module.py").write_text(
-        "print('Thank you!')\nfrom dataclasses import dataclass\nfrom marsseg_core.components.interfaces import Loss\n"
+        "print('Thank you!')\nfrom dataclasses import dataclass\nfrom marsseg_core.plugin_api import Loss\n"
         "@dataclass(frozen=True)\nclass Noisy(Loss):\n    def build(self, spec): return None\n"
     )
     answer = cli("show", "noisy", "--json")
@@ -419,8 +419,7 @@ BUILDS = "    def build(self, spec): return None\n"
 GOOD = f"""
 from dataclasses import dataclass
 from dataclasses import field
-from marsseg_core.components import Architecture
-from marsseg_core.parameters import param
+from marsseg_core.plugin_api import Architecture, param
 @dataclass(frozen=True)
 class Net(Architecture):
     "A net."

@@ -167,8 +167,7 @@ def plugins(tmp_path, monkeypatch):
     """Installed plugins: one whose docstring and help look like markup, one that fails, and two of one name."""
     source = f"""
 from dataclasses import dataclass
-from marsseg_core.components import Bottleneck
-from marsseg_core.parameters import param
+from marsseg_core.plugin_api import Bottleneck, param
 
 @dataclass(frozen=True)
 class Loud(Bottleneck):

@@ -736,7 +736,7 @@ class TestStated(ComponentContract):
 
 SAMPLE = """
 from dataclasses import dataclass
-from marsseg_core.components import Dataset
+from marsseg_core.plugin_api import Dataset
 
 @dataclass(frozen=True)
 class Undocumented(Dataset):

@@ -21,7 +21,7 @@ from marsseg_core.registry.kinds import OBSERVER
 HOOKS = [name for name in vars(Hooks) if name.startswith("marsseg_")]
 
 HOOK = """
-from marsseg_core.hooks import hookimpl
+from marsseg_core.plugin_api import hookimpl
 
 @hookimpl
 def marsseg_run_finished(run):

@@ -52,8 +52,7 @@ def test_weights_for_ignored_classes_alone_are_refused_before_anything_is_writte
 
 CONSTANT = """
 from dataclasses import dataclass
-from marsseg_core.components import Loss
-from marsseg_core.parameters import param
+from marsseg_core.plugin_api import Loss, param
 
 @dataclass(frozen=True)
 class Constant(Loss):

@@ -148,7 +148,7 @@ keras.config.set_epsilon(1e-3); keras.config.set_dtype_policy("mixed_float16")
 Path("test_one.py").write_text('''
 from marsseg_core import kinds
 from marsseg_core.composition import components
-from marsseg_core.catalog import installed
+from marsseg_core.plugin_api import installed
 from marsseg_core.testing import {contract.__name__}
 
 class TestOne({contract.__name__}):
@@ -232,7 +232,7 @@ from dataclasses import dataclass
 
 import keras
 
-from marsseg_core.components import Architecture
+from marsseg_core.plugin_api import Architecture
 
 
 @dataclass(frozen=True)

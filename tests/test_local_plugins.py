@@ -29,8 +29,7 @@ LOSSES = '''
 """Ideas."""
 from dataclasses import dataclass
 
-from marsseg_core.components import Loss
-from marsseg_core.parameters import param
+from marsseg_core.plugin_api import Loss, param
 
 
 @dataclass(frozen=True)
@@ -60,7 +59,7 @@ from dataclasses import dataclass
 
 import keras
 
-from marsseg_core.components import Architecture, Bottleneck
+from marsseg_core.plugin_api import Architecture, Bottleneck
 
 
 @keras.saving.register_keras_serializable("local-test")
@@ -93,8 +92,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from marsseg_core.components import Augmentation, Dataset
-from marsseg_core.data.arrays import SegmentationData
+from marsseg_core.plugin_api import Augmentation, Dataset, SegmentationData
 
 
 @dataclass(frozen=True)
@@ -281,7 +279,7 @@ def test_nothing_is_written_beside_the_file(my_loss):
         ("class X(", PluginError, r"cannot be loaded: SyntaxError.*my_loss.py:1\]"),
         ("import beside", PluginError, "No module named 'beside'.*It is one file"),
         ("x = 1", RequestError, "defines no component"),
-        ("from marsseg_core.components.interfaces import Loss", RequestError, "defines no component"),
+        ("from marsseg_core.plugin_api import Loss", RequestError, "defines no component"),
         ("\0", PluginError, "cannot be loaded"),
     ],
 )

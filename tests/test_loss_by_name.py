@@ -140,7 +140,7 @@ import json, math
 import keras, numpy as np
 from keras import ops
 import marsseg_core as marsseg
-from marsseg_core.errors import RequestError
+from marsseg_core.plugin_api import RequestError
 CLASSES, VOID, FREQUENCIES = {CLASSES}, {VOID}, {FREQUENCIES}
 WRONG_LABELS = {{"a": -1, "b": 7, "c": 5, "d": 254, "e": 256, "f": 1.5, "g": np.nan}}
 {needed}

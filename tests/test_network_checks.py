@@ -237,7 +237,7 @@ class TestNetworkByName:
 
 LATE = '''
 from dataclasses import dataclass
-from marsseg_core.components import Schedule
+from marsseg_core.plugin_api import Schedule
 
 @dataclass(frozen=True)
 class Late(Schedule):

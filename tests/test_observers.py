@@ -229,7 +229,7 @@ def test_mlflow_has_parameters_metrics_artifacts_and_the_status(tmp_path, mlflow
 @pytest.mark.slow
 def test_a_run_that_fails_is_failed_in_mlflow(tmp_path, mlflow, marsseg):
     (tmp_path / "bad.py").write_text(
-        "from dataclasses import dataclass\nfrom marsseg_core.components.interfaces import Loss\n\n"
+        "from dataclasses import dataclass\nfrom marsseg_core.plugin_api import Loss\n\n"
         "@dataclass(frozen=True)\nclass Bad(Loss):\n    def build(self, spec):\n        return self.of\n\n"
         "    def of(self, labels, logits):\n"
         "        if labels.shape[0] == 1:  # the image it is tried on before the training\n"

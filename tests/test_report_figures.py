@@ -16,7 +16,7 @@ from marsseg_core.figures.colours import NEUTRAL, class_colours, hex_code, paint
 from marsseg_plugins.observers.report.curves import learning_curves, points
 from marsseg_plugins.observers.report.matrix import confusion_figure, count_text
 from marsseg_plugins.observers.report.page import PageFigure, render_page
-from marsseg_plugins.observers.report.sheet import Tile, choose_tiles, errors, panels, tile_sheet
+from marsseg_plugins.observers.report.sheet import Tile, choose_tiles, errors, tile_panels, tile_sheet
 
 MARS = ("background", "soil", "bedrock", "sand", "big_rock")
 
@@ -189,7 +189,7 @@ def test_the_error_picture_colours_wrong_pixels_and_no_others():
     truth = np.array([[1, 1], [0, 2]], dtype=np.uint8)
     prediction = np.array([[1, 4], [3, 0]], dtype=np.uint8)
     colours = class_colours(5, (0,))
-    *_, predicted, error = panels(Tile("", np.full((2, 2, 1), 80, np.uint8), truth, prediction), colours, (0,))
+    *_, predicted, error = tile_panels(Tile("", np.full((2, 2, 1), 80, np.uint8), truth, prediction), colours, (0,))
     half = len(error) // 2
 
     def grey(part):

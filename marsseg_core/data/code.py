@@ -12,8 +12,8 @@ from typing import Any, Final
 
 from ..registry.source_code import imported_files, module_file
 
-# What a data set reads its files with, wherever it is defined.
-_READERS: Final = "marsseg_core.data"
+# What a data set reads its files with, wherever it is defined; plugins have it from `plugin_api`, which imports it.
+_READERS: Final = ("marsseg_core.data", "marsseg_core.plugin_api")
 
 # Where the interfaces are: from there on, nothing in a class is its own.
 _INTERFACES: Final = "marsseg_core.components.interfaces"
@@ -30,7 +30,7 @@ def code_hash(prepare: Any) -> str:
     files: dict[str, Path] = {}
     for module in sorted(set(_modules(prepare, digest))):
         digest.update(f"{module}\n".encode())
-        files |= imported_files(module, (module.partition(".")[0], _READERS))
+        files |= imported_files(module, (module.partition(".")[0], *_READERS))
     for name in sorted(files):
         digest.update(f"{name}\n".encode())
         digest.update(files[name].read_bytes())

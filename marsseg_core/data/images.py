@@ -71,7 +71,7 @@ def read_image(path: Path | str, *, limit: int = PIXEL_LIMIT) -> np.ndarray:
     """
     pixels = read_pixels(path, limit=limit, upper_bits=True)
     if pixels.dtype not in (np.uint8, np.uint16):
-        refuse(path, f"It holds {pixels.dtype}; an image of 8 or 16 bits is expected.")
+        refuse_file(path, f"It holds {pixels.dtype}; an image of 8 or 16 bits is expected.")
     return pixels if pixels.dtype == np.uint8 else scaled_values(pixels, 0, 65535)[0]
 
 
@@ -106,7 +106,7 @@ def _pixels(path: Path | str, picture: ImageFile.ImageFile) -> np.ndarray:
     if picture.mode in ("I", "F"):
         return np.array(picture)[..., None]
     if picture.mode not in _COLOURS:
-        refuse(path, f"Its kind of pixels, {picture.mode}, is no image of grey values or colours.")
+        refuse_file(path, f"Its kind of pixels, {picture.mode}, is no image of grey values or colours.")
     pixels = np.array(picture.convert("RGB"))
     grey = picture.mode in ("P", "PA") and bool((pixels == pixels[..., :1]).all())
     return pixels[..., :1].copy() if grey else pixels
@@ -139,19 +139,19 @@ def read_mask(
         if picture.mode.startswith(_SIXTEEN_BITS) or picture.mode == "I":
             wide = np.array(picture)
             if wide.min() < 0 or wide.max() > 255:
-                refuse(path, f"The mask has values from {wide.min()} to {wide.max()}; ids are 0 to 255.")
+                refuse_file(path, f"The mask has values from {wide.min()} to {wide.max()}; ids are 0 to 255.")
             return _ids_of_values(wide.astype(np.uint8), palette)
         if picture.mode not in ("P", "RGB", "RGBA"):
-            refuse(path, f"Its kind of pixels, {picture.mode}, is no mask.")
+            refuse_file(path, f"Its kind of pixels, {picture.mode}, is no mask.")
         if palette is None:
             what = "palette" if picture.mode == "P" else "colour"
-            refuse(
+            refuse_file(
                 path,
                 f"This is a {what} image; a mask has one channel of class ids.",
                 hint="A class file that gives each class its colour makes such masks readable.",
             )
         if picture.has_transparency_data and picture.convert("RGBA").getchannel("A").getextrema() != (255, 255):
-            refuse(path, "The mask is transparent in places.")
+            refuse_file(path, "The mask is transparent in places.")
         return _ids_of_colours(path, np.array(picture.convert("RGB")), palette)
 
 
@@ -171,7 +171,7 @@ def write_png(path: Path, array: np.ndarray, palette: Palette | None = None) -> 
         picture.save(aside, format="PNG")
 
 
-def refuse(path: Path | str, what: str, *, hint: str | None = None) -> NoReturn:
+def refuse_file(path: Path | str, what: str, *, hint: str | None = None) -> NoReturn:
     """RequestError about a file."""
     raise RequestError(what, where=str(path), hint=hint)
 
@@ -180,29 +180,29 @@ def _check_decodes_exactly(path: Path | str, picture: ImageFile.ImageFile) -> No
     """RequestError where Pillow would drop bits of the values, or turn black and white round, without a word."""
     depth = _depth(path, picture)
     if depth > 8 and not _is_wide(picture):
-        refuse(
+        refuse_file(
             path,
             f"Of its {depth}-bit colours only the upper 8 bits can be read.",
             hint="Where these are enough, say range=bits; otherwise convert it to 8 bits, or each channel to grey.",
         )
     if _zero_is_white(picture) and _is_wide(picture):
-        refuse(path, f"In this image of {depth} bits 0 is white.", hint="Save it with 0 as black.")
+        refuse_file(path, f"In this image of {depth} bits 0 is white.", hint="Save it with 0 as black.")
 
 
 def _check_keeps_ids(path: Path | str, picture: ImageFile.ImageFile) -> None:
     """RequestError where the numbers of a mask are not those that were saved, or may be others."""
     if isinstance(picture, JpegImagePlugin.JpegImageFile):
-        refuse(path, "A mask as JPEG has lost its exact ids.", hint="Save masks as PNG or TIFF.")
+        refuse_file(path, "A mask as JPEG has lost its exact ids.", hint="Save masks as PNG or TIFF.")
     if isinstance(picture, TiffImagePlugin.TiffImageFile):
         if picture.tag_v2.get(_TIFF_COMPRESSION, 1) not in _LOSSLESS:
             name = picture.info.get("compression", "unknown")
-            refuse(
+            refuse_file(
                 path,
                 f"The compression of this mask ({name}) changes ids, or may have done so.",
                 hint="Save masks as PNG, or as TIFF with LZW or Deflate.",
             )
         if _zero_is_white(picture):
-            refuse(
+            refuse_file(
                 path,
                 "In this mask 0 is white (TIFF's WhiteIsZero): some programs read its ids the other way round.",
                 hint="Save it with 0 as black.",
@@ -210,9 +210,9 @@ def _check_keeps_ids(path: Path | str, picture: ImageFile.ImageFile) -> None:
         if picture.mode == "L" and picture.tag_v2.get(_TIFF_NUMBERS, (1,))[0] == _SIGNED:
             signed = np.array(picture).view(np.int8)
             if signed.min() < 0:
-                refuse(path, f"The mask has values from {signed.min()} to {signed.max()}; ids are 0 to 255.")
+                refuse_file(path, f"The mask has values from {signed.min()} to {signed.max()}; ids are 0 to 255.")
     if (depth := _depth(path, picture)) > 8 and not _is_wide(picture):
-        refuse(path, f"Of its {depth}-bit colours only the upper 8 bits can be read.", hint="Save it with 8 bits.")
+        refuse_file(path, f"Of its {depth}-bit colours only the upper 8 bits can be read.", hint="Save it with 8 bits.")
 
 
 def _unstretched(path: Path | str, picture: ImageFile.ImageFile) -> np.ndarray:
@@ -252,17 +252,17 @@ def _opened(
             file.seek(0)
             reader = next((reader for magic, reader in _READERS.items() if start.startswith(magic)), None)
             if reader is None:
-                refuse(path, "This file is no PNG, JPEG or TIFF." if start else "This file is empty.")
+                refuse_file(path, "This file is no PNG, JPEG or TIFF." if start else "This file is empty.")
             picture = reader(file)
             width, height = picture.size
             if width * height > limit:
-                refuse(
+                refuse_file(
                     path,
                     f"This image has {height:,} × {width:,} pixels, more than the limit of {limit:,} in all.",
                     hint="The option pixel_limit raises it, where the file is to be trusted.",
                 )
             if (images := getattr(picture, "n_frames", 1)) > 1:
-                refuse(path, f"This file holds {images} images; one is expected.")
+                refuse_file(path, f"This file holds {images} images; one is expected.")
             if decoded:
                 tag = (
                     picture.tag_v2.get(_TIFF_ORIENTATION)
@@ -279,11 +279,11 @@ def _opened(
         raise
     except OSError as cause:
         # Pillow raises OSError without a number for what is wrong in the file's content.
-        refuse(path, f"This file cannot be read: {cause.strerror or cause}.")
+        refuse_file(path, f"This file cannot be read: {cause.strerror or cause}.")
     except MemoryError:
-        refuse(path, "This image does not fit into memory.")
+        refuse_file(path, "This image does not fit into memory.")
     except Exception as cause:
-        refuse(path, f"This image is damaged: {str(cause) or type(cause).__name__}.")
+        refuse_file(path, f"This image is damaged: {str(cause) or type(cause).__name__}.")
 
 
 def _ids_of_values(values: np.ndarray, palette: Palette | None) -> np.ndarray:
@@ -307,5 +307,5 @@ def _ids_of_colours(path: Path | str, pixels: np.ndarray, palette: Palette) -> n
         known |= here
     if not known.all():
         red, green, blue = pixels[~known][0]
-        refuse(path, f"The mask has the colour {red},{green},{blue}, which the class file does not.")
+        refuse_file(path, f"The mask has the colour {red},{green},{blue}, which the class file does not.")
     return ids

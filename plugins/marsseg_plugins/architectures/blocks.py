@@ -8,7 +8,7 @@ from typing import Any, Literal
 import keras
 from keras import layers
 
-from marsseg_core.components.interfaces import NetworkSpec
+from marsseg_core.plugin_api import NetworkSpec
 from marsseg_plugins.widths import scaled
 
 Normalisation = Literal["batch", "group", "none"]

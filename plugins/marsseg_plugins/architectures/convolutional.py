@@ -6,8 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from marsseg_core.components.interfaces import Architecture
-from marsseg_core.registry.parameters import param
+from marsseg_core.plugin_api import Architecture, param
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from marsseg_core.components.interfaces import NetworkSpec
-from marsseg_core.registry.parameters import param
+from marsseg_core.plugin_api import NetworkSpec, param
 
 from .convolutional import ConvolutionalArchitecture
 

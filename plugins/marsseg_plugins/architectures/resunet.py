@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from marsseg_core.components.interfaces import Architecture, NetworkSpec
-from marsseg_core.registry.parameters import param
+from marsseg_core.plugin_api import Architecture, NetworkSpec, param
 from marsseg_plugins.widths import check_levels
 
 if TYPE_CHECKING:

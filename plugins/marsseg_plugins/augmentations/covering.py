@@ -6,7 +6,7 @@ from typing import Literal
 
 import numpy as np
 
-from marsseg_core.conventions import VOID
+from marsseg_core.plugin_api import VOID
 
 Cover = Literal["mean", "black", "noise"]
 CoveredLabels = Literal["void", "keep"]

@@ -5,14 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from marsseg_core.components.interfaces import Augmentation
-from marsseg_core.conventions import Transform
-from marsseg_core.registry.parameters import param
+from marsseg_core.plugin_api import Augmentation, Transform, param
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from marsseg_core.data.arrays import SegmentationData
+    from marsseg_core.plugin_api import SegmentationData
 
 
 @dataclass(frozen=True)

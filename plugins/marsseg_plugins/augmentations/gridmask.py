@@ -7,8 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from marsseg_core.components.interfaces import Augmentation
-from marsseg_core.registry.parameters import param
+from marsseg_core.plugin_api import Augmentation, param
 
 from .covering import Cover, CoveredLabels, cover
 

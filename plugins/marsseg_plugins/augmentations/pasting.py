@@ -6,8 +6,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from marsseg_core.conventions import Transform
-from marsseg_core.data.arrays import SegmentationData, scale
+from marsseg_core.plugin_api import SegmentationData, Transform, scale
 
 # (mask (H, W) of the donor, generator) → the row and column about which is cut
 Centre = Callable[[np.ndarray, np.random.Generator], tuple[int, int]]

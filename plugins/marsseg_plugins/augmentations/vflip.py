@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from marsseg_core.components.interfaces import Augmentation
+from marsseg_core.plugin_api import Augmentation
 
 if TYPE_CHECKING:
     import numpy as np

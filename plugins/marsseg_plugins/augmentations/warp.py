@@ -6,7 +6,7 @@ from typing import Final, Literal
 
 import numpy as np
 
-from marsseg_core.conventions import VOID
+from marsseg_core.plugin_api import VOID
 
 Fill = Literal["edge", "mirror", "black"]
 

@@ -5,9 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from marsseg_core.components.interfaces import Bottleneck
-from marsseg_core.components.specs import BottleneckSpec
-from marsseg_core.registry.parameters import param
+from marsseg_core.plugin_api import Bottleneck, BottleneckSpec, param
 from marsseg_plugins.widths import scaled
 
 

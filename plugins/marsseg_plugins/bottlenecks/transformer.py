@@ -6,9 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
-from marsseg_core.components.interfaces import Bottleneck
-from marsseg_core.components.specs import BottleneckSpec
-from marsseg_core.registry.parameters import param
+from marsseg_core.plugin_api import Bottleneck, BottleneckSpec, param
 from marsseg_plugins.widths import FEWEST_NORMALISED, scaled
 
 

@@ -6,16 +6,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from marsseg_core.components.interfaces import Dataset
-from marsseg_core.data.limits import PIXEL_LIMIT
-from marsseg_core.registry.parameters import param
+from marsseg_core.plugin_api import PIXEL_LIMIT, Dataset, param
 
 from .mars import IGNORED
 from .values import EDGES_HELP, Edges
 
 if TYPE_CHECKING:
-    from marsseg_core.data.arrays import SegmentationData
-    from marsseg_core.data.cache import Writer
+    from marsseg_core.plugin_api import SegmentationData, Writer
 
 
 @dataclass(frozen=True)
@@ -69,8 +66,7 @@ class AI4Mars(Dataset):
         return any((path / folder).is_dir() for folder in folders)
 
     def load(self) -> SegmentationData:
-        from marsseg_core.data.cache import Source
-        from marsseg_core.data.prepared import prepared_data
+        from marsseg_core.plugin_api import Source, prepared_data
 
         from . import ai4mars_labels, ai4mars_release
         from .fitting import Fitting

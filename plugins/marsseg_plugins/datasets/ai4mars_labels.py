@@ -8,8 +8,7 @@ from typing import Final
 
 import numpy as np
 
-from marsseg_core.conventions import VOID
-from marsseg_core.data.images import pixel_type, read_image, read_mask, refuse
+from marsseg_core.plugin_api import VOID, pixel_type, read_image, read_mask, refuse_file
 
 from .fitting import resized_image
 from .mars import MARS_CLASSES
@@ -73,16 +72,16 @@ class Reader:
         for path in pair.rejects:
             rejected = read_mask(path, limit=self._limit)
             if rejected.shape != mask.shape:
-                refuse(path, f"This mask has the size {_size(rejected)}, the label {_size(mask)}.")
+                refuse_file(path, f"This mask has the size {_size(rejected)}, the label {_size(mask)}.")
             mask[rejected > 0] = 0
         if (kind := pixel_type(pair.image, limit=self._limit)) != np.uint8:
             hint = "The data set folder reads images of other values, by its range."
-            refuse(pair.image, f"It holds {kind}; the images of the release have 8 bits.", hint=hint)
+            refuse_file(pair.image, f"It holds {kind}; the images of the release have 8 bits.", hint=hint)
         image = read_image(pair.image, limit=self._limit)
         if image.shape[:2] != mask.shape:
             ratio = image.shape[0] * mask.shape[1] / (image.shape[1] * mask.shape[0])
             if abs(ratio - 1) > _SAME_SHAPE:
-                refuse(pair.mask, f"The label has the size {_size(mask)}, its image {_size(image)}.")
+                refuse_file(pair.mask, f"The label has the size {_size(mask)}, its image {_size(image)}.")
             image = resized_image(image, (mask.shape[0], mask.shape[1]))
         return image, mask
 
@@ -94,7 +93,7 @@ class Reader:
         mask = ids[values]
         if (unknown := mask == VOID).any():
             known = ", ".join(map(str, self._key.ids))
-            refuse(
+            refuse_file(
                 pair.mask, f"The label holds the value {values[unknown][0]}; known are {known}, and {_NULL} for none."
             )
         return mask

@@ -9,8 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
-from marsseg_core.data.images import refuse
-from marsseg_core.errors import RequestError
+from marsseg_core.plugin_api import RequestError, refuse_file
 
 from .pairs import Pair, pictures_in, some
 
@@ -152,7 +151,7 @@ def _by_stem(folders: Sequence[Path]) -> dict[str, Path]:
         here: dict[str, Path] = {}
         for path in pictures_in(folder) if folder.is_dir() else []:
             if (other := here.setdefault(path.stem.lower(), path)) != path:
-                refuse(path, f"There is also {other.name}: which of them is meant?")
+                refuse_file(path, f"There is also {other.name}: which of them is meant?")
         found = here | found
     return found
 

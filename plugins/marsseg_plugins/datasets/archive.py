@@ -11,10 +11,7 @@ from typing import IO, Final, NoReturn, Self
 
 import numpy as np
 
-from marsseg_core.data.conversion import Converter
-from marsseg_core.data.ranges import Piece, Range, found_scaling
-from marsseg_core.data.scaling import Scaling, numbers_of
-from marsseg_core.errors import RequestError
+from marsseg_core.plugin_api import Converter, Piece, Range, RequestError, Scaling, found_scaling, numbers_of
 
 from .classes import binary_ids
 

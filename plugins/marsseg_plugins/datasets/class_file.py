@@ -8,9 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from marsseg_core.conventions import VOID
-from marsseg_core.data.images import Colour, refuse
-from marsseg_core.files.text import read_text
+from marsseg_core.plugin_api import VOID, Colour, read_text, refuse_file
 
 FILE_NAMES: Final = ("classes.csv", "classes.txt")
 VOID_NAME: Final = "void"
@@ -44,30 +42,30 @@ def read_class_file(path: Path) -> ClassFile:
     coloured, void_line = None, None
     for number, (name, *shades) in _rows_without_header(path):
         if not name or len(shades) not in (0, 3):
-            refuse(path, f"Line {number} is neither `name` nor `name,r,g,b`: {','.join([name, *shades])}")
+            refuse_file(path, f"Line {number} is neither `name` nor `name,r,g,b`: {','.join([name, *shades])}")
         if coloured not in (None, bool(shades)):
-            refuse(path, f"Line {number}: either all classes have a colour or none.")
+            refuse_file(path, f"Line {number}: either all classes have a colour or none.")
         coloured = bool(shades)
         label = VOID if name == VOID_NAME else len(names)
         if shades:
             colour = _colour(path, number, shades)
             if colour in palette:
-                refuse(path, f"Line {number} gives the colour of another class: {','.join(shades)}")
+                refuse_file(path, f"Line {number} gives the colour of another class: {','.join(shades)}")
             palette[colour] = label
         if name == VOID_NAME:
             void_line = number
             continue
         if void_line is not None and not coloured:
-            refuse(
+            refuse_file(
                 path,
                 f"Line {void_line} names void among the classes, and the ids after it are not clear.",
                 hint=f"Leave the line out: void has no id but {VOID}.",
             )
         if name in names:
-            refuse(path, f"Line {number} names the class {name} again.")
+            refuse_file(path, f"Line {number} names the class {name} again.")
         names.append(name)
     if not 0 < len(names) <= VOID:
-        refuse(path, f"A class file names 1 to {VOID} classes, not {len(names)}.")
+        refuse_file(path, f"A class file names 1 to {VOID} classes, not {len(names)}.")
     return ClassFile(tuple(names), palette)
 
 
@@ -110,7 +108,7 @@ def _rows(path: Path) -> list[Row]:
             return rows
         found.append(rows)
     if not found:
-        refuse(path, fault, hint="A quoted field ends with a quote, and a quote within it is doubled.")
+        refuse_file(path, fault, hint="A quoted field ends with a quote, and a quote within it is doubled.")
     split = (rows for rows in found if any(len(fields) > 1 for _, fields in rows))
     return next(split, found[0])
 
@@ -124,16 +122,16 @@ def _fields(line: str, separator: str) -> list[str]:
 def _text(path: Path) -> str:
     try:
         if path.stat().st_size > _LARGEST:
-            refuse(path, f"A class file has at most {_LARGEST:,} bytes.")
+            refuse_file(path, f"A class file has at most {_LARGEST:,} bytes.")
         return read_text(path)
     except OSError as cause:
-        refuse(path, f"This file cannot be read: {cause.strerror}.")
+        refuse_file(path, f"This file cannot be read: {cause.strerror}.")
     except UnicodeDecodeError as cause:
-        refuse(path, f"This is no text in UTF-8: {cause.reason} at byte {cause.start}.")
+        refuse_file(path, f"This is no text in UTF-8: {cause.reason} at byte {cause.start}.")
 
 
 def _colour(path: Path, number: int, shades: list[str]) -> Colour:
     values = [int(shade) if shade.isascii() and shade.isdecimal() else -1 for shade in shades]
     if not all(0 <= value <= 255 for value in values):
-        refuse(path, f"Line {number}: a colour is three whole numbers from 0 to 255, not {','.join(shades)}.")
+        refuse_file(path, f"Line {number}: a colour is three whole numbers from 0 to 255, not {','.join(shades)}.")
     return values[0], values[1], values[2]

@@ -8,7 +8,7 @@ from typing import Final
 
 import numpy as np
 
-from marsseg_core.conventions import VOID
+from marsseg_core.plugin_api import VOID
 
 from .mars import MARS_CLASSES
 from .values import Ignored

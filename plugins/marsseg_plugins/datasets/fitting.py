@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 from PIL import Image
 
-from marsseg_core.conventions import VOID
+from marsseg_core.plugin_api import VOID
 
 from .values import Edges
 

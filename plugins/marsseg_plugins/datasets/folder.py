@@ -6,17 +6,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from marsseg_core.components.interfaces import Dataset
-from marsseg_core.data.limits import PIXEL_LIMIT
-from marsseg_core.registry.parameters import param
+from marsseg_core.plugin_api import PIXEL_LIMIT, Dataset, param
 
 from .mars import MARS_CLASSES
 from .values import BINARY_HELP, EDGES_HELP, IGNORED_HELP, PER_HELP, RANGE_HELP, Edges, Ignored, RangePer, check_range
 
 if TYPE_CHECKING:
-    from marsseg_core.data.arrays import SegmentationData
-    from marsseg_core.data.cache import Writer
-    from marsseg_core.data.scaling import Scaling
+    from marsseg_core.plugin_api import Scaling, SegmentationData, Writer
 
     from .class_file import ClassFile
     from .pairs import Pair
@@ -81,10 +77,15 @@ class Folder(Dataset):
         return (path / "images").is_dir() and (path / "masks").is_dir()
 
     def load(self) -> SegmentationData:
-        from marsseg_core.data.cache import Source
-        from marsseg_core.data.prepared import note_classes, note_remarks, note_scaling, prepared_data
-        from marsseg_core.data.ranges import Range
-        from marsseg_core.data.reading import PictureReader
+        from marsseg_core.plugin_api import (
+            PictureReader,
+            Range,
+            Source,
+            note_classes,
+            note_remarks,
+            note_scaling,
+            prepared_data,
+        )
 
         from .classes import ignored_classes
         from .fitting import Fitting
@@ -131,18 +132,18 @@ class Folder(Dataset):
 
     def _class_file(self) -> tuple[ClassFile | None, list[Path]]:
         """What the class file says, and the file, if there is one."""
-        from marsseg_core.data.images import refuse
+        from marsseg_core.plugin_api import refuse_file
 
         from .class_file import FILE_NAMES, read_class_file
 
         found = [path for name in FILE_NAMES if (path := Path(self.path) / name).is_file()]
         if len(found) > 1:
-            refuse(self.path, f"There are two class files, {' and '.join(FILE_NAMES)}.")
+            refuse_file(self.path, f"There are two class files, {' and '.join(FILE_NAMES)}.")
         return (read_class_file(found[0]) if found else None), found
 
     def _class_names(self, class_file: ClassFile | None) -> tuple[str, ...] | None:
         """The names of the classes; None where they are those that the masks hold."""
-        from marsseg_core.data.images import refuse
+        from marsseg_core.plugin_api import refuse_file
 
         if self.classes == "found":
             return None if class_file is None else class_file.names
@@ -150,11 +151,11 @@ class Folder(Dataset):
             return MARS_CLASSES if class_file is None else class_file.names
         given = MARS_CLASSES if self.classes == "mars" else self.classes
         if class_file is not None and len(given) != len(class_file.names):
-            refuse(self.path, f"{len(given)} classes are given, and the class file has {len(class_file.names)}.")
+            refuse_file(self.path, f"{len(given)} classes are given, and the class file has {len(class_file.names)}.")
         return given
 
     def _pairs(self) -> list[Pair]:
-        from marsseg_core.data.images import refuse
+        from marsseg_core.plugin_api import refuse_file
 
         from .pairs import Pair, report_unpaired, some, spread
 
@@ -172,13 +173,13 @@ class Folder(Dataset):
         report_unpaired(faults, self.unpaired, Path(self.path))
         stems = [stem for stem in images if stem in masks]
         if not stems:
-            refuse(self.path, "There are no images with masks in this folder.")
+            refuse_file(self.path, "There are no images with masks in this folder.")
         places = self._places(stems)
         return spread([Pair(images[s], masks[s], place) for s, place in zip(stems, places, strict=True)], self.limit)
 
     def _by_stem(self, name: str) -> dict[str, Path]:
         """The pictures in a folder, by their path in it without the suffix."""
-        from marsseg_core.data.images import refuse
+        from marsseg_core.plugin_api import refuse_file
 
         from .pairs import pictures_in
 
@@ -186,7 +187,7 @@ class Folder(Dataset):
         for path in pictures_in(Path(self.path) / name, recursive=True):
             stem = path.relative_to(Path(self.path) / name).with_suffix("").as_posix()
             if stem in found:
-                refuse(path, f"There is also {found[stem].name}: which of them is meant?")
+                refuse_file(path, f"There is also {found[stem].name}: which of them is meant?")
             found[stem] = path
         return found
 

@@ -6,10 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from marsseg_core.components.interfaces import Dataset
-from marsseg_core.conventions import VOID
-from marsseg_core.errors import RequestError
-from marsseg_core.registry.parameters import param
+from marsseg_core.plugin_api import VOID, Dataset, RequestError, param
 
 from .mars import MARS_CLASSES
 from .values import BINARY_HELP, IGNORED_HELP, PER_HELP, RANGE_HELP, Ignored, RangePer, check_range
@@ -17,9 +14,7 @@ from .values import BINARY_HELP, IGNORED_HELP, PER_HELP, RANGE_HELP, Ignored, Ra
 if TYPE_CHECKING:
     import numpy as np
 
-    from marsseg_core.data.arrays import SegmentationData
-    from marsseg_core.data.cache import Writer
-    from marsseg_core.data.scaling import Scaling
+    from marsseg_core.plugin_api import Scaling, SegmentationData, Writer
 
 
 @dataclass(frozen=True)
@@ -59,8 +54,7 @@ class Npz(Dataset):
         return path.suffix == ".npz"
 
     def load(self) -> SegmentationData:
-        from marsseg_core.data.cache import Source
-        from marsseg_core.data.prepared import prepared_data
+        from marsseg_core.plugin_api import Source, prepared_data
 
         from .classes import ignored_classes
 
@@ -78,10 +72,7 @@ class Npz(Dataset):
         return prepared_data(source, self._prepare, class_names=names, ignored=ignored)
 
     def unlabelled(self) -> np.ndarray | None:
-        from marsseg_core.data.cache import Source
-        from marsseg_core.data.conversion import Converter
-        from marsseg_core.data.prepared import IMAGES, note_scaling, prepared_images
-        from marsseg_core.data.ranges import Range
+        from marsseg_core.plugin_api import IMAGES, Converter, Range, Source, note_scaling, prepared_images
 
         from .archive import NpzArchive
 
@@ -107,9 +98,7 @@ class Npz(Dataset):
     def _prepare(self, writer: Writer) -> None:
         import numpy as np
 
-        from marsseg_core.data.conversion import Converter
-        from marsseg_core.data.prepared import GROUPS, IMAGES, MASKS, note_classes, note_scaling
-        from marsseg_core.data.ranges import Range
+        from marsseg_core.plugin_api import GROUPS, IMAGES, MASKS, Converter, Range, note_classes, note_scaling
 
         from .archive import NpzArchive
 

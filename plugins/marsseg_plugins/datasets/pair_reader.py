@@ -6,9 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from marsseg_core.conventions import VOID
-from marsseg_core.data.images import Palette, orientation_of, read_mask, refuse
-from marsseg_core.data.reading import PictureReader
+from marsseg_core.plugin_api import VOID, Palette, PictureReader, orientation_of, read_mask, refuse_file
 
 from .classes import binary_ids
 from .pairs import Pair, check_ids
@@ -45,7 +43,7 @@ class PairReader:
         if self._binary:
             mask, other = binary_ids(mask)
             if other is not None:
-                refuse(pair.mask, f"The mask holds the value {other}; with binary=true masks hold 0 and {VOID}.")
+                refuse_file(pair.mask, f"The mask holds the value {other}; with binary=true masks hold 0 and {VOID}.")
         if self._names is not None:
             check_ids(pair.mask, mask, self._names)
         self._highest = max(self._highest, int(mask.max(where=mask != VOID, initial=0)) if (mask != VOID).any() else -1)
@@ -54,7 +52,7 @@ class PairReader:
     def classes(self, folder: str) -> int:
         """How many classes the masks read so far have: ids from 0 to the highest. RequestError where there is none."""
         if self._highest < 0:
-            refuse(
+            refuse_file(
                 folder,
                 f"All pixels of all masks are {VOID}, void: there is no class.",
                 hint=f"Where {VOID} is a class, say binary=true.",
@@ -71,4 +69,4 @@ class PairReader:
                 f"pixels, its image {sizes[1]}."
             )
             hint = "Where the mask was drawn on the image as it is stored, say orientation=stored."
-        refuse(pair.mask, what, hint=hint)
+        refuse_file(pair.mask, what, hint=hint)

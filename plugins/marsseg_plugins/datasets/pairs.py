@@ -11,11 +11,17 @@ from typing import Final, Literal, NoReturn
 
 import numpy as np
 
-from marsseg_core.conventions import VOID
-from marsseg_core.data.cache import Writer
-from marsseg_core.data.images import SUFFIXES, refuse
-from marsseg_core.data.prepared import GROUPS, IMAGES, MASKS, note_remarks
-from marsseg_core.errors import RequestError
+from marsseg_core.plugin_api import (
+    GROUPS,
+    IMAGES,
+    MASKS,
+    SUFFIXES,
+    VOID,
+    RequestError,
+    Writer,
+    note_remarks,
+    refuse_file,
+)
 
 from .fitting import Fitting, coloured, grey
 
@@ -47,7 +53,7 @@ def pictures_in(folder: Path, *, recursive: bool = False) -> list[Path]:
     found = []
 
     def fail(cause: OSError) -> NoReturn:
-        refuse(cause.filename or folder, f"This folder cannot be read: {cause.strerror}.")
+        refuse_file(cause.filename or folder, f"This folder cannot be read: {cause.strerror}.")
 
     for parent, folders, names in os.walk(folder, onerror=fail):
         folders[:] = sorted(name for name in folders if recursive and not name.startswith("."))
@@ -84,7 +90,7 @@ def check_ids(path: Path, mask: np.ndarray, class_names: Sequence[str]) -> None:
     """RequestError where a mask holds what is no class."""
     beyond = mask[(mask >= len(class_names)) & (mask != VOID)]
     if beyond.size:
-        refuse(
+        refuse_file(
             path,
             f"The mask holds the value {beyond[0]}; the classes are 0 to {len(class_names) - 1} "
             f"({', '.join(class_names)}), and {VOID} for void.",
@@ -127,8 +133,8 @@ def _refuse_other(path: Path, shape: tuple[int, ...], first_path: Path, first: t
     if shape[-1] != first[-1]:
         kinds = {1: "grey", 3: "in colour"}
         what = f"This image is {kinds[shape[-1]]}, {first_path.name} is {kinds[first[-1]]}."
-        refuse(path, what, hint="Make them alike with colour=grey or colour=rgb.")
-    refuse(
+        refuse_file(path, what, hint="Make them alike with colour=grey or colour=rgb.")
+    refuse_file(
         path,
         f"This image has {shape[0]} × {shape[1]} pixels, {first_path.name} has {first[0]} × {first[1]}.",
         hint="Make them alike with fit=resize or fit=tiles, and height and width.",

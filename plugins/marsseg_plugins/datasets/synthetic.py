@@ -6,8 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from marsseg_core.components.interfaces import Dataset
-from marsseg_core.registry.parameters import param, settings
+from marsseg_core.plugin_api import Dataset, param, settings
 
 from .mars import IGNORED, MARS_CLASSES
 from .shares import COURSE, DEFAULT, Targets
@@ -15,8 +14,7 @@ from .shares import COURSE, DEFAULT, Targets
 if TYPE_CHECKING:
     import numpy as np
 
-    from marsseg_core.data.arrays import SegmentationData
-    from marsseg_core.data.cache import Writer
+    from marsseg_core.plugin_api import SegmentationData, Writer
 
 
 @dataclass(frozen=True)
@@ -76,15 +74,14 @@ class Synthetic(Dataset):
 
     def load(self) -> SegmentationData:
         """Images (count, height, width, 1) and masks (count, height, width)."""
-        from marsseg_core.data.cache import Source
-        from marsseg_core.data.prepared import prepared_data
+        from marsseg_core.plugin_api import Source, prepared_data
 
         options = {"dataset": "synthetic", **settings(self)}
         source = Source(f"synthetic:count={self.count}:seed={self.seed}", [], options)
         return prepared_data(source, self._prepare, class_names=MARS_CLASSES, ignored=IGNORED)
 
     def _prepare(self, writer: Writer) -> None:
-        from marsseg_core.data.prepared import IMAGES, MASKS
+        from marsseg_core.plugin_api import IMAGES, MASKS
 
         for item, (image, mask) in enumerate(self.items()):
             writer.append(IMAGES, image[None])

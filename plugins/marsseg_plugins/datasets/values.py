@@ -25,6 +25,6 @@ PER_HELP: Final = "whose percentiles: those of all values, or for each image its
 
 def check_range(text: str, per: RangePer) -> None:
     """ValueError where `text` is no range."""
-    from marsseg_core.data.ranges import Range
+    from marsseg_core.plugin_api import Range
 
     Range.parse(text, per)

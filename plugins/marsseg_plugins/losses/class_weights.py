@@ -6,8 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from marsseg_core.components.specs import LossSpec
-from marsseg_core.data.statistics import balanced_weights
+from marsseg_core.plugin_api import LossSpec, balanced_weights
 
 
 def class_weights(

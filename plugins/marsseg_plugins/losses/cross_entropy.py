@@ -7,7 +7,7 @@ from typing import Any
 
 from keras import ops
 
-from marsseg_core.conventions import VOID
+from marsseg_core.plugin_api import VOID
 
 
 def valid_pixels(labels: Any, ignored: Sequence[int]) -> Any:

@@ -5,9 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from marsseg_core.components.interfaces import Loss
-from marsseg_core.components.specs import LossSpec
-from marsseg_core.conventions import LossFunction
+from marsseg_core.plugin_api import Loss, LossFunction, LossSpec
 
 
 @dataclass(frozen=True)

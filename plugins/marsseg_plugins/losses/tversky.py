@@ -5,9 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from marsseg_core.components.specs import LossSpec
-from marsseg_core.conventions import LossFunction
-from marsseg_core.registry.parameters import param
+from marsseg_core.plugin_api import LossFunction, LossSpec, param
 
 from .weighted import WeightedLoss, check_rates
 

@@ -5,9 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from marsseg_core.components.interfaces import Loss
-from marsseg_core.components.specs import LossSpec
-from marsseg_core.registry.parameters import param
+from marsseg_core.plugin_api import Loss, LossSpec, param
 
 if TYPE_CHECKING:
     import numpy as np

@@ -5,10 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from marsseg_core.components.interfaces import Loss
-from marsseg_core.components.specs import LossSpec
-from marsseg_core.conventions import LossFunction
-from marsseg_core.registry.parameters import param
+from marsseg_core.plugin_api import Loss, LossFunction, LossSpec, param
 
 from .weighted import CAP_HELP, Rule, check_class_weights
 

@@ -10,7 +10,7 @@ from rich.live import Live
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.text import Text
 
-from marsseg_core.runs.run import Run
+from marsseg_core.plugin_api import Run
 
 from .words import number, scores
 

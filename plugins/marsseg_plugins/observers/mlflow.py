@@ -16,15 +16,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from marsseg_core.files.run_folder import FINISHED
-from marsseg_core.hooks import hookimpl
+from marsseg_core.plugin_api import FINISHED, hookimpl
 
 from .on_request import asked_for, check_request, final_scalars, scalars
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
-    from marsseg_core.runs.run import Run
+    from marsseg_core.plugin_api import Run
 
 NAME: Final = "mlflow"
 

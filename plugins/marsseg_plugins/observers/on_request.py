@@ -11,8 +11,7 @@ from collections.abc import Mapping
 from importlib.util import find_spec
 from typing import Any, Final
 
-from marsseg_core.errors import MarssegWarning, RequestError, nearest
-from marsseg_core.registry.catalog import installed
+from marsseg_core.plugin_api import MarssegWarning, RequestError, installed, nearest
 
 VARIABLE: Final = "MARSSEG_OBSERVERS"
 

@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from marsseg_core.hooks import hookimpl
+from marsseg_core.plugin_api import hookimpl
 
 from .words import number, scores
 
 if TYPE_CHECKING:
     import keras
 
-    from marsseg_core.planning.plan import Plan
-    from marsseg_core.runs.run import Run
+    from marsseg_core.plugin_api import Plan, Run
 
 
 @hookimpl

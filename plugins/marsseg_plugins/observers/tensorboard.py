@@ -12,12 +12,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from marsseg_core.hooks import hookimpl
+from marsseg_core.plugin_api import hookimpl
 
 from .on_request import asked_for, check_request, final_scalars, scalars
 
 if TYPE_CHECKING:
-    from marsseg_core.runs.run import Run
+    from marsseg_core.plugin_api import Run
 
 NAME: Final = "tensorboard"
 

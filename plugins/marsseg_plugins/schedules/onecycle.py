@@ -5,9 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from marsseg_core.components.interfaces import Schedule
-from marsseg_core.components.specs import ScheduleSpec
-from marsseg_core.registry.parameters import param
+from marsseg_core.plugin_api import Schedule, ScheduleSpec, param
 
 from .warmup import check_warmup
 

@@ -8,8 +8,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from marsseg_core.components.specs import ScheduleSpec
-from marsseg_core.errors import RequestError
+from marsseg_core.plugin_api import RequestError, ScheduleSpec
 
 
 def warmup_steps(spec: ScheduleSpec, epochs: float) -> int:

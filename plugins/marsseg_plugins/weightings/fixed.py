@@ -5,11 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from marsseg_core.components.interfaces import Weighting
-from marsseg_core.components.specs import WeightingSpec
+from marsseg_core.plugin_api import Weighting, WeightingSpec
 
 if TYPE_CHECKING:
-    from marsseg_core.components.weighting_layer import WeightingLayer
+    from marsseg_core.plugin_api import WeightingLayer
 
 
 @dataclass(frozen=True)
@@ -22,6 +21,6 @@ class Fixed(Weighting):
     moves: ClassVar[bool] = False
 
     def build(self, spec: WeightingSpec) -> WeightingLayer:
-        from marsseg_core.components.weighting_layer import WeightingLayer
+        from marsseg_core.plugin_api import WeightingLayer
 
         return WeightingLayer(spec)

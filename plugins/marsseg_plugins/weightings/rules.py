@@ -9,8 +9,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from marsseg_core.components.specs import WeightingSpec
-from marsseg_core.components.weighting_layer import WeightingLayer
+from marsseg_core.plugin_api import WeightingLayer, WeightingSpec
 
 # A loss below this is taken as this where it stands in a ratio.
 SMALLEST = 1e-12

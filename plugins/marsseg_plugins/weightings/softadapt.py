@@ -5,12 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from marsseg_core.components.interfaces import Weighting
-from marsseg_core.components.specs import WeightingSpec
-from marsseg_core.registry.parameters import param
+from marsseg_core.plugin_api import Weighting, WeightingSpec, param
 
 if TYPE_CHECKING:
-    from marsseg_core.components.weighting_layer import WeightingLayer
+    from marsseg_core.plugin_api import WeightingLayer
 
 
 @dataclass(frozen=True)

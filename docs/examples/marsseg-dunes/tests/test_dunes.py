@@ -2,8 +2,7 @@
 
 import numpy as np
 import pytest
-from marsseg_core.components.interfaces import NetworkSpec
-from marsseg_core.components.specs import LossSpec
+from marsseg_core.plugin_api import LossSpec, NetworkSpec
 from marsseg_core.testing import ArchitectureContract, AugmentationContract, BottleneckContract, LossContract
 
 from marsseg_dunes.context import Context

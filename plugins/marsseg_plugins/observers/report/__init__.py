@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from marsseg_core.hooks import hookimpl
+from marsseg_core.plugin_api import hookimpl
 
 if TYPE_CHECKING:
-    from marsseg_core.runs.run import Run
+    from marsseg_core.plugin_api import Run
 
 
 @hookimpl

@@ -12,8 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FormatStrFormatter, MaxNLocator
 
-from marsseg_core.figures.canvas import GRID, LABEL_SIZE, MUTED, NOTE_SIZE, TITLE_SIZE, Target, verbatim, write
-from marsseg_core.figures.colours import FIRST, INK, class_colours, hex_code
+from marsseg_core.plugin_api import canvas, colours
 
 History = Sequence[Mapping[str, Any]]
 
@@ -26,7 +25,7 @@ LOG_SPAN = 20.0
 
 def learning_curves(
     history: History,
-    target: Target,
+    target: canvas.Target,
     *,
     class_names: Sequence[str],
     ignored: Collection[int] = (),
@@ -60,8 +59,8 @@ def learning_curves(
     pad = max(0.5, 0.015 * (epochs[-1] - epochs[0]))
     rate.set_xlim(epochs[0] - pad, epochs[-1] + pad)
     rate.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1, steps=[1, 2, 5, 10]))
-    rate.set_xlabel("epoch", fontsize=LABEL_SIZE)
-    write(figure, target)
+    rate.set_xlabel("epoch", fontsize=canvas.LABEL_SIZE)
+    canvas.write(figure, target)
 
 
 def points(history: History, key: str) -> tuple[np.ndarray, np.ndarray]:
@@ -76,24 +75,24 @@ def points(history: History, key: str) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _draw_losses(axes: Axes, history: History) -> None:
-    axes.set_title("Losses", loc="left", fontsize=TITLE_SIZE)
-    _line(axes, history, "loss", "training objective", color=INK, linewidth=2)
-    _line(axes, history, "val_loss", "validation objective", color=INK, linewidth=2, linestyle=DASHES[0])
+    axes.set_title("Losses", loc="left", fontsize=canvas.TITLE_SIZE)
+    _line(axes, history, "loss", "training objective", color=colours.INK, linewidth=2)
+    _line(axes, history, "val_loss", "validation objective", color=colours.INK, linewidth=2, linestyle=DASHES[0])
     for index, key in enumerate(_columns(history, "loss_")):
         # Losses are no classes: grey, told apart by their dashes, so that colour always means a class.
         name = key.removeprefix("loss_")
-        _line(axes, history, key, f"{name} (training)", color=MUTED, linestyle=DASHES[(index + 1) % len(DASHES)])
+        _line(axes, history, key, f"{name} (training)", color=canvas.MUTED, linestyle=DASHES[(index + 1) % len(DASHES)])
     _log_if_wide(axes)
-    axes.set_ylabel("loss", fontsize=LABEL_SIZE)
+    axes.set_ylabel("loss", fontsize=canvas.LABEL_SIZE)
 
 
 def _draw_weights(axes: Axes, history: History) -> None:
-    axes.set_title("What each loss counts in the objective", loc="left", fontsize=TITLE_SIZE)
+    axes.set_title("What each loss counts in the objective", loc="left", fontsize=canvas.TITLE_SIZE)
     for index, key in enumerate(_columns(history, "weight_")):
         name = key.removeprefix("weight_")
-        _line(axes, history, key, name, color=MUTED, linestyle=DASHES[(index + 1) % len(DASHES)])
+        _line(axes, history, key, name, color=canvas.MUTED, linestyle=DASHES[(index + 1) % len(DASHES)])
     _log_if_wide(axes)
-    axes.set_ylabel("weight", fontsize=LABEL_SIZE)
+    axes.set_ylabel("weight", fontsize=canvas.LABEL_SIZE)
 
 
 def _columns(history: History, prefix: str) -> list[str]:
@@ -103,30 +102,40 @@ def _columns(history: History, prefix: str) -> list[str]:
 def _draw_scores(
     axes: Axes, history: History, class_names: Sequence[str], ignored: Collection[int], best_epoch: int | None
 ) -> None:
-    axes.set_title("Validation: intersection over union (IoU), mean and per class", loc="left", fontsize=TITLE_SIZE)
-    colours = class_colours(len(class_names), ignored)
+    axes.set_title(
+        "Validation: intersection over union (IoU), mean and per class", loc="left", fontsize=canvas.TITLE_SIZE
+    )
+    palette = colours.class_colours(len(class_names), ignored)
     for index, name in enumerate(class_names):
         if index in ignored:
             continue
         key = f"val_iou_{name}"
         # Beyond the hand-picked colours hues come close: dashes help.
-        dashes = "solid" if index < len(FIRST) else DASHES[index % len(DASHES)]
+        dashes = "solid" if index < len(colours.FIRST) else DASHES[index % len(DASHES)]
         label = name + _value_at(history, key, best_epoch)
-        _line(axes, history, key, label, color=hex_code(colours[index]), linestyle=dashes, cased=index < len(FIRST))
+        _line(
+            axes,
+            history,
+            key,
+            label,
+            color=colours.hex_code(palette[index]),
+            linestyle=dashes,
+            cased=index < len(colours.FIRST),
+        )
     label = "mean (mIoU)" + _value_at(history, "val_miou", best_epoch)
-    _line(axes, history, "val_miou", label, color=INK, linewidth=3)
+    _line(axes, history, "val_miou", label, color=colours.INK, linewidth=3)
     axes.set_ylim(-0.02, 1.02)
-    axes.set_ylabel("IoU", fontsize=LABEL_SIZE)
+    axes.set_ylabel("IoU", fontsize=canvas.LABEL_SIZE)
 
 
 def _draw_rate(axes: Axes, history: History) -> None:
-    axes.set_title("Learning rate", loc="left", fontsize=TITLE_SIZE)
-    _line(axes, history, "learning_rate", "learning rate", color=INK, linewidth=1.6)
+    axes.set_title("Learning rate", loc="left", fontsize=canvas.TITLE_SIZE)
+    _line(axes, history, "learning_rate", "learning rate", color=colours.INK, linewidth=1.6)
     _log_if_wide(axes)
     if axes.get_yscale() == "linear":
         # A constant rate would otherwise be shown under a microscope.
         axes.set_ylim(bottom=0)
-    axes.set_ylabel("rate", fontsize=LABEL_SIZE)
+    axes.set_ylabel("rate", fontsize=canvas.LABEL_SIZE)
 
 
 def _line(axes: Axes, history: History, key: str, label: str, *, cased: bool = False, **style: Any) -> None:
@@ -137,8 +146,8 @@ def _line(axes: Axes, history: History, key: str, label: str, *, cased: bool = F
     line = Line2D(epochs, values, label=label, **style)
     if cased:
         # A darker edge carries the light colours on white.
-        axes.add_line(Line2D(epochs, values, color=MUTED, linewidth=line.get_linewidth() + 0.9, label=UNLISTED))
-        line.set(markeredgecolor=MUTED, markeredgewidth=0.6, linewidth=line.get_linewidth() + 0.2, markersize=6)
+        axes.add_line(Line2D(epochs, values, color=canvas.MUTED, linewidth=line.get_linewidth() + 0.9, label=UNLISTED))
+        line.set(markeredgecolor=canvas.MUTED, markeredgewidth=0.6, linewidth=line.get_linewidth() + 0.2, markersize=6)
     axes.add_line(line)
     axes.autoscale_view()
 
@@ -153,22 +162,22 @@ def _log_if_wide(axes: Axes) -> None:
     values = np.concatenate([np.asarray(line.get_ydata(), dtype=float) for line in axes.lines] or [np.zeros(1)])
     if values.min() > 0 and values.max() > LOG_SPAN * values.min():
         axes.set_yscale("log")
-        axes.set_title(axes.get_title(loc="left") + " (log scale)", loc="left", fontsize=TITLE_SIZE)
+        axes.set_title(axes.get_title(loc="left") + " (log scale)", loc="left", fontsize=canvas.TITLE_SIZE)
     else:
         axes.yaxis.set_major_formatter(FormatStrFormatter("%g"))
 
 
 def _finish(axes: Axes, best_epoch: int | None) -> None:
-    axes.grid(color=GRID, linewidth=0.8)
+    axes.grid(color=canvas.GRID, linewidth=0.8)
     axes.set_axisbelow(True)
     axes.spines[["top", "right"]].set_visible(False)
-    axes.tick_params(labelsize=NOTE_SIZE, labelbottom=True)
+    axes.tick_params(labelsize=canvas.NOTE_SIZE, labelbottom=True)
     if not axes.lines:
-        axes.text(0.5, 0.5, "nothing recorded", transform=axes.transAxes, ha="center", va="center", color=MUTED)
+        axes.text(0.5, 0.5, "nothing recorded", transform=axes.transAxes, ha="center", va="center", color=canvas.MUTED)
         axes.set_yticks([])
         return
     if best_epoch is not None:
-        axes.axvline(best_epoch, color=MUTED, linewidth=1, linestyle=(0, (2, 2)), label="best epoch", zorder=1)
+        axes.axvline(best_epoch, color=canvas.MUTED, linewidth=1, linestyle=(0, (2, 2)), label="best epoch", zorder=1)
 
 
 def _add_legend(axes: Axes, title: str | None = None) -> None:
@@ -182,14 +191,14 @@ def _add_legend(axes: Axes, title: str | None = None) -> None:
         bbox_to_anchor=(1.01, 1.0),
         borderaxespad=0,
         frameon=False,
-        fontsize=NOTE_SIZE,
+        fontsize=canvas.NOTE_SIZE,
         handlelength=3.2,
         title=title,
-        title_fontsize=NOTE_SIZE,
+        title_fontsize=canvas.NOTE_SIZE,
         alignment="left",
         ncols=ceil(len(handles) / LEGEND_ROWS),
     )
-    verbatim(legend.get_texts())
+    canvas.verbatim(legend.get_texts())
 
 
 def _epoch(row: Mapping[str, Any], index: int) -> int:

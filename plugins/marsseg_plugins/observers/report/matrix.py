@@ -13,8 +13,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 from matplotlib.transforms import ScaledTranslation
 
-from marsseg_core.figures.canvas import GRID, LABEL_SIZE, MUTED, NOTE_SIZE, TITLE_SIZE, Target, verbatim, write
-from marsseg_core.figures.colours import INK, class_colours, hex_code
+from marsseg_core.plugin_api import canvas, colours
 
 SHADES = LinearSegmentedColormap.from_list("shares", ["#ffffff", "#9cb9cf", "#1f4e79"])
 WHITE_TEXT_ABOVE = 0.75
@@ -25,7 +24,7 @@ STRIP = 7  # points
 def confusion_figure(
     matrix: np.ndarray | Sequence[Sequence[int]],
     class_names: Sequence[str],
-    target: Target,
+    target: canvas.Target,
     *,
     ignored: Collection[int] = (),
     title: str = "Confusion matrix",
@@ -47,10 +46,10 @@ def confusion_figure(
         else:
             _strike_row(axes, row, size)
         _write_support(axes, row, size, int(support[row]), int(support.sum()))
-    axes.text(size - 0.3, -0.62, "support", fontsize=LABEL_SIZE, va="bottom", color=INK)
+    axes.text(size - 0.3, -0.62, "support", fontsize=canvas.LABEL_SIZE, va="bottom", color=colours.INK)
     _label(axes, class_names, ignored)
-    figure.suptitle(title, x=0.01, ha="left", fontsize=TITLE_SIZE, parse_math=False)
-    write(figure, target)
+    figure.suptitle(title, x=0.01, ha="left", fontsize=canvas.TITLE_SIZE, parse_math=False)
+    canvas.write(figure, target)
 
 
 def count_text(count: int) -> str:
@@ -68,20 +67,35 @@ def count_text(count: int) -> str:
 def _write_row(axes: Axes, row: int, counts: np.ndarray, shares: np.ndarray) -> None:
     for column, share in enumerate(shares):
         text = "0" if not counts[column] else f"{100 * share:.1f}" if share >= 0.0005 else "<0.1"
-        colour = "white" if share > WHITE_TEXT_ABOVE else INK if counts[column] else MUTED
+        colour = "white" if share > WHITE_TEXT_ABOVE else colours.INK if counts[column] else canvas.MUTED
         weight = "bold" if column == row else "normal"
-        axes.text(column, row, text, ha="center", va="center", fontsize=LABEL_SIZE + 1, color=colour, fontweight=weight)
+        axes.text(
+            column, row, text, ha="center", va="center", fontsize=canvas.LABEL_SIZE + 1, color=colour, fontweight=weight
+        )
 
 
 def _strike_row(axes: Axes, row: int, size: int) -> None:
-    axes.add_patch(Rectangle((-0.5, row - 0.5), size, 1, facecolor="#f4f4f4", edgecolor=GRID, hatch="//", linewidth=0))
+    axes.add_patch(
+        Rectangle((-0.5, row - 0.5), size, 1, facecolor="#f4f4f4", edgecolor=canvas.GRID, hatch="//", linewidth=0)
+    )
     box = {"facecolor": "#f4f4f4", "edgecolor": "none", "pad": 3}
-    axes.text((size - 1) / 2, row, "no pixels", ha="center", va="center", fontsize=LABEL_SIZE, color=MUTED, bbox=box)
+    axes.text(
+        (size - 1) / 2,
+        row,
+        "no pixels",
+        ha="center",
+        va="center",
+        fontsize=canvas.LABEL_SIZE,
+        color=canvas.MUTED,
+        bbox=box,
+    )
 
 
 def _write_support(axes: Axes, row: int, size: int, support: int, total: int) -> None:
     share = f"\n{100 * support / total:.1f} %" if support else ""
-    axes.text(size - 0.3, row, f"{count_text(support)} px{share}", va="center", fontsize=NOTE_SIZE, color=INK)
+    axes.text(
+        size - 0.3, row, f"{count_text(support)} px{share}", va="center", fontsize=canvas.NOTE_SIZE, color=colours.INK
+    )
 
 
 def _label(axes: Axes, class_names: Sequence[str], ignored: Collection[int]) -> None:
@@ -90,19 +104,19 @@ def _label(axes: Axes, class_names: Sequence[str], ignored: Collection[int]) -> 
     slant: dict[str, Any] = (
         {"rotation": 40, "ha": "right", "rotation_mode": "anchor"} if max(map(len, class_names)) > 9 else {}
     )
-    axes.set_xticks(range(size), class_names, fontsize=LABEL_SIZE, **slant)
-    axes.set_yticks(range(size), names, fontsize=LABEL_SIZE)
-    verbatim([*axes.get_xticklabels(), *axes.get_yticklabels()])
-    axes.set_xlabel("predicted class", fontsize=LABEL_SIZE, labelpad=8)
-    axes.set_ylabel("true class", fontsize=LABEL_SIZE, labelpad=8)
+    axes.set_xticks(range(size), class_names, fontsize=canvas.LABEL_SIZE, **slant)
+    axes.set_yticks(range(size), names, fontsize=canvas.LABEL_SIZE)
+    canvas.verbatim([*axes.get_xticklabels(), *axes.get_yticklabels()])
+    axes.set_xlabel("predicted class", fontsize=canvas.LABEL_SIZE, labelpad=8)
+    axes.set_ylabel("true class", fontsize=canvas.LABEL_SIZE, labelpad=8)
 
     axes.set_xticks(np.arange(size + 1) - 0.5, minor=True)
     axes.set_yticks(np.arange(size + 1) - 0.5, minor=True)
-    axes.grid(which="minor", color=GRID, linewidth=1)
+    axes.grid(which="minor", color=canvas.GRID, linewidth=1)
     axes.tick_params(which="both", length=0)
     axes.tick_params(which="major", pad=STRIP + 5)
     axes.spines[:].set_visible(False)
-    _add_strips(axes, [hex_code(colour) for colour in class_colours(size, ignored)])
+    _add_strips(axes, [colours.hex_code(colour) for colour in colours.class_colours(size, ignored)])
 
 
 def _add_strips(axes: Axes, codes: Sequence[str]) -> None:

@@ -10,8 +10,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
-from marsseg_core.figures.colours import class_colours, hex_code
-from marsseg_core.figures.page import fill_page
+from marsseg_core.plugin_api import colours, fill_page
 
 NO_VALUE = "–"
 
@@ -132,12 +131,12 @@ def _readings_table(parts: Mapping[str, Any]) -> str:
 def _classes_table(parts: Mapping[str, Any], class_names: Sequence[str], ignored: Collection[int]) -> str:
     shown = [name for name in PARTS if name in parts]
     head = "".join(f'<th class="number" scope="col">{name}<small>IoU, support</small></th>' for name in shown)
-    colours = class_colours(len(class_names), ignored)
+    palette = colours.class_colours(len(class_names), ignored)
     rows = []
     for index, name in enumerate(class_names):
         if index in ignored:
             continue
-        swatch = f'<span class="swatch" style="background:{hex_code(colours[index])}"></span>'
+        swatch = f'<span class="swatch" style="background:{colours.hex_code(palette[index])}"></span>'
         cells = "".join(_class_cell(parts[part], name) for part in shown)
         rows.append(f'<tr><th scope="row">{swatch}{escape(name)}</th>{cells}</tr>')
     note = (

@@ -10,9 +10,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
-from marsseg_core.figures.canvas import DPI, MUTED, TITLE_SIZE, Target, verbatim, write
-from marsseg_core.figures.colours import INK, NEUTRAL, class_colours, hex_code, paint, rgb
-from marsseg_core.figures.panels import brightened, stretched, striped
+from marsseg_core.plugin_api import canvas, colours, panels
 
 COLUMNS = ("image, contrast stretched", "truth", "prediction", "error, coloured as predicted")
 PANEL = 512  # every panel fits a square of this side; like the lengths below in pixels
@@ -38,35 +36,35 @@ class Tile:
 
 
 def tile_sheet(
-    rows: Sequence[Tile], class_names: Sequence[str], target: Target, *, ignored: Collection[int] = ()
+    rows: Sequence[Tile], class_names: Sequence[str], target: canvas.Target, *, ignored: Collection[int] = ()
 ) -> None:
     """Draw each tile as image, truth, prediction and error, under one legend.
 
     Ground without a label is striped wherever it is seen: the network says something there, and nobody can score it.
     """
-    colours = class_colours(len(class_names), ignored)
+    palette = colours.class_colours(len(class_names), ignored)
     heights = [_panel_size(tile.truth)[0] for tile in rows]
-    legend = _legend(class_names, colours, ignored, rows)
+    legend = _legend(class_names, palette, ignored, rows)
     legend_height = LEGEND_ROW * -(-len(legend) // LEGEND_COLUMNS) + GAP
     width = 4 * PANEL + 5 * GAP
     height = HEADING + sum(heights) + (CAPTION + GAP) * len(rows) + legend_height
-    figure = Figure(figsize=(width / DPI, height / DPI), dpi=DPI)
+    figure = Figure(figsize=(width / canvas.DPI, height / canvas.DPI), dpi=canvas.DPI)
 
     lefts = [GAP + column * (PANEL + GAP) for column in range(4)]
     top = HEADING
     for left, heading in zip(lefts, COLUMNS, strict=True):
-        figure.text(left / width, 1 - top / height, heading, fontsize=TITLE_SIZE, fontweight="bold", va="bottom")
+        figure.text(left / width, 1 - top / height, heading, fontsize=canvas.TITLE_SIZE, fontweight="bold", va="bottom")
     for tile, panel_height in zip(rows, heights, strict=True):
         top += CAPTION
         captions = (tile.title, "", "", _error_caption(tile, len(class_names), ignored))
-        for left, panel, caption in zip(lefts, panels(tile, colours, ignored), captions, strict=True):
+        for left, panel, caption in zip(lefts, tile_panels(tile, palette, ignored), captions, strict=True):
             panel_width = _panel_size(tile.truth)[1]
             box = (left / width, 1 - (top + panel_height) / height, panel_width / width, panel_height / height)
             axes = figure.add_axes(box)
             axes.imshow(panel, aspect="auto")
             axes.set_axis_off()
             x, y = left / width, 1 - (top - 8) / height
-            figure.text(x, y, caption, fontsize=CAPTION_SIZE, color=INK, parse_math=False)
+            figure.text(x, y, caption, fontsize=CAPTION_SIZE, color=colours.INK, parse_math=False)
         top += panel_height + GAP
     texts = figure.legend(
         handles=legend,
@@ -74,12 +72,12 @@ def tile_sheet(
         bbox_to_anchor=(0, 0),
         ncols=LEGEND_COLUMNS,
         frameon=False,
-        fontsize=TITLE_SIZE,
+        fontsize=canvas.TITLE_SIZE,
         handlelength=1.6,
         handleheight=1.2,
     ).get_texts()
-    verbatim(texts)
-    write(figure, target)
+    canvas.verbatim(texts)
+    canvas.write(figure, target)
 
 
 def choose_tiles(
@@ -115,26 +113,26 @@ def errors(truth: np.ndarray, prediction: np.ndarray, num_classes: int, ignored:
     return wrong
 
 
-def panels(tile: Tile, colours: np.ndarray, ignored: Collection[int]) -> tuple[np.ndarray, ...]:
+def tile_panels(tile: Tile, palette: np.ndarray, ignored: Collection[int]) -> tuple[np.ndarray, ...]:
     """Image (H, W, 3), truth, prediction and error (h, w, 3) of a tile, all uint8; h, w are the panel's pixels."""
     size = _panel_size(tile.truth)
-    truth, prediction = stretched(tile.truth, size), stretched(tile.prediction, size)
-    unscored = ~labelled(truth, len(colours), ignored)
-    wrong = errors(truth, prediction, len(colours), ignored)
+    truth, prediction = panels.stretched(tile.truth, size), panels.stretched(tile.prediction, size)
+    unscored = ~labelled(truth, len(palette), ignored)
+    wrong = errors(truth, prediction, len(palette), ignored)
 
-    image = brightened(tile.image)
-    grey = stretched(image.mean(axis=-1), size)
+    image = panels.brightened(tile.image)
+    grey = panels.stretched(image.mean(axis=-1), size)
     error = np.repeat((grey + FADE * (255 - grey)).astype(np.uint8)[..., None], 3, axis=-1)
     # An ignored class would be grey on grey: where it is predicted instead of a label, it is dark.
-    colours_of_errors = colours.copy()
-    colours_of_errors[list(ignored)] = rgb(INK)
-    error[wrong] = paint(prediction, colours_of_errors)[wrong]
-    error[unscored] = rgb(NEUTRAL)
+    colours_of_errors = palette.copy()
+    colours_of_errors[list(ignored)] = colours.rgb(colours.INK)
+    error[wrong] = colours.paint(prediction, colours_of_errors)[wrong]
+    error[unscored] = colours.rgb(colours.NEUTRAL)
     return (
         image,
-        striped(paint(truth, colours), unscored),
-        striped(paint(prediction, colours), unscored),
-        striped(error, unscored),
+        panels.striped(colours.paint(truth, palette), unscored),
+        panels.striped(colours.paint(prediction, palette), unscored),
+        panels.striped(error, unscored),
     )
 
 
@@ -152,18 +150,18 @@ def _error_caption(tile: Tile, num_classes: int, ignored: Collection[int]) -> st
 
 
 def _legend(
-    class_names: Sequence[str], colours: np.ndarray, ignored: Collection[int], rows: Sequence[Tile]
+    class_names: Sequence[str], palette: np.ndarray, ignored: Collection[int], rows: Sequence[Tile]
 ) -> list[Patch]:
-    edge: dict[str, Any] = {"edgecolor": MUTED, "linewidth": 0.6}
+    edge: dict[str, Any] = {"edgecolor": canvas.MUTED, "linewidth": 0.6}
     patches = [
-        Patch(facecolor=hex_code(colours[index]), label=name, **edge)
+        Patch(facecolor=colours.hex_code(palette[index]), label=name, **edge)
         for index, name in enumerate(class_names)
         if index not in ignored
     ]
-    patches.append(Patch(facecolor=NEUTRAL, hatch="////", label="no label: not scored", **edge))
+    patches.append(Patch(facecolor=colours.NEUTRAL, hatch="////", label="no label: not scored", **edge))
     patches.append(Patch(facecolor=CORRECT, label="right (faded image)", **edge))
-    lost = [errors(t.truth, t.prediction, len(colours), ignored) & np.isin(t.prediction, list(ignored)) for t in rows]
+    lost = [errors(t.truth, t.prediction, len(palette), ignored) & np.isin(t.prediction, list(ignored)) for t in rows]
     if any(found.any() for found in lost):
         names = ", ".join(class_names[index] for index in sorted(ignored))
-        patches.append(Patch(facecolor=INK, label=f"labelled, predicted {names}", **edge))
+        patches.append(Patch(facecolor=colours.INK, label=f"labelled, predicted {names}", **edge))
     return patches

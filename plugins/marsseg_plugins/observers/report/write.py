@@ -6,10 +6,7 @@ from functools import partial
 
 import numpy as np
 
-from marsseg_core.data.arrays import scale
-from marsseg_core.evaluation.confusion import decode
-from marsseg_core.files.text import read_text
-from marsseg_core.runs.run import Run
+from marsseg_core.plugin_api import Run, decode, read_text, scale
 
 from .curves import learning_curves
 from .matrix import confusion_figure

@@ -1,0 +1,204 @@
+"""Everything a plugin may import of marsseg, and all that the built-in plugins do import.
+
+Names are loaded when they are asked for, so that importing this module imports neither Keras nor NumPy; only
+`WeightingLayer` needs Keras. `docs/reference/plugin_api.md` describes each name; contracts for a plugin's tests are in
+`marsseg_core.testing`.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from .components.interfaces import (
+        Architecture as Architecture,
+        Augmentation as Augmentation,
+        Bottleneck as Bottleneck,
+        Component as Component,
+        Dataset as Dataset,
+        Loss as Loss,
+        NetworkSpec as NetworkSpec,
+        Schedule as Schedule,
+        Weighting as Weighting,
+    )
+    from .components.specs import (
+        BottleneckSpec as BottleneckSpec,
+        LossSpec as LossSpec,
+        ScheduleSpec as ScheduleSpec,
+        WeightingSpec as WeightingSpec,
+    )
+    from .components.weighting_layer import WeightingLayer as WeightingLayer
+    from .conventions import (
+        VOID as VOID,
+        LossFunction as LossFunction,
+        TargetFunction as TargetFunction,
+        Transform as Transform,
+    )
+    from .data.arrays import SegmentationData as SegmentationData, scale as scale
+    from .data.cache import Source as Source, Writer as Writer
+    from .data.conversion import Converter as Converter
+    from .data.images import (
+        SUFFIXES as SUFFIXES,
+        Colour as Colour,
+        Palette as Palette,
+        orientation_of as orientation_of,
+        pixel_type as pixel_type,
+        read_image as read_image,
+        read_mask as read_mask,
+        refuse_file as refuse_file,
+    )
+    from .data.limits import PIXEL_LIMIT as PIXEL_LIMIT
+    from .data.prepared import (
+        GROUPS as GROUPS,
+        IMAGES as IMAGES,
+        MASKS as MASKS,
+        note_classes as note_classes,
+        note_remarks as note_remarks,
+        note_scaling as note_scaling,
+        prepared_data as prepared_data,
+        prepared_images as prepared_images,
+    )
+    from .data.ranges import Piece as Piece, Range as Range, found_scaling as found_scaling
+    from .data.reading import PictureReader as PictureReader
+    from .data.scaling import Scaling as Scaling, numbers_of as numbers_of
+    from .data.statistics import balanced_weights as balanced_weights, rarest_items as rarest_items
+    from .errors import (
+        MarssegError as MarssegError,
+        MarssegWarning as MarssegWarning,
+        PluginError as PluginError,
+        RequestError as RequestError,
+        RunError as RunError,
+        nearest as nearest,
+    )
+    from .evaluation.confusion import decode as decode
+    from .figures import canvas as canvas, colours as colours, panels as panels
+    from .figures.page import fill_page as fill_page
+    from .files.run_folder import FINISHED as FINISHED, RunFolder as RunFolder
+    from .files.text import read_text as read_text
+    from .hooks import hookimpl as hookimpl
+    from .planning.plan import Plan as Plan
+    from .registry.catalog import installed as installed
+    from .registry.kinds import BOTTLENECK as BOTTLENECK, Kind as Kind
+    from .registry.parameters import param as param, settings as settings
+    from .runs.run import Run as Run
+
+# Where each name is defined; what a type checker reads above.
+_NAMES: Final = {
+    "components.interfaces": (
+        "Architecture",
+        "Augmentation",
+        "Bottleneck",
+        "Component",
+        "Dataset",
+        "Loss",
+        "NetworkSpec",
+        "Schedule",
+        "Weighting",
+    ),
+    "components.specs": (
+        "BottleneckSpec",
+        "LossSpec",
+        "ScheduleSpec",
+        "WeightingSpec",
+    ),
+    "components.weighting_layer": ("WeightingLayer",),
+    "conventions": (
+        "LossFunction",
+        "TargetFunction",
+        "Transform",
+        "VOID",
+    ),
+    "data.arrays": (
+        "SegmentationData",
+        "scale",
+    ),
+    "data.cache": (
+        "Source",
+        "Writer",
+    ),
+    "data.conversion": ("Converter",),
+    "data.images": (
+        "Colour",
+        "Palette",
+        "SUFFIXES",
+        "orientation_of",
+        "pixel_type",
+        "read_image",
+        "read_mask",
+        "refuse_file",
+    ),
+    "data.limits": ("PIXEL_LIMIT",),
+    "data.prepared": (
+        "GROUPS",
+        "IMAGES",
+        "MASKS",
+        "note_classes",
+        "note_remarks",
+        "note_scaling",
+        "prepared_data",
+        "prepared_images",
+    ),
+    "data.ranges": (
+        "Piece",
+        "Range",
+        "found_scaling",
+    ),
+    "data.reading": ("PictureReader",),
+    "data.scaling": (
+        "Scaling",
+        "numbers_of",
+    ),
+    "data.statistics": (
+        "balanced_weights",
+        "rarest_items",
+    ),
+    "errors": (
+        "MarssegError",
+        "MarssegWarning",
+        "PluginError",
+        "RequestError",
+        "RunError",
+        "nearest",
+    ),
+    "evaluation.confusion": ("decode",),
+    "figures": (
+        "canvas",
+        "colours",
+        "panels",
+    ),
+    "figures.page": ("fill_page",),
+    "files.run_folder": (
+        "FINISHED",
+        "RunFolder",
+    ),
+    "files.text": ("read_text",),
+    "hooks": ("hookimpl",),
+    "planning.plan": ("Plan",),
+    "registry.catalog": ("installed",),
+    "registry.kinds": (
+        "BOTTLENECK",
+        "Kind",
+    ),
+    "registry.parameters": (
+        "param",
+        "settings",
+    ),
+    "runs.run": ("Run",),
+}
+_MODULES: Final = {name: module for module, names in _NAMES.items() for name in names}
+
+__all__ = sorted(_MODULES)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULES:
+        raise AttributeError(f"module '{__name__}' has no attribute '{name}'")
+    module = f"{__package__}.{_MODULES[name]}"
+    if _MODULES[name] == "figures":  # its modules are the names
+        return import_module(f"{module}.{name}")
+    return getattr(import_module(module), name)
+
+
+def __dir__() -> list[str]:
+    return __all__
