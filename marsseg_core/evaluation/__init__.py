@@ -1,1 +1,1 @@
-"""How good a network is: the confusion matrix and every reading of it."""
+"""How good a network is: the confusion matrix, and filling it."""

@@ -1,1 +1,1 @@
-"""Writing whole or not at all, locks, and the run folder with its file names."""
+"""Atomic writing, locks, and the names of the files in a run folder."""

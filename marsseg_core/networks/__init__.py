@@ -1,1 +1,1 @@
-"""What can be said of a built network: its cost, and a drawing of it."""
+"""Building, checking, reading and describing networks; what Keras' backends differ in."""

@@ -1,1 +1,1 @@
-"""What is installed: kinds, parameters, entries, and loading them."""
+"""What is installed: kinds, parameters, entries, discovery, and loading."""
