@@ -198,7 +198,7 @@ def _load(kind: str, qualified_name: str, plugins: Sequence[str]) -> dict[str, A
 
 
 _TEST: Final = """\
-from marsseg_core.diagnosis import component_to_check
+from marsseg_core.doctor.diagnosis import component_to_check
 from marsseg_core.testing import {contract} as Contract
 
 

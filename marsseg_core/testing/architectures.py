@@ -43,7 +43,7 @@ CROSS = [
 READ_IN_FRESH_PROCESS = """
 import importlib, json, sys
 import keras, numpy as np
-from marsseg_core.backend import fixed_settings
+from marsseg_core.networks.keras_backend import fixed_settings
 network, images, outputs, modules = sys.argv[1:]
 for module in json.loads(modules):
     importlib.import_module(module)

@@ -48,9 +48,9 @@ SCALES = (0, 3, 5, 10, 20, 1e4)
 IN_A_FRESH_PROCESS = """
 import importlib, json, sys
 import numpy as np
-from marsseg_core.backend import fixed_settings
-from marsseg_core.components import LossSpec
-from marsseg_core.parameters import configure
+from marsseg_core.networks.keras_backend import fixed_settings
+from marsseg_core.components.specs import LossSpec
+from marsseg_core.registry.parameters import configure
 from marsseg_core.testing.losses import measure
 module, name, values, spec, inputs, outputs = sys.argv[1:]
 component = configure(getattr(importlib.import_module(module), name), json.loads(values))

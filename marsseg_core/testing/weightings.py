@@ -49,9 +49,9 @@ COURSES: Final[dict[str, Callable[[float, int], np.ndarray]]] = {
 IN_A_FRESH_PROCESS = """
 import importlib, json, sys
 import numpy as np
-from marsseg_core.backend import fixed_settings
-from marsseg_core.components import WeightingSpec
-from marsseg_core.parameters import configure
+from marsseg_core.networks.keras_backend import fixed_settings
+from marsseg_core.components.specs import WeightingSpec
+from marsseg_core.registry.parameters import configure
 from marsseg_core.testing.weightings import WeightingContract, train
 module, name, values, losses, weights, outputs = sys.argv[1:]
 component = configure(getattr(importlib.import_module(module), name), json.loads(values))
