@@ -146,7 +146,7 @@ from pathlib import Path
 keras.config.set_floatx("float16"); keras.config.set_image_data_format("channels_first")
 keras.config.set_epsilon(1e-3); keras.config.set_dtype_policy("mixed_float16")
 Path("test_one.py").write_text('''
-from marsseg_core import kinds
+from marsseg_core.registry import kinds
 from marsseg_core.planning.grammar import components
 from marsseg_core.plugin_api import installed
 from marsseg_core.testing import {contract.__name__}
