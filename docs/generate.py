@@ -19,7 +19,7 @@ from marsseg_core.planning.options import SECTIONS, options_of
 from marsseg_core.registry.catalog import installed
 from marsseg_core.registry.distribution import DISTRIBUTION
 from marsseg_core.registry.entries import Entry
-from marsseg_core.registry.kinds import KINDS, OBSERVER, RECIPE, Kind
+from marsseg_core.registry.kinds import COMPONENT_KINDS, OBSERVER, RECIPE, Kind
 from marsseg_core.registry.loading import load
 from marsseg_core.registry.parameters import Parameter, parameters_of, to_text
 from marsseg_core.registry.source_code import find_source, recipe_path
@@ -30,7 +30,7 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     pages = {
         "commands": commands_page(),
         "plan": plan_page(),
-        **{plural(kind): kind_page(kind) for kind in KINDS},
+        **{kind.plural: kind_page(kind) for kind in COMPONENT_KINDS},
         "recipes": recipes_page(),
         "observers": observers_page(),
         "testing": testing_page(),
@@ -38,10 +38,6 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     for name, text in pages.items():
         files.append(File.generated(config, f"reference/{name}.md", content=text))
     return files
-
-
-def plural(kind: Kind) -> str:
-    return kind.group.partition(".")[2]
 
 
 def commands_page() -> str:
@@ -86,7 +82,7 @@ def kind_page(kind: Kind) -> str:
     """Every component of a kind, with its parameters."""
     entries = own(kind)
     core = parameters_of(options_of(kind))
-    parts = [f"# {plural(kind).capitalize()}\n", f"Chosen with `--{kind.option}`. {counting(kind)}\n"]
+    parts = [f"# {kind.plural.capitalize()}\n", f"Chosen with `--{kind.option}`. {counting(kind)}\n"]
     if core:
         parts.append(f"Besides its own parameters, each takes\n\n{parameter_table(core)}")
     return "\n".join(parts + [component_section(entry) for entry in entries])

@@ -188,7 +188,7 @@ def plan(
     **words: Any,
 ) -> Plan:
     """The resolved plan of what `run` does with these arguments."""
-    options = {kind.option for kind in kinds.KINDS}
+    options = {kind.option for kind in kinds.PLAN_KINDS}
     training = {field.name for field in fields(TrainingOptions)}
     split = {field.name for field in fields(SplitOptions)} - training
     cleaning = {field.name for field in fields(CleaningOptions)}

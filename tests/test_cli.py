@@ -11,7 +11,7 @@ import pytest
 
 from marsseg_core import version
 from marsseg_core.registry.catalog import installed, rescan
-from marsseg_core.registry.kinds import KINDS, RECIPE
+from marsseg_core.registry.kinds import COMPONENT_KINDS, PLAN_KINDS, RECIPE
 
 HEADERS = ["kind", "name", "aliases", "summary", "provider", "status"]
 
@@ -48,9 +48,9 @@ def test_piped_rows_are_never_cut(cli):
     assert cli("list", COLUMNS="20").out == cli("list", COLUMNS="400").out
 
 
-@pytest.mark.parametrize("word", [word for kind in (*KINDS, RECIPE) for word in (kind.name, kind.option)])
+@pytest.mark.parametrize("word", [word for kind in (*COMPONENT_KINDS, RECIPE) for word in (kind.name, kind.option)])
 def test_list_takes_a_kind_by_name_or_option(cli, word):
-    (kind,) = [kind for kind in (*KINDS, RECIPE) if word in (kind.name, kind.option)]
+    (kind,) = [kind for kind in (*COMPONENT_KINDS, RECIPE) if word in (kind.name, kind.option)]
     rows = table(cli("list", word).out)[1:]
     assert [row[1] for row in rows] == [entry.name for entry in installed().of_kind(kind)]
 
@@ -254,7 +254,7 @@ def test_help_is_a_result(cli, words):
     assert (answer.code, answer.err) == (0, "")
     assert "Usage: marsseg" in answer.out
     if words[0] == "run":
-        options = {kind.option for kind in KINDS} | {"plan", "set", "epochs", "seed", "out", "dry-run"}
+        options = {kind.option for kind in PLAN_KINDS} | {"plan", "set", "epochs", "seed", "out", "dry-run"}
         assert {f"--{option}" for option in options} <= set(re.findall(r"--[\w-]+", answer.out))
 
 

@@ -17,7 +17,7 @@ from test_fast_start import BACKENDS, PROBE
 from marsseg_core.cli.bash import joined
 from marsseg_core.cli.main import main
 from marsseg_core.registry.catalog import installed
-from marsseg_core.registry.kinds import ARCHITECTURE, KINDS
+from marsseg_core.registry.kinds import ARCHITECTURE, PLAN_KINDS
 
 CUT_SIGNS = re.compile(r"[:=]+|[^:=]+")
 
@@ -123,7 +123,7 @@ def test_a_word_goes_on_as_what_is_installed(whole, line, words):
 
 
 def test_every_component_and_every_parameter_is_offered(whole):
-    for kind in KINDS:
+    for kind in PLAN_KINDS:
         entries = installed().of_kind(kind)
         assert set(whole(f"run --{kind.option} ")) >= {name for e in entries for name in (e.name, *e.aliases)}
     assert {"arch.", "data.", "training.", "split.", "cleaning."} <= set(whole("run --set "))

@@ -19,7 +19,7 @@ from marsseg_core.cli.main import app
 from marsseg_core.planning.grammar import parse
 from marsseg_core.planning.optimizer_names import OPTIMIZERS
 from marsseg_core.planning.options import SECTIONS, options_of
-from marsseg_core.registry.kinds import ALL_KINDS, DATASET, KINDS, WEIGHTING
+from marsseg_core.registry.kinds import ALL_KINDS, COMPONENT_KINDS, DATASET, PLAN_KINDS, WEIGHTING
 from marsseg_core.registry.loading import load
 from marsseg_core.registry.parameters import parameters_of
 
@@ -236,7 +236,7 @@ def taken(catalog):
     """Name → the parameters that what is called that takes; components that docs write among them."""
     found = {name: set() for name in OPTIMIZERS}
     for entry in catalog.entries:
-        if entry.kind in KINDS:
+        if entry.kind in COMPONENT_KINDS:
             keys = {*parameters_of(load(entry)), *parameters_of(options_of(entry.kind))}
             for name in (entry.name, *entry.aliases):
                 found[name] = found.get(name, set()) | keys
@@ -246,7 +246,7 @@ def taken(catalog):
 def test_every_component_and_parameter_in_a_composition_exists(taken):
     name, pair = r"[a-z][a-z0-9+_.-]*", r":[a-z_]+=[^:,=\s…]+"
     composition = re.compile(rf"{name}(?:{pair})*(?:,{name}(?:{pair})*)*")
-    kinds = "|".join(kind.option for kind in KINDS if kind != DATASET)
+    kinds = "|".join(kind.option for kind in PLAN_KINDS if kind != DATASET)
     checked = 0
     for page, span in SPANS:
         texts = re.findall(rf"--(?:{kinds}) ([a-z]\S*)", span)
@@ -262,7 +262,7 @@ def test_every_component_and_parameter_in_a_composition_exists(taken):
 
 
 def test_every_setting_exists(taken, catalog):
-    kinds = {kind.option: kind for kind in KINDS}
+    kinds = {kind.option: kind for kind in PLAN_KINDS}
     files = ("json", "toml", "npz", "csv", "py", "md", "html")
     checked = 0
     for page, span in SPANS:

@@ -10,10 +10,10 @@ import signal
 import pytest
 from bad_plugins import LOSS, write_metadata
 
-from marsseg_core import testing
 from marsseg_core.doctor import diagnosis
 from marsseg_core.registry.catalog import installed, rescan
-from marsseg_core.registry.kinds import KINDS
+from marsseg_core.registry.kinds import COMPONENT_KINDS
+from marsseg_core.registry.loading import referred
 from marsseg_plugins.losses.ssce import SSCE
 
 HEADERS = ["kind", "name", "provider", "seconds", "imports early", "status"]
@@ -170,9 +170,9 @@ def test_a_recipe_that_names_what_is_not_there_is_broken(cli, install, tmp_path)
 
 
 def test_the_contracts_that_are_run_and_what_is_left_out_exist():
-    for kind in KINDS:
-        contract = getattr(testing, diagnosis.contract_of(kind.name))
-        for name in (*diagnosis.NOT_PROMISED[kind.name], diagnosis.FOUND_ALREADY):
+    for kind in COMPONENT_KINDS:
+        contract = referred(kind.contract)
+        for name in (*kind.unpromised, diagnosis.FOUND_ALREADY):
             assert inspect.isfunction(getattr(contract, name))
 
 

@@ -17,7 +17,9 @@ from marsseg_core.registry.distribution import DISTRIBUTION
 from marsseg_core.registry.loading import load
 from marsseg_core.registry.parameters import Parameter, parameters_of
 
-OWN = [entry for kind in kinds.KINDS for entry in installed().of_kind(kind) if entry.distribution == DISTRIBUTION]
+OWN = [
+    entry for kind in kinds.COMPONENT_KINDS for entry in installed().of_kind(kind) if entry.distribution == DISTRIBUTION
+]
 
 
 def is_list(annotation: Any) -> bool:
@@ -49,7 +51,7 @@ def test_every_list_declares_its_shortest_length(entry):
 
 
 def test_so_do_the_lists_of_the_options():
-    options = [*SECTIONS.values(), *(options_of(kind) for kind in kinds.KINDS)]
+    options = [*SECTIONS.values(), *(options_of(kind) for kind in kinds.COMPONENT_KINDS)]
     undeclared = [name for cls in options for name, each in lists(cls).items() if each.min_length is None]
     assert undeclared == []
 

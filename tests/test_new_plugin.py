@@ -22,10 +22,11 @@ from PIL import Image
 from marsseg_core import version
 from marsseg_core.errors import RunError
 from marsseg_core.registry.entries import NAME_PATTERN
-from marsseg_core.registry.kinds import LOSS, OBSERVER
+from marsseg_core.registry.kinds import ALL_KINDS, LOSS, OBSERVER
 from marsseg_core.registry.parameters import NONE_WORD
-from marsseg_core.scaffold import PLUGIN_KINDS, Project, bounds
+from marsseg_core.scaffold import Project, bounds
 
+PLUGIN_KINDS = [kind for kind in ALL_KINDS if kind.template]
 KINDS = [kind.name for kind in PLUGIN_KINDS]
 
 

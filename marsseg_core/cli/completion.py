@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, get_args, get_origin
 import typer
 
 from ..registry import kinds
-from ..registry.kinds import ALL_KINDS, KINDS, OBSERVER, RECIPE, Kind
+from ..registry.kinds import ALL_KINDS, COMPONENT_KINDS, OBSERVER, PLAN_KINDS, RECIPE, Kind
 
 if TYPE_CHECKING:
     from ..registry.entries import Entry
@@ -97,7 +97,7 @@ def _names_or_distributions(given: Mapping[str, Any], text: str) -> list[Word]:
     from ..registry.catalog import installed
 
     head, last = _split_list(text)
-    words = _names([*KINDS, OBSERVER], last)
+    words = _names([*COMPONENT_KINDS, OBSERVER], last)
     words += [(entry.distribution, f"all of {entry.provider}") for entry in installed().everything]
     return [(head + word, said) for word, said in words]
 
@@ -116,11 +116,13 @@ def _settings(given: Mapping[str, Any], text: str) -> list[Word]:
 
     option, dot, rest = text.partition(".")
     if not dot:
-        found = [(f"{word}.", "") for word in (*(kind.option for kind in KINDS), *SECTIONS) if word.startswith(text)]
+        found = [
+            (f"{word}.", "") for word in (*(kind.option for kind in PLAN_KINDS), *SECTIONS) if word.startswith(text)
+        ]
         return _onward(found, lambda word: _settings(given, word))
     if option in SECTIONS:
         return _pairs(f"{option}.", parameters_of(SECTIONS[option]), rest, lists=True)
-    kind = next((kind for kind in KINDS if option in (kind.option, kind.name)), None)
+    kind = next((kind for kind in PLAN_KINDS if option in (kind.option, kind.name)), None)
     if kind is None:
         return []
     chosen = _chosen(kind, given)
@@ -153,7 +155,7 @@ def _components(kind: Kind, text: str) -> list[Word]:
     name, colon, rest = last.partition(":")
     if not colon:
         words = _names([kind], last)
-        if kind.many and kind != kinds.LOSS and not head:
+        if kind.in_plan == "any" and not head:
             words.append((NONE_WORD, ""))
         return [(head + word, said) for word, said in words]
     *done, pair = rest.split(":")

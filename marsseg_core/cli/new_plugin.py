@@ -10,7 +10,7 @@ import typer
 
 from ..errors import RequestError, nearest
 from ..registry.catalog import installed
-from ..registry.kinds import KINDS, OBSERVER
+from ..registry.kinds import ALL_KINDS
 from .completion import fixed
 from .list import find_kind
 from .output import print_text, say
@@ -25,7 +25,7 @@ def new_plugin(
         typer.Option(
             help="What it is: loss, architecture, bottleneck, …, observer.",
             metavar="KIND",
-            autocompletion=fixed(*(kind.name for kind in (*KINDS, OBSERVER))),
+            autocompletion=fixed(*(kind.name for kind in ALL_KINDS if kind.template)),
         ),
     ],
     out: Annotated[
@@ -36,11 +36,11 @@ def new_plugin(
 
     Nothing is installed, and nothing overwritten. What is printed are the next steps.
     """
-    from ..scaffold import PLUGIN_KINDS, Project
+    from ..scaffold import Project
 
     found = find_kind(kind)
-    if found not in PLUGIN_KINDS or found is None:
-        known = [known.name for known in PLUGIN_KINDS]
+    if found is None or not found.template:
+        known = [known.name for known in ALL_KINDS if known.template]
         what = f"A {kind} is no plugin of its own." if found else f"There is no kind '{kind}'."
         raise RequestError(what, where="--kind", hint=nearest(kind, known, listing="There are"))
     project = Project(name, found)

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..networks.startup import check_backend
-from ..registry import kinds
-from .completion import composition, fixed, optimizers, recipes, settings
+from .completion import fixed, optimizers, recipes, settings
+from .kind_options import takes_kinds
 from .loading import load_keras
 from .options import Disable, Plugins, Trust
 from .output import EXIT_INTERRUPTED, print_table, print_text, say, warn
@@ -19,50 +19,10 @@ if TYPE_CHECKING:
     from ..planning.plan import Plan
     from ..runs.run import Run
 
-_COMPOSITION = "NAME[:KEY=VALUE]…"
 
-
+@takes_kinds
 def run(
-    arch: Annotated[
-        str | None,
-        typer.Option(help="The network.", metavar=_COMPOSITION, autocompletion=composition(kinds.ARCHITECTURE)),
-    ] = None,
-    bottleneck: Annotated[
-        str | None,
-        typer.Option(
-            help="What works on its coarsest map: a list, or none.",
-            metavar=_COMPOSITION,
-            autocompletion=composition(kinds.BOTTLENECK),
-        ),
-    ] = None,
-    loss: Annotated[
-        str | None,
-        typer.Option(help="A list of losses.", metavar=_COMPOSITION, autocompletion=composition(kinds.LOSS)),
-    ] = None,
-    weighting: Annotated[
-        str | None,
-        typer.Option(help="How losses become one.", metavar=_COMPOSITION, autocompletion=composition(kinds.WEIGHTING)),
-    ] = None,
-    augment: Annotated[
-        str | None,
-        typer.Option(
-            help="A list of augmentations, in order, or none.",
-            metavar=_COMPOSITION,
-            autocompletion=composition(kinds.AUGMENTATION),
-        ),
-    ] = None,
-    schedule: Annotated[
-        str | None,
-        typer.Option(
-            help="How the learning rate moves.", metavar=_COMPOSITION, autocompletion=composition(kinds.SCHEDULE)
-        ),
-    ] = None,
-    data: Annotated[
-        str | None,
-        typer.Option(
-            help="A data set, or a file.", metavar="NAME|PATH", autocompletion=composition(kinds.DATASET, ".npz")
-        ),
-    ] = None,
+    words: dict[str, str],
     plan: Annotated[
         str | None,
         typer.Option(
@@ -83,7 +43,7 @@ def run(
     optimizer: Annotated[
         str | None,
         typer.Option(
-            help="A Keras optimiser: adamw, sgd:momentum=0.9, …", metavar=_COMPOSITION, autocompletion=optimizers
+            help="A Keras optimiser: adamw, sgd:momentum=0.9, …", metavar="NAME[:KEY=VALUE]…", autocompletion=optimizers
         ),
     ] = None,
     precision: Annotated[
@@ -122,15 +82,6 @@ def run(
     from ..planning.resolver import Request, resolve
     from ..registry.catalog import installed
 
-    words = {
-        "arch": arch,
-        "bottleneck": bottleneck,
-        "loss": loss,
-        "weighting": weighting,
-        "augment": augment,
-        "schedule": schedule,
-        "data": data,
-    }
     training = {
         "epochs": epochs,
         "batch": batch,
@@ -143,13 +94,13 @@ def run(
         "init": init,
     }
     if resume is not None:
-        others: dict[str, Any] = words | training | {"plan": plan, "set": set or None, "plugin": plugin or None}
+        others: dict[str, Any] = {**words, **training} | {"plan": plan, "set": set or None, "plugin": plugin or None}
         others |= {"seeds": seeds, "folds": folds, "out": out}
         _resume(resume, trust, [*_given(others), *(["dry_run"] if dry_run else [])])
         return
     if not dry_run:
         check_backend()
-    request = Request(plan, _given(words), {"training": _given(training)}, set or [], plugin or [], trust)
+    request = Request(plan, words, {"training": _given(training)}, set or [], plugin or [], trust)
     resolved = resolve(request, installed())
     _tell_unused(resolved)
     series = None

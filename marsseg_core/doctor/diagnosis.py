@@ -24,7 +24,7 @@ from ..registry.catalog import Catalog, installed
 from ..registry.disabled import VARIABLE, switches
 from ..registry.distribution import normal
 from ..registry.entries import CONFLICT, INVALID, OK, Entry
-from ..registry.kinds import KINDS, OBSERVER, RECIPE
+from ..registry.kinds import ALL_KINDS, OBSERVER, RECIPE
 from ..registry.loading import SLOW_SECONDS, load
 from ..registry.plugin_files import catalog_with
 
@@ -109,7 +109,7 @@ def _examine(entry: Entry, plugins: Sequence[Path], checks: bool) -> Finding:
     finding = Finding(entry, _status(entry, found), **found | {"early": tuple(found["early"]), "hint": hint})
     if entry.status == CONFLICT:
         finding = Finding(entry, CONFLICT, finding.seconds, finding.early, entry.reason)
-    if not checks or entry.kind not in KINDS:
+    if not checks or not entry.kind.contract:
         return finding
     return _checked(finding, _in_process("check", entry, plugins, _CHECKS_LIMIT))
 
@@ -199,7 +199,7 @@ def _load(kind: str, qualified_name: str, plugins: Sequence[str]) -> dict[str, A
 
 _TEST: Final = """\
 from marsseg_core.doctor.diagnosis import component_to_check
-from marsseg_core.testing import {contract} as Contract
+from {module} import {contract} as Contract
 
 
 class TestComponent(Contract):
@@ -208,27 +208,8 @@ class TestComponent(Contract):
     {left_out} = None
 """
 
-# What a component need not promise is checked where its author's own test says that it does; and how an import is,
-# has been found already.
-NOT_PROMISED: Final = {
-    "architecture": (),
-    "bottleneck": (),
-    "loss": ("test_a_perfect_prediction_costs_nothing", "test_labelled_pixels_have_a_gradient"),
-    "weighting": ("test_the_sum_of_its_weights_stays_what_it_was", "test_its_weights_move_if_they_should"),
-    "augmentation": (
-        "test_other_generators_give_something_else",
-        "test_it_changes_something",
-        "test_labels_keep_their_places_unless_it_moves_or_mixes",
-    ),
-    "schedule": (),
-    "dataset": (),
-}
+# How an import is, has been found already.
 FOUND_ALREADY: Final = "test_importing_its_module_is_light"
-
-
-def contract_of(kind: str) -> str:
-    """The contract of a kind, by its name in `marsseg_core.testing`."""
-    return f"{kind.capitalize()}Contract"
 
 
 def component_to_check(kind: str, qualified_name: str, plugins: Sequence[str]) -> Any:
@@ -250,8 +231,10 @@ def _check(kind: str, qualified_name: str, plugins: Sequence[str]) -> dict[str, 
     import pytest
 
     recorder = _Recorder()
-    left_out = " = ".join((FOUND_ALREADY, *NOT_PROMISED[kind]))
-    values = {"contract": contract_of(kind), "kind": kind, "name": qualified_name, "plugins": [*plugins]}
+    registered = next(each for each in ALL_KINDS if each.name == kind)
+    left_out = " = ".join((FOUND_ALREADY, *registered.unpromised))
+    module, _, contract = registered.contract.partition(":")
+    values = {"module": module, "contract": contract, "kind": kind, "name": qualified_name, "plugins": [*plugins]}
     with tempfile.TemporaryDirectory(prefix="marsseg-checks-") as folder:
         test = Path(folder, "test_component.py")
         test.write_text(_TEST.format(**values, left_out=left_out), encoding="utf-8")

@@ -8,8 +8,8 @@ from typing import Final, Literal
 
 from ..data.cleaning_report import CleaningOptions
 from ..data.splits import SplitOptions
-from ..registry import kinds
 from ..registry.kinds import Kind
+from ..registry.loading import referred
 from ..registry.parameters import param
 
 Monitor = Literal["val_miou", "val_loss", "val_accuracy", "loss"]
@@ -36,9 +36,7 @@ class NoOptions:
 
 def options_of(kind: Kind) -> type[LossOptions | AugmentationOptions | NoOptions]:
     """The parameters that the core adds to every component of a kind, as a dataclass."""
-    if kind == kinds.LOSS:
-        return LossOptions
-    return AugmentationOptions if kind == kinds.AUGMENTATION else NoOptions
+    return referred(kind.core_parameters) if kind.core_parameters else NoOptions
 
 
 @dataclass(frozen=True)

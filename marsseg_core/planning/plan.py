@@ -11,7 +11,7 @@ from ..data.splits import SplitOptions
 from ..files.run_folder import PLUGINS_FOLDER
 from ..registry import kinds, parameters
 from ..registry.catalog import Catalog, installed
-from ..registry.kinds import KINDS, Kind
+from ..registry.kinds import PLAN_KINDS, Kind
 from ..registry.plugin_files import KEY as PLUGIN_KEY, LocalPlugin
 from .invoke import calling
 from .options import SECTIONS, TrainingOptions
@@ -93,7 +93,7 @@ class Plan:
     def rows(self) -> list[tuple[str, str, str]]:
         """(setting, value, origin) for every value of the plan."""
         rows = [(PLUGIN_KEY, f"{plugin.name} {plugin.hash[:12]}", plugin.origin) for plugin in self.plugins]
-        for kind in KINDS:
+        for kind in PLAN_KINDS:
             for position, chosen in enumerate(self.chosen[kind], start=1):
                 twice = sum(other.entry == chosen.entry for other in self.chosen[kind]) > 1
                 path = f"{kind.option}.{position if twice else chosen.entry.name}"
@@ -123,7 +123,7 @@ class Plan:
         document: dict[str, Any] = {}
         if self.plugins:
             document[PLUGIN_KEY] = [plugin.to_toml(PLUGINS_FOLDER) for plugin in self.plugins]
-        for kind in KINDS:
+        for kind in PLAN_KINDS:
             tables = [chosen.to_toml() for chosen in self.chosen[kind]]
             document[kind.option] = tables if kind.many else tables[0]
         for section in SECTIONS:

@@ -23,7 +23,7 @@ from ..registry import kinds, parameters
 from ..registry.catalog import Catalog
 from ..registry.distribution import DISTRIBUTION
 from ..registry.entries import INVALID, Entry
-from ..registry.kinds import KINDS, RECIPE, Kind
+from ..registry.kinds import COMPONENT_KINDS, PLAN_KINDS, RECIPE, Kind
 from ..registry.loading import blaming, load
 from ..registry.plugin_files import KEY as PLUGIN_KEY, SUFFIX, LocalPlugin, given_plugins, planned_plugins
 from ..registry.source_code import recipe_path
@@ -35,6 +35,9 @@ from .plan import NAME_KEYS, Plan
 from .resolved import Chosen, weighting_spec
 
 DEFAULT_RECIPE: Final = "default"
+
+# The origin of what a plan means that a run wrote before there was such a kind or parameter.
+_BEFORE: Final = "a plan from before"
 
 
 @dataclass(frozen=True)
@@ -54,7 +57,7 @@ class Request:
     trust: bool = False
 
 
-def resolve(request: Request, catalog: Catalog, *, only: Collection[Kind] = KINDS) -> Plan:
+def resolve(request: Request, catalog: Catalog, *, only: Collection[Kind] = PLAN_KINDS) -> Plan:
     """Draft the plan layer by layer, then build and check every component.
 
     Raises RequestError for what is wrong in the request, PluginError for a component that is broken. Imports the
@@ -65,16 +68,18 @@ def resolve(request: Request, catalog: Catalog, *, only: Collection[Kind] = KIND
     if request.base is not None:
         documents.append(_base_document(request.base, catalog))
     plugins = given_plugins(request.plugins)
+    wanted = COMPONENT_KINDS if only is PLAN_KINDS else only
     for document in documents:
         plugins += planned_plugins(
-            document.values, document.folder, document.origin, plugins, only, trust=request.trust
+            document.values, document.folder, document.origin, plugins, wanted, trust=request.trust
         )
     if plugins:
         catalog = catalog.with_more(entry for plugin in plugins for entry in plugin.entries)
     draft = _Draft(catalog, plugins, only)
     for document in documents:
         draft.add_document(document)
-    for kind in KINDS:
+    draft.add_defaults()
+    for kind in PLAN_KINDS:
         if kind.option in request.words:
             draft.add_words(kind, request.words[kind.option])
     for section, values in request.sections.items():
@@ -85,13 +90,17 @@ def resolve(request: Request, catalog: Catalog, *, only: Collection[Kind] = KIND
 
 @dataclass(frozen=True)
 class _Document:
-    """A plan file that was read: its values, what error texts call it, and the distribution that a recipe is of."""
+    """A plan file that was read: its values, what error texts call it, and the distribution that a recipe is of.
+
+    One that is `whole` was written by a run: it says all that there was to say then.
+    """
 
     values: Mapping[str, Any]
     folder: Path
     origin: str
     where: str
     distribution: str | None = None
+    whole: bool = False
 
 
 def _base_document(base: str, catalog: Catalog) -> _Document:
@@ -100,7 +109,8 @@ def _base_document(base: str, catalog: Catalog) -> _Document:
     if os.path.isfile(os.path.join(base, "plan.toml")):
         path = path / "plan.toml"
     if os.path.isfile(path):
-        return _Document(_read_toml(path), path.parent, f"file {path}", f"file {path}")
+        whole = RunFolder(path.parent).split.is_file()
+        return _Document(_read_toml(path), path.parent, f"file {path}", f"file {path}", whole=whole)
     if path.suffix == ".toml" or path.is_absolute() or path.name == "plan.toml":
         raise RequestError(
             f"There is no plan file '{base}'.", where="--plan", hint="`marsseg list recipe` lists recipes."
@@ -165,19 +175,29 @@ class _Draft:
 
     def add_document(self, document: _Document) -> None:
         values, origin, where = document.values, document.origin, document.where
-        known = [kind.option for kind in KINDS] + list(SECTIONS) + [PLUGIN_KEY, "summary"]
+        known = [kind.option for kind in PLAN_KINDS] + list(SECTIONS) + [PLUGIN_KEY, "summary"]
         for key in values:
             if key not in known:
                 raise RequestError(f"'{key}' is no part of a plan.", where=where, hint=nearest(key, known))
-        for kind in KINDS:
+        for kind in PLAN_KINDS:
             if kind.option in values:
                 named = _named_in_document(values[kind.option], where=f"{where}, {kind.option}")
                 self._overlay(kind, named, origin, f"{where}, {kind.option}", document)
+            elif document.whole and kind.absent:
+                self._overlay(kind, grammar.parse(kind.absent), _BEFORE, f"{where}, {kind.option}")
         for section in SECTIONS:
             if section in values:
                 if not isinstance(values[section], Mapping):
                     raise RequestError(f"'{section}' must be a table.", where=where, hint=f"Write it as [{section}].")
                 self.add_section(section, values[section], origin=origin, where=f"{where}, {section}")
+            if document.whole:
+                self.sections[section].set(_absent(SECTIONS[section], values.get(section, {})), _BEFORE)
+
+    def add_defaults(self) -> None:
+        """What the registrations of kinds say, for those that no document mentions."""
+        for kind in PLAN_KINDS:
+            if kind.absent and kind not in self.items:
+                self._overlay(kind, grammar.parse(kind.absent), "default", f"--{kind.option}")
 
     def add_words(self, kind: Kind, text: str) -> None:
         where = f"--{kind.option} {text}"
@@ -216,9 +236,9 @@ class _Draft:
 
     def finish(self) -> Plan:
         chosen = {}
-        for kind in filter(self.only.__contains__, KINDS):
+        for kind in filter(self.only.__contains__, PLAN_KINDS):
             items = self.items.get(kind, [])
-            if not items and (not kind.many or kind == kinds.LOSS):
+            if not items and kind.in_plan != "any":
                 hint = f"Installed {kind} names: {', '.join(self.catalog.names(kind))}."
                 raise RequestError(f"A run needs {kind.with_article}.", where=f"--{kind.option}", hint=hint)
             if len(items) > 1 and not kind.many:
@@ -370,9 +390,9 @@ class _Draft:
 
     def _target(self, option: str, rest: str, where: str) -> tuple[_Item, str]:
         """The item and the key that `--set option.name.key` means; a number is a position from 1."""
-        kind = next((kind for kind in KINDS if option in (kind.option, kind.name)), None)
+        kind = next((kind for kind in PLAN_KINDS if option in (kind.option, kind.name)), None)
         if kind is None:
-            known = [kind.option for kind in KINDS] + list(SECTIONS)
+            known = [kind.option for kind in PLAN_KINDS] + list(SECTIONS)
             raise RequestError(f"'{option}' cannot be set.", where=where, hint=nearest(option, known))
         name, dot, key = rest.rpartition(".")
         items = self.items.get(kind, [])
@@ -419,8 +439,7 @@ class _Draft:
                 where=item.entry.target,
             )
         if item.version:  # from a plan that a run wrote, with every parameter that there was then
-            before = {key: each.absent for key, each in own.items() if each.absent is not MISSING}
-            item.set({key: value for key, value in before.items() if key not in item.values}, "a plan from before")
+            item.set(_absent(cls, item.values), _BEFORE)
         for key, origin in item.origins.items():
             if key not in own and key not in core:
                 raise RequestError(
@@ -445,6 +464,12 @@ class _Draft:
             options_class, {key: value for key, value in item.values.items() if key in core}, where=where
         )
         return Chosen(item.entry, component, options, item.origins | {"name": item.origin}, item.version, parts)
+
+
+def _absent(cls: type, given: Mapping[str, Any]) -> dict[str, Any]:
+    """The parameters that a plan does not give, with what it meant that a run wrote before there were such."""
+    known = parameters.parameters_of(cls).items()
+    return {key: each.absent for key, each in known if each.absent is not MISSING and key not in given}
 
 
 def datasets_that_recognise(path: Path, catalog: Catalog) -> list[Entry]:

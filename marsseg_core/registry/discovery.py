@@ -20,13 +20,13 @@ from .kinds import ALL_KINDS, OBSERVER, RECIPE, Kind
 from .parameters import NONE_WORD
 
 _PREFIX: Final = f"{DISTRIBUTION}."
-_GROUPS: Final = tuple(kind.group for kind in ALL_KINDS)
 
 
 @cache
 def _scan() -> tuple[tuple[EntryPoint, ...], tuple[str, ...]]:
     """marsseg's entry points of each distribution, and a line for each whose metadata is wrong."""
     points: list[EntryPoint] = []
+    groups = [kind.group for kind in ALL_KINDS]
     problems, seen = [], set()
     for distribution in metadata.distributions():
         try:
@@ -36,11 +36,11 @@ def _scan() -> tuple[tuple[EntryPoint, ...], tuple[str, ...]]:
                 seen.add(name)
                 # Of one that is twice on the path, Python takes the first.
                 own = own if name == _UNKNOWN else _own_points(metadata.distribution(name))
-                points += [point for point in own if point.group in _GROUPS]
+                points += [point for point in own if point.group in groups]
                 problems += [
                     f"{name} names things in the entry-point group '{group}', which is none of marsseg's. "
-                    f"{nearest(group, _GROUPS)}"
-                    for group in sorted({point.group for point in own} - {*_GROUPS})
+                    f"{nearest(group, groups)}"
+                    for group in sorted({point.group for point in own} - {*groups})
                 ]
         except Exception as cause:
             folder = distribution.locate_file("")

@@ -1,25 +1,64 @@
-"""The kinds of component: what each is called in prose, on the command line and in package metadata."""
+"""The kinds of component. One registration says everything that the rest of marsseg needs to know of a kind.
+
+From it derive the option of `marsseg run`, the tables of a plan, `list`, `show`, completion, the reference pages,
+`new-plugin` and `doctor`. A new kind needs its registration here, its interface, its contract, its template, and the
+place that uses it.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal
 
 
 @dataclass(frozen=True)
 class Kind:
     """One kind of component.
 
-    `name` stands in `marsseg list` and in error texts, `option` on the command line, in `--set` and in plan
-    files, `group` in a distribution's entry points. `interface` is the class that its components derive from, as
-    "module:class", so that the kinds can be known without it. A plan holds any number of a kind that is `many`.
+    References to classes are texts, "module:class", so that a kind is known without importing them.
+
+    Args:
+        name: What it is called in error texts and in `marsseg list`.
+        option: What it is called on the command line, in `--set` and in plan files.
+        group: Its entry-point group in a distribution's metadata; what follows the dot is its plural.
+        interface: The class that its components derive from; empty for what is no component.
+        in_plan: How many a plan holds: "one", "some" (one or more), "any" (none is allowed), or "" where a plan has no
+            table of them.
+        absent: What a plan means that does not mention the kind, as a composition text: plans and run folders
+            written before there was such a kind stay readable by it. Empty where the plan must say it.
+        help: What `marsseg run --help` says of its option.
+        metavar: What the option takes.
+        suffixes: The endings of files that the option takes, too.
+        core_parameters: The dataclass of what the core adds to each component's own parameters.
+        contract: The contract that a plugin's tests inherit, and that `marsseg doctor --checks` runs.
+        unpromised: Checks of the contract that a component need not pass unless its author says so.
+        template: The folder of its template in `marsseg_core/scaffold`; empty where `new-plugin` makes none.
+        use: The words after `marsseg run` that use one called `{name}`.
     """
 
     name: str
     option: str
     group: str
     interface: str = ""
-    many: bool = False
+    in_plan: Literal["one", "some", "any", ""] = ""
+    absent: str = ""
+    help: str = ""
+    metavar: str = "NAME[:KEY=VALUE]…"
+    suffixes: tuple[str, ...] = ()
+    core_parameters: str = ""
+    contract: str = ""
+    unpromised: tuple[str, ...] = ()
+    template: str = ""
+    use: str = ""
+
+    @property
+    def plural(self) -> str:
+        return self.group.partition(".")[2]
+
+    @property
+    def many(self) -> bool:
+        """Whether a plan may hold more than one."""
+        return self.in_plan in ("some", "any")
 
     @property
     def with_article(self) -> str:
@@ -29,28 +68,132 @@ class Kind:
         return self.name
 
 
-ARCHITECTURE: Final = Kind(
-    "architecture", "arch", "marsseg.architectures", "marsseg_core.components.interfaces:Architecture"
-)
-BOTTLENECK: Final = Kind(
-    "bottleneck", "bottleneck", "marsseg.bottlenecks", "marsseg_core.components.interfaces:Bottleneck", many=True
-)
-LOSS: Final = Kind("loss", "loss", "marsseg.losses", "marsseg_core.components.interfaces:Loss", many=True)
-WEIGHTING: Final = Kind("weighting", "weighting", "marsseg.weightings", "marsseg_core.components.interfaces:Weighting")
-AUGMENTATION: Final = Kind(
-    "augmentation", "augment", "marsseg.augmentations", "marsseg_core.components.interfaces:Augmentation", many=True
-)
-SCHEDULE: Final = Kind("schedule", "schedule", "marsseg.schedules", "marsseg_core.components.interfaces:Schedule")
-DATASET: Final = Kind("dataset", "data", "marsseg.datasets", "marsseg_core.components.interfaces:Dataset")
+# In the order in which they are listed; those that a plan holds in the order in which it is read.
+ALL_KINDS: Final[list[Kind]] = []
+COMPONENT_KINDS: Final[list[Kind]] = []
+PLAN_KINDS: Final[list[Kind]] = []
 
-# In the order in which a plan is read.
-KINDS: Final = (ARCHITECTURE, BOTTLENECK, LOSS, WEIGHTING, AUGMENTATION, SCHEDULE, DATASET)
+
+def register(kind: Kind) -> Kind:
+    """Make a kind known. Components first, then what is none."""
+    ALL_KINDS.insert(len(COMPONENT_KINDS) if kind.interface else len(ALL_KINDS), kind)
+    if kind.interface:
+        COMPONENT_KINDS.append(kind)
+    if kind.in_plan:
+        PLAN_KINDS.append(kind)
+    return kind
+
+
+_INTERFACES: Final = "marsseg_core.components.interfaces"
+_OPTIONS: Final = "marsseg_core.planning.options"
+_CONTRACTS: Final = "marsseg_core.testing"
+_TRY: Final = " --data synthetic:count=60"
+
+ARCHITECTURE: Final = register(
+    Kind(
+        "architecture",
+        "arch",
+        "marsseg.architectures",
+        f"{_INTERFACES}:Architecture",
+        in_plan="one",
+        help="The network.",
+        contract=f"{_CONTRACTS}:ArchitectureContract",
+        template="architecture",
+        use=f"--arch {{name}}{_TRY}",
+    )
+)
+BOTTLENECK: Final = register(
+    Kind(
+        "bottleneck",
+        "bottleneck",
+        "marsseg.bottlenecks",
+        f"{_INTERFACES}:Bottleneck",
+        in_plan="any",
+        help="What works on its coarsest map: a list, or none.",
+        contract=f"{_CONTRACTS}:BottleneckContract",
+        template="bottleneck",
+        use=f"--bottleneck {{name}}{_TRY}",
+    )
+)
+LOSS: Final = register(
+    Kind(
+        "loss",
+        "loss",
+        "marsseg.losses",
+        f"{_INTERFACES}:Loss",
+        in_plan="some",
+        help="A list of losses.",
+        core_parameters=f"{_OPTIONS}:LossOptions",
+        contract=f"{_CONTRACTS}:LossContract",
+        unpromised=("test_a_perfect_prediction_costs_nothing", "test_labelled_pixels_have_a_gradient"),
+        template="loss",
+        use=f"--loss {{name}}{_TRY}",
+    )
+)
+WEIGHTING: Final = register(
+    Kind(
+        "weighting",
+        "weighting",
+        "marsseg.weightings",
+        f"{_INTERFACES}:Weighting",
+        in_plan="one",
+        help="How losses become one.",
+        contract=f"{_CONTRACTS}:WeightingContract",
+        unpromised=("test_the_sum_of_its_weights_stays_what_it_was", "test_its_weights_move_if_they_should"),
+        template="weighting",
+        use=f"--loss ssce,dice --weighting {{name}}{_TRY}",
+    )
+)
+AUGMENTATION: Final = register(
+    Kind(
+        "augmentation",
+        "augment",
+        "marsseg.augmentations",
+        f"{_INTERFACES}:Augmentation",
+        in_plan="any",
+        help="A list of augmentations, in order, or none.",
+        core_parameters=f"{_OPTIONS}:AugmentationOptions",
+        contract=f"{_CONTRACTS}:AugmentationContract",
+        unpromised=(
+            "test_other_generators_give_something_else",
+            "test_it_changes_something",
+            "test_labels_keep_their_places_unless_it_moves_or_mixes",
+        ),
+        template="augmentation",
+        use=f"--augment {{name}}{_TRY}",
+    )
+)
+SCHEDULE: Final = register(
+    Kind(
+        "schedule",
+        "schedule",
+        "marsseg.schedules",
+        f"{_INTERFACES}:Schedule",
+        in_plan="one",
+        help="How the learning rate moves.",
+        contract=f"{_CONTRACTS}:ScheduleContract",
+        template="schedule",
+        use=f"--schedule {{name}}{_TRY}",
+    )
+)
+DATASET: Final = register(
+    Kind(
+        "dataset",
+        "data",
+        "marsseg.datasets",
+        f"{_INTERFACES}:Dataset",
+        in_plan="one",
+        help="A data set, or a file.",
+        metavar="NAME|PATH",
+        suffixes=(".npz",),
+        contract=f"{_CONTRACTS}:DatasetContract",
+        template="dataset",
+        use="--data {name}:path=FOLDER",
+    )
+)
 
 # A recipe is not a component but a whole plan; it is found, listed and shown in the same way.
-RECIPE: Final = Kind("recipe", "plan", "marsseg.recipes")
+RECIPE: Final = register(Kind("recipe", "plan", "marsseg.recipes"))
 
-# Nor is an observer: nobody chooses one, all of them are called. It is found, listed and switched off by name.
-OBSERVER: Final = Kind("observer", "observer", "marsseg.hooks")
-
-# In the order in which they are listed.
-ALL_KINDS: Final = (*KINDS, RECIPE, OBSERVER)
+# Nor is an observer: nobody chooses one, all of them are called. It is found, listed and disabled by name.
+OBSERVER: Final = register(Kind("observer", "observer", "marsseg.hooks", template="observer", use=_TRY.strip()))

@@ -24,10 +24,15 @@ from .parameters import check_defaults, parameters_of
 SLOW_SECONDS: Final = 2.0
 
 
+def referred(reference: str) -> Any:
+    """Import what a registration of a kind refers to as "module:name"."""
+    module, _, name = reference.partition(":")
+    return getattr(importlib.import_module(module), name)
+
+
 def interface_of(kind: Kind) -> type[Any]:
     """The class that the components of a kind derive from."""
-    module, _, name = kind.interface.partition(":")
-    interface: type[Any] = getattr(importlib.import_module(module), name)
+    interface: type[Any] = referred(kind.interface)
     return interface
 
 

@@ -14,7 +14,7 @@ from ..files.run_folder import FINISHED, RunFolder
 from ..files.text import read_text
 from ..planning.options import SECTIONS
 from ..registry import parameters
-from ..registry.kinds import KINDS
+from ..registry.kinds import PLAN_KINDS
 from ..registry.plugin_files import KEY as PLUGIN_KEY
 
 UNFINISHED: Final = "broken off or still running"
@@ -122,7 +122,10 @@ def _settings(document: Mapping[str, Any]) -> dict[str, str]:
     """A plan file's values by name, in the plan's order; with the version of each distribution it names."""
     found: dict[str, str] = {}
     versions = {f"version.{Path(table['file']).name}": table["sha256"][:12] for table in document.get(PLUGIN_KEY, [])}
-    for kind in KINDS:
+    for kind in PLAN_KINDS:
+        if kind.option not in document and kind.absent:  # a plan from before there was the kind
+            found[kind.option] = kind.absent
+            continue
         tables = document[kind.option]
         tables = tables if isinstance(tables, list) else [tables]
         names = [table["name"] for table in tables]

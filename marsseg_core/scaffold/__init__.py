@@ -23,11 +23,8 @@ from ..errors import RequestError, RunError
 from ..registry.catalog import Catalog
 from ..registry.distribution import DISTRIBUTION, version
 from ..registry.entries import NAME_PATTERN
-from ..registry.kinds import DATASET, KINDS, OBSERVER, WEIGHTING, Kind
+from ..registry.kinds import OBSERVER, Kind
 from ..registry.parameters import NONE_WORD
-
-# What there is a template of.
-PLUGIN_KINDS: Final = (*KINDS, OBSERVER)
 
 _SUFFIX: Final = ".tmpl"
 
@@ -89,12 +86,7 @@ class Project:
     @property
     def use(self) -> str:
         """The words after `marsseg run` that make a run use it."""
-        if self.kind == OBSERVER:
-            return "--data synthetic:count=60"
-        if self.kind == DATASET:
-            return f"--data {self.name}:path=FOLDER"
-        losses = "--loss ssce,dice " if self.kind == WEIGHTING else ""
-        return f"{losses}--{self.kind.option} {self.name} --data synthetic:count=60"
+        return self.kind.use.format(name=self.name)
 
     @property
     def steps(self) -> tuple[str, ...]:
@@ -130,7 +122,7 @@ class Project:
     @cached_property
     def _templates(self) -> dict[str, str]:
         """The texts of this kind's templates by the names of their files."""
-        return _read(self.kind.name)
+        return _read(self.kind.template)
 
     def files(self) -> dict[str, str]:
         """What the project is made of: paths in its folder, and their texts."""
