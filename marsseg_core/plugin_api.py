@@ -19,12 +19,14 @@ if TYPE_CHECKING:
         Dataset as Dataset,
         Loss as Loss,
         NetworkSpec as NetworkSpec,
+        Optimizer as Optimizer,
         Schedule as Schedule,
         Weighting as Weighting,
     )
     from .components.specs import (
         BottleneckSpec as BottleneckSpec,
         LossSpec as LossSpec,
+        OptimizerSpec as OptimizerSpec,
         ScheduleSpec as ScheduleSpec,
         WeightingSpec as WeightingSpec,
     )
@@ -93,12 +95,14 @@ _NAMES: Final = {
         "Dataset",
         "Loss",
         "NetworkSpec",
+        "Optimizer",
         "Schedule",
         "Weighting",
     ),
     "components.specs": (
         "BottleneckSpec",
         "LossSpec",
+        "OptimizerSpec",
         "ScheduleSpec",
         "WeightingSpec",
     ),

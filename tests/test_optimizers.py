@@ -10,9 +10,11 @@ import marsseg_core as marsseg
 from marsseg_core import api
 from marsseg_core.data.splits import split_data
 from marsseg_core.errors import RequestError
-from marsseg_core.planning.optimizer_names import OPTIMIZERS, PARAMETERS
-from marsseg_core.planning.options import TrainingOptions
+from marsseg_core.planning.options import OptimizerOptions
 from marsseg_core.registry import kinds
+from marsseg_core.registry.catalog import installed
+from marsseg_core.registry.loading import load
+from marsseg_core.registry.parameters import parameters_of
 from marsseg_core.training.averaging import EpochAverage
 from marsseg_core.training.objective import build_objective
 from marsseg_core.training.optimizers import build_optimizer
@@ -25,6 +27,9 @@ SMALL = {
 }
 # Without normalisation, whose statistics are computed anew for averaged weights.
 PLAIN = f"{SMALL['arch']}:normalisation=none"
+
+
+OPTIMIZERS = installed().names(kinds.OPTIMIZER)
 
 
 def small_run(tmp_path, **words):
@@ -43,41 +48,58 @@ def test_the_names_are_those_that_keras_has():
 
 
 @pytest.mark.parametrize("name", OPTIMIZERS)
-def test_the_parameters_are_those_that_keras_has(name):
-    cls = next(each for key, each in vars(keras.optimizers).items() if key.lower() == name)
+def test_the_parameters_and_defaults_are_those_that_keras_has(name):
+    component = load(installed().find(kinds.OPTIMIZER, name))
+    cls = getattr(keras.optimizers, component.keras_name)
+    assert cls.__name__.lower() == name
     theirs = {key: value.default for key, value in inspect.signature(cls).parameters.items()}
     # What the plan says elsewhere, Keras needs to itself, or is no number.
     for key in ("learning_rate", "weight_decay", "name", "kwargs", "loss_scale_factor", "exclude_layers"):
         theirs.pop(key, None)
     for key in ("use_ema", "ema_momentum", "ema_overwrite_frequency"):
         theirs.pop(key, None)
-    assert {**theirs, **PARAMETERS[name]} == PARAMETERS[name]  # an older Keras may have fewer
+    ours = {**parameters_of(component), **parameters_of(OptimizerOptions)}
+    ours = {key: parameter.default for key, parameter in ours.items()}
+    assert {**theirs, **ours} == ours  # an older Keras may have fewer
 
 
-@pytest.mark.parametrize("name", OPTIMIZERS)
-def test_each_is_built_with_the_plans_rate(name):
-    optimizer = build_optimizer(TrainingOptions(optimizer=name, weight_decay=0.01), 0.125)
-    assert type(optimizer).__name__.lower() == name
-    assert float(optimizer.learning_rate) == 0.125
-    assert optimizer.weight_decay == 0.01
+def built(rate=0.1, **words):
+    return build_optimizer(api.plan(**words), rate)
 
 
 def test_adamw_keeps_its_own_decay_where_none_is_given():
-    assert build_optimizer(TrainingOptions(), 0.1).weight_decay == 0.004
-    assert build_optimizer(TrainingOptions(optimizer="sgd"), 0.1).weight_decay is None
+    assert built().weight_decay == 0.004
+    assert built(optimizer="sgd").weight_decay is None
+    assert built(optimizer="sgd", weight_decay=0.01).weight_decay == 0.01
 
 
 def test_parameters_follow_the_name():
-    optimizer = build_optimizer(TrainingOptions(optimizer="sgd:momentum=0.9:nesterov=true:clipnorm=1"), 0.1)
+    optimizer = built(0.125, optimizer="sgd:momentum=0.9:nesterov=true:clipnorm=1:gradient_accumulation_steps=2")
+    assert float(optimizer.learning_rate) == 0.125
     assert optimizer.momentum == 0.9
     assert optimizer.nesterov is True
     assert optimizer.clipnorm == 1.0
+    assert optimizer.gradient_accumulation_steps == 2
+
+
+def test_a_plan_of_before_is_read(tmp_path):
+    """It held the optimizer as a text of its training."""
+    (tmp_path / "plan.toml").write_text('[training]\noptimizer = "sgd:momentum=0.9:clipvalue=2"\nepochs = 3\n')
+    plan = api.plan(tmp_path / "plan.toml")
+    assert plan.one(kinds.OPTIMIZER) == load(installed().find(kinds.OPTIMIZER, "sgd"))(momentum=0.9)
+    assert plan.chosen[kinds.OPTIMIZER][0].options.clipvalue == 2
+    assert plan.training.epochs == 3
+
+
+def test_where_it_stood_before_tells_where_it_stands():
+    with pytest.raises(RequestError, match=r"It is a component: --optimizer NAME"):
+        api.plan(sets=["training.optimizer=sgd"])
 
 
 def test_a_wrong_name_is_refused_with_the_plan():
     with pytest.raises(RequestError, match="Did you mean 'adam'"):
         api.plan(optimizer="adamv")
-    with pytest.raises(RequestError, match="one optimiser"):
+    with pytest.raises(RequestError, match="has one optimizer"):
         api.plan(optimizer="adam,sgd")
 
 
@@ -86,10 +108,11 @@ def test_a_wrong_name_is_refused_with_the_plan():
     [
         ("sgd:momentun=0.9", "Did you mean 'momentum'"),
         ("sgd:momentum=much", "takes a number"),
+        ("sgd:momentum=7", "at most 1"),
         ("sgd:nesterov=0.5", "takes true or false"),
         ("sgd:momentum=nan", "takes a number"),
         ("adam:epsilon=inf", "takes a number"),
-        ("muon:ns_steps=2.5", "takes a number"),
+        ("muon:ns_steps=2.5", "takes a whole number"),
         ("adam:learning_rate=1", "no parameter 'learning_rate'"),
     ],
 )
@@ -98,10 +121,18 @@ def test_a_wrong_parameter_is_refused_with_the_plan(text, message):
         api.plan(optimizer=text)
 
 
-@pytest.mark.parametrize(("text", "message"), [("sgd:momentum=7", "do not go together")])
-def test_what_keras_refuses_is_refused_before_anything_is_written(text, message, tmp_path):
-    with pytest.raises(RequestError, match=message):
-        small_run(tmp_path, optimizer=text)
+def test_ways_to_clip_that_exclude_each_other_are_refused_with_the_plan():
+    with pytest.raises(RequestError, match="clipnorm, clipvalue and global_clipnorm exclude each other"):
+        api.plan(optimizer="sgd:clipnorm=1:clipvalue=1")
+
+
+def test_what_keras_refuses_is_refused_before_anything_is_written(tmp_path, monkeypatch):
+    def refuse(*arguments, **named):
+        raise ValueError("not with these")
+
+    monkeypatch.setattr(keras.optimizers, "SGD", refuse)
+    with pytest.raises(RequestError, match="The optimizer 'sgd' of marsseg .* does not fit: not with these"):
+        small_run(tmp_path, optimizer="sgd")
     assert not (tmp_path / "run").exists()
 
 

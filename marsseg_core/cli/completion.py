@@ -102,12 +102,6 @@ def _names_or_distributions(given: Mapping[str, Any], text: str) -> list[Word]:
     return [(head + word, said) for word, said in words]
 
 
-def _optimizers(given: Mapping[str, Any], text: str) -> list[Word]:
-    from ..planning.optimizer_names import OPTIMIZERS
-
-    return [(name, "") for name in OPTIMIZERS]
-
-
 def _settings(given: Mapping[str, Any], text: str) -> list[Word]:
     """`arch.dense.width=0.5` or `training.epochs=20`, part by part."""
     from ..planning.options import SECTIONS
@@ -253,5 +247,4 @@ anything: Final = _completer(_anything)
 kinds_or_names: Final = _completer(_kinds_or_names)
 names_of_kind: Final = _completer(_names_of_kind)
 names_or_distributions: Final = _completer(_names_or_distributions)
-optimizers: Final = _completer(_optimizers)
 settings: Final = _completer(_settings)

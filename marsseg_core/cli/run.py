@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..networks.startup import check_backend
-from .completion import fixed, optimizers, recipes, settings
+from .completion import fixed, recipes, settings
 from .kind_options import takes_kinds
 from .loading import load_keras
 from .options import Disable, Plugins, Trust
@@ -40,12 +40,6 @@ def run(
     batch: Annotated[str | None, typer.Option(help="Images per step.", metavar="N")] = None,
     learning_rate: Annotated[str | None, typer.Option(help="At the start.", metavar="RATE")] = None,
     patience: Annotated[str | None, typer.Option(help="Epochs without progress to stop after.", metavar="N")] = None,
-    optimizer: Annotated[
-        str | None,
-        typer.Option(
-            help="A Keras optimiser: adamw, sgd:momentum=0.9, …", metavar="NAME[:KEY=VALUE]…", autocompletion=optimizers
-        ),
-    ] = None,
     precision: Annotated[
         str | None,
         typer.Option(
@@ -87,7 +81,6 @@ def run(
         "batch": batch,
         "learning_rate": learning_rate,
         "patience": patience,
-        "optimizer": optimizer,
         "precision": precision,
         "workers": workers,
         "seed": seed,

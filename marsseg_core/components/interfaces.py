@@ -20,7 +20,7 @@ from ..conventions import LossFunction, TargetFunction, Transform
 from ..registry import kinds
 from ..registry.kinds import Kind
 from ..registry.parameters import NONE_WORD
-from .specs import BottleneckSpec, LossSpec, ScheduleSpec, WeightingSpec
+from .specs import BottleneckSpec, LossSpec, OptimizerSpec, ScheduleSpec, WeightingSpec
 
 if TYPE_CHECKING:
     import keras
@@ -170,6 +170,19 @@ class Schedule(Component):
     @abstractmethod
     def build(self, spec: ScheduleSpec) -> keras.optimizers.schedules.LearningRateSchedule | keras.callbacks.Callback:
         """A Keras schedule (a function of the step) or a callback (sees the epoch's scores)."""
+
+
+class Optimizer(Component):
+    """Moves the weights by their gradients."""
+
+    kind = kinds.OPTIMIZER
+
+    @abstractmethod
+    def build(self, spec: OptimizerSpec) -> keras.optimizers.Optimizer:
+        """Build a Keras optimizer, anew each time, that keeps to `spec`.
+
+        ValueError where the parameters do not fit what the plan asks for.
+        """
 
 
 class Augmentation(Component):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from numbers import Integral
 from typing import TYPE_CHECKING, Any
@@ -96,3 +96,15 @@ class ScheduleSpec:
     epochs: int
     steps_per_epoch: int
     objective_moves: bool = False
+
+
+@dataclass(frozen=True)
+class OptimizerSpec:
+    """What an optimizer is to do besides its own parameters, as arguments of `keras.optimizers.Optimizer`.
+
+    `arguments` has `learning_rate` (a number or a Keras schedule), the clipping and accumulation that the plan asks
+    for, and `weight_decay`, `use_ema`, … where it asks for them. Pass them all on, as in
+    `keras.optimizers.SGD(**spec.arguments)`.
+    """
+
+    arguments: Mapping[str, Any]

@@ -30,11 +30,27 @@ class AugmentationOptions:
 
 
 @dataclass(frozen=True)
+class OptimizerOptions:
+    """What every optimizer takes besides its own parameters."""
+
+    clipnorm: float | None = param(None, help="largest norm of the gradient of each weight tensor", above=0)
+    clipvalue: float | None = param(None, help="largest absolute value in a gradient", above=0)
+    global_clipnorm: float | None = param(None, help="largest norm of all gradients together", above=0)
+    gradient_accumulation_steps: int | None = param(
+        None, help="batches whose gradients are averaged before a step", minimum=2
+    )
+
+    def __post_init__(self) -> None:
+        if sum(each is not None for each in (self.clipnorm, self.clipvalue, self.global_clipnorm)) > 1:
+            raise ValueError("clipnorm, clipvalue and global_clipnorm exclude each other")
+
+
+@dataclass(frozen=True)
 class NoOptions:
     """The kinds to which the core adds no parameter."""
 
 
-def options_of(kind: Kind) -> type[LossOptions | AugmentationOptions | NoOptions]:
+def options_of(kind: Kind) -> type[LossOptions | AugmentationOptions | OptimizerOptions | NoOptions]:
     """The parameters that the core adds to every component of a kind, as a dataclass."""
     return referred(kind.core_parameters) if kind.core_parameters else NoOptions
 
@@ -46,9 +62,8 @@ class TrainingOptions:
     epochs: int = param(7, help="passes over the training part", minimum=1)
     batch: int = param(8, help="images per step", minimum=1)
     learning_rate: float = param(1e-3, help="the learning rate at the start", above=0)
-    optimizer: str = param("adamw", help="a Keras optimiser by name, with parameters: sgd:momentum=0.9")
     weight_decay: float | None = param(
-        None, help="decoupled weight decay; none: the optimiser's own (AdamW: 0.004)", minimum=0
+        None, help="decoupled weight decay; none: the optimizer's own (AdamW: 0.004)", minimum=0
     )
     averaging: Literal["none", "ema", "swa"] = param(
         "none", help="score and keep averaged weights: exponentially over the steps, or evenly over the last epochs"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from ..components.specs import WeightingSpec
 from ..registry import parameters
 from ..registry.entries import Entry
-from .options import AugmentationOptions, LossOptions, NoOptions
+from .options import AugmentationOptions, LossOptions, NoOptions, OptimizerOptions
 
 if TYPE_CHECKING:
     pass
@@ -25,7 +25,7 @@ class Chosen:
 
     entry: Entry
     component: Any
-    options: LossOptions | AugmentationOptions | NoOptions
+    options: LossOptions | AugmentationOptions | OptimizerOptions | NoOptions
     origins: Mapping[str, str] = field(default_factory=dict)
     planned_version: str = field(default="", compare=False)
     parts: tuple[Chosen, ...] = ()

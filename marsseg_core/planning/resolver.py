@@ -29,7 +29,7 @@ from ..registry.plugin_files import KEY as PLUGIN_KEY, SUFFIX, LocalPlugin, give
 from ..registry.source_code import recipe_path
 from . import grammar
 from .invoke import calling, fitting, nested
-from .optimizer_names import optimizer_named
+from .moved_keys import MOVED_TO_KIND, with_keys_of_today
 from .options import SECTIONS, LossOptions, TrainingOptions, options_of
 from .plan import NAME_KEYS, Plan
 from .resolved import Chosen, weighting_spec
@@ -179,6 +179,7 @@ class _Draft:
         for key in values:
             if key not in known:
                 raise RequestError(f"'{key}' is no part of a plan.", where=where, hint=nearest(key, known))
+        values = with_keys_of_today(values)
         for kind in PLAN_KINDS:
             if kind.option in values:
                 named = _named_in_document(values[kind.option], where=f"{where}, {kind.option}")
@@ -211,6 +212,9 @@ class _Draft:
 
     def _check_section_key(self, section: str, key: str, where: str) -> None:
         known = parameters.parameters_of(SECTIONS[section])
+        if kind := MOVED_TO_KIND.get((section, key)):
+            hint = f"It is a component: --{kind.option} NAME, or --set {kind.option}.NAME.KEY=VALUE."
+            raise RequestError(f"There is no '{key}' in {section}.", where=where, hint=hint)
         if key not in known:
             raise RequestError(f"There is no '{key}' in {section}.", where=where, hint=nearest(key, known))
 
@@ -255,7 +259,6 @@ class _Draft:
         self._check_schedule(chosen, training.epochs)
         cleaning = parameters.configure(CleaningOptions, self.sections["cleaning"].values, where="cleaning")
         split = parameters.configure(SplitOptions, self.sections["split"].values, where="split")
-        optimizer_named(training.optimizer)
         return Plan(chosen, cleaning, split, training, origins, self.plugins, self.catalog)
 
     def _check_bottleneck(self, chosen: Mapping[Kind, tuple[Chosen, ...]]) -> None:

@@ -176,6 +176,21 @@ SCHEDULE: Final = register(
         use=f"--schedule {{name}}{_TRY}",
     )
 )
+OPTIMIZER: Final = register(
+    Kind(
+        "optimizer",
+        "optimizer",
+        "marsseg.optimizers",
+        f"{_INTERFACES}:Optimizer",
+        in_plan="one",
+        absent="adamw",
+        help="How weights follow their gradients.",
+        core_parameters=f"{_OPTIONS}:OptimizerOptions",
+        contract=f"{_CONTRACTS}:OptimizerContract",
+        template="optimizer",
+        use=f"--optimizer {{name}}{_TRY}",
+    )
+)
 DATASET: Final = register(
     Kind(
         "dataset",

@@ -12,6 +12,7 @@ from typing import Any, Final
 from ..errors import RequestError
 from ..files.run_folder import FINISHED, RunFolder
 from ..files.text import read_text
+from ..planning.moved_keys import with_keys_of_today
 from ..planning.options import SECTIONS
 from ..registry import parameters
 from ..registry.kinds import PLAN_KINDS
@@ -122,11 +123,15 @@ def _settings(document: Mapping[str, Any]) -> dict[str, str]:
     """A plan file's values by name, in the plan's order; with the version of each distribution it names."""
     found: dict[str, str] = {}
     versions = {f"version.{Path(table['file']).name}": table["sha256"][:12] for table in document.get(PLUGIN_KEY, [])}
+    document = with_keys_of_today(document)
     for kind in PLAN_KINDS:
         if kind.option not in document and kind.absent:  # a plan from before there was the kind
             found[kind.option] = kind.absent
             continue
         tables = document[kind.option]
+        if isinstance(tables, str):  # a key of before, which held a composition text
+            found[kind.option] = tables
+            continue
         tables = tables if isinstance(tables, list) else [tables]
         names = [table["name"] for table in tables]
         found[kind.option] = ",".join(names) or parameters.NONE_WORD

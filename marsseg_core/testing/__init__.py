@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from .components import ComponentContract as ComponentContract
     from .datasets import DatasetContract as DatasetContract
     from .losses import LossContract as LossContract
+    from .optimizers import OptimizerContract as OptimizerContract
     from .schedules import ScheduleContract as ScheduleContract
     from .weightings import WeightingContract as WeightingContract
 
@@ -35,6 +36,7 @@ _HOMES: Final = {
     "ComponentContract": "components",
     "DatasetContract": "datasets",
     "LossContract": "losses",
+    "OptimizerContract": "optimizers",
     "ScheduleContract": "schedules",
     "WeightingContract": "weightings",
 }
@@ -46,6 +48,7 @@ __all__ = [
     "ComponentContract",
     "DatasetContract",
     "LossContract",
+    "OptimizerContract",
     "ScheduleContract",
     "WeightingContract",
 ]

@@ -1,4 +1,4 @@
-"""Keras' optimisers by name."""
+"""Build the plan's optimizer."""
 
 from __future__ import annotations
 
@@ -6,24 +6,27 @@ from typing import Any
 
 import keras
 
-from ..errors import RequestError
-from ..planning.optimizer_names import optimizer_named
-from ..planning.options import TrainingOptions
+from ..components.specs import OptimizerSpec
+from ..errors import PluginError
+from ..planning.invoke import built
+from ..planning.plan import Plan
+from ..registry import kinds
+from ..registry.parameters import settings
 
 
-def build_optimizer(training: TrainingOptions, rate: Any) -> keras.optimizers.Optimizer:
-    """The plan's optimiser with a learning rate or a schedule; RequestError for a parameter that does not fit."""
-    wanted, parameters = optimizer_named(training.optimizer)
-    # `keras.optimizers.get` does not know all of them.
-    cls = next(each for name, each in vars(keras.optimizers).items() if name.lower() == wanted)
-    options: dict[str, Any] = {"learning_rate": rate} | parameters
+def build_optimizer(plan: Plan, rate: Any) -> keras.optimizers.Optimizer:
+    """Build the plan's optimizer with a learning rate or a Keras schedule.
+
+    Raises RequestError for parameters that do not go together, PluginError for what is no optimizer.
+    """
+    chosen, training = plan.chosen[kinds.OPTIMIZER][0], plan.training
+    arguments: dict[str, Any] = {"learning_rate": rate}
+    arguments |= {name: value for name, value in settings(chosen.options).items() if value is not None}
     if training.weight_decay is not None:
-        options["weight_decay"] = training.weight_decay
+        arguments["weight_decay"] = training.weight_decay
     if training.averaging == "ema":
-        options |= {"use_ema": True, "ema_momentum": training.ema_momentum, "ema_overwrite_frequency": None}
-    try:
-        return cls(**options)
-    except (ValueError, TypeError) as cause:
-        raise RequestError(
-            f"These parameters do not go together: {cause}", where=f"--optimizer {training.optimizer}"
-        ) from cause
+        arguments |= {"use_ema": True, "ema_momentum": training.ema_momentum, "ema_overwrite_frequency": None}
+    optimizer = built(chosen, OptimizerSpec(arguments))
+    if not isinstance(optimizer, keras.optimizers.Optimizer):
+        raise PluginError(f"The {chosen.entry.label} builds {optimizer!r}, which is no Keras optimizer.")
+    return optimizer

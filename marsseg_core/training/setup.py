@@ -75,7 +75,7 @@ def prepare(plan: Plan, data: SegmentationData, split: Split, network: keras.Mod
     if training.patience is not None:
         mode = "min" if "loss" in training.monitor else "max"
         stateful.append(keras.callbacks.EarlyStopping(training.monitor, mode=mode, patience=training.patience))
-    optimizer = build_optimizer(training, rate)
+    optimizer = build_optimizer(plan, rate)
     train_on_one_device(optimizer)
     # Decay would pull a weighting's own weights to 0, which means nothing to them.
     optimizer.exclude_from_weight_decay(var_list=task.weighting.trainable_variables)

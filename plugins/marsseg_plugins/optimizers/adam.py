@@ -1,0 +1,24 @@
+"""Adam."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from marsseg_core.plugin_api import param
+
+from .keras_optimizer import KerasOptimizer
+
+
+@dataclass(frozen=True)
+class Adam(KerasOptimizer):
+    """Adam: steps by the mean of gradients over the root of the mean of their squares.
+
+    Kingma and Ba, arXiv 1412.6980.
+    """
+
+    keras_name = "Adam"
+
+    beta_1: float = param(0.9, help="what the mean of gradients keeps in each step", minimum=0, maximum=1)
+    beta_2: float = param(0.999, help="what the mean of their squares keeps in each step", minimum=0, maximum=1)
+    epsilon: float = param(1e-7, help="added to the denominator", above=0)
+    amsgrad: bool = param(False, help="divide by the largest mean of squares so far (AMSGrad, Reddi and others 2018)")

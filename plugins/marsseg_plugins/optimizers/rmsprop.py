@@ -1,0 +1,24 @@
+"""RMSprop."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from marsseg_core.plugin_api import param
+
+from .keras_optimizer import KerasOptimizer
+
+
+@dataclass(frozen=True)
+class RMSprop(KerasOptimizer):
+    """RMSprop: steps by the gradient over the root of the mean of its squares.
+
+    Hinton, Coursera lecture 6e (2012).
+    """
+
+    keras_name = "RMSprop"
+
+    rho: float = param(0.9, help="what the mean of squares keeps in each step", minimum=0, maximum=1)
+    momentum: float = param(0.0, help="what the momentum keeps in each step", minimum=0, maximum=1)
+    epsilon: float = param(1e-7, help="added to the denominator", above=0)
+    centered: bool = param(False, help="divide by the variance in the place of the mean of squares")

@@ -1,0 +1,22 @@
+"""SGD."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from marsseg_core.plugin_api import param
+
+from .keras_optimizer import KerasOptimizer
+
+
+@dataclass(frozen=True)
+class SGD(KerasOptimizer):
+    """SGD: steps along the gradient, with momentum where asked for.
+
+    Robbins and Monro 1951; momentum: Polyak 1964; Nesterov 1983.
+    """
+
+    keras_name = "SGD"
+
+    momentum: float = param(0.0, help="what the momentum keeps in each step", minimum=0, maximum=1)
+    nesterov: bool = param(False, help="look ahead by the momentum")
