@@ -131,7 +131,7 @@ def test_what_keras_refuses_is_refused_before_anything_is_written(tmp_path, monk
         raise ValueError("not with these")
 
     monkeypatch.setattr(keras.optimizers, "SGD", refuse)
-    with pytest.raises(RequestError, match="The optimizer 'sgd' of marsseg .* does not fit: not with these"):
+    with pytest.raises(RequestError, match=r"The optimizer 'sgd' of marsseg .* does not fit: not with these"):
         small_run(tmp_path, optimizer="sgd")
     assert not (tmp_path / "run").exists()
 
