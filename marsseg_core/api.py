@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import numbers
 import os
-import warnings
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,11 +13,12 @@ from .components.specs import LossSpec
 from .conventions import LossFunction
 from .data.cleaning_report import CleaningOptions
 from .data.splits import SplitOptions
-from .errors import MarssegWarning, RequestError, nearest
+from .errors import RequestError, nearest
 from .experiments.comparison import Comparison, compare_runs
 from .experiments.series import Series, plan_series, run_series
 from .files.run_folder import RunFolder
 from .hooks import HookCaller, announce
+from .messages import get_logger
 from .networks.startup import check_backend, start_keras
 from .planning import grammar
 from .planning.invoke import built, calling
@@ -39,6 +39,8 @@ if TYPE_CHECKING:
     from .data.ranges import Range
     from .evaluation.confusion import Confusion
     from .runs.run import Run
+
+_logger = get_logger(__name__)
 
 
 def _path(given: Any, what: str) -> Path:
@@ -222,7 +224,6 @@ def run(
     *,
     out: str | Path | None = None,
     sets: Sequence[str] = (),
-    warn: Callable[[str], None] | None = None,
     hooks: HookCaller | None = None,
     **words: Any,
 ) -> Run:
@@ -233,17 +234,15 @@ def run(
     (`epochs`, `batch`, `seed`, …), split or cleaning with a value. `plugins` are files of components that nobody
     packaged; those that `base` names are executed only with `trust`. `out` names the run folder.
 
-    `warn` takes a line about what went wrong without ending the run; `hooks` are the observers where they know of the
-    plan already.
+    `hooks` are the observers where they know of the plan already.
     """
     check_backend()
     resolved = base if isinstance(base, Plan) else plan(base, sets=sets, **words)
-    warn = warn or warnings.warn
-    hooks = hooks or announce(resolved, warn)
+    hooks = hooks or announce(resolved)
     start_keras()
     from .training.loop import execute
 
-    return execute(resolved, out=None if out is None else Path(out), warn=warn, hooks=hooks)
+    return execute(resolved, out=None if out is None else Path(out), hooks=hooks)
 
 
 def series(
@@ -253,19 +252,17 @@ def series(
     folds: int | None = None,
     out: str | Path | None = None,
     sets: Sequence[str] = (),
-    warn: Callable[[str], None] | None = None,
-    tell: Callable[[str], None] = lambda line: None,
     **words: Any,
 ) -> Series:
     """Run a plan with several seeds, or on several folds: `series(arch="unet", seeds=3).parts()["test"]["miou"].mean`.
 
-    The other arguments are those of `run`; `out` names the folder that holds the runs, `tell` takes a line before each.
+    The other arguments are those of `run`; `out` names the folder that holds the runs.
     """
     check_backend()
     resolved = base if isinstance(base, Plan) else plan(base, sets=sets, **words)
     kind, plans = plan_series(resolved, _count(seeds, "seeds"), _count(folds, "folds"))
     start_keras()
-    return run_series(kind, plans, out=None if out is None else Path(out), warn=warn or warnings.warn, tell=tell)
+    return run_series(kind, plans, out=None if out is None else Path(out))
 
 
 def compare(*runs: str | Path, by: str = "miou", part: str = "test") -> Comparison:
@@ -277,7 +274,7 @@ def compare(*runs: str | Path, by: str = "miou", part: str = "test") -> Comparis
     return compare_runs([_path(path, "runs") for path in runs], by=by, part=part)
 
 
-def resume(path: str | Path, *, trust: bool = False, warn: Callable[[str], None] | None = None) -> Run:
+def resume(path: str | Path, *, trust: bool = False) -> Run:
     """Go on with a run that was killed or interrupted, from its last checkpoint, to its end.
 
     The plugins that it keeps a copy of are executed only with `trust`.
@@ -287,7 +284,7 @@ def resume(path: str | Path, *, trust: bool = False, warn: Callable[[str], None]
 
     folder = RunFolder.open(_path(path, "path"))
     folder.check_unfinished()
-    return go_on(folder, plan(path, trust=trust), warn=warn or warnings.warn)
+    return go_on(folder, plan(path, trust=trust))
 
 
 def load(path: str | Path, *, trust: bool = False) -> keras.Model:
@@ -303,7 +300,7 @@ def load(path: str | Path, *, trust: bool = False) -> keras.Model:
     """
     from .runs.load import load as load_run
 
-    return load_run(_path(path, "path"), trust=trust, stacklevel=2)
+    return load_run(_path(path, "path"), trust=trust)
 
 
 def predict(
@@ -349,7 +346,7 @@ def predict(
             check_finite(shares, f"image {number}")
             yield shares if probabilities else decode(shares, ignored)
         for line in seen.doubts():
-            warnings.warn(line, MarssegWarning, stacklevel=2)
+            _logger.warning(line)
 
     return predicted()
 

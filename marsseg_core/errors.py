@@ -41,10 +41,6 @@ class PluginError(MarssegError):
     exit_code = 3
 
 
-class MarssegWarning(UserWarning):
-    """What is not as it should be and ends nothing: a plugin that takes long to import, a version that differs."""
-
-
 def nearest(wrong: str, known: Iterable[str], *, listing: str = "Known") -> str:
     """The hint for a wrong name: the nearest known one, else all of them.
 

@@ -7,13 +7,14 @@ any of the arguments below by name. One that fails is named and the run goes on.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import pluggy
 
 from .errors import MarssegError, PluginError, nearest
+from .messages import get_logger
 from .registry.catalog import installed
 from .registry.entries import OK, Entry
 from .registry.loading import blaming, failing_place, import_target
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
 
     from .planning.plan import Plan
     from .runs.run import Run
+
+_logger = get_logger(__name__)
+
 
 _PREFIX: Final = "marsseg_"
 
@@ -63,14 +67,10 @@ _SPECIFIED: Final = {
 
 
 class HookCaller:
-    """Calls every plugin's implementation of a hook, each on its own.
+    """Calls every plugin's implementation of a hook, each on its own."""
 
-    `warn` takes a line about a plugin that fails; `warnings` has all the lines so far.
-    """
-
-    def __init__(self, manager: pluggy.PluginManager, warn: Callable[[str], None]) -> None:
+    def __init__(self, manager: pluggy.PluginManager) -> None:
         self._manager = manager
-        self.warn = warn
         self.warnings: list[str] = []
 
     def __call__(self, name: str, **arguments: Any) -> list[Any]:
@@ -93,18 +93,18 @@ class HookCaller:
 
     def complain(self, line: str) -> None:
         self.warnings.append(line)
-        self.warn(line)
+        _logger.warning(line)
 
 
-def load_hooks(warn: Callable[[str], None], observers: Iterable[Entry] | None = None) -> HookCaller:
+def load_hooks(observers: Iterable[Entry] | None = None) -> HookCaller:
     """The observers of all installed distributions.
 
-    One that cannot be loaded is named through `warn`. So is one that two entry points name, and is called once: a
+    One that cannot be loaded is named, and left out. So is one that two entry points name, and is called once: a
     project that was renamed is often still installed under its old name.
     """
     manager = pluggy.PluginManager("marsseg")
     manager.add_hookspecs(Hooks)
-    hooks = HookCaller(manager, warn)
+    hooks = HookCaller(manager)
     found = installed().observers if observers is None else observers
     loaded: dict[Entry, Any] = {}
     for entry in sorted(found, key=lambda entry: (entry.distribution, entry.name)):
@@ -128,9 +128,9 @@ def load_hooks(warn: Callable[[str], None], observers: Iterable[Entry] | None = 
     return hooks
 
 
-def announce(plan: Plan, warn: Callable[[str], None]) -> HookCaller:
+def announce(plan: Plan) -> HookCaller:
     """The observers, once they know of a plan that is going to run. Keras need not be loaded."""
-    hooks = load_hooks(warn)
+    hooks = load_hooks()
     hooks("marsseg_plan_resolved", plan=plan)
     return hooks
 

@@ -67,7 +67,6 @@ if TYPE_CHECKING:
     from .data.statistics import balanced_weights as balanced_weights, rarest_items as rarest_items
     from .errors import (
         MarssegError as MarssegError,
-        MarssegWarning as MarssegWarning,
         PluginError as PluginError,
         RequestError as RequestError,
         RunError as RunError,
@@ -79,6 +78,7 @@ if TYPE_CHECKING:
     from .files.run_folder import FINISHED as FINISHED, RunFolder as RunFolder
     from .files.text import read_text as read_text
     from .hooks import hookimpl as hookimpl
+    from .messages import get_logger as get_logger
     from .planning.plan import Plan as Plan
     from .registry.catalog import installed as installed
     from .registry.kinds import BOTTLENECK as BOTTLENECK, Kind as Kind
@@ -159,7 +159,6 @@ _NAMES: Final = {
     ),
     "errors": (
         "MarssegError",
-        "MarssegWarning",
         "PluginError",
         "RequestError",
         "RunError",
@@ -178,6 +177,7 @@ _NAMES: Final = {
     ),
     "files.text": ("read_text",),
     "hooks": ("hookimpl",),
+    "messages": ("get_logger",),
     "planning.plan": ("Plan",),
     "registry.catalog": ("installed",),
     "registry.kinds": (

@@ -6,19 +6,17 @@ import importlib
 import io
 import os
 import sys
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Annotated, Any, Final
 
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from ..errors import MarssegError, MarssegWarning, RequestError, RunError
+from ..errors import MarssegError, RequestError, RunError
 from ..registry.disabled import disabling
 from ..registry.distribution import version
 from .bash import whole_words
-from .output import EXIT_INTERRUPTED, print_error, print_text, say, warn
+from .output import EXIT_INTERRUPTED, print_error, print_text, say
+from .verbosity import messages_on_standard_error, takes_verbosity
 
 # Each is a module of this package with a function of the same name, in which _ stands for -.
 COMMANDS: Final = ("run", "predict", "evaluate", "compare", "list", "show", "doctor", "new-plugin")
@@ -31,7 +29,7 @@ class _Group(TyperGroup):
 
     def invoke(self, ctx: Any) -> Any:
         try:
-            with _warnings_as_lines():
+            with messages_on_standard_error():
                 return super().invoke(ctx)
         except MarssegError as error:
             print_error(error, with_traceback=ctx.params.get("traceback", False))
@@ -43,23 +41,6 @@ class _Group(TyperGroup):
         except KeyboardInterrupt:
             say("Interrupted.")
             raise typer.Exit(EXIT_INTERRUPTED) from None
-
-
-@contextmanager
-def _warnings_as_lines() -> Iterator[None]:
-    """Print what marsseg warns of as a line; Python's form names a line of source."""
-    with warnings.catch_warnings():
-        show = warnings.showwarning
-
-        def show_line(message: Any, category: Any, *place: Any, **more: Any) -> None:
-            if issubclass(category, MarssegWarning):
-                warn(str(message))
-            else:
-                show(message, category, *place, **more)
-
-        warnings.showwarning = show_line
-        warnings.simplefilter("always", MarssegWarning)
-        yield
 
 
 class _Command(TyperCommand):
@@ -112,14 +93,15 @@ def marsseg(
 
 for _command in COMMANDS:
     _function = _command.replace("-", "_")
-    app.command(_command, cls=_Command)(getattr(importlib.import_module(f".{_function}", __package__), _function))
+    _module = importlib.import_module(f".{_function}", __package__)
+    app.command(_command, cls=_Command)(takes_verbosity(getattr(_module, _function)))
 
 for _name in GROUPS:
     _package = importlib.import_module(f".{_name}", __package__)
     _group = typer.Typer(name=_name, help=_package.HELP, no_args_is_help=True, rich_markup_mode="markdown")
     for _command in _package.COMMANDS:
         _module = importlib.import_module(f".{_name}.{_command}", __package__)
-        _group.command(_command, cls=_Command)(getattr(_module, _command))
+        _group.command(_command, cls=_Command)(takes_verbosity(getattr(_module, _command)))
     app.add_typer(_group)
 
 

@@ -11,6 +11,9 @@ from rich.console import Console
 from rich.text import Text
 
 from ..errors import MarssegError
+from ..messages import get_logger
+
+_logger = get_logger(__name__)
 
 SCHEMA: Final = 1
 
@@ -24,12 +27,12 @@ _LEAST_ROOM: Final = 30
 
 def say(text: str) -> None:
     """A line to the person at the keyboard."""
-    Console(stderr=True).print(Text(text), soft_wrap=True)
+    _logger.info(text)
 
 
 def warn(text: str) -> None:
     """A line about what went wrong without ending the command."""
-    Console(stderr=True).print(Text(f"Warning: {text}", style="yellow"), soft_wrap=True)
+    _logger.warning(text)
 
 
 def print_text(text: str = "") -> None:

@@ -98,7 +98,7 @@ def predict(
     load_keras()
     from ..files.progress import ProgressBar
     from ..inference.outputs import Outputs
-    from ..inference.prediction import Summary, Telling, predict_source
+    from ..inference.prediction import Summary, predict_source
     from ..inference.predictor import Predictor
     from ..inference.submission import new_submission
 
@@ -117,7 +117,7 @@ def predict(
                 outputs=outputs,
                 submission=rows,
                 summary=summary,
-                telling=Telling(lambda done: progress(done, len(found)), say, warn),
+                progress=lambda done: progress(done, len(found)),
             )
     except KeyboardInterrupt:
         say(f"Interrupted: {summary.count} of {len(found)} images were predicted; what is written is whole.")

@@ -115,11 +115,11 @@ def run(
         return
     from ..hooks import announce
 
-    hooks = announce(resolved, warn)
+    hooks = announce(resolved)
     load_keras()
     from .. import api
 
-    _finish(api.run(resolved, out=out, warn=warn, hooks=hooks))
+    _finish(api.run(resolved, out=out, hooks=hooks))
 
 
 def _resume(path: str, trust: bool, others: list[str]) -> None:
@@ -139,7 +139,7 @@ def _resume(path: str, trust: bool, others: list[str]) -> None:
     load_keras()
     from .. import api
 
-    _finish(api.resume(path, trust=trust, warn=warn))
+    _finish(api.resume(path, trust=trust))
 
 
 def _finish(result: Run) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from .loading import load_keras
-from .output import EXIT_INTERRUPTED, print_table, print_text, say, warn
+from .output import EXIT_INTERRUPTED, print_table, print_text, say
 
 if TYPE_CHECKING:
     from ..experiments.series import Kind, Series
@@ -31,7 +31,7 @@ def run_all(kind: Kind, members: Mapping[str, Plan], out: Path | None) -> None:
     load_keras()
     from ..experiments.series import run_series
 
-    series = run_series(kind, members, out=out, warn=warn, tell=say)
+    series = run_series(kind, members, out=out)
     if not series.finished:
         say(f"Interrupted before the first run ended: {series.path} has no score of a whole run.")
         raise typer.Exit(EXIT_INTERRUPTED)

@@ -28,6 +28,10 @@ import numpy as np
 from ..errors import RequestError, RunError
 from ..files.locks import locked
 from ..files.progress import ProgressBar
+from ..messages import get_logger
+
+_logger = get_logger(__name__)
+
 
 VARIABLE: Final = "MARSSEG_CACHE"
 
@@ -236,6 +240,7 @@ def opened(source: Source, prepare: Callable[[Writer], None]) -> Prepared:
     key = source.key()
     final = _folder() / key
     found = _opened(final)
+    _logger.debug("%s: %s %s", source.name, "prepared into" if found is None else "opened from", final)
     if found is None:
         with _aside(final) as aside:
             with ProgressBar("Preparing", source.name) as progress:

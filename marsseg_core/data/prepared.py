@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -10,12 +9,16 @@ from typing import Any
 import numpy as np
 
 from ..errors import RequestError
+from ..messages import get_logger
 from . import cache
 from .arrays import Facts, SegmentationData
 from .cache import Source, Writer
 from .code import code_hash
 from .conversion import Converter
 from .scaling import Scaling
+
+_logger = get_logger(__name__)
+
 
 IMAGES = "images"
 MASKS = "masks"
@@ -108,4 +111,4 @@ def _keyed(source: Source, prepare: Callable[[Writer], None], **more: Any) -> So
 
 def _tell(source: str, scaling: Scaling | None, doubts: Sequence[str]) -> None:
     for line in [*([] if scaling is None else [f"{scaling}."]), *doubts]:
-        logging.getLogger("marsseg").warning("%s: %s", source, line)
+        _logger.warning("%s: %s", source, line)

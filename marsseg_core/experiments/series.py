@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -10,9 +10,13 @@ from typing import Any, Final, Literal
 
 from ..errors import RequestError
 from ..files.run_folder import FINISHED, INTERRUPTED, RunFolder, create_run_folder
+from ..messages import get_logger
 from ..planning.plan import Plan
 from ..runs.records import readings_of
 from .summary import Spread, spreads
+
+_logger = get_logger(__name__)
+
 
 Kind = Literal["seeds", "folds"]
 
@@ -113,12 +117,10 @@ def run_series(
     plans: Mapping[str, Plan],
     *,
     out: Path | None = None,
-    warn: Callable[[str], None],
-    tell: Callable[[str], None],
 ) -> Series:
     """Run the plans one after the other, each in its folder inside `out`, on data that is read once.
 
-    `tell` takes a line before each run. After each, summary.json holds what there is so far. A run that is interrupted
+    After each run, summary.json holds what there is so far. A run that is interrupted
     ends the series, and so does one that fails, with its error; what was done before is kept.
     """
     from ..data.splits import parted
@@ -135,9 +137,9 @@ def run_series(
     series = Series(kind, folder.path, tuple(plans))
     try:
         for position, (name, plan) in enumerate(plans.items(), start=1):
-            tell(f"Run {position} of {len(plans)}: {name}")
+            _logger.info(f"Run {position} of {len(plans)}: {name}")
             with many_networks():
-                series.metrics[name] = execute(plan, out=folder.path / name, warn=warn, data=data).metrics
+                series.metrics[name] = execute(plan, out=folder.path / name, data=data).metrics
             _write_summary(folder, series)
             # What a run leaves behind in Keras would grow from one to the next, and number its layers' names on.
             clear_session()

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from typing import Final, Self
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 from rich.text import Text
+
+from ..messages import get_logger
 
 # What is done sooner is not spoken of.
 SILENT_SECONDS: Final = 1.0
@@ -22,6 +25,7 @@ class ProgressBar:
         self._console = Console(stderr=True)
         self._next = time.monotonic() + SILENT_SECONDS
         self._bar: Progress | None = None
+        self._is_wanted = get_logger(__name__).isEnabledFor(logging.INFO)
         self._task = TaskID(0)
 
     def __enter__(self) -> Self:
@@ -32,7 +36,7 @@ class ProgressBar:
             self._bar.stop()
 
     def __call__(self, done: float, total: int) -> None:
-        if self._bar is None and time.monotonic() >= self._next:
+        if self._bar is None and self._is_wanted and time.monotonic() >= self._next:
             if self._console.is_terminal:
                 self._bar = self._new_bar()
                 self._task = self._bar.add_task(self._what, total=total)

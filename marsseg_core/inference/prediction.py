@@ -10,11 +10,14 @@ import numpy as np
 
 from ..errors import RequestError
 from ..evaluation.confusion import check_finite
+from ..messages import get_logger
 from .ensemble import with_channels
 from .outputs import Outputs, labels_of
 from .predictor import Predictor
 from .sources import Source
 from .submission import Submission
+
+_logger = get_logger(__name__)
 
 
 @dataclass
@@ -45,15 +48,6 @@ class Summary:
         self.count += 1
 
 
-@dataclass(frozen=True)
-class Telling:
-    """How progress and trouble reach the person: `progress` by images done, `say` and `warn` a line."""
-
-    progress: Callable[[float], None]
-    say: Callable[[str], None]
-    warn: Callable[[str], None]
-
-
 def predict_source(
     source: Source,
     predictor: Predictor,
@@ -62,14 +56,15 @@ def predict_source(
     outputs: Outputs | None,
     submission: Submission | None,
     summary: Summary,
-    telling: Telling,
+    progress: Callable[[float], None],
 ) -> None:
     """Predict each image and write it to `outputs` and `submission`, decoded over the classes not `ignored`.
 
     RunError names an image for which a network's values are not finite.
 
     An image that cannot be read is named and left out, unless it is the only one or there is a submission, which
-    needs each image: then its RequestError is raised. `summary` says at any time what was done.
+    needs each image: then its RequestError is raised. `summary` says at any time what was done, and
+    `progress` is called with the number of images done.
     """
     waiting: deque[tuple[str, np.ndarray]] = deque()  # those read and not yet predicted: a batch at most
 
@@ -81,14 +76,14 @@ def predict_source(
             except RequestError as error:
                 if submission is not None or len(source) == 1:
                     raise
-                telling.warn(f"{name} is left out: {error}")
+                _logger.warning(f"{name} is left out: {error}")
                 summary.unreadable.append(name)
-                telling.progress(summary.done)
+                progress(summary.done)
                 continue
             seen = with_channels(image, predictor.channels)
             if seen is not image and not told:
                 told = True
-                telling.say(f"{name}: {_CONVERTED[predictor.channels]}")
+                _logger.info(f"{name}: {_CONVERTED[predictor.channels]}")
             waiting.append((name, image))
             yield seen
 
@@ -97,7 +92,7 @@ def predict_source(
         bands = _finite(bands, name)
         if outputs is not None:
             bands = outputs.keep(name, image.shape, bands)
-        labels = labels_of(_counted(bands, len(image), summary.done, telling.progress), ignored)
+        labels = labels_of(_counted(bands, len(image), summary.done, progress), ignored)
         if outputs is not None:
             outputs.write(name, image, labels)
         if submission is not None:

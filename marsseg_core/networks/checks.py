@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,10 +10,13 @@ import keras
 
 from ..components.interfaces import Bottleneck
 from ..components.specs import BottleneckSpec
-from ..errors import MarssegWarning, PluginError
+from ..errors import PluginError
+from ..messages import get_logger
 from ..planning.invoke import built
 from ..planning.resolved import Chosen
 from .heads import MAIN, PRESENCE, split_heads
+
+_logger = get_logger(__name__)
 
 
 class CheckedBottleneck(Bottleneck):
@@ -90,7 +92,7 @@ def check_readable(network: keras.Model, owners: Sequence[Chosen]) -> None:
             lost.add(f"{kind.__module__}.{kind.__qualname__}")
     for name in sorted(lost):
         line = f"The network may not be read again: no component names the module of its layer {name} in layer_modules."
-        warnings.warn(line, MarssegWarning, stacklevel=2)
+        _logger.warning(line)
 
 
 def _is_keras(layer: keras.Layer) -> bool:

@@ -6,7 +6,6 @@ import importlib
 import sys
 import time
 import traceback
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -15,10 +14,14 @@ from pathlib import Path
 from threading import Lock
 from typing import Any, Final
 
-from ..errors import MarssegError, MarssegWarning, PluginError, nearest
+from ..errors import MarssegError, PluginError, nearest
+from ..messages import get_logger
 from .entries import Entry
 from .kinds import Kind
 from .parameters import check_defaults, parameters_of
+
+_logger = get_logger(__name__)
+
 
 # An import that takes longer than this is named; what is light takes a few hundredths.
 SLOW_SECONDS: Final = 2.0
@@ -104,8 +107,9 @@ def telling_slow(what: str) -> Iterator[None]:
     start = time.monotonic()
     yield
     seconds = time.monotonic() - start
+    _logger.debug("%s took %.3f s to import.", what, seconds)
     if seconds > SLOW_SECONDS:
-        warnings.warn(f"{what} took {seconds:.1f} s to import.", MarssegWarning, stacklevel=4)
+        _logger.warning(f"{what} took {seconds:.1f} s to import.")
 
 
 def _place(entry: Entry, cause: BaseException | None = None) -> str:

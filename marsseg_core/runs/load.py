@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import importlib
-import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..errors import MarssegWarning, RequestError
+from ..errors import RequestError
 from ..files.run_folder import RunFolder
+from ..messages import get_logger
 from ..networks.startup import check_backend, chosen_backend, start_keras
 from ..planning.plan import NETWORK_KINDS
 from ..planning.resolver import Request, resolve
@@ -18,14 +18,16 @@ from ..registry.loading import blaming
 if TYPE_CHECKING:
     import keras
 
+_logger = get_logger(__name__)
 
-def load(path: str | Path, *, trust: bool = False, stacklevel: int = 1) -> keras.Model:
+
+def load(path: str | Path, *, trust: bool = False) -> keras.Model:
     """The best network of a run folder, ready to predict logits.
 
     Reads the file in Keras' safe mode, after the modules that define the layers of the architecture and the
     bottlenecks: nothing else of the plan needs to be installed. Where they come from a file of which the run keeps a
     copy, that is executed only with `trust`. Warns where a version is not that of the plan, the backend another one, or
-    the network not as the run wrote it; `stacklevel` is that of the warnings.
+    the network not as the run wrote it.
     """
     check_backend()
     folder = RunFolder.open(path)
@@ -34,7 +36,7 @@ def load(path: str | Path, *, trust: bool = False, stacklevel: int = 1) -> keras
     resolved = resolve(Request(base=str(path), trust=trust), installed(), only=NETWORK_KINDS)
     start_keras()
     for line in (*resolved.differences, *_another_backend(folder), *_another_content(folder)):
-        warnings.warn(line, MarssegWarning, stacklevel=stacklevel + 1)
+        _logger.warning(line)
     from ..networks.keras_backend import keep_tensorflow_out
     from ..networks.read import load_network
 

@@ -6,7 +6,7 @@ import math
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -21,7 +21,10 @@ from ..data.targets import with_targets
 from ..errors import RunError
 from ..evaluation.confusion import Confusion
 from ..evaluation.evaluate import predicted_batches
+from ..messages import get_logger
 from .task import SegmentationTask
+
+_logger = get_logger(__name__)
 
 
 class Interruption(keras.callbacks.Callback):
@@ -69,10 +72,9 @@ class Interruption(keras.callbacks.Callback):
 class Observer(keras.callbacks.Callback):
     """A callback that a plugin gave: when it raises or calls `sys.exit`, it is named once and left out from then on."""
 
-    def __init__(self, inner: keras.callbacks.Callback, warn: Callable[[str], None]) -> None:
+    def __init__(self, inner: keras.callbacks.Callback) -> None:
         super().__init__()
         self._inner: keras.callbacks.Callback | None = inner
-        self._warn = warn
 
     def set_model(self, model: keras.Model) -> None:
         self._call("set_model", model)
@@ -104,7 +106,7 @@ class Observer(keras.callbacks.Callback):
         try:
             getattr(self._inner, name)(*arguments)
         except (Exception, SystemExit) as cause:
-            self._warn(f"The callback {self._inner!r} failed in {name} and is left out: {cause!r}")
+            _logger.warning(f"The callback {self._inner!r} failed in {name} and is left out: {cause!r}")
             self._inner = None
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime
 from functools import partial
@@ -19,6 +18,7 @@ from ..errors import MarssegError, PluginError, RequestError, RunError
 from ..evaluation.evaluate import evaluate
 from ..files.run_folder import FINISHED, INTERRUPTED, RunFolder, create_run_folder
 from ..hooks import HookCaller, announce
+from ..messages import get_logger
 from ..networks.build import build_network
 from ..networks.heads import scored_network
 from ..networks.keras_backend import (
@@ -34,6 +34,7 @@ from ..registry.distribution import DISTRIBUTION
 from ..registry.loading import failing_place
 from ..registry.source_code import module_file, own_code
 from ..runs.data import read_data
+from ..runs.log import run_log
 from ..runs.recorded import recorded_split
 from ..runs.run import Run
 from .averaging import TakeIn
@@ -42,6 +43,8 @@ from .checkpoint import Progress, RestoreStates, load_checkpoint
 from .keeper import Keeper
 from .setup import Prepared, prepare
 
+_logger = get_logger(__name__)
+
 
 @fixed_settings()
 @own_random_numbers()
@@ -49,51 +52,49 @@ def execute(
     plan: Plan,
     *,
     out: Path | None = None,
-    warn: Callable[[str], None],
     data: SegmentationData | None = None,
     hooks: HookCaller | None = None,
 ) -> Run:
     """Read the data, part it, train, keep the best network, score the test part once.
 
     Nothing is written before data and network are sound. Ctrl-C ends the training early, with the best network so
-    far kept and the test part unscored. `warn` takes a line about what went wrong without ending the run. `data` is
-    the plan's data set where it has been read already, `hooks` are the observers where they know of the plan already.
+    far kept and the test part unscored. `data` is the plan's data set where it has been read already, `hooks` are the
+    observers where they know of the plan already.
     """
-    keep_tensorflow_out()
-    hooks = hooks or announce(plan, warn)
-    if data is None:
-        data = read_data(plan)
-    split = parted(data, plan.split)
-    remarks = [*plan.remarks, *doubts(data, split), *filter(None, [identical_across(data, split)])]
-    for line in remarks:
-        warn(line)
-    prepared = prepare(plan, data, split)
-    folder = create_run_folder(plan.name, out)
-    with folder.claimed():
-        run = _new_run(plan, folder, data, split, prepared)
-        _write_beginning(run)
-        warn = _warn_and_log(warn, folder, hooks)
+    with run_log(hooks.warnings if hooks else ()) as log:
+        keep_tensorflow_out()
+        hooks = hooks or announce(plan)
+        if data is None:
+            data = read_data(plan)
+        split = parted(data, plan.split)
+        remarks = [*plan.remarks, *doubts(data, split), *filter(None, [identical_across(data, split)])]
         for line in remarks:
-            folder.log(f"warning: {line}")
-        if prepared.transfer is not None:
-            folder.log(str(prepared.transfer))
-            if misfits := prepared.transfer.misfit_text():
-                warn(misfits)
-        _train_and_score(run, prepared, hooks, warn, progress=None)
-    return run
+            _logger.warning(line)
+        prepared = prepare(plan, data, split)
+        folder = create_run_folder(plan.name, out)
+        with folder.claimed():
+            run = _new_run(plan, folder, data, split, prepared)
+            _write_beginning(run)
+            log.begin(folder)
+            if prepared.transfer is not None:
+                folder.log(str(prepared.transfer))
+                if misfits := prepared.transfer.misfit_text():
+                    _logger.warning(misfits)
+            _train_and_score(run, prepared, hooks, progress=None)
+        return run
 
 
 @fixed_settings()
 @own_random_numbers()
-def resume(folder: RunFolder, plan: Plan, *, warn: Callable[[str], None], hooks: HookCaller | None = None) -> Run:
+def resume(folder: RunFolder, plan: Plan, *, hooks: HookCaller | None = None) -> Run:
     """Go on with a run that was killed or interrupted, from its last checkpoint, as if it had never stopped.
 
     `plan` is what the folder's plan.toml says. Raises RequestError where the run is finished or still going on, where
     its data or one of its files has changed, or where its checkpoint is broken; it is left as it is then.
     """
     keep_tensorflow_out()
-    hooks = hooks or announce(plan, warn)
-    with folder.claimed():
+    with folder.claimed(), run_log(hooks.warnings if hooks else ()) as log:
+        hooks = hooks or announce(plan)
         folder.check_unfinished()
         folder.check_unchanged()
         data = read_data(plan)
@@ -106,12 +107,12 @@ def resume(folder: RunFolder, plan: Plan, *, warn: Callable[[str], None], hooks:
             progress = load_checkpoint(folder.checkpoint, prepared.task)
         folder.remove_leftovers()
         run = _new_run(plan, folder, data, split, prepared)
-        warn = _warn_and_log(warn, folder, hooks)
-        _warn_of_another_environment(run, warn)
+        log.begin(folder)
+        _warn_of_another_environment(run)
         if rewired:
-            warn(rewired)
+            _logger.warning(rewired)
         folder.log(f"resumed after epoch {progress.epoch if progress else 0}")
-        _train_and_score(run, prepared, hooks, warn, progress)
+        _train_and_score(run, prepared, hooks, progress)
     return run
 
 
@@ -141,20 +142,7 @@ def _new_run(plan: Plan, folder: RunFolder, data: SegmentationData, split: Split
     return Run(plan, folder, data, split, prepared.task.scored, steps_per_epoch=steps, transfer=prepared.transfer)
 
 
-def _warn_and_log(warn: Callable[[str], None], folder: RunFolder, hooks: HookCaller) -> Callable[[str], None]:
-    """What warns and writes it into the log; what the observers said before there was a log is written now."""
-
-    def both(line: str) -> None:
-        warn(line)
-        folder.log(f"warning: {line}")
-
-    for line in hooks.warnings:
-        folder.log(f"warning: {line}")
-    hooks.warn = both
-    return both
-
-
-def _warn_of_another_environment(run: Run, warn: Callable[[str], None]) -> None:
+def _warn_of_another_environment(run: Run) -> None:
     before, now = run.folder.read_json(run.folder.environment), environment(run.plan.distributions)
     changed = [
         f"{name} {before['versions'].get(name)} → {version}"
@@ -167,18 +155,20 @@ def _warn_of_another_environment(run: Run, warn: Callable[[str], None]) -> None:
         if key in before and before[key] != now[key]
     ]
     if changed:
-        warn(f"The run began in another environment ({'; '.join(changed)}): its numbers may not be the same.")
+        _logger.warning(
+            f"The run began in another environment ({'; '.join(changed)}): its numbers may not be the same."
+        )
 
 
-def _train_and_score(
-    run: Run, prepared: Prepared, hooks: HookCaller, warn: Callable[[str], None], progress: Progress | None
-) -> None:
+def _train_and_score(run: Run, prepared: Prepared, hooks: HookCaller, progress: Progress | None) -> None:
     try:
         hooks("marsseg_network_built", run=run)
-        status = _train(run, prepared, hooks, warn, progress)
+        status = _train(run, prepared, hooks, progress)
         average = prepared.task.average
         if average is not None and average.empty and run.best_epoch is not None:
-            warn("The training ended before its average of weights began: the network kept is a single epoch's.")
+            _logger.warning(
+                "The training ended before its average of weights began: the network kept is a single epoch's."
+            )
         _write_end(run, status)
         hooks("marsseg_run_finished", run=run)
     except MarssegError as error:
@@ -187,9 +177,7 @@ def _train_and_score(
         raise
 
 
-def _train(
-    run: Run, prepared: Prepared, hooks: HookCaller, warn: Callable[[str], None], progress: Progress | None
-) -> str:
+def _train(run: Run, prepared: Prepared, hooks: HookCaller, progress: Progress | None) -> str:
     training, task = run.plan.training, prepared.task
     keeper = Keeper(run, prepared.stateful, hooks)
     if progress is not None:
@@ -198,7 +186,7 @@ def _train(
             return FINISHED
     scored_training = run.split["train"] if training.score_training else None
     observers = [
-        Observer(callback, warn)
+        Observer(callback)
         for given in hooks("marsseg_callbacks", run=run)
         for callback in (given if isinstance(given, list | tuple) else [given])
     ]

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import warnings
-
 import numpy as np
 
 from ..data.targets import with_targets
-from ..errors import MarssegWarning, RequestError
+from ..errors import RequestError
+from ..messages import get_logger
 from .objective import Objective
 from .task import SegmentationTask
+
+_logger = get_logger(__name__)
 
 
 def check_objective(task: SegmentationTask, objective: Objective, size: tuple[int, int]) -> None:
@@ -28,7 +29,7 @@ def check_objective(task: SegmentationTask, objective: Objective, size: tuple[in
         )
     for name in sorted(idle):
         line = f"The loss '{name}' is the same whatever the network says: nothing is learned from it."
-        warnings.warn(line, MarssegWarning, stacklevel=2)
+        _logger.warning(line)
 
 
 def _idle(task: SegmentationTask, objective: Objective, size: tuple[int, int]) -> set[str]:

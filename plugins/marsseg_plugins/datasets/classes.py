@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
 
-from marsseg_core.plugin_api import VOID
+from marsseg_core.plugin_api import VOID, get_logger
 
 from .mars import MARS_CLASSES
 from .values import Ignored
@@ -30,7 +29,7 @@ def ignored_classes(source: str, names: Sequence[str] | None, ignored: Ignored) 
     # Of Mars terrain everybody knows.
     if found and names != MARS_CLASSES:
         called = ", ".join(f"'{(names or ())[index]}' ({index})" for index in found)
-        logging.getLogger("marsseg").warning(
+        get_logger(__name__).warning(
             "%s: the class %s is ignored: it counts in no loss and no score. With ignored=none it counts.",
             source,
             called,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from marsseg_core.plugin_api import (
     VOID,
     RequestError,
     Writer,
+    get_logger,
     note_remarks,
     refuse_file,
 )
@@ -77,7 +77,7 @@ def report_unpaired(faults: Sequence[str], unpaired: Unpaired, where: Path) -> N
         return
     if unpaired == "refuse":
         raise RequestError(" ".join(faults), where=str(where), hint="With unpaired=skip they are left out.")
-    logging.getLogger("marsseg").warning("Left out of %s: %s", where.name, " ".join(faults))
+    get_logger(__name__).warning("Left out of %s: %s", where.name, " ".join(faults))
 
 
 def spread(pairs: Sequence[Pair], limit: int | None) -> list[Pair]:

@@ -6,12 +6,13 @@ So one whose library happens to be installed costs nothing, and changes no run, 
 from __future__ import annotations
 
 import os
-import warnings
 from collections.abc import Mapping
 from importlib.util import find_spec
 from typing import Any, Final
 
-from marsseg_core.plugin_api import MarssegWarning, RequestError, installed, nearest
+from marsseg_core.plugin_api import RequestError, get_logger, installed, nearest
+
+_logger = get_logger(__name__)
 
 VARIABLE: Final = "MARSSEG_OBSERVERS"
 
@@ -30,7 +31,7 @@ def check_request(name: str) -> None:
             raise RequestError(f"There is no observer '{word}'.", where=VARIABLE, hint=hint)
     if name in _words() and not _is_installed(name):
         what = f"{VARIABLE} names {name}, which is not installed: the run goes on without it."
-        warnings.warn(f'{what} To have it: pip install "marsseg[{name}]"', MarssegWarning, stacklevel=2)
+        _logger.warning(f'{what} To have it: pip install "marsseg[{name}]"')
 
 
 def _words() -> list[str]:

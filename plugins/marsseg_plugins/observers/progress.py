@@ -1,62 +1,67 @@
-"""Progress of a run on standard error: a live bar on a terminal, one line per epoch elsewhere."""
+"""Progress of a run on standard error: a live bar on a terminal, one line per epoch elsewhere.
+
+Nothing where information is not wanted, as after `marsseg run --quiet`.
+"""
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from marsseg_core.plugin_api import hookimpl
+from marsseg_core.plugin_api import get_logger, hookimpl
 
 from .words import number, scores
 
 if TYPE_CHECKING:
     import keras
+    from rich.console import Console
 
     from marsseg_core.plugin_api import Plan, Run
 
 
 @hookimpl
 def marsseg_plan_resolved(plan: Plan) -> None:
-    from rich.console import Console
-
-    console = Console(stderr=True)
     for line in plan.differences:
-        console.print(f"Note: {line}", markup=False, highlight=False, soft_wrap=True)
+        _print(f"Note: {line}")
 
 
 @hookimpl
 def marsseg_network_built(run: Run) -> None:
-    from rich.console import Console
-
     sizes = " / ".join(str(len(run.split[part])) for part in ("train", "validation", "test"))
-    console = Console(stderr=True)
-    console.print(
+    _print(
         f"{run.plan.name}: {run.network.count_params():,} parameters; {run.data.source}: {sizes} images "
-        f"to train / validate / test; {run.path}",
-        markup=False,
-        highlight=False,
-        soft_wrap=True,
+        f"to train / validate / test; {run.path}"
     )
     if run.transfer is not None:
-        console.print(str(run.transfer), markup=False, highlight=False, soft_wrap=True)
+        _print(str(run.transfer))
 
 
 @hookimpl
 def marsseg_callbacks(run: Run) -> list[keras.callbacks.Callback]:
-    from rich.console import Console
-
     from .bar import ProgressBar
 
-    console = Console(stderr=True)
-    return [ProgressBar(run, console)] if console.is_terminal else []
+    console = _console()
+    return [ProgressBar(run, console)] if _is_wanted() and console.is_terminal else []
 
 
 @hookimpl
 def marsseg_epoch_finished(run: Run, record: Mapping[str, float | None]) -> None:
+    if not _console().is_terminal:
+        epoch = f"epoch {record['epoch']:.0f}/{run.plan.training.epochs}"
+        _print(f"{epoch}  loss {number(record['loss'])}  {scores(record)}  {record['seconds']:.1f} s")
+
+
+def _is_wanted() -> bool:
+    return get_logger(__name__).isEnabledFor(logging.INFO)
+
+
+def _console() -> Console:
     from rich.console import Console
 
-    console = Console(stderr=True)
-    if not console.is_terminal:
-        epoch = f"epoch {record['epoch']:.0f}/{run.plan.training.epochs}"
-        line = f"{epoch}  loss {number(record['loss'])}  {scores(record)}  {record['seconds']:.1f} s"
-        console.print(line, markup=False, highlight=False, soft_wrap=True)
+    return Console(stderr=True)
+
+
+def _print(line: str) -> None:
+    if _is_wanted():
+        _console().print(line, markup=False, highlight=False, soft_wrap=True)
