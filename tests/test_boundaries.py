@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from conftest import REPOSITORY
+from helpers.paths import REPOSITORY
 
 CORE = REPOSITORY / "marsseg_core"
 PLUGINS = REPOSITORY / "plugins" / "marsseg_plugins"

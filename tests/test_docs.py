@@ -11,11 +11,10 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
-from conftest import REPOSITORY
-from typer.main import get_command
+from helpers.commands import commands
+from helpers.paths import REPOSITORY
 
 from marsseg_core import api, hooks
-from marsseg_core.cli.main import app
 from marsseg_core.planning.grammar import parse
 from marsseg_core.planning.optimizer_names import OPTIMIZERS
 from marsseg_core.planning.options import SECTIONS, options_of
@@ -195,15 +194,6 @@ SPANS = [
     (page, span) for page, text in TEXTS.items() for span in re.findall(r"(?<!`)`([^`\n]+)`(?!`)", FENCED.sub("", text))
 ]
 OPTION = re.compile(r"(?<![\w-])--[a-z][a-z-]*")
-
-
-def commands():
-    """The words of each command → its options."""
-    found = {(): get_command(app)}
-    for name, command in found[()].commands.items():
-        found[name,] = command
-        found |= {(name, inner): one for inner, one in getattr(command, "commands", {}).items()}
-    return {words: {opt for p in command.params for opt in p.opts if opt[0] == "-"} for words, command in found.items()}
 
 
 def test_every_option_that_docs_name_is_one_of_a_command(catalog):

@@ -19,7 +19,7 @@ _ALL: Final[Mapping[str, Any]] = {
 _ADAM: Final[Mapping[str, Any]] = {"beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-7}
 
 # Each optimiser's own parameters with their defaults, which say what kind of value they take. Rate, decay and moving
-# average are the plan's. `tests/test_optimizers.py` compares this with the Keras that is installed.
+# average are the plan's. `tests/training/test_optimizers.py` compares this with the Keras that is installed.
 PARAMETERS: Final[Mapping[str, Mapping[str, Any]]] = {
     name: {**own, **_ALL}
     for name, own in {

@@ -8,7 +8,7 @@ import os
 import signal
 
 import pytest
-from bad_plugins import LOSS, write_metadata
+from helpers.bad_plugins import LOSS, write_metadata
 
 from marsseg_core import testing
 from marsseg_core.doctor import diagnosis

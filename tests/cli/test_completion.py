@@ -11,8 +11,8 @@ import sys
 import time
 
 import pytest
+from helpers.imports import BACKENDS, PROBE
 from hypothesis import given, strategies as st
-from test_fast_start import BACKENDS, PROBE
 
 from marsseg_core.cli.bash import joined
 from marsseg_core.cli.main import main

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers.paths import FROZEN
 
 import marsseg_core as marsseg
 from marsseg_core.data.leaks import identical_across
@@ -17,7 +18,6 @@ from marsseg_core.networks.keras_backend import environment
 from marsseg_core.networks.wiring import same_wiring
 from marsseg_core.runs.recorded import recorded_split
 
-FROZEN = Path(__file__).parent / "frozen"
 SYNTHETIC = {"count": 20, "height": 16, "width": 32}
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import sys
-from importlib.metadata import Distribution, EntryPoint
+from importlib.metadata import EntryPoint
 
 import pytest
+from helpers.packages import Package
 from hypothesis import given, strategies as st
 
 import marsseg_core.registry.catalog
@@ -18,22 +19,6 @@ from marsseg_core.registry.discovery import entries_from
 from marsseg_core.registry.entries import CONFLICT, DISABLED, INCOMPATIBLE, INVALID, OK, Entry
 from marsseg_core.registry.kinds import ARCHITECTURE, BOTTLENECK, KINDS, LOSS, OBSERVER, RECIPE
 from marsseg_core.registry.loading import load
-
-
-class Package(Distribution):
-    """A distribution that is nowhere installed."""
-
-    def __init__(self, name: str, version: str = "1.0", requires: tuple[str, ...] = ()) -> None:
-        self.lines = [f"Name: {name}", f"Version: {version}", *(f"Requires-Dist: {text}" for text in requires)]
-
-    def read_text(self, filename):
-        return "\n".join(self.lines) if filename == "METADATA" else None
-
-    def locate_file(self, path):
-        raise AssertionError("the catalog looks at metadata alone")
-
-    def point(self, name: str, target: str, kind=ARCHITECTURE) -> EntryPoint:
-        return EntryPoint(name, target, kind.group)._for(self)
 
 
 def catalog(*points: EntryPoint) -> Catalog:

@@ -7,7 +7,7 @@ import shutil
 
 import numpy as np
 import pytest
-from ai4mars_tree import make_tree
+from helpers.ai4mars_tree import make_tree
 
 import marsseg_core as marsseg
 

@@ -8,7 +8,7 @@ import sys
 
 import numpy as np
 import pytest
-from conftest import run_process
+from helpers.processes import run_process
 from PIL import Image
 
 import marsseg_core as marsseg

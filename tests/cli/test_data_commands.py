@@ -13,8 +13,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from ai4mars_tree import make_tree
-from conftest import PLAIN_TERMINAL
+from helpers.ai4mars_tree import make_tree
+from helpers.processes import PLAIN_TERMINAL
 
 from marsseg_core import api
 from marsseg_core.data.arrays import SegmentationData

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers.paths import FROZEN
 from PIL import Image
 
 import marsseg_core as marsseg
@@ -25,7 +26,6 @@ from marsseg_plugins.datasets.fitting import Fitting
 from marsseg_plugins.datasets.folder import Folder
 from marsseg_plugins.datasets.npz import Npz
 
-FROZEN = Path(__file__).parent / "frozen"
 MARS = ("background", "soil", "bedrock", "sand", "big_rock")
 IDS = np.array([[0, 1, 2], [3, 1, 0]], np.uint8)
 

@@ -10,10 +10,10 @@ from itertools import pairwise
 import keras
 import numpy as np
 import pytest
+from helpers.loss_cases import CLASSES, FREQUENCIES, SPEC, VOID, counted, labels_and_logits, sample, value
 from hypothesis import given, settings, strategies as st
 from hypothesis.extra import numpy as hnp
 from keras import ops
-from loss_cases import CLASSES, FREQUENCIES, SPEC, VOID, counted, labels_and_logits, sample, value
 
 import marsseg_core
 from marsseg_plugins.losses.class_weights import class_weights

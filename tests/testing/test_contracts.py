@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 import keras
 import numpy as np
 import pytest
-from conftest import REPOSITORY, run_process
+from helpers.paths import REPOSITORY
+from helpers.processes import run_process
 from keras import ops
 
 from marsseg_core import testing

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from ai4mars_tree import Tree, make_tree, msl_stem
+from helpers.ai4mars_tree import Tree, make_tree, msl_stem
 from hypothesis import given, settings, strategies as st
 from PIL import Image
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 import keras
 import numpy as np
 import pytest
+from helpers.loss_cases import CLASSES, FREQUENCIES, SPEC, VOID, counted, labels_and_logits, sample, value
 from hypothesis import given, settings, strategies as st
-from loss_cases import CLASSES, FREQUENCIES, SPEC, VOID, counted, labels_and_logits, sample, value
 
 import marsseg_core
 from marsseg_core.components.specs import LossSpec

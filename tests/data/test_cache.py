@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import run_process
+from helpers.processes import run_process
 from hypothesis import HealthCheck, given, settings, strategies as st
 
 from marsseg_core import api

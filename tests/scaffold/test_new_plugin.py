@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import run_process
+from helpers.processes import run_process
 from hypothesis import given, strategies as st
 from packaging.specifiers import SpecifierSet
 from packaging.utils import is_normalized_name
