@@ -278,6 +278,7 @@ cache.opened(cache.Source("test:killed", [], {}), prepare)
 """
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="kills by signal")
 def test_what_a_killed_process_leaves_is_no_entry_and_is_cleared(folder, tmp_path):
     assert run_process(sys.executable, "-c", KILLED, cwd=tmp_path).code == -9
     (left,) = kept(folder)

@@ -116,14 +116,15 @@ def test_what_never_ends_is_broken_after_a_while(cli, install, monkeypatch):
 
 
 def test_what_leaves_a_process_behind_is_done_when_its_own_ends(cli, install, monkeypatch, tmp_path):
-    leaving = "import subprocess\nchild = subprocess.Popen(['sleep', '600'])\n"
+    endless = "[sys.executable, '-c', 'import time; time.sleep(600)']"
+    leaving = f"import subprocess, sys\nchild = subprocess.Popen({endless})\n"
     leaving += f"open({str(tmp_path / 'child')!r}, 'w').write(str(child.pid))\n"
     install("leaving", leaving + LOSS)
     monkeypatch.setattr(diagnosis, "_LOADING_LIMIT", 20.0)
     try:
         found, code = finding(cli, "leaving")
     finally:
-        os.kill(int((tmp_path / "child").read_text()), signal.SIGKILL)
+        os.kill(int((tmp_path / "child").read_text()), signal.SIGTERM)
     assert (found["status"], code) == ("ok", 0)
 
 

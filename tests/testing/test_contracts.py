@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import sys
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -752,7 +753,7 @@ def test_a_known_failure_is_stated_with_its_reason_and_one_that_passes_is_report
     (tmp_path / "test_contracts_sample.py").write_text(SAMPLE)
     (tmp_path / "test_stated.py").write_text(STATED)
     words = (sys.executable, "-m", "pytest", "-q", "-rxs", "-p", "no:cacheprovider", "test_stated.py")
-    answer = run_process(*words, cwd=tmp_path, PYTHONPATH=f"{tmp_path}:{REPOSITORY}")
+    answer = run_process(*words, cwd=tmp_path, PYTHONPATH=f"{tmp_path}{os.pathsep}{REPOSITORY}")
     assert answer.code == 1
     assert "1 failed" in answer.out
     assert "2 xfailed" in answer.out

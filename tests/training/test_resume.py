@@ -2,7 +2,6 @@
 
 import json
 import shutil
-import signal
 import subprocess
 import sys
 import time
@@ -225,7 +224,7 @@ def test_a_process_that_is_killed_loses_nothing(tmp_path):
     checkpoint = RunFolder(tmp_path / "killed").checkpoint
     while not checkpoint.exists() and process.poll() is None:
         time.sleep(0.01)
-    process.send_signal(signal.SIGKILL)
+    process.kill()
     process.wait()
     subprocess.run([*command, "--resume", str(tmp_path / "killed")], check=True, capture_output=True)
     with (
