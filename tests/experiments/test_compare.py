@@ -121,6 +121,47 @@ class TestWhatDiffers:
         assert self.differing(new, old) == {"version.marsseg": (marsseg.version(), "0.0.1")}
 
 
+class TestTitle:
+    """A group's letter, and what is its own among the settings that differ."""
+
+    def titles(self, *folders):
+        found = marsseg.compare(*folders)
+        return [found.title(group) for group in found.groups]
+
+    def test_of_a_group_alone_is_its_letter(self, write):
+        assert self.titles(write("a", 0.6)) == ["A"]
+
+    def test_has_of_a_component_its_name(self, write):
+        folders = write("a", 0.6, loss="dice"), write("b", 0.5, loss="dice,wssce")
+        assert self.titles(*folders) == ["A · dice", "B · dice,wssce"]
+
+    def test_has_of_a_kind_without_a_component_the_kind_too(self, write):
+        folders = write("a", 0.6, bottleneck="aspp"), write("b", 0.5, bottleneck="none")
+        assert self.titles(*folders) == ["A · aspp", "B · bottleneck none"]
+
+    def test_has_of_a_parameter_its_name_without_the_owner(self, write):
+        folders = write("a", 0.6), write("b", 0.5, arch="unet:width=0.25")
+        assert self.titles(*folders) == ["A · width 0.125", "B · width 0.25"]
+
+    def test_has_of_an_option_the_section_too(self, write):
+        folders = write("a", 0.6), write("b", 0.5, epochs=9)
+        assert self.titles(*folders) == ["A · training.epochs 7", "B · training.epochs 9"]
+
+    def test_leaves_out_what_a_group_has_not(self, write):
+        folders = write("a", 0.6), write("b", 0.5, arch="dense:width=0.25"), write("c", 0.4, arch="unet:width=0.25")
+        assert self.titles(*folders) == ["A · unet · width 0.125", "B · dense", "C · unet · width 0.25"]
+
+    def test_has_the_settings_in_the_order_of_the_table(self, write):
+        folders = write("a", 0.6), write("b", 0.5, arch="unet:width=0.25", epochs=9)
+        (_, other), found = self.titles(*folders), marsseg.compare(*folders)
+        assert other == "B · width 0.25 · training.epochs 9"
+        assert list(found.differing) == ["arch.unet.width", "training.epochs"]
+
+    def test_begins_with_two_letters_after_z(self, write):
+        folders = [write(str(epochs), 1 / epochs, epochs=epochs) for epochs in range(1, 29)]
+        assert [title.partition(" ")[0] for title in self.titles(*folders)][24:] == ["Y", "Z", "AA", "AB"]
+
+
 class TestPairedDifferences:
     def test_are_scipys_paired_t_interval(self, seeds):
         found = marsseg.compare(seeds("poor", POOR, loss="dice"), seeds("good", GOOD))

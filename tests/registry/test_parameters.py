@@ -34,6 +34,7 @@ TYPES = {
     tuple[float, ...]: st.lists(NUMBERS, min_size=1).map(tuple),
     tuple[str, ...]: st.lists(WORDS, min_size=1).map(tuple),
     Literal["auto"] | tuple[int, ...]: st.just("auto") | st.lists(WHOLE, min_size=1).map(tuple),
+    tuple[Literal["pre", "post"], ...]: st.lists(st.sampled_from(["pre", "post"]), min_size=1).map(tuple),
     tuple[int, ...] | None: st.none() | st.lists(WHOLE, min_size=1).map(tuple),
     str | None: st.none() | WORDS,
 }
@@ -86,6 +87,9 @@ def test_an_empty_list_can_be_written_in_toml():
         (int | None, "none", None),
         (int | Literal["auto"], "auto", "auto"),
         (int | Literal["auto"], "7", 7),
+        (tuple[Literal["a", "b"], ...], "b, a,b", ("b", "a", "b")),
+        (tuple[Literal["a", "b"], ...], "b", ("b",)),
+        (tuple[Literal[1, 2], ...], ["1", 2], (1, 2)),
         (str | None, "none", None),  # the fixed word goes before the type that takes any text
     ],
 )
@@ -118,6 +122,8 @@ def test_words_and_toml_mean_values(type, raw, value):
         (tuple[int, ...] | None, "1,x", "list of whole numbers or none"),
         (tuple[int, ...], "1,,2", "a whole number"),
         (tuple[int, ...], "", "a whole number"),
+        (tuple[Literal["a", "b"], ...], "a,c", "one of a, b"),
+        (tuple[Literal["a", "b"], ...] | None, "a,c", "list out of a, b or none"),
     ],
 )
 def test_what_does_not_fit_is_refused_with_what_would(type, raw, expected):
@@ -257,8 +263,27 @@ def test_an_annotation_that_does_not_exist_at_run_time_is_the_plugins_fault():
         (bool, "true or false"),
         (int | None, "whole number or none"),
         (Literal["a", "b"], "one of a, b"),
+        (Literal["a"], "a"),
         (Literal["auto"] | tuple[int, ...], "auto or list of whole numbers"),
+        (tuple[str, ...], "list of texts"),
+        (tuple[Literal["a", "b"], ...], "list out of a, b"),
+        (tuple[Literal[1, "both"], ...], "list out of 1, both"),
+        (tuple[Literal["a"], ...], "list out of a"),
+        (tuple[Literal["a", "b"], ...] | None, "list out of a, b or none"),
+        (Literal["all"] | tuple[Literal["a", "b"], ...], "all or list out of a, b"),
     ],
 )
 def test_types_are_told_in_words(type, text):
     assert parameter(type).type_text == text
+
+
+@pytest.mark.parametrize(
+    ("type", "text"),
+    [
+        (tuple[Literal["a", "b"], ...], "list of 1 or more out of a, b"),
+        (tuple[Literal["a", "b"], ...] | None, "list of 1 or more out of a, b or none"),
+        (Literal["all"] | tuple[float, ...], "all or list of 1 or more numbers"),
+    ],
+)
+def test_the_shortest_length_of_a_list_is_told_with_it(type, text):
+    assert parameter(type, min_length=1).type_text == text
