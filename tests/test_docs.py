@@ -306,7 +306,8 @@ def test_every_python_name_exists():
 
 
 def test_every_file_of_the_repository_exists():
-    texts = [*TEXTS.items(), ("CONTRIBUTING.md", (REPOSITORY / "CONTRIBUTING.md").read_text(encoding="utf-8"))]
-    for page, text in texts:
+    others = ("CONTRIBUTING.md", "RELEASING.md", "SECURITY.md", ".github/PULL_REQUEST_TEMPLATE.md")
+    texts = {page: (REPOSITORY / page).read_text(encoding="utf-8") for page in others if (REPOSITORY / page).is_file()}
+    for page, text in (TEXTS | texts).items():
         for path in re.findall(r"\b(?:benchmarks|marsseg_core|plugins/marsseg_plugins|tests)/[\w/]*[a-z_]\.\w+", text):
             assert (REPOSITORY / path).is_file(), (page, path)

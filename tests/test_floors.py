@@ -20,6 +20,7 @@ CORE = "marsseg_core"
 
 # From the top down. Rooms on one floor know nothing of each other.
 FLOORS = """
+    __main__
     cli
     api doctor scaffold
     plugin_api

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers.processes import run_process
 
 from marsseg_core import version
 from marsseg_core.registry.catalog import installed, rescan
@@ -246,6 +248,12 @@ def test_of_a_name_that_two_provide_both_are_listed_and_none_is_taken(cli, plugi
 def test_version(cli):
     answer = cli("--version")
     assert (answer.code, answer.out, answer.err) == (0, f"marsseg {version()}\n", "")
+
+
+@pytest.mark.parametrize("words", [("--version",), ("run", "--help"), ("list", "loss"), ("show", "no-such-thing")])
+def test_the_module_is_the_command(cli, tmp_path, words):
+    answer = run_process(sys.executable, "-m", "marsseg_core", *words, cwd=tmp_path)
+    assert answer == cli(*words)
 
 
 @pytest.mark.parametrize("words", [["--help"], ["-h"], ["run", "--help"], ["list", "-h"], ["show", "--help"]])

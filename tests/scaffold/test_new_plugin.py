@@ -215,7 +215,7 @@ def test_one_of_every_kind_is_made_installed_tested_and_used_by_name_in_a_run(cl
     words += ["--loss", f"{names['loss']},ssce", "--weighting", names["weighting"], "--schedule", names["schedule"]]
     words += ["--augment", f"{names['augmentation']}:p=1", "--data", f"{names['dataset']}:path=pairs"]
     words += ["--set", "split.validation=0.25", "--set", "split.test=0.25", "--epochs", "2", "--batch", "2"]
-    command = ("-m", "marsseg_core.cli", "run", *words, "--out", "done")
+    command = ("-m", "marsseg_core", "run", *words, "--out", "done")
     ran = run_process(sys.executable, *command, cwd=tmp_path, PYTHONPATH=path)
     assert ran.code == 0, ran.err
     assert "Warning" not in ran.err

@@ -219,7 +219,7 @@ def test_a_process_that_is_killed_loses_nothing(tmp_path):
     """With SIGKILL, at a moment in the middle; benchmarks/killed.py does it ten times."""
     words = [f"--{name}={value}" for name, value in WORDS.items()]
     whole = outcome(marsseg.run(out=tmp_path / "whole", warn=ignore, **WORDS))
-    command = [sys.executable, "-m", "marsseg_core.cli", "run"]
+    command = [sys.executable, "-m", "marsseg_core", "run"]
     process = subprocess.Popen([*command, *words, f"--out={tmp_path / 'killed'}"], stderr=subprocess.DEVNULL)
     checkpoint = RunFolder(tmp_path / "killed").checkpoint
     while not checkpoint.exists() and process.poll() is None:

@@ -42,7 +42,7 @@ def test_ctrl_c_ends_the_training_and_keeps_the_best_network(tmp_path, backend):
     out = tmp_path / "run"
     words = ["--arch", WORDS["arch"], "--data", WORDS["data"], "--epochs", "100000", "--out", str(out)]
     process = subprocess.Popen(
-        [sys.executable, "-m", "marsseg_core.cli", "run", *words],
+        [sys.executable, "-m", "marsseg_core", "run", *words],
         env=os.environ | {"KERAS_BACKEND": backend},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
