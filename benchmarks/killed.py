@@ -23,7 +23,7 @@ import numpy as np
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-COMMAND = [sys.executable, "-m", "marsseg_core.cli", "run"]
+COMMAND = [sys.executable, "-m", "marsseg_core", "run"]
 PLAN = [
     *("--arch", "unet:width=0.125", "--bottleneck", "transformer:layers=1:heads=2:dropout=0.3"),
     *("--loss", "wssce,dice,boundary:weight=0.01", "--weighting", "uncertainty"),

@@ -25,7 +25,7 @@ class Step:
 
 def marsseg(name, *words):
     """Run `marsseg WORDS`, and stop with what it said if it fails."""
-    command = [sys.executable, "-m", "marsseg_core.cli", *map(str, words)]
+    command = [sys.executable, "-m", "marsseg_core", *map(str, words)]
     begun = time.perf_counter()
     environment = os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3"}
     done = subprocess.run(

@@ -7,7 +7,7 @@ import pytest
 
 COMMANDS = {
     "import typer, rich.table": [sys.executable, "-c", "import typer, rich.table"],
-    "marsseg list": [sys.executable, "-m", "marsseg_core.cli", "list"],
+    "marsseg list": [sys.executable, "-m", "marsseg_core", "list"],
 }
 
 

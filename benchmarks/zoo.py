@@ -78,7 +78,7 @@ def train(file, width):
             words = ["--arch", arch, "--bottleneck", bottleneck, "--data", file, "--set", "data.npz.limit=96"]
             words += ["--epochs", "2", "--out", str(Path(folder) / str(number))]
             start = time.perf_counter()
-            command = [sys.executable, "-m", "marsseg_core.cli", "run", *words]
+            command = [sys.executable, "-m", "marsseg_core", "run", *words]
             result = subprocess.run(command, capture_output=True, text=True)
             seconds = time.perf_counter() - start
             losses = re.findall(r"^epoch .*?loss ([\d.]+)", result.stderr, re.MULTILINE)

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import hypothesis
 import numpy as np
 import pytest
 
-REPOSITORY = Path(__file__).resolve().parents[1]
+pytest.register_assert_rewrite("helpers")  # before any of them is imported: a failure shows its values
+
+from helpers.paths import REPOSITORY  # noqa: E402
+from helpers.processes import PLAIN_TERMINAL, Answer, run_process  # noqa: E402
 
 # Before TensorFlow is imported: its C++ parts announce themselves on standard error.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -23,18 +24,6 @@ os.environ.setdefault("MPLBACKEND", "Agg")
 hypothesis.settings.register_profile("marsseg", deadline=None)
 hypothesis.settings.load_profile("marsseg")
 
-# A terminal of its own, whatever the one that runs the tests: no colours, nothing folded.
-PLAIN_TERMINAL = {
-    "COLUMNS": "200",
-    "TERM": "dumb",
-    "NO_COLOR": "1",
-    "FORCE_COLOR": None,
-    "PY_COLORS": None,
-    "GITHUB_ACTIONS": None,
-    "TTY_COMPATIBLE": None,
-    "TTY_INTERACTIVE": None,
-}
-
 
 @pytest.fixture(scope="session", autouse=True)
 def own_cache(tmp_path_factory) -> Path:
@@ -42,15 +31,6 @@ def own_cache(tmp_path_factory) -> Path:
     path = tmp_path_factory.mktemp("cache")
     os.environ["MARSSEG_CACHE"] = str(path)
     return path
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What a command left: its exit code and what it printed on standard output and standard error."""
-
-    code: int
-    out: str
-    err: str
 
 
 @pytest.fixture
@@ -70,22 +50,6 @@ def cli(tmp_path, monkeypatch) -> Callable[..., Answer]:
         return Answer(result.exit_code, result.stdout, result.stderr)
 
     return call
-
-
-def run_process(*words: str, cwd: Path, timeout: float = 300, **environment: str) -> Answer:
-    """A command of this environment, in a process of its own."""
-    wanted = os.environ | PLAIN_TERMINAL | environment
-    done = subprocess.run(
-        words,
-        cwd=cwd,
-        env={key: value for key, value in wanted.items() if value is not None},
-        capture_output=True,
-        encoding="utf-8",
-        timeout=timeout,
-        stdin=subprocess.DEVNULL,
-        check=False,
-    )
-    return Answer(done.returncode, done.stdout, done.stderr)
 
 
 @pytest.fixture

@@ -6,10 +6,10 @@ import json
 import os
 import sys
 
-import bad_plugins
 import pytest
-from bad_plugins import BAD, ENVIRONMENT
-from conftest import run_process
+from helpers import bad_plugins
+from helpers.bad_plugins import BAD, ENVIRONMENT
+from helpers.processes import run_process
 
 from marsseg_core import version
 from marsseg_core.registry.catalog import rescan

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import pytest
-from conftest import REPOSITORY
+from helpers.paths import REPOSITORY, TESTS
 
 CORE = REPOSITORY / "marsseg_core"
 PLUGINS = REPOSITORY / "plugins" / "marsseg_plugins"
+
+# The standard library's modules that are not on every system.
+OF_ONE_SYSTEM = {
+    *("curses", "fcntl", "grp", "msvcrt", "pty", "pwd", "readline", "resource"),
+    *("syslog", "termios", "tty", "winreg", "winsound"),
+}
 
 
 def modules(*folders: Path) -> list[Path]:
@@ -19,9 +25,9 @@ def modules(*folders: Path) -> list[Path]:
     return found
 
 
-def imports(path: Path) -> Iterator[str]:
+def imports(path: Path, inside: Callable[[ast.AST], Iterable[ast.AST]] = ast.walk) -> Iterator[str]:
     """The top-level packages that a module imports anywhere in it, for types only too."""
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in inside(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             yield from (alias.name.partition(".")[0] for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and not node.level:
@@ -31,6 +37,14 @@ def imports(path: Path) -> Iterator[str]:
             yield from (
                 str(argument.value).partition(".")[0] for argument in node.args if isinstance(argument, ast.Constant)
             )
+
+
+def outside_functions(tree: ast.AST) -> Iterator[ast.AST]:
+    """What is executed when the module is imported."""
+    for node in ast.iter_child_nodes(tree):
+        if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+            yield node
+            yield from outside_functions(node)
 
 
 def those_that_import(names: set[str], paths: list[Path]) -> list[str]:
@@ -44,6 +58,7 @@ def test_the_reader_of_imports_sees_them_all(tmp_path):
         "def later():\n    import g\n    importlib.import_module('h.i')\n"
     )
     assert sorted(imports(path)) == ["a", "c", "d", "g", "h"]
+    assert sorted(imports(path, outside_functions)) == ["a", "c", "d"]
 
 
 def test_the_core_knows_no_plugin():
@@ -52,8 +67,14 @@ def test_the_core_knows_no_plugin():
 
 @pytest.mark.parametrize("backend", ["tensorflow", "jax", "torch"])
 def test_only_one_module_knows_the_backends(backend):
-    others = [path for path in modules(CORE, PLUGINS) if path != CORE / "backend.py"]
+    others = [path for path in modules(CORE, PLUGINS) if path != CORE / "networks" / "keras_backend.py"]
     assert those_that_import({backend}, others) == []
+
+
+def test_what_one_system_alone_has_is_imported_where_it_is_used():
+    """Or the others could not import, or collect, the rest of the file."""
+    for path in modules(CORE, PLUGINS, TESTS):
+        assert not OF_ONE_SYSTEM & set(imports(path, outside_functions)), path
 
 
 def test_what_is_private_to_a_module_stays_in_it():

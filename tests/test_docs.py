@@ -11,11 +11,10 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
-from conftest import REPOSITORY
-from typer.main import get_command
+from helpers.commands import commands
+from helpers.paths import REPOSITORY
 
 from marsseg_core import api, hooks
-from marsseg_core.cli.main import app
 from marsseg_core.planning.grammar import parse
 from marsseg_core.planning.options import SECTIONS, options_of
 from marsseg_core.registry.kinds import ALL_KINDS, COMPONENT_KINDS, DATASET, PLAN_KINDS, WEIGHTING
@@ -196,15 +195,6 @@ SPANS = [
 OPTION = re.compile(r"(?<![\w-])--[a-z][a-z-]*")
 
 
-def commands():
-    """The words of each command → its options."""
-    found = {(): get_command(app)}
-    for name, command in found[()].commands.items():
-        found[name,] = command
-        found |= {(name, inner): one for inner, one in getattr(command, "commands", {}).items()}
-    return {words: {opt for p in command.params for opt in p.opts if opt[0] == "-"} for words, command in found.items()}
-
-
 def test_every_option_that_docs_name_is_one_of_a_command(catalog):
     known = commands()
     for page, span in SPANS:
@@ -314,7 +304,8 @@ def test_every_python_name_exists():
 
 
 def test_every_file_of_the_repository_exists():
-    texts = [*TEXTS.items(), ("CONTRIBUTING.md", (REPOSITORY / "CONTRIBUTING.md").read_text(encoding="utf-8"))]
-    for page, text in texts:
+    others = ("CONTRIBUTING.md", "RELEASING.md", "SECURITY.md", ".github/PULL_REQUEST_TEMPLATE.md")
+    texts = {page: (REPOSITORY / page).read_text(encoding="utf-8") for page in others if (REPOSITORY / page).is_file()}
+    for page, text in (TEXTS | texts).items():
         for path in re.findall(r"\b(?:benchmarks|marsseg_core|plugins/marsseg_plugins|tests)/[\w/]*[a-z_]\.\w+", text):
             assert (REPOSITORY / path).is_file(), (page, path)

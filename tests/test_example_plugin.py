@@ -8,8 +8,9 @@ import shlex
 import tomllib
 
 import pytest
-from conftest import REPOSITORY, Answer, run_process
-from test_wheel import Environment
+from helpers.environments import Environment
+from helpers.paths import REPOSITORY
+from helpers.processes import Answer, run_process
 
 pytestmark = pytest.mark.slow
 

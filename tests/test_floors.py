@@ -12,14 +12,15 @@ from pathlib import Path
 from types import FunctionType
 
 import pytest
+from helpers.paths import REPOSITORY
 
 from marsseg_core import plugin_api
 
-REPOSITORY = Path(__file__).parents[1]
 CORE = "marsseg_core"
 
 # From the top down. Rooms on one floor know nothing of each other.
 FLOORS = """
+    __main__
     cli
     api doctor scaffold
     plugin_api

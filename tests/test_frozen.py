@@ -6,12 +6,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers.paths import FROZEN
 
 import marsseg_core as marsseg
 from marsseg_core.api import plan
 from marsseg_core.files.run_folder import RunFolder
 
-FROZEN = Path(__file__).parent / "frozen"
 NETWORKS = sorted(str(path.parent.relative_to(FROZEN)) for path in FROZEN.rglob("network.keras"))
 FINISHED = ("finished", "tiles", "psp", "transunet")
 KILLED = sorted(path.name for path in FROZEN.glob("*-killed"))

@@ -8,8 +8,8 @@ from dataclasses import replace
 from importlib.metadata import EntryPoint
 
 import pytest
-from conftest import REPOSITORY
-from test_catalog import Package
+from helpers.packages import Package
+from helpers.paths import REPOSITORY
 
 from marsseg_core.errors import PluginError, RunError
 from marsseg_core.hooks import Hooks, load_hooks, load_observer

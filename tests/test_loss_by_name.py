@@ -8,8 +8,8 @@ import json
 import keras
 import numpy as np
 import pytest
+from helpers.loss_cases import CLASSES, FREQUENCIES, VOID, sample
 from keras import ops
-from loss_cases import CLASSES, FREQUENCIES, VOID, sample
 
 import marsseg_core as marsseg
 from marsseg_core.components.specs import LossSpec

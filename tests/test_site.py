@@ -8,8 +8,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import REPOSITORY, run_process
-from test_docs import commands
+from helpers.commands import commands
+from helpers.paths import REPOSITORY
+from helpers.processes import run_process
 
 import marsseg_core
 from marsseg_core import hooks, testing

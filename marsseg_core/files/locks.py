@@ -5,18 +5,15 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-try:
-    import fcntl
-except ImportError:  # Windows, where a folder in use cannot be removed anyway
-    fcntl = None  # type: ignore[assignment]
-
 
 def locked(folder: Path) -> int | None:
     """A file descriptor that marks a folder as in use until it is closed; None where the system has no locks.
 
     Raises BlockingIOError where another process has it.
     """
-    if fcntl is None:
+    try:
+        import fcntl
+    except ImportError:  # Windows, where a folder in use cannot be removed anyway
         return None
     descriptor = os.open(folder, os.O_RDONLY)
     try:

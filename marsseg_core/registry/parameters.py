@@ -230,6 +230,8 @@ def _convert(annotation: Any, raw: Any) -> Value:
             except ValueError:
                 continue
         raise ValueError(describe(annotation))
+    if isinstance(raw, str):
+        raw = raw.strip()
     if origin is Literal:
         for choice in arguments:
             if (raw == choice and type(raw) is type(choice)) or raw == to_text(choice):
@@ -240,8 +242,6 @@ def _convert(annotation: Any, raw: Any) -> Value:
         if not isinstance(items, list | tuple):
             items = (items,)
         return tuple(_convert(arguments[0], item) for item in items)
-    if isinstance(raw, str):
-        raw = raw.strip()
     value: Value = _SCALARS[annotation](raw)
     return value
 

@@ -1,5 +1,0 @@
-"""`python -m marsseg_core.cli` is `marsseg`."""
-
-from .main import main
-
-main()

@@ -1,0 +1,263 @@
+"""Pressing the tabulator: names, parameters and values, as each shell asks for them."""
+
+from __future__ import annotations
+
+import os
+import re
+import select
+import shutil
+import sys
+import time
+
+import pytest
+from helpers.imports import BACKENDS, PROBE
+from hypothesis import given, strategies as st
+
+from marsseg_core.cli.bash import joined
+from marsseg_core.cli.main import main
+from marsseg_core.registry.catalog import installed
+from marsseg_core.registry.kinds import ARCHITECTURE, PLAN_KINDS
+
+CUT_SIGNS = re.compile(r"[:=]+|[^:=]+")
+
+
+def cut(line: str) -> list[str]:
+    """The pieces that bash makes of a line with its own COMP_WORDBREAKS."""
+    return [piece for word in line.split(" ") for piece in CUT_SIGNS.findall(word) or [""]]
+
+
+@pytest.fixture
+def ask(monkeypatch, capsys, tmp_path):
+    """What is answered to a shell that asks, one candidate a line."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["marsseg"])
+
+    def answer(**environment: str) -> list[str]:
+        for name, value in environment.items():
+            monkeypatch.setenv(name, value)
+        with pytest.raises(SystemExit) as ended:
+            main()
+        assert ended.value.code == 0
+        answered = capsys.readouterr()
+        assert answered.err == ""
+        return answered.out.splitlines()
+
+    return answer
+
+
+@pytest.fixture
+def whole(ask):
+    """`whole("run --arch de")`: the answer to a shell that sends whole words; by zsh's and fish's way of asking."""
+
+    def answer(line: str) -> list[str]:
+        asked = {"_TYPER_COMPLETE_ARGS": f"marsseg {line}", "_TYPER_COMPLETE_FISH_ACTION": "get-args"}
+        return [word.partition("\t")[0] for word in ask(_MARSSEG_COMPLETE="complete_fish", **asked) if word]
+
+    return answer
+
+
+@pytest.fixture
+def bash(ask):
+    """`bash("run --arch de")`: what bash puts in the place of the last piece."""
+
+    def answer(line: str, pieces: list[str] | None = None) -> list[str]:
+        pieces = cut(f"marsseg {line}") if pieces is None else pieces
+        asked = {"COMP_WORDS": "\n".join(pieces), "COMP_CWORD": str(len(pieces) - 1)}
+        return [word for word in ask(_MARSSEG_COMPLETE="complete_bash", **asked) if word]
+
+    return answer
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("run --arch de", ["dense"]),
+        ("run --arch unet3", ["unet3plus", "unet3+"]),
+        ("run --arch marsseg/de", ["marsseg/dense"]),
+        ("run --arch unet,de", []),  # a run has one
+        ("run --arch transf", []),  # that is a bottleneck
+        ("run --bottleneck transformer,as", ["transformer,aspp"]),
+        ("run --bottleneck no", ["none"]),
+        ("run --loss wssce:cap=5,dice:wei", ["wssce:cap=5,dice:weights=", "wssce:cap=5,dice:weight="]),
+        ("run --loss wssce:norm", ["wssce:normalise=weights", "wssce:normalise=pixels"]),
+        ("run --loss wssce:normalise=p", ["wssce:normalise=pixels"]),
+        ("run --loss wssce:cap=5:ca", []),  # given already
+        ("run --loss wssce:c=", []),
+        ("run --loss nothing:w", []),
+        ("run --augment hflip,rotate:p", ["hflip,rotate:p=", "hflip,rotate:p=0.5"]),
+        ("run --plan repo", ["report"]),
+        ("run --data synth", ["synthetic"]),
+        ("run --optimizer adamw", ["adamw"]),
+        ("run --precision mixed_b", ["mixed_bfloat16"]),
+        ("run --disable report,hfl", ["report,hflip"]),
+        ("run --disable mars", ["marsseg"]),
+        ("run --set arch.dense.wi", ["arch.dense.width=", "arch.dense.width=1.0"]),
+        ("run --set tra", ["training."]),  # completed below: it goes on
+        ("run --set training.precision=mixed_f", ["training.precision=mixed_float16"]),
+        ("run --set training.learn_ignored=t", ["training.learn_ignored=true"]),
+        ("run --bottleneck aspp,transformer --set bottleneck.as", ["bottleneck.aspp."]),
+        ("run --bottleneck aspp,transformer --set bottleneck.2.hea", ["bottleneck.2.heads="]),
+        ("run --set nothing.at.all", []),
+        ("show dens", ["dense"]),
+        ("show dense:wi", ["dense:width=", "dense:width=1.0"]),
+        ("show dense --bottleneck transformer,ps", ["transformer,psp"]),
+        ("list bott", ["bottleneck"]),
+        ("list loss dic", ["dice"]),
+        ("doctor dice ws", ["wssce"]),
+        ("data inspect sy", ["synthetic"]),
+        ("data clean x.npz y.npz --set cleaning.fill", ["cleaning.fill_margin=", "cleaning.fill_margin=0"]),
+        ("evaluate run --part val", ["validation"]),
+        ("compare a b --by miou_p", ["miou_per_image"]),
+        ("new-plugin steep --kind arch", ["architecture"]),
+    ],
+)
+def test_a_word_goes_on_as_what_is_installed(whole, line, words):
+    answered = whole(line)
+    if len(words) == 1 and words[0][-1] in ".=":
+        # What goes on is never the only word: a shell would take it for finished and add a space.
+        assert len(answered) > 1
+        assert all(word.startswith(words[0]) for word in answered)
+    else:
+        assert answered == words
+
+
+def test_every_component_and_every_parameter_is_offered(whole):
+    for kind in PLAN_KINDS:
+        entries = installed().of_kind(kind)
+        assert set(whole(f"run --{kind.option} ")) >= {name for e in entries for name in (e.name, *e.aliases)}
+    assert {"arch.", "data.", "training.", "split.", "cleaning."} <= set(whole("run --set "))
+    assert {f"arch.{name}." for name in installed().names(ARCHITECTURE)} <= set(whole("run --set arch."))
+
+
+def test_files_stand_beside_the_names_that_begin_like_them(whole, tmp_path):
+    for name in ("report-again.toml", "report.txt", "synth.npz"):
+        (tmp_path / name).touch()
+    (tmp_path / "reported").mkdir()
+    assert whole("run --plan repo") == ["report", "report-again.toml", "reported/"]
+    assert whole("run --data synt") == ["synthetic", "synth.npz"]
+    assert whole("run --plan ./repo") == []  # then the shell offers files itself
+
+
+@pytest.mark.parametrize(
+    ("line", "pieces"),
+    [
+        ("run --arch de", ["dense"]),
+        ("run --bottleneck transformer,as", ["transformer,aspp"]),
+        ("run --loss dice:wei", ["weights=", "weight="]),
+        ("run --loss dice:weight=", ["1.0"]),
+        ("run --loss wssce:", ["weights=", "cap=", "count=", "beta=", "normalise=", "weight="]),
+        ("run --loss wssce:normalise=p", ["pixels"]),
+        ("run --loss dice:weight=0.5,wssce:cap=3:norm", ["normalise=weights", "normalise=pixels"]),
+        ("run --arch=de", ["dense"]),
+        ("run --loss=wssce:ca", ["cap=10.0", "cap=none"]),
+        ("run --arch dense:width=0.5 --loss wss", ["wssce"]),
+        ("run --set training.precision=mixed_b", ["mixed_bfloat16"]),
+        ("run --set arch.dense.wi", ["arch.dense.width=", "arch.dense.width=1.0"]),
+        ("show dense:wi", ["width=", "width=1.0"]),
+    ],
+)
+def test_bash_is_answered_with_what_follows_its_last_piece(bash, line, pieces):
+    assert bash(line) == pieces
+
+
+def test_a_bash_that_leaves_words_whole_is_answered_with_whole_words(bash):
+    words = ["marsseg", "run", "--loss", "wssce:normalise=p"]
+    assert bash("", words) == ["wssce:normalise=pixels"]
+
+
+NAMES = st.from_regex(r"[a-z][a-z0-9+_./-]{0,5}", fullmatch=True)
+PAIRS = st.builds("{}={}".format, NAMES, st.from_regex(r"-?[0-9.]{1,4}|[a-z]{1,4}", fullmatch=True))
+COMPONENTS = st.builds(lambda name, pairs: ":".join([name, *pairs]), NAMES, st.lists(PAIRS, max_size=3))
+LINES = st.lists(st.one_of(COMPONENTS, NAMES.map("--{}".format), PAIRS, st.just("")), min_size=1, max_size=6)
+
+
+@given(LINES)
+def test_the_pieces_of_bash_become_the_words_that_were_typed(words):
+    pieces = cut(" ".join(words))
+    found, position, typed = joined(pieces, len(pieces) - 1)
+    assert found == words
+    assert position == len(words) - 1
+    assert words[-1].startswith(typed)
+    assert words[-1] in (typed, typed + pieces[-1])
+
+
+def test_zsh_is_told_what_each_word_means(ask):
+    asked = {"_TYPER_COMPLETE_ARGS": "marsseg run --arch dens"}
+    (answered,) = ask(_MARSSEG_COMPLETE="complete_zsh", **asked)
+    assert '"dense":"Dense' in answered
+
+
+def test_what_is_said_of_a_word_keeps_to_its_line(ask):
+    """Each further line would be a candidate of its own."""
+    asked = {"_TYPER_COMPLETE_ARGS": "marsseg show ", "_TYPER_COMPLETE_FISH_ACTION": "get-args"}
+    answered = ask(_MARSSEG_COMPLETE="complete_fish", COLUMNS="30", **asked)
+    names = {word for entry in installed().everything for word in (entry.name, *entry.aliases)}
+    assert {line.partition("\t")[0] for line in answered} == names
+
+
+def test_an_option_given_twice_is_no_error_while_typing(whole):
+    assert whole("run --arch unet --arch de") == ["dense"]
+
+
+def test_a_broken_plugin_or_configuration_offers_nothing_and_says_nothing(whole, tmp_path):
+    (tmp_path / "marsseg.toml").write_text("disable = 3")
+    assert whole("run --arch de") == []
+
+
+# Loaded in the order in which somebody would type them; each answer needs its component's module.
+LINES_THAT_LOAD = [
+    ("run --arch dense:wi", "width="),
+    ("run --bottleneck transformer,aspp:ra", "rates="),
+    ("run --loss wssce:normalise=p", "pixels"),
+    ("run --set weighting.uncertainty.", "weighting.uncertainty."),
+]
+
+
+@pytest.mark.parametrize(("line", "expected"), LINES_THAT_LOAD)
+def test_completion_in_a_fresh_process_imports_nothing_heavy(python, tmp_path, line, expected):
+    pieces = cut(f"marsseg {line}")
+    answer = python(
+        PROBE, _MARSSEG_COMPLETE="complete_bash", COMP_WORDS="\n".join(pieces), COMP_CWORD=str(len(pieces) - 1)
+    )
+    assert (answer.code, answer.err) == (0, "")
+    assert expected in answer.out
+    modules = (tmp_path / "modules.json").read_text()
+    assert not {name for name in (*BACKENDS, "keras", "numpy", "scipy") if f'"{name}"' in modules}
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("bash") is None, reason="there is no bash here")
+def test_a_real_bash_completes_what_is_typed(tmp_path):
+    """Typer's own script in an interactive bash on a terminal: keys go in, and the line is what stands there."""
+    pty = pytest.importorskip("pty", reason="this system has no such terminals")
+    script = tmp_path / "marsseg"
+    script.write_text(f"#!{sys.executable}\nfrom marsseg_core.cli.main import main\nmain()\n")
+    script.chmod(0o755)
+    child, terminal = pty.fork()
+    if child == 0:  # pragma: no cover
+        os.chdir(tmp_path)
+        os.environ |= {"PATH": f"{tmp_path}:{os.environ['PATH']}", "TERM": "dumb", "PS1": "$ ", "INPUTRC": "/dev/null"}
+        os.execvp("bash", ["bash", "--norc", "--noprofile", "-i"])
+    try:
+        os.write(terminal, b'eval "$(_MARSSEG_COMPLETE=source_bash marsseg)"; echo re""ady\n')
+        wait_for(terminal, b"ready\r")
+        for typed, completed in (
+            (b"marsseg run --bottleneck transformer,as\t", b"transformer,aspp "),
+            (b"--loss wssce:ca\t", b"wssce:cap="),
+            (b"3:normalise=p\t", b"3:normalise=pixels "),
+        ):
+            os.write(terminal, typed)
+            wait_for(terminal, completed)
+    finally:
+        os.write(terminal, b"\x03exit\n")
+        os.close(terminal)
+        os.waitpid(child, 0)
+
+
+def wait_for(terminal: int, wanted: bytes) -> None:
+    """Read until it appears; a minute is for a busy machine."""
+    seen, end = b"", time.monotonic() + 60
+    while wanted not in seen:
+        assert time.monotonic() < end, seen
+        if select.select([terminal], [], [], 1)[0]:
+            seen += os.read(terminal, 4096).replace(b"\a", b"")  # the bell that several candidates ring

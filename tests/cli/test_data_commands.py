@@ -1,0 +1,331 @@
+"""`marsseg data`: inspect, clean, make, convert, cache."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from helpers.ai4mars_tree import make_tree
+from helpers.processes import PLAIN_TERMINAL
+
+from marsseg_core import api
+from marsseg_core.data.arrays import SegmentationData
+from marsseg_core.data.export import write_folder, write_npz
+from marsseg_core.errors import RequestError, RunError
+from marsseg_plugins.datasets.folder import Folder
+from marsseg_plugins.datasets.npz import Npz
+from marsseg_plugins.datasets.synthetic import Synthetic
+
+SMALL = ("--count", "12", "--test", "5", "--aliens", "3", "--height", "16", "--width", "24")
+
+
+def left(folder: Path) -> list[str]:
+    """What a command left in its folder."""
+    return sorted(path.name for path in folder.iterdir())
+
+
+@pytest.fixture
+def made(cli, tmp_path) -> Path:
+    """A small file as `data make` writes it."""
+    assert cli("data", "make", "made.npz", *SMALL).code == 0
+    return tmp_path / "made.npz"
+
+
+@pytest.fixture
+def colourful() -> SegmentationData:
+    """6 colour images in 3 groups, whose masks hold void."""
+    rng = np.random.default_rng(0)
+    masks = rng.choice([0, 1, 2, 255], (6, 9, 13)).astype(np.uint8)
+    images = rng.integers(0, 256, (6, 9, 13, 3), np.uint8)
+    return SegmentationData(images, masks, ("background", "sky", "ground"), (0,), np.arange(6) // 2, "made")
+
+
+# make
+
+
+def test_make_writes_the_courses_layout_and_dtypes(cli, made):
+    with np.load(made, allow_pickle=False) as file:
+        assert sorted(file) == ["test_set", "training_set"]
+        training, test = file["training_set"], file["test_set"]
+    assert (training.shape, training.dtype) == ((12, 2, 16, 24), np.float64)
+    assert (test.shape, test.dtype) == ((5, 16, 24), np.float64)
+    assert set(np.unique(training[:, 1])) <= {0, 1, 2, 3, 4}
+    assert zipfile.ZipFile(made).infolist()[0].compress_type == zipfile.ZIP_DEFLATED
+
+
+def test_what_is_made_are_the_scenes_of_the_synthetic_set(made):
+    given = {"height": 16, "width": 24, "shares": "course"}
+    source = Npz(str(made))
+    expected = Synthetic(count=12, aliens=3, **given).load()
+    np.testing.assert_array_equal(source.load().images, expected.images)
+    np.testing.assert_array_equal(source.load().masks, expected.masks)
+    further = Synthetic(count=17, **given).load().images[12:]
+    np.testing.assert_array_equal(source.unlabelled(), further)
+
+
+def test_what_is_made_twice_is_the_same_file(cli, made):
+    cli("data", "make", "again.npz", *SMALL)
+    assert made.read_bytes() == made.with_name("again.npz").read_bytes()
+    cli("data", "make", "other.npz", *SMALL, "--seed", "1")
+    assert made.read_bytes() != made.with_name("other.npz").read_bytes()
+
+
+def test_make_without_a_test_set(cli, tmp_path):
+    assert cli("data", "make", "made.npz", *SMALL[:2], "--test", "0", "--aliens", "0").code == 0
+    assert Npz(str(tmp_path / "made.npz")).unlabelled() is None
+
+
+@pytest.mark.parametrize(
+    ("words", "complaint"),
+    [
+        (("made.npz",), "nothing is ever overwritten"),
+        (("made.npy",), "does not end in .npz"),
+        (("absent/made.npz",), "no folder 'absent'"),
+        (("new.npz", "--count", "3", "--aliens", "4"), "4 aliens do not fit into 3"),
+        (("new.npz", "--height", "2"), "at least 8"),
+        (("new.npz", "--shares", "mars"), "shares"),
+    ],
+)
+def test_make_refuses(cli, made, words, complaint):
+    content = made.read_bytes()
+    answer = cli("data", "make", *words)
+    assert answer.code == 2
+    assert complaint in answer.err
+    assert left(made.parent) == ["made.npz"]
+    assert made.read_bytes() == content
+
+
+# inspect
+
+
+def test_inspect_prints_classes_and_findings(cli, made):
+    answer = cli("data", "inspect", str(made))
+    assert answer.code == 0
+    lines = answer.out.splitlines()
+    assert lines[0] == "npz:made.npz: 12 labelled images of 16 × 24, grey; 5 without labels"
+    rows = dict(line.split("\t", 1) for line in lines if "\t" in line)
+    assert rows["background (ignored)"].endswith("–\t–")
+    assert rows["aliens"].split("\t")[0] == "3"
+    assert rows["aliens"].endswith("\t1, 5, 9") or len(rows["aliens"].split("\t")[2].split(", ")) == 3
+
+
+def test_inspect_gives_json(cli, made):
+    answer = cli("data", "inspect", str(made), "--json")
+    found = json.loads(answer.out)
+    assert found["schema"] == 1
+    assert [len(group) for group in found["aliens"]] == [3]
+    assert found["images"] == sum(found["parts"].values()) == 12
+    assert found["unlabelled"] == 5
+    assert {"name", "ignored", "pixels", "share", "images", "weight", "weight_labelled"} == set(found["classes"][0])
+
+
+def test_inspect_writes_a_page(cli, made):
+    answer = cli("data", "inspect", str(made), "--html", "page.html")
+    assert answer.code == 0
+    assert "page.html" in answer.err
+    assert "<h3>Aliens" in made.with_name("page.html").read_text(encoding="utf-8")
+    again = cli("data", "inspect", str(made), "--html", "page.html")
+    assert again.code == 2
+    assert "nothing is ever overwritten" in again.err
+
+
+def test_inspect_takes_another_split_and_what_is_left_after_cleaning(cli, made):
+    one, other = (
+        json.loads(cli("data", "inspect", str(made), "--json", "--set", f"split.test={share}").out)["parts"]
+        for share in (0.15, 0.5)
+    )
+    assert one["test"] < other["test"]
+    cleaned = json.loads(cli("data", "inspect", str(made), "--json", "--set", "cleaning.drop_aliens=masks").out)
+    assert (cleaned["images"], cleaned["aliens"]) == (9, [])
+
+
+def test_inspect_takes_a_data_set_by_name(cli):
+    answer = cli("data", "inspect", "synthetic:count=10:height=16:width=16")
+    assert answer.out.startswith("synthetic:")
+
+
+@pytest.mark.parametrize(
+    ("words", "complaint"),
+    [
+        (("inspect", "nosuch"), "no dataset 'nosuch'"),
+        (("inspect", "absent.npz"), "no file or folder 'absent.npz'"),
+        (("inspect", "broken.npz"), "no .npz file"),
+        (("inspect", "synthetic", "--html", "page.txt"), "does not end in .html"),
+        (("inspect", "synthetic", "--json", "--json"), "given twice"),
+        (("clean", "broken.npz", "new.npz", "--drop-duplicates"), "no .npz file"),
+        (("convert", "broken.npz", "new"), "no .npz file"),
+        (("convert", "synthetic", "new", "--layout", "images"), "A folder has no layout"),
+        (("convert", "synthetic", "broken.npz"), "nothing is ever overwritten"),
+        (("convert", "synthetic", "x" * 300 + ".npz"), "no name for a file"),
+        (("clean", "synthetic", "new.npz"), "Nothing is to be cleaned"),
+        (("clean", "synthetic", "new", "--drop-duplicates"), "does not end in .npz"),
+        (("clean", "synthetic", "new.npz", "--drop-aliens", "all"), "masks, images or none"),
+    ],
+)
+def test_a_wrong_request_is_one_clear_error_that_leaves_nothing(cli, tmp_path, words, complaint):
+    (tmp_path / "broken.npz").write_bytes(b"PK\x03\x04 and no more")
+    answer = cli("data", *words)
+    assert answer.code == 2
+    assert complaint in answer.err
+    assert answer.err.count("Error:") == 1
+    assert left(tmp_path) == ["broken.npz"]
+
+
+# clean
+
+
+def test_clean_writes_what_remains(cli, made):
+    answer = cli("data", "clean", str(made), "cleaned.npz", "--drop-aliens", "masks", "--fill-margin", "3")
+    assert answer.code == 0
+    assert "3 aliens dropped (by masks)" in answer.out
+    assert "9 of 12 items remain" in answer.out
+    expected = api.plan(data=str(made), drop_aliens="masks", fill_margin=3)
+    from marsseg_core.runs.data import read_data
+
+    cleaned = Npz(str(made.with_name("cleaned.npz")))
+    assert cleaned.load().fingerprint() == read_data(expected).fingerprint()
+    np.testing.assert_array_equal(cleaned.unlabelled(), Npz(str(made)).unlabelled())
+
+
+def test_from_making_to_cleaning_exactly_the_aliens_go(cli):
+    words = ("--count", "131", "--test", "50", "--aliens", "6")
+    assert cli("data", "make", "course.npz", *words).code == 0
+    found = json.loads(cli("data", "inspect", "course.npz", "--json").out)
+    assert [len(group) for group in found["aliens"]] == [6]
+    assert "125 of 131 items remain" in cli("data", "clean", "course.npz", "c.npz", "--drop-aliens", "masks").out
+    assert json.loads(cli("data", "inspect", "c.npz", "--json").out)["aliens"] == []
+
+
+# convert
+
+
+def assert_equal(first: SegmentationData, second: SegmentationData) -> None:
+    np.testing.assert_array_equal(first.images, second.images)
+    np.testing.assert_array_equal(first.masks, second.masks)
+    assert (first.class_names, first.ignored) == (second.class_names, second.ignored)
+
+
+@pytest.mark.parametrize("layout", ["training_set", "images"])
+def test_a_file_is_converted_to_whole_numbers(cli, made, layout):
+    answer = cli("data", "convert", str(made), "small.npz", "--layout", layout)
+    assert answer.code == 0
+    assert "classes background, soil, bedrock, sand, big_rock; ignored background" in answer.out
+    with np.load(made.with_name("small.npz")) as file:
+        assert layout in file
+        assert {array.dtype for array in file.values()} == {np.dtype(np.uint8)}
+    before, after = Npz(str(made)), Npz(str(made.with_name("small.npz")))
+    assert_equal(before.load(), after.load())
+    np.testing.assert_array_equal(before.unlabelled(), after.unlabelled())
+
+
+def test_a_file_becomes_a_folder_and_a_file_again(cli, made):
+    assert cli("data", "convert", str(made), "folder").code == 0
+    folder = made.with_name("folder")
+    assert left(folder) == ["classes.csv", "images", "masks", "unlabelled"]
+    assert len(left(folder / "unlabelled")) == 5
+    assert cli("data", "convert", str(folder), "back.npz").code == 0
+    assert_equal(Npz(str(made)).load(), Npz(str(made.with_name("back.npz"))).load())
+
+
+def test_colours_groups_and_void_go_along(colourful, tmp_path):
+    def silent(done: int, total: int) -> None:
+        assert done <= total
+
+    write_npz(tmp_path / "colour.npz", colourful, colourful.images[:2], "images", silent)
+    read = Npz(str(tmp_path / "colour.npz"), classes=colourful.class_names).load()
+    assert_equal(read, colourful)
+    np.testing.assert_array_equal(read.groups, colourful.groups)
+    write_folder(tmp_path / "folder", colourful, colourful.images[:2], silent)
+    read = Folder(str(tmp_path / "folder")).load()
+    assert_equal(read, colourful)
+    np.testing.assert_array_equal(read.groups, colourful.groups)
+
+
+def test_colours_have_no_training_set(colourful, tmp_path):
+    with pytest.raises(RequestError, match="one channel"):
+        write_npz(tmp_path / "colour.npz", colourful, None, "training_set", lambda done, total: None)
+    assert left(tmp_path) == []
+
+
+@pytest.mark.parametrize("name", ["a\nb", "void", "#x", " x"])
+def test_a_name_that_a_class_file_cannot_hold_is_refused(colourful, tmp_path, name):
+    named = SegmentationData(colourful.images, colourful.masks, ("background", name, "ground"))
+    with pytest.raises(RequestError, match="cannot name a class"):
+        write_folder(tmp_path / "folder", named, None, lambda done, total: None)
+    assert left(tmp_path) == []
+
+
+@pytest.mark.parametrize("write", [write_folder, lambda *given: write_npz(*given[:3], "images", given[3])])
+@pytest.mark.parametrize("cause", [OSError(28, "No space left on device"), KeyboardInterrupt()])
+def test_what_is_broken_off_leaves_nothing(colourful, tmp_path, write, cause):
+    def breaking(done: int, total: int) -> None:
+        if done > 2:
+            raise cause
+
+    with pytest.raises(RunError if isinstance(cause, OSError) else KeyboardInterrupt):
+        write(tmp_path / "new.npz", colourful, None, breaking)
+    assert left(tmp_path) == []
+
+
+def test_an_ai4mars_tree_gives_the_courses_ids(cli, tmp_path):
+    tree = make_tree(tmp_path / "tree")
+    assert cli("data", "convert", str(tree.root), "tiles.npz").code == 0
+    from marsseg_plugins.datasets.ai4mars import AI4Mars
+
+    source, converted = AI4Mars(str(tree.root)).load(), Npz(str(tmp_path / "tiles.npz")).load()
+    assert_equal(source, converted)
+    assert set(np.unique(converted.masks)) == {0, 1, 2, 3, 4}
+    np.testing.assert_array_equal(
+        np.unique(source.groups, return_inverse=True)[1], np.unique(converted.groups, return_inverse=True)[1]
+    )
+
+
+# cache
+
+
+def test_the_cache_is_listed_and_cleared(cli, made, tmp_path):
+    own = {"MARSSEG_CACHE": str(tmp_path / "cache")}
+    assert json.loads(cli("data", "cache", "--json", **own).out)["entries"] == []
+    cli("data", "inspect", str(made), **own)
+    listed = cli("data", "cache", **own).out
+    assert "npz:made.npz\t" in listed
+    assert "npz:made.npz, test_set\t" in listed
+    record = json.loads(cli("data", "cache", "--json", **own).out)
+    assert (record["schema"], record["cleared"], len(record["entries"])) == (1, False, 2)
+    assert record["bytes"] == sum(entry["bytes"] for entry in record["entries"]) > 0
+    cleared = cli("data", "cache", "--clear", **own).out
+    assert "2 removed" in cleared
+    assert json.loads(cli("data", "cache", "--json", **own).out)["entries"] == []
+
+
+# interruption
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("words", [("make", "new.npz"), ("convert", "synthetic:count=5000", "new")])
+def test_ctrl_c_leaves_nothing_and_exits_130(tmp_path, words):
+    # A shell's background job ignores the signal, and so would what it starts.
+    heard = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
+    start = f"{heard}; from marsseg_core.cli.main import main; main()"
+    environment = {key: value for key, value in (os.environ | PLAIN_TERMINAL).items() if value is not None}
+    process = subprocess.Popen(
+        [sys.executable, "-c", start, "data", *words], cwd=tmp_path, env=environment, stderr=subprocess.PIPE, text=True
+    )
+    deadline = time.monotonic() + 60
+    while words[0] == "make" and not left(tmp_path) and time.monotonic() < deadline:
+        time.sleep(0.05)  # until it writes
+    time.sleep(2)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "Interrupted." in err
+    assert "Traceback" not in err
+    assert left(tmp_path) == []

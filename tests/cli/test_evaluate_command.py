@@ -1,0 +1,187 @@
+"""`marsseg evaluate`: scores of finished runs, on exactly what they kept, side by side."""
+
+from __future__ import annotations
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+from helpers.ai4mars_tree import make_tree
+
+import marsseg_core as marsseg
+
+
+@pytest.fixture(scope="module")
+def scenes(tmp_path_factory):
+    """`scenes(name, count, seed)` → an .npz file of labelled images of 16 × 32 pixels."""
+    from marsseg_plugins.datasets.synthetic import Synthetic
+
+    folder = tmp_path_factory.mktemp("evaluate")
+
+    def make(name, count=24, seed=0, height=16, width=32):
+        data = Synthetic(count=count, height=height, width=width, seed=seed).load()
+        np.savez(folder / f"{name}.npz", images=data.images[..., 0], masks=data.masks)
+        return folder / f"{name}.npz"
+
+    return make
+
+
+@pytest.fixture(scope="module")
+def run(scenes):
+    """A finished run of a tiny network."""
+    words = {"arch": "unet:width=0.125:depth=2:convolutions=1", "bottleneck": "none", "batch": 5}
+    path = scenes("own")
+    return marsseg.run(**words, data=str(path), epochs=2, learning_rate=0.01, out=path.parent / "run").path
+
+
+@pytest.fixture
+def other(run, tmp_path):
+    """A copy of the run."""
+    shutil.copytree(run, tmp_path / "other")
+    return tmp_path / "other"
+
+
+def kept_scores(run):
+    return json.loads((run / "metrics.json").read_text())["parts"]
+
+
+def scores(answer):
+    """The table: score → cells of its row."""
+    assert answer.code == 0, answer.err
+    rows = answer.out.split("\n\n")[0].splitlines()
+    return {row.split("\t")[0]: row.split("\t")[1:] for row in rows}
+
+
+class TestOnItsOwnData:
+    @pytest.mark.parametrize("part", ["test", "validation"])
+    def test_a_run_scores_exactly_what_it_did_at_its_end(self, cli, run, part):
+        answer = cli("evaluate", str(run), "--part", part, "--json")
+        assert answer.code == 0, answer.err
+        found = json.loads(answer.out)
+        assert found["schema"] == 1
+        (score,) = found["scores"]
+        assert score == {"run": str(run), "data": "npz:own.npz", "part": part} | kept_scores(run)[part]
+
+    def test_the_test_part_is_meant_and_every_reading_shown(self, cli, run):
+        answer = cli("evaluate", str(run))
+        found = scores(answer)
+        kept = kept_scores(run)["test"]
+        assert found["score"] == ["test"]
+        assert found["miou"] == [f"{kept['miou']:.4f}"]
+        assert {"miou_an2dl", "miou_all", "miou_per_image", "accuracy", "images", "iou soil", "support sand"} <= set(
+            found
+        )
+        assert "truth, taken for\tsoil\tbedrock\tsand\tbig_rock" in answer.out
+
+    def test_all_and_train_count_their_images(self, cli, run):
+        assert scores(cli("evaluate", str(run), "--part", "all"))["images"] == ["24"]
+        train = len(json.loads((run / "split.json").read_text())["train"])
+        assert scores(cli("evaluate", str(run), "--part", "train"))["images"] == [str(train)]
+
+    def test_data_that_changed_is_refused(self, cli, other, scenes):
+        plan = (other / "plan.toml").read_text()
+        changed = scenes("changed", seed=1)
+        (other / "plan.toml").write_text(plan.replace("own.npz", changed.name))
+        (other / "manifest.json").unlink()  # a run of before; a newer one says that its plan was changed
+        answer = cli("evaluate", str(other))
+        assert answer.code == 2
+        assert "not what the run was trained on" in answer.err
+
+    def test_data_that_moved_is_found_with_data(self, cli, run, scenes):
+        moved = scenes("moved")
+        found = scores(cli("evaluate", str(run), "--data", str(moved), "--part", "test"))
+        assert found["miou"] == [f"{kept_scores(run)['test']['miou']:.4f}"]
+
+    def test_what_cleaning_dropped_is_not_scored(self, cli, scenes, run, tmp_path):
+        with np.load(scenes("own")) as arrays:
+            images, masks = arrays["images"], arrays["masks"]
+        # A copy of each of the first images.
+        np.savez(tmp_path / "twice.npz", images=np.r_[images, images[:6]], masks=np.r_[masks, masks[:6]])
+        words = {"arch": "unet:width=0.125:depth=2:convolutions=1", "bottleneck": "none", "epochs": 1}
+        cleaned = marsseg.run(**words, data="twice.npz", drop_duplicates=True, out="cleaned")
+        assert len(cleaned.data) == 24
+        answer = cli("evaluate", "cleaned", "--json")
+        assert json.loads(answer.out)["scores"][0]["miou"] == kept_scores(cleaned.path)["test"]["miou"]
+
+    def test_python_gives_the_same(self, run, scenes):
+        assert marsseg.evaluate(run).to_json() == kept_scores(run)["test"]
+        assert len(marsseg.evaluate(run, str(scenes("first", 5, 3))).per_image) == 5
+
+
+class TestSideBySide:
+    def test_runs_are_columns(self, cli, run, other):
+        found = scores(cli("evaluate", str(run), "other"))
+        assert found["score"] == [str(run), "other"]
+        assert found["miou"][0] == found["miou"][1]
+
+    def test_data_sets_are_columns(self, cli, run, scenes):
+        first, second = scenes("first", 5, 3), scenes("second", 7, 4)
+        found = scores(cli("evaluate", str(run), "--data", str(first), "--data", str(second)))
+        assert found["score"] == [str(first), str(second)]
+        assert found["images"] == ["5", "7"]
+        assert found["iou soil"][0] != found["iou soil"][1]
+
+    def test_runs_on_data_sets_are_columns_of_both(self, cli, run, other, scenes):
+        first, second = scenes("first", 5, 3), scenes("second", 7, 4)
+        found = scores(cli("evaluate", str(run), "other", "--data", str(first), "--data", str(second)))
+        assert found["score"] == [f"{r} on {d}" for r in (run, "other") for d in (first, second)]
+        assert found["images"] == ["5", "7", "5", "7"]
+
+    def test_the_gold_levels_of_ai4mars_stand_in_one_table(self, cli, run, tmp_path):
+        tree = make_tree(tmp_path / "release")
+        levels = [f"ai4mars:path={tree.root}:camera=ncam:labels=gold{n}:height=16:width=32" for n in (1, 2, 3)]
+        found = scores(cli("evaluate", str(run), *(word for level in levels for word in ("--data", level))))
+        assert found["score"] == levels
+        assert found["images"] == ["3", "3", "3"]
+        assert len(set(found["accuracy"])) > 1
+
+
+class TestOtherImages:
+    def test_of_another_size_are_predicted_in_tiles(self, cli, run, scenes):
+        large = scenes("large", 3, 5, 40, 50)
+        answer = cli("evaluate", str(run), "--data", str(large), "--json")
+        assert answer.code == 0, answer.err
+        (score,) = json.loads(answer.out)["scores"]
+        network, data = marsseg.load(run), marsseg.dataset(str(large))
+        from marsseg_core.evaluation.confusion import Confusion
+        from marsseg_core.inference.predictor import Predictor
+
+        confusion = Confusion(data.class_names, data.ignored)
+        confusion.update(data.masks, np.stack(list(Predictor([network]).probabilities(data.images))))
+        assert score["miou"] == pytest.approx(confusion.miou, abs=1e-6)
+
+    def test_are_seen_flipped_with_tta(self, cli, run):
+        plain, flipped = (scores(cli("evaluate", str(run), *words)) for words in ([], ["--tta"]))
+        assert plain["images"] == flipped["images"]
+        assert plain["miou_per_image"] != flipped["miou_per_image"]
+
+    def test_with_other_classes_are_refused(self, cli, other, scenes):
+        split = json.loads((other / "split.json").read_text())
+        split["classes"][4] = "boulder"
+        (other / "split.json").write_text(json.dumps(split))
+        (other / "manifest.json").unlink()
+        answer = cli("evaluate", "other", "--data", str(scenes("first", 5, 3)))
+        assert answer.code == 2
+        assert "boulder; the data has background, soil, bedrock, sand, big_rock" in answer.err
+
+
+class TestRequests:
+    @pytest.mark.parametrize(
+        ("words", "what"),
+        [
+            (["nowhere"], "'nowhere' is no run folder"),
+            (["RUN", "--part", "tests"], "Did you mean 'test'?"),
+            (["RUN", "--data", "nowhere.npz"], "There is no file or folder 'nowhere.npz'."),
+        ],
+    )
+    def test_that_make_no_sense_are_refused(self, cli, run, words, what):
+        answer = cli("evaluate", *(str(run) if word == "RUN" else word for word in words))
+        assert (answer.code, answer.out) == (2, "")
+        assert what in answer.err
+
+    def test_a_run_whose_split_is_damaged_is_refused(self, cli, other):
+        (other / "split.json").write_text('{"schema": 1}')
+        answer = cli("evaluate", "other")
+        assert answer.code == 2
+        assert "split.json" in answer.err

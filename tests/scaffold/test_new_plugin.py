@@ -1,0 +1,233 @@
+"""`marsseg new-plugin`: what it makes is whole, has a name of its own, and works as it is."""
+
+from __future__ import annotations
+
+import ast
+import csv
+import keyword
+import os
+import re
+import sys
+import tomllib
+from pathlib import Path
+
+import numpy as np
+import pytest
+from helpers.processes import run_process
+from hypothesis import given, strategies as st
+from packaging.specifiers import SpecifierSet
+from packaging.utils import is_normalized_name
+from PIL import Image
+
+from marsseg_core import version
+from marsseg_core.errors import RunError
+from marsseg_core.registry.entries import NAME_PATTERN
+from marsseg_core.registry.kinds import ALL_KINDS, LOSS, OBSERVER
+from marsseg_core.registry.parameters import NONE_WORD
+from marsseg_core.scaffold import Project, bounds
+
+PLUGIN_KINDS = [kind for kind in ALL_KINDS if kind.template]
+KINDS = [kind.name for kind in PLUGIN_KINDS]
+
+
+def files_in(folder: Path) -> set[str]:
+    return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize("kind", PLUGIN_KINDS, ids=str)
+def test_a_project_is_complete(cli, tmp_path, kind):
+    answer = cli("new-plugin", "mine", "--kind", kind.name)
+    assert answer.code == 0
+    project = tmp_path / "marsseg-mine"
+    module, test = f"marsseg_mine/{kind}.py", f"tests/test_{kind}.py"
+    common = {"pyproject.toml", "README.md", ".gitignore", ".github/workflows/test.yml", "marsseg_mine/__init__.py"}
+    layer = {"marsseg_mine/layer.py"} if kind.name == "weighting" else set()
+    assert files_in(project) == {*common, module, test} | layer
+
+    settings = tomllib.loads((project / "pyproject.toml").read_text())["project"]
+    assert settings["name"] == "marsseg-mine"
+    target = "marsseg_mine.observer" if kind == OBSERVER else f"marsseg_mine.{kind}:Mine"
+    assert settings["entry-points"] == {kind.group: {"mine": target}}
+    (marsseg,) = settings["dependencies"]
+    assert version() in SpecifierSet(marsseg.removeprefix("marsseg"))
+    if kind != OBSERVER:
+        assert f"{kind.name.capitalize()}Contract" in (project / test).read_text()
+    assert f"called `mine`. What it computes is an example: put your own into `{module}`" in (
+        project / "README.md"
+    ).read_text().replace("\n", " ")
+
+
+def test_the_next_steps_are_printed_and_stand_in_the_readme(cli, tmp_path):
+    answer = cli("new-plugin", "mine", "--kind", "weighting", "--out", "a folder")
+    first, *steps = answer.out.splitlines()
+    assert first == "cd 'a folder'"
+    assert "--loss ssce,dice --weighting mine" in steps[-1]
+    assert "\n".join(steps) in (tmp_path / "a folder" / "README.md").read_text()
+
+
+def test_what_it_is_for_may_be_said_as_elsewhere(cli, tmp_path):
+    assert cli("new-plugin", "mine", "--kind", "arch").code == 0
+    assert (tmp_path / "marsseg-mine" / "marsseg_mine" / "architecture.py").is_file()
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["Mine", "--kind", "loss"], "'Mine' is no name for a plugin"),
+        (["a name", "--kind", "loss"], "lower case: letters, digits"),
+        (["../mine", "--kind", "loss"], "no name for a plugin"),
+        (["none", "--kind", "loss"], "'none' is no name for a plugin.*it stands for nothing"),
+        (["3", "--kind", "bottleneck"], "'3' is no name for a plugin.*a whole number is a position"),
+        (["007", "--kind", "observer"], "'007' is no name for a plugin"),
+        (["mine", "--kind", "lose"], "There is no kind 'lose'.*Did you mean 'loss'"),
+        (["mine", "--kind", "recipe"], "A recipe is no plugin of its own"),
+        (["dice", "--kind", "loss"], f"There is a loss 'dice' already, of marsseg {version()}"),
+        (["unet3+", "--kind", "architecture"], "There is an architecture 'unet3.' already"),
+        (["report", "--kind", "observer"], "There is an observer 'report' already"),
+        (["core", "--kind", "loss"], "There is a Python package marsseg_core already"),
+    ],
+)
+def test_a_wrong_request_is_refused_and_nothing_made(cli, tmp_path, words, said):
+    answer = cli("new-plugin", *words)
+    assert (answer.code, answer.out) == (2, "")
+    assert re.search(said, answer.err, re.DOTALL)
+    assert not [*tmp_path.iterdir()]
+
+
+def test_another_kind_may_have_the_same_name(cli):
+    assert cli("new-plugin", "dice", "--kind", "augmentation").code == 0
+
+
+def test_an_existing_folder_is_refused_and_left_as_it_is(cli, tmp_path):
+    (tmp_path / "there").mkdir()
+    (tmp_path / "link").symlink_to("nowhere")
+    for name in ("there", "link"):
+        answer = cli("new-plugin", "mine", "--kind", "loss", "--out", name)
+        assert answer.code == 2
+        assert f"'{name}' exists" in answer.err
+    assert not [*(tmp_path / "there").iterdir()]
+
+
+def test_a_project_is_written_whole_or_not_at_all(tmp_path, monkeypatch):
+    write, written = Path.write_text, []
+
+    def write_some(path, *arguments, **options):
+        written.append(path)
+        if len(written) == 4:
+            raise OSError(28, "No space left on device")
+        return write(path, *arguments, **options)
+
+    monkeypatch.setattr(Path, "write_text", write_some)
+    with pytest.raises(RunError, match="No space left"):
+        Project("mine", LOSS).write(tmp_path / "mine")
+    assert len(written) == 4
+    assert not [*tmp_path.iterdir()]
+
+
+NAMES = st.from_regex(NAME_PATTERN, fullmatch=True).filter(lambda name: name != NONE_WORD and not name.isdecimal())
+
+
+@given(NAMES, st.sampled_from(PLUGIN_KINDS))
+def test_any_name_gives_a_project_that_python_can_read(name, kind):
+    project = Project(name, kind)
+    assert is_normalized_name(project.distribution)
+    assert project.package.isidentifier()
+    assert project.package == project.distribution.replace("-", "_")
+    files = project.files()
+    assert tomllib.loads(files["pyproject.toml"])["project"]["entry-points"][kind.group].keys() == {name}
+    trees = {path: ast.parse(text) for path, text in files.items() if path.endswith(".py")}
+    if kind == OBSERVER:
+        return
+    tree = trees[f"{project.package}/{kind}.py"]
+    (component,) = [node for node in tree.body if isinstance(node, ast.ClassDef)]
+    assert component.name == project.class_name
+    assert not keyword.iskeyword(component.name)
+    used = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+    imported = {alias.name for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) for alias in node.names}
+    assert component.name not in used | imported
+
+
+@pytest.mark.parametrize(("name", "expected"), [("loss", "MyLoss"), ("true", "MyTrue"), ("2d", "My2d"), ("a-b+", "AB")])
+def test_a_class_has_a_name_that_nothing_else_has(name, expected):
+    assert Project(name, LOSS).class_name.startswith(expected)
+
+
+@pytest.mark.parametrize(
+    ("current", "excluded"),
+    [
+        ("0.1.0", "0.2"),
+        ("0.10.3", "0.11.0"),
+        ("1.4", "2.0"),
+        ("2.0.0rc1", "3.0"),
+        ("0.2.dev3", "0.3"),
+        ("1.0.1.post1", "2"),
+    ],
+)
+def test_its_bounds_fit_the_version_it_was_made_with_and_end_before_the_next_that_may_break_it(current, excluded):
+    wanted = SpecifierSet(bounds(current))
+    assert wanted.contains(current, prereleases=True)
+    assert not wanted.contains(excluded, prereleases=True)
+
+
+def test_neither_keras_nor_a_plugin_is_imported_for_it(python):
+    code = "import sys\nfrom marsseg_core.cli.main import app\n"
+    code += "app(['new-plugin', 'mine', '--kind', 'loss'], standalone_mode=False)\nprint(*sys.modules)"
+    modules = set(python(code).out.split())
+    assert "marsseg_core.scaffold" in modules
+    assert not modules & {"keras", "tensorflow", "numpy", "scipy", "marsseg_plugins"}
+
+
+# --- all of them, installed
+
+
+def install(folder: Path, *projects: Path) -> str:
+    """Install projects into a folder of their own, and nothing else; gives the path that finds them."""
+    options = ("--quiet", "--no-deps", "--no-index", "--no-build-isolation", "--target", str(folder))
+    done = run_process(sys.executable, "-m", "pip", "install", *options, *map(str, projects), cwd=folder.parent)
+    assert done.code == 0, done.err
+    return os.pathsep.join([str(folder), *filter(None, sys.path)])
+
+
+def write_pairs(folder: Path) -> None:
+    """Twelve images with masks, as the template of a data set reads them."""
+    folder.mkdir()
+    random = np.random.default_rng(0)
+    for i in range(12):
+        mask = random.integers(0, 2, (16, 24), "uint8")
+        Image.fromarray(100 * mask + 50).save(folder / f"{i}.png")
+        Image.fromarray(mask).save(folder / f"{i}_mask.png")
+
+
+@pytest.mark.slow
+def test_one_of_every_kind_is_made_installed_tested_and_used_by_name_in_a_run(cli, tmp_path):
+    names = {kind: f"my-{kind}" for kind in KINDS} | {"loss": "gce+"}
+    for kind, name in names.items():
+        assert cli("new-plugin", name, "--kind", kind, "--out", f"projects/{kind}").code == 0
+    projects = [tmp_path / "projects" / kind for kind in KINDS]
+    path = install(tmp_path / "site", *projects)
+
+    tests = ("-m", "pytest", "-q", "-c", str(projects[0] / "pyproject.toml"), "-p", "no:cacheprovider")
+    tested = run_process(sys.executable, *tests, *map(str, projects), cwd=tmp_path, timeout=900, PYTHONPATH=path)
+    assert tested.code == 0, tested.out
+    assert "passed" in tested.out
+
+    write_pairs(tmp_path / "pairs")
+    words = ["--arch", f"{names['architecture']}:width=0.1", "--bottleneck", names["bottleneck"]]
+    words += ["--loss", f"{names['loss']},ssce", "--weighting", names["weighting"], "--schedule", names["schedule"]]
+    words += ["--augment", f"{names['augmentation']}:p=1", "--data", f"{names['dataset']}:path=pairs"]
+    words += ["--set", "split.validation=0.25", "--set", "split.test=0.25", "--epochs", "2", "--batch", "2"]
+    command = ("-m", "marsseg_core", "run", *words, "--out", "done")
+    ran = run_process(sys.executable, *command, cwd=tmp_path, PYTHONPATH=path)
+    assert ran.code == 0, ran.err
+    assert "Warning" not in ran.err
+    plan = tomllib.loads((tmp_path / "done" / "plan.toml").read_text())
+    for kind in PLUGIN_KINDS:
+        if kind != OBSERVER:
+            chosen = plan[kind.option][0] if kind.many else plan[kind.option]
+            assert (chosen["name"], chosen["distribution"]) == (
+                names[kind.name],
+                Project(names[kind.name], kind).distribution,
+            )
+    with (tmp_path / f"{names['observer']}.csv").open(newline="") as stream:
+        (line,) = csv.DictReader(stream)
+    assert (line["run"], line["plan"], line["status"]) == ("done", names["architecture"], "finished")

@@ -1,0 +1,767 @@
+"""The contracts catch components that are wrong, each by the check made for it; and tell known failures from others."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import sys
+from contextlib import suppress
+from dataclasses import dataclass, field
+
+import keras
+import numpy as np
+import pytest
+from helpers.paths import REPOSITORY
+from helpers.processes import run_process
+from keras import ops
+
+from marsseg_core import testing
+from marsseg_core.components.interfaces import (
+    Architecture,
+    Augmentation,
+    Bottleneck,
+    Dataset,
+    Loss,
+    Schedule,
+    Weighting,
+)
+from marsseg_core.components.weighting_layer import WeightingLayer
+from marsseg_core.conventions import VOID
+from marsseg_core.data.arrays import SegmentationData
+from marsseg_core.registry.kinds import COMPONENT_KINDS
+from marsseg_core.registry.loading import interface_of
+from marsseg_core.registry.parameters import param
+
+OUTSIDE = (AssertionError, ValueError, TypeError)
+
+
+def fails(contract, component, check, *arguments, **attributes):
+    """The check of the contract fails for this component; what it says."""
+    case = type("Case", (contract,), {"component": component, **attributes})()
+    with pytest.raises(OUTSIDE) as caught:
+        getattr(case, check)(*arguments)
+    return str(caught.value)
+
+
+def holds(contract, component, check, *arguments, **attributes):
+    getattr(type("Case", (contract,), {"component": component, **attributes})(), check)(*arguments)
+
+
+def test_there_is_a_contract_for_every_kind():
+    for kind in COMPONENT_KINDS:
+        contract = getattr(testing, f"{interface_of(kind).__name__}Contract")
+        assert issubclass(contract, testing.ComponentContract)
+    assert sorted(testing.__all__) == [
+        f"{name}Contract" for name in sorted(["Component", *(interface_of(kind).__name__ for kind in COMPONENT_KINDS)])
+    ]
+
+
+# --- every component
+
+
+@dataclass(frozen=True)
+class Undocumented(Dataset):
+    size: int = 3
+
+    def load(self):
+        raise NotImplementedError
+
+
+@dataclass
+class Thawed(Dataset):
+    """Not frozen."""
+
+    size: float = param(-1.0, help="a default below its bound", minimum=0)
+
+    def load(self):
+        raise NotImplementedError
+
+
+@dataclass(frozen=True)
+class Lossy(Dataset):
+    """Its text does not come back: a comma parts the items of a list."""
+
+    words: tuple[str, ...] = param(("a,b",), help="words")
+    weight: float = field(default=1.0, compare=False)
+
+    def load(self):
+        raise NotImplementedError
+
+
+def test_what_a_component_lacks_is_said():
+    contract = testing.ComponentContract
+    assert "docstring" in fails(contract, Undocumented(), "test_it_is_a_frozen_dataclass_with_a_summary")
+    assert "help" in fails(contract, Undocumented(), "test_every_parameter_has_a_help_and_a_default_that_fits")
+    fails(contract, Thawed(), "test_it_is_a_frozen_dataclass_with_a_summary")
+    fails(contract, Thawed(), "test_it_is_its_configuration")
+    fails(contract, Thawed(), "test_every_parameter_has_a_help_and_a_default_that_fits")
+    fails(contract, Lossy(), "test_its_parameters_go_to_text_and_back")
+    with pytest.raises(BaseException, match="no installed distribution"):
+        holds(contract, Lossy(), "test_the_catalog_has_it_under_its_name")
+
+
+def test_a_module_that_imports_something_heavy_is_named():
+    component = dataclasses.make_dataclass("Heavy", [], bases=(Lossy,), frozen=True)()
+    type(component).__module__ = "marsseg_core.figures.canvas"
+    assert "matplotlib" in fails(testing.ComponentContract, component, "test_importing_its_module_is_light")
+
+
+# --- losses
+
+
+@dataclass(frozen=True)
+class Mean(Loss):
+    """Cross-entropy with a fault of choice."""
+
+    fault: str = param("none", help="what is wrong with it")
+
+    @property
+    def may_be_negative(self):
+        return self.fault == "says it is negative"
+
+    def targets(self, spec):
+        if self.fault == "looks at the batch":
+            return lambda masks: np.broadcast_to(masks.mean(), masks.shape).astype(np.float32)
+        return None
+
+    def build(self, spec):
+        def loss(labels, logits, targets=None):
+            labels = ops.cast(labels, "uint8" if self.fault == "keeps uint8" else "int32")
+            logits = logits if self.fault == "half" else ops.cast(logits, "float32")
+            if self.fault == "of one shape":
+                labels, logits = ops.reshape(labels, (2, 4, 6)), ops.reshape(logits, (2, 4, 6, -1))
+            valid = labels != VOID
+            for c in spec.ignored:
+                valid = valid & (labels != c)
+            if self.fault == "learns void":
+                known = ops.where(valid, labels, spec.num_classes - 1)
+                counted = ops.ones_like(valid)
+            else:
+                known, counted = ops.where(valid, labels, 0), valid
+            p = ops.softmax(logits)
+            classes = 5 if self.fault == "of five classes" else spec.num_classes
+            right = ops.sum(p * ops.cast(ops.one_hot(known, classes), p.dtype), axis=-1)
+            if self.fault == "overflows":
+                entropy = -ops.log(right)
+            elif self.fault == "stops":
+                entropy = -ops.log(ops.stop_gradient(right) + 1e-6) + right * 0
+            elif self.fault == "rises":
+                entropy = right
+            else:
+                entropy = -ops.log(ops.maximum(right, 1e-30))
+            if self.fault == "drops a class":
+                counted = counted & (labels != 1)
+            if self.fault == "half gradient":
+                entropy = (entropy + ops.stop_gradient(entropy)) / 2
+            if self.fault == "left side":
+                entropy = entropy * ops.arange(entropy.shape[-1], dtype="float32")
+            counted = ops.cast(counted, entropy.dtype)
+            total = ops.sum(ops.where(counted > 0, entropy, 0.0))
+            if self.fault == "by pixel":
+                return entropy * counted
+            if self.fault == "no labels":
+                return total / ops.sum(counted)
+            loss = total / ops.maximum(ops.sum(counted), 1.0)
+            return loss - 1 if self.fault == "negative" else loss
+
+        return loss
+
+
+LOSS_FAULTS = [
+    ("by pixel", "test_it_is_a_scalar_in_float32"),
+    ("half", "test_half_precision_logits_are_taken_to_float32"),
+    ("overflows", "test_it_is_finite_on_any_labels_and_logits", "every label"),
+    ("no labels", "test_it_is_finite_on_any_labels_and_logits", "void only"),
+    ("learns void", "test_the_gradient_is_exactly_zero_where_no_pixel_counts", "every label"),
+    ("learns void", "test_what_an_ignored_pixel_holds_changes_nothing"),
+    ("drops a class", "test_labelled_pixels_have_a_gradient"),
+    ("half gradient", "test_the_gradient_agrees_with_finite_differences"),
+    ("stops", "test_following_the_gradient_lowers_it"),
+    ("negative", "test_it_is_negative_only_where_it_says_so"),
+    ("negative", "test_a_perfect_prediction_costs_nothing", "every label"),
+    ("rises", "test_a_wrong_prediction_costs_more_than_a_perfect_one"),
+    ("left side", "test_turning_labels_and_logits_together_changes_nothing", 2),
+    ("looks at the batch", "test_its_targets_are_of_each_mask_alone"),
+    ("stops", "test_it_trains_in_a_compiled_step"),
+    ("of one shape", "test_it_takes_other_classes_and_shapes"),
+    ("of five classes", "test_it_takes_other_classes_and_shapes"),
+    ("learns void", "test_it_takes_other_classes_and_shapes"),
+]
+
+
+@pytest.mark.parametrize(("fault", "check", "arguments"), [(f, c, a) for f, c, *a in LOSS_FAULTS])
+def test_a_wrong_loss_is_caught(fault, check, arguments):
+    fails(testing.LossContract, Mean(fault), check, *arguments)
+    if "targets" not in check:
+        holds(testing.LossContract, Mean(), check, *arguments)
+
+
+@dataclass(frozen=True)
+class Given(Mean):
+    """One weight for each of five classes."""
+
+    def build(self, spec):
+        if spec.num_classes != 5:
+            raise ValueError("5 class weights do not fit")
+        return super().build(spec)
+
+
+def test_a_loss_whose_parameters_do_not_fit_other_classes_may_say_so():
+    with pytest.raises(pytest.skip.Exception, match="5 class weights do not fit"):
+        holds(testing.LossContract, Given(), "test_it_takes_other_classes_and_shapes")
+
+
+# --- weightings
+
+
+class Faulty(WeightingLayer):
+    """A moving mean of the losses' shares, with a fault of choice."""
+
+    def __init__(self, spec, fault):
+        super().__init__(spec)
+        self.fault = fault
+        self.aside = np.zeros(self.count, np.float32)
+        self.past = []
+
+    def build(self, input_shape=None):
+        super().build(input_shape)
+        self.mean = self.memory("mean")
+
+    def call(self, losses):
+        if self.fault == "gradient":
+            return ops.sum((self.own + losses) * self.given * losses)
+        if self.fault == "vector":
+            return self.own * self.given * losses
+        if self.fault == "no plan":
+            return ops.sum(self.own * losses)
+        return super().call(losses)
+
+    def epoch_ends(self, losses):
+        if self.fault == "sees the plan":
+            losses = losses * self.given
+        if self.fault == "list":
+            self.past.append(losses)
+            if len(self.past) > 1:
+                ratios = self.past[-1] / np.maximum(self.past[-2], 1e-12)
+                self.own.assign(self.count * ratios / max(ratios.sum(), 1e-12))
+            return
+        mean = 0.5 * (self.aside if self.fault == "aside" else ops.convert_to_numpy(self.mean)) + losses
+        self.aside = mean
+        self.mean.assign(mean)
+        if self.fault == "chance":
+            mean = mean + np.random.default_rng().random(self.count)
+        divisor = mean.sum() if self.fault == "zero" else max(mean.sum(), 1e-12)
+        shares = mean / divisor if mean.sum() > 0 or self.fault == "zero" else np.full(self.count, 1 / self.count)
+        if self.fault == "late variable" and len(self.variables) < 3:
+            self.late = keras.Variable(mean)
+            self._non_trainable_variables.append(self.late)
+        if self.fault != "stuck":
+            self.own.assign(shares if self.fault == "sum" else self.count * shares)
+
+
+@dataclass(frozen=True)
+class Shares(Weighting):
+    """Weights by shares, with a fault of choice."""
+
+    fault: str = param("none", help="what is wrong with it")
+
+    @property
+    def needs_nonnegative(self):
+        return True
+
+    def build(self, spec):
+        return Faulty(spec, self.fault)
+
+
+WEIGHTING_FAULTS = [
+    ("vector", "test_its_objective_is_a_scalar_in_float32"),
+    ("zero", "test_whatever_the_losses_do_objective_and_weights_stay_finite", "all are 0"),
+    ("gradient", "test_each_loss_counts_by_its_factor"),
+    ("sum", "test_the_sum_of_its_weights_stays_what_it_was", "falls"),
+    ("stuck", "test_its_weights_move_if_they_should"),
+    ("no plan", "test_each_loss_counts_by_its_factor"),
+    ("sees the plan", "test_a_weight_of_the_plan_counts_on_top_of_the_rule"),
+    ("chance", "test_the_same_seed_and_losses_give_the_same_weights"),
+    ("aside", "test_all_that_it_remembers_is_in_its_variables"),
+    ("list", "test_all_that_it_remembers_is_in_its_variables"),
+    ("late variable", "test_all_that_it_remembers_is_in_its_variables"),
+]
+
+
+@pytest.mark.parametrize(("fault", "check", "arguments"), [(f, c, a) for f, c, *a in WEIGHTING_FAULTS])
+@pytest.mark.filterwarnings("ignore:invalid value:RuntimeWarning")
+def test_a_wrong_weighting_is_caught(fault, check, arguments):
+    fails(testing.WeightingContract, Shares(fault), check, *arguments)
+    holds(testing.WeightingContract, Shares(), check, *arguments)
+
+
+def test_a_weight_that_never_trains_is_caught():
+    """A variable outside of the objective has no gradient."""
+
+    class Idle(WeightingLayer):
+        def build(self, input_shape=None):
+            super().build(input_shape)
+            self.idle = self.add_weight(name="idle", shape=(self.count,), initializer="zeros")
+
+    @dataclass(frozen=True)
+    class Untrained(Weighting):
+        """A trained weight that the objective does not know."""
+
+        def build(self, spec):
+            return Idle(spec)
+
+    assert "no gradient reaches" in fails(
+        testing.WeightingContract, Untrained(), "test_what_it_trains_lowers_the_objective"
+    )
+
+
+# --- augmentations
+
+
+@dataclass(frozen=True)
+class Slide(Augmentation):
+    """Slides images and masks to the right by some pixels, with a fault of choice."""
+
+    fault: str = param("none", help="what is wrong with it")
+
+    def prepare(self, data, items):
+        if self.fault == "peeks":
+            shift = int(data.masks[-1].max())
+            return lambda images, masks, generators: self.moved(images, masks, [shift] * len(images))
+        if self.fault == "spoils":
+            data.images[0] = 0
+        return self.apply
+
+    def apply(self, images, masks, generators):
+        if self.fault == "own chance":
+            shifts = np.random.randint(1, 8, len(images))
+        elif self.fault == "first generator":
+            shifts = [generators[0].integers(1, 8)] * len(images)
+        elif self.fault == "same":
+            shifts = [3] * len(images)
+        else:
+            shifts = [generator.integers(1, 8) for generator in generators]
+        return self.moved(images, masks, shifts)
+
+    def moved(self, images, masks, shifts):
+        new_images, new_masks = np.zeros_like(images), np.full_like(masks, VOID)
+        for i, shift in enumerate(shifts):
+            new_images[i, :, shift:] = images[i, :, :-shift]
+            late = shift + 2 if self.fault == "mask lags" else shift
+            new_masks[i, :, late:] = masks[i, :, :-late]
+        if self.fault == "interpolates":
+            new_masks = ((new_masks.astype(int) + masks) // 2).astype(np.uint8)
+        if self.fault == "out of range":
+            new_images += 0.5
+        if self.fault == "float64":
+            new_images = new_images.astype(np.float64)
+        return new_images, new_masks
+
+
+AUGMENTATION_FAULTS = [
+    ("interpolates", "test_images_stay_images_and_labels_stay_labels", (24, 40, 1)),
+    ("out of range", "test_images_stay_images_and_labels_stay_labels", (24, 40, 1)),
+    ("float64", "test_images_stay_images_and_labels_stay_labels", (24, 40, 1)),
+    ("own chance", "test_all_chance_comes_from_the_generators"),
+    ("first generator", "test_what_happens_to_an_image_depends_on_it_alone"),
+    ("same", "test_other_generators_give_something_else"),
+    ("mask lags", "test_the_mask_moves_exactly_as_the_image", 1),
+    ("peeks", "test_only_the_given_items_are_looked_at"),
+    ("spoils", "test_the_data_stays_as_it_is"),
+]
+
+
+@pytest.mark.parametrize(("fault", "check", "arguments"), [(f, c, a) for f, c, *a in AUGMENTATION_FAULTS])
+def test_a_wrong_augmentation_is_caught(fault, check, arguments):
+    fails(testing.AugmentationContract, Slide(fault), check, *arguments, geometric=True)
+    holds(testing.AugmentationContract, Slide(), check, *arguments, geometric=True)
+
+
+def test_an_augmentation_that_does_something_else_than_it_says_is_caught():
+    contract = testing.AugmentationContract
+    fails(contract, Slide(), "test_the_mask_stays_as_it_is", leaves_masks=True)
+    fails(contract, Slide(), "test_at_no_strength_nothing_changes", nothing=Slide())
+    said = fails(contract, Slide(), "test_labels_keep_their_places_unless_it_moves_or_mixes")
+    assert "geometric = True" in said
+    assert "mixes = True" in said
+
+
+@dataclass(frozen=True)
+class Mirror(Augmentation):
+    """Mirrors images and masks, or only one of them."""
+
+    what: str = param("both", help="what is mirrored")
+
+    def apply(self, images, masks, generators):
+        if self.what in ("both", "images"):
+            images = images[:, :, ::-1].copy()
+        if self.what in ("both", "masks"):
+            masks = masks[:, :, ::-1].copy()
+        return images, masks
+
+
+@pytest.mark.parametrize("what", ["images", "masks"])
+def test_what_moves_the_image_or_the_mask_alone_is_caught_whatever_its_author_says(what):
+    check = "test_image_and_mask_move_together"
+    assert "labels" in fails(testing.AugmentationContract, Mirror(what), check)
+    for fault in ("none", "mask lags"):  # how exactly they do is another check's
+        holds(testing.AugmentationContract, Slide(fault), check)
+    holds(testing.AugmentationContract, Mirror(), check)
+
+
+@dataclass(frozen=True)
+class Exposure(Augmentation):
+    """An image takes the mean brightness of another training image: `prepare`, and yet no other's labels."""
+
+    def prepare(self, data, items):
+        means = np.array([data.images[item].mean() / 255 for item in items], np.float32)
+
+        def exposed(images, masks, generators):
+            for image, generator in zip(images, generators, strict=True):
+                image += generator.choice(means) - image.mean()
+            return images.clip(0, 1), masks
+
+        return exposed
+
+
+@dataclass(frozen=True)
+class Paste(Augmentation):
+    """The upper half of another training image, its labels with it, beside it or not at all."""
+
+    labels: str = param("with it", help="where the labels come to")
+
+    def prepare(self, data, items):
+        def pasted(images, masks, generators):
+            for image, mask, generator in zip(images, masks, generators, strict=True):
+                item, rows = generator.choice(items), len(mask) // 2
+                image[:rows] = data.images[item, :rows] / np.float32(255)
+                if self.labels == "with it":
+                    mask[:rows] = data.masks[item, :rows]
+                elif self.labels == "beside it":
+                    mask[-rows:] = data.masks[item, :rows]
+            return images, masks
+
+        return pasted
+
+
+OF_AUGMENTATIONS = [
+    ("test_images_stay_images_and_labels_stay_labels", (24, 40, 3)),
+    ("test_all_chance_comes_from_the_generators",),
+    ("test_what_happens_to_an_image_depends_on_it_alone",),
+    ("test_other_generators_give_something_else",),
+    ("test_it_changes_something",),
+    ("test_labels_keep_their_places_unless_it_moves_or_mixes",),
+    ("test_image_and_mask_move_together",),
+    ("test_the_mask_moves_exactly_as_the_image", 3),
+    ("test_only_the_given_items_are_looked_at",),
+    ("test_the_data_stays_as_it_is",),
+]
+
+
+@pytest.mark.parametrize(
+    ("component", "says"),
+    [
+        (Exposure(), {}),
+        (Paste(), {"mixes": True}),
+        (Slide(), {"geometric": True}),
+        (Mirror(), {"geometric": True, "draws": False}),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize(("check", "arguments"), [(c, a) for c, *a in OF_AUGMENTATIONS])
+def test_a_sound_augmentation_passes(component, says, check, arguments):
+    with suppress(pytest.skip.Exception):
+        holds(testing.AugmentationContract, component, check, *arguments, **says)
+
+
+def test_one_that_pastes_without_the_right_labels_is_caught():
+    contract, check = testing.AugmentationContract, "test_labels_keep_their_places_unless_it_moves_or_mixes"
+    assert "mixes = True" in fails(contract, Paste(), check)
+    for labels in ("beside it", "not at all"):
+        fails(contract, Paste(labels), "test_the_mask_moves_exactly_as_the_image", 1, mixes=True)
+
+
+# --- architectures
+
+
+@dataclass(frozen=True)
+class Plain(Architecture):
+    """One convolution to the logits, with a fault of choice."""
+
+    fault: str = param("none", help="what is wrong with it")
+
+    def build(self, spec):
+        if self.fault == "sets the seed":
+            keras.utils.set_random_seed(42)
+        start = keras.initializers.GlorotUniform(seed=0 if self.fault == "own seed" else None)
+        x = images = keras.Input((spec.height, spec.width, spec.channels))
+        if self.fault != "no bottleneck":
+            x = spec.bottleneck(x)
+        logits = keras.layers.Conv2D(spec.num_classes, 3, padding="same", dtype="float32", kernel_initializer=start)(x)
+        if self.fault == "sets the seed late":
+            keras.utils.set_random_seed(42)
+        return keras.Model(images, logits)
+
+
+@dataclass(frozen=True)
+class WithoutPlace(Plain):
+    """It has no place for a bottleneck, and says so."""
+
+    takes_bottleneck = False
+
+
+@dataclass(frozen=True)
+class Within(Plain):
+    """Its bottleneck is in a network within the network."""
+
+    def build(self, spec):
+        images = keras.Input((spec.height, spec.width, spec.channels))
+        return keras.Model(images, super().build(spec)(images))
+
+
+ARCHITECTURE_FAULTS = [
+    ("no bottleneck", "test_the_bottlenecks_that_it_is_given_are_in_the_network"),
+    ("own seed", "test_another_seed_gives_other_weights"),
+    ("sets the seed", "test_another_seed_gives_other_weights"),
+    ("sets the seed late", "test_another_seed_gives_other_weights"),
+]
+
+
+@pytest.mark.parametrize(("fault", "check"), ARCHITECTURE_FAULTS)
+def test_a_wrong_architecture_is_caught(fault, check):
+    fails(testing.ArchitectureContract, Plain(fault), check)
+    holds(testing.ArchitectureContract, Plain(), check)
+
+
+def test_an_architecture_without_a_place_for_a_bottleneck_is_not_asked_for_one():
+    check = "test_the_bottlenecks_that_it_is_given_are_in_the_network"
+    assert "spec.bottleneck" in fails(testing.ArchitectureContract, Plain("no bottleneck"), check)
+    with pytest.raises(pytest.skip.Exception, match="takes_bottleneck"):
+        holds(testing.ArchitectureContract, WithoutPlace("no bottleneck"), check)
+    holds(testing.ArchitectureContract, Within(), check)
+
+
+# --- bottlenecks, schedules, data sets
+
+
+@dataclass(frozen=True)
+class Convolution(Bottleneck):
+    """A convolution, with a fault of choice."""
+
+    fault: str = param("none", help="what is wrong with it")
+
+    def build(self, features, spec):
+        name = "mine" if self.fault == "own name" else f"{spec.prefix}mine"
+        stride = 2 if self.fault == "smaller" else 1
+        if self.fault == "sets the seed":
+            keras.utils.set_random_seed(42)
+        seeds = {"own seed": int(np.random.default_rng().integers(2**31)), "fixed seed": 0}
+        start = keras.initializers.GlorotUniform(seed=seeds.get(self.fault))
+        x = keras.layers.Conv2D(4, 3, stride, padding="same", kernel_initializer=start, name=name)(features)
+        if self.fault == "unreached":
+            idle = keras.layers.Conv2D(4, 1, use_bias=False, name=f"{spec.prefix}idle")(features)
+            x = keras.layers.Add()([x, keras.layers.Rescaling(0.0)(idle)])
+        return keras.layers.Rescaling(1e6)(x) if self.fault == "overflows" else x
+
+
+BOTTLENECK_FAULTS = [
+    ("smaller", "test_it_keeps_height_and_width", (4, 8)),
+    ("own seed", "test_the_same_seed_gives_the_same_weights"),
+    ("fixed seed", "test_another_seed_gives_other_weights"),
+    ("sets the seed", "test_another_seed_gives_other_weights"),
+    ("own name", "test_it_chains_with_itself_under_the_names_it_is_given"),
+    ("unreached", "test_it_learns_with_all_its_weights"),
+    ("overflows", "test_it_is_finite_in_mixed_precision", "mixed_float16"),
+]
+
+
+@dataclass(frozen=True)
+class Constants(Bottleneck):
+    """Its weights are constants at the start, the same whatever the seed."""
+
+    def build(self, features, spec):
+        return keras.layers.BatchNormalization(name=f"{spec.prefix}norm")(features)
+
+
+def test_weights_that_are_constants_at_the_start_may_be_the_same():
+    holds(testing.BottleneckContract, Constants(), "test_another_seed_gives_other_weights")
+
+
+@pytest.mark.parametrize(("fault", "check", "arguments"), [(f, c, a) for f, c, *a in BOTTLENECK_FAULTS])
+def test_a_wrong_bottleneck_is_caught(fault, check, arguments):
+    fails(testing.BottleneckContract, Convolution(fault), check, *arguments)
+    holds(testing.BottleneckContract, Convolution(), check, *arguments)
+
+
+@dataclass(frozen=True)
+class Rate(Schedule):
+    """A rate that ends at 0, or cannot be written."""
+
+    fault: str = param("ends", help="what is wrong with it")
+
+    def build(self, spec):
+        steps = spec.epochs * spec.steps_per_epoch
+
+        class Unknown(keras.optimizers.schedules.LearningRateSchedule):
+            def __call__(self, step):
+                return ops.convert_to_tensor(spec.learning_rate)
+
+        if self.fault == "shared":
+            return CALLBACK
+        if self.fault == "unknown":
+            return Unknown()
+        return keras.optimizers.schedules.PolynomialDecay(spec.learning_rate, steps - 1, 0.0)
+
+
+class Forgetful(keras.callbacks.Callback):
+    """Halves the rate after three epochs that it counts where no checkpoint looks, until it is 0."""
+
+    def __init__(self):
+        super().__init__()
+        self.seen = [0]
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.seen[0] += 1
+        if self.seen[0] > 3:
+            self.model.optimizer.learning_rate = 0.5 * float(self.model.optimizer.learning_rate)
+        if self.seen[0] > 9:
+            self.model.optimizer.learning_rate = 0.0
+
+
+CALLBACK = Forgetful()
+
+
+@dataclass(frozen=True)
+class Halves(Schedule):
+    """Halves the rate, and forgets."""
+
+    def build(self, spec):
+        return Forgetful()
+
+
+class Climb(keras.callbacks.Callback):
+    """Climbs step by step to the rate, counting where a checkpoint looks, or in a closure, or from 0."""
+
+    def __init__(self, rate, fault):
+        super().__init__()
+        self.rate, self.steps, self.fault = rate, 0, fault
+        done = []
+        self.count = lambda: done.append(None) or len(done)
+
+    def on_train_begin(self, logs=None):
+        if self.fault == "begins anew":
+            self.model.optimizer.learning_rate = self.rate / 8
+
+    def on_train_batch_begin(self, batch, logs=None):
+        if self.fault == "begins anew":
+            self.steps += 1
+            if self.steps % 5 == 0:
+                self.model.optimizer.learning_rate = min(self.rate, 1.5 * float(self.model.optimizer.learning_rate))
+            return
+        self.steps = self.count() if self.fault == "closure" else self.steps + 1
+        self.model.optimizer.learning_rate = self.rate * (min(self.steps, 8) - (self.fault == "zero")) / 8
+
+
+@dataclass(frozen=True)
+class Climbs(Schedule):
+    """Warms up step by step, with a fault of choice."""
+
+    fault: str = param("none", help="what is wrong with it")
+
+    def build(self, spec):
+        return Climb(spec.learning_rate, self.fault)
+
+
+@pytest.mark.parametrize("fault", ["closure", "begins anew"])
+def test_a_schedule_that_forgets_its_steps_is_caught(fault):
+    contract, check = testing.ScheduleContract, "test_what_it_remembers_is_in_the_checkpoint"
+    assert "checkpoint" in fails(contract, Climbs(fault), check)
+    holds(contract, Climbs(), check)
+
+
+def test_a_step_with_a_rate_of_zero_is_caught_in_a_callback_too():
+    contract, check = testing.ScheduleContract, "test_whatever_the_training_does_the_rate_stays_above_zero"
+    fails(contract, Climbs("zero"), check, "falls")
+    holds(contract, Climbs(), check, "falls")
+
+
+def test_a_wrong_schedule_is_caught():
+    contract = testing.ScheduleContract
+    assert "lost" in fails(contract, Rate(), "test_every_step_has_a_rate_above_zero", None)
+    fails(contract, Rate("shared"), "test_it_gives_a_keras_schedule_or_a_callback_anew_each_time")
+    with pytest.raises((NotImplementedError, *OUTSIDE)):
+        holds(contract, Rate("unknown"), "test_keras_writes_and_reads_it")
+    fails(contract, Halves(), "test_whatever_the_training_does_the_rate_stays_above_zero", "falls")
+    fails(contract, Halves(), "test_what_it_remembers_is_in_the_checkpoint")
+
+
+@dataclass(frozen=True)
+class Noise(Dataset):
+    """Other images each time; it takes every path for its own and lacks items."""
+
+    def load(self):
+        random = np.random.default_rng()
+        images, masks = random.integers(0, 256, (3, 8, 8, 1), np.uint8), np.ones((3, 8, 8), np.uint8)
+        return SegmentationData(images, masks, ("nothing", "something"), (1,))
+
+    @classmethod
+    def recognises(cls, path):
+        return bool(path.read_bytes() is not None)
+
+    def items(self):
+        return iter(())
+
+
+def test_a_wrong_data_set_is_caught(tmp_path):
+    contract = testing.DatasetContract
+    fails(contract, Noise(), "test_it_is_labelled_images")
+    fails(contract, Noise(), "test_it_is_the_same_each_time")
+    fails(contract, Noise(), "test_its_items_are_what_it_loads")
+    with pytest.raises(OSError, match="directory"):
+        holds(contract, Noise(), "test_it_recognises_paths_without_an_error", tmp_path)
+
+
+# --- known failures
+
+STATED = """
+from marsseg_core.testing import ComponentContract
+from test_contracts_sample import Undocumented
+
+class TestStated(ComponentContract):
+    component = Undocumented()
+    expected_failures = {
+        "test_it_is_a_frozen_dataclass_with_a_summary": "nobody has described it yet",
+        "test_every_parameter_has_a_help_and_a_default_that_fits": "nor its size",
+        "test_its_parameters_go_to_text_and_back": "stated, but it passes",
+    }
+"""
+
+SAMPLE = """
+from dataclasses import dataclass
+from marsseg_core.plugin_api import Dataset
+
+@dataclass(frozen=True)
+class Undocumented(Dataset):
+    size: int = 3
+
+    def load(self):
+        raise NotImplementedError
+"""
+
+
+def test_a_known_failure_is_stated_with_its_reason_and_one_that_passes_is_reported(tmp_path):
+    (tmp_path / "test_contracts_sample.py").write_text(SAMPLE)
+    (tmp_path / "test_stated.py").write_text(STATED)
+    words = (sys.executable, "-m", "pytest", "-q", "-rxs", "-p", "no:cacheprovider", "test_stated.py")
+    answer = run_process(*words, cwd=tmp_path, PYTHONPATH=f"{tmp_path}{os.pathsep}{REPOSITORY}")
+    assert answer.code == 1
+    assert "1 failed" in answer.out
+    assert "2 xfailed" in answer.out
+    assert "nobody has described it yet" in answer.out
+    assert "[XPASS(strict)] stated, but it passes" in answer.out
+    assert "no installed distribution has an entry point for it" in answer.out
+
+
+def test_a_known_failure_of_no_check_is_an_error():
+    with pytest.raises(TypeError, match="names 'test_nothing', which is no check of it"):
+        type("Case", (testing.ComponentContract,), {"expected_failures": {"test_nothing": "it never was"}})

@@ -1,0 +1,237 @@
+"""A run that was killed goes on from its checkpoint and ends like one that was never stopped."""
+
+import json
+import shutil
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+import marsseg_core as marsseg
+from marsseg_core.errors import RequestError, RunError
+from marsseg_core.files.run_folder import RunFolder
+from marsseg_core.training.keeper import Keeper
+
+# All that has a state of its own: dropout, plateau, early stopping, trained and remembered weights, an average.
+WORDS = {
+    "arch": "unet:width=0.125:depth=1:convolutions=1",
+    "bottleneck": "transformer:layers=1:heads=2:dropout=0.5",
+    "loss": "ssce,dice,boundary:weight=0.1",
+    "augment": "hflip,rockmix,noise",
+    "schedule": "plateau:patience=1",
+    "data": "synthetic:count=24:height=16:width=32",
+    "batch": 4,
+    "epochs": 5,
+    "patience": 5,
+}
+VARIANTS = {
+    "uncertainty, ema": {"weighting": "uncertainty", "sets": ["training.averaging=ema"]},
+    "relobralo, swa": {"weighting": "relobralo:rho=0.5", "sets": ["training.averaging=swa", "training.swa_start=0.2"]},
+    "dwa, a schedule": {"weighting": "dwa", "schedule": "cosine:warmup=1", "sets": ["training.oversample=2"]},
+}
+
+
+def ignore(line):
+    """Takes a warning."""
+
+
+def outcome(run):
+    history = [{name: value for name, value in row.items() if name != "seconds"} for row in run.history]
+    weights = [np.asarray(weight) for weight in run.network.weights]
+    return history, weights, json.loads(run.folder.metrics.read_text())
+
+
+def assert_same(found, expected):
+    assert found[0] == expected[0]
+    for a, b in zip(found[1], expected[1], strict=True):
+        np.testing.assert_array_equal(a, b)
+    assert found[2] == expected[2]
+
+
+def killed_after(monkeypatch, epochs, before_checkpoint=False):
+    """The process "dies" in the epoch after so many, or just before that epoch's checkpoint."""
+    original = Keeper.on_epoch_end
+
+    def dying(self, epoch, logs=None):
+        if epoch == epochs and not before_checkpoint:
+            raise SystemExit
+        original(self, epoch, logs)
+
+    monkeypatch.setattr(Keeper, "on_epoch_end", dying)
+    if before_checkpoint:
+        from marsseg_core.training import keeper as keeping
+
+        save = keeping.save_checkpoint
+
+        def not_saved(path, task, progress):
+            if progress.epoch == epochs + 1:
+                raise SystemExit
+            save(path, task, progress)
+
+        monkeypatch.setattr(keeping, "save_checkpoint", not_saved)
+
+
+@pytest.mark.parametrize("words", VARIANTS.values(), ids=VARIANTS)
+def test_history_weights_and_scores_equal_those_of_an_uninterrupted_run(words, tmp_path, monkeypatch):
+    whole = outcome(marsseg.run(out=tmp_path / "whole", warn=ignore, **(WORDS | words)))
+    with monkeypatch.context() as patch:
+        killed_after(patch, 2)
+        with pytest.raises(SystemExit):
+            marsseg.run(out=tmp_path / "killed", warn=ignore, **(WORDS | words))
+    assert not (tmp_path / "killed" / "metrics.json").exists()
+    with monkeypatch.context() as patch:
+        killed_after(patch, 3, before_checkpoint=True)
+        with pytest.raises(SystemExit):
+            marsseg.resume(tmp_path / "killed", warn=ignore)
+    resumed = marsseg.resume(tmp_path / "killed", warn=ignore)
+    assert_same(outcome(resumed), whole)
+    log = resumed.folder.log_file.read_text()
+    assert log.count("resumed after epoch") == 2
+    assert log.count("epoch 1/5") == 1
+
+
+class TestAFolder:
+    @pytest.fixture(scope="class")
+    @classmethod
+    def interrupted(cls, tmp_path_factory):
+        """Killed in its third epoch."""
+        out = tmp_path_factory.mktemp("runs") / "run"
+        with pytest.MonkeyPatch.context() as patch:
+            killed_after(patch, 2)
+            with pytest.raises(SystemExit):
+                marsseg.run(out=out, warn=ignore, **WORDS)
+        return out
+
+    @pytest.fixture
+    def folder(self, interrupted, tmp_path):
+        return RunFolder(shutil.copytree(interrupted, tmp_path / "run"))
+
+    def test_killed_before_its_first_checkpoint_begins_again(self, folder):
+        folder.checkpoint.unlink()
+        assert [row["epoch"] for row in marsseg.resume(folder.path, warn=ignore).history] == [1, 2, 3, 4, 5]
+
+    def test_never_has_its_best_network_replaced_by_a_worse_one(self, folder, monkeypatch):
+        kept = folder.network_hash()
+        folder.manifest.unlink()  # it would tell that the checkpoint was changed
+        content = dict(np.load(folder.checkpoint))
+        progress = json.loads(content["progress"].tobytes()) | {"best_score": 2.0, "best_epoch": 1}
+        content["progress"] = np.frombuffer(json.dumps(progress).encode(), np.uint8)
+        np.savez(folder.checkpoint, **content)
+        run = marsseg.resume(folder.path, warn=ignore)
+        assert folder.network_hash() == kept
+        assert run.best_epoch == 1
+
+    def test_whose_data_changed_is_refused_and_left_alone(self, folder):
+        folder.manifest.unlink()
+        split = json.loads(folder.split.read_text())
+        folder.split.write_text(json.dumps(split | {"fingerprint": "0" * 32}))
+        before = sorted(path.name for path in folder.path.rglob("*"))
+        with pytest.raises(RequestError, match="data"):
+            marsseg.resume(folder.path, warn=ignore)
+        assert sorted(path.name for path in folder.path.rglob("*")) == before
+
+    def test_with_a_broken_checkpoint_is_refused(self, folder):
+        folder.manifest.unlink()
+        folder.checkpoint.write_bytes(folder.checkpoint.read_bytes()[:500])
+        with pytest.raises(RequestError, match="checkpoint cannot be read"):
+            marsseg.resume(folder.path, warn=ignore)
+
+    def test_that_another_process_is_at_is_refused(self, folder):
+        with folder.claimed(), pytest.raises(RequestError, match="Another process"):
+            marsseg.resume(folder.path, warn=ignore)
+
+    def test_is_rid_of_what_a_killed_process_left_half_written(self, folder):
+        leftovers = [folder.path / ".network.123.keras", folder.checkpoint.parent / ".last.123.npz"]
+        for path in leftovers:
+            path.write_bytes(b"half")
+        folder.remove_leftovers()
+        assert not any(path.exists() for path in leftovers)
+        assert folder.network.exists()
+
+    def test_that_began_elsewhere_says_so(self, folder):
+        environment = json.loads(folder.environment.read_text())
+        environment["versions"]["keras"] = "3.0.0"
+        folder.environment.write_text(json.dumps(environment))
+        warned = []
+        marsseg.resume(folder.path, warn=warned.append)
+        assert any("keras 3.0.0" in line for line in warned)
+
+    def test_that_is_finished_is_refused(self, folder, cli):
+        marsseg.resume(folder.path, warn=ignore)
+        with pytest.raises(RequestError, match="finished"):
+            marsseg.resume(folder.path, warn=ignore)
+        answer = cli("run", "--resume", str(folder.path))
+        assert answer.code == 2
+        assert "finished" in answer.err
+
+
+def test_early_stopping_is_not_forgotten(tmp_path, monkeypatch):
+    words = WORDS | {"epochs": 30, "patience": 1, "learning_rate": 1e-6}
+    whole = outcome(marsseg.run(out=tmp_path / "whole", warn=ignore, **words))
+    last = len(whole[0])
+    assert last < 30
+    from marsseg_core.training import loop as engine
+
+    def dying(*arguments):
+        raise SystemExit
+
+    with monkeypatch.context() as patch:
+        patch.setattr(engine, "_write_end", dying)
+        with pytest.raises(SystemExit):
+            marsseg.run(out=tmp_path / "killed", warn=ignore, **words)
+    assert_same(outcome(marsseg.resume(tmp_path / "killed", warn=ignore)), whole)
+
+
+def test_a_full_disk_is_survived(tmp_path, monkeypatch):
+    words = WORDS | {"epochs": 3}
+    whole = outcome(marsseg.run(out=tmp_path / "whole", warn=ignore, **words))
+    from marsseg_core.training import keeper as keeping
+
+    def full(path, task, progress):
+        raise RunError("last.npz cannot be written: No space left on device.")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(keeping, "save_checkpoint", full)
+        with pytest.raises(RunError, match="No space"):
+            marsseg.run(out=tmp_path / "full", warn=ignore, **words)
+    assert_same(outcome(marsseg.resume(tmp_path / "full", warn=ignore)), whole)
+
+
+@pytest.mark.parametrize(
+    "extra", [("--epochs", "9"), ("--arch", "unet"), ("--set", "training.batch=2"), ("--dry-run",)]
+)
+def test_the_plan_of_a_resumed_run_is_its_own(extra, tmp_path, cli):
+    answer = cli("run", "--resume", str(tmp_path), *extra)
+    assert answer.code == 2
+    assert extra[0] in answer.err
+
+
+def test_what_is_no_run_cannot_be_resumed(tmp_path, cli):
+    answer = cli("run", "--resume", str(tmp_path))
+    assert answer.code == 2
+    assert "no run folder" in answer.err
+
+
+@pytest.mark.slow
+def test_a_process_that_is_killed_loses_nothing(tmp_path):
+    """With SIGKILL, at a moment in the middle; benchmarks/killed.py does it ten times."""
+    words = [f"--{name}={value}" for name, value in WORDS.items()]
+    whole = outcome(marsseg.run(out=tmp_path / "whole", warn=ignore, **WORDS))
+    command = [sys.executable, "-m", "marsseg_core", "run"]
+    process = subprocess.Popen([*command, *words, f"--out={tmp_path / 'killed'}"], stderr=subprocess.DEVNULL)
+    checkpoint = RunFolder(tmp_path / "killed").checkpoint
+    while not checkpoint.exists() and process.poll() is None:
+        time.sleep(0.01)
+    process.kill()
+    process.wait()
+    subprocess.run([*command, "--resume", str(tmp_path / "killed")], check=True, capture_output=True)
+    with (
+        np.load(RunFolder(tmp_path / "killed").checkpoint) as found,
+        np.load(tmp_path / "whole/checkpoint/last.npz") as b,
+    ):
+        assert found.files == b.files
+        for name in set(b.files) - {"progress"}:
+            np.testing.assert_array_equal(found[name], b[name])
+    assert json.loads((tmp_path / "killed/metrics.json").read_text()) == whole[2]

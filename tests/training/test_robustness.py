@@ -1,0 +1,271 @@
+"""What goes wrong in a run, or in a plugin, is one error that names its cause; Ctrl-C is heard on every backend."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import keras
+import numpy as np
+import pytest
+
+import marsseg_core as marsseg
+from marsseg_core.components.specs import WeightingSpec
+from marsseg_core.components.weighting_layer import WeightingLayer
+from marsseg_core.data.arrays import SegmentationData
+from marsseg_core.errors import PluginError, RequestError, RunError
+from marsseg_core.hooks import hookimpl
+from marsseg_core.training.callbacks import Observer
+from marsseg_core.training.task import SegmentationTask
+from marsseg_plugins.augmentations.hflip import HFlip
+from marsseg_plugins.datasets.synthetic import Synthetic
+from marsseg_plugins.losses.ssce import SSCE
+from marsseg_plugins.observers import progress
+
+WORDS = {"arch": "unet:width=0.125:depth=1:convolutions=1", "data": "synthetic:count=24:height=16:width=32", "batch": 4}
+
+
+def run(tmp_path, **words):
+    return marsseg.run(out=tmp_path / "run", warn=lambda line: None, **(WORDS | {"epochs": 1} | words))
+
+
+def failing(*arguments, **options):
+    raise KeyError("broken")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("backend", ["tensorflow", "jax"])
+def test_ctrl_c_ends_the_training_and_keeps_the_best_network(tmp_path, backend):
+    pytest.importorskip(backend)
+    out = tmp_path / "run"
+    words = ["--arch", WORDS["arch"], "--data", WORDS["data"], "--epochs", "100000", "--out", str(out)]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "marsseg_core", "run", *words],
+        env=os.environ | {"KERAS_BACKEND": backend},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        while not (out / "history.csv").exists():
+            assert process.poll() is None, process.communicate()
+            time.sleep(0.2)
+        process.send_signal(signal.SIGINT)
+        output, errors = process.communicate(timeout=120)
+    finally:
+        process.kill()
+    assert process.returncode == 130, errors
+    assert "Traceback" not in errors
+    assert json.loads((out / "metrics.json").read_text())["status"] == "interrupted"
+    assert "miou" in output
+    assert (out / "report.html").exists()
+
+
+def test_a_data_set_that_fails_is_named(tmp_path, monkeypatch):
+    monkeypatch.setattr(Synthetic, "load", failing)
+    with pytest.raises(PluginError, match="dataset 'synthetic' of marsseg"):
+        run(tmp_path)
+
+
+def test_a_loss_that_fails_is_named(tmp_path, monkeypatch):
+    monkeypatch.setattr(SSCE, "build", lambda self, spec: failing)
+    with pytest.raises((PluginError, RunError), match="ssce"):
+        run(tmp_path, loss="ssce")
+
+
+@pytest.mark.parametrize("method", ["prepare", "apply"])
+def test_an_augmentation_that_fails_is_named(tmp_path, monkeypatch, method):
+    """Also where it fails in a thread of the pipeline, whose errors the backend wraps into its own."""
+    monkeypatch.setattr(HFlip, method, failing)
+    with pytest.raises(PluginError, match=r"augmentation 'hflip' of marsseg .* failed: KeyError: 'broken'"):
+        run(tmp_path, augment="hflip:p=1")
+
+
+def test_an_augmentation_that_changes_the_size_is_named(tmp_path, monkeypatch):
+    monkeypatch.setattr(HFlip, "apply", lambda self, images, masks, generators: (images[:, ::2], masks[:, ::2]))
+    with pytest.raises(PluginError, match=r"'hflip' of marsseg .* gives images and masks of shapes \(4, 8, 32, 1\)"):
+        run(tmp_path, augment="hflip:p=1")
+
+
+@pytest.mark.parametrize("nothing", [None, 3])
+def test_a_loss_that_builds_no_function_is_named(tmp_path, monkeypatch, nothing):
+    monkeypatch.setattr(SSCE, "build", lambda self, spec: nothing)
+    with pytest.raises(PluginError, match=rf"loss 'ssce' of marsseg .* builds {nothing}, not a function"):
+        run(tmp_path, loss="ssce")
+
+
+@pytest.mark.parametrize("losses", ["ssce", "ssce,dice"])
+def test_the_loss_that_is_no_number_is_named(tmp_path, monkeypatch, losses):
+    build = SSCE.build
+    monkeypatch.setattr(SSCE, "build", lambda self, spec: lambda *given: build(self, spec)(*given) * float("nan"))
+    with pytest.raises(RunError, match=r"became nan in epoch 1, batch 1\..* ssce divides by zero or overflows\."):
+        run(tmp_path, loss=losses)
+
+
+def test_a_component_that_ends_the_process_is_named(tmp_path, monkeypatch):
+    monkeypatch.setattr(SSCE, "build", lambda self, spec: sys.exit("bye"))
+    with pytest.raises(PluginError, match=r"loss 'ssce' of marsseg .* failed: SystemExit: bye"):
+        run(tmp_path, loss="ssce")
+
+
+def test_a_loss_that_is_no_scalar_is_named(tmp_path, monkeypatch):
+    monkeypatch.setattr(SSCE, "build", lambda self, spec: lambda labels, logits: logits)
+    with pytest.raises((PluginError, RunError), match="not a scalar"):
+        run(tmp_path, loss="ssce")
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ({"loss": "wssce", "sets": ["loss.wssce.weights=1,2,3"]}, "3 class weights do not fit 5 classes"),
+        ({"schedule": "cosine:warmup=100"}, "warm"),
+        ({"sets": ["data.synthetic.count=2"]}, "part empty"),
+    ],
+)
+def test_a_wrong_request_leaves_no_folder(tmp_path, words, said):
+    with pytest.raises(RequestError, match=said):
+        run(tmp_path, **words)
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("names", "ignored", "said"), [(("a", "a"), (), "must differ"), (("a", "b"), (0, 1), "All classes are ignored")]
+)
+def test_data_without_classes_to_tell_apart_is_refused(names, ignored, said):
+    with pytest.raises(RequestError, match=said):
+        SegmentationData(np.zeros((1, 4, 4, 1), np.uint8), np.zeros((1, 4, 4), np.uint8), names, ignored)
+
+
+def test_data_without_a_labelled_pixel_is_refused(tmp_path, monkeypatch):
+    masks = np.zeros((9, 16, 32), np.uint8)
+    data = SegmentationData(np.zeros((9, 16, 32, 1), np.uint8), masks, ("background", "soil"), (0,))
+    monkeypatch.setattr(Synthetic, "load", lambda self: data)
+    with pytest.raises(RequestError, match="No pixel"):
+        run(tmp_path)
+
+
+def test_a_failed_run_says_so_in_its_log(tmp_path):
+    with pytest.raises(RunError):
+        run(tmp_path, learning_rate=1e30, epochs=3)
+    assert "failed:" in (tmp_path / "run" / "log.txt").read_text()
+
+
+def test_a_callback_that_fails_is_named_once_and_left_out():
+    class Broken(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            failing()
+
+    warned = []
+    observer = Observer(Broken(), warned.append)
+    observer.on_epoch_end(0, {})
+    observer.on_epoch_end(1, {})
+    assert len(warned) == 1
+    assert "Broken" in warned[0]
+
+
+def test_what_layers_add_to_the_loss_counts():
+    inputs = keras.Input((4, 4, 1))
+    network = keras.Model(inputs, keras.layers.Conv2D(2, 1, kernel_regularizer="l2", name="logits")(inputs))
+    weighting = WeightingLayer(WeightingSpec(("zero",), (1.0,)))
+    task = SegmentationTask(network, {"zero": lambda labels, logits: keras.ops.sum(logits) * 0}, weighting)
+    images = np.ones((1, 4, 4, 1), np.float32)
+    expected = float(0.01 * np.square(np.array(network.get_layer("logits").kernel)).sum())
+    assert float(task.compute_loss(images, images[..., 0], network(images))) == pytest.approx(expected, rel=1e-5)
+
+
+def test_losses_reach_the_weighting_in_float32_under_mixed_precision(tmp_path, monkeypatch):
+    from marsseg_plugins.weightings.fixed import Fixed
+
+    seen = []
+
+    class Spy(WeightingLayer):
+        def call(self, losses):
+            seen.append(keras.backend.standardize_dtype(losses.dtype))
+            return super().call(losses)
+
+    monkeypatch.setattr(Fixed, "build", lambda self, spec: Spy(spec))
+    run(tmp_path, precision="mixed_float16")
+    assert set(seen) == {"float32"}
+
+
+def test_a_weighting_that_builds_something_else_is_named(tmp_path, monkeypatch):
+    from marsseg_plugins.weightings.fixed import Fixed
+
+    monkeypatch.setattr(Fixed, "build", lambda self, spec: keras.layers.Dense(1))
+    with pytest.raises(PluginError, match=r"weighting 'fixed'.*builds a Dense"):
+        run(tmp_path)
+
+
+def test_a_folder_does_not_hide_the_recipe_of_its_name(tmp_path, cli):
+    (tmp_path / "report").mkdir()
+    assert cli("run", "--plan", "report", "--dry-run").code == 0
+
+
+def test_a_backend_that_is_not_there_is_one_error(marsseg):
+    answer = marsseg("run", "--epochs", "1", KERAS_BACKEND="nonsense")
+    assert answer.code == 2
+    assert "KERAS_BACKEND" in answer.err
+    assert "Traceback" not in answer.err
+
+
+def test_a_distribution_without_metadata_harms_nobody(tmp_path, python):
+    folder = tmp_path / "path" / "bad-1.0.dist-info"
+    folder.mkdir(parents=True)
+    (folder / "entry_points.txt").write_text("[marsseg.losses]\nodd = odd:Odd\n")
+    code = "import sys; sys.path.insert(0, sys.argv.pop(1)); from marsseg_core.cli.main import main; main()"
+    answer = python(code, str(tmp_path / "path"), "list", "loss")
+    assert answer.code == 0, answer.err
+    assert "odd" in answer.out
+
+
+def test_options_of_a_built_network_ask_for_one(cli):
+    answer = cli("show", "unet:widht=3")
+    assert answer.code == 2
+    assert "'width'" in answer.err
+
+
+def test_an_option_given_twice_is_refused(cli):
+    answer = cli("run", "--arch", "unet", "--epochs", "3", "--arch=dense", "--dry-run")
+    assert answer.code == 2
+    assert "--arch is given twice" in answer.err
+    assert cli("run", "--set", "training.epochs=3", "--set", "training.batch=2", "--dry-run").code == 0
+
+
+def test_a_callback_that_ends_the_process_is_named_and_left_out():
+    class Leaving(keras.callbacks.Callback):
+        def on_train_begin(self, logs=None):
+            sys.exit(5)
+
+    warned = []
+    observer = Observer(Leaving(), warned.append)
+    observer.on_train_begin()
+    observer.on_train_begin()
+    (line,) = warned
+    assert "Leaving" in line
+    assert line.endswith("failed in on_train_begin and is left out: SystemExit(5)")
+
+
+def test_ctrl_c_in_a_callback_is_heard():
+    class Slow(keras.callbacks.Callback):
+        def on_train_begin(self, logs=None):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        Observer(Slow(), pytest.fail).on_train_begin()
+
+
+@pytest.mark.parametrize("change", [lambda record: record.update(mood=1.0), lambda record: record.pop("val_miou")])
+def test_what_an_observer_does_to_its_record_changes_no_history(tmp_path, monkeypatch, change):
+    @hookimpl
+    def marsseg_epoch_finished(record):
+        change(record)
+
+    monkeypatch.setattr(progress, "marsseg_epoch_finished", marsseg_epoch_finished)
+    done = run(tmp_path, epochs=2)
+    rows = (tmp_path / "run" / "history.csv").read_text().splitlines()
+    assert len(rows) == 3
+    assert all(record["val_miou"] is not None and "mood" not in record for record in done.history)
+    assert "mood" not in rows[0]
+    assert "val_miou" in rows[0]
