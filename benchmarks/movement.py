@@ -34,7 +34,6 @@ def shares(rule: str, tiles: str, limit: int, epochs: int, out: Path) -> list[fl
         data=f"npz:path={tiles}:limit={limit}",
         epochs=epochs,
         out=out,
-        warn=print,
     )
     weights = [(row["weight_wssce"] or 0.0, row["weight_dice"] or 0.0) for row in run.history]
     return [first / (first + second) for first, second in weights]

@@ -27,11 +27,6 @@ def frozen(tmp_path) -> Path:
     return copy
 
 
-def ignore(line):
-    """Takes a warning."""
-
-
-@pytest.mark.filterwarnings("ignore::marsseg_core.errors.MarssegWarning")
 @pytest.mark.parametrize("name", NETWORKS)
 def test_a_saved_network_gives_what_it_gave(name):
     network = marsseg.load(FROZEN / name)
@@ -43,7 +38,6 @@ def test_a_saved_network_gives_what_it_gave(name):
     np.testing.assert_allclose(np.asarray(logits)[:, ::3, ::3], expected, rtol=0, atol=1e-5 * np.abs(expected).max())
 
 
-@pytest.mark.filterwarnings("ignore::marsseg_core.errors.MarssegWarning")
 @pytest.mark.parametrize("name", FINISHED)
 def test_a_finished_run_is_scored_as_it_was(frozen, name):
     kept = RunFolder.open(frozen / name)
@@ -59,18 +53,16 @@ def test_a_series_and_runs_are_compared(frozen):
     assert [path.name for path, _ in comparison.apart] == ["finished"]  # the series' seed 0 once more
 
 
-@pytest.mark.filterwarnings("ignore::marsseg_core.errors.MarssegWarning")
 @pytest.mark.parametrize("name", FINISHED)
 def test_a_plan_of_then_can_be_run_again(frozen, name):
     assert plan(frozen / name, epochs=1).training.epochs == 1
 
 
 @pytest.mark.slow
-@pytest.mark.filterwarnings("ignore::marsseg_core.errors.MarssegWarning")
 @pytest.mark.parametrize("name", KILLED)
 def test_a_killed_run_goes_on(frozen, name):
     expected = json.loads((FROZEN / "resumed.json").read_text(encoding="utf-8"))[name]
-    run = marsseg.resume(frozen / name, warn=ignore)
+    run = marsseg.resume(frozen / name)
     assert run.metrics["status"] == "finished"
     assert len(run.history) == len(expected["history"])
     done = (FROZEN / name / "history.csv").read_text(encoding="utf-8").count("\n") - 1

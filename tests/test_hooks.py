@@ -8,6 +8,7 @@ from dataclasses import replace
 from importlib.metadata import EntryPoint
 
 import pytest
+from helpers.messages import no_warning, warnings_told
 from helpers.packages import Package
 from helpers.paths import REPOSITORY
 
@@ -76,7 +77,8 @@ def test_observers_are_called_in_the_order_of_distribution_and_name(observer):
     called = []
     for order in (entries, entries[::-1]):
         called.append([])
-        load_hooks(pytest.fail, order)("marsseg_run_finished", run=called[-1])
+        with no_warning():
+            load_hooks(order)("marsseg_run_finished", run=called[-1])
     assert called[0] == called[1]
     assert [name.split("_")[1] for name in called[0]] == ["z", "a", "b", "c"]
 
@@ -90,8 +92,9 @@ def test_one_that_is_named_twice_is_called_once_and_both_are_told_of(observer, d
     told = observer("told", ITSELF)
     again = replace(told, name="twice", distribution=distribution, version="2.0", target=told.target + target)
     for entries in ([told, again], [again, told]):
-        warned, called = [], []
-        load_hooks(warned.append, [*entries, observer("b", HOOK)])("marsseg_run_finished", run=called)
+        called = []
+        with warnings_told() as warned:
+            load_hooks([*entries, observer("b", HOOK)])("marsseg_run_finished", run=called)
         assert [name.split("_")[1] for name in called] == ["b", "told"]
         (line,) = warned
         assert line.startswith(f"The observer 'twice' of {distribution} 2.0 is the observer 'told' of acme 1.0 again")
@@ -99,11 +102,11 @@ def test_one_that_is_named_twice_is_called_once_and_both_are_told_of(observer, d
 
 
 def test_one_that_fails_is_named_with_its_file_and_line_and_the_others_go_on(observer):
-    warned, called = [], []
-    hooks = load_hooks(
-        warned.append, [observer("fails", HOOK.replace("run.append(__name__)", "run.nowhere()")), observer("b", HOOK)]
-    )
-    hooks("marsseg_run_finished", run=called)
+    called = []
+    failing = observer("fails", HOOK.replace("run.append(__name__)", "run.nowhere()"))
+    with warnings_told() as warned:
+        hooks = load_hooks([failing, observer("b", HOOK)])
+        hooks("marsseg_run_finished", run=called)
     assert len(called) == 1
     (line,) = warned
     assert "The observer fails of acme 1.0 failed in marsseg_run_finished: AttributeError" in line
@@ -113,16 +116,16 @@ def test_one_that_fails_is_named_with_its_file_and_line_and_the_others_go_on(obs
 
 
 def test_one_that_ends_the_process_does_not(observer):
-    warned = []
     leaving = observer("leaves", HOOK.replace("run.append(__name__)", "raise SystemExit(5)"))
-    load_hooks(warned.append, [leaving])("marsseg_run_finished", run=[])
+    with warnings_told() as warned:
+        load_hooks([leaving])("marsseg_run_finished", run=[])
     assert "SystemExit(5)" in warned[0]
 
 
 def test_what_marsseg_raises_itself_ends_the_run(observer):
     source = HOOK.replace("run.append(__name__)", "from marsseg_core.errors import RunError; raise RunError('full')")
     with pytest.raises(RunError, match="full"):
-        load_hooks(pytest.fail, [observer("full", source)])("marsseg_run_finished", run=[])
+        load_hooks([observer("full", source)])("marsseg_run_finished", run=[])
 
 
 @pytest.mark.parametrize(
@@ -143,8 +146,9 @@ def test_a_broken_observer_is_named_and_the_others_go_on(observer, source, said)
         load_observer(broken)
     assert "observer 'broken' of acme 1.0" in caught.value.what
     assert broken.module in caught.value.where
-    warned, called = [], []
-    load_hooks(warned.append, [broken, sound])("marsseg_run_finished", run=called)
+    called = []
+    with warnings_told() as warned:
+        load_hooks([broken, sound])("marsseg_run_finished", run=called)
     assert len(warned) == len(called) == 1
     assert "observer 'broken' of acme 1.0" in warned[0]
 
@@ -159,13 +163,15 @@ def test_arguments_with_a_default_and_other_names_for_a_hook_are_pluggys_and_all
 def test_an_incompatible_observer_is_never_imported(observer):
     entry = observer("old", "raise AssertionError", Package("acme", requires=("marsseg>=99",)))
     assert entry.status == INCOMPATIBLE
-    load_hooks(pytest.fail, [entry])
+    with no_warning():
+        load_hooks([entry])
     assert entry.module not in sys.modules
 
 
 def test_a_disabled_observer_is_not_called(monkeypatch):
     monkeypatch.setenv("MARSSEG_DISABLE", "report,progress")
-    hooks = load_hooks(pytest.fail)
+    with no_warning():
+        hooks = load_hooks()
     assert hooks("marsseg_callbacks", run=None) == []
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers.messages import warned_of
 from hypothesis import HealthCheck, example, given, settings, strategies as st
 from PIL import Image, TiffImagePlugin
 
@@ -19,7 +20,7 @@ import marsseg_core as marsseg
 from marsseg_core import api
 from marsseg_core.data.ranges import Range
 from marsseg_core.data.scaling import SIXTEEN_BITS, Scaling, scaled_values
-from marsseg_core.errors import MarssegWarning, RequestError
+from marsseg_core.errors import RequestError
 from marsseg_core.files.run_folder import RunFolder
 from marsseg_core.inference.given import GivenImages
 from marsseg_core.registry import kinds
@@ -535,7 +536,7 @@ def test_floats_are_predicted_where_their_range_is_said(run, scenes):
 
 
 def test_values_outside_the_range_are_counted_at_the_end(run):
-    with pytest.warns(MarssegWarning, match=r"512 values \(100 %\) lie outside"):
+    with warned_of(r"512 values \(100 %\) lie outside"):
         labels(run, [np.full((16, 32), 9.0)], range="0..1")
 
 

@@ -176,8 +176,8 @@ class TestSpread:
         assert found["b"] is None
 
 
-def without_observers(warn, load=hooks.load_hooks):
-    return load(warn, observers=[])
+def without_observers(load=hooks.load_hooks):
+    return load(observers=[])
 
 
 @pytest.fixture
@@ -194,7 +194,7 @@ def pretended(monkeypatch):
     def use(answers):
         ran, left = [], iter(answers)
 
-        def execute(plan, *, out, warn, data):
+        def execute(plan, *, out, data):
             answer = next(left)
             if isinstance(answer, BaseException):
                 raise answer

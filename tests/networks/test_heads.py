@@ -20,7 +20,7 @@ DATA = "synthetic:count=24:height=16:width=32"
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
     out = tmp_path_factory.mktemp("runs") / "guided"
-    return marsseg.run(arch=GUIDED, data=DATA, epochs=1, batch=4, out=out, warn=lambda line: None)
+    return marsseg.run(arch=GUIDED, data=DATA, epochs=1, batch=4, out=out)
 
 
 def test_what_is_saved_gives_logits_alone(run):
@@ -128,7 +128,7 @@ def test_bottlenecks_in_a_components_fields_are_checked_with_the_plan():
 
 def test_layers_of_bottlenecks_in_a_components_fields_are_found_when_loading(tmp_path, python):
     arch = "dual:width=0.1:first_bottleneck=transformer:second_bottleneck=swin"
-    run = marsseg.run(arch=arch, data=DATA, epochs=1, batch=8, out=tmp_path / "run", warn=lambda line: None)
+    run = marsseg.run(arch=arch, data=DATA, epochs=1, batch=8, out=tmp_path / "run")
     assert isinstance(run.network, keras.Model)
     result = python("import sys, marsseg_core; print(marsseg_core.load(sys.argv[1]).output_shape)", str(run.path))
     assert "(None, 16, 32, 5)" in result.out

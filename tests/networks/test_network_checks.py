@@ -5,11 +5,12 @@ from __future__ import annotations
 import keras
 import numpy as np
 import pytest
+from helpers.messages import warned_of
 from keras import layers
 
 import marsseg_core as marsseg
 from marsseg_core import api
-from marsseg_core.errors import MarssegWarning, PluginError, RequestError
+from marsseg_core.errors import PluginError, RequestError
 from marsseg_core.networks.build import build_network
 from marsseg_plugins.architectures.unet import UNet
 from marsseg_plugins.augmentations.hflip import HFlip
@@ -27,7 +28,7 @@ def network(**words):
 
 
 def run(tmp_path, **words):
-    return marsseg.run(out=tmp_path / "run", warn=lambda line: None, **(WORDS | {"epochs": 1} | words))
+    return marsseg.run(out=tmp_path / "run", **(WORDS | {"epochs": 1} | words))
 
 
 def network_of(output, *more):
@@ -127,7 +128,7 @@ def test_a_layer_that_could_not_be_read_again_is_refused_before_the_training(mon
 
 def test_a_layer_whose_module_no_component_names_is_told(monkeypatch):
     monkeypatch.setattr(UNet, "build", network_of(lambda images: logits(Elsewhere()(images))))
-    with pytest.warns(MarssegWarning, match=r"no component names the module of its layer .*Elsewhere in layer_modules"):
+    with warned_of(r"no component names the module of its layer .*Elsewhere in layer_modules"):
         network(bottleneck="none")
     monkeypatch.setattr(UNet, "layer_modules", (__name__,))
     network(bottleneck="none")

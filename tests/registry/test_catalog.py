@@ -7,12 +7,13 @@ import sys
 from importlib.metadata import EntryPoint
 
 import pytest
+from helpers.messages import warned_of
 from helpers.packages import Package
 from hypothesis import given, strategies as st
 
 import marsseg_core.registry.catalog
 from marsseg_core import version
-from marsseg_core.errors import MarssegWarning, PluginError, RequestError
+from marsseg_core.errors import PluginError, RequestError
 from marsseg_core.registry.catalog import Catalog, installed, rescan
 from marsseg_core.registry.disabled import Switch, disabling, switches
 from marsseg_core.registry.discovery import entries_from
@@ -468,7 +469,7 @@ def test_a_target_without_an_attribute_is_a_broken_plugin():
 def test_an_import_that_takes_long_is_told_and_goes_on(tmp_path, monkeypatch):
     monkeypatch.setattr(marsseg_core.registry.catalog, "SLOW_SECONDS", 0.0)
     entry = plugin(tmp_path, monkeypatch, f"{GOOD}\n# slow")
-    with pytest.warns(MarssegWarning, match=r"The architecture 'ring' of acme 1\.0 took \d+\.\d s to import"):
+    with warned_of(r"The architecture 'ring' of acme 1\.0 took \d+\.\d s to import"):
         assert load(entry).__doc__ == "A net."
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers.messages import warnings_told
 from helpers.paths import FROZEN
 
 import marsseg_core as marsseg
@@ -100,7 +101,6 @@ class TestFiles:
         comparison = marsseg.compare(finished.path, FROZEN / "series")
         assert [says in reason for _, reason in comparison.apart] == [True]
 
-    @pytest.mark.filterwarnings("ignore::marsseg_core.errors.MarssegWarning")
     def test_a_network_with_weights_that_are_nan_is_refused(self, finished):
         network = marsseg.load(finished.path)
         network.weights[0].assign(network.weights[0] * float("nan"))
@@ -161,7 +161,8 @@ class TestLeaks:
         np.savez(tmp_path / "copies.npz", images=images, masks=data.masks)
         lines = []
         words = {"arch": "unet:width=0.125:depth=1:convolutions=1", "epochs": 1}
-        run = marsseg.run(data=str(tmp_path / "copies.npz"), out=tmp_path / "run", warn=lines.append, **words)
+        with warnings_told(lines):
+            run = marsseg.run(data=str(tmp_path / "copies.npz"), out=tmp_path / "run", **words)
         said = [line for line in lines if line.startswith("20 images are identical to one in another part")]
         assert len(said) == 1
         assert f"warning: {said[0]}" in run.folder.log_file.read_text(encoding="utf-8")
@@ -180,7 +181,6 @@ class TestWiring:
         assert same_wiring(one, same)
         assert not same_wiring(one, marsseg.network("unet:width=0.125:depth=1:upsampling=bilinear"))
 
-    @pytest.mark.filterwarnings("ignore::marsseg_core.errors.MarssegWarning")
     def test_a_saved_network_has_the_wiring_it_was_built_with(self):
         plan_of = marsseg.network("unet:width=0.125:depth=1:convolutions=1", height=16, width=32)
         assert same_wiring(plan_of, marsseg.load(FROZEN / "finished"))

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers.messages import no_warning, warned_of, warnings_told
 
 import marsseg_core as marsseg
-from marsseg_core.errors import MarssegWarning, RequestError
+from marsseg_core.errors import RequestError
 from marsseg_core.files.run_folder import RunFolder
 
 WORDS = {
@@ -23,12 +24,8 @@ class Killed(BaseException):
     """The process is gone: nothing is caught, nothing is cleaned up."""
 
 
-def ignore(line):
-    """Takes a warning."""
-
-
 def run(out: Path, **words) -> RunFolder:
-    return marsseg.run(out=out, warn=ignore, **(WORDS | words)).folder
+    return marsseg.run(out=out, **(WORDS | words)).folder
 
 
 @pytest.fixture(scope="module")
@@ -104,7 +101,7 @@ class TestWhatWasChanged:
         tamper(folder / "killed", folder / "other")
         before = {path: path.read_bytes() for path in (folder / "killed").rglob("*") if path.is_file()}
         with pytest.raises(RequestError, match=f"{name}: not as the run wrote it"):
-            marsseg.resume(folder / "killed", warn=ignore)
+            marsseg.resume(folder / "killed")
         assert {path: path.read_bytes() for path in (folder / "killed").rglob("*") if path.is_file()} == before
 
     @pytest.mark.parametrize(("tamper", "name"), TAMPERED.items())
@@ -127,7 +124,7 @@ class TestWhatWasChanged:
 
     def test_in_a_network_is_said_where_it_is_loaded(self, folder):
         take_network(folder / "finished", folder / "other")
-        with pytest.warns(MarssegWarning, match=r"network\.keras is not as the run wrote it"):
+        with warned_of(r"network\.keras is not as the run wrote it"):
             marsseg.load(folder / "finished")
 
     def test_in_a_text_for_people_is_no_matter(self, folder):
@@ -140,19 +137,20 @@ class TestWhatWasChanged:
 
 
 class TestAFolder:
-    def test_that_is_as_it_was_written_is_scored_compared_and_gone_on_with(self, folder, recwarn):
+    def test_that_is_as_it_was_written_is_scored_compared_and_gone_on_with(self, folder):
         kept = json.loads((folder / "finished" / "metrics.json").read_text())["parts"]["test"]
-        assert marsseg.evaluate(folder / "finished").to_json()["miou"] == pytest.approx(kept["miou"], abs=1e-6)
-        assert marsseg.compare(folder / "finished", folder / "other").apart == ()
-        assert marsseg.resume(folder / "killed", warn=ignore).metrics["status"] == "finished"
-        assert not [w for w in recwarn if issubclass(w.category, MarssegWarning)]
+        with no_warning():
+            assert marsseg.evaluate(folder / "finished").to_json()["miou"] == pytest.approx(kept["miou"], abs=1e-6)
+            assert marsseg.compare(folder / "finished", folder / "other").apart == ()
+        assert marsseg.resume(folder / "killed").metrics["status"] == "finished"
         assert RunFolder(folder / "killed").changed() == []
 
     def test_that_began_with_another_number_of_threads_says_so(self, folder):
         file = folder / "killed" / "environment.json"
         file.write_text(json.dumps(json.loads(file.read_text()) | {"threads": 99}))
         lines = []
-        marsseg.resume(folder / "killed", warn=lines.append)
+        with warnings_told(lines):
+            marsseg.resume(folder / "killed")
         assert any("threads 99 → " in line and "may not be the same" in line for line in lines)
 
     def test_without_its_checkpoint_is_scored(self, folder):
@@ -163,7 +161,7 @@ class TestAFolder:
     def test_from_before_there_was_a_manifest_gets_one_for_what_is_written_from_now_on(self, folder):
         killed = RunFolder(folder / "killed")
         killed.manifest.unlink()
-        marsseg.resume(killed.path, warn=ignore)
+        marsseg.resume(killed.path)
         files = set(killed.read_json(killed.manifest)["files"])
         assert files - {"network.keras"} == {"metrics.json", "checkpoint/last.npz"}  # a better network, or none
 
@@ -247,7 +245,7 @@ class TestKilled:
         if not folder.environment.is_file():
             pytest.skip("killed before its beginning was written")
         if not folder.metrics.is_file():
-            marsseg.resume(folder.path, warn=ignore)
+            marsseg.resume(folder.path)
         whole = RunFolder(runs / "finished")
         assert folder.metrics.read_bytes() == whole.metrics.read_bytes()
         assert folder.changed() == []

@@ -2,9 +2,10 @@
 
 import numpy as np
 import pytest
+from helpers.messages import no_warning, warned_of, warnings_told
 
 import marsseg_core as marsseg
-from marsseg_core.errors import MarssegWarning, RequestError, RunError
+from marsseg_core.errors import RequestError, RunError
 
 SMALL = {"arch": "unet:width=0.125:depth=1:convolutions=1", "batch": 4, "epochs": 2}
 TINY = "synthetic:count=12:height=16:width=32"
@@ -74,8 +75,8 @@ def test_a_loss_that_no_network_can_lower_is_refused_before_anything_is_written(
     with pytest.raises(RequestError, match="constant cannot be lowered"):
         marsseg.run(loss=f"constant:value={constant},ssce:weight=0", **words)
     assert not (tmp_path / "run").exists()
-    with pytest.warns(MarssegWarning, match="'constant' is the same whatever the network says"):
-        marsseg.run(loss=f"constant:value={constant},ssce", warn=pytest.fail, **(words | {"epochs": 1}))
+    with warned_of("'constant' is the same whatever the network says"), no_warning():
+        marsseg.run(loss=f"constant:value={constant},ssce", **(words | {"epochs": 1}))
 
 
 def test_the_boundary_loss_alone_on_images_of_one_class_ends_after_the_first_epoch(tmp_path, one_class):
@@ -103,5 +104,6 @@ def test_batches_without_a_label_are_no_reason_to_stop(tmp_path, one_class):
     np.savez(tmp_path / "void.npz", training_set=together)
     words = SMALL | {"data": str(tmp_path / "void.npz"), "epochs": 1, "batch": 1}
     told = []
-    assert marsseg.run(loss="ssce", out=tmp_path / "run", warn=told.append, **words).history[0]["loss"] > 0
+    with warnings_told(told):
+        assert marsseg.run(loss="ssce", out=tmp_path / "run", **words).history[0]["loss"] > 0
     assert told[0] == "87.5 % of all pixels are void (255): they count in no loss and no score."

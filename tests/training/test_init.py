@@ -7,6 +7,7 @@ import shutil
 import keras
 import numpy as np
 import pytest
+from helpers.messages import warnings_told
 
 import marsseg_core as marsseg
 from marsseg_core import api, hooks
@@ -19,8 +20,8 @@ ARCH = "unet:width=0.125:depth=1:convolutions=1"
 SMALL = {"arch": ARCH, "data": "synthetic:count=24:height=16:width=32", "batch": 4, "epochs": 1}
 
 
-def without_observers(warn, load=hooks.load_hooks):
-    return load(warn, observers=[])
+def without_observers(load=hooks.load_hooks):
+    return load(observers=[])
 
 
 @pytest.fixture(scope="module")
@@ -182,6 +183,7 @@ class TestTakingOver:
         monkeypatch.setattr(hooks, "load_hooks", without_observers)
         lines = []
         words = SMALL | {"arch": ARCH.replace("depth=1", "depth=2"), "init": str(finished.path)}
-        run = marsseg.run(out=tmp_path / "deeper", warn=lines.append, **words)
+        with warnings_told(lines):
+            run = marsseg.run(out=tmp_path / "deeper", **words)
         assert lines == [run.transfer.misfit_text()]
         assert lines[0] in (run.path / "log.txt").read_text()

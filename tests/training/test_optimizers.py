@@ -5,6 +5,7 @@ import inspect
 import keras
 import numpy as np
 import pytest
+from helpers.messages import no_warning, warnings_told
 
 import marsseg_core as marsseg
 from marsseg_core import api
@@ -33,7 +34,8 @@ OPTIMIZERS = installed().names(kinds.OPTIMIZER)
 
 
 def small_run(tmp_path, **words):
-    return marsseg.run(out=tmp_path / "run", warn=pytest.fail, **(SMALL | {"epochs": 3} | words))
+    with no_warning():
+        return marsseg.run(out=tmp_path / "run", **(SMALL | {"epochs": 3} | words))
 
 
 def test_the_names_are_those_that_keras_has():
@@ -205,7 +207,8 @@ class TestEpochAverage:
         told = []
         words = SMALL | {"epochs": 6, "patience": 1, "learning_rate": 1e-12, "schedule": "constant"}
         sets = ["training.averaging=swa", "training.swa_start=0.9"]
-        run = marsseg.run(out=tmp_path / "run", warn=told.append, sets=sets, **words)
+        with warnings_told(told):
+            run = marsseg.run(out=tmp_path / "run", sets=sets, **words)
         assert len(run.history) < 6
         assert any("ended before its average of weights began" in line for line in told)
 

@@ -8,6 +8,7 @@ import time
 
 import numpy as np
 import pytest
+from helpers.messages import warnings_told
 
 import marsseg_core as marsseg
 from marsseg_core.errors import RequestError, RunError
@@ -31,10 +32,6 @@ VARIANTS = {
     "relobralo, swa": {"weighting": "relobralo:rho=0.5", "sets": ["training.averaging=swa", "training.swa_start=0.2"]},
     "dwa, a schedule": {"weighting": "dwa", "schedule": "cosine:warmup=1", "sets": ["training.oversample=2"]},
 }
-
-
-def ignore(line):
-    """Takes a warning."""
 
 
 def outcome(run):
@@ -75,17 +72,17 @@ def killed_after(monkeypatch, epochs, before_checkpoint=False):
 
 @pytest.mark.parametrize("words", VARIANTS.values(), ids=VARIANTS)
 def test_history_weights_and_scores_equal_those_of_an_uninterrupted_run(words, tmp_path, monkeypatch):
-    whole = outcome(marsseg.run(out=tmp_path / "whole", warn=ignore, **(WORDS | words)))
+    whole = outcome(marsseg.run(out=tmp_path / "whole", **(WORDS | words)))
     with monkeypatch.context() as patch:
         killed_after(patch, 2)
         with pytest.raises(SystemExit):
-            marsseg.run(out=tmp_path / "killed", warn=ignore, **(WORDS | words))
+            marsseg.run(out=tmp_path / "killed", **(WORDS | words))
     assert not (tmp_path / "killed" / "metrics.json").exists()
     with monkeypatch.context() as patch:
         killed_after(patch, 3, before_checkpoint=True)
         with pytest.raises(SystemExit):
-            marsseg.resume(tmp_path / "killed", warn=ignore)
-    resumed = marsseg.resume(tmp_path / "killed", warn=ignore)
+            marsseg.resume(tmp_path / "killed")
+    resumed = marsseg.resume(tmp_path / "killed")
     assert_same(outcome(resumed), whole)
     log = resumed.folder.log_file.read_text()
     assert log.count("resumed after epoch") == 2
@@ -101,7 +98,7 @@ class TestAFolder:
         with pytest.MonkeyPatch.context() as patch:
             killed_after(patch, 2)
             with pytest.raises(SystemExit):
-                marsseg.run(out=out, warn=ignore, **WORDS)
+                marsseg.run(out=out, **WORDS)
         return out
 
     @pytest.fixture
@@ -110,7 +107,7 @@ class TestAFolder:
 
     def test_killed_before_its_first_checkpoint_begins_again(self, folder):
         folder.checkpoint.unlink()
-        assert [row["epoch"] for row in marsseg.resume(folder.path, warn=ignore).history] == [1, 2, 3, 4, 5]
+        assert [row["epoch"] for row in marsseg.resume(folder.path).history] == [1, 2, 3, 4, 5]
 
     def test_never_has_its_best_network_replaced_by_a_worse_one(self, folder, monkeypatch):
         kept = folder.network_hash()
@@ -119,7 +116,7 @@ class TestAFolder:
         progress = json.loads(content["progress"].tobytes()) | {"best_score": 2.0, "best_epoch": 1}
         content["progress"] = np.frombuffer(json.dumps(progress).encode(), np.uint8)
         np.savez(folder.checkpoint, **content)
-        run = marsseg.resume(folder.path, warn=ignore)
+        run = marsseg.resume(folder.path)
         assert folder.network_hash() == kept
         assert run.best_epoch == 1
 
@@ -129,18 +126,18 @@ class TestAFolder:
         folder.split.write_text(json.dumps(split | {"fingerprint": "0" * 32}))
         before = sorted(path.name for path in folder.path.rglob("*"))
         with pytest.raises(RequestError, match="data"):
-            marsseg.resume(folder.path, warn=ignore)
+            marsseg.resume(folder.path)
         assert sorted(path.name for path in folder.path.rglob("*")) == before
 
     def test_with_a_broken_checkpoint_is_refused(self, folder):
         folder.manifest.unlink()
         folder.checkpoint.write_bytes(folder.checkpoint.read_bytes()[:500])
         with pytest.raises(RequestError, match="checkpoint cannot be read"):
-            marsseg.resume(folder.path, warn=ignore)
+            marsseg.resume(folder.path)
 
     def test_that_another_process_is_at_is_refused(self, folder):
         with folder.claimed(), pytest.raises(RequestError, match="Another process"):
-            marsseg.resume(folder.path, warn=ignore)
+            marsseg.resume(folder.path)
 
     def test_is_rid_of_what_a_killed_process_left_half_written(self, folder):
         leftovers = [folder.path / ".network.123.keras", folder.checkpoint.parent / ".last.123.npz"]
@@ -155,13 +152,14 @@ class TestAFolder:
         environment["versions"]["keras"] = "3.0.0"
         folder.environment.write_text(json.dumps(environment))
         warned = []
-        marsseg.resume(folder.path, warn=warned.append)
+        with warnings_told(warned):
+            marsseg.resume(folder.path)
         assert any("keras 3.0.0" in line for line in warned)
 
     def test_that_is_finished_is_refused(self, folder, cli):
-        marsseg.resume(folder.path, warn=ignore)
+        marsseg.resume(folder.path)
         with pytest.raises(RequestError, match="finished"):
-            marsseg.resume(folder.path, warn=ignore)
+            marsseg.resume(folder.path)
         answer = cli("run", "--resume", str(folder.path))
         assert answer.code == 2
         assert "finished" in answer.err
@@ -169,7 +167,7 @@ class TestAFolder:
 
 def test_early_stopping_is_not_forgotten(tmp_path, monkeypatch):
     words = WORDS | {"epochs": 30, "patience": 1, "learning_rate": 1e-6}
-    whole = outcome(marsseg.run(out=tmp_path / "whole", warn=ignore, **words))
+    whole = outcome(marsseg.run(out=tmp_path / "whole", **words))
     last = len(whole[0])
     assert last < 30
     from marsseg_core.training import loop as engine
@@ -180,13 +178,13 @@ def test_early_stopping_is_not_forgotten(tmp_path, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(engine, "_write_end", dying)
         with pytest.raises(SystemExit):
-            marsseg.run(out=tmp_path / "killed", warn=ignore, **words)
-    assert_same(outcome(marsseg.resume(tmp_path / "killed", warn=ignore)), whole)
+            marsseg.run(out=tmp_path / "killed", **words)
+    assert_same(outcome(marsseg.resume(tmp_path / "killed")), whole)
 
 
 def test_a_full_disk_is_survived(tmp_path, monkeypatch):
     words = WORDS | {"epochs": 3}
-    whole = outcome(marsseg.run(out=tmp_path / "whole", warn=ignore, **words))
+    whole = outcome(marsseg.run(out=tmp_path / "whole", **words))
     from marsseg_core.training import keeper as keeping
 
     def full(path, task, progress):
@@ -195,8 +193,8 @@ def test_a_full_disk_is_survived(tmp_path, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(keeping, "save_checkpoint", full)
         with pytest.raises(RunError, match="No space"):
-            marsseg.run(out=tmp_path / "full", warn=ignore, **words)
-    assert_same(outcome(marsseg.resume(tmp_path / "full", warn=ignore)), whole)
+            marsseg.run(out=tmp_path / "full", **words)
+    assert_same(outcome(marsseg.resume(tmp_path / "full")), whole)
 
 
 @pytest.mark.parametrize(
@@ -218,7 +216,7 @@ def test_what_is_no_run_cannot_be_resumed(tmp_path, cli):
 def test_a_process_that_is_killed_loses_nothing(tmp_path):
     """With SIGKILL, at a moment in the middle; benchmarks/killed.py does it ten times."""
     words = [f"--{name}={value}" for name, value in WORDS.items()]
-    whole = outcome(marsseg.run(out=tmp_path / "whole", warn=ignore, **WORDS))
+    whole = outcome(marsseg.run(out=tmp_path / "whole", **WORDS))
     command = [sys.executable, "-m", "marsseg_core", "run"]
     process = subprocess.Popen([*command, *words, f"--out={tmp_path / 'killed'}"], stderr=subprocess.DEVNULL)
     checkpoint = RunFolder(tmp_path / "killed").checkpoint

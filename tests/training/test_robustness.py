@@ -28,7 +28,7 @@ WORDS = {"arch": "unet:width=0.125:depth=1:convolutions=1", "data": "synthetic:c
 
 
 def run(tmp_path, **words):
-    return marsseg.run(out=tmp_path / "run", warn=lambda line: None, **(WORDS | {"epochs": 1} | words))
+    return marsseg.run(out=tmp_path / "run", **(WORDS | {"epochs": 1} | words))
 
 
 def failing(*arguments, **options):

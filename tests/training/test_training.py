@@ -38,12 +38,12 @@ SMALL = {
 @pytest.fixture(autouse=True)
 def without_observers(finished, monkeypatch):
     """Runs draw no figures here, but for the one that `finished` is."""
-    monkeypatch.setattr(hooks, "load_hooks", lambda warn: load_hooks(warn, observers=[]))
+    monkeypatch.setattr(hooks, "load_hooks", lambda: load_hooks(observers=[]))
 
 
 def small_run(out, **words):
     """A run that takes a second or two."""
-    return marsseg.run(out=out, warn=lambda line: None, **(SMALL | {"epochs": 2} | words))
+    return marsseg.run(out=out, **(SMALL | {"epochs": 2} | words))
 
 
 @pytest.fixture(scope="module")

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers.messages import warnings_told
 from helpers.paths import FROZEN
 from PIL import Image
 
@@ -195,7 +196,8 @@ class TestDoubts:
         said: list[str] = []
         words = {"arch": "unet:width=0.125:depth=1:convolutions=1", "bottleneck": "none", "epochs": 1, "batch": 4}
         path = folder(*masks, classes="ground\nrock\nwater\n")
-        run = marsseg.run(data=str(path), out=tmp_path / "run", warn=said.append, **words)
+        with warnings_told(said):
+            run = marsseg.run(data=str(path), out=tmp_path / "run", **words)
         log = run.folder.log_file.read_text(encoding="utf-8")
         for line in ("% of all pixels are void (255)", "No mask has a pixel of water (2)"):
             assert sum(line in each for each in said) == 1
@@ -353,7 +355,6 @@ class TestOrientation:
         path = save_turned(tmp_path / "a.png", PIXELS, 9)
         np.testing.assert_array_equal(read_mask(path), PIXELS)
 
-    @pytest.mark.filterwarnings("ignore::marsseg_core.errors.MarssegWarning")
     def test_a_prediction_is_of_the_image_as_it_is_shown_and_says_so(self, cli, tmp_path):
         grey = np.random.default_rng(0).integers(0, 256, (16, 32)).astype(np.uint8)
         save_turned(tmp_path / "a.png", grey, 6)

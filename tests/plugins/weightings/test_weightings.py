@@ -5,6 +5,7 @@ from itertools import pairwise
 import keras
 import numpy as np
 import pytest
+from helpers.messages import no_warning
 
 import marsseg_core as marsseg
 from marsseg_core import api
@@ -135,7 +136,8 @@ class TestUncertainty:
 
     def test_trains_its_weights_and_no_decay_pulls_at_them(self, tmp_path):
         words = SMALL | {"sets": ["training.weight_decay=0.5", "weighting.uncertainty.speed=1"]}
-        run = marsseg.run(weighting="uncertainty", out=tmp_path / "run", warn=pytest.fail, **words)
+        with no_warning():
+            run = marsseg.run(weighting="uncertainty", out=tmp_path / "run", **words)
         factors = np.array(
             [[record[f"weight_{name}"] for name in ("ssce", "dice", "boundary")] for record in run.history]
         )
@@ -239,7 +241,8 @@ class TestGradNorm:
         from marsseg_core.training.building import build_batches, build_task
         from marsseg_core.training.objective import build_objective
 
-        run = marsseg.run(weighting="gradnorm", out=tmp_path / "run", warn=pytest.fail, **(SMALL | {"epochs": 1}))
+        with no_warning():
+            run = marsseg.run(weighting="gradnorm", out=tmp_path / "run", **(SMALL | {"epochs": 1}))
         network = build_network(run.plan, (16, 32, 1), 5)
         objective = build_objective(run.plan, run.data, run.split)
         task = build_task(run.plan, network, objective)
@@ -271,7 +274,8 @@ def test_each_trains_with_its_weights_in_the_history_and_the_checkpoint(weightin
         sets.append("weighting.scheduled.end=1,0,1")
     if weighting == "relobralo":
         sets.append("weighting.relobralo.alpha=0.9")
-    run = marsseg.run(weighting=weighting, out=tmp_path / "run", warn=pytest.fail, sets=sets, **SMALL)
+    with no_warning():
+        run = marsseg.run(weighting=weighting, out=tmp_path / "run", sets=sets, **SMALL)
     factors = np.array([[record[f"weight_{name}"] for name in ("ssce", "dice", "boundary")] for record in run.history])
     assert np.abs(factors[-1] - factors[0]).max() > 1e-4
     if total is not None:
@@ -293,10 +297,8 @@ def test_rules_without_ratios_take_a_negative_loss(weighting):
 
 
 def test_a_schedule_for_another_number_of_losses_is_refused_before_training(tmp_path):
-    with pytest.raises(RequestError, match="end has 2 weights for 3 losses"):
-        marsseg.run(
-            weighting="scheduled", sets=["weighting.scheduled.end=1,2"], out=tmp_path / "run", warn=pytest.fail, **SMALL
-        )
+    with pytest.raises(RequestError, match="end has 2 weights for 3 losses"), no_warning():
+        marsseg.run(weighting="scheduled", sets=["weighting.scheduled.end=1,2"], out=tmp_path / "run", **SMALL)
     assert not (tmp_path / "run").exists()
 
 
