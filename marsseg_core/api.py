@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from .components.specs import LossSpec
 from .conventions import LossFunction
-from .data.cleaning_report import CleaningOptions
-from .data.splits import SplitOptions
+from .data.options import CleaningOptions, SplitOptions
 from .errors import RequestError, nearest
 from .experiments.comparison import Comparison, compare_runs
 from .experiments.series import Series, plan_series, run_series

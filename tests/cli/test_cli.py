@@ -310,7 +310,7 @@ def test_a_dry_run_prints_the_plan_with_origins_and_leaves_nothing(cli, tmp_path
 
 
 def test_a_dry_run_on_a_terminal_cuts_no_setting(cli):
-    lines = plain(cli("run", "--dry-run", **terminal(40)).out).splitlines()
+    lines = plain(cli("run", "--dry-run", **terminal(50)).out).splitlines()
     settings = [row[0] for row in table(cli("run", "--dry-run").out)[1:]]
     assert set(settings) <= {line.rstrip() for line in lines}
 

@@ -16,8 +16,8 @@ from marsseg_core.conventions import VOID
 from marsseg_core.data import cache
 from marsseg_core.data.arrays import SegmentationData
 from marsseg_core.data.cleaning import clean
-from marsseg_core.data.cleaning_report import CleaningOptions
 from marsseg_core.data.labels import fill_margin, spurious_margin
+from marsseg_core.data.options import CleaningOptions
 from marsseg_core.errors import RequestError, RunError
 from marsseg_core.runs.data import read_data
 

@@ -13,7 +13,8 @@ from hypothesis import given, strategies as st
 import marsseg_core as marsseg
 from marsseg_core import api, hooks
 from marsseg_core.data.arrays import SegmentationData
-from marsseg_core.data.splits import PARTS, SplitOptions, fold_data, parted, split_data
+from marsseg_core.data.options import SplitOptions
+from marsseg_core.data.splits import PARTS, fold_data, parted, split_data
 from marsseg_core.errors import RequestError, RunError
 from marsseg_core.experiments.series import fold_plans, plan_series, seed_plans
 from marsseg_core.experiments.summary import Spread, spreads

@@ -11,7 +11,7 @@ from helpers.messages import warned_of
 from helpers.packages import Package
 from hypothesis import given, strategies as st
 
-import marsseg_core.registry.catalog
+import marsseg_core.registry.loading
 from marsseg_core import version
 from marsseg_core.errors import PluginError, RequestError
 from marsseg_core.registry.catalog import Catalog, installed, rescan
@@ -467,7 +467,7 @@ def test_a_target_without_an_attribute_is_a_broken_plugin():
 
 
 def test_an_import_that_takes_long_is_told_and_goes_on(tmp_path, monkeypatch):
-    monkeypatch.setattr(marsseg_core.registry.catalog, "SLOW_SECONDS", 0.0)
+    monkeypatch.setattr(marsseg_core.registry.loading, "SLOW_SECONDS", 0.0)
     entry = plugin(tmp_path, monkeypatch, f"{GOOD}\n# slow")
     with warned_of(r"The architecture 'ring' of acme 1\.0 took \d+\.\d s to import"):
         assert load(entry).__doc__ == "A net."

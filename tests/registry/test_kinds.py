@@ -8,12 +8,11 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import REPOSITORY, run_process
+from helpers.paths import FROZEN, REPOSITORY
+from helpers.processes import run_process
 
 from marsseg_core.registry.kinds import ALL_KINDS, COMPONENT_KINDS, PLAN_KINDS
 from marsseg_core.registry.loading import interface_of, referred
-
-FROZEN = REPOSITORY / "tests" / "frozen"
 
 # A kind of which a plan holds one, with its interface, a component and its contract, as a distribution.
 TOY = {

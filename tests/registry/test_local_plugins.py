@@ -219,7 +219,7 @@ def test_list_show_run_and_doctor_take_a_file(cli, my_loss):
     )
     shown = cli("show", "root_error", "--plugin", str(my_loss))
     assert "below 1, small errors count more" in shown.out
-    assert f"{my_loss}:10" in shown.out
+    assert f"{my_loss}:9" in shown.out
     assert "root_error" in cli("run", "--loss", "root_error", "--plugin", str(my_loss), "--dry-run").out
     answer = cli("doctor", "root_error", "--plugin", str(my_loss))
     assert answer.code == 0

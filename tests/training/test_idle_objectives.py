@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from helpers.messages import no_warning, warned_of, warnings_told
+from helpers.messages import no_warning, warnings_told
 
 import marsseg_core as marsseg
 from marsseg_core.errors import RequestError, RunError
@@ -75,15 +75,17 @@ def test_a_loss_that_no_network_can_lower_is_refused_before_anything_is_written(
     with pytest.raises(RequestError, match="constant cannot be lowered"):
         marsseg.run(loss=f"constant:value={constant},ssce:weight=0", **words)
     assert not (tmp_path / "run").exists()
-    with warned_of("'constant' is the same whatever the network says"), no_warning():
+    with warnings_told() as told:
         marsseg.run(loss=f"constant:value={constant},ssce", **(words | {"epochs": 1}))
+    assert told == ["The loss 'constant' is the same whatever the network says: nothing is learned from it."]
 
 
 def test_the_boundary_loss_alone_on_images_of_one_class_ends_after_the_first_epoch(tmp_path, one_class):
-    words = SMALL | {"data": str(one_class), "warn": pytest.fail}
-    with pytest.raises(RunError, match="Nothing was learned in the first epoch: boundary gave exactly 0"):
+    words = SMALL | {"data": str(one_class)}
+    with pytest.raises(RunError, match="Nothing was learned in the first epoch: boundary gave exactly 0"), no_warning():
         marsseg.run(loss="boundary", out=tmp_path / "alone", **words)
-    run = marsseg.run(loss="ssce,boundary", out=tmp_path / "joined", **(words | {"epochs": 1}))
+    with no_warning():
+        run = marsseg.run(loss="ssce,boundary", out=tmp_path / "joined", **(words | {"epochs": 1}))
     assert run.history[0]["loss"] > 0
 
 

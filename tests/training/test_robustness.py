@@ -10,6 +10,7 @@ import time
 import keras
 import numpy as np
 import pytest
+from helpers.messages import no_warning, warnings_told
 
 import marsseg_core as marsseg
 from marsseg_core.components.specs import WeightingSpec
@@ -157,10 +158,10 @@ def test_a_callback_that_fails_is_named_once_and_left_out():
         def on_epoch_end(self, epoch, logs=None):
             failing()
 
-    warned = []
-    observer = Observer(Broken(), warned.append)
-    observer.on_epoch_end(0, {})
-    observer.on_epoch_end(1, {})
+    with warnings_told() as warned:
+        observer = Observer(Broken())
+        observer.on_epoch_end(0, {})
+        observer.on_epoch_end(1, {})
     assert len(warned) == 1
     assert "Broken" in warned[0]
 
@@ -238,10 +239,10 @@ def test_a_callback_that_ends_the_process_is_named_and_left_out():
         def on_train_begin(self, logs=None):
             sys.exit(5)
 
-    warned = []
-    observer = Observer(Leaving(), warned.append)
-    observer.on_train_begin()
-    observer.on_train_begin()
+    with warnings_told() as warned:
+        observer = Observer(Leaving())
+        observer.on_train_begin()
+        observer.on_train_begin()
     (line,) = warned
     assert "Leaving" in line
     assert line.endswith("failed in on_train_begin and is left out: SystemExit(5)")
@@ -252,8 +253,8 @@ def test_ctrl_c_in_a_callback_is_heard():
         def on_train_begin(self, logs=None):
             raise KeyboardInterrupt
 
-    with pytest.raises(KeyboardInterrupt):
-        Observer(Slow(), pytest.fail).on_train_begin()
+    with pytest.raises(KeyboardInterrupt), no_warning():
+        Observer(Slow()).on_train_begin()
 
 
 @pytest.mark.parametrize("change", [lambda record: record.update(mood=1.0), lambda record: record.pop("val_miou")])
