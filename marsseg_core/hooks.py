@@ -1,7 +1,8 @@
 """The hooks: places where every installed plugin is called, in the order of a run.
 
-An observer is a module named in the entry-point group `marsseg.hooks`, with functions marked `hookimpl` that take
-any of the arguments below by name. One that fails is named and the run goes on. docs/hooks.md has it all on a screen.
+An observer is a module named in the entry-point group `marsseg.hooks`, or a file given by `--plugin`, with functions
+marked `hookimpl` that take any of the arguments below by name. One that fails is named and the run goes on. Modules that
+add commands are named in a group of their own, `marsseg.commands`. docs/hooks.md has it all on a screen.
 """
 
 from __future__ import annotations
@@ -16,15 +17,19 @@ import pluggy
 from .errors import MarssegError, PluginError, nearest
 from .registry.catalog import installed
 from .registry.entries import OK, Entry
-from .registry.loading import blaming, failing_place, import_target
+from .registry.kinds import COMMAND, OBSERVER
+from .registry.loading import blaming, failing_place, import_target, stdout_aside
 
 if TYPE_CHECKING:
     import keras
+    import typer
 
     from .planning.plan import Plan
     from .runs.run import Run
 
 _PREFIX: Final = "marsseg_"
+_FAILED: Final = "marsseg_run_failed"
+_COMMANDS: Final = "marsseg_register_commands"
 
 hookspec = pluggy.HookspecMarker("marsseg")
 hookimpl = pluggy.HookimplMarker("marsseg")
@@ -54,6 +59,18 @@ class Hooks:
     def marsseg_run_finished(self, run: Run) -> None:
         """The run ended, finished or interrupted (`run.metrics["status"]`); its folder is whole."""
 
+    @hookspec
+    def marsseg_run_failed(self, run: Run, error: BaseException) -> None:
+        """The run ends by `error`, which the user is shown next; its folder was begun. Not called for Ctrl-C.
+
+        `run` is as far as it came: `history` has the epochs that ended, `network` is as the training left it, and
+        `metrics` and `scores` are empty where it was not scored yet. `marsseg_network_built` may not have been called.
+        """
+
+    @hookspec
+    def marsseg_register_commands(self, app: typer.Typer) -> None:
+        """Add commands to `app`, an empty Typer; they become commands of `marsseg` (group `marsseg.commands`)."""
+
 
 _SPECIFIED: Final = {
     name: tuple(inspect.signature(function).parameters)[1:]
@@ -76,7 +93,7 @@ class HookCaller:
     def __call__(self, name: str, **arguments: Any) -> list[Any]:
         """The results of all plugins, in pluggy's order; a plugin that raises is named and passed over.
 
-        What marsseg raises itself, such as a full disk, ends the run.
+        What marsseg raises itself, such as a full disk, ends the run, unless it has failed already.
         """
         results = []
         plugins = [implementation.plugin for implementation in getattr(self._manager.hook, name).get_hookimpls()]
@@ -84,12 +101,16 @@ class HookCaller:
             only_this = self._manager.subset_hook_caller(name, [other for other in plugins if other is not plugin])
             try:
                 results += only_this(**arguments)
-            except MarssegError:
-                raise
             except (Exception, SystemExit) as cause:
+                if isinstance(cause, MarssegError) and name != _FAILED:
+                    raise
                 label = self._manager.get_name(plugin)
                 self.complain(f"The observer {label} failed in {name}: {cause!r}{_failing_place(plugin, cause)}")
         return results
+
+    def add(self, entry: Entry) -> None:
+        """Call another observer, before those that are there. PluginError where it is none."""
+        self._manager.register(load_observer(entry), name=f"{entry.name} of {entry.provider}")
 
     def complain(self, line: str) -> None:
         self.warnings.append(line)
@@ -129,14 +150,31 @@ def load_hooks(warn: Callable[[str], None], observers: Iterable[Entry] | None = 
 
 
 def announce(plan: Plan, warn: Callable[[str], None]) -> HookCaller:
-    """The observers, once they know of a plan that is going to run. Keras need not be loaded."""
+    """The observers, once they know of a plan that is going to run: those installed and those of its files.
+
+    Keras need not be loaded. PluginError for a file, which is asked for, that cannot be used.
+    """
     hooks = load_hooks(warn)
+    for entry in reversed([entry for plugin in plan.plugins for entry in plugin.entries if entry.kind == OBSERVER]):
+        hooks.add(entry)
     hooks("marsseg_plan_resolved", plan=plan)
     return hooks
 
 
+def add_commands(entry: Entry, app: typer.Typer) -> None:
+    """Let a plugin add its commands to an empty Typer. PluginError where it cannot, whatever it does."""
+    manager = pluggy.PluginManager("marsseg")
+    manager.add_hookspecs(Hooks)
+    manager.register(load_observer(entry))
+    with blaming(entry, f"failed in {_COMMANDS}"), stdout_aside():
+        manager.hook.marsseg_register_commands(app=app)
+
+
 def load_observer(entry: Entry) -> Any:
-    """Import an observer. PluginError where it cannot be, or where a function of it is no hook as specified."""
+    """Import an observer, or a module with commands.
+
+    PluginError where it cannot be, or where a function of it is no hook as specified, or one that its group has not.
+    """
     observer = import_target(entry)
     manager = pluggy.PluginManager("marsseg")
     manager.add_hookspecs(Hooks)
@@ -151,19 +189,29 @@ def load_observer(entry: Entry) -> Any:
         hook = options.get("specname") or name
         if hook not in _SPECIFIED:
             raise _wrong(entry, observer, name, "is no hook", nearest(hook, _SPECIFIED, listing="The hooks"))
+        if (hook == _COMMANDS) != (entry.kind == COMMAND):
+            raise _wrong(entry, observer, name, *_MISPLACED[entry.kind])
         known = _SPECIFIED[hook]
         if unknown := [argument for argument in _arguments(getattr(observer, name)) if argument not in known]:
             hint = nearest(unknown[0], known, listing="Its arguments")
             raise _wrong(entry, observer, name, f"takes no argument '{unknown[0]}'", hint)
     if not hooks:
+        wanted = [name for name in _SPECIFIED if (name == _COMMANDS) == (entry.kind == COMMAND)]
         raise PluginError(
             f"The {entry.label} has no hook.",
             where=entry.target,
-            hint=f"Hooks are functions marked with @hookimpl: {', '.join(_SPECIFIED)}.",
+            hint=f"Hooks are functions marked with @hookimpl: {', '.join(wanted)}.",
         )
     with blaming(entry):  # what is left for pluggy to find
         manager.register(observer)
     return observer
+
+
+# What adds commands is imported for `marsseg --help`, what watches runs is not: a module does one or the other.
+_MISPLACED: Final = {
+    OBSERVER: ("adds commands", f"It goes into an installed module of its own, named in the group {COMMAND.group}."),
+    COMMAND: ("watches runs", f"It goes into a module of its own, named in the group {OBSERVER.group}."),
+}
 
 
 def _arguments(function: Any) -> list[str]:

@@ -205,11 +205,12 @@ def _finish(result: Run) -> None:
 
 
 def _tell_unused(plan: Plan) -> None:
-    """A file that is given and from which nothing is chosen: most likely its component was to be named too."""
+    """A file of components from which none is chosen: most likely one was to be named too."""
     values = [value for _, value, _ in plan.rows()]
     for plugin in plan.plugins:
-        if not any(entry.name in value for entry in plugin.entries for value in values):
-            entry = plugin.entries[0]
+        components = [entry for entry in plugin.entries if entry.kind != kinds.OBSERVER]
+        if components and not any(entry.name in value for entry in components for value in values):
+            entry = components[0]
             warn(f"Nothing of {plugin.name} is chosen: --{entry.kind.option} {entry.name} would.")
 
 

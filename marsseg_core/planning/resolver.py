@@ -23,7 +23,7 @@ from ..registry import kinds, parameters
 from ..registry.catalog import Catalog
 from ..registry.distribution import DISTRIBUTION
 from ..registry.entries import INVALID, Entry
-from ..registry.kinds import KINDS, RECIPE, Kind
+from ..registry.kinds import KINDS, OBSERVER, RECIPE, Kind
 from ..registry.loading import blaming, load
 from ..registry.plugin_files import KEY as PLUGIN_KEY, SUFFIX, LocalPlugin, given_plugins, planned_plugins
 from ..registry.source_code import recipe_path
@@ -43,7 +43,7 @@ class Request:
 
     `base` names a recipe, a plan file or a run folder; `words` has a composition text for each kind's option
     ("arch", "loss", …) that was given; `sections` the values given to "training" and "split"; `sets` the texts of
-    `--set`; `plugins` are files of components. With `trust` the files of components that a plan names are executed.
+    `--set`; `plugins` are files of components and hooks. With `trust` those that a plan names are executed.
     """
 
     base: str | None = None
@@ -65,9 +65,11 @@ def resolve(request: Request, catalog: Catalog, *, only: Collection[Kind] = KIND
     if request.base is not None:
         documents.append(_base_document(request.base, catalog))
     plugins = given_plugins(request.plugins)
+    # Hooks watch the run that a whole plan is for.
+    wanted = (*KINDS, OBSERVER) if set(only) == set(KINDS) else only
     for document in documents:
         plugins += planned_plugins(
-            document.values, document.folder, document.origin, plugins, only, trust=request.trust
+            document.values, document.folder, document.origin, plugins, wanted, trust=request.trust
         )
     if plugins:
         catalog = catalog.with_more(entry for plugin in plugins for entry in plugin.entries)

@@ -52,5 +52,11 @@ RECIPE: Final = Kind("recipe", "plan", "marsseg.recipes")
 # Nor is an observer: nobody chooses one, all of them are called. It is found, listed and switched off by name.
 OBSERVER: Final = Kind("observer", "observer", "marsseg.hooks")
 
+# Nor are commands that a plugin adds: the entry point names the module that adds them.
+COMMAND: Final = Kind("command", "command", "marsseg.commands")
+
+# What nobody chooses: modules with hooks, all of which are called.
+HOOKED: Final = (OBSERVER, COMMAND)
+
 # In the order in which they are listed.
-ALL_KINDS: Final = (*KINDS, RECIPE, OBSERVER)
+ALL_KINDS: Final = (*KINDS, RECIPE, *HOOKED)
