@@ -1,8 +1,8 @@
 """The hooks: places where every installed plugin is called, in the order of a run.
 
 An observer is a module named in the entry-point group `marsseg.hooks`, or a file given by `--plugin`, with functions
-marked `hookimpl` that take any of the arguments below by name. One that fails is named and the run goes on. Modules that
-add commands are named in a group of their own, `marsseg.commands`. docs/hooks.md has it all on a screen.
+marked `hookimpl` that take any of the arguments below by name. One that fails is named and the run goes on. A module
+that adds commands is named in a group of its own, `marsseg.commands`. docs/hooks.md has it all on a screen.
 """
 
 from __future__ import annotations
@@ -161,13 +161,19 @@ def announce(plan: Plan, warn: Callable[[str], None]) -> HookCaller:
     return hooks
 
 
-def add_commands(entry: Entry, app: typer.Typer) -> None:
-    """Let a plugin add its commands to an empty Typer. PluginError where it cannot, whatever it does."""
+def commands_of(entry: Entry) -> dict[str, Any]:
+    """Click's commands that a plugin adds, by name. PluginError where it cannot add them, whatever it does."""
+    import typer
+    from typer.main import get_group
+
     manager = pluggy.PluginManager("marsseg")
     manager.add_hookspecs(Hooks)
     manager.register(load_observer(entry))
+    app = typer.Typer()
     with blaming(entry, f"failed in {_COMMANDS}"), stdout_aside():
         manager.hook.marsseg_register_commands(app=app)
+    with blaming(entry, "adds a command that cannot be used"):
+        return dict(get_group(app).commands)
 
 
 def load_observer(entry: Entry) -> Any:

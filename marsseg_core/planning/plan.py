@@ -30,9 +30,8 @@ NETWORK_KINDS: Final = (kinds.ARCHITECTURE, kinds.BOTTLENECK)
 class Plan:
     """Everything a run is made of. `chosen` holds each kind's components in order.
 
-    `plugins` are the files that nobody packaged; their components and hooks are in `catalog`, which has all there is to
-    choose from. With `trust` the files that another run keeps a copy of are executed too, where this one starts from its
-    weights.
+    `plugins` are the files that nobody packaged; their components and hooks are in `catalog`, which has all there is.
+    With `trust` the files that another run keeps a copy of are executed too, where this one starts from its weights.
     """
 
     chosen: Mapping[Kind, tuple[Chosen, ...]]

@@ -1,8 +1,9 @@
 """Components and hooks from one file that nobody packaged: `--plugin my_loss.py`, to try an idea.
 
 The components of the file are called as their classes are, in small letters: `RootError` is `root_error`. A file with
-hooks is an observer of its name, `watch` of `watch.py`. A run keeps a copy of the file. What a plan names, such as that copy, is executed only where it is trusted. A file of the same name
-and text that this process has loaded already is not executed again, and needs no trust.
+hooks is an observer of its name, `watch` of `watch.py`. A run keeps a copy of the file. What a plan names, such as that
+copy, is executed only where it is trusted. A file of the same name and text that this process has loaded already is not
+executed again, and needs no trust.
 """
 
 from __future__ import annotations
@@ -186,7 +187,9 @@ def _opened(path: Path, source: bytes, origin: str) -> LocalPlugin:
 
 def _is_hook(name: str, value: Any) -> bool:
     """Whether a value is marked with @hookimpl, or called as if it should be."""
-    return hasattr(value, _MARK) or (name.startswith("marsseg_") and callable(value))
+    if isinstance(value, type) or not callable(value):
+        return False
+    return name.startswith("marsseg_") or isinstance(getattr(value, _MARK, None), dict)
 
 
 def _execute(path: Path, source: bytes, name: str) -> None:

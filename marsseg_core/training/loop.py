@@ -99,9 +99,9 @@ def resume(
 ) -> Run:
     """Go on with a run that was killed or interrupted, from its last checkpoint, as if it had never stopped.
 
-    `plan` is what the folder's plan.toml says; `checkpointer` is that of `execute`. Raises RequestError where the run is
-    finished or still going on, where its data or one of its files has changed, or where its checkpoint is broken; it is
-    left as it is then.
+    `plan` is what the folder's plan.toml says; `checkpointer` is that of `execute`. Raises RequestError where the run
+    is finished or still going on, where its data or one of its files has changed, or where its checkpoint is broken; it
+    is left as it is then.
     """
     keep_tensorflow_out()
     hooks = hooks or announce(plan, warn)
