@@ -33,38 +33,40 @@ _COMMANDS: Final = "marsseg_register_commands"
 
 hookspec = pluggy.HookspecMarker("marsseg")
 hookimpl = pluggy.HookimplMarker("marsseg")
+"""Mark a function as a hook: a decorator, of pluggy. Its name and arguments are those of one of the hooks."""
 
 
 class Hooks:
-    """The specification: one method for each hook."""
+    """Specify the hooks: one method for each."""
 
     @hookspec
     def marsseg_plan_resolved(self, plan: Plan) -> None:
-        """What is to run is settled; nothing is read, built or written yet, and Keras need not be loaded."""
+        """Take note of what is to run: nothing is read, built or written yet, and Keras need not be loaded."""
 
     @hookspec
     def marsseg_network_built(self, run: Run) -> None:
-        """The data is read and parted, the network built, the run folder begun; nothing is trained yet."""
+        """Take note of a run: data read and parted, network built, folder begun; nothing is trained yet."""
 
     @hookspec
     def marsseg_callbacks(self, run: Run) -> list[keras.callbacks.Callback]:
-        """Keras callbacks to train with."""
+        """Give Keras callbacks to train with."""
         return []
 
     @hookspec
     def marsseg_epoch_finished(self, run: Run, record: Mapping[str, float | None]) -> None:
-        """An epoch is over and scored; `record` is its line of the history."""
+        """Take note of an epoch that is over and scored; `record` is its line of the history."""
 
     @hookspec
     def marsseg_run_finished(self, run: Run) -> None:
-        """The run ended, finished or interrupted (`run.metrics["status"]`); its folder is whole."""
+        """Take note of a run's end, finished or interrupted (`run.metrics["status"]`); its folder is whole."""
 
     @hookspec
     def marsseg_run_failed(self, run: Run, error: BaseException) -> None:
-        """The run ends by `error`, which the user is shown next; its folder was begun. Not called for Ctrl-C.
+        """Take note of the `error` that ends a run, and that the user is shown next; its folder was begun.
 
         `run` is as far as it came: `history` has the epochs that ended, `network` is as the training left it, and
-        `metrics` and `scores` are empty where it was not scored yet. `marsseg_network_built` may not have been called.
+        `metrics` and `scores` are empty where it was not scored yet. It may not have come to `marsseg_network_built`.
+        Ctrl-C is no failure.
         """
 
     @hookspec

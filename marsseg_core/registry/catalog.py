@@ -86,7 +86,13 @@ class Catalog:
 
 
 def installed() -> Catalog:
-    """The catalog of this environment, without what is switched off. The path is read once for a process."""
+    """Give the catalog of this environment, without what is switched off, from package metadata alone.
+
+    The path is read once for a process.
+
+    Raises:
+        RequestError: where `marsseg.toml` cannot be read, or a name that is to be disabled is none
+    """
     return _catalog(switches())
 
 

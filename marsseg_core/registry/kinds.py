@@ -8,11 +8,15 @@ from typing import Final
 
 @dataclass(frozen=True)
 class Kind:
-    """One kind of component.
+    """Describe one kind of component.
 
-    `name` stands in `marsseg list` and in error texts, `option` on the command line, in `--set` and in plan
-    files, `group` in a distribution's entry points. `interface` is the class that its components derive from, as
-    "module:class", so that the kinds can be known without it. A plan holds any number of a kind that is `many`.
+    Attributes:
+        name: stands in `marsseg list` and in error texts
+        option: stands on the command line, in `--set` and in plan files
+        group: stands in a distribution's entry points
+        interface: the class that its components derive from, as "module:class", so that the kinds can be known without
+            it
+        many: whether a plan holds any number of them
     """
 
     name: str
@@ -35,6 +39,8 @@ ARCHITECTURE: Final = Kind(
 BOTTLENECK: Final = Kind(
     "bottleneck", "bottleneck", "marsseg.bottlenecks", "marsseg_core.components.interfaces:Bottleneck", many=True
 )
+"""Name the kind of bottlenecks, as in what `Component.compositions` gives."""
+
 LOSS: Final = Kind("loss", "loss", "marsseg.losses", "marsseg_core.components.interfaces:Loss", many=True)
 WEIGHTING: Final = Kind("weighting", "weighting", "marsseg.weightings", "marsseg_core.components.interfaces:Weighting")
 AUGMENTATION: Final = Kind(
