@@ -2,7 +2,7 @@
 
 An observer is a module named in the entry-point group `marsseg.hooks`, or a file given by `--plugin`, with functions
 marked `hookimpl` that take any of the arguments below by name. One that fails is named and the run goes on. A module
-that adds commands is named in a group of its own, `marsseg.commands`. docs/hooks.md has it all on a screen.
+that adds commands is named in a group of its own, `marsseg.commands`. docs/hooks.md has it all.
 """
 
 from __future__ import annotations
