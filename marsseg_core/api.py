@@ -230,8 +230,8 @@ def run(
 
     `base` is a recipe, a plan file or a run to start from. `words` are the command line's: `arch`, `bottleneck`,
     `loss`, `weighting`, `augment`, `schedule` and `data` with a composition text; any field of the plan's training
-    (`epochs`, `batch`, `seed`, …), split or cleaning with a value. `plugins` are files of components that nobody
-    packaged; those that `base` names are executed only with `trust`. `out` names the run folder.
+    (`epochs`, `batch`, `seed`, …), split or cleaning with a value. `plugins` are files of components and
+    hooks that nobody packaged; those that `base` names are executed only with `trust`. `out` names the run folder.
 
     `hooks` are the observers where they know of the plan already.
     """

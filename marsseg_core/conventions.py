@@ -9,13 +9,13 @@ if TYPE_CHECKING:
     pass
 
 VOID = 255
+"""Mark pixels of a mask that have no class: 255 is ignored by every loss and metric, and is evidence of nothing."""
 
-
-# (labels (B, H, W) integers, logits (B, H, W, K) float32) → scalar; a loss with targets is given them third
 LossFunction = Callable[..., Any]
-# NumPy masks (B, H, W) uint8 → array (B, …), what a loss wants to know of each mask beside its labels
+"""Map labels (B, H, W) integers and logits (B, H, W, K) float32 to a scalar; targets, where there are, come third."""
+
 TargetFunction = Callable[[Any], Any]
+"""Map NumPy masks (B, H, W) uint8 to an array (B, …): what a loss wants to know of each mask beside its labels."""
 
-
-# (images, masks, generators) → (images, masks), as `Augmentation.apply`
 Transform = Callable[..., Any]
+"""Map images, masks and generators to images and masks, as `Augmentation.apply` does."""

@@ -9,7 +9,13 @@ from collections.abc import Iterable
 
 
 class MarssegError(Exception):
-    """What is wrong; `where` it stands (a file, an option, a plugin) and a `hint` at what to do next."""
+    """Report what is wrong, where it stands, and what to do next. The command line shows it as a panel.
+
+    Args:
+        what: a sentence that says what is wrong
+        where: a file, an option, a plugin
+        hint: a sentence on what to do next
+    """
 
     exit_code = 1
 
@@ -26,23 +32,23 @@ class MarssegError(Exception):
 
 
 class RunError(MarssegError):
-    """The run failed on its way: a loss that is not finite, a full disk."""
+    """Report that a run failed on its way: a loss that is not finite, a full disk. Exit code 1."""
 
 
 class RequestError(MarssegError):
-    """What was asked for cannot be done as asked: a wrong name, value or file."""
+    """Report that what was asked for cannot be done as asked: a wrong name, value or file. Exit code 2."""
 
     exit_code = 2
 
 
 class PluginError(MarssegError):
-    """An installed plugin is broken. Names the plugin, its distribution, version and the cause."""
+    """Report that an installed plugin is broken, with its name, distribution, version and the cause. Exit code 3."""
 
     exit_code = 3
 
 
 def nearest(wrong: str, known: Iterable[str], *, listing: str = "Known") -> str:
-    """The hint for a wrong name: the nearest known one, else all of them.
+    """Make the hint for a wrong name: the nearest known one, else all of them behind the word `listing`.
 
     >>> nearest("dnse", ["dense", "unet"])
     "Did you mean 'dense'?"

@@ -1,7 +1,8 @@
 """The hooks: places where every installed plugin is called, in the order of a run.
 
-An observer is a module named in the entry-point group `marsseg.hooks`, with functions marked `hookimpl` that take
-any of the arguments below by name. One that fails is named and the run goes on. docs/hooks.md has it all on a screen.
+An observer is a module named in the entry-point group `marsseg.hooks`, or a file given by `--plugin`, with functions
+marked `hookimpl` that take any of the arguments below by name. One that fails is named and the run goes on. A module
+that adds commands is named in a group of its own, `marsseg.commands`. docs/hooks.md has it all.
 """
 
 from __future__ import annotations
@@ -17,10 +18,12 @@ from .errors import MarssegError, PluginError, nearest
 from .messages import get_logger
 from .registry.catalog import installed
 from .registry.entries import OK, Entry
-from .registry.loading import blaming, failing_place, import_target
+from .registry.kinds import COMMAND, OBSERVER
+from .registry.loading import blaming, failing_place, import_target, stdout_aside
 
 if TYPE_CHECKING:
     import keras
+    import typer
 
     from .planning.plan import Plan
     from .runs.run import Run
@@ -29,34 +32,50 @@ _logger = get_logger(__name__)
 
 
 _PREFIX: Final = "marsseg_"
+_FAILED: Final = "marsseg_run_failed"
+_COMMANDS: Final = "marsseg_register_commands"
 
 hookspec = pluggy.HookspecMarker("marsseg")
 hookimpl = pluggy.HookimplMarker("marsseg")
+"""Mark a function as a hook: a decorator, of pluggy. Its name and arguments are those of one of the hooks."""
 
 
 class Hooks:
-    """The specification: one method for each hook."""
+    """Specify the hooks: one method for each."""
 
     @hookspec
     def marsseg_plan_resolved(self, plan: Plan) -> None:
-        """What is to run is settled; nothing is read, built or written yet, and Keras need not be loaded."""
+        """Take note of what is to run: nothing is read, built or written yet, and Keras need not be loaded."""
 
     @hookspec
     def marsseg_network_built(self, run: Run) -> None:
-        """The data is read and parted, the network built, the run folder begun; nothing is trained yet."""
+        """Take note of a run: data read and parted, network built, folder begun; nothing is trained yet."""
 
     @hookspec
     def marsseg_callbacks(self, run: Run) -> list[keras.callbacks.Callback]:
-        """Keras callbacks to train with."""
+        """Give Keras callbacks to train with."""
         return []
 
     @hookspec
     def marsseg_epoch_finished(self, run: Run, record: Mapping[str, float | None]) -> None:
-        """An epoch is over and scored; `record` is its line of the history."""
+        """Take note of an epoch that is over and scored; `record` is its line of the history."""
 
     @hookspec
     def marsseg_run_finished(self, run: Run) -> None:
-        """The run ended, finished or interrupted (`run.metrics["status"]`); its folder is whole."""
+        """Take note of a run's end, finished or interrupted (`run.metrics["status"]`); its folder is whole."""
+
+    @hookspec
+    def marsseg_run_failed(self, run: Run, error: BaseException) -> None:
+        """Take note of the `error` that ends a run, and that the user is shown next; its folder was begun.
+
+        `run` is as far as it came: `history` has the epochs that ended, `network` is as the training left it, and
+        `metrics` and `scores` are empty where it was not scored yet. It may not have come to `marsseg_network_built`.
+        Ctrl-C is no failure.
+        """
+
+    @hookspec
+    def marsseg_register_commands(self, app: typer.Typer) -> None:
+        """Add commands to `app`, an empty Typer; they become commands of `marsseg` (group `marsseg.commands`)."""
 
 
 _SPECIFIED: Final = {
@@ -76,7 +95,7 @@ class HookCaller:
     def __call__(self, name: str, **arguments: Any) -> list[Any]:
         """The results of all plugins, in pluggy's order; a plugin that raises is named and passed over.
 
-        What marsseg raises itself, such as a full disk, ends the run.
+        What marsseg raises itself, such as a full disk, ends the run, unless it has failed already.
         """
         results = []
         plugins = [implementation.plugin for implementation in getattr(self._manager.hook, name).get_hookimpls()]
@@ -84,12 +103,16 @@ class HookCaller:
             only_this = self._manager.subset_hook_caller(name, [other for other in plugins if other is not plugin])
             try:
                 results += only_this(**arguments)
-            except MarssegError:
-                raise
             except (Exception, SystemExit) as cause:
+                if isinstance(cause, MarssegError) and name != _FAILED:
+                    raise
                 label = self._manager.get_name(plugin)
                 self.complain(f"The observer {label} failed in {name}: {cause!r}{_failing_place(plugin, cause)}")
         return results
+
+    def add(self, entry: Entry) -> None:
+        """Call another observer, before those that are there. PluginError where it is none."""
+        self._manager.register(load_observer(entry), name=f"{entry.name} of {entry.provider}")
 
     def complain(self, line: str) -> None:
         self.warnings.append(line)
@@ -129,14 +152,37 @@ def load_hooks(observers: Iterable[Entry] | None = None) -> HookCaller:
 
 
 def announce(plan: Plan) -> HookCaller:
-    """The observers, once they know of a plan that is going to run. Keras need not be loaded."""
+    """The observers, once they know of a plan that is going to run: those installed and those of its files.
+
+    Keras need not be loaded. PluginError for a file, which is asked for, that cannot be used.
+    """
     hooks = load_hooks()
+    for entry in reversed([entry for plugin in plan.plugins for entry in plugin.entries if entry.kind == OBSERVER]):
+        hooks.add(entry)
     hooks("marsseg_plan_resolved", plan=plan)
     return hooks
 
 
+def commands_of(entry: Entry) -> dict[str, Any]:
+    """Click's commands that a plugin adds, by name. PluginError where it cannot add them, whatever it does."""
+    import typer
+    from typer.main import get_group
+
+    manager = pluggy.PluginManager("marsseg")
+    manager.add_hookspecs(Hooks)
+    manager.register(load_observer(entry))
+    app = typer.Typer()
+    with blaming(entry, f"failed in {_COMMANDS}"), stdout_aside():
+        manager.hook.marsseg_register_commands(app=app)
+    with blaming(entry, "adds a command that cannot be used"):
+        return dict(get_group(app).commands)
+
+
 def load_observer(entry: Entry) -> Any:
-    """Import an observer. PluginError where it cannot be, or where a function of it is no hook as specified."""
+    """Import an observer, or a module with commands.
+
+    PluginError where it cannot be, or where a function of it is no hook as specified, or one that its group has not.
+    """
     observer = import_target(entry)
     manager = pluggy.PluginManager("marsseg")
     manager.add_hookspecs(Hooks)
@@ -151,19 +197,29 @@ def load_observer(entry: Entry) -> Any:
         hook = options.get("specname") or name
         if hook not in _SPECIFIED:
             raise _wrong(entry, observer, name, "is no hook", nearest(hook, _SPECIFIED, listing="The hooks"))
+        if (hook == _COMMANDS) != (entry.kind == COMMAND):
+            raise _wrong(entry, observer, name, *_MISPLACED[entry.kind])
         known = _SPECIFIED[hook]
         if unknown := [argument for argument in _arguments(getattr(observer, name)) if argument not in known]:
             hint = nearest(unknown[0], known, listing="Its arguments")
             raise _wrong(entry, observer, name, f"takes no argument '{unknown[0]}'", hint)
     if not hooks:
+        wanted = [name for name in _SPECIFIED if (name == _COMMANDS) == (entry.kind == COMMAND)]
         raise PluginError(
             f"The {entry.label} has no hook.",
             where=entry.target,
-            hint=f"Hooks are functions marked with @hookimpl: {', '.join(_SPECIFIED)}.",
+            hint=f"Hooks are functions marked with @hookimpl: {', '.join(wanted)}.",
         )
     with blaming(entry):  # what is left for pluggy to find
         manager.register(observer)
     return observer
+
+
+# What adds commands is imported for `marsseg --help`, what watches runs is not: a module does one or the other.
+_MISPLACED: Final = {
+    OBSERVER: ("adds commands", f"It goes into an installed module of its own, named in the group {COMMAND.group}."),
+    COMMAND: ("watches runs", f"It goes into a module of its own, named in the group {OBSERVER.group}."),
+}
 
 
 def _arguments(function: Any) -> list[str]:

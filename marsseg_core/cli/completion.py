@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, get_args, get_origin
 import typer
 
 from ..registry import kinds
-from ..registry.kinds import ALL_KINDS, COMPONENT_KINDS, OBSERVER, PLAN_KINDS, RECIPE, Kind
+from ..registry.kinds import ALL_KINDS, COMPONENT_KINDS, HOOKED_KINDS, PLAN_KINDS, RECIPE, Kind
 
 if TYPE_CHECKING:
     from ..registry.entries import Entry
@@ -97,7 +97,7 @@ def _names_or_distributions(given: Mapping[str, Any], text: str) -> list[Word]:
     from ..registry.catalog import installed
 
     head, last = _split_list(text)
-    words = _names([*COMPONENT_KINDS, OBSERVER], last)
+    words = _names([*COMPONENT_KINDS, *HOOKED_KINDS], last)
     words += [(entry.distribution, f"all of {entry.provider}") for entry in installed().everything]
     return [(head + word, said) for word, said in words]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -10,6 +11,7 @@ import typer
 from ..errors import PluginError
 from ..networks.startup import check_backend
 from ..registry.plugin_files import catalog_with
+from .added import BUILT_IN, claim
 from .completion import names_or_distributions
 from .options import Disable, Plugins
 from .output import print_json, print_table, say, warn
@@ -32,7 +34,7 @@ def doctor(
     disable: Disable = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Load every component, recipe and observer, each in a fresh process, and say which are broken, slow or heavy.
+    """Load every component, recipe, observer and added command in a fresh process; say which are broken, slow or heavy.
 
     Importing a component should take hundredths of a second: one that imports Keras or TensorFlow makes everybody
     wait who only names it. Exit code 3 where something is broken.
@@ -48,6 +50,7 @@ def doctor(
         for finding in examine(entries, plugin or (), checks=checks):
             findings.append(finding)
             progress(len(findings), len(entries))
+    findings = _with_clashes(findings)
     if json:
         print_json(findings=[_record(finding) for finding in findings], problems=[*catalog.problems])
     else:
@@ -58,6 +61,20 @@ def doctor(
     if broken:
         raise PluginError(f"{len(broken)} of what is installed is broken.", hint="The table says what, where and why.")
     say("Nothing is broken.")
+
+
+def _with_clashes(findings: list[Finding]) -> list[Finding]:
+    """As broken, too, what adds a command whose name marsseg or another plugin has."""
+    from ..doctor.diagnosis import BROKEN
+    from .main import COMMANDS, GROUPS
+
+    taken = dict.fromkeys((*COMMANDS, *GROUPS), BUILT_IN)
+    after = []
+    for finding in findings:
+        if lines := [*claim(finding.entry, finding.commands, taken)]:
+            finding = replace(finding, status=BROKEN, problem=" ".join(lines))
+        after.append(finding)
+    return after
 
 
 def _print(findings: list[Finding], checks: bool) -> None:

@@ -37,7 +37,7 @@ def list(
     disable: Disable = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """List components, recipes and observers: kind, name, aliases, summary, provider and status.
+    """List components, recipes, observers and added commands: kind, name, aliases, summary, provider and status.
 
     No installed plugin is imported for it.
     """

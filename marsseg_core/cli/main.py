@@ -25,7 +25,24 @@ GROUPS: Final = ("data",)
 
 
 class _Group(TyperGroup):
-    """Turns what marsseg raises on purpose into a panel and an exit code."""
+    """Turns what marsseg raises on purpose into a panel and an exit code, and has the commands of plugins too."""
+
+    _added: dict[str, Any] | None = None
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        return [*super().list_commands(ctx), *self._added_commands(ctx)]
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        return super().get_command(ctx, cmd_name) or self._added_commands(ctx).get(cmd_name)
+
+    def _added_commands(self, ctx: Any) -> dict[str, Any]:
+        """No built-in command waits for them: they are imported once one is asked for that is not."""
+        if self._added is None:
+            from .added import added_commands
+
+            with messages_on_standard_error():
+                self._added = added_commands(self.commands, quiet=ctx.resilient_parsing)
+        return self._added
 
     def invoke(self, ctx: Any) -> Any:
         try:

@@ -13,7 +13,7 @@ Disable = Annotated[
     list[str] | None,
     typer.Option(
         "--disable",
-        help="Do without a component, an observer, or a distribution and all of its.",
+        help="Do without a component, observer or commands, or a distribution and all of its.",
         metavar="NAME,…",
         autocompletion=names_or_distributions,
     ),
@@ -21,7 +21,7 @@ Disable = Annotated[
 
 Plugins = Annotated[
     list[Path] | None,
-    typer.Option("--plugin", help="Take the components that a Python file defines, too.", metavar="FILE.py"),
+    typer.Option("--plugin", help="Take the components and hooks that a Python file defines, too.", metavar="FILE.py"),
 ]
 
 Trust = Annotated[bool, typer.Option("--trust", help="Execute the Python files that a plan or a run keeps a copy of.")]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..networks.startup import check_backend
+from ..registry.kinds import OBSERVER
 from .completion import fixed, recipes, settings
 from .kind_options import takes_kinds
 from .loading import load_keras
@@ -149,11 +150,12 @@ def _finish(result: Run) -> None:
 
 
 def _tell_unused(plan: Plan) -> None:
-    """A file that is given and from which nothing is chosen: most likely its component was to be named too."""
+    """A file of components from which none is chosen: most likely one was to be named too."""
     values = [value for _, value, _ in plan.rows()]
     for plugin in plan.plugins:
-        if not any(entry.name in value for entry in plugin.entries for value in values):
-            entry = plugin.entries[0]
+        components = [entry for entry in plugin.entries if entry.kind != OBSERVER]
+        if components and not any(entry.name in value for entry in components for value in values):
+            entry = components[0]
             warn(f"Nothing of {plugin.name} is chosen: --{entry.kind.option} {entry.name} would.")
 
 

@@ -12,9 +12,9 @@ import typer
 from ..errors import PluginError, RequestError, nearest
 from ..files.text import read_text
 from ..registry.entries import Entry
-from ..registry.kinds import ALL_KINDS, BOTTLENECK, DATASET, LOSS, OBSERVER, RECIPE, WEIGHTING
+from ..registry.kinds import ALL_KINDS, BOTTLENECK, DATASET, HOOKED_KINDS, LOSS, OBSERVER, RECIPE, WEIGHTING
 from ..registry.loading import load
-from ..registry.plugin_files import catalog_with
+from ..registry.plugin_files import SUFFIX, catalog_with
 from ..registry.source_code import docstring, find_source
 from .completion import anything, composition
 from .options import Disable, Plugins
@@ -115,16 +115,17 @@ def _facts(entry: Entry) -> dict[str, Any]:
 def _record(entry: Entry) -> dict[str, Any]:
     if entry.kind == RECIPE:
         return _recipe(entry)
-    return _observer(entry) if entry.kind == OBSERVER else _component(entry)
+    return _hooked(entry) if entry.kind in HOOKED_KINDS else _component(entry)
 
 
-def _observer(entry: Entry) -> dict[str, Any]:
+def _hooked(entry: Entry) -> dict[str, Any]:
     # Read, not imported: a recipe may have the same name.
     source = find_source(entry)
+    disabled = "" if entry.distribution.endswith(SUFFIX) else f" --disable {entry.name}"  # a file is just not given
     return _facts(entry) | {
         "text": docstring(source.path) if source else "",
         "parameters": [],
-        "example": f"marsseg run --disable {entry.name}",
+        "example": f"marsseg run{disabled}" if entry.kind == OBSERVER else "marsseg --help",
     }
 
 

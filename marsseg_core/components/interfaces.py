@@ -32,16 +32,23 @@ if TYPE_CHECKING:
 
 
 class Component(ABC):
-    """What all kinds have in common."""
+    """Choose a part of a run by name, with the fields of a frozen dataclass as its parameters.
+
+    Derive from the interface of a kind, not from this: it is what they have in common.
+    """
 
     kind: ClassVar[Kind]
+    """Say which kind it is; each interface does."""
 
-    # Modules that define the custom Keras layers of what this component builds. They are imported before a saved
-    # network is read: Keras finds a layer by its registered name only once its module is there.
     layer_modules: ClassVar[tuple[str, ...]] = ()
+    """Name the modules that define the custom Keras layers of what it builds.
+
+    They are imported before a saved network is read: Keras finds a layer by its registered name only once its module is
+    there.
+    """
 
     def compositions(self) -> tuple[tuple[Kind, str], ...]:
-        """The composition texts among the fields of a component that is made of components, each with its kind.
+        """Give the composition texts among the fields of a component that is made of components, each with its kind.
 
         They are checked with the plan, and their layers are found when a network is loaded.
         """
@@ -56,10 +63,16 @@ def _compose_nothing(text: str) -> tuple[Bottleneck, ...]:
 
 @dataclass(frozen=True)
 class NetworkSpec:
-    """What an architecture is asked to build: images of (height, width, channels) into `num_classes` logits.
+    """Say what an architecture is to build: from images (B, height, width, channels) to `num_classes` logits.
 
-    `compose` turns a composition text, such as "transformer,aspp", into bottlenecks: for an architecture that holds
-    some of its own in its fields.
+    Attributes:
+        height: rows of an image, in pixels
+        width: columns of an image, in pixels
+        channels: 1 for grey images, 3 for colours, or any other number
+        num_classes: K, the classes, those that are ignored included
+        bottlenecks: those of the plan, in order; `bottleneck` puts them in
+        compose: turns a composition text, such as "transformer,aspp", into bottlenecks, for an architecture that holds
+            some of its own in its fields
     """
 
     height: int
@@ -74,7 +87,7 @@ class NetworkSpec:
         return self.chain(features, self.bottlenecks)
 
     def chain(self, features: Any, bottlenecks: Sequence[Bottleneck], prefix: str = "") -> Any:
-        """The same with other bottlenecks; where a network has several chains, each needs a `prefix` of its own."""
+        """Chain other bottlenecks; of several chains in a network each needs a `prefix` of its own for its layers."""
         for position, component in enumerate(bottlenecks, start=1):
             spec = BottleneckSpec(self.num_classes, prefix=f"{prefix}bottleneck{position}_")
             features = component.build(features, spec)
@@ -82,52 +95,55 @@ class NetworkSpec:
 
 
 class Architecture(Component):
-    """Wires a network."""
+    """Wire a network from images to logits."""
 
     kind = kinds.ARCHITECTURE
 
-    # An architecture without a coarsest map of its own says so, and `--bottleneck` is refused before anything is built.
     takes_bottleneck: ClassVar[bool] = True
+    """Say whether it has a coarsest map of its own; without one `--bottleneck` is refused before anything is built."""
 
     @abstractmethod
     def build(self, spec: NetworkSpec) -> keras.Model:
-        """A functional model from images (B, H, W, C) in [0, 1] to float32 **logits** (B, H, W, K).
+        """Build a functional model from images (B, H, W, C) in [0, 1] to float32 **logits** (B, H, W, K).
 
         With auxiliary heads the output is a dictionary instead: "logits" is the one that is scored and saved for
         use; "aux_2", "aux_3", … are further logits of the same shape, in order of decreasing importance; "presence"
         (B, K) are logits of each class being anywhere in the image. Each is float32.
+
+        Raises:
+            ValueError: where the parameters do not fit the images' size; its text is shown to the user
         """
 
 
 class Bottleneck(Component):
-    """Transforms the coarsest feature map of a network."""
+    """Transform the coarsest feature map of a network."""
 
     kind = kinds.BOTTLENECK
 
     @abstractmethod
     def build(self, features: Any, spec: BottleneckSpec) -> Any:
-        """Feature map (B, h, w, c) → feature map of the same height and width, any number of channels."""
+        """Build layers on a feature map (B, h, w, c): one of the same height and width, with any number of channels."""
 
 
 class Loss(Component):
-    """Measures how wrong logits are."""
+    """Measure how wrong logits are."""
 
     kind = kinds.LOSS
 
     @property
     def may_be_negative(self) -> bool:
-        """Whether the loss can fall below 0: it is refused where a weighting needs ratios or logarithms of it."""
+        """Say whether the loss can fall below 0: it is refused where a weighting needs ratios or logarithms of it."""
         return False
 
     @abstractmethod
     def build(self, spec: LossSpec) -> LossFunction:
-        """A function of (labels, logits) → scalar.
+        """Build a function of labels (B, H, W) integers and logits (B, H, W, K) float32 that gives a scalar.
 
-        It is finite on any labels, and its gradient is exactly 0 at pixels that are void or of an ignored class.
+        It is finite on any labels, and its gradient is exactly 0 at pixels that are void (255) or of an ignored class.
         """
 
     def targets(self, spec: LossSpec) -> TargetFunction | None:
-        """What the input pipeline computes from each mask, after its augmentation, for this loss; None: nothing.
+        """Give what the input pipeline computes from each mask, after its augmentation, for this loss; None: nothing.
 
         With it, the function that `build` gives is called with (labels, logits, targets).
         """
@@ -135,41 +151,51 @@ class Loss(Component):
 
 
 class Weighting(Component):
-    """Joins several losses into the one that is minimised."""
+    """Join several losses into the one that is minimised."""
 
     kind = kinds.WEIGHTING
 
-    # Whether what the losses count changes in the course of a training.
     moves: ClassVar[bool] = True
+    """Say whether what the losses count changes in the course of a training."""
 
     @property
     def needs_nonnegative(self) -> bool:
-        """Whether the rule takes ratios or logarithms of the losses, so that none may be negative."""
+        """Say whether the rule takes ratios or logarithms of the losses, so that none may be negative."""
         return False
 
     def check(self, spec: WeightingSpec) -> None:
-        """Raise ValueError where the parameters do not fit these losses. It is called with the plan, before Keras."""
+        """Check that the parameters fit these losses. It is called with the plan, before Keras.
+
+        Raises:
+            ValueError: where they do not
+        """
 
     @abstractmethod
     def build(self, spec: WeightingSpec) -> WeightingLayer:
-        """A layer from the vector of losses (n,) to the scalar objective.
+        """Build a layer from the vector of losses (n,) to the scalar objective.
 
         It is part of the model that is trained: its weights, trained or set by its rule, are in the checkpoint.
-        ValueError where the rule's parameters do not fit these losses.
+
+        Raises:
+            ValueError: where the rule's parameters do not fit these losses
         """
 
 
 class Schedule(Component):
-    """Moves the learning rate."""
+    """Move the learning rate in the course of a training."""
 
     kind = kinds.SCHEDULE
 
     def check(self, epochs: int) -> None:
-        """Raise ValueError where the parameters do not fit so many epochs. It is called with the plan, before Keras."""
+        """Check that the parameters fit so many epochs. It is called with the plan, before Keras.
+
+        Raises:
+            ValueError: where they do not
+        """
 
     @abstractmethod
     def build(self, spec: ScheduleSpec) -> keras.optimizers.schedules.LearningRateSchedule | keras.callbacks.Callback:
-        """A Keras schedule (a function of the step) or a callback (sees the epoch's scores)."""
+        """Build a Keras schedule (a function of the step) or a callback (which sees the epoch's scores)."""
 
 
 class Optimizer(Component):
@@ -186,14 +212,14 @@ class Optimizer(Component):
 
 
 class Augmentation(Component):
-    """Varies images and masks together."""
+    """Vary images and masks together."""
 
     kind = kinds.AUGMENTATION
 
     def apply(
         self, images: np.ndarray, masks: np.ndarray, generators: Sequence[np.random.Generator]
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Images (B, H, W, C) float32 in [0, 1] and masks (B, H, W) uint8 → the same, moved together.
+        """Vary images (B, H, W, C) float32 in [0, 1] and masks (B, H, W) uint8, moved together; give the same shapes.
 
         All randomness comes from `generators`, one for each image, so that what happens to an image depends on
         the seed, the epoch and the image alone. Labels are never interpolated; what enters from outside is void.
@@ -202,7 +228,7 @@ class Augmentation(Component):
         raise NotImplementedError(f"{type(self).__name__} has neither `apply` nor `prepare`")
 
     def prepare(self, data: SegmentationData, items: np.ndarray) -> Transform:
-        """What is applied in a training on `items` (indices) of `data`: `apply`, for most.
+        """Give what is applied in a training on `items` (indices) of `data`: `apply`, for most.
 
         An augmentation that brings in parts of other images overrides this, and draws them from these items alone:
         the other parts of the data must stay unseen.
@@ -211,21 +237,25 @@ class Augmentation(Component):
 
 
 class Dataset(Component):
-    """Reads labelled images."""
+    """Read labelled images."""
 
     kind = kinds.DATASET
 
     @classmethod
     def recognises(cls, path: Path) -> bool:
-        """Whether `--data PATH` means this data set (which then has a parameter `path`). Looks, never reads."""
+        """Say whether `--data PATH` means this data set, which then has a parameter `path`. Look, never read."""
         return False
 
     @abstractmethod
     def load(self) -> SegmentationData:
-        """Images, masks, class names, ignored classes and groups; RequestError names a bad source and why."""
+        """Read images, masks, class names, ignored classes and groups.
+
+        Raises:
+            RequestError: naming a bad source, and why
+        """
 
     def items(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """Image (H, W, C) and mask (H, W) of one item after the other, as `load` has them.
+        """Iterate over image (H, W, C) and mask (H, W) of one item after the other, as `load` has them.
 
         A data set that makes its items overrides this, so that they need not be in memory together.
         """
@@ -233,10 +263,13 @@ class Dataset(Component):
         return zip(data.images, data.masks, strict=True)
 
     def reading(self, scaling: Scaling) -> Dataset:
-        """This data set with its values read as `scaling` says, where they are such numbers and it is not told
-        otherwise: what a network trained on such is shown. One whose values are always 0…255 is itself."""
+        """Give this data set with its values read as `scaling` says: what a network trained on such is shown.
+
+        It is for such numbers alone, and where the data set is not told otherwise. One whose values are always 0…255 is
+        itself.
+        """
         return self
 
     def unlabelled(self) -> np.ndarray | None:
-        """Images without labels (M, H, W, C) uint8, for prediction; None where the source has none."""
+        """Read images without labels (M, H, W, C) uint8, for prediction; None where the source has none."""
         return None

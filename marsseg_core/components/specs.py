@@ -16,7 +16,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class BottleneckSpec:
-    """What a bottleneck knows of the network it sits in; `prefix` begins the names of its layers."""
+    """Tell a bottleneck of the network it sits in.
+
+    Attributes:
+        num_classes: K, the classes, those that are ignored included
+        prefix: begins the names of its layers
+    """
 
     num_classes: int
     prefix: str = ""
@@ -24,13 +29,17 @@ class BottleneckSpec:
 
 @dataclass(frozen=True)
 class LossSpec:
-    """What a loss knows of its data.
+    """Tell a loss of its data.
 
-    `class_frequencies` counts the pixels of each class in the training part (void left out); it has
-    `num_classes` entries. `ignored` lists the classes whose pixels must not count. Both may be given as any row of
-    whole numbers, and are tuples.
+    Attributes:
+        num_classes: K, from 1 to 255
+        ignored: the classes whose pixels must not count, beside void
+        class_frequencies: (K,) the pixels of each class in the training part, void left out
 
-    Raises RequestError where they do not describe classes, or leave none that counts.
+    The last two may be given as any row of whole numbers, and are tuples.
+
+    Raises:
+        RequestError: where they do not describe classes, or leave none that counts
     """
 
     num_classes: int
@@ -75,9 +84,11 @@ def _is_whole(number: Any) -> bool:
 
 @dataclass(frozen=True)
 class WeightingSpec:
-    """The losses to be joined: their names in the plan's order, and the weight the plan gives each.
+    """Tell a weighting which losses it joins. One of weight 0 is not among them: it is logged, and moves no rule.
 
-    A loss of weight 0 is not among them: it is logged, and moves no rule.
+    Attributes:
+        losses: (n,) their names, in the plan's order
+        weights: (n,) what the plan gives each
     """
 
     losses: tuple[str, ...]
@@ -86,10 +97,14 @@ class WeightingSpec:
 
 @dataclass(frozen=True)
 class ScheduleSpec:
-    """What a schedule knows of the training: the learning rate it starts from, epochs and steps per epoch.
+    """Tell a schedule of the training.
 
-    `objective_moves` says that the weighting moves what the losses count: the loss of one epoch is then no measure for
-    that of another.
+    Attributes:
+        learning_rate: what it starts from
+        epochs: how long it is
+        steps_per_epoch: batches in each
+        objective_moves: whether the weighting moves what the losses count: the loss of one epoch is then no measure for
+            that of another
     """
 
     learning_rate: float

@@ -12,7 +12,7 @@ from .specs import WeightingSpec
 
 
 class WeightingLayer(keras.layers.Layer):
-    """n losses (n,) → Σ λᵢ·wᵢ·Lᵢ: w are the weights that the plan gives, λ those of the rule, here 1.
+    """Join n losses (n,) to Σ λᵢ·wᵢ·Lᵢ: w are the weights that the plan gives, λ those of the rule, here 1.
 
     A rule sets `own`, its λ (n,), in `step`, `epoch_begins` or `epoch_ends`, from the losses Lᵢ themselves: w applies
     to what the rule finds, so that no rule cancels it. What it remembers, it keeps in weights of the layer: these are
@@ -33,7 +33,7 @@ class WeightingLayer(keras.layers.Layer):
         self.built = True
 
     def memory(self, name: str, value: float = 0.0) -> Any:
-        """A weight (n,) that is not trained, for what a rule remembers of each loss."""
+        """Add a weight (n,) that is not trained, for what a rule remembers of each loss."""
         return self.add_weight(
             name=name, shape=(self.count,), initializer=keras.initializers.Constant(value), trainable=False
         )
@@ -42,14 +42,14 @@ class WeightingLayer(keras.layers.Layer):
         return ops.sum(ops.stop_gradient(self.own) * self.given * losses)
 
     def factors(self) -> np.ndarray:
-        """(n,) what each loss counts in the objective now."""
+        """Give what each loss counts in the objective now, (n,)."""
         return np.asarray(ops.convert_to_numpy(self.own) * self.given)
 
     def step(self, losses: Any, norms: Any) -> None:
-        """Before the objective of each training step, as tensors: Lᵢ (n,) and the norms of their gradients (n,)."""
+        """Move λ before the objective of each training step; as tensors Lᵢ (n,) and their gradients' norms (n,)."""
 
     def epoch_begins(self, epoch: int, epochs: int) -> None:
-        """Before each epoch, counted from 0, of so many."""
+        """Move λ before each epoch, counted from 0, of so many."""
 
     def epoch_ends(self, losses: np.ndarray) -> None:
-        """After each epoch: the means of Lᵢ over its steps, (n,)."""
+        """Move λ after each epoch, by the means of Lᵢ over its steps, (n,)."""

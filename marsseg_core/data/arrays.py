@@ -33,20 +33,23 @@ class Facts:
 
 @dataclass(frozen=True, eq=False)
 class SegmentationData:
-    """N labelled images.
-
-    - `images` (N, H, W, C) uint8; `masks` (N, H, W) uint8 with class ids or 255 for void
-    - `class_names`, one for each of the K classes; `ignored` classes count in no loss and no score; both may be given
-      as a list or an array, and are tuples
-    - `groups` (N,) integers or None: images of one group (one place) stay on one side of any split
-    - `source` says in a few words where this came from
-    - `cleaning` tells what was changed since it was read, where cleaning was asked for
-    - `scaling` tells how the source's values became 0…255; None where they are as they were
-    - `label_counts` (N, K + 1): how many pixels of each mask have each class; the last column is void
+    """Hold N labelled images, checked.
 
     The arrays may be memory-mapped and larger than memory: read pieces of them, `data.images[items]`.
 
-    Raises RequestError when the arrays do not belong together.
+    Attributes:
+        images: (N, H, W, C) uint8
+        masks: (N, H, W) uint8, class ids or 255 for void
+        class_names: (K,) one for each class; a list or an array may be given
+        ignored: the classes that count in no loss and no score; a list or an array may be given
+        groups: (N,) integers or None: images of one group (one place) stay on one side of any split
+        source: says in a few words where this came from
+        cleaning: tells what was changed since it was read, where cleaning was asked for
+        scaling: tells how the source's values became 0…255; None where they are as they were
+        label_counts: (N, K + 1) how many pixels of each mask have each class; the last column is void
+
+    Raises:
+        RequestError: where the arrays do not belong together
     """
 
     images: np.ndarray
@@ -128,11 +131,11 @@ class SegmentationData:
 
     @property
     def labelled_classes(self) -> tuple[int, ...]:
-        """The classes that count: all but the ignored ones."""
+        """Give the classes that count: all but the ignored ones."""
         return tuple(c for c in range(self.num_classes) if c not in self.ignored)
 
     def fingerprint(self) -> str:
-        """A hash of all that a split depends on: images, masks and groups."""
+        """Give a hash of all that a split depends on: images, masks and groups."""
         known: str | None = self.__dict__["_fingerprint"]
         if known is not None:
             return known
@@ -160,5 +163,5 @@ def _pieces(array: np.ndarray) -> Iterator[np.ndarray]:
 
 
 def scale(images: np.ndarray) -> np.ndarray:
-    """Images uint8 → float32 in [0, 1], as networks take them."""
+    """Scale images uint8 of any shape to float32 in [0, 1], as networks take them."""
     return images.astype(np.float32) / np.float32(255)

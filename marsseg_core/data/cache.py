@@ -49,9 +49,12 @@ _BLOCK_BYTES: Final = 2**16
 
 @dataclass(frozen=True)
 class Source:
-    """What a prepared data set is made from: a name to show, the files that are read, and every option that counts.
+    """Say what a prepared data set is made from: where any of it changes, the set is prepared anew.
 
-    The options are what JSON can hold.
+    Attributes:
+        name: what it is called in messages
+        files: those that are read
+        options: every option that changes the arrays, as JSON can hold it
     """
 
     name: str
@@ -59,7 +62,7 @@ class Source:
     options: Mapping[str, Any] = field(default_factory=dict)
 
     def key(self) -> str:
-        """A hash of the options and of each file's path, size, and times of modification and of the last change.
+        """Give a hash of the options and of each file's path, size, and times of modification and of the last change.
 
         A file that is replaced by one of equal size and modification time is told by the time of the last change, which
         systems other than Windows keep and no program sets. Where times say nothing, content does: the first, middle
@@ -131,7 +134,7 @@ class CacheEntry:
 
 
 class Writer:
-    """Fills an entry piece by piece, so that it may be larger than memory."""
+    """Fill a set that is being prepared, piece by piece, so that it may be larger than memory."""
 
     def __init__(self, folder: Path, progress: ProgressBar) -> None:
         self._folder = folder
@@ -140,14 +143,19 @@ class Writer:
         self.notes: dict[str, Any] = {}
 
     def append(self, name: str, items: np.ndarray) -> None:
-        """Add (n, …) to the array `name`, which has as many items as are added."""
+        """Add items (n, …) to the end of the array `name`: IMAGES, MASKS or GROUPS.
+
+        Raises:
+            ValueError: where their shape or type is not that of those before
+            RunError: where the disk is full
+        """
         with _writing(self._folder.parent):
             if name not in self._arrays:
                 self._arrays[name] = _Appended(self._folder / f"{name}.npy", items)
             self._arrays[name].append(items)
 
     def arrays(self) -> dict[str, np.ndarray]:
-        """What was written so far, memory-mapped."""
+        """Open what was written so far, memory-mapped."""
         with _writing(self._folder.parent):
             for array in self._arrays.values():
                 array.flush()

@@ -14,9 +14,10 @@ _SMALL_SHARE: Final = 1 / 16
 
 
 class Converter:
-    """Turns images into uint8, one after the other, and knows afterwards what is to be said about them.
+    """Convert images of any numbers to uint8, one piece after the other, and tell afterwards what is doubtful in it.
 
-    `scaling` is what `found_scaling` gave for their source.
+    Args:
+        scaling: what `found_scaling` gave for their source
     """
 
     def __init__(self, scaling: Scaling | None) -> None:
@@ -26,8 +27,11 @@ class Converter:
         self._as_is_highest = -np.inf
 
     def __call__(self, piece: Piece) -> np.ndarray:
-        """The images of a piece as (n, …) uint8. Raises RequestError for NaN and infinite values, and for values
-        outside 0…255 that no scaling is for."""
+        """Convert the images of a piece to (n, …) uint8.
+
+        Raises:
+            RequestError: for NaN and infinite values, and for values outside 0…255 that no scaling is for
+        """
         values, scaling = piece.read(), self.scaling
         if scaling is None or (scaling.per == "set" and scaling.numbers != numbers_of(values.dtype)):
             return self._as_it_is(values, piece)
@@ -58,14 +62,14 @@ class Converter:
 
     @property
     def kept(self) -> Scaling | None:
-        """The scaling as it is kept: None where it changes no value."""
+        """Give the scaling as it is kept: None where it changes no value."""
         same = (
             self.scaling is not None and self.scaling.per == "set" and (self.scaling.low, self.scaling.high) == (0, 255)
         )
         return None if same else self.scaling
 
     def doubts(self) -> list[str]:
-        """A sentence for each thing that suggests another range."""
+        """Give a sentence for each thing that suggests another range."""
         lines = []
         if self._outside:
             share = 100 * self._outside / self._values

@@ -19,9 +19,13 @@ from .limits import PIXEL_LIMIT
 from .scaling import scaled_values
 
 SUFFIXES: Final = frozenset({".png", ".jpg", ".jpeg", ".tif", ".tiff"})
+"""List the endings of the image files that can be read, in small letters."""
 
 Colour = tuple[int, int, int]
+"""Give red, green and blue, each from 0 to 255."""
+
 Palette = Mapping[Colour, int]
+"""Map the colours of a mask to class ids."""
 
 # The formats by their first bytes. Named here, they are opened without the many others that Pillow knows, and without
 # its own limit on pixels, which is one for the whole process.
@@ -56,18 +60,31 @@ _LOSSLESS: Final = frozenset({1, 2, 3, 4, 5, 8, 32771, 32773, 32946, 34925, 5000
 
 
 def orientation_of(path: Path | str, *, limit: int = PIXEL_LIMIT) -> int:
-    """How a picture is turned or mirrored to be shown: its EXIF tag, 1 to 8; 1 is as it is stored.
+    """Read how a picture is turned or mirrored to be shown: its EXIF tag, 1 to 8; 1 is as it is stored.
 
-    Raises RequestError where the file cannot be read.
+    Args:
+        path: a PNG, JPEG or TIFF file
+        limit: the most pixels that it may have
+
+    Raises:
+        RequestError: where the file cannot be read
     """
     with _opened(path, limit) as picture:
         return int(picture.info[_TURN])
 
 
 def read_image(path: Path | str, *, limit: int = PIXEL_LIMIT) -> np.ndarray:
-    """An image file as (H, W, C) uint8, as `read_pixels` reads it; 16 bits are scaled down to 8 over their whole range.
+    """Read an image file as (H, W, C) uint8: one channel where it is grey, three for colours.
 
-    Raises RequestError, as for other numbers.
+    16 bits are scaled down to 8 over their whole range, palettes looked up, and transparency is dropped. The image is
+    turned as its EXIF orientation says.
+
+    Args:
+        path: a PNG, JPEG or TIFF file
+        limit: the most pixels that it may have
+
+    Raises:
+        RequestError: where the file cannot be read, has too many pixels, or holds other numbers
     """
     pixels = read_pixels(path, limit=limit, upper_bits=True)
     if pixels.dtype not in (np.uint8, np.uint16):
@@ -113,7 +130,15 @@ def _pixels(path: Path | str, picture: ImageFile.ImageFile) -> np.ndarray:
 
 
 def pixel_type(path: Path | str, *, limit: int = PIXEL_LIMIT) -> np.dtype:
-    """The numbers that `read_pixels` gives, from the file's header alone."""
+    """Read which numbers an image file holds from its header alone: uint8, uint16, int32 or float32.
+
+    Args:
+        path: a PNG, JPEG or TIFF file
+        limit: the most pixels that it may have
+
+    Raises:
+        RequestError: where the file cannot be read
+    """
     with _opened(path, limit, decoded=False) as picture:
         if picture.mode.startswith(_SIXTEEN_BITS):
             return np.dtype(np.uint16)
@@ -123,14 +148,20 @@ def pixel_type(path: Path | str, *, limit: int = PIXEL_LIMIT) -> np.dtype:
 def read_mask(
     path: Path | str, *, limit: int = PIXEL_LIMIT, palette: Palette | None = None, upright: bool = True
 ) -> np.ndarray:
-    """A mask file as (H, W) uint8 ids: its values where it has one channel, else the ids that `palette` gives colours.
+    """Read a mask file as (H, W) uint8 ids: its values where it has one channel, else what `palette` makes of colours.
 
     Grey values of 1, 2 and 4 bits are ids as well. Where all colours of the palette are grey, and all values of a mask
-    of one channel are among them, they are read as such colours. The mask is turned as its EXIF orientation says,
-    unless `upright` is false.
+    of one channel are among them, they are read as such colours.
 
-    Raises RequestError, as for colours without a palette or that it lacks, ids beyond 255, transparency, 0 as white,
-    and a compression that changes ids or may do so.
+    Args:
+        path: a PNG or TIFF file
+        limit: the most pixels that it may have
+        palette: which id each colour means
+        upright: whether the mask is turned as its EXIF orientation says
+
+    Raises:
+        RequestError: where the file cannot be read; for colours without a palette or that it lacks, ids beyond 255,
+            transparency, 0 as white, and a compression that changes ids or may do so
     """
     with _opened(path, limit, upright=upright) as picture:
         _check_keeps_ids(path, picture)
@@ -172,7 +203,11 @@ def write_png(path: Path, array: np.ndarray, palette: Palette | None = None) -> 
 
 
 def refuse_file(path: Path | str, what: str, *, hint: str | None = None) -> NoReturn:
-    """RequestError about a file."""
+    """Refuse a file: raise a RequestError that says what is wrong with it, names it, and gives a hint.
+
+    Raises:
+        RequestError: always
+    """
     raise RequestError(what, where=str(path), hint=hint)
 
 

@@ -4,5 +4,5 @@ from __future__ import annotations
 
 from typing import Final
 
-# Pixels of one image. Decoded they take 1 to 4 bytes each, however small the file is.
 PIXEL_LIMIT: Final = 100_000_000
+"""Limit the pixels of one image. Decoded they take 1 to 4 bytes each, however small the file is."""

@@ -21,8 +21,13 @@ _logger = get_logger(__name__)
 
 
 IMAGES = "images"
+"""Name the array of images that `prepare` writes: (N, H, W, C) uint8."""
+
 MASKS = "masks"
+"""Name the array of masks that `prepare` writes: (N, H, W) uint8, class ids or 255 for void."""
+
 GROUPS = "groups"
+"""Name the array of groups that `prepare` may write: (N,) integers; images of one group stay together."""
 
 _COUNTS = "label_counts"
 _FINGERPRINT = "fingerprint"
@@ -50,13 +55,21 @@ def note_classes(writer: Writer, count: int) -> None:
 def prepared_data(
     source: Source, prepare: Callable[[Writer], None], *, class_names: Sequence[str] | None, ignored: Sequence[int]
 ) -> SegmentationData:
-    """The data set made from `source`; where it is not prepared, `prepare` writes its arrays, by the names above.
+    """Open the data set made from `source`, memory-mapped; where it is not prepared yet, prepare it.
 
-    It writes IMAGES (N, H, W, C) uint8, MASKS (N, H, W) uint8 and, if there are groups, GROUPS (N,) integers. They are
-    checked before they are kept. What `note_scaling` and `note_remarks` noted is told, each time. Without
-    `class_names` the classes are as many as `note_classes` noted, called class_0 and so on, and that is told. Prepared
-    by other code (`code_hash`) or from other files (`Source.key`), it is another set. Raises RequestError as
-    `SegmentationData` and `cache.opened` do.
+    What is written is checked before it is kept. What `note_scaling` and `note_remarks` noted is told, each time.
+    Prepared by other code or from other files (`Source.key`), it is another set.
+
+    Args:
+        source: what it is made from
+        prepare: writes IMAGES (N, H, W, C) uint8, MASKS (N, H, W) uint8 and, if there are groups, GROUPS (N,) integers
+        class_names: one for each class; with None they are as many as `note_classes` noted, called class_0 and so on,
+            and that is told
+        ignored: the classes that count in no loss and no score
+
+    Raises:
+        RequestError: where the arrays do not belong together, or a file is not there
+        RunError: where the disk is full
     """
 
     def named(notes: Mapping[str, Any]) -> tuple[str, ...]:
@@ -99,7 +112,16 @@ def prepared_data(
 
 
 def prepared_images(source: Source, prepare: Callable[[Writer], None]) -> np.ndarray:
-    """The images without labels made from `source`, (M, H, W, C) uint8; `prepare` writes IMAGES where they are not."""
+    """Open the images without labels made from `source`, (M, H, W, C) uint8; where they are not there, prepare them.
+
+    Args:
+        source: what they are made from
+        prepare: writes IMAGES (M, H, W, C) uint8
+
+    Raises:
+        RequestError: where a file is not there
+        RunError: where the disk is full
+    """
     found = cache.opened(_keyed(source, prepare), prepare)
     _tell(source.name, None, found.notes.get(_DOUBTS, []))
     return found.arrays[IMAGES]

@@ -27,7 +27,7 @@ _PERCENTILES: Final = re.compile(rf"{_NUMBER}%\.\.{_NUMBER}%")
 
 @dataclass(frozen=True)
 class Range:
-    """What is asked for: which values become 0 and 255.
+    """Ask which values of a source become 0 and 255.
 
     - `auto`: by rules, from the whole set (`found_scaling`)
     - `bits`: by the bit depth of each file: 0…255 for 8 bits, 0…65535 for 16
@@ -43,7 +43,11 @@ class Range:
 
     @classmethod
     def parse(cls, text: str, per: Per = "set") -> Self:
-        """The range that `text` asks for. Raises ValueError, which says what is wrong with it."""
+        """Parse the range that `text` asks for.
+
+        Raises:
+            ValueError: saying what is wrong with it
+        """
         found: Self
         if text in ("auto", "bits"):
             found = cls("auto" if text == "auto" else "bits", per=per)
@@ -66,7 +70,7 @@ class Range:
 
     @classmethod
     def of(cls, scaling: Scaling | None) -> Self:
-        """The range that asks for a run's scaling, and for `auto` where it is for other numbers."""
+        """Give the range that asks for a run's scaling, and for `auto` where it is for other numbers."""
         return cls.parse("auto") if scaling is None else cls.parse(scaling.range_text, scaling.per)
 
     def __str__(self) -> str:
@@ -90,9 +94,13 @@ def _numbers(text: str | None) -> Numbers | None:
 
 @dataclass(frozen=True)
 class Piece:
-    """Some images of a source, not yet read: `read` gives (n, …) of `dtype`, `name(i)` says which the i-th is.
+    """Hold some images of a source that are not read yet.
 
-    `where` is the file.
+    Attributes:
+        dtype: their numbers
+        read: gives them, (n, …) of `dtype`
+        name: `name(i)` says in a message which the i-th of them is
+        where: the file
     """
 
     dtype: np.dtype
@@ -119,18 +127,23 @@ def first_of_each(pieces: Iterable[Piece]) -> dict[np.dtype, Piece]:
 
 
 def found_scaling(wanted: Range, first: Mapping[np.dtype, Piece], pieces: Pieces) -> Scaling | None:
-    """The scaling that `wanted` means for these images; None where their values are 0…255 as they are.
+    """Find the scaling that `wanted` means for these images; None where their values are 0…255 as they are.
 
-    `first` has a piece of each type of numbers; `pieces` goes through all images anew each time it is called, which it
-    is only where their values decide. By `auto`, over all images:
+    By `auto`, over all images:
 
     - 8 bits are 0…255
     - whole numbers up to 255 are as they are; higher ones have the smallest of 10, 12, 14 and 16 bits that holds all
     - floats from 0 to 1 are 0…1; those up to 255 are as they are, and rounded
     - all else is refused, and so are floats that are only 0 and 1
 
-    Raises RequestError for what is refused, for NaN and infinite values where they are read, and for a mixture of
-    numbers of which `wanted` does not say enough.
+    Args:
+        wanted: what is asked for
+        first: a piece of each type of numbers
+        pieces: goes through all images anew each time it is called, which it is only where their values decide
+
+    Raises:
+        RequestError: for what is refused, for NaN and infinite values where they are read, and for a mixture of numbers
+            of which `wanted` does not say enough
     """
     if wanted.per == "image":
         return Scaling(wanted.low, wanted.high, per="image")

@@ -15,12 +15,20 @@ from .scaling import numbers_of
 
 
 class PictureReader:
-    """Reads the image files of a set: `reader(path)` is (H, W, C) uint8.
+    """Read the image files of a set, all in the same way: `reader(path)` is (H, W, C) uint8.
 
     What `wanted` means is found at once, from the headers of all files and, where values decide, from all that are not
-    of 8 bits. Raises RequestError as `found_scaling` does, and for files that cannot be read; with `lenient` these
-    raise it when their turn comes. Images are turned as their EXIF orientation says, unless `upright` is false.
-    `turned` are the files of those that were.
+    of 8 bits. `turned` has the files of those that were turned.
+
+    Args:
+        paths: the files of the set
+        wanted: which values become 0 and 255
+        limit: the most pixels that one may have
+        lenient: whether files that cannot be read are refused when their turn comes, and not at once
+        upright: whether images are turned as their EXIF orientation says
+
+    Raises:
+        RequestError: as `found_scaling` does, and for files that cannot be read
     """
 
     def __init__(
@@ -49,11 +57,11 @@ class PictureReader:
         return image
 
     def remarks(self) -> list[str]:
-        """What is to be said of the images read so far: what is doubtful in their range, and which were turned."""
+        """Tell of the images read so far what is doubtful in their range, and which were turned."""
         return [*self.converter.doubts(), *self.turning()]
 
     def turning(self) -> list[str]:
-        """A sentence on the images that were turned, if any were."""
+        """Tell of the images that were turned, in a sentence, if any were."""
         if not self.turned:
             return []
         first, count = next(iter(self.turned)).name, len(self.turned)
@@ -62,7 +70,7 @@ class PictureReader:
         return [f"{first}{others} {verb} turned or mirrored as the EXIF orientation says."]
 
     def scaled(self) -> list[Path]:
-        """The files whose values are scaled."""
+        """List the files whose values are scaled."""
         scaling = self.converter.kept
         if scaling is None:
             return []

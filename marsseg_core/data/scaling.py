@@ -19,7 +19,11 @@ Per = Literal["set", "image"]
 
 
 def numbers_of(dtype: np.dtype) -> Numbers:
-    """What an array of this type holds. Raises ValueError for what is no real number."""
+    """Tell what an array of this type holds: bytes (8 bits), integers of more, or floats.
+
+    Raises:
+        ValueError: for what is no real number
+    """
     if dtype == np.uint8:
         return "bytes"
     if dtype.kind in "iub":
@@ -36,11 +40,14 @@ def exact(number: float) -> str:
 
 @dataclass(frozen=True)
 class Scaling:
-    """Values from `low` to `high` become 0 to 255: in proportion, rounded, and cut off at both ends.
+    """Say that values from `low` to `high` become 0 to 255: in proportion, rounded, and cut off at both ends.
 
     Per set, `low` and `high` are values, and the scaling is for `numbers` alone: images of 8 bits, for example, are
     left as they are by a scaling of integers. Per image they are percentiles of each image's own values, whatever
     numbers these are.
+
+    Raises:
+        ValueError: where the ends are no range
     """
 
     low: float
@@ -64,7 +71,7 @@ class Scaling:
 
     @property
     def range_text(self) -> str:
-        """The range that asks for this scaling, as `Range.parse` reads it."""
+        """Give the range that asks for this scaling, as `Range.parse` reads it."""
         if self.per == "image":
             return f"{exact(self.low)}%..{exact(self.high)}%"
         return f"{exact(self.low)}..{exact(self.high)}@{self.numbers}"
@@ -74,7 +81,11 @@ class Scaling:
 
     @classmethod
     def from_json(cls, kept: Mapping[str, Any] | None) -> Self | None:
-        """The scaling that was kept; None where it was none. Raises ValueError for what `to_json` does not give."""
+        """Read the scaling that was kept; None where it was none.
+
+        Raises:
+            ValueError: for what `to_json` does not give
+        """
         if kept is None:
             return None
         try:

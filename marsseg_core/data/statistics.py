@@ -16,7 +16,15 @@ def class_pixels(data: SegmentationData, items: np.ndarray | None = None) -> tup
 
 
 def balanced_weights(pixels: Sequence[int] | np.ndarray, counted: Collection[int]) -> np.ndarray:
-    """(K,) float64: n / (K · n_c) for each class, with n and K taken over the classes `counted`; NaN where n_c is 0."""
+    """Compute n / (K · n_c) for each class, with n and K taken over the classes `counted`.
+
+    Args:
+        pixels: (K,) how many pixels each class has, n_c
+        counted: the classes that count
+
+    Returns:
+        (K,) float64; NaN where n_c is 0
+    """
     n = np.asarray(pixels, np.float64)
     chosen = np.isin(np.arange(len(n)), list(counted))
     weights: np.ndarray = np.divide(n[chosen].sum(), chosen.sum() * n, out=np.full(len(n), np.nan), where=n > 0)
@@ -34,7 +42,15 @@ def rarest_class(data: SegmentationData) -> int | None:
 
 
 def rarest_items(data: SegmentationData, items: np.ndarray) -> tuple[int | None, np.ndarray]:
-    """The class that counts and is in the fewest of these items, but in some, and the items that hold it."""
+    """Find the class that counts and is in the fewest of these items, but in some.
+
+    Args:
+        data: a data set
+        items: indices of some of its images
+
+    Returns:
+        The class, or None where nothing is labelled, and those of the items that hold it.
+    """
     held = data.label_counts[items, :-1] > 0
     present = [c for c in data.labelled_classes if held[:, c].any()]
     if not present:

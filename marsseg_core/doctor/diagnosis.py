@@ -1,4 +1,4 @@
-"""What `marsseg doctor` finds: each component, recipe and observer loaded in a fresh process of its own.
+"""What `marsseg doctor` finds: each component, recipe, observer and module of commands loaded in a fresh process.
 
 So none sees what another has imported, and one that ends its process, or never ends, harms no other.
 """
@@ -24,7 +24,7 @@ from ..registry.catalog import Catalog, installed
 from ..registry.disabled import VARIABLE, switches
 from ..registry.distribution import normal
 from ..registry.entries import CONFLICT, INVALID, OK, Entry
-from ..registry.kinds import ALL_KINDS, OBSERVER, RECIPE
+from ..registry.kinds import ALL_KINDS, COMMAND, OBSERVER, RECIPE
 from ..registry.loading import SLOW_SECONDS, load
 from ..registry.plugin_files import catalog_with
 
@@ -52,7 +52,7 @@ class Finding:
 
     `status` is that of the catalog, or broken, early (it imports what `early` names too soon) or slow. `seconds` is how
     long it took to load. `checks` counts the checks of its contract that passed and failed, where they were asked for;
-    `failures` says what failed, `unchecked` why none was made.
+    `failures` says what failed, `unchecked` why none was made. `commands` names those that it adds to `marsseg`.
     """
 
     entry: Entry
@@ -65,6 +65,7 @@ class Finding:
     checks: dict[str, int] | None = None
     failures: dict[str, str] = field(default_factory=dict)
     unchecked: str = ""
+    commands: tuple[str, ...] = ()
 
     @property
     def broken(self) -> bool:
@@ -104,14 +105,19 @@ def _examine(entry: Entry, plugins: Sequence[Path], checks: bool) -> Finding:
         return Finding(entry, entry.status, problem=entry.reason)
     found = _in_process("load", entry, plugins, _LOADING_LIMIT)
     if found.get("problem"):
-        return Finding(entry, BROKEN, **found)
+        return Finding(entry, BROKEN, **_tuples(found))
     hint = _EARLY_HINT if found["early"] else None
-    finding = Finding(entry, _status(entry, found), **found | {"early": tuple(found["early"]), "hint": hint})
+    finding = Finding(entry, _status(entry, found), **_tuples(found) | {"hint": hint})
     if entry.status == CONFLICT:
         finding = Finding(entry, CONFLICT, finding.seconds, finding.early, entry.reason)
     if not checks or not entry.kind.contract:
         return finding
     return _checked(finding, _in_process("check", entry, plugins, _CHECKS_LIMIT))
+
+
+def _tuples(found: dict[str, Any]) -> dict[str, Any]:
+    """With tuples for the lists of JSON."""
+    return {key: tuple(value) if isinstance(value, list) else value for key, value in found.items()}
 
 
 def _status(entry: Entry, found: dict[str, Any]) -> str:
@@ -180,11 +186,14 @@ def _load(kind: str, qualified_name: str, plugins: Sequence[str]) -> dict[str, A
 
     installed()
     start = time.perf_counter()
-    problem = {}
+    problem: dict[str, Any] = {}
+    commands: list[str] = []
     try:
         entry = _entry(kind, qualified_name, plugins)
         if entry.kind == OBSERVER:
             hooks.load_observer(entry)
+        elif entry.kind == COMMAND:
+            commands = [*hooks.commands_of(entry)]
         elif entry.kind == RECIPE:
             resolver.resolve(resolver.Request(base=entry.qualified_name), installed())
         else:
@@ -194,7 +203,7 @@ def _load(kind: str, qualified_name: str, plugins: Sequence[str]) -> dict[str, A
     seconds = time.perf_counter() - start
     # A recipe is not to blame for what its components import.
     early = [] if kind == RECIPE.name else [name for name in HEAVY if name in sys.modules]
-    return {"seconds": round(seconds, 4), "early": early} | problem
+    return {"seconds": round(seconds, 4), "early": early, "commands": commands} | problem
 
 
 _TEST: Final = """\

@@ -34,7 +34,7 @@ def check_finite(values: np.ndarray, item: str, *, hint: str | None = None) -> N
 
 
 def decode(logits: np.ndarray, ignored: Sequence[int] = ()) -> np.ndarray:
-    """Logits (…, K) → class ids (…) uint8: the best class that is not ignored."""
+    """Decode logits, or probabilities, (…, K) to class ids (…) uint8: the best class that is not ignored."""
     kept = np.array([c for c in range(logits.shape[-1]) if c not in ignored], np.uint8)
     best: np.ndarray = kept[np.argmax(logits[..., kept] if ignored else logits, axis=-1)]
     return best

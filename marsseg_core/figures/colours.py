@@ -1,4 +1,4 @@
-"""One colour scheme for classes, in every figure and on the page; readable with any colour vision.
+"""Colour classes alike, in every figure and on the page; readable with any colour vision.
 
 The first colours are chosen for Mars: background, soil (rust), bedrock (sky), sand (yellow), big rock (indigo).
 Further ones are found, one by one, as far as possible from all before them, as seen with normal vision, with
@@ -13,7 +13,11 @@ from functools import cache
 import numpy as np
 
 NEUTRAL = "#bdbdbd"
+"""Colour ground that counts in no score."""
+
 INK = "#222222"
+"""Colour text and lines."""
+
 FIRST = ("#006d5b", "#d55e00", "#56b4e9", "#efd93c", "#2d1e8f")
 
 # Colours a new one must keep away from, beside the classes': the page, the ink and the neutral grey.
@@ -36,14 +40,14 @@ TO_OKLAB = np.array([[0.21045, 0.79362, -0.00407], [1.97800, -2.42859, 0.45059],
 
 
 def class_colours(num_classes: int, ignored: Collection[int] = ()) -> np.ndarray:
-    """One colour per class id: (K, 3) uint8. A class keeps its colour whatever K is; ignored ones are neutral."""
+    """Give a colour to each class id: (K, 3) uint8. A class keeps its own whatever K is; ignored ones are neutral."""
     colours = np.array([rgb(code) for code in _codes(num_classes)], dtype=np.uint8).reshape(num_classes, 3)
     colours[[c for c in ignored if c < num_classes]] = rgb(NEUTRAL)
     return colours
 
 
 def paint(ids: np.ndarray, colours: np.ndarray) -> np.ndarray:
-    """Class ids (H, W) → RGB (H, W, 3) uint8; what is no class (255, void) is neutral."""
+    """Paint class ids (H, W) uint8 as RGB (H, W, 3) uint8; what is no class (255, void) is neutral."""
     table = np.full((256, 3), rgb(NEUTRAL), dtype=np.uint8)
     table[: len(colours)] = colours
     painted: np.ndarray = table[ids]
@@ -51,12 +55,12 @@ def paint(ids: np.ndarray, colours: np.ndarray) -> np.ndarray:
 
 
 def hex_code(colour: np.ndarray) -> str:
-    """(3,) uint8 → '#rrggbb', as CSS and matplotlib read it."""
+    """Write a colour (3,) uint8 as '#rrggbb', as CSS and matplotlib read it."""
     return "#" + bytes(int(part) for part in colour).hex()
 
 
 def rgb(code: str) -> tuple[int, ...]:
-    """'#rrggbb' → red, green, blue in 0..255."""
+    """Read '#rrggbb' as red, green and blue, each from 0 to 255."""
     return tuple(bytes.fromhex(code[1:]))
 
 

@@ -1,4 +1,4 @@
-"""Pictures of images and masks, as arrays."""
+"""Picture images and masks, as arrays."""
 
 from __future__ import annotations
 
@@ -10,7 +10,10 @@ STRIPE = 0x8C
 
 
 def brightened(image: np.ndarray) -> np.ndarray:
-    """(H, W, C) uint8 → (H, W, 3) uint8 over the whole range: Mars is dim. One channel, unless there are three."""
+    """Brighten an image (H, W, C) uint8 to (H, W, 3) uint8 over the whole range, as Mars is dim.
+
+    Its first channel is shown in grey, unless there are three.
+    """
     shown = image if image.shape[-1] == 3 else np.repeat(image[..., :1], 3, axis=-1)
     low, high = np.percentile(shown, (0.5, 99.5))
     share = np.clip((np.arange(256) - low) / max(high - low, 1), 0, 1)
@@ -19,13 +22,13 @@ def brightened(image: np.ndarray) -> np.ndarray:
 
 
 def stretched(picture: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """(H, W) → (h, w) by the nearest pixel: ids stay ids."""
+    """Stretch a picture (H, W) to `size` (h, w) by the nearest pixel: ids stay ids."""
     rows, columns = (np.arange(new) * old // new for new, old in zip(size, picture.shape, strict=True))
     return picture[np.ix_(rows, columns)]
 
 
 def striped(rgb: np.ndarray, where: np.ndarray) -> np.ndarray:
-    """The picture (h, w, 3) with diagonal grey stripes over the pixels `where` (h, w)."""
+    """Draw diagonal grey stripes over the pixels `where` (h, w) bool of a picture (h, w, 3) uint8; give a copy."""
     row, column = np.indices(where.shape)
     stripe = (row + column) % STRIPE_PERIOD < STRIPE_WIDTH
     over = rgb.copy()

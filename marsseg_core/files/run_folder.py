@@ -25,6 +25,7 @@ RUNS_FOLDER: Final = Path("runs")
 
 # What metrics.json says of how a run ended.
 FINISHED: Final = "finished"
+"""Compare with `run.metrics["status"]`: the run came to its end, and its test part was scored."""
 INTERRUPTED: Final = "interrupted"
 
 # In a run folder: the files of components that nobody packaged.
@@ -55,7 +56,7 @@ def create_run_folder(name: str, out: Path | None = None) -> RunFolder:
 
 
 class RunFolder:
-    """All that one run leaves behind."""
+    """Know the files of one run, and read and write them: each is written whole or not at all."""
 
     def __init__(self, path: Path | str) -> None:
         self.path = Path(path)

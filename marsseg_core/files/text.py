@@ -6,8 +6,10 @@ from pathlib import Path
 
 
 def read_text(path: Path) -> str:
-    """The text of a file in UTF-8, without the byte-order mark that some editors put before it.
+    """Read a text file in UTF-8, without the byte-order mark that some editors put before it.
 
-    Raises OSError, and UnicodeDecodeError where it is in another encoding.
+    Raises:
+        OSError: where the file cannot be read
+        UnicodeDecodeError: where it is in another encoding
     """
     return path.read_text(encoding="utf-8-sig")

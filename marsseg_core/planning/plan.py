@@ -27,11 +27,18 @@ NETWORK_KINDS: Final = (kinds.ARCHITECTURE, kinds.BOTTLENECK)
 
 @dataclass(frozen=True)
 class Plan:
-    """Everything a run is made of. `chosen` holds each kind's components in order.
+    """Describe a run completely: every component, resolved, and every option.
 
-    `plugins` are the files of components that nobody packaged; they are in `catalog`, which has all there is to choose
-    from. With `trust` the files that another run keeps a copy of are executed too, where this one starts from its
-    weights.
+    Attributes:
+        chosen: each kind's components, in order
+        cleaning: how the data is cleaned
+        split: how it is parted
+        training: epochs, batch, seed and the like
+        section_origins: where each value of these came from
+        plugins: the files that nobody packaged
+        catalog: all there is to choose from, what these files define included
+        trust: whether the files that another run keeps a copy of are executed too, where this one starts from its
+            weights
     """
 
     chosen: Mapping[Kind, tuple[Chosen, ...]]

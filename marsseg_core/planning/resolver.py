@@ -22,7 +22,7 @@ from ..registry import kinds, parameters
 from ..registry.catalog import Catalog
 from ..registry.distribution import DISTRIBUTION
 from ..registry.entries import INVALID, Entry
-from ..registry.kinds import COMPONENT_KINDS, PLAN_KINDS, RECIPE, Kind
+from ..registry.kinds import COMPONENT_KINDS, OBSERVER, PLAN_KINDS, RECIPE, Kind
 from ..registry.loading import blaming, load
 from ..registry.plugin_files import KEY as PLUGIN_KEY, SUFFIX, LocalPlugin, given_plugins, planned_plugins
 from ..registry.source_code import recipe_path
@@ -45,7 +45,7 @@ class Request:
 
     `base` names a recipe, a plan file or a run folder; `words` has a composition text for each kind's option
     ("arch", "loss", …) that was given; `sections` the values given to "training" and "split"; `sets` the texts of
-    `--set`; `plugins` are files of components. With `trust` the files of components that a plan names are executed.
+    `--set`; `plugins` are files of components and hooks. With `trust` those that a plan names are executed.
     """
 
     base: str | None = None
@@ -67,7 +67,8 @@ def resolve(request: Request, catalog: Catalog, *, only: Collection[Kind] = PLAN
     if request.base is not None:
         documents.append(_base_document(request.base, catalog))
     plugins = given_plugins(request.plugins)
-    wanted = COMPONENT_KINDS if only is PLAN_KINDS else only
+    # A whole plan is that of a run, which hooks and metrics of its files watch.
+    wanted = (*COMPONENT_KINDS, OBSERVER) if set(only) == set(PLAN_KINDS) else only
     for document in documents:
         plugins += planned_plugins(
             document.values, document.folder, document.origin, plugins, wanted, trust=request.trust

@@ -13,24 +13,25 @@ from ..errors import RequestError, nearest
 from .disabled import Switch, switches
 from .discovery import _scan, _with_conflicts, entries_from
 from .entries import OK, Entry
-from .kinds import ALL_KINDS, OBSERVER, Kind
+from .kinds import ALL_KINDS, COMMAND, HOOKED_KINDS, OBSERVER, Kind
 
 
 class Catalog:
-    """The entries of what is installed, by kind and name; observers apart, as nobody chooses one.
+    """The entries of what is installed, by kind and name; observers and commands apart, as nobody chooses one.
 
     `problems` has a line for each distribution whose metadata cannot be read, or names what there is not.
     """
 
     def __init__(self, entries: Iterable[Entry], problems: Iterable[str] = ()) -> None:
         everything = sorted(entries, key=lambda e: (ALL_KINDS.index(e.kind), e.name, e.distribution, e.target))
-        self.entries = tuple(entry for entry in everything if entry.kind != OBSERVER)
+        self.entries = tuple(entry for entry in everything if entry.kind not in HOOKED_KINDS)
         self.observers = tuple(entry for entry in everything if entry.kind == OBSERVER)
+        self.commands = tuple(entry for entry in everything if entry.kind == COMMAND)
         self.problems = tuple(problems)
 
     @property
     def everything(self) -> tuple[Entry, ...]:
-        return self.entries + self.observers
+        return self.entries + self.observers + self.commands
 
     def with_more(self, entries: Iterable[Entry]) -> Catalog:
         """This catalog with those entries that it lacks, which may be in conflict with those that are there."""
@@ -85,7 +86,13 @@ class Catalog:
 
 
 def installed() -> Catalog:
-    """The catalog of this environment, without what is switched off. The path is read once for a process."""
+    """Give the catalog of this environment, without what is switched off, from package metadata alone.
+
+    The path is read once for a process.
+
+    Raises:
+        RequestError: where `marsseg.toml` cannot be read, or a name that is to be disabled is none
+    """
     return _catalog(switches())
 
 

@@ -16,7 +16,7 @@ from ..errors import RequestError, nearest
 from .disabled import Switch
 from .distribution import DISTRIBUTION, normal, version
 from .entries import CONFLICT, DISABLED, INCOMPATIBLE, INVALID, NAME_PATTERN, OK, Entry
-from .kinds import ALL_KINDS, OBSERVER, RECIPE, Kind
+from .kinds import ALL_KINDS, HOOKED_KINDS, RECIPE, Kind
 from .parameters import NONE_WORD
 
 _PREFIX: Final = f"{DISTRIBUTION}."
@@ -100,7 +100,7 @@ def _entry(kind: Kind, points: list[EntryPoint]) -> Entry:
     if wrong := [name for name in names if not NAME_PATTERN.fullmatch(name)]:
         status = INVALID
         reason = f"'{wrong[0]}' is no valid name (lower case letters, digits and + _ . - only)"
-    elif kind != OBSERVER and (taken := [name for name in names if name == NONE_WORD or name.isdecimal()]):
+    elif kind not in HOOKED_KINDS and (taken := [name for name in names if name == NONE_WORD or name.isdecimal()]):
         status = INVALID
         reason = f"'{taken[0]}' is no name: '{NONE_WORD}' stands for nothing, a number for a position"
     elif facts.unmet:
@@ -111,7 +111,7 @@ def _entry(kind: Kind, points: list[EntryPoint]) -> Entry:
 def _with_conflicts(entries: Iterable[Entry]) -> list[Entry]:
     """Mark the usable entries of one kind whose names another distribution claims too.
 
-    A name that one distribution gives to two things is invalid. Observers are all called, so none is a rival.
+    A name that one distribution gives to two things is invalid. What has hooks is all called, so none is a rival.
     """
     entries = [dataclasses.replace(e, status=OK, reason="") if e.status == CONFLICT else e for e in entries]
     given = Counter((e.kind, e.distribution, name) for e in entries for name in (e.name, *e.aliases))
@@ -121,7 +121,7 @@ def _with_conflicts(entries: Iterable[Entry]) -> list[Entry]:
         if twice := [name for name in names if given[entry.kind, entry.distribution, name] > 1]:
             reason = f"{entry.distribution} gives the name '{twice[0]}' to two things"
             entries[position] = dataclasses.replace(entry, status=INVALID, reason=reason)
-        elif entry.status == OK and entry.kind != OBSERVER:
+        elif entry.status == OK and entry.kind not in HOOKED_KINDS:
             for name in names:
                 owners[entry.kind, name].add(entry.distribution)
     for position, entry in enumerate(entries):

@@ -13,7 +13,7 @@ from typing import Final, Literal
 
 @dataclass(frozen=True)
 class Kind:
-    """One kind of component.
+    """Describe one kind of component.
 
     References to classes are texts, "module:class", so that a kind is known without importing them.
 
@@ -33,6 +33,7 @@ class Kind:
         contract: The contract that a plugin's tests inherit, and that `marsseg doctor --checks` runs.
         unpromised: Checks of the contract that a component need not pass unless its author says so.
         template: The folder of its template in `marsseg_core/scaffold`; empty where `new-plugin` makes none.
+        hooked: Whether it is a module with hooks: nobody chooses one, all of them are called.
         use: The words after `marsseg run` that use one called `{name}`.
     """
 
@@ -49,6 +50,7 @@ class Kind:
     contract: str = ""
     unpromised: tuple[str, ...] = ()
     template: str = ""
+    hooked: bool = False
     use: str = ""
 
     @property
@@ -72,6 +74,7 @@ class Kind:
 ALL_KINDS: Final[list[Kind]] = []
 COMPONENT_KINDS: Final[list[Kind]] = []
 PLAN_KINDS: Final[list[Kind]] = []
+HOOKED_KINDS: Final[list[Kind]] = []
 
 
 def register(kind: Kind) -> Kind:
@@ -81,6 +84,8 @@ def register(kind: Kind) -> Kind:
         COMPONENT_KINDS.append(kind)
     if kind.in_plan:
         PLAN_KINDS.append(kind)
+    if kind.hooked:
+        HOOKED_KINDS.append(kind)
     return kind
 
 
@@ -115,6 +120,8 @@ BOTTLENECK: Final = register(
         use=f"--bottleneck {{name}}{_TRY}",
     )
 )
+"""Name the kind of bottlenecks, as in what `Component.compositions` gives."""
+
 LOSS: Final = register(
     Kind(
         "loss",
@@ -211,4 +218,9 @@ DATASET: Final = register(
 RECIPE: Final = register(Kind("recipe", "plan", "marsseg.recipes"))
 
 # Nor is an observer: nobody chooses one, all of them are called. It is found, listed and disabled by name.
-OBSERVER: Final = register(Kind("observer", "observer", "marsseg.hooks", template="observer", use=_TRY.strip()))
+OBSERVER: Final = register(
+    Kind("observer", "observer", "marsseg.hooks", hooked=True, template="observer", use=_TRY.strip())
+)
+
+# Nor are commands that a plugin adds: the entry point names the module that adds them.
+COMMAND: Final = register(Kind("command", "command", "marsseg.commands", hooked=True))

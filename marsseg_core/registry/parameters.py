@@ -43,9 +43,17 @@ def param(
 ) -> Any:
     """Declare a dataclass field with what `marsseg show` says of it and the bounds its numbers keep to.
 
-    `minimum` and `maximum` are allowed values themselves, `above` is not. Bounds hold for each number of a list, which
-    has at least `min_length` items; without it, it may be empty. `absent` is for a parameter that came later, where the
-    default is not what was done before: the value that a plan means which a run wrote before there was this parameter.
+    Bounds hold for each number of a list. A value that breaks one is refused with the plan, before anything is built.
+
+    Args:
+        default: what it is where it is not given; without one it must be given
+        help: what it means, in a few words
+        minimum: the smallest value that is allowed
+        maximum: the largest value that is allowed
+        above: what every value is above
+        min_length: the fewest items that a list has; without it, it may be empty
+        absent: for a parameter that came later, where the default is not what was done before: the value that a plan
+            means which a run wrote before there was this parameter
     """
     bounds = {"minimum": minimum, "maximum": maximum, "above": above, "min_length": min_length}
     return dataclasses.field(default=default, metadata={"help": help, "bounds": bounds, "absent": absent})
@@ -172,7 +180,7 @@ def configure(cls: type[T], raw: Mapping[str, Any], *, where: str = "") -> T:
 
 
 def settings(component: Any) -> dict[str, Value]:
-    """The parameters of a component as they stand, by name."""
+    """Give the values of a component's parameters, by name."""
     return {name: getattr(component, name) for name in parameters_of(type(component))}
 
 

@@ -1,8 +1,9 @@
-"""Components from one file that nobody packaged: `--plugin my_loss.py`, to try an idea.
+"""Components and hooks from one file that nobody packaged: `--plugin my_loss.py`, to try an idea.
 
-The components of the file are called as their classes are, in small letters: `RootError` is `root_error`. A run keeps
-a copy of the file. What a plan names, such as that copy, is executed only where it is trusted. A file of the same name
-and text that this process has loaded already is not executed again, and needs no trust.
+The components of the file are called as their classes are, in small letters: `RootError` is `root_error`. A file with
+hooks is an observer of its name, `watch` of `watch.py`. A run keeps a copy of the file. What a plan names, such as that
+copy, is executed only where it is trusted. A file of the same name and text that this process has loaded already is not
+executed again, and needs no trust.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from typing import Any, Final
 from ..errors import MarssegError, PluginError, RequestError
 from .catalog import Catalog, installed
 from .entries import Entry
-from .kinds import COMPONENT_KINDS, Kind
+from .kinds import COMPONENT_KINDS, OBSERVER, Kind
 from .loading import failing_place, interface_of, stdout_aside, telling_slow
 
 # In a plan file: the tables, and the keys of each.
@@ -32,6 +33,9 @@ SUFFIX: Final = ".py"
 # Its name stands before the slash of a qualified name, and in its module's.
 _FILE_NAME: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]*\.py")
 
+# Where pluggy notes that a function is marked with @hookimpl.
+_MARK: Final = "marsseg_impl"
+
 # The names and hashes of the files that this process has executed to their end.
 _loaded: set[tuple[str, str]] = set()
 
@@ -41,7 +45,7 @@ _loading = RLock()
 
 @dataclass(frozen=True)
 class LocalPlugin:
-    """A file of components that was executed: its name, the text that was read, and the entries of its components."""
+    """A file that was executed: its name, the text that was read, and the entries of its components and hooks."""
 
     name: str
     source: bytes = field(repr=False)
@@ -54,7 +58,7 @@ class LocalPlugin:
 
     def to_toml(self, folder: str) -> dict[str, Any]:
         """How a plan names it whose copies are in `folder`."""
-        kinds = [kind.option for kind in COMPONENT_KINDS if any(entry.kind == kind for entry in self.entries)]
+        kinds = [kind.option for kind in (*COMPONENT_KINDS, OBSERVER) if any(e.kind == kind for e in self.entries)]
         return {_FILE: f"{folder}/{self.name}", _HASH: self.hash, _KINDS: kinds}
 
 
@@ -72,7 +76,7 @@ def given_plugins(paths: Iterable[str | Path]) -> tuple[LocalPlugin, ...]:
 
 
 def catalog_with(paths: Iterable[str | Path] | None) -> Catalog:
-    """What is installed, and the components of the plugins that the user names; they are executed."""
+    """What is installed, and what the plugins that the user names define; they are executed."""
     return installed().with_more(entry for plugin in given_plugins(paths or ()) for entry in plugin.entries)
 
 
@@ -81,11 +85,11 @@ def planned_plugins(
     folder: Path,
     where: str,
     given: Sequence[LocalPlugin] = (),
-    kinds: Iterable[Kind] = COMPONENT_KINDS,
+    kinds: Iterable[Kind] = (*COMPONENT_KINDS, OBSERVER),
     *,
     trust: bool,
 ) -> tuple[LocalPlugin, ...]:
-    """The plugins that a plan file in `folder` names and that have components of these kinds.
+    """The plugins that a plan file in `folder` names and that have something of these kinds.
 
     They are executed where `trust` is true; RequestError for one that would have to be and is not trusted. One of the
     same file name that is `given` takes the place of the plan's.
@@ -155,7 +159,7 @@ def _module_name(file_name: str, source: bytes) -> str:
 
 
 def _opened(path: Path, source: bytes, origin: str) -> LocalPlugin:
-    """Execute a file's text, once in a process, and find its components."""
+    """Execute a file's text, once in a process, and find its components and hooks."""
     name = _module_name(path.name, source)
     with _loading:
         if name not in sys.modules:
@@ -169,13 +173,23 @@ def _opened(path: Path, source: bytes, origin: str) -> LocalPlugin:
                 for kind in COMPONENT_KINDS
                 if issubclass(value, interface_of(kind))
             ]
+    if any(_is_hook(key, value) for key, value in vars(sys.modules[name]).items()):
+        entries.append(Entry(OBSERVER, path.stem, name, path.name, _hash(source)[:12]))
     if not entries:
         raise RequestError(
-            f"{path} defines no component.",
+            f"{path} defines no component and no hook.",
             where=origin,
-            hint="A component is a class that derives from Loss, Architecture, … of marsseg_core.plugin_api.",
+            hint="A component is a class that derives from Loss, Architecture, … of marsseg_core.plugin_api; a hook is "
+            "a function marked with @hookimpl.",
         )
     return LocalPlugin(path.name, source, tuple(entries), origin)
+
+
+def _is_hook(name: str, value: Any) -> bool:
+    """Whether a value is marked with @hookimpl, or called as if it should be."""
+    if isinstance(value, type) or not callable(value):
+        return False
+    return name.startswith("marsseg_") or isinstance(getattr(value, _MARK, None), dict)
 
 
 def _execute(path: Path, source: bytes, name: str) -> None:

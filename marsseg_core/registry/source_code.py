@@ -15,7 +15,7 @@ from pathlib import Path
 
 from ..files.text import read_text
 from .entries import Entry
-from .kinds import OBSERVER, RECIPE
+from .kinds import HOOKED_KINDS, RECIPE
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ def find_source(entry: Entry) -> Source | None:
         path = recipe_path(entry)
         return Source(path, 1, _recipe_summary(path)) if path else None
     try:
-        if entry.kind == OBSERVER:
+        if entry.kind in HOOKED_KINDS:
             return _find_module(entry.module)
         return _find_class(entry.module, entry.attribute)
     except (OSError, SyntaxError, ValueError):

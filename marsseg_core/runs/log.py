@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from typing import Final
 
+from ..errors import RunError
 from ..files.run_folder import RunFolder
 from ..messages import ROOT
 
@@ -31,7 +32,6 @@ class RunLog(logging.Handler):
         self._waiting.clear()
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Raises RunError where the log cannot be written: the disk is full, and the run ends."""
         if _current.get() is not self:
             return
         line = record.getMessage()
@@ -40,7 +40,8 @@ class RunLog(logging.Handler):
         if self._folder is None:
             self._waiting.append(line)
         else:
-            self._folder.log(line)
+            with suppress(RunError):  # where the disk is full, what the run cannot do without says so
+                self._folder.log(line)
 
 
 @contextmanager

@@ -20,11 +20,20 @@ if TYPE_CHECKING:
 
 @dataclass
 class Run:
-    """A run as observers and notebooks see it.
+    """Hold a run as observers and notebooks see it.
 
-    `history` has one record an epoch, `metrics` is what metrics.json holds, `scores` the confusion matrix of each
-    part that was scored. `network` is the best one once the run has ended. `transfer` says which weights it started
-    from, where the plan names another run for them.
+    Attributes:
+        plan: what it is made of
+        folder: what it leaves behind
+        data: what it is trained and scored on
+        split: which items are for training, validation and test
+        network: the one that is trained, and the best one once the run has ended
+        steps_per_epoch: batches in each epoch
+        transfer: says which weights it started from, where the plan names another run for them
+        history: one record an epoch
+        scores: the confusion matrix of each part that was scored
+        metrics: what metrics.json holds; empty before the end
+        best_epoch: the one whose network is kept, counted from 1; None before the first
     """
 
     plan: Plan

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import keras
 
 from ..hooks import HookCaller
-from .checkpoint import Progress, callback_states, save_checkpoint
+from .checkpoint import Progress, callback_states
+from .checkpointer import Checkpointer
 
 if TYPE_CHECKING:
     from ..runs.run import Run
@@ -21,10 +22,17 @@ class Keeper(keras.callbacks.Callback):
     The checkpoint comes last: killed before it, a training repeats the epoch and writes the rest again.
     """
 
-    def __init__(self, run: Run, stateful: Sequence[keras.callbacks.Callback], hooks: HookCaller) -> None:
+    def __init__(
+        self,
+        run: Run,
+        stateful: Sequence[keras.callbacks.Callback],
+        hooks: HookCaller,
+        checkpointer: Checkpointer,
+    ) -> None:
         super().__init__()
         self._run = run
         self._stateful = stateful
+        self._checkpointer = checkpointer
         self._hooks = hooks
         self._best_score: float | None = None
 
@@ -52,8 +60,7 @@ class Keeper(keras.callbacks.Callback):
                 run.network.save(aside)
         run.folder.write_history(run.history)
         progress = Progress(epoch + 1, run.history, run.best_epoch, self._best_score, callback_states(self._stateful))
-        with run.folder.written(run.folder.checkpoint) as aside:
-            save_checkpoint(aside, self.model, progress)
+        self._checkpointer.save(self.model, progress)
         run.folder.log(_epoch_line(record, run.plan.training.epochs))
         # A copy: a key more or less would be one in the history too, and end the run at its next line.
         self._hooks("marsseg_epoch_finished", run=run, record=dict(record))

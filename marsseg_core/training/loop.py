@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -39,7 +40,8 @@ from ..runs.recorded import recorded_split
 from ..runs.run import Run
 from .averaging import TakeIn
 from .callbacks import EpochClock, FiniteLoss, IdleLoss, Interruption, Observer, Scoring, Weights
-from .checkpoint import Progress, RestoreStates, load_checkpoint
+from .checkpoint import Progress, RestoreStates
+from .checkpointer import Checkpointer, FileCheckpointer
 from .keeper import Keeper
 from .setup import Prepared, prepare
 
@@ -54,12 +56,13 @@ def execute(
     out: Path | None = None,
     data: SegmentationData | None = None,
     hooks: HookCaller | None = None,
+    checkpointer: Callable[[RunFolder], Checkpointer] = FileCheckpointer,
 ) -> Run:
     """Read the data, part it, train, keep the best network, score the test part once.
 
     Nothing is written before data and network are sound. Ctrl-C ends the training early, with the best network so
     far kept and the test part unscored. `data` is the plan's data set where it has been read already, `hooks` are the
-    observers where they know of the plan already.
+    observers where they know of the plan already, and `checkpointer` makes what keeps the run folder's checkpoint.
     """
     with run_log(hooks.warnings if hooks else ()) as log:
         keep_tensorflow_out()
@@ -74,23 +77,31 @@ def execute(
         folder = create_run_folder(plan.name, out)
         with folder.claimed():
             run = _new_run(plan, folder, data, split, prepared)
-            _write_beginning(run)
-            log.begin(folder)
-            if prepared.transfer is not None:
-                folder.log(str(prepared.transfer))
-                if misfits := prepared.transfer.misfit_text():
-                    _logger.warning(misfits)
-            _train_and_score(run, prepared, hooks, progress=None)
+            with _failure_told(run, hooks):
+                _write_beginning(run)
+                log.begin(folder)
+                if prepared.transfer is not None:
+                    folder.log(str(prepared.transfer))
+                    if misfits := prepared.transfer.misfit_text():
+                        _logger.warning(misfits)
+                _train_and_score(run, prepared, hooks, checkpointer(folder), progress=None)
         return run
 
 
 @fixed_settings()
 @own_random_numbers()
-def resume(folder: RunFolder, plan: Plan, *, hooks: HookCaller | None = None) -> Run:
+def resume(
+    folder: RunFolder,
+    plan: Plan,
+    *,
+    hooks: HookCaller | None = None,
+    checkpointer: Callable[[RunFolder], Checkpointer] = FileCheckpointer,
+) -> Run:
     """Go on with a run that was killed or interrupted, from its last checkpoint, as if it had never stopped.
 
-    `plan` is what the folder's plan.toml says. Raises RequestError where the run is finished or still going on, where
-    its data or one of its files has changed, or where its checkpoint is broken; it is left as it is then.
+    `plan` is what the folder's plan.toml says; `checkpointer` is that of `execute`. Raises RequestError where the run
+    is finished or still going on, where its data or one of its files has changed, or where its checkpoint is broken; it
+    is left as it is then.
     """
     keep_tensorflow_out()
     with folder.claimed(), run_log(hooks.warnings if hooks else ()) as log:
@@ -100,19 +111,21 @@ def resume(folder: RunFolder, plan: Plan, *, hooks: HookCaller | None = None) ->
         data = read_data(plan)
         split = recorded_split(folder, data)
         progress, network, rewired = None, None, ""
-        if folder.checkpoint.is_file():
+        kept = checkpointer(folder)
+        if kept.saved:
             network, rewired = _network_to_go_on_with(folder, plan, data)
         prepared = prepare(plan, data, split, network)
-        if folder.checkpoint.is_file():
-            progress = load_checkpoint(folder.checkpoint, prepared.task)
+        if kept.saved:
+            progress = kept.load(prepared.task)
         folder.remove_leftovers()
         run = _new_run(plan, folder, data, split, prepared)
-        log.begin(folder)
-        _warn_of_another_environment(run)
-        if rewired:
-            _logger.warning(rewired)
-        folder.log(f"resumed after epoch {progress.epoch if progress else 0}")
-        _train_and_score(run, prepared, hooks, progress)
+        with _failure_told(run, hooks):
+            log.begin(folder)
+            _warn_of_another_environment(run)
+            if rewired:
+                _logger.warning(rewired)
+            folder.log(f"resumed after epoch {progress.epoch if progress else 0}")
+            _train_and_score(run, prepared, hooks, kept, progress)
     return run
 
 
@@ -160,26 +173,38 @@ def _warn_of_another_environment(run: Run) -> None:
         )
 
 
-def _train_and_score(run: Run, prepared: Prepared, hooks: HookCaller, progress: Progress | None) -> None:
+def _train_and_score(
+    run: Run, prepared: Prepared, hooks: HookCaller, checkpointer: Checkpointer, progress: Progress | None
+) -> None:
+    hooks("marsseg_network_built", run=run)
+    status = _train(run, prepared, hooks, checkpointer, progress)
+    average = prepared.task.average
+    if average is not None and average.empty and run.best_epoch is not None:
+        _logger.warning("The training ended before its average of weights began: the network kept is a single epoch's.")
+    _write_end(run, status)
+    hooks("marsseg_run_finished", run=run)
+
+
+@contextmanager
+def _failure_told(run: Run, hooks: HookCaller) -> Iterator[None]:
+    """Write into the log why the run fails, and tell the observers; the error goes on. Ctrl-C is no failure."""
     try:
-        hooks("marsseg_network_built", run=run)
-        status = _train(run, prepared, hooks, progress)
-        average = prepared.task.average
-        if average is not None and average.empty and run.best_epoch is not None:
-            _logger.warning(
-                "The training ended before its average of weights began: the network kept is a single epoch's."
-            )
-        _write_end(run, status)
-        hooks("marsseg_run_finished", run=run)
-    except MarssegError as error:
+        yield
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
+        text = str(error) if isinstance(error, MarssegError) else f"{type(error).__name__}: {error}".splitlines()[0]
         with suppress(RunError):  # where the disk is full, the log is too
-            run.folder.log(f"failed: {error}")
+            run.folder.log(f"failed: {text}")
+        hooks("marsseg_run_failed", run=run, error=error)
         raise
 
 
-def _train(run: Run, prepared: Prepared, hooks: HookCaller, progress: Progress | None) -> str:
+def _train(
+    run: Run, prepared: Prepared, hooks: HookCaller, checkpointer: Checkpointer, progress: Progress | None
+) -> str:
     training, task = run.plan.training, prepared.task
-    keeper = Keeper(run, prepared.stateful, hooks)
+    keeper = Keeper(run, prepared.stateful, hooks, checkpointer)
     if progress is not None:
         keeper.go_on_from(progress)
         if progress.epoch >= training.epochs or progress.stopped:

@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
-from helpers.messages import no_warning, warned_of
+from helpers.messages import no_warning, warned_of, warnings_told
 
 import marsseg_core as marsseg
 from marsseg_core import api
@@ -21,7 +21,7 @@ from marsseg_core.planning.plan import NETWORK_KINDS
 from marsseg_core.planning.resolver import Request, resolve
 from marsseg_core.registry import plugin_files
 from marsseg_core.registry.catalog import installed
-from marsseg_core.registry.kinds import ARCHITECTURE, DATASET, LOSS
+from marsseg_core.registry.kinds import ARCHITECTURE, DATASET, LOSS, OBSERVER
 from marsseg_core.registry.loading import stdout_aside
 from marsseg_core.registry.plugin_files import component_name, given_plugins
 
@@ -568,6 +568,123 @@ def test_evaluate_and_predict_take_the_file_of_a_run_and_one_with_data(cli, tmp_
         answer = cli(*words, "stripes", *plugins)
         assert answer.code == 0, answer.err
         assert "stripes" in answer.out
+
+
+# --- observers
+
+
+WATCH = """
+from marsseg_core.plugin_api import hookimpl
+
+@hookimpl
+def marsseg_plan_resolved(plan):
+    plan.training  # a plan
+
+@hookimpl
+def marsseg_epoch_finished(run, record):
+    with (run.path / "seen.txt").open("a") as file:
+        file.write(f"{record['epoch']}\\n")
+"""
+
+
+@pytest.fixture
+def watch(tmp_path):
+    path = tmp_path / "watch.py"
+    path.write_text(WATCH)
+    return path
+
+
+def test_a_file_with_hooks_is_an_observer_with_or_without_components(watch, my_loss):
+    (plugin,) = given_plugins([watch])
+    (entry,) = plugin.entries
+    assert (entry.kind, entry.name, entry.distribution) == (OBSERVER, "watch", "watch.py")
+    my_loss.write_text(LOSSES + WATCH)
+    (plugin,) = given_plugins([my_loss])
+    assert [(entry.kind, entry.name) for entry in plugin.entries] == [(LOSS, "root_error"), (OBSERVER, "my_loss")]
+    assert plugin.to_toml("plugins")["kinds"] == ["loss", "observer"]
+
+
+def test_a_run_calls_the_hooks_keeps_the_file_and_goes_on_with_trust(watch, tmp_path):
+    words = SMALL | {"epochs": 2}
+    run = marsseg.run(plugins=[watch], out=tmp_path / "run", **words)
+    assert (run.path / "seen.txt").read_text() == "1\n2\n"
+    assert (run.path / "plugins" / "watch.py").read_text() == WATCH
+    assert tomllib.loads(run.folder.plan.read_text())["plugin"] == [
+        {"file": "plugins/watch.py", "sha256": sha256(WATCH), "kinds": ["observer"]}
+    ]
+
+    # As one that was killed in its last epoch.
+    (run.path / "metrics.json").unlink()
+    forget()
+    with pytest.raises(RequestError, match=r"wants to execute .*plugins/watch\.py \(SHA-256 [0-9a-f]{64}\)"):
+        marsseg.resume(run.path)
+    assert not [name for name in sys.modules if name.startswith("marsseg_plugin_")]
+    marsseg.resume(run.path, trust=True)
+    assert json.loads(run.folder.metrics.read_text())["status"] == "finished"
+
+
+def test_a_run_that_starts_from_the_plan_of_one_is_watched_too(watch, tmp_path):
+    run = marsseg.run(plugins=[watch], out=tmp_path / "run", **SMALL)
+    again = marsseg.run(run.path, out=tmp_path / "again")
+    assert (again.path / "seen.txt").read_text() == "1\n"
+    assert marsseg.run(out=tmp_path / "other", **SMALL).plan.plugins == ()
+    assert not (tmp_path / "other" / "seen.txt").exists()
+
+
+def test_only_a_run_executes_the_hooks_of_a_plan(watch, tmp_path):
+    folder = tmp_path / "run"
+    (folder / "plugins").mkdir(parents=True)
+    (folder / "plan.toml").write_text(api.plan(plugins=[watch]).to_toml())
+    (folder / "plugins" / "watch.py").write_text(WATCH)
+    forget()
+    for only in (NETWORK_KINDS, (DATASET,), (LOSS,)):
+        assert resolve(Request(base=str(folder)), installed(), only=only).plugins == ()
+    with pytest.raises(RequestError, match="wants to execute"):
+        api.plan(folder)
+
+
+def test_the_command_takes_it_and_does_not_ask_for_a_component_of_it(cli, watch):
+    words = [word for key, value in SMALL.items() for word in (f"--{key.replace('_', '-')}", str(value))]
+    answer = cli("run", *words, "--plugin", str(watch), "--out", "out", MARSSEG_DISABLE="report")
+    assert answer.code == 0, answer.err
+    assert "Warning" not in answer.err
+    assert (watch.parent / "out" / "seen.txt").read_text() == "1\n"
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        (WATCH.replace("epoch_finished", "epoch_finishd"), "marsseg_epoch_finishd is no hook"),
+        (WATCH.replace("@hookimpl\ndef marsseg_epoch", "def marsseg_epoch"), "is not marked with @hookimpl"),
+        (WATCH.replace("epoch_finished(run, record)", "register_commands(app)"), "adds commands.*installed module"),
+    ],
+)
+def test_one_that_cannot_be_used_is_refused_before_anything_is_read(watch, tmp_path, wrong, said):
+    """It was asked for: unlike an installed one it is not passed over."""
+    watch.write_text(wrong)
+    with pytest.raises(PluginError, match=said) as caught:
+        marsseg.run(plugins=[watch], out=tmp_path / "run", **SMALL)
+    assert "observer 'watch' of watch.py" in caught.value.what
+    assert not (tmp_path / "run").exists()
+
+
+def test_one_that_fails_is_named_and_the_run_goes_on(watch, tmp_path):
+    watch.write_text(WATCH.replace("plan.training", "plan.nowhere"))
+    warned = []
+    with warnings_told(warned):
+        marsseg.run(plugins=[watch], out=tmp_path / "run", **SMALL)
+    assert any("The observer watch of watch.py" in line and f"[{watch}:6]" in line for line in warned)
+
+
+def test_list_show_and_doctor_know_it(cli, watch):
+    plugin = ("--plugin", str(watch))
+    (found,) = json.loads(cli("list", "observer", "watch", "--json", *plugin).out)["components"]
+    assert (found["name"], found["distribution"]) == ("watch", "watch.py")
+    assert f"Try:  marsseg run --plugin {watch}" in cli("show", "watch", *plugin).out
+    assert cli("doctor", "watch", *plugin).code == 0
+    watch.write_text(WATCH.replace("epoch_finished", "epoch_finishd"))
+    forget()
+    assert "is no hook" in cli("doctor", "watch", *plugin).out
 
 
 # --- what is not installed

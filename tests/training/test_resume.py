@@ -58,7 +58,7 @@ def killed_after(monkeypatch, epochs, before_checkpoint=False):
 
     monkeypatch.setattr(Keeper, "on_epoch_end", dying)
     if before_checkpoint:
-        from marsseg_core.training import keeper as keeping
+        from marsseg_core.training import checkpointer as keeping
 
         save = keeping.save_checkpoint
 
@@ -185,7 +185,7 @@ def test_early_stopping_is_not_forgotten(tmp_path, monkeypatch):
 def test_a_full_disk_is_survived(tmp_path, monkeypatch):
     words = WORDS | {"epochs": 3}
     whole = outcome(marsseg.run(out=tmp_path / "whole", **words))
-    from marsseg_core.training import keeper as keeping
+    from marsseg_core.training import checkpointer as keeping
 
     def full(path, task, progress):
         raise RunError("last.npz cannot be written: No space left on device.")

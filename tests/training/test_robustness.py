@@ -13,12 +13,16 @@ import pytest
 from helpers.messages import no_warning, warnings_told
 
 import marsseg_core as marsseg
+from marsseg_core import hooks
 from marsseg_core.components.specs import WeightingSpec
 from marsseg_core.components.weighting_layer import WeightingLayer
 from marsseg_core.data.arrays import SegmentationData
 from marsseg_core.errors import PluginError, RequestError, RunError
-from marsseg_core.hooks import hookimpl
+from marsseg_core.files.run_folder import RunFolder
+from marsseg_core.hooks import hookimpl, load_hooks
+from marsseg_core.training import loop
 from marsseg_core.training.callbacks import Observer
+from marsseg_core.training.keeper import Keeper
 from marsseg_core.training.task import SegmentationTask
 from marsseg_plugins.augmentations.hflip import HFlip
 from marsseg_plugins.datasets.synthetic import Synthetic
@@ -151,6 +155,109 @@ def test_a_failed_run_says_so_in_its_log(tmp_path):
     with pytest.raises(RunError):
         run(tmp_path, learning_rate=1e30, epochs=3)
     assert "failed:" in (tmp_path / "run" / "log.txt").read_text()
+
+
+class Told:
+    """Has the hooks of a run's end, and notes which were called."""
+
+    def __init__(self) -> None:
+        self.calls = []
+
+    @hookimpl
+    def marsseg_run_failed(self, run, error):
+        self.calls.append(("failed", run, error))
+
+    @hookimpl
+    def marsseg_run_finished(self, run):
+        self.calls.append(("finished", run, None))
+
+
+@pytest.fixture
+def told(monkeypatch):
+    """The calls of an observer of all runs in the test, the only one."""
+    observer = Told()
+
+    def loaded():
+        found = load_hooks(observers=[])
+        found._manager.register(observer, name="told of nowhere")
+        return found
+
+    monkeypatch.setattr(hooks, "load_hooks", loaded)
+    return observer.calls
+
+
+def test_observers_are_told_how_a_run_failed_and_what_there_is_of_it(tmp_path, told):
+    with pytest.raises(RunError) as caught:
+        run(tmp_path, learning_rate=1e30, epochs=3)
+    ((name, failed, error),) = told
+    assert name == "failed"
+    assert error is caught.value
+    assert failed.path == tmp_path / "run"
+    assert (failed.metrics, failed.scores) == ({}, {})
+    assert not failed.folder.metrics.exists()
+
+
+def test_what_no_error_of_marsseg_foresees_is_told_and_logged_too(tmp_path, told, monkeypatch):
+    monkeypatch.setattr(loop, "_write_end", failing)
+    with pytest.raises(KeyError, match="broken"):
+        run(tmp_path)
+    ((name, failed, error),) = told
+    assert (name, repr(error), len(failed.history)) == ("failed", "KeyError('broken')", 1)
+    assert "failed: KeyError: 'broken'" in failed.folder.log_file.read_text()
+
+
+def test_a_full_disk_is_told_before_anything_is_trained(tmp_path, told, monkeypatch):
+    full = RunError("plan.toml cannot be written: No space left on device.")
+
+    def write(self, path, content):
+        raise full
+
+    monkeypatch.setattr(RunFolder, "write_bytes", write)
+    with pytest.raises(RunError, match="No space"):
+        run(tmp_path)
+    assert [(name, error) for name, _, error in told] == [("failed", full)]
+
+
+def test_a_resumed_run_that_fails_is_told(tmp_path, told, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr(loop, "_write_end", failing)
+        with pytest.raises(KeyError):
+            run(tmp_path)
+        with pytest.raises(KeyError):
+            marsseg.resume(tmp_path / "run")
+    assert [name for name, _, _ in told] == ["failed", "failed"]
+    marsseg.resume(tmp_path / "run")
+    assert [name for name, _, _ in told] == ["failed", "failed", "finished"]
+
+
+def test_a_wrong_request_and_ctrl_c_are_no_failures_of_a_run(tmp_path, told, monkeypatch):
+    with pytest.raises(RequestError):
+        run(tmp_path, schedule="cosine:warmup=100")
+    assert told == []
+
+    def interrupted(self, epoch, logs=None):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Keeper, "on_epoch_end", interrupted)
+    assert run(tmp_path).interrupted
+    assert [name for name, _, _ in told] == ["finished"]
+
+
+def test_an_observer_that_fails_after_a_failure_hides_it_from_nobody(tmp_path, told, monkeypatch):
+    """Not where the disk is full either, so that not even the log can be written."""
+    warned = []
+
+    def full(self, line):
+        raise RunError("log.txt cannot be written: No space left on device.")
+
+    def fails(self, run, error):
+        monkeypatch.setattr(RunFolder, "log", full)
+        raise RuntimeError("and again")
+
+    monkeypatch.setattr(Told, "marsseg_run_failed", hookimpl(fails, specname="marsseg_run_failed"))
+    with pytest.raises(RunError, match="loss became"), warnings_told(warned):
+        marsseg.run(out=tmp_path / "run", **(WORDS | {"epochs": 3, "learning_rate": 1e30}))
+    assert "The observer told of nowhere failed in marsseg_run_failed: RuntimeError('and again')" in warned[-1]
 
 
 def test_a_callback_that_fails_is_named_once_and_left_out():

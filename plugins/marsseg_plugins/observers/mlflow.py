@@ -2,13 +2,11 @@
 
 It does so where MARSSEG_OBSERVERS names it: `MARSSEG_OBSERVERS=mlflow marsseg run …`. It needs `pip install
 "marsseg[mlflow]"`. Where to is MLflow's to know: MLFLOW_TRACKING_URI, and MLFLOW_EXPERIMENT_NAME (else `marsseg`).
-A resumed run goes on with its MLflow run, which `mlflow.json` in the run folder names. One that fails is FAILED once
-the process ends, as no hook tells of it.
+A resumed run goes on with its MLflow run, which `mlflow.json` in the run folder names.
 """
 
 from __future__ import annotations
 
-import atexit
 import os
 import re
 import time
@@ -36,9 +34,6 @@ _LONGEST: Final = 6000
 # What is in a run folder for marsseg alone, or large and of no use elsewhere.
 _NOT_HANDED_ON: Final = ("checkpoint", "mlflow.json", "tensorboard")
 
-# The runs of this process that go on, by MLflow's names, each with the client of its store.
-_going_on: Final[dict[str, MlflowClient]] = {}
-
 
 @hookimpl
 def marsseg_plan_resolved() -> None:
@@ -57,7 +52,6 @@ def marsseg_network_built(run: Run) -> None:
         begun = client.create_run(_experiment(client), tags=tags, run_name=run.path.name)
         _log(client, begun.info.run_id, params=_parameters(run))
         run.folder.write_json(_file(run), {"schema": 1, "run": begun.info.run_id})
-    _going_on[_logged_run(run)] = client
 
 
 @hookimpl
@@ -82,13 +76,14 @@ def marsseg_run_finished(run: Run) -> None:
         else:
             client.log_artifact(name, str(path))
     client.set_terminated(name, "FINISHED" if run.metrics["status"] == FINISHED else "KILLED")
-    _going_on.pop(name, None)
 
 
-@atexit.register
-def _fail_what_goes_on() -> None:
-    for name, client in _going_on.items():
-        client.set_terminated(name, "FAILED")
+@hookimpl
+def marsseg_run_failed(run: Run) -> None:
+    if _is_logged(run):
+        from mlflow import MlflowClient
+
+        MlflowClient().set_terminated(_logged_run(run), "FAILED")
 
 
 def _file(run: Run) -> Path:

@@ -1,0 +1,80 @@
+"""Another checkpointer in the place of the file: a training goes on from what it kept."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from marsseg_core import api
+from marsseg_core.files.run_folder import RunFolder
+from marsseg_core.networks.startup import start_keras
+from marsseg_core.training.checkpoint import load_checkpoint, save_checkpoint
+from marsseg_core.training.checkpointer import Checkpointer, FileCheckpointer
+
+WORDS = {
+    "arch": "unet:width=0.125:depth=1:convolutions=1:dropout=0.2",
+    "bottleneck": "none",
+    "data": "synthetic:count=24:height=16:width=32",
+    "batch": 4,
+    "epochs": 3,
+}
+
+
+class Elsewhere(Checkpointer):
+    """Keeps each epoch in a folder that is none of the run's."""
+
+    def __init__(self, folder, epochs):
+        self.folder = folder
+        self.epochs = epochs
+
+    @property
+    def saved(self):
+        return any(self.folder.glob("*.npz"))
+
+    def save(self, task, progress):
+        if progress.epoch > self.epochs:
+            raise SystemExit("killed")
+        save_checkpoint(self.folder / f"{progress.epoch}.npz", task, progress)
+
+    def load(self, task):
+        return load_checkpoint(max(self.folder.glob("*.npz")), task)
+
+
+def ignore(line):
+    """Takes a warning."""
+
+
+@pytest.fixture
+def plan(monkeypatch):
+    monkeypatch.setenv("MARSSEG_DISABLE", "report,progress")
+    start_keras()
+    return api.plan(**WORDS)
+
+
+def test_a_training_goes_on_from_another_ones_state_as_from_the_files(plan, tmp_path):
+    from marsseg_core.training.loop import execute, resume
+
+    (tmp_path / "kept").mkdir()
+    with pytest.raises(SystemExit):
+        execute(plan, out=tmp_path / "run", checkpointer=lambda folder: Elsewhere(tmp_path / "kept", 2))
+    assert not RunFolder(tmp_path / "run").checkpoint.exists()
+    resumed = resume(RunFolder(tmp_path / "run"), plan, checkpointer=lambda folder: Elsewhere(tmp_path / "kept", 3))
+    assert "resumed after epoch 2" in resumed.folder.log_file.read_text()
+    whole = execute(plan, out=tmp_path / "whole")
+    for found, expected in zip(resumed.network.weights, whole.network.weights, strict=True):
+        np.testing.assert_array_equal(np.asarray(found), np.asarray(expected))
+
+
+def test_the_file_is_the_run_folders_and_is_entered_in_its_manifest(plan, tmp_path):
+    from marsseg_core.training.loop import execute
+
+    folder = RunFolder(tmp_path / "run")
+    assert not FileCheckpointer(folder).saved
+    run = execute(plan, out=folder.path)
+    assert FileCheckpointer(run.folder).saved
+    assert "checkpoint/last.npz" in folder.read_json(folder.manifest)["files"]
+
+
+def test_an_interface_alone_is_none():
+    with pytest.raises(TypeError, match="abstract"):
+        Checkpointer()
