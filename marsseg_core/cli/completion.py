@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any, Final, Literal, get_args, get_origin
 import typer
 
 from ..registry import kinds
-from ..registry.kinds import ALL_KINDS, KINDS, OBSERVER, RECIPE, Kind
+from ..registry.kinds import ALL_KINDS, COMPONENT_KINDS, KINDS, METRIC, OBSERVER, RECIPE, Kind
+from ..registry.parameters import NONE_WORD
 
 if TYPE_CHECKING:
     from ..registry.entries import Entry
@@ -30,6 +31,9 @@ Completer = Callable[[typer.Context, str], list[Word]]
 
 # Characters of what is said of a word.
 _ROOM: Final = 70
+
+# What is set to a metric's name.
+_MONITOR: Final = "training.monitor="
 
 # Endings after which a word goes on.
 _OPEN: Final = (".", "=", "/")
@@ -97,7 +101,7 @@ def _names_or_distributions(given: Mapping[str, Any], text: str) -> list[Word]:
     from ..registry.catalog import installed
 
     head, last = _split_list(text)
-    words = _names([*KINDS, OBSERVER], last)
+    words = _names([*COMPONENT_KINDS, OBSERVER], last)
     words += [(entry.distribution, f"all of {entry.provider}") for entry in installed().everything]
     return [(head + word, said) for word, said in words]
 
@@ -106,6 +110,20 @@ def _optimizers(given: Mapping[str, Any], text: str) -> list[Word]:
     from ..planning.optimizer_names import OPTIMIZERS
 
     return [(name, "") for name in OPTIMIZERS]
+
+
+def _metrics(given: Mapping[str, Any], text: str) -> list[Word]:
+    return _names([METRIC], text)
+
+
+def _monitored(given: Mapping[str, Any], text: str) -> list[Word]:
+    """A metric with its parameters, also as its column in the history is called; or a loss."""
+    from ..planning.metrics import LOSSES, PREFIX
+
+    prefix = PREFIX if text.startswith(PREFIX) else ""
+    found = _components(METRIC, text.removeprefix(prefix)) if "," not in text else []
+    losses = [(loss, "to stop by; the best network is kept by the default") for loss in LOSSES]
+    return losses + [(prefix + word, said) for word, said in found if word != NONE_WORD]
 
 
 def _settings(given: Mapping[str, Any], text: str) -> list[Word]:
@@ -118,6 +136,8 @@ def _settings(given: Mapping[str, Any], text: str) -> list[Word]:
     if not dot:
         found = [(f"{word}.", "") for word in (*(kind.option for kind in KINDS), *SECTIONS) if word.startswith(text)]
         return _onward(found, lambda word: _settings(given, word))
+    if text.startswith(_MONITOR):
+        return [(_MONITOR + word, said) for word, said in _monitored(given, text.removeprefix(_MONITOR))]
     if option in SECTIONS:
         return _pairs(f"{option}.", parameters_of(SECTIONS[option]), rest, lists=True)
     kind = next((kind for kind in KINDS if option in (kind.option, kind.name)), None)
@@ -145,7 +165,6 @@ def _chosen(kind: Kind, given: Mapping[str, Any]) -> list[str]:
 
 def _components(kind: Kind, text: str) -> list[Word]:
     from ..registry.catalog import installed
-    from ..registry.parameters import NONE_WORD
 
     head, last = _split_list(text)
     if head and not kind.many:
@@ -212,7 +231,7 @@ def _values(parameter: Parameter, lists: bool) -> list[Word]:
 
 def _choices(annotation: Any) -> list[str]:
     """The words that a type has: of Literals, of true and false, of unions and lists of these."""
-    from ..registry.parameters import NONE_WORD, to_text
+    from ..registry.parameters import to_text
 
     if annotation is bool:
         return ["true", "false"]
@@ -251,5 +270,7 @@ anything: Final = _completer(_anything)
 kinds_or_names: Final = _completer(_kinds_or_names)
 names_of_kind: Final = _completer(_names_of_kind)
 names_or_distributions: Final = _completer(_names_or_distributions)
+metrics: Final = _completer(_metrics)
+monitored: Final = _completer(_monitored)
 optimizers: Final = _completer(_optimizers)
 settings: Final = _completer(_settings)

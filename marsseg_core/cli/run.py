@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ..conventions import HEADLINE
 from ..networks.startup import check_backend
 from ..registry import kinds
-from .completion import composition, fixed, optimizers, recipes, settings
+from .completion import composition, fixed, monitored, optimizers, recipes, settings
 from .loading import load_keras
 from .options import Disable, Plugins, Trust
 from .output import EXIT_INTERRUPTED, print_table, print_text, say, warn
@@ -86,6 +88,20 @@ def run(
             help="A Keras optimiser: adamw, sgd:momentum=0.9, …", metavar=_COMPOSITION, autocompletion=optimizers
         ),
     ] = None,
+    monitor: Annotated[
+        str | None,
+        typer.Option(
+            help="The metric that the best network is kept by and early stopping watches.",
+            metavar=_COMPOSITION,
+            autocompletion=monitored,
+        ),
+    ] = None,
+    metrics: Annotated[
+        str | None,
+        typer.Option(
+            help="Metrics to compute and show besides.", metavar=_COMPOSITION, autocompletion=composition(kinds.METRIC)
+        ),
+    ] = None,
     precision: Annotated[
         str | None,
         typer.Option(
@@ -137,6 +153,8 @@ def run(
         "learning_rate": learning_rate,
         "patience": patience,
         "optimizer": optimizer,
+        "monitor": monitor,
+        "metrics": metrics,
         "precision": precision,
         "workers": workers,
         "seed": seed,
@@ -218,19 +236,25 @@ def _given(words: dict[str, Any]) -> dict[str, Any]:
 
 
 def _print_result(result: Run) -> None:
+    from ..runs.readings import readings_of
+
     parts = result.metrics["parts"]
     if not parts:
         say(f"Interrupted before the first epoch ended: there is no network in {result.path}.")
         _say_how_to_go_on(result)
         return
-    readings = ("miou", "miou_an2dl", "miou_all", "miou_per_image", "accuracy")
-    rows = [(name, *(_score(part[name]) for part in parts.values())) for name in readings]
-    classes = next(iter(parts.values()))["iou"]
-    rows += [(f"iou {name}", *(_score(part["iou"][name]) for part in parts.values())) for name in classes]
+    found = {part: readings_of(scores) for part, scores in parts.items()}
+    table = result.plan.metrics
+    rows = [
+        (table.spaced(name), *(_score(readings.get(name)) for readings in found.values()))
+        for name in dict.fromkeys(chain(*found.values()))
+        if table.shows(name)
+    ]
     print_table(("score", *parts), rows, right=tuple(parts))
     print_text()
     best = f"epoch {result.best_epoch} of {len(result.history)}"
-    print_text(f"{result.path}: the network of {best}")
+    by = "" if result.best_by == f"val_{HEADLINE}" else f", the best by {result.best_by}"
+    print_text(f"{result.path}: the network of {best}{by}")
     if result.interrupted:
         say("Interrupted: the best network so far is kept; the test part was not scored.")
         _say_how_to_go_on(result)

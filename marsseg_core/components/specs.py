@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
 from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
-from ..conventions import VOID
+from ..conventions import HEADLINE, VOID
 from ..errors import RequestError
 
 if TYPE_CHECKING:
@@ -85,14 +85,34 @@ class WeightingSpec:
 
 
 @dataclass(frozen=True)
+class MetricSpec:
+    """What a metric knows of its data: the number of classes, and which of them do not count."""
+
+    num_classes: int
+    ignored: tuple[int, ...] = ()
+
+    @property
+    def counted(self) -> list[int]:
+        """The classes that count."""
+        return [c for c in range(self.num_classes) if c not in self.ignored]
+
+
+def _rises(column: str) -> bool:
+    return "loss" not in column
+
+
+@dataclass(frozen=True)
 class ScheduleSpec:
     """What a schedule knows of the training: the learning rate it starts from, epochs and steps per epoch.
 
     `objective_moves` says that the weighting moves what the losses count: the loss of one epoch is then no measure for
-    that of another.
+    that of another. `best_by` is the column of the history by which the best network is kept; `rises` says of a column
+    whether more of it is better.
     """
 
     learning_rate: float
     epochs: int
     steps_per_epoch: int
     objective_moves: bool = False
+    best_by: str = f"val_{HEADLINE}"
+    rises: Callable[[str], bool] = field(default=_rises, repr=False, compare=False)

@@ -24,7 +24,7 @@ from ..registry.catalog import Catalog, installed
 from ..registry.disabled import VARIABLE, switches
 from ..registry.distribution import normal
 from ..registry.entries import CONFLICT, INVALID, OK, Entry
-from ..registry.kinds import KINDS, OBSERVER, RECIPE
+from ..registry.kinds import COMPONENT_KINDS, OBSERVER, RECIPE
 from ..registry.loading import SLOW_SECONDS, load
 from ..registry.plugin_files import catalog_with
 
@@ -109,7 +109,7 @@ def _examine(entry: Entry, plugins: Sequence[Path], checks: bool) -> Finding:
     finding = Finding(entry, _status(entry, found), **found | {"early": tuple(found["early"]), "hint": hint})
     if entry.status == CONFLICT:
         finding = Finding(entry, CONFLICT, finding.seconds, finding.early, entry.reason)
-    if not checks or entry.kind not in KINDS:
+    if not checks or entry.kind not in COMPONENT_KINDS:
         return finding
     return _checked(finding, _in_process("check", entry, plugins, _CHECKS_LIMIT))
 
@@ -222,6 +222,7 @@ NOT_PROMISED: Final = {
     ),
     "schedule": (),
     "dataset": (),
+    "metric": (),
 }
 FOUND_ALREADY: Final = "test_importing_its_module_is_light"
 

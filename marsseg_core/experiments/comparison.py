@@ -10,7 +10,9 @@ from pathlib import Path
 from string import ascii_uppercase
 from typing import Any, Final
 
+from ..conventions import HEADLINE
 from ..errors import RequestError, nearest
+from ..planning.metrics import MetricTable, metric_table
 from ..planning.options import SECTIONS
 from ..registry.parameters import NONE_WORD
 from ..runs.records import Record, find_runs, read_record
@@ -105,14 +107,17 @@ class Comparison:
         }
 
 
-def compare_runs(paths: Sequence[Path], *, by: str = "miou", part: str = "test") -> Comparison:
+def compare_runs(paths: Sequence[Path], *, by: str = HEADLINE, part: str = "test") -> Comparison:
     """Compare the finished runs in `paths`: run folders, or folders of runs and series.
 
-    Raises RequestError for a path without a run, an unknown part or reading, or where no run has a score.
+    Raises RequestError for a path without a run, an unknown part or reading, one of which nothing installed says
+    whether more of it is better, or where no run has a score.
     """
+    table = metric_table()
+    by = table.canonical(by)
     if part not in PARTS:
         raise RequestError(f"There is no part '{part}' to compare.", where="--part", hint=f"One of {', '.join(PARTS)}.")
-    records, apart = _read(find_runs(paths))
+    records, apart = _read(find_runs(paths), table)
     scored = []
     for record in records:
         if reason := _unscored(record, part):
@@ -122,7 +127,7 @@ def compare_runs(paths: Sequence[Path], *, by: str = "miou", part: str = "test")
     if not scored:
         lines = "; ".join(f"{path}: {reason}" for path, reason in apart[:5])
         raise RequestError(f"None of {len(apart)} runs has a score of its {part} part: {lines}.", where="compare")
-    _check_reading(by, scored, part)
+    _check_reading(by, scored, part, table)
     defined = []
     for record in scored:
         if record.readings[part].get(by) is None:
@@ -132,15 +137,15 @@ def compare_runs(paths: Sequence[Path], *, by: str = "miou", part: str = "test")
     grouped, repeated = _grouped(defined)
     if not grouped:
         raise RequestError(f"{by} is undefined in all {len(scored)} runs.", where="--by")
-    groups, elsewhere = _ranked(grouped, by, part)
+    groups, elsewhere = _ranked(grouped, by, part, rises=table.rises(by))
     return Comparison(by, part, groups, _differing(groups), tuple(apart + repeated), elsewhere)
 
 
-def _read(paths: Sequence[Path]) -> tuple[list[Record], list[tuple[Path, str]]]:
+def _read(paths: Sequence[Path], table: MetricTable) -> tuple[list[Record], list[tuple[Path, str]]]:
     records, broken = [], []
     for path in paths:
         try:
-            records.append(read_record(path))
+            records.append(read_record(path, table))
         except RequestError as error:
             broken.append((path, str(error)))
     return records, broken
@@ -153,11 +158,17 @@ def _unscored(record: Record, part: str) -> str:
     return "" if part in record.readings else f"the {part} part was not scored"
 
 
-def _check_reading(by: str, records: Sequence[Record], part: str) -> None:
+def _check_reading(by: str, records: Sequence[Record], part: str, table: MetricTable) -> None:
     known = dict.fromkeys(name for record in records for name in record.readings[part])
     if by not in known:
         raise RequestError(
             f"No run has a reading '{by}'.", where="--by", hint=nearest(by, known, listing="Their readings")
+        )
+    if table.of(by) is None:
+        raise RequestError(
+            f"No metric is installed that says whether more of '{by}' is better.",
+            where="--by",
+            hint="Install the plugin that the runs had it from.",
         )
 
 
@@ -176,14 +187,15 @@ def _grouped(records: Sequence[Record]) -> tuple[list[list[Record]], list[tuple[
 
 
 def _ranked(
-    grouped: Sequence[Sequence[Record]], by: str, part: str
+    grouped: Sequence[Sequence[Record]], by: str, part: str, *, rises: bool
 ) -> tuple[tuple[Group, ...], tuple[tuple[Path, str], ...]]:
     """The groups scored on what most runs are scored on, the best first; then the others, without a rank."""
     families = Counter(_family(run, part) for group in grouped for run in group)
     common = families.most_common(1)[0][0]
 
     def order(group: Sequence[Record]) -> tuple[bool, float]:
-        return any(_family(run, part) != common for run in group), -Spread.of(_values(group, by, part)).mean
+        mean = Spread.of(_values(group, by, part)).mean
+        return any(_family(run, part) != common for run in group), -mean if rises else mean
 
     groups: list[Group] = []
     for position, runs in enumerate(sorted(grouped, key=order)):

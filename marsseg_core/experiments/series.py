@@ -11,7 +11,7 @@ from typing import Any, Final, Literal
 from ..errors import RequestError
 from ..files.run_folder import FINISHED, INTERRUPTED, RunFolder, create_run_folder
 from ..planning.plan import Plan
-from ..runs.records import readings_of
+from ..runs.readings import readings_of
 from .summary import Spread, spreads
 
 Kind = Literal["seeds", "folds"]

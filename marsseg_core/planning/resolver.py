@@ -23,12 +23,13 @@ from ..registry import kinds, parameters
 from ..registry.catalog import Catalog
 from ..registry.distribution import DISTRIBUTION
 from ..registry.entries import INVALID, Entry
-from ..registry.kinds import KINDS, RECIPE, Kind
+from ..registry.kinds import COMPONENT_KINDS, KINDS, METRIC, RECIPE, Kind
 from ..registry.loading import blaming, load
 from ..registry.plugin_files import KEY as PLUGIN_KEY, SUFFIX, LocalPlugin, given_plugins, planned_plugins
 from ..registry.source_code import recipe_path
 from . import grammar
 from .invoke import calling, fitting, nested
+from .metrics import canonical_monitor, planned_metrics
 from .optimizer_names import optimizer_named
 from .options import SECTIONS, LossOptions, TrainingOptions, options_of
 from .plan import NAME_KEYS, Plan
@@ -54,7 +55,7 @@ class Request:
     trust: bool = False
 
 
-def resolve(request: Request, catalog: Catalog, *, only: Collection[Kind] = KINDS) -> Plan:
+def resolve(request: Request, catalog: Catalog, *, only: Collection[Kind] = COMPONENT_KINDS) -> Plan:
     """Draft the plan layer by layer, then build and check every component.
 
     Raises RequestError for what is wrong in the request, PluginError for a component that is broken. Imports the
@@ -227,6 +228,7 @@ class _Draft:
             chosen[kind] = tuple(self._choose(kind, item) for item in items)
         self._check_bottleneck(chosen)
         self._pin_start()
+        self._name_monitor()
         origins: dict[str, Mapping[str, str]] = {name: item.origins for name, item in self.sections.items()}
         origins |= {kind.option: {"name": origin} for kind, origin in self.kind_origins.items()}
         self._check_losses(chosen)
@@ -236,6 +238,8 @@ class _Draft:
         cleaning = parameters.configure(CleaningOptions, self.sections["cleaning"].values, where="cleaning")
         split = parameters.configure(SplitOptions, self.sections["split"].values, where="split")
         optimizer_named(training.optimizer)
+        if METRIC in self.only:
+            planned_metrics(training, self.catalog)
         return Plan(chosen, cleaning, split, training, origins, self.plugins, self.catalog)
 
     def _check_bottleneck(self, chosen: Mapping[Kind, tuple[Chosen, ...]]) -> None:
@@ -293,6 +297,12 @@ class _Draft:
         if given == parameters.NONE_WORD:
             section.set({"init_hash": RunFolder.open(path).network_hash()}, origin)
         section.set({"init": str(path)}, origin)
+
+    def _name_monitor(self) -> None:
+        """Write what is monitored in one way, however it was given, so that equal plans are equal."""
+        section = self.sections["training"]
+        if isinstance(text := section.values.get("monitor"), str):
+            section.set({"monitor": canonical_monitor(text, self.catalog)}, section.origins["monitor"])
 
     def _overlay(
         self,

@@ -46,6 +46,12 @@ DATASET: Final = Kind("dataset", "data", "marsseg.datasets", "marsseg_core.compo
 # In the order in which a plan is read.
 KINDS: Final = (ARCHITECTURE, BOTTLENECK, LOSS, WEIGHTING, AUGMENTATION, SCHEDULE, DATASET)
 
+# A metric is named where one is wanted (`--monitor`, `--metrics`, `compare --by`): a plan holds no table of it.
+METRIC: Final = Kind("metric", "monitor", "marsseg.metrics", "marsseg_core.components.interfaces:Metric", many=True)
+
+# All that is a component: a class with parameters, an interface and a contract.
+COMPONENT_KINDS: Final = (*KINDS, METRIC)
+
 # A recipe is not a component but a whole plan; it is found, listed and shown in the same way.
 RECIPE: Final = Kind("recipe", "plan", "marsseg.recipes")
 
@@ -53,4 +59,4 @@ RECIPE: Final = Kind("recipe", "plan", "marsseg.recipes")
 OBSERVER: Final = Kind("observer", "observer", "marsseg.hooks")
 
 # In the order in which they are listed.
-ALL_KINDS: Final = (*KINDS, RECIPE, OBSERVER)
+ALL_KINDS: Final = (*COMPONENT_KINDS, RECIPE, OBSERVER)

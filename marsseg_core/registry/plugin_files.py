@@ -20,7 +20,7 @@ from typing import Any, Final
 from ..errors import MarssegError, PluginError, RequestError
 from .catalog import Catalog, installed
 from .entries import Entry
-from .kinds import KINDS, Kind
+from .kinds import COMPONENT_KINDS, Kind
 from .loading import failing_place, interface_of, stdout_aside, telling_slow
 
 # In a plan file: the tables, and the keys of each.
@@ -54,7 +54,7 @@ class LocalPlugin:
 
     def to_toml(self, folder: str) -> dict[str, Any]:
         """How a plan names it whose copies are in `folder`."""
-        kinds = [kind.option for kind in KINDS if any(entry.kind == kind for entry in self.entries)]
+        kinds = [kind.option for kind in COMPONENT_KINDS if any(entry.kind == kind for entry in self.entries)]
         return {_FILE: f"{folder}/{self.name}", _HASH: self.hash, _KINDS: kinds}
 
 
@@ -81,7 +81,7 @@ def planned_plugins(
     folder: Path,
     where: str,
     given: Sequence[LocalPlugin] = (),
-    kinds: Iterable[Kind] = KINDS,
+    kinds: Iterable[Kind] = COMPONENT_KINDS,
     *,
     trust: bool,
 ) -> tuple[LocalPlugin, ...]:
@@ -166,7 +166,7 @@ def _opened(path: Path, source: bytes, origin: str) -> LocalPlugin:
         if value.__module__ == name and not value.__name__.startswith("_"):
             entries += [
                 Entry(kind, component_name(value), f"{name}:{value.__qualname__}", path.name, _hash(source)[:12])
-                for kind in KINDS
+                for kind in COMPONENT_KINDS
                 if issubclass(value, interface_of(kind))
             ]
     if not entries:

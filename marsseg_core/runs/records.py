@@ -1,4 +1,4 @@
-"""What a run folder says of itself, read without plugins: settings, status, scores and parts."""
+"""What a run folder says of itself, read without its plugins: settings, status, scores and parts."""
 
 from __future__ import annotations
 
@@ -12,10 +12,12 @@ from typing import Any, Final
 from ..errors import RequestError
 from ..files.run_folder import FINISHED, RunFolder
 from ..files.text import read_text
+from ..planning.metrics import MetricTable, metric_table
 from ..planning.options import SECTIONS
 from ..registry import parameters
 from ..registry.kinds import KINDS
 from ..registry.plugin_files import KEY as PLUGIN_KEY
+from .readings import readings_of, supplied
 
 UNFINISHED: Final = "broken off or still running"
 
@@ -78,8 +80,12 @@ def find_runs(paths: Iterable[Path]) -> list[Path]:
     return list(found.values())
 
 
-def read_record(path: Path) -> Record:
-    """The record of a run folder; RequestError names a file that is missing, broken or not as the run wrote it."""
+def read_record(path: Path, table: MetricTable | None = None) -> Record:
+    """The record of a run folder; RequestError names a file that is missing, broken or not as the run wrote it.
+
+    Readings of `table` (of what is installed) that the run did not keep are supplied from its confusion matrix.
+    """
+    table = table or metric_table()
     folder = RunFolder.open(path)
     folder.check_unchanged(folder.plan, folder.split, folder.metrics)
     try:
@@ -91,31 +97,24 @@ def read_record(path: Path) -> Record:
         metrics = folder.read_json(folder.metrics)
     split = folder.read_json(folder.split)
     try:
-        readings = {part: readings_of(scores) for part, scores in metrics["parts"].items()}
+        kept = {part: readings_of(scores) for part, scores in metrics["parts"].items()}
         items = {part: tuple(split[part]) for part in ("train", "validation", "test")}
         status, fingerprint = metrics["status"], split["fingerprint"]
         classes, ignored = tuple(split.get("classes", ())), tuple(sorted(split.get("ignored", ())))
     except (KeyError, TypeError, AttributeError) as cause:
         raise RequestError(f"metrics.json or split.json lacks {cause}.", where=str(path)) from cause
-    for part, scores in readings.items():
+    for part, scores in kept.items():
         for name, value in scores.items():
-            if value is not None and not 0 <= value <= 1:
+            if value is not None and not table.possible(name, value):
                 raise RequestError(
                     f"metrics.json says {name} = {value:g} of {part}, which is no score.", where=str(path)
                 )
+    readings = {
+        part: scores | supplied(scores, metrics["parts"][part], classes, ignored, table)
+        for part, scores in kept.items()
+    }
     seed, fold = settings.pop(SEED), settings.pop(FOLD)
     return Record(path, settings, seed, fold, status, readings, fingerprint, classes, ignored, items)
-
-
-def readings_of(scores: Mapping[str, Any]) -> dict[str, float | None]:
-    """The scores of a part in metrics.json by name: "miou", …, and "iou_soil", … for each class. None is undefined."""
-    found: dict[str, float | None] = {}
-    for name, value in scores.items():
-        if value is None or isinstance(value, float):
-            found[name] = value
-        elif isinstance(value, Mapping) and all(v is None or isinstance(v, float) for v in value.values()):
-            found |= {f"{name}_{label}": v for label, v in value.items()}
-    return found
 
 
 def _settings(document: Mapping[str, Any]) -> dict[str, str]:

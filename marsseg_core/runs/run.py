@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..conventions import HEADLINE
 from ..data.arrays import SegmentationData
 from ..data.splits import Split
 from ..evaluation.confusion import Confusion
@@ -23,8 +24,8 @@ class Run:
     """A run as observers and notebooks see it.
 
     `history` has one record an epoch, `metrics` is what metrics.json holds, `scores` the confusion matrix of each
-    part that was scored. `network` is the best one once the run has ended. `transfer` says which weights it started
-    from, where the plan names another run for them.
+    part that was scored. `network` is the best one, by the column `best_by` of the history, once the run has ended.
+    `transfer` says which weights it started from, where the plan names another run for them.
     """
 
     plan: Plan
@@ -38,6 +39,7 @@ class Run:
     scores: dict[str, Confusion] = field(default_factory=dict)
     metrics: dict[str, Any] = field(default_factory=dict)
     best_epoch: int | None = None
+    best_by: str = f"val_{HEADLINE}"
 
     @property
     def path(self) -> Path:

@@ -23,11 +23,11 @@ from ..errors import RequestError, RunError
 from ..registry.catalog import Catalog
 from ..registry.distribution import DISTRIBUTION, version
 from ..registry.entries import NAME_PATTERN
-from ..registry.kinds import DATASET, KINDS, OBSERVER, WEIGHTING, Kind
+from ..registry.kinds import COMPONENT_KINDS, DATASET, OBSERVER, WEIGHTING, Kind
 from ..registry.parameters import NONE_WORD
 
 # What there is a template of.
-PLUGIN_KINDS: Final = (*KINDS, OBSERVER)
+PLUGIN_KINDS: Final = (*COMPONENT_KINDS, OBSERVER)
 
 _SUFFIX: Final = ".tmpl"
 

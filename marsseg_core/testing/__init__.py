@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from .components import ComponentContract as ComponentContract
     from .datasets import DatasetContract as DatasetContract
     from .losses import LossContract as LossContract
+    from .metrics import MetricContract as MetricContract
     from .schedules import ScheduleContract as ScheduleContract
     from .weightings import WeightingContract as WeightingContract
 
@@ -35,6 +36,7 @@ _HOMES: Final = {
     "ComponentContract": "components",
     "DatasetContract": "datasets",
     "LossContract": "losses",
+    "MetricContract": "metrics",
     "ScheduleContract": "schedules",
     "WeightingContract": "weightings",
 }
@@ -46,6 +48,7 @@ __all__ = [
     "ComponentContract",
     "DatasetContract",
     "LossContract",
+    "MetricContract",
     "ScheduleContract",
     "WeightingContract",
 ]

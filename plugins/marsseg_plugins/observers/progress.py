@@ -58,5 +58,5 @@ def marsseg_epoch_finished(run: Run, record: Mapping[str, float | None]) -> None
     console = Console(stderr=True)
     if not console.is_terminal:
         epoch = f"epoch {record['epoch']:.0f}/{run.plan.training.epochs}"
-        line = f"{epoch}  loss {number(record['loss'])}  {scores(record)}  {record['seconds']:.1f} s"
+        line = f"{epoch}  loss {number(record['loss'])}  {scores(record, run.best_by)}  {record['seconds']:.1f} s"
         console.print(line, markup=False, highlight=False, soft_wrap=True)
