@@ -16,7 +16,7 @@ from marsseg_core.registry.catalog import Catalog, installed, rescan
 from marsseg_core.registry.disabled import Switch, disabling, switches
 from marsseg_core.registry.discovery import entries_from
 from marsseg_core.registry.entries import CONFLICT, DISABLED, INCOMPATIBLE, INVALID, OK, Entry
-from marsseg_core.registry.kinds import ARCHITECTURE, BOTTLENECK, KINDS, LOSS, OBSERVER, RECIPE
+from marsseg_core.registry.kinds import ARCHITECTURE, BOTTLENECK, COMPONENT_KINDS, LOSS, OBSERVER, RECIPE
 from marsseg_core.registry.loading import load
 
 
@@ -398,7 +398,7 @@ def test_a_name_of_another_kind_is_sent_to_its_option():
 
 def test_everything_installed_by_marsseg_loads():
     own = [entry for entry in installed().entries if entry.distribution == "marsseg"]
-    assert {entry.kind for entry in own} == {*KINDS, RECIPE}
+    assert {entry.kind for entry in own} == {*COMPONENT_KINDS, RECIPE}
     for entry in own:
         assert entry.status == OK
         assert entry.kind == RECIPE or load(entry).kind == entry.kind

@@ -26,7 +26,7 @@ from marsseg_core.components.interfaces import (
 from marsseg_core.components.weighting_layer import WeightingLayer
 from marsseg_core.conventions import VOID
 from marsseg_core.data.arrays import SegmentationData
-from marsseg_core.registry.kinds import KINDS
+from marsseg_core.registry.kinds import COMPONENT_KINDS
 from marsseg_core.registry.loading import interface_of
 from marsseg_core.registry.parameters import param
 
@@ -46,11 +46,11 @@ def holds(contract, component, check, *arguments, **attributes):
 
 
 def test_there_is_a_contract_for_every_kind():
-    for kind in KINDS:
+    for kind in COMPONENT_KINDS:
         contract = getattr(testing, f"{interface_of(kind).__name__}Contract")
         assert issubclass(contract, testing.ComponentContract)
     assert sorted(testing.__all__) == [
-        f"{name}Contract" for name in sorted(["Component", *(interface_of(kind).__name__ for kind in KINDS)])
+        f"{name}Contract" for name in sorted(["Component", *(interface_of(kind).__name__ for kind in COMPONENT_KINDS)])
     ]
 
 

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from ..conventions import HEADLINE
 from ..errors import RequestError, nearest
-from ..planning.metrics import MetricTable, metric_table
+from ..planning.metrics import metric_table
 from ..planning.options import SECTIONS
 from ..registry.parameters import NONE_WORD
 from ..runs.records import Record, find_runs, read_record
@@ -113,21 +113,28 @@ def compare_runs(paths: Sequence[Path], *, by: str = HEADLINE, part: str = "test
     Raises RequestError for a path without a run, an unknown part or reading, one of which nothing installed says
     whether more of it is better, or where no run has a score.
     """
-    table = metric_table()
-    by = table.canonical(by)
+    # By the headline, whose direction is known, no metric's code is needed.
+    table = None if by == HEADLINE else metric_table()
+    by = table.canonical(by) if table else by
     if part not in PARTS:
         raise RequestError(f"There is no part '{part}' to compare.", where="--part", hint=f"One of {', '.join(PARTS)}.")
-    records, apart = _read(find_runs(paths), table)
+    records, apart = _read(find_runs(paths))
     scored = []
     for record in records:
         if reason := _unscored(record, part):
             apart.append((record.path, reason))
         else:
-            scored.append(record)
+            scored.append(record.completed(part, table) if table else record)
     if not scored:
         lines = "; ".join(f"{path}: {reason}" for path, reason in apart[:5])
         raise RequestError(f"None of {len(apart)} runs has a score of its {part} part: {lines}.", where="compare")
-    _check_reading(by, scored, part, table)
+    _check_reading(by, scored, part)
+    if table and table.of(by) is None:
+        raise RequestError(
+            f"No metric is installed that says whether more of '{by}' is better.",
+            where="--by",
+            hint="Install the plugin that the runs had it from.",
+        )
     defined = []
     for record in scored:
         if record.readings[part].get(by) is None:
@@ -137,15 +144,15 @@ def compare_runs(paths: Sequence[Path], *, by: str = HEADLINE, part: str = "test
     grouped, repeated = _grouped(defined)
     if not grouped:
         raise RequestError(f"{by} is undefined in all {len(scored)} runs.", where="--by")
-    groups, elsewhere = _ranked(grouped, by, part, rises=table.rises(by))
+    groups, elsewhere = _ranked(grouped, by, part, rises=table is None or table.rises(by))
     return Comparison(by, part, groups, _differing(groups), tuple(apart + repeated), elsewhere)
 
 
-def _read(paths: Sequence[Path], table: MetricTable) -> tuple[list[Record], list[tuple[Path, str]]]:
+def _read(paths: Sequence[Path]) -> tuple[list[Record], list[tuple[Path, str]]]:
     records, broken = [], []
     for path in paths:
         try:
-            records.append(read_record(path, table))
+            records.append(read_record(path))
         except RequestError as error:
             broken.append((path, str(error)))
     return records, broken
@@ -158,17 +165,11 @@ def _unscored(record: Record, part: str) -> str:
     return "" if part in record.readings else f"the {part} part was not scored"
 
 
-def _check_reading(by: str, records: Sequence[Record], part: str, table: MetricTable) -> None:
+def _check_reading(by: str, records: Sequence[Record], part: str) -> None:
     known = dict.fromkeys(name for record in records for name in record.readings[part])
     if by not in known:
         raise RequestError(
             f"No run has a reading '{by}'.", where="--by", hint=nearest(by, known, listing="Their readings")
-        )
-    if table.of(by) is None:
-        raise RequestError(
-            f"No metric is installed that says whether more of '{by}' is better.",
-            where="--by",
-            hint="Install the plugin that the runs had it from.",
         )
 
 

@@ -5,16 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
-
-from ..components.specs import MetricSpec
-from ..evaluation.measure import class_values_of, or_none, value_of, without_those_that_fail
 from ..planning.metrics import MetricTable
 
+Readings = dict[str, float | None]  # None is undefined
 
-def readings_of(scores: Mapping[str, Any]) -> dict[str, float | None]:
-    """The scores of a part by name: "miou", …, and "iou_soil", … for each class. None is undefined."""
-    found: dict[str, float | None] = {}
+
+def readings_of(scores: Mapping[str, Any]) -> Readings:
+    """The scores of a part by name: "miou", …, and "iou_soil", … for each class."""
+    found: Readings = {}
     for name, value in scores.items():
         if value is None or isinstance(value, float):
             found[name] = value
@@ -25,31 +23,33 @@ def readings_of(scores: Mapping[str, Any]) -> dict[str, float | None]:
     return found
 
 
-def _of_classes(word: str, values: Mapping[str, Any]) -> dict[str, float | None]:
+def _of_classes(word: str, values: Mapping[str, Any]) -> Readings:
     return {f"{word}_{label}": value for label, value in values.items()}
 
 
 def supplied(
-    known: Mapping[str, Any],
-    scores: Mapping[str, Any],
-    class_names: Sequence[str],
-    ignored: Sequence[int],
-    table: MetricTable,
-) -> dict[str, float | None]:
-    """The readings that are not `known` and that the confusion matrix of a part has: of an older run, or for a metric
-    that was installed since. None for undefined ones; nothing where no matrix was kept."""
-    matrix = np.array(scores.get("confusion", ()))
-    if matrix.shape != (len(class_names),) * 2 or matrix.dtype.kind not in "iu" or not class_names:
+    known: Mapping[str, Any], matrix: Any, class_names: Sequence[str], ignored: Sequence[int], table: MetricTable
+) -> Readings:
+    """The readings that are not `known` and that a confusion matrix (K, K) has: of an older run, or for a metric that
+    was installed since. Nothing where the matrix is None or not that of these classes."""
+    # A comparison by what the runs have kept needs neither NumPy nor a metric's code.
+    import numpy as np
+
+    from ..components.specs import MetricSpec
+    from ..evaluation.measure import class_values_of, or_none, value_of, without_those_that_fail
+
+    counts = np.array(() if matrix is None else matrix)
+    if counts.shape != (len(class_names),) * 2 or counts.dtype.kind not in "iu":
         return {}
     spec = MetricSpec(len(class_names), tuple(ignored))
-    found: dict[str, float | None] = {}
+    found: Readings = {}
     for name, metric in table.chosen.items():
         component = metric.component
         if component.needs_predictions or component.all_classes or name in known:
             continue
         with without_those_that_fail():
-            found[name] = or_none(value_of(metric, matrix, spec))
+            found[name] = or_none(value_of(metric, counts, spec))
             if component.per_class:
-                values = class_values_of(metric, matrix, spec, class_names)
+                values = class_values_of(metric, counts, spec, class_names)
                 found |= _of_classes(component.per_class, {label: or_none(value) for label, value in values.items()})
     return found

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import tomllib
 from collections.abc import Hashable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -34,8 +34,8 @@ class Record:
     """A run as its folder tells it.
 
     `settings` has the values of the plan as `--dry-run` names them, without seed and fold; `readings` the scores of
-    each part by name; `items` those of each part of the data that `fingerprint`, `classes` (names in their order) and
-    `ignored` (numbers of classes) stand for.
+    each part by name, and `matrices` its confusion matrix, where it was kept; `items` those of each part of the data
+    that `fingerprint`, `classes` (names in their order) and `ignored` (numbers of classes) stand for.
     """
 
     path: Path
@@ -44,6 +44,7 @@ class Record:
     fold: str
     status: str
     readings: Mapping[str, Mapping[str, float | None]]
+    matrices: Mapping[str, Any]
     fingerprint: str
     classes: tuple[str, ...]
     ignored: tuple[int, ...]
@@ -54,6 +55,12 @@ class Record:
         """What the scores are scores of: pixels, groups, what the labels mean and, but for a fold, the split."""
         split = tuple(self.items.values()) if self.fold == parameters.NONE_WORD else None
         return self.fingerprint, self.classes, self.ignored, split
+
+    def completed(self, part: str, table: MetricTable) -> Record:
+        """The record with the readings of a part that the run did not keep, as far as its confusion matrix has them."""
+        known = self.readings[part]
+        more = supplied(known, self.matrices.get(part), self.classes, self.ignored, table)
+        return replace(self, readings={**self.readings, part: {**known, **more}})
 
     @property
     def finished(self) -> bool:
@@ -80,12 +87,8 @@ def find_runs(paths: Iterable[Path]) -> list[Path]:
     return list(found.values())
 
 
-def read_record(path: Path, table: MetricTable | None = None) -> Record:
-    """The record of a run folder; RequestError names a file that is missing, broken or not as the run wrote it.
-
-    Readings of `table` (of what is installed) that the run did not keep are supplied from its confusion matrix.
-    """
-    table = table or metric_table()
+def read_record(path: Path) -> Record:
+    """The record of a run folder; RequestError names a file that is missing, broken or not as the run wrote it."""
     folder = RunFolder.open(path)
     folder.check_unchanged(folder.plan, folder.split, folder.metrics)
     try:
@@ -97,24 +100,21 @@ def read_record(path: Path, table: MetricTable | None = None) -> Record:
         metrics = folder.read_json(folder.metrics)
     split = folder.read_json(folder.split)
     try:
-        kept = {part: readings_of(scores) for part, scores in metrics["parts"].items()}
+        readings = {part: readings_of(scores) for part, scores in metrics["parts"].items()}
+        matrices = {part: scores.get("confusion") for part, scores in metrics["parts"].items()}
         items = {part: tuple(split[part]) for part in ("train", "validation", "test")}
         status, fingerprint = metrics["status"], split["fingerprint"]
         classes, ignored = tuple(split.get("classes", ())), tuple(sorted(split.get("ignored", ())))
     except (KeyError, TypeError, AttributeError) as cause:
         raise RequestError(f"metrics.json or split.json lacks {cause}.", where=str(path)) from cause
-    for part, scores in kept.items():
+    for part, scores in readings.items():
         for name, value in scores.items():
-            if value is not None and not table.possible(name, value):
+            if value is not None and not (0 <= value <= 1 or metric_table().possible(name, value)):
                 raise RequestError(
                     f"metrics.json says {name} = {value:g} of {part}, which is no score.", where=str(path)
                 )
-    readings = {
-        part: scores | supplied(scores, metrics["parts"][part], classes, ignored, table)
-        for part, scores in kept.items()
-    }
     seed, fold = settings.pop(SEED), settings.pop(FOLD)
-    return Record(path, settings, seed, fold, status, readings, fingerprint, classes, ignored, items)
+    return Record(path, settings, seed, fold, status, readings, matrices, fingerprint, classes, ignored, items)
 
 
 def _settings(document: Mapping[str, Any]) -> dict[str, str]:
