@@ -19,7 +19,7 @@ from marsseg_core.cli.main import app
 from marsseg_core.planning.grammar import parse
 from marsseg_core.planning.optimizer_names import OPTIMIZERS
 from marsseg_core.planning.options import SECTIONS, options_of
-from marsseg_core.registry.kinds import ALL_KINDS, DATASET, KINDS, WEIGHTING
+from marsseg_core.registry.kinds import ALL_KINDS, COMPONENT_KINDS, DATASET, KINDS, METRIC, WEIGHTING
 from marsseg_core.registry.loading import load
 from marsseg_core.registry.parameters import parameters_of
 
@@ -168,7 +168,9 @@ def test_the_component_of_each_kind_that_docs_show_goes_into_a_run(cli, tmp_path
     np.save(tmp_path / "scenes" / "images.npy", tiny.images)
     np.save(tmp_path / "scenes" / "masks.npy", tiny.masks)
     words = "--arch tiny:width=0.5 --bottleneck gate,gate --loss root_error:power=0.7,edge_error --weighting balanced"
-    words += " --augment dim,exposure:p=1 --schedule staircase:every=1 --data scenes --epochs 2 --out done"
+    words += (
+        " --augment dim,exposure:p=1 --schedule staircase:every=1 --monitor missed --data scenes --epochs 2 --out done"
+    )
     answer = cli("run", "--plugin", "kinds.py", *words.split())
     assert answer.code == 0, answer.err
     assert "miou" in answer.out
@@ -236,7 +238,7 @@ def taken(catalog):
     """Name → the parameters that what is called that takes; components that docs write among them."""
     found = {name: set() for name in OPTIMIZERS}
     for entry in catalog.entries:
-        if entry.kind in KINDS:
+        if entry.kind in COMPONENT_KINDS:
             keys = {*parameters_of(load(entry)), *parameters_of(options_of(entry.kind))}
             for name in (entry.name, *entry.aliases):
                 found[name] = found.get(name, set()) | keys
@@ -282,7 +284,9 @@ def test_every_setting_exists(taken, catalog):
     assert checked > 5
 
 
-@pytest.mark.parametrize(("page", "kind"), [("docs/objectives.md", WEIGHTING), ("docs/datasets.md", DATASET)])
+@pytest.mark.parametrize(
+    ("page", "kind"), [("docs/objectives.md", WEIGHTING), ("docs/datasets.md", DATASET), ("docs/metrics.md", METRIC)]
+)
 def test_a_table_of_components_has_them_all(catalog, page, kind):
     (table,) = re.findall(r"^\| name \|.*\n\|[-|]+\|\n((?:\|.*\n)+)", TEXTS[page], re.MULTILINE)
     own = {entry.name for entry in catalog.of_kind(kind) if entry.distribution == "marsseg"}

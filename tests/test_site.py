@@ -16,7 +16,7 @@ from marsseg_core import hooks, testing
 from marsseg_core.components.interfaces import Component
 from marsseg_core.registry.catalog import installed
 from marsseg_core.registry.distribution import DISTRIBUTION
-from marsseg_core.registry.kinds import KINDS, OBSERVER, RECIPE
+from marsseg_core.registry.kinds import COMPONENT_KINDS, OBSERVER, RECIPE
 from marsseg_core.registry.loading import load
 from marsseg_core.registry.parameters import parameters_of
 
@@ -51,7 +51,7 @@ def test_every_command_and_option_is_in_the_reference(site):
                 assert option in text
 
 
-@pytest.mark.parametrize("kind", [*KINDS, RECIPE, OBSERVER], ids=str)
+@pytest.mark.parametrize("kind", [*COMPONENT_KINDS, RECIPE, OBSERVER], ids=str)
 def test_every_component_and_parameter_is_in_the_reference(site, kind):
     page = site / "reference" / f"{'observers' if kind == OBSERVER else kind.group.partition('.')[2]}.html"
     entries = [entry for entry in installed().of_kind(kind) if entry.distribution == DISTRIBUTION]
