@@ -19,7 +19,7 @@ from marsseg_core.planning.options import SECTIONS, options_of
 from marsseg_core.registry.catalog import installed
 from marsseg_core.registry.distribution import DISTRIBUTION
 from marsseg_core.registry.entries import Entry
-from marsseg_core.registry.kinds import COMPONENT_KINDS, OBSERVER, RECIPE, Kind
+from marsseg_core.registry.kinds import COMPONENT_KINDS, METRIC, OBSERVER, RECIPE, Kind
 from marsseg_core.registry.loading import load
 from marsseg_core.registry.parameters import Parameter, parameters_of, to_text
 from marsseg_core.registry.source_code import find_source, recipe_path
@@ -89,6 +89,8 @@ def kind_page(kind: Kind) -> str:
 
 
 def counting(kind: Kind) -> str:
+    if kind == METRIC:
+        return "`--metrics` takes any number besides, in a list with commas; `compare --by` one."
     if kind.many:
         return "A run takes any number, in a list with commas."
     return "A run takes one."

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .components.specs import LossSpec
-from .conventions import LossFunction
+from .conventions import HEADLINE, LossFunction
 from .data.options import CleaningOptions, SplitOptions
 from .errors import RequestError, nearest
 from .experiments.comparison import Comparison, compare_runs
@@ -264,7 +264,7 @@ def series(
     return run_series(kind, plans, out=None if out is None else Path(out))
 
 
-def compare(*runs: str | Path, by: str = "miou", part: str = "test") -> Comparison:
+def compare(*runs: str | Path, by: str = HEADLINE, part: str = "test") -> Comparison:
     """Runs against each other, grouped by plan and ranked: run folders, or folders of runs and series."""
     if not runs:
         raise RequestError(
@@ -351,10 +351,17 @@ def predict(
 
 
 def evaluate(
-    run: str | Path, data: str | None = None, *, part: str | None = None, flips: bool = False, trust: bool = False
+    run: str | Path,
+    data: str | None = None,
+    *,
+    part: str | None = None,
+    metrics: str | None = None,
+    flips: bool = False,
+    trust: bool = False,
 ) -> Confusion:
     """Every score of a run: on its test part or another `part`, or on other `data`, whole unless a part is given.
 
+    `metrics` names some to be computed besides, as in "boundary_iou,boundary_f:tolerance=2": `.value("boundary_iou")`.
     `flips` and `trust` are those of `predict`.
     """
     start_keras()
@@ -363,5 +370,5 @@ def evaluate(
     folder = RunFolder.open(_path(run, "run"))
     source = None if data is None else str(_path(data, "data"))
     part = part or ("all" if source else "test")
-    (score,) = score_runs([folder], [source], part, installed(), flips=flips, trust=trust)
+    (score,) = score_runs([folder], [source], part, installed(), metrics=metrics, flips=flips, trust=trust)
     return score.confusion

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
         Component as Component,
         Dataset as Dataset,
         Loss as Loss,
+        Metric as Metric,
         NetworkSpec as NetworkSpec,
         Optimizer as Optimizer,
         Schedule as Schedule,
@@ -26,12 +27,14 @@ if TYPE_CHECKING:
     from .components.specs import (
         BottleneckSpec as BottleneckSpec,
         LossSpec as LossSpec,
+        MetricSpec as MetricSpec,
         OptimizerSpec as OptimizerSpec,
         ScheduleSpec as ScheduleSpec,
         WeightingSpec as WeightingSpec,
     )
     from .components.weighting_layer import WeightingLayer as WeightingLayer
     from .conventions import (
+        HEADLINE as HEADLINE,
         VOID as VOID,
         LossFunction as LossFunction,
         TargetFunction as TargetFunction,
@@ -72,17 +75,29 @@ if TYPE_CHECKING:
         RunError as RunError,
         nearest as nearest,
     )
-    from .evaluation.confusion import decode as decode
+    from .evaluation.confusion import confusion_matrix as confusion_matrix, decode as decode
+    from .evaluation.formulas import (
+        accuracy as accuracy,
+        counted_rows as counted_rows,
+        iou_per_class as iou_per_class,
+        mean_defined as mean_defined,
+        mean_iou as mean_iou,
+        mean_iou_of_all_pixels as mean_iou_of_all_pixels,
+        mean_iou_of_present as mean_iou_of_present,
+        mean_with_support as mean_with_support,
+    )
     from .figures import canvas as canvas, colours as colours, panels as panels
     from .figures.page import fill_page as fill_page
     from .files.run_folder import FINISHED as FINISHED, RunFolder as RunFolder
     from .files.text import read_text as read_text
     from .hooks import hookimpl as hookimpl
     from .messages import get_logger as get_logger
+    from .planning.metrics import MetricTable as MetricTable, metric_table as metric_table
     from .planning.plan import Plan as Plan
     from .registry.catalog import installed as installed
     from .registry.kinds import BOTTLENECK as BOTTLENECK, Kind as Kind
     from .registry.parameters import param as param, settings as settings
+    from .runs.readings import readings_of as readings_of
     from .runs.run import Run as Run
 
 # Where each name is defined; what a type checker reads above.
@@ -94,6 +109,7 @@ _NAMES: Final = {
         "Component",
         "Dataset",
         "Loss",
+        "Metric",
         "NetworkSpec",
         "Optimizer",
         "Schedule",
@@ -102,12 +118,14 @@ _NAMES: Final = {
     "components.specs": (
         "BottleneckSpec",
         "LossSpec",
+        "MetricSpec",
         "OptimizerSpec",
         "ScheduleSpec",
         "WeightingSpec",
     ),
     "components.weighting_layer": ("WeightingLayer",),
     "conventions": (
+        "HEADLINE",
         "LossFunction",
         "TargetFunction",
         "Transform",
@@ -164,7 +182,20 @@ _NAMES: Final = {
         "RunError",
         "nearest",
     ),
-    "evaluation.confusion": ("decode",),
+    "evaluation.confusion": (
+        "confusion_matrix",
+        "decode",
+    ),
+    "evaluation.formulas": (
+        "accuracy",
+        "counted_rows",
+        "iou_per_class",
+        "mean_defined",
+        "mean_iou",
+        "mean_iou_of_all_pixels",
+        "mean_iou_of_present",
+        "mean_with_support",
+    ),
     "figures": (
         "canvas",
         "colours",
@@ -178,6 +209,10 @@ _NAMES: Final = {
     "files.text": ("read_text",),
     "hooks": ("hookimpl",),
     "messages": ("get_logger",),
+    "planning.metrics": (
+        "MetricTable",
+        "metric_table",
+    ),
     "planning.plan": ("Plan",),
     "registry.catalog": ("installed",),
     "registry.kinds": (
@@ -188,6 +223,7 @@ _NAMES: Final = {
         "param",
         "settings",
     ),
+    "runs.readings": ("readings_of",),
     "runs.run": ("Run",),
 }
 _MODULES: Final = {name: module for module, names in _NAMES.items() for name in names}

@@ -17,7 +17,7 @@ from helpers.paths import REPOSITORY
 from marsseg_core import api, hooks
 from marsseg_core.planning.grammar import parse
 from marsseg_core.planning.options import SECTIONS, options_of
-from marsseg_core.registry.kinds import ALL_KINDS, COMPONENT_KINDS, DATASET, PLAN_KINDS, WEIGHTING
+from marsseg_core.registry.kinds import ALL_KINDS, COMPONENT_KINDS, DATASET, METRIC, PLAN_KINDS, WEIGHTING
 from marsseg_core.registry.loading import load
 from marsseg_core.registry.parameters import parameters_of
 
@@ -166,7 +166,9 @@ def test_the_component_of_each_kind_that_docs_show_goes_into_a_run(cli, tmp_path
     np.save(tmp_path / "scenes" / "images.npy", tiny.images)
     np.save(tmp_path / "scenes" / "masks.npy", tiny.masks)
     words = "--arch tiny:width=0.5 --bottleneck gate,gate --loss root_error:power=0.7,edge_error --weighting balanced"
-    words += " --augment dim,exposure:p=1 --schedule staircase:every=1 --data scenes --epochs 2 --out done"
+    words += (
+        " --augment dim,exposure:p=1 --schedule staircase:every=1 --monitor missed --data scenes --epochs 2 --out done"
+    )
     answer = cli("run", "--plugin", "kinds.py", *words.split())
     assert answer.code == 0, answer.err
     assert "miou" in answer.out
@@ -270,7 +272,9 @@ def test_every_setting_exists(taken, catalog):
     assert checked > 5
 
 
-@pytest.mark.parametrize(("page", "kind"), [("docs/objectives.md", WEIGHTING), ("docs/datasets.md", DATASET)])
+@pytest.mark.parametrize(
+    ("page", "kind"), [("docs/objectives.md", WEIGHTING), ("docs/datasets.md", DATASET), ("docs/metrics.md", METRIC)]
+)
 def test_a_table_of_components_has_them_all(catalog, page, kind):
     (table,) = re.findall(r"^\| name \|.*\n\|[-|]+\|\n((?:\|.*\n)+)", TEXTS[page], re.MULTILINE)
     own = {entry.name for entry in catalog.of_kind(kind) if entry.distribution == "marsseg"}

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ..conventions import HEADLINE
 from ..errors import RequestError
 from ..files.atomic import write_bytes, written_whole
-from .completion import fixed
+from .completion import fixed, metrics
 from .output import print_json, print_table, print_text, say, warn
 
 if TYPE_CHECKING:
@@ -24,11 +25,11 @@ def compare(
     by: Annotated[
         str,
         typer.Option(
-            help="The reading: miou, accuracy, iou_soil, …",
-            metavar="READING",
-            autocompletion=fixed("miou", "miou_an2dl", "miou_all", "miou_per_image", "accuracy"),
+            help="The metric: dice, accuracy, iou_soil, …; `marsseg list metric` has them.",
+            metavar="METRIC",
+            autocompletion=metrics,
         ),
-    ] = "miou",
+    ] = HEADLINE,
     part: Annotated[str, typer.Option(help="test or validation.", autocompletion=fixed("test", "validation"))] = "test",
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     csv: Annotated[Path | None, typer.Option(help="Write every run with all its readings.", metavar="FILE.csv")] = None,

@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any, Final, Literal, get_args, get_origin
 import typer
 
 from ..registry import kinds
-from ..registry.kinds import ALL_KINDS, COMPONENT_KINDS, HOOKED_KINDS, PLAN_KINDS, RECIPE, Kind
+from ..registry.kinds import ALL_KINDS, COMPONENT_KINDS, HOOKED_KINDS, METRIC, PLAN_KINDS, RECIPE, Kind
+from ..registry.parameters import NONE_WORD
 
 if TYPE_CHECKING:
     from ..registry.entries import Entry
@@ -30,6 +31,9 @@ Completer = Callable[[typer.Context, str], list[Word]]
 
 # Characters of what is said of a word.
 _ROOM: Final = 70
+
+# What is set to a metric's name.
+_MONITOR: Final = "training.monitor="
 
 # Endings after which a word goes on.
 _OPEN: Final = (".", "=", "/")
@@ -102,6 +106,20 @@ def _names_or_distributions(given: Mapping[str, Any], text: str) -> list[Word]:
     return [(head + word, said) for word, said in words]
 
 
+def _metrics(given: Mapping[str, Any], text: str) -> list[Word]:
+    return _names([METRIC], text)
+
+
+def _monitored(given: Mapping[str, Any], text: str) -> list[Word]:
+    """A metric with its parameters, also as its column in the history is called; or a loss."""
+    from ..planning.metrics import LOSSES, PREFIX
+
+    prefix = PREFIX if text.startswith(PREFIX) else ""
+    found = _components(METRIC, text.removeprefix(prefix)) if "," not in text else []
+    losses = [(loss, "to stop by; the best network is kept by the default") for loss in LOSSES]
+    return losses + [(prefix + word, said) for word, said in found]
+
+
 def _settings(given: Mapping[str, Any], text: str) -> list[Word]:
     """`arch.dense.width=0.5` or `training.epochs=20`, part by part."""
     from ..planning.options import SECTIONS
@@ -114,6 +132,8 @@ def _settings(given: Mapping[str, Any], text: str) -> list[Word]:
             (f"{word}.", "") for word in (*(kind.option for kind in PLAN_KINDS), *SECTIONS) if word.startswith(text)
         ]
         return _onward(found, lambda word: _settings(given, word))
+    if text.startswith(_MONITOR):
+        return [(_MONITOR + word, said) for word, said in _monitored(given, text.removeprefix(_MONITOR))]
     if option in SECTIONS:
         return _pairs(f"{option}.", parameters_of(SECTIONS[option]), rest, lists=True)
     kind = next((kind for kind in PLAN_KINDS if option in (kind.option, kind.name)), None)
@@ -141,7 +161,6 @@ def _chosen(kind: Kind, given: Mapping[str, Any]) -> list[str]:
 
 def _components(kind: Kind, text: str) -> list[Word]:
     from ..registry.catalog import installed
-    from ..registry.parameters import NONE_WORD
 
     head, last = _split_list(text)
     if head and not kind.many:
@@ -208,7 +227,7 @@ def _values(parameter: Parameter, lists: bool) -> list[Word]:
 
 def _choices(annotation: Any) -> list[str]:
     """The words that a type has: of Literals, of true and false, of unions and lists of these."""
-    from ..registry.parameters import NONE_WORD, to_text
+    from ..registry.parameters import to_text
 
     if annotation is bool:
         return ["true", "false"]
@@ -247,4 +266,6 @@ anything: Final = _completer(_anything)
 kinds_or_names: Final = _completer(_kinds_or_names)
 names_of_kind: Final = _completer(_names_of_kind)
 names_or_distributions: Final = _completer(_names_or_distributions)
+metrics: Final = _completer(_metrics)
+monitored: Final = _completer(_monitored)
 settings: Final = _completer(_settings)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from ..networks.startup import check_backend
-from ..registry.kinds import DATASET
+from ..registry.kinds import DATASET, METRIC
 from ..registry.plugin_files import catalog_with
 from .completion import composition, fixed
 from .loading import load_keras
@@ -36,12 +37,20 @@ def evaluate(
             autocompletion=fixed("train", "validation", "test", "all"),
         ),
     ] = None,
+    metrics: Annotated[
+        str | None,
+        typer.Option(
+            help="Metrics to compute and show besides: boundary_iou, dice, …",
+            metavar="NAME[:KEY=VALUE]…",
+            autocompletion=composition(METRIC),
+        ),
+    ] = None,
     tta: Tta = False,
     plugin: Plugins = None,
     trust: Trust = False,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Score runs side by side: every reading of the confusion matrix, and each class.
+    """Score runs side by side, over all and for each class.
 
     A part is exactly what the run kept for it; data that has changed since is refused. Images of another size than
     the network's are predicted as `marsseg predict` does.
@@ -57,7 +66,7 @@ def evaluate(
     load_keras()
     from ..inference.scoring import score_runs
 
-    scores = score_runs(opened, data or [None], part, catalog, flips=tta, trust=trust)
+    scores = score_runs(opened, data or [None], part, catalog, metrics=metrics, flips=tta, trust=trust)
     if json:
         named = [{"run": score.run, "data": score.data, "part": score.part} for score in scores]
         print_json(scores=[name | score.confusion.to_json() for name, score in zip(named, scores, strict=True)])
@@ -69,20 +78,35 @@ def _print(scores: list[Score]) -> None:
     columns = _columns(scores)
     readings = [score.confusion.to_json() for score in scores]
     rows = []
-    for key in readings[0]:
-        if isinstance(readings[0][key], dict):
+    for key in dict.fromkeys(chain(*readings)):
+        if not any(score.table.shows(key) for score in scores):
+            continue
+        shape = next(reading[key] for reading in readings if key in reading)
+        if key == "per_class":
+            rows += _rows_per_class([reading.get(key, {}) for reading in readings], scores)
+        elif isinstance(shape, dict):
             classes = dict.fromkeys(name for reading in readings for name in reading[key])
             rows += [
                 (f"{key} {name}", *(_cell(reading[key].get(name, "")) for reading in readings)) for name in classes
             ]
-        elif not isinstance(readings[0][key], list):
-            rows.append((key, *(_cell(reading[key]) for reading in readings)))
+        elif not isinstance(shape, list):
+            rows.append((key, *(_cell(reading.get(key, "")) for reading in readings)))
     print_table(("score", *columns), rows, right=columns)
     if len(scores) == 1:
         _print_matrix(scores[0])
     print_text()
     for score in scores:
         print_text(f"{score.run}: {score.part} of {score.data}")
+
+
+def _rows_per_class(found: list[dict[str, dict[str, Any]]], scores: list[Score]) -> list[tuple[str, ...]]:
+    """The classes' values of metrics that were asked for."""
+    words = [word for word in dict.fromkeys(chain(*found)) if any(score.table.shows(f"{word}_") for score in scores)]
+    return [
+        (f"{word} {name}", *(_cell(each.get(word, {}).get(name, "")) for each in found))
+        for word in words
+        for name in dict.fromkeys(chain(*(each.get(word, {}) for each in found)))
+    ]
 
 
 def _columns(scores: list[Score]) -> tuple[str, ...]:

@@ -45,9 +45,12 @@ class _Group(TyperGroup):
         return self._added
 
     def invoke(self, ctx: Any) -> Any:
+        with messages_on_standard_error():
+            return self._invoke(ctx)
+
+    def _invoke(self, ctx: Any) -> Any:
         try:
-            with messages_on_standard_error():
-                return super().invoke(ctx)
+            return super().invoke(ctx)
         except MarssegError as error:
             print_error(error, with_traceback=ctx.params.get("traceback", False))
             raise typer.Exit(error.exit_code) from None

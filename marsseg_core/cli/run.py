@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ..conventions import HEADLINE
 from ..networks.startup import check_backend
-from ..registry.kinds import OBSERVER
-from .completion import fixed, recipes, settings
+from ..registry.kinds import METRIC, OBSERVER
+from .completion import composition, fixed, monitored, recipes, settings
 from .kind_options import takes_kinds
 from .loading import load_keras
 from .options import Disable, Plugins, Trust
@@ -41,6 +43,22 @@ def run(
     batch: Annotated[str | None, typer.Option(help="Images per step.", metavar="N")] = None,
     learning_rate: Annotated[str | None, typer.Option(help="At the start.", metavar="RATE")] = None,
     patience: Annotated[str | None, typer.Option(help="Epochs without progress to stop after.", metavar="N")] = None,
+    monitor: Annotated[
+        str | None,
+        typer.Option(
+            help="The metric that the best network is kept by and early stopping watches.",
+            metavar="NAME[:KEY=VALUE]…",
+            autocompletion=monitored,
+        ),
+    ] = None,
+    metrics: Annotated[
+        str | None,
+        typer.Option(
+            help="Metrics to compute and show besides.",
+            metavar="NAME[:KEY=VALUE]…",
+            autocompletion=composition(METRIC),
+        ),
+    ] = None,
     precision: Annotated[
         str | None,
         typer.Option(
@@ -82,6 +100,8 @@ def run(
         "batch": batch,
         "learning_rate": learning_rate,
         "patience": patience,
+        "monitor": monitor,
+        "metrics": metrics,
         "precision": precision,
         "workers": workers,
         "seed": seed,
@@ -164,19 +184,25 @@ def _given(words: dict[str, Any]) -> dict[str, Any]:
 
 
 def _print_result(result: Run) -> None:
+    from ..runs.readings import readings_of
+
     parts = result.metrics["parts"]
     if not parts:
         say(f"Interrupted before the first epoch ended: there is no network in {result.path}.")
         _say_how_to_go_on(result)
         return
-    readings = ("miou", "miou_an2dl", "miou_all", "miou_per_image", "accuracy")
-    rows = [(name, *(_score(part[name]) for part in parts.values())) for name in readings]
-    classes = next(iter(parts.values()))["iou"]
-    rows += [(f"iou {name}", *(_score(part["iou"][name]) for part in parts.values())) for name in classes]
+    found = {part: readings_of(scores) for part, scores in parts.items()}
+    table = result.plan.metrics
+    rows = [
+        (table.spaced(name), *(_score(readings.get(name)) for readings in found.values()))
+        for name in dict.fromkeys(chain(*found.values()))
+        if table.shows(name)
+    ]
     print_table(("score", *parts), rows, right=tuple(parts))
     print_text()
     best = f"epoch {result.best_epoch} of {len(result.history)}"
-    print_text(f"{result.path}: the network of {best}")
+    by = "" if result.best_by == f"val_{HEADLINE}" else f", the best by {result.best_by}"
+    print_text(f"{result.path}: the network of {best}{by}")
     if result.interrupted:
         say("Interrupted: the best network so far is kept; the test part was not scored.")
         _say_how_to_go_on(result)

@@ -13,6 +13,7 @@ from .output import EXIT_INTERRUPTED, print_table, print_text, say
 
 if TYPE_CHECKING:
     from ..experiments.series import Kind, Series
+    from ..planning.metrics import MetricTable
     from ..planning.plan import Plan
 
 
@@ -35,23 +36,22 @@ def run_all(kind: Kind, members: Mapping[str, Plan], out: Path | None) -> None:
     if not series.finished:
         say(f"Interrupted before the first run ended: {series.path} has no score of a whole run.")
         raise typer.Exit(EXIT_INTERRUPTED)
-    _print(series)
+    _print(series, next(iter(members.values())).metrics)
     if series.interrupted:
         say("Interrupted: the runs that were finished are kept, and so is the best network of the last one so far.")
         raise typer.Exit(EXIT_INTERRUPTED)
 
 
-def _print(series: Series) -> None:
+def _print(series: Series, table: MetricTable) -> None:
     parts = series.parts()
     names = dict.fromkeys(name for found in parts.values() for name in found)
-    rows = [(_reading(name), *(str(found.get(name) or "undefined") for found in parts.values())) for name in names]
+    rows = [
+        (table.spaced(name), *(str(found.get(name) or "undefined") for found in parts.values()))
+        for name in names
+        if table.shows(name)
+    ]
     print_table(("score", *parts), rows, right=tuple(parts))
     print_text()
     done, planned = len(series.finished), len(series.planned)
     of = "" if done == planned else f" of {planned}"
     print_text(f"{series.path}: mean ± sample standard deviation over {done}{of} {series.kind}")
-
-
-def _reading(name: str) -> str:
-    """As the table of a single run names it."""
-    return f"iou {name.removeprefix('iou_')}" if name.startswith("iou_") else name

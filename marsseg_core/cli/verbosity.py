@@ -30,8 +30,11 @@ class _StandardError(logging.Handler):
 
 @contextmanager
 def messages_on_standard_error() -> Iterator[None]:
-    """Print marsseg's messages while a command runs."""
+    """Print marsseg's messages while a command runs; inside of another, once."""
     logger, handler = logging.getLogger(ROOT), _StandardError()
+    if any(isinstance(other, _StandardError) for other in logger.handlers):
+        yield
+        return
     level, logger.propagate = logger.level, False  # libraries put handlers of their own on the root logger
     logger.addHandler(handler)
     try:

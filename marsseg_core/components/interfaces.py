@@ -20,7 +20,7 @@ from ..conventions import LossFunction, TargetFunction, Transform
 from ..registry import kinds
 from ..registry.kinds import Kind
 from ..registry.parameters import NONE_WORD
-from .specs import BottleneckSpec, LossSpec, OptimizerSpec, ScheduleSpec, WeightingSpec
+from .specs import BottleneckSpec, LossSpec, MetricSpec, OptimizerSpec, ScheduleSpec, WeightingSpec
 
 if TYPE_CHECKING:
     import keras
@@ -199,7 +199,7 @@ class Schedule(Component):
 
 
 class Optimizer(Component):
-    """Moves the weights by their gradients."""
+    """Move the weights by their gradients."""
 
     kind = kinds.OPTIMIZER
 
@@ -209,6 +209,56 @@ class Optimizer(Component):
 
         ValueError where the parameters do not fit what the plan asks for.
         """
+
+
+class Metric(Component):
+    """Say in a number how good predictions are.
+
+    Most are read off the confusion matrix of all images. One that needs the predictions themselves (where a class ends,
+    say) counts on each image; its counts are added up over the images, and its value is read off the sum.
+
+    What is undefined, such as the score of a class that is nowhere, is NaN and never 0. Void pixels never count.
+    """
+
+    kind = kinds.METRIC
+
+    # Its row of the table. What tables and pages call it, and the sentences that explain it there.
+    label: ClassVar[str] = ""
+    explanation: ClassVar[str] = ""
+    # What it is measured in; empty for a plain number, such as a share.
+    unit: ClassVar[str] = ""
+    higher_is_better: ClassVar[bool] = True
+    # The least and the greatest value that it can have.
+    bounds: ClassVar[tuple[float, float]] = (0.0, 1.0)
+    # What the values of the single classes go by: "dice" for dice_soil, dice_sand, …; empty where it has none.
+    per_class: ClassVar[str] = ""
+    # Whether the network may answer with an ignored class. Otherwise its best class among those that count is taken.
+    all_classes: ClassVar[bool] = False
+    # Whether it is computed by `count`, from the predictions of each image. That is dear, so it is done where somebody
+    # asks for it by name only; what is read off the confusion matrix is always there.
+    needs_predictions: ClassVar[bool] = False
+    # Whether tables and pages show it, and the history of each epoch has it, where nobody asks for it by name.
+    in_tables: ClassVar[bool] = False
+    in_history: ClassVar[bool] = False
+
+    def count(self, mask: np.ndarray, prediction: np.ndarray, spec: MetricSpec) -> np.ndarray:
+        """Count one image: an array of a shape that depends on `spec` alone, to be summed over the images.
+
+        Mask (H, W) uint8 with void, prediction (H, W) uint8 without. It is called where `needs_predictions` says so.
+        """
+        raise NotImplementedError(f"{type(self).__name__} needs predictions, and has no `count`")
+
+    @abstractmethod
+    def value(self, counts: np.ndarray, spec: MetricSpec) -> float:
+        """Compute the number; NaN where it is undefined.
+
+        `counts` is the confusion matrix (K, K) int64, rows the truth and columns the prediction, void left out and the
+        ignored classes' rows not; where the metric needs predictions, the sum of what `count` gave.
+        """
+
+    def values(self, counts: np.ndarray, spec: MetricSpec) -> np.ndarray:
+        """Compute the number of each class (K,), NaN where undefined: of a metric that names a `per_class`."""
+        raise NotImplementedError(f"{type(self).__name__} names its values per class, and has no `values`")
 
 
 class Augmentation(Component):

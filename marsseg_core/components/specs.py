@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
-from ..conventions import VOID
+from ..conventions import HEADLINE, VOID
 from ..errors import RequestError
 
 if TYPE_CHECKING:
@@ -96,6 +96,23 @@ class WeightingSpec:
 
 
 @dataclass(frozen=True)
+class MetricSpec:
+    """Tell a metric of its data: the number of classes, and which of them do not count."""
+
+    num_classes: int
+    ignored: tuple[int, ...] = ()
+
+    @property
+    def counted(self) -> list[int]:
+        """The classes that count."""
+        return [c for c in range(self.num_classes) if c not in self.ignored]
+
+
+def _rises(column: str) -> bool:
+    return "loss" not in column
+
+
+@dataclass(frozen=True)
 class ScheduleSpec:
     """Tell a schedule of the training.
 
@@ -105,21 +122,26 @@ class ScheduleSpec:
         steps_per_epoch: batches in each
         objective_moves: whether the weighting moves what the losses count: the loss of one epoch is then no measure for
             that of another
+        best_by: the column of the history by which the best network is kept
+        rises: says of a column whether more of it is better
     """
 
     learning_rate: float
     epochs: int
     steps_per_epoch: int
     objective_moves: bool = False
+    best_by: str = f"val_{HEADLINE}"
+    rises: Callable[[str], bool] = field(default=_rises, repr=False, compare=False)
 
 
 @dataclass(frozen=True)
 class OptimizerSpec:
-    """What an optimizer is to do besides its own parameters, as arguments of `keras.optimizers.Optimizer`.
+    """Tell an optimizer what it is to do besides its own parameters.
 
-    `arguments` has `learning_rate` (a number or a Keras schedule), the clipping and accumulation that the plan asks
-    for, and `weight_decay`, `use_ema`, … where it asks for them. Pass them all on, as in
-    `keras.optimizers.SGD(**spec.arguments)`.
+    Attributes:
+        arguments: arguments of `keras.optimizers.Optimizer`: `learning_rate` (a number or a Keras schedule), the
+            clipping and accumulation that the plan asks for, and `weight_decay`, `use_ema`, … where it asks for them.
+            Pass them all on, as in `keras.optimizers.SGD(**spec.arguments)`.
     """
 
     arguments: Mapping[str, Any]

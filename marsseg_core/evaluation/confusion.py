@@ -12,9 +12,22 @@ from typing import Any
 
 import numpy as np
 
+from ..components.specs import MetricSpec
 from ..conventions import VOID
 from ..data.class_ids import check_class_ids
-from ..errors import RequestError, RunError
+from ..errors import PluginError, RequestError, RunError, nearest
+from ..planning.invoke import calling
+from ..planning.resolved import Chosen
+from .formulas import (
+    accuracy,
+    counted_rows,
+    iou_per_class,
+    mean_defined,
+    mean_iou,
+    mean_iou_of_all_pixels,
+    mean_iou_of_present,
+)
+from .measure import class_values_of, or_none, value_of, without_those_that_fail
 
 # What these functions call themselves where they refuse what they are given.
 _WHERE = "scores"
@@ -41,8 +54,11 @@ def decode(logits: np.ndarray, ignored: Sequence[int] = ()) -> np.ndarray:
 
 
 def confusion_matrix(truth: np.ndarray, prediction: np.ndarray, num_classes: int) -> np.ndarray:
-    """(K, K) int64 counts: rows are the truth, columns the prediction, arrays of one shape. Void pixels of the truth
-    are left out. RequestError where a label is no class, or the prediction of a pixel that counts."""
+    """Count which class was taken for which: (K, K) int64, rows are the truth, columns the prediction.
+
+    Both are arrays of one shape; void pixels of the truth are left out. Raises RequestError where a label is no class,
+    or the prediction of a pixel that counts.
+    """
     truth, prediction = np.asarray(truth), np.asarray(prediction)
     if truth.shape != prediction.shape:
         raise RequestError(f"Labels of {truth.shape} do not fit predictions of {prediction.shape}.", where=_WHERE)
@@ -57,27 +73,18 @@ def confusion_matrix(truth: np.ndarray, prediction: np.ndarray, num_classes: int
     return counts.reshape(num_classes, num_classes)
 
 
-def iou_per_class(matrix: np.ndarray) -> np.ndarray:
-    """(K,) intersection over union; NaN for a class that is absent from truth and prediction."""
-    intersection = np.diagonal(matrix).astype(np.float64)
-    union = matrix.sum(0) + matrix.sum(1) - intersection
-    with np.errstate(invalid="ignore"):
-        iou: np.ndarray = intersection / union
-    return iou
-
-
 class Confusion:
     """Accumulates predictions and reads scores off them.
 
     `restricted` (K, K) is decoded over the classes that count, `unrestricted` (K, K) over all classes; rows are the
     truth. `per_image` has the `miou` of each image, NaN where an image has no labelled pixel; `wrong_per_image` how
-    many of its labelled pixels are taken for another class.
+    many of its labelled pixels are taken for another class. `metrics` are read off it too, by their names.
 
     RequestError where no class counts, or what is added does not fit the classes; RunError for logits that are not
     finite: infinite ones too, though an argmax exists, since the losses of such a network do not.
     """
 
-    def __init__(self, class_names: Sequence[str], ignored: Sequence[int]) -> None:
+    def __init__(self, class_names: Sequence[str], ignored: Sequence[int], metrics: Sequence[Chosen] = ()) -> None:
         self.class_names = tuple(class_names)
         self.ignored = tuple(ignored)
         size = len(self.class_names)
@@ -91,6 +98,10 @@ class Confusion:
         self.unrestricted = np.zeros((size, size), np.int64)
         self.per_image: list[float] = []
         self.wrong_per_image: list[int] = []
+        self._spec = MetricSpec(size, self.ignored)
+        self._metrics = {metric.entry.name: metric for metric in metrics}
+        self._counts: dict[str, np.ndarray] = {}
+        self._failures: dict[str, PluginError] = {}
 
     def update(self, labels: np.ndarray, logits: np.ndarray) -> None:
         """Add a batch: labels (B, H, W), whole numbers in 0 … K − 1 or 255; logits (B, H, W, K), finite."""
@@ -106,34 +117,72 @@ class Confusion:
         check_class_ids(labels, size, where=_WHERE)
         for place, each in enumerate(logits, start=len(self.per_image)):
             check_finite(each, f"image {place}")
-        restricted = decode(logits, self.ignored)
-        self.unrestricted += confusion_matrix(labels, decode(logits), size)
+        restricted, unrestricted = decode(logits, self.ignored), decode(logits)
+        self.unrestricted += confusion_matrix(labels, unrestricted, size)
         for truth, prediction in zip(labels, restricted, strict=True):
             matrix = confusion_matrix(truth, prediction, size)
             self.restricted += matrix
-            self.per_image.append(self._miou(matrix))
-            counted = self._rows_that_count(matrix)
+            self.per_image.append(mean_iou(matrix, self.ignored))
+            counted = counted_rows(matrix, self.ignored)
             self.wrong_per_image.append(int(counted.sum() - np.trace(counted)))
+        for metric in self._metrics.values():
+            if metric.component.needs_predictions:
+                predictions = unrestricted if metric.component.all_classes else restricted
+                self._count(metric, labels.astype(np.uint8), predictions)
 
-    def _rows_that_count(self, matrix: np.ndarray) -> np.ndarray:
-        counted = np.zeros_like(matrix)
-        counted[self.counted] = matrix[self.counted]
-        return counted
+    def _count(self, metric: Chosen, masks: np.ndarray, predictions: np.ndarray) -> None:
+        """Add up what a metric counts. One that fails is told of when it is read: the others must not suffer."""
+        name = metric.entry.name
+        if name in self._failures:
+            return
 
-    def _miou(self, matrix: np.ndarray) -> float:
-        matrix = self._rows_that_count(matrix)
-        return _mean(iou_per_class(matrix)[matrix.sum(1) > 0])
+        def added() -> np.ndarray:
+            each = (metric.component.count(*pair, self._spec) for pair in zip(masks, predictions, strict=True))
+            return sum((np.asarray(counts) for counts in each), self._counts.get(name, np.zeros(())))
+
+        try:
+            self._counts[name] = calling(metric, added)
+        except PluginError as error:
+            self._failures[name] = error
+
+    def value(self, name: str) -> float:
+        """What one of its metrics says; NaN where that is undefined. RequestError where it has none of the name."""
+        metric, counts = self._counted(name)
+        return float("nan") if counts is None else value_of(metric, counts, self._spec)
+
+    def class_readings(self, name: str) -> dict[str, float]:
+        """What one of its metrics says of each class that counts, as "dice_soil"; nothing where it says nothing."""
+        word = self._counted(name)[0].component.per_class
+        return {f"{word}_{label}": value for label, value in self.class_values(name).items()} if word else {}
+
+    def class_values(self, name: str) -> dict[str, float]:
+        """What one of its metrics says of each class that counts, by the class's name."""
+        metric, counts = self._counted(name)
+        if counts is None:
+            return {self.class_names[c]: float("nan") for c in self.counted.tolist()}
+        return class_values_of(metric, counts, self._spec, self.class_names)
+
+    def _counted(self, name: str) -> tuple[Chosen, np.ndarray | None]:
+        if name not in self._metrics:
+            what = f"There is no metric '{name}' among those that were computed."
+            raise RequestError(what, where=_WHERE, hint=nearest(name, self._metrics, listing="There are"))
+        if name in self._failures:
+            raise self._failures[name]
+        metric = self._metrics[name]
+        if metric.component.needs_predictions:
+            return metric, self._counts.get(name)
+        return metric, self.unrestricted if metric.component.all_classes else self.restricted
 
     @property
     def support(self) -> np.ndarray:
         """(K,) labelled pixels of each class; 0 for the ignored ones."""
-        pixels: np.ndarray = self._rows_that_count(self.restricted).sum(1)
+        pixels: np.ndarray = counted_rows(self.restricted, self.ignored).sum(1)
         return pixels
 
     @property
     def iou(self) -> np.ndarray:
         """(K,) IoU of each class on labelled pixels, decoded over the classes that count; NaN where undefined."""
-        values = iou_per_class(self._rows_that_count(self.restricted))
+        values = iou_per_class(counted_rows(self.restricted, self.ignored))
         values[list(self.ignored)] = np.nan
         return values
 
@@ -141,50 +190,51 @@ class Confusion:
     def miou(self) -> float:
         """The headline figure: ignored pixels left out, decoded over the classes that count, mean over the classes
         with support."""
-        return self._miou(self.restricted)
+        return mean_iou(self.restricted, self.ignored)
 
     @property
     def miou_an2dl(self) -> float:
         """The course's score: ignored pixels left out, decoded over all classes, mean over the classes present in
         truth or prediction. A single labelled pixel predicted as background brings in a class of IoU 0."""
-        return _mean(iou_per_class(self._rows_that_count(self.unrestricted)))
+        return mean_iou_of_present(self.unrestricted, self.ignored)
 
     @property
     def miou_all(self) -> float:
         """All pixels but void, decoded over all classes, mean over the classes that count and occur."""
-        return _mean(iou_per_class(self.unrestricted)[self.counted])
+        return mean_iou_of_all_pixels(self.unrestricted, self.ignored)
 
     @property
     def miou_per_image(self) -> float:
         """The mean of each image's `miou`, over the images that have one."""
-        return _mean(np.asarray(self.per_image))
+        return mean_defined(np.asarray(self.per_image))
 
     @property
     def accuracy(self) -> float:
         """The share of labelled pixels that are right, decoded over the classes that count."""
-        matrix = self._rows_that_count(self.restricted)
-        return float(np.trace(matrix) / matrix.sum()) if matrix.sum() else float("nan")
+        return accuracy(self.restricted, self.ignored)
 
     def to_json(self) -> dict[str, Any]:
-        """All readings, for metrics.json; what is undefined is None."""
+        """All readings, for metrics.json, its metrics behind those that it always has; what is undefined is None.
+
+        A metric that fails is left out with a warning.
+        """
         counted = [(self.class_names[c], c) for c in self.counted.tolist()]
-        return {
+        found: dict[str, Any] = {
             "images": len(self.per_image),
-            "miou": _or_none(self.miou),
-            "miou_an2dl": _or_none(self.miou_an2dl),
-            "miou_all": _or_none(self.miou_all),
-            "miou_per_image": _or_none(self.miou_per_image),
-            "accuracy": _or_none(self.accuracy),
-            "iou": {name: _or_none(self.iou[c]) for name, c in counted},
+            "miou": or_none(self.miou),
+            "miou_an2dl": or_none(self.miou_an2dl),
+            "miou_all": or_none(self.miou_all),
+            "miou_per_image": or_none(self.miou_per_image),
+            "accuracy": or_none(self.accuracy),
+            "iou": {name: or_none(self.iou[c]) for name, c in counted},
             "support": {name: int(self.support[c]) for name, c in counted},
             "confusion": self.restricted.tolist(),
         }
-
-
-def _mean(values: np.ndarray) -> float:
-    values = values[~np.isnan(values)]
-    return float(values.mean()) if len(values) else float("nan")
-
-
-def _or_none(value: float) -> float | None:
-    return None if np.isnan(value) else float(value)
+        per_class = {}
+        for name, metric in self._metrics.items():
+            with without_those_that_fail():
+                found[name] = or_none(self.value(name))
+                word = metric.component.per_class
+                if word and not isinstance(found.get(word), dict):
+                    per_class[word] = {label: or_none(value) for label, value in self.class_values(name).items()}
+        return found | ({"per_class": per_class} if per_class else {})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import keras
 import numpy as np
@@ -10,6 +10,7 @@ import numpy as np
 from ..data.arrays import SegmentationData, scale
 from ..evaluation.confusion import Confusion, check_finite
 from ..networks.keras_backend import fixed_settings
+from ..planning.resolved import Chosen
 
 
 def predicted_batches(
@@ -32,9 +33,11 @@ def predicted_batches(
         yield data.masks[chosen], logits
 
 
-def evaluate(network: keras.Model, data: SegmentationData, items: np.ndarray, batch: int) -> Confusion:
-    """Every reading of the confusion matrix of `network` on these items."""
-    confusion = Confusion(data.class_names, data.ignored)
+def evaluate(
+    network: keras.Model, data: SegmentationData, items: np.ndarray, batch: int, metrics: Sequence[Chosen] = ()
+) -> Confusion:
+    """Every reading of the confusion matrix of `network` on these items, and what these metrics say."""
+    confusion = Confusion(data.class_names, data.ignored, metrics)
     for masks, logits in predicted_batches(network, data, items, batch):
         confusion.update(masks, logits)
     return confusion

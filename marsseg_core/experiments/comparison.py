@@ -10,7 +10,9 @@ from pathlib import Path
 from string import ascii_uppercase
 from typing import Any, Final
 
+from ..conventions import HEADLINE
 from ..errors import RequestError, nearest
+from ..planning.metrics import metric_table
 from ..planning.options import SECTIONS
 from ..registry.parameters import NONE_WORD
 from ..runs.records import Record, find_runs, read_record
@@ -105,11 +107,15 @@ class Comparison:
         }
 
 
-def compare_runs(paths: Sequence[Path], *, by: str = "miou", part: str = "test") -> Comparison:
+def compare_runs(paths: Sequence[Path], *, by: str = HEADLINE, part: str = "test") -> Comparison:
     """Compare the finished runs in `paths`: run folders, or folders of runs and series.
 
-    Raises RequestError for a path without a run, an unknown part or reading, or where no run has a score.
+    Raises RequestError for a path without a run, an unknown part or reading, one of which nothing installed says
+    whether more of it is better, or where no run has a score.
     """
+    # By the headline, whose direction is known, no metric's code is needed.
+    table = None if by == HEADLINE else metric_table()
+    by = table.canonical(by) if table else by
     if part not in PARTS:
         raise RequestError(f"There is no part '{part}' to compare.", where="--part", hint=f"One of {', '.join(PARTS)}.")
     records, apart = _read(find_runs(paths))
@@ -118,11 +124,17 @@ def compare_runs(paths: Sequence[Path], *, by: str = "miou", part: str = "test")
         if reason := _unscored(record, part):
             apart.append((record.path, reason))
         else:
-            scored.append(record)
+            scored.append(record.completed(part, table) if table else record)
     if not scored:
         lines = "; ".join(f"{path}: {reason}" for path, reason in apart[:5])
         raise RequestError(f"None of {len(apart)} runs has a score of its {part} part: {lines}.", where="compare")
     _check_reading(by, scored, part)
+    if table and table.of(by) is None:
+        raise RequestError(
+            f"No metric is installed that says whether more of '{by}' is better.",
+            where="--by",
+            hint="Install the plugin that the runs had it from.",
+        )
     defined = []
     for record in scored:
         if record.readings[part].get(by) is None:
@@ -132,7 +144,7 @@ def compare_runs(paths: Sequence[Path], *, by: str = "miou", part: str = "test")
     grouped, repeated = _grouped(defined)
     if not grouped:
         raise RequestError(f"{by} is undefined in all {len(scored)} runs.", where="--by")
-    groups, elsewhere = _ranked(grouped, by, part)
+    groups, elsewhere = _ranked(grouped, by, part, rises=table is None or table.rises(by))
     return Comparison(by, part, groups, _differing(groups), tuple(apart + repeated), elsewhere)
 
 
@@ -176,14 +188,15 @@ def _grouped(records: Sequence[Record]) -> tuple[list[list[Record]], list[tuple[
 
 
 def _ranked(
-    grouped: Sequence[Sequence[Record]], by: str, part: str
+    grouped: Sequence[Sequence[Record]], by: str, part: str, *, rises: bool
 ) -> tuple[tuple[Group, ...], tuple[tuple[Path, str], ...]]:
     """The groups scored on what most runs are scored on, the best first; then the others, without a rank."""
     families = Counter(_family(run, part) for group in grouped for run in group)
     common = families.most_common(1)[0][0]
 
     def order(group: Sequence[Record]) -> tuple[bool, float]:
-        return any(_family(run, part) != common for run in group), -Spread.of(_values(group, by, part)).mean
+        mean = Spread.of(_values(group, by, part)).mean
+        return any(_family(run, part) != common for run in group), -mean if rises else mean
 
     groups: list[Group] = []
     for position, runs in enumerate(sorted(grouped, key=order)):

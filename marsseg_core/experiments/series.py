@@ -12,7 +12,7 @@ from ..errors import RequestError
 from ..files.run_folder import FINISHED, INTERRUPTED, RunFolder, create_run_folder
 from ..messages import get_logger
 from ..planning.plan import Plan
-from ..runs.records import readings_of
+from ..runs.readings import readings_of
 from .summary import Spread, spreads
 
 _logger = get_logger(__name__)

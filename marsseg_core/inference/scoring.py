@@ -14,7 +14,9 @@ from ..errors import RequestError
 from ..evaluation.confusion import Confusion, check_finite
 from ..evaluation.evaluate import evaluate
 from ..files.run_folder import RunFolder
+from ..messages import get_logger
 from ..networks.keras_backend import ask_for_determinism
+from ..planning.metrics import MetricTable, metric_table
 from ..planning.plan import Plan
 from ..planning.resolver import Request, resolve
 from ..registry import kinds
@@ -26,18 +28,25 @@ from .ensemble import with_channels
 from .predictor import Predictor
 from .sources import ALL, check_part
 
+_logger = get_logger(__name__)
+
+
 # What of a plan a score depends on, beside the network: nothing else needs to be installed.
 _NEEDED: Final = (kinds.DATASET,)
 
 
 @dataclass(frozen=True)
 class Score:
-    """What a run scored on a part of a data set. `run` and `data` are as they were asked for."""
+    """What a run scored on a part of a data set, by the metrics of `table`.
+
+    `run` and `data` are as they were asked for.
+    """
 
     run: str
     data: str
     part: str
     confusion: Confusion
+    table: MetricTable
 
 
 def score_runs(
@@ -46,6 +55,7 @@ def score_runs(
     part: str,
     catalog: Catalog,
     *,
+    metrics: str | None = None,
     flips: bool = False,
     trust: bool = False,
 ) -> list[Score]:
@@ -53,7 +63,7 @@ def score_runs(
 
     A part other than "all" is what the run kept for it; RequestError where the data is not what the run was trained
     on, or has other classes, and where a run's files are not as it wrote them. With `trust` the files of components
-    that the runs keep are executed.
+    that the runs keep are executed. `metrics` are computed besides those of the run's plan.
     """
     check_part(part)
     own_data = None in sources or part != ALL
@@ -66,6 +76,7 @@ def score_runs(
     for run, plan in zip(runs, plans, strict=True):
         run.check_unchanged(run.plan, run.split, run.cleaning, run.network)
         network = load(run.path, trust=trust)
+        table = _table(plan, metrics, catalog)
         for source in sources:
             data_plan = _data_plan(run, plan, source, part, catalog, trust)
             key = f"{data_plan.one(kinds.DATASET)!r} {data_plan.cleaning!r}"
@@ -74,9 +85,19 @@ def score_runs(
             data = loaded[key]
             _check_classes(run, network, data)
             items = np.arange(len(data)) if part == ALL else recorded_split(run, data)[part]
-            confusion = _score(network, data, items, plan.training.batch, flips)
-            scores.append(Score(str(run.path), source or data.source, part, confusion))
+            confusion = _score(network, data, items, plan.training.batch, flips, table)
+            scores.append(Score(str(run.path), source or data.source, part, confusion, table))
     return scores
+
+
+def _table(plan: Plan, metrics: str | None, catalog: Catalog) -> MetricTable:
+    """The metrics of a run's plan and those that are given; what the plan has from elsewhere is left out, and told."""
+    try:
+        table = plan.metrics
+    except RequestError as error:
+        _logger.warning(f"{error.what} It is left out.")
+        table = metric_table(catalog)
+    return table if metrics is None else table.asking(metrics, catalog, where=f"--metrics {metrics}")
 
 
 def _data_plan(run: RunFolder, plan: Plan, source: str | None, part: str, catalog: Catalog, trust: bool) -> Plan:
@@ -106,12 +127,14 @@ def _check_classes(run: RunFolder, network: keras.Model, data: SegmentationData)
         )
 
 
-def _score(network: keras.Model, data: SegmentationData, items: np.ndarray, batch: int, flips: bool) -> Confusion:
+def _score(
+    network: keras.Model, data: SegmentationData, items: np.ndarray, batch: int, flips: bool, table: MetricTable
+) -> Confusion:
     if data.images.shape[1:] == network.input_shape[1:] and not flips:
-        return evaluate(network, data, items, batch)
+        return evaluate(network, data, items, batch, table.computed())
     predictor = Predictor([network], flips=flips, batch=batch)
     images = (with_channels(np.asarray(data.images[item]), predictor.channels) for item in items)
-    confusion = Confusion(data.class_names, data.ignored)
+    confusion = Confusion(data.class_names, data.ignored, table.computed())
     for item, probabilities in zip(items, predictor.probabilities(images), strict=True):
         check_finite(probabilities, f"item {item} of {data.source}")
         confusion.update(data.masks[item][None], probabilities[None])

@@ -6,12 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Literal
 
+from ..conventions import HEADLINE
 from ..data.options import CleaningOptions, SplitOptions
 from ..registry.kinds import Kind
 from ..registry.loading import referred
 from ..registry.parameters import param
-
-Monitor = Literal["val_miou", "val_loss", "val_accuracy", "loss"]
 
 
 @dataclass(frozen=True)
@@ -79,7 +78,11 @@ class TrainingOptions:
     )
     seed: int = param(0, help="draws weights, dropout, order and augmentations", minimum=0, maximum=2**32 - 1)
     patience: int | None = param(None, help="stop after this many epochs without a better `monitor`", minimum=1)
-    monitor: Monitor = param("val_miou", help="what early stopping watches; the best network is kept by val_miou")
+    monitor: str = param(
+        f"val_{HEADLINE}",
+        help="the metric that the best network is kept by and early stopping watches; or loss, val_loss to stop by",
+    )
+    metrics: str = param("none", help="metrics to be computed and shown besides: boundary_iou,boundary_f:tolerance=2")
     precision: Literal["float32", "mixed_bfloat16", "mixed_float16"] = param(
         "float32", help="dtype policy of the network; losses and scores stay float32"
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
 from ..data.options import CleaningOptions, SplitOptions
@@ -13,6 +14,7 @@ from ..registry.catalog import Catalog, installed
 from ..registry.kinds import PLAN_KINDS, Kind
 from ..registry.plugin_files import KEY as PLUGIN_KEY, LocalPlugin
 from .invoke import calling
+from .metrics import MetricTable, planned_metrics
 from .options import SECTIONS, TrainingOptions
 from .resolved import Chosen, weighting_spec
 
@@ -68,6 +70,11 @@ class Plan:
         all_chosen = [chosen for several in self.chosen.values() for chosen in several]
         entries = [each.entry for chosen in all_chosen for each in (chosen, *chosen.parts)]
         return {entry.distribution: entry.version for entry in sorted(entries, key=lambda entry: entry.distribution)}
+
+    @cached_property
+    def metrics(self) -> MetricTable:
+        """What the run can be scored by, with what the plan asks for and monitors."""
+        return planned_metrics(self.training, self.catalog)
 
     @property
     def differences(self) -> tuple[str, ...]:

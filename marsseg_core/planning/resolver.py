@@ -22,12 +22,13 @@ from ..registry import kinds, parameters
 from ..registry.catalog import Catalog
 from ..registry.distribution import DISTRIBUTION
 from ..registry.entries import INVALID, Entry
-from ..registry.kinds import COMPONENT_KINDS, OBSERVER, PLAN_KINDS, RECIPE, Kind
+from ..registry.kinds import COMPONENT_KINDS, METRIC, OBSERVER, PLAN_KINDS, RECIPE, Kind
 from ..registry.loading import blaming, load
 from ..registry.plugin_files import KEY as PLUGIN_KEY, SUFFIX, LocalPlugin, given_plugins, planned_plugins
 from ..registry.source_code import recipe_path
 from . import grammar
 from .invoke import calling, fitting, nested
+from .metrics import canonical_monitor, planned_metrics
 from .moved_keys import MOVED_TO_KIND, with_keys_of_today
 from .options import SECTIONS, LossOptions, TrainingOptions, options_of
 from .plan import NAME_KEYS, Plan
@@ -56,7 +57,7 @@ class Request:
     trust: bool = False
 
 
-def resolve(request: Request, catalog: Catalog, *, only: Collection[Kind] = PLAN_KINDS) -> Plan:
+def resolve(request: Request, catalog: Catalog, *, only: Collection[Kind] = COMPONENT_KINDS) -> Plan:
     """Draft the plan layer by layer, then build and check every component.
 
     Raises RequestError for what is wrong in the request, PluginError for a component that is broken. Imports the
@@ -67,8 +68,8 @@ def resolve(request: Request, catalog: Catalog, *, only: Collection[Kind] = PLAN
     if request.base is not None:
         documents.append(_base_document(request.base, catalog))
     plugins = given_plugins(request.plugins)
-    # A whole plan is that of a run, which hooks and metrics of its files watch.
-    wanted = (*COMPONENT_KINDS, OBSERVER) if set(only) == set(PLAN_KINDS) else only
+    # A whole plan is that of a run, which the hooks in its files watch.
+    wanted = (*only, OBSERVER) if set(only) >= set(PLAN_KINDS) else only
     for document in documents:
         plugins += planned_plugins(
             document.values, document.folder, document.origin, plugins, wanted, trust=request.trust
@@ -251,6 +252,7 @@ class _Draft:
             chosen[kind] = tuple(self._choose(kind, item) for item in items)
         self._check_bottleneck(chosen)
         self._pin_start()
+        self._name_monitor()
         origins: dict[str, Mapping[str, str]] = {name: item.origins for name, item in self.sections.items()}
         origins |= {kind.option: {"name": origin} for kind, origin in self.kind_origins.items()}
         self._check_losses(chosen)
@@ -259,6 +261,8 @@ class _Draft:
         self._check_schedule(chosen, training.epochs)
         cleaning = parameters.configure(CleaningOptions, self.sections["cleaning"].values, where="cleaning")
         split = parameters.configure(SplitOptions, self.sections["split"].values, where="split")
+        if METRIC in self.only:
+            planned_metrics(training, self.catalog)
         return Plan(chosen, cleaning, split, training, origins, self.plugins, self.catalog)
 
     def _check_bottleneck(self, chosen: Mapping[Kind, tuple[Chosen, ...]]) -> None:
@@ -316,6 +320,12 @@ class _Draft:
         if given == parameters.NONE_WORD:
             section.set({"init_hash": RunFolder.open(path).network_hash()}, origin)
         section.set({"init": str(path)}, origin)
+
+    def _name_monitor(self) -> None:
+        """Write what is monitored in one way, however it was given, so that equal plans are equal."""
+        section = self.sections["training"]
+        if isinstance(text := section.values.get("monitor"), str):
+            section.set({"monitor": canonical_monitor(text, self.catalog)}, section.origins["monitor"])
 
     def _overlay(
         self,

@@ -59,8 +59,8 @@ class Kind:
 
     @property
     def many(self) -> bool:
-        """Whether a plan may hold more than one."""
-        return self.in_plan in ("some", "any")
+        """Whether several may be named in a list."""
+        return self.in_plan != "one"
 
     @property
     def with_article(self) -> str:
@@ -211,6 +211,19 @@ DATASET: Final = register(
         contract=f"{_CONTRACTS}:DatasetContract",
         template="dataset",
         use="--data {name}:path=FOLDER",
+    )
+)
+
+# A metric is named where one is wanted (`--monitor`, `--metrics`, `compare --by`): a plan holds no table of it.
+METRIC: Final = register(
+    Kind(
+        "metric",
+        "monitor",
+        "marsseg.metrics",
+        f"{_INTERFACES}:Metric",
+        contract=f"{_CONTRACTS}:MetricContract",
+        template="metric",
+        use=f"--monitor {{name}}{_TRY}",
     )
 )
 

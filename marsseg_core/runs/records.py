@@ -1,22 +1,24 @@
-"""What a run folder says of itself, read without plugins: settings, status, scores and parts."""
+"""What a run folder says of itself, read without its plugins: settings, status, scores and parts."""
 
 from __future__ import annotations
 
 import os
 import tomllib
 from collections.abc import Hashable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
 from ..errors import RequestError
 from ..files.run_folder import FINISHED, RunFolder
 from ..files.text import read_text
+from ..planning.metrics import MetricTable, metric_table
 from ..planning.moved_keys import with_keys_of_today
 from ..planning.options import SECTIONS
 from ..registry import parameters
 from ..registry.kinds import PLAN_KINDS
 from ..registry.plugin_files import KEY as PLUGIN_KEY
+from .readings import readings_of, supplied
 
 UNFINISHED: Final = "broken off or still running"
 
@@ -33,8 +35,8 @@ class Record:
     """A run as its folder tells it.
 
     `settings` has the values of the plan as `--dry-run` names them, without seed and fold; `readings` the scores of
-    each part by name; `items` those of each part of the data that `fingerprint`, `classes` (names in their order) and
-    `ignored` (numbers of classes) stand for.
+    each part by name, and `matrices` its confusion matrix, where it was kept; `items` those of each part of the data
+    that `fingerprint`, `classes` (names in their order) and `ignored` (numbers of classes) stand for.
     """
 
     path: Path
@@ -43,6 +45,7 @@ class Record:
     fold: str
     status: str
     readings: Mapping[str, Mapping[str, float | None]]
+    matrices: Mapping[str, Any]
     fingerprint: str
     classes: tuple[str, ...]
     ignored: tuple[int, ...]
@@ -53,6 +56,12 @@ class Record:
         """What the scores are scores of: pixels, groups, what the labels mean and, but for a fold, the split."""
         split = tuple(self.items.values()) if self.fold == parameters.NONE_WORD else None
         return self.fingerprint, self.classes, self.ignored, split
+
+    def completed(self, part: str, table: MetricTable) -> Record:
+        """The record with the readings of a part that the run did not keep, as far as its confusion matrix has them."""
+        known = self.readings[part]
+        more = supplied(known, self.matrices.get(part), self.classes, self.ignored, table)
+        return replace(self, readings={**self.readings, part: {**known, **more}})
 
     @property
     def finished(self) -> bool:
@@ -93,6 +102,7 @@ def read_record(path: Path) -> Record:
     split = folder.read_json(folder.split)
     try:
         readings = {part: readings_of(scores) for part, scores in metrics["parts"].items()}
+        matrices = {part: scores.get("confusion") for part, scores in metrics["parts"].items()}
         items = {part: tuple(split[part]) for part in ("train", "validation", "test")}
         status, fingerprint = metrics["status"], split["fingerprint"]
         classes, ignored = tuple(split.get("classes", ())), tuple(sorted(split.get("ignored", ())))
@@ -100,23 +110,12 @@ def read_record(path: Path) -> Record:
         raise RequestError(f"metrics.json or split.json lacks {cause}.", where=str(path)) from cause
     for part, scores in readings.items():
         for name, value in scores.items():
-            if value is not None and not 0 <= value <= 1:
+            if value is not None and not (0 <= value <= 1 or metric_table().possible(name, value)):
                 raise RequestError(
                     f"metrics.json says {name} = {value:g} of {part}, which is no score.", where=str(path)
                 )
     seed, fold = settings.pop(SEED), settings.pop(FOLD)
-    return Record(path, settings, seed, fold, status, readings, fingerprint, classes, ignored, items)
-
-
-def readings_of(scores: Mapping[str, Any]) -> dict[str, float | None]:
-    """The scores of a part in metrics.json by name: "miou", …, and "iou_soil", … for each class. None is undefined."""
-    found: dict[str, float | None] = {}
-    for name, value in scores.items():
-        if value is None or isinstance(value, float):
-            found[name] = value
-        elif isinstance(value, Mapping) and all(v is None or isinstance(v, float) for v in value.values()):
-            found |= {f"{name}_{label}": v for label, v in value.items()}
-    return found
+    return Record(path, settings, seed, fold, status, readings, matrices, fingerprint, classes, ignored, items)
 
 
 def _settings(document: Mapping[str, Any]) -> dict[str, str]:

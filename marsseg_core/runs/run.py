@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..conventions import HEADLINE
 from ..data.arrays import SegmentationData
 from ..data.splits import Split
 from ..evaluation.confusion import Confusion
@@ -34,6 +35,7 @@ class Run:
         scores: the confusion matrix of each part that was scored
         metrics: what metrics.json holds; empty before the end
         best_epoch: the one whose network is kept, counted from 1; None before the first
+        best_by: the column of the history by which it is kept
     """
 
     plan: Plan
@@ -47,6 +49,7 @@ class Run:
     scores: dict[str, Confusion] = field(default_factory=dict)
     metrics: dict[str, Any] = field(default_factory=dict)
     best_epoch: int | None = None
+    best_by: str = f"val_{HEADLINE}"
 
     @property
     def path(self) -> Path:

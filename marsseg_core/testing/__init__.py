@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from .components import ComponentContract as ComponentContract
     from .datasets import DatasetContract as DatasetContract
     from .losses import LossContract as LossContract
+    from .metrics import MetricContract as MetricContract
     from .optimizers import OptimizerContract as OptimizerContract
     from .schedules import ScheduleContract as ScheduleContract
     from .weightings import WeightingContract as WeightingContract
@@ -36,6 +37,7 @@ _HOMES: Final = {
     "ComponentContract": "components",
     "DatasetContract": "datasets",
     "LossContract": "losses",
+    "MetricContract": "metrics",
     "OptimizerContract": "optimizers",
     "ScheduleContract": "schedules",
     "WeightingContract": "weightings",
@@ -48,6 +50,7 @@ __all__ = [
     "ComponentContract",
     "DatasetContract",
     "LossContract",
+    "MetricContract",
     "OptimizerContract",
     "ScheduleContract",
     "WeightingContract",

@@ -20,6 +20,7 @@ import pytest
 from ..components.interfaces import Schedule
 from ..components.specs import ScheduleSpec
 from ..errors import RequestError
+from ..planning.metrics import PREFIX, metric_table
 from ..training.checkpoint import Progress, RestoreStates, callback_states
 from .components import ComponentContract, assert_same
 
@@ -156,7 +157,10 @@ class Epochs:
             rates.append(float(optimizer.learning_rate))
             optimizer.iterations.assign_add(1)
             self._callback.on_train_batch_end(step, {"loss": loss})
-        logs = {"loss": loss, "val_loss": loss, "val_miou": -loss, "miou": -loss, "val_accuracy": -loss}
+        logs = {"loss": loss, "val_loss": loss}
+        for name in (table := metric_table()).chosen:
+            score = -loss if table.rises(name) else loss
+            logs |= {name: score, f"{PREFIX}{name}": score}
         self._callback.on_epoch_end(epoch, logs)
         return [*rates, float(optimizer.learning_rate)]
 

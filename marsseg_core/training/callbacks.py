@@ -6,7 +6,7 @@ import math
 import signal
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -22,6 +22,7 @@ from ..errors import RunError
 from ..evaluation.confusion import Confusion
 from ..evaluation.evaluate import predicted_batches
 from ..messages import get_logger
+from ..planning.metrics import PREFIX, MetricTable, metric_table
 from .task import SegmentationTask
 
 _logger = get_logger(__name__)
@@ -198,7 +199,11 @@ class FiniteLoss(keras.callbacks.Callback):
 
 
 class Scoring(keras.callbacks.Callback):
-    """Scores the validation part after each epoch, and puts what it finds into the logs of the callbacks behind it."""
+    """Scores the validation part after each epoch, and puts what it finds into the logs of the callbacks behind it.
+
+    Those are the losses, the metrics of `table` (of what is installed) that every history has, and the columns that are
+    `watched`.
+    """
 
     def __init__(
         self,
@@ -207,8 +212,13 @@ class Scoring(keras.callbacks.Callback):
         batch: int,
         training: np.ndarray | None = None,
         targets: Mapping[str, TargetFunction] | None = None,
+        *,
+        table: MetricTable | None = None,
+        watched: Collection[str] = (),
     ) -> None:
         super().__init__()
+        self._table = table or metric_table()
+        self._watched = watched
         self._data = data
         self._targets = targets or {}
         self._validation = validation
@@ -231,21 +241,21 @@ class Scoring(keras.callbacks.Callback):
         try:
             with self.model.averaged():
                 if self._training is not None:
-                    logs.update(_readings(self._score(self._training)[1], prefix=""))
+                    logs.update(self._readings(self._score(self._training)[1], prefix=""))
                 losses, self.confusion = self._score(self._validation)
         except RunError as error:
             raise RunError(f"The network is not sound after epoch {epoch + 1}: {error.what}", hint=hint) from error
         if not math.isfinite(losses["loss"]):
             raise RunError(f"The validation loss became {losses['loss']} after epoch {epoch + 1}.", hint=hint)
         logs.update({f"val_{name}": value for name, value in losses.items()})
-        logs.update(_readings(self.confusion, prefix="val_"))
+        logs.update(self._readings(self.confusion, prefix=PREFIX))
         logs["learning_rate"] = self._rate
         logs["seconds"] = round(time.monotonic() - self._started, 3)
 
     def _score(self, items: np.ndarray) -> tuple[dict[str, float], Confusion]:
         """The means of the losses, batch by batch, over the images that have a label; and the confusion matrix."""
         task: SegmentationTask = self.model
-        confusion = Confusion(self._data.class_names, self._data.ignored)
+        confusion = Confusion(self._data.class_names, self._data.ignored, self._table.in_history(self._watched))
         sums: dict[str, float] = {}
         images = 0
         for masks, logits in predicted_batches(task.scored, self._data, items, self._batch):
@@ -261,7 +271,13 @@ class Scoring(keras.callbacks.Callback):
                 sums[name] = sums.get(name, 0.0) + float(value) * labelled
         return {name: total / max(images, 1) for name, total in sums.items()}, confusion
 
-
-def _readings(confusion: Confusion, prefix: str) -> dict[str, float]:
-    iou = {f"{prefix}iou_{confusion.class_names[c]}": float(confusion.iou[c]) for c in confusion.counted.tolist()}
-    return {f"{prefix}miou": confusion.miou, f"{prefix}accuracy": confusion.accuracy} | iou
+    def _readings(self, confusion: Confusion, prefix: str) -> dict[str, float]:
+        whole: dict[str, float] = {}
+        of_classes: dict[str, float] = {}
+        for metric in self._table.in_history(self._watched):
+            name, component = metric.entry.name, metric.component
+            if component.in_history or prefix + name in self._watched:
+                whole[prefix + name] = confusion.value(name)
+            columns = {f"{prefix}{reading}": value for reading, value in confusion.class_readings(name).items()}
+            of_classes |= {key: value for key, value in columns.items() if component.in_history or key in self._watched}
+        return whole | of_classes

@@ -7,7 +7,8 @@ and early stopping reset themselves), so the variables are kept here by position
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -16,18 +17,23 @@ from zipfile import BadZipFile
 import keras
 import numpy as np
 
+from ..conventions import HEADLINE
 from ..errors import RequestError
 
 
 @dataclass(frozen=True)
 class Progress:
-    """Where a training stands after an epoch: epochs done, their records, the best one, callbacks' states."""
+    """Where a training stands after an epoch: epochs done, their records, the best one, callbacks' states.
+
+    `best_by` is the column of the records that `best_score` is of; up to version 0.1.0 it was always the headline's.
+    """
 
     epoch: int
     history: list[dict[str, float | None]]
     best_epoch: int | None
     best_score: float | None
     callbacks: dict[str, dict[str, Any]]
+    best_by: str = f"val_{HEADLINE}"
 
     @property
     def stopped(self) -> bool:
@@ -42,23 +48,39 @@ def save_checkpoint(path: Path, task: keras.Model, progress: Progress) -> None:
     np.savez(path, progress=np.frombuffer(text, np.uint8), **arrays)
 
 
+def read_progress(path: Path) -> Progress:
+    """The progress alone; RequestError for a file that is broken."""
+    with _reading(path) as archive:
+        return _progress(archive)
+
+
 def load_checkpoint(path: Path, task: keras.Model) -> Progress:
     """Set the variables of `task` and of its optimiser to what was saved, and give the progress.
 
     Raises RequestError for a file that is broken or belongs to another network.
     """
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            progress = Progress(**json.loads(archive["progress"].tobytes()))
-            arrays = [archive[f"variable_{i}"] for i in range(len(archive.files) - 1)]
-    except (OSError, ValueError, KeyError, TypeError, EOFError, BadZipFile) as cause:
-        raise RequestError(f"The checkpoint cannot be read: {cause}", where=str(path)) from cause
+    with _reading(path) as archive:
+        progress = _progress(archive)
+        arrays = [archive[f"variable_{i}"] for i in range(len(archive.files) - 1)]
     variables = _variables(task)
     if [array.shape for array in arrays] != [tuple(variable.shape) for variable in variables]:
         raise RequestError("The checkpoint belongs to another network or plan.", where=str(path))
     for variable, array in zip(variables, arrays, strict=True):
         variable.assign(array)
     return progress
+
+
+@contextmanager
+def _reading(path: Path) -> Iterator[Any]:
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            yield archive
+    except (OSError, ValueError, KeyError, TypeError, EOFError, BadZipFile) as cause:
+        raise RequestError(f"The checkpoint cannot be read: {cause}", where=str(path)) from cause
+
+
+def _progress(archive: Any) -> Progress:
+    return Progress(**json.loads(archive["progress"].tobytes()))
 
 
 def _variables(task: keras.Model) -> list[Any]:

@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING
 
 from ..files.run_folder import RunFolder
-from .checkpoint import Progress, load_checkpoint, save_checkpoint
+from .checkpoint import Progress, load_checkpoint, read_progress, save_checkpoint
 
 if TYPE_CHECKING:
     import keras
@@ -33,6 +33,13 @@ class Checkpointer(ABC):
         """
 
     @abstractmethod
+    def progress(self) -> Progress:
+        """Read how far the training is that is kept, without its variables.
+
+        Raises RequestError where the state cannot be read.
+        """
+
+    @abstractmethod
     def load(self, task: keras.Model) -> Progress:
         """Set the variables of `task` and of its optimiser to those of the state that is kept, and give the progress.
 
@@ -53,6 +60,9 @@ class FileCheckpointer(Checkpointer):
     def save(self, task: keras.Model, progress: Progress) -> None:
         with self._folder.written(self._folder.checkpoint) as aside:
             save_checkpoint(aside, task, progress)
+
+    def progress(self) -> Progress:
+        return read_progress(self._folder.checkpoint)
 
     def load(self, task: keras.Model) -> Progress:
         return load_checkpoint(self._folder.checkpoint, task)

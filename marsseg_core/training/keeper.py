@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class Keeper(keras.callbacks.Callback):
-    """Keeps the history, the best network by val_miou and the checkpoint, and says that an epoch is over.
+    """Keeps the history, the best network by `run.best_by` and the checkpoint, and says that an epoch is over.
 
     The checkpoint comes last: killed before it, a training repeats the epoch and writes the rest again.
     """
@@ -35,6 +35,7 @@ class Keeper(keras.callbacks.Callback):
         self._checkpointer = checkpointer
         self._hooks = hooks
         self._best_score: float | None = None
+        self._rises = run.plan.metrics.rises(run.best_by)
 
     def go_on_from(self, progress: Progress) -> None:
         """A better network than `progress` knows of is what may replace the one that is kept."""
@@ -45,25 +46,27 @@ class Keeper(keras.callbacks.Callback):
         run = self._run
         record = {"epoch": epoch + 1} | {name: _or_none(value) for name, value in logs.items()}
         run.history.append(record)
-        score = record["val_miou"]
+        score = record[run.best_by]
         # An undefined score is better than none, so that there is a network from the first epoch on. What was asked for
         # is an average: from the first one on, only another one is better.
         average = self.model.average
         begins = average is not None and float(average.epochs) == 1
-        if (
-            run.best_epoch is None
-            or begins
-            or (score is not None and (self._best_score is None or score > self._best_score))
-        ):
+        if run.best_epoch is None or begins or self._is_better(score):
             run.best_epoch, self._best_score = epoch + 1, score
             with run.folder.written(run.folder.network) as aside, self.model.averaged():
                 run.network.save(aside)
         run.folder.write_history(run.history)
-        progress = Progress(epoch + 1, run.history, run.best_epoch, self._best_score, callback_states(self._stateful))
+        states = callback_states(self._stateful)
+        progress = Progress(epoch + 1, run.history, run.best_epoch, self._best_score, states, run.best_by)
         self._checkpointer.save(self.model, progress)
         run.folder.log(_epoch_line(record, run.plan.training.epochs))
         # A copy: a key more or less would be one in the history too, and end the run at its next line.
         self._hooks("marsseg_epoch_finished", run=run, record=dict(record))
+
+    def _is_better(self, score: float | None) -> bool:
+        if score is None or self._best_score is None:
+            return score is not None
+        return score > self._best_score if self._rises else score < self._best_score
 
 
 def _or_none(value: Any) -> float | None:

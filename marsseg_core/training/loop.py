@@ -73,10 +73,10 @@ def execute(
         remarks = [*plan.remarks, *doubts(data, split), *filter(None, [identical_across(data, split)])]
         for line in remarks:
             _logger.warning(line)
-        prepared = prepare(plan, data, split)
+        prepared = prepare(plan, data, split, best_by=plan.metrics.best_by)
         folder = create_run_folder(plan.name, out)
         with folder.claimed():
-            run = _new_run(plan, folder, data, split, prepared)
+            run = _new_run(plan, folder, data, split, prepared, plan.metrics.best_by)
             with _failure_told(run, hooks):
                 _write_beginning(run)
                 log.begin(folder)
@@ -112,18 +112,25 @@ def resume(
         split = recorded_split(folder, data)
         progress, network, rewired = None, None, ""
         kept = checkpointer(folder)
+        best_by = plan.metrics.best_by
         if kept.saved:
+            best_by = kept.progress().best_by  # what the network that it has was kept by
             network, rewired = _network_to_go_on_with(folder, plan, data)
-        prepared = prepare(plan, data, split, network)
+        prepared = prepare(plan, data, split, network, best_by=best_by)
         if kept.saved:
             progress = kept.load(prepared.task)
         folder.remove_leftovers()
-        run = _new_run(plan, folder, data, split, prepared)
+        run = _new_run(plan, folder, data, split, prepared, best_by)
         with _failure_told(run, hooks):
             log.begin(folder)
             _warn_of_another_environment(run)
             if rewired:
                 _logger.warning(rewired)
+            if best_by != plan.metrics.best_by:
+                what = (
+                    f"The best network goes on being kept by {best_by}, as the run began; its plan now means another."
+                )
+                _logger.warning(what)
             folder.log(f"resumed after epoch {progress.epoch if progress else 0}")
             _train_and_score(run, prepared, hooks, kept, progress)
     return run
@@ -150,9 +157,11 @@ def _network_to_go_on_with(folder: RunFolder, plan: Plan, data: SegmentationData
     return saved, "The installed components build another network than the run began with: it goes on with its own."
 
 
-def _new_run(plan: Plan, folder: RunFolder, data: SegmentationData, split: Split, prepared: Prepared) -> Run:
-    steps = len(prepared.batches)
-    return Run(plan, folder, data, split, prepared.task.scored, steps_per_epoch=steps, transfer=prepared.transfer)
+def _new_run(
+    plan: Plan, folder: RunFolder, data: SegmentationData, split: Split, prepared: Prepared, best_by: str
+) -> Run:
+    network, steps = prepared.task.scored, len(prepared.batches)
+    return Run(plan, folder, data, split, network, steps, transfer=prepared.transfer, best_by=best_by)
 
 
 def _warn_of_another_environment(run: Run) -> None:
@@ -222,7 +231,15 @@ def _train(
         FiniteLoss(training.precision),
         IdleLoss(),
         *([TakeIn(training.swa_start, training.epochs)] if training.averaging == "swa" else []),
-        Scoring(run.data, run.split["validation"], training.batch, scored_training, prepared.objective.targets),
+        Scoring(
+            run.data,
+            run.split["validation"],
+            training.batch,
+            scored_training,
+            prepared.objective.targets,
+            table=run.plan.metrics,
+            watched={run.best_by, *prepared.watched},
+        ),
         Weights(training.epochs),
         *prepared.stateful,
         *([RestoreStates(prepared.stateful, progress)] if progress is not None else []),
@@ -293,10 +310,13 @@ def _write_beginning(run: Run) -> None:
 
 def _write_end(run: Run, status: str) -> None:
     """Score the best network: validation always, the test part only at a run's proper end."""
-    run.metrics = {"schema": 1, "status": status, "epochs": len(run.history), "best_epoch": run.best_epoch, "parts": {}}
+    run.metrics = {"schema": 1, "status": status, "epochs": len(run.history)}
+    run.metrics |= {"best_epoch": run.best_epoch, "best_by": run.best_by, "parts": {}}
     if run.best_epoch is not None:
         run.network = load_network(run.folder)
-        score = partial(evaluate, run.network, run.data, batch=run.plan.training.batch)
+        score = partial(
+            evaluate, run.network, run.data, batch=run.plan.training.batch, metrics=run.plan.metrics.computed()
+        )
         run.scores = {part: score(run.split[part]) for part in ("validation", "test")[: 1 + (status == FINISHED)]}
         run.metrics["parts"] = {part: confusion.to_json() for part, confusion in run.scores.items()}
     run.folder.write_json(run.folder.metrics, run.metrics)

@@ -13,11 +13,12 @@ from ..components.specs import ScheduleSpec
 from ..data.arrays import SegmentationData
 from ..data.batches import TrainingBatches
 from ..data.splits import Split
-from ..errors import PluginError
+from ..errors import PluginError, RequestError
 from ..networks.build import build_network
 from ..networks.keras_backend import ask_for_determinism, choose_compiler, precision, train_on_one_device
 from ..networks.transfer import Transfer
 from ..planning.invoke import built
+from ..planning.metrics import PREFIX
 from ..planning.plan import Plan
 from ..registry import kinds
 from .building import build_batches, build_task
@@ -39,11 +40,19 @@ class Prepared:
     stateful: Sequence[keras.callbacks.Callback]
     transfer: Transfer | None
 
+    @property
+    def watched(self) -> list[str]:
+        """The columns of the history that the callbacks watch."""
+        return [callback.monitor for callback in self.stateful if isinstance(getattr(callback, "monitor", None), str)]
+
 
 @precision()
-def prepare(plan: Plan, data: SegmentationData, split: Split, network: keras.Model | None = None) -> Prepared:
+def prepare(
+    plan: Plan, data: SegmentationData, split: Split, network: keras.Model | None = None, *, best_by: str
+) -> Prepared:
     """Build and compile what the plan asks for. Raises RequestError where its parts do not fit each other.
 
+    `best_by` is the column of the history by which the best network is going to be kept.
     A `network` that is given is the one to train, whose weights a checkpoint is going to set: those of the run that
     the plan starts from are not read.
     """
@@ -61,7 +70,9 @@ def prepare(plan: Plan, data: SegmentationData, split: Split, network: keras.Mod
     batches = build_batches(plan, data, split, objective)
     schedule = built(
         plan.chosen[kinds.SCHEDULE][0],
-        ScheduleSpec(training.learning_rate, training.epochs, len(batches), plan.objective_moves),
+        ScheduleSpec(
+            training.learning_rate, training.epochs, len(batches), plan.objective_moves, best_by, plan.metrics.rises
+        ),
     )
     stateful = []
     rate: Any = training.learning_rate
@@ -73,8 +84,9 @@ def prepare(plan: Plan, data: SegmentationData, split: Split, network: keras.Mod
         label = plan.chosen[kinds.SCHEDULE][0].entry.label
         raise PluginError(f"The {label} builds {schedule!r}, which is neither a Keras schedule nor a callback.")
     if training.patience is not None:
-        mode = "min" if "loss" in training.monitor else "max"
-        stateful.append(keras.callbacks.EarlyStopping(training.monitor, mode=mode, patience=training.patience))
+        watched = plan.metrics.watched
+        mode = "max" if plan.metrics.rises(watched) else "min"
+        stateful.append(keras.callbacks.EarlyStopping(watched, mode=mode, patience=training.patience))
     optimizer = build_optimizer(plan, rate)
     train_on_one_device(optimizer)
     # Decay would pull a weighting's own weights to 0, which means nothing to them.
@@ -83,4 +95,25 @@ def prepare(plan: Plan, data: SegmentationData, split: Split, network: keras.Mod
     choose_compiler(task)  # `compile` has chosen anew
     # A step that makes variables is traced twice, which takes seconds.
     task.optimizer.build(task.trainable_variables)
-    return Prepared(task, objective, batches, stateful, transfer)
+    prepared = Prepared(task, objective, batches, stateful, transfer)
+    for column in (best_by, *prepared.watched):
+        _check_column(column, plan, data)
+    return prepared
+
+
+def _check_column(column: str, plan: Plan, data: SegmentationData) -> None:
+    """RequestError where the history is not going to have a reading that is watched; losses it checks itself."""
+    table, reading = plan.metrics, column.removeprefix(PREFIX)
+    metric = table.of(reading)
+    if metric is None:
+        return
+    name, word = metric.entry.name, metric.component.per_class
+    known = [name, *(f"{word}_{data.class_names[c]}" for c in data.labelled_classes if word)]
+    if reading not in known or (reading == column and not plan.training.score_training):
+        raise RequestError(
+            f"There is no '{column}' to watch after an epoch.",
+            where=f"--monitor {plan.training.monitor}" if column == table.watched else f"schedule, monitor={column}",
+            hint=f"There are {', '.join(PREFIX + each for each in known)}."
+            if reading not in known
+            else f"The training part is scored with training.score_training=true; {PREFIX}{reading} is always there.",
+        )

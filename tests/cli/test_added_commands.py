@@ -7,7 +7,7 @@ import re
 import sys
 
 import pytest
-from bad_plugins import write_metadata
+from helpers.bad_plugins import write_metadata
 
 from marsseg_core.cli.main import main
 from marsseg_core.errors import PluginError

@@ -92,7 +92,7 @@ class TestRunFolder:
         text = (finished.path / "metrics.json").read_text()
         assert str(finished.path) not in text
         metrics = json.loads(text)
-        assert set(metrics) == {"schema", "status", "epochs", "best_epoch", "parts"}
+        assert set(metrics) == {"schema", "status", "epochs", "best_epoch", "best_by", "parts"}
         assert metrics["status"] == "finished"
         assert set(metrics["parts"]) == {"validation", "test"}
 

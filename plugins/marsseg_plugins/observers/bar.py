@@ -46,8 +46,9 @@ class ProgressBar(keras.callbacks.Callback):
         self._progress.update(self._bar, advance=1, loss=number(float(logs["loss"])))
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        best = f"; best miou in epoch {self._run.best_epoch}" if self._run.best_epoch else ""
-        self._scores.plain = f"{scores(logs)}{best}"
+        name = self._run.best_by.removeprefix("val_")
+        best = f"; best {name} in epoch {self._run.best_epoch}" if self._run.best_epoch else ""
+        self._scores.plain = f"{scores(logs, self._run.best_by)}{best}"
 
     def on_train_end(self, logs: Any = None) -> None:
         self._live.stop()

@@ -66,7 +66,7 @@ def marsseg_run_finished(run: Run) -> None:
     from mlflow import MlflowClient
 
     if run.best_epoch is not None:
-        _log_scalars(run, final_scalars(run.metrics), step=run.best_epoch)
+        _log_scalars(run, final_scalars(run), step=run.best_epoch)
     client, name = MlflowClient(), _logged_run(run)
     for path in sorted(run.path.iterdir()):
         if path.name in _NOT_HANDED_ON or path.name.startswith("."):

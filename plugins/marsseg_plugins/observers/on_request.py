@@ -8,9 +8,12 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from importlib.util import find_spec
-from typing import Any, Final
+from typing import TYPE_CHECKING, Final
 
-from marsseg_core.plugin_api import RequestError, get_logger, installed, nearest
+from marsseg_core.plugin_api import RequestError, get_logger, installed, nearest, readings_of
+
+if TYPE_CHECKING:
+    from marsseg_core.plugin_api import Run
 
 _logger = get_logger(__name__)
 
@@ -55,9 +58,11 @@ def _path(column: str) -> str:
     return f"training/{column}"
 
 
-def final_scalars(metrics: Mapping[str, Any]) -> dict[str, float]:
-    """What metrics.json says of the test part: test/miou, test/iou_sky, …; nothing where it is not scored."""
-    scores = metrics["parts"].get("test", {"iou": {}})
-    found = {name: scores.get(name) for name in ("miou", "accuracy")}
-    found |= {f"iou_{name}": value for name, value in scores["iou"].items()}
-    return {f"test/{name}": value for name, value in found.items() if value is not None}
+def final_scalars(run: Run) -> dict[str, float]:
+    """What the history has of the validation part, and what was asked for, of the test part: test/iou_sky, ….
+
+    Nothing where it is not scored.
+    """
+    found = readings_of(run.metrics["parts"].get("test", {}))
+    table = run.plan.metrics
+    return {f"test/{name}": value for name, value in found.items() if value is not None and table.records(name)}

@@ -49,7 +49,7 @@ def marsseg_callbacks(run: Run) -> list[keras.callbacks.Callback]:
 def marsseg_epoch_finished(run: Run, record: Mapping[str, float | None]) -> None:
     if not _console().is_terminal:
         epoch = f"epoch {record['epoch']:.0f}/{run.plan.training.epochs}"
-        _print(f"{epoch}  loss {number(record['loss'])}  {scores(record)}  {record['seconds']:.1f} s")
+        _print(f"{epoch}  loss {number(record['loss'])}  {scores(record, run.best_by)}  {record['seconds']:.1f} s")
 
 
 def _is_wanted() -> bool:

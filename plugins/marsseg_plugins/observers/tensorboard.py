@@ -49,7 +49,7 @@ def marsseg_epoch_finished(run: Run, record: Mapping[str, float | None]) -> None
 @hookimpl
 def marsseg_run_finished(run: Run) -> None:
     if asked_for(NAME) and run.best_epoch is not None:
-        _add(run, final_scalars(run.metrics), step=run.best_epoch)
+        _add(run, final_scalars(run), step=run.best_epoch)
 
 
 def _add(run: Run, values: Mapping[str, float], step: int) -> None:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from marsseg_core.plugin_api import Schedule, ScheduleSpec, param
+from marsseg_core.plugin_api import Schedule, ScheduleSpec, metric_table, param
 
 from .warmup import check_warmup
 
@@ -18,9 +17,9 @@ if TYPE_CHECKING:
 class Plateau(Schedule):
     """Plateau: the learning rate falls when the validation has not become better for a while.
 
-    What is watched is a column of history.csv: a loss, which should fall, or a score, which should rise. `auto` is the
-    validation loss, or the validation mean IoU where the weighting moves the losses' weights: what a moving objective
-    says of two epochs is not comparable.
+    What is watched is a loss or a metric, by the name of its column in history.csv: `val_dice`, `val_iou_sand`. `auto`
+    is the validation loss, or what the best network is kept by where the weighting moves the losses' weights: what a
+    moving objective says of two epochs is not comparable.
 
     The report: `factor=0.1 patience=40 min_delta=1e-5`, watching the validation loss.
     """
@@ -34,7 +33,7 @@ class Plateau(Schedule):
     warmup: int = param(0, help="epochs in which the rate climbs to the learning rate first, once an epoch", minimum=0)
 
     def __post_init__(self) -> None:
-        if not re.fullmatch(r"auto|(val_)?loss(_\w+)?|(val_)?(miou|accuracy)|(val_)?iou_.+", self.monitor):
+        if self.monitor != "auto" and not metric_table().is_column(self.monitor):
             raise ValueError(f"monitor={self.monitor} is no loss and no score that a training has after each epoch")
 
     def check(self, epochs: int) -> None:
@@ -45,13 +44,13 @@ class Plateau(Schedule):
 
         monitor = self.monitor
         if monitor == "auto":
-            monitor = "val_miou" if spec.objective_moves else "val_loss"
+            monitor = spec.best_by if spec.objective_moves else "val_loss"
         warmup_steps(spec, self.warmup)
         return PlateauAfterWarmUp(
             self.warmup,
             spec.learning_rate,
             monitor=monitor,
-            mode="min" if "loss" in monitor else "max",
+            mode="max" if spec.rises(monitor) else "min",
             cooldown=self.cooldown,
             factor=self.factor,
             patience=self.patience,

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FormatStrFormatter, MaxNLocator
 
-from marsseg_core.plugin_api import canvas, colours
+from marsseg_core.plugin_api import HEADLINE, canvas, colours, metric_table
 
 History = Sequence[Mapping[str, Any]]
 
@@ -30,12 +30,13 @@ def learning_curves(
     class_names: Sequence[str],
     ignored: Collection[int] = (),
     best_epoch: int | None = None,
+    best_by: str = f"val_{HEADLINE}",
 ) -> None:
     """Draw losses, their weights where there are several, validation scores and learning rate over the epochs.
 
     `history` has one mapping per epoch: `epoch` (1-based), `loss`, `val_loss`, `loss_<name>`, `weight_<name>`,
-    `val_miou`, `val_iou_<class>`, `learning_rate`; what is missing, None or not finite leaves no point. `best_epoch`
-    is marked.
+    the headline, `val_iou_<class>`, `learning_rate`; what is missing, None or not finite leaves no point. `best_epoch`
+    is marked, and the column it is the best by is drawn where it is another than the headline.
     """
     weighted = bool(_columns(history, "weight_"))
     figure = Figure(figsize=(10, 9.5 + 2.2 * weighted), layout="constrained")
@@ -44,7 +45,7 @@ def learning_curves(
     panels = list(figure.subplots(len(ratios), 1, sharex=True, height_ratios=ratios))
     losses, scores, rate = panels[0], panels[-2], panels[-1]
     _draw_losses(losses, history)
-    _draw_scores(scores, history, class_names, ignored, best_epoch)
+    _draw_scores(scores, history, class_names, ignored, best_epoch, best_by)
     _draw_rate(rate, history)
     if weighted:
         _draw_weights(panels[1], history)
@@ -100,7 +101,12 @@ def _columns(history: History, prefix: str) -> list[str]:
 
 
 def _draw_scores(
-    axes: Axes, history: History, class_names: Sequence[str], ignored: Collection[int], best_epoch: int | None
+    axes: Axes,
+    history: History,
+    class_names: Sequence[str],
+    ignored: Collection[int],
+    best_epoch: int | None,
+    best_by: str,
 ) -> None:
     axes.set_title(
         "Validation: intersection over union (IoU), mean and per class", loc="left", fontsize=canvas.TITLE_SIZE
@@ -122,8 +128,12 @@ def _draw_scores(
             linestyle=dashes,
             cased=index < len(colours.FIRST),
         )
-    label = "mean (mIoU)" + _value_at(history, "val_miou", best_epoch)
-    _line(axes, history, "val_miou", label, color=colours.INK, linewidth=3)
+    table, headline = metric_table(), f"val_{HEADLINE}"
+    label = f"mean ({table.label(HEADLINE)})" + _value_at(history, headline, best_epoch)
+    _line(axes, history, headline, label, color=colours.INK, linewidth=3)
+    if best_by != headline and not best_by.startswith("val_iou_"):  # which is drawn already
+        label = table.label(best_by.removeprefix("val_")) + _value_at(history, best_by, best_epoch)
+        _line(axes, history, best_by, label, color=colours.INK, linewidth=2, linestyle=DASHES[0])
     axes.set_ylim(-0.02, 1.02)
     axes.set_ylabel("IoU", fontsize=canvas.LABEL_SIZE)
 

@@ -6,36 +6,17 @@ from base64 import b64encode
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
+from itertools import chain
 from os import PathLike
 from pathlib import Path
 from typing import Any
 
-from marsseg_core.plugin_api import colours, fill_page
+from marsseg_core.plugin_api import HEADLINE, MetricTable, colours, fill_page, metric_table
 
 NO_VALUE = "–"
 
 # Parts in the order of their columns, each with what it was for.
 PARTS = {"validation": "chose the best epoch", "test": "chose nothing"}
-
-READINGS = {
-    "miou": (
-        "mIoU",
-        "The headline figure. Labelled pixels only, and the network chooses among the classes that count: "
-        "intersection over union per class over the whole part, then the mean over classes with support.",
-    ),
-    "miou_an2dl": (
-        "mIoU, AN2DL",
-        "The course's score as inferred: labelled pixels only, but an ignored class may be predicted, and it then "
-        "joins the mean with IoU 0: a single such pixel costs a whole class's share. Not comparable with the headline.",
-    ),
-    "miou_all": (
-        "mIoU, all pixels",
-        "Ground of ignored classes is scored too: any other class predicted on it counts as wrong. Mean over the "
-        "classes from 1 on.",
-    ),
-    "miou_per_image": ("mIoU per image", "One score for each image, then their mean: every image counts the same."),
-    "accuracy": ("Accuracy", "Share of the labelled pixels that are right: large classes dominate it."),
-}
 
 
 @dataclass(frozen=True)
@@ -57,19 +38,21 @@ def render_page(
     figures: Sequence[PageFigure],
     plan: str,
     environment: Mapping[str, Any],
+    table: MetricTable | None = None,
 ) -> str:
     """The whole page as HTML text.
 
     `metrics` is the content of `metrics.json` (None for undefined values), `plan` the plan as TOML, `environment`
-    facts by name, nested or not. All text is shown as it is, whatever it holds.
+    facts by name, nested or not, `table` the metrics (those that are installed). All text is shown as it is,
+    whatever it holds.
     """
     return fill_page(
         "marsseg_plugins.observers.report",
         "page.html",
         title=escape(title),
         notice=_notice(metrics),
-        headline=_headline(metrics),
-        scores=_readings_table(metrics["parts"]) + _classes_table(metrics["parts"], class_names, ignored),
+        headline=_headline(metrics, table := table or metric_table()),
+        scores=_readings_table(metrics["parts"], table) + _classes_table(metrics["parts"], class_names, ignored),
         figures="\n".join(map(_figure, figures)),
         plan=escape(plan),
         environment=_facts(environment),
@@ -85,14 +68,15 @@ def _notice(metrics: Mapping[str, Any]) -> str:
     )
 
 
-def _headline(metrics: Mapping[str, Any]) -> str:
+def _headline(metrics: Mapping[str, Any], table: MetricTable) -> str:
     parts = metrics["parts"]
     name = "test" if "test" in parts else "validation"
     part = parts.get(name, {})
-    score = part.get("miou")
+    score = part.get(HEADLINE)
+    best_by = str(metrics.get("best_by", HEADLINE)).removeprefix("val_")
     best, epochs = metrics.get("best_epoch"), metrics.get("epochs")
     trained = f"Trained for {epochs} epoch{'' if epochs == 1 else 's'}"
-    trained += f"; the network kept is that of epoch {best}." if best is not None else "."
+    trained += f"; the network kept is that of epoch {best}, the best by {best_by}." if best is not None else "."
     if score is None:
         meaning = "No score: no labelled ground was evaluated."
     else:
@@ -103,7 +87,7 @@ def _headline(metrics: Mapping[str, Any]) -> str:
     if name == "validation":
         meaning += " This part chose the epoch, so the figure is optimistic."
     return (
-        f'<div class="score">{_number(score)} <small>mIoU, {name} part</small></div>\n'
+        f'<div class="score">{_number(score)} <small>{escape(table.label(HEADLINE))}, {name} part</small></div>\n'
         f'<p>{meaning}</p>\n<p class="muted">{escape(trained)}</p>'
     )
 
@@ -113,18 +97,18 @@ def _images(part: Mapping[str, Any]) -> str:
     return "all images" if count is None else f"{count:,} image{'' if count == 1 else 's'}"
 
 
-def _readings_table(parts: Mapping[str, Any]) -> str:
+def _readings_table(parts: Mapping[str, Any], table: MetricTable) -> str:
     shown = [name for name in PARTS if name in parts]
     head = "".join(
         f'<th class="number" scope="col">{name}<small>{_images(parts[name])}</small><small>{PARTS[name]}</small></th>'
         for name in shown
     )
     rows = []
-    for key, (label, explanation) in READINGS.items():
+    for key in [key for key in dict.fromkeys(chain(*parts.values())) if key in table.chosen and table.shows(key)]:
         values = "".join(f'<td class="number">{_number(parts[name].get(key))}</td>' for name in shown)
-        style = ' class="first"' if key == "miou" else ""
-        rows.append(f'<tr{style}><th scope="row">{label}</th>{values}</tr>')
-        rows.append(f'<tr class="note"><td colspan="{1 + len(shown)}">{explanation}</td></tr>')
+        style = ' class="first"' if key == HEADLINE else ""
+        rows.append(f'<tr{style}><th scope="row">{escape(table.label(key))}</th>{values}</tr>')
+        rows.append(f'<tr class="note"><td colspan="{1 + len(shown)}">{escape(table.explanation(key))}</td></tr>')
     return _table(f'<th scope="col">reading</th>{head}', rows)
 
 

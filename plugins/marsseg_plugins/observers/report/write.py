@@ -6,7 +6,7 @@ from functools import partial
 
 import numpy as np
 
-from marsseg_core.plugin_api import Run, decode, read_text, scale
+from marsseg_core.plugin_api import HEADLINE, Run, decode, read_text, scale
 
 from .curves import learning_curves
 from .matrix import confusion_figure
@@ -22,7 +22,9 @@ def write_report(run: Run) -> None:
     folder, names, ignored = run.folder, run.data.class_names, run.data.ignored
     part = list(run.scores)[-1]
     confusion = run.scores[part]
-    draw = partial(learning_curves, run.history, class_names=names, ignored=ignored, best_epoch=run.best_epoch)
+    draw = partial(
+        learning_curves, run.history, class_names=names, ignored=ignored, best_epoch=run.best_epoch, best_by=run.best_by
+    )
     figures = [
         PageFigure(
             "Learning curves",
@@ -55,6 +57,7 @@ def write_report(run: Run) -> None:
         figures=figures,
         plan=read_text(folder.plan),
         environment=folder.read_json(folder.environment),
+        table=run.plan.metrics,
     )
     folder.write_text(folder.report, page)
 
@@ -69,7 +72,7 @@ def _tiles(run: Run, part: str) -> list[Tile]:
     for index, kind in kinds:
         item = items[index]
         logits = np.asarray(run.network.predict_on_batch(scale(run.data.images[item][None])))[0]
-        title = f"{kind}: item {item}, miou {scores[index]:.2f}"
+        title = f"{kind}: item {item}, {HEADLINE} {scores[index]:.2f}"
         prediction = decode(logits, run.data.ignored)
         tiles.append(Tile(title, run.data.images[item], run.data.masks[item], prediction))
     return tiles

@@ -1,0 +1,47 @@
+"""Accuracy and Cohen's kappa: the share of pixels that are right, as it is and beyond chance."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from marsseg_core.plugin_api import Metric, MetricSpec, accuracy, counted_rows
+
+
+@dataclass(frozen=True)
+class Accuracy(Metric):
+    """Accuracy: the share of the labelled pixels that are right. Undefined without a labelled pixel."""
+
+    label = "Accuracy"
+    explanation = "Share of the labelled pixels that are right: large classes dominate it."
+    in_tables = in_history = True
+
+    def value(self, counts: np.ndarray, spec: MetricSpec) -> float:
+        return accuracy(counts, spec.ignored)
+
+
+@dataclass(frozen=True)
+class Kappa(Metric):
+    """Cohen's kappa: how far truth and prediction agree beyond what their class shares alone would give.
+
+    (p − e) / (1 − e), with p the accuracy and e = Σ (truth's share of a class) · (prediction's share of it). 1 is
+    perfect, 0 is chance, below 0 is worse. Undefined where e is 1 (truth and prediction are one class), and without a
+    labelled pixel.
+
+    Cohen 1960, doi:10.1177/001316446002000104.
+    """
+
+    label = "Cohen's kappa"
+    explanation = "Accuracy beyond what the shares of the classes alone would give: 1 is perfect, 0 is chance."
+    bounds = (-1.0, 1.0)
+
+    def value(self, counts: np.ndarray, spec: MetricSpec) -> float:
+        matrix = counted_rows(counts, spec.ignored)
+        total = matrix.sum()
+        if not total:
+            return float("nan")
+        by_chance = float((matrix.sum(0) / total) @ (matrix.sum(1) / total))
+        if by_chance == 1:
+            return float("nan")
+        return (float(np.trace(matrix) / total) - by_chance) / (1 - by_chance)

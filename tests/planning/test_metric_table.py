@@ -1,0 +1,241 @@
+"""The table of metrics: whose a reading is, which way is better, what is computed where; and a metric that fails."""
+
+from __future__ import annotations
+
+import math
+import shutil
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+from helpers.messages import warned_of
+
+import marsseg_core as marsseg
+from marsseg_core import api
+from marsseg_core.components.interfaces import Metric
+from marsseg_core.errors import PluginError, RequestError
+from marsseg_core.evaluation.confusion import Confusion
+from marsseg_core.experiments import comparison
+from marsseg_core.planning.metrics import MetricTable, metric_table
+from marsseg_core.planning.options import NoOptions
+from marsseg_core.planning.resolved import Chosen
+from marsseg_core.registry.catalog import installed
+from marsseg_core.registry.entries import Entry
+from marsseg_core.registry.kinds import METRIC
+from marsseg_core.runs.readings import readings_of, supplied
+
+CLASSES = ("ground", "soil", "rock")
+
+
+@pytest.fixture
+def table() -> MetricTable:
+    return metric_table(installed())
+
+
+@dataclass(frozen=True)
+class Missed(Metric):
+    """Missed: the share of the pixels of a class that is taken for another."""
+
+    higher_is_better = False
+    per_class = "missed"
+
+    def value(self, counts, spec):
+        return float(np.nanmean(self.values(counts, spec)[1:]))
+
+    def values(self, counts, spec):
+        with np.errstate(invalid="ignore"):
+            return 1 - np.diagonal(counts) / counts.sum(1)
+
+
+@dataclass(frozen=True)
+class Broken(Metric):
+    """Broken: it divides by zero, or counts into nothing."""
+
+    needs_predictions = False
+
+    def count(self, mask, prediction, spec):
+        return mask[99]
+
+    def value(self, counts, spec):
+        return 1 / 0
+
+
+@dataclass(frozen=True)
+class BrokenCount(Broken):
+    """Broken count: it fails on each image."""
+
+    needs_predictions = True
+
+
+def chosen(metric) -> Chosen:
+    name = type(metric).__name__.lower()
+    return Chosen(Entry(METRIC, name, f"acme.{name}:{type(metric).__name__}", "acme", "1.0"), metric, NoOptions())
+
+
+def with_missed(table) -> MetricTable:
+    return MetricTable({**table.chosen, "missed": chosen(Missed())})
+
+
+def test_a_reading_is_of_the_metric_of_its_name_or_of_its_word_for_classes(table):
+    readings = {
+        "dice": "dice",
+        "dice_soil": "dice",
+        "iou_big_rock": "miou",
+        "miou_all": "miou_all",
+        "boundary_iou_soil": "boundary_iou",
+        "boundary_f": "boundary_f",
+    }
+    assert {reading: table.of(reading).entry.name for reading in readings} == readings
+    assert table.of("dicey") is table.of("support") is None
+    assert table.canonical("f1") == "dice"
+    assert [table.spaced(name) for name in ("iou_big_rock", "miou_all")] == ["iou big_rock", "miou_all"]
+
+
+def test_more_is_better_but_of_losses_and_where_a_metric_says_so(table):
+    table = with_missed(table)
+    columns = ("val_dice", "val_iou_soil", "val_missed", "val_missed_soil", "val_loss", "loss", "val_loss_dice")
+    assert [table.rises(column) for column in columns] == [True, True, False, False, False, False, False]
+
+
+def test_what_a_metric_can_say_is_within_its_bounds(table):
+    assert table.possible("kappa", -0.5)
+    assert not table.possible("dice", -0.5)
+    assert not table.possible("dice_soil", 1.5)
+    assert table.possible("of_a_plugin", 7.0)
+    assert not table.possible("of_a_plugin", math.nan)
+
+
+def test_the_dear_ones_are_computed_where_they_are_asked_for(table):
+    names = [metric.entry.name for metric in table.computed()]
+    assert "dice" in names
+    assert not {"boundary_iou", "boundary_f"} & set(names)
+    asked = table.asking("boundary_f:tolerance=3", installed(), where="--metrics")
+    found = {metric.entry.name: metric.component for metric in asked.computed()}
+    assert found["boundary_f"].tolerance == 3
+    assert "boundary_iou" not in found
+    assert (asked.shows("boundary_f_soil"), table.shows("boundary_f_soil")) == (True, False)
+
+
+def test_by_default_tables_and_history_have_what_they_always_had(table):
+    shown = {name for name in table.chosen if table.shows(name)}
+    assert shown == {"miou", "miou_an2dl", "miou_all", "miou_per_image", "accuracy"}
+    assert [metric.entry.name for metric in table.in_history(())] == ["miou", "accuracy"]
+
+
+def test_a_confusion_reads_the_metrics_that_it_is_given(table):
+    result = Confusion(CLASSES, (0,), table.asking("boundary_iou", installed(), where="--metrics").computed())
+    truth = np.array([[[1, 1, 1, 2, 2, 0]]], np.uint8)
+    logits = np.eye(3)[np.array([[[1, 1, 2, 2, 2, 1]]])]
+    result.update(truth, logits)
+    assert result.value("dice") == pytest.approx((4 / 5 + 4 / 5) / 2)
+    assert result.class_values("recall") == {"soil": pytest.approx(2 / 3), "rock": 1}
+    assert result.class_readings("precision") == {"precision_soil": 1, "precision_rock": pytest.approx(2 / 3)}
+    written = result.to_json()
+    assert list(written)[:9] == [*Confusion(CLASSES, (0,)).to_json()]
+    assert written["per_class"]["dice"] == {"soil": pytest.approx(4 / 5), "rock": pytest.approx(4 / 5)}
+    assert "iou" not in written["per_class"]  # it is there already
+    assert written["boundary_iou"] == 0  # the rim has moved by its whole width
+    assert readings_of(written)["dice_soil"] == pytest.approx(4 / 5)
+    with pytest.raises(RequestError, match="no metric 'boundary_f'"):
+        result.value("boundary_f")
+
+
+@pytest.mark.parametrize("metric", [Broken(), BrokenCount()], ids=["value", "count"])
+def test_a_metric_that_fails_is_named_and_harms_no_other(table, metric):
+    result = Confusion(CLASSES, (0,), [*table.computed(), chosen(metric)])
+    result.update(np.ones((1, 2, 2), np.uint8), np.eye(3)[np.ones((1, 2, 2), int)])
+    with warned_of(r"The metric 'broken\w*' of acme 1\.0 failed: .*left out"):
+        written = result.to_json()
+    assert written["dice"] == 1
+    assert not [key for key in written if "broken" in key]
+    with pytest.raises(PluginError, match="failed"):
+        result.value(type(metric).__name__.lower())
+
+
+def test_what_a_run_did_not_keep_comes_from_its_confusion_matrix(table):
+    matrix = [[0, 3, 2], [0, 6, 2], [0, 1, 1]]
+    found = supplied({"miou": 0.4, "accuracy": 0.7}, matrix, CLASSES, (0,), table)
+    assert found["dice"] == pytest.approx((12 / 15 + 2 / 5) / 2)
+    assert found["recall_rock"] == 1 / 2
+    # What is known stays; what one decoding or the predictions decide, the matrix does not have.
+    assert not {"miou", "accuracy", "miou_all", "miou_an2dl", "boundary_iou"} & set(found)
+    for missing in (None, [], [[1, 2], [3, 4]], [["a"]]):
+        assert supplied({}, missing, CLASSES, (0,), table) == {}
+
+
+def test_an_older_run_is_ranked_by_a_metric_that_it_did_not_know(tmp_path):
+    from helpers.paths import REPOSITORY
+
+    shutil.copytree(REPOSITORY / "tests" / "frozen" / "finished", tmp_path / "old")
+    (group,) = marsseg.compare(tmp_path / "old", by="f1").groups
+    kept = api.RunFolder.open(tmp_path / "old").read_json(tmp_path / "old" / "metrics.json")["parts"]["test"]
+    matrix = np.array(kept["confusion"])
+    matrix[0] = 0
+    true, said = matrix.sum(1), matrix.sum(0)
+    scores = [2 * matrix[c, c] / (true[c] + said[c]) for c in range(5) if true[c]]
+    assert group.values[0] == pytest.approx(np.mean(scores))
+    with pytest.raises(RequestError, match="No run has a reading 'boundary_iou'"):
+        marsseg.compare(tmp_path / "old", by="boundary_iou")
+
+
+def test_where_less_is_better_the_least_is_first(tmp_path, monkeypatch, table):
+    from helpers.paths import REPOSITORY
+
+    monkeypatch.setattr(comparison, "metric_table", lambda: with_missed(table))
+    for name in ("finished", "psp"):
+        shutil.copytree(REPOSITORY / "tests" / "frozen" / name, tmp_path / name)
+    found = marsseg.compare(tmp_path / "finished", tmp_path / "psp", by="missed")
+    means = [group.spread.mean for group in found.groups if group.rank is not None]
+    assert means == sorted(means)
+
+
+def test_a_reading_of_which_nobody_knows_what_is_better_ranks_nothing(tmp_path, monkeypatch, table):
+    from helpers.paths import REPOSITORY
+
+    shutil.copytree(REPOSITORY / "tests" / "frozen" / "finished", tmp_path / "old")
+    without = MetricTable({name: each for name, each in table.chosen.items() if name != "accuracy"})
+    monkeypatch.setattr(comparison, "metric_table", lambda: without)
+    with pytest.raises(RequestError, match="No metric is installed that says whether more of 'accuracy' is better"):
+        marsseg.compare(tmp_path / "old", by="accuracy")
+
+
+class TestWhatAPlanMonitors:
+    @pytest.mark.parametrize(
+        ("text", "written", "best_by", "watched"),
+        [
+            ("val_miou", "val_miou", "val_miou", "val_miou"),
+            ("dice", "val_dice", "val_dice", "val_dice"),
+            ("f1", "val_dice", "val_dice", "val_dice"),
+            ("val_dice_soil", "val_dice_soil", "val_dice_soil", "val_dice_soil"),
+            ("boundary_f:tolerance=2", "val_boundary_f:tolerance=2", "val_boundary_f", "val_boundary_f"),
+            ("marsseg/kappa", "val_marsseg/kappa", "val_kappa", "val_kappa"),
+            ("val_loss", "val_loss", "val_miou", "val_loss"),
+            ("loss", "loss", "val_miou", "loss"),
+        ],
+    )
+    def test_is_written_as_the_historys_column(self, text, written, best_by, watched):
+        plan = api.plan(monitor=text)
+        assert (plan.training.monitor, plan.metrics.best_by, plan.metrics.watched) == (written, best_by, watched)
+
+    def test_is_configured_by_what_is_asked_for_beside_it(self):
+        plan = api.plan(monitor="boundary_f", metrics="boundary_f:tolerance=4")
+        assert plan.metrics.chosen["boundary_f"].component.tolerance == 4
+
+    @pytest.mark.parametrize(
+        ("words", "message"),
+        [
+            ({"monitor": "dicee"}, "no metric 'dicee' to monitor.*Did you mean 'dice'"),
+            ({"monitor": "boundary_f:tolerance=-1"}, "tolerance"),
+            ({"monitor": "boundary_f:width=1"}, "width"),
+            ({"metrics": "boundery_iou"}, "no metric 'boundery_iou'.*boundary_iou"),
+        ],
+    )
+    def test_is_refused_with_the_plan_where_it_is_none(self, words, message):
+        with pytest.raises(RequestError, match=message):
+            api.plan(**words)
+
+    def test_that_is_disabled_is_refused_and_another_is_not(self, cli):
+        answer = cli("run", "--dry-run", "--monitor", "kappa", MARSSEG_DISABLE="kappa")
+        assert answer.code == 2
+        assert "by MARSSEG_DISABLE" in answer.err
+        assert cli("run", "--dry-run", "--monitor", "recall", MARSSEG_DISABLE="kappa").code == 0
