@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     )
     from .data.arrays import SegmentationData as SegmentationData, scale as scale
     from .data.cache import Source as Source, Writer as Writer
+    from .data.channels import to_colour as to_colour, to_grey as to_grey
     from .data.conversion import Converter as Converter
     from .data.images import (
         SUFFIXES as SUFFIXES,
@@ -49,6 +50,7 @@ if TYPE_CHECKING:
         refuse_file as refuse_file,
     )
     from .data.limits import PIXEL_LIMIT as PIXEL_LIMIT
+    from .data.pieces import items_at_once as items_at_once
     from .data.prepared import (
         GROUPS as GROUPS,
         IMAGES as IMAGES,
@@ -74,6 +76,7 @@ if TYPE_CHECKING:
     from .evaluation.confusion import decode as decode
     from .figures import canvas as canvas, colours as colours, panels as panels
     from .figures.page import fill_page as fill_page
+    from .files.npy import read_npy_header as read_npy_header
     from .files.run_folder import FINISHED as FINISHED, RunFolder as RunFolder
     from .files.text import read_text as read_text
     from .hooks import hookimpl as hookimpl
@@ -117,6 +120,10 @@ _NAMES: Final = {
         "Source",
         "Writer",
     ),
+    "data.channels": (
+        "to_colour",
+        "to_grey",
+    ),
     "data.conversion": ("Converter",),
     "data.images": (
         "Colour",
@@ -129,6 +136,7 @@ _NAMES: Final = {
         "refuse_file",
     ),
     "data.limits": ("PIXEL_LIMIT",),
+    "data.pieces": ("items_at_once",),
     "data.prepared": (
         "GROUPS",
         "IMAGES",
@@ -168,6 +176,7 @@ _NAMES: Final = {
         "panels",
     ),
     "figures.page": ("fill_page",),
+    "files.npy": ("read_npy_header",),
     "files.run_folder": (
         "FINISHED",
         "RunFolder",

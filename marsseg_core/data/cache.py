@@ -28,6 +28,7 @@ import platformdirs
 from ..errors import RequestError, RunError
 from ..files.atomic import folder_beside
 from ..files.locks import hold
+from ..files.npy import write_npy_header
 from ..files.progress import ProgressBar
 
 VARIABLE: Final = "MARSSEG_CACHE"
@@ -201,9 +202,7 @@ class _Appended:
             self._file.close()
 
     def _write_header(self) -> None:
-        shape = (self._count, *self._item_shape)
-        header = {"descr": np.lib.format.dtype_to_descr(self._dtype), "fortran_order": False, "shape": shape}
-        np.lib.format.write_array_header_1_0(self._file, header)
+        write_npy_header(self._file, (self._count, *self._item_shape), self._dtype)
 
 
 def _state(path: Path) -> dict[str, Any]:

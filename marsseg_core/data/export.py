@@ -15,15 +15,15 @@ from PIL import Image
 
 from ..errors import RequestError
 from ..files.atomic import folder_written_whole, written_whole
+from ..files.npy import write_npy_header
 from .arrays import SegmentationData
+from .pieces import items_at_once
 
 Layout = Literal["training_set", "images"]
 Items = Iterable[tuple[np.ndarray, np.ndarray]]
 
 # Called with (done, total) as items are written.
 Progress = Callable[[int, int], None]
-
-_PIECE: Final = 64
 
 # What a class file takes for something else.
 _RESERVED: Final = ("void",)
@@ -124,11 +124,10 @@ def _npz(path: Path, progress: Callable[[int], None]) -> Iterator[ArrayWriter]:
             # Without a time of its own, so that equal data make equal files.
             member = zipfile.ZipInfo(f"{name}.npy")
             member.compress_type = zipfile.ZIP_DEFLATED
-            header = {"descr": np.lib.format.dtype_to_descr(dtype), "fortran_order": False, "shape": shape}
             remaining, given = shape[0], iter(items)
             with archive.open(member, "w", force_zip64=True) as file:
-                np.lib.format.write_array_header_1_0(file, header)
-                while piece := list(islice(given, _PIECE)):
+                write_npy_header(file, shape, dtype)
+                while piece := list(islice(given, items_at_once(shape, dtype))):
                     array = np.asarray(piece, dtype)
                     if array.shape[1:] != shape[1:] or len(array) > remaining:
                         raise ValueError(f"{name} of {shape} cannot take items of {array.shape[1:]}")
