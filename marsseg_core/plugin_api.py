@@ -75,7 +75,7 @@ if TYPE_CHECKING:
     )
     from .evaluation.confusion import decode as decode
     from .figures import canvas as canvas, colours as colours, panels as panels
-    from .figures.page import fill_page as fill_page
+    from .figures.page import render_template as render_template
     from .files.npy import read_npy_header as read_npy_header
     from .files.run_folder import FINISHED as FINISHED, RunFolder as RunFolder
     from .files.text import read_text as read_text
@@ -175,7 +175,7 @@ _NAMES: Final = {
         "colours",
         "panels",
     ),
-    "figures.page": ("fill_page",),
+    "figures.page": ("render_template",),
     "files.npy": ("read_npy_header",),
     "files.run_folder": (
         "FINISHED",
