@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     )
     from .data.arrays import SegmentationData as SegmentationData, scale as scale
     from .data.cache import Source as Source, Writer as Writer
+    from .data.channels import to_colour as to_colour, to_grey as to_grey
     from .data.conversion import Converter as Converter
     from .data.images import (
         SUFFIXES as SUFFIXES,
@@ -54,6 +55,7 @@ if TYPE_CHECKING:
         refuse_file as refuse_file,
     )
     from .data.limits import PIXEL_LIMIT as PIXEL_LIMIT
+    from .data.pieces import items_at_once as items_at_once
     from .data.prepared import (
         GROUPS as GROUPS,
         IMAGES as IMAGES,
@@ -87,7 +89,8 @@ if TYPE_CHECKING:
         mean_with_support as mean_with_support,
     )
     from .figures import canvas as canvas, colours as colours, panels as panels
-    from .figures.page import fill_page as fill_page
+    from .figures.page import render_template as render_template
+    from .files.npy import read_npy_header as read_npy_header
     from .files.run_folder import FINISHED as FINISHED, RunFolder as RunFolder
     from .files.text import read_text as read_text
     from .hooks import hookimpl as hookimpl
@@ -139,6 +142,10 @@ _NAMES: Final = {
         "Source",
         "Writer",
     ),
+    "data.channels": (
+        "to_colour",
+        "to_grey",
+    ),
     "data.conversion": ("Converter",),
     "data.images": (
         "Colour",
@@ -151,6 +158,7 @@ _NAMES: Final = {
         "refuse_file",
     ),
     "data.limits": ("PIXEL_LIMIT",),
+    "data.pieces": ("items_at_once",),
     "data.prepared": (
         "GROUPS",
         "IMAGES",
@@ -201,7 +209,8 @@ _NAMES: Final = {
         "colours",
         "panels",
     ),
-    "figures.page": ("fill_page",),
+    "figures.page": ("render_template",),
+    "files.npy": ("read_npy_header",),
     "files.run_folder": (
         "FINISHED",
         "RunFolder",

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import RequestError
-from ..files.atomic import written_whole
+from ..files.atomic import require_parent, written_whole
 from ..networks.startup import check_backend
 from ..registry.catalog import Catalog
 from ..registry.entries import Entry
@@ -86,8 +86,7 @@ def check_plot(target: Path, option: str = "--plot") -> None:
     """RequestError where a drawing cannot be written; before anything is built for it."""
     if target.suffix != ".png":
         raise RequestError(f"The drawing is a PNG; '{target}' does not end in .png.", where=option)
-    if not target.parent.is_dir():
-        raise RequestError(f"There is no folder '{target.parent}'.", where=option)
+    require_parent(target, option)
 
 
 def plot(network: keras.Model, target: Path, title: str) -> None:

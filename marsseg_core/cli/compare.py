@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,7 +9,7 @@ import typer
 
 from ..conventions import HEADLINE
 from ..errors import RequestError
-from ..files.atomic import write_bytes, written_whole
+from ..files.atomic import refuse_existing, require_parent, write_bytes, written_whole
 from .completion import fixed, metrics
 from .output import print_json, print_table, print_text, say, warn
 
@@ -65,10 +64,8 @@ def compare(
 def _check_target(path: Path, option: str, suffix: str) -> None:
     if path.suffix != suffix:
         raise RequestError(f"'{path}' does not end in {suffix}.", where=f"--{option}")
-    if os.path.exists(path):  # a Path's own raises for a name that is too long
-        raise RequestError(f"'{path}' exists, and nothing is overwritten.", where=f"--{option}")
-    if not path.parent.is_dir():
-        raise RequestError(f"There is no folder '{path.parent}'.", where=f"--{option}")
+    refuse_existing(path, f"--{option}")
+    require_parent(path, f"--{option}")
 
 
 def _print(found: Comparison) -> None:

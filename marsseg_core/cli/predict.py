@@ -78,9 +78,9 @@ def predict(
         raise RequestError("Overlays and probabilities are written to --out.", where="predict", hint="Give --out too.")
     from ..files.atomic import refuse_existing
 
-    for target in (out, submission):
+    for target, option in ((out, "--out"), (submission, "--submission")):
         if target is not None:
-            refuse_existing(target)
+            refuse_existing(target, option)
     from ..data.limits import PIXEL_LIMIT
     from ..data.ranges import asked_range
     from ..inference.ensemble import load_networks, open_runs

@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import InitVar, dataclass, field
-from typing import TYPE_CHECKING, Any, Final, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 
 from ..conventions import VOID
 from ..errors import RequestError
+from .pieces import pieces
 
 if TYPE_CHECKING:
     from .cleaning_report import CleaningReport
     from .scaling import Scaling
-
-# What is looked at in one go of an array that may be larger than memory.
-CHUNK_BYTES: Final = 32 * 2**20
 
 
 @dataclass(frozen=True)
@@ -143,8 +141,8 @@ class SegmentationData:
         for array in (self.images, self.masks, self.groups):
             if array is not None:
                 digest.update(repr((array.shape, array.dtype.str)).encode())
-                for piece in _pieces(array):
-                    digest.update(np.ascontiguousarray(piece).data)
+                for _, piece in pieces(array):
+                    digest.update(piece.data)
         object.__setattr__(self, "_fingerprint", digest.hexdigest())
         return digest.hexdigest()
 
@@ -153,13 +151,6 @@ def _row(given: Any) -> tuple[Any, ...] | None:
     """What is in a list, an array or any other row; None where `given` is a text, or no row."""
     given = given.tolist() if isinstance(given, np.ndarray) else given
     return tuple(given) if isinstance(given, Iterable) and not isinstance(given, str) else None
-
-
-def _pieces(array: np.ndarray) -> Iterator[np.ndarray]:
-    """The array, some of its items at a time."""
-    step = max(1, CHUNK_BYTES // max(1, array[:1].nbytes))
-    for start in range(0, len(array), step):
-        yield array[start : start + step]
 
 
 def scale(images: np.ndarray) -> np.ndarray:

@@ -15,18 +15,20 @@ import os
 import re
 import shutil
 import stat
-import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 from typing import IO, Any, Final
 
 import numpy as np
+import platformdirs
 
 from ..errors import RequestError, RunError
-from ..files.locks import locked
+from ..files.atomic import folder_beside
+from ..files.locks import hold
+from ..files.npy import write_npy_header
 from ..files.progress import ProgressBar
 from ..messages import get_logger
 
@@ -212,9 +214,7 @@ class _Appended:
             self._file.close()
 
     def _write_header(self) -> None:
-        shape = (self._count, *self._item_shape)
-        header = {"descr": np.lib.format.dtype_to_descr(self._dtype), "fortran_order": False, "shape": shape}
-        np.lib.format.write_array_header_1_0(self._file, header)
+        write_npy_header(self._file, (self._count, *self._item_shape), self._dtype)
 
 
 def _state(path: Path) -> dict[str, Any]:
@@ -230,13 +230,15 @@ def _checksum_of(record: Mapping[str, Any]) -> str:
 
 
 def root() -> Path:
-    """The cache folder: $MARSSEG_CACHE, else `marsseg` in the user's ($XDG_CACHE_HOME or ~/.cache)."""
+    """The cache folder: $MARSSEG_CACHE, else `marsseg` in the user's, as the system has it."""
     if given := os.environ.get(VARIABLE):
         return Path(given)
-    try:
-        return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "marsseg"
-    except RuntimeError as cause:
-        raise RequestError("There is no home folder to keep prepared data in.", hint=f"Set {VARIABLE}.") from cause
+    found = None
+    with suppress(RuntimeError):
+        found = platformdirs.user_cache_path("marsseg", appauthor=False)
+    if found is None or not found.is_absolute():  # without a home, versions of platformdirs differ in what they do
+        raise RequestError("There is no home folder to keep prepared data in.", hint=f"Set {VARIABLE}.")
+    return found
 
 
 def opened(source: Source, prepare: Callable[[Writer], None]) -> Prepared:
@@ -341,25 +343,17 @@ def _mapped(path: Path) -> np.ndarray:
 
 @contextmanager
 def _aside(final: Path) -> Iterator[Path]:
-    """A folder beside `final`, marked as in use while this process lives; it is gone afterwards, unless renamed."""
-    try:
-        final.parent.mkdir(parents=True, exist_ok=True)
-        aside = Path(tempfile.mkdtemp(prefix=f".{final.name}-", dir=final.parent))
-    except OSError as cause:
-        raise RequestError(
-            f"The cache folder cannot be written: {cause.strerror or cause}.",
-            where=str(root()),
-            hint=f"Prepared data sets are kept there. Set {VARIABLE} to a folder that can be written.",
-        ) from cause
-    lock = None
-    with suppress(BlockingIOError):  # another process is just looking whether the folder is in use
-        lock = locked(aside)
-    try:
+    """A folder beside `final` that only this user reads; it is gone afterwards, unless renamed."""
+    with ExitStack() as stack:
+        try:
+            aside = stack.enter_context(folder_beside(final, mode=0o700))
+        except OSError as cause:
+            raise RequestError(
+                f"The cache folder cannot be written: {cause.strerror or cause}.",
+                where=str(root()),
+                hint=f"Prepared data sets are kept there. Set {VARIABLE} to a folder that can be written.",
+            ) from cause
         yield aside
-    finally:
-        shutil.rmtree(aside, ignore_errors=True)
-        if lock is not None:
-            os.close(lock)
 
 
 def _settled(aside: Path, final: Path) -> Prepared:
@@ -380,12 +374,10 @@ def _settled(aside: Path, final: Path) -> Prepared:
 def _in_use(folder: Path) -> bool:
     """Whether the process that prepares this folder is alive."""
     try:
-        lock = locked(folder)
+        with hold(folder):
+            return False
     except BlockingIOError:
         return True
-    if lock is not None:
-        os.close(lock)
-    return False
 
 
 @contextmanager

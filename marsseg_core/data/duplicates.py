@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -17,24 +17,16 @@ import numpy as np
 
 from .arrays import SegmentationData
 from .groups import Group
+from .pieces import pieces
 
 HASH_SIDE: Final = 16
 HASH_BITS: Final = 20
 CORRELATION: Final = 0.95
 
-BLOCK_BYTES: Final = 16 * 2**20
-
-
-def blocks(array: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
-    """(index of the first item, items) of an array (N, …) in pieces of about BLOCK_BYTES: it may lie on disk."""
-    step = max(1, BLOCK_BYTES // max(1, array[0].nbytes)) if len(array) else 1
-    for start in range(0, len(array), step):
-        yield start, np.ascontiguousarray(array[start : start + step])
-
 
 def digests(array: np.ndarray) -> list[bytes]:
     """A hash of each item of (N, …)."""
-    return [hashlib.blake2b(item.data, digest_size=16).digest() for _, block in blocks(array) for item in block]
+    return [hashlib.blake2b(item.data, digest_size=16).digest() for _, block in pieces(array) for item in block]
 
 
 def identical_groups(hashes: Sequence[bytes]) -> tuple[Group, ...]:
@@ -108,7 +100,7 @@ def _correlation(first: np.ndarray, second: np.ndarray) -> float:
 def _difference_hashes(images: np.ndarray) -> np.ndarray:
     """(N, 4) uint64: the bits of the difference hashes of images (N, H, W, C)."""
     hashes = []
-    for _, block in blocks(images):
+    for _, block in pieces(images):
         cells = _cell_means(_cell_means(block.sum(axis=-1, dtype=np.uint32), HASH_SIDE, 1), HASH_SIDE + 1, 2)
         bits = cells[:, :, 1:] > cells[:, :, :-1]
         hashes.append(np.packbits(bits.reshape(len(block), -1), axis=1).view(np.uint64))

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import csv
-import os
-import shutil
 import zipfile
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -15,9 +13,11 @@ from typing import Final, Literal
 import numpy as np
 from PIL import Image
 
-from ..errors import RequestError, RunError
-from ..files.atomic import written_whole
+from ..errors import RequestError
+from ..files.atomic import folder_written_whole, written_whole
+from ..files.npy import write_npy_header
 from .arrays import SegmentationData
+from .pieces import items_at_once
 
 Layout = Literal["training_set", "images"]
 Items = Iterable[tuple[np.ndarray, np.ndarray]]
@@ -25,24 +25,8 @@ Items = Iterable[tuple[np.ndarray, np.ndarray]]
 # Called with (done, total) as items are written.
 Progress = Callable[[int, int], None]
 
-_PIECE: Final = 64
-
 # What a class file takes for something else.
 _RESERVED: Final = ("void",)
-
-
-def refuse_existing(out: Path) -> None:
-    """RequestError where OUT would overwrite something, or its folder is not there."""
-    try:
-        out.lstat()
-    except FileNotFoundError:
-        pass
-    except OSError as cause:
-        raise RequestError(f"That is no name for a file: {cause.strerror}.", where="OUT") from cause
-    else:
-        raise RequestError(f"'{out}' exists, and nothing is ever overwritten.", where="OUT", hint="Choose a new name.")
-    if not out.parent.is_dir():
-        raise RequestError(f"There is no folder '{out.parent}'.", where="OUT")
 
 
 def write_course_file(
@@ -105,7 +89,7 @@ def write_folder(path: Path, data: SegmentationData, unlabelled: np.ndarray | No
         if name in _RESERVED or name != name.strip() or "\n" in name or name.startswith("#"):
             raise RequestError(f"A class file cannot name a class '{name}'.", where=data.source)
     total = len(data) + (0 if unlabelled is None else len(unlabelled))
-    with _folder(path) as aside:
+    with folder_written_whole(path) as aside:
         with (aside / "classes.csv").open("w", encoding="utf-8", newline="") as file:
             special = any(set(name) & set(',;\t"') for name in data.class_names)
             write = csv.writer(file, lineterminator="\n", quoting=csv.QUOTE_ALL if special else csv.QUOTE_MINIMAL)
@@ -126,20 +110,6 @@ def _save(path: Path, pixels: np.ndarray) -> None:
     Image.fromarray(np.ascontiguousarray(flat)).save(path, format="PNG")
 
 
-@contextmanager
-def _folder(path: Path) -> Iterator[Path]:
-    """A folder beside `path` to write into; it becomes `path` only when all went well."""
-    aside = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        aside.mkdir()
-        yield aside
-        aside.rename(path)
-    except OSError as cause:
-        raise RunError(f"The folder cannot be written: {cause.strerror or cause}.", where=str(path)) from cause
-    finally:
-        shutil.rmtree(aside, ignore_errors=True)
-
-
 ArrayWriter = Callable[[str, Iterable[np.ndarray], tuple[int, ...], np.dtype], None]
 
 
@@ -154,11 +124,10 @@ def _npz(path: Path, progress: Callable[[int], None]) -> Iterator[ArrayWriter]:
             # Without a time of its own, so that equal data make equal files.
             member = zipfile.ZipInfo(f"{name}.npy")
             member.compress_type = zipfile.ZIP_DEFLATED
-            header = {"descr": np.lib.format.dtype_to_descr(dtype), "fortran_order": False, "shape": shape}
             remaining, given = shape[0], iter(items)
             with archive.open(member, "w", force_zip64=True) as file:
-                np.lib.format.write_array_header_1_0(file, header)
-                while piece := list(islice(given, _PIECE)):
+                write_npy_header(file, shape, dtype)
+                while piece := list(islice(given, items_at_once(shape, dtype))):
                     array = np.asarray(piece, dtype)
                     if array.shape[1:] != shape[1:] or len(array) > remaining:
                         raise ValueError(f"{name} of {shape} cannot take items of {array.shape[1:]}")

@@ -11,10 +11,11 @@ import numpy as np
 from ..errors import RequestError
 from .arrays import SegmentationData
 from .doubts import doubts
-from .duplicates import Copies, blocks, identical_groups, image_copies, mask_groups
+from .duplicates import Copies, identical_groups, image_copies, mask_groups
 from .groups import Group
 from .labels import rims, strip_widths
 from .options import SplitOptions
+from .pieces import pieces
 from .splits import PARTS, Split, parted
 from .statistics import balanced_weights
 
@@ -160,7 +161,7 @@ def inspect(data: SegmentationData, unlabelled: np.ndarray | None, split: SplitO
 def _values(images: np.ndarray) -> Values:
     counts = np.zeros(256, np.int64)
     flat: list[int] = []
-    for start, block in blocks(images):
+    for start, block in pieces(images):
         for image in block:  # one at a time: bincount turns its input into 8-byte integers
             counts += np.bincount(image.ravel(), minlength=256)
         spread = np.ptp(block, axis=tuple(range(1, block.ndim)))
@@ -179,7 +180,7 @@ def _values(images: np.ndarray) -> Values:
 def _masks(data: SegmentationData) -> MaskFacts:
     held = data.label_counts[:, list(data.labelled_classes)]
     found: dict[str, list[np.ndarray]] = {"rims": [], "gaps": [], "strips": []}
-    for _, block in blocks(data.masks):
+    for _, block in pieces(data.masks):
         for name, each in zip(("rims", "gaps"), rims(block), strict=True):
             found[name].append(each.sum(axis=(1, 2)))
         found["strips"].append(strip_widths(block, data.ignored, WIDEST_STRIP))

@@ -56,8 +56,10 @@ def decode(logits: np.ndarray, ignored: Sequence[int] = ()) -> np.ndarray:
 def confusion_matrix(truth: np.ndarray, prediction: np.ndarray, num_classes: int) -> np.ndarray:
     """Count which class was taken for which: (K, K) int64, rows are the truth, columns the prediction.
 
-    Both are arrays of one shape; void pixels of the truth are left out. Raises RequestError where a label is no class,
-    or the prediction of a pixel that counts.
+    Both are arrays of one shape; void pixels of the truth are left out.
+
+    Raises:
+        RequestError: A label is no class, or the prediction of a pixel that counts is none.
     """
     truth, prediction = np.asarray(truth), np.asarray(prediction)
     if truth.shape != prediction.shape:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import io
-from base64 import b64encode
-from collections.abc import Iterable, Sequence
-from html import escape
-from typing import Final
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
 
 import numpy as np
 from PIL import Image
@@ -15,10 +14,10 @@ from scipy import ndimage
 from ..data.arrays import SegmentationData
 from ..data.findings import findings, listed, summary
 from ..data.groups import Group
-from ..data.inspection import EDGES, WIDEST_STRIP, ClassFacts, Inspection
+from ..data.inspection import EDGES, WIDEST_STRIP, Inspection
 from ..data.labels import rims, spurious_margin, unlabelled as without_label
 from .colours import class_colours, hex_code, paint
-from .page import fill_page
+from .page import HERE, render_template
 from .panels import brightened, stretched, striped
 
 # Pictures of each kind; and of one group.
@@ -31,18 +30,40 @@ _MARK: Final = (230, 0, 170)
 _MARK_NAME: Final = "magenta"
 
 
+@dataclass(frozen=True)
+class Figure:
+    """Pictures side by side, as the bytes of PNG files, and what they are."""
+
+    images: Sequence[bytes]
+    caption: str
+
+
+@dataclass(frozen=True)
+class Section:
+    """A heading and pictures of one thing that was found.
+
+    `count` and `items` say in how many items it was and in which. In a `grouped` one, each row is a group of items.
+    """
+
+    heading: str
+    count: int
+    items: str
+    rows: Sequence[Sequence[Figure]]
+    grouped: bool
+
+
 def inspection_page(found: Inspection, data: SegmentationData, unlabelled: np.ndarray | None) -> str:
     """The whole page as HTML text. All text is shown as it is, whatever it holds."""
     pictures = _Pictures(data)
-    return fill_page(
-        "marsseg_core.figures",
+    return render_template(
+        HERE,
         "inspection.html",
-        title=escape(f"Inspection of {found.source}"),
-        summary="\n".join(f"<p>{escape(line)}</p>" for line in summary(found)),
-        classes=_classes_table(found, pictures),
-        findings=_findings_table(found),
+        title=f"Inspection of {found.source}",
+        summary=summary(found),
+        classes=_classes(found, pictures),
+        findings=findings(found),
         mark=_MARK_NAME,
-        pictures="\n".join(_sections(found, pictures, unlabelled)) or "<p>Nothing to show.</p>",
+        sections=list(_sections(found, pictures, unlabelled)),
     )
 
 
@@ -53,28 +74,28 @@ class _Pictures:
         self._data = data
         self.colours = class_colours(data.num_classes, data.ignored)
 
-    def image(self, item: int, caption: str) -> str:
+    def image(self, item: int, caption: str) -> Figure:
         return _figure([_shown(self._data.images[item])], caption)
 
-    def item(self, item: int, caption: str, marked: np.ndarray | None = None) -> str:
+    def item(self, item: int, caption: str, marked: np.ndarray | None = None) -> Figure:
         """Image and mask, with the `marked` pixels (H, W) of the mask in a colour of their own."""
         return _figure([_shown(self._data.images[item]), self._mask(item, marked)], caption)
 
-    def mask(self, item: int, caption: str) -> str:
+    def mask(self, item: int, caption: str) -> Figure:
         return _figure([self._mask(item, None)], caption)
 
-    def rims(self, item: int, *, between: bool) -> str:
+    def rims(self, item: int, *, between: bool) -> Figure:
         where = rims(self._data.masks[item][None])[0 if between else 1][0]
         count = int(where.sum())
         # A few single pixels would not be seen.
         seen = ndimage.binary_dilation(where, np.ones((3, 3))) if count < _FEW else where
         return self.item(item, f"{item}: {count} pixels", seen)
 
-    def strips(self, item: int, edges: Iterable[str]) -> str:
+    def strips(self, item: int, edges: Iterable[str]) -> Figure:
         where = spurious_margin(self._data.masks[item][None], self._data.ignored, WIDEST_STRIP)[0]
         return self.item(item, f"{item}: {', '.join(edges)}", where)
 
-    def typical(self, index: int) -> str:
+    def typical(self, index: int) -> Figure:
         """The item with the most pixels of a class."""
         item = int(self._data.label_counts[:, index].argmax())
         return self.item(item, str(item))
@@ -103,125 +124,80 @@ def _size(shape: Sequence[int], *, up: bool) -> tuple[int, int]:
     return max(1, round(shape[0] * scale)), max(1, round(shape[1] * scale))
 
 
-def _figure(pictures: Sequence[np.ndarray], caption: str) -> str:
-    shown = "".join(
-        f'<img alt="{escape(caption)}" src="data:image/png;base64,{_png(picture)}">' for picture in pictures
-    )
-    return f"<figure>{shown}<figcaption>{escape(caption)}</figcaption></figure>"
+def _figure(pictures: Sequence[np.ndarray], caption: str) -> Figure:
+    return Figure([_png(picture) for picture in pictures], caption)
 
 
-def _png(picture: np.ndarray) -> str:
+def _png(picture: np.ndarray) -> bytes:
     file = io.BytesIO()
     Image.fromarray(picture).save(file, format="PNG")
-    return b64encode(file.getvalue()).decode("ascii")
+    return file.getvalue()
 
 
-def _classes_table(found: Inspection, pictures: _Pictures) -> str:
+def _classes(found: Inspection, pictures: _Pictures) -> list[dict[str, Any]]:
+    """The rows of the classes' table: facts, colour, length of the bar in percent, and an example or None."""
     largest = max(each.share for each in found.classes) or 1
-    rows = []
-    for index, each in enumerate(found.classes):
-        colour = hex_code(pictures.colours[index])
-        name = escape(each.name) + ("<small>ignored</small>" if each.ignored else "")
-        bar = f'<span class="bar" style="background:{colour};width:{100 * each.share / largest:.1f}%"></span>'
-        example = pictures.typical(index) if each.pixels else ""
-        rows.append(
-            f'<tr><th scope="row"><span class="swatch" style="background:{colour}"></span>{name}</th>'
-            f"<td>{100 * each.share:.2f}&nbsp;%{bar}</td>"
-            f'<td class="number">{each.pixels:,}</td><td class="number">{each.images:,}</td>'
-            f'<td class="number">{_weight(each, every=True)}</td><td class="number">{_weight(each, every=False)}</td>'
-            f"<td>{example}</td></tr>"
-        )
-    head = (
-        '<th scope="col">class</th><th scope="col">share of the pixels</th><th class="number" scope="col">pixels</th>'
-        '<th class="number" scope="col">images</th>'
-        '<th class="number" scope="col">weight<small>over all classes</small></th>'
-        '<th class="number" scope="col">weight<small>over those that count</small></th>'
-        '<th scope="col">where there is most of it</th>'
-    )
-    return _table(head, rows)
+    return [
+        {
+            "facts": each,
+            "colour": hex_code(pictures.colours[index]),
+            "bar": 100 * each.share / largest,
+            "example": pictures.typical(index) if each.pixels else None,
+        }
+        for index, each in enumerate(found.classes)
+    ]
 
 
-def _weight(each: ClassFacts, *, every: bool) -> str:
-    weight = each.weight if every else each.weight_labelled
-    return "–" if weight is None else f"{weight:.3f}"
-
-
-def _findings_table(found: Inspection) -> str:
-    rows = []
-    for each in findings(found):
-        style = "found" if each.count else "none"
-        rows.append(
-            f'<tr class="{style}"><th scope="row">{escape(each.name)}</th><td class="number">{each.count:,}</td>'
-            f"<td>{escape(each.detail)}</td></tr>"
-        )
-    return _table('<th scope="col">what</th><th class="number" scope="col">count</th><th scope="col"></th>', rows)
-
-
-def _table(head: str, rows: Sequence[str]) -> str:
-    body = "\n".join(rows)
-    return f'<div class="scroll"><table>\n<thead><tr>{head}</tr></thead>\n<tbody>\n{body}\n</tbody></table></div>'
-
-
-def _sections(found: Inspection, pictures: _Pictures, unlabelled: np.ndarray | None) -> Iterable[str]:
-    """A heading and pictures for each thing that was found."""
+def _sections(found: Inspection, pictures: _Pictures, unlabelled: np.ndarray | None) -> Iterator[Section]:
+    """A section for each thing that was found."""
     masks = found.masks
     if found.aliens:
-        groups = [
-            pictures.mask(group[0], f"the mask of {len(group)} items")
-            + "".join(pictures.image(item, str(item)) for item in group[: _MOST - 1])
+        rows = [
+            [pictures.mask(group[0], f"the mask of {len(group)} items")]
+            + [pictures.image(item, str(item)) for item in group[: _MOST - 1]]
             for group in found.aliens[:_MOST_GROUPS]
         ]
-        yield _section("Aliens: one mask, many images", found.aliens, _grouped(groups))
+        yield _section("Aliens: one mask, many images", found.aliens, rows, grouped=True)
     if found.near_images:
-        groups = [
-            "".join(pictures.item(item, str(item)) for item in group[:_MOST])
-            for group in found.near_images[:_MOST_GROUPS]
+        rows = [
+            [pictures.item(item, str(item)) for item in group[:_MOST]] for group in found.near_images[:_MOST_GROUPS]
         ]
-        yield _section("Nearly identical images, and their masks", found.near_images, _grouped(groups))
+        yield _section("Nearly identical images, and their masks", found.near_images, rows, grouped=True)
     if found.also_unlabelled and unlabelled is not None:
-        groups = [
-            pictures.item(own[0], str(own[0]))
-            + _figure([_shown(unlabelled[others[0]])], f"{others[0]}, without labels")
+        rows = [
+            [
+                pictures.item(own[0], str(own[0])),
+                _figure([_shown(unlabelled[others[0]])], f"{others[0]}, without labels"),
+            ]
             for own, others in found.also_unlabelled[:_MOST_GROUPS]
         ]
-        yield _section("Labelled, and without labels too", [own for own, _ in found.also_unlabelled], _grouped(groups))
+        owns = [own for own, _ in found.also_unlabelled]
+        yield _section("Labelled, and without labels too", owns, rows, grouped=True)
     for leak in found.leaks[:_MOST_GROUPS]:
         where = ", ".join(f"{len(items)} in {part}" for part, items in leak.parts.items())
         each = [pictures.item(item, f"{item}, {part}") for part, items in leak.parts.items() for item in items[:2]]
-        yield _section(f"Leak, {leak.kind}: {where}", [leak.items], _grouped(["".join(each)]))
+        yield _section(f"Leak, {leak.kind}: {where}", [leak.items], [each], grouped=True)
     for heading, items in (
         ("Flat images", found.values.flat),
         ("Nothing labelled", masks.empty),
         ("One class all over", masks.uniform),
     ):
         if items:
-            yield _section(heading, [items], _row(pictures.item(item, str(item)) for item in _spread(items)))
+            yield _section(heading, [items], [[pictures.item(item, str(item)) for item in _spread(items)]])
     for heading, items, between in (("Label rims", masks.rims, True), ("Label gaps", masks.gaps, False)):
         if items:
-            most = _row(pictures.rims(item, between=between) for item in items[:_MOST])
-            yield _section(f"{heading}, where there are most", [items], most)
+            most = [pictures.rims(item, between=between) for item in items[:_MOST]]
+            yield _section(f"{heading}, where there are most", [items], [most])
     edges = {edge: set(masks.strips[edge]) for edge in EDGES}
     if stripped := sorted(set().union(*edges.values())):
-        shown = _row(
-            pictures.strips(item, [edge for edge in EDGES if item in edges[edge]]) for item in _spread(stripped)
-        )
-        yield _section("Strips without labels along the edges", [tuple(stripped)], shown)
+        shown = [pictures.strips(item, [edge for edge in EDGES if item in edges[edge]]) for item in _spread(stripped)]
+        yield _section("Strips without labels along the edges", [tuple(stripped)], [shown])
 
 
-def _section(heading: str, groups: Sequence[Group], pictures: str) -> str:
-    count = sum(map(len, groups))
-    return (
-        f"<h3>{escape(heading)} <small>{count:,} item{'' if count == 1 else 's'}</small></h3>\n{pictures}\n"
-        f'<p class="muted">{escape(listed(groups, _LISTED))}</p>'
-    )
-
-
-def _grouped(groups: Iterable[str]) -> str:
-    return "\n".join(f'<div class="group">{_row([group])}</div>' for group in groups)
-
-
-def _row(figures: Iterable[str]) -> str:
-    return f'<div class="pictures">{"".join(figures)}</div>'
+def _section(
+    heading: str, groups: Sequence[Group], rows: Sequence[Sequence[Figure]], *, grouped: bool = False
+) -> Section:
+    return Section(heading, sum(map(len, groups)), listed(groups, _LISTED), rows, grouped)
 
 
 def _spread(items: Sequence[int]) -> list[int]:

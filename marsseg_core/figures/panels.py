@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..data.channels import to_colour
+
 STRIPE_PERIOD = 14
 STRIPE_WIDTH = 3
 STRIPE = 0x8C
@@ -14,7 +16,7 @@ def brightened(image: np.ndarray) -> np.ndarray:
 
     Its first channel is shown in grey, unless there are three.
     """
-    shown = image if image.shape[-1] == 3 else np.repeat(image[..., :1], 3, axis=-1)
+    shown = to_colour(image)
     low, high = np.percentile(shown, (0.5, 99.5))
     share = np.clip((np.arange(256) - low) / max(high - low, 1), 0, 1)
     shades: np.ndarray = (255 * share).astype(np.uint8)[shown]  # looked up: a large image takes no memory as floats

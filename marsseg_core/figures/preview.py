@@ -9,6 +9,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
+from ..data.channels import to_colour
 from .canvas import DPI, LABEL_SIZE, MUTED, TITLE_SIZE, Target, verbatim, write
 from .colours import INK, NEUTRAL, class_colours, hex_code, paint
 from .panels import stretched, striped
@@ -81,8 +82,7 @@ def preview_sheet(
 
 def _shades(image: np.ndarray, low: float, high: float, size: tuple[int, int]) -> np.ndarray:
     """(H, W, C) in [0, 1] → (h, w, 3) uint8, from black at `low` to white at `high`."""
-    shown = image if image.shape[-1] == 3 else np.repeat(image[..., :1], 3, axis=-1)
-    shades = (255 * np.clip((shown - low) / max(high - low, 1 / 255), 0, 1)).astype(np.uint8)
+    shades = (255 * np.clip((to_colour(image) - low) / max(high - low, 1 / 255), 0, 1)).astype(np.uint8)
     return np.stack([stretched(shades[..., channel], size) for channel in range(3)], axis=-1)
 
 

@@ -1,1 +1,1 @@
-"""Atomic writing, locks, and the names of the files in a run folder."""
+"""Atomic writing, locks, headers of array files, and the names of the files in a run folder."""

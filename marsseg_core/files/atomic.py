@@ -1,13 +1,16 @@
-"""Write files whole or not at all: beside their place first, then renamed into it."""
+"""Write files and folders whole or not at all: beside their place first, then renamed into it."""
 
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
+from secrets import token_hex
 
 from ..errors import RequestError, RunError
+from .locks import hold
 
 
 @contextmanager
@@ -43,13 +46,53 @@ def write_bytes(path: Path, content: bytes) -> None:
         aside.write_bytes(content)
 
 
-def refuse_existing(out: Path) -> None:
-    """RequestError where a run would overwrite something."""
+@contextmanager
+def folder_beside(path: Path, mode: int = 0o777) -> Iterator[Path]:
+    """Make a new folder beside `path`, marked as in use; it is removed at the end, unless it was renamed.
+
+    Its name begins with a dot and the name of `path`. The folders above it are made as well.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(f".{path.name}-{os.getpid()}-{token_hex(4)}")
+    beside.mkdir(mode)
+    with ExitStack() as held:
+        with suppress(BlockingIOError):  # another process is just looking whether the folder is in use
+            held.enter_context(hold(beside))
+        try:
+            yield beside
+        finally:
+            shutil.rmtree(beside, ignore_errors=True)
+
+
+@contextmanager
+def folder_written_whole(path: Path) -> Iterator[Path]:
+    """A new folder to write into; it takes the place of `path` only when all went well.
+
+    Raises RunError when the disk is full or refuses; nothing is left behind then.
+    """
     try:
-        exists = out.exists()
+        with folder_beside(path) as beside:
+            yield beside
+            beside.rename(path)
     except OSError as cause:
-        raise RequestError(f"That is no name for a folder: {cause.strerror}.", where="--out") from cause
-    if exists:
-        raise RequestError(
-            f"'{out}' exists, and nothing is ever overwritten.", where="--out", hint="Choose a new name."
-        )
+        raise RunError(f"{path.name} cannot be written: {cause.strerror or cause}.", where=str(path.parent)) from cause
+
+
+def refuse_existing(path: Path, where: str = "--out") -> None:
+    """RequestError where something would be overwritten; `where` is the word that named the path.
+
+    A link is something, wherever it leads.
+    """
+    try:
+        path.lstat()
+    except FileNotFoundError:
+        return
+    except OSError as cause:
+        raise RequestError(f"That is no name for a file or folder: {cause.strerror}.", where=where) from cause
+    raise RequestError(f"'{path}' exists, and nothing is ever overwritten.", where=where, hint="Choose a new name.")
+
+
+def require_parent(path: Path, where: str = "--out") -> None:
+    """RequestError where the folder that a file is to be written into is not there."""
+    if not path.parent.is_dir():
+        raise RequestError(f"There is no folder '{path.parent}'.", where=where)

@@ -9,16 +9,15 @@ import csv
 import hashlib
 import io
 import json
-import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final, NoReturn
 
 from ..errors import RequestError
 from .atomic import refuse_existing, written_whole
-from .locks import locked
+from .locks import hold
 from .text import read_text
 
 RUNS_FOLDER: Final = Path("runs")
@@ -77,17 +76,14 @@ class RunFolder:
     def claimed(self) -> Iterator[None]:
         """The folder is this process's own to write in; RequestError where another one is at it.
 
-        The claim ends with the process, however it ends. Systems without file locks have none.
+        The claim ends with the process, however it ends. File systems without locks have none.
         """
-        try:
-            lock = locked(self.path)
-        except BlockingIOError as cause:
-            raise RequestError("Another process is at this run.", where=str(self.path)) from cause
-        try:
+        with ExitStack() as stack:
+            try:
+                stack.enter_context(hold(self.path))
+            except BlockingIOError as cause:
+                raise RequestError("Another process is at this run.", where=str(self.path)) from cause
             yield
-        finally:
-            if lock is not None:
-                os.close(lock)
 
     def check_unfinished(self) -> None:
         """RequestError where the run has come to its end."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..data.channels import to_colour, to_grey
 from ..data.scaling import SIXTEEN_BITS, Scaling
 from ..errors import RequestError
 from ..files.run_folder import RunFolder
@@ -82,10 +83,6 @@ def with_channels(image: np.ndarray, wanted: int) -> np.ndarray:
     times. RequestError for any other numbers."""
     if image.shape[-1] == wanted:
         return image
-    if image.shape[-1] == 1 and wanted == 3:
-        return np.repeat(image, 3, axis=-1)
-    if image.shape[-1] == 3 and wanted == 1:
-        from PIL import Image
-
-        return np.asarray(Image.fromarray(image).convert("L"))[..., None]
+    if (image.shape[-1], wanted) in ((1, 3), (3, 1)):
+        return to_colour(image) if wanted == 3 else to_grey(image)
     raise RequestError(f"An image with {image.shape[-1]} channels cannot be seen by a network for {wanted}.")

@@ -15,6 +15,7 @@ from ..evaluation.confusion import decode
 from ..figures.colours import class_colours, hex_code, paint
 from ..figures.panels import brightened
 from ..files.atomic import refuse_existing, write_bytes, written_whole
+from ..files.npy import write_npy_header
 from .ensemble import Classes
 
 # How much of an overlay is colour; the rest is the image.
@@ -47,9 +48,8 @@ class Outputs:
 
     def _written(self, name: str, shape: tuple[int, ...], bands: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
         first = next(bands)
-        header = {"descr": "<f4", "fortran_order": False, "shape": (*shape[:2], first.shape[-1])}
         with written_whole(self._file("probabilities", name, ".npy")) as aside, aside.open("wb") as file:
-            np.lib.format.write_array_header_1_0(file, header)
+            write_npy_header(file, (*shape[:2], first.shape[-1]), np.dtype("<f4"))
             file.write(first.astype("<f4").tobytes())
             yield first
             for band in bands:

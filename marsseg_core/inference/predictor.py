@@ -9,6 +9,7 @@ from typing import Final, TypeVar
 
 import keras
 import numpy as np
+from scipy.special import softmax
 
 from ..data.arrays import scale
 from ..networks.keras_backend import fixed_settings
@@ -128,15 +129,13 @@ class _Tiled:
     def _flipped(self, images: np.ndarray, axes: tuple[int, ...]) -> np.ndarray:
         with fixed_settings():
             logits = np.asarray(self._network.predict_on_batch(np.flip(images, axes)), np.float32)
-        return np.flip(_softmax(logits), axes)
+        return np.flip(_probabilities(logits), axes)
 
 
-def _softmax(logits: np.ndarray) -> np.ndarray:
+def _probabilities(logits: np.ndarray) -> np.ndarray:
     """Logits (…, K) → probabilities (…, K); NaN where one of the K is not finite."""
-    logits = np.where(np.isfinite(logits).all(axis=-1, keepdims=True), logits, np.nan)
-    powers = np.exp(logits - logits.max(axis=-1, keepdims=True))
-    shares: np.ndarray = powers / powers.sum(axis=-1, keepdims=True)
-    return shares
+    sound = np.where(np.isfinite(logits).all(axis=-1, keepdims=True), logits, np.nan)
+    return np.asarray(softmax(sound, axis=-1))
 
 
 def _batched(items: Iterable[T], size: int) -> Iterator[list[T]]:

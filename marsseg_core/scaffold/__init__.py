@@ -6,9 +6,7 @@ What a template's `$words` stand for is in `Project.words`.
 from __future__ import annotations
 
 import keyword
-import os
 import re
-import shutil
 from dataclasses import dataclass
 from functools import cached_property
 from importlib import metadata, resources
@@ -19,7 +17,8 @@ from typing import Final
 
 from packaging.version import Version
 
-from ..errors import RequestError, RunError
+from ..errors import RequestError
+from ..files.atomic import folder_written_whole, refuse_existing
 from ..registry.catalog import Catalog
 from ..registry.distribution import DISTRIBUTION, version
 from ..registry.entries import NAME_PATTERN
@@ -149,22 +148,11 @@ class Project:
 
     def write(self, out: Path) -> None:
         """Make the folder `out`, whole or not at all; RequestError where there is one."""
-        if os.path.lexists(out):
-            raise RequestError(
-                f"'{out}' exists, and nothing is overwritten.",
-                where="new-plugin",
-                hint="Choose another folder with --out.",
-            )
-        aside = out.with_name(f".{out.name}.{os.getpid()}")
-        try:
+        refuse_existing(out)
+        with folder_written_whole(out) as aside:
             for path, text in self.files().items():
                 (aside / path).parent.mkdir(parents=True, exist_ok=True)
                 (aside / path).write_text(text, encoding="utf-8", newline="\n")
-            aside.rename(out)
-        except OSError as cause:
-            raise RunError(f"The project cannot be written: {cause.strerror}.", where=str(out)) from cause
-        finally:
-            shutil.rmtree(aside, ignore_errors=True)
 
 
 def bounds(current: str) -> str:

@@ -8,9 +8,11 @@ import subprocess
 import sys
 import time
 from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
+import platformdirs
 import pytest
 from helpers.processes import run_process
 from hypothesis import HealthCheck, given, settings, strategies as st
@@ -369,6 +371,41 @@ def test_where_the_cache_is(monkeypatch, tmp_path):
     monkeypatch.delenv("XDG_CACHE_HOME")
     monkeypatch.setenv("HOME", str(tmp_path))
     assert cache.root() == tmp_path / ".cache" / "marsseg"
+
+
+def no_home(*_, **__):
+    raise RuntimeError("could not determine the home directory")
+
+
+@pytest.mark.parametrize("answer", [no_home, lambda *_, **__: Path("~/.cache/marsseg")], ids=["raises", "not found"])
+def test_without_a_home_the_cache_asks_for_a_place(monkeypatch, answer):
+    monkeypatch.delenv("MARSSEG_CACHE")
+    monkeypatch.setattr(platformdirs, "user_cache_path", answer)
+    with pytest.raises(RequestError, match="no home folder") as caught:
+        cache.root()
+    assert caught.value.hint == "Set MARSSEG_CACHE."
+
+
+@pytest.mark.parametrize(
+    ("system", "place"),
+    [("unix.Unix", ".cache/marsseg"), ("macos.MacOS", "Library/Caches/marsseg"), ("windows.Windows", "marsseg/Cache")],
+)
+def test_where_other_systems_have_it(monkeypatch, tmp_path, system, place):
+    module, _, name = system.partition(".")
+    monkeypatch.delenv("MARSSEG_CACHE")
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    directories = import_module(f"platformdirs.{module}")
+    if module == "windows":
+        monkeypatch.setattr(directories, "get_win_folder", lambda _: str(tmp_path))
+    monkeypatch.setattr(platformdirs, "PlatformDirs", getattr(directories, name))
+    assert cache.root() == tmp_path / place
+
+
+def test_entries_are_the_users_own(source, prepare, folder):
+    cache.opened(source, prepare)
+    (entry,) = (folder / "data").iterdir()
+    assert entry.stat().st_mode & 0o077 == 0
 
 
 def test_a_cache_that_cannot_be_written_is_named_with_the_way_out(source, prepare, folder):

@@ -300,7 +300,7 @@ class TestCommand:
             (["--part", "train"], "One of test, validation."),
             (["--csv", "x.txt"], "does not end in .csv"),
             (["--figure", "missing/x.png"], "There is no folder 'missing'"),
-            (["--figure", "there.png"], "nothing is overwritten"),
+            (["--figure", "there.png"], "nothing is ever overwritten"),
             (["nowhere"], "'nowhere' is no run folder"),
             (["x" * 300], "is no run folder"),
         ],

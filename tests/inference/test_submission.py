@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import csv
+import errno
+import os
+import sys
 
 import numpy as np
 import pytest
@@ -10,7 +13,7 @@ from hypothesis import given, strategies as st
 from hypothesis.extra import numpy as arrays
 
 from marsseg_core.errors import RequestError, RunError
-from marsseg_core.inference.submission import new_submission
+from marsseg_core.inference.submission import Submission, new_submission
 
 
 def write(path, images):
@@ -96,3 +99,41 @@ def write_and_damage(path, change):
         submission._file.seek(0)
         submission._file.truncate()
         submission._file.write(damaged)
+
+
+def test_is_read_back_after_it_reached_the_disk(tmp_path, monkeypatch):
+    """It was read before it was synced: from the memory of the system, whatever the disk did later."""
+    calls = []
+    sync, check = os.fsync, Submission.check
+
+    def synced(descriptor):
+        calls.append(("synced", os.fstat(descriptor).st_size))
+        sync(descriptor)
+
+    def checked(submission, path):
+        calls.append(("read back", path.stat().st_size))
+        check(submission, path)
+
+    monkeypatch.setattr(os, "fsync", synced)
+    monkeypatch.setattr(Submission, "check", checked)
+    write(tmp_path / "sub.csv", labels(3))
+    size = (tmp_path / "sub.csv").stat().st_size
+    assert calls == [("synced", size), ("read back", size)]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have no such call")
+def test_is_read_back_from_the_disk(tmp_path, monkeypatch):
+    forgotten = []
+    monkeypatch.setattr(os, "posix_fadvise", lambda file, *what: forgotten.append(what))
+    write(tmp_path / "sub.csv", labels(1))
+    assert forgotten == [(0, 0, os.POSIX_FADV_DONTNEED)]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have no such call")
+def test_a_file_system_that_remembers_is_no_error(tmp_path, monkeypatch):
+    def refused(*_):
+        raise OSError(errno.EINVAL, "Invalid argument")
+
+    monkeypatch.setattr(os, "posix_fadvise", refused)
+    write(tmp_path / "sub.csv", labels(1))
+    assert (tmp_path / "sub.csv").is_file()

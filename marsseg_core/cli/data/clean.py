@@ -32,12 +32,13 @@ def clean(
 
     The same is done to the data of a run by `--set cleaning.drop_aliens=masks` and so on.
     """
-    from ...data.export import refuse_existing
+    from ...files.atomic import refuse_existing, require_parent
     from ...runs.data import read_data
     from .convert import check_npz, write_file
 
     check_npz(out)
-    refuse_existing(out)
+    refuse_existing(out, "OUT")
+    require_parent(out, "OUT")
     words = {"drop_aliens": drop_aliens, "drop_duplicates": drop_duplicates or None, "fill_margin": fill_margin}
     plan = source_plan(source, set, plugin, {key: value for key, value in words.items() if value is not None})
     data = read_data(plan)

@@ -33,13 +33,15 @@ def convert(
 
     Groups and images without labels go along.
     """
-    from ...data.export import refuse_existing, write_folder
+    from ...data.export import write_folder
+    from ...files.atomic import refuse_existing, require_parent
     from ...files.progress import ProgressBar
     from ...runs.data import read_data
 
     if layout is not None and out.suffix != ".npz":
         raise RequestError("A folder has no layout.", where="--layout", hint="Only an .npz file has one.")
-    refuse_existing(out)
+    refuse_existing(out, "OUT")
+    require_parent(out, "OUT")
     plan = source_plan(source, set, plugin)
     data = read_data(plan)
     if out.suffix == ".npz":

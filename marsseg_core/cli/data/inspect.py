@@ -29,22 +29,22 @@ def inspect(
     Leaks are told between the parts that a run would make; `--set split.seed=1` looks at another split, and
     `--set cleaning.drop_aliens=masks` at what is left after cleaning.
     """
-    from ...data.export import refuse_existing
     from ...data.inspection import inspect as look
     from ...errors import RequestError
+    from ...files.atomic import refuse_existing, require_parent, write_bytes
     from ...runs.data import read_data
 
     if html is not None:
         if html.suffix != ".html":
             raise RequestError(f"The page is HTML; '{html}' does not end in .html.", where="--html")
-        refuse_existing(html)
+        refuse_existing(html, "--html")
+        require_parent(html, "--html")
     plan = source_plan(source, set, plugin)
     data = read_data(plan)
     unlabelled = read_unlabelled(plan)
     found = look(data, unlabelled, plan.split)
     if html is not None:
         from ...figures.inspection import inspection_page
-        from ...files.atomic import write_bytes
 
         write_bytes(html, inspection_page(found, data, unlabelled).encode())
     if json:

@@ -32,7 +32,8 @@ def make(
 
     The images without labels are further scenes of the same world.
     """
-    from ...data.export import refuse_existing, write_course_file
+    from ...data.export import write_course_file
+    from ...files.atomic import refuse_existing, require_parent
     from ...files.progress import ProgressBar
     from ...registry.catalog import installed
     from ...registry.kinds import DATASET
@@ -41,7 +42,8 @@ def make(
     from .convert import check_npz
 
     check_npz(out)
-    refuse_existing(out)
+    refuse_existing(out, "OUT")
+    require_parent(out, "OUT")
     maker = load(installed().find(DATASET, _MAKER, where="marsseg data make"))
     given: dict[str, Any] = {"seed": seed, "height": height, "width": width, "shares": shares}
     if label_noise is not None:

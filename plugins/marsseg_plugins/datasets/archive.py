@@ -11,11 +11,19 @@ from typing import IO, Final, NoReturn, Self
 
 import numpy as np
 
-from marsseg_core.plugin_api import Converter, Piece, Range, RequestError, Scaling, found_scaling, numbers_of
+from marsseg_core.plugin_api import (
+    Converter,
+    Piece,
+    Range,
+    RequestError,
+    Scaling,
+    found_scaling,
+    items_at_once,
+    numbers_of,
+    read_npy_header,
+)
 
 from .classes import binary_ids
-
-CHUNK_BYTES: Final = 32 * 2**20
 
 # Photographs stored as 8-byte numbers are packed to about a thirtieth, blank ones to a thousandth.
 BOMB_BYTES: Final = 256 * 2**20
@@ -169,13 +177,13 @@ class NpzArchive:
         return whole.astype(np.uint8)
 
     def _chunks(self, name: str) -> Iterator[tuple[int, np.ndarray]]:
-        """(index of the first item, items) in pieces of about CHUNK_BYTES."""
+        """(index of the first item, items) in pieces."""
         with self._open(name) as file:
-            shape, dtype, fortran = _read_header(file)
+            shape, dtype, fortran = read_npy_header(file)
             if fortran and len(shape) > 1:
                 self._refuse(f"{name} is stored in Fortran order; save it in C order (np.ascontiguousarray).")
             item_bytes = dtype.itemsize * math.prod(shape[1:])
-            step = max(1, CHUNK_BYTES // item_bytes)
+            step = items_at_once(shape, dtype)
             for start in range(0, shape[0], step):
                 count = min(step, shape[0] - start)
                 content = file.read(count * item_bytes)
@@ -201,7 +209,7 @@ class NpzArchive:
             keys = ", ".join(sorted(member.removesuffix(".npy") for member in self._zip.namelist())) or "nothing"
             self._refuse(f"There is no {name} in this file; it holds {keys}.")
         with self._open(name) as file:
-            shape, dtype, _ = _read_header(file)
+            shape, dtype, _ = read_npy_header(file)
         if dtype.hasobject:
             self._refuse(f"{name} holds pickled objects, which could run code when read; they are never loaded.")
         if dtype.kind not in "iufb":
@@ -215,11 +223,3 @@ class NpzArchive:
 
     def _refuse(self, what: str, hint: str | None = None) -> NoReturn:
         raise RequestError(what, where=str(self._path), hint=hint)
-
-
-def _read_header(file: IO[bytes]) -> tuple[tuple[int, ...], np.dtype, bool]:
-    """Shape, dtype and Fortran order of an open .npy file, which is left at its first byte of data."""
-    version = np.lib.format.read_magic(file)
-    read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-    shape, fortran, dtype = read(file)
-    return shape, dtype, fortran

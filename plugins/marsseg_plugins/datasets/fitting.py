@@ -99,13 +99,3 @@ def resized_mask(mask: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     if mask.shape == size:
         return mask
     return np.asarray(Image.fromarray(mask).resize(size[::-1], Image.Resampling.NEAREST))
-
-
-def grey(image: np.ndarray) -> np.ndarray:
-    """(H, W, C) → (H, W, 1), by the brightness of colours."""
-    return image if image.shape[-1] == 1 else np.asarray(Image.fromarray(image).convert("L"))[..., None]
-
-
-def coloured(image: np.ndarray) -> np.ndarray:
-    """(H, W, C) → (H, W, 3)."""
-    return image if image.shape[-1] == 3 else np.repeat(image, 3, axis=-1)

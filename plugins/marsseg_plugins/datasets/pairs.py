@@ -21,9 +21,11 @@ from marsseg_core.plugin_api import (
     get_logger,
     note_remarks,
     refuse_file,
+    to_colour,
+    to_grey,
 )
 
-from .fitting import Fitting, coloured, grey
+from .fitting import Fitting
 
 Colour = Literal["as_is", "grey", "rgb"]
 Unpaired = Literal["refuse", "skip"]
@@ -115,7 +117,7 @@ def write_pairs(
     for position, pair in enumerate(pairs):
         image, mask = read(pair)
         sizes.append((mask.shape[0], mask.shape[1]))
-        image = grey(image) if colour == "grey" else coloured(image) if colour == "rgb" else image
+        image = to_grey(image) if colour == "grey" else to_colour(image) if colour == "rgb" else image
         for piece, labels in fitting.pieces(image, mask):
             first = first or piece.shape
             if piece.shape != first:

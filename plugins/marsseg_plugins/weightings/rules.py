@@ -8,6 +8,7 @@ from typing import Any
 import keras
 import numpy as np
 from keras import ops
+from scipy.special import softmax
 
 from marsseg_core.plugin_api import WeightingLayer, WeightingSpec
 
@@ -164,9 +165,3 @@ class RelativeLosses(WeightingLayer):
     def _balanced(self, losses: Any, before: Any) -> Any:
         ratios = ops.where(before > 0, losses / ops.maximum(before, SMALLEST), 1.0)
         return self.count * ops.softmax(ratios / self._temperature)
-
-
-def softmax(values: np.ndarray) -> np.ndarray:
-    """(n,) → (n,) of sum 1."""
-    powers = np.exp(values - values.max())
-    return np.asarray(powers / powers.sum(), np.float32)

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from base64 import b64encode
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from html import escape
 from itertools import chain
 from os import PathLike
 from pathlib import Path
 from typing import Any
 
-from marsseg_core.plugin_api import HEADLINE, MetricTable, colours, fill_page, metric_table
+from marsseg_core.plugin_api import HEADLINE, MetricTable, colours, metric_table, render_template
 
 NO_VALUE = "–"
 
@@ -27,6 +25,9 @@ class PageFigure:
     caption: str
     png: bytes | str | PathLike[str]
     wide: bool = True
+
+    def png_bytes(self) -> bytes:
+        return self.png if isinstance(self.png, bytes) else Path(self.png).read_bytes()
 
 
 def render_page(
@@ -46,29 +47,34 @@ def render_page(
     facts by name, nested or not, `table` the metrics (those that are installed). All text is shown as it is,
     whatever it holds.
     """
-    return fill_page(
+    parts = {name: metrics["parts"][name] for name in PARTS if name in metrics["parts"]}
+    table = table or metric_table()
+    return render_template(
         "marsseg_plugins.observers.report",
         "page.html",
-        title=escape(title),
-        notice=_notice(metrics),
-        headline=_headline(metrics, table := table or metric_table()),
-        scores=_readings_table(metrics["parts"], table) + _classes_table(metrics["parts"], class_names, ignored),
-        figures="\n".join(map(_figure, figures)),
-        plan=escape(plan),
-        environment=_facts(environment),
+        title=title,
+        interrupted=metrics["status"] == "interrupted",
+        headline=_headline(metrics, table),
+        parts=[{"name": name, "images": _images(part), "purpose": PARTS[name]} for name, part in parts.items()],
+        readings=[
+            {
+                "label": table.label(key),
+                "explanation": table.explanation(key),
+                "first": key == HEADLINE,
+                "scores": [_number(part.get(key)) for part in parts.values()],
+            }
+            for key in dict.fromkeys(chain(*parts.values()))
+            if key in table.chosen and table.shows(key)
+        ],
+        classes=_classes(parts, class_names, ignored),
+        no_value=NO_VALUE,
+        figures=figures,
+        plan=plan,
+        facts=_flat(environment),
     )
 
 
-def _notice(metrics: Mapping[str, Any]) -> str:
-    if metrics["status"] != "interrupted":
-        return ""
-    return (
-        '<p class="notice"><strong>This run was interrupted.</strong> The test part has not been scored; '
-        "validation scores are of the best epoch so far.</p>"
-    )
-
-
-def _headline(metrics: Mapping[str, Any], table: MetricTable) -> str:
+def _headline(metrics: Mapping[str, Any], table: MetricTable) -> dict[str, str]:
     parts = metrics["parts"]
     name = "test" if "test" in parts else "validation"
     part = parts.get(name, {})
@@ -86,10 +92,8 @@ def _headline(metrics: Mapping[str, Any], table: MetricTable) -> str:
         )
     if name == "validation":
         meaning += " This part chose the epoch, so the figure is optimistic."
-    return (
-        f'<div class="score">{_number(score)} <small>{escape(table.label(HEADLINE))}, {name} part</small></div>\n'
-        f'<p>{meaning}</p>\n<p class="muted">{escape(trained)}</p>'
-    )
+    label = table.label(HEADLINE)
+    return {"score": _number(score), "label": label, "part": name, "meaning": meaning, "trained": trained}
 
 
 def _images(part: Mapping[str, Any]) -> str:
@@ -97,74 +101,35 @@ def _images(part: Mapping[str, Any]) -> str:
     return "all images" if count is None else f"{count:,} image{'' if count == 1 else 's'}"
 
 
-def _readings_table(parts: Mapping[str, Any], table: MetricTable) -> str:
-    shown = [name for name in PARTS if name in parts]
-    head = "".join(
-        f'<th class="number" scope="col">{name}<small>{_images(parts[name])}</small><small>{PARTS[name]}</small></th>'
-        for name in shown
-    )
-    rows = []
-    for key in [key for key in dict.fromkeys(chain(*parts.values())) if key in table.chosen and table.shows(key)]:
-        values = "".join(f'<td class="number">{_number(parts[name].get(key))}</td>' for name in shown)
-        style = ' class="first"' if key == HEADLINE else ""
-        rows.append(f'<tr{style}><th scope="row">{escape(table.label(key))}</th>{values}</tr>')
-        rows.append(f'<tr class="note"><td colspan="{1 + len(shown)}">{escape(table.explanation(key))}</td></tr>')
-    return _table(f'<th scope="col">reading</th>{head}', rows)
-
-
-def _classes_table(parts: Mapping[str, Any], class_names: Sequence[str], ignored: Collection[int]) -> str:
-    shown = [name for name in PARTS if name in parts]
-    head = "".join(f'<th class="number" scope="col">{name}<small>IoU, support</small></th>' for name in shown)
+def _classes(
+    parts: Mapping[str, Mapping[str, Any]], class_names: Sequence[str], ignored: Collection[int]
+) -> list[dict[str, Any]]:
+    """The rows of the classes that count: name, colour, and what each part says of it."""
     palette = colours.class_colours(len(class_names), ignored)
-    rows = []
-    for index, name in enumerate(class_names):
-        if index in ignored:
-            continue
-        swatch = f'<span class="swatch" style="background:{colours.hex_code(palette[index])}"></span>'
-        cells = "".join(_class_cell(parts[part], name) for part in shown)
-        rows.append(f'<tr><th scope="row">{swatch}{escape(name)}</th>{cells}</tr>')
-    note = (
-        '<h3>Per class</h3>\n<p class="muted">IoU: pixels both predicted and true, over pixels predicted or true. '
-        f"Support: labelled pixels of the class. {NO_VALUE}: the class is in neither.</p>\n"
-    )
-    return note + _table(f'<th scope="col">class</th>{head}', rows)
+    return [
+        {
+            "name": name,
+            "colour": colours.hex_code(palette[index]),
+            "cells": [_cell(part, name) for part in parts.values()],
+        }
+        for index, name in enumerate(class_names)
+        if index not in ignored
+    ]
 
 
-def _class_cell(part: Mapping[str, Any], name: str) -> str:
+def _cell(part: Mapping[str, Any], name: str) -> dict[str, str]:
     support = part.get("support", {})
     count, total = support.get(name), sum(value or 0 for value in support.values())
-    share = f"<small>{100 * count / total:.1f} %</small>" if count else ""
-    pixels = NO_VALUE if count is None else f"{count:,} px"
-    return f'<td class="number">{_number(part.get("iou", {}).get(name))}<small>{pixels}</small>{share}</td>'
-
-
-def _table(head: str, rows: Sequence[str]) -> str:
-    body = "\n".join(rows)
-    return f'<div class="scroll"><table>\n<thead><tr>{head}</tr></thead>\n<tbody>\n{body}\n</tbody></table></div>\n'
+    return {
+        "iou": _number(part.get("iou", {}).get(name)),
+        "pixels": NO_VALUE if count is None else f"{count:,} px",
+        "share": f"{100 * count / total:.1f} %" if count else "",
+    }
 
 
 def _number(value: float | None) -> str:
     # NaN is the one value that differs from itself.
     return NO_VALUE if value is None or value != value else f"{value:.4f}"
-
-
-def _figure(figure: PageFigure) -> str:
-    png = figure.png if isinstance(figure.png, bytes) else Path(figure.png).read_bytes()
-    width = "wide" if figure.wide else "narrow"
-    heading, caption = escape(figure.heading), escape(figure.caption)
-    return (
-        f'<figure>\n<h3>{heading}</h3>\n<div class="scroll"><img class="{width}" alt="{heading}" '
-        f'src="data:image/png;base64,{b64encode(png).decode("ascii")}"></div>\n'
-        f"<figcaption>{caption}</figcaption>\n</figure>"
-    )
-
-
-def _facts(environment: Mapping[str, Any]) -> str:
-    rows = [
-        f'<tr><th scope="row">{escape(name)}</th><td class="fact">{escape(value)}</td></tr>'
-        for name, value in _flat(environment)
-    ]
-    return _table('<th scope="col">what</th><th scope="col">value</th>', rows)
 
 
 def _flat(facts: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:

@@ -1,0 +1,118 @@
+"""Writing files and folders whole or not at all, over nothing that exists."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from marsseg_core.errors import RequestError, RunError
+from marsseg_core.files.atomic import folder_beside, folder_written_whole, refuse_existing, require_parent
+from marsseg_core.files.locks import hold
+
+
+class TestRefuseExisting:
+    @pytest.mark.parametrize("there", ["file", "folder", "link", "broken link"])
+    def test_whatever_it_is(self, tmp_path, there):
+        path = tmp_path / "there"
+        if there == "file":
+            path.touch()
+        elif there == "folder":
+            path.mkdir()
+        else:
+            path.symlink_to(tmp_path if there == "link" else "nowhere")
+        with pytest.raises(RequestError) as caught:
+            refuse_existing(path, "--csv")
+        assert caught.value.what == f"'{path}' exists, and nothing is ever overwritten."
+        assert (caught.value.where, caught.value.hint) == ("--csv", "Choose a new name.")
+
+    def test_a_new_name_is_fine_whether_or_not_its_folder_is_there(self, tmp_path):
+        refuse_existing(tmp_path / "new")
+        refuse_existing(tmp_path / "absent" / "new")
+
+    def test_what_is_no_name(self, tmp_path):
+        with pytest.raises(RequestError, match="no name for a file or folder"):
+            refuse_existing(tmp_path / ("x" * 300))
+
+    def test_a_folder_that_is_needed(self, tmp_path):
+        require_parent(tmp_path / "x.csv")
+        with pytest.raises(RequestError, match="There is no folder 'absent'") as caught:
+            require_parent(Path("absent/x.csv"), "--csv")
+        assert caught.value.where == "--csv"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("data", "make", "link"),
+        ("data", "convert", "synthetic", "link"),
+        ("data", "inspect", "synthetic", "--html", "link"),
+        ("compare", ".", "--csv", "link"),
+        ("predict", "run", "images", "--out", "link"),
+        ("new-plugin", "mine", "--kind", "loss", "--out", "link"),
+        ("run", "--data", "synthetic", "--out", "link"),
+    ],
+    ids=" ".join,
+)
+def test_no_command_writes_through_a_link_that_leads_nowhere(cli, tmp_path, words):
+    suffix = {"make": ".npz", "inspect": ".html", "compare": ".csv"}
+    name = "link" + next((end for word, end in suffix.items() if word in words[:2]), "")
+    (tmp_path / name).symlink_to("nowhere")
+    answer = cli(*words[:-1], name)
+    assert answer.code == 2
+    assert f"'{name}' exists, and nothing is ever overwritten." in answer.err
+    assert [entry.name for entry in tmp_path.iterdir()] == [name]
+
+
+class TestFolderWrittenWhole:
+    def test_is_there_when_all_is_written(self, tmp_path):
+        path = tmp_path / "above" / "new"
+        with folder_written_whole(path) as beside:
+            (beside / "a").write_text("a")
+            assert not path.exists()
+        assert [each.name for each in path.iterdir()] == ["a"]
+        assert [*path.parent.iterdir()] == [path]
+
+    def test_has_the_permissions_of_any_folder(self, tmp_path):
+        (tmp_path / "usual").mkdir()
+        with folder_written_whole(tmp_path / "new"):
+            pass
+        assert (tmp_path / "new").stat().st_mode == (tmp_path / "usual").stat().st_mode
+
+    @pytest.mark.parametrize(
+        ("raised", "seen"), [(OSError(28, "Full disk"), RunError), (ValueError("Full value"), ValueError)]
+    )
+    def test_leaves_nothing_otherwise(self, tmp_path, raised, seen):
+        def fail():
+            with folder_written_whole(tmp_path / "new") as beside:
+                (beside / "a").write_text("a")
+                raise raised
+
+        with pytest.raises(seen, match="Full"):
+            fail()
+        assert not [*tmp_path.iterdir()]
+
+    def test_takes_no_place_that_was_taken_meanwhile(self, tmp_path):
+        path = tmp_path / "new"
+
+        def race():
+            with folder_written_whole(path):
+                path.mkdir()
+                (path / "theirs").touch()
+
+        with pytest.raises(RunError, match="new cannot be written"):
+            race()
+        assert os.listdir(tmp_path) == ["new"]
+        assert os.listdir(path) == ["theirs"]
+
+
+def test_a_folder_beside_is_in_use_and_each_has_its_own(tmp_path):
+    with folder_beside(tmp_path / "new", mode=0o700) as one, folder_beside(tmp_path / "new") as other:
+        assert one != other
+        assert one.stat().st_mode & 0o077 == 0
+        for folder in (one, other):
+            assert folder.name.startswith(".new-")
+            with pytest.raises(BlockingIOError), hold(folder):
+                pass
+    assert not [*tmp_path.iterdir()]
