@@ -13,7 +13,7 @@ from helpers.paths import REPOSITORY
 from helpers.processes import run_process
 
 import marsseg_core
-from marsseg_core import hooks, testing
+from marsseg_core import hooks, plugin_api, testing
 from marsseg_core.components.interfaces import Component
 from marsseg_core.registry.catalog import installed
 from marsseg_core.registry.distribution import DISTRIBUTION
@@ -64,9 +64,10 @@ def test_every_component_and_parameter_is_in_the_reference(site, kind):
 
 
 def test_everything_public_is_in_the_reference(site):
-    python, interfaces, contracts = (
-        headings(site / "reference" / f"{name}.html") for name in ("python", "interfaces", "testing")
+    python, interfaces, contracts, plugins = (
+        headings(site / "reference" / f"{name}.html") for name in ("python", "interfaces", "testing", "plugin_api")
     )
+    assert {f"marsseg_core.plugin_api.{name}" for name in plugin_api.__all__} <= plugins
     assert {f"marsseg_core.{name}" for name in marsseg_core.__all__} <= python
     assert {f"marsseg_core.components.interfaces.{kind.__name__}" for kind in Component.__subclasses__()} <= interfaces
     assert {f"marsseg_core.hooks.Hooks.{name}" for name in vars(hooks.Hooks) if name[0] != "_"} <= interfaces
