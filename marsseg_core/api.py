@@ -158,7 +158,7 @@ def loss(
     if calling(chosen, component.targets, spec) is not None:
         raise RequestError(
             f"The loss '{name}' wants targets that are computed from each mask.",
-            hint="`marsseg_core.run` trains with it; `Loss.targets` computes them in a loop of your own.",
+            hint="`marsseg.run` trains with it; `Loss.targets` computes them in a loop of your own.",
         )
     from .training.checked_loss import checked_loss
 
