@@ -19,6 +19,7 @@ if TYPE_CHECKING:
         compare as compare,
         dataset as dataset,
         evaluate as evaluate,
+        list_components as list_components,
         load as load,
         loss as loss,
         network as network,
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from .experiments.series import Series as Series
     from .planning.plan import Plan as Plan
     from .registry.distribution import version as version
+    from .registry.listing import ComponentInfo as ComponentInfo
     from .runs.run import Run as Run
 else:  # which would make a type checker take any name
 
@@ -52,6 +54,7 @@ else:  # which would make a type checker take any name
 
 __all__ = [
     "Comparison",
+    "ComponentInfo",
     "Confusion",
     "MarssegError",
     "MarssegWarning",
@@ -65,6 +68,7 @@ __all__ = [
     "compare",
     "dataset",
     "evaluate",
+    "list_components",
     "load",
     "loss",
     "network",
@@ -79,6 +83,7 @@ __all__ = [
 # Where the names are defined that are not functions of `api`.
 _MODULES: Final = {
     "Comparison": "experiments.comparison",
+    "ComponentInfo": "registry.listing",
     "Confusion": "evaluation.confusion",
     "Plan": "planning.plan",
     "Run": "runs.run",

@@ -91,9 +91,32 @@ class HookCaller:
                 self.complain(f"The observer {label} failed in {name}: {cause!r}{_failing_place(plugin, cause)}")
         return results
 
+    def add(self, observer: Any, name: str) -> None:
+        """Call an observer besides the installed ones."""
+        self._manager.register(observer, name=name)
+
     def complain(self, line: str) -> None:
         self.warnings.append(line)
         self.warn(line)
+
+
+class GivenCallbacks:
+    """Keras callbacks that were given in Python, as an observer."""
+
+    def __init__(self, callbacks: list[keras.callbacks.Callback]) -> None:
+        self._callbacks = callbacks
+
+    def joined_to(self, hooks: HookCaller) -> HookCaller:
+        """The hooks, with these callbacks if there are any."""
+        if self._callbacks:
+            hooks.add(self, "callbacks")
+        return hooks
+
+    @hookimpl
+    def marsseg_callbacks(self, run: Run) -> list[keras.callbacks.Callback]:
+        names = ", ".join(type(callback).__name__ for callback in self._callbacks)
+        run.folder.log(f"callbacks given in Python: {names}")
+        return self._callbacks
 
 
 def load_hooks(warn: Callable[[str], None], observers: Iterable[Entry] | None = None) -> HookCaller:

@@ -34,6 +34,9 @@ class Series:
     metrics: dict[str, Mapping[str, Any]] = field(default_factory=dict)
     status: str = INTERRUPTED
 
+    def __fspath__(self) -> str:
+        return str(self.path)
+
     @property
     def finished(self) -> tuple[str, ...]:
         return tuple(name for name, metrics in self.metrics.items() if metrics["status"] == FINISHED)

@@ -83,12 +83,13 @@ class Plan:
 
     @property
     def remarks(self) -> tuple[str, ...]:
-        """A line for each part of the plan that changes nothing."""
+        """A line for each part of the plan that changes nothing, or that the run cannot keep."""
+        lines = [plugin.remark for plugin in self.plugins if plugin.remark]
         names = weighting_spec(self.chosen[kinds.LOSS]).losses
         entry = self.chosen[kinds.WEIGHTING][0].entry
-        if len(names) > 1 or not self.one(kinds.WEIGHTING).moves:
-            return ()
-        return (f"The weighting '{entry.name}' has one loss, {names[0]}: there is nothing to weigh.",)
+        if len(names) == 1 and self.one(kinds.WEIGHTING).moves:
+            lines.append(f"The weighting '{entry.name}' has one loss, {names[0]}: there is nothing to weigh.")
+        return tuple(lines)
 
     def rows(self) -> list[tuple[str, str, str]]:
         """(setting, value, origin) for every value of the plan."""

@@ -43,6 +43,9 @@ class Run:
     def path(self) -> Path:
         return self.folder.path
 
+    def __fspath__(self) -> str:
+        return str(self.path)
+
     @property
     def interrupted(self) -> bool:
         return self.metrics.get("status") == INTERRUPTED
