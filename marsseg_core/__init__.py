@@ -49,6 +49,8 @@ else:  # which would make a type checker take any name
     def __getattr__(name: str) -> Any:
         if name not in __all__:
             raise AttributeError(f"module '{__name__}' has no attribute '{name}'")
+        if name != "version":  # whatever is used of it, notebooks show
+            import_module(".api", __name__)
         return getattr(import_module(f".{_MODULES.get(name, 'api')}", __name__), name)
 
 

@@ -26,6 +26,7 @@ from .registry import kinds, parameters
 from .registry.catalog import installed
 from .registry.kinds import ALL_KINDS
 from .registry.listing import ComponentInfo, describe, find_kind
+from .shown import show_by
 
 if TYPE_CHECKING:
     import keras
@@ -39,6 +40,15 @@ if TYPE_CHECKING:
 
     AnyPath = str | os.PathLike[str]
     Warn = Callable[[str], None]
+
+
+def _html(shown: Any) -> str:
+    from .figures.notebook import html_of
+
+    return html_of(shown)
+
+
+show_by(_html)
 
 
 def _range(given: Any) -> Range:
@@ -220,6 +230,8 @@ def run(
     warn, folder = _warning(warn), None if out is None else path_of(out, "out")
     resolved = _planned(base, sets, plugins, trust, words)
     given = _callbacks(callbacks)
+    if hooks is not None and not isinstance(hooks, HookCaller):
+        raise RequestError(f"hooks are a HookCaller, not {type(hooks).__name__}.", where="hooks")
     hooks = hooks or announce(resolved, warn)
     start_keras()
     from .training.loop import execute

@@ -72,7 +72,13 @@ if TYPE_CHECKING:
         nearest as nearest,
     )
     from .evaluation.confusion import decode as decode
-    from .figures import canvas as canvas, colours as colours, panels as panels
+    from .figures import (
+        canvas as canvas,
+        colours as colours,
+        curves as curves,
+        matrix as matrix,
+        panels as panels,
+    )
     from .figures.page import fill_page as fill_page
     from .files.run_folder import FINISHED as FINISHED, RunFolder as RunFolder
     from .files.text import read_text as read_text
@@ -165,6 +171,8 @@ _NAMES: Final = {
     "figures": (
         "canvas",
         "colours",
+        "curves",
+        "matrix",
         "panels",
     ),
     "figures.page": ("fill_page",),

@@ -37,7 +37,7 @@ FLOORS = """
     data
     registry
     files
-    conventions errors
+    conventions errors shown
 """
 FLOOR_OF = {room: -number for number, floor in enumerate(FLOORS.strip().splitlines()) for room in floor.split()}
 

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import InitVar, dataclass, field
+from textwrap import shorten
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 import numpy as np
 
 from ..conventions import VOID
 from ..errors import RequestError
+from ..shown import Shown
 
 if TYPE_CHECKING:
     from .cleaning_report import CleaningReport
@@ -31,8 +33,8 @@ class Facts:
     fingerprint: str
 
 
-@dataclass(frozen=True, eq=False)
-class SegmentationData:
+@dataclass(frozen=True, eq=False, repr=False)
+class SegmentationData(Shown):
     """N labelled images.
 
     - `images` (N, H, W, C) uint8; `masks` (N, H, W) uint8 with class ids or 255 for void
@@ -63,13 +65,13 @@ class SegmentationData:
     def __post_init__(self, facts: Facts | None) -> None:
         object.__setattr__(self, "source", str(self.source))  # a Path may be given too
         names, ignored = _row(self.class_names), _row(self.ignored)
-        unordered = isinstance(self.class_names, set | frozenset)
+        unordered = isinstance(self.class_names, set | frozenset | Mapping)
         if unordered or not names or not all(isinstance(name, str) for name in names):
             self._refuse(
-                f"Class names must be texts in their order, such as ('ground', 'rock'), not {self.class_names!r}."
+                f"Class names must be texts in their order, such as ('ground', 'rock'), not {_shown(self.class_names)}."
             )
         if ignored is None or not all(isinstance(c, int | np.integer) and not isinstance(c, bool) for c in ignored):
-            self._refuse(f"Ignored classes must be numbers of classes, such as (0,), not {self.ignored!r}.")
+            self._refuse(f"Ignored classes must be numbers of classes, such as (0,), not {_shown(self.ignored)}.")
         object.__setattr__(self, "class_names", tuple(map(str, names)))
         object.__setattr__(self, "ignored", tuple(map(int, ignored)))
         for name in ("images", "masks"):
@@ -119,6 +121,16 @@ class SegmentationData:
     def _refuse(self, what: str, hint: str | None = None) -> NoReturn:
         raise RequestError(what, where=self.source, hint=hint)
 
+    @property
+    def summary(self) -> str:
+        """What it is, in a few words."""
+        size = " × ".join(map(str, self.images.shape[1:]))
+        names = shorten(", ".join(self.class_names), 80, placeholder=" …")
+        return f"{len(self)} images of {size}, {self.num_classes} classes: {names}"
+
+    def __repr__(self) -> str:
+        return f"SegmentationData({self.summary}; {shorten(self.source, 80, placeholder='…')!r})"
+
     def __len__(self) -> int:
         return len(self.images)
 
@@ -150,6 +162,11 @@ def _row(given: Any) -> tuple[Any, ...] | None:
     """What is in a list, an array or any other row; None where `given` is a text, or no row."""
     given = given.tolist() if isinstance(given, np.ndarray) else given
     return tuple(given) if isinstance(given, Iterable) and not isinstance(given, str) else None
+
+
+def _shown(given: Any) -> str:
+    """What was given, in a line of its own."""
+    return f"an array of {given.dtype}" if isinstance(given, np.ndarray) else shorten(repr(given), 80)
 
 
 def _pieces(array: np.ndarray) -> Iterator[np.ndarray]:

@@ -6,8 +6,9 @@ decoded twice: over the classes that count (`miou`), and over all classes (`miou
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from numbers import Integral
+from textwrap import shorten
 from typing import Any
 
 import numpy as np
@@ -15,9 +16,13 @@ import numpy as np
 from ..conventions import VOID
 from ..data.class_ids import check_class_ids
 from ..errors import RequestError, RunError
+from ..shown import Shown
 
 # What these functions call themselves where they refuse what they are given.
 _WHERE = "scores"
+
+# So much of the classes' scores stands in the text of a matrix.
+_SHOWN_LETTERS = 400
 
 
 def check_finite(values: np.ndarray, item: str, *, hint: str | None = None) -> None:
@@ -66,7 +71,7 @@ def iou_per_class(matrix: np.ndarray) -> np.ndarray:
     return iou
 
 
-class Confusion:
+class Confusion(Shown):
     """Accumulates predictions and reads scores off them.
 
     `restricted` (K, K) is decoded over the classes that count, `unrestricted` (K, K) over all classes; rows are the
@@ -78,8 +83,8 @@ class Confusion:
     """
 
     def __init__(self, class_names: Sequence[str], ignored: Sequence[int]) -> None:
-        self.class_names = tuple(class_names)
-        self.ignored = tuple(ignored)
+        self.class_names = _names(class_names)
+        self.ignored: tuple[int, ...] = _row(ignored, "Ignored classes", "numbers of classes")
         size = len(self.class_names)
         if wrong := [c for c in self.ignored if not (isinstance(c, Integral) and 0 <= c < size)]:
             what = f"There is no class {wrong[0]!r} to ignore; the classes are 0 to {size - 1}."
@@ -91,6 +96,15 @@ class Confusion:
         self.unrestricted = np.zeros((size, size), np.int64)
         self.per_image: list[float] = []
         self.wrong_per_image: list[int] = []
+
+    @property
+    def summary(self) -> str:
+        """The scores that say most, in a few words."""
+        return f"miou {self.miou:.4f}, accuracy {self.accuracy:.4f} on {len(self.per_image)} images"
+
+    def __repr__(self) -> str:
+        ious = ", ".join(f"{self.class_names[c]} {self.iou[c]:.4f}" for c in self.counted)
+        return f"Confusion({self.summary})\n  iou: {shorten(ious, _SHOWN_LETTERS, placeholder=' …')}"
 
     def update(self, labels: np.ndarray, logits: np.ndarray) -> None:
         """Add a batch: labels (B, H, W), whole numbers in 0 … K − 1 or 255; logits (B, H, W, K), finite."""
@@ -179,6 +193,20 @@ class Confusion:
             "support": {name: int(self.support[c]) for name, c in counted},
             "confusion": self.restricted.tolist(),
         }
+
+
+def _row(given: Any, what: str, of: str) -> tuple[Any, ...]:
+    """What is in a row; RequestError where it is none."""
+    if isinstance(given, str | bytes) or not isinstance(given, Iterable):
+        raise RequestError(f"{what} are a row of {of}, not {type(given).__name__}.", where=_WHERE)
+    return tuple(given.tolist() if isinstance(given, np.ndarray) else given)
+
+
+def _names(given: Any) -> tuple[str, ...]:
+    names = _row(given, "Class names", "texts")
+    if isinstance(given, set | frozenset | Mapping) or not all(isinstance(name, str) for name in names):
+        raise RequestError("Class names are texts in their order, such as ('ground', 'rock').", where=_WHERE)
+    return names
 
 
 def _mean(values: np.ndarray) -> float:

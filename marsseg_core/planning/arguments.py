@@ -35,10 +35,9 @@ def text_of(given: Any, what: str) -> str:
 
 def flag_of(given: Any, what: str) -> bool:
     """A truth value; RequestError where something else is given, such as the text "no"."""
-    value = given.item() if type(given).__module__ == "numpy" and hasattr(given, "item") else given
-    if not isinstance(value, bool):
+    if not isinstance(given, bool) and _kind(given) not in ("bool", "bool_"):  # NumPy's
         raise RequestError(f"{what} is True or False, not {_kind(given)}.", where=what)
-    return value
+    return bool(given)
 
 
 def count_of(given: Any, what: str, *, at_least: int | None = None) -> int:

@@ -13,6 +13,7 @@ from ..registry import kinds, parameters
 from ..registry.catalog import Catalog, installed
 from ..registry.kinds import KINDS, Kind
 from ..registry.plugin_files import KEY as PLUGIN_KEY, LocalPlugin
+from ..shown import Shown
 from .invoke import calling
 from .options import SECTIONS, TrainingOptions
 from .resolved import Chosen, weighting_spec
@@ -26,8 +27,8 @@ NAME_KEYS: Final = ("name", "distribution", "version")
 NETWORK_KINDS: Final = (kinds.ARCHITECTURE, kinds.BOTTLENECK)
 
 
-@dataclass(frozen=True)
-class Plan:
+@dataclass(frozen=True, repr=False)
+class Plan(Shown):
     """Everything a run is made of. `chosen` holds each kind's components in order.
 
     `plugins` are the files of components that nobody packaged; they are in `catalog`, which has all there is to choose
@@ -55,6 +56,18 @@ class Plan:
     def name(self) -> str:
         """What its run folder is called: the name of the architecture."""
         return self.chosen[kinds.ARCHITECTURE][0].entry.name
+
+    @property
+    def summary(self) -> str:
+        """The names of its components, and how long it trains."""
+        names = [
+            f"{kind.option}={','.join(each.entry.name for each in several) or parameters.NONE_WORD}"
+            for kind, several in self.chosen.items()
+        ]
+        return ", ".join([*names, f"epochs={self.training.epochs}", f"seed={self.training.seed}"])
+
+    def __repr__(self) -> str:
+        return f"Plan({self.summary})"
 
     @property
     def distributions(self) -> dict[str, str]:

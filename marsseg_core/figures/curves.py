@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FormatStrFormatter, MaxNLocator
 
-from marsseg_core.plugin_api import canvas, colours
+from . import canvas, colours
 
 History = Sequence[Mapping[str, Any]]
 
