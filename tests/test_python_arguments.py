@@ -114,7 +114,8 @@ CASES |= {
 FINE = {
     ("dataset count", "number"),
     ("network bottleneck", "empty"),
-    ("plan plugins", "empty"),
+    ("class names", "mapping"),
+    ("confusion names", "mapping"),
 }
 
 

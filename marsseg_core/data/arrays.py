@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import InitVar, dataclass, field
 from textwrap import shorten
 from typing import TYPE_CHECKING, Any, Final, NoReturn
@@ -65,7 +65,7 @@ class SegmentationData(Shown):
     def __post_init__(self, facts: Facts | None) -> None:
         object.__setattr__(self, "source", str(self.source))  # a Path may be given too
         names, ignored = _row(self.class_names), _row(self.ignored)
-        unordered = isinstance(self.class_names, set | frozenset | Mapping)
+        unordered = isinstance(self.class_names, set | frozenset)
         if unordered or not names or not all(isinstance(name, str) for name in names):
             self._refuse(
                 f"Class names must be texts in their order, such as ('ground', 'rock'), not {_shown(self.class_names)}."
@@ -166,7 +166,7 @@ def _row(given: Any) -> tuple[Any, ...] | None:
 
 def _shown(given: Any) -> str:
     """What was given, in a line of its own."""
-    return f"an array of {given.dtype}" if isinstance(given, np.ndarray) else shorten(repr(given), 80)
+    return shorten(repr(given), 80, placeholder=" …")
 
 
 def _pieces(array: np.ndarray) -> Iterator[np.ndarray]:

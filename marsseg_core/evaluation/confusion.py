@@ -6,7 +6,7 @@ decoded twice: over the classes that count (`miou`), and over all classes (`miou
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from numbers import Integral
 from textwrap import shorten
 from typing import Any
@@ -204,7 +204,7 @@ def _row(given: Any, what: str, of: str) -> tuple[Any, ...]:
 
 def _names(given: Any) -> tuple[str, ...]:
     names = _row(given, "Class names", "texts")
-    if isinstance(given, set | frozenset | Mapping) or not all(isinstance(name, str) for name in names):
+    if isinstance(given, set | frozenset) or not all(isinstance(name, str) for name in names):
         raise RequestError("Class names are texts in their order, such as ('ground', 'rock').", where=_WHERE)
     return names
 
