@@ -15,10 +15,11 @@ import numpy as np
 from ..errors import RequestError, RunError
 from . import cache
 from .arrays import SegmentationData
-from .cleaning_report import CleaningOptions, CleaningReport
+from .cleaning_report import CleaningReport
 from .duplicates import image_copies, mask_groups
 from .groups import Group
 from .labels import fill_margin
+from .options import CleaningOptions
 
 
 def clean(data: SegmentationData, options: CleaningOptions) -> SegmentationData:

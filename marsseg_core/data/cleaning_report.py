@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
-from ..registry.parameters import param, settings
+from ..registry.parameters import settings
 from .groups import Group
+from .options import CleaningOptions
 
 
 @dataclass(frozen=True)
@@ -51,19 +52,3 @@ class CleaningReport:
             "dropped_duplicates": [{"kept": group[0], "dropped": list(group[1:])} for group in self.duplicates],
             "filled_pixels": {str(item): pixels for item, pixels in self.filled.items()},
         }
-
-
-@dataclass(frozen=True)
-class CleaningOptions:
-    """What is done to the data before it is parted, in this order. Nothing, unless asked for."""
-
-    drop_aliens: Literal["masks", "images"] | None = param(
-        None,
-        help="drop the groups of items with one mask of at least two classes that count, or of nearly identical images",
-    )
-    drop_duplicates: bool = param(False, help="keep only the first of nearly identical images")
-    fill_margin: int = param(
-        0,
-        help="label strips without labels, up to this many pixels wide, along an image's edges as what is nearest",
-        minimum=0,
-    )

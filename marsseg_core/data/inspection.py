@@ -14,7 +14,8 @@ from .doubts import doubts
 from .duplicates import Copies, blocks, identical_groups, image_copies, mask_groups
 from .groups import Group
 from .labels import rims, strip_widths
-from .splits import PARTS, Split, SplitOptions, parted
+from .options import SplitOptions
+from .splits import PARTS, Split, parted
 from .statistics import balanced_weights
 
 WEIGHT_CAP: Final = 10.0

@@ -9,8 +9,8 @@ from typing import Any, Final
 import numpy as np
 
 from ..errors import RequestError
-from ..registry.parameters import param
 from .arrays import SegmentationData
+from .options import SplitOptions
 from .statistics import rarest_class
 
 # All ways to deal out places are looked at where there are no more than this: eleven places into three parts.
@@ -181,22 +181,3 @@ class _Places:
                 hint=f"Bring more, or {remedy}." + ("" if self._data.groups is None else _WITHOUT_GROUPS),
             )
         return Split(*parts)
-
-
-@dataclass(frozen=True)
-class SplitOptions:
-    """How the data is parted. The test part is scored once, at the end, and chooses nothing."""
-
-    validation: float = param(0.15, help="share of the images that choose the best epoch", above=0, maximum=0.9)
-    test: float = param(0.15, help="share of the images that give the final score", above=0, maximum=0.9)
-    seed: int = param(0, help="draws the parts; apart from the training's seed, so that runs compare", minimum=0)
-    folds: int | None = param(None, help="deal the images into this many test parts, in the place of `test`", minimum=2)
-    fold: int | None = param(None, help="which of the folds is the test part, from 1", minimum=1)
-
-    def __post_init__(self) -> None:
-        if (self.folds is None) != (self.fold is None):
-            raise ValueError("folds and fold are given together")
-        if self.folds is not None and self.fold is not None and self.fold > self.folds:
-            raise ValueError(f"there is no fold {self.fold} among {self.folds}")
-        if self.validation + (self.test if self.folds is None else 1 / self.folds) >= 1:
-            raise ValueError("validation and test leave nothing to train on")

@@ -9,8 +9,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from ..data.cleaning_report import CleaningOptions
-from ..data.splits import SplitOptions
+from ..data.options import CleaningOptions, SplitOptions
 from ..errors import RequestError, nearest
 from ..registry import kinds
 from .options import TrainingOptions

@@ -6,8 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from ..data.cleaning_report import CleaningOptions
-from ..data.splits import SplitOptions
+from ..data.options import CleaningOptions, SplitOptions
 from ..registry import kinds
 from ..registry.kinds import Kind
 from ..registry.parameters import param

@@ -6,8 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
-from ..data.cleaning_report import CleaningOptions
-from ..data.splits import SplitOptions
+from ..data.options import CleaningOptions, SplitOptions
 from ..files.run_folder import PLUGINS_FOLDER
 from ..registry import kinds, parameters
 from ..registry.catalog import Catalog, installed

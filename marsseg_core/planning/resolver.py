@@ -16,8 +16,7 @@ from typing import Any, Final
 
 from ..components.given import given_entry, holding
 from ..components.interfaces import Dataset
-from ..data.cleaning_report import CleaningOptions
-from ..data.splits import SplitOptions
+from ..data.options import CleaningOptions, SplitOptions
 from ..errors import PluginError, RequestError, nearest
 from ..files.run_folder import RunFolder
 from ..files.text import read_text

@@ -1,0 +1,43 @@
+"""What a plan may ask of its data: how they are cleaned and split. Known without NumPy."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from ..registry.parameters import param
+
+
+@dataclass(frozen=True)
+class CleaningOptions:
+    """What is done to the data before it is parted, in this order. Nothing, unless asked for."""
+
+    drop_aliens: Literal["masks", "images"] | None = param(
+        None,
+        help="drop the groups of items with one mask of at least two classes that count, or of nearly identical images",
+    )
+    drop_duplicates: bool = param(False, help="keep only the first of nearly identical images")
+    fill_margin: int = param(
+        0,
+        help="label strips without labels, up to this many pixels wide, along an image's edges as what is nearest",
+        minimum=0,
+    )
+
+
+@dataclass(frozen=True)
+class SplitOptions:
+    """How the data is parted. The test part is scored once, at the end, and chooses nothing."""
+
+    validation: float = param(0.15, help="share of the images that choose the best epoch", above=0, maximum=0.9)
+    test: float = param(0.15, help="share of the images that give the final score", above=0, maximum=0.9)
+    seed: int = param(0, help="draws the parts; apart from the training's seed, so that runs compare", minimum=0)
+    folds: int | None = param(None, help="deal the images into this many test parts, in the place of `test`", minimum=2)
+    fold: int | None = param(None, help="which of the folds is the test part, from 1", minimum=1)
+
+    def __post_init__(self) -> None:
+        if (self.folds is None) != (self.fold is None):
+            raise ValueError("folds and fold are given together")
+        if self.folds is not None and self.fold is not None and self.fold > self.folds:
+            raise ValueError(f"there is no fold {self.fold} among {self.folds}")
+        if self.validation + (self.test if self.folds is None else 1 / self.folds) >= 1:
+            raise ValueError("validation and test leave nothing to train on")
