@@ -108,8 +108,8 @@ def defined_plugin(
     remark = ""
     if record.missing:
         remark = (
-            f"The run's copy of the {kind} '{name}' lacks {', '.join(record.missing)}: another process can go on with "
-            "the run, and load what was built of it, only where it is given again (plugins=…)."
+            f"The run's copy of the {kind} '{name}' lacks {', '.join(record.missing)}: another process may not be able "
+            "to go on with the run, or to load its network."
         )
     return LocalPlugin(file, source, (entry,), "Python", remark)
 
