@@ -18,7 +18,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import keras
 
-import marsseg_core as marsseg
+import marsseg
 
 LOSSES = ("ssce", "wssce", "focal", "dice", "gdice", "tversky", "focal_tversky", "lovasz", "boundary")
 JOINED = "wssce,dice,boundary:weight=0.01"

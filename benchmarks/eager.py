@@ -23,7 +23,7 @@ WAYS = {
 def measure(way, arch, side):
     import numpy as np
 
-    import marsseg_core as marsseg
+    import marsseg
 
     network = marsseg.network(arch, height=side, width=side)
     WAYS[way](network, np.zeros((1, side, side, 1), np.float32))

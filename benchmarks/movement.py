@@ -11,7 +11,7 @@ import argparse
 import tempfile
 from pathlib import Path
 
-import marsseg_core as marsseg
+import marsseg
 
 RULES = (
     "uncertainty",

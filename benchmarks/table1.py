@@ -16,7 +16,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import keras
 
-import marsseg_core as marsseg
+import marsseg
 
 NETWORKS = {
     "Simple U-Net": ("unet", "none"),

@@ -13,7 +13,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import numpy as np
 
-import marsseg_core as marsseg
+import marsseg
 from marsseg_core.evaluation.confusion import decode
 from marsseg_core.inference.ensemble import open_runs
 from marsseg_core.inference.predictor import Predictor

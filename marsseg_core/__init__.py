@@ -1,42 +1,98 @@
 """marsseg: a registry of networks, losses and augmentations for the segmentation of Mars terrain.
 
->>> import marsseg_core as marsseg
+>>> import marsseg
 >>> network = marsseg.network("dense:width=0.25", bottleneck="transformer,aspp")    # doctest: +SKIP
 >>> run = marsseg.run(arch="dense:width=0.25", loss="wssce", data="synthetic")      # doctest: +SKIP
->>> network = marsseg.load(run.path)                                                # doctest: +SKIP
+>>> network = marsseg.load(run)                                                     # doctest: +SKIP
 
-Importing this package imports neither Keras nor any plugin; calling its functions does.
+Importing this package imports neither Keras nor any plugin; calling its functions does. The package `marsseg` has the
+same names.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from .api import (
         compare as compare,
         dataset as dataset,
         evaluate as evaluate,
+        list_components as list_components,
         load as load,
         loss as loss,
         network as network,
+        plan as plan,
         predict as predict,
         resume as resume,
         run as run,
         series as series,
     )
+    from .data.arrays import SegmentationData as SegmentationData
+    from .errors import (
+        MarssegError as MarssegError,
+        PluginError as PluginError,
+        RequestError as RequestError,
+        RunError as RunError,
+    )
+    from .evaluation.confusion import Confusion as Confusion
+    from .experiments.comparison import Comparison as Comparison
+    from .experiments.series import Series as Series
+    from .planning.plan import Plan as Plan
     from .registry.distribution import version as version
+    from .registry.listing import ComponentInfo as ComponentInfo
+    from .runs.run import Run as Run
+else:  # which would make a type checker take any name
 
-__all__ = ["compare", "dataset", "evaluate", "load", "loss", "network", "predict", "resume", "run", "series", "version"]
+    def __getattr__(name: str) -> Any:
+        if name not in __all__:
+            raise AttributeError(f"module '{__name__}' has no attribute '{name}'")
+        if name != "version":  # whatever is used of it, notebooks show
+            import_module(".api", __name__)
+        return getattr(import_module(f".{_MODULES.get(name, 'api')}", __name__), name)
 
 
-def __getattr__(name: str) -> Any:
-    if name == "version":
-        from .registry.distribution import version
+__all__ = [
+    "Comparison",
+    "ComponentInfo",
+    "Confusion",
+    "MarssegError",
+    "Plan",
+    "PluginError",
+    "RequestError",
+    "Run",
+    "RunError",
+    "SegmentationData",
+    "Series",
+    "compare",
+    "dataset",
+    "evaluate",
+    "list_components",
+    "load",
+    "loss",
+    "network",
+    "plan",
+    "predict",
+    "resume",
+    "run",
+    "series",
+    "version",
+]
 
-        return version
-    if name in __all__:
-        from . import api
+# Where the names are defined that are not functions of `api`.
+_MODULES: Final = {
+    "Comparison": "experiments.comparison",
+    "ComponentInfo": "registry.listing",
+    "Confusion": "evaluation.confusion",
+    "Plan": "planning.plan",
+    "Run": "runs.run",
+    "SegmentationData": "data.arrays",
+    "Series": "experiments.series",
+    "version": "registry.distribution",
+    **dict.fromkeys(("MarssegError", "PluginError", "RequestError", "RunError"), "errors"),
+}
 
-        return getattr(api, name)
-    raise AttributeError(f"module '{__name__}' has no attribute '{name}'")
+
+def __dir__() -> list[str]:
+    return __all__

@@ -2,33 +2,31 @@
 
 from __future__ import annotations
 
-import numbers
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import fields
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
+from .components.interfaces import Architecture, Bottleneck, Loss
 from .components.specs import LossSpec
 from .conventions import HEADLINE, LossFunction
-from .data.options import CleaningOptions, SplitOptions
 from .errors import RequestError, nearest
 from .experiments.comparison import Comparison, compare_runs
 from .experiments.series import Series, plan_series, run_series
 from .files.run_folder import RunFolder
-from .hooks import HookCaller, announce
+from .hooks import GivenCallbacks, HookCaller, announce
 from .messages import get_logger
 from .networks.startup import check_backend, start_keras
-from .planning import grammar
+from .planning.arguments import count_of, flag_of, path_of, paths_of, request_of, text_of, value_of
 from .planning.invoke import built, calling
-from .planning.options import LossOptions, TrainingOptions
 from .planning.plan import NETWORK_KINDS, Plan
-from .planning.resolved import Chosen
-from .planning.resolver import Request, resolve
+from .planning.python_components import given_components
+from .planning.resolver import resolve
+from .planning.words import AS_PLANNED, SeriesWords, Words, takes_words
 from .registry import kinds, parameters
 from .registry.catalog import installed
-from .registry.loading import load as load_class
-from .registry.plugin_files import catalog_with
+from .registry.kinds import ALL_KINDS
+from .registry.listing import ComponentInfo, describe, find_kind
+from .shown import show_by
 
 if TYPE_CHECKING:
     import keras
@@ -37,16 +35,21 @@ if TYPE_CHECKING:
     from .data.arrays import SegmentationData
     from .data.ranges import Range
     from .evaluation.confusion import Confusion
+    from .planning.words import Data, Network
     from .runs.run import Run
+
+    AnyPath = str | os.PathLike[str]
 
 _logger = get_logger(__name__)
 
 
-def _path(given: Any, what: str) -> Path:
-    """A path; RequestError where something else is given."""
-    if not isinstance(given, str | os.PathLike):
-        raise RequestError(f"A path is expected, not {type(given).__name__}.", where=what, hint="A text or a Path.")
-    return Path(given)
+def _html(shown: Any) -> str:
+    from .figures.notebook import html_of
+
+    return html_of(shown)
+
+
+show_by(_html)
 
 
 def _range(given: Any) -> Range:
@@ -58,34 +61,28 @@ def _range(given: Any) -> Range:
     return asked_range(given, "range")
 
 
-def _count(given: Any, what: str) -> int | None:
-    """A whole number or None; RequestError where something else is given."""
-    if given is not None and (isinstance(given, bool) or not isinstance(given, numbers.Integral)):
-        raise RequestError(f"{what} is a whole number, not {given!r}.", where=what)
-    return None if given is None else int(given)
+def list_components(kind: str | None = None, *, plugins: Sequence[AnyPath] = ()) -> list[ComponentInfo]:
+    """List what is installed: components, recipes and observers, or those of one kind ("loss", "losses").
 
-
-def _at_least(smallest: int, **given: Any) -> list[int]:
-    """Whole numbers that are not below `smallest`; RequestError, by name, where something else is given."""
-    counts = []
-    for what, value in given.items():
-        count = _count(value, what)
-        if count is None or count < smallest:
-            raise RequestError(f"{what} is at least {smallest}, not {value!r}.", where=what)
-        counts.append(count)
-    return counts
+    No installed plugin is imported for it; those files of `plugins` are. RequestError where there is no such kind.
+    """
+    chosen = None if kind is None else find_kind(text_of(kind, "kind"))
+    if kind is not None and chosen is None:
+        hint = nearest(kind, [each.name for each in ALL_KINDS])
+        raise RequestError(f"There is no kind '{kind}'.", where="kind", hint=hint)
+    return describe(chosen, paths_of(plugins, "plugins"))
 
 
 def network(
-    arch: str,
+    arch: str | Architecture | type[Architecture] | Network,
     *,
-    bottleneck: str = parameters.NONE_WORD,
+    bottleneck: str | Bottleneck | type[Bottleneck] | Sequence[str | Bottleneck | type[Bottleneck]] | None = None,
     height: int = 64,
     width: int = 128,
     channels: int = 1,
     num_classes: int = 5,
     seed: int | None = None,
-    plugins: Sequence[str | Path] = (),
+    plugins: Sequence[AnyPath] = (),
 ) -> keras.Model:
     """A network by name, untrained: images (B, height, width, channels) in [0, 1] → logits (B, H, W, num_classes).
 
@@ -98,9 +95,10 @@ def network(
     done, which takes several times the memory.
     """
     start_keras()
-    shape = _at_least(1, height=height, width=width, channels=channels)
-    (classes,) = _at_least(2, num_classes=num_classes)
-    request = Request(words={"arch": arch, "bottleneck": bottleneck}, plugins=plugins)
+    sizes = {"height": height, "width": width, "channels": channels}
+    shape = [count_of(value, name, at_least=1) for name, value in sizes.items()]
+    classes = count_of(num_classes, "num_classes", at_least=2)
+    request = request_of(words={"arch": arch, "bottleneck": bottleneck}, plugins=plugins)
     resolved = resolve(request, installed(), only=NETWORK_KINDS)
     from .networks.build import assemble_network
     from .networks.keras_backend import precision
@@ -108,18 +106,18 @@ def network(
     if seed is not None:
         import keras
 
-        keras.utils.set_random_seed(_at_least(0, seed=seed)[0])
+        keras.utils.set_random_seed(count_of(seed, "seed", at_least=0))
     with precision():
         return assemble_network(resolved, shape, classes)
 
 
 def loss(
-    name: str,
+    name: str | Loss | type[Loss],
     *,
     num_classes: int = 5,
     ignored: Iterable[int] = (0,),
     class_frequencies: Sequence[int] | None = None,
-    plugins: Sequence[str | Path] = (),
+    plugins: Sequence[AnyPath] = (),
 ) -> LossFunction:
     """A loss by name, for `keras.Model.compile`: (labels (B, H, W), logits (B, H, W, K)) → scalar.
 
@@ -136,157 +134,192 @@ def loss(
     start_keras()
     from .networks.keras_backend import fixed_settings
 
-    catalog = catalog_with(plugins)
-    named = grammar.parse(name, where=f"loss {name}")
-    if len(named) != 1:
+    request = request_of(words={"loss": name}, plugins=plugins)
+    named = request.words["loss"] != parameters.NONE_WORD
+    found = resolve(request, installed(), only=(kinds.LOSS,)).chosen[kinds.LOSS] if named else ()
+    if len(found) != 1:
         raise RequestError(
             f"'{name}' must name one loss.",
             hint="Several are as many functions to be added; `marsseg.run(loss=…)` joins them by a weighting.",
         )
-    core = parameters.parameters_of(LossOptions)
-    words = named[0].parameters
-    entry = catalog.find(kinds.LOSS, named[0].name, where=name)
-    own = {key: value for key, value in words.items() if key not in core}
-    component = parameters.configure(load_class(entry), own, where=f"loss {entry.name}")
-    given = {key: value for key, value in words.items() if key in core}
-    options = parameters.configure(LossOptions, given, where=f"loss {entry.name}")
-    if not options.weight:
-        raise RequestError(f"The loss '{name}' has the weight 0: it would be 0 whatever is predicted.")
+    (chosen,) = found
     alike = (1,) * num_classes if isinstance(num_classes, int) else ()
     rows: Any = (ignored, alike if class_frequencies is None else class_frequencies)
     spec = LossSpec(num_classes, *rows)
-    chosen = Chosen(entry, component, options)
-    if calling(chosen, component.targets, spec) is not None:
+    if calling(chosen, chosen.component.targets, spec) is not None:
         raise RequestError(
             f"The loss '{name}' wants targets that are computed from each mask.",
-            hint="`marsseg_core.run` trains with it; `Loss.targets` computes them in a loop of your own.",
+            hint="`marsseg.run` trains with it; `Loss.targets` computes them in a loop of your own.",
         )
     from .training.checked_loss import checked_loss
 
     with fixed_settings():
         function: LossFunction = built(chosen, spec)
-    checked: LossFunction = fixed_settings()(checked_loss(function, entry.name, num_classes, options.weight))
+    weight: Any = chosen.values["weight"]
+    checked: LossFunction = fixed_settings()(checked_loss(function, chosen.entry.name, num_classes, weight))
     return checked
 
 
-def dataset(name: str, *, plugins: Sequence[str | Path] = (), **values: Any) -> SegmentationData:
+def dataset(name: AnyPath, *, plugins: Sequence[AnyPath] = (), **values: Any) -> SegmentationData:
     """A data set by name or path, read: `dataset("synthetic", count=50)`, `dataset("tiles.npz")`.
 
     `plugins` are those of `run`.
     """
-    sets = [f"data.1.{key}={parameters.to_text(value)}" for key, value in values.items()]
-    request = Request(words={"data": str(_path(name, "name"))}, sets=sets, plugins=plugins)
+    sets = [f"data.1.{key}={parameters.to_text(value_of(value, key))}" for key, value in values.items()]
+    request = request_of(words={"data": path_of(name, "name")}, sets=sets, plugins=plugins)
     data: SegmentationData = resolve(request, installed(), only=(kinds.DATASET,)).one(kinds.DATASET).load()
     return data
 
 
+@takes_words(Words)
 def plan(
-    base: str | Path | None = None,
+    base: AnyPath | None = None,
     *,
     sets: Sequence[str] = (),
-    plugins: Sequence[str | Path] = (),
+    plugins: Sequence[AnyPath] = (),
     trust: bool = False,
-    **words: Any,
+    **words: Unpack[Words],
 ) -> Plan:
-    """The resolved plan of what `run` does with these arguments."""
-    options = {kind.option for kind in kinds.PLAN_KINDS}
-    training = {field.name for field in fields(TrainingOptions)}
-    split = {field.name for field in fields(SplitOptions)} - training
-    cleaning = {field.name for field in fields(CleaningOptions)}
-    known = options | training | split | cleaning
-    if unknown := sorted(set(words) - known):
-        raise RequestError(f"A run takes no '{unknown[0]}'.", where=unknown[0], hint=nearest(unknown[0], known))
-    sections = {
-        "training": {key: value for key, value in words.items() if key in training},
-        "split": {key: value for key, value in words.items() if key in split},
-        "cleaning": {key: value for key, value in words.items() if key in cleaning},
-    }
-    texts = {key: _composition(key, value) for key, value in words.items() if key in options}
-    if isinstance(sets, str):
-        raise RequestError("sets is a list of texts.", where="sets", hint=f"sets=[{sets!r}]")
-    if base is not None:
-        base = _path(base, "base")
-    request = Request(None if base is None else str(base), texts, sections, tuple(sets), tuple(plugins), trust)
-    return resolve(request, installed())
+    """The resolved plan of what `run` does with these arguments. Nothing is read, built or run; Keras is not needed."""
+    return resolve(request_of(base, words, sets, plugins, trust), installed())
 
 
-def _composition(option: str, given: Any) -> str:
-    """The text that names components; RequestError where something else is given."""
-    if isinstance(given, str | os.PathLike):
-        return os.fspath(given)
-    hint = "A text names components, as in 'transformer,aspp' or 'dense:width=0.5'."
-    raise RequestError(f"{option} is a text, not {type(given).__name__}.", where=option, hint=hint)
+def _planned(base: Any, sets: Any, plugins: Any, trust: Any, words: Any) -> Plan:
+    """The plan that is given, or that of the arguments; RequestError where both are."""
+    if not isinstance(base, Plan):
+        return plan(base, sets=sets, plugins=plugins, trust=trust, **words)
+    more = {"sets": sets, "plugins": plugins, "trust": trust}.items()
+    given = [name for name, value in words.items() if value is not AS_PLANNED]
+    if given := [*given, *(name for name, value in more if value not in ((), [], False))]:
+        raise RequestError(
+            f"A plan is whole: '{given[0]}' does not go with it.", where="base", hint="Give it to marsseg.plan(…)."
+        )
+    return base
 
 
+@takes_words(Words)
 def run(
-    base: str | Path | Plan | None = None,
+    base: AnyPath | Plan | None = None,
     *,
-    out: str | Path | None = None,
+    out: AnyPath | None = None,
     sets: Sequence[str] = (),
+    plugins: Sequence[AnyPath] = (),
+    trust: bool = False,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
     hooks: HookCaller | None = None,
-    **words: Any,
+    **words: Unpack[Words],
 ) -> Run:
     """Train and score: `run("report", arch="dense:width=0.5", epochs=3, sets=["arch.dense.depth=3"])`.
 
-    `base` is a recipe, a plan file or a run to start from. `words` are the command line's: `arch`, `bottleneck`,
-    `loss`, `weighting`, `augment`, `schedule` and `data` with a composition text; any field of the plan's training
-    (`epochs`, `batch`, `seed`, …), split or cleaning with a value. `plugins` are files of components and
-    hooks that nobody packaged; those that `base` names are executed only with `trust`. `out` names the run folder.
+    `base` is a recipe, a plan file, a run or a `Plan` to start from. `words` are the command line's: `arch`,
+    `bottleneck`, `loss`, `weighting`, `augment`, `schedule`, `optimizer` and `data`; any field of the plan's training
+    (`epochs`, `batch`, `seed`, …), split or cleaning with a value. What is left out is as `base` says.
+
+    A component is a text, as on the command line, an instance (`loss=Dice(epsilon=1e-5)`) or a class, several are a
+    list of these, `None` is none. Where nothing installed provides a class, such as that of a notebook's cell, the run
+    keeps its source. `arch` is also a `keras.Model`, of which a copy is trained, or a function that makes one from a
+    `NetworkSpec`; `data` is also a `SegmentationData`, or a pair of arrays of images and masks.
+
+    `plugins` are files of components and hooks that nobody packaged; those that `base` names are executed only with
+    `trust`. `out` names the run folder. `callbacks` are Keras callbacks to train with, of which the plan knows nothing.
 
     `hooks` are the observers where they know of the plan already.
     """
     check_backend()
-    resolved = base if isinstance(base, Plan) else plan(base, sets=sets, **words)
+    folder = None if out is None else path_of(out, "out")
+    resolved = _planned(base, sets, plugins, trust, words)
+    given = _callbacks(callbacks)
+    if hooks is not None and not isinstance(hooks, HookCaller):
+        raise RequestError(f"hooks are a HookCaller, not {type(hooks).__name__}.", where="hooks")
     hooks = hooks or announce(resolved)
     start_keras()
     from .training.loop import execute
 
-    return execute(resolved, out=None if out is None else Path(out), hooks=hooks)
+    return execute(resolved, out=folder, hooks=given.joined_to(hooks))
 
 
+def _callbacks(given: Any) -> GivenCallbacks:
+    """Keras callbacks; RequestError where something else is given. Without any, Keras is not imported for it."""
+    several = list(given) if isinstance(given, Iterable) and not isinstance(given, str) else [given]
+    if several:
+        start_keras()
+        import keras
+
+        if wrong := [each for each in several if not isinstance(each, keras.callbacks.Callback)]:
+            hint = "Such as [keras.callbacks.EarlyStopping('val_loss')]; a class is called first."
+            what = f"callbacks are a list of Keras callbacks, with no {type(wrong[0]).__name__}."
+            raise RequestError(what, where="callbacks", hint=hint)
+    return GivenCallbacks(several)
+
+
+@takes_words(SeriesWords)
 def series(
-    base: str | Path | Plan | None = None,
+    base: AnyPath | Plan | None = None,
     *,
     seeds: int | None = None,
     folds: int | None = None,
-    out: str | Path | None = None,
+    out: AnyPath | None = None,
     sets: Sequence[str] = (),
-    **words: Any,
+    plugins: Sequence[AnyPath] = (),
+    trust: bool = False,
+    **words: Unpack[SeriesWords],
 ) -> Series:
     """Run a plan with several seeds, or on several folds: `series(arch="unet", seeds=3).parts()["test"]["miou"].mean`.
 
     The other arguments are those of `run`; `out` names the folder that holds the runs.
     """
     check_backend()
-    resolved = base if isinstance(base, Plan) else plan(base, sets=sets, **words)
-    kind, plans = plan_series(resolved, _count(seeds, "seeds"), _count(folds, "folds"))
+    folder = None if out is None else path_of(out, "out")
+    counts = [None if count is None else count_of(count, name) for name, count in (("seeds", seeds), ("folds", folds))]
+    kind, plans = plan_series(_planned(base, sets, plugins, trust, words), *counts)
     start_keras()
-    return run_series(kind, plans, out=None if out is None else Path(out))
+    return run_series(kind, plans, out=folder)
 
 
-def compare(*runs: str | Path, by: str = HEADLINE, part: str = "test") -> Comparison:
-    """Runs against each other, grouped by plan and ranked: run folders, or folders of runs and series."""
+def compare(*runs: AnyPath, by: str = HEADLINE, part: str = "test") -> Comparison:
+    """Runs against each other, grouped by plan and ranked: runs, run folders, or folders of runs and series."""
     if not runs:
         raise RequestError(
             "There is nothing to compare.", where="compare", hint="Give run folders, or folders of runs."
         )
-    return compare_runs([_path(path, "runs") for path in runs], by=by, part=part)
+    paths = [path_of(path, "runs") for path in runs]
+    return compare_runs(paths, by=text_of(by, "by"), part=text_of(part, "part"))
 
 
-def resume(path: str | Path, *, trust: bool = False) -> Run:
+def resume(
+    path: AnyPath,
+    *,
+    data: AnyPath | Data | None = None,
+    arch: keras.Model | None = None,
+    trust: bool = False,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
+) -> Run:
     """Go on with a run that was killed or interrupted, from its last checkpoint, to its end.
 
-    The plugins that it keeps a copy of are executed only with `trust`.
+    The plugins that it keeps a copy of are executed only with `trust`. `data` and `arch` are what the run began with,
+    where that was given in Python and not by name, or, of `data`, where it is at another place now; RequestError where
+    they are not the same.
     """
     start_keras()
     from .training.loop import resume as go_on
 
-    folder = RunFolder.open(_path(path, "path"))
+    folder = RunFolder.open(path_of(path, "path"))
     folder.check_unfinished()
-    return go_on(folder, plan(path, trust=trust))
+    given = _callbacks(callbacks)
+    resolved = plan(folder, trust=trust)
+    again: Words = {}
+    if data is not None:
+        again["data"] = data
+    if arch is not None:
+        again["arch"] = arch
+    if again:
+        before, resolved = resolved, plan(folder, trust=trust, **again)
+        if before.one(kinds.ARCHITECTURE) != resolved.one(kinds.ARCHITECTURE):
+            raise RequestError("The network is not the one that the run began with.", where="arch")
+    return go_on(folder, resolved, hooks=given.joined_to(announce(resolved)))
 
 
-def load(path: str | Path, *, trust: bool = False) -> keras.Model:
+def load(path: AnyPath, *, trust: bool = False) -> keras.Model:
     """The best network of a run folder, ready to predict logits.
 
     Reads the file in Keras' safe mode, after the modules that define the layers of the architecture and the
@@ -299,11 +332,11 @@ def load(path: str | Path, *, trust: bool = False) -> keras.Model:
     """
     from .runs.load import load as load_run
 
-    return load_run(_path(path, "path"), trust=trust)
+    return load_run(path_of(path, "path"), trust=flag_of(trust, "trust"))
 
 
 def predict(
-    runs: str | Path | Sequence[str | Path],
+    runs: AnyPath | Sequence[AnyPath],
     images: Iterable[np.ndarray],
     *,
     flips: bool = False,
@@ -330,15 +363,17 @@ def predict(
     from .inference.predictor import Predictor
 
     wanted = None if range is None else _range(range)
+    flips, trust = flag_of(flips, "flips"), flag_of(trust, "trust")
+    probabilities = flag_of(probabilities, "probabilities")
     several = [runs] if isinstance(runs, str | os.PathLike) else runs
     if not isinstance(several, Sequence) or not several:
         raise RequestError("A run folder is needed, or a list of them.", where="runs", hint="runs/… or run.path")
     given = images_of(images)
-    opened, classes = open_runs([_path(run, "runs") for run in several])
+    opened, classes = open_runs([path_of(run, "runs") for run in several])
     seen = GivenImages(wanted, scaling_of(opened))
     predictor = Predictor(load_networks(opened, trust=trust), flips=flips)
     found = predictor.probabilities(with_channels(image, predictor.channels) for image in seen(given))
-    ignored = () if with_ignored else classes.ignored
+    ignored = () if flag_of(with_ignored, "with_ignored") else classes.ignored
 
     def predicted() -> Iterator[np.ndarray]:
         for number, shares in enumerate(found):
@@ -351,8 +386,8 @@ def predict(
 
 
 def evaluate(
-    run: str | Path,
-    data: str | None = None,
+    run: AnyPath,
+    data: AnyPath | Data | None = None,
     *,
     part: str | None = None,
     metrics: str | None = None,
@@ -362,13 +397,16 @@ def evaluate(
     """Every score of a run: on its test part or another `part`, or on other `data`, whole unless a part is given.
 
     `metrics` names some to be computed besides, as in "boundary_iou,boundary_f:tolerance=2": `.value("boundary_iou")`.
-    `flips` and `trust` are those of `predict`.
+    Data that was given to the run in Python is given again for its parts: `evaluate(run, data, part="test")`. `flips`
+    and `trust` are those of `predict`.
     """
     start_keras()
     from .inference.scoring import score_runs
 
-    folder = RunFolder.open(_path(run, "run"))
-    source = None if data is None else str(_path(data, "data"))
-    part = part or ("all" if source else "test")
-    (score,) = score_runs([folder], [source], part, installed(), metrics=metrics, flips=flips, trust=trust)
+    folder = RunFolder.open(path_of(run, "run"))
+    source = None if data is None else given_components(kinds.DATASET, data)
+    part = text_of(part, "part") if part is not None else "all" if source else "test"
+    more = None if metrics is None else text_of(metrics, "metrics")
+    flags = {"flips": flag_of(flips, "flips"), "trust": flag_of(trust, "trust")}
+    (score,) = score_runs([folder], [source], part, installed(), metrics=more, **flags)
     return score.confusion

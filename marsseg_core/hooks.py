@@ -110,13 +110,32 @@ class HookCaller:
                 self.complain(f"The observer {label} failed in {name}: {cause!r}{_failing_place(plugin, cause)}")
         return results
 
-    def add(self, entry: Entry) -> None:
-        """Call another observer, before those that are there. PluginError where it is none."""
-        self._manager.register(load_observer(entry), name=f"{entry.name} of {entry.provider}")
+    def add(self, observer: Any, name: str) -> None:
+        """Call an observer besides the installed ones, before them."""
+        self._manager.register(observer, name=name)
 
     def complain(self, line: str) -> None:
         self.warnings.append(line)
         _logger.warning(line)
+
+
+class GivenCallbacks:
+    """Keras callbacks that were given in Python, as an observer."""
+
+    def __init__(self, callbacks: list[keras.callbacks.Callback]) -> None:
+        self._callbacks = callbacks
+
+    def joined_to(self, hooks: HookCaller) -> HookCaller:
+        """The hooks, with these callbacks if there are any."""
+        if self._callbacks:
+            hooks.add(self, "callbacks")
+        return hooks
+
+    @hookimpl
+    def marsseg_callbacks(self, run: Run) -> list[keras.callbacks.Callback]:
+        names = ", ".join(type(callback).__name__ for callback in self._callbacks)
+        run.folder.log(f"callbacks given in Python: {names}")
+        return self._callbacks
 
 
 def load_hooks(observers: Iterable[Entry] | None = None) -> HookCaller:
@@ -158,7 +177,7 @@ def announce(plan: Plan) -> HookCaller:
     """
     hooks = load_hooks()
     for entry in reversed([entry for plugin in plan.plugins for entry in plugin.entries if entry.kind == OBSERVER]):
-        hooks.add(entry)
+        hooks.add(load_observer(entry), f"{entry.name} of {entry.provider}")
     hooks("marsseg_plan_resolved", plan=plan)
     return hooks
 

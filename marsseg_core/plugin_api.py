@@ -88,7 +88,13 @@ if TYPE_CHECKING:
         mean_iou_of_present as mean_iou_of_present,
         mean_with_support as mean_with_support,
     )
-    from .figures import canvas as canvas, colours as colours, panels as panels
+    from .figures import (
+        canvas as canvas,
+        colours as colours,
+        curves as curves,
+        matrix as matrix,
+        panels as panels,
+    )
     from .figures.page import render_template as render_template
     from .files.npy import read_npy_header as read_npy_header
     from .files.run_folder import FINISHED as FINISHED, RunFolder as RunFolder
@@ -207,6 +213,8 @@ _NAMES: Final = {
     "figures": (
         "canvas",
         "colours",
+        "curves",
+        "matrix",
         "panels",
     ),
     "figures.page": ("render_template",),

@@ -38,7 +38,7 @@ FLOORS = """
     data
     registry
     files
-    conventions errors messages
+    conventions errors messages shown
 """
 FLOOR_OF = {room: -number for number, floor in enumerate(FLOORS.strip().splitlines()) for room in floor.split()}
 

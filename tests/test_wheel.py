@@ -12,9 +12,15 @@ import pytest
 from helpers.environments import Environment, done
 from helpers.paths import REPOSITORY
 
+import marsseg
+
 pytestmark = pytest.mark.slow
 
-PACKAGES = {"marsseg_core": REPOSITORY / "marsseg_core", "marsseg_plugins": REPOSITORY / "plugins" / "marsseg_plugins"}
+PACKAGES = {
+    "marsseg": REPOSITORY / "marsseg",
+    "marsseg_core": REPOSITORY / "marsseg_core",
+    "marsseg_plugins": REPOSITORY / "plugins" / "marsseg_plugins",
+}
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +59,7 @@ def test_what_is_installed_is_what_runs(environments, name):
 
 
 def package_files() -> set[str]:
-    """Every file of the two packages, as it should stand in the wheel."""
+    """Every file of the packages, as it should stand in the wheel."""
     return {
         f"{name}/{path.relative_to(folder).as_posix()}"
         for name, folder in PACKAGES.items()
@@ -66,10 +72,19 @@ def test_the_wheel_holds_every_file_of_the_packages_and_nothing_else(built):
     with zipfile.ZipFile(built["wheel"]) as wheel:
         names = {name for name in wheel.namelist() if ".dist-info/" not in name}
     assert names == package_files()
-    assert {"marsseg_core/py.typed", "marsseg_plugins/recipes/report.toml"} <= names
+    assert {"marsseg/py.typed", "marsseg_core/py.typed", "marsseg_plugins/recipes/report.toml"} <= names
 
 
 def test_the_source_archive_holds_what_the_tests_need(built):
     with tarfile.open(built["sdist"]) as archive:
         names = {name.partition("/")[2] for name in archive.getnames()}
     assert {"pyproject.toml", "LICENSE", "README.md", "tests/conftest.py", "tests/test_wheel.py"} <= names
+
+
+@pytest.mark.parametrize("name", ["wheel", "sdist", "editable"])
+def test_python_imports_what_is_installed(environments, name):
+    environment = environments[name]
+    code = "import marsseg; print(marsseg.__file__); print(marsseg.plan(arch='unet').name, marsseg.__version__)"
+    file, answer = done(str(environment.python), "-c", code, cwd=environment.folder).out.splitlines()
+    assert Path(file).is_relative_to(REPOSITORY if name == "editable" else environment.folder / "venv")
+    assert answer == f"unet {marsseg.__version__}"

@@ -10,9 +10,9 @@ import typer
 from ..errors import RequestError, nearest
 from ..registry.catalog import Catalog
 from ..registry.entries import Entry
-from ..registry.kinds import ALL_KINDS, Kind
+from ..registry.kinds import ALL_KINDS
+from ..registry.listing import find_kind, summary_of
 from ..registry.plugin_files import catalog_with
-from ..registry.source_code import find_source
 from .completion import kinds_or_names, names_of_kind
 from .options import Disable, Plugins
 from .output import print_json, print_table, warn
@@ -61,14 +61,6 @@ def list(
         print_table(("kind", "name", "aliases", "summary", "provider", "status"), rows, names=2)
 
 
-def find_kind(word: str) -> Kind | None:
-    """The kind that a word means: its name, its plural, or its option."""
-    for kind in ALL_KINDS:
-        if word in (kind.name, kind.option, kind.group.partition(".")[2]):
-            return kind
-    return None
-
-
 def _hint(wrong: str | None, catalog: Catalog) -> str:
     entries = catalog.everything
     if wrong and (elsewhere := [entry for entry in entries if _matches(entry, wrong)]):
@@ -84,14 +76,9 @@ def _matches(entry: Entry, pattern: str | None) -> bool:
     return any(fnmatchcase(name, pattern) if "*" in pattern else pattern in name for name in names)
 
 
-def _summary(entry: Entry) -> str:
-    source = find_source(entry)
-    return source.summary if source else ""
-
-
 def _row(entry: Entry) -> tuple[str, ...]:
     status = f"{entry.status}: {entry.reason}" if entry.reason else entry.status
-    return (entry.kind.name, entry.name, " ".join(entry.aliases), _summary(entry), entry.provider, status)
+    return (entry.kind.name, entry.name, " ".join(entry.aliases), summary_of(entry), entry.provider, status)
 
 
 def _record(entry: Entry) -> dict[str, object]:
@@ -99,7 +86,7 @@ def _record(entry: Entry) -> dict[str, object]:
         "kind": entry.kind.name,
         "name": entry.name,
         "aliases": [*entry.aliases],
-        "summary": _summary(entry),
+        "summary": summary_of(entry),
         "distribution": entry.distribution,
         "version": entry.version,
         "status": entry.status,

@@ -11,8 +11,8 @@ import typer
 from ..errors import RequestError, nearest
 from ..registry.catalog import installed
 from ..registry.kinds import ALL_KINDS
+from ..registry.listing import find_kind
 from .completion import fixed
-from .list import find_kind
 from .output import print_text, say
 
 

@@ -49,9 +49,9 @@ class LossSpec:
     def __post_init__(self) -> None:
         count = self.num_classes
         for name in ("ignored", "class_frequencies"):
-            if isinstance(row := getattr(self, name), str) or not isinstance(row, Iterable):
+            if isinstance(row := getattr(self, name), str | bytes) or not isinstance(row, Iterable):
                 raise RequestError(f"{name} is a row of whole numbers, not {row!r}.", where="loss")
-        ignored, frequencies = tuple(self.ignored), tuple(self.class_frequencies)
+        ignored, frequencies = _items(self.ignored), _items(self.class_frequencies)
         if not (_is_whole(count) and 1 <= count <= VOID):
             raise RequestError(f"num_classes is a whole number from 1 to {VOID}, not {count!r}.", where="loss")
         if wrong := [c for c in ignored if not (_is_whole(c) and 0 <= c < count)]:
@@ -75,6 +75,11 @@ class LossSpec:
             )
         for name, row in (("ignored", ignored), ("class_frequencies", frequencies)):
             object.__setattr__(self, name, tuple(map(int, row)))
+
+
+def _items(row: Any) -> tuple[Any, ...]:
+    """What is in a row, of an array as Python's own numbers."""
+    return tuple(row.tolist() if hasattr(row, "tolist") else row)
 
 
 def _is_whole(number: Any) -> bool:

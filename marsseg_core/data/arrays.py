@@ -5,12 +5,14 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable
 from dataclasses import InitVar, dataclass, field
+from textwrap import shorten
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 
 from ..conventions import VOID
 from ..errors import RequestError
+from ..shown import Shown
 from .pieces import pieces
 
 if TYPE_CHECKING:
@@ -29,8 +31,8 @@ class Facts:
     fingerprint: str
 
 
-@dataclass(frozen=True, eq=False)
-class SegmentationData:
+@dataclass(frozen=True, eq=False, repr=False)
+class SegmentationData(Shown):
     """Hold N labelled images, checked.
 
     The arrays may be memory-mapped and larger than memory: read pieces of them, `data.images[items]`.
@@ -67,10 +69,10 @@ class SegmentationData:
         unordered = isinstance(self.class_names, set | frozenset)
         if unordered or not names or not all(isinstance(name, str) for name in names):
             self._refuse(
-                f"Class names must be texts in their order, such as ('ground', 'rock'), not {self.class_names!r}."
+                f"Class names must be texts in their order, such as ('ground', 'rock'), not {_shown(self.class_names)}."
             )
         if ignored is None or not all(isinstance(c, int | np.integer) and not isinstance(c, bool) for c in ignored):
-            self._refuse(f"Ignored classes must be numbers of classes, such as (0,), not {self.ignored!r}.")
+            self._refuse(f"Ignored classes must be numbers of classes, such as (0,), not {_shown(self.ignored)}.")
         object.__setattr__(self, "class_names", tuple(map(str, names)))
         object.__setattr__(self, "ignored", tuple(map(int, ignored)))
         for name in ("images", "masks"):
@@ -120,6 +122,16 @@ class SegmentationData:
     def _refuse(self, what: str, hint: str | None = None) -> NoReturn:
         raise RequestError(what, where=self.source, hint=hint)
 
+    @property
+    def summary(self) -> str:
+        """What it is, in a few words."""
+        size = " × ".join(map(str, self.images.shape[1:]))
+        names = shorten(", ".join(self.class_names), 80, placeholder=" …")
+        return f"{len(self)} images of {size}, {self.num_classes} classes: {names}"
+
+    def __repr__(self) -> str:
+        return f"SegmentationData({self.summary}; {shorten(self.source, 80, placeholder='…')!r})"
+
     def __len__(self) -> int:
         return len(self.images)
 
@@ -151,6 +163,11 @@ def _row(given: Any) -> tuple[Any, ...] | None:
     """What is in a list, an array or any other row; None where `given` is a text, or no row."""
     given = given.tolist() if isinstance(given, np.ndarray) else given
     return tuple(given) if isinstance(given, Iterable) and not isinstance(given, str) else None
+
+
+def _shown(given: Any) -> str:
+    """What was given, in a line of its own."""
+    return shorten(repr(given), 80, placeholder=" …")
 
 
 def scale(images: np.ndarray) -> np.ndarray:

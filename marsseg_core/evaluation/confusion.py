@@ -6,8 +6,9 @@ decoded twice: over the classes that count (`miou`), and over all classes (`miou
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from numbers import Integral
+from textwrap import shorten
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from ..data.class_ids import check_class_ids
 from ..errors import PluginError, RequestError, RunError, nearest
 from ..planning.invoke import calling
 from ..planning.resolved import Chosen
+from ..shown import Shown
 from .formulas import (
     accuracy,
     counted_rows,
@@ -31,6 +33,9 @@ from .measure import class_values_of, or_none, value_of, without_those_that_fail
 
 # What these functions call themselves where they refuse what they are given.
 _WHERE = "scores"
+
+# So much of the classes' scores stands in the text of a matrix.
+_SHOWN_LETTERS = 400
 
 
 def check_finite(values: np.ndarray, item: str, *, hint: str | None = None) -> None:
@@ -75,7 +80,7 @@ def confusion_matrix(truth: np.ndarray, prediction: np.ndarray, num_classes: int
     return counts.reshape(num_classes, num_classes)
 
 
-class Confusion:
+class Confusion(Shown):
     """Accumulates predictions and reads scores off them.
 
     `restricted` (K, K) is decoded over the classes that count, `unrestricted` (K, K) over all classes; rows are the
@@ -87,8 +92,8 @@ class Confusion:
     """
 
     def __init__(self, class_names: Sequence[str], ignored: Sequence[int], metrics: Sequence[Chosen] = ()) -> None:
-        self.class_names = tuple(class_names)
-        self.ignored = tuple(ignored)
+        self.class_names = _names(class_names)
+        self.ignored: tuple[int, ...] = _row(ignored, "Ignored classes", "numbers of classes")
         size = len(self.class_names)
         if wrong := [c for c in self.ignored if not (isinstance(c, Integral) and 0 <= c < size)]:
             what = f"There is no class {wrong[0]!r} to ignore; the classes are 0 to {size - 1}."
@@ -104,6 +109,15 @@ class Confusion:
         self._metrics = {metric.entry.name: metric for metric in metrics}
         self._counts: dict[str, np.ndarray] = {}
         self._failures: dict[str, PluginError] = {}
+
+    @property
+    def summary(self) -> str:
+        """The scores that say most, in a few words."""
+        return f"miou {self.miou:.4f}, accuracy {self.accuracy:.4f} on {len(self.per_image)} images"
+
+    def __repr__(self) -> str:
+        ious = ", ".join(f"{self.class_names[c]} {self.iou[c]:.4f}" for c in self.counted)
+        return f"Confusion({self.summary})\n  iou: {shorten(ious, _SHOWN_LETTERS, placeholder=' …')}"
 
     def update(self, labels: np.ndarray, logits: np.ndarray) -> None:
         """Add a batch: labels (B, H, W), whole numbers in 0 … K − 1 or 255; logits (B, H, W, K), finite."""
@@ -240,3 +254,17 @@ class Confusion:
                 if word and not isinstance(found.get(word), dict):
                     per_class[word] = {label: or_none(value) for label, value in self.class_values(name).items()}
         return found | ({"per_class": per_class} if per_class else {})
+
+
+def _row(given: Any, what: str, of: str) -> tuple[Any, ...]:
+    """What is in a row; RequestError where it is none."""
+    if isinstance(given, str | bytes) or not isinstance(given, Iterable):
+        raise RequestError(f"{what} are a row of {of}, not {type(given).__name__}.", where=_WHERE)
+    return tuple(given.tolist() if isinstance(given, np.ndarray) else given)
+
+
+def _names(given: Any) -> tuple[str, ...]:
+    names = _row(given, "Class names", "texts")
+    if isinstance(given, set | frozenset) or not all(isinstance(name, str) for name in names):
+        raise RequestError("Class names are texts in their order, such as ('ground', 'rock').", where=_WHERE)
+    return names

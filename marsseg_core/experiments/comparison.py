@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from math import sqrt
 from pathlib import Path
 from string import ascii_uppercase
+from textwrap import shorten
 from typing import Any, Final
 
 from ..conventions import HEADLINE
@@ -16,11 +17,16 @@ from ..planning.metrics import metric_table
 from ..planning.options import SECTIONS
 from ..registry.parameters import NONE_WORD
 from ..runs.records import Record, find_runs, read_record
+from ..shown import Shown
 from .summary import Spread
 
 PARTS: Final = ("test", "validation")
 CONFIDENCE: Final = 0.95
 ABSENT: Final = "–"
+
+# So many groups, and so many letters of each, stand in the text of a comparison.
+_SHOWN_GROUPS: Final = 8
+_SHOWN_LETTERS: Final = 80
 
 
 @dataclass(frozen=True)
@@ -62,8 +68,8 @@ class Group:
         return Spread.of(self.values)
 
 
-@dataclass(frozen=True, eq=False)
-class Comparison:
+@dataclass(frozen=True, eq=False, repr=False)
+class Comparison(Shown):
     """Groups in their order; `differing` holds, for each setting that differs, its text in each of them.
 
     `apart` names the runs that are in no group, `elsewhere` those scored on other items, each with the reason.
@@ -81,6 +87,14 @@ class Comparison:
         position = self.groups.index(group)
         texts = {name: values[position] for name, values in self.differing.items() if values[position] != ABSENT}
         return " · ".join([group.label, *(_own(name, text) for name, text in texts.items())])
+
+    def __repr__(self) -> str:
+        lines = [f"Comparison({self.part} {self.by}: {len(self.groups)} groups)"]
+        for group in self.groups[:_SHOWN_GROUPS]:
+            title = shorten(self.title(group), _SHOWN_LETTERS, placeholder="…")
+            lines.append(f"  {group.rank or ABSENT}  {group.spread} (n={group.spread.n})  {title}")
+        more = len(self.groups) - _SHOWN_GROUPS
+        return "\n".join([*lines, *([f"  and {more} more"] if more > 0 else [])])
 
     def to_json(self) -> dict[str, Any]:
         return {

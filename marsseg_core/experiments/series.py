@@ -13,6 +13,7 @@ from ..files.run_folder import FINISHED, INTERRUPTED, RunFolder, create_run_fold
 from ..messages import get_logger
 from ..planning.plan import Plan
 from ..runs.readings import readings_of
+from ..shown import Shown
 from .summary import Spread, spreads
 
 _logger = get_logger(__name__)
@@ -24,8 +25,8 @@ SUMMARY: Final = "summary.json"
 FAILED: Final = "failed"
 
 
-@dataclass
-class Series:
+@dataclass(repr=False)
+class Series(Shown):
     """A series as far as it went.
 
     `metrics` holds what metrics.json does for each run that ended, by the name of its folder in `path`. Means and
@@ -37,6 +38,18 @@ class Series:
     planned: tuple[str, ...]
     metrics: dict[str, Mapping[str, Any]] = field(default_factory=dict)
     status: str = INTERRUPTED
+
+    @property
+    def summary(self) -> str:
+        """How far it is, in a few words."""
+        return f"{len(self.finished)} of {len(self.planned)} {self.kind} finished"
+
+    def __repr__(self) -> str:
+        lines = [f"  {part}: miou {found['miou']}" for part, found in self.parts().items() if found.get("miou")]
+        return "\n".join([f"Series({str(self.path)!r}: {self.summary})", *lines])
+
+    def __fspath__(self) -> str:
+        return str(self.path)
 
     @property
     def finished(self) -> tuple[str, ...]:

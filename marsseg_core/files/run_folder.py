@@ -9,6 +9,7 @@ import csv
 import hashlib
 import io
 import json
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from datetime import datetime
@@ -66,7 +67,7 @@ class RunFolder:
     def open(cls, path: Path | str) -> RunFolder:
         """An existing run folder; RequestError where there is none."""
         folder = cls(path)
-        if not folder.plan.is_file():
+        if not os.path.isfile(folder.plan):  # a Path's own raises for a name that is too long
             raise RequestError(
                 f"'{path}' is no run folder: it has no {folder.plan.name}.", hint="Runs are kept in runs/ by default."
             )

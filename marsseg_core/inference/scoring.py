@@ -18,6 +18,7 @@ from ..messages import get_logger
 from ..networks.keras_backend import ask_for_determinism
 from ..planning.metrics import MetricTable, metric_table
 from ..planning.plan import Plan
+from ..planning.python_components import Given
 from ..planning.resolver import Request, resolve
 from ..registry import kinds
 from ..registry.catalog import Catalog
@@ -51,7 +52,7 @@ class Score:
 
 def score_runs(
     runs: Sequence[RunFolder],
-    sources: Sequence[str | None],
+    sources: Sequence[Given | None],
     part: str,
     catalog: Catalog,
     *,
@@ -59,7 +60,7 @@ def score_runs(
     flips: bool = False,
     trust: bool = False,
 ) -> list[Score]:
-    """Each run on each source: a data set as `--data` takes it, or None for the data of the run itself.
+    """Each run on each source: a data set as `--data` takes it or as it is given in Python, or None for the run's own.
 
     A part other than "all" is what the run kept for it; RequestError where the data is not what the run was trained
     on, or has other classes, and where a run's files are not as it wrote them. With `trust` the files of components
@@ -86,7 +87,8 @@ def score_runs(
             _check_classes(run, network, data)
             items = np.arange(len(data)) if part == ALL else recorded_split(run, data)[part]
             confusion = _score(network, data, items, plan.training.batch, flips, table)
-            scores.append(Score(str(run.path), source or data.source, part, confusion, table))
+            name = source if isinstance(source, str) else data.source
+            scores.append(Score(str(run.path), name, part, confusion, table))
     return scores
 
 
@@ -100,7 +102,7 @@ def _table(plan: Plan, metrics: str | None, catalog: Catalog) -> MetricTable:
     return table if metrics is None else table.asking(metrics, catalog, where=f"--metrics {metrics}")
 
 
-def _data_plan(run: RunFolder, plan: Plan, source: str | None, part: str, catalog: Catalog, trust: bool) -> Plan:
+def _data_plan(run: RunFolder, plan: Plan, source: Given | None, part: str, catalog: Catalog, trust: bool) -> Plan:
     """A plan with the data to be scored: the run's own, at its place or at another; or a set as it is, with its values
     read as the run's were."""
     if source is None:

@@ -24,12 +24,14 @@ from ..registry.parameters import NONE_WORD, configure
 class Named:
     """A component asked for by name (or distribution/name), with the parameters that were given.
 
-    `version` is that of the distribution with which a plan file was made, where it says so.
+    `version` is that of the distribution with which a plan file was made, where it says so. `held` is what was given in
+    Python, where the component only stands for it.
     """
 
     name: str
     parameters: Mapping[str, Any] = field(default_factory=dict)
     version: str = field(default="", repr=False)
+    held: Any = field(default=None, repr=False, compare=False)
 
 
 def parse(text: str, *, where: str | None = None) -> list[Named]:

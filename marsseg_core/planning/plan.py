@@ -13,6 +13,7 @@ from ..registry import kinds, parameters
 from ..registry.catalog import Catalog, installed
 from ..registry.kinds import PLAN_KINDS, Kind
 from ..registry.plugin_files import KEY as PLUGIN_KEY, LocalPlugin
+from ..shown import Shown
 from .invoke import calling
 from .metrics import MetricTable, planned_metrics
 from .options import SECTIONS, TrainingOptions
@@ -27,8 +28,8 @@ NAME_KEYS: Final = ("name", "distribution", "version")
 NETWORK_KINDS: Final = (kinds.ARCHITECTURE, kinds.BOTTLENECK)
 
 
-@dataclass(frozen=True)
-class Plan:
+@dataclass(frozen=True, repr=False)
+class Plan(Shown):
     """Describe a run completely: every component, resolved, and every option.
 
     Attributes:
@@ -65,6 +66,18 @@ class Plan:
         return self.chosen[kinds.ARCHITECTURE][0].entry.name
 
     @property
+    def summary(self) -> str:
+        """The names of its components, and how long it trains."""
+        names = [
+            f"{kind.option}={','.join(each.entry.name for each in several) or parameters.NONE_WORD}"
+            for kind, several in self.chosen.items()
+        ]
+        return ", ".join([*names, f"epochs={self.training.epochs}", f"seed={self.training.seed}"])
+
+    def __repr__(self) -> str:
+        return f"Plan({self.summary})"
+
+    @property
     def distributions(self) -> dict[str, str]:
         """The distributions that the run needs, with their versions."""
         all_chosen = [chosen for several in self.chosen.values() for chosen in several]
@@ -96,12 +109,13 @@ class Plan:
 
     @property
     def remarks(self) -> tuple[str, ...]:
-        """A line for each part of the plan that changes nothing."""
+        """A line for each part of the plan that changes nothing, or that the run cannot keep."""
+        lines = [plugin.remark for plugin in self.plugins if plugin.remark]
         names = weighting_spec(self.chosen[kinds.LOSS]).losses
         entry = self.chosen[kinds.WEIGHTING][0].entry
-        if len(names) > 1 or not self.one(kinds.WEIGHTING).moves:
-            return ()
-        return (f"The weighting '{entry.name}' has one loss, {names[0]}: there is nothing to weigh.",)
+        if len(names) == 1 and self.one(kinds.WEIGHTING).moves:
+            lines.append(f"The weighting '{entry.name}' has one loss, {names[0]}: there is nothing to weigh.")
+        return tuple(lines)
 
     def rows(self) -> list[tuple[str, str, str]]:
         """(setting, value, origin) for every value of the plan."""

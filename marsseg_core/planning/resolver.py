@@ -10,9 +10,11 @@ import os
 import tomllib
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import MISSING, dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
+from ..components.given import given_entry, holding
 from ..components.interfaces import Dataset
 from ..data.options import CleaningOptions, SplitOptions
 from ..errors import PluginError, RequestError, nearest
@@ -32,6 +34,7 @@ from .metrics import canonical_monitor, planned_metrics
 from .moved_keys import MOVED_TO_KIND, with_keys_of_today
 from .options import SECTIONS, LossOptions, TrainingOptions, options_of
 from .plan import NAME_KEYS, Plan
+from .python_components import Given, defined_plugins, named_components
 from .resolved import Chosen, weighting_spec
 
 DEFAULT_RECIPE: Final = "default"
@@ -44,13 +47,13 @@ _BEFORE: Final = "a plan from before"
 class Request:
     """A run in the user's words.
 
-    `base` names a recipe, a plan file or a run folder; `words` has a composition text for each kind's option
-    ("arch", "loss", …) that was given; `sections` the values given to "training" and "split"; `sets` the texts of
-    `--set`; `plugins` are files of components and hooks. With `trust` those that a plan names are executed.
+    `base` names a recipe, a plan file or a run folder; `words` has a composition text, or what was given in Python, for
+    each kind's option ("arch", "loss", …) that was given; `sections` the values given to "training" and "split"; `sets`
+    the texts of `--set`; `plugins` are files of components and hooks. With `trust` those of a plan are executed.
     """
 
     base: str | None = None
-    words: Mapping[str, str] = field(default_factory=dict)
+    words: Mapping[str, Given] = field(default_factory=dict)
     sections: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     sets: Sequence[str] = ()
     plugins: Sequence[str | Path] = ()
@@ -68,6 +71,9 @@ def resolve(request: Request, catalog: Catalog, *, only: Collection[Kind] = COMP
     if request.base is not None:
         documents.append(_base_document(request.base, catalog))
     plugins = given_plugins(request.plugins)
+    if any(not isinstance(given, str) for given in request.words.values()):
+        files = catalog.with_more(entry for plugin in plugins for entry in plugin.entries)
+        plugins += defined_plugins(request.words, files)
     # A whole plan is that of a run, which the hooks in its files watch.
     wanted = (*only, OBSERVER) if set(only) >= set(PLAN_KINDS) else only
     for document in documents:
@@ -153,13 +159,14 @@ class _Values:
 class _Item(_Values):
     """A component in a draft.
 
-    `version` is that of its distribution in the plan file that names it; `problem` says why such a one cannot be had:
-    a later layer may do without it.
+    `version` is that of its distribution in the plan file that names it; `held` is what was given in Python and it
+    stands for; `problem` says why such a one cannot be had: a later layer may do without it.
     """
 
     entry: Entry = field(kw_only=True)
     origin: str = field(kw_only=True)
     version: str = field(default="", kw_only=True)
+    held: Any = field(default=None, kw_only=True)
     problem: RequestError | None = field(default=None, kw_only=True)
 
 
@@ -201,10 +208,16 @@ class _Draft:
             if kind.absent and kind not in self.items:
                 self._overlay(kind, grammar.parse(kind.absent), "default", f"--{kind.option}")
 
-    def add_words(self, kind: Kind, text: str) -> None:
+    def add_words(self, kind: Kind, given: Given) -> None:
+        if isinstance(given, str):
+            self._overlay(kind, self._in_text(kind, given), "command line", f"--{kind.option} {given}")
+        else:
+            named = named_components(kind, given, self.catalog, partial(self._in_text, kind))
+            self._overlay(kind, named, "Python", kind.option)
+
+    def _in_text(self, kind: Kind, text: str) -> list[grammar.Named]:
         where = f"--{kind.option} {text}"
-        named = [self._dataset(text, where)] if kind == kinds.DATASET else grammar.parse(text, where=where)
-        self._overlay(kind, named, "command line", where)
+        return [self._dataset(text, where)] if kind == kinds.DATASET else grammar.parse(text, where=where)
 
     def add_section(self, section: str, values: Mapping[str, Any], *, origin: str, where: str) -> None:
         for key in values:
@@ -347,6 +360,7 @@ class _Draft:
                 same = _Item(entry=entry, origin=origin, problem=problem)
             same.origin = origin
             same.version = name.version or same.version
+            same.held = name.held
             same.set(name.parameters, origin)
             after.append(same)
         self.items[kind] = after
@@ -356,6 +370,8 @@ class _Draft:
         self, kind: Kind, name: grammar.Named, where: str, document: _Document | None
     ) -> tuple[Entry, RequestError | None]:
         """The entry that a name means; for what a plan file names and is not there, one in its place and the reason."""
+        if (given := given_entry(kind, name.name)) is not None:
+            return given, None
         prefer = document.distribution if document else None
         try:
             return self.catalog.find(kind, name.name, where=where, prefer=prefer), None
@@ -473,6 +489,8 @@ class _Draft:
                 for part_kind, text in component.compositions()
                 for part in nested(part_kind, text, self.catalog, item.entry)
             )
+        if item.held is not None:
+            component = holding(component, item.held)
         options = parameters.configure(
             options_class, {key: value for key, value in item.values.items() if key in core}, where=where
         )

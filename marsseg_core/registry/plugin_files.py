@@ -16,13 +16,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import RLock
+from types import ModuleType
 from typing import Any, Final
 
 from ..errors import MarssegError, PluginError, RequestError
 from .catalog import Catalog, installed
-from .entries import Entry
+from .entries import NAME_PATTERN, Entry
 from .kinds import COMPONENT_KINDS, OBSERVER, Kind
-from .loading import failing_place, interface_of, stdout_aside, telling_slow
+from .loading import failing_place, interface_of, load, stdout_aside, telling_slow
+from .source_record import SourceRecord
 
 # In a plan file: the tables, and the keys of each.
 KEY: Final = "plugin"
@@ -36,6 +38,9 @@ _FILE_NAME: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]*\.py")
 # Where pluggy notes that a function is marked with @hookimpl.
 _MARK: Final = "marsseg_impl"
 
+# In a module that stands for a file, its classes being of other modules: the entries of its components.
+_ENTRIES: Final = "__marsseg_entries__"
+
 # The names and hashes of the files that this process has executed to their end.
 _loaded: set[tuple[str, str]] = set()
 
@@ -45,12 +50,16 @@ _loading = RLock()
 
 @dataclass(frozen=True)
 class LocalPlugin:
-    """A file that was executed: its name, the text that was read, and the entries of its components and hooks."""
+    """A file that was executed: its name, the text that was read, and the entries of its components and hooks.
+
+    `remark` says what the text lacks of a component that was given in Python.
+    """
 
     name: str
     source: bytes = field(repr=False)
     entries: tuple[Entry, ...] = field(repr=False, compare=False)
     origin: str = field(default="command line", compare=False)
+    remark: str = field(default="", compare=False)
 
     @property
     def hash(self) -> str:
@@ -73,6 +82,40 @@ def given_plugins(paths: Iterable[str | Path]) -> tuple[LocalPlugin, ...]:
             )
         found[path.name] = _opened(path, source, "command line")
     return tuple(found.values())
+
+
+def defined_plugin(
+    kind: Kind, name: str, cls: str, record: SourceRecord, defined: Mapping[str, Any], code: str = ""
+) -> LocalPlugin:
+    """The plugin whose file would define the class `cls` that this process has already, as a component of this name.
+
+    The module of the file has what is `defined` now, with what `code` makes of it; nothing else is executed.
+    RequestError where the name could not be that of a component.
+    """
+    if not NAME_PATTERN.fullmatch(name) or cls.startswith("_"):
+        raise RequestError(
+            f"A component cannot be called '{name}', after {cls}.",
+            where=kind.option,
+            hint="Its class or function begins with a letter, and has letters of ASCII, digits and _ only.",
+        )
+    file, source = f"{name}{SUFFIX}", record.text.encode()
+    module_name = _module_name(file, source)
+    module = ModuleType(module_name)
+    vars(module).update({**record.defined, **defined})
+    exec(code, vars(module))
+    with _loading:
+        load.cache_clear()  # which may know the class as it was before its cell was executed again
+        sys.modules[module_name] = module
+        _loaded.add((file, _hash(source)))
+    entry = Entry(kind, name, f"{module_name}:{cls}", file, _hash(source)[:12])
+    vars(module)[_ENTRIES] = (entry,)
+    remark = ""
+    if record.missing:
+        remark = (
+            f"The run's copy of the {kind} '{name}' lacks {', '.join(record.missing)}: another process may not be able "
+            "to go on with the run, or to load its network."
+        )
+    return LocalPlugin(file, source, (entry,), "Python", remark)
 
 
 def catalog_with(paths: Iterable[str | Path] | None) -> Catalog:
@@ -165,7 +208,7 @@ def _opened(path: Path, source: bytes, origin: str) -> LocalPlugin:
         if name not in sys.modules:
             _execute(path, source, name)
             _loaded.add((path.name, _hash(source)))
-    entries = []
+    entries = list(vars(sys.modules[name]).get(_ENTRIES, ()))
     for value in dict.fromkeys(value for value in vars(sys.modules[name]).values() if isinstance(value, type)):
         if value.__module__ == name and not value.__name__.startswith("_"):
             entries += [

@@ -12,6 +12,7 @@ from ..data.splits import Split
 from ..evaluation.confusion import Confusion
 from ..files.run_folder import INTERRUPTED, RunFolder
 from ..planning.plan import Plan
+from ..shown import Shown
 
 if TYPE_CHECKING:
     import keras
@@ -19,8 +20,8 @@ if TYPE_CHECKING:
     from ..networks.transfer import Transfer
 
 
-@dataclass
-class Run:
+@dataclass(repr=False)
+class Run(Shown):
     """Hold a run as observers and notebooks see it.
 
     Attributes:
@@ -54,6 +55,20 @@ class Run:
     @property
     def path(self) -> Path:
         return self.folder.path
+
+    @property
+    def summary(self) -> str:
+        """How far it is, in a few words."""
+        status = self.metrics.get("status", "not ended")
+        best = "" if self.best_epoch is None else f", best epoch {self.best_epoch}"
+        return f"{self.plan.name}, {status}, {len(self.history)} of {self.plan.training.epochs} epochs{best}"
+
+    def __repr__(self) -> str:
+        lines = [f"  {part}: {confusion.summary}" for part, confusion in self.scores.items()]
+        return "\n".join([f"Run({str(self.path)!r}: {self.summary})", *lines])
+
+    def __fspath__(self) -> str:
+        return str(self.path)
 
     @property
     def interrupted(self) -> bool:

@@ -13,8 +13,8 @@ from hypothesis.extra import numpy as hnp
 from PIL import Image
 
 from marsseg_core.figures.colours import NEUTRAL, class_colours, hex_code, paint
-from marsseg_plugins.observers.report.curves import learning_curves, points
-from marsseg_plugins.observers.report.matrix import confusion_figure, count_text
+from marsseg_core.figures.curves import learning_curves, points
+from marsseg_core.figures.matrix import confusion_figure, count_text
 from marsseg_plugins.observers.report.page import PageFigure, render_page
 from marsseg_plugins.observers.report.sheet import Tile, choose_tiles, errors, tile_panels, tile_sheet
 

@@ -6,10 +6,8 @@ from functools import partial
 
 import numpy as np
 
-from marsseg_core.plugin_api import HEADLINE, Run, decode, read_text, scale
+from marsseg_core.plugin_api import HEADLINE, Run, curves, decode, matrix, read_text, scale
 
-from .curves import learning_curves
-from .matrix import confusion_figure
 from .page import PageFigure, render_page
 from .sheet import Tile, choose_tiles, tile_sheet
 
@@ -23,7 +21,12 @@ def write_report(run: Run) -> None:
     part = list(run.scores)[-1]
     confusion = run.scores[part]
     draw = partial(
-        learning_curves, run.history, class_names=names, ignored=ignored, best_epoch=run.best_epoch, best_by=run.best_by
+        curves.learning_curves,
+        run.history,
+        class_names=names,
+        ignored=ignored,
+        best_epoch=run.best_epoch,
+        best_by=run.best_by,
     )
     figures = [
         PageFigure(
@@ -36,7 +39,7 @@ def write_report(run: Run) -> None:
             f"Of each class's labelled pixels in the {part} part: what they were taken for.",
             folder.write_figure(
                 "confusion_matrix",
-                lambda target: confusion_figure(confusion.restricted, names, target, ignored=ignored),
+                lambda target: matrix.confusion_figure(confusion.restricted, names, target, ignored=ignored),
             ),
             wide=False,
         ),

@@ -12,7 +12,9 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FormatStrFormatter, MaxNLocator
 
-from marsseg_core.plugin_api import HEADLINE, canvas, colours, metric_table
+from ..conventions import HEADLINE
+from ..planning.metrics import metric_table
+from . import canvas, colours
 
 History = Sequence[Mapping[str, Any]]
 

@@ -13,7 +13,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 from matplotlib.transforms import ScaledTranslation
 
-from marsseg_core.plugin_api import canvas, colours
+from . import canvas, colours
 
 SHADES = LinearSegmentedColormap.from_list("shares", ["#ffffff", "#9cb9cf", "#1f4e79"])
 WHITE_TEXT_ABOVE = 0.75

@@ -1,0 +1,115 @@
+"""The words of a run in Python: what `run`, `series` and `plan` take beside their own arguments."""
+
+from __future__ import annotations
+
+import inspect
+import os
+from collections.abc import Callable, Sequence
+from enum import Enum
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, TypedDict, TypeVar
+
+if TYPE_CHECKING:
+    import keras
+    import numpy as np
+
+    from ..components.interfaces import (
+        Architecture,
+        Augmentation,
+        Bottleneck,
+        Dataset,
+        Loss,
+        NetworkSpec,
+        Optimizer,
+        Schedule,
+        Weighting,
+    )
+    from ..data.arrays import SegmentationData
+
+    Network: TypeAlias = keras.Model | Callable[[NetworkSpec], keras.Model]
+    Data: TypeAlias = SegmentationData | tuple[np.ndarray, np.ndarray] | Dataset | type[Dataset]
+    Text: TypeAlias = str | os.PathLike[str]
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+class SeriesWords(TypedDict, total=False):
+    """What the runs of a series are made of.
+
+    What is left out is as the plan says that `base` names, or else the recipe `default`.
+
+    Components are named in a text, as on the command line, or given as instances or classes; several as a list. The
+    others are the options of a plan's sections `training`, `split` and `cleaning`.
+    """
+
+    arch: str | Architecture | type[Architecture] | Network
+    bottleneck: str | Bottleneck | type[Bottleneck] | Sequence[str | Bottleneck | type[Bottleneck]] | None
+    loss: str | Loss | type[Loss] | Sequence[str | Loss | type[Loss]]
+    weighting: str | Weighting | type[Weighting]
+    augment: str | Augmentation | type[Augmentation] | Sequence[str | Augmentation | type[Augmentation]] | None
+    schedule: str | Schedule | type[Schedule]
+    optimizer: str | Optimizer | type[Optimizer]
+    data: Text | Data
+
+    epochs: int
+    batch: int
+    learning_rate: float
+    weight_decay: float | None
+    averaging: Literal["none", "ema", "swa"]
+    ema_momentum: float
+    swa_start: float
+    oversample: float
+    learn_ignored: bool
+    head_weights: Sequence[float] | None
+    seed: int
+    patience: int | None
+    monitor: str
+    metrics: str
+    precision: Literal["float32", "mixed_bfloat16", "mixed_float16"]
+    workers: int
+    deterministic: bool
+    score_training: bool
+    init: Text | None
+    init_hash: str | None
+
+    validation: float
+    test: float
+    fold: int | None
+
+    drop_aliens: Literal["masks", "images"] | None
+    drop_duplicates: bool
+    fill_margin: int
+
+
+class Words(SeriesWords, total=False):
+    """What a run is made of."""
+
+    folds: int | None
+
+
+class AsPlanned(Enum):
+    """What a word is that is left out."""
+
+    AS_PLANNED = "as planned"
+
+    def __repr__(self) -> str:
+        return self.value
+
+
+AS_PLANNED: Final = AsPlanned.AS_PLANNED
+
+
+def takes_words(words: type[SeriesWords]) -> Callable[[Function], Function]:
+    """Show each word in the signature of a function that takes `**words: Unpack[…]`, for `help` and notebooks."""
+
+    def shown(function: Function) -> Function:
+        own = inspect.signature(function)
+        parameters = [each for each in own.parameters.values() if each.kind is not each.VAR_KEYWORD]
+        for name, annotation in words.__annotations__.items():
+            text = annotation.__forward_arg__
+            parameters.append(
+                inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=AS_PLANNED, annotation=text)
+            )
+        function.__signature__ = own.replace(parameters=parameters)  # type: ignore[attr-defined]
+        return function
+
+    return shown

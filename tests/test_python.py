@@ -1,0 +1,151 @@
+"""`import marsseg`: the public names, light to import, the same objects as in `marsseg_core`."""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from helpers.paths import REPOSITORY
+
+import marsseg
+import marsseg_core
+from marsseg_core.errors import RequestError
+from marsseg_core.planning.options import SECTIONS
+from marsseg_core.planning.words import AS_PLANNED
+from marsseg_core.registry.kinds import BOTTLENECK, KINDS
+
+
+class TestThePackage:
+    def test_hands_on_the_same_objects(self):
+        for name in marsseg_core.__all__:
+            assert getattr(marsseg, name) is getattr(marsseg_core, name)
+
+    def test_knows_its_version(self):
+        assert marsseg.__version__ == marsseg_core.version()
+
+    def test_is_one_file(self):
+        assert [path.name for path in (REPOSITORY / "marsseg").glob("*.py")] == ["__init__.py"]
+
+    def test_lists_its_names(self):
+        assert {*dir(marsseg)} == {*marsseg.__all__} == {*marsseg_core.__all__, "__version__"}
+
+    @pytest.mark.parametrize("package", ["marsseg", "marsseg_core"])
+    def test_says_what_it_has_not(self, package):
+        with pytest.raises(AttributeError, match=f"module '{package}' has no attribute 'runn'"):
+            sys.modules[package].runn  # noqa: B018
+
+    def test_is_light(self, python):
+        answer = python("import sys, marsseg; marsseg.run, marsseg.__version__; print(*sys.modules, sep='\\n')")
+        assert answer.code == 0, answer.err
+        assert not {*answer.out.split()} & {"keras", "tensorflow", "scipy", "matplotlib", "typer", "rich"}
+
+    @pytest.mark.slow
+    def test_a_type_checker_sees_the_names(self, tmp_path):
+        names = [name for name in marsseg.__all__ if name != "__version__"]
+        lines = ["import marsseg", "version: str = marsseg.__version__", "marsseg.runn"]
+        (tmp_path / "use.py").write_text("\n".join([*lines, *(f"marsseg.{name}" for name in names)]))
+        command = [sys.executable, "-m", "mypy", "--config-file", str(REPOSITORY / "pyproject.toml"), "use.py"]
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+        (problem,) = [line for line in done.stdout.splitlines() if line.startswith("use.py")]
+        assert problem.startswith("use.py:3: error")
+
+
+class TestTheSignature:
+    OWN = {  # noqa: RUF012
+        "run": {"base", "out", "sets", "plugins", "trust", "callbacks", "hooks"},
+        "plan": {"base", "sets", "plugins", "trust"},
+        "series": {"base", "out", "sets", "plugins", "trust", "seeds", "folds"},
+    }
+
+    @pytest.mark.parametrize("name", OWN)
+    def test_has_every_word_that_a_plan_takes(self, name):
+        words = {kind.option for kind in KINDS}
+        words |= {field.name for options in SECTIONS.values() for field in dataclasses.fields(options)}
+        assert {*inspect.signature(getattr(marsseg, name)).parameters} == words | self.OWN[name]
+
+    @pytest.mark.parametrize("name", OWN)
+    def test_says_the_type_of_each_and_no_default(self, name):
+        for parameter in inspect.signature(getattr(marsseg, name)).parameters.values():
+            assert parameter.annotation is not parameter.empty
+            if parameter.name not in self.OWN[name]:
+                assert repr(parameter.default) == "as planned"
+
+    def test_has_the_types_of_the_options(self):
+        # More is taken than the options hold: paths, any row of numbers.
+        wider = {"init", "head_weights"}
+        shown = inspect.signature(marsseg.run).parameters
+        for options in SECTIONS.values():
+            for field in dataclasses.fields(options):
+                if field.name not in wider:
+                    assert shown[field.name].annotation == field.type
+
+    def test_a_word_that_is_left_out_is_as_the_plan_says(self, tmp_path):
+        file = tmp_path / "plan.toml"
+        file.write_text("[training]\nepochs = 3\n")
+        assert marsseg.plan(file, batch=2, epochs=AS_PLANNED).training.epochs == 3
+
+    @pytest.mark.slow
+    def test_a_type_checker_refuses_a_wrong_word_and_a_wrong_value(self, tmp_path):
+        lines = [
+            "import marsseg",
+            "marsseg.plan(arch='unet', epochs=3)",
+            "marsseg.plan(epoch=3)",
+            "marsseg.run(epochs='x')",
+        ]
+        (tmp_path / "use.py").write_text("\n".join(lines))
+        command = [sys.executable, "-m", "mypy", "--config-file", str(REPOSITORY / "pyproject.toml"), "use.py"]
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+        problems = [line.partition(": error")[0] for line in done.stdout.splitlines() if ": error" in line]
+        assert problems == ["use.py:3", "use.py:4"]
+
+
+class TestPlan:
+    def test_needs_no_keras(self, python):
+        code = "import sys, marsseg; print(marsseg.plan('report', epochs=2).training.epochs, 'keras' in sys.modules)"
+        assert python(code).out == "2 False\n"
+
+    def test_a_word_that_is_none_of_a_plans_is_refused_with_the_nearest(self):
+        with pytest.raises(RequestError, match=r"A run takes no 'epoch'. .*'epochs'"):
+            marsseg.plan(epoch=2)
+
+    def test_none_is_no_bottleneck(self):
+        assert marsseg.plan(bottleneck="aspp").chosen[BOTTLENECK]
+        assert not marsseg.plan(bottleneck=None, augment=[]).chosen[BOTTLENECK]
+
+    def test_takes_numbers_of_numpy_and_paths(self, tmp_path, tiny_file):
+        found = marsseg.plan(
+            data=Path(tiny_file), epochs=np.int64(3), learning_rate=np.float32(0.5), head_weights=np.array([1.0])
+        )
+        assert (found.training.epochs, found.training.learning_rate, found.training.head_weights) == (3, 0.5, (1.0,))
+
+    def test_a_plan_is_whole(self):
+        with pytest.raises(RequestError, match="A plan is whole: 'epochs' does not go with it"):
+            marsseg.run(marsseg.plan(), epochs=1)
+
+
+class TestListComponents:
+    def test_tells_what_the_command_tells(self, cli):
+        lines = cli("list", "loss").out.splitlines()[1:]
+        found = marsseg.list_components("loss")
+        assert [line.split("\t")[1] for line in lines] == [each.name for each in found]
+        dice = next(each for each in found if each.name == "dice")
+        assert (dice.kind, dice.status, dice.aliases) == ("loss", "ok", ())
+        assert dice.provider == f"marsseg {marsseg.__version__}"
+        assert dice.summary in cli("show", "dice").out
+
+    def test_takes_the_plural_and_lists_all_kinds_without_one(self):
+        assert marsseg.list_components("losses") == marsseg.list_components("loss")
+        assert {each.kind for each in marsseg.list_components()} > {"loss", "recipe", "observer"}
+
+    def test_refuses_a_kind_that_there_is_not(self):
+        with pytest.raises(RequestError, match=r"There is no kind 'los'.*Did you mean 'loss'"):
+            marsseg.list_components("los")
+
+    def test_imports_no_plugin(self, python):
+        code = "import sys, marsseg; marsseg.list_components(); print([m for m in sys.modules if 'plugins.' in m])"
+        assert python(code).out == "[]\n"
