@@ -17,7 +17,7 @@ import marsseg_core
 from marsseg_core.errors import RequestError
 from marsseg_core.planning.options import SECTIONS
 from marsseg_core.planning.words import AS_PLANNED
-from marsseg_core.registry.kinds import BOTTLENECK, KINDS
+from marsseg_core.registry.kinds import BOTTLENECK, PLAN_KINDS
 
 
 class TestThePackage:
@@ -64,7 +64,7 @@ class TestTheSignature:
 
     @pytest.mark.parametrize("name", OWN)
     def test_has_every_word_that_a_plan_takes(self, name):
-        words = {kind.option for kind in KINDS}
+        words = {kind.option for kind in PLAN_KINDS}
         words |= {field.name for options in SECTIONS.values() for field in dataclasses.fields(options)}
         assert {*inspect.signature(getattr(marsseg, name)).parameters} == words | self.OWN[name]
 

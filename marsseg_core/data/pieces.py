@@ -12,7 +12,7 @@ PIECE_BYTES: Final = 16 * 2**20
 
 
 def items_at_once(shape: tuple[int, ...], dtype: np.dtype) -> int:
-    """How many items of an array (N, …) are looked at together: about PIECE_BYTES of them, and at least one."""
+    """Count how many items of an array (N, …) are looked at together: about PIECE_BYTES, and at least one."""
     return max(1, PIECE_BYTES // max(1, dtype.itemsize * math.prod(shape[1:])))
 
 

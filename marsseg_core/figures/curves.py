@@ -1,4 +1,4 @@
-"""Learning curves: what was minimised, what it bought, and how fast it went."""
+"""Draw learning curves: what was minimised, what it bought, and how fast it went."""
 
 from __future__ import annotations
 

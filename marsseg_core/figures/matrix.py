@@ -1,4 +1,4 @@
-"""The confusion matrix: where the ground of each class went."""
+"""Draw the confusion matrix: where the ground of each class went."""
 
 from __future__ import annotations
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from base64 import b64encode
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from functools import singledispatch
-from html import escape
 from io import BytesIO
 from typing import Any, Final
 
@@ -16,6 +15,7 @@ from ..data.arrays import SegmentationData
 from ..evaluation.confusion import Confusion
 from ..experiments.comparison import ABSENT, Comparison
 from ..experiments.series import Series
+from ..planning.metrics import metric_table
 from ..planning.plan import Plan
 from ..runs.run import Run
 from .canvas import Target
@@ -23,13 +23,37 @@ from .colours import class_colours, hex_code, paint
 from .comparison import comparison_figure
 from .curves import learning_curves
 from .matrix import confusion_figure
+from .page import HERE, render_template
 from .panels import brightened
 
 # How many images of a data set are shown, and how wide.
 _IMAGES: Final = 4
 _IMAGE_WIDTH: Final = 160
 
-_SCORES: Final = ("miou", "miou_an2dl", "miou_all", "miou_per_image", "accuracy")
+
+@dataclass(frozen=True)
+class _Heading:
+    title: str
+    line: str
+
+
+@dataclass(frozen=True)
+class _Table:
+    """Rows of text; a colour such as #d55e00 is shown as a patch of it. A folded one opens with a click."""
+
+    names: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    folded: bool = False
+
+
+@dataclass(frozen=True)
+class _Picture:
+    png: bytes
+    title: str
+    width: int
+
+
+_Part = _Heading | _Table | _Picture
 
 
 @singledispatch
@@ -41,7 +65,7 @@ def html_of(shown: Any) -> str:
 @html_of.register
 def _run(run: Run) -> str:
     names, ignored = run.data.class_names, run.data.ignored
-    parts = [_heading(str(run.path), run.summary), _score_table(run.scores)]
+    parts: list[_Part] = [_Heading(str(run.path), run.summary), *_score_table(run.scores)]
     if run.history:
         parts.append(
             _figure(
@@ -60,7 +84,7 @@ def _run(run: Run) -> str:
 
 @html_of.register
 def _confusion(confusion: Confusion) -> str:
-    parts = [_heading(f"{len(confusion.per_image)} images", ""), _score_table({"value": confusion})]
+    parts: list[_Part] = [_Heading(f"{len(confusion.per_image)} images", ""), *_score_table({"value": confusion})]
     return _whole([*parts, _matrix(confusion, "Confusion matrix")])
 
 
@@ -79,10 +103,10 @@ def _comparison(comparison: Comparison) -> str:
     left_out = [*comparison.apart, *comparison.elsewhere]
     return _whole(
         [
-            _heading(f"{comparison.part} {comparison.by}", f"{len(comparison.groups)} groups"),
-            _table(("rank", "group", comparison.by, "runs", "to the best"), rows),
+            _Heading(f"{comparison.part} {comparison.by}", f"{len(comparison.groups)} groups"),
+            _Table(("rank", "group", comparison.by, "runs", "to the best"), rows),
             _figure(lambda target: comparison_figure(comparison, target), "Comparison", width=800),
-            _table(("run", "why it is not ranked"), [(str(path), reason) for path, reason in left_out]),
+            _Table(("run", "why it is not ranked"), [(str(path), reason) for path, reason in left_out]),
         ]
     )
 
@@ -92,12 +116,12 @@ def _series(series: Series) -> str:
     parts = series.parts()
     names = dict.fromkeys(name for found in parts.values() for name in found)
     rows = [(name, *(str(found.get(name) or ABSENT) for found in parts.values())) for name in names]
-    return _whole([_heading(str(series.path), series.summary), _table(("score", *parts), rows)])
+    return _whole([_Heading(str(series.path), series.summary), _Table(("score", *parts), rows)])
 
 
 @html_of.register
 def _plan(plan: Plan) -> str:
-    return _whole([_heading("Plan", plan.summary), _table(("setting", "value", "origin"), plan.rows(), folded=True)])
+    return _whole([_Heading("Plan", plan.summary), _Table(("setting", "value", "origin"), plan.rows(), folded=True)])
 
 
 @html_of.register
@@ -116,10 +140,10 @@ def _data(data: SegmentationData) -> str:
         for item in items.tolist()
         for what, picture in (("image", brightened(data.images[item])), ("mask", paint(data.masks[item], colours)))
     ]
-    return _whole([_heading("Data", data.summary), _table(("class", "colour", "share", ""), rows), *pictures])
+    return _whole([_Heading("Data", data.summary), _Table(("class", "colour", "share", ""), rows), *pictures])
 
 
-def _matrix(confusion: Confusion, title: str) -> str:
+def _matrix(confusion: Confusion, title: str) -> _Picture:
     return _figure(
         lambda target: confusion_figure(
             confusion.restricted, confusion.class_names, target, ignored=confusion.ignored, title=title
@@ -129,56 +153,35 @@ def _matrix(confusion: Confusion, title: str) -> str:
     )
 
 
-def _score_table(scores: dict[str, Confusion]) -> str:
+def _score_table(scores: dict[str, Confusion]) -> list[_Table]:
+    """A row for each metric that tables show, and for the IoU of each class; nothing where there are no scores."""
     if not scores:
-        return ""
+        return []
+    table = metric_table()
     found = [confusion.to_json() for confusion in scores.values()]
-    rows = [(name, *(_number(each[name]) for each in found)) for name in _SCORES]
+    shown = [key for key in found[0] if key in table.chosen and table.shows(key)]
+    rows = [(name, *(_number(each[name]) for each in found)) for name in shown]
     rows += [(f"iou {name}", *(_number(each["iou"][name]) for each in found)) for name in found[0]["iou"]]
-    return _table(("score", *scores), rows)
+    return [_Table(("score", *scores), rows)]
 
 
 def _number(value: float | None) -> str:
     return ABSENT if value is None else f"{value:.4f}"
 
 
-def _heading(title: str, line: str) -> str:
-    return f"<p><b>{escape(title)}</b><br>{escape(line)}</p>"
-
-
-def _table(names: Sequence[str], rows: Iterable[Sequence[str]], *, folded: bool = False) -> str:
-    body = "".join(f"<tr>{''.join(f'<td>{_cell(text)}</td>' for text in row)}</tr>" for row in rows)
-    if not body:
-        return ""
-    head = "".join(f"<th>{escape(name)}</th>" for name in names)
-    table = f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
-    return f"<details><summary>Every value</summary>{table}</details>" if folded else table
-
-
-def _cell(text: str) -> str:
-    """A text; a colour as a patch of it."""
-    if len(text) == 7 and text[0] == "#":
-        return f'<span style="background:{escape(text)};padding:0 1em">&nbsp;</span>'
-    return escape(text)
-
-
-def _figure(draw: Callable[[Target], None], title: str, *, width: int) -> str:
+def _figure(draw: Callable[[Target], None], title: str, *, width: int) -> _Picture:
     content = BytesIO()
     draw(content)
-    return _img(content, title, width)
+    return _Picture(content.getvalue(), title, width)
 
 
-def _picture(picture: np.ndarray, title: str) -> str:
+def _picture(picture: np.ndarray, title: str) -> _Picture:
     content = BytesIO()
     Image.fromarray(picture).save(content, format="png")
-    return _img(content, title, _IMAGE_WIDTH)
+    return _Picture(content.getvalue(), title, _IMAGE_WIDTH)
 
 
-def _img(content: BytesIO, title: str, width: int) -> str:
-    code = b64encode(content.getvalue()).decode()
-    style = f"width:{width}px;max-width:100%;display:inline-block"
-    return f'<img alt="{escape(title)}" title="{escape(title)}" style="{style}" src="data:image/png;base64,{code}">'
-
-
-def _whole(parts: Iterable[str]) -> str:
-    return f'<div class="marsseg">{"".join(parts)}</div>'
+def _whole(parts: Iterable[_Part]) -> str:
+    return render_template(
+        HERE, "notebook.html", parts=[(type(part).__name__.strip("_").lower(), part) for part in parts]
+    )
