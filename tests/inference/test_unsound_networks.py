@@ -10,7 +10,7 @@ from marsseg_core import api
 from marsseg_core.data.arrays import SegmentationData
 from marsseg_core.errors import RunError
 from marsseg_core.evaluation.evaluate import evaluate
-from marsseg_core.inference.prediction import Summary, Telling, predict_source
+from marsseg_core.inference.prediction import Summary, predict_source
 from marsseg_core.inference.predictor import Predictor
 from marsseg_core.inference.scoring import _score
 from marsseg_core.training.callbacks import Scoring
@@ -94,12 +94,11 @@ def test_files_are_not_written_for_the_image_that_is_named(unsound, images, tmp_
         def read(self, place):
             return images[place]
 
-    telling = Telling(lambda share: None, pytest.fail, pytest.fail)
     outputs = Outputs(tmp_path / "out", Classes(("ground", "soil", "rock"), (0,)), probabilities=True)
     summary = Summary.empty(3)
-    given = {"ignored": (0,), "outputs": outputs, "submission": None, "summary": summary, "telling": telling}
-    with pytest.raises(RunError, match="for c: "):
-        predict_source(Source(), Predictor([unsound], batch=1), **given)
+    given = {"ignored": (0,), "outputs": outputs, "submission": None, "summary": summary}
+    with pytest.raises(RunError, match="for c: "), no_warning():
+        predict_source(Source(), Predictor([unsound], batch=1), progress=lambda done: None, **given)
     assert sorted(path.name for path in (tmp_path / "out" / "probabilities").iterdir()) == ["a.npy", "b.npy"]
     assert sorted(path.name for path in (tmp_path / "out" / "masks").iterdir()) == ["a.png", "b.png"]
 
