@@ -11,7 +11,7 @@ from functools import cache
 
 from ..errors import RequestError, nearest
 from .disabled import Switch, switches
-from .discovery import _scan, _with_conflicts, entries_from
+from .discovery import scan, with_conflicts, entries_from
 from .entries import OK, Entry
 from .kinds import ALL_KINDS, COMMAND, HOOKED_KINDS, OBSERVER, Kind
 
@@ -37,7 +37,7 @@ class Catalog:
         """This catalog with those entries that it lacks, which may be in conflict with those that are there."""
         known = {(entry.kind, entry.target) for entry in self.everything}
         more = [entry for entry in entries if (entry.kind, entry.target) not in known]
-        return Catalog(_with_conflicts([*self.everything, *more]), self.problems)
+        return Catalog(with_conflicts([*self.everything, *more]), self.problems)
 
     def of_kind(self, kind: Kind) -> tuple[Entry, ...]:
         return tuple(entry for entry in self.everything if entry.kind == kind)
@@ -98,11 +98,11 @@ def installed() -> Catalog:
 
 def rescan() -> None:
     """Read the path again when it is next asked for: after an installation in this process."""
-    _scan.cache_clear()
+    scan.cache_clear()
     _catalog.cache_clear()
 
 
 @cache
 def _catalog(off: tuple[Switch, ...]) -> Catalog:
-    points, problems = _scan()
+    points, problems = scan()
     return Catalog(entries_from(points, off), problems)

@@ -23,7 +23,7 @@ _PREFIX: Final = f"{DISTRIBUTION}."
 
 
 @cache
-def _scan() -> tuple[tuple[EntryPoint, ...], tuple[str, ...]]:
+def scan() -> tuple[tuple[EntryPoint, ...], tuple[str, ...]]:
     """marsseg's entry points of each distribution, and a line for each whose metadata is wrong."""
     points: list[EntryPoint] = []
     groups = [kind.group for kind in ALL_KINDS]
@@ -62,7 +62,7 @@ def entries_from(points: Iterable[EntryPoint], off: Iterable[Switch] = ()) -> li
             if point.group == kind.group:
                 by_target[_facts(point.dist).name, point.value].append(point)
         entries += [_entry(kind, same) for same in by_target.values()]
-    return _with_conflicts(_without(entries, off))
+    return with_conflicts(_without(entries, off))
 
 
 def _without(entries: list[Entry], off: Iterable[Switch]) -> list[Entry]:
@@ -108,7 +108,7 @@ def _entry(kind: Kind, points: list[EntryPoint]) -> Entry:
     return Entry(kind, names[0], target, facts.name, facts.version, tuple(names[1:]), status, reason)
 
 
-def _with_conflicts(entries: Iterable[Entry]) -> list[Entry]:
+def with_conflicts(entries: Iterable[Entry]) -> list[Entry]:
     """Mark the usable entries of one kind whose names another distribution claims too.
 
     A name that one distribution gives to two things is invalid. What has hooks is all called, so none is a rival.
