@@ -11,7 +11,7 @@ from functools import cache
 
 from ..errors import RequestError, nearest
 from .disabled import Switch, switches
-from .discovery import scan, with_conflicts, entries_from
+from .discovery import entries_from, scan, with_conflicts
 from .entries import OK, Entry
 from .kinds import ALL_KINDS, COMMAND, HOOKED_KINDS, OBSERVER, Kind
 
