@@ -60,10 +60,11 @@ def pretend_run(folder):
     """A finished run, as far as a comparison and a dry run read it."""
     folder.mkdir(parents=True)
     (folder / "plan.toml").write_text(api.plan().to_toml())
-    scores = {"miou": 0.5, "accuracy": 0.5, "iou": {"bedrock": 0.5}}
+    scores = {"miou": 0.5, "accuracy": 0.5, "iou": {"bedrock": 0.5}, "confusion": [[3, 1], [1, 1]]}
     metrics = {"status": "finished", "parts": {"validation": scores, "test": scores}}
     (folder / "metrics.json").write_text(json.dumps(metrics))
-    (folder / "split.json").write_text(json.dumps({"fingerprint": "", "train": [0], "validation": [1], "test": [2]}))
+    split = {"fingerprint": "", "classes": ["bedrock", "big_rock"], "train": [0], "validation": [1], "test": [2]}
+    (folder / "split.json").write_text(json.dumps(split))
     (folder / "network.keras").touch()
 
 

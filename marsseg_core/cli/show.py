@@ -12,7 +12,7 @@ import typer
 from ..errors import PluginError, RequestError, nearest
 from ..files.text import read_text
 from ..registry.entries import Entry
-from ..registry.kinds import ALL_KINDS, BOTTLENECK, DATASET, HOOKED_KINDS, LOSS, OBSERVER, RECIPE, WEIGHTING
+from ..registry.kinds import ALL_KINDS, BOTTLENECK, DATASET, HOOKED_KINDS, LOSS, METRIC, OBSERVER, RECIPE, WEIGHTING
 from ..registry.loading import load
 from ..registry.plugin_files import SUFFIX, catalog_with
 from ..registry.source_code import docstring, find_source
@@ -156,10 +156,16 @@ def _component(entry: Entry) -> dict[str, Any]:
     cls = load(entry)
     parameters = [*parameters_of(cls).values(), *parameters_of(options_of(entry.kind)).values()]
     return _facts(entry) | {
-        "text": inspect.getdoc(cls) or "",
+        "text": "\n\n".join([inspect.getdoc(cls) or "", *([_direction(cls)] if entry.kind == METRIC else [])]),
         "parameters": [_parameter(parameter) for parameter in parameters],
         "example": _example(entry, parameters),
     }
+
+
+def _direction(metric: Any) -> str:
+    least, greatest = metric.bounds
+    unit = f" {metric.unit}" if metric.unit else ""
+    return f"{'More' if metric.higher_is_better else 'Less'} is better, from {least:g} to {greatest:g}{unit}."
 
 
 def _parameter(parameter: Parameter) -> dict[str, Any]:
@@ -178,6 +184,8 @@ def _example(entry: Entry, parameters: list[Parameter]) -> str:
     """A command that uses the component, with one of its parameters where one is short enough to type inline."""
     if entry.kind == DATASET and any(parameter.name == "path" for parameter in parameters):
         return f"marsseg run --data {entry.name}:path=FILE"
+    if entry.kind == METRIC:
+        return f"marsseg run --metrics {entry.name}"
     from ..registry.parameters import to_text
 
     inline = next((p for p in parameters if not p.required and not isinstance(p.default, tuple | type(None))), None)

@@ -103,7 +103,7 @@ class MetricTable:
         return metric is None or metric.component.in_tables or metric.entry.name in self.asked
 
     def records(self, reading: str) -> bool:
-        """Whether the history, and tools that a run is handed on to, have it: all that is shown is too much there."""
+        """Whether tools that a run is handed on to are given a reading: the history's, and what was asked for."""
         metric = self.of(reading)
         return metric is not None and (metric.component.in_history or metric.entry.name in self.asked)
 
@@ -154,11 +154,10 @@ def _with_defaults(entries: Iterable[Entry]) -> Iterable[Chosen]:
             continue
         try:
             cls = load(entry)
+            if not any(parameter.required for parameter in parameters_of(cls).values()):
+                yield Chosen(entry, configure(cls, {}, where=f"metric {entry.name}"), NoOptions())
         except PluginError as error:
             _logger.warning(f"{error.what} No run is scored by it.")
-            continue
-        if not any(parameter.required for parameter in parameters_of(cls).values()):
-            yield Chosen(entry, cls(), NoOptions())
 
 
 def planned_metrics(training: TrainingOptions, catalog: Catalog) -> MetricTable:
@@ -191,7 +190,10 @@ def planned_metrics(training: TrainingOptions, catalog: Catalog) -> MetricTable:
 
 
 def canonical_monitor(text: str, catalog: Catalog) -> str:
-    """What a plan says of a text that names a metric: as the history's column is called, with its parameters."""
+    """What a plan says of a text that names a metric: as the history's column is called, with its parameters.
+
+    Whether there is such a metric is not asked.
+    """
     if text in LOSSES:
         return text
     name, colon, parameters = text.removeprefix(PREFIX).partition(":")
