@@ -10,7 +10,8 @@ import math
 import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import Final
+from functools import cache
+from typing import Any, Final
 
 from ..conventions import HEADLINE
 from ..errors import PluginError, RequestError, nearest
@@ -26,7 +27,6 @@ from .resolved import Chosen
 
 _logger = get_logger(__name__)
 
-
 PREFIX: Final = "val_"
 
 # What early stopping may watch though no network is kept by it: a loss falls on its own where weights move.
@@ -40,9 +40,13 @@ _LOSS: Final = re.compile(r"(val_)?loss(_\w+)?")
 
 @dataclass(frozen=True)
 class MetricTable:
-    """Hold the metrics by name, the headline first. `asked` are those that somebody named: they are computed and shown.
+    """Hold the metrics by name, the headline first, and what a run wants of them.
 
-    `watched` is the column that early stopping watches, `best_by` the one by which the best network is kept.
+    Attributes:
+        chosen: each metric as it is configured
+        asked: the names of those that somebody named: they are computed and shown
+        watched: the column of the history that early stopping watches
+        best_by: the column by which the best network is kept
     """
 
     chosen: Mapping[str, Chosen]
@@ -140,7 +144,7 @@ def _in_order(chosen: Mapping[str, Chosen]) -> dict[str, Chosen]:
 
 
 def metric_table(catalog: Catalog | None = None) -> MetricTable:
-    """Collect the metrics of a catalog (of what is installed) with their defaults.
+    """Make the table of the metrics of a catalog (of what is installed) with their defaults.
 
     One that cannot be loaded is left out with a warning: no run needs it unless it is asked for by name.
     """
@@ -152,12 +156,18 @@ def _with_defaults(entries: Iterable[Entry]) -> Iterable[Chosen]:
     for entry in entries:
         if entry.status != OK:
             continue
-        try:
-            cls = load(entry)
-            if not any(parameter.required for parameter in parameters_of(cls).values()):
-                yield Chosen(entry, configure(cls, {}, where=f"metric {entry.name}"), NoOptions())
-        except PluginError as error:
-            _logger.warning(f"{error.what} No run is scored by it.")
+        if (cls := _sound_class(entry)) and not any(parameter.required for parameter in parameters_of(cls).values()):
+            yield Chosen(entry, configure(cls, {}, where=f"metric {entry.name}"), NoOptions())
+
+
+@cache
+def _sound_class(entry: Entry) -> type[Any] | None:
+    """The class of a metric; None, and a warning once, where it cannot be loaded."""
+    try:
+        return load(entry)
+    except PluginError as error:
+        _logger.warning("%s No run is scored by it.", error.what)
+        return None
 
 
 def planned_metrics(training: TrainingOptions, catalog: Catalog) -> MetricTable:

@@ -221,6 +221,7 @@ METRIC: Final = register(
         "monitor",
         "marsseg.metrics",
         f"{_INTERFACES}:Metric",
+        help="The metric that the best network is kept by and early stopping watches.",
         contract=f"{_CONTRACTS}:MetricContract",
         template="metric",
         use=f"--monitor {{name}}{_TRY}",
