@@ -70,7 +70,8 @@ def command_section(name: str, command: Any) -> str:
 
 
 def option_text(param: Any) -> str:
-    words = f"{param.opts[0]} {param.metavar}" if param.metavar and not param.is_flag else param.opts[0]
+    option = max(param.opts, key=len)  # --quiet, not -q
+    words = f"{option} {param.metavar}" if param.metavar and not param.is_flag else option
     return f"`{words}`" + (", several times" if param.multiple else "")
 
 

@@ -23,9 +23,9 @@ from .planning.python_components import given_components
 from .planning.resolver import resolve
 from .planning.words import AS_PLANNED, SeriesWords, Words, takes_words
 from .registry import kinds, parameters
-from .registry.catalog import installed
 from .registry.kinds import ALL_KINDS
 from .registry.listing import ComponentInfo, describe, find_kind
+from .registry.session import open_session
 from .shown import show_by
 
 if TYPE_CHECKING:
@@ -99,7 +99,7 @@ def network(
     shape = [count_of(value, name, at_least=1) for name, value in sizes.items()]
     classes = count_of(num_classes, "num_classes", at_least=2)
     request = request_of(words={"arch": arch, "bottleneck": bottleneck}, plugins=plugins)
-    resolved = resolve(request, installed(), only=NETWORK_KINDS)
+    resolved = resolve(request, open_session(), only=NETWORK_KINDS)
     from .networks.build import assemble_network
     from .networks.keras_backend import precision
 
@@ -136,7 +136,7 @@ def loss(
 
     request = request_of(words={"loss": name}, plugins=plugins)
     named = request.words["loss"] != parameters.NONE_WORD
-    found = resolve(request, installed(), only=(kinds.LOSS,)).chosen[kinds.LOSS] if named else ()
+    found = resolve(request, open_session(), only=(kinds.LOSS,)).chosen[kinds.LOSS] if named else ()
     if len(found) != 1:
         raise RequestError(
             f"'{name}' must name one loss.",
@@ -167,7 +167,7 @@ def dataset(name: AnyPath, *, plugins: Sequence[AnyPath] = (), **values: Any) ->
     """
     sets = [f"data.1.{key}={parameters.to_text(value_of(value, key))}" for key, value in values.items()]
     request = request_of(words={"data": path_of(name, "name")}, sets=sets, plugins=plugins)
-    data: SegmentationData = resolve(request, installed(), only=(kinds.DATASET,)).one(kinds.DATASET).load()
+    data: SegmentationData = resolve(request, open_session(), only=(kinds.DATASET,)).one(kinds.DATASET).load()
     return data
 
 
@@ -181,7 +181,7 @@ def plan(
     **words: Unpack[Words],
 ) -> Plan:
     """The resolved plan of what `run` does with these arguments. Nothing is read, built or run; Keras is not needed."""
-    return resolve(request_of(base, words, sets, plugins, trust), installed())
+    return resolve(request_of(base, words, sets, plugins), open_session(trust=flag_of(trust, "trust")))
 
 
 def _planned(base: Any, sets: Any, plugins: Any, trust: Any, words: Any) -> Plan:
@@ -332,7 +332,7 @@ def load(path: AnyPath, *, trust: bool = False) -> keras.Model:
     """
     from .runs.load import load as load_run
 
-    return load_run(path_of(path, "path"), trust=flag_of(trust, "trust"))
+    return load_run(path_of(path, "path"), open_session(trust=flag_of(trust, "trust")))
 
 
 def predict(
@@ -371,7 +371,8 @@ def predict(
     given = images_of(images)
     opened, classes = open_runs([path_of(run, "runs") for run in several])
     seen = GivenImages(wanted, scaling_of(opened))
-    predictor = Predictor(load_networks(opened, trust=trust), flips=flips)
+    session = open_session(trust=flag_of(trust, "trust"))
+    predictor = Predictor(load_networks(opened, session), flips=flips)
     found = predictor.probabilities(with_channels(image, predictor.channels) for image in seen(given))
     ignored = () if flag_of(with_ignored, "with_ignored") else classes.ignored
 
@@ -407,6 +408,6 @@ def evaluate(
     source = None if data is None else given_components(kinds.DATASET, data)
     part = text_of(part, "part") if part is not None else "all" if source else "test"
     more = None if metrics is None else text_of(metrics, "metrics")
-    flags = {"flips": flag_of(flips, "flips"), "trust": flag_of(trust, "trust")}
-    (score,) = score_runs([folder], [source], part, installed(), metrics=more, **flags)
+    session = open_session(trust=flag_of(trust, "trust"))
+    (score,) = score_runs([folder], [source], part, session, metrics=more, flips=flag_of(flips, "flips"))
     return score.confusion

@@ -175,8 +175,9 @@ def announce(plan: Plan) -> HookCaller:
 
     Keras need not be loaded. PluginError for a file, which is asked for, that cannot be used.
     """
-    hooks = load_hooks()
-    for entry in reversed([entry for plugin in plan.plugins for entry in plugin.entries if entry.kind == OBSERVER]):
+    given = [entry for plugin in plan.plugins for entry in plugin.entries if entry.kind == OBSERVER]
+    hooks = load_hooks([entry for entry in plan.catalog.observers if entry not in given])
+    for entry in reversed(given):
         hooks.add(load_observer(entry), f"{entry.name} of {entry.provider}")
     hooks("marsseg_plan_resolved", plan=plan)
     return hooks

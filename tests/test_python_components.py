@@ -16,8 +16,8 @@ from marsseg_core.errors import PluginError, RequestError
 from marsseg_core.planning.plan import NETWORK_KINDS
 from marsseg_core.planning.resolver import Request, resolve
 from marsseg_core.registry import plugin_files
-from marsseg_core.registry.catalog import installed
 from marsseg_core.registry.kinds import ARCHITECTURE, AUGMENTATION, DATASET, LOSS
+from marsseg_core.registry.session import open_session
 from marsseg_core.registry.source_record import record_source
 from marsseg_plugins.architectures.unet import UNet
 from marsseg_plugins.augmentations.rockmix import RockMix
@@ -366,4 +366,4 @@ class TestCallbacks:
 def test_a_plan_that_reads_only_the_network_needs_no_loss_from_a_cell(cell, tmp_path, tiny):
     run = marsseg.run(arch=LITTLE, loss=cell.RootDice, data=tiny, out=tmp_path / "run", **SMALL)
     plugin_files._loaded.clear()
-    assert resolve(Request(base=str(run.path)), installed(), only=NETWORK_KINDS).plugins == ()
+    assert resolve(Request(base=str(run.path)), open_session(), only=NETWORK_KINDS).plugins == ()

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 from ..errors import RequestError
 from ..files.atomic import require_parent, written_whole
 from ..networks.startup import check_backend
-from ..registry.catalog import Catalog
 from ..registry.entries import Entry
 from ..registry.kinds import ARCHITECTURE, RECIPE
+from ..registry.session import Session
 from .loading import load_keras
 from .output import print_table, print_text, say
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _SIZE = re.compile(r"(\d+)x(\d+)(?:x(\d+))?")
 
 
-def build(entry: Entry, text: str, bottleneck: str | None, size: str, classes: int, catalog: Catalog) -> keras.Model:
+def build(entry: Entry, text: str, bottleneck: str | None, size: str, classes: int, session: Session) -> keras.Model:
     """The network of an architecture (`text` may give its parameters) or of a recipe, for images of a size."""
     if entry.kind not in (ARCHITECTURE, RECIPE):
         raise RequestError(
@@ -43,7 +43,7 @@ def build(entry: Entry, text: str, bottleneck: str | None, size: str, classes: i
     words = {"bottleneck": bottleneck} if bottleneck is not None else {}
     is_network = entry.kind == ARCHITECTURE
     request = Request(words=words | {"arch": text}) if is_network else Request(base=text, words=words)
-    plan = resolve(request, catalog, only=NETWORK_KINDS)
+    plan = resolve(request, session, only=NETWORK_KINDS)
     load_keras()
     from ..networks.build import build_network
     from ..networks.keras_backend import own_random_numbers

@@ -10,7 +10,7 @@ import typer
 
 from ..errors import PluginError
 from ..networks.startup import check_backend
-from ..registry.plugin_files import catalog_with
+from ..registry.session import open_session
 from .added import BUILT_IN, claim
 from .completion import names_or_distributions
 from .options import Disable, Plugins
@@ -43,11 +43,12 @@ def doctor(
     from ..files.progress import ProgressBar
 
     check_backend()
-    catalog = catalog_with(plugin)
+    session = open_session(plugins=plugin, disable=disable)
+    catalog = session.catalog
     entries = select(catalog, names or [])
     findings = []
     with ProgressBar("Examining", "what is installed") as progress:
-        for finding in examine(entries, plugin or (), checks=checks):
+        for finding in examine(entries, session, plugin or (), checks=checks):
             findings.append(finding)
             progress(len(findings), len(entries))
     findings = _with_clashes(findings)

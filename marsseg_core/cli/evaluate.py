@@ -9,7 +9,7 @@ import typer
 
 from ..networks.startup import check_backend
 from ..registry.kinds import DATASET, METRIC
-from ..registry.plugin_files import catalog_with
+from ..registry.session import open_session
 from .completion import composition, fixed
 from .loading import load_keras
 from .options import Plugins, Trust, Tta
@@ -62,11 +62,11 @@ def evaluate(
     check_part(part)
     part = part or (ALL if data else "test")
     opened = [open_runs([run])[0][0] for run in runs]
-    catalog = catalog_with(plugin)
+    session = open_session(plugins=plugin, trust=trust)
     load_keras()
     from ..inference.scoring import score_runs
 
-    scores = score_runs(opened, data or [None], part, catalog, metrics=metrics, flips=tta, trust=trust)
+    scores = score_runs(opened, data or [None], part, session, metrics=metrics, flips=tta)
     if json:
         named = [{"run": score.run, "data": score.data, "part": score.part} for score in scores]
         print_json(scores=[name | score.confusion.to_json() for name, score in zip(named, scores, strict=True)])

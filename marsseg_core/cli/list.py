@@ -12,7 +12,7 @@ from ..registry.catalog import Catalog
 from ..registry.entries import Entry
 from ..registry.kinds import ALL_KINDS
 from ..registry.listing import find_kind, summary_of
-from ..registry.plugin_files import catalog_with
+from ..registry.session import open_session
 from .completion import kinds_or_names, names_of_kind
 from .options import Disable, Plugins
 from .output import print_json, print_table, warn
@@ -41,7 +41,7 @@ def list(
 
     No installed plugin is imported for it.
     """
-    catalog = catalog_with(plugin)
+    catalog = open_session(plugins=plugin, disable=disable).catalog
     chosen = find_kind(kind) if kind is not None else None
     if kind is not None and chosen is None:
         if pattern is not None:

@@ -12,7 +12,6 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from ..errors import MarssegError, RequestError, RunError
-from ..registry.disabled import disabling
 from ..registry.distribution import version
 from .bash import whole_words
 from .output import EXIT_INTERRUPTED, print_error, print_text, say
@@ -64,14 +63,7 @@ class _Group(TyperGroup):
 
 
 class _Command(TyperCommand):
-    """Refuses an option that is given twice, where the parser would silently take the last.
-
-    What `--disable` says holds while the command runs.
-    """
-
-    def invoke(self, ctx: Any) -> Any:
-        with disabling(ctx.params.get("disable") or ()):
-            return super().invoke(ctx)
+    """Refuses an option that is given twice, where the parser would silently take the last."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         repeatable = {name for param in self.params if getattr(param, "multiple", False) for name in param.opts}

@@ -10,7 +10,7 @@ import typer
 
 from ..errors import RequestError, RunError
 from ..networks.startup import check_backend
-from ..registry.plugin_files import catalog_with
+from ..registry.session import open_session
 from .completion import fixed
 from .loading import load_keras
 from .options import Plugins, Trust, Tta
@@ -91,8 +91,8 @@ def predict(
     wanted = None if range is None else asked_range(range, "--range")
     opened, classes = open_runs(runs)
     limit = pixel_limit or PIXEL_LIMIT
-    catalog = catalog_with(plugin)
-    found = find_source(source, catalog, opened, part=part, pixel_limit=limit, wanted=wanted, trust=trust)
+    session = open_session(plugins=plugin, trust=trust)
+    found = find_source(source, session, opened, part=part, pixel_limit=limit, wanted=wanted)
     for line in found.remarks:
         say(line)
     load_keras()
@@ -102,7 +102,7 @@ def predict(
     from ..inference.predictor import Predictor
     from ..inference.submission import new_submission
 
-    predictor = Predictor(load_networks(opened, trust=trust), flips=tta, overlap=tile_overlap, batch=batch)
+    predictor = Predictor(load_networks(opened, session), flips=tta, overlap=tile_overlap, batch=batch)
     outputs = None if out is None else Outputs(out, classes, overlays=overlay, probabilities=probabilities)
     summary = Summary.empty(len(classes.names))
     try:

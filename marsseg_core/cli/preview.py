@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import RequestError
 from ..files.atomic import written_whole
-from ..registry.catalog import Catalog
 from ..registry.entries import Entry
 from ..registry.kinds import AUGMENTATION, DATASET
+from ..registry.session import Session
 from .output import print_text
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ TILES = 4
 DRAWS = 2
 
 
-def preview(entry: Entry, text: str, data_text: str, catalog: Catalog, file: Path) -> None:
+def preview(entry: Entry, text: str, data_text: str, session: Session, file: Path) -> None:
     """Write the sheet of an augmentation (`text` may give its parameters) on tiles of a data set."""
     if entry.kind != AUGMENTATION:
         raise RequestError(
@@ -31,7 +31,7 @@ def preview(entry: Entry, text: str, data_text: str, catalog: Catalog, file: Pat
         )
     from ..planning.resolver import Request, resolve
 
-    plan = resolve(Request(words={"augment": text, "data": data_text}), catalog)
+    plan = resolve(Request(words={"augment": text, "data": data_text}), session)
     augmentation = plan.one(AUGMENTATION)
     data: SegmentationData = plan.one(DATASET).load()
 

@@ -11,6 +11,7 @@ import typer
 from ..conventions import HEADLINE
 from ..networks.startup import check_backend
 from ..registry.kinds import METRIC, OBSERVER
+from ..registry.session import Session, open_session
 from .completion import composition, fixed, monitored, recipes, settings
 from .kind_options import takes_kinds
 from .loading import load_keras
@@ -93,8 +94,8 @@ def run(
     """
     from ..files.atomic import refuse_existing
     from ..planning.resolver import Request, resolve
-    from ..registry.catalog import installed
 
+    session = open_session(disable=disable, trust=trust)
     training = {
         "epochs": epochs,
         "batch": batch,
@@ -110,12 +111,12 @@ def run(
     if resume is not None:
         others: dict[str, Any] = {**words, **training} | {"plan": plan, "set": set or None, "plugin": plugin or None}
         others |= {"seeds": seeds, "folds": folds, "out": out}
-        _resume(resume, trust, [*_given(others), *(["dry_run"] if dry_run else [])])
+        _resume(resume, session, [*_given(others), *(["dry_run"] if dry_run else [])])
         return
     if not dry_run:
         check_backend()
-    request = Request(plan, words, {"training": _given(training)}, set or [], plugin or [], trust)
-    resolved = resolve(request, installed())
+    request = Request(plan, words, {"training": _given(training)}, set or [], plugin or [])
+    resolved = resolve(request, session)
     _tell_unused(resolved)
     series = None
     if seeds is not None or folds is not None:
@@ -143,9 +144,11 @@ def run(
     _finish(api.run(resolved, out=out, hooks=hooks))
 
 
-def _resume(path: str, trust: bool, others: list[str]) -> None:
+def _resume(path: str, session: Session, others: list[str]) -> None:
     from ..errors import RequestError
     from ..files.run_folder import RunFolder
+    from ..hooks import announce
+    from ..planning.resolver import Request, resolve
 
     if others:
         raise RequestError(
@@ -156,11 +159,14 @@ def _resume(path: str, trust: bool, others: list[str]) -> None:
             else "A new run that starts from its weights is --init.",
         )
     check_backend()
-    RunFolder.open(path).check_unfinished()
+    folder = RunFolder.open(path)
+    folder.check_unfinished()
+    plan = resolve(Request(base=path), session)
+    hooks = announce(plan)
     load_keras()
-    from .. import api
+    from ..training.loop import resume
 
-    _finish(api.resume(path, trust=trust))
+    _finish(resume(folder, plan, hooks=hooks))
 
 
 def _finish(result: Run) -> None:

@@ -11,10 +11,12 @@ import typer
 
 from ..errors import PluginError, RequestError, nearest
 from ..files.text import read_text
+from ..registry.catalog import Catalog
 from ..registry.entries import Entry
 from ..registry.kinds import ALL_KINDS, BOTTLENECK, DATASET, HOOKED_KINDS, LOSS, METRIC, OBSERVER, RECIPE, WEIGHTING
 from ..registry.loading import load
-from ..registry.plugin_files import SUFFIX, catalog_with
+from ..registry.plugin_files import SUFFIX
+from ..registry.session import open_session
 from ..registry.source_code import docstring, find_source
 from .completion import anything, composition
 from .options import Disable, Plugins
@@ -55,19 +57,20 @@ def show(
 ) -> None:
     """Show a component: what it is, its parameters, who provides it and where, and how to use it."""
     text, name = name, name.partition(":")[0]
-    catalog = catalog_with(plugin)
+    session = open_session(plugins=plugin, disable=disable)
+    catalog = session.catalog
     entries = catalog.named(name, ALL_KINDS)
     if not entries:
         known = [known for entry in catalog.everything for known in (entry.name, *entry.aliases)]
         hint = " ".join([*catalog.problems, nearest(name, known, listing="There are")])
         raise RequestError(f"Nothing is called '{name}'.", where="show", hint=hint)
-    records = [_record(entry) for entry in entries]
+    records = [_record(entry, catalog) for entry in entries]
     if preview is not None:
         from .building import check_plot
         from .preview import preview as draw
 
         check_plot(preview, "--preview")
-        draw(entries[0], text, data or "synthetic:count=60", catalog, preview)
+        draw(entries[0], text, data or "synthetic:count=60", session, preview)
         return
     if data is not None:
         raise RequestError("--data is what --preview takes its tiles from.", where="show", hint="Add --preview FILE.")
@@ -80,7 +83,7 @@ def show(
 
         for entry, record in zip(entries, records, strict=True):
             size, classes = size or "64x128x1", 5 if classes is None else classes
-            network = building.build(entry, text, bottleneck, size, classes, catalog)
+            network = building.build(entry, text, bottleneck, size, classes, session)
             record["built"] = building.facts(network)
             if plot is not None:
                 building.plot(network, plot, text if bottleneck is None else f"{text}, {bottleneck}")
@@ -112,10 +115,10 @@ def _facts(entry: Entry) -> dict[str, Any]:
     }
 
 
-def _record(entry: Entry) -> dict[str, Any]:
+def _record(entry: Entry, catalog: Catalog) -> dict[str, Any]:
     if entry.kind == RECIPE:
         return _recipe(entry)
-    return _hooked(entry) if entry.kind in HOOKED_KINDS else _component(entry)
+    return _hooked(entry) if entry.kind in HOOKED_KINDS else _component(entry, catalog)
 
 
 def _hooked(entry: Entry) -> dict[str, Any]:
@@ -146,7 +149,7 @@ def _recipe(entry: Entry) -> dict[str, Any]:
     }
 
 
-def _component(entry: Entry) -> dict[str, Any]:
+def _component(entry: Entry, catalog: Catalog) -> dict[str, Any]:
     # What only this command needs is not imported for the others.
     import inspect
 
@@ -158,7 +161,7 @@ def _component(entry: Entry) -> dict[str, Any]:
     return _facts(entry) | {
         "text": "\n\n".join([inspect.getdoc(cls) or "", *([_direction(cls)] if entry.kind == METRIC else [])]),
         "parameters": [_parameter(parameter) for parameter in parameters],
-        "example": _example(entry, parameters),
+        "example": _example(entry, parameters, catalog),
     }
 
 
@@ -180,7 +183,7 @@ def _parameter(parameter: Parameter) -> dict[str, Any]:
     }
 
 
-def _example(entry: Entry, parameters: list[Parameter]) -> str:
+def _example(entry: Entry, parameters: list[Parameter], catalog: Catalog) -> str:
     """A command that uses the component, with one of its parameters where one is short enough to type inline."""
     if entry.kind == DATASET and any(parameter.name == "path" for parameter in parameters):
         return f"marsseg run --data {entry.name}:path=FILE"
@@ -191,7 +194,7 @@ def _example(entry: Entry, parameters: list[Parameter]) -> str:
     inline = next((p for p in parameters if not p.required and not isinstance(p.default, tuple | type(None))), None)
     setting = f":{inline.name}={to_text(inline.default)}" if inline else ""
     option = entry.kind.option
-    losses = _two_losses() if entry.kind == WEIGHTING else []
+    losses = _two_losses(catalog) if entry.kind == WEIGHTING else []
     words = f"--loss {','.join(losses)} " if losses else ""
     # What must be given: a number, or a list of as many as there are losses.
     value = ",".join("1" for _ in losses) or "1"
@@ -199,13 +202,12 @@ def _example(entry: Entry, parameters: list[Parameter]) -> str:
     return f"marsseg run {words}--{option} {entry.name}{setting}{given}"
 
 
-def _two_losses() -> list[str]:
+def _two_losses(catalog: Catalog) -> list[str]:
     """Two installed losses that any weighting takes, for it to have something to weigh."""
     from ..errors import MarssegError
     from ..planning.grammar import components
-    from ..registry.catalog import installed
 
-    catalog, found = installed(), []
+    found: list[str] = []
     for name in catalog.names(LOSS):
         with suppress(MarssegError):  # one that is broken, or that must be given a parameter
             if not components(LOSS, name, catalog)[0].may_be_negative:

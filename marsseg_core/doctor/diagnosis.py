@@ -21,12 +21,12 @@ from typing import Any, Final
 
 from ..errors import MarssegError, RequestError, nearest
 from ..registry.catalog import Catalog, installed
-from ..registry.disabled import VARIABLE, switches
+from ..registry.disabled import VARIABLE
 from ..registry.distribution import normal
 from ..registry.entries import CONFLICT, INVALID, OK, Entry
 from ..registry.kinds import ALL_KINDS, COMMAND, OBSERVER, RECIPE
 from ..registry.loading import SLOW_SECONDS, load
-from ..registry.plugin_files import catalog_with
+from ..registry.session import Session, open_session
 
 # What takes seconds to import, and belongs inside the methods that build.
 HEAVY: Final = ("keras", "tensorflow", "jax", "torch")
@@ -87,7 +87,9 @@ def _means(word: str, entry: Entry) -> bool:
     return entry.is_called(word) or normal(word) == normal(entry.distribution)
 
 
-def examine(entries: Iterable[Entry], plugins: Sequence[Path] = (), *, checks: bool = False) -> Iterator[Finding]:
+def examine(
+    entries: Iterable[Entry], session: Session, plugins: Sequence[Path] = (), *, checks: bool = False
+) -> Iterator[Finding]:
     """Load each entry, several at once, and give what was found in their order.
 
     What cannot be used is not loaded. With `checks` the contract of its kind is run on each component that is sound;
@@ -97,13 +99,13 @@ def examine(entries: Iterable[Entry], plugins: Sequence[Path] = (), *, checks: b
         raise RequestError("The checks are run by pytest.", where="--checks", hint="pip install pytest")
     # Checks start a backend each, which takes a gigabyte.
     with ThreadPoolExecutor(2 if checks else os.cpu_count()) as pool:
-        yield from pool.map(lambda entry: _examine(entry, plugins, checks), entries)
+        yield from pool.map(lambda entry: _examine(entry, session, plugins, checks), entries)
 
 
-def _examine(entry: Entry, plugins: Sequence[Path], checks: bool) -> Finding:
+def _examine(entry: Entry, session: Session, plugins: Sequence[Path], checks: bool) -> Finding:
     if not entry.usable:
         return Finding(entry, entry.status, problem=entry.reason)
-    found = _in_process("load", entry, plugins, _LOADING_LIMIT)
+    found = _in_process("load", entry, session, plugins, _LOADING_LIMIT)
     if found.get("problem"):
         return Finding(entry, BROKEN, **_tuples(found))
     hint = _EARLY_HINT if found["early"] else None
@@ -112,7 +114,7 @@ def _examine(entry: Entry, plugins: Sequence[Path], checks: bool) -> Finding:
         finding = Finding(entry, CONFLICT, finding.seconds, finding.early, entry.reason)
     if not checks or not entry.kind.contract:
         return finding
-    return _checked(finding, _in_process("check", entry, plugins, _CHECKS_LIMIT))
+    return _checked(finding, _in_process("check", entry, session, plugins, _CHECKS_LIMIT))
 
 
 def _tuples(found: dict[str, Any]) -> dict[str, Any]:
@@ -141,9 +143,9 @@ def _checked(finding: Finding, found: dict[str, Any]) -> Finding:
     return Finding(**values)
 
 
-def _in_process(task: str, entry: Entry, plugins: Sequence[Path], limit: float) -> dict[str, Any]:
+def _in_process(task: str, entry: Entry, session: Session, plugins: Sequence[Path], limit: float) -> dict[str, Any]:
     """What a fresh process found; "problem" says what is wrong where something is."""
-    words = ",".join(dict.fromkeys(switch.word for switch in switches()))
+    words = ",".join(dict.fromkeys(switch.word for switch in session.disabled))
     path = os.pathsep.join(folder or os.getcwd() for folder in sys.path)
     with tempfile.TemporaryDirectory(prefix="marsseg-doctor-") as folder:
         answer, errors = Path(folder, "answer.json"), Path(folder, "errors.txt")
@@ -175,7 +177,7 @@ def _in_process(task: str, entry: Entry, plugins: Sequence[Path], limit: float) 
 
 
 def _entry(kind: str, qualified_name: str, plugins: Sequence[str]) -> Entry:
-    entries = catalog_with(plugins).everything
+    entries = open_session(plugins=plugins).catalog.everything
     return next(entry for entry in entries if (entry.kind.name, entry.qualified_name) == (kind, qualified_name))
 
 
@@ -195,7 +197,7 @@ def _load(kind: str, qualified_name: str, plugins: Sequence[str]) -> dict[str, A
         elif entry.kind == COMMAND:
             commands = [*hooks.commands_of(entry)]
         elif entry.kind == RECIPE:
-            resolver.resolve(resolver.Request(base=entry.qualified_name), installed())
+            resolver.resolve(resolver.Request(base=entry.qualified_name), open_session())
         else:
             load(entry)
     except MarssegError as error:

@@ -13,6 +13,7 @@ from ..data.channels import to_colour, to_grey
 from ..data.scaling import SIXTEEN_BITS, Scaling
 from ..errors import RequestError
 from ..files.run_folder import RunFolder
+from ..registry.session import Session
 from ..runs.load import load
 from ..runs.recorded import recorded_scaling
 
@@ -63,10 +64,10 @@ def scaling_of(runs: Sequence[RunFolder]) -> Scaling | None:
     return next((scaling for scaling in scalings if scaling is not None), None)
 
 
-def load_networks(runs: Sequence[RunFolder], *, trust: bool = False) -> list[keras.Model]:
-    """Their best networks, loaded as `runs.load` does with `trust`. RequestError where they take images with different
+def load_networks(runs: Sequence[RunFolder], session: Session) -> list[keras.Model]:
+    """Their best networks, loaded as `runs.load` does. RequestError where they take images with different
     numbers of channels."""
-    networks = [load(run.path, trust=trust) for run in runs]
+    networks = [load(run.path, session) for run in runs]
     first, *others = [network.input_shape[-1] for network in networks]
     for run, channels in zip(runs[1:], others, strict=True):
         if channels != first:

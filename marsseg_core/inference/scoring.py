@@ -22,6 +22,7 @@ from ..planning.python_components import Given
 from ..planning.resolver import Request, resolve
 from ..registry import kinds
 from ..registry.catalog import Catalog
+from ..registry.session import Session
 from ..runs.data import read_data
 from ..runs.load import load
 from ..runs.recorded import recorded_scaling, recorded_split
@@ -54,32 +55,31 @@ def score_runs(
     runs: Sequence[RunFolder],
     sources: Sequence[Given | None],
     part: str,
-    catalog: Catalog,
+    session: Session,
     *,
     metrics: str | None = None,
     flips: bool = False,
-    trust: bool = False,
 ) -> list[Score]:
     """Each run on each source: a data set as `--data` takes it or as it is given in Python, or None for the run's own.
 
     A part other than "all" is what the run kept for it; RequestError where the data is not what the run was trained
-    on, or has other classes, and where a run's files are not as it wrote them. With `trust` the files of components
-    that the runs keep are executed. `metrics` are computed besides those of the run's plan.
+    on, or has other classes, and where a run's files are not as it wrote them. `metrics` are computed
+    besides those of the run's plan.
     """
     check_part(part)
     own_data = None in sources or part != ALL
     needed = _NEEDED if own_data else ()
-    plans = [resolve(Request(base=str(run.path), trust=trust), catalog, only=needed) for run in runs]
+    plans = [resolve(Request(base=str(run.path)), session, only=needed) for run in runs]
     if any(plan.training.deterministic for plan in plans):
         ask_for_determinism()
     loaded: dict[str, SegmentationData] = {}
     scores = []
     for run, plan in zip(runs, plans, strict=True):
         run.check_unchanged(run.plan, run.split, run.cleaning, run.network)
-        network = load(run.path, trust=trust)
-        table = _table(plan, metrics, catalog)
+        network = load(run.path, session)
+        table = _table(plan, metrics, session.catalog)
         for source in sources:
-            data_plan = _data_plan(run, plan, source, part, catalog, trust)
+            data_plan = _data_plan(run, plan, source, part, session)
             key = f"{data_plan.one(kinds.DATASET)!r} {data_plan.cleaning!r}"
             if key not in loaded:
                 loaded[key] = read_data(data_plan)
@@ -102,14 +102,14 @@ def _table(plan: Plan, metrics: str | None, catalog: Catalog) -> MetricTable:
     return table if metrics is None else table.asking(metrics, catalog, where=f"--metrics {metrics}")
 
 
-def _data_plan(run: RunFolder, plan: Plan, source: Given | None, part: str, catalog: Catalog, trust: bool) -> Plan:
+def _data_plan(run: RunFolder, plan: Plan, source: Given | None, part: str, session: Session) -> Plan:
     """A plan with the data to be scored: the run's own, at its place or at another; or a set as it is, with its values
     read as the run's were."""
     if source is None:
         return plan
     base = None if part == ALL else str(run.path)
-    request = Request(base=base, words={"data": source}, trust=trust)
-    return resolve(request, catalog, only=_NEEDED).reading(recorded_scaling(run))
+    request = Request(base=base, words={"data": source})
+    return resolve(request, session, only=_NEEDED).reading(recorded_scaling(run))
 
 
 def _check_classes(run: RunFolder, network: keras.Model, data: SegmentationData) -> None:

@@ -20,7 +20,7 @@ from ..files.run_folder import RunFolder
 from ..planning.invoke import calling
 from ..planning.resolver import Request, datasets_that_recognise, resolve
 from ..registry import kinds
-from ..registry.catalog import Catalog
+from ..registry.session import Session
 from ..runs.data import read_data
 from ..runs.recorded import recorded_split
 from .ensemble import scaling_of
@@ -55,29 +55,27 @@ class Source:
 
 def find_source(
     text: str,
-    catalog: Catalog,
+    session: Session,
     runs: Sequence[RunFolder],
     *,
     part: str | None,
     pixel_limit: int,
     wanted: Range | None = None,
-    trust: bool = False,
 ) -> Source:
     """What `text` means: a data set by name, an image file, what a data set recognises, or else a folder of images.
 
     `part` picks the labelled images of a data set: all, or a part that the runs kept. Without it those are taken
     that have no labels, where the set has any. `wanted` says which values of image files are black and white; without
-    it they are seen as the runs saw such numbers, and others by `auto`. With `trust` the files of components that the
-    runs keep are executed.
+    it they are seen as the runs saw such numbers, and others by `auto`.
     """
     path = Path(text)
-    named = catalog.named(text.partition(":")[0], [kinds.DATASET])
+    named = session.catalog.named(text.partition(":")[0], [kinds.DATASET])
     is_image = os.path.isfile(text) and path.suffix.lower() in SUFFIXES
-    if named or not (is_image or (os.path.isdir(text) and not datasets_that_recognise(path, catalog))):
+    if named or not (is_image or (os.path.isdir(text) and not datasets_that_recognise(path, session.catalog))):
         if wanted is not None:
             hint = f"Say it in the data set's words, as in npz:path=tiles.npz:range={wanted}."
             raise RequestError("The range is that of image files; a data set has its own.", where="--range", hint=hint)
-        return _dataset(text, catalog, runs, part, trust)
+        return _dataset(text, session, runs, part)
     if part is not None:
         raise RequestError("Image files have no parts; a data set has.", where="--part", hint="Leave it out.")
     wanted = wanted or Range.of(scaling_of(runs))
@@ -118,9 +116,9 @@ def _suffixes() -> str:
     return ", ".join(sorted(SUFFIXES))
 
 
-def _dataset(text: str, catalog: Catalog, runs: Sequence[RunFolder], part: str | None, trust: bool) -> Source:
+def _dataset(text: str, session: Session, runs: Sequence[RunFolder], part: str | None) -> Source:
     scaling = scaling_of(runs)
-    plan = resolve(Request(words={"data": text}), catalog, only=(kinds.DATASET,)).reading(scaling)
+    plan = resolve(Request(words={"data": text}), session, only=(kinds.DATASET,)).reading(scaling)
     chosen = plan.chosen[kinds.DATASET][0]
     if part is None:
         images: np.ndarray | None = calling(chosen, chosen.component.unlabelled)
@@ -129,8 +127,8 @@ def _dataset(text: str, catalog: Catalog, runs: Sequence[RunFolder], part: str |
     if part is None or part == ALL:
         data = read_data(plan)
         return _numbered(f"{data.source}, all", data.images, np.arange(len(data)))
-    request = Request(base=str(runs[0].path), words={"data": text}, trust=trust)
-    plan = resolve(request, catalog, only=(kinds.DATASET,))
+    request = Request(base=str(runs[0].path), words={"data": text})
+    plan = resolve(request, session, only=(kinds.DATASET,))
     data = read_data(plan)
     items = _part_of_all(part, data, runs)
     return _numbered(f"{data.source}, {part}", data.images, items)

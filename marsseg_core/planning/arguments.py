@@ -76,7 +76,6 @@ def request_of(
     words: Mapping[str, Any] | None = None,
     sets: Any = (),
     plugins: Any = (),
-    trust: Any = False,
 ) -> Request:
     """The request that these arguments make. RequestError names a word that a run does not take."""
     given = {key: value for key, value in (words or {}).items() if value is not AS_PLANNED}
@@ -97,7 +96,6 @@ def request_of(
         sections,
         tuple(text_of(each, "sets") for each in _listed(sets, "sets", "texts")),
         paths_of(plugins, "plugins"),
-        flag_of(trust, "trust"),
     )
 
 

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any, Final
 from ..data.options import CleaningOptions, SplitOptions
 from ..files.run_folder import PLUGINS_FOLDER
 from ..registry import kinds, parameters
-from ..registry.catalog import Catalog, installed
+from ..registry.catalog import Catalog
 from ..registry.kinds import PLAN_KINDS, Kind
 from ..registry.plugin_files import KEY as PLUGIN_KEY, LocalPlugin
+from ..registry.session import Session, open_session
 from ..shown import Shown
 from .invoke import calling
 from .metrics import MetricTable, planned_metrics
@@ -39,9 +40,7 @@ class Plan(Shown):
         training: epochs, batch, seed and the like
         section_origins: where each value of these came from
         plugins: the files that nobody packaged
-        catalog: all there is to choose from, what these files define included
-        trust: whether the files that another run keeps a copy of are executed too, where this one starts from its
-            weights
+        session: what it was resolved in; its catalog has what these files define, too
     """
 
     chosen: Mapping[Kind, tuple[Chosen, ...]]
@@ -50,8 +49,12 @@ class Plan(Shown):
     training: TrainingOptions
     section_origins: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     plugins: tuple[LocalPlugin, ...] = ()
-    catalog: Catalog = field(default_factory=installed, repr=False, compare=False)
-    trust: bool = field(default=False, repr=False, compare=False)
+    session: Session = field(default_factory=open_session, repr=False, compare=False)
+
+    @property
+    def catalog(self) -> Catalog:
+        """All there is to choose from."""
+        return self.session.catalog
 
     def components(self, kind: Kind) -> tuple[Any, ...]:
         return tuple(chosen.component for chosen in self.chosen[kind])

@@ -27,6 +27,7 @@ from ..registry.entries import INVALID, Entry
 from ..registry.kinds import COMPONENT_KINDS, METRIC, OBSERVER, PLAN_KINDS, RECIPE, Kind
 from ..registry.loading import blaming, load
 from ..registry.plugin_files import KEY as PLUGIN_KEY, SUFFIX, LocalPlugin, given_plugins, planned_plugins
+from ..registry.session import Session
 from ..registry.source_code import recipe_path
 from . import grammar
 from .invoke import calling, fitting, nested
@@ -49,7 +50,7 @@ class Request:
 
     `base` names a recipe, a plan file or a run folder; `words` has a composition text, or what was given in Python, for
     each kind's option ("arch", "loss", …) that was given; `sections` the values given to "training" and "split"; `sets`
-    the texts of `--set`; `plugins` are files of components and hooks. With `trust` those of a plan are executed.
+    the texts of `--set`; `plugins` are files of components and hooks.
     """
 
     base: str | None = None
@@ -57,16 +58,16 @@ class Request:
     sections: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     sets: Sequence[str] = ()
     plugins: Sequence[str | Path] = ()
-    trust: bool = False
 
 
-def resolve(request: Request, catalog: Catalog, *, only: Collection[Kind] = COMPONENT_KINDS) -> Plan:
+def resolve(request: Request, session: Session, *, only: Collection[Kind] = COMPONENT_KINDS) -> Plan:
     """Draft the plan layer by layer, then build and check every component.
 
     Raises RequestError for what is wrong in the request, PluginError for a component that is broken. Imports the
     modules of the chosen components, and Keras only if one of them does. With `only` the plan has the components of
     these kinds alone: what reads a finished run need not have the others installed.
     """
+    catalog = session.catalog
     documents = [_recipe_document(DEFAULT_RECIPE, catalog, origin="default")]
     if request.base is not None:
         documents.append(_base_document(request.base, catalog))
@@ -78,11 +79,11 @@ def resolve(request: Request, catalog: Catalog, *, only: Collection[Kind] = COMP
     wanted = (*only, OBSERVER) if set(only) >= set(PLAN_KINDS) else only
     for document in documents:
         plugins += planned_plugins(
-            document.values, document.folder, document.origin, plugins, wanted, trust=request.trust
+            document.values, document.folder, document.origin, plugins, wanted, trust=session.trust
         )
     if plugins:
         catalog = catalog.with_more(entry for plugin in plugins for entry in plugin.entries)
-    draft = _Draft(catalog, plugins, only)
+    draft = _Draft(replace(session, catalog=catalog), plugins, only)
     for document in documents:
         draft.add_document(document)
     draft.add_defaults()
@@ -92,7 +93,7 @@ def resolve(request: Request, catalog: Catalog, *, only: Collection[Kind] = COMP
     for section, values in request.sections.items():
         draft.add_section(section, values, origin="command line", where=f"--{section}")
     draft.add_sets(request.sets)
-    return replace(draft.finish(), trust=request.trust)
+    return draft.finish()
 
 
 @dataclass(frozen=True)
@@ -173,8 +174,9 @@ class _Item(_Values):
 class _Draft:
     """A plan while its layers are put on each other: items by kind, values by section, nothing checked yet."""
 
-    def __init__(self, catalog: Catalog, plugins: tuple[LocalPlugin, ...], only: Collection[Kind]) -> None:
-        self.catalog = catalog
+    def __init__(self, session: Session, plugins: tuple[LocalPlugin, ...], only: Collection[Kind]) -> None:
+        self.session = session
+        self.catalog = session.catalog
         self.plugins = plugins
         self.only = only
         self.items: dict[Kind, list[_Item]] = {}
@@ -276,7 +278,7 @@ class _Draft:
         split = parameters.configure(SplitOptions, self.sections["split"].values, where="split")
         if METRIC in self.only:
             planned_metrics(training, self.catalog)
-        return Plan(chosen, cleaning, split, training, origins, self.plugins, self.catalog)
+        return Plan(chosen, cleaning, split, training, origins, self.plugins, self.session)
 
     def _check_bottleneck(self, chosen: Mapping[Kind, tuple[Chosen, ...]]) -> None:
         for architecture in chosen.get(kinds.ARCHITECTURE, ()):

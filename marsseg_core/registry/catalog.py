@@ -85,15 +85,18 @@ class Catalog:
         return hint if hint.startswith("Did") else nearest(text, names, listing=f"Installed {kind} names")
 
 
-def installed() -> Catalog:
+def installed(off: tuple[Switch, ...] | None = None) -> Catalog:
     """Give the catalog of this environment, without what is switched off, from package metadata alone.
 
     The path is read once for a process.
 
+    Args:
+        off: What is switched off; by default what the variable and the file say.
+
     Raises:
         RequestError: where `marsseg.toml` cannot be read, or a name that is to be disabled is none
     """
-    return _catalog(switches())
+    return _catalog(switches() if off is None else off)
 
 
 def rescan() -> None:

@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import os
 import tomllib
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -31,24 +30,16 @@ class Switch:
     origin: str
 
 
-_given: tuple[Switch, ...] = ()
+def switches(given: Iterable[str] = ()) -> tuple[Switch, ...]:
+    """All that is switched off: by what is given for the option, by the variable and the file.
 
-
-@contextmanager
-def disabling(texts: Iterable[str]) -> Iterator[None]:
-    """Switch off what each text names (a list with commas), besides what variable and file do."""
-    global _given
-    before = _given
-    _given = (*before, *_switches(texts, OPTION))
-    try:
-        yield
-    finally:
-        _given = before
-
-
-def switches() -> tuple[Switch, ...]:
-    """All that is switched off now, whether or not there is such a thing."""
-    return (*_given, *_switches([os.environ.get(VARIABLE, "")], VARIABLE), *_switches(_of_file(), str(FILE)))
+    Whether there is such a thing is not asked.
+    """
+    return (
+        *_switches(given, OPTION),
+        *_switches([os.environ.get(VARIABLE, "")], VARIABLE),
+        *_switches(_of_file(), str(FILE)),
+    )
 
 
 def _switches(texts: Iterable[str], origin: str) -> list[Switch]:

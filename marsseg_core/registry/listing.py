@@ -8,7 +8,7 @@ from pathlib import Path
 
 from .entries import Entry
 from .kinds import ALL_KINDS, Kind
-from .plugin_files import catalog_with
+from .session import open_session
 from .source_code import find_source
 
 
@@ -34,7 +34,7 @@ def describe(kind: Kind | None, plugins: Iterable[str | Path]) -> list[Component
         ComponentInfo(
             entry.name, entry.aliases, entry.kind.name, summary_of(entry), entry.provider, entry.status, entry.reason
         )
-        for entry in catalog_with(plugins).everything
+        for entry in open_session(plugins=plugins).catalog.everything
         if kind in (None, entry.kind)
     ]
 

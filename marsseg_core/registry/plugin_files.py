@@ -20,7 +20,6 @@ from types import ModuleType
 from typing import Any, Final
 
 from ..errors import MarssegError, PluginError, RequestError
-from .catalog import Catalog, installed
 from .entries import NAME_PATTERN, Entry
 from .kinds import COMPONENT_KINDS, OBSERVER, Kind
 from .loading import failing_place, interface_of, load, stdout_aside, telling_slow
@@ -116,11 +115,6 @@ def defined_plugin(
             "to go on with the run, or to load its network."
         )
     return LocalPlugin(file, source, (entry,), "Python", remark)
-
-
-def catalog_with(paths: Iterable[str | Path] | None) -> Catalog:
-    """What is installed, and what the plugins that the user names define; they are executed."""
-    return installed().with_more(entry for plugin in given_plugins(paths or ()) for entry in plugin.entries)
 
 
 def planned_plugins(

@@ -12,8 +12,8 @@ from ..messages import get_logger
 from ..networks.startup import check_backend, chosen_backend, start_keras
 from ..planning.plan import NETWORK_KINDS
 from ..planning.resolver import Request, resolve
-from ..registry.catalog import installed
 from ..registry.loading import blaming
+from ..registry.session import Session
 
 if TYPE_CHECKING:
     import keras
@@ -21,19 +21,19 @@ if TYPE_CHECKING:
 _logger = get_logger(__name__)
 
 
-def load(path: str | Path, *, trust: bool = False) -> keras.Model:
+def load(path: str | Path, session: Session) -> keras.Model:
     """The best network of a run folder, ready to predict logits.
 
     Reads the file in Keras' safe mode, after the modules that define the layers of the architecture and the
     bottlenecks: nothing else of the plan needs to be installed. Where they come from a file of which the run keeps a
-    copy, that is executed only with `trust`. Warns where a version is not that of the plan, the backend another one, or
-    the network not as the run wrote it.
+    copy, that is executed only where the session trusts it. Warns where a version is not that of the plan, the backend
+    another one, or the network not as the run wrote it.
     """
     check_backend()
     folder = RunFolder.open(path)
     if not folder.network.is_file():
         raise RequestError("The run ended before its first epoch: it has no network.", where=str(path))
-    resolved = resolve(Request(base=str(path), trust=trust), installed(), only=NETWORK_KINDS)
+    resolved = resolve(Request(base=str(path)), session, only=NETWORK_KINDS)
     start_keras()
     for line in (*resolved.differences, *_another_backend(folder), *_another_content(folder)):
         _logger.warning(line)

@@ -10,10 +10,11 @@ from ..errors import RequestError
 from ..files.run_folder import RunFolder
 from ..networks.transfer import Transfer, copy_weights
 from ..planning.options import TrainingOptions
+from ..registry.session import Session
 from ..runs.load import load
 
 
-def take_over(training: TrainingOptions, network: keras.Model, *, trust: bool = False) -> Transfer | None:
+def take_over(training: TrainingOptions, network: keras.Model, session: Session) -> Transfer | None:
     """Give `network` the weights of the run that a plan starts from, if it names one.
 
     Raises RequestError where that run is gone, its network is another one by now, or nothing of it fits.
@@ -31,4 +32,4 @@ def take_over(training: TrainingOptions, network: keras.Model, *, trust: bool = 
             where=where,
             hint=f"To start from what it is now: --init {training.init}",
         )
-    return copy_weights(load(training.init, trust=trust), network, source=training.init)
+    return copy_weights(load(training.init, session), network, source=training.init)

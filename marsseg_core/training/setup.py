@@ -62,7 +62,7 @@ def prepare(
     fresh = network is None
     if network is None:
         network = build_network(plan, data.images.shape[1:], data.num_classes)
-    transfer = take_over(training, network, trust=plan.trust) if fresh else None
+    transfer = take_over(training, network, plan.session) if fresh else None
     objective = build_objective(plan, data, split)
     task = build_task(plan, network, objective)
     check_objective(task, objective, data.images.shape[1:3])

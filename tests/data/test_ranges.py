@@ -576,7 +576,7 @@ def test_a_range_that_python_cannot_use_is_refused(run, scenes, asked):
         lambda run: marsseg.dataset("synthetic", count=-1),
         lambda run: marsseg.dataset("synthetic", cuont=1),
         lambda run: marsseg.run(arch=None),
-        lambda run: marsseg.run(arch=["unet"]),
+        lambda run: marsseg.run(arch=["unet", "dense"]),
         lambda run: marsseg.run(data=np.zeros((1, 2, 2))),
         lambda run: marsseg.run(3),
         lambda run: marsseg.run(sets="training.epochs=3"),

@@ -13,6 +13,7 @@ from marsseg_core.evaluation.evaluate import evaluate
 from marsseg_core.inference.prediction import Summary, predict_source
 from marsseg_core.inference.predictor import Predictor
 from marsseg_core.inference.scoring import _score
+from marsseg_core.planning.metrics import metric_table
 from marsseg_core.training.callbacks import Scoring
 
 SIZE = (8, 16)
@@ -52,7 +53,7 @@ def test_scoring_names_the_item(unsound, data, value):
     with pytest.raises(RunError, match=rf"says {value} for item 2 of four tiles.*smaller learning rate"):
         evaluate(unsound, data, np.arange(4), 3)
     with pytest.raises(RunError, match="item 2 of four tiles"):
-        _score(unsound, data, np.array([0, 3, 2]), 2, flips=True)
+        _score(unsound, data, np.array([0, 3, 2]), 2, flips=True, table=metric_table())
 
 
 @pytest.mark.parametrize("networks", [1, 2])

@@ -19,11 +19,12 @@ from marsseg_core.registry import kinds
 from marsseg_core.registry.catalog import Catalog, installed
 from marsseg_core.registry.entries import Entry
 from marsseg_core.registry.parameters import param
+from marsseg_core.registry.session import Session, open_session
 
 
 def plan(base=None, *, sets=(), sections=None, catalog=None, **words) -> Plan:
     request = Request(None if base is None else str(base), words, sections or {}, sets)
-    return resolve(request, catalog or installed())
+    return resolve(request, open_session() if catalog is None else Session(catalog))
 
 
 def refused(*args, **options) -> RequestError:
@@ -326,10 +327,10 @@ def requests(draw) -> Request:
 
 @given(requests())
 def test_a_resolved_plan_written_as_toml_resolves_to_itself(tmp_path_factory, asked):
-    first = resolve(asked, installed())
+    first = resolve(asked, open_session())
     path = tmp_path_factory.mktemp("plan") / "plan.toml"
     path.write_text(first.to_toml(), encoding="utf-8")
-    second = resolve(Request(base=str(path)), installed())
+    second = resolve(Request(base=str(path)), open_session())
     assert same(first, second)
     assert second.to_toml() == first.to_toml()
 

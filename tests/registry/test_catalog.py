@@ -15,11 +15,12 @@ import marsseg_core.registry.loading
 from marsseg_core import version
 from marsseg_core.errors import PluginError, RequestError
 from marsseg_core.registry.catalog import Catalog, installed, rescan
-from marsseg_core.registry.disabled import Switch, disabling, switches
+from marsseg_core.registry.disabled import Switch, switches
 from marsseg_core.registry.discovery import entries_from
 from marsseg_core.registry.entries import CONFLICT, DISABLED, INCOMPATIBLE, INVALID, OK, Entry
 from marsseg_core.registry.kinds import ARCHITECTURE, BOTTLENECK, COMPONENT_KINDS, LOSS, OBSERVER, RECIPE
 from marsseg_core.registry.loading import load
+from marsseg_core.registry.session import open_session
 
 
 def catalog(*points: EntryPoint) -> Catalog:
@@ -216,8 +217,7 @@ def test_switches_come_from_the_option_the_variable_and_the_file(tmp_path, monke
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("MARSSEG_DISABLE", " b ,,c")
     (tmp_path / "marsseg.toml").write_text('disable = ["d"]')
-    with disabling(["a,b"]):
-        found = [(switch.word, switch.origin) for switch in switches()]
+    found = [(switch.word, switch.origin) for switch in switches(["a,b"])]
     assert found == [
         ("a", "--disable"),
         ("b", "--disable"),
@@ -231,8 +231,10 @@ def test_switches_come_from_the_option_the_variable_and_the_file(tmp_path, monke
 def test_the_catalog_follows_the_switches(monkeypatch):
     monkeypatch.setenv("MARSSEG_DISABLE", "dense")
     assert "dense" not in installed().names(ARCHITECTURE)
-    with disabling(["unet"]):
-        assert "unet" not in installed().names(ARCHITECTURE)
+    session = open_session(disable=["unet,parallel"])
+    assert not {"unet", "parallel", "dense"} & set(session.catalog.names(ARCHITECTURE))
+    assert [switch.word for switch in session.disabled] == ["unet", "parallel", "dense"]
+    assert "unet" in installed().names(ARCHITECTURE), "what one session was told is no other's"
     monkeypatch.delenv("MARSSEG_DISABLE")
     assert {"dense", "unet"} <= set(installed().names(ARCHITECTURE))
 

@@ -20,10 +20,10 @@ from marsseg_core.errors import PluginError, RequestError
 from marsseg_core.planning.plan import NETWORK_KINDS
 from marsseg_core.planning.resolver import Request, resolve
 from marsseg_core.registry import plugin_files
-from marsseg_core.registry.catalog import installed
 from marsseg_core.registry.kinds import ARCHITECTURE, DATASET, LOSS, OBSERVER
 from marsseg_core.registry.loading import stdout_aside
 from marsseg_core.registry.plugin_files import component_name, given_plugins
+from marsseg_core.registry.session import open_session
 
 LOSSES = '''
 """Ideas."""
@@ -408,10 +408,10 @@ def test_a_plan_without_the_file_says_how_to_give_it(tmp_path, written):
 
 
 def test_only_what_has_a_part_of_the_network_is_executed_for_it(written):
-    plan = resolve(Request(base=str(written)), installed(), only=NETWORK_KINDS)
+    plan = resolve(Request(base=str(written)), open_session(), only=NETWORK_KINDS)
     assert plan.plugins == ()
     with pytest.raises(RequestError, match="wants to execute"):
-        resolve(Request(base=str(written)), installed(), only=(LOSS,))
+        resolve(Request(base=str(written)), open_session(), only=(LOSS,))
 
 
 # A file that signals that it is being executed, and goes on when it may. The gates are where any module finds them.
@@ -452,11 +452,11 @@ def test_a_thread_that_trusts_trusts_for_no_other(gated, written):
         with refused:
             api.plan(written)
         first_goes_on.set()
-        assert one.result(60).trust
+        assert one.result(60).session.trust
         with refused:
             api.plan(written)
         second_goes_on.set()
-        assert two.result(60).trust
+        assert two.result(60).session.trust
     with pytest.raises(RequestError, match="wants to execute"):
         api.plan(written)
     assert not [name for name in sys.modules if name.startswith("marsseg_plugin_my_loss")]
@@ -638,7 +638,7 @@ def test_only_a_run_executes_the_hooks_of_a_plan(watch, tmp_path):
     (folder / "plugins" / "watch.py").write_text(WATCH)
     forget()
     for only in (NETWORK_KINDS, (DATASET,), (LOSS,)):
-        assert resolve(Request(base=str(folder)), installed(), only=only).plugins == ()
+        assert resolve(Request(base=str(folder)), open_session(), only=only).plugins == ()
     with pytest.raises(RequestError, match="wants to execute"):
         api.plan(folder)
 
@@ -733,7 +733,7 @@ def test_what_replaces_it_makes_the_plan_whole(from_elsewhere):
 
 
 def test_a_network_needs_no_more_than_its_own_components(from_elsewhere):
-    plan = resolve(Request(base=str(from_elsewhere)), installed(), only=NETWORK_KINDS)
+    plan = resolve(Request(base=str(from_elsewhere)), open_session(), only=NETWORK_KINDS)
     assert plan.one(ARCHITECTURE).width == 1.0
     assert set(plan.chosen) == set(NETWORK_KINDS)
 

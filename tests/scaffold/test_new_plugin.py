@@ -214,6 +214,7 @@ def test_one_of_every_kind_is_made_installed_tested_and_used_by_name_in_a_run(cl
     write_pairs(tmp_path / "pairs")
     words = ["--arch", f"{names['architecture']}:width=0.1", "--bottleneck", names["bottleneck"]]
     words += ["--loss", f"{names['loss']},ssce", "--weighting", names["weighting"], "--schedule", names["schedule"]]
+    words += ["--optimizer", names["optimizer"], "--metrics", names["metric"]]
     words += ["--augment", f"{names['augmentation']}:p=1", "--data", f"{names['dataset']}:path=pairs"]
     words += ["--set", "split.validation=0.25", "--set", "split.test=0.25", "--epochs", "2", "--batch", "2"]
     command = ("-m", "marsseg_core", "run", *words, "--out", "done")
@@ -222,12 +223,13 @@ def test_one_of_every_kind_is_made_installed_tested_and_used_by_name_in_a_run(cl
     assert "Warning" not in ran.err
     plan = tomllib.loads((tmp_path / "done" / "plan.toml").read_text())
     for kind in PLUGIN_KINDS:
-        if kind != OBSERVER:
+        if kind.in_plan:
             chosen = plan[kind.option][0] if kind.many else plan[kind.option]
             assert (chosen["name"], chosen["distribution"]) == (
                 names[kind.name],
                 Project(names[kind.name], kind).distribution,
             )
+    assert plan["training"]["metrics"] == names["metric"]
     with (tmp_path / f"{names['observer']}.csv").open(newline="") as stream:
         (line,) = csv.DictReader(stream)
     assert (line["run"], line["plan"], line["status"]) == ("done", names["architecture"], "finished")

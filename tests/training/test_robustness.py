@@ -177,7 +177,7 @@ def told(monkeypatch):
     """The calls of an observer of all runs in the test, the only one."""
     observer = Told()
 
-    def loaded():
+    def loaded(observers):
         found = load_hooks(observers=[])
         found._manager.register(observer, name="told of nowhere")
         return found

@@ -22,6 +22,7 @@ from marsseg_core.hooks import HookCaller, load_hooks
 from marsseg_core.networks.build import build_network
 from marsseg_core.planning.resolver import resolve
 from marsseg_core.registry import kinds
+from marsseg_core.registry.session import open_session
 from marsseg_core.training.building import build_task
 from marsseg_core.training.callbacks import Scoring
 from marsseg_core.training.checkpoint import Progress, load_checkpoint, save_checkpoint
@@ -38,7 +39,7 @@ SMALL = {
 @pytest.fixture(autouse=True)
 def without_observers(finished, monkeypatch):
     """Runs draw no figures here, but for the one that `finished` is."""
-    monkeypatch.setattr(hooks, "load_hooks", lambda: load_hooks(observers=[]))
+    monkeypatch.setattr(hooks, "load_hooks", lambda observers: load_hooks(observers=[]))
 
 
 def small_run(out, **words):
@@ -475,9 +476,8 @@ def test_real_tiles_train(real_tiles, tmp_path):
 
 def test_plan_of_a_run_can_be_run_again(finished):
     from marsseg_core.planning.resolver import Request
-    from marsseg_core.registry.catalog import installed
 
-    plan = resolve(Request(base=str(finished.path), sections={"training": {"seed": 3}}), installed())
+    plan = resolve(Request(base=str(finished.path), sections={"training": {"seed": 3}}), open_session())
     assert plan.training.seed == 3
     assert plan.one(kinds.ARCHITECTURE) == finished.plan.one(kinds.ARCHITECTURE)
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ...registry.kinds import DATASET
-from ...registry.plugin_files import catalog_with
+from ...registry.session import open_session
 from ..completion import composition, settings
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def source_plan(
     from ...planning.resolver import Request, resolve
 
     request = Request(words={"data": source}, sections={"cleaning": cleaning or {}}, sets=sets or ())
-    return resolve(request, catalog_with(plugins))
+    return resolve(request, open_session(plugins=plugins))
 
 
 def read_unlabelled(plan: Plan) -> np.ndarray | None:

@@ -343,7 +343,7 @@ class TestWithThePlan:
 def test_a_loss_of_weight_0_moves_no_rule(rule, tmp_path):
     """It is only logged: without it the training is the same to the bit."""
     words = {"arch": "unet:width=0.125:depth=1:convolutions=1", "data": "synthetic:count=24:height=16:width=32"}
-    words |= {"batch": 4, "epochs": 3, "weighting": rule, "warn": lambda line: None}
+    words |= {"batch": 4, "epochs": 3, "weighting": rule}
     without = marsseg.run(loss="ssce,dice", out=tmp_path / "without", **words)
     logged = marsseg.run(loss="ssce,lovasz:weight=0,dice", out=tmp_path / "logged", **words)
     for row, alone in zip(logged.history, without.history, strict=True):
