@@ -133,11 +133,15 @@ def _draw_scores(
     table, headline = metric_table(), f"val_{HEADLINE}"
     label = f"mean ({table.label(HEADLINE)})" + _value_at(history, headline, best_epoch)
     _line(axes, history, headline, label, color=colours.INK, linewidth=3)
+    low, high, unit = 0.0, 1.0, "IoU"
     if best_by != headline and not best_by.startswith("val_iou_"):  # which is drawn already
+        values = points(history, best_by)[1].tolist()  # a kappa may be negative, and others have no bound
+        low, high, unit = min([low, *values]), max([high, *values]), "score"
         label = table.label(best_by.removeprefix("val_")) + _value_at(history, best_by, best_epoch)
         _line(axes, history, best_by, label, color=colours.INK, linewidth=2, linestyle=DASHES[0])
-    axes.set_ylim(-0.02, 1.02)
-    axes.set_ylabel("IoU", fontsize=canvas.LABEL_SIZE)
+    margin = 0.02 * (high - low)
+    axes.set_ylim(low - margin, high + margin)
+    axes.set_ylabel(unit, fontsize=canvas.LABEL_SIZE)
 
 
 def _draw_rate(axes: Axes, history: History) -> None:

@@ -12,6 +12,7 @@ from hypothesis import given, strategies as st
 from hypothesis.extra import numpy as hnp
 from PIL import Image
 
+from marsseg_core.figures import canvas
 from marsseg_core.figures.colours import NEUTRAL, class_colours, hex_code, paint
 from marsseg_core.figures.curves import learning_curves, points
 from marsseg_core.figures.matrix import confusion_figure, count_text
@@ -98,6 +99,25 @@ def test_curves_of_many_classes_with_formula_signs_and_missing_values():
     rows[0] |= {"val_miou": None, "val_loss": float("nan"), "loss": float("inf")}
     del rows[1]["val_miou"]
     drawn(learning_curves, rows, class_names=class_names, best_epoch=2)
+
+
+@pytest.mark.parametrize(
+    ("best_by", "values", "limits", "unit"),
+    [
+        ("val_miou", [0.2, 0.5], (-0.02, 1.02), "IoU"),
+        ("val_dice", [0.2, 0.5], (-0.02, 1.02), "score"),
+        ("val_kappa", [-0.5, 0.25], (-0.53, 1.03), "score"),
+        ("val_distance", [3.0, 9.0], (-0.18, 9.18), "score"),
+    ],
+)
+def test_what_the_best_network_is_kept_by_is_within_the_axis(monkeypatch, best_by, values, limits, unit):
+    figures = []
+    monkeypatch.setattr(canvas, "write", lambda figure, target: figures.append(figure))
+    rows = [row | {best_by: value} for row, value in zip(history(2), values, strict=True)]
+    learning_curves(rows, io.BytesIO(), class_names=MARS, best_epoch=2, best_by=best_by)
+    (axes,) = [axes for axes in figures[0].axes if axes.get_title(loc="left").startswith("Validation")]
+    assert axes.get_ylim() == pytest.approx(limits)
+    assert axes.get_ylabel() == unit
 
 
 def test_only_finite_values_become_points():
