@@ -45,7 +45,7 @@ def main():
     options = parser.parse_args()
     print("| loss | weighting | background | test `miou` | test `miou_an2dl` | big rock IoU | seconds a run |")
     print("|---|---|---|--:|--:|--:|--:|")
-    for loss, weighting, sets in ROWS:
+    for loss, weighting, overrides in ROWS:
         scores = {reading: [] for reading in (*READINGS, "big_rock")}
         start = time.perf_counter()
         for seed in range(options.seeds):
@@ -57,7 +57,7 @@ def main():
                     data=f"npz:path={options.file}:limit={options.limit}",
                     epochs=options.epochs,
                     seed=seed,
-                    sets=sets,
+                    overrides=overrides,
                     out=Path(folder) / "run",
                 )
             test = run.metrics["parts"]["test"]
@@ -67,7 +67,7 @@ def main():
             keras.backend.clear_session()
         seconds = (time.perf_counter() - start) / options.seeds
         columns = [f"{statistics.mean(found):.1f} ± {statistics.pstdev(found):.1f}" for found in scores.values()]
-        background = "in the loss" if sets is KEEP else "ignored"
+        background = "in the loss" if overrides is KEEP else "ignored"
         print(f"| {loss} | {weighting} | {background} | {' | '.join(columns)} | {seconds:.0f} |", flush=True)
 
 

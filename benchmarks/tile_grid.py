@@ -42,7 +42,7 @@ def main():
             moved = np.stack(list(predictor.probabilities(scenes[:, down:, right:])))[:, tile_height:, tile_width:]
             base = whole[:, down + tile_height :, right + tile_width :]
             changes.append(np.abs(base - moved).mean())
-            labels.append((decode(base, classes.ignored) != decode(moved, classes.ignored)).mean())
+            labels.append((decode(base, classes.ignore_classes) != decode(moved, classes.ignore_classes)).mean())
         seen = 1 / (1 - overlap) ** 2
         print(f"| {overlap:g} | {seen:.1f} | {max(changes):.3f} | {100 * max(labels):.1f} % |", flush=True)
 

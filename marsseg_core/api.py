@@ -17,11 +17,11 @@ from .hooks import GivenCallbacks, HookCaller, announce
 from .messages import get_logger
 from .networks.startup import check_backend, start_keras
 from .planning.arguments import count_of, flag_of, path_of, paths_of, request_of, text_of, value_of
-from .planning.invoke import built, calling
+from .planning.invoke import build_component, call_component
 from .planning.plan import NETWORK_KINDS, Plan
 from .planning.python_components import given_components
 from .planning.resolver import resolve
-from .planning.words import AS_PLANNED, SeriesWords, Words, takes_words
+from .planning.run_arguments import AS_PLANNED, RunArguments, SeriesArguments, shows_arguments
 from .registry import kinds, parameters
 from .registry.kinds import ALL_KINDS
 from .registry.listing import ComponentInfo, describe, find_kind
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from .data.arrays import SegmentationData
     from .data.ranges import Range
     from .evaluation.confusion import Confusion
-    from .planning.words import Data, Network
+    from .planning.run_arguments import Data, Network
     from .runs.run import Run
 
     AnyPath = str | os.PathLike[str]
@@ -98,7 +98,7 @@ def network(
     sizes = {"height": height, "width": width, "channels": channels}
     shape = [count_of(value, name, at_least=1) for name, value in sizes.items()]
     classes = count_of(num_classes, "num_classes", at_least=2)
-    request = request_of(words={"arch": arch, "bottleneck": bottleneck}, plugins=plugins)
+    request = request_of(arguments={"arch": arch, "bottleneck": bottleneck}, plugins=plugins)
     resolved = resolve(request, open_session(), only=NETWORK_KINDS)
     from .networks.build import assemble_network
     from .networks.keras_backend import precision
@@ -115,7 +115,7 @@ def loss(
     name: str | Loss | type[Loss],
     *,
     num_classes: int = 5,
-    ignored: Iterable[int] = (0,),
+    ignore_classes: Iterable[int] = (0,),
     class_frequencies: Sequence[int] | None = None,
     plugins: Sequence[AnyPath] = (),
 ) -> LossFunction:
@@ -125,7 +125,7 @@ def loss(
     losses are as many functions, which you add, or a run, which weighs them.
 
     `class_frequencies` counts the pixels of each class in the training part; without it all classes count alike.
-    `ignored` are classes whose pixels do not count. `plugins` are those of `run`.
+    `ignore_classes` are classes whose pixels do not count. `plugins` are those of `run`.
 
     Labels are whole numbers (integers or floats) in 0 … K − 1, or 255 for void. Called directly, the function raises
     RequestError for any other label and for shapes that do not fit. In a compiled step, where it cannot, a batch with
@@ -134,9 +134,9 @@ def loss(
     start_keras()
     from .networks.keras_backend import fixed_settings
 
-    request = request_of(words={"loss": name}, plugins=plugins)
-    named = request.words["loss"] != parameters.NONE_WORD
-    found = resolve(request, open_session(), only=(kinds.LOSS,)).chosen[kinds.LOSS] if named else ()
+    request = request_of(arguments={"loss": name}, plugins=plugins)
+    named = request.compositions["loss"] != parameters.NONE_WORD
+    found = resolve(request, open_session(), only=(kinds.LOSS,)).resolved[kinds.LOSS] if named else ()
     if len(found) != 1:
         raise RequestError(
             f"'{name}' must name one loss.",
@@ -144,9 +144,9 @@ def loss(
         )
     (chosen,) = found
     alike = (1,) * num_classes if isinstance(num_classes, int) else ()
-    rows: Any = (ignored, alike if class_frequencies is None else class_frequencies)
+    rows: Any = (ignore_classes, alike if class_frequencies is None else class_frequencies)
     spec = LossSpec(num_classes, *rows)
-    if calling(chosen, chosen.component.targets, spec) is not None:
+    if call_component(chosen, chosen.component.targets, spec) is not None:
         raise RequestError(
             f"The loss '{name}' wants targets that are computed from each mask.",
             hint="`marsseg.run` trains with it; `Loss.targets` computes them in a loop of your own.",
@@ -154,7 +154,7 @@ def loss(
     from .training.checked_loss import checked_loss
 
     with fixed_settings():
-        function: LossFunction = built(chosen, spec)
+        function: LossFunction = build_component(chosen, spec)
     weight: Any = chosen.values["weight"]
     checked: LossFunction = fixed_settings()(checked_loss(function, chosen.entry.name, num_classes, weight))
     return checked
@@ -165,31 +165,31 @@ def dataset(name: AnyPath, *, plugins: Sequence[AnyPath] = (), **values: Any) ->
 
     `plugins` are those of `run`.
     """
-    sets = [f"data.1.{key}={parameters.to_text(value_of(value, key))}" for key, value in values.items()]
-    request = request_of(words={"data": path_of(name, "name")}, sets=sets, plugins=plugins)
+    overrides = [f"data.1.{key}={parameters.to_text(value_of(value, key))}" for key, value in values.items()]
+    request = request_of(arguments={"data": path_of(name, "name")}, overrides=overrides, plugins=plugins)
     data: SegmentationData = resolve(request, open_session(), only=(kinds.DATASET,)).one(kinds.DATASET).load()
     return data
 
 
-@takes_words(Words)
+@shows_arguments(RunArguments)
 def plan(
     base: AnyPath | None = None,
     *,
-    sets: Sequence[str] = (),
+    overrides: Sequence[str] = (),
     plugins: Sequence[AnyPath] = (),
     trust: bool = False,
-    **words: Unpack[Words],
+    **arguments: Unpack[RunArguments],
 ) -> Plan:
     """The resolved plan of what `run` does with these arguments. Nothing is read, built or run; Keras is not needed."""
-    return resolve(request_of(base, words, sets, plugins), open_session(trust=flag_of(trust, "trust")))
+    return resolve(request_of(base, arguments, overrides, plugins), open_session(trust=flag_of(trust, "trust")))
 
 
-def _planned(base: Any, sets: Any, plugins: Any, trust: Any, words: Any) -> Plan:
+def _planned(base: Any, overrides: Any, plugins: Any, trust: Any, arguments: Any) -> Plan:
     """The plan that is given, or that of the arguments; RequestError where both are."""
     if not isinstance(base, Plan):
-        return plan(base, sets=sets, plugins=plugins, trust=trust, **words)
-    more = {"sets": sets, "plugins": plugins, "trust": trust}.items()
-    given = [name for name, value in words.items() if value is not AS_PLANNED]
+        return plan(base, overrides=overrides, plugins=plugins, trust=trust, **arguments)
+    more = {"overrides": overrides, "plugins": plugins, "trust": trust}.items()
+    given = [name for name, value in arguments.items() if value is not AS_PLANNED]
     if given := [*given, *(name for name, value in more if value not in ((), [], False))]:
         raise RequestError(
             f"A plan is whole: '{given[0]}' does not go with it.", where="base", hint="Give it to marsseg.plan(…)."
@@ -197,21 +197,21 @@ def _planned(base: Any, sets: Any, plugins: Any, trust: Any, words: Any) -> Plan
     return base
 
 
-@takes_words(Words)
+@shows_arguments(RunArguments)
 def run(
     base: AnyPath | Plan | None = None,
     *,
     out: AnyPath | None = None,
-    sets: Sequence[str] = (),
+    overrides: Sequence[str] = (),
     plugins: Sequence[AnyPath] = (),
     trust: bool = False,
     callbacks: Sequence[keras.callbacks.Callback] = (),
     hooks: HookCaller | None = None,
-    **words: Unpack[Words],
+    **arguments: Unpack[RunArguments],
 ) -> Run:
-    """Train and score: `run("report", arch="dense:width=0.5", epochs=3, sets=["arch.dense.depth=3"])`.
+    """Train and score: `run("report", arch="dense:width=0.5", epochs=3, overrides=["arch.dense.depth=3"])`.
 
-    `base` is a recipe, a plan file, a run or a `Plan` to start from. `words` are the command line's: `arch`,
+    `base` is a recipe, a plan file, a run or a `Plan` to start from. `arguments` are the command line's: `arch`,
     `bottleneck`, `loss`, `weighting`, `augment`, `schedule`, `optimizer` and `data`; any field of the plan's training
     (`epochs`, `batch`, `seed`, …), split or cleaning with a value. What is left out is as `base` says.
 
@@ -227,7 +227,7 @@ def run(
     """
     check_backend()
     folder = None if out is None else path_of(out, "out")
-    resolved = _planned(base, sets, plugins, trust, words)
+    resolved = _planned(base, overrides, plugins, trust, arguments)
     given = _callbacks(callbacks)
     if hooks is not None and not isinstance(hooks, HookCaller):
         raise RequestError(f"hooks are a HookCaller, not {type(hooks).__name__}.", where="hooks")
@@ -252,17 +252,17 @@ def _callbacks(given: Any) -> GivenCallbacks:
     return GivenCallbacks(several)
 
 
-@takes_words(SeriesWords)
+@shows_arguments(SeriesArguments)
 def series(
     base: AnyPath | Plan | None = None,
     *,
     seeds: int | None = None,
     folds: int | None = None,
     out: AnyPath | None = None,
-    sets: Sequence[str] = (),
+    overrides: Sequence[str] = (),
     plugins: Sequence[AnyPath] = (),
     trust: bool = False,
-    **words: Unpack[SeriesWords],
+    **arguments: Unpack[SeriesArguments],
 ) -> Series:
     """Run a plan with several seeds, or on several folds: `series(arch="unet", seeds=3).parts()["test"]["miou"].mean`.
 
@@ -271,7 +271,7 @@ def series(
     check_backend()
     folder = None if out is None else path_of(out, "out")
     counts = [None if count is None else count_of(count, name) for name, count in (("seeds", seeds), ("folds", folds))]
-    kind, plans = plan_series(_planned(base, sets, plugins, trust, words), *counts)
+    kind, plans = plan_series(_planned(base, overrides, plugins, trust, arguments), *counts)
     start_keras()
     return run_series(kind, plans, out=folder)
 
@@ -307,7 +307,7 @@ def resume(
     folder.check_unfinished()
     given = _callbacks(callbacks)
     resolved = plan(folder, trust=trust)
-    again: Words = {}
+    again: RunArguments = {}
     if data is not None:
         again["data"] = data
     if arch is not None:
@@ -339,7 +339,7 @@ def predict(
     runs: AnyPath | Sequence[AnyPath],
     images: Iterable[np.ndarray],
     *,
-    flips: bool = False,
+    tta: bool = False,
     with_ignored: bool = False,
     probabilities: bool = False,
     range: str | None = None,
@@ -349,7 +349,7 @@ def predict(
 
     Images are uint8, or hold such numbers as those that the run was trained on: their values are scaled as its were.
     For others `range` says which values are black and white: "0..1", "0..4095", or "bits" for 16 bits over their whole
-    range. `flips` averages over each image as it is and flipped; `probabilities` gives (H, W, K) float32 instead of
+    range. `tta` averages over each image as it is and flipped; `probabilities` gives (H, W, K) float32 instead of
     labels. `trust` is that of `load`.
 
     Raises RequestError, for an image when its turn comes: values that are not finite or whose range nothing says, and
@@ -359,11 +359,11 @@ def predict(
     start_keras()
     from .evaluation.confusion import check_finite, decode
     from .inference.ensemble import load_networks, open_runs, scaling_of, with_channels
-    from .inference.given import GivenImages, images_of
+    from .inference.given_images import GivenImages, images_of
     from .inference.predictor import Predictor
 
     wanted = None if range is None else _range(range)
-    flips, trust = flag_of(flips, "flips"), flag_of(trust, "trust")
+    tta, trust = flag_of(tta, "tta"), flag_of(trust, "trust")
     probabilities = flag_of(probabilities, "probabilities")
     several = [runs] if isinstance(runs, str | os.PathLike) else runs
     if not isinstance(several, Sequence) or not several:
@@ -372,14 +372,14 @@ def predict(
     opened, classes = open_runs([path_of(run, "runs") for run in several])
     seen = GivenImages(wanted, scaling_of(opened))
     session = open_session(trust=flag_of(trust, "trust"))
-    predictor = Predictor(load_networks(opened, session), flips=flips)
+    predictor = Predictor(load_networks(opened, session), tta=tta)
     found = predictor.probabilities(with_channels(image, predictor.channels) for image in seen(given))
-    ignored = () if flag_of(with_ignored, "with_ignored") else classes.ignored
+    ignore_classes = () if flag_of(with_ignored, "with_ignored") else classes.ignore_classes
 
     def predicted() -> Iterator[np.ndarray]:
         for number, shares in enumerate(found):
             check_finite(shares, f"image {number}")
-            yield shares if probabilities else decode(shares, ignored)
+            yield shares if probabilities else decode(shares, ignore_classes)
         for line in seen.doubts():
             _logger.warning(line)
 
@@ -392,13 +392,13 @@ def evaluate(
     *,
     part: str | None = None,
     metrics: str | None = None,
-    flips: bool = False,
+    tta: bool = False,
     trust: bool = False,
 ) -> Confusion:
     """Every score of a run: on its test part or another `part`, or on other `data`, whole unless a part is given.
 
     `metrics` names some to be computed besides, as in "boundary_iou,boundary_f:tolerance=2": `.value("boundary_iou")`.
-    Data that was given to the run in Python is given again for its parts: `evaluate(run, data, part="test")`. `flips`
+    Data that was given to the run in Python is given again for its parts: `evaluate(run, data, part="test")`. `tta`
     and `trust` are those of `predict`.
     """
     start_keras()
@@ -409,5 +409,5 @@ def evaluate(
     part = text_of(part, "part") if part is not None else "all" if source else "test"
     more = None if metrics is None else text_of(metrics, "metrics")
     session = open_session(trust=flag_of(trust, "trust"))
-    (score,) = score_runs([folder], [source], part, session, metrics=more, flips=flag_of(flips, "flips"))
+    (score,) = score_runs([folder], [source], part, session, metrics=more, tta=flag_of(tta, "tta"))
     return score.confusion

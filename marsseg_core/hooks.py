@@ -19,7 +19,7 @@ from .messages import get_logger
 from .registry.catalog import installed
 from .registry.entries import OK, Entry
 from .registry.kinds import COMMAND, OBSERVER
-from .registry.loading import blaming, failing_place, import_target, stdout_aside
+from .registry.loading import failing_place, import_target, plugin_errors_named, plugin_stdout_to_stderr
 
 if TYPE_CHECKING:
     import keras
@@ -192,9 +192,9 @@ def commands_of(entry: Entry) -> dict[str, Any]:
     manager.add_hookspecs(Hooks)
     manager.register(load_observer(entry))
     app = typer.Typer()
-    with blaming(entry, f"failed in {_COMMANDS}"), stdout_aside():
+    with plugin_errors_named(entry, f"failed in {_COMMANDS}"), plugin_stdout_to_stderr():
         manager.hook.marsseg_register_commands(app=app)
-    with blaming(entry, "adds a command that cannot be used"):
+    with plugin_errors_named(entry, "adds a command that cannot be used"):
         return dict(get_group(app).commands)
 
 
@@ -230,7 +230,7 @@ def load_observer(entry: Entry) -> Any:
             where=entry.target,
             hint=f"Hooks are functions marked with @hookimpl: {', '.join(wanted)}.",
         )
-    with blaming(entry):  # what is left for pluggy to find
+    with plugin_errors_named(entry):  # what is left for pluggy to find
         manager.register(observer)
     return observer
 

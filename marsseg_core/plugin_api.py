@@ -41,9 +41,20 @@ if TYPE_CHECKING:
         Transform as Transform,
     )
     from .data.arrays import SegmentationData as SegmentationData, scale as scale
-    from .data.cache import Source as Source, Writer as Writer
+    from .data.cache import CacheSource as CacheSource, Writer as Writer
+    from .data.cached import (
+        GROUPS as GROUPS,
+        IMAGES as IMAGES,
+        MASKS as MASKS,
+        cached_data as cached_data,
+        cached_images as cached_images,
+        note_classes as note_classes,
+        note_remarks as note_remarks,
+        note_scaling as note_scaling,
+    )
     from .data.channels import to_colour as to_colour, to_grey as to_grey
     from .data.conversion import Converter as Converter
+    from .data.image_reader import ImageReader as ImageReader
     from .data.images import (
         SUFFIXES as SUFFIXES,
         Colour as Colour,
@@ -56,18 +67,7 @@ if TYPE_CHECKING:
     )
     from .data.limits import PIXEL_LIMIT as PIXEL_LIMIT
     from .data.pieces import items_at_once as items_at_once
-    from .data.prepared import (
-        GROUPS as GROUPS,
-        IMAGES as IMAGES,
-        MASKS as MASKS,
-        note_classes as note_classes,
-        note_remarks as note_remarks,
-        note_scaling as note_scaling,
-        prepared_data as prepared_data,
-        prepared_images as prepared_images,
-    )
     from .data.ranges import Piece as Piece, Range as Range, found_scaling as found_scaling
-    from .data.reading import PictureReader as PictureReader
     from .data.scaling import Scaling as Scaling, numbers_of as numbers_of
     from .data.statistics import balanced_weights as balanced_weights, rarest_items as rarest_items
     from .errors import (
@@ -88,13 +88,7 @@ if TYPE_CHECKING:
         mean_iou_of_present as mean_iou_of_present,
         mean_with_support as mean_with_support,
     )
-    from .figures import (
-        canvas as canvas,
-        colours as colours,
-        curves as curves,
-        matrix as matrix,
-        panels as panels,
-    )
+    from .figures import canvas as canvas, colours as colours, curves as curves, matrix as matrix, panels as panels
     from .figures.page import render_template as render_template
     from .files.npy import read_npy_header as read_npy_header
     from .files.run_folder import FINISHED as FINISHED, RunFolder as RunFolder
@@ -106,7 +100,7 @@ if TYPE_CHECKING:
     from .registry.catalog import installed as installed
     from .registry.kinds import BOTTLENECK as BOTTLENECK, Kind as Kind
     from .registry.parameters import param as param, settings as settings
-    from .runs.readings import readings_of as readings_of
+    from .runs.metric_values import metric_values as metric_values
     from .runs.run import Run as Run
 
 # Where each name is defined; what a type checker reads above.
@@ -145,7 +139,7 @@ _NAMES: Final = {
         "scale",
     ),
     "data.cache": (
-        "Source",
+        "CacheSource",
         "Writer",
     ),
     "data.channels": (
@@ -165,22 +159,22 @@ _NAMES: Final = {
     ),
     "data.limits": ("PIXEL_LIMIT",),
     "data.pieces": ("items_at_once",),
-    "data.prepared": (
+    "data.cached": (
         "GROUPS",
         "IMAGES",
         "MASKS",
         "note_classes",
         "note_remarks",
         "note_scaling",
-        "prepared_data",
-        "prepared_images",
+        "cached_data",
+        "cached_images",
     ),
     "data.ranges": (
         "Piece",
         "Range",
         "found_scaling",
     ),
-    "data.reading": ("PictureReader",),
+    "data.image_reader": ("ImageReader",),
     "data.scaling": (
         "Scaling",
         "numbers_of",
@@ -240,7 +234,7 @@ _NAMES: Final = {
         "param",
         "settings",
     ),
-    "runs.readings": ("readings_of",),
+    "runs.metric_values": ("metric_values",),
     "runs.run": ("Run",),
 }
 _MODULES: Final = {name: module for module, names in _NAMES.items() for name in names}

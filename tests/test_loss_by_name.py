@@ -38,12 +38,12 @@ def with_label(label) -> tuple[np.ndarray, np.ndarray]:
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({"ignored": (9,)}, "There is no class 9 to ignore"),
-        ({"ignored": (-1,)}, "There is no class -1 to ignore"),
-        ({"ignored": (VOID,)}, r"There is no class 255 to ignore.*need not be ignored"),
-        ({"ignored": 0}, "ignored is a row of whole numbers, not 0"),
-        ({"ignored": (0.5,)}, r"There is no class 0\.5 to ignore"),
-        ({"ignored": range(CLASSES)}, "All classes are ignored"),
+        ({"ignore_classes": (9,)}, "There is no class 9 to ignore"),
+        ({"ignore_classes": (-1,)}, "There is no class -1 to ignore"),
+        ({"ignore_classes": (VOID,)}, r"There is no class 255 to ignore.*need not be ignored"),
+        ({"ignore_classes": 0}, "ignore_classes is a row of whole numbers, not 0"),
+        ({"ignore_classes": (0.5,)}, r"There is no class 0\.5 to ignore"),
+        ({"ignore_classes": range(CLASSES)}, "All classes are ignored"),
         ({"class_frequencies": (1, 2)}, "2 class frequencies do not fit 5 classes"),
         ({"class_frequencies": (1,) * 6}, "6 class frequencies do not fit 5 classes"),
         ({"class_frequencies": (1, -2, 1, 1, 1)}, "A class frequency is -2"),
@@ -62,7 +62,7 @@ def test_what_does_not_describe_classes_is_refused(name, given, message):
 
 def test_rows_of_numpy_and_lists_are_taken():
     spec = LossSpec(np.int64(3), [np.int64(0)], np.array([1, 2, 3]))
-    assert (spec.ignored, spec.class_frequencies) == ((0,), (1, 2, 3))
+    assert (spec.ignore_classes, spec.class_frequencies) == ((0,), (1, 2, 3))
     assert hash(spec) == hash(LossSpec(3, (0,), (1, 2, 3)))
 
 

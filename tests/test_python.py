@@ -16,7 +16,7 @@ import marsseg
 import marsseg_core
 from marsseg_core.errors import RequestError
 from marsseg_core.planning.options import SECTIONS
-from marsseg_core.planning.words import AS_PLANNED
+from marsseg_core.planning.run_arguments import AS_PLANNED
 from marsseg_core.registry.kinds import BOTTLENECK, PLAN_KINDS
 
 
@@ -57,9 +57,9 @@ class TestThePackage:
 
 class TestTheSignature:
     OWN = {  # noqa: RUF012
-        "run": {"base", "out", "sets", "plugins", "trust", "callbacks", "hooks"},
-        "plan": {"base", "sets", "plugins", "trust"},
-        "series": {"base", "out", "sets", "plugins", "trust", "seeds", "folds"},
+        "run": {"base", "out", "overrides", "plugins", "trust", "callbacks", "hooks"},
+        "plan": {"base", "overrides", "plugins", "trust"},
+        "series": {"base", "out", "overrides", "plugins", "trust", "seeds", "folds"},
     }
 
     @pytest.mark.parametrize("name", OWN)
@@ -114,8 +114,8 @@ class TestPlan:
             marsseg.plan(epoch=2)
 
     def test_none_is_no_bottleneck(self):
-        assert marsseg.plan(bottleneck="aspp").chosen[BOTTLENECK]
-        assert not marsseg.plan(bottleneck=None, augment=[]).chosen[BOTTLENECK]
+        assert marsseg.plan(bottleneck="aspp").resolved[BOTTLENECK]
+        assert not marsseg.plan(bottleneck=None, augment=[]).resolved[BOTTLENECK]
 
     def test_takes_numbers_of_numpy_and_paths(self, tmp_path, tiny_file):
         found = marsseg.plan(

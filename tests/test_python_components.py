@@ -107,7 +107,7 @@ def forget():
 
 class TestNamed:
     def test_an_instance_is_the_component_with_its_values(self):
-        (chosen,) = marsseg.plan(loss=Dice(smooth=0.25)).chosen[LOSS]
+        (chosen,) = marsseg.plan(loss=Dice(smooth=0.25)).resolved[LOSS]
         assert (chosen.entry.name, chosen.entry.distribution, chosen.component) == (
             "dice",
             "marsseg",
@@ -121,8 +121,8 @@ class TestNamed:
 
     def test_a_list_mixes_texts_classes_and_instances(self):
         found = marsseg.plan(augment=["hflip,vflip", RockMix, Path("blur")], loss=("dice", Dice(smooth=1.0)))
-        assert [each.entry.name for each in found.chosen[AUGMENTATION]] == ["hflip", "vflip", "rockmix", "blur"]
-        assert [each.component.smooth for each in found.chosen[LOSS]] == [0.0, 1.0]
+        assert [each.entry.name for each in found.resolved[AUGMENTATION]] == ["hflip", "vflip", "rockmix", "blur"]
+        assert [each.component.smooth for each in found.resolved[LOSS]] == [0.0, 1.0]
 
     def test_a_data_set_is_given_as_an_instance(self):
         assert marsseg.plan(data=Synthetic(count=3)).one(DATASET) == Synthetic(count=3)
@@ -180,24 +180,24 @@ class TestFromACell:
 
     def test_a_plan_names_it_and_is_read_again(self, cell, tmp_path):
         plan = marsseg.plan(loss=[cell.RootDice(power=0.3), "dice"])
-        assert type(plan.chosen[LOSS][0].component) is cell.RootDice
+        assert type(plan.resolved[LOSS][0].component) is cell.RootDice
         (tmp_path / "plugins").mkdir()
         (tmp_path / "plan.toml").write_text(plan.to_toml())
         for plugin in plan.plugins:
             (tmp_path / "plugins" / plugin.name).write_bytes(plugin.source)
         # This process knows what it would execute.
-        assert marsseg.plan(tmp_path).chosen[LOSS][0].component == cell.RootDice(power=0.3)
+        assert marsseg.plan(tmp_path).resolved[LOSS][0].component == cell.RootDice(power=0.3)
         forget()
         with pytest.raises(RequestError, match=r"wants to execute .*root_dice.py"):
             marsseg.plan(tmp_path)
         again = marsseg.plan(tmp_path, trust=True)
         assert again.to_toml() == plan.to_toml()
-        assert again.chosen[LOSS][0].component.power == 0.3
+        assert again.resolved[LOSS][0].component.power == 0.3
 
     def test_a_cell_that_is_executed_again_gives_the_new_class(self, cell):
         marsseg.plan(loss=cell.RootDice)
         exec(compile(CELL, "/nowhere/cell_1.py", "exec"), vars(cell))
-        assert type(marsseg.plan(loss=cell.RootDice()).chosen[LOSS][0].component) is cell.RootDice
+        assert type(marsseg.plan(loss=cell.RootDice()).resolved[LOSS][0].component) is cell.RootDice
 
     def test_what_is_no_dataclass_is_named(self, cell):
         class Plain(marsseg_loss()):

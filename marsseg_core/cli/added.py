@@ -17,7 +17,7 @@ import typer
 from ..errors import MarssegError
 from ..registry.catalog import installed
 from ..registry.entries import OK, Entry
-from ..registry.loading import blaming
+from ..registry.loading import plugin_errors_named
 from .output import warn
 
 BUILT_IN: Final = "marsseg itself"
@@ -84,7 +84,7 @@ def _guarded(entry: Entry, callback: Callable[..., Any]) -> Callable[..., Any]:
         except Exception as cause:
             if hasattr(cause, "exit_code"):
                 raise
-            with blaming(entry, "failed"):
+            with plugin_errors_named(entry, "failed"):
                 raise
 
     return call

@@ -9,7 +9,7 @@ import typer
 
 from ..conventions import HEADLINE
 from ..errors import RequestError
-from ..files.atomic import refuse_existing, require_parent, write_bytes, written_whole
+from ..files.atomic import atomic_write, refuse_existing, require_parent, write_bytes
 from .completion import fixed, metrics
 from .output import print_json, print_table, print_text, say, warn
 
@@ -52,13 +52,13 @@ def compare(
     if figure is not None:
         from ..figures.comparison import comparison_figure
 
-        with written_whole(figure) as aside:
-            comparison_figure(found, aside)
+        with atomic_write(figure) as temporary:
+            comparison_figure(found, temporary)
         say(f"Drawn: {figure}")
     if json:
         print_json(**found.to_json())
     else:
-        _print(found)
+        _print_comparison(found)
 
 
 def _check_target(path: Path, option: str, suffix: str) -> None:
@@ -68,7 +68,7 @@ def _check_target(path: Path, option: str, suffix: str) -> None:
     require_parent(path, f"--{option}")
 
 
-def _print(found: Comparison) -> None:
+def _print_comparison(found: Comparison) -> None:
     headers = ("rank", "group", f"{found.part} {found.by}", "n", "to the best", "95 % interval", "pairs", "runs")
     rows = []
     for group in found.groups:

@@ -12,12 +12,12 @@ from ..errors import PluginError
 from ..networks.startup import check_backend
 from ..registry.session import open_session
 from .added import BUILT_IN, claim
+from .common_options import Disable, Plugins
 from .completion import names_or_distributions
-from .options import Disable, Plugins
 from .output import print_json, print_table, say, warn
 
 if TYPE_CHECKING:
-    from ..doctor.diagnosis import Finding
+    from ..doctor.diagnosis import Diagnosis
 
 
 def doctor(
@@ -55,7 +55,7 @@ def doctor(
     if json:
         print_json(findings=[_record(finding) for finding in findings], problems=[*catalog.problems])
     else:
-        _print(findings, checks)
+        _print_diagnoses(findings, checks)
         for problem in catalog.problems:
             warn(problem)
     broken = [finding.entry.label for finding in findings if finding.broken] + [*catalog.problems]
@@ -64,12 +64,12 @@ def doctor(
     say("Nothing is broken.")
 
 
-def _with_clashes(findings: list[Finding]) -> list[Finding]:
+def _with_clashes(findings: list[Diagnosis]) -> list[Diagnosis]:
     """As broken, too, what adds a command whose name marsseg or another plugin has."""
     from ..doctor.diagnosis import BROKEN
-    from .main import COMMANDS, GROUPS
+    from .main import COMMAND_GROUPS, COMMANDS
 
-    taken = dict.fromkeys((*COMMANDS, *GROUPS), BUILT_IN)
+    taken = dict.fromkeys((*COMMANDS, *COMMAND_GROUPS), BUILT_IN)
     after = []
     for finding in findings:
         if lines := [*claim(finding.entry, finding.commands, taken)]:
@@ -78,7 +78,7 @@ def _with_clashes(findings: list[Finding]) -> list[Finding]:
     return after
 
 
-def _print(findings: list[Finding], checks: bool) -> None:
+def _print_diagnoses(findings: list[Diagnosis], checks: bool) -> None:
     headers = ["kind", "name", "provider", "seconds", "imports early", *(["checks"] if checks else []), "status"]
     rows = [
         [
@@ -97,20 +97,20 @@ def _print(findings: list[Finding], checks: bool) -> None:
     say(", ".join(f"{count} {status}" for status, count in sorted(counts.items())))
 
 
-def _checks(finding: Finding) -> str:
+def _checks(finding: Diagnosis) -> str:
     if finding.checks is None:
         return finding.unchecked
     return ", ".join(f"{count} {outcome}" for outcome, count in finding.checks.items() if count)
 
 
-def _status(finding: Finding) -> str:
+def _status(finding: Diagnosis) -> str:
     where = f" [{finding.where}]" if finding.where else ""
     problem = f": {finding.problem}{where}" if finding.problem else ""
     hint = f" {finding.hint}" if finding.hint else ""
     return f"{finding.status}{problem}{hint}"
 
 
-def _record(finding: Finding) -> dict[str, Any]:
+def _record(finding: Diagnosis) -> dict[str, Any]:
     entry = finding.entry
     values = {key: value for key, value in vars(finding).items() if key != "entry"}
     names = {"kind": entry.kind.name, "name": entry.name, "distribution": entry.distribution, "version": entry.version}

@@ -10,9 +10,9 @@ import typer
 from ..networks.startup import check_backend
 from ..registry.kinds import DATASET, METRIC
 from ..registry.session import open_session
+from .common_options import Plugins, Trust, Tta
 from .completion import composition, fixed
 from .loading import load_keras
-from .options import Plugins, Trust, Tta
 from .output import print_json, print_table, print_text
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def evaluate(
     the network's are predicted as `marsseg predict` does.
     """
     from ..inference.ensemble import open_runs
-    from ..inference.sources import ALL, check_part
+    from ..inference.image_sources import ALL, check_part
 
     check_backend()
     check_part(part)
@@ -66,15 +66,15 @@ def evaluate(
     load_keras()
     from ..inference.scoring import score_runs
 
-    scores = score_runs(opened, data or [None], part, session, metrics=metrics, flips=tta)
+    scores = score_runs(opened, data or [None], part, session, metrics=metrics, tta=tta)
     if json:
         named = [{"run": score.run, "data": score.data, "part": score.part} for score in scores]
         print_json(scores=[name | score.confusion.to_json() for name, score in zip(named, scores, strict=True)])
     else:
-        _print(scores)
+        _print_scores(scores)
 
 
-def _print(scores: list[Score]) -> None:
+def _print_scores(scores: list[Score]) -> None:
     columns = _columns(scores)
     readings = [score.confusion.to_json() for score in scores]
     rows = []

@@ -15,15 +15,15 @@ from .signatures import extended
 def takes_kinds(command: Callable[..., None]) -> Callable[..., None]:
     """Give a command an option for each kind, in front of its own.
 
-    What was given it finds in its first argument, `words`: a composition text by the name of the option.
+    What was given it finds in its first argument, `compositions`: a composition text by the name of the option.
     """
     options = {kind.option: _annotation(kind) for kind in PLAN_KINDS}
 
     def call(**given: Any) -> None:
-        words = {name: given.pop(name) for name in options}
-        command({name: text for name, text in words.items() if text is not None}, **given)
+        compositions = {name: given.pop(name) for name in options}
+        command({name: text for name, text in compositions.items() if text is not None}, **given)
 
-    return extended(command, call, before=options, without=["words"])
+    return extended(command, call, before=options, without=["compositions"])
 
 
 def _annotation(kind: Kind) -> Any:

@@ -13,8 +13,8 @@ from ..registry.entries import Entry
 from ..registry.kinds import ALL_KINDS
 from ..registry.listing import find_kind, summary_of
 from ..registry.session import open_session
+from .common_options import Disable, Plugins
 from .completion import kinds_or_names, names_of_kind
-from .options import Disable, Plugins
 from .output import print_json, print_table, warn
 
 

@@ -20,10 +20,10 @@ from .verbosity import messages_on_standard_error, takes_verbosity
 # Each is a module of this package with a function of the same name, in which _ stands for -.
 COMMANDS: Final = ("run", "predict", "evaluate", "compare", "list", "show", "doctor", "new-plugin")
 # Each is a package with such modules of its own.
-GROUPS: Final = ("data",)
+COMMAND_GROUPS: Final = ("data",)
 
 
-class _Group(TyperGroup):
+class _MarssegGroup(TyperGroup):
     """Turns what marsseg raises on purpose into a panel and an exit code, and has the commands of plugins too."""
 
     _added: dict[str, Any] | None = None
@@ -78,7 +78,7 @@ class _Command(TyperCommand):
 
 
 app = typer.Typer(
-    cls=_Group,
+    cls=_MarssegGroup,
     name="marsseg",
     no_args_is_help=True,
     rich_markup_mode="markdown",
@@ -108,7 +108,7 @@ for _command in COMMANDS:
     _module = importlib.import_module(f".{_function}", __package__)
     app.command(_command, cls=_Command)(takes_verbosity(getattr(_module, _function)))
 
-for _name in GROUPS:
+for _name in COMMAND_GROUPS:
     _package = importlib.import_module(f".{_name}", __package__)
     _group = typer.Typer(name=_name, help=_package.HELP, no_args_is_help=True, rich_markup_mode="markdown")
     for _command in _package.COMMANDS:

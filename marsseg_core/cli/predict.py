@@ -11,9 +11,9 @@ import typer
 from ..errors import RequestError, RunError
 from ..networks.startup import check_backend
 from ..registry.session import open_session
+from .common_options import Plugins, Trust, Tta
 from .completion import fixed
 from .loading import load_keras
-from .options import Plugins, Trust, Tta
 from .output import EXIT_INTERRUPTED, print_table, print_text, say, warn
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ def predict(
     from ..data.limits import PIXEL_LIMIT
     from ..data.ranges import asked_range
     from ..inference.ensemble import load_networks, open_runs
-    from ..inference.sources import check_part, find_source
+    from ..inference.image_sources import check_part, find_source
 
     check_backend()
     check_part(part)
@@ -102,7 +102,7 @@ def predict(
     from ..inference.predictor import Predictor
     from ..inference.submission import new_submission
 
-    predictor = Predictor(load_networks(opened, session), flips=tta, overlap=tile_overlap, batch=batch)
+    predictor = Predictor(load_networks(opened, session), tta=tta, overlap=tile_overlap, batch=batch)
     outputs = None if out is None else Outputs(out, classes, overlays=overlay, probabilities=probabilities)
     summary = Summary.empty(len(classes.names))
     try:
@@ -113,7 +113,7 @@ def predict(
             predict_source(
                 found,
                 predictor,
-                ignored=() if with_ignored else classes.ignored,
+                ignore_classes=() if with_ignored else classes.ignore_classes,
                 outputs=outputs,
                 submission=rows,
                 summary=summary,
@@ -124,7 +124,7 @@ def predict(
         raise typer.Exit(EXIT_INTERRUPTED) from None
     for line in found.afterwards():
         warn(line)
-    _print(summary, classes.names)
+    _print_summary(summary, classes.names)
     for target in filter(None, (out, submission)):
         print_text(f"{target}: {summary.count} images of {found.title}")
     if submission is not None and rows is not None and rows.zeros:
@@ -137,7 +137,7 @@ def predict(
         )
 
 
-def _print(summary: Summary, names: tuple[str, ...]) -> None:
+def _print_summary(summary: Summary, names: tuple[str, ...]) -> None:
     shares = summary.pixels / max(summary.pixels.sum(), 1)
     rows = [
         (name, f"{100 * share:.2f} %", str(images))

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import RequestError
-from ..files.atomic import written_whole
+from ..files.atomic import atomic_write
 from ..registry.entries import Entry
 from ..registry.kinds import AUGMENTATION, DATASET
 from ..registry.session import Session
@@ -31,7 +31,7 @@ def preview(entry: Entry, text: str, data_text: str, session: Session, file: Pat
         )
     from ..planning.resolver import Request, resolve
 
-    plan = resolve(Request(words={"augment": text, "data": data_text}), session)
+    plan = resolve(Request(compositions={"augment": text, "data": data_text}), session)
     augmentation = plan.one(AUGMENTATION)
     data: SegmentationData = plan.one(DATASET).load()
 
@@ -50,8 +50,8 @@ def preview(entry: Entry, text: str, data_text: str, session: Session, file: Pat
             pairs.append((images[0], masks[0]))
         rows.append(Example(f"item {item} of {data.source}", pairs))
     headings = ("before", *(f"after, draw {draw + 1}" for draw in range(DRAWS)))
-    with written_whole(file) as aside:
-        preview_sheet(rows, headings, data.class_names, aside, ignored=data.ignored)
+    with atomic_write(file) as temporary:
+        preview_sheet(rows, headings, data.class_names, temporary, ignore_classes=data.ignore_classes)
     print_text(f"{file}: {text} on {len(rows)} tiles")
 
 

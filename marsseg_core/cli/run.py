@@ -12,10 +12,10 @@ from ..conventions import HEADLINE
 from ..networks.startup import check_backend
 from ..registry.kinds import METRIC, OBSERVER
 from ..registry.session import Session, open_session
+from .common_options import Disable, Plugins, Trust
 from .completion import composition, fixed, monitored, recipes, settings
 from .kind_options import takes_kinds
 from .loading import load_keras
-from .options import Disable, Plugins, Trust
 from .output import EXIT_INTERRUPTED, print_table, print_text, say, warn
 from .series import print_dry, run_all
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 @takes_kinds
 def run(
-    words: dict[str, str],
+    compositions: dict[str, str],
     plan: Annotated[
         str | None,
         typer.Option(
@@ -109,13 +109,17 @@ def run(
         "init": init,
     }
     if resume is not None:
-        others: dict[str, Any] = {**words, **training} | {"plan": plan, "set": set or None, "plugin": plugin or None}
+        others: dict[str, Any] = {**compositions, **training} | {
+            "plan": plan,
+            "set": set or None,
+            "plugin": plugin or None,
+        }
         others |= {"seeds": seeds, "folds": folds, "out": out}
         _resume(resume, session, [*_given(others), *(["dry_run"] if dry_run else [])])
         return
     if not dry_run:
         check_backend()
-    request = Request(plan, words, {"training": _given(training)}, set or [], plugin or [])
+    request = Request(plan, compositions, {"training": _given(training)}, set or [], plugin or [])
     resolved = resolve(request, session)
     _tell_unused(resolved)
     series = None
@@ -185,19 +189,19 @@ def _tell_unused(plan: Plan) -> None:
             warn(f"Nothing of {plugin.name} is chosen: --{entry.kind.option} {entry.name} would.")
 
 
-def _given(words: dict[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in words.items() if value is not None}
+def _given(values: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in values.items() if value is not None}
 
 
 def _print_result(result: Run) -> None:
-    from ..runs.readings import readings_of
+    from ..runs.metric_values import metric_values
 
     parts = result.metrics["parts"]
     if not parts:
         say(f"Interrupted before the first epoch ended: there is no network in {result.path}.")
         _say_how_to_go_on(result)
         return
-    found = {part: readings_of(scores) for part, scores in parts.items()}
+    found = {part: metric_values(scores) for part, scores in parts.items()}
     table = result.plan.metrics
     rows = [
         (table.spaced(name), *(_score(readings.get(name)) for readings in found.values()))

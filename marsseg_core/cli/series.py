@@ -36,13 +36,13 @@ def run_all(kind: Kind, members: Mapping[str, Plan], out: Path | None) -> None:
     if not series.finished:
         say(f"Interrupted before the first run ended: {series.path} has no score of a whole run.")
         raise typer.Exit(EXIT_INTERRUPTED)
-    _print(series, next(iter(members.values())).metrics)
+    _print_series(series, next(iter(members.values())).metrics)
     if series.interrupted:
         say("Interrupted: the runs that were finished are kept, and so is the best network of the last one so far.")
         raise typer.Exit(EXIT_INTERRUPTED)
 
 
-def _print(series: Series, table: MetricTable) -> None:
+def _print_series(series: Series, table: MetricTable) -> None:
     parts = series.parts()
     names = dict.fromkeys(name for found in parts.values() for name in found)
     rows = [

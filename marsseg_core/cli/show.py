@@ -18,8 +18,8 @@ from ..registry.loading import load
 from ..registry.plugin_files import SUFFIX
 from ..registry.session import open_session
 from ..registry.source_code import docstring, find_source
+from .common_options import Disable, Plugins
 from .completion import anything, composition
-from .options import Disable, Plugins
 from .output import print_json, print_table, print_text
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ def show(
         raise RequestError(f"Nothing is called '{name}'.", where="show", hint=hint)
     records = [_record(entry, catalog) for entry in entries]
     if preview is not None:
-        from .building import check_plot
+        from .network import check_plot
         from .preview import preview as draw
 
         check_plot(preview, "--preview")
@@ -76,17 +76,17 @@ def show(
         raise RequestError("--data is what --preview takes its tiles from.", where="show", hint="Add --preview FILE.")
     # Whatever only makes sense for a built network asks for one.
     if build or ":" in text or any(option is not None for option in (plot, bottleneck, size, classes)):
-        from . import building
+        from . import network as network_views
 
         if plot is not None:
-            building.check_plot(plot)
+            network_views.check_plot(plot)
 
         for entry, record in zip(entries, records, strict=True):
             size, classes = size or "64x128x1", 5 if classes is None else classes
-            network = building.build(entry, text, bottleneck, size, classes, session)
-            record["built"] = building.facts(network)
+            network = network_views.build(entry, text, bottleneck, size, classes, session)
+            record["built"] = network_views.facts(network)
             if plot is not None:
-                building.plot(network, plot, text if bottleneck is None else f"{text}, {bottleneck}")
+                network_views.plot(network, plot, text if bottleneck is None else f"{text}, {bottleneck}")
     for record in records:
         for path in plugin or ():
             if path.name == record["distribution"]:
@@ -97,7 +97,7 @@ def show(
     for position, record in enumerate(records):
         if position:
             print_text()
-        _print(record)
+        _print_component(record)
 
 
 def _facts(entry: Entry) -> dict[str, Any]:
@@ -215,7 +215,7 @@ def _two_losses(catalog: Catalog) -> list[str]:
     return found[:2]
 
 
-def _print(record: dict[str, Any]) -> None:
+def _print_component(record: dict[str, Any]) -> None:
     aliases = f" (also {', '.join(record['aliases'])})" if record["aliases"] else ""
     print_text(f"{record['kind']} {record['name']}{aliases}")
     print_text()
@@ -231,7 +231,7 @@ def _print(record: dict[str, Any]) -> None:
         print_table(("parameter", "type", "default", "meaning"), rows)
         print_text()
     if "built" in record:
-        from .building import print_facts
+        from .network import print_facts
 
         print_facts(record["built"])
         print_text()

@@ -33,7 +33,7 @@ class LossSpec:
 
     Attributes:
         num_classes: K, from 1 to 255
-        ignored: the classes whose pixels must not count, beside void
+        ignore_classes: the classes whose pixels must not count, beside void
         class_frequencies: (K,) the pixels of each class in the training part, void left out
 
     The last two may be given as any row of whole numbers, and are tuples.
@@ -43,25 +43,25 @@ class LossSpec:
     """
 
     num_classes: int
-    ignored: tuple[int, ...]
+    ignore_classes: tuple[int, ...]
     class_frequencies: tuple[int, ...]
 
     def __post_init__(self) -> None:
         count = self.num_classes
-        for name in ("ignored", "class_frequencies"):
+        for name in ("ignore_classes", "class_frequencies"):
             if isinstance(row := getattr(self, name), str | bytes) or not isinstance(row, Iterable):
                 raise RequestError(f"{name} is a row of whole numbers, not {row!r}.", where="loss")
-        ignored, frequencies = _items(self.ignored), _items(self.class_frequencies)
+        ignore_classes, frequencies = _items(self.ignore_classes), _items(self.class_frequencies)
         if not (_is_whole(count) and 1 <= count <= VOID):
             raise RequestError(f"num_classes is a whole number from 1 to {VOID}, not {count!r}.", where="loss")
-        if wrong := [c for c in ignored if not (_is_whole(c) and 0 <= c < count)]:
+        if wrong := [c for c in ignore_classes if not (_is_whole(c) and 0 <= c < count)]:
             raise RequestError(
                 f"There is no class {wrong[0]!r} to ignore; the classes are 0 to {count - 1}.",
-                where="loss, ignored",
+                where="loss, ignore_classes",
                 hint=f"Void, {VOID}, never counts: it need not be ignored." if wrong[0] == VOID else None,
             )
-        if len(set(ignored)) == count:
-            raise RequestError("All classes are ignored: there is nothing to learn.", where="loss, ignored")
+        if len(set(ignore_classes)) == count:
+            raise RequestError("All classes are ignored: there is nothing to learn.", where="loss, ignore_classes")
         if len(frequencies) != count:
             raise RequestError(
                 f"{len(frequencies)} class frequencies do not fit {count} classes.",
@@ -73,7 +73,7 @@ class LossSpec:
                 f"A class frequency is {wrong[0]!r}: they count pixels, as whole numbers from 0 up.",
                 where="loss, class_frequencies",
             )
-        for name, row in (("ignored", ignored), ("class_frequencies", frequencies)):
+        for name, row in (("ignore_classes", ignore_classes), ("class_frequencies", frequencies)):
             object.__setattr__(self, name, tuple(map(int, row)))
 
 
@@ -105,12 +105,12 @@ class MetricSpec:
     """Tell a metric of its data: the number of classes, and which of them do not count."""
 
     num_classes: int
-    ignored: tuple[int, ...] = ()
+    ignore_classes: tuple[int, ...] = ()
 
     @property
     def counted(self) -> list[int]:
         """The classes that count."""
-        return [c for c in range(self.num_classes) if c not in self.ignored]
+        return [c for c in range(self.num_classes) if c not in self.ignore_classes]
 
 
 def _rises(column: str) -> bool:

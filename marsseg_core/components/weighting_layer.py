@@ -14,9 +14,9 @@ from .specs import WeightingSpec
 class WeightingLayer(keras.layers.Layer):
     """Join n losses (n,) to Σ λᵢ·wᵢ·Lᵢ: w are the weights that the plan gives, λ those of the rule, here 1.
 
-    A rule sets `own`, its λ (n,), in `step`, `epoch_begins` or `epoch_ends`, from the losses Lᵢ themselves: w applies
-    to what the rule finds, so that no rule cancels it. What it remembers, it keeps in weights of the layer: these are
-    in the checkpoint. λ is taken without gradient. All is float32, whatever the precision of the network.
+    A rule sets `own`, its λ (n,), in `step`, `on_epoch_begin` or `on_epoch_end`, from the losses Lᵢ themselves: w
+    applies to what the rule finds, so that no rule cancels it. What it remembers, it keeps in weights of the layer:
+    these are in the checkpoint. λ is taken without gradient. All is float32, whatever the precision of the network.
     """
 
     # Whether `step` is given the norms of each loss's gradient with respect to the logits.
@@ -48,8 +48,8 @@ class WeightingLayer(keras.layers.Layer):
     def step(self, losses: Any, norms: Any) -> None:
         """Move λ before the objective of each training step; as tensors Lᵢ (n,) and their gradients' norms (n,)."""
 
-    def epoch_begins(self, epoch: int, epochs: int) -> None:
+    def on_epoch_begin(self, epoch: int, epochs: int) -> None:
         """Move λ before each epoch, counted from 0, of so many."""
 
-    def epoch_ends(self, losses: np.ndarray) -> None:
+    def on_epoch_end(self, losses: np.ndarray) -> None:
         """Move λ after each epoch, by the means of Lᵢ over its steps, (n,)."""

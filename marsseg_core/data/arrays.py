@@ -41,7 +41,7 @@ class SegmentationData(Shown):
         images: (N, H, W, C) uint8
         masks: (N, H, W) uint8, class ids or 255 for void
         class_names: (K,) one for each class; a list or an array may be given
-        ignored: the classes that count in no loss and no score; a list or an array may be given
+        ignore_classes: the classes that count in no loss and no score; a list or an array may be given
         groups: (N,) integers or None: images of one group (one place) stay on one side of any split
         source: says in a few words where this came from
         cleaning: tells what was changed since it was read, where cleaning was asked for
@@ -55,7 +55,7 @@ class SegmentationData(Shown):
     images: np.ndarray
     masks: np.ndarray
     class_names: tuple[str, ...]
-    ignored: tuple[int, ...] = ()
+    ignore_classes: tuple[int, ...] = ()
     groups: np.ndarray | None = None
     source: str = ""
     cleaning: CleaningReport | None = None
@@ -65,16 +65,20 @@ class SegmentationData(Shown):
 
     def __post_init__(self, facts: Facts | None) -> None:
         object.__setattr__(self, "source", str(self.source))  # a Path may be given too
-        names, ignored = _row(self.class_names), _row(self.ignored)
+        names, ignore_classes = _row(self.class_names), _row(self.ignore_classes)
         unordered = isinstance(self.class_names, set | frozenset)
         if unordered or not names or not all(isinstance(name, str) for name in names):
             self._refuse(
                 f"Class names must be texts in their order, such as ('ground', 'rock'), not {_shown(self.class_names)}."
             )
-        if ignored is None or not all(isinstance(c, int | np.integer) and not isinstance(c, bool) for c in ignored):
-            self._refuse(f"Ignored classes must be numbers of classes, such as (0,), not {_shown(self.ignored)}.")
+        if ignore_classes is None or not all(
+            isinstance(c, int | np.integer) and not isinstance(c, bool) for c in ignore_classes
+        ):
+            self._refuse(
+                f"Ignored classes must be numbers of classes, such as (0,), not {_shown(self.ignore_classes)}."
+            )
         object.__setattr__(self, "class_names", tuple(map(str, names)))
-        object.__setattr__(self, "ignored", tuple(map(int, ignored)))
+        object.__setattr__(self, "ignore_classes", tuple(map(int, ignore_classes)))
         for name in ("images", "masks"):
             if not isinstance(given := getattr(self, name), np.ndarray):
                 self._refuse(f"The {name} must be an array, not {type(given).__name__}.")
@@ -101,7 +105,7 @@ class SegmentationData(Shown):
                 what = f"not {groups.shape} {groups.dtype}"
                 self._refuse(f"Groups must be a whole number for each of {len(self.images)} images, {what}.")
             object.__setattr__(self, "groups", groups)
-        if beyond := [c for c in self.ignored if not 0 <= c < self.num_classes]:
+        if beyond := [c for c in self.ignore_classes if not 0 <= c < self.num_classes]:
             self._refuse(f"There is no class {beyond[0]} to ignore; the classes are 0 to {self.num_classes - 1}.")
         object.__setattr__(self, "label_counts", self._counted() if facts is None else facts.label_counts)
         object.__setattr__(self, "_fingerprint", None if facts is None else facts.fingerprint)
@@ -142,7 +146,7 @@ class SegmentationData(Shown):
     @property
     def labelled_classes(self) -> tuple[int, ...]:
         """Give the classes that count: all but the ignored ones."""
-        return tuple(c for c in range(self.num_classes) if c not in self.ignored)
+        return tuple(c for c in range(self.num_classes) if c not in self.ignore_classes)
 
     def fingerprint(self) -> str:
         """Give a hash of all that a split depends on: images, masks and groups."""

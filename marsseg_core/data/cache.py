@@ -1,9 +1,9 @@
 """Data sets prepared once: arrays in the user's cache folder, memory-mapped whenever they are opened again.
 
 An entry is a folder of .npy files and an `entry.json` with their sizes, times and checksums. Its name is a hash of what
-it was made from: the state of the source's files (`Source.key`), the code that prepared it, and the options. It is
-prepared aside and renamed into place: whole or absent after a crash, and where two processes prepare the same at once,
-the later one takes what is there. An entry that is not as it was written is prepared anew.
+it was made from: the state of the source's files (`CacheSource.key`), the code that prepared it, and the options. It is
+prepared beside its place and renamed into it: whole or absent after a crash, and where two processes prepare the same
+at once, the later one takes what is there. An entry that is not as it was written is prepared anew.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ import numpy as np
 import platformdirs
 
 from ..errors import RequestError, RunError
-from ..files.atomic import folder_beside
+from ..files.atomic import temporary_folder
 from ..files.locks import hold
 from ..files.npy import write_npy_header
 from ..files.progress import ProgressBar
@@ -50,7 +50,7 @@ _BLOCK_BYTES: Final = 2**16
 
 
 @dataclass(frozen=True)
-class Source:
+class CacheSource:
     """Say what a prepared data set is made from: where any of it changes, the set is prepared anew.
 
     Attributes:
@@ -114,7 +114,7 @@ def _checksum(path: Path, size: int) -> str:
 
 
 @dataclass(frozen=True)
-class Prepared:
+class CachedArrays:
     """An open entry: read-only memory-mapped arrays by name, and what else was noted."""
 
     arrays: Mapping[str, np.ndarray]
@@ -163,7 +163,7 @@ class Writer:
                 array.flush()
         return {name: _mapped(array.path) for name, array in self._arrays.items()}
 
-    def finish(self, source: Source) -> None:
+    def finish(self, source: CacheSource) -> None:
         """Write the record, last; all is on the disk then."""
         with _writing(self._folder.parent):
             states = {name: array.close() for name, array in self._arrays.items()}
@@ -241,7 +241,7 @@ def root() -> Path:
     return found
 
 
-def opened(source: Source, prepare: Callable[[Writer], None]) -> Prepared:
+def opened(source: CacheSource, prepare: Callable[[Writer], None]) -> CachedArrays:
     """The entry made from `source`; where there is none, or a damaged one, `prepare` fills it first.
 
     Raises RequestError where the cache folder cannot be written, RunError where its disk is full or the source changed
@@ -252,9 +252,9 @@ def opened(source: Source, prepare: Callable[[Writer], None]) -> Prepared:
     found = _opened(final)
     _logger.debug("%s: %s %s", source.name, "prepared into" if found is None else "opened from", final)
     if found is None:
-        with _aside(final) as aside:
+        with _temporary_folder(final) as temporary:
             with ProgressBar("Preparing", source.name) as progress:
-                writer = Writer(aside, progress)
+                writer = Writer(temporary, progress)
                 try:
                     prepare(writer)
                     if source.key() != key:
@@ -262,7 +262,7 @@ def opened(source: Source, prepare: Callable[[Writer], None]) -> Prepared:
                     writer.finish(source)
                 finally:
                     writer.abandon()
-            found = _settled(aside, final)
+            found = _settled(temporary, final)
     return found
 
 
@@ -320,7 +320,7 @@ def _record(path: Path) -> dict[str, Any] | None:
         return None
 
 
-def _opened(path: Path) -> Prepared | None:
+def _opened(path: Path) -> CachedArrays | None:
     """The entry in this folder; None where there is none, or where a file is not as it was written."""
     record = _record(path)
     if record is None:
@@ -331,7 +331,7 @@ def _opened(path: Path) -> Prepared | None:
             if _state(path / f"{name}.npy") != state:
                 return None
             arrays[name] = _mapped(path / f"{name}.npy")
-        return Prepared(MappingProxyType(arrays), MappingProxyType(record["notes"]))
+        return CachedArrays(MappingProxyType(arrays), MappingProxyType(record["notes"]))
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
 
@@ -342,26 +342,26 @@ def _mapped(path: Path) -> np.ndarray:
 
 
 @contextmanager
-def _aside(final: Path) -> Iterator[Path]:
+def _temporary_folder(final: Path) -> Iterator[Path]:
     """A folder beside `final` that only this user reads; it is gone afterwards, unless renamed."""
     with ExitStack() as stack:
         try:
-            aside = stack.enter_context(folder_beside(final, mode=0o700))
+            temporary = stack.enter_context(temporary_folder(final, mode=0o700))
         except OSError as cause:
             raise RequestError(
                 f"The cache folder cannot be written: {cause.strerror or cause}.",
                 where=str(root()),
-                hint=f"Prepared data sets are kept there. Set {VARIABLE} to a folder that can be written.",
+                hint=f"CachedArrays data sets are kept there. Set {VARIABLE} to a folder that can be written.",
             ) from cause
-        yield aside
+        yield temporary
 
 
-def _settled(aside: Path, final: Path) -> Prepared:
+def _settled(temporary: Path, final: Path) -> CachedArrays:
     """Rename into place, unless another process was first."""
     with _writing(final.parent):
         for _ in range(2):
             try:
-                aside.rename(final)
+                temporary.rename(final)
             except OSError as cause:
                 if cause.errno not in (errno.ENOTEMPTY, errno.EEXIST):
                     raise

@@ -15,11 +15,11 @@ import numpy as np
 from ..errors import RequestError, RunError
 from . import cache
 from .arrays import SegmentationData
+from .cleaning_options import CleaningOptions
 from .cleaning_report import CleaningReport
 from .duplicates import image_copies, mask_groups
-from .groups import Group
+from .groups import ItemGroup
 from .labels import fill_margin
-from .options import CleaningOptions
 
 
 def clean(data: SegmentationData, options: CleaningOptions) -> SegmentationData:
@@ -40,12 +40,12 @@ def clean(data: SegmentationData, options: CleaningOptions) -> SegmentationData:
         images, masks = _chosen(images, kept), _chosen(masks, kept)
         groups = None if groups is None else groups[kept]
     if options.fill_margin:
-        masks, filled = _filled(masks, data.ignored, options.fill_margin)
+        masks, filled = _filled(masks, data.ignore_classes, options.fill_margin)
         report = replace(report, filled={int(kept[place]): pixels for place, pixels in filled.items()})
     return replace(data, images=images, masks=masks, groups=groups, source=f"{data.source}, cleaned", cleaning=report)
 
 
-def _dropped(data: SegmentationData, options: CleaningOptions) -> tuple[tuple[Group, ...], tuple[Group, ...]]:
+def _dropped(data: SegmentationData, options: CleaningOptions) -> tuple[tuple[ItemGroup, ...], tuple[ItemGroup, ...]]:
     """The groups that go as aliens, and what is left of the groups of copies."""
     by_images = options.drop_aliens == "images"
     copies = image_copies(data.images).near if by_images or options.drop_duplicates else ()
@@ -57,13 +57,13 @@ def _dropped(data: SegmentationData, options: CleaningOptions) -> tuple[tuple[Gr
     return aliens, tuple(group for group in left if len(group) > 1)
 
 
-def _filled(masks: np.ndarray, ignored: tuple[int, ...], margin: int) -> tuple[np.ndarray, dict[int, int]]:
+def _filled(masks: np.ndarray, ignore_classes: tuple[int, ...], margin: int) -> tuple[np.ndarray, dict[int, int]]:
     """The masks with their margins filled, and how many pixels of which that are."""
     filled: dict[int, int] = {}
 
     def each() -> Iterator[np.ndarray]:
         for place, mask in enumerate(masks):
-            changed, pixels = fill_margin(mask, ignored, margin)
+            changed, pixels = fill_margin(mask, ignore_classes, margin)
             if pixels:
                 filled[place] = pixels
             yield changed

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from ..registry.parameters import settings
-from .groups import Group
-from .options import CleaningOptions
+from .cleaning_options import CleaningOptions
+from .groups import ItemGroup
 
 
 @dataclass(frozen=True)
@@ -22,8 +22,8 @@ class CleaningReport:
 
     options: CleaningOptions
     items: int
-    aliens: tuple[Group, ...]
-    duplicates: tuple[Group, ...]
+    aliens: tuple[ItemGroup, ...]
+    duplicates: tuple[ItemGroup, ...]
     filled: dict[int, int]
 
     @property

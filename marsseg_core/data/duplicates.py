@@ -16,7 +16,7 @@ from typing import Final
 import numpy as np
 
 from .arrays import SegmentationData
-from .groups import Group
+from .groups import ItemGroup
 from .pieces import pieces
 
 HASH_SIDE: Final = 16
@@ -29,7 +29,7 @@ def digests(array: np.ndarray) -> list[bytes]:
     return [hashlib.blake2b(item.data, digest_size=16).digest() for _, block in pieces(array) for item in block]
 
 
-def identical_groups(hashes: Sequence[bytes]) -> tuple[Group, ...]:
+def identical_groups(hashes: Sequence[bytes]) -> tuple[ItemGroup, ...]:
     """Items with equal hashes: sorted indices of two and more, by the first of each group."""
     members: dict[bytes, list[int]] = defaultdict(list)
     for item, digest in enumerate(hashes):
@@ -41,8 +41,8 @@ def identical_groups(hashes: Sequence[bytes]) -> tuple[Group, ...]:
 class Copies:
     """Groups of images: `identical` to the byte, and `near`ly so (with the identical ones among them)."""
 
-    identical: tuple[Group, ...]
-    near: tuple[Group, ...]
+    identical: tuple[ItemGroup, ...]
+    near: tuple[ItemGroup, ...]
 
 
 def image_copies(*stacks: np.ndarray) -> Copies:
@@ -118,14 +118,14 @@ def _cell_means(grey: np.ndarray, cells: int, axis: int) -> np.ndarray:
     return means
 
 
-def mask_groups(data: SegmentationData) -> tuple[tuple[Group, ...], tuple[Group, ...]]:
+def mask_groups(data: SegmentationData) -> tuple[tuple[ItemGroup, ...], tuple[ItemGroup, ...]]:
     """Groups of items with one identical mask: aliens, and the others. Masks without a label are like no other.
 
     Aliens have a mask of at least two classes that count, on images that differ. Genuine images share masks where these
     hold a single class; and an item copied whole, image and mask, is a duplicate.
     """
-    aliens: list[Group] = []
-    others: list[Group] = []
+    aliens: list[ItemGroup] = []
+    others: list[ItemGroup] = []
     for group in identical_groups(digests(data.masks)):
         classes = np.count_nonzero(data.label_counts[group[0], list(data.labelled_classes)])
         if not classes:

@@ -14,7 +14,7 @@ import numpy as np
 from PIL import Image
 
 from ..errors import RequestError
-from ..files.atomic import folder_written_whole, written_whole
+from ..files.atomic import atomic_folder, atomic_write
 from ..files.npy import write_npy_header
 from .arrays import SegmentationData
 from .pieces import items_at_once
@@ -23,14 +23,20 @@ Layout = Literal["training_set", "images"]
 Items = Iterable[tuple[np.ndarray, np.ndarray]]
 
 # Called with (done, total) as items are written.
-Progress = Callable[[int, int], None]
+ProgressCallback = Callable[[int, int], None]
 
 # What a class file takes for something else.
 _RESERVED: Final = ("void",)
 
 
 def write_course_file(
-    path: Path, labelled: Items, count: int, unlabelled: Items, test: int, size: tuple[int, int], progress: Progress
+    path: Path,
+    labelled: Items,
+    count: int,
+    unlabelled: Items,
+    test: int,
+    size: tuple[int, int],
+    progress: ProgressCallback,
 ) -> None:
     """An .npz file as the course's: `training_set` (count, 2, H, W) and `test_set` (test, H, W), float64 both.
 
@@ -45,7 +51,7 @@ def write_course_file(
 
 
 def write_npz(
-    path: Path, data: SegmentationData, unlabelled: np.ndarray | None, layout: Layout, progress: Progress
+    path: Path, data: SegmentationData, unlabelled: np.ndarray | None, layout: Layout, progress: ProgressCallback
 ) -> None:
     """A data set as the `npz` data set reads it, uint8: `training_set`, or `images` and `masks`.
 
@@ -77,7 +83,7 @@ def write_npz(
             write("test_set", flat, flat.shape, uint8)
 
 
-def write_folder(path: Path, data: SegmentationData, unlabelled: np.ndarray | None, progress: Progress) -> None:
+def write_folder(path: Path, data: SegmentationData, unlabelled: np.ndarray | None, progress: ProgressCallback) -> None:
     """A folder as the `folder` data set reads it: PNG files in images/ and masks/, and the names in classes.csv.
 
     Items of a group lie in a subfolder of their own; images without labels in unlabelled/. Raises RequestError for
@@ -89,18 +95,18 @@ def write_folder(path: Path, data: SegmentationData, unlabelled: np.ndarray | No
         if name in _RESERVED or name != name.strip() or "\n" in name or name.startswith("#"):
             raise RequestError(f"A class file cannot name a class '{name}'.", where=data.source)
     total = len(data) + (0 if unlabelled is None else len(unlabelled))
-    with folder_written_whole(path) as aside:
-        with (aside / "classes.csv").open("w", encoding="utf-8", newline="") as file:
+    with atomic_folder(path) as temporary:
+        with (temporary / "classes.csv").open("w", encoding="utf-8", newline="") as file:
             special = any(set(name) & set(',;\t"') for name in data.class_names)
             write = csv.writer(file, lineterminator="\n", quoting=csv.QUOTE_ALL if special else csv.QUOTE_MINIMAL)
             write.writerows([["name"], *([name] for name in data.class_names)])
         for item, (image, mask) in enumerate(zip(data.images, data.masks, strict=True)):
             place = "" if data.groups is None else f"{data.groups[item]}/"
-            _save(aside / f"images/{place}{item:06}.png", image)
-            _save(aside / f"masks/{place}{item:06}.png", mask)
+            _save(temporary / f"images/{place}{item:06}.png", image)
+            _save(temporary / f"masks/{place}{item:06}.png", mask)
             progress(item + 1, total)
         for item, image in enumerate([] if unlabelled is None else unlabelled):
-            _save(aside / f"unlabelled/{item:06}.png", image)
+            _save(temporary / f"unlabelled/{item:06}.png", image)
             progress(len(data) + item + 1, total)
 
 
@@ -117,7 +123,7 @@ ArrayWriter = Callable[[str, Iterable[np.ndarray], tuple[int, ...], np.dtype], N
 def _npz(path: Path, progress: Callable[[int], None]) -> Iterator[ArrayWriter]:
     """Writes arrays into a new .npz file, item by item; `progress` is told how many items there are so far."""
     done = 0
-    with written_whole(path) as aside, zipfile.ZipFile(aside, "w") as archive:
+    with atomic_write(path) as temporary, zipfile.ZipFile(temporary, "w") as archive:
 
         def write(name: str, items: Iterable[np.ndarray], shape: tuple[int, ...], dtype: np.dtype) -> None:
             nonlocal done

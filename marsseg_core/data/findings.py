@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from .duplicates import CORRELATION, HASH_BITS
-from .groups import Group
+from .groups import ItemGroup
 from .inspection import WIDEST_STRIP, Inspection, Values
 
 
@@ -17,10 +17,10 @@ class Finding:
     name: str
     count: int
     detail: str
-    groups: tuple[Group, ...] = ()
+    groups: tuple[ItemGroup, ...] = ()
 
 
-def listed(groups: Sequence[Group], most: int) -> str:
+def listed(groups: Sequence[ItemGroup], most: int) -> str:
     """The first items, as text; groups stand apart.
 
     >>> listed([(1, 2), (5, 9, 12)], most=4)
@@ -141,13 +141,13 @@ def findings(found: Inspection) -> list[Finding]:
     return rows
 
 
-def _of_items(name: str, items: Group, detail: str) -> Finding:
+def _of_items(name: str, items: ItemGroup, detail: str) -> Finding:
     return Finding(name, len(items), detail, (items,) if items else ())
 
 
-def _total(groups: Sequence[Group]) -> int:
+def _total(groups: Sequence[ItemGroup]) -> int:
     return sum(map(len, groups))
 
 
-def _groups(groups: Sequence[Group]) -> str:
+def _groups(groups: Sequence[ItemGroup]) -> str:
     return f"{len(groups):,} group{'' if len(groups) == 1 else 's'}"

@@ -2,4 +2,4 @@
 
 from __future__ import annotations
 
-Group = tuple[int, ...]
+ItemGroup = tuple[int, ...]

@@ -14,7 +14,7 @@ import numpy as np
 from PIL import Image, ImageFile, ImageOps, JpegImagePlugin, PngImagePlugin, TiffImagePlugin
 
 from ..errors import RequestError
-from ..files.atomic import written_whole
+from ..files.atomic import atomic_write
 from .limits import PIXEL_LIMIT
 from .scaling import scaled_values
 
@@ -198,8 +198,8 @@ def write_png(path: Path, array: np.ndarray, palette: Palette | None = None) -> 
         for colour, label in palette.items():
             colours[3 * label : 3 * label + 3] = bytes(colour)
         picture.putpalette(bytes(colours))
-    with written_whole(path) as aside:
-        picture.save(aside, format="PNG")
+    with atomic_write(path) as temporary:
+        picture.save(temporary, format="PNG")
 
 
 def refuse_file(path: Path | str, what: str, *, hint: str | None = None) -> NoReturn:

@@ -12,10 +12,10 @@ from ..errors import RequestError
 from .arrays import SegmentationData
 from .doubts import doubts
 from .duplicates import Copies, identical_groups, image_copies, mask_groups
-from .groups import Group
+from .groups import ItemGroup
 from .labels import rims, strip_widths
-from .options import SplitOptions
 from .pieces import pieces
+from .split_options import SplitOptions
 from .splits import PARTS, Split, parted
 from .statistics import balanced_weights
 
@@ -33,7 +33,7 @@ class Values:
     mean: float
     zero: float
     full: float
-    flat: Group
+    flat: ItemGroup
 
 
 @dataclass(frozen=True)
@@ -63,17 +63,17 @@ class MaskFacts:
     first; `void_share` is of all pixels.
     """
 
-    void: Group
+    void: ItemGroup
     void_pixels: int
     void_share: float
-    empty: Group
-    single: Group
-    uniform: Group
-    rims: Group
+    empty: ItemGroup
+    single: ItemGroup
+    uniform: ItemGroup
+    rims: ItemGroup
     rim_pixels: int
-    gaps: Group
+    gaps: ItemGroup
     gap_pixels: int
-    strips: dict[str, Group]
+    strips: dict[str, ItemGroup]
     strip_widths: dict[str, float | None]
 
 
@@ -82,10 +82,10 @@ class Leak:
     """Items that belong together and stand in different parts; `parts` has those of each."""
 
     kind: str
-    parts: dict[str, Group]
+    parts: dict[str, ItemGroup]
 
     @property
-    def items(self) -> Group:
+    def items(self) -> ItemGroup:
         return tuple(sorted(item for group in self.parts.values() for item in group))
 
 
@@ -104,12 +104,12 @@ class Inspection:
     unlabelled_values: Values | None
     classes: tuple[ClassFacts, ...]
     masks: MaskFacts
-    aliens: tuple[Group, ...]
-    identical_masks: tuple[Group, ...]
-    identical_images: tuple[Group, ...]
-    near_images: tuple[Group, ...]
-    also_unlabelled: tuple[tuple[Group, Group], ...]
-    unlabelled_copies: tuple[Group, ...]
+    aliens: tuple[ItemGroup, ...]
+    identical_masks: tuple[ItemGroup, ...]
+    identical_images: tuple[ItemGroup, ...]
+    near_images: tuple[ItemGroup, ...]
+    also_unlabelled: tuple[tuple[ItemGroup, ItemGroup], ...]
+    unlabelled_copies: tuple[ItemGroup, ...]
     parts: dict[str, int] | None
     leaks: tuple[Leak, ...]
     unsplit: str | None
@@ -183,7 +183,7 @@ def _masks(data: SegmentationData) -> MaskFacts:
     for _, block in pieces(data.masks):
         for name, each in zip(("rims", "gaps"), rims(block), strict=True):
             found[name].append(each.sum(axis=(1, 2)))
-        found["strips"].append(strip_widths(block, data.ignored, WIDEST_STRIP))
+        found["strips"].append(strip_widths(block, data.ignore_classes, WIDEST_STRIP))
     rim, gap, strips = (np.concatenate(found[name]) for name in ("rims", "gaps", "strips"))
     by_edge = dict(zip(EDGES, strips.T, strict=True))
     return MaskFacts(
@@ -215,7 +215,7 @@ def _classes(data: SegmentationData) -> tuple[ClassFacts, ...]:
     return tuple(
         ClassFacts(
             name=name,
-            ignored=index in data.ignored,
+            ignored=index in data.ignore_classes,
             pixels=int(pixels[index]),
             share=float(pixels[index] / max(pixels.sum(), 1)),
             images=int(holding[index]),
@@ -226,10 +226,12 @@ def _classes(data: SegmentationData) -> tuple[ClassFacts, ...]:
     )
 
 
-def _sorted_out(copies: Copies, count: int) -> tuple[Copies, tuple[tuple[Group, Group], ...], tuple[Group, ...]]:
+def _sorted_out(
+    copies: Copies, count: int
+) -> tuple[Copies, tuple[tuple[ItemGroup, ItemGroup], ...], tuple[ItemGroup, ...]]:
     """The copies among the labelled images; those that are unlabelled too; those among the unlabelled alone."""
 
-    def within(groups: Sequence[Group]) -> tuple[Group, ...]:
+    def within(groups: Sequence[ItemGroup]) -> tuple[ItemGroup, ...]:
         inside = (tuple(item for item in group if item < count) for group in groups)
         return tuple(group for group in inside if len(group) > 1)
 
@@ -253,7 +255,7 @@ def _parted(data: SegmentationData, options: SplitOptions) -> tuple[Split | None
 
 
 def _leaks(
-    data: SegmentationData, split: Split | None, copies: Copies, aliens: Sequence[Group]
+    data: SegmentationData, split: Split | None, copies: Copies, aliens: Sequence[ItemGroup]
 ) -> tuple[dict[str, int] | None, tuple[Leak, ...]]:
     """The sizes of the parts, and what leaks between them; None and nothing where there are none."""
     if split is None:
@@ -261,7 +263,7 @@ def _leaks(
     part_of = np.empty(len(data), int)
     for number, part in enumerate(PARTS):
         part_of[split[part]] = number
-    places: tuple[Group, ...] = ()
+    places: tuple[ItemGroup, ...] = ()
     if data.groups is not None:
         places = identical_groups([group.tobytes() for group in data.groups])
     suspects = [("nearly identical images", group) for group in copies.near if group not in copies.identical]
@@ -277,12 +279,12 @@ def _leaks(
     return {part: len(split[part]) for part in PARTS}, tuple(leaks)
 
 
-def _items(found: np.ndarray) -> Group:
+def _items(found: np.ndarray) -> ItemGroup:
     """Where something was found in (N,)."""
     return tuple(np.flatnonzero(found).tolist())
 
 
-def _most_first(found: np.ndarray) -> Group:
+def _most_first(found: np.ndarray) -> ItemGroup:
     """Where something was found in (N,), and how much: the items by that."""
     order = np.argsort(-found, kind="stable")
     return tuple(order[: np.count_nonzero(found)].tolist())

@@ -9,20 +9,20 @@ import numpy as np
 from ..conventions import VOID
 
 
-def unlabelled(masks: np.ndarray, ignored: Collection[int]) -> np.ndarray:
+def unlabelled(masks: np.ndarray, ignore_classes: Collection[int]) -> np.ndarray:
     """Where masks (…) carry no label that counts: void, or an ignored class. (…) bool."""
     without = np.zeros(VOID + 1, bool)
-    without[[VOID, *ignored]] = True
+    without[[VOID, *ignore_classes]] = True
     found: np.ndarray = without[masks]
     return found
 
 
-def spurious_margin(masks: np.ndarray, ignored: Collection[int], margin: int) -> np.ndarray:
+def spurious_margin(masks: np.ndarray, ignore_classes: Collection[int], margin: int) -> np.ndarray:
     """Unlabelled pixels within `margin` of an edge with labelled ground straight behind the margin: (N, H, W) bool.
 
     Ground whose lack of a label goes on into the image (sky, the rover) is left alone: nobody forgot it.
     """
-    empty = unlabelled(masks, ignored)
+    empty = unlabelled(masks, ignore_classes)
     height, width = masks.shape[1:]
     rows, columns = (_inward(length, margin) for length in (height, width))
     behind = empty[:, rows[:, None], columns[None, :]]
@@ -38,25 +38,27 @@ def _inward(length: int, margin: int) -> np.ndarray:
     return np.clip(np.arange(length), low, high)
 
 
-def fill_margin(mask: np.ndarray, ignored: Collection[int], margin: int) -> tuple[np.ndarray, int]:
+def fill_margin(mask: np.ndarray, ignore_classes: Collection[int], margin: int) -> tuple[np.ndarray, int]:
     """The mask (H, W) with its spurious margin labelled as the nearest labelled pixel; and how many pixels that are."""
     from scipy import ndimage
 
-    spurious = spurious_margin(mask[None], ignored, margin)[0]
+    spurious = spurious_margin(mask[None], ignore_classes, margin)[0]
     filled = int(spurious.sum())
     if filled:
-        nearest = ndimage.distance_transform_edt(unlabelled(mask, ignored), return_distances=False, return_indices=True)
+        nearest = ndimage.distance_transform_edt(
+            unlabelled(mask, ignore_classes), return_distances=False, return_indices=True
+        )
         mask = np.where(spurious, mask[tuple(nearest)], mask)
     return mask, filled
 
 
-def strip_widths(masks: np.ndarray, ignored: Collection[int], widest: int) -> np.ndarray:
+def strip_widths(masks: np.ndarray, ignore_classes: Collection[int], widest: int) -> np.ndarray:
     """How wide a strip without labels is along the top, bottom, left and right edge: (N, 4), 0 for none.
 
     There is one where most of the lines into the image have 1 to `widest` unlabelled pixels and then a label; its width
     is the median of these lines.
     """
-    empty = unlabelled(masks, ignored)
+    empty = unlabelled(masks, ignore_classes)
     widths = np.zeros((len(masks), 4), int)
     sideways = empty.transpose(0, 2, 1)
     for edge, seen in enumerate((empty, empty[:, ::-1], sideways, sideways[:, ::-1])):

@@ -10,7 +10,7 @@ import numpy as np
 
 from ..errors import RequestError
 from .arrays import SegmentationData
-from .options import SplitOptions
+from .split_options import SplitOptions
 from .statistics import rarest_class
 
 # All ways to deal out places are looked at where there are no more than this: eleven places into three parts.

@@ -47,7 +47,7 @@ _NARROW: Final = 0.125
 
 
 @dataclass(frozen=True)
-class Finding:
+class Diagnosis:
     """What was found of one entry.
 
     `status` is that of the catalog, or broken, early (it imports what `early` names too soon) or slow. `seconds` is how
@@ -89,7 +89,7 @@ def _means(word: str, entry: Entry) -> bool:
 
 def examine(
     entries: Iterable[Entry], session: Session, plugins: Sequence[Path] = (), *, checks: bool = False
-) -> Iterator[Finding]:
+) -> Iterator[Diagnosis]:
     """Load each entry, several at once, and give what was found in their order.
 
     What cannot be used is not loaded. With `checks` the contract of its kind is run on each component that is sound;
@@ -102,16 +102,16 @@ def examine(
         yield from pool.map(lambda entry: _examine(entry, session, plugins, checks), entries)
 
 
-def _examine(entry: Entry, session: Session, plugins: Sequence[Path], checks: bool) -> Finding:
+def _examine(entry: Entry, session: Session, plugins: Sequence[Path], checks: bool) -> Diagnosis:
     if not entry.usable:
-        return Finding(entry, entry.status, problem=entry.reason)
+        return Diagnosis(entry, entry.status, problem=entry.reason)
     found = _in_process("load", entry, session, plugins, _LOADING_LIMIT)
     if found.get("problem"):
-        return Finding(entry, BROKEN, **_tuples(found))
+        return Diagnosis(entry, BROKEN, **_tuples(found))
     hint = _EARLY_HINT if found["early"] else None
-    finding = Finding(entry, _status(entry, found), **_tuples(found) | {"hint": hint})
+    finding = Diagnosis(entry, _status(entry, found), **_tuples(found) | {"hint": hint})
     if entry.status == CONFLICT:
-        finding = Finding(entry, CONFLICT, finding.seconds, finding.early, entry.reason)
+        finding = Diagnosis(entry, CONFLICT, finding.seconds, finding.early, entry.reason)
     if not checks or not entry.kind.contract:
         return finding
     return _checked(finding, _in_process("check", entry, session, plugins, _CHECKS_LIMIT))
@@ -128,7 +128,7 @@ def _status(entry: Entry, found: dict[str, Any]) -> str:
     return SLOW if found["seconds"] > SLOW_SECONDS else OK
 
 
-def _checked(finding: Finding, found: dict[str, Any]) -> Finding:
+def _checked(finding: Diagnosis, found: dict[str, Any]) -> Diagnosis:
     values = vars(finding) | found
     if found.get("problem"):
         values["status"] = BROKEN
@@ -140,7 +140,7 @@ def _checked(finding: Finding, found: dict[str, Any]) -> Finding:
         if len(failures) > len(told):
             told.append(f"{len(failures) - len(told)} more (--json has all)")
         values |= {"status": BROKEN, "problem": f"{found['checks']['failed']} checks fail: {'; '.join(told)}"}
-    return Finding(**values)
+    return Diagnosis(**values)
 
 
 def _in_process(task: str, entry: Entry, session: Session, plugins: Sequence[Path], limit: float) -> dict[str, Any]:

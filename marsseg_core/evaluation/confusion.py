@@ -17,8 +17,8 @@ from ..components.specs import MetricSpec
 from ..conventions import VOID
 from ..data.class_ids import check_class_ids
 from ..errors import PluginError, RequestError, RunError, nearest
-from ..planning.invoke import calling
-from ..planning.resolved import Chosen
+from ..planning.invoke import call_component
+from ..planning.resolved import ResolvedComponent
 from ..shown import Shown
 from .formulas import (
     accuracy,
@@ -51,10 +51,10 @@ def check_finite(values: np.ndarray, item: str, *, hint: str | None = None) -> N
         )
 
 
-def decode(logits: np.ndarray, ignored: Sequence[int] = ()) -> np.ndarray:
+def decode(logits: np.ndarray, ignore_classes: Sequence[int] = ()) -> np.ndarray:
     """Decode logits, or probabilities, (…, K) to class ids (…) uint8: the best class that is not ignored."""
-    kept = np.array([c for c in range(logits.shape[-1]) if c not in ignored], np.uint8)
-    best: np.ndarray = kept[np.argmax(logits[..., kept] if ignored else logits, axis=-1)]
+    kept = np.array([c for c in range(logits.shape[-1]) if c not in ignore_classes], np.uint8)
+    best: np.ndarray = kept[np.argmax(logits[..., kept] if ignore_classes else logits, axis=-1)]
     return best
 
 
@@ -91,21 +91,23 @@ class Confusion(Shown):
     finite: infinite ones too, though an argmax exists, since the losses of such a network do not.
     """
 
-    def __init__(self, class_names: Sequence[str], ignored: Sequence[int], metrics: Sequence[Chosen] = ()) -> None:
+    def __init__(
+        self, class_names: Sequence[str], ignore_classes: Sequence[int], metrics: Sequence[ResolvedComponent] = ()
+    ) -> None:
         self.class_names = _names(class_names)
-        self.ignored: tuple[int, ...] = _row(ignored, "Ignored classes", "numbers of classes")
+        self.ignore_classes: tuple[int, ...] = _row(ignore_classes, "Ignored classes", "numbers of classes")
         size = len(self.class_names)
-        if wrong := [c for c in self.ignored if not (isinstance(c, Integral) and 0 <= c < size)]:
+        if wrong := [c for c in self.ignore_classes if not (isinstance(c, Integral) and 0 <= c < size)]:
             what = f"There is no class {wrong[0]!r} to ignore; the classes are 0 to {size - 1}."
             raise RequestError(what, where=_WHERE)
-        if len(set(self.ignored)) == size:
+        if len(set(self.ignore_classes)) == size:
             raise RequestError("No class counts: there is nothing to score.", where=_WHERE)
-        self.counted = np.array([c for c in range(size) if c not in self.ignored], np.int64)
+        self.counted = np.array([c for c in range(size) if c not in self.ignore_classes], np.int64)
         self.restricted = np.zeros((size, size), np.int64)
         self.unrestricted = np.zeros((size, size), np.int64)
         self.per_image: list[float] = []
         self.wrong_per_image: list[int] = []
-        self._spec = MetricSpec(size, self.ignored)
+        self._spec = MetricSpec(size, self.ignore_classes)
         self._metrics = {metric.entry.name: metric for metric in metrics}
         self._counts: dict[str, np.ndarray] = {}
         self._failures: dict[str, PluginError] = {}
@@ -133,20 +135,20 @@ class Confusion(Shown):
         check_class_ids(labels, size, where=_WHERE)
         for place, each in enumerate(logits, start=len(self.per_image)):
             check_finite(each, f"image {place}")
-        restricted, unrestricted = decode(logits, self.ignored), decode(logits)
+        restricted, unrestricted = decode(logits, self.ignore_classes), decode(logits)
         self.unrestricted += confusion_matrix(labels, unrestricted, size)
         for truth, prediction in zip(labels, restricted, strict=True):
             matrix = confusion_matrix(truth, prediction, size)
             self.restricted += matrix
-            self.per_image.append(mean_iou(matrix, self.ignored))
-            counted = counted_rows(matrix, self.ignored)
+            self.per_image.append(mean_iou(matrix, self.ignore_classes))
+            counted = counted_rows(matrix, self.ignore_classes)
             self.wrong_per_image.append(int(counted.sum() - np.trace(counted)))
         for metric in self._metrics.values():
             if metric.component.needs_predictions:
                 predictions = unrestricted if metric.component.all_classes else restricted
                 self._count(metric, labels.astype(np.uint8), predictions)
 
-    def _count(self, metric: Chosen, masks: np.ndarray, predictions: np.ndarray) -> None:
+    def _count(self, metric: ResolvedComponent, masks: np.ndarray, predictions: np.ndarray) -> None:
         """Add up what a metric counts. One that fails is told of when it is read: the others must not suffer."""
         name = metric.entry.name
         if name in self._failures:
@@ -157,7 +159,7 @@ class Confusion(Shown):
             return sum((np.asarray(counts) for counts in each), self._counts.get(name, np.zeros(())))
 
         try:
-            self._counts[name] = calling(metric, added)
+            self._counts[name] = call_component(metric, added)
         except PluginError as error:
             self._failures[name] = error
 
@@ -166,7 +168,7 @@ class Confusion(Shown):
         metric, counts = self._counted(name)
         return float("nan") if counts is None else value_of(metric, counts, self._spec)
 
-    def class_readings(self, name: str) -> dict[str, float]:
+    def named_class_values(self, name: str) -> dict[str, float]:
         """What one of its metrics says of each class that counts, as "dice_soil"; nothing where it says nothing."""
         word = self._counted(name)[0].component.per_class
         return {f"{word}_{label}": value for label, value in self.class_values(name).items()} if word else {}
@@ -178,7 +180,7 @@ class Confusion(Shown):
             return {self.class_names[c]: float("nan") for c in self.counted.tolist()}
         return class_values_of(metric, counts, self._spec, self.class_names)
 
-    def _counted(self, name: str) -> tuple[Chosen, np.ndarray | None]:
+    def _counted(self, name: str) -> tuple[ResolvedComponent, np.ndarray | None]:
         if name not in self._metrics:
             what = f"There is no metric '{name}' among those that were computed."
             raise RequestError(what, where=_WHERE, hint=nearest(name, self._metrics, listing="There are"))
@@ -192,32 +194,32 @@ class Confusion(Shown):
     @property
     def support(self) -> np.ndarray:
         """(K,) labelled pixels of each class; 0 for the ignored ones."""
-        pixels: np.ndarray = counted_rows(self.restricted, self.ignored).sum(1)
+        pixels: np.ndarray = counted_rows(self.restricted, self.ignore_classes).sum(1)
         return pixels
 
     @property
     def iou(self) -> np.ndarray:
         """(K,) IoU of each class on labelled pixels, decoded over the classes that count; NaN where undefined."""
-        values = iou_per_class(counted_rows(self.restricted, self.ignored))
-        values[list(self.ignored)] = np.nan
+        values = iou_per_class(counted_rows(self.restricted, self.ignore_classes))
+        values[list(self.ignore_classes)] = np.nan
         return values
 
     @property
     def miou(self) -> float:
         """The headline figure: ignored pixels left out, decoded over the classes that count, mean over the classes
         with support."""
-        return mean_iou(self.restricted, self.ignored)
+        return mean_iou(self.restricted, self.ignore_classes)
 
     @property
     def miou_an2dl(self) -> float:
         """The course's score: ignored pixels left out, decoded over all classes, mean over the classes present in
         truth or prediction. A single labelled pixel predicted as background brings in a class of IoU 0."""
-        return mean_iou_of_present(self.unrestricted, self.ignored)
+        return mean_iou_of_present(self.unrestricted, self.ignore_classes)
 
     @property
     def miou_all(self) -> float:
         """All pixels but void, decoded over all classes, mean over the classes that count and occur."""
-        return mean_iou_of_all_pixels(self.unrestricted, self.ignored)
+        return mean_iou_of_all_pixels(self.unrestricted, self.ignore_classes)
 
     @property
     def miou_per_image(self) -> float:
@@ -227,7 +229,7 @@ class Confusion(Shown):
     @property
     def accuracy(self) -> float:
         """The share of labelled pixels that are right, decoded over the classes that count."""
-        return accuracy(self.restricted, self.ignored)
+        return accuracy(self.restricted, self.ignore_classes)
 
     def to_json(self) -> dict[str, Any]:
         """All readings, for metrics.json, its metrics behind those that it always has; what is undefined is None.

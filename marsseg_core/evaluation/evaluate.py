@@ -8,9 +8,9 @@ import keras
 import numpy as np
 
 from ..data.arrays import SegmentationData, scale
-from ..evaluation.confusion import Confusion, check_finite
 from ..networks.keras_backend import fixed_settings
-from ..planning.resolved import Chosen
+from ..planning.resolved import ResolvedComponent
+from .confusion import Confusion, check_finite
 
 
 def predicted_batches(
@@ -34,10 +34,14 @@ def predicted_batches(
 
 
 def evaluate(
-    network: keras.Model, data: SegmentationData, items: np.ndarray, batch: int, metrics: Sequence[Chosen] = ()
+    network: keras.Model,
+    data: SegmentationData,
+    items: np.ndarray,
+    batch: int,
+    metrics: Sequence[ResolvedComponent] = (),
 ) -> Confusion:
     """Every reading of the confusion matrix of `network` on these items, and what these metrics say."""
-    confusion = Confusion(data.class_names, data.ignored, metrics)
+    confusion = Confusion(data.class_names, data.ignore_classes, metrics)
     for masks, logits in predicted_batches(network, data, items, batch):
         confusion.update(masks, logits)
     return confusion

@@ -11,20 +11,20 @@ import numpy as np
 from ..components.specs import MetricSpec
 from ..errors import PluginError
 from ..messages import get_logger
-from ..planning.invoke import calling
-from ..planning.resolved import Chosen
+from ..planning.invoke import call_component
+from ..planning.resolved import ResolvedComponent
 
 _logger = get_logger(__name__)
 
 
-def value_of(metric: Chosen, counts: np.ndarray, spec: MetricSpec) -> float:
+def value_of(metric: ResolvedComponent, counts: np.ndarray, spec: MetricSpec) -> float:
     """The metric's number; NaN where it is undefined."""
-    value: float = calling(metric, lambda: float(metric.component.value(counts, spec)))
+    value: float = call_component(metric, lambda: float(metric.component.value(counts, spec)))
     return value
 
 
 def class_values_of(
-    metric: Chosen, counts: np.ndarray, spec: MetricSpec, class_names: Sequence[str]
+    metric: ResolvedComponent, counts: np.ndarray, spec: MetricSpec, class_names: Sequence[str]
 ) -> dict[str, float]:
     """The metric's number for each class that counts, by the class's name."""
 
@@ -32,7 +32,7 @@ def class_values_of(
         found: Any = np.broadcast_to(metric.component.values(counts, spec), spec.num_classes)
         return {class_names[c]: float(found[c]) for c in spec.counted}
 
-    named: dict[str, float] = calling(metric, values)
+    named: dict[str, float] = call_component(metric, values)
     return named
 
 

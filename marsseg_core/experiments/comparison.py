@@ -46,7 +46,7 @@ class Difference:
 
 
 @dataclass(frozen=True, eq=False)
-class Group:
+class RunGroup:
     """The runs of one plan. `label` is a letter, in the order of rank.
 
     `rank` and `difference` are None for a group that is scored on other items than most, `difference` also for the
@@ -77,12 +77,12 @@ class Comparison(Shown):
 
     by: str
     part: str
-    groups: tuple[Group, ...]
+    groups: tuple[RunGroup, ...]
     differing: Mapping[str, tuple[str, ...]]
     apart: tuple[tuple[Path, str], ...]
     elsewhere: tuple[tuple[Path, str], ...]
 
-    def title(self, group: Group) -> str:
+    def title(self, group: RunGroup) -> str:
         """A group's letter, and what is its own among the settings that differ."""
         position = self.groups.index(group)
         texts = {name: values[position] for name, values in self.differing.items() if values[position] != ABSENT}
@@ -107,7 +107,7 @@ class Comparison(Shown):
             "scored_elsewhere": [{"run": str(path), "reason": reason} for path, reason in self.elsewhere],
         }
 
-    def _group_json(self, position: int, group: Group) -> dict[str, Any]:
+    def _group_json(self, position: int, group: RunGroup) -> dict[str, Any]:
         return {
             "group": group.label,
             "rank": group.rank,
@@ -203,7 +203,7 @@ def _grouped(records: Sequence[Record]) -> tuple[list[list[Record]], list[tuple[
 
 def _ranked(
     grouped: Sequence[Sequence[Record]], by: str, part: str, *, rises: bool
-) -> tuple[tuple[Group, ...], tuple[tuple[Path, str], ...]]:
+) -> tuple[tuple[RunGroup, ...], tuple[tuple[Path, str], ...]]:
     """The groups scored on what most runs are scored on, the best first; then the others, without a rank."""
     families = Counter(_family(run, part) for group in grouped for run in group)
     common = families.most_common(1)[0][0]
@@ -212,12 +212,12 @@ def _ranked(
         mean = Spread.of(_values(group, by, part)).mean
         return any(_family(run, part) != common for run in group), -mean if rises else mean
 
-    groups: list[Group] = []
+    groups: list[RunGroup] = []
     for position, runs in enumerate(sorted(grouped, key=order)):
         comparable = not order(runs)[0]
         best = groups[0].runs if groups else None
         groups.append(
-            Group(
+            RunGroup(
                 _letters(position),
                 tuple(runs),
                 tuple(_values(runs, by, part)),
@@ -244,12 +244,12 @@ class _Family:
 
     fingerprint: str
     classes: tuple[str, ...]
-    ignored: tuple[int, ...]
+    ignore_classes: tuple[int, ...]
     items: Hashable
 
 
 def _family(run: Record, part: str) -> _Family:
-    data = run.fingerprint, run.classes, run.ignored
+    data = run.fingerprint, run.classes, run.ignore_classes
     if run.fold == NONE_WORD:
         return _Family(*data, run.items[part])
     deal = [run.settings[f"split.{key}"] for key in ("folds", "seed")]
@@ -262,8 +262,8 @@ def _deviation(found: _Family, common: _Family) -> str:
     if found.classes != common.classes:
         reordered = sorted(found.classes) == sorted(common.classes)
         return f"{'the classes in another order' if reordered else 'other classes'}: {', '.join(found.classes)}"
-    if found.ignored != common.ignored:
-        names = ", ".join(found.classes[c] for c in found.ignored) or "none"
+    if found.ignore_classes != common.ignore_classes:
+        names = ", ".join(found.classes[c] for c in found.ignore_classes) or "none"
         return f"other ignored classes: {names}"
     return "other data" if found.fingerprint != common.fingerprint else "other items of the data"
 
@@ -291,7 +291,7 @@ def half_width(spread: Spread) -> float:
     return float(t.ppf((1 + CONFIDENCE) / 2, spread.n - 1)) * spread.std / sqrt(spread.n)
 
 
-def _differing(groups: Sequence[Group]) -> dict[str, tuple[str, ...]]:
+def _differing(groups: Sequence[RunGroup]) -> dict[str, tuple[str, ...]]:
     """The settings that differ. A parameter of a component counts only where that component is in the plan."""
     names = dict.fromkeys(name for group in groups for name in group.settings)
     found = {}

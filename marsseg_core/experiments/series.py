@@ -12,7 +12,7 @@ from ..errors import RequestError
 from ..files.run_folder import FINISHED, INTERRUPTED, RunFolder, create_run_folder
 from ..messages import get_logger
 from ..planning.plan import Plan
-from ..runs.readings import readings_of
+from ..runs.metric_values import metric_values
 from ..shown import Shown
 from .summary import Spread, spreads
 
@@ -63,7 +63,7 @@ class Series(Shown):
         """The spread of each reading, for each part."""
         scored = [self.metrics[name]["parts"] for name in self.finished]
         names = dict.fromkeys(part for parts in scored for part in parts)
-        return {part: spreads([readings_of(parts[part]) for parts in scored]) for part in names}
+        return {part: spreads([metric_values(parts[part]) for parts in scored]) for part in names}
 
     def to_json(self) -> dict[str, Any]:
         statuses = {name: self.metrics[name]["status"] if name in self.metrics else None for name in self.planned}

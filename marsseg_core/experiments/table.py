@@ -10,7 +10,7 @@ from .comparison import Comparison
 
 
 def to_csv(comparison: Comparison) -> str:
-    """Group, rank, run, seed, fold, the settings that differ, and every reading of the compared part.
+    """RunGroup, rank, run, seed, fold, the settings that differ, and every reading of the compared part.
 
     An undefined reading, or the rank of a group scored on other items, is left empty.
     """

@@ -39,10 +39,10 @@ TO_CONES = np.array([[0.41222, 0.53633, 0.05145], [0.21190, 0.68070, 0.10740], [
 TO_OKLAB = np.array([[0.21045, 0.79362, -0.00407], [1.97800, -2.42859, 0.45059], [0.02590, 0.78277, -0.80868]])
 
 
-def class_colours(num_classes: int, ignored: Collection[int] = ()) -> np.ndarray:
+def class_colours(num_classes: int, ignore_classes: Collection[int] = ()) -> np.ndarray:
     """Give a colour to each class id: (K, 3) uint8. A class keeps its own whatever K is; ignored ones are neutral."""
     colours = np.array([rgb(code) for code in _codes(num_classes)], dtype=np.uint8).reshape(num_classes, 3)
-    colours[[c for c in ignored if c < num_classes]] = rgb(NEUTRAL)
+    colours[[c for c in ignore_classes if c < num_classes]] = rgb(NEUTRAL)
     return colours
 
 

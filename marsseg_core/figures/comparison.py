@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from ..experiments.comparison import Comparison, Group
+from ..experiments.comparison import Comparison, RunGroup
 from .canvas import GRID, LABEL_SIZE, MUTED, NOTE_SIZE, TITLE_SIZE, Target, verbatim, write
 from .colours import FIRST, INK
 
@@ -57,7 +57,7 @@ def _draw_scores(axes: Axes, comparison: Comparison) -> None:
     _finish(axes, "a dot is a run; the diamond their mean,\nthe line ± one standard deviation")
 
 
-def _draw_differences(axes: Axes, groups: Sequence[Group]) -> None:
+def _draw_differences(axes: Axes, groups: Sequence[RunGroup]) -> None:
     axes.set_title(f"Difference to {groups[0].label}", loc="left", fontsize=TITLE_SIZE)
     axes.axvline(0, color=BEST, linewidth=1.5)
     for row, group in enumerate(groups):
@@ -91,7 +91,7 @@ def _finish(axes: Axes, note: str) -> None:
         axes.spines[side].set_visible(False)
 
 
-def _colour(group: Group) -> str:
+def _colour(group: RunGroup) -> str:
     """The best stands out; grey is what does not compare."""
     return MUTED if group.rank is None else BEST if group.rank == 1 else INK
 

@@ -30,7 +30,7 @@ def learning_curves(
     target: canvas.Target,
     *,
     class_names: Sequence[str],
-    ignored: Collection[int] = (),
+    ignore_classes: Collection[int] = (),
     best_epoch: int | None = None,
     best_by: str = f"val_{HEADLINE}",
 ) -> None:
@@ -47,7 +47,7 @@ def learning_curves(
     panels = list(figure.subplots(len(ratios), 1, sharex=True, height_ratios=ratios))
     losses, scores, rate = panels[0], panels[-2], panels[-1]
     _draw_losses(losses, history)
-    _draw_scores(scores, history, class_names, ignored, best_epoch, best_by)
+    _draw_scores(scores, history, class_names, ignore_classes, best_epoch, best_by)
     _draw_rate(rate, history)
     if weighted:
         _draw_weights(panels[1], history)
@@ -106,16 +106,16 @@ def _draw_scores(
     axes: Axes,
     history: History,
     class_names: Sequence[str],
-    ignored: Collection[int],
+    ignore_classes: Collection[int],
     best_epoch: int | None,
     best_by: str,
 ) -> None:
     axes.set_title(
         "Validation: intersection over union (IoU), mean and per class", loc="left", fontsize=canvas.TITLE_SIZE
     )
-    palette = colours.class_colours(len(class_names), ignored)
+    palette = colours.class_colours(len(class_names), ignore_classes)
     for index, name in enumerate(class_names):
-        if index in ignored:
+        if index in ignore_classes:
             continue
         key = f"val_iou_{name}"
         # Beyond the hand-picked colours hues come close: dashes help.

@@ -13,7 +13,7 @@ from scipy import ndimage
 
 from ..data.arrays import SegmentationData
 from ..data.findings import findings, listed, summary
-from ..data.groups import Group
+from ..data.groups import ItemGroup
 from ..data.inspection import EDGES, WIDEST_STRIP, Inspection
 from ..data.labels import rims, spurious_margin, unlabelled as without_label
 from .colours import class_colours, hex_code, paint
@@ -72,7 +72,7 @@ class _Pictures:
 
     def __init__(self, data: SegmentationData) -> None:
         self._data = data
-        self.colours = class_colours(data.num_classes, data.ignored)
+        self.colours = class_colours(data.num_classes, data.ignore_classes)
 
     def image(self, item: int, caption: str) -> Figure:
         return _figure([_shown(self._data.images[item])], caption)
@@ -92,7 +92,7 @@ class _Pictures:
         return self.item(item, f"{item}: {count} pixels", seen)
 
     def strips(self, item: int, edges: Iterable[str]) -> Figure:
-        where = spurious_margin(self._data.masks[item][None], self._data.ignored, WIDEST_STRIP)[0]
+        where = spurious_margin(self._data.masks[item][None], self._data.ignore_classes, WIDEST_STRIP)[0]
         return self.item(item, f"{item}: {', '.join(edges)}", where)
 
     def typical(self, index: int) -> Figure:
@@ -104,7 +104,7 @@ class _Pictures:
         mask = np.asarray(self._data.masks[item])
         size = _size(mask.shape, up=True)
         ids = stretched(mask, size)
-        shown = striped(paint(ids, self.colours), without_label(ids, self._data.ignored))
+        shown = striped(paint(ids, self.colours), without_label(ids, self._data.ignore_classes))
         if marked is not None:
             shown[stretched(marked, size)] = _MARK
         return shown
@@ -195,7 +195,7 @@ def _sections(found: Inspection, pictures: _Pictures, unlabelled: np.ndarray | N
 
 
 def _section(
-    heading: str, groups: Sequence[Group], rows: Sequence[Sequence[Figure]], *, grouped: bool = False
+    heading: str, groups: Sequence[ItemGroup], rows: Sequence[Sequence[Figure]], *, grouped: bool = False
 ) -> Section:
     return Section(heading, sum(map(len, groups)), listed(groups, _LISTED), rows, grouped)
 

@@ -26,7 +26,7 @@ def confusion_figure(
     class_names: Sequence[str],
     target: canvas.Target,
     *,
-    ignored: Collection[int] = (),
+    ignore_classes: Collection[int] = (),
     title: str = "Confusion matrix",
 ) -> None:
     """Draw counts (K, K), rows truth and columns prediction, as shares of each row with the row's support beside it."""
@@ -47,7 +47,7 @@ def confusion_figure(
             _strike_row(axes, row, size)
         _write_support(axes, row, size, int(support[row]), int(support.sum()))
     axes.text(size - 0.3, -0.62, "support", fontsize=canvas.LABEL_SIZE, va="bottom", color=colours.INK)
-    _label(axes, class_names, ignored)
+    _label(axes, class_names, ignore_classes)
     figure.suptitle(title, x=0.01, ha="left", fontsize=canvas.TITLE_SIZE, parse_math=False)
     canvas.write(figure, target)
 
@@ -98,9 +98,9 @@ def _write_support(axes: Axes, row: int, size: int, support: int, total: int) ->
     )
 
 
-def _label(axes: Axes, class_names: Sequence[str], ignored: Collection[int]) -> None:
+def _label(axes: Axes, class_names: Sequence[str], ignore_classes: Collection[int]) -> None:
     size = len(class_names)
-    names = [f"{name}\n(ignored)" if index in ignored else name for index, name in enumerate(class_names)]
+    names = [f"{name}\n(ignored)" if index in ignore_classes else name for index, name in enumerate(class_names)]
     slant: dict[str, Any] = (
         {"rotation": 40, "ha": "right", "rotation_mode": "anchor"} if max(map(len, class_names)) > 9 else {}
     )
@@ -116,7 +116,7 @@ def _label(axes: Axes, class_names: Sequence[str], ignored: Collection[int]) -> 
     axes.tick_params(which="both", length=0)
     axes.tick_params(which="major", pad=STRIP + 5)
     axes.spines[:].set_visible(False)
-    _add_strips(axes, [colours.hex_code(colour) for colour in colours.class_colours(size, ignored)])
+    _add_strips(axes, [colours.hex_code(colour) for colour in colours.class_colours(size, ignore_classes)])
 
 
 def _add_strips(axes: Axes, codes: Sequence[str]) -> None:

@@ -64,13 +64,13 @@ def html_of(shown: Any) -> str:
 
 @html_of.register
 def _run(run: Run) -> str:
-    names, ignored = run.data.class_names, run.data.ignored
+    names, ignore_classes = run.data.class_names, run.data.ignore_classes
     parts: list[_Part] = [_Heading(str(run.path), run.summary), *_score_table(run.scores)]
     if run.history:
         parts.append(
             _figure(
                 lambda target: learning_curves(
-                    run.history, target, class_names=names, ignored=ignored, best_epoch=run.best_epoch
+                    run.history, target, class_names=names, ignore_classes=ignore_classes, best_epoch=run.best_epoch
                 ),
                 "Learning curves",
                 width=700,
@@ -128,9 +128,9 @@ def _plan(plan: Plan) -> str:
 def _data(data: SegmentationData) -> str:
     counts = data.label_counts.sum(axis=0)
     shares = counts / max(1, counts.sum())
-    colours = class_colours(data.num_classes, data.ignored)
+    colours = class_colours(data.num_classes, data.ignore_classes)
     rows = [
-        (name, hex_code(colours[c]), f"{shares[c]:.2%}", "ignored" if c in data.ignored else "")
+        (name, hex_code(colours[c]), f"{shares[c]:.2%}", "ignored" if c in data.ignore_classes else "")
         for c, name in enumerate(data.class_names)
     ]
     rows.append(("void", "", f"{shares[-1]:.2%}", ""))
@@ -146,7 +146,7 @@ def _data(data: SegmentationData) -> str:
 def _matrix(confusion: Confusion, title: str) -> _Picture:
     return _figure(
         lambda target: confusion_figure(
-            confusion.restricted, confusion.class_names, target, ignored=confusion.ignored, title=title
+            confusion.restricted, confusion.class_names, target, ignore_classes=confusion.ignore_classes, title=title
         ),
         title,
         width=480,
@@ -159,7 +159,7 @@ def _score_table(scores: dict[str, Confusion]) -> list[_Table]:
         return []
     table = metric_table()
     found = [confusion.to_json() for confusion in scores.values()]
-    shown = [key for key in found[0] if key in table.chosen and table.shows(key)]
+    shown = [key for key in found[0] if key in table.resolved and table.shows(key)]
     rows = [(name, *(_number(each[name]) for each in found)) for name in shown]
     rows += [(f"iou {name}", *(_number(each["iou"][name]) for each in found)) for name in found[0]["iou"]]
     return [_Table(("score", *scores), rows)]

@@ -36,10 +36,10 @@ def preview_sheet(
     class_names: Sequence[str],
     target: Target,
     *,
-    ignored: Collection[int] = (),
+    ignore_classes: Collection[int] = (),
 ) -> None:
     """Draw each row's images, and each again under its labels; void is striped, ignored classes stay bare."""
-    colours = class_colours(len(class_names), ignored)
+    colours = class_colours(len(class_names), ignore_classes)
     height, width = rows[0].pairs[0][1].shape
     size = (max(1, round(height * PANEL / max(height, width))), max(1, round(width * PANEL / max(height, width))))
     columns = 2 * len(rows[0].pairs)
@@ -59,7 +59,7 @@ def preview_sheet(
         for index, (image, mask) in enumerate(row.pairs):
             # The same stretch for the whole row: what changes the brightness must be seen to.
             grey = _shades(image, float(low), float(high), size)
-            for offset, picture in enumerate((grey, _overlaid(grey, stretched(mask, size), colours, ignored))):
+            for offset, picture in enumerate((grey, _overlaid(grey, stretched(mask, size), colours, ignore_classes))):
                 left = GAP + (2 * index + offset) * (size[1] + GAP)
                 box = (left, whole_height - top - size[0], size[1], size[0])
                 scaled = (box[0] / whole_width, box[1] / whole_height, box[2] / whole_width, box[3] / whole_height)
@@ -70,7 +70,7 @@ def preview_sheet(
     patches = [
         Patch(facecolor=hex_code(colours[index]), edgecolor=MUTED, linewidth=0.6, label=name)
         for index, name in enumerate(class_names)
-        if index not in ignored
+        if index not in ignore_classes
     ]
     patches.append(Patch(facecolor=NEUTRAL, edgecolor=MUTED, linewidth=0.6, hatch="////", label="void"))
     legend = figure.legend(
@@ -86,9 +86,9 @@ def _shades(image: np.ndarray, low: float, high: float, size: tuple[int, int]) -
     return np.stack([stretched(shades[..., channel], size) for channel in range(3)], axis=-1)
 
 
-def _overlaid(picture: np.ndarray, ids: np.ndarray, colours: np.ndarray, ignored: Collection[int]) -> np.ndarray:
+def _overlaid(picture: np.ndarray, ids: np.ndarray, colours: np.ndarray, ignore_classes: Collection[int]) -> np.ndarray:
     void = ids >= len(colours)
-    coloured = ~void & ~np.isin(ids, list(ignored))
+    coloured = ~void & ~np.isin(ids, list(ignore_classes))
     over = picture.copy()
     mixed = (1 - OPACITY) * picture + OPACITY * paint(ids, colours)
     over[coloured] = mixed.astype(np.uint8)[coloured]

@@ -14,22 +14,22 @@ from .locks import hold
 
 
 @contextmanager
-def written_whole(path: Path, ready: Callable[[Path], None] | None = None) -> Iterator[Path]:
+def atomic_write(path: Path, ready: Callable[[Path], None] | None = None) -> Iterator[Path]:
     """A path beside `path` to write to; it takes the place of `path` only when all went well. Makes its folders.
 
     `ready` is called with it just before. Raises RunError when the disk is full or refuses; nothing is left behind
     then.
     """
     # The suffix stays last: Keras goes by it.
-    aside = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
+    temporary = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        yield aside
-        with aside.open("rb") as file:
+        yield temporary
+        with temporary.open("rb") as file:
             os.fsync(file.fileno())
         if ready is not None:
-            ready(aside)
-        aside.replace(path)
+            ready(temporary)
+        temporary.replace(path)
     except OSError as cause:
         raise RunError(
             f"{path.name} cannot be written: {cause.strerror or cause}.",
@@ -37,17 +37,17 @@ def written_whole(path: Path, ready: Callable[[Path], None] | None = None) -> It
             hint="What was written before is whole. Make room, or choose another folder with --out.",
         ) from cause
     finally:
-        aside.unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
 
 
 def write_bytes(path: Path, content: bytes) -> None:
     """Write a file whole or not at all."""
-    with written_whole(path) as aside:
-        aside.write_bytes(content)
+    with atomic_write(path) as temporary:
+        temporary.write_bytes(content)
 
 
 @contextmanager
-def folder_beside(path: Path, mode: int = 0o777) -> Iterator[Path]:
+def temporary_folder(path: Path, mode: int = 0o777) -> Iterator[Path]:
     """Make a new folder beside `path`, marked as in use; it is removed at the end, unless it was renamed.
 
     Its name begins with a dot and the name of `path`. The folders above it are made as well.
@@ -65,13 +65,13 @@ def folder_beside(path: Path, mode: int = 0o777) -> Iterator[Path]:
 
 
 @contextmanager
-def folder_written_whole(path: Path) -> Iterator[Path]:
+def atomic_folder(path: Path) -> Iterator[Path]:
     """A new folder to write into; it takes the place of `path` only when all went well.
 
     Raises RunError when the disk is full or refuses; nothing is left behind then.
     """
     try:
-        with folder_beside(path) as beside:
+        with temporary_folder(path) as beside:
             yield beside
             beside.rename(path)
     except OSError as cause:

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Final, NoReturn
 
 from ..errors import RequestError
-from .atomic import refuse_existing, written_whole
+from .atomic import atomic_write, refuse_existing
 from .locks import hold
 from .text import read_text
 
@@ -95,8 +95,8 @@ class RunFolder:
         """Remove what a killed process left half-written beside the files."""
         files = (self.plan, self.history, self.metrics, self.network, self.checkpoint, self.manifest, self.log_file)
         for file in files:
-            for aside in file.parent.glob(f".{file.stem}.*{file.suffix}"):
-                aside.unlink(missing_ok=True)
+            for temporary in file.parent.glob(f".{file.stem}.*{file.suffix}"):
+                temporary.unlink(missing_ok=True)
 
     def __fspath__(self) -> str:
         return str(self.path)
@@ -169,27 +169,27 @@ class RunFolder:
 
     @contextmanager
     def written(self, path: Path) -> Iterator[Path]:
-        """`written_whole` for a file of the run. What others rely on has its hash in the manifest.
+        """`atomic_write` for a file of the run. What others rely on has its hash in the manifest.
 
         It stands there before the file is in its place, beside the hash of what it replaces: a process that is killed
         between the two leaves a file that the manifest knows.
         """
         if not self._is_relied_on(path):
-            with written_whole(path) as aside:
-                yield aside
+            with atomic_write(path) as temporary:
+                yield temporary
             return
         name = path.relative_to(self.path).as_posix()
         found = ""
 
-        def enter(aside: Path) -> None:
+        def enter(temporary: Path) -> None:
             nonlocal found
-            found = _file_hash(aside)
+            found = _file_hash(temporary)
             before = self._hashes.get(name) or (_file_hash(path) if path.is_file() else found)
             files = self._manifested() | {name: list(dict.fromkeys((found, before)))}
             self.write_json(self.manifest, {"schema": 1, "files": files})
 
-        with written_whole(path, ready=enter) as aside:
-            yield aside
+        with atomic_write(path, ready=enter) as temporary:
+            yield temporary
         self._hashes[name] = found
 
     def _is_relied_on(self, path: Path) -> bool:
@@ -253,8 +253,8 @@ class RunFolder:
         return kept
 
     def write_bytes(self, path: Path, content: bytes) -> None:
-        with self.written(path) as aside:
-            aside.write_bytes(content)
+        with self.written(path) as temporary:
+            temporary.write_bytes(content)
 
     def write_text(self, path: Path, text: str) -> None:
         self.write_bytes(path, text.encode())
@@ -279,8 +279,8 @@ class RunFolder:
     def write_figure(self, name: str, draw: Callable[[Path], None]) -> Path:
         """Let `draw` write `figures/<name>.png`."""
         path = self.figures / f"{name}.png"
-        with written_whole(path) as aside:
-            draw(aside)
+        with atomic_write(path) as temporary:
+            draw(temporary)
         return path
 
     def log(self, line: str) -> None:

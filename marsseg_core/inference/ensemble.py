@@ -15,7 +15,7 @@ from ..errors import RequestError
 from ..files.run_folder import RunFolder
 from ..registry.session import Session
 from ..runs.load import load
-from ..runs.recorded import recorded_scaling
+from ..runs.recorded_data import recorded_scaling
 
 if TYPE_CHECKING:
     import keras
@@ -26,11 +26,11 @@ class Classes:
     """The classes that networks tell apart, and those of them that are ignored."""
 
     names: tuple[str, ...]
-    ignored: tuple[int, ...]
+    ignore_classes: tuple[int, ...]
 
     def __str__(self) -> str:
-        ignored = [self.names[c] for c in self.ignored]
-        return ", ".join(self.names) + (f" (ignored: {', '.join(ignored)})" if ignored else "")
+        ignore_classes = [self.names[c] for c in self.ignore_classes]
+        return ", ".join(self.names) + (f" (ignored: {', '.join(ignore_classes)})" if ignore_classes else "")
 
 
 def open_runs(paths: Sequence[str | Path]) -> tuple[list[RunFolder], Classes]:

@@ -14,7 +14,7 @@ from ..errors import RequestError
 from ..evaluation.confusion import decode
 from ..figures.colours import class_colours, hex_code, paint
 from ..figures.panels import brightened
-from ..files.atomic import refuse_existing, write_bytes, written_whole
+from ..files.atomic import atomic_write, refuse_existing, write_bytes
 from ..files.npy import write_npy_header
 from .ensemble import Classes
 
@@ -36,9 +36,9 @@ class Outputs:
         self._colours = class_colours(len(classes.names))
         self._begun = False
 
-    def keep(self, name: str, shape: tuple[int, ...], bands: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
-        """The bands of probabilities of an image (H, W, C); where asked for, each is written as it passes."""
-        return self._written(name, shape, bands) if self._probabilities else bands
+    def keep(self, name: str, shape: tuple[int, ...], row_strips: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
+        """The row strips of probabilities of an image (H, W, C); where asked for, each is written as it passes."""
+        return self._written(name, shape, row_strips) if self._probabilities else row_strips
 
     def write(self, name: str, image: np.ndarray, labels: np.ndarray) -> None:
         """The labels (H, W) of an image (H, W, C) as a mask, and over the image."""
@@ -46,15 +46,15 @@ class Outputs:
         if self._overlays:
             write_png(self._file("overlays", name, ".png"), overlay(image, labels, self._colours))
 
-    def _written(self, name: str, shape: tuple[int, ...], bands: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
-        first = next(bands)
-        with written_whole(self._file("probabilities", name, ".npy")) as aside, aside.open("wb") as file:
+    def _written(self, name: str, shape: tuple[int, ...], row_strips: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
+        first = next(row_strips)
+        with atomic_write(self._file("probabilities", name, ".npy")) as temporary, temporary.open("wb") as file:
             write_npy_header(file, (*shape[:2], first.shape[-1]), np.dtype("<f4"))
             file.write(first.astype("<f4").tobytes())
             yield first
-            for band in bands:
-                file.write(band.astype("<f4").tobytes())
-                yield band
+            for strip in row_strips:
+                file.write(strip.astype("<f4").tobytes())
+                yield strip
 
     def _file(self, kind: str, name: str, suffix: str) -> Path:
         if not self._begun:
@@ -69,7 +69,7 @@ class Outputs:
         except OSError as cause:
             raise RequestError(f"The folder cannot be made: {cause.strerror}.", where=str(self._folder)) from cause
         described = [
-            {"id": c, "name": name, "colour": hex_code(colour), "ignored": c in self._classes.ignored}
+            {"id": c, "name": name, "colour": hex_code(colour), "ignored": c in self._classes.ignore_classes}
             for c, (name, colour) in enumerate(zip(self._classes.names, self._colours, strict=True))
         ]
         text = json.dumps({"schema": 1, "classes": described}, indent=2) + "\n"
@@ -77,9 +77,9 @@ class Outputs:
         self._begun = True
 
 
-def labels_of(bands: Iterator[np.ndarray], ignored: tuple[int, ...]) -> np.ndarray:
-    """Probabilities in bands (h, W, K) → labels (H, W) uint8, none of them of an ignored class."""
-    return np.concatenate([decode(band, ignored) for band in bands])
+def labels_of(row_strips: Iterator[np.ndarray], ignore_classes: tuple[int, ...]) -> np.ndarray:
+    """Probabilities in row strips (h, W, K) → labels (H, W) uint8, none of them of an ignored class."""
+    return np.concatenate([decode(strip, ignore_classes) for strip in row_strips])
 
 
 def overlay(image: np.ndarray, labels: np.ndarray, colours: np.ndarray) -> np.ndarray:

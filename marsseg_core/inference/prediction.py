@@ -12,9 +12,9 @@ from ..errors import RequestError
 from ..evaluation.confusion import check_finite
 from ..messages import get_logger
 from .ensemble import with_channels
+from .image_sources import ImageSource
 from .outputs import Outputs, labels_of
 from .predictor import Predictor
-from .sources import Source
 from .submission import Submission
 
 _logger = get_logger(__name__)
@@ -49,16 +49,16 @@ class Summary:
 
 
 def predict_source(
-    source: Source,
+    source: ImageSource,
     predictor: Predictor,
     *,
-    ignored: tuple[int, ...],
+    ignore_classes: tuple[int, ...],
     outputs: Outputs | None,
     submission: Submission | None,
     summary: Summary,
     progress: Callable[[float], None],
 ) -> None:
-    """Predict each image and write it to `outputs` and `submission`, decoded over the classes not `ignored`.
+    """Predict each image and write it to `outputs` and `submission`, decoded over the classes not `ignore_classes`.
 
     RunError names an image for which a network's values are not finite.
 
@@ -87,12 +87,12 @@ def predict_source(
             waiting.append((name, image))
             yield seen
 
-    for bands in predictor.predict(images()):
+    for row_strips in predictor.predict(images()):
         name, image = waiting.popleft()
-        bands = _finite(bands, name)
+        row_strips = _finite(row_strips, name)
         if outputs is not None:
-            bands = outputs.keep(name, image.shape, bands)
-        labels = labels_of(_counted(bands, len(image), summary.done, progress), ignored)
+            row_strips = outputs.keep(name, image.shape, row_strips)
+        labels = labels_of(_counted(row_strips, len(image), summary.done, progress), ignore_classes)
         if outputs is not None:
             outputs.write(name, image, labels)
         if submission is not None:
@@ -106,17 +106,17 @@ _CONVERTED = {
 }
 
 
-def _finite(bands: Iterator[np.ndarray], name: str) -> Iterator[np.ndarray]:
-    for band in bands:
-        check_finite(band, name)
-        yield band
+def _finite(row_strips: Iterator[np.ndarray], name: str) -> Iterator[np.ndarray]:
+    for strip in row_strips:
+        check_finite(strip, name)
+        yield strip
 
 
 def _counted(
-    bands: Iterator[np.ndarray], height: int, done: int, progress: Callable[[float], None]
+    row_strips: Iterator[np.ndarray], height: int, done: int, progress: Callable[[float], None]
 ) -> Iterator[np.ndarray]:
     rows = 0
-    for band in bands:
-        yield band
-        rows += len(band)
+    for strip in row_strips:
+        yield strip
+        rows += len(strip)
         progress(done + rows / height)

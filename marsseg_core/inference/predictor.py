@@ -13,7 +13,7 @@ from scipy.special import softmax
 
 from ..data.arrays import scale
 from ..networks.keras_backend import fixed_settings
-from .tiling import Cover, cover, cut
+from .tiling import TileAxis, cut, tile_axis
 
 T = TypeVar("T")
 
@@ -24,14 +24,15 @@ FLIPS: Final = ((), (2,), (1,), (1, 2))
 class Predictor:
     """The mean of the probabilities that networks give, each in tiles of the size it takes.
 
-    `flips`: each tile is seen in four ways, as it is and mirrored, and what is said is mirrored back and averaged.
-    `overlap` is the part that neighbouring tiles share, `batch` the tiles predicted at once.
+    With `tta` (test-time augmentation) each tile is seen in four ways, as it is and mirrored, and what is said is
+    mirrored back and averaged. `overlap` is the part that neighbouring tiles share, `batch` the tiles predicted at
+    once.
     """
 
     def __init__(
-        self, networks: Sequence[keras.Model], *, flips: bool = False, overlap: float = 0.5, batch: int = 16
+        self, networks: Sequence[keras.Model], *, tta: bool = False, overlap: float = 0.5, batch: int = 16
     ) -> None:
-        self._networks = [_Tiled(network, FLIPS if flips else FLIPS[:1], overlap, batch) for network in networks]
+        self._networks = [_Tiled(network, FLIPS if tta else FLIPS[:1], overlap, batch) for network in networks]
         self._batch = batch
 
     @property
@@ -40,16 +41,17 @@ class Predictor:
         return self._networks[0].channels
 
     def predict(self, images: Iterable[np.ndarray]) -> Iterator[Iterator[np.ndarray]]:
-        """For each image (H, W, C) uint8, in order, its probabilities (H, W, K) float32 as bands (h, W, K) from top
-        to bottom; the bands of one image are to be taken before the next image is asked for.
+        """Give for each image (H, W, C) uint8, in order, its probabilities (H, W, K) float32, as row strips (h, W, K) from
+        top
+        to bottom; the row strips of one image are to be taken before the next image is asked for.
 
-        Images that fit into a tile are predicted in batches and come as one band; of a larger one memory holds only
-        as many rows as a tile has. The channels must be those that the networks take. Where a network's logits are not
-        all finite, the probabilities are NaN (`evaluation.confusion.check_finite` refuses them).
+        Images that fit into a tile are predicted in batches and come as one row strip; of a larger one memory holds
+        only as many rows as a tile has. The channels must be those that the networks take. Where a network's logits are
+        not all finite, the probabilities are NaN (`evaluation.confusion.check_finite` refuses them).
         """
         for fits, group in groupby(images, self._fits):
             if not fits:
-                yield from (_mean_bands([network.bands(image) for network in self._networks]) for image in group)
+                yield from (_mean_strips([network.row_strips(image) for network in self._networks]) for image in group)
                 continue
             for batch in _batched(group, self._batch):
                 of_each = [network.small(batch) for network in self._networks]
@@ -57,7 +59,7 @@ class Predictor:
 
     def probabilities(self, images: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
         """The same with each image's probabilities in one array (H, W, K)."""
-        return (np.concatenate(list(bands)) for bands in self.predict(images))
+        return (np.concatenate(list(row_strips)) for row_strips in self.predict(images))
 
     def _fits(self, image: np.ndarray) -> bool:
         return all(image.shape[0] <= n.height and image.shape[1] <= n.width for n in self._networks)
@@ -83,10 +85,10 @@ class _Tiled:
             for one, image, (row, column) in zip(found, images, corners, strict=True)
         ]
 
-    def bands(self, image: np.ndarray) -> Iterator[np.ndarray]:
-        """The probabilities of an image of any size, in bands (h, W, K) from top to bottom."""
+    def row_strips(self, image: np.ndarray) -> Iterator[np.ndarray]:
+        """The probabilities of an image of any size, in row strips (h, W, K) from top to bottom."""
         height, width = image.shape[:2]
-        down, across = (cover(height, self.height, self._overlap), cover(width, self.width, self._overlap))
+        down, across = (tile_axis(height, self.height, self._overlap), tile_axis(width, self.width, self._overlap))
         tiles = self._tiles(image, down, across)
         following = [*down.starts[1:].tolist(), height]
         held: np.ndarray | None = None  # the rows that are not complete, from row `done` on
@@ -104,13 +106,13 @@ class _Tiled:
                 yield strip[:complete]
             held, done = strip[complete:], done + complete
 
-    def _tiles(self, image: np.ndarray, down: Cover, across: Cover) -> Iterator[tuple[int, np.ndarray]]:
+    def _tiles(self, image: np.ndarray, down: TileAxis, across: TileAxis) -> Iterator[tuple[int, np.ndarray]]:
         """(row of tiles, probabilities of a tile), row by row and from left to right."""
         for chosen in _batched(product(range(len(down.starts)), across.starts.tolist()), self._batch):
             cuts = [cut(image, int(down.starts[row]), left, self.height, self.width) for row, left in chosen]
             yield from zip((row for row, _ in chosen), self._predict(np.stack(cuts)), strict=True)
 
-    def _strip(self, tiles: Sequence[np.ndarray], across: Cover, width: int) -> np.ndarray:
+    def _strip(self, tiles: Sequence[np.ndarray], across: TileAxis, width: int) -> np.ndarray:
         """A row of tiles, blended: (tile height, width, K)."""
         strip = np.zeros((self.height, width, tiles[0].shape[-1]), np.float32)
         for tile, start, weights in zip(tiles, across.starts.tolist(), across.weights, strict=True):
@@ -149,14 +151,14 @@ def _mean(maps: Sequence[np.ndarray]) -> np.ndarray:
     return maps[0] if len(maps) == 1 else np.asarray(np.mean(np.stack(maps), axis=0))
 
 
-def _mean_bands(of_each: Sequence[Iterator[np.ndarray]]) -> Iterator[np.ndarray]:
-    """The mean of the same rows in bands that may end at different ones."""
-    held = [next(bands) for bands in of_each]
+def _mean_strips(of_each: Sequence[Iterator[np.ndarray]]) -> Iterator[np.ndarray]:
+    """The mean of the same rows in row strips that may end at different ones."""
+    held = [next(row_strips) for row_strips in of_each]
     while True:
         rows = min(map(len, held))
-        yield _mean([band[:rows] for band in held])
+        yield _mean([strip[:rows] for strip in held])
         pairs = zip(held, of_each, strict=True)
-        rest = [band[rows:] if len(band) > rows else next(bands, None) for band, bands in pairs]
-        held = [band for band in rest if band is not None]
+        rest = [strip[rows:] if len(strip) > rows else next(row_strips, None) for strip, row_strips in pairs]
+        held = [strip for strip in rest if strip is not None]
         if len(held) < len(of_each):
             return

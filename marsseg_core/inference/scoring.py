@@ -25,10 +25,10 @@ from ..registry.catalog import Catalog
 from ..registry.session import Session
 from ..runs.data import read_data
 from ..runs.load import load
-from ..runs.recorded import recorded_scaling, recorded_split
+from ..runs.recorded_data import recorded_scaling, recorded_split
 from .ensemble import with_channels
+from .image_sources import ALL, check_part
 from .predictor import Predictor
-from .sources import ALL, check_part
 
 _logger = get_logger(__name__)
 
@@ -58,7 +58,7 @@ def score_runs(
     session: Session,
     *,
     metrics: str | None = None,
-    flips: bool = False,
+    tta: bool = False,
 ) -> list[Score]:
     """Each run on each source: a data set as `--data` takes it or as it is given in Python, or None for the run's own.
 
@@ -86,7 +86,7 @@ def score_runs(
             data = loaded[key]
             _check_classes(run, network, data)
             items = np.arange(len(data)) if part == ALL else recorded_split(run, data)[part]
-            confusion = _score(network, data, items, plan.training.batch, flips, table)
+            confusion = _score(network, data, items, plan.training.batch, tta, table)
             name = source if isinstance(source, str) else data.source
             scores.append(Score(str(run.path), name, part, confusion, table))
     return scores
@@ -108,7 +108,7 @@ def _data_plan(run: RunFolder, plan: Plan, source: Given | None, part: str, sess
     if source is None:
         return plan
     base = None if part == ALL else str(run.path)
-    request = Request(base=base, words={"data": source})
+    request = Request(base=base, compositions={"data": source})
     return resolve(request, session, only=_NEEDED).reading(recorded_scaling(run))
 
 
@@ -130,13 +130,13 @@ def _check_classes(run: RunFolder, network: keras.Model, data: SegmentationData)
 
 
 def _score(
-    network: keras.Model, data: SegmentationData, items: np.ndarray, batch: int, flips: bool, table: MetricTable
+    network: keras.Model, data: SegmentationData, items: np.ndarray, batch: int, tta: bool, table: MetricTable
 ) -> Confusion:
-    if data.images.shape[1:] == network.input_shape[1:] and not flips:
+    if data.images.shape[1:] == network.input_shape[1:] and not tta:
         return evaluate(network, data, items, batch, table.computed())
-    predictor = Predictor([network], flips=flips, batch=batch)
+    predictor = Predictor([network], tta=tta, batch=batch)
     images = (with_channels(np.asarray(data.images[item]), predictor.channels) for item in items)
-    confusion = Confusion(data.class_names, data.ignored, table.computed())
+    confusion = Confusion(data.class_names, data.ignore_classes, table.computed())
     for item, probabilities in zip(items, predictor.probabilities(images), strict=True):
         check_finite(probabilities, f"item {item} of {data.source}")
         confusion.update(data.masks[item][None], probabilities[None])

@@ -3,7 +3,7 @@
 Columns `id`, `0` … `8191` for images of 64×128; ids from 0 in the order of the images; row-major; integers.
 
 It is read back before it stands under its name, since a score that costs one of few attempts hangs on it: once it was
-written to the disk (`written_whole` calls for that), and from a file that is opened anew.
+written to the disk (`atomic_write` calls for that), and from a file that is opened anew.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from typing import IO, Final
 import numpy as np
 
 from ..errors import RequestError, RunError
-from ..files.atomic import written_whole
+from ..files.atomic import atomic_write
 
 _BUFFER_BYTES: Final = 2**20
 _COMMA, _ZERO = b",0"
@@ -88,10 +88,10 @@ def new_submission(path: Path) -> Iterator[Submission]:
     """A submission to add images to. `path` is there once it was read back and found right, and not before."""
     submission: Submission
 
-    def check(aside: Path) -> None:
-        submission.check(aside)
+    def check(temporary: Path) -> None:
+        submission.check(temporary)
 
-    with written_whole(path, ready=check) as aside, aside.open("wb", buffering=_BUFFER_BYTES) as file:
+    with atomic_write(path, ready=check) as temporary, temporary.open("wb", buffering=_BUFFER_BYTES) as file:
         submission = Submission(file)
         yield submission
 

@@ -13,7 +13,7 @@ import numpy as np
 
 
 @dataclass(frozen=True)
-class Cover:
+class TileAxis:
     """The tiles along one axis: where each begins (before the image, for the first), and how much it counts.
 
     `starts` (n,) integers; `weights` (n, tile) float32, which add up to 1 at each pixel of the image.
@@ -23,13 +23,13 @@ class Cover:
     weights: np.ndarray
 
 
-def cover(length: int, tile: int, overlap: float) -> Cover:
+def tile_axis(length: int, tile: int, overlap: float) -> TileAxis:
     """Tiles of `tile` pixels over `length` pixels, of which neighbours share about the part `overlap` (below 1).
 
     An axis no longer than a tile takes one, in whose middle it lies.
     """
     if length <= tile:
-        return Cover(np.array([(length - tile) // 2]), np.ones((1, tile), np.float32))
+        return TileAxis(np.array([(length - tile) // 2]), np.ones((1, tile), np.float32))
     step = max(1, round(tile * (1 - overlap)))
     starts = np.arange(-((tile - 1) // step) * step, length, step)
     window = np.sin(np.pi * (np.arange(tile) + 0.5) / tile) ** 2
@@ -37,7 +37,7 @@ def cover(length: int, tile: int, overlap: float) -> Cover:
     for start in starts:
         total[start + tile : start + 2 * tile] += window
     weights = [window / np.maximum(total[start + tile : start + 2 * tile], 1e-9) for start in starts]
-    return Cover(starts, np.asarray(weights, np.float32))
+    return TileAxis(starts, np.asarray(weights, np.float32))
 
 
 def mirrored(start: int, count: int, length: int) -> np.ndarray:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import keras
 
 from ..components.interfaces import NetworkSpec
-from ..planning.invoke import built, nested
+from ..planning.invoke import build_component, nested_components
 from ..planning.plan import Plan
 from ..registry import kinds
 from .checks import CheckedBottleneck, check_network, check_readable
@@ -24,14 +24,14 @@ def build_network(plan: Plan, image_shape: Sequence[int], num_classes: int) -> k
 def assemble_network(plan: Plan, image_shape: Sequence[int], num_classes: int) -> keras.Model:
     """The plan's network, checked, from Keras' random state and dtype policy as they are."""
     height, width, channels = image_shape
-    chosen = plan.chosen[kinds.ARCHITECTURE][0]
-    bottlenecks = tuple(CheckedBottleneck(each) for each in plan.chosen[kinds.BOTTLENECK])
+    resolved = plan.resolved[kinds.ARCHITECTURE][0]
+    bottlenecks = tuple(CheckedBottleneck(each) for each in plan.resolved[kinds.BOTTLENECK])
 
     def compose(text: str) -> tuple[CheckedBottleneck, ...]:
-        return tuple(map(CheckedBottleneck, nested(kinds.BOTTLENECK, text, plan.catalog, chosen.entry)))
+        return tuple(map(CheckedBottleneck, nested_components(kinds.BOTTLENECK, text, plan.catalog, resolved.entry)))
 
     spec = NetworkSpec(height, width, channels, num_classes, bottlenecks, compose)
-    network: keras.Model = built(chosen, spec)
-    check_network(network, chosen, bottlenecks, (height, width), num_classes)
-    check_readable(network, (chosen, *chosen.parts, *plan.chosen[kinds.BOTTLENECK]))
+    network: keras.Model = build_component(resolved, spec)
+    check_network(network, resolved, bottlenecks, (height, width), num_classes)
+    check_readable(network, (resolved, *resolved.parts, *plan.resolved[kinds.BOTTLENECK]))
     return network

@@ -12,8 +12,8 @@ from ..components.interfaces import Bottleneck
 from ..components.specs import BottleneckSpec
 from ..errors import PluginError
 from ..messages import get_logger
-from ..planning.invoke import built
-from ..planning.resolved import Chosen
+from ..planning.invoke import build_component
+from ..planning.resolved import ResolvedComponent
 from .heads import MAIN, PRESENCE, split_heads
 
 _logger = get_logger(__name__)
@@ -25,29 +25,33 @@ class CheckedBottleneck(Bottleneck):
     `used` says whether the architecture has called it.
     """
 
-    def __init__(self, chosen: Chosen) -> None:
-        self.chosen = chosen
+    def __init__(self, resolved: ResolvedComponent) -> None:
+        self.resolved = resolved
         self.used = False
 
     def build(self, features: Any, spec: BottleneckSpec) -> Any:
         self.used = True
-        given = built(self.chosen, features, spec)
+        given = build_component(self.resolved, features, spec)
         shape, expected = getattr(given, "shape", None), tuple(features.shape[:3])
         if shape is None or tuple(shape[:3]) != expected:
             what = given if shape is None else f"a map of shape {tuple(shape)}"
             raise PluginError(
-                f"The {self.chosen.entry.label} gives {what} for one of {tuple(features.shape)}.",
-                where=repr(self.chosen.component),
+                f"The {self.resolved.entry.label} gives {what} for one of {tuple(features.shape)}.",
+                where=repr(self.resolved.component),
                 hint="A bottleneck keeps height and width.",
             )
         return given
 
 
 def check_network(
-    network: Any, chosen: Chosen, bottlenecks: Sequence[CheckedBottleneck], size: tuple[int, int], num_classes: int
+    network: Any,
+    resolved: ResolvedComponent,
+    bottlenecks: Sequence[CheckedBottleneck],
+    size: tuple[int, int],
+    num_classes: int,
 ) -> None:
     """PluginError where an architecture gives no network for images of this size and these classes."""
-    label = chosen.entry.label
+    label = resolved.entry.label
     if not isinstance(network, keras.Model):
         raise PluginError(f"The {label} builds {network!r}, not a keras.Model.")
     outputs = getattr(network, "output", None)
@@ -62,14 +66,14 @@ def check_network(
         wanted = (None, num_classes) if name == PRESENCE else expected
         if tuple(output.shape) != wanted:
             raise PluginError(f"The {label} gives {name} of shape {tuple(output.shape)}, not {wanted}.")
-    if unused := [each.chosen.entry.name for each in bottlenecks if not each.used]:
+    if unused := [each.resolved.entry.name for each in bottlenecks if not each.used]:
         raise PluginError(
             f"The {label} leaves the bottleneck out: {', '.join(unused)}.",
             hint="Its author calls spec.bottleneck(features), or says takes_bottleneck = False.",
         )
 
 
-def check_readable(network: keras.Model, owners: Sequence[Chosen]) -> None:
+def check_readable(network: keras.Model, owners: Sequence[ResolvedComponent]) -> None:
     """PluginError where a layer cannot be written and read again; a warning where its module may not be found then.
 
     `owners` are the components that have built the network.

@@ -26,7 +26,7 @@ def scored_network(network: keras.Model) -> keras.Model:
     return keras.Model(network.inputs, split_heads(network.output)[0], name=network.name)
 
 
-def presence_loss(labels: Any, logits: Any, ignored: Sequence[int]) -> Any:
+def presence_loss(labels: Any, logits: Any, ignore_classes: Sequence[int]) -> Any:
     """Binary cross-entropy of "this class is somewhere in the image": labels (B, H, W), logits (B, K) → scalar.
 
     It is a mean over images and classes that are not ignored. A class that is labelled anywhere counts 1. One that is
@@ -36,7 +36,7 @@ def presence_loss(labels: Any, logits: Any, ignored: Sequence[int]) -> Any:
     Source: UNet 3+, arXiv 2004.08790, its classification-guided module, for each class.
     """
     num_classes = logits.shape[-1]
-    counted = [c for c in range(num_classes) if c not in ignored]
+    counted = [c for c in range(num_classes) if c not in ignore_classes]
     truth = ops.equal(ops.cast(labels, "int32")[..., None], ops.convert_to_tensor(counted, dtype="int32"))
     shares = ops.mean(ops.cast(truth, "float32"), axis=(1, 2))
     present = ops.cast(shares > 0, "float32")

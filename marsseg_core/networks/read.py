@@ -10,10 +10,7 @@ import numpy as np
 
 from ..errors import RequestError
 from ..files.run_folder import RunFolder
-from .keras_backend import (
-    choose_compiler,
-    precision,
-)
+from .keras_backend import choose_compiler, precision
 
 
 def load_network(folder: RunFolder) -> keras.Model:

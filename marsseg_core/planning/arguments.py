@@ -9,13 +9,14 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from ..data.options import CleaningOptions, SplitOptions
+from ..data.cleaning_options import CleaningOptions
+from ..data.split_options import SplitOptions
 from ..errors import RequestError, nearest
 from ..registry import kinds
 from .options import TrainingOptions
 from .python_components import given_components
 from .resolver import Request
-from .words import AS_PLANNED
+from .run_arguments import AS_PLANNED
 
 
 def path_of(given: Any, what: str) -> Path:
@@ -73,12 +74,12 @@ def value_of(given: Any, what: str) -> Any:
 
 def request_of(
     base: Any = None,
-    words: Mapping[str, Any] | None = None,
-    sets: Any = (),
+    arguments: Mapping[str, Any] | None = None,
+    overrides: Any = (),
     plugins: Any = (),
 ) -> Request:
     """The request that these arguments make. RequestError names a word that a run does not take."""
-    given = {key: value for key, value in (words or {}).items() if value is not AS_PLANNED}
+    given = {key: value for key, value in (arguments or {}).items() if value is not AS_PLANNED}
     options = {kind.option: kind for kind in kinds.PLAN_KINDS}
     training = {field.name for field in fields(TrainingOptions)}
     split = {field.name for field in fields(SplitOptions)} - training
@@ -94,7 +95,7 @@ def request_of(
         None if base is None else str(path_of(base, "base")),
         {key: given_components(options[key], value) for key, value in given.items() if key in options},
         sections,
-        tuple(text_of(each, "sets") for each in _listed(sets, "sets", "texts")),
+        tuple(text_of(each, "overrides") for each in _listed(overrides, "overrides", "texts")),
         paths_of(plugins, "plugins"),
     )
 

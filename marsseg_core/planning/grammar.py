@@ -67,7 +67,7 @@ def _parse_one(item: str, text: str, where: str | None) -> Named:
     return Named(name, parameters)
 
 
-def resolved(
+def resolve_composition(
     kind: Kind, text: str, catalog: Catalog | None = None, prefer: str | None = None
 ) -> list[tuple[Entry, Any]]:
     """The components of a kind that a composition text asks for, such as "transformer:heads=4,aspp", configured.
@@ -81,4 +81,4 @@ def resolved(
 
 def components(kind: Kind, text: str, catalog: Catalog | None = None) -> tuple[Any, ...]:
     """The same without their entries."""
-    return tuple(component for _, component in resolved(kind, text, catalog))
+    return tuple(component for _, component in resolve_composition(kind, text, catalog))

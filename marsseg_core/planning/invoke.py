@@ -13,45 +13,45 @@ from ..registry.loading import failing_place
 from ..registry.source_code import own_code
 from . import grammar
 from .options import NoOptions
-from .resolved import Chosen
+from .resolved import ResolvedComponent
 
 if TYPE_CHECKING:
     pass
 
 
-def calling(chosen: Chosen, function: Callable[..., Any], *arguments: Any) -> Any:
+def call_component(resolved: ResolvedComponent, function: Callable[..., Any], *arguments: Any) -> Any:
     """Call a component's code; what it raises becomes a PluginError that names the component."""
     try:
         return function(*arguments)
     except MarssegError:
         raise
     except (Exception, SystemExit) as cause:
-        place = failing_place(own_code(chosen.entry.module), cause)
+        place = failing_place(own_code(resolved.entry.module), cause)
         raise PluginError(
-            f"The {chosen.entry.label} failed: {type(cause).__name__}: {cause}",
-            where=", ".join(filter(None, (place, repr(chosen.component)))),
+            f"The {resolved.entry.label} failed: {type(cause).__name__}: {cause}",
+            where=", ".join(filter(None, (place, repr(resolved.component)))),
             hint="`marsseg --traceback …` shows how it came to that.",
         ) from cause
 
 
-def built(chosen: Chosen, *arguments: Any) -> Any:
-    """What a component builds; what `fitting` says of its failures."""
-    return fitting(chosen, chosen.component.build, *arguments)
+def build_component(resolved: ResolvedComponent, *arguments: Any) -> Any:
+    """What a component builds; what `call_or_refuse` says of its failures."""
+    return call_or_refuse(resolved, resolved.component.build, *arguments)
 
 
-def fitting(chosen: Chosen, function: Callable[..., Any], *arguments: Any) -> Any:
+def call_or_refuse(resolved: ResolvedComponent, function: Callable[..., Any], *arguments: Any) -> Any:
     """Call a component's code. A ValueError means that its parameters do not fit here, any other failure is its own."""
     try:
-        return calling(chosen, function, *arguments)
+        return call_component(resolved, function, *arguments)
     except PluginError as error:
         if isinstance(error.__cause__, ValueError):
             raise RequestError(
-                f"The {chosen.entry.label} does not fit: {error.__cause__}", where=error.where
+                f"The {resolved.entry.label} does not fit: {error.__cause__}", where=error.where
             ) from error
         raise
 
 
-def nested(kind: Kind, text: str, catalog: Catalog, owner: Entry) -> tuple[Chosen, ...]:
+def nested_components(kind: Kind, text: str, catalog: Catalog, owner: Entry) -> tuple[ResolvedComponent, ...]:
     """The components that a composition text of another component asks for: of its own distribution where in doubt."""
-    found = grammar.resolved(kind, text, catalog, owner.distribution)
-    return tuple(Chosen(entry, component, NoOptions()) for entry, component in found)
+    found = grammar.resolve_composition(kind, text, catalog, owner.distribution)
+    return tuple(ResolvedComponent(entry, component, NoOptions()) for entry, component in found)

@@ -23,7 +23,7 @@ from ..registry.loading import load
 from ..registry.parameters import configure, parameters_of
 from . import grammar
 from .options import NoOptions, TrainingOptions
-from .resolved import Chosen
+from .resolved import ResolvedComponent
 
 _logger = get_logger(__name__)
 
@@ -43,28 +43,28 @@ class MetricTable:
     """Hold the metrics by name, the headline first, and what a run wants of them.
 
     Attributes:
-        chosen: each metric as it is configured
+        resolved: each metric as it is configured
         asked: the names of those that somebody named: they are computed and shown
         watched: the column of the history that early stopping watches
         best_by: the column by which the best network is kept
     """
 
-    chosen: Mapping[str, Chosen]
+    resolved: Mapping[str, ResolvedComponent]
     asked: frozenset[str] = frozenset()
     watched: str = PREFIX + HEADLINE
     best_by: str = PREFIX + HEADLINE
 
-    def of(self, reading: str) -> Chosen | None:
+    def of(self, reading: str) -> ResolvedComponent | None:
         """The metric that a reading is of: by its name, or by its word for classes with a class's name behind it."""
-        if reading in self.chosen:
-            return self.chosen[reading]
-        found = [each for each in self.chosen.values() if _is_of_a_class(reading, each)]
+        if reading in self.resolved:
+            return self.resolved[reading]
+        found = [each for each in self.resolved.values() if _is_of_a_class(reading, each)]
         return max(found, key=lambda each: len(each.component.per_class), default=None)
 
     def canonical(self, reading: str) -> str:
         """The reading that a text means: of a metric's alias, its name."""
-        named = (name for name, each in self.chosen.items() if reading in each.entry.aliases)
-        return reading if reading in self.chosen else next(named, reading)
+        named = (name for name, each in self.resolved.items() if reading in each.entry.aliases)
+        return reading if reading in self.resolved else next(named, reading)
 
     def rises(self, column: str) -> bool:
         """Whether more of a column (or of a reading) is better."""
@@ -84,7 +84,7 @@ class MetricTable:
     def label(self, reading: str) -> str:
         """What tables and pages call a metric, with its unit."""
         metric = self.of(reading)
-        if metric is None or reading not in self.chosen:
+        if metric is None or reading not in self.resolved:
             return reading
         component = metric.component
         return (component.label or reading) + (f" [{component.unit}]" if component.unit else "")
@@ -96,7 +96,7 @@ class MetricTable:
     def spaced(self, reading: str) -> str:
         """A reading as tables in the terminal name it: "iou soil" for iou_soil."""
         metric = self.of(reading)
-        if metric is None or reading in self.chosen:
+        if metric is None or reading in self.resolved:
             return reading
         word = metric.component.per_class
         return f"{word} {reading.removeprefix(f'{word}_')}"
@@ -111,36 +111,36 @@ class MetricTable:
         metric = self.of(reading)
         return metric is not None and (metric.component.in_history or metric.entry.name in self.asked)
 
-    def computed(self) -> tuple[Chosen, ...]:
+    def computed(self) -> tuple[ResolvedComponent, ...]:
         """The metrics of a part that is scored: what the confusion matrix has, and what was asked for."""
-        dear = {name for name, each in self.chosen.items() if each.component.needs_predictions}
-        return tuple(each for name, each in self.chosen.items() if name not in dear - self.asked)
+        dear = {name for name, each in self.resolved.items() if each.component.needs_predictions}
+        return tuple(each for name, each in self.resolved.items() if name not in dear - self.asked)
 
-    def in_history(self, columns: Collection[str]) -> tuple[Chosen, ...]:
+    def in_history(self, columns: Collection[str]) -> tuple[ResolvedComponent, ...]:
         """The metrics that each epoch needs: those of its line, and those of the columns that somebody watches."""
         watched = {
             metric.entry.name for column in columns if (metric := self.of(column.removeprefix(PREFIX))) is not None
         }
-        return tuple(each for name, each in self.chosen.items() if each.component.in_history or name in watched)
+        return tuple(each for name, each in self.resolved.items() if each.component.in_history or name in watched)
 
     def asking(self, text: str, catalog: Catalog, *, where: str) -> MetricTable:
         """The table with the metrics of a composition text, as they are configured there, asked for."""
-        found = dict(self.chosen)
+        found = dict(self.resolved)
         for named in grammar.parse(text, where=where):
             entry = catalog.find(METRIC, named.name, where=where)
             component = configure(load(entry), named.parameters, where=f"metric {entry.name}")
-            found[entry.name] = Chosen(entry, component, NoOptions())
-        names = {name for name, each in found.items() if each is not self.chosen.get(name)}
-        return replace(self, chosen=_in_order(found), asked=self.asked | names)
+            found[entry.name] = ResolvedComponent(entry, component, NoOptions())
+        names = {name for name, each in found.items() if each is not self.resolved.get(name)}
+        return replace(self, resolved=_in_order(found), asked=self.asked | names)
 
 
-def _is_of_a_class(reading: str, metric: Chosen) -> bool:
+def _is_of_a_class(reading: str, metric: ResolvedComponent) -> bool:
     word = metric.component.per_class
     return bool(word) and reading.startswith(f"{word}_")
 
 
-def _in_order(chosen: Mapping[str, Chosen]) -> dict[str, Chosen]:
-    return dict(sorted(chosen.items(), key=lambda item: (item[0] != HEADLINE, item[0])))
+def _in_order(resolved: Mapping[str, ResolvedComponent]) -> dict[str, ResolvedComponent]:
+    return dict(sorted(resolved.items(), key=lambda item: (item[0] != HEADLINE, item[0])))
 
 
 def metric_table(catalog: Catalog | None = None) -> MetricTable:
@@ -152,12 +152,12 @@ def metric_table(catalog: Catalog | None = None) -> MetricTable:
     return MetricTable(_in_order({each.entry.name: each for each in _with_defaults(entries)}))
 
 
-def _with_defaults(entries: Iterable[Entry]) -> Iterable[Chosen]:
+def _with_defaults(entries: Iterable[Entry]) -> Iterable[ResolvedComponent]:
     for entry in entries:
         if entry.status != OK:
             continue
         if (cls := _sound_class(entry)) and not any(parameter.required for parameter in parameters_of(cls).values()):
-            yield Chosen(entry, configure(cls, {}, where=f"metric {entry.name}"), NoOptions())
+            yield ResolvedComponent(entry, configure(cls, {}, where=f"metric {entry.name}"), NoOptions())
 
 
 @cache
@@ -189,7 +189,7 @@ def planned_metrics(training: TrainingOptions, catalog: Catalog) -> MetricTable:
         reading = text
         table = replace(table, asked=table.asked | {metric.entry.name})
     else:
-        known = [*LOSSES, *table.chosen]
+        known = [*LOSSES, *table.resolved]
         raise RequestError(
             f"There is no metric '{text}' to monitor.",
             where=where,

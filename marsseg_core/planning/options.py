@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from ..conventions import HEADLINE
-from ..data.options import CleaningOptions, SplitOptions
+from ..data.cleaning_options import CleaningOptions
+from ..data.split_options import SplitOptions
 from ..registry.kinds import Kind
 from ..registry.loading import referred
 from ..registry.parameters import param

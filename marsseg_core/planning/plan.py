@@ -7,7 +7,8 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
-from ..data.options import CleaningOptions, SplitOptions
+from ..data.cleaning_options import CleaningOptions
+from ..data.split_options import SplitOptions
 from ..files.run_folder import PLUGINS_FOLDER
 from ..registry import kinds, parameters
 from ..registry.catalog import Catalog
@@ -15,10 +16,10 @@ from ..registry.kinds import PLAN_KINDS, Kind
 from ..registry.plugin_files import KEY as PLUGIN_KEY, LocalPlugin
 from ..registry.session import Session, open_session
 from ..shown import Shown
-from .invoke import calling
+from .invoke import call_component
 from .metrics import MetricTable, planned_metrics
 from .options import SECTIONS, TrainingOptions
-from .resolved import Chosen, weighting_spec
+from .resolved import ResolvedComponent, weighting_spec
 
 if TYPE_CHECKING:
     from ..data.scaling import Scaling
@@ -34,7 +35,7 @@ class Plan(Shown):
     """Describe a run completely: every component, resolved, and every option.
 
     Attributes:
-        chosen: each kind's components, in order
+        resolved: each kind's components, in order
         cleaning: how the data is cleaned
         split: how it is parted
         training: epochs, batch, seed and the like
@@ -43,7 +44,7 @@ class Plan(Shown):
         session: what it was resolved in; its catalog has what these files define, too
     """
 
-    chosen: Mapping[Kind, tuple[Chosen, ...]]
+    resolved: Mapping[Kind, tuple[ResolvedComponent, ...]]
     cleaning: CleaningOptions
     split: SplitOptions
     training: TrainingOptions
@@ -57,23 +58,23 @@ class Plan(Shown):
         return self.session.catalog
 
     def components(self, kind: Kind) -> tuple[Any, ...]:
-        return tuple(chosen.component for chosen in self.chosen[kind])
+        return tuple(resolved.component for resolved in self.resolved[kind])
 
     def one(self, kind: Kind) -> Any:
         """The component of a kind of which there is exactly one."""
-        return self.chosen[kind][0].component
+        return self.resolved[kind][0].component
 
     @property
     def name(self) -> str:
         """What its run folder is called: the name of the architecture."""
-        return self.chosen[kinds.ARCHITECTURE][0].entry.name
+        return self.resolved[kinds.ARCHITECTURE][0].entry.name
 
     @property
     def summary(self) -> str:
         """The names of its components, and how long it trains."""
         names = [
             f"{kind.option}={','.join(each.entry.name for each in several) or parameters.NONE_WORD}"
-            for kind, several in self.chosen.items()
+            for kind, several in self.resolved.items()
         ]
         return ", ".join([*names, f"epochs={self.training.epochs}", f"seed={self.training.seed}"])
 
@@ -83,8 +84,8 @@ class Plan(Shown):
     @property
     def distributions(self) -> dict[str, str]:
         """The distributions that the run needs, with their versions."""
-        all_chosen = [chosen for several in self.chosen.values() for chosen in several]
-        entries = [each.entry for chosen in all_chosen for each in (chosen, *chosen.parts)]
+        all_resolved = [resolved for several in self.resolved.values() for resolved in several]
+        entries = [each.entry for resolved in all_resolved for each in (resolved, *resolved.parts)]
         return {entry.distribution: entry.version for entry in sorted(entries, key=lambda entry: entry.distribution)}
 
     @cached_property
@@ -96,26 +97,26 @@ class Plan(Shown):
     def differences(self) -> tuple[str, ...]:
         """A line for each distribution of which the plan file names another version than is there."""
         found = {
-            f"The plan was made with {chosen.entry.distribution} {chosen.planned_version}; "
-            f"this is {chosen.entry.provider}."
-            for several in self.chosen.values()
-            for chosen in several
-            if chosen.planned_version not in ("", chosen.entry.version)
+            f"The plan was made with {resolved.entry.distribution} {resolved.planned_version}; "
+            f"this is {resolved.entry.provider}."
+            for several in self.resolved.values()
+            for resolved in several
+            if resolved.planned_version not in ("", resolved.entry.version)
         }
         return tuple(sorted(found))
 
     @property
     def objective_moves(self) -> bool:
         """Whether the weighting moves what several losses count."""
-        weighting = self.chosen[kinds.WEIGHTING][0].component
-        return bool(weighting.moves) and len(weighting_spec(self.chosen[kinds.LOSS]).losses) > 1
+        weighting = self.resolved[kinds.WEIGHTING][0].component
+        return bool(weighting.moves) and len(weighting_spec(self.resolved[kinds.LOSS]).losses) > 1
 
     @property
     def remarks(self) -> tuple[str, ...]:
         """A line for each part of the plan that changes nothing, or that the run cannot keep."""
         lines = [plugin.remark for plugin in self.plugins if plugin.remark]
-        names = weighting_spec(self.chosen[kinds.LOSS]).losses
-        entry = self.chosen[kinds.WEIGHTING][0].entry
+        names = weighting_spec(self.resolved[kinds.LOSS]).losses
+        entry = self.resolved[kinds.WEIGHTING][0].entry
         if len(names) == 1 and self.one(kinds.WEIGHTING).moves:
             lines.append(f"The weighting '{entry.name}' has one loss, {names[0]}: there is nothing to weigh.")
         return tuple(lines)
@@ -124,13 +125,13 @@ class Plan(Shown):
         """(setting, value, origin) for every value of the plan."""
         rows = [(PLUGIN_KEY, f"{plugin.name} {plugin.hash[:12]}", plugin.origin) for plugin in self.plugins]
         for kind in PLAN_KINDS:
-            for position, chosen in enumerate(self.chosen[kind], start=1):
-                twice = sum(other.entry == chosen.entry for other in self.chosen[kind]) > 1
-                path = f"{kind.option}.{position if twice else chosen.entry.name}"
-                rows.append((kind.option, chosen.entry.name, chosen.origins["name"]))
-                for key, value in chosen.values.items():
-                    rows.append((f"{path}.{key}", parameters.to_text(value), chosen.origins.get(key, "default")))
-            if not self.chosen[kind]:
+            for position, resolved in enumerate(self.resolved[kind], start=1):
+                twice = sum(other.entry == resolved.entry for other in self.resolved[kind]) > 1
+                path = f"{kind.option}.{position if twice else resolved.entry.name}"
+                rows.append((kind.option, resolved.entry.name, resolved.origins["name"]))
+                for key, value in resolved.values.items():
+                    rows.append((f"{path}.{key}", parameters.to_text(value), resolved.origins.get(key, "default")))
+            if not self.resolved[kind]:
                 rows.append((kind.option, parameters.NONE_WORD, self.section_origins[kind.option]["name"]))
         for section in SECTIONS:
             for key, value in parameters.settings(getattr(self, section)).items():
@@ -142,9 +143,9 @@ class Plan(Shown):
         """The plan with its data read as a run's was, where the plan does not say how to read it."""
         if scaling is None:
             return self
-        chosen = self.chosen[kinds.DATASET][0]
-        component = calling(chosen, chosen.component.reading, scaling)
-        return replace(self, chosen={**self.chosen, kinds.DATASET: (replace(chosen, component=component),)})
+        resolved = self.resolved[kinds.DATASET][0]
+        component = call_component(resolved, resolved.component.reading, scaling)
+        return replace(self, resolved={**self.resolved, kinds.DATASET: (replace(resolved, component=component),)})
 
     def to_toml(self) -> str:
         """The whole plan as TOML text, which `resolve` reads back to an equal plan where the plugins lie beside it."""
@@ -154,7 +155,7 @@ class Plan(Shown):
         if self.plugins:
             document[PLUGIN_KEY] = [plugin.to_toml(PLUGINS_FOLDER) for plugin in self.plugins]
         for kind in PLAN_KINDS:
-            tables = [chosen.to_toml() for chosen in self.chosen[kind]]
+            tables = [resolved.to_toml() for resolved in self.resolved[kind]]
             document[kind.option] = tables if kind.many else tables[0]
         for section in SECTIONS:
             values = parameters.settings(getattr(self, section))

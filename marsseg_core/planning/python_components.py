@@ -75,11 +75,11 @@ def _checked(kind: Kind, item: Any) -> Any:
     raise RequestError(f"{kind.option} cannot be {what}.", where=kind.option, hint=hint)
 
 
-def defined_plugins(words: Mapping[str, Given], catalog: Catalog) -> tuple[LocalPlugin, ...]:
-    """A plugin for each class or function among the words that nothing in the catalog provides."""
+def defined_plugins(compositions: Mapping[str, Given], catalog: Catalog) -> tuple[LocalPlugin, ...]:
+    """A plugin for each class or function among the components given that nothing in the catalog provides."""
     found: dict[str, LocalPlugin] = {}
     for kind in ALL_KINDS:
-        given = words.get(kind.option, ())
+        given = compositions.get(kind.option, ())
         for item in () if isinstance(given, str) else given:
             if isinstance(item, str) or _is_data(item) or _is_network(item):
                 continue

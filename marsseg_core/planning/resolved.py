@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Chosen:
+class ResolvedComponent:
     """A component of a plan: who provides it, how it is set, and where each value came from.
 
     `planned_version` is that of its distribution in the plan file it comes from, if it comes from one. `parts` are the
@@ -28,7 +28,7 @@ class Chosen:
     options: LossOptions | AugmentationOptions | OptimizerOptions | NoOptions
     origins: Mapping[str, str] = field(default_factory=dict)
     planned_version: str = field(default="", compare=False)
-    parts: tuple[Chosen, ...] = ()
+    parts: tuple[ResolvedComponent, ...] = ()
 
     @property
     def values(self) -> dict[str, parameters.Value]:
@@ -39,14 +39,14 @@ class Chosen:
         return names | {key: parameters.to_toml(value) for key, value in self.values.items()}
 
 
-def loss_names(losses: Sequence[Chosen]) -> tuple[str, ...]:
+def loss_names(losses: Sequence[ResolvedComponent]) -> tuple[str, ...]:
     """What the losses of a plan go by: their names, with a number where one stands more than once: dice, dice2."""
     names = [each.entry.name for each in losses]
     earlier = [names[:position].count(name) for position, name in enumerate(names)]
     return tuple(f"{name}{count + 1}" if count else name for name, count in zip(names, earlier, strict=True))
 
 
-def weighting_spec(losses: Sequence[Chosen]) -> WeightingSpec:
+def weighting_spec(losses: Sequence[ResolvedComponent]) -> WeightingSpec:
     """The losses that a weighting joins: those with a weight above 0. The others are only logged."""
     weights = {
         name: each.options.weight

@@ -16,7 +16,8 @@ from typing import Any, Final
 
 from ..components.given import given_entry, holding
 from ..components.interfaces import Dataset
-from ..data.options import CleaningOptions, SplitOptions
+from ..data.cleaning_options import CleaningOptions
+from ..data.split_options import SplitOptions
 from ..errors import PluginError, RequestError, nearest
 from ..files.run_folder import RunFolder
 from ..files.text import read_text
@@ -25,18 +26,18 @@ from ..registry.catalog import Catalog
 from ..registry.distribution import DISTRIBUTION
 from ..registry.entries import INVALID, Entry
 from ..registry.kinds import COMPONENT_KINDS, METRIC, OBSERVER, PLAN_KINDS, RECIPE, Kind
-from ..registry.loading import blaming, load
+from ..registry.loading import load, plugin_errors_named
 from ..registry.plugin_files import KEY as PLUGIN_KEY, SUFFIX, LocalPlugin, given_plugins, planned_plugins
 from ..registry.session import Session
 from ..registry.source_code import recipe_path
 from . import grammar
-from .invoke import calling, fitting, nested
+from .invoke import call_component, call_or_refuse, nested_components
 from .metrics import canonical_monitor, planned_metrics
 from .moved_keys import MOVED_TO_KIND, with_keys_of_today
 from .options import SECTIONS, LossOptions, TrainingOptions, options_of
 from .plan import NAME_KEYS, Plan
 from .python_components import Given, defined_plugins, named_components
-from .resolved import Chosen, weighting_spec
+from .resolved import ResolvedComponent, weighting_spec
 
 DEFAULT_RECIPE: Final = "default"
 
@@ -48,15 +49,15 @@ _BEFORE: Final = "a plan from before"
 class Request:
     """A run in the user's words.
 
-    `base` names a recipe, a plan file or a run folder; `words` has a composition text, or what was given in Python, for
-    each kind's option ("arch", "loss", …) that was given; `sections` the values given to "training" and "split"; `sets`
+    `base` names a recipe, a plan file or a run folder; `compositions` has a text, or what was given in Python, for each
+    kind's option ("arch", "loss", …) that was given; `sections` the values given to "training" and "split"; `overrides`
     the texts of `--set`; `plugins` are files of components and hooks.
     """
 
     base: str | None = None
-    words: Mapping[str, Given] = field(default_factory=dict)
+    compositions: Mapping[str, Given] = field(default_factory=dict)
     sections: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    sets: Sequence[str] = ()
+    overrides: Sequence[str] = ()
     plugins: Sequence[str | Path] = ()
 
 
@@ -72,9 +73,9 @@ def resolve(request: Request, session: Session, *, only: Collection[Kind] = COMP
     if request.base is not None:
         documents.append(_base_document(request.base, catalog))
     plugins = given_plugins(request.plugins)
-    if any(not isinstance(given, str) for given in request.words.values()):
+    if any(not isinstance(given, str) for given in request.compositions.values()):
         files = catalog.with_more(entry for plugin in plugins for entry in plugin.entries)
-        plugins += defined_plugins(request.words, files)
+        plugins += defined_plugins(request.compositions, files)
     # A whole plan is that of a run, which the hooks in its files watch.
     wanted = (*only, OBSERVER) if set(only) >= set(PLAN_KINDS) else only
     for document in documents:
@@ -83,17 +84,17 @@ def resolve(request: Request, session: Session, *, only: Collection[Kind] = COMP
         )
     if plugins:
         catalog = catalog.with_more(entry for plugin in plugins for entry in plugin.entries)
-    draft = _Draft(replace(session, catalog=catalog), plugins, only)
+    builder = PlanBuilder(replace(session, catalog=catalog), plugins, only)
     for document in documents:
-        draft.add_document(document)
-    draft.add_defaults()
+        builder.add_document(document)
+    builder.add_defaults()
     for kind in PLAN_KINDS:
-        if kind.option in request.words:
-            draft.add_words(kind, request.words[kind.option])
+        if kind.option in request.compositions:
+            builder.add_compositions(kind, request.compositions[kind.option])
     for section, values in request.sections.items():
-        draft.add_section(section, values, origin="command line", where=f"--{section}")
-    draft.add_sets(request.sets)
-    return draft.finish()
+        builder.add_section(section, values, origin="command line", where=f"--{section}")
+    builder.add_overrides(request.overrides)
+    return builder.finish()
 
 
 @dataclass(frozen=True)
@@ -146,7 +147,7 @@ def _read_toml(path: Path) -> dict[str, Any]:
 
 @dataclass(eq=False)
 class _Values:
-    """Values in a draft, each with the layer that gave it."""
+    """Values in a builder, each with the layer that gave it."""
 
     values: dict[str, Any] = field(default_factory=dict)
     origins: dict[str, str] = field(default_factory=dict)
@@ -158,7 +159,7 @@ class _Values:
 
 @dataclass(eq=False)
 class _Item(_Values):
-    """A component in a draft.
+    """A component in a builder.
 
     `version` is that of its distribution in the plan file that names it; `held` is what was given in Python and it
     stands for; `problem` says why such a one cannot be had: a later layer may do without it.
@@ -171,7 +172,7 @@ class _Item(_Values):
     problem: RequestError | None = field(default=None, kw_only=True)
 
 
-class _Draft:
+class PlanBuilder:
     """A plan while its layers are put on each other: items by kind, values by section, nothing checked yet."""
 
     def __init__(self, session: Session, plugins: tuple[LocalPlugin, ...], only: Collection[Kind]) -> None:
@@ -210,7 +211,7 @@ class _Draft:
             if kind.absent and kind not in self.items:
                 self._overlay(kind, grammar.parse(kind.absent), "default", f"--{kind.option}")
 
-    def add_words(self, kind: Kind, given: Given) -> None:
+    def add_compositions(self, kind: Kind, given: Given) -> None:
         if isinstance(given, str):
             self._overlay(kind, self._in_text(kind, given), "command line", f"--{kind.option} {given}")
         else:
@@ -234,7 +235,7 @@ class _Draft:
         if key not in known:
             raise RequestError(f"There is no '{key}' in {section}.", where=where, hint=nearest(key, known))
 
-    def add_sets(self, texts: Sequence[str]) -> None:
+    def add_overrides(self, texts: Sequence[str]) -> None:
         seen: set[tuple[int, str]] = set()
         for text in texts:
             where = f"--set {text}"
@@ -280,7 +281,7 @@ class _Draft:
             planned_metrics(training, self.catalog)
         return Plan(chosen, cleaning, split, training, origins, self.plugins, self.session)
 
-    def _check_bottleneck(self, chosen: Mapping[Kind, tuple[Chosen, ...]]) -> None:
+    def _check_bottleneck(self, chosen: Mapping[Kind, tuple[ResolvedComponent, ...]]) -> None:
         for architecture in chosen.get(kinds.ARCHITECTURE, ()):
             if chosen.get(kinds.BOTTLENECK) and not architecture.component.takes_bottleneck:
                 raise RequestError(
@@ -289,7 +290,7 @@ class _Draft:
                     hint="Leave it out, or say --bottleneck none where the plan has one.",
                 )
 
-    def _check_losses(self, chosen: Mapping[Kind, tuple[Chosen, ...]]) -> None:
+    def _check_losses(self, chosen: Mapping[Kind, tuple[ResolvedComponent, ...]]) -> None:
         """Whether there is anything to learn, and the weighting can work with the losses."""
         losses = chosen.get(kinds.LOSS, ())
         if losses and not any(isinstance(each.options, LossOptions) and each.options.weight for each in losses):
@@ -299,15 +300,15 @@ class _Draft:
                 hint="A weight of 0 is for a loss that is only to be logged beside others.",
             )
 
-    def _check_weighting(self, chosen: Mapping[Kind, tuple[Chosen, ...]]) -> None:
+    def _check_weighting(self, chosen: Mapping[Kind, tuple[ResolvedComponent, ...]]) -> None:
         if not {kinds.WEIGHTING, kinds.LOSS} <= set(chosen):
             return
         weighting = chosen[kinds.WEIGHTING][0]
-        fitting(weighting, weighting.component.check, weighting_spec(chosen[kinds.LOSS]))
-        if not calling(weighting, lambda: weighting.component.needs_nonnegative):
+        call_or_refuse(weighting, weighting.component.check, weighting_spec(chosen[kinds.LOSS]))
+        if not call_component(weighting, lambda: weighting.component.needs_nonnegative):
             return
         for loss in chosen[kinds.LOSS]:
-            if calling(loss, lambda loss=loss: loss.component.may_be_negative):
+            if call_component(loss, lambda loss=loss: loss.component.may_be_negative):
                 raise RequestError(
                     f"The weighting '{weighting.entry.name}' cannot work with the loss '{loss.entry.name}': "
                     "it needs losses that are never negative.",
@@ -316,9 +317,9 @@ class _Draft:
                     "take any loss.",
                 )
 
-    def _check_schedule(self, chosen: Mapping[Kind, tuple[Chosen, ...]], epochs: int) -> None:
+    def _check_schedule(self, chosen: Mapping[Kind, tuple[ResolvedComponent, ...]], epochs: int) -> None:
         for schedule in chosen.get(kinds.SCHEDULE, ()):
-            fitting(schedule, schedule.component.check, epochs)
+            call_or_refuse(schedule, schedule.component.check, epochs)
 
     def _pin_start(self) -> None:
         """Name the run to start from by its whole path and its network's hash, unless its own layer gives the hash."""
@@ -447,7 +448,7 @@ class _Draft:
             raise RequestError(f"'{name}' stands {len(matching)} times in the plan.", where=where, hint=hint)
         return matching[0], key
 
-    def _choose(self, kind: Kind, item: _Item) -> Chosen:
+    def _choose(self, kind: Kind, item: _Item) -> ResolvedComponent:
         if item.problem is not None:
             raise item.problem
         try:
@@ -460,7 +461,7 @@ class _Draft:
             hint = " ".join(filter(None, (error.hint, made, f"The one before: pip install {name}=={item.version}")))
             raise RequestError(error.what, where=error.where, hint=hint) from error
 
-    def _configured(self, kind: Kind, item: _Item) -> Chosen:
+    def _configured(self, kind: Kind, item: _Item) -> ResolvedComponent:
         cls = load(item.entry)
         options_class = options_of(kind)
         own, core = parameters.parameters_of(cls), parameters.parameters_of(options_class)
@@ -482,21 +483,23 @@ class _Draft:
             # The run folder's plan is read from other places too.
             item.values["path"] = os.path.abspath(os.path.expanduser(item.values["path"]))
         where = f"{kind.option} {item.entry.name}"
-        with blaming(item.entry, "failed"):
+        with plugin_errors_named(item.entry, "failed"):
             component = parameters.configure(
                 cls, {key: value for key, value in item.values.items() if key in own}, where=where
             )
             parts = tuple(
                 part
                 for part_kind, text in component.compositions()
-                for part in nested(part_kind, text, self.catalog, item.entry)
+                for part in nested_components(part_kind, text, self.catalog, item.entry)
             )
         if item.held is not None:
             component = holding(component, item.held)
         options = parameters.configure(
             options_class, {key: value for key, value in item.values.items() if key in core}, where=where
         )
-        return Chosen(item.entry, component, options, item.origins | {"name": item.origin}, item.version, parts)
+        return ResolvedComponent(
+            item.entry, component, options, item.origins | {"name": item.origin}, item.version, parts
+        )
 
 
 def _absent(cls: type, given: Mapping[str, Any]) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from functools import cache
 
 from ..errors import RequestError, nearest
-from .disabled import Switch, switches
+from .disabled import DisabledName, disabled_names
 from .discovery import entries_from, scan, with_conflicts
 from .entries import OK, Entry
 from .kinds import ALL_KINDS, COMMAND, HOOKED_KINDS, OBSERVER, Kind
@@ -85,7 +85,7 @@ class Catalog:
         return hint if hint.startswith("Did") else nearest(text, names, listing=f"Installed {kind} names")
 
 
-def installed(off: tuple[Switch, ...] | None = None) -> Catalog:
+def installed(off: tuple[DisabledName, ...] | None = None) -> Catalog:
     """Give the catalog of this environment, without what is switched off, from package metadata alone.
 
     The path is read once for a process.
@@ -96,7 +96,7 @@ def installed(off: tuple[Switch, ...] | None = None) -> Catalog:
     Raises:
         RequestError: where `marsseg.toml` cannot be read, or a name that is to be disabled is none
     """
-    return _catalog(switches() if off is None else off)
+    return _catalog(disabled_names() if off is None else off)
 
 
 def rescan() -> None:
@@ -106,6 +106,6 @@ def rescan() -> None:
 
 
 @cache
-def _catalog(off: tuple[Switch, ...]) -> Catalog:
+def _catalog(off: tuple[DisabledName, ...]) -> Catalog:
     points, problems = scan()
     return Catalog(entries_from(points, off), problems)

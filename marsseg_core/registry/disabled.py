@@ -23,28 +23,28 @@ _KEY: Final = "disable"
 
 
 @dataclass(frozen=True)
-class Switch:
-    """A word that switches something off, and where it was given."""
+class DisabledName:
+    """A word that disabled_names something off, and where it was given."""
 
     word: str
     origin: str
 
 
-def switches(given: Iterable[str] = ()) -> tuple[Switch, ...]:
+def disabled_names(given: Iterable[str] = ()) -> tuple[DisabledName, ...]:
     """All that is switched off: by what is given for the option, by the variable and the file.
 
     Whether there is such a thing is not asked.
     """
     return (
-        *_switches(given, OPTION),
-        *_switches([os.environ.get(VARIABLE, "")], VARIABLE),
-        *_switches(_of_file(), str(FILE)),
+        *_names_in(given, OPTION),
+        *_names_in([os.environ.get(VARIABLE, "")], VARIABLE),
+        *_names_in(_of_file(), str(FILE)),
     )
 
 
-def _switches(texts: Iterable[str], origin: str) -> list[Switch]:
+def _names_in(texts: Iterable[str], origin: str) -> list[DisabledName]:
     words = [word.strip() for text in texts for word in text.split(",")]
-    return [Switch(word, origin) for word in dict.fromkeys(words) if word]
+    return [DisabledName(word, origin) for word in dict.fromkeys(words) if word]
 
 
 def _of_file() -> list[str]:

@@ -13,7 +13,7 @@ from importlib.metadata import Distribution, EntryPoint
 from typing import Any, Final
 
 from ..errors import RequestError, nearest
-from .disabled import Switch
+from .disabled import DisabledName
 from .distribution import DISTRIBUTION, normal, version
 from .entries import CONFLICT, DISABLED, INCOMPATIBLE, INVALID, NAME_PATTERN, OK, Entry
 from .kinds import ALL_KINDS, HOOKED_KINDS, RECIPE, Kind
@@ -52,7 +52,7 @@ def _own_points(distribution: Distribution) -> list[EntryPoint]:
     return [point for point in distribution.entry_points if point.group.startswith(_PREFIX)]
 
 
-def entries_from(points: Iterable[EntryPoint], off: Iterable[Switch] = ()) -> list[Entry]:
+def entries_from(points: Iterable[EntryPoint], off: Iterable[DisabledName] = ()) -> list[Entry]:
     """Entry points → entries, with their status. Imports nothing. RequestError where a switch means nothing."""
     points = list(points)
     entries: list[Entry] = []
@@ -65,7 +65,7 @@ def entries_from(points: Iterable[EntryPoint], off: Iterable[Switch] = ()) -> li
     return with_conflicts(_without(entries, off))
 
 
-def _without(entries: list[Entry], off: Iterable[Switch]) -> list[Entry]:
+def _without(entries: list[Entry], off: Iterable[DisabledName]) -> list[Entry]:
     """Mark what is switched off. A recipe is data, so that only its whole distribution is."""
     for switch in off:
         meant = [

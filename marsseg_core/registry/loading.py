@@ -45,7 +45,7 @@ def import_target(entry: Entry) -> Any:
     Raises PluginError naming the plugin, its distribution, the file and the cause, whatever its module does.
     """
     # What it prints must not get between the results of a command.
-    with blaming(entry), telling_slow(f"The {entry.label}"), stdout_aside():
+    with plugin_errors_named(entry), telling_slow(f"The {entry.label}"), plugin_stdout_to_stderr():
         module = importlib.import_module(entry.module)
         try:
             return attrgetter(entry.attribute)(module) if entry.attribute else module
@@ -62,7 +62,7 @@ _REINSTALL: Final = "Entry points stand in its pyproject.toml; mend it there, an
 
 
 @contextmanager
-def blaming(entry: Entry, what: str = "cannot be loaded") -> Iterator[None]:
+def plugin_errors_named(entry: Entry, what: str = "cannot be loaded") -> Iterator[None]:
     """Turn whatever a plugin raises, SystemExit too, into a PluginError that names it."""
     try:
         yield
@@ -77,28 +77,28 @@ def blaming(entry: Entry, what: str = "cannot be loaded") -> Iterator[None]:
 
 
 _aside = Lock()
-_aside_count = 0
-_aside_from: Any = None
+_redirections = 0
+_real_stdout: Any = None
 
 
 @contextmanager
-def stdout_aside() -> Iterator[None]:
+def plugin_stdout_to_stderr() -> Iterator[None]:
     """Send to standard error what a plugin prints while it is imported, so that it stays out of a command's results.
 
     Threads may leave in another order than they came: the last one puts standard output back.
     """
-    global _aside_count, _aside_from
+    global _redirections, _real_stdout
     with _aside:
-        if not _aside_count:
-            _aside_from, sys.stdout = sys.stdout, sys.stderr
-        _aside_count += 1
+        if not _redirections:
+            _real_stdout, sys.stdout = sys.stdout, sys.stderr
+        _redirections += 1
     try:
         yield
     finally:
         with _aside:
-            _aside_count -= 1
-            if not _aside_count:
-                sys.stdout = _aside_from
+            _redirections -= 1
+            if not _redirections:
+                sys.stdout = _real_stdout
 
 
 @contextmanager
@@ -158,7 +158,7 @@ def load(entry: Entry) -> type[Any]:
         problem = f"it does not define {', '.join(missing)}"
     else:
         try:
-            with blaming(entry, "cannot be used"):
+            with plugin_errors_named(entry, "cannot be used"):
                 check_defaults(parameters_of(found))
         except PluginError as error:
             if error.what.startswith(f"The {entry.label}"):

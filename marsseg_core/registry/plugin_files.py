@@ -22,7 +22,7 @@ from typing import Any, Final
 from ..errors import MarssegError, PluginError, RequestError
 from .entries import NAME_PATTERN, Entry
 from .kinds import COMPONENT_KINDS, OBSERVER, Kind
-from .loading import failing_place, interface_of, load, stdout_aside, telling_slow
+from .loading import failing_place, interface_of, load, plugin_stdout_to_stderr, telling_slow
 from .source_record import SourceRecord
 
 # In a plan file: the tables, and the keys of each.
@@ -236,7 +236,7 @@ def _execute(path: Path, source: bytes, name: str) -> None:
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module  # a dataclass looks its own module up
     try:
-        with telling_slow(f"The plugin {path}"), stdout_aside():
+        with telling_slow(f"The plugin {path}"), plugin_stdout_to_stderr():
             exec(compile(source, str(path.absolute()), "exec"), vars(module))
     except BaseException as cause:
         del sys.modules[name]

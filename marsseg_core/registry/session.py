@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .catalog import Catalog, installed
-from .disabled import Switch, switches
+from .disabled import DisabledName, disabled_names
 from .plugin_files import given_plugins
 
 
@@ -23,7 +23,7 @@ class Session:
 
     catalog: Catalog
     trust: bool = False
-    disabled: tuple[Switch, ...] = ()
+    disabled: tuple[DisabledName, ...] = ()
 
 
 def open_session(
@@ -33,6 +33,6 @@ def open_session(
 
     Raises RequestError where a name to be disabled means nothing, PluginError for a file that cannot be loaded.
     """
-    disabled = switches(disable or ())
+    disabled = disabled_names(disable or ())
     entries = [entry for plugin in given_plugins(plugins or ()) for entry in plugin.entries]
     return Session(installed(disabled).with_more(entries), trust, disabled)

@@ -19,7 +19,7 @@ from .kinds import HOOKED_KINDS, RECIPE
 
 
 @dataclass(frozen=True)
-class Source:
+class SourceLocation:
     """A definition in a source file."""
 
     path: Path
@@ -27,11 +27,11 @@ class Source:
     summary: str
 
 
-def find_source(entry: Entry) -> Source | None:
+def find_source(entry: Entry) -> SourceLocation | None:
     """The file, line and summary of a component's class, a recipe or an observer; None where it is not readable."""
     if entry.kind == RECIPE:
         path = recipe_path(entry)
-        return Source(path, 1, _recipe_summary(path)) if path else None
+        return SourceLocation(path, 1, _recipe_summary(path)) if path else None
     try:
         if entry.kind in HOOKED_KINDS:
             return _find_module(entry.module)
@@ -110,14 +110,14 @@ def _recipe_summary(path: Path) -> str:
         return ""
 
 
-def _find_module(module: str) -> Source | None:
+def _find_module(module: str) -> SourceLocation | None:
     path = module_file(module)
     if path is None:
         return None
-    return Source(path, 1, docstring(path).partition("\n")[0].strip())
+    return SourceLocation(path, 1, docstring(path).partition("\n")[0].strip())
 
 
-def _find_class(module: str, name: str) -> Source | None:
+def _find_class(module: str, name: str) -> SourceLocation | None:
     # A class that a package re-exports is followed to where it is defined; the bound ends circular imports.
     for _ in range(5):
         path = module_file(module)
@@ -128,7 +128,7 @@ def _find_class(module: str, name: str) -> Source | None:
         for node in tree.body:
             if isinstance(node, ast.ClassDef) and node.name == name:
                 summary = (ast.get_docstring(node) or "").partition("\n")[0].strip()
-                return Source(path, node.lineno, summary)
+                return SourceLocation(path, node.lineno, summary)
             if isinstance(node, ast.ImportFrom):
                 for alias in node.names:
                     if name == (alias.asname or alias.name):

@@ -5,15 +5,15 @@ from __future__ import annotations
 from ..data.arrays import SegmentationData
 from ..data.cleaning import clean
 from ..errors import PluginError
-from ..planning.invoke import calling
+from ..planning.invoke import call_component
 from ..planning.plan import Plan
 from ..registry import kinds
 
 
 def read_data(plan: Plan) -> SegmentationData:
     """The data of a plan: read, and cleaned as the plan asks for. What its data set raises names it."""
-    chosen = plan.chosen[kinds.DATASET][0]
-    data = calling(chosen, chosen.component.load)
+    resolved = plan.resolved[kinds.DATASET][0]
+    data = call_component(resolved, resolved.component.load)
     if not isinstance(data, SegmentationData):
-        raise PluginError(f"The {chosen.entry.label} loads a {type(data).__name__}, not a SegmentationData.")
+        raise PluginError(f"The {resolved.entry.label} loads a {type(data).__name__}, not a SegmentationData.")
     return clean(data, plan.cleaning)

@@ -12,7 +12,7 @@ from ..messages import get_logger
 from ..networks.startup import check_backend, chosen_backend, start_keras
 from ..planning.plan import NETWORK_KINDS
 from ..planning.resolver import Request, resolve
-from ..registry.loading import blaming
+from ..registry.loading import plugin_errors_named
 from ..registry.session import Session
 
 if TYPE_CHECKING:
@@ -41,8 +41,8 @@ def load(path: str | Path, session: Session) -> keras.Model:
     from ..networks.read import load_network
 
     keep_tensorflow_out()
-    for chosen in (chosen for kind in NETWORK_KINDS for chosen in resolved.chosen[kind]):
-        with blaming(chosen.entry):
+    for chosen in (chosen for kind in NETWORK_KINDS for chosen in resolved.resolved[kind]):
+        with plugin_errors_named(chosen.entry):
             for module in (module for owner in (chosen, *chosen.parts) for module in owner.component.layer_modules):
                 importlib.import_module(module)
     return load_network(folder)

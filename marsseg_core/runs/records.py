@@ -18,7 +18,7 @@ from ..planning.options import SECTIONS
 from ..registry import parameters
 from ..registry.kinds import PLAN_KINDS
 from ..registry.plugin_files import KEY as PLUGIN_KEY
-from .readings import readings_of, supplied
+from .metric_values import metric_values, supplied
 
 UNFINISHED: Final = "broken off or still running"
 
@@ -36,7 +36,7 @@ class Record:
 
     `settings` has the values of the plan as `--dry-run` names them, without seed and fold; `readings` the scores of
     each part by name, and `matrices` its confusion matrix, where it was kept; `items` those of each part of the data
-    that `fingerprint`, `classes` (names in their order) and `ignored` (numbers of classes) stand for.
+    that `fingerprint`, `classes` (names in their order) and `ignore_classes` (numbers of classes) stand for.
     """
 
     path: Path
@@ -48,19 +48,19 @@ class Record:
     matrices: Mapping[str, Any]
     fingerprint: str
     classes: tuple[str, ...]
-    ignored: tuple[int, ...]
+    ignore_classes: tuple[int, ...]
     items: Mapping[str, tuple[int, ...]]
 
     @property
     def data(self) -> Hashable:
         """What the scores are scores of: pixels, groups, what the labels mean and, but for a fold, the split."""
         split = tuple(self.items.values()) if self.fold == parameters.NONE_WORD else None
-        return self.fingerprint, self.classes, self.ignored, split
+        return self.fingerprint, self.classes, self.ignore_classes, split
 
     def completed(self, part: str, table: MetricTable) -> Record:
         """The record with the readings of a part that the run did not keep, as far as its confusion matrix has them."""
         known = self.readings[part]
-        more = supplied(known, self.matrices.get(part), self.classes, self.ignored, table)
+        more = supplied(known, self.matrices.get(part), self.classes, self.ignore_classes, table)
         return replace(self, readings={**self.readings, part: {**known, **more}})
 
     @property
@@ -101,11 +101,11 @@ def read_record(path: Path) -> Record:
         metrics = folder.read_json(folder.metrics)
     split = folder.read_json(folder.split)
     try:
-        readings = {part: readings_of(scores) for part, scores in metrics["parts"].items()}
+        readings = {part: metric_values(scores) for part, scores in metrics["parts"].items()}
         matrices = {part: scores.get("confusion") for part, scores in metrics["parts"].items()}
         items = {part: tuple(split[part]) for part in ("train", "validation", "test")}
         status, fingerprint = metrics["status"], split["fingerprint"]
-        classes, ignored = tuple(split.get("classes", ())), tuple(sorted(split.get("ignored", ())))
+        classes, ignore_classes = tuple(split.get("classes", ())), tuple(sorted(split.get("ignored", ())))
     except (KeyError, TypeError, AttributeError) as cause:
         raise RequestError(f"metrics.json or split.json lacks {cause}.", where=str(path)) from cause
     for part, scores in readings.items():
@@ -115,7 +115,7 @@ def read_record(path: Path) -> Record:
                     f"metrics.json says {name} = {value:g} of {part}, which is no score.", where=str(path)
                 )
     seed, fold = settings.pop(SEED), settings.pop(FOLD)
-    return Record(path, settings, seed, fold, status, readings, matrices, fingerprint, classes, ignored, items)
+    return Record(path, settings, seed, fold, status, readings, matrices, fingerprint, classes, ignore_classes, items)
 
 
 def _settings(document: Mapping[str, Any]) -> dict[str, str]:

@@ -18,7 +18,7 @@ from typing import Final
 from packaging.version import Version
 
 from ..errors import RequestError
-from ..files.atomic import folder_written_whole, refuse_existing
+from ..files.atomic import atomic_folder, refuse_existing
 from ..registry.catalog import Catalog
 from ..registry.distribution import DISTRIBUTION, version
 from ..registry.entries import NAME_PATTERN
@@ -149,10 +149,10 @@ class Project:
     def write(self, out: Path) -> None:
         """Make the folder `out`, whole or not at all; RequestError where there is one."""
         refuse_existing(out)
-        with folder_written_whole(out) as aside:
+        with atomic_folder(out) as temporary:
             for path, text in self.files().items():
-                (aside / path).parent.mkdir(parents=True, exist_ok=True)
-                (aside / path).write_text(text, encoding="utf-8", newline="\n")
+                (temporary / path).parent.mkdir(parents=True, exist_ok=True)
+                (temporary / path).write_text(text, encoding="utf-8", newline="\n")
 
 
 def bounds(current: str) -> str:

@@ -57,7 +57,7 @@ class DatasetContract(ComponentContract):
         assert_same(second.images, first.images, "loaded twice, other images")
         assert_same(second.masks, first.masks, "loaded twice, other masks")
         assert first.fingerprint() == second.fingerprint(), "loaded twice, another fingerprint"
-        for name in ("class_names", "ignored", "source"):
+        for name in ("class_names", "ignore_classes", "source"):
             once, again = getattr(first, name), getattr(second, name)
             assert once == again, f"loaded twice, {name} are {once} and {again}"
         assert (first.groups is None) == (second.groups is None), "loaded twice, groups once and none once"

@@ -35,7 +35,7 @@ from .components import ComponentContract, assert_same, fresh_python, other_back
 LABELS: dict[str, Callable[[np.ndarray, LossSpec], np.ndarray]] = {
     "every label": lambda labels, spec: labels,
     "void only": lambda labels, spec: np.full_like(labels, VOID),
-    "ignored only": lambda labels, spec: np.full_like(labels, (*spec.ignored, VOID)[0]),
+    "ignored only": lambda labels, spec: np.full_like(labels, (*spec.ignore_classes, VOID)[0]),
     "one class": lambda labels, spec: np.full_like(labels, counted_classes(spec)[0]),
     "one pixel": lambda labels, spec: (
         np.where(np.arange(labels.size) == 7, counted_classes(spec)[-1], VOID).astype(np.uint8).reshape(labels.shape)
@@ -64,7 +64,7 @@ np.savez(outputs, value=value, gradient=gradient)
 class LossContract(ComponentContract):
     """What every loss keeps to; a subclass sets `component`.
 
-    `spec` is the data that it is built for. A loss that a perfect prediction does not bring to 0 says so with
+    `spec` is the data that it is build_loss for. A loss that a perfect prediction does not bring to 0 says so with
     `zero_at_perfection`, one that has no gradient at some labelled pixels with `reaches_every_pixel`.
     """
 
@@ -105,7 +105,7 @@ class LossContract(ComponentContract):
 
     def test_it_is_a_scalar_in_float32(self) -> None:
         labels, logits = self.sample()
-        function, given = built(self.component, self.spec, labels)
+        function, given = build_loss(self.component, self.spec, labels)
         value = function(ops.convert_to_tensor(labels), ops.convert_to_tensor(logits), *given)
         assert tuple(value.shape) == (), f"it gives an array of shape {tuple(value.shape)}, not one number"
         dtype = keras.backend.standardize_dtype(value.dtype)
@@ -137,7 +137,7 @@ class LossContract(ComponentContract):
             pytest.skip(f"it says: {refusal}")
         said = "for 3 classes and one image of 5 by 7"
         try:
-            function, given = built(self.component, spec, labels)
+            function, given = build_loss(self.component, spec, labels)
             shape = tuple(function(ops.convert_to_tensor(labels), ops.convert_to_tensor(logits), *given).shape)
         except Exception as cause:
             what = f"it fails {said}; take both from spec and the arrays: {type(cause).__name__}: {cause}"
@@ -172,7 +172,7 @@ class LossContract(ComponentContract):
         reached = (gradient != 0).any(axis=-1) & ~self.counted(labels)
         assert not reached.any(), (
             f"{reached.sum()} pixels that are void or of an ignored class have a gradient: "
-            f"a loss leaves out labels of {VOID} and those in spec.ignored"
+            f"a loss leaves out labels of {VOID} and those in spec.ignore_classes"
         )
 
     def test_labelled_pixels_have_a_gradient(self) -> None:
@@ -194,12 +194,14 @@ class LossContract(ComponentContract):
             assert_same(gradient_again, gradient, what, rtol=1e-5, atol=1e-8)
 
     def test_without_ignored_classes_their_pixels_count(self) -> None:
-        if not self.spec.ignored:
+        if not self.spec.ignore_classes:
             pytest.skip("the spec ignores no class")
         labels, logits = self.sample()
-        gradient = self.measure(labels, logits, dataclasses.replace(self.spec, ignored=()))[1]
-        assert (gradient[np.isin(labels, self.spec.ignored)] != 0).any(), "with ignored=(), class 0 has no gradient"
-        assert (gradient[labels == VOID] == 0).all(), "with ignored=(), void pixels have a gradient"
+        gradient = self.measure(labels, logits, dataclasses.replace(self.spec, ignore_classes=()))[1]
+        assert (gradient[np.isin(labels, self.spec.ignore_classes)] != 0).any(), (
+            "with ignore_classes=(), class 0 has no gradient"
+        )
+        assert (gradient[labels == VOID] == 0).all(), "with ignore_classes=(), void pixels have a gradient"
 
     def test_the_gradient_agrees_with_finite_differences(self) -> None:
         labels, logits = self.sample(scale=1.0)
@@ -276,7 +278,7 @@ class LossContract(ComponentContract):
         targets = self.component.targets(self.spec)
         named = {} if targets is None else {"loss": targets}
         weighting = WeightingLayer(WeightingSpec(("loss",), (1.0,)))
-        task = SegmentationTask(network, {"loss": self.component.build(self.spec)}, weighting, self.spec.ignored)
+        task = SegmentationTask(network, {"loss": self.component.build(self.spec)}, weighting, self.spec.ignore_classes)
         task.compile(optimizer=keras.optimizers.Adam(0.1))
         choose_compiler(task)
         expected = self.value(labels, ops.convert_to_numpy(network(images)))
@@ -307,10 +309,10 @@ class LossContract(ComponentContract):
 
 def counted_classes(spec: LossSpec) -> list[int]:
     """The classes that a loss does not ignore."""
-    return [c for c in range(spec.num_classes) if c not in spec.ignored]
+    return [c for c in range(spec.num_classes) if c not in spec.ignore_classes]
 
 
-def built(component: Loss, spec: LossSpec, labels: np.ndarray) -> tuple[Callable[..., Any], tuple[Any, ...]]:
+def build_loss(component: Loss, spec: LossSpec, labels: np.ndarray) -> tuple[Callable[..., Any], tuple[Any, ...]]:
     """The loss's function, and what it is given after labels and logits: its targets, if it wants some."""
     targets = component.targets(spec)
     given = () if targets is None else (ops.convert_to_tensor(targets(labels.astype(np.uint8))),)
@@ -321,7 +323,7 @@ def built(component: Loss, spec: LossSpec, labels: np.ndarray) -> tuple[Callable
 
 def measure(component: Loss, spec: LossSpec, labels: np.ndarray, logits: np.ndarray) -> tuple[float, np.ndarray]:
     """The loss of labels (B, H, W) and logits (B, H, W, K), and its gradient with respect to the logits."""
-    function, given = built(component, spec, labels)
+    function, given = build_loss(component, spec, labels)
     tensor = ops.convert_to_tensor(labels)
     value, gradient = value_and_gradient(lambda at: function(tensor, at, *given), ops.convert_to_tensor(logits))
     return float(value), np.asarray(ops.convert_to_numpy(gradient))

@@ -28,7 +28,7 @@ class MetricContract(ComponentContract):
     """What every metric keeps to; a subclass sets `component`."""
 
     component: ClassVar[Metric]
-    spec: ClassVar[MetricSpec] = MetricSpec(num_classes=4, ignored=(0,))
+    spec: ClassVar[MetricSpec] = MetricSpec(num_classes=4, ignore_classes=(0,))
 
     def scenes(self, seed: int = 0, images: int = 3) -> tuple[np.ndarray, np.ndarray]:
         """Masks and predictions (N, 20, 24) uint8: patches of all classes, a predicted third of them wrong."""
@@ -145,7 +145,7 @@ class MetricContract(ComponentContract):
         order = np.roll(np.arange(self.spec.num_classes), 1)
         renumbered = np.full(VOID + 1, VOID, np.uint8)
         renumbered[: self.spec.num_classes] = order
-        spec = MetricSpec(self.spec.num_classes, tuple(int(order[c]) for c in self.spec.ignored))
+        spec = MetricSpec(self.spec.num_classes, tuple(int(order[c]) for c in self.spec.ignore_classes))
         whole, *values = self.readings(self.counts(renumbered[masks], renumbered[predictions], spec), spec)
         by_class = dict(zip(spec.counted, values, strict=True)) if values else {}
         found = [whole, *(by_class[int(order[c])] for c in self.spec.counted if values)]

@@ -21,7 +21,7 @@ from ..components.interfaces import Schedule
 from ..components.specs import ScheduleSpec
 from ..errors import RequestError
 from ..planning.metrics import PREFIX, metric_table
-from ..training.checkpoint import Progress, RestoreStates, callback_states
+from ..training.checkpoint import RestoreStates, TrainingProgress, callback_states
 from .components import ComponentContract, assert_same
 
 # The losses of each epoch, by the share of the training that is done.
@@ -145,7 +145,7 @@ class Epochs:
         callback.on_train_begin({})
         if after is not None:
             kept = json.loads(json.dumps(callback_states([after._callback]), allow_nan=False))
-            RestoreStates([callback], Progress(0, [], None, None, kept)).on_train_begin()
+            RestoreStates([callback], TrainingProgress(0, [], None, None, kept)).on_train_begin()
 
     def run(self, epoch: int, course: Callable[[float], float]) -> list[float]:
         """The learning rates of the steps of an epoch, and the one after it."""
@@ -158,7 +158,7 @@ class Epochs:
             optimizer.iterations.assign_add(1)
             self._callback.on_train_batch_end(step, {"loss": loss})
         logs = {"loss": loss, "val_loss": loss}
-        for name in (table := metric_table()).chosen:
+        for name in (table := metric_table()).resolved:
             score = -loss if table.rises(name) else loss
             logs |= {name: score, f"{PREFIX}{name}": score}
         self._callback.on_epoch_end(epoch, logs)

@@ -246,7 +246,7 @@ class WeightingContract(ComponentContract):
         random = np.random.default_rng(0)
         images, labels = random.random((2, 4, 4, 1), np.float32), random.integers(0, 2, (2, 4, 4), np.uint8)
         found = []
-        layer.epoch_begins(0, 2)
+        layer.on_epoch_begin(0, 2)
         for _ in range(4):
             task.reset_metrics()
             objective = float(task.train_on_batch(images, labels, return_dict=True)["loss"])
@@ -263,7 +263,7 @@ def train(
     the losses; what the layer trains is moved along its gradient.
     """
     for epoch, steps in enumerate(course, start=first):
-        layer.epoch_begins(epoch, first + len(course) if of is None else of)
+        layer.on_epoch_begin(epoch, first + len(course) if of is None else of)
         for losses in steps:
             norms = np.abs(losses) * np.arange(1, layer.count + 1, dtype="float32")
             layer.step(ops.convert_to_tensor(losses), ops.convert_to_tensor(norms) if layer.uses_gradients else None)
@@ -271,7 +271,7 @@ def train(
             for variable in layer.trainable_variables:
                 gradient = gradient_of(layer, variable, losses)[1]
                 variable.assign(variable - 0.01 * np.sign(gradient))
-        layer.epoch_ends(steps.mean(axis=0))
+        layer.on_epoch_end(steps.mean(axis=0))
 
 
 def gradient_of(layer: WeightingLayer, variable: Any, losses: np.ndarray) -> tuple[float, np.ndarray]:

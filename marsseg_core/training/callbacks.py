@@ -119,7 +119,7 @@ class Weights(keras.callbacks.Callback):
         self._epochs = epochs
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
-        self.model.weighting.epoch_begins(epoch, self._epochs)
+        self.model.weighting.on_epoch_begin(epoch, self._epochs)
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         task: SegmentationTask = self.model
@@ -129,7 +129,7 @@ class Weights(keras.callbacks.Callback):
         means = np.array([logs[f"loss_{name}"] for name in counted], np.float32)
         factors = dict(zip(counted, task.weighting.factors().tolist(), strict=True))
         logs.update({f"weight_{name}": factors.get(name, 0.0) for name in task.loss_names})
-        task.weighting.epoch_ends(means)
+        task.weighting.on_epoch_end(means)
 
 
 class EpochClock(keras.callbacks.Callback):
@@ -255,7 +255,7 @@ class Scoring(keras.callbacks.Callback):
     def _score(self, items: np.ndarray) -> tuple[dict[str, float], Confusion]:
         """The means of the losses, batch by batch, over the images that have a label; and the confusion matrix."""
         task: SegmentationTask = self.model
-        confusion = Confusion(self._data.class_names, self._data.ignored, self._table.in_history(self._watched))
+        confusion = Confusion(self._data.class_names, self._data.ignore_classes, self._table.in_history(self._watched))
         sums: dict[str, float] = {}
         images = 0
         for masks, logits in predicted_batches(task.scored, self._data, items, self._batch):
@@ -265,7 +265,7 @@ class Scoring(keras.callbacks.Callback):
             if len(values) > 1:
                 losses |= {f"loss_{name}": value for name, value in values.items()}
             # An image without a label is no evidence of a small loss.
-            labelled = int((~unlabelled(masks, task.ignored)).any(axis=(1, 2)).sum())
+            labelled = int((~unlabelled(masks, task.ignore_classes)).any(axis=(1, 2)).sum())
             images += labelled
             for name, value in losses.items():
                 sums[name] = sums.get(name, 0.0) + float(value) * labelled
@@ -278,6 +278,6 @@ class Scoring(keras.callbacks.Callback):
             name, component = metric.entry.name, metric.component
             if component.in_history or prefix + name in self._watched:
                 whole[prefix + name] = confusion.value(name)
-            columns = {f"{prefix}{reading}": value for reading, value in confusion.class_readings(name).items()}
+            columns = {f"{prefix}{reading}": value for reading, value in confusion.named_class_values(name).items()}
             of_classes |= {key: value for key, value in columns.items() if component.in_history or key in self._watched}
         return whole | of_classes

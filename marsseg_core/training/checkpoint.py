@@ -22,7 +22,7 @@ from ..errors import RequestError
 
 
 @dataclass(frozen=True)
-class Progress:
+class TrainingProgress:
     """Where a training stands after an epoch: epochs done, their records, the best one, callbacks' states.
 
     `best_by` is the column of the records that `best_score` is of; up to version 0.1.0 it was always the headline's.
@@ -41,20 +41,20 @@ class Progress:
         return any(state.get("stopped_epoch") for state in self.callbacks.values())
 
 
-def save_checkpoint(path: Path, task: keras.Model, progress: Progress) -> None:
+def save_checkpoint(path: Path, task: keras.Model, progress: TrainingProgress) -> None:
     """Write the variables of `task` and of its optimiser, and the progress."""
     arrays = {f"variable_{i}": keras.ops.convert_to_numpy(variable) for i, variable in enumerate(_variables(task))}
     text = json.dumps(asdict(progress), allow_nan=False).encode()
     np.savez(path, progress=np.frombuffer(text, np.uint8), **arrays)
 
 
-def read_progress(path: Path) -> Progress:
+def read_progress(path: Path) -> TrainingProgress:
     """The progress alone; RequestError for a file that is broken."""
     with _reading(path) as archive:
         return _progress(archive)
 
 
-def load_checkpoint(path: Path, task: keras.Model) -> Progress:
+def load_checkpoint(path: Path, task: keras.Model) -> TrainingProgress:
     """Set the variables of `task` and of its optimiser to what was saved, and give the progress.
 
     Raises RequestError for a file that is broken or belongs to another network.
@@ -79,8 +79,8 @@ def _reading(path: Path) -> Iterator[Any]:
         raise RequestError(f"The checkpoint cannot be read: {cause}", where=str(path)) from cause
 
 
-def _progress(archive: Any) -> Progress:
-    return Progress(**json.loads(archive["progress"].tobytes()))
+def _progress(archive: Any) -> TrainingProgress:
+    return TrainingProgress(**json.loads(archive["progress"].tobytes()))
 
 
 def _variables(task: keras.Model) -> list[Any]:
@@ -96,7 +96,7 @@ def callback_states(callbacks: Sequence[keras.callbacks.Callback]) -> dict[str, 
 class RestoreStates(keras.callbacks.Callback):
     """Gives callbacks the states they had, once they have reset themselves: it comes after them."""
 
-    def __init__(self, callbacks: Sequence[keras.callbacks.Callback], progress: Progress) -> None:
+    def __init__(self, callbacks: Sequence[keras.callbacks.Callback], progress: TrainingProgress) -> None:
         super().__init__()
         self._callbacks = callbacks
         self._states = progress.callbacks

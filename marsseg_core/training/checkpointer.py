@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING
 
 from ..files.run_folder import RunFolder
-from .checkpoint import Progress, load_checkpoint, read_progress, save_checkpoint
+from .checkpoint import TrainingProgress, load_checkpoint, read_progress, save_checkpoint
 
 if TYPE_CHECKING:
     import keras
@@ -25,7 +25,7 @@ class Checkpointer(ABC):
         """Whether there is a state to go on from."""
 
     @abstractmethod
-    def save(self, task: keras.Model, progress: Progress) -> None:
+    def save(self, task: keras.Model, progress: TrainingProgress) -> None:
         """Replace the state that is kept by that of `task`, whole or not at all.
 
         What is kept are all variables of the task and of its optimiser, and `progress`. Raises RunError where it
@@ -33,14 +33,14 @@ class Checkpointer(ABC):
         """
 
     @abstractmethod
-    def progress(self) -> Progress:
+    def progress(self) -> TrainingProgress:
         """Read how far the training is that is kept, without its variables.
 
         Raises RequestError where the state cannot be read.
         """
 
     @abstractmethod
-    def load(self, task: keras.Model) -> Progress:
+    def load(self, task: keras.Model) -> TrainingProgress:
         """Set the variables of `task` and of its optimiser to those of the state that is kept, and give the progress.
 
         Raises RequestError where the state cannot be read, or is another network's.
@@ -57,12 +57,12 @@ class FileCheckpointer(Checkpointer):
     def saved(self) -> bool:
         return self._folder.checkpoint.is_file()
 
-    def save(self, task: keras.Model, progress: Progress) -> None:
-        with self._folder.written(self._folder.checkpoint) as aside:
-            save_checkpoint(aside, task, progress)
+    def save(self, task: keras.Model, progress: TrainingProgress) -> None:
+        with self._folder.written(self._folder.checkpoint) as temporary:
+            save_checkpoint(temporary, task, progress)
 
-    def progress(self) -> Progress:
+    def progress(self) -> TrainingProgress:
         return read_progress(self._folder.checkpoint)
 
-    def load(self, task: keras.Model) -> Progress:
+    def load(self, task: keras.Model) -> TrainingProgress:
         return load_checkpoint(self._folder.checkpoint, task)

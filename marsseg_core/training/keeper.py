@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import keras
 
 from ..hooks import HookCaller
-from .checkpoint import Progress, callback_states
+from .checkpoint import TrainingProgress, callback_states
 from .checkpointer import Checkpointer
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ class Keeper(keras.callbacks.Callback):
         self._best_score: float | None = None
         self._rises = run.plan.metrics.rises(run.best_by)
 
-    def go_on_from(self, progress: Progress) -> None:
+    def go_on_from(self, progress: TrainingProgress) -> None:
         """A better network than `progress` knows of is what may replace the one that is kept."""
         self._run.history[:] = progress.history
         self._run.best_epoch, self._best_score = progress.best_epoch, progress.best_score
@@ -53,11 +53,11 @@ class Keeper(keras.callbacks.Callback):
         begins = average is not None and float(average.epochs) == 1
         if run.best_epoch is None or begins or self._is_better(score):
             run.best_epoch, self._best_score = epoch + 1, score
-            with run.folder.written(run.folder.network) as aside, self.model.averaged():
-                run.network.save(aside)
+            with run.folder.written(run.folder.network) as temporary, self.model.averaged():
+                run.network.save(temporary)
         run.folder.write_history(run.history)
         states = callback_states(self._stateful)
-        progress = Progress(epoch + 1, run.history, run.best_epoch, self._best_score, states, run.best_by)
+        progress = TrainingProgress(epoch + 1, run.history, run.best_epoch, self._best_score, states, run.best_by)
         self._checkpointer.save(self.model, progress)
         run.folder.log(_epoch_line(record, run.plan.training.epochs))
         # A copy: a key more or less would be one in the history too, and end the run at its next line.

@@ -22,12 +22,7 @@ from ..hooks import HookCaller, announce
 from ..messages import get_logger
 from ..networks.build import build_network
 from ..networks.heads import scored_network
-from ..networks.keras_backend import (
-    environment,
-    fixed_settings,
-    keep_tensorflow_out,
-    own_random_numbers,
-)
+from ..networks.keras_backend import environment, fixed_settings, keep_tensorflow_out, own_random_numbers
 from ..networks.read import load_network
 from ..networks.wiring import same_wiring
 from ..planning.plan import Plan
@@ -36,14 +31,14 @@ from ..registry.loading import failing_place
 from ..registry.source_code import module_file, own_code
 from ..runs.data import read_data
 from ..runs.log import run_log
-from ..runs.recorded import recorded_split
+from ..runs.recorded_data import recorded_split
 from ..runs.run import Run
 from .averaging import TakeIn
 from .callbacks import EpochClock, FiniteLoss, IdleLoss, Interruption, Observer, Scoring, Weights
-from .checkpoint import Progress, RestoreStates
+from .checkpoint import RestoreStates, TrainingProgress
 from .checkpointer import Checkpointer, FileCheckpointer
 from .keeper import Keeper
-from .setup import Prepared, prepare
+from .setup import TrainingSetup, set_up_training
 
 _logger = get_logger(__name__)
 
@@ -73,18 +68,18 @@ def execute(
         remarks = [*plan.remarks, *doubts(data, split), *filter(None, [identical_across(data, split)])]
         for line in remarks:
             _logger.warning(line)
-        prepared = prepare(plan, data, split, best_by=plan.metrics.best_by)
+        setup = set_up_training(plan, data, split, best_by=plan.metrics.best_by)
         folder = create_run_folder(plan.name, out)
         with folder.claimed():
-            run = _new_run(plan, folder, data, split, prepared, plan.metrics.best_by)
+            run = _new_run(plan, folder, data, split, setup, plan.metrics.best_by)
             with _failure_told(run, hooks):
                 _write_beginning(run)
                 log.begin(folder)
-                if prepared.transfer is not None:
-                    folder.log(str(prepared.transfer))
-                    if misfits := prepared.transfer.misfit_text():
+                if setup.transfer is not None:
+                    folder.log(str(setup.transfer))
+                    if misfits := setup.transfer.misfit_text():
                         _logger.warning(misfits)
-                _train_and_score(run, prepared, hooks, checkpointer(folder), progress=None)
+                _train_and_score(run, setup, hooks, checkpointer(folder), progress=None)
         return run
 
 
@@ -116,11 +111,11 @@ def resume(
         if kept.saved:
             best_by = kept.progress().best_by  # what the network that it has was kept by
             network, rewired = _network_to_go_on_with(folder, plan, data)
-        prepared = prepare(plan, data, split, network, best_by=best_by)
+        setup = set_up_training(plan, data, split, network, best_by=best_by)
         if kept.saved:
-            progress = kept.load(prepared.task)
+            progress = kept.load(setup.task)
         folder.remove_leftovers()
-        run = _new_run(plan, folder, data, split, prepared, best_by)
+        run = _new_run(plan, folder, data, split, setup, best_by)
         with _failure_told(run, hooks):
             log.begin(folder)
             _warn_of_another_environment(run)
@@ -132,7 +127,7 @@ def resume(
                 )
                 _logger.warning(what)
             folder.log(f"resumed after epoch {progress.epoch if progress else 0}")
-            _train_and_score(run, prepared, hooks, kept, progress)
+            _train_and_score(run, setup, hooks, kept, progress)
     return run
 
 
@@ -158,10 +153,10 @@ def _network_to_go_on_with(folder: RunFolder, plan: Plan, data: SegmentationData
 
 
 def _new_run(
-    plan: Plan, folder: RunFolder, data: SegmentationData, split: Split, prepared: Prepared, best_by: str
+    plan: Plan, folder: RunFolder, data: SegmentationData, split: Split, setup: TrainingSetup, best_by: str
 ) -> Run:
-    network, steps = prepared.task.scored, len(prepared.batches)
-    return Run(plan, folder, data, split, network, steps, transfer=prepared.transfer, best_by=best_by)
+    network, steps = setup.task.scored, len(setup.batches)
+    return Run(plan, folder, data, split, network, steps, transfer=setup.transfer, best_by=best_by)
 
 
 def _warn_of_another_environment(run: Run) -> None:
@@ -183,11 +178,11 @@ def _warn_of_another_environment(run: Run) -> None:
 
 
 def _train_and_score(
-    run: Run, prepared: Prepared, hooks: HookCaller, checkpointer: Checkpointer, progress: Progress | None
+    run: Run, setup: TrainingSetup, hooks: HookCaller, checkpointer: Checkpointer, progress: TrainingProgress | None
 ) -> None:
     hooks("marsseg_network_built", run=run)
-    status = _train(run, prepared, hooks, checkpointer, progress)
-    average = prepared.task.average
+    status = _train(run, setup, hooks, checkpointer, progress)
+    average = setup.task.average
     if average is not None and average.empty and run.best_epoch is not None:
         _logger.warning("The training ended before its average of weights began: the network kept is a single epoch's.")
     _write_end(run, status)
@@ -210,10 +205,10 @@ def _failure_told(run: Run, hooks: HookCaller) -> Iterator[None]:
 
 
 def _train(
-    run: Run, prepared: Prepared, hooks: HookCaller, checkpointer: Checkpointer, progress: Progress | None
+    run: Run, setup: TrainingSetup, hooks: HookCaller, checkpointer: Checkpointer, progress: TrainingProgress | None
 ) -> str:
-    training, task = run.plan.training, prepared.task
-    keeper = Keeper(run, prepared.stateful, hooks, checkpointer)
+    training, task = run.plan.training, setup.task
+    keeper = Keeper(run, setup.stateful, hooks, checkpointer)
     if progress is not None:
         keeper.go_on_from(progress)
         if progress.epoch >= training.epochs or progress.stopped:
@@ -227,7 +222,7 @@ def _train(
     interruption = Interruption()
     callbacks = [
         interruption,
-        EpochClock(prepared.batches),
+        EpochClock(setup.batches),
         FiniteLoss(training.precision),
         IdleLoss(),
         *([TakeIn(training.swa_start, training.epochs)] if training.averaging == "swa" else []),
@@ -236,13 +231,13 @@ def _train(
             run.split["validation"],
             training.batch,
             scored_training,
-            prepared.objective.targets,
+            setup.objective.targets,
             table=run.plan.metrics,
-            watched={run.best_by, *prepared.watched},
+            watched={run.best_by, *setup.watched},
         ),
         Weights(training.epochs),
-        *prepared.stateful,
-        *([RestoreStates(prepared.stateful, progress)] if progress is not None else []),
+        *setup.stateful,
+        *([RestoreStates(setup.stateful, progress)] if progress is not None else []),
         keeper,
         *observers,
     ]
@@ -250,7 +245,7 @@ def _train(
     try:
         with interruption.listening():
             task.fit(
-                prepared.batches,
+                setup.batches,
                 epochs=training.epochs,
                 initial_epoch=begin,
                 callbacks=callbacks,
@@ -265,9 +260,9 @@ def _train(
             return INTERRUPTED
         if isinstance(end, MarssegError) or not isinstance(end, Exception):
             raise
-        if prepared.batches.failure is not None:  # backends wrap what a thread of the pipeline raises
-            raise prepared.batches.failure from end
-        _blame(run.plan, end)
+        if setup.batches.failure is not None:  # backends wrap what a thread of the pipeline raises
+            raise setup.batches.failure from end
+        _as_plugin_error(run.plan, end)
         what = (str(end).strip() or type(end).__name__).splitlines()[0]
         hint = "`marsseg --traceback …` shows where."
         if "memory" in str(end).lower() or "exhausted" in str(end).lower():
@@ -276,9 +271,11 @@ def _train(
     return FINISHED
 
 
-def _blame(plan: Plan, cause: Exception) -> None:
+def _as_plugin_error(plan: Plan, cause: Exception) -> None:
     """PluginError where an exception came out of the code of a third party's component."""
-    foreign = [each for several in plan.chosen.values() for each in several if each.entry.distribution != DISTRIBUTION]
+    foreign = [
+        each for several in plan.resolved.values() for each in several if each.entry.distribution != DISTRIBUTION
+    ]
     for of in (module_file, own_code):  # of several in one package, the one whose module it is
         for chosen in foreign:
             if place := failing_place(of(chosen.entry.module), cause):
@@ -294,7 +291,7 @@ def _write_beginning(run: Run) -> None:
     folder.write_json(
         folder.split,
         {"schema": 1, "fingerprint": run.data.fingerprint(), "source": run.data.source}
-        | {"classes": list(run.data.class_names), "ignored": list(run.data.ignored)}
+        | {"classes": list(run.data.class_names), "ignored": list(run.data.ignore_classes)}
         | {"scaling": None if run.data.scaling is None else run.data.scaling.to_json()}
         | run.split.to_json(),
     )

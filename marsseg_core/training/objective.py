@@ -13,24 +13,24 @@ from ..data.arrays import SegmentationData
 from ..data.splits import Split
 from ..data.statistics import class_pixels
 from ..errors import PluginError, RequestError
-from ..planning.invoke import built, calling
+from ..planning.invoke import build_component, call_component
 from ..planning.plan import Plan
-from ..planning.resolved import Chosen, loss_names
+from ..planning.resolved import ResolvedComponent, loss_names
 from ..registry import kinds
 
 
-def _built_loss(chosen: Chosen, spec: LossSpec) -> LossFunction:
+def _loss_function(resolved: ResolvedComponent, spec: LossSpec) -> LossFunction:
     """A loss whose failures name it, and that gives a scalar or is refused."""
-    function = built(chosen, spec)
+    function = build_component(resolved, spec)
     if not callable(function):
-        raise PluginError(f"The {chosen.entry.label} builds {function!r}, not a function of labels and logits.")
+        raise PluginError(f"The {resolved.entry.label} builds {function!r}, not a function of labels and logits.")
 
     def loss(labels: Any, logits: Any, *targets: Any) -> Any:
-        value = calling(chosen, function, labels, logits, *targets)
+        value = call_component(resolved, function, labels, logits, *targets)
         shape = getattr(value, "shape", None)
         if shape is None or len(shape):
             what = repr(value) if shape is None else f"a tensor of shape {tuple(shape)}"
-            raise PluginError(f"The {chosen.entry.label} gives {what}, not a scalar tensor.")
+            raise PluginError(f"The {resolved.entry.label} gives {what}, not a scalar tensor.")
         return value
 
     return loss
@@ -50,12 +50,16 @@ def build_objective(plan: Plan, data: SegmentationData, split: Split) -> Objecti
     frequencies = class_pixels(data, split["train"])
     if not any(frequencies[c] for c in data.labelled_classes):
         raise RequestError("No pixel of the training part has a class that counts.", where=data.source)
-    spec = LossSpec(data.num_classes, () if plan.training.learn_ignored else data.ignored, frequencies)
-    chosen = plan.chosen[kinds.LOSS]
-    named = dict(zip(loss_names(chosen), chosen, strict=True))
-    wanted = {name: calling(each, each.component.targets, spec) for name, each in named.items()}
+    spec = LossSpec(data.num_classes, () if plan.training.learn_ignored else data.ignore_classes, frequencies)
+    resolved = plan.resolved[kinds.LOSS]
+    named = dict(zip(loss_names(resolved), resolved, strict=True))
+    wanted = {name: call_component(each, each.component.targets, spec) for name, each in named.items()}
     return Objective(
         spec,
-        {name: _built_loss(each, spec) for name, each in named.items()},
-        {name: partial(calling, named[name], function) for name, function in wanted.items() if function is not None},
+        {name: _loss_function(each, spec) for name, each in named.items()},
+        {
+            name: partial(call_component, named[name], function)
+            for name, function in wanted.items()
+            if function is not None
+        },
     )

@@ -35,7 +35,7 @@ def check_objective(task: SegmentationTask, objective: Objective, size: tuple[in
 def _idle(task: SegmentationTask, objective: Objective, size: tuple[int, int]) -> set[str]:
     """The losses that do not change with the logits."""
     spec = objective.spec
-    shown = [c for c, pixels in enumerate(spec.class_frequencies) if pixels and c not in spec.ignored]
+    shown = [c for c, pixels in enumerate(spec.class_frequencies) if pixels and c not in spec.ignore_classes]
     labels = with_targets(np.resize(np.array(shown, np.uint8), (1, *size)), objective.targets)
     random = np.random.default_rng(0)
     first, second = (

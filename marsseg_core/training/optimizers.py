@@ -8,7 +8,7 @@ import keras
 
 from ..components.specs import OptimizerSpec
 from ..errors import PluginError
-from ..planning.invoke import built
+from ..planning.invoke import build_component
 from ..planning.plan import Plan
 from ..registry import kinds
 from ..registry.parameters import settings
@@ -19,14 +19,14 @@ def build_optimizer(plan: Plan, rate: Any) -> keras.optimizers.Optimizer:
 
     Raises RequestError for parameters that do not go together, PluginError for what is no optimizer.
     """
-    chosen, training = plan.chosen[kinds.OPTIMIZER][0], plan.training
+    resolved, training = plan.resolved[kinds.OPTIMIZER][0], plan.training
     arguments: dict[str, Any] = {"learning_rate": rate}
-    arguments |= {name: value for name, value in settings(chosen.options).items() if value is not None}
+    arguments |= {name: value for name, value in settings(resolved.options).items() if value is not None}
     if training.weight_decay is not None:
         arguments["weight_decay"] = training.weight_decay
     if training.averaging == "ema":
         arguments |= {"use_ema": True, "ema_momentum": training.ema_momentum, "ema_overwrite_frequency": None}
-    optimizer = built(chosen, OptimizerSpec(arguments))
+    optimizer = build_component(resolved, OptimizerSpec(arguments))
     if not isinstance(optimizer, keras.optimizers.Optimizer):
-        raise PluginError(f"The {chosen.entry.label} builds {optimizer!r}, which is no Keras optimizer.")
+        raise PluginError(f"The {resolved.entry.label} builds {optimizer!r}, which is no Keras optimizer.")
     return optimizer

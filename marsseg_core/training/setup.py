@@ -17,11 +17,11 @@ from ..errors import PluginError, RequestError
 from ..networks.build import build_network
 from ..networks.keras_backend import ask_for_determinism, choose_compiler, precision, train_on_one_device
 from ..networks.transfer import Transfer
-from ..planning.invoke import built
+from ..planning.invoke import build_component
 from ..planning.metrics import PREFIX
 from ..planning.plan import Plan
 from ..registry import kinds
-from .building import build_batches, build_task
+from .assembly import build_batches, build_task
 from .initial_weights import take_over
 from .objective import Objective, build_objective
 from .objective_checks import check_objective
@@ -31,7 +31,7 @@ from .task import SegmentationTask
 
 
 @dataclass(frozen=True)
-class Prepared:
+class TrainingSetup:
     """A compiled task, its batches, and the callbacks whose states belong to the checkpoint."""
 
     task: SegmentationTask
@@ -47,9 +47,9 @@ class Prepared:
 
 
 @precision()
-def prepare(
+def set_up_training(
     plan: Plan, data: SegmentationData, split: Split, network: keras.Model | None = None, *, best_by: str
-) -> Prepared:
+) -> TrainingSetup:
     """Build and compile what the plan asks for. Raises RequestError where its parts do not fit each other.
 
     `best_by` is the column of the history by which the best network is going to be kept.
@@ -68,8 +68,8 @@ def prepare(
     check_objective(task, objective, data.images.shape[1:3])
     task.calibration = partial(calibration_batches, data, split["train"], training.batch)
     batches = build_batches(plan, data, split, objective)
-    schedule = built(
-        plan.chosen[kinds.SCHEDULE][0],
+    schedule = build_component(
+        plan.resolved[kinds.SCHEDULE][0],
         ScheduleSpec(
             training.learning_rate, training.epochs, len(batches), plan.objective_moves, best_by, plan.metrics.rises
         ),
@@ -81,7 +81,7 @@ def prepare(
     elif isinstance(schedule, keras.optimizers.schedules.LearningRateSchedule):
         rate = schedule
     else:
-        label = plan.chosen[kinds.SCHEDULE][0].entry.label
+        label = plan.resolved[kinds.SCHEDULE][0].entry.label
         raise PluginError(f"The {label} builds {schedule!r}, which is neither a Keras schedule nor a callback.")
     if training.patience is not None:
         watched = plan.metrics.watched
@@ -95,10 +95,10 @@ def prepare(
     choose_compiler(task)  # `compile` has chosen anew
     # A step that makes variables is traced twice, which takes seconds.
     task.optimizer.build(task.trainable_variables)
-    prepared = Prepared(task, objective, batches, stateful, transfer)
-    for column in (best_by, *prepared.watched):
+    setup = TrainingSetup(task, objective, batches, stateful, transfer)
+    for column in (best_by, *setup.watched):
         _check_column(column, plan, data)
-    return prepared
+    return setup
 
 
 def _check_column(column: str, plan: Plan, data: SegmentationData) -> None:

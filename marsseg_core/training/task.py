@@ -24,7 +24,7 @@ class SegmentationTask(keras.Model):
 
     What is saved for use is `scored`, the network without auxiliary heads; the task never leaves the training. The
     heads count `head_weights` of the main one, in the order in which the network names them; ½, ¼, ⅛, … by default.
-    `ignored` are the classes that count in no loss.
+    `ignore_classes` are the classes that count in no loss.
     """
 
     def __init__(
@@ -32,14 +32,14 @@ class SegmentationTask(keras.Model):
         network: keras.Model,
         losses: Mapping[str, LossFunction],
         weighting: WeightingLayer,
-        ignored: Sequence[int] = (),
+        ignore_classes: Sequence[int] = (),
         head_weights: Sequence[float] | None = None,
         averaging: str = "none",
     ) -> None:
         super().__init__(name="task")
         self.network = network
         self.scored = scored_network(network)
-        self.ignored = tuple(ignored)
+        self.ignore_classes = tuple(ignore_classes)
         heads = split_heads(network.output)[1]
         self._head_weights = tuple(head_weights or (0.5**position for position in range(1, len(heads) + 1)))
         self.weighting = weighting
@@ -134,7 +134,7 @@ class SegmentationTask(keras.Model):
         total = self.objective(values)
         for (name, output), weight in zip(auxiliary.items(), self._head_weights, strict=True):
             if name == PRESENCE:
-                loss = presence_loss(split_targets(y)[0], output, self.ignored)
+                loss = presence_loss(split_targets(y)[0], output, self.ignore_classes)
             else:
                 loss = self.objective(self.loss_values(y, output))
             total = total + weight * loss

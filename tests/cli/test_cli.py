@@ -389,7 +389,7 @@ WRONG = {
     "counts": (["--data", "PATH"], uneven, "There are 4 images and 3 masks.", "PATH"),
     "too few": (["--data", "PATH"], few, "2 images leave the ", "split.validation and split.test"),
     "ignored class": (
-        ["--data", "PATH", "--set", "data.npz.ignored=9"],
+        ["--data", "PATH", "--set", "data.npz.ignore_classes=9"],
         course_file,
         "There is no class 9 to ignore; the classes are 0 to 4.",
         "",

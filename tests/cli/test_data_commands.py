@@ -210,7 +210,7 @@ def test_from_making_to_cleaning_exactly_the_aliens_go(cli):
 def assert_equal(first: SegmentationData, second: SegmentationData) -> None:
     np.testing.assert_array_equal(first.images, second.images)
     np.testing.assert_array_equal(first.masks, second.masks)
-    assert (first.class_names, first.ignored) == (second.class_names, second.ignored)
+    assert (first.class_names, first.ignore_classes) == (second.class_names, second.ignore_classes)
 
 
 @pytest.mark.parametrize("layout", ["training_set", "images"])

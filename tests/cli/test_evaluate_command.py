@@ -147,7 +147,7 @@ class TestOtherImages:
         from marsseg_core.evaluation.confusion import Confusion
         from marsseg_core.inference.predictor import Predictor
 
-        confusion = Confusion(data.class_names, data.ignored)
+        confusion = Confusion(data.class_names, data.ignore_classes)
         confusion.update(data.masks, np.stack(list(Predictor([network]).probabilities(data.images))))
         assert score["miou"] == pytest.approx(confusion.miou, abs=1e-6)
 

@@ -15,8 +15,8 @@ IMAGES, MASKS = np.zeros((3, 4, 6, 1), np.uint8), np.ones((3, 4, 6), np.uint8)
 NAMES = ("background", "soil", "rock")
 
 
-def data(masks=MASKS, names=NAMES, ignored=(), source="craters", groups=None):
-    return SegmentationData(IMAGES, masks, names, ignored, groups, source)
+def data(masks=MASKS, names=NAMES, ignore_classes=(), source="craters", groups=None):
+    return SegmentationData(IMAGES, masks, names, ignore_classes, groups, source)
 
 
 @pytest.mark.parametrize("names", [[*NAMES], np.array(NAMES), dict.fromkeys(NAMES)], ids=["list", "array", "keys"])
@@ -26,17 +26,17 @@ def test_class_names_of_any_row_are_a_tuple_of_texts(names):
     assert [type(name) for name in (found, *found)] == [tuple, str, str, str]
 
 
-@pytest.mark.parametrize("ignored", [[0, 2], np.array([0, 2]), np.array([0, 2], np.uint8), range(0, 3, 2)])
-def test_ignored_classes_of_any_row_are_a_tuple_of_numbers(ignored):
-    found = data(ignored=ignored)
-    assert found.ignored == (0, 2)
-    assert [type(value) for value in (found.ignored, *found.ignored)] == [tuple, int, int]
+@pytest.mark.parametrize("ignore_classes", [[0, 2], np.array([0, 2]), np.array([0, 2], np.uint8), range(0, 3, 2)])
+def test_ignored_classes_of_any_row_are_a_tuple_of_numbers(ignore_classes):
+    found = data(ignore_classes=ignore_classes)
+    assert found.ignore_classes == (0, 2)
+    assert [type(value) for value in (found.ignore_classes, *found.ignore_classes)] == [tuple, int, int]
     assert found.labelled_classes == (1,)
 
 
 def test_what_a_run_keeps_of_it_can_be_written_as_json():
-    found = data(names=np.array(NAMES), ignored=np.array([0]), source=Path("craters"))
-    assert json.loads(json.dumps([found.class_names, found.ignored, found.source])) == [[*NAMES], [0], "craters"]
+    found = data(names=np.array(NAMES), ignore_classes=np.array([0]), source=Path("craters"))
+    assert json.loads(json.dumps([found.class_names, found.ignore_classes, found.source])) == [[*NAMES], [0], "craters"]
 
 
 @pytest.mark.parametrize("names", ["abc", 3, None, {"a"}, ("a", 1), [b"a", b"b"], [["a"], ["b"]]], ids=repr)
@@ -48,18 +48,22 @@ def test_class_names_that_are_no_texts_in_a_row_are_refused(names):
 
 
 @pytest.mark.parametrize(
-    "ignored", [0, None, "0", ("background",), (0.0,), (True, False, False), np.array([True, False, False])], ids=repr
+    "ignore_classes",
+    [0, None, "0", ("background",), (0.0,), (True, False, False), np.array([True, False, False])],
+    ids=repr,
 )
-def test_ignored_classes_that_are_no_class_numbers_are_refused(ignored):
+def test_ignored_classes_that_are_no_class_numbers_are_refused(ignore_classes):
     with pytest.raises(RequestError) as caught:
-        data(ignored=ignored)
-    assert caught.value.what == f"Ignored classes must be numbers of classes, such as (0,), not {ignored!r}."
+        data(ignore_classes=ignore_classes)
+    assert caught.value.what == f"Ignored classes must be numbers of classes, such as (0,), not {ignore_classes!r}."
 
 
-@pytest.mark.parametrize("ignored", [(3,), (-1,)])
-def test_an_ignored_class_that_there_is_not_is_refused(ignored):
-    with pytest.raises(RequestError, match=rf"There is no class {ignored[0]} to ignore; the classes are 0 to 2\."):
-        data(ignored=ignored)
+@pytest.mark.parametrize("ignore_classes", [(3,), (-1,)])
+def test_an_ignored_class_that_there_is_not_is_refused(ignore_classes):
+    with pytest.raises(
+        RequestError, match=rf"There is no class {ignore_classes[0]} to ignore; the classes are 0 to 2\."
+    ):
+        data(ignore_classes=ignore_classes)
 
 
 @pytest.mark.parametrize("dtype", ["int64", "float32", "bool", "int8"])

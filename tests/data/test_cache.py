@@ -20,9 +20,9 @@ from hypothesis import HealthCheck, given, settings, strategies as st
 from marsseg_core import api
 from marsseg_core.data import cache
 from marsseg_core.data.arrays import SegmentationData
-from marsseg_core.data.cache import Source
+from marsseg_core.data.cache import CacheSource
+from marsseg_core.data.cached import GROUPS, IMAGES, MASKS, cached_data, cached_images
 from marsseg_core.data.code import code_hash
-from marsseg_core.data.prepared import GROUPS, IMAGES, MASKS, prepared_data, prepared_images
 from marsseg_core.data.splits import split_data
 from marsseg_core.data.statistics import class_images, class_pixels
 from marsseg_core.errors import RequestError, RunError
@@ -45,10 +45,10 @@ def folder(tmp_path, monkeypatch) -> Path:
 
 
 @pytest.fixture
-def source(tmp_path) -> Source:
+def source(tmp_path) -> CacheSource:
     file = tmp_path / "source.bin"
     file.write_bytes(b"something")
-    return Source("test:set", [file], {"fit": "as_is", "limit": None})
+    return CacheSource("test:set", [file], {"resize": "none", "limit": None})
 
 
 class Preparation:
@@ -100,7 +100,7 @@ def test_another_size_time_name_or_option_is_prepared_anew(source, prepare, chan
     elif change == "name":
         source = replace(source, files=[file.rename(file.with_name("other.bin"))])
     else:
-        source = replace(source, options={"fit": "as_is", "limit": 5})
+        source = replace(source, options={"resize": "none", "limit": 5})
     cache.opened(source, prepare)
     assert prepare.times == 2
 
@@ -117,9 +117,9 @@ def test_a_second_opening_of_an_npz_file_reads_nothing_of_it(tmp_path, monkeypat
     first = Npz(str(path)).load()
     monkeypatch.setattr(archive.NpzArchive, "labelled", None)
     monkeypatch.setattr(np, "bincount", None)  # nor are its pixels looked at again
-    second = Npz(str(path), classes=("a", "b", "c", "d", "e"), ignored=(1,)).load()
+    second = Npz(str(path), classes=("a", "b", "c", "d", "e"), ignore_classes=(1,)).load()
     assert second.fingerprint() == first.fingerprint()
-    assert (second.class_names[0], second.ignored) == ("a", (1,))
+    assert (second.class_names[0], second.ignore_classes) == ("a", (1,))
 
 
 appending = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=30)
@@ -148,8 +148,8 @@ def test_pieces_of_different_kinds_are_a_mistake(source):
 # --- data sets
 
 
-def load(source: Source, prepare, names=("a", "b", "c"), ignored=()) -> SegmentationData:
-    return prepared_data(source, prepare, class_names=names, ignored=ignored)
+def load(source: CacheSource, prepare, names=("a", "b", "c"), ignore_classes=()) -> SegmentationData:
+    return cached_data(source, prepare, class_names=names, ignore_classes=ignore_classes)
 
 
 def test_a_prepared_set_is_the_set_in_memory(source, prepare):
@@ -178,9 +178,9 @@ def test_what_is_refused_is_not_kept(source, prepare, folder):
 
 
 def test_ignored_classes_are_checked_whenever_a_set_is_opened(source, prepare):
-    assert load(source, prepare, ignored=(0,)).ignored == (0,)
+    assert load(source, prepare, ignore_classes=(0,)).ignore_classes == (0,)
     with pytest.raises(RequestError, match="There is no class 7 to ignore"):
-        load(source, prepare, ignored=(7,))
+        load(source, prepare, ignore_classes=(7,))
     assert prepare.times == 1
 
 
@@ -191,14 +191,14 @@ def test_groups_and_images_without_labels_are_kept_too(source):
 
     np.testing.assert_array_equal(load(source, write).groups, np.arange(6))
     other = replace(source, options={"other": 1})
-    np.testing.assert_array_equal(prepared_images(other, Preparation()), PIXELS)
+    np.testing.assert_array_equal(cached_images(other, Preparation()), PIXELS)
 
 
 LARGE = """
 import resource, sys
 import numpy as np
 from pathlib import Path
-from marsseg_core.plugin_api import IMAGES, MASKS, Source, prepared_data
+from marsseg_core.plugin_api import IMAGES, MASKS, CacheSource, cached_data
 from marsseg_core.data.splits import split_data
 from marsseg_core.data.statistics import class_pixels
 
@@ -212,7 +212,7 @@ with open("/proc/self/status") as file:
     now = next(int(line.split()[1]) * 1024 for line in file if line.startswith("VmData"))
 resource.setrlimit(resource.RLIMIT_DATA, (now + 64 * 2**20, -1))
 for _ in range(2):
-    data = prepared_data(Source("large", [], {}), prepare, class_names=("a", "b", "c"), ignored=())
+    data = cached_data(CacheSource("large", [], {}), prepare, class_names=("a", "b", "c"), ignore_classes=())
 split = split_data(data, 0.2, 0.2, 0)
 batch = data.images[split["train"][:8]]
 print(data.images.nbytes + data.masks.nbytes, batch.shape, class_pixels(data, split["test"]))
@@ -276,7 +276,7 @@ from marsseg_core.data import cache
 def prepare(writer):
     writer.append("images", np.zeros((5, 4, 4, 1), np.uint8))
     os.kill(os.getpid(), signal.SIGKILL)
-cache.opened(cache.Source("test:killed", [], {}), prepare)
+cache.opened(cache.CacheSource("test:killed", [], {}), prepare)
 """
 
 
@@ -285,7 +285,7 @@ def test_what_a_killed_process_leaves_is_no_entry_and_is_cleared(folder, tmp_pat
     assert run_process(sys.executable, "-c", KILLED, cwd=tmp_path).code == -9
     (left,) = kept(folder)
     assert left.startswith(".")
-    source = Source("test:killed", [], {})
+    source = CacheSource("test:killed", [], {})
     cache.opened(source, Preparation())
     assert [entry.finished for entry in cache.entries()] == [True, False]
     assert len(cache.clear()) == 2
@@ -330,7 +330,7 @@ def prepare(writer):
         writer.append("images", np.full((1, 64, 64, 1), item, np.uint8))
         time.sleep(0.005)
 time.sleep(max(0, float(sys.argv[1]) - time.time()))
-found = cache.opened(cache.Source("test:many", [], {}), prepare)
+found = cache.opened(cache.CacheSource("test:many", [], {}), prepare)
 print(int(found.arrays["images"].sum()))
 """
 
@@ -559,7 +559,7 @@ def test_a_source_that_changes_while_it_is_read_is_not_kept(source, prepare, fol
 PLUGIN = """
 from dataclasses import dataclass
 import numpy as np
-from marsseg_core.plugin_api import IMAGES, MASKS, Dataset, Source, param, prepared_data
+from marsseg_core.plugin_api import IMAGES, MASKS, Dataset, CacheSource, param, cached_data
 {more}
 
 @dataclass(frozen=True)
@@ -572,7 +572,7 @@ class Flat(Dataset):
         def prepare(writer):
             writer.append(IMAGES, np.full((6, 8, 8, 1), {value}, np.uint8))
             writer.append(MASKS, np.arange(384, dtype=np.uint8).reshape(6, 8, 8) % 2)
-        return prepared_data(Source("flat", [], {{}}), prepare, class_names=("a", "b"), ignored=())
+        return cached_data(CacheSource("flat", [], {{}}), prepare, class_names=("a", "b"), ignore_classes=())
 """
 
 

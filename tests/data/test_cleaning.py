@@ -16,8 +16,8 @@ from marsseg_core.conventions import VOID
 from marsseg_core.data import cache
 from marsseg_core.data.arrays import SegmentationData
 from marsseg_core.data.cleaning import clean
+from marsseg_core.data.cleaning_options import CleaningOptions
 from marsseg_core.data.labels import fill_margin, spurious_margin
-from marsseg_core.data.options import CleaningOptions
 from marsseg_core.errors import RequestError, RunError
 from marsseg_core.runs.data import read_data
 
@@ -189,7 +189,7 @@ def test_what_is_filled_has_the_label_of_a_nearest_pixel(mask, margin):
 
 
 def test_a_plan_holds_its_cleaning(tmp_path):
-    plan = api.plan(data="synthetic:count=20:aliens=4", drop_aliens="masks", sets=["cleaning.fill_margin=2"])
+    plan = api.plan(data="synthetic:count=20:aliens=4", drop_aliens="masks", overrides=["cleaning.fill_margin=2"])
     assert plan.cleaning == CleaningOptions("masks", fill_margin=2)
     (tmp_path / "plan.toml").write_text(plan.to_toml())
     assert api.plan(tmp_path / "plan.toml").cleaning == plan.cleaning
@@ -207,7 +207,7 @@ def test_a_plan_holds_its_cleaning(tmp_path):
 )
 def test_a_wrong_setting_is_refused(setting, complaint):
     with pytest.raises(RequestError, match=complaint):
-        api.plan(data="synthetic", sets=[f"cleaning.{setting}"])
+        api.plan(data="synthetic", overrides=[f"cleaning.{setting}"])
 
 
 @pytest.mark.slow

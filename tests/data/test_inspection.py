@@ -14,7 +14,7 @@ from marsseg_core.data.duplicates import image_copies, mask_groups
 from marsseg_core.data.findings import findings, listed, summary
 from marsseg_core.data.inspection import Inspection, inspect
 from marsseg_core.data.labels import rims, strip_widths
-from marsseg_core.data.options import SplitOptions
+from marsseg_core.data.split_options import SplitOptions
 from marsseg_core.figures.inspection import inspection_page
 
 CLASSES = ("background", "soil", "bedrock", "sand", "rock")

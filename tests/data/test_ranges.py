@@ -22,10 +22,10 @@ from marsseg_core.data.ranges import Range
 from marsseg_core.data.scaling import SIXTEEN_BITS, Scaling, scaled_values
 from marsseg_core.errors import RequestError
 from marsseg_core.files.run_folder import RunFolder
-from marsseg_core.inference.given import GivenImages
+from marsseg_core.inference.given_images import GivenImages
 from marsseg_core.registry import kinds
 from marsseg_core.runs.data import read_data
-from marsseg_core.runs.recorded import recorded_scaling, recorded_split
+from marsseg_core.runs.recorded_data import recorded_scaling, recorded_split
 from marsseg_plugins.datasets.folder import Folder
 from marsseg_plugins.datasets.npz import Npz
 from marsseg_plugins.datasets.synthetic import Synthetic
@@ -165,9 +165,9 @@ def test_percentiles_are_those_of_the_whole_set(npz, tmp_path):
     ],
 )
 def test_what_is_no_range_is_refused_before_anything_is_read(words, what):
-    sets = [f"data.npz.{key}={value}" for key, value in words.items()]
+    overrides = [f"data.npz.{key}={value}" for key, value in words.items()]
     with pytest.raises(RequestError, match=what.replace("(", r"\(")):
-        api.plan(data="npz:path=none.npz", sets=sets)
+        api.plan(data="npz:path=none.npz", overrides=overrides)
 
 
 @given(st.floats(-1e6, 1e6), st.floats(1e-3, 1e6))
@@ -484,17 +484,17 @@ def test_a_run_from_before_took_sixteen_bits_over_their_whole_range(run, scenes,
     del kept["scaling"]
     (old / "split.json").write_text(json.dumps(kept))
     resolved = api.plan(str(old))
-    assert resolved.chosen[kinds.DATASET][0].component.range == "bits"
+    assert resolved.resolved[kinds.DATASET][0].component.range == "bits"
     np.testing.assert_array_equal(read_data(resolved).images[..., 0], (scenes[2].astype(np.uint32) + 128) // 257)
     assert recorded_scaling(RunFolder.open(old)) == SIXTEEN_BITS
-    assert api.plan(data=str(scenes[0] / "deep")).chosen[kinds.DATASET][0].component.range == "auto"
+    assert api.plan(data=str(scenes[0] / "deep")).resolved[kinds.DATASET][0].component.range == "auto"
 
 
 def test_a_plan_from_before_reads_an_npz_file_as_it_did(npz, tmp_path):
     data = npz([0, 0.4, 0.6, 1], "float64")
     table = f'[data]\nname = "npz"\ndistribution = "marsseg"\nversion = "0.1.0"\npath = "{data.path}"\n'
     (tmp_path / "plan.toml").write_text(table)
-    component = api.plan(str(tmp_path / "plan.toml")).chosen[kinds.DATASET][0].component
+    component = api.plan(str(tmp_path / "plan.toml")).resolved[kinds.DATASET][0].component
     assert component.range == "0..255"
     assert seen(component) == [0, 0, 1, 1]
 
@@ -579,7 +579,7 @@ def test_a_range_that_python_cannot_use_is_refused(run, scenes, asked):
         lambda run: marsseg.run(arch=["unet", "dense"]),
         lambda run: marsseg.run(data=np.zeros((1, 2, 2))),
         lambda run: marsseg.run(3),
-        lambda run: marsseg.run(sets="training.epochs=3"),
+        lambda run: marsseg.run(overrides="training.epochs=3"),
         lambda run: marsseg.run(epochs=-3, data="synthetic"),
         lambda run: marsseg.run(epochs="many", data="synthetic"),
         lambda run: marsseg.run(learning_rate=float("nan"), data="synthetic"),

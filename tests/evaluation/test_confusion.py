@@ -25,13 +25,13 @@ def logits_of(prediction, classes: int, second=None) -> np.ndarray:
     return 2.0 * (prediction[..., None] == ids) + 1.0 * (second[..., None] == ids)
 
 
-def confusion(truth, prediction, *, second=None, classes=3, ignored=(0,)) -> Confusion:
+def confusion(truth, prediction, *, second=None, classes=3, ignore_classes=(0,)) -> Confusion:
     """Of one row of pixels for each image: nested lists (images, pixels)."""
     truth = np.asarray(truth, np.uint8)[:, None]
     logits = logits_of(
         np.asarray(prediction)[:, None], classes, None if second is None else np.asarray(second)[:, None]
     )
-    result = Confusion([f"class {c}" for c in range(classes)], ignored)
+    result = Confusion([f"class {c}" for c in range(classes)], ignore_classes)
     result.update(truth, logits)
     return result
 
@@ -131,7 +131,7 @@ def test_nothing_seen_is_undefined_too():
 
 
 def test_without_ignored_classes_both_decodings_agree():
-    result = confusion([[0, 1, 2, 2]], [[0, 1, 2, 0]], ignored=())
+    result = confusion([[0, 1, 2, 2]], [[0, 1, 2, 0]], ignore_classes=())
     assert result.restricted.tolist() == result.unrestricted.tolist()
     assert result.iou.tolist() == [1 / 2, 1, 1 / 2]
     assert result.miou == result.miou_an2dl == result.miou_all == pytest.approx(2 / 3)

@@ -13,12 +13,12 @@ from hypothesis import given, strategies as st
 import marsseg_core as marsseg
 from marsseg_core import api, hooks
 from marsseg_core.data.arrays import SegmentationData
-from marsseg_core.data.options import SplitOptions
+from marsseg_core.data.split_options import SplitOptions
 from marsseg_core.data.splits import PARTS, fold_data, parted, split_data
 from marsseg_core.errors import RequestError, RunError
 from marsseg_core.experiments.series import fold_plans, plan_series, seed_plans
 from marsseg_core.experiments.summary import Spread, spreads
-from marsseg_core.runs.readings import readings_of
+from marsseg_core.runs.metric_values import metric_values
 
 SMALL = {
     "arch": "unet:width=0.125:depth=1:convolutions=1:dropout=0.2",
@@ -303,7 +303,7 @@ class TestForReal:
         assert found["iou_soil"]["mean"] == pytest.approx(np.mean(soil))
         known = {"miou", "miou_an2dl", "miou_all", "miou_per_image", "accuracy"}
         assert set(found) >= known | {f"iou_{name}" for name in parts[0]["iou"]}
-        assert set(found) == set(readings_of(parts[0]))
+        assert set(found) == set(metric_values(parts[0]))
 
     def test_every_image_is_tested_once(self, folds):
         splits = [json.loads((folds[0].path / name / "split.json").read_text()) for name in ("fold-1", "fold-2")]

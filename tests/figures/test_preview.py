@@ -13,7 +13,7 @@ def sheet(tmp_path, **changes):
     mask = np.ones((8, 16), np.uint8)
     pairs = [(image, mask), (changes.get("image", image), changes.get("mask", mask))]
     preview_sheet(
-        [Example("a $ title", pairs)], ("before", "after"), ("void", "a", "b"), tmp_path / "s.png", ignored=(0,)
+        [Example("a $ title", pairs)], ("before", "after"), ("void", "a", "b"), tmp_path / "s.png", ignore_classes=(0,)
     )
     return np.asarray(Image.open(tmp_path / "s.png").convert("RGB")).astype(int)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from marsseg_core.errors import RequestError, RunError
-from marsseg_core.files.atomic import folder_beside, folder_written_whole, refuse_existing, require_parent
+from marsseg_core.files.atomic import atomic_folder, refuse_existing, require_parent, temporary_folder
 from marsseg_core.files.locks import hold
 
 
@@ -68,7 +68,7 @@ def test_no_command_writes_through_a_link_that_leads_nowhere(cli, tmp_path, word
 class TestFolderWrittenWhole:
     def test_is_there_when_all_is_written(self, tmp_path):
         path = tmp_path / "above" / "new"
-        with folder_written_whole(path) as beside:
+        with atomic_folder(path) as beside:
             (beside / "a").write_text("a")
             assert not path.exists()
         assert [each.name for each in path.iterdir()] == ["a"]
@@ -76,7 +76,7 @@ class TestFolderWrittenWhole:
 
     def test_has_the_permissions_of_any_folder(self, tmp_path):
         (tmp_path / "usual").mkdir()
-        with folder_written_whole(tmp_path / "new"):
+        with atomic_folder(tmp_path / "new"):
             pass
         assert (tmp_path / "new").stat().st_mode == (tmp_path / "usual").stat().st_mode
 
@@ -85,7 +85,7 @@ class TestFolderWrittenWhole:
     )
     def test_leaves_nothing_otherwise(self, tmp_path, raised, seen):
         def fail():
-            with folder_written_whole(tmp_path / "new") as beside:
+            with atomic_folder(tmp_path / "new") as beside:
                 (beside / "a").write_text("a")
                 raise raised
 
@@ -97,7 +97,7 @@ class TestFolderWrittenWhole:
         path = tmp_path / "new"
 
         def race():
-            with folder_written_whole(path):
+            with atomic_folder(path):
                 path.mkdir()
                 (path / "theirs").touch()
 
@@ -108,7 +108,7 @@ class TestFolderWrittenWhole:
 
 
 def test_a_folder_beside_is_in_use_and_each_has_its_own(tmp_path):
-    with folder_beside(tmp_path / "new", mode=0o700) as one, folder_beside(tmp_path / "new") as other:
+    with temporary_folder(tmp_path / "new", mode=0o700) as one, temporary_folder(tmp_path / "new") as other:
         assert one != other
         assert one.stat().st_mode & 0o077 == 0
         for folder in (one, other):

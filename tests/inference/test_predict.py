@@ -102,10 +102,10 @@ def read(path):
 
 class TestAnImageOfAnySize:
     @pytest.mark.parametrize("size", [(1, 1), (5, 9), (16, 32), (16, 33), (17, 32), (40, 20), (61, 150)])
-    @pytest.mark.parametrize("flips", [False, True])
-    def test_is_what_a_network_that_sees_single_pixels_says(self, scene, size, flips):
+    @pytest.mark.parametrize("tta", [False, True])
+    def test_is_what_a_network_that_sees_single_pixels_says(self, scene, size, tta):
         network, image = pointwise(), scene(*size)
-        (found,) = predicted([network], [image], flips=flips, batch=4)
+        (found,) = predicted([network], [image], tta=tta, batch=4)
         np.testing.assert_allclose(found, whole(network, image), atol=1e-5)
 
     def test_of_the_networks_own_size_is_exactly_its_output(self, network, scene):
@@ -139,8 +139,8 @@ class TestAnImageOfAnySize:
     def test_comes_in_bands_no_higher_than_a_tile(self, scene):
         from marsseg_core.inference.predictor import Predictor
 
-        (bands,) = Predictor([pointwise()]).predict([scene(200, 40)])
-        heights = [len(band) for band in bands]
+        (row_strips,) = Predictor([pointwise()]).predict([scene(200, 40)])
+        heights = [len(strip) for strip in row_strips]
         assert sum(heights) == 200
         assert max(heights) <= 16
 
@@ -159,7 +159,7 @@ class TestSeveralNetworks:
 
     def test_flips_are_the_mean_over_four_views(self, scene):
         network, image = pointwise(reach=5), scene(*SIZE)
-        (found,) = predicted([network], [image], flips=True)
+        (found,) = predicted([network], [image], tta=True)
         views = []
         for axes in ((), (0,), (1,), (0, 1)):
             (view,) = predicted([network], [np.flip(image, axes)])

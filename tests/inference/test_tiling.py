@@ -1,4 +1,4 @@
-"""Tiles over an image: they cover it evenly, and what lies beyond its edges is its mirror."""
+"""Tiles over an image: they tile_axis it evenly, and what lies beyond its edges is its mirror."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, strategies as st
 
-from marsseg_core.inference.tiling import cover, cut, mirrored
+from marsseg_core.inference.tiling import cut, mirrored, tile_axis
 
 lengths = st.integers(1, 300)
 tiles = st.integers(1, 80)
@@ -15,7 +15,7 @@ overlaps = st.floats(0, 0.9)
 
 @given(lengths, tiles, overlaps)
 def test_what_tiles_say_about_a_pixel_adds_up_to_one(length, tile, overlap):
-    covered = cover(length, tile, overlap)
+    covered = tile_axis(length, tile, overlap)
     total = np.zeros(length)
     for start, weights in zip(covered.starts, covered.weights, strict=True):
         for place in range(max(start, 0), min(start + tile, length)):
@@ -25,7 +25,7 @@ def test_what_tiles_say_about_a_pixel_adds_up_to_one(length, tile, overlap):
 
 @given(lengths, tiles, overlaps)
 def test_tiles_are_evenly_spread_and_each_shows_some_of_the_image(length, tile, overlap):
-    starts = cover(length, tile, overlap).starts
+    starts = tile_axis(length, tile, overlap).starts
     assert len(set(np.diff(starts))) <= 1
     assert all(-tile < start < length for start in starts)
 
@@ -33,20 +33,20 @@ def test_tiles_are_evenly_spread_and_each_shows_some_of_the_image(length, tile, 
 @given(lengths, tiles, overlaps)
 def test_every_pixel_of_a_larger_image_is_seen_by_equally_many_tiles_up_to_one(length, tile, overlap):
     if length > tile:
-        starts = cover(length, tile, overlap).starts
+        starts = tile_axis(length, tile, overlap).starts
         seen = [sum(start <= place < start + tile for start in starts) for place in range(length)]
         assert max(seen) - min(seen) <= 1
 
 
 @pytest.mark.parametrize(("length", "start"), [(1, -4), (7, -1), (8, 0)])
 def test_an_image_that_fits_lies_in_the_middle_of_one_tile(length, start):
-    covered = cover(length, 8, 0.5)
+    covered = tile_axis(length, 8, 0.5)
     assert covered.starts.tolist() == [start]
     assert (covered.weights == 1).all()
 
 
 def test_a_tile_counts_little_at_its_edges_and_most_in_its_middle():
-    weights = cover(1000, 64, 0.5).weights[5]
+    weights = tile_axis(1000, 64, 0.5).weights[5]
     assert weights[0] == weights[-1] < 0.001
     assert weights[32] > 0.99
     assert (np.diff(weights[:32]) > 0).all()

@@ -53,22 +53,22 @@ def test_scoring_names_the_item(unsound, data, value):
     with pytest.raises(RunError, match=rf"says {value} for item 2 of four tiles.*smaller learning rate"):
         evaluate(unsound, data, np.arange(4), 3)
     with pytest.raises(RunError, match="item 2 of four tiles"):
-        _score(unsound, data, np.array([0, 3, 2]), 2, flips=True, table=metric_table())
+        _score(unsound, data, np.array([0, 3, 2]), 2, tta=True, table=metric_table())
 
 
 @pytest.mark.parametrize("networks", [1, 2])
-@pytest.mark.parametrize("flips", [False, True])
+@pytest.mark.parametrize("tta", [False, True])
 @pytest.mark.parametrize("probabilities", [False, True])
-def test_prediction_names_the_image(unsound, images, monkeypatch, networks, flips, probabilities):
+def test_prediction_names_the_image(unsound, images, monkeypatch, networks, tta, probabilities):
     """Alone and in an ensemble with a sound one."""
     inputs = keras.Input((*SIZE, 1))
     sound = keras.Model(inputs, keras.layers.Conv2D(3, 1)(inputs))
-    classes = type("Classes", (), {"ignored": (0,)})
+    classes = type("Classes", (), {"ignore_classes": (0,)})
     monkeypatch.setattr("marsseg_core.inference.ensemble.open_runs", lambda runs: (runs, classes))
     monkeypatch.setattr("marsseg_core.inference.ensemble.scaling_of", lambda runs: None)
     networks_of = [unsound, sound][:networks]
     monkeypatch.setattr("marsseg_core.inference.ensemble.load_networks", lambda runs, trust: networks_of)
-    found = marsseg.predict("run", images, flips=flips, probabilities=probabilities)
+    found = marsseg.predict("run", images, tta=tta, probabilities=probabilities)
     next(found), next(found)
     with pytest.raises(RunError, match="for image 2: "):
         next(found)
@@ -97,7 +97,7 @@ def test_files_are_not_written_for_the_image_that_is_named(unsound, images, tmp_
 
     outputs = Outputs(tmp_path / "out", Classes(("ground", "soil", "rock"), (0,)), probabilities=True)
     summary = Summary.empty(3)
-    given = {"ignored": (0,), "outputs": outputs, "submission": None, "summary": summary}
+    given = {"ignore_classes": (0,), "outputs": outputs, "submission": None, "summary": summary}
     with pytest.raises(RunError, match="for c: "), no_warning():
         predict_source(Source(), Predictor([unsound], batch=1), progress=lambda done: None, **given)
     assert sorted(path.name for path in (tmp_path / "out" / "probabilities").iterdir()) == ["a.npy", "b.npy"]
@@ -125,7 +125,7 @@ def test_images_without_a_label_do_not_make_val_loss_small():
     """Void images beside labelled ones counted with a loss of 0: half void, half the loss."""
     from marsseg_core.data.splits import Split
     from marsseg_core.networks.build import build_network
-    from marsseg_core.training.building import build_task
+    from marsseg_core.training.assembly import build_task
     from marsseg_core.training.objective import build_objective
 
     masks = np.ones((4, 16, 32), np.uint8)

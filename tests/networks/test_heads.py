@@ -10,7 +10,7 @@ from marsseg_core import api
 from marsseg_core.errors import RequestError
 from marsseg_core.networks.build import build_network
 from marsseg_core.networks.heads import presence_loss, scored_network, split_heads
-from marsseg_core.training.building import build_task
+from marsseg_core.training.assembly import build_task
 from marsseg_core.training.objective import build_objective
 
 GUIDED = "unet3plus:width=0.0625:depth=3:convolutions=1:deep_supervision=true:guided=true"
@@ -65,7 +65,7 @@ def test_weights_for_another_number_of_heads_are_refused(run):
 
 
 def plan_with(run, setting):
-    return api.plan(run.path, sets=[setting])
+    return api.plan(run.path, overrides=[setting])
 
 
 def test_training_moves_the_weights_of_every_head(run):

@@ -18,11 +18,11 @@ from marsseg_core.evaluation.confusion import Confusion
 from marsseg_core.experiments import comparison
 from marsseg_core.planning.metrics import MetricTable, metric_table
 from marsseg_core.planning.options import NoOptions
-from marsseg_core.planning.resolved import Chosen
+from marsseg_core.planning.resolved import ResolvedComponent
 from marsseg_core.registry.catalog import installed
 from marsseg_core.registry.entries import Entry
 from marsseg_core.registry.kinds import METRIC
-from marsseg_core.runs.readings import readings_of, supplied
+from marsseg_core.runs.metric_values import metric_values, supplied
 
 CLASSES = ("ground", "soil", "rock")
 
@@ -67,13 +67,15 @@ class BrokenCount(Broken):
     needs_predictions = True
 
 
-def chosen(metric) -> Chosen:
+def chosen(metric) -> ResolvedComponent:
     name = type(metric).__name__.lower()
-    return Chosen(Entry(METRIC, name, f"acme.{name}:{type(metric).__name__}", "acme", "1.0"), metric, NoOptions())
+    return ResolvedComponent(
+        Entry(METRIC, name, f"acme.{name}:{type(metric).__name__}", "acme", "1.0"), metric, NoOptions()
+    )
 
 
 def with_missed(table) -> MetricTable:
-    return MetricTable({**table.chosen, "missed": chosen(Missed())})
+    return MetricTable({**table.resolved, "missed": chosen(Missed())})
 
 
 def test_a_reading_is_of_the_metric_of_its_name_or_of_its_word_for_classes(table):
@@ -117,7 +119,7 @@ def test_the_dear_ones_are_computed_where_they_are_asked_for(table):
 
 
 def test_by_default_tables_and_history_have_what_they_always_had(table):
-    shown = {name for name in table.chosen if table.shows(name)}
+    shown = {name for name in table.resolved if table.shows(name)}
     assert shown == {"miou", "miou_an2dl", "miou_all", "miou_per_image", "accuracy"}
     assert [metric.entry.name for metric in table.in_history(())] == ["miou", "accuracy"]
 
@@ -129,13 +131,13 @@ def test_a_confusion_reads_the_metrics_that_it_is_given(table):
     result.update(truth, logits)
     assert result.value("dice") == pytest.approx((4 / 5 + 4 / 5) / 2)
     assert result.class_values("recall") == {"soil": pytest.approx(2 / 3), "rock": 1}
-    assert result.class_readings("precision") == {"precision_soil": 1, "precision_rock": pytest.approx(2 / 3)}
+    assert result.named_class_values("precision") == {"precision_soil": 1, "precision_rock": pytest.approx(2 / 3)}
     written = result.to_json()
     assert list(written)[:9] == [*Confusion(CLASSES, (0,)).to_json()]
     assert written["per_class"]["dice"] == {"soil": pytest.approx(4 / 5), "rock": pytest.approx(4 / 5)}
     assert "iou" not in written["per_class"]  # it is there already
     assert written["boundary_iou"] == 0  # the rim has moved by its whole width
-    assert readings_of(written)["dice_soil"] == pytest.approx(4 / 5)
+    assert metric_values(written)["dice_soil"] == pytest.approx(4 / 5)
     with pytest.raises(RequestError, match="no metric 'boundary_f'"):
         result.value("boundary_f")
 
@@ -193,7 +195,7 @@ def test_a_reading_of_which_nobody_knows_what_is_better_ranks_nothing(tmp_path, 
     from helpers.paths import REPOSITORY
 
     shutil.copytree(REPOSITORY / "tests" / "frozen" / "finished", tmp_path / "old")
-    without = MetricTable({name: each for name, each in table.chosen.items() if name != "accuracy"})
+    without = MetricTable({name: each for name, each in table.resolved.items() if name != "accuracy"})
     monkeypatch.setattr(comparison, "metric_table", lambda: without)
     with pytest.raises(RequestError, match="No metric is installed that says whether more of 'accuracy' is better"):
         marsseg.compare(tmp_path / "old", by="accuracy")
@@ -219,7 +221,7 @@ class TestWhatAPlanMonitors:
 
     def test_is_configured_by_what_is_asked_for_beside_it(self):
         plan = api.plan(monitor="boundary_f", metrics="boundary_f:tolerance=4")
-        assert plan.metrics.chosen["boundary_f"].component.tolerance == 4
+        assert plan.metrics.resolved["boundary_f"].component.tolerance == 4
 
     @pytest.mark.parametrize(
         ("words", "message"),

@@ -22,8 +22,8 @@ from marsseg_core.registry.parameters import param
 from marsseg_core.registry.session import Session, open_session
 
 
-def plan(base=None, *, sets=(), sections=None, catalog=None, **words) -> Plan:
-    request = Request(None if base is None else str(base), words, sections or {}, sets)
+def plan(base=None, *, overrides=(), sections=None, catalog=None, **words) -> Plan:
+    request = Request(None if base is None else str(base), words, sections or {}, overrides)
     return resolve(request, open_session() if catalog is None else Session(catalog))
 
 
@@ -65,7 +65,7 @@ def test_each_layer_overrides_the_one_before_and_is_named_as_the_origin(file):
         base,
         arch="dense:momentum=0.8",
         sections={"training": {"batch": "6"}},
-        sets=["arch.dense.dropout=0.1", "training.seed=7"],
+        overrides=["arch.dense.dropout=0.1", "training.seed=7"],
     )
     assert origin(layered, "arch") == ("dense", "command line")
     assert origin(layered, "arch.dense.width") == ("0.5", f"file {base}")  # the same component keeps its values
@@ -82,7 +82,7 @@ def test_each_layer_wins_over_all_below(file):
     base = file('[arch]\nname = "dense"\nwidth = 0.1\n')
     assert plan(base).one(kinds.ARCHITECTURE).width == 0.1
     assert plan(base, arch="dense:width=0.2").one(kinds.ARCHITECTURE).width == 0.2
-    assert plan(base, arch="dense:width=0.2", sets=["arch.dense.width=0.3"]).one(kinds.ARCHITECTURE).width == 0.3
+    assert plan(base, arch="dense:width=0.2", overrides=["arch.dense.width=0.3"]).one(kinds.ARCHITECTURE).width == 0.3
 
 
 def test_another_component_starts_from_its_own_defaults(file):
@@ -107,7 +107,7 @@ def test_none_takes_a_kind_away():
 
 
 def test_the_same_component_may_stand_twice():
-    twice = plan(bottleneck="transformer:heads=2,transformer", sets=["bottleneck.2.heads=4"])
+    twice = plan(bottleneck="transformer:heads=2,transformer", overrides=["bottleneck.2.heads=4"])
     assert [part.heads for part in twice.components(kinds.BOTTLENECK)] == [2, 4]
     assert origin(twice, "bottleneck.1.heads") == ("2", "command line")
     assert origin(twice, "bottleneck.2.heads") == ("4", "--set")
@@ -115,18 +115,18 @@ def test_the_same_component_may_stand_twice():
 
 @pytest.mark.parametrize("path", ["bottleneck.aspp", "bottleneck.2", "bottleneck.marsseg/aspp"])
 def test_set_reaches_a_component_by_name_and_by_position(path):
-    there = plan(bottleneck="transformer,aspp", sets=[f"{path}.rates=2,4"])
+    there = plan(bottleneck="transformer,aspp", overrides=[f"{path}.rates=2,4"])
     assert there.components(kinds.BOTTLENECK)[1].rates == (2, 4)
 
 
 def test_a_kind_may_be_called_by_its_own_name_too():
-    assert plan(sets=["architecture.unet.width=0.5"]).one(kinds.ARCHITECTURE).width == 0.5
+    assert plan(overrides=["architecture.unet.width=0.5"]).one(kinds.ARCHITECTURE).width == 0.5
 
 
 def test_the_core_adds_weight_to_losses_and_p_to_augmentations():
     weighted = plan(loss="ssce:weight=0.7,wssce:weight=0.3", augment="hflip:p=0.25")
-    assert [chosen.options.weight for chosen in weighted.chosen[kinds.LOSS]] == [0.7, 0.3]
-    assert weighted.chosen[kinds.AUGMENTATION][0].options.p == 0.25
+    assert [chosen.options.weight for chosen in weighted.resolved[kinds.LOSS]] == [0.7, 0.3]
+    assert weighted.resolved[kinds.AUGMENTATION][0].options.p == 0.25
 
 
 def test_a_distribution_may_stand_before_a_name():
@@ -144,7 +144,7 @@ WRONG = {
         "Did you mean 'filters'?",
     ),
     "value": (
-        {"sets": ["arch.unet.width=x"]},
+        {"overrides": ["arch.unet.width=x"]},
         "width=x does not fit: it takes a number.",
         "arch unet",
         "width: ",
@@ -160,45 +160,60 @@ WRONG = {
     "no architecture": ({"arch": "none"}, "A run needs an architecture.", "--arch", "Installed architecture names: "),
     "no loss": ({"loss": "none"}, "A run needs a loss.", "--loss", "Installed loss names: "),
     "twice by name": (
-        {"sets": ["arch.unet.width=1", "arch.unet.width=2"]},
+        {"overrides": ["arch.unet.width=1", "arch.unet.width=2"]},
         "'arch.unet.width' is set twice.",
         "--set arch.unet.width=2",
         "Keep one",
     ),
     "twice by name and position": (
-        {"sets": ["arch.unet.width=1", "arch.1.width=2"]},
+        {"overrides": ["arch.unet.width=1", "arch.1.width=2"]},
         "'arch.1.width' is set twice.",
         "--set arch.1.width=2",
         "Keep one",
     ),
     "twice in a section": (
-        {"sets": ["training.seed=1", "training.seed=1"]},
+        {"overrides": ["training.seed=1", "training.seed=1"]},
         "'training.seed' is set twice.",
         "--set training.seed=1",
         "Keep one",
     ),
     "twice inline": ({"arch": "dense:width=1:width=2"}, "'width' is given twice in 'dense:width=1:width=2'.", "", ""),
-    "no setting": ({"sets": ["width=3"]}, "'width=3' is not a setting.", "--set", "The form is kind.name.key=value"),
-    "no value": ({"sets": ["arch.unet.width"]}, "'arch.unet.width' is not a setting.", "--set", "The form is"),
-    "no kind": ({"sets": ["arhc.unet.width=3"]}, "'arhc' cannot be set.", "--set arhc.unet.width=3", "mean 'arch'?"),
-    "no name": ({"sets": ["arch.width=3"]}, "'arch.width' lacks a name.", "--set arch.width=3", "architecture: unet"),
+    "no setting": (
+        {"overrides": ["width=3"]},
+        "'width=3' is not a setting.",
+        "--set",
+        "The form is kind.name.key=value",
+    ),
+    "no value": ({"overrides": ["arch.unet.width"]}, "'arch.unet.width' is not a setting.", "--set", "The form is"),
+    "no kind": (
+        {"overrides": ["arhc.unet.width=3"]},
+        "'arhc' cannot be set.",
+        "--set arhc.unet.width=3",
+        "mean 'arch'?",
+    ),
+    "no name": (
+        {"overrides": ["arch.width=3"]},
+        "'arch.width' lacks a name.",
+        "--set arch.width=3",
+        "architecture: unet",
+    ),
     "not in the plan": (
-        {"sets": ["arch.dense.width=3"]},
+        {"overrides": ["arch.dense.width=3"]},
         "The plan has no architecture 'dense'.",
         "--set arch.dense.width=3",
         "It has: unet.",
     ),
-    "nowhere": ({"sets": ["arch.unt.width=3"]}, "There is no architecture 'unt'.", "", "Did you mean 'unet'?"),
+    "nowhere": ({"overrides": ["arch.unt.width=3"]}, "There is no architecture 'unt'.", "", "Did you mean 'unet'?"),
     "ambiguous": (
-        {"bottleneck": "aspp,aspp", "sets": ["bottleneck.aspp.out=classes"]},
+        {"bottleneck": "aspp,aspp", "overrides": ["bottleneck.aspp.out=classes"]},
         "'aspp' stands 2 times in the plan.",
         "--set bottleneck.aspp.out=classes",
         "Give its position, as in bottleneck.2.out=…",
     ),
-    "position 0": ({"sets": ["arch.0.width=3"]}, "There is no architecture at position 0.", "", "Positions count"),
-    "position 2": ({"sets": ["arch.2.width=3"]}, "There is no architecture at position 2.", "", "Positions count"),
+    "position 0": ({"overrides": ["arch.0.width=3"]}, "There is no architecture at position 0.", "", "Positions count"),
+    "position 2": ({"overrides": ["arch.2.width=3"]}, "There is no architecture at position 2.", "", "Positions count"),
     "section key": (
-        {"sets": ["training.epoch=3"]},
+        {"overrides": ["training.epoch=3"]},
         "There is no 'epoch' in training.",
         "--set training.epoch=3",
         "Did you mean 'epochs'?",
@@ -210,7 +225,7 @@ WRONG = {
         "epochs: passes over",
     ),
     "split": (
-        {"sets": ["split.validation=0.6", "split.test=0.4"]},
+        {"overrides": ["split.validation=0.6", "split.test=0.4"]},
         "These parameters do not go together: validation and test leave nothing to train on",
         "split",
         "",
@@ -281,20 +296,20 @@ def test_a_plan_file_that_is_no_text_is_refused(tmp_path):
 
 def test_a_plan_file_may_hold_texts_tables_and_lists(file):
     mixed = plan(file('arch = "dense"\nloss = ["ssce", {name = "wssce", weight = 2}]\n[[bottleneck]]\nname = "aspp"'))
-    assert [chosen.entry.name for chosen in mixed.chosen[kinds.LOSS]] == ["ssce", "wssce"]
-    assert mixed.chosen[kinds.LOSS][1].options.weight == 2.0
-    assert [chosen.entry.name for chosen in mixed.chosen[kinds.BOTTLENECK]] == ["aspp"]
+    assert [chosen.entry.name for chosen in mixed.resolved[kinds.LOSS]] == ["ssce", "wssce"]
+    assert mixed.resolved[kinds.LOSS][1].options.weight == 2.0
+    assert [chosen.entry.name for chosen in mixed.resolved[kinds.BOTTLENECK]] == ["aspp"]
 
 
 def test_a_run_folder_is_a_plan(file, tmp_path):
     file(plan("report").to_toml(), "plan.toml")
-    assert plan(tmp_path).chosen[kinds.ARCHITECTURE][0].component == plan("report").one(kinds.ARCHITECTURE)
+    assert plan(tmp_path).resolved[kinds.ARCHITECTURE][0].component == plan("report").one(kinds.ARCHITECTURE)
 
 
 def same(left: Plan, right: Plan) -> bool:
     """Equal but for the origins."""
     chosen = [
-        {kind: [(c.entry, c.component, c.options) for c in parts] for kind, parts in plan.chosen.items()}
+        {kind: [(c.entry, c.component, c.options) for c in parts] for kind, parts in plan.resolved.items()}
         for plan in (left, right)
     ]
     return chosen[0] == chosen[1] and (left.split, left.training) == (right.split, right.training)
@@ -321,7 +336,7 @@ def requests(draw) -> Request:
                 "deterministic": draw(st.booleans()),
             }
         },
-        sets=draw(st.sampled_from([[], ["split.test=0.3"], ["arch.1.filters=8,16"], ["data.1.count=30"]])),
+        overrides=draw(st.sampled_from([[], ["split.test=0.3"], ["arch.1.filters=8,16"], ["data.1.count=30"]])),
     )
 
 

@@ -15,7 +15,7 @@ import marsseg_core.registry.loading
 from marsseg_core import version
 from marsseg_core.errors import PluginError, RequestError
 from marsseg_core.registry.catalog import Catalog, installed, rescan
-from marsseg_core.registry.disabled import Switch, switches
+from marsseg_core.registry.disabled import DisabledName, disabled_names
 from marsseg_core.registry.discovery import entries_from
 from marsseg_core.registry.entries import CONFLICT, DISABLED, INCOMPATIBLE, INVALID, OK, Entry
 from marsseg_core.registry.kinds import ARCHITECTURE, BOTTLENECK, COMPONENT_KINDS, LOSS, OBSERVER, RECIPE
@@ -179,7 +179,7 @@ def off(*words):
         ACME.point("told", "acme.told", RECIPE),
         OTHER.point("ring", "other.ring:Ring"),
     ]
-    found = Catalog(entries_from(points, [Switch(word, "--disable") for word in words]))
+    found = Catalog(entries_from(points, [DisabledName(word, "--disable") for word in words]))
     return {f"{entry.kind} {entry.qualified_name}" for entry in found.everything if entry.status == DISABLED}, found
 
 
@@ -190,7 +190,7 @@ def off(*words):
         (["ring"], {"architecture acme/ring", "architecture other-nets/ring"}),
         (["other_nets/ring"], {"architecture other-nets/ring"}),
         (["Other.Nets"], {"architecture other-nets/ring"}),
-        (["told"], {"observer acme/told"}),  # a recipe is data: only its distribution switches it off
+        (["told"], {"observer acme/told"}),  # a recipe is data: only its distribution disabled_names it off
         (["acme"], {"architecture acme/ring", "loss acme/disc", "observer acme/told", "recipe acme/told"}),
         (["disc", "told"], {"loss acme/disc", "observer acme/told"}),
     ],
@@ -217,7 +217,7 @@ def test_switches_come_from_the_option_the_variable_and_the_file(tmp_path, monke
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("MARSSEG_DISABLE", " b ,,c")
     (tmp_path / "marsseg.toml").write_text('disable = ["d"]')
-    found = [(switch.word, switch.origin) for switch in switches(["a,b"])]
+    found = [(switch.word, switch.origin) for switch in disabled_names(["a,b"])]
     assert found == [
         ("a", "--disable"),
         ("b", "--disable"),
@@ -225,7 +225,7 @@ def test_switches_come_from_the_option_the_variable_and_the_file(tmp_path, monke
         ("c", "MARSSEG_DISABLE"),
         ("d", "marsseg.toml"),
     ]
-    assert len(switches()) == 3
+    assert len(disabled_names()) == 3
 
 
 def test_the_catalog_follows_the_switches(monkeypatch):
@@ -252,7 +252,7 @@ def test_a_wrong_configuration_is_refused(tmp_path, monkeypatch, text, said):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "marsseg.toml").write_text(text)
     with pytest.raises(RequestError, match=said) as caught:
-        switches()
+        disabled_names()
     assert "marsseg.toml" in str(caught.value)
 
 

@@ -21,7 +21,7 @@ from marsseg_core.planning.plan import NETWORK_KINDS
 from marsseg_core.planning.resolver import Request, resolve
 from marsseg_core.registry import plugin_files
 from marsseg_core.registry.kinds import ARCHITECTURE, DATASET, LOSS, OBSERVER
-from marsseg_core.registry.loading import stdout_aside
+from marsseg_core.registry.loading import plugin_stdout_to_stderr
 from marsseg_core.registry.plugin_files import component_name, given_plugins
 from marsseg_core.registry.session import open_session
 
@@ -103,7 +103,7 @@ class Stripes(Dataset):
         masks = np.full((6, 16, 32), 1, np.uint8)
         masks[:, 8:] = 3
         names = ("background", "soil", "bedrock", "sand", "big_rock")
-        return SegmentationData(masks[..., None] * 50, masks, names, ignored=(0,), source="stripes")
+        return SegmentationData(masks[..., None] * 50, masks, names, ignore_classes=(0,), source="stripes")
 
 
 @dataclass(frozen=True)
@@ -209,7 +209,7 @@ def test_a_name_that_is_installed_too_is_a_conflict_that_the_file_resolves(my_lo
     with pytest.raises(RequestError, match=r"Use marsseg/dice or my_loss\.py/dice"):
         api.plan(loss="dice", plugins=[my_loss])
     plan = api.plan(loss="my_loss.py/dice,marsseg/dice", plugins=[my_loss])
-    assert [chosen.entry.distribution for chosen in plan.chosen[LOSS]] == ["my_loss.py", "marsseg"]
+    assert [chosen.entry.distribution for chosen in plan.resolved[LOSS]] == ["my_loss.py", "marsseg"]
 
 
 def test_list_show_run_and_doctor_take_a_file(cli, my_loss):
@@ -386,7 +386,7 @@ def test_a_plan_written_by_hand_names_a_file_beside_it(tmp_path, my_loss):
     plan.write_text('plugin = "my_loss.py"\nloss = "root_error"\n')
     with pytest.raises(RequestError, match="wants to execute"):
         api.plan(plan)
-    assert api.plan(plan, trust=True).chosen[LOSS][0].entry.name == "root_error"
+    assert api.plan(plan, trust=True).resolved[LOSS][0].entry.name == "root_error"
 
 
 @pytest.mark.parametrize("text", ["plugin = 3", "plugin = [{}]", "plugin = [{file = 3}]"])
@@ -497,7 +497,7 @@ def test_the_same_text_in_a_file_of_another_name_would_be_executed_again_and_is_
 
 def test_standard_output_comes_back_in_whatever_order_threads_leave():
     before = sys.stdout
-    one, two = stdout_aside(), stdout_aside()
+    one, two = plugin_stdout_to_stderr(), plugin_stdout_to_stderr()
     one.__enter__()
     two.__enter__()
     one.__exit__(None, None, None)
@@ -735,7 +735,7 @@ def test_what_replaces_it_makes_the_plan_whole(from_elsewhere):
 def test_a_network_needs_no_more_than_its_own_components(from_elsewhere):
     plan = resolve(Request(base=str(from_elsewhere)), open_session(), only=NETWORK_KINDS)
     assert plan.one(ARCHITECTURE).width == 1.0
-    assert set(plan.chosen) == set(NETWORK_KINDS)
+    assert set(plan.resolved) == set(NETWORK_KINDS)
 
 
 def test_a_version_that_differs_is_told(tmp_path):

@@ -17,7 +17,7 @@ from marsseg_core.errors import RequestError
 from marsseg_core.files.run_folder import RunFolder
 from marsseg_core.networks.keras_backend import environment
 from marsseg_core.networks.wiring import same_wiring
-from marsseg_core.runs.recorded import recorded_split
+from marsseg_core.runs.recorded_data import recorded_split
 
 SYNTHETIC = {"count": 20, "height": 16, "width": 32}
 
@@ -56,7 +56,7 @@ class TestData:
 
     def test_other_ignored_classes_are_other_data(self, finished, data):
         with pytest.raises(RequestError, match="its ignored classes are none, not background"):
-            recorded_split(finished, replace(data, ignored=()))
+            recorded_split(finished, replace(data, ignore_classes=()))
 
     def test_a_class_file_that_was_changed_stops_the_resuming(self, tmp_path, cli):
         """Resumed, the background counted: the scores were of other classes than the training's."""
@@ -111,14 +111,17 @@ class TestFiles:
 
 class TestComparison:
     def test_runs_with_other_counted_classes_are_not_averaged(self, tmp_path):
-        for name, seed, ignored in (("a", 1, [0]), ("b", 2, [0, 1])):
+        for name, seed, ignore_classes in (("a", 1, [0]), ("b", 2, [0, 1])):
             shutil.copytree(FROZEN / "finished", tmp_path / name)
             plan = (tmp_path / name / "plan.toml").read_text(encoding="utf-8")
             head, tail = plan.split("[training]")
             (tmp_path / name / "plan.toml").write_text(
                 f"{head}[training]{tail.replace('seed = 0', f'seed = {seed}')}", encoding="utf-8"
             )
-            edit(tmp_path / name / "split.json", lambda split, ignored=ignored: split.update(ignored=ignored))
+            edit(
+                tmp_path / name / "split.json",
+                lambda split, ignore_classes=ignore_classes: split.update(ignore_classes=ignore_classes),
+            )
         comparison = marsseg.compare(tmp_path / "a", tmp_path / "b")
         assert [len(group.runs) for group in comparison.groups] == [1, 1]
         assert [reason for _, reason in comparison.elsewhere] == ["other ignored classes: background, soil"]

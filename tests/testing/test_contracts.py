@@ -131,7 +131,7 @@ class Mean(Loss):
             if self.fault == "of one shape":
                 labels, logits = ops.reshape(labels, (2, 4, 6)), ops.reshape(logits, (2, 4, 6, -1))
             valid = labels != VOID
-            for c in spec.ignored:
+            for c in spec.ignore_classes:
                 valid = valid & (labels != c)
             if self.fault == "learns void":
                 known = ops.where(valid, labels, spec.num_classes - 1)
@@ -236,7 +236,7 @@ class Faulty(WeightingLayer):
             return ops.sum(self.own * losses)
         return super().call(losses)
 
-    def epoch_ends(self, losses):
+    def on_epoch_end(self, losses):
         if self.fault == "sees the plan":
             losses = losses * self.given
         if self.fault == "list":

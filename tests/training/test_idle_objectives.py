@@ -47,7 +47,7 @@ def test_a_loss_that_is_always_0_is_refused_with_the_plan(cli, words, said):
 
 def test_weights_for_ignored_classes_alone_are_refused_before_anything_is_written(tmp_path):
     with pytest.raises(RequestError, match="0 for every class that counts and occurs"):
-        marsseg.run(loss="wssce", sets=["loss.wssce.weights=1,0,0,0,0"], data=TINY, out=tmp_path / "run", **SMALL)
+        marsseg.run(loss="wssce", overrides=["loss.wssce.weights=1,0,0,0,0"], data=TINY, out=tmp_path / "run", **SMALL)
     assert not (tmp_path / "run").exists()
 
 
@@ -91,9 +91,11 @@ def test_the_boundary_loss_alone_on_images_of_one_class_ends_after_the_first_epo
 
 def test_a_ramp_has_no_weight_for_a_loss_of_weight_0(tmp_path):
     """It could give all of its weight to a loss that does not count."""
-    sets = ["weighting.scheduled.start=1,0", "weighting.scheduled.end=1,0"]
+    overrides = ["weighting.scheduled.start=1,0", "weighting.scheduled.end=1,0"]
     with pytest.raises(RequestError, match=r"start has 2 weights for 1 losses \(dice\)"):
-        marsseg.run(loss="ssce:weight=0,dice", weighting="scheduled", out=tmp_path / "run", **(SMALL | {"sets": sets}))
+        marsseg.run(
+            loss="ssce:weight=0,dice", weighting="scheduled", out=tmp_path / "run", **(SMALL | {"overrides": overrides})
+        )
     assert not (tmp_path / "run").exists()
 
 

@@ -127,7 +127,7 @@ class TestPlan:
         plan = api.plan(tmp_path / "plan.toml", init=str(copy))
         assert plan.training.init == str(copy)
         assert plan.training.init_hash not in (None, finished.folder.network_hash())
-        assert api.plan(tmp_path / "plan.toml", sets=["training.init=none"]).training.init_hash is None
+        assert api.plan(tmp_path / "plan.toml", overrides=["training.init=none"]).training.init_hash is None
 
     @pytest.mark.parametrize("words", [["--init", "nowhere"], ["--set", "training.init_hash=abc"]])
     def test_a_start_that_is_none_is_refused(self, cli, words):

@@ -35,10 +35,10 @@ class Missed(Metric):
     per_class = "missed"
 
     def value(self, counts, spec):
-        return mean_with_support(self.values(counts, spec), counted_rows(counts, spec.ignored))
+        return mean_with_support(self.values(counts, spec), counted_rows(counts, spec.ignore_classes))
 
     def values(self, counts, spec):
-        matrix = counted_rows(counts, spec.ignored)
+        matrix = counted_rows(counts, spec.ignore_classes)
         with np.errstate(invalid="ignore"):
             return 1 - np.diagonal(matrix) / matrix.sum(1)
 '''
@@ -140,7 +140,7 @@ def test_a_score_of_the_training_part_is_watched_only_where_it_is_scored(tmp_pat
     words = {"epochs": 1, "schedule": "plateau:monitor=dice"}
     with pytest.raises(RequestError, match="score_training"):
         small_run(tmp_path / "run", **words)
-    run = small_run(tmp_path / "run", sets=["training.score_training=true"], **words)
+    run = small_run(tmp_path / "run", overrides=["training.score_training=true"], **words)
     assert {"dice", "miou", "val_miou"} <= set(run.history[0])
     assert "val_dice" not in run.history[0]
 

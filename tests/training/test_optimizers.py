@@ -89,13 +89,13 @@ def test_a_plan_of_before_is_read(tmp_path):
     (tmp_path / "plan.toml").write_text('[training]\noptimizer = "sgd:momentum=0.9:clipvalue=2"\nepochs = 3\n')
     plan = api.plan(tmp_path / "plan.toml")
     assert plan.one(kinds.OPTIMIZER) == load(installed().find(kinds.OPTIMIZER, "sgd"))(momentum=0.9)
-    assert plan.chosen[kinds.OPTIMIZER][0].options.clipvalue == 2
+    assert plan.resolved[kinds.OPTIMIZER][0].options.clipvalue == 2
     assert plan.training.epochs == 3
 
 
 def test_where_it_stood_before_tells_where_it_stands():
     with pytest.raises(RequestError, match=r"It is a component: --optimizer NAME"):
-        api.plan(sets=["training.optimizer=sgd"])
+        api.plan(overrides=["training.optimizer=sgd"])
 
 
 def test_a_wrong_name_is_refused_with_the_plan():
@@ -140,7 +140,7 @@ def test_what_keras_refuses_is_refused_before_anything_is_written(tmp_path, monk
 
 class TestExponentialAverage:
     def test_is_scored_and_kept_in_the_place_of_the_last_weights(self, tmp_path):
-        run = small_run(tmp_path, epochs=1, sets=["training.averaging=ema", "training.ema_momentum=0.9"])
+        run = small_run(tmp_path, epochs=1, overrides=["training.averaging=ema", "training.ema_momentum=0.9"])
         with np.load(run.folder.checkpoint) as archive:
             last = [archive[name] for name in archive.files if name.startswith("variable")]
         kept = [np.asarray(weight) for weight in run.network.trainable_weights]
@@ -149,19 +149,19 @@ class TestExponentialAverage:
     def test_of_no_memory_is_the_last_weights(self, tmp_path):
         plain = small_run(tmp_path / "plain", arch=PLAIN)
         averaged = small_run(
-            tmp_path / "ema", arch=PLAIN, sets=["training.averaging=ema", "training.ema_momentum=1e-7"]
+            tmp_path / "ema", arch=PLAIN, overrides=["training.averaging=ema", "training.ema_momentum=1e-7"]
         )
         for a, b in zip(plain.network.weights, averaged.network.weights, strict=True):
             np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5)
 
     def test_training_goes_on_from_the_last_weights_not_from_the_average(self, tmp_path):
         plain = small_run(tmp_path / "plain")
-        averaged = small_run(tmp_path / "ema", sets=["training.averaging=ema"])
+        averaged = small_run(tmp_path / "ema", overrides=["training.averaging=ema"])
         assert [r["loss"] for r in averaged.history] == pytest.approx([r["loss"] for r in plain.history], rel=1e-5)
         assert averaged.history[-1]["val_loss"] != pytest.approx(plain.history[-1]["val_loss"], rel=1e-5)
 
     def test_works_in_half_precision(self, tmp_path):
-        run = small_run(tmp_path, epochs=2, precision="mixed_float16", sets=["training.averaging=ema"])
+        run = small_run(tmp_path, epochs=2, precision="mixed_float16", overrides=["training.averaging=ema"])
         assert np.isfinite(run.history[-1]["val_loss"])
 
 
@@ -181,7 +181,7 @@ class TestEpochAverage:
             np.testing.assert_allclose(found, np.mean(each, axis=0), rtol=1e-5, atol=1e-6)
 
     def test_begins_after_the_share_asked_for_and_is_in_the_checkpoint(self, tmp_path):
-        run = small_run(tmp_path, epochs=4, sets=["training.averaging=swa", "training.swa_start=0.5"])
+        run = small_run(tmp_path, epochs=4, overrides=["training.averaging=swa", "training.swa_start=0.5"])
         with np.load(run.folder.checkpoint) as archive:
             arrays = [archive[name] for name in archive.files if name != "progress"]
         assert any(array.shape == () and array == 2 for array in arrays)  # two epochs taken in
@@ -189,7 +189,7 @@ class TestEpochAverage:
 
     def test_training_goes_on_from_the_last_weights(self, tmp_path):
         plain = small_run(tmp_path / "plain", arch=PLAIN)
-        averaged = small_run(tmp_path / "swa", arch=PLAIN, sets=["training.averaging=swa", "training.swa_start=0"])
+        averaged = small_run(tmp_path / "swa", arch=PLAIN, overrides=["training.averaging=swa", "training.swa_start=0"])
         assert [r["loss"] for r in averaged.history] == pytest.approx([r["loss"] for r in plain.history], rel=1e-5)
         # after one epoch the mean is the weights themselves
         assert averaged.history[0]["val_loss"] == pytest.approx(plain.history[0]["val_loss"], rel=1e-5)
@@ -198,7 +198,7 @@ class TestEpochAverage:
     def test_only_an_average_takes_the_place_of_an_average(self, tmp_path):
         """The first epochs of this training are its best."""
         words = {"epochs": 4, "learning_rate": 0.3, "schedule": "constant"}
-        run = small_run(tmp_path, sets=["training.averaging=swa", "training.swa_start=0.75"], **words)
+        run = small_run(tmp_path, overrides=["training.averaging=swa", "training.swa_start=0.75"], **words)
         scores = [row["val_miou"] for row in run.history]
         assert max(scores[:3]) > scores[3]
         assert run.best_epoch == 4
@@ -206,9 +206,9 @@ class TestEpochAverage:
     def test_a_training_that_ends_before_it_says_so(self, tmp_path):
         told = []
         words = SMALL | {"epochs": 6, "patience": 1, "learning_rate": 1e-12, "schedule": "constant"}
-        sets = ["training.averaging=swa", "training.swa_start=0.9"]
+        overrides = ["training.averaging=swa", "training.swa_start=0.9"]
         with warnings_told(told):
-            run = marsseg.run(out=tmp_path / "run", sets=sets, **words)
+            run = marsseg.run(out=tmp_path / "run", overrides=overrides, **words)
         assert len(run.history) < 6
         assert any("ended before its average of weights began" in line for line in told)
 
@@ -237,7 +237,7 @@ class TestStatistics:
 
     @pytest.mark.parametrize("averaging", ["ema", "swa"])
     def test_of_averaged_weights_are_their_own(self, averaging, tmp_path):
-        run = small_run(tmp_path, sets=[f"training.averaging={averaging}", "training.swa_start=0"])
+        run = small_run(tmp_path, overrides=[f"training.averaging={averaging}", "training.swa_start=0"])
         kept = [np.array(weight) for weight in run.network.weights]
         layers = normalisations(run.network)
         recompute_statistics(run.network, layers, calibration_batches(run.data, run.split["train"], SMALL["batch"]))
@@ -246,8 +246,8 @@ class TestStatistics:
             np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
 
 
-@pytest.mark.parametrize(("wanted", "ignored"), [("false", (0,)), ("true", ())])
-def test_ignored_classes_count_in_the_losses_where_asked(wanted, ignored):
-    plan = api.plan(**SMALL, sets=[f"training.learn_ignored={wanted}"])
+@pytest.mark.parametrize(("wanted", "ignore_classes"), [("false", (0,)), ("true", ())])
+def test_ignored_classes_count_in_the_losses_where_asked(wanted, ignore_classes):
+    plan = api.plan(**SMALL, overrides=[f"training.learn_ignored={wanted}"])
     data = plan.one(kinds.DATASET).load()
-    assert build_objective(plan, data, split_data(data, 0.15, 0.15, 0)).spec.ignored == ignored
+    assert build_objective(plan, data, split_data(data, 0.15, 0.15, 0)).spec.ignore_classes == ignore_classes

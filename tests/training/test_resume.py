@@ -28,9 +28,12 @@ WORDS = {
     "patience": 5,
 }
 VARIANTS = {
-    "uncertainty, ema": {"weighting": "uncertainty", "sets": ["training.averaging=ema"]},
-    "relobralo, swa": {"weighting": "relobralo:rho=0.5", "sets": ["training.averaging=swa", "training.swa_start=0.2"]},
-    "dwa, a schedule": {"weighting": "dwa", "schedule": "cosine:warmup=1", "sets": ["training.oversample=2"]},
+    "uncertainty, ema": {"weighting": "uncertainty", "overrides": ["training.averaging=ema"]},
+    "relobralo, swa": {
+        "weighting": "relobralo:rho=0.5",
+        "overrides": ["training.averaging=swa", "training.swa_start=0.2"],
+    },
+    "dwa, a schedule": {"weighting": "dwa", "schedule": "cosine:warmup=1", "overrides": ["training.oversample=2"]},
 }
 
 

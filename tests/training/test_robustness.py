@@ -124,9 +124,9 @@ def test_a_loss_that_is_no_scalar_is_named(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        ({"loss": "wssce", "sets": ["loss.wssce.weights=1,2,3"]}, "3 class weights do not fit 5 classes"),
+        ({"loss": "wssce", "overrides": ["loss.wssce.weights=1,2,3"]}, "3 class weights do not fit 5 classes"),
         ({"schedule": "cosine:warmup=100"}, "warm"),
-        ({"sets": ["data.synthetic.count=2"]}, "part empty"),
+        ({"overrides": ["data.synthetic.count=2"]}, "part empty"),
     ],
 )
 def test_a_wrong_request_leaves_no_folder(tmp_path, words, said):
@@ -136,11 +136,12 @@ def test_a_wrong_request_leaves_no_folder(tmp_path, words, said):
 
 
 @pytest.mark.parametrize(
-    ("names", "ignored", "said"), [(("a", "a"), (), "must differ"), (("a", "b"), (0, 1), "All classes are ignored")]
+    ("names", "ignore_classes", "said"),
+    [(("a", "a"), (), "must differ"), (("a", "b"), (0, 1), "All classes are ignored")],
 )
-def test_data_without_classes_to_tell_apart_is_refused(names, ignored, said):
+def test_data_without_classes_to_tell_apart_is_refused(names, ignore_classes, said):
     with pytest.raises(RequestError, match=said):
-        SegmentationData(np.zeros((1, 4, 4, 1), np.uint8), np.zeros((1, 4, 4), np.uint8), names, ignored)
+        SegmentationData(np.zeros((1, 4, 4, 1), np.uint8), np.zeros((1, 4, 4), np.uint8), names, ignore_classes)
 
 
 def test_data_without_a_labelled_pixel_is_refused(tmp_path, monkeypatch):

@@ -23,9 +23,9 @@ from marsseg_core.networks.build import build_network
 from marsseg_core.planning.resolver import resolve
 from marsseg_core.registry import kinds
 from marsseg_core.registry.session import open_session
-from marsseg_core.training.building import build_task
+from marsseg_core.training.assembly import build_task
 from marsseg_core.training.callbacks import Scoring
-from marsseg_core.training.checkpoint import Progress, load_checkpoint, save_checkpoint
+from marsseg_core.training.checkpoint import TrainingProgress, load_checkpoint, save_checkpoint
 from marsseg_core.training.objective import build_objective
 
 SMALL = {
@@ -272,7 +272,7 @@ class TestTraining:
             small_run(tmp_path / "run", epochs=2, schedule="plateau:warmup=2")
 
     def test_scores_the_training_part_on_request(self, tmp_path):
-        run = small_run(tmp_path / "run", epochs=1, sets=["training.score_training=true"])
+        run = small_run(tmp_path / "run", epochs=1, overrides=["training.score_training=true"])
         assert 0 <= run.history[0]["miou"] <= 1
 
     @pytest.mark.parametrize("precision", ["mixed_bfloat16", "mixed_float16"])
@@ -343,7 +343,7 @@ class TestCheckpoint:
     def test_holds_weights_optimiser_and_dropout(self, finished, tmp_path):
         halfway = self.train(finished, 1)
         path = tmp_path / "last.npz"
-        save_checkpoint(path, halfway, Progress(1, [], None, None, {}))
+        save_checkpoint(path, halfway, TrainingProgress(1, [], None, None, {}))
         resumed = self.train(finished, 2, start=path)
         whole = self.train(finished, 2)
         assert_same_weights(resumed.network.get_weights(), whole.network.get_weights())
@@ -377,7 +377,7 @@ class TestBatches:
         return marsseg.dataset("synthetic", count=11, height=8, width=8)
 
     def epoch(self, data, number, **options):
-        augmentations = [(part.component.apply, 0.5) for part in api.plan(augment="hflip").chosen[kinds.AUGMENTATION]]
+        augmentations = [(part.component.apply, 0.5) for part in api.plan(augment="hflip").resolved[kinds.AUGMENTATION]]
         batches = TrainingBatches(data, np.arange(11), augmentations, **({"batch": 4, "seed": 0} | options))
         batches.epoch = number
         return [batches[i] for i in range(len(batches))]

@@ -8,13 +8,13 @@ from typing import Annotated
 import typer
 
 from ...errors import RequestError
-from ..options import Plugins
+from ..common_options import Plugins
 from ..output import print_text
-from .sources import Sets, Source, read_unlabelled, source_plan
+from .data_argument import DataSource, Overrides, read_unlabelled, source_plan
 
 
 def clean(
-    source: Source,
+    source: DataSource,
     out: Annotated[Path, typer.Argument(help="The new file.", metavar="OUT.npz")],
     drop_aliens: Annotated[
         str | None, typer.Option(help="Drop the groups of one mask, or of one image.", metavar="masks|images")
@@ -25,7 +25,7 @@ def clean(
     fill_margin: Annotated[
         str | None, typer.Option(help="Label unlabelled strips up to this wide along the edges.", metavar="PIXELS")
     ] = None,
-    set: Sets = None,
+    set: Overrides = None,
     plugin: Plugins = None,
 ) -> None:
     """Write a data set without its aliens and copies, with its margins labelled. Done in this order.

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from ...errors import RequestError
-from ..options import Plugins
+from ..common_options import Plugins
 from ..output import print_text
-from .sources import Sets, Source, read_unlabelled, source_plan
+from .data_argument import DataSource, Overrides, read_unlabelled, source_plan
 
 if TYPE_CHECKING:
     import numpy as np
@@ -20,13 +20,13 @@ if TYPE_CHECKING:
 
 
 def convert(
-    source: Source,
+    source: DataSource,
     out: Annotated[Path, typer.Argument(help="The new file (.npz), or else the new folder.", metavar="OUT")],
     layout: Annotated[
         Literal["training_set", "images"] | None,
         typer.Option(help="Of a file: the course's training_set (grey images), or images and masks apart."),
     ] = None,
-    set: Sets = None,
+    set: Overrides = None,
     plugin: Plugins = None,
 ) -> None:
     """Write any data set as an .npz file (uint8) or as a folder with images/, masks/ and the classes.
@@ -49,10 +49,10 @@ def convert(
     else:
         with ProgressBar("Writing", out.name) as progress:
             write_folder(out, data, read_unlabelled(plan), progress)
-    ignored = ", ".join(data.class_names[index] for index in data.ignored) or "none"
+    ignore_classes = ", ".join(data.class_names[index] for index in data.ignore_classes) or "none"
     if data.scaling is not None:
         print_text(f"{out}: {data.scaling}, and written so")
-    print_text(f"{out}: {len(data):,} images; classes {', '.join(data.class_names)}; ignored {ignored}")
+    print_text(f"{out}: {len(data):,} images; classes {', '.join(data.class_names)}; ignored {ignore_classes}")
 
 
 def check_npz(out: Path) -> None:

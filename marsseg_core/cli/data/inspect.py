@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ..options import Plugins
+from ..common_options import Plugins
 from ..output import print_json, print_table, print_text, say
-from .sources import Sets, Source, read_unlabelled, source_plan
+from .data_argument import DataSource, Overrides, read_unlabelled, source_plan
 
 if TYPE_CHECKING:
     from ...data.inspection import Inspection
@@ -18,8 +18,8 @@ _SHOWN = 8
 
 
 def inspect(
-    source: Source,
-    set: Sets = None,
+    source: DataSource,
+    set: Overrides = None,
     plugin: Plugins = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON, with every item that was found.")] = False,
     html: Annotated[Path | None, typer.Option(help="Write a page with pictures.", metavar="FILE.html")] = None,
@@ -50,12 +50,12 @@ def inspect(
     if json:
         print_json(**found.to_json())
     else:
-        _print(found)
+        _print_inspection(found)
     if html is not None:
         say(f"Written: {html}")
 
 
-def _print(found: Inspection) -> None:
+def _print_inspection(found: Inspection) -> None:
     from ...data.findings import findings, listed, summary
 
     for line in summary(found):

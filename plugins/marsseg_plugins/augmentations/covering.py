@@ -8,7 +8,7 @@ import numpy as np
 
 from marsseg_core.plugin_api import VOID
 
-Cover = Literal["mean", "black", "noise"]
+TileAxis = Literal["mean", "black", "noise"]
 CoveredLabels = Literal["void", "keep"]
 
 
@@ -16,7 +16,7 @@ def cover(
     image: np.ndarray,
     mask: np.ndarray,
     covered: np.ndarray,
-    fill: Cover,
+    fill: TileAxis,
     labels: CoveredLabels,
     generator: np.random.Generator,
 ) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 
 from marsseg_core.plugin_api import Augmentation, param
 
-from .covering import Cover, CoveredLabels, cover
+from .covering import CoveredLabels, TileAxis, cover
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Erase(Augmentation):
     area: float = param(0.15, help="largest share of the image that one rectangle covers", minimum=0, maximum=1)
     count: int = param(1, help="rectangles in an image", minimum=1)
     aspect: float = param(3.0, help="largest ratio of a rectangle's sides", minimum=1)
-    fill: Cover = param("mean", help="what covers: the image's mean colour, black, noise")
+    fill: TileAxis = param("mean", help="what covers: the image's mean colour, black, noise")
     labels: CoveredLabels = param(
         "void", help="covered ground is void, or keeps its labels to be guessed from what surrounds it"
     )

@@ -9,7 +9,7 @@ import numpy as np
 
 from marsseg_core.plugin_api import Augmentation, param
 
-from .covering import Cover, CoveredLabels, cover
+from .covering import CoveredLabels, TileAxis, cover
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class GridMask(Augmentation):
     smallest: float = param(0.25, help="smallest period, as a share of the shorter side", above=0, maximum=2)
     largest: float = param(0.75, help="largest period, as a share of the shorter side", above=0, maximum=2)
     covered: float = param(0.4, help="share of a cell's side that is covered", minimum=0, maximum=1)
-    fill: Cover = param("mean", help="what covers: the image's mean colour, black, noise")
+    fill: TileAxis = param("mean", help="what covers: the image's mean colour, black, noise")
     labels: CoveredLabels = param(
         "void", help="covered ground is void, or keeps its labels to be guessed from what surrounds it"
     )

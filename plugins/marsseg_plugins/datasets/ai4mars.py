@@ -38,13 +38,13 @@ class AI4Mars(Dataset):
     taxonomy: Literal["terrain", "geology"] = param(
         "terrain", help="what m2020 is labelled with; geology has 21 classes of its own, and no other rover has it"
     )
-    fit: Literal["resize", "tiles"] = param("resize", help="resize whole images, or cut them into tiles")
+    resize: Literal["whole", "tiles"] = param("whole", help="resize whole images, or cut them into tiles")
     height: int = param(256, help="rows of an item", minimum=1)
     width: int = param(256, help="columns of an item", minimum=1)
     scale: float = param(1.0, help="images are resized by this before tiles are cut", above=0, maximum=16)
     edges: Edges = param("inward", help=EDGES_HELP, absent="pad")
     colour: Literal["grey", "rgb"] = param("grey", help="make all images grey, or all of three channels")
-    ignored: tuple[int, ...] | None = param(
+    ignore_classes: tuple[int, ...] | None = param(
         IGNORED, help="classes that count in no loss and no score", minimum=0, min_length=0
     )
     unpaired: Literal["refuse", "skip"] = param("refuse", help="what to do about labels that belong to no image")
@@ -57,8 +57,8 @@ class AI4Mars(Dataset):
     def __post_init__(self) -> None:
         if self.taxonomy == "geology" and (self.rover != ("m2020",) or self.labels != "train"):
             raise ValueError("taxonomy=geology needs rover=m2020 and labels=train")
-        if self.fit != "tiles" and self.scale != 1:
-            raise ValueError("scale needs fit=tiles")
+        if self.resize != "tiles" and self.scale != 1:
+            raise ValueError("scale needs resize=tiles")
 
     @classmethod
     def recognises(cls, path: Path) -> bool:
@@ -66,11 +66,11 @@ class AI4Mars(Dataset):
         return any((path / folder).is_dir() for folder in folders)
 
     def load(self) -> SegmentationData:
-        from marsseg_core.plugin_api import Source, prepared_data
+        from marsseg_core.plugin_api import CacheSource, cached_data
 
         from . import ai4mars_labels, ai4mars_release
-        from .fitting import Fitting
         from .pairs import report_unpaired, spread, write_pairs
+        from .resizing import Resizing
 
         root = Path(self.path)
         found = ai4mars_release.find_pairs(root, self.rover, self.camera, self.labels, self.taxonomy)
@@ -79,22 +79,22 @@ class AI4Mars(Dataset):
         if self.groups == "none":
             pairs = [replace(pair, group=number) for number, pair in enumerate(pairs)]
         key = ai4mars_labels.KEYS[self.taxonomy]
-        fitting = Fitting(self.fit, self.height, self.width, self.scale, self.edges)
+        resizing = Resizing(self.resize, self.height, self.width, self.scale, self.edges)
 
         def prepare(writer: Writer) -> None:
             reader = ai4mars_labels.Reader(key, self.pixel_limit)
-            write_pairs(writer, pairs, reader, fitting, self.colour)
+            write_pairs(writer, pairs, reader, resizing, self.colour)
 
         words = [*self.rover, *(self.camera or ()), self.labels]
-        source = Source(
+        source = CacheSource(
             f"ai4mars:{'-'.join(words)}",
             [file for pair in pairs for file in (pair.image, pair.mask, *pair.rejects)],
             {
                 "dataset": "ai4mars",
                 "taxonomy": self.taxonomy,
-                "fitting": [self.fit, self.height, self.width, self.scale, self.edges],
+                "resizing": [self.resize, self.height, self.width, self.scale, self.edges],
                 "colour": self.colour,
                 "groups": self.groups,
             },
         )
-        return prepared_data(source, prepare, class_names=key.class_names, ignored=self.ignored or ())
+        return cached_data(source, prepare, class_names=key.class_names, ignore_classes=self.ignore_classes or ())

@@ -10,9 +10,9 @@ import numpy as np
 
 from marsseg_core.plugin_api import VOID, pixel_type, read_image, read_mask, refuse_file
 
-from .fitting import resized_image
 from .mars import MARS_CLASSES
 from .pairs import Pair
+from .resizing import resized_image
 
 _NULL: Final = 255
 

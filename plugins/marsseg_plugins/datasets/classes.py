@@ -15,22 +15,22 @@ from .values import Ignored
 BACKGROUND: Final = "background"
 
 
-def ignored_classes(source: str, names: Sequence[str] | None, ignored: Ignored) -> tuple[int, ...]:
+def ignored_classes(source: str, names: Sequence[str] | None, ignore_classes: Ignored) -> tuple[int, ...]:
     """The ignored classes of these names, None where names are none's; one that is ignored for its name is told."""
-    if ignored is None:
+    if ignore_classes is None:
         return ()
-    if isinstance(ignored, tuple):
-        return ignored
+    if isinstance(ignore_classes, tuple):
+        return ignore_classes
     found = tuple(
         index
         for index, name in enumerate(names or ())
-        if name == BACKGROUND or (ignored == "background" and name.casefold() == BACKGROUND)
+        if name == BACKGROUND or (ignore_classes == "background" and name.casefold() == BACKGROUND)
     )
     # Of Mars terrain everybody knows.
     if found and names != MARS_CLASSES:
         called = ", ".join(f"'{(names or ())[index]}' ({index})" for index in found)
         get_logger(__name__).warning(
-            "%s: the class %s is ignored: it counts in no loss and no score. With ignored=none it counts.",
+            "%s: the class %s is ignored: it counts in no loss and no score. With ignore_classes=none it counts.",
             source,
             called,
         )

@@ -35,11 +35,11 @@ class Folder(Dataset):
     """
 
     path: str = param(help="the folder")
-    fit: Literal["as_is", "resize", "tiles"] = param(
-        "as_is", help="how images come to one size: they have it, are resized, or are cut into tiles"
+    resize: Literal["none", "whole", "tiles"] = param(
+        "none", help="how images come to one size: they have it, are resized whole, or are cut into tiles"
     )
-    height: int | None = param(None, help="rows of an item, for resize and tiles", minimum=1)
-    width: int | None = param(None, help="columns of an item, for resize and tiles", minimum=1)
+    height: int | None = param(None, help="rows of an item, for whole and tiles", minimum=1)
+    width: int | None = param(None, help="columns of an item, for whole and tiles", minimum=1)
     scale: float = param(1.0, help="images are resized by this before tiles are cut", above=0, maximum=16)
     edges: Edges = param("inward", help=EDGES_HELP, absent="pad")
     colour: Literal["as_is", "grey", "rgb"] = param("as_is", help="make all images grey, or all of three channels")
@@ -51,7 +51,7 @@ class Folder(Dataset):
         absent=None,
     )
     binary: bool = param(False, help=BINARY_HELP)
-    ignored: Ignored = param("background", help=IGNORED_HELP, minimum=0, min_length=0, absent="auto")
+    ignore_classes: Ignored = param("background", help=IGNORED_HELP, minimum=0, min_length=0, absent="auto")
     groups: Literal["subfolders", "none"] = param("subfolders", help="what keeps items together in any split")
     unpaired: Literal["refuse", "skip"] = param("refuse", help="what to do about images and masks without the other")
     limit: int | None = param(None, help="keep only this many images, evenly spread", minimum=1)
@@ -65,12 +65,12 @@ class Folder(Dataset):
     def __post_init__(self) -> None:
         check_range(self.range, self.range_per)
         sized = self.height is not None and self.width is not None
-        if self.fit != "as_is" and not sized:
-            raise ValueError(f"fit={self.fit} needs height and width")
-        if self.fit == "as_is" and (self.height is not None or self.width is not None):
-            raise ValueError("height and width need fit=resize or fit=tiles")
-        if self.fit != "tiles" and self.scale != 1:
-            raise ValueError("scale needs fit=tiles")
+        if self.resize != "none" and not sized:
+            raise ValueError(f"resize={self.resize} needs height and width")
+        if self.resize == "none" and (self.height is not None or self.width is not None):
+            raise ValueError("height and width need resize=whole or resize=tiles")
+        if self.resize != "tiles" and self.scale != 1:
+            raise ValueError("scale needs resize=tiles")
 
     @classmethod
     def recognises(cls, path: Path) -> bool:
@@ -78,33 +78,33 @@ class Folder(Dataset):
 
     def load(self) -> SegmentationData:
         from marsseg_core.plugin_api import (
-            PictureReader,
+            CacheSource,
+            ImageReader,
             Range,
-            Source,
+            cached_data,
             note_classes,
             note_remarks,
             note_scaling,
-            prepared_data,
         )
 
         from .classes import ignored_classes
-        from .fitting import Fitting
         from .pair_reader import PairReader
         from .pairs import write_pairs
+        from .resizing import Resizing
 
         class_file, found = self._class_file()
         names = self._class_names(class_file)
         pairs = self._pairs()
-        fitting = Fitting(self.fit, self.height or 0, self.width or 0, self.scale, self.edges)
+        resizing = Resizing(self.resize, self.height or 0, self.width or 0, self.scale, self.edges)
 
         def prepare(writer: Writer) -> None:
             wanted = Range.parse(self.range, self.range_per)
             upright = self.orientation == "shown"
-            picture = PictureReader([pair.image for pair in pairs], wanted, limit=self.pixel_limit, upright=upright)
+            picture = ImageReader([pair.image for pair in pairs], wanted, limit=self.pixel_limit, upright=upright)
             reader = PairReader(
                 picture, names, class_file.palette if class_file else {}, self.binary, upright, self.pixel_limit
             )
-            write_pairs(writer, pairs, reader, fitting, self.colour)
+            write_pairs(writer, pairs, reader, resizing, self.colour)
             note_scaling(writer, picture.converter)
             note_remarks(writer, picture.turning())
             if names is None:
@@ -112,7 +112,7 @@ class Folder(Dataset):
 
         options = {
             "dataset": "folder",
-            "fitting": [self.fit, self.height, self.width, self.scale, self.edges],
+            "resizing": [self.resize, self.height, self.width, self.scale, self.edges],
             "colour": self.colour,
             "groups": self.groups,
             "limit": self.limit,
@@ -121,9 +121,9 @@ class Folder(Dataset):
             "orientation": self.orientation,
         }
         files = [file for pair in pairs for file in (pair.image, pair.mask)]
-        source = Source(f"folder:{Path(self.path).resolve().name}", files + found, options)
-        ignored = ignored_classes(source.name, names, self.ignored)
-        return prepared_data(source, prepare, class_names=names, ignored=ignored)
+        source = CacheSource(f"folder:{Path(self.path).resolve().name}", files + found, options)
+        ignore_classes = ignored_classes(source.name, names, self.ignore_classes)
+        return cached_data(source, prepare, class_names=names, ignore_classes=ignore_classes)
 
     def reading(self, scaling: Scaling) -> Folder:
         if self.range != "auto":

@@ -40,7 +40,7 @@ class Npz(Dataset):
         MARS_CLASSES, help="names of the classes 0, 1, …; found are the ids in the masks", min_length=1
     )
     binary: bool = param(False, help=BINARY_HELP)
-    ignored: Ignored = param("background", help=IGNORED_HELP, minimum=0, min_length=0, absent=(0,))
+    ignore_classes: Ignored = param("background", help=IGNORED_HELP, minimum=0, min_length=0, absent=(0,))
     limit: int | None = param(None, help="keep only this many items, evenly spread over the file", minimum=1)
     groups: Literal["file", "none"] = param("file", help="what keeps items together in any split")
     range: str = param("auto", help=RANGE_HELP, absent="0..255")
@@ -54,7 +54,7 @@ class Npz(Dataset):
         return path.suffix == ".npz"
 
     def load(self) -> SegmentationData:
-        from marsseg_core.plugin_api import Source, prepared_data
+        from marsseg_core.plugin_api import CacheSource, cached_data
 
         from .classes import ignored_classes
 
@@ -66,13 +66,13 @@ class Npz(Dataset):
             "binary": self.binary,
             "groups": self.groups,
         }
-        source = Source(f"npz:{path.name}", [path], options)
+        source = CacheSource(f"npz:{path.name}", [path], options)
         names = {"mars": MARS_CLASSES, "found": None}[self.classes] if isinstance(self.classes, str) else self.classes
-        ignored = ignored_classes(source.name, names, self.ignored)
-        return prepared_data(source, self._prepare, class_names=names, ignored=ignored)
+        ignore_classes = ignored_classes(source.name, names, self.ignore_classes)
+        return cached_data(source, self._prepare, class_names=names, ignore_classes=ignore_classes)
 
     def unlabelled(self) -> np.ndarray | None:
-        from marsseg_core.plugin_api import IMAGES, Converter, Range, Source, note_scaling, prepared_images
+        from marsseg_core.plugin_api import IMAGES, CacheSource, Converter, Range, cached_images, note_scaling
 
         from .archive import NpzArchive
 
@@ -88,7 +88,7 @@ class Npz(Dataset):
             if not archive.has("test_set"):
                 return None
         options = {"dataset": "npz test_set", "range": [self.range, self.range_per]}
-        return prepared_images(Source(f"npz:{path.name}, test_set", [path], options), prepare)
+        return cached_images(CacheSource(f"npz:{path.name}, test_set", [path], options), prepare)
 
     def reading(self, scaling: Scaling) -> Npz:
         if self.range != "auto":

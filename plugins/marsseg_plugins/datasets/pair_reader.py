@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from marsseg_core.plugin_api import VOID, Palette, PictureReader, orientation_of, read_mask, refuse_file
+from marsseg_core.plugin_api import VOID, ImageReader, Palette, orientation_of, read_mask, refuse_file
 
 from .classes import binary_ids
 from .pairs import Pair, check_ids
@@ -20,7 +20,7 @@ class PairReader:
 
     def __init__(
         self,
-        picture: PictureReader,
+        picture: ImageReader,
         names: Sequence[str] | None,
         palette: Palette,
         binary: bool,

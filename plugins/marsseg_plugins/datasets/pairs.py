@@ -25,7 +25,7 @@ from marsseg_core.plugin_api import (
     to_grey,
 )
 
-from .fitting import Fitting
+from .resizing import Resizing
 
 Colour = Literal["as_is", "grey", "rgb"]
 Unpaired = Literal["refuse", "skip"]
@@ -103,7 +103,7 @@ def write_pairs(
     writer: Writer,
     pairs: Sequence[Pair],
     read: Callable[[Pair], tuple[np.ndarray, np.ndarray]],
-    fitting: Fitting,
+    resizing: Resizing,
     colour: Colour,
 ) -> None:
     """Read each pair, (H, W, C) and (H, W), and append what it becomes.
@@ -113,12 +113,12 @@ def write_pairs(
     """
     sizes: list[tuple[int, int]] = []
     first: tuple[int, ...] = ()
-    tiled = fitting.fit == "tiles"
+    tiled = resizing.resize == "tiles"
     for position, pair in enumerate(pairs):
         image, mask = read(pair)
         sizes.append((mask.shape[0], mask.shape[1]))
         image = to_grey(image) if colour == "grey" else to_colour(image) if colour == "rgb" else image
-        for piece, labels in fitting.pieces(image, mask):
+        for piece, labels in resizing.pieces(image, mask):
             first = first or piece.shape
             if piece.shape != first:
                 _refuse_other(pair.image, piece.shape, pairs[0].image, first)
@@ -128,7 +128,7 @@ def write_pairs(
                 group = position if pair.group is None else pair.group
                 writer.append(GROUPS, np.array([group], np.int64))
         writer.progress(position + 1, len(pairs))
-    note_remarks(writer, fitting.remarks(sizes))
+    note_remarks(writer, resizing.remarks(sizes))
 
 
 def _refuse_other(path: Path, shape: tuple[int, ...], first_path: Path, first: tuple[int, ...]) -> NoReturn:
@@ -139,5 +139,5 @@ def _refuse_other(path: Path, shape: tuple[int, ...], first_path: Path, first: t
     refuse_file(
         path,
         f"This image has {shape[0]} × {shape[1]} pixels, {first_path.name} has {first[0]} × {first[1]}.",
-        hint="Make them alike with fit=resize or fit=tiles, and height and width.",
+        hint="Make them alike with resize=whole or resize=tiles, and height and width.",
     )

@@ -74,11 +74,11 @@ class Synthetic(Dataset):
 
     def load(self) -> SegmentationData:
         """Images (count, height, width, 1) and masks (count, height, width)."""
-        from marsseg_core.plugin_api import Source, prepared_data
+        from marsseg_core.plugin_api import CacheSource, cached_data
 
         options = {"dataset": "synthetic", **settings(self)}
-        source = Source(f"synthetic:count={self.count}:seed={self.seed}", [], options)
-        return prepared_data(source, self._prepare, class_names=MARS_CLASSES, ignored=IGNORED)
+        source = CacheSource(f"synthetic:count={self.count}:seed={self.seed}", [], options)
+        return cached_data(source, self._prepare, class_names=MARS_CLASSES, ignore_classes=IGNORED)
 
     def _prepare(self, writer: Writer) -> None:
         from marsseg_core.plugin_api import IMAGES, MASKS

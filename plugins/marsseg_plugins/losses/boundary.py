@@ -37,19 +37,19 @@ class Boundary(Loss):
     def targets(self, spec: LossSpec) -> TargetFunction:
         from .distances import signed_distances
 
-        return lambda masks: signed_distances(masks, spec.num_classes, spec.ignored)
+        return lambda masks: signed_distances(masks, spec.num_classes, spec.ignore_classes)
 
     def build(self, spec: LossSpec) -> LossFunction:
         from keras import ops
 
         from .cross_entropy import valid_pixels
 
-        counted = spec.num_classes - len(set(spec.ignored))
+        counted = spec.num_classes - len(set(spec.ignore_classes))
         if counted < 2:
             raise ValueError("a boundary is between two classes that count, and the data has one")
 
         def boundary(labels: Any, logits: Any, distances: Any) -> Any:
-            valid = valid_pixels(labels, spec.ignored)[..., None]
+            valid = valid_pixels(labels, spec.ignore_classes)[..., None]
             log_p = ops.log_softmax(ops.where(valid, ops.cast(logits, "float32"), 0.0), axis=-1)
             distances = ops.where(valid, ops.cast(distances, "float32"), 0.0)
             if self.form == "signed":

@@ -24,7 +24,7 @@ def class_weights(
     the labelled classes that occur is 1. A class that never occurs has no frequency: it takes the largest weight.
     ValueError where a list does not fit, or has 0 for every labelled class that occurs.
     """
-    labelled = np.array([c not in spec.ignored for c in range(spec.num_classes)])
+    labelled = np.array([c not in spec.ignore_classes for c in range(spec.num_classes)])
     n = np.asarray(spec.class_frequencies, np.float64)
     present = labelled & (n > 0)
     if not isinstance(rule, str):

@@ -10,11 +10,11 @@ from keras import ops
 from marsseg_core.plugin_api import VOID
 
 
-def valid_pixels(labels: Any, ignored: Sequence[int]) -> Any:
+def valid_pixels(labels: Any, ignore_classes: Sequence[int]) -> Any:
     """Labels (…) → boolean (…): neither void nor of an ignored class."""
     labels = ops.cast(labels, "int32")
     valid = ops.not_equal(labels, VOID)
-    for c in ignored:
+    for c in ignore_classes:
         valid = ops.logical_and(valid, ops.not_equal(labels, c))
     return valid
 

@@ -29,7 +29,7 @@ class Dice(WeightedLoss):
         weights = self.class_weights(spec)
 
         def dice(labels: Any, logits: Any) -> Any:
-            found = overlap(labels, logits, spec.ignored)
+            found = overlap(labels, logits, spec.ignore_classes)
             distance = tversky_distance(found, 0.5, 0.5, self.smooth / 2)
             return mean_of_present(distance, found.pixels, weights)
 

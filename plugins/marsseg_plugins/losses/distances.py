@@ -7,7 +7,7 @@ from collections.abc import Collection
 import numpy as np
 
 
-def signed_distances(masks: np.ndarray, num_classes: int, ignored: Collection[int]) -> np.ndarray:
+def signed_distances(masks: np.ndarray, num_classes: int, ignore_classes: Collection[int]) -> np.ndarray:
     """Masks (B, H, W) uint8 → (B, H, W, K) float32: the signed distance to each class's boundary, in pixels.
 
     Only pixels that count are evidence: those that are neither void nor of an ignored class. Outside of a class it is
@@ -18,7 +18,7 @@ def signed_distances(masks: np.ndarray, num_classes: int, ignored: Collection[in
     from scipy import ndimage
 
     distances = np.zeros((*masks.shape, num_classes), np.float32)
-    counted = [c for c in range(num_classes) if c not in ignored]
+    counted = [c for c in range(num_classes) if c not in ignore_classes]
     for mask, maps in zip(masks, distances, strict=True):
         pixels = np.bincount(mask.ravel(), minlength=num_classes)
         present = [c for c in counted if pixels[c]]

@@ -31,7 +31,7 @@ class Focal(WeightedLoss):
         weights = self.class_weights(spec)
 
         def focal(labels: Any, logits: Any) -> Any:
-            valid = valid_pixels(labels, spec.ignored)
+            valid = valid_pixels(labels, spec.ignore_classes)
             known = ops.where(valid, ops.cast(labels, "int32"), 0)
             weight = ops.where(valid, ops.take(ops.convert_to_tensor(weights), known), 0.0)
             entropy = pixel_cross_entropy(labels, logits, valid)

@@ -37,7 +37,7 @@ class FocalTversky(WeightedLoss):
         weights = self.class_weights(spec)
 
         def focal_tversky(labels: Any, logits: Any) -> Any:
-            found = overlap(labels, logits, spec.ignored)
+            found = overlap(labels, logits, spec.ignore_classes)
             distance = tversky_distance(found, self.false_positives, self.false_negatives, self.smooth)
             return mean_of_present(smooth_power(distance, 1 / self.gamma), found.pixels, weights)
 

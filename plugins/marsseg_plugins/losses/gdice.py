@@ -27,10 +27,10 @@ class GDice(Loss):
 
         from .overlap import overlap
 
-        labelled = np.array([c not in spec.ignored for c in range(spec.num_classes)])
+        labelled = np.array([c not in spec.ignore_classes for c in range(spec.num_classes)])
 
         def gdice(labels: Any, logits: Any) -> Any:
-            found = overlap(labels, logits, spec.ignored)
+            found = overlap(labels, logits, spec.ignore_classes)
             present = found.pixels > 0
             fewest = ops.min(ops.where(present, found.pixels, np.inf))
             # The weights' common factor cancels: they are taken relative to the largest, 1.

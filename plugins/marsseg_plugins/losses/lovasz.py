@@ -29,7 +29,7 @@ class Lovasz(WeightedLoss):
         from .cross_entropy import valid_pixels
         from .overlap import jaccard_steps, mean_of_present, shares_and_truth
 
-        counted = np.array([c for c in range(spec.num_classes) if c not in spec.ignored], np.int32)
+        counted = np.array([c for c in range(spec.num_classes) if c not in spec.ignore_classes], np.int32)
         weights = self.class_weights(spec)[counted]
 
         def by_class(values: Any) -> Any:
@@ -37,10 +37,10 @@ class Lovasz(WeightedLoss):
             return ops.transpose(ops.reshape(ops.take(values, counted, axis=-1), (-1, len(counted))))
 
         def lovasz(labels: Any, logits: Any) -> Any:
-            p, truth, rest = map(by_class, shares_and_truth(labels, logits, spec.ignored))
+            p, truth, rest = map(by_class, shares_and_truth(labels, logits, spec.ignore_classes))
             errors = ops.where(truth > 0, rest, p)
             # Behind all that count, pixels that do not count add nothing and change no other pixel's step.
-            valid = ops.reshape(valid_pixels(labels, spec.ignored), (1, -1))
+            valid = ops.reshape(valid_pixels(labels, spec.ignore_classes), (1, -1))
             order = ops.argsort(ops.where(valid, -errors, 1.0), axis=-1)
             steps = jaccard_steps(ops.take_along_axis(truth, order, axis=-1))
             distance = ops.sum(ops.take_along_axis(errors, order, axis=-1) * steps, axis=-1)

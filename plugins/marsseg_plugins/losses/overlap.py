@@ -14,12 +14,12 @@ from .cross_entropy import valid_pixels
 _STRAIGHT = 1e-7
 
 
-def shares_and_truth(labels: Any, logits: Any, ignored: Sequence[int]) -> tuple[Any, Any, Any]:
+def shares_and_truth(labels: Any, logits: Any, ignore_classes: Sequence[int]) -> tuple[Any, Any, Any]:
     """Labels (B, H, W) and logits (B, H, W, K) → softmax p, one-hot truth g (both B, H, W, K), and 1 − p.
 
     All three are exactly 0, without gradient, at pixels that are void or of an ignored class.
     """
-    valid = valid_pixels(labels, ignored)[..., None]
+    valid = valid_pixels(labels, ignore_classes)[..., None]
     logits = ops.where(valid, ops.cast(logits, "float32"), 0.0)
     log_p = ops.log_softmax(logits, axis=-1)
     classes = ops.arange(logits.shape[-1], dtype="int32")
@@ -37,9 +37,9 @@ class Overlap(NamedTuple):
     pixels: Any
 
 
-def overlap(labels: Any, logits: Any, ignored: Sequence[int]) -> Overlap:
+def overlap(labels: Any, logits: Any, ignore_classes: Sequence[int]) -> Overlap:
     """How prediction and truth overlap, class by class."""
-    p, truth, rest = shares_and_truth(labels, logits, ignored)
+    p, truth, rest = shares_and_truth(labels, logits, ignore_classes)
 
     def total(values: Any) -> Any:
         return ops.sum(values, axis=(0, 1, 2))

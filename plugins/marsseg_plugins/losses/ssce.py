@@ -21,7 +21,7 @@ class SSCE(Loss):
         from .cross_entropy import pixel_cross_entropy, valid_pixels
 
         def ssce(labels: Any, logits: Any) -> Any:
-            valid = valid_pixels(labels, spec.ignored)
+            valid = valid_pixels(labels, spec.ignore_classes)
             count = ops.sum(ops.cast(valid, "float32"))
             return ops.sum(pixel_cross_entropy(labels, logits, valid)) / ops.maximum(count, 1.0)
 

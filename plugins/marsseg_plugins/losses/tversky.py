@@ -36,7 +36,7 @@ class Tversky(WeightedLoss):
         weights = self.class_weights(spec)
 
         def tversky(labels: Any, logits: Any) -> Any:
-            found = overlap(labels, logits, spec.ignored)
+            found = overlap(labels, logits, spec.ignore_classes)
             distance = tversky_distance(found, self.false_positives, self.false_negatives, self.smooth)
             return mean_of_present(distance, found.pixels, weights)
 

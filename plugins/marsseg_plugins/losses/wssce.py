@@ -47,7 +47,7 @@ class WSSCE(Loss):
         weights = class_weights(spec, self.weights, cap=self.cap, count=self.count, beta=self.beta)
 
         def wssce(labels: Any, logits: Any) -> Any:
-            valid = valid_pixels(labels, spec.ignored)
+            valid = valid_pixels(labels, spec.ignore_classes)
             known = ops.where(valid, ops.cast(labels, "int32"), 0)
             weight = ops.where(valid, ops.take(ops.convert_to_tensor(weights), known), 0.0)
             total = ops.sum(weight * pixel_cross_entropy(labels, logits, valid))

@@ -18,7 +18,7 @@ class Accuracy(Metric):
     in_tables = in_history = True
 
     def value(self, counts: np.ndarray, spec: MetricSpec) -> float:
-        return accuracy(counts, spec.ignored)
+        return accuracy(counts, spec.ignore_classes)
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Kappa(Metric):
     bounds = (-1.0, 1.0)
 
     def value(self, counts: np.ndarray, spec: MetricSpec) -> float:
-        matrix = counted_rows(counts, spec.ignored)
+        matrix = counted_rows(counts, spec.ignore_classes)
         total = matrix.sum()
         if not total:
             return float("nan")

@@ -33,7 +33,7 @@ class CourseMeanIoU(Metric):
     in_tables = True
 
     def value(self, counts: np.ndarray, spec: MetricSpec) -> float:
-        return mean_iou_of_present(counts, spec.ignored)
+        return mean_iou_of_present(counts, spec.ignore_classes)
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class AllPixelsMeanIoU(Metric):
     in_tables = True
 
     def value(self, counts: np.ndarray, spec: MetricSpec) -> float:
-        return mean_iou_of_all_pixels(counts, spec.ignored)
+        return mean_iou_of_all_pixels(counts, spec.ignore_classes)
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ class MeanIoUPerImage(Metric):
 
     def count(self, mask: np.ndarray, prediction: np.ndarray, spec: MetricSpec) -> np.ndarray:
         """Its score, and that it has one."""
-        score = mean_iou(confusion_matrix(mask, prediction, spec.num_classes), spec.ignored)
+        score = mean_iou(confusion_matrix(mask, prediction, spec.num_classes), spec.ignore_classes)
         return np.array([0.0, 0.0] if np.isnan(score) else [score, 1.0])
 
     def value(self, counts: np.ndarray, spec: MetricSpec) -> float:

@@ -28,10 +28,10 @@ class MeanIoU(Metric):
     in_tables = in_history = True
 
     def value(self, counts: np.ndarray, spec: MetricSpec) -> float:
-        return mean_iou(counts, spec.ignored)
+        return mean_iou(counts, spec.ignore_classes)
 
     def values(self, counts: np.ndarray, spec: MetricSpec) -> np.ndarray:
-        return iou_per_class(counted_rows(counts, spec.ignored))
+        return iou_per_class(counted_rows(counts, spec.ignore_classes))
 
 
 @dataclass(frozen=True)
@@ -49,10 +49,10 @@ class Dice(Metric):
     per_class = "dice"
 
     def value(self, counts: np.ndarray, spec: MetricSpec) -> float:
-        return mean_with_support(self.values(counts, spec), counted_rows(counts, spec.ignored))
+        return mean_with_support(self.values(counts, spec), counted_rows(counts, spec.ignore_classes))
 
     def values(self, counts: np.ndarray, spec: MetricSpec) -> np.ndarray:
-        matrix = counted_rows(counts, spec.ignored)
+        matrix = counted_rows(counts, spec.ignore_classes)
         with np.errstate(invalid="ignore"):
             return 2 * np.diagonal(matrix) / (matrix.sum(0) + matrix.sum(1))
 
@@ -72,7 +72,7 @@ class FrequencyWeightedIoU(Metric):
     )
 
     def value(self, counts: np.ndarray, spec: MetricSpec) -> float:
-        matrix = counted_rows(counts, spec.ignored)
+        matrix = counted_rows(counts, spec.ignore_classes)
         support = matrix.sum(1)
         if not support.any():
             return float("nan")

@@ -25,10 +25,10 @@ class Precision(Metric):
     per_class = "precision"
 
     def value(self, counts: np.ndarray, spec: MetricSpec) -> float:
-        return mean_with_support(self.values(counts, spec), counted_rows(counts, spec.ignored))
+        return mean_with_support(self.values(counts, spec), counted_rows(counts, spec.ignore_classes))
 
     def values(self, counts: np.ndarray, spec: MetricSpec) -> np.ndarray:
-        matrix = counted_rows(counts, spec.ignored)
+        matrix = counted_rows(counts, spec.ignore_classes)
         with np.errstate(invalid="ignore"):
             return np.diagonal(matrix) / matrix.sum(0)
 
@@ -45,9 +45,9 @@ class Recall(Metric):
     per_class = "recall"
 
     def value(self, counts: np.ndarray, spec: MetricSpec) -> float:
-        return mean_with_support(self.values(counts, spec), counted_rows(counts, spec.ignored))
+        return mean_with_support(self.values(counts, spec), counted_rows(counts, spec.ignore_classes))
 
     def values(self, counts: np.ndarray, spec: MetricSpec) -> np.ndarray:
-        matrix = counted_rows(counts, spec.ignored)
+        matrix = counted_rows(counts, spec.ignore_classes)
         with np.errstate(invalid="ignore"):
             return np.diagonal(matrix) / matrix.sum(1)

@@ -12,10 +12,10 @@ from rich.text import Text
 
 from marsseg_core.plugin_api import Run
 
-from .words import number, scores
+from .score_text import number, scores
 
 
-class ProgressBar(keras.callbacks.Callback):
+class EpochBar(keras.callbacks.Callback):
     """Epoch, bar, running loss and time left; below it the scores of the last epoch and the best one."""
 
     def __init__(self, run: Run, console: Console) -> None:

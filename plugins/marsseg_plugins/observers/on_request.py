@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Final
 
-from marsseg_core.plugin_api import RequestError, get_logger, installed, nearest, readings_of
+from marsseg_core.plugin_api import RequestError, get_logger, installed, metric_values, nearest
 
 if TYPE_CHECKING:
     from marsseg_core.plugin_api import Run
@@ -63,6 +63,6 @@ def final_scalars(run: Run) -> dict[str, float]:
 
     Nothing where it is not scored.
     """
-    found = readings_of(run.metrics["parts"].get("test", {}))
+    found = metric_values(run.metrics["parts"].get("test", {}))
     table = run.plan.metrics
     return {f"test/{name}": value for name, value in found.items() if value is not None and table.records(name)}

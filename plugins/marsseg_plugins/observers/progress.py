@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from marsseg_core.plugin_api import get_logger, hookimpl
 
-from .words import number, scores
+from .score_text import number, scores
 
 if TYPE_CHECKING:
     import keras
@@ -23,33 +23,33 @@ if TYPE_CHECKING:
 @hookimpl
 def marsseg_plan_resolved(plan: Plan) -> None:
     for line in plan.differences:
-        _print(f"Note: {line}")
+        _print_line(f"Note: {line}")
 
 
 @hookimpl
 def marsseg_network_built(run: Run) -> None:
     sizes = " / ".join(str(len(run.split[part])) for part in ("train", "validation", "test"))
-    _print(
+    _print_line(
         f"{run.plan.name}: {run.network.count_params():,} parameters; {run.data.source}: {sizes} images "
         f"to train / validate / test; {run.path}"
     )
     if run.transfer is not None:
-        _print(str(run.transfer))
+        _print_line(str(run.transfer))
 
 
 @hookimpl
 def marsseg_callbacks(run: Run) -> list[keras.callbacks.Callback]:
-    from .bar import ProgressBar
+    from .bar import EpochBar
 
     console = _console()
-    return [ProgressBar(run, console)] if _is_wanted() and console.is_terminal else []
+    return [EpochBar(run, console)] if _is_wanted() and console.is_terminal else []
 
 
 @hookimpl
 def marsseg_epoch_finished(run: Run, record: Mapping[str, float | None]) -> None:
     if not _console().is_terminal:
         epoch = f"epoch {record['epoch']:.0f}/{run.plan.training.epochs}"
-        _print(f"{epoch}  loss {number(record['loss'])}  {scores(record, run.best_by)}  {record['seconds']:.1f} s")
+        _print_line(f"{epoch}  loss {number(record['loss'])}  {scores(record, run.best_by)}  {record['seconds']:.1f} s")
 
 
 def _is_wanted() -> bool:
@@ -62,6 +62,6 @@ def _console() -> Console:
     return Console(stderr=True)
 
 
-def _print(line: str) -> None:
+def _print_line(line: str) -> None:
     if _is_wanted():
         _console().print(line, markup=False, highlight=False, soft_wrap=True)

@@ -31,7 +31,7 @@ class Ramps(WeightingLayer):
         self._start, self._end = (np.asarray(each) / np.sum(each) for each in (start, end))
         self._between, self._power = between, power
 
-    def epoch_begins(self, epoch: int, epochs: int) -> None:
+    def on_epoch_begin(self, epoch: int, epochs: int) -> None:
         done, (begin, finish) = epoch / max(1, epochs - 1), self._between
         way = np.clip((done - begin) / (finish - begin), 0, 1) if finish > begin else float(done >= finish)
         values = self._start + way**self._power * (self._end - self._start)
@@ -77,7 +77,7 @@ class Rates(WeightingLayer):
         super().build(input_shape)
         self.last = self.memory("last", -1.0)  # no loss yet
 
-    def epoch_ends(self, losses: np.ndarray) -> None:
+    def on_epoch_end(self, losses: np.ndarray) -> None:
         before = ops.convert_to_numpy(self.last)
         if (before >= 0).all():
             rates = losses / np.maximum(before, SMALLEST)
@@ -98,7 +98,7 @@ class Slopes(WeightingLayer):
         self.last = self.memory("last")
         self.epochs = self.add_weight(name="epochs", shape=(), initializer="zeros", trainable=False)
 
-    def epoch_ends(self, losses: np.ndarray) -> None:
+    def on_epoch_end(self, losses: np.ndarray) -> None:
         if float(self.epochs) > 0:
             slopes = losses - ops.convert_to_numpy(self.last)
             if self._normalised:

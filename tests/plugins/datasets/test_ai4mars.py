@@ -131,19 +131,21 @@ def test_a_label_belongs_to_the_longest_image_name_that_begins_it(tmp_path_facto
 def test_class_counts_are_exact(trees, layout, key):
     tree = trees[layout]
     rover, camera, labels = key
-    data = data_of(tree, rover=(rover,), camera=(camera,), labels=labels, fit="tiles", height=8, width=8, edges="pad")
+    data = data_of(
+        tree, rover=(rover,), camera=(camera,), labels=labels, resize="tiles", height=8, width=8, edges="pad"
+    )
     masks = [tree.ids[label] for _, label in tree.expected[key]]
     expected = sum(np.bincount(mask.ravel(), minlength=5) for mask in masks)
     np.testing.assert_array_equal(np.bincount(data.masks.ravel(), minlength=256)[:5], expected)
     assert data.class_names == ("background", "soil", "bedrock", "sand", "big_rock")
-    assert data.ignored == (0,)
+    assert data.ignore_classes == (0,)
 
 
 def test_the_legacy_null_of_the_mast_camera_is_background(whole):
     _, label = whole.expected["msl", "mcam", "train"][0]
     raw = np.asarray(Image.open(whole.root / label))
     assert (raw == 4).any()
-    data = data_of(whole, camera=("mcam",), fit="tiles", height=12, width=16)
+    data = data_of(whole, camera=("mcam",), resize="tiles", height=12, width=16)
     assert (data.masks[0][raw == 4] == 0).all()
 
 
@@ -171,7 +173,7 @@ def test_resizing_keeps_ids_and_what_is_not_labelled(whole):
 
 
 def test_tiles_of_an_image_have_its_place_and_void_beyond_its_edge(whole):
-    data = data_of(whole, camera=("ncam",), fit="tiles", height=10, width=16, edges="pad")
+    data = data_of(whole, camera=("ncam",), resize="tiles", height=10, width=16, edges="pad")
     assert data.images.shape == (10, 10, 16, 1)
     assert data.groups.tolist() == [30078, 30078, 30079, 30079, 30080, 30080, 30078, 30078, 30079, 30079]
     assert (data.masks[1, 6:] == 255).all()
@@ -180,7 +182,7 @@ def test_tiles_of_an_image_have_its_place_and_void_beyond_its_edge(whole):
 
 
 def test_tiles_may_be_cut_from_the_image_made_smaller(whole):
-    data = data_of(whole, camera=("ncam",), fit="tiles", height=8, width=8, scale=0.5)
+    data = data_of(whole, camera=("ncam",), resize="tiles", height=8, width=8, scale=0.5)
     assert data.images.shape == (5, 8, 8, 1)
 
 
@@ -209,7 +211,7 @@ def test_the_group_of_a_curiosity_image_is_its_rover_position(whole):
 
 
 def test_without_groups_the_tiles_of_an_image_still_stay_together(whole):
-    data = data_of(whole, camera=("ncam",), fit="tiles", height=10, width=16, groups="none")
+    data = data_of(whole, camera=("ncam",), resize="tiles", height=10, width=16, groups="none")
     assert data.groups.tolist() == [0, 0, 1, 1, 2, 2, 3, 3, 4, 4]
 
 

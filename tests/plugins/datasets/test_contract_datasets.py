@@ -26,4 +26,4 @@ class TestNpz(DatasetContract):
 class TestSomeOfAnNpz(DatasetContract):
     @pytest.fixture(autouse=True)
     def source(self, tiny_file):
-        self.component = Npz(path=str(tiny_file), limit=7, ignored=None)
+        self.component = Npz(path=str(tiny_file), limit=7, ignore_classes=None)

@@ -13,8 +13,8 @@ from PIL import Image
 
 from marsseg_core.errors import RequestError
 from marsseg_plugins.datasets.class_file import read_class_file
-from marsseg_plugins.datasets.fitting import Fitting
 from marsseg_plugins.datasets.folder import Folder
+from marsseg_plugins.datasets.resizing import Fitting
 
 RANDOM = np.random.default_rng(0)
 
@@ -66,7 +66,11 @@ def test_images_and_masks_of_the_same_name_belong_together(folder, colour, suffi
     for item, pair in enumerate((1, 0, 2)):  # in the order of their names
         np.testing.assert_array_equal(data.images[item], pairs[pair][0])
         np.testing.assert_array_equal(data.masks[item], pairs[pair][1])
-    assert (data.class_names, data.ignored, data.groups) == (tuple(f"class_{number}" for number in range(5)), (), None)
+    assert (data.class_names, data.ignore_classes, data.groups) == (
+        tuple(f"class_{number}" for number in range(5)),
+        (),
+        None,
+    )
     assert data.source == "folder:mine"
 
 
@@ -87,7 +91,7 @@ def test_a_single_pixel_is_a_data_set(folder):
     folder.save("images/a.png", np.full((1, 1), 9, np.uint8))
     folder.save("masks/a.png", np.zeros((1, 1), np.uint8))
     assert folder.load().images.shape == (1, 1, 1, 1)
-    tile = folder.load(fit="tiles", height=4, width=6, classes="mars").masks
+    tile = folder.load(resize="tiles", height=4, width=6, classes="mars").masks
     assert tile.tolist() == [[[0] + [255] * 5] + [[255] * 6] * 3]
 
 
@@ -106,9 +110,9 @@ def test_images_of_several_sizes_are_refused_and_the_way_out_is_said(folder):
     error = folder.refusal()
     assert error.what == "This image has 9 × 10 pixels, a.png has 8 × 10."
     assert error.where == str(folder.path / "images" / "b.png")
-    assert "fit=resize" in error.hint
-    assert folder.load(fit="resize", height=6, width=4).images.shape == (2, 6, 4, 1)
-    assert folder.load(fit="tiles", height=4, width=5).images.shape == (4 + 6, 4, 5, 1)
+    assert "resize=whole" in error.hint
+    assert folder.load(resize="whole", height=6, width=4).images.shape == (2, 6, 4, 1)
+    assert folder.load(resize="tiles", height=4, width=5).images.shape == (4 + 6, 4, 5, 1)
 
 
 def test_grey_among_colours_is_refused_unless_they_are_made_alike(folder):
@@ -165,17 +169,17 @@ def test_a_bright_pixel_shrinks_to_its_share(folder):
     image[2:6, 2:6] = 200
     folder.save("images/a.png", image)
     folder.save("masks/a.png", np.zeros((8, 8), np.uint8))
-    small = folder.load(fit="resize", height=1, width=1, classes=("x", "y")).images
+    small = folder.load(resize="whole", height=1, width=1, classes=("x", "y")).images
     assert 45 <= small.item() <= 120
 
 
 @pytest.mark.parametrize(
     ("parameters", "what"),
     [
-        ({"fit": "tiles"}, "fit=tiles needs height and width"),
-        ({"fit": "resize", "height": 3}, "fit=resize needs height and width"),
-        ({"width": 3}, "height and width need fit=resize or fit=tiles"),
-        ({"fit": "resize", "height": 3, "width": 3, "scale": 2.0}, "scale needs fit=tiles"),
+        ({"resize": "tiles"}, "resize=tiles needs height and width"),
+        ({"resize": "whole", "height": 3}, "resize=whole needs height and width"),
+        ({"width": 3}, "height and width need resize=whole or resize=tiles"),
+        ({"resize": "whole", "height": 3, "width": 3, "scale": 2.0}, "scale needs resize=tiles"),
     ],
 )
 def test_sizes_that_would_do_nothing_are_refused(parameters, what):
@@ -194,14 +198,14 @@ def test_subfolders_are_places_and_their_tiles_too(folder):
     assert by_name["site1/a"] == by_name["site1/deep/b"]
     assert len(set(by_name.values())) == 3
     assert folder.load(groups="none").groups is None
-    tiles = folder.load(fit="tiles", height=4, width=10).groups.tolist()
+    tiles = folder.load(resize="tiles", height=4, width=10).groups.tolist()
     assert tiles == [group for group in data.groups.tolist() for _ in range(2)]
 
 
 def test_tiles_of_an_image_stay_together(folder):
     for stem in "ab":
         folder.pair(stem)
-    assert folder.load(fit="tiles", height=4, width=10).groups.tolist() == [0, 0, 1, 1]
+    assert folder.load(resize="tiles", height=4, width=10).groups.tolist() == [0, 0, 1, 1]
 
 
 # --- classes
@@ -211,9 +215,9 @@ def test_a_class_file_names_the_classes(folder):
     folder.pair("a", classes=2)
     (folder.path / "classes.txt").write_text("# mine\nground\n\nrock\n")
     data = folder.load()
-    assert (data.class_names, data.ignored) == (("ground", "rock"), ())
+    assert (data.class_names, data.ignore_classes) == (("ground", "rock"), ())
     assert folder.load(classes=("x", "y")).class_names == ("x", "y")
-    assert folder.load(ignored=(1,)).ignored == (1,)
+    assert folder.load(ignore_classes=(1,)).ignore_classes == (1,)
     error = folder.refusal(classes=("x", "y", "z"))
     assert error.what == "3 classes are given, and the class file has 2."
 
@@ -221,9 +225,9 @@ def test_a_class_file_names_the_classes(folder):
 def test_background_is_ignored_wherever_it_stands_unless_told_otherwise(folder):
     folder.pair("a", classes=2)
     names = ("ground", "background")
-    assert folder.load(classes=names).ignored == (1,)
-    assert folder.load(classes=names, ignored=None).ignored == ()
-    assert folder.load(classes=("x", "y")).ignored == ()
+    assert folder.load(classes=names).ignore_classes == (1,)
+    assert folder.load(classes=names, ignore_classes=None).ignore_classes == ()
+    assert folder.load(classes=("x", "y")).ignore_classes == ()
 
 
 @pytest.mark.parametrize("mode", ["P", "RGB"])
@@ -350,7 +354,7 @@ def test_a_folder_that_may_not_be_read(folder, monkeypatch):
 def test_a_mask_of_another_size_than_its_image_is_refused(folder):
     folder.pair("a")
     folder.save("masks/a.png", np.zeros((8, 9), np.uint8))
-    error = folder.refusal(fit="resize", height=4, width=4)
+    error = folder.refusal(resize="whole", height=4, width=4)
     assert error.what == "The mask has 8 × 9 pixels, its image 8 × 10."
     assert error.where == str(folder.path / "masks" / "a.png")
 
@@ -408,7 +412,7 @@ def test_links_to_folders_are_not_followed_and_nothing_outside_is_touched(folder
 
 def test_a_folder_is_recognised_by_its_two_folders(folder, cli, tmp_path):
     folder.pair("a")
-    answer = cli("run", "--data", str(folder.path), "--set", "data.folder.fit=as_is", "--dry-run")
+    answer = cli("run", "--data", str(folder.path), "--set", "data.folder.resize=none", "--dry-run")
     assert answer.code == 0, answer.err
     assert str(folder.path) in answer.out
     (tmp_path / "other").mkdir()
@@ -420,7 +424,7 @@ def test_a_network_trains_on_a_folder_of_colour_images(folder, cli):
     for number in range(12):
         folder.pair(f"{number:02}", size=(20, 24), colour=True, classes=3)
     answer = cli(
-        *("run", "--data", f"folder:path={folder.path}:fit=tiles:height=16:width=16", "--arch"),
+        *("run", "--data", f"folder:path={folder.path}:resize=tiles:height=16:width=16", "--arch"),
         *("unet:width=0.125:depth=2:convolutions=1", "--bottleneck", "none", "--epochs", "1", "--out", "run"),
     )
     assert answer.code == 0, answer.err

@@ -23,9 +23,9 @@ from marsseg_core.data.splits import Split
 from marsseg_core.errors import RequestError
 from marsseg_core.registry import kinds
 from marsseg_plugins.datasets.class_file import read_class_file
-from marsseg_plugins.datasets.fitting import Fitting
 from marsseg_plugins.datasets.folder import Folder
 from marsseg_plugins.datasets.npz import Npz
+from marsseg_plugins.datasets.resizing import Fitting
 
 MARS = ("background", "soil", "bedrock", "sand", "big_rock")
 IDS = np.array([[0, 1, 2], [3, 1, 0]], np.uint8)
@@ -64,7 +64,7 @@ class TestClasses:
     def test_without_a_class_file_they_are_those_found_and_none_is_ignored(self, folder, caplog):
         """They were background (ignored), soil, bedrock, and two that never occur."""
         data = load(folder([[0, 1, 2]]))
-        assert (data.class_names, data.ignored) == (("class_0", "class_1", "class_2"), ())
+        assert (data.class_names, data.ignore_classes) == (("class_0", "class_1", "class_2"), ())
         assert "The classes are those found in the masks, class_0 to class_2: nothing names them." in caplog.text
 
     def test_a_gap_between_the_ids_keeps_them(self, folder):
@@ -77,20 +77,20 @@ class TestClasses:
 
     def test_mars_is_asked_for(self, folder):
         path = folder([[0, 1, 2]])
-        assert (load(path, classes="mars").class_names, load(path, classes="mars").ignored) == (MARS, (0,))
+        assert (load(path, classes="mars").class_names, load(path, classes="mars").ignore_classes) == (MARS, (0,))
 
     def test_a_class_file_names_them(self, folder):
         data = load(folder([[0, 1]], classes="ground\nrock\n"))
-        assert (data.class_names, data.ignored) == (("ground", "rock"), ())
+        assert (data.class_names, data.ignore_classes) == (("ground", "rock"), ())
 
     @pytest.mark.parametrize("name", ["background", "Background", "BACKGROUND"])
     def test_one_called_background_is_ignored_and_that_is_said(self, folder, caplog, name):
         data = load(folder([[0, 1]], classes=f"{name}\nrock\n"))
-        assert data.ignored == (0,)
+        assert data.ignore_classes == (0,)
         assert f"the class '{name}' (0) is ignored" in caplog.text
 
     def test_it_counts_on_request(self, folder):
-        assert load(folder([[0, 1]], classes="Background\nrock\n"), ignored=None).ignored == ()
+        assert load(folder([[0, 1]], classes="Background\nrock\n"), ignore_classes=None).ignore_classes == ()
 
     def test_masks_of_void_alone_have_no_class(self, folder):
         error = refusal(load, folder([[255, 255]]))
@@ -107,12 +107,12 @@ class TestClasses:
         file.write_text(text, encoding="utf-8")
         chosen = plan(tmp_path / "run").one(kinds.DATASET)
         data = chosen.load()
-        assert (data.class_names, data.ignored) == (MARS, (0,))
+        assert (data.class_names, data.ignore_classes) == (MARS, (0,))
         assert (chosen.edges, chosen.orientation) == ("pad", "stored")
 
     def test_before_only_the_very_word_was_ignored(self, folder):
         path = folder([[0, 1]], classes="Background\nrock\n")
-        assert load(path, ignored="auto", classes=None).ignored == ()
+        assert load(path, ignore_classes="auto", classes=None).ignore_classes == ()
 
     def test_a_request_of_today_says_found(self, cli, folder):
         answer = cli("run", "--data", str(folder([[0, 1]])), "--dry-run")
@@ -122,8 +122,8 @@ class TestClasses:
         """classes=ground,crater ignored the ground."""
         np.savez(tmp_path / "a.npz", images=np.zeros((1, 1, 2)), masks=np.array([[[0, 1]]]))
         path = str(tmp_path / "a.npz")
-        assert Npz(path, classes=("ground", "crater")).load().ignored == ()
-        assert Npz(path).load().ignored == (0,)
+        assert Npz(path, classes=("ground", "crater")).load().ignore_classes == ()
+        assert Npz(path).load().ignore_classes == (0,)
         assert Npz(path, classes="found").load().class_names == ("class_0", "class_1")
         assert Npz(path, classes="mars").load().class_names == MARS
 
@@ -131,7 +131,7 @@ class TestClasses:
         words = ("synthetic:count=4:height=16:width=16", str(tmp_path / "out"))
         assert cli("data", "convert", *words).code == 0
         data = load(tmp_path / "out")
-        assert (data.class_names, data.ignored) == (MARS, (0,))
+        assert (data.class_names, data.ignore_classes) == (MARS, (0,))
 
 
 class TestBinaryMasks:
@@ -401,7 +401,7 @@ class TestTiles:
         path = folder(np.zeros((4, 5)))
         for _ in range(2):  # prepared, and from the cache
             caplog.clear()
-            load(path, fit="tiles", height=4, width=4)
+            load(path, resize="tiles", height=4, width=4)
             assert "stand in several tiles" in caplog.text
 
 

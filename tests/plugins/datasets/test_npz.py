@@ -56,7 +56,7 @@ def test_the_courses_layout_in_any_kind_of_number(save, dtype, compressed):
     np.testing.assert_array_equal(data.masks, MASKS)
     assert (data.images.dtype, data.masks.dtype) == (np.uint8, np.uint8)
     assert data.class_names == ("background", "soil", "bedrock", "sand", "big_rock")
-    assert (data.ignored, data.groups, data.source) == ((0,), None, "npz:data.npz")
+    assert (data.ignore_classes, data.groups, data.source) == ((0,), None, "npz:data.npz")
 
 
 @pytest.mark.parametrize("channels", [None, 1, 3])
@@ -83,8 +83,8 @@ def test_a_grey_value_between_two_whole_ones_is_rounded(save):
 
 def test_classes_and_ignored_ones_are_the_users_to_say(save):
     path = save(images=IMAGES, masks=np.minimum(MASKS, 1))
-    data = Npz(str(path), classes=("ground", "rock"), ignored=None).load()
-    assert (data.num_classes, data.ignored) == (2, ())
+    data = Npz(str(path), classes=("ground", "rock"), ignore_classes=None).load()
+    assert (data.num_classes, data.ignore_classes) == (2, ())
 
 
 @pytest.mark.parametrize(("limit", "kept"), [(1, [0]), (2, [0, 2]), (5, [0, 1, 2, 3, 4]), (99, [0, 1, 2, 3, 4])])
@@ -230,11 +230,11 @@ def test_what_is_wrong_in_a_file_is_said(save, arrays, what):
 
 
 @pytest.mark.parametrize(
-    ("ignored", "what"),
+    ("ignore_classes", "what"),
     [((9,), "There is no class 9 to ignore; the classes are 0 to 4."), ((0, 5), "There is no class 5")],
 )
-def test_a_class_that_is_not_there_cannot_be_ignored(save, ignored, what):
-    assert refusal(save(training_set=course()), ignored=ignored).what.startswith(what)
+def test_a_class_that_is_not_there_cannot_be_ignored(save, ignore_classes, what):
+    assert refusal(save(training_set=course()), ignore_classes=ignore_classes).what.startswith(what)
 
 
 def test_a_file_that_is_not_there(tmp_path):

@@ -40,7 +40,7 @@ def test_what_it_gives_is_labelled_grey_mars(default: SegmentationData) -> None:
     assert default.images.dtype == default.masks.dtype == np.uint8
     assert set(np.unique(default.masks)) == {BACKGROUND, SOIL, BEDROCK, SAND, BIG_ROCK}
     assert default.class_names == MARS_CLASSES
-    assert default.ignored == IGNORED == (BACKGROUND,)
+    assert default.ignore_classes == IGNORED == (BACKGROUND,)
     assert default.groups is None
     assert default.source.startswith("synthetic:")
 

@@ -26,10 +26,10 @@ masks_of_all_kinds = hnp.arrays(np.uint8, (2, 6, 7), elements=st.sampled_from([0
 logits_of_all_kinds = hnp.arrays(np.float32, (2, 6, 7, CLASSES), elements=st.floats(-20, 20, width=32))
 
 
-def brute_force(mask, c, ignored=(0,)):
+def brute_force(mask, c, ignore_classes=(0,)):
     """φ by looking at each pair of pixels, of which only those that count are evidence."""
     inside = (mask == c).ravel()
-    known = ~np.isin(mask, [VOID, *ignored]).ravel()
+    known = ~np.isin(mask, [VOID, *ignore_classes]).ravel()
     others = known & ~inside
     if not inside.any() or not others.any():
         return np.zeros(mask.shape)
@@ -191,7 +191,7 @@ def test_a_loss_of_one_class_is_refused():
 
 
 def test_the_distances_are_those_of_the_augmented_mask(tmp_path):
-    from marsseg_core.training.building import build_batches
+    from marsseg_core.training.assembly import build_batches
     from marsseg_core.training.objective import build_objective
 
     with no_warning():

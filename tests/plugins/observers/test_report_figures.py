@@ -76,7 +76,7 @@ def test_a_class_keeps_its_colour_whatever_the_number_of_classes():
 
 
 def test_ignored_classes_and_void_are_painted_grey():
-    colours = class_colours(5, ignored=(0,))
+    colours = class_colours(5, ignore_classes=(0,))
     picture = paint(np.array([[0, 1, 255]], dtype=np.uint8), colours)
     assert picture.dtype == np.uint8
     assert [hex_code(pixel) for pixel in picture[0]] == [NEUTRAL, hex_code(class_colours(5)[1]), NEUTRAL]
@@ -88,7 +88,7 @@ def test_ignored_classes_and_void_are_painted_grey():
 @pytest.mark.parametrize("epochs", [0, 1, 300])
 def test_curves_of_any_length(epochs):
     best = epochs or None
-    picture = drawn(learning_curves, history(epochs), class_names=MARS, ignored=(0,), best_epoch=best)
+    picture = drawn(learning_curves, history(epochs), class_names=MARS, ignore_classes=(0,), best_epoch=best)
     assert picture.format == "PNG"
     assert min(picture.size) > 1000
 
@@ -129,7 +129,7 @@ def test_only_finite_values_become_points():
 def test_a_figure_is_the_same_bytes_each_time():
     first, second = io.BytesIO(), io.BytesIO()
     for target in (first, second):
-        learning_curves(history(4), target, class_names=MARS, ignored=(0,), best_epoch=3)
+        learning_curves(history(4), target, class_names=MARS, ignore_classes=(0,), best_epoch=3)
     assert first.getvalue() == second.getvalue()
 
 
@@ -140,7 +140,7 @@ def test_a_figure_is_the_same_bytes_each_time():
 def test_confusion_of_any_number_of_classes(count, tmp_path):
     matrix = np.arange(count * count).reshape(count, count)
     matrix[1] = 0
-    confusion_figure(matrix, names(count), tmp_path / "confusion.png", ignored=(0,), title="$ & $")
+    confusion_figure(matrix, names(count), tmp_path / "confusion.png", ignore_classes=(0,), title="$ & $")
     with Image.open(tmp_path / "confusion.png") as picture:
         assert min(picture.size) > 400
 
@@ -230,7 +230,7 @@ def test_a_sheet_of_any_shape(shape, count, channels):
     image = rng.integers(0, 255, (*shape, channels), dtype=np.uint8)
     truth, prediction = rng.integers(0, count, (2, *shape), dtype=np.uint8)
     rows = [Tile("cost $5, gain $6", image, truth, prediction), Tile("", image, np.full_like(truth, 255), prediction)]
-    picture = drawn(tile_sheet, rows, names(count), ignored=(0,))
+    picture = drawn(tile_sheet, rows, names(count), ignore_classes=(0,))
     assert picture.width > 4 * 512
     assert picture.height > 2 * 256
 
@@ -253,7 +253,7 @@ def page(**changes) -> str:
         "title": "run <b>1</b> $title",
         "metrics": metrics | changes,
         "class_names": ("background", "soil", "<i>rock"),
-        "ignored": (0,),
+        "ignore_classes": (0,),
         "figures": [PageFigure("Curves <u>", "caption & more", PNG)],
         "plan": 'name = "<script>alert(1)</script>"',
         "environment": {"python": "3.11", "packages": {"keras": "<3>"}, "devices": ["cpu", "gpu"], "seed": None},
@@ -284,7 +284,7 @@ def test_a_figure_may_be_a_file(tmp_path):
         title="",
         metrics={"status": "finished", "parts": {}},
         class_names=(),
-        ignored=(),
+        ignore_classes=(),
         figures=[figure],
         plan="",
         environment={},

@@ -58,7 +58,7 @@ class TestScheduled:
         built = layer(Scheduled(**parameters))
         values = []
         for epoch in range(epochs):
-            built.epoch_begins(epoch, epochs)
+            built.on_epoch_begin(epoch, epochs)
             values.append(own(built))
         return np.array(values)
 
@@ -135,7 +135,7 @@ class TestUncertainty:
         np.testing.assert_allclose(gradient, 0.5 - 0.5 * LOSSES, rtol=1e-6)  # s = speed · v moves by speed · rate · it
 
     def test_trains_its_weights_and_no_decay_pulls_at_them(self, tmp_path):
-        words = SMALL | {"sets": ["training.weight_decay=0.5", "weighting.uncertainty.speed=1"]}
+        words = SMALL | {"overrides": ["training.weight_decay=0.5", "weighting.uncertainty.speed=1"]}
         with no_warning():
             run = marsseg.run(weighting="uncertainty", out=tmp_path / "run", **words)
         factors = np.array(
@@ -151,18 +151,18 @@ class TestDWA:
         built = layer(DWA(temperature=2.0))
         epochs = np.array([[1.0, 1.0, 2.0], [0.5, 0.9, 2.2], [0.4, 0.9, 1.1]], np.float32)
         np.testing.assert_allclose(own(built), 1)
-        built.epoch_ends(epochs[0])
+        built.on_epoch_end(epochs[0])
         np.testing.assert_allclose(own(built), 1)
-        built.epoch_ends(epochs[1])
+        built.on_epoch_end(epochs[1])
         np.testing.assert_allclose(own(built), 3 * softmax(epochs[1] / epochs[0] / 2), rtol=1e-6)
-        built.epoch_ends(epochs[2])
+        built.on_epoch_end(epochs[2])
         np.testing.assert_allclose(own(built), 3 * softmax(epochs[2] / epochs[1] / 2), rtol=1e-6)
         assert own(built).sum() == pytest.approx(3)
 
     def test_a_loss_of_zero_gives_finite_weights(self):
         built = layer(DWA())
         for losses in ([0, 1, 1], [0, 0, 1], [1, 1, 1]):
-            built.epoch_ends(np.array(losses, np.float32))
+            built.on_epoch_end(np.array(losses, np.float32))
         assert np.isfinite(own(built)).all()
 
 
@@ -172,9 +172,9 @@ class TestSoftAdapt:
         built = layer(SoftAdapt(**parameters))
         before, now = np.array([1.0, 2.0, 0.5], np.float32), np.array([0.9, 2.5, 0.1], np.float32)
         np.testing.assert_allclose(own(built), [1 / 3] * 3, rtol=1e-6)
-        built.epoch_ends(before)
+        built.on_epoch_end(before)
         np.testing.assert_allclose(own(built), [1 / 3] * 3, rtol=1e-6)
-        built.epoch_ends(now)
+        built.on_epoch_end(now)
         slopes = now - before
         if parameters.get("normalised", True):
             slopes /= np.abs(slopes).sum()
@@ -238,7 +238,7 @@ class TestGradNorm:
 
     def test_is_given_the_norms_of_the_gradients_at_the_logits(self, tmp_path):
         from marsseg_core.networks.build import build_network
-        from marsseg_core.training.building import build_batches, build_task
+        from marsseg_core.training.assembly import build_batches, build_task
         from marsseg_core.training.objective import build_objective
 
         with no_warning():
@@ -269,13 +269,13 @@ class TestGradNorm:
     [("dwa", 3), ("softadapt", 1), ("gradnorm", 3), ("relobralo", 3), ("scheduled", 1), ("uncertainty", None)],
 )
 def test_each_trains_with_its_weights_in_the_history_and_the_checkpoint(weighting, total, tmp_path):
-    sets = ["loss.boundary.weight=1"]
+    overrides = ["loss.boundary.weight=1"]
     if weighting == "scheduled":
-        sets.append("weighting.scheduled.end=1,0,1")
+        overrides.append("weighting.scheduled.end=1,0,1")
     if weighting == "relobralo":
-        sets.append("weighting.relobralo.alpha=0.9")
+        overrides.append("weighting.relobralo.alpha=0.9")
     with no_warning():
-        run = marsseg.run(weighting=weighting, out=tmp_path / "run", sets=sets, **SMALL)
+        run = marsseg.run(weighting=weighting, out=tmp_path / "run", overrides=overrides, **SMALL)
     factors = np.array([[record[f"weight_{name}"] for name in ("ssce", "dice", "boundary")] for record in run.history])
     assert np.abs(factors[-1] - factors[0]).max() > 1e-4
     if total is not None:
@@ -298,7 +298,7 @@ def test_rules_without_ratios_take_a_negative_loss(weighting):
 
 def test_a_schedule_for_another_number_of_losses_is_refused_before_training(tmp_path):
     with pytest.raises(RequestError, match="end has 2 weights for 3 losses"), no_warning():
-        marsseg.run(weighting="scheduled", sets=["weighting.scheduled.end=1,2"], out=tmp_path / "run", **SMALL)
+        marsseg.run(weighting="scheduled", overrides=["weighting.scheduled.end=1,2"], out=tmp_path / "run", **SMALL)
     assert not (tmp_path / "run").exists()
 
 
@@ -317,7 +317,7 @@ class TestWithThePlan:
 
     def test_as_many_weights_as_losses(self):
         with pytest.raises(RequestError, match=r"end has 3 weights for 2 losses \(ssce, dice\)"):
-            api.plan(loss="ssce,dice", weighting="scheduled", sets=["weighting.scheduled.end=1,2,3"])
+            api.plan(loss="ssce,dice", weighting="scheduled", overrides=["weighting.scheduled.end=1,2,3"])
 
     def test_one_loss_is_nothing_to_weigh(self, cli):
         answer = cli("run", "--loss", "wssce", "--weighting", "dwa", "--dry-run")
@@ -328,9 +328,9 @@ class TestWithThePlan:
 
     def test_a_loss_that_is_only_logged_has_no_weight(self):
         words = {"loss": "ssce,lovasz:weight=0,dice", "weighting": "scheduled"}
-        assert api.plan(**words, sets=["weighting.scheduled.end=1,2"])
+        assert api.plan(**words, overrides=["weighting.scheduled.end=1,2"])
         with pytest.raises(RequestError, match=r"2 losses \(ssce, dice\)"):
-            api.plan(**words, sets=["weighting.scheduled.end=1,2,3"])
+            api.plan(**words, overrides=["weighting.scheduled.end=1,2,3"])
 
     @pytest.mark.parametrize("schedule", ["cosine", "cosine_restarts", "constant", "onecycle", "plateau"])
     def test_a_warm_up_leaves_something_of_the_training(self, schedule):

@@ -23,7 +23,7 @@ class Poly(Loss):
     def build(self, spec: LossSpec) -> LossFunction:
         from keras import ops
 
-        counted = [float(c not in spec.ignored) for c in range(spec.num_classes)]
+        counted = [float(c not in spec.ignore_classes) for c in range(spec.num_classes)]
 
         def poly(labels: Any, logits: Any) -> Any:
             # All 0 where a pixel is void (255) or of an ignored class: it then counts nothing, and has no gradient.

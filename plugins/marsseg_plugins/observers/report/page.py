@@ -35,7 +35,7 @@ def render_page(
     title: str,
     metrics: Mapping[str, Any],
     class_names: Sequence[str],
-    ignored: Collection[int],
+    ignore_classes: Collection[int],
     figures: Sequence[PageFigure],
     plan: str,
     environment: Mapping[str, Any],
@@ -64,9 +64,9 @@ def render_page(
                 "scores": [_number(part.get(key)) for part in parts.values()],
             }
             for key in dict.fromkeys(chain(*parts.values()))
-            if key in table.chosen and table.shows(key)
+            if key in table.resolved and table.shows(key)
         ],
-        classes=_classes(parts, class_names, ignored),
+        classes=_classes(parts, class_names, ignore_classes),
         no_value=NO_VALUE,
         figures=figures,
         plan=plan,
@@ -102,10 +102,10 @@ def _images(part: Mapping[str, Any]) -> str:
 
 
 def _classes(
-    parts: Mapping[str, Mapping[str, Any]], class_names: Sequence[str], ignored: Collection[int]
+    parts: Mapping[str, Mapping[str, Any]], class_names: Sequence[str], ignore_classes: Collection[int]
 ) -> list[dict[str, Any]]:
     """The rows of the classes that count: name, colour, and what each part says of it."""
-    palette = colours.class_colours(len(class_names), ignored)
+    palette = colours.class_colours(len(class_names), ignore_classes)
     return [
         {
             "name": name,
@@ -113,7 +113,7 @@ def _classes(
             "cells": [_cell(part, name) for part in parts.values()],
         }
         for index, name in enumerate(class_names)
-        if index not in ignored
+        if index not in ignore_classes
     ]
 
 

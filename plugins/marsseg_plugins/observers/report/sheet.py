@@ -36,15 +36,15 @@ class Tile:
 
 
 def tile_sheet(
-    rows: Sequence[Tile], class_names: Sequence[str], target: canvas.Target, *, ignored: Collection[int] = ()
+    rows: Sequence[Tile], class_names: Sequence[str], target: canvas.Target, *, ignore_classes: Collection[int] = ()
 ) -> None:
     """Draw each tile as image, truth, prediction and error, under one legend.
 
     Ground without a label is striped wherever it is seen: the network says something there, and nobody can score it.
     """
-    palette = colours.class_colours(len(class_names), ignored)
+    palette = colours.class_colours(len(class_names), ignore_classes)
     heights = [_panel_size(tile.truth)[0] for tile in rows]
-    legend = _legend(class_names, palette, ignored, rows)
+    legend = _legend(class_names, palette, ignore_classes, rows)
     legend_height = LEGEND_ROW * -(-len(legend) // LEGEND_COLUMNS) + GAP
     width = 4 * PANEL + 5 * GAP
     height = HEADING + sum(heights) + (CAPTION + GAP) * len(rows) + legend_height
@@ -56,8 +56,8 @@ def tile_sheet(
         figure.text(left / width, 1 - top / height, heading, fontsize=canvas.TITLE_SIZE, fontweight="bold", va="bottom")
     for tile, panel_height in zip(rows, heights, strict=True):
         top += CAPTION
-        captions = (tile.title, "", "", _error_caption(tile, len(class_names), ignored))
-        for left, panel, caption in zip(lefts, tile_panels(tile, palette, ignored), captions, strict=True):
+        captions = (tile.title, "", "", _error_caption(tile, len(class_names), ignore_classes))
+        for left, panel, caption in zip(lefts, tile_panels(tile, palette, ignore_classes), captions, strict=True):
             panel_width = _panel_size(tile.truth)[1]
             box = (left / width, 1 - (top + panel_height) / height, panel_width / width, panel_height / height)
             axes = figure.add_axes(box)
@@ -101,31 +101,31 @@ def choose_tiles(
     return nearest.tolist(), chosen.tolist()
 
 
-def labelled(truth: np.ndarray, num_classes: int, ignored: Collection[int]) -> np.ndarray:
+def labelled(truth: np.ndarray, num_classes: int, ignore_classes: Collection[int]) -> np.ndarray:
     """Where truth (H, W) counts in scores: (H, W) bool, neither void nor of an ignored class."""
-    counted: np.ndarray = (truth < num_classes) & ~np.isin(truth, list(ignored))
+    counted: np.ndarray = (truth < num_classes) & ~np.isin(truth, list(ignore_classes))
     return counted
 
 
-def errors(truth: np.ndarray, prediction: np.ndarray, num_classes: int, ignored: Collection[int]) -> np.ndarray:
+def errors(truth: np.ndarray, prediction: np.ndarray, num_classes: int, ignore_classes: Collection[int]) -> np.ndarray:
     """Which labelled pixels (H, W) are predicted wrongly: (H, W) bool."""
-    wrong: np.ndarray = labelled(truth, num_classes, ignored) & (truth != prediction)
+    wrong: np.ndarray = labelled(truth, num_classes, ignore_classes) & (truth != prediction)
     return wrong
 
 
-def tile_panels(tile: Tile, palette: np.ndarray, ignored: Collection[int]) -> tuple[np.ndarray, ...]:
+def tile_panels(tile: Tile, palette: np.ndarray, ignore_classes: Collection[int]) -> tuple[np.ndarray, ...]:
     """Image (H, W, 3), truth, prediction and error (h, w, 3) of a tile, all uint8; h, w are the panel's pixels."""
     size = _panel_size(tile.truth)
     truth, prediction = panels.stretched(tile.truth, size), panels.stretched(tile.prediction, size)
-    unscored = ~labelled(truth, len(palette), ignored)
-    wrong = errors(truth, prediction, len(palette), ignored)
+    unscored = ~labelled(truth, len(palette), ignore_classes)
+    wrong = errors(truth, prediction, len(palette), ignore_classes)
 
     image = panels.brightened(tile.image)
     grey = panels.stretched(image.mean(axis=-1), size)
     error = np.repeat((grey + FADE * (255 - grey)).astype(np.uint8)[..., None], 3, axis=-1)
     # An ignored class would be grey on grey: where it is predicted instead of a label, it is dark.
     colours_of_errors = palette.copy()
-    colours_of_errors[list(ignored)] = colours.rgb(colours.INK)
+    colours_of_errors[list(ignore_classes)] = colours.rgb(colours.INK)
     error[wrong] = colours.paint(prediction, colours_of_errors)[wrong]
     error[unscored] = colours.rgb(colours.NEUTRAL)
     return (
@@ -143,25 +143,28 @@ def _panel_size(ids: np.ndarray) -> tuple[int, int]:
     return max(1, round(height * scale)), max(1, round(width * scale))
 
 
-def _error_caption(tile: Tile, num_classes: int, ignored: Collection[int]) -> str:
-    counted = labelled(tile.truth, num_classes, ignored).sum()
-    wrong = errors(tile.truth, tile.prediction, num_classes, ignored).sum()
+def _error_caption(tile: Tile, num_classes: int, ignore_classes: Collection[int]) -> str:
+    counted = labelled(tile.truth, num_classes, ignore_classes).sum()
+    wrong = errors(tile.truth, tile.prediction, num_classes, ignore_classes).sum()
     return f"{100 * wrong / counted:.1f} % of the labelled pixels are wrong" if counted else "nothing labelled"
 
 
 def _legend(
-    class_names: Sequence[str], palette: np.ndarray, ignored: Collection[int], rows: Sequence[Tile]
+    class_names: Sequence[str], palette: np.ndarray, ignore_classes: Collection[int], rows: Sequence[Tile]
 ) -> list[Patch]:
     edge: dict[str, Any] = {"edgecolor": canvas.MUTED, "linewidth": 0.6}
     patches = [
         Patch(facecolor=colours.hex_code(palette[index]), label=name, **edge)
         for index, name in enumerate(class_names)
-        if index not in ignored
+        if index not in ignore_classes
     ]
     patches.append(Patch(facecolor=colours.NEUTRAL, hatch="////", label="no label: not scored", **edge))
     patches.append(Patch(facecolor=CORRECT, label="right (faded image)", **edge))
-    lost = [errors(t.truth, t.prediction, len(palette), ignored) & np.isin(t.prediction, list(ignored)) for t in rows]
+    lost = [
+        errors(t.truth, t.prediction, len(palette), ignore_classes) & np.isin(t.prediction, list(ignore_classes))
+        for t in rows
+    ]
     if any(found.any() for found in lost):
-        names = ", ".join(class_names[index] for index in sorted(ignored))
+        names = ", ".join(class_names[index] for index in sorted(ignore_classes))
         patches.append(Patch(facecolor=colours.INK, label=f"labelled, predicted {names}", **edge))
     return patches

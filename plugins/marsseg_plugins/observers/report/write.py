@@ -17,14 +17,14 @@ def write_report(run: Run) -> None:
 
     They show the test part, or the validation part of a run that was interrupted.
     """
-    folder, names, ignored = run.folder, run.data.class_names, run.data.ignored
+    folder, names, ignore_classes = run.folder, run.data.class_names, run.data.ignore_classes
     part = list(run.scores)[-1]
     confusion = run.scores[part]
     draw = partial(
         curves.learning_curves,
         run.history,
         class_names=names,
-        ignored=ignored,
+        ignore_classes=ignore_classes,
         best_epoch=run.best_epoch,
         best_by=run.best_by,
     )
@@ -39,7 +39,9 @@ def write_report(run: Run) -> None:
             f"Of each class's labelled pixels in the {part} part: what they were taken for.",
             folder.write_figure(
                 "confusion_matrix",
-                lambda target: matrix.confusion_figure(confusion.restricted, names, target, ignored=ignored),
+                lambda target: matrix.confusion_figure(
+                    confusion.restricted, names, target, ignore_classes=ignore_classes
+                ),
             ),
             wide=False,
         ),
@@ -49,14 +51,16 @@ def write_report(run: Run) -> None:
             PageFigure(
                 "Tiles",
                 f"Typical and worst tiles of the {part} part.",
-                folder.write_figure("tiles", lambda target: tile_sheet(tiles, names, target, ignored=ignored)),
+                folder.write_figure(
+                    "tiles", lambda target: tile_sheet(tiles, names, target, ignore_classes=ignore_classes)
+                ),
             )
         )
     page = render_page(
         title=folder.path.name,
         metrics=run.metrics,
         class_names=names,
-        ignored=ignored,
+        ignore_classes=ignore_classes,
         figures=figures,
         plan=read_text(folder.plan),
         environment=folder.read_json(folder.environment),
@@ -76,6 +80,6 @@ def _tiles(run: Run, part: str) -> list[Tile]:
         item = items[index]
         logits = np.asarray(run.network.predict_on_batch(scale(run.data.images[item][None])))[0]
         title = f"{kind}: item {item}, {HEADLINE} {scores[index]:.2f}"
-        prediction = decode(logits, run.data.ignored)
+        prediction = decode(logits, run.data.ignore_classes)
         tiles.append(Tile(title, run.data.images[item], run.data.masks[item], prediction))
     return tiles

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from ...planning.plan import Plan
 
-Source = Annotated[
+DataSource = Annotated[
     str,
     typer.Argument(
         help="A data set, or a file or folder, as `--data` takes it.",
@@ -25,7 +25,7 @@ Source = Annotated[
         autocompletion=composition(DATASET, ".npz"),
     ),
 ]
-Sets = Annotated[
+Overrides = Annotated[
     list[str] | None,
     typer.Option(
         "--set",
@@ -38,22 +38,22 @@ Sets = Annotated[
 
 def source_plan(
     source: str,
-    sets: Sequence[str] | None,
+    overrides: Sequence[str] | None,
     plugins: Sequence[Path] | None,
     cleaning: Mapping[str, Any] | None = None,
 ) -> Plan:
     """The plan of a run on this source, with everything else as it is by default."""
     from ...planning.resolver import Request, resolve
 
-    request = Request(words={"data": source}, sections={"cleaning": cleaning or {}}, sets=sets or ())
+    request = Request(compositions={"data": source}, sections={"cleaning": cleaning or {}}, overrides=overrides or ())
     return resolve(request, open_session(plugins=plugins))
 
 
 def read_unlabelled(plan: Plan) -> np.ndarray | None:
     """The images without labels that come with a plan's data, (M, H, W, C) uint8."""
-    from ...planning.invoke import calling
+    from ...planning.invoke import call_component
     from ...registry import kinds
 
-    chosen = plan.chosen[kinds.DATASET][0]
-    images: np.ndarray | None = calling(chosen, chosen.component.unlabelled)
+    resolved = plan.resolved[kinds.DATASET][0]
+    images: np.ndarray | None = call_component(resolved, resolved.component.unlabelled)
     return images

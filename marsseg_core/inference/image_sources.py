@@ -11,18 +11,18 @@ from typing import Final
 import numpy as np
 
 from ..data.arrays import SegmentationData
+from ..data.image_reader import ImageReader
 from ..data.images import SUFFIXES
 from ..data.ranges import Range
-from ..data.reading import PictureReader
 from ..data.splits import PARTS
 from ..errors import RequestError, nearest
 from ..files.run_folder import RunFolder
-from ..planning.invoke import calling
+from ..planning.invoke import call_component
 from ..planning.resolver import Request, datasets_that_recognise, resolve
 from ..registry import kinds
 from ..registry.session import Session
 from ..runs.data import read_data
-from ..runs.recorded import recorded_split
+from ..runs.recorded_data import recorded_split
 from .ensemble import scaling_of
 
 ALL: Final = "all"
@@ -35,7 +35,7 @@ def check_part(part: str | None) -> None:
 
 
 @dataclass(frozen=True)
-class Source:
+class ImageSource:
     """Images one by one: what each is called (a path without its suffix), and how the image at a position is read.
 
     `read` gives (H, W, C) uint8, or raises RequestError for an image that cannot be read. `remarks` says how their
@@ -61,7 +61,7 @@ def find_source(
     part: str | None,
     pixel_limit: int,
     wanted: Range | None = None,
-) -> Source:
+) -> ImageSource:
     """What `text` means: a data set by name, an image file, what a data set recognises, or else a folder of images.
 
     `part` picks the labelled images of a data set: all, or a part that the runs kept. Without it those are taken
@@ -84,16 +84,16 @@ def find_source(
     return _folder(path, pixel_limit, wanted)
 
 
-def _files(title: str, names: Sequence[str], paths: Sequence[Path], pixel_limit: int, wanted: Range) -> Source:
-    read = PictureReader(paths, wanted, limit=pixel_limit, lenient=True)
+def _files(title: str, names: Sequence[str], paths: Sequence[Path], pixel_limit: int, wanted: Range) -> ImageSource:
+    read = ImageReader(paths, wanted, limit=pixel_limit, lenient=True)
     scaled, remarks = read.scaled(), []
     if scaled:
         others = f" and {len(scaled) - 1:,} other{'s' if len(scaled) > 2 else ''}" if len(scaled) > 1 else ""
         remarks = [f"{scaled[0].name}{others}: {read.converter.kept}."]
-    return Source(title, names, lambda item: read(paths[item]), remarks, read.remarks)
+    return ImageSource(title, names, lambda item: read(paths[item]), remarks, read.remarks)
 
 
-def _folder(folder: Path, pixel_limit: int, wanted: Range) -> Source:
+def _folder(folder: Path, pixel_limit: int, wanted: Range) -> ImageSource:
     """All images below a folder; hidden files and folders are left out."""
     paths = [path.relative_to(folder) for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES]
     paths = sorted(path for path in paths if not any(part.startswith(".") for part in path.parts))
@@ -116,18 +116,18 @@ def _suffixes() -> str:
     return ", ".join(sorted(SUFFIXES))
 
 
-def _dataset(text: str, session: Session, runs: Sequence[RunFolder], part: str | None) -> Source:
+def _dataset(text: str, session: Session, runs: Sequence[RunFolder], part: str | None) -> ImageSource:
     scaling = scaling_of(runs)
-    plan = resolve(Request(words={"data": text}), session, only=(kinds.DATASET,)).reading(scaling)
-    chosen = plan.chosen[kinds.DATASET][0]
+    plan = resolve(Request(compositions={"data": text}), session, only=(kinds.DATASET,)).reading(scaling)
+    resolved = plan.resolved[kinds.DATASET][0]
     if part is None:
-        images: np.ndarray | None = calling(chosen, chosen.component.unlabelled)
+        images: np.ndarray | None = call_component(resolved, resolved.component.unlabelled)
         if images is not None:
             return _numbered(f"{text}, without labels", images, np.arange(len(images)))
     if part is None or part == ALL:
         data = read_data(plan)
         return _numbered(f"{data.source}, all", data.images, np.arange(len(data)))
-    request = Request(base=str(runs[0].path), words={"data": text})
+    request = Request(base=str(runs[0].path), compositions={"data": text})
     plan = resolve(request, session, only=(kinds.DATASET,))
     data = read_data(plan)
     items = _part_of_all(part, data, runs)
@@ -146,6 +146,6 @@ def _part_of_all(part: str, data: SegmentationData, runs: Sequence[RunFolder]) -
     return first
 
 
-def _numbered(title: str, images: np.ndarray, items: np.ndarray) -> Source:
+def _numbered(title: str, images: np.ndarray, items: np.ndarray) -> ImageSource:
     digits = max(5, len(str(len(images) - 1)))
-    return Source(title, [f"{item:0{digits}d}" for item in items], lambda place: np.asarray(images[items[place]]))
+    return ImageSource(title, [f"{item:0{digits}d}" for item in items], lambda place: np.asarray(images[items[place]]))

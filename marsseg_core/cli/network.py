@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import RequestError
-from ..files.atomic import require_parent, written_whole
+from ..files.atomic import atomic_write, require_parent
 from ..networks.startup import check_backend
 from ..registry.entries import Entry
 from ..registry.kinds import ARCHITECTURE, RECIPE
@@ -40,9 +40,13 @@ def build(entry: Entry, text: str, bottleneck: str | None, size: str, classes: i
     from ..planning.plan import NETWORK_KINDS
     from ..planning.resolver import Request, resolve
 
-    words = {"bottleneck": bottleneck} if bottleneck is not None else {}
+    compositions = {"bottleneck": bottleneck} if bottleneck is not None else {}
     is_network = entry.kind == ARCHITECTURE
-    request = Request(words=words | {"arch": text}) if is_network else Request(base=text, words=words)
+    request = (
+        Request(compositions=compositions | {"arch": text})
+        if is_network
+        else Request(base=text, compositions=compositions)
+    )
     plan = resolve(request, session, only=NETWORK_KINDS)
     load_keras()
     from ..networks.build import build_network
@@ -93,6 +97,6 @@ def plot(network: keras.Model, target: Path, title: str) -> None:
     """Draw the network into a PNG file."""
     from ..networks.drawing import draw
 
-    with written_whole(target) as aside:
-        draw(network, aside, title)
+    with atomic_write(target) as temporary:
+        draw(network, temporary, title)
     say(f"Drawn: {target}")

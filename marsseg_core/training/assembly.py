@@ -15,10 +15,10 @@ from ..data.splits import Split
 from ..errors import PluginError, RequestError
 from ..networks.heads import split_heads
 from ..networks.keras_backend import choose_compiler, precision
-from ..planning.invoke import built, calling
+from ..planning.invoke import build_component, call_component
 from ..planning.options import AugmentationOptions
 from ..planning.plan import Plan
-from ..planning.resolved import Chosen, weighting_spec
+from ..planning.resolved import ResolvedComponent, weighting_spec
 from ..registry import kinds
 from .objective import Objective
 from .task import SegmentationTask
@@ -35,18 +35,18 @@ def build_task(plan: Plan, network: keras.Model, objective: Objective) -> Segmen
         )
     # In float32, as the losses are; the task follows the policy, by which the optimiser scales them.
     with precision("float32"):
-        weighting = built(plan.chosen[kinds.WEIGHTING][0], weighting_spec(plan.chosen[kinds.LOSS]))
+        weighting = build_component(plan.resolved[kinds.WEIGHTING][0], weighting_spec(plan.resolved[kinds.LOSS]))
     if not isinstance(weighting, WeightingLayer):
-        label = plan.chosen[kinds.WEIGHTING][0].entry.label
+        label = plan.resolved[kinds.WEIGHTING][0].entry.label
         raise PluginError(f"The {label} builds a {type(weighting).__name__}, not a WeightingLayer.")
     # Weightings that train have their weights from here on, before the optimiser looks for them.
-    calling(plan.chosen[kinds.WEIGHTING][0], weighting.build, (weighting.count,))
+    call_component(plan.resolved[kinds.WEIGHTING][0], weighting.build, (weighting.count,))
     with precision(plan.training.precision):
         task = SegmentationTask(
             network,
             objective.functions,
             weighting,
-            objective.spec.ignored,
+            objective.spec.ignore_classes,
             head_weights,
             plan.training.averaging,
         )
@@ -58,10 +58,10 @@ def build_batches(plan: Plan, data: SegmentationData, split: Split, objective: O
     """The training part, augmented, with what the losses want to know of it."""
     transforms = [
         (
-            _transform(each, calling(each, each.component.prepare, data, split["train"]), data),
+            _transform(each, call_component(each, each.component.prepare, data, split["train"]), data),
             each.options.p,
         )
-        for each in plan.chosen[kinds.AUGMENTATION]
+        for each in plan.resolved[kinds.AUGMENTATION]
         if isinstance(each.options, AugmentationOptions)
     ]
     return TrainingBatches(
@@ -76,24 +76,24 @@ def build_batches(plan: Plan, data: SegmentationData, split: Split, objective: O
     )
 
 
-def _transform(chosen: Chosen, function: Transform, data: SegmentationData) -> Transform:
+def _transform(resolved: ResolvedComponent, function: Transform, data: SegmentationData) -> Transform:
     """What an augmentation applies, whose failures name it."""
 
     def transform(images: np.ndarray, masks: np.ndarray, generators: Any) -> tuple[np.ndarray, np.ndarray]:
         shapes = images.shape, masks.shape
-        both = calling(chosen, function, images, masks, generators)
+        both = call_component(resolved, function, images, masks, generators)
         if not (isinstance(both, tuple) and len(both) == 2):
-            raise PluginError(f"The {chosen.entry.label} gives a {type(both).__name__}, not (images, masks).")
+            raise PluginError(f"The {resolved.entry.label} gives a {type(both).__name__}, not (images, masks).")
         images, masks = both
         given = np.shape(images), np.shape(masks)
         if given != shapes:
             raise PluginError(
-                f"The {chosen.entry.label} gives images and masks of shapes {given[0]} and {given[1]}, "
+                f"The {resolved.entry.label} gives images and masks of shapes {given[0]} and {given[1]}, "
                 f"not {shapes[0]} and {shapes[1]}.",
-                where=repr(chosen.component),
+                where=repr(resolved.component),
             )
         if len(unknown := masks[(masks >= data.num_classes) & (masks != VOID)]):
-            raise PluginError(f"The {chosen.entry.label} gives a mask with label {unknown[0]}, which is no class.")
+            raise PluginError(f"The {resolved.entry.label} gives a mask with label {unknown[0]}, which is no class.")
         return images, masks
 
     return transform

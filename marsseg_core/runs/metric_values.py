@@ -10,7 +10,7 @@ from ..planning.metrics import MetricTable
 Readings = dict[str, float | None]  # None is undefined
 
 
-def readings_of(scores: Mapping[str, Any]) -> Readings:
+def metric_values(scores: Mapping[str, Any]) -> Readings:
     """Name the scores of a part of metrics.json: "miou", …, and "iou_soil", … for each class."""
     found: Readings = {}
     for name, value in scores.items():
@@ -28,7 +28,7 @@ def _of_classes(word: str, values: Mapping[str, Any]) -> Readings:
 
 
 def supplied(
-    known: Mapping[str, Any], matrix: Any, class_names: Sequence[str], ignored: Sequence[int], table: MetricTable
+    known: Mapping[str, Any], matrix: Any, class_names: Sequence[str], ignore_classes: Sequence[int], table: MetricTable
 ) -> Readings:
     """The readings that are not `known` and that a confusion matrix (K, K) has: of an older run, or for a metric that
     was installed since. Nothing where the matrix is None or not that of these classes."""
@@ -41,9 +41,9 @@ def supplied(
     counts = np.array(() if matrix is None else matrix)
     if counts.shape != (len(class_names),) * 2 or counts.dtype.kind not in "iu":
         return {}
-    spec = MetricSpec(len(class_names), tuple(ignored))
+    spec = MetricSpec(len(class_names), tuple(ignore_classes))
     found: Readings = {}
-    for name, metric in table.chosen.items():
+    for name, metric in table.resolved.items():
         component = metric.component
         if component.needs_predictions or component.all_classes or name in known:
             continue

@@ -12,7 +12,7 @@ from ..errors import RequestError
 from ..messages import get_logger
 from . import cache
 from .arrays import Facts, SegmentationData
-from .cache import Source, Writer
+from .cache import CacheSource, Writer
 from .code import code_hash
 from .conversion import Converter
 from .scaling import Scaling
@@ -52,20 +52,24 @@ def note_classes(writer: Writer, count: int) -> None:
     writer.notes[_CLASSES] = count
 
 
-def prepared_data(
-    source: Source, prepare: Callable[[Writer], None], *, class_names: Sequence[str] | None, ignored: Sequence[int]
+def cached_data(
+    source: CacheSource,
+    prepare: Callable[[Writer], None],
+    *,
+    class_names: Sequence[str] | None,
+    ignore_classes: Sequence[int],
 ) -> SegmentationData:
     """Open the data set made from `source`, memory-mapped; where it is not prepared yet, prepare it.
 
     What is written is checked before it is kept. What `note_scaling` and `note_remarks` noted is told, each time.
-    Prepared by other code or from other files (`Source.key`), it is another set.
+    CachedArrays by other code or from other files (`CacheSource.key`), it is another set.
 
     Args:
         source: what it is made from
         prepare: writes IMAGES (N, H, W, C) uint8, MASKS (N, H, W) uint8 and, if there are groups, GROUPS (N,) integers
         class_names: one for each class; with None they are as many as `note_classes` noted, called class_0 and so on,
             and that is told
-        ignored: the classes that count in no loss and no score
+        ignore_classes: the classes that count in no loss and no score
 
     Raises:
         RequestError: where the arrays do not belong together, or a file is not there
@@ -103,7 +107,7 @@ def prepared_data(
         arrays[IMAGES],
         arrays[MASKS],
         names,
-        tuple(ignored),
+        tuple(ignore_classes),
         arrays.get(GROUPS),
         source.name,
         scaling=scaling,
@@ -111,7 +115,7 @@ def prepared_data(
     )
 
 
-def prepared_images(source: Source, prepare: Callable[[Writer], None]) -> np.ndarray:
+def cached_images(source: CacheSource, prepare: Callable[[Writer], None]) -> np.ndarray:
     """Open the images without labels made from `source`, (M, H, W, C) uint8; where they are not there, prepare them.
 
     Args:
@@ -127,7 +131,7 @@ def prepared_images(source: Source, prepare: Callable[[Writer], None]) -> np.nda
     return found.arrays[IMAGES]
 
 
-def _keyed(source: Source, prepare: Callable[[Writer], None], **more: Any) -> Source:
+def _keyed(source: CacheSource, prepare: Callable[[Writer], None], **more: Any) -> CacheSource:
     return replace(source, options={"source": dict(source.options), "code": code_hash(prepare), **more})
 
 

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
-class SeriesWords(TypedDict, total=False):
+class SeriesArguments(TypedDict, total=False):
     """What the runs of a series are made of.
 
     What is left out is as the plan says that `base` names, or else the recipe `default`.
@@ -80,7 +80,7 @@ class SeriesWords(TypedDict, total=False):
     fill_margin: int
 
 
-class Words(SeriesWords, total=False):
+class RunArguments(SeriesArguments, total=False):
     """What a run is made of."""
 
     folds: int | None
@@ -98,7 +98,7 @@ class AsPlanned(Enum):
 AS_PLANNED: Final = AsPlanned.AS_PLANNED
 
 
-def takes_words(words: type[SeriesWords]) -> Callable[[Function], Function]:
+def shows_arguments(words: type[SeriesArguments]) -> Callable[[Function], Function]:
     """Show each word in the signature of a function that takes `**words: Unpack[…]`, for `help` and notebooks."""
 
     def shown(function: Function) -> Function:

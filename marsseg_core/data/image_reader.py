@@ -14,7 +14,7 @@ from .ranges import Piece, Range, finite, first_of_each, found_scaling
 from .scaling import numbers_of
 
 
-class PictureReader:
+class ImageReader:
     """Read the image files of a set, all in the same way: `reader(path)` is (H, W, C) uint8.
 
     What `wanted` means is found at once, from the headers of all files and, where values decide, from all that are not

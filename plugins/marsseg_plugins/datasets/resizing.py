@@ -13,11 +13,11 @@ from marsseg_core.plugin_api import VOID
 
 from .values import Edges
 
-Fit = Literal["as_is", "resize", "tiles"]
+Resize = Literal["none", "whole", "tiles"]
 
 
 @dataclass(frozen=True)
-class Fitting:
+class Resizing:
     """How an image and its mask become items of the set: as they are, resized, or cut into tiles.
 
     Images are interpolated, masks take the nearest pixel: ids stay ids, and void stays void. Tiles are cut from the
@@ -25,7 +25,7 @@ class Fitting:
     with `edges` "pad", and where an image is smaller than a tile, they are filled up with black and void.
     """
 
-    fit: Fit
+    resize: Resize
     height: int
     width: int
     scale: float = 1.0
@@ -33,9 +33,9 @@ class Fitting:
 
     def pieces(self, image: np.ndarray, mask: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Image (H, W, C) and mask (H, W) → one or more images (h, w, C) and masks (h, w)."""
-        if self.fit == "as_is":
+        if self.resize == "none":
             yield image, mask
-        elif self.fit == "resize":
+        elif self.resize == "whole":
             size = (self.height, self.width)
             yield resized_image(image, size), resized_mask(mask, size)
         else:
@@ -48,7 +48,7 @@ class Fitting:
 
     def remarks(self, sizes: Sequence[tuple[int, int]]) -> list[str]:
         """What is to be said of tiles from images of these sizes (H, W)."""
-        if self.fit != "tiles":
+        if self.resize != "tiles":
             return []
         pixels = once = smaller = 0
         for rows, columns in map(self._scaled, sizes):

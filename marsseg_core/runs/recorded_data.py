@@ -49,11 +49,14 @@ def _differing_identity(kept: Mapping[str, Any], data: SegmentationData) -> str:
     Names and ignored classes decide what a pixel counts as, so they belong to the identity of data like its pixels; so
     does the scaling, by which the run's network is shown other images.
     """
-    names, ignored = tuple(kept["classes"]), set(kept["ignored"])
+    names, ignore_classes = tuple(kept["classes"]), set(kept["ignored"])
     if names != data.class_names:
         return f"its classes are {', '.join(data.class_names)}, not {', '.join(names)}"
-    if ignored != set(data.ignored):
-        now, then = (", ".join(names[c] for c in sorted(classes)) or "none" for classes in (set(data.ignored), ignored))
+    if ignore_classes != set(data.ignore_classes):
+        now, then = (
+            ", ".join(names[c] for c in sorted(classes)) or "none"
+            for classes in (set(data.ignore_classes), ignore_classes)
+        )
         return f"its ignored classes are {now}, not {then}"
     if kept["fingerprint"] != data.fingerprint():
         return "its images, masks or groups differ"
