@@ -2,7 +2,7 @@
 
     python benchmarks/ablation.py FILE.npz [--limit 500] [--epochs 8] [--width 0.125] [--seeds 3]
 
-One split, the same seeds for every row: mean ± standard deviation over the seeds of the test part's scores. `miou`
+One split, the same seeds for every row: mean ± standard deviation over the seeds of the test subset's scores. `miou`
 decides between the classes that count; `miou_an2dl`, the course's score as inferred, lets a network say background on
 labelled ground and charges it for that.
 """
@@ -32,7 +32,7 @@ ROWS = [
     *((JOINED, weighting, RAMPS if weighting == "scheduled" else []) for weighting in WEIGHTINGS),
     *((loss, "fixed", KEEP) for loss in ("ssce", "wssce", "dice", JOINED)),
 ]
-READINGS = ("miou", "miou_an2dl")
+METRICS = ("miou", "miou_an2dl")
 
 
 def main():
@@ -46,7 +46,7 @@ def main():
     print("| loss | weighting | background | test `miou` | test `miou_an2dl` | big rock IoU | seconds a run |")
     print("|---|---|---|--:|--:|--:|--:|")
     for loss, weighting, overrides in ROWS:
-        scores = {reading: [] for reading in (*READINGS, "big_rock")}
+        scores = {metric: [] for metric in (*METRICS, "big_rock")}
         start = time.perf_counter()
         for seed in range(options.seeds):
             with tempfile.TemporaryDirectory() as folder:
@@ -60,9 +60,9 @@ def main():
                     overrides=overrides,
                     out=Path(folder) / "run",
                 )
-            test = run.metrics["parts"]["test"]
-            for reading in READINGS:
-                scores[reading].append(100 * test[reading])
+            test = run.metrics["subsets"]["test"]
+            for metric in METRICS:
+                scores[metric].append(100 * test[metric])
             scores["big_rock"].append(100 * (test["iou"]["big_rock"] or 0))
             keras.backend.clear_session()
         seconds = (time.perf_counter() - start) / options.seeds

@@ -3,7 +3,7 @@
     python benchmarks/engine.py [--arch unet:width=0.25] [--rounds 8]
 
 Epochs of both are run by turns in one process; the medians of processor and wall time per step are printed, and their
-ratios. The training part is not scored, as by default.
+ratios. The training subset is not scored, as by default.
 """
 
 import argparse

@@ -1,4 +1,4 @@
-"""Time and peak memory of reading a course-sized file, beside an idle process that has imported NumPy.
+"""Time and peak memory of metric a course-sized file, beside an idle process that has imported NumPy.
 
     python benchmarks/memory.py
 

@@ -3,7 +3,7 @@
     python benchmarks/table1.py FILE.npz [--width 0.125] [--limit 600] [--epochs 10] [--seeds 3]
 
 All train for equally many epochs with the same settings, on one split. The score is `miou` on the
-test part, on places that no network saw.
+test subset, on places that no network saw.
 """
 
 import argparse
@@ -49,8 +49,8 @@ def main():
                     seed=seed,
                     out=Path(folder) / "run",
                 )
-            for part, found in scores.items():
-                found.append(100 * run.metrics["parts"][part]["miou"])
+            for subset, found in scores.items():
+                found.append(100 * run.metrics["subsets"][subset]["miou"])
             parameters = sum(int(keras.ops.size(weight)) for weight in run.network.trainable_weights)
             keras.backend.clear_session()
         columns = [f"{statistics.mean(found):.1f} ± {statistics.pstdev(found):.1f}" for found in scores.values()]

@@ -124,7 +124,7 @@ def loss(
     `name` is one loss with its parameters, as `--loss` takes it; `weight` multiplies it: "dice:weight=0.5". Several
     losses are as many functions, which you add, or a run, which weighs them.
 
-    `class_frequencies` counts the pixels of each class in the training part; without it all classes count alike.
+    `class_frequencies` counts the pixels of each class in the training subset; without it all classes count alike.
     `ignore_classes` are classes whose pixels do not count. `plugins` are those of `run`.
 
     Labels are whole numbers (integers or floats) in 0 … K − 1, or 255 for void. Called directly, the function raises
@@ -264,7 +264,7 @@ def series(
     trust: bool = False,
     **arguments: Unpack[SeriesArguments],
 ) -> Series:
-    """Run a plan with several seeds, or on several folds: `series(arch="unet", seeds=3).parts()["test"]["miou"].mean`.
+    """Run a plan with several seeds, or on several folds: `series(seeds=3).subsets()["test"]["miou"].mean`.
 
     The other arguments are those of `run`; `out` names the folder that holds the runs.
     """
@@ -276,14 +276,14 @@ def series(
     return run_series(kind, plans, out=folder)
 
 
-def compare(*runs: AnyPath, by: str = HEADLINE, part: str = "test") -> Comparison:
+def compare(*runs: AnyPath, by: str = HEADLINE, subset: str = "test") -> Comparison:
     """Runs against each other, grouped by plan and ranked: runs, run folders, or folders of runs and series."""
     if not runs:
         raise RequestError(
             "There is nothing to compare.", where="compare", hint="Give run folders, or folders of runs."
         )
     paths = [path_of(path, "runs") for path in runs]
-    return compare_runs(paths, by=text_of(by, "by"), part=text_of(part, "part"))
+    return compare_runs(paths, by=text_of(by, "by"), subset=text_of(subset, "subset"))
 
 
 def resume(
@@ -390,15 +390,15 @@ def evaluate(
     run: AnyPath,
     data: AnyPath | Data | None = None,
     *,
-    part: str | None = None,
+    subset: str | None = None,
     metrics: str | None = None,
     tta: bool = False,
     trust: bool = False,
 ) -> Confusion:
-    """Every score of a run: on its test part or another `part`, or on other `data`, whole unless a part is given.
+    """Every score of a run: on its test subset or another `subset`, or on other `data`, whole unless a subset is given.
 
     `metrics` names some to be computed besides, as in "boundary_iou,boundary_f:tolerance=2": `.value("boundary_iou")`.
-    Data that was given to the run in Python is given again for its parts: `evaluate(run, data, part="test")`. `tta`
+    Data that was given to the run in Python is given again for its subsets: `evaluate(run, data, subset="test")`. `tta`
     and `trust` are those of `predict`.
     """
     start_keras()
@@ -406,8 +406,8 @@ def evaluate(
 
     folder = RunFolder.open(path_of(run, "run"))
     source = None if data is None else given_components(kinds.DATASET, data)
-    part = text_of(part, "part") if part is not None else "all" if source else "test"
+    subset = text_of(subset, "subset") if subset is not None else "all" if source else "test"
     more = None if metrics is None else text_of(metrics, "metrics")
     session = open_session(trust=flag_of(trust, "trust"))
-    (score,) = score_runs([folder], [source], part, session, metrics=more, tta=flag_of(tta, "tta"))
+    (score,) = score_runs([folder], [source], subset, session, metrics=more, tta=flag_of(tta, "tta"))
     return score.confusion

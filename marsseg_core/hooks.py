@@ -49,7 +49,7 @@ class Hooks:
 
     @hookspec
     def marsseg_network_built(self, run: Run) -> None:
-        """Take note of a run: data read and parted, network built, folder begun; nothing is trained yet."""
+        """Take note of a run: data read and split, network built, folder begun; nothing is trained yet."""
 
     @hookspec
     def marsseg_callbacks(self, run: Run) -> list[keras.callbacks.Callback]:

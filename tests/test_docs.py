@@ -61,7 +61,7 @@ def pretend_run(folder):
     folder.mkdir(parents=True)
     (folder / "plan.toml").write_text(api.plan().to_toml())
     scores = {"miou": 0.5, "accuracy": 0.5, "iou": {"bedrock": 0.5}, "confusion": [[3, 1], [1, 1]]}
-    metrics = {"status": "finished", "parts": {"validation": scores, "test": scores}}
+    metrics = {"status": "finished", "subsets": {"validation": scores, "test": scores}}
     (folder / "metrics.json").write_text(json.dumps(metrics))
     split = {"fingerprint": "", "classes": ["bedrock", "big_rock"], "train": [0], "validation": [1], "test": [2]}
     (folder / "split.json").write_text(json.dumps(split))
@@ -153,7 +153,7 @@ def test_the_python_of_every_page_runs(run_page, page):
     names = run_page(page)
     if page == "README.md":
         assert names["best"].output_shape == (None, 64, 128, 5)
-        assert "miou" in names["run"].metrics["parts"]["test"]
+        assert "miou" in names["run"].metrics["subsets"]["test"]
 
 
 @pytest.mark.slow

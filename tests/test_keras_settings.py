@@ -102,7 +102,7 @@ class TestUnderTheirSettings:
         with fixed_settings():
             expected = keras.ops.softmax(run.network.predict_on_batch(images[:1] / np.float32(255)))[0]
         np.testing.assert_allclose(found, expected, atol=1e-6)
-        assert marsseg.evaluate(run.path).to_json() == run.metrics["parts"]["test"]
+        assert marsseg.evaluate(run.path).to_json() == run.metrics["subsets"]["test"]
 
     @pytest.mark.parametrize("name", ["wssce", "dice", "focal", "lovasz"])
     def test_a_loss_has_the_same_value(self, name):
@@ -126,7 +126,7 @@ class TestUnderTheirSettings:
         same_files(run.path, Path("again"))
 
     def test_predict_and_evaluate_on_the_command_line(self, cli, run):
-        expected = f"{run.metrics['parts']['test']['miou']:.4f}"
+        expected = f"{run.metrics['subsets']['test']['miou']:.4f}"
         assert expected in cli("evaluate", str(run.path)).out
         answer = cli("predict", str(run.path), WORDS["data"], "--out", "masks")
         assert answer.code == 0, answer.err

@@ -64,7 +64,7 @@ CASES = {
     "compare runs": (lambda v: marsseg.compare(v), ODD | TEXTS),
     "compare nothing": (lambda v: marsseg.compare(), {"nothing": None}),
     "compare by": (lambda v: marsseg.compare("runs", by=v), ODD),
-    "compare part": (lambda v: marsseg.compare("runs", part=v), ODD),
+    "compare subset": (lambda v: marsseg.compare("runs", subset=v), ODD),
     "load path": (lambda v: marsseg.load(v), ODD | TEXTS),
     "load trust": (lambda v: marsseg.load("runs", trust=v), NO_FLAG),
     "resume path": (lambda v: marsseg.resume(v), ODD | TEXTS),

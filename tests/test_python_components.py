@@ -278,7 +278,7 @@ class TestGivenObjects:
         _, _, run = done
         with pytest.raises(RequestError, match=r"was given in Python.*data=…"):
             marsseg.evaluate(run)
-        again = marsseg.evaluate(run, tiny, part="test")
+        again = marsseg.evaluate(run, tiny, subset="test")
         assert again.to_json() == run.scores["test"].to_json()
         assert len(marsseg.evaluate(run, tiny).per_image) == len(tiny)
 
@@ -287,7 +287,7 @@ class TestGivenObjects:
 
         other = dataclasses.replace(tiny, images=255 - tiny.images)
         with pytest.raises(RequestError, match="not what the run was trained on"):
-            marsseg.evaluate(done[2], other, part="test")
+            marsseg.evaluate(done[2], other, subset="test")
 
     def test_a_killed_run_goes_on_once_both_are_given(self, done, tiny, tmp_path):
         import shutil

@@ -29,9 +29,11 @@ def compare(
             autocompletion=metrics,
         ),
     ] = HEADLINE,
-    part: Annotated[str, typer.Option(help="test or validation.", autocompletion=fixed("test", "validation"))] = "test",
+    subset: Annotated[
+        str, typer.Option(help="test or validation.", autocompletion=fixed("test", "validation"))
+    ] = "test",
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
-    csv: Annotated[Path | None, typer.Option(help="Write every run with all its readings.", metavar="FILE.csv")] = None,
+    csv: Annotated[Path | None, typer.Option(help="Write every run with all its metrics.", metavar="FILE.csv")] = None,
     figure: Annotated[Path | None, typer.Option(help="Draw runs, means and differences.", metavar="FILE.png")] = None,
 ) -> None:
     """Rank runs by a score, with what differs between their plans and paired differences to the best.
@@ -43,7 +45,7 @@ def compare(
             _check_target(path, option, ".csv" if option == "csv" else ".png")
     from ..experiments.comparison import compare_runs
 
-    found = compare_runs(runs, by=by, part=part)
+    found = compare_runs(runs, by=by, subset=subset)
     if csv is not None:
         from ..experiments.table import to_csv
 
@@ -69,7 +71,7 @@ def _check_target(path: Path, option: str, suffix: str) -> None:
 
 
 def _print_comparison(found: Comparison) -> None:
-    headers = ("rank", "group", f"{found.part} {found.by}", "n", "to the best", "95 % interval", "pairs", "runs")
+    headers = ("rank", "group", f"{found.subset} {found.by}", "n", "to the best", "95 % interval", "pairs", "runs")
     rows = []
     for group in found.groups:
         rank = "–" if group.rank is None else str(group.rank)

@@ -29,7 +29,7 @@ def evaluate(
             autocompletion=composition(DATASET, ".npz"),
         ),
     ] = None,
-    part: Annotated[
+    subset: Annotated[
         str | None,
         typer.Option(
             help="train, validation, test or all; test, or all of another data set.",
@@ -52,23 +52,23 @@ def evaluate(
 ) -> None:
     """Score runs side by side, over all and for each class.
 
-    A part is exactly what the run kept for it; data that has changed since is refused. Images of another size than
+    A subset is exactly what the run kept for it; data that has changed since is refused. Images of another size than
     the network's are predicted as `marsseg predict` does.
     """
     from ..inference.ensemble import open_runs
-    from ..inference.image_sources import ALL, check_part
+    from ..inference.image_sources import ALL, check_subset
 
     check_backend()
-    check_part(part)
-    part = part or (ALL if data else "test")
+    check_subset(subset)
+    subset = subset or (ALL if data else "test")
     opened = [open_runs([run])[0][0] for run in runs]
     session = open_session(plugins=plugin, trust=trust)
     load_keras()
     from ..inference.scoring import score_runs
 
-    scores = score_runs(opened, data or [None], part, session, metrics=metrics, tta=tta)
+    scores = score_runs(opened, data or [None], subset, session, metrics=metrics, tta=tta)
     if json:
-        named = [{"run": score.run, "data": score.data, "part": score.part} for score in scores]
+        named = [{"run": score.run, "data": score.data, "subset": score.subset} for score in scores]
         print_json(scores=[name | score.confusion.to_json() for name, score in zip(named, scores, strict=True)])
     else:
         _print_scores(scores)
@@ -76,27 +76,25 @@ def evaluate(
 
 def _print_scores(scores: list[Score]) -> None:
     columns = _columns(scores)
-    readings = [score.confusion.to_json() for score in scores]
+    records = [score.confusion.to_json() for score in scores]
     rows = []
-    for key in dict.fromkeys(chain(*readings)):
+    for key in dict.fromkeys(chain(*records)):
         if not any(score.table.shows(key) for score in scores):
             continue
-        shape = next(reading[key] for reading in readings if key in reading)
+        shape = next(record[key] for record in records if key in record)
         if key == "per_class":
-            rows += _rows_per_class([reading.get(key, {}) for reading in readings], scores)
+            rows += _rows_per_class([record.get(key, {}) for record in records], scores)
         elif isinstance(shape, dict):
-            classes = dict.fromkeys(name for reading in readings for name in reading[key])
-            rows += [
-                (f"{key} {name}", *(_cell(reading[key].get(name, "")) for reading in readings)) for name in classes
-            ]
+            classes = dict.fromkeys(name for record in records for name in record[key])
+            rows += [(f"{key} {name}", *(_cell(record[key].get(name, "")) for record in records)) for name in classes]
         elif not isinstance(shape, list):
-            rows.append((key, *(_cell(reading.get(key, "")) for reading in readings)))
+            rows.append((key, *(_cell(record.get(key, "")) for record in records)))
     print_table(("score", *columns), rows, right=columns)
     if len(scores) == 1:
         _print_matrix(scores[0])
     print_text()
     for score in scores:
-        print_text(f"{score.run}: {score.part} of {score.data}")
+        print_text(f"{score.run}: {score.subset} of {score.data}")
 
 
 def _rows_per_class(found: list[dict[str, dict[str, Any]]], scores: list[Score]) -> list[tuple[str, ...]]:
@@ -110,10 +108,10 @@ def _rows_per_class(found: list[dict[str, dict[str, Any]]], scores: list[Score])
 
 
 def _columns(scores: list[Score]) -> tuple[str, ...]:
-    """What tells the columns apart: the run, the data, both; or the part where there is one column."""
+    """What tells the columns apart: the run, the data, both; or the subset where there is one column."""
     several = [len({getattr(score, name) for score in scores}) > 1 for name in ("run", "data")]
     if len(scores) == 1 or not any(several):
-        return tuple(score.part for score in scores)
+        return tuple(score.subset for score in scores)
     return tuple(
         " on ".join(name for name, wanted in zip((score.run, score.data), several, strict=True) if wanted)
         for score in scores

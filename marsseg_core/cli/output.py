@@ -15,7 +15,7 @@ from ..messages import get_logger
 
 _logger = get_logger(__name__)
 
-SCHEMA: Final = 1
+SCHEMA: Final = 2
 
 EXIT_INTERRUPTED: Final = 130
 

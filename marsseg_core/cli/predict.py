@@ -32,7 +32,7 @@ def predict(
     submission: Annotated[
         Path | None, typer.Option(help="Write the course's submission, checked.", metavar="FILE.csv")
     ] = None,
-    part: Annotated[
+    subset: Annotated[
         str | None,
         typer.Option(
             help="Labelled images of a data set: train, validation, test or all.",
@@ -65,7 +65,7 @@ def predict(
     """Predict the masks of an image, of a folder of images, or of a data set; several runs give their mean.
 
     SOURCE is a file, a folder, or a data set as `--data` takes it, whose images without labels are meant unless
-    `--part` picks labelled ones. Images of any size: larger ones are covered with tiles that overlap.
+    `--subset` picks labelled ones. Images of any size: larger ones are covered with tiles that overlap.
     """
     *runs, source = paths
     if not runs:
@@ -84,15 +84,15 @@ def predict(
     from ..data.limits import PIXEL_LIMIT
     from ..data.ranges import asked_range
     from ..inference.ensemble import load_networks, open_runs
-    from ..inference.image_sources import check_part, find_source
+    from ..inference.image_sources import check_subset, find_source
 
     check_backend()
-    check_part(part)
+    check_subset(subset)
     wanted = None if range is None else asked_range(range, "--range")
     opened, classes = open_runs(runs)
     limit = pixel_limit or PIXEL_LIMIT
     session = open_session(plugins=plugin, trust=trust)
-    found = find_source(source, session, opened, part=part, pixel_limit=limit, wanted=wanted)
+    found = find_source(source, session, opened, subset=subset, pixel_limit=limit, wanted=wanted)
     for line in found.remarks:
         say(line)
     load_keras()

@@ -40,7 +40,7 @@ def run(
         list[str] | None,
         typer.Option(help="Set one value of the plan.", metavar="KIND.NAME.KEY=VALUE", autocompletion=settings),
     ] = None,
-    epochs: Annotated[str | None, typer.Option(help="Passes over the training part.", metavar="N")] = None,
+    epochs: Annotated[str | None, typer.Option(help="Passes over the training subset.", metavar="N")] = None,
     batch: Annotated[str | None, typer.Option(help="Images per step.", metavar="N")] = None,
     learning_rate: Annotated[str | None, typer.Option(help="At the start.", metavar="RATE")] = None,
     patience: Annotated[str | None, typer.Option(help="Epochs without progress to stop after.", metavar="N")] = None,
@@ -86,7 +86,7 @@ def run(
         bool, typer.Option("--dry-run", help="Print the plan, with the origin of each value, and stop.")
     ] = False,
 ) -> None:
-    """Train a network, keep the best, and score it on the test part.
+    """Train a network, keep the best, and score it on the test subset.
 
     Components are named as `marsseg list` names them. A comma separates several, a colon starts each parameter:
     `marsseg run --arch dense:width=0.5 --bottleneck transformer,aspp --loss wssce`.
@@ -196,25 +196,25 @@ def _given(values: dict[str, Any]) -> dict[str, Any]:
 def _print_result(result: Run) -> None:
     from ..runs.metric_values import metric_values
 
-    parts = result.metrics["parts"]
-    if not parts:
+    subsets = result.metrics["subsets"]
+    if not subsets:
         say(f"Interrupted before the first epoch ended: there is no network in {result.path}.")
         _say_how_to_go_on(result)
         return
-    found = {part: metric_values(scores) for part, scores in parts.items()}
+    found = {subset: metric_values(scores) for subset, scores in subsets.items()}
     table = result.plan.metrics
     rows = [
-        (table.spaced(name), *(_score(readings.get(name)) for readings in found.values()))
+        (table.spaced(name), *(_score(scores.get(name)) for scores in found.values()))
         for name in dict.fromkeys(chain(*found.values()))
         if table.shows(name)
     ]
-    print_table(("score", *parts), rows, right=tuple(parts))
+    print_table(("score", *subsets), rows, right=tuple(subsets))
     print_text()
     best = f"epoch {result.best_epoch} of {len(result.history)}"
     by = "" if result.best_by == f"val_{HEADLINE}" else f", the best by {result.best_by}"
     print_text(f"{result.path}: the network of {best}{by}")
     if result.interrupted:
-        say("Interrupted: the best network so far is kept; the test part was not scored.")
+        say("Interrupted: the best network so far is kept; the test subset was not scored.")
         _say_how_to_go_on(result)
 
 

@@ -43,14 +43,14 @@ def run_all(kind: Kind, members: Mapping[str, Plan], out: Path | None) -> None:
 
 
 def _print_series(series: Series, table: MetricTable) -> None:
-    parts = series.parts()
-    names = dict.fromkeys(name for found in parts.values() for name in found)
+    subsets = series.subsets()
+    names = dict.fromkeys(name for found in subsets.values() for name in found)
     rows = [
-        (table.spaced(name), *(str(found.get(name) or "undefined") for found in parts.values()))
+        (table.spaced(name), *(str(found.get(name) or "undefined") for found in subsets.values()))
         for name in names
         if table.shows(name)
     ]
-    print_table(("score", *parts), rows, right=tuple(parts))
+    print_table(("score", *subsets), rows, right=tuple(subsets))
     print_text()
     done, planned = len(series.finished), len(series.planned)
     of = "" if done == planned else f" of {planned}"

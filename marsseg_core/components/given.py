@@ -37,7 +37,7 @@ class GivenData(Dataset):
             raise RequestError(
                 f"The data of {self.images:,} images was given in Python, and is not kept with the run.",
                 where=f"data, fingerprint {self.fingerprint}",
-                hint="Give it again: marsseg.resume(run, data=…), marsseg.evaluate(run, data=…, part='test').",
+                hint="Give it again: marsseg.resume(run, data=…), marsseg.evaluate(run, data=…, subset='test').",
             )
         data: SegmentationData = self.held
         return data

@@ -281,7 +281,7 @@ class Augmentation(Component):
         """Give what is applied in a training on `items` (indices) of `data`: `apply`, for most.
 
         An augmentation that brings in parts of other images overrides this, and draws them from these items alone:
-        the other parts of the data must stay unseen.
+        the other subsets of the data must stay unseen.
         """
         return self.apply
 
@@ -312,7 +312,7 @@ class Dataset(Component):
         data = self.load()
         return zip(data.images, data.masks, strict=True)
 
-    def reading(self, scaling: Scaling) -> Dataset:
+    def with_scaling(self, scaling: Scaling) -> Dataset:
         """Give this data set with its values read as `scaling` says: what a network trained on such is shown.
 
         It is for such numbers alone, and where the data set is not told otherwise. One whose values are always 0…255 is

@@ -34,7 +34,7 @@ class LossSpec:
     Attributes:
         num_classes: K, from 1 to 255
         ignore_classes: the classes whose pixels must not count, beside void
-        class_frequencies: (K,) the pixels of each class in the training part, void left out
+        class_frequencies: (K,) the pixels of each class in the training subset, void left out
 
     The last two may be given as any row of whole numbers, and are tuples.
 

@@ -14,9 +14,10 @@ from .specs import WeightingSpec
 class WeightingLayer(keras.layers.Layer):
     """Join n losses (n,) to Σ λᵢ·wᵢ·Lᵢ: w are the weights that the plan gives, λ those of the rule, here 1.
 
-    A rule sets `own`, its λ (n,), in `step`, `on_epoch_begin` or `on_epoch_end`, from the losses Lᵢ themselves: w
-    applies to what the rule finds, so that no rule cancels it. What it remembers, it keeps in weights of the layer:
-    these are in the checkpoint. λ is taken without gradient. All is float32, whatever the precision of the network.
+    A rule sets `rule_weights`, its λ (n,), in `step`, `on_epoch_begin` or `on_epoch_end`, from the losses Lᵢ
+    themselves: w applies to what the rule finds, so that no rule cancels it. What it remembers, it keeps in weights of
+    the layer: these are in the checkpoint. λ is taken without gradient. All is float32, whatever the precision of the
+    network.
     """
 
     # Whether `step` is given the norms of each loss's gradient with respect to the logits.
@@ -24,26 +25,26 @@ class WeightingLayer(keras.layers.Layer):
 
     def __init__(self, spec: WeightingSpec) -> None:
         super().__init__(dtype="float32")
-        self.counted = spec.losses
+        self.loss_names = spec.losses
         self.count = len(spec.losses)
-        self.given = np.asarray(spec.weights, np.float32)
+        self.base_weights = np.asarray(spec.weights, np.float32)
 
     def build(self, input_shape: Any = None) -> None:
-        self.own = self.memory("own", 1.0)
+        self.rule_weights = self.add_state("rule_weights", 1.0)
         self.built = True
 
-    def memory(self, name: str, value: float = 0.0) -> Any:
+    def add_state(self, name: str, value: float = 0.0) -> Any:
         """Add a weight (n,) that is not trained, for what a rule remembers of each loss."""
         return self.add_weight(
             name=name, shape=(self.count,), initializer=keras.initializers.Constant(value), trainable=False
         )
 
     def call(self, losses: Any) -> Any:
-        return ops.sum(ops.stop_gradient(self.own) * self.given * losses)
+        return ops.sum(ops.stop_gradient(self.rule_weights) * self.base_weights * losses)
 
     def factors(self) -> np.ndarray:
         """Give what each loss counts in the objective now, (n,)."""
-        return np.asarray(ops.convert_to_numpy(self.own) * self.given)
+        return np.asarray(ops.convert_to_numpy(self.rule_weights) * self.base_weights)
 
     def step(self, losses: Any, norms: Any) -> None:
         """Move λ before the objective of each training step; as tensors Lᵢ (n,) and their gradients' norms (n,)."""

@@ -1,1 +1,1 @@
-"""Images and masks: their arrays, their parts, their statistics, and the batches a training sees."""
+"""Images and masks: their arrays, their subsets, their statistics, and the batches a training sees."""

@@ -1,4 +1,4 @@
-"""Cleaning: what a plan may ask to be done to its data before it is parted.
+"""Cleaning: what a plan may ask to be done to its data before it is split.
 
 In this order, each step looking at the items as they were read: aliens are dropped, then the copies among what is left,
 then margins are filled.

@@ -10,7 +10,7 @@ from ..registry.parameters import param
 
 @dataclass(frozen=True)
 class CleaningOptions:
-    """What is done to the data before it is parted, in this order. Nothing, unless asked for."""
+    """What is done to the data before it is split, in this order. Nothing, unless asked for."""
 
     drop_aliens: Literal["masks", "images"] | None = param(
         None,

@@ -15,10 +15,10 @@ _MUCH_VOID = 0.5
 
 
 def doubts(data: SegmentationData, split: Split | None) -> list[str]:
-    """A sentence for each thing that is likely not meant; with a split, for its training part as well.
+    """A sentence for each thing that is likely not meant; with a split, for its training subset as well.
 
     Looked for: masks of 0 and 255 alone, void on more than half of the pixels, and classes that count and have no
-    pixel, in all masks or in the training part.
+    pixel, in all masks or in the training subset.
     """
     pixels = data.label_counts.sum(axis=0, dtype=np.int64)
     void, total = int(pixels[-1]), int(pixels.sum())
@@ -37,10 +37,10 @@ def doubts(data: SegmentationData, split: Split | None) -> list[str]:
         trained = data.label_counts[split["train"]].sum(axis=0, dtype=np.int64)
         lost = [c for c in data.labelled_classes if pixels[c] and not trained[c]]
         if lost:
-            lines.append(f"The training part has no pixel of {_named(data, lost)}: that cannot be learnt.")
+            lines.append(f"The training subset has no pixel of {_named(data, lost)}: that cannot be learnt.")
         left = [c for c in data.labelled_classes if trained[c]]
         if len(left) == 1:
-            lines.append(f"Of the classes that count, the training part holds {_named(data, left)} alone.")
+            lines.append(f"Of the classes that count, the training subset holds {_named(data, left)} alone.")
     return lines
 
 

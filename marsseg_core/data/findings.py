@@ -26,18 +26,18 @@ def listed(groups: Sequence[ItemGroup], most: int) -> str:
     >>> listed([(1, 2), (5, 9, 12)], most=4)
     '1, 2; 5, 9, …'
     """
-    parts: list[str] = []
+    texts: list[str] = []
     for group in groups:
         if most <= 0:
-            return "; ".join([*parts, "…"])
+            return "; ".join([*texts, "…"])
         shown = [str(item) for item in group[:most]] + (["…"] if len(group) > most else [])
-        parts.append(", ".join(shown))
+        texts.append(", ".join(shown))
         most -= len(group)
-    return "; ".join(parts)
+    return "; ".join(texts)
 
 
 def summary(found: Inspection) -> list[str]:
-    """What the data set is: counts, sizes, values, parts."""
+    """What the data set is: counts, sizes, values, subsets."""
     height, width, channels = found.size
     kind = {1: "grey", 3: "colour"}.get(channels, f"{channels} channels")
     lines = [f"{found.source}: {found.images:,} labelled images of {height} × {width}, {kind}"]
@@ -49,10 +49,10 @@ def summary(found: Inspection) -> list[str]:
     lines.append(f"values: {_values(found.values)}")
     if found.unlabelled_values is not None:
         lines.append(f"values without labels: {_values(found.unlabelled_values)}")
-    if found.parts is not None:
-        lines.append("a run's parts: " + ", ".join(f"{count:,} {part}" for part, count in found.parts.items()))
+    if found.subsets is not None:
+        lines.append("a run's subsets: " + ", ".join(f"{count:,} {subset}" for subset, count in found.subsets.items()))
     else:
-        lines.append(f"a run's parts: none. {found.unsplit}")
+        lines.append(f"a run's subsets: none. {found.unsplit}")
     return [*lines, *(f"doubtful: {line}" for line in found.doubts)]
 
 
@@ -131,13 +131,13 @@ def findings(found: Inspection) -> list[Finding]:
         usual = f"; usually {width:g}" if width is not None else ""
         what = f"1 to {WIDEST_STRIP} pixels without labels along the edge{usual}"
         rows.append(_of_items(f"strips, {edge}", items, what))
-    if found.parts is not None:
+    if found.subsets is not None:
         kinds = dict.fromkeys(leak.kind for leak in found.leaks)
         for kind in kinds:
             leaks = [leak.items for leak in found.leaks if leak.kind == kind]
-            rows.append(Finding(f"leak: {kind}", len(leaks), "groups with items in several parts", tuple(leaks)))
+            rows.append(Finding(f"leak: {kind}", len(leaks), "groups with items in several subsets", tuple(leaks)))
         if not kinds:
-            rows.append(Finding("leaks", 0, "nothing that belongs together is in different parts"))
+            rows.append(Finding("leaks", 0, "nothing that belongs together is in different subsets"))
     return rows
 
 

@@ -16,7 +16,7 @@ from .groups import ItemGroup
 from .labels import rims, strip_widths
 from .pieces import pieces
 from .split_options import SplitOptions
-from .splits import PARTS, Split, parted
+from .splits import SUBSETS, Split, make_split
 from .statistics import balanced_weights
 
 WEIGHT_CAP: Final = 10.0
@@ -79,14 +79,14 @@ class MaskFacts:
 
 @dataclass(frozen=True)
 class Leak:
-    """Items that belong together and stand in different parts; `parts` has those of each."""
+    """Items that belong together and stand in different subsets; `subsets` has those of each."""
 
     kind: str
-    parts: dict[str, ItemGroup]
+    subsets: dict[str, ItemGroup]
 
     @property
     def items(self) -> ItemGroup:
-        return tuple(sorted(item for group in self.parts.values() for item in group))
+        return tuple(sorted(item for group in self.subsets.values() for item in group))
 
 
 @dataclass(frozen=True)
@@ -110,7 +110,7 @@ class Inspection:
     near_images: tuple[ItemGroup, ...]
     also_unlabelled: tuple[tuple[ItemGroup, ItemGroup], ...]
     unlabelled_copies: tuple[ItemGroup, ...]
-    parts: dict[str, int] | None
+    subsets: dict[str, int] | None
     leaks: tuple[Leak, ...]
     unsplit: str | None
     doubts: tuple[str, ...]
@@ -120,7 +120,7 @@ class Inspection:
 
 
 def inspect(data: SegmentationData, unlabelled: np.ndarray | None, split: SplitOptions) -> Inspection:
-    """Look at every image and mask, piece by piece, and at the parts that a run with these options would make.
+    """Look at every image and mask, piece by piece, and at the subsets that a run with these options would make.
 
     `unlabelled` are the images (M, H, W, C) that come with the data without masks; their copies are looked for among
     the labelled ones where they are of the same size.
@@ -131,8 +131,8 @@ def inspect(data: SegmentationData, unlabelled: np.ndarray | None, split: SplitO
     copies = image_copies(*stacks)
     own, across, beyond = _sorted_out(copies, len(data))
     aliens, other_masks = mask_groups(data)
-    parted_so, unsplit = _parted(data, split)
-    parts, leaks = _leaks(data, parted_so, own, aliens)
+    split_options, unsplit = _split_or_reason(data, split)
+    subsets, leaks = _leaks(data, split_options, own, aliens)
     return Inspection(
         source=data.source,
         fingerprint=data.fingerprint(),
@@ -151,10 +151,10 @@ def inspect(data: SegmentationData, unlabelled: np.ndarray | None, split: SplitO
         near_images=own.near,
         also_unlabelled=across,
         unlabelled_copies=beyond,
-        parts=parts,
+        subsets=subsets,
         leaks=leaks,
         unsplit=unsplit,
-        doubts=tuple(doubts(data, parted_so)),
+        doubts=tuple(doubts(data, split_options)),
     )
 
 
@@ -246,10 +246,10 @@ def _sorted_out(
     return Copies(within(copies.identical), within(copies.near)), tuple(across), tuple(beyond)
 
 
-def _parted(data: SegmentationData, options: SplitOptions) -> tuple[Split | None, str | None]:
-    """The parts of a run, or why there are none."""
+def _split_or_reason(data: SegmentationData, options: SplitOptions) -> tuple[Split | None, str | None]:
+    """The subsets of a run, or why there are none."""
     try:
-        return parted(data, options), None
+        return make_split(data, options), None
     except RequestError as error:
         return None, error.what
 
@@ -257,12 +257,12 @@ def _parted(data: SegmentationData, options: SplitOptions) -> tuple[Split | None
 def _leaks(
     data: SegmentationData, split: Split | None, copies: Copies, aliens: Sequence[ItemGroup]
 ) -> tuple[dict[str, int] | None, tuple[Leak, ...]]:
-    """The sizes of the parts, and what leaks between them; None and nothing where there are none."""
+    """The sizes of the subsets, and what leaks between them; None and nothing where there are none."""
     if split is None:
         return None, ()
-    part_of = np.empty(len(data), int)
-    for number, part in enumerate(PARTS):
-        part_of[split[part]] = number
+    subset_of = np.empty(len(data), int)
+    for number, subset in enumerate(SUBSETS):
+        subset_of[split[subset]] = number
     places: tuple[ItemGroup, ...] = ()
     if data.groups is not None:
         places = identical_groups([group.tobytes() for group in data.groups])
@@ -272,11 +272,11 @@ def _leaks(
     suspects += [("one group", group) for group in places]
     leaks = []
     for kind, items in suspects:
-        by_part = {part: tuple(i for i in items if part_of[i] == n) for n, part in enumerate(PARTS)}
-        apart = {part: members for part, members in by_part.items() if members}
+        by_subset = {subset: tuple(i for i in items if subset_of[i] == n) for n, subset in enumerate(SUBSETS)}
+        apart = {subset: members for subset, members in by_subset.items() if members}
         if len(apart) > 1:
             leaks.append(Leak(kind, apart))
-    return {part: len(split[part]) for part in PARTS}, tuple(leaks)
+    return {subset: len(split[subset]) for subset in SUBSETS}, tuple(leaks)
 
 
 def _items(found: np.ndarray) -> ItemGroup:

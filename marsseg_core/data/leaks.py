@@ -1,4 +1,4 @@
-"""What stands in several parts of a split and makes their scores flattering."""
+"""What stands in several subsets of a split and makes their scores flattering."""
 
 from __future__ import annotations
 
@@ -6,22 +6,22 @@ import numpy as np
 
 from .arrays import SegmentationData
 from .duplicates import digests, identical_groups
-from .splits import PARTS, Split
+from .splits import SUBSETS, Split
 
 
 def identical_across(data: SegmentationData, split: Split) -> str:
-    """Say in a line how many images of the validation and test parts are equal, byte by byte, to one of another part.
+    """Say in a line how many validation and test images are equal, byte by byte, to one of another subset.
 
     Empty where none is.
     """
-    part_of_item = np.full(len(data), -1)
-    for number, part in enumerate(PARTS):
-        part_of_item[split[part]] = number
-    apart = [group for group in identical_groups(digests(data.images)) if len(set(part_of_item[list(group)])) > 1]
+    subset_of_item = np.full(len(data), -1)
+    for number, subset in enumerate(SUBSETS):
+        subset_of_item[split[subset]] = number
+    apart = [group for group in identical_groups(digests(data.images)) if len(set(subset_of_item[list(group)])) > 1]
     if not apart:
         return ""
     count = sum(map(len, apart))
     return (
-        f"{count} images are identical to one in another part of the split ({', '.join(map(str, apart[0][:4]))}, …): "
+        f"{count} images are identical to one in another subset of the split ({', '.join(map(str, apart[0][:4]))}, …): "
         "what was trained on is scored. `marsseg data inspect` lists them; cleaning.drop_duplicates drops them."
     )

@@ -9,13 +9,15 @@ from ..registry.parameters import param
 
 @dataclass(frozen=True)
 class SplitOptions:
-    """How the data is parted. The test part is scored once, at the end, and chooses nothing."""
+    """How the data is split. The test subset is scored once, at the end, and chooses nothing."""
 
     validation: float = param(0.15, help="share of the images that choose the best epoch", above=0, maximum=0.9)
     test: float = param(0.15, help="share of the images that give the final score", above=0, maximum=0.9)
-    seed: int = param(0, help="draws the parts; apart from the training's seed, so that runs compare", minimum=0)
-    folds: int | None = param(None, help="deal the images into this many test parts, in the place of `test`", minimum=2)
-    fold: int | None = param(None, help="which of the folds is the test part, from 1", minimum=1)
+    seed: int = param(0, help="draws the split; apart from the training's seed, so that runs compare", minimum=0)
+    folds: int | None = param(
+        None, help="divide the images into this many folds, each a test subset, in the place of `test`", minimum=2
+    )
+    fold: int | None = param(None, help="which of the folds is the test subset, from 1", minimum=1)
 
     def __post_init__(self) -> None:
         if (self.folds is None) != (self.fold is None):

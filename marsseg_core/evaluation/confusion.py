@@ -1,4 +1,4 @@
-"""One confusion matrix for a data set, and its readings, each under its own name.
+"""Count a data set's predictions in one confusion matrix, and read metrics off it, each under its own name.
 
 On Mars data the background is *unlabelled* ground: what a network says there cannot be scored. So each pixel is
 decoded twice: over the classes that count (`miou`), and over all classes (`miou_an2dl`, `miou_all`).
@@ -232,7 +232,7 @@ class Confusion(Shown):
         return accuracy(self.restricted, self.ignore_classes)
 
     def to_json(self) -> dict[str, Any]:
-        """All readings, for metrics.json, its metrics behind those that it always has; what is undefined is None.
+        """All scores, for metrics.json, its metrics behind those that it always has; what is undefined is None.
 
         A metric that fails is left out with a warning.
         """

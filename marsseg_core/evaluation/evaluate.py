@@ -1,4 +1,4 @@
-"""A network's scores on a part of a data set."""
+"""A network's scores on a subset of a data set."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def evaluate(
     batch: int,
     metrics: Sequence[ResolvedComponent] = (),
 ) -> Confusion:
-    """Every reading of the confusion matrix of `network` on these items, and what these metrics say."""
+    """Every score of the confusion matrix of `network` on these items, and what these metrics say."""
     confusion = Confusion(data.class_names, data.ignore_classes, metrics)
     for masks, logits in predicted_batches(network, data, items, batch):
         confusion.update(masks, logits)

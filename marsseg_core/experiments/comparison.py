@@ -20,7 +20,7 @@ from ..runs.records import Record, find_runs, read_record
 from ..shown import Shown
 from .summary import Spread
 
-PARTS: Final = ("test", "validation")
+SUBSETS: Final = ("test", "validation")
 CONFIDENCE: Final = 0.95
 ABSENT: Final = "–"
 
@@ -76,7 +76,7 @@ class Comparison(Shown):
     """
 
     by: str
-    part: str
+    subset: str
     groups: tuple[RunGroup, ...]
     differing: Mapping[str, tuple[str, ...]]
     apart: tuple[tuple[Path, str], ...]
@@ -89,7 +89,7 @@ class Comparison(Shown):
         return " · ".join([group.label, *(_own(name, text) for name, text in texts.items())])
 
     def __repr__(self) -> str:
-        lines = [f"Comparison({self.part} {self.by}: {len(self.groups)} groups)"]
+        lines = [f"Comparison({self.subset} {self.by}: {len(self.groups)} groups)"]
         for group in self.groups[:_SHOWN_GROUPS]:
             title = shorten(self.title(group), _SHOWN_LETTERS, placeholder="…")
             lines.append(f"  {group.rank or ABSENT}  {group.spread} (n={group.spread.n})  {title}")
@@ -99,7 +99,7 @@ class Comparison(Shown):
     def to_json(self) -> dict[str, Any]:
         return {
             "by": self.by,
-            "part": self.part,
+            "subset": self.subset,
             "std": "sample",
             "confidence": CONFIDENCE,
             "groups": [self._group_json(position, group) for position, group in enumerate(self.groups)],
@@ -121,28 +121,30 @@ class Comparison(Shown):
         }
 
 
-def compare_runs(paths: Sequence[Path], *, by: str = HEADLINE, part: str = "test") -> Comparison:
+def compare_runs(paths: Sequence[Path], *, by: str = HEADLINE, subset: str = "test") -> Comparison:
     """Compare the finished runs in `paths`: run folders, or folders of runs and series.
 
-    Raises RequestError for a path without a run, an unknown part or reading, one of which nothing installed says
+    Raises RequestError for a path without a run, an unknown subset or score, one of which nothing installed says
     whether more of it is better, or where no run has a score.
     """
     # By the headline, whose direction is known, no metric's code is needed.
     table = None if by == HEADLINE else metric_table()
     by = table.canonical(by) if table else by
-    if part not in PARTS:
-        raise RequestError(f"There is no part '{part}' to compare.", where="--part", hint=f"One of {', '.join(PARTS)}.")
+    if subset not in SUBSETS:
+        raise RequestError(
+            f"There is no subset '{subset}' to compare.", where="--subset", hint=f"One of {', '.join(SUBSETS)}."
+        )
     records, apart = _read(find_runs(paths))
     scored = []
     for record in records:
-        if reason := _unscored(record, part):
+        if reason := _unscored(record, subset):
             apart.append((record.path, reason))
         else:
-            scored.append(record.completed(part, table) if table else record)
+            scored.append(record.completed(subset, table) if table else record)
     if not scored:
         lines = "; ".join(f"{path}: {reason}" for path, reason in apart[:5])
-        raise RequestError(f"None of {len(apart)} runs has a score of its {part} part: {lines}.", where="compare")
-    _check_reading(by, scored, part)
+        raise RequestError(f"None of {len(apart)} runs has a score of its {subset} subset: {lines}.", where="compare")
+    _check_metric(by, scored, subset)
     if table and table.of(by) is None:
         raise RequestError(
             f"No metric is installed that says whether more of '{by}' is better.",
@@ -151,15 +153,15 @@ def compare_runs(paths: Sequence[Path], *, by: str = HEADLINE, part: str = "test
         )
     defined = []
     for record in scored:
-        if record.readings[part].get(by) is None:
+        if record.scores[subset].get(by) is None:
             apart.append((record.path, f"{by} is undefined"))
         else:
             defined.append(record)
     grouped, repeated = _grouped(defined)
     if not grouped:
         raise RequestError(f"{by} is undefined in all {len(scored)} runs.", where="--by")
-    groups, elsewhere = _ranked(grouped, by, part, rises=table is None or table.rises(by))
-    return Comparison(by, part, groups, _differing(groups), tuple(apart + repeated), elsewhere)
+    groups, elsewhere = _ranked(grouped, by, subset, rises=table is None or table.rises(by))
+    return Comparison(by, subset, groups, _differing(groups), tuple(apart + repeated), elsewhere)
 
 
 def _read(paths: Sequence[Path]) -> tuple[list[Record], list[tuple[Path, str]]]:
@@ -172,19 +174,17 @@ def _read(paths: Sequence[Path]) -> tuple[list[Record], list[tuple[Path, str]]]:
     return records, broken
 
 
-def _unscored(record: Record, part: str) -> str:
+def _unscored(record: Record, subset: str) -> str:
     """Why a run has no score to compare; empty where it has one."""
     if not record.finished:
         return record.status
-    return "" if part in record.readings else f"the {part} part was not scored"
+    return "" if subset in record.scores else f"the {subset} subset was not scored"
 
 
-def _check_reading(by: str, records: Sequence[Record], part: str) -> None:
-    known = dict.fromkeys(name for record in records for name in record.readings[part])
+def _check_metric(by: str, records: Sequence[Record], subset: str) -> None:
+    known = dict.fromkeys(name for record in records for name in record.scores[subset])
     if by not in known:
-        raise RequestError(
-            f"No run has a reading '{by}'.", where="--by", hint=nearest(by, known, listing="Their readings")
-        )
+        raise RequestError(f"No run has a score '{by}'.", where="--by", hint=nearest(by, known, listing="Their scores"))
 
 
 def _grouped(records: Sequence[Record]) -> tuple[list[list[Record]], list[tuple[Path, str]]]:
@@ -193,7 +193,7 @@ def _grouped(records: Sequence[Record]) -> tuple[list[list[Record]], list[tuple[
     repeated = []
     for record in records:
         # The same words may mean other data, or another split: a file was changed between two runs, or another version
-        # parts it differently. Their mean would be of nothing.
+        # splits it differently. Their mean would be of nothing.
         group = groups.setdefault((record.data, *sorted(record.settings.items())), {})
         first = group.setdefault((record.seed, record.fold), record)
         if first is not record:
@@ -202,15 +202,15 @@ def _grouped(records: Sequence[Record]) -> tuple[list[list[Record]], list[tuple[
 
 
 def _ranked(
-    grouped: Sequence[Sequence[Record]], by: str, part: str, *, rises: bool
+    grouped: Sequence[Sequence[Record]], by: str, subset: str, *, rises: bool
 ) -> tuple[tuple[RunGroup, ...], tuple[tuple[Path, str], ...]]:
     """The groups scored on what most runs are scored on, the best first; then the others, without a rank."""
-    families = Counter(_family(run, part) for group in grouped for run in group)
+    families = Counter(_family(run, subset) for group in grouped for run in group)
     common = families.most_common(1)[0][0]
 
     def order(group: Sequence[Record]) -> tuple[bool, float]:
-        mean = Spread.of(_values(group, by, part)).mean
-        return any(_family(run, part) != common for run in group), -mean if rises else mean
+        mean = Spread.of(_values(group, by, subset)).mean
+        return any(_family(run, subset) != common for run in group), -mean if rises else mean
 
     groups: list[RunGroup] = []
     for position, runs in enumerate(sorted(grouped, key=order)):
@@ -220,27 +220,27 @@ def _ranked(
             RunGroup(
                 _letters(position),
                 tuple(runs),
-                tuple(_values(runs, by, part)),
+                tuple(_values(runs, by, subset)),
                 rank=position + 1 if comparable else None,
-                difference=difference(runs, best, by, part) if comparable and best is not None else None,
+                difference=difference(runs, best, by, subset) if comparable and best is not None else None,
             )
         )
     elsewhere = [
-        (run.path, _deviation(_family(run, part), common))
+        (run.path, _deviation(_family(run, subset), common))
         for group in grouped
         for run in group
-        if _family(run, part) != common
+        if _family(run, subset) != common
     ]
     return tuple(groups), tuple(elsewhere)
 
 
-def _values(runs: Sequence[Record], by: str, part: str) -> list[float]:
-    return [value for run in runs if (value := run.readings[part][by]) is not None]
+def _values(runs: Sequence[Record], by: str, subset: str) -> list[float]:
+    return [value for run in runs if (value := run.scores[subset][by]) is not None]
 
 
 @dataclass(frozen=True)
 class _Family:
-    """What runs are scored on: the same items; or the folds of one deal, of which each run has another."""
+    """What runs are scored on: the same items; or the folds of one division, of which each run has another."""
 
     fingerprint: str
     classes: tuple[str, ...]
@@ -248,14 +248,14 @@ class _Family:
     items: Hashable
 
 
-def _family(run: Record, part: str) -> _Family:
+def _family(run: Record, subset: str) -> _Family:
     data = run.fingerprint, run.classes, run.ignore_classes
     if run.fold == NONE_WORD:
-        return _Family(*data, run.items[part])
-    deal = [run.settings[f"split.{key}"] for key in ("folds", "seed")]
-    if part == "validation":
-        deal.append(run.settings["split.validation"])
-    return _Family(*data, ("folds", *deal))
+        return _Family(*data, run.items[subset])
+    division = [run.settings[f"split.{key}"] for key in ("folds", "seed")]
+    if subset == "validation":
+        division.append(run.settings["split.validation"])
+    return _Family(*data, ("folds", *division))
 
 
 def _deviation(found: _Family, common: _Family) -> str:
@@ -268,15 +268,15 @@ def _deviation(found: _Family, common: _Family) -> str:
     return "other data" if found.fingerprint != common.fingerprint else "other items of the data"
 
 
-def difference(runs: Sequence[Record], best: Sequence[Record], by: str, part: str) -> Difference:
+def difference(runs: Sequence[Record], best: Sequence[Record], by: str, subset: str) -> Difference:
     """A group's scores minus the best group's, over the pairs with the same seed and fold, scored on the same items."""
     partners = {(run.seed, run.fold): run for run in best}
     pairs = [(run, partners[run.seed, run.fold]) for run in runs if (run.seed, run.fold) in partners]
-    pairs = [(run, other) for run, other in pairs if run.items[part] == other.items[part]]
+    pairs = [(run, other) for run, other in pairs if run.items[subset] == other.items[subset]]
     if not pairs:
         return Difference(0)
     ours, theirs = zip(*pairs, strict=True)
-    found = Spread.of([a - b for a, b in zip(_values(ours, by, part), _values(theirs, by, part), strict=True)])
+    found = Spread.of([a - b for a, b in zip(_values(ours, by, subset), _values(theirs, by, subset), strict=True)])
     if found.std is None:
         return Difference(1, found.mean)
     half = half_width(found)

@@ -45,7 +45,7 @@ class Series(Shown):
         return f"{len(self.finished)} of {len(self.planned)} {self.kind} finished"
 
     def __repr__(self) -> str:
-        lines = [f"  {part}: miou {found['miou']}" for part, found in self.parts().items() if found.get("miou")]
+        lines = [f"  {subset}: miou {found['miou']}" for subset, found in self.subsets().items() if found.get("miou")]
         return "\n".join([f"Series({str(self.path)!r}: {self.summary})", *lines])
 
     def __fspath__(self) -> str:
@@ -59,25 +59,25 @@ class Series(Shown):
     def interrupted(self) -> bool:
         return self.status == INTERRUPTED
 
-    def parts(self) -> dict[str, dict[str, Spread | None]]:
-        """The spread of each reading, for each part."""
-        scored = [self.metrics[name]["parts"] for name in self.finished]
-        names = dict.fromkeys(part for parts in scored for part in parts)
-        return {part: spreads([metric_values(parts[part]) for parts in scored]) for part in names}
+    def subsets(self) -> dict[str, dict[str, Spread | None]]:
+        """The spread of each score, for each subset."""
+        scored = [self.metrics[name]["subsets"] for name in self.finished]
+        names = dict.fromkeys(subset for subsets in scored for subset in subsets)
+        return {subset: spreads([metric_values(subsets[subset]) for subsets in scored]) for subset in names}
 
     def to_json(self) -> dict[str, Any]:
         statuses = {name: self.metrics[name]["status"] if name in self.metrics else None for name in self.planned}
-        parts = {
-            part: {name: spread and spread.to_json() for name, spread in found.items()}
-            for part, found in self.parts().items()
+        subsets = {
+            subset: {name: spread and spread.to_json() for name, spread in found.items()}
+            for subset, found in self.subsets().items()
         }
         return {
-            "schema": 1,
+            "schema": 2,
             "series": self.kind,
             "status": self.status,
             "std": "sample",
             "runs": statuses,
-            "parts": parts,
+            "subsets": subsets,
         }
 
 
@@ -136,7 +136,7 @@ def run_series(
     After each run, summary.json holds what there is so far. A run that is interrupted
     ends the series, and so does one that fails, with its error; what was done before is kept.
     """
-    from ..data.splits import parted
+    from ..data.splits import make_split
     from ..networks.keras_backend import clear_session, keep_tensorflow_out, many_networks
     from ..runs.data import read_data
     from ..training.loop import execute
@@ -145,7 +145,7 @@ def run_series(
     first = next(iter(plans.values()))
     data = read_data(first)
     for plan in plans.values():
-        parted(data, plan.split)  # refused now, not after hours
+        make_split(data, plan.split)  # refused now, not after hours
     folder = create_run_folder(f"{first.name}-{kind}", out)
     series = Series(kind, folder.path, tuple(plans))
     try:

@@ -27,8 +27,8 @@ class Spread:
         return {"mean": self.mean, "std": self.std, "n": self.n}
 
 
-def spreads(readings: Sequence[Mapping[str, float | None]]) -> dict[str, Spread | None]:
-    """The spread of each reading over the runs where it is defined; None where it is in none."""
-    names = dict.fromkeys(name for one in readings for name in one)
-    defined = {name: [value for one in readings if (value := one.get(name)) is not None] for name in names}
+def spreads(scores: Sequence[Mapping[str, float | None]]) -> dict[str, Spread | None]:
+    """The spread of each score over the runs where it is defined; None where it is in none."""
+    names = dict.fromkeys(name for one in scores for name in one)
+    defined = {name: [value for one in scores if (value := one.get(name)) is not None] for name in names}
     return {name: Spread.of(values) if values else None for name, values in defined.items()}

@@ -10,23 +10,23 @@ from .comparison import Comparison
 
 
 def to_csv(comparison: Comparison) -> str:
-    """RunGroup, rank, run, seed, fold, the settings that differ, and every reading of the compared part.
+    """Group, rank, run, seed, fold, the settings that differ, and every score of the compared subset.
 
-    An undefined reading, or the rank of a group scored on other items, is left empty.
+    An undefined score, or the rank of a group scored on other items, is left empty.
     """
-    table, part = metric_table(), comparison.part
+    table, subset = metric_table(), comparison.subset
     runs = [
-        (position, group, run.completed(part, table))
+        (position, group, run.completed(subset, table))
         for position, group in enumerate(comparison.groups)
         for run in group.runs
     ]
-    readings = dict.fromkeys(name for _, _, run in runs for name in run.readings[part])
+    names = dict.fromkeys(name for _, _, run in runs for name in run.scores[subset])
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["group", "rank", "run", "seed", "fold", *comparison.differing, *readings])
+    writer.writerow(["group", "rank", "run", "seed", "fold", *comparison.differing, *names])
     for position, group, run in runs:
-        scores = run.readings[part]
+        scores = run.scores[subset]
         settings = [values[position] for values in comparison.differing.values()]
-        values = [scores.get(name) for name in readings]
+        values = [scores.get(name) for name in names]
         writer.writerow([group.label, group.rank, run.path, run.seed, run.fold, *settings, *values])
     return text.getvalue()

@@ -34,7 +34,7 @@ def comparison_figure(comparison: Comparison, target: Target) -> None:
 
 
 def _draw_scores(axes: Axes, comparison: Comparison) -> None:
-    verbatim([axes.set_title(f"{comparison.part} {comparison.by}", loc="left", fontsize=TITLE_SIZE)])
+    verbatim([axes.set_title(f"{comparison.subset} {comparison.by}", loc="left", fontsize=TITLE_SIZE)])
     for row, group in enumerate(comparison.groups):
         colour = _colour(group)
         spread = group.spread

@@ -174,8 +174,10 @@ def _sections(found: Inspection, pictures: _Pictures, unlabelled: np.ndarray | N
         owns = [own for own, _ in found.also_unlabelled]
         yield _section("Labelled, and without labels too", owns, rows, grouped=True)
     for leak in found.leaks[:_MOST_GROUPS]:
-        where = ", ".join(f"{len(items)} in {part}" for part, items in leak.parts.items())
-        each = [pictures.item(item, f"{item}, {part}") for part, items in leak.parts.items() for item in items[:2]]
+        where = ", ".join(f"{len(items)} in {subset}" for subset, items in leak.subsets.items())
+        each = [
+            pictures.item(item, f"{item}, {subset}") for subset, items in leak.subsets.items() for item in items[:2]
+        ]
         yield _section(f"Leak, {leak.kind}: {where}", [leak.items], [each], grouped=True)
     for heading, items in (
         ("Flat images", found.values.flat),

@@ -77,8 +77,8 @@ def _run(run: Run) -> str:
             )
         )
     if run.scores:
-        part, confusion = list(run.scores.items())[-1]
-        parts.append(_matrix(confusion, f"Confusion matrix of the {part} part"))
+        subset, confusion = list(run.scores.items())[-1]
+        parts.append(_matrix(confusion, f"Confusion matrix of the {subset} subset"))
     return _whole(parts)
 
 
@@ -103,7 +103,7 @@ def _comparison(comparison: Comparison) -> str:
     left_out = [*comparison.apart, *comparison.elsewhere]
     return _whole(
         [
-            _Heading(f"{comparison.part} {comparison.by}", f"{len(comparison.groups)} groups"),
+            _Heading(f"{comparison.subset} {comparison.by}", f"{len(comparison.groups)} groups"),
             _Table(("rank", "group", comparison.by, "runs", "to the best"), rows),
             _figure(lambda target: comparison_figure(comparison, target), "Comparison", width=800),
             _Table(("run", "why it is not ranked"), [(str(path), reason) for path, reason in left_out]),
@@ -113,10 +113,10 @@ def _comparison(comparison: Comparison) -> str:
 
 @html_of.register
 def _series(series: Series) -> str:
-    parts = series.parts()
-    names = dict.fromkeys(name for found in parts.values() for name in found)
-    rows = [(name, *(str(found.get(name) or ABSENT) for found in parts.values())) for name in names]
-    return _whole([_Heading(str(series.path), series.summary), _Table(("score", *parts), rows)])
+    subsets = series.subsets()
+    names = dict.fromkeys(name for found in subsets.values() for name in found)
+    rows = [(name, *(str(found.get(name) or ABSENT) for found in subsets.values())) for name in names]
+    return _whole([_Heading(str(series.path), series.summary), _Table(("score", *subsets), rows)])
 
 
 @html_of.register

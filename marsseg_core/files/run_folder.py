@@ -25,7 +25,10 @@ RUNS_FOLDER: Final = Path("runs")
 
 # What metrics.json says of how a run ended.
 FINISHED: Final = "finished"
-"""Compare with `run.metrics["status"]`: the run came to its end, and its test part was scored."""
+"""Compare with `run.metrics["status"]`: the run came to its end, and its test subset was scored."""
+
+# metrics.json of 0.1.0 (schema 1) → of today.
+_RENAMED_METRICS_KEYS: Final[Mapping[str, str]] = {"parts": "subsets"}
 INTERRUPTED: Final = "interrupted"
 
 # In a run folder: the files of components that nobody packaged.
@@ -88,7 +91,7 @@ class RunFolder:
 
     def check_unfinished(self) -> None:
         """RequestError where the run has come to its end."""
-        if self.metrics.is_file() and self.read_json(self.metrics)["status"] == FINISHED:
+        if self.metrics.is_file() and self.read_metrics().get("status") == FINISHED:
             raise RequestError("The run is finished.", where=str(self.path), hint="Its metrics.json has the scores.")
 
     def remove_leftovers(self) -> None:
@@ -267,6 +270,13 @@ class RunFolder:
             return json.loads(read_text(path), parse_constant=_refuse_constant)
         except (OSError, ValueError) as cause:
             raise RequestError(f"{path.name} cannot be read: {cause}", where=str(path.parent)) from cause
+
+    def read_metrics(self) -> dict[str, Any]:
+        """Read metrics.json, with the keys of today whichever version of marsseg wrote it."""
+        found = self.read_json(self.metrics)
+        if not isinstance(found, dict):
+            raise RequestError("metrics.json holds no table.", where=str(self.path))
+        return {_RENAMED_METRICS_KEYS.get(key, key): value for key, value in found.items()}
 
     def write_history(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """One line for each epoch; a value that is undefined stays empty."""

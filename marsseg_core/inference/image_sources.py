@@ -14,7 +14,7 @@ from ..data.arrays import SegmentationData
 from ..data.image_reader import ImageReader
 from ..data.images import SUFFIXES
 from ..data.ranges import Range
-from ..data.splits import PARTS
+from ..data.splits import SUBSETS
 from ..errors import RequestError, nearest
 from ..files.run_folder import RunFolder
 from ..planning.invoke import call_component
@@ -28,10 +28,10 @@ from .ensemble import scaling_of
 ALL: Final = "all"
 
 
-def check_part(part: str | None) -> None:
-    """RequestError for what is no part of a data set."""
-    if part is not None and part not in (*PARTS, ALL):
-        raise RequestError(f"There is no part '{part}'.", where="--part", hint=nearest(part, (*PARTS, ALL)))
+def check_subset(subset: str | None) -> None:
+    """RequestError for what is no subset of a data set."""
+    if subset is not None and subset not in (*SUBSETS, ALL):
+        raise RequestError(f"There is no subset '{subset}'.", where="--subset", hint=nearest(subset, (*SUBSETS, ALL)))
 
 
 @dataclass(frozen=True)
@@ -58,13 +58,13 @@ def find_source(
     session: Session,
     runs: Sequence[RunFolder],
     *,
-    part: str | None,
+    subset: str | None,
     pixel_limit: int,
     wanted: Range | None = None,
 ) -> ImageSource:
     """What `text` means: a data set by name, an image file, what a data set recognises, or else a folder of images.
 
-    `part` picks the labelled images of a data set: all, or a part that the runs kept. Without it those are taken
+    `subset` picks the labelled images of a data set: all, or a subset that the runs kept. Without it those are taken
     that have no labels, where the set has any. `wanted` says which values of image files are black and white; without
     it they are seen as the runs saw such numbers, and others by `auto`.
     """
@@ -75,9 +75,9 @@ def find_source(
         if wanted is not None:
             hint = f"Say it in the data set's words, as in npz:path=tiles.npz:range={wanted}."
             raise RequestError("The range is that of image files; a data set has its own.", where="--range", hint=hint)
-        return _dataset(text, session, runs, part)
-    if part is not None:
-        raise RequestError("Image files have no parts; a data set has.", where="--part", hint="Leave it out.")
+        return _dataset(text, session, runs, subset)
+    if subset is not None:
+        raise RequestError("Image files have no subsets; a data set has.", where="--subset", hint="Leave it out.")
     wanted = wanted or Range.of(scaling_of(runs))
     if is_image:
         return _files(str(path), [path.stem], [path], pixel_limit, wanted)
@@ -116,32 +116,32 @@ def _suffixes() -> str:
     return ", ".join(sorted(SUFFIXES))
 
 
-def _dataset(text: str, session: Session, runs: Sequence[RunFolder], part: str | None) -> ImageSource:
+def _dataset(text: str, session: Session, runs: Sequence[RunFolder], subset: str | None) -> ImageSource:
     scaling = scaling_of(runs)
-    plan = resolve(Request(compositions={"data": text}), session, only=(kinds.DATASET,)).reading(scaling)
+    plan = resolve(Request(compositions={"data": text}), session, only=(kinds.DATASET,)).with_scaling(scaling)
     resolved = plan.resolved[kinds.DATASET][0]
-    if part is None:
+    if subset is None:
         images: np.ndarray | None = call_component(resolved, resolved.component.unlabelled)
         if images is not None:
             return _numbered(f"{text}, without labels", images, np.arange(len(images)))
-    if part is None or part == ALL:
+    if subset is None or subset == ALL:
         data = read_data(plan)
         return _numbered(f"{data.source}, all", data.images, np.arange(len(data)))
     request = Request(base=str(runs[0].path), compositions={"data": text})
     plan = resolve(request, session, only=(kinds.DATASET,))
     data = read_data(plan)
-    items = _part_of_all(part, data, runs)
-    return _numbered(f"{data.source}, {part}", data.images, items)
+    items = _subset_items(subset, data, runs)
+    return _numbered(f"{data.source}, {subset}", data.images, items)
 
 
-def _part_of_all(part: str, data: SegmentationData, runs: Sequence[RunFolder]) -> np.ndarray:
-    first, *others = [recorded_split(run, data)[part] for run in runs]
+def _subset_items(subset: str, data: SegmentationData, runs: Sequence[RunFolder]) -> np.ndarray:
+    first, *others = [recorded_split(run, data)[subset] for run in runs]
     for run, other in zip(runs[1:], others, strict=True):
         if not np.array_equal(first, other):
             raise RequestError(
-                f"The runs do not have the same {part} part.",
+                f"The runs do not have the same {subset} subset.",
                 where=f"{runs[0].path}, {run.path}",
-                hint="--part all takes every labelled image.",
+                hint="--subset all takes every labelled image.",
             )
     return first
 

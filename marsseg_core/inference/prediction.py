@@ -38,7 +38,7 @@ class Summary:
 
     @property
     def done(self) -> int:
-        """How many images are dealt with."""
+        """How many images were predicted or found unreadable."""
         return self.count + len(self.unreadable)
 
     def add(self, labels: np.ndarray) -> None:

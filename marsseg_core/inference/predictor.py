@@ -41,9 +41,9 @@ class Predictor:
         return self._networks[0].channels
 
     def predict(self, images: Iterable[np.ndarray]) -> Iterator[Iterator[np.ndarray]]:
-        """Give for each image (H, W, C) uint8, in order, its probabilities (H, W, K) float32, as row strips (h, W, K) from
-        top
-        to bottom; the row strips of one image are to be taken before the next image is asked for.
+        """Give the probabilities of each image (H, W, C) uint8, in order, as row strips (h, W, K) float32.
+
+        The strips come from top to bottom; those of one image are to be taken before the next image is asked for.
 
         Images that fit into a tile are predicted in batches and come as one row strip; of a larger one memory holds
         only as many rows as a tile has. The channels must be those that the networks take. Where a network's logits are

@@ -1,4 +1,4 @@
-"""Scores of finished runs, on what they kept for a part or on another data set."""
+"""Scores of finished runs, on what they kept for a subset or on another data set."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from ..runs.data import read_data
 from ..runs.load import load
 from ..runs.recorded_data import recorded_scaling, recorded_split
 from .ensemble import with_channels
-from .image_sources import ALL, check_part
+from .image_sources import ALL, check_subset
 from .predictor import Predictor
 
 _logger = get_logger(__name__)
@@ -39,14 +39,14 @@ _NEEDED: Final = (kinds.DATASET,)
 
 @dataclass(frozen=True)
 class Score:
-    """What a run scored on a part of a data set, by the metrics of `table`.
+    """What a run scored on a subset of a data set, by the metrics of `table`.
 
     `run` and `data` are as they were asked for.
     """
 
     run: str
     data: str
-    part: str
+    subset: str
     confusion: Confusion
     table: MetricTable
 
@@ -54,7 +54,7 @@ class Score:
 def score_runs(
     runs: Sequence[RunFolder],
     sources: Sequence[Given | None],
-    part: str,
+    subset: str,
     session: Session,
     *,
     metrics: str | None = None,
@@ -62,12 +62,12 @@ def score_runs(
 ) -> list[Score]:
     """Each run on each source: a data set as `--data` takes it or as it is given in Python, or None for the run's own.
 
-    A part other than "all" is what the run kept for it; RequestError where the data is not what the run was trained
+    A subset other than "all" is what the run kept for it; RequestError where the data is not what the run was trained
     on, or has other classes, and where a run's files are not as it wrote them. `metrics` are computed
     besides those of the run's plan.
     """
-    check_part(part)
-    own_data = None in sources or part != ALL
+    check_subset(subset)
+    own_data = None in sources or subset != ALL
     needed = _NEEDED if own_data else ()
     plans = [resolve(Request(base=str(run.path)), session, only=needed) for run in runs]
     if any(plan.training.deterministic for plan in plans):
@@ -79,16 +79,16 @@ def score_runs(
         network = load(run.path, session)
         table = _table(plan, metrics, session.catalog)
         for source in sources:
-            data_plan = _data_plan(run, plan, source, part, session)
+            data_plan = _data_plan(run, plan, source, subset, session)
             key = f"{data_plan.one(kinds.DATASET)!r} {data_plan.cleaning!r}"
             if key not in loaded:
                 loaded[key] = read_data(data_plan)
             data = loaded[key]
             _check_classes(run, network, data)
-            items = np.arange(len(data)) if part == ALL else recorded_split(run, data)[part]
+            items = np.arange(len(data)) if subset == ALL else recorded_split(run, data)[subset]
             confusion = _score(network, data, items, plan.training.batch, tta, table)
             name = source if isinstance(source, str) else data.source
-            scores.append(Score(str(run.path), name, part, confusion, table))
+            scores.append(Score(str(run.path), name, subset, confusion, table))
     return scores
 
 
@@ -102,14 +102,14 @@ def _table(plan: Plan, metrics: str | None, catalog: Catalog) -> MetricTable:
     return table if metrics is None else table.asking(metrics, catalog, where=f"--metrics {metrics}")
 
 
-def _data_plan(run: RunFolder, plan: Plan, source: Given | None, part: str, session: Session) -> Plan:
+def _data_plan(run: RunFolder, plan: Plan, source: Given | None, subset: str, session: Session) -> Plan:
     """A plan with the data to be scored: the run's own, at its place or at another; or a set as it is, with its values
     read as the run's were."""
     if source is None:
         return plan
-    base = None if part == ALL else str(run.path)
+    base = None if subset == ALL else str(run.path)
     request = Request(base=base, compositions={"data": source})
-    return resolve(request, session, only=_NEEDED).reading(recorded_scaling(run))
+    return resolve(request, session, only=_NEEDED).with_scaling(recorded_scaling(run))
 
 
 def _check_classes(run: RunFolder, network: keras.Model, data: SegmentationData) -> None:

@@ -33,5 +33,5 @@ def assemble_network(plan: Plan, image_shape: Sequence[int], num_classes: int) -
     spec = NetworkSpec(height, width, channels, num_classes, bottlenecks, compose)
     network: keras.Model = build_component(resolved, spec)
     check_network(network, resolved, bottlenecks, (height, width), num_classes)
-    check_readable(network, (resolved, *resolved.parts, *plan.resolved[kinds.BOTTLENECK]))
+    check_readable(network, (resolved, *resolved.nested, *plan.resolved[kinds.BOTTLENECK]))
     return network

@@ -1,7 +1,7 @@
 """The table of metrics: what a run can be scored, kept, stopped and ranked by, from what is installed.
 
-A *reading* is one number of a metric: `dice` is the metric's value, `dice_soil` that of a class. A *column* of the
-history is a reading of the validation part, `val_dice_soil`, or a loss.
+A *score* is one number of a metric: `dice` is the metric's value, `dice_soil` that of a class. A *column* of the
+history is a score of the validation subset, `val_dice_soil`, or a loss.
 """
 
 from __future__ import annotations
@@ -54,65 +54,65 @@ class MetricTable:
     watched: str = PREFIX + HEADLINE
     best_by: str = PREFIX + HEADLINE
 
-    def of(self, reading: str) -> ResolvedComponent | None:
-        """The metric that a reading is of: by its name, or by its word for classes with a class's name behind it."""
-        if reading in self.resolved:
-            return self.resolved[reading]
-        found = [each for each in self.resolved.values() if _is_of_a_class(reading, each)]
+    def of(self, score: str) -> ResolvedComponent | None:
+        """The metric that a score is of: by its name, or by its word for classes with a class's name behind it."""
+        if score in self.resolved:
+            return self.resolved[score]
+        found = [each for each in self.resolved.values() if _is_of_a_class(score, each)]
         return max(found, key=lambda each: len(each.component.per_class), default=None)
 
-    def canonical(self, reading: str) -> str:
-        """The reading that a text means: of a metric's alias, its name."""
-        named = (name for name, each in self.resolved.items() if reading in each.entry.aliases)
-        return reading if reading in self.resolved else next(named, reading)
+    def canonical(self, score: str) -> str:
+        """The score that a text means: of a metric's alias, its name."""
+        named = (name for name, each in self.resolved.items() if score in each.entry.aliases)
+        return score if score in self.resolved else next(named, score)
 
     def rises(self, column: str) -> bool:
-        """Whether more of a column (or of a reading) is better."""
+        """Whether more of a column (or of a score) is better."""
         metric = self.of(column.removeprefix(PREFIX))
         return not _LOSS.fullmatch(column) if metric is None else bool(metric.component.higher_is_better)
 
     def is_column(self, text: str) -> bool:
-        """Whether a history may have a column of this name: a loss, or a reading of validation or training part."""
+        """Whether a history may have a column of this name: a loss, or a score of validation or training subset."""
         return bool(_LOSS.fullmatch(text)) or self.of(text.removeprefix(PREFIX)) is not None
 
-    def possible(self, reading: str, value: float) -> bool:
-        """Whether a reading can have a value; of a metric that is not installed, any number."""
-        metric = self.of(reading)
+    def possible(self, score: str, value: float) -> bool:
+        """Whether a score can have a value; of a metric that is not installed, any number."""
+        metric = self.of(score)
         least, greatest = (-math.inf, math.inf) if metric is None else metric.component.bounds
         return math.isfinite(value) and bool(least - _ROUNDING <= value <= greatest + _ROUNDING)
 
-    def label(self, reading: str) -> str:
+    def label(self, score: str) -> str:
         """What tables and pages call a metric, with its unit."""
-        metric = self.of(reading)
-        if metric is None or reading not in self.resolved:
-            return reading
+        metric = self.of(score)
+        if metric is None or score not in self.resolved:
+            return score
         component = metric.component
-        return (component.label or reading) + (f" [{component.unit}]" if component.unit else "")
+        return (component.label or score) + (f" [{component.unit}]" if component.unit else "")
 
-    def explanation(self, reading: str) -> str:
-        metric = self.of(reading)
+    def explanation(self, score: str) -> str:
+        metric = self.of(score)
         return "" if metric is None else str(metric.component.explanation)
 
-    def spaced(self, reading: str) -> str:
-        """A reading as tables in the terminal name it: "iou soil" for iou_soil."""
-        metric = self.of(reading)
-        if metric is None or reading in self.resolved:
-            return reading
+    def spaced(self, score: str) -> str:
+        """A score as tables in the terminal name it: "iou soil" for iou_soil."""
+        metric = self.of(score)
+        if metric is None or score in self.resolved:
+            return score
         word = metric.component.per_class
-        return f"{word} {reading.removeprefix(f'{word}_')}"
+        return f"{word} {score.removeprefix(f'{word}_')}"
 
-    def shows(self, reading: str) -> bool:
-        """Whether tables show a reading: that of a metric which stands in them, was asked for or is not installed."""
-        metric = self.of(reading)
+    def shows(self, score: str) -> bool:
+        """Whether tables show a score: that of a metric which stands in them, was asked for or is not installed."""
+        metric = self.of(score)
         return metric is None or metric.component.in_tables or metric.entry.name in self.asked
 
-    def records(self, reading: str) -> bool:
-        """Whether tools that a run is handed on to are given a reading: the history's, and what was asked for."""
-        metric = self.of(reading)
+    def records(self, score: str) -> bool:
+        """Whether tools that a run is handed on to are given a score: the history's, and what was asked for."""
+        metric = self.of(score)
         return metric is not None and (metric.component.in_history or metric.entry.name in self.asked)
 
     def computed(self) -> tuple[ResolvedComponent, ...]:
-        """The metrics of a part that is scored: what the confusion matrix has, and what was asked for."""
+        """The metrics of a subset that is scored: what the confusion matrix has, and what was asked for."""
         dear = {name for name, each in self.resolved.items() if each.component.needs_predictions}
         return tuple(each for name, each in self.resolved.items() if name not in dear - self.asked)
 
@@ -134,9 +134,9 @@ class MetricTable:
         return replace(self, resolved=_in_order(found), asked=self.asked | names)
 
 
-def _is_of_a_class(reading: str, metric: ResolvedComponent) -> bool:
+def _is_of_a_class(score: str, metric: ResolvedComponent) -> bool:
     word = metric.component.per_class
-    return bool(word) and reading.startswith(f"{word}_")
+    return bool(word) and score.startswith(f"{word}_")
 
 
 def _in_order(resolved: Mapping[str, ResolvedComponent]) -> dict[str, ResolvedComponent]:
@@ -184,9 +184,9 @@ def planned_metrics(training: TrainingOptions, catalog: Catalog) -> MetricTable:
     if catalog.named(name, [METRIC]):
         if ":" in text or catalog.find(METRIC, name, where=where).name not in table.asked:
             table = table.asking(text, catalog, where=where)
-        reading = catalog.find(METRIC, name, where=where).name
+        score = catalog.find(METRIC, name, where=where).name
     elif (metric := table.of(text)) is not None:  # of a class
-        reading = text
+        score = text
         table = replace(table, asked=table.asked | {metric.entry.name})
     else:
         known = [*LOSSES, *table.resolved]
@@ -195,7 +195,7 @@ def planned_metrics(training: TrainingOptions, catalog: Catalog) -> MetricTable:
             where=where,
             hint=f"{nearest(text, known, listing='There are')} A class's own is its metric's with its name: iou_soil.",
         )
-    column = PREFIX + reading
+    column = PREFIX + score
     return replace(table, watched=column, best_by=column)
 
 

@@ -58,7 +58,7 @@ def options_of(kind: Kind) -> type[LossOptions | AugmentationOptions | Optimizer
 class TrainingOptions:
     """How the network is trained."""
 
-    epochs: int = param(7, help="passes over the training part", minimum=1)
+    epochs: int = param(7, help="passes over the training subset", minimum=1)
     batch: int = param(8, help="images per step", minimum=1)
     learning_rate: float = param(1e-3, help="the learning rate at the start", above=0)
     weight_decay: float | None = param(
@@ -89,7 +89,7 @@ class TrainingOptions:
     )
     workers: int = param(1, help="threads that prepare batches; the numbers do not depend on it", minimum=1)
     deterministic: bool = param(True, help="ask the backend for repeatable kernels (slower on a GPU)")
-    score_training: bool = param(False, help="score the training part too after each epoch")
+    score_training: bool = param(False, help="score the training subset too after each epoch")
     init: str | None = param(None, help="the run whose network's weights it starts from, where they fit")
     init_hash: str | None = param(None, help="what that network's file must hash to; recorded with `init`")
 

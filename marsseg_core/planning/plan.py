@@ -37,7 +37,7 @@ class Plan(Shown):
     Attributes:
         resolved: each kind's components, in order
         cleaning: how the data is cleaned
-        split: how it is parted
+        split: how it is split
         training: epochs, batch, seed and the like
         section_origins: where each value of these came from
         plugins: the files that nobody packaged
@@ -85,7 +85,7 @@ class Plan(Shown):
     def distributions(self) -> dict[str, str]:
         """The distributions that the run needs, with their versions."""
         all_resolved = [resolved for several in self.resolved.values() for resolved in several]
-        entries = [each.entry for resolved in all_resolved for each in (resolved, *resolved.parts)]
+        entries = [each.entry for resolved in all_resolved for each in (resolved, *resolved.nested)]
         return {entry.distribution: entry.version for entry in sorted(entries, key=lambda entry: entry.distribution)}
 
     @cached_property
@@ -139,12 +139,12 @@ class Plan(Shown):
                 rows.append((f"{section}.{key}", parameters.to_text(value), origin))
         return rows
 
-    def reading(self, scaling: Scaling | None) -> Plan:
+    def with_scaling(self, scaling: Scaling | None) -> Plan:
         """The plan with its data read as a run's was, where the plan does not say how to read it."""
         if scaling is None:
             return self
         resolved = self.resolved[kinds.DATASET][0]
-        component = call_component(resolved, resolved.component.reading, scaling)
+        component = call_component(resolved, resolved.component.with_scaling, scaling)
         return replace(self, resolved={**self.resolved, kinds.DATASET: (replace(resolved, component=component),)})
 
     def to_toml(self) -> str:

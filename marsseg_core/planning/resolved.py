@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 class ResolvedComponent:
     """A component of a plan: who provides it, how it is set, and where each value came from.
 
-    `planned_version` is that of its distribution in the plan file it comes from, if it comes from one. `parts` are the
+    `planned_version` is that of its distribution in the plan file it comes from, if it comes from one. `nested` are the
     components that a component made of components holds.
     """
 
@@ -28,7 +28,7 @@ class ResolvedComponent:
     options: LossOptions | AugmentationOptions | OptimizerOptions | NoOptions
     origins: Mapping[str, str] = field(default_factory=dict)
     planned_version: str = field(default="", compare=False)
-    parts: tuple[ResolvedComponent, ...] = ()
+    nested: tuple[ResolvedComponent, ...] = ()
 
     @property
     def values(self) -> dict[str, parameters.Value]:

@@ -487,10 +487,10 @@ class PlanBuilder:
             component = parameters.configure(
                 cls, {key: value for key, value in item.values.items() if key in own}, where=where
             )
-            parts = tuple(
-                part
-                for part_kind, text in component.compositions()
-                for part in nested_components(part_kind, text, self.catalog, item.entry)
+            nested = tuple(
+                each
+                for nested_kind, text in component.compositions()
+                for each in nested_components(nested_kind, text, self.catalog, item.entry)
             )
         if item.held is not None:
             component = holding(component, item.held)
@@ -498,7 +498,7 @@ class PlanBuilder:
             options_class, {key: value for key, value in item.values.items() if key in core}, where=where
         )
         return ResolvedComponent(
-            item.entry, component, options, item.origins | {"name": item.origin}, item.version, parts
+            item.entry, component, options, item.origins | {"name": item.origin}, item.version, nested
         )
 
 

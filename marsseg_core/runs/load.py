@@ -43,7 +43,7 @@ def load(path: str | Path, session: Session) -> keras.Model:
     keep_tensorflow_out()
     for chosen in (chosen for kind in NETWORK_KINDS for chosen in resolved.resolved[kind]):
         with plugin_errors_named(chosen.entry):
-            for module in (module for owner in (chosen, *chosen.parts) for module in owner.component.layer_modules):
+            for module in (module for owner in (chosen, *chosen.nested) for module in owner.component.layer_modules):
                 importlib.import_module(module)
     return load_network(folder)
 

@@ -1,4 +1,4 @@
-"""The readings of a part that was scored, by name, from what metrics.json holds of it."""
+"""The scores of a subset that was scored, by name, from what metrics.json holds of it."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from typing import Any
 
 from ..planning.metrics import MetricTable
 
-Readings = dict[str, float | None]  # None is undefined
+Scores = dict[str, float | None]  # None is undefined
 
 
-def metric_values(scores: Mapping[str, Any]) -> Readings:
-    """Name the scores of a part of metrics.json: "miou", …, and "iou_soil", … for each class."""
-    found: Readings = {}
+def metric_values(scores: Mapping[str, Any]) -> Scores:
+    """Name the scores of a subset of metrics.json: "miou", …, and "iou_soil", … for each class."""
+    found: Scores = {}
     for name, value in scores.items():
         if value is None or isinstance(value, float):
             found[name] = value
@@ -23,14 +23,14 @@ def metric_values(scores: Mapping[str, Any]) -> Readings:
     return found
 
 
-def _of_classes(word: str, values: Mapping[str, Any]) -> Readings:
+def _of_classes(word: str, values: Mapping[str, Any]) -> Scores:
     return {f"{word}_{label}": value for label, value in values.items()}
 
 
 def supplied(
     known: Mapping[str, Any], matrix: Any, class_names: Sequence[str], ignore_classes: Sequence[int], table: MetricTable
-) -> Readings:
-    """The readings that are not `known` and that a confusion matrix (K, K) has: of an older run, or for a metric that
+) -> Scores:
+    """The scores that are not `known` and that a confusion matrix (K, K) has: of an older run, or for a metric that
     was installed since. Nothing where the matrix is None or not that of these classes."""
     # A comparison by what the runs have kept needs neither NumPy nor a metric's code.
     import numpy as np
@@ -42,7 +42,7 @@ def supplied(
     if counts.shape != (len(class_names),) * 2 or counts.dtype.kind not in "iu":
         return {}
     spec = MetricSpec(len(class_names), tuple(ignore_classes))
-    found: Readings = {}
+    found: Scores = {}
     for name, metric in table.resolved.items():
         component = metric.component
         if component.needs_predictions or component.all_classes or name in known:

@@ -25,20 +25,20 @@ def recorded_scaling(folder: RunFolder) -> Scaling | None:
 
 
 def recorded_split(folder: RunFolder, data: SegmentationData) -> Split:
-    """The parts of a run's data. RequestError where `data` is not what the run was trained on."""
+    """The subsets of a run's data. RequestError where `data` is not what the run was trained on."""
     kept = folder.read_split()
     if differing := _differing_identity(kept, data):
         raise RequestError(
             f"The data is not what the run was trained on ({kept['source']}): {differing}.",
             where=f"{folder.path}, {data.source}",
-            hint="--data with --part all scores any data set with the same classes whole.",
+            hint="--data with --subset all scores any data set with the same classes whole.",
         )
     split = Split.from_json(kept)
     if wrong := split.fault(len(data), data.groups):
         raise RequestError(
             f"split.json is not as the run wrote it: {wrong}.",
             where=str(folder.path),
-            hint="Scores of such parts would not be true. Put the file back, or train anew.",
+            hint="Scores of such subsets would not be true. Put the file back, or train anew.",
         )
     return split
 

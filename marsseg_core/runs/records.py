@@ -1,4 +1,4 @@
-"""What a run folder says of itself, read without its plugins: settings, status, scores and parts."""
+"""What a run folder says of itself, read without its plugins: settings, status, scores and subsets."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ _WITHOUT_EFFECT: Final = ("training.workers",)
 class Record:
     """A run as its folder tells it.
 
-    `settings` has the values of the plan as `--dry-run` names them, without seed and fold; `readings` the scores of
-    each part by name, and `matrices` its confusion matrix, where it was kept; `items` those of each part of the data
-    that `fingerprint`, `classes` (names in their order) and `ignore_classes` (numbers of classes) stand for.
+    `settings` has the values of the plan as `--dry-run` names them, without seed and fold; `scores` the scores of
+    each subset by name, and `matrices` its confusion matrix, where it was kept; `items` those of each subset of the
+    data that `fingerprint`, `classes` (names in their order) and `ignore_classes` (numbers of classes) stand for.
     """
 
     path: Path
@@ -44,7 +44,7 @@ class Record:
     seed: str
     fold: str
     status: str
-    readings: Mapping[str, Mapping[str, float | None]]
+    scores: Mapping[str, Mapping[str, float | None]]
     matrices: Mapping[str, Any]
     fingerprint: str
     classes: tuple[str, ...]
@@ -57,11 +57,11 @@ class Record:
         split = tuple(self.items.values()) if self.fold == parameters.NONE_WORD else None
         return self.fingerprint, self.classes, self.ignore_classes, split
 
-    def completed(self, part: str, table: MetricTable) -> Record:
-        """The record with the readings of a part that the run did not keep, as far as its confusion matrix has them."""
-        known = self.readings[part]
-        more = supplied(known, self.matrices.get(part), self.classes, self.ignore_classes, table)
-        return replace(self, readings={**self.readings, part: {**known, **more}})
+    def completed(self, subset: str, table: MetricTable) -> Record:
+        """Add the values of metrics that the run did not keep, as far as its confusion matrix has them."""
+        known = self.scores[subset]
+        more = supplied(known, self.matrices.get(subset), self.classes, self.ignore_classes, table)
+        return replace(self, scores={**self.scores, subset: {**known, **more}})
 
     @property
     def finished(self) -> bool:
@@ -96,26 +96,26 @@ def read_record(path: Path) -> Record:
         settings = _settings(tomllib.loads(read_text(folder.plan)))
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as cause:
         raise RequestError(f"The plan cannot be read: {cause}.", where=str(folder.plan)) from cause
-    metrics: Any = {"status": UNFINISHED, "parts": {}}
+    metrics: Any = {"status": UNFINISHED, "subsets": {}}
     if folder.metrics.is_file():
-        metrics = folder.read_json(folder.metrics)
+        metrics = folder.read_metrics()
     split = folder.read_json(folder.split)
     try:
-        readings = {part: metric_values(scores) for part, scores in metrics["parts"].items()}
-        matrices = {part: scores.get("confusion") for part, scores in metrics["parts"].items()}
-        items = {part: tuple(split[part]) for part in ("train", "validation", "test")}
+        scores = {subset: metric_values(kept) for subset, kept in metrics["subsets"].items()}
+        matrices = {subset: kept.get("confusion") for subset, kept in metrics["subsets"].items()}
+        items = {subset: tuple(split[subset]) for subset in ("train", "validation", "test")}
         status, fingerprint = metrics["status"], split["fingerprint"]
         classes, ignore_classes = tuple(split.get("classes", ())), tuple(sorted(split.get("ignored", ())))
     except (KeyError, TypeError, AttributeError) as cause:
         raise RequestError(f"metrics.json or split.json lacks {cause}.", where=str(path)) from cause
-    for part, scores in readings.items():
-        for name, value in scores.items():
+    for subset, values in scores.items():
+        for name, value in values.items():
             if value is not None and not (0 <= value <= 1 or metric_table().possible(name, value)):
                 raise RequestError(
-                    f"metrics.json says {name} = {value:g} of {part}, which is no score.", where=str(path)
+                    f"metrics.json says {name} = {value:g} of {subset}, which is no score.", where=str(path)
                 )
     seed, fold = settings.pop(SEED), settings.pop(FOLD)
-    return Record(path, settings, seed, fold, status, readings, matrices, fingerprint, classes, ignore_classes, items)
+    return Record(path, settings, seed, fold, status, scores, matrices, fingerprint, classes, ignore_classes, items)
 
 
 def _settings(document: Mapping[str, Any]) -> dict[str, str]:

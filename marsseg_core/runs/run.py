@@ -33,7 +33,7 @@ class Run(Shown):
         steps_per_epoch: batches in each epoch
         transfer: says which weights it started from, where the plan names another run for them
         history: one record an epoch
-        scores: the confusion matrix of each part that was scored
+        scores: the confusion matrix of each subset that was scored
         metrics: what metrics.json holds; empty before the end
         best_epoch: the one whose network is kept, counted from 1; None before the first
         best_by: the column of the history by which it is kept
@@ -64,7 +64,7 @@ class Run(Shown):
         return f"{self.plan.name}, {status}, {len(self.history)} of {self.plan.training.epochs} epochs{best}"
 
     def __repr__(self) -> str:
-        lines = [f"  {part}: {confusion.summary}" for part, confusion in self.scores.items()]
+        lines = [f"  {subset}: {confusion.summary}" for subset, confusion in self.scores.items()]
         return "\n".join([f"Run({str(self.path)!r}: {self.summary})", *lines])
 
     def __fspath__(self) -> str:

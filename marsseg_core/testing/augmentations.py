@@ -201,7 +201,7 @@ class AugmentationContract(ComponentContract):
             assert_same(new_masks[clear], seen[clear], "the mask has not the label that the image shows")
 
     def test_only_the_given_items_are_looked_at(self) -> None:
-        """What the other items of the data hold, such as its test part, changes nothing."""
+        """What the other items of the data hold, such as its test subset, changes nothing."""
         images, masks = make_batch()
         data = make_data(images.shape[1:])
         half = len(data) // 2

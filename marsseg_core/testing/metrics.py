@@ -63,7 +63,7 @@ class MetricContract(ComponentContract):
         counts: np.ndarray = np.sum(found, axis=0)
         return counts
 
-    def readings(self, counts: np.ndarray, spec: MetricSpec | None = None) -> list[float]:
+    def values_of(self, counts: np.ndarray, spec: MetricSpec | None = None) -> list[float]:
         """The metric's value, then those of the classes that count."""
         spec = spec or self.spec
         found = [float(self.component.value(counts, spec))]
@@ -83,7 +83,7 @@ class MetricContract(ComponentContract):
     def test_its_values_are_within_its_bounds(self) -> None:
         least, greatest = self.component.bounds
         for seed in range(10):
-            for value in self.readings(self.counts(*self.scenes(seed))):
+            for value in self.values_of(self.counts(*self.scenes(seed))):
                 assert math.isnan(value) or least - _ROUNDING <= value <= greatest + _ROUNDING, (
                     f"a value is {value}, outside of its bounds {self.component.bounds}"
                 )
@@ -92,41 +92,41 @@ class MetricContract(ComponentContract):
         best = self.component.bounds[1 if self.component.higher_is_better else 0]
         masks, _ = self.scenes()
         perfect = self.decoded(np.where(masks == VOID, self.spec.counted[-1], masks).astype(np.uint8))
-        found = self.readings(self.counts(masks, perfect))
+        found = self.values_of(self.counts(masks, perfect))
         assert_same(found, np.full(len(found), best), "of a perfect prediction", atol=_ROUNDING)
 
     def test_a_worse_prediction_is_not_better(self) -> None:
         """Which way is better is as `higher_is_better` says."""
         masks, some = self.scenes(images=6)
         shifted = self.decoded(((masks.astype(int) + 1) % self.spec.num_classes).astype(np.uint8))
-        better, worse = (self.readings(self.counts(masks, said))[0] for said in (some, shifted))
+        better, worse = (self.values_of(self.counts(masks, said))[0] for said in (some, shifted))
         assert (better > worse) == self.component.higher_is_better, (
             f"a third of the patches wrong gives {better}, all wrong {worse}: is `higher_is_better` right?"
         )
 
     def test_images_add_up_to_the_whole(self) -> None:
         masks, predictions = self.scenes(images=5)
-        whole = self.readings(self.counts(masks, predictions))
+        whole = self.values_of(self.counts(masks, predictions))
         pieces = self.counts(masks[:2], predictions[:2]) + self.counts(masks[2:], predictions[2:])
-        assert_same(self.readings(pieces), whole, "of two halves that are added", rtol=_ROUNDING)
-        backwards = self.readings(self.counts(masks[::-1], predictions[::-1]))
+        assert_same(self.values_of(pieces), whole, "of two halves that are added", rtol=_ROUNDING)
+        backwards = self.values_of(self.counts(masks[::-1], predictions[::-1]))
         assert_same(backwards, whole, "of the images in another order", rtol=_ROUNDING)
 
     def test_void_never_counts(self) -> None:
         masks, predictions = self.scenes()
-        before = self.readings(self.counts(masks, predictions))
+        before = self.values_of(self.counts(masks, predictions))
         for c in self.spec.counted:
             other = np.where(masks == VOID, c, predictions).astype(np.uint8)
-            found = self.readings(self.counts(masks, other))
+            found = self.values_of(self.counts(masks, other))
             assert_same(found, before, f"where {c} is predicted on void pixels")
         beside = [np.full_like(masks[:1], VOID), predictions[:1]]
         counts = self.counts([*masks, *beside[0]], [*predictions, *beside[1]])
-        assert_same(self.readings(counts), before, "with an image of void alone beside them", rtol=_ROUNDING)
+        assert_same(self.values_of(counts), before, "with an image of void alone beside them", rtol=_ROUNDING)
 
     def test_what_is_undefined_is_no_number(self) -> None:
         """Nothing labelled, or no image at all, is neither good nor bad."""
         void = np.full((1, 8, 8), VOID, np.uint8)
-        found = self.readings(self.counts(void, np.full_like(void, self.spec.counted[0])))
+        found = self.values_of(self.counts(void, np.full_like(void, self.spec.counted[0])))
         assert all(map(math.isnan, found)), f"without a labelled pixel it says {found}, not NaN"
 
     def test_a_class_that_is_nowhere_has_no_value_and_changes_no_mean(self) -> None:
@@ -135,18 +135,18 @@ class MetricContract(ComponentContract):
         absent = self.spec.counted[-1]
         masks, predictions = self.scenes()
         masks, predictions = (np.where(array == absent, self.spec.counted[0], array) for array in (masks, predictions))
-        whole, *values = self.readings(self.counts(masks, predictions))
+        whole, *values = self.values_of(self.counts(masks, predictions))
         assert math.isnan(values[-1]), f"a class that is in neither truth nor prediction has {values[-1]}, not NaN"
         assert not math.isnan(whole), "a class that is nowhere makes the whole undefined"
 
     def test_the_numbers_of_the_classes_mean_nothing(self) -> None:
         masks, predictions = self.scenes()
-        before = self.readings(self.counts(masks, predictions))
+        before = self.values_of(self.counts(masks, predictions))
         order = np.roll(np.arange(self.spec.num_classes), 1)
         renumbered = np.full(VOID + 1, VOID, np.uint8)
         renumbered[: self.spec.num_classes] = order
         spec = MetricSpec(self.spec.num_classes, tuple(int(order[c]) for c in self.spec.ignore_classes))
-        whole, *values = self.readings(self.counts(renumbered[masks], renumbered[predictions], spec), spec)
+        whole, *values = self.values_of(self.counts(renumbered[masks], renumbered[predictions], spec), spec)
         by_class = dict(zip(spec.counted, values, strict=True)) if values else {}
         found = [whole, *(by_class[int(order[c])] for c in self.spec.counted if values)]
         assert_same(found, before, "with the classes numbered otherwise", rtol=_ROUNDING)
@@ -156,7 +156,7 @@ class MetricContract(ComponentContract):
         copies = masks.copy(), predictions.copy()
         counts = self.counts(masks, predictions)
         kept = counts.copy()
-        self.readings(counts)
+        self.values_of(counts)
         assert_same(counts, kept, "its counts, after they were read")
         assert_same(masks, copies[0], "the masks, after they were counted")
         assert_same(predictions, copies[1], "the predictions, after they were counted")

@@ -138,7 +138,7 @@ class WeightingContract(ComponentContract):
         if not self.constant_sum:
             pytest.skip("it does not promise a constant sum")
         layer = self.build()
-        sums = [(factors / layer.given).sum() for factors, _ in train(layer, self.course(name))]
+        sums = [(factors / layer.base_weights).sum() for factors, _ in train(layer, self.course(name))]
         what = (
             "the sum of the weights is not at all steps that of the first; one that need not be: constant_sum = False"
         )
@@ -180,7 +180,9 @@ class WeightingContract(ComponentContract):
                 variable.assign(other)
             rest = [list(train(each, course[done:], first=done, of=len(course))) for each in (layer, resumed)]
             for (factors, objective), (again, same) in zip(*rest, strict=True):
-                what = "resumed from the checkpoint after two epochs: keep all that it remembers in self.memory(name)"
+                what = (
+                    "resumed from the checkpoint after two epochs: keep all that it remembers in self.add_state(name)"
+                )
                 assert_same(again, factors, f"other weights, {what}", rtol=1e-6)
                 assert_same(same, objective, f"another objective, {what}", rtol=1e-6)
 

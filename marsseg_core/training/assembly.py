@@ -55,7 +55,7 @@ def build_task(plan: Plan, network: keras.Model, objective: Objective) -> Segmen
 
 
 def build_batches(plan: Plan, data: SegmentationData, split: Split, objective: Objective) -> TrainingBatches:
-    """The training part, augmented, with what the losses want to know of it."""
+    """The training subset, augmented, with what the losses want to know of it."""
     transforms = [
         (
             _transform(each, call_component(each, each.component.prepare, data, split["train"]), data),

@@ -125,7 +125,7 @@ class Weights(keras.callbacks.Callback):
         task: SegmentationTask = self.model
         if len(task.loss_names) < 2:
             return
-        counted = task.weighting.counted
+        counted = task.weighting.loss_names
         means = np.array([logs[f"loss_{name}"] for name in counted], np.float32)
         factors = dict(zip(counted, task.weighting.factors().tolist(), strict=True))
         logs.update({f"weight_{name}": factors.get(name, 0.0) for name in task.loss_names})
@@ -158,7 +158,7 @@ class IdleLoss(keras.callbacks.Callback):
         if epoch == 0 and (logs["loss"] == 0 or not any(parts)):
             raise RunError(
                 f"Nothing was learned in the first epoch: {' and '.join(names)} gave exactly 0 in every batch.",
-                hint="The training part has nothing of what it measures, or its weights are 0. "
+                hint="The training subset has nothing of what it measures, or its weights are 0. "
                 "`marsseg data inspect` shows what the masks hold; `--loss wssce` takes any.",
             )
 
@@ -199,7 +199,7 @@ class FiniteLoss(keras.callbacks.Callback):
 
 
 class Scoring(keras.callbacks.Callback):
-    """Scores the validation part after each epoch, and puts what it finds into the logs of the callbacks behind it.
+    """Scores the validation subset after each epoch, and puts what it finds into the logs of the callbacks behind it.
 
     Those are the losses, the metrics of `table` (of what is installed) that every history has, and the columns that are
     `watched`.
@@ -241,14 +241,14 @@ class Scoring(keras.callbacks.Callback):
         try:
             with self.model.averaged():
                 if self._training is not None:
-                    logs.update(self._readings(self._score(self._training)[1], prefix=""))
+                    logs.update(self._scores(self._score(self._training)[1], prefix=""))
                 losses, self.confusion = self._score(self._validation)
         except RunError as error:
             raise RunError(f"The network is not sound after epoch {epoch + 1}: {error.what}", hint=hint) from error
         if not math.isfinite(losses["loss"]):
             raise RunError(f"The validation loss became {losses['loss']} after epoch {epoch + 1}.", hint=hint)
         logs.update({f"val_{name}": value for name, value in losses.items()})
-        logs.update(self._readings(self.confusion, prefix=PREFIX))
+        logs.update(self._scores(self.confusion, prefix=PREFIX))
         logs["learning_rate"] = self._rate
         logs["seconds"] = round(time.monotonic() - self._started, 3)
 
@@ -271,13 +271,13 @@ class Scoring(keras.callbacks.Callback):
                 sums[name] = sums.get(name, 0.0) + float(value) * labelled
         return {name: total / max(images, 1) for name, total in sums.items()}, confusion
 
-    def _readings(self, confusion: Confusion, prefix: str) -> dict[str, float]:
+    def _scores(self, confusion: Confusion, prefix: str) -> dict[str, float]:
         whole: dict[str, float] = {}
         of_classes: dict[str, float] = {}
         for metric in self._table.in_history(self._watched):
             name, component = metric.entry.name, metric.component
             if component.in_history or prefix + name in self._watched:
                 whole[prefix + name] = confusion.value(name)
-            columns = {f"{prefix}{reading}": value for reading, value in confusion.named_class_values(name).items()}
+            columns = {f"{prefix}{score}": value for score, value in confusion.named_class_values(name).items()}
             of_classes |= {key: value for key, value in columns.items() if component.in_history or key in self._watched}
         return whole | of_classes

@@ -14,7 +14,7 @@ import keras
 from ..data.arrays import SegmentationData
 from ..data.doubts import doubts
 from ..data.leaks import identical_across
-from ..data.splits import Split, parted
+from ..data.splits import Split, make_split
 from ..errors import MarssegError, PluginError, RequestError, RunError
 from ..evaluation.evaluate import evaluate
 from ..files.run_folder import FINISHED, INTERRUPTED, RunFolder, create_run_folder
@@ -53,10 +53,10 @@ def execute(
     hooks: HookCaller | None = None,
     checkpointer: Callable[[RunFolder], Checkpointer] = FileCheckpointer,
 ) -> Run:
-    """Read the data, part it, train, keep the best network, score the test part once.
+    """Read the data, split it, train, keep the best network, score the test subset once.
 
     Nothing is written before data and network are sound. Ctrl-C ends the training early, with the best network so
-    far kept and the test part unscored. `data` is the plan's data set where it has been read already, `hooks` are the
+    far kept and the test subset unscored. `data` is the plan's data set where it has been read already, `hooks` are the
     observers where they know of the plan already, and `checkpointer` makes what keeps the run folder's checkpoint.
     """
     with run_log(hooks.warnings if hooks else ()) as log:
@@ -64,7 +64,7 @@ def execute(
         hooks = hooks or announce(plan)
         if data is None:
             data = read_data(plan)
-        split = parted(data, plan.split)
+        split = make_split(data, plan.split)
         remarks = [*plan.remarks, *doubts(data, split), *filter(None, [identical_across(data, split)])]
         for line in remarks:
             _logger.warning(line)
@@ -306,15 +306,15 @@ def _write_beginning(run: Run) -> None:
 
 
 def _write_end(run: Run, status: str) -> None:
-    """Score the best network: validation always, the test part only at a run's proper end."""
-    run.metrics = {"schema": 1, "status": status, "epochs": len(run.history)}
-    run.metrics |= {"best_epoch": run.best_epoch, "best_by": run.best_by, "parts": {}}
+    """Score the best network: validation always, the test subset only at a run's proper end."""
+    run.metrics = {"schema": 2, "status": status, "epochs": len(run.history)}
+    run.metrics |= {"best_epoch": run.best_epoch, "best_by": run.best_by, "subsets": {}}
     if run.best_epoch is not None:
         run.network = load_network(run.folder)
         score = partial(
             evaluate, run.network, run.data, batch=run.plan.training.batch, metrics=run.plan.metrics.computed()
         )
-        run.scores = {part: score(run.split[part]) for part in ("validation", "test")[: 1 + (status == FINISHED)]}
-        run.metrics["parts"] = {part: confusion.to_json() for part, confusion in run.scores.items()}
+        run.scores = {subset: score(run.split[subset]) for subset in ("validation", "test")[: 1 + (status == FINISHED)]}
+        run.metrics["subsets"] = {subset: confusion.to_json() for subset, confusion in run.scores.items()}
     run.folder.write_json(run.folder.metrics, run.metrics)
     run.folder.log(status)

@@ -46,10 +46,10 @@ class Objective:
 
 
 def build_objective(plan: Plan, data: SegmentationData, split: Split) -> Objective:
-    """The plan's losses, with the frequencies of classes in the training part."""
+    """The plan's losses, with the frequencies of classes in the training subset."""
     frequencies = class_pixels(data, split["train"])
     if not any(frequencies[c] for c in data.labelled_classes):
-        raise RequestError("No pixel of the training part has a class that counts.", where=data.source)
+        raise RequestError("No pixel of the training subset has a class that counts.", where=data.source)
     spec = LossSpec(data.num_classes, () if plan.training.learn_ignored else data.ignore_classes, frequencies)
     resolved = plan.resolved[kinds.LOSS]
     named = dict(zip(loss_names(resolved), resolved, strict=True))

@@ -16,10 +16,10 @@ _logger = get_logger(__name__)
 def check_objective(task: SegmentationTask, objective: Objective, size: tuple[int, int]) -> None:
     """RequestError where every loss is the same whatever the network says; a warning for each single one.
 
-    They are tried on one image of this size (H, W) that shows all classes of the training part, with two sets of
+    They are tried on one image of this size (H, W) that shows all classes of the training subset, with two sets of
     logits. Losses of weight 0 are there to be logged: they are not asked.
     """
-    asked = task.weighting.counted
+    asked = task.weighting.loss_names
     idle = _idle(task, objective, size) & set(asked)
     if idle == set(asked):
         raise RequestError(

@@ -102,18 +102,18 @@ def set_up_training(
 
 
 def _check_column(column: str, plan: Plan, data: SegmentationData) -> None:
-    """RequestError where the history is not going to have a reading that is watched; losses it checks itself."""
-    table, reading = plan.metrics, column.removeprefix(PREFIX)
-    metric = table.of(reading)
+    """RequestError where the history is not going to have a score that is watched; losses it checks itself."""
+    table, score = plan.metrics, column.removeprefix(PREFIX)
+    metric = table.of(score)
     if metric is None:
         return
     name, word = metric.entry.name, metric.component.per_class
     known = [name, *(f"{word}_{data.class_names[c]}" for c in data.labelled_classes if word)]
-    if reading not in known or (reading == column and not plan.training.score_training):
+    if score not in known or (score == column and not plan.training.score_training):
         raise RequestError(
             f"There is no '{column}' to watch after an epoch.",
             where=f"--monitor {plan.training.monitor}" if column == table.watched else f"schedule, monitor={column}",
             hint=f"There are {', '.join(PREFIX + each for each in known)}."
-            if reading not in known
-            else f"The training part is scored with training.score_training=true; {PREFIX}{reading} is always there.",
+            if score not in known
+            else f"The training subset is scored with training.score_training=true; {PREFIX}{score} is always there.",
         )

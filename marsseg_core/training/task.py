@@ -119,7 +119,7 @@ class SegmentationTask(keras.Model):
 
     def _joined(self, values: Mapping[str, Any]) -> Any:
         """(n,) the losses that count, as the weighting takes them."""
-        return ops.stack([values[name] for name in self.weighting.counted])
+        return ops.stack([values[name] for name in self.weighting.loss_names])
 
     def compute_loss(
         self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None, training: bool = True
@@ -147,7 +147,7 @@ class SegmentationTask(keras.Model):
         """(n,) the norm of the gradient of each loss that counts with respect to the logits."""
         logits = ops.stop_gradient(ops.cast(logits, "float32"))
         norms = []
-        for name in self.weighting.counted:
+        for name in self.weighting.loss_names:
 
             def value(at: Any, name: str = name) -> Any:
                 return self._loss_value(name, labels, at)

@@ -106,7 +106,7 @@ def bash(ask):
         ("doctor dice ws", ["wssce"]),
         ("data inspect sy", ["synthetic"]),
         ("data clean x.npz y.npz --set cleaning.fill", ["cleaning.fill_margin=", "cleaning.fill_margin=0"]),
-        ("evaluate run --part val", ["validation"]),
+        ("evaluate run --subset val", ["validation"]),
         ("compare a b --by miou_p", ["miou_per_image"]),
         ("new-plugin steep --kind arch", ["architecture"]),
     ],

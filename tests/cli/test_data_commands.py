@@ -120,9 +120,9 @@ def test_inspect_prints_classes_and_findings(cli, made):
 def test_inspect_gives_json(cli, made):
     answer = cli("data", "inspect", str(made), "--json")
     found = json.loads(answer.out)
-    assert found["schema"] == 1
+    assert found["schema"] == 2
     assert [len(group) for group in found["aliens"]] == [3]
-    assert found["images"] == sum(found["parts"].values()) == 12
+    assert found["images"] == sum(found["subsets"].values()) == 12
     assert found["unlabelled"] == 5
     assert {"name", "ignored", "pixels", "share", "images", "weight", "weight_labelled"} == set(found["classes"][0])
 
@@ -139,7 +139,7 @@ def test_inspect_writes_a_page(cli, made):
 
 def test_inspect_takes_another_split_and_what_is_left_after_cleaning(cli, made):
     one, other = (
-        json.loads(cli("data", "inspect", str(made), "--json", "--set", f"split.test={share}").out)["parts"]
+        json.loads(cli("data", "inspect", str(made), "--json", "--set", f"split.test={share}").out)["subsets"]
         for share in (0.15, 0.5)
     )
     assert one["test"] < other["test"]
@@ -299,7 +299,7 @@ def test_the_cache_is_listed_and_cleared(cli, made, tmp_path):
     assert "npz:made.npz\t" in listed
     assert "npz:made.npz, test_set\t" in listed
     record = json.loads(cli("data", "cache", "--json", **own).out)
-    assert (record["schema"], record["cleared"], len(record["entries"])) == (1, False, 2)
+    assert (record["schema"], record["cleared"], len(record["entries"])) == (2, False, 2)
     assert record["bytes"] == sum(entry["bytes"] for entry in record["entries"]) > 0
     cleared = cli("data", "cache", "--clear", **own).out
     assert "2 removed" in cleared

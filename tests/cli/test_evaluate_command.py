@@ -43,7 +43,7 @@ def other(run, tmp_path):
 
 
 def kept_scores(run):
-    return json.loads((run / "metrics.json").read_text())["parts"]
+    return json.loads((run / "metrics.json").read_text())["subsets"]
 
 
 def scores(answer):
@@ -54,14 +54,14 @@ def scores(answer):
 
 
 class TestOnItsOwnData:
-    @pytest.mark.parametrize("part", ["test", "validation"])
-    def test_a_run_scores_exactly_what_it_did_at_its_end(self, cli, run, part):
-        answer = cli("evaluate", str(run), "--part", part, "--json")
+    @pytest.mark.parametrize("subset", ["test", "validation"])
+    def test_a_run_scores_exactly_what_it_did_at_its_end(self, cli, run, subset):
+        answer = cli("evaluate", str(run), "--subset", subset, "--json")
         assert answer.code == 0, answer.err
         found = json.loads(answer.out)
-        assert found["schema"] == 1
+        assert found["schema"] == 2
         (score,) = found["scores"]
-        assert score == {"run": str(run), "data": "npz:own.npz", "part": part} | kept_scores(run)[part]
+        assert score == {"run": str(run), "data": "npz:own.npz", "subset": subset} | kept_scores(run)[subset]
 
     def test_the_test_part_is_meant_and_every_reading_shown(self, cli, run):
         answer = cli("evaluate", str(run))
@@ -75,9 +75,9 @@ class TestOnItsOwnData:
         assert "truth, taken for\tsoil\tbedrock\tsand\tbig_rock" in answer.out
 
     def test_all_and_train_count_their_images(self, cli, run):
-        assert scores(cli("evaluate", str(run), "--part", "all"))["images"] == ["24"]
+        assert scores(cli("evaluate", str(run), "--subset", "all"))["images"] == ["24"]
         train = len(json.loads((run / "split.json").read_text())["train"])
-        assert scores(cli("evaluate", str(run), "--part", "train"))["images"] == [str(train)]
+        assert scores(cli("evaluate", str(run), "--subset", "train"))["images"] == [str(train)]
 
     def test_data_that_changed_is_refused(self, cli, other, scenes):
         plan = (other / "plan.toml").read_text()
@@ -90,7 +90,7 @@ class TestOnItsOwnData:
 
     def test_data_that_moved_is_found_with_data(self, cli, run, scenes):
         moved = scenes("moved")
-        found = scores(cli("evaluate", str(run), "--data", str(moved), "--part", "test"))
+        found = scores(cli("evaluate", str(run), "--data", str(moved), "--subset", "test"))
         assert found["miou"] == [f"{kept_scores(run)['test']['miou']:.4f}"]
 
     def test_what_cleaning_dropped_is_not_scored(self, cli, scenes, run, tmp_path):
@@ -171,7 +171,7 @@ class TestRequests:
         ("words", "what"),
         [
             (["nowhere"], "'nowhere' is no run folder"),
-            (["RUN", "--part", "tests"], "Did you mean 'test'?"),
+            (["RUN", "--subset", "tests"], "Did you mean 'test'?"),
             (["RUN", "--data", "nowhere.npz"], "There is no file or folder 'nowhere.npz'."),
         ],
     )

@@ -216,7 +216,7 @@ def test_a_run_cleans_before_it_parts_and_keeps_the_record(tmp_path):
     data = "synthetic:count=40:aliens=8:height=16:width=32"
     run = marsseg.run(**words, data=data, drop_aliens="masks", out=tmp_path / "cleaned")
     split = json.loads(run.folder.split.read_text())
-    assert sum(len(split[part]) for part in ("train", "validation", "test")) == 32
+    assert sum(len(split[subset]) for subset in ("train", "validation", "test")) == 32
     record = json.loads(run.folder.cleaning.read_text())
     assert record["schema"] == 1
     assert (record["items"], record["remaining"]) == (40, 32)

@@ -230,9 +230,9 @@ def test_copies_and_aliens_in_several_parts_are_leaks(clean):
     found = look(data(images, masks))
     assert {leak.kind for leak in found.leaks} == {"identical images", "one mask (aliens)"}
     for leak in found.leaks:
-        assert len(leak.parts) > 1
-        assert leak.items == tuple(sorted(item for items in leak.parts.values() for item in items))
-    assert sum(found.parts.values()) == 80
+        assert len(leak.subsets) > 1
+        assert leak.items == tuple(sorted(item for items in leak.subsets.values() for item in items))
+    assert sum(found.subsets.values()) == 80
 
 
 def test_groups_kept_together_leak_nothing(clean):
@@ -244,9 +244,9 @@ def test_groups_kept_together_leak_nothing(clean):
 
 def test_what_cannot_be_parted_is_said(clean):
     found = look(replace(clean, groups=np.zeros(40, int)))
-    assert found.parts is None
-    assert "part empty" in found.unsplit
-    assert "part empty" in summary(found)[-1]
+    assert found.subsets is None
+    assert "subset empty" in found.unsplit
+    assert "subset empty" in summary(found)[-1]
 
 
 def test_exactly_the_aliens_of_a_synthetic_set_are_found():

@@ -1,4 +1,4 @@
-"""Train, validation and test part: disjoint, complete, stratified, groups whole."""
+"""Train, validation and test subset: disjoint, complete, stratified, groups whole."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from hypothesis import assume, given, strategies as st
 
 from marsseg_core.data.arrays import SegmentationData
-from marsseg_core.data.splits import PARTS, Split, split_data
+from marsseg_core.data.splits import SUBSETS, Split, split_data
 from marsseg_core.errors import RequestError
 
 CLASSES = ("background", "soil", "rock")
@@ -44,11 +44,11 @@ def grouped(draw):
 
 
 def assert_parted(split: Split, count: int) -> None:
-    indices = np.concatenate([split[part] for part in PARTS])
+    indices = np.concatenate([split[subset] for subset in SUBSETS])
     assert sorted(indices.tolist()) == list(range(count))  # each item once
-    for part in PARTS:
-        assert len(split[part])
-        assert (np.diff(split[part]) > 0).all()
+    for subset in SUBSETS:
+        assert len(split[subset])
+        assert (np.diff(split[subset]) > 0).all()
 
 
 @given(rare_flags, seeds)
@@ -63,24 +63,24 @@ def test_each_part_has_its_share_to_within_two_images(rare, seed, validation, te
         split = split_of(rare, seed=seed, shares=shares)
     except RequestError:
         assume(False)
-    for part, share in zip(PARTS, shares, strict=True):
-        assert abs(len(split[part]) - share * len(rare)) < 2
+    for subset, share in zip(SUBSETS, shares, strict=True):
+        assert abs(len(split[subset]) - share * len(rare)) < 2
 
 
 @given(rare_flags, seeds)
 def test_rare_images_are_spread_in_proportion_to_within_two(rare, seed):
     split = split_of(rare, seed=seed)
     rare = np.asarray(rare)
-    for part, share in zip(PARTS, SHARES, strict=True):
-        assert abs(rare[split[part]].sum() - share * rare.sum()) < 2
+    for subset, share in zip(SUBSETS, SHARES, strict=True):
+        assert abs(rare[split[subset]].sum() - share * rare.sum()) < 2
 
 
 def test_the_courses_63_rock_images_are_spread_as_they_should_be():
     rare = np.arange(2505) % 40 == 0
     split = split_of(rare)
-    found = [int(rare[split[part]].sum()) for part in PARTS]
+    found = [int(rare[split[subset]].sum()) for subset in SUBSETS]
     assert np.abs(np.array(found) - 63 * np.array([0.7, 0.15, 0.15])).max() < 1, found
-    np.testing.assert_allclose([len(split[part]) / 2505 for part in PARTS], SHARES, atol=1e-3)
+    np.testing.assert_allclose([len(split[subset]) / 2505 for subset in SUBSETS], SHARES, atol=1e-3)
 
 
 def test_the_rarest_class_is_the_one_in_the_fewest_images_and_never_an_ignored_one():
@@ -90,7 +90,7 @@ def test_the_rarest_class_is_the_one_in_the_fewest_images_and_never_an_ignored_o
     masks[::5, 0, 1] = 2
     data = SegmentationData(np.zeros((100, 1, 2, 1), np.uint8), masks, CLASSES, (0,))
     split = split_data(data, 0.2, 0.2, 0)
-    assert [int((masks[split[part]] == 2).any(axis=(1, 2)).sum()) for part in PARTS] == [12, 4, 4]
+    assert [int((masks[split[subset]] == 2).any(axis=(1, 2)).sum()) for subset in SUBSETS] == [12, 4, 4]
 
 
 def test_data_without_a_label_is_parted_all_the_same():
@@ -103,7 +103,7 @@ def test_a_group_stays_on_one_side(sample, seed):
     rare, groups = sample
     split = split_of(rare, groups, seed=seed)
     assert_parted(split, len(rare))
-    sides = [set(groups[split[part]].tolist()) for part in PARTS]
+    sides = [set(groups[split[subset]].tolist()) for subset in SUBSETS]
     assert sum(map(len, sides)) == len(set(groups.tolist()))
 
 
@@ -112,14 +112,14 @@ def test_rare_images_in_groups_are_spread_to_within_two_groups(sample, seed):
     rare, groups = sample
     split = split_of(rare, groups, seed=seed)
     largest = max(rare[groups == group].sum() for group in np.unique(groups))
-    for part, share in zip(PARTS, SHARES, strict=True):
-        assert abs(rare[split[part]].sum() - share * rare.sum()) <= 2 * largest
+    for subset, share in zip(SUBSETS, SHARES, strict=True):
+        assert abs(rare[split[subset]].sum() - share * rare.sum()) <= 2 * largest
 
 
 def test_groups_of_one_size_give_each_part_its_share():
     groups = np.repeat(np.arange(100), 10)
     split = split_of(np.arange(1000) % 50 == 0, groups)
-    np.testing.assert_allclose([len(split[part]) / 1000 for part in PARTS], SHARES, atol=0.02)
+    np.testing.assert_allclose([len(split[subset]) / 1000 for subset in SUBSETS], SHARES, atol=0.02)
 
 
 @given(rare_flags, seeds)
@@ -167,14 +167,14 @@ def test_a_part_that_would_stay_empty_is_refused(count, groups, what):
 @given(seeds)
 def test_three_equal_places_are_one_for_each_part_whatever_the_seed(seed):
     split = split_of(np.zeros(30, bool), np.repeat([7, 8, 9], 10), seed=seed)
-    assert [len(split[part]) for part in PARTS] == [10, 10, 10]
+    assert [len(split[subset]) for subset in SUBSETS] == [10, 10, 10]
 
 
 @given(seeds)
 def test_the_largest_of_few_places_is_trained_on(seed):
-    """Drawn, it could be the test part: ten of a hundred images were left to train on."""
+    """Drawn, it could be the test subset: ten of a hundred images were left to train on."""
     split = split_of(np.zeros(100, bool), np.repeat([1, 2, 3], [80, 10, 10]), seed=seed)
-    assert [len(split[part]) for part in PARTS] == [80, 10, 10]
+    assert [len(split[subset]) for subset in SUBSETS] == [80, 10, 10]
 
 
 @given(st.lists(st.integers(1, 9), min_size=3, max_size=8), seeds)
@@ -198,4 +198,4 @@ def test_the_largest_of_many_places_is_trained_on(seed):
 
 @given(seeds)
 def test_three_images_are_one_for_each_part_whatever_the_seed(seed):
-    assert [len(part) for part in split_of([False] * 3, seed=seed).to_json().values()] == [1, 1, 1]
+    assert [len(subset) for subset in split_of([False] * 3, seed=seed).to_json().values()] == [1, 1, 1]

@@ -55,7 +55,7 @@ def test_a_sound_component_is_ok(cli):
 
 def test_the_json_has_a_schema_number_and_all_there_is_to_tell(cli):
     answer = json.loads(cli("doctor", "ssce", "--json").out)
-    assert answer["schema"] == 1
+    assert answer["schema"] == 2
     assert answer["problems"] == []
     (found,) = answer["findings"]
     assert (found["kind"], found["name"], found["distribution"], found["status"]) == ("loss", "ssce", "marsseg", "ok")

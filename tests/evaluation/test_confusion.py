@@ -1,4 +1,4 @@
-"""The readings of the confusion matrix against cases computed by hand."""
+"""The metrics of the confusion matrix against cases computed by hand."""
 
 from __future__ import annotations
 

@@ -28,8 +28,8 @@ def write(tmp_path):
         plan = plan or api.plan(**({"arch": BASE} | words))
         (folder / "plan.toml").write_text(plan.to_toml(), encoding="utf-8")
         scores = {"images": 3, "miou": score, "iou": dict.fromkeys(CLASSES, score), "support": {"soil": 5, "rock": 6}}
-        parts = {"validation": scores | {"miou": 0.4}} | ({"test": scores} if status == "finished" else {})
-        (folder / "metrics.json").write_text(json.dumps({"schema": 1, "status": status, "parts": parts}))
+        subsets = {"validation": scores | {"miou": 0.4}} | ({"test": scores} if status == "finished" else {})
+        (folder / "metrics.json").write_text(json.dumps({"schema": 1, "status": status, "subsets": subsets}))
         split = {"fingerprint": fingerprint, "train": [0, 1], "validation": [5, 6], "test": list(test)}
         (folder / "split.json").write_text(json.dumps(split))
         return folder
@@ -262,14 +262,14 @@ class TestCommand:
     def test_by_the_iou_of_a_class_or_on_the_validation_part(self, write, cli):
         folder = write("a", 0.6)
         assert "test iou_rock" in cli("compare", str(folder), "--by", "iou_rock").out
-        assert "validation miou\tn\t" in cli("compare", str(folder), "--part", "validation").out
-        assert "0.4000" in cli("compare", str(folder), "--part", "validation").out
+        assert "validation miou\tn\t" in cli("compare", str(folder), "--subset", "validation").out
+        assert "0.4000" in cli("compare", str(folder), "--subset", "validation").out
 
     def test_json_has_a_schema_and_full_precision(self, seeds, cli):
         folders = seeds("poor", POOR, loss="dice"), seeds("good", GOOD)
         document = json.loads(cli("compare", *map(str, folders), "--json").out)
         best, other = document["groups"]
-        assert document["schema"] == 1
+        assert document["schema"] == 2
         assert best["mean"] == np.mean(GOOD)
         assert [run["value"] for run in best["runs"]] == GOOD
         assert other["settings"] == {"loss": "dice"}
@@ -297,7 +297,7 @@ class TestCommand:
         ("words", "what"),
         [
             (["--by", "mio"], "Did you mean 'miou'?"),
-            (["--part", "train"], "One of test, validation."),
+            (["--subset", "train"], "One of test, validation."),
             (["--csv", "x.txt"], "does not end in .csv"),
             (["--figure", "missing/x.png"], "There is no folder 'missing'"),
             (["--figure", "there.png"], "nothing is ever overwritten"),

@@ -14,7 +14,7 @@ import marsseg_core as marsseg
 from marsseg_core import api, hooks
 from marsseg_core.data.arrays import SegmentationData
 from marsseg_core.data.split_options import SplitOptions
-from marsseg_core.data.splits import PARTS, fold_data, parted, split_data
+from marsseg_core.data.splits import SUBSETS, fold_data, make_split, split_data
 from marsseg_core.errors import RequestError, RunError
 from marsseg_core.experiments.series import fold_plans, plan_series, seed_plans
 from marsseg_core.experiments.summary import Spread, spreads
@@ -56,7 +56,7 @@ class TestFolds:
     @given(rare_flags, counts, seeds)
     def test_the_parts_of_a_fold_are_disjoint_and_hold_every_item(self, rare, count, seed):
         for split in folds_of(data_of(rare), count, seed=seed):
-            together = np.concatenate([split[part] for part in PARTS])
+            together = np.concatenate([split[subset] for subset in SUBSETS])
             assert sorted(together.tolist()) == list(range(len(rare)))
 
     @given(rare_flags, counts, seeds)
@@ -78,7 +78,7 @@ class TestFolds:
         groups = np.repeat(np.arange(len(sizes)), sizes)
         data = data_of(np.arange(len(groups)) % 7 == 0, groups)
         for split in folds_of(data, count, seed=seed):
-            sides = [set(groups[split[part]].tolist()) for part in PARTS]
+            sides = [set(groups[split[subset]].tolist()) for subset in SUBSETS]
             assert sum(map(len, sides)) == len(sizes)
 
     def test_which_items_are_tested_does_not_depend_on_the_validation_part(self):
@@ -91,14 +91,14 @@ class TestFolds:
         assert len({folds_of(data, 3, seed=seed)[0] for seed in range(5)}) == 5
 
     def test_more_folds_than_groups_are_refused(self):
-        with pytest.raises(RequestError, match="part empty") as caught:
+        with pytest.raises(RequestError, match="subset empty") as caught:
             folds_of(data_of(np.zeros(40, bool), np.repeat([1, 2, 3], [20, 10, 10])), 6)
         assert "fewer folds" in caught.value.hint
 
     def test_a_plan_without_folds_is_parted_by_shares(self):
         data = data_of(np.arange(60) % 9 == 0)
-        assert parted(data, SplitOptions(0.2, 0.1, 3)) == split_data(data, 0.2, 0.1, 3)
-        assert parted(data, SplitOptions(0.2, 0.1, 3, folds=4, fold=2)) == fold_data(data, 4, 2, 0.2, 3)
+        assert make_split(data, SplitOptions(0.2, 0.1, 3)) == split_data(data, 0.2, 0.1, 3)
+        assert make_split(data, SplitOptions(0.2, 0.1, 3, folds=4, fold=2)) == fold_data(data, 4, 2, 0.2, 3)
 
 
 class TestPlans:
@@ -202,8 +202,8 @@ def pretended(monkeypatch):
                 raise answer
             ran.append(out.name)
             out.mkdir()
-            parts = {"test": {"miou": 0.5}} if answer == "finished" else {}
-            return SimpleNamespace(metrics={"status": answer, "parts": parts})
+            subsets = {"test": {"miou": 0.5}} if answer == "finished" else {}
+            return SimpleNamespace(metrics={"status": answer, "subsets": subsets})
 
         monkeypatch.setattr(engine, "execute", execute)
         return ran
@@ -223,7 +223,7 @@ class TestSeries:
         assert ran == ["seed-0", "seed-1"]
         assert summary(tmp_path / "s")["status"] == "interrupted"
         assert summary(tmp_path / "s")["runs"] == {"seed-0": "finished", "seed-1": "interrupted", "seed-2": None}
-        assert summary(tmp_path / "s")["parts"]["test"]["miou"] == {"mean": 0.5, "std": None, "n": 1}
+        assert summary(tmp_path / "s")["subsets"]["test"]["miou"] == {"mean": 0.5, "std": None, "n": 1}
 
     def test_ctrl_c_between_runs_leaves_a_summary(self, pretended, tmp_path):
         pretended(["finished", KeyboardInterrupt()])
@@ -246,7 +246,7 @@ class TestSeries:
 
     def test_folds_that_cannot_be_are_refused_before_anything_runs(self, pretended, tmp_path):
         ran = pretended(["finished"] * 30)
-        with pytest.raises(RequestError, match="part empty"):
+        with pytest.raises(RequestError, match="subset empty"):
             marsseg.series(folds=30, out=tmp_path / "s", **SMALL | {"data": "synthetic:count=24:height=16:width=32"})
         assert ran == []
         assert not (tmp_path / "s").exists()
@@ -290,20 +290,20 @@ def folds(tmp_path_factory):
 class TestForReal:
     def test_the_summary_is_what_numpy_says_of_the_runs_metrics(self, folds):
         series, *_ = folds
-        found = summary(series.path)["parts"]["test"]
-        parts = [
-            json.loads((series.path / name / "metrics.json").read_text())["parts"]["test"]
+        found = summary(series.path)["subsets"]["test"]
+        subsets = [
+            json.loads((series.path / name / "metrics.json").read_text())["subsets"]["test"]
             for name in ("fold-1", "fold-2")
         ]
         for name in ("miou", "miou_an2dl", "accuracy"):
-            values = [part[name] for part in parts]
+            values = [subset[name] for subset in subsets]
             assert found[name]["mean"] == pytest.approx(np.mean(values))
             assert found[name]["std"] == pytest.approx(np.std(values, ddof=1))
-        soil = [part["iou"]["soil"] for part in parts]
+        soil = [subset["iou"]["soil"] for subset in subsets]
         assert found["iou_soil"]["mean"] == pytest.approx(np.mean(soil))
         known = {"miou", "miou_an2dl", "miou_all", "miou_per_image", "accuracy"}
-        assert set(found) >= known | {f"iou_{name}" for name in parts[0]["iou"]}
-        assert set(found) == set(metric_values(parts[0]))
+        assert set(found) >= known | {f"iou_{name}" for name in subsets[0]["iou"]}
+        assert set(found) == set(metric_values(subsets[0]))
 
     def test_every_image_is_tested_once(self, folds):
         splits = [json.loads((folds[0].path / name / "split.json").read_text()) for name in ("fold-1", "fold-2")]

@@ -315,22 +315,22 @@ class TestDataSet:
         assert [path.name for path in _files("out/masks")] == [f"{n:05d}.png" for n in range(7)]
 
     def test_part_picks_labelled_images_by_their_numbers(self, cli, run, data_file):
-        answer = cli("predict", str(run), str(data_file), "--part", "test", "--out", "out")
+        answer = cli("predict", str(run), str(data_file), "--subset", "test", "--out", "out")
         assert answer.code == 0, answer.err
         kept = json.loads((run / "split.json").read_text())["test"]
         assert [path.name for path in _files("out/masks")] == [f"{n:05d}.png" for n in kept]
 
     def test_all_labelled_images_can_be_had(self, cli, run, data_file):
-        assert cli("predict", str(run), str(data_file), "--part", "all", "--out", "out").code == 0
+        assert cli("predict", str(run), str(data_file), "--subset", "all", "--out", "out").code == 0
         assert len(_files("out/masks")) == 24
 
     def test_another_set_has_no_part_of_the_run(self, cli, run):
-        answer = cli("predict", str(run), "synthetic:count=30:height=16:width=32", "--part", "test", "--out", "out")
+        answer = cli("predict", str(run), "synthetic:count=30:height=16:width=32", "--subset", "test", "--out", "out")
         assert answer.code == 2
         assert "not what the run was trained on" in answer.err
 
     def test_a_part_that_does_not_exist_is_refused(self, cli, run, data_file):
-        answer = cli("predict", str(run), str(data_file), "--part", "tests", "--out", "out")
+        answer = cli("predict", str(run), str(data_file), "--subset", "tests", "--out", "out")
         assert answer.code == 2
         assert "Did you mean 'test'?" in answer.err
 
@@ -400,7 +400,7 @@ class TestRequests:
             ),
             (["nowhere", "images", "--out", "out"], "'nowhere' is no run folder"),
             (["RUN", "nowhere.png", "--out", "out"], "There is no file or folder 'nowhere.png'."),
-            (["RUN", "images", "--part", "test", "--out", "out"], "Image files have no parts"),
+            (["RUN", "images", "--subset", "test", "--out", "out"], "Image files have no subsets"),
             (["RUN", "images", "--tile-overlap", "1", "--out", "out"], "--tile-overlap"),
         ],
     )

@@ -181,7 +181,7 @@ def test_a_network_gives_the_same_on_jax_which_is_told(tmp_path, python, marsseg
     with np.load(files[2]) as found:
         np.testing.assert_allclose(found["found"], expected, atol=0.02 if half else 1e-5)
     if not half:
-        assert scores == run.metrics["parts"]["test"]
+        assert scores == run.metrics["subsets"]["test"]
         answer = marsseg("evaluate", str(run.path), KERAS_BACKEND="jax")
         assert "Warning: The run was trained on tensorflow; this is jax" in answer.err
         assert f"{scores['miou']:.4f}" in answer.out

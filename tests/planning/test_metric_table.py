@@ -1,4 +1,4 @@
-"""The table of metrics: whose a reading is, which way is better, what is computed where; and a metric that fails."""
+"""The table of metrics: whose a score is, which way is better, what is computed where; and a metric that fails."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def with_missed(table) -> MetricTable:
 
 
 def test_a_reading_is_of_the_metric_of_its_name_or_of_its_word_for_classes(table):
-    readings = {
+    scores = {
         "dice": "dice",
         "dice_soil": "dice",
         "iou_big_rock": "miou",
@@ -87,7 +87,7 @@ def test_a_reading_is_of_the_metric_of_its_name_or_of_its_word_for_classes(table
         "boundary_iou_soil": "boundary_iou",
         "boundary_f": "boundary_f",
     }
-    assert {reading: table.of(reading).entry.name for reading in readings} == readings
+    assert {score: table.of(score).entry.name for score in scores} == scores
     assert table.of("dicey") is table.of("support") is None
     assert table.canonical("f1") == "dice"
     assert [table.spaced(name) for name in ("iou_big_rock", "miou_all")] == ["iou big_rock", "miou_all"]
@@ -170,13 +170,13 @@ def test_an_older_run_is_ranked_by_a_metric_that_it_did_not_know(tmp_path):
 
     shutil.copytree(REPOSITORY / "tests" / "frozen" / "finished", tmp_path / "old")
     (group,) = marsseg.compare(tmp_path / "old", by="f1").groups
-    kept = api.RunFolder.open(tmp_path / "old").read_json(tmp_path / "old" / "metrics.json")["parts"]["test"]
+    kept = api.RunFolder.open(tmp_path / "old").read_metrics()["subsets"]["test"]
     matrix = np.array(kept["confusion"])
     matrix[0] = 0
     true, said = matrix.sum(1), matrix.sum(0)
     scores = [2 * matrix[c, c] / (true[c] + said[c]) for c in range(5) if true[c]]
     assert group.values[0] == pytest.approx(np.mean(scores))
-    with pytest.raises(RequestError, match="No run has a reading 'boundary_iou'"):
+    with pytest.raises(RequestError, match="No run has a score 'boundary_iou'"):
         marsseg.compare(tmp_path / "old", by="boundary_iou")
 
 

@@ -154,7 +154,7 @@ class TestLeaks:
         images[7] = images[3]
         copied = replace(data, images=images)
         assert identical_across(copied, Split((3, 7), (1,), (2,))) == ""
-        assert "2 images are identical to one in another part of the split (3, 7" in identical_across(
+        assert "2 images are identical to one in another subset of the split (3, 7" in identical_across(
             copied, Split((3, 4), (1,), (7,))
         )
 
@@ -166,7 +166,7 @@ class TestLeaks:
         words = {"arch": "unet:width=0.125:depth=1:convolutions=1", "epochs": 1}
         with warnings_told(lines):
             run = marsseg.run(data=str(tmp_path / "copies.npz"), out=tmp_path / "run", **words)
-        said = [line for line in lines if line.startswith("20 images are identical to one in another part")]
+        said = [line for line in lines if line.startswith("20 images are identical to one in another subset")]
         assert len(said) == 1
         assert f"warning: {said[0]}" in run.folder.log_file.read_text(encoding="utf-8")
 

@@ -83,7 +83,7 @@ def take_checkpoint(run: Path, other: Path) -> None:
 
 def edit_scores(run: Path, other: Path) -> None:
     metrics = json.loads((run / "metrics.json").read_text())
-    metrics["parts"]["test"]["miou"] = 0.99
+    metrics["subsets"]["test"]["miou"] = 0.99
     (run / "metrics.json").write_text(json.dumps(metrics))
 
 
@@ -138,7 +138,7 @@ class TestWhatWasChanged:
 
 class TestAFolder:
     def test_that_is_as_it_was_written_is_scored_compared_and_gone_on_with(self, folder):
-        kept = json.loads((folder / "finished" / "metrics.json").read_text())["parts"]["test"]
+        kept = json.loads((folder / "finished" / "metrics.json").read_text())["subsets"]["test"]
         with no_warning():
             assert marsseg.evaluate(folder / "finished").to_json()["miou"] == pytest.approx(kept["miou"], abs=1e-6)
             assert marsseg.compare(folder / "finished", folder / "other").apart == ()

@@ -79,7 +79,7 @@ class Thawed(Dataset):
 
 @dataclass(frozen=True)
 class Lossy(Dataset):
-    """Its text does not come back: a comma parts the items of a list."""
+    """Its text does not come back: a comma splits the items of a list."""
 
     words: tuple[str, ...] = param(("a,b",), help="words")
     weight: float = field(default=1.0, compare=False)
@@ -225,25 +225,25 @@ class Faulty(WeightingLayer):
 
     def build(self, input_shape=None):
         super().build(input_shape)
-        self.mean = self.memory("mean")
+        self.mean = self.add_state("mean")
 
     def call(self, losses):
         if self.fault == "gradient":
-            return ops.sum((self.own + losses) * self.given * losses)
+            return ops.sum((self.rule_weights + losses) * self.base_weights * losses)
         if self.fault == "vector":
-            return self.own * self.given * losses
+            return self.rule_weights * self.base_weights * losses
         if self.fault == "no plan":
-            return ops.sum(self.own * losses)
+            return ops.sum(self.rule_weights * losses)
         return super().call(losses)
 
     def on_epoch_end(self, losses):
         if self.fault == "sees the plan":
-            losses = losses * self.given
+            losses = losses * self.base_weights
         if self.fault == "list":
             self.past.append(losses)
             if len(self.past) > 1:
                 ratios = self.past[-1] / np.maximum(self.past[-2], 1e-12)
-                self.own.assign(self.count * ratios / max(ratios.sum(), 1e-12))
+                self.rule_weights.assign(self.count * ratios / max(ratios.sum(), 1e-12))
             return
         mean = 0.5 * (self.aside if self.fault == "aside" else ops.convert_to_numpy(self.mean)) + losses
         self.aside = mean
@@ -256,7 +256,7 @@ class Faulty(WeightingLayer):
             self.late = keras.Variable(mean)
             self._non_trainable_variables.append(self.late)
         if self.fault != "stuck":
-            self.own.assign(shares if self.fault == "sum" else self.count * shares)
+            self.rule_weights.assign(shares if self.fault == "sum" else self.count * shares)
 
 
 @dataclass(frozen=True)

@@ -66,7 +66,7 @@ def test_the_monitored_metric_keeps_the_network(by_boundaries):
     kept = json.loads((run.path / "metrics.json").read_text())
     assert kept["best_by"] == "val_boundary_f"
     best = run.history[run.best_epoch - 1]
-    assert kept["parts"]["validation"]["boundary_f"] == pytest.approx(best["val_boundary_f"], abs=1e-6)
+    assert kept["subsets"]["validation"]["boundary_f"] == pytest.approx(best["val_boundary_f"], abs=1e-6)
 
 
 def test_the_history_has_what_is_monitored_beside_what_it_always_has(by_boundaries):
@@ -77,16 +77,16 @@ def test_the_history_has_what_is_monitored_beside_what_it_always_has(by_boundari
 
 def test_what_is_asked_for_is_scored_and_shown(by_boundaries, cli):
     run = by_boundaries
-    part = run.metrics["parts"]["test"]
-    assert {"boundary_iou", "boundary_f", "dice", "kappa"} <= set(part)
+    subset = run.metrics["subsets"]["test"]
+    assert {"boundary_iou", "boundary_f", "dice", "kappa"} <= set(subset)
     page = (run.path / "report.html").read_text()
     assert all(label in page for label in ("Boundary IoU", "Boundary F-score", "Recall"))
     assert "Cohen" not in page
     assert "the best by boundary_f" in page
     answer = cli("evaluate", str(run.path))
     rows = dict(row.split("\t")[:2] for row in answer.out.split("\n\n")[0].splitlines())
-    assert rows["boundary_iou"] == f"{part['boundary_iou']:.4f}"
-    assert rows["recall soil"] == f"{part['per_class']['recall']['soil']:.4f}"
+    assert rows["boundary_iou"] == f"{subset['boundary_iou']:.4f}"
+    assert rows["recall soil"] == f"{subset['per_class']['recall']['soil']:.4f}"
     assert "kappa" not in rows
 
 
@@ -95,11 +95,11 @@ def test_evaluate_and_compare_take_any_metric(by_boundaries, cli):
     answer = cli("evaluate", path, "--metrics", "kappa,boundary_f:tolerance=0")
     assert answer.code == 0, answer.err
     rows = dict(row.split("\t")[:2] for row in answer.out.split("\n\n")[0].splitlines())
-    assert rows["kappa"] == f"{by_boundaries.metrics['parts']['test']['kappa']:.4f}"
-    assert float(rows["boundary_f"]) < by_boundaries.metrics["parts"]["test"]["boundary_f"]
+    assert rows["kappa"] == f"{by_boundaries.metrics['subsets']['test']['kappa']:.4f}"
+    assert float(rows["boundary_f"]) < by_boundaries.metrics["subsets"]["test"]["boundary_f"]
     assert marsseg.evaluate(path, metrics="kappa").value("kappa") == by_boundaries.scores["test"].value("kappa")
     assert (
-        f"{by_boundaries.metrics['parts']['test']['boundary_iou']:.4f}"
+        f"{by_boundaries.metrics['subsets']['test']['boundary_iou']:.4f}"
         in cli("compare", path, "--by", "boundary_iou").out
     )
 
@@ -111,7 +111,7 @@ def test_nobody_pays_for_a_boundary_that_nobody_asked_for(tmp_path, monkeypatch)
         monkeypatch.setattr(cls, "count", lambda *given: pytest.fail("it was computed"))
     run = small_run(tmp_path / "run", epochs=1, monitor="val_loss", patience=1)
     assert run.best_by == "val_miou"
-    assert "boundary_f" not in run.metrics["parts"]["test"]
+    assert "boundary_f" not in run.metrics["subsets"]["test"]
 
 
 def test_less_is_better_where_the_metric_says_so_also_when_the_run_is_resumed(tmp_path):

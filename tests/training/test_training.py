@@ -93,9 +93,9 @@ class TestRunFolder:
         text = (finished.path / "metrics.json").read_text()
         assert str(finished.path) not in text
         metrics = json.loads(text)
-        assert set(metrics) == {"schema", "status", "epochs", "best_epoch", "best_by", "parts"}
+        assert set(metrics) == {"schema", "status", "epochs", "best_epoch", "best_by", "subsets"}
         assert metrics["status"] == "finished"
-        assert set(metrics["parts"]) == {"validation", "test"}
+        assert set(metrics["subsets"]) == {"validation", "test"}
 
     def test_history_has_a_line_for_each_epoch(self, finished):
         with (finished.path / "history.csv").open() as file:
@@ -106,7 +106,7 @@ class TestRunFolder:
     def test_best_network_is_the_one_with_the_best_validation_miou(self, finished):
         scores = [record["val_miou"] for record in finished.history]
         assert finished.best_epoch == 1 + int(np.argmax(scores))
-        assert finished.metrics["parts"]["validation"]["miou"] == pytest.approx(max(scores))
+        assert finished.metrics["subsets"]["validation"]["miou"] == pytest.approx(max(scores))
 
     def test_split_and_fingerprint_are_kept(self, finished):
         kept = json.loads((finished.path / "split.json").read_text())
@@ -196,14 +196,14 @@ class TestInterruption:
         assert len(run.history) == 1
         metrics = json.loads((run.path / "metrics.json").read_text())
         assert metrics["status"] == "interrupted"
-        assert set(metrics["parts"]) == {"validation"}
+        assert set(metrics["subsets"]) == {"validation"}
         assert "interrupted" in (run.path / "report.html").read_text().lower()
         assert marsseg.load(run.path).count_params() == run.network.count_params()
 
     def test_before_the_first_epoch_leaves_a_whole_folder_without_a_network(self, monkeypatch, tmp_path):
         run = self.interrupted(monkeypatch, tmp_path / "run", armed=True)
         assert run.interrupted
-        assert json.loads((run.path / "metrics.json").read_text())["parts"] == {}
+        assert json.loads((run.path / "metrics.json").read_text())["subsets"] == {}
         with pytest.raises(RequestError, match="no network"):
             marsseg.load(run.path)
 
@@ -291,7 +291,7 @@ class TestTraining:
 
 class TestObjective:
     def test_validation_loss_is_the_training_objective(self, finished):
-        """What Scoring reports for a part is what `compute_loss` gives on it."""
+        """What Scoring reports for a subset is what `compute_loss` gives on it."""
         plan = finished.plan
         network = build_network(plan, finished.data.images.shape[1:], 5)
         task = build_task(plan, network, build_objective(plan, finished.data, finished.split))
@@ -377,7 +377,9 @@ class TestBatches:
         return marsseg.dataset("synthetic", count=11, height=8, width=8)
 
     def epoch(self, data, number, **options):
-        augmentations = [(part.component.apply, 0.5) for part in api.plan(augment="hflip").resolved[kinds.AUGMENTATION]]
+        augmentations = [
+            (subset.component.apply, 0.5) for subset in api.plan(augment="hflip").resolved[kinds.AUGMENTATION]
+        ]
         batches = TrainingBatches(data, np.arange(11), augmentations, **({"batch": 4, "seed": 0} | options))
         batches.epoch = number
         return [batches[i] for i in range(len(batches))]
@@ -448,7 +450,7 @@ def test_jax_trains_and_scores_without_tensorflow(tmp_path):
         "import sys, marsseg_core as marsseg;"
         f"run = marsseg.run(out=sys.argv[1], epochs=1, batch=4, arch={SMALL['arch']!r}, data={SMALL['data']!r});"
         "marsseg.load(run.path);"
-        "print(run.metrics['parts']['test']['miou']);"
+        "print(run.metrics['subsets']['test']['miou']);"
         "assert 'tensorflow' not in sys.modules"
     )
     environment = os.environ | {"KERAS_BACKEND": "jax"}
@@ -467,11 +469,11 @@ def test_real_tiles_train(real_tiles, tmp_path):
     words = {"arch": "unet:width=0.125:depth=3", "batch": 16, "learning_rate": 0.003}
     run = small_run(tmp_path / "run", data=str(real_tiles), epochs=1, **words)
     groups = run.data.groups
-    parts = [set(groups[run.split[part]].tolist()) for part in ("train", "validation", "test")]
-    assert not parts[0] & parts[1]
-    assert not parts[0] & parts[2]
-    assert not parts[1] & parts[2]
-    assert run.metrics["parts"]["test"]["miou"] > 0.13
+    subsets = [set(groups[run.split[subset]].tolist()) for subset in ("train", "validation", "test")]
+    assert not subsets[0] & subsets[1]
+    assert not subsets[0] & subsets[2]
+    assert not subsets[1] & subsets[2]
+    assert run.metrics["subsets"]["test"]["miou"] > 0.13
 
 
 def test_plan_of_a_run_can_be_run_again(finished):

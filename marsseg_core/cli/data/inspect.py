@@ -26,7 +26,7 @@ def inspect(
 ) -> None:
     """Tell what a data set holds and what is doubtful in it: aliens, copies, masks, rims, margins, leaks.
 
-    Leaks are told between the parts that a run would make; `--set split.seed=1` looks at another split, and
+    Leaks are told between the subsets that a run would make; `--set split.seed=1` looks at another split, and
     `--set cleaning.drop_aliens=masks` at what is left after cleaning.
     """
     from ...data.inspection import inspect as look

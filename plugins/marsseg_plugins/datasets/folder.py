@@ -125,7 +125,7 @@ class Folder(Dataset):
         ignore_classes = ignored_classes(source.name, names, self.ignore_classes)
         return cached_data(source, prepare, class_names=names, ignore_classes=ignore_classes)
 
-    def reading(self, scaling: Scaling) -> Folder:
+    def with_scaling(self, scaling: Scaling) -> Folder:
         if self.range != "auto":
             return self
         return replace(self, range=scaling.range_text, range_per=scaling.per)

@@ -90,7 +90,7 @@ class Npz(Dataset):
         options = {"dataset": "npz test_set", "range": [self.range, self.range_per]}
         return cached_images(CacheSource(f"npz:{path.name}, test_set", [path], options), prepare)
 
-    def reading(self, scaling: Scaling) -> Npz:
+    def with_scaling(self, scaling: Scaling) -> Npz:
         if self.range != "auto":
             return self
         return replace(self, range=scaling.range_text, range_per=scaling.per)

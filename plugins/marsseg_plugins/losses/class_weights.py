@@ -1,4 +1,4 @@
-"""Weights of classes from how often they occur in the training part."""
+"""Weights of classes from how often they occur in the training subset."""
 
 from __future__ import annotations
 

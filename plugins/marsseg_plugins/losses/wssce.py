@@ -19,7 +19,7 @@ class WSSCE(Loss):
     - `normalise=weights`: Σ w·(−log p) / Σ w, the weighted mean;
     - `normalise=pixels`: Σ w·(−log p) / N, with N all pixels of the batch, ignored and void ones too (the report's).
 
-    The weights come from the training part: `balanced` n / (K·n_c), `inverse` 1 / n_c and `effective` numbers
+    The weights come from the training subset: `balanced` n / (K·n_c), `inverse` 1 / n_c and `effective` numbers
     (arXiv 1901.05555), or are given, one for each class, the ignored ones included. `cap` bounds `balanced` weights as
     they are; those of the other two rules by their ratio to the most frequent class's.
 

@@ -22,7 +22,7 @@ class MeanIoU(Metric):
     label = "mIoU"
     explanation = (
         "The headline figure. Labelled pixels only, and the network chooses among the classes that count: "
-        "intersection over union per class over the whole part, then the mean over classes with support."
+        "intersection over union per class over the whole subset, then the mean over classes with support."
     )
     per_class = "iou"
     in_tables = in_history = True

@@ -59,10 +59,10 @@ def _path(column: str) -> str:
 
 
 def final_scalars(run: Run) -> dict[str, float]:
-    """What the history has of the validation part, and what was asked for, of the test part: test/iou_sky, ….
+    """What the history has of the validation subset, and what was asked for, of the test subset: test/iou_sky, ….
 
     Nothing where it is not scored.
     """
-    found = metric_values(run.metrics["parts"].get("test", {}))
+    found = metric_values(run.metrics["subsets"].get("test", {}))
     table = run.plan.metrics
     return {f"test/{name}": value for name, value in found.items() if value is not None and table.records(name)}

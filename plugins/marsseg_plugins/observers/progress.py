@@ -28,7 +28,7 @@ def marsseg_plan_resolved(plan: Plan) -> None:
 
 @hookimpl
 def marsseg_network_built(run: Run) -> None:
-    sizes = " / ".join(str(len(run.split[part])) for part in ("train", "validation", "test"))
+    sizes = " / ".join(str(len(run.split[subset])) for subset in ("train", "validation", "test"))
     _print_line(
         f"{run.plan.name}: {run.network.count_params():,} parameters; {run.data.source}: {sizes} images "
         f"to train / validate / test; {run.path}"

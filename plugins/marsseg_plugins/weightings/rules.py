@@ -35,7 +35,7 @@ class Ramps(WeightingLayer):
         done, (begin, finish) = epoch / max(1, epochs - 1), self._between
         way = np.clip((done - begin) / (finish - begin), 0, 1) if finish > begin else float(done >= finish)
         values = self._start + way**self._power * (self._end - self._start)
-        self.own.assign(values / values.sum())
+        self.rule_weights.assign(values / values.sum())
 
 
 class Uncertainties(WeightingLayer):
@@ -56,14 +56,14 @@ class Uncertainties(WeightingLayer):
 
     def call(self, losses: Any) -> Any:
         s = ops.stop_gradient(self._speed * self.log_variances)
-        objective = ops.sum(self.given * (0.5 * ops.exp(-s) * losses + 0.5 * s))
+        objective = ops.sum(self.base_weights * (0.5 * ops.exp(-s) * losses + 0.5 * s))
         slope = ops.stop_gradient(ops.maximum(0.5 - 0.5 * ops.exp(-s) * losses, -1.0))
         # Its value is 0; it carries the gradient.
         v = ops.convert_to_tensor(self.log_variances)
         return objective + ops.sum(slope * (v - ops.stop_gradient(v)))
 
     def factors(self) -> np.ndarray:
-        return 0.5 * np.exp(-self._speed * ops.convert_to_numpy(self.log_variances)) * self.given
+        return 0.5 * np.exp(-self._speed * ops.convert_to_numpy(self.log_variances)) * self.base_weights
 
 
 class Rates(WeightingLayer):
@@ -75,13 +75,13 @@ class Rates(WeightingLayer):
 
     def build(self, input_shape: Any = None) -> None:
         super().build(input_shape)
-        self.last = self.memory("last", -1.0)  # no loss yet
+        self.last = self.add_state("last", -1.0)  # no loss yet
 
     def on_epoch_end(self, losses: np.ndarray) -> None:
         before = ops.convert_to_numpy(self.last)
         if (before >= 0).all():
             rates = losses / np.maximum(before, SMALLEST)
-            self.own.assign(self.count * softmax(rates / self._temperature))
+            self.rule_weights.assign(self.count * softmax(rates / self._temperature))
         self.last.assign(losses)
 
 
@@ -94,8 +94,8 @@ class Slopes(WeightingLayer):
 
     def build(self, input_shape: Any = None) -> None:
         super().build(input_shape)
-        self.own.assign(np.full(self.count, 1 / self.count))
-        self.last = self.memory("last")
+        self.rule_weights.assign(np.full(self.count, 1 / self.count))
+        self.last = self.add_state("last")
         self.epochs = self.add_weight(name="epochs", shape=(), initializer="zeros", trainable=False)
 
     def on_epoch_end(self, losses: np.ndarray) -> None:
@@ -107,7 +107,7 @@ class Slopes(WeightingLayer):
             if self._by_loss and losses.any():
                 weights = weights * losses
                 weights = weights / max(float(weights.sum()), SMALLEST)
-            self.own.assign(weights)
+            self.rule_weights.assign(weights)
         self.last.assign(losses)
         self.epochs.assign_add(1.0)
 
@@ -123,10 +123,10 @@ class GradientNorms(WeightingLayer):
 
     def build(self, input_shape: Any = None) -> None:
         super().build(input_shape)
-        self.first = self.memory("first")
+        self.first = self.add_state("first")
 
     def step(self, losses: Any, norms: Any) -> None:
-        own, first = ops.convert_to_tensor(self.own), ops.convert_to_tensor(self.first)
+        own, first = ops.convert_to_tensor(self.rule_weights), ops.convert_to_tensor(self.first)
         # A batch without labels has no loss: it is no beginning.
         first = ops.where(first > 0, first, losses)
         progress = ops.where(first > 0, losses / ops.maximum(first, SMALLEST), 1.0)
@@ -136,7 +136,7 @@ class GradientNorms(WeightingLayer):
         # d/dλ of Σ|λ·G − target| / mean, the target held fast; over the mean, so that the step has no unit.
         gradient = ops.sign(weighted - mean * ops.power(relative, self._alpha)) * norms / mean
         moved = ops.maximum(own - self._rate * gradient, self._floor)
-        self.own.assign(self.count * moved / ops.sum(moved))
+        self.rule_weights.assign(self.count * moved / ops.sum(moved))
         self.first.assign(first)
 
 
@@ -150,15 +150,15 @@ class RelativeLosses(WeightingLayer):
 
     def build(self, input_shape: Any = None) -> None:
         super().build(input_shape)
-        self.first, self.last = self.memory("first"), self.memory("last")
+        self.first, self.last = self.add_state("first"), self.add_state("last")
 
     def step(self, losses: Any, norms: Any) -> None:
-        own, first, last = (ops.convert_to_tensor(each) for each in (self.own, self.first, self.last))
+        own, first, last = (ops.convert_to_tensor(each) for each in (self.rule_weights, self.first, self.last))
         back, recent = self._balanced(losses, first), self._balanced(losses, last)
         draw = keras.random.uniform((), seed=self.chance)
         kept = ops.where(draw < self._rho, own, back)
         moved = self._alpha * kept + (1 - self._alpha) * recent
-        self.own.assign(ops.where(ops.all(last > 0), moved, own))
+        self.rule_weights.assign(ops.where(ops.all(last > 0), moved, own))
         self.first.assign(ops.where(first > 0, first, losses))
         self.last.assign(ops.where(losses > 0, losses, last))
 

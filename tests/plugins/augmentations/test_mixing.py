@@ -1,4 +1,4 @@
-"""CutMix and RockMix: a rectangle of another training image with its labels, drawn from the training part alone."""
+"""CutMix and RockMix: a rectangle of another training image with its labels, drawn from the training subset alone."""
 
 import numpy as np
 import pytest

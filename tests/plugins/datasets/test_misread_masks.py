@@ -171,12 +171,12 @@ class TestDoubts:
         data = load(folder([[0, 1]], [[0, 2]], [[0, 1]], classes="sky\nsoil\nrock\nwater\n"))
         assert doubts(data, Split((0,), (1,), (2,))) == [
             "No mask has a pixel of water (3): are the masks of these classes?",
-            "The training part has no pixel of rock (2): that cannot be learnt.",
+            "The training subset has no pixel of rock (2): that cannot be learnt.",
         ]
 
     def test_one_class_alone(self, folder):
         data = load(folder([[0, 0]], [[0, 1]], [[1, 1]]))
-        assert "Of the classes that count, the training part holds class_0 (0) alone." in doubts(
+        assert "Of the classes that count, the training subset holds class_0 (0) alone." in doubts(
             data, Split((0,), (1,), (2,))
         )
 

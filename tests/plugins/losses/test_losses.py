@@ -99,7 +99,7 @@ def test_the_reports_class_weights_from_the_shares_of_its_training_part():
 
 
 def test_the_shares_of_the_whole_course_set_give_nearly_the_reports_weights():
-    """The report's training part differs a little from the whole set: 24.31, 33.90, 23.28, 18.38, 0.131 %."""
+    """The report's training subset differs a little from the whole set: 24.31, 33.90, 23.28, 18.38, 0.131 %."""
     spec = LossSpec(CLASSES, (0,), (24_310, 33_900, 23_280, 18_380, 131))
     np.testing.assert_allclose(weights(cap=10.0, count="all", spec=spec), REPORT_WEIGHTS, rtol=0.03)
 

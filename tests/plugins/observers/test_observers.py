@@ -49,14 +49,14 @@ def observe(*names):
     return load_hooks([installed().find(OBSERVER, name) for name in names])
 
 
-def follow(hooks, run, *, epochs=1, status=FINISHED, parts=("validation", "test")):
+def follow(hooks, run, *, epochs=1, status=FINISHED, subsets=("validation", "test")):
     """Call the hooks of a run in their order."""
     hooks("marsseg_plan_resolved", plan=run.plan)
     hooks("marsseg_network_built", run=run)
     for epoch in range(1, epochs + 1):
         run.best_epoch = 1
         hooks("marsseg_epoch_finished", run=run, record=RECORD | {"epoch": epoch})
-    run.metrics = {"status": status, "parts": dict.fromkeys(parts, SCORES)}
+    run.metrics = {"status": status, "subsets": dict.fromkeys(subsets, SCORES)}
     hooks("marsseg_run_finished", run=run)
 
 
@@ -153,9 +153,9 @@ def test_tensorboard_reads_a_resumed_run_behind_what_was_cut_off(tmp_path, tenso
 
 
 def test_an_interrupted_run_has_no_test_scores(tmp_path, tensorboard):
-    follow(tensorboard, begun_run(tmp_path / "none"), epochs=0, status=INTERRUPTED, parts=())
+    follow(tensorboard, begun_run(tmp_path / "none"), epochs=0, status=INTERRUPTED, subsets=())
     assert read_events(tmp_path / "none" / "tensorboard") == {}
-    follow(tensorboard, begun_run(tmp_path / "run"), status=INTERRUPTED, parts=("validation",))
+    follow(tensorboard, begun_run(tmp_path / "run"), status=INTERRUPTED, subsets=("validation",))
     assert {tag for tag, _ in read_events(tmp_path / "run" / "tensorboard")} == set(SCALARS)
 
 
@@ -212,7 +212,7 @@ def test_mlflow_has_parameters_metrics_artifacts_and_the_status(tmp_path, mlflow
 
     # Interrupted and gone on with, it is one run of MLflow.
     run = begun_run(tmp_path / "cut")
-    follow(hooks, run, status=INTERRUPTED, parts=("validation",))
+    follow(hooks, run, status=INTERRUPTED, subsets=("validation",))
     assert {each.info.status for each in runs_of(mlflow, "Jezero")} == {"FINISHED", "KILLED"}
     hooks("marsseg_network_built", run=run)
     assert {each.info.status for each in runs_of(mlflow, "Jezero")} == {"FINISHED", "RUNNING"}

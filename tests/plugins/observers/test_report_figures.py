@@ -212,8 +212,8 @@ def test_the_error_picture_colours_wrong_pixels_and_no_others():
     *_, predicted, error = tile_panels(Tile("", np.full((2, 2, 1), 80, np.uint8), truth, prediction), colours, (0,))
     half = len(error) // 2
 
-    def grey(part):
-        return (part == part[..., :1]).all()
+    def grey(subset):
+        return (subset == subset[..., :1]).all()
 
     assert (error[:half, half:] == colours[4]).all()
     assert grey(error[:half, :half])
@@ -240,15 +240,15 @@ def test_a_sheet_of_any_shape(shape, count, channels):
 PNG = b"\x89PNG\r\n\x1a\n not really"
 
 
-def part(**changes) -> dict:
-    readings = {"miou": 0.61, "miou_an2dl": 0.5, "miou_all": None, "miou_per_image": float("nan"), "accuracy": 0.8}
+def subset(**changes) -> dict:
+    scores = {"miou": 0.61, "miou_an2dl": 0.5, "miou_all": None, "miou_per_image": float("nan"), "accuracy": 0.8}
     classes = {"iou": {"soil": 0.9, "<i>rock": None}, "support": {"soil": 12345, "<i>rock": 0}}
-    return readings | classes | {"images": 30, "confusion": [[1, 0], [0, 0]]} | changes
+    return scores | classes | {"images": 30, "confusion": [[1, 0], [0, 0]]} | changes
 
 
 def page(**changes) -> str:
     metrics = {"schema": 1, "status": "finished", "best_epoch": 7, "epochs": 10}
-    metrics["parts"] = {"validation": part(miou=0.7), "test": part()}
+    metrics["subsets"] = {"validation": subset(miou=0.7), "test": subset()}
     arguments = {
         "title": "run <b>1</b> $title",
         "metrics": metrics | changes,
@@ -282,7 +282,7 @@ def test_a_figure_may_be_a_file(tmp_path):
     figure = PageFigure("a", "b", tmp_path / "a.png")
     text = render_page(
         title="",
-        metrics={"status": "finished", "parts": {}},
+        metrics={"status": "finished", "subsets": {}},
         class_names=(),
         ignore_classes=(),
         figures=[figure],
@@ -294,18 +294,18 @@ def test_a_figure_may_be_a_file(tmp_path):
 
 def test_the_headline_is_the_test_score():
     text = page()
-    assert '<div class="score">0.6100 <small>mIoU, test part</small>' in text
+    assert '<div class="score">0.6100 <small>mIoU, test subset</small>' in text
     assert "interrupted" not in text
 
 
 def test_an_interrupted_run_says_so_and_shows_validation():
-    text = page(status="interrupted", parts={"validation": part(miou=0.7)})
+    text = page(status="interrupted", subsets={"validation": subset(miou=0.7)})
     assert "This run was interrupted." in text
-    assert '<div class="score">0.7000 <small>mIoU, validation part</small>' in text
+    assert '<div class="score">0.7000 <small>mIoU, validation subset</small>' in text
 
 
 def test_undefined_values_are_dashes():
-    text = page(parts={"test": part(miou=None)}, best_epoch=None)
+    text = page(subsets={"test": subset(miou=None)}, best_epoch=None)
     assert '<div class="score">– ' in text
     assert "nan" not in text.lower()
     assert "None" not in text

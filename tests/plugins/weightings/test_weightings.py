@@ -43,7 +43,7 @@ def softmax(values):
 
 
 def own(built):
-    return np.asarray(built.own)
+    return np.asarray(built.rule_weights)
 
 
 class TestFixed:

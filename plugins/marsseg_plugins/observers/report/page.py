@@ -14,7 +14,7 @@ from marsseg_core.plugin_api import HEADLINE, MetricTable, colours, metric_table
 NO_VALUE = "–"
 
 # Parts in the order of their columns, each with what it was for.
-PARTS = {"validation": "chose the best epoch", "test": "chose nothing"}
+SUBSETS = {"validation": "chose the best epoch", "test": "chose nothing"}
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ def render_page(
     facts by name, nested or not, `table` the metrics (those that are installed). All text is shown as it is,
     whatever it holds.
     """
-    parts = {name: metrics["parts"][name] for name in PARTS if name in metrics["parts"]}
+    subsets = {name: metrics["subsets"][name] for name in SUBSETS if name in metrics["subsets"]}
     table = table or metric_table()
     return render_template(
         "marsseg_plugins.observers.report",
@@ -55,18 +55,20 @@ def render_page(
         title=title,
         interrupted=metrics["status"] == "interrupted",
         headline=_headline(metrics, table),
-        parts=[{"name": name, "images": _images(part), "purpose": PARTS[name]} for name, part in parts.items()],
-        readings=[
+        subsets=[
+            {"name": name, "images": _images(subset), "purpose": SUBSETS[name]} for name, subset in subsets.items()
+        ],
+        metrics=[
             {
                 "label": table.label(key),
                 "explanation": table.explanation(key),
                 "first": key == HEADLINE,
-                "scores": [_number(part.get(key)) for part in parts.values()],
+                "scores": [_number(subset.get(key)) for subset in subsets.values()],
             }
-            for key in dict.fromkeys(chain(*parts.values()))
+            for key in dict.fromkeys(chain(*subsets.values()))
             if key in table.resolved and table.shows(key)
         ],
-        classes=_classes(parts, class_names, ignore_classes),
+        classes=_classes(subsets, class_names, ignore_classes),
         no_value=NO_VALUE,
         figures=figures,
         plan=plan,
@@ -75,10 +77,10 @@ def render_page(
 
 
 def _headline(metrics: Mapping[str, Any], table: MetricTable) -> dict[str, str]:
-    parts = metrics["parts"]
-    name = "test" if "test" in parts else "validation"
-    part = parts.get(name, {})
-    score = part.get(HEADLINE)
+    subsets = metrics["subsets"]
+    name = "test" if "test" in subsets else "validation"
+    subset = subsets.get(name, {})
+    score = subset.get(HEADLINE)
     best_by = str(metrics.get("best_by", HEADLINE)).removeprefix("val_")
     best, epochs = metrics.get("best_epoch"), metrics.get("epochs")
     trained = f"Trained for {epochs} epoch{'' if epochs == 1 else 's'}"
@@ -87,41 +89,41 @@ def _headline(metrics: Mapping[str, Any], table: MetricTable) -> dict[str, str]:
         meaning = "No score: no labelled ground was evaluated."
     else:
         meaning = (
-            f"On the labelled ground of the {name} part ({_images(part)}), predicted and true area of a class overlap "
-            f"by {100 * score:.0f} % (intersection over union, the mean over the classes)."
+            f"On the labelled ground of the {name} subset ({_images(subset)}), predicted and true area of a class "
+            f"overlap by {100 * score:.0f} % (intersection over union, the mean over the classes)."
         )
     if name == "validation":
-        meaning += " This part chose the epoch, so the figure is optimistic."
+        meaning += " This subset chose the epoch, so the figure is optimistic."
     label = table.label(HEADLINE)
-    return {"score": _number(score), "label": label, "part": name, "meaning": meaning, "trained": trained}
+    return {"score": _number(score), "label": label, "subset": name, "meaning": meaning, "trained": trained}
 
 
-def _images(part: Mapping[str, Any]) -> str:
-    count = part.get("images")
+def _images(subset: Mapping[str, Any]) -> str:
+    count = subset.get("images")
     return "all images" if count is None else f"{count:,} image{'' if count == 1 else 's'}"
 
 
 def _classes(
-    parts: Mapping[str, Mapping[str, Any]], class_names: Sequence[str], ignore_classes: Collection[int]
+    subsets: Mapping[str, Mapping[str, Any]], class_names: Sequence[str], ignore_classes: Collection[int]
 ) -> list[dict[str, Any]]:
-    """The rows of the classes that count: name, colour, and what each part says of it."""
+    """The rows of the classes that count: name, colour, and what each subset says of it."""
     palette = colours.class_colours(len(class_names), ignore_classes)
     return [
         {
             "name": name,
             "colour": colours.hex_code(palette[index]),
-            "cells": [_cell(part, name) for part in parts.values()],
+            "cells": [_cell(subset, name) for subset in subsets.values()],
         }
         for index, name in enumerate(class_names)
         if index not in ignore_classes
     ]
 
 
-def _cell(part: Mapping[str, Any], name: str) -> dict[str, str]:
-    support = part.get("support", {})
+def _cell(subset: Mapping[str, Any], name: str) -> dict[str, str]:
+    support = subset.get("support", {})
     count, total = support.get(name), sum(value or 0 for value in support.values())
     return {
-        "iou": _number(part.get("iou", {}).get(name)),
+        "iou": _number(subset.get("iou", {}).get(name)),
         "pixels": NO_VALUE if count is None else f"{count:,} px",
         "share": f"{100 * count / total:.1f} %" if count else "",
     }

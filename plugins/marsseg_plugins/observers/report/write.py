@@ -15,11 +15,11 @@ from .sheet import Tile, choose_tiles, tile_sheet
 def write_report(run: Run) -> None:
     """Draw the learning curves, and of the best network the confusion matrix and a sheet of tiles; then the page.
 
-    They show the test part, or the validation part of a run that was interrupted.
+    They show the test subset, or the validation subset of a run that was interrupted.
     """
     folder, names, ignore_classes = run.folder, run.data.class_names, run.data.ignore_classes
-    part = list(run.scores)[-1]
-    confusion = run.scores[part]
+    subset = list(run.scores)[-1]
+    confusion = run.scores[subset]
     draw = partial(
         curves.learning_curves,
         run.history,
@@ -36,7 +36,7 @@ def write_report(run: Run) -> None:
         ),
         PageFigure(
             "Confusion matrix",
-            f"Of each class's labelled pixels in the {part} part: what they were taken for.",
+            f"Of each class's labelled pixels in the {subset} subset: what they were taken for.",
             folder.write_figure(
                 "confusion_matrix",
                 lambda target: matrix.confusion_figure(
@@ -46,11 +46,11 @@ def write_report(run: Run) -> None:
             wide=False,
         ),
     ]
-    if tiles := _tiles(run, part):
+    if tiles := _tiles(run, subset):
         figures.append(
             PageFigure(
                 "Tiles",
-                f"Typical and worst tiles of the {part} part.",
+                f"Typical and worst tiles of the {subset} subset.",
                 folder.write_figure(
                     "tiles", lambda target: tile_sheet(tiles, names, target, ignore_classes=ignore_classes)
                 ),
@@ -69,11 +69,11 @@ def write_report(run: Run) -> None:
     folder.write_text(folder.report, page)
 
 
-def _tiles(run: Run, part: str) -> list[Tile]:
-    scores = np.asarray(run.scores[part].per_image)
-    wrong = run.scores[part].wrong_per_image
+def _tiles(run: Run, subset: str) -> list[Tile]:
+    scores = np.asarray(run.scores[subset].per_image)
+    wrong = run.scores[subset].wrong_per_image
     typical, worst = choose_tiles(scores, wrong)
-    items = run.split[part]
+    items = run.split[subset]
     kinds = [(index, "typical") for index in typical] + [(index, "worst") for index in worst]
     tiles = []
     for index, kind in kinds:
