@@ -5,13 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from numbers import Integral
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ..conventions import HEADLINE, VOID
 from ..errors import RequestError
-
-if TYPE_CHECKING:
-    pass
 
 
 @dataclass(frozen=True)

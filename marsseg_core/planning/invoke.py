@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ..errors import MarssegError, PluginError, RequestError
 from ..registry.catalog import Catalog
@@ -14,9 +14,6 @@ from ..registry.source_code import own_code
 from . import grammar
 from .options import NoOptions
 from .resolved import ResolvedComponent
-
-if TYPE_CHECKING:
-    pass
 
 
 def call_component(resolved: ResolvedComponent, function: Callable[..., Any], *arguments: Any) -> Any:

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ..components.specs import WeightingSpec
 from ..registry import parameters
 from ..registry.entries import Entry
 from .options import AugmentationOptions, LossOptions, NoOptions, OptimizerOptions
-
-if TYPE_CHECKING:
-    pass
 
 
 @dataclass(frozen=True)

@@ -92,7 +92,7 @@ def test_another_component_starts_from_its_own_defaults(file):
 def test_a_list_of_components_is_replaced_as_a_whole_and_those_that_stay_keep_their_values(file):
     base = file('bottleneck = "transformer:heads=2,aspp"')
     turned = plan(base, bottleneck="aspp,transformer")
-    assert [type(subset).__name__ for subset in turned.components(kinds.BOTTLENECK)] == ["ASPP", "Transformer"]
+    assert [type(each).__name__ for each in turned.components(kinds.BOTTLENECK)] == ["ASPP", "Transformer"]
     assert origin(turned, "bottleneck.transformer.heads") == ("2", f"file {base}")
     assert plan(base, bottleneck="aspp").components(kinds.BOTTLENECK) == plan(bottleneck="aspp").components(
         kinds.BOTTLENECK
@@ -108,7 +108,7 @@ def test_none_takes_a_kind_away():
 
 def test_the_same_component_may_stand_twice():
     twice = plan(bottleneck="transformer:heads=2,transformer", overrides=["bottleneck.2.heads=4"])
-    assert [subset.heads for subset in twice.components(kinds.BOTTLENECK)] == [2, 4]
+    assert [each.heads for each in twice.components(kinds.BOTTLENECK)] == [2, 4]
     assert origin(twice, "bottleneck.1.heads") == ("2", "command line")
     assert origin(twice, "bottleneck.2.heads") == ("4", "--set")
 
@@ -309,7 +309,7 @@ def test_a_run_folder_is_a_plan(file, tmp_path):
 def same(left: Plan, right: Plan) -> bool:
     """Equal but for the origins."""
     chosen = [
-        {kind: [(c.entry, c.component, c.options) for c in subsets] for kind, subsets in plan.resolved.items()}
+        {kind: [(c.entry, c.component, c.options) for c in several] for kind, several in plan.resolved.items()}
         for plan in (left, right)
     ]
     return chosen[0] == chosen[1] and (left.split, left.training) == (right.split, right.training)
@@ -322,9 +322,9 @@ def requests(draw) -> Request:
     losses = st.builds("{}:weight={}".format, st.sampled_from(["ssce", "wssce", "wssce:cap=none"]), unit)
     return Request(
         base=draw(st.sampled_from([None, "report", "default"])),
-        words={
+        compositions={
             "arch": draw(st.builds("{}:width={}".format, st.sampled_from(["dense", "unet"]), unit)),
-            "bottleneck": draw(st.lists(bottlenecks, max_size=3).map(lambda subsets: ",".join(subsets) or "none")),
+            "bottleneck": draw(st.lists(bottlenecks, max_size=3).map(lambda several: ",".join(several) or "none")),
             "loss": draw(st.lists(losses, min_size=1, max_size=3).map(",".join)),
             "augment": draw(st.sampled_from(["none", "hflip", "hflip:p=0.1,hflip"])),
         },
@@ -372,7 +372,7 @@ def test_the_recipe_report_is_the_reports_final_run():
     assert (aspp.filters, aspp.rates, aspp.normalisation) == (512, (6, 12), "none")
     assert (aspp.out, aspp.activation) == ("classes", "softmax")
     assert (loss.weights, loss.cap, loss.count, loss.normalise) == ("balanced", 10.0, "all", "pixels")
-    assert [type(subset).__name__ for subset in report.components(kinds.AUGMENTATION)] == ["HFlip"]
+    assert [type(each).__name__ for each in report.components(kinds.AUGMENTATION)] == ["HFlip"]
     schedule = report.one(kinds.SCHEDULE)
     assert (schedule.factor, schedule.patience, schedule.min_delta) == (0.1, 40, 1e-5)
     training = report.training

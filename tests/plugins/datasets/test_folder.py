@@ -14,7 +14,7 @@ from PIL import Image
 from marsseg_core.errors import RequestError
 from marsseg_plugins.datasets.class_file import read_class_file
 from marsseg_plugins.datasets.folder import Folder
-from marsseg_plugins.datasets.resizing import Fitting
+from marsseg_plugins.datasets.resizing import Resizing
 
 RANDOM = np.random.default_rng(0)
 
@@ -135,8 +135,8 @@ masks = st.sampled_from([0, 1, 2, 255])
 def test_resizing_invents_no_label(data, height, width, new_height, new_width, channels):
     mask = np.array(data.draw(st.lists(masks, min_size=height * width, max_size=height * width)), np.uint8)
     image = RANDOM.integers(0, 256, (height, width, channels), np.uint8)
-    fitting = Fitting("resize", new_height, new_width)
-    ((resized, labels),) = fitting.pieces(image, mask.reshape(height, width))
+    resizing = Resizing("whole", new_height, new_width)
+    ((resized, labels),) = resizing.pieces(image, mask.reshape(height, width))
     assert resized.shape == (new_height, new_width, channels)
     assert labels.shape == (new_height, new_width)
     assert set(np.unique(labels)) <= set(np.unique(mask))
@@ -151,7 +151,7 @@ def test_tiles_put_together_are_the_image_with_black_and_void_around_it(
 ):
     image = RANDOM.integers(1, 256, (height, width, channels), np.uint8)
     mask = RANDOM.integers(0, 3, (height, width)).astype(np.uint8)
-    pieces = list(Fitting("tiles", tile_height, tile_width, edges="pad").pieces(image, mask))
+    pieces = list(Resizing("tiles", tile_height, tile_width, edges="pad").pieces(image, mask))
     down, across = -(-height // tile_height), -(-width // tile_width)
     assert len(pieces) == down * across
     whole = np.block([[[pieces[row * across + column][0]] for column in range(across)] for row in range(down)])

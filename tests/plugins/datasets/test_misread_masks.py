@@ -25,7 +25,7 @@ from marsseg_core.registry import kinds
 from marsseg_plugins.datasets.class_file import read_class_file
 from marsseg_plugins.datasets.folder import Folder
 from marsseg_plugins.datasets.npz import Npz
-from marsseg_plugins.datasets.resizing import Fitting
+from marsseg_plugins.datasets.resizing import Resizing
 
 MARS = ("background", "soil", "bedrock", "sand", "big_rock")
 IDS = np.array([[0, 1, 2], [3, 1, 0]], np.uint8)
@@ -369,27 +369,27 @@ class TestTiles:
     def test_none_is_padding(self):
         """Of 300 × 400 in tiles of 128, 39 % of the pixels were black and void."""
         image, mask = np.full((300, 400, 1), 9, np.uint8), np.zeros((300, 400), np.uint8)
-        tiles = list(Fitting("tiles", 128, 128).pieces(image, mask))
+        tiles = list(Resizing("tiles", 128, 128).pieces(image, mask))
         assert len(tiles) == 12
         assert all((tile == 9).all() and (labels == 0).all() for tile, labels in tiles)
 
     @pytest.mark.parametrize("length", [4, 5, 7, 8, 11])
     def test_each_pixel_is_in_one_and_the_last_tile_ends_with_the_image(self, length):
         places = np.arange(length, dtype=np.uint8)[None]
-        tiles = [labels[0].tolist() for _, labels in Fitting("tiles", 1, 4).pieces(places[..., None], places)]
+        tiles = [labels[0].tolist() for _, labels in Resizing("tiles", 1, 4).pieces(places[..., None], places)]
         assert tiles[-1] == list(range(length - 4, length))
         assert {place for tile in tiles for place in tile} == set(range(length))
         assert len(tiles) == -(-length // 4)
 
     def test_what_stands_in_several_tiles_is_told(self):
         """Of 5 columns in tiles of 4, the columns 1 to 3 do."""
-        (line,) = Fitting("tiles", 1, 4).remarks([(1, 5)])
+        (line,) = Resizing("tiles", 1, 4).remarks([(1, 5)])
         assert line.startswith("The last tiles of an image reach back over others: 60 % of all pixels stand in several")
-        assert Fitting("tiles", 1, 4).remarks([(1, 8)]) == []
-        assert Fitting("tiles", 1, 4, edges="pad").remarks([(1, 5)]) == []
+        assert Resizing("tiles", 1, 4).remarks([(1, 8)]) == []
+        assert Resizing("tiles", 1, 4, edges="pad").remarks([(1, 5)]) == []
 
     def test_an_image_smaller_than_a_tile_is_filled_up_and_told(self):
-        fitting = Fitting("tiles", 1, 4)
+        fitting = Resizing("tiles", 1, 4)
         ((image, mask),) = fitting.pieces(np.full((1, 3, 1), 7, np.uint8), np.zeros((1, 3), np.uint8))
         assert image.ravel().tolist() == [7, 7, 7, 0]
         assert mask.tolist() == [[0, 0, 0, 255]]

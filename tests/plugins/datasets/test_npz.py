@@ -441,7 +441,7 @@ def test_what_is_wrong_in_a_test_set_is_said(save, test_set, what):
     with pytest.raises(RequestError) as caught:
         Npz(str(path)).unlabelled()
     assert (caught.value.what, caught.value.where) == (what, str(path))
-    assert len(Npz(str(path)).load()) == 5  # its labelled subset is sound
+    assert len(Npz(str(path)).load()) == 5  # its labelled part is sound
 
 
 def test_groups_can_be_left_out(tmp_path):

@@ -212,8 +212,8 @@ def test_the_error_picture_colours_wrong_pixels_and_no_others():
     *_, predicted, error = tile_panels(Tile("", np.full((2, 2, 1), 80, np.uint8), truth, prediction), colours, (0,))
     half = len(error) // 2
 
-    def grey(subset):
-        return (subset == subset[..., :1]).all()
+    def grey(region):
+        return (region == region[..., :1]).all()
 
     assert (error[:half, half:] == colours[4]).all()
     assert grey(error[:half, :half])
