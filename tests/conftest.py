@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import hypothesis
@@ -71,6 +71,17 @@ def marsseg(tmp_path) -> Callable[..., Answer]:
         return run_process(sys.executable, "-c", start, *words, cwd=tmp_path, **environment)
 
     return call
+
+
+@pytest.fixture(scope="module")
+def without_observers() -> Iterator[None]:
+    """The runs of a module draw no figures and write no page: that takes a third of the time of a small one."""
+    from marsseg_core import hooks
+
+    load = hooks.load_hooks
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(hooks, "load_hooks", lambda observers=None: load(observers=[]))
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -7,6 +7,8 @@ from helpers.messages import no_warning, warnings_told
 import marsseg_core as marsseg
 from marsseg_core.errors import RequestError, RunError
 
+pytestmark = pytest.mark.usefixtures("without_observers")
+
 SMALL = {"arch": "unet:width=0.125:depth=1:convolutions=1", "batch": 4, "epochs": 2}
 TINY = "synthetic:count=12:height=16:width=32"
 

@@ -10,27 +10,23 @@ import pytest
 from helpers.messages import warnings_told
 
 import marsseg_core as marsseg
-from marsseg_core import api, hooks
+from marsseg_core import api
 from marsseg_core.errors import RequestError
 from marsseg_core.networks.build import build_network
 from marsseg_core.networks.transfer import copy_weights
 from marsseg_core.registry.session import open_session
 from marsseg_core.training.initial_weights import take_over
 
+pytestmark = pytest.mark.usefixtures("without_observers")
+
 ARCH = "unet:width=0.125:depth=1:convolutions=1"
 SMALL = {"arch": ARCH, "data": "synthetic:count=24:height=16:width=32", "batch": 4, "epochs": 1}
-
-
-def without_observers(observers=None, load=hooks.load_hooks):
-    return load(observers=[])
 
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
     """A run to start from."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(hooks, "load_hooks", without_observers)
-        return marsseg.run(out=tmp_path_factory.mktemp("runs") / "first", **SMALL)
+    return marsseg.run(out=tmp_path_factory.mktemp("runs") / "first", **SMALL)
 
 
 @pytest.fixture
@@ -165,11 +161,8 @@ class TestTakingOver:
             take_over(training, network(), open_session())
 
     @pytest.mark.slow
-    def test_a_run_starts_from_the_best_weights_of_the_other_and_says_what_it_took(
-        self, finished, monkeypatch, tmp_path
-    ):
+    def test_a_run_starts_from_the_best_weights_of_the_other_and_says_what_it_took(self, finished, tmp_path):
         """With a learning rate of next to nothing it ends where the other did, though its seed is another."""
-        monkeypatch.setattr(hooks, "load_hooks", without_observers)
         words = SMALL | {"learning_rate": 1e-12, "weight_decay": 0, "seed": 5, "init": str(finished.path)}
         run = marsseg.run(out=tmp_path / "second", **words)
         theirs, ours = values(marsseg.load(finished.path)), values(marsseg.load(run.path))
@@ -180,8 +173,7 @@ class TestTakingOver:
         assert str(run.transfer) in (run.path / "log.txt").read_text()
 
     @pytest.mark.slow
-    def test_layers_that_do_not_fit_are_warned_of_and_logged(self, finished, monkeypatch, tmp_path):
-        monkeypatch.setattr(hooks, "load_hooks", without_observers)
+    def test_layers_that_do_not_fit_are_warned_of_and_logged(self, finished, tmp_path):
         lines = []
         words = SMALL | {"arch": ARCH.replace("depth=1", "depth=2"), "init": str(finished.path)}
         with warnings_told(lines):

@@ -21,6 +21,8 @@ from marsseg_core.training.objective import build_objective
 from marsseg_core.training.optimizers import build_optimizer
 from marsseg_core.training.statistics import calibration_batches, normalisations, recompute_statistics
 
+pytestmark = pytest.mark.usefixtures("without_observers")
+
 SMALL = {
     "arch": "unet:width=0.125:depth=1:convolutions=1",
     "data": "synthetic:count=24:height=16:width=32",

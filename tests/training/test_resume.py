@@ -15,6 +15,8 @@ from marsseg_core.errors import RequestError, RunError
 from marsseg_core.files.run_folder import RunFolder
 from marsseg_core.training.keeper import Keeper
 
+pytestmark = pytest.mark.usefixtures("without_observers")
+
 # All that has a state of its own: dropout, plateau, early stopping, trained and remembered weights, an average.
 WORDS = {
     "arch": "unet:width=0.125:depth=1:convolutions=1",

@@ -21,6 +21,8 @@ from marsseg_plugins.weightings.scheduled import Scheduled
 from marsseg_plugins.weightings.softadapt import SoftAdapt
 from marsseg_plugins.weightings.uncertainty import Uncertainty
 
+pytestmark = pytest.mark.usefixtures("without_observers")
+
 NAMES = ("a", "b", "c")
 LOSSES = np.array([1.0, 0.5, 2.0], np.float32)
 SMALL = {
