@@ -124,7 +124,7 @@ class TestPlan:
         assert (found.training.epochs, found.training.learning_rate, found.training.head_weights) == (3, 0.5, (1.0,))
 
     def test_a_plan_is_whole(self):
-        with pytest.raises(RequestError, match="A plan is whole: 'epochs' does not go with it"):
+        with pytest.raises(RequestError, match="A Plan is complete: 'epochs' cannot be passed with it"):
             marsseg.run(marsseg.plan(), epochs=1)
 
 

@@ -301,7 +301,7 @@ class TestGivenObjects:
         with pytest.raises(RequestError, match="The network of 50 parameters was given in Python"):
             marsseg.resume(folder, data=tiny)
         other = keras.models.clone_model(model)
-        with pytest.raises(RequestError, match="not the one that the run began with"):
+        with pytest.raises(RequestError, match="not the one that the run started with"):
             marsseg.resume(folder, data=tiny, arch=other)
         again = marsseg.resume(folder, data=tiny, arch=model)
         assert again.metrics == run.metrics
@@ -355,11 +355,11 @@ class TestCallbacks:
             arch=LITTLE, loss="dice", data=tiny, callbacks=[seen], out=tmp_path / "run", **SMALL | {"epochs": 2}
         )
         assert seen.epochs == [(0, True), (1, True)]
-        assert "callbacks given in Python: Seen" in run.folder.log_file.read_text()
+        assert "callbacks passed in Python: Seen" in run.folder.log_file.read_text()
 
     @pytest.mark.parametrize("wrong", [3, "early", [keras.callbacks.Callback], [lambda: None]])
     def test_what_is_no_callback_is_refused(self, wrong):
-        with pytest.raises(RequestError, match="callbacks are a list of Keras callbacks"):
+        with pytest.raises(RequestError, match="callbacks must be a list of Keras callbacks"):
             marsseg.run(callbacks=wrong)
 
 

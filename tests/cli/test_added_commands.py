@@ -120,8 +120,8 @@ BROKEN = {
     "lacks": ("import nowhere_at_all", "cannot be loaded: ModuleNotFoundError"),
     "leaves": ("import sys; sys.exit(3)", "cannot be loaded: SystemExit: 3"),
     "unmarked": (SOUND.replace("@hookimpl", ""), "is not marked with @hookimpl"),
-    "misspelt": (SOUND.replace("register", "registr"), "is no hook. .*Did you mean 'marsseg_register_commands'"),
-    "misargued": (SOUND.replace("(app)", "(apq)"), "takes no argument 'apq'"),
+    "misspelt": (SOUND.replace("register", "registr"), "is not a hook. .*Did you mean 'marsseg_register_commands'"),
+    "misargued": (SOUND.replace("(app)", "(apq)"), "has an unknown argument 'apq'"),
     "fails": (
         SOUND.replace('app.command("thing")(thing)', "app.nowhere()"),
         "failed in marsseg_register_commands: Attr",
@@ -132,7 +132,7 @@ BROKEN = {
     "grouped": (SOUND.replace('"thing"', '"data"'), "adds 'data', which marsseg itself has: it is left out"),
     "watching": (
         SOUND + "\n@hookimpl\ndef marsseg_run_finished(run): pass\n",
-        "marsseg_run_finished watches runs.*module of its own, named in the group marsseg.hooks",
+        "marsseg_run_finished observes runs.*another module, and name that in the group marsseg.hooks",
     ),
 }
 
@@ -255,7 +255,7 @@ def test_doctor_loads_each_in_a_process_of_its_own(cli, install):
 def test_an_observer_that_adds_commands_is_told_where_they_go(install):
     install("acme", SOUND, "marsseg.hooks")
     (found,) = [each for each in installed().observers if each.name == "acme"]
-    with pytest.raises(PluginError, match=r"marsseg_register_commands adds commands.*named in the group marsseg\.comm"):
+    with pytest.raises(PluginError, match=r"marsseg_register_commands adds commands.*name that in the group marsseg\.comm"):
         load_observer(found)
 
 

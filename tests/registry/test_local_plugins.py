@@ -654,7 +654,7 @@ def test_the_command_takes_it_and_does_not_ask_for_a_component_of_it(cli, watch)
 @pytest.mark.parametrize(
     ("wrong", "said"),
     [
-        (WATCH.replace("epoch_finished", "epoch_finishd"), "marsseg_epoch_finishd is no hook"),
+        (WATCH.replace("epoch_finished", "epoch_finishd"), "marsseg_epoch_finishd is not a hook"),
         (WATCH.replace("@hookimpl\ndef marsseg_epoch", "def marsseg_epoch"), "is not marked with @hookimpl"),
         (WATCH.replace("epoch_finished(run, record)", "register_commands(app)"), "adds commands.*installed module"),
     ],
@@ -684,7 +684,7 @@ def test_list_show_and_doctor_know_it(cli, watch):
     assert cli("doctor", "watch", *plugin).code == 0
     watch.write_text(WATCH.replace("epoch_finished", "epoch_finishd"))
     forget()
-    assert "is no hook" in cli("doctor", "watch", *plugin).out
+    assert "is not a hook" in cli("doctor", "watch", *plugin).out
 
 
 # --- what is not installed
