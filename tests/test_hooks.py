@@ -98,7 +98,7 @@ def test_one_that_is_named_twice_is_called_once_and_both_are_told_of(observer, d
             load_hooks([*entries, observer("b", HOOK)])("marsseg_run_finished", run=called)
         assert [name.split("_")[1] for name in called] == ["b", "told"]
         (line,) = warned
-        assert line.startswith(f"The observer 'twice' of {distribution} 2.0 is the same as the observer 'told' of acme 1.0")
+        assert line.startswith(f"The observer 'twice' of {distribution} 2.0 is the same as the observer 'told' of acme")
         assert told.module in line
 
 

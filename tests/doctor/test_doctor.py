@@ -1,4 +1,4 @@
-"""`marsseg doctor`: what it loads and how, what it tells, and its exit code; test_bad_plugins.py has the faults."""
+"""`marsseg doctor`: what it loads, what it reports, and its exit code. test_bad_plugins.py has all kinds of faults."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def install(tmp_path, monkeypatch):
 
 
 def finding(cli, *words):
-    """What doctor finds of the one that the words mean, and its exit code."""
+    """The one finding of doctor for these words, and its exit code."""
     answer = cli("doctor", *words, "--json")
     (found,) = json.loads(answer.out)["findings"]
     return found, answer.code
@@ -53,7 +53,7 @@ def test_a_sound_component_is_ok(cli):
     assert "Nothing is broken." in answer.err
 
 
-def test_the_json_has_a_schema_number_and_all_there_is_to_tell(cli):
+def test_the_json_has_a_schema_number_and_all_findings(cli):
     answer = json.loads(cli("doctor", "ssce", "--json").out)
     assert answer["schema"] == 2
     assert answer["problems"] == []
@@ -88,12 +88,12 @@ def test_everything_that_marsseg_brings_is_light_and_sound(cli):
 
 
 @pytest.mark.slow
-def test_what_imports_keras_too_early_is_told_and_is_not_broken(cli, install):
+def test_what_imports_keras_too_early_is_reported_and_is_not_broken(cli, install):
     install("heavy", f"import keras\n{LOSS}")
     found, code = finding(cli, "heavy")
     assert found["status"] == "early"
     assert "keras" in found["early"]
-    assert found["hint"] == "Import it inside the methods that build, not at the top of a module."
+    assert found["hint"] == "Import it inside the methods that need it, not at the top of a module."
     assert code == 0
 
 
@@ -112,7 +112,7 @@ def test_what_never_ends_is_broken_after_a_while(cli, install, monkeypatch):
     monkeypatch.setattr(diagnosis, "_LOADING_LIMIT", 3.0)
     found, code = finding(cli, "endless")
     assert (found["status"], code) == ("broken", 3)
-    assert "not done after 3 s" in found["problem"]
+    assert "did not finish within 3 s" in found["problem"]
 
 
 def test_what_leaves_a_process_behind_is_done_when_its_own_ends(cli, install, monkeypatch, tmp_path):
@@ -128,7 +128,7 @@ def test_what_leaves_a_process_behind_is_done_when_its_own_ends(cli, install, mo
     assert (found["status"], code) == ("ok", 0)
 
 
-def test_what_ends_its_process_is_told_with_its_last_words(cli, install):
+def test_what_ends_its_process_is_reported_with_its_last_line(cli, install):
     install("last", "import os, sys\nprint('first\\nno driver', file=sys.stderr, flush=True)\nos._exit(7)")
     found, _ = finding(cli, "last")
     assert found["problem"].endswith("It ended its process (exit code 7): no driver.")
@@ -173,7 +173,7 @@ def test_a_recipe_that_names_what_is_not_there_is_broken(cli, install, tmp_path)
 def test_the_contracts_that_are_run_and_what_is_left_out_exist():
     for kind in COMPONENT_KINDS:
         contract = referred(kind.contract)
-        for name in (*kind.unpromised, diagnosis.FOUND_ALREADY):
+        for name in (*kind.unpromised, diagnosis.CHECKED_BY_LOADING):
             assert inspect.isfunction(getattr(contract, name))
 
 
@@ -192,7 +192,7 @@ def test_a_check_that_fails_is_named_and_breaks(cli, install):
     assert (found["status"], code) == ("broken", 3)
     assert "test_it_is_its_configuration" in found["failures"]
     assert found["checks"]["failed"] == len(found["failures"])
-    assert "checks fail" in found["problem"]
+    assert "checks failed" in found["problem"]
 
 
 def test_checks_without_pytest_are_refused(cli, monkeypatch):
@@ -206,7 +206,7 @@ def test_checks_without_pytest_are_refused(cli, monkeypatch):
 def test_one_that_needs_parameters_is_left_unchecked(cli):
     found, code = finding(cli, "npz", "--checks")
     assert (found["status"], found["checks"], code) == ("ok", None, 0)
-    assert found["unchecked"] == "path must be given"
+    assert found["unchecked"] == "requires path"
 
 
 def test_an_architecture_is_checked_narrow():

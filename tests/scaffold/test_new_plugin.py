@@ -1,4 +1,4 @@
-"""`marsseg new-plugin`: what it makes is whole, has a name of its own, and works as it is."""
+"""`marsseg new-plugin`: its projects are complete, have a name that is free, and work without changes."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def test_a_project_is_complete(cli, tmp_path, kind):
     assert version() in SpecifierSet(marsseg.removeprefix("marsseg"))
     if kind != OBSERVER:
         assert f"{kind.name.capitalize()}Contract" in (project / test).read_text()
-    assert f"called `mine`. What it computes is an example: put your own into `{module}`" in (
+    assert f"called `mine`. Its code is an example: replace it in `{module}`" in (
         project / "README.md"
     ).read_text().replace("\n", " ")
 
@@ -73,18 +73,18 @@ def test_what_it_is_for_may_be_said_as_elsewhere(cli, tmp_path):
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["Mine", "--kind", "loss"], "'Mine' is no name for a plugin"),
-        (["a name", "--kind", "loss"], "lower case: letters, digits"),
-        (["../mine", "--kind", "loss"], "no name for a plugin"),
-        (["none", "--kind", "loss"], "'none' is no name for a plugin.*it stands for nothing"),
-        (["3", "--kind", "bottleneck"], "'3' is no name for a plugin.*a whole number is a position"),
-        (["007", "--kind", "observer"], "'007' is no name for a plugin"),
+        (["Mine", "--kind", "loss"], "'Mine' is not a valid name for a plugin"),
+        (["a name", "--kind", "loss"], "lower-case letters, digits"),
+        (["../mine", "--kind", "loss"], "not a valid name for a plugin"),
+        (["none", "--kind", "loss"], "'none' is not a valid name for a plugin.*there is no component"),
+        (["3", "--kind", "bottleneck"], "'3' is not a valid name for a plugin.*a whole number is a position"),
+        (["007", "--kind", "observer"], "'007' is not a valid name for a plugin"),
         (["mine", "--kind", "lose"], "There is no kind 'lose'.*Did you mean 'loss'"),
         (["mine", "--kind", "recipe"], "A recipe is no plugin of its own"),
-        (["dice", "--kind", "loss"], f"There is a loss 'dice' already, of marsseg {version()}"),
-        (["unet3+", "--kind", "architecture"], "There is an architecture 'unet3.' already"),
-        (["report", "--kind", "observer"], "There is an observer 'report' already"),
-        (["core", "--kind", "loss"], "There is a Python package marsseg_core already"),
+        (["dice", "--kind", "loss"], f"There is already a loss 'dice', provided by marsseg {version()}"),
+        (["unet3+", "--kind", "architecture"], "There is already an architecture 'unet3.'"),
+        (["report", "--kind", "observer"], "There is already an observer 'report'"),
+        (["core", "--kind", "loss"], "There is already a Python package marsseg_core"),
     ],
 )
 def test_a_wrong_request_is_refused_and_nothing_made(cli, tmp_path, words, said):
