@@ -128,8 +128,14 @@ BROKEN = {
     ),
     "untyped": (SOUND.replace("loud: bool", "loud: 'Nowhere'"), "adds a command that cannot be used"),
     "empty": ("x = 1", "has no hook.*marsseg_register_commands"),
-    "taken": (SOUND.replace('"thing"', '"run"'), "adds 'run', which marsseg itself has: it is left out"),
-    "grouped": (SOUND.replace('"thing"', '"data"'), "adds 'data', which marsseg itself has: it is left out"),
+    "taken": (
+        SOUND.replace('"thing"', '"run"'),
+        "adds a command 'run', but marsseg itself has one already. It is left out",
+    ),
+    "grouped": (
+        SOUND.replace('"thing"', '"data"'),
+        "adds a command 'data', but marsseg itself has one already. It is left out",
+    ),
     "watching": (
         SOUND + "\n@hookimpl\ndef marsseg_run_finished(run): pass\n",
         "marsseg_run_finished observes runs.*another module, and name that in the group marsseg.hooks",
@@ -160,7 +166,7 @@ def test_of_two_with_one_name_the_first_distribution_keeps_it(cli, install):
     install("acme", doing("print('acme')"))
     answer = cli("thing")
     assert (answer.code, answer.out) == (0, "acme\n")
-    assert "command 'zeta' of zeta 1.0 adds 'thing', which command 'acme' of acme 1.0 has: it is left out" in answer.err
+    assert "command 'zeta' of zeta 1.0 adds a command 'thing', but command 'acme' of acme 1.0 has one" in answer.err
 
 
 def test_nothing_is_said_while_a_word_is_completed(install, monkeypatch, capsys):
@@ -247,8 +253,8 @@ def test_doctor_loads_each_in_a_process_of_its_own(cli, install):
     found = {each["name"]: each for each in json.loads(answer.out)["findings"]}
     assert (found["acme"]["status"], found["acme"]["commands"]) == ("ok", ["thing"])
     assert {found[name]["status"] for name in ("taken", "zeta", "fails")} == {"broken"}
-    assert "which marsseg itself has" in found["taken"]["problem"]
-    assert "which command 'acme' of acme 1.0 has" in found["zeta"]["problem"]
+    assert "marsseg itself has one already" in found["taken"]["problem"]
+    assert "command 'acme' of acme 1.0 has one already" in found["zeta"]["problem"]
     assert "failed in marsseg_register_commands" in found["fails"]["problem"]
 
 

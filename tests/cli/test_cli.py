@@ -84,8 +84,8 @@ def test_list_as_json_has_a_schema_number(cli):
     ("words", "what", "hint"),
     [
         (["dnse"], "No component is called 'dnse'.", "Did you mean 'dense'?"),
-        (["zzzz"], "No component is called 'zzzz'.", "`marsseg list` alone lists everything."),
-        (["[red]"], "No component is called '[red]'.", "`marsseg list` alone lists everything."),
+        (["zzzz"], "No component is called 'zzzz'.", "`marsseg list` lists all names."),
+        (["[red]"], "No component is called '[red]'.", "`marsseg list` lists all names."),
         (["loss", "dense"], "No loss is called 'dense'.", "'dense' is an architecture."),
         (["loss", "wsce"], "No loss is called 'wsce'.", "Did you mean 'wssce'?"),
         (["los", "dense"], "There is no kind 'los'.", "Did you mean 'loss'?"),

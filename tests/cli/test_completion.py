@@ -13,7 +13,7 @@ import pytest
 from helpers.imports import BACKENDS, PROBE
 from hypothesis import given, strategies as st
 
-from marsseg_core.cli.bash import joined
+from marsseg_core.cli.bash import join_pieces
 from marsseg_core.cli.main import main
 from marsseg_core.registry.catalog import installed
 from marsseg_core.registry.kinds import ARCHITECTURE, PLAN_KINDS
@@ -174,7 +174,7 @@ LINES = st.lists(st.one_of(COMPONENTS, NAMES.map("--{}".format), PAIRS, st.just(
 @given(LINES)
 def test_the_pieces_of_bash_become_the_words_that_were_typed(words):
     pieces = cut(" ".join(words))
-    found, position, typed = joined(pieces, len(pieces) - 1)
+    found, position, typed = join_pieces(pieces, len(pieces) - 1)
     assert found == words
     assert position == len(words) - 1
     assert words[-1].startswith(typed)

@@ -1,4 +1,4 @@
-"""`marsseg evaluate`: scores of finished runs, on exactly what they kept, side by side."""
+"""`marsseg evaluate`: scores of finished runs on their own subsets and on other data, side by side."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ class TestOnItsOwnData:
         (score,) = found["scores"]
         assert score == {"run": str(run), "data": "npz:own.npz", "subset": subset} | kept_scores(run)[subset]
 
-    def test_the_test_part_is_meant_and_every_reading_shown(self, cli, run):
+    def test_the_default_is_the_test_subset_with_all_scores(self, cli, run):
         answer = cli("evaluate", str(run))
         found = scores(answer)
         kept = kept_scores(run)["test"]
@@ -72,7 +72,7 @@ class TestOnItsOwnData:
         assert {"miou_an2dl", "miou_all", "miou_per_image", "accuracy", "images", "iou soil", "support sand"} <= set(
             found
         )
-        assert "truth, taken for\tsoil\tbedrock\tsand\tbig_rock" in answer.out
+        assert "labelled / predicted\tsoil\tbedrock\tsand\tbig_rock" in answer.out
 
     def test_all_and_train_count_their_images(self, cli, run):
         assert scores(cli("evaluate", str(run), "--subset", "all"))["images"] == ["24"]

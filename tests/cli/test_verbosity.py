@@ -1,4 +1,4 @@
-"""How much is said: `-q` nothing but warnings and errors, `-v` what is decided, too."""
+"""How much is printed: with `-q` only warnings and errors, with `-v` debug messages, too."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def test_warnings_are_told_when_quiet(cli):
 def test_both_exclude_each_other(cli):
     answer = cli("list", "-q", "-v")
     assert answer.code == 2
-    assert "-v and -q exclude each other." in answer.err
+    assert "-v and -q cannot be used together." in answer.err
 
 
 def test_what_a_command_was_told_ends_with_it(cli):

@@ -80,7 +80,7 @@ def test_what_it_is_for_may_be_said_as_elsewhere(cli, tmp_path):
         (["3", "--kind", "bottleneck"], "'3' is not a valid name for a plugin.*a whole number is a position"),
         (["007", "--kind", "observer"], "'007' is not a valid name for a plugin"),
         (["mine", "--kind", "lose"], "There is no kind 'lose'.*Did you mean 'loss'"),
-        (["mine", "--kind", "recipe"], "A recipe is no plugin of its own"),
+        (["mine", "--kind", "recipe"], "There is no template for the kind 'recipe'"),
         (["dice", "--kind", "loss"], f"There is already a loss 'dice', provided by marsseg {version()}"),
         (["unet3+", "--kind", "architecture"], "There is already an architecture 'unet3.'"),
         (["report", "--kind", "observer"], "There is already an observer 'report'"),
