@@ -16,7 +16,7 @@ from .errors import RequestError, nearest
 from .experiments.comparison import Comparison, compare_runs
 from .experiments.series import Series, plan_series, run_series
 from .files.run_folder import RunFolder
-from .hooks import GivenCallbacks, HookCaller, announce
+from .hooks import CallbackObserver, HookCaller, announce
 from .messages import get_logger
 from .networks.startup import check_backend, start_keras
 from .planning.arguments import count_of, flag_of, path_of, paths_of, request_of, text_of, value_of
@@ -328,7 +328,7 @@ def run(
         plugins: Python files that define further components and hooks. They are executed.
         trust: Execute the plugin files that are stored with `base` (a plan or a run).
         callbacks: Keras callbacks to train with. They are logged, but not recorded in the plan.
-        hooks: The observers, if they have been told about the plan already. Only the command line needs this.
+        hooks: The observers, if `marsseg_plan_resolved` was called already. Only the command line needs this.
         **arguments: Components: `arch`, `bottleneck`, `loss`, `weighting`, `augment`, `schedule`, `optimizer` and
             `data`. Options: every field of the plan's sections training (`epochs`, `batch`, `seed`, …), split and
             cleaning. An argument that is left out keeps its value in `base`. `arch` may also be a `keras.Model` (a copy
@@ -359,10 +359,10 @@ def run(
     start_keras()
     from .training.loop import execute
 
-    return execute(resolved, out=folder, hooks=callback_observer.joined_to(hooks))
+    return execute(resolved, out=folder, hooks=callback_observer.add_to(hooks))
 
 
-def _callbacks(value: Any) -> GivenCallbacks:
+def _callbacks(value: Any) -> CallbackObserver:
     """Check Keras callbacks; RequestError for anything else. Without callbacks, Keras is not imported."""
     callbacks = list(value) if isinstance(value, Iterable) and not isinstance(value, str) else [value]
     if callbacks:
@@ -373,7 +373,7 @@ def _callbacks(value: Any) -> GivenCallbacks:
             hint = "Pass instances, not classes: [keras.callbacks.EarlyStopping('val_loss')]."
             what = f"callbacks must be a list of Keras callbacks; it contains {type(wrong[0]).__name__}."
             raise RequestError(what, where="callbacks", hint=hint)
-    return GivenCallbacks(callbacks)
+    return CallbackObserver(callbacks)
 
 
 @shows_arguments(SeriesArguments)
@@ -499,7 +499,7 @@ def resume(
         stored, resolved = resolved, plan(folder, trust=trust, **replaced)
         if stored.one(kinds.ARCHITECTURE) != resolved.one(kinds.ARCHITECTURE):
             raise RequestError("The network is not the one that the run started with.", where="arch")
-    return resume_training(folder, resolved, hooks=callback_observer.joined_to(announce(resolved)))
+    return resume_training(folder, resolved, hooks=callback_observer.add_to(announce(resolved)))
 
 
 def load(path: AnyPath, *, trust: bool = False) -> keras.Model:

@@ -46,7 +46,7 @@ class Hooks:
 
     @hookspec
     def marsseg_plan_resolved(self, plan: Plan) -> None:
-        """Receive the plan before a run: nothing is read, built or written yet, and Keras may not be loaded."""
+        """Receive the plan before a run: nothing is read, built or written, and Keras may not be imported yet."""
 
     @hookspec
     def marsseg_network_built(self, run: Run) -> None:
@@ -69,8 +69,9 @@ class Hooks:
     def marsseg_run_failed(self, run: Run, error: BaseException) -> None:
         """Receive a run that failed after its folder was created, and the `error`, before it is shown to the user.
 
-        `run.history` has the finished epochs, `run.network` its current weights; `run.metrics` and `run.scores` are
-        empty if it was not scored yet. `marsseg_network_built` may not have been called. Ctrl-C is not a failure.
+        `run.history` has the finished epochs and `run.network` the weights after the last step. `run.metrics` and
+        `run.scores` are empty if it was not scored yet. `marsseg_network_built` may not have been called. Ctrl-C is no
+        failure.
         """
 
     @hookspec
@@ -121,13 +122,13 @@ class HookCaller:
         _logger.warning(line)
 
 
-class GivenCallbacks:
+class CallbackObserver:
     """An observer that returns the Keras callbacks passed to `marsseg.run`."""
 
     def __init__(self, callbacks: list[keras.callbacks.Callback]) -> None:
         self._callbacks = callbacks
 
-    def joined_to(self, hooks: HookCaller) -> HookCaller:
+    def add_to(self, hooks: HookCaller) -> HookCaller:
         """Add this observer to `hooks` if there are any callbacks, and return `hooks`."""
         if self._callbacks:
             hooks.add(self, "callbacks")

@@ -68,7 +68,7 @@ class _MarssegGroup(TyperGroup):
 
 
 class _Command(TyperCommand):
-    """A command that refuses repeated options, of which the parser would silently use the last."""
+    """A command that refuses repeated options. The parser alone would silently use the last one."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Check for repeated options, then parse the arguments."""

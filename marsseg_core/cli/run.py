@@ -184,7 +184,7 @@ def _finish(result: Run) -> None:
 
 
 def _warn_of_unused(plan: Plan) -> None:
-    """Warn of a plugin file with components of which the plan uses none, as the user probably forgot to name one."""
+    """Warn if the plan uses no component of a plugin file: the user probably forgot to name one."""
     values = [value for _, value, _ in plan.rows()]
     for plugin in plan.plugins:
         components = [entry for entry in plugin.entries if entry.kind != OBSERVER]

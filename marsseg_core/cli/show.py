@@ -71,7 +71,7 @@ def show(
     catalog = session.catalog
     entries = catalog.named(name, ALL_KINDS)
     if not entries:
-        known = [known for entry in catalog.everything for known in (entry.name, *entry.aliases)]
+        known = [each for entry in catalog.everything for each in (entry.name, *entry.aliases)]
         hint = " ".join([*catalog.problems, nearest(name, known, listing="Known names")])
         raise RequestError(f"Nothing is called '{name}'.", where="show", hint=hint)
     records = [_record(entry, catalog) for entry in entries]

@@ -22,7 +22,7 @@ def extended(
     of `command`. Their defaults are None, or False for flags. `without` names arguments of `command` that are not
     options.
     """
-    own = inspect.signature(command, eval_str=True).parameters
+    command_parameters = inspect.signature(command, eval_str=True).parameters
 
     def options(annotations: Mapping[str, Any] | None) -> list[inspect.Parameter]:
         kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
@@ -33,7 +33,11 @@ def extended(
             for name, annotation in (annotations or {}).items()
         ]
 
-    parameters = [*options(before), *(each for name, each in own.items() if name not in without), *options(after)]
+    parameters = [
+        *options(before),
+        *(each for name, each in command_parameters.items() if name not in without),
+        *options(after),
+    ]
 
     @functools.wraps(command)
     def wrapped(**values: Any) -> None:

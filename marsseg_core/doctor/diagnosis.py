@@ -219,7 +219,7 @@ def _load(kind: str, qualified_name: str, plugins: Sequence[str]) -> dict[str, A
     except MarssegError as error:
         problem = {"problem": error.what, "where": error.where, "hint": error.hint}
     seconds = time.perf_counter() - start
-    # The components of a recipe are examined on their own.
+    # The components of a recipe are examined separately.
     early = [] if kind == RECIPE.name else [name for name in HEAVY if name in sys.modules]
     return {"seconds": round(seconds, 4), "early": early, "commands": commands} | problem
 
