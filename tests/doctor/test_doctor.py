@@ -21,7 +21,7 @@ HEADERS = ["kind", "name", "provider", "seconds", "imports early", "status"]
 
 @pytest.fixture
 def install(tmp_path, monkeypatch):
-    """`install("acme", source)` → installs a distribution with a loss of its name, in a module of its name."""
+    """Give `install("acme", source)`, which installs a distribution with a loss and a module of its name."""
     folder = tmp_path / "site"
     folder.mkdir()
     monkeypatch.syspath_prepend(folder)
@@ -36,7 +36,7 @@ def install(tmp_path, monkeypatch):
 
 
 def finding(cli, *words):
-    """The one finding of doctor for these words, and its exit code."""
+    """Return the only finding of doctor for these words, and its exit code."""
     answer = cli("doctor", *words, "--json")
     (found,) = json.loads(answer.out)["findings"]
     return found, answer.code
@@ -69,7 +69,7 @@ def test_it_takes_names_aliases_and_qualified_names(word):
     assert found
 
 
-def test_it_takes_distributions_and_without_a_name_everything():
+def test_it_takes_distributions_and_no_name_means_all():
     assert diagnosis.select(installed(), []) == [*installed().everything]
     assert diagnosis.select(installed(), ["MarsSeg"]) == [*installed().everything]
 
@@ -81,14 +81,14 @@ def test_a_wrong_name_gets_the_nearest_right_one(cli):
 
 
 @pytest.mark.slow
-def test_everything_that_marsseg_brings_is_light_and_sound(cli):
+def test_all_plugins_of_marsseg_are_light_and_sound(cli):
     findings = json.loads(cli("doctor", "--json").out)["findings"]
     assert [found["name"] for found in findings] == [entry.name for entry in installed().everything]
     assert {found["status"] for found in findings} == {"ok"}
 
 
 @pytest.mark.slow
-def test_what_imports_keras_too_early_is_reported_and_is_not_broken(cli, install):
+def test_a_plugin_that_imports_keras_too_early_is_early_and_not_broken(cli, install):
     install("heavy", f"import keras\n{LOSS}")
     found, code = finding(cli, "heavy")
     assert found["status"] == "early"
@@ -97,7 +97,7 @@ def test_what_imports_keras_too_early_is_reported_and_is_not_broken(cli, install
     assert code == 0
 
 
-def test_what_ends_its_process_harms_no_other(cli, install):
+def test_a_plugin_that_ends_its_process_affects_no_other(cli, install):
     install("crash", "import os\nos._exit(7)")
     answer = cli("doctor", "crash", "ssce", "--json")
     assert answer.code == 3
@@ -107,7 +107,7 @@ def test_what_ends_its_process_harms_no_other(cli, install):
     assert ssce["status"] == "ok"
 
 
-def test_what_never_ends_is_broken_after_a_while(cli, install, monkeypatch):
+def test_a_plugin_that_never_ends_is_broken_after_the_limit(cli, install, monkeypatch):
     install("endless", "import time\ntime.sleep(600)")
     monkeypatch.setattr(diagnosis, "_LOADING_LIMIT", 3.0)
     found, code = finding(cli, "endless")
@@ -115,7 +115,7 @@ def test_what_never_ends_is_broken_after_a_while(cli, install, monkeypatch):
     assert "did not finish within 3 s" in found["problem"]
 
 
-def test_what_leaves_a_process_behind_is_done_when_its_own_ends(cli, install, monkeypatch, tmp_path):
+def test_a_child_process_that_still_runs_is_not_waited_for(cli, install, monkeypatch, tmp_path):
     endless = "[sys.executable, '-c', 'import time; time.sleep(600)']"
     leaving = f"import subprocess, sys\nchild = subprocess.Popen({endless})\n"
     leaving += f"open({str(tmp_path / 'child')!r}, 'w').write(str(child.pid))\n"
@@ -128,13 +128,13 @@ def test_what_leaves_a_process_behind_is_done_when_its_own_ends(cli, install, mo
     assert (found["status"], code) == ("ok", 0)
 
 
-def test_what_ends_its_process_is_reported_with_its_last_line(cli, install):
+def test_a_plugin_that_ends_its_process_is_reported_with_its_last_line(cli, install):
     install("last", "import os, sys\nprint('first\\nno driver', file=sys.stderr, flush=True)\nos._exit(7)")
     found, _ = finding(cli, "last")
     assert found["problem"].endswith("It ended its process (exit code 7): no driver.")
 
 
-def test_what_a_plugin_prints_does_not_come_between(cli, install):
+def test_the_output_of_a_plugin_is_not_shown(cli, install):
     install("chatty", f"print('hello')\nimport sys; print('hello', file=sys.stderr)\n{LOSS}")
     answer = cli("doctor", "chatty")
     assert answer.code == 0
@@ -151,13 +151,13 @@ def test_metadata_that_cannot_be_read_is_broken(cli, install, tmp_path):
     assert len(json.loads(answer.out)["problems"]) == 1
 
 
-def test_what_is_disabled_is_not_loaded(cli, install):
+def test_a_disabled_plugin_is_not_loaded(cli, install):
     install("crash", "import os\nos._exit(7)")
     found, code = finding(cli, "crash", "--disable", "crash")
     assert (found["status"], found["seconds"], code) == ("disabled", None, 0)
 
 
-def test_a_recipe_that_names_what_is_not_there_is_broken(cli, install, tmp_path):
+def test_a_recipe_with_an_unknown_name_is_broken(cli, install, tmp_path):
     install("odd", "", "marsseg.recipes", ".mine")
     (tmp_path / "site" / "odd_module.py").unlink()
     (tmp_path / "site" / "odd_module").mkdir()
@@ -170,7 +170,7 @@ def test_a_recipe_that_names_what_is_not_there_is_broken(cli, install, tmp_path)
 # --- checks
 
 
-def test_the_contracts_that_are_run_and_what_is_left_out_exist():
+def test_the_contracts_and_the_checks_left_out_of_them_exist():
     for kind in COMPONENT_KINDS:
         contract = referred(kind.contract)
         for name in (*kind.unpromised, diagnosis.CHECKED_BY_LOADING):
@@ -186,7 +186,7 @@ def test_checks_that_pass_are_counted(cli):
 
 
 @pytest.mark.slow
-def test_a_check_that_fails_is_named_and_breaks(cli, install):
+def test_a_component_with_a_failed_check_is_broken(cli, install):
     install("moody", LOSS.replace("frozen=True)", "frozen=True, repr=False)"))
     found, code = finding(cli, "moody", "--checks")
     assert (found["status"], code) == ("broken", 3)
@@ -203,7 +203,7 @@ def test_checks_without_pytest_are_refused(cli, monkeypatch):
 
 
 @pytest.mark.slow
-def test_one_that_needs_parameters_is_left_unchecked(cli):
+def test_a_component_with_required_parameters_is_not_checked(cli):
     found, code = finding(cli, "npz", "--checks")
     assert (found["status"], found["checks"], code) == ("ok", None, 0)
     assert found["unchecked"] == "requires path"
