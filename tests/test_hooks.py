@@ -53,8 +53,8 @@ def test_every_hook_is_used_by_a_built_in_observer():
     used = set()
     for entry in installed().observers:
         if entry.distribution == "marsseg":
-            found = load_observer(entry)
-            used |= {name for name in HOOKS if hasattr(found, name)}
+            module = load_observer(entry)
+            used |= {name for name in HOOKS if hasattr(module, name)}
     # Except this one: marsseg's own commands are built in.
     assert used == set(HOOKS) - {"marsseg_register_commands"}
 

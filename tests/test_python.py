@@ -118,10 +118,10 @@ class TestPlan:
         assert not marsseg.plan(bottleneck=None, augment=[]).resolved[BOTTLENECK]
 
     def test_takes_numbers_of_numpy_and_paths(self, tmp_path, tiny_file):
-        found = marsseg.plan(
+        plan = marsseg.plan(
             data=Path(tiny_file), epochs=np.int64(3), learning_rate=np.float32(0.5), head_weights=np.array([1.0])
         )
-        assert (found.training.epochs, found.training.learning_rate, found.training.head_weights) == (3, 0.5, (1.0,))
+        assert (plan.training.epochs, plan.training.learning_rate, plan.training.head_weights) == (3, 0.5, (1.0,))
 
     def test_a_plan_takes_no_further_arguments(self):
         with pytest.raises(RequestError, match="A Plan is complete: 'epochs' cannot be passed with it"):
@@ -131,9 +131,9 @@ class TestPlan:
 class TestListComponents:
     def test_lists_what_the_command_lists(self, cli):
         lines = cli("list", "loss").out.splitlines()[1:]
-        found = marsseg.list_components("loss")
-        assert [line.split("\t")[1] for line in lines] == [each.name for each in found]
-        dice = next(each for each in found if each.name == "dice")
+        infos = marsseg.list_components("loss")
+        assert [line.split("\t")[1] for line in lines] == [each.name for each in infos]
+        dice = next(each for each in infos if each.name == "dice")
         assert (dice.kind, dice.status, dice.aliases) == ("loss", "ok", ())
         assert dice.provider == f"marsseg {marsseg.__version__}"
         assert dice.summary in cli("show", "dice").out

@@ -120,9 +120,9 @@ class TestNamed:
         assert base.one(ARCHITECTURE) == UNet(width=0.5)
 
     def test_a_list_mixes_texts_classes_and_instances(self):
-        found = marsseg.plan(augment=["hflip,vflip", RockMix, Path("blur")], loss=("dice", Dice(smooth=1.0)))
-        assert [each.entry.name for each in found.resolved[AUGMENTATION]] == ["hflip", "vflip", "rockmix", "blur"]
-        assert [each.component.smooth for each in found.resolved[LOSS]] == [0.0, 1.0]
+        plan = marsseg.plan(augment=["hflip,vflip", RockMix, Path("blur")], loss=("dice", Dice(smooth=1.0)))
+        assert [each.entry.name for each in plan.resolved[AUGMENTATION]] == ["hflip", "vflip", "rockmix", "blur"]
+        assert [each.component.smooth for each in plan.resolved[LOSS]] == [0.0, 1.0]
 
     def test_a_data_set_is_passed_as_an_instance(self):
         assert marsseg.plan(data=Synthetic(count=3)).one(DATASET) == Synthetic(count=3)
@@ -209,8 +209,8 @@ class TestFromACell:
 
     def test_a_function_is_an_architecture(self, cell, tmp_path, tiny):
         run = marsseg.run(arch=cell.tiny_net, loss=cell.RootDice(power=0.3), data=tiny, out=tmp_path / "run", **SMALL)
-        kept = {path.name for path in run.folder.plugins.iterdir()}
-        assert kept == {"tiny_net.py", "root_dice.py"}
+        stored = {path.name for path in run.folder.plugins.iterdir()}
+        assert stored == {"tiny_net.py", "root_dice.py"}
         assert run.plan.name == "tiny_net"
         assert not run.plan.remarks
 

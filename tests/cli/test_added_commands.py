@@ -255,19 +255,19 @@ def test_doctor_loads_each_plugin_in_a_separate_process(cli, install):
     install("fails", BROKEN["fails"][0])
     answer = cli("doctor", "acme", "taken", "zeta", "fails", "--json")
     assert answer.code == 3
-    found = {each["name"]: each for each in json.loads(answer.out)["findings"]}
-    assert (found["acme"]["status"], found["acme"]["commands"]) == ("ok", ["thing"])
-    assert {found[name]["status"] for name in ("taken", "zeta", "fails")} == {"broken"}
-    assert "marsseg itself has one already" in found["taken"]["problem"]
-    assert "command 'acme' of acme 1.0 has one already" in found["zeta"]["problem"]
-    assert "failed in marsseg_register_commands" in found["fails"]["problem"]
+    records = {each["name"]: each for each in json.loads(answer.out)["findings"]}
+    assert (records["acme"]["status"], records["acme"]["commands"]) == ("ok", ["thing"])
+    assert {records[name]["status"] for name in ("taken", "zeta", "fails")} == {"broken"}
+    assert "marsseg itself has one already" in records["taken"]["problem"]
+    assert "command 'acme' of acme 1.0 has one already" in records["zeta"]["problem"]
+    assert "failed in marsseg_register_commands" in records["fails"]["problem"]
 
 
 def test_the_error_for_an_observer_that_adds_commands_names_the_right_group(install):
     install("acme", SOUND, "marsseg.hooks")
-    (found,) = [each for each in installed().observers if each.name == "acme"]
+    (observer,) = [each for each in installed().observers if each.name == "acme"]
     with pytest.raises(PluginError, match=r"adds commands.*name that in the group marsseg\.comm"):
-        load_observer(found)
+        load_observer(observer)
 
 
 def test_each_plugin_has_a_separate_app(install):

@@ -174,8 +174,8 @@ LINES = st.lists(st.one_of(COMPONENTS, NAMES.map("--{}".format), PAIRS, st.just(
 @given(LINES)
 def test_the_pieces_of_bash_are_joined_to_the_words_that_were_typed(words):
     pieces = cut(" ".join(words))
-    found, position, typed = join_pieces(pieces, len(pieces) - 1)
-    assert found == words
+    joined, position, typed = join_pieces(pieces, len(pieces) - 1)
+    assert joined == words
     assert position == len(words) - 1
     assert words[-1].startswith(typed)
     assert words[-1] in (typed, typed + pieces[-1])
@@ -254,10 +254,10 @@ def test_a_real_bash_completes_what_is_typed(tmp_path):
         os.waitpid(child, 0)
 
 
-def wait_for(terminal: int, wanted: bytes) -> None:
+def wait_for(terminal: int, expected: bytes) -> None:
     """Read until a text appears, for at most a minute (on a busy machine)."""
     seen, end = b"", time.monotonic() + 60
-    while wanted not in seen:
+    while expected not in seen:
         assert time.monotonic() < end, seen
         if select.select([terminal], [], [], 1)[0]:
             seen += os.read(terminal, 4096).replace(b"\a", b"")  # the bell that rings for several suggestions

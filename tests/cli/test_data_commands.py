@@ -62,12 +62,12 @@ def test_make_writes_the_courses_layout_and_dtypes(cli, made):
 
 
 def test_make_writes_the_scenes_of_the_synthetic_set(made):
-    given = {"height": 16, "width": 24, "shares": "course"}
+    parameters = {"height": 16, "width": 24, "shares": "course"}
     source = Npz(str(made))
-    expected = Synthetic(count=12, aliens=3, **given).load()
+    expected = Synthetic(count=12, aliens=3, **parameters).load()
     np.testing.assert_array_equal(source.load().images, expected.images)
     np.testing.assert_array_equal(source.load().masks, expected.masks)
-    further = Synthetic(count=17, **given).load().images[12:]
+    further = Synthetic(count=17, **parameters).load().images[12:]
     np.testing.assert_array_equal(source.unlabelled(), further)
 
 
@@ -119,12 +119,12 @@ def test_inspect_prints_classes_and_findings(cli, made):
 
 def test_inspect_prints_json(cli, made):
     answer = cli("data", "inspect", str(made), "--json")
-    found = json.loads(answer.out)
-    assert found["schema"] == 2
-    assert [len(group) for group in found["aliens"]] == [3]
-    assert found["images"] == sum(found["subsets"].values()) == 12
-    assert found["unlabelled"] == 5
-    assert {"name", "ignored", "pixels", "share", "images", "weight", "weight_labelled"} == set(found["classes"][0])
+    report = json.loads(answer.out)
+    assert report["schema"] == 2
+    assert [len(group) for group in report["aliens"]] == [3]
+    assert report["images"] == sum(report["subsets"].values()) == 12
+    assert report["unlabelled"] == 5
+    assert {"name", "ignored", "pixels", "share", "images", "weight", "weight_labelled"} == set(report["classes"][0])
 
 
 def test_inspect_writes_a_page(cli, made):
@@ -198,8 +198,8 @@ def test_clean_writes_what_remains(cli, made):
 def test_clean_drops_exactly_the_aliens_that_make_wrote(cli):
     words = ("--count", "131", "--test", "50", "--aliens", "6")
     assert cli("data", "make", "course.npz", *words).code == 0
-    found = json.loads(cli("data", "inspect", "course.npz", "--json").out)
-    assert [len(group) for group in found["aliens"]] == [6]
+    report = json.loads(cli("data", "inspect", "course.npz", "--json").out)
+    assert [len(group) for group in report["aliens"]] == [6]
     assert "125 of 131 items remain" in cli("data", "clean", "course.npz", "c.npz", "--drop-aliens", "masks").out
     assert json.loads(cli("data", "inspect", "c.npz", "--json").out)["aliens"] == []
 

@@ -58,19 +58,19 @@ class TestOnItsOwnData:
     def test_the_scores_are_exactly_those_at_the_end_of_the_run(self, cli, run, subset):
         answer = cli("evaluate", str(run), "--subset", subset, "--json")
         assert answer.code == 0, answer.err
-        found = json.loads(answer.out)
-        assert found["schema"] == 2
-        (score,) = found["scores"]
+        document = json.loads(answer.out)
+        assert document["schema"] == 2
+        (score,) = document["scores"]
         assert score == {"run": str(run), "data": "npz:own.npz", "subset": subset} | stored_scores(run)[subset]
 
     def test_the_default_is_the_test_subset_with_all_scores(self, cli, run):
         answer = cli("evaluate", str(run))
-        found = scores(answer)
+        rows = scores(answer)
         stored = stored_scores(run)["test"]
-        assert found["score"] == ["test"]
-        assert found["miou"] == [f"{stored['miou']:.4f}"]
+        assert rows["score"] == ["test"]
+        assert rows["miou"] == [f"{stored['miou']:.4f}"]
         assert {"miou_an2dl", "miou_all", "miou_per_image", "accuracy", "images", "iou soil", "support sand"} <= set(
-            found
+            rows
         )
         assert "labelled / predicted\tsoil\tbedrock\tsand\tbig_rock" in answer.out
 
@@ -90,8 +90,8 @@ class TestOnItsOwnData:
 
     def test_data_that_moved_are_passed_by_data(self, cli, run, scenes):
         moved = scenes("moved")
-        found = scores(cli("evaluate", str(run), "--data", str(moved), "--subset", "test"))
-        assert found["miou"] == [f"{stored_scores(run)['test']['miou']:.4f}"]
+        rows = scores(cli("evaluate", str(run), "--data", str(moved), "--subset", "test"))
+        assert rows["miou"] == [f"{stored_scores(run)['test']['miou']:.4f}"]
 
     def test_items_dropped_by_cleaning_are_not_scored(self, cli, scenes, run, tmp_path):
         with np.load(scenes("own")) as arrays:
@@ -111,30 +111,30 @@ class TestOnItsOwnData:
 
 class TestSideBySide:
     def test_runs_are_columns(self, cli, run, other):
-        found = scores(cli("evaluate", str(run), "other"))
-        assert found["score"] == [str(run), "other"]
-        assert found["miou"][0] == found["miou"][1]
+        rows = scores(cli("evaluate", str(run), "other"))
+        assert rows["score"] == [str(run), "other"]
+        assert rows["miou"][0] == rows["miou"][1]
 
     def test_data_sets_are_columns(self, cli, run, scenes):
         first, second = scenes("first", 5, 3), scenes("second", 7, 4)
-        found = scores(cli("evaluate", str(run), "--data", str(first), "--data", str(second)))
-        assert found["score"] == [str(first), str(second)]
-        assert found["images"] == ["5", "7"]
-        assert found["iou soil"][0] != found["iou soil"][1]
+        rows = scores(cli("evaluate", str(run), "--data", str(first), "--data", str(second)))
+        assert rows["score"] == [str(first), str(second)]
+        assert rows["images"] == ["5", "7"]
+        assert rows["iou soil"][0] != rows["iou soil"][1]
 
     def test_runs_on_data_sets_are_columns_of_both(self, cli, run, other, scenes):
         first, second = scenes("first", 5, 3), scenes("second", 7, 4)
-        found = scores(cli("evaluate", str(run), "other", "--data", str(first), "--data", str(second)))
-        assert found["score"] == [f"{r} on {d}" for r in (run, "other") for d in (first, second)]
-        assert found["images"] == ["5", "7", "5", "7"]
+        rows = scores(cli("evaluate", str(run), "other", "--data", str(first), "--data", str(second)))
+        assert rows["score"] == [f"{r} on {d}" for r in (run, "other") for d in (first, second)]
+        assert rows["images"] == ["5", "7", "5", "7"]
 
     def test_the_gold_levels_of_ai4mars_are_in_one_table(self, cli, run, tmp_path):
         tree = make_tree(tmp_path / "release")
         levels = [f"ai4mars:path={tree.root}:camera=ncam:labels=gold{n}:height=16:width=32" for n in (1, 2, 3)]
-        found = scores(cli("evaluate", str(run), *(word for level in levels for word in ("--data", level))))
-        assert found["score"] == levels
-        assert found["images"] == ["3", "3", "3"]
-        assert len(set(found["accuracy"])) > 1
+        rows = scores(cli("evaluate", str(run), *(word for level in levels for word in ("--data", level))))
+        assert rows["score"] == levels
+        assert rows["images"] == ["3", "3", "3"]
+        assert len(set(rows["accuracy"])) > 1
 
 
 class TestOtherImages:

@@ -38,8 +38,8 @@ def install(tmp_path, monkeypatch):
 def finding(cli, *words):
     """Return the only finding of doctor for these words, and its exit code."""
     answer = cli("doctor", *words, "--json")
-    (found,) = json.loads(answer.out)["findings"]
-    return found, answer.code
+    (record,) = json.loads(answer.out)["findings"]
+    return record, answer.code
 
 
 def test_a_sound_component_is_ok(cli):
@@ -57,16 +57,21 @@ def test_the_json_has_a_schema_number_and_all_findings(cli):
     answer = json.loads(cli("doctor", "ssce", "--json").out)
     assert answer["schema"] == 2
     assert answer["problems"] == []
-    (found,) = answer["findings"]
-    assert (found["kind"], found["name"], found["distribution"], found["status"]) == ("loss", "ssce", "marsseg", "ok")
-    assert (found["early"], found["problem"], found["checks"], found["failures"]) == ([], "", None, {})
+    (record,) = answer["findings"]
+    assert (record["kind"], record["name"], record["distribution"], record["status"]) == (
+        "loss",
+        "ssce",
+        "marsseg",
+        "ok",
+    )
+    assert (entries["early"], entries["problem"], entries["checks"], entries["failures"]) == ([], "", None, {})
 
 
 @pytest.mark.parametrize("word", ["ssce", "marsseg/ssce", "resunet++", "report"])
 def test_it_takes_names_aliases_and_qualified_names(word):
-    found = diagnosis.select(installed(), [word])
-    assert found == [entry for entry in installed().everything if entry.is_called(word)]
-    assert found
+    entries = diagnosis.select(installed(), [word])
+    assert record == [entry for entry in installed().everything if entry.is_called(word)]
+    assert record
 
 
 def test_it_takes_distributions_and_no_name_means_all():
@@ -83,17 +88,17 @@ def test_a_wrong_name_gets_the_nearest_right_one(cli):
 @pytest.mark.slow
 def test_all_plugins_of_marsseg_are_light_and_sound(cli):
     findings = json.loads(cli("doctor", "--json").out)["findings"]
-    assert [found["name"] for found in findings] == [entry.name for entry in installed().everything]
-    assert {found["status"] for found in findings} == {"ok"}
+    assert [record["name"] for record in findings] == [entry.name for entry in installed().everything]
+    assert {record["status"] for record in findings} == {"ok"}
 
 
 @pytest.mark.slow
 def test_a_plugin_that_imports_keras_too_early_is_early_and_not_broken(cli, install):
     install("heavy", f"import keras\n{LOSS}")
-    found, code = finding(cli, "heavy")
-    assert found["status"] == "early"
-    assert "keras" in found["early"]
-    assert found["hint"] == "Import it inside the methods that need it, not at the top of a module."
+    record, code = finding(cli, "heavy")
+    assert record["status"] == "early"
+    assert "keras" in record["early"]
+    assert record["hint"] == "Import it inside the methods that need it, not at the top of a module."
     assert code == 0
 
 
@@ -110,9 +115,9 @@ def test_a_plugin_that_ends_its_process_affects_no_other(cli, install):
 def test_a_plugin_that_never_ends_is_broken_after_the_limit(cli, install, monkeypatch):
     install("endless", "import time\ntime.sleep(600)")
     monkeypatch.setattr(diagnosis, "_LOADING_LIMIT", 3.0)
-    found, code = finding(cli, "endless")
-    assert (found["status"], code) == ("broken", 3)
-    assert "did not finish within 3 s" in found["problem"]
+    record, code = finding(cli, "endless")
+    assert (record["status"], code) == ("broken", 3)
+    assert "did not finish within 3 s" in record["problem"]
 
 
 def test_a_child_process_that_still_runs_is_not_waited_for(cli, install, monkeypatch, tmp_path):
@@ -122,16 +127,16 @@ def test_a_child_process_that_still_runs_is_not_waited_for(cli, install, monkeyp
     install("leaving", leaving + LOSS)
     monkeypatch.setattr(diagnosis, "_LOADING_LIMIT", 20.0)
     try:
-        found, code = finding(cli, "leaving")
+        record, code = finding(cli, "leaving")
     finally:
         os.kill(int((tmp_path / "child").read_text()), signal.SIGTERM)
-    assert (found["status"], code) == ("ok", 0)
+    assert (record["status"], code) == ("ok", 0)
 
 
 def test_a_plugin_that_ends_its_process_is_reported_with_its_last_line(cli, install):
     install("last", "import os, sys\nprint('first\\nno driver', file=sys.stderr, flush=True)\nos._exit(7)")
-    found, _ = finding(cli, "last")
-    assert found["problem"].endswith("It ended its process (exit code 7): no driver.")
+    record, _ = finding(cli, "last")
+    assert record["problem"].endswith("It ended its process (exit code 7): no driver.")
 
 
 def test_the_output_of_a_plugin_is_not_shown(cli, install):
@@ -153,8 +158,8 @@ def test_metadata_that_cannot_be_read_is_broken(cli, install, tmp_path):
 
 def test_a_disabled_plugin_is_not_loaded(cli, install):
     install("crash", "import os\nos._exit(7)")
-    found, code = finding(cli, "crash", "--disable", "crash")
-    assert (found["status"], found["seconds"], code) == ("disabled", None, 0)
+    record, code = finding(cli, "crash", "--disable", "crash")
+    assert (record["status"], record["seconds"], code) == ("disabled", None, 0)
 
 
 def test_a_recipe_with_an_unknown_name_is_broken(cli, install, tmp_path):
@@ -162,9 +167,9 @@ def test_a_recipe_with_an_unknown_name_is_broken(cli, install, tmp_path):
     (tmp_path / "site" / "odd_module.py").unlink()
     (tmp_path / "site" / "odd_module").mkdir()
     (tmp_path / "site" / "odd_module" / "mine.toml").write_text('loss = "nowhere"')
-    found, code = finding(cli, "odd")
-    assert (found["kind"], found["status"], code) == ("recipe", "broken", 3)
-    assert "There is no loss 'nowhere'" in found["problem"]
+    record, code = finding(cli, "odd")
+    assert (record["kind"], record["status"], code) == ("recipe", "broken", 3)
+    assert "There is no loss 'nowhere'" in record["problem"]
 
 
 # --- checks
@@ -179,20 +184,20 @@ def test_the_contracts_and_the_checks_left_out_of_them_exist():
 
 @pytest.mark.slow
 def test_checks_that_pass_are_counted(cli):
-    found, code = finding(cli, "hflip", "--checks")
-    assert (found["status"], code) == ("ok", 0)
-    assert found["checks"]["passed"] > 10
-    assert found["checks"]["failed"] == 0
+    record, code = finding(cli, "hflip", "--checks")
+    assert (record["status"], code) == ("ok", 0)
+    assert record["checks"]["passed"] > 10
+    assert record["checks"]["failed"] == 0
 
 
 @pytest.mark.slow
 def test_a_component_with_a_failed_check_is_broken(cli, install):
     install("moody", LOSS.replace("frozen=True)", "frozen=True, repr=False)"))
-    found, code = finding(cli, "moody", "--checks")
-    assert (found["status"], code) == ("broken", 3)
-    assert "test_it_is_its_configuration" in found["failures"]
-    assert found["checks"]["failed"] == len(found["failures"])
-    assert "checks failed" in found["problem"]
+    record, code = finding(cli, "moody", "--checks")
+    assert (record["status"], code) == ("broken", 3)
+    assert "test_it_is_its_configuration" in record["failures"]
+    assert record["checks"]["failed"] == len(record["failures"])
+    assert "checks failed" in record["problem"]
 
 
 def test_checks_without_pytest_are_refused(cli, monkeypatch):
@@ -204,9 +209,9 @@ def test_checks_without_pytest_are_refused(cli, monkeypatch):
 
 @pytest.mark.slow
 def test_a_component_with_required_parameters_is_not_checked(cli):
-    found, code = finding(cli, "npz", "--checks")
-    assert (found["status"], found["checks"], code) == ("ok", None, 0)
-    assert found["unchecked"] == "requires path"
+    record, code = finding(cli, "npz", "--checks")
+    assert (record["status"], record["checks"], code) == ("ok", None, 0)
+    assert record["unchecked"] == "requires path"
 
 
 def test_an_architecture_is_checked_narrow():

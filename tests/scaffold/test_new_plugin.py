@@ -164,9 +164,9 @@ def test_the_name_of_the_class_is_free(name, expected):
     ],
 )
 def test_the_bounds_include_the_current_version_and_exclude_the_next_incompatible_one(current, excluded):
-    wanted = SpecifierSet(bounds(current))
-    assert wanted.contains(current, prereleases=True)
-    assert not wanted.contains(excluded, prereleases=True)
+    supported = SpecifierSet(bounds(current))
+    assert supported.contains(current, prereleases=True)
+    assert not supported.contains(excluded, prereleases=True)
 
 
 def test_new_plugin_imports_neither_keras_nor_a_plugin(python):
