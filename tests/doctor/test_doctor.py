@@ -64,14 +64,14 @@ def test_the_json_has_a_schema_number_and_all_findings(cli):
         "marsseg",
         "ok",
     )
-    assert (entries["early"], entries["problem"], entries["checks"], entries["failures"]) == ([], "", None, {})
+    assert (record["early"], record["problem"], record["checks"], record["failures"]) == ([], "", None, {})
 
 
 @pytest.mark.parametrize("word", ["ssce", "marsseg/ssce", "resunet++", "report"])
 def test_it_takes_names_aliases_and_qualified_names(word):
     entries = diagnosis.select(installed(), [word])
-    assert record == [entry for entry in installed().everything if entry.is_called(word)]
-    assert record
+    assert entries == [entry for entry in installed().everything if entry.is_called(word)]
+    assert entries
 
 
 def test_it_takes_distributions_and_no_name_means_all():
