@@ -363,7 +363,7 @@ def test_going_on_takes_the_copy_and_says_so(cli, written, my_loss):
     answer = cli("run", "--resume", str(written), "--plugin", str(my_loss))
     assert answer.code == 2
     assert "--plugin cannot be used with it" in answer.err
-    assert "It has a copy of its plugins, which --trust executes." in answer.err
+    assert "The run stores a copy of its plugins, which --trust executes." in answer.err
 
 
 def test_a_copy_that_is_gone_is_named(written):
