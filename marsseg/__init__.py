@@ -1,4 +1,4 @@
-"""marsseg in Python: the public names of `marsseg_core`, the same objects, each loaded when it is asked for.
+"""Provide the public names of `marsseg_core` under a shorter name. Each is imported when it is first used.
 
 >>> import marsseg
 >>> run = marsseg.run(arch="dense:width=0.25", loss="wssce", data="synthetic")    # doctest: +SKIP
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from marsseg_core import *  # noqa: F403
 
     __version__: str
-else:  # which would make a type checker take any name
+else:  # a type checker would accept any name from a module that has __getattr__
 
     def __getattr__(name: str) -> Any:
         if name == "__version__":

@@ -1,4 +1,4 @@
-"""marsseg: a registry of networks, losses and augmentations for the segmentation of Mars terrain.
+"""Provide a registry of networks, losses and augmentations for the semantic segmentation of Mars terrain.
 
 >>> import marsseg
 >>> network = marsseg.network("dense:width=0.25", bottleneck="transformer,aspp")    # doctest: +SKIP
@@ -43,12 +43,12 @@ if TYPE_CHECKING:
     from .registry.distribution import version as version
     from .registry.listing import ComponentInfo as ComponentInfo
     from .runs.run import Run as Run
-else:  # which would make a type checker take any name
+else:  # a type checker would accept any name from a module that has __getattr__
 
     def __getattr__(name: str) -> Any:
         if name not in __all__:
             raise AttributeError(f"module '{__name__}' has no attribute '{name}'")
-        if name != "version":  # whatever is used of it, notebooks show
+        if name != "version":  # api tells the results how notebooks show them
             import_module(".api", __name__)
         return getattr(import_module(f".{_MODULES.get(name, 'api')}", __name__), name)
 
@@ -80,7 +80,7 @@ __all__ = [
     "version",
 ]
 
-# Where the names are defined that are not functions of `api`.
+# The modules of the names that are not defined in `api`.
 _MODULES: Final = {
     "Comparison": "experiments.comparison",
     "ComponentInfo": "registry.listing",

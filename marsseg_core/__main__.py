@@ -1,4 +1,4 @@
-"""`python -m marsseg_core` is `marsseg`."""
+"""Run the command line by `python -m marsseg_core`, as `marsseg` does."""
 
 from .cli.main import main
 

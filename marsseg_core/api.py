@@ -1,4 +1,7 @@
-"""The Python interface: everything by name, for notebooks and for the command line, which is a thin layer over it."""
+"""The Python interface: functions that build, train and score networks by the names of their components.
+
+Notebooks and scripts call these functions as `marsseg.run(…)`. The command line is a thin layer over them.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,7 @@ from .errors import RequestError, nearest
 from .experiments.comparison import Comparison, compare_runs
 from .experiments.series import Series, plan_series, run_series
 from .files.run_folder import RunFolder
-from .hooks import GivenCallbacks, HookCaller, announce
+from .hooks import CallbackObserver, HookCaller, announce
 from .messages import get_logger
 from .networks.startup import check_backend, start_keras
 from .planning.arguments import count_of, flag_of, path_of, paths_of, request_of, text_of, value_of
@@ -43,28 +46,46 @@ if TYPE_CHECKING:
 _logger = get_logger(__name__)
 
 
-def _html(shown: Any) -> str:
+def _html(result: Any) -> str:
     from .figures.notebook import html_of
 
-    return html_of(shown)
+    return html_of(result)
 
 
 show_by(_html)
 
 
-def _range(given: Any) -> Range:
+def _range(value: Any) -> Range:
     from .data.ranges import asked_range
 
-    if not isinstance(given, str):
-        hint = "A text such as '0..4095', '0..1' or 'bits'."
-        raise RequestError(f"A range is a text, not {type(given).__name__}.", where="range", hint=hint)
-    return asked_range(given, "range")
+    if not isinstance(value, str):
+        hint = "Pass a text such as '0..4095', '0..1' or 'bits'."
+        raise RequestError(f"range must be a text, not {type(value).__name__}.", where="range", hint=hint)
+    return asked_range(value, "range")
 
 
 def list_components(kind: str | None = None, *, plugins: Sequence[AnyPath] = ()) -> list[ComponentInfo]:
-    """List what is installed: components, recipes and observers, or those of one kind ("loss", "losses").
+    """List the installed components, recipes and observers.
 
-    No installed plugin is imported for it; those files of `plugins` are. RequestError where there is no such kind.
+    Installed plugins are not imported, as their metadata and source text are enough. The files of `plugins` are
+    executed.
+
+    Args:
+        kind: List only this kind: its name, its plural or its option ("architecture", "architectures", "arch").
+            None lists all kinds.
+        plugins: Python files whose components and hooks are listed too.
+
+    Returns:
+        One `ComponentInfo` for each entry, with its name, aliases, kind, summary, provider and status.
+
+    Raises:
+        RequestError: There is no such kind.
+        PluginError: A file of `plugins` cannot be loaded.
+
+    Example:
+        ```python
+        names = [each.name for each in marsseg.list_components("loss")]
+        ```
     """
     chosen = None if kind is None else find_kind(text_of(kind, "kind"))
     if kind is not None and chosen is None:
@@ -84,15 +105,40 @@ def network(
     seed: int | None = None,
     plugins: Sequence[AnyPath] = (),
 ) -> keras.Model:
-    """A network by name, untrained: images (B, height, width, channels) in [0, 1] → logits (B, H, W, num_classes).
+    """Build an untrained network from the name of an architecture.
 
-    It is built in float32 and for channels last, whatever Keras' settings say, and
-    checked as `run` checks it: RequestError where what is asked for does not fit together, PluginError where a
-    component gives no such network. Its weights are drawn from Keras' random state as it is; a `seed` sets that state,
-    with Python's and NumPy's, as `keras.utils.set_random_seed` does. `plugins` are those of `run`.
+    The network maps images (B, height, width, channels) with values in [0, 1] to logits (B, height, width,
+    num_classes). It is always built in float32 and with channels last, also where Keras has other settings. It passes
+    the same checks as in `run`.
 
-    For large images call `network.predict(images, batch_size=1)`: `network(images)` keeps all feature maps until it is
-    done, which takes several times the memory.
+    For large images, call `network.predict(images, batch_size=1)`. `network(images)` keeps all feature maps until it
+    returns, which takes several times the memory.
+
+    Args:
+        arch: The architecture: a composition such as "dense:width=0.5", a class, an instance, a `keras.Model`, or a
+            function that makes a `keras.Model` from a `NetworkSpec`.
+        bottleneck: The bottlenecks, in order: a composition such as "transformer,aspp", a class, an instance, or a list
+            of these. None builds the network without a bottleneck.
+        height: Rows of an image, in pixels.
+        width: Columns of an image, in pixels.
+        channels: Channels of an image: 1 for grey images, 3 for colour.
+        num_classes: Number of classes, which is the number of channels of the logits. At least 2.
+        seed: Passed to `keras.utils.set_random_seed`, which sets the random state of Keras, NumPy and Python. None
+            draws the weights from Keras' current random state.
+        plugins: Python files that define further components.
+
+    Returns:
+        The network, with new random weights.
+
+    Raises:
+        RequestError: A name or value is wrong, or the components do not fit together or the size of the images.
+        PluginError: A component cannot be loaded, fails, or builds a network with another output.
+
+    Example:
+        ```python
+        network = marsseg.network("dense:width=0.25", bottleneck="transformer,aspp", num_classes=5)
+        logits = network.predict(images, batch_size=1)
+        ```
     """
     start_keras()
     sizes = {"height": height, "width": width, "channels": channels}
@@ -119,37 +165,56 @@ def loss(
     class_frequencies: Sequence[int] | None = None,
     plugins: Sequence[AnyPath] = (),
 ) -> LossFunction:
-    """A loss by name, for `keras.Model.compile`: (labels (B, H, W), logits (B, H, W, K)) → scalar.
+    """Build one loss function by name, for `keras.Model.compile`.
 
-    `name` is one loss with its parameters, as `--loss` takes it; `weight` multiplies it: "dice:weight=0.5". Several
-    losses are as many functions, which you add, or a run, which weighs them.
+    The function maps labels (B, H, W) and logits (B, H, W, K) to a scalar. Labels are whole numbers (integers or
+    floats) from 0 to K − 1, or 255 for void. Called directly, the function raises RequestError for any other label and
+    for shapes that do not match. It cannot raise inside a compiled step: there, a batch with a wrong label has the loss
+    NaN and no gradient.
 
-    `class_frequencies` counts the pixels of each class in the training subset; without it all classes count alike.
-    `ignore_classes` are classes whose pixels do not count. `plugins` are those of `run`.
+    To combine several losses, build each of them and add the results, or use `marsseg.run`, which weights them.
 
-    Labels are whole numbers (integers or floats) in 0 … K − 1, or 255 for void. Called directly, the function raises
-    RequestError for any other label and for shapes that do not fit. In a compiled step, where it cannot, a batch with
-    another label has the loss NaN and no gradient.
+    Args:
+        name: One loss: a composition such as "tversky:smooth=1" (as for `--loss`), a class or an instance. The
+            parameter `weight` multiplies the loss: "dice:weight=0.5".
+        num_classes: Number of classes, K.
+        ignore_classes: Ids of the classes whose pixels do not count.
+        class_frequencies: Number of pixels of each class in the training subset, for losses that weight classes. None
+            counts all classes the same.
+        plugins: Python files that define further components.
+
+    Returns:
+        The loss function, which checks its labels.
+
+    Raises:
+        RequestError: A name or value is wrong, `name` has several losses, or the loss needs targets that are computed
+            from each mask (such as distance maps).
+        PluginError: The loss cannot be loaded, or fails.
+
+    Example:
+        ```python
+        model.compile("adamw", loss=marsseg.loss("dice:weight=0.5", num_classes=5))
+        ```
     """
     start_keras()
     from .networks.keras_backend import fixed_settings
 
     request = request_of(arguments={"loss": name}, plugins=plugins)
-    named = request.compositions["loss"] != parameters.NONE_WORD
-    found = resolve(request, open_session(), only=(kinds.LOSS,)).resolved[kinds.LOSS] if named else ()
-    if len(found) != 1:
+    is_named = request.compositions["loss"] != parameters.NONE_WORD
+    losses = resolve(request, open_session(), only=(kinds.LOSS,)).resolved[kinds.LOSS] if is_named else ()
+    if len(losses) != 1:
         raise RequestError(
             f"'{name}' must name one loss.",
-            hint="Several are as many functions to be added; `marsseg.run(loss=…)` joins them by a weighting.",
+            hint="Build several losses one by one and add them, or use `marsseg.run(loss=…)`, which weights them.",
         )
-    (chosen,) = found
-    alike = (1,) * num_classes if isinstance(num_classes, int) else ()
-    rows: Any = (ignore_classes, alike if class_frequencies is None else class_frequencies)
+    (chosen,) = losses
+    equal_frequencies = (1,) * num_classes if isinstance(num_classes, int) else ()
+    rows: Any = (ignore_classes, equal_frequencies if class_frequencies is None else class_frequencies)
     spec = LossSpec(num_classes, *rows)
     if call_component(chosen, chosen.component.targets, spec) is not None:
         raise RequestError(
-            f"The loss '{name}' wants targets that are computed from each mask.",
-            hint="`marsseg.run` trains with it; `Loss.targets` computes them in a loop of your own.",
+            f"The loss '{name}' needs targets that are computed from each mask.",
+            hint="Train with it by `marsseg.run`, or compute them with `Loss.targets` in your own training loop.",
         )
     from .training.checked_loss import checked_loss
 
@@ -161,9 +226,24 @@ def loss(
 
 
 def dataset(name: AnyPath, *, plugins: Sequence[AnyPath] = (), **values: Any) -> SegmentationData:
-    """A data set by name or path, read: `dataset("synthetic", count=50)`, `dataset("tiles.npz")`.
+    """Read a data set into memory, by its name or path.
 
-    `plugins` are those of `run`.
+    Args:
+        name: A composition such as "synthetic:count=50", or the path of a file or folder such as "tiles.npz".
+        plugins: Python files that define further data sets.
+        **values: Parameters of the data set, as `count=50`.
+
+    Returns:
+        The images, masks and class names. Nothing is cleaned or split.
+
+    Raises:
+        RequestError: A name, path or parameter is wrong, or the data cannot be read or are not valid.
+        PluginError: The data set cannot be loaded, or fails.
+
+    Example:
+        ```python
+        data = marsseg.dataset("synthetic", count=50, height=64, width=128)
+        ```
     """
     overrides = [f"data.1.{key}={parameters.to_text(value_of(value, key))}" for key, value in values.items()]
     request = request_of(arguments={"data": path_of(name, "name")}, overrides=overrides, plugins=plugins)
@@ -180,19 +260,45 @@ def plan(
     trust: bool = False,
     **arguments: Unpack[RunArguments],
 ) -> Plan:
-    """The resolved plan of what `run` does with these arguments. Nothing is read, built or run; Keras is not needed."""
+    """Resolve the plan of a run with these arguments, without running it.
+
+    No data are read, no network is built, and Keras is not imported.
+
+    Args:
+        base: What to start from: the name of a recipe, a plan file, or a run. None is the recipe "default".
+        overrides: Single values, as for `--set`: ["arch.dense.depth=3", "training.epochs=20"].
+        plugins: Python files that define further components and hooks. They are executed.
+        trust: Execute the plugin files that are stored with `base` (a plan or a run).
+        **arguments: Components, and options of training, split and cleaning, as for `run`. An argument that is left out
+            keeps its value in `base`.
+
+    Returns:
+        The plan: the resolved components and all options, each with its origin.
+
+    Raises:
+        RequestError: A name or value is wrong, the components do not fit together, or `base` needs `trust`.
+        PluginError: A component or a file of `plugins` cannot be loaded.
+
+    Example:
+        ```python
+        plan = marsseg.plan("report", arch="dense:width=0.5", epochs=3)
+        print(plan.to_toml())
+        ```
+    """
     return resolve(request_of(base, arguments, overrides, plugins), open_session(trust=flag_of(trust, "trust")))
 
 
 def _planned(base: Any, overrides: Any, plugins: Any, trust: Any, arguments: Any) -> Plan:
-    """The plan that is given, or that of the arguments; RequestError where both are."""
+    """Return `base` if it is a Plan, else resolve the arguments; RequestError for a Plan with arguments."""
     if not isinstance(base, Plan):
         return plan(base, overrides=overrides, plugins=plugins, trust=trust, **arguments)
-    more = {"overrides": overrides, "plugins": plugins, "trust": trust}.items()
-    given = [name for name, value in arguments.items() if value is not AS_PLANNED]
-    if given := [*given, *(name for name, value in more if value not in ((), [], False))]:
+    others = {"overrides": overrides, "plugins": plugins, "trust": trust}.items()
+    passed = [name for name, value in arguments.items() if value is not AS_PLANNED]
+    if passed := [*passed, *(name for name, value in others if value not in ((), [], False))]:
         raise RequestError(
-            f"A plan is whole: '{given[0]}' does not go with it.", where="base", hint="Give it to marsseg.plan(…)."
+            f"A Plan is complete: '{passed[0]}' cannot be passed with it.",
+            where="base",
+            hint=f"Pass '{passed[0]}' to marsseg.plan(…).",
         )
     return base
 
@@ -209,47 +315,65 @@ def run(
     hooks: HookCaller | None = None,
     **arguments: Unpack[RunArguments],
 ) -> Run:
-    """Train and score: `run("report", arch="dense:width=0.5", epochs=3, overrides=["arch.dense.depth=3"])`.
+    """Train a network, store the best one, and score it on the test subset.
 
-    `base` is a recipe, a plan file, a run or a `Plan` to start from. `arguments` are the command line's: `arch`,
-    `bottleneck`, `loss`, `weighting`, `augment`, `schedule`, `optimizer` and `data`; any field of the plan's training
-    (`epochs`, `batch`, `seed`, …), split or cleaning with a value. What is left out is as `base` says.
+    A component is a composition (as on the command line), an instance (`loss=Dice(smooth=1.0)`) or a class. Several
+    components are a list of these, and None means no component. If a class is not installed, for example because a
+    notebook cell defines it, the run folder stores its source code.
 
-    A component is a text, as on the command line, an instance (`loss=Dice(epsilon=1e-5)`) or a class, several are a
-    list of these, `None` is none. Where nothing installed provides a class, such as that of a notebook's cell, the run
-    keeps its source. `arch` is also a `keras.Model`, of which a copy is trained, or a function that makes one from a
-    `NetworkSpec`; `data` is also a `SegmentationData`, or a pair of arrays of images and masks.
+    Args:
+        base: What to start from: the name of a recipe, a plan file, a run, or a `Plan`. None is the recipe "default".
+        out: The run folder, which must not exist. None creates a new one in runs/.
+        overrides: Single values, as for `--set`: ["arch.dense.depth=3", "training.epochs=20"].
+        plugins: Python files that define further components and hooks. They are executed.
+        trust: Execute the plugin files that are stored with `base` (a plan or a run).
+        callbacks: Keras callbacks to train with. They are logged, but not recorded in the plan.
+        hooks: The observers, if `marsseg_plan_resolved` was called already. Only the command line needs this.
+        **arguments: Components: `arch`, `bottleneck`, `loss`, `weighting`, `augment`, `schedule`, `optimizer` and
+            `data`. Options: every field of the plan's sections training (`epochs`, `batch`, `seed`, …), split and
+            cleaning. An argument that is left out keeps its value in `base`. `arch` may also be a `keras.Model` (a copy
+            of it is trained), or a function that makes one from a `NetworkSpec`. `data` may also be a
+            `SegmentationData`, or a pair of arrays: images and masks.
 
-    `plugins` are files of components and hooks that nobody packaged; those that `base` names are executed only with
-    `trust`. `out` names the run folder. `callbacks` are Keras callbacks to train with, of which the plan knows nothing.
+    Returns:
+        The run, with its best network, history and scores. If Ctrl-C ended the training, `run.interrupted` is True.
 
-    `hooks` are the observers where they know of the plan already.
+    Raises:
+        RequestError: A name or value is wrong, the components or the data do not fit together, or `base` needs `trust`.
+        PluginError: A component cannot be loaded, or fails.
+        RunError: The run fails, for example by a loss that is not finite, or a full disk.
+
+    Example:
+        ```python
+        run = marsseg.run("report", arch="dense:width=0.5", epochs=3, overrides=["arch.dense.depth=3"])
+        print(run.scores["test"].miou)
+        ```
     """
     check_backend()
     folder = None if out is None else path_of(out, "out")
     resolved = _planned(base, overrides, plugins, trust, arguments)
-    given = _callbacks(callbacks)
+    callback_observer = _callbacks(callbacks)
     if hooks is not None and not isinstance(hooks, HookCaller):
-        raise RequestError(f"hooks are a HookCaller, not {type(hooks).__name__}.", where="hooks")
+        raise RequestError(f"hooks must be a HookCaller, not {type(hooks).__name__}.", where="hooks")
     hooks = hooks or announce(resolved)
     start_keras()
     from .training.loop import execute
 
-    return execute(resolved, out=folder, hooks=given.joined_to(hooks))
+    return execute(resolved, out=folder, hooks=callback_observer.add_to(hooks))
 
 
-def _callbacks(given: Any) -> GivenCallbacks:
-    """Keras callbacks; RequestError where something else is given. Without any, Keras is not imported for it."""
-    several = list(given) if isinstance(given, Iterable) and not isinstance(given, str) else [given]
-    if several:
+def _callbacks(value: Any) -> CallbackObserver:
+    """Check Keras callbacks; RequestError for anything else. Without callbacks, Keras is not imported."""
+    callbacks = list(value) if isinstance(value, Iterable) and not isinstance(value, str) else [value]
+    if callbacks:
         start_keras()
         import keras
 
-        if wrong := [each for each in several if not isinstance(each, keras.callbacks.Callback)]:
-            hint = "Such as [keras.callbacks.EarlyStopping('val_loss')]; a class is called first."
-            what = f"callbacks are a list of Keras callbacks, with no {type(wrong[0]).__name__}."
+        if wrong := [each for each in callbacks if not isinstance(each, keras.callbacks.Callback)]:
+            hint = "Pass instances, not classes: [keras.callbacks.EarlyStopping('val_loss')]."
+            what = f"callbacks must be a list of Keras callbacks; it contains {type(wrong[0]).__name__}."
             raise RequestError(what, where="callbacks", hint=hint)
-    return GivenCallbacks(several)
+    return CallbackObserver(callbacks)
 
 
 @shows_arguments(SeriesArguments)
@@ -264,9 +388,31 @@ def series(
     trust: bool = False,
     **arguments: Unpack[SeriesArguments],
 ) -> Series:
-    """Run a plan with several seeds, or on several folds: `series(seeds=3).subsets()["test"]["miou"].mean`.
+    """Run one plan several times, with several seeds or on several folds.
 
-    The other arguments are those of `run`; `out` names the folder that holds the runs.
+    Args:
+        base: What to start from: the name of a recipe, a plan file, a run, or a `Plan`. None is the recipe "default".
+        seeds: Number of runs, at least 2. Their seeds are the plan's seed and the ones after it.
+        folds: Number of folds, at least 2, each tested in one run. Pass either `seeds` or `folds`.
+        out: The folder that holds the runs, which must not exist. None creates a new one in runs/.
+        overrides: Single values, as for `--set`.
+        plugins: Python files that define further components and hooks. They are executed.
+        trust: Execute the plugin files that are stored with `base` (a plan or a run).
+        **arguments: Components, and options of training, split and cleaning, as for `run`.
+
+    Returns:
+        The series, with the metrics of each run and the mean and spread of each score.
+
+    Raises:
+        RequestError: A name or value is wrong, or not exactly one of `seeds` and `folds` is passed.
+        PluginError: A component cannot be loaded, or fails.
+        RunError: A run fails.
+
+    Example:
+        ```python
+        series = marsseg.series(arch="unet", seeds=3)
+        print(series.subsets()["test"]["miou"].mean)
+        ```
     """
     check_backend()
     folder = None if out is None else path_of(out, "out")
@@ -277,10 +423,29 @@ def series(
 
 
 def compare(*runs: AnyPath, by: str = HEADLINE, subset: str = "test") -> Comparison:
-    """Runs against each other, grouped by plan and ranked: runs, run folders, or folders of runs and series."""
+    """Compare runs: group them by plan, rank the groups, and find the differences to the best group.
+
+    Runs whose plans differ only in seed and fold form one group.
+
+    Args:
+        *runs: Runs, series, run folders, or folders that contain runs and series.
+        by: The metric to rank by, such as "miou", "accuracy" or "iou_soil".
+        subset: The subset whose scores are compared: "test" or "validation".
+
+    Returns:
+        The ranked groups, the settings in which their plans differ, and the paired differences to the best group.
+
+    Raises:
+        RequestError: There is no run to compare, or no such metric or subset.
+
+    Example:
+        ```python
+        print(marsseg.compare("runs", by="accuracy"))
+        ```
+    """
     if not runs:
         raise RequestError(
-            "There is nothing to compare.", where="compare", hint="Give run folders, or folders of runs."
+            "There is nothing to compare.", where="compare", hint="Pass run folders, or folders of runs."
         )
     paths = [path_of(path, "runs") for path in runs]
     return compare_runs(paths, by=text_of(by, "by"), subset=text_of(subset, "subset"))
@@ -294,41 +459,74 @@ def resume(
     trust: bool = False,
     callbacks: Sequence[keras.callbacks.Callback] = (),
 ) -> Run:
-    """Go on with a run that was killed or interrupted, from its last checkpoint, to its end.
+    """Resume a killed or interrupted run from its last checkpoint, and finish it.
 
-    The plugins that it keeps a copy of are executed only with `trust`. `data` and `arch` are what the run began with,
-    where that was given in Python and not by name, or, of `data`, where it is at another place now; RequestError where
-    they are not the same.
+    Args:
+        path: The run folder.
+        data: The data of the run, if they were passed as Python objects; or their new path, if they were moved. None
+            reads the data that the plan names.
+        arch: The network at the start of the run, if it was passed as a `keras.Model`.
+        trust: Execute the plugin files that are stored with the run.
+        callbacks: Keras callbacks to train with.
+
+    Returns:
+        The run, as `run` returns it.
+
+    Raises:
+        RequestError: The folder is no unfinished run; `data` or `arch` is missing, or not the same as at the start; or
+            the run needs `trust`.
+        PluginError: A component cannot be loaded, or fails.
+        RunError: The run fails.
+
+    Example:
+        ```python
+        run = marsseg.resume("runs/interrupted")
+        ```
     """
     start_keras()
-    from .training.loop import resume as go_on
+    from .training.loop import resume as resume_training
 
     folder = RunFolder.open(path_of(path, "path"))
     folder.check_unfinished()
-    given = _callbacks(callbacks)
+    callback_observer = _callbacks(callbacks)
     resolved = plan(folder, trust=trust)
-    again: RunArguments = {}
+    replaced: RunArguments = {}
     if data is not None:
-        again["data"] = data
+        replaced["data"] = data
     if arch is not None:
-        again["arch"] = arch
-    if again:
-        before, resolved = resolved, plan(folder, trust=trust, **again)
-        if before.one(kinds.ARCHITECTURE) != resolved.one(kinds.ARCHITECTURE):
-            raise RequestError("The network is not the one that the run began with.", where="arch")
-    return go_on(folder, resolved, hooks=given.joined_to(announce(resolved)))
+        replaced["arch"] = arch
+    if replaced:
+        stored, resolved = resolved, plan(folder, trust=trust, **replaced)
+        if stored.one(kinds.ARCHITECTURE) != resolved.one(kinds.ARCHITECTURE):
+            raise RequestError("The network is not the one that the run started with.", where="arch")
+    return resume_training(folder, resolved, hooks=callback_observer.add_to(announce(resolved)))
 
 
 def load(path: AnyPath, *, trust: bool = False) -> keras.Model:
-    """The best network of a run folder, ready to predict logits.
+    """Load the best network of a run.
 
-    Reads the file in Keras' safe mode, after the modules that define the layers of the architecture and the
-    bottlenecks: nothing else of the plan needs to be installed. Where they come from a file of which the run keeps a
-    copy, that is executed only with `trust`. Warns where a version is not that of the plan, the backend another one, or
-    the network not as the run wrote it.
+    The file is read in Keras' safe mode. Only the plugins of the architecture and the bottlenecks must be installed.
+    Logs a warning if an installed version differs from the plan's, if the run was trained on another backend, or if the
+    network file has changed since the run wrote it.
 
-    For large images call `network.predict(images, batch_size=1)`, or `marsseg.predict`, which cuts them into tiles:
-    `network(images)` keeps all feature maps until it is done, which takes several times the memory.
+    For large images, call `network.predict(images, batch_size=1)`, or `marsseg.predict`, which cuts them into tiles.
+    `network(images)` keeps all feature maps until it returns, which takes several times the memory.
+
+    Args:
+        path: The run folder, or a run.
+        trust: Execute the plugin files that are stored with the run.
+
+    Returns:
+        The network, which maps images (B, H, W, C) with values in [0, 1] to logits (B, H, W, num_classes).
+
+    Raises:
+        RequestError: The folder is no run folder, has no network, or needs `trust`.
+        PluginError: A plugin of the network cannot be loaded.
+
+    Example:
+        ```python
+        network = marsseg.load("runs/dense")
+        ```
     """
     from .runs.load import load as load_run
 
@@ -345,16 +543,37 @@ def predict(
     range: str | None = None,
     trust: bool = False,
 ) -> Iterator[np.ndarray]:
-    """Labels (H, W) uint8 of each image, (H, W) or (H, W, C) of any size, in order; the mean of several runs.
+    """Predict the class of each pixel of images, with one run or the mean of several runs.
 
-    Images are uint8, or hold such numbers as those that the run was trained on: their values are scaled as its were.
-    For others `range` says which values are black and white: "0..1", "0..4095", or "bits" for 16 bits over their whole
-    range. `tta` averages over each image as it is and flipped; `probabilities` gives (H, W, K) float32 instead of
-    labels. `trust` is that of `load`.
+    Images of any size are accepted; large images are cut into overlapping tiles. Images are uint8, or have the number
+    type that the run was trained on, and are then scaled as its training data were. For other types, pass `range`.
 
-    Raises RequestError, for an image when its turn comes: values that are not finite or whose range nothing says, and
-    shapes that are no image. RunError names an image, by its number from 0, for which a network's values are not
-    finite. Warns at the end where values lay outside the range or reached only a small part of it.
+    Images are read, and errors in them raised, one at a time, as the iterator reaches them. After the last image, a
+    warning is logged if values were outside the range, or used only a small part of it.
+
+    Args:
+        runs: A run folder or run, or a list of them. The probabilities of several runs are averaged.
+        images: Arrays (H, W) or (H, W, C).
+        tta: Test-time augmentation: average over each image and its flipped copies.
+        with_ignored: Allow ignored classes, such as the background, as predictions.
+        probabilities: Yield probabilities (H, W, K) float32 instead of labels, K the number of classes.
+        range: The values of black and white: "0..1", "0..4095", or "bits" for the whole range of 16 bits. None uses the
+            scaling of the run.
+        trust: Execute the plugin files that are stored with the runs.
+
+    Returns:
+        An iterator over the labels (H, W) uint8 of each image, in order.
+
+    Raises:
+        RequestError: An argument is wrong, or the runs do not fit together. For an image: its values are not finite,
+            their range is not known, or its shape is not that of an image.
+        PluginError: A plugin of a network cannot be loaded.
+        RunError: The output of a network is not finite. The message has the number of the image, counted from 0.
+
+    Example:
+        ```python
+        labels = list(marsseg.predict(["runs/one", "runs/two"], images, tta=True))
+        ```
     """
     start_keras()
     from .evaluation.confusion import check_finite, decode
@@ -362,25 +581,25 @@ def predict(
     from .inference.given_images import GivenImages, images_of
     from .inference.predictor import Predictor
 
-    wanted = None if range is None else _range(range)
+    chosen_range = None if range is None else _range(range)
     tta, trust = flag_of(tta, "tta"), flag_of(trust, "trust")
     probabilities = flag_of(probabilities, "probabilities")
-    several = [runs] if isinstance(runs, str | os.PathLike) else runs
-    if not isinstance(several, Sequence) or not several:
-        raise RequestError("A run folder is needed, or a list of them.", where="runs", hint="runs/… or run.path")
-    given = images_of(images)
-    opened, classes = open_runs([path_of(run, "runs") for run in several])
-    seen = GivenImages(wanted, scaling_of(opened))
+    paths = [runs] if isinstance(runs, str | os.PathLike) else runs
+    if not isinstance(paths, Sequence) or not paths:
+        raise RequestError("A run folder is needed, or a list of them.", where="runs", hint="Pass 'runs/…' or a run.")
+    arrays = images_of(images)
+    folders, classes = open_runs([path_of(path, "runs") for path in paths])
+    scaled_images = GivenImages(chosen_range, scaling_of(folders))
     session = open_session(trust=flag_of(trust, "trust"))
-    predictor = Predictor(load_networks(opened, session), tta=tta)
-    found = predictor.probabilities(with_channels(image, predictor.channels) for image in seen(given))
+    predictor = Predictor(load_networks(folders, session), tta=tta)
+    outputs = predictor.probabilities(with_channels(image, predictor.channels) for image in scaled_images(arrays))
     ignore_classes = () if flag_of(with_ignored, "with_ignored") else classes.ignore_classes
 
     def predicted() -> Iterator[np.ndarray]:
-        for number, shares in enumerate(found):
-            check_finite(shares, f"image {number}")
-            yield shares if probabilities else decode(shares, ignore_classes)
-        for line in seen.doubts():
+        for number, output in enumerate(outputs):
+            check_finite(output, f"image {number}")
+            yield output if probabilities else decode(output, ignore_classes)
+        for line in scaled_images.doubts():
             _logger.warning(line)
 
     return predicted()
@@ -395,11 +614,32 @@ def evaluate(
     tta: bool = False,
     trust: bool = False,
 ) -> Confusion:
-    """Every score of a run: on its test subset or another `subset`, or on other `data`, whole unless a subset is given.
+    """Score the best network of a run on one of its subsets, or on other data.
 
-    `metrics` names some to be computed besides, as in "boundary_iou,boundary_f:tolerance=2": `.value("boundary_iou")`.
-    Data that was given to the run in Python is given again for its subsets: `evaluate(run, data, subset="test")`. `tta`
-    and `trust` are those of `predict`.
+    Args:
+        run: The run folder, or a run.
+        data: Other data, as for `run`. Data that were passed to the run as Python objects must be passed again to score
+            one of their subsets: `evaluate(run, data, subset="test")`. None reads the data that the plan names.
+        subset: "train", "validation", "test" or "all". None is the test subset, or all items where `data` is passed.
+        metrics: Further metrics to compute: "boundary_iou,boundary_f:tolerance=2". Read them with
+            `.value("boundary_iou")`.
+        tta: Test-time augmentation: average over each image and its flipped copies.
+        trust: Execute the plugin files that are stored with the run.
+
+    Returns:
+        The confusion matrix, with all scores as its attributes.
+
+    Raises:
+        RequestError: An argument is wrong, the data have changed since the run, have other classes, or the run needs
+            `trust`.
+        PluginError: A component cannot be loaded, or fails.
+        RunError: The output of the network is not finite.
+
+    Example:
+        ```python
+        confusion = marsseg.evaluate("runs/dense", "tiles.npz", metrics="boundary_iou")
+        print(confusion.miou, confusion.value("boundary_iou"))
+        ```
     """
     start_keras()
     from .inference.scoring import score_runs
@@ -407,7 +647,7 @@ def evaluate(
     folder = RunFolder.open(path_of(run, "run"))
     source = None if data is None else given_components(kinds.DATASET, data)
     subset = text_of(subset, "subset") if subset is not None else "all" if source else "test"
-    more = None if metrics is None else text_of(metrics, "metrics")
+    further_metrics = None if metrics is None else text_of(metrics, "metrics")
     session = open_session(trust=flag_of(trust, "trust"))
-    (score,) = score_runs([folder], [source], subset, session, metrics=more, tta=flag_of(tta, "tta"))
+    (score,) = score_runs([folder], [source], subset, session, metrics=further_metrics, tta=flag_of(tta, "tta"))
     return score.confusion

@@ -1,8 +1,9 @@
-"""The hooks: places where every installed plugin is called, in the order of a run.
+"""The hooks: points of a run at which marsseg calls functions of all installed plugins.
 
-An observer is a module named in the entry-point group `marsseg.hooks`, or a file given by `--plugin`, with functions
-marked `hookimpl` that take any of the arguments below by name. One that fails is named and the run goes on. A module
-that adds commands is named in a group of its own, `marsseg.commands`. docs/hooks.md has it all.
+An observer is a module with functions marked `hookimpl`. It is named in the entry-point group `marsseg.hooks`, or it is
+a file passed by `--plugin`. Each function takes any of the arguments below, by name. If an observer fails, a warning
+names it and the run goes on. Modules that add commands are named in another group, `marsseg.commands`. See
+docs/hooks.md.
 """
 
 from __future__ import annotations
@@ -37,40 +38,40 @@ _COMMANDS: Final = "marsseg_register_commands"
 
 hookspec = pluggy.HookspecMarker("marsseg")
 hookimpl = pluggy.HookimplMarker("marsseg")
-"""Mark a function as a hook: a decorator, of pluggy. Its name and arguments are those of one of the hooks."""
+"""Mark a function as a hook, as a decorator (pluggy's). The name and arguments must be those of a method of `Hooks`."""
 
 
 class Hooks:
-    """Specify the hooks: one method for each."""
+    """Specify the hooks, one method for each, in the order of a run."""
 
     @hookspec
     def marsseg_plan_resolved(self, plan: Plan) -> None:
-        """Take note of what is to run: nothing is read, built or written yet, and Keras need not be loaded."""
+        """Receive the plan before a run: nothing is read, built or written, and Keras may not be imported yet."""
 
     @hookspec
     def marsseg_network_built(self, run: Run) -> None:
-        """Take note of a run: data read and split, network built, folder begun; nothing is trained yet."""
+        """Receive the run before training: data read and split, network built, run folder created."""
 
     @hookspec
     def marsseg_callbacks(self, run: Run) -> list[keras.callbacks.Callback]:
-        """Give Keras callbacks to train with."""
+        """Return Keras callbacks to train with."""
         return []
 
     @hookspec
     def marsseg_epoch_finished(self, run: Run, record: Mapping[str, float | None]) -> None:
-        """Take note of an epoch that is over and scored; `record` is its line of the history."""
+        """Receive an epoch that has been trained and scored; `record` is its line of the history."""
 
     @hookspec
     def marsseg_run_finished(self, run: Run) -> None:
-        """Take note of a run's end, finished or interrupted (`run.metrics["status"]`); its folder is whole."""
+        """Receive a run that finished or was interrupted (see `run.metrics["status"]`); its folder is complete."""
 
     @hookspec
     def marsseg_run_failed(self, run: Run, error: BaseException) -> None:
-        """Take note of the `error` that ends a run, and that the user is shown next; its folder was begun.
+        """Receive a run that failed after its folder was created, and the `error`, before it is shown to the user.
 
-        `run` is as far as it came: `history` has the epochs that ended, `network` is as the training left it, and
-        `metrics` and `scores` are empty where it was not scored yet. It may not have come to `marsseg_network_built`.
-        Ctrl-C is no failure.
+        `run.history` has the finished epochs and `run.network` the weights after the last step. `run.metrics` and
+        `run.scores` are empty if it was not scored yet. `marsseg_network_built` may not have been called. Ctrl-C is no
+        failure.
         """
 
     @hookspec
@@ -86,16 +87,17 @@ _SPECIFIED: Final = {
 
 
 class HookCaller:
-    """Calls every plugin's implementation of a hook, each on its own."""
+    """Call the implementations of a hook, one plugin after the other."""
 
     def __init__(self, manager: pluggy.PluginManager) -> None:
         self._manager = manager
         self.warnings: list[str] = []
 
     def __call__(self, name: str, **arguments: Any) -> list[Any]:
-        """The results of all plugins, in pluggy's order; a plugin that raises is named and passed over.
+        """Call a hook and return the results of all plugins, in pluggy's order.
 
-        What marsseg raises itself, such as a full disk, ends the run, unless it has failed already.
+        If a plugin raises, a warning names it and the others are still called. An error of marsseg itself
+        (MarssegError, for example a full disk) is raised, unless the hook is `marsseg_run_failed`.
         """
         results = []
         plugins = [implementation.plugin for implementation in getattr(self._manager.hook, name).get_hookimpls()]
@@ -107,84 +109,86 @@ class HookCaller:
                 if isinstance(cause, MarssegError) and name != _FAILED:
                     raise
                 label = self._manager.get_name(plugin)
-                self.complain(f"The observer {label} failed in {name}: {cause!r}{_failing_place(plugin, cause)}")
+                self.warn(f"The observer {label} failed in {name}: {cause!r}{_failing_place(plugin, cause)}")
         return results
 
     def add(self, observer: Any, name: str) -> None:
-        """Call an observer besides the installed ones, before them."""
+        """Add an observer, which is called before the ones added earlier."""
         self._manager.register(observer, name=name)
 
-    def complain(self, line: str) -> None:
+    def warn(self, line: str) -> None:
+        """Log a warning, and record it in `warnings` for the log of the run."""
         self.warnings.append(line)
         _logger.warning(line)
 
 
-class GivenCallbacks:
-    """Keras callbacks that were given in Python, as an observer."""
+class CallbackObserver:
+    """An observer that returns the Keras callbacks passed to `marsseg.run`."""
 
     def __init__(self, callbacks: list[keras.callbacks.Callback]) -> None:
         self._callbacks = callbacks
 
-    def joined_to(self, hooks: HookCaller) -> HookCaller:
-        """The hooks, with these callbacks if there are any."""
+    def add_to(self, hooks: HookCaller) -> HookCaller:
+        """Add this observer to `hooks` if there are any callbacks, and return `hooks`."""
         if self._callbacks:
             hooks.add(self, "callbacks")
         return hooks
 
     @hookimpl
     def marsseg_callbacks(self, run: Run) -> list[keras.callbacks.Callback]:
+        """Return the callbacks, and log their names."""
         names = ", ".join(type(callback).__name__ for callback in self._callbacks)
-        run.folder.log(f"callbacks given in Python: {names}")
+        run.folder.log(f"callbacks passed in Python: {names}")
         return self._callbacks
 
 
 def load_hooks(observers: Iterable[Entry] | None = None) -> HookCaller:
-    """The observers of all installed distributions.
+    """Load the observers of all installed distributions, or the observers passed.
 
-    One that cannot be loaded is named, and left out. So is one that two entry points name, and is called once: a
-    project that was renamed is often still installed under its old name.
+    An observer that cannot be loaded is left out, with a warning. An observer that two entry points name is called only
+    once, with a warning: a project that was renamed is often still installed under its old name.
     """
     manager = pluggy.PluginManager("marsseg")
     manager.add_hookspecs(Hooks)
     hooks = HookCaller(manager)
-    found = installed().observers if observers is None else observers
+    entries = installed().observers if observers is None else observers
     loaded: dict[Entry, Any] = {}
-    for entry in sorted(found, key=lambda entry: (entry.distribution, entry.name)):
+    for entry in sorted(entries, key=lambda entry: (entry.distribution, entry.name)):
         if entry.status != OK:
             continue
         try:
             observer = load_observer(entry)
         except PluginError as error:
-            hooks.complain(str(error))
+            hooks.warn(str(error))
             continue
-        if twins := [other for other, known in loaded.items() if known == observer]:
-            hooks.complain(
-                f"The {entry.label} is the {twins[0].label} again, and is called once [{entry.target}]. "
-                "Uninstall the distribution, or remove the entry point, that is left over."
+        if duplicates := [other for other, module in loaded.items() if module == observer]:
+            hooks.warn(
+                f"The {entry.label} is the same as the {duplicates[0].label}, so it is called only once "
+                f"[{entry.target}]. Uninstall the distribution, or remove the entry point, that is no longer needed."
             )
             continue
         loaded[entry] = observer
-    # pluggy calls the last that was registered first.
+    # pluggy calls the plugin that was registered last first.
     for entry, observer in reversed(loaded.items()):
         manager.register(observer, name=f"{entry.name} of {entry.provider}")
     return hooks
 
 
 def announce(plan: Plan) -> HookCaller:
-    """The observers, once they know of a plan that is going to run: those installed and those of its files.
+    """Load the observers, installed and in the plan's files, and call their hook `marsseg_plan_resolved`.
 
-    Keras need not be loaded. PluginError for a file, which is asked for, that cannot be used.
+    Keras need not be loaded. Raises PluginError for a file that cannot be used, because the user requested it.
     """
-    given = [entry for plugin in plan.plugins for entry in plugin.entries if entry.kind == OBSERVER]
-    hooks = load_hooks([entry for entry in plan.catalog.observers if entry not in given])
-    for entry in reversed(given):
+    from_files = [entry for plugin in plan.plugins for entry in plugin.entries if entry.kind == OBSERVER]
+    hooks = load_hooks([entry for entry in plan.catalog.observers if entry not in from_files])
+    for entry in reversed(from_files):
         hooks.add(load_observer(entry), f"{entry.name} of {entry.provider}")
     hooks("marsseg_plan_resolved", plan=plan)
     return hooks
 
 
 def commands_of(entry: Entry) -> dict[str, Any]:
-    """Click's commands that a plugin adds, by name. PluginError where it cannot add them, whatever it does."""
+    """Return the Click commands that a plugin adds, by name; PluginError for any failure of the plugin."""
     import typer
     from typer.main import get_group
 
@@ -201,7 +205,8 @@ def commands_of(entry: Entry) -> dict[str, Any]:
 def load_observer(entry: Entry) -> Any:
     """Import an observer, or a module with commands.
 
-    PluginError where it cannot be, or where a function of it is no hook as specified, or one that its group has not.
+    Raises PluginError if it cannot be imported, if one of its functions does not match the specification of a hook, or
+    if a hook does not belong in the module's entry-point group.
     """
     observer = import_target(entry)
     manager = pluggy.PluginManager("marsseg")
@@ -211,48 +216,51 @@ def load_observer(entry: Entry) -> Any:
         options = manager.parse_hookimpl_opts(observer, name)
         if options is None:
             if name.startswith(_PREFIX) and callable(getattr(observer, name)):
-                raise _wrong(entry, observer, name, "is not marked with @hookimpl", "Without it, it is never called.")
+                hint = "Without the mark, the function is never called."
+                raise _wrong(entry, observer, name, "is not marked with @hookimpl", hint)
             continue
         hooks += 1
         hook = options.get("specname") or name
         if hook not in _SPECIFIED:
-            raise _wrong(entry, observer, name, "is no hook", nearest(hook, _SPECIFIED, listing="The hooks"))
+            raise _wrong(entry, observer, name, "is not a hook", nearest(hook, _SPECIFIED, listing="The hooks"))
         if (hook == _COMMANDS) != (entry.kind == COMMAND):
             raise _wrong(entry, observer, name, *_MISPLACED[entry.kind])
         known = _SPECIFIED[hook]
         if unknown := [argument for argument in _arguments(getattr(observer, name)) if argument not in known]:
-            hint = nearest(unknown[0], known, listing="Its arguments")
-            raise _wrong(entry, observer, name, f"takes no argument '{unknown[0]}'", hint)
+            hint = nearest(unknown[0], known, listing="The hook's arguments")
+            raise _wrong(entry, observer, name, f"has an unknown argument '{unknown[0]}'", hint)
     if not hooks:
-        wanted = [name for name in _SPECIFIED if (name == _COMMANDS) == (entry.kind == COMMAND)]
+        allowed = [name for name in _SPECIFIED if (name == _COMMANDS) == (entry.kind == COMMAND)]
         raise PluginError(
             f"The {entry.label} has no hook.",
             where=entry.target,
-            hint=f"Hooks are functions marked with @hookimpl: {', '.join(wanted)}.",
+            hint=f"Hooks are functions marked with @hookimpl: {', '.join(allowed)}.",
         )
-    with plugin_errors_named(entry):  # what is left for pluggy to find
+    with plugin_errors_named(entry):  # pluggy checks the rest
         manager.register(observer)
     return observer
 
 
-# What adds commands is imported for `marsseg --help`, what watches runs is not: a module does one or the other.
+# `marsseg --help` imports the modules that add commands, but not the observers. So no module may be both.
 _MISPLACED: Final = {
-    OBSERVER: ("adds commands", f"It goes into an installed module of its own, named in the group {COMMAND.group}."),
-    COMMAND: ("watches runs", f"It goes into a module of its own, named in the group {OBSERVER.group}."),
+    OBSERVER: ("adds commands", f"Move it to another installed module, and name that in the group {COMMAND.group}."),
+    COMMAND: ("observes runs", f"Move it to another module, and name that in the group {OBSERVER.group}."),
 }
 
 
 def _arguments(function: Any) -> list[str]:
-    """What a hook must be given: pluggy leaves alone what has a default."""
+    """Return the arguments that pluggy passes to a hook: those without a default."""
     parameters = inspect.signature(function).parameters.values()
     return [p.name for p in parameters if p.kind is p.POSITIONAL_OR_KEYWORD and p.default is p.empty]
 
 
-def _wrong(entry: Entry, observer: Any, name: str, what: str, hint: str) -> PluginError:
+def _wrong(entry: Entry, observer: Any, name: str, problem: str, hint: str) -> PluginError:
     function = inspect.unwrap(getattr(observer, name))
     code = getattr(function, "__code__", None)
     place = f" ({code.co_filename}:{code.co_firstlineno})" if code else ""
-    return PluginError(f"The {entry.label} cannot be used: {name} {what}.", where=f"{entry.target}{place}", hint=hint)
+    return PluginError(
+        f"The {entry.label} cannot be used: {name} {problem}.", where=f"{entry.target}{place}", hint=hint
+    )
 
 
 def _failing_place(plugin: Any, cause: BaseException) -> str:

@@ -1,4 +1,4 @@
-"""Hooks: what an observer may be, in what order they are called, and what becomes of one that fails."""
+"""Hooks: what is a valid observer, the order of the calls, and how failures are handled."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def marsseg_run_finished(run):
 
 @pytest.fixture
 def observer(tmp_path, monkeypatch):
-    """`observer("told", source)` → the entry of an observer of acme 1.0 with this source."""
+    """Give `observer("name", source)`, which returns the entry of an observer of acme 1.0 with this source."""
     monkeypatch.syspath_prepend(tmp_path)
     made = []
 
@@ -53,13 +53,13 @@ def test_every_hook_is_used_by_a_built_in_observer():
     used = set()
     for entry in installed().observers:
         if entry.distribution == "marsseg":
-            found = load_observer(entry)
-            used |= {name for name in HOOKS if hasattr(found, name)}
-    # But for one: marsseg's own commands are there before any plugin is imported.
+            module = load_observer(entry)
+            used |= {name for name in HOOKS if hasattr(module, name)}
+    # Except this one: marsseg's own commands are built in.
     assert used == set(HOOKS) - {"marsseg_register_commands"}
 
 
-def test_the_page_on_hooks_has_them_all_and_their_arguments():
+def test_the_page_on_hooks_has_all_hooks_with_their_arguments():
     page = (REPOSITORY / "docs" / "hooks.md").read_text(encoding="utf-8")
     for name in HOOKS:
         arguments = ", ".join(list(vars(Hooks)[name].__annotations__)[:-1])
@@ -88,21 +88,21 @@ ITSELF = f"{HOOK}\nimport sys\nitself = sys.modules[__name__]\n"
 
 
 @pytest.mark.parametrize(("distribution", "target"), [("zeta", ""), ("acme", ":itself")], ids=["of two", "of one"])
-def test_one_that_is_named_twice_is_called_once_and_both_are_told_of(observer, distribution, target):
-    """As after `pip install -e .` of a project that was renamed: what it was called before is installed still."""
-    told = observer("told", ITSELF)
-    again = replace(told, name="twice", distribution=distribution, version="2.0", target=told.target + target)
-    for entries in ([told, again], [again, told]):
+def test_an_observer_named_twice_is_called_once_with_a_warning_that_names_both(observer, distribution, target):
+    """A project that was renamed and installed again by `pip install -e .` often stays installed under its old name."""
+    first = observer("told", ITSELF)
+    again = replace(first, name="twice", distribution=distribution, version="2.0", target=first.target + target)
+    for entries in ([first, again], [again, first]):
         called = []
         with warnings_told() as warned:
             load_hooks([*entries, observer("b", HOOK)])("marsseg_run_finished", run=called)
         assert [name.split("_")[1] for name in called] == ["b", "told"]
         (line,) = warned
-        assert line.startswith(f"The observer 'twice' of {distribution} 2.0 is the observer 'told' of acme 1.0 again")
-        assert told.module in line
+        assert line.startswith(f"The observer 'twice' of {distribution} 2.0 is the same as the observer 'told' of acme")
+        assert first.module in line
 
 
-def test_one_that_fails_is_named_with_its_file_and_line_and_the_others_go_on(observer):
+def test_a_failing_observer_is_named_with_its_file_and_line_and_the_others_are_called(observer):
     called = []
     failing = observer("fails", HOOK.replace("run.append(__name__)", "run.nowhere()"))
     with warnings_told() as warned:
@@ -116,24 +116,24 @@ def test_one_that_fails_is_named_with_its_file_and_line_and_the_others_go_on(obs
     assert hooks.warnings == warned
 
 
-def test_one_that_ends_the_process_does_not(observer):
+def test_an_observer_cannot_end_the_process(observer):
     leaving = observer("leaves", HOOK.replace("run.append(__name__)", "raise SystemExit(5)"))
     with warnings_told() as warned:
         load_hooks([leaving])("marsseg_run_finished", run=[])
     assert "SystemExit(5)" in warned[0]
 
 
-def test_what_marsseg_raises_itself_ends_the_run(observer):
+def test_an_error_of_marsseg_itself_ends_the_run(observer):
     source = HOOK.replace("run.append(__name__)", "from marsseg_core.errors import RunError; raise RunError('full')")
     with pytest.raises(RunError, match="full"):
         load_hooks([observer("full", source)])("marsseg_run_finished", run=[])
 
 
 @pytest.mark.parametrize(
-    ("source", "said"),
+    ("source", "message"),
     [
-        (HOOK.replace("run_finished", "run_finnished"), "no hook.*Did you mean 'marsseg_run_finished'"),
-        (HOOK.replace("(run)", "(runn)"), "takes no argument 'runn'.*Did you mean 'run'"),
+        (HOOK.replace("run_finished", "run_finnished"), "is not a hook.*Did you mean 'marsseg_run_finished'"),
+        (HOOK.replace("(run)", "(runn)"), "has an unknown argument 'runn'.*Did you mean 'run'"),
         (HOOK.replace("@hookimpl", ""), "marsseg_run_finished is not marked with @hookimpl"),
         ("x = 1", "has no hook"),
         ("raise RuntimeError('no driver')", "cannot be loaded: RuntimeError: no driver"),
@@ -141,9 +141,9 @@ def test_what_marsseg_raises_itself_ends_the_run(observer):
         ("import nowhere_at_all", "cannot be loaded: ModuleNotFoundError"),
     ],
 )
-def test_a_broken_observer_is_named_and_the_others_go_on(observer, source, said):
+def test_a_broken_observer_is_named_and_the_others_are_called(observer, source, message):
     broken, sound = observer("broken", source), observer("sound", HOOK)
-    with pytest.raises(PluginError, match=said) as caught:
+    with pytest.raises(PluginError, match=message) as caught:
         load_observer(broken)
     assert "observer 'broken' of acme 1.0" in caught.value.what
     assert broken.module in caught.value.where
@@ -154,9 +154,9 @@ def test_a_broken_observer_is_named_and_the_others_go_on(observer, source, said)
     assert "observer 'broken' of acme 1.0" in warned[0]
 
 
-def test_arguments_with_a_default_and_other_names_for_a_hook_are_pluggys_and_allowed(observer):
+def test_arguments_with_a_default_and_specname_are_allowed_as_in_pluggy(observer):
     source = HOOK.replace("(run)", "(run, verbose=True)") + (
-        "\n@hookimpl(specname='marsseg_epoch_finished')\ndef told(record): pass\n"
+        "\n@hookimpl(specname='marsseg_epoch_finished')\ndef count(record): pass\n"
     )
     load_observer(observer("fine", source))
 
@@ -176,7 +176,7 @@ def test_a_disabled_observer_is_not_called(monkeypatch):
     assert hooks("marsseg_callbacks", run=None) == []
 
 
-def test_observers_hear_of_a_plan_before_keras_is_loaded(python):
+def test_observers_receive_a_plan_before_keras_is_loaded(python):
     code = (
         "import sys\nfrom marsseg_core import api\nfrom marsseg_core.hooks import announce\n"
         "announce(api.plan(arch='unet'))\nassert 'keras' not in sys.modules\nprint('heard')"
@@ -198,7 +198,7 @@ def test_the_progress_observer_says_what_a_plan_was_made_with(cli, tmp_path, cap
     assert capsys.readouterr().err == ""
 
 
-# --- what a run that fails tells
+# --- the hook of a failed run
 
 
 FAILURE = """
@@ -211,14 +211,14 @@ def marsseg_run_failed(run, error):
 
 
 @pytest.mark.parametrize("cause", ["ValueError('again')", "SystemExit(3)", "RunError('no space')"])
-def test_one_that_fails_where_a_run_has_failed_is_named_and_the_others_are_told(observer, cause):
+def test_an_observer_that_fails_after_a_failed_run_is_named_and_the_others_are_called(observer, cause):
     source = FAILURE.replace("run.append", f"from marsseg_core.plugin_api import RunError; raise {cause}; run.append")
     called, error = [], RunError("full")
     with warnings_told() as warned:
         hooks = load_hooks([observer("a", source), observer("b", FAILURE)])
         hooks("marsseg_run_failed", run=called, error=error)
-    ((name, told),) = called
+    ((name, received),) = called
     assert name.startswith("observer_b_")
-    assert told is error
+    assert received is error
     (line,) = warned
     assert "The observer a of acme 1.0 failed in marsseg_run_failed" in line

@@ -77,7 +77,7 @@ def test_the_weight_multiplies():
 
 def test_several_losses_and_none_are_refused_with_what_to_do():
     for name in ("wssce,dice:weight=0.5", "none"):
-        with pytest.raises(RequestError, match=r"must name one loss.*as many functions to be added"):
+        with pytest.raises(RequestError, match=r"must name one loss.*Build several losses one by one"):
             marsseg.loss(name)
 
 

@@ -1,4 +1,4 @@
-"""`import marsseg`: the public names, light to import, the same objects as in `marsseg_core`."""
+"""`import marsseg`: the public names, which are those of `marsseg_core`, without a slow import."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from marsseg_core.registry.kinds import BOTTLENECK, PLAN_KINDS
 
 
 class TestThePackage:
-    def test_hands_on_the_same_objects(self):
+    def test_has_the_same_objects(self):
         for name in marsseg_core.__all__:
             assert getattr(marsseg, name) is getattr(marsseg_core, name)
 
@@ -35,7 +35,7 @@ class TestThePackage:
         assert {*dir(marsseg)} == {*marsseg.__all__} == {*marsseg_core.__all__, "__version__"}
 
     @pytest.mark.parametrize("package", ["marsseg", "marsseg_core"])
-    def test_says_what_it_has_not(self, package):
+    def test_names_an_attribute_that_does_not_exist(self, package):
         with pytest.raises(AttributeError, match=f"module '{package}' has no attribute 'runn'"):
             sys.modules[package].runn  # noqa: B018
 
@@ -63,20 +63,20 @@ class TestTheSignature:
     }
 
     @pytest.mark.parametrize("name", OWN)
-    def test_has_every_word_that_a_plan_takes(self, name):
+    def test_has_every_option_of_a_plan(self, name):
         words = {kind.option for kind in PLAN_KINDS}
         words |= {field.name for options in SECTIONS.values() for field in dataclasses.fields(options)}
         assert {*inspect.signature(getattr(marsseg, name)).parameters} == words | self.OWN[name]
 
     @pytest.mark.parametrize("name", OWN)
-    def test_says_the_type_of_each_and_no_default(self, name):
+    def test_has_the_type_of_each_argument_and_no_default(self, name):
         for parameter in inspect.signature(getattr(marsseg, name)).parameters.values():
             assert parameter.annotation is not parameter.empty
             if parameter.name not in self.OWN[name]:
                 assert repr(parameter.default) == "as planned"
 
     def test_has_the_types_of_the_options(self):
-        # More is taken than the options hold: paths, any row of numbers.
+        # These arguments accept more types than the options: paths, and any sequence of numbers.
         wider = {"init", "head_weights"}
         shown = inspect.signature(marsseg.run).parameters
         for options in SECTIONS.values():
@@ -84,13 +84,13 @@ class TestTheSignature:
                 if field.name not in wider:
                     assert shown[field.name].annotation == field.type
 
-    def test_a_word_that_is_left_out_is_as_the_plan_says(self, tmp_path):
+    def test_an_argument_that_is_left_out_keeps_its_value_in_the_plan(self, tmp_path):
         file = tmp_path / "plan.toml"
         file.write_text("[training]\nepochs = 3\n")
         assert marsseg.plan(file, batch=2, epochs=AS_PLANNED).training.epochs == 3
 
     @pytest.mark.slow
-    def test_a_type_checker_refuses_a_wrong_word_and_a_wrong_value(self, tmp_path):
+    def test_a_type_checker_refuses_a_wrong_argument_and_a_wrong_value(self, tmp_path):
         lines = [
             "import marsseg",
             "marsseg.plan(arch='unet', epochs=3)",
@@ -109,31 +109,31 @@ class TestPlan:
         code = "import sys, marsseg; print(marsseg.plan('report', epochs=2).training.epochs, 'keras' in sys.modules)"
         assert python(code).out == "2 False\n"
 
-    def test_a_word_that_is_none_of_a_plans_is_refused_with_the_nearest(self):
+    def test_an_unknown_argument_is_refused_with_the_nearest_one(self):
         with pytest.raises(RequestError, match=r"A run takes no 'epoch'. .*'epochs'"):
             marsseg.plan(epoch=2)
 
-    def test_none_is_no_bottleneck(self):
+    def test_none_means_no_bottleneck(self):
         assert marsseg.plan(bottleneck="aspp").resolved[BOTTLENECK]
         assert not marsseg.plan(bottleneck=None, augment=[]).resolved[BOTTLENECK]
 
     def test_takes_numbers_of_numpy_and_paths(self, tmp_path, tiny_file):
-        found = marsseg.plan(
+        plan = marsseg.plan(
             data=Path(tiny_file), epochs=np.int64(3), learning_rate=np.float32(0.5), head_weights=np.array([1.0])
         )
-        assert (found.training.epochs, found.training.learning_rate, found.training.head_weights) == (3, 0.5, (1.0,))
+        assert (plan.training.epochs, plan.training.learning_rate, plan.training.head_weights) == (3, 0.5, (1.0,))
 
-    def test_a_plan_is_whole(self):
-        with pytest.raises(RequestError, match="A plan is whole: 'epochs' does not go with it"):
+    def test_a_plan_takes_no_further_arguments(self):
+        with pytest.raises(RequestError, match="A Plan is complete: 'epochs' cannot be passed with it"):
             marsseg.run(marsseg.plan(), epochs=1)
 
 
 class TestListComponents:
-    def test_tells_what_the_command_tells(self, cli):
+    def test_lists_what_the_command_lists(self, cli):
         lines = cli("list", "loss").out.splitlines()[1:]
-        found = marsseg.list_components("loss")
-        assert [line.split("\t")[1] for line in lines] == [each.name for each in found]
-        dice = next(each for each in found if each.name == "dice")
+        infos = marsseg.list_components("loss")
+        assert [line.split("\t")[1] for line in lines] == [each.name for each in infos]
+        dice = next(each for each in infos if each.name == "dice")
         assert (dice.kind, dice.status, dice.aliases) == ("loss", "ok", ())
         assert dice.provider == f"marsseg {marsseg.__version__}"
         assert dice.summary in cli("show", "dice").out
@@ -142,7 +142,7 @@ class TestListComponents:
         assert marsseg.list_components("losses") == marsseg.list_components("loss")
         assert {each.kind for each in marsseg.list_components()} > {"loss", "recipe", "observer"}
 
-    def test_refuses_a_kind_that_there_is_not(self):
+    def test_refuses_an_unknown_kind(self):
         with pytest.raises(RequestError, match=r"There is no kind 'los'.*Did you mean 'loss'"):
             marsseg.list_components("los")
 

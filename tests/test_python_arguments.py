@@ -1,4 +1,4 @@
-"""What the Python interface is given is checked: anything wrong is one of marsseg's errors, none from inside."""
+"""The Python interface checks its arguments: a wrong value is always an error of marsseg, never one from inside."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def predicted(*arguments, **words):
     return list(marsseg.predict(*arguments, **words))
 
 
-# Each argument: what is called with a wrong value of it, and what is wrong.
+# For each argument: a function that passes a value to it, and wrong values.
 CASES = {
     "network arch": (lambda v: marsseg.network(v), ODD | TEXTS),
     "network bottleneck": (lambda v: marsseg.network("unet", bottleneck=v), ODD | TEXTS),
@@ -108,7 +108,7 @@ CASES |= {
     )
     for word in NUMBERS
 }
-# These a value may be meant by: no error, and no surprise.
+# These combinations are valid.
 FINE = {
     ("dataset count", "number"),
     ("network bottleneck", "empty"),
@@ -120,7 +120,7 @@ FINE = {
 @pytest.mark.parametrize(
     ("case", "kind"), [(case, kind) for case, (_, wrong) in CASES.items() for kind in wrong if (case, kind) not in FINE]
 )
-def test_a_wrong_value_is_an_error_of_marssegs(case, kind, tmp_path, monkeypatch):
+def test_a_wrong_value_is_an_error_of_marsseg(case, kind, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     call, wrong = CASES[case]
     with pytest.raises(MarssegError) as caught:
@@ -129,6 +129,6 @@ def test_a_wrong_value_is_an_error_of_marssegs(case, kind, tmp_path, monkeypatch
     assert not [*tmp_path.iterdir()]
 
 
-def test_every_public_function_is_among_them():
+def test_every_public_function_has_cases():
     functions = {name for name in marsseg.__all__ if name[0].islower()} - {"version"}
     assert functions <= {case.split()[0].replace("list", "list_components") for case in CASES}

@@ -1,4 +1,4 @@
-"""Components given in Python, as text, instances, classes, functions, arrays and networks; what a run keeps of them."""
+"""Components passed in Python as text, instances, classes, functions, arrays and networks, and how runs store them."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from marsseg_plugins.augmentations.rockmix import RockMix
 from marsseg_plugins.datasets.synthetic import Synthetic
 from marsseg_plugins.losses.dice import Dice
 
-# A cell: what is defined in it is found again by its text alone.
+# The source of a notebook cell. Its definitions are in no file.
 CELL = '''
 from dataclasses import dataclass
 
@@ -84,7 +84,7 @@ LITTLE = "unet:width=0.125:depth=1:convolutions=1"
 
 @pytest.fixture
 def cell(monkeypatch):
-    """The names of a cell that was executed in a module without a file, as a notebook's is."""
+    """Execute the cell in a module without a file, as a notebook does, and return the module."""
     import linecache
 
     name = "a_notebook"
@@ -99,7 +99,7 @@ def cell(monkeypatch):
 
 
 def forget():
-    """As if this process had executed no file."""
+    """Forget all plugin files that this process executed."""
     plugin_files._loaded.clear()
     for name in [name for name in sys.modules if name.startswith("marsseg_plugin_")]:
         del sys.modules[name]
@@ -120,11 +120,11 @@ class TestNamed:
         assert base.one(ARCHITECTURE) == UNet(width=0.5)
 
     def test_a_list_mixes_texts_classes_and_instances(self):
-        found = marsseg.plan(augment=["hflip,vflip", RockMix, Path("blur")], loss=("dice", Dice(smooth=1.0)))
-        assert [each.entry.name for each in found.resolved[AUGMENTATION]] == ["hflip", "vflip", "rockmix", "blur"]
-        assert [each.component.smooth for each in found.resolved[LOSS]] == [0.0, 1.0]
+        plan = marsseg.plan(augment=["hflip,vflip", RockMix, Path("blur")], loss=("dice", Dice(smooth=1.0)))
+        assert [each.entry.name for each in plan.resolved[AUGMENTATION]] == ["hflip", "vflip", "rockmix", "blur"]
+        assert [each.component.smooth for each in plan.resolved[LOSS]] == [0.0, 1.0]
 
-    def test_a_data_set_is_given_as_an_instance(self):
+    def test_a_data_set_is_passed_as_an_instance(self):
         assert marsseg.plan(data=Synthetic(count=3)).one(DATASET) == Synthetic(count=3)
 
     def test_a_value_that_does_not_fit_is_refused(self):
@@ -132,7 +132,7 @@ class TestNamed:
             marsseg.plan(loss=Dice(smooth=-1))
 
     @pytest.mark.parametrize(
-        ("words", "said"),
+        ("words", "message"),
         [
             ({"loss": UNet}, "loss cannot be UNet, which is an architecture"),
             ({"arch": Dice()}, "arch cannot be Dice, which is a loss"),
@@ -143,8 +143,8 @@ class TestNamed:
             ({"loss": lambda labels, logits: 0}, "loss cannot be what is given, of type function"),
         ],
     )
-    def test_what_is_no_component_of_the_kind_is_refused(self, words, said):
-        with pytest.raises(RequestError, match=said):
+    def test_an_object_that_is_no_component_of_the_kind_is_refused(self, words, message):
+        with pytest.raises(RequestError, match=message):
             marsseg.plan(**words)
 
     def test_networks_and_losses_take_them_too(self):
@@ -154,7 +154,7 @@ class TestNamed:
 
 
 class TestFromACell:
-    def test_the_record_defines_the_same_again(self, cell, python):
+    def test_the_record_defines_the_same_class_again(self, cell, python):
         record = record_source(cell.RootDice)
         assert record.missing == ()
         assert "def shares(logits)" in record.text
@@ -163,12 +163,12 @@ class TestFromACell:
         answer = python(record.text + "\nprint(RootDice())")
         assert answer.out == "RootDice(power=0.5)\n", answer.err
 
-    def test_says_what_it_lacks(self, cell):
+    def test_a_record_names_what_it_lacks(self, cell):
         assert record_source(cell.Tabled).missing == ("TABLE",)
         (remark,) = marsseg.plan(loss=cell.Tabled).remarks
         assert "copy of the loss 'tabled' lacks TABLE" in remark
 
-    def test_a_class_within_a_function_has_no_source_that_stands_alone(self, cell):
+    def test_a_class_within_a_function_has_no_complete_source(self, cell):
         def make(power):
             class Local(cell.RootDice):
                 def build(self, spec):
@@ -185,7 +185,7 @@ class TestFromACell:
         (tmp_path / "plan.toml").write_text(plan.to_toml())
         for plugin in plan.plugins:
             (tmp_path / "plugins" / plugin.name).write_bytes(plugin.source)
-        # This process knows what it would execute.
+        # No `trust` is needed: this process has executed the same source already.
         assert marsseg.plan(tmp_path).resolved[LOSS][0].component == cell.RootDice(power=0.3)
         forget()
         with pytest.raises(RequestError, match=r"wants to execute .*root_dice.py"):
@@ -199,7 +199,7 @@ class TestFromACell:
         exec(compile(CELL, "/nowhere/cell_1.py", "exec"), vars(cell))
         assert type(marsseg.plan(loss=cell.RootDice()).resolved[LOSS][0].component) is cell.RootDice
 
-    def test_what_is_no_dataclass_is_named(self, cell):
+    def test_a_class_that_is_no_dataclass_is_named(self, cell):
         class Plain(marsseg_loss()):
             def build(self, spec):
                 return None
@@ -209,8 +209,8 @@ class TestFromACell:
 
     def test_a_function_is_an_architecture(self, cell, tmp_path, tiny):
         run = marsseg.run(arch=cell.tiny_net, loss=cell.RootDice(power=0.3), data=tiny, out=tmp_path / "run", **SMALL)
-        kept = {path.name for path in run.folder.plugins.iterdir()}
-        assert kept == {"tiny_net.py", "root_dice.py"}
+        stored = {path.name for path in run.folder.plugins.iterdir()}
+        assert stored == {"tiny_net.py", "root_dice.py"}
         assert run.plan.name == "tiny_net"
         assert not run.plan.remarks
 
@@ -222,7 +222,7 @@ class TestFromACell:
         refused = python("import marsseg\ntry: marsseg.load('run')\nexcept marsseg.RequestError as e: print(e)")
         assert "wants to execute" in refused.out
 
-    def test_a_function_that_closes_over_something_runs_and_is_told(self, tiny, tmp_path):
+    def test_a_function_with_a_closure_runs_with_a_warning(self, tiny, tmp_path):
         width = 4
 
         def local_net(spec):
@@ -245,7 +245,7 @@ def marsseg_loss():
 
 @pytest.fixture(scope="module")
 def done(tiny, tmp_path_factory):
-    """A run on data and with a network that were given as objects."""
+    """Train a network on data, both passed as objects; return the network, its first weights, and the run."""
     inputs = keras.Input((16, 32, 1))
     model = keras.Model(inputs, keras.layers.Conv2D(5, 3, padding="same")(inputs))
     before = [weights.copy() for weights in model.get_weights()]
@@ -255,7 +255,7 @@ def done(tiny, tmp_path_factory):
 
 
 class TestGivenObjects:
-    def test_the_plan_says_that_they_are_found_by_no_name(self, done, tiny):
+    def test_the_plan_names_both_given(self, done, tiny):
         model, _, run = done
         rows = {name: value for name, value, _ in run.plan.rows()}
         assert rows["data"] == rows["arch"] == "given"
@@ -263,18 +263,18 @@ class TestGivenObjects:
         assert rows["arch.given.parameters"] == str(model.count_params())
         assert marsseg.plan(run).to_toml() == run.folder.plan.read_text()
 
-    def test_the_network_that_was_given_is_left_as_it_was(self, done):
+    def test_the_network_that_was_passed_is_not_changed(self, done):
         model, before, run = done
         for now, then, trained in zip(model.get_weights(), before, run.network.get_weights(), strict=True):
             np.testing.assert_array_equal(now, then)
             assert not np.array_equal(trained, then)
 
-    def test_the_best_network_is_loaded_as_ever(self, done, python):
+    def test_the_best_network_is_loaded_as_usual(self, done, python):
         _, _, run = done
         answer = python("import marsseg, sys; print(marsseg.load(sys.argv[1]).output_shape)", str(run.path))
         assert answer.out == "(None, 16, 32, 5)\n", answer.err
 
-    def test_scoring_wants_the_data_again(self, done, tiny):
+    def test_scoring_needs_the_data_again(self, done, tiny):
         _, _, run = done
         with pytest.raises(RequestError, match=r"was given in Python.*data=…"):
             marsseg.evaluate(run)
@@ -282,14 +282,14 @@ class TestGivenObjects:
         assert again.to_json() == run.scores["test"].to_json()
         assert len(marsseg.evaluate(run, tiny).per_image) == len(tiny)
 
-    def test_scoring_refuses_other_data_for_a_part(self, done, tiny):
+    def test_scoring_refuses_other_data_for_a_subset(self, done, tiny):
         import dataclasses
 
         other = dataclasses.replace(tiny, images=255 - tiny.images)
         with pytest.raises(RequestError, match="not what the run was trained on"):
             marsseg.evaluate(done[2], other, subset="test")
 
-    def test_a_killed_run_goes_on_once_both_are_given(self, done, tiny, tmp_path):
+    def test_a_killed_run_is_resumed_if_both_are_passed(self, done, tiny, tmp_path):
         import shutil
 
         model, _, run = done
@@ -301,7 +301,7 @@ class TestGivenObjects:
         with pytest.raises(RequestError, match="The network of 50 parameters was given in Python"):
             marsseg.resume(folder, data=tiny)
         other = keras.models.clone_model(model)
-        with pytest.raises(RequestError, match="not the one that the run began with"):
+        with pytest.raises(RequestError, match="not the one that the run started with"):
             marsseg.resume(folder, data=tiny, arch=other)
         again = marsseg.resume(folder, data=tiny, arch=model)
         assert again.metrics == run.metrics
@@ -331,7 +331,7 @@ class TestGivenObjects:
         with pytest.raises(RequestError, match="has no place for a bottleneck"):
             marsseg.plan(arch=done[0], bottleneck="aspp")
 
-    def test_nobody_chooses_them_by_name(self):
+    def test_they_cannot_be_chosen_by_name(self):
         assert not [each for each in marsseg.list_components() if each.name == "given"]
 
     def test_a_plan_of_other_weights_is_another_plan(self, done):
@@ -341,7 +341,7 @@ class TestGivenObjects:
 
 
 class TestCallbacks:
-    def test_are_trained_with_and_noted(self, tiny, tmp_path):
+    def test_are_called_in_training_and_logged(self, tiny, tmp_path):
         class Seen(keras.callbacks.Callback):
             def __init__(self):
                 super().__init__()
@@ -355,11 +355,11 @@ class TestCallbacks:
             arch=LITTLE, loss="dice", data=tiny, callbacks=[seen], out=tmp_path / "run", **SMALL | {"epochs": 2}
         )
         assert seen.epochs == [(0, True), (1, True)]
-        assert "callbacks given in Python: Seen" in run.folder.log_file.read_text()
+        assert "callbacks passed in Python: Seen" in run.folder.log_file.read_text()
 
     @pytest.mark.parametrize("wrong", [3, "early", [keras.callbacks.Callback], [lambda: None]])
-    def test_what_is_no_callback_is_refused(self, wrong):
-        with pytest.raises(RequestError, match="callbacks are a list of Keras callbacks"):
+    def test_an_object_that_is_no_callback_is_refused(self, wrong):
+        with pytest.raises(RequestError, match="callbacks must be a list of Keras callbacks"):
             marsseg.run(callbacks=wrong)
 
 

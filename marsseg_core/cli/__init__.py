@@ -1,4 +1,4 @@
-"""The command line: one module for each command, each a thin layer over the Python interface.
+"""The command line: one module for each command, a thin layer over the Python interface.
 
-Nothing here imports Keras or NumPy before a command needs it.
+The modules import Keras and NumPy only inside functions, so that commands which do not need them start fast.
 """

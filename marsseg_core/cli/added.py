@@ -1,7 +1,8 @@
-"""Commands that plugins add: the hook `marsseg_register_commands`, of the modules in the group `marsseg.commands`.
+"""Load the commands that plugins add, by the hook `marsseg_register_commands` in the group `marsseg.commands`.
 
-These modules are imported where a command is asked for that is not built in, or where all are listed: help, and
-completion of the first word. Each plugin fills a Typer of its own, so that what is wrong with one harms no other.
+The modules of this group are imported only if the requested command is not built in, or to list all commands (for help
+and for the completion of the first word). Each plugin fills a separate Typer, so that an error in one does not affect
+the others.
 """
 
 from __future__ import annotations
@@ -24,50 +25,56 @@ BUILT_IN: Final = "marsseg itself"
 
 
 def added_commands(built_in: Iterable[str], *, quiet: bool) -> dict[str, Any]:
-    """Click's commands that plugins add, by name, in the order of distributions. What is wrong with one is told.
+    """Return the Click commands that plugins add, by name, in the order of their distributions.
 
-    With `quiet`, as while a shell completes a word, nothing is said.
+    A plugin that fails is left out, with a warning. With `quiet`, used for shell completion, nothing is printed.
     """
     from ..hooks import commands_of
 
     taken = dict.fromkeys(built_in, BUILT_IN)
-    found: dict[str, Any] = {}
+    added: dict[str, Any] = {}
     with redirect_stderr(StringIO()) if quiet else nullcontext():
-        for entry in _usable():
+        for entry in _usable_entries():
             try:
                 commands = commands_of(entry)
             except MarssegError as error:
                 warn(str(error))
                 continue
-            for line in claim(entry, commands, taken):
+            for line in claim_names(entry, commands, taken):
                 warn(line)
             for name, command in commands.items():
                 if taken[name] == entry.label:
                     _guard(entry, command)
                     command.rich_help_panel = command.rich_help_panel or f"Commands of {entry.provider}"
-                    found[name] = command
-    return found
+                    added[name] = command
+    return added
 
 
-def claim(entry: Entry, names: Iterable[str], taken: dict[str, str]) -> Iterator[str]:
-    """Take the names that are free; a line for each that is another's. `taken` says whose each name is."""
+def claim_names(entry: Entry, names: Iterable[str], taken: dict[str, str]) -> Iterator[str]:
+    """Reserve names of commands for a plugin, and yield a message for each name that is taken already.
+
+    `taken` holds the owner of each name; free names are added to it.
+    """
     for name in names:
         if (owner := taken.setdefault(name, entry.label)) != entry.label:
-            yield f"The {entry.label} adds '{name}', which {owner} has: it is left out."
+            yield f"The {entry.label} adds a command '{name}', but {owner} has one already. It is left out."
 
 
-def _usable() -> list[Entry]:
-    """The plugins that add commands; none, and a line, where the catalog cannot be had."""
+def _usable_entries() -> list[Entry]:
+    """Return the usable plugins that add commands; none, with a warning, if the catalog cannot be read."""
     try:
         entries = installed().commands
-    except MarssegError as error:  # of marsseg.toml, say: commands that read it say so too, and the others go on
+    except MarssegError as error:  # for example in marsseg.toml; commands that do not read it still work
         warn(str(error))
         return []
     return sorted((e for e in entries if e.status == OK), key=lambda entry: (entry.distribution, entry.name))
 
 
 def _guard(entry: Entry, command: Any) -> None:
-    """Have what a command raises name its plugin; what is marsseg's or Typer's goes on as it is."""
+    """Wrap a command and its subcommands, so that their errors name the plugin.
+
+    Errors of marsseg and Typer are raised unchanged.
+    """
     for inner in getattr(command, "commands", {}).values():
         _guard(entry, inner)
     if command.callback is not None:

@@ -1,9 +1,9 @@
-"""What bash sends for completion, put right.
+"""Adapt completion to the way in which bash splits words.
 
-bash parts the words of the command line at each of COMP_WORDBREAKS, : and = among them, and puts what it is answered
-in the place of the last piece alone: for `--loss dice:we` it sends `dice`, `:` and `we`, and wants `weight=`. Here the
-pieces become words again, and from the answer is taken what stands there already. A shell whose COMP_WORDBREAKS lacks
-these signs sends whole words, and is answered with whole words.
+bash splits the words of the command line at the characters in COMP_WORDBREAKS, which include `:` and `=`. It replaces
+only the last piece by the answer. For `--loss dice:we` it sends the pieces `dice`, `:` and `we`, and expects `weight=`.
+This module joins the pieces to words, and removes from each answer the part that is on the command line already. If
+COMP_WORDBREAKS does not contain these characters, bash sends whole words and receives whole words.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ _BREAKS: Final = frozenset(":=")
 
 @contextmanager
 def whole_words() -> Iterator[None]:
-    """Around the command: where it is called for completion by bash, whole words go in and fitting pieces come out."""
+    """Join the pieces that bash sends while the block runs, and shorten the answers it prints; else do nothing."""
     if os.environ.get(_INSTRUCTION) != "complete_bash":
         yield
         return
-    # Typer's script sends one word a line.
+    # Typer's script sends one word per line.
     pieces = os.environ[_WORDS].split("\n" if "\n" in os.environ[_WORDS] else None)
-    words, position, typed = joined(pieces, int(os.environ[_POSITION]))
+    words, position, typed = join_pieces(pieces, int(os.environ[_POSITION]))
     os.environ |= {_WORDS: "\n".join(words), _POSITION: str(position)}
     answer = io.StringIO()
     try:
@@ -40,10 +40,11 @@ def whole_words() -> Iterator[None]:
             sys.stdout.write(word.removeprefix(typed) + "\n")
 
 
-def joined(pieces: Sequence[str], position: int) -> tuple[list[str], int, str]:
-    """Pieces → words, the position of the one at the cursor, and what of it stands before its last piece.
+def join_pieces(pieces: Sequence[str], position: int) -> tuple[list[str], int, str]:
+    """Join pieces to words.
 
-    Of an option that is joined to its value, `--arch=de`, only the value counts: that is what gets completed.
+    Returns the words, the index of the word at the cursor, and the part of that word before its last piece. If the word
+    is an option with its value, as `--arch=de`, this part is that of the value only, because the value is completed.
     """
     words: list[str] = []
     current, typed, open_end = 0, "", False

@@ -1,4 +1,4 @@
-"""Options that several commands have. `disable` holds for the whole of a command; `main` sees to it."""
+"""Options that several commands have."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Disable = Annotated[
     list[str] | None,
     typer.Option(
         "--disable",
-        help="Do without a component, observer or commands, or a distribution and all of its.",
+        help="Disable a component, observer or plugin of commands, or all plugins of a distribution.",
         metavar="NAME,…",
         autocompletion=names_or_distributions,
     ),
@@ -21,9 +21,11 @@ Disable = Annotated[
 
 Plugins = Annotated[
     list[Path] | None,
-    typer.Option("--plugin", help="Take the components and hooks that a Python file defines, too.", metavar="FILE.py"),
+    typer.Option("--plugin", help="Also use the components and hooks that a Python file defines.", metavar="FILE.py"),
 ]
 
-Trust = Annotated[bool, typer.Option("--trust", help="Execute the Python files that a plan or a run keeps a copy of.")]
+Trust = Annotated[bool, typer.Option("--trust", help="Execute the plugin files that are stored with a plan or a run.")]
 
-Tta = Annotated[bool, typer.Option("--tta", help="Mean over each image as it is and flipped.")]
+Tta = Annotated[
+    bool, typer.Option("--tta", help="Test-time augmentation: average over each image and its flipped copies.")
+]

@@ -1,4 +1,4 @@
-"""`marsseg compare`: runs against each other."""
+"""`marsseg compare`: compare runs by a score."""
 
 from __future__ import annotations
 
@@ -24,71 +24,87 @@ def compare(
     by: Annotated[
         str,
         typer.Option(
-            help="The metric: dice, accuracy, iou_soil, …; `marsseg list metric` has them.",
+            help="The metric to rank by: dice, accuracy, iou_soil, …; see `marsseg list metric`.",
             metavar="METRIC",
             autocompletion=metrics,
         ),
     ] = HEADLINE,
     subset: Annotated[
-        str, typer.Option(help="test or validation.", autocompletion=fixed("test", "validation"))
+        str,
+        typer.Option(
+            help="The subset whose scores are compared: test or validation.", autocompletion=fixed("test", "validation")
+        ),
     ] = "test",
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
-    csv: Annotated[Path | None, typer.Option(help="Write every run with all its metrics.", metavar="FILE.csv")] = None,
-    figure: Annotated[Path | None, typer.Option(help="Draw runs, means and differences.", metavar="FILE.png")] = None,
+    csv: Annotated[
+        Path | None, typer.Option(help="Write a table of all runs with all their metrics.", metavar="FILE.csv")
+    ] = None,
+    figure: Annotated[
+        Path | None, typer.Option(help="Draw the runs, their means and the differences.", metavar="FILE.png")
+    ] = None,
 ) -> None:
-    """Rank runs by a score, with what differs between their plans and paired differences to the best.
+    """Rank runs by a score. Show how their plans differ, and the paired differences to the best group.
 
-    Runs of the same plan but for seed and fold are one group. `marsseg compare runs` compares all that there are.
+    Runs whose plans differ only in seed and fold form one group. `marsseg compare runs` compares all runs in runs/.
     """
     for option, path in (("csv", csv), ("figure", figure)):
         if path is not None:
             _check_target(path, option, ".csv" if option == "csv" else ".png")
     from ..experiments.comparison import compare_runs
 
-    found = compare_runs(runs, by=by, subset=subset)
+    comparison = compare_runs(runs, by=by, subset=subset)
     if csv is not None:
         from ..experiments.table import to_csv
 
-        write_bytes(csv, to_csv(found).encode())
-        say(f"Written: {csv}")
+        write_bytes(csv, to_csv(comparison).encode())
+        say(f"Table written: {csv}")
     if figure is not None:
         from ..figures.comparison import comparison_figure
 
         with atomic_write(figure) as temporary:
-            comparison_figure(found, temporary)
-        say(f"Drawn: {figure}")
+            comparison_figure(comparison, temporary)
+        say(f"Figure written: {figure}")
     if json:
-        print_json(**found.to_json())
+        print_json(**comparison.to_json())
     else:
-        _print_comparison(found)
+        _print_comparison(comparison)
 
 
 def _check_target(path: Path, option: str, suffix: str) -> None:
     if path.suffix != suffix:
-        raise RequestError(f"'{path}' does not end in {suffix}.", where=f"--{option}")
+        raise RequestError(f"The file name '{path}' does not end in {suffix}.", where=f"--{option}")
     refuse_existing(path, f"--{option}")
     require_parent(path, f"--{option}")
 
 
-def _print_comparison(found: Comparison) -> None:
-    headers = ("rank", "group", f"{found.subset} {found.by}", "n", "to the best", "95 % interval", "pairs", "runs")
+def _print_comparison(comparison: Comparison) -> None:
+    headers = (
+        "rank",
+        "group",
+        f"{comparison.subset} {comparison.by}",
+        "n",
+        "to the best",
+        "95 % interval",
+        "pairs",
+        "runs",
+    )
     rows = []
-    for group in found.groups:
+    for group in comparison.groups:
         rank = "–" if group.rank is None else str(group.rank)
         names = " ".join(str(run.path) for run in group.runs)
         rows.append((rank, group.label, str(group.spread), str(group.spread.n), *_cells(group.difference), names))
     print_table(headers, rows, right=("n", "to the best", "pairs"), names=3)
-    if found.differing:
+    if comparison.differing:
         print_text()
-        columns = [(name, *values) for name, values in found.differing.items()]
-        print_table(("differs", *(group.label for group in found.groups)), columns)
-    if found.apart:
+        settings = [(name, *values) for name, values in comparison.differing.items()]
+        print_table(("setting that differs", *(group.label for group in comparison.groups)), settings)
+    if comparison.apart:
         print_text()
-        print_table(("not compared", "why"), [(str(path), reason) for path, reason in found.apart])
-    if found.elsewhere:
+        print_table(("not compared", "reason"), [(str(path), reason) for path, reason in comparison.apart])
+    if comparison.elsewhere:
         print_text()
-        print_table(("scored elsewhere", "on"), [(str(path), reason) for path, reason in found.elsewhere])
-        warn("Scores on different items do not compare: the groups of the runs named last have no rank.")
+        print_table(("not ranked", "scored on"), [(str(path), reason) for path, reason in comparison.elsewhere])
+        warn("Scores on different items cannot be compared: the groups of the runs in the last table have no rank.")
 
 
 def _cells(difference: Difference | None) -> tuple[str, str, str]:
@@ -99,5 +115,5 @@ def _cells(difference: Difference | None) -> tuple[str, str, str]:
         return "", "no run with the same seed, fold and items", pairs
     mean = f"{difference.mean:+.4f}"
     if difference.low is None or difference.high is None:
-        return mean, "no estimate from one pair", pairs
+        return mean, "needs at least two pairs", pairs
     return mean, f"{difference.low:+.4f} to {difference.high:+.4f}", pairs

@@ -1,8 +1,8 @@
-"""Shell completion: how a word of the command line may go on, from what is installed.
+"""Shell completion: suggest how the word at the cursor of a command line may continue.
 
-Typer calls these functions when a shell asks. Names come from package metadata, summaries from source text; for the
-parameters of one component its module is imported, which imports no Keras. Where nothing is offered the shell offers
-files, so that what takes a path needs no completion here.
+Typer calls these functions when a shell requests suggestions. Names come from package metadata, and descriptions from
+source text. A component's module is imported only to suggest its parameters, and does not import Keras. If there is no
+suggestion, the shell suggests files, so arguments that are paths need no completion here.
 """
 
 from __future__ import annotations
@@ -24,25 +24,24 @@ if TYPE_CHECKING:
     from ..registry.entries import Entry
     from ..registry.parameters import Parameter
 
-# A whole word that the one typed may become, and what is said of it.
+# A suggestion: a whole word, and a short description of it.
 Word = tuple[str, str]
-# What Typer calls, with the command line so far and the word that is typed.
+# A function that Typer calls with the context (the options so far) and the text of the word at the cursor.
 Completer = Callable[[typer.Context, str], list[Word]]
 
-# Characters of what is said of a word.
-_ROOM: Final = 70
+_DESCRIPTION_LENGTH: Final = 70
 
-# What is set to a metric's name.
+# The start of a setting whose value is the name of a metric.
 _MONITOR: Final = "training.monitor="
 
-# Endings after which a word goes on.
-_OPEN: Final = (".", "=", "/")
+# Endings of words that are not complete.
+_OPEN_ENDINGS: Final = (".", "=", "/")
 
 
 def _completer(words: Callable[[Mapping[str, Any], str], Iterable[Word]]) -> Completer:
-    """`words` of (what the other options were given, the text typed), as Typer wants it.
+    """Make a completer for Typer from a function of (values of the other options, text at the cursor).
 
-    Nobody asked for a plugin's output or for an error on pressing a key: both are swallowed.
+    Errors and the output of plugins are suppressed, so that they do not disturb the command line.
     """
 
     def complete(ctx: typer.Context, incomplete: str) -> list[Word]:
@@ -54,14 +53,14 @@ def _completer(words: Callable[[Mapping[str, Any], str], Iterable[Word]]) -> Com
         with warnings.catch_warnings(), redirect_stdout(StringIO()), redirect_stderr(StringIO()):
             warnings.simplefilter("ignore")
             try:
-                found = dict(words(ctx.params, incomplete))
-            except Exception:  # a plugin's too
+                suggestions = dict(words(ctx.params, incomplete))
+            except Exception:  # from plugins, too
                 return []
-        # Typer has Rich render what is said of a word: as markup, and folded into lines that shells take for words.
-        room = min(_ROOM, Console().width)
+        # Typer renders descriptions by Rich, as markup, and folds long ones; shells would take each line for a word.
+        length = min(_DESCRIPTION_LENGTH, Console().width)
         return [
-            (word, escape(shorten(said, room, placeholder="…")))
-            for word, said in found.items()
+            (word, escape(shorten(description, length, placeholder="…")))
+            for word, description in suggestions.items()
             if word.startswith(incomplete)
         ]
 
@@ -69,93 +68,94 @@ def _completer(words: Callable[[Mapping[str, Any], str], Iterable[Word]]) -> Com
 
 
 def fixed(*words: str) -> Completer:
-    """One of a few words."""
-    return _completer(lambda given, text: [(word, "") for word in words])
+    """Suggest one of these words."""
+    return _completer(lambda options, text: [(word, "") for word in words])
 
 
 def composition(kind: Kind, *suffixes: str) -> Completer:
-    """Components of a kind with their parameters, `transformer,aspp:rates=6`, or files of these suffixes."""
-    return _completer(lambda given, text: _with_files(_components(kind, text), text, suffixes))
+    """Suggest compositions of a kind, such as `transformer,aspp:rates=6`, or files with these suffixes."""
+    return _completer(lambda options, text: _with_files(_components(kind, text), text, suffixes))
 
 
-def _recipes(given: Mapping[str, Any], text: str) -> list[Word]:
+def _recipes(options: Mapping[str, Any], text: str) -> list[Word]:
     return _with_files(_names([RECIPE], text), text, (".toml",))
 
 
-def _anything(given: Mapping[str, Any], text: str) -> list[Word]:
-    """What `marsseg show` takes: any name; an architecture's parameters too, as it can be built."""
+def _anything(options: Mapping[str, Any], text: str) -> list[Word]:
+    """Suggest arguments of `marsseg show`: all names, and the parameters of an architecture."""
     return _components(kinds.ARCHITECTURE, text) if ":" in text else _names(ALL_KINDS, text)
 
 
-def _kinds_or_names(given: Mapping[str, Any], text: str) -> list[Word]:
-    """`marsseg list unet` is understood too."""
+def _kinds_or_names(options: Mapping[str, Any], text: str) -> list[Word]:
+    """Suggest kinds, and also names, as in `marsseg list unet`."""
     return [(kind.name, "kind") for kind in ALL_KINDS] + _names(ALL_KINDS, text)
 
 
-def _names_of_kind(given: Mapping[str, Any], text: str) -> list[Word]:
-    return _names([kind for kind in ALL_KINDS if given.get("kind") in (None, kind.name, kind.option)], text)
+def _names_of_kind(options: Mapping[str, Any], text: str) -> list[Word]:
+    return _names([kind for kind in ALL_KINDS if options.get("kind") in (None, kind.name, kind.option)], text)
 
 
-def _names_or_distributions(given: Mapping[str, Any], text: str) -> list[Word]:
-    """What can be examined or switched off; in a list with commas."""
+def _names_or_distributions(options: Mapping[str, Any], text: str) -> list[Word]:
+    """Suggest names that can be examined or disabled, for the last item of a list with commas."""
     from ..registry.catalog import installed
 
     head, last = _split_list(text)
     words = _names([*COMPONENT_KINDS, *HOOKED_KINDS], last)
     words += [(entry.distribution, f"all of {entry.provider}") for entry in installed().everything]
-    return [(head + word, said) for word, said in words]
+    return [(head + word, description) for word, description in words]
 
 
-def _metrics(given: Mapping[str, Any], text: str) -> list[Word]:
+def _metrics(options: Mapping[str, Any], text: str) -> list[Word]:
     return _names([METRIC], text)
 
 
-def _monitored(given: Mapping[str, Any], text: str) -> list[Word]:
-    """A metric with its parameters, also as its column in the history is called; or a loss."""
+def _monitored(options: Mapping[str, Any], text: str) -> list[Word]:
+    """Suggest a metric with its parameters (with or without the prefix of its column in the history), or a loss."""
     from ..planning.metrics import LOSSES, PREFIX
 
     prefix = PREFIX if text.startswith(PREFIX) else ""
-    found = _components(METRIC, text.removeprefix(prefix)) if "," not in text else []
-    losses = [(loss, "to stop by; the best network is kept by the default") for loss in LOSSES]
-    return losses + [(prefix + word, said) for word, said in found]
+    metrics = _components(METRIC, text.removeprefix(prefix)) if "," not in text else []
+    losses = [(loss, "for early stopping only") for loss in LOSSES]
+    return losses + [(prefix + word, description) for word, description in metrics]
 
 
-def _settings(given: Mapping[str, Any], text: str) -> list[Word]:
-    """`arch.dense.width=0.5` or `training.epochs=20`, part by part."""
+def _settings(options: Mapping[str, Any], text: str) -> list[Word]:
+    """Suggest the next part of a setting such as `arch.dense.width=0.5` or `training.epochs=20`."""
     from ..planning.options import SECTIONS
     from ..registry.catalog import installed
     from ..registry.parameters import parameters_of
 
     option, dot, rest = text.partition(".")
     if not dot:
-        found = [
+        words = [
             (f"{word}.", "") for word in (*(kind.option for kind in PLAN_KINDS), *SECTIONS) if word.startswith(text)
         ]
-        return _onward(found, lambda word: _settings(given, word))
+        return _with_continuations(words, lambda word: _settings(options, word))
     if text.startswith(_MONITOR):
-        return [(_MONITOR + word, said) for word, said in _monitored(given, text.removeprefix(_MONITOR))]
+        monitored = _monitored(options, text.removeprefix(_MONITOR))
+        return [(_MONITOR + word, description) for word, description in monitored]
     if option in SECTIONS:
         return _pairs(f"{option}.", parameters_of(SECTIONS[option]), rest, lists=True)
     kind = next((kind for kind in PLAN_KINDS if option in (kind.option, kind.name)), None)
     if kind is None:
         return []
-    chosen = _chosen(kind, given)
+    chosen = _chosen_names(kind, options)
     name, dot, pair = rest.partition(".")
     if not dot:
         names = [(name, "") for name in chosen] or _names([kind], rest)
-        found = [(f"{option}.{name}.", said) for name, said in names if name.startswith(rest)]
-        return _onward(found, lambda word: _settings(given, word))
+        words = [(f"{option}.{name}.", description) for name, description in names if name.startswith(rest)]
+        return _with_continuations(words, lambda word: _settings(options, word))
     if name.isdecimal() and 1 <= int(name) <= len(chosen):
         name = chosen[int(name) - 1]
     entry = installed().find(kind, name)
     return _pairs(text.removesuffix(pair), _parameters(entry), pair, lists=True)
 
 
-def _chosen(kind: Kind, given: Mapping[str, Any]) -> list[str]:
-    """The names that stand behind the kind's option on this command line."""
+def _chosen_names(kind: Kind, options: Mapping[str, Any]) -> list[str]:
+    """Return the names that the command line passes to the option of a kind."""
     from ..planning.grammar import parse
 
-    text = given.get(kind.option)
+    text = options.get(kind.option)
     return [named.name for named in parse(text)] if isinstance(text, str) else []
 
 
@@ -170,21 +170,21 @@ def _components(kind: Kind, text: str) -> list[Word]:
         words = _names([kind], last)
         if kind.in_plan == "any" and not head:
             words.append((NONE_WORD, ""))
-        return [(head + word, said) for word, said in words]
-    *done, pair = rest.split(":")
-    taken = {before.partition("=")[0] for before in done}
-    free = {key: value for key, value in _parameters(installed().find(kind, name)).items() if key not in taken}
-    return _pairs(text.removesuffix(pair), free, pair)
+        return [(head + word, description) for word, description in words]
+    *complete_pairs, pair = rest.split(":")
+    used = {complete.partition("=")[0] for complete in complete_pairs}
+    unused = {key: value for key, value in _parameters(installed().find(kind, name)).items() if key not in used}
+    return _pairs(text.removesuffix(pair), unused, pair)
 
 
-def _names(several: Iterable[Kind], text: str) -> list[Word]:
-    """Names and aliases; with the distribution before them where it is typed, or where the bare name means nothing."""
+def _names(searched: Iterable[Kind], text: str) -> list[Word]:
+    """Suggest names and aliases; as distribution/name if `text` has a slash, or if two distributions have the name."""
     from ..registry.catalog import installed
     from ..registry.entries import CONFLICT
     from ..registry.source_code import find_source
 
     words = []
-    for kind in several:
+    for kind in searched:
         for entry in filter(lambda entry: entry.usable, installed().of_kind(kind)):
             qualified = "/" in text or entry.status == CONFLICT
             for word in [entry.qualified_name] if qualified else [entry.name, *entry.aliases]:
@@ -195,7 +195,7 @@ def _names(several: Iterable[Kind], text: str) -> list[Word]:
 
 
 def _parameters(entry: Entry) -> dict[str, Parameter]:
-    """A component's own parameters and those that the core adds."""
+    """Return the parameters of a component, with those that marsseg adds to all components of its kind."""
     from ..planning.options import options_of
     from ..registry.loading import load
     from ..registry.parameters import parameters_of
@@ -204,18 +204,18 @@ def _parameters(entry: Entry) -> dict[str, Parameter]:
 
 
 def _pairs(head: str, parameters: Mapping[str, Parameter], text: str, *, lists: bool = False) -> list[Word]:
-    """`key=` behind `head`, or the values of the key; `lists` where a value may hold commas."""
+    """Suggest `key=` after `head`, or values of the key. With `lists`, a value may be a list with commas."""
     key, equals, value = text.partition("=")
     if equals:
         before, _ = _split_list(value) if lists else ("", value)
         values = _values(parameters[key], lists and not before) if key in parameters else []
-        return [(f"{head}{key}={before}{word}", said) for word, said in values]
-    found = [(f"{head}{name}=", about.help) for name, about in parameters.items() if name.startswith(key)]
-    return _onward(found, lambda word: _pairs(head, parameters, word.removeprefix(head), lists=lists))
+        return [(f"{head}{key}={before}{word}", description) for word, description in values]
+    words = [(f"{head}{name}=", parameter.help) for name, parameter in parameters.items() if name.startswith(key)]
+    return _with_continuations(words, lambda word: _pairs(head, parameters, word.removeprefix(head), lists=lists))
 
 
 def _values(parameter: Parameter, lists: bool) -> list[Word]:
-    """The words that a parameter takes, its default among them."""
+    """Suggest values of a parameter: its default, and the words that its type allows."""
     from ..registry.parameters import to_text
 
     words = [(word, "") for word in _choices(parameter.type)]
@@ -226,7 +226,7 @@ def _values(parameter: Parameter, lists: bool) -> list[Word]:
 
 
 def _choices(annotation: Any) -> list[str]:
-    """The words that a type has: of Literals, of true and false, of unions and lists of these."""
+    """Return the words that a type allows: those of a Literal, true and false, and the same in unions and lists."""
     from ..registry.parameters import to_text
 
     if annotation is bool:
@@ -239,26 +239,26 @@ def _choices(annotation: Any) -> list[str]:
 
 
 def _split_list(text: str) -> tuple[str, str]:
-    """What is done of a list with commas, and its last item."""
-    done, comma, last = text.rpartition(",")
-    return done + comma, last
+    """Split a list with commas into everything up to the last comma, and its last item."""
+    head, comma, last = text.rpartition(",")
+    return head + comma, last
 
 
-def _onward(found: list[Word], deeper: Callable[[str], list[Word]]) -> list[Word]:
-    """A single word that goes on is followed by what it may go on with: no shell then takes it for finished."""
-    if len(found) != 1 or not found[0][0].endswith(_OPEN):
-        return found
-    more = deeper(found[0][0])
-    return more if len(more) > 1 else found + more
+def _with_continuations(words: list[Word], continuations: Callable[[str], list[Word]]) -> list[Word]:
+    """Add continuations to a single word that is not complete, because a shell adds a space after a single word."""
+    if len(words) != 1 or not words[0][0].endswith(_OPEN_ENDINGS):
+        return words
+    more = continuations(words[0][0])
+    return more if len(more) > 1 else words + more
 
 
 def _with_files(words: list[Word], text: str, suffixes: tuple[str, ...]) -> list[Word]:
-    """Words, and the files and folders that begin alike: shells offer their own only where no word fits."""
+    """Add the files and folders that start with `text`, because a shell suggests files only if there is no word."""
     if not words or not suffixes:
         return words
-    beside = sorted(path for path in Path().iterdir() if path.name.startswith(text) and not path.name.startswith("."))
-    words += [(path.name, "file") for path in beside if path.suffix in suffixes and path.is_file()]
-    return words + [(f"{path.name}/", "folder") for path in beside if path.is_dir()]
+    paths = sorted(path for path in Path().iterdir() if path.name.startswith(text) and not path.name.startswith("."))
+    words += [(path.name, "file") for path in paths if path.suffix in suffixes and path.is_file()]
+    return words + [(f"{path.name}/", "folder") for path in paths if path.is_dir()]
 
 
 recipes: Final = _completer(_recipes)

@@ -1,4 +1,4 @@
-"""`marsseg doctor`: whether everything that is installed works."""
+"""`marsseg doctor`: check that all installed plugins work."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import typer
 from ..errors import PluginError
 from ..networks.startup import check_backend
 from ..registry.session import open_session
-from .added import BUILT_IN, claim
+from .added import BUILT_IN, claim_names
 from .common_options import Disable, Plugins
 from .completion import names_or_distributions
 from .output import print_json, print_table, say, warn
@@ -24,20 +24,21 @@ def doctor(
     names: Annotated[
         list[str] | None,
         typer.Argument(
-            help="Only these: names, or distributions.", metavar="[NAME…]", autocompletion=names_or_distributions
+            help="Check only these names or distributions.", metavar="[NAME…]", autocompletion=names_or_distributions
         ),
     ] = None,
     checks: Annotated[
-        bool, typer.Option("--checks", help="Run the checks of their contracts too; slow ones are left out.")
+        bool, typer.Option("--checks", help="Also run the tests of their contracts, except slow ones.")
     ] = False,
     plugin: Plugins = None,
     disable: Disable = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Load every component, recipe, observer and added command in a fresh process; say which are broken, slow or heavy.
+    """Load each installed component, recipe, observer and command plugin in a separate process, and report problems.
 
-    Importing a component should take hundredths of a second: one that imports Keras or TensorFlow makes everybody
-    wait who only names it. Exit code 3 where something is broken.
+    Loading should take hundredths of a second. A component that imports Keras or TensorFlow at the top of its module
+    has the status `early`, because it slows down all commands that only name it. The exit code is 3 if something is
+    broken.
     """
     from ..doctor.diagnosis import examine, select
     from ..files.progress import ProgressBar
@@ -47,7 +48,7 @@ def doctor(
     catalog = session.catalog
     entries = select(catalog, names or [])
     findings = []
-    with ProgressBar("Examining", "what is installed") as progress:
+    with ProgressBar("Examining", "installed plugins") as progress:
         for finding in examine(entries, session, plugin or (), checks=checks):
             findings.append(finding)
             progress(len(findings), len(entries))
@@ -60,22 +61,22 @@ def doctor(
             warn(problem)
     broken = [finding.entry.label for finding in findings if finding.broken] + [*catalog.problems]
     if broken:
-        raise PluginError(f"{len(broken)} of what is installed is broken.", hint="The table says what, where and why.")
+        raise PluginError(f"Broken plugins: {len(broken)}.", hint="The table above says which ones, and why.")
     say("Nothing is broken.")
 
 
 def _with_clashes(findings: list[Diagnosis]) -> list[Diagnosis]:
-    """As broken, too, what adds a command whose name marsseg or another plugin has."""
+    """Mark plugins as broken that add a command whose name is taken, by marsseg or by another plugin."""
     from ..doctor.diagnosis import BROKEN
     from .main import COMMAND_GROUPS, COMMANDS
 
     taken = dict.fromkeys((*COMMANDS, *COMMAND_GROUPS), BUILT_IN)
-    after = []
+    updated = []
     for finding in findings:
-        if lines := [*claim(finding.entry, finding.commands, taken)]:
+        if lines := [*claim_names(finding.entry, finding.commands, taken)]:
             finding = replace(finding, status=BROKEN, problem=" ".join(lines))
-        after.append(finding)
-    return after
+        updated.append(finding)
+    return updated
 
 
 def _print_diagnoses(findings: list[Diagnosis], checks: bool) -> None:

@@ -1,4 +1,4 @@
-"""`marsseg evaluate`: every score of finished runs."""
+"""`marsseg evaluate`: score finished runs."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def evaluate(
     data: Annotated[
         list[str] | None,
         typer.Option(
-            help="Another data set, or a file; given several times, each is a column.",
+            help="Another data set, or a file. Repeat the option for several; each is one column.",
             metavar="NAME|PATH",
             autocompletion=composition(DATASET, ".npz"),
         ),
@@ -32,15 +32,15 @@ def evaluate(
     subset: Annotated[
         str | None,
         typer.Option(
-            help="train, validation, test or all; test, or all of another data set.",
-            metavar="PART",
+            help="train, validation, test or all. Default: test, or all items of another data set.",
+            metavar="SUBSET",
             autocompletion=fixed("train", "validation", "test", "all"),
         ),
     ] = None,
     metrics: Annotated[
         str | None,
         typer.Option(
-            help="Metrics to compute and show besides: boundary_iou, dice, …",
+            help="Further metrics to compute and show: boundary_iou, dice, …",
             metavar="NAME[:KEY=VALUE]…",
             autocompletion=composition(METRIC),
         ),
@@ -50,10 +50,10 @@ def evaluate(
     trust: Trust = False,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Score runs side by side, over all and for each class.
+    """Score runs side by side, over all classes and for each class.
 
-    A subset is exactly what the run kept for it; data that has changed since is refused. Images of another size than
-    the network's are predicted as `marsseg predict` does.
+    The subsets are those of the run. If the data have changed since the run, they are refused. Images of another size
+    than the network's are predicted in tiles, as by `marsseg predict`.
     """
     from ..inference.ensemble import open_runs
     from ..inference.image_sources import ALL, check_subset
@@ -61,15 +61,15 @@ def evaluate(
     check_backend()
     check_subset(subset)
     subset = subset or (ALL if data else "test")
-    opened = [open_runs([run])[0][0] for run in runs]
+    folders = [open_runs([run])[0][0] for run in runs]
     session = open_session(plugins=plugin, trust=trust)
     load_keras()
     from ..inference.scoring import score_runs
 
-    scores = score_runs(opened, data or [None], subset, session, metrics=metrics, tta=tta)
+    scores = score_runs(folders, data or [None], subset, session, metrics=metrics, tta=tta)
     if json:
-        named = [{"run": score.run, "data": score.data, "subset": score.subset} for score in scores]
-        print_json(scores=[name | score.confusion.to_json() for name, score in zip(named, scores, strict=True)])
+        sources = [{"run": score.run, "data": score.data, "subset": score.subset} for score in scores]
+        print_json(scores=[source | score.confusion.to_json() for source, score in zip(sources, scores, strict=True)])
     else:
         _print_scores(scores)
 
@@ -81,13 +81,13 @@ def _print_scores(scores: list[Score]) -> None:
     for key in dict.fromkeys(chain(*records)):
         if not any(score.table.shows(key) for score in scores):
             continue
-        shape = next(record[key] for record in records if key in record)
+        example = next(record[key] for record in records if key in record)
         if key == "per_class":
             rows += _rows_per_class([record.get(key, {}) for record in records], scores)
-        elif isinstance(shape, dict):
+        elif isinstance(example, dict):
             classes = dict.fromkeys(name for record in records for name in record[key])
             rows += [(f"{key} {name}", *(_cell(record[key].get(name, "")) for record in records)) for name in classes]
-        elif not isinstance(shape, list):
+        elif not isinstance(example, list):
             rows.append((key, *(_cell(record.get(key, "")) for record in records)))
     print_table(("score", *columns), rows, right=columns)
     if len(scores) == 1:
@@ -97,29 +97,29 @@ def _print_scores(scores: list[Score]) -> None:
         print_text(f"{score.run}: {score.subset} of {score.data}")
 
 
-def _rows_per_class(found: list[dict[str, dict[str, Any]]], scores: list[Score]) -> list[tuple[str, ...]]:
-    """The classes' values of metrics that were asked for."""
-    words = [word for word in dict.fromkeys(chain(*found)) if any(score.table.shows(f"{word}_") for score in scores)]
+def _rows_per_class(values: list[dict[str, dict[str, Any]]], scores: list[Score]) -> list[tuple[str, ...]]:
+    """Make the rows of the requested metrics with a value for each class: one row for each metric and class."""
+    words = [word for word in dict.fromkeys(chain(*values)) if any(score.table.shows(f"{word}_") for score in scores)]
     return [
-        (f"{word} {name}", *(_cell(each.get(word, {}).get(name, "")) for each in found))
+        (f"{word} {name}", *(_cell(each.get(word, {}).get(name, "")) for each in values))
         for word in words
-        for name in dict.fromkeys(chain(*(each.get(word, {}) for each in found)))
+        for name in dict.fromkeys(chain(*(each.get(word, {}) for each in values)))
     ]
 
 
 def _columns(scores: list[Score]) -> tuple[str, ...]:
-    """What tells the columns apart: the run, the data, both; or the subset where there is one column."""
-    several = [len({getattr(score, name) for score in scores}) > 1 for name in ("run", "data")]
-    if len(scores) == 1 or not any(several):
+    """Name the columns by the run, the data or both, whichever differ; a single column by its subset."""
+    differ = [len({getattr(score, name) for score in scores}) > 1 for name in ("run", "data")]
+    if len(scores) == 1 or not any(differ):
         return tuple(score.subset for score in scores)
     return tuple(
-        " on ".join(name for name, wanted in zip((score.run, score.data), several, strict=True) if wanted)
+        " on ".join(name for name, differs in zip((score.run, score.data), differ, strict=True) if differs)
         for score in scores
     )
 
 
 def _print_matrix(score: Score) -> None:
-    """Each class that counts, and what its pixels were taken for."""
+    """Print the confusion matrix of the classes that count, as percentages of each labelled class."""
     counted = score.confusion.counted
     names = tuple(score.confusion.class_names[c] for c in counted)
     matrix = score.confusion.restricted[counted][:, counted]
@@ -128,7 +128,7 @@ def _print_matrix(score: Score) -> None:
         (name, *(f"{100 * count / row.sum():.1f} %" if row.sum() else "" for count in row))
         for name, row in zip(names, matrix, strict=True)
     ]
-    print_table(("truth, taken for", *names), rows, right=names)
+    print_table(("labelled / predicted", *names), rows, right=names)
 
 
 def _cell(value: Any) -> str:

@@ -1,4 +1,4 @@
-"""The options that name components: one for each kind that a plan holds, from the kind's registration."""
+"""Add the options that name components (`--arch`, `--loss`, …): one for each kind of a plan."""
 
 from __future__ import annotations
 
@@ -13,15 +13,16 @@ from .signatures import extended
 
 
 def takes_kinds(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command an option for each kind, in front of its own.
+    """Add an option for each kind to a command, before its own options.
 
-    What was given it finds in its first argument, `compositions`: a composition text by the name of the option.
+    The command receives the values in its first argument, `compositions`: a composition by the name of the option.
+    Options that were not used are left out.
     """
     options = {kind.option: _annotation(kind) for kind in PLAN_KINDS}
 
-    def call(**given: Any) -> None:
-        compositions = {name: given.pop(name) for name in options}
-        command({name: text for name, text in compositions.items() if text is not None}, **given)
+    def call(**values: Any) -> None:
+        compositions = {name: values.pop(name) for name in options}
+        command({name: text for name, text in compositions.items() if text is not None}, **values)
 
     return extended(command, call, before=options, without=["compositions"])
 

@@ -1,4 +1,4 @@
-"""`marsseg list`: what is installed."""
+"""`marsseg list`: list installed plugins."""
 
 from __future__ import annotations
 
@@ -22,13 +22,15 @@ def list(
     kind: Annotated[
         str | None,
         typer.Argument(
-            help="Only this kind: architecture, bottleneck, loss, …", metavar="[KIND]", autocompletion=kinds_or_names
+            help="List only this kind: architecture, bottleneck, loss, …",
+            metavar="[KIND]",
+            autocompletion=kinds_or_names,
         ),
     ] = None,
     pattern: Annotated[
         str | None,
         typer.Argument(
-            help="Only names that contain this, or match it if it has a *.",
+            help="List only names that contain this text, or match it if it has a *.",
             metavar="[PATTERN]",
             autocompletion=names_of_kind,
         ),
@@ -37,21 +39,21 @@ def list(
     disable: Disable = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """List components, recipes, observers and added commands: kind, name, aliases, summary, provider and status.
+    """List components, recipes, observers and command plugins: kind, name, aliases, summary, provider and status.
 
-    No installed plugin is imported for it.
+    Installed plugins are not imported.
     """
     catalog = open_session(plugins=plugin, disable=disable).catalog
     chosen = find_kind(kind) if kind is not None else None
     if kind is not None and chosen is None:
         if pattern is not None:
-            known = [k.name for k in ALL_KINDS]
+            known = [each.name for each in ALL_KINDS]
             raise RequestError(f"There is no kind '{kind}'.", where="list", hint=nearest(kind, known))
         pattern = kind  # `marsseg list unet`
     entries = [e for e in catalog.everything if chosen in (None, e.kind) and _matches(e, pattern)]
     if not entries:
-        what = f"No {chosen or 'component'} is called '{pattern}'." if pattern else f"No {chosen} is installed."
-        raise RequestError(what, where="list", hint=_hint(pattern, catalog))
+        message = f"No {chosen or 'component'} is called '{pattern}'." if pattern else f"No {chosen} is installed."
+        raise RequestError(message, where="list", hint=_hint(pattern, catalog))
     for problem in catalog.problems:
         warn(problem)
     rows = [_row(entry) for entry in entries]
@@ -63,10 +65,10 @@ def list(
 
 def _hint(wrong: str | None, catalog: Catalog) -> str:
     entries = catalog.everything
-    if wrong and (elsewhere := [entry for entry in entries if _matches(entry, wrong)]):
-        return f"'{elsewhere[0].name}' is {elsewhere[0].kind.with_article}."
+    if wrong and (of_other_kind := [entry for entry in entries if _matches(entry, wrong)]):
+        return f"'{of_other_kind[0].name}' is {of_other_kind[0].kind.with_article}."
     hint = nearest(wrong or "", [kind.name for kind in ALL_KINDS] + [entry.name for entry in entries])
-    return hint if hint.startswith("Did") else "`marsseg list` alone lists everything."
+    return hint if hint.startswith("Did") else "`marsseg list` lists all names."
 
 
 def _matches(entry: Entry, pattern: str | None) -> bool:

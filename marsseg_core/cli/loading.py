@@ -1,4 +1,4 @@
-"""Loading Keras and its backend: said, and without the backend's own announcements."""
+"""Load Keras and its backend with one message, and hide the messages of the backend."""
 
 from __future__ import annotations
 
@@ -13,25 +13,25 @@ from .output import say
 
 
 def load_keras() -> None:
-    """Import Keras and start its backend; if that fails, what the backend printed is shown."""
+    """Import Keras and start its backend. If this fails, the output of the backend is shown."""
     check_backend()
     say(f"Loading Keras on {chosen_backend()} …")
-    with _native_stderr_held_back():
+    with _hidden_native_stderr():
         start_keras()
 
 
 @contextmanager
-def _native_stderr_held_back() -> Iterator[None]:
-    # TensorFlow's C++ parts print to file descriptor 2 before any log level reaches them.
+def _hidden_native_stderr() -> Iterator[None]:
+    # TensorFlow's C++ code prints to file descriptor 2 before its log level is set.
     sys.stderr.flush()
     original = os.dup(2)
-    with tempfile.TemporaryFile() as held:
-        os.dup2(held.fileno(), 2)
+    with tempfile.TemporaryFile() as hidden:
+        os.dup2(hidden.fileno(), 2)
         try:
             yield
         except BaseException:
-            held.seek(0)
-            os.write(original, held.read())
+            hidden.seek(0)
+            os.write(original, hidden.read())
             raise
         finally:
             os.dup2(original, 2)

@@ -1,4 +1,4 @@
-"""The `marsseg` command."""
+"""The `marsseg` command: all commands, and how their errors become messages and exit codes."""
 
 from __future__ import annotations
 
@@ -17,25 +17,27 @@ from .bash import whole_words
 from .output import EXIT_INTERRUPTED, print_error, print_text, say
 from .verbosity import messages_on_standard_error, takes_verbosity
 
-# Each is a module of this package with a function of the same name, in which _ stands for -.
+# Each command is a function in a module of this package with the same name (with _ instead of -).
 COMMANDS: Final = ("run", "predict", "evaluate", "compare", "list", "show", "doctor", "new-plugin")
-# Each is a package with such modules of its own.
+# Each group is a package with such modules.
 COMMAND_GROUPS: Final = ("data",)
 
 
 class _MarssegGroup(TyperGroup):
-    """Turns what marsseg raises on purpose into a panel and an exit code, and has the commands of plugins too."""
+    """A group of commands that shows marsseg's errors as panels with exit codes, and includes plugins' commands."""
 
     _added: dict[str, Any] | None = None
 
     def list_commands(self, ctx: Any) -> list[str]:
+        """Return the names of all commands, including those of plugins."""
         return [*super().list_commands(ctx), *self._added_commands(ctx)]
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """Return a command by name; None if there is none. Plugins are loaded only if it is not built in."""
         return super().get_command(ctx, cmd_name) or self._added_commands(ctx).get(cmd_name)
 
     def _added_commands(self, ctx: Any) -> dict[str, Any]:
-        """No built-in command waits for them: they are imported once one is asked for that is not."""
+        """Load the commands of plugins at the first call. Built-in commands do not wait for this."""
         if self._added is None:
             from .added import added_commands
 
@@ -44,6 +46,7 @@ class _MarssegGroup(TyperGroup):
         return self._added
 
     def invoke(self, ctx: Any) -> Any:
+        """Run the command with marsseg's messages on standard error, and turn errors into exit codes."""
         with messages_on_standard_error():
             return self._invoke(ctx)
 
@@ -54,7 +57,9 @@ class _MarssegGroup(TyperGroup):
             print_error(error, with_traceback=ctx.params.get("traceback", False))
             raise typer.Exit(error.exit_code) from None
         except MemoryError as cause:
-            shortage = RunError(f"There is not enough memory: {cause}", hint="Try fewer or smaller images, or batches.")
+            shortage = RunError(
+                f"There is not enough memory: {cause}", hint="Use fewer or smaller images, or smaller batches."
+            )
             print_error(shortage, with_traceback=ctx.params.get("traceback", False))
             raise typer.Exit(shortage.exit_code) from None
         except KeyboardInterrupt:
@@ -63,15 +68,16 @@ class _MarssegGroup(TyperGroup):
 
 
 class _Command(TyperCommand):
-    """Refuses an option that is given twice, where the parser would silently take the last."""
+    """A command that refuses repeated options. The parser alone would silently use the last one."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Check for repeated options, then parse the arguments."""
         repeatable = {name for param in self.params if getattr(param, "multiple", False) for name in param.opts}
         seen: set[str] = set()
         for word in args:
             option = word.partition("=")[0]
             if option in seen and option not in repeatable and not ctx.resilient_parsing:
-                raise RequestError(f"{option} is given twice.", where=ctx.info_name, hint="Keep one of the two.")
+                raise RequestError(f"{option} is used twice.", where=ctx.info_name, hint="Remove one of the two.")
             if option.startswith("--"):
                 seen.add(option)
         return super().parse_args(ctx, args)
@@ -87,20 +93,20 @@ app = typer.Typer(
 )
 
 
-def _print_version(wanted: bool) -> None:
-    if wanted:
+def _print_version(requested: bool) -> None:
+    if requested:
         print_text(f"marsseg {version()}")
         raise typer.Exit
 
 
 @app.callback()
 def marsseg(
-    traceback: Annotated[bool, typer.Option("--traceback", help="Show where an error was raised.")] = False,
+    traceback: Annotated[bool, typer.Option("--traceback", help="Show the traceback of an error.")] = False,
     version: Annotated[
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version and exit.")
     ] = False,
 ) -> None:
-    """Segmentation networks for Mars terrain, by name: train, score and compare them."""
+    """Train, score and compare semantic segmentation networks for Mars terrain, by the names of their components."""
 
 
 for _command in COMMANDS:
@@ -118,11 +124,11 @@ for _name in COMMAND_GROUPS:
 
 
 def main() -> None:
-    """The console script."""
-    # TensorFlow's failures are exceptions too; what is left to print, where a plugin imports it, is about its build.
+    """Run the command line: the entry point of the `marsseg` script."""
+    # TensorFlow's failures are exceptions, so its log (about how it was built, for example) is not needed.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     for stream in (sys.stdout, sys.stderr):
-        # A sign that a narrow encoding lacks is no reason to fail.
+        # Replace characters that the encoding of the terminal cannot show, instead of failing.
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
     with whole_words():

@@ -1,4 +1,4 @@
-"""`marsseg show --build` and `--plot`: a network built to be measured and drawn, not to be trained."""
+"""`marsseg show --build` and `--plot`: build a network to measure and draw it."""
 
 from __future__ import annotations
 
@@ -18,33 +18,37 @@ from .output import print_table, print_text, say
 if TYPE_CHECKING:
     import keras
 
-_SIZE = re.compile(r"(\d+)x(\d+)(?:x(\d+))?")
+_SIZE_PATTERN = re.compile(r"(\d+)x(\d+)(?:x(\d+))?")
 
 
 def build(entry: Entry, text: str, bottleneck: str | None, size: str, classes: int, session: Session) -> keras.Model:
-    """The network of an architecture (`text` may give its parameters) or of a recipe, for images of a size."""
+    """Build the network of an architecture or a recipe, for images of a size.
+
+    `text` is the name, and for an architecture also its parameters. `size` is HEIGHTxWIDTHxCHANNELS.
+    """
     if entry.kind not in (ARCHITECTURE, RECIPE):
         raise RequestError(
             f"'{entry.name}' is {entry.kind.with_article}: only an architecture or a recipe can be built.",
             where="--build",
-            hint="marsseg show unet --build --bottleneck NAME shows what a bottleneck adds.",
+            hint="`marsseg show unet --build --bottleneck NAME` builds an architecture with a bottleneck.",
         )
-    numbers = _SIZE.fullmatch(size)
-    if numbers is None or min(map(int, numbers.groups("1"))) < 1:
-        raise RequestError(f"'{size}' is no size.", where="--size", hint="The form is HEIGHTxWIDTHxCHANNELS: 64x128x1.")
+    match = _SIZE_PATTERN.fullmatch(size)
+    if match is None or min(map(int, match.groups("1"))) < 1:
+        raise RequestError(
+            f"'{size}' is not a valid size.", where="--size", hint="Write HEIGHTxWIDTHxCHANNELS, such as 64x128x1."
+        )
     if classes < 2:
-        raise RequestError("A network tells at least 2 classes apart.", where="--classes")
-    height, width, channels = map(int, numbers.groups("1"))
+        raise RequestError(f"A network needs at least 2 classes, not {classes}.", where="--classes")
+    height, width, channels = map(int, match.groups("1"))
 
     check_backend()
     from ..planning.plan import NETWORK_KINDS
     from ..planning.resolver import Request, resolve
 
     compositions = {"bottleneck": bottleneck} if bottleneck is not None else {}
-    is_network = entry.kind == ARCHITECTURE
     request = (
         Request(compositions=compositions | {"arch": text})
-        if is_network
+        if entry.kind == ARCHITECTURE
         else Request(base=text, compositions=compositions)
     )
     plan = resolve(request, session, only=NETWORK_KINDS)
@@ -57,7 +61,7 @@ def build(entry: Entry, text: str, bottleneck: str | None, size: str, classes: i
 
 
 def facts(network: keras.Model) -> dict[str, Any]:
-    """Parameters, multiply-accumulates, memory of activations and output shape of a built network."""
+    """Measure a network: parameters, multiply-accumulates, memory of its activations and output shape, for JSON."""
     from ..networks.cost import cost_of
 
     cost = cost_of(network)
@@ -72,24 +76,24 @@ def facts(network: keras.Model) -> dict[str, Any]:
 
 
 def print_facts(built: dict[str, Any]) -> None:
-    """The same for a reader."""
+    """Print the result of `facts` as a table."""
     shape = "×".join(map(str, built["output_shape"]))
     rows = [
         ("parameters", f"{built['parameters']:,}"),
-        ("trainable", f"{built['trainable']:,}"),
+        ("trainable parameters", f"{built['trainable']:,}"),
         ("multiply-accumulates per image", f"{built['multiply_accumulates']:,}"),
-        ("activations kept per image", f"{built['activation_bytes'] / 2**20:.1f} MiB"),
-        ("output", shape),
+        ("memory of activations per image", f"{built['activation_bytes'] / 2**20:.1f} MiB"),
+        ("output shape", shape),
     ]
     print_table(("built", "value"), rows, right=("value",))
     if built["unknown_layers"]:
-        print_text(f"Not counted, as what they compute is not known: {', '.join(built['unknown_layers'])}")
+        print_text(f"Multiply-accumulates not counted, as unknown, for: {', '.join(built['unknown_layers'])}")
 
 
 def check_plot(target: Path, option: str = "--plot") -> None:
-    """RequestError where a drawing cannot be written; before anything is built for it."""
+    """Raise RequestError if a drawing cannot be written, before the network is built."""
     if target.suffix != ".png":
-        raise RequestError(f"The drawing is a PNG; '{target}' does not end in .png.", where=option)
+        raise RequestError(f"The drawing is a PNG file, but '{target}' does not end in .png.", where=option)
     require_parent(target, option)
 
 
@@ -99,4 +103,4 @@ def plot(network: keras.Model, target: Path, title: str) -> None:
 
     with atomic_write(target) as temporary:
         draw(network, temporary, title)
-    say(f"Drawn: {target}")
+    say(f"Drawing written: {target}")

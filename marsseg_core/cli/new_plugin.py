@@ -1,4 +1,4 @@
-"""`marsseg new-plugin`: a project for a component or an observer of one's own."""
+"""`marsseg new-plugin`: create a project for a new component or observer."""
 
 from __future__ import annotations
 
@@ -18,35 +18,35 @@ from .output import print_text, say
 
 def new_plugin(
     name: Annotated[
-        str, typer.Argument(help="What it is to be called, as in `marsseg run --loss NAME`.", metavar="NAME")
+        str, typer.Argument(help="The name of the plugin, as in `marsseg run --loss NAME`.", metavar="NAME")
     ],
     kind: Annotated[
         str,
         typer.Option(
-            help="What it is: loss, architecture, bottleneck, …, observer.",
+            help="The kind of the plugin: loss, architecture, bottleneck, …, observer.",
             metavar="KIND",
             autocompletion=fixed(*(kind.name for kind in ALL_KINDS if kind.template)),
         ),
     ],
     out: Annotated[
-        Path | None, typer.Option(help="The project's folder, a new one: marsseg-NAME by default.", metavar="DIR")
+        Path | None, typer.Option(help="The new folder of the project. Default: marsseg-NAME.", metavar="DIR")
     ] = None,
 ) -> None:
-    """Begin a plugin: a small project that can be installed, with a formula as an example, and tests that pass.
+    """Create a small project for a plugin: it can be installed, has an example component, and its tests pass.
 
-    Nothing is installed, and nothing overwritten. What is printed are the next steps.
+    Nothing is installed or overwritten. The next steps are printed.
     """
     from ..scaffold import Project
 
-    found = find_kind(kind)
-    if found is None or not found.template:
-        known = [known.name for known in ALL_KINDS if known.template]
-        what = f"A {kind} is no plugin of its own." if found else f"There is no kind '{kind}'."
-        raise RequestError(what, where="--kind", hint=nearest(kind, known, listing="There are"))
-    project = Project(name, found)
+    chosen = find_kind(kind)
+    if chosen is None or not chosen.template:
+        known = [each.name for each in ALL_KINDS if each.template]
+        message = f"There is no template for the kind '{chosen}'." if chosen else f"There is no kind '{kind}'."
+        raise RequestError(message, where="--kind", hint=nearest(kind, known, listing="Kinds"))
+    project = Project(name, chosen)
     project.check_free(installed())
     folder = out or Path(project.distribution)
     project.write(folder)
-    say(f"Made {folder} with {project.package}/{found}.py. Next:")
+    say(f"Created {folder} with {project.package}/{chosen}.py. Next steps:")
     for step in (f"cd {shlex.quote(str(folder))}", *project.steps):
         print_text(step)

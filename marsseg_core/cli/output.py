@@ -1,4 +1,4 @@
-"""What the commands print: results to standard output, everything else to standard error."""
+"""Print results to standard output, and messages and errors to standard error."""
 
 from __future__ import annotations
 
@@ -19,24 +19,24 @@ SCHEMA: Final = 2
 
 EXIT_INTERRUPTED: Final = 130
 
-# Below this, what stands beside the names of a table is no longer read across.
-_LEAST_ROOM: Final = 30
+# If fewer columns of the terminal remain beside the names of a table, each row is printed as a paragraph.
+_MIN_WIDTH: Final = 30
 
-# Text that plugins or users wrote reaches Rich as Text: in a str it would find markup, and emoji in ':x:'.
+# Text of plugins and users is passed to Rich as Text. In a str, Rich would interpret markup, and emoji such as ':x:'.
 
 
 def say(text: str) -> None:
-    """A line to the person at the keyboard."""
+    """Print a message on standard error, unless `--quiet` is used."""
     _logger.info(text)
 
 
 def warn(text: str) -> None:
-    """A line about what went wrong without ending the command."""
+    """Print a warning on standard error."""
     _logger.warning(text)
 
 
 def print_text(text: str = "") -> None:
-    """A line of the result."""
+    """Print a line of the result on standard output."""
     console = Console()
     if console.is_terminal:
         console.print(Text(text))
@@ -45,29 +45,30 @@ def print_text(text: str = "") -> None:
 
 
 def print_json(**values: Any) -> None:
-    """The result for programs, with the number of its schema."""
+    """Print the result as JSON for programs, with the number of the schema."""
     print(json.dumps({"schema": SCHEMA} | values, indent=2, allow_nan=False))
 
 
 def print_table(
     headers: Sequence[str], rows: Sequence[Sequence[str]], *, right: Sequence[str] = (), names: int = 1
 ) -> None:
-    """A table on a terminal, without columns in which nothing is; elsewhere a line a row, all columns, tabs between.
+    """Print a table: aligned on a terminal, with tabs between the columns elsewhere.
 
-    The first columns, as many as `names`, are never folded: a terminal too narrow for them shows a paragraph a row.
+    On a terminal, empty columns are left out. The first `names` columns are never folded; if the terminal is too
+    narrow for them, each row is printed as a paragraph. Columns in `right` are aligned to the right.
     """
     console = Console()
     if not console.is_terminal:
         for row in [headers, *rows]:
             print("\t".join(cell.replace("\t", " ").replace("\n", " ") for cell in row))
         return
-    filled = [i for i in range(len(headers)) if i < names or any(row[i] for row in rows)]
-    headers, rows = [headers[i] for i in filled], [[row[i] for i in filled] for row in rows]
+    not_empty = [i for i in range(len(headers)) if i < names or any(row[i] for row in rows)]
+    headers, rows = [headers[i] for i in not_empty], [[row[i] for i in not_empty] for row in rows]
     from rich.padding import Padding
     from rich.table import Table
 
     widths = [max(map(len, column)) + 2 for column in zip(headers, *rows, strict=True)]
-    if sum(widths) > console.width and console.width - sum(widths[:names]) < _LEAST_ROOM:
+    if sum(widths) > console.width and console.width - sum(widths[:names]) < _MIN_WIDTH:
         for row in rows:
             console.print(Text(" ".join(row[:names]), style="bold"))
             for cell in filter(None, row[names:]):
@@ -83,14 +84,14 @@ def print_table(
 
 
 def _show_all_causes(error: BaseException | None) -> None:
-    """Keras raises what came through it anew, `from None`, and a plugin's own lines would be left out."""
+    """Undo `raise … from None`, by which Keras hides the lines of a plugin from the traceback."""
     while error is not None:
         error.__suppress_context__ = error.__cause__ is not None
         error = error.__cause__ or error.__context__
 
 
 def print_error(error: MarssegError, *, with_traceback: bool) -> None:
-    """One panel that says what is wrong, where, and what to do."""
+    """Print an error on standard error: what is wrong, where, and the next step."""
     if with_traceback:
         import traceback
 

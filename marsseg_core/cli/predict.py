@@ -1,4 +1,4 @@
-"""`marsseg predict`: masks of images, by one run or several together."""
+"""`marsseg predict`: predict the masks of images, with one or several runs."""
 
 from __future__ import annotations
 
@@ -22,37 +22,49 @@ if TYPE_CHECKING:
 
 def predict(
     paths: Annotated[
-        list[str], typer.Argument(help="Run folders, then what to predict.", metavar="RUN… SOURCE", show_default=False)
+        list[str],
+        typer.Argument(
+            help="One or more run folders, then the images to predict.", metavar="RUN… SOURCE", show_default=False
+        ),
     ],
-    out: Annotated[Path | None, typer.Option(help="A new folder for masks.", metavar="FOLDER")] = None,
-    overlay: Annotated[bool, typer.Option("--overlay", help="Write the classes in colours over the images.")] = False,
+    out: Annotated[Path | None, typer.Option(help="A new folder for the predicted masks.", metavar="FOLDER")] = None,
+    overlay: Annotated[
+        bool, typer.Option("--overlay", help="Also write the images with the classes as colours over them.")
+    ] = False,
     probabilities: Annotated[
-        bool, typer.Option("--probabilities", help="Write the probabilities, .npy (H, W, classes) float32.")
+        bool,
+        typer.Option("--probabilities", help="Also write the probabilities, as .npy files (H, W, classes) float32."),
     ] = False,
     submission: Annotated[
-        Path | None, typer.Option(help="Write the course's submission, checked.", metavar="FILE.csv")
+        Path | None, typer.Option(help="Write and check a submission file for the course.", metavar="FILE.csv")
     ] = None,
     subset: Annotated[
         str | None,
         typer.Option(
-            help="Labelled images of a data set: train, validation, test or all.",
-            metavar="PART",
+            help="Predict labelled images of a data set: train, validation, test or all.",
+            metavar="SUBSET",
             autocompletion=fixed("train", "validation", "test", "all"),
         ),
     ] = None,
     tta: Tta = False,
     with_ignored: Annotated[
-        bool, typer.Option("--with-ignored", help="Let pixels take ignored classes too (background).")
+        bool, typer.Option("--with-ignored", help="Also predict ignored classes, such as the background.")
     ] = False,
     tile_overlap: Annotated[
-        float, typer.Option(help="What neighbouring tiles of a large image share.", min=0, max=0.9, metavar="SHARE")
+        float,
+        typer.Option(
+            help="Overlap of neighbouring tiles of a large image, as a share of their size.",
+            min=0,
+            max=0.9,
+            metavar="SHARE",
+        ),
     ] = 0.5,
-    batch: Annotated[int, typer.Option(help="Tiles predicted at once.", min=1, metavar="N")] = 16,
+    batch: Annotated[int, typer.Option(help="Tiles predicted at the same time.", min=1, metavar="N")] = 16,
     range: Annotated[
         str | None,
         typer.Option(
-            help="Which values of image files are black and white: auto, bits, 0..4095, 1%..99%; "
-            "by default as the run saw such numbers, and others by auto.",
+            help="The values of black and white in image files: auto, bits, 0..4095, 1%..99%. "
+            "Default: as in the run if it had the same number type, else auto.",
             metavar="RANGE",
         ),
     ] = None,
@@ -62,20 +74,20 @@ def predict(
     plugin: Plugins = None,
     trust: Trust = False,
 ) -> None:
-    """Predict the masks of an image, of a folder of images, or of a data set; several runs give their mean.
+    """Predict the masks of an image, a folder of images, or a data set. Several runs are averaged.
 
-    SOURCE is a file, a folder, or a data set as `--data` takes it, whose images without labels are meant unless
-    `--subset` picks labelled ones. Images of any size: larger ones are covered with tiles that overlap.
+    SOURCE is a file, a folder, or a data set as for `--data`. Of a data set, the images without labels are predicted,
+    or the labelled ones that `--subset` selects. Images can have any size: large ones are cut into overlapping tiles.
     """
     *runs, source = paths
     if not runs:
         raise RequestError(
-            "A run and what it is to predict are needed.", where="predict", hint="marsseg predict RUN IMAGES --out NEW"
+            "A run and images to predict are needed.", where="predict", hint="marsseg predict RUN IMAGES --out FOLDER"
         )
     if out is None and submission is None:
-        raise RequestError("Nothing would be written.", where="predict", hint="Give --out or --submission.")
+        raise RequestError("Nothing would be written.", where="predict", hint="Add --out or --submission.")
     if out is None and (overlay or probabilities):
-        raise RequestError("Overlays and probabilities are written to --out.", where="predict", hint="Give --out too.")
+        raise RequestError("--overlay and --probabilities need --out.", where="predict", hint="Add --out FOLDER.")
     from ..files.atomic import refuse_existing
 
     for target, option in ((out, "--out"), (submission, "--submission")):
@@ -88,12 +100,12 @@ def predict(
 
     check_backend()
     check_subset(subset)
-    wanted = None if range is None else asked_range(range, "--range")
-    opened, classes = open_runs(runs)
+    chosen_range = None if range is None else asked_range(range, "--range")
+    folders, classes = open_runs(runs)
     limit = pixel_limit or PIXEL_LIMIT
     session = open_session(plugins=plugin, trust=trust)
-    found = find_source(source, session, opened, subset=subset, pixel_limit=limit, wanted=wanted)
-    for line in found.remarks:
+    images = find_source(source, session, folders, subset=subset, pixel_limit=limit, wanted=chosen_range)
+    for line in images.remarks:
         say(line)
     load_keras()
     from ..files.progress import ProgressBar
@@ -102,38 +114,38 @@ def predict(
     from ..inference.predictor import Predictor
     from ..inference.submission import new_submission
 
-    predictor = Predictor(load_networks(opened, session), tta=tta, overlap=tile_overlap, batch=batch)
+    predictor = Predictor(load_networks(folders, session), tta=tta, overlap=tile_overlap, batch=batch)
     outputs = None if out is None else Outputs(out, classes, overlays=overlay, probabilities=probabilities)
     summary = Summary.empty(len(classes.names))
     try:
         with (
-            ProgressBar("Predicting", found.title) as progress,
+            ProgressBar("Predicting", images.title) as progress,
             nullcontext() if submission is None else new_submission(submission) as rows,
         ):
             predict_source(
-                found,
+                images,
                 predictor,
                 ignore_classes=() if with_ignored else classes.ignore_classes,
                 outputs=outputs,
                 submission=rows,
                 summary=summary,
-                progress=lambda done: progress(done, len(found)),
+                progress=lambda done: progress(done, len(images)),
             )
     except KeyboardInterrupt:
-        say(f"Interrupted: {summary.count} of {len(found)} images were predicted; what is written is whole.")
+        say(f"Interrupted: {summary.count} of {len(images)} images were predicted; all files written are complete.")
         raise typer.Exit(EXIT_INTERRUPTED) from None
-    for line in found.afterwards():
+    for line in images.afterwards():
         warn(line)
     _print_summary(summary, classes.names)
     for target in filter(None, (out, submission)):
-        print_text(f"{target}: {summary.count} images of {found.title}")
+        print_text(f"{target}: {summary.count} images of {images.title}")
     if submission is not None and rows is not None and rows.zeros:
         warn(f"{rows.zeros:,} pixels of the submission are labelled 0 ({classes.names[0]}).")
     if summary.unreadable:
         raise RunError(
-            f"{len(summary.unreadable)} of {len(found)} images could not be read.",
-            where=found.title,
-            hint="They are named above; all others are predicted.",
+            f"{len(summary.unreadable)} of {len(images)} images could not be read.",
+            where=images.title,
+            hint="The messages above name them; all others are predicted.",
         )
 
 

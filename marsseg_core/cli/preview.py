@@ -1,4 +1,4 @@
-"""`marsseg show --preview`: a sheet of tiles before and after an augmentation."""
+"""`marsseg show --preview`: draw tiles before and after an augmentation."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ DRAWS = 2
 
 
 def preview(entry: Entry, text: str, data_text: str, session: Session, file: Path) -> None:
-    """Write the sheet of an augmentation (`text` may give its parameters) on tiles of a data set."""
+    """Draw tiles of a data set before and after an augmentation; `text` is its name, with parameters if any."""
     if entry.kind != AUGMENTATION:
         raise RequestError(
-            f"'{entry.name}' is {entry.kind.with_article}: only an augmentation has a preview.",
+            f"'{entry.name}' is {entry.kind.with_article}: only an augmentation can be previewed.",
             where="--preview",
-            hint="`marsseg list augmentation` lists them; --plot draws a network.",
+            hint="`marsseg list augmentation` lists augmentations. --plot draws a network.",
         )
     from ..planning.resolver import Request, resolve
 
@@ -56,7 +56,7 @@ def preview(entry: Entry, text: str, data_text: str, session: Session, file: Pat
 
 
 def _tiles(data: SegmentationData) -> list[int]:
-    """Some items with the rarest class, then others, evenly spread over the data; in order."""
+    """Choose items evenly spread over the data, half of them with the rarest class, in ascending order."""
     import numpy as np
 
     from ..data.statistics import rarest_items

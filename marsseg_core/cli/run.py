@@ -1,4 +1,4 @@
-"""`marsseg run`: train and score."""
+"""`marsseg run`: train a network and score it."""
 
 from __future__ import annotations
 
@@ -38,16 +38,18 @@ def run(
     disable: Disable = None,
     set: Annotated[
         list[str] | None,
-        typer.Option(help="Set one value of the plan.", metavar="KIND.NAME.KEY=VALUE", autocompletion=settings),
+        typer.Option(
+            help="Set one value of the plan. Can be repeated.", metavar="KIND.NAME.KEY=VALUE", autocompletion=settings
+        ),
     ] = None,
     epochs: Annotated[str | None, typer.Option(help="Passes over the training subset.", metavar="N")] = None,
     batch: Annotated[str | None, typer.Option(help="Images per step.", metavar="N")] = None,
-    learning_rate: Annotated[str | None, typer.Option(help="At the start.", metavar="RATE")] = None,
-    patience: Annotated[str | None, typer.Option(help="Epochs without progress to stop after.", metavar="N")] = None,
+    learning_rate: Annotated[str | None, typer.Option(help="The learning rate at the start.", metavar="RATE")] = None,
+    patience: Annotated[str | None, typer.Option(help="Stop after N epochs without progress.", metavar="N")] = None,
     monitor: Annotated[
         str | None,
         typer.Option(
-            help="The metric that the best network is kept by and early stopping watches.",
+            help="The metric that selects the best network and that early stopping watches.",
             metavar="NAME[:KEY=VALUE]…",
             autocompletion=monitored,
         ),
@@ -55,7 +57,7 @@ def run(
     metrics: Annotated[
         str | None,
         typer.Option(
-            help="Metrics to compute and show besides.",
+            help="Further metrics to compute and show.",
             metavar="NAME[:KEY=VALUE]…",
             autocompletion=composition(METRIC),
         ),
@@ -63,32 +65,33 @@ def run(
     precision: Annotated[
         str | None,
         typer.Option(
-            help="float32, mixed_bfloat16, mixed_float16.",
+            help="The dtype policy: float32, mixed_bfloat16, mixed_float16.",
             autocompletion=fixed("float32", "mixed_bfloat16", "mixed_float16"),
         ),
     ] = None,
     workers: Annotated[str | None, typer.Option(help="Threads that prepare batches.", metavar="N")] = None,
-    seed: Annotated[str | None, typer.Option(help="Draws weights, dropout, order, augmentations.", metavar="N")] = None,
+    seed: Annotated[
+        str | None, typer.Option(help="Seed of weights, dropout, order and augmentations.", metavar="N")
+    ] = None,
     init: Annotated[
-        str | None, typer.Option(help="Start from another run's weights, where they fit.", metavar="RUN")
+        str | None,
+        typer.Option(help="Start from the weights of another run, in all layers where they fit.", metavar="RUN"),
     ] = None,
     seeds: Annotated[
-        int | None, typer.Option(help="Run it with N seeds, from --seed on, and print mean ± std.", metavar="N")
+        int | None, typer.Option(help="Run with N seeds, starting at --seed, and print mean ± std.", metavar="N")
     ] = None,
-    folds: Annotated[
-        int | None, typer.Option(help="Run it on K folds: each image is tested once.", metavar="K")
-    ] = None,
+    folds: Annotated[int | None, typer.Option(help="Run on K folds: each image is tested once.", metavar="K")] = None,
     resume: Annotated[
-        str | None, typer.Option(help="Go on with a run that was killed or interrupted.", metavar="RUN")
+        str | None, typer.Option(help="Resume a run that was killed or interrupted.", metavar="RUN")
     ] = None,
-    out: Annotated[Path | None, typer.Option(help="The run folder; a new one in runs/ otherwise.")] = None,
+    out: Annotated[Path | None, typer.Option(help="The run folder. Default: a new one in runs/.")] = None,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Print the plan, with the origin of each value, and stop.")
+        bool, typer.Option("--dry-run", help="Print the plan with the origin of each value, without running it.")
     ] = False,
 ) -> None:
-    """Train a network, keep the best, and score it on the test subset.
+    """Train a network, store the best one, and score it on the test subset.
 
-    Components are named as `marsseg list` names them. A comma separates several, a colon starts each parameter:
+    `marsseg list` prints the names of components. A comma separates several components, a colon starts each parameter:
     `marsseg run --arch dense:width=0.5 --bottleneck transformer,aspp --loss wssce`.
     `marsseg show NAME` lists the parameters of a component.
     """
@@ -109,19 +112,19 @@ def run(
         "init": init,
     }
     if resume is not None:
-        others: dict[str, Any] = {**compositions, **training} | {
+        other_options: dict[str, Any] = {**compositions, **training} | {
             "plan": plan,
             "set": set or None,
             "plugin": plugin or None,
         }
-        others |= {"seeds": seeds, "folds": folds, "out": out}
-        _resume(resume, session, [*_given(others), *(["dry_run"] if dry_run else [])])
+        other_options |= {"seeds": seeds, "folds": folds, "out": out}
+        _resume(resume, session, [*_without_none(other_options), *(["dry_run"] if dry_run else [])])
         return
     if not dry_run:
         check_backend()
-    request = Request(plan, compositions, {"training": _given(training)}, set or [], plugin or [])
+    request = Request(plan, compositions, {"training": _without_none(training)}, set or [], plugin or [])
     resolved = resolve(request, session)
-    _tell_unused(resolved)
+    _warn_of_unused(resolved)
     series = None
     if seeds is not None or folds is not None:
         from ..experiments.series import plan_series
@@ -135,7 +138,7 @@ def run(
             print_dry(series[1])
         return
     if out is not None:
-        refuse_existing(out)  # now, not when the data is read and the network built
+        refuse_existing(out)  # before the data are read and the network is built
     if series is not None:
         run_all(*series, out)
         return
@@ -148,19 +151,20 @@ def run(
     _finish(api.run(resolved, out=out, hooks=hooks))
 
 
-def _resume(path: str, session: Session, others: list[str]) -> None:
+def _resume(path: str, session: Session, other_options: list[str]) -> None:
     from ..errors import RequestError
     from ..files.run_folder import RunFolder
     from ..hooks import announce
     from ..planning.resolver import Request, resolve
 
-    if others:
+    if other_options:
+        option = f"--{other_options[0].replace('_', '-')}"
         raise RequestError(
-            f"--resume goes on with the run's own plan: --{others[0].replace('_', '-')} does not go with it.",
+            f"--resume uses the plan of the run: {option} cannot be used with it.",
             where=f"--resume {path}",
-            hint="It has a copy of its plugins, which --trust executes."
-            if others[0] == "plugin"
-            else "A new run that starts from its weights is --init.",
+            hint="The run stores a copy of its plugins, which --trust executes."
+            if option == "--plugin"
+            else "To start a new run from the weights of this one, use --init.",
         )
     check_backend()
     folder = RunFolder.open(path)
@@ -179,17 +183,17 @@ def _finish(result: Run) -> None:
         raise typer.Exit(EXIT_INTERRUPTED)
 
 
-def _tell_unused(plan: Plan) -> None:
-    """A file of components from which none is chosen: most likely one was to be named too."""
+def _warn_of_unused(plan: Plan) -> None:
+    """Warn if the plan uses no component of a plugin file: the user probably forgot to name one."""
     values = [value for _, value, _ in plan.rows()]
     for plugin in plan.plugins:
         components = [entry for entry in plugin.entries if entry.kind != OBSERVER]
         if components and not any(entry.name in value for entry in components for value in values):
             entry = components[0]
-            warn(f"Nothing of {plugin.name} is chosen: --{entry.kind.option} {entry.name} would.")
+            warn(f"No component of {plugin.name} is used. To use one: --{entry.kind.option} {entry.name}.")
 
 
-def _given(values: dict[str, Any]) -> dict[str, Any]:
+def _without_none(values: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in values.items() if value is not None}
 
 
@@ -198,29 +202,29 @@ def _print_result(result: Run) -> None:
 
     subsets = result.metrics["subsets"]
     if not subsets:
-        say(f"Interrupted before the first epoch ended: there is no network in {result.path}.")
-        _say_how_to_go_on(result)
+        say(f"Interrupted before the first epoch ended: {result.path} has no network.")
+        _say_how_to_resume(result)
         return
-    found = {subset: metric_values(scores) for subset, scores in subsets.items()}
+    values = {subset: metric_values(scores) for subset, scores in subsets.items()}
     table = result.plan.metrics
     rows = [
-        (table.spaced(name), *(_score(scores.get(name)) for scores in found.values()))
-        for name in dict.fromkeys(chain(*found.values()))
+        (table.spaced(name), *(_score(of_subset.get(name)) for of_subset in values.values()))
+        for name in dict.fromkeys(chain(*values.values()))
         if table.shows(name)
     ]
     print_table(("score", *subsets), rows, right=tuple(subsets))
     print_text()
     best = f"epoch {result.best_epoch} of {len(result.history)}"
     by = "" if result.best_by == f"val_{HEADLINE}" else f", the best by {result.best_by}"
-    print_text(f"{result.path}: the network of {best}{by}")
+    print_text(f"{result.path}: network of {best}{by}")
     if result.interrupted:
-        say("Interrupted: the best network so far is kept; the test subset was not scored.")
-        _say_how_to_go_on(result)
+        say("Interrupted: the best network so far is stored; the test subset was not scored.")
+        _say_how_to_resume(result)
 
 
-def _say_how_to_go_on(result: Run) -> None:
+def _say_how_to_resume(result: Run) -> None:
     trust = " --trust" if result.plan.plugins else ""
-    say(f"Go on with: marsseg run --resume {result.path}{trust}")
+    say(f"To resume: marsseg run --resume {result.path}{trust}")
 
 
 def _score(value: float | None) -> str:

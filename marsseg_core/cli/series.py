@@ -1,4 +1,4 @@
-"""`marsseg run --seeds N` and `--folds K`: several runs of one plan, and what they have in common."""
+"""`marsseg run --seeds N` and `--folds K`: run one plan several times, and print the mean scores."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def print_dry(members: Mapping[str, Plan]) -> None:
-    """What would run."""
+    """Print the runs of a series, without running them."""
     print_text()
     rows = [
         (name, str(plan.training.seed), "all" if plan.split.fold is None else f"{plan.split.fold}/{plan.split.folds}")
@@ -28,30 +28,30 @@ def print_dry(members: Mapping[str, Plan]) -> None:
 
 
 def run_all(kind: Kind, members: Mapping[str, Plan], out: Path | None) -> None:
-    """Run a series and print the mean and the spread of its scores."""
+    """Run a series and print the mean and standard deviation of each score."""
     load_keras()
     from ..experiments.series import run_series
 
     series = run_series(kind, members, out=out)
     if not series.finished:
-        say(f"Interrupted before the first run ended: {series.path} has no score of a whole run.")
+        say(f"Interrupted before the first run finished: {series.path} has no scores.")
         raise typer.Exit(EXIT_INTERRUPTED)
     _print_series(series, next(iter(members.values())).metrics)
     if series.interrupted:
-        say("Interrupted: the runs that were finished are kept, and so is the best network of the last one so far.")
+        say("Interrupted: the finished runs are stored, and the best network so far of the last run.")
         raise typer.Exit(EXIT_INTERRUPTED)
 
 
 def _print_series(series: Series, table: MetricTable) -> None:
     subsets = series.subsets()
-    names = dict.fromkeys(name for found in subsets.values() for name in found)
+    names = dict.fromkeys(name for spreads in subsets.values() for name in spreads)
     rows = [
-        (table.spaced(name), *(str(found.get(name) or "undefined") for found in subsets.values()))
+        (table.spaced(name), *(str(spreads.get(name) or "undefined") for spreads in subsets.values()))
         for name in names
         if table.shows(name)
     ]
     print_table(("score", *subsets), rows, right=tuple(subsets))
     print_text()
-    done, planned = len(series.finished), len(series.planned)
-    of = "" if done == planned else f" of {planned}"
-    print_text(f"{series.path}: mean ± sample standard deviation over {done}{of} {series.kind}")
+    finished, planned = len(series.finished), len(series.planned)
+    of_planned = "" if finished == planned else f" of {planned}"
+    print_text(f"{series.path}: mean ± sample standard deviation over {finished}{of_planned} {series.kind}")

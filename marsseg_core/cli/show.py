@@ -1,4 +1,4 @@
-"""`marsseg show`: one component or recipe, in full."""
+"""`marsseg show`: describe one component, recipe, observer or command plugin."""
 
 from __future__ import annotations
 
@@ -28,11 +28,14 @@ if TYPE_CHECKING:
 
 def show(
     name: Annotated[
-        str, typer.Argument(help="A component's or recipe's name, or distribution/name.", autocompletion=anything)
+        str, typer.Argument(help="The name of a component or recipe, or distribution/name.", autocompletion=anything)
     ],
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     build: Annotated[
-        bool, typer.Option("--build", help="Build the network and measure it; NAME may give parameters then.")
+        bool,
+        typer.Option(
+            "--build", help="Build the network and measure it. NAME may have parameters, as in dense:width=0.5."
+        ),
     ] = False,
     plot: Annotated[Path | None, typer.Option(help="Build the network and draw it into a PNG file.")] = None,
     preview: Annotated[
@@ -41,28 +44,35 @@ def show(
     data: Annotated[
         str | None,
         typer.Option(
-            help="What the tiles of --preview come from: synthetic.",
+            help="Data set for the tiles of --preview. Default: synthetic.",
             metavar="NAME|PATH",
             autocompletion=composition(DATASET, ".npz"),
         ),
     ] = None,
     bottleneck: Annotated[
         str | None,
-        typer.Option(help="Bottlenecks to build it with.", metavar="NAME,…", autocompletion=composition(BOTTLENECK)),
+        typer.Option(
+            help="Bottlenecks to build the network with.", metavar="NAME,…", autocompletion=composition(BOTTLENECK)
+        ),
     ] = None,
-    size: Annotated[str | None, typer.Option(help="Images to build it for: 64x128x1.", metavar="HxWxC")] = None,
-    classes: Annotated[int | None, typer.Option(help="Classes to build it for: 5.", metavar="K")] = None,
+    size: Annotated[
+        str | None,
+        typer.Option(help="Size of the images to build the network for. Default: 64x128x1.", metavar="HxWxC"),
+    ] = None,
+    classes: Annotated[
+        int | None, typer.Option(help="Number of classes to build the network for. Default: 5.", metavar="K")
+    ] = None,
     plugin: Plugins = None,
     disable: Disable = None,
 ) -> None:
-    """Show a component: what it is, its parameters, who provides it and where, and how to use it."""
+    """Show a component: its description, its parameters, the package and file it is from, and an example command."""
     text, name = name, name.partition(":")[0]
     session = open_session(plugins=plugin, disable=disable)
     catalog = session.catalog
     entries = catalog.named(name, ALL_KINDS)
     if not entries:
-        known = [known for entry in catalog.everything for known in (entry.name, *entry.aliases)]
-        hint = " ".join([*catalog.problems, nearest(name, known, listing="There are")])
+        known = [each for entry in catalog.everything for each in (entry.name, *entry.aliases)]
+        hint = " ".join([*catalog.problems, nearest(name, known, listing="Known names")])
         raise RequestError(f"Nothing is called '{name}'.", where="show", hint=hint)
     records = [_record(entry, catalog) for entry in entries]
     if preview is not None:
@@ -73,8 +83,8 @@ def show(
         draw(entries[0], text, data or "synthetic:count=60", session, preview)
         return
     if data is not None:
-        raise RequestError("--data is what --preview takes its tiles from.", where="show", hint="Add --preview FILE.")
-    # Whatever only makes sense for a built network asks for one.
+        raise RequestError("--data needs --preview.", where="show", hint="Add --preview FILE.png.")
+    # Parameters and these options need a built network.
     if build or ":" in text or any(option is not None for option in (plot, bottleneck, size, classes)):
         from . import network as network_views
 
@@ -122,9 +132,9 @@ def _record(entry: Entry, catalog: Catalog) -> dict[str, Any]:
 
 
 def _hooked(entry: Entry) -> dict[str, Any]:
-    # Read, not imported: a recipe may have the same name.
+    # The source is read, not imported: `show` of a recipe with the same name should not import an observer.
     source = find_source(entry)
-    disabled = "" if entry.distribution.endswith(SUFFIX) else f" --disable {entry.name}"  # a file is just not given
+    disabled = "" if entry.distribution.endswith(SUFFIX) else f" --disable {entry.name}"  # a file need not be passed
     return _facts(entry) | {
         "text": docstring(source.path) if source else "",
         "parameters": [],
@@ -140,7 +150,9 @@ def _recipe(entry: Entry) -> dict[str, Any]:
         text = read_text(source.path)
     except (OSError, UnicodeDecodeError) as cause:
         raise PluginError(
-            f"The {entry.label} cannot be read: {cause}.", where=str(source.path), hint="A recipe is TOML, in UTF-8."
+            f"The {entry.label} cannot be read: {cause}.",
+            where=str(source.path),
+            hint="A recipe must be a TOML file in UTF-8.",
         ) from cause
     return _facts(entry) | {
         "text": f"{source.summary}\n\n{text}".strip(),
@@ -150,7 +162,7 @@ def _recipe(entry: Entry) -> dict[str, Any]:
 
 
 def _component(entry: Entry, catalog: Catalog) -> dict[str, Any]:
-    # What only this command needs is not imported for the others.
+    # Imported here, so that the other commands start faster.
     import inspect
 
     from ..planning.options import options_of
@@ -166,9 +178,9 @@ def _component(entry: Entry, catalog: Catalog) -> dict[str, Any]:
 
 
 def _direction(metric: Any) -> str:
-    least, greatest = metric.bounds
+    lower, upper = metric.bounds
     unit = f" {metric.unit}" if metric.unit else ""
-    return f"{'More' if metric.higher_is_better else 'Less'} is better, from {least:g} to {greatest:g}{unit}."
+    return f"{'Higher' if metric.higher_is_better else 'Lower'} is better, from {lower:g} to {upper:g}{unit}."
 
 
 def _parameter(parameter: Parameter) -> dict[str, Any]:
@@ -184,7 +196,7 @@ def _parameter(parameter: Parameter) -> dict[str, Any]:
 
 
 def _example(entry: Entry, parameters: list[Parameter], catalog: Catalog) -> str:
-    """A command that uses the component, with one of its parameters where one is short enough to type inline."""
+    """Make an example command that uses the component, with one of its parameters if its value is short."""
     if entry.kind == DATASET and any(parameter.name == "path" for parameter in parameters):
         return f"marsseg run --data {entry.name}:path=FILE"
     if entry.kind == METRIC:
@@ -196,23 +208,23 @@ def _example(entry: Entry, parameters: list[Parameter], catalog: Catalog) -> str
     option = entry.kind.option
     losses = _two_losses(catalog) if entry.kind == WEIGHTING else []
     words = f"--loss {','.join(losses)} " if losses else ""
-    # What must be given: a number, or a list of as many as there are losses.
+    # Required parameters of the built-in components are a number, or a list with a number for each loss.
     value = ",".join("1" for _ in losses) or "1"
-    given = "".join(f" --set {option}.{entry.name}.{p.name}={value}" for p in parameters if p.required)
-    return f"marsseg run {words}--{option} {entry.name}{setting}{given}"
+    required = "".join(f" --set {option}.{entry.name}.{p.name}={value}" for p in parameters if p.required)
+    return f"marsseg run {words}--{option} {entry.name}{setting}{required}"
 
 
 def _two_losses(catalog: Catalog) -> list[str]:
-    """Two installed losses that any weighting takes, for it to have something to weigh."""
+    """Return the names of two installed losses that any weighting accepts: their values are never negative."""
     from ..errors import MarssegError
     from ..planning.grammar import components
 
-    found: list[str] = []
+    losses: list[str] = []
     for name in catalog.names(LOSS):
-        with suppress(MarssegError):  # one that is broken, or that must be given a parameter
+        with suppress(MarssegError):  # a loss that is broken or has a required parameter
             if not components(LOSS, name, catalog)[0].may_be_negative:
-                found.append(name)
-    return found[:2]
+                losses.append(name)
+    return losses[:2]
 
 
 def _print_component(record: dict[str, Any]) -> None:
@@ -225,7 +237,7 @@ def _print_component(record: dict[str, Any]) -> None:
         from ..registry.parameters import to_text
 
         rows = [
-            (p["name"], p["type"], "must be given" if p["required"] else to_text(p["default"]), p["help"])
+            (p["name"], p["type"], "required" if p["required"] else to_text(p["default"]), p["help"])
             for p in record["parameters"]
         ]
         print_table(("parameter", "type", "default", "meaning"), rows)

@@ -1,4 +1,4 @@
-"""Giving a command more options than its function names."""
+"""Add options to the signature of a command."""
 
 from __future__ import annotations
 
@@ -16,12 +16,13 @@ def extended(
     after: Mapping[str, Any] | None = None,
     without: Sequence[str] = (),
 ) -> Callable[..., None]:
-    """Make a command of `call` that takes what `command` takes, and more, as Typer reads it.
+    """Make a command for Typer that calls `call`, with the options of `command` and further ones.
 
-    `before` and `after` have the annotation of each further option by its name; they are None or False where they are
-    not given. `without` names arguments of `command` that are none of the command line's.
+    `before` and `after` hold the annotations of the further options by their names, to be shown before and after those
+    of `command`. Their defaults are None, or False for flags. `without` names arguments of `command` that are not
+    options.
     """
-    own = inspect.signature(command, eval_str=True).parameters
+    command_parameters = inspect.signature(command, eval_str=True).parameters
 
     def options(annotations: Mapping[str, Any] | None) -> list[inspect.Parameter]:
         kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
@@ -32,13 +33,17 @@ def extended(
             for name, annotation in (annotations or {}).items()
         ]
 
-    parameters = [*options(before), *(each for name, each in own.items() if name not in without), *options(after)]
+    parameters = [
+        *options(before),
+        *(each for name, each in command_parameters.items() if name not in without),
+        *options(after),
+    ]
 
     @functools.wraps(command)
-    def wrapped(**given: Any) -> None:
-        call(**given)
+    def wrapped(**values: Any) -> None:
+        call(**values)
 
-    # As options they have no order.
+    # Keyword-only parameters may have defaults in any order.
     parameters = [each.replace(kind=inspect.Parameter.KEYWORD_ONLY) for each in parameters]
     wrapped.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     wrapped.__annotations__ = {each.name: each.annotation for each in parameters}

@@ -1,4 +1,4 @@
-"""What the command line shows of marsseg's messages: `-v` and `-q`, and a handler that prints them."""
+"""Print marsseg's log messages on standard error, as the options `-v` and `-q` say."""
 
 from __future__ import annotations
 
@@ -15,14 +15,15 @@ from ..errors import RequestError
 from ..messages import ROOT
 from .signatures import extended
 
-Verbose = Annotated[bool, typer.Option("-v", "--verbose", help="Say what is decided, too.")]
-Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="Say nothing but warnings and errors.")]
+Verbose = Annotated[bool, typer.Option("-v", "--verbose", help="Show debug messages, too.")]
+Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="Show only warnings and errors.")]
 
 
 class _StandardError(logging.Handler):
     """Print each message as a line on standard error."""
 
     def emit(self, record: logging.LogRecord) -> None:
+        """Print a message, in yellow and with "Warning: " if it is a warning."""
         is_warning = record.levelno >= logging.WARNING
         line = f"Warning: {record.getMessage()}" if is_warning else record.getMessage()
         Console(stderr=True).print(Text(line, style="yellow" if is_warning else ""), soft_wrap=True)
@@ -30,12 +31,12 @@ class _StandardError(logging.Handler):
 
 @contextmanager
 def messages_on_standard_error() -> Iterator[None]:
-    """Print marsseg's messages while a command runs; inside of another, once."""
+    """Print marsseg's messages while the block runs. Inside another such block, this does nothing."""
     logger, handler = logging.getLogger(ROOT), _StandardError()
     if any(isinstance(other, _StandardError) for other in logger.handlers):
         yield
         return
-    level, logger.propagate = logger.level, False  # libraries put handlers of their own on the root logger
+    level, logger.propagate = logger.level, False  # some libraries add handlers to the root logger
     logger.addHandler(handler)
     try:
         yield
@@ -46,13 +47,13 @@ def messages_on_standard_error() -> Iterator[None]:
 
 
 def takes_verbosity(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command the options that set how much is said."""
+    """Add the options `-v` and `-q` to a command."""
 
-    def call(verbose: bool, quiet: bool, **given: Any) -> None:
+    def call(verbose: bool, quiet: bool, **values: Any) -> None:
         if verbose and quiet:
-            raise RequestError("-v and -q exclude each other.", where="-v, -q", hint="Keep one of the two.")
+            raise RequestError("-v and -q cannot be used together.", where="-v, -q", hint="Remove one of the two.")
         if verbose or quiet:
             logging.getLogger(ROOT).setLevel(logging.DEBUG if verbose else logging.WARNING)
-        command(**given)
+        command(**values)
 
     return extended(command, call, after={"verbose": Verbose, "quiet": Quiet})

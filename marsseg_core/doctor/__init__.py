@@ -1,1 +1,1 @@
-"""`marsseg doctor`: each installed component examined in a fresh process."""
+"""`marsseg doctor`: examine each installed component in a separate process."""

@@ -1,6 +1,7 @@
-"""What `marsseg doctor` finds: each component, recipe, observer and module of commands loaded in a fresh process.
+"""Examine installed plugins for `marsseg doctor`: load each of them in a separate process.
 
-So none sees what another has imported, and one that ends its process, or never ends, harms no other.
+In a separate process, no plugin can depend on what another one imported, and a plugin that ends its process, or never
+returns, does not affect the others.
 """
 
 from __future__ import annotations
@@ -28,31 +29,40 @@ from ..registry.kinds import ALL_KINDS, COMMAND, OBSERVER, RECIPE
 from ..registry.loading import SLOW_SECONDS, load
 from ..registry.session import Session, open_session
 
-# What takes seconds to import, and belongs inside the methods that build.
+# Packages that take seconds to import. Components import them inside their methods.
 HEAVY: Final = ("keras", "tensorflow", "jax", "torch")
 
 BROKEN: Final = "broken"
 EARLY: Final = "early"
 SLOW: Final = "slow"
 
-_EARLY_HINT: Final = "Import it inside the methods that build, not at the top of a module."
+_EARLY_HINT: Final = "Import it inside the methods that need it, not at the top of a module."
 
 _LOADING_LIMIT: Final = 120.0
 _CHECKS_LIMIT: Final = 1200.0
 
-_FAILURES_TOLD: Final = 3
+_FAILURES_SHOWN: Final = 3
 
-# An architecture at its full width takes minutes to check, and a narrow one keeps to the same contract.
+# Checking an architecture at full width takes minutes; the contract is the same for a narrow one.
 _NARROW: Final = 0.125
 
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """What was found of one entry.
+    """The result of examining one entry of the catalog.
 
-    `status` is that of the catalog, or broken, early (it imports what `early` names too soon) or slow. `seconds` is how
-    long it took to load. `checks` counts the checks of its contract that passed and failed, where they were asked for;
-    `failures` says what failed, `unchecked` why none was made. `commands` names those that it adds to `marsseg`.
+    Attributes:
+        entry: the entry
+        status: its status in the catalog, or broken, early (it imports a heavy package too early) or slow
+        seconds: the time it took to load; None if it was not loaded
+        early: the heavy packages that it imports too early
+        problem: what is wrong with it; empty if nothing is
+        where: the file and line, or the target, of the problem
+        hint: what its author can do
+        checks: how many checks of its contract passed, failed and were skipped; None if none were run
+        failures: the message of each failed check, by the check's name
+        unchecked: why no checks were run
+        commands: the names of the commands that it adds to `marsseg`
     """
 
     entry: Entry
@@ -69,35 +79,41 @@ class Diagnosis:
 
     @property
     def broken(self) -> bool:
+        """Return whether the entry cannot be used."""
         return self.status in (BROKEN, INVALID)
 
 
 def select(catalog: Catalog, words: Sequence[str]) -> list[Entry]:
-    """The entries that words mean: names, distribution/name, or distributions. None means all."""
+    """Return the entries that are named: by name, distribution/name, or distribution. No words select all.
+
+    Raises RequestError for a word that names nothing.
+    """
     entries = catalog.everything
     for word in words:
-        if not any(_means(word, entry) for entry in entries):
+        if not any(_names(word, entry) for entry in entries):
             known = {name for entry in entries for name in (entry.name, *entry.aliases, entry.distribution)}
             hint = " ".join([*catalog.problems, nearest(word, known)])
             raise RequestError(f"Nothing is called '{word}'.", where="doctor", hint=hint)
-    return [entry for entry in entries if not words or any(_means(word, entry) for word in words)]
+    return [entry for entry in entries if not words or any(_names(word, entry) for word in words)]
 
 
-def _means(word: str, entry: Entry) -> bool:
+def _names(word: str, entry: Entry) -> bool:
     return entry.is_called(word) or normal(word) == normal(entry.distribution)
 
 
 def examine(
     entries: Iterable[Entry], session: Session, plugins: Sequence[Path] = (), *, checks: bool = False
 ) -> Iterator[Diagnosis]:
-    """Load each entry, several at once, and give what was found in their order.
+    """Load each entry, several at the same time, and yield a diagnosis of each, in their order.
 
-    What cannot be used is not loaded. With `checks` the contract of its kind is run on each component that is sound;
-    RequestError where pytest, which runs it, is not installed.
+    Entries that cannot be used (disabled, incompatible, …) are not loaded. With `checks`, each component that loads
+    without a problem is also tested with the contract of its kind; RequestError if pytest is not installed.
     """
     if checks and find_spec("pytest") is None:
-        raise RequestError("The checks are run by pytest.", where="--checks", hint="pip install pytest")
-    # Checks start a backend each, which takes a gigabyte.
+        raise RequestError(
+            "The checks need pytest, which is not installed.", where="--checks", hint="pip install pytest"
+        )
+    # Each process with checks starts a Keras backend, which takes a gigabyte of memory.
     with ThreadPoolExecutor(2 if checks else os.cpu_count()) as pool:
         yield from pool.map(lambda entry: _examine(entry, session, plugins, checks), entries)
 
@@ -105,53 +121,53 @@ def examine(
 def _examine(entry: Entry, session: Session, plugins: Sequence[Path], checks: bool) -> Diagnosis:
     if not entry.usable:
         return Diagnosis(entry, entry.status, problem=entry.reason)
-    found = _in_process("load", entry, session, plugins, _LOADING_LIMIT)
-    if found.get("problem"):
-        return Diagnosis(entry, BROKEN, **_tuples(found))
-    hint = _EARLY_HINT if found["early"] else None
-    finding = Diagnosis(entry, _status(entry, found), **_tuples(found) | {"hint": hint})
+    answer = _in_process("load", entry, session, plugins, _LOADING_LIMIT)
+    if answer.get("problem"):
+        return Diagnosis(entry, BROKEN, **_with_tuples(answer))
+    hint = _EARLY_HINT if answer["early"] else None
+    diagnosis = Diagnosis(entry, _status(answer), **_with_tuples(answer) | {"hint": hint})
     if entry.status == CONFLICT:
-        finding = Diagnosis(entry, CONFLICT, finding.seconds, finding.early, entry.reason)
+        diagnosis = Diagnosis(entry, CONFLICT, diagnosis.seconds, diagnosis.early, entry.reason)
     if not checks or not entry.kind.contract:
-        return finding
-    return _checked(finding, _in_process("check", entry, session, plugins, _CHECKS_LIMIT))
+        return diagnosis
+    return _with_checks(diagnosis, _in_process("check", entry, session, plugins, _CHECKS_LIMIT))
 
 
-def _tuples(found: dict[str, Any]) -> dict[str, Any]:
-    """With tuples for the lists of JSON."""
-    return {key: tuple(value) if isinstance(value, list) else value for key, value in found.items()}
+def _with_tuples(answer: dict[str, Any]) -> dict[str, Any]:
+    """Replace the lists of a JSON answer by tuples."""
+    return {key: tuple(value) if isinstance(value, list) else value for key, value in answer.items()}
 
 
-def _status(entry: Entry, found: dict[str, Any]) -> str:
-    if found["early"]:
+def _status(answer: dict[str, Any]) -> str:
+    if answer["early"]:
         return EARLY
-    return SLOW if found["seconds"] > SLOW_SECONDS else OK
+    return SLOW if answer["seconds"] > SLOW_SECONDS else OK
 
 
-def _checked(finding: Diagnosis, found: dict[str, Any]) -> Diagnosis:
-    values = vars(finding) | found
-    if found.get("problem"):
+def _with_checks(diagnosis: Diagnosis, answer: dict[str, Any]) -> Diagnosis:
+    values = vars(diagnosis) | answer
+    if answer.get("problem"):
         values["status"] = BROKEN
-    elif found["failures"]:
+    elif answer["failures"]:
         failures: dict[str, str] = {}
-        for name, why in found["failures"].items():  # of a check that fails in several ways, the first
-            failures.setdefault(name.partition("[")[0], f"{name}: {why}")
-        told = [*failures.values()][:_FAILURES_TOLD]
-        if len(failures) > len(told):
-            told.append(f"{len(failures) - len(told)} more (--json has all)")
-        values |= {"status": BROKEN, "problem": f"{found['checks']['failed']} checks fail: {'; '.join(told)}"}
+        for name, message in answer["failures"].items():  # only the first of a check with several parameters
+            failures.setdefault(name.partition("[")[0], f"{name}: {message}")
+        shown = [*failures.values()][:_FAILURES_SHOWN]
+        if len(failures) > len(shown):
+            shown.append(f"{len(failures) - len(shown)} more (--json lists all)")
+        values |= {"status": BROKEN, "problem": f"{answer['checks']['failed']} checks failed: {'; '.join(shown)}"}
     return Diagnosis(**values)
 
 
 def _in_process(task: str, entry: Entry, session: Session, plugins: Sequence[Path], limit: float) -> dict[str, Any]:
-    """What a fresh process found; "problem" says what is wrong where something is."""
+    """Run a task in a new process and return its answer, which has "problem" if something is wrong."""
     words = ",".join(dict.fromkeys(switch.word for switch in session.disabled))
     path = os.pathsep.join(folder or os.getcwd() for folder in sys.path)
     with tempfile.TemporaryDirectory(prefix="marsseg-doctor-") as folder:
-        answer, errors = Path(folder, "answer.json"), Path(folder, "errors.txt")
-        command = [sys.executable, "-P", "-m", __name__, task, str(answer), entry.kind.name, entry.qualified_name]
+        answer_file, errors = Path(folder, "answer.json"), Path(folder, "errors.txt")
+        command = [sys.executable, "-P", "-m", __name__, task, str(answer_file), entry.kind.name, entry.qualified_name]
         try:
-            # Not pipes: they end only when all have ended that the process has started and left behind.
+            # A file and no pipe: a pipe stays open as long as any child of the process runs.
             with errors.open("wb") as stream:
                 done = subprocess.run(
                     [*command, *map(str, plugins)],
@@ -163,17 +179,17 @@ def _in_process(task: str, entry: Entry, session: Session, plugins: Sequence[Pat
                     timeout=limit,
                 )
         except subprocess.TimeoutExpired:
-            return {"problem": f"It was not done after {limit:.0f} s.", "where": entry.target}
+            return {"problem": f"It did not finish within {limit:.0f} s.", "where": entry.target}
         try:
-            found: dict[str, Any] = json.loads(answer.read_text(encoding="utf-8"))
+            answer: dict[str, Any] = json.loads(answer_file.read_text(encoding="utf-8"))
         except (OSError, ValueError):
-            last = errors.read_text(encoding="utf-8", errors="replace").strip().splitlines()[-1:]
-            said = f": {last[0]}" if last else ""
-            return {"problem": f"It ended its process (exit code {done.returncode}){said}.", "where": entry.target}
-    return found
+            lines = errors.read_text(encoding="utf-8", errors="replace").strip().splitlines()
+            last_line = f": {lines[-1]}" if lines else ""
+            return {"problem": f"It ended its process (exit code {done.returncode}){last_line}.", "where": entry.target}
+    return answer
 
 
-# --- in the fresh process
+# --- in the new process
 
 
 def _entry(kind: str, qualified_name: str, plugins: Sequence[str]) -> Entry:
@@ -182,7 +198,7 @@ def _entry(kind: str, qualified_name: str, plugins: Sequence[str]) -> Entry:
 
 
 def _load(kind: str, qualified_name: str, plugins: Sequence[str]) -> dict[str, Any]:
-    # What the core imports for any of them is not counted.
+    # Import these before the clock starts: every entry needs them.
     from .. import hooks
     from ..planning import resolver
 
@@ -203,7 +219,7 @@ def _load(kind: str, qualified_name: str, plugins: Sequence[str]) -> dict[str, A
     except MarssegError as error:
         problem = {"problem": error.what, "where": error.where, "hint": error.hint}
     seconds = time.perf_counter() - start
-    # A recipe is not to blame for what its components import.
+    # The components of a recipe are examined separately.
     early = [] if kind == RECIPE.name else [name for name in HEAVY if name in sys.modules]
     return {"seconds": round(seconds, 4), "early": early, "commands": commands} | problem
 
@@ -215,16 +231,16 @@ from {module} import {contract} as Contract
 
 class TestComponent(Contract):
     component = component_to_check({kind!r}, {name!r}, {plugins!r})
-    cancelled = (".*",)  # the weights of a network that may have a gradient of zero
+    cancelled = (".*",)  # any weight of a network may have a gradient of zero
     {left_out} = None
 """
 
-# How an import is, has been found already.
-FOUND_ALREADY: Final = "test_importing_its_module_is_light"
+# This check of the contracts is left out: loading the entry has already shown whether its import is light.
+CHECKED_BY_LOADING: Final = "test_importing_its_module_is_light"
 
 
 def component_to_check(kind: str, qualified_name: str, plugins: Sequence[str]) -> Any:
-    """A component with its defaults, but narrow where it has a width."""
+    """Make a component with its default parameters, except for a small `width` if it has that parameter."""
     from ..registry.parameters import configure, parameters_of
 
     cls = load(_entry(kind, qualified_name, plugins))
@@ -235,15 +251,15 @@ def component_to_check(kind: str, qualified_name: str, plugins: Sequence[str]) -
 def _check(kind: str, qualified_name: str, plugins: Sequence[str]) -> dict[str, Any]:
     from ..registry.parameters import parameters_of
 
-    none: dict[str, Any] = {"checks": None, "failures": {}}
+    not_run: dict[str, Any] = {"checks": None, "failures": {}}
     required = [p.name for p in parameters_of(load(_entry(kind, qualified_name, plugins))).values() if p.required]
     if required:
-        return none | {"unchecked": f"{', '.join(required)} must be given"}
+        return not_run | {"unchecked": f"requires {', '.join(required)}"}
     import pytest
 
     recorder = _Recorder()
     registered = next(each for each in ALL_KINDS if each.name == kind)
-    left_out = " = ".join((FOUND_ALREADY, *registered.unpromised))
+    left_out = " = ".join((CHECKED_BY_LOADING, *registered.unpromised))
     module, _, contract = registered.contract.partition(":")
     values = {"module": module, "contract": contract, "kind": kind, "name": qualified_name, "plugins": [*plugins]}
     with tempfile.TemporaryDirectory(prefix="marsseg-checks-") as folder:
@@ -257,21 +273,23 @@ def _check(kind: str, qualified_name: str, plugins: Sequence[str]) -> dict[str, 
 
 
 class _Recorder:
-    """A plugin of pytest that keeps what the tests gave."""
+    """A pytest plugin that counts the outcomes of tests and stores the messages of failures."""
 
     def __init__(self) -> None:
         self.counts = {"passed": 0, "failed": 0, "skipped": 0}
         self.failures: dict[str, str] = {}
 
     def pytest_runtest_logreport(self, report: Any) -> None:
+        """Record a test, or its setup or teardown if that did not pass."""
         if report.when == "call" or report.outcome != "passed":
-            self._take(report, report.nodeid.rpartition("::")[2])
+            self._record(report, report.nodeid.rpartition("::")[2])
 
     def pytest_collectreport(self, report: Any) -> None:
+        """Record a test file that cannot be imported."""
         if report.outcome == "failed":
-            self._take(report, "collection")
+            self._record(report, "collection")
 
-    def _take(self, report: Any, name: str) -> None:
+    def _record(self, report: Any, name: str) -> None:
         self.counts[report.outcome] += 1
         if report.outcome == "failed":
             crash = getattr(report.longrepr, "reprcrash", None)
@@ -280,11 +298,11 @@ class _Recorder:
 
 
 def main(task: str, answer: str, kind: str, qualified_name: str, *plugins: str) -> None:
-    """Do one task and write what was found as JSON."""
+    """Do the task "load" or "check" and write its answer as JSON into the file `answer`."""
     warnings.simplefilter("ignore")
     tasks = {"load": _load, "check": _check}
-    found = tasks[task](kind, qualified_name, plugins)
-    Path(answer).write_text(json.dumps(found), encoding="utf-8")
+    result = tasks[task](kind, qualified_name, plugins)
+    Path(answer).write_text(json.dumps(result), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
-"""A project for a plugin, from the templates beside this file: complete, installable, with tests that pass.
+"""Make a project for a plugin from the templates in this folder: complete, installable, with tests that pass.
 
-What a template's `$words` stand for is in `Project.words`.
+`Project.words` gives the values of the `$words` in the templates.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from ..registry.parameters import NONE_WORD
 
 _SUFFIX: Final = ".tmpl"
 
-# Where the files of every project go; those of a kind are its modules, besides its test.
+# The path in the project of each template of the folder `project`, which all kinds share.
 _PLACES: Final = {
     "pyproject.toml": "pyproject.toml",
     "README.md": "README.md",
@@ -37,14 +37,14 @@ _PLACES: Final = {
 }
 
 _NOTES: Final = {
-    "component": "Its parameters are the fields of the class; their `help` stands in `marsseg show $name`.",
-    "observer": "Its hooks are called in every run, in the order of a run; `--disable $name` leaves it out.",
+    "component": "Its parameters are the fields of the class. `marsseg show $name` prints their `help`.",
+    "observer": "Its hooks are called in every run, unless you pass `--disable $name`.",
 }
 
 
 @dataclass(frozen=True)
 class Project:
-    """A new project for a plugin of some kind; RequestError where `name` is no name for one."""
+    """A new project for a plugin of a kind. Raises RequestError if `name` is not a valid name for a plugin."""
 
     name: str
     kind: Kind
@@ -52,22 +52,22 @@ class Project:
     def __post_init__(self) -> None:
         hint = None
         if not NAME_PATTERN.fullmatch(self.name):
-            hint = "A name is lower case: letters, digits and + _ . - (not first)."
+            hint = "Use lower-case letters, digits and + _ . - (the first character is a letter or a digit)."
         elif self.name == NONE_WORD:
-            hint = "Where a component is named, it stands for nothing, as in --bottleneck none."
+            hint = "This word means that there is no component, as in --bottleneck none."
         elif self.name.isdecimal():
-            hint = "In a setting, a whole number is a position, as in --set bottleneck.2.key=value."
+            hint = "In --set, a whole number is a position, as in --set bottleneck.2.key=value."
         if hint:
-            raise RequestError(f"'{self.name}' is no name for a plugin.", where="new-plugin", hint=hint)
+            raise RequestError(f"'{self.name}' is not a valid name for a plugin.", where="new-plugin", hint=hint)
 
     @property
     def distribution(self) -> str:
-        """What is installed: marsseg-unet3plus for `unet3+`."""
+        """Return the name of the distribution: marsseg-unet3plus for `unet3+`."""
         return f"{DISTRIBUTION}-{'-'.join(self._parts)}"
 
     @property
     def package(self) -> str:
-        """What is imported: marsseg_unet3plus."""
+        """Return the name of the Python package: marsseg_unet3plus for `unet3+`."""
         return f"{DISTRIBUTION}_{'_'.join(self._parts)}"
 
     @property
@@ -76,20 +76,20 @@ class Project:
 
     @property
     def class_name(self) -> str:
-        """Unet3plus; with My before it where Python or the template has another use for the word."""
+        """Return the name of the class: Unet3plus, or MyLoss where Python or the template already uses the word."""
         words = "".join(part.capitalize() for part in self._parts)
         used = set(re.findall(r"\w+", self._templates["component.py"]))
-        taken = words in used or keyword.iskeyword(words) or not words.isidentifier()
-        return f"My{words}" if taken else words
+        is_taken = words in used or keyword.iskeyword(words) or not words.isidentifier()
+        return f"My{words}" if is_taken else words
 
     @property
     def use(self) -> str:
-        """The words after `marsseg run` that make a run use it."""
+        """Return the options of `marsseg run` that use the plugin."""
         return self.kind.use.format(name=self.name)
 
     @property
     def steps(self) -> tuple[str, ...]:
-        """The commands to go on with, in the project's folder."""
+        """Return the next commands to run in the project's folder."""
         return (
             'pip install -e ".[test]"',
             'pytest -m "not slow"',
@@ -99,6 +99,7 @@ class Project:
 
     @property
     def words(self) -> dict[str, str]:
+        """Return the values of the `$words` in the templates."""
         module = f"{self.package}.{self.kind}"
         words = {
             "name": self.name,
@@ -120,11 +121,11 @@ class Project:
 
     @cached_property
     def _templates(self) -> dict[str, str]:
-        """The texts of this kind's templates by the names of their files."""
+        """Return the templates of this kind: the text of each by the name of its file."""
         return _read(self.kind.template)
 
     def files(self) -> dict[str, str]:
-        """What the project is made of: paths in its folder, and their texts."""
+        """Return the files of the project: the text of each by its path in the project."""
         kind, words = self.kind.name, self.words
         places = {"component.py": f"$package/{kind}.py", "test.py": f"tests/test_{kind}.py"}
         texts = {places.get(name, f"$package/{name}"): text for name, text in self._templates.items()}
@@ -132,22 +133,22 @@ class Project:
         return {Template(path).substitute(words): Template(text).substitute(words) for path, text in texts.items()}
 
     def check_free(self, catalog: Catalog) -> None:
-        """RequestError where what is installed has taken one of its names already."""
-        if taken := catalog.named(self.name, [self.kind]):
+        """Raise RequestError if an installed plugin or package already has the name of this one."""
+        if existing := catalog.named(self.name, [self.kind]):
             raise RequestError(
-                f"There is {self.kind.with_article} '{self.name}' already, of {taken[0].provider}.",
+                f"There is already {self.kind.with_article} '{self.name}', provided by {existing[0].provider}.",
                 where="new-plugin",
-                hint="Choose another name: of two alike, each would have to be asked for with its distribution's.",
+                hint="Choose another name. Otherwise both could only be used as DISTRIBUTION/NAME.",
             )
         if find_spec(self.package) is not None:
             raise RequestError(
-                f"There is a Python package {self.package} already, which is what it would be imported as.",
+                f"There is already a Python package {self.package}, the package name of this plugin.",
                 where="new-plugin",
                 hint="Choose another name.",
             )
 
     def write(self, out: Path) -> None:
-        """Make the folder `out`, whole or not at all; RequestError where there is one."""
+        """Write the project into the new folder `out`, completely or not at all; RequestError if `out` exists."""
         refuse_existing(out)
         with atomic_folder(out) as temporary:
             for path, text in self.files().items():
@@ -156,7 +157,7 @@ class Project:
 
 
 def bounds(current: str) -> str:
-    """The versions that a plugin made with this one goes with: until the next that may break it (docs/stability.md)."""
+    """Return the versions of marsseg that a plugin made with the `current` one supports (docs/stability.md)."""
     made_with = Version(current)
     lower = made_with.public if made_with.is_prerelease else f"{made_with.major}.{made_with.minor}"
     upper = f"{made_with.major + 1}" if made_with.major else f"0.{made_with.minor + 1}"

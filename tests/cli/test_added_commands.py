@@ -1,4 +1,4 @@
-"""Commands that plugins add to `marsseg`: how they are found, and that a broken one harms nobody."""
+"""Commands that plugins add to `marsseg`: how they are loaded, and that a broken plugin affects no other command."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ TWO = """
 
 @pytest.fixture
 def install(tmp_path, monkeypatch):
-    """`install("acme", source)` → a distribution whose module adds commands."""
+    """Give `install("acme", source)`, which installs a distribution whose module adds commands."""
     folder = tmp_path / "site"
     folder.mkdir()
     monkeypatch.syspath_prepend(folder)
@@ -72,23 +72,23 @@ def install(tmp_path, monkeypatch):
 
 
 def entry(name):
-    (found,) = [each for each in installed().commands if each.name == name]
-    return found
+    (match,) = [each for each in installed().commands if each.name == name]
+    return match
 
 
-def test_a_command_is_there_and_in_the_help_with_where_it_is_from(cli, install):
+def test_a_command_works_and_the_help_names_its_plugin(cli, install):
     install("acme", GREETING + TWO)
     assert cli("thing", "--name", "Mars").out == "hello Mars\n"
     assert cli("more", "deep").out == "hello world\n"
-    told = cli("--help")
-    assert "Commands of acme 1.0" in told.out
-    assert "Do a thing." in told.out
-    assert "Do more things." in told.out
-    assert told.err == ""
+    shown = cli("--help")
+    assert "Commands of acme 1.0" in shown.out
+    assert "Do a thing." in shown.out
+    assert "Do more things." in shown.out
+    assert shown.err == ""
     assert "--name" in cli("thing", "--help").out
 
 
-def test_it_is_completed_with_its_options(install, monkeypatch, capsys):
+def test_a_command_and_its_options_are_completed(install, monkeypatch, capsys):
     install("acme", GREETING)
     monkeypatch.setattr(sys, "argv", ["marsseg"])
     monkeypatch.setenv("_MARSSEG_COMPLETE", "complete_zsh")
@@ -101,17 +101,22 @@ def test_it_is_completed_with_its_options(install, monkeypatch, capsys):
         assert answer.err == ""
 
 
-def test_its_module_is_imported_only_where_its_commands_are_asked_for(python, install):
-    """Of what is installed for hooks nothing is imported for help, and for a built-in command nothing at all."""
+def test_the_module_is_imported_only_if_its_commands_are_requested(python, install):
+    """Observers are not imported for help, and a built-in command imports no plugin at all."""
     install("acme", GREETING)
     install("watcher", "raise AssertionError", "marsseg.hooks")
     code = "import sys, atexit\natexit.register(lambda: print(*sys.modules, sep='\\n', file=open('modules', 'w')))\n"
     code += "from marsseg_core.cli.main import main\nsys.argv[0] = 'marsseg'\nmain()"
-    for words, wanted in ((["list", "loss"], False), (["run", "--help"], False), (["--help"], True), (["thing"], True)):
+    for words, is_imported in (
+        (["list", "loss"], False),
+        (["run", "--help"], False),
+        (["--help"], True),
+        (["thing"], True),
+    ):
         answer = python(code + "\n", *words)
         assert answer.code == 0, answer.err
         modules = set(python("print(open('modules').read())").out.split())
-        assert ("acme_commands" in modules) == wanted, words
+        assert ("acme_commands" in modules) == is_imported, words
         assert not modules & {"watcher_commands", "keras", "tensorflow", "numpy", "scipy", "matplotlib"}
 
 
@@ -120,26 +125,32 @@ BROKEN = {
     "lacks": ("import nowhere_at_all", "cannot be loaded: ModuleNotFoundError"),
     "leaves": ("import sys; sys.exit(3)", "cannot be loaded: SystemExit: 3"),
     "unmarked": (SOUND.replace("@hookimpl", ""), "is not marked with @hookimpl"),
-    "misspelt": (SOUND.replace("register", "registr"), "is no hook. .*Did you mean 'marsseg_register_commands'"),
-    "misargued": (SOUND.replace("(app)", "(apq)"), "takes no argument 'apq'"),
+    "misspelt": (SOUND.replace("register", "registr"), "is not a hook. .*Did you mean 'marsseg_register_commands'"),
+    "misargued": (SOUND.replace("(app)", "(apq)"), "has an unknown argument 'apq'"),
     "fails": (
         SOUND.replace('app.command("thing")(thing)', "app.nowhere()"),
         "failed in marsseg_register_commands: Attr",
     ),
     "untyped": (SOUND.replace("loud: bool", "loud: 'Nowhere'"), "adds a command that cannot be used"),
     "empty": ("x = 1", "has no hook.*marsseg_register_commands"),
-    "taken": (SOUND.replace('"thing"', '"run"'), "adds 'run', which marsseg itself has: it is left out"),
-    "grouped": (SOUND.replace('"thing"', '"data"'), "adds 'data', which marsseg itself has: it is left out"),
+    "taken": (
+        SOUND.replace('"thing"', '"run"'),
+        "adds a command 'run', but marsseg itself has one already. It is left out",
+    ),
+    "grouped": (
+        SOUND.replace('"thing"', '"data"'),
+        "adds a command 'data', but marsseg itself has one already. It is left out",
+    ),
     "watching": (
         SOUND + "\n@hookimpl\ndef marsseg_run_finished(run): pass\n",
-        "marsseg_run_finished watches runs.*module of its own, named in the group marsseg.hooks",
+        "marsseg_run_finished observes runs.*another module, and name that in the group marsseg.hooks",
     ),
 }
 
 
 @pytest.mark.parametrize("name", BROKEN)
-def test_a_broken_one_is_named_and_harms_nobody(cli, install, name):
-    source, said = BROKEN[name]
+def test_a_broken_plugin_is_named_and_the_other_commands_work(cli, install, name):
+    source, message = BROKEN[name]
     install(name, source)
     install("sound", GREETING.replace('"thing"', '"other"'))
     for words in (["--help"], ["other"]):
@@ -148,22 +159,22 @@ def test_a_broken_one_is_named_and_harms_nobody(cli, install, name):
         (line,) = answer.err.splitlines()
         assert line.startswith("Warning: ")
         assert f"command '{name}' of {name} 1.0" in line
-        assert re.search(said, line)
+        assert re.search(message, line)
     assert "other" in cli("--help").out
     assert cli("list", "loss").err == ""
     assert "Train a network" in cli("run", "--help").out
     assert cli("nowhere").code == 2
 
 
-def test_of_two_with_one_name_the_first_distribution_keeps_it(cli, install):
+def test_the_first_distribution_keeps_a_name_that_two_add(cli, install):
     install("zeta", doing("print('zeta')"))
     install("acme", doing("print('acme')"))
     answer = cli("thing")
     assert (answer.code, answer.out) == (0, "acme\n")
-    assert "command 'zeta' of zeta 1.0 adds 'thing', which command 'acme' of acme 1.0 has: it is left out" in answer.err
+    assert "command 'zeta' of zeta 1.0 adds a command 'thing', but command 'acme' of acme 1.0 has one" in answer.err
 
 
-def test_nothing_is_said_while_a_word_is_completed(install, monkeypatch, capsys):
+def test_nothing_is_printed_while_a_word_is_completed(install, monkeypatch, capsys):
     install("chatty", "import sys\nprint('loading')\nprint('loading', file=sys.stderr)\nraise RuntimeError")
     monkeypatch.setattr(sys, "argv", ["marsseg"])
     monkeypatch.setenv("_MARSSEG_COMPLETE", "complete_zsh")
@@ -186,7 +197,7 @@ def test_a_wrong_configuration_leaves_the_built_in_commands(cli, install, tmp_pa
     assert "thing" not in answer.out
 
 
-def test_what_a_command_raises_names_its_plugin_and_no_traceback_is_shown(cli, install):
+def test_an_error_in_a_command_names_its_plugin_without_a_traceback(cli, install):
     install("acme", doing("raise ValueError('three')"))
     answer = cli("thing")
     assert answer.code == 3
@@ -197,7 +208,7 @@ def test_what_a_command_raises_names_its_plugin_and_no_traceback_is_shown(cli, i
 
 
 @pytest.mark.parametrize(
-    ("body", "code", "said"),
+    ("body", "code", "message"),
     [
         ("raise RequestError('No such thing.')", 2, "Error: No such thing."),
         ("raise typer.Exit(7)", 7, ""),
@@ -207,22 +218,22 @@ def test_what_a_command_raises_names_its_plugin_and_no_traceback_is_shown(cli, i
         ("raise MemoryError('all')", 1, "not enough memory"),
     ],
 )
-def test_what_is_raised_on_purpose_means_what_it_means_elsewhere(cli, install, body, code, said):
+def test_errors_of_marsseg_and_typer_have_their_usual_exit_codes(cli, install, body, code, message):
     install("acme", doing(body))
     answer = cli("thing")
     assert answer.code == code
-    assert said in answer.err
+    assert message in answer.err
     assert "acme" not in answer.err
 
 
-def test_list_and_show_know_them_without_an_import(cli, install):
+def test_list_and_show_do_not_import_the_module(cli, install):
     install("acme", SOUND + "raise AssertionError")
-    (found,) = json.loads(cli("list", "command", "--json").out)["components"]
-    assert (found["kind"], found["name"], found["summary"]) == ("command", "acme", "Adds a command.")
+    (record,) = json.loads(cli("list", "command", "--json").out)["components"]
+    assert (record["kind"], record["name"], record["summary"]) == ("command", "acme", "Adds a command.")
     assert "command acme" in cli("show", "acme").out
 
 
-def test_disabled_they_are_not_imported(cli, install, monkeypatch):
+def test_a_disabled_module_is_not_imported(cli, install, monkeypatch):
     install("acme", "raise AssertionError")
     monkeypatch.setenv("MARSSEG_DISABLE", "acme")
     answer = cli("--help")
@@ -231,34 +242,34 @@ def test_disabled_they_are_not_imported(cli, install, monkeypatch):
     assert "disabled: by --disable" in cli("list", "command", "--disable", "acme").out
 
 
-def test_one_for_another_version_is_not_imported(cli, install):
+def test_an_incompatible_module_is_not_imported(cli, install):
     install("acme", "raise AssertionError", requires="marsseg>=99")
     assert cli("--help").err == ""
     assert cli("thing").code == 2
 
 
-def test_doctor_loads_each_in_a_process_of_its_own(cli, install):
+def test_doctor_loads_each_plugin_in_a_separate_process(cli, install):
     install("acme", GREETING)
     install("taken", SOUND.replace('"thing"', '"run"'))
     install("zeta", SOUND)
     install("fails", BROKEN["fails"][0])
     answer = cli("doctor", "acme", "taken", "zeta", "fails", "--json")
     assert answer.code == 3
-    found = {each["name"]: each for each in json.loads(answer.out)["findings"]}
-    assert (found["acme"]["status"], found["acme"]["commands"]) == ("ok", ["thing"])
-    assert {found[name]["status"] for name in ("taken", "zeta", "fails")} == {"broken"}
-    assert "which marsseg itself has" in found["taken"]["problem"]
-    assert "which command 'acme' of acme 1.0 has" in found["zeta"]["problem"]
-    assert "failed in marsseg_register_commands" in found["fails"]["problem"]
+    records = {each["name"]: each for each in json.loads(answer.out)["findings"]}
+    assert (records["acme"]["status"], records["acme"]["commands"]) == ("ok", ["thing"])
+    assert {records[name]["status"] for name in ("taken", "zeta", "fails")} == {"broken"}
+    assert "marsseg itself has one already" in records["taken"]["problem"]
+    assert "command 'acme' of acme 1.0 has one already" in records["zeta"]["problem"]
+    assert "failed in marsseg_register_commands" in records["fails"]["problem"]
 
 
-def test_an_observer_that_adds_commands_is_told_where_they_go(install):
+def test_the_error_for_an_observer_that_adds_commands_names_the_right_group(install):
     install("acme", SOUND, "marsseg.hooks")
-    (found,) = [each for each in installed().observers if each.name == "acme"]
-    with pytest.raises(PluginError, match=r"marsseg_register_commands adds commands.*named in the group marsseg\.comm"):
-        load_observer(found)
+    (observer,) = [each for each in installed().observers if each.name == "acme"]
+    with pytest.raises(PluginError, match=r"adds commands.*name that in the group marsseg\.comm"):
+        load_observer(observer)
 
 
-def test_each_plugin_has_an_app_of_its_own(install):
+def test_each_plugin_has_a_separate_app(install):
     install("acme", GREETING)
     assert list(commands_of(entry("acme"))) == list(commands_of(entry("acme"))) == ["thing"]

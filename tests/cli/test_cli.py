@@ -1,4 +1,4 @@
-"""The command line: what goes to which stream, exit codes, and one clear error for each wrong request."""
+"""The command line: standard output and error, exit codes, and one clear error for each wrong request."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ HEADERS = ["kind", "name", "aliases", "summary", "provider", "status"]
 
 
 def terminal(columns: int) -> dict[str, str]:
-    """A terminal of this width for Rich, whatever the streams are."""
+    """Return environment variables that make Rich print as on a terminal of this width."""
     return {"FORCE_COLOR": "1", "TERM": "xterm", "COLUMNS": str(columns)}
 
 
 def plain(text: str) -> str:
-    """Without the terminal's codes."""
+    """Remove the control codes of the terminal."""
     return re.sub(r"\x1b\[[0-9;]*m", "", text)
 
 
 def table(text: str) -> list[list[str]]:
-    """The rows of a piped table."""
+    """Return the rows of a piped table."""
     return [line.split("\t") for line in text.splitlines()]
 
 
@@ -84,14 +84,14 @@ def test_list_as_json_has_a_schema_number(cli):
     ("words", "what", "hint"),
     [
         (["dnse"], "No component is called 'dnse'.", "Did you mean 'dense'?"),
-        (["zzzz"], "No component is called 'zzzz'.", "`marsseg list` alone lists everything."),
-        (["[red]"], "No component is called '[red]'.", "`marsseg list` alone lists everything."),
+        (["zzzz"], "No component is called 'zzzz'.", "`marsseg list` lists all names."),
+        (["[red]"], "No component is called '[red]'.", "`marsseg list` lists all names."),
         (["loss", "dense"], "No loss is called 'dense'.", "'dense' is an architecture."),
         (["loss", "wsce"], "No loss is called 'wsce'.", "Did you mean 'wssce'?"),
         (["los", "dense"], "There is no kind 'los'.", "Did you mean 'loss'?"),
     ],
 )
-def test_list_of_nothing_is_a_wrong_request(cli, words, what, hint):
+def test_list_without_a_match_is_a_wrong_request(cli, words, what, hint):
     answer = cli("list", *words)
     assert (answer.code, answer.out) == (2, "")
     assert answer.err == f"Error: {what}\n       In: list\n       {hint}\n"
@@ -105,7 +105,7 @@ def test_a_narrow_terminal_cuts_no_name(cli, columns):
         assert any(re.match(rf"{entry.kind}\s+{re.escape(entry.name)}(\s|$)", line) for line in lines)
 
 
-def test_a_terminal_has_no_column_in_which_nothing_is(cli):
+def test_a_terminal_shows_no_empty_column(cli):
     first, *_ = plain(cli("list", "loss", **terminal(150)).out).splitlines()
     assert first.split() == ["kind", "name", "summary", "provider", "status"]
     assert cli("list", "loss").out.splitlines()[0].split("\t")[2] == "aliases"
@@ -120,7 +120,7 @@ def test_a_terminal_shows_a_table_where_it_fits(cli):
 
 
 @pytest.mark.parametrize("entry", installed().everything, ids=lambda entry: f"{entry.kind}-{entry.name}")
-def test_show_tells_everything_about_each_component(cli, entry):
+def test_show_describes_each_component_completely(cli, entry):
     name = f"{entry.distribution}/{entry.name}"
     answer = cli("show", name)
     assert (answer.code, answer.err) == (0, "")
@@ -137,7 +137,7 @@ def test_show_tells_everything_about_each_component(cli, entry):
 
 
 @pytest.mark.parametrize("entry", installed().entries, ids=lambda entry: f"{entry.kind}-{entry.name}")
-def test_the_example_that_show_gives_is_a_command_that_works(cli, entry, tiny_file):
+def test_the_example_of_show_is_a_command_that_works(cli, entry, tiny_file):
     records = json.loads(cli("show", f"{entry.distribution}/{entry.name}", "--json").out)["components"]
     (record,) = [record for record in records if record["kind"] == entry.kind.name]
     _, *words = record["example"].replace("FILE", str(tiny_file)).split()
@@ -146,14 +146,14 @@ def test_the_example_that_show_gives_is_a_command_that_works(cli, entry, tiny_fi
     assert entry.kind == RECIPE or entry.name in {row[1] for row in table(answer.out)}
 
 
-def test_show_counts_the_parameters_that_the_core_adds(cli):
+def test_show_includes_the_parameters_that_the_core_adds(cli):
     (record,) = json.loads(cli("show", "wssce", "--json").out)["components"]
     names = [parameter["name"] for parameter in record["parameters"]]
     assert names[-1] == "weight"
     assert names[0] == "weights"
 
 
-def test_show_of_what_is_not_there(cli):
+def test_show_of_an_unknown_name(cli):
     answer = cli("show", "dnse")
     assert (answer.code, answer.out) == (2, "")
     assert answer.err == "Error: Nothing is called 'dnse'.\n       In: show\n       Did you mean 'dense'?\n"
@@ -166,7 +166,7 @@ MARKUP = "[red]Warning[/red] :heart: [/] \\[bold] [link=x]"
 
 @pytest.fixture
 def plugins(tmp_path, monkeypatch):
-    """Installed plugins: one whose docstring and help look like markup, one that fails, and two of one name."""
+    """Install plugins: one whose docstring and help look like markup, one that fails, and two with the same name."""
     source = f"""
 from dataclasses import dataclass
 from marsseg_core.plugin_api import Bottleneck, param
@@ -213,12 +213,12 @@ def test_text_of_the_user_is_printed_as_it_is(cli, environment):
     assert "'heart' in '[red]dense:heart:x=1' is not of the form key=value." in plain(answer.err)
 
 
-def test_a_broken_plugin_is_exit_code_3_and_hurts_only_its_own_name(cli, plugins):
+def test_a_broken_plugin_is_exit_code_3_and_affects_only_its_own_name(cli, plugins):
     for words in (["show", "broken"], ["run", "--loss", "broken", "--dry-run"]):
         answer = cli(*words)
         assert (answer.code, answer.out) == (3, "")
-        said = f"Error: The loss 'broken' of acme 1.0 cannot be loaded: RuntimeError: {MARKUP}\n"
-        assert answer.err.startswith(said)
+        message = f"Error: The loss 'broken' of acme 1.0 cannot be loaded: RuntimeError: {MARKUP}\n"
+        assert answer.err.startswith(message)
         assert "Traceback" not in answer.err
     assert cli("list").code == 0
     assert cli("run", "--dry-run").code == 0
@@ -231,7 +231,7 @@ def test_traceback_is_shown_on_request(cli, plugins):
     assert "broken_plugin.py" in answer.err
 
 
-def test_of_a_name_that_two_provide_both_are_listed_and_none_is_taken(cli, plugins):
+def test_a_name_of_two_plugins_is_listed_twice_and_cannot_be_used_alone(cli, plugins):
     rows = table(cli("list", "twin").out)[1:]
     assert [row[4:] for row in rows] == [
         ["a 1.0", "conflict: also provided by b; use a/twin"],
@@ -257,7 +257,7 @@ def test_the_module_is_the_command(cli, tmp_path, words):
 
 
 @pytest.mark.parametrize("words", [["--help"], ["-h"], ["run", "--help"], ["list", "-h"], ["show", "--help"]])
-def test_help_is_a_result(cli, words):
+def test_help_is_printed_to_standard_output(cli, words):
     answer = cli(*words)
     assert (answer.code, answer.err) == (0, "")
     assert "Usage: marsseg" in answer.out
@@ -267,7 +267,7 @@ def test_help_is_a_result(cli, words):
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "message"),
     [
         (["frobnicate"], "No such command 'frobnicate'"),
         (["--frob"], "No such option:? '?--frob"),
@@ -277,10 +277,10 @@ def test_help_is_a_result(cli, words):
         (["show"], "Missing argument"),
     ],
 )
-def test_a_wrong_command_is_a_wrong_request(cli, words, said):
+def test_a_wrong_command_is_a_wrong_request(cli, words, message):
     answer = cli(*words)
     assert (answer.code, answer.out) == (2, "")
-    assert re.search(said, answer.err)
+    assert re.search(message, answer.err)
 
 
 # --- run --dry-run
@@ -357,7 +357,7 @@ def plan_file(text: str):
     return write
 
 
-# words (PATH is the file that `make` writes, if any), what is said, the next step
+# options (PATH is the file that `make` writes, if any), `make`, the message, the hint
 WRONG = {
     "component": (["--arch", "dnse"], None, "There is no architecture 'dnse'.", "Did you mean 'dense'?"),
     "parameter": (["--arch", "dense:filter=3"], None, "no parameter 'filter'", "Did you mean 'filters'?"),
@@ -396,7 +396,7 @@ WRONG = {
     ),
     "existing folder": (["--out", "."], None, "'.' exists, and nothing is ever overwritten.", "Choose a new name."),
 }
-# These are seen once the network is built; the default one is small enough.
+# This is seen only after the network is built, so the network is small.
 WRONG["existing folder"][0][:0] = [
     "--arch",
     "unet:filters=4:depth=2",
@@ -414,10 +414,10 @@ def test_a_wrong_request_is_one_error_and_leaves_nothing(cli, tmp_path, wrong):
     before = {*tmp_path.rglob("*")}
     answer = cli("run", *(word.replace("PATH", str(path)) for word in words))
     assert (answer.code, answer.out) == (2, "")
-    told = [line for line in answer.err.splitlines() if not line.startswith("Loading Keras")]
-    assert told[0].startswith("Error: ")
-    assert what in told[0]
-    assert all(line.startswith("       ") for line in told[1:])  # one error, and no traceback
+    lines = [line for line in answer.err.splitlines() if not line.startswith("Loading Keras")]
+    assert lines[0].startswith("Error: ")
+    assert what in lines[0]
+    assert all(line.startswith("       ") for line in lines[1:])  # one error, and no traceback
     assert hint.replace("PATH", path.name) in answer.err
     assert {*tmp_path.rglob("*")} == before
 
@@ -430,12 +430,12 @@ def test_the_console_script_gives_the_exit_code_to_the_shell(marsseg):
     )
 
 
-# --- what is not UTF-8
+# --- files that are not UTF-8
 
 
 @pytest.fixture
 def latin(tmp_path, monkeypatch):
-    """An installed package in latin-1, which Python reads for its cookie and TOML does not: recipe and observer."""
+    """Install a recipe and an observer in latin-1: Python reads it because of its first line, TOML does not."""
     package, metadata = tmp_path / "site" / "latin_plugin", tmp_path / "site" / "latin-1.0.dist-info"
     package.mkdir(parents=True)
     metadata.mkdir()

@@ -1,4 +1,4 @@
-"""Pressing the tabulator: names, parameters and values, as each shell asks for them."""
+"""Completion by the Tab key: names, parameters and values, as each shell requests them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pytest
 from helpers.imports import BACKENDS, PROBE
 from hypothesis import given, strategies as st
 
-from marsseg_core.cli.bash import joined
+from marsseg_core.cli.bash import join_pieces
 from marsseg_core.cli.main import main
 from marsseg_core.registry.catalog import installed
 from marsseg_core.registry.kinds import ARCHITECTURE, PLAN_KINDS
@@ -22,13 +22,13 @@ CUT_SIGNS = re.compile(r"[:=]+|[^:=]+")
 
 
 def cut(line: str) -> list[str]:
-    """The pieces that bash makes of a line with its own COMP_WORDBREAKS."""
+    """Split a line into pieces as bash does with its default COMP_WORDBREAKS."""
     return [piece for word in line.split(" ") for piece in CUT_SIGNS.findall(word) or [""]]
 
 
 @pytest.fixture
 def ask(monkeypatch, capsys, tmp_path):
-    """What is answered to a shell that asks, one candidate a line."""
+    """Give a function that returns the answer to a shell, one suggestion per line."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "argv", ["marsseg"])
 
@@ -47,7 +47,7 @@ def ask(monkeypatch, capsys, tmp_path):
 
 @pytest.fixture
 def whole(ask):
-    """`whole("run --arch de")`: the answer to a shell that sends whole words; by zsh's and fish's way of asking."""
+    """Give `whole("run --arch de")`: the answer to a shell that sends whole words, as zsh and fish do."""
 
     def answer(line: str) -> list[str]:
         asked = {"_TYPER_COMPLETE_ARGS": f"marsseg {line}", "_TYPER_COMPLETE_FISH_ACTION": "get-args"}
@@ -58,7 +58,7 @@ def whole(ask):
 
 @pytest.fixture
 def bash(ask):
-    """`bash("run --arch de")`: what bash puts in the place of the last piece."""
+    """Give `bash("run --arch de")`: the text by which bash replaces the last piece."""
 
     def answer(line: str, pieces: list[str] | None = None) -> list[str]:
         pieces = cut(f"marsseg {line}") if pieces is None else pieces
@@ -74,14 +74,14 @@ def bash(ask):
         ("run --arch de", ["dense"]),
         ("run --arch unet3", ["unet3plus", "unet3+"]),
         ("run --arch marsseg/de", ["marsseg/dense"]),
-        ("run --arch unet,de", []),  # a run has one
-        ("run --arch transf", []),  # that is a bottleneck
+        ("run --arch unet,de", []),  # a run has only one
+        ("run --arch transf", []),  # it is a bottleneck
         ("run --bottleneck transformer,as", ["transformer,aspp"]),
         ("run --bottleneck no", ["none"]),
         ("run --loss wssce:cap=5,dice:wei", ["wssce:cap=5,dice:weights=", "wssce:cap=5,dice:weight="]),
         ("run --loss wssce:norm", ["wssce:normalise=weights", "wssce:normalise=pixels"]),
         ("run --loss wssce:normalise=p", ["wssce:normalise=pixels"]),
-        ("run --loss wssce:cap=5:ca", []),  # given already
+        ("run --loss wssce:cap=5:ca", []),  # set already
         ("run --loss wssce:c=", []),
         ("run --loss nothing:w", []),
         ("run --augment hflip,rotate:p", ["hflip,rotate:p=", "hflip,rotate:p=0.5"]),
@@ -92,7 +92,7 @@ def bash(ask):
         ("run --disable report,hfl", ["report,hflip"]),
         ("run --disable mars", ["marsseg"]),
         ("run --set arch.dense.wi", ["arch.dense.width=", "arch.dense.width=1.0"]),
-        ("run --set tra", ["training."]),  # completed below: it goes on
+        ("run --set tra", ["training."]),  # not complete, so further suggestions are added
         ("run --set training.precision=mixed_f", ["training.precision=mixed_float16"]),
         ("run --set training.learn_ignored=t", ["training.learn_ignored=true"]),
         ("run --bottleneck aspp,transformer --set bottleneck.as", ["bottleneck.aspp."]),
@@ -111,17 +111,17 @@ def bash(ask):
         ("new-plugin steep --kind arch", ["architecture"]),
     ],
 )
-def test_a_word_goes_on_as_what_is_installed(whole, line, words):
+def test_words_are_completed_from_what_is_installed(whole, line, words):
     answered = whole(line)
     if len(words) == 1 and words[0][-1] in ".=":
-        # What goes on is never the only word: a shell would take it for finished and add a space.
+        # A word that is not complete is never the only suggestion: a shell would add a space after it.
         assert len(answered) > 1
         assert all(word.startswith(words[0]) for word in answered)
     else:
         assert answered == words
 
 
-def test_every_component_and_every_parameter_is_offered(whole):
+def test_every_component_and_every_parameter_is_suggested(whole):
     for kind in PLAN_KINDS:
         entries = installed().of_kind(kind)
         assert set(whole(f"run --{kind.option} ")) >= {name for e in entries for name in (e.name, *e.aliases)}
@@ -129,13 +129,13 @@ def test_every_component_and_every_parameter_is_offered(whole):
     assert {f"arch.{name}." for name in installed().names(ARCHITECTURE)} <= set(whole("run --set arch."))
 
 
-def test_files_stand_beside_the_names_that_begin_like_them(whole, tmp_path):
+def test_files_are_suggested_beside_names_with_the_same_beginning(whole, tmp_path):
     for name in ("report-again.toml", "report.txt", "synth.npz"):
         (tmp_path / name).touch()
     (tmp_path / "reported").mkdir()
     assert whole("run --plan repo") == ["report", "report-again.toml", "reported/"]
     assert whole("run --data synt") == ["synthetic", "synth.npz"]
-    assert whole("run --plan ./repo") == []  # then the shell offers files itself
+    assert whole("run --plan ./repo") == []  # then the shell suggests files itself
 
 
 @pytest.mark.parametrize(
@@ -156,11 +156,11 @@ def test_files_stand_beside_the_names_that_begin_like_them(whole, tmp_path):
         ("show dense:wi", ["width=", "width=1.0"]),
     ],
 )
-def test_bash_is_answered_with_what_follows_its_last_piece(bash, line, pieces):
+def test_bash_receives_what_replaces_its_last_piece(bash, line, pieces):
     assert bash(line) == pieces
 
 
-def test_a_bash_that_leaves_words_whole_is_answered_with_whole_words(bash):
+def test_a_bash_that_sends_whole_words_receives_whole_words(bash):
     words = ["marsseg", "run", "--loss", "wssce:normalise=p"]
     assert bash("", words) == ["wssce:normalise=pixels"]
 
@@ -172,39 +172,39 @@ LINES = st.lists(st.one_of(COMPONENTS, NAMES.map("--{}".format), PAIRS, st.just(
 
 
 @given(LINES)
-def test_the_pieces_of_bash_become_the_words_that_were_typed(words):
+def test_the_pieces_of_bash_are_joined_to_the_words_that_were_typed(words):
     pieces = cut(" ".join(words))
-    found, position, typed = joined(pieces, len(pieces) - 1)
-    assert found == words
+    joined, position, typed = join_pieces(pieces, len(pieces) - 1)
+    assert joined == words
     assert position == len(words) - 1
     assert words[-1].startswith(typed)
     assert words[-1] in (typed, typed + pieces[-1])
 
 
-def test_zsh_is_told_what_each_word_means(ask):
+def test_zsh_receives_a_description_of_each_word(ask):
     asked = {"_TYPER_COMPLETE_ARGS": "marsseg run --arch dens"}
     (answered,) = ask(_MARSSEG_COMPLETE="complete_zsh", **asked)
     assert '"dense":"Dense' in answered
 
 
-def test_what_is_said_of_a_word_keeps_to_its_line(ask):
-    """Each further line would be a candidate of its own."""
+def test_the_description_of_a_word_is_one_line(ask):
+    """A shell would take each further line for another suggestion."""
     asked = {"_TYPER_COMPLETE_ARGS": "marsseg show ", "_TYPER_COMPLETE_FISH_ACTION": "get-args"}
     answered = ask(_MARSSEG_COMPLETE="complete_fish", COLUMNS="30", **asked)
     names = {word for entry in installed().everything for word in (entry.name, *entry.aliases)}
     assert {line.partition("\t")[0] for line in answered} == names
 
 
-def test_an_option_given_twice_is_no_error_while_typing(whole):
+def test_a_repeated_option_is_no_error_while_typing(whole):
     assert whole("run --arch unet --arch de") == ["dense"]
 
 
-def test_a_broken_plugin_or_configuration_offers_nothing_and_says_nothing(whole, tmp_path):
+def test_a_broken_plugin_or_configuration_gives_no_suggestion_and_no_message(whole, tmp_path):
     (tmp_path / "marsseg.toml").write_text("disable = 3")
     assert whole("run --arch de") == []
 
 
-# Loaded in the order in which somebody would type them; each answer needs its component's module.
+# Each of these answers needs the module of a component.
 LINES_THAT_LOAD = [
     ("run --arch dense:wi", "width="),
     ("run --bottleneck transformer,aspp:ra", "rates="),
@@ -214,7 +214,7 @@ LINES_THAT_LOAD = [
 
 
 @pytest.mark.parametrize(("line", "expected"), LINES_THAT_LOAD)
-def test_completion_in_a_fresh_process_imports_nothing_heavy(python, tmp_path, line, expected):
+def test_completion_in_a_new_process_imports_no_heavy_package(python, tmp_path, line, expected):
     pieces = cut(f"marsseg {line}")
     answer = python(
         PROBE, _MARSSEG_COMPLETE="complete_bash", COMP_WORDS="\n".join(pieces), COMP_CWORD=str(len(pieces) - 1)
@@ -228,7 +228,7 @@ def test_completion_in_a_fresh_process_imports_nothing_heavy(python, tmp_path, l
 @pytest.mark.slow
 @pytest.mark.skipif(shutil.which("bash") is None, reason="there is no bash here")
 def test_a_real_bash_completes_what_is_typed(tmp_path):
-    """Typer's own script in an interactive bash on a terminal: keys go in, and the line is what stands there."""
+    """Send keys to an interactive bash with Typer's script on a pseudo-terminal, and read the completed line."""
     pty = pytest.importorskip("pty", reason="this system has no such terminals")
     script = tmp_path / "marsseg"
     script.write_text(f"#!{sys.executable}\nfrom marsseg_core.cli.main import main\nmain()\n")
@@ -254,10 +254,10 @@ def test_a_real_bash_completes_what_is_typed(tmp_path):
         os.waitpid(child, 0)
 
 
-def wait_for(terminal: int, wanted: bytes) -> None:
-    """Read until it appears; a minute is for a busy machine."""
+def wait_for(terminal: int, expected: bytes) -> None:
+    """Read until a text appears, for at most a minute (on a busy machine)."""
     seen, end = b"", time.monotonic() + 60
-    while wanted not in seen:
+    while expected not in seen:
         assert time.monotonic() < end, seen
         if select.select([terminal], [], [], 1)[0]:
-            seen += os.read(terminal, 4096).replace(b"\a", b"")  # the bell that several candidates ring
+            seen += os.read(terminal, 4096).replace(b"\a", b"")  # the bell that rings for several suggestions

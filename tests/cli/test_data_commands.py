@@ -28,20 +28,20 @@ SMALL = ("--count", "12", "--test", "5", "--aliens", "3", "--height", "16", "--w
 
 
 def left(folder: Path) -> list[str]:
-    """What a command left in its folder."""
+    """Return the names of the files in a folder."""
     return sorted(path.name for path in folder.iterdir())
 
 
 @pytest.fixture
 def made(cli, tmp_path) -> Path:
-    """A small file as `data make` writes it."""
+    """Write a small file by `data make`."""
     assert cli("data", "make", "made.npz", *SMALL).code == 0
     return tmp_path / "made.npz"
 
 
 @pytest.fixture
 def colourful() -> SegmentationData:
-    """6 colour images in 3 groups, whose masks hold void."""
+    """Make 6 colour images in 3 groups, with void in their masks."""
     rng = np.random.default_rng(0)
     masks = rng.choice([0, 1, 2, 255], (6, 9, 13)).astype(np.uint8)
     images = rng.integers(0, 256, (6, 9, 13, 3), np.uint8)
@@ -61,17 +61,17 @@ def test_make_writes_the_courses_layout_and_dtypes(cli, made):
     assert zipfile.ZipFile(made).infolist()[0].compress_type == zipfile.ZIP_DEFLATED
 
 
-def test_what_is_made_are_the_scenes_of_the_synthetic_set(made):
-    given = {"height": 16, "width": 24, "shares": "course"}
+def test_make_writes_the_scenes_of_the_synthetic_set(made):
+    parameters = {"height": 16, "width": 24, "shares": "course"}
     source = Npz(str(made))
-    expected = Synthetic(count=12, aliens=3, **given).load()
+    expected = Synthetic(count=12, aliens=3, **parameters).load()
     np.testing.assert_array_equal(source.load().images, expected.images)
     np.testing.assert_array_equal(source.load().masks, expected.masks)
-    further = Synthetic(count=17, **given).load().images[12:]
+    further = Synthetic(count=17, **parameters).load().images[12:]
     np.testing.assert_array_equal(source.unlabelled(), further)
 
 
-def test_what_is_made_twice_is_the_same_file(cli, made):
+def test_make_writes_the_same_file_again(cli, made):
     cli("data", "make", "again.npz", *SMALL)
     assert made.read_bytes() == made.with_name("again.npz").read_bytes()
     cli("data", "make", "other.npz", *SMALL, "--seed", "1")
@@ -117,14 +117,14 @@ def test_inspect_prints_classes_and_findings(cli, made):
     assert rows["aliens"].endswith("\t1, 5, 9") or len(rows["aliens"].split("\t")[2].split(", ")) == 3
 
 
-def test_inspect_gives_json(cli, made):
+def test_inspect_prints_json(cli, made):
     answer = cli("data", "inspect", str(made), "--json")
-    found = json.loads(answer.out)
-    assert found["schema"] == 2
-    assert [len(group) for group in found["aliens"]] == [3]
-    assert found["images"] == sum(found["subsets"].values()) == 12
-    assert found["unlabelled"] == 5
-    assert {"name", "ignored", "pixels", "share", "images", "weight", "weight_labelled"} == set(found["classes"][0])
+    report = json.loads(answer.out)
+    assert report["schema"] == 2
+    assert [len(group) for group in report["aliens"]] == [3]
+    assert report["images"] == sum(report["subsets"].values()) == 12
+    assert report["unlabelled"] == 5
+    assert {"name", "ignored", "pixels", "share", "images", "weight", "weight_labelled"} == set(report["classes"][0])
 
 
 def test_inspect_writes_a_page(cli, made):
@@ -137,7 +137,7 @@ def test_inspect_writes_a_page(cli, made):
     assert "nothing is ever overwritten" in again.err
 
 
-def test_inspect_takes_another_split_and_what_is_left_after_cleaning(cli, made):
+def test_inspect_takes_another_split_and_cleaned_data(cli, made):
     one, other = (
         json.loads(cli("data", "inspect", str(made), "--json", "--set", f"split.test={share}").out)["subsets"]
         for share in (0.15, 0.5)
@@ -159,18 +159,18 @@ def test_inspect_takes_a_data_set_by_name(cli):
         (("inspect", "absent.npz"), "no file or folder 'absent.npz'"),
         (("inspect", "broken.npz"), "no .npz file"),
         (("inspect", "synthetic", "--html", "page.txt"), "does not end in .html"),
-        (("inspect", "synthetic", "--json", "--json"), "given twice"),
+        (("inspect", "synthetic", "--json", "--json"), "used twice"),
         (("clean", "broken.npz", "new.npz", "--drop-duplicates"), "no .npz file"),
         (("convert", "broken.npz", "new"), "no .npz file"),
         (("convert", "synthetic", "new", "--layout", "images"), "A folder has no layout"),
         (("convert", "synthetic", "broken.npz"), "nothing is ever overwritten"),
         (("convert", "synthetic", "x" * 300 + ".npz"), "no name for a file"),
-        (("clean", "synthetic", "new.npz"), "Nothing is to be cleaned"),
+        (("clean", "synthetic", "new.npz"), "No cleaning was requested"),
         (("clean", "synthetic", "new", "--drop-duplicates"), "does not end in .npz"),
         (("clean", "synthetic", "new.npz", "--drop-aliens", "all"), "masks, images or none"),
     ],
 )
-def test_a_wrong_request_is_one_clear_error_that_leaves_nothing(cli, tmp_path, words, complaint):
+def test_a_wrong_request_is_one_clear_error_and_leaves_no_file(cli, tmp_path, words, complaint):
     (tmp_path / "broken.npz").write_bytes(b"PK\x03\x04 and no more")
     answer = cli("data", *words)
     assert answer.code == 2
@@ -195,11 +195,11 @@ def test_clean_writes_what_remains(cli, made):
     np.testing.assert_array_equal(cleaned.unlabelled(), Npz(str(made)).unlabelled())
 
 
-def test_from_making_to_cleaning_exactly_the_aliens_go(cli):
+def test_clean_drops_exactly_the_aliens_that_make_wrote(cli):
     words = ("--count", "131", "--test", "50", "--aliens", "6")
     assert cli("data", "make", "course.npz", *words).code == 0
-    found = json.loads(cli("data", "inspect", "course.npz", "--json").out)
-    assert [len(group) for group in found["aliens"]] == [6]
+    report = json.loads(cli("data", "inspect", "course.npz", "--json").out)
+    assert [len(group) for group in report["aliens"]] == [6]
     assert "125 of 131 items remain" in cli("data", "clean", "course.npz", "c.npz", "--drop-aliens", "masks").out
     assert json.loads(cli("data", "inspect", "c.npz", "--json").out)["aliens"] == []
 
@@ -235,7 +235,7 @@ def test_a_file_becomes_a_folder_and_a_file_again(cli, made):
     assert_equal(Npz(str(made)).load(), Npz(str(made.with_name("back.npz"))).load())
 
 
-def test_colours_groups_and_void_go_along(colourful, tmp_path):
+def test_colours_groups_and_void_are_written_too(colourful, tmp_path):
     def silent(done: int, total: int) -> None:
         assert done <= total
 
@@ -249,7 +249,7 @@ def test_colours_groups_and_void_go_along(colourful, tmp_path):
     np.testing.assert_array_equal(read.groups, colourful.groups)
 
 
-def test_colours_have_no_training_set(colourful, tmp_path):
+def test_colour_images_have_no_training_set_layout(colourful, tmp_path):
     with pytest.raises(RequestError, match="one channel"):
         write_npz(tmp_path / "colour.npz", colourful, None, "training_set", lambda done, total: None)
     assert left(tmp_path) == []
@@ -265,7 +265,7 @@ def test_a_name_that_a_class_file_cannot_hold_is_refused(colourful, tmp_path, na
 
 @pytest.mark.parametrize("write", [write_folder, lambda *given: write_npz(*given[:3], "images", given[3])])
 @pytest.mark.parametrize("cause", [OSError(28, "No space left on device"), KeyboardInterrupt()])
-def test_what_is_broken_off_leaves_nothing(colourful, tmp_path, write, cause):
+def test_an_interrupted_write_leaves_no_file(colourful, tmp_path, write, cause):
     def breaking(done: int, total: int) -> None:
         if done > 2:
             raise cause
@@ -312,16 +312,16 @@ def test_the_cache_is_listed_and_cleared(cli, made, tmp_path):
 @pytest.mark.slow
 @pytest.mark.parametrize("words", [("make", "new.npz"), ("convert", "synthetic:count=5000", "new")])
 def test_ctrl_c_leaves_nothing_and_exits_130(tmp_path, words):
-    # A shell's background job ignores the signal, and so would what it starts.
-    heard = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
-    start = f"{heard}; from marsseg_core.cli.main import main; main()"
+    # Processes started by a background job of a shell ignore the signal by default.
+    setup = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
+    start = f"{setup}; from marsseg_core.cli.main import main; main()"
     environment = {key: value for key, value in (os.environ | PLAIN_TERMINAL).items() if value is not None}
     process = subprocess.Popen(
         [sys.executable, "-c", start, "data", *words], cwd=tmp_path, env=environment, stderr=subprocess.PIPE, text=True
     )
     deadline = time.monotonic() + 60
     while words[0] == "make" and not left(tmp_path) and time.monotonic() < deadline:
-        time.sleep(0.05)  # until it writes
+        time.sleep(0.05)  # until it starts to write
     time.sleep(2)
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=60)

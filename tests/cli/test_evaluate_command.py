@@ -1,4 +1,4 @@
-"""`marsseg evaluate`: scores of finished runs, on exactly what they kept, side by side."""
+"""`marsseg evaluate`: scores of finished runs on their own subsets and on other data, side by side."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import marsseg_core as marsseg
 
 @pytest.fixture(scope="module")
 def scenes(tmp_path_factory):
-    """`scenes(name, count, seed)` → an .npz file of labelled images of 16 × 32 pixels."""
+    """Give `scenes(name, count, seed)`, which writes an .npz file of labelled images of 16 × 32 pixels."""
     from marsseg_plugins.datasets.synthetic import Synthetic
 
     folder = tmp_path_factory.mktemp("evaluate")
@@ -29,7 +29,7 @@ def scenes(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def run(scenes):
-    """A finished run of a tiny network."""
+    """Train a tiny network and return the run folder."""
     words = {"arch": "unet:width=0.125:depth=2:convolutions=1", "bottleneck": "none", "batch": 5}
     path = scenes("own")
     return marsseg.run(**words, data=str(path), epochs=2, learning_rate=0.01, out=path.parent / "run").path
@@ -37,17 +37,17 @@ def run(scenes):
 
 @pytest.fixture
 def other(run, tmp_path):
-    """A copy of the run."""
+    """Copy the run folder."""
     shutil.copytree(run, tmp_path / "other")
     return tmp_path / "other"
 
 
-def kept_scores(run):
+def stored_scores(run):
     return json.loads((run / "metrics.json").read_text())["subsets"]
 
 
 def scores(answer):
-    """The table: score → cells of its row."""
+    """Return the cells of each row of the table, by the name of the score."""
     assert answer.code == 0, answer.err
     rows = answer.out.split("\n\n")[0].splitlines()
     return {row.split("\t")[0]: row.split("\t")[1:] for row in rows}
@@ -55,24 +55,24 @@ def scores(answer):
 
 class TestOnItsOwnData:
     @pytest.mark.parametrize("subset", ["test", "validation"])
-    def test_a_run_scores_exactly_what_it_did_at_its_end(self, cli, run, subset):
+    def test_the_scores_are_exactly_those_at_the_end_of_the_run(self, cli, run, subset):
         answer = cli("evaluate", str(run), "--subset", subset, "--json")
         assert answer.code == 0, answer.err
-        found = json.loads(answer.out)
-        assert found["schema"] == 2
-        (score,) = found["scores"]
-        assert score == {"run": str(run), "data": "npz:own.npz", "subset": subset} | kept_scores(run)[subset]
+        document = json.loads(answer.out)
+        assert document["schema"] == 2
+        (score,) = document["scores"]
+        assert score == {"run": str(run), "data": "npz:own.npz", "subset": subset} | stored_scores(run)[subset]
 
-    def test_the_test_part_is_meant_and_every_reading_shown(self, cli, run):
+    def test_the_default_is_the_test_subset_with_all_scores(self, cli, run):
         answer = cli("evaluate", str(run))
-        found = scores(answer)
-        kept = kept_scores(run)["test"]
-        assert found["score"] == ["test"]
-        assert found["miou"] == [f"{kept['miou']:.4f}"]
+        rows = scores(answer)
+        stored = stored_scores(run)["test"]
+        assert rows["score"] == ["test"]
+        assert rows["miou"] == [f"{stored['miou']:.4f}"]
         assert {"miou_an2dl", "miou_all", "miou_per_image", "accuracy", "images", "iou soil", "support sand"} <= set(
-            found
+            rows
         )
-        assert "truth, taken for\tsoil\tbedrock\tsand\tbig_rock" in answer.out
+        assert "labelled / predicted\tsoil\tbedrock\tsand\tbig_rock" in answer.out
 
     def test_all_and_train_count_their_images(self, cli, run):
         assert scores(cli("evaluate", str(run), "--subset", "all"))["images"] == ["24"]
@@ -83,58 +83,58 @@ class TestOnItsOwnData:
         plan = (other / "plan.toml").read_text()
         changed = scenes("changed", seed=1)
         (other / "plan.toml").write_text(plan.replace("own.npz", changed.name))
-        (other / "manifest.json").unlink()  # a run of before; a newer one says that its plan was changed
+        (other / "manifest.json").unlink()  # as in older runs; newer runs report that the plan was changed
         answer = cli("evaluate", str(other))
         assert answer.code == 2
         assert "not what the run was trained on" in answer.err
 
-    def test_data_that_moved_is_found_with_data(self, cli, run, scenes):
+    def test_data_that_moved_are_passed_by_data(self, cli, run, scenes):
         moved = scenes("moved")
-        found = scores(cli("evaluate", str(run), "--data", str(moved), "--subset", "test"))
-        assert found["miou"] == [f"{kept_scores(run)['test']['miou']:.4f}"]
+        rows = scores(cli("evaluate", str(run), "--data", str(moved), "--subset", "test"))
+        assert rows["miou"] == [f"{stored_scores(run)['test']['miou']:.4f}"]
 
-    def test_what_cleaning_dropped_is_not_scored(self, cli, scenes, run, tmp_path):
+    def test_items_dropped_by_cleaning_are_not_scored(self, cli, scenes, run, tmp_path):
         with np.load(scenes("own")) as arrays:
             images, masks = arrays["images"], arrays["masks"]
-        # A copy of each of the first images.
+        # Add a copy of each of the first 6 images.
         np.savez(tmp_path / "twice.npz", images=np.r_[images, images[:6]], masks=np.r_[masks, masks[:6]])
         words = {"arch": "unet:width=0.125:depth=2:convolutions=1", "bottleneck": "none", "epochs": 1}
         cleaned = marsseg.run(**words, data="twice.npz", drop_duplicates=True, out="cleaned")
         assert len(cleaned.data) == 24
         answer = cli("evaluate", "cleaned", "--json")
-        assert json.loads(answer.out)["scores"][0]["miou"] == kept_scores(cleaned.path)["test"]["miou"]
+        assert json.loads(answer.out)["scores"][0]["miou"] == stored_scores(cleaned.path)["test"]["miou"]
 
-    def test_python_gives_the_same(self, run, scenes):
-        assert marsseg.evaluate(run).to_json() == kept_scores(run)["test"]
+    def test_python_gives_the_same_scores(self, run, scenes):
+        assert marsseg.evaluate(run).to_json() == stored_scores(run)["test"]
         assert len(marsseg.evaluate(run, str(scenes("first", 5, 3))).per_image) == 5
 
 
 class TestSideBySide:
     def test_runs_are_columns(self, cli, run, other):
-        found = scores(cli("evaluate", str(run), "other"))
-        assert found["score"] == [str(run), "other"]
-        assert found["miou"][0] == found["miou"][1]
+        rows = scores(cli("evaluate", str(run), "other"))
+        assert rows["score"] == [str(run), "other"]
+        assert rows["miou"][0] == rows["miou"][1]
 
     def test_data_sets_are_columns(self, cli, run, scenes):
         first, second = scenes("first", 5, 3), scenes("second", 7, 4)
-        found = scores(cli("evaluate", str(run), "--data", str(first), "--data", str(second)))
-        assert found["score"] == [str(first), str(second)]
-        assert found["images"] == ["5", "7"]
-        assert found["iou soil"][0] != found["iou soil"][1]
+        rows = scores(cli("evaluate", str(run), "--data", str(first), "--data", str(second)))
+        assert rows["score"] == [str(first), str(second)]
+        assert rows["images"] == ["5", "7"]
+        assert rows["iou soil"][0] != rows["iou soil"][1]
 
     def test_runs_on_data_sets_are_columns_of_both(self, cli, run, other, scenes):
         first, second = scenes("first", 5, 3), scenes("second", 7, 4)
-        found = scores(cli("evaluate", str(run), "other", "--data", str(first), "--data", str(second)))
-        assert found["score"] == [f"{r} on {d}" for r in (run, "other") for d in (first, second)]
-        assert found["images"] == ["5", "7", "5", "7"]
+        rows = scores(cli("evaluate", str(run), "other", "--data", str(first), "--data", str(second)))
+        assert rows["score"] == [f"{r} on {d}" for r in (run, "other") for d in (first, second)]
+        assert rows["images"] == ["5", "7", "5", "7"]
 
-    def test_the_gold_levels_of_ai4mars_stand_in_one_table(self, cli, run, tmp_path):
+    def test_the_gold_levels_of_ai4mars_are_in_one_table(self, cli, run, tmp_path):
         tree = make_tree(tmp_path / "release")
         levels = [f"ai4mars:path={tree.root}:camera=ncam:labels=gold{n}:height=16:width=32" for n in (1, 2, 3)]
-        found = scores(cli("evaluate", str(run), *(word for level in levels for word in ("--data", level))))
-        assert found["score"] == levels
-        assert found["images"] == ["3", "3", "3"]
-        assert len(set(found["accuracy"])) > 1
+        rows = scores(cli("evaluate", str(run), *(word for level in levels for word in ("--data", level))))
+        assert rows["score"] == levels
+        assert rows["images"] == ["3", "3", "3"]
+        assert len(set(rows["accuracy"])) > 1
 
 
 class TestOtherImages:

@@ -1,4 +1,4 @@
-"""How much is said: `-q` nothing but warnings and errors, `-v` what is decided, too."""
+"""How much is printed: with `-q` only warnings and errors, with `-v` debug messages, too."""
 
 from __future__ import annotations
 
@@ -42,18 +42,18 @@ class Said(Loss):
 """
 
 
-def test_warnings_are_told_when_quiet(cli):
+def test_warnings_are_printed_when_quiet(cli):
     answer = cli("run", "--loss", "ssce", "--weighting", "uncertainty", "--dry-run", "-q")
     assert "Warning: The weighting 'uncertainty' has one loss, ssce: there is nothing to weigh." in answer.err
 
 
-def test_both_exclude_each_other(cli):
+def test_both_cannot_be_used_together(cli):
     answer = cli("list", "-q", "-v")
     assert answer.code == 2
-    assert "-v and -q exclude each other." in answer.err
+    assert "-v and -q cannot be used together." in answer.err
 
 
-def test_what_a_command_was_told_ends_with_it(cli):
+def test_the_level_is_restored_after_a_command(cli):
     before = logging.getLogger(ROOT).level
     cli("list", "-v")
     assert logging.getLogger(ROOT).level == before == logging.INFO

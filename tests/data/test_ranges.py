@@ -440,7 +440,7 @@ def test_inspect_and_convert_say_how_values_are_seen(cli, scenes, tmp_path):
     assert f"source: {said_of_it}" in cli("data", "inspect", deep).out
     assert json.loads(cli("data", "inspect", deep, "--json").out)["scaling"] == said_of_it
     assert "source: its values are 0 to 255" in cli("data", "inspect", "synthetic:count=8").out
-    assert f"made.npz: {said_of_it}, and written so" in cli("data", "convert", deep, "made.npz").out
+    assert f"made.npz: {said_of_it}, and are written as such" in cli("data", "convert", deep, "made.npz").out
     made, read = Npz(str(tmp_path / "made.npz")).load(), Folder(deep).load()
     np.testing.assert_array_equal(made.images, read.images)
     assert made.scaling is None

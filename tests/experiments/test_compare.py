@@ -184,7 +184,7 @@ class TestPairedDifferences:
         difference = marsseg.compare(*folders).groups[1].difference
         assert (difference.pairs, difference.low, difference.high) == (1, None, None)
         assert difference.mean == pytest.approx(-0.1)
-        assert "-0.1000\tno estimate from one pair\t1" in cli("compare", *map(str, folders)).out
+        assert "-0.1000\tneeds at least two pairs\t1" in cli("compare", *map(str, folders)).out
 
     def test_without_a_common_seed_there_is_none(self, write, cli):
         folders = write("a", 0.6, seed=1), write("b", 0.5, loss="dice")
@@ -215,7 +215,7 @@ class TestOtherItems:
         assert found.groups[2].difference is None
         answer = cli("compare", *map(str, folders))
         assert f"{folders[2]}\t{reason}" in answer.out
-        assert "do not compare" in answer.err
+        assert "cannot be compared" in answer.err
 
     def test_folds_and_a_single_test_part_do_not_compare(self, write):
         for name, plan in fold_plans(api.plan(arch=BASE), 2).items():
@@ -257,7 +257,7 @@ class TestCommand:
         assert lines[0] == "rank\tgroup\ttest miou\tn\tto the best\t95 % interval\tpairs\truns"
         assert lines[1].startswith("1\tA\t0.6475 ± 0.0427\t4\t\t\t\t")
         assert lines[2].startswith("2\tB\t0.5850 ± 0.0265\t4\t-0.0625\t")
-        assert lines[4:] == ["differs\tA\tB", "loss\twssce\tdice"]
+        assert lines[4:] == ["setting that differs\tA\tB", "loss\twssce\tdice"]
 
     def test_by_the_iou_of_a_class_or_on_the_validation_part(self, write, cli):
         folder = write("a", 0.6)

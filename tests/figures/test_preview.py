@@ -48,7 +48,7 @@ def test_show_draws_it(name, tmp_path, cli):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["dense", "--preview", "x.png"], "only an augmentation has a preview"),
+        (["dense", "--preview", "x.png"], "only an augmentation can be previewed"),
         (["hflip", "--preview", "x.jpg"], "does not end in .png"),
         (["hflip", "--preview", "nowhere/x.png"], "There is no folder"),
         (["hflip", "--data", "synthetic"], "--preview"),

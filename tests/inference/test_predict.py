@@ -392,11 +392,11 @@ class TestRequests:
     @pytest.mark.parametrize(
         ("words", "what"),
         [
-            (["images", "--out", "out"], "A run and what it is to predict are needed."),
+            (["images", "--out", "out"], "A run and images to predict are needed."),
             (["RUN", "images"], "Nothing would be written."),
             (
                 ["RUN", "images", "--submission", "a.csv", "--overlay"],
-                "Overlays and probabilities are written to --out.",
+                "--overlay and --probabilities need --out.",
             ),
             (["nowhere", "images", "--out", "out"], "'nowhere' is no run folder"),
             (["RUN", "nowhere.png", "--out", "out"], "There is no file or folder 'nowhere.png'."),

@@ -122,7 +122,7 @@ class TestDrawing:
 def test_show_builds_and_draws(cli, tmp_path):
     answer = cli("show", "unet:width=0.1", "--build", "--size", "32x48x3", "--plot", str(tmp_path / "unet.png"))
     assert answer.code == 0
-    assert "output\t32×48×5" in answer.out
+    assert "output shape\t32×48×5" in answer.out
     assert (tmp_path / "unet.png").stat().st_size > 1000
 
 
@@ -130,7 +130,7 @@ def test_show_builds_and_draws(cli, tmp_path):
     ("words", "said"),
     [
         (["aspp", "--build"], "only an architecture or a recipe"),
-        (["unet", "--build", "--size", "64"], "no size"),
+        (["unet", "--build", "--size", "64"], "not a valid size"),
         (["unet", "--build", "--classes", "1"], "at least 2"),
         (["unet", "--build", "--bottleneck", "asp"], "'aspp'"),
         (["unet", "--plot", "unet.jpg"], "PNG"),

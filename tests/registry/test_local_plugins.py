@@ -234,7 +234,7 @@ def test_what_show_tells_to_try_has_the_file_with_it(cli, my_loss):
 
 def test_a_file_of_which_nothing_is_chosen_is_told(cli, my_loss):
     unused = cli("run", "--plugin", str(my_loss), "--dry-run")
-    assert "Warning: Nothing of my_loss.py is chosen: --loss root_error would." in unused.err
+    assert "Warning: No component of my_loss.py is used. To use one: --loss root_error." in unused.err
     assert cli("run", "--plugin", str(my_loss), "--loss", "wssce,root_error", "--dry-run").err == ""
 
 
@@ -362,8 +362,8 @@ def test_a_copy_that_has_changed_is_refused_even_where_it_is_trusted(written):
 def test_going_on_takes_the_copy_and_says_so(cli, written, my_loss):
     answer = cli("run", "--resume", str(written), "--plugin", str(my_loss))
     assert answer.code == 2
-    assert "--plugin does not go with it" in answer.err
-    assert "It has a copy of its plugins, which --trust executes." in answer.err
+    assert "--plugin cannot be used with it" in answer.err
+    assert "The run stores a copy of its plugins, which --trust executes." in answer.err
 
 
 def test_a_copy_that_is_gone_is_named(written):
@@ -654,7 +654,7 @@ def test_the_command_takes_it_and_does_not_ask_for_a_component_of_it(cli, watch)
 @pytest.mark.parametrize(
     ("wrong", "said"),
     [
-        (WATCH.replace("epoch_finished", "epoch_finishd"), "marsseg_epoch_finishd is no hook"),
+        (WATCH.replace("epoch_finished", "epoch_finishd"), "marsseg_epoch_finishd is not a hook"),
         (WATCH.replace("@hookimpl\ndef marsseg_epoch", "def marsseg_epoch"), "is not marked with @hookimpl"),
         (WATCH.replace("epoch_finished(run, record)", "register_commands(app)"), "adds commands.*installed module"),
     ],
@@ -684,7 +684,7 @@ def test_list_show_and_doctor_know_it(cli, watch):
     assert cli("doctor", "watch", *plugin).code == 0
     watch.write_text(WATCH.replace("epoch_finished", "epoch_finishd"))
     forget()
-    assert "is no hook" in cli("doctor", "watch", *plugin).out
+    assert "is not a hook" in cli("doctor", "watch", *plugin).out
 
 
 # --- what is not installed

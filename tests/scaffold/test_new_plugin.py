@@ -1,4 +1,4 @@
-"""`marsseg new-plugin`: what it makes is whole, has a name of its own, and works as it is."""
+"""`marsseg new-plugin`: its projects are complete, have a name that is free, and work without changes."""
 
 from __future__ import annotations
 
@@ -52,12 +52,12 @@ def test_a_project_is_complete(cli, tmp_path, kind):
     assert version() in SpecifierSet(marsseg.removeprefix("marsseg"))
     if kind != OBSERVER:
         assert f"{kind.name.capitalize()}Contract" in (project / test).read_text()
-    assert f"called `mine`. What it computes is an example: put your own into `{module}`" in (
+    assert f"called `mine`. Its code is an example: replace it in `{module}`" in (
         project / "README.md"
     ).read_text().replace("\n", " ")
 
 
-def test_the_next_steps_are_printed_and_stand_in_the_readme(cli, tmp_path):
+def test_the_next_steps_are_printed_and_are_in_the_readme(cli, tmp_path):
     answer = cli("new-plugin", "mine", "--kind", "weighting", "--out", "a folder")
     first, *steps = answer.out.splitlines()
     assert first == "cd 'a folder'"
@@ -65,32 +65,32 @@ def test_the_next_steps_are_printed_and_stand_in_the_readme(cli, tmp_path):
     assert "\n".join(steps) in (tmp_path / "a folder" / "README.md").read_text()
 
 
-def test_what_it_is_for_may_be_said_as_elsewhere(cli, tmp_path):
+def test_the_kind_may_be_the_name_of_its_option(cli, tmp_path):
     assert cli("new-plugin", "mine", "--kind", "arch").code == 0
     assert (tmp_path / "marsseg-mine" / "marsseg_mine" / "architecture.py").is_file()
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "message"),
     [
-        (["Mine", "--kind", "loss"], "'Mine' is no name for a plugin"),
-        (["a name", "--kind", "loss"], "lower case: letters, digits"),
-        (["../mine", "--kind", "loss"], "no name for a plugin"),
-        (["none", "--kind", "loss"], "'none' is no name for a plugin.*it stands for nothing"),
-        (["3", "--kind", "bottleneck"], "'3' is no name for a plugin.*a whole number is a position"),
-        (["007", "--kind", "observer"], "'007' is no name for a plugin"),
+        (["Mine", "--kind", "loss"], "'Mine' is not a valid name for a plugin"),
+        (["a name", "--kind", "loss"], "lower-case letters, digits"),
+        (["../mine", "--kind", "loss"], "not a valid name for a plugin"),
+        (["none", "--kind", "loss"], "'none' is not a valid name for a plugin.*there is no component"),
+        (["3", "--kind", "bottleneck"], "'3' is not a valid name for a plugin.*a whole number is a position"),
+        (["007", "--kind", "observer"], "'007' is not a valid name for a plugin"),
         (["mine", "--kind", "lose"], "There is no kind 'lose'.*Did you mean 'loss'"),
-        (["mine", "--kind", "recipe"], "A recipe is no plugin of its own"),
-        (["dice", "--kind", "loss"], f"There is a loss 'dice' already, of marsseg {version()}"),
-        (["unet3+", "--kind", "architecture"], "There is an architecture 'unet3.' already"),
-        (["report", "--kind", "observer"], "There is an observer 'report' already"),
-        (["core", "--kind", "loss"], "There is a Python package marsseg_core already"),
+        (["mine", "--kind", "recipe"], "There is no template for the kind 'recipe'"),
+        (["dice", "--kind", "loss"], f"There is already a loss 'dice', provided by marsseg {version()}"),
+        (["unet3+", "--kind", "architecture"], "There is already an architecture 'unet3.'"),
+        (["report", "--kind", "observer"], "There is already an observer 'report'"),
+        (["core", "--kind", "loss"], "There is already a Python package marsseg_core"),
     ],
 )
-def test_a_wrong_request_is_refused_and_nothing_made(cli, tmp_path, words, said):
+def test_a_wrong_request_is_refused_and_leaves_no_file(cli, tmp_path, words, message):
     answer = cli("new-plugin", *words)
     assert (answer.code, answer.out) == (2, "")
-    assert re.search(said, answer.err, re.DOTALL)
+    assert re.search(message, answer.err, re.DOTALL)
     assert not [*tmp_path.iterdir()]
 
 
@@ -108,7 +108,7 @@ def test_an_existing_folder_is_refused_and_left_as_it_is(cli, tmp_path):
     assert not [*(tmp_path / "there").iterdir()]
 
 
-def test_a_project_is_written_whole_or_not_at_all(tmp_path, monkeypatch):
+def test_a_project_is_written_completely_or_not_at_all(tmp_path, monkeypatch):
     write, written = Path.write_text, []
 
     def write_some(path, *arguments, **options):
@@ -128,7 +128,7 @@ NAMES = st.from_regex(NAME_PATTERN, fullmatch=True).filter(lambda name: name != 
 
 
 @given(NAMES, st.sampled_from(PLUGIN_KINDS))
-def test_any_name_gives_a_project_that_python_can_read(name, kind):
+def test_any_name_gives_a_project_with_valid_python(name, kind):
     project = Project(name, kind)
     assert is_normalized_name(project.distribution)
     assert project.package.isidentifier()
@@ -148,7 +148,7 @@ def test_any_name_gives_a_project_that_python_can_read(name, kind):
 
 
 @pytest.mark.parametrize(("name", "expected"), [("loss", "MyLoss"), ("true", "MyTrue"), ("2d", "My2d"), ("a-b+", "AB")])
-def test_a_class_has_a_name_that_nothing_else_has(name, expected):
+def test_the_name_of_the_class_is_free(name, expected):
     assert Project(name, LOSS).class_name.startswith(expected)
 
 
@@ -163,13 +163,13 @@ def test_a_class_has_a_name_that_nothing_else_has(name, expected):
         ("1.0.1.post1", "2"),
     ],
 )
-def test_its_bounds_fit_the_version_it_was_made_with_and_end_before_the_next_that_may_break_it(current, excluded):
-    wanted = SpecifierSet(bounds(current))
-    assert wanted.contains(current, prereleases=True)
-    assert not wanted.contains(excluded, prereleases=True)
+def test_the_bounds_include_the_current_version_and_exclude_the_next_incompatible_one(current, excluded):
+    supported = SpecifierSet(bounds(current))
+    assert supported.contains(current, prereleases=True)
+    assert not supported.contains(excluded, prereleases=True)
 
 
-def test_neither_keras_nor_a_plugin_is_imported_for_it(python):
+def test_new_plugin_imports_neither_keras_nor_a_plugin(python):
     code = "import sys\nfrom marsseg_core.cli.main import app\n"
     code += "app(['new-plugin', 'mine', '--kind', 'loss'], standalone_mode=False)\nprint(*sys.modules)"
     modules = set(python(code).out.split())
@@ -177,11 +177,11 @@ def test_neither_keras_nor_a_plugin_is_imported_for_it(python):
     assert not modules & {"keras", "tensorflow", "numpy", "scipy", "marsseg_plugins"}
 
 
-# --- all of them, installed
+# --- projects of all kinds, installed
 
 
 def install(folder: Path, *projects: Path) -> str:
-    """Install projects into a folder of their own, and nothing else; gives the path that finds them."""
+    """Install only projects into a folder, and return the PYTHONPATH that includes it."""
     options = ("--quiet", "--no-deps", "--no-index", "--no-build-isolation", "--target", str(folder))
     done = run_process(sys.executable, "-m", "pip", "install", *options, *map(str, projects), cwd=folder.parent)
     assert done.code == 0, done.err
@@ -189,7 +189,7 @@ def install(folder: Path, *projects: Path) -> str:
 
 
 def write_pairs(folder: Path) -> None:
-    """Twelve images with masks, as the template of a data set reads them."""
+    """Write twelve images with masks in the layout that the template of a data set reads."""
     folder.mkdir()
     random = np.random.default_rng(0)
     for i in range(12):
@@ -199,7 +199,7 @@ def write_pairs(folder: Path) -> None:
 
 
 @pytest.mark.slow
-def test_one_of_every_kind_is_made_installed_tested_and_used_by_name_in_a_run(cli, tmp_path):
+def test_a_plugin_of_every_kind_is_made_installed_tested_and_used_in_a_run(cli, tmp_path):
     names = {kind: f"my-{kind}" for kind in KINDS} | {"loss": "gce+"}
     for kind, name in names.items():
         assert cli("new-plugin", name, "--kind", kind, "--out", f"projects/{kind}").code == 0

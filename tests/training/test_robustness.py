@@ -338,7 +338,7 @@ def test_options_of_a_built_network_ask_for_one(cli):
 def test_an_option_given_twice_is_refused(cli):
     answer = cli("run", "--arch", "unet", "--epochs", "3", "--arch=dense", "--dry-run")
     assert answer.code == 2
-    assert "--arch is given twice" in answer.err
+    assert "--arch is used twice" in answer.err
     assert cli("run", "--set", "training.epochs=3", "--set", "training.batch=2", "--dry-run").code == 0
 
 

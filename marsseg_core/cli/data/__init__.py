@@ -1,10 +1,10 @@
-"""`marsseg data`: look at data sets, clean, make and convert them."""
+"""`marsseg data`: commands that inspect, clean, make and convert data sets."""
 
 from __future__ import annotations
 
 from typing import Final
 
-# Each is a module of this package with a function of the same name.
+# Each command is a function in a module of this package with the same name.
 COMMANDS: Final = ("inspect", "clean", "make", "convert", "cache")
 
-HELP: Final = "Look at data sets; clean, make and convert them."
+HELP: Final = "Inspect, clean, make and convert data sets."

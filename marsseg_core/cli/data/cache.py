@@ -1,4 +1,4 @@
-"""`marsseg data cache`: what was prepared, and its end."""
+"""`marsseg data cache`: list or clear the cache of prepared data sets."""
 
 from __future__ import annotations
 
@@ -10,16 +10,17 @@ from ..output import print_json, print_table, print_text
 
 
 def cache(
-    clear: Annotated[bool, typer.Option("--clear", help="Remove it all; the next run prepares anew.")] = False,
+    clear: Annotated[
+        bool, typer.Option("--clear", help="Remove all prepared data sets. The next run prepares its data again.")
+    ] = False,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """List the data sets that are kept prepared, or clear them."""
+    """List the prepared data sets in the cache, or remove them all."""
     from datetime import datetime
 
     from ...data import cache as prepared
 
-    gone = prepared.clear() if clear else []
-    entries = gone if clear else prepared.entries()
+    entries = prepared.clear() if clear else prepared.entries()
     size = sum(entry.bytes for entry in entries)
     if json:
         records = [
@@ -28,7 +29,7 @@ def cache(
         ]
         print_json(folder=str(prepared.root()), cleared=clear, bytes=size, entries=records)
     elif clear:
-        print_text(f"{prepared.root()}: {len(gone)} removed, {_mebibytes(size)}")
+        print_text(f"{prepared.root()}: {len(entries)} removed, {_mebibytes(size)}")
     else:
         rows = [(e.name, _mebibytes(e.bytes), f"{datetime.fromtimestamp(e.prepared):%Y-%m-%d %H:%M}") for e in entries]
         print_table(("source", "size", "prepared"), rows, right=("size",))

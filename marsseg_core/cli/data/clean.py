@@ -1,4 +1,4 @@
-"""`marsseg data clean`: a data set cleaned, as a file."""
+"""`marsseg data clean`: clean a data set and write it into a file."""
 
 from __future__ import annotations
 
@@ -17,20 +17,25 @@ def clean(
     source: DataSource,
     out: Annotated[Path, typer.Argument(help="The new file.", metavar="OUT.npz")],
     drop_aliens: Annotated[
-        str | None, typer.Option(help="Drop the groups of one mask, or of one image.", metavar="masks|images")
+        str | None,
+        typer.Option(
+            help="Drop groups of images with an identical mask (masks), or of nearly identical images (images).",
+            metavar="masks|images",
+        ),
     ] = None,
     drop_duplicates: Annotated[
-        bool, typer.Option("--drop-duplicates", help="Keep the first of nearly identical images.")
+        bool, typer.Option("--drop-duplicates", help="Keep only the first of each group of nearly identical images.")
     ] = False,
     fill_margin: Annotated[
-        str | None, typer.Option(help="Label unlabelled strips up to this wide along the edges.", metavar="PIXELS")
+        str | None,
+        typer.Option(help="Label unlabelled strips along the edges, if they are at most this wide.", metavar="PIXELS"),
     ] = None,
     set: Overrides = None,
     plugin: Plugins = None,
 ) -> None:
-    """Write a data set without its aliens and copies, with its margins labelled. Done in this order.
+    """Write a data set without aliens and duplicates, and with its margins labelled (in this order).
 
-    The same is done to the data of a run by `--set cleaning.drop_aliens=masks` and so on.
+    To clean the data of a run in the same way, use `marsseg run --set cleaning.drop_aliens=masks` and so on.
     """
     from ...files.atomic import refuse_existing, require_parent
     from ...runs.data import read_data
@@ -39,16 +44,16 @@ def clean(
     check_npz(out)
     refuse_existing(out, "OUT")
     require_parent(out, "OUT")
-    words = {"drop_aliens": drop_aliens, "drop_duplicates": drop_duplicates or None, "fill_margin": fill_margin}
-    plan = source_plan(source, set, plugin, {key: value for key, value in words.items() if value is not None})
+    options = {"drop_aliens": drop_aliens, "drop_duplicates": drop_duplicates or None, "fill_margin": fill_margin}
+    plan = source_plan(source, set, plugin, {key: value for key, value in options.items() if value is not None})
     data = read_data(plan)
     if data.cleaning is None:
         raise RequestError(
-            "Nothing is to be cleaned.",
+            "No cleaning was requested.",
             where=source,
-            hint="Say --drop-aliens masks, --drop-duplicates or --fill-margin 3.",
+            hint="Add --drop-aliens masks, --drop-duplicates or --fill-margin 3.",
         )
     write_file(out, data, read_unlabelled(plan), layout=None)
     if data.scaling is not None:
-        print_text(f"{out}: {data.scaling}, and written so")
+        print_text(f"{out}: {data.scaling}, and are written as such")
     print_text(f"{out}: {data.cleaning}")

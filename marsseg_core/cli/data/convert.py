@@ -1,4 +1,4 @@
-"""`marsseg data convert`: a data set as a file, or as a folder of images and masks."""
+"""`marsseg data convert`: write a data set as a file, or as a folder of images and masks."""
 
 from __future__ import annotations
 
@@ -21,17 +21,19 @@ if TYPE_CHECKING:
 
 def convert(
     source: DataSource,
-    out: Annotated[Path, typer.Argument(help="The new file (.npz), or else the new folder.", metavar="OUT")],
+    out: Annotated[Path, typer.Argument(help="The new file (if it ends in .npz) or folder.", metavar="OUT")],
     layout: Annotated[
         Literal["training_set", "images"] | None,
-        typer.Option(help="Of a file: the course's training_set (grey images), or images and masks apart."),
+        typer.Option(
+            help="Arrays of the file: training_set, as in the course's file (grey images only), or images and masks."
+        ),
     ] = None,
     set: Overrides = None,
     plugin: Plugins = None,
 ) -> None:
-    """Write any data set as an .npz file (uint8) or as a folder with images/, masks/ and the classes.
+    """Write any data set as an .npz file (uint8), or as a folder with images/, masks/ and the classes.
 
-    Groups and images without labels go along.
+    Groups and images without labels are written, too.
     """
     from ...data.export import write_folder
     from ...files.atomic import refuse_existing, require_parent
@@ -51,18 +53,18 @@ def convert(
             write_folder(out, data, read_unlabelled(plan), progress)
     ignore_classes = ", ".join(data.class_names[index] for index in data.ignore_classes) or "none"
     if data.scaling is not None:
-        print_text(f"{out}: {data.scaling}, and written so")
+        print_text(f"{out}: {data.scaling}, and are written as such")
     print_text(f"{out}: {len(data):,} images; classes {', '.join(data.class_names)}; ignored {ignore_classes}")
 
 
 def check_npz(out: Path) -> None:
-    """RequestError where OUT is not called as a file of arrays is."""
+    """Raise RequestError if the name of OUT does not end in .npz."""
     if out.suffix != ".npz":
-        raise RequestError(f"The file is an archive of arrays; '{out}' does not end in .npz.", where="OUT")
+        raise RequestError(f"The file is an .npz archive, but '{out}' does not end in .npz.", where="OUT")
 
 
 def write_file(out: Path, data: SegmentationData, unlabelled: np.ndarray | None, layout: Layout | None) -> None:
-    """An .npz file in this layout; without one in the course's, unless the images have colours."""
+    """Write an .npz file in a layout. None means the course's layout, or for colour images the layout `images`."""
     from ...data.export import write_npz
     from ...files.progress import ProgressBar
 

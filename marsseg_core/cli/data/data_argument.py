@@ -1,4 +1,4 @@
-"""What the commands about data share: their source, read as a run reads it."""
+"""The data set argument that the data commands share, read as a run reads it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 DataSource = Annotated[
     str,
     typer.Argument(
-        help="A data set, or a file or folder, as `--data` takes it.",
+        help="A data set, file or folder, as for `--data`.",
         metavar="NAME|PATH",
         autocompletion=composition(DATASET, ".npz"),
     ),
@@ -29,7 +29,7 @@ Overrides = Annotated[
     list[str] | None,
     typer.Option(
         "--set",
-        help="Set one value: of the source, or of a run's split.",
+        help="Set one value of the data set, or of the split of a run. Can be repeated.",
         metavar="KIND.NAME.KEY=VALUE",
         autocompletion=settings,
     ),
@@ -42,7 +42,7 @@ def source_plan(
     plugins: Sequence[Path] | None,
     cleaning: Mapping[str, Any] | None = None,
 ) -> Plan:
-    """The plan of a run on this source, with everything else as it is by default."""
+    """Resolve the plan of a run on this data set, with default values for everything else."""
     from ...planning.resolver import Request, resolve
 
     request = Request(compositions={"data": source}, sections={"cleaning": cleaning or {}}, overrides=overrides or ())
@@ -50,7 +50,7 @@ def source_plan(
 
 
 def read_unlabelled(plan: Plan) -> np.ndarray | None:
-    """The images without labels that come with a plan's data, (M, H, W, C) uint8."""
+    """Read the images without labels of a plan's data set, (M, H, W, C) uint8; None if it has none."""
     from ...planning.invoke import call_component
     from ...registry import kinds
 

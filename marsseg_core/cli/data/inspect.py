@@ -1,4 +1,4 @@
-"""`marsseg data inspect`: what is in a data set, and what is wrong with it."""
+"""`marsseg data inspect`: describe a data set and its possible faults."""
 
 from __future__ import annotations
 
@@ -14,51 +14,52 @@ from .data_argument import DataSource, Overrides, read_unlabelled, source_plan
 if TYPE_CHECKING:
     from ...data.inspection import Inspection
 
-_SHOWN = 8
+_SHOWN_ITEMS = 8
 
 
 def inspect(
     source: DataSource,
     set: Overrides = None,
     plugin: Plugins = None,
-    json: Annotated[bool, typer.Option("--json", help="Print JSON, with every item that was found.")] = False,
-    html: Annotated[Path | None, typer.Option(help="Write a page with pictures.", metavar="FILE.html")] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON, with all items of each finding.")] = False,
+    html: Annotated[Path | None, typer.Option(help="Write an HTML page with pictures.", metavar="FILE.html")] = None,
 ) -> None:
-    """Tell what a data set holds and what is doubtful in it: aliens, copies, masks, rims, margins, leaks.
+    """Describe a data set and its possible faults: aliens, duplicates, unusual masks, label rims, margins, leaks.
 
-    Leaks are told between the subsets that a run would make; `--set split.seed=1` looks at another split, and
-    `--set cleaning.drop_aliens=masks` at what is left after cleaning.
+    Leaks are items that belong together but are in different subsets of the split that a run would make. Inspect
+    another split with `--set split.seed=1`, or the cleaned data with `--set cleaning.drop_aliens=masks`.
     """
-    from ...data.inspection import inspect as look
+    from ...data.inspection import inspect as inspect_data
     from ...errors import RequestError
     from ...files.atomic import refuse_existing, require_parent, write_bytes
     from ...runs.data import read_data
 
     if html is not None:
         if html.suffix != ".html":
-            raise RequestError(f"The page is HTML; '{html}' does not end in .html.", where="--html")
+            raise RequestError(f"The page is an HTML file, but '{html}' does not end in .html.", where="--html")
         refuse_existing(html, "--html")
         require_parent(html, "--html")
     plan = source_plan(source, set, plugin)
     data = read_data(plan)
     unlabelled = read_unlabelled(plan)
-    found = look(data, unlabelled, plan.split)
+    inspection = inspect_data(data, unlabelled, plan.split)
     if html is not None:
         from ...figures.inspection import inspection_page
 
-        write_bytes(html, inspection_page(found, data, unlabelled).encode())
+        write_bytes(html, inspection_page(inspection, data, unlabelled).encode())
     if json:
-        print_json(**found.to_json())
+        print_json(**inspection.to_json())
     else:
-        _print_inspection(found)
+        _print_inspection(inspection)
     if html is not None:
-        say(f"Written: {html}")
+        say(f"Page written: {html}")
 
 
-def _print_inspection(found: Inspection) -> None:
+def _print_inspection(inspection: Inspection) -> None:
     from ...data.findings import findings, listed, summary
 
-    for line in summary(found):
+    masks = inspection.masks
+    for line in summary(inspection):
         print_text(line)
     print_text()
     rows = [
@@ -70,16 +71,18 @@ def _print_inspection(found: Inspection) -> None:
             _weight(each.weight),
             _weight(each.weight_labelled),
         )
-        for each in found.classes
+        for each in inspection.classes
     ]
-    if found.masks.void:
-        share = f"{100 * found.masks.void_share:.2f} % of all"
-        rows.append(("void (255)", f"{found.masks.void_pixels:,}", share, f"{len(found.masks.void):,}", "–", "–"))
+    if masks.void:
+        share = f"{100 * masks.void_share:.2f} % of all"
+        rows.append(("void (255)", f"{masks.void_pixels:,}", share, f"{len(masks.void):,}", "–", "–"))
     right = ("pixels", "share", "images", "weight", "weight, labelled")
     print_table(("class", *right), rows, right=right)
     print_text()
-    cells = [(each.name, f"{each.count:,}", each.detail, listed(each.groups, _SHOWN)) for each in findings(found)]
-    print_table(("found", "count", "what", "items"), cells, right=("count",))
+    cells = [
+        (each.name, f"{each.count:,}", each.detail, listed(each.groups, _SHOWN_ITEMS)) for each in findings(inspection)
+    ]
+    print_table(("finding", "count", "details", "items"), cells, right=("count",))
 
 
 def _weight(weight: float | None) -> str:

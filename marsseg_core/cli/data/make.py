@@ -1,4 +1,4 @@
-"""`marsseg data make`: the synthetic set as a file like the course's."""
+"""`marsseg data make`: write synthetic scenes into a file like the course's."""
 
 from __future__ import annotations
 
@@ -9,28 +9,31 @@ import typer
 
 from ..output import print_text
 
-# The data set that makes scenes; it is found in the catalog like any other.
-_MAKER: Final = "synthetic"
+# The data set that makes the scenes.
+_DATASET: Final = "synthetic"
 
 
 def make(
     out: Annotated[Path, typer.Argument(help="The new file.", metavar="OUT.npz")],
-    count: Annotated[int, typer.Option(help="Labelled images, the aliens among them.", metavar="N", min=1)] = 2615,
-    test: Annotated[int, typer.Option(help="Images without labels.", metavar="N", min=0)] = 10022,
-    aliens: Annotated[int, typer.Option(help="How many show an alien.", metavar="N", min=0)] = 110,
-    seed: Annotated[int, typer.Option(help="Another seed, other scenes.", metavar="N", min=0)] = 0,
-    height: Annotated[int, typer.Option(help="Rows of an image.", metavar="N")] = 64,
-    width: Annotated[int, typer.Option(help="Columns of an image.", metavar="N")] = 128,
+    count: Annotated[
+        int, typer.Option(help="Number of labelled images, including those with aliens.", metavar="N", min=1)
+    ] = 2615,
+    test: Annotated[int, typer.Option(help="Number of images without labels.", metavar="N", min=0)] = 10022,
+    aliens: Annotated[int, typer.Option(help="Number of labelled images with an alien.", metavar="N", min=0)] = 110,
+    seed: Annotated[int, typer.Option(help="Seed of the scenes.", metavar="N", min=0)] = 0,
+    height: Annotated[int, typer.Option(help="Height of an image, in pixels.", metavar="N")] = 64,
+    width: Annotated[int, typer.Option(help="Width of an image, in pixels.", metavar="N")] = 128,
     shares: Annotated[
-        str, typer.Option(help="Pixel shares: course, default, or five numbers.", metavar="NAME|LIST")
+        str,
+        typer.Option(help="Share of the pixels of each class: course, default, or five numbers.", metavar="NAME|LIST"),
     ] = "course",
     label_noise: Annotated[
-        str | None, typer.Option(help="How far labels stray from the edges.", metavar="PIXELS")
+        str | None, typer.Option(help="Standard deviation of the errors of label edges.", metavar="PIXELS")
     ] = None,
 ) -> None:
     """Write Mars-like scenes in the layout and dtypes of the course's file: `training_set` and `test_set`, float64.
 
-    The images without labels are further scenes of the same world.
+    The images without labels are further scenes made with the same parameters.
     """
     from ...data.export import write_course_file
     from ...files.atomic import refuse_existing, require_parent
@@ -44,12 +47,12 @@ def make(
     check_npz(out)
     refuse_existing(out, "OUT")
     require_parent(out, "OUT")
-    maker = load(installed().find(DATASET, _MAKER, where="marsseg data make"))
-    given: dict[str, Any] = {"seed": seed, "height": height, "width": width, "shares": shares}
+    synthetic = load(installed().find(DATASET, _DATASET, where="marsseg data make"))
+    parameters: dict[str, Any] = {"seed": seed, "height": height, "width": width, "shares": shares}
     if label_noise is not None:
-        given["label_noise"] = label_noise
-    labelled = configure(maker, given | {"count": count, "aliens": aliens}, where="marsseg data make")
-    others = configure(maker, given | {"count": max(test, 1), "first": count}, where="marsseg data make")
+        parameters["label_noise"] = label_noise
+    labelled = configure(synthetic, parameters | {"count": count, "aliens": aliens}, where="marsseg data make")
+    unlabelled = configure(synthetic, parameters | {"count": max(test, 1), "first": count}, where="marsseg data make")
     with ProgressBar("Writing", out.name) as progress:
-        write_course_file(out, labelled.items(), count, others.items(), test, (height, width), progress)
+        write_course_file(out, labelled.items(), count, unlabelled.items(), test, (height, width), progress)
     print_text(f"{out}: {count:,} labelled images, {aliens:,} of them with aliens, and {test:,} without labels")
