@@ -197,7 +197,7 @@ def test_a_reading_of_which_nobody_knows_what_is_better_ranks_nothing(tmp_path, 
     shutil.copytree(REPOSITORY / "tests" / "frozen" / "finished", tmp_path / "old")
     without = MetricTable({name: each for name, each in table.resolved.items() if name != "accuracy"})
     monkeypatch.setattr(comparison, "metric_table", lambda: without)
-    with pytest.raises(RequestError, match="No metric is installed that says whether more of 'accuracy' is better"):
+    with pytest.raises(RequestError, match="The metric 'accuracy' is not installed"):
         marsseg.compare(tmp_path / "old", by="accuracy")
 
 
