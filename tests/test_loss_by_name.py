@@ -40,7 +40,7 @@ def with_label(label) -> tuple[np.ndarray, np.ndarray]:
     [
         ({"ignore_classes": (9,)}, "There is no class 9 to ignore"),
         ({"ignore_classes": (-1,)}, "There is no class -1 to ignore"),
-        ({"ignore_classes": (VOID,)}, r"There is no class 255 to ignore.*need not be ignored"),
+        ({"ignore_classes": (VOID,)}, r"There is no class 255 to ignore.*void pixels never count"),
         ({"ignore_classes": 0}, "ignore_classes must be a sequence of whole numbers, not 0"),
         ({"ignore_classes": (0.5,)}, r"There is no class 0\.5 to ignore"),
         ({"ignore_classes": range(CLASSES)}, "All classes are ignored"),
