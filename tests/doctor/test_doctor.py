@@ -190,7 +190,7 @@ def test_a_check_that_fails_is_named_and_breaks(cli, install):
     install("moody", LOSS.replace("frozen=True)", "frozen=True, repr=False)"))
     found, code = finding(cli, "moody", "--checks")
     assert (found["status"], code) == ("broken", 3)
-    assert "test_it_is_its_configuration" in found["failures"]
+    assert "test_equal_parameters_make_equal_components" in found["failures"]
     assert found["checks"]["failed"] == len(found["failures"])
     assert "checks fail" in found["problem"]
 

@@ -138,7 +138,7 @@ def test_a_confusion_reads_the_metrics_that_it_is_given(table):
     assert "iou" not in written["per_class"]  # it is there already
     assert written["boundary_iou"] == 0  # the rim has moved by its whole width
     assert metric_values(written)["dice_soil"] == pytest.approx(4 / 5)
-    with pytest.raises(RequestError, match="no metric 'boundary_f'"):
+    with pytest.raises(RequestError, match="metric 'boundary_f' was not computed"):
         result.value("boundary_f")
 
 
