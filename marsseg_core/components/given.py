@@ -32,17 +32,17 @@ class GivenData(Dataset):
 
     fingerprint: str = param(help="a hash of its images, masks and groups")
     images: int = param(help="the number of its images", minimum=1)
-    held: Any = field(default=None, init=False, repr=False, compare=False)
+    passed_object: Any = field(default=None, init=False, repr=False, compare=False)
 
     def load(self) -> SegmentationData:
         """Return the data that was passed. Raises RequestError where only the plan that records it is there."""
-        if self.held is None:
+        if self.passed_object is None:
             raise RequestError(
                 f"The data of {self.images:,} images was passed in Python, and is not stored with the run.",
                 where=f"data, fingerprint {self.fingerprint}",
                 hint="Pass it again: marsseg.resume(run, data=…), marsseg.evaluate(run, data=…, subset='test').",
             )
-        data: SegmentationData = self.held
+        data: SegmentationData = self.passed_object
         return data
 
 
@@ -54,7 +54,7 @@ class GivenNetwork(Architecture):
 
     fingerprint: str = param(help="a hash of its layers and weights")
     parameters: int = param(help="the number of its parameters", minimum=0)
-    held: Any = field(default=None, init=False, repr=False, compare=False)
+    passed_object: Any = field(default=None, init=False, repr=False, compare=False)
 
     def build(self, spec: NetworkSpec) -> keras.Model:
         """Return a copy of the network that was passed, with its weights. The original is not changed.
@@ -63,7 +63,7 @@ class GivenNetwork(Architecture):
         """
         import keras
 
-        if self.held is None:
+        if self.passed_object is None:
             raise RequestError(
                 f"The network of {self.parameters:,} parameters was passed in Python as a keras.Model; it cannot be "
                 "built from the plan.",
@@ -72,8 +72,8 @@ class GivenNetwork(Architecture):
                 "marsseg.load(run).",
             )
         inputs = keras.Input((spec.height, spec.width, spec.channels))
-        network: keras.Model = keras.models.clone_model(self.held, input_tensors=inputs)
-        network.set_weights(self.held.get_weights())
+        network: keras.Model = keras.models.clone_model(self.passed_object, input_tensors=inputs)
+        network.set_weights(self.passed_object.get_weights())
         return network
 
 
@@ -89,10 +89,10 @@ def given_entry(kind: Kind, name: str) -> Entry | None:
     return _entry(kind, classes[kind]) if kind in classes else None
 
 
-def holding(component: Any, held: Any) -> Any:
+def holding(component: Any, passed_object: Any) -> Any:
     """Return a copy of the component that holds the object that was passed."""
     copy = replace(component)
-    object.__setattr__(copy, "held", held)
+    object.__setattr__(copy, "passed_object", passed_object)
     return copy
 
 

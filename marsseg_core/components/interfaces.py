@@ -235,7 +235,9 @@ class Weighting(Component):
         return False
 
     def check(self, spec: WeightingSpec) -> None:
-        """Check that the parameters fit the losses. marsseg calls it when it checks a plan, before it imports Keras.
+        """Check that the parameters fit the losses.
+
+        marsseg calls this for each plan, before it imports Keras.
 
         Args:
             spec: The names and the weights of the losses.
@@ -268,7 +270,9 @@ class Schedule(Component):
     kind = kinds.SCHEDULE
 
     def check(self, epochs: int) -> None:
-        """Check that the parameters fit the number of epochs. marsseg calls it with each plan, before it imports Keras.
+        """Check that the parameters fit the number of epochs.
+
+        marsseg calls this for each plan, before it imports Keras.
 
         Args:
             epochs: The length of the training.
@@ -360,7 +364,7 @@ class Metric(Component):
     """Whether the history has the metric for each epoch if nobody names it."""
 
     def count(self, mask: np.ndarray, prediction: np.ndarray, spec: MetricSpec) -> np.ndarray:
-        """Count the pixels of one image. marsseg calls it only if `needs_predictions` is True.
+        """Compute the counts of one image. marsseg calls this method only if `needs_predictions` is True.
 
         Args:
             mask: The true labels, (H, W) uint8, with void (255).
@@ -387,7 +391,7 @@ class Metric(Component):
         """
 
     def values(self, counts: np.ndarray, spec: MetricSpec) -> np.ndarray:
-        """Compute the value of each class. Only a metric that sets `per_class` needs it.
+        """Compute the value of each class. Only a metric that sets `per_class` needs this method.
 
         Args:
             counts: As for `value`.
@@ -448,8 +452,7 @@ class Dataset(Component):
     def recognises(cls, path: Path) -> bool:
         """Return whether `--data PATH` means this data set. If so, it must have a parameter `path`.
 
-        It is called for every path, so look at the name, the kind or the first bytes of the file only; do not read all
-        of it.
+        It is called for every path, so look only at the names and kinds of files and folders; do not read them.
 
         Args:
             path: The path of a file or a folder, which may not exist.

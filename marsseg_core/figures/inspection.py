@@ -56,22 +56,21 @@ class Section:
     grouped: bool
 
 
-def inspection_page(found: Inspection, data: SegmentationData, unlabelled: np.ndarray | None) -> str:
+def inspection_page(inspection: Inspection, data: SegmentationData, unlabelled: np.ndarray | None) -> str:
     """Return the page as HTML text. All texts are escaped, so HTML in them is shown literally.
 
-    `found` is the inspection of `data`, and `unlabelled` has the images without labels (M, H, W, C) uint8, if there are
-    any.
+    `inspection` is that of `data`, and `unlabelled` has the images without labels (M, H, W, C) uint8, if there are any.
     """
     pictures = _Pictures(data)
     return render_template(
         HERE,
         "inspection.html",
-        title=f"Inspection of {found.source}",
-        summary=summary(found),
-        classes=_classes(found, pictures),
-        findings=findings(found),
+        title=f"Inspection of {inspection.source}",
+        summary=summary(inspection),
+        classes=_classes(inspection, pictures),
+        findings=findings(inspection),
         mark=_MARK_NAME,
-        sections=list(_sections(found, pictures, unlabelled)),
+        sections=list(_sections(inspection, pictures, unlabelled)),
     )
 
 
@@ -111,10 +110,10 @@ class _Pictures:
         mask = np.asarray(self._data.masks[item])
         size = _size(mask.shape, up=True)
         ids = stretched(mask, size)
-        shown = striped(paint(ids, self.colours), without_label(ids, self._data.ignore_classes))
+        picture = striped(paint(ids, self.colours), without_label(ids, self._data.ignore_classes))
         if marked is not None:
-            shown[stretched(marked, size)] = _MARK
-        return shown
+            picture[stretched(marked, size)] = _MARK
+        return picture
 
 
 def _thumbnail(image: np.ndarray) -> np.ndarray:
@@ -144,9 +143,9 @@ def _png(picture: np.ndarray) -> bytes:
     return file.getvalue()
 
 
-def _classes(found: Inspection, pictures: _Pictures) -> list[dict[str, Any]]:
+def _classes(inspection: Inspection, pictures: _Pictures) -> list[dict[str, Any]]:
     """Return the rows of the table of classes: facts, colour, length of the bar in percent, an example or None."""
-    largest = max(each.share for each in found.classes) or 1
+    largest = max(each.share for each in inspection.classes) or 1
     return [
         {
             "facts": each,
@@ -154,44 +153,44 @@ def _classes(found: Inspection, pictures: _Pictures) -> list[dict[str, Any]]:
             "bar": 100 * each.share / largest,
             "example": pictures.typical(index) if each.pixels else None,
         }
-        for index, each in enumerate(found.classes)
+        for index, each in enumerate(inspection.classes)
     ]
 
 
-def _sections(found: Inspection, pictures: _Pictures, unlabelled: np.ndarray | None) -> Iterator[Section]:
+def _sections(inspection: Inspection, pictures: _Pictures, unlabelled: np.ndarray | None) -> Iterator[Section]:
     """Yield a section for each finding."""
-    masks = found.masks
-    if found.aliens:
+    masks = inspection.masks
+    if inspection.aliens:
         rows = [
             [pictures.mask(group[0], f"the mask of {len(group)} items")]
             + [pictures.image(item, str(item)) for item in group[: _MAX_PICTURES - 1]]
-            for group in found.aliens[:_MAX_GROUPS]
+            for group in inspection.aliens[:_MAX_GROUPS]
         ]
-        yield _section("Aliens: one mask, many images", found.aliens, rows, grouped=True)
-    if found.near_images:
+        yield _section("Aliens: one mask, many images", inspection.aliens, rows, grouped=True)
+    if inspection.near_images:
         rows = [
             [pictures.item(item, str(item)) for item in group[:_MAX_PICTURES]]
-            for group in found.near_images[:_MAX_GROUPS]
+            for group in inspection.near_images[:_MAX_GROUPS]
         ]
-        yield _section("Nearly identical images, and their masks", found.near_images, rows, grouped=True)
-    if found.also_unlabelled and unlabelled is not None:
+        yield _section("Nearly identical images, and their masks", inspection.near_images, rows, grouped=True)
+    if inspection.also_unlabelled and unlabelled is not None:
         rows = [
             [
                 pictures.item(labelled[0], str(labelled[0])),
                 _figure([_thumbnail(unlabelled[copies[0]])], f"{copies[0]}, without labels"),
             ]
-            for labelled, copies in found.also_unlabelled[:_MAX_GROUPS]
+            for labelled, copies in inspection.also_unlabelled[:_MAX_GROUPS]
         ]
-        groups = [labelled for labelled, _ in found.also_unlabelled]
+        groups = [labelled for labelled, _ in inspection.also_unlabelled]
         yield _section("Labelled, and without labels too", groups, rows, grouped=True)
-    for leak in found.leaks[:_MAX_GROUPS]:
+    for leak in inspection.leaks[:_MAX_GROUPS]:
         where = ", ".join(f"{len(items)} in {subset}" for subset, items in leak.subsets.items())
         each = [
             pictures.item(item, f"{item}, {subset}") for subset, items in leak.subsets.items() for item in items[:2]
         ]
         yield _section(f"Leak, {leak.kind}: {where}", [leak.items], [each], grouped=True)
     for heading, items in (
-        ("Flat images", found.values.flat),
+        ("Flat images", inspection.values.flat),
         ("Nothing labelled", masks.empty),
         ("One class in the whole image", masks.uniform),
     ):

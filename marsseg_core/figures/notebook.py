@@ -57,9 +57,9 @@ _Part = _Heading | _Table | _Picture
 
 
 @singledispatch
-def html_of(shown: Any) -> str:
+def html_of(value: Any) -> str:
     """Return the HTML of a run, a series, a comparison, scores, a plan or data."""
-    raise TypeError(f"a {type(shown).__name__} cannot be shown as HTML")
+    raise TypeError(f"a {type(value).__name__} cannot be shown as HTML")
 
 
 @html_of.register
@@ -159,8 +159,8 @@ def _score_table(scores: dict[str, Confusion]) -> list[_Table]:
         return []
     table = metric_table()
     values = [confusion.to_json() for confusion in scores.values()]
-    shown = [key for key in values[0] if key in table.resolved and table.shows(key)]
-    rows = [(name, *(_number(each[name]) for each in values)) for name in shown]
+    names = [key for key in values[0] if key in table.resolved and table.shows(key)]
+    rows = [(name, *(_number(each[name]) for each in values)) for name in names]
     rows += [(f"iou {name}", *(_number(each["iou"][name]) for each in values)) for name in values[0]["iou"]]
     return [_Table(("score", *scores), rows)]
 

@@ -20,11 +20,11 @@ def brightened(image: np.ndarray) -> np.ndarray:
     Returns:
         An RGB image, (H, W, 3) uint8.
     """
-    shown = to_colour(image)
-    low, high = np.percentile(shown, (0.5, 99.5))
+    rgb = to_colour(image)
+    low, high = np.percentile(rgb, (0.5, 99.5))
     share = np.clip((np.arange(256) - low) / max(high - low, 1), 0, 1)
     shades: np.ndarray = (255 * share).astype(np.uint8)[
-        shown
+        rgb
     ]  # by a table: floats of a large image would need much memory
     return shades
 

@@ -158,16 +158,16 @@ class ComponentContract:
             self.component.anything = 1  # type: ignore[attr-defined]
 
 
-def assert_same(found: Any, expected: Any, what: str, *, rtol: float = 0.0, atol: float = 0.0) -> None:
+def assert_same(actual: Any, expected: Any, what: str, *, rtol: float = 0.0, atol: float = 0.0) -> None:
     """Assert that two arrays are equal within tolerances, as `np.testing.assert_allclose` does.
 
     The first line of the message, which is all that `marsseg doctor` shows, says what is wrong: it begins with `what`.
     """
-    found, expected = np.asarray(found), np.asarray(expected)
-    assert found.shape == expected.shape, f"{what} (the shape is {found.shape} instead of {expected.shape})"
-    differ = ~np.isclose(found, expected, rtol=rtol, atol=atol, equal_nan=True)
+    actual, expected = np.asarray(actual), np.asarray(expected)
+    assert actual.shape == expected.shape, f"{what} (the shape is {actual.shape} instead of {expected.shape})"
+    differ = ~np.isclose(actual, expected, rtol=rtol, atol=atol, equal_nan=True)
     assert not differ.any(), (
-        f"{what} ({differ.sum()} of {differ.size} values differ, such as {found[differ].flat[0]} "
+        f"{what} ({differ.sum()} of {differ.size} values differ, such as {actual[differ].flat[0]} "
         f"instead of {expected[differ].flat[0]})"
     )
 

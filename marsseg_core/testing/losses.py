@@ -189,8 +189,8 @@ class LossContract(ComponentContract):
         assert reached.any(), "no labelled pixel has a gradient"
         if self.reaches_every_pixel:
             assert reached.all(), (
-                f"{np.count_nonzero(~reached)} of {reached.size} labelled pixels have no gradient: if this is intended, "
-                "set reaches_every_pixel = False in the test class"
+                f"{np.count_nonzero(~reached)} of {reached.size} labelled pixels have no gradient: if this is "
+                "intended, set reaches_every_pixel = False in the test class"
             )
 
     def test_the_logits_of_ignored_pixels_change_nothing(self) -> None:
@@ -219,7 +219,7 @@ class LossContract(ComponentContract):
         value, gradient = self.measure(labels, logits)
         random = np.random.default_rng(1)
         steepest = gradient / (np.sqrt(np.mean(gradient**2)) + 1e-12)
-        step = np.float32(5e-4)  # small: losses that sort pixels have a kink where two pixels change their order
+        step = np.float32(5e-4)  # small: losses that sort pixels have kinks
         for direction in (steepest, *random.standard_normal((3, *logits.shape))):
             ahead, behind = (self.value(labels, logits + sign * step * direction.astype("float32")) for sign in (1, -1))
             slope = (ahead - behind) / (2 * float(step))

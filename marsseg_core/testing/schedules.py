@@ -23,10 +23,10 @@ from .components import ComponentContract, assert_same
 
 # The loss of an epoch in several trainings, as a function of the share of the training that is done.
 COURSES: Final[dict[str, Callable[[float], float]]] = {
-    "falls": lambda done: float(np.exp(-3 * done)),
-    "stands still": lambda done: 1.0,
-    "rises": lambda done: float(np.exp(3 * done)),
-    "is not a number": lambda done: float("nan"),
+    "falling": lambda done: float(np.exp(-3 * done)),
+    "constant": lambda done: 1.0,
+    "rising": lambda done: float(np.exp(3 * done)),
+    "NaN": lambda done: float("nan"),
 }
 
 
@@ -124,7 +124,7 @@ class ScheduleContract(ComponentContract):
 
     def test_its_state_is_in_the_checkpoint(self) -> None:
         """Check that a training resumed from a checkpoint has the same learning rates as an uninterrupted one."""
-        for course in (COURSES["stands still"], COURSES["rises"]):
+        for course in (COURSES["constant"], COURSES["rising"]):
             whole = Epochs(self.build_callback(), self.spec)
             done = 2
             for epoch in range(done):

@@ -30,18 +30,18 @@ EPOCHS, STEPS = 5, 3
 # The courses of n losses in several trainings: factors (n,) as a function of the share of the training that is done,
 # from 0 at the first step to 1 at the last one.
 COURSES: Final[dict[str, Callable[[float, int], np.ndarray]]] = {
-    "falls": lambda done, n: np.exp(-done * np.arange(1, n + 1)),
-    "stands still": lambda done, n: np.ones(n),
-    "rises": lambda done, n: np.exp(3 * done * np.arange(n)),
+    "falling": lambda done, n: np.exp(-done * np.arange(1, n + 1)),
+    "constant": lambda done, n: np.ones(n),
+    "rising": lambda done, n: np.exp(3 * done * np.arange(n)),
     "one is 0": lambda done, n: np.where(np.arange(n) == n - 1, 0.0, np.exp(-done)),
     "all are 0": lambda done, n: np.zeros(n),
-    "no label at first": lambda done, n: np.full(n, float(done > 0.3)),
-    "no label in between": lambda done, n: np.full(n, float(not 0.3 < done < 0.6)),
-    "down to nearly 0": lambda done, n: np.full(n, 1e-12**done),
-    "blows up": lambda done, n: np.full(n, 1e12**done),
+    "0 at first": lambda done, n: np.full(n, float(done > 0.3)),
+    "0 in between": lambda done, n: np.full(n, float(not 0.3 < done < 0.6)),
+    "falling to nearly 0": lambda done, n: np.full(n, 1e-12**done),
+    "growing without bound": lambda done, n: np.full(n, 1e12**done),
     # In the other courses the ratios of successive losses are constant, so a rule that lost its state could be right by
     # chance.
-    "goes up and down": lambda done, n: np.random.default_rng(round(1e4 * done)).uniform(0.2, 3, n),
+    "up and down": lambda done, n: np.random.default_rng(round(1e4 * done)).uniform(0.2, 3, n),
 }
 
 
@@ -97,7 +97,7 @@ class WeightingContract(ComponentContract):
         """Return random losses from 0.1 to 3, (n,) float32."""
         return np.random.default_rng(seed).uniform(0.1, 3, len(self.spec.losses)).astype(np.float32)
 
-    def course(self, name: str = "falls") -> np.ndarray:
+    def course(self, name: str = "falling") -> np.ndarray:
         """Return the losses of a training, (epochs, steps, n) float32."""
         start = self.losses()
         values = [start * COURSES[name](done, len(start)) for done in np.linspace(0, 1, EPOCHS * STEPS)]
@@ -186,7 +186,7 @@ class WeightingContract(ComponentContract):
     def test_its_state_is_in_its_variables(self) -> None:
         """Check it because the checkpoint has only its variables, including the states of seed generators."""
         done = 2
-        for name in ("falls", "no label at first", "goes up and down"):
+        for name in ("falling", "0 at first", "up and down"):
             layer, course = self.build(), self.course(name)
             built = len(layer.variables)
             list(train(layer, course[:done], of=len(course)))

@@ -55,24 +55,24 @@ GOOD, POOR = [0.60, 0.66, 0.63, 0.70], [0.55, 0.58, 0.61, 0.60]
 
 class TestGroups:
     def test_runs_that_differ_in_the_seed_alone_are_one_group(self, seeds):
-        found = marsseg.compare(seeds("a", GOOD))
-        (group,) = found.groups
+        comparison = marsseg.compare(seeds("a", GOOD))
+        (group,) = comparison.groups
         assert (group.label, group.rank, group.values) == ("A", 1, tuple(GOOD))
         assert group.spread.mean == pytest.approx(np.mean(GOOD))
         assert group.spread.std == pytest.approx(np.std(GOOD, ddof=1))
-        assert found.differing == {}
+        assert comparison.differing == {}
 
     def test_the_folds_of_a_plan_are_one_group_although_their_test_items_differ(self, write):
         for fold, (name, plan) in enumerate(fold_plans(api.plan(arch=BASE), 3).items()):
             folder = write(f"cv/{name}", 0.5 + fold / 10, plan=plan, test=(fold,))
-        found = marsseg.compare(folder.parent)
-        assert [group.spread.n for group in found.groups] == [3]
-        assert found.elsewhere == ()
+        comparison = marsseg.compare(folder.parent)
+        assert [group.spread.n for group in comparison.groups] == [3]
+        assert comparison.elsewhere == ()
 
     def test_are_ranked_by_their_mean(self, seeds):
-        found = marsseg.compare(seeds("poor", POOR, loss="dice"), seeds("good", GOOD))
-        assert [group.values for group in found.groups] == [tuple(GOOD), tuple(POOR)]
-        assert [(group.label, group.rank) for group in found.groups] == [("A", 1), ("B", 2)]
+        comparison = marsseg.compare(seeds("poor", POOR, loss="dice"), seeds("good", GOOD))
+        assert [group.values for group in comparison.groups] == [tuple(GOOD), tuple(POOR)]
+        assert [(group.label, group.rank) for group in comparison.groups] == [("A", 1), ("B", 2)]
 
     def test_the_number_of_workers_makes_no_other_group(self, write):
         write("a", 0.5, workers=1)
@@ -81,9 +81,9 @@ class TestGroups:
 
     def test_the_same_plan_seed_and_fold_counts_once(self, write):
         first, again = write("first", 0.6), write("second", 0.6)
-        found = marsseg.compare(first, again, first)
-        assert found.groups[0].spread.n == 1
-        assert found.apart == ((again, f"the same plan, seed and fold as {first}"),)
+        comparison = marsseg.compare(first, again, first)
+        assert comparison.groups[0].spread.n == 1
+        assert comparison.apart == ((again, f"the same plan, seed and fold as {first}"),)
 
     def test_an_option_missing_in_an_old_plan_has_its_default(self, write):
         new, old = write("new", 0.6), write("old", 0.6, seed=1)
@@ -103,16 +103,16 @@ class TestDifferingSettings:
 
     def test_of_another_component_only_the_name_is_listed(self, write):
         folders = write("a", 0.6), write("b", 0.5, arch="dense:width=0.25"), write("c", 0.4, arch="unet:width=0.25")
-        found = self.differing(*folders)
-        assert found["arch"] == ("unet", "dense", "unet")
-        assert found["arch.unet.width"] == ("0.125", "–", "0.25")
-        assert not {name for name in found if name.startswith("arch.dense")}
+        differing = self.differing(*folders)
+        assert differing["arch"] == ("unet", "dense", "unet")
+        assert differing["arch.unet.width"] == ("0.125", "–", "0.25")
+        assert not {name for name in differing if name.startswith("arch.dense")}
 
     def test_a_list_is_written_as_the_user_types_it(self, write):
         folders = write("a", 0.6, loss="dice:weight=0.3,wssce"), write("b", 0.5, loss="dice")
-        found = self.differing(*folders)
-        assert found["loss"] == ("dice,wssce", "dice")
-        assert found["loss.dice.weight"] == ("0.3", "1.0")
+        differing = self.differing(*folders)
+        assert differing["loss"] == ("dice,wssce", "dice")
+        assert differing["loss.dice.weight"] == ("0.3", "1.0")
 
     def test_versions_are_listed_once_for_each_distribution(self, write):
         new, old = write("new", 0.6), write("old", 0.5)
@@ -125,8 +125,8 @@ class TestTitle:
     """Test the title of a group: its letter, and its values of the settings that differ."""
 
     def titles(self, *folders):
-        found = marsseg.compare(*folders)
-        return [found.title(group) for group in found.groups]
+        comparison = marsseg.compare(*folders)
+        return [comparison.title(group) for group in comparison.groups]
 
     def test_of_a_single_group_is_its_letter(self, write):
         assert self.titles(write("a", 0.6)) == ["A"]
@@ -153,9 +153,9 @@ class TestTitle:
 
     def test_has_the_settings_in_the_order_of_the_comparison(self, write):
         folders = write("a", 0.6), write("b", 0.5, arch="unet:width=0.25", epochs=9)
-        (_, other), found = self.titles(*folders), marsseg.compare(*folders)
+        (_, other), comparison = self.titles(*folders), marsseg.compare(*folders)
         assert other == "B · width 0.25 · training.epochs 9"
-        assert list(found.differing) == ["arch.unet.width", "training.epochs"]
+        assert list(comparison.differing) == ["arch.unet.width", "training.epochs"]
 
     def test_begins_with_two_letters_after_z(self, write):
         folders = [write(str(epochs), 1 / epochs, epochs=epochs) for epochs in range(1, 29)]
@@ -164,13 +164,13 @@ class TestTitle:
 
 class TestPairedDifferences:
     def test_are_scipys_paired_t_interval(self, seeds):
-        found = marsseg.compare(seeds("poor", POOR, loss="dice"), seeds("good", GOOD))
-        difference = found.groups[1].difference
+        comparison = marsseg.compare(seeds("poor", POOR, loss="dice"), seeds("good", GOOD))
+        difference = comparison.groups[1].difference
         interval = stats.ttest_rel(POOR, GOOD).confidence_interval(0.95)
         assert difference.pairs == 4
         assert difference.mean == pytest.approx(np.mean(np.subtract(POOR, GOOD)))
         assert (difference.low, difference.high) == pytest.approx((interval.low, interval.high))
-        assert found.groups[0].difference is None
+        assert comparison.groups[0].difference is None
 
     def test_are_of_equal_seeds_only(self, seeds, write):
         folders = [seeds("good", GOOD[:3]), seeds("poor", POOR[:2], loss="dice", seed=1)]
@@ -197,9 +197,9 @@ class TestPairedDifferences:
             plans = fold_plans(api.plan(arch=BASE, loss=loss), 3)
             for fold, (member, plan) in enumerate(plans.items()):
                 write(f"{name}/{member}", scores[name][fold], plan=plan, test=(fold,))
-        found = marsseg.compare(tmp_path)
+        comparison = marsseg.compare(tmp_path)
         expected = stats.ttest_rel(POOR[:3], GOOD[:3]).confidence_interval(0.95)
-        assert found.groups[1].difference.low == pytest.approx(expected.low)
+        assert comparison.groups[1].difference.low == pytest.approx(expected.low)
 
 
 class TestOtherItems:
@@ -208,11 +208,11 @@ class TestOtherItems:
     )
     def test_a_run_scored_on_them_is_listed_without_a_rank(self, write, cli, split, reason):
         folders = write("a", 0.5), write("b", 0.4, loss="dice"), write("odd", 0.9, loss="focal", **split)
-        found = marsseg.compare(*folders)
-        assert found.elsewhere == ((folders[2], reason),)
-        assert [group.rank for group in found.groups] == [1, 2, None]
-        assert found.groups[2].values == (0.9,)
-        assert found.groups[2].difference is None
+        comparison = marsseg.compare(*folders)
+        assert comparison.elsewhere == ((folders[2], reason),)
+        assert [group.rank for group in comparison.groups] == [1, 2, None]
+        assert comparison.groups[2].values == (0.9,)
+        assert comparison.groups[2].difference is None
         answer = cli("compare", *map(str, folders))
         assert f"{folders[2]}\t{reason}" in answer.out
         assert "do not compare" in answer.err
@@ -244,8 +244,8 @@ class TestRunsWithoutAScore:
 
     def test_include_those_with_an_undefined_score(self, write):
         undefined, good = write("a", None, loss="dice"), write("b", 0.5)
-        found = marsseg.compare(undefined, good)
-        assert found.apart == ((undefined, "miou is undefined"),)
+        comparison = marsseg.compare(undefined, good)
+        assert comparison.apart == ((undefined, "miou is undefined"),)
         with pytest.raises(RequestError, match="undefined in all"):
             marsseg.compare(undefined)
 

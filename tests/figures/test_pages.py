@@ -51,9 +51,9 @@ def test_a_page_of_any_package_has_the_base_and_the_partials(package):
     assert "pre { color: red; }\n</style>" in text
     assert '<th scope="col">name</th><th class="number" scope="col">count<small>of &lt;all&gt;</small></th>' in text
     assert '<span class="swatch" style="background:#123456"></span>' in text
-    shown = b64encode(PNG).decode()
-    assert f'<img alt="count" src="data:image/png;base64,{shown}">' in text
-    assert f'<img class="wide" alt="count" src="data:image/png;base64,{shown}">' in text
+    encoded = b64encode(PNG).decode()
+    assert f'<img alt="count" src="data:image/png;base64,{encoded}">' in text
+    assert f'<img class="wide" alt="count" src="data:image/png;base64,{encoded}">' in text
 
 
 @pytest.mark.parametrize("text", ["<b>&", "{{ 7 * 7 }}", "{% include 'x' %}", '" onload="x', "$style"])
