@@ -146,16 +146,16 @@ class Architecture(Component):
     def build(self, spec: NetworkSpec) -> keras.Model:
         """Build a functional Keras model from images to logits.
 
+        A model with auxiliary heads returns a dictionary of outputs. "logits" is the output that is scored, and the
+        only one in the saved model. "aux_2", "aux_3", … are further logits of the same shape, in order of decreasing
+        importance. "presence" (B, K) has, for each class, the logit of the class being anywhere in the image. All
+        outputs are float32.
+
         Args:
             spec: The size and channels of the images, the number of classes and the bottlenecks.
 
         Returns:
             A model from images (B, H, W, C) float32 in [0, 1] to **logits** (B, H, W, K) float32.
-
-            A model with auxiliary heads returns a dictionary instead. "logits" is the output that is scored, and the
-            only one in the saved model. "aux_2", "aux_3", … are further logits of the same shape, in order of
-            decreasing importance. "presence" (B, K) has, for each class, the logit of the class being anywhere in the
-            image. All outputs are float32.
 
         Raises:
             ValueError: The parameters do not fit the size of the images. marsseg shows its text to the user.
@@ -197,13 +197,15 @@ class Loss(Component):
     def build(self, spec: LossSpec) -> LossFunction:
         """Build the loss function.
 
+        The value of the function must be finite for any labels. Its gradient must be exactly 0 at pixels that are void
+        (255) or of an ignored class. If `targets` returns a function, the loss function is called with (labels, logits,
+        targets).
+
         Args:
             spec: The number of classes, the ignored classes and the class frequencies of the data.
 
         Returns:
-            A function of labels (B, H, W) integers and logits (B, H, W, K) float32 that returns a scalar. The scalar
-            must be finite for any labels. Its gradient must be exactly 0 at pixels that are void (255) or of an
-            ignored class. If `targets` returns a function, the loss function is called with (labels, logits, targets).
+            A function of labels (B, H, W) integers and logits (B, H, W, K) float32 that returns a scalar.
         """
 
     def targets(self, spec: LossSpec) -> TargetFunction | None:
@@ -216,7 +218,7 @@ class Loss(Component):
 
         Returns:
             A function from NumPy masks (B, H, W) uint8 to an array (B, …); None if the loss needs only labels and
-            logits.
+                logits.
         """
         return None
 
@@ -290,7 +292,7 @@ class Schedule(Component):
 
         Returns:
             A new object each time: a `LearningRateSchedule` if the rate depends on the step alone, or a `Callback`
-            that sets the rate of the optimizer if it depends on the scores of the epochs.
+                that sets the rate of the optimizer if it depends on the scores of the epochs.
         """
 
 
