@@ -1,7 +1,7 @@
-"""Everything a plugin may import of marsseg, and all that the built-in plugins do import.
+"""The names that a plugin may import from marsseg. The built-in plugins import from this module alone.
 
-Names are loaded when they are asked for, so that importing this module imports neither Keras nor NumPy; only
-`WeightingLayer` needs Keras. `docs/reference/plugin_api.md` describes each name; contracts for a plugin's tests are in
+Each name is loaded at its first use. So importing this module imports neither Keras nor NumPy; only `WeightingLayer`
+needs Keras. `docs/reference/plugin_api.md` describes each name. The contracts that a plugin's tests inherit are in
 `marsseg_core.testing`.
 """
 
@@ -103,7 +103,7 @@ if TYPE_CHECKING:
     from .runs.metric_values import metric_values as metric_values
     from .runs.run import Run as Run
 
-# Where each name is defined; what a type checker reads above.
+# The module that defines each name: for run time, what the imports above are for a type checker.
 _NAMES: Final = {
     "components.interfaces": (
         "Architecture",
@@ -246,7 +246,7 @@ def __getattr__(name: str) -> Any:
     if name not in _MODULES:
         raise AttributeError(f"module '{__name__}' has no attribute '{name}'")
     module = f"{__package__}.{_MODULES[name]}"
-    if _MODULES[name] == "figures":  # its modules are the names
+    if _MODULES[name] == "figures":  # here the names are modules themselves
         return import_module(f"{module}.{name}")
     return getattr(import_module(module), name)
 

@@ -40,8 +40,8 @@ def with_label(label) -> tuple[np.ndarray, np.ndarray]:
     [
         ({"ignore_classes": (9,)}, "There is no class 9 to ignore"),
         ({"ignore_classes": (-1,)}, "There is no class -1 to ignore"),
-        ({"ignore_classes": (VOID,)}, r"There is no class 255 to ignore.*need not be ignored"),
-        ({"ignore_classes": 0}, "ignore_classes is a row of whole numbers, not 0"),
+        ({"ignore_classes": (VOID,)}, r"There is no class 255 to ignore.*void pixels never count"),
+        ({"ignore_classes": 0}, "ignore_classes must be a sequence of whole numbers, not 0"),
         ({"ignore_classes": (0.5,)}, r"There is no class 0\.5 to ignore"),
         ({"ignore_classes": range(CLASSES)}, "All classes are ignored"),
         ({"class_frequencies": (1, 2)}, "2 class frequencies do not fit 5 classes"),
@@ -49,9 +49,9 @@ def with_label(label) -> tuple[np.ndarray, np.ndarray]:
         ({"class_frequencies": (1, -2, 1, 1, 1)}, "A class frequency is -2"),
         ({"class_frequencies": (0.2,) * 5}, r"A class frequency is 0\.2"),
         ({"class_frequencies": (float("nan"),) * 5}, "A class frequency is nan"),
-        ({"num_classes": 0}, "num_classes is a whole number from 1 to 255, not 0"),
-        ({"num_classes": 256}, "num_classes is a whole number from 1 to 255, not 256"),
-        ({"num_classes": "5"}, "num_classes is a whole number from 1 to 255, not '5'"),
+        ({"num_classes": 0}, "num_classes must be a whole number from 1 to 255, not 0"),
+        ({"num_classes": 256}, "num_classes must be a whole number from 1 to 255, not 256"),
+        ({"num_classes": "5"}, "num_classes must be a whole number from 1 to 255, not '5'"),
     ],
 )
 @each_loss

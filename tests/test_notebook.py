@@ -1,4 +1,4 @@
-"""What a notebook shows: texts of some lines, HTML with the figures in it, and a whole notebook in a real kernel."""
+"""Test the display in notebooks: short texts, HTML with the figures inside, and a whole notebook in a real kernel."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SMALL = {"arch": "unet:width=0.125:depth=1:convolutions=1", "loss": "dice", "bat
 
 @pytest.fixture(scope="module")
 def shown(tiny, tmp_path_factory):
-    """Each kind of object that a notebook shows, by name."""
+    """Make an object of each kind that notebooks show; return them by name."""
     folder = tmp_path_factory.mktemp("shown")
     run = marsseg.run(data=tiny, out=folder / "run", **SMALL)
     series = marsseg.series(data=tiny, out=folder / "series", seeds=2, **SMALL)
@@ -53,7 +53,7 @@ def test_the_html_has_its_figures_inside(shown, name):
     assert "<script" not in html
 
 
-def test_the_texts_say_what_counts(shown):
+def test_the_texts_have_the_most_important_facts(shown):
     assert "unet, finished, 1 of 1 epochs, best epoch 1" in repr(shown["run"])
     assert f"test: miou {shown['confusion'].miou:.4f}" in repr(shown["run"])
     assert "2 of 2 seeds finished" in repr(shown["series"])
@@ -71,13 +71,13 @@ def test_many_groups_are_cut_short(shown):
     assert "and 22 more" in repr(many)
 
 
-def test_names_are_shown_as_they_are(tiny):
+def test_names_are_escaped(tiny):
     names = ("<b>", *tiny.class_names[1:])
     data = marsseg.SegmentationData(tiny.images, tiny.masks, names, source="<i>")
     assert "<td>&lt;b&gt;</td>" in data._repr_html_()
 
 
-def test_what_was_interrupted_before_it_had_a_score_is_shown(shown):
+def test_a_run_without_a_score_is_shown(shown):
     import dataclasses
 
     run = dataclasses.replace(shown["run"], scores={}, history=[], metrics={}, best_epoch=None)
@@ -90,12 +90,12 @@ def test_a_confusion_without_a_score_is_shown():
     assert "–" in empty._repr_html_()
 
 
-def test_runs_stand_for_their_folders(shown):
+def test_a_run_can_be_used_as_the_path_of_its_folder(shown):
     assert Path(shown["run"]) == shown["run"].path
     assert marsseg.load(shown["run"]).count_params() == shown["run"].network.count_params()
 
 
-def test_where_nothing_draws_the_text_is_left(python):
+def test_without_the_python_interface_only_the_text_is_shown(python):
     code = "import marsseg_core.evaluation.confusion as c; print(c.Confusion(('a', 'b'), ())._repr_html_())"
     assert python(code).out == "None\n"
 
@@ -140,7 +140,7 @@ class TinyNet(Architecture):
 
 
 @pytest.mark.slow
-def test_a_notebook_defines_a_loss_and_a_network_runs_and_shows(tmp_path, python):
+def test_a_notebook_can_define_a_loss_and_a_network_and_run_them(tmp_path, python):
     from nbclient import NotebookClient
     from nbformat.v4 import new_code_cell, new_notebook
 
@@ -153,10 +153,10 @@ def test_a_notebook_defines_a_loss_and_a_network_runs_and_shows(tmp_path, python
         (result,) = [o for o in notebook.cells[number].outputs if o.output_type == "execute_result"]
         assert result.data["text/html"].count("data:image/png;base64,") == count
         assert len(result.data["text/plain"].splitlines()) <= 10
-    said = [o.text for cell in notebook.cells for o in cell.outputs if o.output_type == "stream"]
-    assert "lacks" not in "".join(said)
+    printed = [o.text for cell in notebook.cells for o in cell.outputs if o.output_type == "stream"]
+    assert "lacks" not in "".join(printed)
 
-    # What was defined in the cells is kept whole: another process reads the plan again, and the network.
+    # The run stores the whole definitions of the cells: another process can read the plan and the network.
     code = "import marsseg; p = marsseg.plan('run', trust=True); print(p); print(marsseg.load('run', trust=True).name)"
     answer = python(code)
     assert "arch=tiny_net, bottleneck=none, loss=root_error,dice" in answer.out, answer.err

@@ -1,4 +1,4 @@
-"""What `marsseg_core.plugin_api` has is described: on one page, each name in a sentence that says what it is for."""
+"""Test that one page of the documentation has every name of `marsseg_core.plugin_api`, with a useful docstring."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from marsseg_core import plugin_api
 
 PAGE = (REPOSITORY / "docs" / "reference" / "plugin_api.md").read_text(encoding="utf-8")
 
-# What a sentence begins with that says what something is, and not what it is for.
+# The first words of sentences that are not imperative.
 NOT_IMPERATIVE = {"A", "An", "The", "What", "Which", "Whether", "How", "All", "Some", "One", "It", "This", "These"}
 
 
 def docstring(name: str) -> str:
-    """What is said of a name: of a constant, the text below its assignment."""
+    """Return the docstring of a name; for a constant, the text below its assignment."""
     value = getattr(plugin_api, name)
     if isinstance(value, type | ModuleType) or inspect.isfunction(value):
         return inspect.getdoc(value) or ""
@@ -55,8 +55,8 @@ def test_every_docstring_begins_with_an_imperative_sentence(name):
 
 
 @pytest.mark.parametrize("name", [name for name in plugin_api.__all__ if inspect.isfunction(getattr(plugin_api, name))])
-def test_what_a_function_takes_and_refuses_stands_in_its_docstring(name):
-    """Arguments that are described are those there are; errors have a section of their own."""
+def test_the_docstring_of_a_function_describes_its_arguments_and_errors(name):
+    """The described arguments are those of the function, and errors have a section."""
     text, parameters = docstring(name), inspect.signature(getattr(plugin_api, name)).parameters
     described = re.search(r"^Args:\n((?:    .*\n?)+)", text, re.MULTILINE)
     if described:
@@ -64,13 +64,13 @@ def test_what_a_function_takes_and_refuses_stands_in_its_docstring(name):
     assert "Raises RequestError" not in text
 
 
-def test_every_interface_says_what_each_of_its_methods_is_for():
+def test_every_method_of_an_interface_has_an_imperative_docstring():
     for name in plugin_api.__all__:
         value = getattr(plugin_api, name)
         if not isinstance(value, type) or not issubclass(value, plugin_api.Component):
             continue
-        for method, found in vars(value).items():
-            function = found.fget if isinstance(found, property) else getattr(found, "__func__", found)
+        for method, member in vars(value).items():
+            function = member.fget if isinstance(member, property) else getattr(member, "__func__", member)
             if method[0] != "_" and inspect.isfunction(function):
                 first = (inspect.getdoc(function) or "None").split()[0]
                 assert first not in NOT_IMPERATIVE, f"{name}.{method}"

@@ -276,7 +276,7 @@ class TestGivenObjects:
 
     def test_scoring_needs_the_data_again(self, done, tiny):
         _, _, run = done
-        with pytest.raises(RequestError, match=r"was given in Python.*data=…"):
+        with pytest.raises(RequestError, match=r"was passed in Python.*data=…"):
             marsseg.evaluate(run)
         again = marsseg.evaluate(run, tiny, subset="test")
         assert again.to_json() == run.scores["test"].to_json()
@@ -296,9 +296,9 @@ class TestGivenObjects:
         folder = tmp_path / "killed"
         shutil.copytree(run.path, folder)
         (folder / "metrics.json").unlink()
-        with pytest.raises(RequestError, match="The data of 24 images was given in Python"):
+        with pytest.raises(RequestError, match="The data of 24 images was passed in Python"):
             marsseg.resume(folder)
-        with pytest.raises(RequestError, match="The network of 50 parameters was given in Python"):
+        with pytest.raises(RequestError, match="The network of 50 parameters was passed in Python"):
             marsseg.resume(folder, data=tiny)
         other = keras.models.clone_model(model)
         with pytest.raises(RequestError, match="not the one that the run started with"):

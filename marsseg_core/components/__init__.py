@@ -1,1 +1,1 @@
-"""The interface of each kind of component, and what each is given."""
+"""The interface of each kind of component, and the specs that are passed to components when they build."""

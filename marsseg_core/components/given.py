@@ -1,4 +1,7 @@
-"""Data and networks that were given in Python as objects: a plan can say which they are, and not find them."""
+"""Data and networks that were passed to marsseg in Python, as objects.
+
+A plan can record which object it was (its fingerprint), but the object cannot be found again by a name.
+"""
 
 from __future__ import annotations
 
@@ -19,55 +22,58 @@ if TYPE_CHECKING:
 
     from ..data.arrays import SegmentationData
 
-# What a plan calls them. Nobody chooses one by name, so no catalog lists them.
+# The name of these components in a plan. They cannot be chosen by name, so no catalog lists them.
 NAME: Final = "given"
 
 
 @dataclass(frozen=True)
 class GivenData(Dataset):
-    """Data given in Python, which is found by no name."""
+    """Data passed in Python, which cannot be found by a name."""
 
     fingerprint: str = param(help="a hash of its images, masks and groups")
-    images: int = param(help="how many images it has", minimum=1)
-    held: Any = field(default=None, init=False, repr=False, compare=False)
+    images: int = param(help="the number of its images", minimum=1)
+    passed_object: Any = field(default=None, init=False, repr=False, compare=False)
 
     def load(self) -> SegmentationData:
-        """Give the data that was given; RequestError where a plan only tells of it."""
-        if self.held is None:
+        """Return the data that was passed. Raises RequestError where only the plan that records it is there."""
+        if self.passed_object is None:
             raise RequestError(
-                f"The data of {self.images:,} images was given in Python, and is not kept with the run.",
+                f"The data of {self.images:,} images was passed in Python, and is not stored with the run.",
                 where=f"data, fingerprint {self.fingerprint}",
-                hint="Give it again: marsseg.resume(run, data=…), marsseg.evaluate(run, data=…, subset='test').",
+                hint="Pass it again: marsseg.resume(run, data=…), marsseg.evaluate(run, data=…, subset='test').",
             )
-        data: SegmentationData = self.held
+        data: SegmentationData = self.passed_object
         return data
 
 
 @dataclass(frozen=True)
 class GivenNetwork(Architecture):
-    """A keras.Model given in Python, which is found by no name."""
+    """A keras.Model passed in Python, which cannot be found by a name."""
 
     takes_bottleneck = False
 
     fingerprint: str = param(help="a hash of its layers and weights")
-    parameters: int = param(help="how many parameters it has", minimum=0)
-    held: Any = field(default=None, init=False, repr=False, compare=False)
+    parameters: int = param(help="the number of its parameters", minimum=0)
+    passed_object: Any = field(default=None, init=False, repr=False, compare=False)
 
     def build(self, spec: NetworkSpec) -> keras.Model:
-        """Copy the network that was given, with its weights; it is left as it is itself."""
+        """Return a copy of the network that was passed, with its weights. The original is not changed.
+
+        Raises RequestError where only the plan that records the network is there.
+        """
         import keras
 
-        if self.held is None:
+        if self.passed_object is None:
             raise RequestError(
-                f"The network of {self.parameters:,} parameters was given in Python as a keras.Model, which the plan "
-                "cannot build.",
+                f"The network of {self.parameters:,} parameters was passed in Python as a keras.Model; it cannot be "
+                "built from the plan.",
                 where=f"arch, fingerprint {self.fingerprint}",
-                hint="Give it again, as in marsseg.resume(run, arch=…); the best network of the run itself is read by "
+                hint="Pass it again, as in marsseg.resume(run, arch=…). To use the best network of the run: "
                 "marsseg.load(run).",
             )
         inputs = keras.Input((spec.height, spec.width, spec.channels))
-        network: keras.Model = keras.models.clone_model(self.held, input_tensors=inputs)
-        network.set_weights(self.held.get_weights())
+        network: keras.Model = keras.models.clone_model(self.passed_object, input_tensors=inputs)
+        network.set_weights(self.passed_object.get_weights())
         return network
 
 
@@ -76,22 +82,25 @@ def _entry(kind: Kind, cls: type) -> Entry:
 
 
 def given_entry(kind: Kind, name: str) -> Entry | None:
-    """The entry that a plan means where it says that a component was given; None for any other name."""
+    """Return the entry of a component that was passed in Python, by its name in a plan; None for any other name."""
     if name.rpartition("/")[2] != NAME:
         return None
     classes = {kinds.DATASET: GivenData, kinds.ARCHITECTURE: GivenNetwork}
     return _entry(kind, classes[kind]) if kind in classes else None
 
 
-def holding(component: Any, held: Any) -> Any:
-    """The component with the object that it stands for."""
-    made = replace(component)
-    object.__setattr__(made, "held", held)
-    return made
+def holding(component: Any, passed_object: Any) -> Any:
+    """Return a copy of the component that holds the object that was passed."""
+    copy = replace(component)
+    object.__setattr__(copy, "passed_object", passed_object)
+    return copy
 
 
 def network_facts(network: keras.Model) -> dict[str, Any]:
-    """What a plan says of a network that was given. RequestError where it is none that can be copied."""
+    """Return what a plan records of a network that was passed: its fingerprint and its number of parameters.
+
+    Raises RequestError where the network cannot be copied, or where its last layer has a softmax or a sigmoid.
+    """
     import keras
 
     try:
@@ -102,14 +111,14 @@ def network_facts(network: keras.Model) -> dict[str, Any]:
         raise RequestError(
             f"The network cannot be copied: {(str(cause).strip() or repr(cause)).splitlines()[0]}",
             where="arch",
-            hint="A functional keras.Model can, or a function that makes one from a NetworkSpec.",
+            hint="Pass a functional keras.Model, or a function that makes one from a NetworkSpec.",
         ) from cause
     last = network.layers[-1]
     if getattr(last, "activation", None) in (keras.activations.softmax, keras.activations.sigmoid):
         raise RequestError(
-            f"The network's last layer, '{last.name}', gives shares; logits are expected.",
+            f"The network's last layer, '{last.name}', returns probabilities; logits are expected.",
             where="arch",
-            hint="Leave its activation out: losses and scores take logits.",
+            hint="Remove its activation: losses and scores take logits.",
         )
     digest = hashlib.blake2b(layers.encode(), digest_size=16)
     for weights in network.get_weights():

@@ -1,11 +1,12 @@
-"""The interfaces of marsseg: one class per kind of component, and what each is given.
+"""The interfaces of marsseg: one class for each kind of component.
 
-A component is a frozen dataclass whose fields are its parameters (`marsseg_core.registry.parameters.param`) and whose
-docstring's first line is its summary. Its module is imported to show and check it, so it imports Keras only
-inside the methods that build: then a wrong parameter is an error at once, not after ten seconds.
+A component is a frozen dataclass. Its fields are its parameters (`marsseg_core.registry.parameters.param`), and the
+first line of its docstring is its summary. `marsseg list`, `marsseg show` and the checks of a plan import the module of
+a component. So the module must import Keras only inside the methods that build something: a wrong parameter is then
+reported at once, and not after the seconds that the import of Keras takes.
 
-Shapes: B images of H rows and W columns with C channels; K classes. Labels are integers, 255 is void: never a
-class, ignored by every loss and metric.
+Shapes: B images with H rows, W columns and C channels; K classes. Labels are integers. The label 255 is void: it is
+never a class, and every loss and metric ignores it.
 """
 
 from __future__ import annotations
@@ -32,47 +33,64 @@ if TYPE_CHECKING:
 
 
 class Component(ABC):
-    """Choose a part of a run by name, with the fields of a frozen dataclass as its parameters.
+    """Define a part of a run that is chosen by name; the fields of its frozen dataclass are its parameters.
 
-    Derive from the interface of a kind, not from this: it is what they have in common.
+    This is the common base class of all interfaces. Do not derive from it directly, but from the interface of a kind,
+    such as `Loss`.
+
+    Example:
+        ```python
+        @dataclass(frozen=True)
+        class MyLoss(Loss):
+            '''My loss: one line that says what it does.'''
+
+            power: float = param(0.5, help="the exponent", above=0)
+
+            def build(self, spec): ...
+        ```
     """
 
     kind: ClassVar[Kind]
-    """Say which kind it is; each interface does."""
+    """The kind of the component. Each interface sets it."""
 
     layer_modules: ClassVar[tuple[str, ...]] = ()
-    """Name the modules that define the custom Keras layers of what it builds.
+    """The modules that define the custom Keras layers of the models that this component builds.
 
-    They are imported before a saved network is read: Keras finds a layer by its registered name only once its module is
-    there.
+    marsseg imports them before it reads a saved model, because Keras finds a custom layer by its registered name only
+    after the module of the layer was imported.
     """
 
     def compositions(self) -> tuple[tuple[Kind, str], ...]:
-        """Give the composition texts among the fields of a component that is made of components, each with its kind.
+        """Return the kind and the text of each composition among the parameters, for a component made of components.
 
-        They are checked with the plan, and their layers are found when a network is loaded.
+        A composition is a text such as `transformer,aspp:rates=6`. The compositions are checked together with the
+        plan, and the layer modules of their components are imported when a model is loaded.
+
+        Returns:
+            A pair (kind, composition text) for each composition; empty for most components.
         """
         return ()
 
 
-def _compose_nothing(text: str) -> tuple[Bottleneck, ...]:
+def _compose_without_catalog(text: str) -> tuple[Bottleneck, ...]:
+    """Return no bottlenecks for the text "none"; raise ValueError for any other text, as there is no catalog here."""
     if text != NONE_WORD:
-        raise ValueError(f"no catalog was given to find '{text}' in")
+        raise ValueError(f"'{text}' cannot be resolved: this NetworkSpec was made without a catalog")
     return ()
 
 
 @dataclass(frozen=True)
 class NetworkSpec:
-    """Say what an architecture is to build: from images (B, height, width, channels) to `num_classes` logits.
+    """Describe the network that an architecture builds: its input size and channels, and its number of classes.
 
     Attributes:
-        height: rows of an image, in pixels
-        width: columns of an image, in pixels
-        channels: 1 for grey images, 3 for colours, or any other number
-        num_classes: K, the classes, those that are ignored included
-        bottlenecks: those of the plan, in order; `bottleneck` puts them in
-        compose: turns a composition text, such as "transformer,aspp", into bottlenecks, for an architecture that holds
-            some of its own in its fields
+        height: Rows of an image, in pixels.
+        width: Columns of an image, in pixels.
+        channels: Channels of an image: 1 for grey, 3 for colour, or any other number.
+        num_classes: K, the number of classes, including the ignored ones. The network has K logits.
+        bottlenecks: The bottlenecks of the plan, in order. `bottleneck` adds them to the network.
+        compose: A function that resolves a composition text, such as "transformer,aspp", to bottlenecks. It is for an
+            architecture that takes bottlenecks in its own parameters.
     """
 
     height: int
@@ -80,14 +98,33 @@ class NetworkSpec:
     channels: int
     num_classes: int
     bottlenecks: tuple[Bottleneck, ...] = ()
-    compose: Callable[[str], tuple[Bottleneck, ...]] = field(default=_compose_nothing, repr=False, compare=False)
+    compose: Callable[[str], tuple[Bottleneck, ...]] = field(
+        default=_compose_without_catalog, repr=False, compare=False
+    )
 
     def bottleneck(self, features: Any) -> Any:
-        """Chain the bottlenecks, first to last, on a feature map (B, h, w, c) → (B, h, w, c')."""
+        """Apply the bottlenecks of the plan, first to last, to a feature map.
+
+        Args:
+            features: The coarsest feature map of the network, (B, h, w, c).
+
+        Returns:
+            A feature map (B, h, w, c'); `features` itself where the plan has no bottleneck.
+        """
         return self.chain(features, self.bottlenecks)
 
     def chain(self, features: Any, bottlenecks: Sequence[Bottleneck], prefix: str = "") -> Any:
-        """Chain other bottlenecks; of several chains in a network each needs a `prefix` of its own for its layers."""
+        """Apply any bottlenecks, first to last, to a feature map.
+
+        Args:
+            features: A feature map, (B, h, w, c).
+            bottlenecks: The bottlenecks, such as those that `compose` returns.
+            prefix: The beginning of the names of their layers. If a network has several chains, give each one its own
+                prefix.
+
+        Returns:
+            A feature map (B, h, w, c').
+        """
         for position, component in enumerate(bottlenecks, start=1):
             spec = BottleneckSpec(self.num_classes, prefix=f"{prefix}bottleneck{position}_")
             features = component.build(features, spec)
@@ -95,23 +132,33 @@ class NetworkSpec:
 
 
 class Architecture(Component):
-    """Wire a network from images to logits."""
+    """Build a network that maps images to logits."""
 
     kind = kinds.ARCHITECTURE
 
     takes_bottleneck: ClassVar[bool] = True
-    """Say whether it has a coarsest map of its own; without one `--bottleneck` is refused before anything is built."""
+    """Whether the network has a place for bottlenecks: it calls `spec.bottleneck` on its coarsest feature map.
+
+    Where it is False, marsseg refuses `--bottleneck` before it builds anything.
+    """
 
     @abstractmethod
     def build(self, spec: NetworkSpec) -> keras.Model:
-        """Build a functional model from images (B, H, W, C) in [0, 1] to float32 **logits** (B, H, W, K).
+        """Build a functional Keras model from images to logits.
 
-        With auxiliary heads the output is a dictionary instead: "logits" is the one that is scored and saved for
-        use; "aux_2", "aux_3", … are further logits of the same shape, in order of decreasing importance; "presence"
-        (B, K) are logits of each class being anywhere in the image. Each is float32.
+        A model with auxiliary heads returns a dictionary of outputs. "logits" is the output that is scored, and the
+        only one in the saved model. "aux_2", "aux_3", … are further logits of the same shape, in order of decreasing
+        importance. "presence" (B, K) has, for each class, the logit of the class being anywhere in the image. All
+        outputs are float32.
+
+        Args:
+            spec: The size and channels of the images, the number of classes and the bottlenecks.
+
+        Returns:
+            A model from images (B, H, W, C) float32 in [0, 1] to **logits** (B, H, W, K) float32.
 
         Raises:
-            ValueError: where the parameters do not fit the images' size; its text is shown to the user
+            ValueError: The parameters do not fit the size of the images. marsseg shows its text to the user.
         """
 
 
@@ -122,166 +169,278 @@ class Bottleneck(Component):
 
     @abstractmethod
     def build(self, features: Any, spec: BottleneckSpec) -> Any:
-        """Build layers on a feature map (B, h, w, c): one of the same height and width, with any number of channels."""
+        """Apply the layers of the bottleneck to a feature map.
+
+        Args:
+            features: A Keras tensor, (B, h, w, c).
+            spec: The number of classes, and the prefix that the names of the layers must begin with.
+
+        Returns:
+            A Keras tensor (B, h, w, c') of the same height and width, with any number of channels.
+        """
 
 
 class Loss(Component):
-    """Measure how wrong logits are."""
+    """Measure how wrong the logits are, as a number to minimise."""
 
     kind = kinds.LOSS
 
     @property
     def may_be_negative(self) -> bool:
-        """Say whether the loss can fall below 0: it is refused where a weighting needs ratios or logarithms of it."""
+        """Return whether the loss can be below 0.
+
+        If it can, marsseg refuses it together with a weighting that takes ratios or logarithms of losses.
+        """
         return False
 
     @abstractmethod
     def build(self, spec: LossSpec) -> LossFunction:
-        """Build a function of labels (B, H, W) integers and logits (B, H, W, K) float32 that gives a scalar.
+        """Build the loss function.
 
-        It is finite on any labels, and its gradient is exactly 0 at pixels that are void (255) or of an ignored class.
+        The value of the function must be finite for any labels. Its gradient must be exactly 0 at pixels that are void
+        (255) or of an ignored class. If `targets` returns a function, the loss function is called with (labels, logits,
+        targets).
+
+        Args:
+            spec: The number of classes, the ignored classes and the class frequencies of the data.
+
+        Returns:
+            A function of labels (B, H, W) integers and logits (B, H, W, K) float32 that returns a scalar.
         """
 
     def targets(self, spec: LossSpec) -> TargetFunction | None:
-        """Give what the input pipeline computes from each mask, after its augmentation, for this loss; None: nothing.
+        """Return a function that computes additional targets from the masks, such as distances to boundaries.
 
-        With it, the function that `build` gives is called with (labels, logits, targets).
+        The input pipeline calls it with each batch of masks, after augmentation.
+
+        Args:
+            spec: The number of classes, the ignored classes and the class frequencies of the data.
+
+        Returns:
+            A function from NumPy masks (B, H, W) uint8 to an array (B, …); None if the loss needs only labels and
+                logits.
         """
         return None
 
 
 class Weighting(Component):
-    """Join several losses into the one that is minimised."""
+    """Combine several losses into the one objective that is minimised."""
 
     kind = kinds.WEIGHTING
 
     moves: ClassVar[bool] = True
-    """Say whether what the losses count changes in the course of a training."""
+    """Whether the weights of the losses change during a training."""
 
     @property
     def needs_nonnegative(self) -> bool:
-        """Say whether the rule takes ratios or logarithms of the losses, so that none may be negative."""
+        """Return whether no loss may be negative, because the rule takes ratios or logarithms of the losses."""
         return False
 
     def check(self, spec: WeightingSpec) -> None:
-        """Check that the parameters fit these losses. It is called with the plan, before Keras.
+        """Check that the parameters fit the losses.
+
+        marsseg calls this for each plan, before it imports Keras.
+
+        Args:
+            spec: The names and the weights of the losses.
 
         Raises:
-            ValueError: where they do not
+            ValueError: The parameters do not fit, such as three values for two losses.
         """
 
     @abstractmethod
     def build(self, spec: WeightingSpec) -> WeightingLayer:
-        """Build a layer from the vector of losses (n,) to the scalar objective.
+        """Build the layer that maps the vector of losses (n,) to the scalar objective.
 
-        It is part of the model that is trained: its weights, trained or set by its rule, are in the checkpoint.
+        The layer is part of the model that is trained. So its weights, whether they are trained or set by its rule,
+        are in the checkpoint.
+
+        Args:
+            spec: The names and the weights of the losses.
+
+        Returns:
+            A new, unbuilt `WeightingLayer`.
 
         Raises:
-            ValueError: where the rule's parameters do not fit these losses
+            ValueError: The parameters do not fit these losses.
         """
 
 
 class Schedule(Component):
-    """Move the learning rate in the course of a training."""
+    """Change the learning rate during a training."""
 
     kind = kinds.SCHEDULE
 
     def check(self, epochs: int) -> None:
-        """Check that the parameters fit so many epochs. It is called with the plan, before Keras.
+        """Check that the parameters fit the number of epochs.
+
+        marsseg calls this for each plan, before it imports Keras.
+
+        Args:
+            epochs: The length of the training.
 
         Raises:
-            ValueError: where they do not
+            ValueError: The parameters do not fit, such as a warm-up that is longer than the training.
         """
 
     @abstractmethod
     def build(self, spec: ScheduleSpec) -> keras.optimizers.schedules.LearningRateSchedule | keras.callbacks.Callback:
-        """Build a Keras schedule (a function of the step) or a callback (which sees the epoch's scores)."""
+        """Build a Keras learning-rate schedule or a Keras callback.
+
+        Args:
+            spec: The initial learning rate, and the epochs and steps of the training.
+
+        Returns:
+            A new object each time: a `LearningRateSchedule` if the rate depends on the step alone, or a `Callback`
+                that sets the rate of the optimizer if it depends on the scores of the epochs.
+        """
 
 
 class Optimizer(Component):
-    """Move the weights by their gradients."""
+    """Update the weights of the network from their gradients."""
 
     kind = kinds.OPTIMIZER
 
     @abstractmethod
     def build(self, spec: OptimizerSpec) -> keras.optimizers.Optimizer:
-        """Build a Keras optimizer, anew each time, that keeps to `spec`.
+        """Build a Keras optimizer.
 
-        ValueError where the parameters do not fit what the plan asks for.
+        Args:
+            spec: The arguments that the plan sets for every optimizer, to pass on to Keras.
+
+        Returns:
+            A new optimizer each time.
+
+        Raises:
+            ValueError: The parameters do not fit the arguments of `spec`.
         """
 
 
 class Metric(Component):
-    """Say in a number how good predictions are.
+    """Measure how good predictions are, as a number.
 
-    Most are read off the confusion matrix of all images. One that needs the predictions themselves (where a class ends,
-    say) counts on each image; its counts are added up over the images, and its value is read off the sum.
+    Most metrics are computed from the confusion matrix of all images: implement `value`. A metric that needs the
+    predictions themselves, such as one of boundaries, sets `needs_predictions` and implements `count` as well: marsseg
+    adds up the counts of all images, and passes the sum to `value`.
 
-    What is undefined, such as the score of a class that is nowhere, is NaN and never 0. Void pixels never count.
+    An undefined value, such as the score of a class that does not occur, is NaN and never 0. Void pixels never count.
     """
 
     kind = kinds.METRIC
 
-    # Its row of the table. What tables and pages call it, and the sentences that explain it there.
     label: ClassVar[str] = ""
+    """The name of the metric in tables and on pages."""
+
     explanation: ClassVar[str] = ""
-    # What it is measured in; empty for a plain number, such as a share.
+    """The sentence, or sentences, that explain the metric on pages."""
+
     unit: ClassVar[str] = ""
+    """The unit of the value; empty for a plain number, such as a share."""
+
     higher_is_better: ClassVar[bool] = True
-    # The least and the greatest value that it can have.
+    """Whether a higher value is better."""
+
     bounds: ClassVar[tuple[float, float]] = (0.0, 1.0)
-    # What the values of the single classes go by: "dice" for dice_soil, dice_sand, …; empty where it has none.
+    """The lowest and the highest possible value."""
+
     per_class: ClassVar[str] = ""
-    # Whether the network may answer with an ignored class. Otherwise its best class among those that count is taken.
+    """The prefix of the names of the values per class: "dice" for dice_soil, dice_sand, …; empty if there are none."""
+
     all_classes: ClassVar[bool] = False
-    # Whether it is computed by `count`, from the predictions of each image. That is dear, so it is done where somebody
-    # asks for it by name only; what is read off the confusion matrix is always there.
+    """Whether an ignored class is a possible prediction.
+
+    Otherwise the prediction of a pixel is the class with the largest logit among the classes that are not ignored.
+    """
+
     needs_predictions: ClassVar[bool] = False
-    # Whether tables and pages show it, and the history of each epoch has it, where nobody asks for it by name.
+    """Whether the metric is computed by `count`, from the prediction of each image.
+
+    This takes time, so such a metric is computed only if the user names it. A metric of the confusion matrix is always
+    computed.
+    """
+
     in_tables: ClassVar[bool] = False
+    """Whether tables and pages show the metric if nobody names it."""
+
     in_history: ClassVar[bool] = False
+    """Whether the history has the metric for each epoch if nobody names it."""
 
     def count(self, mask: np.ndarray, prediction: np.ndarray, spec: MetricSpec) -> np.ndarray:
-        """Count one image: an array of a shape that depends on `spec` alone, to be summed over the images.
+        """Compute the counts of one image. marsseg calls this method only if `needs_predictions` is True.
 
-        Mask (H, W) uint8 with void, prediction (H, W) uint8 without. It is called where `needs_predictions` says so.
+        Args:
+            mask: The true labels, (H, W) uint8, with void (255).
+            prediction: The predicted classes, (H, W) uint8, without void.
+            spec: The number of classes and the ignored classes.
+
+        Returns:
+            An array of numbers. Its shape depends on `spec` alone, as the arrays of all images are added up.
         """
-        raise NotImplementedError(f"{type(self).__name__} needs predictions, and has no `count`")
+        raise NotImplementedError(f"{type(self).__name__} sets needs_predictions, but has no method `count`")
 
     @abstractmethod
     def value(self, counts: np.ndarray, spec: MetricSpec) -> float:
-        """Compute the number; NaN where it is undefined.
+        """Compute the value of the metric.
 
-        `counts` is the confusion matrix (K, K) int64, rows the truth and columns the prediction, void left out and the
-        ignored classes' rows not; where the metric needs predictions, the sum of what `count` gave.
+        Args:
+            counts: The confusion matrix (K, K) int64: rows are the truth, columns the prediction. Void pixels are left
+                out of it; the rows of ignored classes are not. If `needs_predictions` is True: the sum of the arrays
+                that `count` returned.
+            spec: The number of classes and the ignored classes.
+
+        Returns:
+            The value; NaN where it is undefined.
         """
 
     def values(self, counts: np.ndarray, spec: MetricSpec) -> np.ndarray:
-        """Compute the number of each class (K,), NaN where undefined: of a metric that names a `per_class`."""
-        raise NotImplementedError(f"{type(self).__name__} names its values per class, and has no `values`")
+        """Compute the value of each class. Only a metric that sets `per_class` needs this method.
+
+        Args:
+            counts: As for `value`.
+            spec: The number of classes and the ignored classes.
+
+        Returns:
+            An array (K,); NaN where a value is undefined.
+        """
+        raise NotImplementedError(f"{type(self).__name__} sets per_class, but has no method `values`")
 
 
 class Augmentation(Component):
-    """Vary images and masks together."""
+    """Change training images and their masks together, at random."""
 
     kind = kinds.AUGMENTATION
 
     def apply(
         self, images: np.ndarray, masks: np.ndarray, generators: Sequence[np.random.Generator]
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Vary images (B, H, W, C) float32 in [0, 1] and masks (B, H, W) uint8, moved together; give the same shapes.
+        """Change a batch of images and masks, and return arrays of the same shapes.
 
-        All randomness comes from `generators`, one for each image, so that what happens to an image depends on
-        the seed, the epoch and the image alone. Labels are never interpolated; what enters from outside is void.
-        The arrays given may be changed in place.
+        Image and mask are moved by the same transformation. Labels are never interpolated. Pixels that come from
+        outside of the image become void.
+
+        Args:
+            images: (B, H, W, C) float32 in [0, 1]. The array may be changed in place.
+            masks: (B, H, W) uint8. The array may be changed in place.
+            generators: One random generator for each image. Use no other source of randomness: then the change of an
+                image depends only on the seed, the epoch and the image.
+
+        Returns:
+            The images and the masks.
         """
-        raise NotImplementedError(f"{type(self).__name__} has neither `apply` nor `prepare`")
+        raise NotImplementedError(f"{type(self).__name__} has neither a method `apply` nor a method `prepare`")
 
     def prepare(self, data: SegmentationData, items: np.ndarray) -> Transform:
-        """Give what is applied in a training on `items` (indices) of `data`: `apply`, for most.
+        """Return the function that is applied in one training; by default the method `apply`.
 
-        An augmentation that brings in parts of other images overrides this, and draws them from these items alone:
+        Override this method if the augmentation inserts parts of other images. It must take them from `items` only:
         the other subsets of the data must stay unseen.
+
+        Args:
+            data: The whole data set.
+            items: The indices of the training subset.
+
+        Returns:
+            A function with the arguments and the result of `apply`.
         """
         return self.apply
 
@@ -293,33 +452,52 @@ class Dataset(Component):
 
     @classmethod
     def recognises(cls, path: Path) -> bool:
-        """Say whether `--data PATH` means this data set, which then has a parameter `path`. Look, never read."""
+        """Return whether `--data PATH` means this data set. If so, it must have a parameter `path`.
+
+        It is called for every path, so look only at the names and kinds of files and folders; do not read them.
+
+        Args:
+            path: The path of a file or a folder, which may not exist.
+        """
         return False
 
     @abstractmethod
     def load(self) -> SegmentationData:
         """Read images, masks, class names, ignored classes and groups.
 
+        Returns:
+            The data, which may be memory-mapped.
+
         Raises:
-            RequestError: naming a bad source, and why
+            RequestError: A source cannot be used. The error names it and says why.
         """
 
     def items(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """Iterate over image (H, W, C) and mask (H, W) of one item after the other, as `load` has them.
+        """Yield the image (H, W, C) and the mask (H, W) of one item after the other, equal to those of `load`.
 
-        A data set that makes its items overrides this, so that they need not be in memory together.
+        Override this method in a data set that generates its items, so that they need not be in memory together.
         """
         data = self.load()
         return zip(data.images, data.masks, strict=True)
 
     def with_scaling(self, scaling: Scaling) -> Dataset:
-        """Give this data set with its values read as `scaling` says: what a network trained on such is shown.
+        """Return this data set with the scaling that a run has recorded, so that its network sees values alike.
 
-        It is for such numbers alone, and where the data set is not told otherwise. One whose values are always 0…255 is
-        itself.
+        The scaling replaces only a range that marsseg would find from the data: a range that the user set stays, and
+        so do values of a type that `scaling` is not for.
+
+        Args:
+            scaling: How the values of the run's own data became 0…255.
+
+        Returns:
+            A copy; the data set itself if its values are always 0…255.
         """
         return self
 
     def unlabelled(self) -> np.ndarray | None:
-        """Read images without labels (M, H, W, C) uint8, for prediction; None where the source has none."""
+        """Read the images without labels, for prediction.
+
+        Returns:
+            An array (M, H, W, C) uint8; None if the source has no such images.
+        """
         return None

@@ -1,4 +1,7 @@
-"""What each kind of component is given of the network, the data and the training it is part of."""
+"""The specs: what marsseg passes to each kind of component when it builds.
+
+A spec describes the network, the data or the training that the component is part of.
+"""
 
 from __future__ import annotations
 
@@ -13,11 +16,11 @@ from ..errors import RequestError
 
 @dataclass(frozen=True)
 class BottleneckSpec:
-    """Tell a bottleneck of the network it sits in.
+    """Describe the network to a bottleneck.
 
     Attributes:
-        num_classes: K, the classes, those that are ignored included
-        prefix: begins the names of its layers
+        num_classes: K, the number of classes, including the ignored ones.
+        prefix: The prefix for the names of the bottleneck's layers. It makes them unique in the network.
     """
 
     num_classes: int
@@ -26,17 +29,18 @@ class BottleneckSpec:
 
 @dataclass(frozen=True)
 class LossSpec:
-    """Tell a loss of its data.
+    """Describe the data to a loss.
+
+    `ignore_classes` and `class_frequencies` can be passed as any sequence of integers, such as a list or an array.
+    They are stored as tuples.
 
     Attributes:
-        num_classes: K, from 1 to 255
-        ignore_classes: the classes whose pixels must not count, beside void
-        class_frequencies: (K,) the pixels of each class in the training subset, void left out
-
-    The last two may be given as any row of whole numbers, and are tuples.
+        num_classes: K, the number of classes, from 1 to 255.
+        ignore_classes: The classes whose pixels must not count in the loss. Void pixels never count.
+        class_frequencies: (K,) the number of pixels of each class in the training subset, without void pixels.
 
     Raises:
-        RequestError: where they do not describe classes, or leave none that counts
+        RequestError: A value does not describe classes, or all classes are ignored.
     """
 
     num_classes: int
@@ -47,15 +51,15 @@ class LossSpec:
         count = self.num_classes
         for name in ("ignore_classes", "class_frequencies"):
             if isinstance(row := getattr(self, name), str | bytes) or not isinstance(row, Iterable):
-                raise RequestError(f"{name} is a row of whole numbers, not {row!r}.", where="loss")
+                raise RequestError(f"{name} must be a sequence of whole numbers, not {row!r}.", where="loss")
         ignore_classes, frequencies = _items(self.ignore_classes), _items(self.class_frequencies)
-        if not (_is_whole(count) and 1 <= count <= VOID):
-            raise RequestError(f"num_classes is a whole number from 1 to {VOID}, not {count!r}.", where="loss")
-        if wrong := [c for c in ignore_classes if not (_is_whole(c) and 0 <= c < count)]:
+        if not (_is_integer(count) and 1 <= count <= VOID):
+            raise RequestError(f"num_classes must be a whole number from 1 to {VOID}, not {count!r}.", where="loss")
+        if wrong := [c for c in ignore_classes if not (_is_integer(c) and 0 <= c < count)]:
             raise RequestError(
                 f"There is no class {wrong[0]!r} to ignore; the classes are 0 to {count - 1}.",
                 where="loss, ignore_classes",
-                hint=f"Void, {VOID}, never counts: it need not be ignored." if wrong[0] == VOID else None,
+                hint=f"Leave {VOID}, void, out: void pixels never count." if wrong[0] == VOID else None,
             )
         if len(set(ignore_classes)) == count:
             raise RequestError("All classes are ignored: there is nothing to learn.", where="loss, ignore_classes")
@@ -63,11 +67,11 @@ class LossSpec:
             raise RequestError(
                 f"{len(frequencies)} class frequencies do not fit {count} classes.",
                 where="loss, class_frequencies",
-                hint="There is one for each class, the ignored ones included.",
+                hint="Pass one frequency for each class, including the ignored ones.",
             )
-        if wrong := [n for n in frequencies if not (_is_whole(n) and n >= 0)]:
+        if wrong := [n for n in frequencies if not (_is_integer(n) and n >= 0)]:
             raise RequestError(
-                f"A class frequency is {wrong[0]!r}: they count pixels, as whole numbers from 0 up.",
+                f"A class frequency is {wrong[0]!r}, but it must be a number of pixels: a whole number of at least 0.",
                 where="loss, class_frequencies",
             )
         for name, row in (("ignore_classes", ignore_classes), ("class_frequencies", frequencies)):
@@ -75,22 +79,24 @@ class LossSpec:
 
 
 def _items(row: Any) -> tuple[Any, ...]:
-    """What is in a row, of an array as Python's own numbers."""
+    """Return the items of a sequence as a tuple; those of an array as Python numbers."""
     return tuple(row.tolist() if hasattr(row, "tolist") else row)
 
 
-def _is_whole(number: Any) -> bool:
-    """Whether it is a whole number of Python's or NumPy's."""
+def _is_integer(number: Any) -> bool:
+    """Return whether a value is an integer of Python or NumPy; a bool is not."""
     return isinstance(number, Integral) and not isinstance(number, bool)
 
 
 @dataclass(frozen=True)
 class WeightingSpec:
-    """Tell a weighting which losses it joins. One of weight 0 is not among them: it is logged, and moves no rule.
+    """Describe the losses to the weighting that combines them.
+
+    A loss that has the weight 0 in the plan is not among them: it is only logged.
 
     Attributes:
-        losses: (n,) their names, in the plan's order
-        weights: (n,) what the plan gives each
+        losses: (n,) the names of the losses, in the order of the plan.
+        weights: (n,) the weight of each loss in the plan, above 0.
     """
 
     losses: tuple[str, ...]
@@ -99,33 +105,39 @@ class WeightingSpec:
 
 @dataclass(frozen=True)
 class MetricSpec:
-    """Tell a metric of its data: the number of classes, and which of them do not count."""
+    """Describe the classes of the data to a metric.
+
+    Attributes:
+        num_classes: K, the number of classes, including the ignored ones.
+        ignore_classes: The classes whose pixels must not count.
+    """
 
     num_classes: int
     ignore_classes: tuple[int, ...] = ()
 
     @property
     def counted(self) -> list[int]:
-        """The classes that count."""
+        """Return the classes that are not ignored, in ascending order."""
         return [c for c in range(self.num_classes) if c not in self.ignore_classes]
 
 
 def _rises(column: str) -> bool:
+    """Return whether a higher value is better, judged by the name of the column alone."""
     return "loss" not in column
 
 
 @dataclass(frozen=True)
 class ScheduleSpec:
-    """Tell a schedule of the training.
+    """Describe the training to a schedule.
 
     Attributes:
-        learning_rate: what it starts from
-        epochs: how long it is
-        steps_per_epoch: batches in each
-        objective_moves: whether the weighting moves what the losses count: the loss of one epoch is then no measure for
-            that of another
-        best_by: the column of the history by which the best network is kept
-        rises: says of a column whether more of it is better
+        learning_rate: The learning rate of the plan, from which the schedule starts.
+        epochs: The number of epochs.
+        steps_per_epoch: The number of steps, that is batches, in each epoch.
+        objective_moves: Whether the weighting changes the weights of the losses during the training. If so, do not
+            compare the objectives of two epochs with each other.
+        best_by: The column of the history by which the best checkpoint is chosen.
+        rises: A function that returns, for the name of a column of the history, whether a higher value is better.
     """
 
     learning_rate: float
@@ -138,12 +150,12 @@ class ScheduleSpec:
 
 @dataclass(frozen=True)
 class OptimizerSpec:
-    """Tell an optimizer what it is to do besides its own parameters.
+    """Describe to an optimizer the arguments that the plan sets, beside the optimizer's own parameters.
 
     Attributes:
-        arguments: arguments of `keras.optimizers.Optimizer`: `learning_rate` (a number or a Keras schedule), the
-            clipping and accumulation that the plan asks for, and `weight_decay`, `use_ema`, … where it asks for them.
-            Pass them all on, as in `keras.optimizers.SGD(**spec.arguments)`.
+        arguments: Arguments of `keras.optimizers.Optimizer`: always `learning_rate` (a number or a Keras schedule);
+            and, where the plan sets them, those of clipping, accumulation, `weight_decay`, `use_ema` and so on. Pass
+            all of them on, as in `keras.optimizers.SGD(**spec.arguments)`.
     """
 
     arguments: Mapping[str, Any]

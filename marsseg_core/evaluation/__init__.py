@@ -1,1 +1,1 @@
-"""How good a network is: the confusion matrix, and filling it."""
+"""Evaluation: fill the confusion matrix of a network, and compute metrics from it."""

@@ -1,4 +1,4 @@
-"""A network's scores on a subset of a data set."""
+"""Score a network on items of a data set."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ from .confusion import Confusion, check_finite
 def predicted_batches(
     network: keras.Model, data: SegmentationData, items: np.ndarray, batch: int
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """(masks (B, H, W), logits (B, H, W, K) float32) for the items, in order.
+    """Yield the masks (B, H, W) and the logits (B, H, W, K) float32 of the items, in order, batch by batch.
 
-    RunError names an item for which the network's logits are not finite numbers.
+    Raises RunError, which names the item, where the logits of an item are not finite.
     """
     batch = min(batch, len(items))
     for start in range(0, len(items), batch):
-        chosen = items[start : start + batch]
-        images = scale(data.images[chosen])
-        # A short last batch is filled up: each new shape would cost a trace.
-        filled = np.concatenate([images, np.zeros((batch - len(chosen), *images.shape[1:]), np.float32)])
+        batch_items = items[start : start + batch]
+        images = scale(data.images[batch_items])
+        # Pad a short last batch with zeros: Keras would trace the network again for another batch size.
+        padded = np.concatenate([images, np.zeros((batch - len(batch_items), *images.shape[1:]), np.float32)])
         with fixed_settings():
-            logits = np.asarray(network.predict_on_batch(filled), np.float32)[: len(chosen)]
-        for item, each in zip(chosen, logits, strict=True):
-            check_finite(each, f"item {item} of {data.source}")
-        yield data.masks[chosen], logits
+            logits = np.asarray(network.predict_on_batch(padded), np.float32)[: len(batch_items)]
+        for item, item_logits in zip(batch_items, logits, strict=True):
+            check_finite(item_logits, f"item {item} of {data.source}")
+        yield data.masks[batch_items], logits
 
 
 def evaluate(
@@ -40,7 +40,7 @@ def evaluate(
     batch: int,
     metrics: Sequence[ResolvedComponent] = (),
 ) -> Confusion:
-    """Every score of the confusion matrix of `network` on these items, and what these metrics say."""
+    """Predict the items with the network, and return their confusion matrices with these further metrics."""
     confusion = Confusion(data.class_names, data.ignore_classes, metrics)
     for masks, logits in predicted_batches(network, data, items, batch):
         confusion.update(masks, logits)

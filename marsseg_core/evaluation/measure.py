@@ -1,4 +1,4 @@
-"""Read a metric off its counts, so that a failure names the metric and costs nobody else anything."""
+"""Compute the values of a metric component from its counts. A failure names the metric, and stops no other metric."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _logger = get_logger(__name__)
 
 
 def value_of(metric: ResolvedComponent, counts: np.ndarray, spec: MetricSpec) -> float:
-    """The metric's number; NaN where it is undefined."""
+    """Return the value of a metric; NaN where it is undefined. Raises PluginError where the metric fails."""
     value: float = call_component(metric, lambda: float(metric.component.value(counts, spec)))
     return value
 
@@ -26,11 +26,14 @@ def value_of(metric: ResolvedComponent, counts: np.ndarray, spec: MetricSpec) ->
 def class_values_of(
     metric: ResolvedComponent, counts: np.ndarray, spec: MetricSpec, class_names: Sequence[str]
 ) -> dict[str, float]:
-    """The metric's number for each class that counts, by the class's name."""
+    """Return the value of a metric for each class that is not ignored, by the name of the class.
+
+    Raises PluginError where the metric fails.
+    """
 
     def values() -> dict[str, float]:
-        found: Any = np.broadcast_to(metric.component.values(counts, spec), spec.num_classes)
-        return {class_names[c]: float(found[c]) for c in spec.counted}
+        per_class: Any = np.broadcast_to(metric.component.values(counts, spec), spec.num_classes)
+        return {class_names[c]: float(per_class[c]) for c in spec.counted}
 
     named: dict[str, float] = call_component(metric, values)
     return named
@@ -38,7 +41,7 @@ def class_values_of(
 
 @contextmanager
 def without_those_that_fail() -> Iterator[None]:
-    """Warn of a metric that fails, and go on without it."""
+    """Turn the failure of a metric into a warning, so that the others are still computed."""
     try:
         yield
     except PluginError as error:
@@ -46,5 +49,5 @@ def without_those_that_fail() -> Iterator[None]:
 
 
 def or_none(value: float) -> float | None:
-    """What JSON can hold: None for what is undefined."""
+    """Return the value as JSON can hold it: None for NaN or infinity."""
     return float(value) if np.isfinite(value) else None

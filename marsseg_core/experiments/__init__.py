@@ -1,1 +1,1 @@
-"""Experiments of several runs: the same plan with other seeds or folds, and runs against each other."""
+"""Experiments with several runs: series of one plan over seeds or folds, and comparisons of runs."""

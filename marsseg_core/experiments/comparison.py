@@ -1,4 +1,4 @@
-"""Runs against each other: grouped by plan, ranked, with paired differences to the best group."""
+"""Compare runs: group them by plan, rank the groups, and compute paired differences to the best group."""
 
 from __future__ import annotations
 
@@ -24,16 +24,22 @@ SUBSETS: Final = ("test", "validation")
 CONFIDENCE: Final = 0.95
 ABSENT: Final = "–"
 
-# So many groups, and so many letters of each, stand in the text of a comparison.
-_SHOWN_GROUPS: Final = 8
-_SHOWN_LETTERS: Final = 80
+# The number of groups, and the length of the title of each, in the `repr` of a comparison.
+_REPR_GROUPS: Final = 8
+_REPR_LETTERS: Final = 80
 
 
 @dataclass(frozen=True)
 class Difference:
-    """The mean of a group's scores minus the best group's, over `pairs` of runs with the same seed, fold and items.
+    """The mean difference of a group's scores to those of the best group, over pairs of runs.
 
-    `low` and `high` bound the 95 % t-interval of that mean; None where fewer than two pairs give no estimate.
+    The runs of a pair have the same seed and fold, and are scored on the same items.
+
+    Attributes:
+        pairs: The number of pairs.
+        mean: The mean of the score minus the score in the best group; None without a pair.
+        low: The lower end of the 95 % t-interval of the mean; None for less than two pairs.
+        high: The upper end of this interval; None for less than two pairs.
     """
 
     pairs: int
@@ -42,15 +48,20 @@ class Difference:
     high: float | None = None
 
     def to_json(self) -> dict[str, Any]:
+        """Return the difference as it is written to JSON."""
         return {"pairs": self.pairs, "mean": self.mean, "low": self.low, "high": self.high}
 
 
 @dataclass(frozen=True, eq=False)
 class RunGroup:
-    """The runs of one plan. `label` is a letter, in the order of rank.
+    """The runs of one plan, with different seeds or folds.
 
-    `rank` and `difference` are None for a group that is scored on other items than most, `difference` also for the
-    best.
+    Attributes:
+        label: A letter, in the order of rank: A for the best group.
+        runs: The runs.
+        values: The compared score of each run.
+        rank: 1 for the best group; None for a group that is scored on other items than most runs.
+        difference: The difference to the best group; None for the best group itself, and where `rank` is None.
     """
 
     label: str
@@ -61,18 +72,26 @@ class RunGroup:
 
     @property
     def settings(self) -> Mapping[str, str]:
+        """Return the settings that the runs have in common: all but seed and fold."""
         return self.runs[0].settings
 
     @property
     def spread(self) -> Spread:
+        """Return the mean and the standard deviation of the compared score."""
         return Spread.of(self.values)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Comparison(Shown):
-    """Groups in their order; `differing` holds, for each setting that differs, its text in each of them.
+    """A comparison of groups of runs.
 
-    `apart` names the runs that are in no group, `elsewhere` those scored on other items, each with the reason.
+    Attributes:
+        by: The name of the compared score.
+        subset: The subset that is scored: "test" or "validation".
+        groups: The groups, the best one first; those without a rank are last.
+        differing: For each setting that differs between the groups: its text in each group, in the order of `groups`.
+        apart: The runs that are in no group, each with the reason.
+        elsewhere: The runs that are scored on other items than most, each with the reason.
     """
 
     by: str
@@ -83,20 +102,21 @@ class Comparison(Shown):
     elsewhere: tuple[tuple[Path, str], ...]
 
     def title(self, group: RunGroup) -> str:
-        """A group's letter, and what is its own among the settings that differ."""
+        """Return the letter of a group and its values of the settings that differ, such as "B · dense · width 0.5"."""
         position = self.groups.index(group)
         texts = {name: values[position] for name, values in self.differing.items() if values[position] != ABSENT}
-        return " · ".join([group.label, *(_own(name, text) for name, text in texts.items())])
+        return " · ".join([group.label, *(_short_setting(name, text) for name, text in texts.items())])
 
     def __repr__(self) -> str:
         lines = [f"Comparison({self.subset} {self.by}: {len(self.groups)} groups)"]
-        for group in self.groups[:_SHOWN_GROUPS]:
-            title = shorten(self.title(group), _SHOWN_LETTERS, placeholder="…")
+        for group in self.groups[:_REPR_GROUPS]:
+            title = shorten(self.title(group), _REPR_LETTERS, placeholder="…")
             lines.append(f"  {group.rank or ABSENT}  {group.spread} (n={group.spread.n})  {title}")
-        more = len(self.groups) - _SHOWN_GROUPS
+        more = len(self.groups) - _REPR_GROUPS
         return "\n".join([*lines, *([f"  and {more} more"] if more > 0 else [])])
 
     def to_json(self) -> dict[str, Any]:
+        """Return the comparison as `marsseg compare --json` prints it."""
         return {
             "by": self.by,
             "subset": self.subset,
@@ -122,12 +142,14 @@ class Comparison(Shown):
 
 
 def compare_runs(paths: Sequence[Path], *, by: str = HEADLINE, subset: str = "test") -> Comparison:
-    """Compare the finished runs in `paths`: run folders, or folders of runs and series.
+    """Compare the finished runs in `paths`: run folders, or folders that contain runs and series.
 
-    Raises RequestError for a path without a run, an unknown subset or score, one of which nothing installed says
-    whether more of it is better, or where no run has a score.
+    `by` is the name of the score to compare, and `subset` the subset that it is computed on.
+
+    Raises RequestError for a path without a run, for an unknown subset or score, for a score whose metric is not
+    installed (so that it is unknown whether higher is better), or where no run has the score.
     """
-    # By the headline, whose direction is known, no metric's code is needed.
+    # The direction of the default score is known: higher is better. So no metric is imported for it.
     table = None if by == HEADLINE else metric_table()
     by = table.canonical(by) if table else by
     if subset not in SUBSETS:
@@ -143,13 +165,13 @@ def compare_runs(paths: Sequence[Path], *, by: str = HEADLINE, subset: str = "te
             scored.append(record.completed(subset, table) if table else record)
     if not scored:
         lines = "; ".join(f"{path}: {reason}" for path, reason in apart[:5])
-        raise RequestError(f"None of {len(apart)} runs has a score of its {subset} subset: {lines}.", where="compare")
+        raise RequestError(f"None of {len(apart)} runs has scores of the {subset} subset: {lines}.", where="compare")
     _check_metric(by, scored, subset)
     if table and table.of(by) is None:
         raise RequestError(
-            f"No metric is installed that says whether more of '{by}' is better.",
+            f"The metric '{by}' is not installed, so it is unknown whether higher is better.",
             where="--by",
-            hint="Install the plugin that the runs had it from.",
+            hint="Install the plugin with which the runs computed it.",
         )
     defined = []
     for record in scored:
@@ -165,6 +187,7 @@ def compare_runs(paths: Sequence[Path], *, by: str = HEADLINE, subset: str = "te
 
 
 def _read(paths: Sequence[Path]) -> tuple[list[Record], list[tuple[Path, str]]]:
+    """Return the records of the runs that can be read, and the other runs with the reason."""
     records, broken = [], []
     for path in paths:
         try:
@@ -175,7 +198,7 @@ def _read(paths: Sequence[Path]) -> tuple[list[Record], list[tuple[Path, str]]]:
 
 
 def _unscored(record: Record, subset: str) -> str:
-    """Why a run has no score to compare; empty where it has one."""
+    """Return why a run has no score to compare; an empty text if it has one."""
     if not record.finished:
         return record.status
     return "" if subset in record.scores else f"the {subset} subset was not scored"
@@ -184,16 +207,19 @@ def _unscored(record: Record, subset: str) -> str:
 def _check_metric(by: str, records: Sequence[Record], subset: str) -> None:
     known = dict.fromkeys(name for record in records for name in record.scores[subset])
     if by not in known:
-        raise RequestError(f"No run has a score '{by}'.", where="--by", hint=nearest(by, known, listing="Their scores"))
+        raise RequestError(f"No run has a score '{by}'.", where="--by", hint=nearest(by, known, listing="Scores"))
 
 
 def _grouped(records: Sequence[Record]) -> tuple[list[list[Record]], list[tuple[Path, str]]]:
-    """The runs of each plan; and those that repeat another with plan, seed, fold and data, which would count twice."""
+    """Return the runs of each plan as one group, and the runs that repeat another one, with the reason.
+
+    A run repeats another one if plan, seed, fold and data are the same. It is left out, as it would count twice.
+    """
     groups: dict[Hashable, dict[Hashable, Record]] = {}
     repeated = []
     for record in records:
-        # The same words may mean other data, or another split: a file was changed between two runs, or another version
-        # splits it differently. Their mean would be of nothing.
+        # Equal settings do not imply equal data and split: a file may have changed between two runs, or another version
+        # of marsseg may split it differently. The mean over such runs would be meaningless.
         group = groups.setdefault((record.data, *sorted(record.settings.items())), {})
         first = group.setdefault((record.seed, record.fold), record)
         if first is not record:
@@ -204,13 +230,16 @@ def _grouped(records: Sequence[Record]) -> tuple[list[list[Record]], list[tuple[
 def _ranked(
     grouped: Sequence[Sequence[Record]], by: str, subset: str, *, rises: bool
 ) -> tuple[tuple[RunGroup, ...], tuple[tuple[Path, str], ...]]:
-    """The groups scored on what most runs are scored on, the best first; then the others, without a rank."""
-    families = Counter(_family(run, subset) for group in grouped for run in group)
-    common = families.most_common(1)[0][0]
+    """Return the groups in the order of rank, and the runs that cannot be ranked, with the reason.
+
+    Only groups that are scored on the same items as most runs have a rank. The other groups come last.
+    """
+    counts = Counter(_scored_on(run, subset) for group in grouped for run in group)
+    common = counts.most_common(1)[0][0]
 
     def order(group: Sequence[Record]) -> tuple[bool, float]:
         mean = Spread.of(_values(group, by, subset)).mean
-        return any(_family(run, subset) != common for run in group), -mean if rises else mean
+        return any(_scored_on(run, subset) != common for run in group), -mean if rises else mean
 
     groups: list[RunGroup] = []
     for position, runs in enumerate(sorted(grouped, key=order)):
@@ -226,10 +255,10 @@ def _ranked(
             )
         )
     elsewhere = [
-        (run.path, _deviation(_family(run, subset), common))
+        (run.path, _deviation(_scored_on(run, subset), common))
         for group in grouped
         for run in group
-        if _family(run, subset) != common
+        if _scored_on(run, subset) != common
     ]
     return tuple(groups), tuple(elsewhere)
 
@@ -239,8 +268,12 @@ def _values(runs: Sequence[Record], by: str, subset: str) -> list[float]:
 
 
 @dataclass(frozen=True)
-class _Family:
-    """What runs are scored on: the same items; or the folds of one division, of which each run has another."""
+class _ScoredOn:
+    """The data that a run is scored on. Two runs are comparable if these are equal.
+
+    `items` are the scored items; or, for a run on a fold, the options that define the folds, as each fold of a
+    cross-validation has other items.
+    """
 
     fingerprint: str
     classes: tuple[str, ...]
@@ -248,43 +281,48 @@ class _Family:
     items: Hashable
 
 
-def _family(run: Record, subset: str) -> _Family:
+def _scored_on(run: Record, subset: str) -> _ScoredOn:
     data = run.fingerprint, run.classes, run.ignore_classes
     if run.fold == NONE_WORD:
-        return _Family(*data, run.items[subset])
-    division = [run.settings[f"split.{key}"] for key in ("folds", "seed")]
+        return _ScoredOn(*data, run.items[subset])
+    fold_options = [run.settings[f"split.{key}"] for key in ("folds", "seed")]
     if subset == "validation":
-        division.append(run.settings["split.validation"])
-    return _Family(*data, ("folds", *division))
+        fold_options.append(run.settings["split.validation"])
+    return _ScoredOn(*data, ("folds", *fold_options))
 
 
-def _deviation(found: _Family, common: _Family) -> str:
-    if found.classes != common.classes:
-        reordered = sorted(found.classes) == sorted(common.classes)
-        return f"{'the classes in another order' if reordered else 'other classes'}: {', '.join(found.classes)}"
-    if found.ignore_classes != common.ignore_classes:
-        names = ", ".join(found.classes[c] for c in found.ignore_classes) or "none"
+def _deviation(scored_on: _ScoredOn, common: _ScoredOn) -> str:
+    """Return how the data of a run deviates from that of most runs, in a few words."""
+    if scored_on.classes != common.classes:
+        reordered = sorted(scored_on.classes) == sorted(common.classes)
+        return f"{'the classes in another order' if reordered else 'other classes'}: {', '.join(scored_on.classes)}"
+    if scored_on.ignore_classes != common.ignore_classes:
+        names = ", ".join(scored_on.classes[c] for c in scored_on.ignore_classes) or "none"
         return f"other ignored classes: {names}"
-    return "other data" if found.fingerprint != common.fingerprint else "other items of the data"
+    return "other data" if scored_on.fingerprint != common.fingerprint else "other items of the data"
 
 
 def difference(runs: Sequence[Record], best: Sequence[Record], by: str, subset: str) -> Difference:
-    """A group's scores minus the best group's, over the pairs with the same seed and fold, scored on the same items."""
-    partners = {(run.seed, run.fold): run for run in best}
-    pairs = [(run, partners[run.seed, run.fold]) for run in runs if (run.seed, run.fold) in partners]
+    """Return the difference of a group's scores to those of the best group.
+
+    It is taken over the pairs of runs that have the same seed and fold and are scored on the same items.
+    """
+    best_by_seed_and_fold = {(run.seed, run.fold): run for run in best}
+    pairs = [(run, other) for run in runs if (other := best_by_seed_and_fold.get((run.seed, run.fold))) is not None]
     pairs = [(run, other) for run, other in pairs if run.items[subset] == other.items[subset]]
     if not pairs:
         return Difference(0)
-    ours, theirs = zip(*pairs, strict=True)
-    found = Spread.of([a - b for a, b in zip(_values(ours, by, subset), _values(theirs, by, subset), strict=True)])
-    if found.std is None:
-        return Difference(1, found.mean)
-    half = half_width(found)
-    return Difference(found.n, found.mean, found.mean - half, found.mean + half)
+    paired_runs, paired_best = zip(*pairs, strict=True)
+    paired_values = zip(_values(paired_runs, by, subset), _values(paired_best, by, subset), strict=True)
+    spread = Spread.of([value - best_value for value, best_value in paired_values])
+    if spread.std is None:
+        return Difference(1, spread.mean)
+    half = half_width(spread)
+    return Difference(spread.n, spread.mean, spread.mean - half, spread.mean + half)
 
 
 def half_width(spread: Spread) -> float:
-    """Half the 95 % t-interval of a mean over at least two values."""
+    """Return half the width of the 95 % t-interval of a mean over at least two values."""
     from scipy.stats import t
 
     assert spread.std is not None
@@ -292,20 +330,23 @@ def half_width(spread: Spread) -> float:
 
 
 def _differing(groups: Sequence[RunGroup]) -> dict[str, tuple[str, ...]]:
-    """The settings that differ. A parameter of a component counts only where that component is in the plan."""
+    """Return the settings that differ between groups, each with its text in every group.
+
+    A parameter of a component is compared only between the groups whose plan has this component.
+    """
     names = dict.fromkeys(name for group in groups for name in group.settings)
-    found = {}
+    differing = {}
     for name in names:
         owner = name.rpartition(".")[0]
-        owners = [group for group in groups if any(key.startswith(f"{owner}.") for key in group.settings)]
-        texts = {group.settings.get(name, ABSENT) for group in (owners if owner else groups)}
+        with_owner = [group for group in groups if any(key.startswith(f"{owner}.") for key in group.settings)]
+        texts = {group.settings.get(name, ABSENT) for group in (with_owner if owner else groups)}
         if len(texts) > 1:
-            found[name] = tuple(group.settings.get(name, ABSENT) for group in groups)
-    return found
+            differing[name] = tuple(group.settings.get(name, ABSENT) for group in groups)
+    return differing
 
 
-def _own(name: str, text: str) -> str:
-    """A setting in a few words: "dense", "width 0.5", "bottleneck none", "split.seed 1"."""
+def _short_setting(name: str, text: str) -> str:
+    """Return a setting in a few words, such as "dense", "width 0.5", "bottleneck none" or "split.seed 1"."""
     kind, dot, rest = name.partition(".")
     if not dot:
         return f"{name} {text}" if text == NONE_WORD else text
@@ -313,6 +354,6 @@ def _own(name: str, text: str) -> str:
 
 
 def _letters(position: int) -> str:
-    """A, B, …, Z, AA, AB, …"""
+    """Return the label of the group at a position, counted from 0: A, B, …, Z, AA, AB, … ."""
     before, letter = divmod(position, len(ascii_uppercase))
     return (_letters(before - 1) if before else "") + ascii_uppercase[letter]

@@ -1,4 +1,4 @@
-"""A series: one plan run several times, with other seeds or on other folds, in one folder."""
+"""Run a series: one plan several times, with different seeds or on different folds, in one folder."""
 
 from __future__ import annotations
 
@@ -27,10 +27,16 @@ FAILED: Final = "failed"
 
 @dataclass(repr=False)
 class Series(Shown):
-    """A series as far as it went.
+    """A series of runs, finished or interrupted.
 
-    `metrics` holds what metrics.json does for each run that ended, by the name of its folder in `path`. Means and
-    spreads are those of the finished ones.
+    Means and standard deviations are taken over the finished runs.
+
+    Attributes:
+        kind: What differs between the runs: "seeds" or "folds".
+        path: The folder of the series.
+        planned: The names of the run folders in `path`, of all planned runs.
+        metrics: The content of metrics.json of each run that ended, by the name of its folder.
+        status: "finished", "interrupted" or "failed".
     """
 
     kind: Kind
@@ -41,11 +47,13 @@ class Series(Shown):
 
     @property
     def summary(self) -> str:
-        """How far it is, in a few words."""
+        """Return how many of the runs are finished, in one line."""
         return f"{len(self.finished)} of {len(self.planned)} {self.kind} finished"
 
     def __repr__(self) -> str:
-        lines = [f"  {subset}: miou {found['miou']}" for subset, found in self.subsets().items() if found.get("miou")]
+        lines = [
+            f"  {subset}: miou {scores['miou']}" for subset, scores in self.subsets().items() if scores.get("miou")
+        ]
         return "\n".join([f"Series({str(self.path)!r}: {self.summary})", *lines])
 
     def __fspath__(self) -> str:
@@ -53,23 +61,26 @@ class Series(Shown):
 
     @property
     def finished(self) -> tuple[str, ...]:
+        """Return the names of the folders of the finished runs."""
         return tuple(name for name, metrics in self.metrics.items() if metrics["status"] == FINISHED)
 
     @property
     def interrupted(self) -> bool:
+        """Return whether the series was interrupted before all of its runs were finished."""
         return self.status == INTERRUPTED
 
     def subsets(self) -> dict[str, dict[str, Spread | None]]:
-        """The spread of each score, for each subset."""
-        scored = [self.metrics[name]["subsets"] for name in self.finished]
-        names = dict.fromkeys(subset for subsets in scored for subset in subsets)
-        return {subset: spreads([metric_values(subsets[subset]) for subsets in scored]) for subset in names}
+        """Return the mean and the standard deviation of each score over the finished runs, for each subset."""
+        subsets_of_runs = [self.metrics[name]["subsets"] for name in self.finished]
+        names = dict.fromkeys(subset for subsets in subsets_of_runs for subset in subsets)
+        return {subset: spreads([metric_values(subsets[subset]) for subsets in subsets_of_runs]) for subset in names}
 
     def to_json(self) -> dict[str, Any]:
+        """Return the series as it is written to summary.json."""
         statuses = {name: self.metrics[name]["status"] if name in self.metrics else None for name in self.planned}
         subsets = {
-            subset: {name: spread and spread.to_json() for name, spread in found.items()}
-            for subset, found in self.subsets().items()
+            subset: {name: spread and spread.to_json() for name, spread in scores.items()}
+            for subset, scores in self.subsets().items()
         }
         return {
             "schema": 2,
@@ -82,12 +93,15 @@ class Series(Shown):
 
 
 def plan_series(plan: Plan, seeds: int | None, folds: int | None) -> tuple[Kind, dict[str, Plan]]:
-    """The plans of the runs of a series with several seeds, or on several folds, by the names of their folders."""
+    """Return the kind of a series and the plans of its runs, by the names of their folders.
+
+    Exactly one of `seeds` and `folds` must be a number; RequestError otherwise.
+    """
     if seeds is not None and folds is not None:
         raise RequestError(
-            "A series has either several seeds or several folds.",
+            "A series has either several seeds or several folds, not both.",
             where="--seeds, --folds",
-            hint="Several --folds runs, each with its --seed, are compared together: marsseg compare FOLDER FOLDER.",
+            hint="Run one series with --folds for each --seed, then compare them: marsseg compare FOLDER FOLDER.",
         )
     if folds is not None:
         return "folds", fold_plans(plan, folds)
@@ -97,11 +111,14 @@ def plan_series(plan: Plan, seeds: int | None, folds: int | None) -> tuple[Kind,
 
 
 def seed_plans(plan: Plan, count: int) -> dict[str, Plan]:
-    """The plan with `count` seeds, its own and those that follow it, by the names of their folders."""
+    """Return copies of the plan with `count` successive seeds, from its own seed on, by the names of their folders.
+
+    Raises RequestError for less than two seeds, or for a seed above 2³² − 1.
+    """
     _at_least_two(count, "seeds")
     first = plan.training.seed
     if first + count > 2**32:
-        raise RequestError(f"{count} seeds from {first} on pass the largest, 2³² − 1.", where="--seeds")
+        raise RequestError(f"{count} seeds from {first} on exceed the largest seed, 2³² − 1.", where="--seeds")
     return {
         f"seed-{seed}": replace(plan, training=replace(plan.training, seed=seed))
         for seed in range(first, first + count)
@@ -109,7 +126,10 @@ def seed_plans(plan: Plan, count: int) -> dict[str, Plan]:
 
 
 def fold_plans(plan: Plan, count: int) -> dict[str, Plan]:
-    """The plan on each of `count` folds, by the names of their folders."""
+    """Return copies of the plan for each of `count` folds, by the names of their folders.
+
+    Raises RequestError for less than two folds, or if the split options do not fit this number.
+    """
     _at_least_two(count, "folds")
     try:
         return {
@@ -117,12 +137,12 @@ def fold_plans(plan: Plan, count: int) -> dict[str, Plan]:
             for fold in range(1, count + 1)
         }
     except ValueError as cause:
-        raise RequestError(f"The split does not go with {count} folds: {cause}.", where="--folds") from cause
+        raise RequestError(f"The split does not fit {count} folds: {cause}.", where="--folds") from cause
 
 
 def _at_least_two(count: int, what: str) -> None:
     if count < 2:
-        raise RequestError(f"A series has at least 2 {what}, not {count}.", where=f"--{what}")
+        raise RequestError(f"A series needs at least 2 {what}, not {count}.", where=f"--{what}")
 
 
 def run_series(
@@ -131,10 +151,11 @@ def run_series(
     *,
     out: Path | None = None,
 ) -> Series:
-    """Run the plans one after the other, each in its folder inside `out`, on data that is read once.
+    """Run the plans one after the other, on data that is read once, and return the series.
 
-    After each run, summary.json holds what there is so far. A run that is interrupted
-    ends the series, and so does one that fails, with its error; what was done before is kept.
+    Each run has its own folder inside `out`, or inside a new folder in runs/ where `out` is None. summary.json is
+    written again after each run. The series ends early if a run is interrupted, or, with its error, if a run fails;
+    the runs that ended before stay in the folder.
     """
     from ..data.splits import make_split
     from ..networks.keras_backend import clear_session, keep_tensorflow_out, many_networks
@@ -145,7 +166,7 @@ def run_series(
     first = next(iter(plans.values()))
     data = read_data(first)
     for plan in plans.values():
-        make_split(data, plan.split)  # refused now, not after hours
+        make_split(data, plan.split)  # refuse an impossible split now, and not after hours
     folder = create_run_folder(f"{first.name}-{kind}", out)
     series = Series(kind, folder.path, tuple(plans))
     try:
@@ -154,7 +175,7 @@ def run_series(
             with many_networks():
                 series.metrics[name] = execute(plan, out=folder.path / name, data=data).metrics
             _write_summary(folder, series)
-            # What a run leaves behind in Keras would grow from one to the next, and number its layers' names on.
+            # Otherwise Keras' global state would grow from run to run, and the numbers in layer names would go on.
             clear_session()
             if series.metrics[name]["status"] != FINISHED:
                 return series
@@ -168,7 +189,7 @@ def run_series(
 
 
 def _write_summary(folder: RunFolder, series: Series) -> None:
-    """Write summary.json, unless there is no run yet: then the folder goes."""
+    """Write summary.json; if there is no run yet, remove the folder instead."""
     if not any(folder.path.iterdir()):
         with suppress(OSError):
             folder.path.rmdir()

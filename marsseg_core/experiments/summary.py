@@ -1,4 +1,4 @@
-"""The mean and the spread of scores over runs."""
+"""The mean and the standard deviation of scores over runs."""
 
 from __future__ import annotations
 
@@ -10,7 +10,10 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Spread:
-    """Mean and sample standard deviation (n − 1 in its denominator; None for one value) of n values."""
+    """The mean and the sample standard deviation of n values.
+
+    The denominator of the standard deviation is n − 1; it is None for a single value.
+    """
 
     mean: float
     std: float | None
@@ -18,17 +21,22 @@ class Spread:
 
     @classmethod
     def of(cls, values: Sequence[float]) -> Spread:
+        """Compute the spread of at least one value."""
         return cls(fmean(values), stdev(values) if len(values) > 1 else None, len(values))
 
     def __str__(self) -> str:
         return f"{self.mean:.4f}" if self.std is None else f"{self.mean:.4f} ± {self.std:.4f}"
 
     def to_json(self) -> dict[str, Any]:
+        """Return the spread as it is written to JSON."""
         return {"mean": self.mean, "std": self.std, "n": self.n}
 
 
 def spreads(scores: Sequence[Mapping[str, float | None]]) -> dict[str, Spread | None]:
-    """The spread of each score over the runs where it is defined; None where it is in none."""
-    names = dict.fromkeys(name for one in scores for name in one)
-    defined = {name: [value for one in scores if (value := one.get(name)) is not None] for name in names}
+    """Return the spread of each score over the runs where it is defined; None for a score that no run defines.
+
+    `scores` has, for each run, its scores by name.
+    """
+    names = dict.fromkeys(name for run_scores in scores for name in run_scores)
+    defined = {name: [value for run_scores in scores if (value := run_scores.get(name)) is not None] for name in names}
     return {name: Spread.of(values) if values else None for name, values in defined.items()}

@@ -1,4 +1,4 @@
-"""A comparison as CSV: one line for each run, in full precision."""
+"""Write a comparison as CSV: one line for each run, in full precision."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from .comparison import Comparison
 
 
 def to_csv(comparison: Comparison) -> str:
-    """Group, rank, run, seed, fold, the settings that differ, and every score of the compared subset.
+    """Return a comparison as the text of a CSV file with a header.
 
-    An undefined score, or the rank of a group scored on other items, is left empty.
+    The columns are group, rank, run, seed, fold, the settings that differ, and every score of the compared subset. An
+    undefined score is an empty cell, and so is the rank of a group that is scored on other items.
     """
     table, subset = metric_table(), comparison.subset
     runs = [

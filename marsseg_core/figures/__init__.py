@@ -1,1 +1,1 @@
-"""What all figures share: colours, inks, and pictures of tiles."""
+"""Figures and HTML pages, with one set of colours and sizes for all of them."""

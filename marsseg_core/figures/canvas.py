@@ -1,4 +1,7 @@
-"""Draw all figures alike: their size in pixels, their inks, and how one is written. No pyplot, no global state."""
+"""Give all figures one look: resolution, colours and font sizes, and one function to write a PNG file.
+
+Figures are made without pyplot, so there is no global state.
+"""
 
 from __future__ import annotations
 
@@ -10,33 +13,33 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 
 Target = str | PathLike[str] | BinaryIO
-"""Name a file to write to, or give one that is open for bytes."""
+"""The path of the file to write, or a file that is open for writing bytes."""
 
 DPI = 160
-"""Set how many pixels an inch of a figure has."""
+"""The resolution of figures, in pixels per inch."""
 
 MUTED = "#666666"
-"""Colour ticks, notes and whatever stands back."""
+"""The colour of ticks, notes and other secondary elements."""
 
 GRID = "#e2e2e2"
-"""Colour grid lines."""
+"""The colour of grid lines."""
 
 TITLE_SIZE = 12
-"""Set a figure's title, in points."""
+"""The font size of titles, in points."""
 
 LABEL_SIZE = 10
-"""Set the names of axes and the like, in points."""
+"""The font size of the names of axes and similar labels, in points."""
 
 NOTE_SIZE = 9
-"""Set what is said below a figure, in points."""
+"""The font size of notes and of tick labels, in points."""
 
 
 def write(figure: Figure, target: Target) -> None:
-    """Write the figure as PNG, the same bytes for the same figure."""
+    """Write a figure as a PNG file. The same figure always gives the same bytes."""
     figure.savefig(target, format="png", dpi=DPI, facecolor="white", metadata={"Software": None})
 
 
 def verbatim(texts: Iterable[Text]) -> None:
-    """Show texts as they are: a dollar sign in a class's name starts no formula."""
+    """Show texts literally, so that a dollar sign in the name of a class does not start a formula."""
     for text in texts:
         text.set_parse_math(False)

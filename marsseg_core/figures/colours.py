@@ -1,8 +1,8 @@
-"""Colour classes alike, in every figure and on the page; readable with any colour vision.
+"""Give each class the same colour in every figure and on every page, distinct with any colour vision.
 
-The first colours are chosen for Mars: background, soil (rust), bedrock (sky), sand (yellow), big rock (indigo).
-Further ones are found, one by one, as far as possible from all before them, as seen with normal vision, with
-deuteranopia and with protanopia. Grey means that ground counts in no score.
+The first five colours are chosen for Mars: background (green), soil (rust), bedrock (sky blue), sand (yellow) and big
+rock (indigo). Each further colour is as far as possible from all colours before it, as seen with normal vision, with
+deuteranopia and with protanopia. Grey marks ground that counts in no score.
 """
 
 from __future__ import annotations
@@ -13,19 +13,20 @@ from functools import cache
 import numpy as np
 
 NEUTRAL = "#bdbdbd"
-"""Colour ground that counts in no score."""
+"""The grey of ground that counts in no score."""
 
 INK = "#222222"
-"""Colour text and lines."""
+"""The colour of text and lines."""
 
 FIRST = ("#006d5b", "#d55e00", "#56b4e9", "#efd93c", "#2d1e8f")
 
-# Colours a new one must keep away from, beside the classes': the page, the ink and the neutral grey.
+# A new colour must also be far from these: the white of the page, the text and the neutral grey.
 RESERVED = ("#ffffff", INK, NEUTRAL)
 CANDIDATE_STEPS = 13
 LIGHTNESS = (0.3, 0.92)
 
-# Dichromats' view of linear RGB (Machado, Oliveira and Fernandes 2009, severity 1), one matrix per vision.
+# How normal vision and two kinds of dichromats see linear RGB, one matrix each (Machado, Oliveira and Fernandes 2009,
+# severity 1): normal vision, deuteranopia, protanopia.
 VISIONS = np.array(
     [
         np.eye(3),
@@ -33,21 +34,39 @@ VISIONS = np.array(
         [[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216], [-0.003882, -0.048116, 1.051998]],
     ]
 )
-# Linear RGB to cone responses, and their cube roots to Oklab (Ottosson 2020), where distance is near what eyes find.
-# CIE L*a*b* would set saturated blues too far apart.
+# From linear RGB to cone responses, and from their cube roots to Oklab (Ottosson 2020). Distances in Oklab are close to
+# perceived differences; in CIE L*a*b* they are too large between saturated blues.
 TO_CONES = np.array([[0.41222, 0.53633, 0.05145], [0.21190, 0.68070, 0.10740], [0.08830, 0.28172, 0.62998]])
 TO_OKLAB = np.array([[0.21045, 0.79362, -0.00407], [1.97800, -2.42859, 0.45059], [0.02590, 0.78277, -0.80868]])
 
 
 def class_colours(num_classes: int, ignore_classes: Collection[int] = ()) -> np.ndarray:
-    """Give a colour to each class id: (K, 3) uint8. A class keeps its own whatever K is; ignored ones are neutral."""
+    """Return the colour of each class.
+
+    The colour of a class does not depend on K. Ignored classes are grey.
+
+    Args:
+        num_classes: K, the number of classes.
+        ignore_classes: The classes that are ignored.
+
+    Returns:
+        RGB colours, (K, 3) uint8.
+    """
     colours = np.array([rgb(code) for code in _codes(num_classes)], dtype=np.uint8).reshape(num_classes, 3)
     colours[[c for c in ignore_classes if c < num_classes]] = rgb(NEUTRAL)
     return colours
 
 
 def paint(ids: np.ndarray, colours: np.ndarray) -> np.ndarray:
-    """Paint class ids (H, W) uint8 as RGB (H, W, 3) uint8; what is no class (255, void) is neutral."""
+    """Convert class ids to the colours of the classes.
+
+    Args:
+        ids: Class ids, (H, W) uint8. An id without a colour, such as 255 (void), becomes grey.
+        colours: The colour of each class, (K, 3) uint8.
+
+    Returns:
+        An RGB image, (H, W, 3) uint8.
+    """
     table = np.full((256, 3), rgb(NEUTRAL), dtype=np.uint8)
     table[: len(colours)] = colours
     painted: np.ndarray = table[ids]
@@ -55,47 +74,51 @@ def paint(ids: np.ndarray, colours: np.ndarray) -> np.ndarray:
 
 
 def hex_code(colour: np.ndarray) -> str:
-    """Write a colour (3,) uint8 as '#rrggbb', as CSS and matplotlib read it."""
-    return "#" + bytes(int(part) for part in colour).hex()
+    """Convert a colour (3,) uint8 to text such as "#d55e00", for CSS and matplotlib."""
+    return "#" + bytes(int(channel) for channel in colour).hex()
 
 
 def rgb(code: str) -> tuple[int, ...]:
-    """Read '#rrggbb' as red, green and blue, each from 0 to 255."""
+    """Convert text such as "#d55e00" to red, green and blue, each from 0 to 255."""
     return tuple(bytes.fromhex(code[1:]))
 
 
 @cache
 def _codes(count: int) -> tuple[str, ...]:
+    """Return the colours of so many classes, as texts such as "#d55e00"."""
     if count <= len(FIRST):
         return FIRST[:count]
     chosen = list(FIRST)
     candidates = _candidates()
-    views = _seen(candidates)
-    room = _distances(views, [*RESERVED, *chosen]).min(axis=1)
+    seen = _seen(candidates)
+    nearest = _distances(seen, [*RESERVED, *chosen]).min(axis=1)
     while len(chosen) < count:
-        code = hex_code(candidates[room.argmax()])
+        code = hex_code(candidates[nearest.argmax()])
         chosen.append(code)
-        room = np.minimum(room, _distances(views, [code])[:, 0])
+        nearest = np.minimum(nearest, _distances(seen, [code])[:, 0])
     return tuple(chosen)
 
 
 def _candidates() -> np.ndarray:
-    """An even grid of RGB colours (n, 3) uint8 that are neither too dark nor too light."""
+    """Return a regular grid of RGB colours, (n, 3) uint8, without those that are too dark or too light."""
     levels = np.linspace(0, 255, CANDIDATE_STEPS).round().astype(np.uint8)
     grid = np.stack(np.meshgrid(levels, levels, levels, indexing="ij"), axis=-1).reshape(-1, 3)
     lightness = _seen(grid)[:, 0, 0]
     return grid[(lightness > LIGHTNESS[0]) & (lightness < LIGHTNESS[1])]
 
 
-def _distances(views: np.ndarray, codes: list[str]) -> np.ndarray:
-    """Between n seen colours (n, V, 3) and m codes: (n, m), the smallest over the V visions."""
+def _distances(seen: np.ndarray, codes: list[str]) -> np.ndarray:
+    """Return the distances between n colours as `_seen` returns them, (n, V, 3), and m colours as texts: (n, m).
+
+    A distance is the smallest one over the V kinds of vision.
+    """
     others = _seen(np.array([rgb(code) for code in codes]))
-    apart: np.ndarray = np.linalg.norm(views[:, None] - others[None], axis=-1).min(axis=-1)
-    return apart
+    distances: np.ndarray = np.linalg.norm(seen[:, None] - others[None], axis=-1).min(axis=-1)
+    return distances
 
 
 def _seen(rgb: np.ndarray) -> np.ndarray:
-    """sRGB (n, 3) in 0..255 → Oklab (n, V, 3) as each of the V visions sees it."""
+    """Convert sRGB colours (n, 3) from 0 to 255 to Oklab (n, V, 3), as each of the V kinds of vision sees them."""
     share = rgb / 255
     linear = np.where(share <= 0.04045, share / 12.92, ((share + 0.055) / 1.055) ** 2.4)
     cones = np.clip(np.einsum("vij,nj->nvi", VISIONS, linear), 0, 1) @ TO_CONES.T

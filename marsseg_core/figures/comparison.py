@@ -1,4 +1,4 @@
-"""Runs against each other: the scores of each group, and how far it is from the best."""
+"""Draw a comparison of runs: the scores of each group, and its difference to the best group."""
 
 from __future__ import annotations
 
@@ -18,8 +18,11 @@ LONGEST_TITLE = 60
 
 
 def comparison_figure(comparison: Comparison, target: Target) -> None:
-    """Draw a row for each group, the best on top: its runs, mean and standard deviation; and, where another group is
-    there to pair it with, the mean difference to the best with its 95 % interval."""
+    """Draw a row for each group, the best on top.
+
+    The left panel has the score of each run, the mean and the standard deviation. If a group has a paired difference to
+    the best one, a second panel has the mean differences with their 95 % intervals.
+    """
     groups = comparison.groups
     paired = [group for group in groups if group.difference is not None and group.difference.mean is not None]
     figure = Figure(figsize=(11 if paired else 7.5, 1.9 + ROW_HEIGHT * len(groups)), layout="constrained")
@@ -54,30 +57,30 @@ def _draw_scores(axes: Axes, comparison: Comparison) -> None:
     axes.set_yticks(range(len(comparison.groups)), [_short(comparison.title(g)) for g in comparison.groups])
     axes.set_ylim(len(comparison.groups) - 0.4, -0.7)
     verbatim(axes.get_yticklabels())
-    _finish(axes, "a dot is a run; the diamond their mean,\nthe line ± one standard deviation")
+    _finish(axes, "dot: one run; diamond: mean;\nline: ± one standard deviation")
 
 
 def _draw_differences(axes: Axes, groups: Sequence[RunGroup]) -> None:
     axes.set_title(f"Difference to {groups[0].label}", loc="left", fontsize=TITLE_SIZE)
     axes.axvline(0, color=BEST, linewidth=1.5)
     for row, group in enumerate(groups):
-        found = group.difference
-        if found is None or found.mean is None:
+        difference = group.difference
+        if difference is None or difference.mean is None:
             continue
-        if found.low is not None and found.high is not None:
-            axes.plot([found.low, found.high], [row, row], color=INK, linewidth=2)
-        axes.plot(found.mean, row, "D", color=INK, markersize=7, markeredgecolor="white")
-        note = f"{found.mean:+.4f}" + ("" if found.low is not None else "  (one pair: no interval)")
+        if difference.low is not None and difference.high is not None:
+            axes.plot([difference.low, difference.high], [row, row], color=INK, linewidth=2)
+        axes.plot(difference.mean, row, "D", color=INK, markersize=7, markeredgecolor="white")
+        note = f"{difference.mean:+.4f}" + ("" if difference.low is not None else "  (one pair: no interval)")
         axes.annotate(
             note,
-            (found.mean, row),
+            (difference.mean, row),
             xytext=(0, 9),
             textcoords="offset points",
             ha="center",
             fontsize=NOTE_SIZE,
             color=MUTED,
         )
-    _finish(axes, "mean over pairs of runs with the same seed and fold;\nthe line its 95 % interval")
+    _finish(axes, "mean over pairs of runs with the same seed and fold;\nline: 95 % interval")
 
 
 def _finish(axes: Axes, note: str) -> None:
@@ -92,7 +95,7 @@ def _finish(axes: Axes, note: str) -> None:
 
 
 def _colour(group: RunGroup) -> str:
-    """The best stands out; grey is what does not compare."""
+    """Return the colour of a group: one for the best group, one for the other ranked groups, grey without a rank."""
     return MUTED if group.rank is None else BEST if group.rank == 1 else INK
 
 

@@ -1,4 +1,4 @@
-"""Draw learning curves: what was minimised, what it bought, and how fast it went."""
+"""Draw learning curves: losses, their weights, validation scores and the learning rate over the epochs."""
 
 from __future__ import annotations
 
@@ -34,11 +34,17 @@ def learning_curves(
     best_epoch: int | None = None,
     best_by: str = f"val_{HEADLINE}",
 ) -> None:
-    """Draw losses, their weights where there are several, validation scores and learning rate over the epochs.
+    """Draw losses, validation scores and learning rate over the epochs; with several losses their weights, too.
 
-    `history` has one mapping per epoch: `epoch` (1-based), `loss`, `val_loss`, `loss_<name>`, `weight_<name>`,
-    the headline, `val_iou_<class>`, `learning_rate`; what is missing, None or not finite leaves no point. `best_epoch`
-    is marked, and the column it is the best by is drawn where it is another than the headline.
+    Args:
+        history: One mapping for each epoch, with the columns `epoch` (from 1), `loss`, `val_loss`, `loss_<name>`,
+            `weight_<name>`, `val_miou`, `val_iou_<class>` and `learning_rate`. A value that is missing, None or not
+            finite is not drawn.
+        target: The path of the PNG file to write, or a file that is open for writing bytes.
+        class_names: The name of each class.
+        ignore_classes: The classes whose IoU is not drawn.
+        best_epoch: The epoch of the best checkpoint, from 1, which is marked; None for no mark.
+        best_by: The column by which the best checkpoint was chosen. It is drawn in addition to `val_miou`.
     """
     weighted = bool(_columns(history, "weight_"))
     figure = Figure(figsize=(10, 9.5 + 2.2 * weighted), layout="constrained")
@@ -67,13 +73,21 @@ def learning_curves(
 
 
 def points(history: History, key: str) -> tuple[np.ndarray, np.ndarray]:
-    """Epochs and values (n,) float of one column, only where it holds a finite number."""
-    found = [
+    """Return the epochs and the values of one column of a history, where the value is a finite number.
+
+    Args:
+        history: One mapping for each epoch.
+        key: The name of the column, such as "val_loss".
+
+    Returns:
+        Two arrays (n,) float: the epochs, from 1, and the values.
+    """
+    rows = [
         (_epoch(row, index), float(row[key]))
         for index, row in enumerate(history)
         if row.get(key) is not None and isfinite(row[key])
     ]
-    pairs = np.array(found, dtype=float).reshape(-1, 2)
+    pairs = np.array(rows, dtype=float).reshape(-1, 2)
     return pairs[:, 0], pairs[:, 1]
 
 
@@ -82,7 +96,7 @@ def _draw_losses(axes: Axes, history: History) -> None:
     _line(axes, history, "loss", "training objective", color=colours.INK, linewidth=2)
     _line(axes, history, "val_loss", "validation objective", color=colours.INK, linewidth=2, linestyle=DASHES[0])
     for index, key in enumerate(_columns(history, "loss_")):
-        # Losses are no classes: grey, told apart by their dashes, so that colour always means a class.
+        # Single losses are grey with different dashes, because a colour always stands for a class.
         name = key.removeprefix("loss_")
         _line(axes, history, key, f"{name} (training)", color=canvas.MUTED, linestyle=DASHES[(index + 1) % len(DASHES)])
     _log_if_wide(axes)
@@ -90,7 +104,7 @@ def _draw_losses(axes: Axes, history: History) -> None:
 
 
 def _draw_weights(axes: Axes, history: History) -> None:
-    axes.set_title("What each loss counts in the objective", loc="left", fontsize=canvas.TITLE_SIZE)
+    axes.set_title("Weight of each loss in the objective", loc="left", fontsize=canvas.TITLE_SIZE)
     for index, key in enumerate(_columns(history, "weight_")):
         name = key.removeprefix("weight_")
         _line(axes, history, key, name, color=canvas.MUTED, linestyle=DASHES[(index + 1) % len(DASHES)])
@@ -118,7 +132,7 @@ def _draw_scores(
         if index in ignore_classes:
             continue
         key = f"val_iou_{name}"
-        # Beyond the hand-picked colours hues come close: dashes help.
+        # The colours beyond the chosen ones are less distinct, so they are dashed.
         dashes = "solid" if index < len(colours.FIRST) else DASHES[index % len(DASHES)]
         label = name + _value_at(history, key, best_epoch)
         _line(
@@ -134,8 +148,8 @@ def _draw_scores(
     label = f"mean ({table.label(HEADLINE)})" + _value_at(history, headline, best_epoch)
     _line(axes, history, headline, label, color=colours.INK, linewidth=3)
     low, high, unit = 0.0, 1.0, "IoU"
-    if best_by != headline and not best_by.startswith("val_iou_"):  # which is drawn already
-        values = points(history, best_by)[1].tolist()  # a kappa may be negative, and others have no bound
+    if best_by != headline and not best_by.startswith("val_iou_"):  # those are drawn already
+        values = points(history, best_by)[1].tolist()  # may be outside of 0 to 1: a kappa, for example, can be negative
         low, high, unit = min([low, *values]), max([high, *values]), "score"
         label = table.label(best_by.removeprefix("val_")) + _value_at(history, best_by, best_epoch)
         _line(axes, history, best_by, label, color=colours.INK, linewidth=2, linestyle=DASHES[0])
@@ -149,19 +163,19 @@ def _draw_rate(axes: Axes, history: History) -> None:
     _line(axes, history, "learning_rate", "learning rate", color=colours.INK, linewidth=1.6)
     _log_if_wide(axes)
     if axes.get_yscale() == "linear":
-        # A constant rate would otherwise be shown under a microscope.
+        # Otherwise the axis of a constant rate would show rounding errors only.
         axes.set_ylim(bottom=0)
     axes.set_ylabel("rate", fontsize=canvas.LABEL_SIZE)
 
 
 def _line(axes: Axes, history: History, key: str, label: str, *, cased: bool = False, **style: Any) -> None:
+    """Draw one column of the history; a `cased` line has a darker edge, which makes light colours visible on white."""
     epochs, values = points(history, key)
     if not len(epochs):
         return
     style = {"linewidth": 1.8, "marker": "o" if len(epochs) <= MARKED_EPOCHS else None, "markersize": 5} | style
     line = Line2D(epochs, values, label=label, **style)
     if cased:
-        # A darker edge carries the light colours on white.
         axes.add_line(Line2D(epochs, values, color=canvas.MUTED, linewidth=line.get_linewidth() + 0.9, label=UNLISTED))
         line.set(markeredgecolor=canvas.MUTED, markeredgewidth=0.6, linewidth=line.get_linewidth() + 0.2, markersize=6)
     axes.add_line(line)
@@ -169,9 +183,10 @@ def _line(axes: Axes, history: History, key: str, label: str, *, cased: bool = F
 
 
 def _value_at(history: History, key: str, epoch: int | None) -> str:
+    """Return the value of a column at an epoch as text for the legend; empty if there is none."""
     epochs, values = points(history, key)
-    at = values[epochs == epoch] if epoch is not None else values[:0]
-    return f"  {at[0]:.3f}" if len(at) else ""
+    values_at = values[epochs == epoch] if epoch is not None else values[:0]
+    return f"  {values_at[0]:.3f}" if len(values_at) else ""
 
 
 def _log_if_wide(axes: Axes) -> None:

@@ -1,4 +1,4 @@
-"""An inspection as one HTML file that needs nothing beside it: no script, no link, pictures inside."""
+"""Write the inspection of a data set as one HTML file, with the pictures inside and without scripts and links."""
 
 from __future__ import annotations
 
@@ -20,19 +20,18 @@ from .colours import class_colours, hex_code, paint
 from .page import HERE, render_template
 from .panels import brightened, stretched, striped
 
-# Pictures of each kind; and of one group.
-_MOST: Final = 6
-_MOST_GROUPS: Final = 4
-_LISTED: Final = 60
-_SIDE: Final = 256
-_FEW: Final = 20
+_MAX_PICTURES: Final = 6  # in a row
+_MAX_GROUPS: Final = 4  # in a section
+_MAX_LISTED: Final = 60  # numbers of items in a text
+_MAX_SIDE: Final = 256  # of a picture, in pixels
+_FEW_PIXELS: Final = 20  # less than this are drawn larger, to be visible
 _MARK: Final = (230, 0, 170)
 _MARK_NAME: Final = "magenta"
 
 
 @dataclass(frozen=True)
 class Figure:
-    """Pictures side by side, as the bytes of PNG files, and what they are."""
+    """Pictures side by side, as the bytes of PNG files, with a caption."""
 
     images: Sequence[bytes]
     caption: str
@@ -40,9 +39,14 @@ class Figure:
 
 @dataclass(frozen=True)
 class Section:
-    """A heading and pictures of one thing that was found.
+    """A section of the page: the pictures of one finding.
 
-    `count` and `items` say in how many items it was and in which. In a `grouped` one, each row is a group of items.
+    Attributes:
+        heading: The heading.
+        count: The number of items with this finding.
+        items: The numbers of these items, as text.
+        rows: The rows of pictures.
+        grouped: Whether each row is a group of items that belong together.
     """
 
     heading: str
@@ -52,34 +56,37 @@ class Section:
     grouped: bool
 
 
-def inspection_page(found: Inspection, data: SegmentationData, unlabelled: np.ndarray | None) -> str:
-    """The whole page as HTML text. All text is shown as it is, whatever it holds."""
+def inspection_page(inspection: Inspection, data: SegmentationData, unlabelled: np.ndarray | None) -> str:
+    """Return the page as HTML text. All texts are escaped, so HTML in them is shown literally.
+
+    `inspection` is that of `data`, and `unlabelled` has the images without labels (M, H, W, C) uint8, if there are any.
+    """
     pictures = _Pictures(data)
     return render_template(
         HERE,
         "inspection.html",
-        title=f"Inspection of {found.source}",
-        summary=summary(found),
-        classes=_classes(found, pictures),
-        findings=findings(found),
+        title=f"Inspection of {inspection.source}",
+        summary=summary(inspection),
+        classes=_classes(inspection, pictures),
+        findings=findings(inspection),
         mark=_MARK_NAME,
-        sections=list(_sections(found, pictures, unlabelled)),
+        sections=list(_sections(inspection, pictures, unlabelled)),
     )
 
 
 class _Pictures:
-    """Images and masks of a data set as figures."""
+    """Make figures of the images and masks of a data set."""
 
     def __init__(self, data: SegmentationData) -> None:
         self._data = data
         self.colours = class_colours(data.num_classes, data.ignore_classes)
 
     def image(self, item: int, caption: str) -> Figure:
-        return _figure([_shown(self._data.images[item])], caption)
+        return _figure([_thumbnail(self._data.images[item])], caption)
 
     def item(self, item: int, caption: str, marked: np.ndarray | None = None) -> Figure:
-        """Image and mask, with the `marked` pixels (H, W) of the mask in a colour of their own."""
-        return _figure([_shown(self._data.images[item]), self._mask(item, marked)], caption)
+        """Return image and mask side by side, with the `marked` pixels (H, W) of the mask in magenta."""
+        return _figure([_thumbnail(self._data.images[item]), self._mask(item, marked)], caption)
 
     def mask(self, item: int, caption: str) -> Figure:
         return _figure([self._mask(item, None)], caption)
@@ -87,16 +94,15 @@ class _Pictures:
     def rims(self, item: int, *, between: bool) -> Figure:
         where = rims(self._data.masks[item][None])[0 if between else 1][0]
         count = int(where.sum())
-        # A few single pixels would not be seen.
-        seen = ndimage.binary_dilation(where, np.ones((3, 3))) if count < _FEW else where
-        return self.item(item, f"{item}: {count} pixels", seen)
+        visible = ndimage.binary_dilation(where, np.ones((3, 3))) if count < _FEW_PIXELS else where
+        return self.item(item, f"{item}: {count} pixels", visible)
 
     def strips(self, item: int, edges: Iterable[str]) -> Figure:
         where = spurious_margin(self._data.masks[item][None], self._data.ignore_classes, WIDEST_STRIP)[0]
         return self.item(item, f"{item}: {', '.join(edges)}", where)
 
     def typical(self, index: int) -> Figure:
-        """The item with the most pixels of a class."""
+        """Return the item with the most pixels of a class."""
         item = int(self._data.label_counts[:, index].argmax())
         return self.item(item, str(item))
 
@@ -104,21 +110,24 @@ class _Pictures:
         mask = np.asarray(self._data.masks[item])
         size = _size(mask.shape, up=True)
         ids = stretched(mask, size)
-        shown = striped(paint(ids, self.colours), without_label(ids, self._data.ignore_classes))
+        picture = striped(paint(ids, self.colours), without_label(ids, self._data.ignore_classes))
         if marked is not None:
-            shown[stretched(marked, size)] = _MARK
-        return shown
+            picture[stretched(marked, size)] = _MARK
+        return picture
 
 
-def _shown(image: np.ndarray) -> np.ndarray:
+def _thumbnail(image: np.ndarray) -> np.ndarray:
     size = _size(image.shape[:2], up=False)
     picture = Image.fromarray(brightened(np.asarray(image)))
     return np.asarray(picture.resize(size[::-1], Image.Resampling.BOX))
 
 
 def _size(shape: Sequence[int], *, up: bool) -> tuple[int, int]:
-    """Height and width with at most _SIDE pixels on the longer side; smaller pictures grow only if they go `up`."""
-    scale = _SIDE / max(shape)
+    """Return height and width so that the longer side has at most _MAX_SIDE pixels.
+
+    A smaller picture is enlarged to this size only if `up` is True.
+    """
+    scale = _MAX_SIDE / max(shape)
     if scale > 1 and not up:
         scale = 1
     return max(1, round(shape[0] * scale)), max(1, round(shape[1] * scale))
@@ -134,9 +143,9 @@ def _png(picture: np.ndarray) -> bytes:
     return file.getvalue()
 
 
-def _classes(found: Inspection, pictures: _Pictures) -> list[dict[str, Any]]:
-    """The rows of the classes' table: facts, colour, length of the bar in percent, and an example or None."""
-    largest = max(each.share for each in found.classes) or 1
+def _classes(inspection: Inspection, pictures: _Pictures) -> list[dict[str, Any]]:
+    """Return the rows of the table of classes: facts, colour, length of the bar in percent, an example or None."""
+    largest = max(each.share for each in inspection.classes) or 1
     return [
         {
             "facts": each,
@@ -144,66 +153,67 @@ def _classes(found: Inspection, pictures: _Pictures) -> list[dict[str, Any]]:
             "bar": 100 * each.share / largest,
             "example": pictures.typical(index) if each.pixels else None,
         }
-        for index, each in enumerate(found.classes)
+        for index, each in enumerate(inspection.classes)
     ]
 
 
-def _sections(found: Inspection, pictures: _Pictures, unlabelled: np.ndarray | None) -> Iterator[Section]:
-    """A section for each thing that was found."""
-    masks = found.masks
-    if found.aliens:
+def _sections(inspection: Inspection, pictures: _Pictures, unlabelled: np.ndarray | None) -> Iterator[Section]:
+    """Yield a section for each finding."""
+    masks = inspection.masks
+    if inspection.aliens:
         rows = [
             [pictures.mask(group[0], f"the mask of {len(group)} items")]
-            + [pictures.image(item, str(item)) for item in group[: _MOST - 1]]
-            for group in found.aliens[:_MOST_GROUPS]
+            + [pictures.image(item, str(item)) for item in group[: _MAX_PICTURES - 1]]
+            for group in inspection.aliens[:_MAX_GROUPS]
         ]
-        yield _section("Aliens: one mask, many images", found.aliens, rows, grouped=True)
-    if found.near_images:
+        yield _section("Aliens: one mask, many images", inspection.aliens, rows, grouped=True)
+    if inspection.near_images:
         rows = [
-            [pictures.item(item, str(item)) for item in group[:_MOST]] for group in found.near_images[:_MOST_GROUPS]
+            [pictures.item(item, str(item)) for item in group[:_MAX_PICTURES]]
+            for group in inspection.near_images[:_MAX_GROUPS]
         ]
-        yield _section("Nearly identical images, and their masks", found.near_images, rows, grouped=True)
-    if found.also_unlabelled and unlabelled is not None:
+        yield _section("Nearly identical images, and their masks", inspection.near_images, rows, grouped=True)
+    if inspection.also_unlabelled and unlabelled is not None:
         rows = [
             [
-                pictures.item(own[0], str(own[0])),
-                _figure([_shown(unlabelled[others[0]])], f"{others[0]}, without labels"),
+                pictures.item(labelled[0], str(labelled[0])),
+                _figure([_thumbnail(unlabelled[copies[0]])], f"{copies[0]}, without labels"),
             ]
-            for own, others in found.also_unlabelled[:_MOST_GROUPS]
+            for labelled, copies in inspection.also_unlabelled[:_MAX_GROUPS]
         ]
-        owns = [own for own, _ in found.also_unlabelled]
-        yield _section("Labelled, and without labels too", owns, rows, grouped=True)
-    for leak in found.leaks[:_MOST_GROUPS]:
+        groups = [labelled for labelled, _ in inspection.also_unlabelled]
+        yield _section("Labelled, and without labels too", groups, rows, grouped=True)
+    for leak in inspection.leaks[:_MAX_GROUPS]:
         where = ", ".join(f"{len(items)} in {subset}" for subset, items in leak.subsets.items())
         each = [
             pictures.item(item, f"{item}, {subset}") for subset, items in leak.subsets.items() for item in items[:2]
         ]
         yield _section(f"Leak, {leak.kind}: {where}", [leak.items], [each], grouped=True)
     for heading, items in (
-        ("Flat images", found.values.flat),
+        ("Flat images", inspection.values.flat),
         ("Nothing labelled", masks.empty),
-        ("One class all over", masks.uniform),
+        ("One class in the whole image", masks.uniform),
     ):
         if items:
             yield _section(heading, [items], [[pictures.item(item, str(item)) for item in _spread(items)]])
     for heading, items, between in (("Label rims", masks.rims, True), ("Label gaps", masks.gaps, False)):
         if items:
-            most = [pictures.rims(item, between=between) for item in items[:_MOST]]
-            yield _section(f"{heading}, where there are most", [items], [most])
+            worst = [pictures.rims(item, between=between) for item in items[:_MAX_PICTURES]]
+            yield _section(f"{heading}: the items with the most", [items], [worst])
     edges = {edge: set(masks.strips[edge]) for edge in EDGES}
-    if stripped := sorted(set().union(*edges.values())):
-        shown = [pictures.strips(item, [edge for edge in EDGES if item in edges[edge]]) for item in _spread(stripped)]
-        yield _section("Strips without labels along the edges", [tuple(stripped)], [shown])
+    if with_strips := sorted(set().union(*edges.values())):
+        row = [pictures.strips(item, [edge for edge in EDGES if item in edges[edge]]) for item in _spread(with_strips)]
+        yield _section("Strips without labels along the edges", [tuple(with_strips)], [row])
 
 
 def _section(
     heading: str, groups: Sequence[ItemGroup], rows: Sequence[Sequence[Figure]], *, grouped: bool = False
 ) -> Section:
-    return Section(heading, sum(map(len, groups)), listed(groups, _LISTED), rows, grouped)
+    return Section(heading, sum(map(len, groups)), listed(groups, _MAX_LISTED), rows, grouped)
 
 
 def _spread(items: Sequence[int]) -> list[int]:
-    """Some of the items, evenly spread."""
-    if len(items) <= _MOST:
+    """Return at most _MAX_PICTURES of the items, evenly spread."""
+    if len(items) <= _MAX_PICTURES:
         return list(items)
-    return [items[place * len(items) // _MOST] for place in range(_MOST)]
+    return [items[index * len(items) // _MAX_PICTURES] for index in range(_MAX_PICTURES)]

@@ -1,4 +1,4 @@
-"""Draw the confusion matrix: where the ground of each class went."""
+"""Draw the confusion matrix: the predicted classes of the pixels of each true class."""
 
 from __future__ import annotations
 
@@ -29,7 +29,15 @@ def confusion_figure(
     ignore_classes: Collection[int] = (),
     title: str = "Confusion matrix",
 ) -> None:
-    """Draw counts (K, K), rows truth and columns prediction, as shares of each row with the row's support beside it."""
+    """Draw a confusion matrix as shares of each row, with the number of pixels of the row beside it.
+
+    Args:
+        matrix: Numbers of pixels, (K, K): rows are the truth, columns the prediction.
+        class_names: The name of each class, (K,).
+        target: The path of the PNG file to write, or a file that is open for writing bytes.
+        ignore_classes: The classes that are marked as ignored.
+        title: The title of the figure.
+    """
     counts = np.asarray(matrix, dtype=np.int64)
     support = counts.sum(axis=1)
     shares = counts / np.maximum(support, 1)[:, None]
@@ -53,7 +61,7 @@ def confusion_figure(
 
 
 def count_text(count: int) -> str:
-    """A number of pixels: in full below ten thousand, else in three digits (12.3 k, 4.56 M).
+    """Return a number of pixels as text: in full below ten thousand, else with three digits (12.3 k, 4.56 M).
 
     >>> count_text(12345)
     '12.3 k'
@@ -120,7 +128,7 @@ def _label(axes: Axes, class_names: Sequence[str], ignore_classes: Collection[in
 
 
 def _add_strips(axes: Axes, codes: Sequence[str]) -> None:
-    """The colour of each class along its row and its column, just outside the matrix."""
+    """Draw the colour of each class beside its row and below its column, just outside the matrix."""
     away = (STRIP / 2 + 2) / 72
     scale = axes.figure.dpi_scale_trans
     beside = axes.get_yaxis_transform() + ScaledTranslation(-away, 0, scale)

@@ -1,4 +1,4 @@
-"""Runs, scores, comparisons, plans and data as a notebook shows them: small HTML with the figures inside."""
+"""Show runs, series, scores, comparisons, plans and data in a notebook: short HTML with the figures inside."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from .matrix import confusion_figure
 from .page import HERE, render_template
 from .panels import brightened
 
-# How many images of a data set are shown, and how wide.
+# The number of images of a data set that are shown, and their width in pixels.
 _IMAGES: Final = 4
 _IMAGE_WIDTH: Final = 160
 
@@ -39,7 +39,7 @@ class _Heading:
 
 @dataclass(frozen=True)
 class _Table:
-    """Rows of text; a colour such as #d55e00 is shown as a patch of it. A folded one opens with a click."""
+    """Rows of text. A cell such as "#d55e00" is shown in this colour. A folded table opens with a click."""
 
     names: Sequence[str]
     rows: Sequence[Sequence[str]]
@@ -57,9 +57,9 @@ _Part = _Heading | _Table | _Picture
 
 
 @singledispatch
-def html_of(shown: Any) -> str:
-    """Give the HTML of a run, a series, a comparison, scores, a plan or data."""
-    raise TypeError(f"nothing says how a {type(shown).__name__} is shown")
+def html_of(value: Any) -> str:
+    """Return the HTML of a run, a series, a comparison, scores, a plan or data."""
+    raise TypeError(f"a {type(value).__name__} cannot be shown as HTML")
 
 
 @html_of.register
@@ -106,7 +106,7 @@ def _comparison(comparison: Comparison) -> str:
             _Heading(f"{comparison.subset} {comparison.by}", f"{len(comparison.groups)} groups"),
             _Table(("rank", "group", comparison.by, "runs", "to the best"), rows),
             _figure(lambda target: comparison_figure(comparison, target), "Comparison", width=800),
-            _Table(("run", "why it is not ranked"), [(str(path), reason) for path, reason in left_out]),
+            _Table(("run", "not ranked because"), [(str(path), reason) for path, reason in left_out]),
         ]
     )
 
@@ -114,8 +114,8 @@ def _comparison(comparison: Comparison) -> str:
 @html_of.register
 def _series(series: Series) -> str:
     subsets = series.subsets()
-    names = dict.fromkeys(name for found in subsets.values() for name in found)
-    rows = [(name, *(str(found.get(name) or ABSENT) for found in subsets.values())) for name in names]
+    names = dict.fromkeys(name for scores in subsets.values() for name in scores)
+    rows = [(name, *(str(scores.get(name) or ABSENT) for scores in subsets.values())) for name in names]
     return _whole([_Heading(str(series.path), series.summary), _Table(("score", *subsets), rows)])
 
 
@@ -136,9 +136,9 @@ def _data(data: SegmentationData) -> str:
     rows.append(("void", "", f"{shares[-1]:.2%}", ""))
     items = np.linspace(0, len(data) - 1, min(_IMAGES, len(data))).astype(int)
     pictures = [
-        _picture(picture, f"{what} {item}")
+        _picture(picture, f"{kind} {item}")
         for item in items.tolist()
-        for what, picture in (("image", brightened(data.images[item])), ("mask", paint(data.masks[item], colours)))
+        for kind, picture in (("image", brightened(data.images[item])), ("mask", paint(data.masks[item], colours)))
     ]
     return _whole([_Heading("Data", data.summary), _Table(("class", "colour", "share", ""), rows), *pictures])
 
@@ -154,14 +154,14 @@ def _matrix(confusion: Confusion, title: str) -> _Picture:
 
 
 def _score_table(scores: dict[str, Confusion]) -> list[_Table]:
-    """A row for each metric that tables show, and for the IoU of each class; nothing where there are no scores."""
+    """Return a table with a row for each metric of tables and for the IoU of each class; empty without scores."""
     if not scores:
         return []
     table = metric_table()
-    found = [confusion.to_json() for confusion in scores.values()]
-    shown = [key for key in found[0] if key in table.resolved and table.shows(key)]
-    rows = [(name, *(_number(each[name]) for each in found)) for name in shown]
-    rows += [(f"iou {name}", *(_number(each["iou"][name]) for each in found)) for name in found[0]["iou"]]
+    values = [confusion.to_json() for confusion in scores.values()]
+    names = [key for key in values[0] if key in table.resolved and table.shows(key)]
+    rows = [(name, *(_number(each[name]) for each in values)) for name in names]
+    rows += [(f"iou {name}", *(_number(each["iou"][name]) for each in values)) for name in values[0]["iou"]]
     return [_Table(("score", *scores), rows)]
 
 

@@ -1,4 +1,4 @@
-"""HTML pages, by Jinja2: one base, one style, and partials that all of them share."""
+"""Render HTML pages with Jinja2. All pages share one base, one style sheet and some macros."""
 
 from __future__ import annotations
 
@@ -12,16 +12,23 @@ HERE: Final = "marsseg_core.figures"
 
 
 def render_template(package: str, template: str, **values: Any) -> str:
-    """Fill in a Jinja2 template. Every text is shown as it is, whatever it holds.
+    """Render a Jinja2 template. All texts are escaped, so HTML in them is shown literally.
 
-    A page begins with `{% extends "marsseg/base.html" %}`, which shows `title` and has the blocks `style` and
-    `content`. `marsseg/partials.html` has macros: `table` and its `column`s, `swatch`, and `picture`, which puts a PNG
-    file's bytes into the page.
+    A page begins with `{% extends "marsseg/base.html" %}`. This base shows `title` and has the blocks `style` and
+    `content`. `marsseg/partials.html` has these macros: `table` and `column` for tables, `swatch` for a patch of
+    colour, and `picture`, which embeds the bytes of a PNG file in the page.
 
     Args:
-        package: The name of the package that has the template beside its modules.
-        template: The name of the file.
-        values: What the template calls by name; one that it lacks is an error.
+        package: The name of the package whose folder has the template.
+        template: The name of the template file.
+        **values: The variables of the template.
+
+    Returns:
+        The text of the page.
+
+    Raises:
+        jinja2.TemplateNotFound: The package has no such template.
+        jinja2.UndefinedError: The template uses a variable that was not passed.
     """
     return _environment(package).get_template(template).render(values)
 

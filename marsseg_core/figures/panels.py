@@ -1,4 +1,4 @@
-"""Picture images and masks, as arrays."""
+"""Prepare images and masks for display, as arrays."""
 
 from __future__ import annotations
 
@@ -12,25 +12,47 @@ STRIPE = 0x8C
 
 
 def brightened(image: np.ndarray) -> np.ndarray:
-    """Brighten an image (H, W, C) uint8 to (H, W, 3) uint8 over the whole range, as Mars is dim.
+    """Stretch the contrast of an image to the whole range, because images of Mars are often dark.
 
-    Its first channel is shown in grey, unless there are three.
+    Args:
+        image: (H, W, C) uint8. If C is not 3, the first channel is shown in grey.
+
+    Returns:
+        An RGB image, (H, W, 3) uint8.
     """
-    shown = to_colour(image)
-    low, high = np.percentile(shown, (0.5, 99.5))
+    rgb = to_colour(image)
+    low, high = np.percentile(rgb, (0.5, 99.5))
     share = np.clip((np.arange(256) - low) / max(high - low, 1), 0, 1)
-    shades: np.ndarray = (255 * share).astype(np.uint8)[shown]  # looked up: a large image takes no memory as floats
+    shades: np.ndarray = (255 * share).astype(np.uint8)[
+        rgb
+    ]  # by a table: floats of a large image would need much memory
     return shades
 
 
 def stretched(picture: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """Stretch a picture (H, W) to `size` (h, w) by the nearest pixel: ids stay ids."""
+    """Resize a picture by nearest neighbours, so that class ids stay class ids.
+
+    Args:
+        picture: (H, W), of any type.
+        size: The new height and width, (h, w).
+
+    Returns:
+        The picture, (h, w).
+    """
     rows, columns = (np.arange(new) * old // new for new, old in zip(size, picture.shape, strict=True))
     return picture[np.ix_(rows, columns)]
 
 
 def striped(rgb: np.ndarray, where: np.ndarray) -> np.ndarray:
-    """Draw diagonal grey stripes over the pixels `where` (h, w) bool of a picture (h, w, 3) uint8; give a copy."""
+    """Draw diagonal grey stripes over some pixels of a copy of a picture.
+
+    Args:
+        rgb: The picture, (h, w, 3) uint8.
+        where: The pixels to draw the stripes over, (h, w) bool.
+
+    Returns:
+        The copy, (h, w, 3) uint8.
+    """
     row, column = np.indices(where.shape)
     stripe = (row + column) % STRIPE_PERIOD < STRIPE_WIDTH
     over = rgb.copy()

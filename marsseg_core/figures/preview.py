@@ -1,4 +1,4 @@
-"""What an augmentation does: tiles before and after it, with their labels laid over them."""
+"""Draw a preview of an augmentation: images before and after it, each also with its labels over it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .canvas import DPI, LABEL_SIZE, MUTED, TITLE_SIZE, Target, verbatim, write
 from .colours import INK, NEUTRAL, class_colours, hex_code, paint
 from .panels import stretched, striped
 
-PANEL = 288  # longer side of a picture in pixels, like the lengths below
+PANEL = 288  # the longer side of a picture, in pixels, as are the lengths below
 GAP = 10
 HEADING = 34
 CAPTION = 30
@@ -24,7 +24,10 @@ OPACITY = 0.5
 
 @dataclass(frozen=True, eq=False)
 class Example:
-    """A row: a title and pairs of image (H, W, C) float32 in [0, 1] and mask (H, W) uint8, the first as it was."""
+    """A row of the preview: a title, and pairs of an image and its mask; the first pair is the original.
+
+    Images are (H, W, C) float32 in [0, 1], masks (H, W) uint8.
+    """
 
     title: str
     pairs: Sequence[tuple[np.ndarray, np.ndarray]]
@@ -38,7 +41,11 @@ def preview_sheet(
     *,
     ignore_classes: Collection[int] = (),
 ) -> None:
-    """Draw each row's images, and each again under its labels; void is striped, ignored classes stay bare."""
+    """Draw the images of each row, each one alone and with its labels over it.
+
+    Void pixels are striped; pixels of ignored classes have no colour over them. `headings` are the titles of the
+    columns, one for each pair of a row.
+    """
     colours = class_colours(len(class_names), ignore_classes)
     height, width = rows[0].pairs[0][1].shape
     size = (max(1, round(height * PANEL / max(height, width))), max(1, round(width * PANEL / max(height, width))))
@@ -57,7 +64,7 @@ def preview_sheet(
         )
         low, high = np.percentile(row.pairs[0][0], (0.5, 99.5))
         for index, (image, mask) in enumerate(row.pairs):
-            # The same stretch for the whole row: what changes the brightness must be seen to.
+            # The contrast of the whole row is stretched alike, so that a change of brightness is visible.
             grey = _shades(image, float(low), float(high), size)
             for offset, picture in enumerate((grey, _overlaid(grey, stretched(mask, size), colours, ignore_classes))):
                 left = GAP + (2 * index + offset) * (size[1] + GAP)
@@ -81,12 +88,13 @@ def preview_sheet(
 
 
 def _shades(image: np.ndarray, low: float, high: float, size: tuple[int, int]) -> np.ndarray:
-    """(H, W, C) in [0, 1] → (h, w, 3) uint8, from black at `low` to white at `high`."""
+    """Convert an image (H, W, C) in [0, 1] to (h, w, 3) uint8, with black at `low` and white at `high`."""
     shades = (255 * np.clip((to_colour(image) - low) / max(high - low, 1 / 255), 0, 1)).astype(np.uint8)
     return np.stack([stretched(shades[..., channel], size) for channel in range(3)], axis=-1)
 
 
 def _overlaid(picture: np.ndarray, ids: np.ndarray, colours: np.ndarray, ignore_classes: Collection[int]) -> np.ndarray:
+    """Return a copy of the picture (h, w, 3) with the colours of the classes `ids` (h, w) over it."""
     void = ids >= len(colours)
     coloured = ~void & ~np.isin(ids, list(ignore_classes))
     over = picture.copy()

@@ -1,13 +1,16 @@
-"""What the author of a plugin inherits to test it: one contract for each kind of component.
+"""The contracts: classes with the checks that a component must pass, one class for each kind of component.
+
+The author of a plugin inherits a contract to test a component:
 
     from marsseg_core.testing import LossContract
 
-    class TestMine(LossContract):
-        component = Mine(power=0.5)
+    class TestMyLoss(LossContract):
+        component = MyLoss(power=0.5)
 
-That class is a whole test file: pytest finds the checks in it. `slow` marks those that take more than a few seconds
-(register the mark, or leave them out with `-m "not slow"`). A contract's class attributes say what a component does not
-promise; a known failure is stated with its reason in `expected_failures`.
+This class is a whole test file: pytest finds the checks in it. The mark `slow` is on the checks that take more than a
+few seconds; register this mark, or leave these checks out with `-m "not slow"`. Class attributes of a contract say
+which optional properties the component has. A check that is known to fail is listed, with the reason, in
+`expected_failures`.
 """
 
 from __future__ import annotations
@@ -29,8 +32,9 @@ if TYPE_CHECKING:
     from .schedules import ScheduleContract as ScheduleContract
     from .weightings import WeightingContract as WeightingContract
 
-# Most need Keras, which takes seconds to import: each is imported when it is asked for.
-_HOMES: Final = {
+# The module of each contract. It is imported at the first use of the contract, as most modules need Keras, which takes
+# seconds to import.
+_MODULES: Final = {
     "ArchitectureContract": "architectures",
     "AugmentationContract": "augmentations",
     "BottleneckContract": "bottlenecks",
@@ -56,11 +60,11 @@ __all__ = [
     "WeightingContract",
 ]
 
-# pytest then shows the values in a failed assertion, as it does in test files.
-pytest.register_assert_rewrite(*(f"{__name__}.{module}" for module in _HOMES.values()))
+# Let pytest show the values of a failed assertion, as it does in test files.
+pytest.register_assert_rewrite(*(f"{__name__}.{module}" for module in _MODULES.values()))
 
 
 def __getattr__(name: str) -> Any:
-    if name in _HOMES:
-        return getattr(import_module(f".{_HOMES[name]}", __name__), name)
+    if name in _MODULES:
+        return getattr(import_module(f".{_MODULES[name]}", __name__), name)
     raise AttributeError(f"module '{__name__}' has no attribute '{name}'")

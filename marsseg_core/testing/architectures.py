@@ -1,10 +1,8 @@
-"""The contract of an architecture, to inherit in a test:
+"""The contract of an architecture.
 
-    class TestMine(ArchitectureContract):
-        component = Mine(width=0.1)
-
-It runs in Keras' eager mode, so that a size takes seconds. Half of the sizes and channels crossed, with each of both
-in it, is the fast run; the other half, and once compiling and a fresh process, are marked slow.
+Its checks run in Keras' eager mode, so that each image size takes only seconds. Half of the combinations of sizes and
+channels are fast checks, which include every size and every number of channels. The other half, and the check that
+compiles the network and loads it in a fresh process, are marked slow.
 """
 
 from __future__ import annotations
@@ -55,10 +53,10 @@ np.savez(outputs, **{name: keras.ops.convert_to_numpy(value) for name, value in 
 
 
 class GradientRecorder(keras.optimizers.SGD):
-    """Keeps, for each weight, the largest norm its gradient had; None where it had none.
+    """An optimizer that records the largest norm of the gradient of each weight; None for a weight without a gradient.
 
-    Each step moves a weight along its gradient scaled to a root mean square of 1, times the learning rate: nearly
-    Adam, which takes ten times as long as the network when every operation runs on its own.
+    A step moves each weight against its gradient, scaled to a root mean square of 1, times the learning rate. This is
+    close to Adam, which would take ten times as long as the network in eager mode.
     """
 
     def __init__(self, *args: Any, **options: Any) -> None:
@@ -77,13 +75,13 @@ class GradientRecorder(keras.optimizers.SGD):
             weight.assign(keras.ops.convert_to_numpy(weight) - scale * gradient)
 
     def unreached(self) -> set[str]:
-        """The weights that nothing learned from, or only what rounding leaves of a gradient."""
+        """Return the weights without a gradient, or with one that is zero but for rounding errors."""
         noise = 1e-9 * max(norm or 0.0 for norm in self.norms.values())
         return {path for path, norm in self.norms.items() if (norm or 0.0) <= noise}
 
 
 class Mark(Bottleneck):
-    """Leaves the map as it is, and tells by a layer's name that it is in a network."""
+    """A bottleneck that does not change the feature map. The name of its layer shows that it is in a network."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -93,10 +91,21 @@ class Mark(Bottleneck):
 
 
 class ArchitectureContract(ComponentContract):
-    """What every architecture keeps to; a subclass sets `component`, as small as it gets.
+    """Check an architecture: output shapes and types, learning, mixed precision, seeds, saving and loading.
 
-    `bottlenecks` go into the network. `cancelled` are regular expressions for the paths of weights that may have a
-    gradient of zero: by default biases, which a normalisation or a softmax after them takes out again.
+    Attributes:
+        component: The architecture, with parameters that make it as small as possible. A subclass must set it.
+        bottlenecks: The bottlenecks to put into the network.
+        num_classes: The number of classes.
+        cancelled: Regular expressions for the paths of weights whose gradient may be zero. By default these are biases,
+            because a normalisation or a softmax after a bias can cancel it.
+        learning_rate: The learning rate of the checks that train.
+
+    Example:
+        ```python
+        class TestMyNet(ArchitectureContract):
+            component = MyNet(width=0.1)
+        ```
     """
 
     component: ClassVar[Architecture]
@@ -106,11 +115,11 @@ class ArchitectureContract(ComponentContract):
     learning_rate: ClassVar[float] = 3e-3
 
     def build(self, size: tuple[int, int], channels: int, seed: int = 1) -> keras.Model:
-        start_anew(seed)
+        reset_keras(seed)
         return self.component.build(NetworkSpec(*size, channels, self.num_classes, self.bottlenecks))
 
     def outputs(self, network: keras.Model, images: np.ndarray) -> dict[str, np.ndarray]:
-        """Each output by name, as it is at inference."""
+        """Return each output of the network by its name, in inference mode."""
         predicted = network(images, training=False)
         named = predicted if isinstance(predicted, dict) else {"logits": predicted}
         return {name: keras.ops.convert_to_numpy(value) for name, value in named.items()}
@@ -118,7 +127,7 @@ class ArchitectureContract(ComponentContract):
     def learn(
         self, network: keras.Model, images: np.ndarray, labels: np.ndarray
     ) -> tuple[list[float], GradientRecorder]:
-        """The losses of `STEPS` steps on one batch, eagerly, and the gradients they had."""
+        """Train `STEPS` steps on one batch in eager mode; return the losses and the recorded gradients."""
         recorder = GradientRecorder(self.learning_rate)
         return train(network, recorder, images, labels, STEPS, eager=True), recorder
 
@@ -127,51 +136,53 @@ class ArchitectureContract(ComponentContract):
         network = self.build(size, channels)
         again = self.build(size, channels)
         for weight, other in zip(network.weights, again.weights, strict=True):
-            assert_same(other.numpy(), weight.numpy(), f"the same seed, another {weight.path}")
+            assert_same(other.numpy(), weight.numpy(), f"built twice with the same seed: {weight.path}")
 
         images, labels = make_batch(size, channels, self.num_classes)
         outputs = self.outputs(network, images)
         for name, value in outputs.items():
             shape = (self.num_classes,) if name == "presence" else (*size, self.num_classes)
             assert value.shape == (len(images), *shape), (
-                f"{name} are of shape {value.shape}, not {(len(images), *shape)}"
+                f"the shape of the output {name} is {value.shape}, not {(len(images), *shape)}"
             )
-            assert value.dtype == np.float32, f'{name} are {value.dtype}: give their layer dtype="float32"'
-            assert np.isfinite(value).all(), f"{name} are not all finite numbers"
+            assert value.dtype == np.float32, f'the output {name} is {value.dtype}: give its layer dtype="float32"'
+            assert np.isfinite(value).all(), f"the output {name} has values that are not finite"
 
         losses, recorder = self.learn(network, images, labels)
-        assert np.isfinite(losses).all(), f"losses that are no finite numbers: {losses}"
-        assert losses[-1] < losses[0], f"{STEPS} steps did not lower the loss: {losses}"
+        assert np.isfinite(losses).all(), f"a loss is not finite: {losses}"
+        assert losses[-1] < losses[0], f"{STEPS} training steps did not lower the loss: {losses}"
         unused = [path for path, norm in recorder.norms.items() if norm is None]
         assert not unused, f"no output depends on the weights {unused}"
-        missed = {weight.path for weight in network.trainable_weights} ^ set(recorder.norms)
-        assert not missed, f"the weights that are trained are not the network's: {sorted(missed)}"
+        differing = {weight.path for weight in network.trainable_weights} ^ set(recorder.norms)
+        assert not differing, f"the trained weights are not the trainable weights of the network: {sorted(differing)}"
         unreached = {path for path in recorder.unreached() if not any(re.search(each, path) for each in self.cancelled)}
         if unreached:
-            # In a small network all ReLUs behind a weight can be dead from the start: another start must reach it.
+            # In a small network all ReLUs after a weight can be dead from the start. So try again with other weights.
             unreached &= self.learn(self.build(size, channels, seed=2), images, labels)[1].unreached()
-        assert not unreached, f"no gradient reaches {sorted(unreached)}; of weights that may have none, see `cancelled`"
+        assert not unreached, (
+            f"no gradient reaches {sorted(unreached)}: if this is intended, set `cancelled` in the test class"
+        )
 
         file = tmp_path / "network.keras"
         network.save(file)
         loaded = self.outputs(keras.saving.load_model(file, compile=False), images)
         for name, value in self.outputs(network, images).items():
-            assert_same(loaded[name], value, f"{name} of the saved network, loaded", rtol=1e-5, atol=1e-5)
+            assert_same(loaded[name], value, f"the output {name} of the saved and loaded network", rtol=1e-5, atol=1e-5)
 
     def test_another_seed_gives_other_weights(self) -> None:
         check_seeds(lambda seed: self.build(SIZES[0], CHANNELS[0], seed))
 
-    def test_the_bottlenecks_that_it_is_given_are_in_the_network(self) -> None:
+    def test_the_bottlenecks_of_the_plan_are_in_the_network(self) -> None:
         if not self.component.takes_bottleneck:
-            pytest.skip("it has no place for one, and says so: takes_bottleneck")
+            pytest.skip("it has no place for a bottleneck: takes_bottleneck is False")
         marks = (Mark("first_mark"), Mark("second_mark"))
         network = self.component.build(NetworkSpec(*SIZES[0], CHANNELS[0], self.num_classes, marks))
         names = [layer.name for layer in network._flatten_layers()]
         missing = [mark.name for mark in marks if not any(name.endswith(mark.name) for name in names)]
         assert not missing, (
-            f"of two bottlenecks, {len(missing)} are not between its images and its logits: call "
-            "spec.bottleneck(features) and go on with what it gives; one that has no place for them sets "
-            "takes_bottleneck = False"
+            f"{len(missing)} of two bottlenecks are not between the images and the logits: call "
+            "spec.bottleneck(features), and use the feature map that it returns; or set takes_bottleneck = False, if "
+            "the architecture has no place for bottlenecks"
         )
 
     @pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
@@ -182,38 +193,44 @@ class ArchitectureContract(ComponentContract):
             outputs = self.outputs(network, images)
         policies = {layer.dtype_policy.name for layer in network.layers}
         assert policy in policies, (
-            f"no layer computes in {policy}, but in {sorted(policies)}: leave their dtype to Keras"
+            f"no layer has the dtype policy {policy}, only {sorted(policies)}: do not set the dtype of the layers"
         )
         for name, value in outputs.items():
-            assert value.dtype == np.float32, f'{name} are {value.dtype}: give their layer dtype="float32"'
-            assert np.isfinite(value).all(), f"{name} are not all finite numbers in {policy}"
+            assert value.dtype == np.float32, f'the output {name} is {value.dtype}: give its layer dtype="float32"'
+            assert np.isfinite(value).all(), f"the output {name} has values that are not finite in {policy}"
 
     def test_four_channels_and_two_classes(self) -> None:
         network = self.component.build(NetworkSpec(64, 64, 4, 2, self.bottlenecks))
         outputs = self.outputs(network, np.zeros((1, 64, 64, 4), "float32"))
         shape = outputs["logits"].shape
-        assert shape == (1, 64, 64, 2), f"for two classes, the logits of a 64x64 image are of shape {shape}"
+        assert shape == (1, 64, 64, 2), f"for two classes and a 64x64 image, the shape of the logits is {shape}"
 
     @pytest.mark.slow
     def test_it_trains_compiled_and_loads_in_a_fresh_process(self, tmp_path: Path) -> None:
         network = self.build(SIZES[0], CHANNELS[0])
         images, labels = make_batch(SIZES[0], CHANNELS[0], self.num_classes)
         losses = train(network, keras.optimizers.Adam(self.learning_rate), images, labels, STEPS, eager=False)
-        assert losses[-1] < losses[0], f"{STEPS} compiled steps did not lower the loss: {losses}"
+        assert losses[-1] < losses[0], f"{STEPS} compiled training steps did not lower the loss: {losses}"
 
         files = [str(tmp_path / name) for name in ("network.keras", "images.npy", "outputs.npz")]
         network.save(files[0])
         np.save(files[1], images)
-        parts = (self.component, *self.bottlenecks)
-        modules = json.dumps([module for part in parts for module in part.layer_modules])
+        components = (self.component, *self.bottlenecks)
+        modules = json.dumps([module for component in components for module in component.layer_modules])
         fresh_python(READ_IN_FRESH_PROCESS, *files, modules)
         with np.load(files[2]) as loaded:
             for name, value in self.outputs(network, images).items():
-                assert_same(loaded[name], value, f"{name} in a fresh process", rtol=1e-4, atol=1e-4)
+                assert_same(
+                    loaded[name],
+                    value,
+                    f"the output {name} of the network that a fresh process loaded",
+                    rtol=1e-4,
+                    atol=1e-4,
+                )
 
 
-def start_anew(seed: int) -> None:
-    """Number the names of layers anew, and draw from a seed; the dtype policy, which Keras' session holds, is kept."""
+def reset_keras(seed: int) -> None:
+    """Restart the numbers in Keras' layer names and set the seed; the dtype policy stays as it is."""
     policy = keras.config.dtype_policy()
     keras.backend.clear_session()
     keras.config.set_dtype_policy(policy)
@@ -221,27 +238,33 @@ def start_anew(seed: int) -> None:
 
 
 def check_seeds(build: Callable[[int], keras.Model]) -> None:
-    """Networks of two seeds differ, and so does what is drawn after them; weights that start as constants may not."""
-    found = []
+    """Check that networks with two seeds have different weights, and that building them does not set the global seed.
+
+    `build` builds a network with a seed. Weights that are initialised as constants may be equal.
+    """
+    draws = []
     for seed in (1, 2):
         weights = [keras.ops.convert_to_numpy(weight) for weight in build(seed).trainable_weights]
-        found.append((weights, random.random()))
-    (first, drawn), (second, drawn_then) = found
-    drawn_at_random = [weight for weight in first if np.ptp(weight) > 0]
+        draws.append((weights, random.random()))
+    (first, next_random), (second, other_next_random) = draws
+    random_weights = [weight for weight in first if np.ptp(weight) > 0]
     differ = any((weight != other).any() for weight, other in zip(first, second, strict=True))
-    assert differ or not drawn_at_random, (
-        "two seeds give the same initial weights: give initialisers no seed of their own, and do not set the global one"
+    assert differ or not random_weights, (
+        "two seeds give the same initial weights: do not set a seed, neither for an initialiser nor the global one"
     )
-    assert drawn != drawn_then, "it sets the global seed, on which the rest of a run depends: leave that to marsseg"
+    assert next_random != other_next_random, "it sets the global seed, which changes the rest of a run: do not set it"
 
 
 def make_batch(size: tuple[int, int], channels: int, num_classes: int, count: int = 3) -> tuple[np.ndarray, np.ndarray]:
-    """Images whose brightness tells the class, and their labels; each image has its own shares of the classes."""
-    chance = np.random.default_rng(0)
-    # Coarse fields, so that small networks can learn them.
-    fields = chance.integers(0, num_classes, (count, -(-size[0] // 16), -(-size[1] // 16)))
+    """Return images whose brightness shows the class of each pixel, and their labels.
+
+    The images are (count, H, W, C) float32, the labels (count, H, W) int32. Each image has other shares of the classes.
+    """
+    rng = np.random.default_rng(0)
+    # Fields of 16 × 16 pixels are large enough for small networks to learn.
+    fields = rng.integers(0, num_classes, (count, -(-size[0] // 16), -(-size[1] // 16)))
     labels = fields.repeat(16, axis=1).repeat(16, axis=2)[:, : size[0], : size[1]]
-    images = (labels[..., None] + chance.random((*labels.shape, channels))) / num_classes
+    images = (labels[..., None] + rng.random((*labels.shape, channels))) / num_classes
     return images.astype("float32"), labels.astype("int32")
 
 
@@ -253,7 +276,10 @@ def train(
     steps: int,
     eager: bool,
 ) -> list[float]:
-    """The loss, summed over all outputs, before each of `steps` steps on one batch and after the last."""
+    """Train on one batch, and return the loss before each of `steps` steps and after the last one.
+
+    The loss is the sum over all outputs of the network.
+    """
     present = np.stack([(labels == index).any((1, 2)) for index in range(network_classes(network))], -1)
     logits_loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     presence_loss = keras.losses.BinaryCrossentropy(from_logits=True)
@@ -271,6 +297,6 @@ def train(
 
 
 def network_classes(network: keras.Model) -> int:
-    """The number of classes a network tells apart."""
+    """Return the number of classes that a network predicts."""
     output = network.output["logits"] if isinstance(network.output, dict) else network.output
     return int(output.shape[-1])

@@ -1,4 +1,4 @@
-"""What every component keeps to, whatever its kind: the contracts of the kinds inherit this one."""
+"""The contract of every component. The contracts of the kinds inherit it."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from ..registry.loading import interface_of, load
 from ..registry.parameters import configure, parameters_of, settings, to_text, to_toml
 from ..registry.source_code import find_source
 
-# What takes seconds to import, or is needed only once something is built.
+# These packages take seconds to import, or are needed only to build something.
 HEAVY = ("keras", "tensorflow", "jax", "torch", "scipy", "matplotlib")
 
 IMPORT_ALONE = """
@@ -37,11 +37,14 @@ print(*[name for name in sys.argv[2:] if name in sys.modules])
 
 
 class ComponentContract:
-    """What every component keeps to; a subclass sets `component`.
+    """Check the requirements for every component: metadata, parameters and a fast import.
 
-    `name` is the one that an installed distribution gives it; without it, the entry point is looked for, and the check
-    of its metadata is skipped where there is none. `expected_failures` tells, for the name of a check ("test_…", or
-    "test_…[…]" for one case of it), why it is known to fail; one that passes all the same is reported.
+    Attributes:
+        component: The component to check. A subclass must set it.
+        name: The name of the component in the catalog. If it is None, the entry points of the component are looked up,
+            and the check of them is skipped if there is none.
+        expected_failures: The reason for each check that is known to fail, by the name of the check: "test_…", or
+            "test_…[…]" for one case of it. If such a check passes, it is reported as a failure.
     """
 
     component: ClassVar[Component]
@@ -52,11 +55,11 @@ class ComponentContract:
         super().__init_subclass__(**options)
         for check in cls.expected_failures:
             if not hasattr(cls, check.partition("[")[0]):
-                raise TypeError(f"{cls.__name__}.expected_failures names '{check}', which is no check of it")
+                raise TypeError(f"{cls.__name__}.expected_failures names '{check}', but there is no such check")
 
     @pytest.fixture(autouse=True)
-    def with_the_settings_of_a_run(self) -> Iterator[None]:
-        """The settings of Keras that a run has, whatever keras.json says."""
+    def keras_settings_of_a_run(self) -> Iterator[None]:
+        """Give Keras the settings that it has in a run, and not those of keras.json."""
         if "keras" not in sys.modules:
             yield
             return
@@ -66,7 +69,7 @@ class ComponentContract:
             yield
 
     @pytest.fixture(autouse=True)
-    def marked_where_known_to_fail(self, request: pytest.FixtureRequest) -> None:
+    def expect_known_failures(self, request: pytest.FixtureRequest) -> None:
         for name in (request.node.name, request.node.originalname):
             if name in self.expected_failures:
                 request.node.add_marker(pytest.mark.xfail(reason=self.expected_failures[name], strict=True))
@@ -76,93 +79,109 @@ class ComponentContract:
         cls = type(self.component)
         interface = interface_of(cls.kind)
         assert isinstance(self.component, interface), f"{cls.__name__} does not derive from {interface.__name__}"
-        assert dataclasses.is_dataclass(cls), f"{cls.__name__} needs @dataclass(frozen=True)"
+        assert dataclasses.is_dataclass(cls), (
+            f"{cls.__name__} is no dataclass: decorate it with @dataclass(frozen=True)"
+        )
         parameters: Any = vars(cls).get("__dataclass_params__")
-        assert parameters is not None, "the class itself needs @dataclass(frozen=True), not only one it derives from"
-        assert parameters.frozen, f"{cls.__name__} can be changed: @dataclass(frozen=True)"
-        assert summary_of(cls), "it has no summary: the docstring's first line"
-        # What a dataclass writes where there is no docstring.
-        assert not summary_of(cls).startswith(f"{cls.__name__}("), "it has no docstring: its first line is its summary"
+        assert parameters is not None, (
+            f"{cls.__name__} is no dataclass, only a base class of it: decorate it with @dataclass(frozen=True)"
+        )
+        assert parameters.frozen, f"{cls.__name__} is not frozen: decorate it with @dataclass(frozen=True)"
+        missing = f"{cls.__name__} has no docstring: write one, with a summary as its first line"
+        assert summary_of(cls), missing
+        # A class without a docstring gets a generated one from the dataclass decorator.
+        assert not summary_of(cls).startswith(f"{cls.__name__}("), missing
 
     def test_the_catalog_has_it_under_its_name(self) -> None:
         cls = type(self.component)
         entries = entries_of(cls) if self.name is None else [installed().find(cls.kind, self.name)]
         if not entries:
-            pytest.skip("no installed distribution has an entry point for it")
+            pytest.skip("no installed distribution has an entry point for this component")
         for entry in entries:
             assert entry.status == OK, f"{entry.label} is {entry.status}: {entry.reason}"
-            assert load(entry) is cls, f"{entry.label} is {load(entry).__name__}, not {cls.__name__}"
+            assert load(entry) is cls, f"{entry.label} is the class {load(entry).__name__}, not {cls.__name__}"
             source = find_source(entry)
-            assert source is not None, "its source is not found without importing it"
+            assert source is not None, f"the source file of {entry.label} cannot be found without importing it"
             assert source.summary == summary_of(cls), (
                 f"`marsseg list`, which imports nothing, shows '{source.summary}', not '{summary_of(cls)}'"
             )
 
     def test_importing_its_module_is_light(self) -> None:
-        """So that it is listed, shown and checked at once: Keras is imported inside of what builds."""
+        """Check that the component can be listed, shown and checked without the import of Keras."""
         heavy = imported_with(type(self.component).__module__)
         assert not heavy, (
-            f"importing {type(self.component).__module__} imports {', '.join(heavy)}: do so inside of what builds"
+            f"the module {type(self.component).__module__} imports {', '.join(heavy)}: import this inside the methods "
+            "that need it, such as `build`"
         )
 
-    def test_the_modules_of_its_layers_are_there(self) -> None:
+    def test_the_modules_of_its_layers_exist(self) -> None:
         for module in self.component.layer_modules:
-            assert find_spec(module) is not None, f"there is no module {module}"
+            assert find_spec(module) is not None, f"layer_modules names {module}, but there is no such module"
 
-    def test_every_parameter_has_a_help_and_a_default_that_fits(self) -> None:
+    def test_every_parameter_has_a_help_text_and_a_valid_default(self) -> None:
         cls = type(self.component)
-        taken = {*NAME_KEYS, *parameters_of(options_of(cls.kind))}
+        reserved = {*NAME_KEYS, *parameters_of(options_of(cls.kind))}
         for parameter in parameters_of(cls).values():
-            assert parameter.help, f"{parameter.name} has no help: declare it with `param(…, help=…)`"
-            assert parameter.name not in taken, f"{parameter.name} is marsseg's own"
+            assert parameter.help, (
+                f"the parameter {parameter.name} has no help text: declare it with `param(…, help=…)`"
+            )
+            assert parameter.name not in reserved, f"marsseg reserves the name {parameter.name}: rename the parameter"
             if not parameter.required:
                 again = parameter.convert(to_toml(parameter.default))
                 assert again == parameter.default, (
-                    f"{parameter.name}'s default {parameter.default!r} is read as {again!r}"
+                    f"the default of {parameter.name}, {parameter.default!r}, is read as {again!r} after it was written"
                 )
 
-    def test_its_parameters_go_to_text_and_back(self) -> None:
+    def test_its_parameters_can_be_written_as_text_and_read(self) -> None:
         texts = {name: to_text(value) for name, value in settings(self.component).items()}
         again = configure(type(self.component), texts)
         assert again == self.component, f"written as text, {self.component} is read as {again}"
 
-    def test_its_parameters_go_to_toml_and_back(self) -> None:
+    def test_its_parameters_can_be_written_as_toml_and_read(self) -> None:
         values = {name: to_toml(value) for name, value in settings(self.component).items()}
         again = configure(type(self.component), tomllib.loads(tomli_w.dumps(values)))
         assert again == self.component, f"written as TOML, {self.component} is read as {again}"
         assert settings(again) == settings(self.component), f"written as TOML, {self.component} is read as {again}"
 
-    def test_it_is_its_configuration(self) -> None:
-        """Two with the same parameters are equal and hash alike; the repr tells the parameters."""
+    def test_equal_parameters_make_equal_components(self) -> None:
+        """Check that two components with equal parameters are equal, and that `repr` shows the parameters."""
         cls, values = type(self.component), settings(self.component)
         again = cls(**values)
-        assert again == self.component, "two with the same parameters are not equal: leave __eq__ to the dataclass"
+        assert again == self.component, (
+            "two components with equal parameters are not equal: leave __eq__ to the dataclass"
+        )
         same = hash(again) == hash(self.component)
-        assert same, "two with the same parameters have other hashes: leave __hash__ to the dataclass"
+        assert same, "two components with equal parameters have different hashes: leave __hash__ to the dataclass"
         expected = f"{cls.__qualname__}({', '.join(f'{k}={v!r}' for k, v in values.items())})"
-        assert repr(self.component) == expected, f"its repr is not {expected}: leave __repr__ to the dataclass"
+        assert repr(self.component) == expected, f"the repr is not {expected}: leave __repr__ to the dataclass"
         with pytest.raises(dataclasses.FrozenInstanceError):
             self.component.anything = 1  # type: ignore[attr-defined]
 
 
-def assert_same(found: Any, expected: Any, what: str, *, rtol: float = 0.0, atol: float = 0.0) -> None:
-    """As `np.testing.assert_allclose`; but its first line, which `marsseg doctor` shows, says what is wrong."""
-    found, expected = np.asarray(found), np.asarray(expected)
-    assert found.shape == expected.shape, f"{what}: shape {found.shape} instead of {expected.shape}"
-    differ = ~np.isclose(found, expected, rtol=rtol, atol=atol, equal_nan=True)
+def assert_same(actual: Any, expected: Any, what: str, *, rtol: float = 0.0, atol: float = 0.0) -> None:
+    """Assert that two arrays are equal within tolerances, as `np.testing.assert_allclose` does.
+
+    The first line of the message, which is all that `marsseg doctor` shows, says what is wrong: it begins with `what`.
+    """
+    actual, expected = np.asarray(actual), np.asarray(expected)
+    assert actual.shape == expected.shape, f"{what} (the shape is {actual.shape} instead of {expected.shape})"
+    differ = ~np.isclose(actual, expected, rtol=rtol, atol=atol, equal_nan=True)
     assert not differ.any(), (
-        f"{what}: {differ.sum()} of {differ.size} values differ, such as {found[differ].flat[0]} "
-        f"instead of {expected[differ].flat[0]}"
+        f"{what} ({differ.sum()} of {differ.size} values differ, such as {actual[differ].flat[0]} "
+        f"instead of {expected[differ].flat[0]})"
     )
 
 
 def summary_of(cls: type) -> str:
-    """The first line of a class's own docstring."""
+    """Return the first line of the docstring of a class."""
     return (inspect.cleandoc(cls.__doc__ or "")).partition("\n")[0].strip()
 
 
 def entries_of(cls: type[Component]) -> list[Entry]:
-    """The catalog's entries for a class, under the package it is in; a package may re-export it from a module."""
+    """Return the entries of the catalog for a class, from the package of the class.
+
+    The module of an entry may be another one than that of the class, as a package may re-export the class.
+    """
     package = cls.__module__.partition(".")[0]
     return [
         entry
@@ -176,16 +195,20 @@ def entries_of(cls: type[Component]) -> list[Entry]:
 
 @cache
 def imported_with(module: str) -> tuple[str, ...]:
-    """Which of the heavy packages a fresh process has once it has imported a module."""
+    """Return the packages of HEAVY that the import of a module imports, in a fresh process."""
     return tuple(fresh_python(IMPORT_ALONE, module, *HEAVY).splitlines()[-1].split())
 
 
 def fresh_python(code: str, *words: str, **environment: str) -> str:
-    """What Python code prints in a process of its own, which finds what this one finds; its traceback if it fails."""
-    found = os.pathsep.join(path or os.getcwd() for path in sys.path)
+    """Run Python code in a fresh process with the import path of this one, and return what it prints.
+
+    `words` are its arguments, and `environment` are further environment variables. If the code fails, its traceback is
+    the message of an AssertionError.
+    """
+    import_path = os.pathsep.join(path or os.getcwd() for path in sys.path)
     process = subprocess.run(
         [sys.executable, "-c", code, *words],
-        env=os.environ | {"PYTHONPATH": found} | environment,
+        env=os.environ | {"PYTHONPATH": import_path} | environment,
         capture_output=True,
         encoding="utf-8",
         check=False,
@@ -195,7 +218,10 @@ def fresh_python(code: str, *words: str, **environment: str) -> str:
 
 
 def other_backend() -> str:
-    """Of the two backends that a training works on, the one that is not Keras' now; skipped where it is missing."""
+    """Return the backend for training that Keras does not use now: "tensorflow" or "jax".
+
+    The check that calls this is skipped if that backend is not installed.
+    """
     import keras
 
     other = {"tensorflow": "jax", "jax": "tensorflow"}[keras.backend.backend()]

@@ -1,15 +1,4 @@
-"""The contract of a data set, to inherit in a test:
-
-    class TestMine(DatasetContract):
-        component = Mine(count=5)
-
-One that reads a file gets it from a fixture:
-
-    class TestMine(DatasetContract):
-        @pytest.fixture(autouse=True)
-        def source(self, tmp_path):
-            self.component = Mine(path=str(write_some(tmp_path)))
-"""
+"""The contract of a data set."""
 
 from __future__ import annotations
 
@@ -29,82 +18,101 @@ from .components import ComponentContract, assert_same
 
 
 class DatasetContract(ComponentContract):
-    """What every data set keeps to; a subclass sets `component`, with few and small images."""
+    """Check a data set: valid labelled images, the same each time, and errors that name a bad source.
+
+    Attributes:
+        component: The data set, with few and small images. A subclass must set it.
+
+    Example:
+        ```python
+        class TestMyData(DatasetContract):
+            component = MyData(count=5)
+        ```
+
+        A data set that reads a file gets the file from a fixture:
+
+        ```python
+        class TestMyData(DatasetContract):
+            @pytest.fixture(autouse=True)
+            def source(self, tmp_path):
+                self.component = MyData(path=str(write_file(tmp_path)))
+        ```
+    """
 
     component: ClassVar[Dataset]
 
     @pytest.fixture(autouse=True)
-    def cache_of_its_own(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        """What a data set prepares is kept apart from the user's."""
+    def separate_cache(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Use another cache folder than that of the user."""
         monkeypatch.setenv("MARSSEG_CACHE", str(tmp_path / "cache"))
 
-    def test_it_is_labelled_images(self) -> None:
-        """`SegmentationData` refuses arrays that do not belong together; here is what it cannot see."""
+    def test_it_loads_valid_labelled_images(self) -> None:
+        """Check the properties that `SegmentationData` itself does not check."""
         data = self.component.load()
-        assert isinstance(data, SegmentationData), f"`load` gives {type(data).__name__}, not SegmentationData"
-        assert data.source, "it does not say where it came from: SegmentationData(…, source=…)"
+        assert isinstance(data, SegmentationData), f"`load` returns {type(data).__name__}, not SegmentationData"
+        assert data.source, "the data has no source: pass it, as in SegmentationData(…, source=…)"
         named = all(isinstance(name, str) and name for name in data.class_names)
-        assert named, f"class names are texts that are not empty: {data.class_names}"
+        assert named, f"class names must be texts that are not empty: {data.class_names}"
         counted = data.label_counts[:, list(data.labelled_classes)]
-        assert counted.sum() > 0, "no pixel has a class that counts"
-        strange = set(np.unique(data.masks).tolist()) - {*range(data.num_classes), VOID}
-        assert not strange, (
-            f"its masks have labels {strange} beside those of {data.num_classes} classes and void, {VOID}"
+        assert counted.sum() > 0, "no pixel has a class that is not ignored"
+        wrong = set(np.unique(data.masks).tolist()) - {*range(data.num_classes), VOID}
+        assert not wrong, (
+            f"the masks have the labels {wrong}, which are neither one of {data.num_classes} classes nor void ({VOID})"
         )
 
-    def test_it_is_the_same_each_time(self) -> None:
+    def test_it_loads_the_same_data_each_time(self) -> None:
         first, second = self.component.load(), dataclasses.replace(self.component).load()  # type: ignore[type-var]
-        assert_same(second.images, first.images, "loaded twice, other images")
-        assert_same(second.masks, first.masks, "loaded twice, other masks")
-        assert first.fingerprint() == second.fingerprint(), "loaded twice, another fingerprint"
+        assert_same(second.images, first.images, "the images of a second `load`")
+        assert_same(second.masks, first.masks, "the masks of a second `load`")
+        assert first.fingerprint() == second.fingerprint(), "a second `load` returns data with another fingerprint"
         for name in ("class_names", "ignore_classes", "source"):
             once, again = getattr(first, name), getattr(second, name)
-            assert once == again, f"loaded twice, {name} are {once} and {again}"
-        assert (first.groups is None) == (second.groups is None), "loaded twice, groups once and none once"
+            assert once == again, f"a second `load` returns data with another {name}: {once} and {again}"
+        assert (first.groups is None) == (second.groups is None), "only one of two calls of `load` returns groups"
         if first.groups is not None and second.groups is not None:
             same = np.array_equal(first.groups, second.groups)
-            assert same, "loaded twice, other groups"
+            assert same, "a second `load` returns data with other groups"
 
-    def test_its_items_are_what_it_loads(self) -> None:
+    def test_items_yields_the_data_of_load(self) -> None:
         data = self.component.load()
         count = 0
         for i, (image, mask) in enumerate(self.component.items()):
-            assert count < len(data), f"`items` gives more than the {len(data)} that it loads"
-            assert_same(image, data.images[i], f"image {i} of `items`")
-            assert_same(mask, data.masks[i], f"mask {i} of `items`")
+            assert count < len(data), f"`items` yields more than the {len(data)} items of `load`"
+            assert_same(image, data.images[i], f"image {i} of `items`, compared with `load`")
+            assert_same(mask, data.masks[i], f"mask {i} of `items`, compared with `load`")
             count += 1
-        assert count == len(data), f"`items` gives {count}, of {len(data)} that it loads"
+        assert count == len(data), f"`items` yields {count} items, `load` returns {len(data)}"
 
-    def test_images_without_labels_are_like_those_with(self) -> None:
+    def test_images_without_labels_have_the_same_format(self) -> None:
         images = self.component.unlabelled()
         if images is None:
-            pytest.skip("it has none")
+            pytest.skip("it has no images without labels")
         channels = self.component.load().images.shape[3]
-        assert images.dtype == np.uint8, f"`unlabelled` gives {images.dtype}, not uint8"
-        assert images.ndim == 4, f"`unlabelled` gives an array of shape {images.shape}, not (M, H, W, C)"
+        assert images.dtype == np.uint8, f"`unlabelled` returns an array of {images.dtype}, not uint8"
+        assert images.ndim == 4, f"`unlabelled` returns an array of shape {images.shape}, not (M, H, W, C)"
         assert images.shape[3] == channels, (
-            f"images without labels have {images.shape[3]} channels, the others {channels}"
+            f"images without labels have {images.shape[3]} channels, images with labels {channels}"
         )
 
     def test_it_recognises_paths_without_an_error(self, tmp_path: Path) -> None:
-        """`--data PATH` asks every data set."""
+        """Check paths of all kinds, because `recognises` of every data set is called for `--data PATH`."""
         (tmp_path / "folder.npz").mkdir()
         (tmp_path / "empty.npz").touch()
         (tmp_path / "no suffix").write_bytes(b"\0\1\2")
         for name in (".", "folder.npz", "empty.npz", "no suffix", "missing.npz", "missing/deep.tar.gz", "ünïcödé"):
             answer = type(self.component).recognises(tmp_path / name)
-            assert answer in (True, False), f"`recognises` says {answer!r} of the path '{name}', not True or False"
+            assert answer in (True, False), f"`recognises` returns {answer!r} for the path '{name}', not True or False"
         if "path" not in parameters_of(type(self.component)):
-            assert not type(self.component).recognises(tmp_path), "it has no parameter `path` to take one"
+            assert not type(self.component).recognises(tmp_path), "it recognises a path, but has no parameter `path`"
 
     @pytest.mark.parametrize("name", ["missing.npz", "empty.npz", "folder", "text.npz"])
-    def test_a_bad_source_is_refused_by_name(self, name: str, tmp_path: Path) -> None:
+    def test_the_error_for_a_bad_source_names_it(self, name: str, tmp_path: Path) -> None:
         if "path" not in parameters_of(type(self.component)):
-            pytest.skip("it reads no path")
+            pytest.skip("it has no parameter `path`")
         (tmp_path / "empty.npz").touch()
         (tmp_path / "folder").mkdir()
         (tmp_path / "text.npz").write_text("This is no picture.")
         with pytest.raises(RequestError) as refusal:
             dataclasses.replace(self.component, path=str(tmp_path / name)).load()  # type: ignore[type-var]
-        said = f"{refusal.value} {refusal.value.where}"
-        assert name in said, f"its RequestError does not name '{name}', in its text or in `where`: {said}"
+        message = f"{refusal.value} {refusal.value.where}"
+        assert name in message, f"the RequestError does not name '{name}' in its text or in `where`: {message}"

@@ -1,9 +1,6 @@
-"""The contract of an optimizer, to inherit in a test:
+"""The contract of an optimizer.
 
-    class TestMine(OptimizerContract):
-        component = Mine(momentum=0.9)
-
-It is built as a run builds it, and trains one linear layer.
+Its checks build the optimizer as a run does, and train one linear layer with it.
 """
 
 from __future__ import annotations
@@ -22,7 +19,18 @@ STEPS = 60
 
 
 class OptimizerContract(ComponentContract):
-    """What every optimizer keeps to; a subclass sets `component`, and `learning_rate` where 0.05 does not suit it."""
+    """Check an optimizer: it passes on the arguments of the plan, lowers a loss, and can be resumed.
+
+    Attributes:
+        component: The optimizer. A subclass must set it.
+        learning_rate: A learning rate that suits the optimizer.
+
+    Example:
+        ```python
+        class TestMyOptimizer(OptimizerContract):
+            component = MyOptimizer(momentum=0.9)
+        ```
+    """
 
     component: ClassVar[Optimizer]
     learning_rate: ClassVar[float] = 0.05
@@ -30,18 +38,22 @@ class OptimizerContract(ComponentContract):
     def build(self, **arguments: Any) -> Any:
         return self.component.build(OptimizerSpec({"learning_rate": self.learning_rate, **arguments}))
 
-    def test_it_gives_a_keras_optimizer_anew_each_time(self) -> None:
+    def test_it_builds_a_new_keras_optimizer_each_time(self) -> None:
         first, second = self.build(), self.build()
-        assert isinstance(first, keras.optimizers.Optimizer), f"it builds {first!r}, which is no Keras optimizer"
-        assert first is not second, "it builds the same object twice: runs in one process would share its state"
+        assert isinstance(first, keras.optimizers.Optimizer), f"`build` returns {first!r}, not a Keras optimizer"
+        assert first is not second, "`build` returns the same object twice: runs in one process would share its state"
 
-    def test_its_rate_is_the_one_of_the_plan(self) -> None:
-        assert_same(float(self.build(learning_rate=0.125).learning_rate), 0.125, "its learning rate", rtol=1e-6)
+    def test_its_learning_rate_is_that_of_the_plan(self) -> None:
+        assert_same(float(self.build(learning_rate=0.125).learning_rate), 0.125, "the learning rate", rtol=1e-6)
         schedule = keras.optimizers.schedules.ExponentialDecay(0.25, decay_steps=1, decay_rate=0.5)
         optimizer = self.build(learning_rate=schedule)
-        assert_same(float(optimizer.learning_rate), 0.25, "its rate at the start of a schedule", rtol=1e-6)
+        assert_same(
+            float(optimizer.learning_rate), 0.25, "the learning rate at the first step of a schedule", rtol=1e-6
+        )
         optimizer.iterations.assign_add(1)
-        assert_same(float(optimizer.learning_rate), 0.125, "its rate after a step of a schedule", rtol=1e-6)
+        assert_same(
+            float(optimizer.learning_rate), 0.125, "the learning rate at the second step of a schedule", rtol=1e-6
+        )
 
     @pytest.mark.parametrize(
         ("name", "value"),
@@ -53,39 +65,44 @@ class OptimizerContract(ComponentContract):
             ("gradient_accumulation_steps", 2),
         ],
     )
-    def test_it_keeps_to_what_the_plan_asks_of_every_optimizer(self, name: str, value: float) -> None:
+    def test_it_passes_on_the_arguments_of_the_plan(self, name: str, value: float) -> None:
         assert getattr(self.build(**{name: value}), name) == value, f"it does not pass {name} on to Keras"
 
-    def test_it_averages_weights_where_the_plan_asks_for_it(self) -> None:
+    def test_it_passes_on_the_averaging_of_weights(self) -> None:
         arguments: dict[str, Any] = {"use_ema": True, "ema_momentum": 0.5, "ema_overwrite_frequency": None}
         optimizer = self.build(**arguments)
-        found = {name: getattr(optimizer, name) for name in arguments}
-        assert found == arguments, "it does not pass the moving average of weights on to Keras"
+        values = {name: getattr(optimizer, name) for name in arguments}
+        assert values == arguments, f"it does not pass {', '.join(arguments)} on to Keras"
 
     def test_a_training_lowers_the_loss(self) -> None:
         losses = trained(self.build(), STEPS)[1]
-        assert np.isfinite(losses).all(), f"a loss that is no finite number: {losses}"
-        assert losses[-1] < losses[0], f"the loss of a linear fit goes from {losses[0]:g} to {losses[-1]:g}"
+        assert np.isfinite(losses).all(), f"a loss is not finite: {losses}"
+        assert losses[-1] < losses[0], (
+            f"the loss of a linear layer changes from {losses[0]:g} to {losses[-1]:g}: it must fall"
+        )
 
-    def test_it_goes_on_from_its_variables(self) -> None:
-        """A checkpoint holds the variables of the optimizer, and nothing else of it."""
+    def test_it_resumes_from_its_variables(self) -> None:
+        """Check that its variables are its whole state, because a checkpoint has nothing else of it."""
         whole, _ = trained(self.build(), 6)
         first, _ = trained(self.build(), 3)
         resumed, _ = trained(self.build(), 3, after=first)
-        what = "weights after 3 + 3 steps, and after 6: what it remembers is not all in its variables"
-        for found, expected in zip(resumed.trainable_variables, whole.trainable_variables, strict=True):
-            assert_same(np.asarray(found), np.asarray(expected), what, rtol=1e-5, atol=1e-6)
+        what = "the weights after 3 steps and 3 resumed steps, compared with 6 steps: keep all state in variables"
+        for variable, expected in zip(resumed.trainable_variables, whole.trainable_variables, strict=True):
+            assert_same(np.asarray(variable), np.asarray(expected), what, rtol=1e-5, atol=1e-6)
 
 
 def trained(optimizer: Any, steps: int, after: keras.Model | None = None) -> tuple[keras.Model, np.ndarray]:
-    """A linear layer after so many steps from zero, or from where another model and its optimizer stand; its losses."""
-    numbers = keras.Input((4,))
-    model = keras.Model(numbers, keras.layers.Dense(2, kernel_initializer="zeros")(numbers))
+    """Train a linear layer for some steps; return the model and the loss of each step.
+
+    It starts with weights of zero, or, with `after`, with the variables of another model and its optimizer.
+    """
+    features = keras.Input((4,))
+    model = keras.Model(features, keras.layers.Dense(2, kernel_initializer="zeros")(features))
     model.compile(optimizer, loss="mse", jit_compile=False)
     optimizer.build(model.trainable_variables)
     if after is not None:
-        theirs = [*after.variables, *after.optimizer.variables]
-        for variable, other in zip([*model.variables, *optimizer.variables], theirs, strict=True):
+        others = [*after.variables, *after.optimizer.variables]
+        for variable, other in zip([*model.variables, *optimizer.variables], others, strict=True):
             variable.assign(other)
     random = np.random.default_rng(0)
     inputs = random.normal(size=(16, 4)).astype("float32")

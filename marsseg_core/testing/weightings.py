@@ -1,10 +1,7 @@
-"""The contract of a weighting, to inherit in a test:
+"""The contract of a weighting.
 
-    class TestMine(WeightingContract):
-        component = Mine()
-
-It takes the layer through the epochs of trainings that go well, stand still, start without a label, or blow up, in the
-order of calls that a run has.
+Its checks call the layer in the order of a run, with the losses of several trainings: falling, constant, zero at the
+start, growing without bound and so on.
 """
 
 from __future__ import annotations
@@ -30,19 +27,21 @@ from .components import ComponentContract, assert_same, fresh_python, other_back
 
 EPOCHS, STEPS = 5, 3
 
-# How the losses (n,) of a training go: the factor on each at a step, from 0 at the first to 1 at the last.
+# The courses of n losses in several trainings: factors (n,) as a function of the share of the training that is done,
+# from 0 at the first step to 1 at the last one.
 COURSES: Final[dict[str, Callable[[float, int], np.ndarray]]] = {
-    "falls": lambda done, n: np.exp(-done * np.arange(1, n + 1)),
-    "stands still": lambda done, n: np.ones(n),
-    "rises": lambda done, n: np.exp(3 * done * np.arange(n)),
+    "falling": lambda done, n: np.exp(-done * np.arange(1, n + 1)),
+    "constant": lambda done, n: np.ones(n),
+    "rising": lambda done, n: np.exp(3 * done * np.arange(n)),
     "one is 0": lambda done, n: np.where(np.arange(n) == n - 1, 0.0, np.exp(-done)),
     "all are 0": lambda done, n: np.zeros(n),
-    "no label at first": lambda done, n: np.full(n, float(done > 0.3)),
-    "no label in between": lambda done, n: np.full(n, float(not 0.3 < done < 0.6)),
-    "down to nearly 0": lambda done, n: np.full(n, 1e-12**done),
-    "blows up": lambda done, n: np.full(n, 1e12**done),
-    # The others have the same ratios at each step: here a rule that has forgotten some is not right by chance.
-    "goes up and down": lambda done, n: np.random.default_rng(round(1e4 * done)).uniform(0.2, 3, n),
+    "0 at first": lambda done, n: np.full(n, float(done > 0.3)),
+    "0 in between": lambda done, n: np.full(n, float(not 0.3 < done < 0.6)),
+    "falling to nearly 0": lambda done, n: np.full(n, 1e-12**done),
+    "growing without bound": lambda done, n: np.full(n, 1e12**done),
+    # In the other courses the ratios of successive losses are constant, so a rule that lost its state could be right by
+    # chance.
+    "up and down": lambda done, n: np.random.default_rng(round(1e4 * done)).uniform(0.2, 3, n),
 }
 
 
@@ -64,10 +63,19 @@ with fixed_settings():
 
 
 class WeightingContract(ComponentContract):
-    """What every weighting keeps to; a subclass sets `component`.
+    """Check a weighting: finite weights, correct gradients, the weights of the plan, and state in variables.
 
-    `spec` is what it is built for; parameters with one value for each loss must fit it. `constant_sum` tells that the
-    weights of the rule have the same sum at all times, `moves` that they change.
+    Attributes:
+        component: The weighting. A subclass must set it.
+        spec: The losses for which it is built. Parameters with one value for each loss must fit it.
+        constant_sum: Whether the weights of the rule always have the same sum.
+        moves: Whether the weights of the rule change during a training.
+
+    Example:
+        ```python
+        class TestMyWeighting(WeightingContract):
+            component = MyWeighting()
+        ```
     """
 
     component: ClassVar[Weighting]
@@ -76,7 +84,7 @@ class WeightingContract(ComponentContract):
     moves: ClassVar[bool] = True
 
     def make(self, spec: WeightingSpec | None = None, seed: int = 1) -> WeightingLayer:
-        """The layer, without its variables."""
+        """Return the layer without its variables."""
         keras.utils.set_random_seed(seed)
         return self.component.build(spec or self.spec)
 
@@ -86,14 +94,13 @@ class WeightingContract(ComponentContract):
         return layer
 
     def losses(self, seed: int = 0) -> np.ndarray:
-        """(n,) float32, from a tenth to 3."""
+        """Return random losses from 0.1 to 3, (n,) float32."""
         return np.random.default_rng(seed).uniform(0.1, 3, len(self.spec.losses)).astype(np.float32)
 
-    def course(self, name: str = "falls") -> np.ndarray:
-        """(epochs, steps, n) float32: the losses of a training."""
-        done = np.linspace(0, 1, EPOCHS * STEPS)
+    def course(self, name: str = "falling") -> np.ndarray:
+        """Return the losses of a training, (epochs, steps, n) float32."""
         start = self.losses()
-        values = [start * COURSES[name](each, len(start)) for each in done]
+        values = [start * COURSES[name](done, len(start)) for done in np.linspace(0, 1, EPOCHS * STEPS)]
         return np.reshape(np.array(values, np.float32), (EPOCHS, STEPS, len(start)))
 
     def test_its_objective_is_a_scalar_in_float32(self) -> None:
@@ -101,139 +108,147 @@ class WeightingContract(ComponentContract):
             with precision(policy):
                 value = self.build()(ops.convert_to_tensor(self.losses()))
             dtype = keras.backend.standardize_dtype(value.dtype)
-            assert tuple(value.shape) == (), f"the objective is of shape {tuple(value.shape)}, not one number"
+            assert tuple(value.shape) == (), f"the objective has the shape {tuple(value.shape)}, not that of a scalar"
             assert dtype == "float32", (
-                f"the objective is {dtype}, not float32, where the network's precision is {policy}"
+                f"the objective is {dtype}, not float32, if the network has the dtype policy {policy}"
             )
 
     @pytest.mark.parametrize("name", COURSES)
-    def test_whatever_the_losses_do_objective_and_weights_stay_finite(self, name: str) -> None:
+    def test_objective_and_weights_stay_finite_for_any_losses(self, name: str) -> None:
         layer = self.build()
         for factors, objective in train(layer, self.course(name)):
-            assert factors.shape == (layer.count,), f"weights of shape {factors.shape} for {layer.count} losses"
-            assert np.isfinite(factors).all(), f"weights that are no finite numbers: {factors}"
-            assert (factors >= 0).all(), f"weights below 0: {factors}"
+            assert factors.shape == (layer.count,), (
+                f"the weights of {layer.count} losses have the shape {factors.shape}"
+            )
+            assert np.isfinite(factors).all(), f"a weight is not finite: {factors}"
+            assert (factors >= 0).all(), f"a weight is below 0: {factors}"
             assert np.isfinite(objective), f"the objective is {objective}"
 
-    def test_negative_losses_are_taken_unless_it_says_otherwise(self) -> None:
+    def test_negative_losses_work_unless_needs_nonnegative_is_true(self) -> None:
         if self.component.needs_nonnegative:
-            pytest.skip("it needs losses that are not negative, and says so")
+            pytest.skip("no loss may be negative: needs_nonnegative is True")
         course = self.course() - np.float32(1)
         for factors, objective in train(self.build(), course):
             assert np.isfinite([*factors, objective]).all(), (
-                f"losses below 0 give the weights {factors} and the objective {objective}: take them, or have "
-                "needs_nonnegative say that it cannot"
+                f"for negative losses, the weights are {factors} and the objective is {objective}: make them finite, "
+                "or let needs_nonnegative return True"
             )
 
-    def test_each_loss_counts_by_its_factor(self) -> None:
-        """The weights are taken without gradient: the objective's, with respect to the losses, is `factors`."""
+    def test_the_gradient_of_each_loss_is_its_weight(self) -> None:
+        """Check that no gradient flows through the weights: the gradient of the objective is equal to `factors()`."""
         layer = self.build()
         for factors, _ in train(layer, self.course()):
             gradient = value_and_gradient(layer, ops.convert_to_tensor(self.losses()))[1]
-            what = "the objective's gradient with respect to the losses is not their weights: ops.stop_gradient"
+            what = "the gradient of the objective for each loss must be its weight: use ops.stop_gradient for weights"
             assert_same(ops.convert_to_numpy(gradient), factors, what, rtol=1e-5, atol=1e-8)
 
     @pytest.mark.parametrize("name", COURSES)
     def test_the_sum_of_its_weights_stays_what_it_was(self, name: str) -> None:
         if not self.constant_sum:
-            pytest.skip("it does not promise a constant sum")
+            pytest.skip("the sum need not be constant: constant_sum is False")
         layer = self.build()
         sums = [(factors / layer.base_weights).sum() for factors, _ in train(layer, self.course(name))]
         what = (
-            "the sum of the weights is not at all steps that of the first; one that need not be: constant_sum = False"
+            "the sum of the weights is not that of the first step: if this is intended, set constant_sum = False in "
+            "the test class"
         )
         assert_same(sums, np.full(len(sums), sums[0]), what, rtol=1e-4)
 
     def test_its_weights_move_if_they_should(self) -> None:
-        found = np.array([factors for factors, _ in train(self.build(), self.course())])
+        weights = np.array([factors for factors, _ in train(self.build(), self.course())])
         if self.moves:
-            moved = np.abs(found[-1] - found[0]) > 1e-5 * found[0]
-            assert moved.any(), "the weights are at the end what they were at first; of fixed ones: moves = False"
+            moved = np.abs(weights[-1] - weights[0]) > 1e-5 * weights[0]
+            assert moved.any(), (
+                "the weights at the end are those at the start: if they are fixed, set moves = False in the test class"
+            )
         else:
-            assert_same(found, np.broadcast_to(found[0], found.shape), "moves = False, and the weights move")
+            assert_same(weights, np.broadcast_to(weights[0], weights.shape), "moves is False, but the weights change")
 
-    def test_a_weight_of_the_plan_counts_on_top_of_the_rule(self) -> None:
-        alike = dataclasses.replace(self.spec, weights=(1.0,) * len(self.spec.losses))
+    def test_the_weights_of_the_plan_multiply_those_of_the_rule(self) -> None:
+        equal = dataclasses.replace(self.spec, weights=(1.0,) * len(self.spec.losses))
         weights = np.asarray(self.spec.weights, np.float32)
         weighted = train(self.build(), self.course())
-        unweighted = train(self.build(alike), self.course())
-        for (factors, _), (own, _) in zip(weighted, unweighted, strict=True):
-            what = "the plan's weights do not multiply what the rule gives without them: multiply by `given`, once"
-            assert_same(factors, own * weights, what, rtol=1e-4)
+        unweighted = train(self.build(equal), self.course())
+        for (factors, _), (rule_weights, _) in zip(weighted, unweighted, strict=True):
+            what = (
+                "the weight of a loss must be that of the rule, computed from the losses only, times that of the plan: "
+                "multiply by `base_weights` once"
+            )
+            assert_same(factors, rule_weights * weights, what, rtol=1e-4)
 
     def test_the_same_seed_and_losses_give_the_same_weights(self) -> None:
         first, second = (list(train(self.build(), self.course())) for _ in range(2))
-        for (factors, objective), (again, same) in zip(first, second, strict=True):
-            assert_same(again, factors, "the same seed and losses, other weights: draw from a keras SeedGenerator")
-            assert_same(same, objective, "the same seed and losses, another objective")
+        for (factors, objective), (factors_again, objective_again) in zip(first, second, strict=True):
+            what = "the same seed and losses: draw random numbers from a Keras SeedGenerator"
+            assert_same(factors_again, factors, f"the weights of a second training with {what}")
+            assert_same(objective_again, objective, f"the objective of a second training with {what}")
 
-    def test_all_that_it_remembers_is_in_its_variables(self) -> None:
-        """They are what the checkpoint keeps, after an epoch; seed generators' states are among them."""
+    def test_its_state_is_in_its_variables(self) -> None:
+        """Check it because the checkpoint has only its variables, including the states of seed generators."""
         done = 2
-        for name in ("falls", "no label at first", "goes up and down"):
+        for name in ("falling", "0 at first", "up and down"):
             layer, course = self.build(), self.course(name)
-            made = len(layer.variables)
+            built = len(layer.variables)
             list(train(layer, course[:done], of=len(course)))
-            assert len(layer.variables) == made, "it made variables while it trained: make them in `build`"
+            assert len(layer.variables) == built, "it creates variables during the training: create them in `build`"
             resumed = self.build(seed=2)
             for variable, other in zip(resumed.variables, layer.variables, strict=True):
                 variable.assign(other)
             rest = [list(train(each, course[done:], first=done, of=len(course))) for each in (layer, resumed)]
-            for (factors, objective), (again, same) in zip(*rest, strict=True):
-                what = (
-                    "resumed from the checkpoint after two epochs: keep all that it remembers in self.add_state(name)"
-                )
-                assert_same(again, factors, f"other weights, {what}", rtol=1e-6)
-                assert_same(same, objective, f"another objective, {what}", rtol=1e-6)
+            for (factors, objective), (resumed_factors, resumed_objective) in zip(*rest, strict=True):
+                what = "resumed from the checkpoint after two epochs: keep all state in variables of self.add_state"
+                assert_same(resumed_factors, factors, f"the weights {what}", rtol=1e-6)
+                assert_same(resumed_objective, objective, f"the objective {what}", rtol=1e-6)
 
-    def test_what_it_trains_lowers_the_objective(self) -> None:
+    def test_its_trained_variables_lower_the_objective(self) -> None:
         layer = self.build()
         if not layer.trainable_variables:
-            pytest.skip("it trains nothing")
+            pytest.skip("it has no trainable variables")
         losses = self.losses()
         for variable in layer.trainable_variables:
             value, gradient = gradient_of(layer, variable, losses)
             assert (gradient != 0).any(), f"no gradient reaches {variable.path}"
             variable.assign(variable - 0.01 * gradient / np.abs(gradient).max())
             lowered = float(layer(ops.convert_to_tensor(losses))) < value
-            assert lowered, f"a step down the gradient of {variable.path} raises the objective"
+            assert lowered, f"a step against the gradient of {variable.path} does not lower the objective"
 
     @pytest.mark.parametrize("count", [1, 5])
-    def test_it_takes_any_number_of_losses_or_says_that_it_does_not_fit(self, count: int) -> None:
+    def test_it_works_for_any_number_of_losses_or_raises_value_error(self, count: int) -> None:
         spec = WeightingSpec(tuple("abcde"[:count]), (1.0,) * count)
         try:
             layer = self.build(spec)
         except ValueError as refusal:
-            pytest.skip(f"it says: {refusal}")
+            pytest.skip(f"its parameters do not fit: {refusal}")
         losses = np.ones((2, 2, count), np.float32)
         for factors, objective in train(layer, losses):
-            assert factors.shape == (count,), f"weights of shape {factors.shape} for {count} losses"
+            assert factors.shape == (count,), f"the weights of {count} losses have the shape {factors.shape}"
             assert np.isfinite(objective), f"the objective of {count} losses is {objective}"
 
     def test_it_trains_in_a_compiled_step(self) -> None:
-        """As in a run: the task shows it losses and norms, and the backend compiles the step."""
-        eagerly, compiled = (self.run_task(eager) for eager in (True, False))
-        for (factors, objective), (own, same) in zip(eagerly, compiled, strict=True):
-            assert np.isfinite(factors).all(), f"weights that are no finite numbers: {factors}"
-            assert_same(own, factors, "other weights where the step is compiled", rtol=1e-3, atol=1e-6)
-            assert_same(same, objective, "another objective where the step is compiled", rtol=1e-3, atol=1e-6)
+        """Check a training step as in a run: with losses and norms of gradients, compiled by the backend."""
+        eager_steps, compiled_steps = (self.run_task(eager) for eager in (True, False))
+        for (factors, objective), (compiled, compiled_objective) in zip(eager_steps, compiled_steps, strict=True):
+            assert np.isfinite(factors).all(), f"a weight is not finite: {factors}"
+            what = "in compiled steps, compared with eager ones"
+            assert_same(compiled, factors, f"the weights {what}", rtol=1e-3, atol=1e-6)
+            assert_same(compiled_objective, objective, f"the objective {what}", rtol=1e-3, atol=1e-6)
 
     @pytest.mark.slow
     def test_it_is_the_same_on_the_other_backend(self, tmp_path: Path) -> None:
-        """In a fresh process; with draws of chance, which differ between backends, it only runs there."""
+        """Check it in a fresh process. Random numbers differ between backends, so with these it must only run there."""
         other = other_backend()
         cls, outputs = type(self.component), tmp_path / "factors.npy"
         values = {name: to_toml(value) for name, value in settings(self.component).items()}
         texts = [json.dumps(each) for each in (values, self.spec.losses, self.spec.weights)]
         fresh_python(IN_A_FRESH_PROCESS, cls.__module__, cls.__qualname__, *texts, str(outputs), KERAS_BACKEND=other)
-        found, layer = np.load(outputs), self.build()
-        assert np.isfinite(found).all(), f"weights that are no finite numbers on {other}"
+        weights, layer = np.load(outputs), self.build()
+        assert np.isfinite(weights).all(), f"a weight is not finite on {other}"
         if not any("seed_generator" in variable.path for variable in layer.variables):
             expected = [factors for factors, _ in train(layer, self.course())]
-            assert_same(found, expected, f"other weights on {other}", rtol=1e-3, atol=1e-6)
+            assert_same(weights, expected, f"the weights on {other}", rtol=1e-3, atol=1e-6)
 
     def run_task(self, eager: bool) -> list[tuple[np.ndarray, float]]:
-        """What each loss counts and the objective, at each step of a short training of one convolution."""
+        """Train one convolution for some steps; return the weights of the losses and the objective of each step."""
         layer = self.make()
 
         def power(exponent: int) -> Any:
@@ -247,22 +262,23 @@ class WeightingContract(ComponentContract):
             choose_compiler(task)
         random = np.random.default_rng(0)
         images, labels = random.random((2, 4, 4, 1), np.float32), random.integers(0, 2, (2, 4, 4), np.uint8)
-        found = []
+        results = []
         layer.on_epoch_begin(0, 2)
         for _ in range(4):
             task.reset_metrics()
             objective = float(task.train_on_batch(images, labels, return_dict=True)["loss"])
-            found.append((layer.factors(), objective))
-        return found
+            results.append((layer.factors(), objective))
+        return results
 
 
 def train(
     layer: WeightingLayer, course: np.ndarray, first: int = 0, of: int | None = None
 ) -> Iterator[tuple[np.ndarray, float]]:
-    """What each loss counts and the objective at each step, with the calls of a run.
+    """Call the layer as a training does; yield the weights of the losses (n,) and the objective of each step.
 
-    `course` (epochs, steps, n) are the losses from epoch `first` on, of so many in all. The norms are in proportion to
-    the losses; what the layer trains is moved along its gradient.
+    `course` (epochs, steps, n) has the losses from the epoch `first` on, and `of` is the number of epochs of the whole
+    training. The norms of the gradients are proportional to the losses. Trainable variables of the layer are moved
+    against their gradients.
     """
     for epoch, steps in enumerate(course, start=first):
         layer.on_epoch_begin(epoch, first + len(course) if of is None else of)
@@ -277,12 +293,12 @@ def train(
 
 
 def gradient_of(layer: WeightingLayer, variable: Any, losses: np.ndarray) -> tuple[float, np.ndarray]:
-    """The objective, and its gradient with respect to a variable of the layer."""
-    given = ops.convert_to_tensor(losses)
+    """Return the objective, and its gradient with respect to a variable of the layer."""
+    loss_tensor = ops.convert_to_tensor(losses)
 
-    def objective(at: Any) -> Any:
-        with keras.StatelessScope(state_mapping=[(variable, at)]):
-            return layer(given)
+    def objective(variable_value: Any) -> Any:
+        with keras.StatelessScope(state_mapping=[(variable, variable_value)]):
+            return layer(loss_tensor)
 
     value, gradient = value_and_gradient(objective, ops.convert_to_tensor(ops.convert_to_numpy(variable)))
     return float(value), np.asarray(ops.convert_to_numpy(gradient))

@@ -195,7 +195,7 @@ def test_a_component_with_a_failed_check_is_broken(cli, install):
     install("moody", LOSS.replace("frozen=True)", "frozen=True, repr=False)"))
     record, code = finding(cli, "moody", "--checks")
     assert (record["status"], code) == ("broken", 3)
-    assert "test_it_is_its_configuration" in record["failures"]
+    assert "test_equal_parameters_make_equal_components" in record["failures"]
     assert record["checks"]["failed"] == len(record["failures"])
     assert "checks failed" in record["problem"]
 

@@ -1,4 +1,4 @@
-"""The metrics of the confusion matrix against cases computed by hand."""
+"""Compare the metrics of the confusion matrix with cases computed by hand."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def logits_of(prediction, classes: int, second=None) -> np.ndarray:
 
 
 def confusion(truth, prediction, *, second=None, classes=3, ignore_classes=(0,)) -> Confusion:
-    """Of one row of pixels for each image: nested lists (images, pixels)."""
+    """Count images of one row of pixels each; `truth` and `prediction` are nested lists (images, pixels)."""
     truth = np.asarray(truth, np.uint8)[:, None]
     logits = logits_of(
         np.asarray(prediction)[:, None], classes, None if second is None else np.asarray(second)[:, None]
@@ -47,8 +47,8 @@ def test_iou_is_intersection_over_union():
     np.testing.assert_array_equal(iou_per_class(matrix), [0, 1 / 3, 1 / 2, np.nan])
 
 
-def test_the_trap_of_keras_mean_iou_truth_1122_prediction_0122():
-    """Class 0's IoU of 0 comes into `miou_an2dl`; the mean over classes 1 and 2 alone would be 0.75."""
+def test_a_predicted_background_pixel_adds_an_iou_of_0_to_miou_an2dl():
+    """As in Keras' MeanIoU; the mean over the classes 1 and 2 alone would be 0.75."""
     result = confusion([[1, 1, 2, 2]], [[0, 1, 2, 2]], second=[[1, 1, 2, 2]])
     assert iou_per_class(result.unrestricted).tolist() == [0, 0.5, 1]
     assert result.miou_all == 0.75
@@ -56,16 +56,16 @@ def test_the_trap_of_keras_mean_iou_truth_1122_prediction_0122():
     assert result.miou == 1.0  # the best class that counts was right
 
 
-def test_decoding_over_the_classes_that_count_takes_the_second_best():
+def test_decoding_over_the_classes_that_count_takes_the_second_best_class():
     result = confusion([[1, 1, 2, 2]], [[0, 1, 2, 2]], second=[[2, 1, 2, 2]])
     assert result.iou.tolist()[1:] == [1 / 2, 2 / 3]
     assert result.miou == pytest.approx((1 / 2 + 2 / 3) / 2)
     assert result.accuracy == 3 / 4
 
 
-def test_one_pixel_called_background_multiplies_the_courses_score_by_four_fifths():
+def test_one_pixel_predicted_as_background_multiplies_the_courses_score_by_four_fifths():
     """0.90485 → 0.72388."""
-    pixels, wrong = 200_000, 9_990  # of each class, the wrong ones called the next class: IoU 0.90485
+    pixels, wrong = 200_000, 9_990  # of each class; the wrong ones are predicted as the next class: IoU 0.90485
     truth = np.repeat([1, 2, 3, 4], pixels)
     prediction = np.where(np.arange(truth.size) % pixels < wrong, truth % 4 + 1, truth)
     before = confusion([truth], [prediction], classes=5)
@@ -73,7 +73,7 @@ def test_one_pixel_called_background_multiplies_the_courses_score_by_four_fifths
     after = confusion([truth], [prediction], second=[truth], classes=5)
     assert round(before.miou_an2dl, 5) == 0.90485
     assert round(after.miou_an2dl, 5) == 0.72388
-    assert after.miou == before.miou  # the headline figure does not move
+    assert after.miou == before.miou  # does not change
 
 
 def test_pixels_of_ignored_classes_count_only_in_miou_all():
@@ -97,7 +97,7 @@ def test_a_class_absent_from_truth_and_prediction_is_undefined_and_left_out_of_m
     assert result.support.tolist() == [0, 2, 2, 0, 0]
 
 
-def test_a_class_that_is_only_predicted_is_in_the_courses_mean_but_not_in_ours():
+def test_a_class_that_is_only_predicted_is_in_miou_an2dl_but_not_in_miou():
     result = confusion([[1, 1, 2, 2]], [[1, 3, 2, 2]], classes=4)
     assert result.iou.tolist()[1:] == [0.5, 1, 0]
     assert result.miou == 0.75  # the mean over the classes with support
@@ -125,7 +125,7 @@ def test_without_a_labelled_pixel_every_score_is_undefined_and_none_in_json():
     assert written["iou"] == {"class 1": None, "class 2": None}
 
 
-def test_nothing_seen_is_undefined_too():
+def test_without_an_image_every_score_is_undefined():
     assert math.isnan(Confusion(MARS, (0,)).miou)
     assert Confusion(MARS, (0,)).to_json()["images"] == 0
 
@@ -137,14 +137,14 @@ def test_without_ignored_classes_both_decodings_agree():
     assert result.miou == result.miou_an2dl == result.miou_all == pytest.approx(2 / 3)
 
 
-def test_decode_never_gives_an_ignored_class():
+def test_decode_never_returns_an_ignored_class():
     logits = np.random.default_rng(0).normal(size=(4, 5, 6, 5))
     assert set(np.unique(decode(logits))) == {0, 1, 2, 3, 4}
     assert set(np.unique(decode(logits, (0, 3)))) == {1, 2, 4}
     np.testing.assert_array_equal(decode(logits, (0,)), 1 + logits[..., 1:].argmax(-1))
 
 
-def test_json_holds_every_reading_under_its_own_name():
+def test_json_has_every_score_under_its_own_name():
     result = confusion([[1, 1, 2, 2]], [[1, 1, 2, 1]])
     written = json.loads(json.dumps(result.to_json(), allow_nan=False))
     assert written == {
@@ -160,24 +160,24 @@ def test_json_holds_every_reading_under_its_own_name():
     }
 
 
-# --- what it is given
+# --- wrong arguments
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
-def test_logits_that_are_not_finite_are_no_prediction(value):
-    """All NaN was class 1, the first of those that count, and scored 1.0 where that was true."""
+def test_logits_that_are_not_finite_are_refused(value):
+    """Otherwise NaN would be decoded as class 1, the first one that counts, and could score 1.0."""
     result = Confusion(MARS, (0,))
     truth = np.ones((2, 1, 4), np.uint8)
     logits = logits_of(truth, 5)
     logits[1, 0, 2, 3] = value
-    with pytest.raises(RunError, match=rf"The network says {value} for image 1: .* finite"):
+    with pytest.raises(RunError, match=rf"The network predicts {value} for image 1: .* finite"):
         result.update(truth, logits)
     assert result.to_json()["images"] == 0
 
 
 @pytest.mark.parametrize("wrong", [-1, 5, 7, 254, 1.5, np.nan])
-def test_a_label_that_is_no_class_is_named(wrong):
-    """As one number of a pair, it was counted as another pair of classes."""
+def test_a_label_that_is_not_a_class_is_named_in_the_error(wrong):
+    """Otherwise it would be counted as another pair of classes."""
     truth = np.array([[[1, 1, wrong]]])
     with pytest.raises(RequestError, match=rf"A label is {wrong}(\.0)?; the classes are 0 to 4"):
         Confusion(MARS, (0,)).update(truth, np.zeros((1, 1, 3, 5)))
@@ -186,7 +186,7 @@ def test_a_label_that_is_no_class_is_named(wrong):
 
 
 @pytest.mark.parametrize("wrong", [-1, 5, VOID])
-def test_a_prediction_that_is_no_class_is_named_where_it_counts(wrong):
+def test_a_prediction_that_is_not_a_class_is_named_in_the_error_if_its_pixel_counts(wrong):
     with pytest.raises(RequestError, match=str(wrong)):
         confusion_matrix(np.array([1, 2]), np.array([1, wrong]), 5)
     assert confusion_matrix(np.array([1, VOID]), np.array([1, wrong]), 5).sum() == 1
@@ -200,7 +200,7 @@ def test_a_prediction_that_is_no_class_is_named_where_it_counts(wrong):
         (np.zeros((2, 4, 6)), np.zeros((2, 6, 4, 5)), r"are not \(B, H, W\) and"),
         (np.zeros((2, 4, 6)), np.zeros((3, 4, 6, 5)), r"are not \(B, H, W\) and"),
         (np.zeros((2, 4, 6), bool), np.zeros((2, 4, 6, 5)), "Labels are numbers of classes, not bool"),
-        (np.zeros((2, 4, 6)), np.zeros((2, 4, 6, 5), bool), "Logits are of a type such as float32, not bool"),
+        (np.zeros((2, 4, 6)), np.zeros((2, 4, 6, 5), bool), "Logits must be of a type such as float32, not bool"),
     ],
 )
 def test_arrays_that_do_not_fit_are_refused(truth, logits, message):
@@ -217,15 +217,15 @@ def test_whole_numbers_of_any_type_are_labels(dtype):
     assert result.to_json() == expected.to_json()
 
 
-def test_classes_to_ignore_that_are_none_or_all_are_refused():
+def test_ignoring_a_missing_class_or_all_classes_is_refused():
     with pytest.raises(RequestError, match="There is no class 7 to ignore; the classes are 0 to 4"):
         Confusion(MARS, (7,))
-    with pytest.raises(RequestError, match="No class counts"):
+    with pytest.raises(RequestError, match="All classes are ignored"):
         Confusion(MARS, range(5))
 
 
 def test_predictions_of_another_shape_are_refused():
-    with pytest.raises(RequestError, match=r"Labels of \(3,\) do not fit predictions of \(1,\)"):
+    with pytest.raises(RequestError, match=r"Labels of shape \(3,\) do not fit predictions of shape \(1,\)"):
         confusion_matrix(np.array([1, 1, 1]), np.array([1]), 5)
 
 
@@ -234,7 +234,7 @@ predictions = hnp.arrays(np.uint8, (6, 3, 4), elements=st.integers(0, 4))
 
 
 @given(labels, predictions, predictions, st.integers(1, 6))
-def test_batches_give_what_the_whole_gives(truth, first, second, size):
+def test_several_batches_have_the_same_scores_as_one_batch(truth, first, second, size):
     logits = logits_of(first, 5, second)
     whole, pieces = Confusion(MARS, (0,)), Confusion(MARS, (0,))
     whole.update(truth, logits)
@@ -244,16 +244,16 @@ def test_batches_give_what_the_whole_gives(truth, first, second, size):
 
 
 @given(labels, predictions)
-def test_scores_are_what_counting_sets_of_pixels_gives(truth, prediction):
+def test_scores_equal_those_from_counting_sets_of_pixels(truth, prediction):
     result = Confusion(MARS, (0,))
     result.update(truth, logits_of(prediction, 5))
     restricted = decode(logits_of(prediction, 5), (0,))
     counted = (truth != 0) & (truth != VOID)
     ious = {}
     for c in range(1, 5):
-        is_c, said_c = counted & (truth == c), counted & (restricted == c)
-        if is_c.any():
-            ious[c] = (is_c & said_c).sum() / (is_c | said_c).sum()
+        true, predicted = counted & (truth == c), counted & (restricted == c)
+        if true.any():
+            ious[c] = (true & predicted).sum() / (true | predicted).sum()
             assert result.iou[c] == ious[c]
     assert result.support.tolist() == [0] + [int((truth == c).sum()) for c in range(1, 5)]
     if ious:

@@ -1,4 +1,4 @@
-"""Comparison: groups of runs, their rank, what differs, and paired differences with their uncertainty."""
+"""Test comparisons: groups of runs, ranks, differing settings, and paired differences with their uncertainty."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ BASE = "unet:width=0.125"
 
 @pytest.fixture
 def write(tmp_path):
-    """`write("name", 0.7)` makes the folder of a run that scored 0.7, as far as a comparison reads it."""
+    """Return a function: `write("name", 0.7)` makes a run folder with the score 0.7 and the files that are compared."""
 
     def make(name, score, *, plan=None, status="finished", fingerprint="data", test=(7, 8, 9), **words):
         folder = tmp_path / name
@@ -39,7 +39,7 @@ def write(tmp_path):
 
 @pytest.fixture
 def seeds(write):
-    """`seeds("name", [0.5, 0.6])` makes a series: a run for each score."""
+    """Return a function: `seeds("name", [0.5, 0.6])` makes the folder of a series with a run for each score."""
 
     def make(name, scores, **words):
         plans = seed_plans(api.plan(**({"arch": BASE} | words)), len(scores))
@@ -54,38 +54,38 @@ GOOD, POOR = [0.60, 0.66, 0.63, 0.70], [0.55, 0.58, 0.61, 0.60]
 
 
 class TestGroups:
-    def test_runs_of_one_plan_but_for_the_seed_are_one_group(self, seeds):
-        found = marsseg.compare(seeds("a", GOOD))
-        (group,) = found.groups
+    def test_runs_that_differ_in_the_seed_alone_are_one_group(self, seeds):
+        comparison = marsseg.compare(seeds("a", GOOD))
+        (group,) = comparison.groups
         assert (group.label, group.rank, group.values) == ("A", 1, tuple(GOOD))
         assert group.spread.mean == pytest.approx(np.mean(GOOD))
         assert group.spread.std == pytest.approx(np.std(GOOD, ddof=1))
-        assert found.differing == {}
+        assert comparison.differing == {}
 
-    def test_the_folds_of_a_plan_are_one_group_though_each_is_tested_on_other_items(self, write):
+    def test_the_folds_of_a_plan_are_one_group_although_their_test_items_differ(self, write):
         for fold, (name, plan) in enumerate(fold_plans(api.plan(arch=BASE), 3).items()):
             folder = write(f"cv/{name}", 0.5 + fold / 10, plan=plan, test=(fold,))
-        found = marsseg.compare(folder.parent)
-        assert [group.spread.n for group in found.groups] == [3]
-        assert found.elsewhere == ()
+        comparison = marsseg.compare(folder.parent)
+        assert [group.spread.n for group in comparison.groups] == [3]
+        assert comparison.elsewhere == ()
 
     def test_are_ranked_by_their_mean(self, seeds):
-        found = marsseg.compare(seeds("poor", POOR, loss="dice"), seeds("good", GOOD))
-        assert [group.values for group in found.groups] == [tuple(GOOD), tuple(POOR)]
-        assert [(group.label, group.rank) for group in found.groups] == [("A", 1), ("B", 2)]
+        comparison = marsseg.compare(seeds("poor", POOR, loss="dice"), seeds("good", GOOD))
+        assert [group.values for group in comparison.groups] == [tuple(GOOD), tuple(POOR)]
+        assert [(group.label, group.rank) for group in comparison.groups] == [("A", 1), ("B", 2)]
 
-    def test_threads_that_prepare_batches_make_no_other_group(self, write):
+    def test_the_number_of_workers_makes_no_other_group(self, write):
         write("a", 0.5, workers=1)
         folder = write("b", 0.5, workers=3, seed=1)
         assert len(marsseg.compare(folder.parent).groups) == 1
 
     def test_the_same_plan_seed_and_fold_counts_once(self, write):
         first, again = write("first", 0.6), write("second", 0.6)
-        found = marsseg.compare(first, again, first)
-        assert found.groups[0].spread.n == 1
-        assert found.apart == ((again, f"the same plan, seed and fold as {first}"),)
+        comparison = marsseg.compare(first, again, first)
+        assert comparison.groups[0].spread.n == 1
+        assert comparison.apart == ((again, f"the same plan, seed and fold as {first}"),)
 
-    def test_a_plan_from_before_an_option_was_there_ran_as_its_default_says(self, write):
+    def test_an_option_missing_in_an_old_plan_has_its_default(self, write):
         new, old = write("new", 0.6), write("old", 0.6, seed=1)
         text = (old / "plan.toml").read_text()
         assert 'folds = "none"\n' in text
@@ -93,28 +93,28 @@ class TestGroups:
         assert len(marsseg.compare(new, old).groups) == 1
 
 
-class TestWhatDiffers:
+class TestDifferingSettings:
     def differing(self, *folders):
         return dict(marsseg.compare(*folders).differing)
 
-    def test_is_all_that_is_shown(self, write):
+    def test_only_settings_that_differ_are_listed(self, write):
         folders = write("a", 0.6), write("b", 0.5, arch="unet:width=0.25", epochs=9)
         assert self.differing(*folders) == {"arch.unet.width": ("0.125", "0.25"), "training.epochs": ("7", "9")}
 
-    def test_of_another_component_its_name_says_enough(self, write):
+    def test_of_another_component_only_the_name_is_listed(self, write):
         folders = write("a", 0.6), write("b", 0.5, arch="dense:width=0.25"), write("c", 0.4, arch="unet:width=0.25")
-        found = self.differing(*folders)
-        assert found["arch"] == ("unet", "dense", "unet")
-        assert found["arch.unet.width"] == ("0.125", "–", "0.25")
-        assert not {name for name in found if name.startswith("arch.dense")}
+        differing = self.differing(*folders)
+        assert differing["arch"] == ("unet", "dense", "unet")
+        assert differing["arch.unet.width"] == ("0.125", "–", "0.25")
+        assert not {name for name in differing if name.startswith("arch.dense")}
 
-    def test_a_list_is_named_as_it_is_typed(self, write):
+    def test_a_list_is_written_as_the_user_types_it(self, write):
         folders = write("a", 0.6, loss="dice:weight=0.3,wssce"), write("b", 0.5, loss="dice")
-        found = self.differing(*folders)
-        assert found["loss"] == ("dice,wssce", "dice")
-        assert found["loss.dice.weight"] == ("0.3", "1.0")
+        differing = self.differing(*folders)
+        assert differing["loss"] == ("dice,wssce", "dice")
+        assert differing["loss.dice.weight"] == ("0.3", "1.0")
 
-    def test_versions_are_named_once_for_each_distribution(self, write):
+    def test_versions_are_listed_once_for_each_distribution(self, write):
         new, old = write("new", 0.6), write("old", 0.5)
         text = (old / "plan.toml").read_text().replace(f'version = "{marsseg.version()}"', 'version = "0.0.1"')
         (old / "plan.toml").write_text(text)
@@ -122,40 +122,40 @@ class TestWhatDiffers:
 
 
 class TestTitle:
-    """A group's letter, and what is its own among the settings that differ."""
+    """Test the title of a group: its letter, and its values of the settings that differ."""
 
     def titles(self, *folders):
-        found = marsseg.compare(*folders)
-        return [found.title(group) for group in found.groups]
+        comparison = marsseg.compare(*folders)
+        return [comparison.title(group) for group in comparison.groups]
 
-    def test_of_a_group_alone_is_its_letter(self, write):
+    def test_of_a_single_group_is_its_letter(self, write):
         assert self.titles(write("a", 0.6)) == ["A"]
 
-    def test_has_of_a_component_its_name(self, write):
+    def test_has_the_name_of_a_component(self, write):
         folders = write("a", 0.6, loss="dice"), write("b", 0.5, loss="dice,wssce")
         assert self.titles(*folders) == ["A · dice", "B · dice,wssce"]
 
-    def test_has_of_a_kind_without_a_component_the_kind_too(self, write):
+    def test_names_the_kind_if_there_is_no_component(self, write):
         folders = write("a", 0.6, bottleneck="aspp"), write("b", 0.5, bottleneck="none")
         assert self.titles(*folders) == ["A · aspp", "B · bottleneck none"]
 
-    def test_has_of_a_parameter_its_name_without_the_owner(self, write):
+    def test_has_the_name_of_a_parameter_without_its_component(self, write):
         folders = write("a", 0.6), write("b", 0.5, arch="unet:width=0.25")
         assert self.titles(*folders) == ["A · width 0.125", "B · width 0.25"]
 
-    def test_has_of_an_option_the_section_too(self, write):
+    def test_has_the_section_of_an_option(self, write):
         folders = write("a", 0.6), write("b", 0.5, epochs=9)
         assert self.titles(*folders) == ["A · training.epochs 7", "B · training.epochs 9"]
 
-    def test_leaves_out_what_a_group_has_not(self, write):
+    def test_leaves_out_settings_that_a_group_does_not_have(self, write):
         folders = write("a", 0.6), write("b", 0.5, arch="dense:width=0.25"), write("c", 0.4, arch="unet:width=0.25")
         assert self.titles(*folders) == ["A · unet · width 0.125", "B · dense", "C · unet · width 0.25"]
 
-    def test_has_the_settings_in_the_order_of_the_table(self, write):
+    def test_has_the_settings_in_the_order_of_the_comparison(self, write):
         folders = write("a", 0.6), write("b", 0.5, arch="unet:width=0.25", epochs=9)
-        (_, other), found = self.titles(*folders), marsseg.compare(*folders)
+        (_, other), comparison = self.titles(*folders), marsseg.compare(*folders)
         assert other == "B · width 0.25 · training.epochs 9"
-        assert list(found.differing) == ["arch.unet.width", "training.epochs"]
+        assert list(comparison.differing) == ["arch.unet.width", "training.epochs"]
 
     def test_begins_with_two_letters_after_z(self, write):
         folders = [write(str(epochs), 1 / epochs, epochs=epochs) for epochs in range(1, 29)]
@@ -164,15 +164,15 @@ class TestTitle:
 
 class TestPairedDifferences:
     def test_are_scipys_paired_t_interval(self, seeds):
-        found = marsseg.compare(seeds("poor", POOR, loss="dice"), seeds("good", GOOD))
-        difference = found.groups[1].difference
+        comparison = marsseg.compare(seeds("poor", POOR, loss="dice"), seeds("good", GOOD))
+        difference = comparison.groups[1].difference
         interval = stats.ttest_rel(POOR, GOOD).confidence_interval(0.95)
         assert difference.pairs == 4
         assert difference.mean == pytest.approx(np.mean(np.subtract(POOR, GOOD)))
         assert (difference.low, difference.high) == pytest.approx((interval.low, interval.high))
-        assert found.groups[0].difference is None
+        assert comparison.groups[0].difference is None
 
-    def test_pair_equal_seeds_only(self, seeds, write):
+    def test_are_of_equal_seeds_only(self, seeds, write):
         folders = [seeds("good", GOOD[:3]), seeds("poor", POOR[:2], loss="dice", seed=1)]
         difference = marsseg.compare(*folders).groups[1].difference
         expected = stats.ttest_rel(POOR[:2], GOOD[1:3]).confidence_interval(0.95)
@@ -186,38 +186,38 @@ class TestPairedDifferences:
         assert difference.mean == pytest.approx(-0.1)
         assert "-0.1000\tneeds at least two pairs\t1" in cli("compare", *map(str, folders)).out
 
-    def test_without_a_common_seed_there_is_none(self, write, cli):
+    def test_do_not_exist_without_a_common_seed(self, write, cli):
         folders = write("a", 0.6, seed=1), write("b", 0.5, loss="dice")
         assert marsseg.compare(*folders).groups[1].difference.pairs == 0
         assert "no run with the same seed" in cli("compare", *map(str, folders)).out
 
-    def test_folds_pair_by_fold(self, write, tmp_path):
+    def test_are_of_equal_folds_only(self, write, tmp_path):
         scores = {"good": GOOD[:3], "poor": POOR[:3]}
         for loss, name in (("wssce", "good"), ("dice", "poor")):
             plans = fold_plans(api.plan(arch=BASE, loss=loss), 3)
             for fold, (member, plan) in enumerate(plans.items()):
                 write(f"{name}/{member}", scores[name][fold], plan=plan, test=(fold,))
-        found = marsseg.compare(tmp_path)
+        comparison = marsseg.compare(tmp_path)
         expected = stats.ttest_rel(POOR[:3], GOOD[:3]).confidence_interval(0.95)
-        assert found.groups[1].difference.low == pytest.approx(expected.low)
+        assert comparison.groups[1].difference.low == pytest.approx(expected.low)
 
 
 class TestOtherItems:
     @pytest.mark.parametrize(
         ("split", "reason"), [({"fingerprint": "other"}, "other data"), ({"test": (3, 4)}, "other items of the data")]
     )
-    def test_a_run_that_is_scored_on_them_is_named_and_has_no_rank(self, write, cli, split, reason):
+    def test_a_run_scored_on_them_is_listed_without_a_rank(self, write, cli, split, reason):
         folders = write("a", 0.5), write("b", 0.4, loss="dice"), write("odd", 0.9, loss="focal", **split)
-        found = marsseg.compare(*folders)
-        assert found.elsewhere == ((folders[2], reason),)
-        assert [group.rank for group in found.groups] == [1, 2, None]
-        assert found.groups[2].values == (0.9,)
-        assert found.groups[2].difference is None
+        comparison = marsseg.compare(*folders)
+        assert comparison.elsewhere == ((folders[2], reason),)
+        assert [group.rank for group in comparison.groups] == [1, 2, None]
+        assert comparison.groups[2].values == (0.9,)
+        assert comparison.groups[2].difference is None
         answer = cli("compare", *map(str, folders))
         assert f"{folders[2]}\t{reason}" in answer.out
         assert "cannot be compared" in answer.err
 
-    def test_folds_and_a_single_test_part_do_not_compare(self, write):
+    def test_folds_and_a_single_test_subset_are_not_comparable(self, write):
         for name, plan in fold_plans(api.plan(arch=BASE), 2).items():
             write(f"cv/{name}", 0.5, plan=plan)
         single = write("single", 0.9)
@@ -237,21 +237,21 @@ class TestRunsWithoutAScore:
         assert f"{broken}\tsplit.json cannot be read" in answer.out
         assert len(marsseg.compare(good.parent).groups) == 1
 
-    def test_alone_are_an_error_that_names_them(self, write):
+    def test_are_an_error_if_no_run_has_a_score(self, write):
         folder = write("b", 0.5, status="interrupted")
         with pytest.raises(RequestError, match="interrupted"):
             marsseg.compare(folder)
 
-    def test_an_undefined_score_is_named_too(self, write):
+    def test_include_those_with_an_undefined_score(self, write):
         undefined, good = write("a", None, loss="dice"), write("b", 0.5)
-        found = marsseg.compare(undefined, good)
-        assert found.apart == ((undefined, "miou is undefined"),)
+        comparison = marsseg.compare(undefined, good)
+        assert comparison.apart == ((undefined, "miou is undefined"),)
         with pytest.raises(RequestError, match="undefined in all"):
             marsseg.compare(undefined)
 
 
 class TestCommand:
-    def test_prints_a_ranked_table_and_what_differs(self, seeds, cli):
+    def test_prints_a_ranked_table_and_the_differing_settings(self, seeds, cli):
         folders = seeds("poor", POOR, loss="dice"), seeds("good", GOOD)
         lines = cli("compare", *map(str, folders)).out.splitlines()
         assert lines[0] == "rank\tgroup\ttest miou\tn\tto the best\t95 % interval\tpairs\truns"
@@ -259,7 +259,7 @@ class TestCommand:
         assert lines[2].startswith("2\tB\t0.5850 ± 0.0265\t4\t-0.0625\t")
         assert lines[4:] == ["setting that differs\tA\tB", "loss\twssce\tdice"]
 
-    def test_by_the_iou_of_a_class_or_on_the_validation_part(self, write, cli):
+    def test_compares_by_the_iou_of_a_class_or_on_the_validation_subset(self, write, cli):
         folder = write("a", 0.6)
         assert "test iou_rock" in cli("compare", str(folder), "--by", "iou_rock").out
         assert "validation miou\tn\t" in cli("compare", str(folder), "--subset", "validation").out
@@ -275,7 +275,7 @@ class TestCommand:
         assert other["settings"] == {"loss": "dice"}
         assert other["difference"]["pairs"] == 4
 
-    def test_csv_has_every_run_with_every_reading_in_full(self, seeds, cli, tmp_path):
+    def test_csv_has_every_run_with_every_score_in_full_precision(self, seeds, cli, tmp_path):
         third = [1 / 3, 0.1 + 0.2]
         answer = cli("compare", str(seeds("a", third)), "--csv", "x.csv")
         assert answer.code == 0
@@ -311,7 +311,7 @@ class TestCommand:
         assert answer.code == 2
         assert what in answer.err
 
-    def test_a_plan_that_is_no_plan_is_named(self, write, cli):
+    def test_a_broken_plan_is_listed_with_the_reason(self, write, cli):
         folder, other = write("a", 0.6), write("b", 0.5)
         (folder / "plan.toml").write_text("arch = 3")
         assert f"{folder}\tThe plan cannot be read" in cli("compare", str(folder), str(other)).out

@@ -1,4 +1,4 @@
-"""Series: the same plan with several seeds, or on several folds."""
+"""Test series: the same plan with several seeds, or on several folds."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ SMALL = {
 
 
 def data_of(rare, groups=None) -> SegmentationData:
-    """Images of 1 × 2 pixels; those where `rare` is true hold rock, all hold soil."""
+    """Make images of 1 × 2 pixels: all have soil, and those where `rare` is true have rock, too."""
     masks = np.ones((len(rare), 1, 2), np.uint8)
     masks[np.asarray(rare, bool), 0, 1] = 2
     images = np.zeros((len(rare), 1, 2, 1), np.uint8)
@@ -48,13 +48,13 @@ seeds = st.integers(0, 2**32 - 1)
 
 class TestFolds:
     @given(rare_flags, counts, seeds)
-    def test_each_item_is_in_the_test_part_exactly_once(self, rare, count, seed):
+    def test_each_item_is_in_the_test_subset_exactly_once(self, rare, count, seed):
         splits = folds_of(data_of(rare), count, seed=seed)
         tested = np.concatenate([split["test"] for split in splits])
         assert sorted(tested.tolist()) == list(range(len(rare)))
 
     @given(rare_flags, counts, seeds)
-    def test_the_parts_of_a_fold_are_disjoint_and_hold_every_item(self, rare, count, seed):
+    def test_the_subsets_of_a_fold_are_disjoint_and_have_every_item(self, rare, count, seed):
         for split in folds_of(data_of(rare), count, seed=seed):
             together = np.concatenate([split[subset] for subset in SUBSETS])
             assert sorted(together.tolist()) == list(range(len(rare)))
@@ -67,26 +67,26 @@ class TestFolds:
             assert abs(rare[split["test"]].sum() - rare.sum() / count) < 2
 
     @given(rare_flags, counts, seeds)
-    def test_validation_keeps_its_share_of_all_items_and_of_the_rare_ones(self, rare, count, seed):
+    def test_validation_has_its_share_of_all_items_and_of_the_rare_ones(self, rare, count, seed):
         rare = np.asarray(rare)
         for split in folds_of(data_of(rare), count, validation=0.2, seed=seed):
             assert abs(len(split.validation) - 0.2 * len(rare)) < 3
             assert abs(rare[split["validation"]].sum() - 0.2 * rare.sum()) < 4
 
     @given(st.lists(st.integers(1, 6), min_size=30, max_size=50), counts, seeds)
-    def test_a_group_stays_on_one_side(self, sizes, count, seed):
+    def test_a_group_is_in_one_subset_only(self, sizes, count, seed):
         groups = np.repeat(np.arange(len(sizes)), sizes)
         data = data_of(np.arange(len(groups)) % 7 == 0, groups)
         for split in folds_of(data, count, seed=seed):
-            sides = [set(groups[split[subset]].tolist()) for subset in SUBSETS]
-            assert sum(map(len, sides)) == len(sizes)
+            groups_of_subsets = [set(groups[split[subset]].tolist()) for subset in SUBSETS]
+            assert sum(map(len, groups_of_subsets)) == len(sizes)
 
-    def test_which_items_are_tested_does_not_depend_on_the_validation_part(self):
+    def test_the_test_items_do_not_depend_on_the_validation_share(self):
         data = data_of(np.arange(60) % 9 == 0)
         small, large = folds_of(data, 3, validation=0.1), folds_of(data, 3, validation=0.4)
         assert [split.test for split in small] == [split.test for split in large]
 
-    def test_another_seed_deals_anew(self):
+    def test_another_seed_makes_other_folds(self):
         data = data_of(np.arange(60) % 9 == 0)
         assert len({folds_of(data, 3, seed=seed)[0] for seed in range(5)}) == 5
 
@@ -95,7 +95,7 @@ class TestFolds:
             folds_of(data_of(np.zeros(40, bool), np.repeat([1, 2, 3], [20, 10, 10])), 6)
         assert "fewer folds" in caught.value.hint
 
-    def test_a_plan_without_folds_is_parted_by_shares(self):
+    def test_a_plan_without_folds_is_split_by_shares(self):
         data = data_of(np.arange(60) % 9 == 0)
         assert make_split(data, SplitOptions(0.2, 0.1, 3)) == split_data(data, 0.2, 0.1, 3)
         assert make_split(data, SplitOptions(0.2, 0.1, 3, folds=4, fold=2)) == fold_data(data, 4, 2, 0.2, 3)
@@ -103,7 +103,7 @@ class TestFolds:
 
 class TestPlans:
     @pytest.mark.parametrize(
-        ("values", "what"),
+        ("values", "message"),
         [
             ({"folds": 5}, "given together"),
             ({"fold": 1}, "given together"),
@@ -111,49 +111,49 @@ class TestPlans:
             ({"folds": 2, "fold": 1, "validation": 0.5}, "nothing to train on"),
         ],
     )
-    def test_folds_that_make_no_sense_are_refused(self, values, what):
-        with pytest.raises(RequestError, match=what):
+    def test_impossible_folds_are_refused(self, values, message):
+        with pytest.raises(RequestError, match=message):
             api.plan(**values)
 
-    def test_a_folds_plan_survives_the_way_through_its_file(self, tmp_path):
+    def test_the_plan_of_a_fold_can_be_written_and_read(self, tmp_path):
         plan = fold_plans(api.plan(), 5)["fold-4"]
         (tmp_path / "plan.toml").write_text(plan.to_toml())
         again = api.plan(tmp_path / "plan.toml")
         assert (again.split.folds, again.split.fold) == (5, 4)
         assert again.to_toml() == plan.to_toml()
 
-    def test_seeds_count_on_from_the_plans_own_and_change_nothing_else(self):
+    def test_the_seeds_follow_that_of_the_plan_and_nothing_else_changes(self):
         plan = api.plan(seed=7)
         plans = seed_plans(plan, 3)
-        assert [(name, one.training.seed) for name, one in plans.items()] == [
+        assert [(name, plan.training.seed) for name, plan in plans.items()] == [
             ("seed-7", 7),
             ("seed-8", 8),
             ("seed-9", 9),
         ]
-        assert {one.to_toml().replace(f"seed = {one.training.seed}\n", "") for one in plans.values()} == {
+        assert {each.to_toml().replace(f"seed = {each.training.seed}\n", "") for each in plans.values()} == {
             plan.to_toml().replace("seed = 7\n", "")
         }
 
     @pytest.mark.parametrize(
         ("seeds", "folds", "where"), [(1, None, "--seeds"), (None, 0, "--folds"), (2, 2, "--seeds, --folds")]
     )
-    def test_a_series_of_one_and_seeds_crossed_with_folds_are_refused(self, seeds, folds, where):
+    def test_a_single_seed_or_fold_and_seeds_with_folds_are_refused(self, seeds, folds, where):
         with pytest.raises(RequestError) as caught:
             plan_series(api.plan(), seeds, folds)
         assert caught.value.where == where
 
-    def test_seeds_beyond_the_largest_are_refused(self):
-        with pytest.raises(RequestError, match="pass the largest"):
+    def test_seeds_above_the_largest_are_refused(self):
+        with pytest.raises(RequestError, match="exceed the largest"):
             seed_plans(api.plan(seed=2**32 - 1), 2)
 
-    def test_dry_run_shows_the_plan_and_what_would_run(self, cli, tmp_path):
+    def test_dry_run_shows_the_plan_and_the_runs(self, cli, tmp_path):
         answer = cli("run", "--folds", "3", "--seed", "5", "--dry-run")
         assert answer.code == 0
         assert "arch\tunet" in answer.out
         assert answer.out.endswith("run\ttraining.seed\tfold\nfold-1\t5\t1/3\nfold-2\t5\t2/3\nfold-3\t5\t3/3\n")
         assert not list(tmp_path.iterdir())
 
-    def test_an_existing_folder_is_never_taken(self, cli, tmp_path):
+    def test_an_existing_folder_is_refused(self, cli, tmp_path):
         answer = cli("run", "--seeds", "2", "--out", str(tmp_path))
         assert answer.code == 2
         assert "exists" in answer.err
@@ -162,20 +162,20 @@ class TestPlans:
 class TestSpread:
     @given(st.lists(st.floats(0, 1), min_size=2, max_size=9))
     def test_is_numpys_mean_and_sample_standard_deviation(self, values):
-        found = Spread.of(values)
-        assert found.n == len(values)
-        assert found.mean == pytest.approx(np.mean(values))
-        assert found.std == pytest.approx(np.std(values, ddof=1))
+        spread = Spread.of(values)
+        assert spread.n == len(values)
+        assert spread.mean == pytest.approx(np.mean(values))
+        assert spread.std == pytest.approx(np.std(values, ddof=1))
 
     def test_of_one_value_has_no_deviation(self):
         assert Spread.of([0.25]) == Spread(0.25, None, 1)
         assert str(Spread.of([0.25])) == "0.2500"
 
-    def test_leaves_out_runs_where_a_reading_is_undefined(self):
-        found = spreads([{"a": 0.5, "b": None}, {"a": 0.7, "b": None}, {"a": None, "b": None}])
-        assert found["a"].n == 2
-        assert found["a"].mean == pytest.approx(0.6)
-        assert found["b"] is None
+    def test_leaves_out_runs_where_a_score_is_undefined(self):
+        spread_of = spreads([{"a": 0.5, "b": None}, {"a": 0.7, "b": None}, {"a": None, "b": None}])
+        assert spread_of["a"].n == 2
+        assert spread_of["a"].mean == pytest.approx(0.6)
+        assert spread_of["b"] is None
 
 
 def without_observers(observers=None, load=hooks.load_hooks):
@@ -183,21 +183,21 @@ def without_observers(observers=None, load=hooks.load_hooks):
 
 
 @pytest.fixture
-def quiet(monkeypatch):
-    """Runs without observers."""
+def no_observers(monkeypatch):
+    """Let runs have no observers."""
     monkeypatch.setattr(hooks, "load_hooks", without_observers)
 
 
 @pytest.fixture
 def pretended(monkeypatch):
-    """`pretended(answers)`: each run takes its answer: a status, or an error to raise. Gives the runs' names."""
+    """Replace training: each run takes one of the `answers`, a status or an error to raise; return the runs' names."""
     from marsseg_core.training import loop as engine
 
     def use(answers):
-        ran, left = [], iter(answers)
+        ran, remaining = [], iter(answers)
 
         def execute(plan, *, out, data):
-            answer = next(left)
+            answer = next(remaining)
             if isinstance(answer, BaseException):
                 raise answer
             ran.append(out.name)
@@ -216,7 +216,7 @@ def summary(folder):
 
 
 class TestSeries:
-    def test_an_interrupted_run_ends_it_and_what_is_done_is_kept(self, pretended, tmp_path):
+    def test_an_interrupted_run_ends_the_series_and_finished_runs_stay(self, pretended, tmp_path):
         ran = pretended(["finished", "interrupted"])
         series = marsseg.series(seeds=3, out=tmp_path / "s", **SMALL)
         assert series.interrupted
@@ -231,20 +231,20 @@ class TestSeries:
             marsseg.series(seeds=3, out=tmp_path / "s", **SMALL)
         assert summary(tmp_path / "s")["status"] == "interrupted"
 
-    def test_a_run_that_fails_ends_it_with_its_error(self, pretended, tmp_path):
+    def test_a_failing_run_ends_the_series_with_its_error(self, pretended, tmp_path):
         pretended(["finished", RunError("The loss became nan.")])
         with pytest.raises(RunError, match="nan"):
             marsseg.series(seeds=3, out=tmp_path / "s", **SMALL)
         assert summary(tmp_path / "s")["status"] == "failed"
         assert summary(tmp_path / "s")["runs"] == {"seed-0": "finished", "seed-1": None, "seed-2": None}
 
-    def test_a_first_run_that_is_refused_leaves_no_folder(self, pretended, tmp_path):
+    def test_if_the_first_run_is_refused_no_folder_remains(self, pretended, tmp_path):
         pretended([RequestError("It does not fit.")])
         with pytest.raises(RequestError):
             marsseg.series(seeds=2, out=tmp_path / "s", **SMALL)
         assert not (tmp_path / "s").exists()
 
-    def test_folds_that_cannot_be_are_refused_before_anything_runs(self, pretended, tmp_path):
+    def test_impossible_folds_are_refused_before_the_first_run(self, pretended, tmp_path):
         ran = pretended(["finished"] * 30)
         with pytest.raises(RequestError, match="subset empty"):
             marsseg.series(folds=30, out=tmp_path / "s", **SMALL | {"data": "synthetic:count=24:height=16:width=32"})
@@ -271,14 +271,14 @@ class TestSeries:
 
 
 def graphs():
-    """TensorFlow's graphs that are alive."""
+    """Count the graphs of TensorFlow that are in memory."""
     gc.collect()
-    return sum(type(one).__name__ == "FuncGraph" for one in gc.get_objects())
+    return sum(type(each).__name__ == "FuncGraph" for each in gc.get_objects())
 
 
 @pytest.fixture(scope="module")
 def folds(tmp_path_factory):
-    """A series on two folds, and the number of graphs before and after it."""
+    """Run a series on two folds; return it, and the number of graphs before and after it."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(hooks, "load_hooks", without_observers)
         before = graphs()
@@ -287,35 +287,35 @@ def folds(tmp_path_factory):
 
 
 @pytest.mark.slow
-class TestForReal:
-    def test_the_summary_is_what_numpy_says_of_the_runs_metrics(self, folds):
+class TestWithTraining:
+    def test_the_summary_has_numpys_mean_and_deviation_of_the_runs(self, folds):
         series, *_ = folds
-        found = summary(series.path)["subsets"]["test"]
+        scores = summary(series.path)["subsets"]["test"]
         subsets = [
             json.loads((series.path / name / "metrics.json").read_text())["subsets"]["test"]
             for name in ("fold-1", "fold-2")
         ]
         for name in ("miou", "miou_an2dl", "accuracy"):
             values = [subset[name] for subset in subsets]
-            assert found[name]["mean"] == pytest.approx(np.mean(values))
-            assert found[name]["std"] == pytest.approx(np.std(values, ddof=1))
+            assert scores[name]["mean"] == pytest.approx(np.mean(values))
+            assert scores[name]["std"] == pytest.approx(np.std(values, ddof=1))
         soil = [subset["iou"]["soil"] for subset in subsets]
-        assert found["iou_soil"]["mean"] == pytest.approx(np.mean(soil))
+        assert scores["iou_soil"]["mean"] == pytest.approx(np.mean(soil))
         known = {"miou", "miou_an2dl", "miou_all", "miou_per_image", "accuracy"}
-        assert set(found) >= known | {f"iou_{name}" for name in subsets[0]["iou"]}
-        assert set(found) == set(metric_values(subsets[0]))
+        assert set(scores) >= known | {f"iou_{name}" for name in subsets[0]["iou"]}
+        assert set(scores) == set(metric_values(subsets[0]))
 
     def test_every_image_is_tested_once(self, folds):
         splits = [json.loads((folds[0].path / name / "split.json").read_text()) for name in ("fold-1", "fold-2")]
         assert sorted(splits[0]["test"] + splits[1]["test"]) == list(range(24))
 
-    def test_a_run_of_it_is_the_run_that_its_plan_gives_alone(self, folds, quiet, tmp_path):
+    def test_a_run_of_a_series_equals_the_single_run_of_its_plan(self, folds, no_observers, tmp_path):
         alone = marsseg.run(folds[0].path / "fold-2", out=tmp_path / "alone")
         member = folds[0].path / "fold-2"
         assert (alone.path / "metrics.json").read_bytes() == (member / "metrics.json").read_bytes()
         assert (alone.path / "plan.toml").read_bytes() == (member / "plan.toml").read_bytes()
         assert (alone.path / "split.json").read_bytes() == (member / "split.json").read_bytes()
 
-    def test_no_network_stays_behind(self, folds):
+    def test_no_network_stays_in_memory(self, folds):
         _, before, after = folds
         assert after <= before

@@ -1,4 +1,4 @@
-"""`marsseg show --preview`: a sheet of tiles before and after an augmentation."""
+"""Test `marsseg show --preview`: images before and after an augmentation."""
 
 import numpy as np
 import pytest
@@ -22,15 +22,15 @@ def test_an_overlay_has_the_colour_of_its_class(tmp_path):
     soil = sheet(tmp_path)
     other = sheet(tmp_path, mask=np.full((8, 16), 2, np.uint8))
     changed = np.flatnonzero((soil != other).any(axis=(0, 2)))
-    assert changed.min() > soil.shape[1] * 0.7  # the last picture alone
+    assert changed.min() > soil.shape[1] * 0.7  # only in the last picture
 
 
-def test_a_change_of_brightness_is_seen(tmp_path):
+def test_a_change_of_brightness_is_visible(tmp_path):
     brighter = sheet(tmp_path, image=np.full((8, 16, 1), 0.9, np.float32))
     assert (brighter != sheet(tmp_path)).any()
 
 
-def test_ignored_classes_stay_bare_and_void_is_striped(tmp_path):
+def test_ignored_classes_have_no_colour_and_void_is_striped(tmp_path):
     bare = sheet(tmp_path, mask=np.zeros((8, 16), np.uint8))
     void = sheet(tmp_path, mask=np.full((8, 16), 255, np.uint8))
     assert (bare != void).any()
@@ -55,7 +55,7 @@ def test_show_draws_it(name, tmp_path, cli):
         (["rotate:degree=4", "--preview", "x.png"], "degrees"),
     ],
 )
-def test_what_cannot_be_drawn_is_refused(words, message, cli):
+def test_an_impossible_preview_is_refused(words, message, cli):
     answer = cli("show", *words)
     assert answer.code == 2
     assert message in " ".join(answer.err.split())

@@ -138,7 +138,7 @@ def test_a_confusion_reads_the_metrics_that_it_is_given(table):
     assert "iou" not in written["per_class"]  # it is there already
     assert written["boundary_iou"] == 0  # the rim has moved by its whole width
     assert metric_values(written)["dice_soil"] == pytest.approx(4 / 5)
-    with pytest.raises(RequestError, match="no metric 'boundary_f'"):
+    with pytest.raises(RequestError, match="metric 'boundary_f' was not computed"):
         result.value("boundary_f")
 
 
@@ -197,7 +197,7 @@ def test_a_reading_of_which_nobody_knows_what_is_better_ranks_nothing(tmp_path, 
     shutil.copytree(REPOSITORY / "tests" / "frozen" / "finished", tmp_path / "old")
     without = MetricTable({name: each for name, each in table.resolved.items() if name != "accuracy"})
     monkeypatch.setattr(comparison, "metric_table", lambda: without)
-    with pytest.raises(RequestError, match="No metric is installed that says whether more of 'accuracy' is better"):
+    with pytest.raises(RequestError, match="The metric 'accuracy' is not installed"):
         marsseg.compare(tmp_path / "old", by="accuracy")
 
 

@@ -17,7 +17,7 @@ from marsseg_core.registry import kinds
 from marsseg_core.registry.catalog import installed
 from marsseg_core.registry.distribution import DISTRIBUTION
 from marsseg_core.registry.loading import load
-from marsseg_core.testing.architectures import GradientRecorder, make_batch, start_anew, train
+from marsseg_core.testing.architectures import GradientRecorder, make_batch, reset_keras, train
 from marsseg_plugins.architectures.residual import squeeze_excite
 from marsseg_plugins.architectures.transunet import TransUNet
 from marsseg_plugins.widths import FEWEST_NORMALISED, scaled
@@ -37,7 +37,7 @@ def assert_alive(build: Callable[[], keras.Model]) -> None:
     images, labels = make_batch(SIZE, 1, 3)
     dead, apart = None, 0.0
     for seed in range(1, 9):
-        start_anew(seed)
+        reset_keras(seed)
         network = build()
         logits = network(images, training=False)
         logits = keras.ops.convert_to_numpy(logits["logits"] if isinstance(logits, dict) else logits)
