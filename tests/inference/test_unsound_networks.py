@@ -115,7 +115,7 @@ def test_a_network_that_blew_up_ends_the_training_with_the_likely_cause(tmp_path
     monkeypatch.setattr(Scoring, "on_epoch_end", blow_up)
     words = {"arch": "unet:width=0.125:depth=1:convolutions=1", "data": "synthetic:count=12:height=16:width=32"}
     refused = pytest.raises(
-        RunError, match=r"not sound after epoch 1: .*nan for item \d+.*a smaller learning rate than 0"
+        RunError, match=r"unusable after epoch 1: .*nan for item \d+.*a smaller learning rate than 0"
     )
     with refused, no_warning():
         marsseg.run(**words, batch=4, epochs=2, out=tmp_path / "run")

@@ -150,10 +150,10 @@ def test_a_network_that_cannot_be_read_says_which_layer_is_not_known(tmp_path):
     ("component", "method", "gives", "said"),
     [
         (Synthetic, "load", None, "dataset 'synthetic' of marsseg .* loads a NoneType"),
-        (SSCE, "build", lambda labels, logits: None, "loss 'ssce' of marsseg .* gives None, not a scalar"),
-        (SSCE, "build", lambda labels, logits: 3.0, r"loss 'ssce' of marsseg .* gives 3\.0, not a scalar"),
+        (SSCE, "build", lambda labels, logits: None, "loss 'ssce' of marsseg .* returns None, not a scalar"),
+        (SSCE, "build", lambda labels, logits: 3.0, r"loss 'ssce' of marsseg .* returns 3\.0, not a scalar"),
         (Constant, "build", None, "schedule 'constant' of marsseg .* builds None, which is neither"),
-        (HFlip, "apply", None, r"augmentation 'hflip' of marsseg .* gives a NoneType, not \(images, masks\)"),
+        (HFlip, "apply", None, r"augmentation 'hflip' of marsseg .* returns a NoneType, not \(images, masks\)"),
     ],
 )
 def test_what_gives_something_else_is_named(tmp_path, monkeypatch, component, method, gives, said):
@@ -164,7 +164,9 @@ def test_what_gives_something_else_is_named(tmp_path, monkeypatch, component, me
 
 def test_an_augmentation_that_makes_a_label_up_is_named(tmp_path, monkeypatch):
     monkeypatch.setattr(HFlip, "apply", lambda self, images, masks, generators: (images, np.full_like(masks, 77)))
-    with pytest.raises(PluginError, match=r"'hflip' of marsseg .* gives a mask with label 77, which is no class"):
+    with pytest.raises(
+        PluginError, match=r"'hflip' of marsseg .* returns a mask with the label 77, which is not a class"
+    ):
         run(tmp_path, augment="hflip:p=1")
 
 

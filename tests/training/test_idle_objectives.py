@@ -77,7 +77,7 @@ def test_a_loss_that_no_network_can_lower_is_refused_before_anything_is_written(
     assert not (tmp_path / "run").exists()
     with warnings_told() as told:
         marsseg.run(loss=f"constant:value={constant},ssce", **(words | {"epochs": 1}))
-    assert told == ["The loss 'constant' is the same whatever the network says: nothing is learned from it."]
+    assert told == ["The loss 'constant' does not depend on the network's output: nothing is learned from it."]
 
 
 def test_the_boundary_loss_alone_on_images_of_one_class_ends_after_the_first_epoch(tmp_path, one_class):

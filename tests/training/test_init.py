@@ -15,7 +15,7 @@ from marsseg_core.errors import RequestError
 from marsseg_core.networks.build import build_network
 from marsseg_core.networks.transfer import copy_weights
 from marsseg_core.registry.session import open_session
-from marsseg_core.training.initial_weights import take_over
+from marsseg_core.training.initial_weights import copy_initial_weights
 
 ARCH = "unet:width=0.125:depth=1:convolutions=1"
 SMALL = {"arch": ARCH, "data": "synthetic:count=24:height=16:width=32", "batch": 4, "epochs": 1}
@@ -149,20 +149,20 @@ class TestPlan:
 
 class TestTakingOver:
     def test_without_an_init_nothing_is_taken(self):
-        assert take_over(api.plan(arch=ARCH).training, network(), open_session()) is None
+        assert copy_initial_weights(api.plan(arch=ARCH).training, network(), open_session()) is None
 
     def test_a_network_that_has_changed_since_is_refused(self, copy):
         training = api.plan(init=str(copy)).training
         (copy / "network.keras").write_bytes((copy / "network.keras").read_bytes() + b"more")
         with pytest.raises(RequestError, match="has changed since the plan was made") as caught:
-            take_over(training, network(), open_session())
+            copy_initial_weights(training, network(), open_session())
         assert caught.value.hint.endswith(f"--init {copy}")
 
     def test_a_run_that_is_gone_is_refused(self, copy):
         training = api.plan(init=str(copy)).training
         shutil.rmtree(copy)
         with pytest.raises(RequestError, match="is gone"):
-            take_over(training, network(), open_session())
+            copy_initial_weights(training, network(), open_session())
 
     @pytest.mark.slow
     def test_a_run_starts_from_the_best_weights_of_the_other_and_says_what_it_took(

@@ -131,7 +131,7 @@ def test_less_is_better_where_the_metric_says_so_also_when_the_run_is_resumed(tm
 
 @pytest.mark.parametrize("monitor", ["val_iou_lava", "val_dice_background"])
 def test_a_class_that_the_data_does_not_score_is_refused_before_anything_is_written(tmp_path, monitor):
-    with pytest.raises(RequestError, match=f"no '{monitor}' to watch.*soil"):
+    with pytest.raises(RequestError, match=f"no column '{monitor}' to monitor.*soil"):
         small_run(tmp_path / "run", monitor=monitor)
     assert not (tmp_path / "run").exists()
 
@@ -162,4 +162,4 @@ def test_a_run_of_before_goes_on_by_what_it_was_kept_by(tmp_path):
     with warnings_told(lines):
         run = marsseg.resume(folder)
     assert run.best_by == "val_miou"
-    assert any("kept by val_miou, as the run began" in line for line in lines)
+    assert any("still chosen by val_miou, as when the run began" in line for line in lines)

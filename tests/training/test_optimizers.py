@@ -210,7 +210,7 @@ class TestEpochAverage:
         with warnings_told(told):
             run = marsseg.run(out=tmp_path / "run", overrides=overrides, **words)
         assert len(run.history) < 6
-        assert any("ended before its average of weights began" in line for line in told)
+        assert any("ended before weight averaging began" in line for line in told)
 
 
 class TestStatistics:

@@ -13,7 +13,7 @@ from helpers.messages import warnings_told
 import marsseg_core as marsseg
 from marsseg_core.errors import RequestError, RunError
 from marsseg_core.files.run_folder import RunFolder
-from marsseg_core.training.keeper import Keeper
+from marsseg_core.training.recorder import RunRecorder
 
 # All that has a state of its own: dropout, plateau, early stopping, trained and remembered weights, an average.
 WORDS = {
@@ -52,14 +52,14 @@ def assert_same(found, expected):
 
 def killed_after(monkeypatch, epochs, before_checkpoint=False):
     """The process "dies" in the epoch after so many, or just before that epoch's checkpoint."""
-    original = Keeper.on_epoch_end
+    original = RunRecorder.on_epoch_end
 
     def dying(self, epoch, logs=None):
         if epoch == epochs and not before_checkpoint:
             raise SystemExit
         original(self, epoch, logs)
 
-    monkeypatch.setattr(Keeper, "on_epoch_end", dying)
+    monkeypatch.setattr(RunRecorder, "on_epoch_end", dying)
     if before_checkpoint:
         from marsseg_core.training import checkpointer as keeping
 

@@ -21,8 +21,8 @@ from marsseg_core.errors import PluginError, RequestError, RunError
 from marsseg_core.files.run_folder import RunFolder
 from marsseg_core.hooks import hookimpl, load_hooks
 from marsseg_core.training import loop
-from marsseg_core.training.callbacks import Observer
-from marsseg_core.training.keeper import Keeper
+from marsseg_core.training.callbacks import GuardedCallback
+from marsseg_core.training.recorder import RunRecorder
 from marsseg_core.training.task import SegmentationTask
 from marsseg_plugins.augmentations.hflip import HFlip
 from marsseg_plugins.datasets.synthetic import Synthetic
@@ -90,7 +90,7 @@ def test_an_augmentation_that_fails_is_named(tmp_path, monkeypatch, method):
 
 def test_an_augmentation_that_changes_the_size_is_named(tmp_path, monkeypatch):
     monkeypatch.setattr(HFlip, "apply", lambda self, images, masks, generators: (images[:, ::2], masks[:, ::2]))
-    with pytest.raises(PluginError, match=r"'hflip' of marsseg .* gives images and masks of shapes \(4, 8, 32, 1\)"):
+    with pytest.raises(PluginError, match=r"'hflip' of marsseg .* returns images and masks of shapes \(4, 8, 32, 1\)"):
         run(tmp_path, augment="hflip:p=1")
 
 
@@ -239,7 +239,7 @@ def test_a_wrong_request_and_ctrl_c_are_no_failures_of_a_run(tmp_path, told, mon
     def interrupted(self, epoch, logs=None):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(Keeper, "on_epoch_end", interrupted)
+    monkeypatch.setattr(RunRecorder, "on_epoch_end", interrupted)
     assert run(tmp_path).interrupted
     assert [name for name, _, _ in told] == ["finished"]
 
@@ -267,7 +267,7 @@ def test_a_callback_that_fails_is_named_once_and_left_out():
             failing()
 
     with warnings_told() as warned:
-        observer = Observer(Broken())
+        observer = GuardedCallback(Broken())
         observer.on_epoch_end(0, {})
         observer.on_epoch_end(1, {})
     assert len(warned) == 1
@@ -348,12 +348,12 @@ def test_a_callback_that_ends_the_process_is_named_and_left_out():
             sys.exit(5)
 
     with warnings_told() as warned:
-        observer = Observer(Leaving())
+        observer = GuardedCallback(Leaving())
         observer.on_train_begin()
         observer.on_train_begin()
     (line,) = warned
     assert "Leaving" in line
-    assert line.endswith("failed in on_train_begin and is left out: SystemExit(5)")
+    assert line.endswith("failed in on_train_begin and is not called again: SystemExit(5)")
 
 
 def test_ctrl_c_in_a_callback_is_heard():
@@ -362,7 +362,7 @@ def test_ctrl_c_in_a_callback_is_heard():
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt), no_warning():
-        Observer(Slow()).on_train_begin()
+        GuardedCallback(Slow()).on_train_begin()
 
 
 @pytest.mark.parametrize("change", [lambda record: record.update(mood=1.0), lambda record: record.pop("val_miou")])

@@ -264,7 +264,7 @@ class TestTraining:
         assert rates == pytest.approx([0.01 / 3, 0.02 / 3, 0.01, 0.01])
 
     def test_a_score_that_the_data_does_not_have_is_named(self, tmp_path):
-        with pytest.raises(RequestError, match=r"no 'val_iou_lava' to watch.*val_iou_sand"):
+        with pytest.raises(RequestError, match=r"no column 'val_iou_lava' to monitor.*val_iou_sand"):
             small_run(tmp_path / "run", epochs=2, schedule="plateau:monitor=val_iou_lava")
 
     def test_a_climb_that_leaves_nothing_of_the_training_is_refused(self, tmp_path):
