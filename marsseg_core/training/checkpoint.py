@@ -123,8 +123,7 @@ def _by_key(callbacks: Sequence[keras.callbacks.Callback]) -> dict[str, keras.ca
     return {f"{i}_{type(callback).__name__}": callback for i, callback in enumerate(callbacks)}
 
 
-# Keras changes the sign of `min_delta` at the end of the first epoch. A restored value would change
-# its sign twice.
+# Keras changes the sign of `min_delta` at the end of the first epoch. A restored value would change its sign twice.
 _NOT_SAVED: Final = ("min_delta",)
 
 

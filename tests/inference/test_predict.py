@@ -416,7 +416,7 @@ class TestRequests:
         shutil.copytree(run, other)
         inputs = keras.Input((16, 32, 1))
         keras.Model(inputs, keras.layers.Lambda(lambda x: x * 2)(inputs)).save(other / "network.keras")
-        with pytest.raises(RequestError, match=r"carries code, which is never run.*network\.keras"):
+        with pytest.raises(RequestError, match=r"contains code, which is never executed.*network\.keras"):
             marsseg.load(other)
 
     def test_a_network_file_that_is_cut_off_is_refused_by_name(self, run, tmp_path):

@@ -35,7 +35,7 @@ def test_another_backend_is_refused_wherever_it_is_said(unstarted, monkeypatch, 
     startup.check_backend()
     unstarted.unlink()
     monkeypatch.setenv("KERAS_BACKEND", name)
-    with pytest.raises(RequestError, match=rf"KERAS_BACKEND={name}\] Say KERAS_BACKEND=tensorflow"):
+    with pytest.raises(RequestError, match=rf"KERAS_BACKEND={name}\] Set KERAS_BACKEND=tensorflow"):
         startup.check_backend()
 
 
@@ -52,7 +52,7 @@ def test_a_backend_that_is_not_installed_is_named_with_what_installs_it(unstarte
     monkeypatch.delitem(startup.sys.modules, "jax", raising=False)
     monkeypatch.setattr(startup, "find_spec", lambda name: None)
     with pytest.raises(
-        RequestError, match=r"'jax', which is not installed.*pip install jax; or say KERAS_BACKEND=tens"
+        RequestError, match=r"'jax', which is not installed.*pip install jax; or set KERAS_BACKEND=tens"
     ):
         startup.check_backend()
 

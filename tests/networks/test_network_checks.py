@@ -80,10 +80,10 @@ class Forgetful(layers.Layer):
         (lambda self, spec: None, "builds None, not a keras.Model"),
         (network_of(lambda images: [logits(images), logits(images)]), "builds a network whose output is"),
         (network_of(lambda images: {"other": logits(images)}), "builds a network whose output is"),
-        (network_of(lambda images: logits(images, 4)), r"gives logits of shape \(None, 16, 32, 4\), not"),
+        (network_of(lambda images: logits(images, 4)), r"returns logits of shape \(None, 16, 32, 4\), not"),
         (
             network_of(lambda images: {"logits": logits(images), "aux": logits(images, strides=2)}),
-            r"gives aux of shape \(None, 8, 16, 5\), not",
+            r"returns aux of shape \(None, 8, 16, 5\), not",
         ),
     ],
 )
@@ -95,7 +95,7 @@ def test_an_architecture_that_gives_no_network_for_the_data_is_named(monkeypatch
 
 def test_an_architecture_that_leaves_the_bottleneck_out_is_refused(monkeypatch):
     monkeypatch.setattr(UNet, "build", network_of(logits))
-    with pytest.raises(PluginError, match=r"'unet' of marsseg .* leaves the bottleneck out: aspp"):
+    with pytest.raises(PluginError, match=r"'unet' of marsseg .* does not use the bottleneck: aspp"):
         network(bottleneck="aspp")
 
 
@@ -103,8 +103,8 @@ def test_an_architecture_that_leaves_the_bottleneck_out_is_refused(monkeypatch):
     ("build", "said"),
     [
         (lambda self, features, spec: 1 / 0, "failed: ZeroDivisionError"),
-        (lambda self, features, spec: None, "gives None for one of"),
-        (lambda self, features, spec: layers.UpSampling2D()(features), r"gives a map of shape \(None, "),
+        (lambda self, features, spec: None, "returns None for a feature map"),
+        (lambda self, features, spec: layers.UpSampling2D()(features), r"returns a feature map of shape \(None, "),
     ],
 )
 def test_what_is_wrong_in_a_bottleneck_is_its_own_fault(monkeypatch, build, said):
@@ -122,7 +122,7 @@ def test_what_is_wrong_in_a_bottleneck_is_its_own_fault(monkeypatch, build, said
 )
 def test_a_layer_that_could_not_be_read_again_is_refused_before_the_training(monkeypatch, layer):
     monkeypatch.setattr(UNet, "build", network_of(lambda images: logits(layer()(images))))
-    with pytest.raises(PluginError, match="cannot be read again after the training: its layer"):
+    with pytest.raises(PluginError, match="could not be loaded after the training, because of its layer"):
         network(bottleneck="none")
 
 
@@ -187,17 +187,17 @@ class TestNetworkByName:
 
     def test_an_architecture_that_gives_something_else_is_named(self, monkeypatch):
         monkeypatch.setattr(UNet, "build", network_of(lambda images: logits(images, 4)))
-        with pytest.raises(PluginError, match=r"'unet' of marsseg .* gives logits of shape"):
+        with pytest.raises(PluginError, match=r"'unet' of marsseg .* returns logits of shape"):
             marsseg.network("unet", height=16, width=32)
 
     def test_a_bottleneck_that_is_left_out_is_named(self, monkeypatch):
         monkeypatch.setattr(UNet, "build", network_of(logits))
-        with pytest.raises(PluginError, match="leaves the bottleneck out: aspp"):
+        with pytest.raises(PluginError, match="does not use the bottleneck: aspp"):
             marsseg.network("unet", bottleneck="aspp", height=16, width=32)
 
     def test_a_layer_that_cannot_be_read_again_is_named(self, monkeypatch):
         monkeypatch.setattr(UNet, "build", network_of(lambda images: logits(Bare()(images))))
-        with pytest.raises(PluginError, match="cannot be read again"):
+        with pytest.raises(PluginError, match="could not be loaded after the training"):
             marsseg.network("unet", height=16, width=32)
 
     def test_what_does_not_fit_is_a_wrong_request(self, monkeypatch):

@@ -85,7 +85,7 @@ class TestCopying:
     def test_what_the_other_has_beyond_is_named(self):
         found = copy_weights(network(ARCH.replace("depth=1", "depth=2")), network(), "there")
         assert "encoder2_conv1" in found.unused
-        assert "have no place in this network: encoder2_conv1" in found.misfit_text()
+        assert "of the other network are not in this network: encoder2_conv1" in found.misfit_text()
 
     def test_weights_of_other_names_do_not_fit(self):
         def small(normalise):
@@ -99,7 +99,7 @@ class TestCopying:
 
     def test_nothing_that_fits_is_refused(self):
         narrow, wide = network(), network("unet:width=0.5:depth=1:convolutions=1", classes=3)
-        with pytest.raises(RequestError, match="Nothing of that network fits"):
+        with pytest.raises(RequestError, match="No weights can be copied"):
             copy_weights(narrow, wide, "there")
 
 
