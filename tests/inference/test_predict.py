@@ -186,7 +186,7 @@ class TestChannels:
     def test_other_numbers_are_refused(self):
         from marsseg_core.inference.ensemble import with_channels
 
-        with pytest.raises(RequestError, match="An image with 4 channels cannot be seen by a network for 1"):
+        with pytest.raises(RequestError, match="An image with 4 channels does not fit a network for 1"):
             with_channels(np.zeros((2, 2, 4), np.uint8), 1)
 
 
@@ -216,7 +216,7 @@ class TestFolder:
         assert "out: 4 images" in answer.out
 
     def test_says_that_colours_are_seen_as_grey(self, cli, run, folder):
-        assert "sol 1/colour: the image has colours and the network takes grey" in cli(
+        assert "sol 1/colour: the network takes grey images" in cli(
             "predict", str(run), str(folder), "--out", "out"
         ).err.replace("\n", " ")
 
@@ -272,7 +272,7 @@ class TestFolder:
         shutil.copy(folder / "large.png", folder / "large.jpeg")
         answer = cli("predict", str(run), str(folder), "--out", "out")
         assert answer.code == 2
-        assert "'large.jpeg' and 'large.png' would give one output" in answer.err
+        assert "The outputs of 'large.jpeg' and 'large.png' would have the same name" in answer.err
 
     def test_without_an_image_is_refused(self, cli, run, tmp_path):
         (tmp_path / "empty").mkdir()
@@ -377,7 +377,7 @@ class TestEnsemble:
         (other / "split.json").write_text(json.dumps(split))
         answer = cli("predict", str(run), "other", str(folder), "--out", "out")
         assert answer.code == 2
-        assert "cannot be joined" in answer.err
+        assert "cannot be combined" in answer.err
         assert "boulder" in answer.err
 
 

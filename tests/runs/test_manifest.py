@@ -177,7 +177,7 @@ class TestAFolder:
         marsseg.network("unet:width=0.125:depth=1:convolutions=1", height=16, width=32, num_classes=3).save(
             finished.network
         )
-        with pytest.raises(RequestError, match="The network tells apart 3 classes, the run 5"):
+        with pytest.raises(RequestError, match="The network predicts 3 classes, but the run has 5"):
             marsseg.evaluate(finished.path)
 
 
