@@ -84,14 +84,14 @@ def load_networks(runs: Sequence[RunFolder], session: Session) -> list[keras.Mod
     return networks
 
 
-def with_channels(image: np.ndarray, wanted: int) -> np.ndarray:
-    """Convert an image (H, W, C) to `wanted` channels.
+def with_channels(image: np.ndarray, channels: int) -> np.ndarray:
+    """Convert an image (H, W, C) to `channels` channels.
 
     A colour image becomes grey by its luma (Rec. 601); a grey image becomes three equal channels. Raises RequestError
     for other numbers of channels.
     """
-    if image.shape[-1] == wanted:
+    if image.shape[-1] == channels:
         return image
-    if (image.shape[-1], wanted) in ((1, 3), (3, 1)):
-        return to_colour(image) if wanted == 3 else to_grey(image)
-    raise RequestError(f"An image with {image.shape[-1]} channels does not fit a network for {wanted} channels.")
+    if (image.shape[-1], channels) in ((1, 3), (3, 1)):
+        return to_colour(image) if channels == 3 else to_grey(image)
+    raise RequestError(f"An image with {image.shape[-1]} channels does not fit a network for {channels} channels.")

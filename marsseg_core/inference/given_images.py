@@ -15,47 +15,47 @@ from ..errors import RequestError
 _WHERE: Final = "images"
 
 
-def images_of(given: Any) -> Iterable[Any]:
-    """Return `given` if it is a sequence of images. Raises RequestError where it is a single image, or no images.
+def images_of(images: Any) -> Iterable[Any]:
+    """Return `images` if it is an iterable. Raises RequestError where it is a single image, or something else.
 
     The images themselves are not checked here.
     """
-    if isinstance(given, np.ndarray) and given.ndim != 4:
+    if isinstance(images, np.ndarray) and images.ndim != 4:
         hints = {
             2: "Pass a single image as [image].",
             3: "Pass a single colour image as [image], several grey images as images[..., None].",
         }
         raise RequestError(
-            f"A sequence of images or an array (N, H, W, C) is required, not an array of shape {given.shape}.",
+            f"Images must be an iterable of arrays or one array (N, H, W, C), not an array of shape {images.shape}.",
             where=_WHERE,
-            hint=hints.get(given.ndim),
+            hint=hints.get(images.ndim),
         )
-    if isinstance(given, str | bytes | dict) or hasattr(given, "__fspath__") or not isinstance(given, Iterable):
+    if isinstance(images, str | bytes | dict) or hasattr(images, "__fspath__") or not isinstance(images, Iterable):
         raise RequestError(
-            f"A sequence of arrays is required, not {type(given).__name__}.",
+            f"Images must be an iterable of arrays, not {type(images).__name__}.",
             where=_WHERE,
             hint="Predict files with the command `marsseg predict`, or read them into arrays first.",
         )
-    return given
+    return images
 
 
 class GivenImages:
     """Check images one by one, and convert each to uint8 (H, W, C).
 
-    `wanted` is the range of values from black to white that the user requests, for the number types that it applies
+    `requested` is the range of values from black to white that the user requests, for the number types that it applies
     to. Without it, values are scaled as in the run (`scaling`), and 8-bit values are not changed.
 
-    Raises RequestError where `wanted` is a range that is computed from a whole set of images.
+    Raises RequestError where `requested` is a range that is computed from a whole set of images.
     """
 
-    def __init__(self, wanted: Range | None, scaling: Scaling | None) -> None:
-        if wanted is not None and wanted.rule in ("auto", "percentiles"):
+    def __init__(self, requested: Range | None, scaling: Scaling | None) -> None:
+        if requested is not None and requested.rule in ("auto", "percentiles"):
             raise RequestError(
-                f"range={wanted} is computed from a whole set of images, but images are read one by one here.",
+                f"range={requested} is computed from a whole set of images, but images are read one by one here.",
                 where="range",
                 hint="Pass two values, as in range='0..4095', or range='bits'.",
             )
-        self._wanted = wanted
+        self._requested = requested
         self._scaling = scaling
         self._converters: dict[Scaling | None, Converter] = {}
 
@@ -68,8 +68,8 @@ class GivenImages:
         """Return warnings that the range may be wrong. Call it when all images have been read."""
         return [line for converter in self._converters.values() for line in converter.doubts()]
 
-    def _read(self, item: int, given: Any) -> np.ndarray:
-        image = self._array(item, given)
+    def _read(self, item: int, value: Any) -> np.ndarray:
+        image = self._array(item, value)
         piece = Piece(image.dtype, lambda: image[None], lambda _: f"Image {item}", _WHERE)
         finite(piece.read(), piece)
         scaling = self._scaling_for(item, image.dtype)
@@ -78,9 +78,10 @@ class GivenImages:
         return converted
 
     @staticmethod
-    def _array(item: int, given: Any) -> np.ndarray:
+    def _array(item: int, value: Any) -> np.ndarray:
+        """Return an image as an array (H, W, C). Raises RequestError where it is no image."""
         try:
-            image = np.asarray(given)
+            image = np.asarray(value)
         except (ValueError, TypeError) as cause:
             _refuse(item, f"is no array: {cause}")
         hint = "Images are uint8 arrays (H, W) or (H, W, C)."
@@ -96,10 +97,10 @@ class GivenImages:
 
     def _scaling_for(self, item: int, dtype: np.dtype) -> Scaling | None:
         """Return how values of this type are scaled (None: not at all). Raises RequestError where this is unknown."""
-        numbers, wanted, recorded = numbers_of(dtype), self._wanted, self._scaling
-        if wanted is not None and wanted.rule == "values" and wanted.numbers in (None, numbers):
-            return Scaling(wanted.low, wanted.high, numbers)
-        if wanted is not None and wanted.rule == "bits" and dtype == np.uint16:
+        numbers, requested, recorded = numbers_of(dtype), self._requested, self._scaling
+        if requested is not None and requested.rule == "values" and requested.numbers in (None, numbers):
+            return Scaling(requested.low, requested.high, numbers)
+        if requested is not None and requested.rule == "bits" and dtype == np.uint16:
             return SIXTEEN_BITS
         if recorded is not None and (recorded.per == "image" or recorded.numbers == numbers):
             return recorded

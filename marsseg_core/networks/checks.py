@@ -62,7 +62,7 @@ def check_network(
     if not (hasattr(outputs, "shape") or (isinstance(outputs, dict) and MAIN in outputs)):
         raise PluginError(
             f"The {label} builds a network whose output is {outputs!r}.",
-            hint=f"The output must be logits, or a dictionary with '{MAIN}' and auxiliary heads.",
+            hint=f"Build a functional model whose output is logits, or a dictionary of '{MAIN}' and auxiliary heads.",
         )
     logits, heads = split_heads(outputs)
     expected = (None, *size, num_classes)
@@ -88,18 +88,18 @@ def check_readable(network: keras.Model, owners: Sequence[ResolvedComponent]) ->
     modules = {module for owner in owners for module in (owner.entry.module, *owner.component.layer_modules)}
     unnamed = set()
     for layer in layers:
-        kind = type(layer)
+        cls = type(layer)
         try:
             keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(layer), safe_mode=True)
         except Exception as cause:
             raise PluginError(
                 f"The network could not be loaded after the training, because of its layer '{layer.name}' "
-                f"({kind.__module__}.{kind.__qualname__}): {(str(cause).strip() or repr(cause)).splitlines()[0]}",
+                f"({cls.__module__}.{cls.__qualname__}): {(str(cause).strip() or repr(cause)).splitlines()[0]}",
                 hint="Register a custom layer with @keras.saving.register_keras_serializable, and let its get_config "
                 "return all arguments of its constructor. Lambda layers are never loaded.",
             ) from cause
-        if not any(_defines(module, kind) for module in modules):
-            unnamed.add(f"{kind.__module__}.{kind.__qualname__}")
+        if not any(_defines(module, cls) for module in modules):
+            unnamed.add(f"{cls.__module__}.{cls.__qualname__}")
     for name in sorted(unnamed):
         _logger.warning(
             f"Loading the network may fail: no component names the module of its layer {name} in layer_modules."
@@ -110,7 +110,7 @@ def _is_keras(layer: keras.Layer) -> bool:
     return type(layer).__module__.partition(".")[0] == "keras" and not isinstance(layer, keras.layers.Lambda)
 
 
-def _defines(module: str, kind: type) -> bool:
+def _defines(module: str, cls: type) -> bool:
     """Return whether importing `module` defines the class: in the module, in a submodule, or by an import."""
-    is_inside = f"{kind.__module__}.".startswith(f"{module}.")
-    return is_inside or getattr(sys.modules.get(module), kind.__name__, None) is kind
+    is_inside = f"{cls.__module__}.".startswith(f"{module}.")
+    return is_inside or getattr(sys.modules.get(module), cls.__name__, None) is cls

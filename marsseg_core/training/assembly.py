@@ -61,17 +61,18 @@ def build_task(plan: Plan, network: keras.Model, objective: Objective) -> Segmen
 
 def build_batches(plan: Plan, data: SegmentationData, split: Split, objective: Objective) -> TrainingBatches:
     """Return the batches of the training subset, with augmentations and the targets that the losses need."""
+    items = split["train"]
     transforms = [
         (
-            _transform(each, call_component(each, each.component.prepare, data, split["train"]), data),
-            each.options.p,
+            _transform(augmentation, call_component(augmentation, augmentation.component.prepare, data, items), data),
+            augmentation.options.p,
         )
-        for each in plan.resolved[kinds.AUGMENTATION]
-        if isinstance(each.options, AugmentationOptions)
+        for augmentation in plan.resolved[kinds.AUGMENTATION]
+        if isinstance(augmentation.options, AugmentationOptions)
     ]
     return TrainingBatches(
         data,
-        split["train"],
+        items,
         transforms,
         batch=plan.training.batch,
         seed=plan.training.seed,

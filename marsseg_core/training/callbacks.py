@@ -212,7 +212,7 @@ class FiniteLoss(keras.callbacks.Callback):
             names = self.model.loss_names
             not_finite = [name for name in names if not math.isfinite(float(logs.get(f"loss_{name}", 0)))] or names
             return (
-                f"The network's weights are finite: the loss {' or '.join(not_finite)} divides by zero or overflows. "
+                f"The network's weights were finite: the loss {' or '.join(not_finite)} divides by zero or overflows. "
                 "Try another loss. To test your own loss: `marsseg doctor --checks NAME` (with --plugin FILE)."
             )
         if self._precision != "float32":

@@ -62,7 +62,7 @@ def execute(
         plan: the resolved plan
         out: the new run folder; None means a folder in `runs/`
         data: the plan's data set, if it has been read already
-        hooks: the observers, if they have been told of the plan already
+        hooks: the observers, if the plan has been announced to them already
         checkpointer: makes the checkpointer of a run folder
 
     Returns:
@@ -111,7 +111,7 @@ def resume(
     Args:
         folder: the run folder
         plan: the plan in the folder's plan.toml
-        hooks: the observers, if they have been told of the plan already
+        hooks: the observers, if the plan has been announced to them already
         checkpointer: makes the checkpointer of a run folder; the same as for `execute`
 
     Returns:
@@ -134,7 +134,9 @@ def resume(
         checkpoint = checkpointer(folder)
         best_by = plan.metrics.best_by
         if checkpoint.saved:
-            best_by = checkpoint.progress().best_by  # the run's choice stays, even if plans now mean another
+            best_by = (
+                checkpoint.progress().best_by
+            )  # the run keeps its choice, even if this version has another default
             network, network_warning = _network_to_resume(folder, plan, data)
         setup = set_up_training(plan, data, split, network, best_by=best_by)
         if checkpoint.saved:

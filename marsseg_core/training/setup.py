@@ -60,7 +60,8 @@ def set_up_training(
     network is built, with the initial weights of `training.init`. With one, that network is trained; its weights are
     not changed here, since a checkpoint will set them.
 
-    Raises RequestError where components of the plan do not fit each other or the data.
+    Raises RequestError where components of the plan do not fit each other or the data, and PluginError where a
+    component builds something wrong.
     """
     training = plan.training
     if training.deterministic:
@@ -122,7 +123,7 @@ def _check_column(column: str, plan: Plan, data: SegmentationData) -> None:
         raise RequestError(
             f"The history has no column '{column}' to monitor.",
             where=f"--monitor {plan.training.monitor}" if column == table.watched else f"schedule, monitor={column}",
-            hint=f"Available are {', '.join(PREFIX + each for each in available)}."
+            hint=f"Available are {', '.join(PREFIX + name for name in available)}."
             if score not in available
             else f"Set training.score_training=true to score the training subset, or monitor {PREFIX}{score}.",
         )

@@ -505,10 +505,10 @@ def test_a_plan_from_before_reads_an_npz_file_as_it_did(npz, tmp_path):
 @pytest.mark.parametrize(
     ("images", "what", "hint"),
     [
-        (np.zeros((16, 32), np.uint8), "A sequence of images or an array", r"\[image\]"),
-        (np.zeros((16, 32, 3), np.uint8), "A sequence of images or an array", r"\[image\]"),
-        ("photo.png", "A sequence of arrays is required", "marsseg predict"),
-        (3, "A sequence of arrays is required", "marsseg predict"),
+        (np.zeros((16, 32), np.uint8), "Images must be an iterable of arrays or one array", r"\[image\]"),
+        (np.zeros((16, 32, 3), np.uint8), "Images must be an iterable of arrays or one array", r"\[image\]"),
+        ("photo.png", "Images must be an iterable of arrays, not", "marsseg predict"),
+        (3, "Images must be an iterable of arrays, not", "marsseg predict"),
         ([np.zeros((16, 32))], "Image 0 has the type float64, and it is not known which", "range='0..1'"),
         ([np.zeros((16, 32), np.uint8), np.ones((4, 4), np.float32)], "Image 1 has the type float32", "range='0..1'"),
         ([np.full((16, 32), np.nan)], "Image 0 has values that are NaN", "Replace"),
