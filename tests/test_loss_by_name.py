@@ -179,12 +179,16 @@ def test_whole_numbers_of_any_type_are_labels(name, dtype):
     ("labels", "logits", "message"),
     [
         (np.zeros((2, 4, 6), bool), np.zeros((2, 4, 6, 5)), "Labels are numbers of classes, not bool"),
-        (np.zeros((2, 4, 6, 1)), np.zeros((2, 4, 6, 5)), r"Labels are \(B, H, W\), not \(2, 4, 6, 1\)"),
-        (np.zeros((2, 4, 6, 5)), np.zeros((2, 4, 6, 5)), "One-hot labels become numbers"),
-        (np.zeros((4, 6)), np.zeros((4, 6, 5)), r"Logits are \(B, H, W, 5\) for 5 classes, not \(4, 6, 5\)"),
-        (np.zeros((2, 4, 6)), np.zeros((2, 4, 6, 3)), r"Logits are .* not \(2, 4, 6, 3\)"),
-        (np.zeros((2, 6, 4)), np.zeros((2, 4, 6, 5)), r"Labels of \(2, 6, 4\) do not fit logits"),
-        (np.zeros((1, 4, 6)), np.zeros((2, 4, 6, 5)), r"Labels of \(1, 4, 6\) do not fit logits"),
+        (np.zeros((2, 4, 6, 1)), np.zeros((2, 4, 6, 5)), r"Labels must have the shape \(B, H, W\), not \(2, 4, 6, 1\)"),
+        (np.zeros((2, 4, 6, 5)), np.zeros((2, 4, 6, 5)), "Convert one-hot labels"),
+        (
+            np.zeros((4, 6)),
+            np.zeros((4, 6, 5)),
+            r"Logits for 5 classes must have the shape \(B, H, W, 5\), not \(4, 6, 5\)",
+        ),
+        (np.zeros((2, 4, 6)), np.zeros((2, 4, 6, 3)), r"Logits for .* not \(2, 4, 6, 3\)"),
+        (np.zeros((2, 6, 4)), np.zeros((2, 4, 6, 5)), r"Labels of shape \(2, 6, 4\) do not match logits"),
+        (np.zeros((1, 4, 6)), np.zeros((2, 4, 6, 5)), r"Labels of shape \(1, 4, 6\) do not match logits"),
     ],
 )
 def test_arrays_that_do_not_fit_are_refused(name, labels, logits, message):

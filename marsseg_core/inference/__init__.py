@@ -1,1 +1,1 @@
-"""Predictions: networks on images of any size, and what is written of them."""
+"""Predict images of any size with one or several networks, and write the predictions to files."""

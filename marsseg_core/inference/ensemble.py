@@ -1,4 +1,4 @@
-"""Several runs as one: their networks, which must be for the same classes and kind of image."""
+"""Open several runs as an ensemble, and check that their classes and images match."""
 
 from __future__ import annotations
 
@@ -23,67 +23,75 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Classes:
-    """The classes that networks tell apart, and those of them that are ignored."""
+    """The names of the classes that a network predicts, and the ids of those that are ignored."""
 
     names: tuple[str, ...]
     ignore_classes: tuple[int, ...]
 
     def __str__(self) -> str:
-        ignore_classes = [self.names[c] for c in self.ignore_classes]
-        return ", ".join(self.names) + (f" (ignored: {', '.join(ignore_classes)})" if ignore_classes else "")
+        ignored_names = [self.names[c] for c in self.ignore_classes]
+        return ", ".join(self.names) + (f" (ignored: {', '.join(ignored_names)})" if ignored_names else "")
 
 
 def open_runs(paths: Sequence[str | Path]) -> tuple[list[RunFolder], Classes]:
-    """The run folders, and the classes they have in common. RequestError where they are not the same."""
+    """Open run folders, and return them and their classes. Raises RequestError where the classes differ."""
     runs = [RunFolder.open(path) for path in paths]
     classes = [Classes(*run.classes()) for run in runs]
     for run, other in zip(runs, classes, strict=True):
         if other != classes[0]:
             raise RequestError(
-                f"These runs cannot be joined: {runs[0].path} tells apart {classes[0]}; {run.path} {other}.",
+                f"These runs cannot be combined: the classes of {runs[0].path} are {classes[0]}; "
+                f"those of {run.path} are {other}.",
                 where="ensemble",
-                hint="Runs that are predicted together are trained on the same classes.",
+                hint="Combine runs that were trained on the same classes.",
             )
     return runs, classes[0]
 
 
 def scaling_of(runs: Sequence[RunFolder]) -> Scaling | None:
-    """How the values of the images that the runs were trained on became 0…255.
+    """Return how the runs scaled the values of their images to 0 … 255, or None where no run did.
 
-    RequestError where they did so differently: one image cannot be shown to all of the networks then.
+    Raises RequestError where the runs scaled them differently, since then one image cannot be the input of all the
+    networks.
     """
     scalings = [recorded_scaling(run) for run in runs]
-    told = [scaling for scaling in scalings if scaling not in (None, SIXTEEN_BITS)]
+    specific = [scaling for scaling in scalings if scaling not in (None, SIXTEEN_BITS)]
     for run, scaling in zip(runs, scalings, strict=True):
-        if told and scaling != told[0]:
-            other = runs[scalings.index(told[0])]
-            seen = "values are seen as they are" if scaling is None else str(scaling)
+        if specific and scaling != specific[0]:
+            other = runs[scalings.index(specific[0])]
+            text = "values are not scaled" if scaling is None else str(scaling)
             raise RequestError(
-                f"These runs cannot be joined: in {other.path} {told[0]}; in {run.path} {seen}.", where="ensemble"
+                f"These runs cannot be combined: in {other.path} {specific[0]}; in {run.path} {text}.",
+                where="ensemble",
             )
     return next((scaling for scaling in scalings if scaling is not None), None)
 
 
 def load_networks(runs: Sequence[RunFolder], session: Session) -> list[keras.Model]:
-    """Their best networks, loaded as `runs.load` does. RequestError where they take images with different
-    numbers of channels."""
+    """Load the best network of each run, with `runs.load`.
+
+    Raises RequestError where the networks take images with different numbers of channels.
+    """
     networks = [load(run.path, session) for run in runs]
     first, *others = [network.input_shape[-1] for network in networks]
     for run, channels in zip(runs[1:], others, strict=True):
         if channels != first:
             raise RequestError(
-                f"These runs cannot be joined: {runs[0].path} takes images with {first} channels, "
-                f"{run.path} with {channels}.",
+                f"These runs cannot be combined: {runs[0].path} takes images with {first} channels, "
+                f"{run.path} takes images with {channels}.",
                 where="ensemble",
             )
     return networks
 
 
-def with_channels(image: np.ndarray, wanted: int) -> np.ndarray:
-    """The image (H, W, C) with `wanted` channels: grey from colours by their luma (Rec. 601), colours as grey three
-    times. RequestError for any other numbers."""
-    if image.shape[-1] == wanted:
+def with_channels(image: np.ndarray, channels: int) -> np.ndarray:
+    """Convert an image (H, W, C) to `channels` channels.
+
+    A colour image becomes grey by its luma (Rec. 601); a grey image becomes three equal channels. Raises RequestError
+    for other numbers of channels.
+    """
+    if image.shape[-1] == channels:
         return image
-    if (image.shape[-1], wanted) in ((1, 3), (3, 1)):
-        return to_colour(image) if wanted == 3 else to_grey(image)
-    raise RequestError(f"An image with {image.shape[-1]} channels cannot be seen by a network for {wanted}.")
+    if (image.shape[-1], channels) in ((1, 3), (3, 1)):
+        return to_colour(image) if channels == 3 else to_grey(image)
+    raise RequestError(f"An image with {image.shape[-1]} channels does not fit a network for {channels} channels.")

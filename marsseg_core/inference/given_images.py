@@ -1,4 +1,4 @@
-"""Images given as arrays: checked one by one, and seen as the run saw the images that it was trained on."""
+"""Check images that are passed as arrays, and convert their values as the run converted its training images."""
 
 from __future__ import annotations
 
@@ -15,57 +15,61 @@ from ..errors import RequestError
 _WHERE: Final = "images"
 
 
-def images_of(given: Any) -> Iterable[Any]:
-    """What is given as several images, not yet looked at. RequestError where it is one image, or none at all."""
-    if isinstance(given, np.ndarray) and given.ndim != 4:
+def images_of(images: Any) -> Iterable[Any]:
+    """Return `images` if it is an iterable. Raises RequestError where it is a single image, or something else.
+
+    The images themselves are not checked here.
+    """
+    if isinstance(images, np.ndarray) and images.ndim != 4:
         hints = {
-            2: "A single image is given as [image].",
-            3: "A single image in colour is given as [image], several grey ones as images[..., None].",
+            2: "Pass a single image as [image].",
+            3: "Pass a single colour image as [image], several grey images as images[..., None].",
         }
         raise RequestError(
-            f"Several images are expected, one after the other or as an array (N, H, W, C); "
-            f"this is an array of shape {given.shape}.",
+            f"Images must be an iterable of arrays or one array (N, H, W, C), not an array of shape {images.shape}.",
             where=_WHERE,
-            hint=hints.get(given.ndim),
+            hint=hints.get(images.ndim),
         )
-    if isinstance(given, str | bytes | dict) or hasattr(given, "__fspath__") or not isinstance(given, Iterable):
+    if isinstance(images, str | bytes | dict) or hasattr(images, "__fspath__") or not isinstance(images, Iterable):
         raise RequestError(
-            f"Images are arrays, one after the other, not {type(given).__name__}.",
+            f"Images must be an iterable of arrays, not {type(images).__name__}.",
             where=_WHERE,
-            hint="Files are predicted by the command `marsseg predict`, or read into arrays first.",
+            hint="Predict files with the command `marsseg predict`, or read them into arrays first.",
         )
-    return given
+    return images
 
 
 class GivenImages:
-    """Checks images and makes them uint8, (H, W, C) each.
+    """Check images one by one, and convert each to uint8 (H, W, C).
 
-    `wanted` says which values are black and white, for all numbers that it is for; without it they are seen as the
-    run saw such numbers (`scaling`), and 8 bits as they are.
+    `requested` is the range of values from black to white that the user requests, for the number types that it applies
+    to. Without it, values are scaled as in the run (`scaling`), and 8-bit values are not changed.
+
+    Raises RequestError where `requested` is a range that is computed from a whole set of images.
     """
 
-    def __init__(self, wanted: Range | None, scaling: Scaling | None) -> None:
-        if wanted is not None and wanted.rule in ("auto", "percentiles"):
+    def __init__(self, requested: Range | None, scaling: Scaling | None) -> None:
+        if requested is not None and requested.rule in ("auto", "percentiles"):
             raise RequestError(
-                f"range={wanted} is found from a whole set, and images come one by one here.",
+                f"range={requested} is computed from a whole set of images, but images are read one by one here.",
                 where="range",
-                hint="Give two values, as in range='0..4095', or range='bits'.",
+                hint="Pass two values, as in range='0..4095', or range='bits'.",
             )
-        self._wanted = wanted
+        self._requested = requested
         self._scaling = scaling
         self._converters: dict[Scaling | None, Converter] = {}
 
     def __call__(self, images: Iterable[Any]) -> Iterator[np.ndarray]:
-        """The images, in order. Raises RequestError for what is no image, or whose values may mean several things."""
+        """Yield the converted images in order. Raises RequestError for an invalid image or an ambiguous value range."""
         for item, image in enumerate(images):
             yield self._read(item, image)
 
     def doubts(self) -> list[str]:
-        """What suggests another range, once the images are read."""
+        """Return warnings that the range may be wrong. Call it when all images have been read."""
         return [line for converter in self._converters.values() for line in converter.doubts()]
 
-    def _read(self, item: int, given: Any) -> np.ndarray:
-        image = self._array(item, given)
+    def _read(self, item: int, value: Any) -> np.ndarray:
+        image = self._array(item, value)
         piece = Piece(image.dtype, lambda: image[None], lambda _: f"Image {item}", _WHERE)
         finite(piece.read(), piece)
         scaling = self._scaling_for(item, image.dtype)
@@ -74,37 +78,38 @@ class GivenImages:
         return converted
 
     @staticmethod
-    def _array(item: int, given: Any) -> np.ndarray:
+    def _array(item: int, value: Any) -> np.ndarray:
+        """Return an image as an array (H, W, C). Raises RequestError where it is no image."""
         try:
-            image = np.asarray(given)
+            image = np.asarray(value)
         except (ValueError, TypeError) as cause:
             _refuse(item, f"is no array: {cause}")
+        hint = "Images are uint8 arrays (H, W) or (H, W, C)."
         if image.dtype.kind not in "iuf":
-            _refuse(item, f"holds {image.dtype}, not numbers", "Images are uint8 arrays (H, W) or (H, W, C).")
+            _refuse(item, f"has the type {image.dtype}, which is not numeric", hint)
         if image.ndim not in (2, 3) or not image.size:
-            hint = "Images are uint8 arrays (H, W) or (H, W, C)."
-            _refuse(item, f"has the shape {image.shape}, which is that of no image", hint)
+            _refuse(item, f"has the shape {image.shape}, which is not the shape of an image", hint)
         image = image if image.ndim == 3 else image[..., None]
         if image.shape[-1] not in (1, 3):
-            hint = "An image in colour has its channels last."
-            _refuse(item, f"has the shape {image.shape}: {image.shape[-1]} channels, where 1 or 3 are expected", hint)
+            hint = "A colour image must have its channels last."
+            _refuse(item, f"has the shape {image.shape}: {image.shape[-1]} channels instead of 1 or 3", hint)
         return image
 
     def _scaling_for(self, item: int, dtype: np.dtype) -> Scaling | None:
-        """How such numbers are scaled; RequestError where nothing says it."""
-        numbers, wanted, kept = numbers_of(dtype), self._wanted, self._scaling
-        if wanted is not None and wanted.rule == "values" and wanted.numbers in (None, numbers):
-            return Scaling(wanted.low, wanted.high, numbers)
-        if wanted is not None and wanted.rule == "bits" and dtype == np.uint16:
+        """Return how values of this type are scaled (None: not at all). Raises RequestError where this is unknown."""
+        numbers, requested, recorded = numbers_of(dtype), self._requested, self._scaling
+        if requested is not None and requested.rule == "values" and requested.numbers in (None, numbers):
+            return Scaling(requested.low, requested.high, numbers)
+        if requested is not None and requested.rule == "bits" and dtype == np.uint16:
             return SIXTEEN_BITS
-        if kept is not None and (kept.per == "image" or kept.numbers == numbers):
-            return kept
+        if recorded is not None and (recorded.per == "image" or recorded.numbers == numbers):
+            return recorded
         if numbers != "bytes":
             _refuse(
                 item,
-                f"holds {dtype}, and nothing says which of its values are black and white",
-                f"Say range='0..{exact(1 if numbers == 'floats' else 4095)}', with the values that are; "
-                "values that are 0 to 255 already are given as uint8.",
+                f"has the type {dtype}, and it is not known which values mean black and white",
+                f"Pass these two values, as in range='0..{exact(1 if numbers == 'floats' else 4095)}'; "
+                "or convert values that are 0 to 255 already to uint8.",
             )
         return None
 

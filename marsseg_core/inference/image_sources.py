@@ -1,4 +1,4 @@
-"""Where images to predict come from: an image file, a folder of them, or a data set."""
+"""Find the images to predict: an image file, a folder of image files, or a data set."""
 
 from __future__ import annotations
 
@@ -29,18 +29,23 @@ ALL: Final = "all"
 
 
 def check_subset(subset: str | None) -> None:
-    """RequestError for what is no subset of a data set."""
+    """Raise RequestError where `subset` is not the name of a subset."""
     if subset is not None and subset not in (*SUBSETS, ALL):
         raise RequestError(f"There is no subset '{subset}'.", where="--subset", hint=nearest(subset, (*SUBSETS, ALL)))
 
 
 @dataclass(frozen=True)
 class ImageSource:
-    """Images one by one: what each is called (a path without its suffix), and how the image at a position is read.
+    """Images that are read one by one.
 
-    `read` gives (H, W, C) uint8, or raises RequestError for an image that cannot be read. `remarks` says how their
-    values are scaled, and `afterwards` what is doubtful in that, and which images were turned; a data set tells all
-    this itself.
+    Attributes:
+        title: what the images are, for messages
+        names: the name of each image, a path without its suffix
+        read: returns the image at a position, (H, W, C) uint8; raises RequestError where it cannot be read
+        remarks: lines on the scaling of the values
+        afterwards: returns lines on a doubtful scaling and on rotated images; call it when all images have been read
+
+    A data set logs its own remarks, so there both are empty.
     """
 
     title: str
@@ -62,22 +67,28 @@ def find_source(
     pixel_limit: int,
     wanted: Range | None = None,
 ) -> ImageSource:
-    """What `text` means: a data set by name, an image file, what a data set recognises, or else a folder of images.
+    """Find the images that `text` names.
 
-    `subset` picks the labelled images of a data set: all, or a subset that the runs kept. Without it those are taken
-    that have no labels, where the set has any. `wanted` says which values of image files are black and white; without
-    it they are seen as the runs saw such numbers, and others by `auto`.
+    `text` is a data set by its name, an image file, a file or folder that a data set recognises, or else a folder of
+    images. `subset` selects labelled images of a data set: all of them, or a subset that the runs recorded. Without it,
+    the images without labels are selected, if the data set has any, or else all labelled images. `wanted` is the range
+    of values from black to white of image files. Without it, values are scaled as in the runs, and other types of
+    numbers by the rule `auto`.
+
+    Raises RequestError where an option does not fit the kind of source, or there are no images.
     """
     path = Path(text)
     named = session.catalog.named(text.partition(":")[0], [kinds.DATASET])
     is_image = os.path.isfile(text) and path.suffix.lower() in SUFFIXES
     if named or not (is_image or (os.path.isdir(text) and not datasets_that_recognise(path, session.catalog))):
         if wanted is not None:
-            hint = f"Say it in the data set's words, as in npz:path=tiles.npz:range={wanted}."
-            raise RequestError("The range is that of image files; a data set has its own.", where="--range", hint=hint)
+            hint = f"Use the data set's own parameter, as in npz:path=tiles.npz:range={wanted}."
+            raise RequestError("--range is for image files, not for a data set.", where="--range", hint=hint)
         return _dataset(text, session, runs, subset)
     if subset is not None:
-        raise RequestError("Image files have no subsets; a data set has.", where="--subset", hint="Leave it out.")
+        raise RequestError(
+            "Image files have no subsets; only a data set has.", where="--subset", hint="Remove the option."
+        )
     wanted = wanted or Range.of(scaling_of(runs))
     if is_image:
         return _files(str(path), [path.stem], [path], pixel_limit, wanted)
@@ -86,15 +97,16 @@ def find_source(
 
 def _files(title: str, names: Sequence[str], paths: Sequence[Path], pixel_limit: int, wanted: Range) -> ImageSource:
     read = ImageReader(paths, wanted, limit=pixel_limit, lenient=True)
-    scaled, remarks = read.scaled(), []
-    if scaled:
-        others = f" and {len(scaled) - 1:,} other{'s' if len(scaled) > 2 else ''}" if len(scaled) > 1 else ""
-        remarks = [f"{scaled[0].name}{others}: {read.converter.kept}."]
+    scaled_paths, remarks = read.scaled(), []
+    if scaled_paths:
+        count = len(scaled_paths) - 1
+        others = f" and {count:,} other{'s' if count > 1 else ''}" if count else ""
+        remarks = [f"{scaled_paths[0].name}{others}: {read.converter.kept}."]
     return ImageSource(title, names, lambda item: read(paths[item]), remarks, read.remarks)
 
 
 def _folder(folder: Path, pixel_limit: int, wanted: Range) -> ImageSource:
-    """All images below a folder; hidden files and folders are left out."""
+    """Return all images in a folder and its subfolders, except hidden ones."""
     paths = [path.relative_to(folder) for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES]
     paths = sorted(path for path in paths if not any(part.startswith(".") for part in path.parts))
     if not paths:
@@ -104,9 +116,9 @@ def _folder(folder: Path, pixel_limit: int, wanted: Range) -> ImageSource:
     for name, path in zip(names, paths, strict=True):
         if name in first:
             raise RequestError(
-                f"'{first[name]}' and '{path}' would give one output, {name}.png.",
+                f"The outputs of '{first[name]}' and '{path}' would have the same name, {name}.png.",
                 where=str(folder),
-                hint="Give one of them another name.",
+                hint="Rename one of the images.",
             )
         first[name] = path
     return _files(str(folder), names, [folder / path for path in paths], pixel_limit, wanted)
@@ -141,11 +153,12 @@ def _subset_items(subset: str, data: SegmentationData, runs: Sequence[RunFolder]
             raise RequestError(
                 f"The runs do not have the same {subset} subset.",
                 where=f"{runs[0].path}, {run.path}",
-                hint="--subset all takes every labelled image.",
+                hint="Use --subset all for all labelled images.",
             )
     return first
 
 
 def _numbered(title: str, images: np.ndarray, items: np.ndarray) -> ImageSource:
     digits = max(5, len(str(len(images) - 1)))
-    return ImageSource(title, [f"{item:0{digits}d}" for item in items], lambda place: np.asarray(images[items[place]]))
+    names = [f"{item:0{digits}d}" for item in items]
+    return ImageSource(title, names, lambda position: np.asarray(images[items[position]]))

@@ -1,4 +1,4 @@
-"""What is written of predictions: masks of class ids, overlays in colours, probabilities."""
+"""Write predictions to files: masks of class ids, coloured overlays, and probabilities."""
 
 from __future__ import annotations
 
@@ -18,14 +18,15 @@ from ..files.atomic import atomic_write, refuse_existing, write_bytes
 from ..files.npy import write_npy_header
 from .ensemble import Classes
 
-# How much of an overlay is colour; the rest is the image.
+# The weight of the class colour in an overlay; the rest is the image.
 _COLOUR_SHARE: Final = 0.4
 
 
 class Outputs:
-    """A new folder of predictions: `masks/`, on request `overlays/` and `probabilities/`, and `classes.json`.
+    """Write a new folder of predictions.
 
-    The folder is made with the first file. Each file is written whole or not at all.
+    It has `masks/`, `classes.json`, and where requested `overlays/` and `probabilities/`. The folder is created with
+    the first file, and each file is written atomically.
     """
 
     def __init__(self, folder: Path, classes: Classes, *, overlays: bool = False, probabilities: bool = False) -> None:
@@ -34,14 +35,19 @@ class Outputs:
         self._overlays = overlays
         self._probabilities = probabilities
         self._colours = class_colours(len(classes.names))
-        self._begun = False
+        self._created = False
 
-    def keep(self, name: str, shape: tuple[int, ...], row_strips: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
-        """The row strips of probabilities of an image (H, W, C); where asked for, each is written as it passes."""
+    def with_probabilities(
+        self, name: str, shape: tuple[int, ...], row_strips: Iterator[np.ndarray]
+    ) -> Iterator[np.ndarray]:
+        """Return the row strips of an image's probabilities; where requested, write each strip when it is consumed.
+
+        `shape` is that of the image, (H, W, C).
+        """
         return self._written(name, shape, row_strips) if self._probabilities else row_strips
 
     def write(self, name: str, image: np.ndarray, labels: np.ndarray) -> None:
-        """The labels (H, W) of an image (H, W, C) as a mask, and over the image."""
+        """Write the labels (H, W) of an image (H, W, C) as a mask, and where requested as an overlay."""
         write_png(self._file("masks", name, ".png"), labels)
         if self._overlays:
             write_png(self._file("overlays", name, ".png"), overlay(image, labels, self._colours))
@@ -57,34 +63,34 @@ class Outputs:
                 yield strip
 
     def _file(self, kind: str, name: str, suffix: str) -> Path:
-        if not self._begun:
-            self._begin()
+        if not self._created:
+            self._create()
         return self._folder / kind / f"{name}{suffix}"
 
-    def _begin(self) -> None:
-        """Make the folder, with what the ids in it mean. RequestError where it exists or cannot be made."""
+    def _create(self) -> None:
+        """Create the folder with `classes.json`. Raises RequestError where it exists or cannot be created."""
         refuse_existing(self._folder)
         try:
             self._folder.mkdir(parents=True)
         except OSError as cause:
-            raise RequestError(f"The folder cannot be made: {cause.strerror}.", where=str(self._folder)) from cause
-        described = [
+            raise RequestError(f"The folder cannot be created: {cause.strerror}.", where=str(self._folder)) from cause
+        classes = [
             {"id": c, "name": name, "colour": hex_code(colour), "ignored": c in self._classes.ignore_classes}
             for c, (name, colour) in enumerate(zip(self._classes.names, self._colours, strict=True))
         ]
-        text = json.dumps({"schema": 1, "classes": described}, indent=2) + "\n"
+        text = json.dumps({"schema": 1, "classes": classes}, indent=2) + "\n"
         write_bytes(self._folder / "classes.json", text.encode())
-        self._begun = True
+        self._created = True
 
 
 def labels_of(row_strips: Iterator[np.ndarray], ignore_classes: tuple[int, ...]) -> np.ndarray:
-    """Probabilities in row strips (h, W, K) → labels (H, W) uint8, none of them of an ignored class."""
+    """Convert row strips of probabilities (h, W, K) to labels (H, W) uint8, without the ignored classes."""
     return np.concatenate([decode(strip, ignore_classes) for strip in row_strips])
 
 
 def overlay(image: np.ndarray, labels: np.ndarray, colours: np.ndarray) -> np.ndarray:
-    """The image (H, W, C), brightened, with the classes' colours over it: (H, W, 3) uint8."""
-    shade = ((1 - _COLOUR_SHARE) * np.arange(256)).astype(np.uint8)
-    tint = (_COLOUR_SHARE * colours).astype(np.uint8)
-    over: np.ndarray = shade[brightened(image)] + paint(labels, tint)
-    return over
+    """Blend the brightened image (H, W, C) with the colours of its classes; return (H, W, 3) uint8."""
+    darkened = ((1 - _COLOUR_SHARE) * np.arange(256)).astype(np.uint8)
+    tints = (_COLOUR_SHARE * colours).astype(np.uint8)
+    blended: np.ndarray = darkened[brightened(image)] + paint(labels, tints)
+    return blended

@@ -1,4 +1,4 @@
-"""Predicting a source of images, one after the other, into files."""
+"""Predict the images of a source one after the other, and write the results to files."""
 
 from __future__ import annotations
 
@@ -22,9 +22,13 @@ _logger = get_logger(__name__)
 
 @dataclass
 class Summary:
-    """What was predicted so far: `pixels` (K,) of each class, `images` (K,) in which each class is, `count` of all.
+    """Counts of the predictions made so far.
 
-    `unreadable` has the names of the images that could not be read.
+    Attributes:
+        pixels: (K,) the number of pixels of each class
+        images: (K,) the number of images in which each class occurs
+        count: the number of predicted images
+        unreadable: the names of the images that could not be read
     """
 
     pixels: np.ndarray
@@ -34,17 +38,19 @@ class Summary:
 
     @classmethod
     def empty(cls, num_classes: int) -> Summary:
+        """Return a summary of no images."""
         return cls(np.zeros(num_classes, np.int64), np.zeros(num_classes, np.int64))
 
     @property
     def done(self) -> int:
-        """How many images were predicted or found unreadable."""
+        """Return the number of images that were predicted or could not be read."""
         return self.count + len(self.unreadable)
 
     def add(self, labels: np.ndarray) -> None:
-        found = np.bincount(labels.ravel(), minlength=len(self.pixels))
-        self.pixels += found
-        self.images += found > 0
+        """Count the labels (H, W) of an image."""
+        pixels = np.bincount(labels.ravel(), minlength=len(self.pixels))
+        self.pixels += pixels
+        self.images += pixels > 0
         self.count += 1
 
 
@@ -58,21 +64,22 @@ def predict_source(
     summary: Summary,
     progress: Callable[[float], None],
 ) -> None:
-    """Predict each image and write it to `outputs` and `submission`, decoded over the classes not `ignore_classes`.
+    """Predict each image, and write the result to `outputs` and `submission`.
 
-    RunError names an image for which a network's values are not finite.
+    No pixel is labelled with one of the `ignore_classes`. `summary` is updated after each image, and `progress` is
+    called with the number of images done, also with fractions.
 
-    An image that cannot be read is named and left out, unless it is the only one or there is a submission, which
-    needs each image: then its RequestError is raised. `summary` says at any time what was done, and
-    `progress` is called with the number of images done.
+    An image that cannot be read is left out with a warning. If it is the only image, or there is a submission, which
+    needs all images, its RequestError is raised instead. Raises RunError where the network's output for an image is not
+    finite.
     """
-    waiting: deque[tuple[str, np.ndarray]] = deque()  # those read and not yet predicted: a batch at most
+    waiting: deque[tuple[str, np.ndarray]] = deque()  # images that were read and not yet predicted: at most a batch
 
     def images() -> Iterator[np.ndarray]:
-        told = False
-        for place, name in enumerate(source.names):
+        conversion_logged = False
+        for position, name in enumerate(source.names):
             try:
-                image = source.read(place)
+                image = source.read(position)
             except RequestError as error:
                 if submission is not None or len(source) == 1:
                     raise
@@ -80,18 +87,18 @@ def predict_source(
                 summary.unreadable.append(name)
                 progress(summary.done)
                 continue
-            seen = with_channels(image, predictor.channels)
-            if seen is not image and not told:
-                told = True
+            converted = with_channels(image, predictor.channels)
+            if converted is not image and not conversion_logged:
+                conversion_logged = True
                 _logger.info(f"{name}: {_CONVERTED[predictor.channels]}")
             waiting.append((name, image))
-            yield seen
+            yield converted
 
     for row_strips in predictor.predict(images()):
         name, image = waiting.popleft()
         row_strips = _finite(row_strips, name)
         if outputs is not None:
-            row_strips = outputs.keep(name, image.shape, row_strips)
+            row_strips = outputs.with_probabilities(name, image.shape, row_strips)
         labels = labels_of(_counted(row_strips, len(image), summary.done, progress), ignore_classes)
         if outputs is not None:
             outputs.write(name, image, labels)
@@ -101,8 +108,8 @@ def predict_source(
 
 
 _CONVERTED = {
-    1: "the image has colours and the network takes grey; it and others like it are seen as their luma.",
-    3: "the image is grey and the network takes colours; it and others like it are seen with three equal channels.",
+    1: "the network takes grey images; colour images such as this one are converted to grey (luma).",
+    3: "the network takes colour images; grey images such as this one are converted to three equal channels.",
 }
 
 

@@ -1,4 +1,4 @@
-"""Scores of finished runs, on what they kept for a subset or on another data set."""
+"""Score the networks of finished runs, on a subset of their data or on another data set."""
 
 from __future__ import annotations
 
@@ -32,16 +32,15 @@ from .predictor import Predictor
 
 _logger = get_logger(__name__)
 
-
-# What of a plan a score depends on, beside the network: nothing else needs to be installed.
-_NEEDED: Final = (kinds.DATASET,)
+# Apart from the network, a score needs only these components of a plan. The others need not be installed.
+_NEEDED_KINDS: Final = (kinds.DATASET,)
 
 
 @dataclass(frozen=True)
 class Score:
-    """What a run scored on a subset of a data set, by the metrics of `table`.
+    """The confusion matrix of a run on a subset of a data set, and the metrics to compute from it.
 
-    `run` and `data` are as they were asked for.
+    `run` and `data` are the names by which the user requested them.
     """
 
     run: str
@@ -60,15 +59,22 @@ def score_runs(
     metrics: str | None = None,
     tta: bool = False,
 ) -> list[Score]:
-    """Each run on each source: a data set as `--data` takes it or as it is given in Python, or None for the run's own.
+    """Score each run on each source.
 
-    A subset other than "all" is what the run kept for it; RequestError where the data is not what the run was trained
-    on, or has other classes, and where a run's files are not as it wrote them. `metrics` are computed
-    besides those of the run's plan.
+    Args:
+        runs: the run folders
+        sources: data sets, as text like that of `--data` or as Python objects; None means the data of the run
+        subset: "all", or a subset that the run recorded; then the data must be that of the run
+        session: the catalog of installed components
+        metrics: metrics to compute in addition to those of the run's plan
+        tta: whether to use test-time augmentation
+
+    Raises:
+        RequestError: the data differs from that of the run or has other classes, or files of a run have changed
     """
     check_subset(subset)
-    own_data = None in sources or subset != ALL
-    needed = _NEEDED if own_data else ()
+    needs_run_data = None in sources or subset != ALL
+    needed = _NEEDED_KINDS if needs_run_data else ()
     plans = [resolve(Request(base=str(run.path)), session, only=needed) for run in runs]
     if any(plan.training.deterministic for plan in plans):
         ask_for_determinism()
@@ -93,7 +99,7 @@ def score_runs(
 
 
 def _table(plan: Plan, metrics: str | None, catalog: Catalog) -> MetricTable:
-    """The metrics of a run's plan and those that are given; what the plan has from elsewhere is left out, and told."""
+    """Return the metrics of a run's plan and the requested ones. Warn of metrics of the plan that are not installed."""
     try:
         table = plan.metrics
     except RequestError as error:
@@ -103,29 +109,33 @@ def _table(plan: Plan, metrics: str | None, catalog: Catalog) -> MetricTable:
 
 
 def _data_plan(run: RunFolder, plan: Plan, source: Given | None, subset: str, session: Session) -> Plan:
-    """A plan with the data to be scored: the run's own, at its place or at another; or a set as it is, with its values
-    read as the run's were."""
+    """Return a plan for reading the data that is scored.
+
+    Without a `source`, that is the run's plan. For a subset, `source` is another place of the run's data, and is read
+    as in the run's plan. For all items, it is read as it is. In both cases values are scaled as in the run.
+    """
     if source is None:
         return plan
     base = None if subset == ALL else str(run.path)
     request = Request(base=base, compositions={"data": source})
-    return resolve(request, session, only=_NEEDED).with_scaling(recorded_scaling(run))
+    return resolve(request, session, only=_NEEDED_KINDS).with_scaling(recorded_scaling(run))
 
 
 def _check_classes(run: RunFolder, network: keras.Model, data: SegmentationData) -> None:
     names, _ = run.classes()
     if network.output_shape[-1] != len(names):
         raise RequestError(
-            f"The network tells apart {network.output_shape[-1]} classes, the run {len(names)}: {', '.join(names)}.",
+            f"The network predicts {network.output_shape[-1]} classes, but the run has {len(names)}: "
+            f"{', '.join(names)}.",
             where=str(run.network),
-            hint="It is another run's. Put the run's own back.",
+            hint="The file belongs to another run. Restore the run's own network.",
         )
     if names != data.class_names:
         raise RequestError(
-            f"The run tells apart {', '.join(names)}; the data has {', '.join(data.class_names)}.",
+            f"The classes of the run are {', '.join(names)}; those of the data are {', '.join(data.class_names)}.",
             where=f"{run.path}, {data.source}",
-            hint="It is scored on the same classes in the same order. A folder names them by a class file, or by "
-            "classes=mars; of an .npz file they are named by --set data.npz.classes=….",
+            hint="Both must have the same classes in the same order. Name the classes of a folder by a class file or "
+            "classes=mars, and those of an .npz file by --set data.npz.classes=….",
         )
 
 

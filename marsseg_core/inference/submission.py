@@ -1,9 +1,11 @@
-"""The course's submission: a CSV file with a row for each image, its id and then its labels pixel by pixel.
+"""Write the course's submission: a CSV file with one row for each image, with its id and the label of each pixel.
 
-Columns `id`, `0` … `8191` for images of 64×128; ids from 0 in the order of the images; row-major; integers.
+The columns are `id`, `0` … `8191` for images of 64×128 pixels, in row-major order. Ids count from 0 in the order of the
+images. All values are integers.
 
-It is read back before it stands under its name, since a score that costs one of few attempts hangs on it: once it was
-written to the disk (`atomic_write` calls for that), and from a file that is opened anew.
+Participants have few attempts, and a damaged file would cost one of them. Therefore the file is read back and compared
+before it gets its final name. This happens after it was synced to the disk (by `atomic_write`), and with a newly opened
+file.
 """
 
 from __future__ import annotations
@@ -27,9 +29,9 @@ _COMMA, _ZERO = b",0"
 
 
 class Submission:
-    """A submission that is being written: `add` the images in order.
+    """Write a submission: `add` the labels of the images in order.
 
-    `zeros` counts the pixels that are labelled 0, `rows` the images so far.
+    `rows` counts the images added so far, `zeros` their pixels with the label 0.
     """
 
     def __init__(self, file: IO[bytes]) -> None:
@@ -40,15 +42,15 @@ class Submission:
         self.zeros = 0
 
     def add(self, labels: np.ndarray) -> None:
-        """The labels (H, W) uint8 of the next image; RequestError where it is of another size than the others."""
+        """Write the labels (H, W) uint8 of the next image. Raises RequestError where the image has another size."""
         if self._shape is None:
             self._shape = labels.shape
             self._file.write(_header(labels.size))
         if labels.shape != self._shape:
             raise RequestError(
-                f"Image {self.rows} is of {_size(labels.shape)} pixels, the ones before it of {_size(self._shape)}.",
+                f"Image {self.rows} has {_size(labels.shape)} pixels, the images before it have {_size(self._shape)}.",
                 where="--submission",
-                hint="A submission has a column for each pixel, so its images are all of one size.",
+                hint="A submission has one column for each pixel, so all images must have the same size.",
             )
         self._file.write(b"%d," % self.rows + _fields(labels.ravel()) + b"\n")
         self._digest.update(labels.astype(np.int64).tobytes())
@@ -56,10 +58,10 @@ class Submission:
         self.zeros += int(np.count_nonzero(labels == 0))
 
     def check(self, path: Path) -> None:
-        """Read the file back: columns, rows, ids, and that the values are those that were given. RunError if not.
+        """Read the file back and compare columns, rows, ids and values. Raises RunError where something differs.
 
-        The file is on the disk by now, and is read from there where the system can be asked to forget what it
-        remembers of it: from memory a failing disk would look sound.
+        The file must be synced to the disk already. Where the system allows it, its cache of the file is dropped first:
+        values read from the cache would not show that the disk is failing.
         """
         if self._shape is None:
             raise RunError("There is no image to submit.", where=str(path))
@@ -67,7 +69,7 @@ class Submission:
         digest = hashlib.blake2b()
         rows = 0
         with path.open("rb", buffering=_BUFFER_BYTES) as file:
-            _forget_cached(file)
+            _drop_cache(file)
             if file.readline() != _header(pixels):
                 raise _differs("The header")
             for line in file:
@@ -85,7 +87,7 @@ class Submission:
 
 @contextmanager
 def new_submission(path: Path) -> Iterator[Submission]:
-    """A submission to add images to. `path` is there once it was read back and found right, and not before."""
+    """Open a submission to add images to. The file gets its name `path` only after `Submission.check` has passed."""
     submission: Submission
 
     def check(temporary: Path) -> None:
@@ -96,10 +98,10 @@ def new_submission(path: Path) -> Iterator[Submission]:
         yield submission
 
 
-def _forget_cached(file: IO[bytes]) -> None:
-    """Have the next reading of a file come from the disk."""
+def _drop_cache(file: IO[bytes]) -> None:
+    """Make the system read the file from the disk next time, not from its cache."""
     if sys.platform == "linux":
-        with suppress(OSError):  # some file systems have no such thing
+        with suppress(OSError):  # some file systems do not support it
             os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
 
 
@@ -108,7 +110,7 @@ def _header(pixels: int) -> bytes:
 
 
 def _fields(labels: np.ndarray) -> bytes:
-    """Labels (P,) uint8 → their numbers, with commas between them."""
+    """Format labels (P,) uint8 as numbers separated by commas."""
     if labels.max() > 9:
         return b",".join([b"%d" % label for label in labels.tolist()])
     text = np.full(2 * labels.size - 1, _COMMA, np.uint8)
@@ -117,9 +119,9 @@ def _fields(labels: np.ndarray) -> bytes:
 
 
 def _values(fields: bytes) -> np.ndarray:
-    """What a reader of the file finds in a row; nothing where a field is no whole number."""
+    """Parse the fields of a row as integers. The result is empty where a field is not an integer."""
     with warnings.catch_warnings():
-        warnings.simplefilter("error", DeprecationWarning)  # what NumPy says of such a field, before it is an error
+        warnings.simplefilter("error", DeprecationWarning)  # older NumPy only warns of such a field
         try:
             return np.fromstring(fields, np.int64, sep=",")
         except (ValueError, DeprecationWarning):
@@ -132,7 +134,7 @@ def _size(shape: tuple[int, ...]) -> str:
 
 def _differs(what: str) -> RunError:
     return RunError(
-        f"{what} is not what was written when the submission is read back.",
+        f"{what} differs from what was written when the submission is read back.",
         where="--submission",
-        hint="The disk may be failing; nothing was kept of the file.",
+        hint="The disk may be failing. The file was removed.",
     )

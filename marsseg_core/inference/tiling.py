@@ -1,8 +1,8 @@
-"""Covering an image of any size with tiles of one size, each axis on its own.
+"""Cover an image of any size with tiles of one size. Each axis is computed separately.
 
-Neighbouring tiles overlap, and the image goes on as its mirror beyond its edges. So every pixel, also one at an edge,
-is seen by several tiles, and what each says counts by a window that falls smoothly to 0 at the tile's own edges,
-where a network sees least around a pixel.
+Neighbouring tiles overlap, and the image is mirrored beyond its edges. So several tiles cover each pixel, also at an
+edge. The predictions of a tile are weighted by a window that falls smoothly to 0 at the edges of the tile, where a
+network sees the smallest neighbourhood of a pixel.
 """
 
 from __future__ import annotations
@@ -14,9 +14,11 @@ import numpy as np
 
 @dataclass(frozen=True)
 class TileAxis:
-    """The tiles along one axis: where each begins (before the image, for the first), and how much it counts.
+    """The positions and weights of the tiles along one axis.
 
-    `starts` (n,) integers; `weights` (n, tile) float32, which add up to 1 at each pixel of the image.
+    Attributes:
+        starts: (n,) integers, the first pixel of each tile; the first tile may begin before the image
+        weights: (n, tile) float32, the weight of each pixel of a tile; they add up to 1 at each pixel of the image
     """
 
     starts: np.ndarray
@@ -24,9 +26,9 @@ class TileAxis:
 
 
 def tile_axis(length: int, tile: int, overlap: float) -> TileAxis:
-    """Tiles of `tile` pixels over `length` pixels, of which neighbours share about the part `overlap` (below 1).
+    """Cover `length` pixels with tiles of `tile` pixels; neighbours share about the part `overlap` (below 1).
 
-    An axis no longer than a tile takes one, in whose middle it lies.
+    An axis that is not longer than a tile gets one tile, and lies in its middle.
     """
     if length <= tile:
         return TileAxis(np.array([(length - tile) // 2]), np.ones((1, tile), np.float32))
@@ -41,14 +43,14 @@ def tile_axis(length: int, tile: int, overlap: float) -> TileAxis:
 
 
 def mirrored(start: int, count: int, length: int) -> np.ndarray:
-    """The indices `start`, `start + 1`, … of an axis that goes on as its mirror beyond 0 and `length`."""
-    places = np.arange(start, start + count) % (2 * length)
-    indices: np.ndarray = np.where(places < length, places, 2 * length - 1 - places)
+    """Return the indices of `count` pixels from `start` on, for an axis that is mirrored beyond 0 and `length`."""
+    positions = np.arange(start, start + count) % (2 * length)
+    indices: np.ndarray = np.where(positions < length, positions, 2 * length - 1 - positions)
     return indices
 
 
 def cut(image: np.ndarray, row: int, column: int, height: int, width: int) -> np.ndarray:
-    """The tile (height, width, C) of an image (H, W, C) whose corner is at (row, column), which may lie outside."""
+    """Cut a tile (height, width, C) out of an image (H, W, C). Its corner (row, column) may lie outside the image."""
     rows, columns = mirrored(row, height, image.shape[0]), mirrored(column, width, image.shape[1])
     tile: np.ndarray = image[np.ix_(rows, columns)]
     return tile

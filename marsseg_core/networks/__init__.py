@@ -1,1 +1,1 @@
-"""Building, checking, reading and describing networks; what Keras' backends differ in."""
+"""Build, check, load and describe networks, and hide the differences between Keras' backends."""

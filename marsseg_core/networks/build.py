@@ -1,4 +1,4 @@
-"""From a plan to a network."""
+"""Build the network of a plan."""
 
 from __future__ import annotations
 
@@ -15,14 +15,17 @@ from .keras_backend import precision
 
 
 def build_network(plan: Plan, image_shape: Sequence[int], num_classes: int) -> keras.Model:
-    """The plan's network for images of `image_shape` (H, W, C), with weights drawn from the plan's seed."""
+    """Build and check the plan's network for images of shape (H, W, C), with weights drawn from the plan's seed."""
     with precision(plan.training.precision):
         keras.utils.set_random_seed(plan.training.seed)
         return assemble_network(plan, image_shape, num_classes)
 
 
 def assemble_network(plan: Plan, image_shape: Sequence[int], num_classes: int) -> keras.Model:
-    """The plan's network, checked, from Keras' random state and dtype policy as they are."""
+    """Build and check the plan's network with Keras' present random state and dtype policy.
+
+    Raises PluginError where the architecture or a bottleneck does not build what its interface requires.
+    """
     height, width, channels = image_shape
     resolved = plan.resolved[kinds.ARCHITECTURE][0]
     bottlenecks = tuple(CheckedBottleneck(each) for each in plan.resolved[kinds.BOTTLENECK])

@@ -1,4 +1,4 @@
-"""What is asked of a network before it is trained: that it is what its plan says, and can be read again afterwards."""
+"""Check output shapes and bottlenecks of a new network, and that it can be saved and loaded."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ _logger = get_logger(__name__)
 
 
 class CheckedBottleneck(Bottleneck):
-    """A bottleneck of a plan, as an architecture is given it: what is wrong in it, it is blamed for itself.
+    """Wrap a bottleneck of a plan for the architecture: check its output, and name the bottleneck in every error.
 
-    `used` says whether the architecture has called it.
+    `used` is True once the architecture has called it.
     """
 
     def __init__(self, resolved: ResolvedComponent) -> None:
@@ -30,17 +30,18 @@ class CheckedBottleneck(Bottleneck):
         self.used = False
 
     def build(self, features: Any, spec: BottleneckSpec) -> Any:
+        """Apply the bottleneck. Raises PluginError where its output has another height or width than its input."""
         self.used = True
-        given = build_component(self.resolved, features, spec)
-        shape, expected = getattr(given, "shape", None), tuple(features.shape[:3])
+        output = build_component(self.resolved, features, spec)
+        shape, expected = getattr(output, "shape", None), tuple(features.shape[:3])
         if shape is None or tuple(shape[:3]) != expected:
-            what = given if shape is None else f"a map of shape {tuple(shape)}"
+            what = output if shape is None else f"a feature map of shape {tuple(shape)}"
             raise PluginError(
-                f"The {self.resolved.entry.label} gives {what} for one of {tuple(features.shape)}.",
+                f"The {self.resolved.entry.label} returns {what} for a feature map of shape {tuple(features.shape)}.",
                 where=repr(self.resolved.component),
-                hint="A bottleneck keeps height and width.",
+                hint="A bottleneck must not change height and width.",
             )
-        return given
+        return output
 
 
 def check_network(
@@ -50,7 +51,10 @@ def check_network(
     size: tuple[int, int],
     num_classes: int,
 ) -> None:
-    """PluginError where an architecture gives no network for images of this size and these classes."""
+    """Check the output shapes of a network, and that it uses the bottlenecks. Raises PluginError if not.
+
+    `size` is (H, W). The logits must be (B, H, W, K), and so must the auxiliary heads, except `presence`, (B, K).
+    """
     label = resolved.entry.label
     if not isinstance(network, keras.Model):
         raise PluginError(f"The {label} builds {network!r}, not a keras.Model.")
@@ -58,52 +62,55 @@ def check_network(
     if not (hasattr(outputs, "shape") or (isinstance(outputs, dict) and MAIN in outputs)):
         raise PluginError(
             f"The {label} builds a network whose output is {outputs!r}.",
-            hint=f"A functional model gives logits, or a dictionary with '{MAIN}' and its auxiliary heads.",
+            hint=f"Build a functional model whose output is logits, or a dictionary of '{MAIN}' and auxiliary heads.",
         )
     logits, heads = split_heads(outputs)
     expected = (None, *size, num_classes)
     for name, output in {MAIN: logits, **heads}.items():
-        wanted = (None, num_classes) if name == PRESENCE else expected
-        if tuple(output.shape) != wanted:
-            raise PluginError(f"The {label} gives {name} of shape {tuple(output.shape)}, not {wanted}.")
-    if unused := [each.resolved.entry.name for each in bottlenecks if not each.used]:
+        required = (None, num_classes) if name == PRESENCE else expected
+        if tuple(output.shape) != required:
+            raise PluginError(f"The {label} returns {name} of shape {tuple(output.shape)}, not {required}.")
+    if unused := [bottleneck.resolved.entry.name for bottleneck in bottlenecks if not bottleneck.used]:
         raise PluginError(
-            f"The {label} leaves the bottleneck out: {', '.join(unused)}.",
-            hint="Its author calls spec.bottleneck(features), or says takes_bottleneck = False.",
+            f"The {label} does not use the bottleneck: {', '.join(unused)}.",
+            hint="Its author must call spec.bottleneck(features), or set takes_bottleneck = False.",
         )
 
 
 def check_readable(network: keras.Model, owners: Sequence[ResolvedComponent]) -> None:
-    """PluginError where a layer cannot be written and read again; a warning where its module may not be found then.
+    """Check that each layer of the network can be saved and loaded.
 
-    `owners` are the components that have built the network.
+    `owners` are the components that built the network. Raises PluginError where Keras cannot load a layer that it has
+    saved. Warns of each layer whose module no owner names, since that module may not be imported when the network is
+    loaded.
     """
     layers = [layer for layer in network._flatten_layers(include_self=False) if not _is_keras(layer)]
     modules = {module for owner in owners for module in (owner.entry.module, *owner.component.layer_modules)}
-    lost = set()
+    unnamed = set()
     for layer in layers:
-        kind = type(layer)
+        cls = type(layer)
         try:
             keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(layer), safe_mode=True)
         except Exception as cause:
             raise PluginError(
-                f"The network cannot be read again after the training: its layer '{layer.name}', of "
-                f"{kind.__module__}.{kind.__qualname__}, cannot: {(str(cause).strip() or repr(cause)).splitlines()[0]}",
-                hint="A layer of one's own is registered with @keras.saving.register_keras_serializable, and its "
-                "get_config gives all that its constructor takes. A Lambda is never read.",
+                f"The network could not be loaded after the training, because of its layer '{layer.name}' "
+                f"({cls.__module__}.{cls.__qualname__}): {(str(cause).strip() or repr(cause)).splitlines()[0]}",
+                hint="Register a custom layer with @keras.saving.register_keras_serializable, and let its get_config "
+                "return all arguments of its constructor. Lambda layers are never loaded.",
             ) from cause
-        if not any(_gives(module, kind) for module in modules):
-            lost.add(f"{kind.__module__}.{kind.__qualname__}")
-    for name in sorted(lost):
-        line = f"The network may not be read again: no component names the module of its layer {name} in layer_modules."
-        _logger.warning(line)
+        if not any(_defines(module, cls) for module in modules):
+            unnamed.add(f"{cls.__module__}.{cls.__qualname__}")
+    for name in sorted(unnamed):
+        _logger.warning(
+            f"Loading the network may fail: no component names the module of its layer {name} in layer_modules."
+        )
 
 
 def _is_keras(layer: keras.Layer) -> bool:
     return type(layer).__module__.partition(".")[0] == "keras" and not isinstance(layer, keras.layers.Lambda)
 
 
-def _gives(module: str, kind: type) -> bool:
-    """Whether importing a module defines the class: in it, below it, or where it imports it from."""
-    within = f"{kind.__module__}.".startswith(f"{module}.")
-    return within or getattr(sys.modules.get(module), kind.__name__, None) is kind
+def _defines(module: str, cls: type) -> bool:
+    """Return whether importing `module` defines the class: in the module, in a submodule, or by an import."""
+    is_inside = f"{cls.__module__}.".startswith(f"{module}.")
+    return is_inside or getattr(sys.modules.get(module), cls.__name__, None) is cls

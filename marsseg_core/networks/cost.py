@@ -1,4 +1,4 @@
-"""What a network costs: parameters, multiply-accumulates, memory of its activations."""
+"""Compute the cost of a network: parameters, multiply-accumulates, and memory of its activations."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from .graph import calls
 
 Shape = tuple[int, ...]
 
-# Layers without multiply-accumulates by the usual convention: element by element, pooling, resampling, moving data.
+# By the usual convention, these layers have no multiply-accumulates: they work on single elements, pool, resample or
+# move data.
 FREE: Final = (
     layers.Activation,
     layers.Add,
@@ -45,9 +46,15 @@ FREE: Final = (
 
 @dataclass(frozen=True)
 class Cost:
-    """For one image of the network's input size. `activation_bytes` is what training keeps: every layer's output.
+    """The cost of a network for one image of its input size.
 
-    `unknown` names the layers whose multiply-accumulates are not known; they are missing from the sum.
+    Attributes:
+        output_shape: the shape of the logits, (H, W, K)
+        parameters: the number of all weights
+        trainable: the number of trainable weights
+        multiply_accumulates: the sum over all layers except `unknown`
+        activation_bytes: the size of all layers' outputs, which training holds in memory
+        unknown: the layers whose multiply-accumulates are not known
     """
 
     output_shape: Shape
@@ -59,7 +66,7 @@ class Cost:
 
 
 def cost_of(network: keras.Model) -> Cost:
-    """The cost of a functional network, from the shapes of its layers."""
+    """Return the cost of a functional network, computed from the shapes of its layers."""
     total, memory, unknown = 0, 0, []
     for call in calls(network):
         inputs = [_without_batch(tensor) for tensor in call.inputs]
@@ -82,43 +89,43 @@ def cost_of(network: keras.Model) -> Cost:
 
 
 def multiply_accumulates(layer: Any, inputs: Sequence[Shape], outputs: Sequence[Shape]) -> int | None:
-    """Of one call of a layer for one image, from shapes without the batch; None for a layer that is not known.
+    """Return the multiply-accumulates of one call of a layer for one image; None where they are not known.
 
-    A custom layer says it itself, in a method `multiply_accumulates(*input_shapes)`.
+    The shapes are without the batch axis. A custom layer can define a method `multiply_accumulates(*input_shapes)`.
     """
-    own: Callable[..., int] | None = getattr(layer, "multiply_accumulates", None)
-    if own is not None:
-        return own(*inputs)
+    method: Callable[..., int] | None = getattr(layer, "multiply_accumulates", None)
+    if method is not None:
+        return method(*inputs)
     if isinstance(layer, layers.MultiHeadAttention):
         return _attention(layer, inputs)
     if isinstance(layer, layers.Dense):
         return math.prod(outputs[0]) * inputs[0][-1]
     if not hasattr(layer, "kernel_size"):
         return 0 if isinstance(layer, FREE) else None
-    taps: int = math.prod(layer.kernel_size)
+    kernel_size: int = math.prod(layer.kernel_size)
     channels = inputs[0][-1]
     if isinstance(layer, layers.Conv2DTranspose):
-        return math.prod(inputs[0]) * taps * int(layer.filters)
+        return math.prod(inputs[0]) * kernel_size * int(layer.filters)
     if isinstance(layer, layers.DepthwiseConv2D):
-        return math.prod(outputs[0]) * taps
+        return math.prod(outputs[0]) * kernel_size
     if isinstance(layer, layers.SeparableConv2D):
-        return math.prod(outputs[0][:-1]) * channels * int(layer.depth_multiplier) * (taps + int(layer.filters))
+        return math.prod(outputs[0][:-1]) * channels * int(layer.depth_multiplier) * (kernel_size + int(layer.filters))
     if isinstance(layer, layers.Conv2D):
-        return math.prod(outputs[0]) * taps * channels // int(layer.groups)
+        return math.prod(outputs[0]) * kernel_size * channels // int(layer.groups)
     return None
 
 
 def _attention(layer: Any, inputs: Sequence[Shape]) -> int:
-    """Projections of query, key and value, scores, weighted sum, projection of the result."""
+    """Count the projections of query, key and value, the attention scores, the weighted sum, the output projection."""
     query, value = inputs[0], inputs[1]
     key = inputs[2] if len(inputs) > 2 else value
-    tokens, others = math.prod(query[:-1]), math.prod(value[:-1])
+    queries, keys = math.prod(query[:-1]), math.prod(value[:-1])
     config = layer.get_config()
     heads, key_size = int(config["num_heads"]), int(config["key_dim"])
     value_size = int(config["value_dim"] or key_size)
-    projections = tokens * query[-1] * heads * key_size + others * heads * (key[-1] * key_size + value[-1] * value_size)
-    attention = tokens * others * heads * (key_size + value_size)
-    return projections + attention + tokens * heads * value_size * query[-1]
+    projections = queries * query[-1] * heads * key_size + keys * heads * (key[-1] * key_size + value[-1] * value_size)
+    attention = queries * keys * heads * (key_size + value_size)
+    return projections + attention + queries * heads * value_size * query[-1]
 
 
 def _without_batch(tensor: Any) -> Shape:

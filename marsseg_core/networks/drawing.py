@@ -1,7 +1,8 @@
-"""A drawing of a network: its blocks at their levels, and what flows between them.
+"""Draw a network as a diagram of blocks and the connections between them.
 
-Layers are gathered into blocks by the beginning of their names, up to the first underscore: `encoder1_conv1` is part of
-`encoder1`. A block stands as deep as its map is coarse, and as far right as the longest way to it.
+Layers whose names begin with the same word, up to the first underscore, form a block: `encoder1_conv1` belongs to
+`encoder1`. The lower the resolution of a block's feature map, the lower its row in the drawing. The longer the path
+from the input to a block, the further right its column.
 """
 
 from __future__ import annotations
@@ -18,14 +19,21 @@ from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
 from .graph import calls
 
 INK = "#222222"
-# Paths that go on from block to block, and those that skip some.
+# The colours of arrows to the next column, and of arrows that skip columns.
 FLOW, SKIP = "#222222", "#0072b2"
 FACES = {"encoder": "#dbe9f6", "decoder": "#fde3cf", "bottleneck": "#e3f1db", "other": "#f1f1f1"}
 
 
 @dataclass(eq=False)
 class Block:
-    """Some layers that share the beginning of their names. `shape` is that of its last output (h, w, c)."""
+    """A group of layers whose names begin with the same word.
+
+    Attributes:
+        name: the common beginning of the layers' names
+        shape: the shape (h, w, c) of the block's last output
+        sources: the blocks whose outputs this block takes
+        column: the number of blocks on the longest path from the input
+    """
 
     name: str
     shape: tuple[int, ...] = ()
@@ -34,42 +42,45 @@ class Block:
 
 
 def blocks_of(network: keras.Model) -> list[Block]:
-    """The network's blocks in the order of computation, the input first.
+    """Return the network's blocks in the order of computation, the input first.
 
-    Only what learns is a block: pooling, upsampling and merging are lines of the drawing.
+    Only layers with weights form blocks. Layers without weights (pooling, upsampling, merging) are part of the arrows.
     """
     source = network.inputs[0]
     start = Block(source.name, tuple(source.shape[1:]))
-    learning = {block_name(layer.name) for layer in network.layers if layer.weights}
+    names_with_weights = {block_name(layer.name) for layer in network.layers if layer.weights}
     blocks: dict[str, Block] = {}
-    makers: dict[int, list[Block]] = {}
+    producers: dict[int, list[Block]] = {}  # tensor → the blocks that it comes from
     for call in calls(network):
         name = block_name(call.layer.name)
-        # A clone's input is a tensor of its own: what nobody made is the input.
-        origins = [block for tensor in call.inputs for block in makers.get(id(tensor), [start])]
-        if name in learning:
+        # `calls` clones the network, with new input tensors: a tensor without a producer is the input.
+        sources = [block for tensor in call.inputs for block in producers.get(id(tensor), [start])]
+        if name in names_with_weights:
             block = blocks.setdefault(name, Block(name))
-            block.sources += [b for b in dict.fromkeys(origins) if b is not block and b not in block.sources]
+            block.sources += [b for b in dict.fromkeys(sources) if b is not block and b not in block.sources]
             block.shape = tuple(call.outputs[0].shape[1:])
-            origins = [block]
+            sources = [block]
         for tensor in call.outputs:
-            makers[id(tensor)] = list(dict.fromkeys(origins))
+            producers[id(tensor)] = list(dict.fromkeys(sources))
     ordered = [start, *blocks.values()]
-    place = {id(block): position for position, block in enumerate(ordered)}
+    positions = {id(block): position for position, block in enumerate(ordered)}
     for block in ordered:
-        earlier = [s for s in block.sources if place[id(s)] < place[id(block)]]
-        block.column = max((s.column + 1 for s in earlier), default=0)
+        earlier = [source for source in block.sources if positions[id(source)] < positions[id(block)]]
+        block.column = max((source.column + 1 for source in earlier), default=0)
     return ordered
 
 
 def block_name(layer_name: str) -> str:
-    """The part of a layer's name up to the first underscore; of a bottleneck, the position and the kind after it."""
+    """Return the name of the block that a layer belongs to: the layer's name up to the first underscore.
+
+    For a bottleneck, the next word is added: `bottleneck2_aspp_conv` belongs to `bottleneck2 aspp`.
+    """
     first, _, rest = layer_name.partition("_")
     return f"{first} {rest.partition('_')[0]}" if first.startswith("bottleneck") and rest else first
 
 
 def draw(network: keras.Model, target: Path, title: str) -> None:
-    """Write the drawing as a PNG."""
+    """Write the drawing of a network to the PNG file `target`."""
     blocks = blocks_of(network)
     rows = _rows(blocks, network)
     columns, depth = max(block.column for block in blocks) + 1, max(rows.values()) + 1
@@ -88,7 +99,7 @@ def draw(network: keras.Model, target: Path, title: str) -> None:
 
 
 def _rows(blocks: list[Block], network: keras.Model) -> dict[int, float]:
-    """How far down each block stands: its level, and a little further where two would lie on each other."""
+    """Return the row of each block by its id: its level, plus 0.5 for each block already there in its column."""
     height = network.inputs[0].shape[1]
     rows: dict[int, float] = {}
     taken: set[tuple[int, float]] = set()
@@ -117,15 +128,15 @@ def _box(axes: Any, block: Block, row: float) -> None:
 
 
 def _arrow(axes: Any, source: Block, block: Block, rows: dict[int, float]) -> None:
-    next_door = block.column - source.column == 1
+    is_next = block.column - source.column == 1
     arrow = FancyArrowPatch(
         (source.column + 0.42, rows[id(source)]),
         (block.column - 0.42, rows[id(block)]),
         arrowstyle="-|>",
         mutation_scale=8,
-        linewidth=1.2 if next_door else 0.9,
-        color=FLOW if next_door else SKIP,
-        alpha=1.0 if next_door else 0.75,
+        linewidth=1.2 if is_next else 0.9,
+        color=FLOW if is_next else SKIP,
+        alpha=1.0 if is_next else 0.75,
         zorder=0,
     )
     axes.add_patch(arrow)

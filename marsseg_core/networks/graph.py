@@ -1,4 +1,4 @@
-"""A functional network as the list of its calls: which layer takes which tensors and gives which."""
+"""List the layer calls of a functional network, with their input and output tensors."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import keras
 
 @dataclass(frozen=True, eq=False)
 class Call:
-    """One use of a layer. A layer that is applied four times has four calls; tensors are symbolic."""
+    """One call of a layer, with symbolic tensors. A layer that is used four times has four calls."""
 
     layer: Any
     inputs: tuple[Any, ...]
@@ -18,15 +18,15 @@ class Call:
 
 
 def calls(network: keras.Model) -> list[Call]:
-    """The calls of a functional network in the order of computation."""
-    found = []
+    """Return the layer calls of a functional network in the order of computation, without its input layers."""
+    recorded = []
 
     def record(layer: Any, *arguments: Any, **options: Any) -> Any:
         result = layer(*arguments, **options)
         tensors = [t for t in keras.tree.flatten((arguments, options)) if isinstance(t, keras.KerasTensor)]
-        found.append(Call(layer, tuple(tensors), tuple(keras.tree.flatten(result))))
+        recorded.append(Call(layer, tuple(tensors), tuple(keras.tree.flatten(result))))
         return result
 
-    # Cloning is the public way to be called at each node; the layers are the network's own.
+    # Keras' public API visits each node of the graph only when it clones a model. No layer is copied here.
     keras.models.clone_model(network, clone_function=lambda layer: layer, call_function=record)
-    return [call for call in found if not isinstance(call.layer, keras.layers.InputLayer)]
+    return [call for call in recorded if not isinstance(call.layer, keras.layers.InputLayer)]

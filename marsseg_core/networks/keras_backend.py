@@ -1,4 +1,4 @@
-"""What depends on Keras' backend, or asks about it."""
+"""Functions that depend on Keras' backend, and Keras' global settings."""
 
 from __future__ import annotations
 
@@ -18,16 +18,18 @@ import numpy as np
 
 from ..errors import RequestError
 
-# Keras draws initial weights and seeds of layers from Python's global generator, and keeps dtype policies and names of
-# layers in a session that it may be asked to clear.
-_one_at_a_time = RLock()
+# Keras draws initial weights and the seeds of layers from Python's global random generator, and stores dtype policies
+# and layer names in a global session. So only one thread may build networks at a time.
+_build_lock = RLock()
 
 
 def keep_tensorflow_out() -> None:
-    """On other backends, settle that Keras does not import TensorFlow to seed it and to serialise its types."""
-    # Keras asks once whether TensorFlow is there, by importing it, and remembers the answer. None in the place of a
-    # module makes its import fail.
-    with _one_at_a_time:
+    """Make sure that Keras does not import TensorFlow where another backend is used.
+
+    Keras would do so to seed TensorFlow and to serialise its types.
+    """
+    # Keras tries to import TensorFlow once, and stores whether this worked. None in `sys.modules` makes it fail.
+    with _build_lock:
         if keras.backend.backend() == "tensorflow" or "tensorflow" in sys.modules:
             return
         sys.modules["tensorflow"] = None  # type: ignore[assignment]
@@ -38,7 +40,7 @@ def keep_tensorflow_out() -> None:
 
 
 def ask_for_determinism() -> None:
-    """Make the backend choose kernels that give the same numbers each time."""
+    """Make the backend use deterministic kernels, which give the same numbers in each run."""
     if keras.backend.backend() == "tensorflow":
         import tensorflow
 
@@ -46,13 +48,16 @@ def ask_for_determinism() -> None:
 
 
 def choose_compiler(model: keras.Model) -> None:
-    """Leave XLA off on a CPU, where a TensorFlow step takes longer with it than without."""
+    """Switch XLA off for TensorFlow on a CPU, where it makes training steps slower."""
     if keras.backend.backend() == "tensorflow" and not keras.distribution.list_devices("gpu"):
         model.jit_compile = False
 
 
 def value_and_gradient(function: Callable[[Any], Any], at: Any) -> tuple[Any, Any]:
-    """A scalar function's value at a tensor, and its gradient there, of the tensor's shape. Keras has no such thing."""
+    """Return the value of a scalar function at the tensor `at`, and its gradient, which has the shape of `at`.
+
+    Keras has no function for this. Raises RequestError on a backend other than TensorFlow and JAX.
+    """
     backend = keras.backend.backend()
     if backend == "tensorflow":
         import tensorflow
@@ -64,28 +69,29 @@ def value_and_gradient(function: Callable[[Any], Any], at: Any) -> tuple[Any, An
     if backend == "jax":
         import jax
 
-        found: tuple[Any, Any] = jax.value_and_grad(function)(at)
-        return found
+        result: tuple[Any, Any] = jax.value_and_grad(function)(at)
+        return result
     raise RequestError(
-        f"There are no gradients for a weighting on the backend '{backend}'.",
+        f"This weighting needs gradients, which are not available on the backend '{backend}'.",
         where="KERAS_BACKEND",
-        hint="Use tensorflow or jax, or a weighting that needs none.",
+        hint="Use tensorflow or jax, or a weighting that needs no gradients.",
     )
 
 
 def concrete(tensor: Any) -> np.ndarray | None:
-    """The values of a tensor; None where it has none yet, inside of a function that is being compiled."""
+    """Return the values of a tensor, or None for a symbolic tensor, inside of a function that is being compiled."""
     try:
         return np.asarray(keras.ops.convert_to_numpy(tensor))
-    except (NotImplementedError, TypeError):  # TensorFlow's, JAX's
+    except (NotImplementedError, TypeError):  # raised by TensorFlow and by JAX
         return None
 
 
 def train_on_one_device(optimizer: keras.optimizers.Optimizer) -> None:
-    """Leave out the sum of gradients over replicas where there is one replica.
+    """Skip the sum of gradients over replicas if there is only one replica.
 
-    TensorFlow registers that sum's own gradient in a table which nothing empties, and which holds the training step's
-    graph with all its variables: in a process that trains several networks, none would ever be freed.
+    TensorFlow registers the gradient of that sum in a global table which is never emptied, and which refers to the
+    graph of the training step with all its variables. A process that trains several networks could never free their
+    memory.
     """
     if keras.backend.backend() == "tensorflow":
         import tensorflow
@@ -96,20 +102,24 @@ def train_on_one_device(optimizer: keras.optimizers.Optimizer) -> None:
 
 @contextmanager
 def many_networks() -> Iterator[None]:
-    """Without TensorFlow's warning of functions traced anew, which it counts over all networks of a process."""
+    """Suppress TensorFlow's warning of functions that are traced again.
+
+    TensorFlow counts the traces of all networks of a process together, so the warning would come without a reason.
+    """
     logger = logging.getLogger("tensorflow")
 
-    def is_another(record: logging.LogRecord) -> bool:
+    def is_other_warning(record: logging.LogRecord) -> bool:
         return "retracing" not in record.getMessage()
 
-    logger.addFilter(is_another)
+    logger.addFilter(is_other_warning)
     try:
         yield
     finally:
-        logger.removeFilter(is_another)
+        logger.removeFilter(is_other_warning)
 
 
-# What networks are built and run with, whatever keras.json, the environment or a notebook says: (read, set, value).
+# The settings with which networks are built and run, also where keras.json, the environment or a notebook has others:
+# name → (read, set, value).
 _SETTINGS: Final = {
     "floatx": (keras.config.floatx, keras.config.set_floatx, "float32"),
     "image_data_format": (keras.config.image_data_format, keras.config.set_image_data_format, "channels_last"),
@@ -118,90 +128,98 @@ _SETTINGS: Final = {
     "max_steps_per_epoch": (keras.config.max_steps_per_epoch, keras.config.set_max_steps_per_epoch, None),
 }
 
-_settings = Lock()
+_settings_lock = Lock()
 _settings_users = 0
-_settings_before: dict[str, Any] = {}
+_user_settings: dict[str, Any] = {}
 
 
 @contextmanager
 def fixed_settings() -> Iterator[None]:
-    """Let Keras' global settings be marsseg's, so that those of the user change no result; theirs come back.
+    """Use marsseg's values of Keras' global settings inside the block, so that the user's settings change no result.
 
-    They belong to the process. Threads may leave in another order than they came: all are given the same values, and
-    the last to leave puts the user's back.
+    The settings belong to the process, and threads may leave this block in another order than they entered it. All
+    threads use the same values, and the last thread that leaves restores the user's settings.
     """
-    global _settings_users, _settings_before
-    with _settings:
-        # First, as Keras derives it from `floatx` where nobody has set it.
+    global _settings_users, _user_settings
+    with _settings_lock:
+        # Read the policy first: if it was never set, Keras derives it from `floatx`, which is changed below.
         policy = keras.config.dtype_policy()
         if not _settings_users:
-            _settings_before = {name: read() for name, (read, _, _) in _SETTINGS.items()}
+            _user_settings = {name: read() for name, (read, _, _) in _SETTINGS.items()}
             for _, write, value in _SETTINGS.values():
                 write(value)
         _settings_users += 1
-    # The policy belongs to the thread.
+    # Each thread has its own policy.
     keras.config.set_dtype_policy("float32")
     try:
         yield
     finally:
         keras.config.set_dtype_policy(policy)
-        with _settings:
+        with _settings_lock:
             _settings_users -= 1
             if not _settings_users:
                 for name, (_, write, _) in _SETTINGS.items():
-                    write(_settings_before[name])
+                    write(_user_settings[name])
 
 
 @contextmanager
 def precision(policy: str = "float32") -> Iterator[None]:
-    """Build or read a network with a dtype policy, in one thread at a time, and leave Keras' settings as they were."""
-    with _one_at_a_time, fixed_settings():
+    """Use a dtype policy inside the block, to build or load a network. Only one thread at a time can be inside."""
+    with _build_lock, fixed_settings():
         keras.config.set_dtype_policy(policy)
         yield
 
 
 @contextmanager
 def own_random_numbers() -> Iterator[None]:
-    """Leave Python's and NumPy's global generators, which a run seeds, as they were: a loop that draws from them and
-    trains would draw the same numbers each time."""
-    before = random.getstate(), np.random.get_state()
+    """Restore the states of Python's and NumPy's global random generators when the block ends.
+
+    A run seeds them. Without this, a user's loop that draws random numbers and trains would draw the same numbers in
+    each pass.
+    """
+    python_state, numpy_state = random.getstate(), np.random.get_state()
     try:
         yield
     finally:
-        random.setstate(before[0])
-        np.random.set_state(before[1])
+        random.setstate(python_state)
+        np.random.set_state(numpy_state)
 
 
 def clear_session() -> None:
-    """Forget what built networks left behind in Keras; its settings stay.
+    """Free Keras' global state of the networks built so far, but keep its settings.
 
-    Not while another thread builds, whose dtype policy would go.
+    This waits while another thread builds a network, since that thread's dtype policy would be lost.
     """
-    with _one_at_a_time:
+    with _build_lock:
         policy = keras.config.dtype_policy()
         keras.utils.clear_session()
         keras.config.set_dtype_policy(policy)
 
 
-def _threads() -> int:
-    """How many threads share the sums of a training step: their order, and so the last bits, depend on it."""
-    given = 0
+def _thread_count() -> int:
+    """Return the number of threads of a training step.
+
+    It determines the order in which numbers are summed, and so the last bits of the results.
+    """
+    configured = 0
     if keras.backend.backend() == "tensorflow":
         import tensorflow
 
-        given = tensorflow.config.threading.get_intra_op_parallelism_threads()
-        asked = os.environ.get("TF_NUM_INTRAOP_THREADS", "")  # TensorFlow takes it where nothing was set
-        given = given or (int(asked) if asked.isdecimal() else 0)
-    # What this process may use: a container or `taskset` may allow fewer than the machine has.
+        configured = tensorflow.config.threading.get_intra_op_parallelism_threads()
+        variable = os.environ.get("TF_NUM_INTRAOP_THREADS", "")  # TensorFlow reads it if nothing else is configured
+        configured = configured or (int(variable) if variable.isdecimal() else 0)
+    # The processors that this process may use: a container or `taskset` may allow fewer than the machine has.
     allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return given or allowed
+    return configured or allowed
 
 
 def environment(distributions: Mapping[str, str]) -> dict[str, Any]:
-    """The machine and the versions a run was made with; `distributions` are those that it needs to be loaded again."""
-    names = ("marsseg", "keras", "tensorflow", "jax", "numpy", "scipy")
+    """Return the content of environment.json: machine, versions, backend, devices and command of this process.
+
+    `distributions` are the packages, with their versions, that are needed to load the run.
+    """
     versions = dict(distributions)
-    for name in names:
+    for name in ("marsseg", "keras", "tensorflow", "jax", "numpy", "scipy"):
         try:
             versions[name] = metadata.version(name)
         except metadata.PackageNotFoundError:
@@ -214,7 +232,7 @@ def environment(distributions: Mapping[str, str]) -> dict[str, Any]:
         "backend": keras.backend.backend(),
         "keras": {name: value for name, (_, _, value) in _SETTINGS.items()},
         "devices": keras.distribution.list_devices(),
-        "threads": _threads(),
+        "threads": _thread_count(),
         "versions": versions,
         "command": sys.argv,
     }

@@ -1,4 +1,4 @@
-"""Read a network from a run folder."""
+"""Load a network from a run folder."""
 
 from __future__ import annotations
 
@@ -14,7 +14,10 @@ from .keras_backend import choose_compiler, precision
 
 
 def load_network(folder: RunFolder) -> keras.Model:
-    """The best network of a run, whose layers' modules are already imported. RequestError where it cannot be read."""
+    """Load the best network of a run. The modules of its layers must already be imported.
+
+    Raises RequestError where the file cannot be loaded, or its weights are not finite.
+    """
     try:
         with precision():
             network = keras.saving.load_model(folder.network, compile=False)
@@ -25,7 +28,7 @@ def load_network(folder: RunFolder) -> keras.Model:
         raise RequestError(
             f"{len(broken)} of {len(network.weights)} weights of the network are not finite, such as {broken[0]}.",
             where=str(folder.network),
-            hint="The file is damaged, or the training diverged: what such a network says means nothing.",
+            hint="The file is damaged, or the training diverged. The network cannot be used.",
         )
     choose_compiler(network)
     return network
@@ -35,11 +38,14 @@ def _values(weight: Any) -> np.ndarray:
     return np.asarray(keras.ops.convert_to_numpy(keras.ops.cast(weight, "float32")))
 
 
-def _why_unreadable(said: str) -> tuple[str, str | None]:
-    """What Keras says of a network that it cannot read → what is wrong, and the next step."""
-    if "safe_mode" in said:
-        return "The network carries code, which is never run.", "A Lambda layer is code; a layer of one's own is not."
-    if lost := re.search(r"Could not locate class '(\w+)'", said):
-        hint = "A component names the modules of its own layers in layer_modules, where they are registered."
-        return f"The network has a layer of the class {lost[1]}, which is not known.", hint
-    return f"The network cannot be read: {said.strip().splitlines()[0]}", None
+def _why_unreadable(message: str) -> tuple[str, str | None]:
+    """Translate Keras' message on a network that cannot be loaded: what is wrong, and the next step."""
+    if "safe_mode" in message:
+        return (
+            "The network contains code, which is never executed.",
+            "Replace its Lambda layer by a registered custom layer.",
+        )
+    if unknown := re.search(r"Could not locate class '(\w+)'", message):
+        hint = "The component must name in layer_modules the module in which this class is registered."
+        return f"The network has a layer of the class {unknown[1]}, which is not known.", hint
+    return f"The network cannot be read: {message.strip().splitlines()[0]}", None

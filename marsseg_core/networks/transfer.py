@@ -1,4 +1,4 @@
-"""Starting from another run's weights: they are taken over layer by layer, where names and shapes agree."""
+"""Copy weights from one network to another, for layers whose names and shapes match."""
 
 from __future__ import annotations
 
@@ -11,16 +11,21 @@ import keras
 
 from ..errors import RequestError
 
-_NAMED: Final = 6
+# A message names at most this many layers.
+_MAX_NAMES: Final = 6
 
 
 @dataclass(frozen=True)
 class Transfer:
-    """What one network took over from another.
+    """The result of copying weights from another network.
 
-    `taken` names the layers whose weights were copied, `misfits` those that keep the weights drawn for them, each with
-    the reason; `unused` the layers of the other network that have no counterpart here. `weights` of `total` numbers
-    were copied.
+    Attributes:
+        source: the run folder of the other network
+        taken: the layers whose weights were copied
+        misfits: the layers that keep their random initial weights, each with the reason
+        unused: the layers of the other network that this network does not have
+        weights: the number of copied weights
+        total: the number of all weights of this network
     """
 
     source: str
@@ -32,26 +37,26 @@ class Transfer:
 
     def __str__(self) -> str:
         layers = f"{len(self.taken)} of {len(self.taken) + len(self.misfits)} layers"
-        return f"{self.weights:,} of {self.total:,} weights, in {layers}, are those of {self.source}"
+        return f"{self.weights:,} of {self.total:,} weights, in {layers}, were copied from {self.source}"
 
     def misfit_text(self) -> str:
-        """The layers that did not fit and why, in a line; empty where all did."""
-        lines = [_listed("keep the weights drawn for them", [f"{n} ({why})" for n, why in self.misfits.items()])]
-        lines.append(_listed("have no place in this network", self.unused))
+        """Return one line that names the layers that did not match, with the reasons; "" if all layers matched."""
+        lines = [_listed("keep their random initial weights", [f"{n} ({why})" for n, why in self.misfits.items()])]
+        lines.append(_listed("of the other network are not in this network", self.unused))
         return " ".join(filter(None, lines))
 
 
 def _listed(what: str, names: Any) -> str:
     if not names:
         return ""
-    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
-    return f"{len(names)} layers {what}: {', '.join(list(names)[:_NAMED])}{more}."
+    more = f" and {len(names) - _MAX_NAMES} more" if len(names) > _MAX_NAMES else ""
+    return f"{len(names)} layers {what}: {', '.join(list(names)[:_MAX_NAMES])}{more}."
 
 
 def copy_weights(other: keras.Model, network: keras.Model, source: str) -> Transfer:
-    """Copy the weights of each layer of `other` that `network` has too, with the same weights of the same shapes.
+    """Copy the weights of each layer of `other` that matches a layer of `network` in its name and its weights' shapes.
 
-    Raises RequestError where there is no such layer.
+    `source` is the run folder of `other`, for messages. Raises RequestError where no layer matches.
     """
     theirs, ours = _weights_by_layer(other), _weights_by_layer(network)
     misfits = {}
@@ -61,9 +66,10 @@ def copy_weights(other: keras.Model, network: keras.Model, source: str) -> Trans
     taken = tuple(layer for layer in ours if layer not in misfits)
     if not taken:
         raise RequestError(
-            f"Nothing of that network fits: none of its {len(theirs)} layers has a namesake with weights of its shape.",
+            f"No weights can be copied: none of that network's {len(theirs)} layers matches one of this network in "
+            "name and shapes.",
             where=source,
-            hint="A run starts from one of the same architecture and width.",
+            hint="Start from a run with the same architecture and width.",
         )
     for layer in taken:
         for variable, value in zip(ours[layer], theirs[layer], strict=True):
@@ -79,11 +85,11 @@ def copy_weights(other: keras.Model, network: keras.Model, source: str) -> Trans
 
 
 def _weights_by_layer(network: keras.Model) -> dict[str, list[Any]]:
-    """The variables of each layer, moving statistics too, by its path; a layer inside a layer has one of its own."""
-    found: dict[str, list[Any]] = {}
+    """Return the variables of each layer (also moving statistics) by the layer's path; inner layers are separate."""
+    by_layer: dict[str, list[Any]] = {}
     for variable in network.weights:
-        found.setdefault(variable.path.rpartition("/")[0], []).append(variable)
-    return found
+        by_layer.setdefault(variable.path.rpartition("/")[0], []).append(variable)
+    return by_layer
 
 
 def _shapes(variables: list[Any]) -> list[tuple[str, tuple[int, ...]]]:
@@ -91,7 +97,7 @@ def _shapes(variables: list[Any]) -> list[tuple[str, tuple[int, ...]]]:
 
 
 def _misfit(theirs: list[tuple[str, tuple[int, ...]]], ours: list[tuple[str, tuple[int, ...]]]) -> str:
-    """Why the weights of a layer cannot be taken over; empty where they can."""
+    """Return why the weights of a layer cannot be copied, or "" where they can."""
     if not theirs:
         return "not in that network"
     if [name for name, _ in theirs] != [name for name, _ in ours]:

@@ -1,4 +1,4 @@
-"""Whether two networks compute the same, weights aside."""
+"""Compare the structure of two networks, without their weights."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ import keras
 
 
 def same_wiring(one: keras.Model, other: keras.Model) -> bool:
-    """Compare two functional networks by their layers, with the parameters of each, and how these are connected.
+    """Return whether two functional networks have the same layers, with the same parameters and connections.
 
-    The names of layers do not count: Keras numbers those that have none.
+    The names of layers are ignored, since Keras numbers layers that have no name.
     """
     return bool(_wiring(one) == _wiring(other))
 

@@ -1,1 +1,1 @@
-"""From a plan to a trained network in a run folder."""
+"""Train the network of a plan, and write the results to a run folder."""

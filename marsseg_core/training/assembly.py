@@ -1,4 +1,4 @@
-"""From a plan to a network, and to the task and the batches that train it."""
+"""Build the task (network, losses and weighting) and the training batches of a plan."""
 
 from __future__ import annotations
 
@@ -25,7 +25,11 @@ from .task import SegmentationTask
 
 
 def build_task(plan: Plan, network: keras.Model, objective: Objective) -> SegmentationTask:
-    """The network with its objective."""
+    """Return the network joined with its losses and their weighting.
+
+    Raises RequestError where `head_weights` does not match the network's auxiliary heads, and PluginError where the
+    weighting component does not build a WeightingLayer.
+    """
     heads, head_weights = split_heads(network.output)[1], plan.training.head_weights
     if head_weights is not None and len(head_weights) != len(heads):
         raise RequestError(
@@ -33,13 +37,14 @@ def build_task(plan: Plan, network: keras.Model, objective: Objective) -> Segmen
             where="training.head_weights",
             hint=f"The heads are {', '.join(heads)}." if heads else "This network has none: leave head_weights out.",
         )
-    # In float32, as the losses are; the task follows the policy, by which the optimiser scales them.
+    # The weighting works in float32, as the losses do. The task has the plan's precision, so that Keras scales the
+    # loss for float16.
     with precision("float32"):
         weighting = build_component(plan.resolved[kinds.WEIGHTING][0], weighting_spec(plan.resolved[kinds.LOSS]))
     if not isinstance(weighting, WeightingLayer):
         label = plan.resolved[kinds.WEIGHTING][0].entry.label
         raise PluginError(f"The {label} builds a {type(weighting).__name__}, not a WeightingLayer.")
-    # Weightings that train have their weights from here on, before the optimiser looks for them.
+    # A weighting's trainable variables must exist before the optimizer is built.
     call_component(plan.resolved[kinds.WEIGHTING][0], weighting.build, (weighting.count,))
     with precision(plan.training.precision):
         task = SegmentationTask(
@@ -55,18 +60,19 @@ def build_task(plan: Plan, network: keras.Model, objective: Objective) -> Segmen
 
 
 def build_batches(plan: Plan, data: SegmentationData, split: Split, objective: Objective) -> TrainingBatches:
-    """The training subset, augmented, with what the losses want to know of it."""
+    """Return the batches of the training subset, with augmentations and the targets that the losses need."""
+    items = split["train"]
     transforms = [
         (
-            _transform(each, call_component(each, each.component.prepare, data, split["train"]), data),
-            each.options.p,
+            _transform(augmentation, call_component(augmentation, augmentation.component.prepare, data, items), data),
+            augmentation.options.p,
         )
-        for each in plan.resolved[kinds.AUGMENTATION]
-        if isinstance(each.options, AugmentationOptions)
+        for augmentation in plan.resolved[kinds.AUGMENTATION]
+        if isinstance(augmentation.options, AugmentationOptions)
     ]
     return TrainingBatches(
         data,
-        split["train"],
+        items,
         transforms,
         batch=plan.training.batch,
         seed=plan.training.seed,
@@ -77,23 +83,25 @@ def build_batches(plan: Plan, data: SegmentationData, split: Split, objective: O
 
 
 def _transform(resolved: ResolvedComponent, function: Transform, data: SegmentationData) -> Transform:
-    """What an augmentation applies, whose failures name it."""
+    """Wrap the function of an augmentation: check its result, and name the augmentation in every error."""
 
     def transform(images: np.ndarray, masks: np.ndarray, generators: Any) -> tuple[np.ndarray, np.ndarray]:
         shapes = images.shape, masks.shape
-        both = call_component(resolved, function, images, masks, generators)
-        if not (isinstance(both, tuple) and len(both) == 2):
-            raise PluginError(f"The {resolved.entry.label} gives a {type(both).__name__}, not (images, masks).")
-        images, masks = both
-        given = np.shape(images), np.shape(masks)
-        if given != shapes:
+        result = call_component(resolved, function, images, masks, generators)
+        if not (isinstance(result, tuple) and len(result) == 2):
+            raise PluginError(f"The {resolved.entry.label} returns a {type(result).__name__}, not (images, masks).")
+        images, masks = result
+        new_shapes = np.shape(images), np.shape(masks)
+        if new_shapes != shapes:
             raise PluginError(
-                f"The {resolved.entry.label} gives images and masks of shapes {given[0]} and {given[1]}, "
+                f"The {resolved.entry.label} returns images and masks of shapes {new_shapes[0]} and {new_shapes[1]}, "
                 f"not {shapes[0]} and {shapes[1]}.",
                 where=repr(resolved.component),
             )
         if len(unknown := masks[(masks >= data.num_classes) & (masks != VOID)]):
-            raise PluginError(f"The {resolved.entry.label} gives a mask with label {unknown[0]}, which is no class.")
+            raise PluginError(
+                f"The {resolved.entry.label} returns a mask with the label {unknown[0]}, which is not a class."
+            )
         return images, masks
 
     return transform

@@ -1,4 +1,4 @@
-"""Averages of the network's weights, which are scored and kept in the place of the last ones."""
+"""Averages of the network's weights, which are scored and saved in place of the last weights."""
 
 from __future__ import annotations
 
@@ -12,10 +12,12 @@ import numpy as np
 
 
 class EpochAverage(keras.layers.Layer):
-    """The even mean of a network's weights after each of the last epochs (stochastic weight averaging).
+    """The mean of a network's weights after each of the last epochs (stochastic weight averaging).
 
-    Where there are normalisations, the task computes their statistics anew (`statistics.recompute_statistics`).
-    Izmailov and others, arXiv 1803.05407.
+    Each epoch counts the same. If the network has batch normalisation, the task recomputes the moving statistics for
+    the averaged weights (`statistics.recompute_statistics`).
+
+    Source: Izmailov and others, arXiv 1803.05407.
     """
 
     def __init__(self, network: keras.Model) -> None:
@@ -28,22 +30,24 @@ class EpochAverage(keras.layers.Layer):
         self.built = True
 
     def add(self, network: keras.Model) -> None:
-        """Take in the weights as they are now."""
+        """Add the network's present weights to the average."""
         for total, weight in zip(self.sums, network.weights, strict=True):
             total.assign_add(keras.ops.cast(weight, "float32"))
         self.epochs.assign_add(1.0)
 
     @property
     def empty(self) -> bool:
+        """Return whether no weights have been added yet."""
         return float(self.epochs) == 0
 
     def values(self) -> list[np.ndarray]:
+        """Return the averaged weights, in the order of the network's weights."""
         return [keras.ops.convert_to_numpy(total) / np.float32(self.epochs) for total in self.sums]
 
 
 @contextmanager
-def kept(variables: Sequence[Any]) -> Iterator[None]:
-    """Whatever is assigned to the variables inside is undone at the end."""
+def restored_afterwards(variables: Sequence[Any]) -> Iterator[None]:
+    """Restore the present values of the variables when the block ends."""
     before = [np.array(keras.ops.convert_to_numpy(variable)) for variable in variables]
     try:
         yield
@@ -52,13 +56,17 @@ def kept(variables: Sequence[Any]) -> Iterator[None]:
             variable.assign(value)
 
 
-class TakeIn(keras.callbacks.Callback):
-    """Takes the weights after each epoch from `start` (share of the training) on into the task's `EpochAverage`."""
+class UpdateAverage(keras.callbacks.Callback):
+    """Add the weights to the task's `EpochAverage` after each epoch.
+
+    `start` is the share of the training after which this begins; it always includes the last epoch.
+    """
 
     def __init__(self, start: float, epochs: int) -> None:
         super().__init__()
-        self._first = min(math.floor(start * epochs), epochs - 1)
+        self._first_epoch = min(math.floor(start * epochs), epochs - 1)
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        if epoch >= self._first:
+        """Add the weights of this epoch."""
+        if epoch >= self._first_epoch:
             self.model.average.add(self.model.network)

@@ -1,4 +1,4 @@
-"""The engine's own Keras callbacks, in the order in which they run."""
+"""The Keras callbacks of a training. `loop._train` decides on their order."""
 
 from __future__ import annotations
 
@@ -29,76 +29,90 @@ _logger = get_logger(__name__)
 
 
 class Interruption(keras.callbacks.Callback):
-    """Ends the training on Ctrl-C between two steps.
+    """Stop the training on Ctrl-C, between two steps.
 
-    Inside a step Keras swallows exceptions while it waits for an asynchronous backend, so the signal is only noted
-    there. A second one interrupts at once.
+    Inside a step, Keras may swallow an exception while it waits for an asynchronous backend. Therefore the signal
+    handler only sets a flag, which is read between steps. A second Ctrl-C interrupts at once.
     """
 
     def __init__(self) -> None:
         super().__init__()
-        self._asked = False
+        self._requested = False
 
     @contextmanager
     def listening(self) -> Iterator[None]:
-        """Take Ctrl-C from here on; only the main thread can."""
+        """Handle Ctrl-C inside the block. Only the main thread can; in other threads this does nothing."""
         if threading.current_thread() is not threading.main_thread():
             yield
             return
-        before = signal.signal(signal.SIGINT, self._note)
+        previous = signal.signal(signal.SIGINT, self._on_signal)
         try:
             yield
         finally:
-            signal.signal(signal.SIGINT, before)
+            signal.signal(signal.SIGINT, previous)
 
-    def _note(self, number: int, frame: Any) -> None:
-        if self._asked:
+    def _on_signal(self, number: int, frame: Any) -> None:
+        if self._requested:
             raise KeyboardInterrupt
-        self._asked = True
+        self._requested = True
 
     def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
-        self._stop()
+        """Stop if Ctrl-C was pressed."""
+        self._stop_if_requested()
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-        self._stop()
+        """Stop if Ctrl-C was pressed."""
+        self._stop_if_requested()
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
-        self._stop()
+        """Stop if Ctrl-C was pressed."""
+        self._stop_if_requested()
 
-    def _stop(self) -> None:
-        if self._asked:
+    def _stop_if_requested(self) -> None:
+        if self._requested:
             raise KeyboardInterrupt
 
 
-class Observer(keras.callbacks.Callback):
-    """A callback that a plugin gave: when it raises or calls `sys.exit`, it is named once and left out from then on."""
+class GuardedCallback(keras.callbacks.Callback):
+    """Run a plugin's callback, so that its failure does not end the training.
+
+    When it raises an exception or calls `sys.exit`, one warning names it, and it is not called again.
+    """
 
     def __init__(self, inner: keras.callbacks.Callback) -> None:
         super().__init__()
         self._inner: keras.callbacks.Callback | None = inner
 
     def set_model(self, model: keras.Model) -> None:
+        """Pass the call on."""
         self._call("set_model", model)
 
     def set_params(self, params: Any) -> None:
+        """Pass the call on."""
         self._call("set_params", params)
 
     def on_train_begin(self, logs: Any = None) -> None:
+        """Pass the call on."""
         self._call("on_train_begin", logs)
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        """Pass the call on."""
         self._call("on_epoch_begin", epoch, logs)
 
     def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
+        """Pass the call on."""
         self._call("on_train_batch_begin", batch, logs)
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        """Pass the call on."""
         self._call("on_train_batch_end", batch, logs)
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        """Pass the call on."""
         self._call("on_epoch_end", epoch, logs)
 
     def on_train_end(self, logs: Any = None) -> None:
+        """Pass the call on."""
         self._call("on_train_end", logs)
 
     def _call(self, name: str, *arguments: Any) -> None:
@@ -107,35 +121,38 @@ class Observer(keras.callbacks.Callback):
         try:
             getattr(self._inner, name)(*arguments)
         except (Exception, SystemExit) as cause:
-            _logger.warning(f"The callback {self._inner!r} failed in {name} and is left out: {cause!r}")
+            _logger.warning(f"The callback {self._inner!r} failed in {name} and is not called again: {cause!r}")
             self._inner = None
 
 
-class Weights(keras.callbacks.Callback):
-    """Lets the weighting move between epochs, and puts what each loss counted in the epoch into the logs."""
+class WeightingUpdates(keras.callbacks.Callback):
+    """Let the weighting update its factors between epochs, and log the factor of each loss as `weight_<loss>`."""
 
     def __init__(self, epochs: int) -> None:
         super().__init__()
         self._epochs = epochs
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        """Tell the weighting which epoch begins."""
         self.model.weighting.on_epoch_begin(epoch, self._epochs)
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        """Log the factors of this epoch, then pass the mean losses to the weighting."""
         task: SegmentationTask = self.model
         if len(task.loss_names) < 2:
             return
-        counted = task.weighting.loss_names
-        means = np.array([logs[f"loss_{name}"] for name in counted], np.float32)
-        factors = dict(zip(counted, task.weighting.factors().tolist(), strict=True))
+        weighted_losses = task.weighting.loss_names
+        means = np.array([logs[f"loss_{name}"] for name in weighted_losses], np.float32)
+        factors = dict(zip(weighted_losses, task.weighting.factors().tolist(), strict=True))
         logs.update({f"weight_{name}": factors.get(name, 0.0) for name in task.loss_names})
         task.weighting.on_epoch_end(means)
 
 
 class EpochClock(keras.callbacks.Callback):
-    """Tells the batches which epoch it is, before their workers start.
+    """Set the epoch number of the batches, before their workers start.
 
-    `fit` calls a data set's own `on_epoch_end` once before the first epoch, so it cannot count for itself.
+    `fit` calls the `on_epoch_end` of the batches once before the first epoch, so they cannot count the epochs
+    themselves.
     """
 
     def __init__(self, batches: TrainingBatches) -> None:
@@ -143,28 +160,31 @@ class EpochClock(keras.callbacks.Callback):
         self._batches = batches
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        """Set the epoch number."""
         self._batches.epoch = epoch
 
 
 class IdleLoss(keras.callbacks.Callback):
-    """Stops a run after its first epoch if the objective, or every loss in it, was exactly 0 in all batches.
+    """Stop a run after its first epoch if the objective, or every loss in it, was exactly 0 in all batches.
 
-    One batch alone may have nothing to learn from: void ground, or a single class where boundaries are wanted.
+    A single batch with the loss 0 is no error: all its pixels may be void, or it may show one class only, so that a
+    boundary loss has no boundary.
     """
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        """Raise RunError after the first epoch if nothing was learned."""
         names = self.model.loss_names
-        parts = [logs[f"loss_{name}"] for name in names] if len(names) > 1 else [logs["loss"]]
-        if epoch == 0 and (logs["loss"] == 0 or not any(parts)):
+        loss_values = [logs[f"loss_{name}"] for name in names] if len(names) > 1 else [logs["loss"]]
+        if epoch == 0 and (logs["loss"] == 0 or not any(loss_values)):
             raise RunError(
                 f"Nothing was learned in the first epoch: {' and '.join(names)} gave exactly 0 in every batch.",
-                hint="The training subset has nothing of what it measures, or its weights are 0. "
-                "`marsseg data inspect` shows what the masks hold; `--loss wssce` takes any.",
+                hint="The masks of the training subset contain nothing that this loss measures, or its weights are 0. "
+                "`marsseg data inspect` shows the contents of the masks; `--loss wssce` works with all masks.",
             )
 
 
 class FiniteLoss(keras.callbacks.Callback):
-    """Stops a run whose loss is not a finite number, naming the batch and the likely cause."""
+    """Stop a run whose loss is not a finite number. The error names the batch and the likely cause."""
 
     def __init__(self, precision: str) -> None:
         super().__init__()
@@ -172,10 +192,12 @@ class FiniteLoss(keras.callbacks.Callback):
         self._epoch = 0
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        """Remember the epoch for the message."""
         self._epoch = epoch
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-        # The logged loss is a running mean: once it is not finite it stays so.
+        """Raise RunError where the loss is not finite."""
+        # The logged loss is a running mean: once it is not finite, it stays so.
         loss = float(logs["loss"])
         if not math.isfinite(loss):
             what = f"The loss became {loss} in epoch {self._epoch + 1}, batch {batch + 1}."
@@ -188,21 +210,21 @@ class FiniteLoss(keras.callbacks.Callback):
         )
         if (self._epoch == 0 and batch == 0) or (network_is_finite and self._precision == "float32"):
             names = self.model.loss_names
-            guilty = [name for name in names if not math.isfinite(float(logs.get(f"loss_{name}", 0)))] or names
+            not_finite = [name for name in names if not math.isfinite(float(logs.get(f"loss_{name}", 0)))] or names
             return (
-                f"The network was sound: {' or '.join(guilty)} divides by zero or overflows. Try another loss; "
-                "of one of your own, `marsseg doctor --checks NAME` (with --plugin FILE) says more."
+                f"The network's weights were finite: the loss {' or '.join(not_finite)} divides by zero or overflows. "
+                "Try another loss. To test your own loss: `marsseg doctor --checks NAME` (with --plugin FILE)."
             )
         if self._precision != "float32":
             return f"{self._precision} overflows easily: try training.precision=float32 or a smaller learning rate."
-        return f"The weights have grown without bound: try a smaller learning rate than {rate:g}."
+        return f"The weights have become too large: try a smaller learning rate than {rate:g}."
 
 
 class Scoring(keras.callbacks.Callback):
-    """Scores the validation subset after each epoch, and puts what it finds into the logs of the callbacks behind it.
+    """Score the validation subset after each epoch, and add the results to the logs for the callbacks that follow.
 
-    Those are the losses, the metrics of `table` (of what is installed) that every history has, and the columns that are
-    `watched`.
+    The results are the losses, the metrics of `table` that are in every history, and the columns in `watched`. Without
+    a `table`, the installed metrics are used. If `training` has items, these are scored too.
     """
 
     def __init__(
@@ -229,14 +251,20 @@ class Scoring(keras.callbacks.Callback):
         self.confusion: Confusion | None = None
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        """Start the clock of the epoch."""
         self._started = time.monotonic()
 
     def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
-        # The one the epoch starts with: a schedule has moved on to the next epoch's by its end.
+        """Remember the learning rate at the beginning of the epoch."""
+        # At the end of the epoch, a schedule has already set the rate of the next epoch.
         if batch == 0:
             self._rate = float(self.model.optimizer.learning_rate)
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        """Score, and add losses, metrics, learning rate and duration (in seconds) to the logs.
+
+        Raises RunError where the network's logits or the validation loss are not finite.
+        """
         hint = f"Try a smaller learning rate than {self._rate:g}."
         try:
             with self.model.averaged():
@@ -244,7 +272,7 @@ class Scoring(keras.callbacks.Callback):
                     logs.update(self._scores(self._score(self._training)[1], prefix=""))
                 losses, self.confusion = self._score(self._validation)
         except RunError as error:
-            raise RunError(f"The network is not sound after epoch {epoch + 1}: {error.what}", hint=hint) from error
+            raise RunError(f"The network is unusable after epoch {epoch + 1}: {error.what}", hint=hint) from error
         if not math.isfinite(losses["loss"]):
             raise RunError(f"The validation loss became {losses['loss']} after epoch {epoch + 1}.", hint=hint)
         logs.update({f"val_{name}": value for name, value in losses.items()})
@@ -253,7 +281,10 @@ class Scoring(keras.callbacks.Callback):
         logs["seconds"] = round(time.monotonic() - self._started, 3)
 
     def _score(self, items: np.ndarray) -> tuple[dict[str, float], Confusion]:
-        """The means of the losses, batch by batch, over the images that have a label; and the confusion matrix."""
+        """Return the mean of each loss over all labelled images, and the confusion matrix.
+
+        The loss of each batch is weighted by its number of images that have a label.
+        """
         task: SegmentationTask = self.model
         confusion = Confusion(self._data.class_names, self._data.ignore_classes, self._table.in_history(self._watched))
         sums: dict[str, float] = {}
@@ -264,7 +295,7 @@ class Scoring(keras.callbacks.Callback):
             losses = {"loss": task.objective(values)}
             if len(values) > 1:
                 losses |= {f"loss_{name}": value for name, value in values.items()}
-            # An image without a label is no evidence of a small loss.
+            # An image without any label must not make the mean loss smaller.
             labelled = int((~unlabelled(masks, task.ignore_classes)).any(axis=(1, 2)).sum())
             images += labelled
             for name, value in losses.items():
@@ -272,12 +303,13 @@ class Scoring(keras.callbacks.Callback):
         return {name: total / max(images, 1) for name, total in sums.items()}, confusion
 
     def _scores(self, confusion: Confusion, prefix: str) -> dict[str, float]:
-        whole: dict[str, float] = {}
-        of_classes: dict[str, float] = {}
+        """Return the columns of the history: first the metrics, then their values for each class."""
+        overall: dict[str, float] = {}
+        per_class: dict[str, float] = {}
         for metric in self._table.in_history(self._watched):
             name, component = metric.entry.name, metric.component
             if component.in_history or prefix + name in self._watched:
-                whole[prefix + name] = confusion.value(name)
+                overall[prefix + name] = confusion.value(name)
             columns = {f"{prefix}{score}": value for score, value in confusion.named_class_values(name).items()}
-            of_classes |= {key: value for key, value in columns.items() if component.in_history or key in self._watched}
-        return whole | of_classes
+            per_class |= {key: value for key, value in columns.items() if component.in_history or key in self._watched}
+        return overall | per_class

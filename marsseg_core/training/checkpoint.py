@@ -1,7 +1,8 @@
-"""The checkpoint: all that training needs to go on as if it had never stopped, in one file.
+"""Write and read the checkpoint, one file from which a training continues as if it had never stopped.
 
-Keras' own saving leaves out the states of seed generators (dropout would repeat itself) and of callbacks (plateau
-and early stopping reset themselves), so the variables are kept here by position, next to a JSON text of the rest.
+Keras' own saving leaves out the states of seed generators (dropout would repeat its random numbers) and of callbacks
+(plateau and early stopping would start again). Therefore the file holds all variables, by position, and the progress of
+the training as JSON text.
 """
 
 from __future__ import annotations
@@ -23,9 +24,16 @@ from ..errors import RequestError
 
 @dataclass(frozen=True)
 class TrainingProgress:
-    """Where a training stands after an epoch: epochs done, their records, the best one, callbacks' states.
+    """The progress of a training after an epoch.
 
-    `best_by` is the column of the records that `best_score` is of; up to version 0.1.0 it was always the headline's.
+    Attributes:
+        epoch: the number of finished epochs
+        history: one record for each finished epoch
+        best_epoch: the epoch (from 1) whose network is stored as the best, or None
+        best_score: its score, or None where it is undefined
+        callbacks: the states of the callbacks, see `callback_states`
+        best_by: the column of `history` that decides which network is the best. Checkpoints of version 0.1.0 lack it;
+            there it was always the headline metric.
     """
 
     epoch: int
@@ -37,29 +45,29 @@ class TrainingProgress:
 
     @property
     def stopped(self) -> bool:
-        """Whether early stopping had ended the training."""
+        """Return whether early stopping has ended the training."""
         return any(state.get("stopped_epoch") for state in self.callbacks.values())
 
 
 def save_checkpoint(path: Path, task: keras.Model, progress: TrainingProgress) -> None:
-    """Write the variables of `task` and of its optimiser, and the progress."""
+    """Write the variables of `task` and of its optimizer, and the progress."""
     arrays = {f"variable_{i}": keras.ops.convert_to_numpy(variable) for i, variable in enumerate(_variables(task))}
     text = json.dumps(asdict(progress), allow_nan=False).encode()
     np.savez(path, progress=np.frombuffer(text, np.uint8), **arrays)
 
 
 def read_progress(path: Path) -> TrainingProgress:
-    """The progress alone; RequestError for a file that is broken."""
-    with _reading(path) as archive:
+    """Return the progress without loading the variables. Raises RequestError where the file is broken."""
+    with _opened(path) as archive:
         return _progress(archive)
 
 
 def load_checkpoint(path: Path, task: keras.Model) -> TrainingProgress:
-    """Set the variables of `task` and of its optimiser to what was saved, and give the progress.
+    """Set the variables of `task` and of its optimizer to the saved values, and return the progress.
 
-    Raises RequestError for a file that is broken or belongs to another network.
+    Raises RequestError where the file is broken or belongs to another network.
     """
-    with _reading(path) as archive:
+    with _opened(path) as archive:
         progress = _progress(archive)
         arrays = [archive[f"variable_{i}"] for i in range(len(archive.files) - 1)]
     variables = _variables(task)
@@ -71,7 +79,7 @@ def load_checkpoint(path: Path, task: keras.Model) -> TrainingProgress:
 
 
 @contextmanager
-def _reading(path: Path) -> Iterator[Any]:
+def _opened(path: Path) -> Iterator[Any]:
     try:
         with np.load(path, allow_pickle=False) as archive:
             yield archive
@@ -84,17 +92,20 @@ def _progress(archive: Any) -> TrainingProgress:
 
 
 def _variables(task: keras.Model) -> list[Any]:
-    # `variables`, unlike `weights`, has the seed generators' states.
+    # `variables`, unlike `weights`, includes the states of seed generators.
     return [*task.variables, *task.optimizer.variables]
 
 
 def callback_states(callbacks: Sequence[keras.callbacks.Callback]) -> dict[str, dict[str, Any]]:
-    """What each callback counts and remembers: its plain attributes, by the callback's class and position."""
-    return {key: _plain(vars(callback)) for key, callback in _keyed(callbacks).items()}
+    """Return the state of each callback: its attributes that are numbers. The keys are position and class name."""
+    return {key: _numeric_attributes(vars(callback)) for key, callback in _by_key(callbacks).items()}
 
 
 class RestoreStates(keras.callbacks.Callback):
-    """Gives callbacks the states they had, once they have reset themselves: it comes after them."""
+    """Restore the saved states of callbacks at the beginning of a resumed training.
+
+    Keras' callbacks reset their states in `on_train_begin`. Therefore this callback must come after them.
+    """
 
     def __init__(self, callbacks: Sequence[keras.callbacks.Callback], progress: TrainingProgress) -> None:
         super().__init__()
@@ -102,27 +113,28 @@ class RestoreStates(keras.callbacks.Callback):
         self._states = progress.callbacks
 
     def on_train_begin(self, logs: Any = None) -> None:
-        for key, callback in _keyed(self._callbacks).items():
+        """Set the saved attributes."""
+        for key, callback in _by_key(self._callbacks).items():
             for name, value in self._states[key].items():
                 setattr(callback, name, float(value) if isinstance(value, str) else value)
 
 
-def _keyed(callbacks: Sequence[keras.callbacks.Callback]) -> dict[str, keras.callbacks.Callback]:
+def _by_key(callbacks: Sequence[keras.callbacks.Callback]) -> dict[str, keras.callbacks.Callback]:
     return {f"{i}_{type(callback).__name__}": callback for i, callback in enumerate(callbacks)}
 
 
-# Keras turns its sign at the end of the first epoch that a callback sees, whatever it is by then.
-_SET_ANEW: Final = ("min_delta",)
+# Keras changes the sign of `min_delta` at the end of the first epoch. A restored value would change its sign twice.
+_NOT_SAVED: Final = ("min_delta",)
 
 
-def _plain(attributes: Mapping[str, Any]) -> dict[str, Any]:
-    """Numbers and truth values; infinities, which JSON lacks, as text."""
-    found: dict[str, Any] = {}
+def _numeric_attributes(attributes: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the attributes that are numbers or truth values. Infinity and NaN, which JSON lacks, become text."""
+    numbers: dict[str, Any] = {}
     for name, value in attributes.items():
-        if name in _SET_ANEW:
+        if name in _NOT_SAVED:
             continue
         if isinstance(value, bool | int | np.integer):
-            found[name] = value if isinstance(value, bool) else int(value)
+            numbers[name] = value if isinstance(value, bool) else int(value)
         elif isinstance(value, float | np.floating):
-            found[name] = float(value) if np.isfinite(value) else repr(float(value))
-    return found
+            numbers[name] = float(value) if np.isfinite(value) else repr(float(value))
+    return numbers

@@ -1,4 +1,4 @@
-"""Where a training keeps what it needs to go on: one file in the run folder, or what is put in its place."""
+"""The interface through which a training saves and loads its checkpoint, and its default: a file in the run folder."""
 
 from __future__ import annotations
 
@@ -13,56 +13,77 @@ if TYPE_CHECKING:
 
 
 class Checkpointer(ABC):
-    """Keep the last state of one training, and give it back.
+    """Store the latest state of one training, and load it again.
 
-    A training saves after each epoch, and goes on from what was saved last. Another implementation may write
-    elsewhere, or in pieces; the loop knows none of it.
+    A training saves its state after each epoch, and a resumed training continues from the state that was saved last.
+    An implementation decides where and how the state is stored.
     """
 
     @property
     @abstractmethod
     def saved(self) -> bool:
-        """Whether there is a state to go on from."""
+        """Return whether there is a saved state."""
 
     @abstractmethod
     def save(self, task: keras.Model, progress: TrainingProgress) -> None:
-        """Replace the state that is kept by that of `task`, whole or not at all.
+        """Replace the saved state in one atomic step.
 
-        What is kept are all variables of the task and of its optimiser, and `progress`. Raises RunError where it
-        cannot be written; the state that was kept before is there then as it was.
+        The state consists of all variables of the task and of its optimizer, and of `progress`.
+
+        Args:
+            task: the model that is trained
+            progress: how far the training is
+
+        Raises:
+            RunError: the state cannot be written. The state that was saved before must still be there, unchanged.
         """
 
     @abstractmethod
     def progress(self) -> TrainingProgress:
-        """Read how far the training is that is kept, without its variables.
+        """Return the progress of the saved training, without loading the variables.
 
-        Raises RequestError where the state cannot be read.
+        Returns:
+            The progress that `save` received last.
+
+        Raises:
+            RequestError: the state cannot be read.
         """
 
     @abstractmethod
     def load(self, task: keras.Model) -> TrainingProgress:
-        """Set the variables of `task` and of its optimiser to those of the state that is kept, and give the progress.
+        """Set the variables of `task` and of its optimizer to the saved values, and return the progress.
 
-        Raises RequestError where the state cannot be read, or is another network's.
+        Args:
+            task: the model whose variables are set
+
+        Returns:
+            The progress that `save` received last.
+
+        Raises:
+            RequestError: the state cannot be read, or belongs to another network.
         """
 
 
 class FileCheckpointer(Checkpointer):
-    """Keep the state in the run folder's `checkpoint/last.npz`."""
+    """Store the state in the file `checkpoint/last.npz` of a run folder."""
 
     def __init__(self, folder: RunFolder) -> None:
         self._folder = folder
 
     @property
     def saved(self) -> bool:
+        """Return whether the file exists."""
         return self._folder.checkpoint.is_file()
 
     def save(self, task: keras.Model, progress: TrainingProgress) -> None:
+        """Write the file atomically."""
         with self._folder.written(self._folder.checkpoint) as temporary:
             save_checkpoint(temporary, task, progress)
 
     def progress(self) -> TrainingProgress:
+        """Return the progress in the file."""
         return read_progress(self._folder.checkpoint)
 
     def load(self, task: keras.Model) -> TrainingProgress:
+        """Set the variables of `task` and of its optimizer, and return the progress."""
         return load_checkpoint(self._folder.checkpoint, task)

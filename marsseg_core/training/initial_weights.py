@@ -1,4 +1,4 @@
-"""Give a network the weights of another run."""
+"""Start a network from the weights of another run."""
 
 from __future__ import annotations
 
@@ -14,22 +14,25 @@ from ..registry.session import Session
 from ..runs.load import load
 
 
-def take_over(training: TrainingOptions, network: keras.Model, session: Session) -> Transfer | None:
-    """Give `network` the weights of the run that a plan starts from, if it names one.
+def copy_initial_weights(training: TrainingOptions, network: keras.Model, session: Session) -> Transfer | None:
+    """Copy the weights of the run that `training.init` names into `network`.
 
-    Raises RequestError where that run is gone, its network is another one by now, or nothing of it fits.
+    Returns None where the plan names no such run. Raises RequestError where the run folder no longer exists, its
+    network has changed since the plan was made, or no layer matches.
     """
     if training.init is None:
         return None
     where = f"training.init={training.init}"
     if not Path(training.init).is_dir():
         raise RequestError(
-            "The run whose weights the plan starts from is gone.", where=where, hint="--init names another one."
+            "The run folder whose weights the plan starts from is gone.",
+            where=where,
+            hint="Name another one with --init.",
         )
     if training.init_hash not in (None, RunFolder.open(training.init).network_hash()):
         raise RequestError(
             "The network that the plan starts from has changed since the plan was made.",
             where=where,
-            hint=f"To start from what it is now: --init {training.init}",
+            hint=f"To start from the changed network: --init {training.init}",
         )
     return copy_weights(load(training.init, session), network, source=training.init)

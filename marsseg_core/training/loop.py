@@ -1,4 +1,4 @@
-"""One run: from a plan to a scored network in its folder."""
+"""Execute a run, from its plan to a scored network in a run folder; or resume one."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ from ..runs.data import read_data
 from ..runs.log import run_log
 from ..runs.recorded_data import recorded_split
 from ..runs.run import Run
-from .averaging import TakeIn
-from .callbacks import EpochClock, FiniteLoss, IdleLoss, Interruption, Observer, Scoring, Weights
+from .averaging import UpdateAverage
+from .callbacks import EpochClock, FiniteLoss, GuardedCallback, IdleLoss, Interruption, Scoring, WeightingUpdates
 from .checkpoint import RestoreStates, TrainingProgress
 from .checkpointer import Checkpointer, FileCheckpointer
-from .keeper import Keeper
+from .recorder import RunRecorder
 from .setup import TrainingSetup, set_up_training
 
 _logger = get_logger(__name__)
@@ -53,11 +53,25 @@ def execute(
     hooks: HookCaller | None = None,
     checkpointer: Callable[[RunFolder], Checkpointer] = FileCheckpointer,
 ) -> Run:
-    """Read the data, split it, train, keep the best network, score the test subset once.
+    """Read and split the data, train the network, store the best one, and score it.
 
-    Nothing is written before data and network are sound. Ctrl-C ends the training early, with the best network so
-    far kept and the test subset unscored. `data` is the plan's data set where it has been read already, `hooks` are the
-    observers where they know of the plan already, and `checkpointer` makes what keeps the run folder's checkpoint.
+    Nothing is written before the data has been read and the network has been built and checked. Ctrl-C ends the
+    training early: the best network so far is stored, and the test subset is not scored.
+
+    Args:
+        plan: the resolved plan
+        out: the new run folder; None means a folder in `runs/`
+        data: the plan's data set, if it has been read already
+        hooks: the observers, if the plan has been announced to them already
+        checkpointer: makes the checkpointer of a run folder
+
+    Returns:
+        The run, with its history and scores.
+
+    Raises:
+        RequestError: the plan does not fit the data, or `out` exists
+        PluginError: a component of a plugin fails
+        RunError: the training fails
     """
     with run_log(hooks.warnings if hooks else ()) as log:
         keep_tensorflow_out()
@@ -65,14 +79,14 @@ def execute(
         if data is None:
             data = read_data(plan)
         split = make_split(data, plan.split)
-        remarks = [*plan.remarks, *doubts(data, split), *filter(None, [identical_across(data, split)])]
-        for line in remarks:
+        warnings = [*plan.remarks, *doubts(data, split), *filter(None, [identical_across(data, split)])]
+        for line in warnings:
             _logger.warning(line)
         setup = set_up_training(plan, data, split, best_by=plan.metrics.best_by)
         folder = create_run_folder(plan.name, out)
         with folder.claimed():
             run = _new_run(plan, folder, data, split, setup, plan.metrics.best_by)
-            with _failure_told(run, hooks):
+            with _failure_reported(run, hooks):
                 _write_beginning(run)
                 log.begin(folder)
                 if setup.transfer is not None:
@@ -92,11 +106,22 @@ def resume(
     hooks: HookCaller | None = None,
     checkpointer: Callable[[RunFolder], Checkpointer] = FileCheckpointer,
 ) -> Run:
-    """Go on with a run that was killed or interrupted, from its last checkpoint, as if it had never stopped.
+    """Continue a run that was killed or interrupted, from its last checkpoint, as if it had never stopped.
 
-    `plan` is what the folder's plan.toml says; `checkpointer` is that of `execute`. Raises RequestError where the run
-    is finished or still going on, where its data or one of its files has changed, or where its checkpoint is broken; it
-    is left as it is then.
+    Args:
+        folder: the run folder
+        plan: the plan in the folder's plan.toml
+        hooks: the observers, if the plan has been announced to them already
+        checkpointer: makes the checkpointer of a run folder; the same as for `execute`
+
+    Returns:
+        The run, with its history and scores.
+
+    Raises:
+        RequestError: the run is finished, another process executes it, its data or one of its files has changed, or
+            its checkpoint is broken. Then the folder is left unchanged.
+        PluginError: a component of a plugin fails
+        RunError: the training fails
     """
     keep_tensorflow_out()
     with folder.claimed(), run_log(hooks.warnings if hooks else ()) as log:
@@ -105,51 +130,57 @@ def resume(
         folder.check_unchanged()
         data = read_data(plan)
         split = recorded_split(folder, data)
-        progress, network, rewired = None, None, ""
-        kept = checkpointer(folder)
+        progress, network, network_warning = None, None, ""
+        checkpoint = checkpointer(folder)
         best_by = plan.metrics.best_by
-        if kept.saved:
-            best_by = kept.progress().best_by  # what the network that it has was kept by
-            network, rewired = _network_to_go_on_with(folder, plan, data)
+        if checkpoint.saved:
+            best_by = (
+                checkpoint.progress().best_by
+            )  # the run keeps its choice, even if this version has another default
+            network, network_warning = _network_to_resume(folder, plan, data)
         setup = set_up_training(plan, data, split, network, best_by=best_by)
-        if kept.saved:
-            progress = kept.load(setup.task)
+        if checkpoint.saved:
+            progress = checkpoint.load(setup.task)
         folder.remove_leftovers()
         run = _new_run(plan, folder, data, split, setup, best_by)
-        with _failure_told(run, hooks):
+        with _failure_reported(run, hooks):
             log.begin(folder)
             _warn_of_another_environment(run)
-            if rewired:
-                _logger.warning(rewired)
+            if network_warning:
+                _logger.warning(network_warning)
             if best_by != plan.metrics.best_by:
-                what = (
-                    f"The best network goes on being kept by {best_by}, as the run began; its plan now means another."
+                _logger.warning(
+                    f"The best network is still chosen by {best_by}, as when the run began; "
+                    f"its plan would now choose by {plan.metrics.best_by}."
                 )
-                _logger.warning(what)
             folder.log(f"resumed after epoch {progress.epoch if progress else 0}")
-            _train_and_score(run, setup, hooks, kept, progress)
+            _train_and_score(run, setup, hooks, checkpoint, progress)
     return run
 
 
-def _network_to_go_on_with(folder: RunFolder, plan: Plan, data: SegmentationData) -> tuple[keras.Model, str]:
-    """The network that the run was trained with so far, and a line where that is not what its plan builds now.
+def _network_to_resume(folder: RunFolder, plan: Plan, data: SegmentationData) -> tuple[keras.Model, str]:
+    """Return the network that the checkpoint's weights belong to, and a warning (or "").
 
-    A component may be wired differently in another version; the weights of the checkpoint belong to the wiring that is
-    stored with the best network. RequestError where that one lacks the auxiliary heads that the training needs.
+    Usually that is the network that the plan builds. If another version of a component now connects the layers
+    differently, it is the network in the run folder, and the warning says so. Raises RequestError where that network
+    lacks auxiliary heads which the training needs.
     """
     built = build_network(plan, data.images.shape[1:], data.num_classes)
     saved = load_network(folder)
     if same_wiring(scored_network(built), saved):
         return built, ""
-    before = folder.read_json(folder.environment)["versions"].get(DISTRIBUTION)
+    old_version = folder.read_json(folder.environment)["versions"].get(DISTRIBUTION)
     if isinstance(built.output, dict):
         raise RequestError(
-            "The installed components build another network than the one the run was trained with, and its auxiliary "
-            "heads are not kept.",
+            "The installed components build another network than the one the run was trained with, and the run folder "
+            "does not store its auxiliary heads.",
             where=str(folder.path),
-            hint=f"Go on with the version it began with: pip install {DISTRIBUTION}=={before}.",
+            hint=f"Resume with the version that the run began with: pip install {DISTRIBUTION}=={old_version}.",
         )
-    return saved, "The installed components build another network than the run began with: it goes on with its own."
+    return saved, (
+        "The installed components build another network than the one the run was trained with: "
+        "the run continues with its own network."
+    )
 
 
 def _new_run(
@@ -173,7 +204,7 @@ def _warn_of_another_environment(run: Run) -> None:
     ]
     if changed:
         _logger.warning(
-            f"The run began in another environment ({'; '.join(changed)}): its numbers may not be the same."
+            f"The run began in another environment ({'; '.join(changed)}): its results may not be the same."
         )
 
 
@@ -184,21 +215,23 @@ def _train_and_score(
     status = _train(run, setup, hooks, checkpointer, progress)
     average = setup.task.average
     if average is not None and average.empty and run.best_epoch is not None:
-        _logger.warning("The training ended before its average of weights began: the network kept is a single epoch's.")
+        _logger.warning(
+            "The training ended before weight averaging began: the stored network has the weights of a single epoch."
+        )
     _write_end(run, status)
     hooks("marsseg_run_finished", run=run)
 
 
 @contextmanager
-def _failure_told(run: Run, hooks: HookCaller) -> Iterator[None]:
-    """Write into the log why the run fails, and tell the observers; the error goes on. Ctrl-C is no failure."""
+def _failure_reported(run: Run, hooks: HookCaller) -> Iterator[None]:
+    """Log why the run fails, call the hook `marsseg_run_failed`, and raise the error again. Ctrl-C is no failure."""
     try:
         yield
     except KeyboardInterrupt:
         raise
     except BaseException as error:
         text = str(error) if isinstance(error, MarssegError) else f"{type(error).__name__}: {error}".splitlines()[0]
-        with suppress(RunError):  # where the disk is full, the log is too
+        with suppress(RunError):  # if the disk is full, the log cannot be written either
             run.folder.log(f"failed: {text}")
         hooks("marsseg_run_failed", run=run, error=error)
         raise
@@ -207,17 +240,18 @@ def _failure_told(run: Run, hooks: HookCaller) -> Iterator[None]:
 def _train(
     run: Run, setup: TrainingSetup, hooks: HookCaller, checkpointer: Checkpointer, progress: TrainingProgress | None
 ) -> str:
+    """Train the network; return the status of the run, FINISHED or INTERRUPTED."""
     training, task = run.plan.training, setup.task
-    keeper = Keeper(run, setup.stateful, hooks, checkpointer)
+    recorder = RunRecorder(run, setup.stateful, hooks, checkpointer)
     if progress is not None:
-        keeper.go_on_from(progress)
+        recorder.restore(progress)
         if progress.epoch >= training.epochs or progress.stopped:
             return FINISHED
     scored_training = run.split["train"] if training.score_training else None
-    observers = [
-        Observer(callback)
-        for given in hooks("marsseg_callbacks", run=run)
-        for callback in (given if isinstance(given, list | tuple) else [given])
+    plugin_callbacks = [
+        GuardedCallback(callback)
+        for result in hooks("marsseg_callbacks", run=run)
+        for callback in (result if isinstance(result, list | tuple) else [result])
     ]
     interruption = Interruption()
     callbacks = [
@@ -225,7 +259,7 @@ def _train(
         EpochClock(setup.batches),
         FiniteLoss(training.precision),
         IdleLoss(),
-        *([TakeIn(training.swa_start, training.epochs)] if training.averaging == "swa" else []),
+        *([UpdateAverage(training.swa_start, training.epochs)] if training.averaging == "swa" else []),
         Scoring(
             run.data,
             run.split["validation"],
@@ -235,11 +269,11 @@ def _train(
             table=run.plan.metrics,
             watched={run.best_by, *setup.watched},
         ),
-        Weights(training.epochs),
+        WeightingUpdates(training.epochs),
         *setup.stateful,
         *([RestoreStates(setup.stateful, progress)] if progress is not None else []),
-        keeper,
-        *observers,
+        recorder,
+        *plugin_callbacks,
     ]
     begin = progress.epoch if progress is not None else 0
     try:
@@ -252,38 +286,43 @@ def _train(
                 shuffle=False,
                 verbose=0,
             )
-    except BaseException as end:
-        # `fit` leaves its callbacks as they are when it is broken off: a live bar would keep the terminal.
-        for observer in observers:
-            observer.on_train_end()
-        if isinstance(end, KeyboardInterrupt):
+    except BaseException as error:
+        # `fit` does not end its callbacks when an exception stops it: a progress bar would keep the terminal.
+        for callback in plugin_callbacks:
+            callback.on_train_end()
+        if isinstance(error, KeyboardInterrupt):
             return INTERRUPTED
-        if isinstance(end, MarssegError) or not isinstance(end, Exception):
+        if isinstance(error, MarssegError) or not isinstance(error, Exception):
             raise
-        if setup.batches.failure is not None:  # backends wrap what a thread of the pipeline raises
-            raise setup.batches.failure from end
-        _as_plugin_error(run.plan, end)
-        what = (str(end).strip() or type(end).__name__).splitlines()[0]
+        if setup.batches.failure is not None:  # the backend has wrapped an error of a pipeline thread
+            raise setup.batches.failure from error
+        _raise_plugin_error(run.plan, error)
+        what = (str(error).strip() or type(error).__name__).splitlines()[0]
         hint = "`marsseg --traceback …` shows where."
-        if "memory" in str(end).lower() or "exhausted" in str(end).lower():
+        if "memory" in str(error).lower() or "exhausted" in str(error).lower():
             hint = "Smaller batches need less memory."
-        raise RunError(f"The training failed: {type(end).__name__}: {what}", hint=hint) from end
+        raise RunError(f"The training failed: {type(error).__name__}: {what}", hint=hint) from error
     return FINISHED
 
 
-def _as_plugin_error(plan: Plan, cause: Exception) -> None:
-    """PluginError where an exception came out of the code of a third party's component."""
+def _raise_plugin_error(plan: Plan, cause: Exception) -> None:
+    """Raise PluginError where the exception comes from the code of a third party's component."""
     foreign = [
-        each for several in plan.resolved.values() for each in several if each.entry.distribution != DISTRIBUTION
+        resolved
+        for components in plan.resolved.values()
+        for resolved in components
+        if resolved.entry.distribution != DISTRIBUTION
     ]
-    for of in (module_file, own_code):  # of several in one package, the one whose module it is
-        for chosen in foreign:
-            if place := failing_place(of(chosen.entry.module), cause):
-                what = f"The {chosen.entry.label} failed: {type(cause).__name__}: {cause}"
-                raise PluginError(what, where=f"{place}, {chosen.component!r}") from cause
+    # First the module of each component, then the rest of its package: a package may have several components.
+    for code_of in (module_file, own_code):
+        for resolved in foreign:
+            if place := failing_place(code_of(resolved.entry.module), cause):
+                what = f"The {resolved.entry.label} failed: {type(cause).__name__}: {cause}"
+                raise PluginError(what, where=f"{place}, {resolved.component!r}") from cause
 
 
 def _write_beginning(run: Run) -> None:
+    """Write the files that describe the run: plan, plugin files, split, cleaning and environment."""
     folder = run.folder
     for plugin in run.plan.plugins:
         folder.write_bytes(folder.plugins / plugin.name, plugin.source)
@@ -306,7 +345,7 @@ def _write_beginning(run: Run) -> None:
 
 
 def _write_end(run: Run, status: str) -> None:
-    """Score the best network: validation always, the test subset only at a run's proper end."""
+    """Score the best network and write metrics.json. The test subset is scored only if the training is finished."""
     run.metrics = {"schema": 2, "status": status, "epochs": len(run.history)}
     run.metrics |= {"best_epoch": run.best_epoch, "best_by": run.best_by, "subsets": {}}
     if run.best_epoch is not None:

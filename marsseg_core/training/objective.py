@@ -1,4 +1,4 @@
-"""From a plan and its data to the losses that are trained."""
+"""Build the losses of a plan for a data set."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from ..registry import kinds
 
 
 def _loss_function(resolved: ResolvedComponent, spec: LossSpec) -> LossFunction:
-    """A loss whose failures name it, and that gives a scalar or is refused."""
+    """Build a loss and wrap it: errors name the loss, and a result that is no scalar tensor raises PluginError."""
     function = build_component(resolved, spec)
     if not callable(function):
         raise PluginError(f"The {resolved.entry.label} builds {function!r}, not a function of labels and logits.")
@@ -30,7 +30,7 @@ def _loss_function(resolved: ResolvedComponent, spec: LossSpec) -> LossFunction:
         shape = getattr(value, "shape", None)
         if shape is None or len(shape):
             what = repr(value) if shape is None else f"a tensor of shape {tuple(shape)}"
-            raise PluginError(f"The {resolved.entry.label} gives {what}, not a scalar tensor.")
+            raise PluginError(f"The {resolved.entry.label} returns {what}, not a scalar tensor.")
         return value
 
     return loss
@@ -38,7 +38,11 @@ def _loss_function(resolved: ResolvedComponent, spec: LossSpec) -> LossFunction:
 
 @dataclass(frozen=True)
 class Objective:
-    """A plan's losses for a data set, by the names they go by: functions, and the targets some of them want."""
+    """The losses of a plan, built for a data set.
+
+    `functions` has each loss by its name, `targets` the function that computes the targets of those losses that need
+    some (such as distance maps of the labels).
+    """
 
     spec: LossSpec
     functions: Mapping[str, LossFunction]
@@ -46,20 +50,23 @@ class Objective:
 
 
 def build_objective(plan: Plan, data: SegmentationData, split: Split) -> Objective:
-    """The plan's losses, with the frequencies of classes in the training subset."""
+    """Build the plan's losses, with the class frequencies of the training subset.
+
+    Raises RequestError where the training subset has no pixel of a class that is not ignored.
+    """
     frequencies = class_pixels(data, split["train"])
     if not any(frequencies[c] for c in data.labelled_classes):
-        raise RequestError("No pixel of the training subset has a class that counts.", where=data.source)
+        raise RequestError("No pixel of the training subset has a class that is not ignored.", where=data.source)
     spec = LossSpec(data.num_classes, () if plan.training.learn_ignored else data.ignore_classes, frequencies)
     resolved = plan.resolved[kinds.LOSS]
-    named = dict(zip(loss_names(resolved), resolved, strict=True))
-    wanted = {name: call_component(each, each.component.targets, spec) for name, each in named.items()}
+    losses = dict(zip(loss_names(resolved), resolved, strict=True))
+    target_functions = {name: call_component(loss, loss.component.targets, spec) for name, loss in losses.items()}
     return Objective(
         spec,
-        {name: _loss_function(each, spec) for name, each in named.items()},
+        {name: _loss_function(loss, spec) for name, loss in losses.items()},
         {
-            name: partial(call_component, named[name], function)
-            for name, function in wanted.items()
+            name: partial(call_component, losses[name], function)
+            for name, function in target_functions.items()
             if function is not None
         },
     )

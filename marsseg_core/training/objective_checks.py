@@ -1,4 +1,4 @@
-"""What is asked of an objective before it is trained: that it depends on what the network says."""
+"""Check, before the training, that the losses depend on the network's output."""
 
 from __future__ import annotations
 
@@ -14,29 +14,28 @@ _logger = get_logger(__name__)
 
 
 def check_objective(task: SegmentationTask, objective: Objective, size: tuple[int, int]) -> None:
-    """RequestError where every loss is the same whatever the network says; a warning for each single one.
+    """Warn of each loss that does not change with the logits. Raises RequestError where none changes.
 
-    They are tried on one image of this size (H, W) that shows all classes of the training subset, with two sets of
-    logits. Losses of weight 0 are there to be logged: they are not asked.
+    The losses are computed on one image of `size` (H, W) that contains all classes of the training subset, with two
+    sets of random logits. Losses of weight 0 are not checked: they are only logged.
     """
-    asked = task.weighting.loss_names
-    idle = _idle(task, objective, size) & set(asked)
-    if idle == set(asked):
+    names = task.weighting.loss_names
+    constant = _constant_losses(task, objective, size) & set(names)
+    if constant == set(names):
         raise RequestError(
-            f"The objective is the same whatever the network says: {', '.join(asked)} cannot be lowered.",
+            f"The objective does not depend on the network's output: {', '.join(names)} cannot be lowered.",
             where="--loss",
-            hint="Look at the weights of its classes and at its other parameters; `marsseg show NAME` explains them.",
+            hint="Check its class weights and its other parameters; `marsseg show NAME` explains them.",
         )
-    for name in sorted(idle):
-        line = f"The loss '{name}' is the same whatever the network says: nothing is learned from it."
-        _logger.warning(line)
+    for name in sorted(constant):
+        _logger.warning(f"The loss '{name}' does not depend on the network's output: nothing is learned from it.")
 
 
-def _idle(task: SegmentationTask, objective: Objective, size: tuple[int, int]) -> set[str]:
-    """The losses that do not change with the logits."""
+def _constant_losses(task: SegmentationTask, objective: Objective, size: tuple[int, int]) -> set[str]:
+    """Return the names of the losses that do not change with the logits."""
     spec = objective.spec
-    shown = [c for c, pixels in enumerate(spec.class_frequencies) if pixels and c not in spec.ignore_classes]
-    labels = with_targets(np.resize(np.array(shown, np.uint8), (1, *size)), objective.targets)
+    classes = [c for c, pixels in enumerate(spec.class_frequencies) if pixels and c not in spec.ignore_classes]
+    labels = with_targets(np.resize(np.array(classes, np.uint8), (1, *size)), objective.targets)
     random = np.random.default_rng(0)
     first, second = (
         {name: float(value) for name, value in task.loss_values(labels, logits).items()}

@@ -15,9 +15,10 @@ from ..registry.parameters import settings
 
 
 def build_optimizer(plan: Plan, rate: Any) -> keras.optimizers.Optimizer:
-    """Build the plan's optimizer with a learning rate or a Keras schedule.
+    """Build the plan's optimizer with `rate`, a learning rate or a Keras schedule.
 
-    Raises RequestError for parameters that do not go together, PluginError for what is no optimizer.
+    Raises RequestError where parameters exclude each other, and PluginError where the component does not build a Keras
+    optimizer.
     """
     resolved, training = plan.resolved[kinds.OPTIMIZER][0], plan.training
     arguments: dict[str, Any] = {"learning_rate": rate}
@@ -28,5 +29,5 @@ def build_optimizer(plan: Plan, rate: Any) -> keras.optimizers.Optimizer:
         arguments |= {"use_ema": True, "ema_momentum": training.ema_momentum, "ema_overwrite_frequency": None}
     optimizer = build_component(resolved, OptimizerSpec(arguments))
     if not isinstance(optimizer, keras.optimizers.Optimizer):
-        raise PluginError(f"The {resolved.entry.label} builds {optimizer!r}, which is no Keras optimizer.")
+        raise PluginError(f"The {resolved.entry.label} builds {optimizer!r}, which is not a Keras optimizer.")
     return optimizer

@@ -1,4 +1,4 @@
-"""All that a training needs, ready before anything is written."""
+"""Build everything that a training needs, before any file is written."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from ..planning.metrics import PREFIX
 from ..planning.plan import Plan
 from ..registry import kinds
 from .assembly import build_batches, build_task
-from .initial_weights import take_over
+from .initial_weights import copy_initial_weights
 from .objective import Objective, build_objective
 from .objective_checks import check_objective
 from .optimizers import build_optimizer
@@ -32,7 +32,11 @@ from .task import SegmentationTask
 
 @dataclass(frozen=True)
 class TrainingSetup:
-    """A compiled task, its batches, and the callbacks whose states belong to the checkpoint."""
+    """A compiled task with its batches and callbacks.
+
+    `stateful` are the callbacks whose states are part of the checkpoint. `transfer` describes the weights that were
+    copied from another run, or is None.
+    """
 
     task: SegmentationTask
     objective: Objective
@@ -42,7 +46,7 @@ class TrainingSetup:
 
     @property
     def watched(self) -> list[str]:
-        """The columns of the history that the callbacks watch."""
+        """Return the columns of the history that the callbacks monitor."""
         return [callback.monitor for callback in self.stateful if isinstance(getattr(callback, "monitor", None), str)]
 
 
@@ -50,19 +54,22 @@ class TrainingSetup:
 def set_up_training(
     plan: Plan, data: SegmentationData, split: Split, network: keras.Model | None = None, *, best_by: str
 ) -> TrainingSetup:
-    """Build and compile what the plan asks for. Raises RequestError where its parts do not fit each other.
+    """Build and compile the network, losses, optimizer and callbacks of a plan.
 
-    `best_by` is the column of the history by which the best network is going to be kept.
-    A `network` that is given is the one to train, whose weights a checkpoint is going to set: those of the run that
-    the plan starts from are not read.
+    `best_by` is the column of the history that decides which network is the best. Without a `network`, the plan's
+    network is built, with the initial weights of `training.init`. With one, that network is trained; its weights are
+    not changed here, since a checkpoint will set them.
+
+    Raises RequestError where components of the plan do not fit each other or the data, and PluginError where a
+    component builds something wrong.
     """
     training = plan.training
     if training.deterministic:
         ask_for_determinism()
-    fresh = network is None
+    transfer = None
     if network is None:
         network = build_network(plan, data.images.shape[1:], data.num_classes)
-    transfer = take_over(training, network, plan.session) if fresh else None
+        transfer = copy_initial_weights(training, network, plan.session)
     objective = build_objective(plan, data, split)
     task = build_task(plan, network, objective)
     check_objective(task, objective, data.images.shape[1:3])
@@ -82,18 +89,18 @@ def set_up_training(
         rate = schedule
     else:
         label = plan.resolved[kinds.SCHEDULE][0].entry.label
-        raise PluginError(f"The {label} builds {schedule!r}, which is neither a Keras schedule nor a callback.")
+        raise PluginError(f"The {label} builds {schedule!r}, which is neither a Keras schedule nor a Keras callback.")
     if training.patience is not None:
         watched = plan.metrics.watched
         mode = "max" if plan.metrics.rises(watched) else "min"
         stateful.append(keras.callbacks.EarlyStopping(watched, mode=mode, patience=training.patience))
     optimizer = build_optimizer(plan, rate)
     train_on_one_device(optimizer)
-    # Decay would pull a weighting's own weights to 0, which means nothing to them.
+    # Weight decay is meant for the network: for a weighting's parameters, the value 0 has no special meaning.
     optimizer.exclude_from_weight_decay(var_list=task.weighting.trainable_variables)
     task.compile(optimizer=optimizer)
-    choose_compiler(task)  # `compile` has chosen anew
-    # A step that makes variables is traced twice, which takes seconds.
+    choose_compiler(task)  # again, since `compile` resets it
+    # Otherwise the first step would create the optimizer's variables and be traced twice, which takes seconds.
     task.optimizer.build(task.trainable_variables)
     setup = TrainingSetup(task, objective, batches, stateful, transfer)
     for column in (best_by, *setup.watched):
@@ -102,18 +109,21 @@ def set_up_training(
 
 
 def _check_column(column: str, plan: Plan, data: SegmentationData) -> None:
-    """RequestError where the history is not going to have a score that is watched; losses it checks itself."""
+    """Raise RequestError where `column` is the score of a metric and the history will not have it.
+
+    Names of losses are not checked here.
+    """
     table, score = plan.metrics, column.removeprefix(PREFIX)
     metric = table.of(score)
     if metric is None:
         return
-    name, word = metric.entry.name, metric.component.per_class
-    known = [name, *(f"{word}_{data.class_names[c]}" for c in data.labelled_classes if word)]
-    if score not in known or (score == column and not plan.training.score_training):
+    name, class_prefix = metric.entry.name, metric.component.per_class
+    available = [name, *(f"{class_prefix}_{data.class_names[c]}" for c in data.labelled_classes if class_prefix)]
+    if score not in available or (score == column and not plan.training.score_training):
         raise RequestError(
-            f"There is no '{column}' to watch after an epoch.",
+            f"The history has no column '{column}' to monitor.",
             where=f"--monitor {plan.training.monitor}" if column == table.watched else f"schedule, monitor={column}",
-            hint=f"There are {', '.join(PREFIX + each for each in known)}."
-            if score not in known
-            else f"The training subset is scored with training.score_training=true; {PREFIX}{score} is always there.",
+            hint=f"Available are {', '.join(PREFIX + name for name in available)}."
+            if score not in available
+            else f"Set training.score_training=true to score the training subset, or monitor {PREFIX}{score}.",
         )

@@ -1,4 +1,4 @@
-"""The statistics of batch normalisation for weights that no training step has seen, such as averaged ones."""
+"""Recompute the moving statistics of batch normalisation for averaged weights, which no training step has used."""
 
 from __future__ import annotations
 
@@ -9,34 +9,41 @@ import keras
 import numpy as np
 
 from ..data.arrays import SegmentationData, scale
-from .averaging import kept
+from .averaging import restored_afterwards
 
-# More say little more of a mean, and each takes a forward pass.
-_MOST: Final = 100
+# More batches hardly change the means, and each one takes a forward pass.
+_MAX_BATCHES: Final = 100
 
 
 def calibration_batches(data: SegmentationData, items: np.ndarray, batch: int) -> Iterator[np.ndarray]:
-    """At most 100 batches (B, H, W, C) in [0, 1] of these items as they are, spread evenly, always the same."""
+    """Yield at most 100 batches (B, H, W, C) of these items, not augmented, with values in [0, 1].
+
+    The batches are spread evenly over the items, and are the same in each call.
+    """
     batch = min(batch, len(items))
     starts = np.arange(0, len(items) - batch + 1, batch)
-    for start in starts[np.unique(np.linspace(0, len(starts) - 1, min(_MOST, len(starts))).astype(int))]:
+    for start in starts[np.unique(np.linspace(0, len(starts) - 1, min(_MAX_BATCHES, len(starts))).astype(int))]:
         yield scale(data.images[items[start : start + batch]])
 
 
 def normalisations(network: keras.Model) -> list[Any]:
-    """The layers of a network that keep moving statistics."""
+    """Return the batch normalisation layers of a network, which have moving statistics."""
     layers = network._flatten_layers(include_self=False)
     return [layer for layer in layers if isinstance(layer, keras.layers.BatchNormalization)]
 
 
 def recompute_statistics(network: keras.Model, layers: Sequence[Any], batches: Iterable[np.ndarray]) -> None:
-    """Set the moving statistics of `layers` to the even means over `batches`, with the weights as they are.
+    """Set the moving statistics of `layers` to their means over `batches`, with the network's present weights.
 
-    Izmailov and others, arXiv 1803.05407, section 3.2. Draws nothing that a training would miss.
+    Each batch counts the same. The states of random generators (dropout) are restored afterwards, so that a training
+    continues with the same random numbers.
+
+    Source: Izmailov and others, arXiv 1803.05407, section 3.2.
     """
     momenta = [layer.momentum for layer in layers]
     weights = {id(weight) for weight in network.weights}
-    with kept([variable for variable in network.variables if id(variable) not in weights]):  # dropout's states
+    generator_states = [variable for variable in network.variables if id(variable) not in weights]
+    with restored_afterwards(generator_states):
         try:
             for number, images in enumerate(batches):
                 for layer in layers:

@@ -1,4 +1,4 @@
-"""The model that is trained: a network, its losses and the weighting that joins them."""
+"""The Keras model that is trained: a network, its losses and the weighting that combines them."""
 
 from __future__ import annotations
 
@@ -15,16 +15,23 @@ from ..conventions import LossFunction
 from ..data.targets import split_targets
 from ..networks.heads import PRESENCE, presence_loss, scored_network, split_heads
 from ..networks.keras_backend import value_and_gradient
-from .averaging import EpochAverage, kept
+from .averaging import EpochAverage, restored_afterwards
 from .statistics import normalisations, recompute_statistics
 
 
 class SegmentationTask(keras.Model):
-    """Owns a network and its objective, and so the trainable state of both.
+    """A network with its losses and their weighting, as one trainable model.
 
-    What is saved for use is `scored`, the network without auxiliary heads; the task never leaves the training. The
-    heads count `head_weights` of the main one, in the order in which the network names them; ½, ¼, ⅛, … by default.
-    `ignore_classes` are the classes that count in no loss.
+    The task exists during training only. The run folder stores `scored`, the network without auxiliary heads.
+
+    Args:
+        network: the network, whose output are logits or a dictionary of logits and auxiliary heads
+        losses: the loss functions by name
+        weighting: combines the loss values to one scalar
+        ignore_classes: the classes that no loss counts
+        head_weights: the weight of each auxiliary head relative to the main output, in the network's order of the
+            heads; None means ½, ¼, ⅛, …
+        averaging: the average of weights that is scored and stored: "none", "ema" or "swa"
     """
 
     def __init__(
@@ -44,43 +51,47 @@ class SegmentationTask(keras.Model):
         self._head_weights = tuple(head_weights or (0.5**position for position in range(1, len(heads) + 1)))
         self.weighting = weighting
         self._loss_functions = dict(losses)
-        # One loss alone is the objective itself, which Keras tracks as "loss".
+        # A single loss equals the objective, which Keras already tracks as "loss".
         tracked = losses if len(losses) > 1 else {}
         self._loss_trackers = {name: keras.metrics.Mean(name=f"loss_{name}") for name in tracked}
         if not self.weighting.built:
             self.weighting.build((self.weighting.count,))
         self._averaging = averaging
         self.average = EpochAverage(network) if averaging == "swa" else None
-        # Batches of images, set by what prepares the training: averaged weights get their own statistics from them.
+        # Returns batches of images, from which the batch normalisation statistics of averaged weights are computed.
+        # Set by `set_up_training`.
         self.calibration: Callable[[], Iterable[np.ndarray]] | None = None
         self._statistics: tuple[int, list[np.ndarray]] = (-1, [])
         self.built = True
 
     @contextmanager
     def averaged(self) -> Iterator[None]:
-        """The network has its averaged weights inside, where the training averages them."""
+        """Give the network its averaged weights inside the block. Without weight averaging, do nothing."""
         if self.average is not None and not self.average.empty:
-            with kept(self.network.weights):
+            with restored_afterwards(self.network.weights):
                 for weight, value in zip(self.network.weights, self.average.values(), strict=True):
                     weight.assign(value)
-                self._normalise()
+                self._set_statistics()
                 yield
         elif self._averaging == "ema":
-            # Weights of the task that are not the network's, such as a weighting's, are averaged along.
-            with kept([*self.trainable_variables, *self.network.non_trainable_weights]):
+            # The optimizer averages all weights of the task, also those of the weighting.
+            with restored_afterwards([*self.trainable_variables, *self.network.non_trainable_weights]):
                 optimizer: Any = getattr(self.optimizer, "inner_optimizer", self.optimizer)
                 optimizer.finalize_variable_values(self.trainable_variables)
                 for weight in self.trainable_variables:
-                    # An array of its own: JAX gives away the buffers of a network that predicts, and the average's
-                    # must stay.
+                    # Assign a copy: JAX may donate the buffers of a network that predicts, and the optimizer still
+                    # needs those of its average.
                     weight.assign(np.array(ops.convert_to_numpy(weight)))
-                self._normalise()
+                self._set_statistics()
                 yield
         else:
             yield
 
-    def _normalise(self) -> None:
-        """Give the normalisations the statistics that belong to the weights as they are, once after each step."""
+    def _set_statistics(self) -> None:
+        """Set the batch normalisation statistics to those of the present weights.
+
+        They are computed once for each training step, and reused if the step has not changed.
+        """
         layers = normalisations(self.network)
         if self.calibration is None or not layers:
             return
@@ -95,42 +106,49 @@ class SegmentationTask(keras.Model):
 
     @property
     def loss_names(self) -> tuple[str, ...]:
+        """Return the names of all losses, in the order of the plan."""
         return tuple(self._loss_functions)
 
     def call(self, images: Any, training: bool | None = None) -> Any:
+        """Return the network's output for images (B, H, W, C)."""
         return self.network(images, training=training)
 
     def loss_values(self, labels: Any, logits: Any) -> dict[str, Any]:
-        """Each loss by name: scalars in float32, whatever the precision of the network.
+        """Return each loss by its name: scalars in float32, also in mixed precision.
 
-        `labels` (B, H, W) come with the losses' targets where they have some (`data.targets.with_targets`).
+        `labels` are (B, H, W), joined with the targets of the losses where there are any
+        (`data.targets.with_targets`). `logits` are (B, H, W, K).
         """
         logits = ops.cast(logits, "float32")
         return {name: self._loss_value(name, labels, logits) for name in self._loss_functions}
 
     def _loss_value(self, name: str, labels: Any, logits: Any) -> Any:
         labels, targets = split_targets(labels)
-        given = (targets[name],) if name in targets else ()
-        return self._loss_functions[name](labels, logits, *given)
+        target = (targets[name],) if name in targets else ()
+        return self._loss_functions[name](labels, logits, *target)
 
     def objective(self, values: Mapping[str, Any]) -> Any:
-        """The scalar that is minimised, from each loss by name."""
-        return self.weighting(self._joined(values))
+        """Combine the losses (by name) into the scalar that is minimised."""
+        return self.weighting(self._stacked(values))
 
-    def _joined(self, values: Mapping[str, Any]) -> Any:
-        """(n,) the losses that count, as the weighting takes them."""
+    def _stacked(self, values: Mapping[str, Any]) -> Any:
+        """Return the losses of the weighting as a tensor (n,)."""
         return ops.stack([values[name] for name in self.weighting.loss_names])
 
     def compute_loss(
         self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None, training: bool = True
     ) -> Any:
+        """Return the objective of a batch, with the auxiliary heads and the losses of the network's own layers.
+
+        Keras calls this in each step, with images `x`, labels `y` and the network's output `y_pred`.
+        """
         logits, auxiliary = split_heads(y_pred)
         values = self.loss_values(y, logits)
         for name, tracker in self._loss_trackers.items():
             tracker.update_state(values[name])
         if training:
             norms = self._gradient_norms(y, logits) if self.weighting.uses_gradients else None
-            self.weighting.step(ops.stop_gradient(self._joined(values)), norms)
+            self.weighting.step(ops.stop_gradient(self._stacked(values)), norms)
         total = self.objective(values)
         for (name, output), weight in zip(auxiliary.items(), self._head_weights, strict=True):
             if name == PRESENCE:
@@ -138,13 +156,13 @@ class SegmentationTask(keras.Model):
             else:
                 loss = self.objective(self.loss_values(y, output))
             total = total + weight * loss
-        # What layers add themselves: regularisers and `add_loss`.
+        # Losses that layers add: regularisers and `add_loss`.
         for loss in self.network.losses:
             total = total + ops.sum(ops.cast(loss, "float32"))
         return total
 
     def _gradient_norms(self, labels: Any, logits: Any) -> Any:
-        """(n,) the norm of the gradient of each loss that counts with respect to the logits."""
+        """Return a tensor (n,): for each loss of the weighting, the norm of its gradient with respect to the logits."""
         logits = ops.stop_gradient(ops.cast(logits, "float32"))
         norms = []
         for name in self.weighting.loss_names:

@@ -163,7 +163,7 @@ class TestOtherImages:
         (other / "manifest.json").unlink()
         answer = cli("evaluate", "other", "--data", str(scenes("first", 5, 3)))
         assert answer.code == 2
-        assert "boulder; the data has background, soil, bedrock, sand, big_rock" in answer.err
+        assert "boulder; those of the data are background, soil, bedrock, sand, big_rock" in answer.err
 
 
 class TestRequests:

@@ -426,7 +426,7 @@ def test_the_range_of_files_may_be_given(cli, run, scenes, tmp_path, words, high
     ("words", "what"),
     [
         (("dim.png", "--range", "wide"), "range=wide is neither auto nor bits"),
-        (("synthetic", "--range", "0..9"), "The range is that of image files"),
+        (("synthetic", "--range", "0..9"), "--range is for image files"),
     ],
 )
 def test_a_wrong_range_of_files_is_one_error(cli, run, words, what):
@@ -462,7 +462,7 @@ def test_runs_that_see_values_differently_are_not_joined(run, scenes, tmp_path):
     kept = json.loads((other / "split.json").read_text())
     kept["scaling"]["high"] = 1023
     (other / "split.json").write_text(json.dumps(kept))
-    with pytest.raises(RequestError, match=r"These runs cannot be joined.*0 to 4095.*0 to 1023"):
+    with pytest.raises(RequestError, match=r"These runs cannot be combined.*0 to 4095.*0 to 1023"):
         labels([run, other], scenes[1][:1])
 
 
@@ -505,19 +505,19 @@ def test_a_plan_from_before_reads_an_npz_file_as_it_did(npz, tmp_path):
 @pytest.mark.parametrize(
     ("images", "what", "hint"),
     [
-        (np.zeros((16, 32), np.uint8), "Several images are expected", r"\[image\]"),
-        (np.zeros((16, 32, 3), np.uint8), "Several images are expected", r"\[image\]"),
-        ("photo.png", "Images are arrays", "marsseg predict"),
-        (3, "Images are arrays", "marsseg predict"),
-        ([np.zeros((16, 32))], "Image 0 holds float64, and nothing says which", "range='0..1'"),
-        ([np.zeros((16, 32), np.uint8), np.ones((4, 4), np.float32)], "Image 1 holds float32", "range='0..1'"),
+        (np.zeros((16, 32), np.uint8), "Images must be an iterable of arrays or one array", r"\[image\]"),
+        (np.zeros((16, 32, 3), np.uint8), "Images must be an iterable of arrays or one array", r"\[image\]"),
+        ("photo.png", "Images must be an iterable of arrays, not", "marsseg predict"),
+        (3, "Images must be an iterable of arrays, not", "marsseg predict"),
+        ([np.zeros((16, 32))], "Image 0 has the type float64, and it is not known which", "range='0..1'"),
+        ([np.zeros((16, 32), np.uint8), np.ones((4, 4), np.float32)], "Image 1 has the type float32", "range='0..1'"),
         ([np.full((16, 32), np.nan)], "Image 0 has values that are NaN", "Replace"),
         ([np.zeros(32, np.uint8)], r"Image 0 has the shape \(32,\)", "arrays"),
-        ([np.zeros((3, 16, 32), np.uint8)], "32 channels, where 1 or 3 are expected", "channels last"),
+        ([np.zeros((3, 16, 32), np.uint8)], "32 channels instead of 1 or 3", "channels last"),
         ([np.zeros((0, 32), np.uint8)], r"Image 0 has the shape \(0, 32\)", "arrays"),
-        ([np.array([["a"]])], "Image 0 holds <U1, not numbers", "arrays"),
+        ([np.array([["a"]])], "Image 0 has the type <U1, which is not numeric", "arrays"),
         ([[[0, 1], [2]]], "Image 0 is no array", None),
-        ([None], "Image 0 holds object", "arrays"),
+        ([None], "Image 0 has the type object", "arrays"),
     ],
 )
 def test_what_is_no_image_is_refused_and_says_what_is(run, images, what, hint):

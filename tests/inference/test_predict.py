@@ -1,4 +1,4 @@
-"""`marsseg predict`: any image, by one network or several; files whole, nothing overwritten, nothing lost."""
+"""`marsseg predict`: images of any size, one network or several, atomic files, nothing overwritten."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from PIL import Image
 import marsseg_core as marsseg
 from marsseg_core.errors import RequestError
 
-# What docs/predict.md states: how far a shift of the tile grid may move the result of a trained network.
+# As docs/predict.md states: how much a shift of the tile grid may change the result of a trained network.
 MEAN_SHIFT = 0.02
 LABELS_SHIFT = 0.08
 
@@ -35,7 +35,7 @@ def data_file(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def run(data_file):
-    """A finished run of a tiny network, which has learnt to see the background, too."""
+    """A finished run of a tiny network, which has also learned the ignored class background."""
     words = {"arch": "unet:width=0.125:depth=2:convolutions=1", "bottleneck": "none", "data": str(data_file)}
     return marsseg.run(**words, epochs=3, learning_rate=0.01, learn_ignored=True, out=data_file.parent / "run").path
 
@@ -60,7 +60,7 @@ def scene():
 
 @pytest.fixture
 def folder(tmp_path, scene):
-    """Images of several sizes and kinds, some in a folder of their own."""
+    """Images of several sizes and kinds, some in a subfolder."""
     path = tmp_path / "images"
     (path / "sol 1").mkdir(parents=True)
     Image.fromarray(scene(16, 32)[..., 0]).save(path / "exact.png")
@@ -72,7 +72,7 @@ def folder(tmp_path, scene):
 
 
 def pointwise(seed=0, size=SIZE, channels=1, num_classes=3, reach=1):
-    """An untrained network that sees `reach` × `reach` pixels around each."""
+    """An untrained network whose output depends on `reach` × `reach` pixels."""
     import keras
 
     keras.utils.set_random_seed(seed)
@@ -82,7 +82,7 @@ def pointwise(seed=0, size=SIZE, channels=1, num_classes=3, reach=1):
 
 
 def whole(network, image):
-    """What a pointwise network says about an image of any size."""
+    """Return the probabilities of a pointwise network for an image of any size."""
     kernel, bias = (np.asarray(weight) for weight in network.get_weights())
     logits = 20 * (image / np.float32(255) @ kernel[0, 0] + bias)
     powers = np.exp(logits - logits.max(-1, keepdims=True))
@@ -103,20 +103,20 @@ def read(path):
 class TestAnImageOfAnySize:
     @pytest.mark.parametrize("size", [(1, 1), (5, 9), (16, 32), (16, 33), (17, 32), (40, 20), (61, 150)])
     @pytest.mark.parametrize("tta", [False, True])
-    def test_is_what_a_network_that_sees_single_pixels_says(self, scene, size, tta):
+    def test_gives_the_output_of_a_network_of_single_pixels(self, scene, size, tta):
         network, image = pointwise(), scene(*size)
-        (found,) = predicted([network], [image], tta=tta, batch=4)
-        np.testing.assert_allclose(found, whole(network, image), atol=1e-5)
+        (probabilities,) = predicted([network], [image], tta=tta, batch=4)
+        np.testing.assert_allclose(probabilities, whole(network, image), atol=1e-5)
 
     def test_of_the_networks_own_size_is_exactly_its_output(self, network, scene):
         from scipy.special import softmax
 
         image = scene(*SIZE)
-        (found,) = predicted([network], [image], batch=1)
+        (probabilities,) = predicted([network], [image], batch=1)
         logits = np.asarray(network.predict_on_batch(image[None] / np.float32(255)))
-        np.testing.assert_allclose(found, softmax(logits[0], axis=-1), atol=1e-6)
+        np.testing.assert_allclose(probabilities, softmax(logits[0], axis=-1), atol=1e-6)
 
-    def test_hardly_depends_on_the_grid_where_the_network_sees_little_around_a_pixel(self, scene):
+    def test_hardly_depends_on_the_grid_if_the_network_has_a_small_receptive_field(self, scene):
         network, image = pointwise(reach=3), scene(80, 120)
         base, moved = predicted([network], [image, image[5:, 11:]])
         np.testing.assert_allclose(moved[16:, 32:], base[21:, 43:], atol=0.005)
@@ -130,13 +130,13 @@ class TestAnImageOfAnySize:
         assert np.abs(base - moved).mean() < MEAN_SHIFT
         assert (base.argmax(-1) != moved.argmax(-1)).mean() < LABELS_SHIFT
 
-    def test_comes_in_order_whatever_the_sizes(self, scene):
+    def test_comes_in_order_for_mixed_sizes(self, scene):
         network = pointwise()
         images = [scene(*size, seed=n) for n, size in enumerate([(16, 32), (5, 5), (40, 40), (16, 32), (99, 20)])]
-        for image, found in zip(images, predicted([network], images, batch=3), strict=True):
-            np.testing.assert_allclose(found, whole(network, image), atol=1e-5)
+        for image, probabilities in zip(images, predicted([network], images, batch=3), strict=True):
+            np.testing.assert_allclose(probabilities, whole(network, image), atol=1e-5)
 
-    def test_comes_in_bands_no_higher_than_a_tile(self, scene):
+    def test_comes_in_row_strips_no_higher_than_a_tile(self, scene):
         from marsseg_core.inference.predictor import Predictor
 
         (row_strips,) = Predictor([pointwise()]).predict([scene(200, 40)])
@@ -149,27 +149,27 @@ class TestSeveralNetworks:
     @pytest.mark.parametrize("size", [(10, 20), (50, 60)])
     def test_give_the_mean_of_their_probabilities(self, scene, size):
         networks, image = [pointwise(0), pointwise(1)], scene(*size)
-        (found,) = predicted(networks, [image])
-        np.testing.assert_allclose(found, np.mean([whole(n, image) for n in networks], axis=0), atol=1e-5)
+        (probabilities,) = predicted(networks, [image])
+        np.testing.assert_allclose(probabilities, np.mean([whole(n, image) for n in networks], axis=0), atol=1e-5)
 
     def test_may_take_tiles_of_different_sizes(self, scene):
         networks, image = [pointwise(0), pointwise(1, size=(24, 24))], scene(70, 90)
-        (found,) = predicted(networks, [image])
-        np.testing.assert_allclose(found, np.mean([whole(n, image) for n in networks], axis=0), atol=1e-5)
+        (probabilities,) = predicted(networks, [image])
+        np.testing.assert_allclose(probabilities, np.mean([whole(n, image) for n in networks], axis=0), atol=1e-5)
 
     def test_flips_are_the_mean_over_four_views(self, scene):
         network, image = pointwise(reach=5), scene(*SIZE)
-        (found,) = predicted([network], [image], tta=True)
+        (probabilities,) = predicted([network], [image], tta=True)
         views = []
         for axes in ((), (0,), (1,), (0, 1)):
             (view,) = predicted([network], [np.flip(image, axes)])
             views.append(np.flip(view, axes))
-        np.testing.assert_allclose(found, np.mean(views, axis=0), atol=1e-6)
-        assert np.abs(found - views[0]).max() > 0.001
+        np.testing.assert_allclose(probabilities, np.mean(views, axis=0), atol=1e-6)
+        assert np.abs(probabilities - views[0]).max() > 0.001
 
 
 class TestChannels:
-    def test_grey_is_seen_as_three_equal_channels(self):
+    def test_grey_becomes_three_equal_channels(self):
         from marsseg_core.inference.ensemble import with_channels
 
         grey = np.arange(6, dtype=np.uint8).reshape(2, 3, 1)
@@ -177,7 +177,7 @@ class TestChannels:
         assert with_channels(grey, 3).shape == (2, 3, 3)
         assert with_channels(grey, 1) is grey
 
-    def test_colours_are_seen_as_their_luma(self):
+    def test_colours_become_their_luma(self):
         from marsseg_core.inference.ensemble import with_channels
 
         colours = np.array([[[255, 0, 0], [0, 255, 0], [0, 0, 255], [80, 80, 80]]], np.uint8)
@@ -186,22 +186,22 @@ class TestChannels:
     def test_other_numbers_are_refused(self):
         from marsseg_core.inference.ensemble import with_channels
 
-        with pytest.raises(RequestError, match="An image with 4 channels cannot be seen by a network for 1"):
+        with pytest.raises(RequestError, match="An image with 4 channels does not fit a network for 1"):
             with_channels(np.zeros((2, 2, 4), np.uint8), 1)
 
 
 class TestInPython:
     def test_labels_of_images_of_any_size(self, run, network, scene):
         images = [scene(16, 32), scene(50, 70)]
-        found = list(marsseg.predict(run, images))
+        predictions = list(marsseg.predict(run, images))
         expected = [1 + shares[..., 1:].argmax(-1) for shares in predicted([network], images)]
-        for labels, wanted in zip(found, expected, strict=True):
-            np.testing.assert_array_equal(labels, wanted)
+        for labels, expected_labels in zip(predictions, expected, strict=True):
+            np.testing.assert_array_equal(labels, expected_labels)
             assert labels.dtype == np.uint8
 
     def test_probabilities_of_several_runs(self, run, network, scene):
-        (found,) = marsseg.predict([run, run], [scene(16, 32)], probabilities=True)
-        np.testing.assert_allclose(found, predicted([network], [scene(16, 32)])[0], atol=1e-6)
+        (probabilities,) = marsseg.predict([run, run], [scene(16, 32)], probabilities=True)
+        np.testing.assert_allclose(probabilities, predicted([network], [scene(16, 32)])[0], atol=1e-6)
 
 
 class TestFolder:
@@ -215,12 +215,12 @@ class TestFolder:
         assert {path.name for path in _files("out")} - {m.rpartition("/")[2] for m in masks} == {"classes.json"}
         assert "out: 4 images" in answer.out
 
-    def test_says_that_colours_are_seen_as_grey(self, cli, run, folder):
-        assert "sol 1/colour: the image has colours and the network takes grey" in cli(
+    def test_logs_that_colours_are_converted_to_grey(self, cli, run, folder):
+        assert "sol 1/colour: the network takes grey images" in cli(
             "predict", str(run), str(folder), "--out", "out"
         ).err.replace("\n", " ")
 
-    def test_masks_hold_ids_that_are_not_ignored_unless_asked_for(self, cli, run, folder, scene, network):
+    def test_masks_have_no_ignored_ids_unless_requested(self, cli, run, folder, scene, network):
         cli("predict", str(run), str(folder), "--out", "out")
         cli("predict", str(run), str(folder), "--out", "with", "--with-ignored")
         (probabilities,) = predicted([network], [scene(50, 70)])
@@ -233,9 +233,9 @@ class TestFolder:
         answer = cli("predict", str(run), str(folder), "--out", "out", "--overlay", "--probabilities")
         assert answer.code == 0, answer.err
         assert read("out/overlays/large.png").shape == (50, 70, 3)
-        kept = np.load("out/probabilities/large.npy")
-        assert (kept.dtype, kept.shape) == (np.float32, (50, 70, 5))
-        np.testing.assert_allclose(kept, predicted([network], [scene(50, 70)])[0], atol=1e-6)
+        written = np.load("out/probabilities/large.npy")
+        assert (written.dtype, written.shape) == (np.float32, (50, 70, 5))
+        np.testing.assert_allclose(written, predicted([network], [scene(50, 70)])[0], atol=1e-6)
 
     def test_an_overlay_shows_image_and_class(self):
         from marsseg_core.inference.outputs import overlay
@@ -249,7 +249,7 @@ class TestFolder:
         assert (np.diff(over[..., 1], axis=1) >= 0).all()
         assert over.max() <= 255
 
-    def test_classes_are_told_beside_the_masks(self, cli, run, folder):
+    def test_classes_are_written_beside_the_masks(self, cli, run, folder):
         cli("predict", str(run), str(folder), "--out", "out")
         with open("out/classes.json") as file:
             classes = json.load(file)["classes"]
@@ -258,7 +258,7 @@ class TestFolder:
             (1, "soil", False),
         ]
 
-    def test_what_cannot_be_read_is_named_and_the_rest_is_done(self, cli, run, folder):
+    def test_unreadable_images_are_named_and_the_others_are_predicted(self, cli, run, folder):
         (folder / "broken.png").write_bytes((folder / "large.png").read_bytes()[:200])
         (folder / "empty.jpg").write_bytes(b"")
         answer = cli("predict", str(run), str(folder), "--out", "out")
@@ -268,11 +268,11 @@ class TestFolder:
         assert "2 of 6 images could not be read." in answer.err
         assert len(_files("out/masks")) == 4
 
-    def test_two_images_that_would_give_one_mask_are_refused(self, cli, run, folder):
+    def test_two_images_with_the_same_mask_name_are_refused(self, cli, run, folder):
         shutil.copy(folder / "large.png", folder / "large.jpeg")
         answer = cli("predict", str(run), str(folder), "--out", "out")
         assert answer.code == 2
-        assert "'large.jpeg' and 'large.png' would give one output" in answer.err
+        assert "The outputs of 'large.jpeg' and 'large.png' would have the same name" in answer.err
 
     def test_without_an_image_is_refused(self, cli, run, tmp_path):
         (tmp_path / "empty").mkdir()
@@ -295,7 +295,7 @@ class TestOneImage:
         assert cli(*words, "3500").code == 0
 
     def test_of_20000_by_20000_pixels_is_refused_unread(self, cli, run, tmp_path):
-        # Only the beginning of a PNG file: its header, with the size.
+        # Only the beginning of a PNG file: the header, which has the size.
         import struct
         import zlib
 
@@ -314,22 +314,22 @@ class TestDataSet:
         assert answer.code == 0, answer.err
         assert [path.name for path in _files("out/masks")] == [f"{n:05d}.png" for n in range(7)]
 
-    def test_part_picks_labelled_images_by_their_numbers(self, cli, run, data_file):
+    def test_subset_selects_labelled_images_by_their_numbers(self, cli, run, data_file):
         answer = cli("predict", str(run), str(data_file), "--subset", "test", "--out", "out")
         assert answer.code == 0, answer.err
-        kept = json.loads((run / "split.json").read_text())["test"]
-        assert [path.name for path in _files("out/masks")] == [f"{n:05d}.png" for n in kept]
+        items = json.loads((run / "split.json").read_text())["test"]
+        assert [path.name for path in _files("out/masks")] == [f"{n:05d}.png" for n in items]
 
-    def test_all_labelled_images_can_be_had(self, cli, run, data_file):
+    def test_all_labelled_images_can_be_predicted(self, cli, run, data_file):
         assert cli("predict", str(run), str(data_file), "--subset", "all", "--out", "out").code == 0
         assert len(_files("out/masks")) == 24
 
-    def test_another_set_has_no_part_of_the_run(self, cli, run):
+    def test_another_data_set_has_no_subset_of_the_run(self, cli, run):
         answer = cli("predict", str(run), "synthetic:count=30:height=16:width=32", "--subset", "test", "--out", "out")
         assert answer.code == 2
         assert "not what the run was trained on" in answer.err
 
-    def test_a_part_that_does_not_exist_is_refused(self, cli, run, data_file):
+    def test_a_subset_that_does_not_exist_is_refused(self, cli, run, data_file):
         answer = cli("predict", str(run), str(data_file), "--subset", "tests", "--out", "out")
         assert answer.code == 2
         assert "Did you mean 'test'?" in answer.err
@@ -339,17 +339,17 @@ class TestSubmission:
     def test_has_a_row_for_each_image_without_labels(self, cli, run, data_file, tmp_path):
         answer = cli("predict", str(run), str(data_file), "--out", "out", "--submission", "sub.csv")
         assert answer.code == 0, answer.err
-        found = np.loadtxt(tmp_path / "sub.csv", int, delimiter=",", skiprows=1)
-        np.testing.assert_array_equal(found[:, 0], np.arange(7))
+        rows = np.loadtxt(tmp_path / "sub.csv", int, delimiter=",", skiprows=1)
+        np.testing.assert_array_equal(rows[:, 0], np.arange(7))
         masks = [read(path).ravel() for path in _files("out/masks")]
-        np.testing.assert_array_equal(found[:, 1:], masks)
+        np.testing.assert_array_equal(rows[:, 1:], masks)
         assert "labelled 0" not in answer.err
 
     def test_warns_of_pixels_labelled_0(self, cli, run, data_file, tmp_path):
         answer = cli("predict", str(run), str(data_file), "--submission", "sub.csv", "--with-ignored")
         assert answer.code == 0, answer.err
-        found = np.loadtxt(tmp_path / "sub.csv", int, delimiter=",", skiprows=1)[:, 1:]
-        zeros = int((found == 0).sum())
+        rows = np.loadtxt(tmp_path / "sub.csv", int, delimiter=",", skiprows=1)[:, 1:]
+        zeros = int((rows == 0).sum())
         assert zeros
         assert f"Warning: {zeros:,} pixels of the submission are labelled 0 (background)." in answer.err
 
@@ -377,7 +377,7 @@ class TestEnsemble:
         (other / "split.json").write_text(json.dumps(split))
         answer = cli("predict", str(run), "other", str(folder), "--out", "out")
         assert answer.code == 2
-        assert "cannot be joined" in answer.err
+        assert "cannot be combined" in answer.err
         assert "boulder" in answer.err
 
 
@@ -404,7 +404,7 @@ class TestRequests:
             (["RUN", "images", "--tile-overlap", "1", "--out", "out"], "--tile-overlap"),
         ],
     )
-    def test_that_make_no_sense_are_refused_at_once(self, cli, run, folder, words, what):
+    def test_that_are_invalid_are_refused_at_once(self, cli, run, folder, words, what):
         answer = cli("predict", *(str(run) if word == "RUN" else word for word in words))
         assert (answer.code, answer.out) == (2, "")
         assert what in answer.err
@@ -416,7 +416,7 @@ class TestRequests:
         shutil.copytree(run, other)
         inputs = keras.Input((16, 32, 1))
         keras.Model(inputs, keras.layers.Lambda(lambda x: x * 2)(inputs)).save(other / "network.keras")
-        with pytest.raises(RequestError, match=r"carries code, which is never run.*network\.keras"):
+        with pytest.raises(RequestError, match=r"contains code, which is never executed.*network\.keras"):
             marsseg.load(other)
 
     def test_a_network_file_that_is_cut_off_is_refused_by_name(self, run, tmp_path):
@@ -429,7 +429,7 @@ class TestRequests:
 
 @pytest.mark.slow
 def test_ctrl_c_leaves_whole_files_and_says_so(run, tmp_path):
-    """Interrupted from within, after the third image, as Ctrl-C would."""
+    """The process sends itself the signal of Ctrl-C after the third image."""
     code = (
         "import signal, os, sys\n"
         "signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # a shell's background job ignores it

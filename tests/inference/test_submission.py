@@ -1,4 +1,4 @@
-"""The course's submission, to the letter."""
+"""The format of the course's submission, and reading it back."""
 
 from __future__ import annotations
 
@@ -43,12 +43,12 @@ def test_is_plain_text_with_one_line_for_each_image(tmp_path):
 
 
 @given(arrays.arrays(np.uint8, st.tuples(st.integers(1, 4), st.integers(1, 5), st.integers(1, 5))))
-def test_reads_back_whatever_the_ids(tmp_path_factory, images):
+def test_reads_back_for_all_ids(tmp_path_factory, images):
     path = tmp_path_factory.mktemp("submission") / "sub.csv"
     write(path, images)
-    found = np.loadtxt(path, int, delimiter=",", skiprows=1, ndmin=2)
-    np.testing.assert_array_equal(found[:, 0], np.arange(len(images)))
-    np.testing.assert_array_equal(found[:, 1:], images.reshape(len(images), -1))
+    rows = np.loadtxt(path, int, delimiter=",", skiprows=1, ndmin=2)
+    np.testing.assert_array_equal(rows[:, 0], np.arange(len(images)))
+    np.testing.assert_array_equal(rows[:, 1:], images.reshape(len(images), -1))
 
 
 def test_counts_pixels_labelled_0(tmp_path):
@@ -58,12 +58,12 @@ def test_counts_pixels_labelled_0(tmp_path):
 
 
 def test_of_images_of_two_sizes_is_refused_and_leaves_nothing(tmp_path):
-    with pytest.raises(RequestError, match=r"Image 1 is of 3×2 pixels, the ones before it of 2×3\."):
+    with pytest.raises(RequestError, match=r"Image 1 has 3×2 pixels, the images before it have 2×3\."):
         write(tmp_path / "sub.csv", [np.ones((2, 3), np.uint8), np.ones((3, 2), np.uint8)])
     assert not list(tmp_path.iterdir())
 
 
-def test_of_nothing_fails(tmp_path):
+def test_without_images_fails(tmp_path):
     with pytest.raises(RunError, match="no image"):
         write(tmp_path / "sub.csv", [])
     assert not list(tmp_path.iterdir())
@@ -82,27 +82,27 @@ def test_of_nothing_fails(tmp_path):
         (lambda text: text + b"3" + b",1" * 4 + b"\n", "The number of rows, 4,"),
     ],
 )
-def test_that_reads_back_otherwise_than_written_is_not_kept(tmp_path, change, what):
+def test_that_differs_when_read_back_is_removed(tmp_path, change, what):
     with pytest.raises(RunError, match=what):
         write_and_damage(tmp_path / "sub.csv", change)
     assert not list(tmp_path.iterdir())
 
 
 def write_and_damage(path, change):
-    """Write a submission on a disk that fails before it is closed."""
+    """Write a submission, and change the file before it is closed."""
     with new_submission(path) as submission:
         for _ in range(3):
             submission.add(np.ones((2, 2), np.uint8))
         submission._file.flush()
-        (aside,) = path.parent.iterdir()
-        damaged = change(aside.read_bytes())
+        (temporary,) = path.parent.iterdir()
+        damaged = change(temporary.read_bytes())
         submission._file.seek(0)
         submission._file.truncate()
         submission._file.write(damaged)
 
 
-def test_is_read_back_after_it_reached_the_disk(tmp_path, monkeypatch):
-    """It was read before it was synced: from the memory of the system, whatever the disk did later."""
+def test_is_read_back_after_it_is_synced(tmp_path, monkeypatch):
+    """It was once read back before it was synced, and so from the system's cache."""
     calls = []
     sync, check = os.fsync, Submission.check
 
@@ -123,14 +123,14 @@ def test_is_read_back_after_it_reached_the_disk(tmp_path, monkeypatch):
 
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems have no such call")
 def test_is_read_back_from_the_disk(tmp_path, monkeypatch):
-    forgotten = []
-    monkeypatch.setattr(os, "posix_fadvise", lambda file, *what: forgotten.append(what))
+    dropped = []
+    monkeypatch.setattr(os, "posix_fadvise", lambda file, *what: dropped.append(what))
     write(tmp_path / "sub.csv", labels(1))
-    assert forgotten == [(0, 0, os.POSIX_FADV_DONTNEED)]
+    assert dropped == [(0, 0, os.POSIX_FADV_DONTNEED)]
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems have no such call")
-def test_a_file_system_that_remembers_is_no_error(tmp_path, monkeypatch):
+def test_a_file_system_that_cannot_drop_its_cache_is_no_error(tmp_path, monkeypatch):
     def refused(*_):
         raise OSError(errno.EINVAL, "Invalid argument")
 

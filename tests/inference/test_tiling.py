@@ -1,4 +1,4 @@
-"""Tiles over an image: they tile_axis it evenly, and what lies beyond its edges is its mirror."""
+"""Tiles cover an image evenly, and the image is mirrored beyond its edges."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ overlaps = st.floats(0, 0.9)
 
 
 @given(lengths, tiles, overlaps)
-def test_what_tiles_say_about_a_pixel_adds_up_to_one(length, tile, overlap):
-    covered = tile_axis(length, tile, overlap)
+def test_the_weights_of_all_tiles_at_a_pixel_add_up_to_one(length, tile, overlap):
+    axis = tile_axis(length, tile, overlap)
     total = np.zeros(length)
-    for start, weights in zip(covered.starts, covered.weights, strict=True):
+    for start, weights in zip(axis.starts, axis.weights, strict=True):
         for place in range(max(start, 0), min(start + tile, length)):
             total[place] += weights[place - start]
     np.testing.assert_allclose(total, 1, atol=1e-5)
@@ -31,7 +31,7 @@ def test_tiles_are_evenly_spread_and_each_shows_some_of_the_image(length, tile, 
 
 
 @given(lengths, tiles, overlaps)
-def test_every_pixel_of_a_larger_image_is_seen_by_equally_many_tiles_up_to_one(length, tile, overlap):
+def test_every_pixel_of_a_larger_image_is_in_equally_many_tiles_up_to_one(length, tile, overlap):
     if length > tile:
         starts = tile_axis(length, tile, overlap).starts
         seen = [sum(start <= place < start + tile for start in starts) for place in range(length)]
@@ -40,12 +40,12 @@ def test_every_pixel_of_a_larger_image_is_seen_by_equally_many_tiles_up_to_one(l
 
 @pytest.mark.parametrize(("length", "start"), [(1, -4), (7, -1), (8, 0)])
 def test_an_image_that_fits_lies_in_the_middle_of_one_tile(length, start):
-    covered = tile_axis(length, 8, 0.5)
-    assert covered.starts.tolist() == [start]
-    assert (covered.weights == 1).all()
+    axis = tile_axis(length, 8, 0.5)
+    assert axis.starts.tolist() == [start]
+    assert (axis.weights == 1).all()
 
 
-def test_a_tile_counts_little_at_its_edges_and_most_in_its_middle():
+def test_the_weights_of_a_tile_are_small_at_its_edges_and_largest_in_its_middle():
     weights = tile_axis(1000, 64, 0.5).weights[5]
     assert weights[0] == weights[-1] < 0.001
     assert weights[32] > 0.99
@@ -53,7 +53,7 @@ def test_a_tile_counts_little_at_its_edges_and_most_in_its_middle():
 
 
 @given(st.integers(-40, 40), st.integers(1, 40), st.integers(1, 12))
-def test_an_axis_goes_on_as_its_mirror(start, count, length):
+def test_an_axis_is_mirrored_beyond_its_ends(start, count, length):
     padded = np.pad(np.arange(length), 100, mode="symmetric")
     np.testing.assert_array_equal(mirrored(start, count, length), padded[100 + start : 100 + start + count])
 

@@ -1,4 +1,4 @@
-"""A network whose values are not finite is neither scored nor shown: the item is named, and what to do."""
+"""A network whose output is not finite is neither scored nor used: the error names the item and the next step."""
 
 import keras
 import numpy as np
@@ -26,7 +26,7 @@ def value(request):
 
 @pytest.fixture
 def unsound(value):
-    """A network that says `value` for class 2 wherever an image is white, and else finite numbers."""
+    """A network whose logit of class 2 is `value` where an image is white; all its other logits are finite."""
     image = keras.Input((*SIZE, 1))
     logits = keras.layers.Conv2D(3, 1)(image)
     white = keras.ops.cast(image > 0.9, "float32") * keras.ops.convert_to_tensor([0.0, 0.0, 1.0])
@@ -37,9 +37,9 @@ def unsound(value):
 @pytest.fixture
 def images():
     """Four images, of which number 2 has one white pixel."""
-    found = np.full((4, *SIZE, 1), 100, np.uint8)
-    found[2, 3, 4] = 255
-    return found
+    images = np.full((4, *SIZE, 1), 100, np.uint8)
+    images[2, 3, 4] = 255
+    return images
 
 
 @pytest.fixture
@@ -60,7 +60,7 @@ def test_scoring_names_the_item(unsound, data, value):
 @pytest.mark.parametrize("tta", [False, True])
 @pytest.mark.parametrize("probabilities", [False, True])
 def test_prediction_names_the_image(unsound, images, monkeypatch, networks, tta, probabilities):
-    """Alone and in an ensemble with a sound one."""
+    """Alone, and in an ensemble with a network whose output is finite."""
     inputs = keras.Input((*SIZE, 1))
     sound = keras.Model(inputs, keras.layers.Conv2D(3, 1)(inputs))
     classes = type("Classes", (), {"ignore_classes": (0,)})
@@ -68,10 +68,10 @@ def test_prediction_names_the_image(unsound, images, monkeypatch, networks, tta,
     monkeypatch.setattr("marsseg_core.inference.ensemble.scaling_of", lambda runs: None)
     networks_of = [unsound, sound][:networks]
     monkeypatch.setattr("marsseg_core.inference.ensemble.load_networks", lambda runs, trust: networks_of)
-    found = marsseg.predict("run", images, tta=tta, probabilities=probabilities)
-    next(found), next(found)
+    predictions = marsseg.predict("run", images, tta=tta, probabilities=probabilities)
+    next(predictions), next(predictions)
     with pytest.raises(RunError, match="for image 2: "):
-        next(found)
+        next(predictions)
 
 
 def test_a_large_image_is_refused_where_one_tile_is_unsound(unsound, monkeypatch):
@@ -97,15 +97,15 @@ def test_files_are_not_written_for_the_image_that_is_named(unsound, images, tmp_
 
     outputs = Outputs(tmp_path / "out", Classes(("ground", "soil", "rock"), (0,)), probabilities=True)
     summary = Summary.empty(3)
-    given = {"ignore_classes": (0,), "outputs": outputs, "submission": None, "summary": summary}
+    arguments = {"ignore_classes": (0,), "outputs": outputs, "submission": None, "summary": summary}
     with pytest.raises(RunError, match="for c: "), no_warning():
-        predict_source(Source(), Predictor([unsound], batch=1), progress=lambda done: None, **given)
+        predict_source(Source(), Predictor([unsound], batch=1), progress=lambda done: None, **arguments)
     assert sorted(path.name for path in (tmp_path / "out" / "probabilities").iterdir()) == ["a.npy", "b.npy"]
     assert sorted(path.name for path in (tmp_path / "out" / "masks").iterdir()) == ["a.png", "b.png"]
 
 
 def test_a_network_that_blew_up_ends_the_training_with_the_likely_cause(tmp_path, monkeypatch):
-    """Its weights are finite in the last step and not when it is scored."""
+    """Its weights are finite in the last step, but not when it is scored."""
 
     def blow_up(self, epoch, logs=None):
         self.model.network.weights[0].assign(np.full(self.model.network.weights[0].shape, np.nan))
@@ -115,14 +115,14 @@ def test_a_network_that_blew_up_ends_the_training_with_the_likely_cause(tmp_path
     monkeypatch.setattr(Scoring, "on_epoch_end", blow_up)
     words = {"arch": "unet:width=0.125:depth=1:convolutions=1", "data": "synthetic:count=12:height=16:width=32"}
     refused = pytest.raises(
-        RunError, match=r"not sound after epoch 1: .*nan for item \d+.*a smaller learning rate than 0"
+        RunError, match=r"unusable after epoch 1: .*nan for item \d+.*a smaller learning rate than 0"
     )
     with refused, no_warning():
         marsseg.run(**words, batch=4, epochs=2, out=tmp_path / "run")
 
 
 def test_images_without_a_label_do_not_make_val_loss_small():
-    """Void images beside labelled ones counted with a loss of 0: half void, half the loss."""
+    """Void images were once counted with a loss of 0, so that half the images void meant half the loss."""
     from marsseg_core.data.splits import Split
     from marsseg_core.networks.build import build_network
     from marsseg_core.training.assembly import build_task

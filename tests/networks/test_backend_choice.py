@@ -1,4 +1,4 @@
-"""A backend that does not work is refused at once, with the reason and the next step; what needs no Keras goes on."""
+"""An unsupported backend is refused at once, with the reason and the next step; commands without Keras still work."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def unstarted(monkeypatch, tmp_path):
 
 
 @pytest.mark.parametrize("name", ["torch", "openvino", "theano"])
-def test_another_backend_is_refused_wherever_it_is_said(unstarted, monkeypatch, name):
+def test_another_backend_is_refused_wherever_it_is_set(unstarted, monkeypatch, name):
     unstarted.write_text(json.dumps({"backend": name}))
     with pytest.raises(RequestError, match=rf"works on TensorFlow and on JAX; Keras' backend is '{name}'.*keras\.json"):
         startup.check_backend()
@@ -35,7 +35,7 @@ def test_another_backend_is_refused_wherever_it_is_said(unstarted, monkeypatch, 
     startup.check_backend()
     unstarted.unlink()
     monkeypatch.setenv("KERAS_BACKEND", name)
-    with pytest.raises(RequestError, match=rf"KERAS_BACKEND={name}\] Say KERAS_BACKEND=tensorflow"):
+    with pytest.raises(RequestError, match=rf"KERAS_BACKEND={name}\] Set KERAS_BACKEND=tensorflow"):
         startup.check_backend()
 
 
@@ -47,12 +47,12 @@ def test_without_a_choice_it_is_tensorflow(unstarted, text):
     startup.check_backend()
 
 
-def test_a_backend_that_is_not_installed_is_named_with_what_installs_it(unstarted, monkeypatch):
+def test_a_backend_that_is_not_installed_is_named_with_the_command_to_install_it(unstarted, monkeypatch):
     monkeypatch.setenv("KERAS_BACKEND", "jax")
     monkeypatch.delitem(startup.sys.modules, "jax", raising=False)
     monkeypatch.setattr(startup, "find_spec", lambda name: None)
     with pytest.raises(
-        RequestError, match=r"'jax', which is not installed.*pip install jax; or say KERAS_BACKEND=tens"
+        RequestError, match=r"'jax', which is not installed.*pip install jax; or set KERAS_BACKEND=tens"
     ):
         startup.check_backend()
 
@@ -122,20 +122,20 @@ def test_a_file_of_components_that_imports_keras_is_not_blamed_for_the_backend(p
 
 
 @pytest.mark.parametrize(
-    ("settings", "environment", "said"),
+    ("settings", "environment", "message"),
     [
         ({"backend": "torch"}, {}, "Keras' backend is 'torch'"),
         ({}, {"KERAS_BACKEND": "nonsense"}, "Keras' backend is 'nonsense'"),
         ({"floatx": "float8"}, {}, "Keras cannot be loaded: Invalid `floatx`"),
     ],
 )
-def test_in_a_fresh_process_it_is_one_error_and_nothing_is_left(marsseg, tmp_path, settings, environment, said):
+def test_in_a_new_process_it_is_one_error_and_no_files_are_left(marsseg, tmp_path, settings, environment, message):
     home = tmp_path / "keras"
     home.mkdir()
     (home / "keras.json").write_text(json.dumps(settings))
     answer = marsseg(*RUN, KERAS_HOME=str(home), **environment)
     assert answer.code == 2
-    assert said in answer.err
+    assert message in answer.err
     assert "keras.json" in answer.err or "KERAS_BACKEND=" in answer.err
     assert "Traceback" not in answer.err
     assert [path.name for path in tmp_path.iterdir()] == ["keras"]
@@ -165,7 +165,7 @@ print(json.dumps([scores, sorted(set(lines))]))
         {"arch": "dense:width=0.125:depth=2:convolutions=1", "bottleneck": "none", "precision": "mixed_bfloat16"},
     ],
 )
-def test_a_network_gives_the_same_on_jax_which_is_told(tmp_path, python, marsseg, words):
+def test_a_network_gives_the_same_results_on_jax_with_a_warning(tmp_path, python, marsseg, words):
     if find_spec("jax") is None:
         pytest.skip("jax is not installed")
     data = "synthetic:count=24:height=16:width=32"
@@ -174,8 +174,8 @@ def test_a_network_gives_the_same_on_jax_which_is_told(tmp_path, python, marsseg
     files = str(run.path), str(tmp_path / "images.npz"), str(tmp_path / "found.npz")
     answer = python(PREDICT, *files, KERAS_BACKEND="jax")
     assert answer.code == 0, answer.err
-    scores, told = json.loads(answer.out)
-    assert told == ["The run was trained on tensorflow; this is jax: its network gives the same but for rounding."]
+    scores, warnings = json.loads(answer.out)
+    assert warnings == ["The run was trained on tensorflow; this is jax: its network gives the same but for rounding."]
     expected = [*api.predict(run.path, run.data.images[:4], probabilities=True)]
     half = words.get("precision") is not None
     with np.load(files[2]) as found:

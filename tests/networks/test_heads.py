@@ -1,4 +1,4 @@
-"""Auxiliary heads help to train and are gone from what is saved; components inside components are found again."""
+"""Auxiliary heads are trained and not stored; layers of nested components are found when a network is loaded."""
 
 import keras
 import numpy as np
@@ -23,14 +23,14 @@ def run(tmp_path_factory):
     return marsseg.run(arch=GUIDED, data=DATA, epochs=1, batch=4, out=out)
 
 
-def test_what_is_saved_gives_logits_alone(run):
+def test_the_stored_network_returns_logits_only(run):
     network = marsseg.load(run.path)
     assert tuple(network.output_shape) == (None, 16, 32, 5)
     images = run.data.images[:2] / np.float32(255)
     np.testing.assert_array_equal(network.predict_on_batch(images), run.network.predict_on_batch(images))
 
 
-def test_every_head_takes_part_in_the_objective_with_half_the_weight_of_the_one_before(run):
+def test_each_head_has_half_the_weight_of_the_one_before(run):
     network = build_network(run.plan, (16, 32, 1), 5)
     task = build_task(run.plan, network, build_objective(run.plan, run.data, run.split))
     images, masks = run.data.images[:4] / np.float32(255), run.data.masks[:4]
@@ -44,7 +44,7 @@ def test_every_head_takes_part_in_the_objective_with_half_the_weight_of_the_one_
     assert float(task.compute_loss(images, masks, outputs)) == pytest.approx(expected, rel=1e-5)
 
 
-def test_the_weights_of_the_heads_are_the_plans_where_it_gives_them(run):
+def test_the_plan_can_set_the_weights_of_the_heads(run):
     plan = plan_with(run, "training.head_weights=0.3,0,2")
     network = build_network(plan, (16, 32, 1), 5)
     task = build_task(plan, network, build_objective(plan, run.data, run.split))
@@ -68,7 +68,7 @@ def plan_with(run, setting):
     return api.plan(run.path, overrides=[setting])
 
 
-def test_training_moves_the_weights_of_every_head(run):
+def test_training_changes_the_weights_of_every_head(run):
     network = build_network(run.plan, (16, 32, 1), 5)
     task = build_task(run.plan, network, build_objective(run.plan, run.data, run.split))
     task.compile(optimizer="sgd")
@@ -103,7 +103,7 @@ def test_presence_loss_against_numpy():
     assert presence(labels, logits) == pytest.approx((weight * entropy).sum() / weight.sum(), rel=1e-5)
 
 
-def test_in_wholly_labelled_images_presence_is_the_published_mean():
+def test_in_completely_labelled_images_presence_is_the_published_mean():
     labels = np.array([[[1, 2]], [[3, 3]]])
     logits = np.array([[9, 1, -2, 0.5, 3], [9, 0, 1, 2, -1]], np.float32)
     present = np.array([[1, 1, 0, 0], [0, 0, 1, 0]])
@@ -112,8 +112,8 @@ def test_in_wholly_labelled_images_presence_is_the_published_mean():
     assert presence(labels, logits) == pytest.approx(expected, rel=1e-5)
 
 
-def test_an_image_without_a_label_is_no_evidence_that_a_class_is_absent():
-    """It counted like an image in which all had looked and found nothing."""
+def test_an_image_without_labels_does_not_count():
+    """It was once counted like a completely labelled image without the class."""
     sure = np.full((1, 5), 10, np.float32)
     for label in (0, 255):
         assert presence(np.full((1, 4, 4), label), sure) == 0

@@ -1,4 +1,4 @@
-"""What a component gives is looked at before the training: it is named where it is not what its kind gives."""
+"""Components are checked before the training: an error names the component that returns something wrong."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def run(tmp_path, **words):
 
 
 def network_of(output, *more):
-    """What an architecture builds: `output` of the images."""
+    """A `build` method whose network applies `output` to the images."""
 
     def build(self, spec):
         images = keras.Input((spec.height, spec.width, spec.channels))
@@ -46,7 +46,7 @@ def logits(images, classes=5, **words):
 
 
 class Bare(layers.Layer):
-    """Not registered."""
+    """A layer that is not registered."""
 
     def call(self, values):
         return values
@@ -54,7 +54,7 @@ class Bare(layers.Layer):
 
 @keras.saving.register_keras_serializable("network-checks")
 class Elsewhere(layers.Layer):
-    """Registered, in a module that no component names."""
+    """A registered layer in a module that no component names."""
 
     def call(self, values):
         return values
@@ -62,7 +62,7 @@ class Elsewhere(layers.Layer):
 
 @keras.saving.register_keras_serializable("network-checks")
 class Forgetful(layers.Layer):
-    """Its configuration lacks what its constructor takes."""
+    """A layer whose configuration lacks an argument of its constructor."""
 
     def __init__(self, size, **words):
         super().__init__(**words)
@@ -75,43 +75,43 @@ class Forgetful(layers.Layer):
 
 
 @pytest.mark.parametrize(
-    ("build", "said"),
+    ("build", "message"),
     [
         (lambda self, spec: None, "builds None, not a keras.Model"),
         (network_of(lambda images: [logits(images), logits(images)]), "builds a network whose output is"),
         (network_of(lambda images: {"other": logits(images)}), "builds a network whose output is"),
-        (network_of(lambda images: logits(images, 4)), r"gives logits of shape \(None, 16, 32, 4\), not"),
+        (network_of(lambda images: logits(images, 4)), r"returns logits of shape \(None, 16, 32, 4\), not"),
         (
             network_of(lambda images: {"logits": logits(images), "aux": logits(images, strides=2)}),
-            r"gives aux of shape \(None, 8, 16, 5\), not",
+            r"returns aux of shape \(None, 8, 16, 5\), not",
         ),
     ],
 )
-def test_an_architecture_that_gives_no_network_for_the_data_is_named(monkeypatch, build, said):
+def test_an_architecture_with_a_wrong_output_is_named(monkeypatch, build, message):
     monkeypatch.setattr(UNet, "build", build)
-    with pytest.raises(PluginError, match=f"The architecture 'unet' of marsseg .* {said}"):
+    with pytest.raises(PluginError, match=f"The architecture 'unet' of marsseg .* {message}"):
         network(bottleneck="none")
 
 
 def test_an_architecture_that_leaves_the_bottleneck_out_is_refused(monkeypatch):
     monkeypatch.setattr(UNet, "build", network_of(logits))
-    with pytest.raises(PluginError, match=r"'unet' of marsseg .* leaves the bottleneck out: aspp"):
+    with pytest.raises(PluginError, match=r"'unet' of marsseg .* does not use the bottleneck: aspp"):
         network(bottleneck="aspp")
 
 
 @pytest.mark.parametrize(
-    ("build", "said"),
+    ("build", "message"),
     [
         (lambda self, features, spec: 1 / 0, "failed: ZeroDivisionError"),
-        (lambda self, features, spec: None, "gives None for one of"),
-        (lambda self, features, spec: layers.UpSampling2D()(features), r"gives a map of shape \(None, "),
+        (lambda self, features, spec: None, "returns None for a feature map"),
+        (lambda self, features, spec: layers.UpSampling2D()(features), r"returns a feature map of shape \(None, "),
     ],
 )
-def test_what_is_wrong_in_a_bottleneck_is_its_own_fault(monkeypatch, build, said):
+def test_an_error_in_a_bottleneck_names_the_bottleneck(monkeypatch, build, message):
     monkeypatch.setattr(ASPP, "build", build)
-    with pytest.raises(PluginError, match=f"The bottleneck 'aspp' of marsseg .* {said}"):
+    with pytest.raises(PluginError, match=f"The bottleneck 'aspp' of marsseg .* {message}"):
         network(bottleneck="aspp")
-    with pytest.raises(PluginError, match=f"The bottleneck 'aspp' of marsseg .* {said}"):
+    with pytest.raises(PluginError, match=f"The bottleneck 'aspp' of marsseg .* {message}"):
         network(arch="dual:width=0.125:first_bottleneck=aspp", bottleneck="none")
 
 
@@ -120,13 +120,13 @@ def test_what_is_wrong_in_a_bottleneck_is_its_own_fault(monkeypatch, build, said
     [lambda: Bare(), lambda: Forgetful(3), lambda: layers.Lambda(lambda values: values)],
     ids=["bare", "args", "lambda"],
 )
-def test_a_layer_that_could_not_be_read_again_is_refused_before_the_training(monkeypatch, layer):
+def test_a_layer_that_could_not_be_loaded_is_refused_before_the_training(monkeypatch, layer):
     monkeypatch.setattr(UNet, "build", network_of(lambda images: logits(layer()(images))))
-    with pytest.raises(PluginError, match="cannot be read again after the training: its layer"):
+    with pytest.raises(PluginError, match="could not be loaded after the training, because of its layer"):
         network(bottleneck="none")
 
 
-def test_a_layer_whose_module_no_component_names_is_told(monkeypatch):
+def test_a_layer_whose_module_no_component_names_causes_a_warning(monkeypatch):
     monkeypatch.setattr(UNet, "build", network_of(lambda images: logits(Elsewhere()(images))))
     with warned_of(r"no component names the module of its layer .*Elsewhere in layer_modules"):
         network(bottleneck="none")
@@ -147,24 +147,26 @@ def test_a_network_that_cannot_be_read_says_which_layer_is_not_known(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("component", "method", "gives", "said"),
+    ("component", "method", "result", "message"),
     [
         (Synthetic, "load", None, "dataset 'synthetic' of marsseg .* loads a NoneType"),
-        (SSCE, "build", lambda labels, logits: None, "loss 'ssce' of marsseg .* gives None, not a scalar"),
-        (SSCE, "build", lambda labels, logits: 3.0, r"loss 'ssce' of marsseg .* gives 3\.0, not a scalar"),
+        (SSCE, "build", lambda labels, logits: None, "loss 'ssce' of marsseg .* returns None, not a scalar"),
+        (SSCE, "build", lambda labels, logits: 3.0, r"loss 'ssce' of marsseg .* returns 3\.0, not a scalar"),
         (Constant, "build", None, "schedule 'constant' of marsseg .* builds None, which is neither"),
-        (HFlip, "apply", None, r"augmentation 'hflip' of marsseg .* gives a NoneType, not \(images, masks\)"),
+        (HFlip, "apply", None, r"augmentation 'hflip' of marsseg .* returns a NoneType, not \(images, masks\)"),
     ],
 )
-def test_what_gives_something_else_is_named(tmp_path, monkeypatch, component, method, gives, said):
-    monkeypatch.setattr(component, method, lambda self, *arguments: gives)
-    with pytest.raises(PluginError, match=said):
+def test_a_component_with_a_wrong_result_is_named(tmp_path, monkeypatch, component, method, result, message):
+    monkeypatch.setattr(component, method, lambda self, *arguments: result)
+    with pytest.raises(PluginError, match=message):
         run(tmp_path, loss="ssce", augment="hflip:p=1", schedule="constant")
 
 
-def test_an_augmentation_that_makes_a_label_up_is_named(tmp_path, monkeypatch):
+def test_an_augmentation_that_returns_an_unknown_label_is_named(tmp_path, monkeypatch):
     monkeypatch.setattr(HFlip, "apply", lambda self, images, masks, generators: (images, np.full_like(masks, 77)))
-    with pytest.raises(PluginError, match=r"'hflip' of marsseg .* gives a mask with label 77, which is no class"):
+    with pytest.raises(
+        PluginError, match=r"'hflip' of marsseg .* returns a mask with the label 77, which is not a class"
+    ):
         run(tmp_path, augment="hflip:p=1")
 
 
@@ -181,24 +183,24 @@ def test_a_weighting_whose_layer_fails_is_named(tmp_path, monkeypatch):
 
 
 class TestNetworkByName:
-    """`marsseg.network` is held to what a run is held to."""
+    """`marsseg.network` makes the same checks as a run."""
 
-    def test_an_architecture_that_gives_something_else_is_named(self, monkeypatch):
+    def test_an_architecture_with_a_wrong_output_is_named(self, monkeypatch):
         monkeypatch.setattr(UNet, "build", network_of(lambda images: logits(images, 4)))
-        with pytest.raises(PluginError, match=r"'unet' of marsseg .* gives logits of shape"):
+        with pytest.raises(PluginError, match=r"'unet' of marsseg .* returns logits of shape"):
             marsseg.network("unet", height=16, width=32)
 
     def test_a_bottleneck_that_is_left_out_is_named(self, monkeypatch):
         monkeypatch.setattr(UNet, "build", network_of(logits))
-        with pytest.raises(PluginError, match="leaves the bottleneck out: aspp"):
+        with pytest.raises(PluginError, match="does not use the bottleneck: aspp"):
             marsseg.network("unet", bottleneck="aspp", height=16, width=32)
 
-    def test_a_layer_that_cannot_be_read_again_is_named(self, monkeypatch):
+    def test_a_layer_that_cannot_be_loaded_is_named(self, monkeypatch):
         monkeypatch.setattr(UNet, "build", network_of(lambda images: logits(Bare()(images))))
-        with pytest.raises(PluginError, match="cannot be read again"):
+        with pytest.raises(PluginError, match="could not be loaded after the training"):
             marsseg.network("unet", height=16, width=32)
 
-    def test_what_does_not_fit_is_a_wrong_request(self, monkeypatch):
+    def test_an_architecture_that_raises_value_error_is_a_wrong_request(self, monkeypatch):
         def refuse(self, spec):
             raise ValueError("too small")
 
@@ -207,7 +209,7 @@ class TestNetworkByName:
             marsseg.network("unet")
 
     @pytest.mark.parametrize(
-        ("words", "said"),
+        ("words", "message"),
         [
             ({"height": 0}, "height is at least 1, not 0"),
             ({"width": -8}, "width is at least 1, not -8"),
@@ -219,8 +221,8 @@ class TestNetworkByName:
             ({"arch": "unet,dense"}, "one architecture; these are 2"),
         ],
     )
-    def test_numbers_that_no_network_has_are_refused(self, words, said):
-        with pytest.raises(RequestError, match=said):
+    def test_invalid_numbers_are_refused(self, words, message):
+        with pytest.raises(RequestError, match=message):
             marsseg.network(**({"arch": "unet:width=0.1:depth=1"} | words))
 
     def test_the_random_state_is_the_users_unless_a_seed_is_given(self):
@@ -255,7 +257,7 @@ class Late(Schedule):
 '''
 
 
-def test_what_fails_in_the_middle_of_the_training_is_named_with_its_line(tmp_path):
+def test_a_failure_in_the_middle_of_the_training_is_named_with_its_line(tmp_path):
     (tmp_path / "late.py").write_text(LATE)
     with pytest.raises(
         PluginError, match=rf"schedule 'late' of late\.py .* RuntimeError: boom .*{tmp_path}/late.py:14"

@@ -1,4 +1,4 @@
-"""What can be said of a built network: its cost, and its drawing."""
+"""The cost and the drawing of a built network."""
 
 import keras
 import pytest
@@ -21,7 +21,7 @@ def macs(*stack, shape=(6, 8, 3)):
 
 
 class TestMultiplyAccumulates:
-    """Against the counts that one writes down by hand."""
+    """Compared with counts by hand."""
 
     def test_of_convolutions(self):
         assert macs(layers.Conv2D(5, 3, padding="same")) == 6 * 8 * 5 * 9 * 3
@@ -36,21 +36,21 @@ class TestMultiplyAccumulates:
         assert macs(layers.Dense(10)) == 6 * 8 * 3 * 10
 
     def test_of_attention(self):
-        """Which TensorFlow's profiler leaves out."""
+        """TensorFlow's profiler does not count it."""
         inputs = keras.Input((10, 16))
         attention = layers.MultiHeadAttention(2, 4)
         network = keras.Model(inputs, attention(inputs, inputs))
         projections = 4 * 10 * 16 * 8
         assert cost_of(network).multiply_accumulates == projections + 2 * 10 * 10 * 8
 
-    def test_of_a_layer_used_twice_count_twice(self):
+    def test_a_layer_used_twice_counts_twice(self):
         once = layers.Conv2D(3, 3, padding="same")
         assert macs(once, once) == 2 * macs(layers.Conv2D(3, 3, padding="same"))
 
-    def test_what_works_element_by_element_is_free(self):
+    def test_elementwise_layers_are_free(self):
         assert macs(layers.ReLU(), layers.BatchNormalization(), layers.MaxPooling2D(), layers.UpSampling2D()) == 0
 
-    def test_an_unknown_layer_is_named_and_never_counted_as_nothing(self):
+    def test_an_unknown_layer_is_named_and_not_counted_as_0(self):
         class Strange(layers.Layer):
             def call(self, x):
                 return x
@@ -59,7 +59,7 @@ class TestMultiplyAccumulates:
         cost = cost_of(keras.Model(inputs, Strange(name="odd")(inputs)))
         assert cost.unknown == ("odd (Strange)",)
 
-    def test_a_custom_layer_may_say_its_own(self):
+    def test_a_custom_layer_can_define_its_own_count(self):
         class Counted(layers.Layer):
             def call(self, x):
                 return x
@@ -87,7 +87,7 @@ def test_every_layer_of_the_built_in_networks_is_known(arch):
 
 
 class TestDrawing:
-    def test_gathers_layers_into_blocks(self):
+    def test_groups_layers_into_blocks(self):
         network = marsseg.network("unet:width=0.1:depth=2", bottleneck="transformer:layers=2:heads=1")
         names = [block.name for block in blocks_of(network)]
         assert names == [
@@ -101,7 +101,7 @@ class TestDrawing:
             "logits",
         ]
 
-    def test_shows_skips_as_paths_of_their_own(self):
+    def test_shows_skip_connections(self):
         blocks = {block.name: block for block in blocks_of(marsseg.network("unet:width=0.1:depth=2"))}
         assert [source.name for source in blocks["decoder1"].sources] == ["decoder2", "encoder1"]
         assert blocks["decoder1"].column > blocks["decoder2"].column > blocks["bottom"].column
@@ -113,7 +113,7 @@ class TestDrawing:
     def test_names_blocks_by_the_beginning_of_their_layers(self, layer, block):
         assert block_name(layer) == block
 
-    def test_is_a_readable_picture(self, tmp_path):
+    def test_is_a_png_of_sufficient_size(self, tmp_path):
         draw(marsseg.network("dense:width=0.1"), tmp_path / "dense.png", "dense")
         with Image.open(tmp_path / "dense.png") as picture:
             assert picture.width > picture.height > 300
@@ -127,7 +127,7 @@ def test_show_builds_and_draws(cli, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "message"),
     [
         (["aspp", "--build"], "only an architecture or a recipe"),
         (["unet", "--build", "--size", "64"], "not a valid size"),
@@ -136,7 +136,7 @@ def test_show_builds_and_draws(cli, tmp_path):
         (["unet", "--plot", "unet.jpg"], "PNG"),
     ],
 )
-def test_show_refuses_what_cannot_be_built(cli, words, said):
+def test_show_refuses_a_network_that_cannot_be_built(cli, words, message):
     answer = cli("show", *words)
     assert answer.code == 2
-    assert said in answer.err
+    assert message in answer.err

@@ -34,9 +34,9 @@ def runs(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("runs")
     run(folder / "finished")
     run(folder / "other", seed=1)
-    from marsseg_core.training.keeper import Keeper
+    from marsseg_core.training.recorder import RunRecorder
 
-    original = Keeper.on_epoch_end
+    original = RunRecorder.on_epoch_end
 
     def dying(self, epoch, logs=None):
         if epoch == 1:
@@ -44,7 +44,7 @@ def runs(tmp_path_factory) -> Path:
         original(self, epoch, logs)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Keeper, "on_epoch_end", dying)
+        patch.setattr(RunRecorder, "on_epoch_end", dying)
         with pytest.raises(Killed):
             run(folder / "killed")
     return folder
@@ -177,7 +177,7 @@ class TestAFolder:
         marsseg.network("unet:width=0.125:depth=1:convolutions=1", height=16, width=32, num_classes=3).save(
             finished.network
         )
-        with pytest.raises(RequestError, match="The network tells apart 3 classes, the run 5"):
+        with pytest.raises(RequestError, match="The network predicts 3 classes, but the run has 5"):
             marsseg.evaluate(finished.path)
 
 

@@ -1,4 +1,4 @@
-"""Another checkpointer in the place of the file: a training goes on from what it kept."""
+"""Another checkpointer instead of the file: a training continues from the state that it stored."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ WORDS = {
 
 
 class Elsewhere(Checkpointer):
-    """Keeps each epoch in a folder that is none of the run's."""
+    """Stores the state of each epoch in a folder outside of the run folder."""
 
     def __init__(self, folder, epochs):
         self.folder = folder
@@ -50,21 +50,21 @@ def plan(monkeypatch):
     return api.plan(**WORDS)
 
 
-def test_a_training_goes_on_from_another_ones_state_as_from_the_files(plan, tmp_path):
+def test_a_training_continues_from_the_state_of_another_checkpointer(plan, tmp_path):
     from marsseg_core.training.loop import execute, resume
 
-    (tmp_path / "kept").mkdir()
+    (tmp_path / "states").mkdir()
     with pytest.raises(SystemExit):
-        execute(plan, out=tmp_path / "run", checkpointer=lambda folder: Elsewhere(tmp_path / "kept", 2))
+        execute(plan, out=tmp_path / "run", checkpointer=lambda folder: Elsewhere(tmp_path / "states", 2))
     assert not RunFolder(tmp_path / "run").checkpoint.exists()
-    resumed = resume(RunFolder(tmp_path / "run"), plan, checkpointer=lambda folder: Elsewhere(tmp_path / "kept", 3))
+    resumed = resume(RunFolder(tmp_path / "run"), plan, checkpointer=lambda folder: Elsewhere(tmp_path / "states", 3))
     assert "resumed after epoch 2" in resumed.folder.log_file.read_text()
     whole = execute(plan, out=tmp_path / "whole")
-    for found, expected in zip(resumed.network.weights, whole.network.weights, strict=True):
-        np.testing.assert_array_equal(np.asarray(found), np.asarray(expected))
+    for actual, expected in zip(resumed.network.weights, whole.network.weights, strict=True):
+        np.testing.assert_array_equal(np.asarray(actual), np.asarray(expected))
 
 
-def test_the_file_is_the_run_folders_and_is_entered_in_its_manifest(plan, tmp_path):
+def test_the_checkpoint_file_is_in_the_run_folder_and_its_manifest(plan, tmp_path):
     from marsseg_core.training.loop import execute
 
     folder = RunFolder(tmp_path / "run")
@@ -74,6 +74,6 @@ def test_the_file_is_the_run_folders_and_is_entered_in_its_manifest(plan, tmp_pa
     assert "checkpoint/last.npz" in folder.read_json(folder.manifest)["files"]
 
 
-def test_an_interface_alone_is_none():
+def test_the_interface_cannot_be_instantiated():
     with pytest.raises(TypeError, match="abstract"):
         Checkpointer()

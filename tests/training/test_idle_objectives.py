@@ -1,4 +1,4 @@
-"""An objective that nothing can lower is refused: in the plan, before the training, or after its first epoch."""
+"""An objective that cannot be lowered is refused: with the plan, before the training, or after its first epoch."""
 
 import numpy as np
 import pytest
@@ -15,7 +15,7 @@ TINY = "synthetic:count=12:height=16:width=32"
 
 @pytest.fixture
 def one_class(tmp_path):
-    """Images of which each shows one class beside ground without a label, as a file."""
+    """An .npz file of images that each show one class and unlabelled pixels."""
     random = np.random.default_rng(0)
     masks = np.where(random.random((12, 16, 32)) < 0.3, 0, np.arange(12)[:, None, None] % 4 + 1)
     path = tmp_path / "one_class.npz"
@@ -33,7 +33,7 @@ def test_weights_that_are_all_0_are_refused_with_the_plan(cli, loss):
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("arguments", "message"),
     [
         (("--loss", "tversky:false_positives=0:false_negatives=0"), "both 0"),
         (("--loss", "focal_tversky:false_positives=0:false_negatives=0:smooth=1"), "both 0"),
@@ -41,10 +41,10 @@ def test_weights_that_are_all_0_are_refused_with_the_plan(cli, loss):
         (("--loss", "dice", "--set", "loss.dice.weights=0,0"), "all 0"),
     ],
 )
-def test_a_loss_that_is_always_0_is_refused_with_the_plan(cli, words, said):
-    answer = cli("run", *words, "--dry-run")
+def test_a_loss_that_is_always_0_is_refused_with_the_plan(cli, arguments, message):
+    answer = cli("run", *arguments, "--dry-run")
     assert answer.code == 2
-    assert said in answer.err
+    assert message in answer.err
 
 
 def test_weights_for_ignored_classes_alone_are_refused_before_anything_is_written(tmp_path):
@@ -59,7 +59,7 @@ from marsseg_core.plugin_api import Loss, param
 
 @dataclass(frozen=True)
 class Constant(Loss):
-    \"\"\"The same whatever is predicted.\"\"\"
+    \"\"\"A loss that does not depend on the prediction.\"\"\"
 
     value: float = param(0.0, help="what it is")
 
@@ -77,9 +77,9 @@ def test_a_loss_that_no_network_can_lower_is_refused_before_anything_is_written(
     with pytest.raises(RequestError, match="constant cannot be lowered"):
         marsseg.run(loss=f"constant:value={constant},ssce:weight=0", **words)
     assert not (tmp_path / "run").exists()
-    with warnings_told() as told:
+    with warnings_told() as warnings:
         marsseg.run(loss=f"constant:value={constant},ssce", **(words | {"epochs": 1}))
-    assert told == ["The loss 'constant' is the same whatever the network says: nothing is learned from it."]
+    assert warnings == ["The loss 'constant' does not depend on the network's output: nothing is learned from it."]
 
 
 def test_the_boundary_loss_alone_on_images_of_one_class_ends_after_the_first_epoch(tmp_path, one_class):
@@ -91,8 +91,8 @@ def test_the_boundary_loss_alone_on_images_of_one_class_ends_after_the_first_epo
     assert run.history[0]["loss"] > 0
 
 
-def test_a_ramp_has_no_weight_for_a_loss_of_weight_0(tmp_path):
-    """It could give all of its weight to a loss that does not count."""
+def test_a_ramp_of_weights_excludes_losses_of_weight_0(tmp_path):
+    """The ramp could otherwise give all its weight to a loss that does not count."""
     overrides = ["weighting.scheduled.start=1,0", "weighting.scheduled.end=1,0"]
     with pytest.raises(RequestError, match=r"start has 2 weights for 1 losses \(dice\)"):
         marsseg.run(
@@ -101,15 +101,15 @@ def test_a_ramp_has_no_weight_for_a_loss_of_weight_0(tmp_path):
     assert not (tmp_path / "run").exists()
 
 
-def test_batches_without_a_label_are_no_reason_to_stop(tmp_path, one_class):
-    """Most are all void here; one image has labels."""
+def test_batches_without_labels_do_not_stop_the_training(tmp_path, one_class):
+    """Most of these images are completely void; every fourth one has labels."""
     with np.load(one_class) as archive:
         together = archive["training_set"]
     together[:, 1, :, :] = 255
     together[::4, 1, :8] = 2
     np.savez(tmp_path / "void.npz", training_set=together)
     words = SMALL | {"data": str(tmp_path / "void.npz"), "epochs": 1, "batch": 1}
-    told = []
-    with warnings_told(told):
+    warnings = []
+    with warnings_told(warnings):
         assert marsseg.run(loss="ssce", out=tmp_path / "run", **words).history[0]["loss"] > 0
-    assert told[0] == "87.5 % of all pixels are void (255): they count in no loss and no score."
+    assert warnings[0] == "87.5 % of all pixels are void (255): they count in no loss and no score."

@@ -1,4 +1,4 @@
-"""Starting from another run's weights: what fits is copied exactly, what does not is named."""
+"""Starting from the weights of another run: matching layers are copied exactly, the others are named."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from marsseg_core.errors import RequestError
 from marsseg_core.networks.build import build_network
 from marsseg_core.networks.transfer import copy_weights
 from marsseg_core.registry.session import open_session
-from marsseg_core.training.initial_weights import take_over
+from marsseg_core.training.initial_weights import copy_initial_weights
 
 pytestmark = pytest.mark.usefixtures("without_observers")
 
@@ -31,7 +31,7 @@ def finished(tmp_path_factory):
 
 @pytest.fixture
 def copy(finished, tmp_path):
-    """The same run in a folder that a test may spoil."""
+    """A copy of the run folder that a test may change."""
     return shutil.copytree(finished.path, tmp_path / "copy")
 
 
@@ -44,44 +44,44 @@ def values(network):
 
 
 class TestCopying:
-    def test_takes_every_weight_exactly_moving_statistics_too(self):
+    def test_takes_every_weight_exactly_including_moving_statistics(self):
         other, mine = network(seed=1), network(seed=2)
         for variable in other.weights:
             variable.assign(np.random.default_rng(0).random(variable.shape))
-        found = copy_weights(other, mine, "there")
+        transfer = copy_weights(other, mine, "there")
         theirs, ours = values(other), values(mine)
         assert list(theirs) == list(ours)
         assert any("moving_variance" in path for path in ours)
         for path, value in ours.items():
             np.testing.assert_array_equal(value, theirs[path])
-        assert found.misfits == {}
-        assert found.unused == ()
-        assert found.weights == found.total == sum(value.size for value in ours.values())
-        assert found.misfit_text() == ""
+        assert transfer.misfits == {}
+        assert transfer.unused == ()
+        assert transfer.weights == transfer.total == sum(value.size for value in ours.values())
+        assert transfer.misfit_text() == ""
 
     def test_another_number_of_classes_leaves_the_last_layer_alone_as_drawn(self):
         other, mine = network(seed=1), network(seed=2, classes=3)
         drawn = values(mine)
-        found = copy_weights(other, mine, "there")
-        assert set(found.misfits) == {"logits"}
-        assert found.misfits["logits"] == "kernel 1×1×4×5 there, 1×1×4×3 here"
+        transfer = copy_weights(other, mine, "there")
+        assert set(transfer.misfits) == {"logits"}
+        assert transfer.misfits["logits"] == "kernel 1×1×4×5 there, 1×1×4×3 here"
         theirs, ours = values(other), values(mine)
         for path, value in ours.items():
             np.testing.assert_array_equal(value, drawn[path] if path.startswith("logits/") else theirs[path])
-        assert found.total - found.weights == 4 * 3 + 3
+        assert transfer.total - transfer.weights == 4 * 3 + 3
 
     def test_a_deeper_network_takes_what_both_have(self):
         other, mine = network(seed=1), network(ARCH.replace("depth=1", "depth=2"), seed=2)
-        found = copy_weights(other, mine, "there")
-        assert "encoder1_conv1" in found.taken
-        assert found.misfits["encoder2_conv1"] == "not in that network"
-        assert set(found.taken) | set(found.misfits) == {path.rpartition("/")[0] for path in values(mine)}
-        assert "encoder2_conv1 (not in that network)" in found.misfit_text()
+        transfer = copy_weights(other, mine, "there")
+        assert "encoder1_conv1" in transfer.taken
+        assert transfer.misfits["encoder2_conv1"] == "not in that network"
+        assert set(transfer.taken) | set(transfer.misfits) == {path.rpartition("/")[0] for path in values(mine)}
+        assert "encoder2_conv1 (not in that network)" in transfer.misfit_text()
 
-    def test_what_the_other_has_beyond_is_named(self):
-        found = copy_weights(network(ARCH.replace("depth=1", "depth=2")), network(), "there")
-        assert "encoder2_conv1" in found.unused
-        assert "have no place in this network: encoder2_conv1" in found.misfit_text()
+    def test_further_layers_of_the_other_network_are_named(self):
+        transfer = copy_weights(network(ARCH.replace("depth=1", "depth=2")), network(), "there")
+        assert "encoder2_conv1" in transfer.unused
+        assert "of the other network are not in this network: encoder2_conv1" in transfer.misfit_text()
 
     def test_weights_of_other_names_do_not_fit(self):
         def small(normalise):
@@ -90,12 +90,12 @@ class TestCopying:
             layer = keras.layers.BatchNormalization if normalise else keras.layers.LayerNormalization
             return keras.Model(image, layer(name="norm")(x))
 
-        found = copy_weights(small(True), small(False), "there")
-        assert found.misfits == {"norm": "gamma+beta+moving_mean+moving_variance there, gamma+beta here"}
+        transfer = copy_weights(small(True), small(False), "there")
+        assert transfer.misfits == {"norm": "gamma+beta+moving_mean+moving_variance there, gamma+beta here"}
 
-    def test_nothing_that_fits_is_refused(self):
+    def test_a_network_without_matching_layers_is_refused(self):
         narrow, wide = network(), network("unet:width=0.5:depth=1:convolutions=1", classes=3)
-        with pytest.raises(RequestError, match="Nothing of that network fits"):
+        with pytest.raises(RequestError, match="No weights can be copied"):
             copy_weights(narrow, wide, "there")
 
 
@@ -106,18 +106,18 @@ class TestPlan:
         assert plan.training.init == str(finished.path)
         assert plan.training.init_hash == finished.folder.network_hash()
 
-    def test_survives_the_way_through_its_file(self, finished, tmp_path):
+    def test_is_unchanged_when_its_file_is_read_again(self, finished, tmp_path):
         plan = api.plan(init=str(finished.path))
         (tmp_path / "plan.toml").write_text(plan.to_toml())
         assert api.plan(tmp_path / "plan.toml").to_toml() == plan.to_toml()
 
     def test_is_read_without_the_run_that_it_names(self, copy, tmp_path):
-        """A network is loaded by its plan, wherever its weights once started from."""
+        """Loading a finished network needs its plan, but not the run that its weights started from."""
         (tmp_path / "plan.toml").write_text(api.plan(init=str(copy)).to_toml())
         shutil.rmtree(copy)
         assert api.plan(tmp_path / "plan.toml").training.init == str(copy)
 
-    def test_of_another_start_forgets_the_hash_of_the_one_before(self, finished, copy, tmp_path):
+    def test_with_another_init_does_not_keep_the_old_hash(self, finished, copy, tmp_path):
         (copy / "network.keras").write_bytes(b"another")
         (tmp_path / "plan.toml").write_text(api.plan(init=str(finished.path)).to_toml())
         plan = api.plan(tmp_path / "plan.toml", init=str(copy))
@@ -126,7 +126,7 @@ class TestPlan:
         assert api.plan(tmp_path / "plan.toml", overrides=["training.init=none"]).training.init_hash is None
 
     @pytest.mark.parametrize("words", [["--init", "nowhere"], ["--set", "training.init_hash=abc"]])
-    def test_a_start_that_is_none_is_refused(self, cli, words):
+    def test_an_invalid_init_is_refused(self, cli, words):
         answer = cli("run", *words, "--dry-run")
         assert answer.code == 2
         assert "no run folder" in answer.err or "belongs to an init" in answer.err
@@ -143,26 +143,26 @@ class TestPlan:
         assert f"training.init_hash\t{finished.folder.network_hash()}\tcommand line" in answer.out
 
 
-class TestTakingOver:
-    def test_without_an_init_nothing_is_taken(self):
-        assert take_over(api.plan(arch=ARCH).training, network(), open_session()) is None
+class TestInitialWeights:
+    def test_without_an_init_nothing_is_copied(self):
+        assert copy_initial_weights(api.plan(arch=ARCH).training, network(), open_session()) is None
 
     def test_a_network_that_has_changed_since_is_refused(self, copy):
         training = api.plan(init=str(copy)).training
         (copy / "network.keras").write_bytes((copy / "network.keras").read_bytes() + b"more")
         with pytest.raises(RequestError, match="has changed since the plan was made") as caught:
-            take_over(training, network(), open_session())
+            copy_initial_weights(training, network(), open_session())
         assert caught.value.hint.endswith(f"--init {copy}")
 
     def test_a_run_that_is_gone_is_refused(self, copy):
         training = api.plan(init=str(copy)).training
         shutil.rmtree(copy)
         with pytest.raises(RequestError, match="is gone"):
-            take_over(training, network(), open_session())
+            copy_initial_weights(training, network(), open_session())
 
     @pytest.mark.slow
-    def test_a_run_starts_from_the_best_weights_of_the_other_and_says_what_it_took(self, finished, tmp_path):
-        """With a learning rate of next to nothing it ends where the other did, though its seed is another."""
+    def test_a_run_starts_from_the_best_weights_of_the_other_and_logs_what_it_copied(self, finished, tmp_path):
+        """With a learning rate near 0, it ends with the weights of the other run, although its seed differs."""
         words = SMALL | {"learning_rate": 1e-12, "weight_decay": 0, "seed": 5, "init": str(finished.path)}
         run = marsseg.run(out=tmp_path / "second", **words)
         theirs, ours = values(marsseg.load(finished.path)), values(marsseg.load(run.path))

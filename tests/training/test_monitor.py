@@ -1,4 +1,4 @@
-"""What the best network is kept by, from the command line to the run folder."""
+"""The metric that decides which network is the best, from the command line to the run folder."""
 
 from __future__ import annotations
 
@@ -54,19 +54,19 @@ def column(run, name) -> list[float]:
 
 @pytest.fixture(scope="module")
 def by_boundaries(tmp_path_factory):
-    """A run whose network is kept by a metric that needs predictions, with another that is only asked for."""
+    """A run whose best network is chosen by a metric that needs predictions, with further requested metrics."""
     words = {"monitor": "boundary_f:tolerance=2", "metrics": "boundary_iou,recall"}
     return small_run(tmp_path_factory.mktemp("runs") / "run", **words)
 
 
-def test_the_monitored_metric_keeps_the_network(by_boundaries):
+def test_the_monitored_metric_chooses_the_best_network(by_boundaries):
     run = by_boundaries
     assert run.best_by == "val_boundary_f"
     assert run.best_epoch == 1 + int(np.argmax(column(run, "val_boundary_f")))
-    kept = json.loads((run.path / "metrics.json").read_text())
-    assert kept["best_by"] == "val_boundary_f"
+    metrics = json.loads((run.path / "metrics.json").read_text())
+    assert metrics["best_by"] == "val_boundary_f"
     best = run.history[run.best_epoch - 1]
-    assert kept["subsets"]["validation"]["boundary_f"] == pytest.approx(best["val_boundary_f"], abs=1e-6)
+    assert metrics["subsets"]["validation"]["boundary_f"] == pytest.approx(best["val_boundary_f"], abs=1e-6)
 
 
 def test_the_history_has_what_is_monitored_beside_what_it_always_has(by_boundaries):
@@ -123,7 +123,7 @@ def test_less_is_better_where_the_metric_says_so_also_when_the_run_is_resumed(tm
     assert max(values) > min(values)
     assert column(run, "val_recall") == pytest.approx([1 - value for value in values])
 
-    # As if it had been killed when all was done but its scores.
+    # As if it had been killed after the training and before the scoring.
     (run.path / "metrics.json").unlink()
     again = marsseg.resume(run.path, trust=True)
     assert (again.best_by, again.best_epoch) == ("val_missed", run.best_epoch)
@@ -131,12 +131,12 @@ def test_less_is_better_where_the_metric_says_so_also_when_the_run_is_resumed(tm
 
 @pytest.mark.parametrize("monitor", ["val_iou_lava", "val_dice_background"])
 def test_a_class_that_the_data_does_not_score_is_refused_before_anything_is_written(tmp_path, monitor):
-    with pytest.raises(RequestError, match=f"no '{monitor}' to watch.*soil"):
+    with pytest.raises(RequestError, match=f"no column '{monitor}' to monitor.*soil"):
         small_run(tmp_path / "run", monitor=monitor)
     assert not (tmp_path / "run").exists()
 
 
-def test_a_score_of_the_training_part_is_watched_only_where_it_is_scored(tmp_path):
+def test_a_score_of_the_training_subset_can_be_monitored_only_if_it_is_scored(tmp_path):
     words = {"epochs": 1, "schedule": "plateau:monitor=dice"}
     with pytest.raises(RequestError, match="score_training"):
         small_run(tmp_path / "run", **words)
@@ -146,8 +146,8 @@ def test_a_score_of_the_training_part_is_watched_only_where_it_is_scored(tmp_pat
 
 
 @pytest.mark.slow
-def test_a_run_of_before_goes_on_by_what_it_was_kept_by(tmp_path):
-    """In 0.1.0 that was val_miou, whatever was monitored."""
+def test_a_resumed_run_of_version_0_1_0_still_chooses_its_network_by_val_miou(tmp_path):
+    """In 0.1.0 it was always chosen by val_miou."""
     import shutil
 
     from helpers.paths import REPOSITORY
@@ -162,4 +162,4 @@ def test_a_run_of_before_goes_on_by_what_it_was_kept_by(tmp_path):
     with warnings_told(lines):
         run = marsseg.resume(folder)
     assert run.best_by == "val_miou"
-    assert any("kept by val_miou, as the run began" in line for line in lines)
+    assert any("still chosen by val_miou, as when the run began" in line for line in lines)

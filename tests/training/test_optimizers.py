@@ -1,4 +1,4 @@
-"""Keras' optimisers by name, and averages of weights."""
+"""Keras' optimizers by name, and averages of weights."""
 
 import inspect
 
@@ -28,7 +28,7 @@ SMALL = {
     "data": "synthetic:count=24:height=16:width=32",
     "batch": 4,
 }
-# Without normalisation, whose statistics are computed anew for averaged weights.
+# Without batch normalisation, whose statistics would be recomputed for averaged weights.
 PLAIN = f"{SMALL['arch']}:normalisation=none"
 
 
@@ -40,24 +40,24 @@ def small_run(tmp_path, **words):
         return marsseg.run(out=tmp_path / "run", **(SMALL | {"epochs": 3} | words))
 
 
-def test_the_names_are_those_that_keras_has():
+def test_the_names_are_those_of_keras():
     classes = {
         name.lower()
         for name, value in vars(keras.optimizers).items()
         if isinstance(value, type) and issubclass(value, keras.optimizers.Optimizer)
     }
-    # Wrappers of others; the schedule-free one wants other weights in the network to score it than to train it.
+    # Wrappers of other optimizers. The schedule-free one needs other weights for scoring than for training.
     others = {"optimizer", "lossscaleoptimizer", "multioptimizer", "schedulefreeadamw"}
     assert set(OPTIMIZERS) == classes - others
 
 
 @pytest.mark.parametrize("name", OPTIMIZERS)
-def test_the_parameters_and_defaults_are_those_that_keras_has(name):
+def test_the_parameters_and_defaults_are_those_of_keras(name):
     component = load(installed().find(kinds.OPTIMIZER, name))
     cls = getattr(keras.optimizers, component.keras_name)
     assert cls.__name__.lower() == name
     theirs = {key: value.default for key, value in inspect.signature(cls).parameters.items()}
-    # What the plan says elsewhere, Keras needs to itself, or is no number.
+    # Arguments that are elsewhere in the plan, that only Keras uses, or that are not numbers.
     for key in ("learning_rate", "weight_decay", "name", "kwargs", "loss_scale_factor", "exclude_layers"):
         theirs.pop(key, None)
     for key in ("use_ema", "ema_momentum", "ema_overwrite_frequency"):
@@ -86,8 +86,8 @@ def test_parameters_follow_the_name():
     assert optimizer.gradient_accumulation_steps == 2
 
 
-def test_a_plan_of_before_is_read(tmp_path):
-    """It held the optimizer as a text of its training."""
+def test_a_plan_of_version_0_1_0_is_read(tmp_path):
+    """In 0.1.0 the optimizer was a text in the section training."""
     (tmp_path / "plan.toml").write_text('[training]\noptimizer = "sgd:momentum=0.9:clipvalue=2"\nepochs = 3\n')
     plan = api.plan(tmp_path / "plan.toml")
     assert plan.one(kinds.OPTIMIZER) == load(installed().find(kinds.OPTIMIZER, "sgd"))(momentum=0.9)
@@ -95,7 +95,7 @@ def test_a_plan_of_before_is_read(tmp_path):
     assert plan.training.epochs == 3
 
 
-def test_where_it_stood_before_tells_where_it_stands():
+def test_the_old_setting_names_the_new_one():
     with pytest.raises(RequestError, match=r"It is a component: --optimizer NAME"):
         api.plan(overrides=["training.optimizer=sgd"])
 
@@ -125,7 +125,7 @@ def test_a_wrong_parameter_is_refused_with_the_plan(text, message):
         api.plan(optimizer=text)
 
 
-def test_ways_to_clip_that_exclude_each_other_are_refused_with_the_plan():
+def test_clipping_parameters_that_exclude_each_other_are_refused_with_the_plan():
     with pytest.raises(RequestError, match="clipnorm, clipvalue and global_clipnorm exclude each other"):
         api.plan(optimizer="sgd:clipnorm=1:clipvalue=1")
 
@@ -141,14 +141,16 @@ def test_what_keras_refuses_is_refused_before_anything_is_written(tmp_path, monk
 
 
 class TestExponentialAverage:
-    def test_is_scored_and_kept_in_the_place_of_the_last_weights(self, tmp_path):
+    def test_is_scored_and_stored_in_place_of_the_last_weights(self, tmp_path):
         run = small_run(tmp_path, epochs=1, overrides=["training.averaging=ema", "training.ema_momentum=0.9"])
         with np.load(run.folder.checkpoint) as archive:
             last = [archive[name] for name in archive.files if name.startswith("variable")]
-        kept = [np.asarray(weight) for weight in run.network.trainable_weights]
-        assert not any(np.array_equal(a, b) for a in kept for b in last[: len(kept)] if a.shape == b.shape and a.any())
+        stored = [np.asarray(weight) for weight in run.network.trainable_weights]
+        assert not any(
+            np.array_equal(a, b) for a in stored for b in last[: len(stored)] if a.shape == b.shape and a.any()
+        )
 
-    def test_of_no_memory_is_the_last_weights(self, tmp_path):
+    def test_with_a_momentum_near_0_equals_the_last_weights(self, tmp_path):
         plain = small_run(tmp_path / "plain", arch=PLAIN)
         averaged = small_run(
             tmp_path / "ema", arch=PLAIN, overrides=["training.averaging=ema", "training.ema_momentum=1e-7"]
@@ -168,36 +170,36 @@ class TestExponentialAverage:
 
 
 class TestEpochAverage:
-    def test_is_the_even_mean_of_what_it_took_in(self):
+    def test_is_the_mean_of_the_added_weights(self):
         network = marsseg.network("unet:width=0.125:depth=1:convolutions=1", height=16, width=16)
         average = EpochAverage(network)
         assert average.empty
-        seen = []
+        added = []
         random = np.random.default_rng(0)
         for _ in range(3):
             for weight in network.weights:
                 weight.assign(random.normal(size=weight.shape))
-            seen.append([np.array(weight) for weight in network.weights])
+            added.append([np.array(weight) for weight in network.weights])
             average.add(network)
-        for found, each in zip(average.values(), zip(*seen, strict=True), strict=True):
-            np.testing.assert_allclose(found, np.mean(each, axis=0), rtol=1e-5, atol=1e-6)
+        for mean, weights in zip(average.values(), zip(*added, strict=True), strict=True):
+            np.testing.assert_allclose(mean, np.mean(weights, axis=0), rtol=1e-5, atol=1e-6)
 
-    def test_begins_after_the_share_asked_for_and_is_in_the_checkpoint(self, tmp_path):
+    def test_begins_after_the_requested_share_and_is_in_the_checkpoint(self, tmp_path):
         run = small_run(tmp_path, epochs=4, overrides=["training.averaging=swa", "training.swa_start=0.5"])
         with np.load(run.folder.checkpoint) as archive:
             arrays = [archive[name] for name in archive.files if name != "progress"]
-        assert any(array.shape == () and array == 2 for array in arrays)  # two epochs taken in
+        assert any(array.shape == () and array == 2 for array in arrays)  # the average of two epochs
         assert len(arrays) > 2 * len(run.network.weights)
 
     def test_training_goes_on_from_the_last_weights(self, tmp_path):
         plain = small_run(tmp_path / "plain", arch=PLAIN)
         averaged = small_run(tmp_path / "swa", arch=PLAIN, overrides=["training.averaging=swa", "training.swa_start=0"])
         assert [r["loss"] for r in averaged.history] == pytest.approx([r["loss"] for r in plain.history], rel=1e-5)
-        # after one epoch the mean is the weights themselves
+        # after one epoch, the mean equals the weights
         assert averaged.history[0]["val_loss"] == pytest.approx(plain.history[0]["val_loss"], rel=1e-5)
         assert averaged.history[-1]["val_loss"] != pytest.approx(plain.history[-1]["val_loss"], rel=1e-5)
 
-    def test_only_an_average_takes_the_place_of_an_average(self, tmp_path):
+    def test_only_an_average_replaces_an_average(self, tmp_path):
         """The first epochs of this training are its best."""
         words = {"epochs": 4, "learning_rate": 0.3, "schedule": "constant"}
         run = small_run(tmp_path, overrides=["training.averaging=swa", "training.swa_start=0.75"], **words)
@@ -205,18 +207,18 @@ class TestEpochAverage:
         assert max(scores[:3]) > scores[3]
         assert run.best_epoch == 4
 
-    def test_a_training_that_ends_before_it_says_so(self, tmp_path):
-        told = []
+    def test_a_training_that_ends_before_averaging_warns(self, tmp_path):
+        warnings = []
         words = SMALL | {"epochs": 6, "patience": 1, "learning_rate": 1e-12, "schedule": "constant"}
         overrides = ["training.averaging=swa", "training.swa_start=0.9"]
-        with warnings_told(told):
+        with warnings_told(warnings):
             run = marsseg.run(out=tmp_path / "run", overrides=overrides, **words)
         assert len(run.history) < 6
-        assert any("ended before its average of weights began" in line for line in told)
+        assert any("ended before weight averaging began" in line for line in warnings)
 
 
 class TestStatistics:
-    def test_are_the_even_means_over_the_batches(self):
+    def test_are_the_means_over_the_batches(self):
         inputs = keras.Input((4, 4, 2))
         norm = keras.layers.BatchNormalization(momentum=0.9)
         network = keras.Model(inputs, keras.layers.Dropout(0.5, seed=1)(norm(inputs)))
@@ -228,8 +230,8 @@ class TestStatistics:
         assert norm.momentum == 0.9
         after = [np.array(variable) for variable in network.variables if "seed" in variable.path]
         assert states
-        for found, expected in zip(after, states, strict=True):
-            np.testing.assert_array_equal(found, expected)
+        for actual, expected in zip(after, states, strict=True):
+            np.testing.assert_array_equal(actual, expected)
 
     def test_come_from_the_same_batches_each_time(self, tiny):
         first, again = (list(calibration_batches(tiny, np.arange(10), 4)) for _ in range(2))
@@ -240,16 +242,16 @@ class TestStatistics:
     @pytest.mark.parametrize("averaging", ["ema", "swa"])
     def test_of_averaged_weights_are_their_own(self, averaging, tmp_path):
         run = small_run(tmp_path, overrides=[f"training.averaging={averaging}", "training.swa_start=0"])
-        kept = [np.array(weight) for weight in run.network.weights]
+        stored = [np.array(weight) for weight in run.network.weights]
         layers = normalisations(run.network)
         recompute_statistics(run.network, layers, calibration_batches(run.data, run.split["train"], SMALL["batch"]))
         assert layers
-        for found, expected in zip(run.network.weights, kept, strict=True):
-            np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
+        for actual, expected in zip(run.network.weights, stored, strict=True):
+            np.testing.assert_allclose(actual, expected, rtol=1e-4, atol=1e-5)
 
 
-@pytest.mark.parametrize(("wanted", "ignore_classes"), [("false", (0,)), ("true", ())])
-def test_ignored_classes_count_in_the_losses_where_asked(wanted, ignore_classes):
-    plan = api.plan(**SMALL, overrides=[f"training.learn_ignored={wanted}"])
+@pytest.mark.parametrize(("learn_ignored", "ignore_classes"), [("false", (0,)), ("true", ())])
+def test_ignored_classes_count_in_the_losses_where_asked(learn_ignored, ignore_classes):
+    plan = api.plan(**SMALL, overrides=[f"training.learn_ignored={learn_ignored}"])
     data = plan.one(kinds.DATASET).load()
     assert build_objective(plan, data, split_data(data, 0.15, 0.15, 0)).spec.ignore_classes == ignore_classes

@@ -1,4 +1,4 @@
-"""A run that was killed goes on from its checkpoint and ends like one that was never stopped."""
+"""A run that was killed continues from its checkpoint and ends like one that was never stopped."""
 
 import json
 import shutil
@@ -13,11 +13,11 @@ from helpers.messages import warnings_told
 import marsseg_core as marsseg
 from marsseg_core.errors import RequestError, RunError
 from marsseg_core.files.run_folder import RunFolder
-from marsseg_core.training.keeper import Keeper
+from marsseg_core.training.recorder import RunRecorder
 
 pytestmark = pytest.mark.usefixtures("without_observers")
 
-# All that has a state of its own: dropout, plateau, early stopping, trained and remembered weights, an average.
+# Everything that has a state: dropout, plateau, early stopping, trained and adaptive weightings, averages of weights.
 WORDS = {
     "arch": "unet:width=0.125:depth=1:convolutions=1",
     "bottleneck": "transformer:layers=1:heads=2:dropout=0.5",
@@ -45,34 +45,34 @@ def outcome(run):
     return history, weights, json.loads(run.folder.metrics.read_text())
 
 
-def assert_same(found, expected):
-    assert found[0] == expected[0]
-    for a, b in zip(found[1], expected[1], strict=True):
+def assert_same(actual, expected):
+    assert actual[0] == expected[0]
+    for a, b in zip(actual[1], expected[1], strict=True):
         np.testing.assert_array_equal(a, b)
-    assert found[2] == expected[2]
+    assert actual[2] == expected[2]
 
 
 def killed_after(monkeypatch, epochs, before_checkpoint=False):
-    """The process "dies" in the epoch after so many, or just before that epoch's checkpoint."""
-    original = Keeper.on_epoch_end
+    """Let the process "die" after so many epochs: at the end of the next epoch, or before its checkpoint is written."""
+    original = RunRecorder.on_epoch_end
 
     def dying(self, epoch, logs=None):
         if epoch == epochs and not before_checkpoint:
             raise SystemExit
         original(self, epoch, logs)
 
-    monkeypatch.setattr(Keeper, "on_epoch_end", dying)
+    monkeypatch.setattr(RunRecorder, "on_epoch_end", dying)
     if before_checkpoint:
-        from marsseg_core.training import checkpointer as keeping
+        from marsseg_core.training import checkpointer as module
 
-        save = keeping.save_checkpoint
+        save = module.save_checkpoint
 
         def not_saved(path, task, progress):
             if progress.epoch == epochs + 1:
                 raise SystemExit
             save(path, task, progress)
 
-        monkeypatch.setattr(keeping, "save_checkpoint", not_saved)
+        monkeypatch.setattr(module, "save_checkpoint", not_saved)
 
 
 @pytest.mark.parametrize("words", VARIANTS.values(), ids=VARIANTS)
@@ -115,14 +115,14 @@ class TestAFolder:
         assert [row["epoch"] for row in marsseg.resume(folder.path).history] == [1, 2, 3, 4, 5]
 
     def test_never_has_its_best_network_replaced_by_a_worse_one(self, folder, monkeypatch):
-        kept = folder.network_hash()
-        folder.manifest.unlink()  # it would tell that the checkpoint was changed
+        network_hash = folder.network_hash()
+        folder.manifest.unlink()  # otherwise the change of the checkpoint would be noticed
         content = dict(np.load(folder.checkpoint))
         progress = json.loads(content["progress"].tobytes()) | {"best_score": 2.0, "best_epoch": 1}
         content["progress"] = np.frombuffer(json.dumps(progress).encode(), np.uint8)
         np.savez(folder.checkpoint, **content)
         run = marsseg.resume(folder.path)
-        assert folder.network_hash() == kept
+        assert folder.network_hash() == network_hash
         assert run.best_epoch == 1
 
     def test_whose_data_changed_is_refused_and_left_alone(self, folder):
@@ -140,11 +140,11 @@ class TestAFolder:
         with pytest.raises(RequestError, match="checkpoint cannot be read"):
             marsseg.resume(folder.path)
 
-    def test_that_another_process_is_at_is_refused(self, folder):
+    def test_in_use_by_another_process_is_refused(self, folder):
         with folder.claimed(), pytest.raises(RequestError, match="Another process"):
             marsseg.resume(folder.path)
 
-    def test_is_rid_of_what_a_killed_process_left_half_written(self, folder):
+    def test_is_cleaned_of_half_written_files_of_a_killed_process(self, folder):
         leftovers = [folder.path / ".network.123.keras", folder.checkpoint.parent / ".last.123.npz"]
         for path in leftovers:
             path.write_bytes(b"half")
@@ -152,7 +152,7 @@ class TestAFolder:
         assert not any(path.exists() for path in leftovers)
         assert folder.network.exists()
 
-    def test_that_began_elsewhere_says_so(self, folder):
+    def test_that_began_in_another_environment_warns(self, folder):
         environment = json.loads(folder.environment.read_text())
         environment["versions"]["keras"] = "3.0.0"
         folder.environment.write_text(json.dumps(environment))
@@ -190,13 +190,13 @@ def test_early_stopping_is_not_forgotten(tmp_path, monkeypatch):
 def test_a_full_disk_is_survived(tmp_path, monkeypatch):
     words = WORDS | {"epochs": 3}
     whole = outcome(marsseg.run(out=tmp_path / "whole", **words))
-    from marsseg_core.training import checkpointer as keeping
+    from marsseg_core.training import checkpointer as module
 
     def full(path, task, progress):
         raise RunError("last.npz cannot be written: No space left on device.")
 
     with monkeypatch.context() as patch:
-        patch.setattr(keeping, "save_checkpoint", full)
+        patch.setattr(module, "save_checkpoint", full)
         with pytest.raises(RunError, match="No space"):
             marsseg.run(out=tmp_path / "full", **words)
     assert_same(outcome(marsseg.resume(tmp_path / "full")), whole)
@@ -205,13 +205,13 @@ def test_a_full_disk_is_survived(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     "extra", [("--epochs", "9"), ("--arch", "unet"), ("--set", "training.batch=2"), ("--dry-run",)]
 )
-def test_the_plan_of_a_resumed_run_is_its_own(extra, tmp_path, cli):
+def test_options_cannot_change_the_plan_of_a_resumed_run(extra, tmp_path, cli):
     answer = cli("run", "--resume", str(tmp_path), *extra)
     assert answer.code == 2
     assert extra[0] in answer.err
 
 
-def test_what_is_no_run_cannot_be_resumed(tmp_path, cli):
+def test_a_folder_that_is_no_run_cannot_be_resumed(tmp_path, cli):
     answer = cli("run", "--resume", str(tmp_path))
     assert answer.code == 2
     assert "no run folder" in answer.err
@@ -219,7 +219,7 @@ def test_what_is_no_run_cannot_be_resumed(tmp_path, cli):
 
 @pytest.mark.slow
 def test_a_process_that_is_killed_loses_nothing(tmp_path):
-    """With SIGKILL, at a moment in the middle; benchmarks/killed.py does it ten times."""
+    """SIGKILL in the middle of the training. benchmarks/killed.py does this ten times."""
     words = [f"--{name}={value}" for name, value in WORDS.items()]
     whole = outcome(marsseg.run(out=tmp_path / "whole", **WORDS))
     command = [sys.executable, "-m", "marsseg_core", "run"]
@@ -231,10 +231,10 @@ def test_a_process_that_is_killed_loses_nothing(tmp_path):
     process.wait()
     subprocess.run([*command, "--resume", str(tmp_path / "killed")], check=True, capture_output=True)
     with (
-        np.load(RunFolder(tmp_path / "killed").checkpoint) as found,
-        np.load(tmp_path / "whole/checkpoint/last.npz") as b,
+        np.load(RunFolder(tmp_path / "killed").checkpoint) as resumed,
+        np.load(tmp_path / "whole/checkpoint/last.npz") as expected,
     ):
-        assert found.files == b.files
-        for name in set(b.files) - {"progress"}:
-            np.testing.assert_array_equal(found[name], b[name])
+        assert resumed.files == expected.files
+        for name in set(expected.files) - {"progress"}:
+            np.testing.assert_array_equal(resumed[name], expected[name])
     assert json.loads((tmp_path / "killed/metrics.json").read_text()) == whole[2]

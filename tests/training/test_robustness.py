@@ -1,4 +1,4 @@
-"""What goes wrong in a run, or in a plugin, is one error that names its cause; Ctrl-C is heard on every backend."""
+"""A failure in a run or a plugin is one error that names its cause; Ctrl-C works on every backend."""
 
 import json
 import os
@@ -21,8 +21,8 @@ from marsseg_core.errors import PluginError, RequestError, RunError
 from marsseg_core.files.run_folder import RunFolder
 from marsseg_core.hooks import hookimpl, load_hooks
 from marsseg_core.training import loop
-from marsseg_core.training.callbacks import Observer
-from marsseg_core.training.keeper import Keeper
+from marsseg_core.training.callbacks import GuardedCallback
+from marsseg_core.training.recorder import RunRecorder
 from marsseg_core.training.task import SegmentationTask
 from marsseg_plugins.augmentations.hflip import HFlip
 from marsseg_plugins.datasets.synthetic import Synthetic
@@ -82,7 +82,7 @@ def test_a_loss_that_fails_is_named(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("method", ["prepare", "apply"])
 def test_an_augmentation_that_fails_is_named(tmp_path, monkeypatch, method):
-    """Also where it fails in a thread of the pipeline, whose errors the backend wraps into its own."""
+    """Also in a thread of the pipeline, where the backend wraps the error into one of its own."""
     monkeypatch.setattr(HFlip, method, failing)
     with pytest.raises(PluginError, match=r"augmentation 'hflip' of marsseg .* failed: KeyError: 'broken'"):
         run(tmp_path, augment="hflip:p=1")
@@ -90,7 +90,7 @@ def test_an_augmentation_that_fails_is_named(tmp_path, monkeypatch, method):
 
 def test_an_augmentation_that_changes_the_size_is_named(tmp_path, monkeypatch):
     monkeypatch.setattr(HFlip, "apply", lambda self, images, masks, generators: (images[:, ::2], masks[:, ::2]))
-    with pytest.raises(PluginError, match=r"'hflip' of marsseg .* gives images and masks of shapes \(4, 8, 32, 1\)"):
+    with pytest.raises(PluginError, match=r"'hflip' of marsseg .* returns images and masks of shapes \(4, 8, 32, 1\)"):
         run(tmp_path, augment="hflip:p=1")
 
 
@@ -104,7 +104,9 @@ def test_a_loss_that_builds_no_function_is_named(tmp_path, monkeypatch, nothing)
 @pytest.mark.parametrize("losses", ["ssce", "ssce,dice"])
 def test_the_loss_that_is_no_number_is_named(tmp_path, monkeypatch, losses):
     build = SSCE.build
-    monkeypatch.setattr(SSCE, "build", lambda self, spec: lambda *given: build(self, spec)(*given) * float("nan"))
+    monkeypatch.setattr(
+        SSCE, "build", lambda self, spec: lambda *arguments: build(self, spec)(*arguments) * float("nan")
+    )
     with pytest.raises(RunError, match=r"became nan in epoch 1, batch 1\..* ssce divides by zero or overflows\."):
         run(tmp_path, loss=losses)
 
@@ -115,32 +117,32 @@ def test_a_component_that_ends_the_process_is_named(tmp_path, monkeypatch):
         run(tmp_path, loss="ssce")
 
 
-def test_a_loss_that_is_no_scalar_is_named(tmp_path, monkeypatch):
+def test_a_loss_that_returns_no_scalar_is_named(tmp_path, monkeypatch):
     monkeypatch.setattr(SSCE, "build", lambda self, spec: lambda labels, logits: logits)
     with pytest.raises((PluginError, RunError), match="not a scalar"):
         run(tmp_path, loss="ssce")
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "message"),
     [
         ({"loss": "wssce", "overrides": ["loss.wssce.weights=1,2,3"]}, "3 class weights do not fit 5 classes"),
         ({"schedule": "cosine:warmup=100"}, "warm"),
         ({"overrides": ["data.synthetic.count=2"]}, "subset empty"),
     ],
 )
-def test_a_wrong_request_leaves_no_folder(tmp_path, words, said):
-    with pytest.raises(RequestError, match=said):
+def test_a_wrong_request_leaves_no_folder(tmp_path, words, message):
+    with pytest.raises(RequestError, match=message):
         run(tmp_path, **words)
     assert not (tmp_path / "run").exists()
 
 
 @pytest.mark.parametrize(
-    ("names", "ignore_classes", "said"),
+    ("names", "ignore_classes", "message"),
     [(("a", "a"), (), "must differ"), (("a", "b"), (0, 1), "All classes are ignored")],
 )
-def test_data_without_classes_to_tell_apart_is_refused(names, ignore_classes, said):
-    with pytest.raises(RequestError, match=said):
+def test_data_without_distinct_classes_is_refused(names, ignore_classes, message):
+    with pytest.raises(RequestError, match=message):
         SegmentationData(np.zeros((1, 4, 4, 1), np.uint8), np.zeros((1, 4, 4), np.uint8), names, ignore_classes)
 
 
@@ -158,8 +160,8 @@ def test_a_failed_run_says_so_in_its_log(tmp_path):
     assert "failed:" in (tmp_path / "run" / "log.txt").read_text()
 
 
-class Told:
-    """Has the hooks of a run's end, and notes which were called."""
+class RecordingObserver:
+    """An observer that records which hooks are called at the end of a run."""
 
     def __init__(self) -> None:
         self.calls = []
@@ -174,23 +176,23 @@ class Told:
 
 
 @pytest.fixture
-def told(monkeypatch):
-    """The calls of an observer of all runs in the test, the only one."""
-    observer = Told()
+def calls(monkeypatch):
+    """The recorded calls of the only observer in the test."""
+    observer = RecordingObserver()
 
     def loaded(observers):
-        found = load_hooks(observers=[])
-        found._manager.register(observer, name="told of nowhere")
-        return found
+        hook_caller = load_hooks(observers=[])
+        hook_caller._manager.register(observer, name="recorder of the tests")
+        return hook_caller
 
     monkeypatch.setattr(hooks, "load_hooks", loaded)
     return observer.calls
 
 
-def test_observers_are_told_how_a_run_failed_and_what_there_is_of_it(tmp_path, told):
+def test_observers_receive_the_error_and_the_unfinished_run(tmp_path, calls):
     with pytest.raises(RunError) as caught:
         run(tmp_path, learning_rate=1e30, epochs=3)
-    ((name, failed, error),) = told
+    ((name, failed, error),) = calls
     assert name == "failed"
     assert error is caught.value
     assert failed.path == tmp_path / "run"
@@ -198,16 +200,16 @@ def test_observers_are_told_how_a_run_failed_and_what_there_is_of_it(tmp_path, t
     assert not failed.folder.metrics.exists()
 
 
-def test_what_no_error_of_marsseg_foresees_is_told_and_logged_too(tmp_path, told, monkeypatch):
+def test_an_unexpected_error_is_reported_and_logged_too(tmp_path, calls, monkeypatch):
     monkeypatch.setattr(loop, "_write_end", failing)
     with pytest.raises(KeyError, match="broken"):
         run(tmp_path)
-    ((name, failed, error),) = told
+    ((name, failed, error),) = calls
     assert (name, repr(error), len(failed.history)) == ("failed", "KeyError('broken')", 1)
     assert "failed: KeyError: 'broken'" in failed.folder.log_file.read_text()
 
 
-def test_a_full_disk_is_told_before_anything_is_trained(tmp_path, told, monkeypatch):
+def test_a_full_disk_is_reported_before_the_training(tmp_path, calls, monkeypatch):
     full = RunError("plan.toml cannot be written: No space left on device.")
 
     def write(self, path, content):
@@ -216,36 +218,36 @@ def test_a_full_disk_is_told_before_anything_is_trained(tmp_path, told, monkeypa
     monkeypatch.setattr(RunFolder, "write_bytes", write)
     with pytest.raises(RunError, match="No space"):
         run(tmp_path)
-    assert [(name, error) for name, _, error in told] == [("failed", full)]
+    assert [(name, error) for name, _, error in calls] == [("failed", full)]
 
 
-def test_a_resumed_run_that_fails_is_told(tmp_path, told, monkeypatch):
+def test_the_failure_of_a_resumed_run_is_reported(tmp_path, calls, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(loop, "_write_end", failing)
         with pytest.raises(KeyError):
             run(tmp_path)
         with pytest.raises(KeyError):
             marsseg.resume(tmp_path / "run")
-    assert [name for name, _, _ in told] == ["failed", "failed"]
+    assert [name for name, _, _ in calls] == ["failed", "failed"]
     marsseg.resume(tmp_path / "run")
-    assert [name for name, _, _ in told] == ["failed", "failed", "finished"]
+    assert [name for name, _, _ in calls] == ["failed", "failed", "finished"]
 
 
-def test_a_wrong_request_and_ctrl_c_are_no_failures_of_a_run(tmp_path, told, monkeypatch):
+def test_a_wrong_request_and_ctrl_c_are_no_failures_of_a_run(tmp_path, calls, monkeypatch):
     with pytest.raises(RequestError):
         run(tmp_path, schedule="cosine:warmup=100")
-    assert told == []
+    assert calls == []
 
     def interrupted(self, epoch, logs=None):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(Keeper, "on_epoch_end", interrupted)
+    monkeypatch.setattr(RunRecorder, "on_epoch_end", interrupted)
     assert run(tmp_path).interrupted
-    assert [name for name, _, _ in told] == ["finished"]
+    assert [name for name, _, _ in calls] == ["finished"]
 
 
-def test_an_observer_that_fails_after_a_failure_hides_it_from_nobody(tmp_path, told, monkeypatch):
-    """Not where the disk is full either, so that not even the log can be written."""
+def test_an_observer_that_fails_after_a_failure_does_not_hide_the_first_error(tmp_path, calls, monkeypatch):
+    """Also when the disk is full, so that not even the log can be written."""
     warned = []
 
     def full(self, line):
@@ -255,26 +257,26 @@ def test_an_observer_that_fails_after_a_failure_hides_it_from_nobody(tmp_path, t
         monkeypatch.setattr(RunFolder, "log", full)
         raise RuntimeError("and again")
 
-    monkeypatch.setattr(Told, "marsseg_run_failed", hookimpl(fails, specname="marsseg_run_failed"))
+    monkeypatch.setattr(RecordingObserver, "marsseg_run_failed", hookimpl(fails, specname="marsseg_run_failed"))
     with pytest.raises(RunError, match="loss became"), warnings_told(warned):
         marsseg.run(out=tmp_path / "run", **(WORDS | {"epochs": 3, "learning_rate": 1e30}))
-    assert "The observer told of nowhere failed in marsseg_run_failed: RuntimeError('and again')" in warned[-1]
+    assert "The observer recorder of the tests failed in marsseg_run_failed: RuntimeError('and again')" in warned[-1]
 
 
-def test_a_callback_that_fails_is_named_once_and_left_out():
+def test_a_callback_that_fails_is_named_once_and_not_called_again():
     class Broken(keras.callbacks.Callback):
         def on_epoch_end(self, epoch, logs=None):
             failing()
 
     with warnings_told() as warned:
-        observer = Observer(Broken())
-        observer.on_epoch_end(0, {})
-        observer.on_epoch_end(1, {})
+        callback = GuardedCallback(Broken())
+        callback.on_epoch_end(0, {})
+        callback.on_epoch_end(1, {})
     assert len(warned) == 1
     assert "Broken" in warned[0]
 
 
-def test_what_layers_add_to_the_loss_counts():
+def test_losses_that_layers_add_count():
     inputs = keras.Input((4, 4, 1))
     network = keras.Model(inputs, keras.layers.Conv2D(2, 1, kernel_regularizer="l2", name="logits")(inputs))
     weighting = WeightingLayer(WeightingSpec(("zero",), (1.0,)))
@@ -299,7 +301,7 @@ def test_losses_reach_the_weighting_in_float32_under_mixed_precision(tmp_path, m
     assert set(seen) == {"float32"}
 
 
-def test_a_weighting_that_builds_something_else_is_named(tmp_path, monkeypatch):
+def test_a_weighting_that_builds_no_weighting_layer_is_named(tmp_path, monkeypatch):
     from marsseg_plugins.weightings.fixed import Fixed
 
     monkeypatch.setattr(Fixed, "build", lambda self, spec: keras.layers.Dense(1))
@@ -307,19 +309,19 @@ def test_a_weighting_that_builds_something_else_is_named(tmp_path, monkeypatch):
         run(tmp_path)
 
 
-def test_a_folder_does_not_hide_the_recipe_of_its_name(tmp_path, cli):
+def test_a_folder_does_not_hide_the_recipe_of_the_same_name(tmp_path, cli):
     (tmp_path / "report").mkdir()
     assert cli("run", "--plan", "report", "--dry-run").code == 0
 
 
-def test_a_backend_that_is_not_there_is_one_error(marsseg):
+def test_a_missing_backend_is_one_error(marsseg):
     answer = marsseg("run", "--epochs", "1", KERAS_BACKEND="nonsense")
     assert answer.code == 2
     assert "KERAS_BACKEND" in answer.err
     assert "Traceback" not in answer.err
 
 
-def test_a_distribution_without_metadata_harms_nobody(tmp_path, python):
+def test_a_distribution_without_metadata_causes_no_failure(tmp_path, python):
     folder = tmp_path / "path" / "bad-1.0.dist-info"
     folder.mkdir(parents=True)
     (folder / "entry_points.txt").write_text("[marsseg.losses]\nodd = odd:Odd\n")
@@ -329,7 +331,7 @@ def test_a_distribution_without_metadata_harms_nobody(tmp_path, python):
     assert "odd" in answer.out
 
 
-def test_options_of_a_built_network_ask_for_one(cli):
+def test_a_misspelt_parameter_of_an_architecture_is_named(cli):
     answer = cli("show", "unet:widht=3")
     assert answer.code == 2
     assert "'width'" in answer.err
@@ -342,31 +344,31 @@ def test_an_option_given_twice_is_refused(cli):
     assert cli("run", "--set", "training.epochs=3", "--set", "training.batch=2", "--dry-run").code == 0
 
 
-def test_a_callback_that_ends_the_process_is_named_and_left_out():
+def test_a_callback_that_ends_the_process_is_named_and_not_called_again():
     class Leaving(keras.callbacks.Callback):
         def on_train_begin(self, logs=None):
             sys.exit(5)
 
     with warnings_told() as warned:
-        observer = Observer(Leaving())
-        observer.on_train_begin()
-        observer.on_train_begin()
+        callback = GuardedCallback(Leaving())
+        callback.on_train_begin()
+        callback.on_train_begin()
     (line,) = warned
     assert "Leaving" in line
-    assert line.endswith("failed in on_train_begin and is left out: SystemExit(5)")
+    assert line.endswith("failed in on_train_begin and is not called again: SystemExit(5)")
 
 
-def test_ctrl_c_in_a_callback_is_heard():
+def test_ctrl_c_in_a_callback_stops_the_training():
     class Slow(keras.callbacks.Callback):
         def on_train_begin(self, logs=None):
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt), no_warning():
-        Observer(Slow()).on_train_begin()
+        GuardedCallback(Slow()).on_train_begin()
 
 
 @pytest.mark.parametrize("change", [lambda record: record.update(mood=1.0), lambda record: record.pop("val_miou")])
-def test_what_an_observer_does_to_its_record_changes_no_history(tmp_path, monkeypatch, change):
+def test_an_observer_cannot_change_the_history_through_its_record(tmp_path, monkeypatch, change):
     @hookimpl
     def marsseg_epoch_finished(record):
         change(record)

@@ -1,4 +1,4 @@
-"""Images with the rarest class more often, by `training.oversample`."""
+"""`training.oversample`: images with the rarest class are drawn more often."""
 
 import numpy as np
 import pytest
@@ -25,7 +25,7 @@ def drawn(batches, epoch):
 
 @settings(max_examples=20)
 @given(factor=st.floats(1, 9), epoch=st.integers(0, 50))
-def test_images_with_the_rarest_class_come_as_often_as_asked_and_the_others_once(factor, epoch):
+def test_images_with_the_rarest_class_are_drawn_as_often_as_requested_and_the_others_once(factor, epoch):
     batches = TrainingBatches(labelled_data(), np.arange(COUNT), [], batch=1, seed=0, oversample=factor)
     times = drawn(batches, epoch)
     rare = np.isin(np.arange(COUNT), RARE)
@@ -34,13 +34,13 @@ def test_images_with_the_rarest_class_come_as_often_as_asked_and_the_others_once
     assert times[rare].max() - times[rare].min() <= 1
 
 
-def test_over_the_epochs_no_image_is_favoured():
+def test_over_many_epochs_all_rare_images_are_drawn_equally_often():
     batches = TrainingBatches(labelled_data(), np.arange(COUNT), [], batch=1, seed=0, oversample=1.5)
     times = sum(drawn(batches, epoch) for epoch in range(200))
     assert times[list(RARE)] == pytest.approx([300] * 3, abs=45)
 
 
-def test_only_images_of_the_training_part_are_drawn():
+def test_only_images_of_the_training_subset_are_drawn():
     items = np.array([0, 1, 3, 4])
     batches = TrainingBatches(labelled_data(), items, [], batch=1, seed=0, oversample=4)
     times = drawn(batches, 0)
@@ -49,7 +49,7 @@ def test_only_images_of_the_training_part_are_drawn():
     assert set(np.flatnonzero(times)) == set(items)
 
 
-def test_each_copy_is_augmented_anew():
+def test_each_copy_is_augmented_differently():
     def note(images, masks, generators):
         return np.stack([np.full_like(image, g.random()) for image, g in zip(images, generators, strict=True)]), masks
 
@@ -59,7 +59,7 @@ def test_each_copy_is_augmented_anew():
     assert len(values) == 6
 
 
-def test_without_it_nothing_is_different():
+def test_a_factor_of_1_changes_nothing():
     plain = TrainingBatches(labelled_data(), np.arange(COUNT), [], batch=4, seed=0)
     ones = TrainingBatches(labelled_data(), np.arange(COUNT), [], batch=4, seed=0, oversample=1.0)
     for i in range(len(plain)):

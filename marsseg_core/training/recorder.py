@@ -1,4 +1,4 @@
-"""What a training keeps after each epoch: its history, the best network, the checkpoint."""
+"""Write the history, the best network and the checkpoint after each epoch."""
 
 from __future__ import annotations
 
@@ -16,10 +16,11 @@ if TYPE_CHECKING:
     from ..runs.run import Run
 
 
-class Keeper(keras.callbacks.Callback):
-    """Keeps the history, the best network by `run.best_by` and the checkpoint, and says that an epoch is over.
+class RunRecorder(keras.callbacks.Callback):
+    """Write history, best network (by `run.best_by`) and checkpoint of a run, and call `marsseg_epoch_finished`.
 
-    The checkpoint comes last: killed before it, a training repeats the epoch and writes the rest again.
+    The checkpoint is written last. If the process is killed before that, the resumed training repeats the epoch and
+    writes the other files again.
     """
 
     def __init__(
@@ -37,21 +38,22 @@ class Keeper(keras.callbacks.Callback):
         self._best_score: float | None = None
         self._rises = run.plan.metrics.rises(run.best_by)
 
-    def go_on_from(self, progress: TrainingProgress) -> None:
-        """A better network than `progress` knows of is what may replace the one that is kept."""
+    def restore(self, progress: TrainingProgress) -> None:
+        """Set history and best score to those of a checkpoint, so that only a better network replaces the best one."""
         self._run.history[:] = progress.history
         self._run.best_epoch, self._best_score = progress.best_epoch, progress.best_score
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        """Write everything that belongs to this epoch."""
         run = self._run
         record = {"epoch": epoch + 1} | {name: _or_none(value) for name, value in logs.items()}
         run.history.append(record)
         score = record[run.best_by]
-        # An undefined score is better than none, so that there is a network from the first epoch on. What was asked for
-        # is an average: from the first one on, only another one is better.
+        # The first epoch's network is always stored, even if its score is undefined. With weight averaging, the first
+        # averaged network is always stored too: the user requested an average, so no earlier network may stay the best.
         average = self.model.average
-        begins = average is not None and float(average.epochs) == 1
-        if run.best_epoch is None or begins or self._is_better(score):
+        is_first_average = average is not None and float(average.epochs) == 1
+        if run.best_epoch is None or is_first_average or self._is_better(score):
             run.best_epoch, self._best_score = epoch + 1, score
             with run.folder.written(run.folder.network) as temporary, self.model.averaged():
                 run.network.save(temporary)
@@ -60,7 +62,7 @@ class Keeper(keras.callbacks.Callback):
         progress = TrainingProgress(epoch + 1, run.history, run.best_epoch, self._best_score, states, run.best_by)
         self._checkpointer.save(self.model, progress)
         run.folder.log(_epoch_line(record, run.plan.training.epochs))
-        # A copy: a key more or less would be one in the history too, and end the run at its next line.
+        # Observers receive a copy: a key that they add or remove would otherwise break the next row of the history.
         self._hooks("marsseg_epoch_finished", run=run, record=dict(record))
 
     def _is_better(self, score: float | None) -> bool:
