@@ -46,7 +46,7 @@ def main():
     print("| loss | weighting | background | test `miou` | test `miou_an2dl` | big rock IoU | seconds a run |")
     print("|---|---|---|--:|--:|--:|--:|")
     for loss, weighting, overrides in ROWS:
-        scores = {metric: [] for metric in (*METRICS, "big_rock")}
+        scores: dict[str, list[float]] = {metric: [] for metric in (*METRICS, "big_rock")}
         start = time.perf_counter()
         for seed in range(options.seeds):
             with tempfile.TemporaryDirectory() as folder:

@@ -55,7 +55,7 @@ def main():
     def plain():
         network = build_network(plan, (64, 128, 1), 5)
         frequencies = np.bincount(data.masks.ravel(), minlength=5)[:5]
-        loss = api.loss("wssce", class_frequencies=frequencies)
+        loss = api.loss("wssce", class_frequencies=frequencies.tolist())
         network.compile(optimizer=keras.optimizers.AdamW(1e-3), loss=loss)
         choose_compiler(network)
         return network, []
@@ -68,7 +68,7 @@ def main():
         return task, [EpochClock(given), FiniteLoss("float32")]
 
     contenders = {"keras": plain(), "engine": engine()}
-    times = {name: [] for name in contenders}
+    times: dict[str, list[float]] = {name: [] for name in contenders}
     for round_number in range(options.rounds + 1):
         for name, (model, callbacks) in contenders.items():
             clock = StepTimes()

@@ -19,12 +19,12 @@ from marsseg_core.data.splits import Split
 from marsseg_core.registry import kinds
 from marsseg_core.registry.catalog import installed
 from marsseg_core.training.callbacks import EpochClock
-from marsseg_core.training.setup import prepare
+from marsseg_core.training.setup import set_up_training
 
 
 def prepared(data, augment, loss, width):
     plan = api.plan(arch=f"unet:width={width:g}", loss=loss, augment=augment, data="synthetic", epochs=100)
-    return prepare(plan, data, Split(tuple(range(len(data))), (0,), (0,)))
+    return set_up_training(plan, data, Split(tuple(range(len(data))), (0,), (0,)), best_by=plan.metrics.best_by)
 
 
 def main():
@@ -50,7 +50,7 @@ def main():
             rates.append(8 * len(each.batches) / (time.perf_counter() - start))
         print(f"| {name} | {statistics.median(rates):,.0f} |", flush=True)
 
-    times = {name: [] for name in ready}
+    times: dict[str, list[float]] = {name: [] for name in ready}
     for round_number in range(options.rounds + 1):
         for name, each in ready.items():
             start = time.perf_counter()

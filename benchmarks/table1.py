@@ -38,7 +38,7 @@ def main():
     options = parser.parse_args()
     print("| network | parameters | validation `miou` | test `miou` |\n|---|--:|--:|--:|")
     for name, (arch, bottleneck) in NETWORKS.items():
-        scores = {"validation": [], "test": []}
+        scores: dict[str, list[float]] = {"validation": [], "test": []}
         for seed in range(options.seeds):
             with tempfile.TemporaryDirectory() as folder:
                 run = marsseg.run(
