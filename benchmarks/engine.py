@@ -68,7 +68,7 @@ def main():
         return task, [EpochClock(given), FiniteLoss("float32")]
 
     contenders = {"keras": plain(), "engine": engine()}
-    times: dict[str, list[float]] = {name: [] for name in contenders}
+    times: dict[str, list[list[float]]] = {name: [] for name in contenders}
     for round_number in range(options.rounds + 1):
         for name, (model, callbacks) in contenders.items():
             clock = StepTimes()
