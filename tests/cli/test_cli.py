@@ -378,7 +378,7 @@ WRONG = {
         "Did you mean 'epochs'?",
     ),
     "plan": (["--plan", "gone.toml"], None, "There is no plan file 'gone.toml'.", "`marsseg list recipe`"),
-    "broken plan": (["--plan", "PATH"], plan_file("epochs = = 3"), "The plan is not TOML", ""),
+    "broken plan": (["--plan", "PATH"], plan_file("epochs = = 3"), "The plan is not valid TOML", ""),
     "missing file": (["--data", "gone.npz"], None, "There is no file or folder 'gone.npz'.", ""),
     "missing file by name": (["--data", "npz:path=gone.npz"], None, "There is no such file.", "gone.npz"),
     "no file's name": (["--data", "npz"], None, "path must be given.", ""),

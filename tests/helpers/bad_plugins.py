@@ -74,7 +74,7 @@ BAD = (
     Bad("raises", "raise RuntimeError('no driver')", "cannot be loaded: RuntimeError: no driver"),
     Bad("exits", "import sys\nsys.exit('bye')", "cannot be loaded: SystemExit: bye"),
     Bad("lacks", LOSS, "has no attribute 'Nowhere'", target=":Nowhere"),
-    Bad("mistyped", "Bad = 3", "it is no class, but of type int"),
+    Bad("mistyped", "Bad = 3", "it is not a class, but of type int"),
     Bad("undecorated", LOSS.replace("@dataclass(frozen=True)", ""), "it is not a dataclass"),
     observer("misspelt", HOOK.replace("finished", "finishd"), "marsseg_epoch_finishd is no hook"),
     observer("misargued", HOOK.replace("record", "recrd"), "marsseg_epoch_finished takes no argument 'recrd'"),

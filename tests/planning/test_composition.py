@@ -6,15 +6,15 @@ import pytest
 from hypothesis import given, strategies as st
 
 from marsseg_core.errors import RequestError
-from marsseg_core.planning.grammar import Named, parse
+from marsseg_core.planning.grammar import NamedComponent, parse
 
 NAMES = st.from_regex(r"[a-z0-9][a-z0-9+_.-]*", fullmatch=True).filter(lambda name: name != "none")
 KEYS = st.from_regex(r"[a-z][a-z_]*", fullmatch=True)
 VALUES = st.from_regex(r"[A-Za-z0-9_./=-]+", fullmatch=True)
-COMPONENTS = st.builds(Named, NAMES, st.dictionaries(KEYS, VALUES, max_size=3))
+COMPONENTS = st.builds(NamedComponent, NAMES, st.dictionaries(KEYS, VALUES, max_size=3))
 
 
-def written(components: list[Named]) -> str:
+def written(components: list[NamedComponent]) -> str:
     return ",".join(":".join([c.name, *(f"{key}={value}" for key, value in c.parameters.items())]) for c in components)
 
 
@@ -36,12 +36,15 @@ def test_any_text_is_read_or_refused(text):
 @pytest.mark.parametrize(
     ("text", "components"),
     [
-        ("dense", [Named("dense")]),
-        ("transformer,aspp", [Named("transformer"), Named("aspp")]),
-        (" transformer , aspp:out = classes ", [Named("transformer"), Named("aspp", {"out": "classes"})]),
-        ("aspp,aspp", [Named("aspp"), Named("aspp")]),
-        ("acme/dense:width=0.5", [Named("acme/dense", {"width": "0.5"})]),
-        ("npz:path=a=b", [Named("npz", {"path": "a=b"})]),
+        ("dense", [NamedComponent("dense")]),
+        ("transformer,aspp", [NamedComponent("transformer"), NamedComponent("aspp")]),
+        (
+            " transformer , aspp:out = classes ",
+            [NamedComponent("transformer"), NamedComponent("aspp", {"out": "classes"})],
+        ),
+        ("aspp,aspp", [NamedComponent("aspp"), NamedComponent("aspp")]),
+        ("acme/dense:width=0.5", [NamedComponent("acme/dense", {"width": "0.5"})]),
+        ("npz:path=a=b", [NamedComponent("npz", {"path": "a=b"})]),
         ("none", []),
         (" none ", []),
     ],

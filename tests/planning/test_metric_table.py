@@ -22,7 +22,7 @@ from marsseg_core.planning.resolved import ResolvedComponent
 from marsseg_core.registry.catalog import installed
 from marsseg_core.registry.entries import Entry
 from marsseg_core.registry.kinds import METRIC
-from marsseg_core.runs.metric_values import metric_values, supplied
+from marsseg_core.runs.metric_values import metric_values, scores_from_matrix
 
 CLASSES = ("ground", "soil", "rock")
 
@@ -156,13 +156,13 @@ def test_a_metric_that_fails_is_named_and_harms_no_other(table, metric):
 
 def test_what_a_run_did_not_keep_comes_from_its_confusion_matrix(table):
     matrix = [[0, 3, 2], [0, 6, 2], [0, 1, 1]]
-    found = supplied({"miou": 0.4, "accuracy": 0.7}, matrix, CLASSES, (0,), table)
+    found = scores_from_matrix({"miou": 0.4, "accuracy": 0.7}, matrix, CLASSES, (0,), table)
     assert found["dice"] == pytest.approx((12 / 15 + 2 / 5) / 2)
     assert found["recall_rock"] == 1 / 2
     # What is known stays; what one decoding or the predictions decide, the matrix does not have.
     assert not {"miou", "accuracy", "miou_all", "miou_an2dl", "boundary_iou"} & set(found)
     for missing in (None, [], [[1, 2], [3, 4]], [["a"]]):
-        assert supplied({}, missing, CLASSES, (0,), table) == {}
+        assert scores_from_matrix({}, missing, CLASSES, (0,), table) == {}
 
 
 def test_an_older_run_is_ranked_by_a_metric_that_it_did_not_know(tmp_path):

@@ -180,11 +180,16 @@ WRONG = {
     "twice inline": ({"arch": "dense:width=1:width=2"}, "'width' is given twice in 'dense:width=1:width=2'.", "", ""),
     "no setting": (
         {"overrides": ["width=3"]},
-        "'width=3' is not a setting.",
+        "'width=3' is not a valid override.",
         "--set",
         "The form is kind.name.key=value",
     ),
-    "no value": ({"overrides": ["arch.unet.width"]}, "'arch.unet.width' is not a setting.", "--set", "The form is"),
+    "no value": (
+        {"overrides": ["arch.unet.width"]},
+        "'arch.unet.width' is not a valid override.",
+        "--set",
+        "The form is",
+    ),
     "no kind": (
         {"overrides": ["arhc.unet.width=3"]},
         "'arhc' cannot be set.",
@@ -193,7 +198,7 @@ WRONG = {
     ),
     "no name": (
         {"overrides": ["arch.width=3"]},
-        "'arch.width' lacks a name.",
+        "'arch.width' has no component name.",
         "--set arch.width=3",
         "architecture: unet",
     ),
@@ -206,7 +211,7 @@ WRONG = {
     "nowhere": ({"overrides": ["arch.unt.width=3"]}, "There is no architecture 'unt'.", "", "Did you mean 'unet'?"),
     "ambiguous": (
         {"bottleneck": "aspp,aspp", "overrides": ["bottleneck.aspp.out=classes"]},
-        "'aspp' stands 2 times in the plan.",
+        "'aspp' occurs 2 times in the plan.",
         "--set bottleneck.aspp.out=classes",
         "Give its position, as in bottleneck.2.out=…",
     ),
@@ -226,11 +231,11 @@ WRONG = {
     ),
     "split": (
         {"overrides": ["split.validation=0.6", "split.test=0.4"]},
-        "These parameters do not go together: validation and test leave nothing to train on",
+        "These parameters do not fit together: validation and test leave nothing to train on",
         "split",
         "",
     ),
-    "another kind": ({"loss": "dense"}, "There is no loss 'dense'.", "", "'dense' is an architecture: it goes with"),
+    "another kind": ({"loss": "dense"}, "There is no loss 'dense'.", "", "'dense' is an architecture: use --"),
     "recipe": ({"base": "reprot"}, "There is no recipe 'reprot'.", "--plan", "Did you mean 'report'?"),
     "plan file": ({"base": "gone.toml"}, "There is no plan file 'gone.toml'.", "--plan", "`marsseg list recipe`"),
     "plan folder": ({"base": "gone/plan.toml"}, "There is no plan file 'gone/plan.toml'.", "--plan", ""),
@@ -254,8 +259,8 @@ def test_a_wrong_request_is_one_error_that_says_what_where_and_what_then(wrong):
 # --- plan files
 
 WRONG_FILES = {
-    "unknown key": ('archs = "dense"', "'archs' is no part of a plan.", "Did you mean 'arch'?"),
-    "unknown table": ("[trianing]\nepochs = 3", "'trianing' is no part of a plan.", "Did you mean 'training'?"),
+    "unknown key": ('archs = "dense"', "A plan has no key 'archs'.", "Did you mean 'arch'?"),
+    "unknown table": ("[trianing]\nepochs = 3", "A plan has no key 'trianing'.", "Did you mean 'training'?"),
     "unknown key in a table": ("[training]\nepoch = 3", "There is no 'epoch' in training.", "Did you mean 'epochs'?"),
     "section is no table": ("training = 3", "'training' must be a table.", "[training]"),
     "unknown parameter": (
@@ -263,15 +268,15 @@ WRONG_FILES = {
         "The architecture 'dense' has no parameter 'filter'.",
         "Did you mean 'filters'?",
     ),
-    "nameless": ("[arch]\nwidth = 3", "A component's table lacks its name.", 'Add name = "…".'),
-    "no component": ("arch = 3", "3 names no component.", 'Write a text such as "transformer,aspp".'),
-    "no component in a list": ("loss = [3]", "3 names no component.", ""),
+    "nameless": ("[arch]\nwidth = 3", "The table of a component has no name.", 'Add name = "…".'),
+    "no component": ("arch = 3", "3 is not a component.", 'Write a text such as "transformer,aspp".'),
+    "no component in a list": ("loss = [3]", "3 is not a component.", ""),
     "wrong value": ('[arch]\nname = "dense"\nwidth = "x"', "width=x does not fit: it takes a number.", "width: "),
     "wrong type": ('[arch]\nname = "dense"\nwidth = 1979-05-27', "width=1979-05-27 does not fit", ""),
     "table as a value": ('[arch]\nname = "dense"\nwidth.x = 3', "width={'x': 3} does not fit", ""),
     "huge number": (f'[arch]\nname = "dense"\nwidth = {10**400}', "width=1000", ""),
-    "broken TOML": ("arch = ", "The plan is not TOML: ", ""),
-    "twice": ('arch = "unet"\narch = "dense"', "The plan is not TOML: Cannot overwrite a value", ""),
+    "broken TOML": ("arch = ", "The plan is not valid TOML: ", ""),
+    "twice": ('arch = "unet"\narch = "dense"', "The plan is not valid TOML: Cannot overwrite a value", ""),
 }
 
 
@@ -291,7 +296,7 @@ def test_a_wrong_plan_file_is_named(file):
 def test_a_plan_file_that_is_no_text_is_refused(tmp_path):
     path = tmp_path / "my.toml"
     path.write_bytes(b"\xff\xfe")
-    assert refused(path).what.startswith("The plan is not TOML")
+    assert refused(path).what.startswith("The plan is not valid TOML")
 
 
 def test_a_plan_file_may_hold_texts_tables_and_lists(file):
@@ -479,5 +484,5 @@ def test_an_architecture_without_a_place_for_a_bottleneck_refuses_one(monkeypatc
 
     monkeypatch.setattr(UNet, "takes_bottleneck", False)
     error = refused(arch="unet", bottleneck="aspp")
-    assert "no place for a bottleneck" in error.what
+    assert "does not take a bottleneck" in error.what
     assert plan(arch="unet").components(kinds.BOTTLENECK) == ()

@@ -136,7 +136,7 @@ class TestAKindOfItsOwn:
         """A run of 0.1.0 knew no such kind: it means what the registration says, not the default of today."""
         finished = FROZEN / "finished"
         answer = marsseg("run", "--plan", str(finished), "--dry-run")
-        assert "sampler.even.share\t1.0\ta plan from before\n" in answer.out, answer.err
+        assert "sampler.even.share\t1.0\tolder plan file\n" in answer.out, answer.err
         assert marsseg("compare", str(finished)).code == 0
         assert marsseg("list").code == 0
         (tmp_path / "plan.toml").write_text('arch = "unet"\n')

@@ -22,7 +22,7 @@ from marsseg_core.planning.resolver import Request, resolve
 from marsseg_core.registry import plugin_files
 from marsseg_core.registry.kinds import ARCHITECTURE, DATASET, LOSS, OBSERVER
 from marsseg_core.registry.loading import plugin_stdout_to_stderr
-from marsseg_core.registry.plugin_files import component_name, given_plugins
+from marsseg_core.registry.plugin_files import component_name, load_plugin_files
 from marsseg_core.registry.session import open_session
 
 LOSSES = '''
@@ -177,7 +177,7 @@ def test_a_class_is_called_by_its_name_in_small_letters(name, called):
 
 
 def test_the_components_of_a_file_are_found_by_name(my_loss):
-    (plugin,) = given_plugins([my_loss])
+    (plugin,) = load_plugin_files([my_loss])
     (entry,) = plugin.entries
     assert (entry.kind, entry.name, entry.distribution) == (LOSS, "root_error", "my_loss.py")
     assert entry.version == sha256(LOSSES)[:12]
@@ -264,7 +264,7 @@ def test_commands_about_data_take_a_file(cli, tmp_path):
 
 
 def test_nothing_is_written_beside_the_file(my_loss):
-    given_plugins([my_loss])
+    load_plugin_files([my_loss])
     assert [path.name for path in my_loss.parent.iterdir()] == ["my_loss.py"]
 
 
@@ -277,7 +277,7 @@ def test_nothing_is_written_beside_the_file(my_loss):
         ("raise RuntimeError('no driver')", PluginError, r"my_loss.py cannot be loaded: RuntimeError.*my_loss.py:1\]"),
         ("x = 1\nimport sys; sys.exit(1)", PluginError, r"cannot be loaded: SystemExit: 1 .*my_loss.py:2\]"),
         ("class X(", PluginError, r"cannot be loaded: SyntaxError.*my_loss.py:1\]"),
-        ("import beside", PluginError, "No module named 'beside'.*It is one file"),
+        ("import beside", PluginError, "No module named 'beside'.*A local plugin is one file"),
         ("x = 1", RequestError, "defines no component"),
         ("from marsseg_core.plugin_api import Loss", RequestError, "defines no component"),
         ("\0", PluginError, "cannot be loaded"),
@@ -287,7 +287,7 @@ def test_a_broken_file_is_named_with_the_cause(my_loss, source, error, said):
     my_loss.write_text(source)
     before = set(sys.modules)
     with pytest.raises(error, match=said):
-        given_plugins([my_loss])
+        load_plugin_files([my_loss])
     if error is PluginError:
         assert not {name for name in set(sys.modules) - before if name.startswith("marsseg_plugin_")}
 
@@ -295,7 +295,7 @@ def test_a_broken_file_is_named_with_the_cause(my_loss, source, error, said):
 @pytest.mark.parametrize("name", ["nowhere.py", "my_loss.txt", "my loss.py", "a,b.py", "a:b.py", "my_loss"])
 def test_what_is_no_file_of_python_is_refused(tmp_path, name):
     with pytest.raises(RequestError, match=r"is no plugin|cannot be read"):
-        given_plugins([tmp_path / name])
+        load_plugin_files([tmp_path / name])
 
 
 def test_a_component_that_is_not_whole_is_named_where_it_is_asked_for(cli, my_loss):
@@ -319,8 +319,8 @@ def test_two_files_of_one_name_are_refused(my_loss, tmp_path):
     other.parent.mkdir()
     other.write_text(LOSSES + "# another\n")
     with pytest.raises(RequestError, match=r"Two plugins are called my_loss\.py"):
-        given_plugins([my_loss, other])
-    assert len(given_plugins([my_loss, my_loss])) == 1
+        load_plugin_files([my_loss, other])
+    assert len(load_plugin_files([my_loss, my_loss])) == 1
 
 
 # --- trust
@@ -344,14 +344,14 @@ def test_trust_ends_with_the_command(cli, written):
 
 
 def test_what_was_given_in_this_process_is_trusted_as_the_same_text(written, my_loss):
-    given_plugins([my_loss])
+    load_plugin_files([my_loss])
     assert api.plan(written).components(LOSS)[0].power == 0.3
 
 
 def test_a_copy_that_has_changed_is_refused_even_where_it_is_trusted(written):
     copy = written / "plugins" / "my_loss.py"
     copy.write_text(LOSSES + "# changed\n")
-    with pytest.raises(RequestError, match="is not what the plan was made with") as caught:
+    with pytest.raises(RequestError, match="has changed since the plan was made") as caught:
         api.plan(written, trust=True)
     assert str(copy) in caught.value.what
     assert sha256(LOSSES) in caught.value.what
@@ -392,7 +392,7 @@ def test_a_plan_written_by_hand_names_a_file_beside_it(tmp_path, my_loss):
 @pytest.mark.parametrize("text", ["plugin = 3", "plugin = [{}]", "plugin = [{file = 3}]"])
 def test_a_plan_that_names_no_file_is_refused(tmp_path, text):
     (tmp_path / "mine.toml").write_text(text)
-    with pytest.raises(RequestError, match="names no plugin"):
+    with pytest.raises(RequestError, match="is not a plugin"):
         api.plan(tmp_path / "mine.toml", trust=True)
 
 
@@ -487,7 +487,7 @@ def test_a_file_that_is_being_executed_is_not_trusted_by_others(gated):
 
 def test_the_same_text_in_a_file_of_another_name_would_be_executed_again_and_is_not_trusted(written, my_loss):
     """What a file does may depend on where it lies and what it is called."""
-    given_plugins([my_loss])
+    load_plugin_files([my_loss])
     (written / "plugins" / "other.py").write_text(LOSSES)
     plan = written / "plan.toml"
     plan.write_text(plan.read_text().replace("my_loss.py", "other.py"))
@@ -595,11 +595,11 @@ def watch(tmp_path):
 
 
 def test_a_file_with_hooks_is_an_observer_with_or_without_components(watch, my_loss):
-    (plugin,) = given_plugins([watch])
+    (plugin,) = load_plugin_files([watch])
     (entry,) = plugin.entries
     assert (entry.kind, entry.name, entry.distribution) == (OBSERVER, "watch", "watch.py")
     my_loss.write_text(LOSSES + WATCH)
-    (plugin,) = given_plugins([my_loss])
+    (plugin,) = load_plugin_files([my_loss])
     assert [(entry.kind, entry.name) for entry in plugin.entries] == [(LOSS, "root_error"), (OBSERVER, "my_loss")]
     assert plugin.to_toml("plugins")["kinds"] == ["loss", "observer"]
 
@@ -712,7 +712,7 @@ def test_a_plan_names_what_to_install(from_elsewhere):
 def test_a_distribution_that_has_it_no_more_is_named(from_elsewhere):
     from_elsewhere.write_text(from_elsewhere.read_text().replace('"acme"', '"marsseg"'))
     with pytest.raises(
-        RequestError, match=r"loss 'ring' of marsseg 1\.5, which is not installed; marsseg \S+ has none"
+        RequestError, match=r"loss 'ring' of marsseg 1\.5, which is not installed; marsseg \S+ does not have it"
     ):
         api.plan(from_elsewhere)
 

@@ -207,7 +207,7 @@ def test_configure_takes_words_and_leaves_the_rest_at_its_default():
         ({"size": "x"}, "size=x does not fit: it takes a whole number.", "size: taps on a side."),
         ({"sigma": "0"}, "sigma=0 does not fit: it takes above 0.", "sigma: standard deviation."),
         ({"size": [1, 2]}, "size=1,2 does not fit: it takes a whole number.", "size: taps on a side."),
-        ({"size": "2"}, "These parameters do not go together: an even size has no middle", None),
+        ({"size": "2"}, "These parameters do not fit together: an even size has no middle", None),
     ],
 )
 def test_a_wrong_parameter_is_named_with_what_it_takes(raw, what, hint):
@@ -223,7 +223,7 @@ def test_a_parameter_without_default_must_be_given():
 
     with pytest.raises(RequestError, match="path must be given") as caught:
         configure(File, {}, where="npz")
-    assert caught.value.hint.startswith("It follows the name, as in NAME:path=…")
+    assert caught.value.hint.startswith("Add it to the name, as in NAME:path=…")
     assert configure(File, {"path": "a b.npz"}).path == "a b.npz"
 
 

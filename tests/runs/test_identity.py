@@ -93,7 +93,9 @@ class TestFiles:
         assert Split((0, 1), (2,), (3,)).fault(4, groups) == ""
         assert Split((0,), (1, 2), (3,)).fault(4, groups) == "group 0 is in train and in validation"
 
-    @pytest.mark.parametrize(("value", "says"), [("5.0", "which is no score"), ("Infinity", "is no number")])
+    @pytest.mark.parametrize(
+        ("value", "says"), [("5.0", "which is not a possible score"), ("Infinity", "is no number")]
+    )
     def test_a_score_that_is_none_is_not_compared(self, finished, value, says):
         text = finished.metrics.read_text(encoding="utf-8")
         first = text.index('"miou": ', text.index('"test"')) + len('"miou": ')
