@@ -128,7 +128,7 @@ class TestNamed:
         assert marsseg.plan(data=Synthetic(count=3)).one(DATASET) == Synthetic(count=3)
 
     def test_a_value_that_does_not_fit_is_refused(self):
-        with pytest.raises(RequestError, match="smooth=-1 does not fit"):
+        with pytest.raises(RequestError, match="smooth=-1 is not valid"):
             marsseg.plan(loss=Dice(smooth=-1))
 
     @pytest.mark.parametrize(

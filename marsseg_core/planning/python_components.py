@@ -25,7 +25,7 @@ from ..registry.source_record import SourceRecord, record_source
 from . import grammar
 
 # The value of one kind's option: a composition text, or the objects passed in Python, in order.
-Composition = str | tuple[Any, ...]
+Given = str | tuple[Any, ...]
 
 # The class that makes an architecture of a function. It is executed here, and stored after the function's source in
 # the run's copy.
@@ -44,7 +44,7 @@ class {cls}(Architecture):
 '''
 
 
-def given_components(kind: Kind, given: Any) -> Composition:
+def given_components(kind: Kind, given: Any) -> Given:
     """Check the value passed in Python for a kind's option; RequestError says which values are allowed."""
     if given is None:
         given = NONE_WORD
@@ -76,7 +76,7 @@ def _checked(kind: Kind, item: Any) -> Any:
     raise RequestError(f"{kind.option} cannot be {what}.", where=kind.option, hint=hint)
 
 
-def make_plugins(compositions: Mapping[str, Composition], catalog: Catalog) -> tuple[LocalPlugin, ...]:
+def make_plugins(compositions: Mapping[str, Given], catalog: Catalog) -> tuple[LocalPlugin, ...]:
     """Make a local plugin for each class or function passed in Python that no entry of the catalog provides."""
     plugins: dict[str, LocalPlugin] = {}
     for kind in ALL_KINDS:

@@ -42,7 +42,7 @@ from .metrics import canonical_monitor, planned_metrics
 from .moved_keys import MOVED_TO_KIND, with_current_keys
 from .options import SECTIONS, LossOptions, TrainingOptions, options_of
 from .plan import NAME_KEYS, Plan
-from .python_components import Composition, make_plugins, named_components
+from .python_components import Given, make_plugins, named_components
 from .resolved import ResolvedComponent, weighting_spec
 
 DEFAULT_RECIPE: Final = "default"
@@ -65,7 +65,7 @@ class Request:
     """
 
     base: str | None = None
-    compositions: Mapping[str, Composition] = field(default_factory=dict)
+    compositions: Mapping[str, Given] = field(default_factory=dict)
     sections: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     overrides: Sequence[str] = ()
     plugins: Sequence[str | Path] = ()
@@ -243,7 +243,7 @@ class PlanBuilder:
             if kind.absent and kind not in self.items:
                 self._overlay(kind, grammar.parse(kind.absent), "default", f"--{kind.option}")
 
-    def add_compositions(self, kind: Kind, composition: Composition) -> None:
+    def add_compositions(self, kind: Kind, composition: Given) -> None:
         """Add the components that one option of the command line or of a Python call names."""
         if isinstance(composition, str):
             self._overlay(kind, self._parse(kind, composition), "command line", f"--{kind.option} {composition}")

@@ -156,8 +156,8 @@ def check_defaults(parameters: Mapping[str, Parameter]) -> None:
                 parameter.convert(to_toml(value))
             except ValueError as expected:
                 raise PluginError(
-                    f"The {what} of its parameter '{parameter.name}', {to_text(value)}, does not fit: "
-                    f"it takes {expected}."
+                    f"The {what} of its parameter '{parameter.name}', {to_text(value)}, is not valid: "
+                    f"expected {expected}."
                 ) from expected
 
 
@@ -177,7 +177,7 @@ def configure(cls: type[T], raw: Mapping[str, Any], *, where: str = "") -> T:
             values[name] = parameters[name].convert(raw_value)
         except ValueError as expected:
             raise RequestError(
-                f"{name}={to_text(raw_value)} does not fit: it takes {expected}.",
+                f"{name}={to_text(raw_value)} is not valid: expected {expected}.",
                 where=where,
                 hint=f"{name}: {parameters[name].help}." if parameters[name].help else None,
             ) from expected

@@ -365,11 +365,11 @@ WRONG = {
     "value": (
         ["--arch", "dense", "--set", "arch.dense.width=x"],
         None,
-        "width=x does not fit: it takes a number.",
+        "width=x is not valid: expected a number.",
         "width: ",
     ),
-    "seed": (["--seed", "x"], None, "seed=x does not fit: it takes a whole number.", "seed: "),
-    "epochs": (["--epochs", "0"], None, "epochs=0 does not fit: it takes at least 1.", "epochs: "),
+    "seed": (["--seed", "x"], None, "seed=x is not valid: expected a whole number.", "seed: "),
+    "epochs": (["--epochs", "0"], None, "epochs=0 is not valid: expected at least 1.", "epochs: "),
     "precision": (["--precision", "float8"], None, "one of float32, mixed_bfloat16, mixed_float16", ""),
     "plan key": (
         ["--plan", "PATH"],

@@ -337,7 +337,7 @@ def test_a_target_that_is_not_in_its_module_gets_the_nearest_that_is(path, cli, 
 def test_a_name_that_means_something_else_is_invalid(name):
     (entry,) = catalog(ACME.point(name, "acme.ring:Ring")).entries
     assert entry.status == INVALID
-    assert f"'{name}' is no name" in entry.reason
+    assert f"'{name}' is not a valid name" in entry.reason
 
 
 def test_what_a_plugin_prints_on_its_import_is_no_result(path, cli, tmp_path):
@@ -435,7 +435,7 @@ def test_a_sound_plugin_loads(tmp_path, monkeypatch):
         (GOOD.replace("Architecture", "Bottleneck"), "cannot be used: it is not a subclass of Architecture."),
         (GOOD.replace("@dataclass(frozen=True)", ""), "cannot be used: it is not a dataclass."),
         (GOOD.replace(BUILDS, ""), "cannot be used: it does not define build."),
-        (f"{GOOD}    rate: float = None", "cannot be used: The default of its parameter 'rate', none, does not fit"),
+        (f"{GOOD}    rate: float = None", "cannot be used: The default of its parameter 'rate', none, is not valid"),
         (f"{GOOD}    n: int = param(0, help='n', above=0)", "cannot be used: The default of its parameter 'n'"),
         (
             f"{GOOD}    n: int = param(1, help='n', absent=0.5)",

@@ -204,9 +204,9 @@ def test_configure_takes_words_and_leaves_the_rest_at_its_default():
     [
         ({"siz": "5"}, "There is no parameter 'siz'.", "Did you mean 'size'?"),
         ({"zzz": "5"}, "There is no parameter 'zzz'.", "Its parameters: mode, sigma, size."),
-        ({"size": "x"}, "size=x does not fit: it takes a whole number.", "size: taps on a side."),
-        ({"sigma": "0"}, "sigma=0 does not fit: it takes above 0.", "sigma: standard deviation."),
-        ({"size": [1, 2]}, "size=1,2 does not fit: it takes a whole number.", "size: taps on a side."),
+        ({"size": "x"}, "size=x is not valid: expected a whole number.", "size: taps on a side."),
+        ({"sigma": "0"}, "sigma=0 is not valid: expected above 0.", "sigma: standard deviation."),
+        ({"size": [1, 2]}, "size=1,2 is not valid: expected a whole number.", "size: taps on a side."),
         ({"size": "2"}, "These parameters do not fit together: an even size has no middle", None),
     ],
 )

@@ -122,7 +122,7 @@ class TestComparison:
             )
             edit(
                 tmp_path / name / "split.json",
-                lambda split, ignore_classes=ignore_classes: split.update(ignore_classes=ignore_classes),
+                lambda split, ignore_classes=ignore_classes: split.update(ignored=ignore_classes),
             )
         comparison = marsseg.compare(tmp_path / "a", tmp_path / "b")
         assert [len(group.runs) for group in comparison.groups] == [1, 1]
