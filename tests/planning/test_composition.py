@@ -1,4 +1,4 @@
-"""The grammar of components: `name:key=value:key=value,name`."""
+"""The grammar of composition texts: `name:key=value:key=value,name`."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ def written(components: list[NamedComponent]) -> str:
 
 
 @given(st.lists(COMPONENTS, min_size=1, max_size=4))
-def test_what_is_written_is_read_back(components):
+def test_parse_reads_back_a_written_composition(components):
     assert parse(written(components)) == components
 
 
 @given(st.text(max_size=30))
-def test_any_text_is_read_or_refused(text):
+def test_any_text_is_parsed_or_refused(text):
     try:
         components = parse(text)
     except RequestError:
@@ -49,7 +49,7 @@ def test_any_text_is_read_or_refused(text):
         (" none ", []),
     ],
 )
-def test_the_grammar(text, components):
+def test_examples_of_compositions(text, components):
     assert parse(text) == components
 
 
@@ -67,7 +67,7 @@ def test_the_grammar(text, components):
         ("dense:width=1:width=2", "'width' is given twice in 'dense:width=1:width=2'."),
     ],
 )
-def test_what_is_wrong_is_said_where_it_stands(text, what):
+def test_a_wrong_composition_is_refused_with_its_place(text, what):
     with pytest.raises(RequestError) as caught:
         parse(text, where="--arch")
     assert (caught.value.what, caught.value.where) == (what, "--arch")
