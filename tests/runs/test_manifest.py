@@ -127,7 +127,7 @@ class TestChangedFile:
         with warned_of(r"network\.keras is not as the run wrote it"):
             marsseg.load(folder / "finished")
 
-    def test_text_for_people_is_ignored(self, folder):
+    def test_log_history_environment_or_report_is_ignored(self, folder):
         for name in ("log.txt", "history.csv", "environment.json", "report.html"):
             file = folder / "finished" / name
             file.write_text(file.read_text() + "\n")
