@@ -139,7 +139,7 @@ class TestNamed:
             ({"loss": 3}, "loss cannot be of type int"),
             ({"augment": ["hflip", 3.5]}, "augment cannot be of type float"),
             ({"data": 3}, "data cannot be of type int"),
-            ({"arch": int}, "arch cannot be what is given"),
+            ({"arch": int}, "arch cannot be of type int"),
             ({"loss": lambda labels, logits: 0}, "loss cannot be of type function"),
         ],
     )

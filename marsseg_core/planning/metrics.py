@@ -60,6 +60,16 @@ class MetricTable:
 
         The score of a class is the metric's `per_class` word, an underscore, and the name of the class. If several
         metrics match, the one with the longest word is returned.
+
+        Args:
+            score: The name of a score, without "val_".
+
+        Returns:
+            The metric, or None.
+
+        Example:
+            >>> metric_table().of("iou_soil").entry.name
+            'miou'
         """
         if score in self.resolved:
             return self.resolved[score]
@@ -67,27 +77,52 @@ class MetricTable:
         return max(matching, key=lambda each: len(each.component.per_class), default=None)
 
     def canonical(self, score: str) -> str:
-        """Return the name of the metric if `score` is one of its aliases, otherwise `score` itself."""
+        """Return the name of the metric if `score` is one of its aliases, otherwise `score` itself.
+
+        Args:
+            score: The name of a score, or an alias of a metric.
+
+        Example:
+            >>> metric_table().canonical("f1")
+            'dice'
+        """
         names = (name for name, each in self.resolved.items() if score in each.entry.aliases)
         return score if score in self.resolved else next(names, score)
 
     def rises(self, column: str) -> bool:
-        """Return whether a higher value of a column or score is better."""
+        """Return whether a higher value is better. For a score of an unknown metric this is assumed.
+
+        Args:
+            column: A column of the history or the name of a score, such as "val_miou", "miou" or "val_loss".
+        """
         metric = self.of(column.removeprefix(PREFIX))
         return not _LOSS.fullmatch(column) if metric is None else bool(metric.component.higher_is_better)
 
     def is_column(self, text: str) -> bool:
-        """Return whether the history may have this column: a loss, or a score of the validation or training subset."""
+        """Return whether the history may have this column: a loss, or a score of the validation or training subset.
+
+        Args:
+            text: The name of the column, such as "val_miou" or "loss".
+        """
         return bool(_LOSS.fullmatch(text)) or self.of(text.removeprefix(PREFIX)) is not None
 
     def possible(self, score: str, value: float) -> bool:
-        """Return whether `value` is finite and within the metric's bounds. Unknown metrics have no bounds."""
+        """Return whether `value` is finite and within the metric's bounds. Unknown metrics have no bounds.
+
+        Args:
+            score: The name of a score.
+            value: Its value.
+        """
         metric = self.of(score)
         least, greatest = (-math.inf, math.inf) if metric is None else metric.component.bounds
         return math.isfinite(value) and bool(least - _ROUNDING <= value <= greatest + _ROUNDING)
 
     def label(self, score: str) -> str:
-        """Return the label of a metric with its unit, as tables and reports show it; for any other score, its name."""
+        """Return the label of a metric with its unit, as tables and reports show it; for any other score, its name.
+
+        Args:
+            score: The name of a score.
+        """
         metric = self.of(score)
         if metric is None or score not in self.resolved:
             return score
@@ -95,12 +130,20 @@ class MetricTable:
         return (component.label or score) + (f" [{component.unit}]" if component.unit else "")
 
     def explanation(self, score: str) -> str:
-        """Return the explanation of the metric of a score; empty if the metric is not in the table."""
+        """Return the explanation of the metric of a score; empty if the metric is not in the table.
+
+        Args:
+            score: The name of a score.
+        """
         metric = self.of(score)
         return "" if metric is None else str(metric.component.explanation)
 
     def spaced(self, score: str) -> str:
-        """Return the name of a score for tables in the terminal: "iou soil" for "iou_soil"."""
+        """Return the name of a score for tables in the terminal: "iou soil" for "iou_soil".
+
+        Args:
+            score: The name of a score.
+        """
         metric = self.of(score)
         if metric is None or score in self.resolved:
             return score
@@ -111,6 +154,9 @@ class MetricTable:
         """Return whether tables show a score.
 
         They show the metrics with `in_tables`, the requested metrics, and scores of metrics that are not installed.
+
+        Args:
+            score: The name of a score.
         """
         metric = self.of(score)
         return metric is None or metric.component.in_tables or metric.entry.name in self.asked
@@ -119,6 +165,9 @@ class MetricTable:
         """Return whether experiment trackers such as TensorBoard or MLflow receive a score.
 
         They receive the scores of metrics in the history, and of the requested metrics.
+
+        Args:
+            score: The name of a score.
         """
         metric = self.of(score)
         return metric is not None and (metric.component.in_history or metric.entry.name in self.asked)
@@ -135,6 +184,9 @@ class MetricTable:
         """Return the metrics to compute after each epoch.
 
         These are the metrics with `in_history`, and the metrics of the history columns `columns`.
+
+        Args:
+            columns: Further columns of the history that are needed, such as "val_dice".
         """
         watched = {
             metric.entry.name for column in columns if (metric := self.of(column.removeprefix(PREFIX))) is not None
@@ -145,16 +197,16 @@ class MetricTable:
         """Return the table with the metrics of a composition text added, or configured again, and marked as requested.
 
         Args:
-            text: a composition such as "boundary_iou,boundary_f:tolerance=2"
-            catalog: where the metrics are looked up
-            where: the option that error messages name
+            text: A composition text such as "boundary_iou,boundary_f:tolerance=2".
+            catalog: The catalog in which the metrics are looked up.
+            where: The option that error messages name.
 
         Returns:
             A new table.
 
         Raises:
-            RequestError: if a name or a parameter is wrong
-            PluginError: if a metric cannot be loaded
+            RequestError: If a name or a parameter is wrong.
+            PluginError: If a metric cannot be loaded.
         """
         resolved = dict(self.resolved)
         for named in grammar.parse(text, where=where):
@@ -180,7 +232,7 @@ def metric_table(catalog: Catalog | None = None) -> MetricTable:
     A metric that cannot be loaded is left out with a warning, as no run needs it unless the plan names it.
 
     Args:
-        catalog: where the metrics are looked up; None for the installed distributions
+        catalog: The catalog in which the metrics are looked up; None for the installed distributions.
 
     Returns:
         The table, with no metric marked as requested.

@@ -58,11 +58,19 @@ class Plan(Shown):
         return self.session.catalog
 
     def components(self, kind: Kind) -> tuple[Any, ...]:
-        """Return the components of a kind, in order."""
+        """Return the components of a kind, in order.
+
+        Args:
+            kind: The kind of component.
+        """
         return tuple(resolved.component for resolved in self.resolved[kind])
 
     def one(self, kind: Kind) -> Any:
-        """Return the component of a kind of which a plan has exactly one, such as the architecture."""
+        """Return the component of a kind of which a plan has exactly one, such as the architecture.
+
+        Args:
+            kind: The kind of component.
+        """
         return self.resolved[kind][0].component
 
     @property
@@ -143,7 +151,11 @@ class Plan(Shown):
     def with_scaling(self, scaling: Scaling | None) -> Plan:
         """Return the plan with its data scaled as in a finished run, unless the plan defines the scaling itself.
 
-        With None, return the plan unchanged.
+        Args:
+            scaling: The scaling that the run recorded; with None, the plan is returned unchanged.
+
+        Returns:
+            The plan with the scaling.
         """
         if scaling is None:
             return self

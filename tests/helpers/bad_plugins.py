@@ -82,7 +82,7 @@ BAD = (
     Bad("rival", LOSS, "Two distributions provide the loss 'ssce'", "conflict", "conflict", 2, called="ssce"),
     Bad("old", LOSS, "it requires marsseg>=99", "incompatible", "incompatible", 2, requires="marsseg>=99"),
     Bad("off", LOSS, "by MARSSEG_DISABLE", "disabled", "disabled", 2),
-    Bad("ill", LOSS, "no valid name", "invalid", "invalid", None, called="Ill Named"),
+    Bad("ill", LOSS, "not a valid name", "invalid", "invalid", None, called="Ill Named"),
 )
 
 ENVIRONMENT = {"MARSSEG_DISABLE": "bad-off"}
