@@ -89,7 +89,7 @@ def test_a_weight_of_0_or_below_is_refused():
 
 
 def test_parameters_that_do_not_fit_the_classes_are_a_wrong_request():
-    with pytest.raises(RequestError, match=r"weights=3 does not fit: .* list of 2 or more numbers"):
+    with pytest.raises(RequestError, match=r"weights=3 is not valid: .* list of 2 or more numbers"):
         marsseg.loss("wssce:weights=3")
 
 

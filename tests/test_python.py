@@ -110,7 +110,7 @@ class TestPlan:
         assert python(code).out == "2 False\n"
 
     def test_an_unknown_argument_is_refused_with_the_nearest_one(self):
-        with pytest.raises(RequestError, match=r"A run takes no 'epoch'. .*'epochs'"):
+        with pytest.raises(RequestError, match=r"A run has no argument 'epoch'. .*'epochs'"):
             marsseg.plan(epoch=2)
 
     def test_none_means_no_bottleneck(self):

@@ -1,1 +1,1 @@
-"""From what was asked for to a plan: grammar, options, and the resolver."""
+"""Turn a request into a plan: composition texts, options, metrics, and the resolver."""

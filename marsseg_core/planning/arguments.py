@@ -1,4 +1,4 @@
-"""What functions of the Python interface are given: checked, and made into a request for a plan."""
+"""Check the arguments of the Python functions, and turn them into a request for a plan."""
 
 from __future__ import annotations
 
@@ -19,57 +19,59 @@ from .resolver import Request
 from .run_arguments import AS_PLANNED
 
 
-def path_of(given: Any, what: str) -> Path:
-    """A path; RequestError where something else is given."""
-    if not isinstance(given, str | os.PathLike) or not isinstance(os.fspath(given), str):
-        raise RequestError(f"A path is expected, not {_kind(given)}.", where=what, hint="A text or a Path.")
-    return Path(given)
+def path_of(value: Any, what: str) -> Path:
+    """Return a value as a path; RequestError if it is neither a text nor a path."""
+    if not isinstance(value, str | os.PathLike) or not isinstance(os.fspath(value), str):
+        raise RequestError(
+            f"{what} must be a path, not {_type_name(value)}.", where=what, hint="Pass a text or a Path."
+        )
+    return Path(value)
 
 
-def text_of(given: Any, what: str) -> str:
-    """A text; RequestError where something else is given."""
-    if not isinstance(given, str):
-        raise RequestError(f"{what} is a text, not {_kind(given)}.", where=what)
-    return given
+def text_of(value: Any, what: str) -> str:
+    """Return a value that must be a text; RequestError if it is not."""
+    if not isinstance(value, str):
+        raise RequestError(f"{what} must be a text, not {_type_name(value)}.", where=what)
+    return value
 
 
-def flag_of(given: Any, what: str) -> bool:
-    """A truth value; RequestError where something else is given, such as the text "no"."""
-    if not isinstance(given, bool) and _kind(given) not in ("bool", "bool_"):  # NumPy's
-        raise RequestError(f"{what} is True or False, not {_kind(given)}.", where=what)
-    return bool(given)
+def flag_of(value: Any, what: str) -> bool:
+    """Return a value that must be True or False; RequestError for anything else, such as the text "no"."""
+    if not isinstance(value, bool) and _type_name(value) not in ("bool", "bool_"):  # NumPy's
+        raise RequestError(f"{what} must be True or False, not {_type_name(value)}.", where=what)
+    return bool(value)
 
 
-def count_of(given: Any, what: str, *, at_least: int | None = None) -> int:
-    """A whole number; RequestError, by name, where something else or less is given."""
-    if given is None and at_least is not None:
-        raise RequestError(f"{what} is at least {at_least}, not None.", where=what)
-    if isinstance(given, bool) or not isinstance(given, numbers.Integral):
-        shown = repr(given) if isinstance(given, str | float | bool) else _kind(given)
-        raise RequestError(f"{what} is a whole number, not {shown}.", where=what)
-    if at_least is not None and given < at_least:
-        raise RequestError(f"{what} is at least {at_least}, not {given!r}.", where=what)
-    return int(given)
+def count_of(value: Any, what: str, *, at_least: int | None = None) -> int:
+    """Return a value that must be a whole number; RequestError if it is not, or is less than `at_least`."""
+    if value is None and at_least is not None:
+        raise RequestError(f"{what} must be at least {at_least}, not None.", where=what)
+    if isinstance(value, bool) or not isinstance(value, numbers.Integral):
+        shown = repr(value) if isinstance(value, str | float | bool) else _type_name(value)
+        raise RequestError(f"{what} must be a whole number, not {shown}.", where=what)
+    if at_least is not None and value < at_least:
+        raise RequestError(f"{what} must be at least {at_least}, not {value!r}.", where=what)
+    return int(value)
 
 
-def paths_of(given: Any, what: str) -> tuple[Path, ...]:
-    """A list of paths; RequestError where something else is given."""
-    return tuple(path_of(each, what) for each in _listed(given, what, "paths"))
+def paths_of(values: Any, what: str) -> tuple[Path, ...]:
+    """Return a list of texts or paths as paths; RequestError for anything else."""
+    return tuple(path_of(each, what) for each in _checked_list(values, what, "paths"))
 
 
-def value_of(given: Any, what: str) -> Any:
-    """A value as a plan has it: a number, a text, None, or a list of these; RequestError for anything else.
+def value_of(value: Any, what: str) -> Any:
+    """Return a value as a plan stores it: a number, a text, a truth value, None, or a tuple of these.
 
-    Numbers may be NumPy's, texts may be paths.
+    NumPy numbers and arrays become Python numbers and tuples, paths become texts. RequestError for anything else.
     """
-    if isinstance(given, os.PathLike):
-        return str(path_of(given, what))
-    value = given.tolist() if type(given).__module__ == "numpy" and hasattr(given, "tolist") else given
-    if isinstance(value, list | tuple):
-        return tuple(value_of(item, what) for item in value)
-    if value is None or isinstance(value, bool | int | float | str):
-        return value
-    raise RequestError(f"{what} cannot be of type {_kind(given)}.", where=what)
+    if isinstance(value, os.PathLike):
+        return str(path_of(value, what))
+    plain = value.tolist() if type(value).__module__ == "numpy" and hasattr(value, "tolist") else value
+    if isinstance(plain, list | tuple):
+        return tuple(value_of(item, what) for item in plain)
+    if plain is None or isinstance(plain, bool | int | float | str):
+        return plain
+    raise RequestError(f"{what} cannot be of type {_type_name(value)}.", where=what)
 
 
 def request_of(
@@ -78,34 +80,34 @@ def request_of(
     overrides: Any = (),
     plugins: Any = (),
 ) -> Request:
-    """The request that these arguments make. RequestError names a word that a run does not take."""
-    given = {key: value for key, value in (arguments or {}).items() if value is not AS_PLANNED}
+    """Make a request from the arguments of a Python function; RequestError names an argument that does not exist."""
+    passed = {key: value for key, value in (arguments or {}).items() if value is not AS_PLANNED}
     options = {kind.option: kind for kind in kinds.PLAN_KINDS}
     training = {field.name for field in fields(TrainingOptions)}
     split = {field.name for field in fields(SplitOptions)} - training
     cleaning = {field.name for field in fields(CleaningOptions)}
     known = {*options, *training, *split, *cleaning}
-    if unknown := sorted(set(given) - known):
-        raise RequestError(f"A run takes no '{unknown[0]}'.", where=unknown[0], hint=nearest(unknown[0], known))
+    if unknown := sorted(set(passed) - known):
+        raise RequestError(f"A run has no argument '{unknown[0]}'.", where=unknown[0], hint=nearest(unknown[0], known))
     sections = {
-        section: {key: value_of(value, key) for key, value in given.items() if key in names}
+        section: {key: value_of(value, key) for key, value in passed.items() if key in names}
         for section, names in (("training", training), ("split", split), ("cleaning", cleaning))
     }
     return Request(
         None if base is None else str(path_of(base, "base")),
-        {key: given_components(options[key], value) for key, value in given.items() if key in options},
+        {key: given_components(options[key], value) for key, value in passed.items() if key in options},
         sections,
-        tuple(text_of(each, "overrides") for each in _listed(overrides, "overrides", "texts")),
+        tuple(text_of(each, "overrides") for each in _checked_list(overrides, "overrides", "texts")),
         paths_of(plugins, "plugins"),
     )
 
 
-def _listed(given: Any, what: str, of: str) -> Iterable[Any]:
-    if isinstance(given, str | bytes | os.PathLike) or not isinstance(given, Iterable):
-        shown = f"{what}=[{given!r}]" if isinstance(given, str) else None
-        raise RequestError(f"{what} is a list of {of}, not {_kind(given)}.", where=what, hint=shown)
-    return given
+def _checked_list(values: Any, what: str, of: str) -> Iterable[Any]:
+    if isinstance(values, str | bytes | os.PathLike) or not isinstance(values, Iterable):
+        hint = f"{what}=[{values!r}]" if isinstance(values, str) else None
+        raise RequestError(f"{what} must be a list of {of}, not {_type_name(values)}.", where=what, hint=hint)
+    return values
 
 
-def _kind(given: Any) -> str:
-    return type(given).__name__
+def _type_name(value: Any) -> str:
+    return type(value).__name__

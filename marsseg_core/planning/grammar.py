@@ -1,9 +1,10 @@
-"""The grammar of components on the command line, in plan files and in a component's own fields.
+"""Parse composition texts such as `dense:width=0.5,unet`.
 
-`,` separates components; the first `:` ends the name; each further `:` starts one scalar `key=value`:
+Composition texts are used on the command line, in plan files and in parameters of components. A comma separates
+components. The first colon ends the name, and each colon starts one parameter `key=value`:
 
 >>> parse("dense:width=0.5,unet")
-[Named(name='dense', parameters={'width': '0.5'}), Named(name='unet', parameters={})]
+[NamedComponent(name='dense', parameters={'width': '0.5'}), NamedComponent(name='unet', parameters={})]
 """
 
 from __future__ import annotations
@@ -21,30 +22,33 @@ from ..registry.parameters import NONE_WORD, configure
 
 
 @dataclass(frozen=True)
-class Named:
-    """A component asked for by name (or distribution/name), with the parameters that were given.
+class NamedComponent:
+    """A component that is requested by name, before the name is looked up.
 
-    `version` is that of the distribution with which a plan file was made, where it says so. `held` is what was given in
-    Python, where the component only stands for it.
+    Attributes:
+        name: the name, or distribution/name
+        parameters: the requested values of its parameters
+        version: the version of its distribution in the plan file; empty if there is none
+        python_object: the data or network passed in Python that the component represents; None for any other
     """
 
     name: str
     parameters: Mapping[str, Any] = field(default_factory=dict)
     version: str = field(default="", repr=False)
-    held: Any = field(default=None, repr=False, compare=False)
+    python_object: Any = field(default=None, repr=False, compare=False)
 
 
-def parse(text: str, *, where: str | None = None) -> list[Named]:
-    """The components that `text` asks for, in order; `none` asks for none of them.
+def parse(text: str, *, where: str | None = None) -> list[NamedComponent]:
+    """Parse a composition text into its components, in order. The text `none` gives an empty list.
 
-    Raises RequestError for an empty name, a parameter without `=`, and a parameter that is given twice.
+    Raises RequestError for an empty name, a parameter without `=`, and a parameter that occurs twice.
     """
     if text.strip() == NONE_WORD:
         return []
     return [_parse_one(item, text, where) for item in text.split(",")]
 
 
-def _parse_one(item: str, text: str, where: str | None) -> Named:
+def _parse_one(item: str, text: str, where: str | None) -> NamedComponent:
     name, *pairs = item.strip().split(":")
     if not name:
         raise RequestError(
@@ -64,15 +68,15 @@ def _parse_one(item: str, text: str, where: str | None) -> Named:
         if key in parameters:
             raise RequestError(f"'{key}' is given twice in '{item}'.", where=where, hint="Keep one of the two.")
         parameters[key] = value
-    return Named(name, parameters)
+    return NamedComponent(name, parameters)
 
 
 def resolve_composition(
     kind: Kind, text: str, catalog: Catalog | None = None, prefer: str | None = None
 ) -> list[tuple[Entry, Any]]:
-    """The components of a kind that a composition text asks for, such as "transformer:heads=4,aspp", configured.
+    """Create the components of a composition text, such as "transformer:heads=4,aspp", with their catalog entries.
 
-    Of several distributions that have a name, `prefer` is meant.
+    If several distributions provide a name, the distribution `prefer` is used.
     """
     catalog = catalog or installed()
     entries = [(catalog.find(kind, named.name, where=text, prefer=prefer), named) for named in parse(text)]
@@ -80,5 +84,5 @@ def resolve_composition(
 
 
 def components(kind: Kind, text: str, catalog: Catalog | None = None) -> tuple[Any, ...]:
-    """The same without their entries."""
+    """Create the components of a composition text."""
     return tuple(component for _, component in resolve_composition(kind, text, catalog))

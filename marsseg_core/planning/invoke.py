@@ -1,4 +1,4 @@
-"""Call what components define, so that a failure names the component."""
+"""Call the code of components, so that error messages name the component that failed."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .resolved import ResolvedComponent
 
 
 def call_component(resolved: ResolvedComponent, function: Callable[..., Any], *arguments: Any) -> Any:
-    """Call a component's code; what it raises becomes a PluginError that names the component."""
+    """Call a function of a component. Exceptions other than marsseg's become a PluginError that names the component."""
     try:
         return function(*arguments)
     except MarssegError:
@@ -27,17 +27,20 @@ def call_component(resolved: ResolvedComponent, function: Callable[..., Any], *a
         raise PluginError(
             f"The {resolved.entry.label} failed: {type(cause).__name__}: {cause}",
             where=", ".join(filter(None, (place, repr(resolved.component)))),
-            hint="`marsseg --traceback …` shows how it came to that.",
+            hint="`marsseg --traceback …` shows where it failed.",
         ) from cause
 
 
 def build_component(resolved: ResolvedComponent, *arguments: Any) -> Any:
-    """What a component builds; what `call_or_refuse` says of its failures."""
+    """Call the component's method `build`. Failures are handled as in `call_or_refuse`."""
     return call_or_refuse(resolved, resolved.component.build, *arguments)
 
 
 def call_or_refuse(resolved: ResolvedComponent, function: Callable[..., Any], *arguments: Any) -> Any:
-    """Call a component's code. A ValueError means that its parameters do not fit here, any other failure is its own."""
+    """Call a function of a component that raises ValueError if its parameters do not fit the rest of the plan.
+
+    The ValueError becomes a RequestError, any other exception a PluginError.
+    """
     try:
         return call_component(resolved, function, *arguments)
     except PluginError as error:
@@ -49,6 +52,9 @@ def call_or_refuse(resolved: ResolvedComponent, function: Callable[..., Any], *a
 
 
 def nested_components(kind: Kind, text: str, catalog: Catalog, owner: Entry) -> tuple[ResolvedComponent, ...]:
-    """The components that a composition text of another component asks for: of its own distribution where in doubt."""
-    found = grammar.resolve_composition(kind, text, catalog, owner.distribution)
-    return tuple(ResolvedComponent(entry, component, NoOptions()) for entry, component in found)
+    """Create the components of a composition text that is a parameter of the component `owner`.
+
+    If several distributions provide a name, the owner's distribution is used.
+    """
+    components = grammar.resolve_composition(kind, text, catalog, owner.distribution)
+    return tuple(ResolvedComponent(entry, component, NoOptions()) for entry, component in components)

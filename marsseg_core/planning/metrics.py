@@ -1,7 +1,7 @@
-"""The table of metrics: what a run can be scored, kept, stopped and ranked by, from what is installed.
+"""The table of the installed metrics, and which of them a run computes, monitors and shows.
 
-A *score* is one number of a metric: `dice` is the metric's value, `dice_soil` that of a class. A *column* of the
-history is a score of the validation subset, `val_dice_soil`, or a loss.
+A *score* is one number of a metric: `dice` is the value of the metric `dice`, `dice_soil` is its value for the class
+soil. A *column* of the history is a score of the validation subset, such as `val_dice_soil`, or a loss.
 """
 
 from __future__ import annotations
@@ -29,10 +29,11 @@ _logger = get_logger(__name__)
 
 PREFIX: Final = "val_"
 
-# What early stopping may watch though no network is kept by it: a loss falls on its own where weights move.
+# Early stopping may watch these, but they never select the best network: where the weighting changes the weights of
+# the losses, the total loss may fall although the network does not get better.
 LOSSES: Final = ("val_loss", "loss")
 
-# How far rounding may take a value past its bounds.
+# The distance from its bounds that rounding may add to a value.
 _ROUNDING: Final = 1e-9
 
 _LOSS: Final = re.compile(r"(val_)?loss(_\w+)?")
@@ -40,13 +41,13 @@ _LOSS: Final = re.compile(r"(val_)?loss(_\w+)?")
 
 @dataclass(frozen=True)
 class MetricTable:
-    """Hold the metrics by name, the headline first, and what a run wants of them.
+    """Hold the metrics by name, the headline metric first, and how a run uses them.
 
     Attributes:
-        resolved: each metric as it is configured
-        asked: the names of those that somebody named: they are computed and shown
+        resolved: the configured metrics by name
+        asked: the names of the metrics that the plan or the user requests: they are computed and shown
         watched: the column of the history that early stopping watches
-        best_by: the column by which the best network is kept
+        best_by: the column of the history that selects the best network
     """
 
     resolved: Mapping[str, ResolvedComponent]
@@ -55,34 +56,73 @@ class MetricTable:
     best_by: str = PREFIX + HEADLINE
 
     def of(self, score: str) -> ResolvedComponent | None:
-        """The metric that a score is of: by its name, or by its word for classes with a class's name behind it."""
+        """Return the metric of a score such as "miou" or "iou_soil"; None if no metric in the table has it.
+
+        The score of a class is the metric's `per_class` word, an underscore, and the name of the class. If several
+        metrics match, the one with the longest word is returned.
+
+        Args:
+            score: The name of a score, without "val_".
+
+        Returns:
+            The metric, or None.
+
+        Example:
+            >>> metric_table().of("iou_soil").entry.name
+            'miou'
+        """
         if score in self.resolved:
             return self.resolved[score]
-        found = [each for each in self.resolved.values() if _is_of_a_class(score, each)]
-        return max(found, key=lambda each: len(each.component.per_class), default=None)
+        matching = [each for each in self.resolved.values() if _is_class_score(score, each)]
+        return max(matching, key=lambda each: len(each.component.per_class), default=None)
 
     def canonical(self, score: str) -> str:
-        """The score that a text means: of a metric's alias, its name."""
-        named = (name for name, each in self.resolved.items() if score in each.entry.aliases)
-        return score if score in self.resolved else next(named, score)
+        """Return the name of the metric if `score` is one of its aliases, otherwise `score` itself.
+
+        Args:
+            score: The name of a score, or an alias of a metric.
+
+        Example:
+            >>> metric_table().canonical("f1")
+            'dice'
+        """
+        names = (name for name, each in self.resolved.items() if score in each.entry.aliases)
+        return score if score in self.resolved else next(names, score)
 
     def rises(self, column: str) -> bool:
-        """Whether more of a column (or of a score) is better."""
+        """Return whether a higher value is better. For a score of an unknown metric this is assumed.
+
+        Args:
+            column: A column of the history or the name of a score, such as "val_miou", "miou" or "val_loss".
+        """
         metric = self.of(column.removeprefix(PREFIX))
         return not _LOSS.fullmatch(column) if metric is None else bool(metric.component.higher_is_better)
 
     def is_column(self, text: str) -> bool:
-        """Whether a history may have a column of this name: a loss, or a score of validation or training subset."""
+        """Return whether the history may have this column: a loss, or a score of the validation or training subset.
+
+        Args:
+            text: The name of the column, such as "val_miou" or "loss".
+        """
         return bool(_LOSS.fullmatch(text)) or self.of(text.removeprefix(PREFIX)) is not None
 
     def possible(self, score: str, value: float) -> bool:
-        """Whether a score can have a value; of a metric that is not installed, any number."""
+        """Return whether `value` is finite and within the metric's bounds. Unknown metrics have no bounds.
+
+        Args:
+            score: The name of a score.
+            value: Its value.
+        """
         metric = self.of(score)
         least, greatest = (-math.inf, math.inf) if metric is None else metric.component.bounds
         return math.isfinite(value) and bool(least - _ROUNDING <= value <= greatest + _ROUNDING)
 
     def label(self, score: str) -> str:
-        """What tables and pages call a metric, with its unit."""
+        """Return the label of a metric with its unit, as tables and reports show it; for any other score, its name.
+
+        Args:
+            score: The name of a score.
+        """
         metric = self.of(score)
         if metric is None or score not in self.resolved:
             return score
@@ -90,11 +130,20 @@ class MetricTable:
         return (component.label or score) + (f" [{component.unit}]" if component.unit else "")
 
     def explanation(self, score: str) -> str:
+        """Return the explanation of the metric of a score; empty if the metric is not in the table.
+
+        Args:
+            score: The name of a score.
+        """
         metric = self.of(score)
         return "" if metric is None else str(metric.component.explanation)
 
     def spaced(self, score: str) -> str:
-        """A score as tables in the terminal name it: "iou soil" for iou_soil."""
+        """Return the name of a score for tables in the terminal: "iou soil" for "iou_soil".
+
+        Args:
+            score: The name of a score.
+        """
         metric = self.of(score)
         if metric is None or score in self.resolved:
             return score
@@ -102,39 +151,73 @@ class MetricTable:
         return f"{word} {score.removeprefix(f'{word}_')}"
 
     def shows(self, score: str) -> bool:
-        """Whether tables show a score: that of a metric which stands in them, was asked for or is not installed."""
+        """Return whether tables show a score.
+
+        They show the metrics with `in_tables`, the requested metrics, and scores of metrics that are not installed.
+
+        Args:
+            score: The name of a score.
+        """
         metric = self.of(score)
         return metric is None or metric.component.in_tables or metric.entry.name in self.asked
 
     def records(self, score: str) -> bool:
-        """Whether tools that a run is handed on to are given a score: the history's, and what was asked for."""
+        """Return whether experiment trackers such as TensorBoard or MLflow receive a score.
+
+        They receive the scores of metrics in the history, and of the requested metrics.
+
+        Args:
+            score: The name of a score.
+        """
         metric = self.of(score)
         return metric is not None and (metric.component.in_history or metric.entry.name in self.asked)
 
     def computed(self) -> tuple[ResolvedComponent, ...]:
-        """The metrics of a subset that is scored: what the confusion matrix has, and what was asked for."""
-        dear = {name for name, each in self.resolved.items() if each.component.needs_predictions}
-        return tuple(each for name, each in self.resolved.items() if name not in dear - self.asked)
+        """Return the metrics to compute when a subset is scored.
+
+        These are the metrics that need only the confusion matrix, and the requested metrics.
+        """
+        need_predictions = {name for name, each in self.resolved.items() if each.component.needs_predictions}
+        return tuple(each for name, each in self.resolved.items() if name not in need_predictions - self.asked)
 
     def in_history(self, columns: Collection[str]) -> tuple[ResolvedComponent, ...]:
-        """The metrics that each epoch needs: those of its line, and those of the columns that somebody watches."""
+        """Return the metrics to compute after each epoch.
+
+        These are the metrics with `in_history`, and the metrics of the history columns `columns`.
+
+        Args:
+            columns: Further columns of the history that are needed, such as "val_dice".
+        """
         watched = {
             metric.entry.name for column in columns if (metric := self.of(column.removeprefix(PREFIX))) is not None
         }
         return tuple(each for name, each in self.resolved.items() if each.component.in_history or name in watched)
 
     def asking(self, text: str, catalog: Catalog, *, where: str) -> MetricTable:
-        """The table with the metrics of a composition text, as they are configured there, asked for."""
-        found = dict(self.resolved)
+        """Return the table with the metrics of a composition text added, or configured again, and marked as requested.
+
+        Args:
+            text: A composition text such as "boundary_iou,boundary_f:tolerance=2".
+            catalog: The catalog in which the metrics are looked up.
+            where: The option that error messages name.
+
+        Returns:
+            A new table.
+
+        Raises:
+            RequestError: If a name or a parameter is wrong.
+            PluginError: If a metric cannot be loaded.
+        """
+        resolved = dict(self.resolved)
         for named in grammar.parse(text, where=where):
             entry = catalog.find(METRIC, named.name, where=where)
             component = configure(load(entry), named.parameters, where=f"metric {entry.name}")
-            found[entry.name] = ResolvedComponent(entry, component, NoOptions())
-        names = {name for name, each in found.items() if each is not self.resolved.get(name)}
-        return replace(self, resolved=_in_order(found), asked=self.asked | names)
+            resolved[entry.name] = ResolvedComponent(entry, component, NoOptions())
+        requested = {name for name, each in resolved.items() if each is not self.resolved.get(name)}
+        return replace(self, resolved=_in_order(resolved), asked=self.asked | requested)
 
 
-def _is_of_a_class(score: str, metric: ResolvedComponent) -> bool:
+def _is_class_score(score: str, metric: ResolvedComponent) -> bool:
     word = metric.component.per_class
     return bool(word) and score.startswith(f"{word}_")
 
@@ -144,9 +227,15 @@ def _in_order(resolved: Mapping[str, ResolvedComponent]) -> dict[str, ResolvedCo
 
 
 def metric_table(catalog: Catalog | None = None) -> MetricTable:
-    """Make the table of the metrics of a catalog (of what is installed) with their defaults.
+    """Make the table of all metrics of a catalog, each with its default parameters.
 
-    One that cannot be loaded is left out with a warning: no run needs it unless it is asked for by name.
+    A metric that cannot be loaded is left out with a warning, as no run needs it unless the plan names it.
+
+    Args:
+        catalog: The catalog in which the metrics are looked up; None for the installed distributions.
+
+    Returns:
+        The table, with no metric marked as requested.
     """
     entries = (catalog or installed()).of_kind(METRIC)
     return MetricTable(_in_order({each.entry.name: each for each in _with_defaults(entries)}))
@@ -156,24 +245,24 @@ def _with_defaults(entries: Iterable[Entry]) -> Iterable[ResolvedComponent]:
     for entry in entries:
         if entry.status != OK:
             continue
-        if (cls := _sound_class(entry)) and not any(parameter.required for parameter in parameters_of(cls).values()):
+        if (cls := _class_or_none(entry)) and not any(parameter.required for parameter in parameters_of(cls).values()):
             yield ResolvedComponent(entry, configure(cls, {}, where=f"metric {entry.name}"), NoOptions())
 
 
 @cache
-def _sound_class(entry: Entry) -> type[Any] | None:
-    """The class of a metric; None, and a warning once, where it cannot be loaded."""
+def _class_or_none(entry: Entry) -> type[Any] | None:
+    """Return the class of a metric, or log a warning once and return None if it cannot be loaded."""
     try:
         return load(entry)
     except PluginError as error:
-        _logger.warning("%s No run is scored by it.", error.what)
+        _logger.warning("%s The metric is left out.", error.what)
         return None
 
 
 def planned_metrics(training: TrainingOptions, catalog: Catalog) -> MetricTable:
-    """The table of a run: with what its plan asks for and is monitored.
+    """Make the table of a run, with the metrics of its options `metrics` and `monitor`.
 
-    RequestError where the plan names what is no metric.
+    Raises RequestError if one of them names no metric.
     """
     table = metric_table(catalog).asking(training.metrics, catalog, where=f"--metrics {training.metrics}")
     where = f"--monitor {training.monitor}"
@@ -185,7 +274,7 @@ def planned_metrics(training: TrainingOptions, catalog: Catalog) -> MetricTable:
         if ":" in text or catalog.find(METRIC, name, where=where).name not in table.asked:
             table = table.asking(text, catalog, where=where)
         score = catalog.find(METRIC, name, where=where).name
-    elif (metric := table.of(text)) is not None:  # of a class
+    elif (metric := table.of(text)) is not None:  # the score of a class
         score = text
         table = replace(table, asked=table.asked | {metric.entry.name})
     else:
@@ -193,21 +282,21 @@ def planned_metrics(training: TrainingOptions, catalog: Catalog) -> MetricTable:
         raise RequestError(
             f"There is no metric '{text}' to monitor.",
             where=where,
-            hint=f"{nearest(text, known, listing='There are')} A class's own is its metric's with its name: iou_soil.",
+            hint=f"{nearest(text, known, listing='There are')} For one class, add its name, as in iou_soil.",
         )
     column = PREFIX + score
     return replace(table, watched=column, best_by=column)
 
 
 def canonical_monitor(text: str, catalog: Catalog) -> str:
-    """What a plan says of a text that names a metric: as the history's column is called, with its parameters.
+    """Return the canonical form of `monitor`: the column of the history, with the parameters of the metric.
 
-    Whether there is such a metric is not asked.
+    For example, "miou" and "val_miou" both become "val_miou". Does not check that the metric exists.
     """
     if text in LOSSES:
         return text
     name, colon, parameters = text.removeprefix(PREFIX).partition(":")
-    found = catalog.named(name, [METRIC])
-    if found and "/" not in name:
-        name = found[0].name
+    entries = catalog.named(name, [METRIC])
+    if entries and "/" not in name:
+        name = entries[0].name
     return f"{PREFIX}{name}{colon}{parameters}"

@@ -1,4 +1,4 @@
-"""What the core itself takes in a plan: beside every component's own parameters, and in the plan's sections."""
+"""The options that marsseg itself adds to a plan: for each component of a kind, and in the plan's sections."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ from ..registry.parameters import param
 
 @dataclass(frozen=True)
 class LossOptions:
-    """What every loss takes besides its own parameters."""
+    """The options of every loss, in addition to its own parameters."""
 
-    weight: float = param(1.0, help="factor of this loss in the objective", minimum=0)
+    weight: float = param(1.0, help="factor of this loss in the total loss", minimum=0)
 
 
 @dataclass(frozen=True)
 class AugmentationOptions:
-    """What every augmentation takes besides its own parameters."""
+    """The options of every augmentation, in addition to its own parameters."""
 
     p: float = param(0.5, help="probability with which an image is changed", minimum=0, maximum=1)
 
 
 @dataclass(frozen=True)
 class OptimizerOptions:
-    """What every optimizer takes besides its own parameters."""
+    """The options of every optimizer, in addition to its own parameters."""
 
     clipnorm: float | None = param(None, help="largest norm of the gradient of each weight tensor", above=0)
     clipvalue: float | None = param(None, help="largest absolute value in a gradient", above=0)
@@ -46,17 +46,17 @@ class OptimizerOptions:
 
 @dataclass(frozen=True)
 class NoOptions:
-    """The kinds to which the core adds no parameter."""
+    """The options of the kinds to which marsseg adds none."""
 
 
 def options_of(kind: Kind) -> type[LossOptions | AugmentationOptions | OptimizerOptions | NoOptions]:
-    """The parameters that the core adds to every component of a kind, as a dataclass."""
+    """Return the dataclass of the options that marsseg adds to every component of a kind."""
     return referred(kind.core_parameters) if kind.core_parameters else NoOptions
 
 
 @dataclass(frozen=True)
 class TrainingOptions:
-    """How the network is trained."""
+    """The options of the plan's section `training`."""
 
     epochs: int = param(7, help="passes over the training subset", minimum=1)
     batch: int = param(8, help="images per step", minimum=1)
@@ -65,37 +65,39 @@ class TrainingOptions:
         None, help="decoupled weight decay; none: the optimizer's own (AdamW: 0.004)", minimum=0
     )
     averaging: Literal["none", "ema", "swa"] = param(
-        "none", help="score and keep averaged weights: exponentially over the steps, or evenly over the last epochs"
+        "none", help="score and save averaged weights: exponentially over the steps, or equally over the last epochs"
     )
-    ema_momentum: float = param(0.99, help="ema: what the average keeps in each step", above=0, maximum=0.99999)
+    ema_momentum: float = param(0.99, help="ema: factor of the old average in each step", above=0, maximum=0.99999)
     swa_start: float = param(0.5, help="swa: share of the epochs after which the average begins", minimum=0, maximum=1)
-    oversample: float = param(1.0, help="how many times as often images with the rarest class come", minimum=1)
-    learn_ignored: bool = param(False, help="let ignored classes count in the losses; in scores they never do")
+    oversample: float = param(1.0, help="draw images with the rarest class this many times as often", minimum=1)
+    learn_ignored: bool = param(False, help="count ignored classes in the losses; scores never count them")
     head_weights: tuple[float, ...] | None = param(
         None,
-        help="what each auxiliary head counts against the main one; none: 1/2, 1/4, 1/8, …",
+        help="loss weights of the auxiliary heads, the main head has 1; none: 1/2, 1/4, 1/8, …",
         minimum=0,
         min_length=1,
     )
-    seed: int = param(0, help="draws weights, dropout, order and augmentations", minimum=0, maximum=2**32 - 1)
+    seed: int = param(
+        0, help="random seed of initial weights, dropout, order and augmentations", minimum=0, maximum=2**32 - 1
+    )
     patience: int | None = param(None, help="stop after this many epochs without a better `monitor`", minimum=1)
     monitor: str = param(
         f"val_{HEADLINE}",
-        help="the metric that the best network is kept by and early stopping watches; or loss, val_loss to stop by",
+        help="metric for the best network and for early stopping; loss or val_loss: for early stopping only",
     )
-    metrics: str = param("none", help="metrics to be computed and shown besides: boundary_iou,boundary_f:tolerance=2")
+    metrics: str = param("none", help="more metrics to compute and show, as in boundary_iou,boundary_f:tolerance=2")
     precision: Literal["float32", "mixed_bfloat16", "mixed_float16"] = param(
         "float32", help="dtype policy of the network; losses and scores stay float32"
     )
-    workers: int = param(1, help="threads that prepare batches; the numbers do not depend on it", minimum=1)
+    workers: int = param(1, help="threads that prepare batches; results do not depend on it", minimum=1)
     deterministic: bool = param(True, help="ask the backend for repeatable kernels (slower on a GPU)")
-    score_training: bool = param(False, help="score the training subset too after each epoch")
-    init: str | None = param(None, help="the run whose network's weights it starts from, where they fit")
-    init_hash: str | None = param(None, help="what that network's file must hash to; recorded with `init`")
+    score_training: bool = param(False, help="also score the training subset after each epoch")
+    init: str | None = param(None, help="run folder whose network gives the initial weights, where shapes match")
+    init_hash: str | None = param(None, help="hash that the network file of `init` must have; recorded automatically")
 
     def __post_init__(self) -> None:
         if self.init_hash is not None and self.init is None:
-            raise ValueError("init_hash belongs to an init")
+            raise ValueError("init_hash needs init")
 
 
 SECTIONS: Final[Mapping[str, type[CleaningOptions | SplitOptions | TrainingOptions]]] = {

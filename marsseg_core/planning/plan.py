@@ -26,22 +26,22 @@ if TYPE_CHECKING:
 
 NAME_KEYS: Final = ("name", "distribution", "version")
 
-# What a network is built of.
+# The kinds of component that a network is built from.
 NETWORK_KINDS: Final = (kinds.ARCHITECTURE, kinds.BOTTLENECK)
 
 
 @dataclass(frozen=True, repr=False)
 class Plan(Shown):
-    """Describe a run completely: every component, resolved, and every option.
+    """Describe a run completely: every resolved component and every option.
 
     Attributes:
-        resolved: each kind's components, in order
+        resolved: the components of each kind, in order
         cleaning: how the data is cleaned
-        split: how it is split
-        training: epochs, batch, seed and the like
-        section_origins: where each value of these came from
-        plugins: the files that nobody packaged
-        session: what it was resolved in; its catalog has what these files define, too
+        split: how the data is split into subsets
+        training: the options of training, such as epochs, batch and seed
+        section_origins: the origin of each value of cleaning, split and training, and of the choice for each kind
+        plugins: the local plugin files that define components or hooks
+        session: the session that resolved the plan; its catalog includes the components of the plugin files
     """
 
     resolved: Mapping[Kind, tuple[ResolvedComponent, ...]]
@@ -54,24 +54,33 @@ class Plan(Shown):
 
     @property
     def catalog(self) -> Catalog:
-        """All there is to choose from."""
+        """Return the catalog of all components that the plan can choose from."""
         return self.session.catalog
 
     def components(self, kind: Kind) -> tuple[Any, ...]:
+        """Return the components of a kind, in order.
+
+        Args:
+            kind: The kind of component.
+        """
         return tuple(resolved.component for resolved in self.resolved[kind])
 
     def one(self, kind: Kind) -> Any:
-        """The component of a kind of which there is exactly one."""
+        """Return the component of a kind of which a plan has exactly one, such as the architecture.
+
+        Args:
+            kind: The kind of component.
+        """
         return self.resolved[kind][0].component
 
     @property
     def name(self) -> str:
-        """What its run folder is called: the name of the architecture."""
+        """Return the name of the architecture, which is also the name of the run folder."""
         return self.resolved[kinds.ARCHITECTURE][0].entry.name
 
     @property
     def summary(self) -> str:
-        """The names of its components, and how long it trains."""
+        """Return the names of the components, the epochs and the seed in one line."""
         names = [
             f"{kind.option}={','.join(each.entry.name for each in several) or parameters.NONE_WORD}"
             for kind, several in self.resolved.items()
@@ -83,51 +92,51 @@ class Plan(Shown):
 
     @property
     def distributions(self) -> dict[str, str]:
-        """The distributions that the run needs, with their versions."""
+        """Return the distributions that the run needs, with their versions."""
         all_resolved = [resolved for several in self.resolved.values() for resolved in several]
         entries = [each.entry for resolved in all_resolved for each in (resolved, *resolved.nested)]
         return {entry.distribution: entry.version for entry in sorted(entries, key=lambda entry: entry.distribution)}
 
     @cached_property
     def metrics(self) -> MetricTable:
-        """What the run can be scored by, with what the plan asks for and monitors."""
+        """Return the table of metrics, with those that the plan requests and monitors."""
         return planned_metrics(self.training, self.catalog)
 
     @property
     def differences(self) -> tuple[str, ...]:
-        """A line for each distribution of which the plan file names another version than is there."""
-        found = {
+        """Return a line for each distribution whose installed version differs from the version in the plan file."""
+        lines = {
             f"The plan was made with {resolved.entry.distribution} {resolved.planned_version}; "
             f"this is {resolved.entry.provider}."
             for several in self.resolved.values()
             for resolved in several
             if resolved.planned_version not in ("", resolved.entry.version)
         }
-        return tuple(sorted(found))
+        return tuple(sorted(lines))
 
     @property
     def objective_moves(self) -> bool:
-        """Whether the weighting moves what several losses count."""
+        """Return whether the plan has several losses, and its weighting changes their weights during training."""
         weighting = self.resolved[kinds.WEIGHTING][0].component
         return bool(weighting.moves) and len(weighting_spec(self.resolved[kinds.LOSS]).losses) > 1
 
     @property
     def remarks(self) -> tuple[str, ...]:
-        """A line for each part of the plan that changes nothing, or that the run cannot keep."""
+        """Return a line for each part of the plan that has no effect, or that the run folder cannot store fully."""
         lines = [plugin.remark for plugin in self.plugins if plugin.remark]
         names = weighting_spec(self.resolved[kinds.LOSS]).losses
         entry = self.resolved[kinds.WEIGHTING][0].entry
         if len(names) == 1 and self.one(kinds.WEIGHTING).moves:
-            lines.append(f"The weighting '{entry.name}' has one loss, {names[0]}: there is nothing to weigh.")
+            lines.append(f"The weighting '{entry.name}' has no effect, as there is only one loss, {names[0]}.")
         return tuple(lines)
 
     def rows(self) -> list[tuple[str, str, str]]:
-        """(setting, value, origin) for every value of the plan."""
+        """Return (name, value, origin) for every value of the plan, as `--dry-run` lists them."""
         rows = [(PLUGIN_KEY, f"{plugin.name} {plugin.hash[:12]}", plugin.origin) for plugin in self.plugins]
         for kind in PLAN_KINDS:
             for position, resolved in enumerate(self.resolved[kind], start=1):
-                twice = sum(other.entry == resolved.entry for other in self.resolved[kind]) > 1
-                path = f"{kind.option}.{position if twice else resolved.entry.name}"
+                repeated = sum(other.entry == resolved.entry for other in self.resolved[kind]) > 1
+                path = f"{kind.option}.{position if repeated else resolved.entry.name}"
                 rows.append((kind.option, resolved.entry.name, resolved.origins["name"]))
                 for key, value in resolved.values.items():
                     rows.append((f"{path}.{key}", parameters.to_text(value), resolved.origins.get(key, "default")))
@@ -140,7 +149,14 @@ class Plan(Shown):
         return rows
 
     def with_scaling(self, scaling: Scaling | None) -> Plan:
-        """The plan with its data read as a run's was, where the plan does not say how to read it."""
+        """Return the plan with its data scaled as in a finished run, unless the plan defines the scaling itself.
+
+        Args:
+            scaling: The scaling that the run recorded; with None, the plan is returned unchanged.
+
+        Returns:
+            The plan with the scaling.
+        """
         if scaling is None:
             return self
         resolved = self.resolved[kinds.DATASET][0]
@@ -148,7 +164,10 @@ class Plan(Shown):
         return replace(self, resolved={**self.resolved, kinds.DATASET: (replace(resolved, component=component),)})
 
     def to_toml(self) -> str:
-        """The whole plan as TOML text, which `resolve` reads back to an equal plan where the plugins lie beside it."""
+        """Return the whole plan as TOML text.
+
+        `resolve` reads an equal plan from it if the folder of plugin files is beside it.
+        """
         import tomli_w
 
         document: dict[str, Any] = {}

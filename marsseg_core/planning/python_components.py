@@ -1,4 +1,4 @@
-"""Components given in Python: as instances, as classes, as functions, or as the very objects they stand for."""
+"""Components that are passed in Python: as instances, classes or functions, or as data and Keras models."""
 
 from __future__ import annotations
 
@@ -20,14 +20,15 @@ from ..registry.entries import Entry
 from ..registry.kinds import ALL_KINDS, Kind
 from ..registry.loading import interface_of, load
 from ..registry.parameters import NONE_WORD, settings
-from ..registry.plugin_files import LocalPlugin, component_name, defined_plugin
+from ..registry.plugin_files import LocalPlugin, component_name, make_plugin
 from ..registry.source_record import SourceRecord, record_source
 from . import grammar
 
-# What one word of a request may hold: a composition text, or what was given, in order.
+# The value of one kind's option: a composition text, or the objects passed in Python, in order.
 Given = str | tuple[Any, ...]
 
-# A function as an architecture: what is executed here and, with the function before it, in a run's copy.
+# The class that makes an architecture of a function. It is executed here, and stored after the function's source in
+# the run's copy.
 _ADAPTER: Final = '''
 from dataclasses import dataclass
 
@@ -44,19 +45,19 @@ class {cls}(Architecture):
 
 
 def given_components(kind: Kind, given: Any) -> Given:
-    """Check what is given for a kind's option; RequestError says what may be."""
+    """Check the value passed in Python for a kind's option; RequestError says which values are allowed."""
     if given is None:
         given = NONE_WORD
     if isinstance(given, str | os.PathLike):
         return os.fspath(given)
     if kind == kinds.DATASET and _are_arrays(given):
-        return (_data_of(*given),)
+        return (_data_from_arrays(*given),)
     items = given if isinstance(given, list | tuple) else [given]
     return tuple(_checked(kind, item) for item in items) or NONE_WORD
 
 
 def _checked(kind: Kind, item: Any) -> Any:
-    """An item as text, class, instance, data or network."""
+    """Return the item (a path as text) if it is a text, class, instance, function, data or network for the kind."""
     if isinstance(item, str | os.PathLike):
         return os.fspath(item)
     if kind == kinds.DATASET and _is_data(item):
@@ -64,23 +65,23 @@ def _checked(kind: Kind, item: Any) -> Any:
     cls = item if isinstance(item, type) else type(item)
     if issubclass(cls, interface_of(kind)):
         return item
-    component = issubclass(cls, Component)
-    if kind == kinds.ARCHITECTURE and callable(item) and not component and not isinstance(item, type):
+    is_component = issubclass(cls, Component)
+    if kind == kinds.ARCHITECTURE and callable(item) and not is_component and not isinstance(item, type):
         return item
-    other = getattr(cls, "kind", None) if component else None
-    what = f"{cls.__name__}, which is {other.with_article}" if other else f"what is given, of type {cls.__name__}"
-    hint = f"A text such as 'name:key=value', {kind.with_article} as instance or class, or a list of these."
+    other_kind = getattr(cls, "kind", None) if is_component else None
+    what = f"{cls.__name__}, which is {other_kind.with_article}" if other_kind else f"of type {cls.__name__}"
+    hint = f"Pass a text such as 'name:key=value', {kind.with_article} as instance or class, or a list of these."
     if kind == kinds.DATASET:
-        hint = "A name, a path, a SegmentationData, or a pair of arrays: images and masks."
+        hint = "Pass a name, a path, a SegmentationData, or a pair of arrays: images and masks."
     raise RequestError(f"{kind.option} cannot be {what}.", where=kind.option, hint=hint)
 
 
-def defined_plugins(compositions: Mapping[str, Given], catalog: Catalog) -> tuple[LocalPlugin, ...]:
-    """A plugin for each class or function among the components given that nothing in the catalog provides."""
-    found: dict[str, LocalPlugin] = {}
+def make_plugins(compositions: Mapping[str, Given], catalog: Catalog) -> tuple[LocalPlugin, ...]:
+    """Make a local plugin for each class or function passed in Python that no entry of the catalog provides."""
+    plugins: dict[str, LocalPlugin] = {}
     for kind in ALL_KINDS:
-        given = compositions.get(kind.option, ())
-        for item in () if isinstance(given, str) else given:
+        composition = compositions.get(kind.option, ())
+        for item in () if isinstance(composition, str) else composition:
             if isinstance(item, str) or _is_data(item) or _is_network(item):
                 continue
             plugin = None
@@ -90,41 +91,48 @@ def defined_plugins(compositions: Mapping[str, Given], catalog: Catalog) -> tupl
                 plugin = _class_plugin(kind, _class_of(item))
             if plugin is None:
                 continue
-            if plugin.name in found and found[plugin.name].source != plugin.source:
-                raise RequestError(f"Two things given in Python would be kept as {plugin.name}.", where=kind.option)
-            found[plugin.name] = plugin
-    return tuple(found.values())
+            if plugin.name in plugins and plugins[plugin.name].source != plugin.source:
+                raise RequestError(
+                    f"Two classes or functions passed in Python would both be stored as {plugin.name}.",
+                    where=kind.option,
+                )
+            plugins[plugin.name] = plugin
+    return tuple(plugins.values())
 
 
 def named_components(
-    kind: Kind, given: tuple[Any, ...], catalog: Catalog, from_text: Callable[[str], Iterable[grammar.Named]]
-) -> list[grammar.Named]:
-    """What was given by the names that the catalog has for it; `from_text` reads a text among it."""
-    found: list[grammar.Named] = []
-    for item in given:
+    kind: Kind,
+    items: tuple[Any, ...],
+    catalog: Catalog,
+    parse_text: Callable[[str], Iterable[grammar.NamedComponent]],
+) -> list[grammar.NamedComponent]:
+    """Express the objects passed in Python by their names in the catalog. `parse_text` parses texts among them."""
+    named: list[grammar.NamedComponent] = []
+    for item in items:
         if isinstance(item, str):
-            found += from_text(item)
+            named += parse_text(item)
         elif _is_data(item):
             facts = {"fingerprint": item.fingerprint(), "images": len(item)}
-            found.append(grammar.Named(f"{DISTRIBUTION}/{NAME}", facts, held=item))
+            named.append(grammar.NamedComponent(f"{DISTRIBUTION}/{NAME}", facts, python_object=item))
         elif _is_network(item):
-            found.append(grammar.Named(f"{DISTRIBUTION}/{NAME}", network_facts(item), held=item))
+            facts = network_facts(item)
+            named.append(grammar.NamedComponent(f"{DISTRIBUTION}/{NAME}", facts, python_object=item))
         else:
-            found.append(_named(kind, item, catalog))
-    return found
+            named.append(_named(kind, item, catalog))
+    return named
 
 
-def _named(kind: Kind, item: Any, catalog: Catalog) -> grammar.Named:
+def _named(kind: Kind, item: Any, catalog: Catalog) -> grammar.NamedComponent:
     if not isinstance(item, type | Component):
         plugin_name, _ = _function_names(item)
         (entry,) = (e for e in catalog.of_kind(kind) if e.distribution == f"{plugin_name}.py")
-        return grammar.Named(entry.qualified_name)
-    found = _entry_of(kind, _class_of(item), catalog)
-    assert found is not None  # as what nothing provides has a plugin of its own
+        return grammar.NamedComponent(entry.qualified_name)
+    provider = _entry_of(kind, _class_of(item), catalog)
+    assert provider is not None  # make_plugins made a plugin for each class that nothing else provides
     if isinstance(item, type):
-        return grammar.Named(found.qualified_name)
-    load(found)  # says what is wrong with a class that is no component
-    return grammar.Named(found.qualified_name, settings(item))
+        return grammar.NamedComponent(provider.qualified_name)
+    load(provider)  # raises if the class is not a valid component
+    return grammar.NamedComponent(provider.qualified_name, settings(item))
 
 
 def _class_of(item: Any) -> type:
@@ -132,7 +140,7 @@ def _class_of(item: Any) -> type:
 
 
 def _entry_of(kind: Kind, cls: type, catalog: Catalog) -> Entry | None:
-    """The entry that provides a class; None where there is none."""
+    """Return the entry that provides a class; None if there is none."""
     return next((entry for entry in catalog.of_kind(kind) if _provides(entry, cls)), None)
 
 
@@ -145,36 +153,38 @@ def _provides(entry: Entry, cls: type) -> bool:
 
 def _class_plugin(kind: Kind, cls: type) -> LocalPlugin:
     name = component_name(cls)
-    return defined_plugin(kind, name, cls.__name__, record_source(cls), {cls.__name__: cls})
+    return make_plugin(kind, name, cls.__name__, record_source(cls), {cls.__name__: cls})
 
 
 def _function_plugin(kind: Kind, function: Any) -> LocalPlugin:
     name, cls = _function_names(function)
-    own = function.__name__ if isinstance(function, FunctionType) and function.__name__.isidentifier() else name
-    if isinstance(function, FunctionType) and own == function.__name__:
+    is_named = isinstance(function, FunctionType) and function.__name__.isidentifier()
+    function_name = function.__name__ if is_named else name
+    if isinstance(function, FunctionType) and function_name == function.__name__:
         record = record_source(function)
     else:
-        record = SourceRecord("", {}, (own,))
-    adapter = _ADAPTER.format(cls=cls, function=own)
+        record = SourceRecord("", {}, (function_name,))
+    adapter = _ADAPTER.format(cls=cls, function=function_name)
     record = SourceRecord(record.text + adapter, record.defined, record.missing)
-    return defined_plugin(kind, name, cls, record, {own: function}, adapter)
+    return make_plugin(kind, name, cls, record, {function_name: function}, adapter)
 
 
 def _function_names(function: Any) -> tuple[str, str]:
-    """What the component that a function makes is called, and its class."""
-    own = getattr(function, "__name__", "")
-    words = [word for word in re.split(r"\W|_", own if own.isidentifier() else "network") if word] or ["network"]
+    """Return the name of the component made of a function, and the name of its class."""
+    function_name = getattr(function, "__name__", "")
+    base = function_name if function_name.isidentifier() else "network"
+    words = [word for word in re.split(r"\W|_", base) if word] or ["network"]
     name, cls = "_".join(words).lower(), "".join(word[0].upper() + word[1:] for word in words)
-    return name, f"{cls}Network" if cls == own else cls
+    return name, f"{cls}Network" if cls == function_name else cls
 
 
-def _are_arrays(given: Any) -> bool:
-    """Whether it is a pair of arrays, rather than a list of components."""
-    return isinstance(given, list | tuple) and len(given) == 2 and all(hasattr(each, "dtype") for each in given)
+def _are_arrays(value: Any) -> bool:
+    """Return whether a value is a pair of arrays, and not a list of components."""
+    return isinstance(value, list | tuple) and len(value) == 2 and all(hasattr(each, "dtype") for each in value)
 
 
-def _data_of(images: Any, masks: Any) -> Any:
-    """Data of arrays alone: its classes are numbered, as far as the masks go."""
+def _data_from_arrays(images: Any, masks: Any) -> Any:
+    """Make data of two arrays. The classes are called class_0, class_1, … up to the highest label in the masks."""
     import numpy as np
 
     from ..conventions import VOID

@@ -1,4 +1,4 @@
-"""A component of a plan."""
+"""The components of a plan, with their entries, options and origins."""
 
 from __future__ import annotations
 
@@ -14,10 +14,15 @@ from .options import AugmentationOptions, LossOptions, NoOptions, OptimizerOptio
 
 @dataclass(frozen=True)
 class ResolvedComponent:
-    """A component of a plan: who provides it, how it is set, and where each value came from.
+    """A component of a plan: who provides it, its parameters, and where each value came from.
 
-    `planned_version` is that of its distribution in the plan file it comes from, if it comes from one. `nested` are the
-    components that a component made of components holds.
+    Attributes:
+        entry: the catalog entry of the component
+        component: the configured instance
+        options: the options that marsseg adds to its kind
+        origins: the origin of its name and of each parameter that is not a default
+        planned_version: the version of its distribution in the plan file; empty if it comes from no plan file
+        nested: the components that its own parameters name
     """
 
     entry: Entry
@@ -29,22 +34,27 @@ class ResolvedComponent:
 
     @property
     def values(self) -> dict[str, parameters.Value]:
+        """Return the values of its parameters and options, by name."""
         return parameters.settings(self.component) | parameters.settings(self.options)
 
     def to_toml(self) -> dict[str, Any]:
+        """Return the component's table for a plan file."""
         names = {"name": self.entry.name, "distribution": self.entry.distribution, "version": self.entry.version}
         return names | {key: parameters.to_toml(value) for key, value in self.values.items()}
 
 
 def loss_names(losses: Sequence[ResolvedComponent]) -> tuple[str, ...]:
-    """What the losses of a plan go by: their names, with a number where one stands more than once: dice, dice2."""
+    """Return a distinct name for each loss of a plan: a second `dice` is called `dice2`."""
     names = [each.entry.name for each in losses]
     earlier = [names[:position].count(name) for position, name in enumerate(names)]
     return tuple(f"{name}{count + 1}" if count else name for name, count in zip(names, earlier, strict=True))
 
 
 def weighting_spec(losses: Sequence[ResolvedComponent]) -> WeightingSpec:
-    """The losses that a weighting joins: those with a weight above 0. The others are only logged."""
+    """Return the names and weights of the losses that a weighting combines: those with a weight above 0.
+
+    Losses with the weight 0 are only logged.
+    """
     weights = {
         name: each.options.weight
         for name, each in zip(loss_names(losses), losses, strict=True)

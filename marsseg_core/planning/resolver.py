@@ -1,7 +1,13 @@
-"""From a request in the user's words to a plan.
+"""Turn a user's request into a plan.
 
-A plan is drafted in layers, each overriding the one before: the recipe `default`, a plan file or another recipe,
-what stands inline on the command line, and `--set`. Each value remembers the layer it came from.
+A plan is built in layers. Each layer overrides the one before:
+
+1. the recipe `default`,
+2. a plan file or another recipe,
+3. the options of the command line or of the Python call,
+4. the overrides of `--set`.
+
+The plan records for each value the layer it came from (its origin).
 """
 
 from __future__ import annotations
@@ -27,31 +33,35 @@ from ..registry.distribution import DISTRIBUTION
 from ..registry.entries import INVALID, Entry
 from ..registry.kinds import COMPONENT_KINDS, METRIC, OBSERVER, PLAN_KINDS, RECIPE, Kind
 from ..registry.loading import load, plugin_errors_named
-from ..registry.plugin_files import KEY as PLUGIN_KEY, SUFFIX, LocalPlugin, given_plugins, planned_plugins
+from ..registry.plugin_files import KEY as PLUGIN_KEY, SUFFIX, LocalPlugin, load_planned_plugins, load_plugin_files
 from ..registry.session import Session
 from ..registry.source_code import recipe_path
 from . import grammar
 from .invoke import call_component, call_or_refuse, nested_components
 from .metrics import canonical_monitor, planned_metrics
-from .moved_keys import MOVED_TO_KIND, with_keys_of_today
+from .moved_keys import MOVED_TO_KIND, with_current_keys
 from .options import SECTIONS, LossOptions, TrainingOptions, options_of
 from .plan import NAME_KEYS, Plan
-from .python_components import Given, defined_plugins, named_components
+from .python_components import Given, make_plugins, named_components
 from .resolved import ResolvedComponent, weighting_spec
 
 DEFAULT_RECIPE: Final = "default"
 
-# The origin of what a plan means that a run wrote before there was such a kind or parameter.
-_BEFORE: Final = "a plan from before"
+# The origin of a value that an older plan file does not have, because its kind or parameter did not exist yet.
+_OLDER_PLAN: Final = "older plan file"
 
 
 @dataclass(frozen=True)
 class Request:
-    """A run in the user's words.
+    """A run as the user requests it, before names and values are checked.
 
-    `base` names a recipe, a plan file or a run folder; `compositions` has a text, or what was given in Python, for each
-    kind's option ("arch", "loss", …) that was given; `sections` the values given to "training" and "split"; `overrides`
-    the texts of `--set`; `plugins` are files of components and hooks.
+    Attributes:
+        base: a recipe, a plan file or a run folder; None for the recipe `default`
+        compositions: for each kind's option ("arch", "loss", …) that was passed, its composition text, or the objects
+            passed in Python
+        sections: the values passed for the sections "training", "split" and "cleaning"
+        overrides: the texts of `--set`
+        plugins: Python files that define components and hooks
     """
 
     base: str | None = None
@@ -62,25 +72,33 @@ class Request:
 
 
 def resolve(request: Request, session: Session, *, only: Collection[Kind] = COMPONENT_KINDS) -> Plan:
-    """Draft the plan layer by layer, then build and check every component.
+    """Build the plan layer by layer, then create and check every component.
 
-    Raises RequestError for what is wrong in the request, PluginError for a component that is broken. Imports the
-    modules of the chosen components, and Keras only if one of them does. With `only` the plan has the components of
-    these kinds alone: what reads a finished run need not have the others installed.
+    This imports the modules of the chosen components, and Keras only if one of them imports it.
+
+    Args:
+        request: what the user wants to run
+        session: the catalog to choose from, and whether plugin files named by plans are trusted
+        only: the kinds that the plan contains. To read a finished run, the components of other kinds need not be
+            installed.
+
+    Raises:
+        RequestError: if the request is wrong
+        PluginError: if a component is broken
     """
     catalog = session.catalog
     documents = [_recipe_document(DEFAULT_RECIPE, catalog, origin="default")]
     if request.base is not None:
         documents.append(_base_document(request.base, catalog))
-    plugins = given_plugins(request.plugins)
-    if any(not isinstance(given, str) for given in request.compositions.values()):
-        files = catalog.with_more(entry for plugin in plugins for entry in plugin.entries)
-        plugins += defined_plugins(request.compositions, files)
-    # A whole plan is that of a run, which the hooks in its files watch.
-    wanted = (*only, OBSERVER) if set(only) >= set(PLAN_KINDS) else only
+    plugins = load_plugin_files(request.plugins)
+    if any(not isinstance(composition, str) for composition in request.compositions.values()):
+        catalog_with_files = catalog.with_more(entry for plugin in plugins for entry in plugin.entries)
+        plugins += make_plugins(request.compositions, catalog_with_files)
+    # Only a plan with all kinds is trained, so only such a plan needs the hooks in its plugin files.
+    needed_kinds = (*only, OBSERVER) if set(only) >= set(PLAN_KINDS) else only
     for document in documents:
-        plugins += planned_plugins(
-            document.values, document.folder, document.origin, plugins, wanted, trust=session.trust
+        plugins += load_planned_plugins(
+            document.values, document.folder, document.origin, plugins, needed_kinds, trust=session.trust
         )
     if plugins:
         catalog = catalog.with_more(entry for plugin in plugins for entry in plugin.entries)
@@ -99,9 +117,15 @@ def resolve(request: Request, session: Session, *, only: Collection[Kind] = COMP
 
 @dataclass(frozen=True)
 class _Document:
-    """A plan file that was read: its values, what error texts call it, and the distribution that a recipe is of.
+    """The content of a plan file or recipe.
 
-    One that is `whole` was written by a run: it says all that there was to say then.
+    Attributes:
+        values: the content of the TOML file
+        folder: the folder of the file
+        origin: the origin recorded for its values
+        where: what error messages call the file
+        distribution: the distribution that provides the recipe; None for a plan file
+        complete: whether a run wrote the file. Then a missing kind or parameter did not exist yet.
     """
 
     values: Mapping[str, Any]
@@ -109,17 +133,18 @@ class _Document:
     origin: str
     where: str
     distribution: str | None = None
-    whole: bool = False
+    complete: bool = False
 
 
 def _base_document(base: str, catalog: Catalog) -> _Document:
     path = Path(base)
-    # A Path's own methods raise for a name that is too long. A folder that is no run may share a recipe's name.
+    # os.path.isfile, because Path.is_file raises for a name that is too long. A folder without a plan may have the
+    # same name as a recipe.
     if os.path.isfile(os.path.join(base, "plan.toml")):
         path = path / "plan.toml"
     if os.path.isfile(path):
-        whole = RunFolder(path.parent).split.is_file()
-        return _Document(_read_toml(path), path.parent, f"file {path}", f"file {path}", whole=whole)
+        written_by_run = RunFolder(path.parent).split.is_file()
+        return _Document(_read_toml(path), path.parent, f"file {path}", f"file {path}", complete=written_by_run)
     if path.suffix == ".toml" or path.is_absolute() or path.name == "plan.toml":
         raise RequestError(
             f"There is no plan file '{base}'.", where="--plan", hint="`marsseg list recipe` lists recipes."
@@ -128,7 +153,7 @@ def _base_document(base: str, catalog: Catalog) -> _Document:
 
 
 def _recipe_document(name: str, catalog: Catalog, origin: str) -> _Document:
-    # The recipe that every plan starts from is marsseg's, whoever else has one of its name.
+    # Every plan starts from marsseg's own recipe `default`, even if another distribution has one with this name.
     entry = catalog.find(RECIPE, name, where="--plan", prefer=DISTRIBUTION if origin == DEFAULT_RECIPE else None)
     path = recipe_path(entry)
     if path is None:
@@ -142,12 +167,12 @@ def _read_toml(path: Path) -> dict[str, Any]:
     except OSError as cause:
         raise RequestError(f"The plan cannot be read: {cause.strerror}.", where=str(path)) from cause
     except ValueError as cause:  # malformed TOML, or bytes that are not UTF-8
-        raise RequestError(f"The plan is not TOML: {cause}.", where=str(path)) from cause
+        raise RequestError(f"The plan is not valid TOML: {cause}.", where=str(path)) from cause
 
 
 @dataclass(eq=False)
 class _Values:
-    """Values in a builder, each with the layer that gave it."""
+    """Values in a builder, each with the layer it came from."""
 
     values: dict[str, Any] = field(default_factory=dict)
     origins: dict[str, str] = field(default_factory=dict)
@@ -161,19 +186,24 @@ class _Values:
 class _Item(_Values):
     """A component in a builder.
 
-    `version` is that of its distribution in the plan file that names it; `held` is what was given in Python and it
-    stands for; `problem` says why such a one cannot be had: a later layer may do without it.
+    Attributes:
+        entry: the catalog entry of the component
+        origin: the layer that named it
+        version: the version of its distribution in the plan file that names it; empty if no plan file does
+        python_object: the data or network passed in Python that the component represents; None for any other
+        problem: why the component cannot be used. It is raised at the end only, as a later layer may replace the
+            component.
     """
 
     entry: Entry = field(kw_only=True)
     origin: str = field(kw_only=True)
     version: str = field(default="", kw_only=True)
-    held: Any = field(default=None, kw_only=True)
+    python_object: Any = field(default=None, kw_only=True)
     problem: RequestError | None = field(default=None, kw_only=True)
 
 
 class PlanBuilder:
-    """A plan while its layers are put on each other: items by kind, values by section, nothing checked yet."""
+    """Collect the layers of a plan: components by kind, values by section. `finish` checks them."""
 
     def __init__(self, session: Session, plugins: tuple[LocalPlugin, ...], only: Collection[Kind]) -> None:
         self.session = session
@@ -185,44 +215,48 @@ class PlanBuilder:
         self.sections: dict[str, _Values] = {name: _Values() for name in SECTIONS}
 
     def add_document(self, document: _Document) -> None:
+        """Add the layer of a plan file or recipe."""
         values, origin, where = document.values, document.origin, document.where
         known = [kind.option for kind in PLAN_KINDS] + list(SECTIONS) + [PLUGIN_KEY, "summary"]
         for key in values:
             if key not in known:
-                raise RequestError(f"'{key}' is no part of a plan.", where=where, hint=nearest(key, known))
-        values = with_keys_of_today(values)
+                raise RequestError(f"A plan has no key '{key}'.", where=where, hint=nearest(key, known))
+        values = with_current_keys(values)
         for kind in PLAN_KINDS:
             if kind.option in values:
                 named = _named_in_document(values[kind.option], where=f"{where}, {kind.option}")
                 self._overlay(kind, named, origin, f"{where}, {kind.option}", document)
-            elif document.whole and kind.absent:
-                self._overlay(kind, grammar.parse(kind.absent), _BEFORE, f"{where}, {kind.option}")
+            elif document.complete and kind.absent:
+                self._overlay(kind, grammar.parse(kind.absent), _OLDER_PLAN, f"{where}, {kind.option}")
         for section in SECTIONS:
             if section in values:
                 if not isinstance(values[section], Mapping):
                     raise RequestError(f"'{section}' must be a table.", where=where, hint=f"Write it as [{section}].")
                 self.add_section(section, values[section], origin=origin, where=f"{where}, {section}")
-            if document.whole:
-                self.sections[section].set(_absent(SECTIONS[section], values.get(section, {})), _BEFORE)
+            if document.complete:
+                absent_values = _values_of_absent(SECTIONS[section], values.get(section, {}))
+                self.sections[section].set(absent_values, _OLDER_PLAN)
 
     def add_defaults(self) -> None:
-        """What the registrations of kinds say, for those that no document mentions."""
+        """Add the default components of the kinds that no document mentions."""
         for kind in PLAN_KINDS:
             if kind.absent and kind not in self.items:
                 self._overlay(kind, grammar.parse(kind.absent), "default", f"--{kind.option}")
 
-    def add_compositions(self, kind: Kind, given: Given) -> None:
-        if isinstance(given, str):
-            self._overlay(kind, self._in_text(kind, given), "command line", f"--{kind.option} {given}")
+    def add_compositions(self, kind: Kind, composition: Given) -> None:
+        """Add the components that one option of the command line or of a Python call names."""
+        if isinstance(composition, str):
+            self._overlay(kind, self._parse(kind, composition), "command line", f"--{kind.option} {composition}")
         else:
-            named = named_components(kind, given, self.catalog, partial(self._in_text, kind))
+            named = named_components(kind, composition, self.catalog, partial(self._parse, kind))
             self._overlay(kind, named, "Python", kind.option)
 
-    def _in_text(self, kind: Kind, text: str) -> list[grammar.Named]:
+    def _parse(self, kind: Kind, text: str) -> list[grammar.NamedComponent]:
         where = f"--{kind.option} {text}"
-        return [self._dataset(text, where)] if kind == kinds.DATASET else grammar.parse(text, where=where)
+        return [self._parse_dataset(text, where)] if kind == kinds.DATASET else grammar.parse(text, where=where)
 
     def add_section(self, section: str, values: Mapping[str, Any], *, origin: str, where: str) -> None:
+        """Add values of the section "training", "split" or "cleaning"."""
         for key in values:
             self._check_section_key(section, key, where)
         self.sections[section].set(values, origin)
@@ -236,6 +270,7 @@ class PlanBuilder:
             raise RequestError(f"There is no '{key}' in {section}.", where=where, hint=nearest(key, known))
 
     def add_overrides(self, texts: Sequence[str]) -> None:
+        """Add the values of `--set`, such as "arch.dense.width=0.5"."""
         seen: set[tuple[int, str]] = set()
         for text in texts:
             where = f"--set {text}"
@@ -243,19 +278,20 @@ class PlanBuilder:
             option, _, rest = path.strip().partition(".")
             if not equals or not rest:
                 hint = "The form is kind.name.key=value, as in arch.dense.width=0.5, or training.epochs=20."
-                raise RequestError(f"'{text}' is not a setting.", where="--set", hint=hint)
+                raise RequestError(f"'{text}' is not a valid override.", where="--set", hint=hint)
             target: _Values
             if option in SECTIONS:
                 target, key = self.sections[option], rest
                 self._check_section_key(option, key, where)
             else:
-                target, key = self._target(option, rest, where)
+                target, key = self._override_target(option, rest, where)
             if (id(target), key) in seen:
                 raise RequestError(f"'{path}' is set twice.", where=where, hint="Keep one of the two.")
             seen.add((id(target), key))
             target.set({key: value.strip()}, "--set")
 
     def finish(self) -> Plan:
+        """Create and check all components, and return the plan."""
         chosen = {}
         for kind in filter(self.only.__contains__, PLAN_KINDS):
             items = self.items.get(kind, [])
@@ -265,10 +301,10 @@ class PlanBuilder:
             if len(items) > 1 and not kind.many:
                 names = ", ".join(item.entry.name for item in items)
                 raise RequestError(f"A run has one {kind}; these are {len(items)}: {names}.", where=f"--{kind.option}")
-            chosen[kind] = tuple(self._choose(kind, item) for item in items)
+            chosen[kind] = tuple(self._resolve_item(kind, item) for item in items)
         self._check_bottleneck(chosen)
-        self._pin_start()
-        self._name_monitor()
+        self._pin_initial_weights()
+        self._set_canonical_monitor()
         origins: dict[str, Mapping[str, str]] = {name: item.origins for name, item in self.sections.items()}
         origins |= {kind.option: {"name": origin} for kind, origin in self.kind_origins.items()}
         self._check_losses(chosen)
@@ -285,19 +321,19 @@ class PlanBuilder:
         for architecture in chosen.get(kinds.ARCHITECTURE, ()):
             if chosen.get(kinds.BOTTLENECK) and not architecture.component.takes_bottleneck:
                 raise RequestError(
-                    f"The architecture '{architecture.entry.name}' has no place for a bottleneck.",
+                    f"The architecture '{architecture.entry.name}' does not take a bottleneck.",
                     where="--bottleneck",
-                    hint="Leave it out, or say --bottleneck none where the plan has one.",
+                    hint="Leave it out, or use --bottleneck none if the plan has one.",
                 )
 
     def _check_losses(self, chosen: Mapping[Kind, tuple[ResolvedComponent, ...]]) -> None:
-        """Whether there is anything to learn, and the weighting can work with the losses."""
+        """Check that at least one loss has a weight above 0."""
         losses = chosen.get(kinds.LOSS, ())
         if losses and not any(isinstance(each.options, LossOptions) and each.options.weight for each in losses):
             raise RequestError(
                 "Every loss has the weight 0: there is nothing to learn.",
                 where=f"--loss, {', '.join(each.entry.name for each in losses)}",
-                hint="A weight of 0 is for a loss that is only to be logged beside others.",
+                hint="Use the weight 0 only for a loss that is logged beside other losses.",
             )
 
     def _check_weighting(self, chosen: Mapping[Kind, tuple[ResolvedComponent, ...]]) -> None:
@@ -313,7 +349,7 @@ class PlanBuilder:
                     f"The weighting '{weighting.entry.name}' cannot work with the loss '{loss.entry.name}': "
                     "it needs losses that are never negative.",
                     where=f"loss {loss.entry.name}, {loss.component!r}",
-                    hint=f"`marsseg show {loss.entry.name}` tells its forms; the weightings fixed and scheduled "
+                    hint=f"`marsseg show {loss.entry.name}` lists its parameters; the weightings fixed and scheduled "
                     "take any loss.",
                 )
 
@@ -321,24 +357,24 @@ class PlanBuilder:
         for schedule in chosen.get(kinds.SCHEDULE, ()):
             call_or_refuse(schedule, schedule.component.check, epochs)
 
-    def _pin_start(self) -> None:
-        """Name the run to start from by its whole path and its network's hash, unless its own layer gives the hash."""
+    def _pin_initial_weights(self) -> None:
+        """Make `init` an absolute path, and add the hash of its network unless the same layer sets it."""
         section = self.sections["training"]
         if "init" not in section.values:
             return
-        start, origin = section.values["init"], section.origins["init"]
+        init, origin = section.values["init"], section.origins["init"]
         if section.origins.get("init_hash", origin) not in (origin, "--set"):
-            section.set({"init_hash": None}, origin)  # of a run that a lower layer named
-        if not isinstance(start, str) or start == parameters.NONE_WORD:
+            section.set({"init_hash": None}, origin)  # the hash belongs to the run that an earlier layer named
+        if not isinstance(init, str) or init == parameters.NONE_WORD:
             return
-        path = Path(start).absolute()
-        given = section.values.get("init_hash") or parameters.NONE_WORD
-        if given == parameters.NONE_WORD:
+        path = Path(init).absolute()
+        init_hash = section.values.get("init_hash") or parameters.NONE_WORD
+        if init_hash == parameters.NONE_WORD:
             section.set({"init_hash": RunFolder.open(path).network_hash()}, origin)
         section.set({"init": str(path)}, origin)
 
-    def _name_monitor(self) -> None:
-        """Write what is monitored in one way, however it was given, so that equal plans are equal."""
+    def _set_canonical_monitor(self) -> None:
+        """Replace `monitor` by its canonical form, so that plans with the same meaning compare as equal."""
         section = self.sections["training"]
         if isinstance(text := section.values.get("monitor"), str):
             section.set({"monitor": canonical_monitor(text, self.catalog)}, section.origins["monitor"])
@@ -346,67 +382,72 @@ class PlanBuilder:
     def _overlay(
         self,
         kind: Kind,
-        named: Iterable[grammar.Named],
+        components: Iterable[grammar.NamedComponent],
         origin: str,
         where: str,
         document: _Document | None = None,
     ) -> None:
-        """Replace the items of a kind; one that was there before keeps the values that are not given anew."""
-        before = list(self.items.get(kind, []))
-        after = []
-        for name in named:
-            entry, problem = self._found(kind, name, where, document)
-            same = next((item for item in before if item.entry == entry), None)
-            if same is not None:
-                before.remove(same)
+        """Replace the items of a kind. An item with the same entry keeps the values that this layer does not set."""
+        earlier_items = list(self.items.get(kind, []))
+        items = []
+        for named in components:
+            entry, problem = self._find_entry(kind, named, where, document)
+            item = next((earlier for earlier in earlier_items if earlier.entry == entry), None)
+            if item is not None:
+                earlier_items.remove(item)
             else:
-                same = _Item(entry=entry, origin=origin, problem=problem)
-            same.origin = origin
-            same.version = name.version or same.version
-            same.held = name.held
-            same.set(name.parameters, origin)
-            after.append(same)
-        self.items[kind] = after
+                item = _Item(entry=entry, origin=origin, problem=problem)
+            item.origin = origin
+            item.version = named.version or item.version
+            item.python_object = named.python_object
+            item.set(named.parameters, origin)
+            items.append(item)
+        self.items[kind] = items
         self.kind_origins[kind] = origin
 
-    def _found(
-        self, kind: Kind, name: grammar.Named, where: str, document: _Document | None
+    def _find_entry(
+        self, kind: Kind, named: grammar.NamedComponent, where: str, document: _Document | None
     ) -> tuple[Entry, RequestError | None]:
-        """The entry that a name means; for what a plan file names and is not there, one in its place and the reason."""
-        if (given := given_entry(kind, name.name)) is not None:
-            return given, None
+        """Find the entry of a name, and None.
+
+        If a plan file names a component that is missing, return a placeholder entry and the error to raise later.
+        """
+        if (entry_of_python_object := given_entry(kind, named.name)) is not None:
+            return entry_of_python_object, None
         prefer = document.distribution if document else None
         try:
-            return self.catalog.find(kind, name.name, where=where, prefer=prefer), None
+            return self.catalog.find(kind, named.name, where=where, prefer=prefer), None
         except RequestError as problem:
             if document is None:
                 raise
-            distribution, _, short = name.name.rpartition("/")
-            missing = Entry(kind, short, "", distribution, name.version, status=INVALID, reason=problem.what)
-            if not distribution or self.catalog.named(name.name, [kind]):
+            distribution, _, short = named.name.rpartition("/")
+            missing = Entry(kind, short, "", distribution, named.version, status=INVALID, reason=problem.what)
+            if not distribution or self.catalog.named(named.name, [kind]):
                 return missing, problem
-            return missing, self._missing(missing, where)
+            return missing, self._missing_error(missing, where)
 
-    def _missing(self, entry: Entry, where: str) -> RequestError:
-        """What to install for a component that a plan file names."""
+    def _missing_error(self, entry: Entry, where: str) -> RequestError:
+        """Make the error for a component that a plan file names and that is not installed."""
         if entry.distribution.endswith(SUFFIX):
-            hint = f"--plugin {entry.distribution} gives the file again."
+            hint = f"Pass the file again: --plugin {entry.distribution}"
         else:
             version = f"=={entry.version}" if entry.version else ""
             hint = f"Install it: pip install {entry.distribution}{version}"
         other = next((e for e in self.catalog.entries if e.distribution == entry.distribution), None)
-        there = f"; {other.provider} has none" if other else ""
-        return RequestError(f"The plan needs the {entry.label}, which is not installed{there}.", where=where, hint=hint)
+        without_it = f"; {other.provider} does not have it" if other else ""
+        return RequestError(
+            f"The plan needs the {entry.label}, which is not installed{without_it}.", where=where, hint=hint
+        )
 
-    def _dataset(self, text: str, where: str) -> grammar.Named:
-        """`--data` takes the name of a data set, or a path that one of them recognises."""
+    def _parse_dataset(self, text: str, where: str) -> grammar.NamedComponent:
+        """Parse the value of `--data`: a composition text, or a path that one data set component recognises."""
         if self.catalog.named(text.partition(":")[0], [kinds.DATASET]):
             named = grammar.parse(text, where=where)
             if len(named) > 1:
                 raise RequestError("A run has one data set.", where=where)
             return named[0]
         path = Path(text)
-        if not os.path.exists(path):  # a Path's own raises for a name that is too long
+        if not os.path.exists(path):  # Path.exists raises for a name that is too long
             if "/" in text or path.suffix:
                 raise RequestError(f"There is no file or folder '{text}'.", where=where)
             self.catalog.find(kinds.DATASET, text.partition(":")[0], where=where)
@@ -418,10 +459,10 @@ class PlanBuilder:
             rivals = ", ".join(entry.qualified_name for entry in owners)
             hint = f"Name one, as in --data {owners[0].qualified_name}:path={text}."
             raise RequestError(f"Several data sets recognise '{text}': {rivals}.", where=where, hint=hint)
-        return grammar.Named(owners[0].qualified_name, {"path": str(path.resolve())})
+        return grammar.NamedComponent(owners[0].qualified_name, {"path": str(path.resolve())})
 
-    def _target(self, option: str, rest: str, where: str) -> tuple[_Item, str]:
-        """The item and the key that `--set option.name.key` means; a number is a position from 1."""
+    def _override_target(self, option: str, rest: str, where: str) -> tuple[_Item, str]:
+        """Find the item and the key of the override `option.name.key`. `name` may be a position, counted from 1."""
         kind = next((kind for kind in PLAN_KINDS if option in (kind.option, kind.name)), None)
         if kind is None:
             known = [kind.option for kind in PLAN_KINDS] + list(SECTIONS)
@@ -431,47 +472,48 @@ class PlanBuilder:
         names = ", ".join(item.entry.name for item in items) or "none"
         if not dot:
             hint = f"The form is {option}.name.key=value; the plan's {kind}: {names}."
-            raise RequestError(f"'{option}.{rest}' lacks a name.", where=where, hint=hint)
+            raise RequestError(f"'{option}.{rest}' has no component name.", where=where, hint=hint)
         if name.isdecimal():
             if not 1 <= int(name) <= len(items):
                 hint = f"Positions count from 1; the plan's {kind}: {names}."
                 raise RequestError(f"There is no {kind} at position {name}.", where=where, hint=hint)
             return items[int(name) - 1], key
-        meant = self.catalog.named(name, [kind])
-        matching = [item for item in items if item.entry in meant]
+        entries = self.catalog.named(name, [kind])
+        matching = [item for item in items if item.entry in entries]
         if not matching:
-            if not meant:
+            if not entries:
                 self.catalog.find(kind, name, where=where)
             raise RequestError(f"The plan has no {kind} '{name}'.", where=where, hint=f"It has: {names}.")
         if len(matching) > 1:
-            hint = f"Give its position, as in {option}.{items.index(matching[-1]) + 1}.{key}=…"
-            raise RequestError(f"'{name}' stands {len(matching)} times in the plan.", where=where, hint=hint)
+            hint = f"Use its position, as in {option}.{items.index(matching[-1]) + 1}.{key}=…"
+            raise RequestError(f"'{name}' occurs {len(matching)} times in the plan.", where=where, hint=hint)
         return matching[0], key
 
-    def _choose(self, kind: Kind, item: _Item) -> ResolvedComponent:
+    def _resolve_item(self, kind: Kind, item: _Item) -> ResolvedComponent:
         if item.problem is not None:
             raise item.problem
         try:
-            return self._configured(kind, item)
+            return self._configure_item(kind, item)
         except RequestError as error:
             if item.version in ("", item.entry.version):
                 raise
             name = item.entry.distribution
-            made = f"The plan was made with {name} {item.version}; this is {item.entry.provider}."
-            hint = " ".join(filter(None, (error.hint, made, f"The one before: pip install {name}=={item.version}")))
+            versions = f"The plan was made with {name} {item.version}; this is {item.entry.provider}."
+            install = f"To install that version: pip install {name}=={item.version}"
+            hint = " ".join(filter(None, (error.hint, versions, install)))
             raise RequestError(error.what, where=error.where, hint=hint) from error
 
-    def _configured(self, kind: Kind, item: _Item) -> ResolvedComponent:
+    def _configure_item(self, kind: Kind, item: _Item) -> ResolvedComponent:
         cls = load(item.entry)
         options_class = options_of(kind)
         own, core = parameters.parameters_of(cls), parameters.parameters_of(options_class)
-        if taken := sorted(set(own) & {*core, *NAME_KEYS}):
+        if reserved := sorted(set(own) & {*core, *NAME_KEYS}):
             raise PluginError(
-                f"The {item.entry.label} has a parameter called '{taken[0]}', which marsseg uses itself.",
+                f"The {item.entry.label} has a parameter called '{reserved[0]}', a name reserved by marsseg.",
                 where=item.entry.target,
             )
-        if item.version:  # from a plan that a run wrote, with every parameter that there was then
-            item.set(_absent(cls, item.values), _BEFORE)
+        if item.version:  # a run wrote this plan with every parameter that existed then
+            item.set(_values_of_absent(cls, item.values), _OLDER_PLAN)
         for key, origin in item.origins.items():
             if key not in own and key not in core:
                 raise RequestError(
@@ -480,7 +522,7 @@ class PlanBuilder:
                     hint=nearest(key, [*own, *core], listing="Its parameters"),
                 )
         if kind == kinds.DATASET and isinstance(item.values.get("path"), str):
-            # The run folder's plan is read from other places too.
+            # The plan in the run folder may be read from another working directory.
             item.values["path"] = os.path.abspath(os.path.expanduser(item.values["path"]))
         where = f"{kind.option} {item.entry.name}"
         with plugin_errors_named(item.entry, "failed"):
@@ -492,8 +534,8 @@ class PlanBuilder:
                 for nested_kind, text in component.compositions()
                 for each in nested_components(nested_kind, text, self.catalog, item.entry)
             )
-        if item.held is not None:
-            component = holding(component, item.held)
+        if item.python_object is not None:
+            component = holding(component, item.python_object)
         options = parameters.configure(
             options_class, {key: value for key, value in item.values.items() if key in core}, where=where
         )
@@ -502,14 +544,14 @@ class PlanBuilder:
         )
 
 
-def _absent(cls: type, given: Mapping[str, Any]) -> dict[str, Any]:
-    """The parameters that a plan does not give, with what it meant that a run wrote before there were such."""
+def _values_of_absent(cls: type, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the parameters that are not in `values` of an older plan, with the value that they had implicitly then."""
     known = parameters.parameters_of(cls).items()
-    return {key: each.absent for key, each in known if each.absent is not MISSING and key not in given}
+    return {key: each.absent for key, each in known if each.absent is not MISSING and key not in values}
 
 
 def datasets_that_recognise(path: Path, catalog: Catalog) -> list[Entry]:
-    """The data sets that a file or folder is for."""
+    """Return the data set components that recognise a file or folder as theirs."""
     return [entry for entry in catalog.of_kind(kinds.DATASET) if entry.usable and _recognises(entry, path)]
 
 
@@ -518,21 +560,21 @@ def _recognises(entry: Entry, path: Path) -> bool:
         cls: type[Dataset] = load(entry)
         return bool(cls.recognises(path))
     except (Exception, SystemExit):
-        return False  # a broken plugin claims nothing; asked for by name, it is reported
+        return False  # a broken plugin recognises nothing; it is reported when it is requested by name
 
 
-def _named_in_document(value: Any, *, where: str) -> list[grammar.Named]:
-    """The components of one kind in a plan file: a composition text, a table, or a list of them."""
+def _named_in_document(value: Any, *, where: str) -> list[grammar.NamedComponent]:
+    """Parse the components of one kind in a plan file: a composition text, a table, or a list of them."""
     if isinstance(value, str):
         return grammar.parse(value, where=where)
     if isinstance(value, Mapping):
         name = value.get("name")
         if not isinstance(name, str) or not name:
-            raise RequestError("A component's table lacks its name.", where=where, hint='Add name = "…".')
+            raise RequestError("The table of a component has no name.", where=where, hint='Add name = "…".')
         distribution = value.get("distribution")
         full_name = f"{distribution}/{name}" if distribution else name
-        values = {key: given for key, given in value.items() if key not in NAME_KEYS}
-        return [grammar.Named(full_name, values, version=str(value.get("version", "")))]
+        values = {key: item for key, item in value.items() if key not in NAME_KEYS}
+        return [grammar.NamedComponent(full_name, values, version=str(value.get("version", "")))]
     if isinstance(value, list):
         return [named for item in value for named in _named_in_document(item, where=where)]
-    raise RequestError(f"{value!r} names no component.", where=where, hint='Write a text such as "transformer,aspp".')
+    raise RequestError(f"{value!r} is not a component.", where=where, hint='Write a text such as "transformer,aspp".')

@@ -1,4 +1,4 @@
-"""The words of a run in Python: what `run`, `series` and `plan` take beside their own arguments."""
+"""The keyword arguments that `run`, `series` and `plan` share in Python, and their types."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 class SeriesArguments(TypedDict, total=False):
-    """What the runs of a series are made of.
+    """The keyword arguments that describe the runs of a series.
 
-    What is left out is as the plan says that `base` names, or else the recipe `default`.
+    An argument that is left out keeps the value of the plan or recipe `base`, by default of the recipe `default`.
 
-    Components are named in a text, as on the command line, or given as instances or classes; several as a list. The
-    others are the options of a plan's sections `training`, `split` and `cleaning`.
+    Components are composition texts, as on the command line, or instances or classes; pass several as a list. The
+    other arguments are the options of the plan's sections `training`, `split` and `cleaning`.
     """
 
     arch: str | Architecture | type[Architecture] | Network
@@ -81,13 +81,13 @@ class SeriesArguments(TypedDict, total=False):
 
 
 class RunArguments(SeriesArguments, total=False):
-    """What a run is made of."""
+    """The keyword arguments that describe one run, or one run for each fold."""
 
     folds: int | None
 
 
 class AsPlanned(Enum):
-    """What a word is that is left out."""
+    """The default value of an argument that is left out: the plan's value is kept."""
 
     AS_PLANNED = "as planned"
 
@@ -98,18 +98,18 @@ class AsPlanned(Enum):
 AS_PLANNED: Final = AsPlanned.AS_PLANNED
 
 
-def shows_arguments(words: type[SeriesArguments]) -> Callable[[Function], Function]:
-    """Show each word in the signature of a function that takes `**words: Unpack[…]`, for `help` and notebooks."""
+def shows_arguments(arguments: type[SeriesArguments]) -> Callable[[Function], Function]:
+    """Decorate a function with `**words: Unpack[…]`, so that `help` and notebooks show each keyword argument."""
 
-    def shown(function: Function) -> Function:
-        own = inspect.signature(function)
-        parameters = [each for each in own.parameters.values() if each.kind is not each.VAR_KEYWORD]
-        for name, annotation in words.__annotations__.items():
+    def decorate(function: Function) -> Function:
+        signature = inspect.signature(function)
+        parameters = [each for each in signature.parameters.values() if each.kind is not each.VAR_KEYWORD]
+        for name, annotation in arguments.__annotations__.items():
             text = annotation.__forward_arg__
             parameters.append(
                 inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=AS_PLANNED, annotation=text)
             )
-        function.__signature__ = own.replace(parameters=parameters)  # type: ignore[attr-defined]
+        function.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
         return function
 
-    return shown
+    return decorate

@@ -1,1 +1,1 @@
-"""What is installed: kinds, parameters, entries, discovery, and loading."""
+"""The registry of components: kinds, parameters, entries, discovery, and loading."""

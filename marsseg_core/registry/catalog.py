@@ -1,7 +1,7 @@
-"""Every component installed, known from package metadata alone.
+"""The catalog of all installed components, made from package metadata without importing plugins.
 
-Names come from the entry points of the installed distributions, summaries from their source text. No plugin is
-imported before one of its components is asked for, so a broken plugin hurts only its own names.
+Names come from the entry points of the installed distributions, summaries from their source files. A plugin is imported
+when one of its components is used, so a broken plugin affects only its own components.
 """
 
 from __future__ import annotations
@@ -17,9 +17,13 @@ from .kinds import ALL_KINDS, COMMAND, HOOKED_KINDS, OBSERVER, Kind
 
 
 class Catalog:
-    """The entries of what is installed, by kind and name; observers and commands apart, as nobody chooses one.
+    """Hold the entries of all installed components, recipes, observers and commands.
 
-    `problems` has a line for each distribution whose metadata cannot be read, or names what there is not.
+    Attributes:
+        entries: the entries that are chosen by name: components and recipes
+        observers: the entries of modules with hooks
+        commands: the entries of modules that add commands
+        problems: a line for each distribution whose metadata cannot be read, or has an unknown entry-point group
     """
 
     def __init__(self, entries: Iterable[Entry], problems: Iterable[str] = ()) -> None:
@@ -31,54 +35,66 @@ class Catalog:
 
     @property
     def everything(self) -> tuple[Entry, ...]:
+        """Return the entries of components, recipes, observers and commands."""
         return self.entries + self.observers + self.commands
 
     def with_more(self, entries: Iterable[Entry]) -> Catalog:
-        """This catalog with those entries that it lacks, which may be in conflict with those that are there."""
+        """Return this catalog with more entries. Entries with the same kind and target are not added again.
+
+        New conflicts between names are marked.
+        """
         known = {(entry.kind, entry.target) for entry in self.everything}
         more = [entry for entry in entries if (entry.kind, entry.target) not in known]
         return Catalog(with_conflicts([*self.everything, *more]), self.problems)
 
     def of_kind(self, kind: Kind) -> tuple[Entry, ...]:
+        """Return all entries of a kind."""
         return tuple(entry for entry in self.everything if entry.kind == kind)
 
     def names(self, kind: Kind) -> list[str]:
-        """The names of a kind that can be used, without aliases."""
+        """Return the sorted names of a kind that can be used, without aliases."""
         return sorted({entry.name for entry in self.of_kind(kind) if entry.status == OK})
 
     def named(self, text: str, kinds: Iterable[Kind]) -> list[Entry]:
-        """All entries of these kinds that `text` may mean: a name, an alias or distribution/name."""
+        """Return all entries of these kinds that are called `text`: a name, an alias or distribution/name."""
         return [entry for entry in self.everything if entry.kind in kinds and entry.is_called(text)]
 
     def find(self, kind: Kind, text: str, *, where: str | None = None, prefer: str | None = None) -> Entry:
-        """The one entry that `text` means; RequestError says what is wrong with the name and what to use.
+        """Return the one entry of a kind that is called `text`.
 
-        Where several distributions claim the name, that of the distribution `prefer` is meant, if it is one of them.
+        Args:
+            kind: the kind to search
+            text: a name, an alias or distribution/name
+            where: the option or file that error messages name
+            prefer: the distribution to choose if several provide the name
+
+        Raises:
+            RequestError: if there is no such entry, it cannot be used, or several distributions provide the name
         """
-        found = self.named(text, [kind])
-        # One that cannot be used does not stand in the way of one that can.
-        found = [entry for entry in found if entry.usable] or found
-        if not found:
+        entries = self.named(text, [kind])
+        # Ignore entries that cannot be used if there is one that can.
+        entries = [entry for entry in entries if entry.usable] or entries
+        if not entries:
             hint = " ".join([*self.problems, self._hint(kind, text)])
             raise RequestError(f"There is no {kind} '{text}'.", where=where, hint=hint)
-        if len(found) > 1:
-            found = [entry for entry in found if entry.distribution == prefer] or found
-        if len(found) > 1 and found[0].usable:
-            choices = " or ".join(entry.qualified_name for entry in found)
-            providers = ", ".join(entry.provider for entry in found)
+        if len(entries) > 1:
+            entries = [entry for entry in entries if entry.distribution == prefer] or entries
+        if len(entries) > 1 and entries[0].usable:
+            choices = " or ".join(entry.qualified_name for entry in entries)
+            providers = ", ".join(entry.provider for entry in entries)
             raise RequestError(
                 f"Two distributions provide the {kind} '{text}': {providers}.", where=where, hint=f"Use {choices}."
             )
-        entry = found[0]
+        entry = entries[0]
         if not entry.usable:
             raise RequestError(f"The {entry.label} cannot be used: {entry.reason}.", where=where)
         return entry
 
     def _hint(self, kind: Kind, text: str) -> str:
-        elsewhere = [entry for entry in self.entries if entry.kind != kind and entry.is_called(text)]
-        if elsewhere:
-            other = elsewhere[0].kind
-            return f"'{text}' is {other.with_article}: it goes with --{other.option}."
+        of_other_kinds = [entry for entry in self.entries if entry.kind != kind and entry.is_called(text)]
+        if of_other_kinds:
+            other = of_other_kinds[0].kind
+            return f"'{text}' is {other.with_article}: use --{other.option}."
         names = self.names(kind)
         aliases = [alias for entry in self.of_kind(kind) for alias in entry.aliases]
         hint = nearest(text, names + aliases)
@@ -86,26 +102,29 @@ class Catalog:
 
 
 def installed(off: tuple[DisabledName, ...] | None = None) -> Catalog:
-    """Give the catalog of this environment, without what is switched off, from package metadata alone.
+    """Return the catalog of everything that is installed in this environment, with disabled entries marked.
 
-    The path is read once for a process.
+    This reads package metadata only, once for each process.
 
     Args:
-        off: What is switched off; by default what the variable and the file say.
+        off: The disabled names; None for the names in the variable MARSSEG_DISABLE and in `marsseg.toml`.
+
+    Returns:
+        The catalog.
 
     Raises:
-        RequestError: where `marsseg.toml` cannot be read, or a name that is to be disabled is none
+        RequestError: If `marsseg.toml` cannot be read, or a disabled name matches no entry.
     """
     return _catalog(disabled_names() if off is None else off)
 
 
 def rescan() -> None:
-    """Read the path again when it is next asked for: after an installation in this process."""
+    """Forget the catalog, so that it is read again. Needed if a distribution is installed while the process runs."""
     scan.cache_clear()
     _catalog.cache_clear()
 
 
 @cache
-def _catalog(off: tuple[DisabledName, ...]) -> Catalog:
+def _catalog(disabled: tuple[DisabledName, ...]) -> Catalog:
     points, problems = scan()
-    return Catalog(entries_from(points, off), problems)
+    return Catalog(entries_from(points, disabled), problems)

@@ -1,6 +1,7 @@
-"""What the user has switched off: by `--disable`, by MARSSEG_DISABLE, or by `marsseg.toml` in the working directory.
+"""The names that the user disables: by `--disable`, by MARSSEG_DISABLE, or by `marsseg.toml` in the working directory.
 
-Each holds words: the name of a component or observer, `distribution/name`, or a distribution with all it provides.
+A disabled name is the name of a component, observer or command, `distribution/name`, or the name of a distribution,
+which disables everything it provides.
 """
 
 from __future__ import annotations
@@ -24,21 +25,21 @@ _KEY: Final = "disable"
 
 @dataclass(frozen=True)
 class DisabledName:
-    """A word that disabled_names something off, and where it was given."""
+    """A disabled name, and the option, variable or file it comes from."""
 
     word: str
     origin: str
 
 
-def disabled_names(given: Iterable[str] = ()) -> tuple[DisabledName, ...]:
-    """All that is switched off: by what is given for the option, by the variable and the file.
+def disabled_names(texts: Iterable[str] = ()) -> tuple[DisabledName, ...]:
+    """Return all disabled names: from `texts`, the values of `--disable`, from the variable and from the file.
 
-    Whether there is such a thing is not asked.
+    Does not check that the names exist.
     """
     return (
-        *_names_in(given, OPTION),
+        *_names_in(texts, OPTION),
         *_names_in([os.environ.get(VARIABLE, "")], VARIABLE),
-        *_names_in(_of_file(), str(FILE)),
+        *_names_in(_read_file(), str(FILE)),
     )
 
 
@@ -47,7 +48,7 @@ def _names_in(texts: Iterable[str], origin: str) -> list[DisabledName]:
     return [DisabledName(word, origin) for word in dict.fromkeys(words) if word]
 
 
-def _of_file() -> list[str]:
+def _read_file() -> list[str]:
     try:
         settings = tomllib.loads(read_text(FILE))
     except FileNotFoundError:
@@ -59,5 +60,5 @@ def _of_file() -> list[str]:
             raise RequestError(f"There is no setting '{key}'.", where=str(FILE), hint=nearest(key, [_KEY]))
     words = settings.get(_KEY, [])
     if not (isinstance(words, list) and all(isinstance(word, str) for word in words)):
-        raise RequestError(f"'{_KEY}' is a list of names.", where=str(FILE), hint=f'Write {_KEY} = ["name"].')
+        raise RequestError(f"'{_KEY}' must be a list of names.", where=str(FILE), hint=f'Write {_KEY} = ["name"].')
     return words

@@ -1,4 +1,4 @@
-"""Entry points of the installed distributions, and their status. Nothing is imported."""
+"""Read the entry points of the installed distributions, and determine their status. No plugin is imported."""
 
 from __future__ import annotations
 
@@ -24,23 +24,23 @@ _PREFIX: Final = f"{DISTRIBUTION}."
 
 @cache
 def scan() -> tuple[tuple[EntryPoint, ...], tuple[str, ...]]:
-    """marsseg's entry points of each distribution, and a line for each whose metadata is wrong."""
+    """Return marsseg's entry points in all distributions, and a line for each problem with their metadata."""
     points: list[EntryPoint] = []
     groups = [kind.group for kind in ALL_KINDS]
     problems, seen = [], set()
     for distribution in metadata.distributions():
         try:
-            own = _own_points(distribution)
-            name = _facts(distribution).name if own else ""
-            if own and name not in seen:
+            own_points = _own_points(distribution)
+            name = _facts(distribution).name if own_points else ""
+            if own_points and name not in seen:
                 seen.add(name)
-                # Of one that is twice on the path, Python takes the first.
-                own = own if name == _UNKNOWN else _own_points(metadata.distribution(name))
-                points += [point for point in own if point.group in groups]
+                # If a distribution is on the path twice, Python imports the first, so read the metadata of that one.
+                own_points = own_points if name == _UNKNOWN else _own_points(metadata.distribution(name))
+                points += [point for point in own_points if point.group in groups]
                 problems += [
-                    f"{name} names things in the entry-point group '{group}', which is none of marsseg's. "
+                    f"{name} has entry points in the group '{group}', which marsseg does not know. "
                     f"{nearest(group, groups)}"
-                    for group in sorted({point.group for point in own} - {*groups})
+                    for group in sorted({point.group for point in own_points} - {*groups})
                 ]
         except Exception as cause:
             folder = distribution.locate_file("")
@@ -52,8 +52,11 @@ def _own_points(distribution: Distribution) -> list[EntryPoint]:
     return [point for point in distribution.entry_points if point.group.startswith(_PREFIX)]
 
 
-def entries_from(points: Iterable[EntryPoint], off: Iterable[DisabledName] = ()) -> list[Entry]:
-    """Entry points → entries, with their status. Imports nothing. RequestError where a switch means nothing."""
+def entries_from(points: Iterable[EntryPoint], disabled: Iterable[DisabledName] = ()) -> list[Entry]:
+    """Convert entry points to entries with their status, without an import.
+
+    Raises RequestError if a disabled name matches no entry.
+    """
     points = list(points)
     entries: list[Entry] = []
     for kind in ALL_KINDS:
@@ -62,64 +65,65 @@ def entries_from(points: Iterable[EntryPoint], off: Iterable[DisabledName] = ())
             if point.group == kind.group:
                 by_target[_facts(point.dist).name, point.value].append(point)
         entries += [_entry(kind, same) for same in by_target.values()]
-    return with_conflicts(_without(entries, off))
+    return with_conflicts(_with_disabled(entries, disabled))
 
 
-def _without(entries: list[Entry], off: Iterable[DisabledName]) -> list[Entry]:
-    """Mark what is switched off. A recipe is data, so that only its whole distribution is."""
-    for switch in off:
-        meant = [
+def _with_disabled(entries: list[Entry], disabled: Iterable[DisabledName]) -> list[Entry]:
+    """Mark the disabled entries. Recipes contain no code, so they are disabled only with their whole distribution."""
+    for disabled_name in disabled:
+        matching = [
             position
             for position, entry in enumerate(entries)
-            if normal(switch.word) == normal(entry.distribution)
-            or (entry.kind != RECIPE and entry.is_called(switch.word))
+            if normal(disabled_name.word) == normal(entry.distribution)
+            or (entry.kind != RECIPE and entry.is_called(disabled_name.word))
         ]
-        if not meant:
+        if not matching:
             known = {entry.distribution for entry in entries}
             known |= {name for entry in entries if entry.kind != RECIPE for name in (entry.name, *entry.aliases)}
             raise RequestError(
-                f"'{switch.word}' is to be disabled, and nothing installed is called that.",
-                where=switch.origin,
-                hint=nearest(switch.word, known, listing="There are"),
+                f"'{disabled_name.word}' cannot be disabled: nothing installed has this name.",
+                where=disabled_name.origin,
+                hint=nearest(disabled_name.word, known, listing="There are"),
             )
-        for position in meant:
+        for position in matching:
             if entries[position].status == OK:
-                reason = f"by {switch.origin}"
+                reason = f"by {disabled_name.origin}"
                 entries[position] = dataclasses.replace(entries[position], status=DISABLED, reason=reason)
     return entries
 
 
 def _entry(kind: Kind, points: list[EntryPoint]) -> Entry:
-    """One entry for all the names that a distribution gives to one object."""
+    """Make one entry of all the entry points of a distribution that point to the same object: a name and aliases."""
     facts = _facts(points[0].dist)
-    target = points[0].value.partition("[")[0].strip()  # without extras, which nobody asks for here
+    target = points[0].value.partition("[")[0].strip()  # without extras
     module_name = target.partition(":")[0].rpartition(".")[2]
-    # The name proper is its module's, else the one that is a plain word: `unet3plus` before `unet3+`.
+    # The main name is the name of the module, otherwise an identifier: `unet3plus` before `unet3+`.
     names = sorted({p.name for p in points}, key=lambda name: (name != module_name, not name.isidentifier(), name))
     status, reason = OK, ""
     if wrong := [name for name in names if not NAME_PATTERN.fullmatch(name)]:
         status = INVALID
-        reason = f"'{wrong[0]}' is no valid name (lower case letters, digits and + _ . - only)"
-    elif kind not in HOOKED_KINDS and (taken := [name for name in names if name == NONE_WORD or name.isdecimal()]):
+        reason = f"'{wrong[0]}' is not a valid name (lower case letters, digits and + _ . - only)"
+    elif kind not in HOOKED_KINDS and (reserved := [name for name in names if name == NONE_WORD or name.isdecimal()]):
         status = INVALID
-        reason = f"'{taken[0]}' is no name: '{NONE_WORD}' stands for nothing, a number for a position"
+        reason = f"'{reserved[0]}' is not a valid name: '{NONE_WORD}' means no component, a number means a position"
     elif facts.unmet:
         status, reason = INCOMPATIBLE, facts.unmet
     return Entry(kind, names[0], target, facts.name, facts.version, tuple(names[1:]), status, reason)
 
 
 def with_conflicts(entries: Iterable[Entry]) -> list[Entry]:
-    """Mark the usable entries of one kind whose names another distribution claims too.
+    """Mark the usable entries whose names are provided by another distribution too, in the same kind.
 
-    A name that one distribution gives to two things is invalid. What has hooks is all called, so none is a rival.
+    An entry is invalid if its own distribution has another entry with the same name. Observers and commands are not
+    chosen by name, so they have no conflicts with other distributions.
     """
     entries = [dataclasses.replace(e, status=OK, reason="") if e.status == CONFLICT else e for e in entries]
-    given = Counter((e.kind, e.distribution, name) for e in entries for name in (e.name, *e.aliases))
+    uses = Counter((e.kind, e.distribution, name) for e in entries for name in (e.name, *e.aliases))
     owners: dict[tuple[Kind, str], set[str]] = defaultdict(set)
     for position, entry in enumerate(entries):
         names = (entry.name, *entry.aliases)
-        if twice := [name for name in names if given[entry.kind, entry.distribution, name] > 1]:
-            reason = f"{entry.distribution} gives the name '{twice[0]}' to two things"
+        if repeated := [name for name in names if uses[entry.kind, entry.distribution, name] > 1]:
+            reason = f"{entry.distribution} uses the name '{repeated[0]}' twice"
             entries[position] = dataclasses.replace(entry, status=INVALID, reason=reason)
         elif entry.status == OK and entry.kind not in HOOKED_KINDS:
             for name in names:
@@ -136,7 +140,7 @@ def with_conflicts(entries: Iterable[Entry]) -> list[Entry]:
 class _DistributionFacts:
     name: str
     version: str
-    unmet: str  # why it does not go with this version of marsseg, or nothing
+    unmet: str  # why it does not work with this version of marsseg; empty if it does
 
 
 _UNKNOWN: Final = "unknown"
@@ -145,8 +149,8 @@ _facts_by_distribution: dict[int, tuple[Distribution, _DistributionFacts]] = {}
 
 
 def _facts(distribution: Distribution | None) -> _DistributionFacts:
-    # A distribution parses its metadata on each access, and all its entry points share one object. The object is
-    # kept beside its facts so that its id is not given to another.
+    # A distribution parses its metadata on each access, so the facts are cached by the object's id. The cache also
+    # stores the object, so that its id is not used for another object.
     if distribution is None:
         return _NO_DISTRIBUTION
     if id(distribution) not in _facts_by_distribution:

@@ -1,4 +1,4 @@
-"""Names and versions of distributions."""
+"""The name of the marsseg distribution, its version, and normalised names of distributions."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ DISTRIBUTION: Final = "marsseg"
 
 @cache
 def version() -> str:
-    """The version of the installed distribution."""
+    """Return the version of the installed marsseg distribution."""
     return metadata.version(DISTRIBUTION)
 
 
 def normal(name: str) -> str:
-    """A distribution's name as packaging compares it."""
+    """Return the normalised name of a distribution, for comparisons: lower case, with hyphens."""
     return re.sub(r"[-_.]+", "-", name).lower()

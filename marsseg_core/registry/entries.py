@@ -1,4 +1,4 @@
-"""One component, recipe or observer of one distribution, as its metadata describes it."""
+"""The entry of a component, recipe, observer or command in the catalog."""
 
 from __future__ import annotations
 
@@ -20,7 +20,18 @@ INVALID: Final = "invalid"
 
 @dataclass(frozen=True)
 class Entry:
-    """One component, recipe or observer of one distribution. `target` is "module:attribute", or a module path."""
+    """One component, recipe, observer or command of one distribution.
+
+    Attributes:
+        kind: its kind
+        name: its name
+        target: "module:attribute" for a component, or the dotted path of a module or recipe
+        distribution: the distribution that provides it, or the name of a local plugin file
+        version: the version of the distribution, or the first digits of the hash of a plugin file
+        aliases: its other names
+        status: OK, CONFLICT, DISABLED, INCOMPATIBLE or INVALID
+        reason: why it has this status; empty for OK
+    """
 
     kind: Kind
     name: str
@@ -33,32 +44,35 @@ class Entry:
 
     @property
     def qualified_name(self) -> str:
-        """The name that picks this one also where two distributions claim the same."""
+        """Return distribution/name, which is unique even if two distributions provide the same name."""
         return f"{self.distribution}/{self.name}"
 
     @property
     def usable(self) -> bool:
-        """Whether it can be chosen: a conflict is resolved by the distribution's name, anything else is final."""
+        """Return whether it can be chosen. With a conflict this is possible by its qualified name."""
         return self.status in (OK, CONFLICT)
 
     def is_called(self, text: str) -> bool:
-        """Whether `text` may mean this one: a name, an alias or distribution/name."""
+        """Return whether `text` is its name or an alias, with or without its distribution as in distribution/name."""
         distribution, slash, name = text.rpartition("/")
         return name in (self.name, *self.aliases) and (not slash or normal(distribution) == normal(self.distribution))
 
     @property
     def module(self) -> str:
+        """Return the module of the target."""
         return self.target.partition(":")[0]
 
     @property
     def attribute(self) -> str:
+        """Return the name of the target in its module; empty if the target is a module."""
         return self.target.partition(":")[2]
 
     @property
     def provider(self) -> str:
+        """Return the distribution and its version, as in "marsseg 1.0.0"."""
         return f"{self.distribution} {self.version}"
 
     @property
     def label(self) -> str:
-        """How error texts name it."""
+        """Return the description for error messages, as in "loss 'dice' of marsseg 1.0.0"."""
         return f"{self.kind} '{self.name}' of {self.provider}"

@@ -1,8 +1,8 @@
-"""The kinds of component. One registration says everything that the rest of marsseg needs to know of a kind.
+"""The kinds of component. The registration of a kind contains everything that the rest of marsseg needs to know.
 
-From it derive the option of `marsseg run`, the tables of a plan, `list`, `show`, completion, the reference pages,
-`new-plugin` and `doctor`. A new kind needs its registration here, its interface, its contract, its template, and the
-place that uses it.
+The option of `marsseg run`, the tables of a plan, `list`, `show`, completion, the reference pages, `new-plugin` and
+`doctor` are all derived from it. To add a kind, write its registration here, its interface, its contract, its template,
+and the code that uses it.
 """
 
 from __future__ import annotations
@@ -15,26 +15,26 @@ from typing import Final, Literal
 class Kind:
     """Describe one kind of component.
 
-    References to classes are texts, "module:class", so that a kind is known without importing them.
+    References to classes are texts "module:class", so that they are imported only when needed.
 
     Args:
-        name: What it is called in error texts and in `marsseg list`.
-        option: What it is called on the command line, in `--set` and in plan files.
-        group: Its entry-point group in a distribution's metadata; what follows the dot is its plural.
-        interface: The class that its components derive from; empty for what is no component.
-        in_plan: How many a plan holds: "one", "some" (one or more), "any" (none is allowed), or "" where a plan has no
-            table of them.
-        absent: What a plan means that does not mention the kind, as a composition text: plans and run folders
-            written before there was such a kind stay readable by it. Empty where the plan must say it.
-        help: What `marsseg run --help` says of its option.
-        metavar: What the option takes.
-        suffixes: The endings of files that the option takes, too.
-        core_parameters: The dataclass of what the core adds to each component's own parameters.
-        contract: The contract that a plugin's tests inherit, and that `marsseg doctor --checks` runs.
-        unpromised: Checks of the contract that a component need not pass unless its author says so.
-        template: The folder of its template in `marsseg_core/scaffold`; empty where `new-plugin` makes none.
-        hooked: Whether it is a module with hooks: nobody chooses one, all of them are called.
-        use: The words after `marsseg run` that use one called `{name}`.
+        name: The name in error messages and in `marsseg list`.
+        option: The name on the command line, in `--set` and in plan files.
+        group: The entry-point group in the metadata of distributions. The part after the dot is the plural of the name.
+        interface: The base class of its components; empty for recipes, observers and commands.
+        in_plan: How many components a plan has: "one", "some" (one or more), "any" (none or more), or "" if a plan has
+            no table for the kind.
+        absent: The composition text to use for plans that do not mention the kind. It keeps plan files and run folders
+            readable that are older than the kind. Empty if a plan must mention the kind.
+        help: The help text of its option in `marsseg run --help`.
+        metavar: The placeholder for the option's value in help texts.
+        suffixes: File endings that the option also accepts.
+        core_parameters: The dataclass of the options that marsseg adds to the parameters of each component.
+        contract: The test class that the tests of a plugin inherit, and that `marsseg doctor --checks` runs.
+        unpromised: Tests of the contract that a component only has to pass if its author says so.
+        template: The folder of its template in `marsseg_core/scaffold`; empty if `new-plugin` cannot make one.
+        hooked: Whether it is a module with hooks. Such modules are not chosen: all of them are called.
+        use: The arguments of `marsseg run` that use the component `{name}`.
     """
 
     name: str
@@ -55,22 +55,24 @@ class Kind:
 
     @property
     def plural(self) -> str:
+        """Return the plural of the name, as in "losses"."""
         return self.group.partition(".")[2]
 
     @property
     def many(self) -> bool:
-        """Whether several may be named in a list."""
+        """Return whether a plan may have a list of several components of the kind."""
         return self.in_plan != "one"
 
     @property
     def with_article(self) -> str:
+        """Return the name with its article, as in "an optimizer"."""
         return f"{'an' if self.name[0] in 'aeiou' else 'a'} {self.name}"
 
     def __str__(self) -> str:
         return self.name
 
 
-# In the order in which they are listed; those that a plan holds in the order in which it is read.
+# In the order in which `marsseg list` shows them, and in which a plan is read.
 ALL_KINDS: Final[list[Kind]] = []
 COMPONENT_KINDS: Final[list[Kind]] = []
 PLAN_KINDS: Final[list[Kind]] = []
@@ -78,7 +80,7 @@ HOOKED_KINDS: Final[list[Kind]] = []
 
 
 def register(kind: Kind) -> Kind:
-    """Make a kind known. Components first, then what is none."""
+    """Add a kind to the lists of kinds, kinds of components before all others."""
     ALL_KINDS.insert(len(COMPONENT_KINDS) if kind.interface else len(ALL_KINDS), kind)
     if kind.interface:
         COMPONENT_KINDS.append(kind)
@@ -114,13 +116,13 @@ BOTTLENECK: Final = register(
         "marsseg.bottlenecks",
         f"{_INTERFACES}:Bottleneck",
         in_plan="any",
-        help="What works on its coarsest map: a list, or none.",
+        help="Modules on the network's coarsest feature map: a list, or none.",
         contract=f"{_CONTRACTS}:BottleneckContract",
         template="bottleneck",
         use=f"--bottleneck {{name}}{_TRY}",
     )
 )
-"""Name the kind of bottlenecks, as in what `Component.compositions` gives."""
+"""Name the kind of bottlenecks, for example in the result of `Component.compositions`."""
 
 LOSS: Final = register(
     Kind(
@@ -144,7 +146,7 @@ WEIGHTING: Final = register(
         "marsseg.weightings",
         f"{_INTERFACES}:Weighting",
         in_plan="one",
-        help="How losses become one.",
+        help="How the losses are combined into one.",
         contract=f"{_CONTRACTS}:WeightingContract",
         unpromised=("test_the_sum_of_its_weights_stays_what_it_was", "test_its_weights_move_if_they_should"),
         template="weighting",
@@ -177,7 +179,7 @@ SCHEDULE: Final = register(
         "marsseg.schedules",
         f"{_INTERFACES}:Schedule",
         in_plan="one",
-        help="How the learning rate moves.",
+        help="How the learning rate changes during training.",
         contract=f"{_CONTRACTS}:ScheduleContract",
         template="schedule",
         use=f"--schedule {{name}}{_TRY}",
@@ -191,7 +193,7 @@ OPTIMIZER: Final = register(
         f"{_INTERFACES}:Optimizer",
         in_plan="one",
         absent="adamw",
-        help="How weights follow their gradients.",
+        help="How gradients change the weights of the network.",
         core_parameters=f"{_OPTIONS}:OptimizerOptions",
         contract=f"{_CONTRACTS}:OptimizerContract",
         template="optimizer",
@@ -214,27 +216,27 @@ DATASET: Final = register(
     )
 )
 
-# A metric is named where one is wanted (`--monitor`, `--metrics`, `compare --by`): a plan holds no table of it.
+# Metrics are named in options (`--monitor`, `--metrics`, `compare --by`), so a plan has no table for them.
 METRIC: Final = register(
     Kind(
         "metric",
         "monitor",
         "marsseg.metrics",
         f"{_INTERFACES}:Metric",
-        help="The metric that the best network is kept by and early stopping watches.",
+        help="The metric for selecting the best network and for early stopping.",
         contract=f"{_CONTRACTS}:MetricContract",
         template="metric",
         use=f"--monitor {{name}}{_TRY}",
     )
 )
 
-# A recipe is not a component but a whole plan; it is found, listed and shown in the same way.
+# A recipe is a whole plan and no component, but it is looked up, listed and shown in the same way.
 RECIPE: Final = register(Kind("recipe", "plan", "marsseg.recipes"))
 
-# Nor is an observer: nobody chooses one, all of them are called. It is found, listed and disabled by name.
+# Observers are no components either: they are not chosen, all of them are called. They are listed and disabled by name.
 OBSERVER: Final = register(
     Kind("observer", "observer", "marsseg.hooks", hooked=True, template="observer", use=_TRY.strip())
 )
 
-# Nor are commands that a plugin adds: the entry point names the module that adds them.
+# Commands that a plugin adds. The entry point names the module that adds them.
 COMMAND: Final = register(Kind("command", "command", "marsseg.commands", hooked=True))

@@ -1,4 +1,4 @@
-"""What is installed, as a list to read."""
+"""Describe the installed components, as in `marsseg list`."""
 
 from __future__ import annotations
 
@@ -14,9 +14,16 @@ from .source_code import find_source
 
 @dataclass(frozen=True)
 class ComponentInfo:
-    """A component, recipe or observer, as `marsseg list` shows it.
+    """Describe a component, recipe, observer or command, as `marsseg list` shows it.
 
-    `status` is "ok", or says with `reason` why the name cannot be used as it is.
+    Attributes:
+        name: its name
+        aliases: its other names
+        kind: its kind, such as "architecture"
+        summary: the first line of its docstring
+        provider: the distribution that provides it, with its version
+        status: "ok", "conflict", "disabled", "incompatible" or "invalid"
+        reason: why it has this status; empty for "ok"
     """
 
     name: str
@@ -29,7 +36,10 @@ class ComponentInfo:
 
 
 def describe(kind: Kind | None, plugins: Iterable[str | Path]) -> list[ComponentInfo]:
-    """Describe all that is installed, or all of a kind, with the components of these files. Imports no plugin."""
+    """Describe everything that is installed, or everything of a kind, and the components of the files `plugins`.
+
+    The plugin files are executed. Installed plugins are not imported.
+    """
     return [
         ComponentInfo(
             entry.name, entry.aliases, entry.kind.name, summary_of(entry), entry.provider, entry.status, entry.reason
@@ -40,13 +50,13 @@ def describe(kind: Kind | None, plugins: Iterable[str | Path]) -> list[Component
 
 
 def summary_of(entry: Entry) -> str:
-    """Give the first line of a component's docstring; empty where its source is not there."""
+    """Return the first line of a component's docstring; empty if its source is not found."""
     source = find_source(entry)
     return source.summary if source else ""
 
 
 def find_kind(word: str) -> Kind | None:
-    """Find the kind that a word means: its name, its plural, or its option."""
+    """Find a kind by its name, its plural or its option; None if there is no such kind."""
     for kind in ALL_KINDS:
         if word in (kind.name, kind.option, kind.group.partition(".")[2]):
             return kind

@@ -1,4 +1,4 @@
-"""Import what an entry names; a failure names the plugin."""
+"""Import the targets of entries, so that error messages name the plugin that failed."""
 
 from __future__ import annotations
 
@@ -23,47 +23,47 @@ from .parameters import check_defaults, parameters_of
 _logger = get_logger(__name__)
 
 
-# An import that takes longer than this is named; what is light takes a few hundredths.
+# Importing a plugin should take a few hundredths of a second. Above this limit, a warning is logged.
 SLOW_SECONDS: Final = 2.0
 
 
 def referred(reference: str) -> Any:
-    """Import what a registration of a kind refers to as "module:name"."""
+    """Import the object that a kind refers to as "module:name"."""
     module, _, name = reference.partition(":")
     return getattr(importlib.import_module(module), name)
 
 
 def interface_of(kind: Kind) -> type[Any]:
-    """The class that the components of a kind derive from."""
+    """Return the base class of the components of a kind."""
     interface: type[Any] = referred(kind.interface)
     return interface
 
 
 def import_target(entry: Entry) -> Any:
-    """Import what an entry names. An import that takes long is said.
+    """Import the target of an entry. Warn if that takes long.
 
-    Raises PluginError naming the plugin, its distribution, the file and the cause, whatever its module does.
+    Raises PluginError that names the plugin, its distribution, the file and the cause, for any failure of the import.
     """
-    # What it prints must not get between the results of a command.
-    with plugin_errors_named(entry), telling_slow(f"The {entry.label}"), plugin_stdout_to_stderr():
+    # Output that the plugin prints must not be mixed with the results of a command.
+    with plugin_errors_named(entry), warn_if_slow(f"The {entry.label}"), plugin_stdout_to_stderr():
         module = importlib.import_module(entry.module)
         try:
             return attrgetter(entry.attribute)(module) if entry.attribute else module
         except AttributeError as cause:
-            own = [name for name, value in vars(module).items() if getattr(value, "__module__", "") == entry.module]
+            defined = [name for name, value in vars(module).items() if getattr(value, "__module__", "") == entry.module]
             raise PluginError(
                 f"The {entry.label} cannot be loaded: {cause}.",
                 where=_place(entry),
-                hint=f"{nearest(entry.attribute, own, listing='It has')} {_REINSTALL}",
+                hint=f"{nearest(entry.attribute, defined, listing='It has')} {_REINSTALL}",
             ) from cause
 
 
-_REINSTALL: Final = "Entry points stand in its pyproject.toml; mend it there, and install it again."
+_REINSTALL: Final = "Correct the entry point in its pyproject.toml, and install it again."
 
 
 @contextmanager
 def plugin_errors_named(entry: Entry, what: str = "cannot be loaded") -> Iterator[None]:
-    """Turn whatever a plugin raises, SystemExit too, into a PluginError that names it."""
+    """Turn every exception of a plugin, also SystemExit, into a PluginError that names the plugin."""
     try:
         yield
     except (KeyboardInterrupt, MarssegError):
@@ -72,38 +72,38 @@ def plugin_errors_named(entry: Entry, what: str = "cannot be loaded") -> Iterato
         raise PluginError(
             f"The {entry.label} {what}: {type(cause).__name__}: {cause}",
             where=_place(entry, cause),
-            hint="Everything else goes on working; `marsseg --traceback …` shows where it failed.",
+            hint="Everything else still works; `marsseg --traceback …` shows where it failed.",
         ) from cause
 
 
-_aside = Lock()
+_redirection_lock = Lock()
 _redirections = 0
 _real_stdout: Any = None
 
 
 @contextmanager
 def plugin_stdout_to_stderr() -> Iterator[None]:
-    """Send to standard error what a plugin prints while it is imported, so that it stays out of a command's results.
+    """Redirect standard output to standard error while a plugin is imported, to keep a command's results clean.
 
-    Threads may leave in another order than they came: the last one puts standard output back.
+    Several threads may be inside at the same time; the last one that leaves restores standard output.
     """
     global _redirections, _real_stdout
-    with _aside:
+    with _redirection_lock:
         if not _redirections:
             _real_stdout, sys.stdout = sys.stdout, sys.stderr
         _redirections += 1
     try:
         yield
     finally:
-        with _aside:
+        with _redirection_lock:
             _redirections -= 1
             if not _redirections:
                 sys.stdout = _real_stdout
 
 
 @contextmanager
-def telling_slow(what: str) -> Iterator[None]:
-    """Warn where what is done inside takes longer than an import should."""
+def warn_if_slow(what: str) -> Iterator[None]:
+    """Warn if the import inside takes longer than SLOW_SECONDS."""
     start = time.monotonic()
     yield
     seconds = time.monotonic() - start
@@ -113,7 +113,7 @@ def telling_slow(what: str) -> Iterator[None]:
 
 
 def _place(entry: Entry, cause: BaseException | None = None) -> str:
-    """The target, and the file and line where it failed or where its class begins."""
+    """Return the target, with the file and line where it failed or where its class is defined."""
     from .source_code import find_source, module_file, own_code
 
     place = failing_place(own_code(entry.module), cause)
@@ -124,50 +124,54 @@ def _place(entry: Entry, cause: BaseException | None = None) -> str:
     return f"{entry.target} ({place})" if place else entry.target
 
 
-def failing_place(own: Path | None, cause: BaseException | None) -> str | None:
-    """The last line of a plugin's `own` file, or folder, that an exception came through, as file:line.
+def failing_place(code: Path | None, cause: BaseException | None) -> str | None:
+    """Return the place where a plugin failed, as file:line; None if the exception did not pass through its code.
 
-    Of a SyntaxError, the line that is no Python.
+    Args:
+        code: the file or folder of the plugin's code
+        cause: the exception. For a SyntaxError, the result is the line with the error, otherwise the last line of the
+            traceback that is in the plugin's code.
     """
-    if own is None or cause is None:
+    if code is None or cause is None:
         return None
     places = [(frame.filename, frame.lineno) for frame in traceback.extract_tb(cause.__traceback__)]
     if isinstance(cause, SyntaxError) and cause.filename:
         places.append((cause.filename, cause.lineno))
-    places = [(file, line) for file, line in places if own in (Path(file), *Path(file).parents)]
+    places = [(file, line) for file, line in places if code in (Path(file), *Path(file).parents)]
     return "{}:{}".format(*places[-1]) if places else None
 
 
 @cache
 def load(entry: Entry) -> type[Any]:
-    """Import one component's module and give its class.
+    """Import a component's module and return its class.
 
-    Raises PluginError naming the plugin, its distribution, the file and the cause, whatever its module does.
+    Raises PluginError that names the plugin, its distribution, the file and the cause, if the import fails or the class
+    is not a valid component.
     """
-    found = import_target(entry)
+    target = import_target(entry)
     interface = interface_of(entry.kind)
-    if not isinstance(found, type):
-        problem = f"it is no class, but of type {type(found).__name__}"
-    elif not issubclass(found, interface):
+    if not isinstance(target, type):
+        problem = f"it is not a class, but of type {type(target).__name__}"
+    elif not issubclass(target, interface):
         problem = f"it is not a subclass of {interface.__name__}"
-    elif "__dataclass_fields__" not in vars(found):
+    elif "__dataclass_fields__" not in vars(target):
         problem = "it is not a dataclass"
-    elif not vars(found)["__dataclass_params__"].frozen:
+    elif not vars(target)["__dataclass_params__"].frozen:
         problem = "its dataclass is not frozen"
-    elif missing := sorted(getattr(found, "__abstractmethods__", ())):
+    elif missing := sorted(getattr(target, "__abstractmethods__", ())):
         problem = f"it does not define {', '.join(missing)}"
     else:
         try:
             with plugin_errors_named(entry, "cannot be used"):
-                check_defaults(parameters_of(found))
+                check_defaults(parameters_of(target))
         except PluginError as error:
             if error.what.startswith(f"The {entry.label}"):
                 raise
             what = f"The {entry.label} cannot be used: {error.what}"
             raise PluginError(what, where=_place(entry), hint=error.hint) from error
-        return found
+        return target
     raise PluginError(
         f"The {entry.label} cannot be used: {problem}.",
         where=_place(entry),
-        hint=f"A component is a frozen dataclass that derives from {interface.__name__}.",
+        hint=f"A component is a frozen dataclass and a subclass of {interface.__name__}.",
     )

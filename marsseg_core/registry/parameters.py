@@ -1,6 +1,6 @@
-"""A component's parameters: the fields of its dataclass, to text and TOML and back.
+"""Component parameters: declare them, check them, and convert them to and from text and TOML.
 
-A parameter is declared once, where it is used:
+The parameters of a component are the fields of its dataclass:
 
 >>> from dataclasses import dataclass
 >>> @dataclass(frozen=True)
@@ -23,7 +23,7 @@ from ..errors import PluginError, RequestError, nearest
 
 T = TypeVar("T")
 
-# What a parameter can hold, once converted: it is what TOML can write, plus None (written as "none").
+# The possible values of a parameter after conversion: what TOML can write, and None (written as "none").
 Value = bool | int | float | str | tuple[Any, ...] | None
 
 NONE_WORD = "none"
@@ -41,19 +41,29 @@ def param(
     min_length: int | None = None,
     absent: Any = MISSING,
 ) -> Any:
-    """Declare a dataclass field with what `marsseg show` says of it and the bounds its numbers keep to.
+    """Declare a parameter of a component: a dataclass field with a help text and bounds.
 
-    Bounds hold for each number of a list. A value that breaks one is refused with the plan, before anything is built.
+    In a list, the bounds apply to each number. A value out of bounds is an error when the plan is made, before
+    anything is built.
 
     Args:
-        default: what it is where it is not given; without one it must be given
-        help: what it means, in a few words
-        minimum: the smallest value that is allowed
-        maximum: the largest value that is allowed
-        above: what every value is above
-        min_length: the fewest items that a list has; without it, it may be empty
-        absent: for a parameter that came later, where the default is not what was done before: the value that a plan
-            means which a run wrote before there was this parameter
+        default: The default value. Without it, the user must set the parameter.
+        help: What the parameter means, in a few words. `marsseg show` prints it.
+        minimum: The smallest allowed value.
+        maximum: The largest allowed value.
+        above: A bound that every value must be greater than.
+        min_length: The smallest allowed number of items of a list; None also allows an empty list.
+        absent: The value for plan files that a run wrote before this parameter existed. Only needed if the component
+            behaved differently then than with the default.
+
+    Returns:
+        The dataclass field.
+
+    Example:
+        >>> from dataclasses import dataclass
+        >>> @dataclass(frozen=True)
+        ... class Blur:
+        ...     sigma: float = param(1.0, help="standard deviation in pixels", above=0)
     """
     bounds = {"minimum": minimum, "maximum": maximum, "above": above, "min_length": min_length}
     return dataclasses.field(default=default, metadata={"help": help, "bounds": bounds, "absent": absent})
@@ -61,7 +71,7 @@ def param(
 
 @dataclass(frozen=True)
 class Parameter:
-    """One field of a component's dataclass, as `show`, the command line and plan files see it."""
+    """One parameter of a component: its name, type, default, help text and bounds."""
 
     name: str
     type: Any
@@ -71,18 +81,20 @@ class Parameter:
     maximum: float | None = None
     above: float | None = None
     min_length: int | None = None
-    absent: Any = dataclasses.field(default_factory=lambda: MISSING)  # as a plain default it would mean none
+    absent: Any = dataclasses.field(default_factory=lambda: MISSING)  # "= MISSING" would declare a required field
 
     @property
     def required(self) -> bool:
+        """Return whether the parameter has no default."""
         return self.default is MISSING
 
     @property
     def type_text(self) -> str:
+        """Return the type in words, as in 'whole number'."""
         return describe(self.type, self.min_length)
 
     def convert(self, raw: Any) -> Value:
-        """The value of this parameter from words or from TOML; ValueError says what was expected."""
+        """Convert a text or a TOML value to the parameter's type; ValueError says what was expected."""
         value = _convert(self.type, raw)
         if isinstance(value, tuple) and len(value) < (self.min_length or 0):
             raise ValueError(self.type_text)
@@ -102,9 +114,9 @@ class Parameter:
 
 
 def parameters_of(cls: type) -> Mapping[str, Parameter]:
-    """The parameters of a dataclass, in the order of its fields.
+    """Return the parameters of a dataclass by name, in the order of its fields.
 
-    Raises PluginError when an annotation cannot be evaluated or is of a type that text cannot give.
+    Raises PluginError if an annotation cannot be evaluated, or is of a type that cannot be written as text.
     """
     try:
         hints = get_type_hints(cls)
@@ -112,9 +124,9 @@ def parameters_of(cls: type) -> Mapping[str, Parameter]:
         raise PluginError(
             f"The annotations of {cls.__qualname__} cannot be evaluated: {cause}",
             where=cls.__module__,
-            hint="Parameters are annotated with types that exist at import: bool, int, float, str, Literal, tuple.",
+            hint="Use types that exist when the module is imported: bool, int, float, str, Literal, tuple.",
         ) from cause
-    found = {}
+    parameters = {}
     for field in dataclasses.fields(cls):
         if not field.init:
             continue
@@ -127,42 +139,45 @@ def parameters_of(cls: type) -> Mapping[str, Parameter]:
             **field.metadata.get("bounds", {}),
         )
         describe(parameter.type, where=f"{cls.__module__}.{cls.__qualname__}.{field.name}")
-        found[field.name] = parameter
-    return types.MappingProxyType(found)
+        parameters[field.name] = parameter
+    return types.MappingProxyType(parameters)
 
 
 def check_defaults(parameters: Mapping[str, Parameter]) -> None:
-    """PluginError where a default is not a value that its parameter takes: no plan that has it could be read again."""
+    """Raise PluginError if a default is not a valid value of its parameter.
+
+    A plan file with such a value could not be read again.
+    """
     for parameter in parameters.values():
-        for what, value in (("default", parameter.default), ("value, where it is absent,", parameter.absent)):
+        for what, value in (("default", parameter.default), ("value for older plans", parameter.absent)):
             if value is MISSING:
                 continue
             try:
                 parameter.convert(to_toml(value))
             except ValueError as expected:
                 raise PluginError(
-                    f"The {what} of its parameter '{parameter.name}', {to_text(value)}, does not fit: "
-                    f"it takes {expected}."
+                    f"The {what} of its parameter '{parameter.name}', {to_text(value)}, is not valid: "
+                    f"expected {expected}."
                 ) from expected
 
 
 def configure(cls: type[T], raw: Mapping[str, Any], *, where: str = "") -> T:
-    """An instance of the dataclass `cls` with the values of `raw` (words or TOML values) and its defaults.
+    """Create an instance of the dataclass `cls` with the values of `raw` (texts or TOML values) and its defaults.
 
-    Raises RequestError naming the parameter, what it was given and what it takes.
+    Raises RequestError that names the parameter, the wrong value, and what it must be.
     """
     where = where or cls.__name__
     parameters = parameters_of(cls)
     values = {}
-    for name, given in raw.items():
+    for name, raw_value in raw.items():
         if name not in parameters:
             hint = nearest(name, parameters, listing="Its parameters")
             raise RequestError(f"There is no parameter '{name}'.", where=where, hint=hint)
         try:
-            values[name] = parameters[name].convert(given)
+            values[name] = parameters[name].convert(raw_value)
         except ValueError as expected:
             raise RequestError(
-                f"{name}={to_text(given)} does not fit: it takes {expected}.",
+                f"{name}={to_text(raw_value)} is not valid: expected {expected}.",
                 where=where,
                 hint=f"{name}: {parameters[name].help}." if parameters[name].help else None,
             ) from expected
@@ -171,21 +186,36 @@ def configure(cls: type[T], raw: Mapping[str, Any], *, where: str = "") -> T:
         raise RequestError(
             f"{', '.join(missing)} must be given.",
             where=where,
-            hint=f"It follows the name, as in NAME:{missing[0]}=…; a list is given by --set KIND.NAME.{missing[0]}=…",
+            hint=f"Add it to the name, as in NAME:{missing[0]}=…; set a list with --set KIND.NAME.{missing[0]}=…",
         )
     try:
         return cls(**values)
     except (ValueError, TypeError) as cause:
-        raise RequestError(f"These parameters do not go together: {cause}", where=where) from cause
+        raise RequestError(f"These parameters do not fit together: {cause}", where=where) from cause
 
 
 def settings(component: Any) -> dict[str, Value]:
-    """Give the values of a component's parameters, by name."""
+    """Return the values of a component's parameters, by name.
+
+    Args:
+        component: An instance of a dataclass whose fields are parameters.
+
+    Returns:
+        The values by name, in the order of the fields.
+
+    Example:
+        >>> from dataclasses import dataclass
+        >>> @dataclass(frozen=True)
+        ... class Blur:
+        ...     sigma: float = param(1.0, help="standard deviation in pixels", above=0)
+        >>> settings(Blur())
+        {'sigma': 1.0}
+    """
     return {name: getattr(component, name) for name in parameters_of(type(component))}
 
 
 def to_text(value: Any) -> str:
-    """A value as one types it: the inverse of conversion from words."""
+    """Return a value as text, as on the command line. `Parameter.convert` reads it back."""
     if value is None:
         return NONE_WORD
     if isinstance(value, bool):
@@ -196,14 +226,14 @@ def to_text(value: Any) -> str:
 
 
 def to_toml(value: Value) -> Any:
-    """A value as TOML holds it (TOML has no null and no tuple)."""
+    """Return a value as TOML stores it: None as "none", a tuple as a list."""
     if value is None:
         return NONE_WORD
     return [to_toml(item) for item in value] if isinstance(value, tuple) else value
 
 
 def describe(annotation: Any, min_length: int | None = None, *, where: str = "") -> str:
-    """A type in words: 'whole number', 'one of pre, post', 'list of 2 or more numbers or auto'."""
+    """Return a type in words: 'whole number', 'one of pre, post', 'list of 2 or more numbers or auto'."""
     names = {bool: "true or false", int: "whole number", float: "number", str: "text", type(None): NONE_WORD}
     if annotation in names:
         return names[annotation]
@@ -231,8 +261,8 @@ def describe(annotation: Any, min_length: int | None = None, *, where: str = "")
 def _convert(annotation: Any, raw: Any) -> Value:
     origin, arguments = get_origin(annotation), get_args(annotation)
     if origin in (Union, types.UnionType):
-        # The fixed words of a union ('auto', 'none') are tried before types that would swallow any text.
-        for member in sorted(arguments, key=_openness):
+        # Try fixed words ('auto', 'none') first, and str last, as it accepts any text.
+        for member in sorted(arguments, key=_matching_order):
             try:
                 return _convert(member, raw)
             except ValueError:
@@ -254,7 +284,7 @@ def _convert(annotation: Any, raw: Any) -> Value:
     return value
 
 
-def _openness(annotation: Any) -> int:
+def _matching_order(annotation: Any) -> int:
     fixed = annotation is type(None) or get_origin(annotation) is Literal
     return 0 if fixed else 2 if annotation is str else 1
 

@@ -1,9 +1,11 @@
-"""Components and hooks from one file that nobody packaged: `--plugin my_loss.py`, to try an idea.
+"""Local plugins: components and hooks from a single file that is not installed, as in `--plugin my_loss.py`.
 
-The components of the file are called as their classes are, in small letters: `RootError` is `root_error`. A file with
-hooks is an observer of its name, `watch` of `watch.py`. A run keeps a copy of the file. What a plan names, such as that
-copy, is executed only where it is trusted. A file of the same name and text that this process has loaded already is not
-executed again, and needs no trust.
+The name of a component comes from its class, in lower case: the class `RootError` is the component `root_error`. A file
+with hooks is an observer named after the file: `watch.py` is the observer `watch`. A run stores a copy of the file.
+
+Files that the user passes are executed. Files that a plan names, such as the copy in a run folder, are executed only if
+the user trusts them. A file is not executed again, and needs no trust, if this process has already loaded a file with
+the same name and content.
 """
 
 from __future__ import annotations
@@ -22,36 +24,42 @@ from typing import Any, Final
 from ..errors import MarssegError, PluginError, RequestError
 from .entries import NAME_PATTERN, Entry
 from .kinds import COMPONENT_KINDS, OBSERVER, Kind
-from .loading import failing_place, interface_of, load, plugin_stdout_to_stderr, telling_slow
+from .loading import failing_place, interface_of, load, plugin_stdout_to_stderr, warn_if_slow
 from .source_record import SourceRecord
 
-# In a plan file: the tables, and the keys of each.
+# The key of the plugin tables in a plan file, and the keys of each table.
 KEY: Final = "plugin"
 _FILE, _HASH, _KINDS = "file", "sha256", "kinds"
 
 SUFFIX: Final = ".py"
 
-# Its name stands before the slash of a qualified name, and in its module's.
+# The file name is part of the components' qualified names and of the module name, so its characters are restricted.
 _FILE_NAME: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]*\.py")
 
-# Where pluggy notes that a function is marked with @hookimpl.
-_MARK: Final = "marsseg_impl"
+# The attribute that pluggy sets on functions marked with @hookimpl.
+_HOOK_MARK: Final = "marsseg_impl"
 
-# In a module that stands for a file, its classes being of other modules: the entries of its components.
+# The attribute with the entries of a module that `make_plugin` made. Its classes belong to other modules, so the
+# entries cannot be found by looking at the classes.
 _ENTRIES: Final = "__marsseg_entries__"
 
-# The names and hashes of the files that this process has executed to their end.
+# The names and hashes of the files that this process has executed without an error.
 _loaded: set[tuple[str, str]] = set()
 
-# A file is executed once, and no other thread sees its module before that is done.
+# Lets one thread execute a file, so that no other thread sees an unfinished module.
 _loading = RLock()
 
 
 @dataclass(frozen=True)
 class LocalPlugin:
-    """A file that was executed: its name, the text that was read, and the entries of its components and hooks.
+    """A plugin file that was executed.
 
-    `remark` says what the text lacks of a component that was given in Python.
+    Attributes:
+        name: the file name
+        source: the content of the file
+        entries: the entries of its components and hooks
+        origin: where the file was named: "command line", "Python" or a plan file
+        remark: a warning if the source of a component passed in Python is incomplete, otherwise empty
     """
 
     name: str
@@ -62,40 +70,51 @@ class LocalPlugin:
 
     @property
     def hash(self) -> str:
+        """Return the SHA-256 of the source."""
         return _hash(self.source)
 
     def to_toml(self, folder: str) -> dict[str, Any]:
-        """How a plan names it whose copies are in `folder`."""
+        """Return the table for a plan file. `folder` is the folder with the copies, relative to the plan file."""
         kinds = [kind.option for kind in (*COMPONENT_KINDS, OBSERVER) if any(e.kind == kind for e in self.entries)]
         return {_FILE: f"{folder}/{self.name}", _HASH: self.hash, _KINDS: kinds}
 
 
-def given_plugins(paths: Iterable[str | Path]) -> tuple[LocalPlugin, ...]:
-    """The plugins that the user names; they are executed. Two of one name are refused."""
-    found: dict[str, LocalPlugin] = {}
+def load_plugin_files(paths: Iterable[str | Path]) -> tuple[LocalPlugin, ...]:
+    """Execute the plugin files that the user passes; RequestError if two different files have the same name."""
+    plugins: dict[str, LocalPlugin] = {}
     for path in map(Path, paths):
         source = _read(path, where=f"--plugin {path}")
-        if path.name in found and found[path.name].source != source:
+        if path.name in plugins and plugins[path.name].source != source:
             raise RequestError(
                 f"Two plugins are called {path.name}.", where=f"--plugin {path}", hint="Rename one of them."
             )
-        found[path.name] = _opened(path, source, "command line")
-    return tuple(found.values())
+        plugins[path.name] = _load_file(path, source, "command line")
+    return tuple(plugins.values())
 
 
-def defined_plugin(
+def make_plugin(
     kind: Kind, name: str, cls: str, record: SourceRecord, defined: Mapping[str, Any], code: str = ""
 ) -> LocalPlugin:
-    """The plugin whose file would define the class `cls` that this process has already, as a component of this name.
+    """Make the plugin of a class that was passed in Python, with the source of a file that would define the class.
 
-    The module of the file has what is `defined` now, with what `code` makes of it; nothing else is executed.
-    RequestError where the name could not be that of a component.
+    The file is not executed. Its module contains the existing objects, and what `code` defines.
+
+    Args:
+        kind: the kind of the component
+        name: the name of the component
+        cls: the name of the class
+        record: the source of the file
+        defined: existing objects to add to the module, by name
+        code: code to execute in the module, if not empty
+
+    Raises:
+        RequestError: if the component cannot have this name
     """
     if not NAME_PATTERN.fullmatch(name) or cls.startswith("_"):
         raise RequestError(
             f"A component cannot be called '{name}', after {cls}.",
             where=kind.option,
-            hint="Its class or function begins with a letter, and has letters of ASCII, digits and _ only.",
+            hint="Rename the class or function: ASCII letters, digits and _ only, beginning with a letter.",
         )
     file, source = f"{name}{SUFFIX}", record.text.encode()
     module_name = _module_name(file, source)
@@ -103,7 +122,7 @@ def defined_plugin(
     vars(module).update({**record.defined, **defined})
     exec(code, vars(module))
     with _loading:
-        load.cache_clear()  # which may know the class as it was before its cell was executed again
+        load.cache_clear()  # it may hold an older class, from before a notebook cell was executed again
         sys.modules[module_name] = module
         _loaded.add((file, _hash(source)))
     entry = Entry(kind, name, f"{module_name}:{cls}", file, _hash(source)[:12])
@@ -112,30 +131,39 @@ def defined_plugin(
     if record.missing:
         remark = (
             f"The run's copy of the {kind} '{name}' lacks {', '.join(record.missing)}: another process may not be able "
-            "to go on with the run, or to load its network."
+            "to resume the run or load its network."
         )
     return LocalPlugin(file, source, (entry,), "Python", remark)
 
 
-def planned_plugins(
+def load_planned_plugins(
     document: Mapping[str, Any],
     folder: Path,
     where: str,
-    given: Sequence[LocalPlugin] = (),
+    earlier: Sequence[LocalPlugin] = (),
     kinds: Iterable[Kind] = (*COMPONENT_KINDS, OBSERVER),
     *,
     trust: bool,
 ) -> tuple[LocalPlugin, ...]:
-    """The plugins that a plan file in `folder` names and that have something of these kinds.
+    """Execute the plugin files that a plan file names, if they define components of certain kinds.
 
-    They are executed where `trust` is true; RequestError for one that would have to be and is not trusted. One of the
-    same file name that is `given` takes the place of the plan's.
+    Args:
+        document: the content of the plan file
+        folder: the folder of the plan file
+        where: what error messages call the plan file
+        earlier: plugins that are loaded already; a file of the plan with the same name is skipped
+        kinds: the kinds that are needed
+        trust: whether files may be executed that this process has not loaded already
+
+    Raises:
+        RequestError: if a file is not trusted, missing, or not the file that the plan was made with
+        PluginError: if a file fails
     """
     options = {kind.option for kind in kinds}
-    found = []
+    plugins = []
     for table in _tables(document.get(KEY, []), where):
         path = folder / table[_FILE]
-        if any(plugin.name == path.name for plugin in given) or not options & set(table.get(_KINDS, options)):
+        if any(plugin.name == path.name for plugin in earlier) or not options & set(table.get(_KINDS, options)):
             continue
         source = _read(path, where=where)
         _check_unchanged(path, source, table.get(_HASH), where)
@@ -143,21 +171,21 @@ def planned_plugins(
             raise RequestError(
                 f"The plan wants to execute {path} (SHA-256 {_hash(source)}).",
                 where=where,
-                hint="It is Python, which can do anything. Read it, and give --trust if you trust it "
+                hint="It is Python code, which can do anything. Read it, and add --trust if you trust it "
                 "(in Python: trust=True).",
             )
-        found.append(_opened(path, source, where))
-    return tuple(found)
+        plugins.append(_load_file(path, source, where))
+    return tuple(plugins)
 
 
 def _tables(value: Any, where: str) -> list[Mapping[str, Any]]:
-    """A plan's plugins: a file, a table, or a list of them."""
+    """Return the plugin tables of a plan, which may be written as a file name, a table, or a list of them."""
     items = value if isinstance(value, list) else [value]
     tables = [{_FILE: item} if isinstance(item, str) else item for item in items]
     for table in tables:
         if not (isinstance(table, Mapping) and isinstance(table.get(_FILE), str) and _are_texts(table.get(_KINDS, []))):
             raise RequestError(
-                f"{table!r} names no plugin.", where=f"{where}, {KEY}", hint=f'Write {KEY} = "my_loss.py".'
+                f"{table!r} is not a plugin.", where=f"{where}, {KEY}", hint=f'Write {KEY} = "my_loss.py".'
             )
     return tables
 
@@ -169,7 +197,8 @@ def _are_texts(value: Any) -> bool:
 def _read(path: Path, where: str) -> bytes:
     if not _FILE_NAME.fullmatch(path.name):
         raise RequestError(
-            f"'{path}' is no plugin: its name is letters, digits, - and _, and ends in {SUFFIX}.", where=where
+            f"'{path}' cannot be a plugin: its name must have letters, digits, - and _ only, and end in {SUFFIX}.",
+            where=where,
         )
     try:
         return path.read_bytes()
@@ -180,9 +209,9 @@ def _read(path: Path, where: str) -> bytes:
 def _check_unchanged(path: Path, source: bytes, planned: str | None, where: str) -> None:
     if planned not in (None, _hash(source)):
         raise RequestError(
-            f"{path} is not what the plan was made with: its SHA-256 is {_hash(source)}, the plan's {planned}.",
+            f"{path} has changed since the plan was made: its SHA-256 is {_hash(source)}, the plan's {planned}.",
             where=where,
-            hint=f"Put it back as it was; a new run takes it as it is now: marsseg run --plan … --plugin {path}",
+            hint=f"Restore the file, or use it as it is in a new run: marsseg run --plan … --plugin {path}",
         )
 
 
@@ -195,8 +224,8 @@ def _module_name(file_name: str, source: bytes) -> str:
     return f"marsseg_plugin_{stem}_{_hash(source)[:12]}"
 
 
-def _opened(path: Path, source: bytes, origin: str) -> LocalPlugin:
-    """Execute a file's text, once in a process, and find its components and hooks."""
+def _load_file(path: Path, source: bytes, origin: str) -> LocalPlugin:
+    """Execute a file, once in a process, and collect its components and hooks."""
     name = _module_name(path.name, source)
     with _loading:
         if name not in sys.modules:
@@ -216,27 +245,27 @@ def _opened(path: Path, source: bytes, origin: str) -> LocalPlugin:
         raise RequestError(
             f"{path} defines no component and no hook.",
             where=origin,
-            hint="A component is a class that derives from Loss, Architecture, … of marsseg_core.plugin_api; a hook is "
+            hint="A component is a subclass of Loss, Architecture, … of marsseg_core.plugin_api; a hook is "
             "a function marked with @hookimpl.",
         )
     return LocalPlugin(path.name, source, tuple(entries), origin)
 
 
 def _is_hook(name: str, value: Any) -> bool:
-    """Whether a value is marked with @hookimpl, or called as if it should be."""
+    """Return whether a value is a function marked with @hookimpl, or named like a hook, where the mark is missing."""
     if isinstance(value, type) or not callable(value):
         return False
-    return name.startswith("marsseg_") or isinstance(getattr(value, _MARK, None), dict)
+    return name.startswith("marsseg_") or isinstance(getattr(value, _HOOK_MARK, None), dict)
 
 
 def _execute(path: Path, source: bytes, name: str) -> None:
-    # Not by the machinery of imports: what runs is the text that was hashed, and nothing is written beside it.
+    # exec and not an import: this executes exactly the content that was hashed, and writes no bytecode file.
     spec = importlib.util.spec_from_file_location(name, path.absolute())
     assert spec is not None  # as the name ends in .py
     module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module  # a dataclass looks its own module up
+    sys.modules[name] = module  # dataclasses look up the module of their class there
     try:
-        with telling_slow(f"The plugin {path}"), plugin_stdout_to_stderr():
+        with warn_if_slow(f"The plugin {path}"), plugin_stdout_to_stderr():
             exec(compile(source, str(path.absolute()), "exec"), vars(module))
     except BaseException as cause:
         del sys.modules[name]
@@ -245,12 +274,12 @@ def _execute(path: Path, source: bytes, name: str) -> None:
         raise PluginError(
             f"The plugin {path} cannot be loaded: {type(cause).__name__}: {cause}",
             where=failing_place(path.absolute(), cause) or str(path),
-            hint="It is one file: several make a package, `marsseg new-plugin`."
+            hint="A local plugin is one file. For several files make a package with `marsseg new-plugin`."
             if isinstance(cause, ModuleNotFoundError)
             else "`marsseg --traceback …` shows where it failed.",
         ) from cause
 
 
 def component_name(cls: type) -> str:
-    """What a class of a file is called: RootError → root_error, WSSCE → wssce."""
+    """Return the component name of a class: RootError → root_error, WSSCE → wssce."""
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", cls.__name__).lower()

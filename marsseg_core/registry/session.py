@@ -1,4 +1,4 @@
-"""What a command, or a call in Python, was told besides what it is asked for: handed down to all that it does."""
+"""The settings that a command or a Python call passes to everything it does: catalog, trust and disabled names."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from pathlib import Path
 
 from .catalog import Catalog, installed
 from .disabled import DisabledName, disabled_names
-from .plugin_files import given_plugins
+from .plugin_files import load_plugin_files
 
 
 @dataclass(frozen=True)
 class Session:
-    """Hold what there is to choose from, and whom to trust.
+    """Hold the catalog, and whether plugin files are trusted.
 
     Attributes:
-        catalog: what is installed and given in files, without what is disabled
-        trust: whether the files that a plan or a run keeps a copy of are executed
-        disabled: what there is to be done without
+        catalog: everything that is installed or defined in plugin files, with disabled entries marked
+        trust: whether the plugin files that a plan or run folder names may be executed
+        disabled: the names that the user disabled
     """
 
     catalog: Catalog
@@ -29,10 +29,17 @@ class Session:
 def open_session(
     *, plugins: Iterable[str | Path] | None = None, disable: Iterable[str] | None = None, trust: bool = False
 ) -> Session:
-    """Begin a session. The files of `plugins` are executed; `disable` has names, or lists of them with commas.
+    """Open a session.
 
-    Raises RequestError where a name to be disabled means nothing, PluginError for a file that cannot be loaded.
+    Args:
+        plugins: plugin files, which are executed
+        disable: names to disable; each text may contain several, separated by commas
+        trust: whether the plugin files that a plan or run folder names may be executed
+
+    Raises:
+        RequestError: if a disabled name matches no entry
+        PluginError: if a plugin file cannot be loaded
     """
     disabled = disabled_names(disable or ())
-    entries = [entry for plugin in given_plugins(plugins or ()) for entry in plugin.entries]
+    entries = [entry for plugin in load_plugin_files(plugins or ()) for entry in plugin.entries]
     return Session(installed(disabled).with_more(entries), trust, disabled)

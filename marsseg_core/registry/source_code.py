@@ -1,7 +1,7 @@
-"""Where a plugin's source is and what it says of itself, without importing it.
+"""Find the source files of plugins and read their docstrings and imports, without importing the plugins.
 
-`importlib.util.find_spec` of a submodule imports its parents; only the top-level package is asked for here, the
-rest is looked up in its folders.
+`importlib.util.find_spec` imports the parent packages of a submodule. Therefore it is called only for the top-level
+package here, and submodules are looked up in the folders of the package.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from .kinds import HOOKED_KINDS, RECIPE
 
 @dataclass(frozen=True)
 class SourceLocation:
-    """A definition in a source file."""
+    """The file and line of a definition, and the first line of its docstring."""
 
     path: Path
     line: int
@@ -28,7 +28,7 @@ class SourceLocation:
 
 
 def find_source(entry: Entry) -> SourceLocation | None:
-    """The file, line and summary of a component's class, a recipe or an observer; None where it is not readable."""
+    """Find the source of a component's class, a recipe or an observer; None if it cannot be read."""
     if entry.kind == RECIPE:
         path = recipe_path(entry)
         return SourceLocation(path, 1, _recipe_summary(path)) if path else None
@@ -41,35 +41,35 @@ def find_source(entry: Entry) -> SourceLocation | None:
 
 
 def module_file(module: str) -> Path | None:
-    """The source file of a module; None where there is none."""
+    """Return the source file of a module; None if there is none."""
     return _locate(module, (".py", "/__init__.py"))
 
 
 def own_code(module: str) -> Path | None:
-    """The folder of the package that a module is in, or the file of one that is in none; None if neither is found."""
+    """Return the folder of a module's top-level package, or the file of a module without one; None if not found."""
     top = module_file(module.partition(".")[0])
     return top.parent if top and top.name == "__init__.py" else module_file(module)
 
 
 def imported_files(module: str, within: tuple[str, ...]) -> dict[str, Path]:
-    """The source files of a module and of what it imports of these packages, directly or not, by module.
+    """Return the source files, by module, of a module and of everything it imports from the packages `within`.
 
-    Imports inside functions count; what Python finds in another way than by an import statement is not seen.
+    This includes indirect imports and imports inside functions, but only import statements are recognised.
     """
-    found: dict[str, Path] = {}
+    files: dict[str, Path] = {}
     prefixes = tuple(f"{package}." for package in within)
     waiting = [module]
     while waiting:
         name = waiting.pop()
-        if name in found or (path := module_file(name)) is None or path.suffix != ".py":
+        if name in files or (path := module_file(name)) is None or path.suffix != ".py":
             continue
-        found[name] = path
+        files[name] = path
         waiting += [other for other in _imports(name, path) if f"{other}.".startswith(prefixes)]
-    return found
+    return files
 
 
 def _imports(module: str, path: Path) -> Iterator[str]:
-    """What the import statements of a module may mean: `from a import b` is a, or the module a.b."""
+    """Yield the names of modules that a module may import. `from a import b` may import `a` and `a.b`."""
     try:
         tree = _parsed(path)
     except (OSError, SyntaxError, ValueError):
@@ -84,22 +84,22 @@ def _imports(module: str, path: Path) -> Iterator[str]:
 
 
 def recipe_path(entry: Entry) -> Path | None:
-    """The TOML file of a recipe: `package.folder.name` is `package/folder/name.toml`."""
+    """Return the TOML file of a recipe: the target `package.folder.name` is `package/folder/name.toml`."""
     return _locate(entry.module, (".toml",))
 
 
 def docstring(path: Path) -> str:
-    """What the source file of a module says of it."""
+    """Return the docstring of a module's source file; empty if it has none."""
     return ast.get_docstring(_parsed(path)) or ""
 
 
 def _parsed(path: Path) -> ast.Module:
-    # Of bytes, Python finds the encoding itself: by a BOM, by a cookie, or UTF-8.
+    # Python detects the encoding of bytes itself.
     content = path.read_bytes()
     while True:
         try:
             return ast.parse(content)
-        except SystemError:  # CPython 3.11 and 3.12: another thread, such as TensorFlow's tracing, parses just now
+        except SystemError:  # in CPython 3.11 and 3.12, if another thread parses at the same time, as TensorFlow does
             continue
 
 
@@ -118,7 +118,7 @@ def _find_module(module: str) -> SourceLocation | None:
 
 
 def _find_class(module: str, name: str) -> SourceLocation | None:
-    # A class that a package re-exports is followed to where it is defined; the bound ends circular imports.
+    # If a package re-exports a class, follow the imports to its definition. The limit stops circular imports.
     for _ in range(5):
         path = module_file(module)
         if path is None:
@@ -151,7 +151,7 @@ def _locate(module: str, suffixes: tuple[str, ...]) -> Path | None:
     top, *rest = module.split(".")
     try:
         spec = find_spec(top)
-    except (ImportError, ValueError):  # no module's name, or a module without a spec
+    except (ImportError, ValueError):  # the name is not valid, or the module has no spec
         return None
     if spec is None:
         return None

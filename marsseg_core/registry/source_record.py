@@ -1,7 +1,7 @@
-"""The source of a class or function that stands in no file of its own, such as one from a notebook's cell.
+"""Record the source of a class or function that was passed in Python, for example from the cell of a notebook.
 
-What is written is a module that defines the same: the definition, what else it uses of its module (functions, classes,
-plain values), and imports of what it uses of others.
+The result is the text of a module that defines the class or function again. It contains the definition, the functions,
+classes and plain values of the same module that it uses, and imports for everything it uses from other modules.
 """
 
 from __future__ import annotations
@@ -19,13 +19,19 @@ from textwrap import dedent
 from types import CodeType, FunctionType, ModuleType
 from typing import Any, Final
 
-# A plain value that is longer than this, written out, is data.
+# Plain values are copied into the source up to this number of characters. Longer values are data, not code.
 _LONGEST_VALUE: Final = 1000
 
 
 @dataclass(frozen=True)
 class SourceRecord:
-    """A module's text that defines a class or function again; what it defines now; and the names that it lacks."""
+    """The source of a module that defines a class or function again.
+
+    Attributes:
+        text: the source
+        defined: the existing classes and functions that the source defines, by name
+        missing: the names that the definitions use and whose source could not be found
+    """
 
     text: str
     defined: dict[str, Any]
@@ -33,7 +39,7 @@ class SourceRecord:
 
 
 def record_source(target: type | FunctionType) -> SourceRecord:
-    """Write down what a class or function is, as far as it can be read."""
+    """Record the source of a class or function with everything it uses, as far as it can be found."""
     recorder = _Recorder(target.__module__)
     recorder.define(target.__name__, target)
     lines = [*recorder.imports]
@@ -44,13 +50,13 @@ def record_source(target: type | FunctionType) -> SourceRecord:
 
 
 class _Recorder:
-    """Collects what a definition needs, each after what it needs itself."""
+    """Collect definitions, each one after the definitions that it uses itself."""
 
     def __init__(self, module: str) -> None:
         self._module = module
         self._names = vars(sys.modules[module]) if module in sys.modules else {}
         self._seen: set[str] = set()
-        # Annotations are not evaluated where the module says so.
+        # With `from __future__ import annotations` in the module, annotations are not evaluated.
         self.postponed = self._names.get("annotations") is __future__.annotations
         self.imports: list[str] = []
         self.definitions: list[str] = []
@@ -58,7 +64,7 @@ class _Recorder:
         self.missing: list[str] = []
 
     def define(self, name: str, value: type | FunctionType) -> None:
-        """Add a definition of the module, and before it all that it uses."""
+        """Add a definition of the module, and before it everything that it uses."""
         self._seen.add(name)
         source = definition_of(value)
         if source is None:
@@ -75,7 +81,7 @@ class _Recorder:
             return
         self._seen.add(name)
         if name not in self._names:
-            if not optional:  # a type checker's name is nothing at run time
+            if not optional:  # an optional name may be imported for type checkers only
                 self.missing.append(name)
             return
         value = self._names[name]
@@ -87,10 +93,10 @@ class _Recorder:
             else:
                 self.missing.append(name)
         elif (origin := _origin(name, value)) is not None:
-            module, own = origin
-            line = f"from {module} import {own}" + (f" as {name}" if own != name else "")
+            module, imported = origin
+            line = f"from {module} import {imported}" + (f" as {name}" if imported != name else "")
             self._import(line, sys.modules[module])
-        elif (text := _written(value)) is not None:
+        elif (text := _literal(value)) is not None:
             self.definitions.append(f"{name} = {text}")
         else:
             self.missing.append(name)
@@ -102,13 +108,14 @@ class _Recorder:
 
 
 def definition_of(value: type | FunctionType) -> str | None:
-    """Read the text of a class or function of a module's top level, decorators included; None where there is none.
+    """Return the source of a class or function with its decorators; None if it cannot be found.
 
-    `inspect.getsource` finds no class of a notebook's cell before Python 3.13: the cell is found by its methods.
+    Only definitions at the top level of a module are found. Before Python 3.13, `inspect.getsource` does not find a
+    class that is defined in a notebook. Therefore the cell of a class is found by the code of its methods.
     """
-    if "<locals>" in value.__qualname__:  # what it closes over would be lost
+    if "<locals>" in value.__qualname__:  # its closure variables would be lost
         return None
-    for code in _codes(value):
+    for code in _code_objects(value):
         lines = linecache.getlines(code.co_filename)
         try:
             nodes = ast.parse("".join(lines)).body
@@ -127,8 +134,8 @@ def definition_of(value: type | FunctionType) -> str | None:
     return source
 
 
-def _codes(value: type | FunctionType) -> Iterator[CodeType]:
-    """The compiled code of a function, or of a class's own methods."""
+def _code_objects(value: type | FunctionType) -> Iterator[CodeType]:
+    """Yield the code object of a function, or those of the methods that a class defines itself."""
     if isinstance(value, FunctionType):
         yield inspect.unwrap(value).__code__
         return
@@ -139,62 +146,65 @@ def _codes(value: type | FunctionType) -> Iterator[CodeType]:
 
 
 def _names_used(source: str) -> tuple[set[str], set[str]]:
-    """The global names that a definition uses: those that it cannot do without, and those of annotations alone."""
+    """Return the global names that a definition uses: those in its code, and those in annotations only."""
     tree = ast.parse(source)
-    needed = _globals(source)
+    all_names = _globals(source)
     for node in ast.walk(tree):
         if isinstance(node, ast.arg | ast.AnnAssign):
             node.annotation = ast.Constant(None)
         elif isinstance(node, ast.FunctionDef):
             node.returns = None
-    without = _globals(ast.unparse(ast.fix_missing_locations(tree)))
-    return without, needed - without
+    names_in_code = _globals(ast.unparse(ast.fix_missing_locations(tree)))
+    return names_in_code, all_names - names_in_code
 
 
 def _globals(source: str) -> set[str]:
-    """The names that a text takes from its module, or from Python itself."""
-    table = symtable.symtable(source, "definition", "exec")
-    own = {symbol.get_name() for symbol in table.get_symbols() if symbol.is_assigned()}
-    found, tables = set(), [table]
+    """Return the names that a source text uses but does not define: globals of its module and built-in names."""
+    module_table = symtable.symtable(source, "definition", "exec")
+    defined = {symbol.get_name() for symbol in module_table.get_symbols() if symbol.is_assigned()}
+    used, tables = set(), [module_table]
     while tables:
-        each = tables.pop()
-        tables += each.get_children()
-        top = each.get_type() == "module"
-        found |= {s.get_name() for s in each.get_symbols() if s.is_referenced() and (top or s.is_global())}
-    return found - own
+        table = tables.pop()
+        tables += table.get_children()
+        top = table.get_type() == "module"
+        used |= {s.get_name() for s in table.get_symbols() if s.is_referenced() and (top or s.is_global())}
+    return used - defined
 
 
 def _origin(name: str, value: Any) -> tuple[str, str] | None:
-    """The module and the name from which a value can be imported: of one that lists it, or else the shortest."""
-    home = getattr(value, "__module__", None)
-    if not isinstance(home, str):
+    """Return a module and a name from which a value can be imported; None if there is none.
+
+    A module that has the name in `__all__` is preferred, then the module with the shortest name.
+    """
+    defining_module = getattr(value, "__module__", None)
+    if not isinstance(defining_module, str):
         return None
-    top = home.partition(".")[0]
+    package = defining_module.partition(".")[0]
     names = dict.fromkeys(str(getattr(value, key)) for key in ("__qualname__", "__name__") if hasattr(value, key))
-    found = [
-        (module_name, own, own not in (getattr(module, "__dict__", {}).get("__all__") or ()))
+    candidates = [
+        (module_name, candidate, candidate not in (getattr(module, "__dict__", {}).get("__all__") or ()))
         for module_name, module in list(sys.modules.items())
-        if module_name.partition(".")[0] == top and module_name != "__main__"
-        for own in dict.fromkeys([*names, name])
-        if _gives(module, own, value)
+        if module_name.partition(".")[0] == package and module_name != "__main__"
+        for candidate in dict.fromkeys([*names, name])
+        if _provides(module, candidate, value)
     ]
-    if not found:
+    if not candidates:
         return None
-    module_name, own, _ = min(found, key=lambda each: (each[2], len(each[0]), each))
-    return module_name, own
+    module_name, imported, _ = min(candidates, key=lambda each: (each[2], len(each[0]), each))
+    return module_name, imported
 
 
-def _gives(module: Any, name: str, value: Any) -> bool:
+def _provides(module: Any, name: str, value: Any) -> bool:
     names = getattr(module, "__dict__", {})
     if names.get(name) is value:
         return True
-    # Some modules load what they list when it is asked for; others are left alone.
+    # Some modules load the names in `__all__` on access. Other attributes are not accessed, as this may have effects.
     listed = names.get("__all__")
     return isinstance(listed, list | tuple) and name in listed and getattr(module, name, None) is value
 
 
-def _written(value: Any) -> str | None:
-    """A plain value as Python writes it; None for any other."""
+def _literal(value: Any) -> str | None:
+    """Return a plain value as a Python literal; None for any other value, and for a literal that is too long."""
     if not isinstance(value, bool | int | float | str | bytes | tuple | list | dict | set | None):
         return None
     text = repr(value)
@@ -206,15 +216,15 @@ def _written(value: Any) -> str | None:
 
 
 def _is_installed(module: ModuleType) -> bool:
-    """Whether a module is Python's or an installed distribution's, rather than a file that lies about."""
+    """Return whether a module belongs to Python or an installed distribution, and is not a loose file."""
     top = module.__name__.partition(".")[0]
     file = getattr(sys.modules.get(top, module), "__file__", None)
     if top in sys.stdlib_module_names or file is None or "site-packages" in file:
         return True
     from importlib.metadata import packages_distributions
 
-    return top in packages_distributions() or top in _OWN
+    return top in packages_distributions() or top in _MARSSEG_PACKAGES
 
 
-# Editable installs are not known to list their packages.
-_OWN: Final = ("marsseg", "marsseg_core", "marsseg_plugins")
+# `packages_distributions` may not list the packages of an editable install.
+_MARSSEG_PACKAGES: Final = ("marsseg", "marsseg_core", "marsseg_plugins")

@@ -1,1 +1,1 @@
-"""Finished and running runs: their records, their data, and their networks."""
+"""Read finished and running runs: their records, their data and their networks."""

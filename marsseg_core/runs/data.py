@@ -1,4 +1,4 @@
-"""Read a plan's data."""
+"""Read the data of a plan."""
 
 from __future__ import annotations
 
@@ -11,7 +11,10 @@ from ..registry import kinds
 
 
 def read_data(plan: Plan) -> SegmentationData:
-    """The data of a plan: read, and cleaned as the plan asks for. What its data set raises names it."""
+    """Read the data of a plan and clean it as the plan specifies.
+
+    Raises PluginError that names the data set component, if that fails.
+    """
     resolved = plan.resolved[kinds.DATASET][0]
     data = call_component(resolved, resolved.component.load)
     if not isinstance(data, SegmentationData):

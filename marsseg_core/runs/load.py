@@ -22,45 +22,48 @@ _logger = get_logger(__name__)
 
 
 def load(path: str | Path, session: Session) -> keras.Model:
-    """The best network of a run folder, ready to predict logits.
+    """Load the best network of a run folder. It predicts logits.
 
-    Reads the file in Keras' safe mode, after the modules that define the layers of the architecture and the
-    bottlenecks: nothing else of the plan needs to be installed. Where they come from a file of which the run keeps a
-    copy, that is executed only where the session trusts it. Warns where a version is not that of the plan, the backend
-    another one, or the network not as the run wrote it.
+    First imports the modules that define the layers of the architecture and the bottlenecks, then reads the network
+    file in Keras' safe mode. The other components of the plan need not be installed. Plugin files in the run folder are
+    executed only if the session trusts them.
+
+    Logs a warning if a distribution has another version than in the plan, if Keras uses another backend, or if the
+    network file has changed since the run wrote it.
     """
     check_backend()
     folder = RunFolder.open(path)
     if not folder.network.is_file():
         raise RequestError("The run ended before its first epoch: it has no network.", where=str(path))
-    resolved = resolve(Request(base=str(path)), session, only=NETWORK_KINDS)
+    plan = resolve(Request(base=str(path)), session, only=NETWORK_KINDS)
     start_keras()
-    for line in (*resolved.differences, *_another_backend(folder), *_another_content(folder)):
+    for line in (*plan.differences, *_backend_warnings(folder), *_changed_file_warnings(folder)):
         _logger.warning(line)
     from ..networks.keras_backend import keep_tensorflow_out
     from ..networks.read import load_network
 
     keep_tensorflow_out()
-    for chosen in (chosen for kind in NETWORK_KINDS for chosen in resolved.resolved[kind]):
-        with plugin_errors_named(chosen.entry):
-            for module in (module for owner in (chosen, *chosen.nested) for module in owner.component.layer_modules):
-                importlib.import_module(module)
+    for component in (component for kind in NETWORK_KINDS for component in plan.resolved[kind]):
+        with plugin_errors_named(component.entry):
+            for owner in (component, *component.nested):
+                for module in owner.component.layer_modules:
+                    importlib.import_module(module)
     return load_network(folder)
 
 
-def _another_backend(folder: RunFolder) -> list[str]:
-    """A line where the run was trained on another backend than Keras has."""
+def _backend_warnings(folder: RunFolder) -> list[str]:
+    """Return a line if the run was trained with another backend than the current one."""
     trained = folder.read_json(folder.environment).get("backend") if folder.environment.is_file() else None
-    now = chosen_backend()
-    if trained in (None, now):
+    current = chosen_backend()
+    if trained in (None, current):
         return []
-    return [f"The run was trained on {trained}; this is {now}: its network gives the same but for rounding."]
+    return [f"The run was trained with {trained}; this is {current}: results differ by rounding only."]
 
 
-def _another_content(folder: RunFolder) -> list[str]:
-    """Where the network or its classes are not as the run wrote them, a line that says so."""
+def _changed_file_warnings(folder: RunFolder) -> list[str]:
+    """Return a line for each of the network and the split that has changed since the run wrote it."""
     changed = folder.changed(folder.network, folder.split)
     return [
-        f"{name} is not as the run wrote it: {folder.path}. Its scores are not those of this network."
+        f"{name} is not as the run wrote it: {folder.path}. Its recorded scores are not those of this network."
         for name in changed
     ]

@@ -1,4 +1,4 @@
-"""What is told in the course of a run, kept in its folder's log."""
+"""Write the log messages of a run into the log file of its folder."""
 
 from __future__ import annotations
 
@@ -12,26 +12,27 @@ from ..errors import RunError
 from ..files.run_folder import RunFolder
 from ..messages import ROOT
 
-# Several runs may go on in several threads of a process: each keeps its own messages.
+# The log of the run in this thread, as several threads of a process may each have a run.
 _current: Final[ContextVar[RunLog | None]] = ContextVar("marsseg_run_log", default=None)
 
 
 class RunLog(logging.Handler):
-    """Keep messages until there is a run folder, and write them into its log from then on."""
+    """Collect messages until the run folder exists. After that, write each message into its log file."""
 
-    def __init__(self, before: Iterable[str]) -> None:
+    def __init__(self, earlier_warnings: Iterable[str]) -> None:
         super().__init__(logging.INFO)
-        self._waiting = [f"warning: {line}" for line in before]
+        self._waiting = [f"warning: {line}" for line in earlier_warnings]
         self._folder: RunFolder | None = None
 
     def begin(self, folder: RunFolder) -> None:
-        """Write what was told so far, and from now on at once."""
+        """Write the messages collected so far, and from now on each message at once."""
         self._folder = folder
         for line in self._waiting:
             folder.log(line)
         self._waiting.clear()
 
     def emit(self, record: logging.LogRecord) -> None:
+        """Collect or write a message, if it comes from this run's thread."""
         if _current.get() is not self:
             return
         line = record.getMessage()
@@ -40,17 +41,17 @@ class RunLog(logging.Handler):
         if self._folder is None:
             self._waiting.append(line)
         else:
-            with suppress(RunError):  # where the disk is full, what the run cannot do without says so
+            with suppress(RunError):  # if the disk is full, writing the run's other files raises the error
                 self._folder.log(line)
 
 
 @contextmanager
-def run_log(before: Iterable[str] = ()) -> Iterator[RunLog]:
-    """Keep what is told inside, in this thread, for the log of a run that is going to begin.
+def run_log(earlier_warnings: Iterable[str] = ()) -> Iterator[RunLog]:
+    """Collect the messages that this thread logs inside, for the log file of a run that has not begun yet.
 
-    `before` are warnings that concern the run and were given already.
+    `earlier_warnings` are warnings about the run that were logged before.
     """
-    log = RunLog(before)
+    log = RunLog(earlier_warnings)
     token = _current.set(log)
     logger = logging.getLogger(ROOT)
     logger.addHandler(log)

@@ -1,4 +1,4 @@
-"""The scores of a subset that was scored, by name, from what metrics.json holds of it."""
+"""Read the scores of a subset from metrics.json, or compute them from its confusion matrix."""
 
 from __future__ import annotations
 
@@ -7,32 +7,53 @@ from typing import Any
 
 from ..planning.metrics import MetricTable
 
-Scores = dict[str, float | None]  # None is undefined
+Scores = dict[str, float | None]  # by name; None is an undefined score
 
 
 def metric_values(scores: Mapping[str, Any]) -> Scores:
-    """Name the scores of a subset of metrics.json: "miou", …, and "iou_soil", … for each class."""
-    found: Scores = {}
+    """Flatten the scores of one subset in metrics.json.
+
+    Args:
+        scores: The table of the subset, with values per metric and per class.
+
+    Returns:
+        The scores by name, such as "miou", and "iou_soil" for the class soil. None is an undefined score.
+
+    Example:
+        >>> metric_values({"miou": 0.5, "per_class": {"iou": {"soil": 0.4, "sand": None}}})
+        {'miou': 0.5, 'iou_soil': 0.4, 'iou_sand': None}
+    """
+    flat: Scores = {}
     for name, value in scores.items():
         if value is None or isinstance(value, float):
-            found[name] = value
+            flat[name] = value
         elif isinstance(value, Mapping) and all(v is None or isinstance(v, float) for v in value.values()):
-            found |= _of_classes(name, value)
+            flat |= _class_scores(name, value)
     for word, values in scores.get("per_class", {}).items():
-        found |= _of_classes(word, values)
-    return found
+        flat |= _class_scores(word, values)
+    return flat
 
 
-def _of_classes(word: str, values: Mapping[str, Any]) -> Scores:
+def _class_scores(word: str, values: Mapping[str, Any]) -> Scores:
     return {f"{word}_{label}": value for label, value in values.items()}
 
 
-def supplied(
+def scores_from_matrix(
     known: Mapping[str, Any], matrix: Any, class_names: Sequence[str], ignore_classes: Sequence[int], table: MetricTable
 ) -> Scores:
-    """The scores that are not `known` and that a confusion matrix (K, K) has: of an older run, or for a metric that
-    was installed since. Nothing where the matrix is None or not that of these classes."""
-    # A comparison by what the runs have kept needs neither NumPy nor a metric's code.
+    """Compute the scores that are not in `known` from a recorded confusion matrix.
+
+    This adds metrics that an older version did not record, or that were installed after the run.
+
+    Args:
+        known: the scores that the run recorded
+        matrix: the confusion matrix (K, K) as nested lists; if it is None or does not match the classes, the result is
+            empty
+        class_names: the names of the K classes
+        ignore_classes: the numbers of the ignored classes
+        table: the metrics to compute
+    """
+    # Imported here, as a comparison of recorded scores needs neither NumPy nor the code of metrics.
     import numpy as np
 
     from ..components.specs import MetricSpec
@@ -42,14 +63,14 @@ def supplied(
     if counts.shape != (len(class_names),) * 2 or counts.dtype.kind not in "iu":
         return {}
     spec = MetricSpec(len(class_names), tuple(ignore_classes))
-    found: Scores = {}
+    scores: Scores = {}
     for name, metric in table.resolved.items():
         component = metric.component
         if component.needs_predictions or component.all_classes or name in known:
             continue
         with without_those_that_fail():
-            found[name] = or_none(value_of(metric, counts, spec))
+            scores[name] = or_none(value_of(metric, counts, spec))
             if component.per_class:
                 values = class_values_of(metric, counts, spec, class_names)
-                found |= _of_classes(component.per_class, {label: or_none(value) for label, value in values.items()})
-    return found
+                scores |= _class_scores(component.per_class, {label: or_none(value) for label, value in values.items()})
+    return scores

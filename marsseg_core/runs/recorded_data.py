@@ -1,4 +1,4 @@
-"""What a run recorded of its data: the split, and how values were scaled."""
+"""Read what a run recorded about its data: the split, and how the image values were scaled."""
 
 from __future__ import annotations
 
@@ -13,43 +13,43 @@ from ..files.run_folder import RunFolder
 
 
 def recorded_scaling(folder: RunFolder) -> Scaling | None:
-    """How the values of a run's images became 0…255; None where they are as they were.
+    """Return how the values of a run's images were scaled to 0…255; None if they were not scaled.
 
-    A run from before this was kept took 16 bits over their whole range.
+    Runs of older versions did not record the scaling. They scaled 16-bit images over the whole range of 16 bits.
     """
-    kept = folder.read_split()
+    recorded = folder.read_split()
     try:
-        return Scaling.from_json(kept["scaling"]) if "scaling" in kept else SIXTEEN_BITS
+        return Scaling.from_json(recorded["scaling"]) if "scaling" in recorded else SIXTEEN_BITS
     except ValueError as cause:
-        raise RequestError(f"split.json is not as a run writes it: {cause}.", where=str(folder.path)) from cause
+        raise RequestError(f"split.json is damaged: {cause}.", where=str(folder.path)) from cause
 
 
 def recorded_split(folder: RunFolder, data: SegmentationData) -> Split:
-    """The subsets of a run's data. RequestError where `data` is not what the run was trained on."""
-    kept = folder.read_split()
-    if differing := _differing_identity(kept, data):
+    """Read the split of a run; RequestError if `data` is not the data that the run was trained on."""
+    recorded = folder.read_split()
+    if difference := _data_difference(recorded, data):
         raise RequestError(
-            f"The data is not what the run was trained on ({kept['source']}): {differing}.",
+            f"The data is not what the run was trained on ({recorded['source']}): {difference}.",
             where=f"{folder.path}, {data.source}",
-            hint="--data with --subset all scores any data set with the same classes whole.",
+            hint="To score all items of any data set with the same classes, use --data with --subset all.",
         )
-    split = Split.from_json(kept)
-    if wrong := split.fault(len(data), data.groups):
+    split = Split.from_json(recorded)
+    if fault := split.fault(len(data), data.groups):
         raise RequestError(
-            f"split.json is not as the run wrote it: {wrong}.",
+            f"split.json is not as the run wrote it: {fault}.",
             where=str(folder.path),
-            hint="Scores of such subsets would not be true. Put the file back, or train anew.",
+            hint="Scores of these subsets would be wrong. Restore the file, or train again.",
         )
     return split
 
 
-def _differing_identity(kept: Mapping[str, Any], data: SegmentationData) -> str:
-    """Say in what `data` is not the data that split.json describes; empty where it is the same.
+def _data_difference(recorded: Mapping[str, Any], data: SegmentationData) -> str:
+    """Describe how `data` differs from the data that split.json describes; empty if it does not.
 
-    Names and ignored classes decide what a pixel counts as, so they belong to the identity of data like its pixels; so
-    does the scaling, by which the run's network is shown other images.
+    Besides pixels and groups, this compares class names and ignored classes, which define how pixels are counted, and
+    the scaling, which changes the images that the network sees.
     """
-    names, ignore_classes = tuple(kept["classes"]), set(kept["ignored"])
+    names, ignore_classes = tuple(recorded["classes"]), set(recorded["ignored"])
     if names != data.class_names:
         return f"its classes are {', '.join(data.class_names)}, not {', '.join(names)}"
     if ignore_classes != set(data.ignore_classes):
@@ -58,8 +58,8 @@ def _differing_identity(kept: Mapping[str, Any], data: SegmentationData) -> str:
             for classes in (set(data.ignore_classes), ignore_classes)
         )
         return f"its ignored classes are {now}, not {then}"
-    if kept["fingerprint"] != data.fingerprint():
+    if recorded["fingerprint"] != data.fingerprint():
         return "its images, masks or groups differ"
-    if "scaling" in kept and Scaling.from_json(kept["scaling"]) != data.scaling:
-        return f"of its values, {data.scaling or '0 to 255 are seen as they are'}"
+    if "scaling" in recorded and Scaling.from_json(recorded["scaling"]) != data.scaling:
+        return f"its scaling differs: {data.scaling or 'values from 0 to 255 are not scaled'}"
     return ""

@@ -1,4 +1,4 @@
-"""What a run folder says of itself, read without its plugins: settings, status, scores and subsets."""
+"""Read the records of a run folder without its plugins: settings, status, scores and subsets."""
 
 from __future__ import annotations
 
@@ -13,30 +13,39 @@ from ..errors import RequestError
 from ..files.run_folder import FINISHED, RunFolder
 from ..files.text import read_text
 from ..planning.metrics import MetricTable, metric_table
-from ..planning.moved_keys import with_keys_of_today
+from ..planning.moved_keys import with_current_keys
 from ..planning.options import SECTIONS
 from ..registry import parameters
 from ..registry.kinds import PLAN_KINDS
 from ..registry.plugin_files import KEY as PLUGIN_KEY
-from .metric_values import metric_values, supplied
+from .metric_values import metric_values, scores_from_matrix
 
-UNFINISHED: Final = "broken off or still running"
+UNFINISHED: Final = "aborted or still running"
 
-# They tell the runs of one plan apart.
+# The settings that differ between the runs of a series.
 SEED: Final = "training.seed"
 FOLD: Final = "split.fold"
 
-# The numbers do not depend on it.
+# Settings that do not change the results.
 _WITHOUT_EFFECT: Final = ("training.workers",)
 
 
 @dataclass(frozen=True, eq=False)
 class Record:
-    """A run as its folder tells it.
+    """A run as recorded in its folder.
 
-    `settings` has the values of the plan as `--dry-run` names them, without seed and fold; `scores` the scores of
-    each subset by name, and `matrices` its confusion matrix, where it was kept; `items` those of each subset of the
-    data that `fingerprint`, `classes` (names in their order) and `ignore_classes` (numbers of classes) stand for.
+    Attributes:
+        path: the run folder
+        settings: the values of the plan, by the names that `--dry-run` shows, without seed and fold
+        seed: the seed, as text
+        fold: the fold, as text
+        status: the status in metrics.json, or UNFINISHED
+        scores: the scores of each subset by name; None is an undefined score
+        matrices: the confusion matrix (K, K) of each subset; None if it was not recorded
+        fingerprint: the hash of the data
+        classes: the names of the classes, in order
+        ignore_classes: the numbers of the ignored classes
+        items: the positions of the items of each subset
     """
 
     path: Path
@@ -53,43 +62,49 @@ class Record:
 
     @property
     def data(self) -> Hashable:
-        """What the scores are scores of: pixels, groups, what the labels mean and, but for a fold, the split."""
+        """Return the identity of the data: two runs with equal values were scored on the same data.
+
+        It consists of the fingerprint (pixels and groups), the classes, the ignored classes and, except for a fold, the
+        items of the subsets.
+        """
         split = tuple(self.items.values()) if self.fold == parameters.NONE_WORD else None
         return self.fingerprint, self.classes, self.ignore_classes, split
 
     def completed(self, subset: str, table: MetricTable) -> Record:
-        """Add the values of metrics that the run did not keep, as far as its confusion matrix has them."""
+        """Return the record with scores added that the run did not record, computed from its confusion matrix."""
         known = self.scores[subset]
-        more = supplied(known, self.matrices.get(subset), self.classes, self.ignore_classes, table)
+        matrix = self.matrices.get(subset)
+        more = scores_from_matrix(known, matrix, self.classes, self.ignore_classes, table)
         return replace(self, scores={**self.scores, subset: {**known, **more}})
 
     @property
     def finished(self) -> bool:
+        """Return whether the run ended normally."""
         return self.status == FINISHED
 
 
 def find_runs(paths: Iterable[Path]) -> list[Path]:
-    """The run folders among `paths` and in those that hold runs or series, each once.
+    """Find all run folders in `paths`, without duplicates. A path may be a run folder, or contain runs or series.
 
-    Raises RequestError for a path with no run in it.
+    Raises RequestError for a path that contains no run.
     """
-    found: dict[Path, Path] = {}
+    folders: dict[Path, Path] = {}
     for path in paths:
-        # A Path's own raises for a name that is too long.
+        # os.path.isfile, because Path.is_file raises for a name that is too long.
         plans = [path / "plan.toml"] if os.path.isfile(path / "plan.toml") else []
         if not plans and os.path.isdir(path):
             plans = sorted([*path.glob("*/plan.toml"), *path.glob("*/*/plan.toml")])
         if not plans:
             raise RequestError(
-                f"'{path}' is no run folder, and there is none in it.", hint="Runs are kept in runs/ by default."
+                f"'{path}' is not a run folder, and contains none.", hint="By default, runs are stored in runs/."
             )
         for plan in plans:
-            found.setdefault(plan.parent.resolve(), plan.parent)
-    return list(found.values())
+            folders.setdefault(plan.parent.resolve(), plan.parent)
+    return list(folders.values())
 
 
 def read_record(path: Path) -> Record:
-    """The record of a run folder; RequestError names a file that is missing, broken or not as the run wrote it."""
+    """Read the record of a run folder; RequestError names a file that is missing, broken or changed after the run."""
     folder = RunFolder.open(path)
     folder.check_unchanged(folder.plan, folder.split, folder.metrics)
     try:
@@ -101,49 +116,50 @@ def read_record(path: Path) -> Record:
         metrics = folder.read_metrics()
     split = folder.read_json(folder.split)
     try:
-        scores = {subset: metric_values(kept) for subset, kept in metrics["subsets"].items()}
-        matrices = {subset: kept.get("confusion") for subset, kept in metrics["subsets"].items()}
+        scores = {subset: metric_values(recorded) for subset, recorded in metrics["subsets"].items()}
+        matrices = {subset: recorded.get("confusion") for subset, recorded in metrics["subsets"].items()}
         items = {subset: tuple(split[subset]) for subset in ("train", "validation", "test")}
         status, fingerprint = metrics["status"], split["fingerprint"]
         classes, ignore_classes = tuple(split.get("classes", ())), tuple(sorted(split.get("ignored", ())))
     except (KeyError, TypeError, AttributeError) as cause:
-        raise RequestError(f"metrics.json or split.json lacks {cause}.", where=str(path)) from cause
+        raise RequestError(f"metrics.json or split.json is damaged or incomplete: {cause}.", where=str(path)) from cause
     for subset, values in scores.items():
         for name, value in values.items():
             if value is not None and not (0 <= value <= 1 or metric_table().possible(name, value)):
                 raise RequestError(
-                    f"metrics.json says {name} = {value:g} of {subset}, which is no score.", where=str(path)
+                    f"metrics.json has {name} = {value:g} for {subset}, which is not a possible score.",
+                    where=str(path),
                 )
     seed, fold = settings.pop(SEED), settings.pop(FOLD)
     return Record(path, settings, seed, fold, status, scores, matrices, fingerprint, classes, ignore_classes, items)
 
 
 def _settings(document: Mapping[str, Any]) -> dict[str, str]:
-    """A plan file's values by name, in the plan's order; with the version of each distribution it names."""
-    found: dict[str, str] = {}
+    """Return the values of a plan file by name, in order, and after them the versions of its distributions."""
+    settings: dict[str, str] = {}
     versions = {f"version.{Path(table['file']).name}": table["sha256"][:12] for table in document.get(PLUGIN_KEY, [])}
-    document = with_keys_of_today(document)
+    document = with_current_keys(document)
     for kind in PLAN_KINDS:
-        if kind.option not in document and kind.absent:  # a plan from before there was the kind
-            found[kind.option] = kind.absent
+        if kind.option not in document and kind.absent:  # the plan is older than the kind
+            settings[kind.option] = kind.absent
             continue
         tables = document[kind.option]
-        if isinstance(tables, str):  # a key of before, which held a composition text
-            found[kind.option] = tables
+        if isinstance(tables, str):  # moved from an old key that contained a composition text
+            settings[kind.option] = tables
             continue
         tables = tables if isinstance(tables, list) else [tables]
         names = [table["name"] for table in tables]
-        found[kind.option] = ",".join(names) or parameters.NONE_WORD
+        settings[kind.option] = ",".join(names) or parameters.NONE_WORD
         for position, table in enumerate(tables, start=1):
-            own = dict(table)
-            name, distribution = own.pop("name"), own.pop("distribution")
-            versions[f"version.{distribution}"] = own.pop("version")
+            values = dict(table)
+            name, distribution = values.pop("name"), values.pop("distribution")
+            versions[f"version.{distribution}"] = values.pop("version")
             path = f"{kind.option}.{position if names.count(name) > 1 else name}"
-            found |= {f"{path}.{key}": parameters.to_text(value) for key, value in own.items()}
+            settings |= {f"{path}.{key}": parameters.to_text(value) for key, value in values.items()}
     for section, options in SECTIONS.items():
-        # A plan from before an option was there ran as its default says.
+        # If the plan is older than an option, the run behaved as with the default.
         values = {name: parameter.default for name, parameter in parameters.parameters_of(options).items()}
         for key, value in (values | document.get(section, {})).items():
-            found[f"{section}.{key}"] = parameters.to_text(value)
-    found |= versions
-    return {key: value for key, value in found.items() if key not in _WITHOUT_EFFECT}
+            settings[f"{section}.{key}"] = parameters.to_text(value)
+    settings |= versions
+    return {key: value for key, value in settings.items() if key not in _WITHOUT_EFFECT}

@@ -1,4 +1,4 @@
-"""A run as observers and notebooks see it."""
+"""The object `Run` that observers and notebooks receive."""
 
 from __future__ import annotations
 
@@ -22,21 +22,21 @@ if TYPE_CHECKING:
 
 @dataclass(repr=False)
 class Run(Shown):
-    """Hold a run as observers and notebooks see it.
+    """Hold a run: its plan, data, network, history and scores.
 
     Attributes:
-        plan: what it is made of
-        folder: what it leaves behind
-        data: what it is trained and scored on
-        split: which items are for training, validation and test
-        network: the one that is trained, and the best one once the run has ended
-        steps_per_epoch: batches in each epoch
-        transfer: says which weights it started from, where the plan names another run for them
-        history: one record an epoch
+        plan: the plan of the run
+        folder: the run folder
+        data: the data that the network is trained and scored on
+        split: the items of the train, validation and test subsets
+        network: the network that is trained; after the end of the run, the best network
+        steps_per_epoch: the number of batches in each epoch
+        transfer: which initial weights were taken from another run; None if the plan has no `init`
+        history: one record for each epoch: the values of the columns by name
         scores: the confusion matrix of each subset that was scored
-        metrics: what metrics.json holds; empty before the end
-        best_epoch: the one whose network is kept, counted from 1; None before the first
-        best_by: the column of the history by which it is kept
+        metrics: the content of metrics.json; empty before the end of the run
+        best_epoch: the epoch of the best network, counted from 1; None before the end of the first epoch
+        best_by: the column of the history that selects the best network
     """
 
     plan: Plan
@@ -54,11 +54,12 @@ class Run(Shown):
 
     @property
     def path(self) -> Path:
+        """Return the path of the run folder."""
         return self.folder.path
 
     @property
     def summary(self) -> str:
-        """How far it is, in a few words."""
+        """Return the name, the status and the number of epochs in one line."""
         status = self.metrics.get("status", "not ended")
         best = "" if self.best_epoch is None else f", best epoch {self.best_epoch}"
         return f"{self.plan.name}, {status}, {len(self.history)} of {self.plan.training.epochs} epochs{best}"
@@ -72,4 +73,5 @@ class Run(Shown):
 
     @property
     def interrupted(self) -> bool:
+        """Return whether the run was interrupted, as with Ctrl-C."""
         return self.metrics.get("status") == INTERRUPTED

@@ -365,11 +365,11 @@ WRONG = {
     "value": (
         ["--arch", "dense", "--set", "arch.dense.width=x"],
         None,
-        "width=x does not fit: it takes a number.",
+        "width=x is not valid: expected a number.",
         "width: ",
     ),
-    "seed": (["--seed", "x"], None, "seed=x does not fit: it takes a whole number.", "seed: "),
-    "epochs": (["--epochs", "0"], None, "epochs=0 does not fit: it takes at least 1.", "epochs: "),
+    "seed": (["--seed", "x"], None, "seed=x is not valid: expected a whole number.", "seed: "),
+    "epochs": (["--epochs", "0"], None, "epochs=0 is not valid: expected at least 1.", "epochs: "),
     "precision": (["--precision", "float8"], None, "one of float32, mixed_bfloat16, mixed_float16", ""),
     "plan key": (
         ["--plan", "PATH"],
@@ -378,7 +378,7 @@ WRONG = {
         "Did you mean 'epochs'?",
     ),
     "plan": (["--plan", "gone.toml"], None, "There is no plan file 'gone.toml'.", "`marsseg list recipe`"),
-    "broken plan": (["--plan", "PATH"], plan_file("epochs = = 3"), "The plan is not TOML", ""),
+    "broken plan": (["--plan", "PATH"], plan_file("epochs = = 3"), "The plan is not valid TOML", ""),
     "missing file": (["--data", "gone.npz"], None, "There is no file or folder 'gone.npz'.", ""),
     "missing file by name": (["--data", "npz:path=gone.npz"], None, "There is no such file.", "gone.npz"),
     "no file's name": (["--data", "npz"], None, "path must be given.", ""),

@@ -44,7 +44,7 @@ class Said(Loss):
 
 def test_warnings_are_printed_when_quiet(cli):
     answer = cli("run", "--loss", "ssce", "--weighting", "uncertainty", "--dry-run", "-q")
-    assert "Warning: The weighting 'uncertainty' has one loss, ssce: there is nothing to weigh." in answer.err
+    assert "Warning: The weighting 'uncertainty' has no effect, as there is only one loss, ssce." in answer.err
 
 
 def test_both_cannot_be_used_together(cli):

@@ -470,7 +470,7 @@ def test_data_that_is_scaled_otherwise_is_not_the_runs(run, scenes, tmp_path):
     """The pixels of the converted set are equal, but its network would be shown other images as they are."""
     data = Folder(str(scenes[0] / "deep"), classes="mars").load()
     assert recorded_split(RunFolder.open(run), data).test
-    with pytest.raises(RequestError, match="of its values, 0 to 255 are seen as they are"):
+    with pytest.raises(RequestError, match="its scaling differs: values from 0 to 255 are not scaled"):
         recorded_split(RunFolder.open(run), replace(data, scaling=None))
 
 

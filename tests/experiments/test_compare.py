@@ -233,7 +233,7 @@ class TestRunsWithoutAScore:
         answer = cli("compare", str(good.parent))
         assert answer.code == 0
         assert f"{stopped}\tinterrupted" in answer.out
-        assert f"{killed}\tbroken off or still running" in answer.out
+        assert f"{killed}\taborted or still running" in answer.out
         assert f"{broken}\tsplit.json cannot be read" in answer.out
         assert len(marsseg.compare(good.parent).groups) == 1
 
@@ -301,8 +301,8 @@ class TestCommand:
             (["--csv", "x.txt"], "does not end in .csv"),
             (["--figure", "missing/x.png"], "There is no folder 'missing'"),
             (["--figure", "there.png"], "nothing is ever overwritten"),
-            (["nowhere"], "'nowhere' is no run folder"),
-            (["x" * 300], "is no run folder"),
+            (["nowhere"], "'nowhere' is not a run folder"),
+            (["x" * 300], "is not a run folder"),
         ],
     )
     def test_a_wrong_request_is_refused(self, write, cli, tmp_path, words, what):

@@ -74,7 +74,7 @@ BAD = (
     Bad("raises", "raise RuntimeError('no driver')", "cannot be loaded: RuntimeError: no driver"),
     Bad("exits", "import sys\nsys.exit('bye')", "cannot be loaded: SystemExit: bye"),
     Bad("lacks", LOSS, "has no attribute 'Nowhere'", target=":Nowhere"),
-    Bad("mistyped", "Bad = 3", "it is no class, but of type int"),
+    Bad("mistyped", "Bad = 3", "it is not a class, but of type int"),
     Bad("undecorated", LOSS.replace("@dataclass(frozen=True)", ""), "it is not a dataclass"),
     observer("misspelt", HOOK.replace("finished", "finishd"), "marsseg_epoch_finishd is not a hook"),
     observer("misargued", HOOK.replace("record", "recrd"), "marsseg_epoch_finished has an unknown argument 'recrd'"),
@@ -82,7 +82,7 @@ BAD = (
     Bad("rival", LOSS, "Two distributions provide the loss 'ssce'", "conflict", "conflict", 2, called="ssce"),
     Bad("old", LOSS, "it requires marsseg>=99", "incompatible", "incompatible", 2, requires="marsseg>=99"),
     Bad("off", LOSS, "by MARSSEG_DISABLE", "disabled", "disabled", 2),
-    Bad("ill", LOSS, "no valid name", "invalid", "invalid", None, called="Ill Named"),
+    Bad("ill", LOSS, "not a valid name", "invalid", "invalid", None, called="Ill Named"),
 )
 
 ENVIRONMENT = {"MARSSEG_DISABLE": "bad-off"}

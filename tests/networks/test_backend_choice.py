@@ -175,7 +175,7 @@ def test_a_network_gives_the_same_results_on_jax_with_a_warning(tmp_path, python
     answer = python(PREDICT, *files, KERAS_BACKEND="jax")
     assert answer.code == 0, answer.err
     scores, warnings = json.loads(answer.out)
-    assert warnings == ["The run was trained on tensorflow; this is jax: its network gives the same but for rounding."]
+    assert warnings == ["The run was trained with tensorflow; this is jax: results differ by rounding only."]
     expected = [*api.predict(run.path, run.data.images[:4], probabilities=True)]
     half = words.get("precision") is not None
     with np.load(files[2]) as found:
@@ -183,5 +183,5 @@ def test_a_network_gives_the_same_results_on_jax_with_a_warning(tmp_path, python
     if not half:
         assert scores == run.metrics["subsets"]["test"]
         answer = marsseg("evaluate", str(run.path), KERAS_BACKEND="jax")
-        assert "Warning: The run was trained on tensorflow; this is jax" in answer.err
+        assert "Warning: The run was trained with tensorflow; this is jax" in answer.err
         assert f"{scores['miou']:.4f}" in answer.out

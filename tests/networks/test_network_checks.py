@@ -211,13 +211,13 @@ class TestNetworkByName:
     @pytest.mark.parametrize(
         ("words", "message"),
         [
-            ({"height": 0}, "height is at least 1, not 0"),
-            ({"width": -8}, "width is at least 1, not -8"),
-            ({"width": 12.5}, "width is a whole number, not 12.5"),
-            ({"channels": True}, "channels is a whole number, not True"),
-            ({"height": None}, "height is at least 1, not None"),
-            ({"num_classes": 1}, "num_classes is at least 2, not 1"),
-            ({"seed": -1}, "seed is at least 0, not -1"),
+            ({"height": 0}, "height must be at least 1, not 0"),
+            ({"width": -8}, "width must be at least 1, not -8"),
+            ({"width": 12.5}, "width must be a whole number, not 12.5"),
+            ({"channels": True}, "channels must be a whole number, not True"),
+            ({"height": None}, "height must be at least 1, not None"),
+            ({"num_classes": 1}, "num_classes must be at least 2, not 1"),
+            ({"seed": -1}, "seed must be at least 0, not -1"),
             ({"arch": "unet,dense"}, "one architecture; these are 2"),
         ],
     )

@@ -1,4 +1,4 @@
-"""The grammar of components: `name:key=value:key=value,name`."""
+"""The grammar of composition texts: `name:key=value:key=value,name`."""
 
 from __future__ import annotations
 
@@ -6,25 +6,25 @@ import pytest
 from hypothesis import given, strategies as st
 
 from marsseg_core.errors import RequestError
-from marsseg_core.planning.grammar import Named, parse
+from marsseg_core.planning.grammar import NamedComponent, parse
 
 NAMES = st.from_regex(r"[a-z0-9][a-z0-9+_.-]*", fullmatch=True).filter(lambda name: name != "none")
 KEYS = st.from_regex(r"[a-z][a-z_]*", fullmatch=True)
 VALUES = st.from_regex(r"[A-Za-z0-9_./=-]+", fullmatch=True)
-COMPONENTS = st.builds(Named, NAMES, st.dictionaries(KEYS, VALUES, max_size=3))
+COMPONENTS = st.builds(NamedComponent, NAMES, st.dictionaries(KEYS, VALUES, max_size=3))
 
 
-def written(components: list[Named]) -> str:
+def written(components: list[NamedComponent]) -> str:
     return ",".join(":".join([c.name, *(f"{key}={value}" for key, value in c.parameters.items())]) for c in components)
 
 
 @given(st.lists(COMPONENTS, min_size=1, max_size=4))
-def test_what_is_written_is_read_back(components):
+def test_parse_reads_back_a_written_composition(components):
     assert parse(written(components)) == components
 
 
 @given(st.text(max_size=30))
-def test_any_text_is_read_or_refused(text):
+def test_any_text_is_parsed_or_refused(text):
     try:
         components = parse(text)
     except RequestError:
@@ -36,17 +36,20 @@ def test_any_text_is_read_or_refused(text):
 @pytest.mark.parametrize(
     ("text", "components"),
     [
-        ("dense", [Named("dense")]),
-        ("transformer,aspp", [Named("transformer"), Named("aspp")]),
-        (" transformer , aspp:out = classes ", [Named("transformer"), Named("aspp", {"out": "classes"})]),
-        ("aspp,aspp", [Named("aspp"), Named("aspp")]),
-        ("acme/dense:width=0.5", [Named("acme/dense", {"width": "0.5"})]),
-        ("npz:path=a=b", [Named("npz", {"path": "a=b"})]),
+        ("dense", [NamedComponent("dense")]),
+        ("transformer,aspp", [NamedComponent("transformer"), NamedComponent("aspp")]),
+        (
+            " transformer , aspp:out = classes ",
+            [NamedComponent("transformer"), NamedComponent("aspp", {"out": "classes"})],
+        ),
+        ("aspp,aspp", [NamedComponent("aspp"), NamedComponent("aspp")]),
+        ("acme/dense:width=0.5", [NamedComponent("acme/dense", {"width": "0.5"})]),
+        ("npz:path=a=b", [NamedComponent("npz", {"path": "a=b"})]),
         ("none", []),
         (" none ", []),
     ],
 )
-def test_the_grammar(text, components):
+def test_examples_of_compositions(text, components):
     assert parse(text) == components
 
 
@@ -64,7 +67,7 @@ def test_the_grammar(text, components):
         ("dense:width=1:width=2", "'width' is given twice in 'dense:width=1:width=2'."),
     ],
 )
-def test_what_is_wrong_is_said_where_it_stands(text, what):
+def test_a_wrong_composition_is_refused_with_its_place(text, what):
     with pytest.raises(RequestError) as caught:
         parse(text, where="--arch")
     assert (caught.value.what, caught.value.where) == (what, "--arch")

@@ -1,4 +1,4 @@
-"""The table of metrics: whose a score is, which way is better, what is computed where; and a metric that fails."""
+"""The table of metrics: scores and their metrics, ranking, what is computed when, and metrics that fail."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from marsseg_core.planning.resolved import ResolvedComponent
 from marsseg_core.registry.catalog import installed
 from marsseg_core.registry.entries import Entry
 from marsseg_core.registry.kinds import METRIC
-from marsseg_core.runs.metric_values import metric_values, supplied
+from marsseg_core.runs.metric_values import metric_values, scores_from_matrix
 
 CLASSES = ("ground", "soil", "rock")
 
@@ -34,7 +34,7 @@ def table() -> MetricTable:
 
 @dataclass(frozen=True)
 class Missed(Metric):
-    """Missed: the share of the pixels of a class that is taken for another."""
+    """Missed: the share of the pixels of a class that are predicted as another class."""
 
     higher_is_better = False
     per_class = "missed"
@@ -49,7 +49,7 @@ class Missed(Metric):
 
 @dataclass(frozen=True)
 class Broken(Metric):
-    """Broken: it divides by zero, or counts into nothing."""
+    """Broken: it divides by zero, and its counting fails."""
 
     needs_predictions = False
 
@@ -78,7 +78,7 @@ def with_missed(table) -> MetricTable:
     return MetricTable({**table.resolved, "missed": chosen(Missed())})
 
 
-def test_a_reading_is_of_the_metric_of_its_name_or_of_its_word_for_classes(table):
+def test_a_score_belongs_to_the_metric_of_its_name_or_of_its_class_word(table):
     scores = {
         "dice": "dice",
         "dice_soil": "dice",
@@ -93,13 +93,13 @@ def test_a_reading_is_of_the_metric_of_its_name_or_of_its_word_for_classes(table
     assert [table.spaced(name) for name in ("iou_big_rock", "miou_all")] == ["iou big_rock", "miou_all"]
 
 
-def test_more_is_better_but_of_losses_and_where_a_metric_says_so(table):
+def test_higher_is_better_except_for_losses_and_metrics_that_say_so(table):
     table = with_missed(table)
     columns = ("val_dice", "val_iou_soil", "val_missed", "val_missed_soil", "val_loss", "loss", "val_loss_dice")
     assert [table.rises(column) for column in columns] == [True, True, False, False, False, False, False]
 
 
-def test_what_a_metric_can_say_is_within_its_bounds(table):
+def test_a_possible_score_is_within_the_bounds_of_its_metric(table):
     assert table.possible("kappa", -0.5)
     assert not table.possible("dice", -0.5)
     assert not table.possible("dice_soil", 1.5)
@@ -107,7 +107,7 @@ def test_what_a_metric_can_say_is_within_its_bounds(table):
     assert not table.possible("of_a_plugin", math.nan)
 
 
-def test_the_dear_ones_are_computed_where_they_are_asked_for(table):
+def test_metrics_that_need_predictions_are_computed_only_on_request(table):
     names = [metric.entry.name for metric in table.computed()]
     assert "dice" in names
     assert not {"boundary_iou", "boundary_f"} & set(names)
@@ -118,13 +118,13 @@ def test_the_dear_ones_are_computed_where_they_are_asked_for(table):
     assert (asked.shows("boundary_f_soil"), table.shows("boundary_f_soil")) == (True, False)
 
 
-def test_by_default_tables_and_history_have_what_they_always_had(table):
+def test_the_default_metrics_of_tables_and_history(table):
     shown = {name for name in table.resolved if table.shows(name)}
     assert shown == {"miou", "miou_an2dl", "miou_all", "miou_per_image", "accuracy"}
     assert [metric.entry.name for metric in table.in_history(())] == ["miou", "accuracy"]
 
 
-def test_a_confusion_reads_the_metrics_that_it_is_given(table):
+def test_a_confusion_computes_the_metrics_passed_to_it(table):
     result = Confusion(CLASSES, (0,), table.asking("boundary_iou", installed(), where="--metrics").computed())
     truth = np.array([[[1, 1, 1, 2, 2, 0]]], np.uint8)
     logits = np.eye(3)[np.array([[[1, 1, 2, 2, 2, 1]]])]
@@ -135,15 +135,15 @@ def test_a_confusion_reads_the_metrics_that_it_is_given(table):
     written = result.to_json()
     assert list(written)[:9] == [*Confusion(CLASSES, (0,)).to_json()]
     assert written["per_class"]["dice"] == {"soil": pytest.approx(4 / 5), "rock": pytest.approx(4 / 5)}
-    assert "iou" not in written["per_class"]  # it is there already
-    assert written["boundary_iou"] == 0  # the rim has moved by its whole width
+    assert "iou" not in written["per_class"]  # miou has it already
+    assert written["boundary_iou"] == 0  # the boundary is shifted by its whole width
     assert metric_values(written)["dice_soil"] == pytest.approx(4 / 5)
     with pytest.raises(RequestError, match="metric 'boundary_f' was not computed"):
         result.value("boundary_f")
 
 
 @pytest.mark.parametrize("metric", [Broken(), BrokenCount()], ids=["value", "count"])
-def test_a_metric_that_fails_is_named_and_harms_no_other(table, metric):
+def test_a_metric_that_fails_is_named_and_the_others_are_computed(table, metric):
     result = Confusion(CLASSES, (0,), [*table.computed(), chosen(metric)])
     result.update(np.ones((1, 2, 2), np.uint8), np.eye(3)[np.ones((1, 2, 2), int)])
     with warned_of(r"The metric 'broken\w*' of acme 1\.0 failed: .*left out"):
@@ -154,18 +154,18 @@ def test_a_metric_that_fails_is_named_and_harms_no_other(table, metric):
         result.value(type(metric).__name__.lower())
 
 
-def test_what_a_run_did_not_keep_comes_from_its_confusion_matrix(table):
+def test_scores_that_a_run_did_not_record_are_computed_from_its_confusion_matrix(table):
     matrix = [[0, 3, 2], [0, 6, 2], [0, 1, 1]]
-    found = supplied({"miou": 0.4, "accuracy": 0.7}, matrix, CLASSES, (0,), table)
+    found = scores_from_matrix({"miou": 0.4, "accuracy": 0.7}, matrix, CLASSES, (0,), table)
     assert found["dice"] == pytest.approx((12 / 15 + 2 / 5) / 2)
     assert found["recall_rock"] == 1 / 2
-    # What is known stays; what one decoding or the predictions decide, the matrix does not have.
+    # Recorded scores are kept. Scores that need another decoding or the predictions cannot be computed from the matrix.
     assert not {"miou", "accuracy", "miou_all", "miou_an2dl", "boundary_iou"} & set(found)
     for missing in (None, [], [[1, 2], [3, 4]], [["a"]]):
-        assert supplied({}, missing, CLASSES, (0,), table) == {}
+        assert scores_from_matrix({}, missing, CLASSES, (0,), table) == {}
 
 
-def test_an_older_run_is_ranked_by_a_metric_that_it_did_not_know(tmp_path):
+def test_an_older_run_is_ranked_by_a_metric_that_it_did_not_record(tmp_path):
     from helpers.paths import REPOSITORY
 
     shutil.copytree(REPOSITORY / "tests" / "frozen" / "finished", tmp_path / "old")
@@ -180,7 +180,7 @@ def test_an_older_run_is_ranked_by_a_metric_that_it_did_not_know(tmp_path):
         marsseg.compare(tmp_path / "old", by="boundary_iou")
 
 
-def test_where_less_is_better_the_least_is_first(tmp_path, monkeypatch, table):
+def test_runs_are_ranked_upwards_if_lower_is_better(tmp_path, monkeypatch, table):
     from helpers.paths import REPOSITORY
 
     monkeypatch.setattr(comparison, "metric_table", lambda: with_missed(table))
@@ -191,7 +191,7 @@ def test_where_less_is_better_the_least_is_first(tmp_path, monkeypatch, table):
     assert means == sorted(means)
 
 
-def test_a_reading_of_which_nobody_knows_what_is_better_ranks_nothing(tmp_path, monkeypatch, table):
+def test_ranking_by_a_score_without_an_installed_metric_is_refused(tmp_path, monkeypatch, table):
     from helpers.paths import REPOSITORY
 
     shutil.copytree(REPOSITORY / "tests" / "frozen" / "finished", tmp_path / "old")
@@ -201,7 +201,7 @@ def test_a_reading_of_which_nobody_knows_what_is_better_ranks_nothing(tmp_path, 
         marsseg.compare(tmp_path / "old", by="accuracy")
 
 
-class TestWhatAPlanMonitors:
+class TestMonitor:
     @pytest.mark.parametrize(
         ("text", "written", "best_by", "watched"),
         [
@@ -215,11 +215,11 @@ class TestWhatAPlanMonitors:
             ("loss", "loss", "val_miou", "loss"),
         ],
     )
-    def test_is_written_as_the_historys_column(self, text, written, best_by, watched):
+    def test_is_written_as_a_column_of_the_history(self, text, written, best_by, watched):
         plan = api.plan(monitor=text)
         assert (plan.training.monitor, plan.metrics.best_by, plan.metrics.watched) == (written, best_by, watched)
 
-    def test_is_configured_by_what_is_asked_for_beside_it(self):
+    def test_has_the_parameters_of_the_same_metric_in_metrics(self):
         plan = api.plan(monitor="boundary_f", metrics="boundary_f:tolerance=4")
         assert plan.metrics.resolved["boundary_f"].component.tolerance == 4
 
@@ -232,11 +232,11 @@ class TestWhatAPlanMonitors:
             ({"metrics": "boundery_iou"}, "no metric 'boundery_iou'.*boundary_iou"),
         ],
     )
-    def test_is_refused_with_the_plan_where_it_is_none(self, words, message):
+    def test_is_refused_if_it_is_not_a_metric(self, words, message):
         with pytest.raises(RequestError, match=message):
             api.plan(**words)
 
-    def test_that_is_disabled_is_refused_and_another_is_not(self, cli):
+    def test_is_refused_if_it_is_disabled(self, cli):
         answer = cli("run", "--dry-run", "--monitor", "kappa", MARSSEG_DISABLE="kappa")
         assert answer.code == 2
         assert "by MARSSEG_DISABLE" in answer.err

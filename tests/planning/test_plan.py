@@ -1,4 +1,4 @@
-"""The plan: layers on layers, each value with its origin; TOML out and in."""
+"""The plan: its layers, the origin of each value, and writing and reading it as TOML."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def refused(*args, **options) -> RequestError:
 
 
 def origin(plan: Plan, setting: str) -> tuple[str, str]:
-    """(value, origin) of a setting."""
+    """Return (value, origin) of a setting."""
     ((value, came_from),) = [row[1:] for row in plan.rows() if row[0] == setting]
     return value, came_from
 
@@ -54,12 +54,12 @@ def file(tmp_path):
 # --- layers
 
 
-def test_nothing_said_is_the_default_recipe():
+def test_an_empty_request_is_the_default_recipe():
     assert {row[2] for row in plan().rows()} == {"default"}
     assert plan().name == "unet"
 
 
-def test_each_layer_overrides_the_one_before_and_is_named_as_the_origin(file):
+def test_each_layer_overrides_the_one_before_and_is_recorded_as_origin(file):
     base = file('arch = "dense:width=0.5"\n[training]\nepochs = 3\nbatch = 4\nseed = 5\n')
     layered = plan(
         base,
@@ -78,7 +78,7 @@ def test_each_layer_overrides_the_one_before_and_is_named_as_the_origin(file):
     assert origin(layered, "training.workers") == ("1", "default")
 
 
-def test_each_layer_wins_over_all_below(file):
+def test_each_layer_overrides_all_layers_before(file):
     base = file('[arch]\nname = "dense"\nwidth = 0.1\n')
     assert plan(base).one(kinds.ARCHITECTURE).width == 0.1
     assert plan(base, arch="dense:width=0.2").one(kinds.ARCHITECTURE).width == 0.2
@@ -89,7 +89,7 @@ def test_another_component_starts_from_its_own_defaults(file):
     assert plan(file('arch = "dense:width=0.5"'), arch="unet").one(kinds.ARCHITECTURE).width == 1.0
 
 
-def test_a_list_of_components_is_replaced_as_a_whole_and_those_that_stay_keep_their_values(file):
+def test_a_list_replaces_the_earlier_list_and_components_in_both_keep_their_values(file):
     base = file('bottleneck = "transformer:heads=2,aspp"')
     turned = plan(base, bottleneck="aspp,transformer")
     assert [type(each).__name__ for each in turned.components(kinds.BOTTLENECK)] == ["ASPP", "Transformer"]
@@ -99,14 +99,14 @@ def test_a_list_of_components_is_replaced_as_a_whole_and_those_that_stay_keep_th
     )
 
 
-def test_none_takes_a_kind_away():
+def test_none_removes_the_components_of_a_kind():
     nothing = plan("report", bottleneck="none", augment="none")
     assert nothing.components(kinds.BOTTLENECK) == ()
     assert origin(nothing, "bottleneck") == ("none", "command line")
     assert origin(nothing, "augment") == ("none", "command line")
 
 
-def test_the_same_component_may_stand_twice():
+def test_a_component_may_occur_twice():
     twice = plan(bottleneck="transformer:heads=2,transformer", overrides=["bottleneck.2.heads=4"])
     assert [each.heads for each in twice.components(kinds.BOTTLENECK)] == [2, 4]
     assert origin(twice, "bottleneck.1.heads") == ("2", "command line")
@@ -114,22 +114,22 @@ def test_the_same_component_may_stand_twice():
 
 
 @pytest.mark.parametrize("path", ["bottleneck.aspp", "bottleneck.2", "bottleneck.marsseg/aspp"])
-def test_set_reaches_a_component_by_name_and_by_position(path):
+def test_set_finds_a_component_by_name_and_by_position(path):
     there = plan(bottleneck="transformer,aspp", overrides=[f"{path}.rates=2,4"])
     assert there.components(kinds.BOTTLENECK)[1].rates == (2, 4)
 
 
-def test_a_kind_may_be_called_by_its_own_name_too():
+def test_set_accepts_the_name_of_a_kind_instead_of_its_option():
     assert plan(overrides=["architecture.unet.width=0.5"]).one(kinds.ARCHITECTURE).width == 0.5
 
 
-def test_the_core_adds_weight_to_losses_and_p_to_augmentations():
+def test_losses_have_a_weight_and_augmentations_a_probability():
     weighted = plan(loss="ssce:weight=0.7,wssce:weight=0.3", augment="hflip:p=0.25")
     assert [chosen.options.weight for chosen in weighted.resolved[kinds.LOSS]] == [0.7, 0.3]
     assert weighted.resolved[kinds.AUGMENTATION][0].options.p == 0.25
 
 
-def test_a_distribution_may_stand_before_a_name():
+def test_a_name_may_be_prefixed_by_its_distribution():
     assert plan(arch="marsseg/dense").name == "dense"
 
 
@@ -145,11 +145,11 @@ WRONG = {
     ),
     "value": (
         {"overrides": ["arch.unet.width=x"]},
-        "width=x does not fit: it takes a number.",
+        "width=x is not valid: expected a number.",
         "arch unet",
         "width: ",
     ),
-    "bound": ({"arch": "unet:width=0"}, "width=0 does not fit: it takes above 0.", "arch unet", "width: "),
+    "bound": ({"arch": "unet:width=0"}, "width=0 is not valid: expected above 0.", "arch unet", "width: "),
     "comma": (
         {"loss": "wssce,"},
         "'wssce,' has an empty name where a component is expected.",
@@ -180,11 +180,16 @@ WRONG = {
     "twice inline": ({"arch": "dense:width=1:width=2"}, "'width' is given twice in 'dense:width=1:width=2'.", "", ""),
     "no setting": (
         {"overrides": ["width=3"]},
-        "'width=3' is not a setting.",
+        "'width=3' is not a valid override.",
         "--set",
         "The form is kind.name.key=value",
     ),
-    "no value": ({"overrides": ["arch.unet.width"]}, "'arch.unet.width' is not a setting.", "--set", "The form is"),
+    "no value": (
+        {"overrides": ["arch.unet.width"]},
+        "'arch.unet.width' is not a valid override.",
+        "--set",
+        "The form is",
+    ),
     "no kind": (
         {"overrides": ["arhc.unet.width=3"]},
         "'arhc' cannot be set.",
@@ -193,7 +198,7 @@ WRONG = {
     ),
     "no name": (
         {"overrides": ["arch.width=3"]},
-        "'arch.width' lacks a name.",
+        "'arch.width' has no component name.",
         "--set arch.width=3",
         "architecture: unet",
     ),
@@ -206,9 +211,9 @@ WRONG = {
     "nowhere": ({"overrides": ["arch.unt.width=3"]}, "There is no architecture 'unt'.", "", "Did you mean 'unet'?"),
     "ambiguous": (
         {"bottleneck": "aspp,aspp", "overrides": ["bottleneck.aspp.out=classes"]},
-        "'aspp' stands 2 times in the plan.",
+        "'aspp' occurs 2 times in the plan.",
         "--set bottleneck.aspp.out=classes",
-        "Give its position, as in bottleneck.2.out=…",
+        "Use its position, as in bottleneck.2.out=…",
     ),
     "position 0": ({"overrides": ["arch.0.width=3"]}, "There is no architecture at position 0.", "", "Positions count"),
     "position 2": ({"overrides": ["arch.2.width=3"]}, "There is no architecture at position 2.", "", "Positions count"),
@@ -220,17 +225,17 @@ WRONG = {
     ),
     "section value": (
         {"sections": {"training": {"epochs": "many"}}},
-        "epochs=many does not fit: it takes a whole number.",
+        "epochs=many is not valid: expected a whole number.",
         "training",
         "epochs: passes over",
     ),
     "split": (
         {"overrides": ["split.validation=0.6", "split.test=0.4"]},
-        "These parameters do not go together: validation and test leave nothing to train on",
+        "These parameters do not fit together: validation and test leave nothing to train on",
         "split",
         "",
     ),
-    "another kind": ({"loss": "dense"}, "There is no loss 'dense'.", "", "'dense' is an architecture: it goes with"),
+    "another kind": ({"loss": "dense"}, "There is no loss 'dense'.", "", "'dense' is an architecture: use --"),
     "recipe": ({"base": "reprot"}, "There is no recipe 'reprot'.", "--plan", "Did you mean 'report'?"),
     "plan file": ({"base": "gone.toml"}, "There is no plan file 'gone.toml'.", "--plan", "`marsseg list recipe`"),
     "plan folder": ({"base": "gone/plan.toml"}, "There is no plan file 'gone/plan.toml'.", "--plan", ""),
@@ -243,7 +248,7 @@ WRONG = {
 
 
 @pytest.mark.parametrize("wrong", WRONG.values(), ids=WRONG)
-def test_a_wrong_request_is_one_error_that_says_what_where_and_what_then(wrong):
+def test_a_wrong_request_is_one_error_with_place_and_hint(wrong):
     request, what, where, hint = wrong
     error = refused(**request)
     assert error.what.startswith(what)
@@ -254,8 +259,8 @@ def test_a_wrong_request_is_one_error_that_says_what_where_and_what_then(wrong):
 # --- plan files
 
 WRONG_FILES = {
-    "unknown key": ('archs = "dense"', "'archs' is no part of a plan.", "Did you mean 'arch'?"),
-    "unknown table": ("[trianing]\nepochs = 3", "'trianing' is no part of a plan.", "Did you mean 'training'?"),
+    "unknown key": ('archs = "dense"', "A plan has no key 'archs'.", "Did you mean 'arch'?"),
+    "unknown table": ("[trianing]\nepochs = 3", "A plan has no key 'trianing'.", "Did you mean 'training'?"),
     "unknown key in a table": ("[training]\nepoch = 3", "There is no 'epoch' in training.", "Did you mean 'epochs'?"),
     "section is no table": ("training = 3", "'training' must be a table.", "[training]"),
     "unknown parameter": (
@@ -263,15 +268,15 @@ WRONG_FILES = {
         "The architecture 'dense' has no parameter 'filter'.",
         "Did you mean 'filters'?",
     ),
-    "nameless": ("[arch]\nwidth = 3", "A component's table lacks its name.", 'Add name = "…".'),
-    "no component": ("arch = 3", "3 names no component.", 'Write a text such as "transformer,aspp".'),
-    "no component in a list": ("loss = [3]", "3 names no component.", ""),
-    "wrong value": ('[arch]\nname = "dense"\nwidth = "x"', "width=x does not fit: it takes a number.", "width: "),
-    "wrong type": ('[arch]\nname = "dense"\nwidth = 1979-05-27', "width=1979-05-27 does not fit", ""),
-    "table as a value": ('[arch]\nname = "dense"\nwidth.x = 3', "width={'x': 3} does not fit", ""),
+    "nameless": ("[arch]\nwidth = 3", "The table of a component has no name.", 'Add name = "…".'),
+    "no component": ("arch = 3", "3 is not a component.", 'Write a text such as "transformer,aspp".'),
+    "no component in a list": ("loss = [3]", "3 is not a component.", ""),
+    "wrong value": ('[arch]\nname = "dense"\nwidth = "x"', "width=x is not valid: expected a number.", "width: "),
+    "wrong type": ('[arch]\nname = "dense"\nwidth = 1979-05-27', "width=1979-05-27 is not valid", ""),
+    "table as a value": ('[arch]\nname = "dense"\nwidth.x = 3', "width={'x': 3} is not valid", ""),
     "huge number": (f'[arch]\nname = "dense"\nwidth = {10**400}', "width=1000", ""),
-    "broken TOML": ("arch = ", "The plan is not TOML: ", ""),
-    "twice": ('arch = "unet"\narch = "dense"', "The plan is not TOML: Cannot overwrite a value", ""),
+    "broken TOML": ("arch = ", "The plan is not valid TOML: ", ""),
+    "twice": ('arch = "unet"\narch = "dense"', "The plan is not valid TOML: Cannot overwrite a value", ""),
 }
 
 
@@ -288,26 +293,26 @@ def test_a_wrong_plan_file_is_named(file):
     assert str(path) in refused(path).where
 
 
-def test_a_plan_file_that_is_no_text_is_refused(tmp_path):
+def test_a_plan_file_that_is_not_text_is_refused(tmp_path):
     path = tmp_path / "my.toml"
     path.write_bytes(b"\xff\xfe")
-    assert refused(path).what.startswith("The plan is not TOML")
+    assert refused(path).what.startswith("The plan is not valid TOML")
 
 
-def test_a_plan_file_may_hold_texts_tables_and_lists(file):
+def test_a_plan_file_may_contain_texts_tables_and_lists(file):
     mixed = plan(file('arch = "dense"\nloss = ["ssce", {name = "wssce", weight = 2}]\n[[bottleneck]]\nname = "aspp"'))
     assert [chosen.entry.name for chosen in mixed.resolved[kinds.LOSS]] == ["ssce", "wssce"]
     assert mixed.resolved[kinds.LOSS][1].options.weight == 2.0
     assert [chosen.entry.name for chosen in mixed.resolved[kinds.BOTTLENECK]] == ["aspp"]
 
 
-def test_a_run_folder_is_a_plan(file, tmp_path):
+def test_a_run_folder_can_be_used_as_a_plan(file, tmp_path):
     file(plan("report").to_toml(), "plan.toml")
     assert plan(tmp_path).resolved[kinds.ARCHITECTURE][0].component == plan("report").one(kinds.ARCHITECTURE)
 
 
 def same(left: Plan, right: Plan) -> bool:
-    """Equal but for the origins."""
+    """Equal except for the origins."""
     chosen = [
         {kind: [(c.entry, c.component, c.options) for c in several] for kind, several in plan.resolved.items()}
         for plan in (left, right)
@@ -341,7 +346,7 @@ def requests(draw) -> Request:
 
 
 @given(requests())
-def test_a_resolved_plan_written_as_toml_resolves_to_itself(tmp_path_factory, asked):
+def test_a_plan_written_as_toml_resolves_to_an_equal_plan(tmp_path_factory, asked):
     first = resolve(asked, open_session())
     path = tmp_path_factory.mktemp("plan") / "plan.toml"
     path.write_text(first.to_toml(), encoding="utf-8")
@@ -350,7 +355,7 @@ def test_a_resolved_plan_written_as_toml_resolves_to_itself(tmp_path_factory, as
     assert second.to_toml() == first.to_toml()
 
 
-def test_the_written_plan_says_who_provides_each_component_and_leaves_nothing_to_defaults():
+def test_a_written_plan_has_distributions_and_every_value():
     document = tomllib.loads(plan("report").to_toml())
     assert document["arch"]["distribution"] == "marsseg"
     assert document["arch"]["version"] == installed().find(kinds.ARCHITECTURE, "dense").version
@@ -358,7 +363,7 @@ def test_the_written_plan_says_who_provides_each_component_and_leaves_nothing_to
     assert written == {row[0] for row in plan().rows() if row[0].startswith(("training.", "split."))}
 
 
-def test_the_recipe_report_is_the_reports_final_run():
+def test_the_recipe_report_has_the_values_of_the_reports_final_run():
     report = plan("report")
     arch, (transformer, aspp), (loss,) = (
         report.one(kinds.ARCHITECTURE),
@@ -388,10 +393,12 @@ def test_data_is_a_name_or_a_path(tiny_file, monkeypatch):
     assert plan(data=str(tiny_file)).one(kinds.DATASET).path == str(tiny_file)
     assert plan(data=f"npz:path={tiny_file}").one(kinds.DATASET).path == str(tiny_file)
     monkeypatch.chdir(tiny_file.parent)
-    assert plan(data=tiny_file.name).one(kinds.DATASET).path == str(tiny_file)  # the plan holds from any folder
+    assert plan(data=tiny_file.name).one(kinds.DATASET).path == str(
+        tiny_file
+    )  # the plan is valid in any working directory
 
 
-def test_a_name_goes_before_a_folder_of_that_name(tmp_path, monkeypatch):
+def test_a_data_set_name_is_preferred_to_a_folder_of_that_name(tmp_path, monkeypatch):
     (tmp_path / "synthetic").mkdir()
     monkeypatch.chdir(tmp_path)
     assert type(plan(data="synthetic").one(kinds.DATASET)).__name__ == "Synthetic"
@@ -399,12 +406,12 @@ def test_a_name_goes_before_a_folder_of_that_name(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("name", ["a,b.npz", "a:b=c.npz", "a b.npz", "[red].npz"])
-def test_a_path_is_taken_as_it_is(tmp_path, name):
+def test_a_path_may_contain_commas_and_colons(tmp_path, name):
     (tmp_path / name).touch()
     assert plan(data=str(tmp_path / name)).one(kinds.DATASET).path == str(tmp_path / name)
 
 
-def test_a_data_set_without_its_path_says_so():
+def test_a_data_set_without_its_path_is_refused():
     assert refused(data="npz").what == "path must be given."
 
 
@@ -426,7 +433,7 @@ def with_plugin(monkeypatch):
 
 
 @pytest.mark.parametrize("taken", ["weight", "name", "distribution", "version"])
-def test_a_parameter_with_a_name_that_marsseg_uses_is_the_plugins_fault(with_plugin, taken):
+def test_a_parameter_with_a_reserved_name_is_a_plugin_error(with_plugin, taken):
     fields = [(taken, float, param(1.0, help="mine"))]
     cls = make_dataclass(
         f"Taken_{taken}", fields, bases=(Loss,), namespace={"build": lambda self, spec: None}, frozen=True
@@ -437,7 +444,7 @@ def test_a_parameter_with_a_name_that_marsseg_uses_is_the_plugins_fault(with_plu
 
 @dataclass(frozen=True)
 class Tiles(Dataset):
-    """A data set that claims .npz files as well."""
+    """A data set that recognises .npz files too."""
 
     path: str = param(help="the file")
 
@@ -448,7 +455,7 @@ class Tiles(Dataset):
     def load(self): ...
 
 
-def test_two_data_sets_that_recognise_a_path_have_to_be_told_apart(with_plugin, tiny_file):
+def test_a_path_that_two_data_sets_recognise_is_refused(with_plugin, tiny_file):
     catalog = with_plugin(Tiles, "tiles")
     error = refused(data=str(tiny_file), catalog=catalog)
     assert error.what == f"Several data sets recognise '{tiny_file}': marsseg/npz, acme/tiles."
@@ -456,7 +463,7 @@ def test_two_data_sets_that_recognise_a_path_have_to_be_told_apart(with_plugin, 
     assert isinstance(plan(data=f"tiles:path={tiny_file}", catalog=catalog).one(kinds.DATASET), Tiles)
 
 
-def test_a_data_set_that_fails_while_it_looks_claims_nothing(with_plugin, tiny_file):
+def test_a_data_set_that_fails_to_recognise_is_ignored(with_plugin, tiny_file):
     @dataclass(frozen=True)
     class Failing(Tiles):
         @classmethod
@@ -466,7 +473,7 @@ def test_a_data_set_that_fails_while_it_looks_claims_nothing(with_plugin, tiny_f
     assert plan(data=str(tiny_file), catalog=with_plugin(Failing)).one(kinds.DATASET).path == str(tiny_file)
 
 
-def test_a_data_set_that_cannot_be_used_claims_nothing(with_plugin, tiny_file):
+def test_a_data_set_that_cannot_be_used_recognises_nothing(with_plugin, tiny_file):
     *others, extra = sorted(with_plugin(Tiles, "tiles").entries, key=lambda entry: entry.distribution == "acme")
     unusable = Entry(extra.kind, extra.name, extra.target, "acme", "1.0", status="incompatible", reason="it is old")
     catalog = Catalog([*others, unusable])
@@ -474,10 +481,10 @@ def test_a_data_set_that_cannot_be_used_claims_nothing(with_plugin, tiny_file):
     assert "it is old" in refused(data=f"tiles:path={tiny_file}", catalog=catalog).what
 
 
-def test_an_architecture_without_a_place_for_a_bottleneck_refuses_one(monkeypatch):
+def test_a_bottleneck_is_refused_if_the_architecture_takes_none(monkeypatch):
     from marsseg_plugins.architectures.unet import UNet
 
     monkeypatch.setattr(UNet, "takes_bottleneck", False)
     error = refused(arch="unet", bottleneck="aspp")
-    assert "no place for a bottleneck" in error.what
+    assert "does not take a bottleneck" in error.what
     assert plan(arch="unet").components(kinds.BOTTLENECK) == ()

@@ -1,4 +1,4 @@
-"""The catalog: from package metadata to names, without an import; then one component's class."""
+"""The catalog: names from package metadata without an import, and loading the class of a component."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_an_entry_point_becomes_an_entry_and_nothing_is_imported():
     assert "acme_nowhere" not in sys.modules
 
 
-def test_groups_that_are_not_marssegs_are_left_alone():
+def test_entry_points_of_other_groups_are_ignored():
     assert catalog(EntryPoint("x", "y:Z", "console_scripts")._for(ACME)).entries == ()
 
 
@@ -46,13 +46,13 @@ def test_groups_that_are_not_marssegs_are_left_alone():
     ("names", "module", "canonical"),
     [
         (["unet3+", "unet3plus"], "nets.unet3plus", "unet3plus"),
-        (["unet3+", "unet3plus"], "nets.all", "unet3plus"),  # the plain word
+        (["unet3+", "unet3plus"], "nets.all", "unet3plus"),  # the name that is an identifier
         (["resunet++", "resunetpp"], "nets.resunetpp", "resunetpp"),
-        (["aaa", "ring"], "nets.ring", "ring"),  # its module's name
+        (["aaa", "ring"], "nets.ring", "ring"),  # the name of the module
         (["b", "a"], "nets.all", "a"),
     ],
 )
-def test_several_names_of_one_object_are_one_entry_with_aliases(names, module, canonical):
+def test_several_names_of_one_object_become_one_entry_with_aliases(names, module, canonical):
     (entry,) = catalog(*(ACME.point(name, f"{module}:Net") for name in names)).entries
     assert entry.name == canonical
     assert {entry.name, *entry.aliases} == set(names)
@@ -64,7 +64,7 @@ def test_an_alias_finds_the_same_entry():
     assert found.find(ARCHITECTURE, "acme/unet3+").name == "unet3plus"
 
 
-def test_two_distributions_with_one_name_are_a_conflict_that_the_distribution_resolves():
+def test_the_same_name_in_two_distributions_is_a_conflict():
     both = catalog(ACME.point("ring", "acme.ring:Ring"), OTHER.point("ring", "other.ring:Ring"))
     assert [entry.status for entry in both.entries] == [CONFLICT, CONFLICT]
     assert both.entries[0].reason == "also provided by other-nets; use acme/ring"
@@ -77,21 +77,21 @@ def test_two_distributions_with_one_name_are_a_conflict_that_the_distribution_re
     assert both.find(ARCHITECTURE, "Other_Nets/ring").module == "other.ring"
 
 
-def test_an_alias_that_another_distribution_claims_is_a_conflict_too():
+def test_an_alias_that_another_distribution_uses_is_a_conflict():
     both = catalog(
         ACME.point("ring", "acme.ring:Ring"), ACME.point("ring+", "acme.ring:Ring"), OTHER.point("ring+", "o.r:Ring")
     )
     assert [entry.status for entry in both.entries] == [CONFLICT, CONFLICT]
-    assert both.find(ARCHITECTURE, "ring").distribution == "acme"  # that name is nobody else's
+    assert both.find(ARCHITECTURE, "ring").distribution == "acme"  # no other distribution has this name
 
 
-def test_the_same_name_in_two_kinds_is_no_conflict():
+def test_the_same_name_in_two_kinds_is_not_a_conflict():
     both = catalog(ACME.point("ring", "a.b:C", ARCHITECTURE), OTHER.point("ring", "d.e:F", BOTTLENECK))
     assert [entry.status for entry in both.entries] == [OK, OK]
 
 
 @pytest.mark.parametrize("requirement", ["marsseg>=99", "marsseg<0.0.1", "MarsSeg ==99.*", "marsseg @@ 1"])
-def test_a_distribution_that_wants_another_marsseg_is_incompatible(requirement):
+def test_a_distribution_that_requires_another_version_is_incompatible(requirement):
     wanting = Package("acme", requires=("numpy>=1", requirement))
     found = catalog(wanting.point("ring", "acme.ring:Ring"))
     assert found.entries[0].status == INCOMPATIBLE
@@ -105,11 +105,11 @@ def test_a_distribution_that_wants_another_marsseg_is_incompatible(requirement):
     "requirement",
     ["marsseg", "marsseg>=0", f"marsseg=={version()}", "marsseg-extras>=99", "marsseg>=99; extra == 'dev'"],
 )
-def test_a_distribution_that_goes_with_this_marsseg_is_ok(requirement):
+def test_a_distribution_that_allows_this_version_is_ok(requirement):
     assert catalog(Package("acme", requires=(requirement,)).point("ring", "a.b:C")).entries[0].status == OK
 
 
-def test_what_cannot_be_used_does_not_stand_in_the_way_of_what_can():
+def test_an_incompatible_entry_does_not_conflict_with_a_usable_one():
     outdated = Package("outdated", requires=("marsseg>=99",))
     both = catalog(outdated.point("ring", "o.r:Ring"), ACME.point("ring", "acme.ring:Ring"))
     assert {entry.distribution: entry.status for entry in both.entries} == {"acme": OK, "outdated": INCOMPATIBLE}
@@ -117,24 +117,24 @@ def test_what_cannot_be_used_does_not_stand_in_the_way_of_what_can():
 
 
 @pytest.mark.parametrize("name", ["Ring", "ring net", "+ring", "ring:x", "ring,x", "ring[red]", "ünet", "a/b", ""])
-def test_a_name_that_could_not_be_typed_is_invalid(name):
+def test_a_name_with_forbidden_characters_is_invalid(name):
     (entry,) = catalog(ACME.point(name, "acme.ring:Ring")).entries
     assert entry.status == INVALID
     assert name in entry.reason
 
 
-def test_a_name_that_one_distribution_gives_to_two_things_is_invalid():
+def test_a_name_that_one_distribution_uses_twice_is_invalid():
     found = catalog(ACME.point("ring", "acme.a:A"), ACME.point("ring", "acme.b:B"), ACME.point("disc", "acme.c:C"))
     assert [(entry.name, entry.status) for entry in found.entries] == [
         ("disc", OK),
         ("ring", INVALID),
         ("ring", INVALID),
     ]
-    with pytest.raises(RequestError, match="acme gives the name 'ring' to two things"):
+    with pytest.raises(RequestError, match="acme uses the name 'ring' twice"):
         found.find(ARCHITECTURE, "ring")
 
 
-def test_a_preferred_distribution_settles_a_conflict_and_nothing_else():
+def test_a_preferred_distribution_resolves_a_conflict():
     both = catalog(ACME.point("ring", "acme.ring:Ring"), OTHER.point("ring", "other.ring:Ring"))
     assert both.find(ARCHITECTURE, "ring", prefer="other-nets").distribution == "other-nets"
     with pytest.raises(RequestError, match="Two distributions"):
@@ -142,7 +142,7 @@ def test_a_preferred_distribution_settles_a_conflict_and_nothing_else():
     assert catalog(ACME.point("ring", "a.b:C")).find(ARCHITECTURE, "ring", prefer="third").distribution == "acme"
 
 
-def test_further_entries_may_bring_a_conflict():
+def test_added_entries_may_cause_a_conflict():
     one = catalog(ACME.point("ring", "acme.ring:Ring"))
     more = one.with_more(entries_from([OTHER.point("ring", "o.r:Ring"), OTHER.point("disc", "o.d:Disc")]))
     assert {entry.qualified_name: entry.status for entry in more.entries} == {
@@ -156,7 +156,7 @@ def test_further_entries_may_bring_a_conflict():
 # --- observers
 
 
-def test_observers_are_apart_and_never_in_conflict():
+def test_observers_are_separate_and_never_in_conflict():
     found = catalog(
         ACME.point("told", "acme.told", OBSERVER), OTHER.point("told", "o.t", OBSERVER), ACME.point("ring", "a.b:C")
     )
@@ -168,10 +168,10 @@ def test_observers_are_apart_and_never_in_conflict():
     assert found.everything == found.entries + found.observers
 
 
-# --- what is switched off
+# --- disabled names
 
 
-def off(*words):
+def disable(*words):
     points = [
         ACME.point("ring", "acme.ring:Ring"),
         ACME.point("disc", "acme.disc:Disc", LOSS),
@@ -190,35 +190,35 @@ def off(*words):
         (["ring"], {"architecture acme/ring", "architecture other-nets/ring"}),
         (["other_nets/ring"], {"architecture other-nets/ring"}),
         (["Other.Nets"], {"architecture other-nets/ring"}),
-        (["told"], {"observer acme/told"}),  # a recipe is data: only its distribution disabled_names it off
+        (["told"], {"observer acme/told"}),  # a recipe is disabled only with its distribution
         (["acme"], {"architecture acme/ring", "loss acme/disc", "observer acme/told", "recipe acme/told"}),
         (["disc", "told"], {"loss acme/disc", "observer acme/told"}),
     ],
 )
-def test_a_name_a_qualified_name_or_a_distribution_is_switched_off(words, disabled):
-    assert off(*words)[0] == disabled
+def test_a_name_a_qualified_name_or_a_distribution_can_be_disabled(words, disabled):
+    assert disable(*words)[0] == disabled
 
 
-def test_what_is_switched_off_is_refused_with_the_switch():
+def test_a_disabled_component_is_refused_with_the_reason():
     with pytest.raises(RequestError, match=r"loss 'disc' of acme 1\.0 cannot be used: by --disable"):
-        off("disc")[1].find(LOSS, "disc")
+        disable("disc")[1].find(LOSS, "disc")
 
 
-def test_switching_one_off_ends_a_conflict():
-    assert off("other-nets")[1].find(ARCHITECTURE, "ring").distribution == "acme"
+def test_disabling_a_distribution_ends_a_conflict():
+    assert disable("other-nets")[1].find(ARCHITECTURE, "ring").distribution == "acme"
 
 
-def test_a_switch_for_nothing_is_refused_with_the_nearest_name():
-    with pytest.raises(RequestError, match=r"'dics' is to be disabled.*\[--disable\] Did you mean 'disc'\?"):
-        off("dics")
+def test_an_unknown_disabled_name_is_refused_with_the_nearest_name():
+    with pytest.raises(RequestError, match=r"'dics' cannot be disabled.*\[--disable\] Did you mean 'disc'\?"):
+        disable("dics")
 
 
-def test_switches_come_from_the_option_the_variable_and_the_file(tmp_path, monkeypatch):
+def test_disabled_names_come_from_the_option_the_variable_and_the_file(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("MARSSEG_DISABLE", " b ,,c")
     (tmp_path / "marsseg.toml").write_text('disable = ["d"]')
-    found = [(switch.word, switch.origin) for switch in disabled_names(["a,b"])]
-    assert found == [
+    names = [(name.word, name.origin) for name in disabled_names(["a,b"])]
+    assert names == [
         ("a", "--disable"),
         ("b", "--disable"),
         ("b", "MARSSEG_DISABLE"),
@@ -228,13 +228,13 @@ def test_switches_come_from_the_option_the_variable_and_the_file(tmp_path, monke
     assert len(disabled_names()) == 3
 
 
-def test_the_catalog_follows_the_switches(monkeypatch):
+def test_the_catalog_follows_the_disabled_names(monkeypatch):
     monkeypatch.setenv("MARSSEG_DISABLE", "dense")
     assert "dense" not in installed().names(ARCHITECTURE)
     session = open_session(disable=["unet,parallel"])
     assert not {"unet", "parallel", "dense"} & set(session.catalog.names(ARCHITECTURE))
-    assert [switch.word for switch in session.disabled] == ["unet", "parallel", "dense"]
-    assert "unet" in installed().names(ARCHITECTURE), "what one session was told is no other's"
+    assert [name.word for name in session.disabled] == ["unet", "parallel", "dense"]
+    assert "unet" in installed().names(ARCHITECTURE), "disabled names apply to one session only"
     monkeypatch.delenv("MARSSEG_DISABLE")
     assert {"dense", "unet"} <= set(installed().names(ARCHITECTURE))
 
@@ -242,8 +242,8 @@ def test_the_catalog_follows_the_switches(monkeypatch):
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("disable = 3", "'disable' is a list of names"),
-        ("disable = [3]", "'disable' is a list of names"),
+        ("disable = 3", "'disable' must be a list of names"),
+        ("disable = [3]", "'disable' must be a list of names"),
         ("disabled = []", r"no setting 'disabled'.*Did you mean 'disable'\?"),
         ("disable = [", "cannot be read"),
     ],
@@ -257,24 +257,24 @@ def test_a_wrong_configuration_is_refused(tmp_path, monkeypatch, text, said):
 
 
 @pytest.mark.parametrize("words", [["list", "--disable", "unett"], ["run", "--dry-run", "--disable", "unett"]])
-def test_the_command_line_refuses_a_switch_for_nothing(cli, words):
+def test_the_command_line_refuses_an_unknown_disabled_name(cli, words):
     answer = cli(*words)
     assert answer.code == 2
     assert "Did you mean 'unet'?" in answer.err
 
 
-def test_a_command_does_without_what_is_disabled(cli):
+def test_a_command_cannot_use_a_disabled_component(cli):
     assert "\tdisabled: by --disable" in cli("list", "dense", "--disable", "dense").out
     assert cli("run", "--arch", "dense", "--dry-run", "--disable", "dense").code == 2
-    assert cli("run", "--arch", "dense", "--dry-run").code == 0  # the next is not concerned
+    assert cli("run", "--arch", "dense", "--dry-run").code == 0  # the next command is not affected
 
 
-def test_what_a_recipe_names_may_be_disabled_where_something_else_is_asked_for(cli):
+def test_a_component_of_a_recipe_may_be_disabled_if_it_is_replaced(cli):
     assert cli("run", "--dry-run", "--disable", "unet").code == 2
     assert cli("run", "--arch", "dense", "--dry-run", "--disable", "unet").code == 0
 
 
-# --- what lies on the path
+# --- distributions on the path
 
 
 @pytest.fixture
@@ -297,14 +297,14 @@ def losses(distribution: str) -> list[tuple[str, str]]:
     return [(e.name, e.version) for e in installed().of_kind(LOSS) if e.distribution == distribution]
 
 
-def test_a_distribution_that_is_twice_on_the_path_is_one(path):
+def test_a_distribution_that_is_twice_on_the_path_is_listed_once(path):
     path("later", "acme", "1.0", "ring = acme:Ring", "gone = acme:Gone")
     path("first", "Acme", "2.0", "ring = acme:Ring")
-    assert losses("acme") == [("ring", "2.0")]  # as Python has it: the first on the path
+    assert losses("acme") == [("ring", "2.0")]  # Python imports the first on the path
     assert installed().find(LOSS, "ring").status == OK
 
 
-def test_a_distribution_whose_metadata_cannot_be_read_is_told_and_harms_nobody(path, cli, tmp_path):
+def test_unreadable_metadata_is_reported_and_others_still_work(path, cli, tmp_path):
     path("broken", "broken", "1.0", "no equals sign")
     path("sound", "sound", "1.0", "ring = sound:Ring")
     assert losses("sound") == [("ring", "1.0")]
@@ -315,32 +315,32 @@ def test_a_distribution_whose_metadata_cannot_be_read_is_told_and_harms_nobody(p
     assert str(tmp_path / "broken") in answer.err
 
 
-def test_a_group_that_marsseg_does_not_have_is_told_with_the_nearest_that_it_has(path, cli):
+def test_an_unknown_group_is_reported_with_the_nearest_name(path, cli):
     path("typo", "rings", "1.0", "ring = acme:Ring", "[marsseg.loss]", "oval = acme:Oval", "[acme.loss]", "x = y")
-    said = "rings names things in the entry-point group 'marsseg.loss', which is none of marsseg's."
+    said = "rings has entry points in the group 'marsseg.loss', which marsseg does not know."
     assert [f"{said} Did you mean 'marsseg.losses'?"] == list(installed().problems)
     assert losses("rings") == [("ring", "1.0")]
     for words in (["run", "--loss", "oval", "--dry-run"], ["show", "oval"], ["doctor", "oval"], ["list"]):
         assert said in cli(*words).err, words
 
 
-def test_a_target_that_is_not_in_its_module_gets_the_nearest_that_is(path, cli, tmp_path):
+def test_a_missing_target_is_reported_with_the_nearest_name(path, cli, tmp_path):
     path("acme", "acme", "1.0", "ring = acme_ring:Rng")
     (tmp_path / "acme" / "acme_ring.py").write_text("from dataclasses import dataclass\nclass Ring: pass\n")
     answer = cli("show", "ring")
     assert answer.code == 3
     assert "has no attribute 'Rng'" in answer.err
-    assert "Did you mean 'Ring'? Entry points stand in its pyproject.toml" in answer.err
+    assert "Did you mean 'Ring'? Correct the entry point in its pyproject.toml" in answer.err
 
 
 @pytest.mark.parametrize("name", ["none", "3"])
-def test_a_name_that_means_something_else_is_invalid(name):
+def test_a_reserved_name_is_invalid(name):
     (entry,) = catalog(ACME.point(name, "acme.ring:Ring")).entries
     assert entry.status == INVALID
-    assert f"'{name}' is no name" in entry.reason
+    assert f"'{name}' is not a valid name" in entry.reason
 
 
-def test_what_a_plugin_prints_on_its_import_is_no_result(path, cli, tmp_path):
+def test_output_of_a_plugin_during_import_goes_to_standard_error(path, cli, tmp_path):
     path("noisy", "noisy", "1.0", "noisy = noisy_module:Noisy")
     (tmp_path / "noisy" / "noisy_module.py").write_text(
         "print('Thank you!')\nfrom dataclasses import dataclass\nfrom marsseg_core.plugin_api import Loss\n"
@@ -351,7 +351,7 @@ def test_what_a_plugin_prints_on_its_import_is_no_result(path, cli, tmp_path):
     assert answer.err == "Thank you!\n"
 
 
-def test_an_invalid_name_hurts_no_other():
+def test_an_invalid_name_does_not_affect_others():
     found = catalog(ACME.point("Bad Name", "acme.bad:Bad"), ACME.point("ring", "acme.ring:Ring"))
     assert found.names(ARCHITECTURE) == ["ring"]
 
@@ -369,22 +369,22 @@ def test_the_order_of_the_metadata_changes_nothing(points):
     assert catalog(*points).everything == catalog(*POINTS).everything
 
 
-def test_a_wrong_name_gets_the_nearest_right_one():
+def test_a_wrong_name_is_refused_with_the_nearest_name():
     with pytest.raises(RequestError, match=r"There is no architecture 'dnse'.*Did you mean 'dense'\?"):
         installed().find(ARCHITECTURE, "dnse")
 
 
-def test_a_wrong_name_without_a_near_one_gets_them_all():
+def test_a_wrong_name_without_a_near_one_is_refused_with_all_names():
     with pytest.raises(RequestError, match=r"Installed architecture names: .*dense.*unet"):
         installed().find(ARCHITECTURE, "zzzz")
 
 
-def test_a_name_of_another_kind_is_sent_to_its_option():
-    with pytest.raises(RequestError, match="'dense' is an architecture: it goes with --arch"):
+def test_a_name_of_another_kind_is_refused_with_its_option():
+    with pytest.raises(RequestError, match="'dense' is an architecture: use --arch"):
         installed().find(LOSS, "dense")
 
 
-def test_everything_installed_by_marsseg_loads():
+def test_every_component_of_marsseg_can_be_loaded():
     own = [entry for entry in installed().entries if entry.distribution == "marsseg"]
     assert {entry.kind for entry in own} == {*COMPONENT_KINDS, RECIPE}
     for entry in own:
@@ -414,7 +414,7 @@ class Net(Architecture):
 {BUILDS}"""
 
 
-def test_a_sound_plugin_loads(tmp_path, monkeypatch):
+def test_a_valid_plugin_loads(tmp_path, monkeypatch):
     assert load(plugin(tmp_path, monkeypatch, GOOD)).__doc__ == "A net."
 
 
@@ -426,7 +426,7 @@ def test_a_sound_plugin_loads(tmp_path, monkeypatch):
         ("import sys; sys.exit('bye')", "cannot be loaded: SystemExit: bye"),
         ("class Net(", "cannot be loaded: SyntaxError:"),
         ("Ring = 3", "cannot be loaded: module"),
-        ("Net = 3", "cannot be used: it is no class, but of type int."),
+        ("Net = 3", "cannot be used: it is not a class, but of type int."),
         (GOOD.replace("(frozen=True)", ""), "cannot be used: its dataclass is not frozen."),
         (f"{GOOD}    size: list = ()", "cannot be used: A parameter cannot be of type"),
         (f"{GOOD}    size: 'Nowhere' = 1", "cannot be used: The annotations of Net cannot be evaluated"),
@@ -435,11 +435,11 @@ def test_a_sound_plugin_loads(tmp_path, monkeypatch):
         (GOOD.replace("Architecture", "Bottleneck"), "cannot be used: it is not a subclass of Architecture."),
         (GOOD.replace("@dataclass(frozen=True)", ""), "cannot be used: it is not a dataclass."),
         (GOOD.replace(BUILDS, ""), "cannot be used: it does not define build."),
-        (f"{GOOD}    rate: float = None", "cannot be used: The default of its parameter 'rate', none, does not fit"),
+        (f"{GOOD}    rate: float = None", "cannot be used: The default of its parameter 'rate', none, is not valid"),
         (f"{GOOD}    n: int = param(0, help='n', above=0)", "cannot be used: The default of its parameter 'n'"),
         (
             f"{GOOD}    n: int = param(1, help='n', absent=0.5)",
-            "cannot be used: The value, where it is absent, of its parameter 'n', 0.5",
+            "cannot be used: The value for older plans of its parameter 'n', 0.5",
         ),
         (f"{GOOD}    n: int = field(default_factory=dict().popitem)", "cannot be used: KeyError"),
     ],
@@ -463,18 +463,18 @@ def test_the_line_that_failed_is_named(tmp_path, monkeypatch):
 def test_a_target_without_an_attribute_is_a_broken_plugin():
     (entry,) = catalog(ACME.point("ring", "marsseg_core.errors")).entries
     with pytest.raises(
-        PluginError, match=r"architecture 'ring' of acme 1\.0 cannot be used: it is no class, but of type module"
+        PluginError, match=r"architecture 'ring' of acme 1\.0 cannot be used: it is not a class, but of type module"
     ):
         load(entry)
 
 
-def test_an_import_that_takes_long_is_told_and_goes_on(tmp_path, monkeypatch):
+def test_a_slow_import_is_reported(tmp_path, monkeypatch):
     monkeypatch.setattr(marsseg_core.registry.loading, "SLOW_SECONDS", 0.0)
     entry = plugin(tmp_path, monkeypatch, f"{GOOD}\n# slow")
     with warned_of(r"The architecture 'ring' of acme 1\.0 took \d+\.\d s to import"):
         assert load(entry).__doc__ == "A net."
 
 
-def test_ctrl_c_while_a_plugin_loads_is_no_fault_of_the_plugin(tmp_path, monkeypatch):
+def test_ctrl_c_during_an_import_is_not_a_plugin_error(tmp_path, monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         load(plugin(tmp_path, monkeypatch, "raise KeyboardInterrupt"))

@@ -1,4 +1,4 @@
-"""A kind of component is one registration: all commands know of it, and what was written before it stays readable."""
+"""A new kind needs one registration: all commands know it, and older plans and run folders stay readable."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from helpers.processes import run_process
 from marsseg_core.registry.kinds import ALL_KINDS, COMPONENT_KINDS, PLAN_KINDS
 from marsseg_core.registry.loading import interface_of, referred
 
-# A kind of which a plan holds one, with its interface, a component and its contract, as a distribution.
+# A distribution with a new kind (one component in each plan), its interface, a component and its contract.
 TOY = {
     "toy_kind.py": """
 from marsseg_core.registry.kinds import Kind, register
@@ -62,7 +62,7 @@ class SamplerContract(ComponentContract):
     def test_it_draws_a_share(self):
         assert len(self.component.draw(10)) == 5
 """,
-    # Python imports it when it starts: so every process here knows of the kind, those that `doctor` starts too.
+    # Python imports sitecustomize at start, so every process here knows the kind, also those that `doctor` starts.
     "sitecustomize.py": "import toy_kind\n",
     "toy_sampler-1.0.dist-info/METADATA": "Metadata-Version: 2.1\nName: toy-sampler\nVersion: 1.0\n",
     "toy_sampler-1.0.dist-info/entry_points.txt": "[marsseg.samplers]\neven = toy:Even\n",
@@ -80,7 +80,7 @@ def toy(tmp_path_factory) -> Path:
 
 @pytest.fixture
 def marsseg(toy, tmp_path):
-    """The command, in an environment where there is the kind."""
+    """Call marsseg in an environment with the new kind."""
 
     def call(*words: str, **environment: str):
         path = os.pathsep.join(filter(None, [str(toy), os.environ.get("PYTHONPATH")]))
@@ -90,7 +90,7 @@ def marsseg(toy, tmp_path):
     return call
 
 
-class TestAKindOfItsOwn:
+class TestNewKind:
     def test_is_listed_and_shown(self, marsseg):
         answer = marsseg("list", "sampler")
         assert "sampler\teven\t\tDraws every image as often.\ttoy-sampler 1.0\tok\n" in answer.out, answer.err
@@ -108,11 +108,11 @@ class TestAKindOfItsOwn:
         assert "sampler.even.share\t0.25\tcommand line\n" in answer.out
         assert "sampler.even.share\t0.75\t--set" in marsseg("run", "--set", "sampler.even.share=0.75", "--dry-run").out
 
-    def test_has_its_own_default_where_nothing_names_one(self, marsseg):
+    def test_has_a_default_component(self, marsseg):
         answer = marsseg("run", "--dry-run")
         assert "sampler.even.share\t1.0\tdefault\n" in answer.out, answer.err
 
-    def test_is_refused_like_every_other(self, marsseg):
+    def test_refuses_unknown_names(self, marsseg):
         answer = marsseg("run", "--sampler", "evn", "--dry-run")
         assert answer.code == 2
         assert "There is no sampler 'evn'." in answer.err
@@ -127,16 +127,16 @@ class TestAKindOfItsOwn:
         assert "even:share=" in completed("marsseg run --sampler even:")
         assert "sampler" in completed("marsseg list sam")
 
-    def test_is_diagnosed_by_its_contract(self, marsseg):
+    def test_is_checked_by_its_contract(self, marsseg):
         answer = marsseg("doctor", "toy-sampler", "--checks")
         assert answer.code == 0, answer.out + answer.err
         assert "ok" in answer.out
 
     def test_leaves_older_run_folders_and_plans_readable(self, marsseg, tmp_path):
-        """A run of 0.1.0 knew no such kind: it means what the registration says, not the default of today."""
+        """A run of 0.1.0 did not know the kind. It gets the value of `absent`, not the current default."""
         finished = FROZEN / "finished"
         answer = marsseg("run", "--plan", str(finished), "--dry-run")
-        assert "sampler.even.share\t1.0\ta plan from before\n" in answer.out, answer.err
+        assert "sampler.even.share\t1.0\tolder plan file\n" in answer.out, answer.err
         assert marsseg("compare", str(finished)).code == 0
         assert marsseg("list").code == 0
         (tmp_path / "plan.toml").write_text('arch = "unet"\n')
@@ -144,7 +144,7 @@ class TestAKindOfItsOwn:
 
 
 @pytest.mark.parametrize("kind", COMPONENT_KINDS, ids=str)
-def test_what_a_registration_refers_to_is_there(kind):
+def test_everything_that_a_registration_refers_to_exists(kind):
     assert interface_of(kind).kind is kind
     contract = referred(kind.contract)
     for name in kind.unpromised:

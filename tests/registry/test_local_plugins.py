@@ -1,4 +1,4 @@
-"""Components from one file: found by name, kept with the run, and executed again only where they are trusted."""
+"""Local plugins: found by name, stored with the run, and executed again only if they are trusted."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from marsseg_core.planning.resolver import Request, resolve
 from marsseg_core.registry import plugin_files
 from marsseg_core.registry.kinds import ARCHITECTURE, DATASET, LOSS, OBSERVER
 from marsseg_core.registry.loading import plugin_stdout_to_stderr
-from marsseg_core.registry.plugin_files import component_name, given_plugins
+from marsseg_core.registry.plugin_files import component_name, load_plugin_files
 from marsseg_core.registry.session import open_session
 
 LOSSES = '''
@@ -125,7 +125,7 @@ def sha256(text: str) -> str:
 
 
 def forget():
-    """As if this process had executed none."""
+    """Reset this process to the state before any plugin file was executed."""
     plugin_files._loaded.clear()
     for name in [name for name in sys.modules if name.startswith("marsseg_plugin_")]:
         del sys.modules[name]
@@ -147,7 +147,7 @@ def my_loss(tmp_path):
 
 @pytest.fixture
 def written(my_loss, tmp_path):
-    """A folder with the plan of a run with `my_loss.py`, and its copy, as a run writes them."""
+    """A run folder with the plan of a run with `my_loss.py`, and a copy of the file."""
     folder = tmp_path / "run"
     (folder / "plugins").mkdir(parents=True)
     plan = api.plan(loss="root_error:power=0.3", plugins=[my_loss])
@@ -172,24 +172,24 @@ def written(my_loss, tmp_path):
         ("plain", "plain"),
     ],
 )
-def test_a_class_is_called_by_its_name_in_small_letters(name, called):
+def test_the_name_of_a_component_is_its_class_name_in_lower_case(name, called):
     assert component_name(type(name, (), {})) == called
 
 
 def test_the_components_of_a_file_are_found_by_name(my_loss):
-    (plugin,) = given_plugins([my_loss])
+    (plugin,) = load_plugin_files([my_loss])
     (entry,) = plugin.entries
     assert (entry.kind, entry.name, entry.distribution) == (LOSS, "root_error", "my_loss.py")
     assert entry.version == sha256(LOSSES)[:12]
     assert plugin.hash == sha256(LOSSES)
 
 
-def test_a_second_name_in_the_file_for_the_same_class_is_no_second_component(my_loss):
+def test_a_second_name_for_the_same_class_is_not_a_second_component(my_loss):
     my_loss.write_text(LOSSES + "\nMyLoss = RootError\n")
     assert api.plan(loss="root_error", plugins=[my_loss]).one(LOSS).power == 0.5
 
 
-def test_a_plan_has_them_and_names_their_file(my_loss):
+def test_a_plan_has_the_components_and_names_the_file(my_loss):
     plan = api.plan(loss="root_error:power=0.3", plugins=[my_loss])
     assert plan.components(LOSS)[0].power == 0.3
     assert ("plugin", f"my_loss.py {sha256(LOSSES)[:12]}", "command line") in plan.rows()
@@ -198,13 +198,13 @@ def test_a_plan_has_them_and_names_their_file(my_loss):
     assert document["loss"][0]["distribution"] == "my_loss.py"
 
 
-def test_the_next_plan_does_not_have_them(my_loss):
+def test_the_next_plan_does_not_have_the_components(my_loss):
     api.plan(loss="root_error", plugins=[my_loss])
     with pytest.raises(RequestError, match="There is no loss 'root_error'"):
         api.plan(loss="root_error")
 
 
-def test_a_name_that_is_installed_too_is_a_conflict_that_the_file_resolves(my_loss):
+def test_a_name_that_is_also_installed_is_a_conflict(my_loss):
     my_loss.write_text(LOSSES.replace("RootError", "Dice"))
     with pytest.raises(RequestError, match=r"Use marsseg/dice or my_loss\.py/dice"):
         api.plan(loss="dice", plugins=[my_loss])
@@ -212,7 +212,7 @@ def test_a_name_that_is_installed_too_is_a_conflict_that_the_file_resolves(my_lo
     assert [chosen.entry.distribution for chosen in plan.resolved[LOSS]] == ["my_loss.py", "marsseg"]
 
 
-def test_list_show_run_and_doctor_take_a_file(cli, my_loss):
+def test_list_show_run_and_doctor_accept_a_file(cli, my_loss):
     assert (
         "root_error\t\tRoot error: the mean of (1 − p)^power.\tmy_loss.py "
         in cli("list", "loss", "--plugin", str(my_loss)).out
@@ -226,19 +226,19 @@ def test_list_show_run_and_doctor_take_a_file(cli, my_loss):
     assert answer.out.splitlines()[1].startswith("loss\troot_error\tmy_loss.py ")
 
 
-def test_what_show_tells_to_try_has_the_file_with_it(cli, my_loss):
+def test_the_example_of_show_includes_the_file(cli, my_loss):
     assert (
         f"--loss root_error:power=0.5 --plugin {my_loss}\n" in cli("show", "root_error", "--plugin", str(my_loss)).out
     )
 
 
-def test_a_file_of_which_nothing_is_chosen_is_told(cli, my_loss):
+def test_a_file_whose_components_are_not_used_is_reported(cli, my_loss):
     unused = cli("run", "--plugin", str(my_loss), "--dry-run")
     assert "Warning: No component of my_loss.py is used. To use one: --loss root_error." in unused.err
     assert cli("run", "--plugin", str(my_loss), "--loss", "wssce,root_error", "--dry-run").err == ""
 
 
-def test_python_takes_a_file_wherever_it_takes_names(my_loss, tmp_path):
+def test_python_functions_accept_a_file(my_loss, tmp_path):
     (tmp_path / "mine.py").write_text(DATA)
     assert callable(marsseg.loss("root_error:power=0.3", plugins=[my_loss]))
     assert len(marsseg.dataset("stripes", plugins=[tmp_path / "mine.py"])) == 6
@@ -247,7 +247,7 @@ def test_python_takes_a_file_wherever_it_takes_names(my_loss, tmp_path):
     assert network.output_shape == (None, 8, 8, 5)
 
 
-def test_commands_about_data_take_a_file(cli, tmp_path):
+def test_commands_about_data_accept_a_file(cli, tmp_path):
     file = tmp_path / "mine.py"
     file.write_text(DATA)
     plugin = ("--plugin", str(file))
@@ -264,11 +264,11 @@ def test_commands_about_data_take_a_file(cli, tmp_path):
 
 
 def test_nothing_is_written_beside_the_file(my_loss):
-    given_plugins([my_loss])
+    load_plugin_files([my_loss])
     assert [path.name for path in my_loss.parent.iterdir()] == ["my_loss.py"]
 
 
-# --- what a file may be
+# --- broken files
 
 
 @pytest.mark.parametrize(
@@ -277,7 +277,7 @@ def test_nothing_is_written_beside_the_file(my_loss):
         ("raise RuntimeError('no driver')", PluginError, r"my_loss.py cannot be loaded: RuntimeError.*my_loss.py:1\]"),
         ("x = 1\nimport sys; sys.exit(1)", PluginError, r"cannot be loaded: SystemExit: 1 .*my_loss.py:2\]"),
         ("class X(", PluginError, r"cannot be loaded: SyntaxError.*my_loss.py:1\]"),
-        ("import beside", PluginError, "No module named 'beside'.*It is one file"),
+        ("import beside", PluginError, "No module named 'beside'.*A local plugin is one file"),
         ("x = 1", RequestError, "defines no component"),
         ("from marsseg_core.plugin_api import Loss", RequestError, "defines no component"),
         ("\0", PluginError, "cannot be loaded"),
@@ -287,18 +287,18 @@ def test_a_broken_file_is_named_with_the_cause(my_loss, source, error, said):
     my_loss.write_text(source)
     before = set(sys.modules)
     with pytest.raises(error, match=said):
-        given_plugins([my_loss])
+        load_plugin_files([my_loss])
     if error is PluginError:
         assert not {name for name in set(sys.modules) - before if name.startswith("marsseg_plugin_")}
 
 
 @pytest.mark.parametrize("name", ["nowhere.py", "my_loss.txt", "my loss.py", "a,b.py", "a:b.py", "my_loss"])
-def test_what_is_no_file_of_python_is_refused(tmp_path, name):
-    with pytest.raises(RequestError, match=r"is no plugin|cannot be read"):
-        given_plugins([tmp_path / name])
+def test_a_file_that_is_not_python_is_refused(tmp_path, name):
+    with pytest.raises(RequestError, match=r"cannot be a plugin|cannot be read"):
+        load_plugin_files([tmp_path / name])
 
 
-def test_a_component_that_is_not_whole_is_named_where_it_is_asked_for(cli, my_loss):
+def test_an_incomplete_component_is_named_when_it_is_used(cli, my_loss):
     my_loss.write_text(LOSSES.replace("@dataclass(frozen=True)", ""))
     answer = cli("run", "--loss", "root_error", "--plugin", str(my_loss), "--dry-run")
     assert answer.code == 3
@@ -314,19 +314,19 @@ def test_the_line_that_fails_in_a_run_is_named(my_loss, tmp_path, broken):
         marsseg.run(loss="root_error", plugins=[my_loss], out=tmp_path / "run", **SMALL)
 
 
-def test_two_files_of_one_name_are_refused(my_loss, tmp_path):
+def test_two_files_with_the_same_name_are_refused(my_loss, tmp_path):
     other = tmp_path / "other" / "my_loss.py"
     other.parent.mkdir()
     other.write_text(LOSSES + "# another\n")
     with pytest.raises(RequestError, match=r"Two plugins are called my_loss\.py"):
-        given_plugins([my_loss, other])
-    assert len(given_plugins([my_loss, my_loss])) == 1
+        load_plugin_files([my_loss, other])
+    assert len(load_plugin_files([my_loss, my_loss])) == 1
 
 
 # --- trust
 
 
-def test_a_runs_copy_is_executed_only_where_it_is_trusted(cli, written):
+def test_the_copy_in_a_run_folder_is_executed_only_if_trusted(cli, written):
     answer = cli("run", "--plan", str(written), "--dry-run")
     assert answer.code == 2
     assert f"{written}/plugins/my_loss.py (SHA-256 {sha256(LOSSES)})" in answer.err
@@ -343,15 +343,15 @@ def test_trust_ends_with_the_command(cli, written):
     assert cli("run", "--plan", str(written), "--dry-run").code == 2
 
 
-def test_what_was_given_in_this_process_is_trusted_as_the_same_text(written, my_loss):
-    given_plugins([my_loss])
+def test_a_copy_of_a_file_that_this_process_loaded_needs_no_trust(written, my_loss):
+    load_plugin_files([my_loss])
     assert api.plan(written).components(LOSS)[0].power == 0.3
 
 
-def test_a_copy_that_has_changed_is_refused_even_where_it_is_trusted(written):
+def test_a_changed_copy_is_refused_even_if_trusted(written):
     copy = written / "plugins" / "my_loss.py"
     copy.write_text(LOSSES + "# changed\n")
-    with pytest.raises(RequestError, match="is not what the plan was made with") as caught:
+    with pytest.raises(RequestError, match="has changed since the plan was made") as caught:
         api.plan(written, trust=True)
     assert str(copy) in caught.value.what
     assert sha256(LOSSES) in caught.value.what
@@ -359,20 +359,20 @@ def test_a_copy_that_has_changed_is_refused_even_where_it_is_trusted(written):
     assert not [name for name in sys.modules if name.startswith("marsseg_plugin_")]
 
 
-def test_going_on_takes_the_copy_and_says_so(cli, written, my_loss):
+def test_resuming_refuses_a_plugin_file(cli, written, my_loss):
     answer = cli("run", "--resume", str(written), "--plugin", str(my_loss))
     assert answer.code == 2
     assert "--plugin cannot be used with it" in answer.err
     assert "The run stores a copy of its plugins, which --trust executes." in answer.err
 
 
-def test_a_copy_that_is_gone_is_named(written):
+def test_a_missing_copy_is_named(written):
     (written / "plugins" / "my_loss.py").unlink()
     with pytest.raises(RequestError, match=r"my_loss\.py cannot be read: No such file"):
         api.plan(written, trust=True)
 
 
-def test_a_file_that_is_given_takes_the_place_of_the_plans_and_that_is_told(written, my_loss):
+def test_a_file_of_the_user_replaces_the_file_of_the_plan(written, my_loss):
     my_loss.write_text(LOSSES + "# better\n")
     plan = api.plan(written, plugins=[my_loss])
     assert [plugin.hash for plugin in plan.plugins] == [sha256(my_loss.read_text())]
@@ -381,7 +381,7 @@ def test_a_file_that_is_given_takes_the_place_of_the_plans_and_that_is_told(writ
     assert f"made with my_loss.py {sha256(LOSSES)[:12]}" in line
 
 
-def test_a_plan_written_by_hand_names_a_file_beside_it(tmp_path, my_loss):
+def test_a_plan_written_by_hand_may_name_a_file_beside_it(tmp_path, my_loss):
     plan = tmp_path / "mine.toml"
     plan.write_text('plugin = "my_loss.py"\nloss = "root_error"\n')
     with pytest.raises(RequestError, match="wants to execute"):
@@ -390,13 +390,13 @@ def test_a_plan_written_by_hand_names_a_file_beside_it(tmp_path, my_loss):
 
 
 @pytest.mark.parametrize("text", ["plugin = 3", "plugin = [{}]", "plugin = [{file = 3}]"])
-def test_a_plan_that_names_no_file_is_refused(tmp_path, text):
+def test_a_plan_with_a_wrong_plugin_table_is_refused(tmp_path, text):
     (tmp_path / "mine.toml").write_text(text)
-    with pytest.raises(RequestError, match="names no plugin"):
+    with pytest.raises(RequestError, match="is not a plugin"):
         api.plan(tmp_path / "mine.toml", trust=True)
 
 
-def test_a_plan_without_the_file_says_how_to_give_it(tmp_path, written):
+def test_a_plan_without_its_file_has_a_hint_to_pass_it(tmp_path, written):
     text = (written / "plan.toml").read_text()
     document = tomllib.loads(text)
     del document["plugin"]
@@ -407,14 +407,15 @@ def test_a_plan_without_the_file_says_how_to_give_it(tmp_path, written):
         api.plan(tmp_path / "alone.toml")
 
 
-def test_only_what_has_a_part_of_the_network_is_executed_for_it(written):
+def test_loading_a_network_executes_only_the_files_with_its_components(written):
     plan = resolve(Request(base=str(written)), open_session(), only=NETWORK_KINDS)
     assert plan.plugins == ()
     with pytest.raises(RequestError, match="wants to execute"):
         resolve(Request(base=str(written)), open_session(), only=(LOSS,))
 
 
-# A file that signals that it is being executed, and goes on when it may. The gates are where any module finds them.
+# A file that signals that it is being executed, and waits until it may continue. The events are in `builtins`, where
+# every module finds them.
 GATED = (
     """
 import builtins
@@ -428,7 +429,7 @@ assert go_on.wait(60)
 
 @pytest.fixture
 def gated(tmp_path, monkeypatch):
-    """`gated("one")` → a plan beside a file of its own, and the gates of the file: it has started, it may go on."""
+    """`gated("one")` → a plan with its own plugin file, and two events of the file: it has started, it may continue."""
     monkeypatch.setattr(builtins, "marsseg_gates", {}, raising=False)
 
     def write(name):
@@ -441,8 +442,8 @@ def gated(tmp_path, monkeypatch):
     return write
 
 
-def test_a_thread_that_trusts_trusts_for_no_other(gated, written):
-    """Whether the others are inside or have left, and in which order they left."""
+def test_trust_in_one_thread_does_not_apply_to_others(gated, written):
+    """This is true while the trusting threads run and after they end, in any order."""
     (first, first_started, first_goes_on), (second, _, second_goes_on) = gated("first"), gated("second")
     with ThreadPoolExecutor(2) as threads:
         one = threads.submit(api.plan, first, trust=True)
@@ -462,7 +463,7 @@ def test_a_thread_that_trusts_trusts_for_no_other(gated, written):
     assert not [name for name in sys.modules if name.startswith("marsseg_plugin_my_loss")]
 
 
-def test_no_thread_sees_a_file_before_it_is_executed_to_its_end(gated):
+def test_no_thread_sees_an_unfinished_module(gated):
     plan, started, goes_on = gated("slow")
     with ThreadPoolExecutor(2) as threads:
         one = threads.submit(api.plan, plan, trust=True)
@@ -474,7 +475,7 @@ def test_no_thread_sees_a_file_before_it_is_executed_to_its_end(gated):
         assert one.result(60).one(LOSS) == two.result(60).one(LOSS)
 
 
-def test_a_file_that_is_being_executed_is_not_trusted_by_others(gated):
+def test_a_file_that_is_still_executing_is_not_trusted(gated):
     plan, started, goes_on = gated("slow")
     with ThreadPoolExecutor(1) as threads:
         one = threads.submit(api.plan, plan, trust=True)
@@ -485,9 +486,9 @@ def test_a_file_that_is_being_executed_is_not_trusted_by_others(gated):
         one.result(60)
 
 
-def test_the_same_text_in_a_file_of_another_name_would_be_executed_again_and_is_not_trusted(written, my_loss):
-    """What a file does may depend on where it lies and what it is called."""
-    given_plugins([my_loss])
+def test_a_file_with_the_same_content_and_another_name_needs_trust(written, my_loss):
+    """The effect of a file may depend on its folder and its name."""
+    load_plugin_files([my_loss])
     (written / "plugins" / "other.py").write_text(LOSSES)
     plan = written / "plan.toml"
     plan.write_text(plan.read_text().replace("my_loss.py", "other.py"))
@@ -495,7 +496,7 @@ def test_the_same_text_in_a_file_of_another_name_would_be_executed_again_and_is_
         api.plan(written)
 
 
-def test_standard_output_comes_back_in_whatever_order_threads_leave():
+def test_standard_output_is_restored_after_threads_end_in_any_order():
     before = sys.stdout
     one, two = plugin_stdout_to_stderr(), plugin_stdout_to_stderr()
     one.__enter__()
@@ -506,7 +507,7 @@ def test_standard_output_comes_back_in_whatever_order_threads_leave():
     assert sys.stdout is before
 
 
-def test_a_run_that_starts_from_another_ones_weights_trusts_its_files_where_it_is_said(tmp_path):
+def test_init_from_a_run_with_plugin_files_needs_trust(tmp_path):
     network = tmp_path / "my_net.py"
     network.write_text(NETWORK)
     words = WORDS | {"arch": "tiny_net", "bottleneck": "none"}
@@ -524,7 +525,7 @@ def test_a_run_that_starts_from_another_ones_weights_trusts_its_files_where_it_i
 
 
 @pytest.mark.slow
-def test_a_run_keeps_the_files_and_is_loaded_with_trust_in_a_fresh_process(tmp_path, my_loss, python):
+def test_a_run_stores_its_files_and_can_be_loaded_with_trust_in_a_new_process(tmp_path, my_loss, python):
     network = tmp_path / "my-net.py"
     network.write_text(NETWORK)
     run = marsseg.run(
@@ -539,7 +540,9 @@ def test_a_run_keeps_the_files_and_is_loaded_with_trust_in_a_fresh_process(tmp_p
     assert (run.path / "plugins" / "my_loss.py").read_text() == LOSSES
     versions = json.loads((run.path / "environment.json").read_text())["versions"]
     assert (versions["my_loss.py"], versions["my-net.py"]) == (sha256(LOSSES)[:12], sha256(NETWORK)[:12])
-    assert marsseg.load(run.path).count_params() == run.network.count_params()  # this process has executed it
+    assert (
+        marsseg.load(run.path).count_params() == run.network.count_params()
+    )  # this process has already executed the file
 
     load = "import sys, marsseg_core as m\nprint(m.load(sys.argv[1], trust=len(sys.argv) > 2).count_params())"
     refused = python(load, str(run.path))
@@ -554,7 +557,7 @@ def test_a_run_keeps_the_files_and_is_loaded_with_trust_in_a_fresh_process(tmp_p
 
 
 @pytest.mark.slow
-def test_evaluate_and_predict_take_the_file_of_a_run_and_one_with_data(cli, tmp_path):
+def test_evaluate_and_predict_use_the_files_of_a_run_and_of_the_data(cli, tmp_path):
     network, data = tmp_path / "my_net.py", tmp_path / "mine.py"
     network.write_text(NETWORK)
     data.write_text(DATA)
@@ -595,16 +598,16 @@ def watch(tmp_path):
 
 
 def test_a_file_with_hooks_is_an_observer_with_or_without_components(watch, my_loss):
-    (plugin,) = given_plugins([watch])
+    (plugin,) = load_plugin_files([watch])
     (entry,) = plugin.entries
     assert (entry.kind, entry.name, entry.distribution) == (OBSERVER, "watch", "watch.py")
     my_loss.write_text(LOSSES + WATCH)
-    (plugin,) = given_plugins([my_loss])
+    (plugin,) = load_plugin_files([my_loss])
     assert [(entry.kind, entry.name) for entry in plugin.entries] == [(LOSS, "root_error"), (OBSERVER, "my_loss")]
     assert plugin.to_toml("plugins")["kinds"] == ["loss", "observer"]
 
 
-def test_a_run_calls_the_hooks_keeps_the_file_and_goes_on_with_trust(watch, tmp_path):
+def test_a_run_calls_the_hooks_stores_the_file_and_resumes_with_trust(watch, tmp_path):
     words = SMALL | {"epochs": 2}
     run = marsseg.run(plugins=[watch], out=tmp_path / "run", **words)
     assert (run.path / "seen.txt").read_text() == "1\n2\n"
@@ -613,7 +616,7 @@ def test_a_run_calls_the_hooks_keeps_the_file_and_goes_on_with_trust(watch, tmp_
         {"file": "plugins/watch.py", "sha256": sha256(WATCH), "kinds": ["observer"]}
     ]
 
-    # As one that was killed in its last epoch.
+    # Make it look like a run that was killed in its last epoch.
     (run.path / "metrics.json").unlink()
     forget()
     with pytest.raises(RequestError, match=r"wants to execute .*plugins/watch\.py \(SHA-256 [0-9a-f]{64}\)"):
@@ -623,7 +626,7 @@ def test_a_run_calls_the_hooks_keeps_the_file_and_goes_on_with_trust(watch, tmp_
     assert json.loads(run.folder.metrics.read_text())["status"] == "finished"
 
 
-def test_a_run_that_starts_from_the_plan_of_one_is_watched_too(watch, tmp_path):
+def test_a_run_from_the_plan_of_another_run_calls_its_hooks(watch, tmp_path):
     run = marsseg.run(plugins=[watch], out=tmp_path / "run", **SMALL)
     again = marsseg.run(run.path, out=tmp_path / "again")
     assert (again.path / "seen.txt").read_text() == "1\n"
@@ -643,7 +646,7 @@ def test_only_a_run_executes_the_hooks_of_a_plan(watch, tmp_path):
         api.plan(folder)
 
 
-def test_the_command_takes_it_and_does_not_ask_for_a_component_of_it(cli, watch):
+def test_a_file_with_hooks_only_needs_no_component(cli, watch):
     words = [word for key, value in SMALL.items() for word in (f"--{key.replace('_', '-')}", str(value))]
     answer = cli("run", *words, "--plugin", str(watch), "--out", "out", MARSSEG_DISABLE="report")
     assert answer.code == 0, answer.err
@@ -659,8 +662,8 @@ def test_the_command_takes_it_and_does_not_ask_for_a_component_of_it(cli, watch)
         (WATCH.replace("epoch_finished(run, record)", "register_commands(app)"), "adds commands.*installed module"),
     ],
 )
-def test_one_that_cannot_be_used_is_refused_before_anything_is_read(watch, tmp_path, wrong, said):
-    """It was asked for: unlike an installed one it is not passed over."""
+def test_a_broken_observer_file_is_refused_before_data_is_read(watch, tmp_path, wrong, said):
+    """The user passed the file, so this is an error. A broken installed observer is only skipped."""
     watch.write_text(wrong)
     with pytest.raises(PluginError, match=said) as caught:
         marsseg.run(plugins=[watch], out=tmp_path / "run", **SMALL)
@@ -668,7 +671,7 @@ def test_one_that_cannot_be_used_is_refused_before_anything_is_read(watch, tmp_p
     assert not (tmp_path / "run").exists()
 
 
-def test_one_that_fails_is_named_and_the_run_goes_on(watch, tmp_path):
+def test_an_observer_that_fails_is_named_and_the_run_continues(watch, tmp_path):
     watch.write_text(WATCH.replace("plan.training", "plan.nowhere"))
     warned = []
     with warnings_told(warned):
@@ -676,7 +679,7 @@ def test_one_that_fails_is_named_and_the_run_goes_on(watch, tmp_path):
     assert any("The observer watch of watch.py" in line and f"[{watch}:6]" in line for line in warned)
 
 
-def test_list_show_and_doctor_know_it(cli, watch):
+def test_list_show_and_doctor_know_the_observer(cli, watch):
     plugin = ("--plugin", str(watch))
     (found,) = json.loads(cli("list", "observer", "watch", "--json", *plugin).out)["components"]
     assert (found["name"], found["distribution"]) == ("watch", "watch.py")
@@ -687,12 +690,12 @@ def test_list_show_and_doctor_know_it(cli, watch):
     assert "is not a hook" in cli("doctor", "watch", *plugin).out
 
 
-# --- what is not installed
+# --- missing distributions and versions
 
 
 @pytest.fixture
 def from_elsewhere(tmp_path):
-    """A plan of a run whose loss and data set come from a distribution that is not here."""
+    """A plan of a run whose loss and data set come from a distribution that is not installed."""
     text = api.plan(arch="unet").to_toml()
     document = tomllib.loads(text)
     document["loss"] = [{"name": "ring", "distribution": "acme", "version": "1.5"}]
@@ -704,20 +707,20 @@ def from_elsewhere(tmp_path):
     return path
 
 
-def test_a_plan_names_what_to_install(from_elsewhere):
+def test_a_plan_with_a_missing_distribution_says_what_to_install(from_elsewhere):
     with pytest.raises(RequestError, match=r"loss 'ring' of acme 1\.5, which is not installed.*acme==1\.5"):
         api.plan(from_elsewhere)
 
 
-def test_a_distribution_that_has_it_no_more_is_named(from_elsewhere):
+def test_a_distribution_that_no_longer_has_the_component_is_named(from_elsewhere):
     from_elsewhere.write_text(from_elsewhere.read_text().replace('"acme"', '"marsseg"'))
     with pytest.raises(
-        RequestError, match=r"loss 'ring' of marsseg 1\.5, which is not installed; marsseg \S+ has none"
+        RequestError, match=r"loss 'ring' of marsseg 1\.5, which is not installed; marsseg \S+ does not have it"
     ):
         api.plan(from_elsewhere)
 
 
-def test_a_parameter_that_another_version_had_is_told_with_that_version(tmp_path):
+def test_an_unknown_parameter_of_another_version_is_reported_with_the_version(tmp_path):
     import tomli_w
 
     document = tomllib.loads(api.plan(arch="unet").to_toml())
@@ -727,18 +730,18 @@ def test_a_parameter_that_another_version_had_is_told_with_that_version(tmp_path
         api.plan(tmp_path / "plan.toml")
 
 
-def test_what_replaces_it_makes_the_plan_whole(from_elsewhere):
+def test_a_missing_component_can_be_replaced(from_elsewhere):
     plan = api.plan(from_elsewhere, loss="dice", data="synthetic:count=9")
     assert plan.one(DATASET).count == 9
 
 
-def test_a_network_needs_no_more_than_its_own_components(from_elsewhere):
+def test_a_network_needs_only_its_own_components(from_elsewhere):
     plan = resolve(Request(base=str(from_elsewhere)), open_session(), only=NETWORK_KINDS)
     assert plan.one(ARCHITECTURE).width == 1.0
     assert set(plan.resolved) == set(NETWORK_KINDS)
 
 
-def test_a_version_that_differs_is_told(tmp_path):
+def test_a_different_version_is_reported(tmp_path):
     (tmp_path / "plan.toml").write_text(api.plan(arch="unet").to_toml().replace('version = "', 'version = "0.0.'))
     (line,) = api.plan(tmp_path / "plan.toml").differences
     assert line.startswith("The plan was made with marsseg 0.0.")

@@ -1,4 +1,4 @@
-"""A component's parameters: from words and TOML to values, and back."""
+"""The parameters of a component: conversion from text and TOML to values, and back."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ WORDS = st.text("abcxyz0189_./ -", min_size=1).map(str.strip).filter(lambda text
 WHOLE = st.integers(-(2**40), 2**40)
 NUMBERS = st.floats(allow_nan=False, allow_infinity=False)
 
-# Each type that a parameter can have, with the values it holds.
+# Each possible type of a parameter, with a strategy for its values.
 TYPES = {
     bool: st.booleans(),
     int: WHOLE,
@@ -50,20 +50,20 @@ def same(left, right) -> bool:
 
 
 @given(TYPED_VALUES)
-def test_a_value_survives_the_way_through_words(typed):
+def test_a_value_written_as_text_is_read_back(typed):
     type, value = typed
     assert same(parameter(type).convert(to_text(value)), value)
 
 
 @given(TYPED_VALUES)
-def test_a_value_survives_the_way_through_toml(typed):
+def test_a_value_written_as_toml_is_read_back(typed):
     type, value = typed
     read = tomllib.loads(tomli_w.dumps({"it": to_toml(value)}))["it"]
     assert same(parameter(type).convert(read), value)
 
 
 @given(TYPED_VALUES)
-def test_a_value_may_be_given_as_itself(typed):
+def test_a_python_value_is_accepted_as_it_is(typed):
     type, value = typed
     assert same(parameter(type).convert(value), value)
 
@@ -90,10 +90,10 @@ def test_an_empty_list_can_be_written_in_toml():
         (tuple[Literal["a", "b"], ...], "b, a,b", ("b", "a", "b")),
         (tuple[Literal["a", "b"], ...], "b", ("b",)),
         (tuple[Literal[1, 2], ...], ["1", 2], (1, 2)),
-        (str | None, "none", None),  # the fixed word goes before the type that takes any text
+        (str | None, "none", None),  # fixed words have priority over str, which accepts any text
     ],
 )
-def test_words_and_toml_mean_values(type, raw, value):
+def test_texts_and_toml_values_are_converted(type, raw, value):
     assert same(parameter(type).convert(raw), value)
 
 
@@ -126,7 +126,7 @@ def test_words_and_toml_mean_values(type, raw, value):
         (tuple[Literal["a", "b"], ...] | None, "a,c", "list out of a, b or none"),
     ],
 )
-def test_what_does_not_fit_is_refused_with_what_would(type, raw, expected):
+def test_a_wrong_value_is_refused_with_the_expected_type(type, raw, expected):
     with pytest.raises(ValueError, match=f"^{expected}$"):
         parameter(type).convert(raw)
 
@@ -140,13 +140,13 @@ def test_what_does_not_fit_is_refused_with_what_would(type, raw, expected):
         ({"minimum": 1}, "3,0,2", "at least 1"),
     ],
 )
-def test_bounds_hold_for_a_number_and_for_each_of_a_list(bounds, raw, expected):
+def test_bounds_apply_to_a_number_and_to_each_item_of_a_list(bounds, raw, expected):
     with pytest.raises(ValueError, match=expected):
         parameter(tuple[float, ...] if "," in raw else float, **bounds).convert(raw)
 
 
 @given(st.floats(-10, 10))
-def test_minimum_and_maximum_are_allowed_themselves_above_is_not(value):
+def test_minimum_and_maximum_are_inclusive_and_above_is_not(value):
     assert parameter(float, minimum=value, maximum=value).convert(value) == value
     with pytest.raises(ValueError, match="above"):
         parameter(float, above=value).convert(value)
@@ -161,7 +161,7 @@ def test_minimum_and_maximum_are_allowed_themselves_above_is_not(value):
         (tuple[Literal["a", "b"], ...] | None, ["a"], "list of 2 or more out of a, b or none"),
     ],
 )
-def test_a_list_has_a_shortest_length(type, raw, expected):
+def test_a_list_has_a_minimum_length(type, raw, expected):
     bounded = parameter(type, min_length=2)
     assert bounded.type_text in expected
     with pytest.raises(ValueError, match=bounded.type_text):
@@ -169,13 +169,13 @@ def test_a_list_has_a_shortest_length(type, raw, expected):
     assert parameter(type).convert(raw) is not None
 
 
-def test_a_list_of_the_shortest_length_fits_and_so_does_a_word():
+def test_a_list_of_the_minimum_length_and_a_fixed_word_are_accepted():
     bounded = parameter(tuple[int, ...] | Literal["auto"], min_length=2)
     assert bounded.convert("3,4") == (3, 4)
     assert bounded.convert("auto") == "auto"
 
 
-def test_bounds_do_not_touch_what_is_no_number():
+def test_bounds_do_not_apply_to_values_that_are_not_numbers():
     assert parameter(int | None, minimum=1).convert("none") is None
     assert parameter(int | Literal["auto"], minimum=1).convert("auto") == "auto"
     assert parameter(bool, minimum=1).convert("false") is False
@@ -194,7 +194,7 @@ class Kernel:
             raise ValueError("an even size has no middle")
 
 
-def test_configure_takes_words_and_leaves_the_rest_at_its_default():
+def test_configure_converts_texts_and_keeps_other_defaults():
     assert configure(Kernel, {"size": "5", "sigma": 2}) == Kernel(5, 2.0, "same")
     assert settings(Kernel()) == {"size": 3, "sigma": 1.0, "mode": "same"}
 
@@ -204,26 +204,26 @@ def test_configure_takes_words_and_leaves_the_rest_at_its_default():
     [
         ({"siz": "5"}, "There is no parameter 'siz'.", "Did you mean 'size'?"),
         ({"zzz": "5"}, "There is no parameter 'zzz'.", "Its parameters: mode, sigma, size."),
-        ({"size": "x"}, "size=x does not fit: it takes a whole number.", "size: taps on a side."),
-        ({"sigma": "0"}, "sigma=0 does not fit: it takes above 0.", "sigma: standard deviation."),
-        ({"size": [1, 2]}, "size=1,2 does not fit: it takes a whole number.", "size: taps on a side."),
-        ({"size": "2"}, "These parameters do not go together: an even size has no middle", None),
+        ({"size": "x"}, "size=x is not valid: expected a whole number.", "size: taps on a side."),
+        ({"sigma": "0"}, "sigma=0 is not valid: expected above 0.", "sigma: standard deviation."),
+        ({"size": [1, 2]}, "size=1,2 is not valid: expected a whole number.", "size: taps on a side."),
+        ({"size": "2"}, "These parameters do not fit together: an even size has no middle", None),
     ],
 )
-def test_a_wrong_parameter_is_named_with_what_it_takes(raw, what, hint):
+def test_a_wrong_parameter_is_named_with_the_expected_value(raw, what, hint):
     with pytest.raises(RequestError) as caught:
         configure(Kernel, raw, where="arch kernel")
     assert (caught.value.what, caught.value.where, caught.value.hint) == (what, "arch kernel", hint)
 
 
-def test_a_parameter_without_default_must_be_given():
+def test_a_parameter_without_a_default_is_required():
     @dataclass(frozen=True)
     class File:
         path: str = param(help="the file")
 
     with pytest.raises(RequestError, match="path must be given") as caught:
         configure(File, {}, where="npz")
-    assert caught.value.hint.startswith("It follows the name, as in NAME:path=…")
+    assert caught.value.hint.startswith("Add it to the name, as in NAME:path=…")
     assert configure(File, {"path": "a b.npz"}).path == "a b.npz"
 
 
@@ -240,14 +240,14 @@ def test_a_plain_dataclass_field_is_a_parameter_too():
 
 
 @pytest.mark.parametrize("type", [dict, list[int], tuple[int, int], int | dict, tuple[bytes, ...]])
-def test_a_type_that_words_cannot_give_is_the_plugins_fault(type):
+def test_a_type_that_cannot_be_written_as_text_is_a_plugin_error(type):
     broken = make_dataclass("Broken", [("table", type)], frozen=True)
     with pytest.raises(PluginError, match="cannot be of type") as caught:
         parameters_of(broken)
     assert "Broken.table" in caught.value.where
 
 
-def test_an_annotation_that_does_not_exist_at_run_time_is_the_plugins_fault():
+def test_an_annotation_that_does_not_exist_at_run_time_is_a_plugin_error():
     @dataclass(frozen=True)
     class Broken:
         exact: decimal.Decimal | None = None
@@ -273,7 +273,7 @@ def test_an_annotation_that_does_not_exist_at_run_time_is_the_plugins_fault():
         (Literal["all"] | tuple[Literal["a", "b"], ...], "all or list out of a, b"),
     ],
 )
-def test_types_are_told_in_words(type, text):
+def test_types_are_described_in_words(type, text):
     assert parameter(type).type_text == text
 
 
@@ -285,5 +285,5 @@ def test_types_are_told_in_words(type, text):
         (Literal["all"] | tuple[float, ...], "all or list of 1 or more numbers"),
     ],
 )
-def test_the_shortest_length_of_a_list_is_told_with_it(type, text):
+def test_the_description_of_a_list_has_its_minimum_length(type, text):
     assert parameter(type, min_length=1).type_text == text

@@ -1,4 +1,4 @@
-"""What a plugin's source says, read without importing it."""
+"""Reading the source of a plugin without importing it."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def test_the_summary_is_the_first_line_of_the_docstring(package):
         "from ..nets.ring import Ring",
     ],
 )
-def test_a_class_is_followed_to_where_it_is_defined(package, reexport):
+def test_a_reexported_class_is_found_where_it_is_defined(package, reexport):
     root = package(
         {
             "nets/__init__.py": reexport,
@@ -80,7 +80,7 @@ def test_a_class_is_followed_to_where_it_is_defined(package, reexport):
         ({"nets.py": "from .gone import Ring"}, "thirdparty.nets:Ring"),
     ],
 )
-def test_what_cannot_be_read_has_no_source(package, files, target):
+def test_a_target_that_cannot_be_read_has_no_source(package, files, target):
     package(files)
     assert find_source(entry(target)) is None
 
@@ -93,14 +93,14 @@ ROUND = '"""Größe."""\n\nclass Ring:\n    """Größe: round."""\n'
     [ROUND.encode("utf-8-sig"), f"# coding: latin-1\n{ROUND}".encode("latin-1"), ROUND.replace("\n", "\r\n").encode()],
     ids=["BOM", "latin-1", "CRLF"],
 )
-def test_a_source_is_read_as_python_reads_it(package, text):
+def test_a_source_is_read_in_its_own_encoding(package, text):
     package({"nets.py": text})
     assert find_source(entry("thirdparty.nets:Ring")).summary == "Größe: round."
     assert find_source(entry("thirdparty.nets", OBSERVER)).summary == "Größe."
 
 
 @pytest.mark.parametrize("text", [ROUND.encode("latin-1"), b"# coding: nowhere\nclass Ring: pass"])
-def test_a_source_that_python_cannot_read_is_none(package, text):
+def test_a_source_that_python_cannot_decode_is_not_found(package, text):
     package({"nets.py": text})
     assert find_source(entry("thirdparty.nets:Ring")) is None
     assert find_source(entry("thirdparty.nets", OBSERVER)) is None
@@ -125,12 +125,12 @@ def test_a_recipe_that_cannot_be_read_has_an_empty_summary(package, text):
 
 
 @pytest.mark.parametrize("target", ["thirdparty.recipes.gone", "not_installed_anywhere.big", "", "__main__"])
-def test_a_recipe_that_is_not_there_has_no_source(package, target):
+def test_a_missing_recipe_has_no_source(package, target):
     package({})
     assert find_source(entry(target, RECIPE)) is None
 
 
-def test_every_installed_component_has_a_summary_and_the_place_of_its_class():
+def test_every_installed_component_has_a_summary_and_a_source_line():
     for found in installed().entries:
         source = find_source(found)
         assert source.summary, found

@@ -1,4 +1,4 @@
-"""What a run is taken for: its data are pixels, groups and what the labels mean; its files belong together."""
+"""The identity of a run: its data is its pixels, groups and classes, and its files belong together."""
 
 import json
 import shutil
@@ -24,7 +24,7 @@ SYNTHETIC = {"count": 20, "height": 16, "width": 32}
 
 @pytest.fixture
 def finished(tmp_path) -> RunFolder:
-    """A copy of a finished run, to be tampered with."""
+    """A copy of a finished run that a test may change."""
     shutil.copytree(FROZEN / "finished", tmp_path / "run")
     return RunFolder.open(tmp_path / "run")
 
@@ -41,25 +41,25 @@ def edit(path: Path, change) -> None:
 
 
 class TestData:
-    def test_the_run_s_own_is_taken(self, finished, data):
+    def test_the_data_of_the_run_is_accepted(self, finished, data):
         assert len(recorded_split(finished, data).test) == 3
 
-    def test_another_name_for_a_class_is_other_data(self, finished, data):
+    def test_renamed_classes_are_different_data(self, finished, data):
         renamed = replace(data, class_names=("ground", *data.class_names[1:]))
         with pytest.raises(RequestError, match="its classes are ground, soil, bedrock, sand, big_rock, not background"):
             recorded_split(finished, renamed)
 
-    def test_swapped_names_are_other_data(self, finished, data):
+    def test_swapped_class_names_are_different_data(self, finished, data):
         background, soil, *others = data.class_names
         with pytest.raises(RequestError, match="its classes are"):
             recorded_split(finished, replace(data, class_names=(soil, background, *others)))
 
-    def test_other_ignored_classes_are_other_data(self, finished, data):
+    def test_other_ignored_classes_are_different_data(self, finished, data):
         with pytest.raises(RequestError, match="its ignored classes are none, not background"):
             recorded_split(finished, replace(data, ignore_classes=()))
 
-    def test_a_class_file_that_was_changed_stops_the_resuming(self, tmp_path, cli):
-        """Resumed, the background counted: the scores were of other classes than the training's."""
+    def test_a_run_is_not_resumed_after_a_change_of_its_class_file(self, tmp_path, cli):
+        """Otherwise background would count after resuming, and training and scores would use different classes."""
         shutil.copytree(FROZEN, tmp_path / "frozen")
         run = tmp_path / "frozen" / "photos-killed"
         plan = (run / "plan.toml").read_text(encoding="utf-8").replace("@FROZEN@", (tmp_path / "frozen").as_posix())
@@ -83,25 +83,27 @@ class TestFiles:
         ],
         ids=["test in train", "beyond", "empty", "no number"],
     )
-    def test_a_split_that_was_changed_is_refused(self, finished, data, change, says):
+    def test_a_changed_split_is_refused(self, finished, data, change, says):
         edit(finished.split, change)
         with pytest.raises(RequestError, match=says):
             recorded_split(finished, data)
 
-    def test_a_split_that_parts_a_group_is_refused(self):
+    def test_a_split_that_divides_a_group_is_refused(self):
         groups = np.array([0, 0, 1, 2])
         assert Split((0, 1), (2,), (3,)).fault(4, groups) == ""
         assert Split((0,), (1, 2), (3,)).fault(4, groups) == "group 0 is in train and in validation"
 
-    @pytest.mark.parametrize(("value", "says"), [("5.0", "which is no score"), ("Infinity", "is no number")])
-    def test_a_score_that_is_none_is_not_compared(self, finished, value, says):
+    @pytest.mark.parametrize(
+        ("value", "says"), [("5.0", "which is not a possible score"), ("Infinity", "is no number")]
+    )
+    def test_an_impossible_score_is_not_compared(self, finished, value, says):
         text = finished.metrics.read_text(encoding="utf-8")
         first = text.index('"miou": ', text.index('"test"')) + len('"miou": ')
         finished.metrics.write_text(text[:first] + value + text[text.index(",", first) :], encoding="utf-8")
         comparison = marsseg.compare(finished.path, FROZEN / "series")
         assert [says in reason for _, reason in comparison.apart] == [True]
 
-    def test_a_network_with_weights_that_are_nan_is_refused(self, finished):
+    def test_a_network_with_nan_weights_is_refused(self, finished):
         network = marsseg.load(finished.path)
         network.weights[0].assign(network.weights[0] * float("nan"))
         network.save(finished.network)
@@ -110,7 +112,7 @@ class TestFiles:
 
 
 class TestComparison:
-    def test_runs_with_other_counted_classes_are_not_averaged(self, tmp_path):
+    def test_runs_with_different_ignored_classes_are_not_averaged(self, tmp_path):
         for name, seed, ignore_classes in (("a", 1, [0]), ("b", 2, [0, 1])):
             shutil.copytree(FROZEN / "finished", tmp_path / name)
             plan = (tmp_path / name / "plan.toml").read_text(encoding="utf-8")
@@ -120,7 +122,7 @@ class TestComparison:
             )
             edit(
                 tmp_path / name / "split.json",
-                lambda split, ignore_classes=ignore_classes: split.update(ignore_classes=ignore_classes),
+                lambda split, ignore_classes=ignore_classes: split.update(ignored=ignore_classes),
             )
         comparison = marsseg.compare(tmp_path / "a", tmp_path / "b")
         assert [len(group.runs) for group in comparison.groups] == [1, 1]
@@ -135,8 +137,8 @@ class TestComparison:
         ],
         ids=["order", "names", "split"],
     )
-    def test_runs_of_other_names_order_or_split_are_not_averaged(self, tmp_path, change, reason):
-        """One plan and two seeds, and yet the runs are scored on something else: they were "n 2"."""
+    def test_runs_with_different_classes_or_splits_are_not_averaged(self, tmp_path, change, reason):
+        """The plans differ in the seed only, but the runs are scored on different data."""
         for name, seed in (("a", 1), ("b", 2)):
             shutil.copytree(FROZEN / "finished", tmp_path / name)
             head, tail = (tmp_path / name / "plan.toml").read_text(encoding="utf-8").split("[training]")
@@ -149,7 +151,7 @@ class TestComparison:
 
 
 class TestLeaks:
-    def test_identical_images_in_several_parts_are_counted(self, data):
+    def test_identical_images_in_several_subsets_are_counted(self, data):
         images = np.array(data.images)
         images[7] = images[3]
         copied = replace(data, images=images)
@@ -158,7 +160,7 @@ class TestLeaks:
             copied, Split((3, 4), (1,), (7,))
         )
 
-    def test_a_run_says_and_logs_how_many_there_are(self, data, tmp_path):
+    def test_a_run_warns_about_identical_images_and_logs_it(self, data, tmp_path):
         images = np.array(data.images)
         images[:] = images[0]
         np.savez(tmp_path / "copies.npz", images=images, masks=data.masks)
@@ -172,14 +174,14 @@ class TestLeaks:
 
 
 class TestEnvironment:
-    def test_holds_the_number_of_threads(self, monkeypatch):
+    def test_has_the_number_of_threads(self, monkeypatch):
         assert environment({})["threads"] >= 1
         monkeypatch.setenv("TF_NUM_INTRAOP_THREADS", "3")
         assert environment({})["threads"] == 3
 
 
 class TestWiring:
-    def test_names_and_weights_do_not_count_and_layers_do(self):
+    def test_wiring_depends_on_layers_but_not_on_names_and_weights(self):
         one, same = marsseg.network("unet:width=0.125:depth=1"), marsseg.network("unet:width=0.125:depth=1")
         assert same_wiring(one, same)
         assert not same_wiring(one, marsseg.network("unet:width=0.125:depth=1:upsampling=bilinear"))

@@ -1,4 +1,4 @@
-"""A run keeps what is told in its course, and no other run's."""
+"""The log of a run has the messages of this run, and of no other run."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ def lines(folder: RunFolder) -> list[str]:
     return [line.partition("  ")[2] for line in folder.log_file.read_text().splitlines()]
 
 
-def test_what_was_told_before_there_was_a_folder_comes_first(tmp_path):
+def test_messages_from_before_the_folder_exists_come_first(tmp_path):
     folder = RunFolder(tmp_path)
-    with run_log(["given before"]) as log:
+    with run_log(["logged before"]) as log:
         get_logger("marsseg_core.data").warning("of the data")
         log.begin(folder)
         get_logger("mine").info("later")
-        get_logger("mine").debug("not said")
+        get_logger("mine").debug("not logged")
     get_logger("mine").warning("after the end")
-    assert lines(folder) == ["warning: given before", "warning: of the data", "later"]
+    assert lines(folder) == ["warning: logged before", "warning: of the data", "later"]
     assert logging.getLogger(ROOT).handlers == []
 
 
-def test_two_in_two_threads_keep_their_own(tmp_path):
+def test_runs_in_two_threads_have_separate_logs(tmp_path):
     both = Barrier(2)
 
     def run(name):
@@ -55,7 +55,7 @@ def test_two_in_two_threads_keep_their_own(tmp_path):
 
 
 @pytest.mark.slow
-def test_what_a_data_set_says_when_it_is_read_is_in_the_log(tmp_path):
+def test_warnings_while_data_is_read_are_in_the_log(tmp_path):
     random = np.random.default_rng(0)
     for folder in ("images", "masks"):
         (tmp_path / "mine" / folder).mkdir(parents=True)

@@ -1,4 +1,4 @@
-"""A run folder is checked against itself: its manifest tells what is not as the run wrote it, however it ended."""
+"""The manifest of a run folder shows which files changed after the run wrote them, even if the run was killed."""
 
 import json
 import shutil
@@ -21,7 +21,7 @@ WORDS = {
 
 
 class Killed(BaseException):
-    """The process is gone: nothing is caught, nothing is cleaned up."""
+    """The process is killed: no error is caught, nothing is cleaned up."""
 
 
 def run(out: Path, **words) -> RunFolder:
@@ -30,7 +30,7 @@ def run(out: Path, **words) -> RunFolder:
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory) -> Path:
-    """`finished`, `other` (of another seed), and `killed` before the end of its second epoch."""
+    """The runs `finished`, `other` (another seed), and `killed` (before the end of its second epoch)."""
     folder = tmp_path_factory.mktemp("runs")
     run(folder / "finished")
     run(folder / "other", seed=1)
@@ -52,7 +52,7 @@ def runs(tmp_path_factory) -> Path:
 
 @pytest.fixture
 def folder(runs, tmp_path) -> Path:
-    """A copy, to be tampered with: a run folder may be copied and moved."""
+    """A copy that a test may change. A run folder may be copied and moved."""
     return Path(shutil.copytree(runs, tmp_path / "elsewhere"))
 
 
@@ -95,9 +95,9 @@ TAMPERED = {
 }
 
 
-class TestWhatWasChanged:
+class TestChangedFile:
     @pytest.mark.parametrize(("tamper", "name"), (TAMPERED | {take_checkpoint: "checkpoint/last.npz"}).items())
-    def test_is_not_gone_on_with(self, folder, tamper, name):
+    def test_prevents_resuming(self, folder, tamper, name):
         tamper(folder / "killed", folder / "other")
         before = {path: path.read_bytes() for path in (folder / "killed").rglob("*") if path.is_file()}
         with pytest.raises(RequestError, match=f"{name}: not as the run wrote it"):
@@ -105,7 +105,7 @@ class TestWhatWasChanged:
         assert {path: path.read_bytes() for path in (folder / "killed").rglob("*") if path.is_file()} == before
 
     @pytest.mark.parametrize(("tamper", "name"), TAMPERED.items())
-    def test_is_not_scored(self, folder, tamper, name):
+    def test_prevents_scoring(self, folder, tamper, name):
         tamper(folder / "finished", folder / "other")
         with pytest.raises(RequestError, match=f"{name}: not as the run wrote it"):
             marsseg.evaluate(folder / "finished")
@@ -114,7 +114,7 @@ class TestWhatWasChanged:
         ("tamper", "name"),
         {train_on_test: "split.json", edit_plan: "plan.toml", edit_scores: "metrics.json"}.items(),
     )
-    def test_is_not_compared(self, folder, tamper, name):
+    def test_prevents_comparison(self, folder, tamper, name):
         tamper(folder / "finished", folder / "other")
         found = marsseg.compare(folder / "finished", folder / "other")
         assert [len(group.runs) for group in found.groups] == [1]
@@ -122,12 +122,12 @@ class TestWhatWasChanged:
             ("finished", True)
         ]
 
-    def test_in_a_network_is_said_where_it_is_loaded(self, folder):
+    def test_network_causes_a_warning_when_it_is_loaded(self, folder):
         take_network(folder / "finished", folder / "other")
         with warned_of(r"network\.keras is not as the run wrote it"):
             marsseg.load(folder / "finished")
 
-    def test_in_a_text_for_people_is_no_matter(self, folder):
+    def test_log_history_environment_or_report_is_ignored(self, folder):
         for name in ("log.txt", "history.csv", "environment.json", "report.html"):
             file = folder / "finished" / name
             file.write_text(file.read_text() + "\n")
@@ -136,8 +136,8 @@ class TestWhatWasChanged:
         assert marsseg.evaluate(folder / "finished").to_json()["miou"] is not None
 
 
-class TestAFolder:
-    def test_that_is_as_it_was_written_is_scored_compared_and_gone_on_with(self, folder):
+class TestFolder:
+    def test_unchanged_is_scored_compared_and_resumed(self, folder):
         kept = json.loads((folder / "finished" / "metrics.json").read_text())["subsets"]["test"]
         with no_warning():
             assert marsseg.evaluate(folder / "finished").to_json()["miou"] == pytest.approx(kept["miou"], abs=1e-6)
@@ -145,7 +145,7 @@ class TestAFolder:
         assert marsseg.resume(folder / "killed").metrics["status"] == "finished"
         assert RunFolder(folder / "killed").changed() == []
 
-    def test_that_began_with_another_number_of_threads_says_so(self, folder):
+    def test_with_another_number_of_threads_causes_a_warning(self, folder):
         file = folder / "killed" / "environment.json"
         file.write_text(json.dumps(json.loads(file.read_text()) | {"threads": 99}))
         lines = []
@@ -154,23 +154,26 @@ class TestAFolder:
         assert any("threads 99 → " in line and "may not be the same" in line for line in lines)
 
     def test_without_its_checkpoint_is_scored(self, folder):
-        """It is large, and no longer needed."""
+        """Users may delete it: it is large, and a finished run does not need it."""
         shutil.rmtree(folder / "finished" / "checkpoint")
         assert marsseg.evaluate(folder / "finished").to_json()["miou"] is not None
 
-    def test_from_before_there_was_a_manifest_gets_one_for_what_is_written_from_now_on(self, folder):
+    def test_without_a_manifest_gets_one_for_new_files(self, folder):
         killed = RunFolder(folder / "killed")
         killed.manifest.unlink()
         marsseg.resume(killed.path)
         files = set(killed.read_json(killed.manifest)["files"])
-        assert files - {"network.keras"} == {"metrics.json", "checkpoint/last.npz"}  # a better network, or none
+        assert files - {"network.keras"} == {
+            "metrics.json",
+            "checkpoint/last.npz",
+        }  # network.keras only if the network improved
 
     def test_with_a_broken_manifest_is_refused(self, folder):
         (folder / "finished" / "manifest.json").write_text('{"files": 1}')
         with pytest.raises(RequestError, match=r"manifest\.json is not as a run writes it"):
             marsseg.evaluate(folder / "finished")
 
-    def test_whose_network_has_other_classes_is_not_scored(self, folder, tmp_path):
+    def test_with_a_network_for_other_classes_is_not_scored(self, folder, tmp_path):
         """Without a manifest too."""
         finished = RunFolder(folder / "finished")
         finished.manifest.unlink()
@@ -187,11 +190,11 @@ def write_four(folder: RunFolder) -> None:
 
 
 class TestKilled:
-    """A process may be killed between any two of its writes; what it leaves is accepted."""
+    """A process may be killed between any two writes. The run folder it leaves is accepted."""
 
     @staticmethod
     def killing(monkeypatch, at: int, *, after: bool) -> None:
-        """Die at the `at`th renaming, before it or after it. What would tidy up in a living process does not run."""
+        """Kill the process at the `at`th renaming, before or after it. After that, no file is deleted."""
         replace, unlink = Path.replace, Path.unlink
         count = 0
 
@@ -213,8 +216,8 @@ class TestKilled:
 
     @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
     @pytest.mark.parametrize("at", range(1, 9))
-    def test_while_files_are_written(self, tmp_path, monkeypatch, at, after):
-        """Each writing is two renamings: the manifest's and the file's own."""
+    def test_while_files_are_being_written(self, tmp_path, monkeypatch, at, after):
+        """Each write has two renamings: of the manifest, and of the file."""
         with monkeypatch.context() as patch:
             self.killing(patch, at, after=after)
             with pytest.raises(Killed):
@@ -229,14 +232,16 @@ class TestKilled:
         again.metrics.write_text("six")
         assert again.changed() == ["metrics.json"]
         if before is not None:
-            again.metrics.write_text(before)  # what it replaced is known, for a kill just then
+            again.metrics.write_text(
+                before
+            )  # the manifest also has the hash of the replaced content, in case of a kill before the renaming
             assert again.changed() == []
 
     @pytest.mark.slow
     @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
     @pytest.mark.parametrize("at", range(8, 16))
-    def test_in_a_training(self, runs, tmp_path, monkeypatch, at, after):
-        """From the first epoch's end on; resumed, it comes to the same as one that was left alone."""
+    def test_during_training(self, runs, tmp_path, monkeypatch, at, after):
+        """From the end of the first epoch on. After resuming, the results equal those of a run that was not killed."""
         with monkeypatch.context() as patch:
             self.killing(patch, at, after=after)
             with pytest.raises(Killed):

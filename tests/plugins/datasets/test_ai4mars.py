@@ -273,7 +273,7 @@ def test_the_rovers_there_are_are_shown_and_no_other_is_taken(cli):
     assert "list of 1 or more out of msl, mer, m2020" in cli("show", "ai4mars").out
     answer = cli("run", "--data", "ai4mars:path=.:rover=sojourner", "--dry-run")
     assert answer.code == 2
-    assert "it takes one of msl, mer, m2020" in answer.err
+    assert "expected one of msl, mer, m2020" in answer.err
 
 
 # --- what is wrong

@@ -324,7 +324,7 @@ class TestWithThePlan:
     def test_one_loss_is_nothing_to_weigh(self, cli):
         answer = cli("run", "--loss", "wssce", "--weighting", "dwa", "--dry-run")
         assert answer.code == 0
-        assert "The weighting 'dwa' has one loss, wssce: there is nothing to weigh." in " ".join(answer.err.split())
+        assert "The weighting 'dwa' has no effect, as there is only one loss, wssce." in " ".join(answer.err.split())
         assert api.plan(loss="wssce,dice", weighting="dwa").remarks == ()
         assert api.plan(loss="wssce").remarks == ()
 
