@@ -95,7 +95,7 @@ def cached_data(
 
     # How many classes there are decides what a mask may hold; their names and the ignored ones change no array.
     classes = None if class_names is None else len(class_names)
-    found = cache.opened(_keyed(source, prepare, classes=classes), prepare_and_check)
+    found = cache.open_or_prepare(_keyed(source, prepare, classes=classes), prepare_and_check)
     arrays, names = found.arrays, named(found.notes)
     facts = Facts(arrays[_COUNTS], found.notes[_FINGERPRINT])
     scaling = Scaling.from_json(found.notes.get(_SCALING))
@@ -126,7 +126,7 @@ def cached_images(source: CacheSource, prepare: Callable[[Writer], None]) -> np.
         RequestError: where a file is not there
         RunError: where the disk is full
     """
-    found = cache.opened(_keyed(source, prepare), prepare)
+    found = cache.open_or_prepare(_keyed(source, prepare), prepare)
     _tell(source.name, None, found.notes.get(_DOUBTS, []))
     return found.arrays[IMAGES]
 

@@ -78,7 +78,7 @@ def kept(folder: Path) -> list[str]:
 
 def test_what_was_prepared_is_opened_memory_mapped_and_not_prepared_again(source, prepare):
     for _ in range(3):
-        found = cache.opened(source, prepare)
+        found = cache.open_or_prepare(source, prepare)
         np.testing.assert_array_equal(found.arrays[IMAGES], PIXELS)
         np.testing.assert_array_equal(found.arrays[MASKS], LABELS)
     assert prepare.times == 1
@@ -89,7 +89,7 @@ def test_what_was_prepared_is_opened_memory_mapped_and_not_prepared_again(source
 
 @pytest.mark.parametrize("change", ["size", "time", "name", "option"])
 def test_another_size_time_name_or_option_is_prepared_anew(source, prepare, change):
-    cache.opened(source, prepare)
+    cache.open_or_prepare(source, prepare)
     (file,) = source.files
     if change == "size":
         state = file.stat()
@@ -101,14 +101,14 @@ def test_another_size_time_name_or_option_is_prepared_anew(source, prepare, chan
         source = replace(source, files=[file.rename(file.with_name("other.bin"))])
     else:
         source = replace(source, options={"resize": "none", "limit": 5})
-    cache.opened(source, prepare)
+    cache.open_or_prepare(source, prepare)
     assert prepare.times == 2
 
 
 def test_a_source_that_is_not_there_is_refused(source, prepare):
     source.files[0].unlink()
     with pytest.raises(RequestError, match="There is no such file"):
-        cache.opened(source, prepare)
+        cache.open_or_prepare(source, prepare)
 
 
 def test_a_second_opening_of_an_npz_file_reads_nothing_of_it(tmp_path, monkeypatch):
@@ -132,7 +132,7 @@ def test_the_pieces_in_which_arrays_are_written_do_not_matter(source, cuts, numb
         for start, stop in zip([0, *cuts], [*cuts, 6], strict=True):
             writer.append(IMAGES, PIXELS[start:stop])
 
-    found = cache.opened(replace(source, options={"number": number, "cuts": cuts}), write)
+    found = cache.open_or_prepare(replace(source, options={"number": number, "cuts": cuts}), write)
     np.testing.assert_array_equal(found.arrays[IMAGES], PIXELS)
 
 
@@ -142,7 +142,7 @@ def test_pieces_of_different_kinds_are_a_mistake(source):
         writer.append(IMAGES, PIXELS[:, :2])
 
     with pytest.raises(ValueError, match="images has items of"):
-        cache.opened(source, write)
+        cache.open_or_prepare(source, write)
 
 
 # --- data sets
@@ -234,7 +234,7 @@ def test_a_set_larger_than_memory_is_prepared_opened_split_and_read(python):
     "damage", ["truncated", "emptied", "longer", "missing", "record", "no record", "garbled header"]
 )
 def test_a_damaged_entry_is_prepared_anew(source, prepare, folder, damage):
-    cache.opened(source, prepare)
+    cache.open_or_prepare(source, prepare)
     (entry,) = (folder / "data").iterdir()
     array, record = entry / "images.npy", entry / "entry.json"
     content = array.read_bytes()
@@ -252,7 +252,7 @@ def test_a_damaged_entry_is_prepared_anew(source, prepare, folder, damage):
         record.unlink()
     else:
         array.write_bytes(b"\x00" * len(content))
-    found = cache.opened(source, prepare)
+    found = cache.open_or_prepare(source, prepare)
     np.testing.assert_array_equal(found.arrays[IMAGES], PIXELS)
     assert prepare.times == 2
     assert kept(folder) == [entry.name]
@@ -265,7 +265,7 @@ def test_a_preparation_that_ends_early_leaves_nothing(source, prepare, folder, e
         raise end
 
     with pytest.raises(end):
-        cache.opened(source, broken_off)
+        cache.open_or_prepare(source, broken_off)
     assert kept(folder) == []
 
 
@@ -276,7 +276,7 @@ from marsseg_core.data import cache
 def prepare(writer):
     writer.append("images", np.zeros((5, 4, 4, 1), np.uint8))
     os.kill(os.getpid(), signal.SIGKILL)
-cache.opened(cache.CacheSource("test:killed", [], {}), prepare)
+cache.open_or_prepare(cache.CacheSource("test:killed", [], {}), prepare)
 """
 
 
@@ -286,7 +286,7 @@ def test_what_a_killed_process_leaves_is_no_entry_and_is_cleared(folder, tmp_pat
     (left,) = kept(folder)
     assert left.startswith(".")
     source = CacheSource("test:killed", [], {})
-    cache.opened(source, Preparation())
+    cache.open_or_prepare(source, Preparation())
     assert [entry.finished for entry in cache.entries()] == [True, False]
     assert len(cache.clear()) == 2
     assert kept(folder) == []
@@ -300,11 +300,11 @@ def test_of_two_that_prepare_at_once_the_later_takes_what_the_first_made(source,
 
     def slow(writer: cache.Writer) -> None:
         # Another one begins later and is done earlier.
-        cache.opened(source, others)
+        cache.open_or_prepare(source, others)
         writer.append(IMAGES, PIXELS + 1)
         writer.append(MASKS, LABELS)
 
-    found = cache.opened(source, slow)
+    found = cache.open_or_prepare(source, slow)
     assert others.times == 1
     np.testing.assert_array_equal(found.arrays[IMAGES], PIXELS)
     assert len(kept(folder)) == 1
@@ -316,7 +316,7 @@ def test_clearing_leaves_what_another_is_preparing(source, prepare, folder):
         assert cache.clear() == []
         prepare(writer)
 
-    cache.opened(source, cleared_meanwhile)
+    cache.open_or_prepare(source, cleared_meanwhile)
     assert len(kept(folder)) == 1
     assert not kept(folder)[0].startswith(".")
 
@@ -330,7 +330,7 @@ def prepare(writer):
         writer.append("images", np.full((1, 64, 64, 1), item, np.uint8))
         time.sleep(0.005)
 time.sleep(max(0, float(sys.argv[1]) - time.time()))
-found = cache.opened(cache.CacheSource("test:many", [], {}), prepare)
+found = cache.open_or_prepare(cache.CacheSource("test:many", [], {}), prepare)
 print(int(found.arrays["images"].sum()))
 """
 
@@ -350,8 +350,8 @@ def test_many_processes_at_once_all_get_the_same(folder, tmp_path):
 def test_entries_are_listed_with_their_names_and_sizes_and_cleared(source, prepare, folder):
     assert cache.entries() == []
     assert cache.clear() == []
-    cache.opened(source, prepare)
-    cache.opened(replace(source, name="test:other", options={}), prepare)
+    cache.open_or_prepare(source, prepare)
+    cache.open_or_prepare(replace(source, name="test:other", options={}), prepare)
     entries = cache.entries()
     assert [entry.name for entry in entries] == ["test:other", "test:set"]
     assert all(entry.bytes > PIXELS.nbytes + LABELS.nbytes for entry in entries)
@@ -403,7 +403,7 @@ def test_where_other_systems_have_it(monkeypatch, tmp_path, system, place):
 
 
 def test_entries_are_the_users_own(source, prepare, folder):
-    cache.opened(source, prepare)
+    cache.open_or_prepare(source, prepare)
     (entry,) = (folder / "data").iterdir()
     assert entry.stat().st_mode & 0o077 == 0
 
@@ -411,7 +411,7 @@ def test_entries_are_the_users_own(source, prepare, folder):
 def test_a_cache_that_cannot_be_written_is_named_with_the_way_out(source, prepare, folder):
     folder.write_text("a file, where the folder should be")
     with pytest.raises(RequestError) as caught:
-        cache.opened(source, prepare)
+        cache.open_or_prepare(source, prepare)
     assert caught.value.what == "The cache folder cannot be written: Not a directory."
     assert caught.value.where == str(folder)
     assert "MARSSEG_CACHE" in caught.value.hint
@@ -425,7 +425,7 @@ def test_a_cache_whose_folder_may_not_be_made(source, prepare, monkeypatch):
 
     monkeypatch.setattr(Path, "mkdir", forbidden)
     with pytest.raises(RequestError, match="The cache folder cannot be written: Permission denied"):
-        cache.opened(source, prepare)
+        cache.open_or_prepare(source, prepare)
 
 
 def test_a_full_disk_is_said_and_leaves_nothing(source, prepare, folder, monkeypatch):
@@ -434,7 +434,7 @@ def test_a_full_disk_is_said_and_leaves_nothing(source, prepare, folder, monkeyp
 
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(RunError, match="The prepared data cannot be written: No space left on device") as caught:
-        cache.opened(source, prepare)
+        cache.open_or_prepare(source, prepare)
     assert "marsseg data cache --clear" in caught.value.hint
     assert kept(folder) == []
 
@@ -451,16 +451,16 @@ def slowly(writer: cache.Writer) -> None:
 def test_a_long_preparation_says_how_far_it_is_on_standard_error(source, monkeypatch, capsys):
     monkeypatch.setattr(progress, "SILENT_SECONDS", 0)
     monkeypatch.setattr(progress, "LINE_SECONDS", 0)
-    cache.opened(replace(source, name="test:[red]:set"), slowly)
+    cache.open_or_prepare(replace(source, name="test:[red]:set"), slowly)
     answer = capsys.readouterr()
     assert answer.out == ""
     assert answer.err.splitlines() == [f"Preparing test:[red]:set: {done} % of 4" for done in (25, 50, 75, 100)]
-    cache.opened(replace(source, name="test:[red]:set"), slowly)
+    cache.open_or_prepare(replace(source, name="test:[red]:set"), slowly)
     assert capsys.readouterr().err == ""
 
 
 def test_a_short_one_says_nothing(source, capsys):
-    cache.opened(source, slowly)
+    cache.open_or_prepare(source, slowly)
     assert capsys.readouterr() == ("", "")
 
 
@@ -468,7 +468,7 @@ def test_a_terminal_shows_a_bar(source, monkeypatch, capsys):
     monkeypatch.setattr(progress, "SILENT_SECONDS", 0)
     for name, value in {"TTY_COMPATIBLE": "1", "TERM": "xterm", "COLUMNS": "100", "NO_COLOR": "1"}.items():
         monkeypatch.setenv(name, value)
-    cache.opened(replace(source, name="test:[red]:set"), slowly)
+    cache.open_or_prepare(replace(source, name="test:[red]:set"), slowly)
     shown = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", capsys.readouterr().err)
     assert "Preparing test:[red]:set" in shown
     assert "100 % of 4" in shown
@@ -480,11 +480,11 @@ def test_a_terminal_shows_a_bar(source, monkeypatch, capsys):
 def test_a_source_that_is_replaced_by_one_of_equal_size_and_time_is_prepared_anew(source, prepare):
     """The arrays of the file before were given."""
     (file,) = source.files
-    cache.opened(source, prepare)
+    cache.open_or_prepare(source, prepare)
     state = file.stat()
     file.write_bytes(b"s0mething")
     os.utime(file, ns=(state.st_atime_ns, state.st_mtime_ns))
-    cache.opened(source, prepare)
+    cache.open_or_prepare(source, prepare)
     assert prepare.times == 2
 
 
@@ -539,10 +539,10 @@ def test_of_a_large_array_both_ends_and_what_lies_between_are_looked_at(tmp_path
     monkeypatch.setattr(cache, "_SAMPLED_BLOCKS", 4)
     file, content = tmp_path / "array", bytes(1000)
     file.write_bytes(content)
-    sums = {cache._checksum(file, len(content))}
+    sums = {cache._file_checksum(file, len(content))}
     for place in (0, 335, 665, 999):
         file.write_bytes(content[:place] + b"1" + content[place + 1 :])
-        sums.add(cache._checksum(file, len(content)))
+        sums.add(cache._file_checksum(file, len(content)))
     assert len(sums) == 5
 
 
@@ -552,7 +552,7 @@ def test_a_source_that_changes_while_it_is_read_is_not_kept(source, prepare, fol
         source.files[0].write_bytes(b"something else")
 
     with pytest.raises(RunError, match="The files changed while they were read"):
-        cache.opened(source, changing)
+        cache.open_or_prepare(source, changing)
     assert kept(folder) == []
 
 

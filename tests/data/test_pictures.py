@@ -115,9 +115,9 @@ def test_one_pixel_is_an_image(save, suffix, read):
 @pytest.mark.parametrize(
     ("picture", "what"),
     [
-        (np.zeros((2, 2), np.int32), "It holds int32; an image of 8 or 16 bits is expected."),
-        (np.zeros((2, 2), np.float32), "It holds float32; an image of 8 or 16 bits is expected."),
-        (Image.new("LAB", (2, 2)), "Its kind of pixels, LAB, is no image of grey values or colours."),
+        (np.zeros((2, 2), np.int32), "This image holds int32 values; 8 or 16 bits are expected."),
+        (np.zeros((2, 2), np.float32), "This image holds float32 values; 8 or 16 bits are expected."),
+        (Image.new("LAB", (2, 2)), "Pixels of the kind LAB are neither grey values nor colours."),
     ],
 )
 def test_other_kinds_of_pixels_are_refused_by_name(save, picture, what):
@@ -164,14 +164,14 @@ def test_a_colour_that_the_palette_lacks_is_refused(save):
     colours = np.zeros((4, 4, 3), np.uint8)
     colours[2, 1] = 1, 2, 3
     what = refusal(read_mask, save(colours), palette=PALETTE)
-    assert what == "The mask has the colour 1,2,3, which the class file does not."
+    assert what == "The mask has the colour 1,2,3, which is not in the class file."
 
 
 def test_a_transparent_mask_is_refused(save):
     picture = Image.new("RGBA", (3, 3), (0, 0, 0, 255))
     picture.putpixel((1, 1), (0, 0, 0, 0))
     assert refusal(read_mask, save(picture), palette=PALETTE) == "The mask is transparent in places."
-    assert refusal(read_mask, save(picture.convert("LA"))) == "Its kind of pixels, LA, is no mask."
+    assert refusal(read_mask, save(picture.convert("LA"))) == "Pixels of the kind LA are no class ids."
 
 
 def test_ids_beyond_255_are_refused(save):
@@ -184,7 +184,7 @@ def test_ids_beyond_255_are_refused(save):
 
 
 def test_numbers_that_are_not_whole_are_no_mask(save):
-    assert refusal(read_mask, save(np.zeros((2, 2), np.float32), "tif")) == "Its kind of pixels, F, is no mask."
+    assert refusal(read_mask, save(np.zeros((2, 2), np.float32), "tif")) == "Pixels of the kind F are no class ids."
 
 
 def test_a_jpeg_is_no_mask(save):

@@ -101,7 +101,7 @@ def test_auto_finds_the_range_from_the_whole_set(npz, values, dtype, expected, s
     [
         ([0, 1, 2, -3], "int16", "The image of item 1 has values below 0, down to -3."),
         ([-0.5, 1, 2, 3], "float32", "The image of item 0 has values below 0, down to -0.5."),
-        ([0, 1, 0, 1], "float64", "no values but 0 and 1"),
+        ([0, 1, 0, 1], "float64", "only the values 0 and 1"),
         ([0, 1, 2, 255.5], "float64", "The image of item 1 has values up to 255.5, for which there is no rule."),
         ([0, 1, 2, 65536], "int32", "The image of item 1 has values up to 65536, for which there is no rule."),
         ([0, 1, np.nan, 2], "float64", "The image of item 1 has values that are NaN or infinite."),
@@ -154,11 +154,11 @@ def test_percentiles_are_those_of_the_whole_set(npz, tmp_path):
     ("words", "what"),
     [
         ({"range": "wide"}, "range=wide is neither auto nor bits"),
-        ({"range": "5..5"}, "the lower value stands first"),
-        ({"range": "9..0"}, "the lower value stands first"),
-        ({"range": "0..1e999"}, "the lower value stands first"),
+        ({"range": "5..5"}, "the lower value comes first"),
+        ({"range": "9..0"}, "the lower value comes first"),
+        ({"range": "0..1e999"}, "the lower value comes first"),
         ({"range": "0..nan"}, "range=0..nan is neither"),
-        ({"range": "1%..101%"}, "percentiles are from 0 to 100"),
+        ({"range": "1%..101%"}, "percentiles go from 0 to 100"),
         ({"range": "1..99%"}, "range=1..99% is neither"),
         ({"range": "0..5@colours"}, "is neither"),
         ({"range_per": "image"}, "range_per=image needs percentiles"),
@@ -220,7 +220,7 @@ def test_what_is_scaled_is_said_whenever_the_set_is_read(npz, caplog):
     for _ in range(2):  # prepared, then opened
         caplog.clear()
         data.load()
-        assert said(caplog) == "npz:data.npz: whole numbers from 0 to 4095 are seen as 0 to 255."
+        assert said(caplog) == "npz:data.npz: whole numbers from 0 to 4095 are scaled to 0 to 255."
 
 
 @pytest.mark.parametrize("dtype", ["uint8", "uint16", "float32"])
@@ -367,7 +367,7 @@ def assert_same_labels(found, expected):
 def test_a_run_keeps_the_scaling_of_its_data(run):
     kept = json.loads((run / "split.json").read_text())
     assert kept["scaling"] == {"low": 0, "high": 4095, "numbers": "integers", "per": "set"}
-    assert "values: whole numbers from 0 to 4095 are seen as 0 to 255" in (run / "log.txt").read_text()
+    assert "values: whole numbers from 0 to 4095 are scaled to 0 to 255" in (run / "log.txt").read_text()
     assert 'range = "auto"' in (run / "plan.toml").read_text()
 
 
@@ -388,7 +388,7 @@ def test_files_are_predicted_with_the_scaling_of_the_run(cli, run, scenes, tmp_p
     done = cli("predict", str(run), "in", "--out", "out")
     assert done.code == 0, done.err
     told = " ".join(done.err.split())
-    assert told.count("dim.png and 1 other: whole numbers from 0 to 4095 are seen as 0 to 255.") == 1
+    assert told.count("dim.png and 1 other: whole numbers from 0 to 4095 are scaled to 0 to 255.") == 1
     made = {path.stem: np.asarray(Image.open(path)) for path in (tmp_path / "out").rglob("*.png")}
     dim = scaled_values(deep[1] // 5, 0, 4095)[0]
     assert_same_labels([made["dim"], made["full"], made["small"]], labels(run, [dim, images[2], images[2]]))
@@ -405,7 +405,7 @@ def test_files_of_floats_are_predicted_and_one_with_nan_is_left_out_by_name(cli,
     done = cli("predict", str(run), "in", "--out", "out")
     told = " ".join(done.err.split())
     assert done.code == 1
-    assert "floats from 0 to 1 are seen as 0 to 255." in told
+    assert "floats from 0 to 1 are scaled to 0 to 255." in told
     assert "holes is left out: This image has values that are NaN or infinite." in told
     expected = images[1].copy()
     expected[5, 5] = 255
@@ -436,7 +436,7 @@ def test_a_wrong_range_of_files_is_one_error(cli, run, words, what):
 
 
 def test_inspect_and_convert_say_how_values_are_seen(cli, scenes, tmp_path):
-    deep, said_of_it = str(scenes[0] / "deep"), "whole numbers from 0 to 4095 are seen as 0 to 255"
+    deep, said_of_it = str(scenes[0] / "deep"), "whole numbers from 0 to 4095 are scaled to 0 to 255"
     assert f"source: {said_of_it}" in cli("data", "inspect", deep).out
     assert json.loads(cli("data", "inspect", deep, "--json").out)["scaling"] == said_of_it
     assert "source: its values are 0 to 255" in cli("data", "inspect", "synthetic:count=8").out
