@@ -178,7 +178,7 @@ def test_whole_numbers_of_any_type_are_labels(name, dtype):
 @pytest.mark.parametrize(
     ("labels", "logits", "message"),
     [
-        (np.zeros((2, 4, 6), bool), np.zeros((2, 4, 6, 5)), "Labels are numbers of classes, not bool"),
+        (np.zeros((2, 4, 6), bool), np.zeros((2, 4, 6, 5)), r"Labels must be class ids \(numbers\), not bool"),
         (np.zeros((2, 4, 6, 1)), np.zeros((2, 4, 6, 5)), r"Labels are \(B, H, W\), not \(2, 4, 6, 1\)"),
         (np.zeros((2, 4, 6, 5)), np.zeros((2, 4, 6, 5)), "One-hot labels become numbers"),
         (np.zeros((4, 6)), np.zeros((4, 6, 5)), r"Logits are \(B, H, W, 5\) for 5 classes, not \(4, 6, 5\)"),

@@ -43,7 +43,7 @@ def test_what_a_run_keeps_of_it_can_be_written_as_json():
 def test_class_names_that_are_no_texts_in_a_row_are_refused(names):
     with pytest.raises(RequestError) as caught:
         data(names=names)
-    assert caught.value.what == f"Class names must be texts in their order, such as ('ground', 'rock'), not {names!r}."
+    assert caught.value.what == f"Class names must be a list of strings, such as ('ground', 'rock'), not {names!r}."
     assert caught.value.where == "craters"
 
 
@@ -55,7 +55,7 @@ def test_class_names_that_are_no_texts_in_a_row_are_refused(names):
 def test_ignored_classes_that_are_no_class_numbers_are_refused(ignore_classes):
     with pytest.raises(RequestError) as caught:
         data(ignore_classes=ignore_classes)
-    assert caught.value.what == f"Ignored classes must be numbers of classes, such as (0,), not {ignore_classes!r}."
+    assert caught.value.what == f"Ignored classes must be ids of classes, such as (0,), not {ignore_classes!r}."
 
 
 @pytest.mark.parametrize("ignore_classes", [(3,), (-1,)])

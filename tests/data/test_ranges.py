@@ -237,7 +237,7 @@ def test_twelve_bits_seen_as_sixteen_are_a_likely_mistake(npz, caplog):
 
 def test_what_is_cut_off_is_counted(npz, caplog):
     npz([0, 50, 100, 300], "uint16", range="50..100").load()
-    assert "2 values (50 %) lie outside the range and are cut off." in said(caplog)
+    assert "2 values (50 %) lie outside the range and are clipped." in said(caplog)
 
 
 def test_nothing_is_said_of_values_that_are_as_they_are(npz, caplog):
@@ -282,7 +282,7 @@ def test_files_of_eight_bits_stay_as_they_are_beside_others(folder):
     assert seen(data) == [0, 255, 7, 8]
     with pytest.raises(RequestError, match="one range does not fit both") as refused:
         Folder(data.path, range="0..4095").load()
-    assert "range=0..4095@integers leaves the images of 8 bits as they are" in refused.value.hint
+    assert "range=0..4095@integers leaves images of 8 bits unchanged" in refused.value.hint
     assert seen(Folder(data.path, range="0..2047@integers")) == [0, 255, 7, 8]
 
 

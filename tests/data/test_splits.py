@@ -149,18 +149,18 @@ def test_a_split_survives_the_way_through_json(rare):
 @pytest.mark.parametrize(
     ("count", "groups", "what"),
     [
-        (1, None, "1 images leave the "),
-        (2, None, "2 images leave the "),
-        (40, np.zeros(40), "1 groups of 40 images leave the "),
-        (40, np.repeat([1, 2], 20), "2 groups of 40 images leave the "),
+        (1, None, "With 1 images, the "),
+        (2, None, "With 2 images, the "),
+        (40, np.zeros(40), "With 1 groups of 40 images, the "),
+        (40, np.repeat([1, 2], 20), "With 2 groups of 40 images, the "),
     ],
 )
 def test_a_part_that_would_stay_empty_is_refused(count, groups, what):
     with pytest.raises(RequestError) as caught:
         split_of(np.zeros(count, bool), None if groups is None else groups.astype(int))
     assert caught.value.what.startswith(what)
-    remedy = "Bring more, or change split.validation and split.test."
-    without = " Where the groups are not places that look alike, groups=none takes each image by itself."
+    remedy = "Add images, or change split.validation and split.test."
+    without = " If images of one group are not similar, set groups=none to split single images."
     assert caught.value.hint == remedy + (without if groups is not None else "")
 
 

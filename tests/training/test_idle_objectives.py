@@ -110,4 +110,4 @@ def test_batches_without_a_label_are_no_reason_to_stop(tmp_path, one_class):
     told = []
     with warnings_told(told):
         assert marsseg.run(loss="ssce", out=tmp_path / "run", **words).history[0]["loss"] > 0
-    assert told[0] == "87.5 % of all pixels are void (255): they count in no loss and no score."
+    assert told[0] == "87.5 % of all pixels are void (255): losses and metrics ignore them."
