@@ -158,7 +158,11 @@ class Writer:
         self.notes: dict[str, Any] = {}
 
     def append(self, name: str, items: np.ndarray) -> None:
-        """Append items (n, …) to the array `name`: IMAGES, MASKS or GROUPS.
+        """Append items to an array.
+
+        Args:
+            name: the name of the array: IMAGES, MASKS or GROUPS
+            items: (n, …) of the shape and dtype of earlier items
 
         Raises:
             ValueError: if the shape or dtype of the items differs from that of earlier items
@@ -385,7 +389,7 @@ def _move_into_place(temporary: Path, final: Path) -> CachedArrays:
                     raise
             if (entry := _open_entry(final)) is not None:
                 return entry
-            shutil.rmtree(final, ignore_errors=True)  # a damaged entry, which kept the new one from being renamed
+            shutil.rmtree(final, ignore_errors=True)  # a damaged entry, which prevented the rename
     raise RunError(
         "The data was damaged while it was written to the cache.",
         where=str(final),

@@ -43,24 +43,26 @@ def listed(groups: Sequence[ItemGroup], most: int) -> str:
     return "; ".join(texts)
 
 
-def summary(found: Inspection) -> list[str]:
+def summary(inspection: Inspection) -> list[str]:
     """Return lines that summarise the data set: counts, sizes, values, subsets and warnings."""
-    height, width, channels = found.size
+    height, width, channels = inspection.size
     kind = {1: "grey", 3: "colour"}.get(channels, f"{channels} channels")
-    lines = [f"{found.source}: {found.images:,} labelled images of {height} × {width}, {kind}"]
-    if found.unlabelled:
-        lines[0] += f"; {found.unlabelled:,} without labels"
-    if found.groups is not None:
-        lines[0] += f"; {found.groups:,} groups"
-    lines.append(f"source: {found.scaling or 'its values are 0 to 255 and used unchanged'}")
-    lines.append(f"values: {_values(found.values)}")
-    if found.unlabelled_values is not None:
-        lines.append(f"values without labels: {_values(found.unlabelled_values)}")
-    if found.subsets is not None:
-        lines.append("a run's subsets: " + ", ".join(f"{count:,} {subset}" for subset, count in found.subsets.items()))
+    lines = [f"{inspection.source}: {inspection.images:,} labelled images of {height} × {width}, {kind}"]
+    if inspection.unlabelled:
+        lines[0] += f"; {inspection.unlabelled:,} without labels"
+    if inspection.groups is not None:
+        lines[0] += f"; {inspection.groups:,} groups"
+    lines.append(f"source: {inspection.scaling or 'its values are 0 to 255 and used unchanged'}")
+    lines.append(f"values: {_values(inspection.values)}")
+    if inspection.unlabelled_values is not None:
+        lines.append(f"values without labels: {_values(inspection.unlabelled_values)}")
+    if inspection.subsets is not None:
+        lines.append(
+            "a run's subsets: " + ", ".join(f"{count:,} {subset}" for subset, count in inspection.subsets.items())
+        )
     else:
-        lines.append(f"a run's subsets: none. {found.unsplit}")
-    return [*lines, *(f"doubtful: {line}" for line in found.doubts)]
+        lines.append(f"a run's subsets: none. {inspection.unsplit}")
+    return [*lines, *(f"doubtful: {line}" for line in inspection.doubts)]
 
 
 def _values(values: Values) -> str:
@@ -68,39 +70,39 @@ def _values(values: Values) -> str:
     return ", ".join([f"{values.lowest} to {values.highest}, mean {values.mean:.1f}", *ends])
 
 
-def findings(found: Inspection) -> list[Finding]:
+def findings(inspection: Inspection) -> list[Finding]:
     """Return a row for each thing that was searched for, also for those with no items."""
-    masks = found.masks
-    flat = found.values.flat
+    masks = inspection.masks
+    flat = inspection.values.flat
     rows = [
         Finding(
             "aliens",
-            _total(found.aliens),
-            f"{_groups(found.aliens)} with one mask of two or more labelled classes, on different images",
-            found.aliens,
+            _total(inspection.aliens),
+            f"{_groups(inspection.aliens)} with one mask of two or more labelled classes, on different images",
+            inspection.aliens,
         ),
         Finding(
             "other identical masks",
-            _total(found.identical_masks),
-            f"{_groups(found.identical_masks)} with one mask of a single labelled class, or copied with the image",
-            found.identical_masks,
+            _total(inspection.identical_masks),
+            f"{_groups(inspection.identical_masks)} with one mask of a single labelled class, or copied with the image",
+            inspection.identical_masks,
         ),
         Finding(
             "identical images",
-            _total(found.identical_images),
-            f"{_groups(found.identical_images)}, identical byte by byte",
-            found.identical_images,
+            _total(inspection.identical_images),
+            f"{_groups(inspection.identical_images)}, identical byte by byte",
+            inspection.identical_images,
         ),
         Finding(
             "nearly identical images",
-            _total(found.near_images),
-            f"{_groups(found.near_images)}: difference hashes differ in at most {HASH_BITS} of 256 bits, "
+            _total(inspection.near_images),
+            f"{_groups(inspection.near_images)}: difference hashes differ in at most {HASH_BITS} of 256 bits, "
             f"correlation at least {CORRELATION:g}",
-            found.near_images,
+            inspection.near_images,
         ),
     ]
-    if found.unlabelled:
-        across = [items for items, _ in found.also_unlabelled]
+    if inspection.unlabelled:
+        across = [items for items, _ in inspection.also_unlabelled]
         rows += [
             Finding(
                 "also without labels",
@@ -110,9 +112,9 @@ def findings(found: Inspection) -> list[Finding]:
             ),
             Finding(
                 "copies without labels",
-                _total(found.unlabelled_copies),
-                f"{_groups(found.unlabelled_copies)} of nearly identical unlabelled images (numbered separately)",
-                found.unlabelled_copies,
+                _total(inspection.unlabelled_copies),
+                f"{_groups(inspection.unlabelled_copies)} of nearly identical unlabelled images (numbered separately)",
+                inspection.unlabelled_copies,
             ),
         ]
     void = f"{masks.void_pixels:,} pixels of 255, {100 * masks.void_share:.2f} % of all: ignored by losses and metrics"
@@ -138,10 +140,10 @@ def findings(found: Inspection) -> list[Finding]:
         usual = f"; usually {width:g}" if width is not None else ""
         detail = f"1 to {WIDEST_STRIP} unlabelled pixels along the edge{usual}"
         rows.append(_of_items(f"strips, {edge}", items, detail))
-    if found.subsets is not None:
-        kinds = dict.fromkeys(leak.kind for leak in found.leaks)
+    if inspection.subsets is not None:
+        kinds = dict.fromkeys(leak.kind for leak in inspection.leaks)
         for kind in kinds:
-            leaks = [leak.items for leak in found.leaks if leak.kind == kind]
+            leaks = [leak.items for leak in inspection.leaks if leak.kind == kind]
             rows.append(Finding(f"leak: {kind}", len(leaks), "groups with items in several subsets", tuple(leaks)))
         if not kinds:
             rows.append(Finding("leaks", 0, "no related items are in different subsets"))

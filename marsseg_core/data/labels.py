@@ -40,7 +40,7 @@ def _inward(length: int, margin: int) -> np.ndarray:
 
 
 def fill_margin(mask: np.ndarray, ignore_classes: Collection[int], margin: int) -> tuple[np.ndarray, int]:
-    """Label the spurious margin of a mask (H, W) like the nearest labelled pixels; return the mask and their number."""
+    """Fill the spurious margin of a mask (H, W) with the nearest labels; return it and the number of filled pixels."""
     from scipy import ndimage
 
     spurious = spurious_margin(mask[None], ignore_classes, margin)[0]

@@ -89,7 +89,10 @@ class Range:
         """Return the range that requests a run's scaling; `auto` for numbers that the scaling is not for, or for None.
 
         Args:
-            scaling: the scaling of a run, or None where it left the values unchanged
+            scaling: the scaling of a run, or None if it left the values unchanged
+
+        Returns:
+            The range.
         """
         return cls.parse("auto") if scaling is None else cls.parse(scaling.range_text, scaling.per)
 
@@ -163,7 +166,7 @@ def found_scaling(wanted: Range, first: Mapping[np.dtype, Piece], pieces: Pieces
         pieces: returns an iterable over all images; called only where their values decide, and then at most twice
 
     Returns:
-        The scaling; None where the values are 0…255 already.
+        The scaling; None if the values are 0…255 already.
 
     Raises:
         RequestError: if the values are refused, if values that are read are NaN or infinite, or if the images hold

@@ -40,7 +40,7 @@ def numbers_of(dtype: np.dtype) -> Numbers:
 
 
 def exact(number: float) -> str:
-    """Return the shortest text that converts back to exactly this number."""
+    """Return a short text that converts back to exactly this number."""
     return str(int(number)) if number == int(number) else repr(float(number))
 
 

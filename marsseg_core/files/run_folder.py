@@ -60,7 +60,11 @@ def create_run_folder(name: str, out: Path | None = None) -> RunFolder:
 
 
 class RunFolder:
-    """Give access to the files of one run: their paths, and methods that read them or write them atomically."""
+    """Give access to the files of one run: their paths, and methods that read them or write them atomically.
+
+    Args:
+        path: the folder
+    """
 
     def __init__(self, path: Path | str) -> None:
         self.path = Path(path)
@@ -196,10 +200,19 @@ class RunFolder:
 
     @contextmanager
     def written(self, path: Path) -> Iterator[Path]:
-        """Write a file of the run with `atomic_write`; add the hash of an important file to the manifest.
+        """Write a file of the run atomically; add its hash to the manifest if scores or resuming depend on it.
 
         The manifest is written before the file is renamed, and has the hashes of both the new and the old file. If the
         process is killed in between, the file therefore still matches the manifest.
+
+        Args:
+            path: a path in the run folder
+
+        Yields:
+            A temporary path to write to; see `atomic_write`.
+
+        Raises:
+            RunError: if the file cannot be written
         """
         if not self._is_in_manifest(path):
             with atomic_write(path) as temporary:
@@ -411,5 +424,5 @@ def _file_hash(path: Path) -> str:
 
 
 def _refuse_constant(name: str) -> NoReturn:
-    """Raise ValueError for NaN and infinite numbers: Python reads them, but they are not JSON, and no run writes them."""
+    """Raise ValueError for NaN and infinite numbers, which Python reads but JSON does not allow and no run writes."""
     raise ValueError(f"a run never writes the number {name}")
