@@ -1,4 +1,4 @@
-"""What all of marsseg agrees on: the void label, and the functions that components give."""
+"""Define conventions of all of marsseg: the void label, the default metric, and the types of component functions."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ from collections.abc import Callable
 from typing import Any, Final
 
 VOID = 255
-"""Mark pixels of a mask that have no class: 255 is ignored by every loss and metric, and is evidence of nothing."""
+"""Mark pixels of a mask that have no class: every loss and metric ignores 255."""
 
 HEADLINE: Final = "miou"
-"""Name the metric that stands first: unless another is named, networks are kept and runs are ranked by it."""
+"""Name the default metric, by which the best epoch is chosen and runs are ranked unless another one is set."""
 
 LossFunction = Callable[..., Any]
-"""Map labels (B, H, W) integers and logits (B, H, W, K) float32 to a scalar; targets, where there are, come third."""
+"""Map labels (B, H, W) integers, logits (B, H, W, K) float32 and, if there are any, targets to a scalar."""
 
 TargetFunction = Callable[[Any], Any]
-"""Map NumPy masks (B, H, W) uint8 to an array (B, …): what a loss wants to know of each mask beside its labels."""
+"""Map NumPy masks (B, H, W) uint8 to an array (B, …) that a loss needs in addition to the labels."""
 
 Transform = Callable[..., Any]
-"""Map images, masks and generators to images and masks, as `Augmentation.apply` does."""
+"""Map images, masks and random generators to images and masks, like `Augmentation.apply`."""

@@ -1,6 +1,6 @@
-"""Everything marsseg raises on purpose. A message says what is wrong, where, and the next step.
+"""Define the errors that marsseg raises. A message says what is wrong, where, and what to do next.
 
-The command line turns each into one panel on standard error and its `exit_code`.
+The command line shows an error as a panel on standard error, and exits with its `exit_code`.
 """
 
 from __future__ import annotations
@@ -9,12 +9,12 @@ from collections.abc import Iterable
 
 
 class MarssegError(Exception):
-    """Report what is wrong, where it stands, and what to do next. The command line shows it as a panel.
+    """Report what is wrong, where, and what to do next. Exit code 1.
 
     Args:
         what: a sentence that says what is wrong
-        where: a file, an option, a plugin
-        hint: a sentence on what to do next
+        where: where it is wrong: a file, an option or a plugin
+        hint: a sentence that says what to do next
     """
 
     exit_code = 1
@@ -32,33 +32,42 @@ class MarssegError(Exception):
 
 
 class RunError(MarssegError):
-    """Report that a run failed on its way: a loss that is not finite, a full disk. Exit code 1."""
+    """Report that a run failed, for example because of a loss that is not finite, or a full disk. Exit code 1."""
 
 
 class RequestError(MarssegError):
-    """Report that what was asked for cannot be done as asked: a wrong name, value or file. Exit code 2."""
+    """Report a request that cannot be fulfilled, because of a wrong name, value or file. Exit code 2."""
 
     exit_code = 2
 
 
 class PluginError(MarssegError):
-    """Report that an installed plugin is broken, with its name, distribution, version and the cause. Exit code 3."""
+    """Report a broken plugin, with its name, distribution, version and the cause. Exit code 3."""
 
     exit_code = 3
 
 
 def nearest(wrong: str, known: Iterable[str], *, listing: str = "Known") -> str:
-    """Make the hint for a wrong name: the nearest known one, else all of them behind the word `listing`.
+    """Return a hint for a wrong name: the most similar known name, or a list of all known names.
 
-    >>> nearest("dnse", ["dense", "unet"])
-    "Did you mean 'dense'?"
-    >>> nearest("zzz", ["dense", "unet"])
-    'Known: dense, unet.'
+    Args:
+        wrong: the unknown name
+        known: all known names
+        listing: the word before the list of all names
+
+    Returns:
+        A sentence.
+
+    Example:
+        >>> nearest("dnse", ["dense", "unet"])
+        "Did you mean 'dense'?"
+        >>> nearest("zzz", ["dense", "unet"])
+        'Known: dense, unet.'
     """
     from difflib import get_close_matches
 
     known = list(known)
-    # Plain prefixes ("filter" for "filters") come out of difflib too; 0.6 is its default cutoff.
+    # The default cutoff of difflib also finds prefixes, such as "filter" for "filters".
     close = get_close_matches(wrong, known, n=1)
     if close:
         return f"Did you mean '{close[0]}'?"

@@ -1,8 +1,8 @@
-"""The one channel for what is told to people: Python's `logging`, with a logger for each room.
+"""Log messages with Python's `logging`, which has a logger for each subpackage of marsseg.
 
-Warnings are about what went wrong without ending anything, information about what is going on, debug messages about
-what was decided. In Python they go where the application sends them: unless it says otherwise, warnings to standard
-error. The command line prints them there, as `-v` and `-q` say, and a run keeps its own in its log.
+Warnings report problems that do not stop an operation, info messages its progress, debug messages decisions. In Python,
+the application configures where messages go; by default, warnings go to standard error. The command line prints
+messages to standard error, depending on `-v` and `-q`, and a run also stores its messages in its log.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from typing import Final
 
 ROOT: Final = "marsseg"
 
-# Else Python's default would be asked, which lets only warnings through: nobody could listen to anything else.
+# Without a level of its own, the logger would take that of Python's root logger, which drops all but warnings.
 logging.getLogger(ROOT).setLevel(logging.INFO)
 
 
 def get_logger(module: str) -> logging.Logger:
-    """Get the logger of the room that a module is in; of a plugin's module, that of its package.
+    """Return the logger for the subpackage of a module; for a module of a plugin, that for its package.
 
     >>> get_logger("marsseg_core.training.loop").name
     'marsseg.training'
@@ -25,5 +25,5 @@ def get_logger(module: str) -> logging.Logger:
     'marsseg.plugins.marsseg_dunes'
     """
     package, _, rest = module.partition(".")
-    room = rest.partition(".")[0] if package == __package__ else f"plugins.{package}"
-    return logging.getLogger(f"{ROOT}.{room}")
+    name = rest.partition(".")[0] if package == __package__ else f"plugins.{package}"
+    return logging.getLogger(f"{ROOT}.{name}")

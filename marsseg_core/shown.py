@@ -1,4 +1,4 @@
-"""Objects that notebooks show as HTML. What draws them stands on a higher floor and makes itself known here."""
+"""Show objects as HTML in notebooks. The function that draws them is in a higher layer and registers itself here."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ _draw: Callable[[Any], str] | None = None
 
 
 class Shown:
-    """Show an object as HTML in notebooks, once the Python interface is imported; as its `repr` before."""
+    """Show objects of subclasses as HTML in notebooks; as their `repr` until the Python interface is imported."""
 
     def _repr_html_(self) -> str | None:
         return None if _draw is None else _draw(self)
 
 
 def show_by(draw: Callable[[Any], str]) -> None:
-    """Let a function draw everything that is `Shown`."""
+    """Register the function that returns the HTML of any `Shown` object."""
     global _draw
     _draw = draw

@@ -178,7 +178,7 @@ def test_whole_numbers_of_any_type_are_labels(name, dtype):
 @pytest.mark.parametrize(
     ("labels", "logits", "message"),
     [
-        (np.zeros((2, 4, 6), bool), np.zeros((2, 4, 6, 5)), "Labels are numbers of classes, not bool"),
+        (np.zeros((2, 4, 6), bool), np.zeros((2, 4, 6, 5)), r"Labels must be class ids \(numbers\), not bool"),
         (np.zeros((2, 4, 6, 1)), np.zeros((2, 4, 6, 5)), r"Labels must have the shape \(B, H, W\), not \(2, 4, 6, 1\)"),
         (np.zeros((2, 4, 6, 5)), np.zeros((2, 4, 6, 5)), "Convert one-hot labels"),
         (

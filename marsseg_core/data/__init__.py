@@ -1,1 +1,1 @@
-"""Images and masks: their arrays, their subsets, their statistics, and the batches a training sees."""
+"""Read, check, store and split images and masks, and make batches for training."""

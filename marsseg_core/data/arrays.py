@@ -1,4 +1,4 @@
-"""A labelled data set: arrays in memory, or memory-mapped ones of any size."""
+"""Hold a labelled data set as arrays, in memory or memory-mapped."""
 
 from __future__ import annotations
 
@@ -22,9 +22,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Facts:
-    """What takes a pass over all images and masks, as a prepared data set keeps it: then opening reads no pixel.
+    """Hold results that need a pass over all images and masks.
 
-    `label_counts` is that of `SegmentationData`, `fingerprint` what its method of this name gives.
+    A prepared data set stores them, so that it can be opened without reading a pixel. `label_counts` is the attribute
+    of `SegmentationData`, `fingerprint` the result of its method.
     """
 
     label_counts: np.ndarray
@@ -33,23 +34,23 @@ class Facts:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class SegmentationData(Shown):
-    """Hold N labelled images, checked.
+    """Hold N labelled images and check that their arrays match.
 
-    The arrays may be memory-mapped and larger than memory: read pieces of them, `data.images[items]`.
+    The arrays may be memory-mapped and larger than memory: read only what you need, such as `data.images[items]`.
 
     Attributes:
         images: (N, H, W, C) uint8
         masks: (N, H, W) uint8, class ids or 255 for void
-        class_names: (K,) one for each class; a list or an array may be given
-        ignore_classes: the classes that count in no loss and no score; a list or an array may be given
-        groups: (N,) integers or None: images of one group (one place) stay on one side of any split
-        source: says in a few words where this came from
-        cleaning: tells what was changed since it was read, where cleaning was asked for
-        scaling: tells how the source's values became 0…255; None where they are as they were
-        label_counts: (N, K + 1) how many pixels of each mask have each class; the last column is void
+        class_names: (K,) the name of each class; pass a tuple, a list or an array
+        ignore_classes: the ids of classes that losses and metrics ignore; pass a tuple, a list or an array
+        groups: (N,) integers or None; a split puts all images of one group (one place) into the same subset
+        source: the name of the data set or its file, for messages
+        cleaning: the report of the cleaning; None if the data was not cleaned
+        scaling: how the values of the source became 0…255; None if they were not changed
+        label_counts: (N, K + 1) the number of pixels of each class in each mask; the last column is void
 
     Raises:
-        RequestError: where the arrays do not belong together
+        RequestError: if the arrays, names or ids do not match
     """
 
     images: np.ndarray
@@ -61,31 +62,29 @@ class SegmentationData(Shown):
     cleaning: CleaningReport | None = None
     scaling: Scaling | None = None
     label_counts: np.ndarray = field(init=False, repr=False)
-    facts: InitVar[Facts | None] = None  # not kept: a copy with other arrays finds its own
+    facts: InitVar[Facts | None] = None  # not stored: a copy with other arrays computes its own
 
     def __post_init__(self, facts: Facts | None) -> None:
-        object.__setattr__(self, "source", str(self.source))  # a Path may be given too
-        names, ignore_classes = _row(self.class_names), _row(self.ignore_classes)
+        object.__setattr__(self, "source", str(self.source))  # a Path may be passed too
+        names, ignore_classes = _as_tuple(self.class_names), _as_tuple(self.ignore_classes)
         unordered = isinstance(self.class_names, set | frozenset)
         if unordered or not names or not all(isinstance(name, str) for name in names):
             self._refuse(
-                f"Class names must be texts in their order, such as ('ground', 'rock'), not {_shown(self.class_names)}."
+                f"Class names must be a list of strings, such as ('ground', 'rock'), not {_quoted(self.class_names)}."
             )
         if ignore_classes is None or not all(
             isinstance(c, int | np.integer) and not isinstance(c, bool) for c in ignore_classes
         ):
-            self._refuse(
-                f"Ignored classes must be numbers of classes, such as (0,), not {_shown(self.ignore_classes)}."
-            )
+            self._refuse(f"Ignored classes must be ids of classes, such as (0,), not {_quoted(self.ignore_classes)}.")
         object.__setattr__(self, "class_names", tuple(map(str, names)))
         object.__setattr__(self, "ignore_classes", tuple(map(int, ignore_classes)))
         for name in ("images", "masks"):
-            if not isinstance(given := getattr(self, name), np.ndarray):
-                self._refuse(f"The {name} must be an array, not {type(given).__name__}.")
+            if not isinstance(array := getattr(self, name), np.ndarray):
+                self._refuse(f"The {name} must be an array, not {type(array).__name__}.")
         if self.images.ndim != 4 or self.images.dtype != np.uint8:
             self._refuse(
                 f"Images must be (N, H, W, C) uint8, not {self.images.shape} {self.images.dtype}.",
-                "Values are scaled first so that 0 is black and 255 white; grey images have one channel, [..., None].",
+                "Scale the values first, so that 0 is black and 255 white; grey images have one channel, [..., None].",
             )
         if self.masks.ndim != 3 or self.masks.dtype != np.uint8:
             self._refuse(f"Masks must be (N, H, W) uint8, not {self.masks.shape} {self.masks.dtype}.")
@@ -96,29 +95,30 @@ class SegmentationData(Shown):
         if not len(self.images):
             self._refuse("There are no images.")
         if len(set(self.class_names)) < self.num_classes or self.num_classes > VOID:
-            self._refuse(f"Class names must differ, and be at most {VOID}: {', '.join(self.class_names)}.")
+            self._refuse(f"There must be at most {VOID} classes, with different names: {', '.join(self.class_names)}.")
         if not self.labelled_classes:
             self._refuse("All classes are ignored: there is nothing to learn.")
         if self.groups is not None:
             groups = np.asarray(self.groups)
             if groups.shape != (len(self.images),) or groups.dtype.kind not in "iu":
-                what = f"not {groups.shape} {groups.dtype}"
-                self._refuse(f"Groups must be a whole number for each of {len(self.images)} images, {what}.")
+                actual = f"{groups.shape} {groups.dtype}"
+                self._refuse(f"Groups must be a whole number for each of {len(self.images)} images, not {actual}.")
             object.__setattr__(self, "groups", groups)
         if beyond := [c for c in self.ignore_classes if not 0 <= c < self.num_classes]:
             self._refuse(f"There is no class {beyond[0]} to ignore; the classes are 0 to {self.num_classes - 1}.")
-        object.__setattr__(self, "label_counts", self._counted() if facts is None else facts.label_counts)
+        object.__setattr__(self, "label_counts", self._count_labels() if facts is None else facts.label_counts)
         object.__setattr__(self, "_fingerprint", None if facts is None else facts.fingerprint)
 
-    def _counted(self) -> np.ndarray:
+    def _count_labels(self) -> np.ndarray:
+        """Count the pixels of each class and of void in each mask; raise RequestError for any other value."""
         counts = np.empty((len(self), self.num_classes + 1), np.int32)
         for item, mask in enumerate(self.masks):  # one at a time: bincount turns its input into 8-byte integers
             pixels = np.bincount(mask.ravel(), minlength=VOID + 1)
             counts[item, :-1], counts[item, -1] = pixels[: self.num_classes], pixels[VOID]
             if counts[item].sum() < mask.size:
-                wrong = int(np.flatnonzero(pixels[self.num_classes : VOID])[0]) + self.num_classes
+                unknown = int(np.flatnonzero(pixels[self.num_classes : VOID])[0]) + self.num_classes
                 self._refuse(
-                    f"Mask {item} holds the value {wrong}; the classes are 0 to {self.num_classes - 1} "
+                    f"Mask {item} holds the value {unknown}; the classes are 0 to {self.num_classes - 1} "
                     f"({', '.join(self.class_names)}), and {VOID} for void."
                 )
         return counts
@@ -128,7 +128,7 @@ class SegmentationData(Shown):
 
     @property
     def summary(self) -> str:
-        """What it is, in a few words."""
+        """Return the number and size of the images and the names of the classes, in a line."""
         size = " × ".join(map(str, self.images.shape[1:]))
         names = shorten(", ".join(self.class_names), 80, placeholder=" …")
         return f"{len(self)} images of {size}, {self.num_classes} classes: {names}"
@@ -141,39 +141,47 @@ class SegmentationData(Shown):
 
     @property
     def num_classes(self) -> int:
+        """Return the number of classes, including ignored ones."""
         return len(self.class_names)
 
     @property
     def labelled_classes(self) -> tuple[int, ...]:
-        """Give the classes that count: all but the ignored ones."""
+        """Return the ids of the classes that are not ignored."""
         return tuple(c for c in range(self.num_classes) if c not in self.ignore_classes)
 
     def fingerprint(self) -> str:
-        """Give a hash of all that a split depends on: images, masks and groups."""
-        known: str | None = self.__dict__["_fingerprint"]
-        if known is not None:
-            return known
+        """Return a hash of everything that a split depends on: images, masks and groups."""
+        cached: str | None = self.__dict__["_fingerprint"]
+        if cached is not None:
+            return cached
         digest = hashlib.blake2b(digest_size=16)
         for array in (self.images, self.masks, self.groups):
             if array is not None:
                 digest.update(repr((array.shape, array.dtype.str)).encode())
-                for _, piece in pieces(array):
-                    digest.update(piece.data)
+                for _, chunk in pieces(array):
+                    digest.update(chunk.data)
         object.__setattr__(self, "_fingerprint", digest.hexdigest())
         return digest.hexdigest()
 
 
-def _row(given: Any) -> tuple[Any, ...] | None:
-    """What is in a list, an array or any other row; None where `given` is a text, or no row."""
-    given = given.tolist() if isinstance(given, np.ndarray) else given
-    return tuple(given) if isinstance(given, Iterable) and not isinstance(given, str) else None
+def _as_tuple(value: Any) -> tuple[Any, ...] | None:
+    """Convert a list, an array or any other iterable to a tuple; return None for a string or another value."""
+    value = value.tolist() if isinstance(value, np.ndarray) else value
+    return tuple(value) if isinstance(value, Iterable) and not isinstance(value, str) else None
 
 
-def _shown(given: Any) -> str:
-    """What was given, in a line of its own."""
-    return shorten(repr(given), 80, placeholder=" …")
+def _quoted(value: Any) -> str:
+    """Return the representation of a value, shortened to fit into a message."""
+    return shorten(repr(value), 80, placeholder=" …")
 
 
 def scale(images: np.ndarray) -> np.ndarray:
-    """Scale images uint8 of any shape to float32 in [0, 1], as networks take them."""
+    """Scale images to the input of networks: divide by 255.
+
+    Args:
+        images: uint8, of any shape
+
+    Returns:
+        float32 in [0, 1], of the same shape
+    """
     return images.astype(np.float32) / np.float32(255)

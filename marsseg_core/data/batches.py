@@ -1,7 +1,7 @@
-"""The batches a training sees: NumPy in, NumPy out, on every backend.
+"""Make the batches for training: NumPy in, NumPy out, on every backend.
 
-Every random draw is a function of (seed, epoch, image) alone, whatever the number of workers; an image that comes
-several times in an epoch is drawn for anew each time.
+Every random draw depends only on (seed, epoch, image), not on the number of workers. An image that is repeated in an
+epoch gets other random draws each time.
 """
 
 from __future__ import annotations
@@ -18,17 +18,18 @@ from .arrays import SegmentationData, scale
 from .statistics import rarest_items
 from .targets import with_targets
 
-# Distinguishes the draws of the order from those of the images, which are numbered from 0.
+# Takes the place of the image's index where the order is drawn; images are numbered from 0.
 _ORDER: Final = 2**32 - 1
 
 
 class TrainingBatches(keras.utils.PyDataset):
-    """Augmented batches of (images float32 (B, H, W, C) in [0, 1], masks uint8 (B, H, W)) in a new order each epoch.
+    """Make augmented batches (images float32 (B, H, W, C) in [0, 1], masks uint8 (B, H, W)), reordered in each epoch.
 
-    Each of `transforms` changes an image with its probability, in order. `targets` are computed from the masks as they
-    are then (`targets.with_targets`). Items that hold the rarest class come `oversample` times as often as the others.
-    `epoch` is set by the training loop. The short batch at the end is dropped (its shape would cost a trace), and
-    other items come last each epoch; fewer items than one batch make one short batch.
+    Each of `transforms`, pairs of a function and a probability, changes an image with its probability, in this order.
+    `targets` are computed from the transformed masks (`targets.with_targets`). Items with the rarest class come
+    `oversample` times as often as the others. The training loop sets `epoch`. An incomplete last batch is dropped, as
+    its shape would need another trace of the network; other items are dropped in each epoch. If there are fewer items
+    than one batch, they make one smaller batch.
     """
 
     def __init__(
@@ -54,7 +55,7 @@ class TrainingBatches(keras.utils.PyDataset):
         self._seed = seed
         self._order: tuple[int, np.ndarray] = (-1, np.empty((0, 2), np.int64))
         self.epoch = 0
-        # What a component raised in a thread of the pipeline: it reaches the training as an error of the backend's.
+        # The error of a component in a thread of the pipeline; the backend raises another error in its place.
         self.failure: MarssegError | None = None
 
     def __len__(self) -> int:
@@ -62,12 +63,12 @@ class TrainingBatches(keras.utils.PyDataset):
 
     def __getitem__(self, index: int) -> tuple[np.ndarray, Any]:
         try:
-            return self._made(index)
+            return self._make_batch(index)
         except MarssegError as failure:
             self.failure = failure
             raise
 
-    def _made(self, index: int) -> tuple[np.ndarray, Any]:
+    def _make_batch(self, index: int) -> tuple[np.ndarray, Any]:
         epoch = self.epoch
         chosen = self._epoch_order(epoch)[index * self._batch : (index + 1) * self._batch]
         items = chosen[:, 0]
@@ -81,14 +82,14 @@ class TrainingBatches(keras.utils.PyDataset):
         return images, with_targets(masks, self._targets)
 
     def _epoch_order(self, epoch: int) -> np.ndarray:
-        """(n, 2): each item of the epoch, and how many times it came before among its copies."""
-        known_epoch, order = self._order
-        if known_epoch != epoch:
+        """Return the items of an epoch in their order, (n, 2): the item, and the number of its copy, from 0."""
+        cached_epoch, order = self._order
+        if cached_epoch != epoch:
             random = np.random.default_rng([self._seed, epoch, _ORDER])
             copies = [np.column_stack([self._items, np.zeros_like(self._items)])]
             for copy in range(1, -(-self._extra // max(1, len(self._rare))) + 1):
-                wanted = min(len(self._rare), self._extra - (copy - 1) * len(self._rare))
-                rare = random.permutation(self._rare)[:wanted]
+                count = min(len(self._rare), self._extra - (copy - 1) * len(self._rare))
+                rare = random.permutation(self._rare)[:count]
                 copies.append(np.column_stack([rare, np.full_like(rare, copy)]))
             order = np.concatenate(copies)
             order = order[random.permutation(len(order))]
@@ -103,7 +104,7 @@ def _apply(
     masks: np.ndarray,
     generators: Sequence[np.random.Generator],
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Change each image of a batch with probability `p`."""
+    """Apply a transform to each image of a batch with probability `p`."""
     changed = [i for i, generator in enumerate(generators) if generator.random() < p]
     if changed:
         images[changed], masks[changed] = transform(images[changed], masks[changed], [generators[i] for i in changed])

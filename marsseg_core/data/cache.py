@@ -1,9 +1,10 @@
-"""Data sets prepared once: arrays in the user's cache folder, memory-mapped whenever they are opened again.
+"""Store prepared data sets in the user's cache folder, and open them memory-mapped later.
 
-An entry is a folder of .npy files and an `entry.json` with their sizes, times and checksums. Its name is a hash of what
-it was made from: the state of the source's files (`CacheSource.key`), the code that prepared it, and the options. It is
-prepared beside its place and renamed into it: whole or absent after a crash, and where two processes prepare the same
-at once, the later one takes what is there. An entry that is not as it was written is prepared anew.
+An entry is a folder of .npy files and an `entry.json` with their sizes, modification times and checksums. The name of
+the folder is a hash of everything that the entry depends on: the state of the source files (`CacheSource.key`), the
+code that prepared it, and the options. An entry is written to a temporary folder and then renamed, so that after a
+crash it is complete or absent. Where two processes prepare the same entry at once, the later one uses the entry of the
+first. An entry that changed after it was written is prepared again.
 """
 
 from __future__ import annotations
@@ -42,7 +43,8 @@ _RECORD: Final = "entry.json"
 _FINISHED: Final = re.compile(r"[0-9a-f]{32}")
 _UNFINISHED: Final = re.compile(r"\.[0-9a-f]{32}-.+")
 
-# Of a source, this much of so many files goes into its key; of an array, its checksum is of so many blocks at most.
+# The key of a source hashes three blocks of _SAMPLED_BYTES from each of at most _SAMPLED_FILES files.
+# The checksum of an array hashes at most _SAMPLED_BLOCKS blocks of _BLOCK_BYTES.
 _SAMPLED_FILES: Final = 256
 _SAMPLED_BYTES: Final = 2**12
 _SAMPLED_BLOCKS: Final = 1024
@@ -51,12 +53,12 @@ _BLOCK_BYTES: Final = 2**16
 
 @dataclass(frozen=True)
 class CacheSource:
-    """Say what a prepared data set is made from: where any of it changes, the set is prepared anew.
+    """Describe the source of a prepared data set. If any part of it changes, the data set is prepared again.
 
     Attributes:
-        name: what it is called in messages
-        files: those that are read
-        options: every option that changes the arrays, as JSON can hold it
+        name: the name of the data set in messages
+        files: the files that are read
+        options: every option that changes the arrays; the values must be serialisable to JSON
     """
 
     name: str
@@ -64,24 +66,25 @@ class CacheSource:
     options: Mapping[str, Any] = field(default_factory=dict)
 
     def key(self) -> str:
-        """Give a hash of the options and of each file's path, size, and times of modification and of the last change.
+        """Return a hash of the options and of each file's path, size, modification time and (inode) change time.
 
-        A file that is replaced by one of equal size and modification time is told by the time of the last change, which
-        systems other than Windows keep and no program sets. Where times say nothing, content does: the first, middle
-        and last 4 KiB of up to 256 files, evenly spread, are hashed too.
+        The change time reveals a file that was replaced by one of the same size and modification time: programs cannot
+        set it (Windows stores the time of creation instead). In case all times are equal, the first, middle and last
+        4 KiB of up to 256 evenly spaced files are hashed too.
 
-        Raises RequestError where a file is not there.
+        Raises:
+            RequestError: if a file does not exist or cannot be read
         """
         digest = hashlib.blake2b(digest_size=16)
         digest.update(json.dumps([_FORMAT, self.options], sort_keys=True).encode())
-        sampled = set(_spread(len(self.files), _SAMPLED_FILES))
+        sampled = set(_evenly_spaced(len(self.files), _SAMPLED_FILES))
         for position, path in enumerate(self.files):
             try:
-                state = path.stat()
-                told = (os.path.abspath(path), state.st_size, state.st_mtime_ns, state.st_ctime_ns)
-                digest.update(repr(told).encode("utf-8", "replace"))
-                if position in sampled and stat.S_ISREG(state.st_mode):
-                    for block in _blocks(path, state.st_size, _SAMPLED_BYTES, 3):
+                status = path.stat()
+                identity = (os.path.abspath(path), status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+                digest.update(repr(identity).encode("utf-8", "replace"))
+                if position in sampled and stat.S_ISREG(status.st_mode):
+                    for block in _sampled_blocks(path, status.st_size, _SAMPLED_BYTES, 3):
                         digest.update(block)
             except OSError as cause:
                 what = "There is no such file." if isinstance(cause, FileNotFoundError) else f"{cause.strerror}."
@@ -89,33 +92,33 @@ class CacheSource:
         return digest.hexdigest()
 
 
-def _spread(count: int, wanted: int) -> Iterator[int]:
-    """At most `wanted` of the numbers below `count`, evenly spread, the first and the last among them."""
-    if count <= wanted:
+def _evenly_spaced(count: int, most: int) -> Iterator[int]:
+    """Yield at most `most` evenly spaced numbers of 0 … count - 1, including the first and the last."""
+    if count <= most:
         yield from range(count)
     else:
-        yield from (place * (count - 1) // (wanted - 1) for place in range(wanted))
+        yield from (step * (count - 1) // (most - 1) for step in range(most))
 
 
-def _blocks(path: Path, size: int, length: int, wanted: int) -> Iterator[bytes]:
-    """A file of `size` bytes in blocks of `length`; where there are more than `wanted`, as many, evenly spread."""
+def _sampled_blocks(path: Path, size: int, length: int, most: int) -> Iterator[bytes]:
+    """Yield at most `most` evenly spaced blocks of `length` bytes from a file of `size` bytes."""
     with path.open("rb") as file:
-        for block in _spread(-(-size // length), wanted):
+        for block in _evenly_spaced(-(-size // length), most):
             file.seek(block * length)
             yield file.read(length)
 
 
-def _checksum(path: Path, size: int) -> str:
-    """A hash of an array's file: of all its bytes up to 64 MiB, else of 1,024 blocks of 64 KiB, evenly spread."""
+def _file_checksum(path: Path, size: int) -> str:
+    """Return a hash of a file: of all bytes up to 64 MiB, of 1,024 evenly spaced blocks of 64 KiB beyond."""
     digest = hashlib.blake2b(digest_size=16)
-    for block in _blocks(path, size, _BLOCK_BYTES, _SAMPLED_BLOCKS):
+    for block in _sampled_blocks(path, size, _BLOCK_BYTES, _SAMPLED_BLOCKS):
         digest.update(block)
     return digest.hexdigest()
 
 
 @dataclass(frozen=True)
 class CachedArrays:
-    """An open entry: read-only memory-mapped arrays by name, and what else was noted."""
+    """Hold an open entry: read-only memory-mapped arrays by name, and the notes of the code that prepared it."""
 
     arrays: Mapping[str, np.ndarray]
     notes: Mapping[str, Any]
@@ -123,9 +126,14 @@ class CachedArrays:
 
 @dataclass(frozen=True)
 class CacheEntry:
-    """An entry as the cache lists it; `prepared` is a time in seconds, as `time.time` gives it.
+    """Describe an entry for a listing of the cache.
 
-    An unfinished one is being prepared, or was given up by a process that died.
+    Attributes:
+        path: the folder of the entry
+        name: the name of the data set
+        bytes: the size of all files
+        prepared: the time at which the entry was prepared, in seconds as `time.time` returns it
+        finished: False if a process is still preparing the entry, or ended before it was complete
     """
 
     path: Path
@@ -136,51 +144,60 @@ class CacheEntry:
 
 
 class Writer:
-    """Fill a set that is being prepared, piece by piece, so that it may be larger than memory."""
+    """Write the arrays of a data set in chunks, so that they can be larger than memory.
+
+    Attributes:
+        progress: the progress bar; call it with (done, total)
+        notes: what to store beside the arrays; the values must be serialisable to JSON
+    """
 
     def __init__(self, folder: Path, progress: ProgressBar) -> None:
         self._folder = folder
-        self._arrays: dict[str, _Appended] = {}
+        self._arrays: dict[str, _GrowingArray] = {}
         self.progress = progress
         self.notes: dict[str, Any] = {}
 
     def append(self, name: str, items: np.ndarray) -> None:
-        """Add items (n, …) to the end of the array `name`: IMAGES, MASKS or GROUPS.
+        """Append items to an array.
+
+        Args:
+            name: the name of the array: IMAGES, MASKS or GROUPS
+            items: (n, …) of the shape and dtype of earlier items
 
         Raises:
-            ValueError: where their shape or type is not that of those before
-            RunError: where the disk is full
+            ValueError: if the shape or dtype of the items differs from that of earlier items
+            RunError: if the file cannot be written, for example because the disk is full
         """
-        with _writing(self._folder.parent):
+        with _report_write_errors(self._folder.parent):
             if name not in self._arrays:
-                self._arrays[name] = _Appended(self._folder / f"{name}.npy", items)
+                self._arrays[name] = _GrowingArray(self._folder / f"{name}.npy", items)
             self._arrays[name].append(items)
 
     def arrays(self) -> dict[str, np.ndarray]:
-        """Open what was written so far, memory-mapped."""
-        with _writing(self._folder.parent):
+        """Return the arrays as written so far, memory-mapped."""
+        with _report_write_errors(self._folder.parent):
             for array in self._arrays.values():
                 array.flush()
-        return {name: _mapped(array.path) for name, array in self._arrays.items()}
+        return {name: _memory_mapped(array.path) for name, array in self._arrays.items()}
 
     def finish(self, source: CacheSource) -> None:
-        """Write the record, last; all is on the disk then."""
-        with _writing(self._folder.parent):
-            states = {name: array.close() for name, array in self._arrays.items()}
-            record = {"format": _FORMAT, "name": source.name, "arrays": states, "notes": self.notes}
+        """Close the arrays and write `entry.json` last; all files are then synced to the disk."""
+        with _report_write_errors(self._folder.parent):
+            file_states = {name: array.close() for name, array in self._arrays.items()}
+            record = {"format": _FORMAT, "name": source.name, "arrays": file_states, "notes": self.notes}
             with (self._folder / _RECORD).open("w", encoding="utf-8") as file:
-                json.dump(record | {"checksum": _checksum_of(record)}, file)
+                json.dump(record | {"checksum": _record_checksum(record)}, file)
                 file.flush()
                 os.fsync(file.fileno())
 
     def abandon(self) -> None:
-        """Close the files, whatever is in them."""
+        """Close the files without completing them; errors are ignored."""
         for array in self._arrays.values():
             array.abandon()
 
 
-class _Appended:
-    """An .npy file that grows. Its header leaves room for the number of items, which is written at the end."""
+class _GrowingArray:
+    """Append items to an .npy file. The header has room for any number of items; `flush` writes the current one."""
 
     def __init__(self, path: Path, like: np.ndarray) -> None:
         self.path = path
@@ -190,26 +207,29 @@ class _Appended:
         self._write_header()
 
     def append(self, items: np.ndarray) -> None:
+        """Append items (n, …); ValueError if their shape or dtype differs from that of the array."""
         if (items.dtype, items.shape[1:]) != (self._dtype, self._item_shape):
-            given, here = (items.shape[1:], items.dtype), (self._item_shape, self._dtype)
-            raise ValueError(f"{self.path.stem} has items of {here}; {given} was appended.")
+            new, expected = (items.shape[1:], items.dtype), (self._item_shape, self._dtype)
+            raise ValueError(f"{self.path.stem} has items of {expected}; {new} was appended.")
         self._file.write(np.ascontiguousarray(items).data)
         self._count += len(items)
 
     def flush(self) -> None:
+        """Write the header for the current number of items, and all buffered data."""
         self._file.seek(0)
         self._write_header()
         self._file.seek(0, os.SEEK_END)
         self._file.flush()
 
     def close(self) -> dict[str, Any]:
-        """What tells whether the file is as it was written."""
+        """Finish the file; return its state, by which later changes are detected."""
         self.flush()
         os.fsync(self._file.fileno())
         self._file.close()
-        return _state(self.path)
+        return _file_state(self.path)
 
     def abandon(self) -> None:
+        """Close the file without completing it."""
         with suppress(OSError):
             self._file.close()
 
@@ -217,41 +237,42 @@ class _Appended:
         write_npy_header(self._file, (self._count, *self._item_shape), self._dtype)
 
 
-def _state(path: Path) -> dict[str, Any]:
-    """Size in bytes, modification time in nanoseconds and checksum of an array's file."""
-    state = path.stat()
-    return {"size": state.st_size, "modified": state.st_mtime_ns, "checksum": _checksum(path, state.st_size)}
+def _file_state(path: Path) -> dict[str, Any]:
+    """Return the size in bytes, the modification time in nanoseconds and the checksum of an array's file."""
+    status = path.stat()
+    return {"size": status.st_size, "modified": status.st_mtime_ns, "checksum": _file_checksum(path, status.st_size)}
 
 
-def _checksum_of(record: Mapping[str, Any]) -> str:
-    """A hash of an entry's record, its own checksum aside."""
+def _record_checksum(record: Mapping[str, Any]) -> str:
+    """Return a hash of an entry's record, without the checksum that it contains."""
     others = {key: value for key, value in record.items() if key != "checksum"}
     return hashlib.blake2b(json.dumps(others, sort_keys=True).encode(), digest_size=16).hexdigest()
 
 
 def root() -> Path:
-    """The cache folder: $MARSSEG_CACHE, else `marsseg` in the user's, as the system has it."""
-    if given := os.environ.get(VARIABLE):
-        return Path(given)
-    found = None
+    """Return the cache folder: $MARSSEG_CACHE, or `marsseg` in the user's cache folder of the operating system."""
+    if chosen := os.environ.get(VARIABLE):
+        return Path(chosen)
+    default = None
     with suppress(RuntimeError):
-        found = platformdirs.user_cache_path("marsseg", appauthor=False)
-    if found is None or not found.is_absolute():  # without a home, versions of platformdirs differ in what they do
-        raise RequestError("There is no home folder to keep prepared data in.", hint=f"Set {VARIABLE}.")
-    return found
+        default = platformdirs.user_cache_path("marsseg", appauthor=False)
+    # Without a home folder some versions of platformdirs raise, others return a relative path.
+    if default is None or not default.is_absolute():
+        raise RequestError("There is no home folder to store prepared data in.", hint=f"Set {VARIABLE}.")
+    return default
 
 
-def opened(source: CacheSource, prepare: Callable[[Writer], None]) -> CachedArrays:
-    """The entry made from `source`; where there is none, or a damaged one, `prepare` fills it first.
+def open_or_prepare(source: CacheSource, prepare: Callable[[Writer], None]) -> CachedArrays:
+    """Open the entry made from `source`; if it is missing or damaged, let `prepare` write it first.
 
-    Raises RequestError where the cache folder cannot be written, RunError where its disk is full or the source changed
-    while it was read, and what `prepare` raises; nothing is left behind then.
+    Raises RequestError if the cache folder cannot be written, RunError if the disk is full or the source changed while
+    it was read, and whatever `prepare` raises. After an error no files are left behind.
     """
     key = source.key()
-    final = _folder() / key
-    found = _opened(final)
-    _logger.debug("%s: %s %s", source.name, "prepared into" if found is None else "opened from", final)
-    if found is None:
+    final = _entries_folder() / key
+    entry = _open_entry(final)
+    _logger.debug("%s: %s %s", source.name, "prepared into" if entry is None else "opened from", final)
+    if entry is None:
         with _temporary_folder(final) as temporary:
             with ProgressBar("Preparing", source.name) as progress:
                 writer = Writer(temporary, progress)
@@ -262,30 +283,30 @@ def opened(source: CacheSource, prepare: Callable[[Writer], None]) -> CachedArra
                     writer.finish(source)
                 finally:
                     writer.abandon()
-            found = _settled(temporary, final)
-    return found
+            entry = _move_into_place(temporary, final)
+    return entry
 
 
 def entries() -> list[CacheEntry]:
-    """What the cache holds, by name."""
-    found = []
-    for path in _children():
+    """Return all entries of the cache, sorted by name."""
+    listed = []
+    for path in _subfolders():
         finished = bool(_FINISHED.fullmatch(path.name))
         if finished or _UNFINISHED.fullmatch(path.name):
-            record = _record(path) if finished else None
+            record = _read_record(path) if finished else None
             name = record["name"] if record is not None else "unfinished or damaged"
-            with suppress(FileNotFoundError):  # cleared by another process meanwhile
+            with suppress(FileNotFoundError):  # another process has cleared the cache meanwhile
                 size = sum(file.stat().st_size for file in path.iterdir())
-                found.append(CacheEntry(path, name, size, path.stat().st_mtime, record is not None))
-    return sorted(found, key=lambda entry: (entry.name, entry.path))
+                listed.append(CacheEntry(path, name, size, path.stat().st_mtime, record is not None))
+    return sorted(listed, key=lambda entry: (entry.name, entry.path))
 
 
 def clear() -> list[CacheEntry]:
-    """Remove all entries, and what processes that died left unfinished; give what is gone.
+    """Remove all entries, also unfinished ones of processes that ended; return the removed entries.
 
-    What another process prepares just now stays. Raises RunError where something cannot be removed.
+    An entry that another process is preparing is not removed. Raises RunError if an entry cannot be removed.
     """
-    gone = []
+    removed = []
     for entry in entries():
         if not _FINISHED.fullmatch(entry.path.name) and _in_use(entry.path):
             continue
@@ -293,57 +314,58 @@ def clear() -> list[CacheEntry]:
             shutil.rmtree(entry.path)
         except OSError as cause:
             raise RunError(f"The cache cannot be cleared: {cause.strerror}.", where=str(entry.path)) from cause
-        gone.append(entry)
-    return gone
+        removed.append(entry)
+    return removed
 
 
-def _folder() -> Path:
+def _entries_folder() -> Path:
     return root() / "data"
 
 
-def _children() -> list[Path]:
+def _subfolders() -> list[Path]:
+    """Return the folders of all entries, and any other folder beside them."""
     try:
-        return sorted(path for path in _folder().iterdir() if path.is_dir())
+        return sorted(path for path in _entries_folder().iterdir() if path.is_dir())
     except (FileNotFoundError, NotADirectoryError):
         return []
     except OSError as cause:
         raise RequestError(f"The cache folder cannot be read: {cause.strerror}.", where=str(root())) from cause
 
 
-def _record(path: Path) -> dict[str, Any] | None:
-    """What `entry.json` says; None where it is missing or damaged."""
+def _read_record(path: Path) -> dict[str, Any] | None:
+    """Read `entry.json`; return None if it is missing or damaged."""
     try:
         record = json.loads((path / _RECORD).read_text(encoding="utf-8"))
-        sound = record["format"] == _FORMAT and record["checksum"] == _checksum_of(record)
-        return record if sound and isinstance(record["name"], str) else None
+        intact = record["format"] == _FORMAT and record["checksum"] == _record_checksum(record)
+        return record if intact and isinstance(record["name"], str) else None
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
 
-def _opened(path: Path) -> CachedArrays | None:
-    """The entry in this folder; None where there is none, or where a file is not as it was written."""
-    record = _record(path)
+def _open_entry(path: Path) -> CachedArrays | None:
+    """Open the entry in this folder; return None if there is none, or if a file changed after it was written."""
+    record = _read_record(path)
     if record is None:
         return None
     try:
         arrays = {}
         for name, state in record["arrays"].items():
-            if _state(path / f"{name}.npy") != state:
+            if _file_state(path / f"{name}.npy") != state:
                 return None
-            arrays[name] = _mapped(path / f"{name}.npy")
+            arrays[name] = _memory_mapped(path / f"{name}.npy")
         return CachedArrays(MappingProxyType(arrays), MappingProxyType(record["notes"]))
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
 
 
-def _mapped(path: Path) -> np.ndarray:
+def _memory_mapped(path: Path) -> np.ndarray:
     array: np.ndarray = np.load(path, mmap_mode="r", allow_pickle=False)
     return array
 
 
 @contextmanager
 def _temporary_folder(final: Path) -> Iterator[Path]:
-    """A folder beside `final` that only this user reads; it is gone afterwards, unless renamed."""
+    """Create a folder beside `final` that only this user can read; remove it at the end, unless it was renamed."""
     with ExitStack() as stack:
         try:
             temporary = stack.enter_context(temporary_folder(final, mode=0o700))
@@ -351,28 +373,32 @@ def _temporary_folder(final: Path) -> Iterator[Path]:
             raise RequestError(
                 f"The cache folder cannot be written: {cause.strerror or cause}.",
                 where=str(root()),
-                hint=f"CachedArrays data sets are kept there. Set {VARIABLE} to a folder that can be written.",
+                hint=f"Prepared data sets are stored there. Set {VARIABLE} to a folder that can be written.",
             ) from cause
         yield temporary
 
 
-def _settled(temporary: Path, final: Path) -> CachedArrays:
-    """Rename into place, unless another process was first."""
-    with _writing(final.parent):
+def _move_into_place(temporary: Path, final: Path) -> CachedArrays:
+    """Rename `temporary` to `final` and open it; if another process was faster, open the entry of that one."""
+    with _report_write_errors(final.parent):
         for _ in range(2):
             try:
                 temporary.rename(final)
             except OSError as cause:
                 if cause.errno not in (errno.ENOTEMPTY, errno.EEXIST):
                     raise
-            if (found := _opened(final)) is not None:
-                return found
-            shutil.rmtree(final, ignore_errors=True)  # damaged, or else the new one would have taken its place
-    raise RunError("What was prepared is damaged already.", where=str(final), hint="Is the disk sound?")
+            if (entry := _open_entry(final)) is not None:
+                return entry
+            shutil.rmtree(final, ignore_errors=True)  # a damaged entry, which prevented the rename
+    raise RunError(
+        "The data was damaged while it was written to the cache.",
+        where=str(final),
+        hint=f"Check the disk, or set {VARIABLE} to a folder on another one.",
+    )
 
 
 def _in_use(folder: Path) -> bool:
-    """Whether the process that prepares this folder is alive."""
+    """Return whether the process that prepares this folder is still running."""
     try:
         with hold(folder):
             return False
@@ -381,8 +407,8 @@ def _in_use(folder: Path) -> bool:
 
 
 @contextmanager
-def _writing(folder: Path) -> Iterator[None]:
-    """What goes wrong inside is that the cache's disk is full, or refuses."""
+def _report_write_errors(folder: Path) -> Iterator[None]:
+    """Turn an OSError of the block into a RunError which says that the cache cannot be written."""
     try:
         yield
     except OSError as cause:

@@ -1,4 +1,4 @@
-"""Data sets by way of the cache: prepared once, then opened at once at any size."""
+"""Open data sets through the cache: they are prepared once, and later opened without delay at any size."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ MASKS = "masks"
 """Name the array of masks that `prepare` writes: (N, H, W) uint8, class ids or 255 for void."""
 
 GROUPS = "groups"
-"""Name the array of groups that `prepare` may write: (N,) integers; images of one group stay together."""
+"""Name the array of groups that `prepare` may write: (N,) integers; a split keeps the images of a group together."""
 
 _COUNTS = "label_counts"
 _FINGERPRINT = "fingerprint"
@@ -37,18 +37,35 @@ _CLASSES = "classes"
 
 
 def note_scaling(writer: Writer, converter: Converter) -> None:
-    """Keep with a set that is being prepared how its values became 0…255, and what is doubtful in that."""
+    """Store how the values of a data set became 0…255, and warnings about that, while it is prepared.
+
+    Both are logged whenever the data set is opened.
+
+    Args:
+        writer: the writer of `prepare`
+        converter: the converter of its images, after the last one was converted
+    """
     writer.notes[_SCALING] = None if converter.kept is None else converter.kept.to_json()
     note_remarks(writer, converter.doubts())
 
 
 def note_remarks(writer: Writer, lines: Sequence[str]) -> None:
-    """Keep with a set that is being prepared sentences that are told whenever it is opened."""
+    """Store warnings with a data set while it is prepared; they are logged whenever the data set is opened.
+
+    Args:
+        writer: the writer of `prepare`
+        lines: the warnings, each a sentence
+    """
     writer.notes.setdefault(_DOUBTS, []).extend(lines)
 
 
 def note_classes(writer: Writer, count: int) -> None:
-    """Keep with a set that is being prepared how many classes were found in its masks."""
+    """Store the number of classes found in the masks of a data set while it is prepared.
+
+    Args:
+        writer: the writer of `prepare`
+        count: the number of classes
+    """
     writer.notes[_CLASSES] = count
 
 
@@ -59,24 +76,27 @@ def cached_data(
     class_names: Sequence[str] | None,
     ignore_classes: Sequence[int],
 ) -> SegmentationData:
-    """Open the data set made from `source`, memory-mapped; where it is not prepared yet, prepare it.
+    """Open the data set made from `source`, memory-mapped; prepare it first if that was not done before.
 
-    What is written is checked before it is kept. What `note_scaling` and `note_remarks` noted is told, each time.
-    CachedArrays by other code or from other files (`CacheSource.key`), it is another set.
+    The arrays are checked before they are stored. If the files, the options (`CacheSource.key`) or the code of
+    `prepare` change, it is prepared again. The warnings of `note_scaling` and `note_remarks` are logged each time.
 
     Args:
-        source: what it is made from
+        source: the files and options that the data set is made from
         prepare: writes IMAGES (N, H, W, C) uint8, MASKS (N, H, W) uint8 and, if there are groups, GROUPS (N,) integers
-        class_names: one for each class; with None they are as many as `note_classes` noted, called class_0 and so on,
-            and that is told
-        ignore_classes: the classes that count in no loss and no score
+        class_names: the name of each class; with None their number is that of `note_classes`, and they are named
+            class_0, class_1 and so on, with a warning
+        ignore_classes: the ids of classes that losses and metrics ignore
+
+    Returns:
+        The data set.
 
     Raises:
-        RequestError: where the arrays do not belong together, or a file is not there
-        RunError: where the disk is full
+        RequestError: if the arrays do not match, or a file does not exist
+        RunError: if the disk is full
     """
 
-    def named(notes: Mapping[str, Any]) -> tuple[str, ...]:
+    def names_from(notes: Mapping[str, Any]) -> tuple[str, ...]:
         if class_names is not None:
             return tuple(class_names)
         return tuple(f"class_{number}" for number in range(notes[_CLASSES]))
@@ -88,21 +108,27 @@ def cached_data(
             raise RequestError("There are no images.", where=source.name)
         scaling = Scaling.from_json(writer.notes.get(_SCALING))
         data = SegmentationData(
-            arrays[IMAGES], arrays[MASKS], named(writer.notes), (), arrays.get(GROUPS), source.name, scaling=scaling
+            arrays[IMAGES],
+            arrays[MASKS],
+            names_from(writer.notes),
+            (),
+            arrays.get(GROUPS),
+            source.name,
+            scaling=scaling,
         )
         writer.append(_COUNTS, data.label_counts)
         writer.notes[_FINGERPRINT] = data.fingerprint()
 
-    # How many classes there are decides what a mask may hold; their names and the ignored ones change no array.
+    # The number of classes is part of the key: masks are checked against it. Names and ignored classes change no array.
     classes = None if class_names is None else len(class_names)
-    found = cache.opened(_keyed(source, prepare, classes=classes), prepare_and_check)
-    arrays, names = found.arrays, named(found.notes)
-    facts = Facts(arrays[_COUNTS], found.notes[_FINGERPRINT])
-    scaling = Scaling.from_json(found.notes.get(_SCALING))
-    remarks = list(found.notes.get(_DOUBTS, []))
+    entry = cache.open_or_prepare(_with_code(source, prepare, classes=classes), prepare_and_check)
+    arrays, names = entry.arrays, names_from(entry.notes)
+    facts = Facts(arrays[_COUNTS], entry.notes[_FINGERPRINT])
+    scaling = Scaling.from_json(entry.notes.get(_SCALING))
+    remarks = list(entry.notes.get(_DOUBTS, []))
     if class_names is None:
-        remarks.insert(0, f"The classes are those found in the masks, {names[0]} to {names[-1]}: nothing names them.")
-    _tell(source.name, scaling, remarks)
+        remarks.insert(0, f"The classes are those found in the masks, {names[0]} to {names[-1]}: they have no names.")
+    _log_warnings(source.name, scaling, remarks)
     return SegmentationData(
         arrays[IMAGES],
         arrays[MASKS],
@@ -116,25 +142,29 @@ def cached_data(
 
 
 def cached_images(source: CacheSource, prepare: Callable[[Writer], None]) -> np.ndarray:
-    """Open the images without labels made from `source`, (M, H, W, C) uint8; where they are not there, prepare them.
+    """Open the images without labels made from `source`; prepare them first if that was not done before.
 
     Args:
-        source: what they are made from
+        source: the files and options that the images are made from
         prepare: writes IMAGES (M, H, W, C) uint8
 
+    Returns:
+        (M, H, W, C) uint8, memory-mapped
+
     Raises:
-        RequestError: where a file is not there
-        RunError: where the disk is full
+        RequestError: if a file does not exist
+        RunError: if the disk is full
     """
-    found = cache.opened(_keyed(source, prepare), prepare)
-    _tell(source.name, None, found.notes.get(_DOUBTS, []))
-    return found.arrays[IMAGES]
+    entry = cache.open_or_prepare(_with_code(source, prepare), prepare)
+    _log_warnings(source.name, None, entry.notes.get(_DOUBTS, []))
+    return entry.arrays[IMAGES]
 
 
-def _keyed(source: CacheSource, prepare: Callable[[Writer], None], **more: Any) -> CacheSource:
+def _with_code(source: CacheSource, prepare: Callable[[Writer], None], **more: Any) -> CacheSource:
+    """Add a hash of the code of `prepare`, and `more`, to the options of a source."""
     return replace(source, options={"source": dict(source.options), "code": code_hash(prepare), **more})
 
 
-def _tell(source: str, scaling: Scaling | None, doubts: Sequence[str]) -> None:
-    for line in [*([] if scaling is None else [f"{scaling}."]), *doubts]:
+def _log_warnings(source: str, scaling: Scaling | None, remarks: Sequence[str]) -> None:
+    for line in [*([] if scaling is None else [f"{scaling}."]), *remarks]:
         _logger.warning("%s: %s", source, line)

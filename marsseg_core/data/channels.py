@@ -1,4 +1,4 @@
-"""Images with one channel, and with three."""
+"""Convert images between grey and colour."""
 
 from __future__ import annotations
 
@@ -7,10 +7,24 @@ from PIL import Image
 
 
 def to_grey(image: np.ndarray) -> np.ndarray:
-    """Turn an image (H, W, 1 or 3) uint8 grey, (H, W, 1): colours by their luma (Rec. 601)."""
+    """Convert an image to grey; colours become their luma (Rec. 601).
+
+    Args:
+        image: (H, W, 1) or (H, W, 3) uint8
+
+    Returns:
+        (H, W, 1) uint8
+    """
     return image if image.shape[-1] == 1 else np.asarray(Image.fromarray(image).convert("L"))[..., None]
 
 
 def to_colour(image: np.ndarray) -> np.ndarray:
-    """Give an image (H, W, C) three channels, (H, W, 3): the first one three times, unless there are three."""
+    """Convert an image to three channels: repeat the first channel, unless there are three already.
+
+    Args:
+        image: (H, W, C)
+
+    Returns:
+        (H, W, 3)
+    """
     return image if image.shape[-1] == 3 else np.repeat(image[..., :1], 3, axis=-1)

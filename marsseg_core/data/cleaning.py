@@ -1,7 +1,7 @@
-"""Cleaning: what a plan may ask to be done to its data before it is split.
+"""Clean a data set before it is split, as requested in a plan.
 
-In this order, each step looking at the items as they were read: aliens are dropped, then the copies among what is left,
-then margins are filled.
+The steps are, in this order: drop aliens, drop duplicates among the remaining items, fill margins. Each step compares
+the items as they were read.
 """
 
 from __future__ import annotations
@@ -23,66 +23,68 @@ from .labels import fill_margin
 
 
 def clean(data: SegmentationData, options: CleaningOptions) -> SegmentationData:
-    """The data cleaned, with the report as its `cleaning`; the same object where nothing is asked for.
+    """Return the cleaned data, with the report as its `cleaning`; without any step, return the same object.
 
-    Raises RequestError where no item remains.
+    Raises RequestError if no item remains.
     """
     if options == CleaningOptions():
         return data
-    aliens, duplicates = _dropped(data, options)
+    aliens, duplicates = _find_dropped(data, options)
     report = CleaningReport(options, len(data), aliens, duplicates, {})
     kept = report.kept
     if not len(kept):
-        raise RequestError("Cleaning leaves no image.", where=data.source, hint="Ask for less of it.")
+        raise RequestError("Cleaning leaves no image.", where=data.source, hint="Omit one of its steps.")
 
     images, masks, groups = data.images, data.masks, data.groups
     if len(kept) < len(data):
-        images, masks = _chosen(images, kept), _chosen(masks, kept)
+        images, masks = _select(images, kept), _select(masks, kept)
         groups = None if groups is None else groups[kept]
     if options.fill_margin:
-        masks, filled = _filled(masks, data.ignore_classes, options.fill_margin)
-        report = replace(report, filled={int(kept[place]): pixels for place, pixels in filled.items()})
+        masks, filled = _fill_margins(masks, data.ignore_classes, options.fill_margin)
+        report = replace(report, filled={int(kept[index]): pixels for index, pixels in filled.items()})
     return replace(data, images=images, masks=masks, groups=groups, source=f"{data.source}, cleaned", cleaning=report)
 
 
-def _dropped(data: SegmentationData, options: CleaningOptions) -> tuple[tuple[ItemGroup, ...], tuple[ItemGroup, ...]]:
-    """The groups that go as aliens, and what is left of the groups of copies."""
+def _find_dropped(
+    data: SegmentationData, options: CleaningOptions
+) -> tuple[tuple[ItemGroup, ...], tuple[ItemGroup, ...]]:
+    """Return the groups of aliens to drop, and the groups of duplicates among the other items."""
     by_images = options.drop_aliens == "images"
     copies = image_copies(data.images).near if by_images or options.drop_duplicates else ()
     aliens = copies if by_images else mask_groups(data)[0] if options.drop_aliens == "masks" else ()
     if not options.drop_duplicates:
         return aliens, ()
-    gone = {item for group in aliens for item in group}
-    left = [tuple(item for item in group if item not in gone) for group in copies]
-    return aliens, tuple(group for group in left if len(group) > 1)
+    dropped = {item for group in aliens for item in group}
+    remaining = [tuple(item for item in group if item not in dropped) for group in copies]
+    return aliens, tuple(group for group in remaining if len(group) > 1)
 
 
-def _filled(masks: np.ndarray, ignore_classes: tuple[int, ...], margin: int) -> tuple[np.ndarray, dict[int, int]]:
-    """The masks with their margins filled, and how many pixels of which that are."""
+def _fill_margins(masks: np.ndarray, ignore_classes: tuple[int, ...], margin: int) -> tuple[np.ndarray, dict[int, int]]:
+    """Return the masks with filled margins, and the number of filled pixels by the index of the mask."""
     filled: dict[int, int] = {}
 
-    def each() -> Iterator[np.ndarray]:
-        for place, mask in enumerate(masks):
+    def fill_each() -> Iterator[np.ndarray]:
+        for index, mask in enumerate(masks):
             changed, pixels = fill_margin(mask, ignore_classes, margin)
             if pixels:
-                filled[place] = pixels
+                filled[index] = pixels
             yield changed
 
-    return _gathered(masks, each(), len(masks)), filled
+    return _collect(masks, fill_each(), len(masks)), filled
 
 
-def _chosen(array: np.ndarray, items: np.ndarray) -> np.ndarray:
-    """These items of (N, …)."""
-    return _gathered(array, (array[item] for item in items), len(items))
+def _select(array: np.ndarray, items: np.ndarray) -> np.ndarray:
+    """Return the items with these indices of an array (N, …)."""
+    return _collect(array, (array[item] for item in items), len(items))
 
 
-def _gathered(like: np.ndarray, items: Iterable[np.ndarray], count: int) -> np.ndarray:
-    """So many items as one array: in memory, or where `like` is memory-mapped, in a nameless file in the cache."""
+def _collect(like: np.ndarray, items: Iterable[np.ndarray], count: int) -> np.ndarray:
+    """Collect `count` items into an array like `like`: in memory, or in an unnamed file if `like` is memory-mapped."""
     shape = (count, *like.shape[1:])
     if not isinstance(like, np.memmap):
         result = np.empty(shape, like.dtype)
-        for place, item in enumerate(items):
-            result[place] = item
+        for index, item in enumerate(items):
+            result[index] = item
         return result
     try:
         with tempfile.TemporaryFile(dir=cache.root()) as file:

@@ -1,4 +1,4 @@
-"""What a plan may ask of the cleaning of its data. Known without NumPy."""
+"""Define the options for cleaning data. This module does not import NumPy, so that commands start fast."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from ..registry.parameters import param
 
 @dataclass(frozen=True)
 class CleaningOptions:
-    """What is done to the data before it is split, in this order. Nothing, unless asked for."""
+    """Hold the steps of cleaning, which are applied in this order before the data is split; by default none is."""
 
     drop_aliens: Literal["masks", "images"] | None = param(
         None,
-        help="drop the groups of items with one mask of at least two classes that count, or of nearly identical images",
+        help="drop groups of items with one mask of two or more classes (aliens), or groups of nearly identical images",
     )
-    drop_duplicates: bool = param(False, help="keep only the first of nearly identical images")
+    drop_duplicates: bool = param(False, help="keep only the first image of each group of nearly identical images")
     fill_margin: int = param(
         0,
-        help="label strips without labels, up to this many pixels wide, along an image's edges as what is nearest",
+        help="label unlabelled strips along the edges, up to this many pixels wide, like the nearest labelled pixels",
         minimum=0,
     )

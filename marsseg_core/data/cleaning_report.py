@@ -1,4 +1,4 @@
-"""What cleaning may be asked to do, and what it did."""
+"""Report what cleaning did."""
 
 from __future__ import annotations
 
@@ -14,10 +14,14 @@ from .groups import ItemGroup
 
 @dataclass(frozen=True)
 class CleaningReport:
-    """What cleaning did. Items are numbered as they were read.
+    """Record what cleaning did. Items are numbered in the order in which they were read.
 
-    `items` counts them before; `aliens` are the groups that were dropped whole, `duplicates` those of which only the
-    first was kept; `filled` has the number of pixels that took a label, by item.
+    Attributes:
+        options: the steps that were requested
+        items: the number of items before cleaning
+        aliens: the groups of which all items were dropped
+        duplicates: the groups of which all items except the first were dropped
+        filled: the number of pixels that were labelled, by item
     """
 
     options: CleaningOptions
@@ -28,22 +32,23 @@ class CleaningReport:
 
     @property
     def kept(self) -> np.ndarray:
-        """The items that remain, in order."""
+        """Return the remaining items, in order."""
         dropped = [item for group in self.aliens for item in group]
         dropped += [item for group in self.duplicates for item in group[1:]]
         return np.setdiff1d(np.arange(self.items), dropped)
 
     def __str__(self) -> str:
-        done = []
+        steps = []
         if self.options.drop_aliens is not None:
-            done.append(f"{sum(map(len, self.aliens))} aliens dropped (by {self.options.drop_aliens})")
+            steps.append(f"{sum(map(len, self.aliens))} aliens dropped (by {self.options.drop_aliens})")
         if self.options.drop_duplicates:
-            done.append(f"{sum(len(group) - 1 for group in self.duplicates)} duplicates dropped")
+            steps.append(f"{sum(len(group) - 1 for group in self.duplicates)} duplicates dropped")
         if self.options.fill_margin:
-            done.append(f"{sum(self.filled.values()):,} pixels in the margins of {len(self.filled):,} masks filled")
-        return f"{', '.join(done)}; {len(self.kept):,} of {self.items:,} items remain"
+            steps.append(f"{sum(self.filled.values()):,} pixels in the margins of {len(self.filled):,} masks filled")
+        return f"{', '.join(steps)}; {len(self.kept):,} of {self.items:,} items remain"
 
     def to_json(self) -> dict[str, Any]:
+        """Return the content of cleaning.json."""
         return {
             "options": settings(self.options),
             "items": self.items,

@@ -1,4 +1,4 @@
-"""The code that prepares a data set: with other code, other arrays come out of the same files."""
+"""Hash the code that prepares a data set: if the code changes, the prepared arrays may change too."""
 
 from __future__ import annotations
 
@@ -12,19 +12,21 @@ from typing import Any, Final
 
 from ..registry.source_code import imported_files, module_file
 
-# What a data set reads its files with, wherever it is defined; plugins have it from `plugin_api`, which imports it.
+# Packages that are hashed even if another package imports them: data sets read files with them. Plugins import them
+# from `plugin_api`.
 _READERS: Final = ("marsseg_core.data", "marsseg_core.plugin_api")
 
-# Where the interfaces are: from there on, nothing in a class is its own.
+# The package of the interfaces: the classes from there on in a class's method resolution order are not hashed.
 _INTERFACES: Final = "marsseg_core.components.interfaces"
 
 
 def code_hash(prepare: Any) -> str:
-    """A hash of the source of all that the callable `prepare` is defined in, and of what that imports.
+    """Return a hash of the source code of the callable `prepare` and of the modules that it imports.
 
-    These are the modules of the function, of its closure's functions, and of the classes of components that it is
-    bound to or refers to; and what they import, in functions too, of their own packages and of `marsseg_core.data`.
-    A function without a file, typed into an interpreter, counts by its compiled code.
+    The hash includes the modules of the function, of the functions in its closure, and of the classes of components
+    that it is bound to or refers to. It also includes the modules of their own packages and of `marsseg_core.data` that
+    they import, also inside functions. A function without a file, such as one typed into an interpreter, is hashed by
+    its compiled code.
     """
     digest = hashlib.blake2b(digest_size=16)
     files: dict[str, Path] = {}
@@ -38,7 +40,7 @@ def code_hash(prepare: Any) -> str:
 
 
 def _modules(value: Any, digest: Any) -> Iterator[str]:
-    """The modules that define `value` and what it holds; functions that have no file go into `digest` at once."""
+    """Yield the modules that define `value` and its parts; hash functions without a file into `digest` directly."""
     if isinstance(value, partial):
         for part in (value.func, *value.args, *value.keywords.values()):
             yield from _modules(part, digest)
@@ -59,7 +61,7 @@ def _modules(value: Any, digest: Any) -> Iterator[str]:
 
 
 def _instructions(code: CodeType) -> Iterator[Any]:
-    """What a function does, wherever it stands: its instructions, names and constants, inner functions included."""
+    """Yield the instructions, names and constants of a function and its inner functions, without line numbers."""
     yield code.co_code, code.co_names
     for constant in code.co_consts:
         if isinstance(constant, CodeType):

@@ -1,4 +1,4 @@
-"""Images of any numbers → uint8, one after the other."""
+"""Convert images of any type of numbers to uint8, one chunk at a time."""
 
 from __future__ import annotations
 
@@ -9,32 +9,38 @@ import numpy as np
 from .ranges import SAY_WHICH, Piece, finite, refuse
 from .scaling import Scaling, exact, numbers_of, scaled_values
 
-# Where the highest value of all is below this share of the range, the range is likely wrong. It tells 12 bits in 16.
+# If the highest value is below this share of the range, the range is probably wrong. Detects 12-bit values read as 16.
 _SMALL_SHARE: Final = 1 / 16
 
 
 class Converter:
-    """Convert images of any numbers to uint8, one piece after the other, and tell afterwards what is doubtful in it.
+    """Convert images of any type of numbers to uint8, piece by piece; `doubts` then returns warnings about the range.
 
     Args:
-        scaling: what `found_scaling` gave for their source
+        scaling: the result of `found_scaling` for the source of the images
     """
 
     def __init__(self, scaling: Scaling | None) -> None:
         self.scaling = scaling
         self._outside = self._values = 0
         self._highest = -np.inf
-        self._as_is_highest = -np.inf
+        self._unscaled_highest = -np.inf
 
     def __call__(self, piece: Piece) -> np.ndarray:
-        """Convert the images of a piece to (n, …) uint8.
+        """Convert the images of a piece.
+
+        Args:
+            piece: n images
+
+        Returns:
+            (n, …) uint8
 
         Raises:
-            RequestError: for NaN and infinite values, and for values outside 0…255 that no scaling is for
+            RequestError: if values are NaN or infinite, or are outside 0…255 and the scaling is not for such numbers
         """
         values, scaling = piece.read(), self.scaling
         if scaling is None or (scaling.per == "set" and scaling.numbers != numbers_of(values.dtype)):
-            return self._as_it_is(values, piece)
+            return self._unscaled(values, piece)
         finite(values, piece)
         if scaling.per == "image":
             return np.stack([self._stretched(image, scaling) for image in values])
@@ -44,8 +50,9 @@ class Converter:
         self._highest = max(self._highest, float(values.max()))
         return scaled
 
-    def _as_it_is(self, values: np.ndarray, piece: Piece) -> np.ndarray:
-        self._as_is_highest = max(self._as_is_highest, float(values.max()))
+    def _unscaled(self, values: np.ndarray, piece: Piece) -> np.ndarray:
+        """Round values that are 0…255 already."""
+        self._unscaled_highest = max(self._unscaled_highest, float(values.max()))
         if values.dtype == np.uint8:
             return values
         finite(values, piece)
@@ -56,31 +63,32 @@ class Converter:
         return rounded
 
     def _stretched(self, image: np.ndarray, scaling: Scaling) -> np.ndarray:
+        """Scale an image by percentiles of its own values."""
         low, high = np.percentile(image, [scaling.low, scaling.high])
-        # A flat image stays flat.
+        # An image with a single value becomes black.
         return scaled_values(image, low, high)[0] if low < high else np.zeros(image.shape, np.uint8)
 
     @property
     def kept(self) -> Scaling | None:
-        """Give the scaling as it is kept: None where it changes no value."""
-        same = (
+        """Return the scaling as it is stored with the data: None if it changes no value."""
+        is_identity = (
             self.scaling is not None and self.scaling.per == "set" and (self.scaling.low, self.scaling.high) == (0, 255)
         )
-        return None if same else self.scaling
+        return None if is_identity else self.scaling
 
     def doubts(self) -> list[str]:
-        """Give a sentence for each thing that suggests another range."""
+        """Return a warning for each sign that the range is wrong."""
         lines = []
         if self._outside:
             share = 100 * self._outside / self._values
-            lines.append(f"{self._outside:,} values ({share:.3g} %) lie outside the range and are cut off.")
-        ends = [(self._as_is_highest, 0.0, 255.0)]
+            lines.append(f"{self._outside:,} values ({share:.3g} %) lie outside the range and are clipped.")
+        ends = [(self._unscaled_highest, 0.0, 255.0)]
         if self.scaling is not None and self.scaling.per == "set":
             ends.append((self._highest, self.scaling.low, self.scaling.high))
         for highest, low, high in ends:
             if 0 < highest - low < _SMALL_SHARE * (high - low):
                 lines.append(
                     f"The values reach only {highest:.6g} of {high:.10g}: the images are nearly black. "
-                    f"If {highest:.6g} is white, say range={exact(low)}..{highest:.6g}."
+                    f"If {highest:.6g} is white, set range={exact(low)}..{highest:.6g}."
                 )
         return lines

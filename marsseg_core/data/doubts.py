@@ -1,4 +1,4 @@
-"""What makes a training senseless, or its scores: seen in the counts of labels before it begins."""
+"""Warn about labels that make training or scores useless, from the pixel counts of the classes."""
 
 from __future__ import annotations
 
@@ -10,39 +10,39 @@ from ..conventions import VOID
 from .arrays import SegmentationData
 from .splits import Split
 
-# A larger share of void is likely a class that was taken for it.
+# A larger share of void pixels probably means that a class was read as void.
 _MUCH_VOID = 0.5
 
 
 def doubts(data: SegmentationData, split: Split | None) -> list[str]:
-    """A sentence for each thing that is likely not meant; with a split, for its training subset as well.
+    """Return a warning for each likely mistake in the labels; with a split, also in its training subset.
 
-    Looked for: masks of 0 and 255 alone, void on more than half of the pixels, and classes that count and have no
-    pixel, in all masks or in the training subset.
+    The mistakes are: masks with only the values 0 and 255, more than half of the pixels void, classes without a pixel
+    in all masks or in the training subset, and a training subset with a single class. Ignored classes are left out.
     """
     pixels = data.label_counts.sum(axis=0, dtype=np.int64)
     void, total = int(pixels[-1]), int(pixels.sum())
     lines = []
     if void and void + pixels[0] == total:
         lines.append(
-            f"The masks hold nothing but 0 and {VOID}, and {VOID} is void: no pixel is left to tell from "
-            f"{data.class_names[0]}. Where {VOID} is a class, say binary=true (data sets npz and folder)."
+            f"The masks hold only 0 and {VOID}, and {VOID} is void: {data.class_names[0]} is the only class. "
+            f"If {VOID} is a class, set binary=true (data sets npz and folder)."
         )
     if void > _MUCH_VOID * total:
-        lines.append(f"{100 * void / total:.1f} % of all pixels are void ({VOID}): they count in no loss and no score.")
-    nowhere = [c for c in data.labelled_classes if not pixels[c]]
-    if nowhere:
-        lines.append(f"No mask has a pixel of {_named(data, nowhere)}: are the masks of these classes?")
+        lines.append(f"{100 * void / total:.1f} % of all pixels are void ({VOID}): losses and metrics ignore them.")
+    missing = [c for c in data.labelled_classes if not pixels[c]]
+    if missing:
+        lines.append(f"No mask has a pixel of {_names(data, missing)}: do the classes match the masks?")
     if split is not None:
-        trained = data.label_counts[split["train"]].sum(axis=0, dtype=np.int64)
-        lost = [c for c in data.labelled_classes if pixels[c] and not trained[c]]
-        if lost:
-            lines.append(f"The training subset has no pixel of {_named(data, lost)}: that cannot be learnt.")
-        left = [c for c in data.labelled_classes if trained[c]]
-        if len(left) == 1:
-            lines.append(f"Of the classes that count, the training subset holds {_named(data, left)} alone.")
+        trained_pixels = data.label_counts[split["train"]].sum(axis=0, dtype=np.int64)
+        untrained = [c for c in data.labelled_classes if pixels[c] and not trained_pixels[c]]
+        if untrained:
+            lines.append(f"The training subset has no pixel of {_names(data, untrained)}: this cannot be learnt.")
+        trained = [c for c in data.labelled_classes if trained_pixels[c]]
+        if len(trained) == 1:
+            lines.append(f"The training subset has pixels of a single class: {_names(data, trained)}.")
     return lines
 
 
-def _named(data: SegmentationData, classes: Sequence[int]) -> str:
+def _names(data: SegmentationData, classes: Sequence[int]) -> str:
     return ", ".join(f"{data.class_names[c]} ({c})" for c in classes)

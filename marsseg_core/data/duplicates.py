@@ -1,8 +1,9 @@
-"""Which images are copies of one another, and which masks.
+"""Find identical and nearly identical images, and identical masks.
 
-Images are *nearly identical* when their difference hashes (is each of 16 × 16 cells brighter than the one to its
-left?) differ in at most HASH_BITS of 256 bits, and then their pixels correlate by at least CORRELATION. Another
-exposure, a little noise and stronger compression leave an image nearly identical; a mirrored or shifted one is not.
+Two images are *nearly identical* if their difference hashes differ in at most HASH_BITS of 256 bits, and the
+correlation of their pixels is at least CORRELATION. A bit of the difference hash says whether one of 16 × 16 cells is
+brighter than the cell to its left. Images that differ in exposure, a little noise or compression are nearly identical;
+mirrored or shifted images are not.
 """
 
 from __future__ import annotations
@@ -25,12 +26,12 @@ CORRELATION: Final = 0.95
 
 
 def digests(array: np.ndarray) -> list[bytes]:
-    """A hash of each item of (N, …)."""
-    return [hashlib.blake2b(item.data, digest_size=16).digest() for _, block in pieces(array) for item in block]
+    """Return a hash of each item of an array (N, …)."""
+    return [hashlib.blake2b(item.data, digest_size=16).digest() for _, chunk in pieces(array) for item in chunk]
 
 
 def identical_groups(hashes: Sequence[bytes]) -> tuple[ItemGroup, ...]:
-    """Items with equal hashes: sorted indices of two and more, by the first of each group."""
+    """Return the groups of two or more items with equal hashes: sorted indices, in the order of their first items."""
     members: dict[bytes, list[int]] = defaultdict(list)
     for item, digest in enumerate(hashes):
         members[digest].append(item)
@@ -39,14 +40,22 @@ def identical_groups(hashes: Sequence[bytes]) -> tuple[ItemGroup, ...]:
 
 @dataclass(frozen=True)
 class Copies:
-    """Groups of images: `identical` to the byte, and `near`ly so (with the identical ones among them)."""
+    """Hold groups of copies of images.
+
+    Attributes:
+        identical: groups of images that are identical byte by byte
+        near: groups of nearly identical images, including identical ones
+    """
 
     identical: tuple[ItemGroup, ...]
     near: tuple[ItemGroup, ...]
 
 
 def image_copies(*stacks: np.ndarray) -> Copies:
-    """The copies among images (N, H, W, C) uint8 of one or several stacks of one size, numbered through."""
+    """Find the copies among images (N, H, W, C) uint8 of several arrays, whose images have one size.
+
+    The items are numbered consecutively over all arrays.
+    """
     hashes = [digest for stack in stacks for digest in digests(stack)]
     first: dict[bytes, int] = {}
     original = np.array([first.setdefault(digest, item) for item, digest in enumerate(hashes)], np.int64)
@@ -54,8 +63,8 @@ def image_copies(*stacks: np.ndarray) -> Copies:
     codes = np.concatenate([_difference_hashes(stack) for stack in stacks])[distinct]
     starts = np.cumsum([0, *map(len, stacks)])
 
-    def pixels(place: int) -> np.ndarray:
-        item = distinct[place]
+    def pixels(index: int) -> np.ndarray:
+        item = distinct[index]
         stack = int(np.searchsorted(starts, item, side="right")) - 1
         return np.asarray(stacks[stack][item - starts[stack]], np.float32).ravel()
 
@@ -66,22 +75,22 @@ def image_copies(*stacks: np.ndarray) -> Copies:
 
 
 def _near_labels(codes: np.ndarray, pixels: Callable[[int], np.ndarray]) -> np.ndarray:
-    """(n,) for each image the first one of its group; groups are chained, pair by pair."""
+    """Return for each image the first one of its group, (n,); every nearly identical pair joins its groups."""
     labels = np.arange(len(codes))
     for item in range(len(codes) - 1):
         others = codes[item + 1 :]
-        # Most differ in the first quarter of the hash already.
+        # Compare the first quarter of the hashes first: in most pairs it differs in too many bits already.
         close = item + 1 + np.flatnonzero(_differing_bits(codes[item, :1], others[:, :1]) <= HASH_BITS)
         close = close[_differing_bits(codes[item], codes[close]) <= HASH_BITS]
         close = close[labels[close] != labels[item]]
         if len(close):
-            own = pixels(item)
+            item_pixels = pixels(item)
             for other in close:
-                if _correlation(own, pixels(other)) >= CORRELATION:
+                if _correlation(item_pixels, pixels(other)) >= CORRELATION:
                     labels[labels == labels[other]] = labels[item]
-    # Chains may meet at a later image: the name of a group is its first.
-    _, places, group = np.unique(labels, return_index=True, return_inverse=True)
-    firsts: np.ndarray = places[group]
+    # A group that was joined to another may have the label of a later image: relabel it by its first image.
+    _, first_of_group, group = np.unique(labels, return_index=True, return_inverse=True)
+    firsts: np.ndarray = first_of_group[group]
     return firsts
 
 
@@ -91,24 +100,24 @@ def _differing_bits(code: np.ndarray, others: np.ndarray) -> np.ndarray:
 
 
 def _correlation(first: np.ndarray, second: np.ndarray) -> float:
-    """Of the pixels of two images (float32); 0 where one of them is flat."""
+    """Compute the correlation of the pixels of two images (float32); 0 if one of them has a single value."""
     first, second = first - first.mean(), second - second.mean()
     scale = float(np.sqrt((first @ first) * (second @ second)))
     return float(first @ second) / scale if scale else 0.0
 
 
 def _difference_hashes(images: np.ndarray) -> np.ndarray:
-    """(N, 4) uint64: the bits of the difference hashes of images (N, H, W, C)."""
+    """Compute the difference hashes of images (N, H, W, C) as (N, 4) uint64."""
     hashes = []
-    for _, block in pieces(images):
-        cells = _cell_means(_cell_means(block.sum(axis=-1, dtype=np.uint32), HASH_SIDE, 1), HASH_SIDE + 1, 2)
+    for _, chunk in pieces(images):
+        cells = _cell_means(_cell_means(chunk.sum(axis=-1, dtype=np.uint32), HASH_SIDE, 1), HASH_SIDE + 1, 2)
         bits = cells[:, :, 1:] > cells[:, :, :-1]
-        hashes.append(np.packbits(bits.reshape(len(block), -1), axis=1).view(np.uint64))
+        hashes.append(np.packbits(bits.reshape(len(chunk), -1), axis=1).view(np.uint64))
     return np.concatenate(hashes)
 
 
 def _cell_means(grey: np.ndarray, cells: int, axis: int) -> np.ndarray:
-    """Means along an axis over so many cells, as equal as they can be; one shorter than `cells` repeats its pixels."""
+    """Compute the means of cells of nearly equal size along an axis; an axis shorter than `cells` repeats pixels."""
     length = grey.shape[axis]
     edges = np.arange(cells) * length // cells
     sizes = np.maximum(np.diff(np.append(edges, length)), 1)
@@ -119,10 +128,11 @@ def _cell_means(grey: np.ndarray, cells: int, axis: int) -> np.ndarray:
 
 
 def mask_groups(data: SegmentationData) -> tuple[tuple[ItemGroup, ...], tuple[ItemGroup, ...]]:
-    """Groups of items with one identical mask: aliens, and the others. Masks without a label are like no other.
+    """Find groups of items with identical masks; return the groups of aliens, and the other groups.
 
-    Aliens have a mask of at least two classes that count, on images that differ. Genuine images share masks where these
-    hold a single class; and an item copied whole, image and mask, is a duplicate.
+    Aliens are fake images that were added to a data set and all have the same mask, as in the course's data set. Groups
+    of aliens have a mask of at least two classes that are not ignored, and different images. The others share a mask of
+    a single class, as real images do, or are duplicates of image and mask. Masks without a labelled pixel are left out.
     """
     aliens: list[ItemGroup] = []
     others: list[ItemGroup] = []

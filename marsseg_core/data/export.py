@@ -1,4 +1,4 @@
-"""Data sets written to files: whole or not at all."""
+"""Write data sets to files, atomically."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ from .pieces import items_at_once
 Layout = Literal["training_set", "images"]
 Items = Iterable[tuple[np.ndarray, np.ndarray]]
 
-# Called with (done, total) as items are written.
+# Called with (number of items written, number of all items).
 ProgressCallback = Callable[[int, int], None]
 
-# What a class file takes for something else.
+# Names with a special meaning in a class file.
 _RESERVED: Final = ("void",)
 
 
@@ -38,9 +38,9 @@ def write_course_file(
     size: tuple[int, int],
     progress: ProgressCallback,
 ) -> None:
-    """An .npz file as the course's: `training_set` (count, 2, H, W) and `test_set` (test, H, W), float64 both.
+    """Write an .npz file in the course's layout: `training_set` (count, 2, H, W) and `test_set` (test, H, W), float64.
 
-    The items, image (H, W, 1) and mask (H, W) each, are written as they come.
+    `labelled` and `unlabelled` yield pairs of an image (H, W, 1) and a mask (H, W), which are written one by one.
     """
     pairs = (np.stack([image[..., 0], mask]) for image, mask in labelled)
     images = (image[..., 0] for image, _ in unlabelled)
@@ -53,17 +53,17 @@ def write_course_file(
 def write_npz(
     path: Path, data: SegmentationData, unlabelled: np.ndarray | None, layout: Layout, progress: ProgressCallback
 ) -> None:
-    """A data set as the `npz` data set reads it, uint8: `training_set`, or `images` and `masks`.
+    """Write a data set to an .npz file for the data set `npz`: `training_set`, or `images` and `masks`, all uint8.
 
-    Groups go along as `training_groups`, images without labels as `test_set`. Raises RequestError where images with
-    several channels are asked for as a `training_set`.
+    Groups are written as `training_groups`, images without labels as `test_set`. Raises RequestError if the layout is
+    `training_set` and the images have several channels.
     """
     channels = data.images.shape[-1]
     if layout == "training_set" and channels > 1:
         raise RequestError(
             f"A training_set has one channel, and these images have {channels}.",
             where="--layout training_set",
-            hint="--layout images keeps them.",
+            hint="Use --layout images, which has room for all channels.",
         )
     grey = channels == 1
     images, uint8 = data.images[..., 0] if grey else data.images, np.dtype(np.uint8)
@@ -84,16 +84,16 @@ def write_npz(
 
 
 def write_folder(path: Path, data: SegmentationData, unlabelled: np.ndarray | None, progress: ProgressCallback) -> None:
-    """A folder as the `folder` data set reads it: PNG files in images/ and masks/, and the names in classes.csv.
+    """Write a data set to a folder for the data set `folder`: PNG files in images/ and masks/, and classes.csv.
 
-    Items of a group lie in a subfolder of their own; images without labels in unlabelled/. Raises RequestError for
-    what such a folder cannot hold.
+    Each group has a subfolder; images without labels are in unlabelled/. Raises RequestError if the images do not have
+    1 or 3 channels, or a class name cannot be written to classes.csv.
     """
     if data.images.shape[-1] not in (1, 3):
-        raise RequestError(f"Pictures have 1 or 3 channels, not {data.images.shape[-1]}.", where=data.source)
+        raise RequestError(f"PNG images have 1 or 3 channels, not {data.images.shape[-1]}.", where=data.source)
     for name in data.class_names:
         if name in _RESERVED or name != name.strip() or "\n" in name or name.startswith("#"):
-            raise RequestError(f"A class file cannot name a class '{name}'.", where=data.source)
+            raise RequestError(f"A class file cannot contain the class name '{name}'.", where=data.source)
     total = len(data) + (0 if unlabelled is None else len(unlabelled))
     with atomic_folder(path) as temporary:
         with (temporary / "classes.csv").open("w", encoding="utf-8", newline="") as file:
@@ -101,9 +101,9 @@ def write_folder(path: Path, data: SegmentationData, unlabelled: np.ndarray | No
             write = csv.writer(file, lineterminator="\n", quoting=csv.QUOTE_ALL if special else csv.QUOTE_MINIMAL)
             write.writerows([["name"], *([name] for name in data.class_names)])
         for item, (image, mask) in enumerate(zip(data.images, data.masks, strict=True)):
-            place = "" if data.groups is None else f"{data.groups[item]}/"
-            _save(temporary / f"images/{place}{item:06}.png", image)
-            _save(temporary / f"masks/{place}{item:06}.png", mask)
+            group = "" if data.groups is None else f"{data.groups[item]}/"
+            _save(temporary / f"images/{group}{item:06}.png", image)
+            _save(temporary / f"masks/{group}{item:06}.png", mask)
             progress(item + 1, total)
         for item, image in enumerate([] if unlabelled is None else unlabelled):
             _save(temporary / f"unlabelled/{item:06}.png", image)
@@ -121,20 +121,20 @@ ArrayWriter = Callable[[str, Iterable[np.ndarray], tuple[int, ...], np.dtype], N
 
 @contextmanager
 def _npz(path: Path, progress: Callable[[int], None]) -> Iterator[ArrayWriter]:
-    """Writes arrays into a new .npz file, item by item; `progress` is told how many items there are so far."""
+    """Return a function that writes arrays to a new .npz file, item by item; `progress` gets the number of items."""
     done = 0
     with atomic_write(path) as temporary, zipfile.ZipFile(temporary, "w") as archive:
 
         def write(name: str, items: Iterable[np.ndarray], shape: tuple[int, ...], dtype: np.dtype) -> None:
             nonlocal done
-            # Without a time of its own, so that equal data make equal files.
+            # A ZipInfo made here has a fixed time, so that equal data give equal files.
             member = zipfile.ZipInfo(f"{name}.npy")
             member.compress_type = zipfile.ZIP_DEFLATED
-            remaining, given = shape[0], iter(items)
+            remaining, iterator = shape[0], iter(items)
             with archive.open(member, "w", force_zip64=True) as file:
                 write_npy_header(file, shape, dtype)
-                while piece := list(islice(given, items_at_once(shape, dtype))):
-                    array = np.asarray(piece, dtype)
+                while chunk := list(islice(iterator, items_at_once(shape, dtype))):
+                    array = np.asarray(chunk, dtype)
                     if array.shape[1:] != shape[1:] or len(array) > remaining:
                         raise ValueError(f"{name} of {shape} cannot take items of {array.shape[1:]}")
                     file.write(array.tobytes())
@@ -142,6 +142,6 @@ def _npz(path: Path, progress: Callable[[int], None]) -> Iterator[ArrayWriter]:
                     done += len(array)
                     progress(done)
             if remaining:
-                raise ValueError(f"{name} of {shape} lacks {remaining} items")
+                raise ValueError(f"{name} of {shape} has {remaining} items too few")
 
         yield write

@@ -1,4 +1,4 @@
-"""An inspection in words, for a table and for a page."""
+"""Describe the results of an inspection in words, for the table and the HTML page."""
 
 from __future__ import annotations
 
@@ -12,7 +12,14 @@ from .inspection import WIDEST_STRIP, Inspection, Values
 
 @dataclass(frozen=True)
 class Finding:
-    """One kind of thing that was looked for: how often it was found, what it means, and in which items."""
+    """Hold one row of the table of findings.
+
+    Attributes:
+        name: what was searched for
+        count: how many items have it
+        detail: what that means, in a few words
+        groups: the items, in groups that belong together
+    """
 
     name: str
     count: int
@@ -21,7 +28,7 @@ class Finding:
 
 
 def listed(groups: Sequence[ItemGroup], most: int) -> str:
-    """The first items, as text; groups stand apart.
+    """Return the first `most` items as text, with groups separated by semicolons.
 
     >>> listed([(1, 2), (5, 9, 12)], most=4)
     '1, 2; 5, 9, …'
@@ -30,30 +37,32 @@ def listed(groups: Sequence[ItemGroup], most: int) -> str:
     for group in groups:
         if most <= 0:
             return "; ".join([*texts, "…"])
-        shown = [str(item) for item in group[:most]] + (["…"] if len(group) > most else [])
-        texts.append(", ".join(shown))
+        items = [str(item) for item in group[:most]] + (["…"] if len(group) > most else [])
+        texts.append(", ".join(items))
         most -= len(group)
     return "; ".join(texts)
 
 
-def summary(found: Inspection) -> list[str]:
-    """What the data set is: counts, sizes, values, subsets."""
-    height, width, channels = found.size
+def summary(inspection: Inspection) -> list[str]:
+    """Return lines that summarise the data set: counts, sizes, values, subsets and warnings."""
+    height, width, channels = inspection.size
     kind = {1: "grey", 3: "colour"}.get(channels, f"{channels} channels")
-    lines = [f"{found.source}: {found.images:,} labelled images of {height} × {width}, {kind}"]
-    if found.unlabelled:
-        lines[0] += f"; {found.unlabelled:,} without labels"
-    if found.groups is not None:
-        lines[0] += f"; {found.groups:,} groups"
-    lines.append(f"source: {found.scaling or 'its values are 0 to 255 and seen as they are'}")
-    lines.append(f"values: {_values(found.values)}")
-    if found.unlabelled_values is not None:
-        lines.append(f"values without labels: {_values(found.unlabelled_values)}")
-    if found.subsets is not None:
-        lines.append("a run's subsets: " + ", ".join(f"{count:,} {subset}" for subset, count in found.subsets.items()))
+    lines = [f"{inspection.source}: {inspection.images:,} labelled images of {height} × {width}, {kind}"]
+    if inspection.unlabelled:
+        lines[0] += f"; {inspection.unlabelled:,} without labels"
+    if inspection.groups is not None:
+        lines[0] += f"; {inspection.groups:,} groups"
+    lines.append(f"source: {inspection.scaling or 'its values are 0 to 255 and used unchanged'}")
+    lines.append(f"values: {_values(inspection.values)}")
+    if inspection.unlabelled_values is not None:
+        lines.append(f"values without labels: {_values(inspection.unlabelled_values)}")
+    if inspection.subsets is not None:
+        lines.append(
+            "a run's subsets: " + ", ".join(f"{count:,} {subset}" for subset, count in inspection.subsets.items())
+        )
     else:
-        lines.append(f"a run's subsets: none. {found.unsplit}")
-    return [*lines, *(f"doubtful: {line}" for line in found.doubts)]
+        lines.append(f"a run's subsets: none. {inspection.unsplit}")
+    return [*lines, *(f"doubtful: {line}" for line in inspection.doubts)]
 
 
 def _values(values: Values) -> str:
@@ -61,83 +70,83 @@ def _values(values: Values) -> str:
     return ", ".join([f"{values.lowest} to {values.highest}, mean {values.mean:.1f}", *ends])
 
 
-def findings(found: Inspection) -> list[Finding]:
-    """All that was looked for, found or not."""
-    masks = found.masks
-    flat = found.values.flat
+def findings(inspection: Inspection) -> list[Finding]:
+    """Return a row for each thing that was searched for, also for those with no items."""
+    masks = inspection.masks
+    flat = inspection.values.flat
     rows = [
         Finding(
             "aliens",
-            _total(found.aliens),
-            f"{_groups(found.aliens)} of one identical mask with two or more classes that count",
-            found.aliens,
+            _total(inspection.aliens),
+            f"{_groups(inspection.aliens)} with one mask of two or more labelled classes, on different images",
+            inspection.aliens,
         ),
         Finding(
             "other identical masks",
-            _total(found.identical_masks),
-            f"{_groups(found.identical_masks)}, of one class each or copied with their image",
-            found.identical_masks,
+            _total(inspection.identical_masks),
+            f"{_groups(inspection.identical_masks)} with one mask of a single labelled class, or copied with the image",
+            inspection.identical_masks,
         ),
         Finding(
             "identical images",
-            _total(found.identical_images),
-            f"{_groups(found.identical_images)}, equal to the byte",
-            found.identical_images,
+            _total(inspection.identical_images),
+            f"{_groups(inspection.identical_images)}, identical byte by byte",
+            inspection.identical_images,
         ),
         Finding(
             "nearly identical images",
-            _total(found.near_images),
-            f"{_groups(found.near_images)}: difference hashes at most {HASH_BITS} of 256 bits apart, "
+            _total(inspection.near_images),
+            f"{_groups(inspection.near_images)}: difference hashes differ in at most {HASH_BITS} of 256 bits, "
             f"correlation at least {CORRELATION:g}",
-            found.near_images,
+            inspection.near_images,
         ),
     ]
-    if found.unlabelled:
-        across = [items for items, _ in found.also_unlabelled]
+    if inspection.unlabelled:
+        across = [items for items, _ in inspection.also_unlabelled]
         rows += [
             Finding(
                 "also without labels",
                 sum(map(len, across)),
-                "labelled images that are nearly identical to one without labels",
+                "labelled images that are nearly identical to an unlabelled one",
                 tuple(across),
             ),
             Finding(
                 "copies without labels",
-                _total(found.unlabelled_copies),
-                f"{_groups(found.unlabelled_copies)} of nearly identical images without labels (their own numbers)",
-                found.unlabelled_copies,
+                _total(inspection.unlabelled_copies),
+                f"{_groups(inspection.unlabelled_copies)} of nearly identical unlabelled images (numbered separately)",
+                inspection.unlabelled_copies,
             ),
         ]
-    void = f"{masks.void_pixels:,} pixels of 255, {100 * masks.void_share:.2f} % of all: they count nowhere"
+    void = f"{masks.void_pixels:,} pixels of 255, {100 * masks.void_share:.2f} % of all: ignored by losses and metrics"
     rows += [
         _of_items("void", masks.void, void if masks.void else "no pixel is 255"),
-        _of_items("flat images", flat, "one value all over"),
-        _of_items("empty masks", masks.empty, "nothing labelled"),
-        _of_items("masks of one class", masks.single, "one class that counts, with or without unlabelled ground"),
-        _of_items("uniform masks", masks.uniform, "one class that counts all over"),
+        _of_items("flat images", flat, "all pixels have the same value"),
+        _of_items("empty masks", masks.empty, "no labelled pixel"),
+        _of_items("masks of one class", masks.single, "all labelled pixels are of one class"),
+        _of_items("uniform masks", masks.uniform, "all pixels are labelled as one class"),
         _of_items(
             "label rims",
             masks.rims,
-            f"{masks.rim_pixels:,} pixels alone between two labels, of an id in between: interpolation makes such",
+            f"{masks.rim_pixels:,} single pixels between two labels, with an id in between: a sign of interpolation",
         ),
         _of_items(
             "label gaps",
             masks.gaps,
-            f"{masks.gap_pixels:,} pixels alone between two labels, of another id: drawing leaves such",
+            f"{masks.gap_pixels:,} single pixels between two labels, with another id: a sign of drawn polygons",
         ),
     ]
     for edge, items in masks.strips.items():
         width = masks.strip_widths[edge]
         usual = f"; usually {width:g}" if width is not None else ""
-        what = f"1 to {WIDEST_STRIP} pixels without labels along the edge{usual}"
-        rows.append(_of_items(f"strips, {edge}", items, what))
-    if found.subsets is not None:
-        kinds = dict.fromkeys(leak.kind for leak in found.leaks)
+        detail = f"1 to {WIDEST_STRIP} unlabelled pixels along the edge{usual}"
+        rows.append(_of_items(f"strips, {edge}", items, detail))
+    if inspection.subsets is not None:
+        kinds = dict.fromkeys(leak.kind for leak in inspection.leaks)
         for kind in kinds:
-            leaks = [leak.items for leak in found.leaks if leak.kind == kind]
+            leaks = [leak.items for leak in inspection.leaks if leak.kind == kind]
             rows.append(Finding(f"leak: {kind}", len(leaks), "groups with items in several subsets", tuple(leaks)))
         if not kinds:
-            rows.append(Finding("leaks", 0, "nothing that belongs together is in different subsets"))
+            rows.append(Finding("leaks", 0, "no related items are in different subsets"))
     return rows
 
 

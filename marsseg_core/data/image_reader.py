@@ -1,4 +1,4 @@
-"""Image files read as uint8, all of a set in the same way."""
+"""Read the image files of a data set as uint8, all with the same scaling."""
 
 from __future__ import annotations
 
@@ -15,20 +15,24 @@ from .scaling import numbers_of
 
 
 class ImageReader:
-    """Read the image files of a set, all in the same way: `reader(path)` is (H, W, C) uint8.
+    """Read the image files of a data set, all with the same scaling: `reader(path)` returns (H, W, C) uint8.
 
-    What `wanted` means is found at once, from the headers of all files and, where values decide, from all that are not
-    of 8 bits. `turned` has the files of those that were turned.
+    The scaling is determined when the reader is made: from the headers of all files and, if their values decide, from
+    all files that do not have 8 bits.
 
     Args:
-        paths: the files of the set
-        wanted: which values become 0 and 255
-        limit: the most pixels that one may have
-        lenient: whether files that cannot be read are refused when their turn comes, and not at once
-        upright: whether images are turned as their EXIF orientation says
+        paths: the files of the data set
+        wanted: the requested range: which values become 0 and 255
+        limit: the maximum number of pixels of an image
+        lenient: whether a file that cannot be read raises an error only when it is read, instead of at once
+        upright: whether to turn images according to their EXIF orientation
+
+    Attributes:
+        turned: the files, among those read so far, whose image was turned or mirrored; in the order of reading
+        converter: converts the values; it has the scaling
 
     Raises:
-        RequestError: as `found_scaling` does, and for files that cannot be read
+        RequestError: if a file cannot be read, and in the cases of `found_scaling`
     """
 
     def __init__(
@@ -50,27 +54,38 @@ class ImageReader:
         self.converter = Converter(found_scaling(wanted, first, self._pieces))
 
     def __call__(self, path: Path) -> np.ndarray:
-        read, turned = read_turned(path, limit=self._limit, upper_bits=self._upper_bits, upright=self._upright)
+        """Read an image file.
+
+        Args:
+            path: a file of the data set
+
+        Returns:
+            (H, W, C) uint8
+
+        Raises:
+            RequestError: if the file cannot be read, or its values cannot be scaled
+        """
+        pixels, turned = read_turned(path, limit=self._limit, upper_bits=self._upper_bits, upright=self._upright)
         if turned:
             self.turned[path] = None
-        image: np.ndarray = self.converter(_piece_of(read, path))[0]
+        image: np.ndarray = self.converter(_piece_of(pixels, path))[0]
         return image
 
     def remarks(self) -> list[str]:
-        """Tell of the images read so far what is doubtful in their range, and which were turned."""
+        """Return warnings about the images read so far: about their range, and about images that were turned."""
         return [*self.converter.doubts(), *self.turning()]
 
     def turning(self) -> list[str]:
-        """Tell of the images that were turned, in a sentence, if any were."""
+        """Return a warning about images that were turned, as a list of one sentence; an empty list if none was."""
         if not self.turned:
             return []
         first, count = next(iter(self.turned)).name, len(self.turned)
         others = f" and {count - 1:,} other{'s' if count > 2 else ''}" if count > 1 else ""
         verb = "are" if count > 1 else "is"
-        return [f"{first}{others} {verb} turned or mirrored as the EXIF orientation says."]
+        return [f"{first}{others} {verb} turned or mirrored according to the EXIF orientation."]
 
     def scaled(self) -> list[Path]:
-        """List the files whose values are scaled."""
+        """Return the files whose values are scaled."""
         scaling = self.converter.kept
         if scaling is None:
             return []

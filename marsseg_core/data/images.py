@@ -1,6 +1,7 @@
-"""Image files ↔ arrays: PNG, JPEG and TIFF, read without trust and written whole.
+"""Read images and masks from PNG, JPEG and TIFF files, and write PNG files.
 
-What cannot be read as it should is a RequestError that names the file and the reason.
+Files are not trusted: a file that cannot be read exactly raises a RequestError with its name and the reason. Files are
+written atomically.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from .limits import PIXEL_LIMIT
 from .scaling import scaled_values
 
 SUFFIXES: Final = frozenset({".png", ".jpg", ".jpeg", ".tif", ".tiff"})
-"""List the endings of the image files that can be read, in small letters."""
+"""List the suffixes of image files that can be read, in lower case."""
 
 Colour = tuple[int, int, int]
 """Give red, green and blue, each from 0 to 255."""
@@ -27,8 +28,8 @@ Colour = tuple[int, int, int]
 Palette = Mapping[Colour, int]
 """Map the colours of a mask to class ids."""
 
-# The formats by their first bytes. Named here, they are opened without the many others that Pillow knows, and without
-# its own limit on pixels, which is one for the whole process.
+# The reader of each format, by the first bytes of a file. Pillow's `Image.open` is not used: it also tries many other
+# formats, and applies a limit on pixels that is the same for the whole process.
 _READERS: Final[Mapping[bytes, type[ImageFile.ImageFile]]] = {
     b"\x89PNG\r\n\x1a\n": PngImagePlugin.PngImageFile,
     b"\xff\xd8\xff": JpegImagePlugin.JpegImageFile,
@@ -38,84 +39,91 @@ _READERS: Final[Mapping[bytes, type[ImageFile.ImageFile]]] = {
     b"MM\x00+": TiffImagePlugin.TiffImageFile,
 }
 
-_SIXTEEN_BITS: Final = "I;16"  # what Pillow's names of such pixels begin with
+_SIXTEEN_BITS: Final = "I;16"  # the prefix of Pillow's modes for 16-bit pixels
 _COLOURS: Final = ("RGB", "RGBA", "RGBX", "P", "PA", "CMYK", "YCbCr")
 
-# Of PNG: where its header has the bits of a value. Of TIFF: the tags for that, for what 0 means, black or white, for
-# the compression, and for the kind of numbers, of which 2 has a sign.
+# The offset of the bit depth in the header of a PNG file.
 _PNG_DEPTH: Final = 24
+
+# Tags of TIFF. PhotometricInterpretation says whether 0 is black or white, SampleFormat whether values have a sign.
 _TIFF_DEPTH: Final = 258
 _TIFF_COMPRESSION: Final = 259
 _TIFF_PHOTOMETRIC: Final = 262
-_TIFF_NUMBERS: Final = 339
-_SIGNED: Final = 2
 _TIFF_ORIENTATION: Final = 274
+_TIFF_SAMPLE_FORMAT: Final = 339
+_SIGNED: Final = 2
 
-# Where what is read keeps its orientation: Pillow forgets that of a TIFF file, which it turns while decoding.
-_TURN: Final = "marsseg: orientation"
+# The orientation is stored in `picture.info` with this key: Pillow turns TIFF images while decoding and drops the tag.
+_ORIENTATION: Final = "marsseg: orientation"
 
-# The compressions of TIFF that lose nothing: none, CCITT's three and their word-aligned form, LZW, Deflate (two
-# numbers), PackBits, LZMA and Zstandard. Of others (JPEG, WebP, JPEG 2000, LERC) no one can tell from the pixels.
+# The lossless compressions of TIFF: none, CCITT (three, and a word-aligned one), LZW, Deflate (two numbers), PackBits,
+# LZMA and Zstandard. The others (JPEG, WebP, JPEG 2000, LERC) can be lossy, and the pixels do not tell.
 _LOSSLESS: Final = frozenset({1, 2, 3, 4, 5, 8, 32771, 32773, 32946, 34925, 50000})
 
 
 def orientation_of(path: Path | str, *, limit: int = PIXEL_LIMIT) -> int:
-    """Read how a picture is turned or mirrored to be shown: its EXIF tag, 1 to 8; 1 is as it is stored.
+    """Read the EXIF orientation of an image file: how it must be turned or mirrored before it is shown.
 
     Args:
         path: a PNG, JPEG or TIFF file
-        limit: the most pixels that it may have
+        limit: the maximum number of pixels
+
+    Returns:
+        A number from 1 to 8; 1 means that the image is shown as it is stored, and is also the result without a tag.
 
     Raises:
-        RequestError: where the file cannot be read
+        RequestError: if the file cannot be read
     """
     with _opened(path, limit) as picture:
-        return int(picture.info[_TURN])
+        return int(picture.info[_ORIENTATION])
 
 
 def read_image(path: Path | str, *, limit: int = PIXEL_LIMIT) -> np.ndarray:
-    """Read an image file as (H, W, C) uint8: one channel where it is grey, three for colours.
+    """Read an image file as an array (H, W, C) uint8, with one channel for grey images and three for colour images.
 
-    16 bits are scaled down to 8 over their whole range, palettes looked up, and transparency is dropped. The image is
-    turned as its EXIF orientation says.
+    Values of 16 bits are scaled from 0…65535 to 0…255. Palettes are converted to colours, transparency is dropped, and
+    the image is turned according to its EXIF orientation.
 
     Args:
         path: a PNG, JPEG or TIFF file
-        limit: the most pixels that it may have
+        limit: the maximum number of pixels
+
+    Returns:
+        (H, W, 1) or (H, W, 3) uint8
 
     Raises:
-        RequestError: where the file cannot be read, has too many pixels, or holds other numbers
+        RequestError: if the file cannot be read, has too many pixels, or holds numbers other than 8 or 16 bits
     """
     pixels = read_pixels(path, limit=limit, upper_bits=True)
     if pixels.dtype not in (np.uint8, np.uint16):
-        refuse_file(path, f"It holds {pixels.dtype}; an image of 8 or 16 bits is expected.")
+        refuse_file(path, f"This image holds {pixels.dtype} values; 8 or 16 bits are expected.")
     return pixels if pixels.dtype == np.uint8 else scaled_values(pixels, 0, 65535)[0]
 
 
 def read_pixels(
     path: Path | str, *, limit: int = PIXEL_LIMIT, upper_bits: bool = False, upright: bool = True
 ) -> np.ndarray:
-    """An image file as (H, W, C) of the numbers that it holds: one channel where it is grey, three for colours.
+    """Read an image file as an array (H, W, C) of the numbers stored in it: uint8, uint16, int32 or float32.
 
-    The numbers are uint8, uint16, int32 or float32. Palettes are looked up and CMYK is converted; transparency is
-    dropped. The image is turned as its EXIF orientation says, unless `upright` is false. Of 16-bit colours only the
-    upper 8 bits can be decoded: that is refused, unless `upper_bits` says that they are enough. Raises RequestError, as
-    for more than `limit` pixels.
+    Grey images have one channel, colour images three. Palettes and CMYK are converted to RGB; transparency is dropped.
+    With `upright` the image is turned according to its EXIF orientation. Pillow decodes only the upper 8 bits of 16-bit
+    colours: they are refused, unless `upper_bits` allows it. Raises RequestError if the file cannot be read or has more
+    than `limit` pixels.
     """
     return read_turned(path, limit=limit, upper_bits=upper_bits, upright=upright)[0]
 
 
 def read_turned(path: Path | str, *, limit: int, upper_bits: bool, upright: bool) -> tuple[np.ndarray, bool]:
-    """What `read_pixels` gives, and whether that is turned or mirrored against what is stored."""
+    """Return the array of `read_pixels`, and whether it is turned or mirrored relative to the stored pixels."""
     with _opened(path, limit, upright=upright) as picture:
         if not upper_bits:
             _check_decodes_exactly(path, picture)
-        turned = picture.info[_TURN] != 1 and (upright or isinstance(picture, TiffImagePlugin.TiffImageFile))
+        turned = picture.info[_ORIENTATION] != 1 and (upright or isinstance(picture, TiffImagePlugin.TiffImageFile))
         return _pixels(path, picture), turned
 
 
 def _pixels(path: Path | str, picture: ImageFile.ImageFile) -> np.ndarray:
-    """(H, W, C): one channel where it is grey, three for colours."""
+    """Return the pixels as (H, W, C), with one channel for grey images and three for colour images."""
     if picture.mode in ("1", "L", "LA"):
         return np.array(picture.convert("L"))[..., None]
     if picture.mode.startswith(_SIXTEEN_BITS):
@@ -123,21 +131,24 @@ def _pixels(path: Path | str, picture: ImageFile.ImageFile) -> np.ndarray:
     if picture.mode in ("I", "F"):
         return np.array(picture)[..., None]
     if picture.mode not in _COLOURS:
-        refuse_file(path, f"Its kind of pixels, {picture.mode}, is no image of grey values or colours.")
+        refuse_file(path, f"Pixels of the kind {picture.mode} are neither grey values nor colours.")
     pixels = np.array(picture.convert("RGB"))
     grey = picture.mode in ("P", "PA") and bool((pixels == pixels[..., :1]).all())
     return pixels[..., :1].copy() if grey else pixels
 
 
 def pixel_type(path: Path | str, *, limit: int = PIXEL_LIMIT) -> np.dtype:
-    """Read which numbers an image file holds from its header alone: uint8, uint16, int32 or float32.
+    """Read the type of an image file's values from its header, without decoding the pixels.
 
     Args:
         path: a PNG, JPEG or TIFF file
-        limit: the most pixels that it may have
+        limit: the maximum number of pixels
+
+    Returns:
+        uint8, uint16, int32 or float32
 
     Raises:
-        RequestError: where the file cannot be read
+        RequestError: if the file cannot be read
     """
     with _opened(path, limit, decoded=False) as picture:
         if picture.mode.startswith(_SIXTEEN_BITS):
@@ -148,20 +159,24 @@ def pixel_type(path: Path | str, *, limit: int = PIXEL_LIMIT) -> np.dtype:
 def read_mask(
     path: Path | str, *, limit: int = PIXEL_LIMIT, palette: Palette | None = None, upright: bool = True
 ) -> np.ndarray:
-    """Read a mask file as (H, W) uint8 ids: its values where it has one channel, else what `palette` makes of colours.
+    """Read a mask file as an array (H, W) uint8 of class ids.
 
-    Grey values of 1, 2 and 4 bits are ids as well. Where all colours of the palette are grey, and all values of a mask
-    of one channel are among them, they are read as such colours.
+    The values of a mask with one channel are the ids (also with 1, 2 or 4 bits); the colours of a colour image are
+    looked up in `palette`. If all colours of the palette are grey, and all values of a one-channel mask are among them,
+    the values are looked up as colours too.
 
     Args:
         path: a PNG or TIFF file
-        limit: the most pixels that it may have
-        palette: which id each colour means
-        upright: whether the mask is turned as its EXIF orientation says
+        limit: the maximum number of pixels
+        palette: the class id of each colour
+        upright: whether to turn the mask according to its EXIF orientation
+
+    Returns:
+        (H, W) uint8
 
     Raises:
-        RequestError: where the file cannot be read; for colours without a palette or that it lacks, ids beyond 255,
-            transparency, 0 as white, and a compression that changes ids or may do so
+        RequestError: if the file cannot be read or its ids are not certain: colours without a palette or missing in it,
+            ids above 255, transparency, 0 stored as white, or a compression that can change ids
     """
     with _opened(path, limit, upright=upright) as picture:
         _check_keeps_ids(path, picture)
@@ -173,13 +188,13 @@ def read_mask(
                 refuse_file(path, f"The mask has values from {wide.min()} to {wide.max()}; ids are 0 to 255.")
             return _ids_of_values(wide.astype(np.uint8), palette)
         if picture.mode not in ("P", "RGB", "RGBA"):
-            refuse_file(path, f"Its kind of pixels, {picture.mode}, is no mask.")
+            refuse_file(path, f"Pixels of the kind {picture.mode} are no class ids.")
         if palette is None:
             what = "palette" if picture.mode == "P" else "colour"
             refuse_file(
                 path,
                 f"This is a {what} image; a mask has one channel of class ids.",
-                hint="A class file that gives each class its colour makes such masks readable.",
+                hint="To read such masks, give each class its colour in a class file.",
             )
         if picture.has_transparency_data and picture.convert("RGBA").getchannel("A").getextrema() != (255, 255):
             refuse_file(path, "The mask is transparent in places.")
@@ -187,9 +202,10 @@ def read_mask(
 
 
 def write_png(path: Path, array: np.ndarray, palette: Palette | None = None) -> None:
-    """Write (H, W), (H, W, 1) or (H, W, 3) uint8 as PNG, whole or not at all; RunError where that fails.
+    """Write an array (H, W), (H, W, 1) or (H, W, 3) uint8 to a PNG file, atomically.
 
-    With a palette an array of ids is written as colours, which `read_mask` reads back with the same palette.
+    With a palette, an array of class ids is written as colours; `read_mask` reads it back with the same palette. Raises
+    RunError if the file cannot be written.
     """
     flat = array[..., 0] if array.ndim == 3 and array.shape[-1] == 1 else array
     picture = Image.fromarray(np.ascontiguousarray(flat))
@@ -203,7 +219,12 @@ def write_png(path: Path, array: np.ndarray, palette: Palette | None = None) -> 
 
 
 def refuse_file(path: Path | str, what: str, *, hint: str | None = None) -> NoReturn:
-    """Refuse a file: raise a RequestError that says what is wrong with it, names it, and gives a hint.
+    """Raise a RequestError about a file.
+
+    Args:
+        path: the file, which the error names
+        what: a sentence that says what is wrong
+        hint: a sentence that says what to do next
 
     Raises:
         RequestError: always
@@ -212,20 +233,20 @@ def refuse_file(path: Path | str, what: str, *, hint: str | None = None) -> NoRe
 
 
 def _check_decodes_exactly(path: Path | str, picture: ImageFile.ImageFile) -> None:
-    """RequestError where Pillow would drop bits of the values, or turn black and white round, without a word."""
+    """Raise RequestError if Pillow would drop bits of the values, or swap black and white, without a warning."""
     depth = _depth(path, picture)
     if depth > 8 and not _is_wide(picture):
         refuse_file(
             path,
-            f"Of its {depth}-bit colours only the upper 8 bits can be read.",
-            hint="Where these are enough, say range=bits; otherwise convert it to 8 bits, or each channel to grey.",
+            f"This image has {depth}-bit colours, of which only the upper 8 bits can be read.",
+            hint="If these are enough, set range=bits; if not, convert it to 8 bits, or each channel to a grey image.",
         )
     if _zero_is_white(picture) and _is_wide(picture):
-        refuse_file(path, f"In this image of {depth} bits 0 is white.", hint="Save it with 0 as black.")
+        refuse_file(path, f"In this image of {depth} bits, 0 is white.", hint="Save it with 0 as black.")
 
 
 def _check_keeps_ids(path: Path | str, picture: ImageFile.ImageFile) -> None:
-    """RequestError where the numbers of a mask are not those that were saved, or may be others."""
+    """Raise RequestError if the values of a mask may differ from the ids that were saved."""
     if isinstance(picture, JpegImagePlugin.JpegImageFile):
         refuse_file(path, "A mask as JPEG has lost its exact ids.", hint="Save masks as PNG or TIFF.")
     if isinstance(picture, TiffImagePlugin.TiffImageFile):
@@ -233,32 +254,36 @@ def _check_keeps_ids(path: Path | str, picture: ImageFile.ImageFile) -> None:
             name = picture.info.get("compression", "unknown")
             refuse_file(
                 path,
-                f"The compression of this mask ({name}) changes ids, or may have done so.",
+                f"The compression of this mask ({name}) can change ids.",
                 hint="Save masks as PNG, or as TIFF with LZW or Deflate.",
             )
         if _zero_is_white(picture):
             refuse_file(
                 path,
-                "In this mask 0 is white (TIFF's WhiteIsZero): some programs read its ids the other way round.",
+                "In this mask, 0 is white (TIFF's WhiteIsZero): some programs would read inverted ids.",
                 hint="Save it with 0 as black.",
             )
-        if picture.mode == "L" and picture.tag_v2.get(_TIFF_NUMBERS, (1,))[0] == _SIGNED:
+        if picture.mode == "L" and picture.tag_v2.get(_TIFF_SAMPLE_FORMAT, (1,))[0] == _SIGNED:
             signed = np.array(picture).view(np.int8)
             if signed.min() < 0:
                 refuse_file(path, f"The mask has values from {signed.min()} to {signed.max()}; ids are 0 to 255.")
     if (depth := _depth(path, picture)) > 8 and not _is_wide(picture):
-        refuse_file(path, f"Of its {depth}-bit colours only the upper 8 bits can be read.", hint="Save it with 8 bits.")
+        refuse_file(
+            path,
+            f"This mask has {depth}-bit colours, of which only the upper 8 bits can be read.",
+            hint="Save it with 8 bits.",
+        )
 
 
 def _unstretched(path: Path | str, picture: ImageFile.ImageFile) -> np.ndarray:
-    """(H, W) uint8: the values as they are in the file. Pillow stretches those of 2 and 4 bits over 0…255."""
+    """Return the values (H, W) uint8 as stored in the file: Pillow stretches those of 2 and 4 bits to 0…255."""
     values = np.array(picture).astype(np.uint8)
     depth = _depth(path, picture)
     return values // np.uint8(255 // (2**depth - 1)) if picture.mode == "L" and depth < 8 else values
 
 
 def _depth(path: Path | str, picture: ImageFile.ImageFile) -> int:
-    """The bits of a value in the file."""
+    """Return how many bits a value has in the file."""
     if isinstance(picture, TiffImagePlugin.TiffImageFile):
         return int(max(picture.tag_v2.get(_TIFF_DEPTH, (1,))))
     if isinstance(picture, PngImagePlugin.PngImageFile):
@@ -279,8 +304,10 @@ def _zero_is_white(picture: ImageFile.ImageFile) -> bool:
 def _opened(
     path: Path | str, limit: int, *, decoded: bool = True, upright: bool = False
 ) -> Iterator[ImageFile.ImageFile]:
-    """The image, decoded or not, and turned as it is to be shown, or not. Whatever decoding raises, it is because the
-    file is cut off or garbled."""
+    """Open an image file; decode it, and turn it according to its EXIF orientation, if requested.
+
+    Any other exception of a decoder means that the file is damaged, and becomes a RequestError too.
+    """
     try:
         with Path(path).open("rb") as file:
             start = file.read(8)
@@ -294,7 +321,7 @@ def _opened(
                 refuse_file(
                     path,
                     f"This image has {height:,} × {width:,} pixels, more than the limit of {limit:,} in all.",
-                    hint="The option pixel_limit raises it, where the file is to be trusted.",
+                    hint="If you trust the file, raise the limit with the option pixel_limit.",
                 )
             if (images := getattr(picture, "n_frames", 1)) > 1:
                 refuse_file(path, f"This file holds {images} images; one is expected.")
@@ -306,14 +333,14 @@ def _opened(
                 )
                 picture.load()
                 tag = picture.getexif().get(_TIFF_ORIENTATION) if tag is None else tag
-                picture.info[_TURN] = tag if tag in range(1, 9) else 1
+                picture.info[_ORIENTATION] = tag if tag in range(1, 9) else 1
                 if upright:
                     ImageOps.exif_transpose(picture, in_place=True)
             yield picture
     except RequestError:
         raise
     except OSError as cause:
-        # Pillow raises OSError without a number for what is wrong in the file's content.
+        # For damaged content, Pillow raises OSErrors without an error number: their `strerror` is None.
         refuse_file(path, f"This file cannot be read: {cause.strerror or cause}.")
     except MemoryError:
         refuse_file(path, "This image does not fit into memory.")
@@ -322,18 +349,18 @@ def _opened(
 
 
 def _ids_of_values(values: np.ndarray, palette: Palette | None) -> np.ndarray:
-    """(H, W) values → ids: themselves, unless the palette is of greys and they all are among these."""
+    """Convert values (H, W) to ids: look them up if the palette is grey and has all of them, else return them."""
     greys = {red: label for (red, green, blue), label in (palette or {}).items() if red == green == blue}
     if not greys or len(greys) < len(palette or {}) or not set(np.unique(values).tolist()) <= greys.keys():
         return values
     ids = np.zeros(256, np.uint8)
     ids[list(greys)] = list(greys.values())
-    found: np.ndarray = ids[values]
-    return found
+    looked_up: np.ndarray = ids[values]
+    return looked_up
 
 
 def _ids_of_colours(path: Path | str, pixels: np.ndarray, palette: Palette) -> np.ndarray:
-    """(H, W, 3) → (H, W): the id of each pixel's colour."""
+    """Convert colours (H, W, 3) to the ids (H, W) that the palette has for them."""
     ids = np.zeros(pixels.shape[:2], np.uint8)
     known = np.zeros(pixels.shape[:2], bool)
     for colour, label in palette.items():
@@ -342,5 +369,5 @@ def _ids_of_colours(path: Path | str, pixels: np.ndarray, palette: Palette) -> n
         known |= here
     if not known.all():
         red, green, blue = pixels[~known][0]
-        refuse_file(path, f"The mask has the colour {red},{green},{blue}, which the class file does not.")
+        refuse_file(path, f"The mask has the colour {red},{green},{blue}, which is not in the class file.")
     return ids

@@ -1,4 +1,4 @@
-"""What is in a data set, and what is wrong with it."""
+"""Inspect a data set: its values and classes, duplicates, suspicious masks, and leaks between subsets."""
 
 from __future__ import annotations
 
@@ -26,7 +26,16 @@ EDGES: Final = ("top", "bottom", "left", "right")
 
 @dataclass(frozen=True)
 class Values:
-    """Grey or colour values of images; `zero` and `full` are the shares of the values 0 and 255."""
+    """Describe the grey or colour values of images.
+
+    Attributes:
+        lowest: the lowest value
+        highest: the highest value
+        mean: the mean of all values
+        zero: the share of values that are 0
+        full: the share of values that are 255
+        flat: the items whose pixels all have the same value
+    """
 
     lowest: int
     highest: int
@@ -38,10 +47,19 @@ class Values:
 
 @dataclass(frozen=True)
 class ClassFacts:
-    """One class: its pixels, their share of all (void left out), and the images that hold it.
+    """Describe one class.
 
-    The weights are n / (K · n_c), at most WEIGHT_CAP, with n and K over all classes, or over those that count alone;
-    None for a class without pixels, or one that does not count.
+    The weights are n / (K · n_c), at most WEIGHT_CAP, for n pixels, K classes and n_c pixels of the class. They are
+    None for an ignored class and for a class without pixels.
+
+    Attributes:
+        name: the name of the class
+        ignored: whether the class is one of `ignore_classes`
+        pixels: the number of its pixels
+        share: its share of all pixels that are not void
+        images: the number of images that contain it
+        weight: the weight with n and K over all classes
+        weight_labelled: the weight with n and K over the classes that are not ignored
     """
 
     name: str
@@ -55,12 +73,23 @@ class ClassFacts:
 
 @dataclass(frozen=True)
 class MaskFacts:
-    """What the masks hold, and what is doubtful in them. All but counts are items, or tuples of them.
+    """Describe the masks, and what is suspicious in them.
 
-    `empty` have nothing labelled, `single` one class that counts, `uniform` nothing but that. `rims` have pixels alone
-    between two labels whose id is in between, `gaps` whose id is not; most pixels first. `strips` have a strip
-    without labels along an edge: items and usual width for each of the four edges. `void` hold pixels of 255, most
-    first; `void_share` is of all pixels.
+    A labelled pixel has a class that is not ignored. Fields of the type `ItemGroup` hold items.
+
+    Attributes:
+        void: the items with void pixels (255), those with the most first
+        void_pixels: the number of void pixels
+        void_share: their share of all pixels
+        empty: the items without a labelled pixel
+        single: the items whose labelled pixels are all of one class
+        uniform: the items with all pixels labelled as one class
+        rims: the items with single pixels between two labels whose id is in between, those with the most first
+        rim_pixels: the number of these pixels
+        gaps: the items with single pixels between two labels whose id is not in between, those with the most first
+        gap_pixels: the number of these pixels
+        strips: the items with an unlabelled strip along an edge, by edge
+        strip_widths: the median width of these strips, by edge; None where there are none
     """
 
     void: ItemGroup
@@ -79,19 +108,46 @@ class MaskFacts:
 
 @dataclass(frozen=True)
 class Leak:
-    """Items that belong together and stand in different subsets; `subsets` has those of each."""
+    """Hold related items that are in different subsets: what relates them (`kind`), and the items by subset."""
 
     kind: str
     subsets: dict[str, ItemGroup]
 
     @property
     def items(self) -> ItemGroup:
+        """Return the items of all subsets, sorted."""
         return tuple(sorted(item for group in self.subsets.values() for item in group))
 
 
 @dataclass(frozen=True)
 class Inspection:
-    """All that was found. Items are numbered from 0, as they were read; those of the unlabelled images likewise."""
+    """Hold the results of an inspection.
+
+    Items are numbered from 0 in the order in which they were read. Unlabelled images are numbered separately.
+
+    Attributes:
+        source: the name of the data set
+        fingerprint: the hash of its arrays
+        images: the number of labelled images
+        unlabelled: the number of unlabelled images
+        size: height, width and channels of the labelled images
+        groups: the number of groups; None without groups
+        scaling: how the values of the source became 0…255; None where they were not changed
+        values: the values of the labelled images
+        unlabelled_values: those of the unlabelled images; None without any
+        classes: the classes, in the order of their ids
+        masks: the masks
+        aliens: groups of items with one mask on different images (see `mask_groups`)
+        identical_masks: the other groups of items with one mask
+        identical_images: groups of identical images
+        near_images: groups of nearly identical images, including identical ones
+        also_unlabelled: groups of labelled images and of the unlabelled images that are nearly identical to them
+        unlabelled_copies: groups of nearly identical unlabelled images
+        subsets: the size of each subset of a run; None where the data cannot be split
+        leaks: related items in different subsets
+        unsplit: why the data cannot be split; None where it can
+        doubts: warnings about the labels
+    """
 
     source: str
     fingerprint: str
@@ -116,23 +172,24 @@ class Inspection:
     doubts: tuple[str, ...]
 
     def to_json(self) -> dict[str, Any]:
+        """Return all fields as a dictionary."""
         return asdict(self)
 
 
 def inspect(data: SegmentationData, unlabelled: np.ndarray | None, split: SplitOptions) -> Inspection:
-    """Look at every image and mask, piece by piece, and at the subsets that a run with these options would make.
+    """Inspect all images and masks, and the subsets that a run with the options `split` would use.
 
-    `unlabelled` are the images (M, H, W, C) that come with the data without masks; their copies are looked for among
-    the labelled ones where they are of the same size.
+    `unlabelled` holds the images (M, H, W, C) of the data set that have no masks, or is None. They are compared with
+    the labelled images if they have the same size.
     """
     stacks = [data.images]
     if unlabelled is not None and unlabelled.shape[1:] == data.images.shape[1:]:
         stacks.append(unlabelled)
     copies = image_copies(*stacks)
-    own, across, beyond = _sorted_out(copies, len(data))
+    labelled_copies, across, unlabelled_copies = _separate_copies(copies, len(data))
     aliens, other_masks = mask_groups(data)
-    split_options, unsplit = _split_or_reason(data, split)
-    subsets, leaks = _leaks(data, split_options, own, aliens)
+    made_split, unsplit = _split_or_reason(data, split)
+    subsets, leaks = _leaks(data, made_split, labelled_copies, aliens)
     return Inspection(
         source=data.source,
         fingerprint=data.fingerprint(),
@@ -147,29 +204,29 @@ def inspect(data: SegmentationData, unlabelled: np.ndarray | None, split: SplitO
         masks=_masks(data),
         aliens=aliens,
         identical_masks=other_masks,
-        identical_images=own.identical,
-        near_images=own.near,
+        identical_images=labelled_copies.identical,
+        near_images=labelled_copies.near,
         also_unlabelled=across,
-        unlabelled_copies=beyond,
+        unlabelled_copies=unlabelled_copies,
         subsets=subsets,
         leaks=leaks,
         unsplit=unsplit,
-        doubts=tuple(doubts(data, split_options)),
+        doubts=tuple(doubts(data, made_split)),
     )
 
 
 def _values(images: np.ndarray) -> Values:
     counts = np.zeros(256, np.int64)
     flat: list[int] = []
-    for start, block in pieces(images):
-        for image in block:  # one at a time: bincount turns its input into 8-byte integers
+    for start, chunk in pieces(images):
+        for image in chunk:  # one at a time: bincount turns its input into 8-byte integers
             counts += np.bincount(image.ravel(), minlength=256)
-        spread = np.ptp(block, axis=tuple(range(1, block.ndim)))
+        spread = np.ptp(chunk, axis=tuple(range(1, chunk.ndim)))
         flat += (start + np.flatnonzero(spread == 0)).tolist()
-    seen, total = np.flatnonzero(counts), counts.sum()
+    present, total = np.flatnonzero(counts), counts.sum()
     return Values(
-        lowest=int(seen[0]),
-        highest=int(seen[-1]),
+        lowest=int(present[0]),
+        highest=int(present[-1]),
         mean=float(counts @ np.arange(256) / total),
         zero=float(counts[0] / total),
         full=float(counts[255] / total),
@@ -178,21 +235,21 @@ def _values(images: np.ndarray) -> Values:
 
 
 def _masks(data: SegmentationData) -> MaskFacts:
-    held = data.label_counts[:, list(data.labelled_classes)]
-    found: dict[str, list[np.ndarray]] = {"rims": [], "gaps": [], "strips": []}
-    for _, block in pieces(data.masks):
-        for name, each in zip(("rims", "gaps"), rims(block), strict=True):
-            found[name].append(each.sum(axis=(1, 2)))
-        found["strips"].append(strip_widths(block, data.ignore_classes, WIDEST_STRIP))
-    rim, gap, strips = (np.concatenate(found[name]) for name in ("rims", "gaps", "strips"))
+    counts = data.label_counts[:, list(data.labelled_classes)]
+    chunks: dict[str, list[np.ndarray]] = {"rims": [], "gaps": [], "strips": []}
+    for _, chunk in pieces(data.masks):
+        for name, pixels in zip(("rims", "gaps"), rims(chunk), strict=True):
+            chunks[name].append(pixels.sum(axis=(1, 2)))
+        chunks["strips"].append(strip_widths(chunk, data.ignore_classes, WIDEST_STRIP))
+    rim, gap, strips = (np.concatenate(chunks[name]) for name in ("rims", "gaps", "strips"))
     by_edge = dict(zip(EDGES, strips.T, strict=True))
     return MaskFacts(
         void=_most_first(data.label_counts[:, -1]),
         void_pixels=int(data.label_counts[:, -1].sum(dtype=np.int64)),
         void_share=float(data.label_counts[:, -1].sum(dtype=np.int64) / data.masks.size),
-        empty=_items(np.equal(held.max(axis=1), 0)),
-        single=_items((held > 0).sum(axis=1) == 1),
-        uniform=_items(np.equal(held.max(axis=1), data.masks[0].size)),
+        empty=_items(np.equal(counts.max(axis=1), 0)),
+        single=_items((counts > 0).sum(axis=1) == 1),
+        uniform=_items(np.equal(counts.max(axis=1), data.masks[0].size)),
         rims=_most_first(rim),
         rim_pixels=int(rim.sum()),
         gaps=_most_first(gap),
@@ -204,13 +261,13 @@ def _masks(data: SegmentationData) -> MaskFacts:
 
 def _classes(data: SegmentationData) -> tuple[ClassFacts, ...]:
     pixels = data.label_counts.sum(axis=0, dtype=np.int64)[:-1]
-    holding = (data.label_counts > 0).sum(axis=0)
-    every = balanced_weights(pixels, range(data.num_classes))
-    labelled = balanced_weights(pixels, data.labelled_classes)
+    images = (data.label_counts > 0).sum(axis=0)
+    weights_all = balanced_weights(pixels, range(data.num_classes))
+    weights_labelled = balanced_weights(pixels, data.labelled_classes)
 
     def weight(weights: np.ndarray, index: int) -> float | None:
-        counts = index in data.labelled_classes and pixels[index]
-        return min(float(weights[index]), WEIGHT_CAP) if counts else None
+        has_weight = index in data.labelled_classes and pixels[index]
+        return min(float(weights[index]), WEIGHT_CAP) if has_weight else None
 
     return tuple(
         ClassFacts(
@@ -218,36 +275,41 @@ def _classes(data: SegmentationData) -> tuple[ClassFacts, ...]:
             ignored=index in data.ignore_classes,
             pixels=int(pixels[index]),
             share=float(pixels[index] / max(pixels.sum(), 1)),
-            images=int(holding[index]),
-            weight=weight(every, index),
-            weight_labelled=weight(labelled, index),
+            images=int(images[index]),
+            weight=weight(weights_all, index),
+            weight_labelled=weight(weights_labelled, index),
         )
         for index, name in enumerate(data.class_names)
     )
 
 
-def _sorted_out(
+def _separate_copies(
     copies: Copies, count: int
 ) -> tuple[Copies, tuple[tuple[ItemGroup, ItemGroup], ...], tuple[ItemGroup, ...]]:
-    """The copies among the labelled images; those that are unlabelled too; those among the unlabelled alone."""
+    """Separate copies among `count` labelled images, followed by unlabelled ones, into three kinds of groups.
 
-    def within(groups: Sequence[ItemGroup]) -> tuple[ItemGroup, ...]:
-        inside = (tuple(item for item in group if item < count) for group in groups)
-        return tuple(group for group in inside if len(group) > 1)
+    Returns the copies among labelled images, pairs (labelled, unlabelled) of nearly identical images, and groups of
+    nearly identical images that are all unlabelled.
+    """
 
-    across, beyond = [], []
+    def labelled_only(groups: Sequence[ItemGroup]) -> tuple[ItemGroup, ...]:
+        members = (tuple(item for item in group if item < count) for group in groups)
+        return tuple(group for group in members if len(group) > 1)
+
+    across, unlabelled = [], []
     for group in copies.near:
         labelled = tuple(item for item in group if item < count)
         others = tuple(item - count for item in group if item >= count)
         if labelled and others:
             across.append((labelled, others))
         elif others:
-            beyond.append(others)
-    return Copies(within(copies.identical), within(copies.near)), tuple(across), tuple(beyond)
+            unlabelled.append(others)
+    labelled_copies = Copies(labelled_only(copies.identical), labelled_only(copies.near))
+    return labelled_copies, tuple(across), tuple(unlabelled)
 
 
 def _split_or_reason(data: SegmentationData, options: SplitOptions) -> tuple[Split | None, str | None]:
-    """The subsets of a run, or why there are none."""
+    """Return the split of a run and None, or None and the reason why the data cannot be split."""
     try:
         return make_split(data, options), None
     except RequestError as error:
@@ -257,34 +319,34 @@ def _split_or_reason(data: SegmentationData, options: SplitOptions) -> tuple[Spl
 def _leaks(
     data: SegmentationData, split: Split | None, copies: Copies, aliens: Sequence[ItemGroup]
 ) -> tuple[dict[str, int] | None, tuple[Leak, ...]]:
-    """The sizes of the subsets, and what leaks between them; None and nothing where there are none."""
+    """Return the size of each subset and the leaks between them; None and no leaks without a split."""
     if split is None:
         return None, ()
     subset_of = np.empty(len(data), int)
     for number, subset in enumerate(SUBSETS):
         subset_of[split[subset]] = number
-    places: tuple[ItemGroup, ...] = ()
+    groups: tuple[ItemGroup, ...] = ()
     if data.groups is not None:
-        places = identical_groups([group.tobytes() for group in data.groups])
-    suspects = [("nearly identical images", group) for group in copies.near if group not in copies.identical]
-    suspects += [("identical images", group) for group in copies.identical]
-    suspects += [("one mask (aliens)", group) for group in aliens]
-    suspects += [("one group", group) for group in places]
+        groups = identical_groups([group.tobytes() for group in data.groups])
+    related = [("nearly identical images", group) for group in copies.near if group not in copies.identical]
+    related += [("identical images", group) for group in copies.identical]
+    related += [("one mask (aliens)", group) for group in aliens]
+    related += [("one group", group) for group in groups]
     leaks = []
-    for kind, items in suspects:
+    for kind, items in related:
         by_subset = {subset: tuple(i for i in items if subset_of[i] == n) for n, subset in enumerate(SUBSETS)}
-        apart = {subset: members for subset, members in by_subset.items() if members}
-        if len(apart) > 1:
-            leaks.append(Leak(kind, apart))
+        occupied = {subset: members for subset, members in by_subset.items() if members}
+        if len(occupied) > 1:
+            leaks.append(Leak(kind, occupied))
     return {subset: len(split[subset]) for subset in SUBSETS}, tuple(leaks)
 
 
-def _items(found: np.ndarray) -> ItemGroup:
-    """Where something was found in (N,)."""
-    return tuple(np.flatnonzero(found).tolist())
+def _items(flags: np.ndarray) -> ItemGroup:
+    """Return the items at which `flags` (N,) are true or not 0."""
+    return tuple(np.flatnonzero(flags).tolist())
 
 
-def _most_first(found: np.ndarray) -> ItemGroup:
-    """Where something was found in (N,), and how much: the items by that."""
-    order = np.argsort(-found, kind="stable")
-    return tuple(order[: np.count_nonzero(found)].tolist())
+def _most_first(counts: np.ndarray) -> ItemGroup:
+    """Return the items whose `counts` (N,) are not 0, those with the highest counts first."""
+    order = np.argsort(-counts, kind="stable")
+    return tuple(order[: np.count_nonzero(counts)].tolist())

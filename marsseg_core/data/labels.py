@@ -1,4 +1,4 @@
-"""What is doubtful in masks: ground that lost its label at an image's edge, and rims that nobody drew."""
+"""Find suspicious labels in masks: unlabelled strips along the edges, and rims of single pixels between labels."""
 
 from __future__ import annotations
 
@@ -10,36 +10,37 @@ from ..conventions import VOID
 
 
 def unlabelled(masks: np.ndarray, ignore_classes: Collection[int]) -> np.ndarray:
-    """Where masks (…) carry no label that counts: void, or an ignored class. (…) bool."""
-    without = np.zeros(VOID + 1, bool)
-    without[[VOID, *ignore_classes]] = True
-    found: np.ndarray = without[masks]
-    return found
+    """Return where masks of any shape are void or of an ignored class, as booleans of the same shape."""
+    is_unlabelled = np.zeros(VOID + 1, bool)
+    is_unlabelled[[VOID, *ignore_classes]] = True
+    pixels: np.ndarray = is_unlabelled[masks]
+    return pixels
 
 
 def spurious_margin(masks: np.ndarray, ignore_classes: Collection[int], margin: int) -> np.ndarray:
-    """Unlabelled pixels within `margin` of an edge with labelled ground straight behind the margin: (N, H, W) bool.
+    """Find unlabelled pixels within `margin` pixels of an edge whose nearest pixel beyond the margin is labelled.
 
-    Ground whose lack of a label goes on into the image (sky, the rover) is left alone: nobody forgot it.
+    Unlabelled areas that extend beyond the margin, such as sky or the rover, are not included: they are intended.
+    Returns (N, H, W) bool.
     """
     empty = unlabelled(masks, ignore_classes)
     height, width = masks.shape[1:]
     rows, columns = (_inward(length, margin) for length in (height, width))
-    behind = empty[:, rows[:, None], columns[None, :]]
+    empty_beyond = empty[:, rows[:, None], columns[None, :]]
     row, column = np.arange(height)[:, None], np.arange(width)[None, :]
-    within = (rows[:, None] != row) | (columns[None, :] != column)
-    found: np.ndarray = empty & ~behind & within
-    return found
+    in_margin = (rows[:, None] != row) | (columns[None, :] != column)
+    spurious: np.ndarray = empty & ~empty_beyond & in_margin
+    return spurious
 
 
 def _inward(length: int, margin: int) -> np.ndarray:
-    """The nearest position behind the margin, for each position along an axis; the middle where all is margin."""
+    """Return the nearest index beyond the margin for each index of an axis; the middle if all of it is margin."""
     low, high = min(margin, (length - 1) // 2), max(length - 1 - margin, length // 2)
     return np.clip(np.arange(length), low, high)
 
 
 def fill_margin(mask: np.ndarray, ignore_classes: Collection[int], margin: int) -> tuple[np.ndarray, int]:
-    """The mask (H, W) with its spurious margin labelled as the nearest labelled pixel; and how many pixels that are."""
+    """Fill the spurious margin of a mask (H, W) with the nearest labels; return it and the number of filled pixels."""
     from scipy import ndimage
 
     spurious = spurious_margin(mask[None], ignore_classes, margin)[0]
@@ -53,18 +54,18 @@ def fill_margin(mask: np.ndarray, ignore_classes: Collection[int], margin: int) 
 
 
 def strip_widths(masks: np.ndarray, ignore_classes: Collection[int], widest: int) -> np.ndarray:
-    """How wide a strip without labels is along the top, bottom, left and right edge: (N, 4), 0 for none.
+    """Measure the width of unlabelled strips along the top, bottom, left and right edge: (N, 4), 0 for none.
 
-    There is one where most of the lines into the image have 1 to `widest` unlabelled pixels and then a label; its width
-    is the median of these lines.
+    There is a strip if most of the pixel lines that start at the edge have 1 to `widest` unlabelled pixels and then a
+    labelled one. Its width is the median over these lines.
     """
     empty = unlabelled(masks, ignore_classes)
     widths = np.zeros((len(masks), 4), int)
     sideways = empty.transpose(0, 2, 1)
-    for edge, seen in enumerate((empty, empty[:, ::-1], sideways, sideways[:, ::-1])):
-        depth = min(widest + 1, seen.shape[1])
-        # The first labelled pixel of each line: (N, lines); `depth` where it is farther away, or nowhere.
-        first = np.where(seen[:, :depth].all(axis=1), depth, seen[:, :depth].argmin(axis=1))
+    for edge, inward in enumerate((empty, empty[:, ::-1], sideways, sideways[:, ::-1])):
+        depth = min(widest + 1, inward.shape[1])
+        # The index of the first labelled pixel of each line, (N, lines); `depth` if it is farther away or missing.
+        first = np.where(inward[:, :depth].all(axis=1), depth, inward[:, :depth].argmin(axis=1))
         thin = (first >= 1) & (first < depth)
         for item in np.flatnonzero(thin.mean(axis=1) > 0.5):
             widths[item, edge] = int(np.median(first[item][thin[item]]))
@@ -72,17 +73,18 @@ def strip_widths(masks: np.ndarray, ignore_classes: Collection[int], widest: int
 
 
 def rims(masks: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Pixels that lie alone between two other labels, along a row or a column: two times (N, H, W) bool.
+    """Find single pixels between two different labels along a row or column: two arrays (N, H, W) bool.
 
-    The first are those whose id is in between the other two, as interpolation of ids makes them (soil beside sand
-    gets a rim of bedrock); the second those whose id is not, such as a gap of background between two labels.
+    The first array has the pixels whose id is between the two others. They are typical of interpolated ids: soil beside
+    sand gets a rim of bedrock. The second has those whose id is not, such as a gap of background between two labels.
     """
     between, other = np.zeros(masks.shape, bool), np.zeros(masks.shape, bool)
     inner, first, last = slice(1, -1), slice(None, -2), slice(2, None)
     for along in ((slice(None),), (slice(None), slice(None))):  # along columns, along rows
-        low, own, high = (masks[(*along, part)] for part in (first, inner, last))
-        alone = (own != low) & (own != high) & (low != high) & (low != VOID) & (own != VOID) & (high != VOID)
-        inside = (low < own) == (own < high)
-        between[(*along, inner)] |= alone & inside
-        other[(*along, inner)] |= alone & ~inside
+        before, centre, after = (masks[(*along, part)] for part in (first, inner, last))
+        differ = (centre != before) & (centre != after) & (before != after)
+        single = differ & (before != VOID) & (centre != VOID) & (after != VOID)
+        in_between = (before < centre) == (centre < after)
+        between[(*along, inner)] |= single & in_between
+        other[(*along, inner)] |= single & ~in_between
     return between, other & ~between

@@ -1,4 +1,4 @@
-"""What stands in several subsets of a split and makes their scores flattering."""
+"""Find identical images in different subsets of a split, which make scores too high."""
 
 from __future__ import annotations
 
@@ -10,18 +10,15 @@ from .splits import SUBSETS, Split
 
 
 def identical_across(data: SegmentationData, split: Split) -> str:
-    """Say in a line how many validation and test images are equal, byte by byte, to one of another subset.
-
-    Empty where none is.
-    """
+    """Return a warning about images that are identical to one in another subset; an empty text if there are none."""
     subset_of_item = np.full(len(data), -1)
     for number, subset in enumerate(SUBSETS):
         subset_of_item[split[subset]] = number
-    apart = [group for group in identical_groups(digests(data.images)) if len(set(subset_of_item[list(group)])) > 1]
-    if not apart:
+    leaks = [group for group in identical_groups(digests(data.images)) if len(set(subset_of_item[list(group)])) > 1]
+    if not leaks:
         return ""
-    count = sum(map(len, apart))
+    count = sum(map(len, leaks))
     return (
-        f"{count} images are identical to one in another subset of the split ({', '.join(map(str, apart[0][:4]))}, …): "
-        "what was trained on is scored. `marsseg data inspect` lists them; cleaning.drop_duplicates drops them."
+        f"{count} images are identical to one in another subset of the split ({', '.join(map(str, leaks[0][:4]))}, …), "
+        "so scores are too high. `marsseg data inspect` lists them; cleaning.drop_duplicates drops them."
     )

@@ -1,8 +1,8 @@
-"""What readers refuse unless they are told otherwise."""
+"""Define limits for files that are read, as a protection against harmful ones."""
 
 from __future__ import annotations
 
 from typing import Final
 
 PIXEL_LIMIT: Final = 100_000_000
-"""Limit the pixels of one image. Decoded they take 1 to 4 bytes each, however small the file is."""
+"""Limit the number of pixels of one image: even a small file can decode to gigabytes, at 1 to 4 bytes a value."""

@@ -1,4 +1,4 @@
-"""Arrays piece by piece: they may lie on disk, and be larger than memory."""
+"""Process arrays in chunks: they may be memory-mapped and larger than memory."""
 
 from __future__ import annotations
 
@@ -12,12 +12,20 @@ PIECE_BYTES: Final = 16 * 2**20
 
 
 def items_at_once(shape: tuple[int, ...], dtype: np.dtype) -> int:
-    """Count how many items of an array (N, …) are looked at together: about PIECE_BYTES, and at least one."""
+    """Return how many items of an array (N, …) form a chunk of about PIECE_BYTES; at least one.
+
+    Args:
+        shape: the shape of the array
+        dtype: its type
+
+    Returns:
+        The number of items.
+    """
     return max(1, PIECE_BYTES // max(1, dtype.itemsize * math.prod(shape[1:])))
 
 
 def pieces(array: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
-    """Go through an array (N, …): (index of the first item, items), in C order."""
+    """Yield the chunks of an array (N, …) in C order, each as (index of its first item, items)."""
     step = items_at_once(array.shape, array.dtype)
     for start in range(0, len(array), step):
         yield start, np.ascontiguousarray(array[start : start + step])

@@ -1,4 +1,4 @@
-"""How a plan may split its data. Known without NumPy."""
+"""Define the options for splitting data. This module does not import NumPy, so that commands start fast."""
 
 from __future__ import annotations
 
@@ -9,20 +9,26 @@ from ..registry.parameters import param
 
 @dataclass(frozen=True)
 class SplitOptions:
-    """How the data is split. The test subset is scored once, at the end, and chooses nothing."""
+    """Hold the options for splitting data. The test subset is scored once, at the end, and never used for a choice."""
 
-    validation: float = param(0.15, help="share of the images that choose the best epoch", above=0, maximum=0.9)
-    test: float = param(0.15, help="share of the images that give the final score", above=0, maximum=0.9)
-    seed: int = param(0, help="draws the split; apart from the training's seed, so that runs compare", minimum=0)
-    folds: int | None = param(
-        None, help="divide the images into this many folds, each a test subset, in the place of `test`", minimum=2
+    validation: float = param(
+        0.15, help="share of the images with which the best epoch is chosen", above=0, maximum=0.9
     )
-    fold: int | None = param(None, help="which of the folds is the test subset, from 1", minimum=1)
+    test: float = param(0.15, help="share of the images for the final score", above=0, maximum=0.9)
+    seed: int = param(
+        0, help="seed of the split; separate from the training's seed, so that runs can be compared", minimum=0
+    )
+    folds: int | None = param(
+        None,
+        help="divide the images into this many folds, each of which is a test subset, instead of `test`",
+        minimum=2,
+    )
+    fold: int | None = param(None, help="number of the fold that is the test subset, from 1", minimum=1)
 
     def __post_init__(self) -> None:
         if (self.folds is None) != (self.fold is None):
-            raise ValueError("folds and fold are given together")
+            raise ValueError("folds and fold must be set together")
         if self.folds is not None and self.fold is not None and self.fold > self.folds:
             raise ValueError(f"there is no fold {self.fold} among {self.folds}")
         if self.validation + (self.test if self.folds is None else 1 / self.folds) >= 1:
-            raise ValueError("validation and test leave nothing to train on")
+            raise ValueError("validation and test leave no images for training")

@@ -13,16 +13,16 @@ from .arrays import SegmentationData
 from .split_options import SplitOptions
 from .statistics import rarest_class
 
-# All assignments are compared where there are no more than this: eleven units to three subsets.
+# If there are at most this many assignments (11 units to three subsets), all of them are compared.
 _FEW: Final = 3**11
 
-# More than any distance to the shares: an assignment that leaves a subset empty comes last.
+# The cost of an empty subset: higher than that of any deviation from the shares.
 _EMPTY_COST: Final = 10.0
 
-# How often a random assignment is drawn anew.
+# The maximum number of random assignments that are tried.
 _DRAWS: Final = 100
 
-_WITHOUT_GROUPS: Final = " Where the groups are not units that look alike, groups=none takes each image by itself."
+_WITHOUT_GROUPS: Final = " If images of one group are not similar, set groups=none to split single images."
 
 SUBSETS: Final = ("train", "validation", "test")
 
@@ -39,43 +39,45 @@ class Split:
         return np.asarray(getattr(self, subset), np.int64)
 
     def to_json(self) -> dict[str, Any]:
+        """Return the subsets as lists, by name."""
         return {subset: list(getattr(self, subset)) for subset in SUBSETS}
 
     def fault(self, count: int, groups: np.ndarray | None) -> str:
-        """Say why these cannot be the subsets of `count` items with these groups; empty where they can."""
+        """Return why this is not a valid split of `count` items with these groups; an empty text if it is one."""
         subsets = [self[subset] for subset in SUBSETS]
         if empty := [name for name, items in zip(SUBSETS, subsets, strict=True) if not len(items)]:
             return f"{empty[0]} has no item"
-        together = np.concatenate(subsets)
-        if together.min() < 0 or together.max() >= count:
-            return f"it names item {together.max() if together.min() >= 0 else together.min()} of {count}"
-        if len(np.unique(together)) < len(together):
-            items, times = np.unique(together, return_counts=True)
-            return f"item {items[times > 1][0]} stands in it twice"
+        everything = np.concatenate(subsets)
+        if everything.min() < 0 or everything.max() >= count:
+            return f"it has item {everything.max() if everything.min() >= 0 else everything.min()} of {count}"
+        if len(np.unique(everything)) < len(everything):
+            items, times = np.unique(everything, return_counts=True)
+            return f"it has item {items[times > 1][0]} twice"
         if groups is not None:
-            known: dict[int, str] = {}
+            subset_of_group: dict[int, str] = {}
             for name, items in zip(SUBSETS, subsets, strict=True):
                 for group in np.unique(groups[items]).tolist():
-                    if known.setdefault(group, name) != name:
-                        return f"group {group} is in {known[group]} and in {name}"
+                    if subset_of_group.setdefault(group, name) != name:
+                        return f"group {group} is in {subset_of_group[group]} and in {name}"
         return ""
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Split:
+        """Restore a split from the result of `to_json`."""
         return cls(*(tuple(value[subset]) for subset in SUBSETS))
 
 
 def make_split(data: SegmentationData, options: SplitOptions) -> Split:
-    """Make the subsets that a plan asks for: by shares, or with one of its folds as the test subset."""
+    """Split the data as a plan requests: by shares, or with one fold as the test subset."""
     if options.folds is None or options.fold is None:
         return split_data(data, options.validation, options.test, options.seed)
     return fold_data(data, options.folds, options.fold, options.validation, options.seed)
 
 
 def split_data(data: SegmentationData, validation: float, test: float, seed: int) -> Split:
-    """Split the items by shares, stratified on the rarest class, with the items of a group kept together.
+    """Split the items by shares, stratified by the rarest class; the items of a group stay together.
 
-    Raises RequestError where a subset would stay empty.
+    Raises RequestError if a subset would be empty.
     """
     units = _Units(data)
     subset = units.assign([1 - validation - test, validation, test], np.random.default_rng(seed))
@@ -83,21 +85,21 @@ def split_data(data: SegmentationData, validation: float, test: float, seed: int
 
 
 def fold_data(data: SegmentationData, folds: int, fold: int, validation: float, seed: int) -> Split:
-    """Split the items with one fold, 1 to `folds`, as the test subset: over all folds each item is tested once.
+    """Split the items with fold number `fold`, from 1, as the test subset: over all folds, each item is tested once.
 
-    Which items are in a fold depends on `folds` and `seed` alone. `validation` is a share of all items, drawn anew for
-    each fold from those that are not in it.
+    The items of a fold depend only on `folds` and `seed`. `validation` is a share of all items; the validation subset
+    is drawn separately for each fold, from the items outside the fold.
     """
     units = _Units(data)
     tested = units.assign([1 / folds] * folds, np.random.default_rng(seed)) == fold - 1
     share = validation / (1 - 1 / folds)
     subset = units.assign([1 - share, share], np.random.default_rng([seed, fold]), among=~tested)
     subset[tested] = SUBSETS.index("test")
-    return units.split(subset, "ask for fewer folds or another split.validation")
+    return units.split(subset, "set fewer folds or another split.validation")
 
 
 class _Units:
-    """Assign to subsets what stays together: the groups of a data set, or its single items."""
+    """Assign units to subsets. A unit is a group of a data set, or a single item if there are no groups."""
 
     def __init__(self, data: SegmentationData) -> None:
         self._data = data
@@ -110,37 +112,41 @@ class _Units:
     def assign(
         self, shares: Sequence[float], rng: np.random.Generator, *, among: np.ndarray | None = None
     ) -> np.ndarray:
-        """Give the subset of each unit, (units,) from 0: in proportion to `shares`. Only those `among` (units,) count.
+        """Assign each unit to a subset in proportion to `shares`; return the number of the subset, (units,) from 0.
 
-        The units that hold the rarest class are assigned first, the largest first, then the others; each goes to a
-        subset drawn in proportion to what the subsets still lack. Few groups are assigned as well as can be instead
-        (`_assign_exhaustively`): drawn, they would often leave a subset empty, or nearly all to test. Of many, one may
-        be so large that the same happens: what leaves a subset less than half of its share is drawn anew, as long as
-        that helps.
+        With `among` (units,) bool, only these units are assigned; the results of the others mean nothing.
+
+        The units with the rarest class are assigned first, the largest first, and then the others. Each goes to a
+        random subset, with a probability in proportion to the number of items that the subset still lacks.
+
+        If there are only a few groups, random assignments would often leave a subset empty, or put nearly all items
+        into the test subset. All possible assignments are compared instead (`_assign_exhaustively`). A very large group
+        among many can have the same effect. Therefore at most _DRAWS assignments are drawn, until every subset has at
+        least half of its share; if none achieves that, the best of them is used.
         """
         share = np.array(shares)
-        counts = np.ones(len(self._items), bool) if among is None else among
-        if self._data.groups is not None and len(shares) ** int(counts.sum()) <= _FEW:
-            return self._assign_exhaustively(share, rng, counts)
+        selected = np.ones(len(self._items), bool) if among is None else among
+        if self._data.groups is not None and len(shares) ** int(selected.sum()) <= _FEW:
+            return self._assign_exhaustively(share, rng, selected)
         draws = []
         for _ in range(_DRAWS):
-            draws.append(self._assign_at_random(share, rng, counts))
-            if self._smallest_fill(draws[-1], share, counts) >= 1 / 2:
+            draws.append(self._assign_at_random(share, rng, selected))
+            if self._smallest_fill(draws[-1], share, selected) >= 1 / 2:
                 return draws[-1]
-        return max(draws, key=lambda subsets: self._smallest_fill(subsets, share, counts))
+        return max(draws, key=lambda subsets: self._smallest_fill(subsets, share, selected))
 
-    def _smallest_fill(self, subset_of_unit: np.ndarray, share: np.ndarray, counts: np.ndarray) -> float:
-        """Give what the worst served subset has of its share, as a fraction of that."""
-        items = np.bincount(subset_of_unit[counts], weights=self._items[counts], minlength=len(share))
+    def _smallest_fill(self, subset_of_unit: np.ndarray, share: np.ndarray, selected: np.ndarray) -> float:
+        """Return the smallest ratio, over all subsets, of a subset's items to its share of the items."""
+        items = np.bincount(subset_of_unit[selected], weights=self._items[selected], minlength=len(share))
         return float((items / (share * items.sum())).min()) if items.any() else 0.0
 
-    def _assign_at_random(self, share: np.ndarray, rng: np.random.Generator, counts: np.ndarray) -> np.ndarray:
-        """Draw the subset of each unit, as `assign` says."""
+    def _assign_at_random(self, share: np.ndarray, rng: np.random.Generator, selected: np.ndarray) -> np.ndarray:
+        """Draw the subset of each unit, as described in `assign`."""
         order = rng.permutation(len(self._items))
         order = order[np.lexsort((-self._items[order], -self._rare[order]))]
         subset_of_unit = np.zeros(len(self._items), int)
-        lack_items, lack_rare = share * self._items[counts].sum(), share * self._rare[counts].sum()
-        for unit in order[counts[order]]:
+        lack_items, lack_rare = share * self._items[selected].sum(), share * self._rare[selected].sum()
+        for unit in order[selected[order]]:
             lack = np.maximum(lack_rare if self._rare[unit] else lack_items, 0)
             subset = rng.choice(len(share), p=lack / lack.sum() if lack.any() else share)
             subset_of_unit[unit] = subset
@@ -148,28 +154,28 @@ class _Units:
             lack_rare[subset] -= self._rare[unit]
         return subset_of_unit
 
-    def _assign_exhaustively(self, share: np.ndarray, rng: np.random.Generator, counts: np.ndarray) -> np.ndarray:
-        """Give the subset of each unit, (units,) from 0: of all assignments without an empty subset, one that is best.
+    def _assign_exhaustively(self, share: np.ndarray, rng: np.random.Generator, selected: np.ndarray) -> np.ndarray:
+        """Assign each unit to a subset by the best of all assignments; return the numbers of the subsets, (units,).
 
-        What counts is the items, and those that hold the rarest class, that are not where they should be, each as a
-        share of all; `rng` draws among assignments that are equally near to the shares.
+        The cost of an assignment is the sum of the deviations of all subsets from their share of the items, and from
+        their share of the items with the rarest class; empty subsets cost most. `rng` chooses between equal costs.
         """
-        units = np.flatnonzero(counts)
+        units = np.flatnonzero(selected)
         assignments = np.indices((len(share),) * len(units)).reshape(len(units), -1)
         cost = np.zeros(assignments.shape[1])
         for subset, wanted in enumerate(share):
-            here = assignments == subset
+            in_subset = assignments == subset
             for weights in (self._items[units], self._rare[units]):
                 if weights.any():
-                    cost += np.abs(weights @ here / weights.sum() - wanted)
-            cost[~here.any(axis=0)] += _EMPTY_COST
+                    cost += np.abs(weights @ in_subset / weights.sum() - wanted)
+            cost[~in_subset.any(axis=0)] += _EMPTY_COST
         best = np.flatnonzero(cost <= cost.min() + 1e-9)
         subset_of_unit = np.zeros(len(self._items), int)
         subset_of_unit[units] = assignments[:, rng.choice(best)]
         return subset_of_unit
 
     def split(self, subset_of_unit: np.ndarray, remedy: str) -> Split:
-        """Give the items of each subset; RequestError, with a `remedy`, where one is empty."""
+        """Return the split for the subsets of the units; raise RequestError, with a `remedy`, if a subset is empty."""
         subset_of_item = subset_of_unit[self._of_item]
         subsets = [tuple(np.flatnonzero(subset_of_item == subset).tolist()) for subset in range(len(SUBSETS))]
         empty = [name for name, subset in zip(SUBSETS, subsets, strict=True) if not subset]
@@ -177,8 +183,8 @@ class _Units:
             count = len(self._data)
             what = f"{count} images" if self._data.groups is None else f"{len(self._items)} groups of {count} images"
             raise RequestError(
-                f"{what} leave the {empty[0]} subset empty.",
+                f"With {what}, the {empty[0]} subset would be empty.",
                 where=self._data.source,
-                hint=f"Bring more, or {remedy}." + ("" if self._data.groups is None else _WITHOUT_GROUPS),
+                hint=f"Add images, or {remedy}." + ("" if self._data.groups is None else _WITHOUT_GROUPS),
             )
         return Split(*subsets)

@@ -1,4 +1,4 @@
-"""Counts of classes in masks."""
+"""Count classes in masks, and compute class weights."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from .arrays import SegmentationData
 
 
 def class_pixels(data: SegmentationData, items: np.ndarray | None = None) -> tuple[int, ...]:
-    """Pixels of each class in all masks or in those of `items` (indices); void is left out."""
+    """Count the pixels of each class in all masks, or in those with the indices `items`; void is left out."""
     counts = data.label_counts if items is None else data.label_counts[items]
     return tuple(int(pixels) for pixels in counts[:, :-1].sum(axis=0, dtype=np.int64))
 
 
 def balanced_weights(pixels: Sequence[int] | np.ndarray, counted: Collection[int]) -> np.ndarray:
-    """Compute n / (K · n_c) for each class, with n and K taken over the classes `counted`.
+    """Compute the balanced weight n / (K · n_c) of each class.
 
     Args:
-        pixels: (K,) how many pixels each class has, n_c
-        counted: the classes that count
+        pixels: (classes,) the number n_c of pixels of each class
+        counted: the classes over which the number of pixels n and the number of classes K are taken
 
     Returns:
-        (K,) float64; NaN where n_c is 0
+        (classes,) float64; NaN where n_c is 0
     """
     n = np.asarray(pixels, np.float64)
     chosen = np.isin(np.arange(len(n)), list(counted))
@@ -32,28 +32,28 @@ def balanced_weights(pixels: Sequence[int] | np.ndarray, counted: Collection[int
 
 
 def class_images(data: SegmentationData) -> tuple[int, ...]:
-    """Images that hold each class."""
+    """Count the images that contain each class."""
     return tuple(int(images) for images in (data.label_counts[:, :-1] > 0).sum(axis=0))
 
 
 def rarest_class(data: SegmentationData) -> int | None:
-    """The class that counts and is in the fewest images, but in some; None where nothing is labelled."""
+    """Return the class that is in the fewest images but at least one, not ignored; None if nothing is labelled."""
     return rarest_items(data, np.arange(len(data)))[0]
 
 
 def rarest_items(data: SegmentationData, items: np.ndarray) -> tuple[int | None, np.ndarray]:
-    """Find the class that counts and is in the fewest of these items, but in some.
+    """Find the rarest class: of the classes that are not ignored, the one in the fewest of the items but at least one.
 
     Args:
         data: a data set
-        items: indices of some of its images
+        items: the indices of some of its images
 
     Returns:
-        The class, or None where nothing is labelled, and those of the items that hold it.
+        The class, or None if nothing is labelled, and the items that contain it.
     """
-    held = data.label_counts[items, :-1] > 0
-    present = [c for c in data.labelled_classes if held[:, c].any()]
+    contains = data.label_counts[items, :-1] > 0
+    present = [c for c in data.labelled_classes if contains[:, c].any()]
     if not present:
         return None, items[:0]
-    rarest = min(present, key=lambda c: int(held[:, c].sum()))
-    return rarest, items[held[:, rarest]]
+    rarest = min(present, key=lambda c: int(contains[:, c].sum()))
+    return rarest, items[contains[:, rarest]]

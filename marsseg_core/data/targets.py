@@ -1,4 +1,4 @@
-"""What losses are given beside the labels: arrays that the input pipeline computes from each mask."""
+"""Add target arrays of losses to the labels: the input pipeline computes them from each mask."""
 
 from __future__ import annotations
 
@@ -13,14 +13,17 @@ LABELS: Final = "labels"
 
 
 def with_targets(masks: np.ndarray, targets: Mapping[str, TargetFunction]) -> Any:
-    """Masks (B, H, W) uint8 → the same, or with the array of each loss that wants one, by the loss's name."""
+    """Return the masks (B, H, W) uint8; if there are targets, a dictionary of the masks and the array of each loss.
+
+    `targets` has the function of each loss that needs an array of its own, by the name of the loss.
+    """
     if not targets:
         return masks
     return {LABELS: masks} | {f"targets_{name}": function(masks) for name, function in targets.items()}
 
 
 def split_targets(labels: Any) -> tuple[Any, dict[str, Any]]:
-    """What `with_targets` gave → the labels, and the targets by the name of their loss."""
+    """Separate the result of `with_targets` into the labels, and the targets by the name of their loss."""
     if not isinstance(labels, Mapping):
         return labels, {}
     return labels[LABELS], {name.removeprefix("targets_"): array for name, array in labels.items() if name != LABELS}

@@ -1,1 +1,1 @@
-"""Atomic writing, locks, headers of array files, and the names of the files in a run folder."""
+"""Write files atomically, lock folders, read and write .npy headers, and access the files of a run folder."""

@@ -1,4 +1,4 @@
-"""Write files and folders whole or not at all: beside their place first, then renamed into it."""
+"""Write files and folders atomically: under a temporary name beside the final path, then renamed."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from .locks import hold
 
 @contextmanager
 def atomic_write(path: Path, ready: Callable[[Path], None] | None = None) -> Iterator[Path]:
-    """A path beside `path` to write to; it takes the place of `path` only when all went well. Makes its folders.
+    """Yield a temporary path beside `path` to write to; rename it to `path` if the block raises no error.
 
-    `ready` is called with it just before. Raises RunError when the disk is full or refuses; nothing is left behind
-    then.
+    Missing parent folders are created. `ready` is called with the temporary path just before it is renamed. Raises
+    RunError if the file cannot be written, for example because the disk is full; the temporary file is then removed.
     """
-    # The suffix stays last: Keras goes by it.
+    # The suffix stays at the end: Keras selects the file format by it.
     temporary = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -34,30 +34,30 @@ def atomic_write(path: Path, ready: Callable[[Path], None] | None = None) -> Ite
         raise RunError(
             f"{path.name} cannot be written: {cause.strerror or cause}.",
             where=str(path.parent),
-            hint="What was written before is whole. Make room, or choose another folder with --out.",
+            hint="Files written before are complete. Make room, or choose another folder with --out.",
         ) from cause
     finally:
         temporary.unlink(missing_ok=True)
 
 
 def write_bytes(path: Path, content: bytes) -> None:
-    """Write a file whole or not at all."""
+    """Write a file atomically."""
     with atomic_write(path) as temporary:
         temporary.write_bytes(content)
 
 
 @contextmanager
 def temporary_folder(path: Path, mode: int = 0o777) -> Iterator[Path]:
-    """Make a new folder beside `path`, marked as in use; it is removed at the end, unless it was renamed.
+    """Create a folder beside `path` and lock it while it is in use; remove it at the end, unless it was renamed.
 
-    Its name begins with a dot and the name of `path`. The folders above it are made as well.
+    Its name begins with a dot and the name of `path`. Missing parent folders are created.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(f".{path.name}-{os.getpid()}-{token_hex(4)}")
     beside.mkdir(mode)
-    with ExitStack() as held:
-        with suppress(BlockingIOError):  # another process is just looking whether the folder is in use
-            held.enter_context(hold(beside))
+    with ExitStack() as locks:
+        with suppress(BlockingIOError):  # another process is just checking whether the folder is in use
+            locks.enter_context(hold(beside))
         try:
             yield beside
         finally:
@@ -66,9 +66,9 @@ def temporary_folder(path: Path, mode: int = 0o777) -> Iterator[Path]:
 
 @contextmanager
 def atomic_folder(path: Path) -> Iterator[Path]:
-    """A new folder to write into; it takes the place of `path` only when all went well.
+    """Yield a temporary folder to write into; rename it to `path` if the block raises no error.
 
-    Raises RunError when the disk is full or refuses; nothing is left behind then.
+    Raises RunError if the folder cannot be written, for example because the disk is full; it is then removed.
     """
     try:
         with temporary_folder(path) as beside:
@@ -79,10 +79,7 @@ def atomic_folder(path: Path) -> Iterator[Path]:
 
 
 def refuse_existing(path: Path, where: str = "--out") -> None:
-    """RequestError where something would be overwritten; `where` is the word that named the path.
-
-    A link is something, wherever it leads.
-    """
+    """Raise RequestError if `path` exists, also as a broken link; `where` is the option that the path came from."""
     try:
         path.lstat()
     except FileNotFoundError:
@@ -93,6 +90,6 @@ def refuse_existing(path: Path, where: str = "--out") -> None:
 
 
 def require_parent(path: Path, where: str = "--out") -> None:
-    """RequestError where the folder that a file is to be written into is not there."""
+    """Raise RequestError if the parent folder of `path` does not exist; `where` is the option of the path."""
     if not path.parent.is_dir():
         raise RequestError(f"There is no folder '{path.parent}'.", where=where)

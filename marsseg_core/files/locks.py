@@ -1,4 +1,4 @@
-"""Folders that a living process has for itself. The mark ends with the process, however it ends."""
+"""Lock folders for one process. The operating system releases a lock when the process ends, even if it is killed."""
 
 from __future__ import annotations
 
@@ -14,35 +14,35 @@ _OPENS_FOLDERS = sys.platform != "win32"
 
 @contextmanager
 def hold(folder: Path) -> Iterator[None]:
-    """Mark a folder as in use until the block, or the process, ends.
+    """Lock a folder until the block or the process ends.
 
-    The folder itself is locked: nothing is written into it, and one that cannot be written is locked as well. Windows
-    opens no folders, so there it is a file beside it, which goes with the block. Where there are no locks, as on some
-    network file systems, nothing is marked.
+    The folder itself is locked: nothing is written into it, so that a read-only folder can be locked too. On Windows,
+    where folders cannot be opened, a file beside the folder is locked, and removed at the end of the block. On file
+    systems without locks, such as some network file systems, nothing is locked.
 
     Raises:
-        BlockingIOError: The folder is in use.
+        BlockingIOError: if another process has locked the folder
     """
-    from filelock import lock_descriptor  # here, since most commands lock nothing and need not wait for it
+    from filelock import lock_descriptor  # imported here, as most commands lock nothing and should start fast
 
-    place = folder if _OPENS_FOLDERS else _file_beside(folder)
-    with ExitStack() as opened:
-        mine = True
+    path = folder if _OPENS_FOLDERS else _file_beside(folder)
+    with ExitStack() as descriptors:
+        acquired = True
         with suppress(OSError):
-            descriptor = os.open(place, os.O_RDONLY if place == folder else os.O_RDWR | os.O_CREAT)
-            opened.callback(os.close, descriptor)
-            mine = lock_descriptor(descriptor, blocking=False)
-        if not mine:
+            descriptor = os.open(path, os.O_RDONLY if path == folder else os.O_RDWR | os.O_CREAT)
+            descriptors.callback(os.close, descriptor)
+            acquired = lock_descriptor(descriptor, blocking=False)
+        if not acquired:
             raise BlockingIOError(errno.EWOULDBLOCK, "The folder is in use", str(folder))
         try:
             yield
         finally:
-            opened.close()
-            if place != folder:
-                with suppress(OSError):  # another process has opened it meanwhile, and removes it
-                    place.unlink()
+            descriptors.close()
+            if path != folder:
+                with suppress(OSError):  # another process has opened the file meanwhile, and will remove it
+                    path.unlink()
 
 
 def _file_beside(folder: Path) -> Path:
-    whole = folder.absolute()
-    return whole.with_name(f".{whole.name}.lock")
+    absolute = folder.absolute()
+    return absolute.with_name(f".{absolute.name}.lock")

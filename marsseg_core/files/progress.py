@@ -1,4 +1,4 @@
-"""How far something long is, on standard error: a bar on a terminal, elsewhere a line every some seconds."""
+"""Show the progress of long operations on standard error: a bar on a terminal, else a line every ten seconds."""
 
 from __future__ import annotations
 
@@ -12,20 +12,23 @@ from rich.text import Text
 
 from ..messages import get_logger
 
-# What is done sooner is not spoken of.
+# An operation that takes less time shows no progress.
 SILENT_SECONDS: Final = 1.0
 LINE_SECONDS: Final = 10.0
 
 
 class ProgressBar:
-    """Called with (done, total) whenever some more is done; `doing` and `name` say what: "Preparing", "tiles.npz"."""
+    """Show the progress of one operation. Call it with (done, total) whenever more is done.
+
+    `doing` and `name` describe the operation, such as "Preparing" and "tiles.npz".
+    """
 
     def __init__(self, doing: str, name: str) -> None:
-        self._what = f"{doing} {name}"
+        self._description = f"{doing} {name}"
         self._console = Console(stderr=True)
-        self._next = time.monotonic() + SILENT_SECONDS
+        self._next_output = time.monotonic() + SILENT_SECONDS
         self._bar: Progress | None = None
-        self._is_wanted = get_logger(__name__).isEnabledFor(logging.INFO)
+        self._is_enabled = get_logger(__name__).isEnabledFor(logging.INFO)
         self._task = TaskID(0)
 
     def __enter__(self) -> Self:
@@ -36,18 +39,23 @@ class ProgressBar:
             self._bar.stop()
 
     def __call__(self, done: float, total: int) -> None:
-        if self._bar is None and self._is_wanted and time.monotonic() >= self._next:
+        """Show that `done` of `total` is done."""
+        if self._bar is None and self._is_enabled and time.monotonic() >= self._next_output:
             if self._console.is_terminal:
                 self._bar = self._new_bar()
-                self._task = self._bar.add_task(self._what, total=total)
+                self._task = self._bar.add_task(self._description, total=total)
                 self._bar.start()
             else:
-                self._console.print(Text(f"{self._what}: {100 * done / total:.0f} % of {total:,}"), soft_wrap=True)
-                self._next = time.monotonic() + LINE_SECONDS
+                self._console.print(
+                    Text(f"{self._description}: {100 * done / total:.0f} % of {total:,}"), soft_wrap=True
+                )
+                self._next_output = time.monotonic() + LINE_SECONDS
         if self._bar is not None:
             self._bar.update(self._task, completed=done, total=total)
 
     def _new_bar(self) -> Progress:
-        counted = TextColumn("{task.percentage:.0f} % of {task.total:,.0f}")
-        named = TextColumn("{task.description}", markup=False)
-        return Progress(named, BarColumn(), counted, TimeRemainingColumn(), console=self._console, transient=True)
+        percentage = TextColumn("{task.percentage:.0f} % of {task.total:,.0f}")
+        description = TextColumn("{task.description}", markup=False)
+        return Progress(
+            description, BarColumn(), percentage, TimeRemainingColumn(), console=self._console, transient=True
+        )

@@ -1,6 +1,6 @@
-"""The run folder: the one place that knows its file names.
+"""Read and write the files of a run folder. Only this module knows their names.
 
-Everything in it is written whole or not at all: beside its place first, then renamed into it.
+All files are written atomically: under a temporary name, then renamed.
 """
 
 from __future__ import annotations
@@ -23,22 +23,23 @@ from .text import read_text
 
 RUNS_FOLDER: Final = Path("runs")
 
-# What metrics.json says of how a run ended.
 FINISHED: Final = "finished"
-"""Compare with `run.metrics["status"]`: the run came to its end, and its test subset was scored."""
+"""Mark a finished run in `run.metrics["status"]`: training has ended, and the test subset was scored."""
 
-# metrics.json of 0.1.0 (schema 1) → of today.
-_RENAMED_METRICS_KEYS: Final[Mapping[str, str]] = {"parts": "subsets"}
 INTERRUPTED: Final = "interrupted"
+"""Mark an interrupted run in `run.metrics["status"]`."""
 
-# In a run folder: the files of components that nobody packaged.
+# Keys of metrics.json in version 0.1.0 (schema 1), and the current ones.
+_RENAMED_METRICS_KEYS: Final[Mapping[str, str]] = {"parts": "subsets"}
+
+# The subfolder for the files of components that are in no installed package.
 PLUGINS_FOLDER: Final = "plugins"
 
 
 def create_run_folder(name: str, out: Path | None = None) -> RunFolder:
-    """A new, empty run folder: `out`, or `runs/<time>-<name>[-n]`. An existing one is never taken.
+    """Create a new, empty run folder: `out`, or `runs/<time>-<name>[-n]`. An existing folder is never used.
 
-    Raises RequestError where `out` exists or cannot be made.
+    Raises RequestError if `out` exists or the folder cannot be created.
     """
     try:
         if out is not None:
@@ -55,47 +56,61 @@ def create_run_folder(name: str, out: Path | None = None) -> RunFolder:
             except FileExistsError:
                 number += 1
     except OSError as cause:
-        raise RequestError(f"The run folder cannot be made: {cause.strerror}.", where=str(cause.filename)) from cause
+        raise RequestError(f"The run folder cannot be created: {cause.strerror}.", where=str(cause.filename)) from cause
 
 
 class RunFolder:
-    """Know the files of one run, and read and write them: each is written whole or not at all."""
+    """Give access to the files of one run: their paths, and methods that read them or write them atomically.
+
+    Args:
+        path: the folder
+    """
 
     def __init__(self, path: Path | str) -> None:
         self.path = Path(path)
         self._log: str | None = None
-        self._hashes: dict[str, str] = {}  # of files that this process has written
+        self._hashes: dict[str, str] = {}  # the hashes of files that this process has written
 
     @classmethod
     def open(cls, path: Path | str) -> RunFolder:
-        """An existing run folder; RequestError where there is none."""
+        """Open an existing run folder.
+
+        Args:
+            path: the folder
+
+        Returns:
+            The run folder.
+
+        Raises:
+            RequestError: if there is no run folder at this path
+        """
         folder = cls(path)
-        if not os.path.isfile(folder.plan):  # a Path's own raises for a name that is too long
+        if not os.path.isfile(folder.plan):  # unlike Path.is_file, False for a name that is too long
             raise RequestError(
-                f"'{path}' is no run folder: it has no {folder.plan.name}.", hint="Runs are kept in runs/ by default."
+                f"'{path}' is no run folder: it has no {folder.plan.name}.", hint="By default, runs are in runs/."
             )
         return folder
 
     @contextmanager
     def claimed(self) -> Iterator[None]:
-        """The folder is this process's own to write in; RequestError where another one is at it.
+        """Lock the folder, so that only this process writes into it; raise RequestError if another one has locked it.
 
-        The claim ends with the process, however it ends. File systems without locks have none.
+        The lock ends with the process, even if it is killed. File systems without locks lock nothing.
         """
         with ExitStack() as stack:
             try:
                 stack.enter_context(hold(self.path))
             except BlockingIOError as cause:
-                raise RequestError("Another process is at this run.", where=str(self.path)) from cause
+                raise RequestError("Another process is working on this run.", where=str(self.path)) from cause
             yield
 
     def check_unfinished(self) -> None:
-        """RequestError where the run has come to its end."""
+        """Raise RequestError if the run is finished."""
         if self.metrics.is_file() and self.read_metrics().get("status") == FINISHED:
             raise RequestError("The run is finished.", where=str(self.path), hint="Its metrics.json has the scores.")
 
     def remove_leftovers(self) -> None:
-        """Remove what a killed process left half-written beside the files."""
+        """Remove temporary files of a process that was killed while it wrote them."""
         files = (self.plan, self.history, self.metrics, self.network, self.checkpoint, self.manifest, self.log_file)
         for file in files:
             for temporary in file.parent.glob(f".{file.stem}.*{file.suffix}"):
@@ -109,58 +124,71 @@ class RunFolder:
 
     @property
     def plan(self) -> Path:
+        """Return the path of the plan."""
         return self.path / "plan.toml"
 
     @property
     def plugins(self) -> Path:
+        """Return the folder of copies of component files that are in no installed package."""
         return self.path / PLUGINS_FOLDER
 
     @property
     def split(self) -> Path:
+        """Return the path of the split: the items of each subset, and a description of the data."""
         return self.path / "split.json"
 
     @property
     def cleaning(self) -> Path:
+        """Return the path of the cleaning report; the file exists only if the data was cleaned."""
         return self.path / "cleaning.json"
 
     @property
     def environment(self) -> Path:
+        """Return the path of the description of the software and hardware of the run."""
         return self.path / "environment.json"
 
     @property
     def history(self) -> Path:
+        """Return the path of the table with one row for each epoch."""
         return self.path / "history.csv"
 
     @property
     def metrics(self) -> Path:
+        """Return the path of the status and the metrics of the run."""
         return self.path / "metrics.json"
 
     @property
     def network(self) -> Path:
+        """Return the path of the best network, in Keras' format."""
         return self.path / "network.keras"
 
     @property
     def checkpoint(self) -> Path:
+        """Return the path of the last checkpoint, from which the run can be resumed."""
         return self.path / "checkpoint" / "last.npz"
 
     @property
     def manifest(self) -> Path:
+        """Return the path of the manifest, which has the hashes of the files that scores depend on."""
         return self.path / "manifest.json"
 
     @property
     def figures(self) -> Path:
+        """Return the folder of the figures."""
         return self.path / "figures"
 
     @property
     def report(self) -> Path:
+        """Return the path of the report."""
         return self.path / "report.html"
 
     @property
     def log_file(self) -> Path:
+        """Return the path of the log."""
         return self.path / "log.txt"
 
     def network_hash(self) -> str:
-        """A hash of the best network's file; RequestError where the run has none."""
+        """Return a hash of the file of the best network; raise RequestError if it does not exist or cannot be read."""
         try:
             return _file_hash(self.network)
         except FileNotFoundError:
@@ -172,114 +200,181 @@ class RunFolder:
 
     @contextmanager
     def written(self, path: Path) -> Iterator[Path]:
-        """`atomic_write` for a file of the run. What others rely on has its hash in the manifest.
+        """Write a file of the run atomically; add its hash to the manifest if scores or resuming depend on it.
 
-        It stands there before the file is in its place, beside the hash of what it replaces: a process that is killed
-        between the two leaves a file that the manifest knows.
+        The manifest is written before the file is renamed, and has the hashes of both the new and the old file. If the
+        process is killed in between, the file therefore still matches the manifest.
+
+        Args:
+            path: a path in the run folder
+
+        Yields:
+            A temporary path to write to; see `atomic_write`.
+
+        Raises:
+            RunError: if the file cannot be written
         """
-        if not self._is_relied_on(path):
+        if not self._is_in_manifest(path):
             with atomic_write(path) as temporary:
                 yield temporary
             return
         name = path.relative_to(self.path).as_posix()
-        found = ""
+        new_hash = ""
 
-        def enter(temporary: Path) -> None:
-            nonlocal found
-            found = _file_hash(temporary)
-            before = self._hashes.get(name) or (_file_hash(path) if path.is_file() else found)
-            files = self._manifested() | {name: list(dict.fromkeys((found, before)))}
+        def update_manifest(temporary: Path) -> None:
+            nonlocal new_hash
+            new_hash = _file_hash(temporary)
+            old_hash = self._hashes.get(name) or (_file_hash(path) if path.is_file() else new_hash)
+            files = self._read_manifest() | {name: list(dict.fromkeys((new_hash, old_hash)))}
             self.write_json(self.manifest, {"schema": 1, "files": files})
 
-        with atomic_write(path, ready=enter) as temporary:
+        with atomic_write(path, ready=update_manifest) as temporary:
             yield temporary
-        self._hashes[name] = found
+        self._hashes[name] = new_hash
 
-    def _is_relied_on(self, path: Path) -> bool:
-        """Whether a score, or going on with the run, depends on a file: not on history, log, report and the like."""
+    def _is_in_manifest(self, path: Path) -> bool:
+        """Return whether scores or resuming depend on a file. They do not depend on history, log, report or figures."""
         files = (self.plan, self.split, self.cleaning, self.metrics, self.network, self.checkpoint)
         return path in files or path.parent == self.plugins
 
-    def _manifested(self) -> dict[str, list[str]]:
-        """The hashes that each file may have, by its path in the folder; none where the run kept no manifest."""
+    def _read_manifest(self) -> dict[str, list[str]]:
+        """Read the valid hashes of each file, by its path in the folder; return {} if the run has no manifest."""
         if not self.manifest.is_file():
             return {}
-        kept = self.read_json(self.manifest)
+        content = self.read_json(self.manifest)
         try:
-            return {str(name): list(map(str, hashes)) for name, hashes in kept["files"].items()}
+            return {str(name): list(map(str, hashes)) for name, hashes in content["files"].items()}
         except (KeyError, TypeError, AttributeError) as cause:
             raise RequestError("manifest.json is not as a run writes it.", where=str(self.path)) from cause
 
     def changed(self, *paths: Path) -> list[str]:
-        """Which of these files, or else of all, are not as the run wrote them. One that is gone is none of them.
+        """Return the names of files that were changed after the run wrote them; missing files are left out.
 
-        A run from before there was a manifest has nothing to compare with.
+        Runs of early versions have no manifest: none of their files counts as changed.
+
+        Args:
+            paths: the files to check; without any, all files of the manifest are checked
+
+        Returns:
+            The paths of the changed files, relative to the run folder.
         """
-        wanted = {path.relative_to(self.path).as_posix() for path in paths}
-        found = []
-        for name, hashes in self._manifested().items():
-            if not wanted or name in wanted:
+        selected = {path.relative_to(self.path).as_posix() for path in paths}
+        changed = []
+        for name, hashes in self._read_manifest().items():
+            if not selected or name in selected:
                 with suppress(FileNotFoundError):
                     if _file_hash(self.path / name) not in hashes:
-                        found.append(name)
-        return found
+                        changed.append(name)
+        return changed
 
     def check_unchanged(self, *paths: Path) -> None:
-        """RequestError where one of these files, or else any, is not as the run wrote it."""
+        """Raise RequestError if one of these files was changed after the run wrote it; without any, check all files.
+
+        Args:
+            paths: the files to check
+
+        Raises:
+            RequestError: if a file was changed
+        """
         if changed := self.changed(*paths):
             raise RequestError(
                 f"{', '.join(changed)}: not as the run wrote {'it' if len(changed) == 1 else 'them'}.",
                 where=str(self.path),
-                hint="What the run says would not be true of it. Put the file back as it was, or train anew.",
+                hint="The results of the run do not hold for a changed file. Restore the file, or train again.",
             )
 
     def classes(self) -> tuple[tuple[str, ...], tuple[int, ...]]:
-        """The names of the classes that the run's data has, and those that are ignored."""
-        kept = self.read_split()
-        return tuple(kept["classes"]), tuple(kept["ignored"])
+        """Return the names of the classes of the run's data, and the ids of the ignored ones."""
+        split = self.read_split()
+        return tuple(split["classes"]), tuple(split["ignored"])
 
     def read_split(self) -> dict[str, Any]:
-        """What split.json holds; RequestError where a run would not have written it so."""
-        kept = self.read_json(self.split)
-        if not isinstance(kept, dict) or (
-            lacking := sorted(
-                {"fingerprint", "source", "classes", "ignored", "train", "validation", "test"} - set(kept)
+        """Read split.json; raise RequestError if keys are missing or do not have the form that a run writes."""
+        split = self.read_json(self.split)
+        if not isinstance(split, dict) or (
+            missing := sorted(
+                {"fingerprint", "source", "classes", "ignored", "train", "validation", "test"} - set(split)
             )
         ):
-            what = f"it lacks {', '.join(lacking)}" if isinstance(kept, dict) else "it is no table"
+            what = f"it lacks {', '.join(missing)}" if isinstance(split, dict) else "it is no table"
             raise RequestError(f"split.json is not as a run writes it: {what}.", where=str(self.path))
         for key in ("train", "validation", "test", "ignored"):
-            if not (isinstance(kept[key], list) and all(type(item) is int for item in kept[key])):
+            if not (isinstance(split[key], list) and all(type(item) is int for item in split[key])):
                 raise RequestError(
                     f"split.json is not as a run writes it: {key} is no list of numbers.", where=str(self.path)
                 )
-        return kept
+        return split
 
     def write_bytes(self, path: Path, content: bytes) -> None:
+        """Write a binary file of the run.
+
+        Args:
+            path: a path in the run folder
+            content: the content of the file
+
+        Raises:
+            RunError: if the file cannot be written
+        """
         with self.written(path) as temporary:
             temporary.write_bytes(content)
 
     def write_text(self, path: Path, text: str) -> None:
+        """Write a text file of the run, in UTF-8.
+
+        Args:
+            path: a path in the run folder
+            text: the content of the file
+
+        Raises:
+            RunError: if the file cannot be written
+        """
         self.write_bytes(path, text.encode())
 
     def write_json(self, path: Path, value: Any) -> None:
+        """Write a JSON file of the run.
+
+        Args:
+            path: a path in the run folder
+            value: a value that is serialisable to JSON, without NaN and infinite numbers
+
+        Raises:
+            RunError: if the file cannot be written
+        """
         self.write_text(path, json.dumps(value, indent=2, allow_nan=False) + "\n")
 
     def read_json(self, path: Path) -> Any:
+        """Read a JSON file of the run.
+
+        Args:
+            path: a path in the run folder
+
+        Returns:
+            The value in the file.
+
+        Raises:
+            RequestError: if the file cannot be read
+        """
         try:
             return json.loads(read_text(path), parse_constant=_refuse_constant)
         except (OSError, ValueError) as cause:
             raise RequestError(f"{path.name} cannot be read: {cause}", where=str(path.parent)) from cause
 
     def read_metrics(self) -> dict[str, Any]:
-        """Read metrics.json, with the keys of today whichever version of marsseg wrote it."""
-        found = self.read_json(self.metrics)
-        if not isinstance(found, dict):
+        """Read metrics.json; keys of older versions of marsseg are renamed to the current ones."""
+        content = self.read_json(self.metrics)
+        if not isinstance(content, dict):
             raise RequestError("metrics.json holds no table.", where=str(self.path))
-        return {_RENAMED_METRICS_KEYS.get(key, key): value for key, value in found.items()}
+        return {_RENAMED_METRICS_KEYS.get(key, key): value for key, value in content.items()}
 
     def write_history(self, rows: Sequence[Mapping[str, Any]]) -> None:
-        """One line for each epoch; a value that is undefined stays empty."""
+        """Write the history, with one row for each epoch; None becomes an empty field.
+
+        Args:
+            rows: the values of each epoch by column; the columns are those of the last row
+
+        Raises:
+            RunError: if the file cannot be written
+        """
         text = io.StringIO()
         writer = csv.DictWriter(text, fieldnames=list(rows[-1]), lineterminator="\n")
         writer.writeheader()
@@ -287,16 +382,34 @@ class RunFolder:
         self.write_text(self.history, text.getvalue())
 
     def write_figure(self, name: str, draw: Callable[[Path], None]) -> Path:
-        """Let `draw` write `figures/<name>.png`."""
+        """Write the figure `figures/<name>.png`.
+
+        Args:
+            name: the name of the figure
+            draw: writes the figure to the path that it is called with
+
+        Returns:
+            The path of the figure.
+
+        Raises:
+            RunError: if the file cannot be written
+        """
         path = self.figures / f"{name}.png"
         with atomic_write(path) as temporary:
             draw(temporary)
         return path
 
     def log(self, line: str) -> None:
-        """Add a line, with the time, to the log."""
-        # A log has a few hundred lines at most; writing it anew keeps it whole on a full disk.
-        if self._log is None:  # a resumed run goes on with its log
+        """Add a line to the log, with the time.
+
+        Args:
+            line: the text of the line
+
+        Raises:
+            RunError: if the file cannot be written
+        """
+        # A log has a few hundred lines at most. Rewriting all of it keeps it complete if the disk is full.
+        if self._log is None:  # a resumed run continues its log
             self._log = read_text(self.log_file) if self.log_file.is_file() else ""
         self._log += f"{datetime.now():%Y-%m-%d %H:%M:%S}  {line}\n"
         self.write_text(self.log_file, self._log)
@@ -311,5 +424,5 @@ def _file_hash(path: Path) -> str:
 
 
 def _refuse_constant(name: str) -> NoReturn:
-    """Refuse NaN and the infinities, which Python reads, JSON does not have, and a run never writes."""
-    raise ValueError(f"{name} is no number that a run writes")
+    """Raise ValueError for NaN and infinite numbers, which Python reads but JSON does not allow and no run writes."""
+    raise ValueError(f"a run never writes the number {name}")

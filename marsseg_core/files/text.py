@@ -1,4 +1,4 @@
-"""Text files that people edit."""
+"""Read text files that people edit."""
 
 from __future__ import annotations
 
@@ -6,10 +6,16 @@ from pathlib import Path
 
 
 def read_text(path: Path) -> str:
-    """Read a text file in UTF-8, without the byte-order mark that some editors put before it.
+    """Read a text file in UTF-8, without the byte-order mark that some editors put at its beginning.
+
+    Args:
+        path: the file
+
+    Returns:
+        The text.
 
     Raises:
-        OSError: where the file cannot be read
-        UnicodeDecodeError: where it is in another encoding
+        OSError: if the file cannot be read
+        UnicodeDecodeError: if it has another encoding
     """
     return path.read_text(encoding="utf-8-sig")

@@ -387,7 +387,7 @@ WRONG = {
     "pickled npz": (["--data", "PATH"], pickled, "training_set holds pickled objects", "PATH"),
     "mask value": (["--data", "PATH"], seven, "Mask 0 holds the value 7; the classes are 0 to 4", "PATH"),
     "counts": (["--data", "PATH"], uneven, "There are 4 images and 3 masks.", "PATH"),
-    "too few": (["--data", "PATH"], few, "2 images leave the ", "split.validation and split.test"),
+    "too few": (["--data", "PATH"], few, "With 2 images, the ", "split.validation and split.test"),
     "ignored class": (
         ["--data", "PATH", "--set", "data.npz.ignore_classes=9"],
         course_file,

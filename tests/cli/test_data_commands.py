@@ -258,7 +258,7 @@ def test_colour_images_have_no_training_set_layout(colourful, tmp_path):
 @pytest.mark.parametrize("name", ["a\nb", "void", "#x", " x"])
 def test_a_name_that_a_class_file_cannot_hold_is_refused(colourful, tmp_path, name):
     named = SegmentationData(colourful.images, colourful.masks, ("background", name, "ground"))
-    with pytest.raises(RequestError, match="cannot name a class"):
+    with pytest.raises(RequestError, match="cannot contain the class name"):
         write_folder(tmp_path / "folder", named, None, lambda done, total: None)
     assert left(tmp_path) == []
 

@@ -1,4 +1,4 @@
-"""What a data set's author may give for a labelled data set, what it is made into, and what is refused and how."""
+"""Test which arguments SegmentationData accepts, converts and refuses."""
 
 from __future__ import annotations
 
@@ -20,30 +20,30 @@ def data(masks=MASKS, names=NAMES, ignore_classes=(), source="craters", groups=N
 
 
 @pytest.mark.parametrize("names", [[*NAMES], np.array(NAMES), dict.fromkeys(NAMES)], ids=["list", "array", "keys"])
-def test_class_names_of_any_row_are_a_tuple_of_texts(names):
+def test_class_names_become_a_tuple_of_strings(names):
     found = data(names=names).class_names
     assert found == NAMES
     assert [type(name) for name in (found, *found)] == [tuple, str, str, str]
 
 
 @pytest.mark.parametrize("ignore_classes", [[0, 2], np.array([0, 2]), np.array([0, 2], np.uint8), range(0, 3, 2)])
-def test_ignored_classes_of_any_row_are_a_tuple_of_numbers(ignore_classes):
+def test_ignored_classes_become_a_tuple_of_integers(ignore_classes):
     found = data(ignore_classes=ignore_classes)
     assert found.ignore_classes == (0, 2)
     assert [type(value) for value in (found.ignore_classes, *found.ignore_classes)] == [tuple, int, int]
     assert found.labelled_classes == (1,)
 
 
-def test_what_a_run_keeps_of_it_can_be_written_as_json():
+def test_the_attributes_that_a_run_stores_can_be_written_as_json():
     found = data(names=np.array(NAMES), ignore_classes=np.array([0]), source=Path("craters"))
     assert json.loads(json.dumps([found.class_names, found.ignore_classes, found.source])) == [[*NAMES], [0], "craters"]
 
 
 @pytest.mark.parametrize("names", ["abc", 3, None, {"a"}, ("a", 1), [b"a", b"b"], [["a"], ["b"]]], ids=repr)
-def test_class_names_that_are_no_texts_in_a_row_are_refused(names):
+def test_class_names_that_are_no_list_of_strings_are_refused(names):
     with pytest.raises(RequestError) as caught:
         data(names=names)
-    assert caught.value.what == f"Class names must be texts in their order, such as ('ground', 'rock'), not {names!r}."
+    assert caught.value.what == f"Class names must be a list of strings, such as ('ground', 'rock'), not {names!r}."
     assert caught.value.where == "craters"
 
 
@@ -52,14 +52,14 @@ def test_class_names_that_are_no_texts_in_a_row_are_refused(names):
     [0, None, "0", ("background",), (0.0,), (True, False, False), np.array([True, False, False])],
     ids=repr,
 )
-def test_ignored_classes_that_are_no_class_numbers_are_refused(ignore_classes):
+def test_ignored_classes_that_are_no_class_ids_are_refused(ignore_classes):
     with pytest.raises(RequestError) as caught:
         data(ignore_classes=ignore_classes)
-    assert caught.value.what == f"Ignored classes must be numbers of classes, such as (0,), not {ignore_classes!r}."
+    assert caught.value.what == f"Ignored classes must be ids of classes, such as (0,), not {ignore_classes!r}."
 
 
 @pytest.mark.parametrize("ignore_classes", [(3,), (-1,)])
-def test_an_ignored_class_that_there_is_not_is_refused(ignore_classes):
+def test_an_ignored_class_that_does_not_exist_is_refused(ignore_classes):
     with pytest.raises(
         RequestError, match=rf"There is no class {ignore_classes[0]} to ignore; the classes are 0 to 2\."
     ):
@@ -67,7 +67,7 @@ def test_an_ignored_class_that_there_is_not_is_refused(ignore_classes):
 
 
 @pytest.mark.parametrize("dtype", ["int64", "float32", "bool", "int8"])
-def test_masks_of_another_type_are_refused_with_both(dtype):
+def test_masks_of_another_dtype_are_refused(dtype):
     with pytest.raises(RequestError) as caught:
         data(masks=MASKS.astype(dtype))
     assert caught.value.what == f"Masks must be (N, H, W) uint8, not (3, 4, 6) {dtype}."
@@ -80,7 +80,7 @@ def test_masks_of_another_shape_are_refused():
         data(masks=MASKS.reshape(3, 6, 4))
 
 
-def test_groups_may_be_a_list_of_whole_numbers_one_for_each_image():
+def test_groups_can_be_a_list_with_an_integer_for_each_image():
     np.testing.assert_array_equal(data(groups=[7, 7, 9]).groups, [7, 7, 9])
     for groups in ([1, 2], [[1, 2, 3]], ["a", "b", "c"], [1.5, 2, 3]):
         with pytest.raises(RequestError, match="Groups must be a whole number for each of 3 images"):

@@ -1,4 +1,4 @@
-"""The cache of prepared data sets: prepared once, whole or absent, shared by processes, cleaned by a command."""
+"""Test the cache of prepared data sets: preparation, damage, crashes, concurrent processes and clearing."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ LABELS[0, 0] = 255
 
 @pytest.fixture(autouse=True)
 def folder(tmp_path, monkeypatch) -> Path:
-    """An empty cache."""
+    """Return the folder of an empty cache."""
     path = tmp_path / "cache"
     monkeypatch.setenv("MARSSEG_CACHE", str(path))
     return path
@@ -52,16 +52,16 @@ def source(tmp_path) -> CacheSource:
 
 
 class Preparation:
-    """Writes the arrays in two pieces, and counts how often."""
+    """Write the arrays in two chunks, and count the calls."""
 
     def __init__(self) -> None:
         self.times = 0
 
     def __call__(self, writer: cache.Writer) -> None:
         self.times += 1
-        for piece in (slice(0, 2), slice(2, None)):
-            writer.append(IMAGES, PIXELS[piece])
-            writer.append(MASKS, LABELS[piece])
+        for chunk in (slice(0, 2), slice(2, None)):
+            writer.append(IMAGES, PIXELS[chunk])
+            writer.append(MASKS, LABELS[chunk])
 
 
 @pytest.fixture
@@ -69,16 +69,16 @@ def prepare() -> Preparation:
     return Preparation()
 
 
-def kept(folder: Path) -> list[str]:
+def entry_names(folder: Path) -> list[str]:
     return sorted(path.name for path in (folder / "data").iterdir()) if (folder / "data").exists() else []
 
 
 # --- prepared once
 
 
-def test_what_was_prepared_is_opened_memory_mapped_and_not_prepared_again(source, prepare):
+def test_a_prepared_set_is_opened_memory_mapped_without_preparing_it_again(source, prepare):
     for _ in range(3):
-        found = cache.opened(source, prepare)
+        found = cache.open_or_prepare(source, prepare)
         np.testing.assert_array_equal(found.arrays[IMAGES], PIXELS)
         np.testing.assert_array_equal(found.arrays[MASKS], LABELS)
     assert prepare.times == 1
@@ -88,8 +88,8 @@ def test_what_was_prepared_is_opened_memory_mapped_and_not_prepared_again(source
 
 
 @pytest.mark.parametrize("change", ["size", "time", "name", "option"])
-def test_another_size_time_name_or_option_is_prepared_anew(source, prepare, change):
-    cache.opened(source, prepare)
+def test_a_set_is_prepared_again_if_size_time_name_or_an_option_changes(source, prepare, change):
+    cache.open_or_prepare(source, prepare)
     (file,) = source.files
     if change == "size":
         state = file.stat()
@@ -101,22 +101,22 @@ def test_another_size_time_name_or_option_is_prepared_anew(source, prepare, chan
         source = replace(source, files=[file.rename(file.with_name("other.bin"))])
     else:
         source = replace(source, options={"resize": "none", "limit": 5})
-    cache.opened(source, prepare)
+    cache.open_or_prepare(source, prepare)
     assert prepare.times == 2
 
 
-def test_a_source_that_is_not_there_is_refused(source, prepare):
+def test_a_missing_source_is_refused(source, prepare):
     source.files[0].unlink()
     with pytest.raises(RequestError, match="There is no such file"):
-        cache.opened(source, prepare)
+        cache.open_or_prepare(source, prepare)
 
 
-def test_a_second_opening_of_an_npz_file_reads_nothing_of_it(tmp_path, monkeypatch):
+def test_opening_an_npz_file_again_does_not_read_it(tmp_path, monkeypatch):
     path = tmp_path / "data.npz"
     np.savez(path, images=PIXELS, masks=LABELS, test_set=PIXELS[:2, ..., 0])
     first = Npz(str(path)).load()
     monkeypatch.setattr(archive.NpzArchive, "labelled", None)
-    monkeypatch.setattr(np, "bincount", None)  # nor are its pixels looked at again
+    monkeypatch.setattr(np, "bincount", None)  # the pixels are not read again
     second = Npz(str(path), classes=("a", "b", "c", "d", "e"), ignore_classes=(1,)).load()
     assert second.fingerprint() == first.fingerprint()
     assert (second.class_names[0], second.ignore_classes) == ("a", (1,))
@@ -127,22 +127,22 @@ appending = settings(suppress_health_check=[HealthCheck.function_scoped_fixture]
 
 @appending
 @given(cuts=st.lists(st.integers(0, 6), max_size=5).map(sorted), number=st.integers())
-def test_the_pieces_in_which_arrays_are_written_do_not_matter(source, cuts, number):
+def test_arrays_do_not_depend_on_the_chunks_in_which_they_are_written(source, cuts, number):
     def write(writer: cache.Writer) -> None:
         for start, stop in zip([0, *cuts], [*cuts, 6], strict=True):
             writer.append(IMAGES, PIXELS[start:stop])
 
-    found = cache.opened(replace(source, options={"number": number, "cuts": cuts}), write)
+    found = cache.open_or_prepare(replace(source, options={"number": number, "cuts": cuts}), write)
     np.testing.assert_array_equal(found.arrays[IMAGES], PIXELS)
 
 
-def test_pieces_of_different_kinds_are_a_mistake(source):
+def test_chunks_of_different_shapes_are_refused(source):
     def write(writer: cache.Writer) -> None:
         writer.append(IMAGES, PIXELS)
         writer.append(IMAGES, PIXELS[:, :2])
 
     with pytest.raises(ValueError, match="images has items of"):
-        cache.opened(source, write)
+        cache.open_or_prepare(source, write)
 
 
 # --- data sets
@@ -152,7 +152,7 @@ def load(source: CacheSource, prepare, names=("a", "b", "c"), ignore_classes=())
     return cached_data(source, prepare, class_names=names, ignore_classes=ignore_classes)
 
 
-def test_a_prepared_set_is_the_set_in_memory(source, prepare):
+def test_a_prepared_set_equals_the_set_in_memory(source, prepare):
     data, memory = load(source, prepare), SegmentationData(PIXELS, LABELS, ("a", "b", "c"))
     assert data.fingerprint() == memory.fingerprint()
     np.testing.assert_array_equal(data.label_counts, memory.label_counts)
@@ -162,19 +162,19 @@ def test_a_prepared_set_is_the_set_in_memory(source, prepare):
     assert split_data(data, 0.3, 0.3, 0) == split_data(memory, 0.3, 0.3, 0)
 
 
-def test_a_copy_with_other_masks_counts_them_itself(source, prepare):
+def test_a_copy_with_other_masks_counts_its_own_labels(source, prepare):
     data = load(source, prepare)
     other = replace(data, masks=np.zeros_like(LABELS))
     assert class_pixels(other) == (LABELS.size, 0, 0)
     assert other.fingerprint() != data.fingerprint()
 
 
-def test_what_is_refused_is_not_kept(source, prepare, folder):
+def test_refused_data_is_not_stored(source, prepare, folder):
     with pytest.raises(RequestError, match="Mask 0 holds the value"):
         load(source, prepare, names=("only one",))
     with pytest.raises(RequestError, match="There are no images"):
         load(source, lambda writer: None)
-    assert kept(folder) == []
+    assert entry_names(folder) == []
 
 
 def test_ignored_classes_are_checked_whenever_a_set_is_opened(source, prepare):
@@ -184,7 +184,7 @@ def test_ignored_classes_are_checked_whenever_a_set_is_opened(source, prepare):
     assert prepare.times == 1
 
 
-def test_groups_and_images_without_labels_are_kept_too(source):
+def test_groups_and_images_without_labels_are_stored_too(source):
     def write(writer: cache.Writer) -> None:
         Preparation()(writer)
         writer.append(GROUPS, np.arange(6))
@@ -207,7 +207,7 @@ def prepare(writer):
         writer.append(IMAGES, np.full((1, 1024, 1024, 1), item, np.uint8))
         writer.append(MASKS, np.full((1, 1024, 1024), item % 3, np.uint8))
 
-# What the process may have besides mapped files: what it has now and 64 MiB, a third of the data.
+# Limit the memory of the process, without mapped files, to its present use and 64 MiB, a third of the data.
 with open("/proc/self/status") as file:
     now = next(int(line.split()[1]) * 1024 for line in file if line.startswith("VmData"))
 resource.setrlimit(resource.RLIMIT_DATA, (now + 64 * 2**20, -1))
@@ -233,8 +233,8 @@ def test_a_set_larger_than_memory_is_prepared_opened_split_and_read(python):
 @pytest.mark.parametrize(
     "damage", ["truncated", "emptied", "longer", "missing", "record", "no record", "garbled header"]
 )
-def test_a_damaged_entry_is_prepared_anew(source, prepare, folder, damage):
-    cache.opened(source, prepare)
+def test_a_damaged_entry_is_prepared_again(source, prepare, folder, damage):
+    cache.open_or_prepare(source, prepare)
     (entry,) = (folder / "data").iterdir()
     array, record = entry / "images.npy", entry / "entry.json"
     content = array.read_bytes()
@@ -252,21 +252,21 @@ def test_a_damaged_entry_is_prepared_anew(source, prepare, folder, damage):
         record.unlink()
     else:
         array.write_bytes(b"\x00" * len(content))
-    found = cache.opened(source, prepare)
+    found = cache.open_or_prepare(source, prepare)
     np.testing.assert_array_equal(found.arrays[IMAGES], PIXELS)
     assert prepare.times == 2
-    assert kept(folder) == [entry.name]
+    assert entry_names(folder) == [entry.name]
 
 
 @pytest.mark.parametrize("end", [RuntimeError, KeyboardInterrupt])
-def test_a_preparation_that_ends_early_leaves_nothing(source, prepare, folder, end):
-    def broken_off(writer: cache.Writer) -> None:
+def test_a_preparation_that_fails_leaves_no_files(source, prepare, folder, end):
+    def interrupted(writer: cache.Writer) -> None:
         prepare(writer)
         raise end
 
     with pytest.raises(end):
-        cache.opened(source, broken_off)
-    assert kept(folder) == []
+        cache.open_or_prepare(source, interrupted)
+    assert entry_names(folder) == []
 
 
 KILLED = """
@@ -276,49 +276,49 @@ from marsseg_core.data import cache
 def prepare(writer):
     writer.append("images", np.zeros((5, 4, 4, 1), np.uint8))
     os.kill(os.getpid(), signal.SIGKILL)
-cache.opened(cache.CacheSource("test:killed", [], {}), prepare)
+cache.open_or_prepare(cache.CacheSource("test:killed", [], {}), prepare)
 """
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="kills by signal")
-def test_what_a_killed_process_leaves_is_no_entry_and_is_cleared(folder, tmp_path):
+def test_files_of_a_killed_process_are_no_entry_and_are_cleared(folder, tmp_path):
     assert run_process(sys.executable, "-c", KILLED, cwd=tmp_path).code == -9
-    (left,) = kept(folder)
+    (left,) = entry_names(folder)
     assert left.startswith(".")
     source = CacheSource("test:killed", [], {})
-    cache.opened(source, Preparation())
+    cache.open_or_prepare(source, Preparation())
     assert [entry.finished for entry in cache.entries()] == [True, False]
     assert len(cache.clear()) == 2
-    assert kept(folder) == []
+    assert entry_names(folder) == []
 
 
 # --- several processes
 
 
-def test_of_two_that_prepare_at_once_the_later_takes_what_the_first_made(source, folder):
+def test_of_two_concurrent_preparations_the_later_uses_the_first_entry(source, folder):
     others = Preparation()
 
     def slow(writer: cache.Writer) -> None:
-        # Another one begins later and is done earlier.
-        cache.opened(source, others)
+        # Another process starts later and finishes earlier.
+        cache.open_or_prepare(source, others)
         writer.append(IMAGES, PIXELS + 1)
         writer.append(MASKS, LABELS)
 
-    found = cache.opened(source, slow)
+    found = cache.open_or_prepare(source, slow)
     assert others.times == 1
     np.testing.assert_array_equal(found.arrays[IMAGES], PIXELS)
-    assert len(kept(folder)) == 1
+    assert len(entry_names(folder)) == 1
 
 
-def test_clearing_leaves_what_another_is_preparing(source, prepare, folder):
+def test_clearing_keeps_entries_that_another_process_prepares(source, prepare, folder):
     def cleared_meanwhile(writer: cache.Writer) -> None:
         assert len(cache.entries()) == 1
         assert cache.clear() == []
         prepare(writer)
 
-    cache.opened(source, cleared_meanwhile)
-    assert len(kept(folder)) == 1
-    assert not kept(folder)[0].startswith(".")
+    cache.open_or_prepare(source, cleared_meanwhile)
+    assert len(entry_names(folder)) == 1
+    assert not entry_names(folder)[0].startswith(".")
 
 
 AT_ONCE = """
@@ -330,7 +330,7 @@ def prepare(writer):
         writer.append("images", np.full((1, 64, 64, 1), item, np.uint8))
         time.sleep(0.005)
 time.sleep(max(0, float(sys.argv[1]) - time.time()))
-found = cache.opened(cache.CacheSource("test:many", [], {}), prepare)
+found = cache.open_or_prepare(cache.CacheSource("test:many", [], {}), prepare)
 print(int(found.arrays["images"].sum()))
 """
 
@@ -341,7 +341,7 @@ def test_many_processes_at_once_all_get_the_same(folder, tmp_path):
     processes = [subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(4)]
     answers = [process.communicate(timeout=100) for process in processes]
     assert answers == [(f"{64 * 64 * 190}\n", "")] * 4
-    assert len(kept(folder)) == 1
+    assert len(entry_names(folder)) == 1
 
 
 # --- the folder
@@ -350,8 +350,8 @@ def test_many_processes_at_once_all_get_the_same(folder, tmp_path):
 def test_entries_are_listed_with_their_names_and_sizes_and_cleared(source, prepare, folder):
     assert cache.entries() == []
     assert cache.clear() == []
-    cache.opened(source, prepare)
-    cache.opened(replace(source, name="test:other", options={}), prepare)
+    cache.open_or_prepare(source, prepare)
+    cache.open_or_prepare(replace(source, name="test:other", options={}), prepare)
     entries = cache.entries()
     assert [entry.name for entry in entries] == ["test:other", "test:set"]
     assert all(entry.bytes > PIXELS.nbytes + LABELS.nbytes for entry in entries)
@@ -359,11 +359,11 @@ def test_entries_are_listed_with_their_names_and_sizes_and_cleared(source, prepa
     (folder / "data" / "users-own").mkdir()
     (folder / "notes.txt").write_text("mine")
     assert cache.clear() == entries
-    assert kept(folder) == ["users-own"]
+    assert entry_names(folder) == ["users-own"]
     assert (folder / "notes.txt").exists()
 
 
-def test_where_the_cache_is(monkeypatch, tmp_path):
+def test_location_of_the_cache(monkeypatch, tmp_path):
     assert cache.root() == tmp_path / "cache"
     monkeypatch.delenv("MARSSEG_CACHE")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "xdg"))
@@ -378,7 +378,7 @@ def no_home(*_, **__):
 
 
 @pytest.mark.parametrize("answer", [no_home, lambda *_, **__: Path("~/.cache/marsseg")], ids=["raises", "not found"])
-def test_without_a_home_the_cache_asks_for_a_place(monkeypatch, answer):
+def test_without_a_home_folder_the_user_must_set_a_cache_folder(monkeypatch, answer):
     monkeypatch.delenv("MARSSEG_CACHE")
     monkeypatch.setattr(platformdirs, "user_cache_path", answer)
     with pytest.raises(RequestError, match="no home folder") as caught:
@@ -390,7 +390,7 @@ def test_without_a_home_the_cache_asks_for_a_place(monkeypatch, answer):
     ("system", "place"),
     [("unix.Unix", ".cache/marsseg"), ("macos.MacOS", "Library/Caches/marsseg"), ("windows.Windows", "marsseg/Cache")],
 )
-def test_where_other_systems_have_it(monkeypatch, tmp_path, system, place):
+def test_location_of_the_cache_on_other_systems(monkeypatch, tmp_path, system, place):
     module, _, name = system.partition(".")
     monkeypatch.delenv("MARSSEG_CACHE")
     monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
@@ -402,16 +402,16 @@ def test_where_other_systems_have_it(monkeypatch, tmp_path, system, place):
     assert cache.root() == tmp_path / place
 
 
-def test_entries_are_the_users_own(source, prepare, folder):
-    cache.opened(source, prepare)
+def test_only_the_user_can_read_entries(source, prepare, folder):
+    cache.open_or_prepare(source, prepare)
     (entry,) = (folder / "data").iterdir()
     assert entry.stat().st_mode & 0o077 == 0
 
 
-def test_a_cache_that_cannot_be_written_is_named_with_the_way_out(source, prepare, folder):
+def test_an_unwritable_cache_is_reported_with_a_hint(source, prepare, folder):
     folder.write_text("a file, where the folder should be")
     with pytest.raises(RequestError) as caught:
-        cache.opened(source, prepare)
+        cache.open_or_prepare(source, prepare)
     assert caught.value.what == "The cache folder cannot be written: Not a directory."
     assert caught.value.where == str(folder)
     assert "MARSSEG_CACHE" in caught.value.hint
@@ -419,24 +419,24 @@ def test_a_cache_that_cannot_be_written_is_named_with_the_way_out(source, prepar
     assert cache.entries() == []
 
 
-def test_a_cache_whose_folder_may_not_be_made(source, prepare, monkeypatch):
+def test_a_cache_folder_that_cannot_be_created(source, prepare, monkeypatch):
     def forbidden(*_, **__):
         raise PermissionError(13, "Permission denied")
 
     monkeypatch.setattr(Path, "mkdir", forbidden)
     with pytest.raises(RequestError, match="The cache folder cannot be written: Permission denied"):
-        cache.opened(source, prepare)
+        cache.open_or_prepare(source, prepare)
 
 
-def test_a_full_disk_is_said_and_leaves_nothing(source, prepare, folder, monkeypatch):
+def test_a_full_disk_is_reported_and_leaves_no_files(source, prepare, folder, monkeypatch):
     def full(_):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(RunError, match="The prepared data cannot be written: No space left on device") as caught:
-        cache.opened(source, prepare)
+        cache.open_or_prepare(source, prepare)
     assert "marsseg data cache --clear" in caught.value.hint
-    assert kept(folder) == []
+    assert entry_names(folder) == []
 
 
 # --- progress
@@ -448,27 +448,27 @@ def slowly(writer: cache.Writer) -> None:
         writer.progress(done, 4)
 
 
-def test_a_long_preparation_says_how_far_it_is_on_standard_error(source, monkeypatch, capsys):
+def test_a_long_preparation_prints_its_progress_to_standard_error(source, monkeypatch, capsys):
     monkeypatch.setattr(progress, "SILENT_SECONDS", 0)
     monkeypatch.setattr(progress, "LINE_SECONDS", 0)
-    cache.opened(replace(source, name="test:[red]:set"), slowly)
+    cache.open_or_prepare(replace(source, name="test:[red]:set"), slowly)
     answer = capsys.readouterr()
     assert answer.out == ""
     assert answer.err.splitlines() == [f"Preparing test:[red]:set: {done} % of 4" for done in (25, 50, 75, 100)]
-    cache.opened(replace(source, name="test:[red]:set"), slowly)
+    cache.open_or_prepare(replace(source, name="test:[red]:set"), slowly)
     assert capsys.readouterr().err == ""
 
 
-def test_a_short_one_says_nothing(source, capsys):
-    cache.opened(source, slowly)
+def test_a_short_preparation_prints_no_progress(source, capsys):
+    cache.open_or_prepare(source, slowly)
     assert capsys.readouterr() == ("", "")
 
 
-def test_a_terminal_shows_a_bar(source, monkeypatch, capsys):
+def test_a_terminal_shows_a_progress_bar(source, monkeypatch, capsys):
     monkeypatch.setattr(progress, "SILENT_SECONDS", 0)
     for name, value in {"TTY_COMPATIBLE": "1", "TERM": "xterm", "COLUMNS": "100", "NO_COLOR": "1"}.items():
         monkeypatch.setenv(name, value)
-    cache.opened(replace(source, name="test:[red]:set"), slowly)
+    cache.open_or_prepare(replace(source, name="test:[red]:set"), slowly)
     shown = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", capsys.readouterr().err)
     assert "Preparing test:[red]:set" in shown
     assert "100 % of 4" in shown
@@ -477,19 +477,19 @@ def test_a_terminal_shows_a_bar(source, monkeypatch, capsys):
 # --- content decides
 
 
-def test_a_source_that_is_replaced_by_one_of_equal_size_and_time_is_prepared_anew(source, prepare):
-    """The arrays of the file before were given."""
+def test_a_source_replaced_by_one_of_equal_size_and_time_is_prepared_again(source, prepare):
+    """Regression test: the arrays of the earlier file were returned."""
     (file,) = source.files
-    cache.opened(source, prepare)
+    cache.open_or_prepare(source, prepare)
     state = file.stat()
     file.write_bytes(b"s0mething")
     os.utime(file, ns=(state.st_atime_ns, state.st_mtime_ns))
-    cache.opened(source, prepare)
+    cache.open_or_prepare(source, prepare)
     assert prepare.times == 2
 
 
-def test_content_tells_where_times_do_not(source, monkeypatch):
-    """As on a system that keeps no time of the last change: beginning, middle and end of a file are looked at."""
+def test_changed_content_is_detected_without_changed_times(source, monkeypatch):
+    """Without change times, as on some systems, the beginning, middle and end of a file are hashed."""
     (file,) = source.files
     content = bytes(range(256)) * 80
     state = file.stat()
@@ -510,7 +510,7 @@ def test_content_tells_where_times_do_not(source, monkeypatch):
 
 @pytest.mark.parametrize("times_kept", [True, False], ids=["times kept", "written"])
 def test_a_byte_changed_in_a_cached_array_is_not_used(source, prepare, folder, times_kept):
-    """It was, under the fingerprint of before."""
+    """Regression test: it was used, with the earlier fingerprint."""
     before = load(source, prepare).fingerprint()
     (entry,) = (folder / "data").iterdir()
     array = entry / "masks.npy"
@@ -525,7 +525,7 @@ def test_a_byte_changed_in_a_cached_array_is_not_used(source, prepare, folder, t
     assert data.fingerprint() == before
 
 
-def test_a_change_in_what_an_entry_noted_is_not_used(source, prepare, folder):
+def test_an_entry_with_changed_notes_is_not_used(source, prepare, folder):
     before = load(source, prepare).fingerprint()
     (entry,) = (folder / "data").iterdir()
     record = entry / "entry.json"
@@ -534,26 +534,26 @@ def test_a_change_in_what_an_entry_noted_is_not_used(source, prepare, folder):
     assert prepare.times == 2
 
 
-def test_of_a_large_array_both_ends_and_what_lies_between_are_looked_at(tmp_path, monkeypatch):
+def test_the_checksum_of_a_large_array_samples_both_ends_and_the_middle(tmp_path, monkeypatch):
     monkeypatch.setattr(cache, "_BLOCK_BYTES", 16)
     monkeypatch.setattr(cache, "_SAMPLED_BLOCKS", 4)
     file, content = tmp_path / "array", bytes(1000)
     file.write_bytes(content)
-    sums = {cache._checksum(file, len(content))}
+    sums = {cache._file_checksum(file, len(content))}
     for place in (0, 335, 665, 999):
         file.write_bytes(content[:place] + b"1" + content[place + 1 :])
-        sums.add(cache._checksum(file, len(content)))
+        sums.add(cache._file_checksum(file, len(content)))
     assert len(sums) == 5
 
 
-def test_a_source_that_changes_while_it_is_read_is_not_kept(source, prepare, folder):
+def test_a_source_that_changes_while_it_is_read_is_not_stored(source, prepare, folder):
     def changing(writer: cache.Writer) -> None:
         prepare(writer)
         source.files[0].write_bytes(b"something else")
 
     with pytest.raises(RunError, match="The files changed while they were read"):
-        cache.opened(source, changing)
-    assert kept(folder) == []
+        cache.open_or_prepare(source, changing)
+    assert entry_names(folder) == []
 
 
 PLUGIN = """
@@ -576,8 +576,8 @@ class Flat(Dataset):
 """
 
 
-def test_a_data_set_whose_code_was_edited_is_prepared_anew(tmp_path):
-    """It gave what the code before had made."""
+def test_a_data_set_with_edited_code_is_prepared_again(tmp_path):
+    """Regression test: the data set of the earlier code was returned."""
     file = tmp_path / "flat.py"
     values = []
     for value in (7, 8):
@@ -586,7 +586,7 @@ def test_a_data_set_whose_code_was_edited_is_prepared_anew(tmp_path):
     assert values == [7, 8]
 
 
-def test_what_a_data_set_imports_of_its_package_counts_as_its_code(tmp_path, monkeypatch):
+def test_imports_from_its_own_package_are_part_of_the_code_of_a_data_set(tmp_path, monkeypatch):
     package = tmp_path / "flat_package"
     package.mkdir()
     (package / "__init__.py").write_text("")
@@ -604,8 +604,8 @@ def test_what_a_data_set_imports_of_its_package_counts_as_its_code(tmp_path, mon
     assert code_hash(bound) != before
 
 
-def test_a_subclass_of_a_data_set_counts_with_its_own_code(tmp_path, monkeypatch):
-    """`prepare` is defined in the module of the class it derives from, and holds the instance."""
+def test_the_code_of_a_subclass_is_hashed(tmp_path, monkeypatch):
+    """`prepare` is defined in the module of the base class, and is bound to the instance."""
     module = tmp_path / "derived_set.py"
     module.write_text("from marsseg_plugins.datasets.npz import Npz\nclass Derived(Npz):\n    '''Mine.'''\n")
     monkeypatch.syspath_prepend(tmp_path)
@@ -617,7 +617,7 @@ def test_a_subclass_of_a_data_set_counts_with_its_own_code(tmp_path, monkeypatch
     assert code_hash(Npz("any")._prepare) not in (before, code_hash(Derived("any")._prepare))
 
 
-def test_a_function_without_a_file_counts_by_what_it_does():
+def test_a_function_without_a_file_is_hashed_by_its_instructions():
     def typed(text):
         names = {"__name__": "typed_in"}
         exec(f"def prepare(writer):\n    return [{text} for _ in range(2)]", names)

@@ -1,4 +1,4 @@
-"""Cleaning: off unless asked for, in a stated order, reported, and the same whenever it is done."""
+"""Test cleaning: off by default, in a fixed order, reported, and reproducible."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ ALIENS, COPIES = [2, 9, 13], [4, 9, 17]
 
 @pytest.fixture
 def faulty() -> SegmentationData:
-    """20 items: three with one mask, three with one image; item 9 is both. Groups are numbered by item."""
+    """Return 20 items: three with one mask, three with one image, item 9 in both; groups are numbered by item."""
     rng = np.random.default_rng(0)
     images = rng.integers(0, 256, (20, 16, 24, 1), np.uint8)
     masks = rng.integers(1, 5, (20, 16, 24), np.uint8)
@@ -43,7 +43,7 @@ def without(*items: int) -> list[int]:
     return [item for item in range(20) if item not in items]
 
 
-def test_nothing_is_done_unless_asked_for(faulty):
+def test_cleaning_is_off_by_default(faulty):
     assert clean(faulty, CleaningOptions()) is faulty
     assert api.plan(data="synthetic").cleaning == CleaningOptions()
 
@@ -57,26 +57,26 @@ def test_aliens_are_dropped_by_their_mask(faulty):
     assert str(cleaned.cleaning) == "3 aliens dropped (by masks); 17 of 20 items remain"
 
 
-def test_by_their_images_the_copies_go_instead(faulty):
+def test_drop_aliens_by_images_drops_copies(faulty):
     cleaned = clean(faulty, CleaningOptions(drop_aliens="images"))
     assert remaining(cleaned) == without(4, 9, 17)
 
 
-def test_of_duplicates_the_first_stays(faulty):
+def test_the_first_of_duplicates_remains(faulty):
     cleaned = clean(faulty, CleaningOptions(drop_duplicates=True))
     assert remaining(cleaned) == without(9, 17)
     assert cleaned.cleaning.to_json()["dropped_duplicates"] == [{"kept": 4, "dropped": [9, 17]}]
 
 
-def test_aliens_go_before_duplicates(faulty):
+def test_aliens_are_dropped_before_duplicates(faulty):
     images = faulty.images.copy()
-    images[0] = images[2]  # a copy of an alien: it stays, as the alien is gone
+    images[0] = images[2]  # a copy of an alien: it remains, as the alien is dropped
     cleaned = clean(replace(faulty, images=images), CleaningOptions("masks", drop_duplicates=True))
     assert remaining(cleaned) == without(2, 9, 13, 17)
     assert cleaned.cleaning.duplicates == ((4, 17),)
 
 
-def test_cleaned_data_have_their_own_fingerprint_and_say_so(faulty):
+def test_cleaned_data_has_its_own_fingerprint_and_source(faulty):
     cleaned = clean(faulty, CleaningOptions("masks"))
     assert cleaned.fingerprint() != faulty.fingerprint()
     assert cleaned.fingerprint() == clean(faulty, CleaningOptions("masks")).fingerprint()
@@ -84,31 +84,31 @@ def test_cleaned_data_have_their_own_fingerprint_and_say_so(faulty):
     assert int(cleaned.label_counts.sum()) == cleaned.masks.size
 
 
-def test_the_margin_is_filled_last_and_reported_by_the_items_as_read(faulty):
+def test_the_margin_is_filled_last_and_reported_by_original_items(faulty):
     masks = faulty.masks.copy()
     masks[15, :2] = 0
     cleaned = clean(replace(faulty, masks=masks), CleaningOptions("masks", fill_margin=2))
     assert cleaned.cleaning.filled == {15: 48}
     assert remaining(cleaned) == without(2, 9, 13)
     assert (cleaned.masks > 0).all()
-    assert (masks[15, :2] == 0).all()  # the data given are left alone
+    assert (masks[15, :2] == 0).all()  # the original data is not changed
 
 
-def test_aliens_are_known_by_their_masks_as_they_were_read(faulty):
+def test_aliens_are_found_by_their_original_masks(faulty):
     masks = faulty.masks.copy()
     masks[ALIENS, :2] = 0
-    masks[13, 0, 0] = 1  # filled, its mask would be that of the others
+    masks[13, 0, 0] = 1  # after filling, its mask would equal that of the others
     cleaned = clean(replace(faulty, masks=masks), CleaningOptions("masks", fill_margin=2))
     assert cleaned.cleaning.aliens == ((2, 9),)
 
 
-def test_cleaning_that_leaves_nothing_is_refused(faulty):
+def test_cleaning_that_leaves_no_item_is_refused(faulty):
     only = replace(faulty, images=faulty.images[ALIENS], masks=faulty.masks[ALIENS], groups=None)
     with pytest.raises(RequestError, match="leaves no image"):
         clean(only, CleaningOptions("masks"))
 
 
-def test_memory_mapped_data_stay_on_disk(faulty, tmp_path):
+def test_memory_mapped_data_stays_on_disk(faulty, tmp_path):
     mapped = {}
     for name in ("images", "masks"):
         np.save(tmp_path / name, getattr(faulty, name))
@@ -121,7 +121,7 @@ def test_memory_mapped_data_stay_on_disk(faulty, tmp_path):
     assert list(cache.root().glob("*tmp*")) == []  # their file has no name
 
 
-def test_a_disk_that_cannot_take_them_is_told(faulty, tmp_path, monkeypatch):
+def test_a_disk_that_cannot_be_written_is_reported(faulty, tmp_path, monkeypatch):
     np.save(tmp_path / "images", faulty.images)
     monkeypatch.setenv("MARSSEG_CACHE", str(tmp_path / "absent"))
     mapped = replace(faulty, images=np.load(tmp_path / "images.npy", mmap_mode="r"))
@@ -129,7 +129,7 @@ def test_a_disk_that_cannot_take_them_is_told(faulty, tmp_path, monkeypatch):
         clean(mapped, CleaningOptions("masks"))
 
 
-def test_a_strip_takes_the_nearest_label_and_sky_stays():
+def test_a_strip_gets_the_nearest_label_and_sky_is_unchanged():
     mask = np.array(
         [
             [0, 0, 0, 0, 0, 0],
@@ -151,7 +151,7 @@ def test_a_strip_takes_the_nearest_label_and_sky_stays():
     assert pixels == 11
 
 
-def test_a_strip_that_is_wider_than_the_margin_stays():
+def test_a_strip_wider_than_the_margin_is_unchanged():
     mask = np.full((12, 12), 3, np.uint8)
     mask[:4] = 0
     assert fill_margin(mask, (0,), 3)[1] == 0
@@ -179,7 +179,7 @@ def test_only_unlabelled_pixels_of_the_margin_are_filled(mask, margin):
 
 
 @given(**masks_and_margins)
-def test_what_is_filled_has_the_label_of_a_nearest_pixel(mask, margin):
+def test_filled_pixels_have_the_label_of_a_nearest_pixel(mask, margin):
     filled, _ = fill_margin(mask, (0,), margin)
     labelled = np.argwhere((mask == 1) | (mask == 2))
     for place in np.argwhere(filled != mask):
@@ -188,7 +188,7 @@ def test_what_is_filled_has_the_label_of_a_nearest_pixel(mask, margin):
         assert filled[tuple(place)] in mask[tuple(nearest.T)]
 
 
-def test_a_plan_holds_its_cleaning(tmp_path):
+def test_a_plan_stores_its_cleaning(tmp_path):
     plan = api.plan(data="synthetic:count=20:aliens=4", drop_aliens="masks", overrides=["cleaning.fill_margin=2"])
     assert plan.cleaning == CleaningOptions("masks", fill_margin=2)
     (tmp_path / "plan.toml").write_text(plan.to_toml())
@@ -211,7 +211,7 @@ def test_a_wrong_setting_is_refused(setting, complaint):
 
 
 @pytest.mark.slow
-def test_a_run_cleans_before_it_parts_and_keeps_the_record(tmp_path):
+def test_a_run_cleans_before_it_splits_and_stores_the_report(tmp_path):
     words = {"arch": "unet:width=0.125:depth=2:convolutions=1", "bottleneck": "none", "epochs": 1}
     data = "synthetic:count=40:aliens=8:height=16:width=32"
     run = marsseg.run(**words, data=data, drop_aliens="masks", out=tmp_path / "cleaned")
@@ -226,7 +226,7 @@ def test_a_run_cleans_before_it_parts_and_keeps_the_record(tmp_path):
 
 
 @pytest.mark.slow
-def test_a_run_without_cleaning_has_no_record(tmp_path):
+def test_a_run_without_cleaning_has_no_report(tmp_path):
     run = marsseg.run(
         arch="unet:width=0.125:depth=2:convolutions=1",
         bottleneck="none",

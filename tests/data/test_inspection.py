@@ -1,4 +1,4 @@
-"""What inspection finds, on data with known faults."""
+"""Test inspection on data with known faults."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ CLASSES = ("background", "soil", "bedrock", "sand", "rock")
 
 
 def noise(count: int, seed: int = 0, size: tuple[int, int] = (32, 48)) -> np.ndarray:
-    """Images (count, *size, 1) of which no two are alike."""
+    """Return random images (count, *size, 1), all different."""
     return np.random.default_rng(seed).integers(0, 256, (count, *size, 1), np.uint8)
 
 
 def patches(count: int, seed: int = 1, size: tuple[int, int] = (32, 48)) -> np.ndarray:
-    """Masks (count, *size): random blocks of 8 × 8 pixels of the classes 1 to 4."""
+    """Return masks (count, *size) of random blocks of 8 × 8 pixels of the classes 1 to 4."""
     blocks = np.random.default_rng(seed).integers(1, 5, (count, size[0] // 8, size[1] // 8), np.uint8)
     return blocks.repeat(8, axis=1).repeat(8, axis=2)
 
@@ -41,7 +41,7 @@ def look(given: SegmentationData, unlabelled: np.ndarray | None = None) -> Inspe
 
 @pytest.fixture
 def clean() -> SegmentationData:
-    """40 items without a fault."""
+    """Return 40 items without a fault."""
     return data(noise(40), patches(40))
 
 
@@ -61,7 +61,7 @@ def test_counts_sizes_and_values(clean):
     assert summary(found)[0] == "made: 40 labelled images of 32 × 48, grey; 7 without labels; 10 groups"
 
 
-def test_classes_have_shares_images_and_the_reports_weights():
+def test_shares_images_and_weights_of_classes():
     masks = np.ones((20, 8, 8), np.uint8)
     masks[:10, 0, 0] = 4  # 10 of 1280 pixels, in 10 images
     masks[10:, :4] = 0
@@ -74,7 +74,7 @@ def test_classes_have_shares_images_and_the_reports_weights():
     assert by_name["soil"].weight == pytest.approx(1280 / (5 * soil))
     assert by_name["soil"].weight_labelled == pytest.approx((soil + 10) / (4 * soil))
     assert by_name["rock"].weight == by_name["rock"].weight_labelled == 10  # capped
-    assert by_name["background"].weight is None  # it does not count
+    assert by_name["background"].weight is None  # it is ignored
     assert by_name["bedrock"].weight is None  # it has no pixels
 
 
@@ -86,7 +86,7 @@ def test_void_is_no_class(clean):
     assert sum(each.share for each in found.classes) == pytest.approx(1)
 
 
-def test_one_mask_on_different_images_is_an_alien(clean):
+def test_different_images_with_one_mask_are_aliens(clean):
     masks = clean.masks.copy()
     masks[[3, 8, 30]] = masks[3]
     found = look(replace(clean, masks=masks))
@@ -94,11 +94,11 @@ def test_one_mask_on_different_images_is_an_alien(clean):
     assert found.identical_masks == ()
 
 
-def test_one_mask_of_a_single_class_is_genuine(clean):
+def test_images_with_one_mask_of_a_single_class_are_no_aliens(clean):
     masks = clean.masks.copy()
     masks[[3, 8]] = 2
     masks[[5, 9], :, :10] = 0
-    masks[[5, 9], :, 10:] = 1  # background does not count
+    masks[[5, 9], :, 10:] = 1  # background is ignored
     found = look(replace(clean, masks=masks))
     assert found.aliens == ()
     assert found.identical_masks == ((3, 8), (5, 9))
@@ -106,7 +106,7 @@ def test_one_mask_of_a_single_class_is_genuine(clean):
     assert found.masks.single == (3, 5, 8, 9)
 
 
-def test_an_item_copied_whole_is_no_alien(clean):
+def test_a_copy_of_image_and_mask_is_no_alien(clean):
     images, masks = clean.images.copy(), clean.masks.copy()
     images[8], masks[8] = images[3], masks[3]
     found = look(replace(clean, images=images, masks=masks))
@@ -114,8 +114,7 @@ def test_an_item_copied_whole_is_no_alien(clean):
     assert found.identical_images == found.near_images == found.identical_masks == ((3, 8),)
 
 
-def test_masks_without_a_label_are_not_identical_for_it(clean):
-    """Nothing is known of either image."""
+def test_masks_without_a_label_are_not_reported_as_identical(clean):
     masks = clean.masks.copy()
     masks[[3, 8]], masks[[4, 9]] = 255, 0
     found = look(replace(clean, masks=masks))
@@ -131,7 +130,7 @@ def test_masks_without_a_label_are_not_identical_for_it(clean):
     ],
     ids=["another exposure", "a little noise"],
 )
-def test_an_image_taken_again_is_nearly_identical(real_like, change):
+def test_a_slightly_changed_image_is_nearly_identical(real_like, change):
     again = change(real_like[:1].astype(float), np.random.default_rng(0)).astype(np.uint8)
     copies = image_copies(np.concatenate([real_like, again]))
     assert copies.identical == ()
@@ -143,13 +142,13 @@ def test_an_image_taken_again_is_nearly_identical(real_like, change):
     [lambda image: image[:, :, ::-1], lambda image: 255 - image, lambda image: np.roll(image, 9, axis=2)],
     ids=["mirrored", "negative", "shifted"],
 )
-def test_another_view_is_not(real_like, change):
+def test_a_mirrored_negative_or_shifted_image_is_not_nearly_identical(real_like, change):
     assert image_copies(np.concatenate([real_like, change(real_like[:1])])).near == ()
 
 
 @pytest.fixture(scope="module")
 def real_like() -> np.ndarray:
-    """Scenes, of which no two are alike."""
+    """Return synthetic scenes, all different."""
     from marsseg_plugins.datasets.synthetic import Synthetic
 
     return Synthetic(count=12).load().images
@@ -189,10 +188,10 @@ def test_masks_without_labels_are_empty(clean):
     assert look(replace(clean, masks=masks)).masks.empty == (4, 9)
 
 
-def test_interpolated_ids_leave_rims(clean):
+def test_interpolated_ids_give_rims(clean):
     masks = clean.masks.copy()
     masks[6, :, :20], masks[6, :, 20], masks[6, :, 21:] = 1, 2, 3
-    masks[11, :12], masks[11, 12], masks[11, 13:] = 1, 0, 3  # a gap of background, as drawing leaves it
+    masks[11, :12], masks[11, 12], masks[11, 13:] = 1, 0, 3  # a gap of background between two drawn polygons
     found = look(replace(clean, masks=masks)).masks
     assert (found.rims, found.rim_pixels) == ((6,), 32)
     assert (found.gaps, found.gap_pixels) == ((11,), 48)
@@ -207,13 +206,13 @@ def test_a_line_of_two_pixels_or_beside_void_is_no_rim():
 
 
 @given(arrays(np.uint8, st.tuples(st.just(2), st.integers(1, 9), st.integers(1, 9)), elements=st.integers(0, 4)))
-def test_rims_are_the_same_from_every_side(masks):
+def test_rims_do_not_depend_on_the_orientation(masks):
     for turn in (lambda m: m[:, ::-1], lambda m: m[:, :, ::-1], lambda m: m.transpose(0, 2, 1)):
         for found, turned in zip(rims(masks), rims(turn(masks)), strict=True):
             np.testing.assert_array_equal(turn(found), turned)
 
 
-def test_strips_along_edges_have_their_widths():
+def test_widths_of_strips_along_edges():
     masks = np.full((3, 20, 30), 2, np.uint8)
     masks[0, :3] = 0
     masks[1, :, -5:] = 255
@@ -224,7 +223,7 @@ def test_strips_along_edges_have_their_widths():
     assert found.strip_widths == {"top": 3.0, "bottom": None, "left": None, "right": 5.0}
 
 
-def test_copies_and_aliens_in_several_parts_are_leaks(clean):
+def test_copies_and_aliens_in_several_subsets_are_leaks(clean):
     images, masks = np.repeat(clean.images, 2, axis=0), patches(80)
     masks[20:40] = masks[20]
     found = look(data(images, masks))
@@ -235,18 +234,18 @@ def test_copies_and_aliens_in_several_parts_are_leaks(clean):
     assert sum(found.subsets.values()) == 80
 
 
-def test_groups_kept_together_leak_nothing(clean):
+def test_groups_in_one_subset_are_no_leaks(clean):
     images = np.repeat(clean.images, 2, axis=0)
     found = look(data(images, patches(80), groups=np.arange(80) // 2))
     assert len(found.identical_images) == 40
     assert found.leaks == ()
 
 
-def test_what_cannot_be_parted_is_said(clean):
+def test_data_that_cannot_be_split_is_reported(clean):
     found = look(replace(clean, groups=np.zeros(40, int)))
     assert found.subsets is None
-    assert "subset empty" in found.unsplit
-    assert "subset empty" in summary(found)[-1]
+    assert "subset would be empty" in found.unsplit
+    assert "subset would be empty" in summary(found)[-1]
 
 
 def test_exactly_the_aliens_of_a_synthetic_set_are_found():
@@ -256,7 +255,7 @@ def test_exactly_the_aliens_of_a_synthetic_set_are_found():
     assert mask_groups(made.load())[0] == (made.alien_items(),)
 
 
-def test_the_page_shows_what_was_found_and_needs_nothing_beside_it(clean):
+def test_the_page_shows_the_findings_in_a_single_file(clean):
     images, masks = clean.images.copy(), clean.masks.copy()
     masks[[3, 8, 30]] = masks[3]
     images[12] = images[11]
@@ -291,7 +290,7 @@ def test_items_are_listed_up_to_a_number():
     assert listed([], most=3) == ""
 
 
-def test_the_real_tiles_hold_no_aliens_but_copies(real_tiles):
+def test_the_real_tiles_have_copies_but_no_aliens(real_tiles):
     from marsseg_plugins.datasets.npz import Npz
 
     source = Npz(str(real_tiles))

@@ -1,4 +1,4 @@
-"""Image files: what is read as what, and what is refused, with the file and the reason."""
+"""Test reading and writing of image files, and the errors for files that cannot be read exactly."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from PIL import Image
 from marsseg_core.data.images import PIXEL_LIMIT, read_image, read_mask, write_png
 from marsseg_core.errors import RequestError, RunError
 
-# Pillow tells of what is odd in a damaged file before it fails.
+# Pillow warns about damaged files before it fails.
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:PIL")
 
 GREY = np.random.default_rng(0).integers(0, 256, (9, 7), np.uint8)
@@ -30,7 +30,7 @@ LOSSLESS = ["png", "tif"]
 
 @pytest.fixture
 def save(tmp_path):
-    """`save(picture, "png")` writes a Pillow image or an array and gives the path."""
+    """Return a function: `save(picture, "png")` writes a Pillow image or an array and returns the path."""
 
     def write(picture, suffix="png", **options) -> Path:
         path = tmp_path / f"picture.{suffix}"
@@ -51,7 +51,7 @@ def refusal(read, path, **options) -> str:
 
 
 @pytest.mark.parametrize("suffix", LOSSLESS)
-def test_grey_stays_grey_and_colours_stay_colours(save, suffix):
+def test_grey_and_colour_images_keep_their_channels(save, suffix):
     grey, colour = read_image(save(GREY, suffix)), read_image(save(COLOUR, suffix))
     np.testing.assert_array_equal(grey, GREY[..., None])
     np.testing.assert_array_equal(colour, COLOUR)
@@ -78,7 +78,7 @@ def test_sixteen_bits_become_eight_over_the_whole_range(save, suffix):
     np.testing.assert_array_equal(read_image(save(deep, suffix))[..., 0], [[0, 255, 128, 0, 1, 1, 254]])
 
 
-def test_palettes_are_looked_up_and_stay_grey_where_they_are(save):
+def test_palettes_become_colours_or_grey_values(save):
     few = Image.fromarray(COLOUR).quantize(4)
     np.testing.assert_array_equal(read_image(save(few)), np.asarray(few.convert("RGB")))
     shades = Image.fromarray(IDS)
@@ -95,13 +95,13 @@ def test_transparency_is_dropped(save, suffix):
 
 
 @pytest.mark.parametrize("suffix", ["jpg", "tif"])
-def test_print_colours_are_converted(save, suffix):
+def test_cmyk_is_converted(save, suffix):
     picture = Image.fromarray(np.full((9, 7, 3), (200, 100, 50), np.uint8)).convert("CMYK")
     read = read_image(save(picture, suffix))
     assert np.abs(read.astype(int) - (200, 100, 50)).max() <= 3
 
 
-def test_the_suffix_does_not_matter_but_the_content(save, tmp_path):
+def test_the_format_is_detected_from_the_content_not_the_suffix(save, tmp_path):
     path = save(COLOUR, "png").rename(tmp_path / "picture.jpg")
     np.testing.assert_array_equal(read_image(path), COLOUR)
 
@@ -115,12 +115,12 @@ def test_one_pixel_is_an_image(save, suffix, read):
 @pytest.mark.parametrize(
     ("picture", "what"),
     [
-        (np.zeros((2, 2), np.int32), "It holds int32; an image of 8 or 16 bits is expected."),
-        (np.zeros((2, 2), np.float32), "It holds float32; an image of 8 or 16 bits is expected."),
-        (Image.new("LAB", (2, 2)), "Its kind of pixels, LAB, is no image of grey values or colours."),
+        (np.zeros((2, 2), np.int32), "This image holds int32 values; 8 or 16 bits are expected."),
+        (np.zeros((2, 2), np.float32), "This image holds float32 values; 8 or 16 bits are expected."),
+        (Image.new("LAB", (2, 2)), "Pixels of the kind LAB are neither grey values nor colours."),
     ],
 )
-def test_other_kinds_of_pixels_are_refused_by_name(save, picture, what):
+def test_other_kinds_of_pixels_are_refused(save, picture, what):
     assert refusal(read_image, save(picture, "tif")) == what
 
 
@@ -129,7 +129,7 @@ def test_other_kinds_of_pixels_are_refused_by_name(save, picture, what):
 
 @pytest.mark.parametrize("suffix", LOSSLESS)
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
-def test_a_mask_of_one_channel_holds_ids(save, suffix, dtype):
+def test_the_values_of_a_one_channel_mask_are_ids(save, suffix, dtype):
     ids = IDS.astype(dtype)
     ids[0, 0] = 255
     read = read_mask(save(ids, suffix))
@@ -143,7 +143,7 @@ def test_a_mask_of_one_bit_is_0_and_1(save):
 
 @pytest.mark.parametrize("mode", ["P", "RGB", "RGBA"])
 @pytest.mark.parametrize("suffix", LOSSLESS)
-def test_colours_are_ids_by_the_palette(save, suffix, mode):
+def test_colours_are_looked_up_in_the_palette(save, suffix, mode):
     ids = IDS.copy()
     ids[0, 0] = 255
     colours = np.zeros((9, 7, 3), np.uint8)
@@ -160,21 +160,21 @@ def test_colours_without_a_palette_are_refused(save, mode, what):
     assert refusal(read_mask, path) == f"This is a {what} image; a mask has one channel of class ids."
 
 
-def test_a_colour_that_the_palette_lacks_is_refused(save):
+def test_a_colour_missing_in_the_palette_is_refused(save):
     colours = np.zeros((4, 4, 3), np.uint8)
     colours[2, 1] = 1, 2, 3
     what = refusal(read_mask, save(colours), palette=PALETTE)
-    assert what == "The mask has the colour 1,2,3, which the class file does not."
+    assert what == "The mask has the colour 1,2,3, which is not in the class file."
 
 
 def test_a_transparent_mask_is_refused(save):
     picture = Image.new("RGBA", (3, 3), (0, 0, 0, 255))
     picture.putpixel((1, 1), (0, 0, 0, 0))
     assert refusal(read_mask, save(picture), palette=PALETTE) == "The mask is transparent in places."
-    assert refusal(read_mask, save(picture.convert("LA"))) == "Its kind of pixels, LA, is no mask."
+    assert refusal(read_mask, save(picture.convert("LA"))) == "Pixels of the kind LA are no class ids."
 
 
-def test_ids_beyond_255_are_refused(save):
+def test_ids_above_255_are_refused(save):
     assert refusal(read_mask, save(np.array([[1, 256]], np.uint16))) == (
         "The mask has values from 1 to 256; ids are 0 to 255."
     )
@@ -183,21 +183,21 @@ def test_ids_beyond_255_are_refused(save):
     )
 
 
-def test_numbers_that_are_not_whole_are_no_mask(save):
-    assert refusal(read_mask, save(np.zeros((2, 2), np.float32), "tif")) == "Its kind of pixels, F, is no mask."
+def test_floats_are_refused_as_a_mask(save):
+    assert refusal(read_mask, save(np.zeros((2, 2), np.float32), "tif")) == "Pixels of the kind F are no class ids."
 
 
-def test_a_jpeg_is_no_mask(save):
+def test_a_jpeg_is_refused_as_a_mask(save):
     assert refusal(read_mask, save(GREY, "jpg")) == "A mask as JPEG has lost its exact ids."
 
 
-# --- files that are not what they should be
+# --- invalid files
 
 both = pytest.mark.parametrize("read", [read_image, read_mask])
 
 
 @both
-def test_a_file_that_is_not_there(tmp_path, read):
+def test_a_missing_file_is_refused(tmp_path, read):
     assert refusal(read, tmp_path / "gone.png") == "This file cannot be read: No such file or directory."
     assert refusal(read, tmp_path) == "This file cannot be read: Is a directory."
     with pytest.raises(RequestError, match="null byte"):
@@ -205,7 +205,7 @@ def test_a_file_that_is_not_there(tmp_path, read):
 
 
 @both
-def test_a_file_that_may_not_be_read(save, monkeypatch, read):
+def test_a_file_without_permission_is_refused(save, monkeypatch, read):
     path = save(GREY)
 
     def forbidden(*_, **__):
@@ -227,7 +227,7 @@ def test_a_file_that_may_not_be_read(save, monkeypatch, read):
         (b"II*\x00", "This image is damaged"),
     ],
 )
-def test_what_is_no_image(tmp_path, read, content, what):
+def test_a_file_that_is_no_image_is_refused(tmp_path, read, content, what):
     path = tmp_path / "picture.png"
     path.write_bytes(content)
     assert refusal(read, path).startswith(what)
@@ -245,7 +245,7 @@ def chunk(name: bytes, content: bytes) -> bytes:
 
 
 def huge_png(path: Path, height: int, width: int) -> Path:
-    """A small file that declares, and holds, a huge black image."""
+    """Write a small file with a huge black image."""
     rows = zlib.compressobj(9)
     packed = b"".join(rows.compress(bytes(1 + width)) for _ in range(height)) + rows.flush()
     header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
@@ -271,7 +271,7 @@ def test_the_limit_can_be_raised_and_lowered(save, tmp_path):
     assert "more than the limit of 62" in refusal(read_image, path, limit=62)
 
 
-def test_text_that_unpacks_to_gigabytes_is_not_unpacked(tmp_path):
+def test_text_that_decompresses_to_gigabytes_is_refused(tmp_path):
     bomb = b"Comment\x00\x00" + zlib.compress(bytes(100_000_000), 9)
     path = huge_png(tmp_path / "bomb.png", 2, 2)
     content = path.read_bytes()
@@ -283,7 +283,7 @@ def test_text_that_unpacks_to_gigabytes_is_not_unpacked(tmp_path):
 
 
 @given(pixels=arrays.arrays(np.uint8, st.tuples(st.integers(1, 8), st.integers(1, 8), st.sampled_from([1, 3]))))
-def test_what_is_written_is_read_back(tmp_path_factory, pixels):
+def test_a_written_image_is_read_back(tmp_path_factory, pixels):
     path = tmp_path_factory.mktemp("out") / "a.png"
     write_png(path, pixels)
     np.testing.assert_array_equal(read_image(path), pixels)
@@ -298,7 +298,7 @@ def test_ids_written_as_colours_are_read_back_as_ids(tmp_path_factory, ids):
     np.testing.assert_array_equal(read_mask(path, palette=PALETTE), ids)
 
 
-def test_a_picture_is_written_whole_or_not_at_all(tmp_path, monkeypatch):
+def test_an_image_is_written_atomically(tmp_path, monkeypatch):
     path = tmp_path / "a.png"
     write_png(path, GREY)
     before = path.read_bytes()
@@ -314,15 +314,15 @@ def test_a_picture_is_written_whole_or_not_at_all(tmp_path, monkeypatch):
     assert [entry.name for entry in tmp_path.iterdir()] == ["a.png"]
 
 
-# --- anything at all
+# --- random files
 
 MAGICS = [b"", b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"II*\x00", b"MM\x00*"]
 
-anything = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=150)
+random_files = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=150)
 
 
 @pytest.fixture(scope="module")
-def sound() -> dict[str, bytes]:
+def intact_files() -> dict[str, bytes]:
     files = {}
     for kind, options in {"png": {}, "jpg": {"quality": 90}, "tif": {}, "tif lzw": {"compression": "tiff_lzw"}}.items():
         for name, pixels in (("grey", GREY), ("colour", COLOUR)):
@@ -340,10 +340,10 @@ def read_or_refuse(path: Path) -> None:
             assert read_array.size > 0
 
 
-@anything
+@random_files
 @given(data=st.data())
-def test_a_file_cut_off_or_changed_is_refused_or_read_never_worse(sound, tmp_path, data):
-    content = bytearray(sound[data.draw(st.sampled_from(sorted(sound)))])
+def test_a_truncated_or_changed_file_is_refused_or_read(intact_files, tmp_path, data):
+    content = bytearray(intact_files[data.draw(st.sampled_from(sorted(intact_files)))])
     path = tmp_path / "changed"
     if data.draw(st.booleans()):
         content = content[: data.draw(st.integers(0, len(content) - 1))]
@@ -354,7 +354,7 @@ def test_a_file_cut_off_or_changed_is_refused_or_read_never_worse(sound, tmp_pat
     read_or_refuse(path)
 
 
-@anything
+@random_files
 @given(
     content=st.binary(max_size=200),
     magic=st.sampled_from([b"", b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"II*\x00", b"MM\x00*"]),
@@ -366,7 +366,7 @@ def test_garbage_is_refused(tmp_path, content, magic):
 
 
 @pytest.mark.parametrize("kind", ["png grey", "jpg grey", "tif grey", "tif lzw colour"])
-def test_a_file_without_its_second_half_is_refused(sound, tmp_path, kind):
+def test_a_file_without_its_second_half_is_refused(intact_files, tmp_path, kind):
     path = tmp_path / "half"
-    path.write_bytes(sound[kind][: len(sound[kind]) // 2])
+    path.write_bytes(intact_files[kind][: len(intact_files[kind]) // 2])
     assert refusal(read_image, path).startswith(("This image is damaged", "This file cannot be read"))

@@ -1,4 +1,4 @@
-"""Which values of images are black and white: by stated rules from the whole set, or as given; never guessed."""
+"""Test which values of images become black and white: by rules from the whole data set, or as requested."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ MASKS = np.ones((2, 1, 2), np.uint8)
 
 
 @pytest.fixture(autouse=True)
-def cache_of_its_own(tmp_path, monkeypatch):
+def separate_cache(tmp_path, monkeypatch):
     monkeypatch.setenv("MARSSEG_CACHE", str(tmp_path / "cache"))
 
 
 @pytest.fixture
 def npz(tmp_path):
-    """`npz([[0, 1], [2, 3]], "uint16", range="bits")`: the data set of two images of two pixels each."""
+    """Return a function: `npz([[0, 1], [2, 3]], "uint16", range="bits")` is a data set of two images of two pixels."""
 
     def made(values, dtype, test=None, **words) -> Npz:
         path = tmp_path / "data.npz"
@@ -53,7 +53,7 @@ def npz(tmp_path):
 
 @pytest.fixture
 def folder(tmp_path):
-    """`folder(first, second)`: the data set of images (H, W) or (H, W, C), each saved as TIFF or under the suffix."""
+    """Return a function: `folder(first, second)` is a data set of image files, (H, W) or (H, W, C) each."""
 
     def made(*images, suffix="tif", **words) -> Folder:
         root = tmp_path / "folder"
@@ -67,7 +67,7 @@ def folder(tmp_path):
     return made
 
 
-def seen(data) -> list[int]:
+def scaled_pixels(data) -> list[int]:
     return data.load().images.ravel().tolist()
 
 
@@ -92,7 +92,7 @@ def seen(data) -> list[int]:
 )
 def test_auto_finds_the_range_from_the_whole_set(npz, values, dtype, expected, scaling):
     data = npz(values, dtype)
-    assert seen(data) == expected
+    assert scaled_pixels(data) == expected
     assert data.load().scaling == scaling
 
 
@@ -101,13 +101,13 @@ def test_auto_finds_the_range_from_the_whole_set(npz, values, dtype, expected, s
     [
         ([0, 1, 2, -3], "int16", "The image of item 1 has values below 0, down to -3."),
         ([-0.5, 1, 2, 3], "float32", "The image of item 0 has values below 0, down to -0.5."),
-        ([0, 1, 0, 1], "float64", "no values but 0 and 1"),
+        ([0, 1, 0, 1], "float64", "only the values 0 and 1"),
         ([0, 1, 2, 255.5], "float64", "The image of item 1 has values up to 255.5, for which there is no rule."),
         ([0, 1, 2, 65536], "int32", "The image of item 1 has values up to 65536, for which there is no rule."),
         ([0, 1, np.nan, 2], "float64", "The image of item 1 has values that are NaN or infinite."),
     ],
 )
-def test_auto_refuses_what_no_rule_covers_and_says_the_next_step(npz, values, dtype, what):
+def test_auto_refuses_values_without_a_rule_and_gives_a_hint(npz, values, dtype, what):
     with pytest.raises(RequestError) as refused:
         npz(values, dtype).load()
     assert what in refused.value.what
@@ -115,11 +115,11 @@ def test_auto_refuses_what_no_rule_covers_and_says_the_next_step(npz, values, dt
     assert refused.value.where.endswith("data.npz")
 
 
-def test_the_rules_look_at_the_whole_set_and_not_at_a_part_of_it(npz):
-    assert seen(npz([0, 100, 0, 4095], "uint16", limit=1)) == [0, 6]
+def test_the_rules_look_at_all_images_despite_a_limit(npz):
+    assert scaled_pixels(npz([0, 100, 0, 4095], "uint16", limit=1)) == [0, 6]
 
 
-# --- what is asked for
+# --- requested ranges
 
 
 @pytest.mark.parametrize(
@@ -134,11 +134,11 @@ def test_the_rules_look_at_the_whole_set_and_not_at_a_part_of_it(npz):
         ({"range": "0%..100%", "range_per": "image"}, [0, 255, 0, 255]),
     ],
 )
-def test_a_range_may_be_given(npz, words, expected):
-    assert seen(npz([0, 50, 100, 300], "uint16", **words)) == expected
+def test_a_range_can_be_requested(npz, words, expected):
+    assert scaled_pixels(npz([0, 50, 100, 300], "uint16", **words)) == expected
 
 
-def test_percentiles_are_those_of_the_whole_set(npz, tmp_path):
+def test_percentiles_are_computed_over_the_whole_set(npz, tmp_path):
     values = np.arange(1000, dtype=np.uint16).reshape(10, 10, 10)
     np.savez(tmp_path / "many.npz", images=values, masks=np.ones(values.shape, np.uint8))
     data = Npz(str(tmp_path / "many.npz"), range="1%..99%").load()
@@ -154,17 +154,17 @@ def test_percentiles_are_those_of_the_whole_set(npz, tmp_path):
     ("words", "what"),
     [
         ({"range": "wide"}, "range=wide is neither auto nor bits"),
-        ({"range": "5..5"}, "the lower value stands first"),
-        ({"range": "9..0"}, "the lower value stands first"),
-        ({"range": "0..1e999"}, "the lower value stands first"),
+        ({"range": "5..5"}, "the lower value comes first"),
+        ({"range": "9..0"}, "the lower value comes first"),
+        ({"range": "0..1e999"}, "the lower value comes first"),
         ({"range": "0..nan"}, "range=0..nan is neither"),
-        ({"range": "1%..101%"}, "percentiles are from 0 to 100"),
+        ({"range": "1%..101%"}, "percentiles go from 0 to 100"),
         ({"range": "1..99%"}, "range=1..99% is neither"),
         ({"range": "0..5@colours"}, "is neither"),
         ({"range_per": "image"}, "range_per=image needs percentiles"),
     ],
 )
-def test_what_is_no_range_is_refused_before_anything_is_read(words, what):
+def test_an_invalid_range_is_refused_before_reading(words, what):
     overrides = [f"data.npz.{key}={value}" for key, value in words.items()]
     with pytest.raises(RequestError, match=what.replace("(", r"\(")):
         api.plan(data="npz:path=none.npz", overrides=overrides)
@@ -172,15 +172,15 @@ def test_what_is_no_range_is_refused_before_anything_is_read(words, what):
 
 @given(st.floats(-1e6, 1e6), st.floats(1e-3, 1e6))
 @example(0.5, 0.5)
-def test_a_range_survives_the_way_through_its_text(low, span):
+def test_a_range_can_be_restored_from_its_text(low, span):
     scaling = Scaling(low, low + span, "floats")
-    asked = Range.of(scaling)
-    assert (asked.low, asked.high, asked.numbers) == (scaling.low, scaling.high, "floats")
-    assert Range.parse(str(asked)) == asked
+    requested = Range.of(scaling)
+    assert (requested.low, requested.high, requested.numbers) == (scaling.low, scaling.high, "floats")
+    assert Range.parse(str(requested)) == requested
     assert Scaling.from_json(json.loads(json.dumps(scaling.to_json()))) == scaling
 
 
-def test_three_points_are_a_range_that_ends_in_a_fraction():
+def test_three_points_mean_a_range_that_ends_in_a_fraction():
     assert (Range.parse("0...5").low, Range.parse("0...5").high) == (0, 0.5)
 
 
@@ -190,7 +190,7 @@ def test_three_points_are_a_range_that_ends_in_a_fraction():
     st.floats(-1e30, 1e30),
     st.floats(-1e30, 1e30),
 )
-def test_scaling_keeps_the_order_meets_both_ends_and_counts_what_is_outside(values, one, other):
+def test_scaling_keeps_the_order_maps_both_ends_and_counts_values_outside(values, one, other):
     low, high = sorted((one, other))
     if not (low / 2 < high / 2 and high / 2 - low / 2 > 1e-300):
         return
@@ -208,49 +208,49 @@ def test_sixteen_bits_are_divided_by_257():
     np.testing.assert_array_equal(scaled_values(values, 0, 65535)[0], (values.astype(np.uint32) + 128) // 257)
 
 
-# --- what is said
+# --- messages
 
 
-def said(caplog) -> str:
+def messages(caplog) -> str:
     return "\n".join(record.getMessage() for record in caplog.records)
 
 
-def test_what_is_scaled_is_said_whenever_the_set_is_read(npz, caplog):
+def test_the_scaling_is_logged_whenever_the_set_is_read(npz, caplog):
     data = npz([0, 1024, 2048, 4095], "uint16")
     for _ in range(2):  # prepared, then opened
         caplog.clear()
         data.load()
-        assert said(caplog) == "npz:data.npz: whole numbers from 0 to 4095 are seen as 0 to 255."
+        assert messages(caplog) == "npz:data.npz: whole numbers from 0 to 4095 are scaled to 0 to 255."
 
 
 @pytest.mark.parametrize("dtype", ["uint8", "uint16", "float32"])
-def test_a_set_that_is_nearly_black_is_a_likely_mistake(npz, caplog, dtype):
+def test_a_nearly_black_set_gives_a_warning(npz, caplog, dtype):
     npz([0, 3, 7, 12], dtype).load()
-    assert "The values reach only 12 of 255" in said(caplog)
-    assert "range=0..12" in said(caplog)
+    assert "The values reach only 12 of 255" in messages(caplog)
+    assert "range=0..12" in messages(caplog)
 
 
-def test_twelve_bits_seen_as_sixteen_are_a_likely_mistake(npz, caplog):
+def test_twelve_bits_read_as_sixteen_give_a_warning(npz, caplog):
     npz([0, 3, 7, 4095], "uint16", range="bits").load()
-    assert "The values reach only 4095 of 65535" in said(caplog)
+    assert "The values reach only 4095 of 65535" in messages(caplog)
 
 
-def test_what_is_cut_off_is_counted(npz, caplog):
+def test_clipped_values_are_counted(npz, caplog):
     npz([0, 50, 100, 300], "uint16", range="50..100").load()
-    assert "2 values (50 %) lie outside the range and are cut off." in said(caplog)
+    assert "2 values (50 %) lie outside the range and are clipped." in messages(caplog)
 
 
-def test_nothing_is_said_of_values_that_are_as_they_are(npz, caplog):
+def test_unchanged_values_log_nothing(npz, caplog):
     npz([0, 3, 7, 200], "uint8").load()
-    assert said(caplog) == ""
+    assert messages(caplog) == ""
 
 
-# --- images without labels are seen as those with labels
+# --- images without labels
 
 
-def test_the_test_set_is_seen_as_the_labelled_images(npz):
+def test_the_test_set_is_scaled_like_the_labelled_images(npz):
     data = npz([0, 1024, 2048, 4095], "uint16", test=np.array([[[100, 900]]], np.uint16))
-    assert data.unlabelled().ravel().tolist() == [6, 56]  # on its own it would be of 10 bits: 25, 224
+    assert data.unlabelled().ravel().tolist() == [6, 56]  # alone, it would have 10 bits: 25, 224
 
 
 def test_a_test_set_of_other_numbers_has_its_own_range(npz):
@@ -263,27 +263,27 @@ def test_a_test_set_of_other_numbers_has_its_own_range(npz):
 
 def test_twelve_bits_in_files_of_sixteen(folder):
     data = folder(np.array([[0, 4095]], np.uint16), np.array([[1024, 2048]], np.uint16), suffix="png")
-    assert seen(data) == [0, 255, 64, 128]  # they were 0, 16, 4, 8
+    assert scaled_pixels(data) == [0, 255, 64, 128]  # they were 0, 16, 4, 8
     assert data.load().scaling == Scaling(0, 4095, "integers")
 
 
 def test_eight_bits_in_files_of_sixteen(folder):
     data = folder(np.array([[0, 255]], np.uint16), np.array([[7, 8]], np.uint16), suffix="png")
-    assert seen(data) == [0, 255, 7, 8]  # they were 0, 1, 0, 0
+    assert scaled_pixels(data) == [0, 255, 7, 8]  # they were 0, 1, 0, 0
 
 
 def test_files_of_floats(folder):
     data = folder(np.array([[0, 1]], np.float32), np.array([[0.25, 0.5]], np.float32))
-    assert seen(data) == [0, 255, 64, 128]
+    assert scaled_pixels(data) == [0, 255, 64, 128]
 
 
-def test_files_of_eight_bits_stay_as_they_are_beside_others(folder):
+def test_files_of_eight_bits_are_unchanged_beside_others(folder):
     data = folder(np.array([[0, 4095]], np.uint16), np.array([[7, 8]], np.uint8), suffix="png")
-    assert seen(data) == [0, 255, 7, 8]
+    assert scaled_pixels(data) == [0, 255, 7, 8]
     with pytest.raises(RequestError, match="one range does not fit both") as refused:
         Folder(data.path, range="0..4095").load()
-    assert "range=0..4095@integers leaves the images of 8 bits as they are" in refused.value.hint
-    assert seen(Folder(data.path, range="0..2047@integers")) == [0, 255, 7, 8]
+    assert "range=0..4095@integers leaves images of 8 bits unchanged" in refused.value.hint
+    assert scaled_pixels(Folder(data.path, range="0..2047@integers")) == [0, 255, 7, 8]
 
 
 def test_floats_beside_whole_numbers_are_refused(folder):
@@ -299,7 +299,7 @@ def test_a_file_with_nan_is_named(folder):
 
 
 def sixteen_bit_colours(path, value: int) -> None:
-    """A PNG of one pixel with three channels of 16 bits."""
+    """Write a PNG of one pixel with three channels of 16 bits."""
 
     def chunk(name: bytes, content: bytes) -> bytes:
         return struct.pack(">I", len(content)) + name + content + struct.pack(">I", zlib.crc32(name + content))
@@ -309,13 +309,13 @@ def sixteen_bit_colours(path, value: int) -> None:
     path.write_bytes(b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", row) + chunk(b"IEND", b""))
 
 
-def test_colours_of_sixteen_bits_lose_no_bits_without_a_word(folder):
+def test_colours_of_sixteen_bits_are_refused_unless_eight_bits_suffice(folder):
     data = folder(np.zeros((1, 1, 3), np.uint8), suffix="png")
     sixteen_bit_colours(Path(data.path) / "images/0.png", 4095)
     with pytest.raises(RequestError, match="only the upper 8 bits can be read") as refused:
         data.load()
     assert refused.value.where.endswith("0.png")
-    assert seen(Folder(data.path, range="bits")) == [15, 15, 15]
+    assert scaled_pixels(Folder(data.path, range="bits")) == [15, 15, 15]
 
 
 def test_sixteen_bits_with_white_at_zero_are_refused(folder, tmp_path):
@@ -334,7 +334,7 @@ UNET = "unet:width=0.125:depth=1:convolutions=1"
 
 @pytest.fixture(scope="module")
 def scenes(tmp_path_factory):
-    """24 scenes as files of 12 bits in 16: what is 0…255 in `scenes.images` is 0…4095 there."""
+    """Return a folder with 24 scenes as 12-bit values in 16-bit files, their 8-bit images, and the 12-bit images."""
     root = tmp_path_factory.mktemp("ranges")
     data = Synthetic(count=24, height=16, width=32).load()
     for kind in ("images", "masks"):
@@ -364,16 +364,16 @@ def assert_same_labels(found, expected):
     assert [each.tolist() for each in found] == [each.tolist() for each in expected]
 
 
-def test_a_run_keeps_the_scaling_of_its_data(run):
+def test_a_run_stores_the_scaling_of_its_data(run):
     kept = json.loads((run / "split.json").read_text())
     assert kept["scaling"] == {"low": 0, "high": 4095, "numbers": "integers", "per": "set"}
-    assert "values: whole numbers from 0 to 4095 are seen as 0 to 255" in (run / "log.txt").read_text()
+    assert "values: whole numbers from 0 to 4095 are scaled to 0 to 255" in (run / "log.txt").read_text()
     assert 'range = "auto"' in (run / "plan.toml").read_text()
 
 
-def test_a_12_bit_version_of_an_image_is_predicted_as_its_8_bit_version(run, scenes):
+def test_12_bit_and_8_bit_versions_of_an_image_are_predicted_equally(run, scenes):
     _, images, deep = scenes
-    dim = deep[1:2] // 5  # on its own it would be of 10 bits
+    dim = deep[1:2] // 5  # alone, it would have 10 bits
     assert dim.max() < 1024
     assert_same_labels(labels(run, deep[1:3, ..., None]), labels(run, images[1:3]))
     assert_same_labels(labels(run, dim[..., None]), labels(run, scaled_values(dim[..., None], 0, 4095)[0]))
@@ -387,14 +387,14 @@ def test_files_are_predicted_with_the_scaling_of_the_run(cli, run, scenes, tmp_p
     Image.fromarray(images[2, ..., 0]).save(tmp_path / "in" / "small.png")
     done = cli("predict", str(run), "in", "--out", "out")
     assert done.code == 0, done.err
-    told = " ".join(done.err.split())
-    assert told.count("dim.png and 1 other: whole numbers from 0 to 4095 are seen as 0 to 255.") == 1
+    messages_shown = " ".join(done.err.split())
+    assert messages_shown.count("dim.png and 1 other: whole numbers from 0 to 4095 are scaled to 0 to 255.") == 1
     made = {path.stem: np.asarray(Image.open(path)) for path in (tmp_path / "out").rglob("*.png")}
     dim = scaled_values(deep[1] // 5, 0, 4095)[0]
     assert_same_labels([made["dim"], made["full"], made["small"]], labels(run, [dim, images[2], images[2]]))
 
 
-def test_files_of_floats_are_predicted_and_one_with_nan_is_left_out_by_name(cli, run, scenes, tmp_path):
+def test_files_of_floats_are_predicted_except_one_with_nan(cli, run, scenes, tmp_path):
     _, images, _ = scenes
     (tmp_path / "in").mkdir()
     floats = images[1, ..., 0].astype(np.float32) / 255
@@ -403,10 +403,10 @@ def test_files_of_floats_are_predicted_and_one_with_nan_is_left_out_by_name(cli,
     floats[0, 0] = np.nan
     Image.fromarray(floats).save(tmp_path / "in" / "holes.tif")
     done = cli("predict", str(run), "in", "--out", "out")
-    told = " ".join(done.err.split())
+    messages_shown = " ".join(done.err.split())
     assert done.code == 1
-    assert "floats from 0 to 1 are seen as 0 to 255." in told
-    assert "holes is left out: This image has values that are NaN or infinite." in told
+    assert "floats from 0 to 1 are scaled to 0 to 255." in messages_shown
+    assert "holes is left out: This image has values that are NaN or infinite." in messages_shown
     expected = images[1].copy()
     expected[5, 5] = 255
     assert_same_labels([np.asarray(Image.open(tmp_path / "out/masks/good.png"))], labels(run, [expected]))
@@ -414,7 +414,7 @@ def test_files_of_floats_are_predicted_and_one_with_nan_is_left_out_by_name(cli,
 
 @pytest.mark.filterwarnings("ignore:The values reach only")
 @pytest.mark.parametrize(("words", "high"), [((), 4095), (("--range", "0..1023"), 1023), (("--range", "bits"), 65535)])
-def test_the_range_of_files_may_be_given(cli, run, scenes, tmp_path, words, high):
+def test_the_range_of_files_can_be_requested(cli, run, scenes, tmp_path, words, high):
     dim = scenes[2][1] // 5
     Image.fromarray(dim).save(tmp_path / "dim.png")
     assert cli("predict", str(run), "dim.png", "--out", "out", *words).code == 0
@@ -429,34 +429,34 @@ def test_the_range_of_files_may_be_given(cli, run, scenes, tmp_path, words, high
         (("synthetic", "--range", "0..9"), "--range is for image files"),
     ],
 )
-def test_a_wrong_range_of_files_is_one_error(cli, run, words, what):
+def test_a_wrong_range_of_files_is_refused(cli, run, words, what):
     done = cli("predict", str(run), *words, "--out", "out")
     assert done.code == 2
     assert what in " ".join(done.err.split())
 
 
-def test_inspect_and_convert_say_how_values_are_seen(cli, scenes, tmp_path):
-    deep, said_of_it = str(scenes[0] / "deep"), "whole numbers from 0 to 4095 are seen as 0 to 255"
-    assert f"source: {said_of_it}" in cli("data", "inspect", deep).out
-    assert json.loads(cli("data", "inspect", deep, "--json").out)["scaling"] == said_of_it
+def test_inspect_and_convert_print_the_scaling(cli, scenes, tmp_path):
+    deep, message = str(scenes[0] / "deep"), "whole numbers from 0 to 4095 are scaled to 0 to 255"
+    assert f"source: {message}" in cli("data", "inspect", deep).out
+    assert json.loads(cli("data", "inspect", deep, "--json").out)["scaling"] == message
     assert "source: its values are 0 to 255" in cli("data", "inspect", "synthetic:count=8").out
-    assert f"made.npz: {said_of_it}, and are written as such" in cli("data", "convert", deep, "made.npz").out
-    made, read = Npz(str(tmp_path / "made.npz")).load(), Folder(deep).load()
-    np.testing.assert_array_equal(made.images, read.images)
-    assert made.scaling is None
+    assert f"made.npz: {message}, and are written as such" in cli("data", "convert", deep, "made.npz").out
+    converted, original = Npz(str(tmp_path / "made.npz")).load(), Folder(deep).load()
+    np.testing.assert_array_equal(converted.images, original.images)
+    assert converted.scaling is None
 
 
 def test_a_data_set_is_scored_with_the_scaling_of_the_run(run, scenes, tmp_path, monkeypatch):
     root, _, deep = scenes
     masks = np.stack([np.asarray(Image.open(path)) for path in sorted((root / "deep/masks").iterdir())])
     dim = deep // 5
-    np.savez(tmp_path / "dim.npz", images=dim, masks=masks)  # of 10 bits on its own
+    np.savez(tmp_path / "dim.npz", images=dim, masks=masks)  # 10 bits, if it were alone
     np.savez(tmp_path / "bytes.npz", images=scaled_values(dim, 0, 4095)[0], masks=masks)
     scores = [marsseg.evaluate(run, str(tmp_path / f"{name}.npz")).to_json() for name in ("dim", "bytes")]
     assert scores[0] == scores[1]
 
 
-def test_runs_that_see_values_differently_are_not_joined(run, scenes, tmp_path):
+def test_runs_with_different_scalings_are_not_joined(run, scenes, tmp_path):
     other = tmp_path / "other"
     shutil.copytree(run, other)
     kept = json.loads((other / "split.json").read_text())
@@ -466,16 +466,16 @@ def test_runs_that_see_values_differently_are_not_joined(run, scenes, tmp_path):
         labels([run, other], scenes[1][:1])
 
 
-def test_data_that_is_scaled_otherwise_is_not_the_runs(run, scenes, tmp_path):
-    """The pixels of the converted set are equal, but its network would be shown other images as they are."""
+def test_data_with_another_scaling_is_not_the_data_of_the_run(run, scenes, tmp_path):
+    """The pixels of the converted data set are equal, but other images would be scaled differently."""
     data = Folder(str(scenes[0] / "deep"), classes="mars").load()
     assert recorded_split(RunFolder.open(run), data).test
     with pytest.raises(RequestError, match="its scaling differs: values from 0 to 255 are not scaled"):
         recorded_split(RunFolder.open(run), replace(data, scaling=None))
 
 
-def test_a_run_from_before_took_sixteen_bits_over_their_whole_range(run, scenes, tmp_path):
-    """Its plan has no range, its split.json no scaling; its data and fingerprint are what they were."""
+def test_runs_without_a_stored_scaling_use_the_whole_range_of_sixteen_bits(run, scenes, tmp_path):
+    """Plans of early versions have no range, and split.json no scaling; data and fingerprint are unchanged."""
     old = tmp_path / "old"
     shutil.copytree(run, old)
     plan = [line for line in (old / "plan.toml").read_text().splitlines() if not line.startswith("range")]
@@ -490,16 +490,16 @@ def test_a_run_from_before_took_sixteen_bits_over_their_whole_range(run, scenes,
     assert api.plan(data=str(scenes[0] / "deep")).resolved[kinds.DATASET][0].component.range == "auto"
 
 
-def test_a_plan_from_before_reads_an_npz_file_as_it_did(npz, tmp_path):
+def test_an_old_plan_reads_an_npz_file_unchanged(npz, tmp_path):
     data = npz([0, 0.4, 0.6, 1], "float64")
     table = f'[data]\nname = "npz"\ndistribution = "marsseg"\nversion = "0.1.0"\npath = "{data.path}"\n'
     (tmp_path / "plan.toml").write_text(table)
     component = api.plan(str(tmp_path / "plan.toml")).resolved[kinds.DATASET][0].component
     assert component.range == "0..255"
-    assert seen(component) == [0, 0, 1, 1]
+    assert scaled_pixels(component) == [0, 0, 1, 1]
 
 
-# --- what Python gives
+# --- arguments in Python
 
 
 @pytest.mark.parametrize(
@@ -520,13 +520,13 @@ def test_a_plan_from_before_reads_an_npz_file_as_it_did(npz, tmp_path):
         ([None], "Image 0 has the type object", "arrays"),
     ],
 )
-def test_what_is_no_image_is_refused_and_says_what_is(run, images, what, hint):
+def test_invalid_images_are_refused_with_a_hint(run, images, what, hint):
     with pytest.raises(RequestError, match=what) as refused:
         labels(run, images)
     assert hint is None or re.search(hint, refused.value.hint)
 
 
-def test_floats_are_predicted_where_their_range_is_said(run, scenes):
+def test_floats_are_predicted_with_a_range(run, scenes):
     _, images, _ = scenes
     expected = labels(run, images[:2])
     assert_same_labels(labels(run, images[:2] / 255.0, range="0..1"), expected)
@@ -541,17 +541,17 @@ def test_values_outside_the_range_are_counted_at_the_end(run):
 
 
 @pytest.mark.parametrize("dtype", ["uint8", "uint16", "float64"])
-def test_a_run_on_percentiles_of_each_image_stretches_each_image(dtype):
-    seen_as = GivenImages(None, Scaling(0, 100, per="image"))
-    dark, bright = seen_as([np.array([[10, 20]], dtype), np.array([[100, 200]], dtype)])
+def test_percentiles_of_each_image_stretch_each_image(dtype):
+    given_images = GivenImages(None, Scaling(0, 100, per="image"))
+    dark, bright = given_images([np.array([[10, 20]], dtype), np.array([[100, 200]], dtype)])
     assert (dark.ravel().tolist(), bright.ravel().tolist()) == ([0, 255], [0, 255])
-    assert next(seen_as([np.full((1, 2), 7, dtype)])).tolist() == [[[0], [0]]]
+    assert next(given_images([np.full((1, 2), 7, dtype)])).tolist() == [[[0], [0]]]
 
 
-@pytest.mark.parametrize("asked", ["auto", "1%..99%", "wide", 4095, "9..0"])
-def test_a_range_that_python_cannot_use_is_refused(run, scenes, asked):
+@pytest.mark.parametrize("requested", ["auto", "1%..99%", "wide", 4095, "9..0"])
+def test_a_range_that_python_cannot_use_is_refused(run, scenes, requested):
     with pytest.raises(RequestError) as refused:
-        labels(run, scenes[1][:1], range=asked)
+        labels(run, scenes[1][:1], range=requested)
     assert refused.value.where == "range"
 
 
@@ -589,7 +589,7 @@ def test_a_range_that_python_cannot_use_is_refused(run, scenes, asked):
         lambda run: marsseg.series(folds=-2, data="synthetic"),
     ],
 )
-def test_a_wrong_argument_is_one_error_of_marsseg(run, wrong):
+def test_a_wrong_argument_raises_a_request_error(run, wrong):
     with pytest.raises(RequestError) as refused:
         wrong(run)
     assert refused.value.what

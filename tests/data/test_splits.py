@@ -1,4 +1,4 @@
-"""Train, validation and test subset: disjoint, complete, stratified, groups whole."""
+"""Test that train, validation and test subsets are disjoint, complete, stratified, and keep groups together."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SHARES = (0.7, 0.15, 0.15)
 
 
 def data_of(rare: np.ndarray, groups=None) -> SegmentationData:
-    """Images of 1 × 2 pixels; those where `rare` is true hold rock, all hold soil."""
+    """Return images of 1 × 2 pixels; all contain soil, those for which `rare` is true also rock."""
     masks = np.ones((len(rare), 1, 2), np.uint8)
     masks[np.asarray(rare, bool), 0, 1] = 2
     images = np.zeros((len(rare), 1, 2, 1), np.uint8)
@@ -34,7 +34,7 @@ seeds = st.integers(0, 2**32 - 1)
 
 @st.composite
 def grouped(draw):
-    """Flags and groups of 20 to 60 places with 1 to 8 images each."""
+    """Draw flags and groups for 20 to 60 groups of 1 to 8 images."""
     sizes = draw(st.lists(st.integers(1, 8), min_size=20, max_size=60))
     labels = draw(st.permutations(range(100, 100 + len(sizes))))
     groups = np.repeat(labels, sizes)
@@ -43,7 +43,7 @@ def grouped(draw):
     return np.asarray(rare)[order], groups[order]
 
 
-def assert_parted(split: Split, count: int) -> None:
+def assert_valid_split(split: Split, count: int) -> None:
     indices = np.concatenate([split[subset] for subset in SUBSETS])
     assert sorted(indices.tolist()) == list(range(count))  # each item once
     for subset in SUBSETS:
@@ -52,12 +52,12 @@ def assert_parted(split: Split, count: int) -> None:
 
 
 @given(rare_flags, seeds)
-def test_the_parts_are_disjoint_and_hold_every_item(rare, seed):
-    assert_parted(split_of(rare, seed=seed), len(rare))
+def test_the_subsets_are_disjoint_and_complete(rare, seed):
+    assert_valid_split(split_of(rare, seed=seed), len(rare))
 
 
 @given(rare_flags, seeds, st.floats(0.1, 0.4), st.floats(0.1, 0.4))
-def test_each_part_has_its_share_to_within_two_images(rare, seed, validation, test):
+def test_each_subset_has_its_share_within_two_images(rare, seed, validation, test):
     shares = (1 - validation - test, validation, test)
     try:
         split = split_of(rare, seed=seed, shares=shares)
@@ -68,14 +68,14 @@ def test_each_part_has_its_share_to_within_two_images(rare, seed, validation, te
 
 
 @given(rare_flags, seeds)
-def test_rare_images_are_spread_in_proportion_to_within_two(rare, seed):
+def test_rare_images_are_stratified_within_two_images(rare, seed):
     split = split_of(rare, seed=seed)
     rare = np.asarray(rare)
     for subset, share in zip(SUBSETS, SHARES, strict=True):
         assert abs(rare[split[subset]].sum() - share * rare.sum()) < 2
 
 
-def test_the_courses_63_rock_images_are_spread_as_they_should_be():
+def test_the_63_rock_images_of_the_course_are_stratified():
     rare = np.arange(2505) % 40 == 0
     split = split_of(rare)
     found = [int(rare[split[subset]].sum()) for subset in SUBSETS]
@@ -84,7 +84,7 @@ def test_the_courses_63_rock_images_are_spread_as_they_should_be():
 
 
 def test_the_rarest_class_is_the_one_in_the_fewest_images_and_never_an_ignored_one():
-    # Background is in 2 images only, but does not count; rock is in 20 of 100.
+    # Background is in only 2 images, but is ignored; rock is in 20 of 100.
     masks = np.ones((100, 1, 2), np.uint8)
     masks[::50, 0, 0] = 0
     masks[::5, 0, 1] = 2
@@ -93,22 +93,22 @@ def test_the_rarest_class_is_the_one_in_the_fewest_images_and_never_an_ignored_o
     assert [int((masks[split[subset]] == 2).any(axis=(1, 2)).sum()) for subset in SUBSETS] == [12, 4, 4]
 
 
-def test_data_without_a_label_is_parted_all_the_same():
+def test_data_without_labels_can_be_split():
     data = SegmentationData(np.zeros((20, 1, 2, 1), np.uint8), np.full((20, 1, 2), 255, np.uint8), CLASSES, (0,))
-    assert_parted(split_data(data, 0.2, 0.2, 0), 20)
+    assert_valid_split(split_data(data, 0.2, 0.2, 0), 20)
 
 
 @given(grouped(), seeds)
-def test_a_group_stays_on_one_side(sample, seed):
+def test_a_group_stays_in_one_subset(sample, seed):
     rare, groups = sample
     split = split_of(rare, groups, seed=seed)
-    assert_parted(split, len(rare))
-    sides = [set(groups[split[subset]].tolist()) for subset in SUBSETS]
-    assert sum(map(len, sides)) == len(set(groups.tolist()))
+    assert_valid_split(split, len(rare))
+    groups_of_subsets = [set(groups[split[subset]].tolist()) for subset in SUBSETS]
+    assert sum(map(len, groups_of_subsets)) == len(set(groups.tolist()))
 
 
 @given(grouped(), seeds)
-def test_rare_images_in_groups_are_spread_to_within_two_groups(sample, seed):
+def test_rare_images_in_groups_are_stratified_within_two_groups(sample, seed):
     rare, groups = sample
     split = split_of(rare, groups, seed=seed)
     largest = max(rare[groups == group].sum() for group in np.unique(groups))
@@ -116,32 +116,32 @@ def test_rare_images_in_groups_are_spread_to_within_two_groups(sample, seed):
         assert abs(rare[split[subset]].sum() - share * rare.sum()) <= 2 * largest
 
 
-def test_groups_of_one_size_give_each_part_its_share():
+def test_groups_of_one_size_give_each_subset_its_share():
     groups = np.repeat(np.arange(100), 10)
     split = split_of(np.arange(1000) % 50 == 0, groups)
     np.testing.assert_allclose([len(split[subset]) / 1000 for subset in SUBSETS], SHARES, atol=0.02)
 
 
 @given(rare_flags, seeds)
-def test_the_same_seed_gives_the_same_parts(rare, seed):
+def test_the_same_seed_gives_the_same_split(rare, seed):
     assert split_of(rare, seed=seed) == split_of(rare, seed=seed)
 
 
-def test_another_seed_gives_other_parts():
+def test_another_seed_gives_another_split():
     rare = np.arange(100) % 7 == 0
     splits = {split_of(rare, seed=seed) for seed in range(5)}
     assert len(splits) == 5
-    # The rare images change places too, not only the many others.
+    # The rare images change too, not only the many others.
     assert len({tuple(i for i in split.test if rare[i]) for split in splits}) > 1
 
 
-def test_the_parts_do_not_depend_on_how_groups_are_numbered():
+def test_the_split_does_not_depend_on_the_numbers_of_groups():
     rare, groups = np.arange(60) % 9 == 0, np.repeat(np.arange(20), 3)
     assert split_of(rare, groups) == split_of(rare, groups * 1000 - 7)
 
 
 @given(rare_flags)
-def test_a_split_survives_the_way_through_json(rare):
+def test_a_split_can_be_restored_from_json(rare):
     split = split_of(rare)
     assert Split.from_json(json.loads(json.dumps(split.to_json()))) == split
 
@@ -149,53 +149,53 @@ def test_a_split_survives_the_way_through_json(rare):
 @pytest.mark.parametrize(
     ("count", "groups", "what"),
     [
-        (1, None, "1 images leave the "),
-        (2, None, "2 images leave the "),
-        (40, np.zeros(40), "1 groups of 40 images leave the "),
-        (40, np.repeat([1, 2], 20), "2 groups of 40 images leave the "),
+        (1, None, "With 1 images, the "),
+        (2, None, "With 2 images, the "),
+        (40, np.zeros(40), "With 1 groups of 40 images, the "),
+        (40, np.repeat([1, 2], 20), "With 2 groups of 40 images, the "),
     ],
 )
-def test_a_part_that_would_stay_empty_is_refused(count, groups, what):
+def test_an_empty_subset_is_refused(count, groups, what):
     with pytest.raises(RequestError) as caught:
         split_of(np.zeros(count, bool), None if groups is None else groups.astype(int))
     assert caught.value.what.startswith(what)
-    remedy = "Bring more, or change split.validation and split.test."
-    without = " Where the groups are not places that look alike, groups=none takes each image by itself."
+    remedy = "Add images, or change split.validation and split.test."
+    without = " If images of one group are not similar, set groups=none to split single images."
     assert caught.value.hint == remedy + (without if groups is not None else "")
 
 
 @given(seeds)
-def test_three_equal_places_are_one_for_each_part_whatever_the_seed(seed):
+def test_three_equal_groups_go_to_the_three_subsets(seed):
     split = split_of(np.zeros(30, bool), np.repeat([7, 8, 9], 10), seed=seed)
     assert [len(split[subset]) for subset in SUBSETS] == [10, 10, 10]
 
 
 @given(seeds)
-def test_the_largest_of_few_places_is_trained_on(seed):
-    """Drawn, it could be the test subset: ten of a hundred images were left to train on."""
+def test_the_largest_of_a_few_groups_is_in_the_training_subset(seed):
+    """At random, it could be the test subset, with ten of a hundred images left for training."""
     split = split_of(np.zeros(100, bool), np.repeat([1, 2, 3], [80, 10, 10]), seed=seed)
     assert [len(split[subset]) for subset in SUBSETS] == [80, 10, 10]
 
 
 @given(st.lists(st.integers(1, 9), min_size=3, max_size=8), seeds)
-def test_few_groups_stay_whole_and_leave_no_part_empty(sizes, seed):
+def test_a_few_groups_stay_together_and_leave_no_subset_empty(sizes, seed):
     groups = np.repeat(np.arange(len(sizes)), sizes)
     split = split_of(np.zeros(len(groups), bool), groups, seed=seed)
     assert split.fault(len(groups), groups) == ""
 
 
-def test_which_of_equal_places_is_trained_on_is_drawn():
+def test_the_training_group_of_equal_groups_is_random():
     trained = {split_of(np.zeros(30, bool), np.repeat([7, 8, 9], 10), seed=seed).train for seed in range(20)}
     assert len(trained) == 3
 
 
 @given(seeds)
-def test_the_largest_of_many_places_is_trained_on(seed):
-    """Drawn once, 80 of 100 images were tested on with one seed of seven."""
+def test_the_largest_of_many_groups_is_in_the_training_subset(seed):
+    """With a single draw, one seed of seven put 80 of 100 images into the test subset."""
     split = split_of(np.zeros(100, bool), np.repeat(np.arange(21), [80] + [1] * 20), seed=seed)
     assert len(split.train) == 80
 
 
 @given(seeds)
-def test_three_images_are_one_for_each_part_whatever_the_seed(seed):
+def test_three_images_go_to_the_three_subsets(seed):
     assert [len(subset) for subset in split_of([False] * 3, seed=seed).to_json().values()] == [1, 1, 1]

@@ -199,7 +199,7 @@ def test_a_prediction_that_is_not_a_class_is_named_in_the_error_if_its_pixel_cou
         (np.zeros((2, 4, 6)), np.zeros((2, 4, 6, 3)), r"are not \(B, H, W\) and"),
         (np.zeros((2, 4, 6)), np.zeros((2, 6, 4, 5)), r"are not \(B, H, W\) and"),
         (np.zeros((2, 4, 6)), np.zeros((3, 4, 6, 5)), r"are not \(B, H, W\) and"),
-        (np.zeros((2, 4, 6), bool), np.zeros((2, 4, 6, 5)), "Labels are numbers of classes, not bool"),
+        (np.zeros((2, 4, 6), bool), np.zeros((2, 4, 6, 5)), r"Labels must be class ids \(numbers\), not bool"),
         (np.zeros((2, 4, 6)), np.zeros((2, 4, 6, 5), bool), "Logits must be of a type such as float32, not bool"),
     ],
 )

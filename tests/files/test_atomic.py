@@ -1,4 +1,4 @@
-"""Writing files and folders whole or not at all, over nothing that exists."""
+"""Test atomic writing of files and folders, and that nothing is overwritten."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from marsseg_core.files.locks import hold
 
 class TestRefuseExisting:
     @pytest.mark.parametrize("there", ["file", "folder", "link", "broken link"])
-    def test_whatever_it_is(self, tmp_path, there):
+    def test_any_existing_path_is_refused(self, tmp_path, there):
         path = tmp_path / "there"
         if there == "file":
             path.touch()
@@ -27,15 +27,15 @@ class TestRefuseExisting:
         assert caught.value.what == f"'{path}' exists, and nothing is ever overwritten."
         assert (caught.value.where, caught.value.hint) == ("--csv", "Choose a new name.")
 
-    def test_a_new_name_is_fine_whether_or_not_its_folder_is_there(self, tmp_path):
+    def test_a_new_name_is_accepted_with_or_without_its_folder(self, tmp_path):
         refuse_existing(tmp_path / "new")
         refuse_existing(tmp_path / "absent" / "new")
 
-    def test_what_is_no_name(self, tmp_path):
+    def test_an_invalid_name_is_refused(self, tmp_path):
         with pytest.raises(RequestError, match="no name for a file or folder"):
             refuse_existing(tmp_path / ("x" * 300))
 
-    def test_a_folder_that_is_needed(self, tmp_path):
+    def test_a_missing_parent_folder_is_refused(self, tmp_path):
         require_parent(tmp_path / "x.csv")
         with pytest.raises(RequestError, match="There is no folder 'absent'") as caught:
             require_parent(Path("absent/x.csv"), "--csv")
@@ -55,7 +55,7 @@ class TestRefuseExisting:
     ],
     ids=" ".join,
 )
-def test_no_command_writes_through_a_link_that_leads_nowhere(cli, tmp_path, words):
+def test_no_command_writes_through_a_broken_link(cli, tmp_path, words):
     suffix = {"make": ".npz", "inspect": ".html", "compare": ".csv"}
     name = "link" + next((end for word, end in suffix.items() if word in words[:2]), "")
     (tmp_path / name).symlink_to("nowhere")
@@ -65,8 +65,8 @@ def test_no_command_writes_through_a_link_that_leads_nowhere(cli, tmp_path, word
     assert [entry.name for entry in tmp_path.iterdir()] == [name]
 
 
-class TestFolderWrittenWhole:
-    def test_is_there_when_all_is_written(self, tmp_path):
+class TestAtomicFolder:
+    def test_appears_when_everything_is_written(self, tmp_path):
         path = tmp_path / "above" / "new"
         with atomic_folder(path) as beside:
             (beside / "a").write_text("a")
@@ -74,7 +74,7 @@ class TestFolderWrittenWhole:
         assert [each.name for each in path.iterdir()] == ["a"]
         assert [*path.parent.iterdir()] == [path]
 
-    def test_has_the_permissions_of_any_folder(self, tmp_path):
+    def test_has_the_usual_permissions(self, tmp_path):
         (tmp_path / "usual").mkdir()
         with atomic_folder(tmp_path / "new"):
             pass
@@ -83,7 +83,7 @@ class TestFolderWrittenWhole:
     @pytest.mark.parametrize(
         ("raised", "seen"), [(OSError(28, "Full disk"), RunError), (ValueError("Full value"), ValueError)]
     )
-    def test_leaves_nothing_otherwise(self, tmp_path, raised, seen):
+    def test_leaves_no_files_after_an_error(self, tmp_path, raised, seen):
         def fail():
             with atomic_folder(tmp_path / "new") as beside:
                 (beside / "a").write_text("a")
@@ -93,7 +93,7 @@ class TestFolderWrittenWhole:
             fail()
         assert not [*tmp_path.iterdir()]
 
-    def test_takes_no_place_that_was_taken_meanwhile(self, tmp_path):
+    def test_does_not_replace_a_folder_created_meanwhile(self, tmp_path):
         path = tmp_path / "new"
 
         def race():
@@ -107,7 +107,7 @@ class TestFolderWrittenWhole:
         assert os.listdir(path) == ["theirs"]
 
 
-def test_a_folder_beside_is_in_use_and_each_has_its_own(tmp_path):
+def test_temporary_folders_are_locked_and_different(tmp_path):
     with temporary_folder(tmp_path / "new", mode=0o700) as one, temporary_folder(tmp_path / "new") as other:
         assert one != other
         assert one.stat().st_mode & 0o077 == 0

@@ -1,4 +1,4 @@
-"""Folders in use: by one process at a time, until it ends, wherever the folder lies."""
+"""Test locks of folders: one process at a time, until it ends."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import pytest
 from marsseg_core.files import locks
 from marsseg_core.files.locks import hold
 
-# Holds a folder, starts a process of its own that outlives it, says so, and waits.
+# Lock a folder, start a child process that lives longer, print its id, and wait.
 HOLDER = """
 import subprocess, sys, time
 from pathlib import Path
@@ -29,35 +29,35 @@ with hold(Path(sys.argv[1])):
 
 @pytest.fixture(params=["the folder", "a file beside it"])
 def folder(request, tmp_path, monkeypatch) -> Path:
-    """A folder that is locked itself, or as Windows locks it."""
+    """Return a folder that is locked itself, or by a file beside it as on Windows."""
     monkeypatch.setattr(locks, "_OPENS_FOLDERS", request.param == "the folder")
     path = tmp_path / "run"
     path.mkdir()
     return path
 
 
-def test_a_folder_is_held_once_and_then_free(folder):
+def test_a_folder_is_locked_once_and_then_released(folder):
     for _ in range(2):
         with hold(folder), pytest.raises(BlockingIOError, match="in use"), hold(folder):
             pass
     assert [*folder.parent.rglob("*")] == [folder]  # nothing is left in it or beside it
 
 
-def test_it_is_free_after_an_error(folder):
+def test_the_lock_is_released_after_an_error(folder):
     with pytest.raises(OSError, match="full"), hold(folder):
         raise OSError("full")
     with hold(folder):
         pass
 
 
-def test_a_refused_holder_takes_nothing_from_the_one_that_holds_it(folder):
+def test_a_refused_attempt_does_not_release_the_lock(folder):
     with hold(folder):
         for _ in range(2):
             with pytest.raises(BlockingIOError), hold(folder):
                 pass
 
 
-def test_two_folders_are_held_at_once(folder):
+def test_two_folders_can_be_locked_at_once(folder):
     other = folder.with_name("other")
     other.mkdir()
     with hold(folder), hold(other):
@@ -65,7 +65,7 @@ def test_two_folders_are_held_at_once(folder):
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="sends SIGKILL")
-def test_it_ends_with_the_process_however_it_ends_and_whatever_that_started(tmp_path):
+def test_the_lock_ends_with_a_killed_process_even_if_its_child_lives(tmp_path):
     process = subprocess.Popen([sys.executable, "-c", HOLDER, tmp_path], stdout=subprocess.PIPE, text=True)
     child = int(process.stdout.readline())
     try:
@@ -81,20 +81,20 @@ def test_it_ends_with_the_process_however_it_ends_and_whatever_that_started(tmp_
         os.kill(child, signal.SIGKILL)
 
 
-def test_what_a_killed_process_left_beside_a_folder_keeps_nobody_out(folder):
+def test_a_lock_file_of_a_killed_process_does_not_lock(folder):
     left = folder.with_name(".run.lock")
     left.touch()
     with hold(folder):
         pass
 
 
-def test_the_folder_may_be_the_present_one(folder, monkeypatch):
+def test_the_current_folder_can_be_locked(folder, monkeypatch):
     monkeypatch.chdir(folder)
     with hold(Path()), pytest.raises(BlockingIOError), hold(folder):
         pass
 
 
-def test_a_file_system_without_locks_marks_nothing(folder, monkeypatch):
+def test_a_file_system_without_locks_locks_nothing(folder, monkeypatch):
     def none(*_, **__):
         raise OSError(errno.ENOLCK, "No locks available")
 
@@ -103,7 +103,7 @@ def test_a_file_system_without_locks_marks_nothing(folder, monkeypatch):
         pass
 
 
-def test_where_no_file_can_be_made_nothing_is_marked(folder, monkeypatch):
+def test_a_read_only_file_system_locks_nothing(folder, monkeypatch):
     def read_only(*_):
         raise OSError(errno.EROFS, "Read-only file system")
 

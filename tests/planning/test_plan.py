@@ -231,7 +231,7 @@ WRONG = {
     ),
     "split": (
         {"overrides": ["split.validation=0.6", "split.test=0.4"]},
-        "These parameters do not fit together: validation and test leave nothing to train on",
+        "These parameters do not fit together: validation and test leave no images for training",
         "split",
         "",
     ),

@@ -112,4 +112,4 @@ def test_batches_without_labels_do_not_stop_the_training(tmp_path, one_class):
     warnings = []
     with warnings_told(warnings):
         assert marsseg.run(loss="ssce", out=tmp_path / "run", **words).history[0]["loss"] > 0
-    assert warnings[0] == "87.5 % of all pixels are void (255): they count in no loss and no score."
+    assert warnings[0] == "87.5 % of all pixels are void (255): losses and metrics ignore them."
