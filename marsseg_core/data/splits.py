@@ -22,6 +22,9 @@ _EMPTY_COST: Final = 10.0
 # The maximum number of random assignments that are tried.
 _DRAWS: Final = 100
 
+# Single items may be this far from a share before a random assignment is drawn again.
+_TOLERANCE: Final = 2
+
 _WITHOUT_GROUPS: Final = " If images of one group are not similar, set groups=none to split single images."
 
 SUBSETS: Final = ("train", "validation", "test")
@@ -122,7 +125,8 @@ class _Units:
         If there are only a few groups, random assignments would often leave a subset empty, or put nearly all items
         into the test subset. All possible assignments are compared instead (`_assign_exhaustively`). A very large group
         among many can have the same effect. Therefore at most _DRAWS assignments are drawn, until every subset has at
-        least half of its share; if none achieves that, the best of them is used.
+        least half of its share; if none achieves that, the best of them is used. Of single items, many small shares
+        can add up to one subset that lacks several: then an assignment is also drawn again.
         """
         share = np.array(shares)
         selected = np.ones(len(self._items), bool) if among is None else among
@@ -131,7 +135,7 @@ class _Units:
         draws = []
         for _ in range(_DRAWS):
             draws.append(self._assign_at_random(share, rng, selected))
-            if self._smallest_fill(draws[-1], share, selected) >= 1 / 2:
+            if self._smallest_fill(draws[-1], share, selected) >= 1 / 2 and self._is_even(draws[-1], share, selected):
                 return draws[-1]
         return max(draws, key=lambda subsets: self._smallest_fill(subsets, share, selected))
 
@@ -139,6 +143,16 @@ class _Units:
         """Return the smallest ratio, over all subsets, of a subset's items to its share of the items."""
         items = np.bincount(subset_of_unit[selected], weights=self._items[selected], minlength=len(share))
         return float((items / (share * items.sum())).min()) if items.any() else 0.0
+
+    def _is_even(self, subset_of_unit: np.ndarray, share: np.ndarray, selected: np.ndarray) -> bool:
+        """Return whether single items, and those with the rarest class, are near the shares; True for groups."""
+        if self._data.groups is not None:
+            return True
+        for weights in (self._items[selected], self._rare[selected]):
+            counts = np.bincount(subset_of_unit[selected], weights=weights, minlength=len(share))
+            if (np.abs(counts - share * weights.sum()) >= _TOLERANCE).any():
+                return False
+        return True
 
     def _assign_at_random(self, share: np.ndarray, rng: np.random.Generator, selected: np.ndarray) -> np.ndarray:
         """Draw the subset of each unit, as described in `assign`."""

@@ -87,7 +87,7 @@ class RunFolder:
         folder = cls(path)
         if not os.path.isfile(folder.plan):  # unlike Path.is_file, False for a name that is too long
             raise RequestError(
-                f"'{path}' is no run folder: it has no {folder.plan.name}.", hint="By default, runs are in runs/."
+                f"'{path}' is not a run folder: it has no {folder.plan.name}.", hint="By default, runs are in runs/."
             )
         return folder
 

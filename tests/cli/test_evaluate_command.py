@@ -170,7 +170,7 @@ class TestRequests:
     @pytest.mark.parametrize(
         ("words", "what"),
         [
-            (["nowhere"], "'nowhere' is no run folder"),
+            (["nowhere"], "'nowhere' is not a run folder"),
             (["RUN", "--subset", "tests"], "Did you mean 'test'?"),
             (["RUN", "--data", "nowhere.npz"], "There is no file or folder 'nowhere.npz'."),
         ],

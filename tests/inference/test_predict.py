@@ -398,7 +398,7 @@ class TestRequests:
                 ["RUN", "images", "--submission", "a.csv", "--overlay"],
                 "--overlay and --probabilities need --out.",
             ),
-            (["nowhere", "images", "--out", "out"], "'nowhere' is no run folder"),
+            (["nowhere", "images", "--out", "out"], "'nowhere' is not a run folder"),
             (["RUN", "nowhere.png", "--out", "out"], "There is no file or folder 'nowhere.png'."),
             (["RUN", "images", "--subset", "test", "--out", "out"], "Image files have no subsets"),
             (["RUN", "images", "--tile-overlap", "1", "--out", "out"], "--tile-overlap"),

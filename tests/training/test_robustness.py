@@ -128,7 +128,7 @@ def test_a_loss_that_returns_no_scalar_is_named(tmp_path, monkeypatch):
     [
         ({"loss": "wssce", "overrides": ["loss.wssce.weights=1,2,3"]}, "3 class weights do not fit 5 classes"),
         ({"schedule": "cosine:warmup=100"}, "warm"),
-        ({"overrides": ["data.synthetic.count=2"]}, "subset empty"),
+        ({"overrides": ["data.synthetic.count=2"]}, "subset would be empty"),
     ],
 )
 def test_a_wrong_request_leaves_no_folder(tmp_path, words, message):
