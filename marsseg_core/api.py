@@ -24,12 +24,12 @@ from .planning.invoke import build_component, call_component
 from .planning.plan import NETWORK_KINDS, Plan
 from .planning.python_components import given_components
 from .planning.resolver import resolve
-from .planning.run_arguments import AS_PLANNED, RunArguments, SeriesArguments, shows_arguments
+from .planning.run_arguments import AS_PLANNED, RunArguments, SeriesArguments, document_arguments
 from .registry import kinds, parameters
 from .registry.kinds import ALL_KINDS
 from .registry.listing import ComponentInfo, describe, find_kind
 from .registry.session import open_session
-from .shown import show_by
+from .shown import set_html_renderer
 
 if TYPE_CHECKING:
     import keras
@@ -52,7 +52,7 @@ def _html(result: Any) -> str:
     return html_of(result)
 
 
-show_by(_html)
+set_html_renderer(_html)
 
 
 def _range(value: Any) -> Range:
@@ -251,7 +251,7 @@ def dataset(name: AnyPath, *, plugins: Sequence[AnyPath] = (), **values: Any) ->
     return data
 
 
-@shows_arguments(RunArguments)
+@document_arguments(RunArguments)
 def plan(
     base: AnyPath | None = None,
     *,
@@ -303,7 +303,7 @@ def _planned(base: Any, overrides: Any, plugins: Any, trust: Any, arguments: Any
     return base
 
 
-@shows_arguments(RunArguments)
+@document_arguments(RunArguments)
 def run(
     base: AnyPath | Plan | None = None,
     *,
@@ -376,7 +376,7 @@ def _callbacks(value: Any) -> CallbackObserver:
     return CallbackObserver(callbacks)
 
 
-@shows_arguments(SeriesArguments)
+@document_arguments(SeriesArguments)
 def series(
     base: AnyPath | Plan | None = None,
     *,

@@ -20,7 +20,7 @@ from .messages import get_logger
 from .registry.catalog import installed
 from .registry.entries import OK, Entry
 from .registry.kinds import COMMAND, OBSERVER
-from .registry.loading import failing_place, import_target, plugin_errors_named, plugin_stdout_to_stderr
+from .registry.loading import failure_location, import_target, plugin_errors_named, plugin_stdout_to_stderr
 
 if TYPE_CHECKING:
     import keras
@@ -265,4 +265,4 @@ def _wrong(entry: Entry, observer: Any, name: str, problem: str, hint: str) -> P
 
 def _failing_place(plugin: Any, cause: BaseException) -> str:
     file = getattr(plugin, "__file__", None) or getattr(inspect.getmodule(type(plugin)), "__file__", None)
-    return f" [{failing_place(Path(file), cause) or file}]" if file else ""
+    return f" [{failure_location(Path(file), cause) or file}]" if file else ""

@@ -8,14 +8,14 @@ from typing import Any
 _draw: Callable[[Any], str] | None = None
 
 
-class Shown:
+class HtmlRepr:
     """Show objects of subclasses as HTML in notebooks; as their `repr` until the Python interface is imported."""
 
     def _repr_html_(self) -> str | None:
         return None if _draw is None else _draw(self)
 
 
-def show_by(draw: Callable[[Any], str]) -> None:
-    """Register the function that returns the HTML of any `Shown` object."""
+def set_html_renderer(draw: Callable[[Any], str]) -> None:
+    """Register the function that returns the HTML of any `HtmlRepr` object."""
     global _draw
     _draw = draw

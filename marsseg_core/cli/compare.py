@@ -98,12 +98,12 @@ def _print_comparison(comparison: Comparison) -> None:
         print_text()
         settings = [(name, *values) for name, values in comparison.differing.items()]
         print_table(("setting that differs", *(group.label for group in comparison.groups)), settings)
-    if comparison.apart:
+    if comparison.skipped:
         print_text()
-        print_table(("not compared", "reason"), [(str(path), reason) for path, reason in comparison.apart])
-    if comparison.elsewhere:
+        print_table(("not compared", "reason"), [(str(path), reason) for path, reason in comparison.skipped])
+    if comparison.other_data:
         print_text()
-        print_table(("not ranked", "scored on"), [(str(path), reason) for path, reason in comparison.elsewhere])
+        print_table(("not ranked", "scored on"), [(str(path), reason) for path, reason in comparison.other_data])
         warn("Scores on different items cannot be compared: the groups of the runs in the last table have no rank.")
 
 

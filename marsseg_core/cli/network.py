@@ -54,9 +54,9 @@ def build(entry: Entry, text: str, bottleneck: str | None, size: str, classes: i
     plan = resolve(request, session, only=NETWORK_KINDS)
     load_keras()
     from ..networks.build import build_network
-    from ..networks.keras_backend import own_random_numbers
+    from ..networks.keras_backend import preserve_random_state
 
-    with own_random_numbers():
+    with preserve_random_state():
         return build_network(plan, (height, width, channels), classes)
 
 

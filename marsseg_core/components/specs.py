@@ -134,7 +134,7 @@ class ScheduleSpec:
         learning_rate: The learning rate of the plan, from which the schedule starts.
         epochs: The number of epochs.
         steps_per_epoch: The number of steps, that is batches, in each epoch.
-        objective_moves: Whether the weighting changes the weights of the losses during the training. If so, do not
+        objective_changes: Whether the weighting changes the weights of the losses during the training. If so, do not
             compare the objectives of two epochs with each other.
         best_by: The column of the history by which the best checkpoint is chosen.
         rises: A function that returns, for the name of a column of the history, whether a higher value is better.
@@ -143,7 +143,7 @@ class ScheduleSpec:
     learning_rate: float
     epochs: int
     steps_per_epoch: int
-    objective_moves: bool = False
+    objective_changes: bool = False
     best_by: str = f"val_{HEADLINE}"
     rises: Callable[[str], bool] = field(default=_rises, repr=False, compare=False)
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from ..conventions import VOID
 from ..errors import RequestError
-from ..shown import Shown
+from ..shown import HtmlRepr
 from .pieces import pieces
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ class Facts:
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class SegmentationData(Shown):
+class SegmentationData(HtmlRepr):
     """Hold N labelled images and check that their arrays match.
 
     The arrays may be memory-mapped and larger than memory: read only what you need, such as `data.images[items]`.

@@ -28,7 +28,7 @@ import platformdirs
 
 from ..errors import RequestError, RunError
 from ..files.atomic import temporary_folder
-from ..files.locks import hold
+from ..files.locks import lock_folder
 from ..files.npy import write_npy_header
 from ..files.progress import ProgressBar
 from ..messages import get_logger
@@ -400,7 +400,7 @@ def _move_into_place(temporary: Path, final: Path) -> CachedArrays:
 def _in_use(folder: Path) -> bool:
     """Return whether the process that prepares this folder is still running."""
     try:
-        with hold(folder):
+        with lock_folder(folder):
             return False
     except BlockingIOError:
         return True

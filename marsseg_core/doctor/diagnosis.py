@@ -259,7 +259,7 @@ def _check(kind: str, qualified_name: str, plugins: Sequence[str]) -> dict[str, 
 
     recorder = _Recorder()
     registered = next(each for each in ALL_KINDS if each.name == kind)
-    left_out = " = ".join((CHECKED_BY_LOADING, *registered.unpromised))
+    left_out = " = ".join((CHECKED_BY_LOADING, *registered.optional_checks))
     module, _, contract = registered.contract.partition(":")
     values = {"module": module, "contract": contract, "kind": kind, "name": qualified_name, "plugins": [*plugins]}
     with tempfile.TemporaryDirectory(prefix="marsseg-checks-") as folder:

@@ -20,7 +20,7 @@ from ..data.class_ids import check_class_ids
 from ..errors import PluginError, RequestError, RunError, nearest
 from ..planning.invoke import call_component
 from ..planning.resolved import ResolvedComponent
-from ..shown import Shown
+from ..shown import HtmlRepr
 from .formulas import (
     accuracy,
     counted_rows,
@@ -30,7 +30,7 @@ from .formulas import (
     mean_iou_of_all_pixels,
     mean_iou_of_present,
 )
-from .measure import class_values_of, or_none, value_of, without_those_that_fail
+from .measure import class_values_of, or_none, skip_failing_metrics, value_of
 
 # The place that the errors of this module name.
 _WHERE = "scores"
@@ -104,7 +104,7 @@ def confusion_matrix(truth: np.ndarray, prediction: np.ndarray, num_classes: int
     return counts.reshape(num_classes, num_classes)
 
 
-class Confusion(Shown):
+class Confusion(HtmlRepr):
     """Accumulate the predictions for images, and compute scores from them.
 
     A class "counts" if it is not ignored. A labelled pixel is a pixel of a class that counts.
@@ -339,7 +339,7 @@ class Confusion(Shown):
         }
         per_class = {}
         for name, metric in self._metrics.items():
-            with without_those_that_fail():
+            with skip_failing_metrics():
                 scores[name] = or_none(self.value(name))
                 prefix = metric.component.per_class
                 if prefix and not isinstance(scores.get(prefix), dict):

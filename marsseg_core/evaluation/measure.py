@@ -40,7 +40,7 @@ def class_values_of(
 
 
 @contextmanager
-def without_those_that_fail() -> Iterator[None]:
+def skip_failing_metrics() -> Iterator[None]:
     """Turn the failure of a metric into a warning, so that the others are still computed."""
     try:
         yield

@@ -17,7 +17,7 @@ from ..planning.metrics import metric_table
 from ..planning.options import SECTIONS
 from ..registry.parameters import NONE_WORD
 from ..runs.records import Record, find_runs, read_record
-from ..shown import Shown
+from ..shown import HtmlRepr
 from .summary import Spread
 
 SUBSETS: Final = ("test", "validation")
@@ -82,7 +82,7 @@ class RunGroup:
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Comparison(Shown):
+class Comparison(HtmlRepr):
     """A comparison of groups of runs.
 
     Attributes:
@@ -90,16 +90,16 @@ class Comparison(Shown):
         subset: The subset that is scored: "test" or "validation".
         groups: The groups, the best one first; those without a rank are last.
         differing: For each setting that differs between the groups: its text in each group, in the order of `groups`.
-        apart: The runs that are in no group, each with the reason.
-        elsewhere: The runs that are scored on other items than most, each with the reason.
+        skipped: The runs that are in no group, each with the reason.
+        other_data: The runs that are scored on other items than most, each with the reason.
     """
 
     by: str
     subset: str
     groups: tuple[RunGroup, ...]
     differing: Mapping[str, tuple[str, ...]]
-    apart: tuple[tuple[Path, str], ...]
-    elsewhere: tuple[tuple[Path, str], ...]
+    skipped: tuple[tuple[Path, str], ...]
+    other_data: tuple[tuple[Path, str], ...]
 
     def title(self, group: RunGroup) -> str:
         """Return the letter of a group and its values of the settings that differ, such as "B · dense · width 0.5"."""
@@ -123,8 +123,8 @@ class Comparison(Shown):
             "std": "sample",
             "confidence": CONFIDENCE,
             "groups": [self._group_json(position, group) for position, group in enumerate(self.groups)],
-            "apart": [{"run": str(path), "reason": reason} for path, reason in self.apart],
-            "scored_elsewhere": [{"run": str(path), "reason": reason} for path, reason in self.elsewhere],
+            "skipped": [{"run": str(path), "reason": reason} for path, reason in self.skipped],
+            "other_data": [{"run": str(path), "reason": reason} for path, reason in self.other_data],
         }
 
     def _group_json(self, position: int, group: RunGroup) -> dict[str, Any]:
@@ -156,16 +156,16 @@ def compare_runs(paths: Sequence[Path], *, by: str = HEADLINE, subset: str = "te
         raise RequestError(
             f"There is no subset '{subset}' to compare.", where="--subset", hint=f"One of {', '.join(SUBSETS)}."
         )
-    records, apart = _read(find_runs(paths))
+    records, skipped = _read(find_runs(paths))
     scored = []
     for record in records:
         if reason := _unscored(record, subset):
-            apart.append((record.path, reason))
+            skipped.append((record.path, reason))
         else:
             scored.append(record.completed(subset, table) if table else record)
     if not scored:
-        lines = "; ".join(f"{path}: {reason}" for path, reason in apart[:5])
-        raise RequestError(f"None of {len(apart)} runs has scores of the {subset} subset: {lines}.", where="compare")
+        lines = "; ".join(f"{path}: {reason}" for path, reason in skipped[:5])
+        raise RequestError(f"None of {len(skipped)} runs has scores of the {subset} subset: {lines}.", where="compare")
     _check_metric(by, scored, subset)
     if table and table.of(by) is None:
         raise RequestError(
@@ -176,14 +176,14 @@ def compare_runs(paths: Sequence[Path], *, by: str = HEADLINE, subset: str = "te
     defined = []
     for record in scored:
         if record.scores[subset].get(by) is None:
-            apart.append((record.path, f"{by} is undefined"))
+            skipped.append((record.path, f"{by} is undefined"))
         else:
             defined.append(record)
     grouped, repeated = _grouped(defined)
     if not grouped:
         raise RequestError(f"{by} is undefined in all {len(scored)} runs.", where="--by")
-    groups, elsewhere = _ranked(grouped, by, subset, rises=table is None or table.rises(by))
-    return Comparison(by, subset, groups, _differing(groups), tuple(apart + repeated), elsewhere)
+    groups, other_data = _ranked(grouped, by, subset, rises=table is None or table.rises(by))
+    return Comparison(by, subset, groups, _differing(groups), tuple(skipped + repeated), other_data)
 
 
 def _read(paths: Sequence[Path]) -> tuple[list[Record], list[tuple[Path, str]]]:
@@ -254,13 +254,13 @@ def _ranked(
                 difference=difference(runs, best, by, subset) if comparable and best is not None else None,
             )
         )
-    elsewhere = [
+    other_data = [
         (run.path, _deviation(_scored_on(run, subset), common))
         for group in grouped
         for run in group
         if _scored_on(run, subset) != common
     ]
-    return tuple(groups), tuple(elsewhere)
+    return tuple(groups), tuple(other_data)
 
 
 def _values(runs: Sequence[Record], by: str, subset: str) -> list[float]:

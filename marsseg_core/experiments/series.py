@@ -13,7 +13,7 @@ from ..files.run_folder import FINISHED, INTERRUPTED, RunFolder, create_run_fold
 from ..messages import get_logger
 from ..planning.plan import Plan
 from ..runs.metric_values import metric_values
-from ..shown import Shown
+from ..shown import HtmlRepr
 from .summary import Spread, spreads
 
 _logger = get_logger(__name__)
@@ -26,7 +26,7 @@ FAILED: Final = "failed"
 
 
 @dataclass(repr=False)
-class Series(Shown):
+class Series(HtmlRepr):
     """A series of runs, finished or interrupted.
 
     Means and standard deviations are taken over the finished runs.
@@ -158,11 +158,11 @@ def run_series(
     the runs that ended before stay in the folder.
     """
     from ..data.splits import make_split
-    from ..networks.keras_backend import clear_session, keep_tensorflow_out, many_networks
+    from ..networks.keras_backend import avoid_importing_tensorflow, clear_session, silence_retracing_warning
     from ..runs.data import read_data
     from ..training.loop import execute
 
-    keep_tensorflow_out()
+    avoid_importing_tensorflow()
     first = next(iter(plans.values()))
     data = read_data(first)
     for plan in plans.values():
@@ -172,7 +172,7 @@ def run_series(
     try:
         for position, (name, plan) in enumerate(plans.items(), start=1):
             _logger.info(f"Run {position} of {len(plans)}: {name}")
-            with many_networks():
+            with silence_retracing_warning():
                 series.metrics[name] = execute(plan, out=folder.path / name, data=data).metrics
             _write_summary(folder, series)
             # Otherwise Keras' global state would grow from run to run, and the numbers in layer names would go on.

@@ -100,7 +100,7 @@ def _comparison(comparison: Comparison) -> str:
         )
         for group in comparison.groups
     ]
-    left_out = [*comparison.apart, *comparison.elsewhere]
+    left_out = [*comparison.skipped, *comparison.other_data]
     return _whole(
         [
             _Heading(f"{comparison.subset} {comparison.by}", f"{len(comparison.groups)} groups"),

@@ -10,7 +10,7 @@ from pathlib import Path
 from secrets import token_hex
 
 from ..errors import RequestError, RunError
-from .locks import hold
+from .locks import lock_folder
 
 
 @contextmanager
@@ -57,7 +57,7 @@ def temporary_folder(path: Path, mode: int = 0o777) -> Iterator[Path]:
     beside.mkdir(mode)
     with ExitStack() as locks:
         with suppress(BlockingIOError):  # another process is just checking whether the folder is in use
-            locks.enter_context(hold(beside))
+            locks.enter_context(lock_folder(beside))
         try:
             yield beside
         finally:

@@ -13,7 +13,7 @@ _OPENS_FOLDERS = sys.platform != "win32"
 
 
 @contextmanager
-def hold(folder: Path) -> Iterator[None]:
+def lock_folder(folder: Path) -> Iterator[None]:
     """Lock a folder until the block or the process ends.
 
     The folder itself is locked: nothing is written into it, so that a read-only folder can be locked too. On Windows,

@@ -18,7 +18,7 @@ from typing import Any, Final, NoReturn
 
 from ..errors import RequestError
 from .atomic import atomic_write, refuse_existing
-from .locks import hold
+from .locks import lock_folder
 from .text import read_text
 
 RUNS_FOLDER: Final = Path("runs")
@@ -99,7 +99,7 @@ class RunFolder:
         """
         with ExitStack() as stack:
             try:
-                stack.enter_context(hold(self.path))
+                stack.enter_context(lock_folder(self.path))
             except BlockingIOError as cause:
                 raise RequestError("Another process is working on this run.", where=str(self.path)) from cause
             yield

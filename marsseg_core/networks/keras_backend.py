@@ -23,7 +23,7 @@ from ..errors import RequestError
 _build_lock = RLock()
 
 
-def keep_tensorflow_out() -> None:
+def avoid_importing_tensorflow() -> None:
     """Make sure that Keras does not import TensorFlow where another backend is used.
 
     Keras would do so to seed TensorFlow and to serialise its types.
@@ -101,7 +101,7 @@ def train_on_one_device(optimizer: keras.optimizers.Optimizer) -> None:
 
 
 @contextmanager
-def many_networks() -> Iterator[None]:
+def silence_retracing_warning() -> Iterator[None]:
     """Suppress TensorFlow's warning of functions that are traced again.
 
     TensorFlow counts the traces of all networks of a process together, so the warning would come without a reason.
@@ -171,7 +171,7 @@ def precision(policy: str = "float32") -> Iterator[None]:
 
 
 @contextmanager
-def own_random_numbers() -> Iterator[None]:
+def preserve_random_state() -> Iterator[None]:
     """Restore the states of Python's and NumPy's global random generators when the block ends.
 
     A run seeds them. Without this, a user's loop that draws random numbers and trains would draw the same numbers in

@@ -21,27 +21,27 @@ class Transfer:
 
     Attributes:
         source: the run folder of the other network
-        taken: the layers whose weights were copied
-        misfits: the layers that keep their random initial weights, each with the reason
+        copied: the layers whose weights were copied
+        mismatches: the layers that keep their random initial weights, each with the reason
         unused: the layers of the other network that this network does not have
         weights: the number of copied weights
         total: the number of all weights of this network
     """
 
     source: str
-    taken: tuple[str, ...]
-    misfits: Mapping[str, str]
+    copied: tuple[str, ...]
+    mismatches: Mapping[str, str]
     unused: tuple[str, ...]
     weights: int
     total: int
 
     def __str__(self) -> str:
-        layers = f"{len(self.taken)} of {len(self.taken) + len(self.misfits)} layers"
+        layers = f"{len(self.copied)} of {len(self.copied) + len(self.mismatches)} layers"
         return f"{self.weights:,} of {self.total:,} weights, in {layers}, were copied from {self.source}"
 
-    def misfit_text(self) -> str:
+    def mismatch_text(self) -> str:
         """Return one line that names the layers that did not match, with the reasons; "" if all layers matched."""
-        lines = [_listed("keep their random initial weights", [f"{n} ({why})" for n, why in self.misfits.items()])]
+        lines = [_listed("keep their random initial weights", [f"{n} ({why})" for n, why in self.mismatches.items()])]
         lines.append(_listed("of the other network are not in this network", self.unused))
         return " ".join(filter(None, lines))
 
@@ -59,27 +59,27 @@ def copy_weights(other: keras.Model, network: keras.Model, source: str) -> Trans
     `source` is the run folder of `other`, for messages. Raises RequestError where no layer matches.
     """
     theirs, ours = _weights_by_layer(other), _weights_by_layer(network)
-    misfits = {}
+    mismatches = {}
     for layer, variables in ours.items():
-        if why := _misfit(_shapes(theirs.get(layer, [])), _shapes(variables)):
-            misfits[layer] = why
-    taken = tuple(layer for layer in ours if layer not in misfits)
-    if not taken:
+        if why := _mismatch(_shapes(theirs.get(layer, [])), _shapes(variables)):
+            mismatches[layer] = why
+    copied = tuple(layer for layer in ours if layer not in mismatches)
+    if not copied:
         raise RequestError(
             f"No weights can be copied: none of that network's {len(theirs)} layers matches one of this network in "
             "name and shapes.",
             where=source,
             hint="Start from a run with the same architecture and width.",
         )
-    for layer in taken:
+    for layer in copied:
         for variable, value in zip(ours[layer], theirs[layer], strict=True):
             variable.assign(value)
     return Transfer(
         source,
-        taken,
-        misfits,
+        copied,
+        mismatches,
         unused=tuple(layer for layer in theirs if layer not in ours),
-        weights=sum(prod(shape) for layer in taken for _, shape in _shapes(ours[layer])),
+        weights=sum(prod(shape) for layer in copied for _, shape in _shapes(ours[layer])),
         total=sum(prod(shape) for variables in ours.values() for _, shape in _shapes(variables)),
     )
 
@@ -96,7 +96,7 @@ def _shapes(variables: list[Any]) -> list[tuple[str, tuple[int, ...]]]:
     return [(variable.path.rpartition("/")[2], tuple(variable.shape)) for variable in variables]
 
 
-def _misfit(theirs: list[tuple[str, tuple[int, ...]]], ours: list[tuple[str, tuple[int, ...]]]) -> str:
+def _mismatch(theirs: list[tuple[str, tuple[int, ...]]], ours: list[tuple[str, tuple[int, ...]]]) -> str:
     """Return why the weights of a layer cannot be copied, or "" where they can."""
     if not theirs:
         return "not in that network"

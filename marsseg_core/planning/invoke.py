@@ -9,8 +9,8 @@ from ..errors import MarssegError, PluginError, RequestError
 from ..registry.catalog import Catalog
 from ..registry.entries import Entry
 from ..registry.kinds import Kind
-from ..registry.loading import failing_place
-from ..registry.source_code import own_code
+from ..registry.loading import failure_location
+from ..registry.source_code import source_root
 from . import grammar
 from .options import NoOptions
 from .resolved import ResolvedComponent
@@ -23,7 +23,7 @@ def call_component(resolved: ResolvedComponent, function: Callable[..., Any], *a
     except MarssegError:
         raise
     except (Exception, SystemExit) as cause:
-        place = failing_place(own_code(resolved.entry.module), cause)
+        place = failure_location(source_root(resolved.entry.module), cause)
         raise PluginError(
             f"The {resolved.entry.label} failed: {type(cause).__name__}: {cause}",
             where=", ".join(filter(None, (place, repr(resolved.component)))),
@@ -32,11 +32,11 @@ def call_component(resolved: ResolvedComponent, function: Callable[..., Any], *a
 
 
 def build_component(resolved: ResolvedComponent, *arguments: Any) -> Any:
-    """Call the component's method `build`. Failures are handled as in `call_or_refuse`."""
-    return call_or_refuse(resolved, resolved.component.build, *arguments)
+    """Call the component's method `build`. Failures are handled as in `call_checking_parameters`."""
+    return call_checking_parameters(resolved, resolved.component.build, *arguments)
 
 
-def call_or_refuse(resolved: ResolvedComponent, function: Callable[..., Any], *arguments: Any) -> Any:
+def call_checking_parameters(resolved: ResolvedComponent, function: Callable[..., Any], *arguments: Any) -> Any:
     """Call a function of a component that raises ValueError if its parameters do not fit the rest of the plan.
 
     The ValueError becomes a RequestError, any other exception a PluginError.

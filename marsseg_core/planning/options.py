@@ -10,7 +10,7 @@ from ..conventions import HEADLINE
 from ..data.cleaning_options import CleaningOptions
 from ..data.split_options import SplitOptions
 from ..registry.kinds import Kind
-from ..registry.loading import referred
+from ..registry.loading import resolve_reference
 from ..registry.parameters import param
 
 
@@ -51,7 +51,7 @@ class NoOptions:
 
 def options_of(kind: Kind) -> type[LossOptions | AugmentationOptions | OptimizerOptions | NoOptions]:
     """Return the dataclass of the options that marsseg adds to every component of a kind."""
-    return referred(kind.core_parameters) if kind.core_parameters else NoOptions
+    return resolve_reference(kind.core_parameters) if kind.core_parameters else NoOptions
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from ..registry.catalog import Catalog
 from ..registry.kinds import PLAN_KINDS, Kind
 from ..registry.plugin_files import KEY as PLUGIN_KEY, LocalPlugin
 from ..registry.session import Session, open_session
-from ..shown import Shown
+from ..shown import HtmlRepr
 from .invoke import call_component
 from .metrics import MetricTable, planned_metrics
 from .options import SECTIONS, TrainingOptions
@@ -31,7 +31,7 @@ NETWORK_KINDS: Final = (kinds.ARCHITECTURE, kinds.BOTTLENECK)
 
 
 @dataclass(frozen=True, repr=False)
-class Plan(Shown):
+class Plan(HtmlRepr):
     """Describe a run completely: every resolved component and every option.
 
     Attributes:
@@ -115,7 +115,7 @@ class Plan(Shown):
         return tuple(sorted(lines))
 
     @property
-    def objective_moves(self) -> bool:
+    def objective_changes(self) -> bool:
         """Return whether the plan has several losses, and its weighting changes their weights during training."""
         weighting = self.resolved[kinds.WEIGHTING][0].component
         return bool(weighting.moves) and len(weighting_spec(self.resolved[kinds.LOSS]).losses) > 1

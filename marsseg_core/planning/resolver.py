@@ -37,7 +37,7 @@ from ..registry.plugin_files import KEY as PLUGIN_KEY, SUFFIX, LocalPlugin, load
 from ..registry.session import Session
 from ..registry.source_code import recipe_path
 from . import grammar
-from .invoke import call_component, call_or_refuse, nested_components
+from .invoke import call_checking_parameters, call_component, nested_components
 from .metrics import canonical_monitor, planned_metrics
 from .moved_keys import MOVED_TO_KIND, with_current_keys
 from .options import SECTIONS, LossOptions, TrainingOptions, options_of
@@ -340,7 +340,7 @@ class PlanBuilder:
         if not {kinds.WEIGHTING, kinds.LOSS} <= set(chosen):
             return
         weighting = chosen[kinds.WEIGHTING][0]
-        call_or_refuse(weighting, weighting.component.check, weighting_spec(chosen[kinds.LOSS]))
+        call_checking_parameters(weighting, weighting.component.check, weighting_spec(chosen[kinds.LOSS]))
         if not call_component(weighting, lambda: weighting.component.needs_nonnegative):
             return
         for loss in chosen[kinds.LOSS]:
@@ -355,7 +355,7 @@ class PlanBuilder:
 
     def _check_schedule(self, chosen: Mapping[Kind, tuple[ResolvedComponent, ...]], epochs: int) -> None:
         for schedule in chosen.get(kinds.SCHEDULE, ()):
-            call_or_refuse(schedule, schedule.component.check, epochs)
+            call_checking_parameters(schedule, schedule.component.check, epochs)
 
     def _pin_initial_weights(self) -> None:
         """Make `init` an absolute path, and add the hash of its network unless the same layer sets it."""

@@ -98,7 +98,7 @@ class AsPlanned(Enum):
 AS_PLANNED: Final = AsPlanned.AS_PLANNED
 
 
-def shows_arguments(arguments: type[SeriesArguments]) -> Callable[[Function], Function]:
+def document_arguments(arguments: type[SeriesArguments]) -> Callable[[Function], Function]:
     """Decorate a function with `**words: Unpack[…]`, so that `help` and notebooks show each keyword argument."""
 
     def decorate(function: Function) -> Function:

@@ -31,7 +31,7 @@ class Kind:
         suffixes: File endings that the option also accepts.
         core_parameters: The dataclass of the options that marsseg adds to the parameters of each component.
         contract: The test class that the tests of a plugin inherit, and that `marsseg doctor --checks` runs.
-        unpromised: Tests of the contract that a component only has to pass if its author says so.
+        optional_checks: Tests of the contract that a component only has to pass if its author says so.
         template: The folder of its template in `marsseg_core/scaffold`; empty if `new-plugin` cannot make one.
         hooked: Whether it is a module with hooks. Such modules are not chosen: all of them are called.
         use: The arguments of `marsseg run` that use the component `{name}`.
@@ -48,7 +48,7 @@ class Kind:
     suffixes: tuple[str, ...] = ()
     core_parameters: str = ""
     contract: str = ""
-    unpromised: tuple[str, ...] = ()
+    optional_checks: tuple[str, ...] = ()
     template: str = ""
     hooked: bool = False
     use: str = ""
@@ -134,7 +134,7 @@ LOSS: Final = register(
         help="A list of losses.",
         core_parameters=f"{_OPTIONS}:LossOptions",
         contract=f"{_CONTRACTS}:LossContract",
-        unpromised=("test_a_perfect_prediction_costs_nothing", "test_labelled_pixels_have_a_gradient"),
+        optional_checks=("test_a_perfect_prediction_costs_nothing", "test_labelled_pixels_have_a_gradient"),
         template="loss",
         use=f"--loss {{name}}{_TRY}",
     )
@@ -148,7 +148,7 @@ WEIGHTING: Final = register(
         in_plan="one",
         help="How the losses are combined into one.",
         contract=f"{_CONTRACTS}:WeightingContract",
-        unpromised=("test_the_sum_of_its_weights_stays_what_it_was", "test_its_weights_move_if_they_should"),
+        optional_checks=("test_the_sum_of_its_weights_stays_what_it_was", "test_its_weights_move_if_they_should"),
         template="weighting",
         use=f"--loss ssce,dice --weighting {{name}}{_TRY}",
     )
@@ -163,7 +163,7 @@ AUGMENTATION: Final = register(
         help="A list of augmentations, in order, or none.",
         core_parameters=f"{_OPTIONS}:AugmentationOptions",
         contract=f"{_CONTRACTS}:AugmentationContract",
-        unpromised=(
+        optional_checks=(
             "test_other_generators_give_something_else",
             "test_it_changes_something",
             "test_labels_keep_their_places_unless_it_moves_or_mixes",

@@ -27,7 +27,7 @@ _logger = get_logger(__name__)
 SLOW_SECONDS: Final = 2.0
 
 
-def referred(reference: str) -> Any:
+def resolve_reference(reference: str) -> Any:
     """Import the object that a kind refers to as "module:name"."""
     module, _, name = reference.partition(":")
     return getattr(importlib.import_module(module), name)
@@ -35,7 +35,7 @@ def referred(reference: str) -> Any:
 
 def interface_of(kind: Kind) -> type[Any]:
     """Return the base class of the components of a kind."""
-    interface: type[Any] = referred(kind.interface)
+    interface: type[Any] = resolve_reference(kind.interface)
     return interface
 
 
@@ -114,9 +114,9 @@ def warn_if_slow(what: str) -> Iterator[None]:
 
 def _place(entry: Entry, cause: BaseException | None = None) -> str:
     """Return the target, with the file and line where it failed or where its class is defined."""
-    from .source_code import find_source, module_file, own_code
+    from .source_code import find_source, module_file, source_root
 
-    place = failing_place(own_code(entry.module), cause)
+    place = failure_location(source_root(entry.module), cause)
     if place is None and (source := find_source(entry)):
         place = f"{source.path}:{source.line}"
     if place is None and (file := module_file(entry.module)):
@@ -124,7 +124,7 @@ def _place(entry: Entry, cause: BaseException | None = None) -> str:
     return f"{entry.target} ({place})" if place else entry.target
 
 
-def failing_place(code: Path | None, cause: BaseException | None) -> str | None:
+def failure_location(code: Path | None, cause: BaseException | None) -> str | None:
     """Return the place where a plugin failed, as file:line; None if the exception did not pass through its code.
 
     Args:

@@ -24,7 +24,7 @@ from typing import Any, Final
 from ..errors import MarssegError, PluginError, RequestError
 from .entries import NAME_PATTERN, Entry
 from .kinds import COMPONENT_KINDS, OBSERVER, Kind
-from .loading import failing_place, interface_of, load, plugin_stdout_to_stderr, warn_if_slow
+from .loading import failure_location, interface_of, load, plugin_stdout_to_stderr, warn_if_slow
 from .source_record import SourceRecord
 
 # The key of the plugin tables in a plan file, and the keys of each table.
@@ -273,7 +273,7 @@ def _execute(path: Path, source: bytes, name: str) -> None:
             raise
         raise PluginError(
             f"The plugin {path} cannot be loaded: {type(cause).__name__}: {cause}",
-            where=failing_place(path.absolute(), cause) or str(path),
+            where=failure_location(path.absolute(), cause) or str(path),
             hint="A local plugin is one file. For several files make a package with `marsseg new-plugin`."
             if isinstance(cause, ModuleNotFoundError)
             else "`marsseg --traceback …` shows where it failed.",

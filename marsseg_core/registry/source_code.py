@@ -45,7 +45,7 @@ def module_file(module: str) -> Path | None:
     return _locate(module, (".py", "/__init__.py"))
 
 
-def own_code(module: str) -> Path | None:
+def source_root(module: str) -> Path | None:
     """Return the folder of a module's top-level package, or the file of a module without one; None if not found."""
     top = module_file(module.partition(".")[0])
     return top.parent if top and top.name == "__init__.py" else module_file(module)

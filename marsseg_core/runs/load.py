@@ -39,10 +39,10 @@ def load(path: str | Path, session: Session) -> keras.Model:
     start_keras()
     for line in (*plan.differences, *_backend_warnings(folder), *_changed_file_warnings(folder)):
         _logger.warning(line)
-    from ..networks.keras_backend import keep_tensorflow_out
+    from ..networks.keras_backend import avoid_importing_tensorflow
     from ..networks.read import load_network
 
-    keep_tensorflow_out()
+    avoid_importing_tensorflow()
     for component in (component for kind in NETWORK_KINDS for component in plan.resolved[kind]):
         with plugin_errors_named(component.entry):
             for owner in (component, *component.nested):

@@ -57,7 +57,7 @@ def scores_from_matrix(
     import numpy as np
 
     from ..components.specs import MetricSpec
-    from ..evaluation.measure import class_values_of, or_none, value_of, without_those_that_fail
+    from ..evaluation.measure import class_values_of, or_none, skip_failing_metrics, value_of
 
     counts = np.array(() if matrix is None else matrix)
     if counts.shape != (len(class_names),) * 2 or counts.dtype.kind not in "iu":
@@ -68,7 +68,7 @@ def scores_from_matrix(
         component = metric.component
         if component.needs_predictions or component.all_classes or name in known:
             continue
-        with without_those_that_fail():
+        with skip_failing_metrics():
             scores[name] = or_none(value_of(metric, counts, spec))
             if component.per_class:
                 values = class_values_of(metric, counts, spec, class_names)

@@ -12,7 +12,7 @@ from ..data.splits import Split
 from ..evaluation.confusion import Confusion
 from ..files.run_folder import INTERRUPTED, RunFolder
 from ..planning.plan import Plan
-from ..shown import Shown
+from ..shown import HtmlRepr
 
 if TYPE_CHECKING:
     import keras
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(repr=False)
-class Run(Shown):
+class Run(HtmlRepr):
     """Hold a run: its plan, data, network, history and scores.
 
     Attributes:

@@ -22,13 +22,13 @@ from ..hooks import HookCaller, announce
 from ..messages import get_logger
 from ..networks.build import build_network
 from ..networks.heads import scored_network
-from ..networks.keras_backend import environment, fixed_settings, keep_tensorflow_out, own_random_numbers
+from ..networks.keras_backend import avoid_importing_tensorflow, environment, fixed_settings, preserve_random_state
 from ..networks.read import load_network
 from ..networks.wiring import same_wiring
 from ..planning.plan import Plan
 from ..registry.distribution import DISTRIBUTION
-from ..registry.loading import failing_place
-from ..registry.source_code import module_file, own_code
+from ..registry.loading import failure_location
+from ..registry.source_code import module_file, source_root
 from ..runs.data import read_data
 from ..runs.log import run_log
 from ..runs.recorded_data import recorded_split
@@ -44,7 +44,7 @@ _logger = get_logger(__name__)
 
 
 @fixed_settings()
-@own_random_numbers()
+@preserve_random_state()
 def execute(
     plan: Plan,
     *,
@@ -74,7 +74,7 @@ def execute(
         RunError: the training fails
     """
     with run_log(hooks.warnings if hooks else ()) as log:
-        keep_tensorflow_out()
+        avoid_importing_tensorflow()
         hooks = hooks or announce(plan)
         if data is None:
             data = read_data(plan)
@@ -91,14 +91,14 @@ def execute(
                 log.begin(folder)
                 if setup.transfer is not None:
                     folder.log(str(setup.transfer))
-                    if misfits := setup.transfer.misfit_text():
-                        _logger.warning(misfits)
+                    if mismatches := setup.transfer.mismatch_text():
+                        _logger.warning(mismatches)
                 _train_and_score(run, setup, hooks, checkpointer(folder), progress=None)
         return run
 
 
 @fixed_settings()
-@own_random_numbers()
+@preserve_random_state()
 def resume(
     folder: RunFolder,
     plan: Plan,
@@ -123,7 +123,7 @@ def resume(
         PluginError: a component of a plugin fails
         RunError: the training fails
     """
-    keep_tensorflow_out()
+    avoid_importing_tensorflow()
     with folder.claimed(), run_log(hooks.warnings if hooks else ()) as log:
         hooks = hooks or announce(plan)
         folder.check_unfinished()
@@ -314,9 +314,9 @@ def _raise_plugin_error(plan: Plan, cause: Exception) -> None:
         if resolved.entry.distribution != DISTRIBUTION
     ]
     # First the module of each component, then the rest of its package: a package may have several components.
-    for code_of in (module_file, own_code):
+    for code_of in (module_file, source_root):
         for resolved in foreign:
-            if place := failing_place(code_of(resolved.entry.module), cause):
+            if place := failure_location(code_of(resolved.entry.module), cause):
                 what = f"The {resolved.entry.label} failed: {type(cause).__name__}: {cause}"
                 raise PluginError(what, where=f"{place}, {resolved.component!r}") from cause
 

@@ -78,7 +78,7 @@ def set_up_training(
     schedule = build_component(
         plan.resolved[kinds.SCHEDULE][0],
         ScheduleSpec(
-            training.learning_rate, training.epochs, len(batches), plan.objective_moves, best_by, plan.metrics.rises
+            training.learning_rate, training.epochs, len(batches), plan.objective_changes, best_by, plan.metrics.rises
         ),
     )
     stateful = []

@@ -13,7 +13,7 @@ from helpers.bad_plugins import LOSS, write_metadata
 from marsseg_core.doctor import diagnosis
 from marsseg_core.registry.catalog import installed, rescan
 from marsseg_core.registry.kinds import COMPONENT_KINDS
-from marsseg_core.registry.loading import referred
+from marsseg_core.registry.loading import resolve_reference
 from marsseg_plugins.losses.ssce import SSCE
 
 HEADERS = ["kind", "name", "provider", "seconds", "imports early", "status"]
@@ -177,8 +177,8 @@ def test_a_recipe_with_an_unknown_name_is_broken(cli, install, tmp_path):
 
 def test_the_contracts_and_the_checks_left_out_of_them_exist():
     for kind in COMPONENT_KINDS:
-        contract = referred(kind.contract)
-        for name in (*kind.unpromised, diagnosis.CHECKED_BY_LOADING):
+        contract = resolve_reference(kind.contract)
+        for name in (*kind.optional_checks, diagnosis.CHECKED_BY_LOADING):
             assert inspect.isfunction(getattr(contract, name))
 
 

@@ -67,7 +67,7 @@ class TestGroups:
             folder = write(f"cv/{name}", 0.5 + fold / 10, plan=plan, test=(fold,))
         comparison = marsseg.compare(folder.parent)
         assert [group.spread.n for group in comparison.groups] == [3]
-        assert comparison.elsewhere == ()
+        assert comparison.other_data == ()
 
     def test_are_ranked_by_their_mean(self, seeds):
         comparison = marsseg.compare(seeds("poor", POOR, loss="dice"), seeds("good", GOOD))
@@ -83,7 +83,7 @@ class TestGroups:
         first, again = write("first", 0.6), write("second", 0.6)
         comparison = marsseg.compare(first, again, first)
         assert comparison.groups[0].spread.n == 1
-        assert comparison.apart == ((again, f"the same plan, seed and fold as {first}"),)
+        assert comparison.skipped == ((again, f"the same plan, seed and fold as {first}"),)
 
     def test_an_option_missing_in_an_old_plan_has_its_default(self, write):
         new, old = write("new", 0.6), write("old", 0.6, seed=1)
@@ -209,7 +209,7 @@ class TestOtherItems:
     def test_a_run_scored_on_them_is_listed_without_a_rank(self, write, cli, split, reason):
         folders = write("a", 0.5), write("b", 0.4, loss="dice"), write("odd", 0.9, loss="focal", **split)
         comparison = marsseg.compare(*folders)
-        assert comparison.elsewhere == ((folders[2], reason),)
+        assert comparison.other_data == ((folders[2], reason),)
         assert [group.rank for group in comparison.groups] == [1, 2, None]
         assert comparison.groups[2].values == (0.9,)
         assert comparison.groups[2].difference is None
@@ -221,7 +221,7 @@ class TestOtherItems:
         for name, plan in fold_plans(api.plan(arch=BASE), 2).items():
             write(f"cv/{name}", 0.5, plan=plan)
         single = write("single", 0.9)
-        assert [path for path, _ in marsseg.compare(single.parent).elsewhere] == [single]
+        assert [path for path, _ in marsseg.compare(single.parent).other_data] == [single]
 
 
 class TestRunsWithoutAScore:
@@ -245,7 +245,7 @@ class TestRunsWithoutAScore:
     def test_include_those_with_an_undefined_score(self, write):
         undefined, good = write("a", None, loss="dice"), write("b", 0.5)
         comparison = marsseg.compare(undefined, good)
-        assert comparison.apart == ((undefined, "miou is undefined"),)
+        assert comparison.skipped == ((undefined, "miou is undefined"),)
         with pytest.raises(RequestError, match="undefined in all"):
             marsseg.compare(undefined)
 

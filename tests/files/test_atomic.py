@@ -9,7 +9,7 @@ import pytest
 
 from marsseg_core.errors import RequestError, RunError
 from marsseg_core.files.atomic import atomic_folder, refuse_existing, require_parent, temporary_folder
-from marsseg_core.files.locks import hold
+from marsseg_core.files.locks import lock_folder
 
 
 class TestRefuseExisting:
@@ -113,6 +113,6 @@ def test_temporary_folders_are_locked_and_different(tmp_path):
         assert one.stat().st_mode & 0o077 == 0
         for folder in (one, other):
             assert folder.name.startswith(".new-")
-            with pytest.raises(BlockingIOError), hold(folder):
+            with pytest.raises(BlockingIOError), lock_folder(folder):
                 pass
     assert not [*tmp_path.iterdir()]

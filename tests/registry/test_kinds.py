@@ -12,7 +12,7 @@ from helpers.paths import FROZEN, REPOSITORY
 from helpers.processes import run_process
 
 from marsseg_core.registry.kinds import ALL_KINDS, COMPONENT_KINDS, PLAN_KINDS
-from marsseg_core.registry.loading import interface_of, referred
+from marsseg_core.registry.loading import interface_of, resolve_reference
 
 # A distribution with a new kind (one component in each plan), its interface, a component and its contract.
 TOY = {
@@ -146,12 +146,12 @@ class TestNewKind:
 @pytest.mark.parametrize("kind", COMPONENT_KINDS, ids=str)
 def test_everything_that_a_registration_refers_to_exists(kind):
     assert interface_of(kind).kind is kind
-    contract = referred(kind.contract)
-    for name in kind.unpromised:
+    contract = resolve_reference(kind.contract)
+    for name in kind.optional_checks:
         assert hasattr(contract, name)
     assert (REPOSITORY / "marsseg_core" / "scaffold" / kind.template / "component.py.tmpl").is_file()
     if kind.core_parameters:
-        referred(kind.core_parameters)()
+        resolve_reference(kind.core_parameters)()
     if kind.in_plan:
         assert kind.help.endswith(".")
 

@@ -101,7 +101,7 @@ class TestFiles:
         first = text.index('"miou": ', text.index('"test"')) + len('"miou": ')
         finished.metrics.write_text(text[:first] + value + text[text.index(",", first) :], encoding="utf-8")
         comparison = marsseg.compare(finished.path, FROZEN / "series")
-        assert [says in reason for _, reason in comparison.apart] == [True]
+        assert [says in reason for _, reason in comparison.skipped] == [True]
 
     def test_a_network_with_nan_weights_is_refused(self, finished):
         network = marsseg.load(finished.path)
@@ -126,7 +126,7 @@ class TestComparison:
             )
         comparison = marsseg.compare(tmp_path / "a", tmp_path / "b")
         assert [len(group.runs) for group in comparison.groups] == [1, 1]
-        assert [reason for _, reason in comparison.elsewhere] == ["other ignored classes: background, soil"]
+        assert [reason for _, reason in comparison.other_data] == ["other ignored classes: background, soil"]
 
     @pytest.mark.parametrize(
         ("change", "reason"),
@@ -147,7 +147,7 @@ class TestComparison:
         edit(tmp_path / "b" / "split.json", change)
         comparison = marsseg.compare(tmp_path / "a", tmp_path / "b")
         assert [len(group.runs) for group in comparison.groups] == [1, 1]
-        assert [said.startswith(reason) for _, said in comparison.elsewhere] == [True]
+        assert [said.startswith(reason) for _, said in comparison.other_data] == [True]
 
 
 class TestLeaks:

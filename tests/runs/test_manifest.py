@@ -118,7 +118,7 @@ class TestChangedFile:
         tamper(folder / "finished", folder / "other")
         found = marsseg.compare(folder / "finished", folder / "other")
         assert [len(group.runs) for group in found.groups] == [1]
-        assert [(path.name, f"{name}: not as the run wrote it" in why) for path, why in found.apart] == [
+        assert [(path.name, f"{name}: not as the run wrote it" in why) for path, why in found.skipped] == [
             ("finished", True)
         ]
 
@@ -141,7 +141,7 @@ class TestFolder:
         kept = json.loads((folder / "finished" / "metrics.json").read_text())["subsets"]["test"]
         with no_warning():
             assert marsseg.evaluate(folder / "finished").to_json()["miou"] == pytest.approx(kept["miou"], abs=1e-6)
-            assert marsseg.compare(folder / "finished", folder / "other").apart == ()
+            assert marsseg.compare(folder / "finished", folder / "other").skipped == ()
         assert marsseg.resume(folder / "killed").metrics["status"] == "finished"
         assert RunFolder(folder / "killed").changed() == []
 

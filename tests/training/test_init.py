@@ -54,17 +54,17 @@ class TestCopying:
         assert any("moving_variance" in path for path in ours)
         for path, value in ours.items():
             np.testing.assert_array_equal(value, theirs[path])
-        assert transfer.misfits == {}
+        assert transfer.mismatches == {}
         assert transfer.unused == ()
         assert transfer.weights == transfer.total == sum(value.size for value in ours.values())
-        assert transfer.misfit_text() == ""
+        assert transfer.mismatch_text() == ""
 
     def test_another_number_of_classes_leaves_the_last_layer_alone_as_drawn(self):
         other, mine = network(seed=1), network(seed=2, classes=3)
         drawn = values(mine)
         transfer = copy_weights(other, mine, "there")
-        assert set(transfer.misfits) == {"logits"}
-        assert transfer.misfits["logits"] == "kernel 1×1×4×5 there, 1×1×4×3 here"
+        assert set(transfer.mismatches) == {"logits"}
+        assert transfer.mismatches["logits"] == "kernel 1×1×4×5 there, 1×1×4×3 here"
         theirs, ours = values(other), values(mine)
         for path, value in ours.items():
             np.testing.assert_array_equal(value, drawn[path] if path.startswith("logits/") else theirs[path])
@@ -73,15 +73,15 @@ class TestCopying:
     def test_a_deeper_network_takes_what_both_have(self):
         other, mine = network(seed=1), network(ARCH.replace("depth=1", "depth=2"), seed=2)
         transfer = copy_weights(other, mine, "there")
-        assert "encoder1_conv1" in transfer.taken
-        assert transfer.misfits["encoder2_conv1"] == "not in that network"
-        assert set(transfer.taken) | set(transfer.misfits) == {path.rpartition("/")[0] for path in values(mine)}
-        assert "encoder2_conv1 (not in that network)" in transfer.misfit_text()
+        assert "encoder1_conv1" in transfer.copied
+        assert transfer.mismatches["encoder2_conv1"] == "not in that network"
+        assert set(transfer.copied) | set(transfer.mismatches) == {path.rpartition("/")[0] for path in values(mine)}
+        assert "encoder2_conv1 (not in that network)" in transfer.mismatch_text()
 
     def test_further_layers_of_the_other_network_are_named(self):
         transfer = copy_weights(network(ARCH.replace("depth=1", "depth=2")), network(), "there")
         assert "encoder2_conv1" in transfer.unused
-        assert "of the other network are not in this network: encoder2_conv1" in transfer.misfit_text()
+        assert "of the other network are not in this network: encoder2_conv1" in transfer.mismatch_text()
 
     def test_weights_of_other_names_do_not_fit(self):
         def small(normalise):
@@ -91,7 +91,7 @@ class TestCopying:
             return keras.Model(image, layer(name="norm")(x))
 
         transfer = copy_weights(small(True), small(False), "there")
-        assert transfer.misfits == {"norm": "gamma+beta+moving_mean+moving_variance there, gamma+beta here"}
+        assert transfer.mismatches == {"norm": "gamma+beta+moving_mean+moving_variance there, gamma+beta here"}
 
     def test_a_network_without_matching_layers_is_refused(self):
         narrow, wide = network(), network("unet:width=0.5:depth=1:convolutions=1", classes=3)
@@ -169,7 +169,7 @@ class TestInitialWeights:
         for path in theirs:
             if "moving" not in path:
                 np.testing.assert_allclose(ours[path], theirs[path], atol=1e-6)
-        assert run.transfer.misfits == {}
+        assert run.transfer.mismatches == {}
         assert str(run.transfer) in (run.path / "log.txt").read_text()
 
     @pytest.mark.slow
@@ -178,5 +178,5 @@ class TestInitialWeights:
         words = SMALL | {"arch": ARCH.replace("depth=1", "depth=2"), "init": str(finished.path)}
         with warnings_told(lines):
             run = marsseg.run(out=tmp_path / "deeper", **words)
-        assert lines == [run.transfer.misfit_text()]
+        assert lines == [run.transfer.mismatch_text()]
         assert lines[0] in (run.path / "log.txt").read_text()

@@ -44,7 +44,7 @@ class Plateau(Schedule):
 
         monitor = self.monitor
         if monitor == "auto":
-            monitor = spec.best_by if spec.objective_moves else "val_loss"
+            monitor = spec.best_by if spec.objective_changes else "val_loss"
         warmup_steps(spec, self.warmup)
         return PlateauAfterWarmUp(
             self.warmup,

@@ -130,7 +130,7 @@ def test_a_warm_up_that_leaves_nothing_of_the_training_is_refused(kind):
 
 class TestPlateau:
     def test_watches_the_loss_or_where_weights_move_the_score(self):
-        still, moving = SPEC, ScheduleSpec(RATE, EPOCHS, STEPS, objective_moves=True)
+        still, moving = SPEC, ScheduleSpec(RATE, EPOCHS, STEPS, objective_changes=True)
         found = [Plateau().build(spec) for spec in (still, moving)]
         assert [callback.monitor for callback in found] == ["val_loss", "val_miou"]
         assert [callback.mode for callback in found] == ["min", "max"]
