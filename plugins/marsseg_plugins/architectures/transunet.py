@@ -59,8 +59,8 @@ class TransUNet(Architecture):
     decoder: tuple[int, ...] = param(
         (64, 32, 16, 16), help="filters of each decoder level, coarsest first", minimum=1, min_length=2
     )
-    momentum: float = param(0.9, help="of the batch normalisation's moving statistics", minimum=0, maximum=1)
-    epsilon: float = param(1e-3, help="what batch normalisation adds to the variance", above=0)
+    momentum: float = param(0.9, help="momentum of the moving statistics of batch normalisation", minimum=0, maximum=1)
+    epsilon: float = param(1e-3, help="number that batch normalisation adds to the variance", above=0)
 
     layer_modules: ClassVar[tuple[str, ...]] = (
         "marsseg_plugins.architectures.custom_layers",

@@ -36,9 +36,13 @@ class UNet(ConvolutionalArchitecture):
     filters: tuple[int, ...] = param(
         (32, 64, 128, 256), help="filters of each encoder level, finest first", minimum=1, min_length=1
     )
-    depth: int | None = param(None, help="encoder levels; more than there are filters go on by doubling", minimum=1)
+    depth: int | None = param(
+        None, help="number of encoder levels: cuts filters, or continues it by doubling", minimum=1
+    )
     bottom: bool = param(True, help="a block of convolutions below the last level")
-    upsampling: Literal["nearest", "bilinear", "transposed"] = param("nearest", help="how the decoder doubles its size")
+    upsampling: Literal["nearest", "bilinear", "transposed"] = param(
+        "nearest", help="how the decoder doubles the size of maps"
+    )
 
     def build(self, spec: NetworkSpec) -> keras.Model:
         import keras

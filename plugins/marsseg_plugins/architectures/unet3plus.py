@@ -46,7 +46,7 @@ class UNet3Plus(ConvolutionalArchitecture):
     filters: tuple[int, ...] = param(
         (64, 128, 256, 512, 1024), help="filters of each level, finest first", minimum=1, min_length=1
     )
-    depth: int | None = param(None, help="levels; more than there are filters go on by doubling", minimum=2)
+    depth: int | None = param(None, help="number of levels: cuts filters, or continues it by doubling", minimum=2)
     branch: int | Literal["auto"] = param(
         "auto", help="channels of each fused scale; auto is the finest level's", minimum=1
     )

@@ -38,7 +38,7 @@ class UNetPlusPlus(ConvolutionalArchitecture):
     filters: tuple[int, ...] = param(
         (32, 64, 128, 256, 512), help="filters of each row, finest first", minimum=1, min_length=1
     )
-    depth: int | None = param(None, help="rows; more than there are filters go on by doubling", minimum=2)
+    depth: int | None = param(None, help="number of rows: cuts filters, or continues it by doubling", minimum=2)
     deep_supervision: bool = param(False, help="train a head on every node of row 0 but the first")
     average: bool = param(False, help="the logits are the mean of all those heads, not the last one's")
     upsampling: Literal["nearest", "bilinear", "transposed"] = param(

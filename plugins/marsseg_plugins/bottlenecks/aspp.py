@@ -35,10 +35,10 @@ class ASPP(Bottleneck):
         "auto", help="dilation of each 3×3 branch", minimum=1, min_length=1
     )
     pooling: bool = param(True, help="a branch that sees the average of the whole map")
-    normalisation: Literal["batch", "none"] = param("batch", help="what follows each convolution")
-    momentum: float = param(0.9, help="of the batch normalisation's moving statistics", minimum=0, maximum=1)
-    epsilon: float = param(1e-3, help="what batch normalisation adds to the variance", above=0)
-    out: int | Literal["auto", "classes"] = param("auto", help="channels handed on; auto is filters", minimum=1)
+    normalisation: Literal["batch", "none"] = param("batch", help="normalisation after each convolution")
+    momentum: float = param(0.9, help="momentum of the moving statistics of batch normalisation", minimum=0, maximum=1)
+    epsilon: float = param(1e-3, help="number that batch normalisation adds to the variance", above=0)
+    out: int | Literal["auto", "classes"] = param("auto", help="output channels; auto is filters", minimum=1)
     activation: Literal["relu", "softmax", "linear"] = param("relu", help="of what is handed on")
 
     def build(self, features: Any, spec: BottleneckSpec) -> Any:

@@ -32,10 +32,10 @@ class PSP(Bottleneck):
         (1, 2, 4, 8), help="fields in each direction, for each branch", minimum=1, min_length=1
     )
     filters: int | Literal["auto"] = param("auto", help="channels of each branch; auto shares out the map's", minimum=1)
-    out: int | Literal["auto"] = param("auto", help="channels handed on; auto is the map's", minimum=1)
-    normalisation: Literal["batch", "none"] = param("batch", help="what follows each convolution")
-    momentum: float = param(0.9, help="of the batch normalisation's moving statistics", minimum=0, maximum=1)
-    epsilon: float = param(1e-3, help="what batch normalisation adds to the variance", above=0)
+    out: int | Literal["auto"] = param("auto", help="output channels; auto is the map's", minimum=1)
+    normalisation: Literal["batch", "none"] = param("batch", help="normalisation after each convolution")
+    momentum: float = param(0.9, help="momentum of the moving statistics of batch normalisation", minimum=0, maximum=1)
+    epsilon: float = param(1e-3, help="number that batch normalisation adds to the variance", above=0)
 
     layer_modules: ClassVar[tuple[str, ...]] = ("marsseg_plugins.resampling",)
 

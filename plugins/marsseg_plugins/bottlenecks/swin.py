@@ -36,7 +36,7 @@ class Swin(Bottleneck):
     mlp: int | Literal["auto"] = param("auto", help="hidden units of the perceptron; auto is 4 × filters", minimum=1)
     layers: int = param(2, help="blocks one after the other, every second one shifted", minimum=1)
     dropout: float = param(0.1, help="after attention and perceptron", minimum=0, maximum=0.95)
-    epsilon: float = param(1e-6, help="what layer normalisation adds to the variance", above=0)
+    epsilon: float = param(1e-6, help="number that layer normalisation adds to the variance", above=0)
 
     layer_modules: ClassVar[tuple[str, ...]] = ("marsseg_plugins.bottlenecks.windows",)
 

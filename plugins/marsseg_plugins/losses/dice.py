@@ -21,7 +21,7 @@ class Dice(WeightedLoss):
     Milletari and others, arXiv 1606.04797, with p instead of p² in the denominator.
     """
 
-    smooth: float = param(0.0, help="ε, in pixels: softens the loss of classes with few pixels", minimum=0)
+    smooth: float = param(0.0, help="ε, in pixels: smooths the loss of classes with few pixels", minimum=0)
 
     def build(self, spec: LossSpec) -> LossFunction:
         from .overlap import mean_of_present, overlap, tversky_distance

@@ -25,7 +25,7 @@ class FocalTversky(WeightedLoss):
     false_positives: float = param(0.3, help="α, the cost of predicting the class where it is not", minimum=0)
     false_negatives: float = param(0.7, help="β, the cost of missing the class", minimum=0)
     gamma: float = param(4 / 3, help="γ, the inverse of the exponent", minimum=0.1, maximum=10)
-    smooth: float = param(0.0, help="ε, in pixels: softens the loss of classes with few pixels", minimum=0)
+    smooth: float = param(0.0, help="ε, in pixels: smooths the loss of classes with few pixels", minimum=0)
 
     def __post_init__(self) -> None:
         super().__post_init__()

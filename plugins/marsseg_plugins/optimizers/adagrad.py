@@ -18,5 +18,5 @@ class Adagrad(KerasOptimizer):
 
     keras_name = "Adagrad"
 
-    initial_accumulator_value: float = param(0.1, help="the sum of squares at the start", minimum=0)
+    initial_accumulator_value: float = param(0.1, help="sum of squared gradients at the start", minimum=0)
     epsilon: float = param(1e-7, help="added to the denominator", above=0)

@@ -19,7 +19,7 @@ class Ftrl(KerasOptimizer):
     keras_name = "Ftrl"
 
     learning_rate_power: float = param(-0.5, help="how the rate falls with the sum of squares", maximum=0)
-    initial_accumulator_value: float = param(0.1, help="the sum of squares at the start", minimum=0)
+    initial_accumulator_value: float = param(0.1, help="sum of squared gradients at the start", minimum=0)
     l1_regularization_strength: float = param(0.0, help="L1 penalty", minimum=0)
     l2_regularization_strength: float = param(0.0, help="L2 penalty", minimum=0)
     l2_shrinkage_regularization_strength: float = param(0.0, help="L2 penalty on the gradient alone", minimum=0)

@@ -18,7 +18,7 @@ class RMSprop(KerasOptimizer):
 
     keras_name = "RMSprop"
 
-    rho: float = param(0.9, help="what the mean of squares keeps in each step", minimum=0, maximum=1)
-    momentum: float = param(0.0, help="what the momentum keeps in each step", minimum=0, maximum=1)
+    rho: float = param(0.9, help="decay factor of the mean of squared gradients, per step", minimum=0, maximum=1)
+    momentum: float = param(0.0, help="decay factor of the momentum, per step", minimum=0, maximum=1)
     epsilon: float = param(1e-7, help="added to the denominator", above=0)
     centered: bool = param(False, help="divide by the variance in the place of the mean of squares")

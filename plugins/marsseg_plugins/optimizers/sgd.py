@@ -18,5 +18,5 @@ class SGD(KerasOptimizer):
 
     keras_name = "SGD"
 
-    momentum: float = param(0.0, help="what the momentum keeps in each step", minimum=0, maximum=1)
-    nesterov: bool = param(False, help="look ahead by the momentum")
+    momentum: float = param(0.0, help="decay factor of the momentum, per step", minimum=0, maximum=1)
+    nesterov: bool = param(False, help="use Nesterov's momentum")

@@ -20,7 +20,7 @@ class Cosine(Schedule):
     Loshchilov and Hutter, arXiv 1608.03983, without restarts.
     """
 
-    warmup: float = param(0.0, help="epochs in which the rate climbs to the learning rate first", minimum=0)
+    warmup: float = param(0.0, help="epochs at the start in which the rate rises to the learning rate", minimum=0)
     floor: float = param(0.0, help="where it ends, as a share of the learning rate", minimum=0, maximum=1)
 
     def check(self, epochs: int) -> None:

@@ -28,7 +28,7 @@ class CosineRestarts(Schedule):
     )
     stretch: float = param(2.0, help="how much longer each period is than the one before", minimum=1)
     peak: float = param(1.0, help="how high each period begins, against the one before", above=0, maximum=1)
-    warmup: float = param(0.0, help="epochs in which the rate climbs to the learning rate first", minimum=0)
+    warmup: float = param(0.0, help="epochs at the start in which the rate rises to the learning rate", minimum=0)
     floor: float = param(0.0, help="where a period ends, as a share of the learning rate", minimum=0, maximum=1)
 
     def check(self, epochs: int) -> None:

@@ -30,7 +30,9 @@ class Plateau(Schedule):
     cooldown: int = param(0, help="epochs after a fall in which nothing is counted", minimum=0)
     min_delta: float = param(1e-4, help="a smaller change is none", minimum=0)
     floor: float = param(1e-6, help="the learning rate does not fall below", minimum=0)
-    warmup: int = param(0, help="epochs in which the rate climbs to the learning rate first, once an epoch", minimum=0)
+    warmup: int = param(
+        0, help="epochs at the start in which the rate rises to the learning rate, one step per epoch", minimum=0
+    )
 
     def __post_init__(self) -> None:
         if self.monitor != "auto" and not metric_table().is_column(self.monitor):
