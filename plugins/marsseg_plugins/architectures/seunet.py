@@ -22,7 +22,7 @@ class SEUNet(Architecture):
     no convolution.
 
     Published: 0.478 million parameters (here 478,405 trainable with 1 channel and 5 classes). It is the best small
-    network known for the course data: a mean IoU of 73.22 after about five minutes on one GPU.
+    network known for the course data: a score of 73.22 after about five minutes on one GPU.
 
     Paper of the gates: Hu and others, "Squeeze-and-Excitation Networks", arXiv 1709.01507.
     """

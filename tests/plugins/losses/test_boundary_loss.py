@@ -186,7 +186,7 @@ def test_a_class_that_fills_its_image_has_no_boundary():
 
 def test_a_loss_of_one_class_is_refused():
     """All its distances are 0, whatever the data."""
-    with pytest.raises(ValueError, match="two classes that count"):
+    with pytest.raises(ValueError, match="two classes that are not ignored"):
         Boundary().build(LossSpec(2, (0,), (1, 1)))
 
 
