@@ -26,7 +26,7 @@ def check_class_weights(weights: Rule | tuple[float, ...] | None, cap: float | N
     if isinstance(weights, tuple) and not any(weights):
         raise ValueError("the class weights are all 0: there is nothing to learn")
     if weights in ("inverse", "effective") and cap is not None and cap < 1:
-        raise ValueError(f"cap={cap:g} is below 1; of `{weights}` it counts in weights of the most frequent class")
+        raise ValueError(f"cap={cap:g} is below 1; with weights={weights}, it must be 1 or more")
 
 
 def check_rates(false_positives: float, false_negatives: float) -> None:
