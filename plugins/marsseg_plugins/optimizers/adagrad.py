@@ -11,9 +11,9 @@ from .keras_optimizer import KerasOptimizer
 
 @dataclass(frozen=True)
 class Adagrad(KerasOptimizer):
-    """Adagrad: steps that shrink for weights with many gradients so far.
+    """Adagrad: makes smaller steps for weights whose past gradients are large.
 
-    Duchi, Hazan and Singer, JMLR 12 (2011).
+    Paper: Duchi, Hazan and Singer, JMLR 12 (2011).
     """
 
     keras_name = "Adagrad"

@@ -11,9 +11,9 @@ from .keras_optimizer import KerasOptimizer
 
 @dataclass(frozen=True)
 class Lamb(KerasOptimizer):
-    """LAMB: Adam whose step in each layer is as large as the layer's weights, for large batches.
+    """LAMB: Adam with steps scaled to the size of the weights of each layer, for large batches.
 
-    You and others, arXiv 1904.00962.
+    Paper: You and others, arXiv 1904.00962.
     """
 
     keras_name = "Lamb"

@@ -13,7 +13,7 @@ from .keras_optimizer import KerasOptimizer
 class Nadam(KerasOptimizer):
     """Nadam: Adam with Nesterov's momentum.
 
-    Dozat, ICLR workshop 2016.
+    Paper: Dozat, ICLR workshop 2016.
     """
 
     keras_name = "Nadam"

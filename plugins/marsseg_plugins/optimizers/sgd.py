@@ -11,9 +11,9 @@ from .keras_optimizer import KerasOptimizer
 
 @dataclass(frozen=True)
 class SGD(KerasOptimizer):
-    """SGD: steps along the gradient, with momentum where asked for.
+    """SGD: steps along the gradient, with optional momentum.
 
-    Robbins and Monro 1951; momentum: Polyak 1964; Nesterov 1983.
+    Papers: Robbins and Monro 1951; for momentum, Polyak 1964 and Nesterov 1983.
     """
 
     keras_name = "SGD"
