@@ -33,7 +33,7 @@ class Plateau(Schedule):
     min_delta: float = param(1e-4, help="smallest change that is an improvement", minimum=0)
     floor: float = param(1e-6, help="smallest learning rate", minimum=0)
     warmup: int = param(
-        0, help="epochs at the start in which the rate rises to the learning rate, one step per epoch", minimum=0
+        0, help="epochs at the start in which the rate rises to the learning rate, changed once per epoch", minimum=0
     )
 
     def __post_init__(self) -> None:
