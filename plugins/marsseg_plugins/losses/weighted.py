@@ -46,7 +46,9 @@ class WeightedLoss(Loss):
         min_length=2,
     )
     cap: float | None = param(10.0, help=CAP_HELP, above=0)
-    count: Literal["labelled", "all"] = param("labelled", help="classes that `balanced` counts in n and K")
+    count: Literal["labelled", "all"] = param(
+        "labelled", help="classes that `balanced` includes in n and K: those not ignored, or all"
+    )
     beta: float = param(0.999999, help="β of `effective`: weights hardly change above 1 / (1 − β) pixels", above=0)
 
     def __post_init__(self) -> None:
