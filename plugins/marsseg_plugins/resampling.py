@@ -1,6 +1,7 @@
-"""Layers that change the size of a map as PyTorch does, which Keras has no layer for.
+"""Layers that change the size of a feature map as PyTorch does. Keras has no such layers.
 
-Both compute in float32 under mixed precision too: averages and fractions of a cell lose too much in half precision.
+Both compute in float32, also under mixed precision, because averages and interpolation lose too many digits in half
+precision.
 """
 
 from __future__ import annotations
@@ -14,10 +15,11 @@ from keras import ops
 
 @keras.saving.register_keras_serializable(package="marsseg")
 class AlignedResizing(keras.layers.Layer):
-    """Resizes maps bilinearly with their corners aligned: (B, h, w, c) → (B, rows, columns, c), float32.
+    """Resize maps bilinearly with aligned corners: (B, h, w, c) → (B, rows, columns, c), float32.
 
-    Row i of n is read at i · (h − 1) / (n − 1) of the h rows, so that the first and the last row stay what they are;
-    columns likewise. Keras' own layers align the edges of the outermost cells instead ("half-pixel centres").
+    Output row i of n is interpolated at input row i · (h − 1) / (n − 1), so the first and the last row do not change.
+    The same holds for columns. Keras' own layers align the edges of the outermost cells instead ("half-pixel
+    centres").
     """
 
     def __init__(self, rows: int, columns: int, **options: Any) -> None:
@@ -26,7 +28,7 @@ class AlignedResizing(keras.layers.Layer):
         self.columns = columns
 
     def call(self, x: Any) -> Any:
-        return _along(_along(x, 1, self.rows), 2, self.columns)
+        return _resize_axis(_resize_axis(x, 1, self.rows), 2, self.columns)
 
     def compute_output_shape(self, shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         return (shape[0], self.rows, self.columns, shape[3])
@@ -40,10 +42,10 @@ class AlignedResizing(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable(package="marsseg")
 class AdaptiveAveragePooling(keras.layers.Layer):
-    """Averages maps over a grid of fields: (B, h, w, c) → (B, rows, columns, c), float32.
+    """Average maps over a grid of fields: (B, h, w, c) → (B, rows, columns, c), float32.
 
-    Field i of n covers the cells from floor(i · h / n) to below ceil((i + 1) · h / n): all are nearly of one size, at
-    most ceil(h / n) + 1 cells, and neighbours share a cell where n does not divide h.
+    Field i of n covers the cells from floor(i · h / n) up to, but without, ceil((i + 1) · h / n). All fields have
+    nearly the same size, at most ceil(h / n) + 1 cells. Neighbours share a cell where n does not divide h.
     """
 
     def __init__(self, rows: int, columns: int, **options: Any) -> None:
@@ -66,7 +68,7 @@ class AdaptiveAveragePooling(keras.layers.Layer):
 
 
 def averaging(cells: int, fields: int) -> np.ndarray:
-    """(fields, cells) float32: what each cell counts for in the average of each field."""
+    """Return the weight of each cell in the average of each field, (fields, cells) float32."""
     first = np.arange(fields) * cells // fields
     end = -(-np.arange(1, fields + 1) * cells // fields)
     cell = np.arange(cells)
@@ -74,11 +76,11 @@ def averaging(cells: int, fields: int) -> np.ndarray:
     return (covered / covered.sum(1, keepdims=True)).astype("float32")
 
 
-def _along(x: Any, axis: int, count: int) -> Any:
-    """Resize one axis: each place is a mixture of the two cells that it lies between."""
+def _resize_axis(x: Any, axis: int, count: int) -> Any:
+    """Resize one axis to `count` cells: interpolate linearly between the two input cells around each position."""
     cells = x.shape[axis]
-    place = np.arange(count) * ((cells - 1) / max(1, count - 1))
-    before = np.minimum(place.astype(int), max(0, cells - 2))
-    share = (place - before).astype("float32").reshape([-1 if each == axis else 1 for each in range(4)])
-    x, after = ops.take(x, before, axis=axis), ops.take(x, np.minimum(before + 1, cells - 1), axis=axis)
-    return x + (after - x) * share
+    position = np.arange(count) * ((cells - 1) / max(1, count - 1))
+    index = np.minimum(position.astype(int), max(0, cells - 2))
+    fraction = (position - index).astype("float32").reshape([-1 if i == axis else 1 for i in range(4)])
+    before, after = ops.take(x, index, axis=axis), ops.take(x, np.minimum(index + 1, cells - 1), axis=axis)
+    return before + (after - before) * fraction

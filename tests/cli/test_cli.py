@@ -75,7 +75,7 @@ def test_list_as_json_has_a_schema_number(cli):
     answer = json.loads(cli("list", "loss", "--json").out)
     assert answer["schema"] == 2
     (wssce,) = [component for component in answer["components"] if component["name"] == "wssce"]
-    assert wssce["summary"] == "Weighted sparse softmax cross-entropy: rare classes count more."
+    assert wssce["summary"] == "Weighted sparse softmax cross-entropy: gives more weight to rare classes."
     assert (wssce["kind"], wssce["distribution"], wssce["version"]) == ("loss", "marsseg", version())
     assert (wssce["status"], wssce["reason"], wssce["aliases"]) == ("ok", "", [])
 

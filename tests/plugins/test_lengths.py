@@ -1,4 +1,4 @@
-"""Every list among the parameters of what marsseg ships says how short it may be, and works when it is that short."""
+"""Check that each list parameter of the built-in components declares its shortest length, and works at that length."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from marsseg_core.registry.distribution import DISTRIBUTION
 from marsseg_core.registry.loading import load
 from marsseg_core.registry.parameters import Parameter, parameters_of
 
-OWN = [
+BUILT_IN = [
     entry for kind in kinds.COMPONENT_KINDS for entry in installed().of_kind(kind) if entry.distribution == DISTRIBUTION
 ]
 
@@ -31,7 +31,7 @@ def lists(cls: type) -> dict[str, Parameter]:
 
 
 def shortest(cls: type) -> Any:
-    """A component with all its lists at their shortest; where levels may go on by doubling, as few as there may be."""
+    """Return a component with all lists at their shortest length, the smallest depth and a small width."""
     values: dict[str, Any] = {}
     for name, parameter in lists(cls).items():
         items = parameter.default if isinstance(parameter.default, tuple) else (1,)
@@ -44,25 +44,25 @@ def shortest(cls: type) -> Any:
     return cls(**values)
 
 
-@pytest.mark.parametrize("entry", OWN, ids=lambda entry: f"{entry.kind}-{entry.name}")
+@pytest.mark.parametrize("entry", BUILT_IN, ids=lambda entry: f"{entry.kind}-{entry.name}")
 def test_every_list_declares_its_shortest_length(entry):
     undeclared = [name for name, parameter in lists(load(entry)).items() if parameter.min_length is None]
     assert undeclared == []
 
 
-def test_so_do_the_lists_of_the_options():
+def test_the_lists_of_options_declare_their_shortest_length():
     options = [*SECTIONS.values(), *(options_of(kind) for kind in kinds.COMPONENT_KINDS)]
-    undeclared = [name for cls in options for name, each in lists(cls).items() if each.min_length is None]
+    undeclared = [name for cls in options for name, parameter in lists(cls).items() if parameter.min_length is None]
     assert undeclared == []
 
 
-@pytest.mark.parametrize("name", [entry.name for entry in OWN if entry.kind == kinds.ARCHITECTURE])
+@pytest.mark.parametrize("name", [entry.name for entry in BUILT_IN if entry.kind == kinds.ARCHITECTURE])
 def test_an_architecture_with_the_shortest_lists_gives_logits_of_the_images_size(name):
     component = shortest(load(installed().find(kinds.ARCHITECTURE, name)))
     assert component.build(NetworkSpec(30, 44, 1, 3)).output_shape == (None, 30, 44, 3)
 
 
-@pytest.mark.parametrize("name", [entry.name for entry in OWN if entry.kind == kinds.BOTTLENECK])
+@pytest.mark.parametrize("name", [entry.name for entry in BUILT_IN if entry.kind == kinds.BOTTLENECK])
 def test_a_bottleneck_with_the_shortest_lists_keeps_the_size(name):
     features = keras.Input((5, 9, 8))
     component = shortest(load(installed().find(kinds.BOTTLENECK, name)))
@@ -70,7 +70,7 @@ def test_a_bottleneck_with_the_shortest_lists_keeps_the_size(name):
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "message"),
     [
         (["--arch", "unet", "--set", "arch.unet.filters=[]"], "filters"),
         (["--arch", "resunet:filters=8"], "at least 2"),
@@ -79,20 +79,20 @@ def test_a_bottleneck_with_the_shortest_lists_keeps_the_size(name):
         (["--bottleneck", "aspp", "--set", "bottleneck.aspp.rates=[]"], "rates"),
     ],
 )
-def test_a_list_that_is_too_short_is_refused_before_anything_is_built(cli, words, said):
-    answer = cli("run", *words, "--dry-run")
-    assert answer.code == 2
-    assert said in answer.err
+def test_a_list_that_is_too_short_is_refused_before_anything_is_built(cli, words, message):
+    result = cli("run", *words, "--dry-run")
+    assert result.code == 2
+    assert message in result.err
 
 
 @pytest.mark.parametrize(("option", "name", "key"), [("arch", "unet", "filters"), ("bottleneck", "psp", "bins")])
 def test_an_empty_list_in_a_plan_file_is_refused_by_name(cli, tmp_path, option, name, key):
     table = f"[{option}]" if option == "arch" else f"[[{option}]]"
     (tmp_path / "plan.toml").write_text(f'{table}\nname = "{name}"\n{key} = []\n')
-    answer = cli("run", "--plan", str(tmp_path / "plan.toml"), "--dry-run")
-    assert answer.code == 2
-    assert "list of 1 or more whole numbers" in answer.err
+    result = cli("run", "--plan", str(tmp_path / "plan.toml"), "--dry-run")
+    assert result.code == 2
+    assert "list of 1 or more whole numbers" in result.err
 
 
-def test_levels_may_come_from_the_depth():
+def test_depth_can_add_levels():
     assert marsseg.network("resunet:filters=4:depth=2", height=16, width=24).output_shape == (None, 16, 24, 5)

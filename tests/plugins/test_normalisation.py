@@ -1,4 +1,4 @@
-"""What batch normalisation adds to the variance is a parameter of every component that has it."""
+"""Check that every component with batch normalisation has the parameter `epsilon`."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ ENTRIES = [
 
 
 def epsilons(entry, **parameters) -> set[float]:
-    """Of all batch normalisations in a network of an eighth of the width."""
+    """Return the epsilons of all batch normalisations in a network with an eighth of the width."""
     component = getattr(importlib.import_module(entry.module), entry.target.partition(":")[2])
     component = component(width=0.125, **parameters)
     if entry.kind == kinds.ARCHITECTURE:
@@ -40,11 +40,11 @@ def test_epsilon_reaches_every_batch_normalisation(entry):
     if entry.name in WITHOUT:
         assert epsilons(entry) == set()
         return
-    # That of Keras, which plans without the key meant.
+    # The default of Keras, which plans without this key used.
     assert epsilons(entry) == {1e-3}
     assert epsilons(entry, epsilon=1e-5) == {1e-5}
 
 
-def test_group_normalisation_takes_it_too():
+def test_epsilon_reaches_group_normalisation():
     network = UNet(width=0.125, depth=1, normalisation="group", epsilon=1e-5).build(NetworkSpec(8, 8, 1, 2))
     assert {layer.epsilon for layer in network.layers if isinstance(layer, layers.GroupNormalization)} == {1e-5}

@@ -1,4 +1,4 @@
-"""Attention U-Net."""
+"""The Attention U-Net architecture."""
 
 from __future__ import annotations
 
@@ -15,29 +15,33 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class AttentionUNet(ConvolutionalArchitecture):
-    """Attention U-Net: a U-Net whose deeper skips pass a gate that the coarser map controls.
+    """Attention U-Net: a U-Net with an attention gate on each skip except the finest.
 
-    Wiring: encoder blocks with 2×2 max-pooling, a bottom block of twice the last level's filters, the bottlenecks, a
-    1×1 convolution with normalisation and ReLU as the first gating signal. Each decoder level is upsampling,
-    concatenation with the gated encoder level of its size, a block. The finest skip has no gate; each other one has:
-    a 2×2 convolution of stride 2 on the skip plus a 1×1 convolution on the gating signal (the decoder's map from
-    below), ReLU, 1×1 convolution to one channel, sigmoid, upsampled bilinearly; skip times this, 1×1 convolution,
-    normalisation.
+    Structure:
 
-    The authors' network differs from the default in these points:
+    - Encoder: blocks with 2×2 max-pooling, then a bottom block with twice the filters of the last level, then the
+      bottlenecks.
+    - The first gating signal is the result of a 1×1 convolution with normalisation and ReLU. Later ones are the maps
+      of the coarser decoder levels.
+    - Each decoder level is upsampling, concatenation with the gated encoder map of the same size, and a block.
+    - A gate adds a 2×2 convolution of stride 2 on the skip and a 1×1 convolution on the gating signal. ReLU, a 1×1
+      convolution to one channel, sigmoid and bilinear upsampling follow. The skip is multiplied by the result, then
+      come a 1×1 convolution and normalisation.
 
-    - it is three-dimensional, with 16 to 256 filters; here are the filters of the report's U-Net;
-    - after each gate comes one more 1×1 convolution with normalisation and ReLU: `combine=true`;
-    - each decoder level gives maps of the classes by a 1×1 convolution, upsampled bilinearly; the logits are a 1×1
-      convolution of all these side by side, which the authors call deep supervision: `head=levels`. There are no
-      auxiliary heads with losses of their own;
-    - the decoder upsamples linearly: `upsampling=bilinear`;
-    - batch normalisation adds 1e-5 to the variance: `epsilon=1e-5`;
-    - weights start as He and others have it (arXiv 1502.01852), here as Glorot's.
+    The network of the authors differs from the default in these points:
 
-    With these parameters set, two-dimensional, outputs for equal weights are equal to those of their network with
-    one gate for each skip (`unet_CT_single_att_dsv_3D`) on a volume that is the same in all its slices. Their other
-    one has two gates side by side, which there are none of here.
+    - It is three-dimensional, with 16 to 256 filters. The default filters here are those of the report's U-Net.
+    - One more 1×1 convolution with normalisation and ReLU follows each gate: `combine=true`.
+    - A 1×1 convolution on each decoder level gives class maps, which are upsampled bilinearly and concatenated. A 1×1
+      convolution of these gives the logits. The authors call this deep supervision: `head=levels`. There are no
+      auxiliary heads with their own losses.
+    - The decoder upsamples linearly: `upsampling=bilinear`.
+    - Batch normalisation adds 1e-5 to the variance: `epsilon=1e-5`.
+    - Weights are initialised as by He and others (arXiv 1502.01852); here as by Glorot.
+
+    With these parameters, the outputs for equal weights are equal to those of the authors' network with one gate for
+    each skip (`unet_CT_single_att_dsv_3D`), if all slices of its input volume are the same. The authors' other network,
+    with two gates side by side, is not available here.
 
     Paper: Oktay and others, "Attention U-Net: Learning Where to Look for the Pancreas", arXiv 1804.03999;
     github.com/ozan-oktay/Attention-Gated-Networks.
@@ -46,11 +50,15 @@ class AttentionUNet(ConvolutionalArchitecture):
     filters: tuple[int, ...] = param(
         (32, 64, 128, 256), help="filters of each encoder level, finest first", minimum=1, min_length=1
     )
-    depth: int | None = param(None, help="encoder levels; more than there are filters go on by doubling", minimum=1)
-    upsampling: Literal["nearest", "bilinear", "transposed"] = param("nearest", help="how the decoder doubles its size")
-    combine: bool = param(False, help="a 1×1 convolution with normalisation and ReLU after each gate")
+    depth: int | None = param(
+        None, help="number of encoder levels: cuts filters, or continues it by doubling", minimum=1
+    )
+    upsampling: Literal["nearest", "bilinear", "transposed"] = param(
+        "nearest", help="how the decoder doubles the size of maps"
+    )
+    combine: bool = param(False, help="add a 1×1 convolution with normalisation and ReLU after each gate")
     head: Literal["finest", "levels"] = param(
-        "finest", help="what the logits are made of: the finest decoder level, or maps of the classes from each"
+        "finest", help="compute the logits from the finest decoder level, or from class maps of all levels"
     )
 
     def build(self, spec: NetworkSpec) -> keras.Model:
@@ -81,7 +89,7 @@ class AttentionUNet(ConvolutionalArchitecture):
             classes = []
             for level, features in enumerate(decoded, start=1):
                 name = f"classes{level}"
-                # In float32, as logits are.
+                # In float32, like logits.
                 features = layers.Conv2D(spec.num_classes, 1, dtype="float32", name=name)(features)
                 classes.append(upsample(features, 2 ** (level - 1), f"{name}_up", mode="bilinear"))
             x = layers.Concatenate(dtype="float32", name="classes")(classes)

@@ -1,4 +1,4 @@
-"""What several architectures are made of: blocks of convolutions, resampling, padding, the head."""
+"""Parts that several architectures share: convolution blocks, resampling, padding and the head."""
 
 from __future__ import annotations
 
@@ -17,7 +17,10 @@ Normaliser = Callable[[Any, str], Any]  # (features, name) → features
 
 
 def level_filters(filters: Sequence[int], width: float, depth: int | None = None) -> list[int]:
-    """Filters of each level, finest first: `filters` times `width`, cut or continued by doubling to `depth` levels."""
+    """Return the filters of each level, finest first: `filters` times `width`.
+
+    With a `depth`, the list is cut to that length, or continued by doubling the last number.
+    """
     levels = list(filters[:depth])
     while depth is not None and len(levels) < depth:
         levels.append(2 * levels[-1])
@@ -27,11 +30,11 @@ def level_filters(filters: Sequence[int], width: float, depth: int | None = None
 def normalise(
     x: Any, name: str, *, normalisation: Normalisation = "batch", momentum: float = 0.9, epsilon: float = 1e-3
 ) -> Any:
-    """Batch or group normalisation of a feature map, or none; `epsilon` is added to the variance."""
+    """Apply batch normalisation, group normalisation or none; `epsilon` is added to the variance."""
     if normalisation == "batch":
         return layers.BatchNormalization(momentum=momentum, epsilon=epsilon, name=f"{name}_norm")(x)
     if normalisation == "group":
-        # 32 groups as published, or as many as divide the channels.
+        # 32 groups as published, or the largest smaller power of 2 that divides the channels.
         groups = next(g for g in (32, 16, 8, 4, 2, 1) if x.shape[-1] % g == 0)
         return layers.GroupNormalization(groups, epsilon=epsilon, name=f"{name}_norm")(x)
     return x
@@ -47,16 +50,16 @@ def conv_block(
     dropout: float = 0.0,
     residual: bool = False,
 ) -> Any:
-    """`convolutions` × (3×3 convolution with bias → `norm` → ReLU), then dropout.
+    """Apply `convolutions` times (3×3 convolution with bias → `norm` → ReLU), then dropout.
 
-    `residual` adds the block's input, through a 1×1 convolution and `norm`, before the last ReLU.
+    With `residual`, the input of the block passes a 1×1 convolution and `norm`, and is added before the last ReLU.
     """
-    entry = x
+    block_input = x
     for i in range(1, convolutions + 1):
         x = layers.Conv2D(filters, 3, padding="same", name=f"{name}_conv{i}")(x)
         x = norm(x, f"{name}_conv{i}")
         if residual and i == convolutions:
-            shortcut = layers.Conv2D(filters, 1, name=f"{name}_shortcut")(entry)
+            shortcut = layers.Conv2D(filters, 1, name=f"{name}_shortcut")(block_input)
             x = layers.Add(name=f"{name}_add")([x, norm(shortcut, f"{name}_shortcut")])
         x = layers.ReLU(name=f"{name}_relu{i}")(x)
     if dropout:
@@ -65,23 +68,25 @@ def conv_block(
 
 
 def pool(x: Any, factor: int, name: str) -> Any:
-    """Max-pooling by `factor` in both directions; 1 is the map itself."""
+    """Apply max-pooling by `factor` in both directions; a factor of 1 returns the map itself."""
     return x if factor == 1 else layers.MaxPooling2D(factor, name=name)(x)
 
 
 def subsample(x: Any, stride: int, name: str) -> Any:
-    """Every `stride`-th row and column, which is all that a 1×1 convolution of that stride sees; 1 is the map itself.
+    """Take every `stride`-th row and column; a stride of 1 returns the map itself.
 
-    Shortcuts use it instead of the stride: the gradient of such a convolution with few channels corrupts memory in
-    TensorFlow 2.21 on a CPU with oneDNN (3 × 64 × 128 × 8 to 16 channels ends the process).
+    A 1×1 convolution of the same stride reads just these cells. Shortcuts use this function and a convolution without
+    stride, because the gradient of a 1×1 convolution with a stride and few channels corrupts memory in TensorFlow 2.21
+    on a CPU with oneDNN (from 3 × 64 × 128 × 8 to 16 channels, it ends the process).
     """
     return x if stride == 1 else layers.MaxPooling2D(1, stride, name=name)(x)
 
 
 def upsample(x: Any, factor: int, name: str, *, mode: Upsampling = "nearest", filters: int | None = None) -> Any:
-    """Upsampling by `factor` in both directions; 1 is the map itself.
+    """Upsample by `factor` in both directions; a factor of 1 returns the map itself.
 
-    "transposed" is a convolution with stride and kernel `factor` to `filters` channels, the others keep the channels.
+    The mode "transposed" is a transposed convolution to `filters` channels, with `factor` as its stride and kernel
+    size. The other modes do not change the number of channels.
     """
     if factor == 1:
         return x
@@ -94,7 +99,10 @@ def upsample(x: Any, factor: int, name: str, *, mode: Upsampling = "nearest", fi
 
 
 def encode(x: Any, filters: Sequence[int], block: Callable[..., Any], *, prefix: str = "") -> tuple[list[Any], Any]:
-    """For each level `block(x, filters, name=…)`, then 2×2 max-pooling → the blocks' maps, and the last one pooled."""
+    """Build an encoder: for each level `block(x, filters, name=…)`, then 2×2 max-pooling.
+
+    Returns the map of each block, finest first, and the pooled map of the last one.
+    """
     maps = []
     for level, count in enumerate(filters, start=1):
         maps.append(block(x, count, name=f"{prefix}encoder{level}"))
@@ -111,7 +119,10 @@ def decode(
     upsampling: Upsampling = "nearest",
     prefix: str = "",
 ) -> Any:
-    """For each level, coarsest first: upsampling, concatenation with its `skips`, then `block(x, filters, name=…)`."""
+    """Build a decoder: for each level, upsampling, concatenation with its `skips`, then `block(x, filters, name=…)`.
+
+    `skips` and `filters` have one item for each level, finest first. The coarsest level is built first.
+    """
     for level in range(len(filters), 0, -1):
         count = filters[level - 1]
         x = upsample(x, 2, f"{prefix}up{level}", mode=upsampling, filters=count)
@@ -121,7 +132,7 @@ def decode(
 
 
 def images_input(spec: NetworkSpec, multiple: int) -> tuple[Any, Any]:
-    """The network's input, and the same padded with zeros to sides that `multiple` divides."""
+    """Return the input of the network, and the input padded with zeros to sides that are multiples of `multiple`."""
     inputs = keras.Input((spec.height, spec.width, spec.channels), name="images")
     (top, bottom), (left, right) = _margins(spec, multiple)
     if not (top or bottom or left or right):
@@ -132,11 +143,11 @@ def images_input(spec: NetworkSpec, multiple: int) -> tuple[Any, Any]:
 def logits_head(
     x: Any, spec: NetworkSpec, multiple: int, kernel: int = 1, *, name: str = "logits", factor: int = 1
 ) -> Any:
-    """Features → float32 logits of the input's size, the padding of `images_input` cut off again.
+    """Compute float32 logits of the size of the images from features; this cuts off the padding of `images_input`.
 
-    Features `factor` times smaller than the padded input become logits first, which are then upsampled bilinearly.
+    If the features are `factor` times smaller than the padded input, the logits are upsampled bilinearly.
     """
-    # In float32 under mixed precision too: logits are compared and exponentiated.
+    # In float32, also under mixed precision: logits are compared and exponentiated.
     x = layers.Conv2D(spec.num_classes, kernel, padding="same", dtype="float32", name=name)(x)
     x = upsample(x, factor, f"{name}_up", mode="bilinear")
     (top, bottom), (left, right) = _margins(spec, multiple)
@@ -146,6 +157,7 @@ def logits_head(
 
 
 def _margins(spec: NetworkSpec, multiple: int) -> tuple[tuple[int, int], tuple[int, int]]:
+    """Return the padding (top, bottom), (left, right) to the next multiple of `multiple`."""
     missing_rows, missing_columns = -spec.height % multiple, -spec.width % multiple
     return (
         (missing_rows // 2, missing_rows - missing_rows // 2),

@@ -1,4 +1,4 @@
-"""What the architectures made of plain blocks of convolutions have in common."""
+"""The base class of the architectures that are built from plain convolution blocks."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from marsseg_core.plugin_api import Architecture, param
 class ConvolutionalArchitecture(Architecture):
     """An architecture whose blocks are 3×3 convolutions, each with normalisation and ReLU."""
 
-    width: float = param(1.0, help="multiplier of all filters", above=0)
-    convolutions: int = param(2, help="3×3 convolutions in each block", minimum=1)
-    normalisation: Literal["batch", "group", "none"] = param("batch", help="what follows each convolution")
-    momentum: float = param(0.9, help="of the batch normalisation's moving statistics", minimum=0, maximum=1)
-    epsilon: float = param(1e-3, help="what normalisation adds to the variance", above=0)
-    dropout: float = param(0.0, help="share of features dropped after each block", minimum=0, maximum=0.95)
+    width: float = param(1.0, help="factor for all numbers of filters", above=0)
+    convolutions: int = param(2, help="number of 3×3 convolutions in each block", minimum=1)
+    normalisation: Literal["batch", "group", "none"] = param("batch", help="normalisation after each convolution")
+    momentum: float = param(0.9, help="momentum of the moving statistics of batch normalisation", minimum=0, maximum=1)
+    epsilon: float = param(1e-3, help="number that normalisation adds to the variance", above=0)
+    dropout: float = param(0.0, help="share of the features that is dropped after each block", minimum=0, maximum=0.95)
 
     def block(self) -> Callable[..., Any]:
-        """`blocks.conv_block` with these parameters: (features, filters, name=…) → features."""
+        """Return `blocks.conv_block` with these parameters: a function (features, filters, name=…) → features."""
         from functools import partial
 
         from .blocks import conv_block
@@ -29,7 +29,7 @@ class ConvolutionalArchitecture(Architecture):
         return partial(conv_block, convolutions=self.convolutions, norm=self.norm(), dropout=self.dropout)
 
     def norm(self) -> Callable[[Any, str], Any]:
-        """`blocks.normalise` with these parameters: (features, name) → features."""
+        """Return `blocks.normalise` with these parameters: a function (features, name) → features."""
         from functools import partial
 
         from .blocks import normalise

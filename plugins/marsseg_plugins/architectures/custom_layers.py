@@ -1,4 +1,4 @@
-"""Layers of the architectures that Keras does not have."""
+"""Layers that the architectures use and that Keras does not have."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from keras import ops
 
 @keras.saving.register_keras_serializable(package="marsseg")
 class LearnedScale(keras.layers.Layer):
-    """A map times one trained number, which starts at 1."""
+    """Multiply a map by one trained number, which starts at 1."""
 
     def build(self, shape: tuple[int | None, ...]) -> None:
         self.scale = self.add_weight(shape=(), initializer="ones", name="scale")
@@ -24,10 +24,10 @@ class LearnedScale(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable(package="marsseg")
 class StandardisedConv2D(keras.layers.Conv2D):
-    """A convolution whose kernels have mean 0 and variance 1 (weight standardisation, arXiv 1903.10520)."""
+    """A convolution with weight standardisation: its kernels have mean 0 and variance 1 (arXiv 1903.10520)."""
 
     def convolution_op(self, inputs: Any, kernel: Any) -> Any:
-        # In float32: the variance of a large kernel loses too much in half precision.
+        # In float32: the variance of a large kernel loses too many digits in half precision.
         mean, variance = ops.moments(ops.cast(kernel, "float32"), axes=(0, 1, 2), keepdims=True)
         standardised = (kernel - mean) * ops.rsqrt(variance + 1e-5)
         return super().convolution_op(inputs, ops.cast(standardised, inputs.dtype))

@@ -1,4 +1,4 @@
-"""The report's Dense U-Net."""
+"""The Dense U-Net architecture of the report."""
 
 from __future__ import annotations
 
@@ -15,33 +15,41 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class DenseUNet(ConvolutionalArchitecture):
-    """Dense U-Net: every decoder level sees every encoder level (the report's best network).
+    """Dense U-Net: each decoder level uses the maps of all encoder levels (the report's best network).
 
-    Wiring: encoder blocks, each followed by 2×2 max-pooling; the bottlenecks work on the last pooled map, there is
-    no block of convolutions below. Each decoder level concatenates the upsampled map from below with *all* encoder
-    levels brought to its size, then a block: its own level as it is, finer levels from their pooled maps, pooled
-    further; coarser ones from their maps before pooling, upsampled by nearest neighbour.
+    Structure:
 
-    - `combine` is one of the report's ways to join the maps: concatenated; concatenated, each map times a weight of
-      its own, fixed or learned; added or multiplied, each map brought to the level's filters by a 1×1 convolution
-      unless it has them.
-    - `levels=own` leaves each decoder level its own encoder level only: a U-Net without a bottom block.
+    - Encoder: blocks, each followed by 2×2 max-pooling. The bottlenecks are applied to the last pooled map. There is
+      no bottom block.
+    - Each decoder level joins the upsampled map of the coarser level with the maps of *all* encoder levels, resized
+      to its size. A block follows. The encoder map of the same level is used as it is. For finer levels, the pooled
+      maps are pooled further. For coarser levels, the maps before pooling are upsampled by nearest neighbour.
 
-    The report: 32 to 256 filters with the transformer and ASPP bottlenecks: 20,323,914 parameters, 20,320,074 of
-    them trainable (64×128×1, 5 classes; `marsseg show report`). Validation mean IoU 70.76, on Kaggle 70.633.
+    Parameters:
+
+    - `combine` is one of the report's ways to join the maps. `concat` concatenates them. `weighted` multiplies each
+      map by its own fixed or learned weight, then concatenates them. `add` and `multiply` first bring each map to the
+      filters of the level, by a 1×1 convolution where the number differs.
+    - `levels=own` uses only the encoder map of the same level: a U-Net without a bottom block.
+
+    The report's network has 32 to 256 filters and the transformer and ASPP bottlenecks: 20,323,914 parameters,
+    20,320,074 of them trainable (64×128×1, 5 classes; `marsseg show report`). Its mean IoU is 70.76 in validation and
+    70.633 on Kaggle.
     """
 
     filters: tuple[int, ...] = param(
         (32, 64, 128, 256), help="filters of each encoder level, finest first", minimum=1, min_length=1
     )
-    depth: int | None = param(None, help="encoder levels; more than there are filters go on by doubling", minimum=1)
-    levels: Literal["all", "own"] = param("all", help="the encoder levels that each decoder level sees")
+    depth: int | None = param(
+        None, help="number of encoder levels: cuts filters, or continues it by doubling", minimum=1
+    )
+    levels: Literal["all", "own"] = param("all", help="encoder levels that each decoder level uses: all, or its own")
     combine: Literal["concat", "weighted", "add", "multiply"] = param(
         "concat", help="how a decoder level joins its maps"
     )
     weights: tuple[float, ...] | Literal["learned"] = param(
         "learned",
-        help="combine=weighted: factors by distance from the own level, the last for all further ones",
+        help="for combine=weighted: factors by distance in levels, the last one also for larger distances; or learned",
         min_length=1,
     )
 
@@ -91,7 +99,7 @@ class DenseUNet(ConvolutionalArchitecture):
                 factor = self.weights[min(distance, len(self.weights) - 1)]
                 joined.append(layers.Rescaling(factor, name=f"{name}_weight{i}")(x))
             else:
-                fits = x.shape[-1] == filters
-                joined.append(x if fits else layers.Conv2D(filters, 1, name=f"{name}_project{i}")(x))
+                same = x.shape[-1] == filters
+                joined.append(x if same else layers.Conv2D(filters, 1, name=f"{name}_project{i}")(x))
         join = {"weighted": layers.Concatenate, "add": layers.Add, "multiply": layers.Multiply}[self.combine]
         return join(name=name)(joined)

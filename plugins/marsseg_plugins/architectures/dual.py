@@ -1,4 +1,4 @@
-"""The report's Dual U-Net."""
+"""The Dual U-Net architecture of the report."""
 
 from __future__ import annotations
 
@@ -17,18 +17,20 @@ PLAN = "plan"
 
 @dataclass(frozen=True)
 class DualUNet(ConvolutionalArchitecture):
-    """Dual U-Net: a first U-Net's class map is fed, with or without the image, to a second one.
+    """Dual U-Net: two U-Nets in a row; the second one reads the class maps of the first one.
 
-    Wiring: each half is a U-Net of encoder blocks with 2×2 max-pooling, a bottom block of twice the last level's
-    filters, bottlenecks and a decoder with a skip at each level. The first half's output is a 1×1 convolution with
-    softmax, one map for each class. The last maps of both decoders are concatenated before the head. In between:
+    Structure: each half is a U-Net with encoder blocks and 2×2 max-pooling, a bottom block with twice the filters of
+    the last level, bottlenecks, and a decoder with a skip at each level. The output of the first half is a 1×1
+    convolution with softmax: one map for each class. The last maps of both decoders are concatenated before the head.
 
-    - `feed` is what enters the second half, several things concatenated: `output` is the first half's output,
-      `product` each of its maps times each channel of the image, `image` the image itself.
-    - `cross_skips` adds the first encoder's maps to the second decoder's skips, level by level as far as both go.
+    - `feed` lists the inputs of the second half, which are concatenated: `output` is the output of the first half,
+      `product` is each of its maps times each channel of the image, `image` is the image itself.
+    - `cross_skips` adds the maps of the first encoder to the skips of the second decoder, at each level that both
+      halves have.
 
-    The report's recorded instance, the recipe `dual-report`: 8 to 128 filters and 64 to 1024 filters with a residual
-    encoder, ASPP in both, the product, crossing skips. Its Table 1: validation mean IoU 60.64, on Kaggle 58.20.
+    The recipe `dual-report` is the network that the report recorded: 8 to 128 filters, then 64 to 1024 filters with a
+    residual encoder; ASPP in both halves, the product, and cross skips. The report (Table 1) has a mean IoU of 60.64 in
+    validation and 58.20 on Kaggle.
     """
 
     first_filters: tuple[int, ...] = param(
@@ -38,22 +40,22 @@ class DualUNet(ConvolutionalArchitecture):
         (64, 128, 256, 512), help="filters of the second encoder, finest first", minimum=1, min_length=1
     )
     first_bottleneck: str = param(
-        PLAN, help="the first half's: names as on the command line, or plan for the run's own"
+        PLAN, help="bottlenecks of the first half: names as for --bottleneck, none, or plan: those of the plan"
     )
-    second_bottleneck: str = param(PLAN, help="the second half's, likewise")
+    second_bottleneck: str = param(PLAN, help="bottlenecks of the second half, in the same form")
     feed: tuple[Literal["output", "product", "image"], ...] = param(
-        ("product",), help="what enters the second half", min_length=1
+        ("product",), help="inputs of the second half", min_length=1
     )
-    cross_skips: bool = param(True, help="skips from the first encoder to the second decoder")
-    first_residual: bool = param(False, help="the first encoder's blocks are residual")
-    second_residual: bool = param(True, help="the second encoder's blocks are residual")
+    cross_skips: bool = param(True, help="add skips from the first encoder to the second decoder")
+    first_residual: bool = param(False, help="use residual blocks in the first encoder")
+    second_residual: bool = param(True, help="use residual blocks in the second encoder")
     upsampling: Literal["nearest", "bilinear", "transposed"] = param(
-        "nearest", help="how the decoders double their size"
+        "nearest", help="how the decoders double the size of maps"
     )
 
     def __post_init__(self) -> None:
         if not self.feed or len(set(self.feed)) < len(self.feed):
-            raise ValueError("feed names at least one thing, and none twice")
+            raise ValueError("feed must name at least one input, and each input once")
 
     def compositions(self) -> tuple[tuple[Kind, str], ...]:
         return tuple((BOTTLENECK, text) for text in (self.first_bottleneck, self.second_bottleneck) if text != PLAN)
@@ -75,15 +77,15 @@ class DualUNet(ConvolutionalArchitecture):
         maps, x = encode(image, first, partial(block, residual=self.first_residual), prefix="first.")
         x = block(x, 2 * first[-1], name="first.bottom")
         x = self._bottleneck(x, self.first_bottleneck, spec, "first.")
-        skips = [[own] for own in maps]
+        skips = [[features] for features in maps]
         first_last = decode(x, skips, first, block, upsampling=self.upsampling, prefix="first.")
 
         x = self._second_input(image, first_last, spec)
-        crossing = maps if self.cross_skips else []
+        first_maps = maps if self.cross_skips else []
         maps, x = encode(x, second, partial(block, residual=self.second_residual), prefix="second.")
         x = block(x, 2 * second[-1], name="second.bottom")
         x = self._bottleneck(x, self.second_bottleneck, spec, "second.")
-        skips = [[own, *crossing[level : level + 1]] for level, own in enumerate(maps)]
+        skips = [[features, *first_maps[i : i + 1]] for i, features in enumerate(maps)]
         second_last = decode(x, skips, second, block, upsampling=self.upsampling, prefix="second.")
 
         x = layers.Concatenate(name="merge")([first_last, second_last])
@@ -96,10 +98,10 @@ class DualUNet(ConvolutionalArchitecture):
     def _second_input(self, image: Any, features: Any, spec: NetworkSpec) -> Any:
         from keras import layers
 
-        entering = {"image": image}
+        available = {"image": image}
         if self.feed != ("image",):
             classes = layers.Conv2D(spec.num_classes, 1, activation="softmax", name="first.output")(features)
-            entering["output"] = classes
+            available["output"] = classes
         if "product" in self.feed:
             _, rows, columns, channels = image.shape
             pairs = [
@@ -107,6 +109,6 @@ class DualUNet(ConvolutionalArchitecture):
                 layers.Reshape((rows, columns, 1, spec.num_classes), name="product_output")(classes),
             ]
             x = layers.Multiply(name="product")(pairs)
-            entering["product"] = layers.Reshape((rows, columns, -1), name="product_maps")(x)
-        fed = [entering[name] for name in self.feed]
-        return layers.Concatenate(name="feed")(fed) if len(fed) > 1 else fed[0]
+            available["product"] = layers.Reshape((rows, columns, -1), name="product_maps")(x)
+        inputs = [available[name] for name in self.feed]
+        return layers.Concatenate(name="feed")(inputs) if len(inputs) > 1 else inputs[0]

@@ -1,4 +1,4 @@
-"""The report's Parallel U-Net."""
+"""The Parallel U-Net architecture of the report."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ParallelUNet(ConvolutionalArchitecture):
-    """Parallel U-Net: a shallow U-Net for detail and a deep one for context, side by side on the same image.
+    """Parallel U-Net: a shallow U-Net for detail and a deep U-Net for context read the same image.
 
-    Wiring: two U-Nets, each of encoder blocks with 2×2 max-pooling, a bottom block of twice the last level's filters
-    and a decoder with a skip at each level; their last maps are concatenated before the head. The bottlenecks sit at
-    the bottom of the context one.
+    Structure: each of the two U-Nets has encoder blocks with 2×2 max-pooling, a bottom block with twice the filters of
+    the last level, and a decoder with a skip at each level. Their last maps are concatenated before the head. The
+    bottlenecks are at the bottom of the context U-Net.
 
-    The report (Table 1): validation mean IoU 62.65, on Kaggle 61.13.
+    The report (Table 1) has a mean IoU of 62.65 in validation and 61.13 on Kaggle.
     """
 
     fine_filters: tuple[int, ...] = param(
@@ -31,7 +31,7 @@ class ParallelUNet(ConvolutionalArchitecture):
         (32, 64, 128, 256), help="filters of the context encoder, finest first", minimum=1, min_length=1
     )
     upsampling: Literal["nearest", "bilinear", "transposed"] = param(
-        "nearest", help="how the decoders double their size"
+        "nearest", help="how the decoders double the size of maps"
     )
 
     def build(self, spec: NetworkSpec) -> keras.Model:
@@ -51,7 +51,7 @@ class ParallelUNet(ConvolutionalArchitecture):
             x = block(x, 2 * filters[-1], name=f"{prefix}bottom")
             if prefix == "context.":
                 x = spec.bottleneck(x)
-            skips = [[own] for own in maps]
+            skips = [[features] for features in maps]
             outputs.append(decode(x, skips, filters, block, upsampling=self.upsampling, prefix=prefix))
         x = layers.Concatenate(name="merge")(outputs)
         return keras.Model(inputs, logits_head(x, spec, multiple), name="parallel")

@@ -1,4 +1,4 @@
-"""Residual blocks and squeeze-and-excitation, as several architectures use them."""
+"""Residual blocks and squeeze-and-excitation, which several architectures use."""
 
 from __future__ import annotations
 
@@ -12,10 +12,11 @@ Padding = Literal["same", "symmetric"]
 
 
 def squeeze_excite(x: Any, *, name: str, ratio: int = 8) -> Any:
-    """Each channel times a gate from 0 to 1 that all channels' averages decide (arXiv 1709.01507), without biases.
+    """Multiply each channel by a gate from 0 to 1, computed from the averages of all channels (arXiv 1709.01507).
 
-    `ratio` channels share a hidden unit, of which there are at least two, as in the narrowest published: one alone is
-    silent for nearly all images half of the time, and then no gate learns.
+    The dense layers have no biases. There is one hidden unit for every `ratio` channels, and at least two, as in the
+    narrowest published layer. With a single unit, the ReLU is 0 for nearly all images in half of the initialisations,
+    and then no gate learns.
     """
     channels = x.shape[-1]
     gate = layers.GlobalAveragePooling2D(keepdims=True, name=f"{name}_squeeze")(x)
@@ -35,13 +36,14 @@ def residual_block(
     norm: Normaliser = normalise,
     padding: Padding = "same",
 ) -> Any:
-    """2 × (`norm` → ReLU → 3×3 convolution) plus the input through a 1×1 convolution and `norm`.
+    """Apply 2 × (`norm` → ReLU → 3×3 convolution), and add the input through a 1×1 convolution and `norm`.
 
-    The first convolution and the shortcut have the `stride`; `padding` is that of a 3×3 convolution of stride 2: "same"
-    adds a row below and a column to the right, "symmetric" one on every side, as PyTorch does. A `stem` takes images
-    and begins with the convolution. With a `ratio`, squeeze-and-excitation follows the sum.
+    The first convolution and the shortcut have the `stride`. `padding` is for a 3×3 convolution of stride 2: "same"
+    adds a row below and a column to the right; "symmetric" adds one on every side, as PyTorch does. With `stem`, the
+    input is an image, and the block begins with the convolution. With a `ratio`, squeeze-and-excitation follows the
+    sum.
     """
-    entry = x
+    block_input = x
     for i, step in ((1, stride), (2, 1)):
         if i == 2 or not stem:
             x = norm(x, f"{name}_pre{i}")
@@ -50,6 +52,7 @@ def residual_block(
         if step > 1 and padding == "symmetric":
             x, edges = layers.ZeroPadding2D(1, name=f"{name}_pad")(x), "valid"
         x = layers.Conv2D(filters, 3, strides=step, padding=edges, name=f"{name}_conv{i}")(x)
-    shortcut = layers.Conv2D(filters, 1, name=f"{name}_shortcut")(subsample(entry, stride, f"{name}_subsample"))
+    shortcut = subsample(block_input, stride, f"{name}_subsample")
+    shortcut = layers.Conv2D(filters, 1, name=f"{name}_shortcut")(shortcut)
     x = layers.Add(name=f"{name}_add")([x, norm(shortcut, f"{name}_shortcut")])
     return x if ratio is None else squeeze_excite(x, ratio=ratio, name=name)

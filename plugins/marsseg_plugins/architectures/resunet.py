@@ -1,4 +1,4 @@
-"""ResUNet."""
+"""The ResUNet architecture."""
 
 from __future__ import annotations
 
@@ -16,32 +16,37 @@ if TYPE_CHECKING:
 class ResUNet(Architecture):
     """ResUNet: a U-Net of pre-activated residual units, with strided convolutions instead of pooling.
 
-    Wiring: each unit is twice batch norm → ReLU → 3×3 convolution, plus its input through a 1×1 convolution and batch
-    norm; the first starts with the convolution, from the second on they halve the size by stride 2. The last is the
-    bridge, then come the bottlenecks. Each decoder level is upsampling, concatenation with the encoder level of its
-    size, a unit.
+    Structure: a unit is two times (batch norm → ReLU → 3×3 convolution), plus its input through a 1×1 convolution and
+    batch norm. The first unit starts with the convolution. From the second one on, encoder units halve the size by
+    stride 2. The last one is the bridge; the bottlenecks follow it. Each decoder level is upsampling, concatenation
+    with the encoder map of the same size, and a unit.
 
-    Published: 64 to 512 filters, three channels, 7.8 million parameters; here 8,223,809 trainable (3 → 1), because the
-    paper does not count the shortcuts' 1×1 convolutions.
+    Published: 64 to 512 filters, three channels, 7.8 million parameters. Here the network has 8,223,809 trainable
+    parameters (3 channels, 1 class), because the paper does not count the 1×1 convolutions of the shortcuts.
 
-    No public code of the authors is known. Equal outputs for equal weights to a Keras port, whose weights also start
-    alike: github.com/DuFanXin/deep_residual_unet. Convolutions of stride 2 pad as there, below and to the right; for
-    weights from PyTorch, where they pad all sides alike, there is `padding=symmetric`.
+    No public code of the authors is known. The outputs for equal weights are equal to those of a Keras port,
+    github.com/DuFanXin/deep_residual_unet, and so is the initialisation. As there, convolutions of stride 2 pad below
+    and to the right. Set `padding=symmetric` for weights from PyTorch, which pads all sides equally.
 
     Paper: Zhang, Liu, Wang, "Road Extraction by Deep Residual U-Net", arXiv 1711.10684.
     """
 
-    width: float = param(1.0, help="multiplier of all filters", above=0)
+    width: float = param(1.0, help="factor for all numbers of filters", above=0)
     filters: tuple[int, ...] = param(
-        (64, 128, 256, 512), help="filters of each level, the bridge last", minimum=1, min_length=1
+        (64, 128, 256, 512),
+        help="filters of each level, finest first; the last level is the bridge",
+        minimum=1,
+        min_length=1,
     )
-    depth: int | None = param(None, help="levels; more than there are filters go on by doubling", minimum=2)
-    upsampling: Literal["nearest", "bilinear", "transposed"] = param("nearest", help="how the decoder doubles its size")
-    momentum: float = param(0.9, help="of the batch normalisation's moving statistics", minimum=0, maximum=1)
+    depth: int | None = param(None, help="number of levels: cuts filters, or continues it by doubling", minimum=2)
+    upsampling: Literal["nearest", "bilinear", "transposed"] = param(
+        "nearest", help="how the decoder doubles the size of maps"
+    )
+    momentum: float = param(0.9, help="momentum of the moving statistics of batch normalisation", minimum=0, maximum=1)
     padding: Literal["same", "symmetric"] = param(
-        "same", help="of convolutions of stride 2: same as in Keras (below and to the right), or all sides alike"
+        "same", help="padding of convolutions of stride 2: same (as Keras: below and right) or symmetric (all sides)"
     )
-    epsilon: float = param(1e-3, help="what batch normalisation adds to the variance", above=0)
+    epsilon: float = param(1e-3, help="number that batch normalisation adds to the variance", above=0)
 
     def __post_init__(self) -> None:
         check_levels(self.filters, self.depth, 2)

@@ -1,4 +1,4 @@
-"""ResUNet++."""
+"""The ResUNet++ architecture."""
 
 from __future__ import annotations
 
@@ -16,41 +16,47 @@ if TYPE_CHECKING:
 class ResUNetPlusPlus(Architecture):
     """ResUNet++: residual units with squeeze-and-excitation, summed ASPP bridges and attention in the decoder.
 
-    Wiring: a stem and encoder units, the units of stride 2, each twice batch norm → ReLU → 3×3 convolution plus its
-    shortcut, then squeeze-and-excitation; as bridge an ASPP of four 3×3 convolutions with batch norm, *summed*, then
-    1×1; then the bottlenecks. Each decoder level is attention, upsampling by nearest neighbour, concatenation with
-    the encoder level of its size, a unit. A second ASPP of the finest level's filters, then the 1×1 head.
+    Structure:
 
-    The attention sums the encoder level (batch norm → ReLU → 3×3 convolution → 2×2 max-pooling) and the decoder's map
-    (batch norm → ReLU → 3×3 convolution), and batch norm → ReLU → 3×3 convolution of that *multiplies* the decoder's
-    map: no sigmoid holds it between 0 and 1.
+    - Encoder: a stem, then units of stride 2. A unit is two times (batch norm → ReLU → 3×3 convolution) plus a
+      shortcut, then squeeze-and-excitation.
+    - Bridge: an ASPP of four 3×3 convolutions with batch norm, whose results are *summed*, then a 1×1 convolution. The
+      bottlenecks follow.
+    - Each decoder level is attention, upsampling by nearest neighbour, concatenation with the encoder map of the same
+      size, and a unit. At the end come a second ASPP, with the filters of the finest level, and the 1×1 head.
+    - The attention adds the encoder map (batch norm → ReLU → 3×3 convolution → 2×2 max-pooling) and the decoder map
+      (batch norm → ReLU → 3×3 convolution). Batch norm → ReLU → 3×3 convolution of the sum is *multiplied* with the
+      decoder map. There is no sigmoid, so the factor is not limited to 0…1.
 
-    Published: 16 to 256 filters: 4,062,993 trainable parameters, 4,070,385 with the moving statistics (3 → 1).
-    The report (Table 1): validation mean IoU 59.59, on Kaggle 58.95.
+    Published: 16 to 256 filters, 4,062,993 trainable parameters, 4,070,385 with the moving statistics (3 channels, 1
+    class). The report (Table 1) has a mean IoU of 59.59 in validation and 58.95 on Kaggle.
 
-    As published: equal outputs for equal weights to the authors' Keras code; with `padding=symmetric epsilon=1e-5` to
-    their PyTorch code, whose convolutions of stride 2 pad all sides alike, and which adds 1e-5 to variances. The
-    layers of squeeze-and-excitation start as He and others have it in the Keras code (arXiv 1502.01852), here all start
-    as Glorot's.
+    The outputs for equal weights are equal to those of the authors' Keras code. With `padding=symmetric epsilon=1e-5`
+    they are equal to those of the authors' PyTorch code, which pads all sides equally in convolutions of stride 2, and
+    adds 1e-5 to variances. The Keras code initialises the layers of squeeze-and-excitation as He and others (arXiv
+    1502.01852); here all layers are initialised as by Glorot.
 
     Paper: Jha and others, "ResUNet++: An Advanced Architecture for Medical Image Segmentation", arXiv 1911.07067;
     github.com/DebeshJha/ResUNetPlusPlus.
     """
 
-    width: float = param(1.0, help="multiplier of all filters", above=0)
+    width: float = param(1.0, help="factor for all numbers of filters", above=0)
     filters: tuple[int, ...] = param(
-        (16, 32, 64, 128, 256), help="filters of each level, the bridge last", minimum=1, min_length=1
+        (16, 32, 64, 128, 256),
+        help="filters of each level, finest first; the last level is the bridge",
+        minimum=1,
+        min_length=1,
     )
-    depth: int | None = param(None, help="levels; more than there are filters go on by doubling", minimum=3)
+    depth: int | None = param(None, help="number of levels: cuts filters, or continues it by doubling", minimum=3)
     rates: tuple[int, ...] = param(
         (1, 6, 12, 18), help="dilation of each branch of both ASPPs", minimum=1, min_length=1
     )
-    ratio: int = param(8, help="channels per hidden unit of the squeeze-and-excitation", minimum=1)
-    momentum: float = param(0.9, help="of the batch normalisation's moving statistics", minimum=0, maximum=1)
+    ratio: int = param(8, help="channels for each hidden unit of the squeeze-and-excitation", minimum=1)
+    momentum: float = param(0.9, help="momentum of the moving statistics of batch normalisation", minimum=0, maximum=1)
     padding: Literal["same", "symmetric"] = param(
-        "same", help="of convolutions of stride 2: same as in Keras (below and to the right), or all sides alike"
+        "same", help="padding of convolutions of stride 2: same (as Keras: below and right) or symmetric (all sides)"
     )
-    epsilon: float = param(1e-3, help="what batch normalisation adds to the variance", above=0)
+    epsilon: float = param(1e-3, help="number that batch normalisation adds to the variance", above=0)
 
     def __post_init__(self) -> None:
         check_levels(self.filters, self.depth, 2)

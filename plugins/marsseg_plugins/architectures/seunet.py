@@ -1,4 +1,4 @@
-"""The small squeeze-and-excitation U-Net."""
+"""The architecture of the small squeeze-and-excitation U-Net."""
 
 from __future__ import annotations
 
@@ -13,28 +13,31 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class SEUNet(Architecture):
-    """Squeeze-and-excitation U-Net: two levels, residual, half a million parameters.
+    """Squeeze-and-excitation U-Net: a residual U-Net with two levels and half a million parameters.
 
-    Wiring: a U-Net of encoder blocks with 2×2 max-pooling, a bottom block of twice the last level's filters, the
-    bottlenecks, and decoder blocks after upsampling by nearest neighbour and concatenation with the encoder level of
-    their size. A block is a 3×3 convolution, batch norm, ReLU; then a residual unit: its 3×3 convolution, batch norm
-    and squeeze-and-excitation are added to its input before the ReLU. The residual needs no convolution of its own.
+    Structure: encoder blocks with 2×2 max-pooling, a bottom block with twice the filters of the last level, the
+    bottlenecks, then decoder blocks, each after upsampling by nearest neighbour and concatenation with the encoder map
+    of the same size. A block is a 3×3 convolution, batch norm and ReLU, followed by a residual unit: a 3×3 convolution,
+    batch norm and squeeze-and-excitation, whose result is added to the unit's input before the ReLU. The shortcut has
+    no convolution.
 
-    Published: 0.478 million parameters (here 478,405 trainable, 1 → 5), the best small network seen on the course's
-    data: 73.22 after about five minutes on one GPU.
+    Published: 0.478 million parameters (here 478,405 trainable with 1 channel and 5 classes). It is the best small
+    network known for the course data: a score of 73.22 after about five minutes on one GPU.
 
     Paper of the gates: Hu and others, "Squeeze-and-Excitation Networks", arXiv 1709.01507.
     """
 
-    width: float = param(1.0, help="multiplier of all filters", above=0)
+    width: float = param(1.0, help="factor for all numbers of filters", above=0)
     filters: tuple[int, ...] = param(
         (32, 64), help="filters of each encoder level, finest first", minimum=1, min_length=1
     )
-    depth: int | None = param(None, help="encoder levels; more than there are filters go on by doubling", minimum=1)
-    ratio: int = param(8, help="channels per hidden unit of the squeeze-and-excitation", minimum=1)
-    momentum: float = param(0.9, help="of the batch normalisation's moving statistics", minimum=0, maximum=1)
-    epsilon: float = param(1e-3, help="what batch normalisation adds to the variance", above=0)
-    dropout: float = param(0.0, help="share of features dropped after each block", minimum=0, maximum=0.95)
+    depth: int | None = param(
+        None, help="number of encoder levels: cuts filters, or continues it by doubling", minimum=1
+    )
+    ratio: int = param(8, help="channels for each hidden unit of the squeeze-and-excitation", minimum=1)
+    momentum: float = param(0.9, help="momentum of the moving statistics of batch normalisation", minimum=0, maximum=1)
+    epsilon: float = param(1e-3, help="number that batch normalisation adds to the variance", above=0)
+    dropout: float = param(0.0, help="share of the features that is dropped after each block", minimum=0, maximum=0.95)
 
     def build(self, spec: NetworkSpec) -> keras.Model:
         import keras
@@ -46,7 +49,7 @@ class SEUNet(Architecture):
         inputs, x = images_input(spec, multiple)
         maps, x = encode(x, filters, self._block)
         x = spec.bottleneck(self._block(x, 2 * filters[-1], name="bottom"))
-        x = decode(x, [[own] for own in maps], filters, self._block)
+        x = decode(x, [[features] for features in maps], filters, self._block)
         return keras.Model(inputs, logits_head(x, spec, multiple), name="seunet")
 
     def _block(self, x: Any, filters: int, *, name: str) -> Any:

@@ -1,4 +1,4 @@
-"""TransUNet."""
+"""The TransUNet architecture."""
 
 from __future__ import annotations
 
@@ -14,53 +14,61 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class TransUNet(Architecture):
-    """TransUNet: a residual convolutional encoder, a vision transformer at its bottom, a U-Net's decoder.
+    """TransUNet: a residual convolutional encoder, a vision transformer and the decoder of a U-Net.
 
-    Wiring: a stem (7×7 convolution of stride 2, group norm, ReLU; 3×3 max-pooling of stride 2, without padding), then
-    stages of bottleneck units (1×1, 3×3, 1×1 to four times the filters) with weight-standardised convolutions and group
-    norm, each stage but the first halving the size; a 1×1 convolution to tokens, learned positions, pre-norm
-    transformer blocks, a last norm, the bottlenecks. The decoder is a 3×3 convolution to twice its first filters, then
-    levels of bilinear upsampling that aligns corners, concatenation with the stage of that size and two 3×3
-    convolutions; the finest has no skip. The head is a 3×3 convolution. One channel is repeated to three.
-    `encoder=patches` has no convolutional encoder and no skips: the image is cut into patches that are tokens.
+    Structure:
 
-    Convolutions of stride 2 pad both sides alike (the 7×7 one 3, the 3×3 ones 1). The pooled stem, and with it the
-    first stage, is a row and a column short of a quarter of the image; that stage's skip is padded with zeros below and
-    to the right.
+    - Stem: a 7×7 convolution of stride 2, group norm and ReLU, then 3×3 max-pooling of stride 2 without padding.
+    - Stages of bottleneck units (1×1, 3×3, 1×1 convolution to four times the filters), with weight-standardised
+      convolutions and group norm. Each stage except the first halves the size.
+    - Transformer: a 1×1 convolution to tokens, learned positions, pre-norm transformer blocks and a last norm. The
+      bottlenecks follow.
+    - Decoder: a 3×3 convolution to twice the filters of its first level. Each level is bilinear upsampling with aligned
+      corners, concatenation with the encoder map of the same size, and two 3×3 convolutions. The finest level has no
+      skip.
+    - The head is a 3×3 convolution. Images of one channel are repeated to three channels.
 
-    The default is small, for data sets of hundreds or thousands of tiles: three transformer blocks of width 192 on
-    four units, a quarter of the published filters, in the same wiring. The published R50-ViT-B/16 is the recipe
-    `transunet-paper`: 105,277,081 trainable parameters (224×224, 3 → 9); with `encoder=patches` ViT-B/16 without
-    skips, 91,674,201.
+    `encoder=patches` has no convolutional encoder and no skips: the image is cut into patches, which are the tokens.
 
-    As published: equal outputs for equal weights, with `epsilon=1e-5` as in the recipe. The authors' code takes square
-    images only. It starts from weights trained on ImageNet-21k; here all start at random.
+    Convolutions of stride 2 pad all sides equally (the 7×7 convolution by 3, the 3×3 ones by 1). The pooled stem and
+    the first stage have one row and one column less than a quarter of the image, so the skip of that stage is padded
+    with zeros below and to the right.
 
-    A stage has at least four filters and a token at least four channels, however small `width` is: a standardised 1×1
-    kernel over one channel is 0, whatever it learns.
+    The default is a small network of the same structure, for data sets of hundreds or thousands of tiles: three
+    transformer blocks of width 192, four units, a quarter of the published filters. The published R50-ViT-B/16 is the
+    recipe `transunet-paper`: 105,277,081 trainable parameters (224×224, 3 channels, 9 classes). With `encoder=patches`
+    it is ViT-B/16 without skips: 91,674,201.
+
+    The outputs for equal weights are equal to those of the authors' code, with `epsilon=1e-5` as in the recipe. That
+    code takes only square images, and starts from weights trained on ImageNet-21k; here all weights start at random.
+
+    A stage has at least four filters and a token at least four channels, also for a small `width`: a standardised 1×1
+    kernel over one channel would always be 0.
 
     Paper: Chen and others, "TransUNet: Transformers Make Strong Encoders for Medical Image Segmentation",
     arXiv 2102.04306; github.com/Beckschen/TransUNet.
     """
 
-    width: float = param(1.0, help="multiplier of filters, embedding, mlp and decoder", above=0)
-    encoder: Literal["hybrid", "patches"] = param("hybrid", help="what makes the tokens: residual stages or patches")
+    width: float = param(1.0, help="factor for filters, embedding, mlp and decoder", above=0)
+    encoder: Literal["hybrid", "patches"] = param(
+        "hybrid", help="how tokens are made: by residual stages, or from patches"
+    )
     units: tuple[int, ...] = param(
         (1, 1, 2), help="residual units in each stage, finest first", minimum=1, min_length=1
     )
     filters: tuple[int, ...] = param(
-        (16, 32, 64), help="inner filters of each stage; the first are the stem's", minimum=1, min_length=1
+        (16, 32, 64), help="inner filters of each stage; the first number is also the stem's", minimum=1, min_length=1
     )
     embedding: int = param(192, help="channels of a token", minimum=1)
-    layers: int = param(3, help="transformer blocks", minimum=1)
-    heads: int = param(3, help="attention heads", minimum=1)
-    mlp: int | Literal["auto"] = param("auto", help="hidden units of the perceptron; auto is 4 × embedding", minimum=1)
-    dropout: float = param(0.1, help="after positions and perceptron", minimum=0, maximum=0.95)
+    layers: int = param(3, help="number of transformer blocks", minimum=1)
+    heads: int = param(3, help="number of attention heads", minimum=1)
+    mlp: int | Literal["auto"] = param("auto", help="hidden units of the perceptron; auto: 4 × embedding", minimum=1)
+    dropout: float = param(0.1, help="dropout after positions and perceptron", minimum=0, maximum=0.95)
     decoder: tuple[int, ...] = param(
         (64, 32, 16, 16), help="filters of each decoder level, coarsest first", minimum=1, min_length=2
     )
-    momentum: float = param(0.9, help="of the batch normalisation's moving statistics", minimum=0, maximum=1)
-    epsilon: float = param(1e-3, help="what batch normalisation adds to the variance", above=0)
+    momentum: float = param(0.9, help="momentum of the moving statistics of batch normalisation", minimum=0, maximum=1)
+    epsilon: float = param(1e-3, help="number that batch normalisation adds to the variance", above=0)
 
     layer_modules: ClassVar[tuple[str, ...]] = (
         "marsseg_plugins.architectures.custom_layers",
@@ -70,9 +78,9 @@ class TransUNet(Architecture):
 
     def __post_init__(self) -> None:
         if len(self.units) != len(self.filters):
-            raise ValueError("units and filters have one number for each stage")
+            raise ValueError("units and filters must both have one number for each stage")
         if len(self.decoder) != len(self.filters) + 1:
-            raise ValueError("decoder has one level more than there are stages in filters")
+            raise ValueError("decoder must have one level more than filters has stages")
 
     def build(self, spec: NetworkSpec) -> keras.Model:
         import keras
@@ -85,7 +93,7 @@ class TransUNet(Architecture):
         decoder = level_filters(self.decoder, self.width)
         embedding = scaled(self.embedding, self.width, FEWEST_NORMALISED)
         stride = 2 ** len(decoder)
-        # The smallest map that the stem's pooling takes is one of 4×4.
+        # The pooling of the stem needs a map of at least 4×4.
         multiple = max(8, stride) if self.encoder == "hybrid" else stride
         inputs, x = images_input(spec, multiple)
         if spec.channels == 1:
@@ -115,7 +123,7 @@ class TransUNet(Architecture):
         return layers.ReLU(name=f"{name}_relu")(x)
 
     def _residual_encoder(self, x: Any) -> tuple[Any, list[Any]]:
-        """Images → the coarsest map, and the finer ones as skips, finest first."""
+        """Return the coarsest map of the encoder, and the finer maps as skips, finest first."""
         from keras import layers
 
         filters = [scaled(count, self.width, FEWEST_NORMALISED) for count in self.filters]
@@ -128,7 +136,7 @@ class TransUNet(Architecture):
                 stride = 2 if stage > 1 and number == 1 else 1
                 x = self._unit(x, count, stride, f"stage{stage}_unit{number}")
             rows, columns = rows // 2, columns // 2
-            skips.append(_filled(x, rows, columns, f"stage{stage}_fill"))
+            skips.append(_pad_to(x, rows, columns, f"stage{stage}_fill"))
         return skips[-1], skips[:-1]
 
     def _unit(self, x: Any, filters: int, stride: int, name: str) -> Any:
@@ -161,11 +169,12 @@ class TransUNet(Architecture):
         from .custom_layers import StandardisedConv2D
 
         if stride > 1:
-            # "same" would pad more below and to the right, and move the map against its shortcut.
+            # "same" would pad more below and to the right, and shift the map relative to its shortcut.
             x = layers.ZeroPadding2D(kernel // 2, name=f"{name}_pad")(x)
         padding = "valid" if stride > 1 else "same"
         x = StandardisedConv2D(filters, kernel, strides=stride, padding=padding, use_bias=False, name=name)(x)
-        # As published: 32 groups, or as many as divide the channels; a shortcut's channels are groups of their own.
+        # As published: 32 groups, or the largest smaller power of 2 that divides the channels. In a shortcut, each
+        # channel is its own group.
         groups = filters if by_channel else next(g for g in (32, 16, 8, 4, 2, 1) if filters % g == 0)
         epsilon = 1e-5 if by_channel else 1e-6
         x = layers.GroupNormalization(groups, epsilon=epsilon, name=f"{name}_norm")(x)
@@ -196,8 +205,8 @@ class TransUNet(Architecture):
         return layers.Reshape((rows, columns, embedding), name="map")(x)
 
 
-def _filled(x: Any, rows: int, columns: int, name: str) -> Any:
-    """A map with zeros below and to the right up to this size."""
+def _pad_to(x: Any, rows: int, columns: int, name: str) -> Any:
+    """Pad a map with zeros below and to the right to `rows` × `columns`."""
     from keras import layers
 
     missing = (0, rows - x.shape[1]), (0, columns - x.shape[2])

@@ -1,4 +1,4 @@
-"""U-Net."""
+"""The U-Net architecture."""
 
 from __future__ import annotations
 
@@ -17,17 +17,18 @@ if TYPE_CHECKING:
 class UNet(ConvolutionalArchitecture):
     """U-Net: an encoder and a decoder with a skip at each level (the report's Simple U-Net).
 
-    Wiring: each encoder level is a block of 3×3 convolutions, then 2×2 max-pooling; the bottom is one more block of
-    twice the last level's filters, then the bottlenecks; each decoder level is upsampling, concatenation with the
-    encoder level of its size, a block.
+    Structure: each encoder level is a block of 3×3 convolutions, then 2×2 max-pooling. The bottom is one more block
+    with twice the filters of the last level. The bottlenecks follow it. Each decoder level is upsampling, concatenation
+    with the encoder map of the same size, and a block.
 
-    Published: 32 to 512 filters, transposed convolutions, no normalisation: 7,759,521 trainable parameters (1 → 1);
-    that is `filters=32,64,128,256`, `upsampling=transposed`, `normalisation=none`, and 31,030,593 with twice as many.
+    Published: 32 to 512 filters, transposed convolutions, no normalisation: 7,759,521 trainable parameters (1 channel,
+    1 class). This is `filters=32,64,128,256 upsampling=transposed normalisation=none`. With twice as many filters it
+    has 31,030,593.
 
-    As published: with these, equal outputs for equal weights to the Keras code of the authors of U-Net++
-    (github.com/MrGiovanni/UNetPlusPlus). It trains otherwise: dropout 0.5 follows each convolution (`dropout` here
-    follows a block), 3×3 and 1×1 kernels have an L2 penalty of 1e-4 and start as He and others have it (arXiv
-    1502.01852); here there is no penalty, and they start as Glorot's.
+    With these parameters, the outputs for equal weights are equal to those of the Keras code of the authors of U-Net++
+    (github.com/MrGiovanni/UNetPlusPlus). Its training differs: dropout of 0.5 follows each convolution (here `dropout`
+    follows each block), and 3×3 and 1×1 kernels have an L2 penalty of 1e-4 and the initialisation of He and others
+    (arXiv 1502.01852). Here there is no penalty, and the initialisation is Glorot's.
 
     Paper: Ronneberger, Fischer, Brox, "U-Net: Convolutional Networks for Biomedical Image Segmentation",
     arXiv 1505.04597.
@@ -36,9 +37,13 @@ class UNet(ConvolutionalArchitecture):
     filters: tuple[int, ...] = param(
         (32, 64, 128, 256), help="filters of each encoder level, finest first", minimum=1, min_length=1
     )
-    depth: int | None = param(None, help="encoder levels; more than there are filters go on by doubling", minimum=1)
-    bottom: bool = param(True, help="a block of convolutions below the last level")
-    upsampling: Literal["nearest", "bilinear", "transposed"] = param("nearest", help="how the decoder doubles its size")
+    depth: int | None = param(
+        None, help="number of encoder levels: cuts filters, or continues it by doubling", minimum=1
+    )
+    bottom: bool = param(True, help="add a block of convolutions below the last level")
+    upsampling: Literal["nearest", "bilinear", "transposed"] = param(
+        "nearest", help="how the decoder doubles the size of maps"
+    )
 
     def build(self, spec: NetworkSpec) -> keras.Model:
         import keras
@@ -53,5 +58,5 @@ class UNet(ConvolutionalArchitecture):
         if self.bottom:
             x = block(x, 2 * filters[-1], name="bottom")
         x = spec.bottleneck(x)
-        x = decode(x, [[own] for own in maps], filters, block, upsampling=self.upsampling)
+        x = decode(x, [[features] for features in maps], filters, block, upsampling=self.upsampling)
         return keras.Model(inputs, logits_head(x, spec, multiple), name="unet")

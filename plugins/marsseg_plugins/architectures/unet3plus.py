@@ -1,4 +1,4 @@
-"""UNet 3+."""
+"""The UNet 3+ architecture."""
 
 from __future__ import annotations
 
@@ -16,28 +16,35 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class UNet3Plus(ConvolutionalArchitecture):
-    """UNet 3+: every decoder level fuses all scales, finer encoder levels and coarser decoder levels.
+    """UNet 3+: each decoder level combines all scales, from finer encoder levels and coarser decoder levels.
 
-    Wiring: an encoder of blocks with 2×2 max-pooling, then the bottlenecks on its last level. Each decoder level
-    brings one map of every scale to its own size and to equally many channels by a 3×3 convolution, normalisation and
-    ReLU: finer encoder levels max-pooled, its own encoder level as it is, coarser decoder levels upsampled bilinearly.
-    The concatenation goes through one more such convolution; the head is a 3×3 convolution.
+    Structure: an encoder of blocks with 2×2 max-pooling; the bottlenecks are applied to its last level. Each decoder
+    level takes one map of every scale: max-pooled maps of finer encoder levels, the encoder map of its own level, and
+    bilinearly upsampled maps of coarser decoder levels. A 3×3 convolution with normalisation and ReLU brings each map
+    to the same number of channels. They are concatenated, and one more such convolution follows. The head is a 3×3
+    convolution.
 
-    - `deep_supervision`: a head on every coarser decoder level and the bottom, upsampled: "aux_2" (level 2) and so on.
-    - `guided`: the classification-guided module: dropout, 1×1 convolution and global maximum of the bottom map say
-      which classes are present, and gate all logits. Published, an argmax stops its gradient; here the gate is soft:
-      each class's probability is multiplied by that of its presence (the logarithms are added), and the output
-      "presence" is trained too. `presence=pair` has the paper's two channels, absent and present, for all classes
-      alike: the logits are multiplied, and it learns through them alone.
+    - `deep_supervision` adds a head on each coarser decoder level and on the bottom. The results are upsampled and are
+      the outputs "aux_2" (level 2), "aux_3" and so on.
+    - `guided` adds the classification-guided module: dropout, 1×1 convolution and global maximum of the bottom map
+      predict which classes are present, and gate all logits. In the paper, an argmax stops the gradient of this module.
+      Here the gate is soft: the probability of each class is multiplied by that of its presence (the logarithms are
+      added), and the output "presence" is trained as well.
+    - `presence=pair` has the paper's two channels, absent and present, for all classes together. The logits are
+      multiplied by the probability of present, and the module learns only through them.
 
-    Published (64 to 1024 filters, trainable): 26,971,777 (3 → 1), 26,970,625 (1 → 1), 26,982,149 (1 → 5); with deep
-    supervision 26,989,637 (3 → 1), 27,071,449 (1 → 5); guided too, with the pair, 26,991,687 and 27,073,499, and
-    27,076,574 (1 → 5) with a presence for each class, which is the recipe `unet3plus-paper`.
+    Trainable parameters, with the published 64 to 1024 filters:
 
-    As published: equal outputs for equal weights, with `epsilon=1e-5` as in the recipe (with 1e-3 they differ by 0.6 %
-    of their scale), plain and with deep supervision. Guided, with the pair, they become equal as the presence's weights
-    grow; for ordinary weights they differ, since the gate is soft. Published kernels start as He and others have it
-    (arXiv 1502.01852) and scales of normalisations around 1 with a deviation of 0.02; here as Glorot's, and at 1.
+    - plain: 26,971,777 (3 channels, 1 class), 26,970,625 (1, 1), 26,982,149 (1, 5);
+    - with deep supervision: 26,989,637 (3, 1), 27,071,449 (1, 5);
+    - also guided, with the pair: 26,991,687 (3, 1), 27,073,499 (1, 5);
+    - also guided, with a presence for each class: 27,076,574 (1, 5). This is the recipe `unet3plus-paper`.
+
+    With `epsilon=1e-5` as in the recipe, the outputs for equal weights are equal to those of the authors' code, plain
+    and with deep supervision (with 1e-3 they differ by 0.6 % of their scale). Guided, with the pair, they become equal
+    as the weights of the presence grow; for ordinary weights they differ, because the gate is soft. The authors'
+    kernels have the initialisation of He and others (arXiv 1502.01852), and the scales of normalisations start around
+    1 with a deviation of 0.02. Here the initialisation is Glorot's, and scales start at 1.
 
     Paper: Huang and others, "UNet 3+: A Full-Scale Connected UNet for Medical Image Segmentation", arXiv 2004.08790;
     github.com/ZJUGiveLab/UNet-Version.
@@ -46,14 +53,14 @@ class UNet3Plus(ConvolutionalArchitecture):
     filters: tuple[int, ...] = param(
         (64, 128, 256, 512, 1024), help="filters of each level, finest first", minimum=1, min_length=1
     )
-    depth: int | None = param(None, help="levels; more than there are filters go on by doubling", minimum=2)
+    depth: int | None = param(None, help="number of levels: cuts filters, or continues it by doubling", minimum=2)
     branch: int | Literal["auto"] = param(
-        "auto", help="channels of each fused scale; auto is the finest level's", minimum=1
+        "auto", help="channels of each combined scale; auto: the filters of the finest level", minimum=1
     )
-    deep_supervision: bool = param(False, help="train a head on every level of the decoder")
-    guided: bool = param(False, help="let the classes found in the whole image gate the logits")
+    deep_supervision: bool = param(False, help="train a head on each level of the decoder")
+    guided: bool = param(False, help="gate the logits by the classes that are predicted for the whole image")
     presence: Literal["classes", "pair"] = param(
-        "classes", help="what the gate tells apart: each class, or any and none"
+        "classes", help="one gate for each class, or one pair (absent, present) for all classes together"
     )
 
     def build(self, spec: NetworkSpec) -> keras.Model:

@@ -1,4 +1,4 @@
-"""U-Net++."""
+"""The U-Net++ architecture."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class UNetPlusPlus(ConvolutionalArchitecture):
-    """U-Net++: U-Nets of every depth nested in one, with dense skips along each row.
+    """U-Net++: U-Nets of several depths nested in one network, with dense skips along each row.
 
-    Wiring: node X(i, j) of row i (0 is the finest) and column j is a block on the concatenation of all nodes before it
-    in its row, X(i, 0) to X(i, j − 1), and X(i + 1, j − 1) upsampled by a 2×2 transposed convolution; column 0 is the
-    encoder with 2×2 max-pooling, the bottlenecks follow its last node. Five rows make fifteen nodes. The head sits on
-    the last node of row 0; deep supervision adds heads on X(0, j) of the other columns, "aux_2" next to the last.
-    A network of fewer rows is the same network pruned.
+    Structure: node X(i, j) of row i (0 is the finest) and column j is a block. Its input is the concatenation of the
+    earlier nodes of its row, X(i, 0) to X(i, j − 1), and of X(i + 1, j − 1), upsampled by a 2×2 transposed convolution.
+    Column 0 is the encoder with 2×2 max-pooling; the bottlenecks follow its last node. Five rows have fifteen nodes.
+    The head is on the last node of row 0. Deep supervision adds heads on X(0, j) of the other columns from 1 on;
+    "aux_2" is next to the last node. A network with fewer rows is the same network, pruned.
 
-    Published: 32 to 512 filters, no normalisation: 9,041,601 trainable parameters (1 → 1), 9,041,700 with deep
-    supervision; that is the recipe `unetpp-paper`.
+    Published: 32 to 512 filters, no normalisation: 9,041,601 trainable parameters (1 channel, 1 class), or 9,041,700
+    with deep supervision, which is the recipe `unetpp-paper`.
 
-    As published: equal outputs for equal weights, with the recipe; of the authors' Keras code, in which deep
-    supervision gives the same heads. It trains otherwise: dropout 0.5 follows each convolution (`dropout` here follows
-    a block), 3×3 and 1×1 kernels have an L2 penalty of 1e-4 and start as He and others have it (arXiv 1502.01852);
-    here there is no penalty, and they start as Glorot's.
+    With the recipe, the outputs for equal weights are equal to those of the authors' Keras code, which has the same
+    heads for deep supervision. Its training differs: dropout of 0.5 follows each convolution (here `dropout` follows
+    each block), and 3×3 and 1×1 kernels have an L2 penalty of 1e-4 and the initialisation of He and others (arXiv
+    1502.01852). Here there is no penalty, and the initialisation is Glorot's.
 
     Paper: Zhou and others, "UNet++: A Nested U-Net Architecture for Medical Image Segmentation", arXiv 1807.10165;
     github.com/MrGiovanni/UNetPlusPlus.
@@ -38,11 +38,11 @@ class UNetPlusPlus(ConvolutionalArchitecture):
     filters: tuple[int, ...] = param(
         (32, 64, 128, 256, 512), help="filters of each row, finest first", minimum=1, min_length=1
     )
-    depth: int | None = param(None, help="rows; more than there are filters go on by doubling", minimum=2)
-    deep_supervision: bool = param(False, help="train a head on every node of row 0 but the first")
-    average: bool = param(False, help="the logits are the mean of all those heads, not the last one's")
+    depth: int | None = param(None, help="number of rows: cuts filters, or continues it by doubling", minimum=2)
+    deep_supervision: bool = param(False, help="train a head on each node of row 0 except the first")
+    average: bool = param(False, help="average the logits of all these heads, instead of taking those of the last one")
     upsampling: Literal["nearest", "bilinear", "transposed"] = param(
-        "transposed", help="how a row reaches the next finer"
+        "transposed", help="how maps are upsampled to the next finer row"
     )
 
     def build(self, spec: NetworkSpec) -> keras.Model:

@@ -1,4 +1,4 @@
-"""Atrous spatial pyramid pooling."""
+"""The ASPP bottleneck (atrous spatial pyramid pooling)."""
 
 from __future__ import annotations
 
@@ -11,35 +11,37 @@ from marsseg_plugins.widths import scaled
 
 @dataclass(frozen=True)
 class ASPP(Bottleneck):
-    """ASPP: convolutions of several dilation rates and image pooling, side by side.
+    """ASPP: parallel convolutions with several dilation rates, and pooling of the whole map.
 
-    Wiring: a 1×1 convolution, a 3×3 one for each rate, and the global average through a 1×1 one, each with
-    normalisation and ReLU; concatenated, then a 1×1 convolution.
+    Structure: a 1×1 convolution, a 3×3 convolution for each rate, and a 1×1 convolution on the global average, each
+    with normalisation and ReLU. The results are concatenated, and a last 1×1 convolution follows.
 
-    `rates=auto` takes a quarter, a half and three quarters of the map's shorter side (1, 2, 3 on 4×8): on maps that
-    small the published 6, 12, 18 put nearly all taps into the padding.
+    `rates=auto` takes a quarter, a half and three quarters of the shorter side of the map (1, 2, 3 on 4×8). On maps of
+    this size, the published rates 6, 12, 18 would read almost only padding.
 
-    The report: `filters=512 rates=6,12 normalisation=none out=classes activation=softmax`: it hands as many channels
-    to the decoder as there are classes.
+    The report has `filters=512 rates=6,12 normalisation=none out=classes activation=softmax`, so the decoder gets as
+    many channels as there are classes.
 
-    As published: equal outputs for equal weights with `filters=256 epsilon=1e-5` and the rates, to the PyTorch port
-    github.com/VainF/DeepLabV3Plus-Pytorch; the authors' own code is TensorFlow. There convolutions have no bias (the
-    normalisation takes it out again), and dropout 0.1 follows the last one.
+    With `filters=256 epsilon=1e-5` and the published rates, the outputs for equal weights are equal to those of the
+    PyTorch port github.com/VainF/DeepLabV3Plus-Pytorch; the authors' own code is in TensorFlow. In the port,
+    convolutions have no bias (normalisation cancels it), and dropout of 0.1 follows the last convolution.
 
     Paper: Chen and others, "Rethinking Atrous Convolution for Semantic Image Segmentation", arXiv 1706.05587.
     """
 
-    width: float = param(1.0, help="multiplier of filters and out", above=0)
-    filters: int | Literal["auto"] = param("auto", help="channels of each branch; auto is the map's", minimum=1)
+    width: float = param(1.0, help="factor for filters and out", above=0)
+    filters: int | Literal["auto"] = param("auto", help="channels of each branch; auto: those of the map", minimum=1)
     rates: tuple[int, ...] | Literal["auto"] = param(
-        "auto", help="dilation of each 3×3 branch", minimum=1, min_length=1
+        "auto", help="dilation rate of each 3×3 branch; auto: from the size of the map", minimum=1, min_length=1
     )
-    pooling: bool = param(True, help="a branch that sees the average of the whole map")
-    normalisation: Literal["batch", "none"] = param("batch", help="what follows each convolution")
-    momentum: float = param(0.9, help="of the batch normalisation's moving statistics", minimum=0, maximum=1)
-    epsilon: float = param(1e-3, help="what batch normalisation adds to the variance", above=0)
-    out: int | Literal["auto", "classes"] = param("auto", help="channels handed on; auto is filters", minimum=1)
-    activation: Literal["relu", "softmax", "linear"] = param("relu", help="of what is handed on")
+    pooling: bool = param(True, help="add a branch with the average of the whole map")
+    normalisation: Literal["batch", "none"] = param("batch", help="normalisation after each convolution")
+    momentum: float = param(0.9, help="momentum of the moving statistics of batch normalisation", minimum=0, maximum=1)
+    epsilon: float = param(1e-3, help="number that batch normalisation adds to the variance", above=0)
+    out: int | Literal["auto", "classes"] = param(
+        "auto", help="output channels; auto: as filters; classes: the number of classes", minimum=1
+    )
+    activation: Literal["relu", "softmax", "linear"] = param("relu", help="activation of the output")
 
     def build(self, features: Any, spec: BottleneckSpec) -> Any:
         from keras import layers
@@ -60,7 +62,7 @@ class ASPP(Bottleneck):
         branches += [branch(features, f"atrous{i}", rate=rate, kernel=3) for i, rate in enumerate(rates, start=1)]
         if self.pooling:
             average = layers.GlobalAveragePooling2D(keepdims=True, name=f"{prefix}_average")(features)
-            # From 1×1, nearest and bilinear upsampling are the same: a constant map.
+            # From a 1×1 map, nearest and bilinear upsampling give the same: a constant map.
             spread = layers.UpSampling2D((rows, columns), name=f"{prefix}_spread")
             branches.append(spread(branch(average, "pooled")))
         merged = layers.Concatenate(name=f"{prefix}_merge")(branches)
@@ -72,6 +74,6 @@ class ASPP(Bottleneck):
 
 
 def automatic_rates(rows: int, columns: int) -> tuple[int, ...]:
-    """Up to three different rates below the shorter side of a map."""
+    """Return up to three different dilation rates for a map: fractions of its shorter side, at least 1."""
     side = min(rows, columns)
     return tuple(sorted({max(1, side * quarters // 4) for quarters in (1, 2, 3)}))

@@ -1,4 +1,4 @@
-"""Layers that tell a transformer where a token is."""
+"""Layers that add the position of each token, for transformers."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from keras import ops
 
 @keras.saving.register_keras_serializable(package="marsseg")
 class LearnedPositions(keras.layers.Layer):
-    """Adds one learned vector to each token: (B, n, c) → (B, n, c)."""
+    """Add one learned vector to each token: (B, n, c) → (B, n, c)."""
 
     def build(self, shape: tuple[int | None, ...]) -> None:
         # 0.02 as in ViT (arXiv 2010.11929).
@@ -27,7 +27,10 @@ class LearnedPositions(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable(package="marsseg")
 class SinusoidalPositions(keras.layers.Layer):
-    """Adds sines and cosines of row and column, half the channels each: (B, rows · columns, c) → the same."""
+    """Add sines and cosines of the row and the column to each token: (B, rows · columns, c) → the same shape.
+
+    The row is in the first half of the channels, the column in the second half.
+    """
 
     def __init__(self, rows: int, columns: int, **options: Any) -> None:
         super().__init__(**options)
@@ -53,7 +56,10 @@ class SinusoidalPositions(keras.layers.Layer):
 
 
 def _waves(position: np.ndarray, channels: int) -> np.ndarray:
-    """(n,) positions → (n, channels) waves of wavelengths from 2π to 10,000 · 2π (arXiv 1706.03762)."""
+    """Return sines and cosines of the positions (n,), (n, channels), of wavelengths 2π to 10,000 · 2π.
+
+    Source: arXiv 1706.03762.
+    """
     pairs = -(-channels // 2)
     angle = position[:, None] / 10_000 ** (np.arange(pairs) / pairs)
     return np.concatenate([np.sin(angle), np.cos(angle)], axis=-1)[:, :channels]

@@ -1,4 +1,4 @@
-"""Pyramid pooling."""
+"""The PSP bottleneck (pyramid pooling)."""
 
 from __future__ import annotations
 
@@ -11,31 +11,34 @@ from marsseg_plugins.widths import scaled
 
 @dataclass(frozen=True)
 class PSP(Bottleneck):
-    """Pyramid pooling: averages over grids of several sizes, side by side.
+    """Pyramid pooling: parallel averages over grids of several sizes.
 
-    Wiring: for each of `bins`, the map's averages in bins × bins fields, a 1×1 convolution with normalisation and ReLU,
-    bilinear upsampling to the map's size that aligns corners; concatenated with the map, then a 3×3 convolution with
-    normalisation and ReLU. Field i of n covers the rows from floor(i · h / n) to below ceil((i + 1) · h / n), columns
-    likewise. There are at most as many fields as rows or columns: on a map of 4×8, 8 bins are 4×8 fields of one cell.
+    Structure: for each of `bins`, the averages of the map in bins × bins fields, a 1×1 convolution with normalisation
+    and ReLU, and bilinear upsampling with aligned corners to the size of the map. The results are concatenated with the
+    map, and a 3×3 convolution with normalisation and ReLU follows. Field i of n covers the rows from floor(i · h / n)
+    up to, but without, ceil((i + 1) · h / n); the same holds for columns. There are at most as many fields as rows or
+    columns: on a map of 4×8, 8 bins are 4×8 fields of one cell.
 
-    As published: equal outputs for equal weights, up to these differences: the published bins are 1, 2, 3, 6, batch
-    normalisation adds 1e-5 to the variance (`epsilon=1e-5`), convolutions have no bias (the normalisation takes it out
-    again), and dropout 0.1 follows the 3×3 one.
+    The outputs for equal weights are equal to the published ones, apart from these differences: the published bins are
+    1, 2, 3, 6, batch normalisation adds 1e-5 to the variance (`epsilon=1e-5`), convolutions have no bias (normalisation
+    cancels it), and dropout of 0.1 follows the 3×3 convolution.
 
-    Known: with attention gates it reached 71.78 on the course's data.
+    With attention gates it is known to have reached 71.78 on the course data.
 
     Paper: Zhao and others, "Pyramid Scene Parsing Network", arXiv 1612.01105; github.com/hszhao/semseg.
     """
 
-    width: float = param(1.0, help="multiplier of filters and out", above=0)
+    width: float = param(1.0, help="factor for filters and out", above=0)
     bins: tuple[int, ...] = param(
-        (1, 2, 4, 8), help="fields in each direction, for each branch", minimum=1, min_length=1
+        (1, 2, 4, 8), help="number of fields in each direction, for each branch", minimum=1, min_length=1
     )
-    filters: int | Literal["auto"] = param("auto", help="channels of each branch; auto shares out the map's", minimum=1)
-    out: int | Literal["auto"] = param("auto", help="channels handed on; auto is the map's", minimum=1)
-    normalisation: Literal["batch", "none"] = param("batch", help="what follows each convolution")
-    momentum: float = param(0.9, help="of the batch normalisation's moving statistics", minimum=0, maximum=1)
-    epsilon: float = param(1e-3, help="what batch normalisation adds to the variance", above=0)
+    filters: int | Literal["auto"] = param(
+        "auto", help="channels of each branch; auto: those of the map, divided by the branches", minimum=1
+    )
+    out: int | Literal["auto"] = param("auto", help="output channels; auto: those of the map", minimum=1)
+    normalisation: Literal["batch", "none"] = param("batch", help="normalisation after each convolution")
+    momentum: float = param(0.9, help="momentum of the moving statistics of batch normalisation", minimum=0, maximum=1)
+    epsilon: float = param(1e-3, help="number that batch normalisation adds to the variance", above=0)
 
     layer_modules: ClassVar[tuple[str, ...]] = ("marsseg_plugins.resampling",)
 

@@ -11,32 +11,33 @@ from marsseg_plugins.widths import FEWEST_NORMALISED, scaled
 
 @dataclass(frozen=True)
 class Swin(Bottleneck):
-    """Swin transformer: attention inside windows, whose grid every second layer shifts by half a window.
+    """Swin transformer: attention inside windows; every second block shifts the windows by half a window.
 
-    Wiring: a 1×1 convolution to `filters`, then `layers` blocks: x + attention(norm(x)), x + perceptron(norm(x)) with
-    GELU; a last norm. Attention has a learned bias for each relative position and a mask at the seams of the shift.
-    Windows are cut to maps that are smaller; sizes that they do not divide are padded and masked. A token has at least
-    four channels, however small `width` is: a norm makes the same of every token of one channel.
+    Structure: a 1×1 convolution to `filters`, then `layers` blocks: x + attention(norm(x)), then x +
+    perceptron(norm(x)) with GELU. A last norm follows. Attention has a learned bias for each relative position. Where
+    the shift brings opposite borders of the map together, attention between them is masked. Windows are at most as
+    large as the map. Sizes that are not multiples of the window are padded and masked. A token has at least four
+    channels, also for a small `width`: normalisation would make all tokens of one channel equal.
 
-    As published: equal outputs for equal weights with `epsilon=1e-5`, without the 1×1 convolution. What differs: on a
-    map no larger than a window in one direction, the authors' windows are squares of the shorter side and never shift;
-    here they shift in the other direction. Their sizes are multiples of the window. In training they drop whole
-    branches (stochastic depth), and kernels start with a deviation of 0.02; here single features are dropped, and
-    kernels start as Glorot's.
+    With `epsilon=1e-5` and without the 1×1 convolution, the outputs for equal weights are equal to the published ones.
+    Differences: on a map that is no larger than a window in one direction, the authors' windows are squares of the
+    shorter side and never shift; here they shift in the other direction. The authors' map sizes are multiples of the
+    window. In training, the authors drop whole branches (stochastic depth), and initialise kernels with a deviation of
+    0.02; here single features are dropped, and the initialisation is Glorot's.
 
     Paper: Liu and others, "Swin Transformer: Hierarchical Vision Transformer using Shifted Windows",
     arXiv 2103.14030 (its windows are 7×7, heads of 32 channels, perceptrons of four times the filters).
     """
 
-    width: float = param(1.0, help="multiplier of filters and mlp", above=0)
-    filters: int | Literal["auto"] = param("auto", help="channels of a token; auto is the map's", minimum=1)
-    window: int = param(4, help="side of a window", minimum=2)
-    heads: int = param(8, help="attention heads", minimum=1)
-    key_size: int | Literal["auto"] = param("auto", help="size of a head; auto is filters / heads", minimum=1)
-    mlp: int | Literal["auto"] = param("auto", help="hidden units of the perceptron; auto is 4 × filters", minimum=1)
-    layers: int = param(2, help="blocks one after the other, every second one shifted", minimum=1)
-    dropout: float = param(0.1, help="after attention and perceptron", minimum=0, maximum=0.95)
-    epsilon: float = param(1e-6, help="what layer normalisation adds to the variance", above=0)
+    width: float = param(1.0, help="factor for filters and mlp", above=0)
+    filters: int | Literal["auto"] = param("auto", help="channels of a token; auto: those of the map", minimum=1)
+    window: int = param(4, help="rows and columns of a window", minimum=2)
+    heads: int = param(8, help="number of attention heads", minimum=1)
+    key_size: int | Literal["auto"] = param("auto", help="size of a head; auto: filters / heads", minimum=1)
+    mlp: int | Literal["auto"] = param("auto", help="hidden units of the perceptron; auto: 4 × filters", minimum=1)
+    layers: int = param(2, help="number of blocks; every second one is shifted", minimum=1)
+    dropout: float = param(0.1, help="dropout after attention and perceptron", minimum=0, maximum=0.95)
+    epsilon: float = param(1e-6, help="number that layer normalisation adds to the variance", above=0)
 
     layer_modules: ClassVar[tuple[str, ...]] = ("marsseg_plugins.bottlenecks.windows",)
 

@@ -12,35 +12,37 @@ from marsseg_plugins.widths import FEWEST_NORMALISED, scaled
 
 @dataclass(frozen=True)
 class Transformer(Bottleneck):
-    """Transformer: every place of the bottom map attends to every other.
+    """Transformer: each cell of the coarsest map attends to all cells.
 
-    Wiring: a 3×3 convolution to `filters`, one token for each place, positions added, `layers` blocks of multi-head
-    self-attention and a two-layer perceptron, back to a map.
+    Structure: a 3×3 convolution to `filters`, one token for each cell of the map, positions, then `layers` blocks of
+    multi-head self-attention and a two-layer perceptron. The tokens then become a map again.
 
-    - `norm=pre`: x + attention(norm(x)), then x + perceptron(norm(x)), GELU, a last norm (ViT, arXiv 2010.11929).
-    - `norm=post`: the report's: norm(x + norm(attention(x))), then norm(x + perceptron(x)), ReLU after both layers of
-      the perceptron.
-    - `shared`: all blocks are one and the same, applied `layers` times; with `norm=post` also all its norms are.
+    - `norm=pre`: x + attention(norm(x)), then x + perceptron(norm(x)), with GELU and a last norm (ViT, arXiv
+      2010.11929).
+    - `norm=post`, as in the report: norm(x + norm(attention(x))), then norm(x + perceptron(x)), with ReLU after both
+      layers of the perceptron.
+    - `shared`: one block is applied `layers` times. With `norm=post`, its three norms are also one layer.
 
-    A token has at least four channels, however small `width` is: a norm makes the same of every token of one channel.
+    A token has at least four channels, also for a small `width`: normalisation would make all tokens of one channel
+    equal.
 
-    With `norm=pre` equal outputs for equal weights to PyTorch's `TransformerEncoder` of layers that have `norm_first`,
-    GELU and an epsilon of 1e-6, ViT's. There, dropout falls on the attention's weights too. For `norm=post` and
-    `shared` there is no public code to compare with.
+    With `norm=pre`, the outputs for equal weights are equal to those of PyTorch's `TransformerEncoder` with layers that
+    have `norm_first`, GELU and an epsilon of 1e-6, as in ViT. PyTorch also applies dropout to the attention weights.
+    For `norm=post` and `shared` there is no public code to compare with.
 
-    The report: `filters=512 key_size=512 mlp=1024 dropout=0.3 shared=true norm=post positions=none`.
+    The report has `filters=512 key_size=512 mlp=1024 dropout=0.3 shared=true norm=post positions=none`.
     """
 
-    width: float = param(1.0, help="multiplier of filters and mlp", above=0)
-    filters: int | Literal["auto"] = param("auto", help="channels of a token; auto is twice the map's", minimum=1)
-    heads: int = param(8, help="attention heads", minimum=1)
-    key_size: int | Literal["auto"] = param("auto", help="size of a head; auto is filters / heads", minimum=1)
-    mlp: int | Literal["auto"] = param("auto", help="hidden units of the perceptron; auto is twice filters", minimum=1)
-    layers: int = param(4, help="blocks one after the other", minimum=1)
-    dropout: float = param(0.1, help="after attention and perceptron", minimum=0, maximum=0.95)
-    norm: Literal["pre", "post"] = param("pre", help="where layer normalisation stands")
-    positions: Literal["learned", "sinusoidal", "none"] = param("learned", help="what tells a token its place")
-    shared: bool = param(False, help="the blocks share their weights")
+    width: float = param(1.0, help="factor for filters and mlp", above=0)
+    filters: int | Literal["auto"] = param("auto", help="channels of a token; auto: twice those of the map", minimum=1)
+    heads: int = param(8, help="number of attention heads", minimum=1)
+    key_size: int | Literal["auto"] = param("auto", help="size of a head; auto: filters / heads", minimum=1)
+    mlp: int | Literal["auto"] = param("auto", help="hidden units of the perceptron; auto: twice filters", minimum=1)
+    layers: int = param(4, help="number of blocks", minimum=1)
+    dropout: float = param(0.1, help="dropout after attention and perceptron", minimum=0, maximum=0.95)
+    norm: Literal["pre", "post"] = param("pre", help="layer normalisation before or after attention and perceptron")
+    positions: Literal["learned", "sinusoidal", "none"] = param("learned", help="how positions are added to the tokens")
+    shared: bool = param(False, help="use the same weights in all blocks")
 
     layer_modules: ClassVar[tuple[str, ...]] = ("marsseg_plugins.bottlenecks.positions",)
 

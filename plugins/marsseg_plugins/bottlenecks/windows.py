@@ -1,4 +1,4 @@
-"""The layer of the Swin bottleneck: attention inside windows."""
+"""The attention layer of the Swin bottleneck."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ FORBIDDEN = -1e9
 
 @keras.saving.register_keras_serializable(package="marsseg")
 class WindowAttention(keras.layers.Layer):
-    """Multi-head self-attention inside windows of a map, with a bias for each relative position: (B, h, w, c) → same.
+    """Multi-head self-attention inside windows, with a bias for each relative position: (B, h, w, c) → same shape.
 
-    Windows are at most as large as the map. `shifted` moves their grid by half a window, in the directions in which
-    there is more than one; what the roll brings together from opposite borders does not attend to each other. A size
-    that the window does not divide is padded, and nothing attends to the padding.
+    Windows are at most as large as the map. `shifted` moves their grid by half a window, in each direction that has
+    more than one window. The shift is a roll of the map: cells that it brings together from opposite borders do not
+    attend to each other. A size that is not a multiple of the window is padded, and no cell attends to the padding.
     """
 
     def __init__(self, heads: int, key_size: int, window: int, shifted: bool = False, **options: Any) -> None:
@@ -64,7 +64,7 @@ class WindowAttention(keras.layers.Layer):
         x = ops.reshape(x, (-1, down * across, window_rows * window_columns, 3, self.heads, self.key_size))
         query, key, value = (x[:, :, :, i] for i in range(3))
 
-        # In float32: the mask is out of half precision's range.
+        # In float32: the mask is outside of the range of half precision.
         scores = ops.cast(ops.einsum("bwqhk,bwvhk->bwhqv", query, key), "float32") * self.key_size**-0.5
         bias = ops.take(ops.cast(self.position_bias, "float32"), self._places, axis=0)
         scores = scores + ops.transpose(bias, (2, 0, 1)) + self._mask[:, None]
@@ -78,7 +78,7 @@ class WindowAttention(keras.layers.Layer):
         return self.project_out(x[:, :rows, :columns])
 
     def multiply_accumulates(self, shape: tuple[int, ...]) -> int:
-        """Both projections, and the scores and weighted sums of each window."""
+        """Count both projections, and the scores and weighted sums of each window."""
         places, channels, size = shape[0] * shape[1], shape[2], self.heads * self.key_size
         padded, window = math.prod(self._padded), math.prod(self._window)
         return places * channels * 4 * size + 2 * padded * window * size
@@ -87,12 +87,15 @@ class WindowAttention(keras.layers.Layer):
         return shape
 
     def get_config(self) -> dict[str, Any]:
-        own = {"heads": self.heads, "key_size": self.key_size, "window": self.window, "shifted": self.shifted}
-        return super().get_config() | own
+        options = {"heads": self.heads, "key_size": self.key_size, "window": self.window, "shifted": self.shifted}
+        return super().get_config() | options
 
 
 def seam_mask(sides: tuple[int, ...], window: tuple[int, ...], shift: tuple[int, ...]) -> np.ndarray:
-    """(windows, tokens, tokens) float32: 0 where one may attend to another, FORBIDDEN across seams and to padding."""
+    """Return the mask (windows, tokens, tokens) float32 that is added to the attention scores.
+
+    It is 0 where the first token may attend to the second, and FORBIDDEN between opposite borders and to padding.
+    """
     regions, inside = [], []
     for side, size, step in zip(sides, window, shift, strict=True):
         rolled = np.arange(-(-side // size) * size) + step
@@ -105,7 +108,7 @@ def seam_mask(sides: tuple[int, ...], window: tuple[int, ...], shift: tuple[int,
 
 
 def relative_places(window: tuple[int, ...]) -> np.ndarray:
-    """(tokens, tokens): a number for each pair's distance in rows and columns."""
+    """Return an index (tokens, tokens) for each pair of tokens; equal for equal distances in rows and columns."""
     row, column = (axis.ravel() for axis in np.indices(window))
     rows = row[:, None] - row + window[0] - 1
     columns = column[:, None] - column + window[1] - 1
@@ -113,7 +116,7 @@ def relative_places(window: tuple[int, ...]) -> np.ndarray:
 
 
 def _tokens(grid: np.ndarray, window: tuple[int, ...]) -> np.ndarray:
-    """(h, w) → (windows, tokens), in the order of the layer."""
+    """Arrange a grid (h, w) as (windows, tokens), in the order of the layer."""
     rows, columns = grid.shape
     split = grid.reshape(rows // window[0], window[0], columns // window[1], window[1])
     return split.transpose(0, 2, 1, 3).reshape(-1, window[0] * window[1])

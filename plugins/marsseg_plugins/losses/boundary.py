@@ -1,4 +1,4 @@
-"""Boundary loss."""
+"""The boundary loss."""
 
 from __future__ import annotations
 
@@ -10,25 +10,28 @@ from marsseg_core.plugin_api import Loss, LossFunction, LossSpec, TargetFunction
 
 @dataclass(frozen=True)
 class Boundary(Loss):
-    """Boundary loss: what is predicted counts by its distance from the true boundary, in pixels.
+    """Boundary loss: weights predictions by their distance from the true boundary, in pixels.
 
     φ is the signed distance of a pixel from the boundary of a class in its image. Outside of the class it is the
-    distance to the nearest pixel of the class; inside, 1 minus the distance to the nearest pixel of another class. Void
-    and ignored pixels are neither in nor out of any class, so the edge of the annotation is no boundary: φ is 0
-    everywhere for a class that the image lacks, and in an image that shows one class. It is computed in the input
-    pipeline, from the mask as it is after the augmentation. With p the softmax, the mean over the labelled pixels of
-    the batch and the classes that are not ignored is taken of
+    distance to the nearest pixel of the class. Inside, it is 1 minus the distance to the nearest pixel of another
+    class. Void and ignored pixels are neither inside nor outside of any class, so the edge of the annotation is not a
+    boundary. φ is 0 for a class that the image does not have, and in an image of only one class. It is computed in the
+    input pipeline, from the mask after augmentation.
 
-    - `form=nonnegative`: p·max(φ, 0) + (1 − p)·max(−φ, 0), which is 0 at perfection;
-    - `form=signed`: p·φ, as published. Negative at perfection: no weighting that needs ratios takes it.
+    With p the softmax, the loss is the mean over the labelled pixels of the batch, and over the classes that are not
+    ignored, of
 
-    Both have the same gradient. Meant to join a loss of regions with a small weight: `wssce,boundary:weight=0.01`, or
-    rising from 0 by `--weighting scheduled`.
+    - `form=nonnegative`: p·max(φ, 0) + (1 − p)·max(−φ, 0), which is 0 for a perfect prediction;
+    - `form=signed`: p·φ, as published. It is negative for a perfect prediction, so weightings that need ratios of
+      losses refuse it.
 
-    Kervadec and others, arXiv 1812.07032.
+    Both have the same gradient. Use the boundary loss with a small weight beside a loss of regions, as in
+    `wssce,boundary:weight=0.01`, or with a weight that rises from 0 by `--weighting scheduled`.
+
+    Paper: Kervadec and others, arXiv 1812.07032.
     """
 
-    form: Literal["nonnegative", "signed"] = param("nonnegative", help="which of two losses of the same gradient")
+    form: Literal["nonnegative", "signed"] = param("nonnegative", help="one of two losses with the same gradient")
 
     @property
     def may_be_negative(self) -> bool:
@@ -46,7 +49,7 @@ class Boundary(Loss):
 
         counted = spec.num_classes - len(set(spec.ignore_classes))
         if counted < 2:
-            raise ValueError("a boundary is between two classes that count, and the data has one")
+            raise ValueError("a boundary needs at least two classes that are not ignored, but the data has fewer")
 
         def boundary(labels: Any, logits: Any, distances: Any) -> Any:
             valid = valid_pixels(labels, spec.ignore_classes)[..., None]

@@ -1,4 +1,4 @@
-"""What the losses built on cross-entropy share."""
+"""Functions that the losses based on cross-entropy share."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from marsseg_core.plugin_api import VOID
 
 
 def valid_pixels(labels: Any, ignore_classes: Sequence[int]) -> Any:
-    """Labels (…) → boolean (…): neither void nor of an ignored class."""
+    """Return where labels (…) are neither void nor of an ignored class, (…) boolean."""
     labels = ops.cast(labels, "int32")
     valid = ops.not_equal(labels, VOID)
     for c in ignore_classes:
@@ -20,11 +20,12 @@ def valid_pixels(labels: Any, ignore_classes: Sequence[int]) -> Any:
 
 
 def pixel_cross_entropy(labels: Any, logits: Any, valid: Any) -> Any:
-    """−log softmax(logits)[label] of each pixel in float32, and exactly 0, with no gradient, where not `valid`.
+    """Return −log softmax(logits)[label] of each pixel, (B, H, W) float32.
 
-    Labels (B, H, W), logits (B, H, W, K), valid (B, H, W) boolean → (B, H, W).
+    Labels are (B, H, W), logits (B, H, W, K), `valid` (B, H, W) boolean. At pixels that are not valid, the value is
+    exactly 0, and the gradient too.
     """
-    # What an invalid pixel holds is replaced before it enters the formula: 0 × ∞ would not be 0.
+    # Values of invalid pixels are replaced before they enter the formula, because 0 × ∞ is not 0.
     labels = ops.where(valid, ops.cast(labels, "int32"), 0)
     logits = ops.where(valid[..., None], ops.cast(logits, "float32"), 0.0)
     entropy = ops.sparse_categorical_crossentropy(labels, logits, from_logits=True)

@@ -1,4 +1,4 @@
-"""Distances from the boundaries of classes, for the boundary loss."""
+"""Compute distances from the boundaries of classes, for the boundary loss."""
 
 from __future__ import annotations
 
@@ -8,12 +8,13 @@ import numpy as np
 
 
 def signed_distances(masks: np.ndarray, num_classes: int, ignore_classes: Collection[int]) -> np.ndarray:
-    """Masks (B, H, W) uint8 → (B, H, W, K) float32: the signed distance to each class's boundary, in pixels.
+    """Return the signed distance of each pixel to the boundary of each class, in pixels.
 
-    Only pixels that count are evidence: those that are neither void nor of an ignored class. Outside of a class it is
-    the Euclidean distance to the nearest pixel of that class, 1 or more; inside, 1 minus the distance to the nearest
-    pixel of another class that counts, 0 or less. It is 0 where there is no such pixel: for a class that an image
-    lacks, and in an image of one class. It is 0 for ignored classes, and on the pixels that do not count.
+    Masks (B, H, W) uint8 → distances (B, H, W, K) float32. Void pixels and pixels of ignored classes are left out.
+    Outside of a class, the distance is the Euclidean distance to the nearest pixel of the class: 1 or more. Inside, it
+    is 1 minus the distance to the nearest pixel of another class: 0 or less. It is 0 where there is no such pixel: for
+    a class that an image does not have, and in an image of one class. It is also 0 for ignored classes, and on the
+    pixels that are left out.
     """
     from scipy import ndimage
 

@@ -1,4 +1,4 @@
-"""Focal cross-entropy."""
+"""The focal cross-entropy loss."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from .weighted import WeightedLoss
 
 @dataclass(frozen=True)
 class Focal(WeightedLoss):
-    """Focal cross-entropy: pixels that are nearly right count less.
+    """Focal cross-entropy: gives less weight to pixels that are nearly right.
 
-    Σ w·(1 − p)^γ·(−log p) / Σ w over the labelled pixels of the batch, with p the softmax of the true class and w its
-    class weight; 0 if there are none. γ = 0 is cross-entropy.
+    The loss is Σ w·(1 − p)^γ·(−log p) / Σ w over the labelled pixels of the batch, with p the softmax of the true class
+    and w its class weight; 0 if there is no labelled pixel. γ = 0 is cross-entropy.
 
-    Lin and others, arXiv 1708.02002. The best entries on the course data took γ from 0.5 to 2.
+    Paper: Lin and others, arXiv 1708.02002. The best entries on the course data used γ from 0.5 to 2.
     """
 
-    gamma: float = param(2.0, help="γ: the larger, the less the easy pixels count", minimum=0)
+    gamma: float = param(2.0, help="γ: larger values give less weight to easy pixels", minimum=0)
 
     def build(self, spec: LossSpec) -> LossFunction:
         from keras import ops
@@ -32,8 +32,8 @@ class Focal(WeightedLoss):
 
         def focal(labels: Any, logits: Any) -> Any:
             valid = valid_pixels(labels, spec.ignore_classes)
-            known = ops.where(valid, ops.cast(labels, "int32"), 0)
-            weight = ops.where(valid, ops.take(ops.convert_to_tensor(weights), known), 0.0)
+            classes = ops.where(valid, ops.cast(labels, "int32"), 0)
+            weight = ops.where(valid, ops.take(ops.convert_to_tensor(weights), classes), 0.0)
             entropy = pixel_cross_entropy(labels, logits, valid)
             difficulty = smooth_power(-ops.expm1(-entropy), self.gamma)
             scale = ops.sum(weight)

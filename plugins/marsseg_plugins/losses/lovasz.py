@@ -1,4 +1,4 @@
-"""Lovász-softmax."""
+"""The Lovász-softmax loss."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from .weighted import WeightedLoss
 
 @dataclass(frozen=True)
 class Lovasz(WeightedLoss):
-    """Lovász-softmax: the convex extension of 1 − IoU, which it equals on hard predictions.
+    """Lovász-softmax: the convex extension of 1 − IoU; for hard predictions it is equal to 1 − IoU.
 
-    For each class the errors |g − p| of the labelled pixels of the batch (g the one-hot truth, p the softmax), from
-    the largest to the smallest, times what each adds to the Jaccard distance when the pixels are got wrong in that
-    order. The loss is the weighted mean over the classes that the batch has and that are not ignored; it is in
-    [0, 1], and 0 if there are none.
+    For each class, the errors |g − p| of the labelled pixels of the batch are sorted from the largest to the smallest
+    (g is the one-hot truth, p the softmax). Each error is multiplied by the increase of the Jaccard distance when the
+    pixels become wrong one after the other in that order, and the products are added up. The loss is the weighted mean
+    over the classes that are in the batch and not ignored. It is in [0, 1], and 0 if there is no such class.
 
-    Berman and others, CVPR 2018, arXiv 1705.08790, over the batch and not image by image.
+    Paper: Berman and others, CVPR 2018, arXiv 1705.08790; here over the batch, not image by image.
     """
 
     def build(self, spec: LossSpec) -> LossFunction:
@@ -33,13 +33,13 @@ class Lovasz(WeightedLoss):
         weights = self.class_weights(spec)[counted]
 
         def by_class(values: Any) -> Any:
-            """(B, H, W, K) → (classes that count, B·H·W)."""
+            """Reshape values (B, H, W, K) to (classes that are not ignored, B·H·W)."""
             return ops.transpose(ops.reshape(ops.take(values, counted, axis=-1), (-1, len(counted))))
 
         def lovasz(labels: Any, logits: Any) -> Any:
             p, truth, rest = map(by_class, shares_and_truth(labels, logits, spec.ignore_classes))
             errors = ops.where(truth > 0, rest, p)
-            # Behind all that count, pixels that do not count add nothing and change no other pixel's step.
+            # Void and ignored pixels are sorted to the end: there they add nothing and change no other pixel's step.
             valid = ops.reshape(valid_pixels(labels, spec.ignore_classes), (1, -1))
             order = ops.argsort(ops.where(valid, -errors, 1.0), axis=-1)
             steps = jaccard_steps(ops.take_along_axis(truth, order, axis=-1))

@@ -1,4 +1,4 @@
-"""Sparse softmax cross-entropy."""
+"""The sparse softmax cross-entropy loss."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from marsseg_core.plugin_api import Loss, LossFunction, LossSpec
 class SSCE(Loss):
     """Sparse softmax cross-entropy: the mean of −log p over the labelled pixels.
 
-    The mean is over the pixels of the batch that are neither void nor of an ignored class; 0 if there are none.
+    Labelled pixels are those of the batch that are neither void nor of an ignored class. The loss is 0 if there is
+    none.
     """
 
     def build(self, spec: LossSpec) -> LossFunction:

@@ -1,4 +1,4 @@
-"""Weighted sparse softmax cross-entropy."""
+"""The weighted sparse softmax cross-entropy loss."""
 
 from __future__ import annotations
 
@@ -12,28 +12,34 @@ from .weighted import CAP_HELP, Rule, check_class_weights
 
 @dataclass(frozen=True)
 class WSSCE(Loss):
-    """Weighted sparse softmax cross-entropy: rare classes count more.
+    """Weighted sparse softmax cross-entropy: gives more weight to rare classes.
 
     With w the class weights and the sums over the labelled pixels of the batch, the loss is
 
     - `normalise=weights`: Σ w·(−log p) / Σ w, the weighted mean;
-    - `normalise=pixels`: Σ w·(−log p) / N, with N all pixels of the batch, ignored and void ones too (the report's).
+    - `normalise=pixels`: Σ w·(−log p) / N, with N the number of all pixels of the batch, including ignored and void
+      pixels, as in the report.
 
-    The weights come from the training subset: `balanced` n / (K·n_c), `inverse` 1 / n_c and `effective` numbers
-    (arXiv 1901.05555), or are given, one for each class, the ignored ones included. `cap` bounds `balanced` weights as
-    they are; those of the other two rules by their ratio to the most frequent class's.
+    The weights are computed from the n_c pixels of each class in the training subset: `balanced` is n / (K·n_c),
+    `inverse` is 1 / n_c, and `effective` uses effective numbers (arXiv 1901.05555). Or they are set as a list, one for
+    each class, including the ignored ones. `cap` limits `balanced` weights directly; for the other two rules it limits
+    the ratio to the weight of the most frequent class.
 
-    The report: `weights=balanced cap=10 count=all normalise=pixels`; on the course data these weights are
+    The report has `weights=balanced cap=10 count=all normalise=pixels`. On the course data these weights are
     [0, 0.5935, 0.8366, 1.1097, 10].
     """
 
     weights: Rule | tuple[float, ...] = param(
-        "balanced", help="the rule for class weights, or the weights themselves", minimum=0, min_length=2
+        "balanced", help="the rule for class weights, or one weight for each class", minimum=0, min_length=2
     )
     cap: float | None = param(10.0, help=CAP_HELP, above=0)
-    count: Literal["labelled", "all"] = param("labelled", help="classes that `balanced` counts in n and K")
-    beta: float = param(0.999999, help="β of `effective`: 1 / (1 − β) is the number of pixels that saturates", above=0)
-    normalise: Literal["weights", "pixels"] = param("weights", help="what the sum is divided by")
+    count: Literal["labelled", "all"] = param(
+        "labelled", help="classes that `balanced` includes in n and K: those not ignored, or all"
+    )
+    beta: float = param(0.999999, help="β of `effective`: weights hardly change above 1 / (1 − β) pixels", above=0)
+    normalise: Literal["weights", "pixels"] = param(
+        "weights", help="divide the sum by the sum of the weights, or by the number of pixels"
+    )
 
     def __post_init__(self) -> None:
         check_class_weights(self.weights, self.cap, self.beta)
@@ -48,12 +54,12 @@ class WSSCE(Loss):
 
         def wssce(labels: Any, logits: Any) -> Any:
             valid = valid_pixels(labels, spec.ignore_classes)
-            known = ops.where(valid, ops.cast(labels, "int32"), 0)
-            weight = ops.where(valid, ops.take(ops.convert_to_tensor(weights), known), 0.0)
+            classes = ops.where(valid, ops.cast(labels, "int32"), 0)
+            weight = ops.where(valid, ops.take(ops.convert_to_tensor(weights), classes), 0.0)
             total = ops.sum(weight * pixel_cross_entropy(labels, logits, valid))
             if self.normalise == "pixels":
                 return total / ops.cast(ops.size(weight), "float32")
-            # Where all weights are 0, so is the sum.
+            # Where all weights are 0, the total is 0 too.
             scale = ops.sum(weight)
             return total / ops.where(scale > 0, scale, 1.0)
 

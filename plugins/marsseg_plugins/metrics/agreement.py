@@ -1,4 +1,4 @@
-"""Accuracy and Cohen's kappa: the share of pixels that are right, as it is and beyond chance."""
+"""Accuracy and Cohen's kappa: the share of correct pixels, and the agreement beyond chance."""
 
 from __future__ import annotations
 
@@ -11,10 +11,13 @@ from marsseg_core.plugin_api import Metric, MetricSpec, accuracy, counted_rows
 
 @dataclass(frozen=True)
 class Accuracy(Metric):
-    """Accuracy: the share of the labelled pixels that are right. Undefined without a labelled pixel."""
+    """Accuracy: the share of the labelled pixels that are predicted correctly.
+
+    Undefined where no pixel is labelled.
+    """
 
     label = "Accuracy"
-    explanation = "Share of the labelled pixels that are right: large classes dominate it."
+    explanation = "Share of the labelled pixels that are predicted correctly. Large classes dominate it."
     in_tables = in_history = True
 
     def value(self, counts: np.ndarray, spec: MetricSpec) -> float:
@@ -23,17 +26,17 @@ class Accuracy(Metric):
 
 @dataclass(frozen=True)
 class Kappa(Metric):
-    """Cohen's kappa: how far truth and prediction agree beyond what their class shares alone would give.
+    """Cohen's kappa: the agreement of truth and prediction beyond what is expected by chance.
 
-    (p − e) / (1 − e), with p the accuracy and e = Σ (truth's share of a class) · (prediction's share of it). 1 is
-    perfect, 0 is chance, below 0 is worse. Undefined where e is 1 (truth and prediction are one class), and without a
-    labelled pixel.
+    The value is (p − e) / (1 − e), with p the accuracy and e = Σ (share of a class in the truth) · (its share in the
+    prediction). 1 is perfect, 0 is chance, and below 0 is worse than chance. Undefined where e is 1 (truth and
+    prediction are one class), and where no pixel is labelled.
 
-    Cohen 1960, doi:10.1177/001316446002000104.
+    Paper: Cohen 1960, doi:10.1177/001316446002000104.
     """
 
     label = "Cohen's kappa"
-    explanation = "Accuracy beyond what the shares of the classes alone would give: 1 is perfect, 0 is chance."
+    explanation = "Agreement beyond what the shares of the classes give by chance: 1 is perfect, 0 is chance."
     bounds = (-1.0, 1.0)
 
     def value(self, counts: np.ndarray, spec: MetricSpec) -> float:

@@ -1,7 +1,7 @@
-"""Boundary IoU and the boundary F-score: whether classes end where they should.
+"""Boundary IoU and the boundary F-score: whether the boundaries of classes are in the right place.
 
-A boundary is where two classes that count meet. Void and ignored pixels are neither in nor out of any class, so neither
-the edge of the annotation nor that of the image is a boundary, of the truth or of the prediction.
+A boundary is where two classes that are not ignored meet. Void and ignored pixels are neither inside nor outside of any
+class, so neither the edge of the annotation nor the edge of the image is a boundary, in truth or prediction.
 """
 
 from __future__ import annotations
@@ -15,28 +15,29 @@ from marsseg_core.plugin_api import Metric, MetricSpec, mean_defined, param
 
 @dataclass(frozen=True)
 class BoundaryIoU(Metric):
-    """Boundary IoU: the IoU of what lies near the boundaries, of each class's inner rims in truth and prediction.
+    """Boundary IoU: the IoU of the inner rims of the classes, near their boundaries.
 
-    The rim of a class are its pixels with a pixel of another class that counts at most d rows and d columns away, where
-    d is `dilation` times the diagonal of the image, at least 1: as the erosion by 3 × 3 pixels of the authors' code.
-    Intersections and unions of the true and the predicted rim are summed over the images, and the mean is taken over
-    the classes with a rim in the truth. Undefined where neither truth nor prediction has a rim.
+    The rim of a class is the set of its pixels that have a pixel of another class, which is not ignored, at most d rows
+    and d columns away. d is `dilation` times the diagonal of the image, and at least 1; this is the same as the erosion
+    by 3 × 3 pixels in the authors' code. Intersections and unions of the true and the predicted rims are summed over
+    the images. The value is the mean over the classes with a rim in the truth. Undefined where there is none.
 
-    Cheng and others, arXiv 2103.16562, whose rim includes the edge of the image; here that is no evidence, nor is void.
+    Paper: Cheng and others, arXiv 2103.16562. There the rim includes the edge of the image; here neither the edge of
+    the image nor void pixels make a rim.
     """
 
-    dilation: float = param(0.02, help="width of the rim as a share of the image's diagonal", above=0, maximum=1)
+    dilation: float = param(0.02, help="width of the rim, as a share of the diagonal of the image", above=0, maximum=1)
 
     label = "Boundary IoU"
     explanation = (
-        "Intersection over union of the inner rims of the classes, where two classes meet; rims are 2 % of the image's "
-        "diagonal wide unless the plan says otherwise."
+        "Intersection over union of the inner rims of the classes, where two classes meet. The width of a rim is 2 % "
+        "of the diagonal of the image, unless the plan sets another width."
     )
     per_class = "boundary_iou"
     needs_predictions = True
 
     def count(self, mask: np.ndarray, prediction: np.ndarray, spec: MetricSpec) -> np.ndarray:
-        """(K, 3): pixels in both rims, in either, and in that of the truth."""
+        """Count the pixels in both rims, in either rim and in the true rim of each class, (K, 3)."""
         width = max(1, round(self.dilation * float(np.hypot(*mask.shape))))
         counts = np.zeros((spec.num_classes, 3), np.int64)
         valid = np.isin(mask, spec.counted)
@@ -55,30 +56,32 @@ class BoundaryIoU(Metric):
 
 @dataclass(frozen=True)
 class BoundaryF(Metric):
-    """Boundary F-score: how much of the predicted contours is true, and of the true ones found, within a tolerance.
+    """Boundary F-score: how well predicted and true contours match, within a tolerance in pixels.
 
-    The contour of a class are its pixels beside (of eight neighbours) a pixel of another class that counts. Precision
-    is the share of the predicted contour with a true one at a Euclidean distance of at most `tolerance` pixels, recall
-    the share of the true one with a predicted one so near; F = 2·P·R / (P + R), 0 where only one of the contours is
-    there. It is taken for each class in each image that has the contour in truth or prediction, then the mean over the
-    images, then over the classes with a contour in the truth. Undefined where there is no contour at all.
+    The contour of a class is the set of its pixels that have, among their eight neighbours, a pixel of another class
+    that is not ignored. Precision is the share of the predicted contour that has a true contour pixel at a Euclidean
+    distance of at most `tolerance` pixels. Recall is the share of the true contour with a predicted one as near. The
+    score is F = 2·P·R / (P + R), and 0 where there is only one of the contours. It is computed for each class in each
+    image that has its contour in truth or prediction. The value is the mean over the images, then over the classes with
+    a contour in the truth. Undefined where there is none.
 
-    Csurka and others, *What is a good evaluation measure for semantic segmentation?*, BMVC 2013, who tolerate 0.75 % of
-    the diagonal (1 pixel of images of 64 × 128); for objects in video, Perazzi and others, CVPR 2016.
+    Paper: Csurka and others, *What is a good evaluation measure for semantic segmentation?*, BMVC 2013, with a
+    tolerance of 0.75 % of the diagonal (1 pixel in images of 64 × 128). For objects in video: Perazzi and others, CVPR
+    2016.
     """
 
-    tolerance: float = param(1.0, help="distance, in pixels, at which contours still agree", minimum=0)
+    tolerance: float = param(1.0, help="largest distance, in pixels, at which contours match", minimum=0)
 
     label = "Boundary F-score"
     explanation = (
-        "How much of the predicted contours is true and of the true ones found, within a tolerance in pixels (1 unless "
-        "the plan says otherwise): per class and image, then the means."
+        "F-score of predicted and true contours that match within a tolerance in pixels (1, unless the plan sets "
+        "another): per class and image, then the means."
     )
     per_class = "boundary_f"
     needs_predictions = True
 
     def count(self, mask: np.ndarray, prediction: np.ndarray, spec: MetricSpec) -> np.ndarray:
-        """(K, 3): the score, whether there is one, and whether the truth has a contour."""
+        """Compute the score, whether there is one, and whether the truth has a contour, for each class, (K, 3)."""
         counts = np.zeros((spec.num_classes, 3))
         valid = np.isin(mask, spec.counted)
         for c in spec.counted:
@@ -96,7 +99,10 @@ class BoundaryF(Metric):
 
 
 def _near_others(inside: np.ndarray, valid: np.ndarray, width: int) -> np.ndarray:
-    """Where a class (H, W) bool has, among the valid pixels, others at most `width` rows and columns away."""
+    """Return where valid pixels of a class have valid pixels of others at most `width` rows and columns away.
+
+    All arrays are (H, W) bool; `inside` is True at the pixels of the class.
+    """
     from scipy import ndimage
 
     others = valid & ~inside
@@ -105,7 +111,7 @@ def _near_others(inside: np.ndarray, valid: np.ndarray, width: int) -> np.ndarra
 
 
 def _f_score(true: np.ndarray, predicted: np.ndarray, tolerance: float) -> float:
-    """F of two contours (H, W) bool, of which one at least is there."""
+    """Return the F-score of two contours (H, W) bool; at least one of them must have a pixel."""
     from scipy import ndimage
 
     if not (true.any() and predicted.any()):

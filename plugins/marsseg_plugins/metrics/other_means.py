@@ -1,4 +1,4 @@
-"""Mean IoU over other pixels, classes or images than the headline's."""
+"""Variants of mean IoU, over other pixels, classes or images than the main score `miou`."""
 
 from __future__ import annotations
 
@@ -18,16 +18,17 @@ from marsseg_core.plugin_api import (
 
 @dataclass(frozen=True)
 class CourseMeanIoU(Metric):
-    """Mean IoU of the AN2DL course, as inferred: an ignored class may be predicted, and joins the mean with 0.
+    """Mean IoU of the AN2DL course, as inferred: an ignored class can be predicted, and then has an IoU of 0.
 
-    Labelled pixels, decoded over all classes; the mean over the classes present in truth or prediction. A single
-    labelled pixel that is predicted as background costs a whole class's share.
+    It is computed on the labelled pixels, with predictions among all classes. The mean is over the classes that are in
+    truth or prediction. So a single labelled pixel that is predicted as background adds one more class, of IoU 0, to
+    the mean.
     """
 
     label = "mIoU, AN2DL"
     explanation = (
-        "The course's score as inferred: labelled pixels only, but an ignored class may be predicted, and it then "
-        "joins the mean with IoU 0: a single such pixel costs a whole class's share. Not comparable with the headline."
+        "The score of the course, as inferred: labelled pixels only, but an ignored class can be predicted. A single "
+        "such pixel adds a class with IoU 0 to the mean. Not comparable with mIoU."
     )
     all_classes = True
     in_tables = True
@@ -38,15 +39,15 @@ class CourseMeanIoU(Metric):
 
 @dataclass(frozen=True)
 class AllPixelsMeanIoU(Metric):
-    """Mean IoU over all pixels but void: what is predicted on ground of ignored classes counts too.
+    """Mean IoU over all pixels except void: predictions on pixels of ignored classes count as well.
 
-    Decoded over all classes; the mean over the classes that count and occur.
+    Predictions are among all classes. The mean is over the classes that occur and are not ignored.
     """
 
     label = "mIoU, all pixels"
     explanation = (
-        "Ground of ignored classes is scored too: any other class predicted on it counts as wrong. Mean over the "
-        "classes from 1 on."
+        "Pixels of ignored classes are scored as well: any other class that is predicted there is wrong. Mean over "
+        "the classes that are not ignored."
     )
     all_classes = True
     in_tables = True
@@ -57,15 +58,18 @@ class AllPixelsMeanIoU(Metric):
 
 @dataclass(frozen=True)
 class MeanIoUPerImage(Metric):
-    """Mean IoU of each image on its own, then the mean over the images that have one: every image counts the same."""
+    """Mean IoU per image: the mean over the images of the mean IoU of each image, so all images have the same weight.
+
+    Images without a score are left out.
+    """
 
     label = "mIoU per image"
-    explanation = "One score for each image, then their mean: every image counts the same."
+    explanation = "Mean over the images of the mean IoU of each image: all images have the same weight."
     needs_predictions = True
     in_tables = True
 
     def count(self, mask: np.ndarray, prediction: np.ndarray, spec: MetricSpec) -> np.ndarray:
-        """Its score, and that it has one."""
+        """Compute the score of the image, and whether it has one: 1, or 0."""
         score = mean_iou(confusion_matrix(mask, prediction, spec.num_classes), spec.ignore_classes)
         return np.array([0.0, 0.0] if np.isnan(score) else [score, 1.0])
 

@@ -1,4 +1,4 @@
-"""Mean IoU, Dice and frequency-weighted IoU: how far predicted and true area of a class overlap."""
+"""Mean IoU, Dice and frequency-weighted IoU: the overlap of the predicted and the true area of a class."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from marsseg_core.plugin_api import Metric, MetricSpec, counted_rows, iou_per_cl
 class MeanIoU(Metric):
     """Mean IoU: intersection over union of each class over all images, then the mean over the classes with support.
 
-    IoU of a class is TP / (TP + FP + FN), over the labelled pixels, where the network chooses among the classes that
-    count. Undefined for a class that is in neither truth nor prediction.
+    The IoU of a class is TP / (TP + FP + FN) over the labelled pixels, with predictions among the classes that are not
+    ignored. Undefined for a class that is in neither truth nor prediction.
 
-    Jaccard 1912; as the mean over classes, Everingham and others, doi:10.1007/s11263-014-0733-5.
+    Papers: Jaccard 1912; for the mean over classes, Everingham and others, doi:10.1007/s11263-014-0733-5.
     """
 
     label = "mIoU"
     explanation = (
-        "The headline figure. Labelled pixels only, and the network chooses among the classes that count: "
-        "intersection over union per class over the whole subset, then the mean over classes with support."
+        "The main score. Labelled pixels only, with predictions among the classes that are not ignored: intersection "
+        "over union of each class over the whole subset, then the mean over the classes with support."
     )
     per_class = "iou"
     in_tables = in_history = True
@@ -36,16 +36,18 @@ class MeanIoU(Metric):
 
 @dataclass(frozen=True)
 class Dice(Metric):
-    """Dice: twice the overlap over the sum of both areas, the mean over the classes with support; also called F1.
+    """Dice: twice the overlap divided by the sum of both areas, the mean over the classes with support; also called F1.
 
-    Of a class it is 2·TP / (2·TP + FP + FN), the harmonic mean of precision and recall. Undefined for a class that is
+    For a class it is 2·TP / (2·TP + FP + FN), the harmonic mean of precision and recall. Undefined for a class that is
     in neither truth nor prediction.
 
-    Dice 1945, doi:10.2307/1932409.
+    Paper: Dice 1945, doi:10.2307/1932409.
     """
 
     label = "Dice"
-    explanation = "Twice the overlap of predicted and true area over their sum, per class, then the mean as for mIoU."
+    explanation = (
+        "Twice the overlap of predicted and true area, divided by their sum, per class; then the mean as for mIoU."
+    )
     per_class = "dice"
 
     def value(self, counts: np.ndarray, spec: MetricSpec) -> float:
@@ -59,16 +61,16 @@ class Dice(Metric):
 
 @dataclass(frozen=True)
 class FrequencyWeightedIoU(Metric):
-    """Frequency-weighted IoU: the IoU of the classes, each counting by its share of the labelled pixels.
+    """Frequency-weighted IoU: the mean IoU, with each class weighted by its share of the labelled pixels.
 
-    Σ (n_c / n) · IoU_c over the classes with support. Undefined without a labelled pixel.
+    The value is Σ (n_c / n) · IoU_c over the classes with support. Undefined where no pixel is labelled.
 
-    Long, Shelhamer and Darrell, arXiv 1411.4038.
+    Paper: Long, Shelhamer and Darrell, arXiv 1411.4038.
     """
 
     label = "Frequency-weighted IoU"
     explanation = (
-        "The IoU of the classes, each counting by its share of the labelled pixels: large classes dominate it."
+        "The mean IoU, with each class weighted by its share of the labelled pixels. Large classes dominate it."
     )
 
     def value(self, counts: np.ndarray, spec: MetricSpec) -> float:

@@ -1,4 +1,4 @@
-"""Precision and recall: what share of a class's predicted, and of its true pixels, is right."""
+"""Precision and recall: the correct share of the predicted and of the true pixels of a class."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from marsseg_core.plugin_api import Metric, MetricSpec, counted_rows, mean_with_
 
 @dataclass(frozen=True)
 class Precision(Metric):
-    """Precision: of the labelled pixels predicted as a class, the share that is; the mean over the classes.
+    """Precision: the share of correct pixels among those predicted as a class; the mean over the classes.
 
-    TP / (TP + FP). Undefined for a class that is never predicted, which is then left out of the mean: see it beside
-    recall, which is 0 there.
+    For a class it is TP / (TP + FP), over the labelled pixels. Undefined for a class that is never predicted, which is
+    left out of the mean. So look at recall as well, which is 0 for such a class.
     """
 
     label = "Precision"
     explanation = (
-        "Of the labelled pixels predicted as a class, the share that is that class. A class that is never predicted "
-        "has none, and is left out of the mean."
+        "Share of correct pixels among the labelled pixels that are predicted as a class; then the mean over the "
+        "classes. A class that is never predicted has no precision, and is left out of the mean."
     )
     per_class = "precision"
 
@@ -35,13 +35,14 @@ class Precision(Metric):
 
 @dataclass(frozen=True)
 class Recall(Metric):
-    """Recall: of the labelled pixels of a class, the share that is predicted as it; the mean over the classes.
+    """Recall: the share of the labelled pixels of a class that is predicted correctly; the mean over the classes.
 
-    TP / (TP + FN), also called class accuracy. Undefined for a class without support, which is left out of the mean.
+    For a class it is TP / (TP + FN); also called class accuracy. Undefined for a class without support, which is left
+    out of the mean.
     """
 
     label = "Recall"
-    explanation = "Of the labelled pixels of a class, the share that is predicted as it; the mean over the classes."
+    explanation = "Share of the labelled pixels of a class that is predicted correctly; then the mean over the classes."
     per_class = "recall"
 
     def value(self, counts: np.ndarray, spec: MetricSpec) -> float:

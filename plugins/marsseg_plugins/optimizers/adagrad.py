@@ -11,12 +11,12 @@ from .keras_optimizer import KerasOptimizer
 
 @dataclass(frozen=True)
 class Adagrad(KerasOptimizer):
-    """Adagrad: steps that shrink for weights with many gradients so far.
+    """Adagrad: makes smaller steps for weights whose past gradients are large.
 
-    Duchi, Hazan and Singer, JMLR 12 (2011).
+    Paper: Duchi, Hazan and Singer, JMLR 12 (2011).
     """
 
     keras_name = "Adagrad"
 
-    initial_accumulator_value: float = param(0.1, help="the sum of squares at the start", minimum=0)
+    initial_accumulator_value: float = param(0.1, help="sum of squared gradients at the start", minimum=0)
     epsilon: float = param(1e-7, help="added to the denominator", above=0)

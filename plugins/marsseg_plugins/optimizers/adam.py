@@ -11,14 +11,16 @@ from .keras_optimizer import KerasOptimizer
 
 @dataclass(frozen=True)
 class Adam(KerasOptimizer):
-    """Adam: steps by the mean of gradients over the root of the mean of their squares.
+    """Adam: steps of the mean gradient, divided by the root of the mean squared gradient.
 
-    Kingma and Ba, arXiv 1412.6980.
+    Paper: Kingma and Ba, arXiv 1412.6980.
     """
 
     keras_name = "Adam"
 
-    beta_1: float = param(0.9, help="what the mean of gradients keeps in each step", minimum=0, maximum=1)
-    beta_2: float = param(0.999, help="what the mean of their squares keeps in each step", minimum=0, maximum=1)
+    beta_1: float = param(0.9, help="decay factor of the mean of gradients, per step", minimum=0, maximum=1)
+    beta_2: float = param(0.999, help="decay factor of the mean of squared gradients, per step", minimum=0, maximum=1)
     epsilon: float = param(1e-7, help="added to the denominator", above=0)
-    amsgrad: bool = param(False, help="divide by the largest mean of squares so far (AMSGrad, Reddi and others 2018)")
+    amsgrad: bool = param(
+        False, help="divide by the largest mean of squared gradients so far (AMSGrad, Reddi and others 2018)"
+    )

@@ -11,14 +11,18 @@ from .keras_optimizer import KerasOptimizer
 
 @dataclass(frozen=True)
 class AdamW(KerasOptimizer):
-    """AdamW: Adam whose weight decay does not go through its moments.
+    """AdamW: Adam with weight decay that is separate from the gradients.
 
-    Loshchilov and Hutter, arXiv 1711.05101. Its weight decay is 0.004 unless the plan says another.
+    The weight decay is 0.004 unless the plan sets another one.
+
+    Paper: Loshchilov and Hutter, arXiv 1711.05101.
     """
 
     keras_name = "AdamW"
 
-    beta_1: float = param(0.9, help="what the mean of gradients keeps in each step", minimum=0, maximum=1)
-    beta_2: float = param(0.999, help="what the mean of their squares keeps in each step", minimum=0, maximum=1)
+    beta_1: float = param(0.9, help="decay factor of the mean of gradients, per step", minimum=0, maximum=1)
+    beta_2: float = param(0.999, help="decay factor of the mean of squared gradients, per step", minimum=0, maximum=1)
     epsilon: float = param(1e-7, help="added to the denominator", above=0)
-    amsgrad: bool = param(False, help="divide by the largest mean of squares so far (AMSGrad, Reddi and others 2018)")
+    amsgrad: bool = param(
+        False, help="divide by the largest mean of squared gradients so far (AMSGrad, Reddi and others 2018)"
+    )

@@ -13,15 +13,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class KerasOptimizer(Optimizer):
-    """Build the class of `keras.optimizers` that `keras_name` names, with the fields as its arguments."""
+    """An optimizer of Keras, with its fields as the arguments."""
 
     keras_name: ClassVar[str]
+    """The name of the class in `keras.optimizers`."""
 
     def build(self, spec: OptimizerSpec) -> keras.optimizers.Optimizer:
         import keras
 
-        # What is as it is by default is left to Keras: an older one has not all of the arguments.
-        own = {field.name: getattr(self, field.name) for field in fields(self)}
-        given = {field.name: own[field.name] for field in fields(self) if own[field.name] != field.default}
-        optimizer: keras.optimizers.Optimizer = getattr(keras.optimizers, self.keras_name)(**given, **spec.arguments)
+        # Defaults are not passed, because an older Keras does not have all of the arguments.
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        changed = {field.name: values[field.name] for field in fields(self) if values[field.name] != field.default}
+        optimizer: keras.optimizers.Optimizer = getattr(keras.optimizers, self.keras_name)(**changed, **spec.arguments)
         return optimizer

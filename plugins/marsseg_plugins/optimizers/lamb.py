@@ -11,13 +11,13 @@ from .keras_optimizer import KerasOptimizer
 
 @dataclass(frozen=True)
 class Lamb(KerasOptimizer):
-    """LAMB: Adam whose step in each layer is as large as the layer's weights, for large batches.
+    """LAMB: Adam with steps scaled to the size of the weights of each layer, for large batches.
 
-    You and others, arXiv 1904.00962.
+    Paper: You and others, arXiv 1904.00962.
     """
 
     keras_name = "Lamb"
 
-    beta_1: float = param(0.9, help="what the mean of gradients keeps in each step", minimum=0, maximum=1)
-    beta_2: float = param(0.999, help="what the mean of their squares keeps in each step", minimum=0, maximum=1)
+    beta_1: float = param(0.9, help="decay factor of the mean of gradients, per step", minimum=0, maximum=1)
+    beta_2: float = param(0.999, help="decay factor of the mean of squared gradients, per step", minimum=0, maximum=1)
     epsilon: float = param(1e-7, help="added to the denominator", above=0)

@@ -13,11 +13,11 @@ from .keras_optimizer import KerasOptimizer
 class Nadam(KerasOptimizer):
     """Nadam: Adam with Nesterov's momentum.
 
-    Dozat, ICLR workshop 2016.
+    Paper: Dozat, ICLR workshop 2016.
     """
 
     keras_name = "Nadam"
 
-    beta_1: float = param(0.9, help="what the mean of gradients keeps in each step", minimum=0, maximum=1)
-    beta_2: float = param(0.999, help="what the mean of their squares keeps in each step", minimum=0, maximum=1)
+    beta_1: float = param(0.9, help="decay factor of the mean of gradients, per step", minimum=0, maximum=1)
+    beta_2: float = param(0.999, help="decay factor of the mean of squared gradients, per step", minimum=0, maximum=1)
     epsilon: float = param(1e-7, help="added to the denominator", above=0)

@@ -11,14 +11,14 @@ from .keras_optimizer import KerasOptimizer
 
 @dataclass(frozen=True)
 class RMSprop(KerasOptimizer):
-    """RMSprop: steps by the gradient over the root of the mean of its squares.
+    """RMSprop: steps of the gradient, divided by the root of the mean squared gradient.
 
-    Hinton, Coursera lecture 6e (2012).
+    Source: Hinton, Coursera lecture 6e (2012).
     """
 
     keras_name = "RMSprop"
 
-    rho: float = param(0.9, help="what the mean of squares keeps in each step", minimum=0, maximum=1)
-    momentum: float = param(0.0, help="what the momentum keeps in each step", minimum=0, maximum=1)
+    rho: float = param(0.9, help="decay factor of the mean of squared gradients, per step", minimum=0, maximum=1)
+    momentum: float = param(0.0, help="decay factor of the momentum, per step", minimum=0, maximum=1)
     epsilon: float = param(1e-7, help="added to the denominator", above=0)
-    centered: bool = param(False, help="divide by the variance in the place of the mean of squares")
+    centered: bool = param(False, help="use the variance of the gradient instead of its mean square")

@@ -11,12 +11,12 @@ from .keras_optimizer import KerasOptimizer
 
 @dataclass(frozen=True)
 class SGD(KerasOptimizer):
-    """SGD: steps along the gradient, with momentum where asked for.
+    """SGD: steps along the gradient, with optional momentum.
 
-    Robbins and Monro 1951; momentum: Polyak 1964; Nesterov 1983.
+    Papers: Robbins and Monro 1951; for momentum, Polyak 1964 and Nesterov 1983.
     """
 
     keras_name = "SGD"
 
-    momentum: float = param(0.0, help="what the momentum keeps in each step", minimum=0, maximum=1)
-    nesterov: bool = param(False, help="look ahead by the momentum")
+    momentum: float = param(0.0, help="decay factor of the momentum, per step", minimum=0, maximum=1)
+    nesterov: bool = param(False, help="use Nesterov's momentum")

@@ -1,1 +1,1 @@
-"""Plans that come with marsseg."""
+"""The built-in recipes."""

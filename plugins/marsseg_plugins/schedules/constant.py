@@ -1,4 +1,4 @@
-"""Constant learning rate."""
+"""The constant schedule."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Constant(Schedule):
-    """Constant: the learning rate stays as it is, after a warm-up if one is asked for."""
+    """Constant: the learning rate stays the same, after an optional warm-up."""
 
-    warmup: float = param(0.0, help="epochs in which the rate climbs to the learning rate first", minimum=0)
+    warmup: float = param(0.0, help="epochs at the start in which the rate rises to the learning rate", minimum=0)
 
     def check(self, epochs: int) -> None:
         check_warmup(self.warmup, epochs)

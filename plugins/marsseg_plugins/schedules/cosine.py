@@ -1,4 +1,4 @@
-"""Cosine decay."""
+"""The cosine schedule."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Cosine(Schedule):
-    """Cosine: the learning rate falls along half a cosine, step by step, until the training's end.
+    """Cosine: the learning rate falls with each step along half a cosine, until the end of the training.
 
-    Loshchilov and Hutter, arXiv 1608.03983, without restarts.
+    Paper: Loshchilov and Hutter, arXiv 1608.03983; here without restarts.
     """
 
-    warmup: float = param(0.0, help="epochs in which the rate climbs to the learning rate first", minimum=0)
-    floor: float = param(0.0, help="where it ends, as a share of the learning rate", minimum=0, maximum=1)
+    warmup: float = param(0.0, help="epochs at the start in which the rate rises to the learning rate", minimum=0)
+    floor: float = param(0.0, help="final rate, as a share of the learning rate", minimum=0, maximum=1)
 
     def check(self, epochs: int) -> None:
         check_warmup(self.warmup, epochs)

@@ -1,4 +1,4 @@
-"""Cosine decay with warm restarts."""
+"""The cosine schedule with restarts."""
 
 from __future__ import annotations
 
@@ -18,18 +18,20 @@ if TYPE_CHECKING:
 class CosineRestarts(Schedule):
     """Cosine with restarts: the learning rate falls along half a cosine, jumps back up and falls again.
 
-    Each period is `stretch` times as long as the one before and begins `peak` times as high.
+    Each period is `stretch` times as long as the one before, and begins with `peak` times its first rate.
 
-    Loshchilov and Hutter, arXiv 1608.03983; the report names it as future work.
+    Paper: Loshchilov and Hutter, arXiv 1608.03983. The report names it as future work.
     """
 
     period: float | None = param(
-        None, help="epochs of the first period, after the warm-up; none: three periods fill the training", above=0
+        None,
+        help="epochs of the first period, after the warm-up; none: so that three periods fill the training",
+        above=0,
     )
-    stretch: float = param(2.0, help="how much longer each period is than the one before", minimum=1)
-    peak: float = param(1.0, help="how high each period begins, against the one before", above=0, maximum=1)
-    warmup: float = param(0.0, help="epochs in which the rate climbs to the learning rate first", minimum=0)
-    floor: float = param(0.0, help="where a period ends, as a share of the learning rate", minimum=0, maximum=1)
+    stretch: float = param(2.0, help="length of each period, relative to the one before", minimum=1)
+    peak: float = param(1.0, help="first rate of each period, relative to the one before", above=0, maximum=1)
+    warmup: float = param(0.0, help="epochs at the start in which the rate rises to the learning rate", minimum=0)
+    floor: float = param(0.0, help="final rate of a period, as a share of the learning rate", minimum=0, maximum=1)
 
     def check(self, epochs: int) -> None:
         check_warmup(self.warmup, epochs)
@@ -41,7 +43,7 @@ class CosineRestarts(Schedule):
 
         climb = warmup_steps(spec, self.warmup)
         if self.period is None:
-            # Rounded up: else the very last steps would begin a fourth.
+            # Rounded up: otherwise the last steps could begin a fourth period.
             first = math.ceil((spec.epochs * spec.steps_per_epoch - climb) / (1 + self.stretch + self.stretch**2))
         else:
             first = max(1, round(self.period * spec.steps_per_epoch))

@@ -1,4 +1,4 @@
-"""One cycle."""
+"""The one-cycle schedule."""
 
 from __future__ import annotations
 
@@ -15,16 +15,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class OneCycle(Schedule):
-    """One cycle: the learning rate climbs to its peak, the given learning rate, then falls far below where it began.
+    """One cycle: the learning rate rises to the value in the plan, then falls to far below its first value.
 
-    Both along half a cosine, step by step, over the whole training. The momentum stays as it is.
+    Rise and fall are each half a cosine, change with each step, and together fill the training. The momentum does not
+    change.
 
-    Smith and Topin, arXiv 1708.07120, whose two lines are cosines here, as is usual.
+    Paper: Smith and Topin, arXiv 1708.07120; here with cosines instead of its straight lines, as is usual.
     """
 
-    warmup: float | None = param(None, help="epochs of the climb; none: 0.3 of the training", above=0)
-    start: float = param(0.04, help="where it begins, as a share of the learning rate", above=0, maximum=1)
-    floor: float = param(4e-6, help="where it ends, as a share of the learning rate", minimum=0, maximum=1)
+    warmup: float | None = param(None, help="epochs of the rise; none: 0.3 of the training", above=0)
+    start: float = param(0.04, help="first rate, as a share of the learning rate", above=0, maximum=1)
+    floor: float = param(4e-6, help="final rate, as a share of the learning rate", minimum=0, maximum=1)
 
     def check(self, epochs: int) -> None:
         check_warmup(self.warmup or 0.0, epochs)

@@ -1,4 +1,4 @@
-"""Learning rate lowered on a plateau."""
+"""The plateau schedule."""
 
 from __future__ import annotations
 
@@ -15,26 +15,30 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Plateau(Schedule):
-    """Plateau: the learning rate falls when the validation has not become better for a while.
+    """Plateau: reduces the learning rate when the validation has not improved for some epochs.
 
-    What is watched is a loss or a metric, by the name of its column in history.csv: `val_dice`, `val_iou_sand`. `auto`
-    is the validation loss, or what the best network is kept by where the weighting moves the losses' weights: what a
-    moving objective says of two epochs is not comparable.
+    `monitor` is a loss or a metric: the name of a column of history.csv, such as `val_dice` or `val_iou_sand`. `auto`
+    is the validation loss. If the weighting changes the weights of the losses, the loss of two epochs cannot be
+    compared: then `auto` is the score that selects the best network.
 
-    The report: `factor=0.1 patience=40 min_delta=1e-5`, watching the validation loss.
+    The report has `factor=0.1 patience=40 min_delta=1e-5`, and monitors the validation loss.
     """
 
-    monitor: str = param("auto", help="what is watched: val_loss, val_miou, val_accuracy, val_iou_sand, loss, …")
-    factor: float = param(0.5, help="the learning rate is multiplied by it", above=0, maximum=0.99)
-    patience: int = param(5, help="epochs without a better value before it falls", minimum=1)
-    cooldown: int = param(0, help="epochs after a fall in which nothing is counted", minimum=0)
-    min_delta: float = param(1e-4, help="a smaller change is none", minimum=0)
-    floor: float = param(1e-6, help="the learning rate does not fall below", minimum=0)
-    warmup: int = param(0, help="epochs in which the rate climbs to the learning rate first, once an epoch", minimum=0)
+    monitor: str = param(
+        "auto", help="column of the history to monitor: val_loss, val_miou, val_accuracy, val_iou_sand, loss, …"
+    )
+    factor: float = param(0.5, help="factor of each reduction of the learning rate", above=0, maximum=0.99)
+    patience: int = param(5, help="epochs without an improvement before a reduction", minimum=1)
+    cooldown: int = param(0, help="epochs after a reduction that are not counted", minimum=0)
+    min_delta: float = param(1e-4, help="smallest change that is an improvement", minimum=0)
+    floor: float = param(1e-6, help="smallest learning rate", minimum=0)
+    warmup: int = param(
+        0, help="epochs at the start in which the rate rises to the learning rate, changed once per epoch", minimum=0
+    )
 
     def __post_init__(self) -> None:
         if self.monitor != "auto" and not metric_table().is_column(self.monitor):
-            raise ValueError(f"monitor={self.monitor} is no loss and no score that a training has after each epoch")
+            raise ValueError(f"monitor={self.monitor} is no loss and no score that the history has for each epoch")
 
     def check(self, epochs: int) -> None:
         check_warmup(self.warmup, epochs)

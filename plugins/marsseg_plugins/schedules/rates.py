@@ -1,4 +1,4 @@
-"""The learning rates that Keras lacks, and the warm-up that schedules share."""
+"""Learning-rate schedules that Keras does not have, and the warm-up that schedules share."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ from marsseg_core.plugin_api import RequestError, ScheduleSpec
 
 
 def warmup_steps(spec: ScheduleSpec, epochs: float) -> int:
-    """The steps of a warm-up of so many epochs; RequestError where it leaves nothing of the training."""
+    """Return the number of steps of a warm-up of `epochs`; raise RequestError where it fills the whole training."""
     steps = round(epochs * spec.steps_per_epoch)
     if steps >= spec.epochs * spec.steps_per_epoch:
         raise RequestError(
-            f"A warm-up of {epochs:g} epochs leaves nothing of a training of {spec.epochs}.",
+            f"A warm-up of {epochs:g} epochs is too long for a training of {spec.epochs} epochs.",
             where="--schedule",
-            hint="Train longer, or give the schedule a shorter warmup (in epochs; 0.5 is half of one).",
+            hint="Train longer, or set a shorter warmup (in epochs; 0.5 is half an epoch).",
         )
     return steps
 
 
 @keras.saving.register_keras_serializable(package="marsseg")
 class WarmUp(keras.optimizers.schedules.LearningRateSchedule):
-    """A straight climb to `rate` in so many steps, then another schedule from its beginning.
+    """A straight rise to `rate` in `steps` steps, then another schedule from its beginning.
 
-    The first step has rate / (steps + 1): a step with a rate of 0 would be lost.
+    The rate of the first step is rate / (steps + 1), as a step with a rate of 0 would have no effect.
     """
 
     def __init__(self, schedule: Any, rate: float, steps: int) -> None:
@@ -52,10 +52,10 @@ class WarmUp(keras.optimizers.schedules.LearningRateSchedule):
 
 
 class PlateauAfterWarmUp(keras.callbacks.ReduceLROnPlateau):
-    """Whole epochs with a rate that climbs evenly to `rate`; from then on it falls on a plateau.
+    """Raise the learning rate evenly to `rate` over `warmup` epochs; after that, reduce it on a plateau.
 
-    A callback can move the rate between epochs alone: on JAX, `fit` hands the variables on within one. RequestError
-    where what is watched is nothing that the training has.
+    A callback can change the rate only between epochs: on JAX, `fit` passes on its own copies of the variables during
+    an epoch. Raises RequestError where the history has no column of the name `monitor`.
     """
 
     def __init__(self, warmup: int, rate: float, **options: Any) -> None:
@@ -69,11 +69,11 @@ class PlateauAfterWarmUp(keras.callbacks.ReduceLROnPlateau):
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         if self.monitor not in logs:
-            known = ", ".join(name for name in logs if "loss" in name or "iou" in name or "accuracy" in name)
+            columns = ", ".join(name for name in logs if "loss" in name or "iou" in name or "accuracy" in name)
             raise RequestError(
-                f"There is no '{self.monitor}' to watch after an epoch.",
+                f"The history has no column '{self.monitor}' to monitor.",
                 where="--schedule plateau",
-                hint=f"There are {known}.",
+                hint=f"Available are {columns}.",
             )
         if epoch >= self.warmup:
             super().on_epoch_end(epoch, logs)
@@ -81,7 +81,7 @@ class PlateauAfterWarmUp(keras.callbacks.ReduceLROnPlateau):
 
 @keras.saving.register_keras_serializable(package="marsseg")
 class OneCycleRate(keras.optimizers.schedules.LearningRateSchedule):
-    """Along half a cosine from `start` up to `peak` in `rise` steps, then along another down to `end` in `fall`."""
+    """A rise from `start` to `peak` in `rise` steps, then a fall to `end` in `fall` steps, each along half a cosine."""
 
     def __init__(self, start: float, peak: float, end: float, rise: int, fall: int) -> None:
         super().__init__()

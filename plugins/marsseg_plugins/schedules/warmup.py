@@ -1,12 +1,12 @@
-"""What schedules with a warm-up say of its length, before Keras is there."""
+"""Check the length of a warm-up, without Keras."""
 
 from __future__ import annotations
 
 
 def check_warmup(warmup: float, epochs: int) -> None:
-    """Raise ValueError where a warm-up of so many epochs leaves nothing of a training of `epochs`."""
+    """Raise ValueError where a warm-up of `warmup` epochs fills the whole training of `epochs`."""
     if warmup >= epochs:
         raise ValueError(
-            f"a warm-up of {warmup:g} epochs leaves nothing of a training of {epochs}; train longer, or give a shorter "
-            "warmup (in epochs; 0.5 is half of one)"
+            f"a warm-up of {warmup:g} epochs is too long for a training of {epochs} epochs; train longer, or set a "
+            "shorter warmup (in epochs; 0.5 is half an epoch)"
         )

@@ -1,4 +1,4 @@
-"""Dynamic weight average."""
+"""The dynamic weight average weighting."""
 
 from __future__ import annotations
 
@@ -13,17 +13,18 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class DWA(Weighting):
-    """Dynamic weight average: a loss that falls slowly comes to count more.
+    """Dynamic weight average: gives more weight to losses that fall slowly.
 
-    λᵢ = n·softmax(rᵢ / T) with rᵢ = Lᵢ(t − 1) / Lᵢ(t − 2), t counting epochs; 1 in the first two. Their sum is n.
+    λᵢ = n·softmax(rᵢ / T), with n losses, rᵢ = Lᵢ(t − 1) / Lᵢ(t − 2) and t the epoch. λᵢ is 1 in the first two epochs.
+    The sum of all λᵢ is n.
 
-    At T = 2, as published, losses that fall at about the same rate count alike but for a few percent; a lower T tells
-    them apart.
+    With the published T = 2, the weights of losses that fall at about the same rate differ only by a few percent. A
+    lower T makes the differences larger.
 
-    Liu, Johns and Davison, arXiv 1803.10704.
+    Paper: Liu, Johns and Davison, arXiv 1803.10704.
     """
 
-    temperature: float = param(2.0, help="T: the higher, the more alike the weights", above=0)
+    temperature: float = param(2.0, help="T: higher values make the weights more equal", above=0)
 
     @property
     def needs_nonnegative(self) -> bool:

@@ -1,4 +1,4 @@
-"""Losses joined by weights that do not move."""
+"""The weighting with fixed weights."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Fixed(Weighting):
-    """Fixed weights: the objective is Σ w·L, with the weight that each loss is given.
+    """Fixed weights: the objective is Σ w·L, with the weight w of each loss L in the plan.
 
-    `--loss wssce,dice:weight=0.5` minimises wssce + 0.5 · dice.
+    For example, `--loss wssce,dice:weight=0.5` minimises wssce + 0.5 · dice.
     """
 
     moves: ClassVar[bool] = False

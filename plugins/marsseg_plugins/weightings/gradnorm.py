@@ -1,4 +1,4 @@
-"""GradNorm."""
+"""The GradNorm weighting."""
 
 from __future__ import annotations
 
@@ -13,21 +13,22 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class GradNorm(Weighting):
-    """GradNorm: weights move until all losses train at like rates.
+    """GradNorm: changes the weights so that all losses train at similar rates.
 
-    Each step lowers Σ |Gᵢ − Ḡ·rᵢ^α| over λ, with Gᵢ the norm of the gradient of λᵢ·Lᵢ, Ḡ their mean, and rᵢ how much
-    is left of Lᵢ since the first step, over the mean of that. The target is held fast, so the gradient is closed; it is
-    taken over Ḡ, which makes the step free of units. Then λ ≥ floor and Σλ = n are restored.
+    Each step reduces Σ |Gᵢ − Ḡ·rᵢ^α| by a gradient step on λ. Gᵢ is the norm of the gradient of λᵢ·Lᵢ, and Ḡ the mean
+    of all Gᵢ. rᵢ is the ratio of Lᵢ to its value in the first step, divided by the mean of these ratios. The target
+    Ḡ·rᵢ^α is a constant, so the gradient has a closed form. It is divided by Ḡ, so that the step has no unit. Then
+    λ ≥ floor and Σλ = n (the number of losses) are restored.
 
-    The gradients are with respect to the logits, the last tensor that all losses share; the paper takes the last shared
-    layer's weights. Works on Keras' TensorFlow and JAX backends.
+    The gradients are with respect to the logits, the last tensor that all losses share. The paper uses the weights of
+    the last shared layer. GradNorm works on Keras' TensorFlow and JAX backends.
 
-    Chen, Badrinarayanan, Lee and Rabinovich, arXiv 1711.02257.
+    Paper: Chen, Badrinarayanan, Lee and Rabinovich, arXiv 1711.02257.
     """
 
-    alpha: float = param(1.5, help="α: how strongly a slow loss is pulled along", minimum=0)
-    rate: float = param(0.025, help="how far the weights move in a step", above=0)
-    floor: float = param(0.01, help="smallest weight before they are scaled to their sum", above=0)
+    alpha: float = param(1.5, help="α: higher values give more weight to slow losses", minimum=0)
+    rate: float = param(0.025, help="learning rate of the weights", above=0)
+    floor: float = param(0.01, help="smallest weight, before the weights are scaled to their sum", above=0)
 
     @property
     def needs_nonnegative(self) -> bool:

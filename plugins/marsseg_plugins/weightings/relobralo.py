@@ -1,4 +1,4 @@
-"""Relative loss balancing with random lookback."""
+"""The ReLoBRaLo weighting (relative loss balancing with random lookback)."""
 
 from __future__ import annotations
 
@@ -13,19 +13,21 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ReLoBRaLo(Weighting):
-    """Relative loss balancing with random lookback: a loss that has fallen less than the others counts more.
+    """Relative loss balancing with random lookback: gives more weight to losses that have fallen less than the others.
 
-    With λ̂(t, t') = n·softmax(L(t) / (T·L(t'))), each step t takes
+    With λ̂(t, t') = n·softmax(L(t) / (T·L(t'))) and n losses, the weights of step t are
     λ(t) = α·[ρ·λ(t − 1) + (1 − ρ)·λ̂(t, 0)] + (1 − α)·λ̂(t, t − 1), where ρ is 1 with probability `rho`, else 0. Their
-    sum is n. The paper has α = 0.999 and ρ = 1 or nearly so, for tens of thousands of steps; a training here has
-    hundreds, in which that makes nothing.
+    sum is n. The paper has α = 0.999 and ρ of about 1, for tens of thousands of steps. A training here has hundreds of
+    steps, in which these values would hardly change the weights.
 
-    Bischof and Kraus, arXiv 2110.09813.
+    Paper: Bischof and Kraus, arXiv 2110.09813.
     """
 
-    alpha: float = param(0.99, help="α: what is kept of the weights in each step", minimum=0, maximum=1)
-    rho: float = param(0.99, help="how often the last weights are kept, and not looked back", minimum=0, maximum=1)
-    temperature: float = param(1.0, help="T: the higher, the more alike the weights", above=0)
+    alpha: float = param(0.99, help="α: decay factor of the moving mean of the weights, per step", minimum=0, maximum=1)
+    rho: float = param(
+        0.99, help="probability that a step uses the last weights, and not the first losses", minimum=0, maximum=1
+    )
+    temperature: float = param(1.0, help="T: higher values make the weights more equal", above=0)
 
     @property
     def needs_nonnegative(self) -> bool:

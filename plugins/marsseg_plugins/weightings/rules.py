@@ -1,4 +1,4 @@
-"""The layers of the weightings that move: each rule's state and steps."""
+"""The layers of the weightings whose weights change: the state and the steps of each rule."""
 
 from __future__ import annotations
 
@@ -12,12 +12,15 @@ from scipy.special import softmax
 
 from marsseg_core.plugin_api import WeightingLayer, WeightingSpec
 
-# A loss below this is taken as this where it stands in a ratio.
+# A smaller denominator of a ratio is replaced by this value.
 SMALLEST = 1e-12
 
 
 class Ramps(WeightingLayer):
-    """λ from `start` to `end`, (n,) each, between two shares of the training; always scaled to a sum of 1."""
+    """Weights that change from `start` to `end`, (n,) each, scaled to a sum of 1.
+
+    `between` is the begin and the end of the change, as shares of the training.
+    """
 
     def __init__(
         self,
@@ -28,22 +31,23 @@ class Ramps(WeightingLayer):
         power: float,
     ) -> None:
         super().__init__(spec)
-        self._start, self._end = (np.asarray(each) / np.sum(each) for each in (start, end))
+        self._start, self._end = (np.asarray(weights) / np.sum(weights) for weights in (start, end))
         self._between, self._power = between, power
 
     def on_epoch_begin(self, epoch: int, epochs: int) -> None:
         done, (begin, finish) = epoch / max(1, epochs - 1), self._between
-        way = np.clip((done - begin) / (finish - begin), 0, 1) if finish > begin else float(done >= finish)
-        values = self._start + way**self._power * (self._end - self._start)
+        progress = np.clip((done - begin) / (finish - begin), 0, 1) if finish > begin else float(done >= finish)
+        values = self._start + progress**self._power * (self._end - self._start)
         self.rule_weights.assign(values / values.sum())
 
 
 class Uncertainties(WeightingLayer):
-    """Σ w·(½·e^(−s)·L + ½·s) with s trained; what is trained is v = s / speed.
+    """The objective Σ w·(½·e^(−s)·L + ½·s), with one trained s for each loss.
 
-    v is given the gradient with respect to s, not speed times it: s then moves by `speed` times the optimiser's step,
-    whether that step grows with the gradient (SGD) or not (Adam). w is left out of it, and it is held to at least −1:
-    a loss of 1,000 at s = 0 would throw s far past its optimum, from where it comes back by ½ a step at most.
+    The trained variable is v = s / speed. Its gradient is replaced by that with respect to s. So each optimizer step
+    changes s by `speed` times the step of v, whether steps grow with the gradient (SGD) or not (Adam). The weights w
+    are left out of the gradient, and it is limited to at least −1: a loss of 1,000 at s = 0 would move s far beyond its
+    optimum, and it could only come back with a gradient of at most ½.
     """
 
     def __init__(self, spec: WeightingSpec, speed: float) -> None:
@@ -58,7 +62,7 @@ class Uncertainties(WeightingLayer):
         s = ops.stop_gradient(self._speed * self.log_variances)
         objective = ops.sum(self.base_weights * (0.5 * ops.exp(-s) * losses + 0.5 * s))
         slope = ops.stop_gradient(ops.maximum(0.5 - 0.5 * ops.exp(-s) * losses, -1.0))
-        # Its value is 0; it carries the gradient.
+        # The added term has the value 0, and only sets the gradient.
         v = ops.convert_to_tensor(self.log_variances)
         return objective + ops.sum(slope * (v - ops.stop_gradient(v)))
 
@@ -67,7 +71,7 @@ class Uncertainties(WeightingLayer):
 
 
 class Rates(WeightingLayer):
-    """n·softmax of the losses' rates L(t − 1) / L(t − 2) over a temperature, t counting epochs."""
+    """Weights n·softmax(r / temperature), with the rates r = L(t − 1) / L(t − 2) of the losses and t the epoch."""
 
     def __init__(self, spec: WeightingSpec, temperature: float) -> None:
         super().__init__(spec)
@@ -86,7 +90,10 @@ class Rates(WeightingLayer):
 
 
 class Slopes(WeightingLayer):
-    """Softmax of β times the losses' slopes L(t) − L(t − 1), t counting epochs; in a variant times L(t) too."""
+    """Weights softmax(β·s), with the slopes s = L(t) − L(t − 1) of the losses and t the epoch.
+
+    `normalised` divides the slopes by the sum of their absolute values. `by_loss` multiplies the weights by L(t).
+    """
 
     def __init__(self, spec: WeightingSpec, beta: float, normalised: bool, by_loss: bool) -> None:
         super().__init__(spec)
@@ -113,7 +120,7 @@ class Slopes(WeightingLayer):
 
 
 class GradientNorms(WeightingLayer):
-    """λ moved so that the gradients' norms come to fit the losses' rates of training; λ ≥ `floor`, Σλ = n."""
+    """Weights λ that change so that the norms of the gradients match the rates of training; λ ≥ `floor`, Σλ = n."""
 
     uses_gradients = True
 
@@ -126,42 +133,43 @@ class GradientNorms(WeightingLayer):
         self.first = self.add_state("first")
 
     def step(self, losses: Any, norms: Any) -> None:
-        own, first = ops.convert_to_tensor(self.rule_weights), ops.convert_to_tensor(self.first)
-        # A batch without labels has no loss: it is no beginning.
+        weights, first = ops.convert_to_tensor(self.rule_weights), ops.convert_to_tensor(self.first)
+        # A loss of 0 comes from a batch without labels: it is not taken as the first loss.
         first = ops.where(first > 0, first, losses)
         progress = ops.where(first > 0, losses / ops.maximum(first, SMALLEST), 1.0)
         relative = progress / ops.maximum(ops.mean(progress), SMALLEST)
-        weighted = own * norms
+        weighted = weights * norms
         mean = ops.maximum(ops.mean(weighted), SMALLEST)
-        # d/dλ of Σ|λ·G − target| / mean, the target held fast; over the mean, so that the step has no unit.
+        # d/dλ of Σ|λ·G − target| / mean, with a constant target; divided by the mean, so that the step has no unit.
         gradient = ops.sign(weighted - mean * ops.power(relative, self._alpha)) * norms / mean
-        moved = ops.maximum(own - self._rate * gradient, self._floor)
+        moved = ops.maximum(weights - self._rate * gradient, self._floor)
         self.rule_weights.assign(self.count * moved / ops.sum(moved))
         self.first.assign(first)
 
 
 class RelativeLosses(WeightingLayer):
-    """A moving mean of n·softmax(L(t) / (T·L(t'))), t' the step before or, by chance, looking back to the first."""
+    """A moving mean of the weights n·softmax(L(t) / (T·L(t'))), where t' is the last step or, by chance, the first."""
 
     def __init__(self, spec: WeightingSpec, alpha: float, rho: float, temperature: float) -> None:
         super().__init__(spec)
         self._alpha, self._rho, self._temperature = alpha, rho, temperature
-        self.chance = keras.random.SeedGenerator()  # from the plan's seed, which Keras has been given
+        self.chance = keras.random.SeedGenerator()  # seeded by Keras' global seed, which is that of the plan
 
     def build(self, input_shape: Any = None) -> None:
         super().build(input_shape)
         self.first, self.last = self.add_state("first"), self.add_state("last")
 
     def step(self, losses: Any, norms: Any) -> None:
-        own, first, last = (ops.convert_to_tensor(each) for each in (self.rule_weights, self.first, self.last))
-        back, recent = self._balanced(losses, first), self._balanced(losses, last)
+        weights, first, last = (ops.convert_to_tensor(state) for state in (self.rule_weights, self.first, self.last))
+        since_first, since_last = self._balanced(losses, first), self._balanced(losses, last)
         draw = keras.random.uniform((), seed=self.chance)
-        kept = ops.where(draw < self._rho, own, back)
-        moved = self._alpha * kept + (1 - self._alpha) * recent
-        self.rule_weights.assign(ops.where(ops.all(last > 0), moved, own))
+        history = ops.where(draw < self._rho, weights, since_first)
+        moved = self._alpha * history + (1 - self._alpha) * since_last
+        self.rule_weights.assign(ops.where(ops.all(last > 0), moved, weights))
         self.first.assign(ops.where(first > 0, first, losses))
         self.last.assign(ops.where(losses > 0, losses, last))
 
     def _balanced(self, losses: Any, before: Any) -> Any:
+        """Return n·softmax of the losses relative to earlier ones, (n,)."""
         ratios = ops.where(before > 0, losses / ops.maximum(before, SMALLEST), 1.0)
         return self.count * ops.softmax(ratios / self._temperature)

@@ -1,4 +1,4 @@
-"""Losses joined by weights that follow ramps."""
+"""The weighting whose weights follow ramps."""
 
 from __future__ import annotations
 
@@ -13,24 +13,26 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Scheduled(Weighting):
-    """Scheduled: each loss's weight moves from a start to an end value over the epochs.
+    """Scheduled: moves the weight of each loss from a start value to an end value over the epochs.
 
-    λ(e) = start + x^power · (end − start), with x the share of the way from `begin` to `finish` (shares of the
-    training) at epoch e. Start, end and every λ are scaled to a sum of 1; the weight that a loss is given counts on
-    top.
+    λ(e) = start + x^power · (end − start), where x rises from 0 at `begin` to 1 at `finish` (shares of the training)
+    and e is the epoch. Start, end and λ are scaled to a sum of 1. Each loss is also multiplied by its weight in the
+    plan.
 
-    The report let cross-entropy and boundary rise and dice fall; its record has 0.4, 0.4 and 0.2 without end points.
-    `--loss ssce,dice,boundary --weighting scheduled --set weighting.scheduled.start=0.2,0.8,0 --set
-    weighting.scheduled.end=0.4,0.4,0.2` is such a ramp.
+    In the report, the weights of cross-entropy and boundary rise and that of dice falls. It records 0.4, 0.4 and 0.2,
+    but not the start and end values. An example of such a ramp is `--loss ssce,dice,boundary --weighting scheduled
+    --set weighting.scheduled.start=0.2,0.8,0 --set weighting.scheduled.end=0.4,0.4,0.2`.
     """
 
-    end: tuple[float, ...] = param(help="the weights at the end, one for each loss", minimum=0, min_length=1)
+    end: tuple[float, ...] = param(help="weights at the end, one for each loss", minimum=0, min_length=1)
     start: tuple[float, ...] | None = param(
-        None, help="the weights at the start; none: all alike", minimum=0, min_length=1
+        None, help="weights at the start, one for each loss; none: equal weights", minimum=0, min_length=1
     )
-    begin: float = param(0.0, help="share of the training after which they move", minimum=0, maximum=1)
-    finish: float = param(1.0, help="share of the training after which they stay", minimum=0, maximum=1)
-    power: float = param(1.0, help="1 is a straight ramp; above, it rises late, below, early", above=0)
+    begin: float = param(
+        0.0, help="share of the training after which the weights begin to change", minimum=0, maximum=1
+    )
+    finish: float = param(1.0, help="share of the training after which the weights stay constant", minimum=0, maximum=1)
+    power: float = param(1.0, help="1: a straight ramp; above 1: most change late; below 1: most change early", above=0)
 
     def __post_init__(self) -> None:
         if self.begin > self.finish:

@@ -1,4 +1,4 @@
-"""SoftAdapt."""
+"""The SoftAdapt weighting."""
 
 from __future__ import annotations
 
@@ -13,19 +13,20 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class SoftAdapt(Weighting):
-    """SoftAdapt: a loss that falls less than the others, or rises, comes to count more.
+    """SoftAdapt: gives more weight to losses that fall less than the others, or rise.
 
-    λ = softmax(β·s) with s = L(t) − L(t − 1), t counting epochs; all alike in the first two. Their sum is 1.
-    `normalised` divides s by Σ|s|; `by_loss` multiplies λ by L(t) and scales the sum to 1 again.
+    λ = softmax(β·s), with s = L(t) − L(t − 1) and t the epoch. The weights are equal in the first two epochs. Their
+    sum is 1. `normalised` divides s by Σ|s|. `by_loss` multiplies λ by L(t), and scales the sum to 1 again.
 
-    The paper has β = 0.1 and plain slopes; losses of terrain fall by hundredths an epoch, of which that makes nothing.
+    The paper has β = 0.1 and plain slopes. Losses of terrain fall by hundredths per epoch, so these values would hardly
+    change the weights.
 
-    Heydari, Thompson and Mehmood, arXiv 1912.12355.
+    Paper: Heydari, Thompson and Mehmood, arXiv 1912.12355.
     """
 
-    beta: float = param(1.0, help="β: how strongly the slopes count")
-    normalised: bool = param(True, help="slopes in shares of their sum, so that β has no unit")
-    by_loss: bool = param(False, help="larger losses count more too")
+    beta: float = param(1.0, help="β: higher values give more weight to losses that fall less")
+    normalised: bool = param(True, help="divide the slopes by the sum of their sizes, so that β has no unit")
+    by_loss: bool = param(False, help="also give more weight to larger losses")
 
     @property
     def needs_nonnegative(self) -> bool:

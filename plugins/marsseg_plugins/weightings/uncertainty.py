@@ -1,4 +1,4 @@
-"""Losses joined by trained uncertainties."""
+"""The weighting by trained uncertainties."""
 
 from __future__ import annotations
 
@@ -15,14 +15,16 @@ if TYPE_CHECKING:
 class Uncertainty(Weighting):
     """Uncertainty: the objective is Σ w·(½·e^(−s)·L + ½·s), with one s trained for each loss.
 
-    s stands for the logarithm of a loss's variance; its optimum is log L, whatever the plan's weight w. It starts at 0
-    and no weight decay pulls at it. The optimiser moves it by its own rate, made for a network's weights: s goes
-    `speed` times as far, under every optimiser. Its gradient is held to at least −1, where the paper's has no bound.
+    s is the logarithm of the variance of a loss. Its optimum is log L, for any weight w in the plan. It starts at 0 and
+    has no weight decay. The learning rate of the optimizer is made for the weights of a network, so s changes `speed`
+    times as fast, with every optimizer. The gradient of s is limited to at least −1; in the paper it has no limit.
 
-    Kendall, Gal and Cipolla, arXiv 1705.07115.
+    Paper: Kendall, Gal and Cipolla, arXiv 1705.07115.
     """
 
-    speed: float = param(10.0, help="how many times as fast as a network's weight s moves; 1 is as published", above=0)
+    speed: float = param(
+        10.0, help="how many times faster s changes than the weights of a network; 1: as published", above=0
+    )
 
     @property
     def needs_nonnegative(self) -> bool:

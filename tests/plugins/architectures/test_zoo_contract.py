@@ -1,4 +1,4 @@
-"""Every architecture keeps to the contract, at its smallest width."""
+"""Run the contract of architectures on every architecture, at a small width."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class TestResUNetPlusPlus(ArchitectureContract):
 
 class TestResUNet(ArchitectureContract):
     component = ResUNet(width=0.0625, depth=2)
-    # The shift of a shortcut's batch norm meets the next unit's batch norms.
+    # The batch norms of the next unit cancel the shift of a shortcut's batch norm.
     cancelled = (*ArchitectureContract.cancelled, r"shortcut_norm/beta$")
 
 

@@ -1,4 +1,4 @@
-"""The parameters of the networks, exactly as published."""
+"""Check that the networks have exactly the published numbers of parameters."""
 
 from __future__ import annotations
 
@@ -95,14 +95,14 @@ def test_the_reports_dense_unet():
 
 
 def test_the_reports_dual_unet_is_built_from_its_texts():
-    asked = []
+    texts = []
 
     def compose(text):
-        asked.append(text)
+        texts.append(text)
         return (ASPP(),)
 
     component = from_recipe(DualUNet, "dual-report", width=0.125)
     network = component.build(NetworkSpec(64, 128, 1, 5, compose=compose))
-    assert asked == ["aspp", "aspp"]
+    assert texts == ["aspp", "aspp"]
     assert network.get_layer("first.bottleneck1_aspp_out_conv")
     assert network.get_layer("second.bottleneck1_aspp_out_conv")

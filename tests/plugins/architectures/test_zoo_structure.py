@@ -1,4 +1,4 @@
-"""The wiring of the networks: what meets where, and what is equal to what."""
+"""Check the structure of the networks: the inputs of their layers, and networks that must be equal."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ SPEC = NetworkSpec(64, 128, 1, 5)
 
 
 def sources(network: keras.Model, name: str) -> list[str]:
-    """The names of the layers whose outputs the layer takes."""
-    given = network.get_layer(name).input
-    return [tensor._keras_history.operation.name for tensor in (given if isinstance(given, list) else [given])]
+    """Return the names of the layers whose outputs are the inputs of the layer."""
+    inputs = network.get_layer(name).input
+    return [tensor._keras_history.operation.name for tensor in (inputs if isinstance(inputs, list) else [inputs])]
 
 
 def widths(network: keras.Model, name: str) -> list[int]:
-    """The channels of each input of the layer."""
+    """Return the number of channels of each input of the layer."""
     return [tensor.shape[-1] for tensor in network.get_layer(name).input]
 
 
@@ -65,7 +65,7 @@ def images() -> np.ndarray:
 # --- UNet 3+
 
 
-def test_unet3plus_fuses_five_scales_of_equal_width():
+def test_unet3plus_combines_five_scales_of_equal_width():
     network = UNet3Plus().build(SPEC)
     for level in (1, 2, 3, 4):
         assert widths(network, f"merge{level}") == [64] * 5
@@ -149,7 +149,7 @@ def test_unetpp_averages_its_heads(images):
 # --- gates and sums
 
 
-def test_attention_gates_sit_on_all_skips_but_the_finest():
+def test_attention_gates_are_on_all_skips_except_the_finest():
     network = AttentionUNet().build(SPEC)
     gates = [layer.name for layer in network.layers if layer.name.endswith("_psi")]
     assert gates == ["gate4_psi", "gate3_psi", "gate2_psi"]
@@ -162,7 +162,7 @@ def test_attention_gates_sit_on_all_skips_but_the_finest():
         assert (psi.filters, psi.activation.__name__) == (1, "sigmoid")
 
 
-def test_resunetpp_sums_its_aspp_and_does_not_squash_its_attention():
+def test_resunetpp_sums_its_aspp_and_has_no_sigmoid_in_its_attention():
     network = ResUNetPlusPlus().build(SPEC)
     for name, filters in (("bridge", 256), ("out", 16)):
         assert isinstance(network.get_layer(f"{name}_sum"), layers.Add)
@@ -176,7 +176,7 @@ def test_resunetpp_sums_its_aspp_and_does_not_squash_its_attention():
     assert sum(layer.name.endswith("_scale") for layer in network.layers) == 7
 
 
-def test_parallel_joins_two_unets_and_dual_crosses_over():
+def test_parallel_joins_two_unets_and_dual_has_cross_skips():
     parallel = ParallelUNet().build(SPEC)
     assert sources(parallel, "fine.encoder1_conv1") == sources(parallel, "context.encoder1_conv1") == ["images"]
     assert sources(parallel, "merge") == ["fine.decoder1_relu2", "context.decoder1_relu2"]
@@ -203,7 +203,7 @@ def test_the_halves_of_dual_may_differ_in_depth_and_bottleneck():
 # --- Dense U-Net
 
 
-def test_dense_sees_all_levels_pooled_from_below_and_whole_from_above():
+def test_dense_uses_pooled_maps_of_finer_levels_and_upsampled_maps_of_coarser_ones():
     network = DenseUNet().build(SPEC)
     assert sources(network, "merge4") == ["up4", "encoder4_relu2", "pool3", "decoder4_from2", "decoder4_from1"]
     assert sources(network, "merge1") == ["up1", "encoder1_relu2", "decoder1_from2", "decoder1_from3", "decoder1_from4"]
@@ -269,7 +269,7 @@ def test_mirrored_kernels_mirror_the_output(component, bottlenecks, images):
 
 
 def test_windows_attend_inside_themselves_and_not_across_the_seam():
-    """On 4×8 with windows of 4, shifted by 2 columns: the second window holds columns 6, 7 and, rolled in, 0, 1."""
+    """On 4×8 with windows of 4, shifted by 2 columns: the second window has columns 6, 7 and the rolled 0, 1."""
     mask = seam_mask((4, 8), (4, 4), (0, 2))
     assert mask.shape == (2, 16, 16)
     assert (mask[0] == 0).all()
@@ -295,14 +295,14 @@ def test_relative_places_tell_each_distance_apart():
 
 @pytest.mark.parametrize("shifted", [False, True])
 @pytest.mark.parametrize("size", [(4, 8), (5, 7), (2, 2)])
-def test_what_is_outside_a_window_does_not_matter(shifted, size):
+def test_cells_outside_of_a_window_have_no_effect_in_it(shifted, size):
     layer = WindowAttention(heads=2, key_size=3, window=4, shifted=shifted)
     x = np.random.default_rng(0).random((1, *size, 6), dtype=np.float32)
     before = layer(x).numpy()
     x[:, 0, 0] += 1
     changed = np.abs(layer(x).numpy() - before).max(axis=(0, -1)) > 1e-6
     shift = [2 if shifted and side > 4 else 0 for side in size]
-    # The corner's window: as far as the first seam.
+    # The window of the corner, up to the first border of windows.
     assert changed[: shift[0] or 4, : shift[1] or 4].all()
     assert changed.sum() == min(size[0], shift[0] or 4) * min(size[1], shift[1] or 4)
 
@@ -359,7 +359,7 @@ def test_every_architecture_takes_a_chain_of_bottlenecks(component, bottlenecks)
     ],
     ids=lambda value: type(value).__name__,
 )
-def test_variants_are_saved_whole(component, bottlenecks, images, tmp_path):
+def test_variants_can_be_saved_and_loaded(component, bottlenecks, images, tmp_path):
     network = component.build(NetworkSpec(64, 128, 1, 3, bottlenecks))
     network.save(tmp_path / "network.keras")
     loaded = keras.saving.load_model(tmp_path / "network.keras", compile=False)
@@ -367,7 +367,7 @@ def test_variants_are_saved_whole(component, bottlenecks, images, tmp_path):
 
 
 @pytest.mark.parametrize("changes", [{"units": (1, 1)}, {"decoder": (8, 8)}])
-def test_transunet_says_which_numbers_do_not_go_together(changes):
+def test_transunet_refuses_lists_of_different_lengths(changes):
     with pytest.raises(ValueError, match="stage"):
         TransUNet(**changes)
 

@@ -1,4 +1,4 @@
-"""Every bottleneck keeps to the contract, at a small width."""
+"""Run the contract of bottlenecks on every bottleneck, at a small width."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The boundary loss: its distances against SciPy-free ones, its formula, what it does when a prediction moves."""
+"""Test the boundary loss: distances (against code without SciPy), the formula, and predictions that move."""
 
 import keras
 import numpy as np
@@ -27,7 +27,7 @@ logits_of_all_kinds = hnp.arrays(np.float32, (2, 6, 7, CLASSES), elements=st.flo
 
 
 def brute_force(mask, c, ignore_classes=(0,)):
-    """φ by looking at each pair of pixels, of which only those that count are evidence."""
+    """Compute φ from all pairs of labelled pixels that are not ignored."""
     inside = (mask == c).ravel()
     known = ~np.isin(mask, [VOID, *ignore_classes]).ravel()
     others = known & ~inside
@@ -56,17 +56,17 @@ def disc(centre, radius=4, shape=(24, 48)):
 @settings(max_examples=30)
 @given(masks_of_all_kinds)
 def test_distances_are_those_to_the_nearest_pixel_in_and_out_of_the_class(masks):
-    found = signed_distances(masks, CLASSES, (0,))
-    assert found.dtype == np.float32
-    assert found.shape == (*masks.shape, CLASSES)
-    assert not found[..., 0].any()
-    for mask, maps in zip(masks, found, strict=True):
+    actual = signed_distances(masks, CLASSES, (0,))
+    assert actual.dtype == np.float32
+    assert actual.shape == (*masks.shape, CLASSES)
+    assert not actual[..., 0].any()
+    for mask, maps in zip(masks, actual, strict=True):
         for c in range(1, CLASSES):
             np.testing.assert_allclose(maps[..., c], brute_force(mask, c), rtol=1e-6)
 
 
 def test_the_edge_of_the_annotation_is_no_boundary():
-    """One void pixel in the corner of a uniform tile made a loss of 14.9 at uniform logits."""
+    """Otherwise one void pixel in the corner of a uniform tile gives a loss of 14.9 at uniform logits."""
     masks = np.full((1, 16, 32), 2, np.uint8)
     masks[0, 0, 0] = VOID
     assert not signed_distances(masks, CLASSES, (0,)).any()
@@ -74,7 +74,7 @@ def test_the_edge_of_the_annotation_is_no_boundary():
         assert value(loss, masks, np.zeros((*masks.shape, CLASSES), np.float32)) == 0
 
 
-def test_ignored_ground_is_evidence_only_where_it_counts():
+def test_pixels_of_a_class_are_used_only_if_the_class_is_not_ignored():
     masks = np.array([[[1, 0, 0, 2]]], np.uint8)
     assert signed_distances(masks, CLASSES, (0,))[0, 0, :, 1].tolist() == [-2, 0, 0, 3]
     assert signed_distances(masks, CLASSES, ())[0, 0, :, 1].tolist() == [0, 1, 2, 3]
@@ -82,13 +82,13 @@ def test_ignored_ground_is_evidence_only_where_it_counts():
 
 
 def test_real_tiles_of_one_class_have_no_boundary(real_tiles):
-    """Of 4,000 tiles, 3,097 show one class beside ground without a label."""
+    """Of 4,000 tiles, 3,097 have one class and pixels without a label."""
     with np.load(real_tiles) as archive:
         masks = archive["training_set"][:100, 1].astype(np.uint8)
-    found = signed_distances(masks, 5, (0,)).any(axis=(1, 2, 3))
+    actual = signed_distances(masks, 5, (0,)).any(axis=(1, 2, 3))
     several = [len(np.setdiff1d(mask, [0, VOID])) > 1 for mask in masks]
-    assert found.tolist() == several
-    assert 0 < found.sum() < len(masks)
+    assert actual.tolist() == several
+    assert 0 < actual.sum() < len(masks)
 
 
 patterns = hnp.arrays(bool, (2, 6, 7))
@@ -96,8 +96,8 @@ patterns = hnp.arrays(bool, (2, 6, 7))
 
 @settings(max_examples=30)
 @given(masks_of_all_kinds, patterns, st.sampled_from([0, VOID]))
-def test_taking_labels_away_turns_no_sign_and_invents_no_boundary(masks, covered, label):
-    """Cut to fewer labels, a mask has the same distances or longer ones, or none where their evidence is gone."""
+def test_removing_labels_changes_no_sign_and_adds_no_boundary(masks, covered, label):
+    """With fewer labels, distances stay the same or grow, or become 0 where no pixel for them is left."""
     before = signed_distances(masks, CLASSES, (0,))
     after = signed_distances(np.where(covered, label, masks).astype(np.uint8), CLASSES, (0,))
     assert not after[covered].any()
@@ -165,8 +165,10 @@ def test_moving_a_disc_away_raises_the_loss_step_by_step(loss):
     masks = np.where(disc((12, 10)), 2, 1).astype(np.uint8)[None]
     values = []
     for column in range(10, 40, 3):
-        said = np.where(disc((12, column)), 2, 1)[None]
-        values.append(value(loss, masks, np.where(said[..., None] == np.arange(CLASSES), 20.0, 0.0).astype("float32")))
+        prediction = np.where(disc((12, column)), 2, 1)[None]
+        values.append(
+            value(loss, masks, np.where(prediction[..., None] == np.arange(CLASSES), 20.0, 0.0).astype("float32"))
+        )
     assert (np.diff(values) > 0).all()
 
 
@@ -185,8 +187,8 @@ def test_a_class_that_fills_its_image_has_no_boundary():
 
 
 def test_a_loss_of_one_class_is_refused():
-    """All its distances are 0, whatever the data."""
-    with pytest.raises(ValueError, match="two classes that count"):
+    """All distances would be 0 for any data."""
+    with pytest.raises(ValueError, match="two classes that are not ignored"):
         Boundary().build(LossSpec(2, (0,), (1, 1)))
 
 
@@ -210,7 +212,7 @@ def test_the_distances_are_those_of_the_augmented_mask(tmp_path):
     np.testing.assert_array_equal(labels["targets_boundary"], signed_distances(labels["labels"], 5, (0,)))
 
 
-def test_by_name_alone_it_says_that_it_wants_targets():
+def test_by_name_alone_the_error_names_the_missing_targets():
     with pytest.raises(RequestError, match="targets"):
         marsseg.loss("boundary")
 

@@ -1,4 +1,4 @@
-"""Every loss keeps to the contract, with its parameters at several places."""
+"""Run the contract of losses on every loss, with several parameters."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class TestWSSCEOfEffectiveNumbers(LossContract):
     component = WSSCE(weights="effective")
 
 
-class TestWSSCEOfGivenWeights(LossContract):
+class TestWSSCEOfListedWeights(LossContract):
     component = WSSCE(weights=WEIGHTS)
 
 
@@ -87,7 +87,7 @@ class TestLovasz(LossContract):
     component = Lovasz()
 
 
-class TestLovaszOfGivenWeights(LossContract):
+class TestLovaszOfListedWeights(LossContract):
     component = Lovasz(weights=WEIGHTS)
 
 
@@ -106,10 +106,10 @@ CONTRACTS = LossContract.__subclasses__()
 
 
 @pytest.mark.parametrize("contract", CONTRACTS, ids=lambda contract: contract.__name__)
-def test_not_even_infinities_at_ignored_pixels_matter(contract):
-    """More than the contract asks for: no network gives them where a run goes on."""
+def test_infinite_logits_at_ignored_pixels_have_no_effect(contract):
+    """The contract does not require this: a network with infinite logits ends a run."""
     case = contract()
     labels, logits = case.sample()
     strange = np.where(case.counted(labels)[..., None], logits, np.float32(np.inf))
-    for found, expected in zip(case.measure(labels, strange), case.measure(labels, logits), strict=True):
-        np.testing.assert_array_equal(found, expected)
+    for actual, expected in zip(case.measure(labels, strange), case.measure(labels, logits), strict=True):
+        np.testing.assert_array_equal(actual, expected)

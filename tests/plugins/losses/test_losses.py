@@ -1,4 +1,4 @@
-"""Cross-entropy and class weights against formulas written down again in NumPy.
+"""Cross-entropy and class weights against independent formulas in NumPy.
 
 What every loss keeps to is in the contract (test_contract_losses.py).
 """
@@ -31,7 +31,7 @@ few = settings(max_examples=40)
 
 
 def cross_entropy(labels, logits) -> np.ndarray:
-    """−log softmax(logits)[label] in float64, with 0 for void."""
+    """Return −log softmax(logits)[label] in float64, with 0 for void."""
     logits = np.asarray(logits, np.float64)
     shifted = logits - logits.max(axis=-1, keepdims=True)
     log_p = shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
@@ -90,11 +90,11 @@ REPORT_WEIGHTS = [0, 0.5935, 0.8366, 1.1097, 10]
 
 
 def test_the_reports_class_weights_from_the_shares_of_its_training_part():
-    """1 / (5 · share): its weights say which shares they came from, and big rock's was 153.94 before the cap."""
+    """The weights are 1 / (5 · share), which gives the shares. The weight of big rock was 153.94 before the cap."""
     shares = [1 / (5 * weight) for weight in (0.5935, 0.8366, 1.1097, 153.94)]
     counts = [round(1e9 * share) for share in (1 - sum(shares), *shares)]
-    found = weights(cap=10.0, count="all", spec=LossSpec(CLASSES, (0,), tuple(counts)))
-    np.testing.assert_allclose(found, REPORT_WEIGHTS, atol=1e-4)
+    actual = weights(cap=10.0, count="all", spec=LossSpec(CLASSES, (0,), tuple(counts)))
+    np.testing.assert_allclose(actual, REPORT_WEIGHTS, atol=1e-4)
     assert weights(count="all", spec=LossSpec(CLASSES, (0,), tuple(counts)))[4] == pytest.approx(153.94, abs=0.01)
 
 
@@ -128,7 +128,7 @@ def test_effective_numbers_go_from_equal_to_inverse():
 
 @pytest.mark.parametrize("rule", ["inverse", "effective"])
 def test_the_cap_is_a_ratio_to_the_most_frequent_class(rule):
-    """As weights of mean 1 over four classes none could ever be above 4: a cap of 10 was no cap."""
+    """Of weights with mean 1 over four classes, none can be above 4: a cap of 10 on them would have no effect."""
     spec = LossSpec(5, (0,), (24_310_000, 33_900_000, 23_280_000, 18_380_000, 131_000))
     free = weights(rule, spec=spec, beta=1 - 1e-9)
     assert free.max() < 4
@@ -150,27 +150,27 @@ def test_class_weights_that_are_all_0_are_refused():
     with pytest.raises(ValueError, match="all 0"):
         WSSCE(weights=(0.0,) * CLASSES)
     only_ignored = WSSCE(weights=(1.0, 0, 0, 0, 0))
-    with pytest.raises(ValueError, match="0 for every class that counts and occurs"):
+    with pytest.raises(ValueError, match="0 for all classes that occur and are not ignored"):
         only_ignored.build(SPEC)
     only_absent = WSSCE(weights=(0.0, 0, 0, 0, 1))
     only_absent.build(SPEC)
-    with pytest.raises(ValueError, match="0 for every class that counts and occurs"):
+    with pytest.raises(ValueError, match="0 for all classes that occur and are not ignored"):
         only_absent.build(LossSpec(CLASSES, (0,), (1, 1, 1, 1, 0)))
 
 
 @pytest.mark.parametrize("rule", ["balanced", "inverse", "effective"])
 def test_a_class_that_never_occurs_takes_the_largest_weight(rule):
-    found = weights(rule, spec=LossSpec(4, (0,), (10, 50, 20, 0)))
-    assert found[3] == found[2] == found.max()
-    assert found[0] == 0
+    actual = weights(rule, spec=LossSpec(4, (0,), (10, 50, 20, 0)))
+    assert actual[3] == actual[2] == actual.max()
+    assert actual[0] == 0
 
 
 @pytest.mark.parametrize("rule", ["balanced", "inverse", "effective"])
-def test_without_a_labelled_pixel_all_labelled_classes_weigh_alike(rule):
+def test_without_a_labelled_pixel_all_classes_that_are_not_ignored_have_the_same_weight(rule):
     assert weights(rule, spec=LossSpec(3, (0,), (10, 0, 0))).tolist() == [0, 1, 1]
 
 
-def test_given_weights_are_taken_but_for_ignored_classes():
+def test_a_list_of_weights_is_used_except_for_ignored_classes():
     assert weights((9.0, 1.0, 2.0, 3.0, 4.0), cap=1.0).tolist() == [0, 1, 2, 3, 4]
     with pytest.raises(ValueError, match="2 class weights do not fit 5 classes"):
         weights((1.0, 2.0))
@@ -180,13 +180,13 @@ def test_given_weights_are_taken_but_for_ignored_classes():
 def test_weights_are_finite_capped_and_larger_for_rarer_classes(counts, count):
     spec = LossSpec(CLASSES, (0,), tuple(counts))
     for rule in ("balanced", "inverse", "effective"):
-        found = weights(rule, cap=10.0, count=count, spec=spec)
-        assert np.isfinite(found).all()
-        assert found[0] == 0
-        assert (found[1:] > 0).all()
-        largest = found.max() if rule == "balanced" else found[1:].max() / found[1:].min()
+        actual = weights(rule, cap=10.0, count=count, spec=spec)
+        assert np.isfinite(actual).all()
+        assert actual[0] == 0
+        assert (actual[1:] > 0).all()
+        largest = actual.max() if rule == "balanced" else actual[1:].max() / actual[1:].min()
         assert largest <= 10 * (1 + 1e-6)
-        by_frequency = [found[c] for c in sorted(range(1, CLASSES), key=lambda c: counts[c]) if counts[c]]
+        by_frequency = [actual[c] for c in sorted(range(1, CLASSES), key=lambda c: counts[c]) if counts[c]]
         assert by_frequency == sorted(by_frequency, reverse=True)
 
 
@@ -194,7 +194,7 @@ def test_weights_are_finite_capped_and_larger_for_rarer_classes(counts, count):
 
 
 @each_loss
-def test_certain_logits_cost_nothing_or_much(loss):
+def test_saturated_logits_have_a_loss_of_0_or_a_large_loss(loss):
     labels, _ = sample()
     known = np.where(counted(labels), labels, 1)
     right = np.where(known[..., None] == np.arange(CLASSES), 1e4, -1e4).astype(np.float32)
@@ -207,7 +207,7 @@ def test_certain_logits_cost_nothing_or_much(loss):
 
 @pytest.mark.parametrize("name", ["ssce", "wssce", "wssce:normalise=pixels"])
 def test_a_loss_by_name_trains_a_keras_model(name):
-    """`compile` hands labels over as float32, void among them."""
+    """`compile` passes labels as float32, including void."""
     keras.utils.set_random_seed(0)
     labels, _ = sample(shape=(4, 6, 8))
     images = np.where(labels[..., None] == VOID, 0, labels[..., None]).astype(np.float32)

@@ -1,4 +1,4 @@
-"""Focal, overlap and Lovász losses against formulas written down again in NumPy.
+"""Focal, overlap and Lovász losses against independent formulas in NumPy.
 
 What every loss keeps to is in the contract (test_contract_losses.py).
 """
@@ -51,17 +51,17 @@ few = settings(max_examples=15)
 
 
 def saturated(labels, shift=0) -> np.ndarray:
-    """Logits of ±1e4 for the right class, or for another one where `shift` is not 0; class 1 where none counts."""
+    """Return logits of ±1e4 for the true class, or for another class if `shift` is not 0; class 1 at other pixels."""
     known = np.where(counted(labels), labels, 1)
-    said = (known.astype(int) - 1 + shift) % (CLASSES - 1) + 1
-    return np.where(said[..., None] == np.arange(CLASSES), 1e4, -1e4).astype(np.float32)
+    prediction = (known.astype(int) - 1 + shift) % (CLASSES - 1) + 1
+    return np.where(prediction[..., None] == np.arange(CLASSES), 1e4, -1e4).astype(np.float32)
 
 
 # --- the formulas, pixel by pixel and class by class in float64
 
 
 def labelled_pixels(labels, logits) -> tuple[np.ndarray, np.ndarray]:
-    """True classes (N,) and softmax (N, K) of the pixels that count."""
+    """Return the true classes (N,) and the softmax (N, K) of the labelled pixels."""
     chosen = counted(labels)
     z = logits[chosen].astype(np.float64)
     e = np.exp(z - z.max(axis=-1, keepdims=True, initial=-np.inf))
@@ -69,10 +69,10 @@ def labelled_pixels(labels, logits) -> tuple[np.ndarray, np.ndarray]:
 
 
 def mean_by_class(labels, logits, distance, weights) -> float:
-    """The weighted mean of distance(g (N,) of 0 and 1, p (N,)) over the classes present."""
+    """Return the weighted mean of distance(g (N,) of 0 and 1, p (N,)) over the classes present."""
     y, p = labelled_pixels(labels, logits)
-    found = [(weights[c], distance((y == c).astype(float), p[:, c])) for c in range(1, CLASSES) if (y == c).any()]
-    return sum(w * d for w, d in found) / sum(w for w, _ in found) if found else 0.0
+    actual = [(weights[c], distance((y == c).astype(float), p[:, c])) for c in range(1, CLASSES) if (y == c).any()]
+    return sum(w * d for w, d in actual) / sum(w for w, _ in actual) if actual else 0.0
 
 
 def focal_by_hand(labels, logits, gamma, weights) -> float:
@@ -97,7 +97,7 @@ def gdice_by_hand(labels, logits, power) -> float:
 
 
 def lovasz_by_hand(g, p) -> float:
-    """Σ of each error times the growth of 1 − IoU, with IoU computed anew from sets of pixels at every step."""
+    """Sum the errors times the growth of 1 − IoU; IoU is computed from sets of pixels at each step."""
     errors = np.abs(g - p)
     total, before, wrong = 0.0, 0.0, set()
     truth = set(np.flatnonzero(g))
@@ -160,11 +160,11 @@ def test_tversky_and_its_focal_form_by_hand(sample, alpha, beta, smooth, gamma):
     settings = {"false_positives": alpha, "false_negatives": beta, "smooth": smooth, "weights": WEIGHTS}
     assert value(Tversky(**settings), *sample) == close(mean_by_class(*sample, distance, WEIGHTS))
     expected = mean_by_class(*sample, lambda g, p: max(distance(g, p), 0) ** (1 / gamma), WEIGHTS)
-    # Tiny distances are lost in the float64 formula's difference, and a root makes them large.
+    # The difference in the float64 formula loses tiny distances, and a root makes them large.
     assert value(FocalTversky(gamma=gamma, **settings), *sample) == pytest.approx(expected, rel=1e-4, abs=1e-4)
 
 
-def test_tversky_holds_dice_and_the_jaccard_distance():
+def test_tversky_includes_dice_and_the_jaccard_distance():
     labels, logits = sample()
     both = Tversky(false_positives=0.5, false_negatives=0.5)
     assert value(both, labels, logits) == close(value(Dice(), labels, logits))
@@ -179,7 +179,7 @@ def test_tversky_holds_dice_and_the_jaccard_distance():
 
 @pytest.mark.parametrize("kind", [Tversky, FocalTversky])
 def test_two_rates_of_0_are_refused(kind):
-    """The loss would be 0 whatever is predicted."""
+    """The loss would be 0 for all predictions."""
     with pytest.raises(ValueError, match="both 0"):
         kind(false_positives=0.0, false_negatives=0.0)
     kind(false_positives=0.0)
@@ -187,12 +187,12 @@ def test_two_rates_of_0_are_refused(kind):
 
 def test_false_negatives_cost_by_default_more_than_false_positives():
     labels = np.array([[[1, 1, 1, 2, 2, 2]]], np.uint8)
-    missed, said_too_often = saturated(labels), saturated(labels)
+    missed, predicted_too_often = saturated(labels), saturated(labels)
     missed[0, 0, 0] = saturated(np.array(2))
-    said_too_often[0, 0, 5] = saturated(np.array(1))
+    predicted_too_often[0, 0, 5] = saturated(np.array(1))
     only_first = Tversky(weights=(0, 1, 0, 0, 0))
     assert value(only_first, labels, missed) == close(0.7 / (2 + 0.7))
-    assert value(only_first, labels, said_too_often) == close(0.3 / (3 + 0.3))
+    assert value(only_first, labels, predicted_too_often) == close(0.3 / (3 + 0.3))
 
 
 @few
@@ -207,22 +207,22 @@ def test_lovasz_by_hand(sample):
     hnp.arrays(np.uint8, (2, 3, 4), elements=st.integers(0, CLASSES - 1)),
 )
 @few
-def test_on_hard_predictions_lovasz_is_one_minus_iou(labels, said):
-    logits = np.where(said[..., None] == np.arange(CLASSES), 1e4, -1e4).astype(np.float32)
+def test_on_hard_predictions_lovasz_is_one_minus_iou(labels, prediction):
+    logits = np.where(prediction[..., None] == np.arange(CLASSES), 1e4, -1e4).astype(np.float32)
     chosen = counted(labels)
     distances = []
     for c in range(1, CLASSES):
-        truth, prediction = labels[chosen] == c, said[chosen] == c
-        if truth.any():
-            distances.append(1 - (truth & prediction).sum() / (truth | prediction).sum())
+        true, predicted = labels[chosen] == c, prediction[chosen] == c
+        if true.any():
+            distances.append(1 - (true & predicted).sum() / (true | predicted).sum())
     assert value(Lovasz(), labels, logits) == pytest.approx(np.mean(distances) if distances else 0, abs=1e-6)
 
 
-def test_a_power_goes_straight_to_zero_and_keeps_its_value():
+def test_smooth_power_is_linear_near_zero_and_exact_elsewhere():
     x = np.array([0, 1e-8, 1e-7, 1e-6, 0.25, 1], np.float32)
-    found = ops.convert_to_numpy(smooth_power(ops.convert_to_tensor(x), 0.5))
-    np.testing.assert_allclose(found, [0, 1e-8 * 1e-7**-0.5, 1e-7**0.5, 1e-3, 0.5, 1], rtol=1e-5)
-    assert all(a < b for a, b in pairwise(found))
+    actual = ops.convert_to_numpy(smooth_power(ops.convert_to_tensor(x), 0.5))
+    np.testing.assert_allclose(actual, [0, 1e-8 * 1e-7**-0.5, 1e-7**0.5, 1e-3, 0.5, 1], rtol=1e-5)
+    assert all(a < b for a, b in pairwise(actual))
 
 
 # --- at the edges
@@ -231,20 +231,20 @@ def test_a_power_goes_straight_to_zero_and_keeps_its_value():
 @distances
 @few
 @given(drawn=labels_and_logits)
-def test_distances_end_at_one(loss, drawn):
+def test_losses_are_at_most_one(loss, drawn):
     assert 0 <= value(loss, *drawn) <= 1 + 1e-6
 
 
 @each_loss
-def test_the_right_answer_costs_nothing_and_the_wrong_one_all(loss):
+def test_a_right_prediction_has_loss_0_and_a_wrong_one_the_largest_loss(loss):
     labels, _ = sample()
     right, wrong = saturated(labels), saturated(labels, shift=1)
     assert value(loss, labels, right) == 0
-    found = value(loss, labels, wrong)
+    actual = value(loss, labels, wrong)
     if isinstance(loss, Focal):
-        assert found == close(2e4)
+        assert actual == close(2e4)
     elif getattr(loss, "smooth", 0) == 0:
-        assert found == close(1)
+        assert actual == close(1)
 
 
 @each_loss
@@ -272,10 +272,10 @@ def test_gdice_makes_the_absent_class_cost_as_much_as_the_rarest():
 
 def test_weights_come_from_the_training_part():
     labels, logits = sample()
-    found = class_weights(SPEC, "balanced", cap=3.0, count="all", beta=0.9)
+    actual = class_weights(SPEC, "balanced", cap=3.0, count="all", beta=0.9)
     for kind in (Focal, Dice, Tversky, FocalTversky, Lovasz):
         by_rule = kind(weights="balanced", cap=3.0, count="all")
-        assert value(by_rule, labels, logits) == close(value(kind(weights=tuple(found.tolist())), labels, logits))
+        assert value(by_rule, labels, logits) == close(value(kind(weights=tuple(actual.tolist())), labels, logits))
     with pytest.raises(ValueError, match="beta must be below 1"):
         Dice(beta=1.0)
 

@@ -1,4 +1,4 @@
-"""Every metric keeps to the contract."""
+"""Run the contract of metrics on every metric."""
 
 from __future__ import annotations
 
@@ -83,6 +83,6 @@ def test_no_metric_is_left_out():
 
 
 @pytest.mark.parametrize("entry", installed().of_kind(METRIC), ids=lambda entry: entry.name)
-def test_names_of_metrics_and_of_their_classes_are_not_mistaken_for_each_other(entry):
+def test_names_of_metrics_and_of_their_values_per_class_differ(entry):
     words = {load(other).per_class for other in installed().of_kind(METRIC)} - {"", load(entry).per_class}
     assert not [word for word in words if entry.name.startswith(f"{word}_") or word == entry.name]

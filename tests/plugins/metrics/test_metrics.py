@@ -1,4 +1,4 @@
-"""What each metric says, against values worked out by hand and by independent code."""
+"""Compare each metric with values computed by hand and by independent code."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from marsseg_plugins.metrics.shares import Precision, Recall
 VOID = 255
 SPEC = MetricSpec(4, (0,))
 
-# Of class 1: 6 right, 2 taken for 2. Of class 2: 1 right, 1 taken for 1. Class 3 is nowhere. The 5 pixels of class 0
-# are ignored, whatever they are taken for.
+# Class 1: 6 pixels right, 2 predicted as 2. Class 2: 1 right, 1 predicted as 1. Class 3 does not occur. The 5 pixels of
+# class 0 are ignored for any prediction.
 MATRIX = np.array([[0, 3, 2, 0], [0, 6, 2, 0], [0, 1, 1, 0], [0, 0, 0, 0]])
 
 
@@ -77,8 +77,8 @@ def test_kappa_of_a_single_class_is_undefined_and_of_the_opposite_negative():
 
 def test_the_mean_per_image_is_that_of_the_images_that_have_one():
     masks = np.array([[[1, 1, 2, 2]], [[2, 2, 2, 2]], [[0, 0, VOID, VOID]]], np.uint8)
-    said = np.array([[[1, 2, 2, 2]], [[2, 2, 1, 1]], [[1, 1, 1, 1]]], np.uint8)
-    counts = sum(MeanIoUPerImage().count(*pair, SPEC) for pair in zip(masks, said, strict=True))
+    prediction = np.array([[[1, 2, 2, 2]], [[2, 2, 1, 1]], [[1, 1, 1, 1]]], np.uint8)
+    counts = sum(MeanIoUPerImage().count(*pair, SPEC) for pair in zip(masks, prediction, strict=True))
     assert MeanIoUPerImage().value(counts, SPEC) == pytest.approx(((1 / 2 + 2 / 3) / 2 + 1 / 2) / 2)
 
 
@@ -87,19 +87,19 @@ predictions = hnp.arrays(np.uint8, (5, 7), elements=st.integers(1, 3))
 
 
 @given(labels, predictions)
-def test_what_counting_sets_of_pixels_gives(mask, said):
-    matrix = confusion_matrix(mask, said, 4)
+def test_equals_counts_of_sets_of_pixels(mask, prediction):
+    matrix = confusion_matrix(mask, prediction, 4)
     counted = np.isin(mask, [1, 2, 3])
     dice, precision, recall, weighted, total = [], [], [], 0.0, int(counted.sum())
     for c in (1, 2, 3):
         true = {tuple(at) for at in np.argwhere(counted & (mask == c))}
-        found = {tuple(at) for at in np.argwhere(counted & (said == c))}
+        predicted = {tuple(at) for at in np.argwhere(counted & (prediction == c))}
         if true:
-            dice.append(2 * len(true & found) / (len(true) + len(found)))
-            recall.append(len(true & found) / len(true))
-            weighted += len(true) / total * len(true & found) / len(true | found)
-            if found:
-                precision.append(len(true & found) / len(found))
+            dice.append(2 * len(true & predicted) / (len(true) + len(predicted)))
+            recall.append(len(true & predicted) / len(true))
+            weighted += len(true) / total * len(true & predicted) / len(true | predicted)
+            if predicted:
+                precision.append(len(true & predicted) / len(predicted))
     for metric, values in ((Dice(), dice), (Precision(), precision), (Recall(), recall)):
         expected = np.mean(values) if values else math.nan
         assert metric.value(matrix, SPEC) == pytest.approx(expected, nan_ok=True)
@@ -110,28 +110,28 @@ def test_what_counting_sets_of_pixels_gives(mask, said):
 
 
 def columns(*widths: tuple[int, int], height: int = 6) -> np.ndarray:
-    """(H, W) uint8 of vertical strips, (label, columns) each."""
+    """Return a mask (H, W) uint8 of vertical strips, each a pair (label, columns)."""
     row = np.concatenate([np.full(width, label, np.uint8) for label, width in widths])
     return np.tile(row, (height, 1))
 
 
-def boundary_iou(mask, said, spec=SPEC, **options):
+def boundary_iou(mask, prediction, spec=SPEC, **options):
     metric = BoundaryIoU(**options)
-    return metric.values(metric.count(mask, said, spec), spec)
+    return metric.values(metric.count(mask, prediction, spec), spec)
 
 
-def boundary_f(mask, said, spec=SPEC, **options):
+def boundary_f(mask, prediction, spec=SPEC, **options):
     metric = BoundaryF(**options)
-    return metric.values(metric.count(mask, said, spec), spec)
+    return metric.values(metric.count(mask, prediction, spec), spec)
 
 
 def test_boundary_iou_of_a_boundary_that_is_moved_by_a_column():
     """Rims of 2 columns: of class 1 columns 8, 9 and 9, 10 (1 of 3); of class 2 columns 10, 11 and 11, 12."""
-    mask, said = columns((1, 10), (2, 10)), columns((1, 11), (2, 9))
+    mask, prediction = columns((1, 10), (2, 10)), columns((1, 11), (2, 9))
     # the diagonal of 6 × 20 pixels is 20.9; a tenth of it is 2
-    assert boundary_iou(mask, said, dilation=0.1)[1:3].tolist() == pytest.approx([1 / 3, 1 / 3])
+    assert boundary_iou(mask, prediction, dilation=0.1)[1:3].tolist() == pytest.approx([1 / 3, 1 / 3])
     # one column wide, no pixel is in both
-    assert boundary_iou(mask, said, dilation=0.02)[1:3].tolist() == [0, 0]
+    assert boundary_iou(mask, prediction, dilation=0.02)[1:3].tolist() == [0, 0]
 
 
 def test_the_rim_is_a_square_neighbourhood_as_by_erosion():
@@ -144,7 +144,7 @@ def test_the_rim_is_a_square_neighbourhood_as_by_erosion():
 
 
 @given(labels, predictions, st.sampled_from([0.02, 0.2, 0.4]))
-def test_boundary_iou_is_what_looking_at_every_pair_of_pixels_gives(mask, said, dilation):
+def test_boundary_iou_equals_a_comparison_of_all_pairs_of_pixels(mask, prediction, dilation):
     width = max(1, round(dilation * math.hypot(5, 7)))
     places = [at for at in np.ndindex(mask.shape) if mask[at] in (1, 2, 3)]
 
@@ -156,15 +156,15 @@ def test_boundary_iou_is_what_looking_at_every_pair_of_pixels_gives(mask, said, 
             and any(classes[to] != c and max(abs(at[0] - to[0]), abs(at[1] - to[1])) <= width for to in places)
         }
 
-    found = boundary_iou(mask, said, dilation=dilation)
+    actual = boundary_iou(mask, prediction, dilation=dilation)
     for c in (1, 2, 3):
-        true, predicted = rim(mask, c), rim(said, c)
+        true, predicted = rim(mask, c), rim(prediction, c)
         expected = len(true & predicted) / len(true | predicted) if true | predicted else math.nan
-        assert found[c] == pytest.approx(expected, nan_ok=True)
+        assert actual[c] == pytest.approx(expected, nan_ok=True)
 
 
 @given(labels, predictions, st.sampled_from([0, 1, 1.5, 3]))
-def test_boundary_f_is_what_looking_at_every_pair_of_pixels_gives(mask, said, tolerance):
+def test_boundary_f_equals_a_comparison_of_all_pairs_of_pixels(mask, prediction, tolerance):
     places = [at for at in np.ndindex(mask.shape) if mask[at] in (1, 2, 3)]
 
     def contour(classes, c):
@@ -179,21 +179,21 @@ def test_boundary_f_is_what_looking_at_every_pair_of_pixels_gives(mask, said, to
     def share(of, near):
         return np.mean([min(math.dist(at, to) for to in near) <= tolerance for at in of])
 
-    found = boundary_f(mask, said, tolerance=float(tolerance))
+    actual = boundary_f(mask, prediction, tolerance=float(tolerance))
     for c in (1, 2, 3):
-        true, predicted = contour(mask, c), contour(said, c)
+        true, predicted = contour(mask, c), contour(prediction, c)
         expected = math.nan
         if true or predicted:
             expected = 0.0
         if true and predicted and (both := share(predicted, true) + share(true, predicted)):
             expected = 2 * share(predicted, true) * share(true, predicted) / both
-        assert found[c] == pytest.approx(expected, nan_ok=True)
+        assert actual[c] == pytest.approx(expected, nan_ok=True)
 
 
 def test_boundary_f_forgives_within_its_tolerance():
-    mask, said = columns((1, 10), (2, 10)), columns((1, 12), (2, 8))
-    assert boundary_f(mask, said, tolerance=1.0)[1:3].tolist() == [0, 0]
-    assert boundary_f(mask, said, tolerance=2.0)[1:3].tolist() == [1, 1]
+    mask, prediction = columns((1, 10), (2, 10)), columns((1, 12), (2, 8))
+    assert boundary_f(mask, prediction, tolerance=1.0)[1:3].tolist() == [0, 0]
+    assert boundary_f(mask, prediction, tolerance=2.0)[1:3].tolist() == [1, 1]
 
 
 def test_boundary_f_is_the_mean_over_images():
@@ -206,7 +206,7 @@ def test_boundary_f_is_the_mean_over_images():
 @pytest.mark.parametrize("score", [boundary_iou, boundary_f])
 class TestWhatIsNoEvidence:
     def test_the_edge_of_the_annotation(self, score):
-        """Ground of one class with void or ignored ground around it has no boundary."""
+        """Pixels of one class with void or ignored pixels around them have no boundary."""
         for label in (VOID, 0):
             mask = columns((label, 5), (1, 10), (label, 5))
             assert np.isnan(score(mask, np.ones_like(mask))).all()
@@ -216,16 +216,16 @@ class TestWhatIsNoEvidence:
         assert np.isnan(score(mask, mask)).all()
 
     def test_what_is_predicted_on_void(self, score):
-        """A boundary that is predicted between void and labelled ground, or within void, is none."""
+        """A predicted boundary between void and labelled pixels, or within void, is not counted."""
         mask = columns((1, 10), (VOID, 6), (2, 10))
-        said = columns((1, 10), (3, 3), (1, 3), (2, 10))
-        with_void = score(mask, said)
+        prediction = columns((1, 10), (3, 3), (1, 3), (2, 10))
+        with_void = score(mask, prediction)
         without = score(mask, columns((1, 16), (2, 10)))
         np.testing.assert_array_equal(with_void, without)
 
     def test_the_mean_is_over_the_classes_with_a_boundary_in_the_truth(self, score):
-        mask, said = columns((1, 10), (2, 10)), columns((1, 10), (2, 5), (3, 5))
+        mask, prediction = columns((1, 10), (2, 10)), columns((1, 10), (2, 5), (3, 5))
         metric = {boundary_iou: BoundaryIoU(), boundary_f: BoundaryF()}[score]
-        values = metric.values(metric.count(mask, said, SPEC), SPEC)
+        values = metric.values(metric.count(mask, prediction, SPEC), SPEC)
         assert values[3] == 0
-        assert metric.value(metric.count(mask, said, SPEC), SPEC) == pytest.approx(values[1:3].mean())
+        assert metric.value(metric.count(mask, prediction, SPEC), SPEC) == pytest.approx(values[1:3].mean())

@@ -1,4 +1,4 @@
-"""Every optimizer keeps to the contract."""
+"""Run the contract of optimizers on every optimizer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every schedule keeps to the contract."""
+"""Run the contract of schedules on every schedule."""
 
 from __future__ import annotations
 

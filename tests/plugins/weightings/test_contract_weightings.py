@@ -1,4 +1,4 @@
-"""Every weighting keeps to the contract."""
+"""Run the contract of weightings on every weighting."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class TestScheduled(WeightingContract):
 
 class TestUncertainty(WeightingContract):
     component = Uncertainty()
-    constant_sum = False  # each loss has a scale of its own
+    constant_sum = False  # each loss has its own scale
 
 
 class TestDWA(WeightingContract):

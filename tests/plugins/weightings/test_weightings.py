@@ -1,4 +1,4 @@
-"""Weightings: each rule against its formula; those that train move; what they remember is in the checkpoint."""
+"""Test weightings: each rule against its formula, trained weights, and their state in the checkpoint."""
 
 from itertools import pairwise
 
@@ -44,12 +44,12 @@ def softmax(values):
     return np.exp(values) / np.exp(values).sum()
 
 
-def own(built):
+def current_weights(built):
     return np.asarray(built.rule_weights)
 
 
 class TestFixed:
-    def test_sums_the_losses_by_the_weights_they_are_given(self):
+    def test_sums_the_losses_with_their_weights(self):
         built = layer(Fixed(), (1.0, 0.5, 0.25))
         assert float(built(LOSSES)) == pytest.approx(1.0 + 0.25 + 0.5)
         np.testing.assert_allclose(built.factors(), [1.0, 0.5, 0.25])
@@ -61,7 +61,7 @@ class TestScheduled:
         values = []
         for epoch in range(epochs):
             built.on_epoch_begin(epoch, epochs)
-            values.append(own(built))
+            values.append(current_weights(built))
         return np.array(values)
 
     def test_moves_straight_from_start_to_end_and_sums_to_1(self):
@@ -71,14 +71,14 @@ class TestScheduled:
         np.testing.assert_allclose(values[-1], [0.4, 0.4, 0.2], atol=1e-6)
         np.testing.assert_allclose(values.sum(axis=1), 1, rtol=1e-6)
 
-    def test_starts_alike_where_no_start_is_given(self):
+    def test_starts_with_equal_weights_without_start(self):
         np.testing.assert_allclose(self.ramp(end=(2, 1, 1))[0], [1 / 3] * 3, rtol=1e-6)
 
     def test_moves_only_between_begin_and_finish(self):
         values = self.ramp(start=(1, 0, 0), end=(0, 1, 0), begin=0.25, finish=0.75)
         np.testing.assert_allclose(values[:, 0], [1, 1, 0.5, 0, 0], atol=1e-6)
 
-    def test_of_a_higher_power_rises_late(self):
+    def test_with_a_higher_power_rises_late(self):
         values = self.ramp(start=(1, 0, 0), end=(0, 1, 0), power=2)
         np.testing.assert_allclose(values[:, 1], np.linspace(0, 1, 5) ** 2, atol=1e-6)
 
@@ -136,7 +136,7 @@ class TestUncertainty:
         gradient = gradient_of(built, built.log_variances, LOSSES)[1]
         np.testing.assert_allclose(gradient, 0.5 - 0.5 * LOSSES, rtol=1e-6)  # s = speed · v moves by speed · rate · it
 
-    def test_trains_its_weights_and_no_decay_pulls_at_them(self, tmp_path):
+    def test_trains_its_weights_without_weight_decay(self, tmp_path):
         words = SMALL | {"overrides": ["training.weight_decay=0.5", "weighting.uncertainty.speed=1"]}
         with no_warning():
             run = marsseg.run(weighting="uncertainty", out=tmp_path / "run", **words)
@@ -144,28 +144,28 @@ class TestUncertainty:
             [[record[f"weight_{name}"] for name in ("ssce", "dice", "boundary")] for record in run.history]
         )
         assert (np.abs(np.diff(factors, axis=0)) > 1e-5).all()
-        # dice is below 1, so that its s falls all the way; a decay of 0.5 would hold it near 0
+        # dice is below 1, so its s falls all the time; a weight decay of 0.5 would keep it near 0
         assert (np.diff(factors[:, 1]) > 0).all()
 
 
 class TestDWA:
-    def test_is_alike_in_the_first_two_epochs_and_then_by_the_rates(self):
+    def test_is_equal_in_the_first_two_epochs_and_then_follows_the_rates(self):
         built = layer(DWA(temperature=2.0))
         epochs = np.array([[1.0, 1.0, 2.0], [0.5, 0.9, 2.2], [0.4, 0.9, 1.1]], np.float32)
-        np.testing.assert_allclose(own(built), 1)
+        np.testing.assert_allclose(current_weights(built), 1)
         built.on_epoch_end(epochs[0])
-        np.testing.assert_allclose(own(built), 1)
+        np.testing.assert_allclose(current_weights(built), 1)
         built.on_epoch_end(epochs[1])
-        np.testing.assert_allclose(own(built), 3 * softmax(epochs[1] / epochs[0] / 2), rtol=1e-6)
+        np.testing.assert_allclose(current_weights(built), 3 * softmax(epochs[1] / epochs[0] / 2), rtol=1e-6)
         built.on_epoch_end(epochs[2])
-        np.testing.assert_allclose(own(built), 3 * softmax(epochs[2] / epochs[1] / 2), rtol=1e-6)
-        assert own(built).sum() == pytest.approx(3)
+        np.testing.assert_allclose(current_weights(built), 3 * softmax(epochs[2] / epochs[1] / 2), rtol=1e-6)
+        assert current_weights(built).sum() == pytest.approx(3)
 
     def test_a_loss_of_zero_gives_finite_weights(self):
         built = layer(DWA())
         for losses in ([0, 1, 1], [0, 0, 1], [1, 1, 1]):
             built.on_epoch_end(np.array(losses, np.float32))
-        assert np.isfinite(own(built)).all()
+        assert np.isfinite(current_weights(built)).all()
 
 
 class TestSoftAdapt:
@@ -173,9 +173,9 @@ class TestSoftAdapt:
     def test_is_the_softmax_of_the_slopes(self, parameters):
         built = layer(SoftAdapt(**parameters))
         before, now = np.array([1.0, 2.0, 0.5], np.float32), np.array([0.9, 2.5, 0.1], np.float32)
-        np.testing.assert_allclose(own(built), [1 / 3] * 3, rtol=1e-6)
+        np.testing.assert_allclose(current_weights(built), [1 / 3] * 3, rtol=1e-6)
         built.on_epoch_end(before)
-        np.testing.assert_allclose(own(built), [1 / 3] * 3, rtol=1e-6)
+        np.testing.assert_allclose(current_weights(built), [1 / 3] * 3, rtol=1e-6)
         built.on_epoch_end(now)
         slopes = now - before
         if parameters.get("normalised", True):
@@ -183,8 +183,8 @@ class TestSoftAdapt:
         expected = softmax(parameters.get("beta", 1.0) * slopes)
         if parameters.get("by_loss"):
             expected = expected * now / (expected * now).sum()
-        np.testing.assert_allclose(own(built), expected, rtol=1e-5)
-        assert own(built).sum() == pytest.approx(1)
+        np.testing.assert_allclose(current_weights(built), expected, rtol=1e-5)
+        assert current_weights(built).sum() == pytest.approx(1)
 
 
 class TestReLoBRaLo:
@@ -193,50 +193,50 @@ class TestReLoBRaLo:
         steps = np.array([[1.0, 1.0, 2.0], [0.5, 0.9, 2.2], [0.4, 0.9, 1.1]], np.float32)
         expected = np.ones(3)
         built.step(steps[0], None)
-        np.testing.assert_allclose(own(built), expected)
+        np.testing.assert_allclose(current_weights(built), expected)
         for before, now in pairwise(steps):
             built.step(now, None)
             expected = 0.9 * expected + 0.1 * 3 * softmax(now / (0.5 * before))
-            np.testing.assert_allclose(own(built), expected, rtol=1e-5)
-        assert own(built).sum() == pytest.approx(3, rel=1e-5)
+            np.testing.assert_allclose(current_weights(built), expected, rtol=1e-5)
+        assert current_weights(built).sum() == pytest.approx(3, rel=1e-5)
 
-    def test_without_keeping_it_looks_back_to_the_first_step(self):
+    def test_with_rho_0_it_looks_back_to_the_first_step(self):
         built = layer(ReLoBRaLo(alpha=1.0, rho=0.0))
         for losses in ([1.0, 1.0, 2.0], [0.1, 5.0, 1.0], [0.4, 0.9, 1.1]):
             built.step(np.array(losses, np.float32), None)
-        np.testing.assert_allclose(own(built), 3 * softmax(np.array([0.4, 0.9, 0.55])), rtol=1e-5)
+        np.testing.assert_allclose(current_weights(built), 3 * softmax(np.array([0.4, 0.9, 0.55])), rtol=1e-5)
 
     def test_a_batch_without_labels_changes_nothing(self):
         built = layer(ReLoBRaLo())
         for losses in (np.zeros(3), LOSSES, LOSSES / 2, np.zeros(3), LOSSES / 4):
             built.step(losses.astype(np.float32), None)
-        assert np.isfinite(own(built)).all()
-        assert own(built).sum() == pytest.approx(3, rel=1e-5)
+        assert np.isfinite(current_weights(built)).all()
+        assert current_weights(built).sum() == pytest.approx(3, rel=1e-5)
 
 
 class TestGradNorm:
     def settle(self, built, losses, norms, steps=3000):
         for each in (LOSSES, *[losses] * steps):
             built.step(each.astype(np.float32), norms)
-        return own(built)
+        return current_weights(built)
 
     def test_makes_the_norms_of_gradients_equal_where_losses_fall_alike(self):
         norms = np.array([1.0, 10.0, 4.0], np.float32)
-        found = self.settle(layer(GradNorm(rate=0.002)), LOSSES / 2, norms)
-        assert found.sum() == pytest.approx(3, rel=1e-5)
-        np.testing.assert_allclose(found, 3 * (1 / norms) / (1 / norms).sum(), rtol=0.1)
+        actual = self.settle(layer(GradNorm(rate=0.002)), LOSSES / 2, norms)
+        assert actual.sum() == pytest.approx(3, rel=1e-5)
+        np.testing.assert_allclose(actual, 3 * (1 / norms) / (1 / norms).sum(), rtol=0.1)
 
     def test_a_loss_that_falls_slowly_gets_the_larger_gradient(self):
-        found = self.settle(layer(GradNorm(rate=0.002, alpha=1.0)), LOSSES * [0.5, 0.5, 1.0], np.ones(3, np.float32))
+        actual = self.settle(layer(GradNorm(rate=0.002, alpha=1.0)), LOSSES * [0.5, 0.5, 1.0], np.ones(3, np.float32))
         rates = np.array([0.75, 0.75, 1.5])
-        np.testing.assert_allclose(found, rates, rtol=0.1)
+        np.testing.assert_allclose(actual, rates, rtol=0.1)
 
     def test_keeps_its_floor_and_its_sum(self):
         built = layer(GradNorm(rate=1.0, floor=0.1))
         for scale in (1.0, 100.0, 0.01):
             built.step(LOSSES, np.array([scale, 1.0, 1.0], np.float32))
-            assert own(built).sum() == pytest.approx(3, rel=1e-5)
-            assert (own(built) > 0).all()
+            assert current_weights(built).sum() == pytest.approx(3, rel=1e-5)
+            assert (current_weights(built) > 0).all()
 
     def test_is_given_the_norms_of_the_gradients_at_the_logits(self, tmp_path):
         from marsseg_core.networks.build import build_network
@@ -257,7 +257,7 @@ class TestGradNorm:
         values = task.loss_values(labels, logits)
         np.testing.assert_allclose(losses, [values["ssce"], values["dice"], values["boundary"]], rtol=1e-5)
 
-        # by central differences along the direction of each gradient's largest entry
+        # central differences along the direction of the largest entry of each gradient
         direction = np.random.default_rng(0).normal(size=logits.shape).astype(np.float32)
         step = 1e-2
         for name, norm in zip(("ssce", "dice", "boundary"), norms, strict=True):
@@ -315,13 +315,13 @@ def test_a_weighting_layer_is_in_float32_under_any_policy():
 
 
 class TestWithThePlan:
-    """What can be known of weightings and schedules before Keras is loaded is refused with the plan."""
+    """Parameters of weightings and schedules that are wrong are refused with the plan, before Keras is imported."""
 
     def test_as_many_weights_as_losses(self):
         with pytest.raises(RequestError, match=r"end has 3 weights for 2 losses \(ssce, dice\)"):
             api.plan(loss="ssce,dice", weighting="scheduled", overrides=["weighting.scheduled.end=1,2,3"])
 
-    def test_one_loss_is_nothing_to_weigh(self, cli):
+    def test_a_weighting_needs_more_than_one_loss(self, cli):
         answer = cli("run", "--loss", "wssce", "--weighting", "dwa", "--dry-run")
         assert answer.code == 0
         assert "The weighting 'dwa' has no effect, as there is only one loss, wssce." in " ".join(answer.err.split())
@@ -335,15 +335,15 @@ class TestWithThePlan:
             api.plan(**words, overrides=["weighting.scheduled.end=1,2,3"])
 
     @pytest.mark.parametrize("schedule", ["cosine", "cosine_restarts", "constant", "onecycle", "plateau"])
-    def test_a_warm_up_leaves_something_of_the_training(self, schedule):
+    def test_a_warm_up_is_shorter_than_the_training(self, schedule):
         assert api.plan(schedule=f"{schedule}:warmup=6", epochs=7)
-        with pytest.raises(RequestError, match="a warm-up of 7 epochs leaves nothing of a training of 7"):
+        with pytest.raises(RequestError, match="a warm-up of 7 epochs is too long for a training of 7"):
             api.plan(schedule=f"{schedule}:warmup=7", epochs=7)
 
 
 @pytest.mark.parametrize("rule", ["gradnorm", "dwa", "relobralo", "softadapt", "uncertainty"])
-def test_a_loss_of_weight_0_moves_no_rule(rule, tmp_path):
-    """It is only logged: without it the training is the same to the bit."""
+def test_a_loss_of_weight_0_has_no_effect_on_a_rule(rule, tmp_path):
+    """It is only logged: the training without it is equal bit for bit."""
     words = {"arch": "unet:width=0.125:depth=1:convolutions=1", "data": "synthetic:count=24:height=16:width=32"}
     words |= {"batch": 4, "epochs": 3, "weighting": rule}
     without = marsseg.run(loss="ssce,dice", out=tmp_path / "without", **words)
