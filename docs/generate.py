@@ -42,7 +42,7 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 def commands_page() -> str:
     """Return the page of all commands, with their arguments and options."""
-    intro = "# Commands\n\nThis is the text of `marsseg COMMAND --help`. For exit codes, see [Runs](../runs.md#exit-codes).\n"
+    intro = "# Commands\n\nThe text of `marsseg COMMAND --help`. For exit codes, see [Runs](../runs.md#exit-codes).\n"
     return "\n".join([intro, *(command_section(name, command) for name, command in commands())])
 
 

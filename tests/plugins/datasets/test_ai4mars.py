@@ -1,4 +1,4 @@
-"""The AI4Mars release: every label finds its image, wrong ones are refused, and ids are the course's."""
+"""Read the AI4Mars release: pair labels with images, convert values to class ids, and refuse wrong files."""
 
 from __future__ import annotations
 

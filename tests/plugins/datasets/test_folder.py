@@ -1,4 +1,4 @@
-"""A folder of images and masks: what belongs together, how it comes to one size, and what is refused."""
+"""Read folders of images and masks: pairs, sizes, classes and wrong files."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from marsseg_plugins.datasets.resizing import Resizing
 RANDOM = np.random.default_rng(0)
 
 
-class Made:
-    """A folder with images and masks, made picture by picture."""
+class MadeFolder:
+    """A folder of images and masks that a test fills file by file."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -51,11 +51,11 @@ class Made:
 
 
 @pytest.fixture
-def folder(tmp_path) -> Made:
-    return Made(tmp_path / "mine")
+def folder(tmp_path) -> MadeFolder:
+    return MadeFolder(tmp_path / "mine")
 
 
-# --- what is read
+# --- folders that are read
 
 
 @pytest.mark.parametrize("colour", [False, True])
@@ -330,7 +330,7 @@ def test_empty_folders_are_refused(folder):
 
 
 def test_a_folder_that_is_not_there(tmp_path):
-    error = Made(tmp_path / "x").refusal
+    error = MadeFolder(tmp_path / "x").refusal
     with pytest.raises(RequestError, match="This folder cannot be read: No such file or directory"):
         Folder(str(tmp_path / "gone")).load()
     assert error().what.startswith("There are no images")
@@ -369,7 +369,7 @@ def test_a_value_that_is_no_class_is_refused_with_its_file(folder):
 
 @pytest.mark.parametrize("name", ["images/b.png", "masks/b.png"])
 @pytest.mark.parametrize(
-    ("spoil", "what"),
+    ("damage", "what"),
     [
         (lambda content: b"", "This file is empty."),
         (lambda content: content[: len(content) // 2], "This "),
@@ -377,12 +377,12 @@ def test_a_value_that_is_no_class_is_refused_with_its_file(folder):
         (lambda content: content[:50] + b"\x00\x01" + content[52:], "This "),
     ],
 )
-def test_a_spoilt_picture_is_refused_with_its_name_and_nothing_is_kept(folder, own_cache, name, spoil, what):
+def test_a_damaged_image_is_refused_and_the_cache_stays_unchanged(folder, own_cache, name, damage, what):
     for stem in "abc":
         folder.pair(stem)
     before = sorted(path.name for path in (own_cache / "data").glob("*"))
     path = folder.path / name
-    path.write_bytes(spoil(path.read_bytes()))
+    path.write_bytes(damage(path.read_bytes()))
     error = folder.refusal()
     assert error.what.startswith(what)
     assert error.where == str(path)
@@ -397,7 +397,7 @@ def test_the_pixel_limit_can_be_changed(folder):
 
 def test_links_to_folders_are_not_followed_and_nothing_outside_is_touched(folder, tmp_path):
     folder.pair("a")
-    outside = Made(tmp_path / "outside")
+    outside = MadeFolder(tmp_path / "outside")
     outside.pair("b")
     (folder.path / "images" / "link").symlink_to(outside.path / "images")
     (folder.path / "images" / "loop").symlink_to(folder.path)

@@ -45,8 +45,8 @@ def render_page(
     """Return the page as HTML text. All text from plugins and data is escaped.
 
     `metrics` is the content of `metrics.json`, with None for undefined values. `plan` is the plan as TOML.
-    `environment` is a mapping of names to values, which may be mappings themselves. `table` are the metrics; None means the installed
-    ones.
+    `environment` maps names to values, which may be mappings themselves. `table` holds the metrics; None means the
+    installed ones.
     """
     subsets = {name: metrics["subsets"][name] for name in SUBSETS if name in metrics["subsets"]}
     table = table or metric_table()
