@@ -84,7 +84,7 @@ def default_text(param: Any) -> str:
 
 def kind_page(kind: Kind) -> str:
     """Return the page of a kind: all its components with their parameters."""
-    entries = own(kind)
+    entries = marsseg_entries(kind)
     core = parameters_of(options_of(kind))
     parts = [f"# {kind.plural.capitalize()}\n", f"Choose with `--{kind.option}`. {counting(kind)}\n"]
     if core:
@@ -127,7 +127,7 @@ def recipes_page() -> str:
         "# Recipes\n",
         "Plans that are part of a package. Run one with `marsseg run --plan NAME`, or use it as a starting point.\n",
     ]
-    for entry in own(RECIPE):
+    for entry in marsseg_entries(RECIPE):
         path = recipe_path(entry)
         text = path.read_text(encoding="utf-8") if path else ""
         parts.append(f"{heading(entry)}\n\n```toml\n{text.strip()}\n```\n\n{provenance(entry)}\n")
@@ -140,7 +140,7 @@ def observers_page() -> str:
         "# Observers\n",
         "marsseg calls them in every run ([hooks](../hooks.md)). `--disable NAME` turns one off.\n",
     ]
-    for entry in own(OBSERVER):
+    for entry in marsseg_entries(OBSERVER):
         source = find_source(entry)
         parts.append(f"{heading(entry)}\n\n{source.summary if source else ''}\n\n{provenance(entry)}\n")
     return "\n".join(parts)
@@ -184,7 +184,7 @@ def is_check(node: ast.FunctionDef) -> bool:
     return node.name.startswith("test_")
 
 
-def own(kind: Kind) -> list[Entry]:
+def marsseg_entries(kind: Kind) -> list[Entry]:
     """Return the components of a kind that belong to marsseg itself, so that other installed plugins are left out."""
     return [entry for entry in installed().of_kind(kind) if entry.distribution == DISTRIBUTION]
 

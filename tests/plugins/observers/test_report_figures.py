@@ -21,7 +21,7 @@ from marsseg_plugins.observers.report.sheet import Tile, choose_tiles, errors, t
 
 MARS = ("background", "soil", "bedrock", "sand", "big_rock")
 
-# Viénot, Brettel and Mollon 1999, on linear RGB: a different model of deuteranopia from the one that the colours were chosen with.
+# Viénot, Brettel and Mollon 1999, on linear RGB. The colours were chosen with another model of deuteranopia.
 DEUTERANOPIA = np.array([[0.29275, 0.70725, 0.0], [0.29275, 0.70725, 0.0], [-0.02234, 0.02234, 1.0]])
 
 
