@@ -1,8 +1,8 @@
-"""Run the fast tests on the lowest and on the newest versions that pyproject.toml allows of what marsseg depends on.
+"""Run the fast tests with the lowest and with the newest versions of the dependencies that pyproject.toml allows.
 
     python .ci/versions.py [lowest] [newest]
 
-Each in an environment of its own, which is made for it and removed. Exit code 1 if one of them fails.
+Each runs in a new environment, which is removed afterwards. The exit code is 1 if one of them fails.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ ENDS = ("lowest", "newest")
 
 
 def dependencies() -> dict[str, str]:
-    """What marsseg needs at run time, with the lower bound of each."""
+    """Return the run-time dependencies of marsseg, with the lower bound of each."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    found = [re.match(r"([\w-]+)>=([\w.]+)", text) for text in project["dependencies"]]
-    return {bound[1]: bound[2] for bound in found if bound}
+    matches = [re.match(r"([\w-]+)>=([\w.]+)", text) for text in project["dependencies"]]
+    return {bound[1]: bound[2] for bound in matches if bound}
 
 
 def passes(end: str) -> bool:
@@ -48,7 +48,7 @@ def installed(python: str) -> list[str]:
 def main() -> None:
     ends = sys.argv[1:] or list(ENDS)
     if unknown := [end for end in ends if end not in ENDS]:
-        sys.exit(f"There is no end '{unknown[0]}': {' or '.join(ENDS)}.")
+        sys.exit(f"Unknown argument '{unknown[0]}': use {' or '.join(ENDS)}.")
     results = {end: passes(end) for end in ends}
     for end, passed in results.items():
         print(f"{end}: the fast tests {'pass' if passed else 'FAIL'}")

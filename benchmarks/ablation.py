@@ -1,10 +1,10 @@
-"""Each loss alone, the report's combination under each weighting, and the background kept in, on a slice of real tiles.
+"""Compare losses, weightings of the report's combination of losses, and background in the loss, on some real tiles.
 
     python benchmarks/ablation.py FILE.npz [--limit 500] [--epochs 8] [--width 0.125] [--seeds 3]
 
-One split, the same seeds for every row: mean ± standard deviation over the seeds of the test subset's scores. `miou`
-decides between the classes that count; `miou_an2dl`, the course's score as inferred, lets a network say background on
-labelled ground and charges it for that.
+All rows use one split and the same seeds. The scores are those of the test subset: mean ± standard deviation over the
+seeds. For `miou` a network can only predict the classes that count. For `miou_an2dl`, the score of the course as far as
+it is known, it can predict background on labelled pixels, which lowers the score.
 """
 
 import argparse
@@ -21,16 +21,16 @@ import keras
 import marsseg
 
 LOSSES = ("ssce", "wssce", "focal", "dice", "gdice", "tversky", "focal_tversky", "lovasz", "boundary")
-JOINED = "wssce,dice,boundary:weight=0.01"
+COMBINATION = "wssce,dice,boundary:weight=0.01"
 WEIGHTINGS = ("fixed", "scheduled", "uncertainty", "dwa", "gradnorm", "softadapt", "relobralo")
-# Cross-entropy and boundary rise, dice falls, as in the report.
+# As in the report: the weights of cross-entropy and boundary rise, that of dice falls.
 RAMPS = ["weighting.scheduled.start=0.2,0.8,0", "weighting.scheduled.end=0.4,0.4,0.2"]
-KEEP = ["training.learn_ignored=true"]
+LEARN_IGNORED = ["training.learn_ignored=true"]
 
 ROWS = [
     *((loss, "fixed", []) for loss in LOSSES),
-    *((JOINED, weighting, RAMPS if weighting == "scheduled" else []) for weighting in WEIGHTINGS),
-    *((loss, "fixed", KEEP) for loss in ("ssce", "wssce", "dice", JOINED)),
+    *((COMBINATION, weighting, RAMPS if weighting == "scheduled" else []) for weighting in WEIGHTINGS),
+    *((loss, "fixed", LEARN_IGNORED) for loss in ("ssce", "wssce", "dice", COMBINATION)),
 ]
 METRICS = ("miou", "miou_an2dl")
 
@@ -43,7 +43,7 @@ def main():
     parser.add_argument("--width", type=float, default=0.125)
     parser.add_argument("--seeds", type=int, default=3)
     options = parser.parse_args()
-    print("| loss | weighting | background | test `miou` | test `miou_an2dl` | big rock IoU | seconds a run |")
+    print("| loss | weighting | background | test `miou` | test `miou_an2dl` | big rock IoU | seconds per run |")
     print("|---|---|---|--:|--:|--:|--:|")
     for loss, weighting, overrides in ROWS:
         scores: dict[str, list[float]] = {metric: [] for metric in (*METRICS, "big_rock")}
@@ -66,8 +66,8 @@ def main():
             scores["big_rock"].append(100 * (test["iou"]["big_rock"] or 0))
             keras.backend.clear_session()
         seconds = (time.perf_counter() - start) / options.seeds
-        columns = [f"{statistics.mean(found):.1f} ± {statistics.pstdev(found):.1f}" for found in scores.values()]
-        background = "in the loss" if overrides is KEEP else "ignored"
+        columns = [f"{statistics.mean(values):.1f} ± {statistics.pstdev(values):.1f}" for values in scores.values()]
+        background = "in the loss" if overrides is LEARN_IGNORED else "ignored"
         print(f"| {loss} | {weighting} | {background} | {' | '.join(columns)} | {seconds:.0f} |", flush=True)
 
 

@@ -1,8 +1,8 @@
-"""How far each component's outputs are from those of its authors' code, for equal weights.
+"""Compare the outputs of components with those of their authors' code, for the same weights.
 
     python benchmarks/agreement.py      > table.md
 
-Computed anew from the outputs recorded in tests/published, whose README says how they were made.
+The outputs of the authors' code are recorded in tests/published; its README says how they were made.
 """
 
 import os

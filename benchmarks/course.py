@@ -1,9 +1,10 @@
-"""The course's data at its real size, from making it to the submission: time and peak memory of each command.
+"""Measure time and peak memory of each command on data of the course's size, from the data to the submission.
 
     python benchmarks/course.py [--arch unet:width=0.125] [--epochs 2] [--keep FOLDER]
 
-2,615 labelled scenes, 110 of them aliens, and 10,022 without labels, in the course's layout and dtypes; what is found
-in them; a training without the aliens; the submission, which is then read by `csv`.
+The data has 2,615 labelled scenes, 110 of them with aliens, and 10,022 scenes without labels, in the layout and dtypes
+of the course. The commands make and inspect it, train without the aliens, and write the submission, which is then
+checked.
 """
 
 import argparse
@@ -21,7 +22,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--arch", default="unet:width=0.125")
     parser.add_argument("--epochs", type=int, default=2)
-    parser.add_argument("--keep", type=Path, help="a folder for the files, which otherwise go")
+    parser.add_argument("--keep", type=Path, help="folder for the files, which are otherwise deleted")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
         folder = options.keep or Path(temporary)
@@ -30,16 +31,16 @@ def main():
         head()
         marsseg("idle (`marsseg list`)", "list")
         marsseg("data make", "data", "make", file, "--count", LABELLED, "--test", UNLABELLED, "--aliens", ALIENS)
-        found = json.loads(marsseg("data inspect", "data", "inspect", file, "--json").output)
+        inspected = json.loads(marsseg("data inspect", "data", "inspect", file, "--json").output)
         words = ["--arch", options.arch, "--bottleneck", "none", "--data", file, "--epochs", options.epochs]
         marsseg(f"run, {options.epochs} epochs", "run", *words, "--set", "cleaning.drop_aliens=masks", "--out", run)
         marsseg("predict", "predict", run, file, "--submission", submission)
-        check_aliens(found, run)
+        check_aliens(inspected, run)
         check_submission(submission)
 
 
-def check_aliens(found, run):
-    aliens = sum(map(len, found["aliens"]))
+def check_aliens(inspected, run):
+    aliens = sum(map(len, inspected["aliens"]))
     left = json.loads((run / "cleaning.json").read_text())["remaining"]
     print(f"\naliens found: {aliens}; images left: {left:,}")
     assert (aliens, left) == (ALIENS, LABELLED - ALIENS)

@@ -1,8 +1,8 @@
-"""What an eager call of a network takes in memory, and what `predict` does.
+"""Measure the memory that a network needs for an eager call and for `predict`.
 
     python benchmarks/eager.py [--arch unet] [--side 1024]
 
-Each way has a process of its own; its peak is that of the process, TensorFlow included.
+Each way runs in its own process. The result is the peak memory of the process, including TensorFlow.
 """
 
 import argparse

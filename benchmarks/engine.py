@@ -1,8 +1,8 @@
-"""What the engine adds to a training step of plain Keras: same network, loss, batches and optimiser.
+"""Compare a training step of marsseg with plain Keras, for the same network, loss, batches and optimizer.
 
     python benchmarks/engine.py [--arch unet:width=0.25] [--rounds 8]
 
-Epochs of both are run by turns in one process; the medians of processor and wall time per step are printed, and their
+Epochs of both alternate in one process. The script prints the medians of processor and wall time per step, and their
 ratios. The training subset is not scored, as by default.
 """
 
@@ -27,7 +27,7 @@ from marsseg_core.training.objective import build_objective
 
 
 class StepTimes(keras.callbacks.Callback):
-    """Processor and wall time per step of an epoch, from its first batch's start to its last one's end."""
+    """Measure the mean processor and wall time per step, from the start of an epoch to the end of its last batch."""
 
     def on_epoch_begin(self, epoch, logs=None):
         self.start = time.process_time(), time.perf_counter()
@@ -61,11 +61,11 @@ def main():
         return network, []
 
     def engine():
-        given = batches()
+        training_batches = batches()
         task = build_task(plan, build_network(plan, (64, 128, 1), 5), build_objective(plan, data, split))
         task.compile(optimizer=keras.optimizers.AdamW(1e-3))
         choose_compiler(task)
-        return task, [EpochClock(given), FiniteLoss("float32")]
+        return task, [EpochClock(training_batches), FiniteLoss("float32")]
 
     contenders = {"keras": plain(), "engine": engine()}
     times: dict[str, list[list[float]]] = {name: [] for name in contenders}
@@ -73,7 +73,7 @@ def main():
         for name, (model, callbacks) in contenders.items():
             clock = StepTimes()
             model.fit(batches(), epochs=1, callbacks=[*callbacks, clock], shuffle=False, verbose=0)
-            if round_number:  # the first traces
+            if round_number:  # the first round traces the model
                 times[name].append(clock.seconds)
     medians = {name: [statistics.median(column) for column in zip(*rows, strict=True)] for name, rows in times.items()}
     for position, unit in enumerate(("processor", "wall")):

@@ -1,10 +1,10 @@
-"""Spoils sound files at random and reads them: nothing but a RequestError, or sound arrays, may come out.
+"""Damage valid files at random and read them: the result must be a RequestError or valid arrays.
 
     python benchmarks/fuzz_readers.py [--seconds 60] [--seed 0]
 
-Prints how many files of each kind were tried, and how many of them were still readable. A file that brings anything
-else out is kept in the folder where this was started, and the exit code is 1. (On standard error libtiff complains of
-TIFF files by itself.)
+The script prints how many files of each kind were tried, and how many of them were still readable. If a file has
+another result, the script saves it in the current folder and ends with exit code 1. (libtiff itself writes complaints
+about TIFF files to standard error.)
 """
 
 from __future__ import annotations
@@ -37,9 +37,9 @@ PALETTE = {(0, 0, 0): 0, (255, 0, 0): 1}
 EDGES = (b"\x00", b"\xff", b"\x7f", b"\x80", b"\xff\xff", b"\x00\x00\x00\x00", b"\xff\xff\xff\xff", b"\xff\xff\xff\x7f")
 
 
-def arrays(save: Callable[..., None], **given: np.ndarray) -> bytes:
+def npz_bytes(save: Callable[..., None], **arrays: np.ndarray) -> bytes:
     file = io.BytesIO()
-    save(file, **given)
+    save(file, **arrays)
     return file.getvalue()
 
 
@@ -49,8 +49,8 @@ def picture(image: Image.Image, kind: str, **options: object) -> bytes:
     return file.getvalue()
 
 
-def sound_files() -> dict[str, list[bytes]]:
-    """Small sound files of each kind."""
+def valid_files() -> dict[str, list[bytes]]:
+    """Return small valid files of each kind."""
     rng = np.random.default_rng(0)
     images, masks = rng.integers(0, 256, (4, 6, 8), np.uint8), rng.integers(0, 5, (4, 6, 8)).astype(np.uint8)
     together = np.stack([images, masks], axis=1)
@@ -63,22 +63,22 @@ def sound_files() -> dict[str, list[bytes]]:
     deep = Image.fromarray(rng.integers(0, 65536, (6, 8)).astype(np.uint16))
     pictures = [grey, colour, Image.fromarray(masks[0]), colour.quantize(4), colour.convert("RGBA"), deep]
     lossy = [grey, colour, colour.convert("CMYK")]
-    packings = (None, "tiff_lzw", "tiff_adobe_deflate", "packbits")
+    compressions = (None, "tiff_lzw", "tiff_adobe_deflate", "packbits")
     return {
-        "npz": [arrays(save, **layout) for save in (np.savez, np.savez_compressed) for layout in layouts],
+        "npz": [npz_bytes(save, **layout) for save in (np.savez, np.savez_compressed) for layout in layouts],
         "png": [picture(image, "PNG") for image in pictures],
         "jpeg": [picture(image, "JPEG", **more) for image in lossy for more in ({}, {"progressive": True})],
-        "tiff": [picture(image, "TIFF", compression=packing) for image in pictures for packing in packings],
+        "tiff": [picture(image, "TIFF", compression=compression) for image in pictures for compression in compressions],
         "class file": [b"name,r,g,b\nsoil,1,2,3\nrock,4,5,6\nvoid,0,0,0\n", b"# mine\nsoil\nrock\n"],
     }
 
 
-def spoilt(rng: np.random.Generator, content: bytes, other: bytes) -> bytes:
-    """The file with one to six faults: bytes changed, put in, left out, cut off, or taken from another file."""
+def damaged(rng: np.random.Generator, content: bytes, other: bytes) -> bytes:
+    """Return the file with one to six faults: bytes changed, inserted, deleted, cut off or copied from another."""
     data = bytearray(content)
     for _ in range(rng.integers(1, 7)):
         place = int(rng.integers(0, len(data) + 1))
-        # Where the structures are: half of the faults near an end.
+        # Put half of the faults near the ends, where the structures of most formats are.
         if rng.random() < 0.5:
             place = min(place, int(rng.integers(0, 80))) if rng.random() < 0.5 else max(0, len(data) - place % 120)
         fault = rng.integers(0, 7)
@@ -101,18 +101,18 @@ def spoilt(rng: np.random.Generator, content: bytes, other: bytes) -> bytes:
     return bytes(data)
 
 
-def with_spoilt_arrays(rng: np.random.Generator, content: bytes) -> bytes:
-    """An .npz file that is sound but for what is in its arrays: its checksums fit."""
+def with_damaged_arrays(rng: np.random.Generator, content: bytes) -> bytes:
+    """Return an .npz file whose arrays are damaged, but whose checksums are correct."""
     file = io.BytesIO()
     with zipfile.ZipFile(io.BytesIO(content)) as source, zipfile.ZipFile(file, "w") as target:
         for name in source.namelist():
             array = source.read(name)
-            target.writestr(name, spoilt(rng, array, array) if rng.random() < 0.7 else array)
+            target.writestr(name, damaged(rng, array, array) if rng.random() < 0.7 else array)
     return file.getvalue()
 
 
-def mended(content: bytes) -> bytes:
-    """A PNG with the checksums that its chunks should have, as far as they can be followed."""
+def with_correct_checksums(content: bytes) -> bytes:
+    """Return a damaged PNG with the correct checksum in each chunk, as far as the chunks can be read."""
     data, place = bytearray(content), 8
     while place + 12 <= len(data):
         (length,) = struct.unpack_from(">I", data, place)
@@ -125,16 +125,16 @@ def mended(content: bytes) -> bytes:
 
 
 def attempt(rng: np.random.Generator, kind: str, files: list[bytes]) -> bytes:
-    """A spoilt file of a kind. Half of the checksums fit, so that what they guard is tried as well."""
+    """Return a damaged file of a kind; half of them have correct checksums, to test the code that comes after."""
     content, other = files[rng.integers(len(files))], files[rng.integers(len(files))]
     if kind == "npz" and rng.random() < 0.5:
-        return with_spoilt_arrays(rng, content)
-    result = spoilt(rng, content, other)
-    return mended(result) if kind == "png" and rng.random() < 0.5 else result
+        return with_damaged_arrays(rng, content)
+    result = damaged(rng, content, other)
+    return with_correct_checksums(result) if kind == "png" and rng.random() < 0.5 else result
 
 
 def read_npz(path: Path) -> bool:
-    """Whether the file is still readable; its two parts are read on their own."""
+    """Return whether the file is still readable. Its labelled and unlabelled parts are read separately."""
     readable = False
     for part in ("load", "unlabelled"):
         try:
@@ -186,33 +186,34 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=60)
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
-    warnings.simplefilter("ignore")  # Pillow tells of what is odd before it fails
+    warnings.simplefilter("ignore")  # Pillow warns before it fails
     rng = np.random.default_rng(options.seed)
-    sound = sound_files()
-    kinds = list(sound)
+    valid = valid_files()
+    kinds = list(valid)
     tried, readable = Counter[str](), Counter[str]()
     end = time.monotonic() + options.seconds
     with tempfile.TemporaryDirectory() as folder:
         os.environ[cache.VARIABLE] = str(Path(folder) / "cache")
-        path = Path(folder) / "spoilt"
+        path = Path(folder) / "damaged"
         while time.monotonic() < end:
             kind = kinds[sum(tried.values()) % len(kinds)]
-            content = attempt(rng, kind, sound[kind])
+            content = attempt(rng, kind, valid[kind])
             path.write_bytes(content)
             tried[kind] += 1
             try:
                 readable[kind] += READERS.get(kind, read_picture)(path)
             except Exception as failure:
-                kept = Path(f"fuzz-{kind.replace(' ', '-')}-{options.seed}-{tried[kind]}")
-                kept.write_bytes(content)
-                print(f"{kept}: {type(failure).__name__}: {failure}", file=sys.stderr)
+                saved = Path(f"fuzz-{kind.replace(' ', '-')}-{options.seed}-{tried[kind]}")
+                saved.write_bytes(content)
+                print(f"{saved}: {type(failure).__name__}: {failure}", file=sys.stderr)
                 return 1
             if tried["npz"] % 200 == 0:
                 cache.clear()
     for kind in kinds:
         print(f"{kind}: {tried[kind]:,} files tried, {readable[kind]:,} still readable")
     print(
-        f"{sum(tried.values()):,} files tried in {options.seconds:.0f} s, seed {options.seed}: nothing but RequestError"
+        f"{sum(tried.values()):,} files tried in {options.seconds:.0f} s, seed {options.seed}: "
+        "no error except RequestError"
     )
     return 0
 

@@ -1,9 +1,9 @@
-"""A training that is killed again and again, and resumed, against the same one left alone.
+"""Compare a training that is killed and resumed many times with the same training without interruption.
 
     python benchmarks/killed.py [--kills 10] [--epochs 30] [--data FILE.npz --limit 96] [--seed 0]
 
-Each kill is a SIGKILL at a random moment after the start. At the end the history (but for the seconds), the weights in
-the checkpoint, the best network's weights and the scores of both runs are compared, value by value.
+Each kill is a SIGKILL at a random time after the start. At the end, these are compared value by value for both runs:
+the history (except the seconds), the weights in the checkpoint, the weights of the best network, and the scores.
 """
 
 import argparse
@@ -68,17 +68,17 @@ def main():
         start = time.monotonic()
         train([*plan, "--out", str(whole)])
         seconds = time.monotonic() - start
-        print(f"left alone: {options.epochs} epochs, {seconds:.0f} s", flush=True)
+        print(f"without interruption: {options.epochs} epochs, {seconds:.0f} s", flush=True)
 
         kills, words = 0, [*plan, "--out", str(killed)]
         while kills < options.kills:
             process = subprocess.Popen([*COMMAND, *words], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
             before = epochs_of(killed)
-            while epochs_of(killed) == before and process.poll() is None:  # past its start
+            while epochs_of(killed) == before and process.poll() is None:  # until a new epoch is in the history
                 time.sleep(0.05)
             time.sleep(draw.uniform(0, 1.5 * seconds / options.epochs))
             if process.poll() is not None:
-                print("it ended before it was killed")
+                print("the run ended before it was killed")
                 break
             process.send_signal(signal.SIGKILL)
             process.wait()
@@ -87,18 +87,18 @@ def main():
             words = ["--resume", str(killed)]
         if not (killed / "metrics.json").is_file():
             train(words)
-        expected, found = outcome(whole), outcome(killed)
-        weights = expected[1].keys() == found[1].keys() and all(
-            np.array_equal(found[1][name], value) for name, value in expected[1].items()
+        expected, resumed = outcome(whole), outcome(killed)
+        weights = expected[1].keys() == resumed[1].keys() and all(
+            np.array_equal(resumed[1][name], value) for name, value in expected[1].items()
         )
-        same = {
-            "history": expected[0] == found[0],
-            "weights and optimiser": weights,
-            "best network": expected[2] == found[2],
-            "scores": expected[3] == found[3],
+        equal = {
+            "history": expected[0] == resumed[0],
+            "weights and optimizer": weights,
+            "best network": expected[2] == resumed[2],
+            "scores": expected[3] == resumed[3],
         }
-    print(f"killed {kills} times; " + ", ".join(f"{name} {'equal' if ok else 'DIFFER'}" for name, ok in same.items()))
-    return int(not all(same.values()))
+    print(f"killed {kills} times; " + ", ".join(f"{name} {'equal' if ok else 'DIFFER'}" for name, ok in equal.items()))
+    return int(not all(equal.values()))
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
-"""Time and peak memory of segmenting one large image, through the command line.
+"""Measure time and peak memory for the prediction of one large image on the command line.
 
     python benchmarks/large_image.py [--size 4096] [--arch unet:width=0.25] [--probabilities]
 
-Trains a network for an epoch on a few synthetic scenes first, so that there is a run.
+The script first trains a network for one epoch on a few synthetic scenes, to have a run.
 """
 
 import argparse
@@ -30,9 +30,9 @@ def main():
         Image.fromarray(np.tile(scene, (repeats, repeats))[: options.size, : options.size]).save(image)
         words = ["--bottleneck", "none", "--data", "synthetic:count=20", "--epochs", 1, "--out", run]
         marsseg("run", "run", "--arch", options.arch, *words)
-        more = ["--probabilities"] if options.probabilities else []
+        options_of_predict = ["--probabilities"] if options.probabilities else []
         name = f"predict {options.size}×{options.size}"
-        marsseg(name, "predict", run, image, "--out", out, "--overlay", *more)
+        marsseg(name, "predict", run, image, "--out", out, "--overlay", *options_of_predict)
         assert np.array(Image.open(out / "masks" / "image.png")).shape == (options.size, options.size)
 
 

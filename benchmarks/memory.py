@@ -1,8 +1,9 @@
-"""Time and peak memory of metric a course-sized file, beside an idle process that has imported NumPy.
+"""Measure time and peak memory for reading a file of the course's size, compared with an idle process with NumPy.
 
     python benchmarks/memory.py
 
-Writes 2,615 labelled and 10,022 unlabelled items of 64×128 float64, about 1 GB unpacked, into a temporary file first.
+The script first writes 2,615 labelled and 10,022 unlabelled items of 64×128 float64, about 1 GB unpacked, to a
+temporary file.
 """
 
 import os
@@ -25,7 +26,7 @@ READ = (
 
 
 def write_course_sized_file(path: Path) -> None:
-    """In pieces, so that this script stays small too."""
+    """Write the file item by item, so that this script needs little memory."""
     rng = np.random.default_rng(0)
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
         for name, shape in (("training_set", (2615, 2, 64, 128)), ("test_set", (10022, 64, 128))):
@@ -40,7 +41,7 @@ def write_course_sized_file(path: Path) -> None:
 
 
 def measured(code: str, *arguments: str, cache: str) -> tuple[float, float]:
-    """Seconds, and the peak of memory in MB, that a process prints."""
+    """Run code in a process, and return the seconds and the peak memory in MB that it prints."""
     environment = os.environ | {"MARSSEG_CACHE": cache}
     command = [sys.executable, "-c", code, *arguments]
     result = subprocess.run(command, check=True, capture_output=True, text=True, env=environment)
@@ -54,9 +55,9 @@ def main() -> None:
         write_course_sized_file(path)
         _, idle = measured(IDLE, cache=folder)
         print(f"idle: {idle:.0f} MB")
-        for what in ("prepared", "opened again"):
+        for label in ("first read", "read from the cache"):
             seconds, peak = measured(READ, str(path), cache=folder)
-            print(f"{what}: {seconds:.2f} s, peak memory {peak:.0f} MB, above idle {peak - idle:.0f} MB")
+            print(f"{label}: {seconds:.2f} s, peak memory {peak:.0f} MB, above idle {peak - idle:.0f} MB")
 
 
 if __name__ == "__main__":

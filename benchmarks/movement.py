@@ -1,8 +1,9 @@
-"""How far each weighting moves what the losses count, in a short training on real tiles.
+"""Show how much each weighting changes the weights of two losses in a short training on real tiles.
 
     python benchmarks/movement.py $MARSSEG_TILES [--limit 400] [--epochs 5]
 
-Prints, for each rule, the share of `wssce` among `wssce` and `dice` in each epoch: one half is where all begin.
+The table has, for each weighting, the share of the weight of `wssce` in the weights of `wssce` and `dice`, for each
+epoch. All begin at one half.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ RULES = (
 
 
 def shares(rule: str, tiles: str, limit: int, epochs: int, out: Path) -> list[float]:
-    """The share of the first of two losses in each epoch."""
+    """Return the share of the weight of the first loss in each epoch."""
     run = marsseg.run(
         arch="unet:width=0.25",
         loss="wssce,dice",
@@ -48,8 +49,8 @@ def main() -> None:
     rows = []
     with tempfile.TemporaryDirectory() as folder:
         for number, rule in enumerate(RULES):
-            found = shares(rule, options.tiles, options.limit, options.epochs, Path(folder) / str(number))
-            rows.append(f"| `{rule}` | {' | '.join(f'{100 * share:.1f}' for share in found)} |")
+            shares_of_rule = shares(rule, options.tiles, options.limit, options.epochs, Path(folder) / str(number))
+            rows.append(f"| `{rule}` | {' | '.join(f'{100 * share:.1f}' for share in shares_of_rule)} |")
     print(f"| weighting | {' | '.join(f'epoch {n}' for n in range(1, options.epochs + 1))} |")
     print(f"|---|{'--:|' * options.epochs}")
     print("\n".join(rows))

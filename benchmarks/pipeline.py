@@ -1,9 +1,10 @@
-"""What the input pipeline costs: alone with every augmentation, and in training with and without.
+"""Measure the speed of the input pipeline with each augmentation, alone and in training.
 
     python benchmarks/pipeline.py [--rounds 5] [--count 256] [--width 0.25]
 
-The first table has images per second of batches of 8 tiles of 64×128, alone. The second has the seconds of an epoch,
-and its ratio to one without: all contenders take turns in every round, the ratio is the median over the rounds.
+The first table has the images per second of the pipeline alone, in batches of 8 tiles of 64×128. The second table has
+the seconds per epoch of a training, and the ratio to a training without augmentation: in each round all candidates run
+once, and the ratio is the median over the rounds.
 """
 
 import argparse
@@ -35,32 +36,32 @@ def main():
     options = parser.parse_args()
     data = api.dataset("synthetic", count=options.count)
     names = installed().names(kinds.AUGMENTATION)
-    contenders = {"none": ("none", "wssce")}
-    contenders |= {name: (f"{name}:p=1", "wssce") for name in names}
-    contenders |= {"distance maps": ("none", "wssce,boundary:weight=0.01")}
-    ready = {name: prepared(data, *words, options.width) for name, words in contenders.items()}
+    candidates = {"none": ("none", "wssce")}
+    candidates |= {name: (f"{name}:p=1", "wssce") for name in names}
+    candidates |= {"distance maps": ("none", "wssce,boundary:weight=0.01")}
+    ready = {name: prepared(data, *words, options.width) for name, words in candidates.items()}
 
     print("| pipeline alone, applied to every image | images per second |\n|---|--:|")
-    for name, each in ready.items():
+    for name, setup in ready.items():
         rates = []
         for _ in range(options.rounds):
             start = time.perf_counter()
-            for index in range(len(each.batches)):
-                each.batches[index]
-            rates.append(8 * len(each.batches) / (time.perf_counter() - start))
+            for index in range(len(setup.batches)):
+                setup.batches[index]
+            rates.append(8 * len(setup.batches) / (time.perf_counter() - start))
         print(f"| {name} | {statistics.median(rates):,.0f} |", flush=True)
 
     times: dict[str, list[float]] = {name: [] for name in ready}
     for round_number in range(options.rounds + 1):
-        for name, each in ready.items():
+        for name, setup in ready.items():
             start = time.perf_counter()
-            each.task.fit(each.batches, epochs=1, shuffle=False, verbose=0, callbacks=[EpochClock(each.batches)])
-            if round_number:  # the first one traces
+            setup.task.fit(setup.batches, epochs=1, shuffle=False, verbose=0, callbacks=[EpochClock(setup.batches)])
+            if round_number:  # the first round traces the model
                 times[name].append(time.perf_counter() - start)
-    print("\n| training | seconds an epoch | ratio to none |\n|---|--:|--:|")
-    for name, found in times.items():
-        ratio = statistics.median(a / b for a, b in zip(found, times["none"], strict=True))
-        print(f"| {name} | {statistics.median(found):.2f} | {ratio:.2f} |", flush=True)
+    print("\n| training | seconds per epoch | ratio to none |\n|---|--:|--:|")
+    for name, seconds in times.items():
+        ratio = statistics.median(a / b for a, b in zip(seconds, times["none"], strict=True))
+        print(f"| {name} | {statistics.median(seconds):.2f} | {ratio:.2f} |", flush=True)
     return 0
 
 

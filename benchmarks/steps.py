@@ -1,4 +1,4 @@
-"""Commands as a user runs them, each in a process of its own, with its time and peak memory."""
+"""Run commands as a user does, each in its own process, and measure time and peak memory."""
 
 import os
 import subprocess
@@ -6,7 +6,7 @@ import sys
 import time
 from dataclasses import dataclass
 
-# In a small process of its own, whose children are the command alone: their peak is the command's.
+# A small process whose only child is the command, so that the peak memory of its children is that of the command.
 MEASURED = """
 import resource, subprocess, sys
 done = subprocess.run(sys.argv[1:])
@@ -24,14 +24,14 @@ class Step:
 
 
 def marsseg(name, *words):
-    """Run `marsseg WORDS`, and stop with what it said if it fails."""
+    """Run `marsseg WORDS`. If it fails, exit with its output."""
     command = [sys.executable, "-m", "marsseg_core", *map(str, words)]
-    begun = time.perf_counter()
+    start = time.perf_counter()
     environment = os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3"}
     done = subprocess.run(
         [sys.executable, "-c", MEASURED, *command], capture_output=True, encoding="utf-8", env=environment
     )
-    seconds = time.perf_counter() - begun
+    seconds = time.perf_counter() - start
     if done.returncode:
         sys.exit(f"marsseg {' '.join(map(str, words))}\n{done.stdout}{done.stderr}")
     peak = int(done.stderr.rsplit("peak ", 1)[1]) / 1024

@@ -1,9 +1,9 @@
-"""The six networks of the report's Table 1, side by side on real tiles: mean ± standard deviation over seeds.
+"""Compare the six networks of Table 1 of the report on real tiles: mean ± standard deviation over seeds.
 
     python benchmarks/table1.py FILE.npz [--width 0.125] [--limit 600] [--epochs 10] [--seeds 3]
 
-All train for equally many epochs with the same settings, on one split. The score is `miou` on the
-test subset, on places that no network saw.
+All networks train for the same number of epochs, with the same settings and split. The test subset has only places
+that no network saw.
 """
 
 import argparse
@@ -49,11 +49,11 @@ def main():
                     seed=seed,
                     out=Path(folder) / "run",
                 )
-            for subset, found in scores.items():
-                found.append(100 * run.metrics["subsets"][subset]["miou"])
+            for subset, values in scores.items():
+                values.append(100 * run.metrics["subsets"][subset]["miou"])
             parameters = sum(int(keras.ops.size(weight)) for weight in run.network.trainable_weights)
             keras.backend.clear_session()
-        columns = [f"{statistics.mean(found):.1f} ± {statistics.pstdev(found):.1f}" for found in scores.values()]
+        columns = [f"{statistics.mean(values):.1f} ± {statistics.pstdev(values):.1f}" for values in scores.values()]
         print(f"| {name} | {parameters:,} | {' | '.join(columns)} |", flush=True)
 
 

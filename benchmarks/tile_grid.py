@@ -1,9 +1,10 @@
-"""How much a prediction depends on where the tiles lie: the same ground predicted again with the grid moved.
+"""Measure how much a prediction depends on the position of the tiles: predict the same scenes with a shifted grid.
 
     python benchmarks/tile_grid.py RUN [--count 6] [--height 256] [--width 384]
 
-The images are synthetic scenes. Each is predicted whole, and with some rows and columns cut off at the top and left,
-which moves the grid; what is compared lies at least a tile away from the cut. The table has the worst of the moves.
+The images are synthetic scenes. Each is predicted as a whole, and again after some rows and columns are cut off at the
+top and left, which shifts the grid. Only pixels at least one tile away from the cut are compared. The table has the
+largest change over all shifts.
 """
 
 import argparse
@@ -18,7 +19,7 @@ from marsseg_core.evaluation.confusion import decode
 from marsseg_core.inference.ensemble import open_runs
 from marsseg_core.inference.predictor import Predictor
 
-MOVES = ((16, 32), (13, 29), (7, 50), (1, 1))
+SHIFTS = ((16, 32), (13, 29), (7, 50), (1, 1))
 
 
 def main():
@@ -38,13 +39,13 @@ def main():
         predictor = Predictor([network], overlap=overlap)
         whole = np.stack(list(predictor.probabilities(scenes)))
         changes, labels = [], []
-        for down, right in MOVES:
-            moved = np.stack(list(predictor.probabilities(scenes[:, down:, right:])))[:, tile_height:, tile_width:]
+        for down, right in SHIFTS:
+            shifted = np.stack(list(predictor.probabilities(scenes[:, down:, right:])))[:, tile_height:, tile_width:]
             base = whole[:, down + tile_height :, right + tile_width :]
-            changes.append(np.abs(base - moved).mean())
-            labels.append((decode(base, classes.ignore_classes) != decode(moved, classes.ignore_classes)).mean())
-        seen = 1 / (1 - overlap) ** 2
-        print(f"| {overlap:g} | {seen:.1f} | {max(changes):.3f} | {100 * max(labels):.1f} % |", flush=True)
+            changes.append(np.abs(base - shifted).mean())
+            labels.append((decode(base, classes.ignore_classes) != decode(shifted, classes.ignore_classes)).mean())
+        tiles_per_pixel = 1 / (1 - overlap) ** 2
+        print(f"| {overlap:g} | {tiles_per_pixel:.1f} | {max(changes):.3f} | {100 * max(labels):.1f} % |", flush=True)
 
 
 if __name__ == "__main__":

@@ -1,11 +1,12 @@
-"""What every architecture costs with every bottleneck, and that each pair trains.
+"""Measure the cost of every architecture with every bottleneck, and check that each pair trains.
 
     python benchmarks/zoo.py [--width 0.125] [--rounds 5]           > table.md
     python benchmarks/zoo.py --train FILE.npz [--width 0.125]       > trained.md
 
-The first builds each pair at 64×128×1 and 5 classes, counts it, and takes the shortest time of a training step and of
-an inference with 8 images. The second trains each pair for two epochs on 96 tiles of a file through the command line
-and reports what it printed on the way: a warning fails the script.
+The first command builds each pair for images of 64×128×1 and 5 classes, counts its parameters and operations, and
+measures the shortest time of a training step and of an inference with 8 images. The second trains each pair for two
+epochs on 96 tiles of a file on the command line, and prints the losses. If a training prints a warning, the script
+fails.
 """
 
 import argparse
@@ -51,7 +52,7 @@ def measure(width, rounds):
         choose_compiler(network)
 
         def milliseconds(step, *arguments):
-            step(*arguments)  # traces
+            step(*arguments)  # the first call traces the model
             times = []
             for _ in range(rounds):
                 start = time.perf_counter()

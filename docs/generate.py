@@ -1,4 +1,4 @@
-"""The pages of the reference that are made from what is installed: commands and components. MkDocs calls `on_files`."""
+"""Generate the reference pages of the commands and the installed components. MkDocs calls `on_files`."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from marsseg_core.registry.source_code import find_source, recipe_path
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
-    """Add the generated pages; nothing is written into docs/."""
+    """Add the generated pages to the site, without writing files into docs/."""
     pages = {
         "commands": commands_page(),
         "plan": plan_page(),
@@ -41,28 +41,29 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 
 def commands_page() -> str:
-    """Every command with its arguments and options, as the command line itself knows them."""
-    intro = "# Commands\n\nAs `marsseg COMMAND --help` says it. Exit codes: [Runs](../runs.md#exit-codes).\n"
+    """Return the page of all commands, with their arguments and options."""
+    intro = "# Commands\n\nThe text of `marsseg COMMAND --help`. For exit codes, see [Runs](../runs.md#exit-codes).\n"
     return "\n".join([intro, *(command_section(name, command) for name, command in commands())])
 
 
 def commands() -> Iterator[tuple[str, Any]]:
-    """Each command with its words, `data inspect`; the command without any first."""
+    """Yield each command with its full name, such as `marsseg data inspect`; `marsseg` itself first."""
     top: Any = get_command(app)
     yield "marsseg", top
     for name, command in top.commands.items():
         if hasattr(command, "commands"):
-            yield from ((f"marsseg {name} {inner}", found) for inner, found in command.commands.items())
+            yield from ((f"marsseg {name} {inner}", subcommand) for inner, subcommand in command.commands.items())
         else:
             yield f"marsseg {name}", command
 
 
 def command_section(name: str, command: Any) -> str:
-    shown = [param for param in command.params if not getattr(param, "hidden", False)]
-    arguments = [param for param in shown if param.param_type_name == "argument"]
+    """Return the section of a command: usage, help text and options."""
+    visible = [param for param in command.params if not getattr(param, "hidden", False)]
+    arguments = [param for param in visible if param.param_type_name == "argument"]
     usage = " ".join([name, *(param.metavar or param.name.upper() for param in arguments), "[OPTIONS]"])
     rows = [(f"`{param.metavar or param.name.upper()}`", param.help) for param in arguments]
-    rows += [(option_text(param), param.help + default_text(param)) for param in shown if param not in arguments]
+    rows += [(option_text(param), param.help + default_text(param)) for param in visible if param not in arguments]
     if name == "marsseg":
         usage = "marsseg [OPTIONS] COMMAND …"
     text = inspect.cleandoc(command.help or "")
@@ -70,46 +71,50 @@ def command_section(name: str, command: Any) -> str:
 
 
 def option_text(param: Any) -> str:
+    """Return an option with its value, as it is typed."""
     option = max(param.opts, key=len)  # --quiet, not -q
     words = f"{option} {param.metavar}" if param.metavar and not param.is_flag else option
-    return f"`{words}`" + (", several times" if param.multiple else "")
+    return f"`{words}`" + (" (can be repeated)" if param.multiple else "")
 
 
 def default_text(param: Any) -> str:
+    """Return a sentence with the default of an option; empty if it has none."""
     return "" if param.is_flag or param.default in (None, (), []) else f" Default: `{param.default}`."
 
 
 def kind_page(kind: Kind) -> str:
-    """Every component of a kind, with its parameters."""
-    entries = own(kind)
+    """Return the page of a kind: all its components with their parameters."""
+    entries = marsseg_entries(kind)
     core = parameters_of(options_of(kind))
-    parts = [f"# {kind.plural.capitalize()}\n", f"Chosen with `--{kind.option}`. {counting(kind)}\n"]
+    parts = [f"# {kind.plural.capitalize()}\n", f"Choose with `--{kind.option}`. {counting(kind)}\n"]
     if core:
-        parts.append(f"Besides its own parameters, each takes\n\n{parameter_table(core)}")
+        parts.append(f"In addition to its own parameters, each of them has these:\n\n{parameter_table(core)}")
     return "\n".join(parts + [component_section(entry) for entry in entries])
 
 
 def counting(kind: Kind) -> str:
+    """Return a sentence on how many components of a kind a run takes."""
     if kind == METRIC:
-        return "`--metrics` takes any number besides, in a list with commas; `compare --by` one."
+        return "`--metrics` takes any number of additional metrics, separated by commas; `compare --by` takes one."
     if kind.many:
-        return "A run takes any number, in a list with commas."
-    return "A run takes one."
+        return "A run takes any number of them, separated by commas."
+    return "A run takes one of them."
 
 
 def component_section(entry: Entry) -> str:
+    """Return the section of a component: its docstring, its parameters and where it is defined."""
     cls = load(entry)
     parameters = parameters_of(cls)
-    said = parameter_table(parameters) if parameters else "It has no parameters.\n"
-    return f"{heading(entry)}\n\n{inspect.cleandoc(cls.__doc__ or '')}\n\n{said}\n{provenance(entry)}\n"
+    parameter_text = parameter_table(parameters) if parameters else "It has no parameters.\n"
+    return f"{heading(entry)}\n\n{inspect.cleandoc(cls.__doc__ or '')}\n\n{parameter_text}\n{provenance(entry)}\n"
 
 
 def plan_page() -> str:
-    """The sections of a plan that are no components."""
+    """Return the page of the plan sections that are not components."""
     parts = [
         "# Plan sections\n",
-        "What a plan says besides its components. Each is set with `--set SECTION.KEY=VALUE`, in Python by its key, in "
-        "a plan file in a table of the section's name.\n",
+        "The settings of a plan in addition to its components. Set each one with `--set SECTION.KEY=VALUE` on the "
+        "command line, by its key in Python, or in the table of its section in a plan file.\n",
     ]
     for name, cls in SECTIONS.items():
         parts.append(f"## {name}\n\n{inspect.cleandoc(cls.__doc__ or '')}\n\n{parameter_table(parameters_of(cls))}")
@@ -117,9 +122,12 @@ def plan_page() -> str:
 
 
 def recipes_page() -> str:
-    """Every recipe, whole."""
-    parts = ["# Recipes\n", "Plans that ship with a package: `marsseg run --plan NAME`, or in part, as a start.\n"]
-    for entry in own(RECIPE):
+    """Return the page of all recipes, with their full text."""
+    parts = [
+        "# Recipes\n",
+        "Plans that are part of a package. Run one with `marsseg run --plan NAME`, or use it as a starting point.\n",
+    ]
+    for entry in marsseg_entries(RECIPE):
         path = recipe_path(entry)
         text = path.read_text(encoding="utf-8") if path else ""
         parts.append(f"{heading(entry)}\n\n```toml\n{text.strip()}\n```\n\n{provenance(entry)}\n")
@@ -127,35 +135,39 @@ def recipes_page() -> str:
 
 
 def observers_page() -> str:
-    """Every observer, with what it says of itself."""
+    """Return the page of all observers, with their summaries."""
     parts = [
         "# Observers\n",
-        "Called in every run ([hooks](../hooks.md)); `--disable NAME` does without one.\n",
+        "marsseg calls them in every run ([hooks](../hooks.md)). `--disable NAME` turns one off.\n",
     ]
-    for entry in own(OBSERVER):
+    for entry in marsseg_entries(OBSERVER):
         source = find_source(entry)
         parts.append(f"{heading(entry)}\n\n{source.summary if source else ''}\n\n{provenance(entry)}\n")
     return "\n".join(parts)
 
 
 def testing_page() -> str:
-    """The contracts, each with its checks, whose names are sentences. Read, not imported: they need Keras."""
+    """Return the page of the contracts with their checks.
+
+    The modules are parsed and not imported, because they need Keras.
+    """
     parts = [
         "# Testing\n",
-        "The contracts, one for each kind of component. A test inherits one ([Plugins](../plugins.md#testing-it)); a "
-        "check that a component cannot pass is named, with the reason, in `expected_failures`.\n",
+        "There is a contract for each kind of component. A test class inherits from it "
+        "([Plugins](../plugins.md#testing-it)). If a component cannot pass a check, name the check in "
+        "`expected_failures`, with the reason.\n",
     ]
     for name, path in contracts():
-        (found,) = (node for node in ast.parse(path.read_text(encoding="utf-8")).body if is_class(node, name))
-        checks = [node.name for node in found.body if isinstance(node, ast.FunctionDef) and is_check(node)]
-        listed = "\n".join(f"- {check.removeprefix('test_').replace('_', ' ')}" for check in checks)
+        (contract,) = (node for node in ast.parse(path.read_text(encoding="utf-8")).body if is_class(node, name))
+        checks = [node.name for node in contract.body if isinstance(node, ast.FunctionDef) and is_check(node)]
+        check_list = "\n".join(f"- {check.removeprefix('test_').replace('_', ' ')}" for check in checks)
         module = f"{testing.__name__}.{path.stem}"
-        parts.append(f"::: {module}.{name}\n    options: {{members: false}}\n\nIts checks:\n\n{listed}\n")
+        parts.append(f"::: {module}.{name}\n    options: {{members: false}}\n\nIts checks:\n\n{check_list}\n")
     return "\n".join(parts)
 
 
 def contracts() -> Iterator[tuple[str, Path]]:
-    """Each contract and the file it is in, the common one first."""
+    """Yield each contract and the path of its module, the common contract first."""
     for name in sorted(testing.__all__, key=lambda name: (name != "ComponentContract", name)):
         for path in sorted(Path(testing.__file__).parent.glob("*.py")):
             if re.search(rf"^class {name}\b", path.read_text(encoding="utf-8"), re.MULTILINE):
@@ -163,41 +175,48 @@ def contracts() -> Iterator[tuple[str, Path]]:
 
 
 def is_class(node: ast.stmt, name: str) -> bool:
+    """Return whether a statement defines the class `name`."""
     return isinstance(node, ast.ClassDef) and node.name == name
 
 
 def is_check(node: ast.FunctionDef) -> bool:
+    """Return whether a method is a check."""
     return node.name.startswith("test_")
 
 
-def own(kind: Kind) -> list[Entry]:
-    """marsseg's own components of a kind: the pages do not depend on what else is installed."""
+def marsseg_entries(kind: Kind) -> list[Entry]:
+    """Return the components of a kind that belong to marsseg itself, so that other installed plugins are left out."""
     return [entry for entry in installed().of_kind(kind) if entry.distribution == DISTRIBUTION]
 
 
 def heading(entry: Entry) -> str:
+    """Return the heading of an entry, with its aliases and an anchor."""
     aliases = f" (`{'`, `'.join(entry.aliases)}`)" if entry.aliases else ""
     return f"## {entry.name}{aliases} {{ #{entry.name} }}"
 
 
 def provenance(entry: Entry) -> str:
+    """Return a line with the package and the module of an entry."""
     return f"*{entry.kind} of {entry.distribution}: `{entry.target}`*"
 
 
 def parameter_table(parameters: Any) -> str:
+    """Return a table of parameters."""
     return table(("parameter", "type", "default", "meaning"), [row(parameter) for parameter in parameters.values()])
 
 
 def row(parameter: Parameter) -> tuple[str, ...]:
-    default = "must be given" if parameter.required else f"`{to_text(parameter.default)}`"
+    """Return the row of a parameter in the table."""
+    default = "required" if parameter.required else f"`{to_text(parameter.default)}`"
     return f"`{parameter.name}`", parameter.type_text, default, parameter.help
 
 
 def table(headers: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+    """Return a Markdown table."""
     lines = [headers, tuple("---" for _ in headers), *rows]
     return "\n".join(f"| {' | '.join(map(escaped, line))} |" for line in lines) + "\n"
 
 
 def escaped(cell: str) -> str:
-    """A bar parts cells, but for one in a code span, where a backslash would be seen."""
-    return re.sub(r"(`[^`]*`)|\|", lambda found: found[1] or r"\|", cell)
+    """Escape the bars in a cell, except those in code spans, where the backslash would be visible."""
+    return re.sub(r"(`[^`]*`)|\|", lambda match: match[1] or r"\|", cell)

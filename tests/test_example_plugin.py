@@ -1,4 +1,4 @@
-"""The plugin under docs/examples, installed beside marsseg's wheel in a fresh environment: its README is true."""
+"""Install the example plugin and marsseg in a new environment, and check that the commands of its README work."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ NAMES = {"architecture": "dilated", "bottleneck": "context", "loss": "poly", "au
 
 @pytest.fixture(scope="module")
 def environment(tmp_path_factory) -> Environment:
-    """What pip makes of marsseg and of the example, in an environment that has neither."""
-    found = Environment(tmp_path_factory.mktemp("example"))
-    found.install(str(REPOSITORY), str(EXAMPLE))
-    return found
+    """Return a new environment with marsseg and the example installed by pip."""
+    environment = Environment(tmp_path_factory.mktemp("example"))
+    environment.install(str(REPOSITORY), str(EXAMPLE))
+    return environment
 
 
 @pytest.fixture(scope="module")
 def answers(environment) -> dict[str, Answer]:
-    """What each `marsseg` line of the README says, typed one after the other."""
+    """Run the `marsseg` commands of the README in order, and return the answer of each."""
     (block,) = re.findall(r"^```sh\n(.*?)^```", (EXAMPLE / "README.md").read_text(), re.MULTILINE | re.DOTALL)
     marsseg = str(environment.python.with_name("marsseg"))
     lines = [shlex.split(line) for line in block.splitlines() if line.startswith("marsseg ")]
@@ -46,20 +46,20 @@ def test_every_command_of_the_readme_works(answers):
     assert "epsilon" in answers["show"].out
 
 
-def test_list_says_what_came_from_where(environment):
+def test_list_has_the_distribution_of_each_component(environment):
     listed = json.loads(environment.marsseg("list", "--json"))["components"]
     mine = {each["kind"]: each["name"] for each in listed if each["distribution"] == "marsseg-dunes"}
     assert mine == NAMES
     assert {each["status"] for each in listed} == {"ok"}
 
 
-def test_doctor_finds_its_four_components_sound(answers):
+def test_doctor_accepts_its_four_components(answers):
     rows = [line.split("\t") for line in answers["doctor"].out.splitlines()[1:]]
     assert {row[0]: row[1] for row in rows} == NAMES
     assert {row[-1] for row in rows} == {"ok"}
 
 
-def test_the_run_used_them_by_name_and_is_read_again_in_another_process(environment, answers):
+def test_the_run_used_them_and_can_be_evaluated_in_another_process(environment, answers):
     plan = tomllib.loads((environment.folder / "first" / "plan.toml").read_text())
     chosen = [plan["arch"], *plan["bottleneck"], plan["loss"][0], *plan["augment"]]
     assert [each["name"] for each in chosen] == list(NAMES.values())
@@ -75,6 +75,6 @@ def test_its_own_tests_pass(environment):
     assert answer.code == 0, answer.out
 
 
-def test_it_uses_nothing_of_marssegs_own_plugins():
+def test_it_does_not_use_marssegs_own_plugins():
     for path in EXAMPLE.rglob("*.py"):
         assert "marsseg_plugins" not in path.read_text()

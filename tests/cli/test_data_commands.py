@@ -89,7 +89,7 @@ def test_make_without_a_test_set(cli, tmp_path):
         (("made.npz",), "nothing is ever overwritten"),
         (("made.npy",), "does not end in .npz"),
         (("absent/made.npz",), "no folder 'absent'"),
-        (("new.npz", "--count", "3", "--aliens", "4"), "4 aliens do not fit into 3"),
+        (("new.npz", "--count", "3", "--aliens", "4"), "aliens (4) must not be more than count (3)"),
         (("new.npz", "--height", "2"), "at least 8"),
         (("new.npz", "--shares", "mars"), "shares"),
     ],

@@ -1,4 +1,4 @@
-"""Blur."""
+"""The augmentation `blur`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from marsseg_core.plugin_api import Augmentation, param
 
 @dataclass(frozen=True)
 class Blur(Augmentation):
-    """Gaussian blur of a standard deviation drawn from 0 to `sigma` pixels for each image."""
+    """Gaussian blur, with a standard deviation drawn from 0 to `sigma` pixels for each image."""
 
     sigma: float = param(1.0, help="largest standard deviation, in pixels", minimum=0, maximum=100)
 

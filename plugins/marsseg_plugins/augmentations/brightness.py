@@ -1,4 +1,4 @@
-"""Brightness."""
+"""The augmentation `brightness`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from marsseg_core.plugin_api import Augmentation, param
 
 @dataclass(frozen=True)
 class Brightness(Augmentation):
-    """Brightness: one number drawn from −strength to strength is added to an image, which is clipped to [0, 1]."""
+    """Brightness: add a number drawn from −strength to strength to an image; clip it to [0, 1]."""
 
     strength: float = param(0.15, help="largest change; images are in [0, 1]", minimum=0, maximum=1)
 

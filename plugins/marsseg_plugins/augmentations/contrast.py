@@ -1,4 +1,4 @@
-"""Contrast."""
+"""The augmentation `contrast`."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from marsseg_core.plugin_api import Augmentation, param
 
 @dataclass(frozen=True)
 class Contrast(Augmentation):
-    """Contrast: what an image differs from its mean is multiplied by a factor drawn from 1 − strength to 1 + strength.
+    """Contrast: multiply the difference of an image from its mean by a random factor.
 
-    The image is clipped to [0, 1].
+    The factor is drawn from 1 − strength to 1 + strength. The image is clipped to [0, 1].
     """
 
-    strength: float = param(0.3, help="largest change of the factor from 1", minimum=0, maximum=1)
+    strength: float = param(0.3, help="largest difference of the factor from 1", minimum=0, maximum=1)
 
     def apply(
         self, images: np.ndarray, masks: np.ndarray, generators: Sequence[np.random.Generator]

@@ -1,4 +1,4 @@
-"""What the augmentations that cover a part of an image share."""
+"""Cover a part of an image: the code shared by `erase` and `gridmask`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 
 from marsseg_core.plugin_api import VOID
 
-TileAxis = Literal["mean", "black", "noise"]
+CoverFill = Literal["mean", "black", "noise"]
 CoveredLabels = Literal["void", "keep"]
 
 
@@ -16,11 +16,11 @@ def cover(
     image: np.ndarray,
     mask: np.ndarray,
     covered: np.ndarray,
-    fill: TileAxis,
+    fill: CoverFill,
     labels: CoveredLabels,
     generator: np.random.Generator,
 ) -> None:
-    """Change an image (H, W, C) and its mask (H, W) in place where `covered` (H, W) is true."""
+    """Cover an image (H, W, C) and its mask (H, W), in place, where `covered` (H, W) is True."""
     if fill == "noise":
         image[covered] = generator.random((np.count_nonzero(covered), image.shape[-1]), np.float32)
     else:

@@ -1,4 +1,4 @@
-"""CutMix."""
+"""The augmentation `cutmix`."""
 
 from __future__ import annotations
 
@@ -15,12 +15,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class CutMix(Augmentation):
-    """CutMix: a rectangle of another training image is pasted in, with its labels.
+    """CutMix: paste a rectangle of another training image, with its labels.
 
-    It is taken about a point drawn evenly, has the image's proportions and a share of its area drawn from `smallest`
-    to `largest`, and comes to the same place; what lies outside is cut off.
+    The centre of the rectangle is drawn evenly. The rectangle has the proportions of the image, and its share of the
+    area is drawn from `smallest` to `largest`. It is pasted at the place that it has in the other image; parts outside
+    of the image are cut off.
 
-    Yun and others, arXiv 1905.04899; there for classification.
+    Yun and others, arXiv 1905.04899, who use it for classification.
     """
 
     smallest: float = param(0.05, help="smallest share of the image's area that is pasted", minimum=0, maximum=1)

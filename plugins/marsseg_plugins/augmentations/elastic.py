@@ -1,4 +1,4 @@
-"""Elastic deformation."""
+"""The augmentation `elastic`."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from .warp import Fill, pixel_grid, warp
 
 @dataclass(frozen=True)
 class Elastic(Augmentation):
-    """Elastic deformation: each pixel moves by a smooth random field.
+    """Elastic deformation: move each pixel by a smooth random field.
 
-    The field is white noise after a Gaussian filter (Simard and others, 2003), scaled so that the root mean square
-    of its rows and of its columns is `pixels`. Ground folds over itself where `pixels` is not well below `sigma`;
-    what comes in from outside is void.
+    The field is white noise after a Gaussian filter (Simard and others, 2003). It is scaled so that the root mean
+    square of the displacements is `pixels`, for rows and for columns. Choose `pixels` well below `sigma`: otherwise
+    parts of the image fold over each other. Pixels from outside of the image are void.
     """
 
     pixels: float = param(2.0, help="typical displacement in each direction, in pixels", minimum=0)
     sigma: float = param(8.0, help="standard deviation of the filter, in pixels: larger is smoother", minimum=1)
-    fill: Fill = param("edge", help="what images show outside of themselves")
+    fill: Fill = param("edge", help="how images continue beyond their edges")
 
     def apply(
         self, images: np.ndarray, masks: np.ndarray, generators: Sequence[np.random.Generator]

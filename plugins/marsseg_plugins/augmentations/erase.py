@@ -1,4 +1,4 @@
-"""Random erasing."""
+"""The augmentation `erase`."""
 
 from __future__ import annotations
 
@@ -9,26 +9,25 @@ import numpy as np
 
 from marsseg_core.plugin_api import Augmentation, param
 
-from .covering import CoveredLabels, TileAxis, cover
+from .covering import CoveredLabels, CoverFill, cover
 
 
 @dataclass(frozen=True)
 class Erase(Augmentation):
-    """Random erasing: rectangles of an image are covered.
+    """Random erasing: cover rectangles of an image.
 
-    Each has an area drawn from 0 to `area`, and a height to width drawn from 1 : aspect to aspect : 1, its logarithm
-    evenly; it lies wholly inside, cut to the image's sides where it is longer than them.
+    The area of each rectangle is drawn from 0 to `area`. The logarithm of its ratio of height to width is drawn evenly
+    from log(1 / aspect) to log(aspect). A rectangle lies inside of the image; a side longer than that of the image is
+    cut to its length.
 
     Zhong and others, arXiv 1708.04896.
     """
 
     area: float = param(0.15, help="largest share of the image that one rectangle covers", minimum=0, maximum=1)
-    count: int = param(1, help="rectangles in an image", minimum=1)
+    count: int = param(1, help="number of rectangles in an image", minimum=1)
     aspect: float = param(3.0, help="largest ratio of a rectangle's sides", minimum=1)
-    fill: TileAxis = param("mean", help="what covers: the image's mean colour, black, noise")
-    labels: CoveredLabels = param(
-        "void", help="covered ground is void, or keeps its labels to be guessed from what surrounds it"
-    )
+    fill: CoverFill = param("mean", help="what replaces covered pixels: the mean colour of the image, black, or noise")
+    labels: CoveredLabels = param("void", help="void: covered pixels become void; keep: they keep their labels")
 
     def apply(
         self, images: np.ndarray, masks: np.ndarray, generators: Sequence[np.random.Generator]

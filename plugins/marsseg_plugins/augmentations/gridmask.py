@@ -1,4 +1,4 @@
-"""GridMask."""
+"""The augmentation `gridmask`."""
 
 from __future__ import annotations
 
@@ -9,26 +9,25 @@ import numpy as np
 
 from marsseg_core.plugin_api import Augmentation, param
 
-from .covering import CoveredLabels, TileAxis, cover
+from .covering import CoveredLabels, CoverFill, cover
 
 
 @dataclass(frozen=True)
 class GridMask(Augmentation):
-    """GridMask: squares in a regular grid are covered.
+    """GridMask: cover squares in a regular grid.
 
-    The grid's period is drawn from `smallest` to `largest` times the image's shorter side, its offset from one
-    period. Of each cell a square with `covered` of its side is covered, so covered² of the image.
+    The period of the grid is drawn from `smallest` to `largest` times the shorter side of the image, and its offset
+    from 0 to one period. In each cell a square is covered whose side is `covered` times that of the cell, so covered²
+    of the image is covered.
 
-    Chen and others, arXiv 2001.04086 (who write r = 1 − covered and take r = 0.6), without turning the grid.
+    Chen and others, arXiv 2001.04086 (with r = 1 − covered; they use r = 0.6), without rotation of the grid.
     """
 
     smallest: float = param(0.25, help="smallest period, as a share of the shorter side", above=0, maximum=2)
     largest: float = param(0.75, help="largest period, as a share of the shorter side", above=0, maximum=2)
-    covered: float = param(0.4, help="share of a cell's side that is covered", minimum=0, maximum=1)
-    fill: TileAxis = param("mean", help="what covers: the image's mean colour, black, noise")
-    labels: CoveredLabels = param(
-        "void", help="covered ground is void, or keeps its labels to be guessed from what surrounds it"
-    )
+    covered: float = param(0.4, help="side of a covered square, as a share of the side of a cell", minimum=0, maximum=1)
+    fill: CoverFill = param("mean", help="what replaces covered pixels: the mean colour of the image, black, or noise")
+    labels: CoveredLabels = param("void", help="void: covered pixels become void; keep: they keep their labels")
 
     def __post_init__(self) -> None:
         if self.smallest > self.largest:

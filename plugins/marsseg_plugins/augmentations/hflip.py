@@ -1,4 +1,4 @@
-"""Horizontal flip."""
+"""The augmentation `hflip`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class HFlip(Augmentation):
-    """Horizontal flip: left and right change places."""
+    """Horizontal flip: swap left and right."""
 
     def apply(
         self, images: np.ndarray, masks: np.ndarray, generators: Sequence[np.random.Generator]

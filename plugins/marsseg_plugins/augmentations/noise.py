@@ -1,4 +1,4 @@
-"""Noise."""
+"""The augmentation `noise`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from marsseg_core.plugin_api import Augmentation, param
 
 @dataclass(frozen=True)
 class Noise(Augmentation):
-    """Gaussian noise of a standard deviation drawn from 0 to `sigma` for each image, which is clipped to [0, 1]."""
+    """Gaussian noise, with a standard deviation drawn from 0 to `sigma` for each image; clipped to [0, 1]."""
 
     sigma: float = param(0.05, help="largest standard deviation; images are in [0, 1]", minimum=0, maximum=1)
 

@@ -1,4 +1,4 @@
-"""What the augmentations that paste a part of another image share."""
+"""Paste a part of another image: the code shared by `cutmix` and `rockmix`."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ import numpy as np
 
 from marsseg_core.plugin_api import SegmentationData, Transform, scale
 
-# (mask (H, W) of the donor, generator) → the row and column about which is cut
+# A function of the mask (H, W) of the donor and a generator that returns the row and column of the centre to cut.
 Centre = Callable[[np.ndarray, np.random.Generator], tuple[int, int]]
 
 
 def paste_from(data: SegmentationData, donors: np.ndarray, area: tuple[float, float], centre: Centre) -> Transform:
-    """A transform that pastes a rectangle of a donor, drawn from these items, into each image at the same place.
+    """Return a transform that pastes a rectangle of a random donor into each image, at the same place.
 
-    The rectangle has the image's proportions and a share of its area drawn between the two of `area`; what lies outside
-    of the image is cut off.
+    `donors` are the indices of the items to draw from. The rectangle has the proportions of the image, and its share of
+    the area is drawn between the two numbers of `area`. Parts outside of the image are cut off.
     """
 
     def paste(

@@ -1,4 +1,4 @@
-"""CutMix centred on the rarest class."""
+"""RockMix: CutMix centred on the rarest class."""
 
 from __future__ import annotations
 
@@ -15,12 +15,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class RockMix(Augmentation):
-    """RockMix: CutMix centred on the rarest class, big rock on Mars.
+    """RockMix: CutMix centred on the rarest class (big rock on Mars).
 
-    As `cutmix`, but the other image is one of those that hold the class which the fewest training images hold, and the
-    rectangle is taken about one of that class's pixels. Nothing is done where no training image has a label.
+    The rarest class is the one that occurs in the fewest training images. RockMix works as `cutmix`, but the other
+    image is always one with this class, and the centre of the rectangle is a pixel of this class. If no training image
+    has a label, RockMix does nothing.
 
-    The best public entries on the course's data paste rocks in this manner.
+    The best public solutions for the data of the course paste rocks in this way.
     """
 
     smallest: float = param(0.02, help="smallest share of the image's area that is pasted", minimum=0, maximum=1)

@@ -1,4 +1,4 @@
-"""Rotation."""
+"""The augmentation `rotate`."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from .warp import Fill, warp_affine
 class Rotate(Augmentation):
     """Rotation about the centre by an angle drawn from −degrees to degrees.
 
-    Ground that comes in from outside is void.
+    Pixels from outside of the image are void.
     """
 
-    degrees: float = param(15.0, help="largest angle", minimum=0, maximum=180)
-    fill: Fill = param("edge", help="what images show outside of themselves")
+    degrees: float = param(15.0, help="largest angle, in degrees", minimum=0, maximum=180)
+    fill: Fill = param("edge", help="how images continue beyond their edges")
 
     def apply(
         self, images: np.ndarray, masks: np.ndarray, generators: Sequence[np.random.Generator]

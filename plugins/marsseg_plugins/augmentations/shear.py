@@ -1,4 +1,4 @@
-"""Shear."""
+"""The augmentation `shear`."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from .warp import Fill, warp_affine
 
 @dataclass(frozen=True)
 class Shear(Augmentation):
-    """Shear: rows slide sideways, the more the farther they are from the middle.
+    """Shear: shift rows sideways, in proportion to their distance from the middle row.
 
-    What stood upright leans by an angle drawn from −degrees to degrees. Ground that comes in from outside is void.
+    A vertical line is tilted by an angle drawn from −degrees to degrees. Pixels from outside of the image are void.
     """
 
-    degrees: float = param(10.0, help="largest angle", minimum=0, maximum=80)
-    fill: Fill = param("edge", help="what images show outside of themselves")
+    degrees: float = param(10.0, help="largest angle, in degrees", minimum=0, maximum=80)
+    fill: Fill = param("edge", help="how images continue beyond their edges")
 
     def apply(
         self, images: np.ndarray, masks: np.ndarray, generators: Sequence[np.random.Generator]

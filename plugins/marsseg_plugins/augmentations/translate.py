@@ -1,4 +1,4 @@
-"""Translation."""
+"""The augmentation `translate`."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from .warp import Fill, pixel_grid, warp
 class Translate(Augmentation):
     """Translation by whole pixels, up or down and left or right.
 
-    Ground that comes in from outside is void.
+    Pixels from outside of the image are void.
     """
 
     rows: float = param(0.1, help="largest shift up or down, as a share of the height", minimum=0, maximum=1)
     columns: float = param(
         0.1, help="largest shift to the left or right, as a share of the width", minimum=0, maximum=1
     )
-    fill: Fill = param("edge", help="what images show outside of themselves")
+    fill: Fill = param("edge", help="how images continue beyond their edges")
 
     def apply(
         self, images: np.ndarray, masks: np.ndarray, generators: Sequence[np.random.Generator]

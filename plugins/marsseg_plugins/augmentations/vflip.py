@@ -1,4 +1,4 @@
-"""Vertical flip."""
+"""The augmentation `vflip`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class VFlip(Augmentation):
-    """Vertical flip: top and bottom change places."""
+    """Vertical flip: swap top and bottom."""
 
     def apply(
         self, images: np.ndarray, masks: np.ndarray, generators: Sequence[np.random.Generator]

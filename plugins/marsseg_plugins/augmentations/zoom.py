@@ -1,4 +1,4 @@
-"""Zoom."""
+"""The augmentation `zoom`."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from .warp import Fill, warp_affine
 
 @dataclass(frozen=True)
 class Zoom(Augmentation):
-    """Zoom about the centre by a factor drawn from `smallest` to `largest`, its logarithm evenly.
+    """Zoom about the centre by a factor drawn from `smallest` to `largest`, evenly in its logarithm.
 
-    Factors above 1 enlarge; below 1, ground that comes in from outside is void.
+    Factors above 1 enlarge the image. With factors below 1, pixels from outside of the image are void.
     """
 
     smallest: float = param(0.8, help="smallest factor", minimum=0.1, maximum=10)
     largest: float = param(1.25, help="largest factor", minimum=0.1, maximum=10)
-    fill: Fill = param("edge", help="what images show outside of themselves")
+    fill: Fill = param("edge", help="how images continue beyond their edges")
 
     def __post_init__(self) -> None:
         if self.smallest > self.largest:

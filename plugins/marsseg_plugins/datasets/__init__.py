@@ -1,0 +1,1 @@
+"""The data sets of marsseg, and the code that reads their files."""

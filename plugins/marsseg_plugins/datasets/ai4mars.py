@@ -1,4 +1,4 @@
-"""The public AI4Mars release."""
+"""The data set `ai4mars`: the public AI4Mars release."""
 
 from __future__ import annotations
 
@@ -17,42 +17,44 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class AI4Mars(Dataset):
-    """The AI4Mars release as unpacked, merged-0.6 or merged-0.1 (Swan et al. 2021, NASA/JPL-Caltech, CC BY 4.0).
+    """The unpacked AI4Mars release, merged-0.6 or merged-0.1 (Swan et al. 2021, NASA/JPL-Caltech, CC BY 4.0).
 
-    `path` is the folder with msl/, mer/ and m2020/, as far as they are there. Labels become the course's ids: what
-    nobody labelled is background, which is ignored. In training labels the rover and what is farther than 30 m are
-    background too; gold labels, by experts, are left as they are. Images of one rover position stay on one side of
-    any split, unless `groups` is none.
+    `path` is the folder that holds msl/, mer/ and m2020/, or some of them. Labels are converted to the ids of the
+    course. Unlabelled pixels become background, which is ignored. In training labels, the rover and terrain farther
+    than 30 m become background too; gold labels, made by experts, are not changed. Images of one rover position stay
+    in the same subset of any split, unless `groups` is none.
     """
 
     path: str = param(help="the folder that holds msl, mer and m2020, or some of them")
-    rover: tuple[Literal["msl", "mer", "m2020"], ...] = param(("msl",), help="whose images", min_length=1)
+    rover: tuple[Literal["msl", "mer", "m2020"], ...] = param(
+        ("msl",), help="the rovers whose images are read", min_length=1
+    )
     camera: tuple[Literal["ncam", "mcam", "hafiq"], ...] | None = param(
         None,
-        help="ncam for navigation, mcam on the mast (colour), hafiq of m2020; none means all that are there",
+        help="ncam: navigation camera; mcam: mast camera (colour); hafiq: only m2020; none: all that the release has",
         min_length=1,
     )
     labels: Literal["train", "gold1", "gold2", "gold3"] = param(
-        "train", help="of volunteers, or of experts of whom at least one, two or three agree"
+        "train", help="train: by volunteers; gold1, gold2, gold3: by experts, of whom at least 1, 2 or 3 agree"
     )
     taxonomy: Literal["terrain", "geology"] = param(
-        "terrain", help="what m2020 is labelled with; geology has 21 classes of its own, and no other rover has it"
+        "terrain", help="the kind of labels; geology has 21 other classes, and only m2020 has it"
     )
     resize: Literal["whole", "tiles"] = param("whole", help="resize whole images, or cut them into tiles")
     height: int = param(256, help="rows of an item", minimum=1)
     width: int = param(256, help="columns of an item", minimum=1)
-    scale: float = param(1.0, help="images are resized by this before tiles are cut", above=0, maximum=16)
+    scale: float = param(1.0, help="factor by which images are resized before tiles are cut", above=0, maximum=16)
     edges: Edges = param("inward", help=EDGES_HELP, absent="pad")
-    colour: Literal["grey", "rgb"] = param("grey", help="make all images grey, or all of three channels")
+    colour: Literal["grey", "rgb"] = param("grey", help="convert all images to grey, or to three channels")
     ignore_classes: tuple[int, ...] | None = param(
-        IGNORED, help="classes that count in no loss and no score", minimum=0, min_length=0
+        IGNORED, help="ids of classes that losses and scores ignore", minimum=0, min_length=0
     )
-    unpaired: Literal["refuse", "skip"] = param("refuse", help="what to do about labels that belong to no image")
-    limit: int | None = param(None, help="keep only this many images, evenly spread", minimum=1)
+    unpaired: Literal["refuse", "skip"] = param("refuse", help="what to do with labels that match no image")
+    limit: int | None = param(None, help="use only this many images, evenly spread", minimum=1)
     groups: Literal["positions", "none"] = param(
-        "positions", help="what keeps images together in any split; the tiles of an image stay together anyway"
+        "positions", help="which images stay in the same subset of any split; the tiles of an image always do"
     )
-    pixel_limit: int = param(PIXEL_LIMIT, help="images of more pixels are refused", minimum=1)
+    pixel_limit: int = param(PIXEL_LIMIT, help="images with more pixels are refused", minimum=1)
 
     def __post_init__(self) -> None:
         if self.taxonomy == "geology" and (self.rover != ("m2020",) or self.labels != "train"):
@@ -73,9 +75,9 @@ class AI4Mars(Dataset):
         from .resizing import Resizing
 
         root = Path(self.path)
-        found = ai4mars_release.find_pairs(root, self.rover, self.camera, self.labels, self.taxonomy)
-        report_unpaired(found.faults, self.unpaired, root)
-        pairs = spread(found.pairs, self.limit)
+        matches = ai4mars_release.find_pairs(root, self.rover, self.camera, self.labels, self.taxonomy)
+        report_unpaired(matches.faults, self.unpaired, root)
+        pairs = spread(matches.pairs, self.limit)
         if self.groups == "none":
             pairs = [replace(pair, group=number) for number, pair in enumerate(pairs)]
         key = ai4mars_labels.KEYS[self.taxonomy]

@@ -1,4 +1,4 @@
-"""What the values of AI4Mars' labels mean, and how a label becomes a mask."""
+"""Convert the label values of AI4Mars to masks of class ids."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from .resizing import resized_image
 
 _NULL: Final = 255
 
-# Images and labels whose heights and widths are further apart than this do not show the same.
-_SAME_SHAPE: Final = 0.01
+# If the aspect ratios of an image and its label differ by more than this, they do not show the same scene.
+_RATIO_TOLERANCE: Final = 0.01
 
 
 @dataclass(frozen=True)
 class LabelKey:
-    """Class names, and the id of each value; null is 0, background."""
+    """Hold the class names of a taxonomy, and the class id of each label value. "No label" becomes 0, background."""
 
     class_names: tuple[str, ...]
     ids: Mapping[int, int]
@@ -55,13 +55,16 @@ _GEOLOGY: Final = {
 KEYS: Final[Mapping[str, LabelKey]] = {
     "terrain": LabelKey(MARS_CLASSES, {0: 1, 1: 2, 2: 3, 3: 4}),
     "geology": LabelKey(
-        (MARS_CLASSES[0], *_GEOLOGY.values()), {value: place for place, value in enumerate(_GEOLOGY, start=1)}
+        (MARS_CLASSES[0], *_GEOLOGY.values()), {value: number for number, value in enumerate(_GEOLOGY, start=1)}
     ),
 }
 
 
 class Reader:
-    """Reads a pair: image (H, W, C) and mask (H, W) of class ids. RequestError names the file that is wrong."""
+    """Read a pair: an image (H, W, C) and a mask (H, W) of class ids.
+
+    Raises RequestError, with the file, if one of its files cannot be used.
+    """
 
     def __init__(self, key: LabelKey, pixel_limit: int) -> None:
         self._key = key
@@ -72,16 +75,18 @@ class Reader:
         for path in pair.rejects:
             rejected = read_mask(path, limit=self._limit)
             if rejected.shape != mask.shape:
-                refuse_file(path, f"This mask has the size {_size(rejected)}, the label {_size(mask)}.")
+                refuse_file(path, f"This mask has the size {_size(rejected)}, but the label has {_size(mask)}.")
             mask[rejected > 0] = 0
         if (kind := pixel_type(pair.image, limit=self._limit)) != np.uint8:
-            hint = "The data set folder reads images of other values, by its range."
-            refuse_file(pair.image, f"It holds {kind}; the images of the release have 8 bits.", hint=hint)
+            hint = "The data set `folder` can read such images; see its parameter range."
+            refuse_file(
+                pair.image, f"This image has values of type {kind}; the images of the release have 8 bits.", hint=hint
+            )
         image = read_image(pair.image, limit=self._limit)
         if image.shape[:2] != mask.shape:
             ratio = image.shape[0] * mask.shape[1] / (image.shape[1] * mask.shape[0])
-            if abs(ratio - 1) > _SAME_SHAPE:
-                refuse_file(pair.mask, f"The label has the size {_size(mask)}, its image {_size(image)}.")
+            if abs(ratio - 1) > _RATIO_TOLERANCE:
+                refuse_file(pair.mask, f"The label has the size {_size(mask)}, but its image has {_size(image)}.")
             image = resized_image(image, (mask.shape[0], mask.shape[1]))
         return image, mask
 
@@ -94,7 +99,8 @@ class Reader:
         if (unknown := mask == VOID).any():
             known = ", ".join(map(str, self._key.ids))
             refuse_file(
-                pair.mask, f"The label holds the value {values[unknown][0]}; known are {known}, and {_NULL} for none."
+                pair.mask,
+                f"The label holds the value {values[unknown][0]}; known values are {known}, and {_NULL} for no label.",
             )
         return mask
 

@@ -1,4 +1,4 @@
-"""Where things are in the AI4Mars release, in both of its layouts, and which image each label belongs to."""
+"""Find the labels of the AI4Mars release, in both of its layouts, and the image of each label."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ _M2020_FOLDERS: Final = ("ncam", "mcam", "HAFIQ")
 
 @dataclass(frozen=True)
 class LabelFolder:
-    """A folder of labels, and the folders of images they may belong to, for each camera.
+    """A folder of labels and, for each camera, the folders of images that they may belong to.
 
-    `rejects` are folders of masks of what must not count: the names of their files have another word for `edr`.
-    `nulls` are values that mean no label, besides 255.
+    `rejects` are folders of masks: pixels above 0 become background. The names of their files have another word instead
+    of `edr`. `nulls` are values that mean "no label", in addition to 255.
     """
 
     rover: str
@@ -31,7 +31,7 @@ class LabelFolder:
     nulls: tuple[int, ...] = ()
 
 
-# Of two folders of one rover and camera the first is merged-0.6, the second merged-0.1.
+# If a rover and camera have two folders, the first is of merged-0.6, the second of merged-0.1.
 _TRAIN: Final = (
     LabelFolder(
         "msl",
@@ -59,7 +59,8 @@ _GEOLOGY: Final = tuple(
     for name in _M2020_FOLDERS
 )
 
-# Rover positions in stems, lower case. Numbers of different kinds are kept apart; an MSL position is its own number.
+# Rover positions in stems, in lower case. Multiples of _KIND are added so that positions of different kinds get
+# different numbers; images without a position count up from _ALONE.
 _MSL_POSITION: Final = re.compile(r"edr_[a-z](\d{7})")
 _MER_POSITION: Final = re.compile(r"([12])[a-z]\d{9}[a-z]{3}([0-9a-z]{4})")
 _M2020_POSITION: Final = re.compile(r"_[a-z](\d{7})[a-z]{4}")
@@ -69,8 +70,8 @@ _ALONE: Final = 10**9
 
 
 @dataclass(frozen=True)
-class Found:
-    """The pairs, and a sentence about each kind of label that belongs to no image or not to one."""
+class Matches:
+    """The pairs, and a sentence for each kind of fault: labels that match no image, or not exactly one."""
 
     pairs: tuple[Pair, ...]
     faults: tuple[str, ...]
@@ -78,65 +79,74 @@ class Found:
 
 def find_pairs(
     root: Path, rovers: Sequence[str], cameras: Collection[str] | None, labels: str, taxonomy: str = "terrain"
-) -> Found:
-    """The labelled images of these rovers and cameras (None: all), by rover and then by name.
+) -> Matches:
+    """Return the labelled images of these rovers and cameras (None: all), sorted by rover and then by name.
 
-    Raises RequestError where a rover or camera that is asked for has no such labels here.
+    Raises RequestError if a requested rover or camera has no such labels in `root`.
     """
     table = _GEOLOGY if taxonomy == "geology" else _TRAIN if labels == "train" else _GOLD
     pairs: list[Pair] = []
     faults: list[str] = []
     for rover in dict.fromkeys(rovers):
-        here = [replace(f, path=f.path.format(labels.removeprefix("gold"))) for f in table if f.rover == rover]
-        missing = set(cameras or [camera for folder in here for camera in folder.images])
-        nothing_yet = set(missing)
-        for folder in here:
+        folders = [replace(f, path=f.path.format(labels.removeprefix("gold"))) for f in table if f.rover == rover]
+        missing = set(cameras or [camera for folder in folders for camera in folder.images])
+        all_missing = set(missing)
+        for folder in folders:
             wanted = missing & set(folder.images)
             if wanted and (root / folder.path).is_dir():
                 missing -= wanted
                 _pair(root, folder, wanted, pairs, faults)
-        if missing == nothing_yet or (missing and cameras):
+        if missing == all_missing or (missing and cameras):
             which = f" {', '.join(sorted(missing))}" if cameras else ""
             raise RequestError(
-                f"There are no {labels} labels of {rover}{which} here.",
+                f"There are no {labels} labels of {rover}{which} in this folder.",
                 where=str(root),
-                hint=f"Labels of {rover} would be in {', '.join(folder.path for folder in here)}." if here else None,
+                hint=f"Labels of {rover} should be in {', '.join(folder.path for folder in folders)}."
+                if folders
+                else None,
             )
     if not pairs:
-        raise RequestError("No label belongs to an image.", where=str(root), hint=" ".join(faults) or None)
-    return Found(tuple(pairs), tuple(faults))
+        raise RequestError("No label matches an image.", where=str(root), hint=" ".join(faults) or None)
+    return Matches(tuple(pairs), tuple(faults))
 
 
 def _pair(root: Path, folder: LabelFolder, wanted: Collection[str], pairs: list[Pair], faults: list[str]) -> None:
-    """Add the pairs of one folder of labels, and what is wrong with it."""
+    """Add the pairs and the faults of one folder of labels."""
     images = {camera: _by_stem([root / name for name in names]) for camera, names in folder.images.items()}
     rejects = {word: _by_stem([root / name]) for word, name in folder.rejects.items()}
-    lonely, torn, doubled = [], [], []
+    without_image, ambiguous, repeated = [], [], []
     claims: dict[tuple[str, str], list[Path]] = defaultdict(list)
     for label in pictures_in(root / folder.path):
         stem, owners = _owners(label.stem.lower(), images)
         if not owners:
-            lonely.append(label.name)
+            without_image.append(label.name)
         elif len(owners) > 1:
-            torn.append(label.name)
+            ambiguous.append(label.name)
         elif owners[0] in wanted:
             claims[owners[0], stem].append(label)
     for (camera, stem), claiming in sorted(claims.items()):
-        # The name nearest to the image's first: it is the one to keep, if others are to be skipped.
+        # The label with the shortest name, which is nearest to that of the image, is used; the others are faults.
         label, *others = sorted(claiming, key=lambda claim: (len(claim.name), claim.name))
-        doubled += [other.name for other in others]
-        masks = [kept[name] for word, kept in rejects.items() if (name := stem.replace("edr", word, 1)) in kept]
+        repeated += [other.name for other in others]
+        masks = [files[name] for word, files in rejects.items() if (name := stem.replace("edr", word, 1)) in files]
         group = _position(folder.rover, stem)
         group = _ALONE + len(pairs) if group is None else group
         pairs.append(Pair(images[camera][stem], label, group, tuple(masks), folder.nulls))
-    for what, names in (("without an image", lonely), ("of two cameras", torn), ("for an image that has one", doubled)):
+    for fault, names in (
+        ("without an image", without_image),
+        ("with images of two cameras", ambiguous),
+        ("for an image that has another label", repeated),
+    ):
         if names:
             counted = "1 label" if len(names) == 1 else f"{len(names):,} labels"
-            faults.append(f"{counted} {what} in {folder.path}: {some(names)}.")
+            faults.append(f"{counted} {fault} in {folder.path}: {some(names)}.")
 
 
 def _owners(stem: str, images: Mapping[str, Mapping[str, Path]]) -> tuple[str, list[str]]:
-    """The longest beginning of a label's stem, in whole segments, that names an image; and the cameras that have it."""
+    """Return the longest beginning of a label's stem that is the stem of an image, and the cameras with that image.
+
+    A beginning ends before an underscore. The result is ("", []) if there is no such image.
+    """
     while stem:
         if owners := [camera for camera, known in images.items() if stem in known]:
             return stem, owners
@@ -145,19 +155,19 @@ def _owners(stem: str, images: Mapping[str, Mapping[str, Path]]) -> tuple[str, l
 
 
 def _by_stem(folders: Sequence[Path]) -> dict[str, Path]:
-    """The pictures of some folders by their stems in lower case; the first folder that has one counts."""
-    found: dict[str, Path] = {}
+    """Return the images of the folders by their stems in lower case; the first folder with a stem is used."""
+    by_stem: dict[str, Path] = {}
     for folder in folders:
         here: dict[str, Path] = {}
         for path in pictures_in(folder) if folder.is_dir() else []:
             if (other := here.setdefault(path.stem.lower(), path)) != path:
-                refuse_file(path, f"There is also {other.name}: which of them is meant?")
-        found = here | found
-    return found
+                refuse_file(path, f"There is also {other.name}: which of them is meant?", hint="Remove one of them.")
+        by_stem = here | by_stem
+    return by_stem
 
 
 def _position(rover: str, stem: str) -> int | None:
-    """A number for the rover's place, from the stem of an image; None where the stem does not tell."""
+    """Return a number for the position of the rover, from the stem of an image; None if the stem has no position."""
     if rover == "msl" and (match := _MSL_POSITION.search(stem)):
         return int(match[1])
     if rover == "msl" and (match := _MSL_SOL.match(stem)):

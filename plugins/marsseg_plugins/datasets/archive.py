@@ -1,4 +1,4 @@
-"""Reading the arrays of an .npz file in pieces, trusting nothing."""
+"""Read the arrays of an .npz file in pieces, and check everything that the file claims."""
 
 from __future__ import annotations
 
@@ -25,7 +25,8 @@ from marsseg_core.plugin_api import (
 
 from .classes import binary_ids
 
-# Photographs stored as 8-byte numbers are packed to about a thirtieth, blank ones to a thousandth.
+# An array of images that is larger and compressed more than this is refused as a zip bomb. Photographs stored as
+# 8-byte numbers are compressed to about a thirtieth of their size, blank images to a thousandth.
 BOMB_BYTES: Final = 256 * 2**20
 BOMB_RATIO: Final = 200
 
@@ -37,7 +38,7 @@ _TEST: Final = "test_set"
 
 
 class NpzArchive:
-    """An open .npz file of the course's layout. Its methods raise RequestError for what is wrong in it."""
+    """Hold an open .npz file in the course's layout. All methods raise RequestError if its content cannot be used."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -48,7 +49,7 @@ class NpzArchive:
         except PermissionError as cause:
             self._refuse(f"This file cannot be opened: {cause.strerror}.")
         except Exception as cause:
-            self._refuse(f"This is no .npz file, or only the beginning of one: {cause}.")
+            self._refuse(f"This is not an .npz file, or it is cut off: {cause}.")
 
     def __enter__(self) -> Self:
         return self
@@ -57,45 +58,49 @@ class NpzArchive:
         self._zip.close()
 
     def has(self, name: str) -> bool:
-        """Whether there is an array of this name."""
+        """Return whether the file has an array with this name."""
         return f"{name}.npy" in self._zip.namelist()
 
     def count(self) -> int:
-        """How many labelled items there are; the shapes of their arrays fit."""
+        """Return the number of labelled items, after a check that the shapes of their arrays match."""
         if self._separate:
             images, masks = self._shape(_IMAGES, (3, 4)), self._shape(_MASKS, (3,))
             if images[0] != masks[0]:
                 self._refuse(f"There are {images[0]} images and {masks[0]} masks.")
             if images[1:3] != masks[1:]:
-                self._refuse(f"Masks of {masks} do not fit images of {(*images, 1)[:4]}.")
+                self._refuse(f"Masks of shape {masks} do not match images of shape {(*images, 1)[:4]}.")
             return images[0]
         shape, _ = self._header(_TOGETHER)
         if len(shape) != 4 or shape[1] != 2:
             self._refuse(
-                f"training_set must be (N, 2, H, W), image and mask of each item, not {shape}.",
-                hint="A file with separate arrays calls them images (N, H, W) and masks (N, H, W).",
+                f"training_set must have the shape (N, 2, H, W), an image and a mask for each item, not {shape}.",
+                hint="A file with separate arrays must name them images (N, H, W) and masks (N, H, W).",
             )
         return shape[0]
 
-    def scaling(self, wanted: Range, *, unlabelled: bool = False) -> Scaling | None:
-        """What `wanted` means for the labelled images, or for those of `test_set`: the same for both, where both are
-        there and hold such numbers. `count`, or for the test set `unlabelled`, looks at the arrays."""
+    def scaling(self, value_range: Range, *, unlabelled: bool = False) -> Scaling | None:
+        """Return the scaling that `value_range` gives for the labelled images or, with `unlabelled`, for `test_set`.
+
+        If the file has both and they hold numbers of the same kind, `test_set` gets the scaling of the labelled images.
+        The shapes are not checked here: `count` and the method `unlabelled` do this.
+        """
         names = [name for name in (_TOGETHER, _IMAGES) if self.has(name)][:1]
-        if unlabelled and (not names or not self._alike(names[0], _TEST)):
+        if unlabelled and (not names or not self._same_numbers(names[0], _TEST)):
             names = [_TEST]
         (name,) = names
         _, dtype = self._header(name)
         first = Piece(dtype, lambda: np.empty(0, dtype), lambda item: f"The image of item {item}", str(self._path))
-        return found_scaling(wanted, {dtype: first}, lambda: (piece for _, piece in self._images(name)))
+        return found_scaling(value_range, {dtype: first}, lambda: (piece for _, piece in self._images(name)))
 
-    def _alike(self, name: str, other: str) -> bool:
+    def _same_numbers(self, name: str, other: str) -> bool:
+        """Return whether two arrays hold numbers of the same kind."""
         return numbers_of(self._header(name)[1]) == numbers_of(self._header(other)[1])
 
     def labelled(self, convert: Converter, *, binary: bool = False) -> Iterator[tuple[int, str, np.ndarray]]:
-        """(index of the first item, what, pieces as uint8): images (n, H, W, C) and masks (n, H, W).
+        """Yield (index of the first item, "image" or "mask", items as uint8) for one piece after the other.
 
-        From `training_set`, both by turns, or from `images` and then `masks`. `what` is "image" or "mask". `count` has
-        looked at the arrays before.
+        Images are (n, H, W, C), masks (n, H, W). From `training_set`, images and masks alternate; otherwise all of
+        `images` come before all of `masks`. Call `count` first: it checks the arrays.
         """
         if not self._separate:
             self._check_ratio(_TOGETHER)
@@ -109,31 +114,33 @@ class NpzArchive:
             yield start, "mask", self._ids(items, start, binary)
 
     def unlabelled(self, convert: Converter) -> Iterator[np.ndarray]:
-        """The images of `test_set`, (n, H, W, C) uint8 in pieces."""
+        """Return an iterator over the images of `test_set`, in pieces (n, H, W, C) uint8."""
         self._shape(_TEST, (3, 4))
         return (convert(piece) for _, piece in self._images(_TEST))
 
     def groups(self, count: int) -> np.ndarray | None:
-        """The group of each of the `count` items, or None where the file has none."""
+        """Return the group of each of the `count` items; None if the file has no groups."""
         if not self.has(_GROUPS):
             return None
         shape, dtype = self._header(_GROUPS)
         if shape != (count,) or dtype.kind not in "iu":
-            self._refuse(f"training_groups must be {count} integers, not {shape} {dtype}.")
+            self._refuse(f"training_groups must hold {count} integers, but its shape is {shape} and its type {dtype}.")
         return np.concatenate([items for _, items in self._chunks(_GROUPS)])
 
     @property
     def _separate(self) -> bool:
+        """Whether images and masks are in two arrays."""
         return not self.has(_TOGETHER) and self.has(_IMAGES)
 
     def _shape(self, name: str, dimensions: tuple[int, ...]) -> tuple[int, ...]:
+        """Return the shape of an array; it must have one of these numbers of dimensions."""
         shape, _ = self._header(name)
         if len(shape) not in dimensions:
             self._refuse(f"{name} must have {' or '.join(map(str, dimensions))} dimensions, N first, not {shape}.")
         return shape
 
     def _images(self, name: str) -> Iterator[tuple[int, Piece]]:
-        """(index of the first item, images (n, H, W, C)) of an array of images, or of images and masks."""
+        """Yield (index of the first item, images (n, H, W, C)) from an array of images or from `training_set`."""
         self._check_ratio(name)
         for start, items in self._chunks(name):
             pixels = items[:, 0] if name == _TOGETHER else items
@@ -143,41 +150,46 @@ class NpzArchive:
         return Piece(pixels.dtype, lambda: pixels, lambda item: f"The image of item {start + item}", str(self._path))
 
     def _check_ratio(self, name: str) -> None:
-        """Images are not packed as tightly as a zip bomb is. (Masks may be, but are no larger than their images.)"""
+        """Refuse images that are compressed like a zip bomb.
+
+        Masks may be compressed so: they cannot be larger than their images.
+        """
         member = self._zip.getinfo(f"{name}.npy")
         if member.file_size > BOMB_BYTES and member.file_size > BOMB_RATIO * member.compress_size:
             self._refuse(
-                f"{name} unpacks {member.compress_size:,} bytes to {member.file_size:,}: "
-                f"that is no set of images, but a zip bomb.",
-                hint="If it is meant so, save it unpacked (np.savez).",
+                f"{name} grows from {member.compress_size:,} to {member.file_size:,} bytes when it is unpacked: "
+                f"it looks like a zip bomb, not like images.",
+                hint="If the file is correct, save it without compression (np.savez).",
             )
 
     def _ids(self, items: np.ndarray, start: int, binary: bool) -> np.ndarray:
-        """Masks of whole numbers from 0 to 255 → uint8; with `binary` 0 and 255 → 0 and 1."""
+        """Convert masks to uint8 class ids; with `binary`, the values 0 and 255 become 0 and 1."""
         ids = self._whole(items, start)
         if not binary:
             return ids
         ids, other = binary_ids(ids)
         if other is not None:
-            self._refuse(f"A mask holds the value {other}; with binary=true masks hold 0 and 255.")
+            self._refuse(f"A mask holds the value {other}; with binary=true, masks may hold only 0 and 255.")
         return ids
 
     def _whole(self, items: np.ndarray, start: int) -> np.ndarray:
-        """Masks of whole numbers from 0 to 255 → uint8."""
+        """Convert masks of whole numbers from 0 to 255 to uint8."""
         if items.dtype == np.uint8:
             return items
         axes = tuple(range(1, items.ndim))
         with np.errstate(invalid="ignore"):
-            outside = ~((items >= 0) & (items <= 255)).all(axis=axes)  # true for NaN as well
+            outside = ~((items >= 0) & (items <= 255)).all(axis=axes)  # also True for NaN
         if outside.any():
             self._refuse(f"The mask of item {start + int(np.argmax(outside))} has values outside 0 to 255.")
         whole = np.rint(items) if items.dtype.kind == "f" else items
-        if (broken := (whole != items).any(axis=axes)).any():
-            self._refuse(f"The mask of item {start + int(np.argmax(broken))} has values that are not whole numbers.")
+        if (fractional := (whole != items).any(axis=axes)).any():
+            self._refuse(
+                f"The mask of item {start + int(np.argmax(fractional))} has values that are not whole numbers."
+            )
         return whole.astype(np.uint8)
 
     def _chunks(self, name: str) -> Iterator[tuple[int, np.ndarray]]:
-        """(index of the first item, items) in pieces."""
+        """Yield (index of the first item, items) for one piece of an array after the other."""
         with self._open(name) as file:
             shape, dtype, fortran = read_npy_header(file)
             if fortran and len(shape) > 1:
@@ -191,11 +203,11 @@ class NpzArchive:
                     self._refuse(f"{name} ends after {start + len(content) // item_bytes} of {shape[0]} items.")
                 yield start, np.frombuffer(content, dtype).reshape(count, *shape[1:])
             if file.read(1):
-                self._refuse(f"{name} goes on after its {shape[0]} items.")
+                self._refuse(f"{name} has data after its {shape[0]} items.")
 
     @contextmanager
     def _open(self, name: str) -> Iterator[IO[bytes]]:
-        """The array's bytes. Whatever reading them raises, it is because they are cut off or garbled."""
+        """Open the bytes of an array. Any error while they are read is reported as damage to the array."""
         try:
             with self._zip.open(f"{name}.npy") as file:
                 yield file
@@ -205,21 +217,24 @@ class NpzArchive:
             self._refuse(f"{name} is damaged: {cause}.")
 
     def _header(self, name: str) -> tuple[tuple[int, ...], np.dtype]:
+        """Return the shape and the type of an array, after a check that it can be read safely."""
         if not self.has(name):
             keys = ", ".join(sorted(member.removesuffix(".npy") for member in self._zip.namelist())) or "nothing"
             self._refuse(f"There is no {name} in this file; it holds {keys}.")
         with self._open(name) as file:
             shape, dtype, _ = read_npy_header(file)
         if dtype.hasobject:
-            self._refuse(f"{name} holds pickled objects, which could run code when read; they are never loaded.")
+            self._refuse(f"{name} holds pickled objects. They could run code when read, so marsseg never loads them.")
         if dtype.kind not in "iufb":
             self._refuse(f"{name} must hold numbers, not {dtype}.")
         if not all(length > 0 for length in shape):
-            self._refuse(f"{name} holds nothing: its shape is {shape}.")
+            self._refuse(f"{name} is empty: its shape is {shape}.")
         declared, stored = dtype.itemsize * math.prod(shape), self._zip.getinfo(f"{name}.npy").file_size
-        if declared > stored:  # before any memory is taken for what is not there
-            self._refuse(f"{name} declares {shape} {dtype}, {declared:,} bytes, but has {stored:,}.")
+        if declared > stored:  # before memory is allocated for data that does not exist
+            self._refuse(
+                f"{name} declares the shape {shape} {dtype}, {declared:,} bytes, but only {stored:,} are stored."
+            )
         return shape, dtype
 
-    def _refuse(self, what: str, hint: str | None = None) -> NoReturn:
-        raise RequestError(what, where=str(self._path), hint=hint)
+    def _refuse(self, message: str, hint: str | None = None) -> NoReturn:
+        raise RequestError(message, where=str(self._path), hint=hint)

@@ -1,4 +1,4 @@
-"""Which classes a data set of files has, which of them are ignored, and masks of 0 and 255."""
+"""Find the ignored classes of a data set, and convert masks of 0 and 255 to class ids."""
 
 from __future__ import annotations
 
@@ -16,29 +16,35 @@ BACKGROUND: Final = "background"
 
 
 def ignored_classes(source: str, names: Sequence[str] | None, ignore_classes: Ignored) -> tuple[int, ...]:
-    """The ignored classes of these names, None where names are none's; one that is ignored for its name is told."""
+    """Return the ignored classes. A warning names those that are ignored for their name.
+
+    `names` is None if the classes have no names.
+    """
     if ignore_classes is None:
         return ()
     if isinstance(ignore_classes, tuple):
         return ignore_classes
-    found = tuple(
+    by_name = tuple(
         index
         for index, name in enumerate(names or ())
         if name == BACKGROUND or (ignore_classes == "background" and name.casefold() == BACKGROUND)
     )
-    # Of Mars terrain everybody knows.
-    if found and names != MARS_CLASSES:
-        called = ", ".join(f"'{(names or ())[index]}' ({index})" for index in found)
+    # The background of Mars terrain needs no warning.
+    if by_name and names != MARS_CLASSES:
+        listed = ", ".join(f"'{(names or ())[index]}' ({index})" for index in by_name)
         get_logger(__name__).warning(
-            "%s: the class %s is ignored: it counts in no loss and no score. With ignore_classes=none it counts.",
+            "%s: the class %s is ignored by losses and scores. Set ignore_classes=none to count it.",
             source,
-            called,
+            listed,
         )
-    return found
+    return by_name
 
 
 def binary_ids(values: np.ndarray) -> tuple[np.ndarray, int | None]:
-    """Values 0 and 255, or 0 and 1, → ids 0 and 1; and a value that is neither, None where there is none."""
+    """Convert the values 0 and 255, or 0 and 1, to the ids 0 and 1.
+
+    Returns the ids, and the first value that is neither, or None.
+    """
     highest = VOID if values.max(initial=0) > 1 else 1
     ids = (values > 0).astype(np.uint8)
     other = values[(values != 0) & (values != highest)]

@@ -1,4 +1,4 @@
-"""Random fields and shapes on a grid of pixels: the stuff scenes are made of."""
+"""Random fields and shapes on a grid of pixels, from which the synthetic scenes are made."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ Region = NDArray[np.bool_]
 
 
 def pixels(size: Size) -> tuple[Field, Field]:
-    """Row (H, 1) and column (1, W) of each pixel, to be broadcast."""
+    """Return the row (H, 1) and the column (1, W) of each pixel, for broadcasting."""
     return np.arange(size[0], dtype=float)[:, None], np.arange(size[1], dtype=float)[None, :]
 
 
 def smooth_noise(rng: np.random.Generator, size: Size, scale: float) -> Field:
-    """Noise (H, W) of zero mean and unit variance that changes over about `scale` pixels."""
+    """Draw noise (H, W) with mean 0 and variance 1 that changes over about `scale` pixels."""
     rows, columns = _spline(size[0], scale), _spline(size[1], scale)
     knots = rng.standard_normal((rows.shape[1], columns.shape[1]))
     return rows @ knots @ columns.T
@@ -26,7 +26,7 @@ def smooth_noise(rng: np.random.Generator, size: Size, scale: float) -> Field:
 
 @lru_cache(maxsize=64)
 def _spline(length: int, scale: float) -> Field:
-    """Cubic B-spline weights (length, knots), the squares of each row adding up to 1."""
+    """Return cubic B-spline weights (length, knots); the squares of each row add up to 1."""
     knots = int(np.ceil(length / scale)) + 3
     distance = np.abs(np.arange(length)[:, None] / scale - np.arange(-1, knots - 1)[None, :])
     inner = 2 / 3 - distance**2 + distance**3 / 2
@@ -36,7 +36,10 @@ def _spline(length: int, scale: float) -> Field:
 
 
 def lowest(field: Field, area: float, within: Region | None = None) -> Region:
-    """The `area` pixels (rounded, all if there are fewer) at which `field` is lowest, out of those `within`."""
+    """Return the region of the `area` pixels with the lowest values of `field`, chosen from the region `within`.
+
+    `area` is rounded. If `within` has fewer pixels, all of them are taken.
+    """
     candidates = np.arange(field.size) if within is None else np.flatnonzero(within)
     count = int(np.clip(round(area), 0, len(candidates)))
     region = np.zeros(field.size, bool)
@@ -48,20 +51,20 @@ def lowest(field: Field, area: float, within: Region | None = None) -> Region:
 
 
 def cells(rng: np.random.Generator, x: Field, y: Field, size: float) -> tuple[Field, Field, Field]:
-    """Voronoi cells about `size` wide of scattered points, at the places (x, y).
+    """Evaluate Voronoi cells of random points, about `size` wide, at the positions (x, y).
 
-    Gives the distance to the nearest point, the distance to the edge of its cell (both in units of `size`, the latter
-    doubled), and a number in [0, 1) that each cell has for its own.
+    Returns the distance to the nearest point and twice the distance to the edge of its cell, both in units of `size`,
+    and a random number in [0, 1) that is constant in each cell.
     """
     columns, rows = (x / size).astype(np.float32), (y / size).astype(np.float32)
     left, top = np.floor(columns), np.floor(rows)
     columns, rows = columns - left, rows - top
-    # The table of points repeats after 64 cells, which is farther than one sees at a glance.
-    across, along, identity = rng.random((3, 64 * 64), dtype=np.float32)
+    # The table of points repeats after 64 cells; at this distance the repetition is hard to see.
+    across, along, cell_value = rng.random((3, 64 * 64), dtype=np.float32)
     i, j = top.astype(np.intp), left.astype(np.intp)
     nearest = np.full(columns.shape, np.inf, np.float32)
     second = nearest.copy()
-    own = np.zeros(columns.shape, np.intp)
+    owner = np.zeros(columns.shape, np.intp)
     for down in (-1, 0, 1):
         for right in (-1, 0, 1):
             point = ((i + down & 63) << 6) + (j + right & 63)
@@ -69,6 +72,6 @@ def cells(rng: np.random.Generator, x: Field, y: Field, size: float) -> tuple[Fi
             closer = distance < nearest
             second = np.minimum(second, np.maximum(nearest, distance))
             nearest = np.minimum(nearest, distance)
-            np.copyto(own, point, where=closer)
+            np.copyto(owner, point, where=closer)
     nearest, second = np.sqrt(nearest), np.sqrt(second)
-    return nearest.astype(float), (second - nearest).astype(float), identity[own].astype(float)
+    return nearest.astype(float), (second - nearest).astype(float), cell_value[owner].astype(float)

@@ -1,4 +1,4 @@
-"""Images and masks in two folders."""
+"""The data set `folder`: images and masks in two folders."""
 
 from __future__ import annotations
 
@@ -20,52 +20,56 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Folder(Dataset):
-    """A folder with images/ and masks/: pictures of the same name but for the suffix.
+    """A folder with images/ and masks/, whose files have the same names except for the suffix.
 
-    Images are PNG, JPEG or TIFF, grey or in colour. `range` says which of their values are black and white; by `auto`
-    8 bits are 0 to 255, higher whole numbers have the smallest of 10, 12, 14 and 16 bits that holds all of the set,
-    floats are 0 to 1 or 0 to 255, and all else is refused. Masks are PNG or TIFF with one channel of class ids, 255 for
-    void. Both are turned as their EXIF orientation says.
+    Images are PNG, JPEG or TIFF, grey or in colour. `range` sets which of their values are black and white. With
+    `auto`, 8 bits are 0 to 255; higher whole numbers are taken as 10, 12, 14 or 16 bits, the fewest that hold all
+    values of the set; floats are 0 to 1 or 0 to 255; anything else is refused. Masks are PNG or TIFF with one channel
+    of class ids, 255 for void. Images and masks are turned by their EXIF orientation.
 
-    The classes are 0 to the highest id that the masks hold, and all count. A file classes.csv (or classes.txt) beside
-    the two names the classes, one a line; with a colour each, `name,r,g,b`, masks may be palette or colour images.
+    The classes are 0 to the highest id in the masks, and all of them count. A file classes.csv (or classes.txt) next to
+    the two folders names the classes, one per line. If each line also has a colour, `name,r,g,b`, masks may be palette
+    or colour images.
 
-    Pictures may lie in subfolders, the same in both: each is a
-    place, whose items stay on one side of any split. The tiles of an image stay together anyway.
+    The files may be in subfolders, the same ones in both folders. Each subfolder is a place, and the items of a place
+    stay in the same subset of any split. The tiles of an image always stay together.
     """
 
     path: str = param(help="the folder")
     resize: Literal["none", "whole", "tiles"] = param(
-        "none", help="how images come to one size: they have it, are resized whole, or are cut into tiles"
+        "none", help="how images get one size: none if they have it already, resized whole, or cut into tiles"
     )
-    height: int | None = param(None, help="rows of an item, for whole and tiles", minimum=1)
-    width: int | None = param(None, help="columns of an item, for whole and tiles", minimum=1)
-    scale: float = param(1.0, help="images are resized by this before tiles are cut", above=0, maximum=16)
+    height: int | None = param(None, help="rows of an item, for resize=whole and resize=tiles", minimum=1)
+    width: int | None = param(None, help="columns of an item, for resize=whole and resize=tiles", minimum=1)
+    scale: float = param(1.0, help="factor by which images are resized before tiles are cut", above=0, maximum=16)
     edges: Edges = param("inward", help=EDGES_HELP, absent="pad")
-    colour: Literal["as_is", "grey", "rgb"] = param("as_is", help="make all images grey, or all of three channels")
+    colour: Literal["as_is", "grey", "rgb"] = param(
+        "as_is", help="as_is, or convert all images to grey or to three channels"
+    )
     classes: Literal["found", "mars"] | tuple[str, ...] | None = param(
         "found",
-        help="names of the classes 0, 1, …; mars are those of Mars terrain; found are the class file's, or else the "
-        "ids in the masks; none, of older plans, are the class file's, or else Mars",
+        help="names of the classes 0, 1, …; found: those of the class file, or else the ids in the masks; mars: those "
+        "of Mars terrain; none (in older plans): those of the class file, or else of Mars terrain",
         min_length=1,
         absent=None,
     )
     binary: bool = param(False, help=BINARY_HELP)
     ignore_classes: Ignored = param("background", help=IGNORED_HELP, minimum=0, min_length=0, absent="auto")
-    groups: Literal["subfolders", "none"] = param("subfolders", help="what keeps items together in any split")
-    unpaired: Literal["refuse", "skip"] = param("refuse", help="what to do about images and masks without the other")
-    limit: int | None = param(None, help="keep only this many images, evenly spread", minimum=1)
-    pixel_limit: int = param(PIXEL_LIMIT, help="images of more pixels are refused", minimum=1)
+    groups: Literal["subfolders", "none"] = param("subfolders", help="which items stay in the same subset of any split")
+    unpaired: Literal["refuse", "skip"] = param(
+        "refuse", help="what to do with images without a mask and masks without an image"
+    )
+    limit: int | None = param(None, help="use only this many images, evenly spread", minimum=1)
+    pixel_limit: int = param(PIXEL_LIMIT, help="images with more pixels are refused", minimum=1)
     range: str = param("auto", help=RANGE_HELP, absent="bits")
     range_per: RangePer = param("set", help=PER_HELP)
     orientation: Literal["shown", "stored"] = param(
-        "shown", help="pictures as their EXIF orientation shows them, or as PNG and JPEG store them", absent="stored"
+        "shown", help="turn images by their EXIF orientation, or read PNG and JPEG as they are stored", absent="stored"
     )
 
     def __post_init__(self) -> None:
         check_range(self.range, self.range_per)
-        sized = self.height is not None and self.width is not None
-        if self.resize != "none" and not sized:
+        if self.resize != "none" and (self.height is None or self.width is None):
             raise ValueError(f"resize={self.resize} needs height and width")
         if self.resize == "none" and (self.height is not None or self.width is not None):
             raise ValueError("height and width need resize=whole or resize=tiles")
@@ -92,15 +96,15 @@ class Folder(Dataset):
         from .pairs import write_pairs
         from .resizing import Resizing
 
-        class_file, found = self._class_file()
+        class_file, class_files = self._class_file()
         names = self._class_names(class_file)
         pairs = self._pairs()
         resizing = Resizing(self.resize, self.height or 0, self.width or 0, self.scale, self.edges)
 
         def prepare(writer: Writer) -> None:
-            wanted = Range.parse(self.range, self.range_per)
+            value_range = Range.parse(self.range, self.range_per)
             upright = self.orientation == "shown"
-            picture = ImageReader([pair.image for pair in pairs], wanted, limit=self.pixel_limit, upright=upright)
+            picture = ImageReader([pair.image for pair in pairs], value_range, limit=self.pixel_limit, upright=upright)
             reader = PairReader(
                 picture, names, class_file.palette if class_file else {}, self.binary, upright, self.pixel_limit
             )
@@ -121,7 +125,7 @@ class Folder(Dataset):
             "orientation": self.orientation,
         }
         files = [file for pair in pairs for file in (pair.image, pair.mask)]
-        source = CacheSource(f"folder:{Path(self.path).resolve().name}", files + found, options)
+        source = CacheSource(f"folder:{Path(self.path).resolve().name}", files + class_files, options)
         ignore_classes = ignored_classes(source.name, names, self.ignore_classes)
         return cached_data(source, prepare, class_names=names, ignore_classes=ignore_classes)
 
@@ -131,28 +135,30 @@ class Folder(Dataset):
         return replace(self, range=scaling.range_text, range_per=scaling.per)
 
     def _class_file(self) -> tuple[ClassFile | None, list[Path]]:
-        """What the class file says, and the file, if there is one."""
+        """Return the content of the class file, or None, and a list of its path, which may be empty."""
         from marsseg_core.plugin_api import refuse_file
 
         from .class_file import FILE_NAMES, read_class_file
 
-        found = [path for name in FILE_NAMES if (path := Path(self.path) / name).is_file()]
-        if len(found) > 1:
+        paths = [path for name in FILE_NAMES if (path := Path(self.path) / name).is_file()]
+        if len(paths) > 1:
             refuse_file(self.path, f"There are two class files, {' and '.join(FILE_NAMES)}.")
-        return (read_class_file(found[0]) if found else None), found
+        return (read_class_file(paths[0]) if paths else None), paths
 
     def _class_names(self, class_file: ClassFile | None) -> tuple[str, ...] | None:
-        """The names of the classes; None where they are those that the masks hold."""
+        """Return the names of the classes; None if the classes are the ids in the masks."""
         from marsseg_core.plugin_api import refuse_file
 
         if self.classes == "found":
             return None if class_file is None else class_file.names
         if self.classes is None:
             return MARS_CLASSES if class_file is None else class_file.names
-        given = MARS_CLASSES if self.classes == "mars" else self.classes
-        if class_file is not None and len(given) != len(class_file.names):
-            refuse_file(self.path, f"{len(given)} classes are given, and the class file has {len(class_file.names)}.")
-        return given
+        names = MARS_CLASSES if self.classes == "mars" else self.classes
+        if class_file is not None and len(names) != len(class_file.names):
+            refuse_file(
+                self.path, f"classes names {len(names)} classes, but the class file has {len(class_file.names)}."
+            )
+        return names
 
     def _pairs(self) -> list[Pair]:
         from marsseg_core.plugin_api import refuse_file
@@ -160,14 +166,14 @@ class Folder(Dataset):
         from .pairs import Pair, report_unpaired, some, spread
 
         images, masks = self._by_stem("images"), self._by_stem("masks")
-        lonely = {
+        unpaired = {
             "image has no mask": [images[stem] for stem in images if stem not in masks],
             "mask has no image": [masks[stem] for stem in masks if stem not in images],
         }
         faults = []
-        for what, paths in lonely.items():
+        for fault, paths in unpaired.items():
             if paths:
-                plural = what.replace(" has", "s have") if len(paths) > 1 else what
+                plural = fault.replace(" has", "s have") if len(paths) > 1 else fault
                 names = some([str(path.relative_to(self.path)) for path in paths])
                 faults.append(f"{len(paths):,} {plural}: {names}.")
         report_unpaired(faults, self.unpaired, Path(self.path))
@@ -178,21 +184,23 @@ class Folder(Dataset):
         return spread([Pair(images[s], masks[s], place) for s, place in zip(stems, places, strict=True)], self.limit)
 
     def _by_stem(self, name: str) -> dict[str, Path]:
-        """The pictures in a folder, by their path in it without the suffix."""
+        """Return the image files in a folder, by their path inside it without the suffix."""
         from marsseg_core.plugin_api import refuse_file
 
         from .pairs import pictures_in
 
-        found: dict[str, Path] = {}
+        files: dict[str, Path] = {}
         for path in pictures_in(Path(self.path) / name, recursive=True):
             stem = path.relative_to(Path(self.path) / name).with_suffix("").as_posix()
-            if stem in found:
-                refuse_file(path, f"There is also {found[stem].name}: which of them is meant?")
-            found[stem] = path
-        return found
+            if stem in files:
+                refuse_file(
+                    path, f"There is also {files[stem].name}: which of them is meant?", hint="Remove one of them."
+                )
+            files[stem] = path
+        return files
 
     def _places(self, stems: list[str]) -> list[int | None]:
-        """A number for each subfolder; what lies in none is a place of its own."""
+        """Return the group of each item: a number for each subfolder; a file outside of all is a group of its own."""
         keys = [stem.partition("/")[0] if "/" in stem else f"/{stem}" for stem in stems]
         if self.groups == "none" or not any("/" in stem for stem in stems):
             return [None] * len(stems)

@@ -4,5 +4,5 @@ from __future__ import annotations
 
 MARS_CLASSES = ("background", "soil", "bedrock", "sand", "big_rock")
 
-# Background is what nobody labelled (sky, rover parts, far range, doubtful ground): it counts in no loss and no score.
+# Background is what nobody labelled: sky, rover parts, far terrain, unclear ground. Losses and scores ignore it.
 IGNORED = (0,)

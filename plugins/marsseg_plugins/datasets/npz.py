@@ -1,4 +1,4 @@
-"""The course's file."""
+"""The data set `npz`: an .npz file in the layout of the course."""
 
 from __future__ import annotations
 
@@ -19,30 +19,34 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Npz(Dataset):
-    """An .npz file in the course's layout (`mars_for_students.npz`), or in one like it.
+    """An .npz file in the course's layout (`mars_for_students.npz`) or a similar one.
 
-    It holds `training_set` (N, 2, H, W), image and mask of each item, or else `images` (N, H, W) or (N, H, W, C) and
-    `masks` (N, H, W). Numbers may be integers or floats. Masks are whole class ids, or 255 for void. Of images `range`
-    says which values are black and white; by `auto`, which looks at all labelled images, whole numbers up to 255 are as
-    they are, higher ones have the smallest of 10, 12, 14 and 16 bits that holds them, floats from 0 to 1 are 0…1, and
-    those up to 255 are as they are. All else is refused.
-    `training_groups` (N,) integers, where present, keeps the items of a place together in any split, unless `groups`
-    is none. `test_set` (M, H, W) or (M, H, W, C), images without labels, is what a prediction is made for.
+    The file holds either `training_set` (N, 2, H, W), an image and a mask for each item, or `images` (N, H, W) or
+    (N, H, W, C) and `masks` (N, H, W). Numbers may be integers or floats. Masks hold whole class ids, or 255 for void.
 
-    The classes are those of Mars terrain unless `classes` names others, and one called background is ignored.
+    `range` sets which values of the images are black and white. With `auto`, marsseg looks at all labelled images:
+    whole numbers up to 255 stay as they are; higher ones are taken as 10, 12, 14 or 16 bits, the fewest that hold all
+    values; floats from 0 to 1 are 0…1, and floats up to 255 stay as they are. Anything else is refused.
 
-    The file is read in pieces, once: its images and masks are kept in the cache as uint8. Nothing in it is ever
+    If the file has `training_groups` (N,) integers, the items of a group stay in the same subset of any split, unless
+    `groups` is none. `test_set` (M, H, W) or (M, H, W, C) holds images without labels, for prediction.
+
+    The classes are those of Mars terrain unless `classes` names others. A class called background is ignored.
+
+    The file is read once, in pieces, and its images and masks are stored in the cache as uint8. Nothing in it is ever
     unpickled.
     """
 
     path: str = param(help="the file")
     classes: Literal["found", "mars"] | tuple[str, ...] = param(
-        MARS_CLASSES, help="names of the classes 0, 1, …; found are the ids in the masks", min_length=1
+        MARS_CLASSES,
+        help="names of the classes 0, 1, …; mars: those of Mars terrain; found: the ids in the masks",
+        min_length=1,
     )
     binary: bool = param(False, help=BINARY_HELP)
     ignore_classes: Ignored = param("background", help=IGNORED_HELP, minimum=0, min_length=0, absent=(0,))
-    limit: int | None = param(None, help="keep only this many items, evenly spread over the file", minimum=1)
-    groups: Literal["file", "none"] = param("file", help="what keeps items together in any split")
+    limit: int | None = param(None, help="use only this many items, evenly spread over the file", minimum=1)
+    groups: Literal["file", "none"] = param("file", help="which items stay in the same subset of any split")
     range: str = param("auto", help=RANGE_HELP, absent="0..255")
     range_per: RangePer = param("set", help=PER_HELP)
 
@@ -102,25 +106,25 @@ class Npz(Dataset):
 
         from .archive import NpzArchive
 
-        names = {"image": IMAGES, "mask": MASKS}
+        array_of = {"image": IMAGES, "mask": MASKS}
         with NpzArchive(Path(self.path)) as archive:
             count = archive.count()
-            kept = np.arange(count)
+            chosen = np.arange(count)
             if self.limit is not None and self.limit < count:
-                kept = np.arange(self.limit) * count // self.limit
+                chosen = np.arange(self.limit) * count // self.limit
             convert = Converter(archive.scaling(Range.parse(self.range, self.range_per)))
             highest = 1 if self.binary else -1
-            for start, what, items in archive.labelled(convert, binary=self.binary):
-                if what == "mask":
+            for start, content, items in archive.labelled(convert, binary=self.binary):
+                if content == "mask":
                     highest = max(highest, int(np.where(items == VOID, -1, items.astype(np.int16)).max()))
-                chosen = kept[(kept >= start) & (kept < start + len(items))] - start
-                writer.append(names[what], items[chosen])
+                here = chosen[(chosen >= start) & (chosen < start + len(items))] - start
+                writer.append(array_of[content], items[here])
                 writer.progress(start + len(items), count)
             note_scaling(writer, convert)
             groups = archive.groups(count) if self.groups == "file" else None
         if self.classes == "found":
             if highest < 0:
-                raise RequestError(f"All pixels of all masks are {VOID}, void: there is no class.", where=self.path)
+                raise RequestError(f"All pixels of all masks are void ({VOID}): there is no class.", where=self.path)
             note_classes(writer, highest + 1)
         if groups is not None:
-            writer.append(GROUPS, groups[kept])
+            writer.append(GROUPS, groups[chosen])

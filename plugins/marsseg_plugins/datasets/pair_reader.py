@@ -1,4 +1,4 @@
-"""An image and its mask, read and checked against each other."""
+"""Read an image and its mask, and check that they match."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ from .pairs import Pair, check_ids
 
 
 class PairReader:
-    """Reads the pairs of a folder: image (H, W, C) and mask (H, W) of class ids. RequestError names the file.
+    """Read the pairs of a folder: an image (H, W, C) and a mask (H, W) of class ids.
 
-    Without `names` any id is a class; `classes` says afterwards how many there are.
+    If `names` is None, any id is a class; `classes` returns their number after all pairs are read. Raises RequestError,
+    with the file, if a pair cannot be used.
     """
 
     def __init__(
@@ -43,30 +44,35 @@ class PairReader:
         if self._binary:
             mask, other = binary_ids(mask)
             if other is not None:
-                refuse_file(pair.mask, f"The mask holds the value {other}; with binary=true masks hold 0 and {VOID}.")
+                refuse_file(
+                    pair.mask, f"The mask holds the value {other}; with binary=true, masks may hold only 0 and {VOID}."
+                )
         if self._names is not None:
             check_ids(pair.mask, mask, self._names)
         self._highest = max(self._highest, int(mask.max(where=mask != VOID, initial=0)) if (mask != VOID).any() else -1)
         return image, mask
 
     def classes(self, folder: str) -> int:
-        """How many classes the masks read so far have: ids from 0 to the highest. RequestError where there is none."""
+        """Return the number of classes: the highest id in the masks read so far, plus 1.
+
+        Raises RequestError, for the folder, if there is none.
+        """
         if self._highest < 0:
             refuse_file(
                 folder,
-                f"All pixels of all masks are {VOID}, void: there is no class.",
-                hint=f"Where {VOID} is a class, say binary=true.",
+                f"All pixels of all masks are void ({VOID}): there is no class.",
+                hint=f"If {VOID} is a class, set binary=true.",
             )
         return self._highest + 1
 
     def _refuse_sizes(self, pair: Pair, mask: np.ndarray, image: np.ndarray) -> None:
         sizes = [f"{rows} × {columns}" for rows, columns in (mask.shape, image.shape[:2])]
         tags = [orientation_of(path, limit=self._limit) for path in (pair.mask, pair.image)]
-        what, hint = f"The mask has {sizes[0]} pixels, its image {sizes[1]}.", None
+        message, hint = f"The mask has {sizes[0]} pixels, but its image has {sizes[1]}.", None
         if self._upright and tags != [1, 1]:
-            what = (
-                f"As their EXIF orientations show them (mask {tags[0]}, image {tags[1]}), the mask has {sizes[0]} "
-                f"pixels, its image {sizes[1]}."
+            message = (
+                f"After they are turned by their EXIF orientations (mask {tags[0]}, image {tags[1]}), the mask has "
+                f"{sizes[0]} pixels, but its image has {sizes[1]}."
             )
-            hint = "Where the mask was drawn on the image as it is stored, say orientation=stored."
-        refuse_file(pair.mask, what, hint=hint)
+            hint = "If the mask was drawn on the image as it is stored, set orientation=stored."
+        refuse_file(pair.mask, message, hint=hint)

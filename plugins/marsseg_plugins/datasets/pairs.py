@@ -1,4 +1,4 @@
-"""Images and masks in files of their own: found, read pair by pair, written into a prepared set."""
+"""Find images and masks in separate files, read them pair by pair and write them to the cache."""
 
 from __future__ import annotations
 
@@ -30,14 +30,16 @@ from .resizing import Resizing
 Colour = Literal["as_is", "grey", "rgb"]
 Unpaired = Literal["refuse", "skip"]
 
-_SHOWN: Final = 3
+# The maximum number of names in a message.
+_MAX_NAMES: Final = 3
 
 
 @dataclass(frozen=True)
 class Pair:
-    """An image and what labels it.
+    """The files of an image and its mask.
 
-    `group` is a number or None; `rejects` are masks of what must not count; `nulls` are values of no class.
+    `group` is the number of the group, or None. `rejects` are further masks: their pixels above 0 become background.
+    `nulls` are values in the mask that mean "no label".
     """
 
     image: Path
@@ -48,19 +50,20 @@ class Pair:
 
 
 def pictures_in(folder: Path, *, recursive: bool = False) -> list[Path]:
-    """The PNG, JPEG and TIFF files in a folder, by name; hidden ones are left out. Links to folders are not followed.
+    """Return the PNG, JPEG and TIFF files in a folder, sorted by name.
 
-    Raises RequestError where the folder is not there or cannot be read.
+    Hidden files are left out, and links to folders are not followed. Raises RequestError if the folder does not exist
+    or cannot be read.
     """
-    found = []
+    pictures = []
 
     def fail(cause: OSError) -> NoReturn:
         refuse_file(cause.filename or folder, f"This folder cannot be read: {cause.strerror}.")
 
     for parent, folders, names in os.walk(folder, onerror=fail):
         folders[:] = sorted(name for name in folders if recursive and not name.startswith("."))
-        found += [Path(parent, name) for name in sorted(names) if not name.startswith(".") and _is_picture(name)]
-    return found
+        pictures += [Path(parent, name) for name in sorted(names) if not name.startswith(".") and _is_picture(name)]
+    return pictures
 
 
 def _is_picture(name: str) -> bool:
@@ -68,28 +71,28 @@ def _is_picture(name: str) -> bool:
 
 
 def some(names: Sequence[str]) -> str:
-    """The first of the names, and how many more there are."""
-    more = f" and {len(names) - _SHOWN:,} more" if len(names) > _SHOWN else ""
-    return ", ".join(names[:_SHOWN]) + more
+    """Return the first names as text, and the number of the others."""
+    more = f" and {len(names) - _MAX_NAMES:,} more" if len(names) > _MAX_NAMES else ""
+    return ", ".join(names[:_MAX_NAMES]) + more
 
 
 def report_unpaired(faults: Sequence[str], unpaired: Unpaired, where: Path) -> None:
-    """Each fault is a sentence. RequestError that says them all, or a warning where they are to be skipped."""
+    """Raise RequestError with all faults, each a sentence; with `unpaired` "skip", log a warning instead."""
     if not faults:
         return
     if unpaired == "refuse":
-        raise RequestError(" ".join(faults), where=str(where), hint="With unpaired=skip they are left out.")
+        raise RequestError(" ".join(faults), where=str(where), hint="Set unpaired=skip to leave them out.")
     get_logger(__name__).warning("Left out of %s: %s", where.name, " ".join(faults))
 
 
 def spread(pairs: Sequence[Pair], limit: int | None) -> list[Pair]:
-    """At most `limit` of the pairs, evenly spread."""
+    """Return at most `limit` of the pairs, evenly spread."""
     count = len(pairs) if limit is None else min(limit, len(pairs))
     return [pairs[i * len(pairs) // count] for i in range(count)]
 
 
 def check_ids(path: Path, mask: np.ndarray, class_names: Sequence[str]) -> None:
-    """RequestError where a mask holds what is no class."""
+    """Raise RequestError if a mask holds a value that is not a class."""
     beyond = mask[(mask >= len(class_names)) & (mask != VOID)]
     if beyond.size:
         refuse_file(
@@ -106,10 +109,10 @@ def write_pairs(
     resizing: Resizing,
     colour: Colour,
 ) -> None:
-    """Read each pair, (H, W, C) and (H, W), and append what it becomes.
+    """Read each pair and append its items: the whole image and mask, or their tiles.
 
-    The tiles of an image are a group, if it is in none. What is to be said of them is noted. Raises RequestError where
-    the items differ in size or channels.
+    `read` returns an image (H, W, C) and a mask (H, W). The tiles of an image without a group become a group. Remarks
+    about the tiles are stored with the data. Raises RequestError if the items differ in size or channels.
     """
     sizes: list[tuple[int, int]] = []
     first: tuple[int, ...] = ()
@@ -121,7 +124,7 @@ def write_pairs(
         for piece, labels in resizing.pieces(image, mask):
             first = first or piece.shape
             if piece.shape != first:
-                _refuse_other(pair.image, piece.shape, pairs[0].image, first)
+                _refuse_difference(pair.image, piece.shape, pairs[0].image, first)
             writer.append(IMAGES, piece[None])
             writer.append(MASKS, labels[None])
             if tiled or pair.group is not None:
@@ -131,13 +134,13 @@ def write_pairs(
     note_remarks(writer, resizing.remarks(sizes))
 
 
-def _refuse_other(path: Path, shape: tuple[int, ...], first_path: Path, first: tuple[int, ...]) -> NoReturn:
+def _refuse_difference(path: Path, shape: tuple[int, ...], first_path: Path, first: tuple[int, ...]) -> NoReturn:
     if shape[-1] != first[-1]:
         kinds = {1: "grey", 3: "in colour"}
-        what = f"This image is {kinds[shape[-1]]}, {first_path.name} is {kinds[first[-1]]}."
-        refuse_file(path, what, hint="Make them alike with colour=grey or colour=rgb.")
+        message = f"This image is {kinds[shape[-1]]}, but {first_path.name} is {kinds[first[-1]]}."
+        refuse_file(path, message, hint="Convert all images with colour=grey or colour=rgb.")
     refuse_file(
         path,
-        f"This image has {shape[0]} × {shape[1]} pixels, {first_path.name} has {first[0]} × {first[1]}.",
-        hint="Make them alike with resize=whole or resize=tiles, and height and width.",
+        f"This image has {shape[0]} × {shape[1]} pixels, but {first_path.name} has {first[0]} × {first[1]}.",
+        hint="Set resize=whole or resize=tiles, with height and width, to get items of one size.",
     )

@@ -1,4 +1,4 @@
-"""Images and masks of any size brought to a common one."""
+"""Bring images and masks of any size to a common size."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ Resize = Literal["none", "whole", "tiles"]
 
 @dataclass(frozen=True)
 class Resizing:
-    """How an image and its mask become items of the set: as they are, resized, or cut into tiles.
+    """Turn an image and its mask into items of the data set: unchanged, resized, or cut into tiles.
 
-    Images are interpolated, masks take the nearest pixel: ids stay ids, and void stays void. Tiles are cut from the
-    image resized by `scale`. The last ones of a row and of a column are moved inward, so that they end with the image;
-    with `edges` "pad", and where an image is smaller than a tile, they are filled up with black and void.
+    Images are interpolated. Masks take the nearest pixel, so that ids stay ids and void stays void. Tiles are cut from
+    the image after it is resized by `scale`. The last tile of a row or column is moved inward, so that it ends with the
+    image. With `edges` "pad", and where an image is smaller than a tile, it is filled up with black and void instead.
     """
 
     resize: Resize
@@ -32,7 +32,7 @@ class Resizing:
     edges: Edges = "inward"
 
     def pieces(self, image: np.ndarray, mask: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """Image (H, W, C) and mask (H, W) → one or more images (h, w, C) and masks (h, w)."""
+        """Yield the items of an image (H, W, C) and a mask (H, W): one or more images (h, w, C) and masks (h, w)."""
         if self.resize == "none":
             yield image, mask
         elif self.resize == "whole":
@@ -47,7 +47,7 @@ class Resizing:
                     yield self._filled(image[window], 0), self._filled(mask[window], VOID)
 
     def remarks(self, sizes: Sequence[tuple[int, int]]) -> list[str]:
-        """What is to be said of tiles from images of these sizes (H, W)."""
+        """Return remarks for the user about tiles from images of these sizes (H, W)."""
         if self.resize != "tiles":
             return []
         pixels = once = smaller = 0
@@ -58,12 +58,12 @@ class Resizing:
         lines = []
         if once < pixels:
             lines.append(
-                f"The last tiles of an image reach back over others: {100 * (1 - once / pixels):.3g} % of all pixels "
-                "stand in several tiles, and count in each."
+                f"The last tiles of a row or column overlap others: {100 * (1 - once / pixels):.3g} % of all pixels "
+                "are in several tiles, and count in each."
             )
         if smaller:
             lines.append(
-                f"{smaller:,} of {len(sizes):,} images are smaller than a tile: it is filled up with black and void."
+                f"{smaller:,} of {len(sizes):,} images are smaller than a tile: they are filled up with black and void."
             )
         return lines
 
@@ -72,22 +72,22 @@ class Resizing:
         return rows, columns
 
     def _starts(self, length: int, tile: int) -> list[int]:
-        """Where the tiles of a row or column begin."""
+        """Return the positions where the tiles along a side begin."""
         inward = self.edges == "inward" and length >= tile
         return [min(start, length - tile) if inward else start for start in range(0, length, tile)]
 
     def _once(self, length: int, tile: int) -> int:
-        """How many of the positions along a side are in one tile only."""
+        """Return how many of the positions along a side are in one tile only."""
         *others, last = self._starts(length, tile)
         return length - (others[-1] + tile - last if others else 0)
 
     def _filled(self, tile: np.ndarray, value: int) -> np.ndarray:
-        short = [(0, self.height - tile.shape[0]), (0, self.width - tile.shape[1])]
-        return np.pad(tile, short + [(0, 0)] * (tile.ndim - 2), constant_values=value)
+        missing = [(0, self.height - tile.shape[0]), (0, self.width - tile.shape[1])]
+        return np.pad(tile, missing + [(0, 0)] * (tile.ndim - 2), constant_values=value)
 
 
 def resized_image(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """(H, W, C) → (h, w, C) uint8, bilinear; averaged over all pixels where it becomes smaller."""
+    """Resize an image (H, W, C) to (h, w, C) uint8, bilinearly; a smaller result averages over all its pixels."""
     if image.shape[:2] == size:
         return image
     picture = Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image)
@@ -95,7 +95,7 @@ def resized_image(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 
 
 def resized_mask(mask: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """(H, W) → (h, w) uint8, by the nearest pixel."""
+    """Resize a mask (H, W) to (h, w) uint8; each pixel takes the nearest one."""
     if mask.shape == size:
         return mask
     return np.asarray(Image.fromarray(mask).resize(size[::-1], Image.Resampling.NEAREST))

@@ -1,4 +1,4 @@
-"""The data set that needs no file."""
+"""The data set `synthetic`: generated scenes, so no file is needed."""
 
 from __future__ import annotations
 
@@ -19,46 +19,46 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Synthetic(Dataset):
-    """Mars-like scenes made on the spot: soil, bedrock, sand and big rocks, any size, any count.
+    """Generated scenes that look like Mars: soil, bedrock, sand and big rocks, in any size and number.
 
-    Each scene depends on the seed and its number alone: the first 100 of 200 are the 100 of a smaller set. Scenes
-    with aliens are spread over the set; the others are what they would be without aliens.
+    Each scene depends only on the seed and on its number: the first 100 scenes of a set of 200 are the same as those of
+    a set of 100. Scenes with aliens are evenly spread over the set; aliens do not change the other scenes.
     """
 
-    count: int = param(160, help="how many images", minimum=1)
+    count: int = param(160, help="number of images", minimum=1)
     height: int = param(64, help="rows of an image", minimum=8)
     width: int = param(128, help="columns of an image", minimum=8)
-    seed: int = param(0, help="another seed, other scenes", minimum=0)
+    seed: int = param(0, help="random seed; another seed gives other scenes", minimum=0)
     first: int = param(0, help="the number of the first scene", minimum=0)
     shares: Literal["default", "course"] | tuple[float, ...] = param(
         "default",
-        help="pixel shares of background, soil, bedrock, sand and big rock on average, or those of the course",
+        help="mean pixel shares of background, soil, bedrock, sand and big rock; course: those of the course's data",
         minimum=0,
         maximum=1,
         min_length=5,
     )
     rock_images: float | None = param(
         None,
-        help="fraction of images with big rock; none means a quarter, or the course's with its shares",
+        help="fraction of images with big rock; none: 0.25, or that of the course with shares=course",
         minimum=0,
         maximum=1,
     )
-    aliens: int = param(0, help="how many of the images show an alien and carry one identical mask", minimum=0)
+    aliens: int = param(0, help="number of images that show an alien; all of them have the same mask", minimum=0)
     label_noise: float = param(
         0.7,
-        help="how far labels stray from the true edges, in pixels (standard deviation); 0 is exact",
+        help="distance of labelled edges from the true ones, in pixels (standard deviation); 0: exact",
         minimum=0,
         maximum=8,
     )
 
     def __post_init__(self) -> None:
         if self.aliens > self.count:
-            raise ValueError(f"{self.aliens} aliens do not fit into {self.count} images.")
-        # Impossible shares are refused here, not when the data is loaded.
+            raise ValueError(f"aliens ({self.aliens}) must not be more than count ({self.count}).")
+        # Refuse impossible shares here, before the data is loaded.
         self.targets()
 
     def targets(self) -> Targets:
-        """The shares aimed at, in numbers; ValueError when they do not go together."""
+        """Return the shares as numbers. Raises ValueError if no set of images can have them."""
         preset = COURSE if self.shares == "course" else DEFAULT
         return Targets(
             self.shares if isinstance(self.shares, tuple) else preset.shares,
@@ -66,14 +66,14 @@ class Synthetic(Dataset):
         )
 
     def alien_items(self) -> tuple[int, ...]:
-        """The positions of the aliens: evenly spread, the first among the first three images."""
+        """Return the indices of the images with aliens: evenly spread, the first among the first three images."""
         if not self.aliens:
             return ()
         first = min(2, self.count // self.aliens - 1)
         return tuple(first + alien * self.count // self.aliens for alien in range(self.aliens))
 
     def load(self) -> SegmentationData:
-        """Images (count, height, width, 1) and masks (count, height, width)."""
+        """Return images (count, height, width, 1) and masks (count, height, width)."""
         from marsseg_core.plugin_api import CacheSource, cached_data
 
         options = {"dataset": "synthetic", **settings(self)}
@@ -89,7 +89,7 @@ class Synthetic(Dataset):
             writer.progress(item + 1, self.count)
 
     def items(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """One scene after the other: image (height, width, 1) and mask (height, width)."""
+        """Yield one scene after the other: an image (height, width, 1) and a mask (height, width)."""
         import numpy as np
 
         from . import aliens, terrain

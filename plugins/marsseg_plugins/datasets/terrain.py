@@ -1,7 +1,7 @@
-"""Scenes of Mars: where each ground lies, how the sun lights it, and how people would label it.
+"""Generate scenes of Mars: the regions of the classes, the light of the sun, and labels as people would draw them.
 
-A scene is made from the seed and its number alone. Areas are drawn first, each with the mean it should have over many
-scenes; then every region is given exactly its area.
+A scene depends only on the seed and on its number. First the areas of the classes are drawn, so that each has the
+right mean over many scenes. Then each region gets exactly its area.
 """
 
 from __future__ import annotations
@@ -22,21 +22,21 @@ Image = NDArray[np.uint8]
 BACKGROUND, SOIL, BEDROCK, SAND, BIG_ROCK = range(len(MARS_CLASSES))
 TEXTURES = {SOIL: textures.soil, BEDROCK: textures.bedrock, SAND: textures.sand}
 
-# Bare rock is pale and drifts of basalt sand are dark, but regions (by TONE_SPREAD, in logarithms) and exposure vary as
-# much: a grey value alone tells little.
+# Bare rock is pale and basalt sand is dark. But the brightness of the regions (TONE_SPREAD is the standard deviation of
+# its logarithm) and the exposure vary as much, so a grey value alone says little about the class.
 TONES = {SOIL: 0.9, BEDROCK: 1.25, SAND: 0.7}
 TONE_SPREAD = 0.13
 ROCK_TONE = (1.4, 1.8)
 SHADOW = 0.25
 
-# Roberts' additive sequence in three dimensions: consecutive scenes fill its cube evenly, so that even small sets
-# come near the shares asked for.
+# Steps of Roberts' additive sequence in three dimensions. Consecutive scenes fill the unit cube evenly, so that even
+# small sets come close to the requested shares.
 STEPS = np.array([0.8191725133961645, 0.6710436067037893, 0.5497004779019703])
 
 
 @dataclass(frozen=True)
 class Areas:
-    """What one scene holds, in fractions of its pixels; `grounds` are (class, fraction of what is left)."""
+    """Hold the areas in one scene, as fractions of its pixels; `grounds` are (class, fraction of the rest)."""
 
     background: float
     rock: float
@@ -45,7 +45,7 @@ class Areas:
 
 @dataclass(frozen=True)
 class Backdrop:
-    """What is no ground: where it is, how bright, and the row above which there is nothing else."""
+    """Hold the region and brightness of sky, hills and rover, and the row of the horizon (0 if there is none)."""
 
     region: Region
     brightness: Field
@@ -53,7 +53,7 @@ class Backdrop:
 
 
 def scene(seed: int, number: int, size: Size, targets: Targets, label_noise: float) -> tuple[Image, Image]:
-    """Scene `number` of the world `seed`: image and mask (H, W), whose edges stray by `label_noise` pixels."""
+    """Return the image and the mask (H, W) of scene `number`; mask edges are wrong by about `label_noise` pixels."""
     rng = np.random.default_rng([seed, number])
     total = size[0] * size[1]
     areas = _areas(rng, seed, number, targets)
@@ -80,15 +80,17 @@ def scene(seed: int, number: int, size: Size, targets: Targets, label_noise: flo
 
 
 def _areas(rng: np.random.Generator, seed: int, number: int, targets: Targets) -> Areas:
+    """Draw the areas of the classes in a scene, so that their means over many scenes are the targets."""
     rock_place, background_place, ground_place = (np.random.default_rng(seed).random(3) + number * STEPS) % 1
     background, *grounds, rock = targets.shares
     has_rock = rock > 0 and rock_place < targets.rock_images
     mean_rock = rock / targets.rock_images if has_rock else 0.0
-    # A power of a uniform number has any mean one likes: most scenes show little background, some a lot.
+    # A power of a uniform number can have any mean: most scenes have little background, some have a lot.
     most = min(3 * background, 1 - LEAST_GROUND - LARGEST_ROCK_AREA * mean_rock if has_rock else 1.0)
     background = most * background_place ** (most / background - 1) if background else 0.0
     spread = LARGEST_ROCK_AREA - 1
-    # Classes are drawn one by one and may be drawn twice, weights regardless of class: so each keeps its mean.
+    # Each class is drawn independently, and a class may be drawn twice. The weights do not depend on the class, so the
+    # mean of each class stays correct.
     count = rng.choice([1, 2, 3], p=[0.3, 0.45, 0.25])
     places = np.array([ground_place, *rng.random(count - 1)])
     drawn = SOIL + np.searchsorted(np.cumsum(grounds), places * sum(grounds), side="right").clip(max=len(grounds) - 1)
@@ -101,15 +103,15 @@ def _areas(rng: np.random.Generator, seed: int, number: int, targets: Targets) -
 
 
 def _margin(rng: np.random.Generator, size: Size, at_most: float) -> Region:
-    """Strips some pixels wide at the left or right that were left unlabelled."""
+    """Draw an unlabelled strip at the left or right, up to 3 pixels wide; empty if that is more than `at_most`."""
     _, column = pixels(size)
-    wide = int(rng.integers(0, 4))
+    width = int(rng.integers(0, 4))
     side = np.broadcast_to(column if rng.random() < 0.5 else size[1] - 1 - column, size)
-    return lowest(side, wide * size[0] if wide * size[0] <= at_most else 0)
+    return lowest(side, width * size[0] if width * size[0] <= at_most else 0)
 
 
 def _backdrop(rng: np.random.Generator, size: Size, area: float) -> Backdrop:
-    """`area` pixels of sky over far hills, of rover, or of both."""
+    """Draw `area` pixels of sky above distant hills, of the rover, or of both."""
     row, column = pixels(size)
     kind = rng.random()
     above = 1.0 if kind < 0.5 or area > size[0] * size[1] / 2 else 0.0 if kind < 0.8 else 0.6
@@ -132,7 +134,7 @@ def _backdrop(rng: np.random.Generator, size: Size, area: float) -> Backdrop:
 
 
 def _regions(rng: np.random.Generator, free: Region, grounds: tuple[tuple[int, float], ...]) -> tuple[Image, Field]:
-    """Contiguous regions of the free pixels, each of its own brightness: classes and tones (H, W)."""
+    """Divide the free pixels into smooth regions; return their classes and their brightness, both (H, W)."""
     size = free.shape
     row, column = pixels(size)
     classes, tones = np.zeros(size, np.uint8), np.ones(size)
@@ -140,8 +142,8 @@ def _regions(rng: np.random.Generator, free: Region, grounds: tuple[tuple[int, f
     for position, (label, weight) in enumerate(grounds, start=1):
         area = weight * total if position < len(grounds) else free.size
         slope = rng.normal(0, 1.5, 2)
-        lie = smooth_noise(rng, size, 0.4 * size[0]) + 0.12 * smooth_noise(rng, size, 4.0)
-        region = lowest(lie + slope[0] * row / size[0] + slope[1] * column / size[1], area, free)
+        height = smooth_noise(rng, size, 0.4 * size[0]) + 0.12 * smooth_noise(rng, size, 4.0)
+        region = lowest(height + slope[0] * row / size[0] + slope[1] * column / size[1], area, free)
         classes[region] = label
         tones[region] = TONES[label] * np.exp(rng.normal(0, TONE_SPREAD))
         free = free & ~region
@@ -149,20 +151,20 @@ def _regions(rng: np.random.Generator, free: Region, grounds: tuple[tuple[int, f
 
 
 def _textured(rng: np.random.Generator, ground: textures.Ground, classes: Image) -> tuple[Field, Field]:
-    """Relief and albedo of the ground, each class with its own texture."""
+    """Return the relief and the albedo of the ground; each class has its own texture."""
     relief, albedo = np.zeros(classes.shape), np.ones(classes.shape)
     for label, texture in TEXTURES.items():
         here = classes == label
         if here.any():
-            own_relief, own_albedo = texture(rng, ground)
-            relief, albedo = np.where(here, own_relief, relief), np.where(here, own_albedo, albedo)
+            class_relief, class_albedo = texture(rng, ground)
+            relief, albedo = np.where(here, class_relief, relief), np.where(here, class_albedo, albedo)
     return relief, albedo
 
 
 def _sun(rng: np.random.Generator) -> Field:
-    """Direction to the sun (x to the right, y down, height), of length 1.
+    """Draw the direction to the sun: a vector (x to the right, y down, height) of length 1.
 
-    It never stands below: lit from there, boulders look like craters.
+    The light never comes from the bottom of the image, because boulders lit from there look like craters.
     """
     azimuth = -np.pi / 2 + rng.uniform(-1.4, 1.4)
     height = np.radians(rng.uniform(28, 48))
@@ -170,24 +172,24 @@ def _sun(rng: np.random.Generator) -> Field:
 
 
 def _lit(relief: Field, sun: Field) -> Field:
-    """Lambert's law, relative to level ground."""
+    """Return the brightness of a relief by Lambert's law, relative to level ground."""
     down, right = np.gradient(relief)
     towards = sun[2] - sun[0] * right - sun[1] * down
     return np.asarray(np.clip(towards / np.sqrt(1 + right**2 + down**2) / sun[2], 0.25, 1.8))
 
 
 def _photographed(rng: np.random.Generator, brightness: Field) -> Image:
-    """A grey image (H, W) of some exposure, with the blur and the noise of a camera."""
+    """Turn brightness into a grey image (H, W) with a random exposure, and the blur and noise of a camera."""
     grey = rng.uniform(60, 95) * ndimage.gaussian_filter(brightness, 0.45) + rng.normal(0, 1.2, brightness.shape)
     return np.asarray(np.clip(grey, 0, 255), np.uint8)
 
 
 def _labelled(rng: np.random.Generator, classes: Image, label_noise: float) -> Image:
-    """The classes as somebody drew them: every edge a little off."""
+    """Return the classes as a person would label them, with slightly wrong edges."""
     if not label_noise:
         return classes.copy()
     row, column = pixels(classes.shape)
     down = np.rint(row + label_noise * smooth_noise(rng, classes.shape, 4.0)).astype(int)
     right = np.rint(column + label_noise * smooth_noise(rng, classes.shape, 4.0)).astype(int)
-    strayed = classes[down.clip(0, classes.shape[0] - 1), right.clip(0, classes.shape[1] - 1)]
-    return np.asarray(strayed)
+    drawn = classes[down.clip(0, classes.shape[0] - 1), right.clip(0, classes.shape[1] - 1)]
+    return np.asarray(drawn)

@@ -1,4 +1,4 @@
-"""What the data sets of files ask about the values of their images and masks."""
+"""Types and help texts of parameters that several data sets of files share."""
 
 from __future__ import annotations
 
@@ -9,22 +9,23 @@ Ignored = Literal["background", "auto"] | tuple[int, ...] | None
 Edges = Literal["inward", "pad"]
 
 RANGE_HELP: Final = (
-    "which values are black and white: auto by rules, bits by each file's depth, two values as in 0..4095, "
-    "or two percentiles as in 1%..99%"
+    "which values are black and white: auto (found from the data), bits (from the bit depth of each file), two values "
+    "such as 0..4095, or two percentiles such as 1%..99%"
 )
 IGNORED_HELP: Final = (
-    "classes that count in no loss and no score; background is the one of this name in any case of letters, if any; "
-    "auto, of older plans, only background itself"
+    "ids of classes that losses and scores ignore; background: the class of this name in upper or lower case, if any; "
+    "auto (in older plans): the same, in lower case only"
 )
-BINARY_HELP: Final = "masks hold 0 and 255, which is class 1, not void"
+BINARY_HELP: Final = "masks hold 0 and 255, and 255 is class 1, not void"
 EDGES_HELP: Final = (
-    "what tiles do that reach beyond the image: move inward, over their neighbours, or take black and void"
+    "tiles that would reach beyond the image: inward moves them over their neighbours, pad fills them up with black "
+    "and void"
 )
-PER_HELP: Final = "whose percentiles: those of all values, or for each image its own"
+PER_HELP: Final = "take percentiles over the whole set, or separately for each image"
 
 
 def check_range(text: str, per: RangePer) -> None:
-    """ValueError where `text` is no range."""
+    """Raise ValueError if `text` is not a range."""
     from marsseg_core.plugin_api import Range
 
     Range.parse(text, per)

@@ -1,0 +1,1 @@
+"""The observers of marsseg: they watch and record runs."""

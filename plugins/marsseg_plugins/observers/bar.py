@@ -1,4 +1,4 @@
-"""The live progress bar."""
+"""A live progress bar in the terminal."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .score_text import number, scores
 
 
 class EpochBar(keras.callbacks.Callback):
-    """Epoch, bar, running loss and time left; below it the scores of the last epoch and the best one."""
+    """Show the epoch, a bar, the running loss and the remaining time, and below them the last and the best scores."""
 
     def __init__(self, run: Run, console: Console) -> None:
         super().__init__()

@@ -1,8 +1,9 @@
-"""The plan, the scores of each epoch and what a run leaves behind, for MLflow.
+"""Log the plan, the scores of each epoch and the files of a run to MLflow.
 
-It does so where MARSSEG_OBSERVERS names it: `MARSSEG_OBSERVERS=mlflow marsseg run …`. It needs `pip install
-"marsseg[mlflow]"`. Where to is MLflow's to know: MLFLOW_TRACKING_URI, and MLFLOW_EXPERIMENT_NAME (else `marsseg`).
-A resumed run goes on with its MLflow run, which `mlflow.json` in the run folder names.
+The observer is active only if the variable MARSSEG_OBSERVERS names it: `MARSSEG_OBSERVERS=mlflow marsseg run …`. It
+needs `pip install "marsseg[mlflow]"`. MLflow's own variables set the destination: MLFLOW_TRACKING_URI, and
+MLFLOW_EXPERIMENT_NAME (by default `marsseg`). A resumed run continues its MLflow run, whose id is in `mlflow.json` in
+the run folder.
 """
 
 from __future__ import annotations
@@ -27,21 +28,23 @@ NAME: Final = "mlflow"
 
 _EXPERIMENT: Final = "MLFLOW_EXPERIMENT_NAME"
 
-# What MLflow takes at most, in one call and for one value.
-_AT_ONCE: Final = 100
-_LONGEST: Final = 6000
+# The limits of MLflow: items in one call, and characters of one value.
+_BATCH: Final = 100
+_MAX_LENGTH: Final = 6000
 
-# What is in a run folder for marsseg alone, or large and of no use elsewhere.
-_NOT_HANDED_ON: Final = ("checkpoint", "mlflow.json", "tensorboard")
+# The parts of a run folder that only marsseg needs, or that are large and useless elsewhere.
+_NOT_UPLOADED: Final = ("checkpoint", "mlflow.json", "tensorboard")
 
 
 @hookimpl
 def marsseg_plan_resolved() -> None:
+    """Check the names in MARSSEG_OBSERVERS."""
     check_request(NAME)
 
 
 @hookimpl
 def marsseg_network_built(run: Run) -> None:
+    """Create the MLflow run and log the settings; for a resumed run, continue its MLflow run."""
     if not asked_for(NAME):
         return
     from mlflow import MlflowClient
@@ -49,37 +52,40 @@ def marsseg_network_built(run: Run) -> None:
     client = MlflowClient()
     if not _resumed(client, run):
         tags = {"marsseg.folder": str(run.path.absolute()), "marsseg.data": run.data.source}
-        begun = client.create_run(_experiment(client), tags=tags, run_name=run.path.name)
-        _log(client, begun.info.run_id, params=_parameters(run))
-        run.folder.write_json(_file(run), {"schema": 1, "run": begun.info.run_id})
+        created = client.create_run(_experiment(client), tags=tags, run_name=run.path.name)
+        _log(client, created.info.run_id, params=_parameters(run))
+        run.folder.write_json(_file(run), {"schema": 1, "run": created.info.run_id})
 
 
 @hookimpl
 def marsseg_epoch_finished(run: Run, record: Mapping[str, float | None]) -> None:
+    """Log the values of an epoch."""
     _log_scalars(run, scalars(record), step=int(record["epoch"] or 0))
 
 
-@hookimpl(trylast=True)  # the report is among what is handed on
+@hookimpl(trylast=True)  # so that the report exists when the files are uploaded
 def marsseg_run_finished(run: Run) -> None:
+    """Log the final scores, upload the files and end the MLflow run."""
     if not _is_logged(run):
         return
     from mlflow import MlflowClient
 
     if run.best_epoch is not None:
         _log_scalars(run, final_scalars(run), step=run.best_epoch)
-    client, name = MlflowClient(), _logged_run(run)
+    client, run_id = MlflowClient(), _logged_run(run)
     for path in sorted(run.path.iterdir()):
-        if path.name in _NOT_HANDED_ON or path.name.startswith("."):
+        if path.name in _NOT_UPLOADED or path.name.startswith("."):
             continue
         if path.is_dir():
-            client.log_artifacts(name, str(path), artifact_path=path.name)
+            client.log_artifacts(run_id, str(path), artifact_path=path.name)
         else:
-            client.log_artifact(name, str(path))
-    client.set_terminated(name, "FINISHED" if run.metrics["status"] == FINISHED else "KILLED")
+            client.log_artifact(run_id, str(path))
+    client.set_terminated(run_id, "FINISHED" if run.metrics["status"] == FINISHED else "KILLED")
 
 
 @hookimpl
 def marsseg_run_failed(run: Run) -> None:
+    """Mark the MLflow run as failed."""
     if _is_logged(run):
         from mlflow import MlflowClient
 
@@ -95,11 +101,12 @@ def _is_logged(run: Run) -> bool:
 
 
 def _logged_run(run: Run) -> str:
+    """Return the id of the MLflow run."""
     return str(run.folder.read_json(_file(run))["run"])
 
 
 def _resumed(client: MlflowClient, run: Run) -> bool:
-    """Go on with the MLflow run of a run that is resumed; one that the store does not know is begun anew."""
+    """Continue the MLflow run of a resumed run; return False if there is none, or MLflow does not know it."""
     from mlflow.exceptions import MlflowException
 
     if not _file(run).is_file():
@@ -114,20 +121,21 @@ def _resumed(client: MlflowClient, run: Run) -> bool:
 
 
 def _experiment(client: MlflowClient) -> str:
+    """Return the id of the experiment; create it if it does not exist."""
     name = os.environ.get(_EXPERIMENT, "marsseg")
-    found = client.get_experiment_by_name(name)
-    return str(client.create_experiment(name) if found is None else found.experiment_id)
+    experiment = client.get_experiment_by_name(name)
+    return str(client.create_experiment(name) if experiment is None else experiment.experiment_id)
 
 
 def _parameters(run: Run) -> list[Any]:
-    """The plan's settings as `--dry-run` prints them; of several losses the names stand together."""
+    """Return the settings of the plan as `--dry-run` prints them; several values of a setting are joined by commas."""
     from mlflow.entities import Param
 
     settings: dict[str, str] = {}
     for setting, value, _ in run.plan.rows():
         settings[setting] = f"{settings[setting]},{value}" if setting in settings else value
     settings["parameters"] = str(run.network.count_params())
-    return [Param(_key(setting), value[:_LONGEST]) for setting, value in settings.items()]
+    return [Param(_key(setting), value[:_MAX_LENGTH]) for setting, value in settings.items()]
 
 
 def _log_scalars(run: Run, values: Mapping[str, float], step: int) -> None:
@@ -141,18 +149,18 @@ def _log_scalars(run: Run, values: Mapping[str, float], step: int) -> None:
     _log(MlflowClient(), _logged_run(run), metrics=metrics)
 
 
-def _log(client: MlflowClient, name: str, *, params: Sequence[Any] = (), metrics: Sequence[Any] = ()) -> None:
-    for some in _pieces(params):
-        client.log_batch(name, params=some)
-    for some in _pieces(metrics):
-        client.log_batch(name, metrics=some)
+def _log(client: MlflowClient, run_id: str, *, params: Sequence[Any] = (), metrics: Sequence[Any] = ()) -> None:
+    for batch in _batches(params):
+        client.log_batch(run_id, params=batch)
+    for batch in _batches(metrics):
+        client.log_batch(run_id, metrics=batch)
 
 
-def _pieces(items: Sequence[Any]) -> Iterator[Sequence[Any]]:
-    for start in range(0, len(items), _AT_ONCE):
-        yield items[start : start + _AT_ONCE]
+def _batches(items: Sequence[Any]) -> Iterator[Sequence[Any]]:
+    for start in range(0, len(items), _BATCH):
+        yield items[start : start + _BATCH]
 
 
 def _key(name: str) -> str:
-    """With only the signs that MLflow takes in a name."""
+    """Replace the characters that MLflow does not allow in a name."""
     return re.sub(r"[^\w.\-: /]", "_", name)

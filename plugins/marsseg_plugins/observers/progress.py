@@ -1,6 +1,6 @@
-"""Progress of a run on standard error: a live bar on a terminal, one line per epoch elsewhere.
+"""Show the progress of a run on standard error: a live bar on a terminal, one line per epoch elsewhere.
 
-Nothing where information is not wanted, as after `marsseg run --quiet`.
+Nothing is shown if messages of level INFO are off, as with `marsseg run --quiet`.
 """
 
 from __future__ import annotations
@@ -22,12 +22,14 @@ if TYPE_CHECKING:
 
 @hookimpl
 def marsseg_plan_resolved(plan: Plan) -> None:
+    """Print how the plan differs from its source."""
     for line in plan.differences:
         _print_line(f"Note: {line}")
 
 
 @hookimpl
 def marsseg_network_built(run: Run) -> None:
+    """Print a summary of the network, the data and the run folder."""
     sizes = " / ".join(str(len(run.split[subset])) for subset in ("train", "validation", "test"))
     _print_line(
         f"{run.plan.name}: {run.network.count_params():,} parameters; {run.data.source}: {sizes} images "
@@ -39,20 +41,22 @@ def marsseg_network_built(run: Run) -> None:
 
 @hookimpl
 def marsseg_callbacks(run: Run) -> list[keras.callbacks.Callback]:
+    """Return the progress bar, on a terminal."""
     from .bar import EpochBar
 
     console = _console()
-    return [EpochBar(run, console)] if _is_wanted() and console.is_terminal else []
+    return [EpochBar(run, console)] if _is_enabled() and console.is_terminal else []
 
 
 @hookimpl
 def marsseg_epoch_finished(run: Run, record: Mapping[str, float | None]) -> None:
+    """Print a line about the epoch, unless standard error is a terminal."""
     if not _console().is_terminal:
         epoch = f"epoch {record['epoch']:.0f}/{run.plan.training.epochs}"
         _print_line(f"{epoch}  loss {number(record['loss'])}  {scores(record, run.best_by)}  {record['seconds']:.1f} s")
 
 
-def _is_wanted() -> bool:
+def _is_enabled() -> bool:
     return get_logger(__name__).isEnabledFor(logging.INFO)
 
 
@@ -63,5 +67,5 @@ def _console() -> Console:
 
 
 def _print_line(line: str) -> None:
-    if _is_wanted():
+    if _is_enabled():
         _console().print(line, markup=False, highlight=False, soft_wrap=True)

@@ -1,4 +1,4 @@
-"""Scores in a few words, as the progress of a run shows them."""
+"""Format scores as short text, for the progress of a run."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from marsseg_core.plugin_api import HEADLINE
 
 
 def scores(record: Mapping[str, Any], best_by: str) -> str:
-    """The validation scores of an epoch in a few words: what the best network is kept by, if another, and the headline.
+    """Return the validation scores of an epoch as short text: the score `best_by`, the headline metric and the classes.
 
     >>> scores({"val_miou": 0.5, "val_iou_soil": 0.5, "val_dice": 0.667}, "val_dice")
     'dice 0.667  miou 0.500  (soil 0.500)'
@@ -22,4 +22,5 @@ def scores(record: Mapping[str, Any], best_by: str) -> str:
 
 
 def number(value: float | None) -> str:
+    """Format a number with 3 decimals; an undefined one is a dash."""
     return "–" if value is None or value != value else f"{value:.3f}"

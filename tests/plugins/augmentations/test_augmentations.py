@@ -59,11 +59,11 @@ def scene(count=4, height=24, width=40, channels=1, seed=0):
 
 
 def applied(augmentation, images, masks, seed=0):
-    """The result on copies: what is given may be changed in place."""
+    """Apply an augmentation to copies, because it may change its arguments in place."""
     return augmentation.apply(images.copy(), masks.copy(), generators(len(images), seed))
 
 
-# --- where things go
+# --- geometry
 
 
 @each(FLIPS | {"translate": WARPS["translate"]})
@@ -84,15 +84,15 @@ def test_flips():
 
 
 @each(WARPS | {"zoom": Zoom(smallest=0.5, largest=0.6)})
-def test_what_comes_in_from_outside_is_void(augmentation):
+def test_pixels_from_outside_are_void(augmentation):
     images, masks = np.full((4, 24, 40, 1), 0.5, np.float32), np.ones((4, 24, 40), np.uint8)
     new_images, new_masks = applied(augmentation, images, masks)
     assert all(set(mask.flat) == {1, VOID} for mask in new_masks)
-    # The image goes on at its edge.
+    # The image continues with its edge pixels.
     np.testing.assert_allclose(new_images, 0.5)
 
 
-def test_images_go_on_as_asked():
+def test_images_continue_as_fill_says():
     image = np.array([0.2, 0.4, 0.6], np.float32).reshape(1, 1, 3, 1)
     mask = np.ones((1, 1, 3), np.uint8)
     left = pixel_grid(1, 3)[None] - np.array([0, 2.0]).reshape(1, 2, 1, 1)
@@ -118,7 +118,7 @@ def test_a_quarter_turn():
 
 
 class Extreme:
-    """A generator that always draws the upper bound of a uniform."""
+    """A generator that always draws the upper bound."""
 
     def uniform(self, low, high):
         return high
@@ -139,7 +139,7 @@ def place_of_mark(masks):
     return ndimage.center_of_mass(masks[0] == 1)
 
 
-def test_where_a_mark_goes():
+def test_a_marked_pixel_moves_to_the_right_place():
     """One spot, 4 pixels to the right of the centre of 21 × 21."""
     spot = marked(21, 21, slice(9, 12), slice(13, 16))
     assert place_of_mark(extreme(Rotate(degrees=90), spot)) == pytest.approx((6, 10))
@@ -151,7 +151,7 @@ def test_where_a_mark_goes():
     assert np.argwhere(leaning == 1).tolist() == [[row, 20 - row] for row in range(21)]
 
 
-def test_elastic_moves_by_the_pixels_asked_for():
+def test_elastic_moves_by_the_requested_pixels():
     """A ramp shows where each pixel came from."""
     height, width = 96, 128
     ramp = (pixel_grid(height, width)[1] / (width - 1)).astype(np.float32)
@@ -169,17 +169,17 @@ def test_elastic_moves_by_the_pixels_asked_for():
 
 def test_brightness_adds_and_clips():
     images, masks = scene()
-    found = Brightness(strength=0.25).apply(images.copy(), masks, [Extreme()] * 4)[0]
-    np.testing.assert_allclose(found, np.minimum(images + 0.25, 1), rtol=1e-6)
+    brightened = Brightness(strength=0.25).apply(images.copy(), masks, [Extreme()] * 4)[0]
+    np.testing.assert_allclose(brightened, np.minimum(images + 0.25, 1), rtol=1e-6)
 
 
 def test_contrast_stretches_about_the_mean():
     images = np.array([[0.4, 0.5], [0.5, 0.6]], np.float32).reshape(1, 2, 2, 1)
-    found = Contrast(strength=0.5).apply(images, np.zeros((1, 2, 2), np.uint8), [Extreme()])[0]
-    np.testing.assert_allclose(found.ravel(), [0.35, 0.5, 0.5, 0.65], rtol=1e-6)
+    stretched = Contrast(strength=0.5).apply(images, np.zeros((1, 2, 2), np.uint8), [Extreme()])[0]
+    np.testing.assert_allclose(stretched.ravel(), [0.35, 0.5, 0.5, 0.65], rtol=1e-6)
 
 
-def test_noise_has_at_most_the_deviation_asked_for():
+def test_noise_has_at_most_the_requested_deviation():
     images = np.full((8, 64, 64, 1), 0.5, np.float32)
     deviations = applied(Noise(sigma=0.05), images, np.zeros((8, 64, 64), np.uint8))[0].std(axis=(1, 2, 3))
     assert deviations.max() < 0.055
@@ -189,17 +189,17 @@ def test_noise_has_at_most_the_deviation_asked_for():
 def test_blur_keeps_colours_apart_and_the_mean():
     images = np.zeros((1, 33, 33, 2), np.float32)
     images[0, 16, 16, 0] = 1
-    found = applied(Blur(sigma=2), images, np.zeros((1, 33, 33), np.uint8))[0]
-    assert found[..., 1].max() == 0
-    assert found[..., 0].sum() == pytest.approx(1, rel=1e-4)
-    assert found[..., 0].max() < 1
+    blurred = applied(Blur(sigma=2), images, np.zeros((1, 33, 33), np.uint8))[0]
+    assert blurred[..., 1].max() == 0
+    assert blurred[..., 0].sum() == pytest.approx(1, rel=1e-4)
+    assert blurred[..., 0].max() < 1
 
 
 # --- covering
 
 
 @each(COVERS)
-def test_covered_ground_is_what_changes(augmentation):
+def test_only_covered_pixels_change(augmentation):
     images, masks = scene(height=64, width=64)
     masks[masks == VOID] = 0
     new_images, new_masks = applied(augmentation, images, masks)
@@ -219,7 +219,7 @@ def test_covered_ground_is_what_changes(augmentation):
 
 @settings(max_examples=30)
 @given(st.integers(0, 10**6), st.floats(0, 1), st.floats(1, 10))
-def test_erase_covers_one_rectangle_no_larger_than_asked(seed, area, aspect):
+def test_erase_covers_one_rectangle_of_limited_area(seed, area, aspect):
     masks = np.zeros((1, 32, 48), np.uint8)
     new_masks = applied(Erase(area=area, aspect=aspect), np.zeros((1, 32, 48, 1), np.float32), masks, seed)[1]
     rows, columns = np.nonzero(new_masks[0] == VOID)
@@ -230,15 +230,15 @@ def test_erase_covers_one_rectangle_no_larger_than_asked(seed, area, aspect):
         assert (sides[0] - 0.5) * (sides[1] - 0.5) <= area * 32 * 48
 
 
-def test_gridmask_covers_the_share_asked_for_in_squares():
+def test_gridmask_covers_the_requested_share_in_squares():
     masks = np.zeros((16, 128, 128), np.uint8)
-    found = applied(GridMask(covered=0.5), np.zeros((16, 128, 128, 1), np.float32), masks)[1] == VOID
-    assert found.mean() == pytest.approx(0.25, abs=0.03)
-    for grid in found:
+    covered = applied(GridMask(covered=0.5), np.zeros((16, 128, 128, 1), np.float32), masks)[1] == VOID
+    assert covered.mean() == pytest.approx(0.25, abs=0.03)
+    for grid in covered:
         np.testing.assert_array_equal(grid, grid.any(axis=1)[:, None] & grid.any(axis=0))
 
 
-def test_bounds_that_do_not_go_together_are_refused():
+def test_a_lower_bound_above_the_upper_one_is_refused():
     with pytest.raises(ValueError, match="smallest=2 is above largest=1"):
         Zoom(smallest=2, largest=1)
     with pytest.raises(ValueError, match=r"smallest=1 is above largest=0\.5"):

@@ -1,4 +1,4 @@
-"""Every augmentation keeps to the contract, strong enough to show on small images."""
+"""All augmentations pass the contract, with parameters strong enough to have an effect on small images."""
 
 from __future__ import annotations
 

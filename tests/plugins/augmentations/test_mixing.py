@@ -1,4 +1,4 @@
-"""CutMix and RockMix: a rectangle of another training image with its labels, drawn from the training subset alone."""
+"""CutMix and RockMix paste a rectangle of another image with its labels, taken only from the training subset."""
 
 import numpy as np
 import pytest
@@ -11,13 +11,13 @@ from marsseg_plugins.augmentations.cutmix import CutMix
 from marsseg_plugins.augmentations.rockmix import RockMix
 
 HEIGHT, WIDTH, COUNT = 16, 24, 12
-ITEMS = np.arange(8)  # what is trained on; the others must stay unseen
+ITEMS = np.arange(8)  # the training subset; the others must stay unseen
 ROCKS = (2, 5)
 
 
 @pytest.fixture
 def data():
-    """Images whose grey value is their number, labelled 1 or 2 by its parity; items 2, 5 and 9 hold a rock, 4."""
+    """Images whose grey value is their index, labelled 1 or 2 by its parity; items 2, 5 and 9 have a rock (class 4)."""
     images = np.broadcast_to(np.arange(COUNT).reshape(-1, 1, 1, 1), (COUNT, HEIGHT, WIDTH, 1)).astype(np.uint8)
     masks = np.broadcast_to((1 + np.arange(COUNT) % 2).reshape(-1, 1, 1), (COUNT, HEIGHT, WIDTH)).astype(np.uint8)
     for item in (*ROCKS, 9):
@@ -32,7 +32,7 @@ def mixed(augmentation, data, items, seed=0):
 
 
 def pasted(images, data, item):
-    """Which pixels of an image came from another, and from which."""
+    """Return which pixels of an image came from another one, and from which."""
     numbers = np.rint(images[..., 0] * 255).astype(int)
     return numbers != item, {int(number) for number in np.unique(numbers)} - {item}
 
@@ -43,16 +43,16 @@ class TestBoth:
         donors = set()
         for seed in range(30):
             images, masks = mixed(augmentation, data, [0], seed)
-            changed, found = pasted(images[0], data, 0)
-            assert len(found) <= 1
-            for donor in found:
+            changed, sources = pasted(images[0], data, 0)
+            assert len(sources) <= 1
+            for donor in sources:
                 np.testing.assert_array_equal(masks[0][changed], data.masks[donor][changed])
             np.testing.assert_array_equal(masks[0][~changed], data.masks[0][~changed])
-            donors |= found
+            donors |= sources
         assert donors
         assert donors <= set(ITEMS.tolist())
 
-    def test_what_is_pasted_is_a_rectangle_at_its_own_place(self, augmentation, data):
+    def test_the_pasted_region_is_a_rectangle_at_its_own_place(self, augmentation, data):
         for seed in range(20):
             changed, _ = pasted(mixed(augmentation, data, [0], seed)[0][0], data, 0)
             rows, columns = np.flatnonzero(changed.any(axis=1)), np.flatnonzero(changed.any(axis=0))
@@ -81,12 +81,12 @@ class TestBoth:
 
         np.testing.assert_array_equal(epoch(2), epoch(8))
 
-    def test_bounds_that_do_not_go_together_are_refused(self, augmentation, data):
+    def test_a_lower_bound_above_the_upper_one_is_refused(self, augmentation, data):
         with pytest.raises(RequestError, match="smallest"):
             configure(type(augmentation), {"smallest": "0.5", "largest": "0.1"})
 
 
-def test_rockmix_takes_its_rectangle_about_a_pixel_of_the_rarest_class(data):
+def test_rockmix_centres_its_rectangle_on_a_pixel_of_the_rarest_class(data):
     for seed in range(20):
         images, masks = mixed(RockMix(), data, [0], seed)
         _, donors = pasted(images[0], data, 0)

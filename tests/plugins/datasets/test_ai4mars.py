@@ -1,4 +1,4 @@
-"""The AI4Mars release: every label finds its image, wrong ones are refused, and ids are the course's."""
+"""Read the AI4Mars release: pair labels with images, convert values to class ids, and refuse wrong files."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def tree(request, trees) -> Tree:
 
 @pytest.fixture
 def whole(tmp_path) -> Tree:
-    """A merged-0.6 tree of one's own, to be spoilt."""
+    """Return a merged-0.6 tree that the test may change."""
     return make_tree(tmp_path / "ai4mars")
 
 
@@ -75,24 +75,24 @@ def refusal(tree: Tree, **parameters) -> RequestError:
 def test_every_label_finds_its_image_and_none_a_wrong_one(trees, layout, key):
     tree = trees[layout]
     rover, camera, labels = key
-    found = find_pairs(tree.root, [rover], [camera], labels)
-    assert names(tree, found.pairs) == set(tree.expected[key])
-    assert found.faults == ()
+    matches = find_pairs(tree.root, [rover], [camera], labels)
+    assert names(tree, matches.pairs) == set(tree.expected[key])
+    assert matches.faults == ()
 
 
 def test_without_a_camera_all_of_a_rover_are_read(whole):
-    found = find_pairs(whole.root, ["m2020", "msl"], None, "train")
+    matches = find_pairs(whole.root, ["m2020", "msl"], None, "train")
     wanted = {pair for key, pairs in whole.expected.items() if key[2] == "train" and key[0] != "mer" for pair in pairs}
-    assert names(whole, found.pairs) == wanted
+    assert names(whole, matches.pairs) == wanted
 
 
-def test_geology_is_another_taxonomy_and_read_only_when_asked_for(whole):
+def test_geology_is_another_taxonomy_and_read_only_on_request(whole):
     assert not any(
         "M2020_GEO" in label for _, label in names(whole, find_pairs(whole.root, ["m2020"], None, "train").pairs)
     )
-    found = find_pairs(whole.root, ["m2020"], None, "train", "geology")
+    matches = find_pairs(whole.root, ["m2020"], None, "train", "geology")
     wanted = {pair for key, pairs in whole.expected.items() if key[2] == "geology" for pair in pairs}
-    assert names(whole, found.pairs) == wanted
+    assert names(whole, matches.pairs) == wanted
     data = data_of(whole, rover=("m2020",), camera=("hafiq",), taxonomy="geology")
     assert data.num_classes == 22
     ((_, label),) = whole.expected["m2020", "hafiq", "geology"]
@@ -152,8 +152,8 @@ def test_the_legacy_null_of_the_mast_camera_is_background(whole):
 @pytest.mark.parametrize("labels", ["train", "gold1", "gold3"])
 def test_masks_are_the_labels_with_rover_and_range_taken_out_of_training_ones_only(tree, labels):
     data = data_of(tree, camera=("ncam",), labels=labels)
-    found = find_pairs(tree.root, ["msl"], ["ncam"], labels).pairs
-    for mask, image, pair in zip(data.masks, data.images, found, strict=True):
+    pairs = find_pairs(tree.root, ["msl"], ["ncam"], labels).pairs
+    for mask, image, pair in zip(data.masks, data.images, pairs, strict=True):
         np.testing.assert_array_equal(mask, tree.ids[str(pair.mask.relative_to(tree.root))])
         np.testing.assert_array_equal(image, read_image(pair.image))
 
@@ -163,7 +163,7 @@ def test_both_layouts_hold_the_same(tmp_path):
     assert new.fingerprint() == old.fingerprint()
 
 
-def test_resizing_keeps_ids_and_what_is_not_labelled(whole):
+def test_resizing_keeps_ids_and_unlabelled_pixels(whole):
     smaller = data_of(whole, camera=("ncam",), height=7, width=11)
     assert smaller.images.shape == (5, 7, 11, 1)
     assert set(np.unique(smaller.masks)) <= {0, 1, 2, 3, 4}
@@ -186,7 +186,7 @@ def test_tiles_may_be_cut_from_the_image_made_smaller(whole):
     assert data.images.shape == (5, 8, 8, 1)
 
 
-def test_colour_is_kept_where_it_is_asked_for(whole):
+def test_colour_is_kept_on_request(whole):
     assert data_of(whole, camera=("mcam",)).images.shape == (3, 16, 16, 1)
     colours = data_of(whole, camera=("mcam",), colour="rgb").images
     assert colours.shape == (3, 16, 16, 3)
@@ -228,20 +228,20 @@ def test_images_of_one_place_share_a_group_whatever_the_rover(whole):
 # --- choosing
 
 
-def test_part_of_it_is_spread_over_it(whole):
+def test_a_limit_takes_images_evenly_spread(whole):
     data = data_of(whole, camera=("ncam",), limit=2)
-    found = find_pairs(whole.root, ["msl"], ["ncam"], "train").pairs
-    for mask, pair in zip(data.masks, (found[0], found[2]), strict=True):
+    pairs = find_pairs(whole.root, ["msl"], ["ncam"], "train").pairs
+    for mask, pair in zip(data.masks, (pairs[0], pairs[2]), strict=True):
         np.testing.assert_array_equal(mask, whole.ids[str(pair.mask.relative_to(whole.root))])
 
 
 @pytest.mark.parametrize(
     ("parameters", "what"),
     [
-        ({"camera": ("hafiq",)}, "There are no train labels of msl hafiq here."),
-        ({"camera": ("ncam", "hafiq")}, "There are no train labels of msl hafiq here."),
-        ({"labels": "gold2", "camera": ("mcam",)}, "There are no gold2 labels of msl mcam here."),
-        ({"labels": "gold2", "rover": ("m2020",)}, "There are no gold2 labels of m2020 here."),
+        ({"camera": ("hafiq",)}, "There are no train labels of msl hafiq in this folder."),
+        ({"camera": ("ncam", "hafiq")}, "There are no train labels of msl hafiq in this folder."),
+        ({"labels": "gold2", "camera": ("mcam",)}, "There are no gold2 labels of msl mcam in this folder."),
+        ({"labels": "gold2", "rover": ("m2020",)}, "There are no gold2 labels of m2020 in this folder."),
     ],
 )
 def test_what_the_release_does_not_have_is_refused(whole, parameters, what):
@@ -250,10 +250,10 @@ def test_what_the_release_does_not_have_is_refused(whole, parameters, what):
     assert error.where == str(whole.root)
 
 
-def test_where_labels_are_looked_for_is_said(tmp_path):
+def test_the_hint_says_where_labels_should_be(tmp_path):
     (tmp_path / "msl").mkdir()
     error = refusal(Tree(tmp_path), rover=("mer",))
-    assert error.hint == "Labels of mer would be in mer/labels/train/merged-unmasked."
+    assert error.hint == "Labels of mer should be in mer/labels/train/merged-unmasked."
 
 
 def test_geology_belongs_to_one_rover():
@@ -269,14 +269,14 @@ def test_the_release_is_recognised_by_its_folders(tree, tmp_path, cli):
     assert "msl,mer" in answer.out
 
 
-def test_the_rovers_there_are_are_shown_and_no_other_is_taken(cli):
+def test_the_rovers_are_listed_and_others_are_refused(cli):
     assert "list of 1 or more out of msl, mer, m2020" in cli("show", "ai4mars").out
     answer = cli("run", "--data", "ai4mars:path=.:rover=sojourner", "--dry-run")
     assert answer.code == 2
     assert "expected one of msl, mer, m2020" in answer.err
 
 
-# --- what is wrong
+# --- trees that are refused
 
 
 def test_an_image_of_more_than_8_bits_is_refused(whole):
@@ -286,7 +286,7 @@ def test_an_image_of_more_than_8_bits_is_refused(whole):
     size = Image.open(path).size
     Image.fromarray(np.full(size[::-1], 4095, np.uint16)).save(path, format="PNG")
     error = refusal(whole, camera=("ncam",))
-    assert error.what == "It holds uint16; the images of the release have 8 bits."
+    assert error.what == "This image has values of type uint16; the images of the release have 8 bits."
     assert "folder" in error.hint
 
 
@@ -308,7 +308,7 @@ def test_a_label_that_fits_images_of_two_cameras_is_refused(whole):
     image, label = whole.expected["m2020", "ncam", "train"][0]
     whole.image(image.replace("/ncam/", "/mcam/"))
     error = refusal(whole, rover=("m2020",), camera=("ncam",))
-    assert error.what == f"1 label of two cameras in m2020/labels/NAV: {Path(label).name}."
+    assert error.what == f"1 label with images of two cameras in m2020/labels/NAV: {Path(label).name}."
 
 
 def test_a_second_label_of_an_image_is_refused(whole):
@@ -316,13 +316,13 @@ def test_a_second_label_of_an_image_is_refused(whole):
     second = label.replace("_merged6", "_16165_merged6")
     whole.label(second)
     error = refusal(whole, rover=("mer",))
-    what = f"1 label for an image that has one in mer/labels/train/merged-unmasked: {Path(second).name}."
+    what = f"1 label for an image that has another label in mer/labels/train/merged-unmasked: {Path(second).name}."
     assert error.what == what
-    kept = data_of(whole, rover=("mer",), unpaired="skip")
-    assert len(kept) == 4
+    data = data_of(whole, rover=("mer",), unpaired="skip")
+    assert len(data) == 4
 
 
-def test_what_is_skipped_is_told_with_its_count(whole, caplog):
+def test_skipped_labels_are_counted_in_a_warning(whole, caplog):
     for number in range(5):
         whole.label(f"msl/ncam/labels/train/{msl_stem(number, 1)}.png")
     with caplog.at_level(logging.WARNING):
@@ -345,9 +345,9 @@ def test_a_tree_without_images_is_refused(tmp_path):
     tree = Tree(tmp_path)
     tree.label("mer/labels/train/merged-unmasked/a_merged6.png")
     error = refusal(tree, rover=("mer",))
-    assert error.what == "No label belongs to an image."
+    assert error.what == "No label matches an image."
     (tmp_path / "mer/labels/train/merged-unmasked/a_merged6.png").unlink()
-    assert refusal(tree, rover=("mer",)).what == "No label belongs to an image."
+    assert refusal(tree, rover=("mer",)).what == "No label matches an image."
 
 
 @pytest.mark.parametrize("camera", ["ncam", "mcam"])
@@ -355,7 +355,7 @@ def test_a_value_that_is_no_class_is_refused_with_its_file(whole, camera):
     _, label = whole.expected["msl", camera, "train"][0]
     whole.label(label, whole.ids[label].shape, (0, 9))
     error = refusal(whole, camera=(camera,))
-    assert error.what == "The label holds the value 9; known are 0, 1, 2, 3, and 255 for none."
+    assert error.what == "The label holds the value 9; known values are 0, 1, 2, 3, and 255 for no label."
     assert error.where == str(whole.root / label)
 
 
@@ -369,12 +369,18 @@ def test_sizes_that_do_not_fit_are_refused_with_the_file(whole):
     image, label = whole.expected["msl", "ncam", "train"][0]
     whole.image(image, (16, 20))
     error = refusal(whole, camera=("ncam",))
-    assert (error.what, error.where) == ("The label has the size 16 × 16, its image 16 × 20.", str(whole.root / label))
+    assert (error.what, error.where) == (
+        "The label has the size 16 × 16, but its image has 16 × 20.",
+        str(whole.root / label),
+    )
     whole.image(image)
     reject = label.replace("labels/train", "images/mxy").replace("EDR", "MXY")
     whole.image(reject, (8, 8))
     error = refusal(whole, camera=("ncam",))
-    assert (error.what, error.where) == ("This mask has the size 8 × 8, the label 16 × 16.", str(whole.root / reject))
+    assert (error.what, error.where) == (
+        "This mask has the size 8 × 8, but the label has 16 × 16.",
+        str(whole.root / reject),
+    )
 
 
 def test_a_label_in_colours_is_refused(whole):
@@ -383,7 +389,7 @@ def test_a_label_in_colours_is_refused(whole):
     assert refusal(whole, rover=("mer",)).what == "This is a colour image; a mask has one channel of class ids."
 
 
-def test_the_keys_are_the_releases():
+def test_the_label_values_are_those_of_the_release():
     assert KEYS["terrain"].ids == {0: 1, 1: 2, 2: 3, 3: 4}
     assert set(KEYS["geology"].ids) == {*range(7), *range(10, 18), 20, 21, 22, 30, 40, 50}
     assert len(KEYS["geology"].class_names) == len(KEYS["geology"].ids) + 1

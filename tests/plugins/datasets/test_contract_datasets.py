@@ -1,4 +1,4 @@
-"""Every data set keeps to the contract."""
+"""Data sets pass the contract."""
 
 from __future__ import annotations
 

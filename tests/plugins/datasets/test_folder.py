@@ -1,4 +1,4 @@
-"""A folder of images and masks: what belongs together, how it comes to one size, and what is refused."""
+"""Read folders of images and masks: pairs, sizes, classes and wrong files."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from marsseg_plugins.datasets.resizing import Resizing
 RANDOM = np.random.default_rng(0)
 
 
-class Made:
-    """A folder with images and masks, made picture by picture."""
+class MadeFolder:
+    """A folder of images and masks that a test fills file by file."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -51,11 +51,11 @@ class Made:
 
 
 @pytest.fixture
-def folder(tmp_path) -> Made:
-    return Made(tmp_path / "mine")
+def folder(tmp_path) -> MadeFolder:
+    return MadeFolder(tmp_path / "mine")
 
 
-# --- what is read
+# --- folders that are read
 
 
 @pytest.mark.parametrize("colour", [False, True])
@@ -96,7 +96,7 @@ def test_a_single_pixel_is_a_data_set(folder):
 
 
 @pytest.mark.parametrize("limit", [1, 2, 5])
-def test_part_of_it_is_spread_over_it(folder, limit):
+def test_a_limit_takes_images_evenly_spread_over_the_folder(folder, limit):
     masks = [folder.pair(f"{number}")[1] for number in range(5)]
     np.testing.assert_array_equal(folder.load(limit=limit).masks, [masks[i * 5 // limit] for i in range(limit)])
 
@@ -104,11 +104,11 @@ def test_part_of_it_is_spread_over_it(folder, limit):
 # --- sizes and colours
 
 
-def test_images_of_several_sizes_are_refused_and_the_way_out_is_said(folder):
+def test_images_of_several_sizes_are_refused_with_a_hint(folder):
     folder.pair("a")
     folder.pair("b", size=(9, 10))
     error = folder.refusal()
-    assert error.what == "This image has 9 × 10 pixels, a.png has 8 × 10."
+    assert error.what == "This image has 9 × 10 pixels, but a.png has 8 × 10."
     assert error.where == str(folder.path / "images" / "b.png")
     assert "resize=whole" in error.hint
     assert folder.load(resize="whole", height=6, width=4).images.shape == (2, 6, 4, 1)
@@ -117,7 +117,7 @@ def test_images_of_several_sizes_are_refused_and_the_way_out_is_said(folder):
 
 def test_grey_among_colours_is_refused_unless_they_are_made_alike(folder):
     grey, colour = folder.pair("a")[0], folder.pair("b", colour=True)[0]
-    assert folder.refusal().what == "This image is in colour, a.png is grey."
+    assert folder.refusal().what == "This image is in colour, but a.png is grey."
     data = folder.load(colour="rgb")
     np.testing.assert_array_equal(data.images[0], grey.repeat(3, axis=-1))
     np.testing.assert_array_equal(data.images[1], colour)
@@ -219,10 +219,10 @@ def test_a_class_file_names_the_classes(folder):
     assert folder.load(classes=("x", "y")).class_names == ("x", "y")
     assert folder.load(ignore_classes=(1,)).ignore_classes == (1,)
     error = folder.refusal(classes=("x", "y", "z"))
-    assert error.what == "3 classes are given, and the class file has 2."
+    assert error.what == "classes names 3 classes, but the class file has 2."
 
 
-def test_background_is_ignored_wherever_it_stands_unless_told_otherwise(folder):
+def test_background_is_ignored_at_any_id_unless_the_user_says_otherwise(folder):
     folder.pair("a", classes=2)
     names = ("ground", "background")
     assert folder.load(classes=names).ignore_classes == (1,)
@@ -250,29 +250,29 @@ def test_coloured_masks_are_read_by_the_colours_of_the_class_file(folder, mode, 
 @pytest.mark.parametrize(
     ("text", "what"),
     [
-        ("", "A class file names 1 to 255 classes, not 0."),
-        ("void,0,0,0\n", "A class file names 1 to 255 classes, not 0."),
-        ("\n".join(map(str, range(256))), "A class file names 1 to 255 classes, not 256."),
+        ("", "A class file must name 1 to 255 classes, not 0."),
+        ("void,0,0,0\n", "A class file must name 1 to 255 classes, not 0."),
+        ("\n".join(map(str, range(256))), "A class file must name 1 to 255 classes, not 256."),
         ("a\nb,1,2\n", "Line 2 is neither `name` nor `name,r,g,b`: b,1,2"),
         (",1,2,3\n", "Line 1 is neither `name` nor `name,r,g,b`: ,1,2,3"),
-        ("a\nb,1,2,3\n", "Line 2: either all classes have a colour or none."),
-        ("a,1,2,256\n", "Line 1: a colour is three whole numbers from 0 to 255, not 1,2,256."),
-        ("a,1,2,x\n", "Line 1: a colour is three whole numbers from 0 to 255, not 1,2,x."),
-        ("a,1,2,3\nb,1,2,3\n", "Line 2 gives the colour of another class: 1,2,3"),
+        ("a\nb,1,2,3\n", "Line 2: either all classes or no class must have a colour."),
+        ("a,1,2,256\n", "Line 1: a colour must be three whole numbers from 0 to 255, not 1,2,256."),
+        ("a,1,2,x\n", "Line 1: a colour must be three whole numbers from 0 to 255, not 1,2,x."),
+        ("a,1,2,3\nb,1,2,3\n", "Line 2 repeats the colour of another class: 1,2,3"),
         ("a\n\na\n", "Line 3 names the class a again."),
     ],
 )
-def test_what_is_wrong_in_a_class_file_is_said_with_its_line(folder, text, what):
+def test_a_wrong_class_file_is_refused_with_the_line(folder, text, what):
     folder.pair("a")
     (folder.path / "classes.csv").write_text(text)
     error = folder.refusal()
     assert (error.what, error.where) == (what, str(folder.path / "classes.csv"))
 
 
-def test_class_files_that_are_no_text_too_large_or_two(folder):
+def test_class_files_that_are_not_text_or_too_large_or_two_are_refused(folder):
     folder.pair("a")
     (folder.path / "classes.csv").write_bytes(b"caf\xe9\n")
-    assert folder.refusal().what == "This is no text in UTF-8: invalid continuation byte at byte 3."
+    assert folder.refusal().what == "This is not UTF-8 text: invalid continuation byte at byte 3."
     (folder.path / "classes.csv").write_bytes(b"#" * (2**20 + 1))
     assert folder.refusal().what == "A class file has at most 1,048,576 bytes."
     (folder.path / "classes.txt").write_text("a\n")
@@ -292,7 +292,7 @@ def test_any_class_file_is_read_or_refused(tmp_path, content):
     assert set(read.palette.values()) <= {*range(len(read.names)), 255}
 
 
-# --- what is refused
+# --- folders that are refused
 
 
 def test_an_image_without_a_mask_and_a_mask_without_an_image_are_refused_by_name(folder, caplog):
@@ -330,7 +330,7 @@ def test_empty_folders_are_refused(folder):
 
 
 def test_a_folder_that_is_not_there(tmp_path):
-    error = Made(tmp_path / "x").refusal
+    error = MadeFolder(tmp_path / "x").refusal
     with pytest.raises(RequestError, match="This folder cannot be read: No such file or directory"):
         Folder(str(tmp_path / "gone")).load()
     assert error().what.startswith("There are no images")
@@ -355,7 +355,7 @@ def test_a_mask_of_another_size_than_its_image_is_refused(folder):
     folder.pair("a")
     folder.save("masks/a.png", np.zeros((8, 9), np.uint8))
     error = folder.refusal(resize="whole", height=4, width=4)
-    assert error.what == "The mask has 8 × 9 pixels, its image 8 × 10."
+    assert error.what == "The mask has 8 × 9 pixels, but its image has 8 × 10."
     assert error.where == str(folder.path / "masks" / "a.png")
 
 
@@ -369,7 +369,7 @@ def test_a_value_that_is_no_class_is_refused_with_its_file(folder):
 
 @pytest.mark.parametrize("name", ["images/b.png", "masks/b.png"])
 @pytest.mark.parametrize(
-    ("spoil", "what"),
+    ("damage", "what"),
     [
         (lambda content: b"", "This file is empty."),
         (lambda content: content[: len(content) // 2], "This "),
@@ -377,12 +377,12 @@ def test_a_value_that_is_no_class_is_refused_with_its_file(folder):
         (lambda content: content[:50] + b"\x00\x01" + content[52:], "This "),
     ],
 )
-def test_a_spoilt_picture_is_refused_with_its_name_and_nothing_is_kept(folder, own_cache, name, spoil, what):
+def test_a_damaged_image_is_refused_and_the_cache_stays_unchanged(folder, own_cache, name, damage, what):
     for stem in "abc":
         folder.pair(stem)
     before = sorted(path.name for path in (own_cache / "data").glob("*"))
     path = folder.path / name
-    path.write_bytes(spoil(path.read_bytes()))
+    path.write_bytes(damage(path.read_bytes()))
     error = folder.refusal()
     assert error.what.startswith(what)
     assert error.where == str(path)
@@ -397,7 +397,7 @@ def test_the_pixel_limit_can_be_changed(folder):
 
 def test_links_to_folders_are_not_followed_and_nothing_outside_is_touched(folder, tmp_path):
     folder.pair("a")
-    outside = Made(tmp_path / "outside")
+    outside = MadeFolder(tmp_path / "outside")
     outside.pair("b")
     (folder.path / "images" / "link").symlink_to(outside.path / "images")
     (folder.path / "images" / "loop").symlink_to(folder.path)

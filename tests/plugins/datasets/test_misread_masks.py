@@ -1,4 +1,4 @@
-"""Folders and files whose classes, ids, sides or edges were once read as something else without a word."""
+"""Masks and images that earlier versions misread without a warning: classes, ids, orientation, tile edges."""
 
 from __future__ import annotations
 
@@ -54,14 +54,14 @@ def load(path: Path, **words):
     return Folder(str(path), **words).load()
 
 
-def refusal(call, *given, **words) -> RequestError:
+def refusal(call, *arguments, **words) -> RequestError:
     with pytest.raises(RequestError) as caught:
-        call(*given, **words)
+        call(*arguments, **words)
     return caught.value
 
 
 class TestClasses:
-    def test_without_a_class_file_they_are_those_found_and_none_is_ignored(self, folder, caplog):
+    def test_without_a_class_file_they_are_the_ids_in_the_masks_and_none_is_ignored(self, folder, caplog):
         """They were background (ignored), soil, bedrock, and two that never occur."""
         data = load(folder([[0, 1, 2]]))
         assert (data.class_names, data.ignore_classes) == (("class_0", "class_1", "class_2"), ())
@@ -75,7 +75,7 @@ class TestClasses:
             "No mask has a pixel of class_1 (1), class_2 (2): do the classes match the masks?"
         ]
 
-    def test_mars_is_asked_for(self, folder):
+    def test_mars_must_be_requested(self, folder):
         path = folder([[0, 1, 2]])
         assert (load(path, classes="mars").class_names, load(path, classes="mars").ignore_classes) == (MARS, (0,))
 
@@ -84,7 +84,7 @@ class TestClasses:
         assert (data.class_names, data.ignore_classes) == (("ground", "rock"), ())
 
     @pytest.mark.parametrize("name", ["background", "Background", "BACKGROUND"])
-    def test_one_called_background_is_ignored_and_that_is_said(self, folder, caplog, name):
+    def test_one_called_background_is_ignored_with_a_warning(self, folder, caplog, name):
         data = load(folder([[0, 1]], classes=f"{name}\nrock\n"))
         assert data.ignore_classes == (0,)
         assert f"the class '{name}' (0) is ignored" in caplog.text
@@ -94,11 +94,11 @@ class TestClasses:
 
     def test_masks_of_void_alone_have_no_class(self, folder):
         error = refusal(load, folder([[255, 255]]))
-        assert error.what == "All pixels of all masks are 255, void: there is no class."
+        assert error.what == "All pixels of all masks are void (255): there is no class."
         assert "binary=true" in error.hint
 
     @pytest.mark.parametrize("lacking", [(), ("classes",)])
-    def test_a_plan_of_before_goes_on_meaning_mars(self, tmp_path, lacking):
+    def test_an_older_plan_still_means_mars(self, tmp_path, lacking):
         shutil.copytree(FROZEN / "photos-killed", tmp_path / "run")
         file = tmp_path / "run" / "plan.toml"
         text = file.read_text(encoding="utf-8").replace("@FROZEN@", FROZEN.as_posix())
@@ -110,11 +110,11 @@ class TestClasses:
         assert (data.class_names, data.ignore_classes) == (MARS, (0,))
         assert (chosen.edges, chosen.orientation) == ("pad", "stored")
 
-    def test_before_only_the_very_word_was_ignored(self, folder):
+    def test_with_auto_only_the_exact_word_is_ignored(self, folder):
         path = folder([[0, 1]], classes="Background\nrock\n")
         assert load(path, ignore_classes="auto", classes=None).ignore_classes == ()
 
-    def test_a_request_of_today_says_found(self, cli, folder):
+    def test_a_new_plan_has_found(self, cli, folder):
         answer = cli("run", "--data", str(folder([[0, 1]])), "--dry-run")
         assert "data.folder.classes\tfound\tdefault" in answer.out
 
@@ -135,7 +135,7 @@ class TestClasses:
 
 
 class TestBinaryMasks:
-    def test_0_and_255_are_told_and_the_way_out_is_named(self, folder):
+    def test_0_and_255_give_a_warning_with_a_hint(self, folder):
         """The object was void, and the run's miou 0.95."""
         data = load(folder([[0, 255, 255]]))
         lines = doubts(data, None)
@@ -159,10 +159,10 @@ class TestBinaryMasks:
 
     def test_another_value_is_refused_with_its_file(self, folder):
         error = refusal(load, folder([[0, 7, 255]]), binary=True)
-        assert error.what == "The mask holds the value 7; with binary=true masks hold 0 and 255."
+        assert error.what == "The mask holds the value 7; with binary=true, masks may hold only 0 and 255."
         assert error.where.endswith("000.png")
 
-    def test_a_single_class_with_void_is_not_called_binary_where_another_is_held(self, folder):
+    def test_masks_with_another_class_are_not_called_binary(self, folder):
         assert doubts(load(folder([[0, 1, 255]])), None) == []
 
 
@@ -181,24 +181,24 @@ class TestDoubts:
     def test_an_ignored_class_need_not_occur(self, folder):
         assert doubts(load(folder([[1, 2]], classes="background\nsoil\nrock\n")), None) == []
 
-    def test_inspect_has_a_row_for_void_and_says_what_is_doubtful(self, cli, folder):
+    def test_inspect_has_a_row_for_void_and_lists_doubts(self, cli, folder):
         answer = cli("data", "inspect", str(folder(*[[[0, 255]]] * 3)))
         assert answer.code == 0, answer.err
         assert "doubtful: The masks hold only 0 and 255" in answer.out
         (row,) = [line for line in answer.out.splitlines() if line.startswith("void (255)")]
         assert row.split("\t")[1:4] == ["3", "50.00 % of all", "3"]
 
-    def test_a_run_says_them_and_logs_them(self, tmp_path, folder):
+    def test_a_run_warns_and_logs(self, tmp_path, folder):
         rng = np.random.default_rng(0)
         masks = [np.where(rng.random((16, 16)) < 0.7, 255, rng.integers(0, 2, (16, 16))) for _ in range(8)]
-        said: list[str] = []
+        warnings: list[str] = []
         words = {"arch": "unet:width=0.125:depth=1:convolutions=1", "bottleneck": "none", "epochs": 1, "batch": 4}
         path = folder(*masks, classes="ground\nrock\nwater\n")
-        with warnings_told(said):
+        with warnings_told(warnings):
             run = marsseg.run(data=str(path), out=tmp_path / "run", **words)
         log = run.folder.log_file.read_text(encoding="utf-8")
         for line in ("% of all pixels are void (255)", "No mask has a pixel of water (2)"):
-            assert sum(line in each for each in said) == 1
+            assert sum(line in each for each in warnings) == 1
             assert log.count(line) == 1
 
 
@@ -279,7 +279,7 @@ class TestDecoders:
         np.testing.assert_array_equal(read_mask(tmp_path / "a.tif"), IDS)
 
     @pytest.mark.parametrize("kind", ["JPEG", "WEBP"])
-    def test_a_suffix_hides_no_lossy_file(self, tmp_path, kind):
+    def test_a_suffix_does_not_hide_a_lossy_file(self, tmp_path, kind):
         buffer = io.BytesIO()
         Image.fromarray(np.tile(IDS, (8, 8))).save(buffer, kind)
         (tmp_path / "a.png").write_bytes(buffer.getvalue())
@@ -344,7 +344,8 @@ class TestOrientation:
         save_turned(tmp_path / "mine/masks/a.png", PIXELS, 1)
         error = refusal(load, tmp_path / "mine")
         assert error.what == (
-            "As their EXIF orientations show them (mask 1, image 6), the mask has 2 × 3 pixels, its image 3 × 2."
+            "After they are turned by their EXIF orientations (mask 1, image 6), the mask has "
+            "2 × 3 pixels, but its image has 3 × 2."
         )
         assert "orientation=stored" in error.hint
         assert load(tmp_path / "mine", orientation="stored").masks.shape == (1, 2, 3)
@@ -382,7 +383,7 @@ class TestTiles:
     def test_what_stands_in_several_tiles_is_told(self):
         """Of 5 columns in tiles of 4, the columns 1 to 3 do."""
         (line,) = Resizing("tiles", 1, 4).remarks([(1, 5)])
-        assert line.startswith("The last tiles of an image reach back over others: 60 % of all pixels stand in several")
+        assert line.startswith("The last tiles of a row or column overlap others: 60 % of all pixels are in several")
         assert Resizing("tiles", 1, 4).remarks([(1, 8)]) == []
         assert Resizing("tiles", 1, 4, edges="pad").remarks([(1, 5)]) == []
 
@@ -392,7 +393,7 @@ class TestTiles:
         assert image.ravel().tolist() == [7, 7, 7, 0]
         assert mask.tolist() == [[0, 0, 0, 255]]
         assert fitting.remarks([(1, 3), (1, 8)]) == [
-            "1 of 2 images are smaller than a tile: it is filled up with black and void."
+            "1 of 2 images are smaller than a tile: they are filled up with black and void."
         ]
 
     def test_told_when_the_set_is_opened(self, folder, caplog):
@@ -400,7 +401,7 @@ class TestTiles:
         for _ in range(2):  # prepared, and from the cache
             caplog.clear()
             load(path, resize="tiles", height=4, width=4)
-            assert "stand in several tiles" in caplog.text
+            assert "are in several tiles" in caplog.text
 
 
 class TestClassFile:
@@ -448,12 +449,12 @@ class TestClassFile:
         """The ids after it were one too low."""
         (tmp_path / "classes.txt").write_text("ground\nvoid\nrock\n", encoding="utf-8")
         assert refusal(read_class_file, tmp_path / "classes.txt").what == (
-            "Line 2 names void among the classes, and the ids after it are not clear."
+            "Line 2 lists void among the classes, so the ids after it are not clear."
         )
 
     def test_a_quote_that_does_not_end_is_refused(self, tmp_path):
         (tmp_path / "classes.txt").write_text('ground\n"rock\n', encoding="utf-8")
-        assert refusal(read_class_file, tmp_path / "classes.txt").what.startswith("Line 2 cannot be taken apart")
+        assert refusal(read_class_file, tmp_path / "classes.txt").what.startswith("Line 2 cannot be split into fields")
 
 
 def test_a_plan_with_a_byte_order_mark_is_read(cli, tmp_path):

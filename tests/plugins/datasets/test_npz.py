@@ -1,4 +1,4 @@
-"""Reading .npz files of the course's layout: what is read, and what is refused."""
+"""Read .npz files in the course's layout, and refuse wrong ones."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def course(dtype=np.float64) -> np.ndarray:
 
 @pytest.fixture
 def save(tmp_path):
-    """`save(images=…)` writes these arrays and gives the path."""
+    """Return a function: `save(images=…)` writes these arrays and returns the path."""
 
     def write(compressed: bool = False, **arrays) -> Path:
         path = tmp_path / "data.npz"
@@ -45,7 +45,7 @@ def refusal(path: Path, **parameters) -> RequestError:
     return caught.value
 
 
-# --- what is read
+# --- files that are read
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32", "float16", "uint8", "int64", "uint16", ">f8", ">f4", ">i4"])
@@ -81,17 +81,17 @@ def test_a_grey_value_between_two_whole_ones_is_rounded(save):
     assert Npz(str(save(training_set=together))).load().images[0, 0, :3, 0].tolist() == [99, 100, 255]
 
 
-def test_classes_and_ignored_ones_are_the_users_to_say(save):
+def test_the_user_chooses_classes_and_ignored_classes(save):
     path = save(images=IMAGES, masks=np.minimum(MASKS, 1))
     data = Npz(str(path), classes=("ground", "rock"), ignore_classes=None).load()
     assert (data.num_classes, data.ignore_classes) == (2, ())
 
 
-@pytest.mark.parametrize(("limit", "kept"), [(1, [0]), (2, [0, 2]), (5, [0, 1, 2, 3, 4]), (99, [0, 1, 2, 3, 4])])
-def test_a_part_of_a_file_is_spread_over_it(save, limit, kept):
+@pytest.mark.parametrize(("limit", "items"), [(1, [0]), (2, [0, 2]), (5, [0, 1, 2, 3, 4]), (99, [0, 1, 2, 3, 4])])
+def test_a_limit_takes_items_evenly_spread_over_the_file(save, limit, items):
     data = Npz(str(save(training_set=course(), training_groups=np.arange(5))), limit=limit).load()
-    np.testing.assert_array_equal(data.masks, MASKS[kept])
-    np.testing.assert_array_equal(data.groups, kept)
+    np.testing.assert_array_equal(data.masks, MASKS[items])
+    np.testing.assert_array_equal(data.groups, items)
 
 
 def test_the_test_set_is_read_on_its_own(save):
@@ -128,7 +128,7 @@ def test_the_real_tiles(real_tiles):
     assert data.groups.shape == (4000,)
 
 
-# --- what is refused
+# --- files that are refused
 
 
 def changed(item, value) -> np.ndarray:
@@ -145,14 +145,14 @@ WRONG = {
     "no masks": ({"images": IMAGES}, "There is no masks in this file; it holds images."),
     "shape": (
         {"training_set": IMAGES},
-        "training_set must be (N, 2, H, W), image and mask of each item, not (5, 6, 8).",
+        "training_set must have the shape (N, 2, H, W), an image and a mask for each item, not (5, 6, 8).",
     ),
     "three": (
         {"training_set": np.zeros((5, 3, 6, 8))},
-        "training_set must be (N, 2, H, W), image and mask of each item, not (5, 3, 6, 8).",
+        "training_set must have the shape (N, 2, H, W), an image and a mask for each item, not (5, 3, 6, 8).",
     ),
-    "no items": ({"training_set": course()[:0]}, "training_set holds nothing: its shape is (0, 2, 6, 8)."),
-    "no pixels": ({"images": IMAGES[:, :0], "masks": MASKS}, "images holds nothing: its shape is (5, 0, 8)."),
+    "no items": ({"training_set": course()[:0]}, "training_set is empty: its shape is (0, 2, 6, 8)."),
+    "no pixels": ({"images": IMAGES[:, :0], "masks": MASKS}, "images is empty: its shape is (5, 0, 8)."),
     "flat images": (
         {"images": IMAGES[0], "masks": MASKS},
         "images must have 3 or 4 dimensions, N first, not (6, 8).",
@@ -162,7 +162,7 @@ WRONG = {
     "counts": ({"images": IMAGES, "masks": MASKS[:4]}, "There are 5 images and 4 masks."),
     "sizes": (
         {"images": IMAGES, "masks": MASKS[:, :5]},
-        "Masks of (5, 5, 8) do not fit images of (5, 6, 8, 1).",
+        "Masks of shape (5, 5, 8) do not match images of shape (5, 6, 8, 1).",
     ),
     "text": ({"training_set": np.full((5, 2, 6, 8), "a")}, "training_set must hold numbers, not <U1."),
     "complex": ({"training_set": course() + 1j}, "training_set must hold numbers, not complex128."),
@@ -172,19 +172,19 @@ WRONG = {
     ),
     "pickled": (
         {"training_set": PICKLED},
-        "training_set holds pickled objects, which could run code when read; they are never loaded.",
+        "training_set holds pickled objects. They could run code when read, so marsseg never loads them.",
     ),
     "pickled groups": (
         {"training_set": course(), "training_groups": PICKLED},
-        "training_groups holds pickled objects, which could run code when read; they are never loaded.",
+        "training_groups holds pickled objects. They could run code when read, so marsseg never loads them.",
     ),
     "groups count": (
         {"training_set": course(), "training_groups": np.arange(4)},
-        "training_groups must be 5 integers, not (4,) int64.",
+        "training_groups must hold 5 integers, but its shape is (4,) and its type int64.",
     ),
     "groups dtype": (
         {"training_set": course(), "training_groups": np.zeros(5)},
-        "training_groups must be 5 integers, not (5,) float64.",
+        "training_groups must hold 5 integers, but its shape is (5,) and its type float64.",
     ),
     "bright image": (
         {"training_set": changed((2, 0), 256)},
@@ -222,7 +222,7 @@ WRONG = {
 
 
 @pytest.mark.parametrize(("arrays", "what"), WRONG.values(), ids=WRONG)
-def test_what_is_wrong_in_a_file_is_said(save, arrays, what):
+def test_a_wrong_file_is_refused_with_the_reason(save, arrays, what):
     path = save(**arrays)
     error = refusal(path)
     assert error.what == what
@@ -239,7 +239,7 @@ def test_a_class_that_is_not_there_cannot_be_ignored(save, ignore_classes, what)
 
 def test_a_file_that_is_not_there(tmp_path):
     assert refusal(tmp_path / "gone.npz").what == "There is no such file."
-    assert refusal(tmp_path).what.startswith("This is no .npz file")  # a folder
+    assert refusal(tmp_path).what.startswith("This is not an .npz file")  # a folder
 
 
 def npy(array: np.ndarray) -> bytes:
@@ -284,13 +284,13 @@ LYING = {
 
 
 @pytest.mark.parametrize("content", LYING.values(), ids=LYING)
-def test_an_array_that_is_not_what_it_says_is_refused(tmp_path, content):
+def test_an_array_that_differs_from_its_header_is_refused(tmp_path, content):
     error = refusal(zipped(tmp_path / "data.npz", content))
     assert error.what.startswith("training_set")
 
 
-def test_memory_is_not_taken_for_what_is_not_there(tmp_path):
-    # The directory of the zip file lies as well: its word is checked against what is read.
+def test_no_memory_is_allocated_for_missing_data(tmp_path):
+    # The directory of the zip file is wrong as well: its size is checked against the bytes that are read.
     path = zipped(tmp_path / "data.npz", header(DECLARED.format("(500000000, 2, 6400, 12800)")) + bytes(960))
     content = path.read_bytes()
     size = struct.pack("<I", len(header(DECLARED.format("(500000000, 2, 6400, 12800)"))) + 960)
@@ -300,8 +300,8 @@ def test_memory_is_not_taken_for_what_is_not_there(tmp_path):
 
 
 @pytest.fixture(scope="module")
-def sound() -> dict[str, bytes]:
-    """Sound files, stored and compressed, as bytes."""
+def valid() -> dict[str, bytes]:
+    """Valid files, stored and compressed, as bytes."""
     files = {}
     for save in (np.savez, np.savez_compressed):
         file = io.BytesIO()
@@ -317,8 +317,8 @@ either = pytest.mark.parametrize("how", ["savez", "savez_compressed"])
 @either
 @anywhere
 @given(share=st.floats(0, 1, exclude_max=True))
-def test_a_file_cut_off_anywhere_is_refused(sound, tmp_path, how, share):
-    content = sound[how]
+def test_a_file_cut_off_anywhere_is_refused(valid, tmp_path, how, share):
+    content = valid[how]
     path = tmp_path / "cut.npz"
     path.write_bytes(content[: int(share * len(content))])
     refusal(path)
@@ -334,15 +334,15 @@ def test_garbage_is_refused(tmp_path, content):
 
 @anywhere
 @given(content=st.binary(max_size=300), magic=st.booleans())
-def test_garbage_in_a_sound_zip_file_is_refused(tmp_path, content, magic):
+def test_garbage_in_a_valid_zip_file_is_refused(tmp_path, content, magic):
     refusal(zipped(tmp_path / "garbage.npz", (b"\x93NUMPY\x01\x00" if magic else b"") + content))
 
 
 @either
 @anywhere
 @given(data=st.data())
-def test_a_file_with_bytes_changed_is_refused_or_read_never_worse(sound, tmp_path, how, data):
-    content = bytearray(sound[how])
+def test_a_file_with_changed_bytes_is_refused_or_read(valid, tmp_path, how, data):
+    content = bytearray(valid[how])
     # Where the structures are: near both ends, and in the header of each array.
     places = [*range(300), *range(len(content) - 500, len(content))]
     for _ in range(data.draw(st.integers(1, 4))):
@@ -372,7 +372,7 @@ def test_nothing_is_ever_unpickled(tmp_path):
     assert not (tmp_path / "exploded").exists()
 
 
-# --- what takes more than it should
+# --- zip bombs and other attacks
 
 
 @pytest.mark.parametrize("names", [("training_set",), ("images", "masks"), ("test_set",)])
@@ -431,17 +431,17 @@ def test_images_without_labels_may_have_colours(save):
     ("test_set", "what"),
     [
         (TEST_SET[0], "test_set must have 3 or 4 dimensions, N first, not (6, 8)."),
-        (TEST_SET[:0], "test_set holds nothing: its shape is (0, 6, 8)."),
+        (TEST_SET[:0], "test_set is empty: its shape is (0, 6, 8)."),
         (TEST_SET + 300.0, "The image of item 0 has values outside 0 to 255."),
-        (PICKLED, "test_set holds pickled objects, which could run code when read; they are never loaded."),
+        (PICKLED, "test_set holds pickled objects. They could run code when read, so marsseg never loads them."),
     ],
 )
-def test_what_is_wrong_in_a_test_set_is_said(save, test_set, what):
+def test_a_wrong_test_set_is_refused_with_the_reason(save, test_set, what):
     path = save(training_set=course(), test_set=test_set)
     with pytest.raises(RequestError) as caught:
         Npz(str(path)).unlabelled()
     assert (caught.value.what, caught.value.where) == (what, str(path))
-    assert len(Npz(str(path)).load()) == 5  # its labelled part is sound
+    assert len(Npz(str(path)).load()) == 5  # its labelled part is valid
 
 
 def test_groups_can_be_left_out(tmp_path):

@@ -1,4 +1,4 @@
-"""The synthetic scenes: deterministic, of any size, of the shares asked for, and not to be solved by grey value."""
+"""Synthetic scenes are deterministic, have any size and the requested shares, and need more than grey values."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def rock_images(data: SegmentationData) -> int:
     return int((data.masks == BIG_ROCK).any(axis=(1, 2)).sum())
 
 
-def test_what_it_gives_is_labelled_grey_mars(default: SegmentationData) -> None:
+def test_the_data_is_labelled_grey_mars(default: SegmentationData) -> None:
     assert default.images.shape == (400, 64, 128, 1)
     assert default.masks.shape == (400, 64, 128)
     assert default.images.dtype == default.masks.dtype == np.uint8
@@ -161,7 +161,7 @@ def test_an_alien_is_pasted_on_the_scene_that_would_be_there() -> None:
 
 
 @pytest.mark.parametrize(("count", "aliens"), [(1, 1), (5, 5), (7, 3), (200, 1), (2615, 110)])
-def test_as_many_aliens_as_asked_for_from_early_on(count: int, aliens: int) -> None:
+def test_the_number_of_aliens_and_the_first_position(count: int, aliens: int) -> None:
     items = Synthetic(count=count, aliens=aliens).alien_items()
     assert len(set(items)) == aliens
     assert 0 <= min(items) < 3
@@ -169,7 +169,7 @@ def test_as_many_aliens_as_asked_for_from_early_on(count: int, aliens: int) -> N
 
 
 @pytest.mark.parametrize(
-    ("given", "complaint"),
+    ("parameters", "message"),
     [
         ({"shares": "0.5,0.5"}, "list of 5 or more numbers"),
         ({"shares": "0.2,0.2,0.2,0.2,0.1,0.1"}, "5 numbers"),
@@ -181,21 +181,21 @@ def test_as_many_aliens_as_asked_for_from_early_on(count: int, aliens: int) -> N
         ({"shares": "-0.1,0.5,0.3,0.3,0"}, "at least 0"),
         ({"count": "0"}, "at least 1"),
         ({"height": "7"}, "at least 8"),
-        ({"count": "3", "aliens": "4"}, "4 aliens"),
+        ({"count": "3", "aliens": "4"}, r"aliens \(4\)"),
     ],
 )
-def test_what_cannot_be_is_refused_before_anything_is_made(given: dict[str, str], complaint: str) -> None:
-    with pytest.raises(RequestError, match=complaint):
-        configure(Synthetic, given)
+def test_impossible_parameters_are_refused_at_once(parameters: dict[str, str], message: str) -> None:
+    with pytest.raises(RequestError, match=message):
+        configure(Synthetic, parameters)
 
 
-def test_a_set_may_begin_later() -> None:
+def test_a_set_may_begin_at_a_later_scene() -> None:
     later, all = Synthetic(count=5, first=7).load(), Synthetic(count=12).load()
     np.testing.assert_array_equal(later.images, all.images[7:])
     np.testing.assert_array_equal(later.masks, all.masks[7:])
 
 
-def test_its_items_are_what_it_loads() -> None:
+def test_items_equal_the_loaded_data() -> None:
     source = Synthetic(count=6, aliens=2, height=16, width=16)
     data = source.load()
     images, masks = zip(*source.items(), strict=True)

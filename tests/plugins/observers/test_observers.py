@@ -1,4 +1,4 @@
-"""The observers that hand a run on to TensorBoard and MLflow: when they do, and what arrives there."""
+"""The observers for TensorBoard and MLflow: when they are active, and what they record."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ SCORES = {"miou": 0.4, "accuracy": 0.6, "iou": {"soil": 0.4, "big rock": None}}
 
 
 @pytest.fixture(autouse=True)
-def nothing_asked_for(monkeypatch):
+def no_observer_requested(monkeypatch):
     monkeypatch.delenv(on_request.VARIABLE, raising=False)
 
 
 def begun_run(path, **values):
-    """A run of which nothing is trained yet, as far as these observers look at it."""
+    """Return a run before its training, with the attributes that these observers use."""
     path.mkdir(exist_ok=True)
     network = SimpleNamespace(count_params=lambda: 1234)
     data = SimpleNamespace(source="synthetic")
@@ -45,7 +45,7 @@ def begun_run(path, **values):
 
 
 def observe(*names):
-    """The hooks of these observers alone."""
+    """Return the hooks of only these observers."""
     return load_hooks([installed().find(OBSERVER, name) for name in names])
 
 
@@ -60,14 +60,14 @@ def follow(hooks, run, *, epochs=1, status=FINISHED, subsets=("validation", "tes
     hooks("marsseg_run_finished", run=run)
 
 
-# --- when they do
+# --- when they are active
 
 
 def test_each_has_an_extra_of_its_name():
     assert set(NAMES) <= set(metadata.metadata("marsseg").get_all("Provides-Extra"))
 
 
-def test_one_that_is_not_asked_for_does_nothing_and_says_nothing(tmp_path):
+def test_one_that_is_not_requested_does_nothing(tmp_path):
     with no_warning():
         follow(observe(*NAMES), begun_run(tmp_path / "run"))
     assert not [*(tmp_path / "run").iterdir()]
@@ -91,7 +91,7 @@ def test_a_missing_library_is_one_warning_that_names_the_extra(tmp_path, monkeyp
     assert not [*(tmp_path / "run").iterdir()]
 
 
-def test_a_folder_of_the_name_is_no_library(tmp_path, monkeypatch):
+def test_a_folder_with_the_name_is_not_a_library(tmp_path, monkeypatch):
     (tmp_path / "no_library").mkdir()
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setenv(on_request.VARIABLE, "no_library")
@@ -118,7 +118,7 @@ def test_disabled_is_disabled(tmp_path, monkeypatch):
 
 
 def read_events(folder) -> dict[tuple[str, int], float]:
-    """(tag, step) → value, as TensorBoard reads them."""
+    """Return the values by (tag, step), as TensorBoard reads them."""
     accumulator = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
     events = accumulator.EventAccumulator(str(folder)).Reload()
     return {(tag, e.step): e.value for tag in events.Tags()["scalars"] for e in events.Scalars(tag)}
@@ -139,7 +139,7 @@ def test_tensorboard_has_every_scalar_of_the_history_and_the_test_scores(tmp_pat
     assert read_events(run.path / "tensorboard") == pytest.approx(expected)
 
 
-def test_tensorboard_reads_a_resumed_run_behind_what_was_cut_off(tmp_path, tensorboard):
+def test_tensorboard_reads_a_resumed_run_after_a_cut_off_event(tmp_path, tensorboard):
     run = begun_run(tmp_path / "run")
     tensorboard("marsseg_network_built", run=run)
     for epoch in (1, 2):
@@ -172,7 +172,7 @@ def test_events_are_written_without_tensorflow(python, tensorboard):
 
 @pytest.fixture
 def mlflow(tmp_path, monkeypatch):
-    """MLflow's client, of an empty local store."""
+    """Return a client of MLflow with an empty local store."""
     library = pytest.importorskip("mlflow", reason="mlflow is not installed: marsseg[mlflow]")
     pytest.importorskip("sqlalchemy", reason="mlflow's local store needs sqlalchemy, which mlflow-skinny leaves out")
     monkeypatch.chdir(tmp_path)
@@ -196,21 +196,23 @@ def test_mlflow_has_parameters_metrics_artifacts_and_the_status(tmp_path, mlflow
     hooks = observe("mlflow")
     follow(hooks, run, epochs=2)
 
-    (found,) = runs_of(mlflow, "Jezero")
-    assert (found.info.status, found.info.run_name) == ("FINISHED", "run")
-    assert found.data.tags["marsseg.folder"] == str(run.path)
-    params = found.data.params
+    (logged,) = runs_of(mlflow, "Jezero")
+    assert (logged.info.status, logged.info.run_name) == ("FINISHED", "run")
+    assert logged.data.tags["marsseg.folder"] == str(run.path)
+    params = logged.data.params
     assert (params["arch"], params["arch.unet.width"], params["loss"]) == ("unet", "0.5", "ssce,dice")
     assert (params["loss.dice.weight"], params["parameters"]) == ("0.25", "1234")
     assert {"training.seed", "split.test", "data.synthetic.count"} <= set(params)
-    assert found.data.metrics == pytest.approx(SCALARS | {"test/miou": 0.4, "test/accuracy": 0.6, "test/iou_soil": 0.4})
-    history = mlflow.get_metric_history(found.info.run_id, "validation/miou")
+    assert logged.data.metrics == pytest.approx(
+        SCALARS | {"test/miou": 0.4, "test/accuracy": 0.6, "test/iou_soil": 0.4}
+    )
+    history = mlflow.get_metric_history(logged.info.run_id, "validation/miou")
     assert sorted((each.step, each.value) for each in history) == [(1, 0.5), (2, 0.5)]
-    artifacts = {each.path for each in mlflow.list_artifacts(found.info.run_id)}
+    artifacts = {each.path for each in mlflow.list_artifacts(logged.info.run_id)}
     assert artifacts == {"plan.toml", "manifest.json", "figures"}
-    assert [each.path for each in mlflow.list_artifacts(found.info.run_id, "figures")] == ["figures/classes.png"]
+    assert [each.path for each in mlflow.list_artifacts(logged.info.run_id, "figures")] == ["figures/classes.png"]
 
-    # Interrupted and gone on with, it is one run of MLflow.
+    # A run that is interrupted and resumed is one run of MLflow.
     run = begun_run(tmp_path / "cut")
     follow(hooks, run, status=INTERRUPTED, subsets=("validation",))
     assert {each.info.status for each in runs_of(mlflow, "Jezero")} == {"FINISHED", "KILLED"}
@@ -219,19 +221,19 @@ def test_mlflow_has_parameters_metrics_artifacts_and_the_status(tmp_path, mlflow
     follow(hooks, run, epochs=3)
     assert [each.info.status for each in runs_of(mlflow, "Jezero")] == ["FINISHED", "FINISHED"]
 
-    # A store that does not know the run begins it anew.
+    # If the store does not know the run, a new one is created.
     run.folder.write_json(run.path / "mlflow.json", {"schema": 1, "run": "0" * 32})
     follow(hooks, run)
     assert len(runs_of(mlflow, "Jezero")) == 3
 
 
 @pytest.mark.slow
-def test_a_run_that_fails_is_failed_in_mlflow(tmp_path, mlflow, marsseg):
+def test_a_failed_run_is_marked_as_failed_in_mlflow(tmp_path, mlflow, marsseg):
     (tmp_path / "bad.py").write_text(
         "from dataclasses import dataclass\nfrom marsseg_core.plugin_api import Loss\n\n"
         "@dataclass(frozen=True)\nclass Bad(Loss):\n    def build(self, spec):\n        return self.of\n\n"
         "    def of(self, labels, logits):\n"
-        "        if labels.shape[0] == 1:  # the image it is tried on before the training\n"
+        "        if labels.shape[0] == 1:  # the image of the check before the training\n"
         "            return (logits**2).__getitem__((0, 0, 0, 0))\n"
         "        raise ArithmeticError('no such number')\n"
     )
@@ -252,11 +254,11 @@ def test_a_run_on_the_command_line_reaches_both(tmp_path, mlflow, marsseg):
     answer = marsseg("run", *words, "--epochs", "2", "--out", "run", MARSSEG_OBSERVERS="mlflow,tensorboard")
     assert answer.code == 0, answer.err
     assert "Warning" not in answer.err
-    (found,) = runs_of(mlflow)
-    artifacts = {each.path for each in mlflow.list_artifacts(found.info.run_id)}
+    (logged,) = runs_of(mlflow)
+    artifacts = {each.path for each in mlflow.list_artifacts(logged.info.run_id)}
     assert {"plan.toml", "metrics.json", "history.csv", "network.keras", "report.html", "figures"} <= artifacts
     events = read_events(tmp_path / "run" / "tensorboard")
-    assert {tag for tag, _ in events} == set(found.data.metrics)
-    assert {"weights/dice", "validation/iou_soil", "test/miou"} <= set(found.data.metrics)
+    assert {tag for tag, _ in events} == set(logged.data.metrics)
+    assert {"weights/dice", "validation/iou_soil", "test/miou"} <= set(logged.data.metrics)
     last = {tag: value for (tag, step), value in sorted(events.items(), key=lambda item: item[0][1])}
-    assert last == pytest.approx(found.data.metrics, rel=1e-6)
+    assert last == pytest.approx(logged.data.metrics, rel=1e-6)

@@ -1,4 +1,4 @@
-"""The report's figures and page: what they show, and that they can be read."""
+"""The figures and the page of the report: their content, and that they are readable."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from marsseg_plugins.observers.report.sheet import Tile, choose_tiles, errors, t
 
 MARS = ("background", "soil", "bedrock", "sand", "big_rock")
 
-# Viénot, Brettel and Mollon 1999, on linear RGB: another model of deuteranopia than the one the colours are made with.
+# Viénot, Brettel and Mollon 1999, on linear RGB. The colours were chosen with another model of deuteranopia.
 DEUTERANOPIA = np.array([[0.29275, 0.70725, 0.0], [0.29275, 0.70725, 0.0], [-0.02234, 0.02234, 1.0]])
 
 
@@ -54,7 +54,7 @@ def history(epochs: int, class_names=MARS) -> list[dict]:
 
 
 def lightness_and_hue(rgb: np.ndarray, vision: np.ndarray) -> np.ndarray:
-    """sRGB (n, 3) in 0..255 → CIE L*a*b* (n, 3) as the vision, a matrix on linear RGB, has it."""
+    """Convert sRGB (n, 3) in 0..255 to CIE L*a*b* (n, 3), as seen with `vision`, a matrix on linear RGB."""
     linear = np.clip((rgb / 255) ** 2.2 @ vision.T, 0, 1)
     to_xyz = np.array([[0.4339, 0.3763, 0.1898], [0.2126, 0.7152, 0.0722], [0.0177, 0.1095, 0.8728]])
     x, y, z = np.cbrt(linear @ to_xyz.T).T
@@ -63,7 +63,7 @@ def lightness_and_hue(rgb: np.ndarray, vision: np.ndarray) -> np.ndarray:
 
 @pytest.mark.parametrize(("count", "apart"), [(2, 30), (5, 30), (12, 7)])
 @pytest.mark.parametrize("vision", [np.eye(3), DEUTERANOPIA], ids=["normal", "deuteranopia"])
-def test_classes_are_told_apart_from_each_other_and_from_grey(count, apart, vision):
+def test_classes_differ_visibly_from_each_other_and_from_grey(count, apart, vision):
     grey = [[int(NEUTRAL[start : start + 2], 16) for start in (1, 3, 5)]]
     seen = lightness_and_hue(np.concatenate([class_colours(count), grey]), vision)
     distances = np.linalg.norm(seen[:, None] - seen[None], axis=-1)
@@ -110,7 +110,7 @@ def test_curves_of_many_classes_with_formula_signs_and_missing_values():
         ("val_distance", [3.0, 9.0], (-0.18, 9.18), "score"),
     ],
 )
-def test_what_the_best_network_is_kept_by_is_within_the_axis(monkeypatch, best_by, values, limits, unit):
+def test_the_score_that_chooses_the_best_network_is_within_the_axis(monkeypatch, best_by, values, limits, unit):
     figures = []
     monkeypatch.setattr(canvas, "write", lambda figure, target: figures.append(figure))
     rows = [row | {best_by: value} for row, value in zip(history(2), values, strict=True)]
@@ -126,7 +126,7 @@ def test_only_finite_values_become_points():
     assert (epochs.tolist(), values.tolist()) == ([4], [0.5])
 
 
-def test_a_figure_is_the_same_bytes_each_time():
+def test_a_figure_has_the_same_bytes_each_time():
     first, second = io.BytesIO(), io.BytesIO()
     for target in (first, second):
         learning_curves(history(4), target, class_names=MARS, ignore_classes=(0,), best_epoch=3)
@@ -163,7 +163,7 @@ SCORED = SCORES.flatmap(
 
 
 @given(SCORED, st.integers(0, 6), st.integers(0, 6))
-def test_chosen_tiles_are_scored_distinct_and_as_many_as_asked(sample, typical, worst):
+def test_chosen_tiles_are_scored_distinct_and_as_many_as_requested(sample, typical, worst):
     scores, wrong = sample
     nearest, most = choose_tiles(scores, wrong, typical, worst)
     chosen = nearest + most
@@ -186,7 +186,7 @@ def test_the_worst_have_the_most_wrong_pixels_and_the_typical_are_nearest_to_the
 
 
 def test_a_tile_with_one_labelled_pixel_is_not_the_worst():
-    """By its score, 0, it was: a tile that is nearly all void stood before one with half of its pixels wrong."""
+    """Ordered by score it would be: 0, though the tile is nearly all void, and another has half of its pixels wrong."""
     assert choose_tiles(np.array([0.0, 0.5, 0.9]), [1, 8000, 100], typical=1, worst=1)[1] == [1]
 
 
@@ -218,7 +218,7 @@ def test_the_error_picture_colours_wrong_pixels_and_no_others():
     assert (error[:half, half:] == colours[4]).all()
     assert grey(error[:half, :half])
     assert grey(error[half:, :half])
-    assert (error[half:, half:] < 64).all()  # an ignored class predicted on labelled ground is dark, not grey on grey
+    assert (error[half:, half:] < 64).all()  # an ignored class predicted on labelled pixels is dark, not grey on grey
     assert (predicted[half:, :half] == colours[3]).all(axis=-1).any()  # the prediction shows through the stripes
 
 
@@ -261,7 +261,7 @@ def page(**changes) -> str:
     return render_page(**arguments)
 
 
-def test_what_plugins_and_data_say_is_escaped():
+def test_text_of_plugins_and_data_is_escaped():
     text = page()
     for raw in ("<b>", "<i>", "<u>", "<script", "<3>"):
         assert raw not in text
@@ -269,7 +269,7 @@ def test_what_plugins_and_data_say_is_escaped():
         assert shown in text
 
 
-def test_the_page_needs_nothing_beside_it(tmp_path):
+def test_the_page_needs_no_other_file(tmp_path):
     text = page()
     assert "http" not in text
     assert not re.search(r"<(link|iframe|object)\b|@import|url\(", text)

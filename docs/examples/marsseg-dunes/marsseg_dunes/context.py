@@ -1,4 +1,4 @@
-"""Global context."""
+"""The bottleneck `context`."""
 
 from __future__ import annotations
 
@@ -10,18 +10,19 @@ from marsseg_core.plugin_api import Bottleneck, BottleneckSpec, param
 
 @dataclass(frozen=True)
 class Context(Bottleneck):
-    """Global context: what the whole map shows is added to each of its pixels.
+    """Global context: add a summary of the whole feature map to each of its pixels.
 
-    Wiring: the mean of all pixels, weighted by the softmax of a learned score; two 1×1 convolutions, with `ratio` times
-    the map's channels, layer normalisation and ReLU between them; added to the map.
+    Structure: the mean of all pixels, weighted by the softmax of a learned score; then two 1×1 convolutions, with layer
+    normalisation and ReLU between them. The first has `ratio` times the channels of the map. The result is added to the
+    map.
 
     Cao and others, GCNet, arXiv 1904.11492.
     """
 
-    # Whoever reads a saved network imports these first: Keras knows a layer only once its module is there.
+    # marsseg imports these modules before it loads a saved network: Keras needs them to find the custom layer.
     layer_modules = ("marsseg_dunes.layers",)
 
-    ratio: float = param(0.25, help="channels between the two convolutions, as a share of the map's", above=0)
+    ratio: float = param(0.25, help="channels between the two convolutions, as a multiple of those of the map", above=0)
 
     def build(self, features: Any, spec: BottleneckSpec) -> Any:
         from keras import layers

@@ -1,4 +1,4 @@
-"""A network of dilated convolutions."""
+"""The architecture `dilated`."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Dilated(Architecture):
-    """Dilated network: at half the size throughout, each convolution looks twice as far as the one before.
+    """Dilated network: convolutions at half resolution, each with a larger dilation than the one before.
 
-    Wiring: a 3×3 convolution with stride 2, one 3×3 convolution for each of `dilations`, each added to what it is
-    given; the bottlenecks; a 1×1 convolution to the logits, upsampled bilinearly. Every convolution but the last has
-    normalisation and ReLU.
+    Structure: a 3×3 convolution with stride 2; one 3×3 convolution for each of `dilations`, added to its input; the
+    bottlenecks; a 1×1 convolution to the logits, which are upsampled bilinearly. All convolutions except the last are
+    followed by batch normalisation and ReLU.
 
     The idea is the context module of Yu and Koltun, arXiv 1511.07122.
     """
 
-    width: float = param(1.0, help="multiplier of the filters", above=0)
-    filters: int = param(48, help="channels of every map", minimum=1)
+    width: float = param(1.0, help="factor on the number of filters", above=0)
+    filters: int = param(48, help="channels of each feature map, before `width`", minimum=1)
     dilations: tuple[int, ...] = param(
-        (1, 2, 4, 8, 16), help="distance of the pixels each looks at", minimum=1, min_length=1
+        (1, 2, 4, 8, 16), help="dilation rate of each convolution", minimum=1, min_length=1
     )
 
     def build(self, spec: NetworkSpec) -> keras.Model:
@@ -42,12 +42,12 @@ class Dilated(Architecture):
         images = keras.Input((spec.height, spec.width, spec.channels), name="images")
         x = convolve(images, "entry", strides=2)
         for number, dilation in enumerate(self.dilations, start=1):
-            seen = convolve(x, f"look{number}", dilation_rate=dilation)
-            x = layers.Add(name=f"look{number}_add")([x, seen])
+            dilated = convolve(x, f"look{number}", dilation_rate=dilation)
+            x = layers.Add(name=f"look{number}_add")([x, dilated])
         x = spec.bottleneck(x)
-        # In float32 under mixed precision too: logits are compared and exponentiated.
+        # Use float32 for the logits, also with mixed precision: half precision is too coarse for the softmax.
         x = layers.Conv2D(spec.num_classes, 1, dtype="float32", name="logits_small")(x)
         x = layers.UpSampling2D(2, interpolation="bilinear", dtype="float32", name="logits_up")(x)
-        # A side that is odd was rounded up on the way down.
+        # The stride rounded odd sides up, so crop the extra row or column.
         extra = ((0, spec.height % 2), (0, spec.width % 2))
         return keras.Model(images, layers.Cropping2D(extra, dtype="float32", name="logits")(x), name="dilated")

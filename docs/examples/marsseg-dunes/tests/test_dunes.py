@@ -1,4 +1,4 @@
-"""What marsseg expects of each kind, and what these four promise besides."""
+"""The contracts of marsseg for the four components, and their own tests."""
 
 import numpy as np
 import pytest
@@ -44,14 +44,14 @@ def test_dilated_convolutions_keep_the_number_of_weights():
 
 
 @pytest.mark.parametrize("epsilon", [0.0, 2.0])
-def test_poly_is_its_formula(epsilon):
-    """A pixel of the first class, with p = 3/4, beside one that is void."""
+def test_the_value_of_poly_follows_the_formula(epsilon):
+    """The batch has one pixel of the first class, with p = 3/4, and one void pixel."""
     logits = np.log([[[[3.0, 1.0], [1.0, 9.0]]]]).astype("float32")
     loss = Poly(epsilon).build(LossSpec(2, (), (1, 1)))
     assert float(loss(np.array([[[0, 255]]]), logits)) == pytest.approx(-np.log(0.75) + epsilon / 4, rel=1e-5)
 
 
-def test_shade_falls_evenly_from_one_corner_to_another():
+def test_shade_changes_evenly_from_one_corner_to_another():
     images, _ = Shade(strength=1).apply(
         np.ones((1, 5, 7, 1), "float32"), np.zeros((1, 5, 7), "uint8"), [np.random.default_rng(3)]
     )

@@ -1,4 +1,4 @@
-"""Figures and a page at the end of a run."""
+"""Write the figures and the report page of a run when it has finished."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 @hookimpl
 def marsseg_run_finished(run: Run) -> None:
+    """Write the report, if at least one epoch has finished."""
     from .write import write_report
 
     if run.history:

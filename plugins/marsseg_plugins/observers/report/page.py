@@ -1,4 +1,4 @@
-"""The report as one HTML file that needs nothing beside it: no script, no link, figures inside."""
+"""Render the report as a single HTML file, without scripts and links, and with the figures inside."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from marsseg_core.plugin_api import HEADLINE, MetricTable, colours, metric_table
 
 NO_VALUE = "–"
 
-# Parts in the order of their columns, each with what it was for.
-SUBSETS = {"validation": "chose the best epoch", "test": "chose nothing"}
+# The subsets in the order of their columns, each with its role in the training.
+SUBSETS = {"validation": "chose the best epoch", "test": "not used for any choice"}
 
 
 @dataclass(frozen=True)
 class PageFigure:
-    """A figure of the page: PNG bytes or the path of a PNG file. A wide one scrolls sideways on a phone."""
+    """Hold a figure of the page: PNG bytes or the path of a PNG file. A wide figure scrolls sideways on a phone."""
 
     heading: str
     caption: str
@@ -27,6 +27,7 @@ class PageFigure:
     wide: bool = True
 
     def png_bytes(self) -> bytes:
+        """Return the PNG file as bytes."""
         return self.png if isinstance(self.png, bytes) else Path(self.png).read_bytes()
 
 
@@ -41,11 +42,11 @@ def render_page(
     environment: Mapping[str, Any],
     table: MetricTable | None = None,
 ) -> str:
-    """The whole page as HTML text.
+    """Return the page as HTML text. All text from plugins and data is escaped.
 
-    `metrics` is the content of `metrics.json` (None for undefined values), `plan` the plan as TOML, `environment`
-    facts by name, nested or not, `table` the metrics (those that are installed). All text is shown as it is,
-    whatever it holds.
+    `metrics` is the content of `metrics.json`, with None for undefined values. `plan` is the plan as TOML.
+    `environment` maps names to values, which may be mappings themselves. `table` holds the metrics; None means the
+    installed ones.
     """
     subsets = {name: metrics["subsets"][name] for name in SUBSETS if name in metrics["subsets"]}
     table = table or metric_table()
@@ -84,16 +85,16 @@ def _headline(metrics: Mapping[str, Any], table: MetricTable) -> dict[str, str]:
     best_by = str(metrics.get("best_by", HEADLINE)).removeprefix("val_")
     best, epochs = metrics.get("best_epoch"), metrics.get("epochs")
     trained = f"Trained for {epochs} epoch{'' if epochs == 1 else 's'}"
-    trained += f"; the network kept is that of epoch {best}, the best by {best_by}." if best is not None else "."
+    trained += f"; the saved network is that of epoch {best}, the best by {best_by}." if best is not None else "."
     if score is None:
-        meaning = "No score: no labelled ground was evaluated."
+        meaning = "There is no score, because no labelled pixels were evaluated."
     else:
         meaning = (
-            f"On the labelled ground of the {name} subset ({_images(subset)}), predicted and true area of a class "
+            f"On the labelled pixels of the {name} subset ({_images(subset)}), predicted and true area of a class "
             f"overlap by {100 * score:.0f} % (intersection over union, the mean over the classes)."
         )
     if name == "validation":
-        meaning += " This subset chose the epoch, so the figure is optimistic."
+        meaning += " This subset was used to choose the epoch, so the score is optimistic."
     label = table.label(HEADLINE)
     return {"score": _number(score), "label": label, "subset": name, "meaning": meaning, "trained": trained}
 
@@ -106,7 +107,7 @@ def _images(subset: Mapping[str, Any]) -> str:
 def _classes(
     subsets: Mapping[str, Mapping[str, Any]], class_names: Sequence[str], ignore_classes: Collection[int]
 ) -> list[dict[str, Any]]:
-    """The rows of the classes that count: name, colour, and what each subset says of it."""
+    """Return the rows of the classes that are not ignored: name, colour, and a cell for each subset."""
     palette = colours.class_colours(len(class_names), ignore_classes)
     return [
         {
@@ -130,18 +131,18 @@ def _cell(subset: Mapping[str, Any], name: str) -> dict[str, str]:
 
 
 def _number(value: float | None) -> str:
-    # NaN is the one value that differs from itself.
+    # Only NaN differs from itself.
     return NO_VALUE if value is None or value != value else f"{value:.4f}"
 
 
 def _flat(facts: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:
-    """Nested facts as (dotted name, text), in their order."""
+    """Flatten nested mappings to pairs of dotted name and text, in their order."""
     flat = []
     for name, value in facts.items():
         if isinstance(value, Mapping):
             flat += _flat(value, f"{prefix}{name}.")
         else:
-            several = isinstance(value, list | tuple)
-            text = ", ".join(map(str, value)) if several else NO_VALUE if value is None else str(value)
+            is_list = isinstance(value, list | tuple)
+            text = ", ".join(map(str, value)) if is_list else NO_VALUE if value is None else str(value)
             flat.append((prefix + str(name), text))
     return flat

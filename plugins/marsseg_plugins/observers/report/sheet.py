@@ -1,4 +1,4 @@
-"""Tiles side by side: image, truth, prediction, error."""
+"""Draw a sheet of tiles: image, truth, prediction and error side by side."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from matplotlib.patches import Patch
 from marsseg_core.plugin_api import canvas, colours, panels
 
 COLUMNS = ("image, contrast stretched", "truth", "prediction", "error, coloured as predicted")
-PANEL = 512  # every panel fits a square of this side; like the lengths below in pixels
+PANEL = 512  # side of the square that every panel fits into; this and the lengths below are in pixels
 GAP = 14
 CAPTION = 40
 HEADING = 36
@@ -21,13 +21,13 @@ CAPTION_SIZE = 11  # points
 LEGEND_ROW = 44
 LEGEND_COLUMNS = 6
 
-FADE = 0.8  # of the way to white, for ground that was predicted rightly
+FADE = 0.8  # how far correctly predicted pixels are faded towards white
 CORRECT = "#ececec"
 
 
 @dataclass(frozen=True, eq=False)
 class Tile:
-    """One row of the sheet: image (H, W, C) uint8, truth (H, W) and prediction (H, W) uint8 class ids."""
+    """Hold one row of the sheet: image (H, W, C) uint8, and truth and prediction (H, W) uint8 class ids."""
 
     title: str
     image: np.ndarray
@@ -38,9 +38,10 @@ class Tile:
 def tile_sheet(
     rows: Sequence[Tile], class_names: Sequence[str], target: canvas.Target, *, ignore_classes: Collection[int] = ()
 ) -> None:
-    """Draw each tile as image, truth, prediction and error, under one legend.
+    """Draw each tile as image, truth, prediction and error, with one legend for all.
 
-    Ground without a label is striped wherever it is seen: the network says something there, and nobody can score it.
+    Unlabelled pixels are striped in all panels except the image: the network predicts a class there, but the prediction
+    cannot be scored.
     """
     palette = colours.class_colours(len(class_names), ignore_classes)
     heights = [_panel_size(tile.truth)[0] for tile in rows]
@@ -83,38 +84,42 @@ def tile_sheet(
 def choose_tiles(
     scores: np.ndarray, wrong: Sequence[int] | np.ndarray, typical: int = 4, worst: int = 4
 ) -> tuple[list[int], list[int]]:
-    """Indices of (typical, worst) images by their scores (N,) float, NaN where an image has no score.
+    """Choose typical and worst images; return the indices of both.
 
-    The worst have the most `wrong` pixels (N,), most first: a low score may come from a few labelled pixels. The
-    typical have scores nearest to the median, nearest first. None is both: where images are few, each kind gives way
-    until they share them evenly. Ties go to the lower index.
+    `scores` (N,) float are the scores of the images, NaN where an image has none. The worst images have the most
+    `wrong` pixels (N,), most first: a low score can come from a few labelled pixels. The typical images have the scores
+    nearest to the median, nearest first. No image is in both lists: if there are few images, the lists share them
+    evenly. Among equal images, the lower index comes first.
     """
     scores = np.asarray(scores, dtype=float)
     scored = np.flatnonzero(~np.isnan(scores))
     if not len(scored):
         return [], []
     worst = min(worst, max(len(scored) - typical, len(scored) // 2))
-    falling = scored[np.argsort(-np.asarray(wrong)[scored], kind="stable")]
-    chosen, rest = falling[:worst], np.sort(falling[worst:])
+    by_wrong_pixels = scored[np.argsort(-np.asarray(wrong)[scored], kind="stable")]
+    worst_items, rest = by_wrong_pixels[:worst], np.sort(by_wrong_pixels[worst:])
     distance = np.abs(scores[rest] - np.median(scores[scored]))
     nearest = rest[np.argsort(distance, kind="stable")][:typical]
-    return nearest.tolist(), chosen.tolist()
+    return nearest.tolist(), worst_items.tolist()
 
 
 def labelled(truth: np.ndarray, num_classes: int, ignore_classes: Collection[int]) -> np.ndarray:
-    """Where truth (H, W) counts in scores: (H, W) bool, neither void nor of an ignored class."""
+    """Return where the truth (H, W) counts in scores, (H, W) bool: not void, and not an ignored class."""
     counted: np.ndarray = (truth < num_classes) & ~np.isin(truth, list(ignore_classes))
     return counted
 
 
 def errors(truth: np.ndarray, prediction: np.ndarray, num_classes: int, ignore_classes: Collection[int]) -> np.ndarray:
-    """Which labelled pixels (H, W) are predicted wrongly: (H, W) bool."""
+    """Return which labelled pixels are predicted wrongly, (H, W) bool."""
     wrong: np.ndarray = labelled(truth, num_classes, ignore_classes) & (truth != prediction)
     return wrong
 
 
 def tile_panels(tile: Tile, palette: np.ndarray, ignore_classes: Collection[int]) -> tuple[np.ndarray, ...]:
-    """Image (H, W, 3), truth, prediction and error (h, w, 3) of a tile, all uint8; h, w are the panel's pixels."""
+    """Return the panels of a tile, uint8: image (H, W, 3), truth, prediction and error (h, w, 3).
+
+    (h, w) is the size of a panel in pixels.
+    """
     size = _panel_size(tile.truth)
     truth, prediction = panels.stretched(tile.truth, size), panels.stretched(tile.prediction, size)
     unscored = ~labelled(truth, len(palette), ignore_classes)
@@ -123,7 +128,7 @@ def tile_panels(tile: Tile, palette: np.ndarray, ignore_classes: Collection[int]
     image = panels.brightened(tile.image)
     grey = panels.stretched(image.mean(axis=-1), size)
     error = np.repeat((grey + FADE * (255 - grey)).astype(np.uint8)[..., None], 3, axis=-1)
-    # An ignored class would be grey on grey: where it is predicted instead of a label, it is dark.
+    # Ignored classes are grey, which cannot be seen on grey. Where one is predicted on labelled pixels, it is dark.
     colours_of_errors = palette.copy()
     colours_of_errors[list(ignore_classes)] = colours.rgb(colours.INK)
     error[wrong] = colours.paint(prediction, colours_of_errors)[wrong]
@@ -137,7 +142,7 @@ def tile_panels(tile: Tile, palette: np.ndarray, ignore_classes: Collection[int]
 
 
 def _panel_size(ids: np.ndarray) -> tuple[int, int]:
-    """Height and width in pixels at which an (H, W) picture fills its panel."""
+    """Return the height and width in pixels at which a picture (H, W) fills its panel."""
     height, width = ids.shape
     scale = PANEL / max(height, width)
     return max(1, round(height * scale)), max(1, round(width * scale))
@@ -146,7 +151,7 @@ def _panel_size(ids: np.ndarray) -> tuple[int, int]:
 def _error_caption(tile: Tile, num_classes: int, ignore_classes: Collection[int]) -> str:
     counted = labelled(tile.truth, num_classes, ignore_classes).sum()
     wrong = errors(tile.truth, tile.prediction, num_classes, ignore_classes).sum()
-    return f"{100 * wrong / counted:.1f} % of the labelled pixels are wrong" if counted else "nothing labelled"
+    return f"{100 * wrong / counted:.1f} % of the labelled pixels are wrong" if counted else "no labelled pixels"
 
 
 def _legend(
@@ -159,12 +164,12 @@ def _legend(
         if index not in ignore_classes
     ]
     patches.append(Patch(facecolor=colours.NEUTRAL, hatch="////", label="no label: not scored", **edge))
-    patches.append(Patch(facecolor=CORRECT, label="right (faded image)", **edge))
-    lost = [
+    patches.append(Patch(facecolor=CORRECT, label="correct (faded image)", **edge))
+    predicted_as_ignored = [
         errors(t.truth, t.prediction, len(palette), ignore_classes) & np.isin(t.prediction, list(ignore_classes))
         for t in rows
     ]
-    if any(found.any() for found in lost):
+    if any(pixels.any() for pixels in predicted_as_ignored):
         names = ", ".join(class_names[index] for index in sorted(ignore_classes))
-        patches.append(Patch(facecolor=colours.INK, label=f"labelled, predicted {names}", **edge))
+        patches.append(Patch(facecolor=colours.INK, label=f"labelled, but predicted as {names}", **edge))
     return patches

@@ -1,4 +1,4 @@
-"""From a run to its figures and its page."""
+"""Draw the figures of a run and write its report page."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ from .sheet import Tile, choose_tiles, tile_sheet
 
 
 def write_report(run: Run) -> None:
-    """Draw the learning curves, and of the best network the confusion matrix and a sheet of tiles; then the page.
+    """Draw the learning curves, the confusion matrix and a sheet of tiles; then write the page.
 
-    They show the test subset, or the validation subset of a run that was interrupted.
+    The matrix and the tiles are of the best network, on the test subset. For an interrupted run they are on the
+    validation subset.
     """
     folder, names, ignore_classes = run.folder, run.data.class_names, run.data.ignore_classes
     subset = list(run.scores)[-1]
@@ -31,12 +32,12 @@ def write_report(run: Run) -> None:
     figures = [
         PageFigure(
             "Learning curves",
-            "Losses and what they count, validation scores and learning rate, epoch by epoch.",
+            "Losses and their weights, validation scores and learning rate in each epoch.",
             folder.write_figure("learning_curves", lambda target: draw(target)),
         ),
         PageFigure(
             "Confusion matrix",
-            f"Of each class's labelled pixels in the {subset} subset: what they were taken for.",
+            f"The predicted classes of the labelled pixels of each class, in the {subset} subset.",
             folder.write_figure(
                 "confusion_matrix",
                 lambda target: matrix.confusion_figure(
@@ -74,9 +75,9 @@ def _tiles(run: Run, subset: str) -> list[Tile]:
     wrong = run.scores[subset].wrong_per_image
     typical, worst = choose_tiles(scores, wrong)
     items = run.split[subset]
-    kinds = [(index, "typical") for index in typical] + [(index, "worst") for index in worst]
+    chosen = [(index, "typical") for index in typical] + [(index, "worst") for index in worst]
     tiles = []
-    for index, kind in kinds:
+    for index, kind in chosen:
         item = items[index]
         logits = np.asarray(run.network.predict_on_batch(scale(run.data.images[item][None])))[0]
         title = f"{kind}: item {item}, {HEADLINE} {scores[index]:.2f}"
