@@ -56,12 +56,12 @@ set_html_renderer(_html)
 
 
 def _range(value: Any) -> Range:
-    from .data.ranges import asked_range
+    from .data.ranges import parse_range
 
     if not isinstance(value, str):
         hint = "Pass a text such as '0..4095', '0..1' or 'bits'."
         raise RequestError(f"range must be a text, not {type(value).__name__}.", where="range", hint=hint)
-    return asked_range(value, "range")
+    return parse_range(value, "range")
 
 
 def list_components(kind: str | None = None, *, plugins: Sequence[AnyPath] = ()) -> list[ComponentInfo]:

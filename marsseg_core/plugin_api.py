@@ -49,10 +49,11 @@ if TYPE_CHECKING:
         cached_data as cached_data,
         cached_images as cached_images,
         note_classes as note_classes,
-        note_remarks as note_remarks,
         note_scaling as note_scaling,
+        note_warnings as note_warnings,
     )
     from .data.channels import to_colour as to_colour, to_grey as to_grey
+    from .data.chunks import items_per_chunk as items_per_chunk
     from .data.conversion import Converter as Converter
     from .data.image_reader import ImageReader as ImageReader
     from .data.images import (
@@ -66,8 +67,7 @@ if TYPE_CHECKING:
         refuse_file as refuse_file,
     )
     from .data.limits import PIXEL_LIMIT as PIXEL_LIMIT
-    from .data.pieces import items_at_once as items_at_once
-    from .data.ranges import Piece as Piece, Range as Range, found_scaling as found_scaling
+    from .data.ranges import ImageChunk as ImageChunk, Range as Range, determine_scaling as determine_scaling
     from .data.scaling import Scaling as Scaling, numbers_of as numbers_of
     from .data.statistics import balanced_weights as balanced_weights, rarest_items as rarest_items
     from .errors import (
@@ -158,21 +158,21 @@ _NAMES: Final = {
         "refuse_file",
     ),
     "data.limits": ("PIXEL_LIMIT",),
-    "data.pieces": ("items_at_once",),
+    "data.chunks": ("items_per_chunk",),
     "data.cached": (
         "GROUPS",
         "IMAGES",
         "MASKS",
         "note_classes",
-        "note_remarks",
+        "note_warnings",
         "note_scaling",
         "cached_data",
         "cached_images",
     ),
     "data.ranges": (
-        "Piece",
+        "ImageChunk",
         "Range",
-        "found_scaling",
+        "determine_scaling",
     ),
     "data.image_reader": ("ImageReader",),
     "data.scaling": (

@@ -94,13 +94,13 @@ def predict(
         if target is not None:
             refuse_existing(target, option)
     from ..data.limits import PIXEL_LIMIT
-    from ..data.ranges import asked_range
+    from ..data.ranges import parse_range
     from ..inference.ensemble import load_networks, open_runs
     from ..inference.image_sources import check_subset, find_source
 
     check_backend()
     check_subset(subset)
-    chosen_range = None if range is None else asked_range(range, "--range")
+    chosen_range = None if range is None else parse_range(range, "--range")
     folders, classes = open_runs(runs)
     limit = pixel_limit or PIXEL_LIMIT
     session = open_session(plugins=plugin, trust=trust)

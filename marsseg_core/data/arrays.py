@@ -13,7 +13,7 @@ import numpy as np
 from ..conventions import VOID
 from ..errors import RequestError
 from ..shown import HtmlRepr
-from .pieces import pieces
+from .chunks import chunks
 
 if TYPE_CHECKING:
     from .cleaning_report import CleaningReport
@@ -158,7 +158,7 @@ class SegmentationData(HtmlRepr):
         for array in (self.images, self.masks, self.groups):
             if array is not None:
                 digest.update(repr((array.shape, array.dtype.str)).encode())
-                for _, chunk in pieces(array):
+                for _, chunk in chunks(array):
                     digest.update(chunk.data)
         object.__setattr__(self, "_fingerprint", digest.hexdigest())
         return digest.hexdigest()

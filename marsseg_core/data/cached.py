@@ -46,10 +46,10 @@ def note_scaling(writer: Writer, converter: Converter) -> None:
         converter: the converter of its images, after the last one was converted
     """
     writer.notes[_SCALING] = None if converter.kept is None else converter.kept.to_json()
-    note_remarks(writer, converter.doubts())
+    note_warnings(writer, converter.doubts())
 
 
-def note_remarks(writer: Writer, lines: Sequence[str]) -> None:
+def note_warnings(writer: Writer, lines: Sequence[str]) -> None:
     """Store warnings with a data set while it is prepared; they are logged whenever the data set is opened.
 
     Args:
@@ -79,7 +79,7 @@ def cached_data(
     """Open the data set made from `source`, memory-mapped; prepare it first if that was not done before.
 
     The arrays are checked before they are stored. If the files, the options (`CacheSource.key`) or the code of
-    `prepare` change, it is prepared again. The warnings of `note_scaling` and `note_remarks` are logged each time.
+    `prepare` change, it is prepared again. The warnings of `note_scaling` and `note_warnings` are logged each time.
 
     Args:
         source: the files and options that the data set is made from

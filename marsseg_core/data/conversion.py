@@ -6,7 +6,7 @@ from typing import Final
 
 import numpy as np
 
-from .ranges import SAY_WHICH, Piece, finite, refuse
+from .ranges import RANGE_HINT, ImageChunk, finite, refuse
 from .scaling import Scaling, exact, numbers_of, scaled_values
 
 # If the highest value is below this share of the range, the range is probably wrong. Detects 12-bit values read as 16.
@@ -14,10 +14,10 @@ _SMALL_SHARE: Final = 1 / 16
 
 
 class Converter:
-    """Convert images of any type of numbers to uint8, piece by piece; `doubts` then returns warnings about the range.
+    """Convert images of any type of numbers to uint8, chunk by chunk; `doubts` then returns warnings about the range.
 
     Args:
-        scaling: the result of `found_scaling` for the source of the images
+        scaling: the result of `determine_scaling` for the source of the images
     """
 
     def __init__(self, scaling: Scaling | None) -> None:
@@ -26,11 +26,11 @@ class Converter:
         self._highest = -np.inf
         self._unscaled_highest = -np.inf
 
-    def __call__(self, piece: Piece) -> np.ndarray:
-        """Convert the images of a piece.
+    def __call__(self, chunk: ImageChunk) -> np.ndarray:
+        """Convert the images of a chunk.
 
         Args:
-            piece: n images
+            chunk: n images
 
         Returns:
             (n, …) uint8
@@ -38,10 +38,10 @@ class Converter:
         Raises:
             RequestError: if values are NaN or infinite, or are outside 0…255 and the scaling is not for such numbers
         """
-        values, scaling = piece.read(), self.scaling
+        values, scaling = chunk.read(), self.scaling
         if scaling is None or (scaling.per == "set" and scaling.numbers != numbers_of(values.dtype)):
-            return self._unscaled(values, piece)
-        finite(values, piece)
+            return self._unscaled(values, chunk)
+        finite(values, chunk)
         if scaling.per == "image":
             return np.stack([self._stretched(image, scaling) for image in values])
         scaled, outside = scaled_values(values, scaling.low, scaling.high)
@@ -50,15 +50,15 @@ class Converter:
         self._highest = max(self._highest, float(values.max()))
         return scaled
 
-    def _unscaled(self, values: np.ndarray, piece: Piece) -> np.ndarray:
+    def _unscaled(self, values: np.ndarray, chunk: ImageChunk) -> np.ndarray:
         """Round values that are 0…255 already."""
         self._unscaled_highest = max(self._unscaled_highest, float(values.max()))
         if values.dtype == np.uint8:
             return values
-        finite(values, piece)
+        finite(values, chunk)
         outside = ((values < 0) | (values > 255)).any(axis=tuple(range(1, values.ndim)))
         if outside.any():
-            refuse((piece, int(outside.argmax())), "has values outside 0 to 255", SAY_WHICH)
+            refuse((chunk, int(outside.argmax())), "has values outside 0 to 255", RANGE_HINT)
         rounded: np.ndarray = np.rint(values).astype(np.uint8)
         return rounded
 

@@ -17,8 +17,8 @@ from typing import Final
 import numpy as np
 
 from .arrays import SegmentationData
+from .chunks import chunks
 from .groups import ItemGroup
-from .pieces import pieces
 
 HASH_SIDE: Final = 16
 HASH_BITS: Final = 20
@@ -27,7 +27,7 @@ CORRELATION: Final = 0.95
 
 def digests(array: np.ndarray) -> list[bytes]:
     """Return a hash of each item of an array (N, …)."""
-    return [hashlib.blake2b(item.data, digest_size=16).digest() for _, chunk in pieces(array) for item in chunk]
+    return [hashlib.blake2b(item.data, digest_size=16).digest() for _, chunk in chunks(array) for item in chunk]
 
 
 def identical_groups(hashes: Sequence[bytes]) -> tuple[ItemGroup, ...]:
@@ -109,7 +109,7 @@ def _correlation(first: np.ndarray, second: np.ndarray) -> float:
 def _difference_hashes(images: np.ndarray) -> np.ndarray:
     """Compute the difference hashes of images (N, H, W, C) as (N, 4) uint64."""
     hashes = []
-    for _, chunk in pieces(images):
+    for _, chunk in chunks(images):
         cells = _cell_means(_cell_means(chunk.sum(axis=-1, dtype=np.uint32), HASH_SIDE, 1), HASH_SIDE + 1, 2)
         bits = cells[:, :, 1:] > cells[:, :, :-1]
         hashes.append(np.packbits(bits.reshape(len(chunk), -1), axis=1).view(np.uint64))

@@ -17,7 +17,7 @@ from ..errors import RequestError
 from ..files.atomic import atomic_folder, atomic_write
 from ..files.npy import write_npy_header
 from .arrays import SegmentationData
-from .pieces import items_at_once
+from .chunks import items_per_chunk
 
 Layout = Literal["training_set", "images"]
 Items = Iterable[tuple[np.ndarray, np.ndarray]]
@@ -133,7 +133,7 @@ def _npz(path: Path, progress: Callable[[int], None]) -> Iterator[ArrayWriter]:
             remaining, iterator = shape[0], iter(items)
             with archive.open(member, "w", force_zip64=True) as file:
                 write_npy_header(file, shape, dtype)
-                while chunk := list(islice(iterator, items_at_once(shape, dtype))):
+                while chunk := list(islice(iterator, items_per_chunk(shape, dtype))):
                     array = np.asarray(chunk, dtype)
                     if array.shape[1:] != shape[1:] or len(array) > remaining:
                         raise ValueError(f"{name} of {shape} cannot take items of {array.shape[1:]}")

@@ -10,7 +10,7 @@ import numpy as np
 from ..errors import RequestError
 from .conversion import Converter
 from .images import pixel_type, read_pixels, read_turned
-from .ranges import Piece, Range, finite, first_of_each, found_scaling
+from .ranges import ImageChunk, Range, determine_scaling, finite, first_of_each
 from .scaling import numbers_of
 
 
@@ -32,7 +32,7 @@ class ImageReader:
         converter: converts the values; it has the scaling
 
     Raises:
-        RequestError: if a file cannot be read, and in the cases of `found_scaling`
+        RequestError: if a file cannot be read, and in the cases of `determine_scaling`
     """
 
     def __init__(
@@ -50,8 +50,8 @@ class ImageReader:
             except RequestError:
                 if not lenient:
                     raise
-        first = first_of_each(self._piece(path, dtype) for path, dtype in self._types.items())
-        self.converter = Converter(found_scaling(wanted, first, self._pieces))
+        first = first_of_each(self._chunk(path, dtype) for path, dtype in self._types.items())
+        self.converter = Converter(determine_scaling(wanted, first, self._chunks))
 
     def __call__(self, path: Path) -> np.ndarray:
         """Read an image file.
@@ -68,7 +68,7 @@ class ImageReader:
         pixels, turned = read_turned(path, limit=self._limit, upper_bits=self._upper_bits, upright=self._upright)
         if turned:
             self.turned[path] = None
-        image: np.ndarray = self.converter(_piece_of(pixels, path))[0]
+        image: np.ndarray = self.converter(_chunk_of(pixels, path))[0]
         return image
 
     def remarks(self) -> list[str]:
@@ -91,25 +91,25 @@ class ImageReader:
             return []
         return [p for p, dtype in self._types.items() if scaling.per == "image" or numbers_of(dtype) == scaling.numbers]
 
-    def _piece(self, path: Path, dtype: np.dtype) -> Piece:
+    def _chunk(self, path: Path, dtype: np.dtype) -> ImageChunk:
         def read() -> np.ndarray:
             return read_pixels(path, limit=self._limit, upper_bits=self._upper_bits)[None]
 
-        return Piece(dtype, read, lambda _: "This image", str(path))
+        return ImageChunk(dtype, read, lambda _: "This image", str(path))
 
-    def _pieces(self) -> Iterator[Piece]:
+    def _chunks(self) -> Iterator[ImageChunk]:
         for path, dtype in self._types.items():
-            piece = self._piece(path, dtype)
+            chunk = self._chunk(path, dtype)
             if not self._lenient or dtype == np.uint8:
-                yield piece
+                yield chunk
                 continue
             try:
-                pixels = piece.read()
-                finite(pixels, piece)
+                pixels = chunk.read()
+                finite(pixels, chunk)
             except RequestError:
                 continue
-            yield _piece_of(pixels[0], path)
+            yield _chunk_of(pixels[0], path)
 
 
-def _piece_of(pixels: np.ndarray, path: Path) -> Piece:
-    return Piece(pixels.dtype, lambda: pixels[None], lambda _: "This image", str(path))
+def _chunk_of(pixels: np.ndarray, path: Path) -> ImageChunk:
+    return ImageChunk(pixels.dtype, lambda: pixels[None], lambda _: "This image", str(path))

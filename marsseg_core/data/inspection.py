@@ -10,11 +10,11 @@ import numpy as np
 
 from ..errors import RequestError
 from .arrays import SegmentationData
+from .chunks import chunks
 from .doubts import doubts
 from .duplicates import Copies, identical_groups, image_copies, mask_groups
 from .groups import ItemGroup
 from .labels import rims, strip_widths
-from .pieces import pieces
 from .split_options import SplitOptions
 from .splits import SUBSETS, Split, make_split
 from .statistics import balanced_weights
@@ -218,7 +218,7 @@ def inspect(data: SegmentationData, unlabelled: np.ndarray | None, split: SplitO
 def _values(images: np.ndarray) -> Values:
     counts = np.zeros(256, np.int64)
     flat: list[int] = []
-    for start, chunk in pieces(images):
+    for start, chunk in chunks(images):
         for image in chunk:  # one at a time: bincount turns its input into 8-byte integers
             counts += np.bincount(image.ravel(), minlength=256)
         spread = np.ptp(chunk, axis=tuple(range(1, chunk.ndim)))
@@ -236,12 +236,12 @@ def _values(images: np.ndarray) -> Values:
 
 def _masks(data: SegmentationData) -> MaskFacts:
     counts = data.label_counts[:, list(data.labelled_classes)]
-    chunks: dict[str, list[np.ndarray]] = {"rims": [], "gaps": [], "strips": []}
-    for _, chunk in pieces(data.masks):
+    per_chunk: dict[str, list[np.ndarray]] = {"rims": [], "gaps": [], "strips": []}
+    for _, chunk in chunks(data.masks):
         for name, pixels in zip(("rims", "gaps"), rims(chunk), strict=True):
-            chunks[name].append(pixels.sum(axis=(1, 2)))
-        chunks["strips"].append(strip_widths(chunk, data.ignore_classes, WIDEST_STRIP))
-    rim, gap, strips = (np.concatenate(chunks[name]) for name in ("rims", "gaps", "strips"))
+            per_chunk[name].append(pixels.sum(axis=(1, 2)))
+        per_chunk["strips"].append(strip_widths(chunk, data.ignore_classes, WIDEST_STRIP))
+    rim, gap, strips = (np.concatenate(per_chunk[name]) for name in ("rims", "gaps", "strips"))
     by_edge = dict(zip(EDGES, strips.T, strict=True))
     return MaskFacts(
         void=_most_first(data.label_counts[:, -1]),

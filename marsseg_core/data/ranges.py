@@ -31,7 +31,7 @@ class Range:
 
     As text:
 
-    - `auto`: by rules, from all images (`found_scaling`)
+    - `auto`: by rules, from all images (`determine_scaling`)
     - `bits`: by the bit depth of each file: 0…255 for 8 bits, 0…65535 for 16
     - `LOW..HIGH`: these values; with `@integers`, `@floats` or `@bytes` only for such numbers, and `auto` for others
     - `LOW%..HIGH%`: these percentiles of all values of the data set, or with `per="image"` of each image's values
@@ -103,7 +103,7 @@ class Range:
         return f"{exact(self.low)}{sign}..{exact(self.high)}{sign}" + (f"@{self.numbers}" if self.numbers else "")
 
 
-def asked_range(text: str, where: str) -> Range:
+def parse_range(text: str, where: str) -> Range:
     """Parse a range that a user requested; raise RequestError, with the option `where`, if it is invalid."""
     try:
         return Range.parse(text)
@@ -116,7 +116,7 @@ def _numbers(text: str | None) -> Numbers | None:
 
 
 @dataclass(frozen=True)
-class Piece:
+class ImageChunk:
     """Describe a chunk of images of a source, which is read on demand.
 
     Attributes:
@@ -137,20 +137,20 @@ class Piece:
         return numbers_of(self.dtype)
 
 
-Pieces = Callable[[], Iterable[Piece]]
+ImageChunks = Callable[[], Iterable[ImageChunk]]
 
-SAY_WHICH: Final = "Set the values of black and white: range=LOW..HIGH, or percentiles: range=1%..99%."
+RANGE_HINT: Final = "Set the values of black and white: range=LOW..HIGH, or percentiles: range=1%..99%."
 
 
-def first_of_each(pieces: Iterable[Piece]) -> dict[np.dtype, Piece]:
-    """Return the first piece of each dtype."""
-    first: dict[np.dtype, Piece] = {}
-    for piece in pieces:
-        first.setdefault(piece.dtype, piece)
+def first_of_each(chunks: Iterable[ImageChunk]) -> dict[np.dtype, ImageChunk]:
+    """Return the first chunk of each dtype."""
+    first: dict[np.dtype, ImageChunk] = {}
+    for chunk in chunks:
+        first.setdefault(chunk.dtype, chunk)
     return first
 
 
-def found_scaling(wanted: Range, first: Mapping[np.dtype, Piece], pieces: Pieces) -> Scaling | None:
+def determine_scaling(wanted: Range, first: Mapping[np.dtype, ImageChunk], chunks: ImageChunks) -> Scaling | None:
     """Determine the scaling of a source from the requested range and, if necessary, from the values of all images.
 
     The rules of `auto`, which look at all images:
@@ -162,8 +162,8 @@ def found_scaling(wanted: Range, first: Mapping[np.dtype, Piece], pieces: Pieces
 
     Args:
         wanted: the requested range
-        first: the first piece of each dtype
-        pieces: returns an iterable over all images; called only where their values decide, and then at most twice
+        first: the first chunk of each dtype
+        chunks: returns an iterable over all images; called only where their values decide, and then at most twice
 
     Returns:
         The scaling; None if the values are 0…255 already.
@@ -174,7 +174,7 @@ def found_scaling(wanted: Range, first: Mapping[np.dtype, Piece], pieces: Pieces
     """
     if wanted.per == "image":
         return Scaling(wanted.low, wanted.high, per="image")
-    kinds = {numbers_of(dtype): piece for dtype, piece in first.items()}
+    kinds = {numbers_of(dtype): chunk for dtype, chunk in first.items()}
     if {"integers", "floats"} <= set(kinds):
         refuse(
             kinds["floats"],
@@ -186,20 +186,20 @@ def found_scaling(wanted: Range, first: Mapping[np.dtype, Piece], pieces: Pieces
         return _by_depth(first)
     numbers = wanted.numbers or wide or "bytes"
     if wanted.rule == "auto" or numbers not in kinds:
-        return None if wide is None else _by_rules(wide, _find_extremes(pieces, wide))
+        return None if wide is None else _by_rules(wide, _find_extremes(chunks, wide))
     if len(kinds) > 1 and (wanted.numbers in (None, "bytes")):
         hint = f"range={Range('values', wanted.low, wanted.high)}@{wide} leaves images of 8 bits unchanged."
         hint = hint if wanted.rule == "values" else "Store all images with the same bit depth, or set range_per=image."
         refuse(kinds["bytes"], "has 8 bits, others have more: one range does not fit both", hint)
     if wanted.rule == "percentiles":
-        return _by_percentiles(wanted, pieces, numbers)
+        return _by_percentiles(wanted, chunks, numbers)
     return Scaling(wanted.low, wanted.high, numbers)
 
 
-def _by_depth(first: Mapping[np.dtype, Piece]) -> Scaling | None:
-    for dtype, piece in first.items():
+def _by_depth(first: Mapping[np.dtype, ImageChunk]) -> Scaling | None:
+    for dtype, chunk in first.items():
         if dtype not in (np.uint8, np.uint16):
-            refuse(piece, f"holds {dtype} values: their range is unknown", SAY_WHICH)
+            refuse(chunk, f"holds {dtype} values: their range is unknown", RANGE_HINT)
     return SIXTEEN_BITS if np.dtype(np.uint16) in first else None
 
 
@@ -209,25 +209,25 @@ class _Extremes:
 
     lowest: float
     highest: float
-    lowest_in: tuple[Piece, int]
-    highest_in: tuple[Piece, int]
+    lowest_in: tuple[ImageChunk, int]
+    highest_in: tuple[ImageChunk, int]
     binary: bool
 
 
-def _find_extremes(pieces: Pieces, numbers: Numbers) -> _Extremes:
+def _find_extremes(chunks: ImageChunks, numbers: Numbers) -> _Extremes:
     """Read all images with this kind of numbers and find their extreme values."""
-    lows: list[tuple[float, Piece, int]] = []
-    highs: list[tuple[float, Piece, int]] = []
+    lows: list[tuple[float, ImageChunk, int]] = []
+    highs: list[tuple[float, ImageChunk, int]] = []
     binary = True
-    for piece in pieces():
-        if piece.numbers != numbers:
+    for chunk in chunks():
+        if chunk.numbers != numbers:
             continue
-        values = finite(piece.read(), piece)
+        values = finite(chunk.read(), chunk)
         axes = tuple(range(1, values.ndim))
         minima, maxima = values.min(axis=axes), values.max(axis=axes)
         for extremes, per_image, find in ((lows, minima, np.argmin), (highs, maxima, np.argmax)):
             item = int(find(per_image))
-            extremes.append((float(per_image[item]), piece, item))
+            extremes.append((float(per_image[item]), chunk, item))
         binary = binary and bool(((values == 0) | (values == 1)).all())
     low, high = min(lows, key=itemgetter(0)), max(highs, key=itemgetter(0))
     return _Extremes(low[0], high[0], low[1:], high[1:], binary)
@@ -235,7 +235,7 @@ def _find_extremes(pieces: Pieces, numbers: Numbers) -> _Extremes:
 
 def _by_rules(numbers: Numbers, extremes: _Extremes) -> Scaling | None:
     if extremes.lowest < 0:
-        refuse(extremes.lowest_in, f"has values below 0, down to {extremes.lowest:g}", SAY_WHICH)
+        refuse(extremes.lowest_in, f"has values below 0, down to {extremes.lowest:g}", RANGE_HINT)
     if numbers == "floats" and extremes.highest == 1 and extremes.binary:
         what = "has, like all others, only the values 0 and 1: is 1 white, or nearly black?"
         refuse(extremes.highest_in, what, "Set range=0..1 or range=0..255.")
@@ -245,19 +245,19 @@ def _by_rules(numbers: Numbers, extremes: _Extremes) -> Scaling | None:
         return None
     depth = next((bits for bits in _DEPTHS if extremes.highest < 2**bits), None)
     if numbers == "floats" or depth is None:
-        refuse(extremes.highest_in, f"has values up to {extremes.highest:g}, for which there is no rule", SAY_WHICH)
+        refuse(extremes.highest_in, f"has values up to {extremes.highest:g}, for which there is no rule", RANGE_HINT)
     return Scaling(0, 2**depth - 1, "integers")
 
 
-def _by_percentiles(wanted: Range, pieces: Pieces, numbers: Numbers) -> Scaling:
-    extremes = _find_extremes(pieces, numbers)
+def _by_percentiles(wanted: Range, chunks: ImageChunks, numbers: Numbers) -> Scaling:
+    extremes = _find_extremes(chunks, numbers)
     low, span = extremes.lowest, extremes.highest - extremes.lowest
     # Integers of up to 16 bits have one bin each.
     step = 1.0 if numbers != "floats" and span < _BINS else span / (_BINS - 1)
     counts = np.zeros(_BINS, np.int64)
-    for piece in pieces():
-        if piece.numbers == numbers and span > 0:
-            bins = np.floor((piece.read().astype(np.float64) - low) / step + 1e-9).astype(np.int64)
+    for chunk in chunks():
+        if chunk.numbers == numbers and span > 0:
+            bins = np.floor((chunk.read().astype(np.float64) - low) / step + 1e-9).astype(np.int64)
             counts += np.bincount(bins.ravel(), minlength=_BINS)[:_BINS]
     ends = []
     for percent in (wanted.low, wanted.high):
@@ -272,17 +272,17 @@ def _by_percentiles(wanted: Range, pieces: Pieces, numbers: Numbers) -> Scaling:
     return Scaling(ends[0], ends[1], numbers)
 
 
-def finite(values: np.ndarray, piece: Piece) -> np.ndarray:
+def finite(values: np.ndarray, chunk: ImageChunk) -> np.ndarray:
     """Return the values; raise RequestError about the first image with values that are NaN or infinite."""
     if values.dtype.kind == "f":
         invalid = ~np.isfinite(values).all(axis=tuple(range(1, values.ndim)))
         if invalid.any():
             hint = "Replace missing values in the images first, for example by 0."
-            refuse((piece, int(invalid.argmax())), "has values that are NaN or infinite", hint)
+            refuse((chunk, int(invalid.argmax())), "has values that are NaN or infinite", hint)
     return values
 
 
-def refuse(which: Piece | tuple[Piece, int], what: str, hint: str) -> NoReturn:
-    """Raise RequestError about an image: the first of a piece, or the one with the index that is passed with it."""
-    piece, item = which if isinstance(which, tuple) else (which, 0)
-    raise RequestError(f"{piece.name(item)} {what}.", where=piece.where, hint=hint)
+def refuse(which: ImageChunk | tuple[ImageChunk, int], what: str, hint: str) -> NoReturn:
+    """Raise RequestError about an image: the first of a chunk, or the one with the index that is passed with it."""
+    chunk, item = which if isinstance(which, tuple) else (which, 0)
+    raise RequestError(f"{chunk.name(item)} {what}.", where=chunk.where, hint=hint)

@@ -8,7 +8,7 @@ from typing import Any, Final, NoReturn
 import numpy as np
 
 from ..data.conversion import Converter
-from ..data.ranges import Piece, Range, finite
+from ..data.ranges import ImageChunk, Range, finite
 from ..data.scaling import SIXTEEN_BITS, Scaling, exact, numbers_of
 from ..errors import RequestError
 
@@ -70,11 +70,11 @@ class GivenImages:
 
     def _read(self, item: int, value: Any) -> np.ndarray:
         image = self._array(item, value)
-        piece = Piece(image.dtype, lambda: image[None], lambda _: f"Image {item}", _WHERE)
-        finite(piece.read(), piece)
+        chunk = ImageChunk(image.dtype, lambda: image[None], lambda _: f"Image {item}", _WHERE)
+        finite(chunk.read(), chunk)
         scaling = self._scaling_for(item, image.dtype)
         converter = self._converters.setdefault(scaling, Converter(scaling))
-        converted: np.ndarray = converter(piece)[0]
+        converted: np.ndarray = converter(chunk)[0]
         return converted
 
     @staticmethod

@@ -1,4 +1,4 @@
-"""Read the arrays of an .npz file in pieces, and check everything that the file claims."""
+"""Read the arrays of an .npz file in chunks, and check everything that the file claims."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ import numpy as np
 
 from marsseg_core.plugin_api import (
     Converter,
-    Piece,
+    ImageChunk,
     Range,
     RequestError,
     Scaling,
-    found_scaling,
-    items_at_once,
+    determine_scaling,
+    items_per_chunk,
     numbers_of,
     read_npy_header,
 )
@@ -89,15 +89,15 @@ class NpzArchive:
             names = [_TEST]
         (name,) = names
         _, dtype = self._header(name)
-        first = Piece(dtype, lambda: np.empty(0, dtype), lambda item: f"The image of item {item}", str(self._path))
-        return found_scaling(value_range, {dtype: first}, lambda: (piece for _, piece in self._images(name)))
+        first = ImageChunk(dtype, lambda: np.empty(0, dtype), lambda item: f"The image of item {item}", str(self._path))
+        return determine_scaling(value_range, {dtype: first}, lambda: (chunk for _, chunk in self._images(name)))
 
     def _same_numbers(self, name: str, other: str) -> bool:
         """Return whether two arrays hold numbers of the same kind."""
         return numbers_of(self._header(name)[1]) == numbers_of(self._header(other)[1])
 
     def labelled(self, convert: Converter, *, binary: bool = False) -> Iterator[tuple[int, str, np.ndarray]]:
-        """Yield (index of the first item, "image" or "mask", items as uint8) for one piece after the other.
+        """Yield (index of the first item, "image" or "mask", items as uint8) for one chunk after the other.
 
         Images are (n, H, W, C), masks (n, H, W). From `training_set`, images and masks alternate; otherwise all of
         `images` come before all of `masks`. Call `count` first: it checks the arrays.
@@ -105,18 +105,18 @@ class NpzArchive:
         if not self._separate:
             self._check_ratio(_TOGETHER)
             for start, items in self._chunks(_TOGETHER):
-                yield start, "image", convert(self._piece(items[:, 0, ..., None], start))
+                yield start, "image", convert(self._chunk(items[:, 0, ..., None], start))
                 yield start, "mask", self._ids(items[:, 1], start, binary)
             return
-        for start, piece in self._images(_IMAGES):
-            yield start, "image", convert(piece)
+        for start, chunk in self._images(_IMAGES):
+            yield start, "image", convert(chunk)
         for start, items in self._chunks(_MASKS):
             yield start, "mask", self._ids(items, start, binary)
 
     def unlabelled(self, convert: Converter) -> Iterator[np.ndarray]:
-        """Return an iterator over the images of `test_set`, in pieces (n, H, W, C) uint8."""
+        """Return an iterator over the images of `test_set`, in chunks (n, H, W, C) uint8."""
         self._shape(_TEST, (3, 4))
-        return (convert(piece) for _, piece in self._images(_TEST))
+        return (convert(chunk) for _, chunk in self._images(_TEST))
 
     def groups(self, count: int) -> np.ndarray | None:
         """Return the group of each of the `count` items; None if the file has no groups."""
@@ -139,15 +139,17 @@ class NpzArchive:
             self._refuse(f"{name} must have {' or '.join(map(str, dimensions))} dimensions, N first, not {shape}.")
         return shape
 
-    def _images(self, name: str) -> Iterator[tuple[int, Piece]]:
+    def _images(self, name: str) -> Iterator[tuple[int, ImageChunk]]:
         """Yield (index of the first item, images (n, H, W, C)) from an array of images or from `training_set`."""
         self._check_ratio(name)
         for start, items in self._chunks(name):
             pixels = items[:, 0] if name == _TOGETHER else items
-            yield start, self._piece(pixels if pixels.ndim == 4 else pixels[..., None], start)
+            yield start, self._chunk(pixels if pixels.ndim == 4 else pixels[..., None], start)
 
-    def _piece(self, pixels: np.ndarray, start: int) -> Piece:
-        return Piece(pixels.dtype, lambda: pixels, lambda item: f"The image of item {start + item}", str(self._path))
+    def _chunk(self, pixels: np.ndarray, start: int) -> ImageChunk:
+        return ImageChunk(
+            pixels.dtype, lambda: pixels, lambda item: f"The image of item {start + item}", str(self._path)
+        )
 
     def _check_ratio(self, name: str) -> None:
         """Refuse images that are compressed like a zip bomb.
@@ -189,13 +191,13 @@ class NpzArchive:
         return whole.astype(np.uint8)
 
     def _chunks(self, name: str) -> Iterator[tuple[int, np.ndarray]]:
-        """Yield (index of the first item, items) for one piece of an array after the other."""
+        """Yield (index of the first item, items) for one chunk of an array after the other."""
         with self._open(name) as file:
             shape, dtype, fortran = read_npy_header(file)
             if fortran and len(shape) > 1:
                 self._refuse(f"{name} is stored in Fortran order; save it in C order (np.ascontiguousarray).")
             item_bytes = dtype.itemsize * math.prod(shape[1:])
-            step = items_at_once(shape, dtype)
+            step = items_per_chunk(shape, dtype)
             for start in range(0, shape[0], step):
                 count = min(step, shape[0] - start)
                 content = file.read(count * item_bytes)

@@ -87,8 +87,8 @@ class Folder(Dataset):
             Range,
             cached_data,
             note_classes,
-            note_remarks,
             note_scaling,
+            note_warnings,
         )
 
         from .classes import ignored_classes
@@ -110,7 +110,7 @@ class Folder(Dataset):
             )
             write_pairs(writer, pairs, reader, resizing, self.colour)
             note_scaling(writer, picture.converter)
-            note_remarks(writer, picture.turning())
+            note_warnings(writer, picture.turning())
             if names is None:
                 note_classes(writer, reader.classes(self.path))
 

@@ -33,7 +33,7 @@ class Npz(Dataset):
 
     The classes are those of Mars terrain unless `classes` names others. A class called background is ignored.
 
-    The file is read once, in pieces, and its images and masks are stored in the cache as uint8. Nothing in it is ever
+    The file is read once, in chunks, and its images and masks are stored in the cache as uint8. Nothing in it is ever
     unpickled.
     """
 

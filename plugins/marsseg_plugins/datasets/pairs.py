@@ -19,7 +19,7 @@ from marsseg_core.plugin_api import (
     RequestError,
     Writer,
     get_logger,
-    note_remarks,
+    note_warnings,
     refuse_file,
     to_colour,
     to_grey,
@@ -131,7 +131,7 @@ def write_pairs(
                 group = position if pair.group is None else pair.group
                 writer.append(GROUPS, np.array([group], np.int64))
         writer.progress(position + 1, len(pairs))
-    note_remarks(writer, resizing.remarks(sizes))
+    note_warnings(writer, resizing.remarks(sizes))
 
 
 def _refuse_difference(path: Path, shape: tuple[int, ...], first_path: Path, first: tuple[int, ...]) -> NoReturn:

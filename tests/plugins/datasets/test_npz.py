@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
 
-from marsseg_core.data import pieces
+from marsseg_core.data import chunks
 from marsseg_core.errors import RequestError
 from marsseg_plugins.datasets import archive
 from marsseg_plugins.datasets.npz import Npz
@@ -104,7 +104,7 @@ def test_the_test_set_is_read_on_its_own(save):
 @pytest.mark.parametrize("chunk", [1, 400, 1000, 10**9])
 def test_reading_in_pieces_gives_what_reading_at_once_gives(save, monkeypatch, chunk):
     path = save(training_set=course(), training_groups=np.arange(5), test_set=TEST_SET.astype(float))
-    monkeypatch.setattr(pieces, "PIECE_BYTES", chunk)
+    monkeypatch.setattr(chunks, "CHUNK_BYTES", chunk)
     data = Npz(str(path)).load()
     np.testing.assert_array_equal(data.images[..., 0], IMAGES)
     np.testing.assert_array_equal(data.masks, MASKS)
@@ -113,7 +113,7 @@ def test_reading_in_pieces_gives_what_reading_at_once_gives(save, monkeypatch, c
 
 
 def test_a_fault_in_a_later_piece_names_its_item(save, monkeypatch):
-    monkeypatch.setattr(pieces, "PIECE_BYTES", 1)
+    monkeypatch.setattr(chunks, "CHUNK_BYTES", 1)
     together = course()
     together[3, 1, 0, 0] = 1.5
     assert refusal(save(training_set=together)).what == "The mask of item 3 has values that are not whole numbers."

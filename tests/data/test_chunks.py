@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, strategies as st
 from hypothesis.extra import numpy as arrays
 
-from marsseg_core.data import pieces
+from marsseg_core.data import chunks
 from marsseg_core.data.channels import to_colour, to_grey
 from marsseg_core.files.npy import read_npy_header, write_npy_header
 
@@ -17,28 +17,28 @@ from marsseg_core.files.npy import read_npy_header, write_npy_header
 @given(arrays.arrays(np.uint16, st.tuples(st.integers(0, 7), st.integers(1, 3), st.integers(0, 3))), st.integers(1, 50))
 def test_chunks_are_the_array_in_order_within_the_size_limit(array, limit):
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(pieces, "PIECE_BYTES", limit)
-        chunks = list(pieces.pieces(array))
-    starts = [sum(len(chunk) for _, chunk in chunks[:n]) for n in range(len(chunks))]
-    assert [start for start, _ in chunks] == starts
-    assert all(len(chunk) == 1 or chunk.nbytes <= limit for _, chunk in chunks)
-    assert all(chunk.flags.c_contiguous for _, chunk in chunks)
-    joined = np.concatenate([chunk for _, chunk in chunks]) if chunks else array[:0]
+        patch.setattr(chunks, "CHUNK_BYTES", limit)
+        found = list(chunks.chunks(array))
+    starts = [sum(len(chunk) for _, chunk in found[:n]) for n in range(len(found))]
+    assert [start for start, _ in found] == starts
+    assert all(len(chunk) == 1 or chunk.nbytes <= limit for _, chunk in found)
+    assert all(chunk.flags.c_contiguous for _, chunk in found)
+    joined = np.concatenate([chunk for _, chunk in found]) if found else array[:0]
     np.testing.assert_array_equal(joined, array)
 
 
 def test_chunks_of_a_view_are_in_c_order():
     transposed = np.arange(24).reshape(4, 2, 3).transpose(0, 2, 1)
-    ((start, chunk),) = pieces.pieces(transposed)
+    ((start, chunk),) = chunks.chunks(transposed)
     assert start == 0
     assert chunk.flags.c_contiguous
     np.testing.assert_array_equal(chunk, transposed)
 
 
 def test_the_size_of_a_chunk_follows_from_shape_and_dtype():
-    assert pieces.items_at_once((10**9, 1024, 1024, 1), np.dtype(np.uint8)) == 16
-    assert pieces.items_at_once((5, 10**6, 10**6), np.dtype(np.float64)) == 1
-    assert pieces.items_at_once((5, 0), np.dtype(np.float64)) == pieces.PIECE_BYTES
+    assert chunks.items_per_chunk((10**9, 1024, 1024, 1), np.dtype(np.uint8)) == 16
+    assert chunks.items_per_chunk((5, 10**6, 10**6), np.dtype(np.float64)) == 1
+    assert chunks.items_per_chunk((5, 0), np.dtype(np.float64)) == chunks.CHUNK_BYTES
 
 
 @pytest.mark.parametrize("dtype", ["|u1", "<f4", ">f8", "|b1"])

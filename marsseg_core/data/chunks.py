@@ -8,11 +8,11 @@ from typing import Final
 
 import numpy as np
 
-PIECE_BYTES: Final = 16 * 2**20
+CHUNK_BYTES: Final = 16 * 2**20
 
 
-def items_at_once(shape: tuple[int, ...], dtype: np.dtype) -> int:
-    """Return how many items of an array (N, …) form a chunk of about PIECE_BYTES; at least one.
+def items_per_chunk(shape: tuple[int, ...], dtype: np.dtype) -> int:
+    """Return how many items of an array (N, …) form a chunk of about CHUNK_BYTES; at least one.
 
     Args:
         shape: the shape of the array
@@ -21,11 +21,11 @@ def items_at_once(shape: tuple[int, ...], dtype: np.dtype) -> int:
     Returns:
         The number of items.
     """
-    return max(1, PIECE_BYTES // max(1, dtype.itemsize * math.prod(shape[1:])))
+    return max(1, CHUNK_BYTES // max(1, dtype.itemsize * math.prod(shape[1:])))
 
 
-def pieces(array: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
+def chunks(array: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
     """Yield the chunks of an array (N, …) in C order, each as (index of its first item, items)."""
-    step = items_at_once(array.shape, array.dtype)
+    step = items_per_chunk(array.shape, array.dtype)
     for start in range(0, len(array), step):
         yield start, np.ascontiguousarray(array[start : start + step])
