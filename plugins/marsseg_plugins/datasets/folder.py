@@ -31,8 +31,9 @@ class Folder(Dataset):
     the two folders names the classes, one per line. If each line also has a colour, `name,r,g,b`, masks may be palette
     or colour images.
 
-    The files may be in subfolders, the same ones in both folders. Each subfolder is a place, and the items of a place
-    stay in the same subset of any split. The tiles of an image always stay together.
+    The files may be in subfolders, the same ones in both folders. Each subfolder of images/, with the folders inside
+    it, is a place, and the items of a place stay in the same subset of any split. The tiles of an image always stay
+    together.
     """
 
     path: str = param(help="the folder")
