@@ -50,7 +50,7 @@ def data(images):
 
 def test_scoring_names_the_item(unsound, data, value):
     assert evaluate(unsound, data, np.array([0, 1, 3]), 2).to_json()["images"] == 3
-    with pytest.raises(RunError, match=rf"says {value} for item 2 of four tiles.*smaller learning rate"):
+    with pytest.raises(RunError, match=rf"predicts {value} for item 2 of four tiles.*smaller learning rate"):
         evaluate(unsound, data, np.arange(4), 3)
     with pytest.raises(RunError, match="item 2 of four tiles"):
         _score(unsound, data, np.array([0, 3, 2]), 2, tta=True, table=metric_table())

@@ -111,12 +111,12 @@ def test_a_wrong_name_is_refused_with_the_plan():
     ("text", "message"),
     [
         ("sgd:momentun=0.9", "Did you mean 'momentum'"),
-        ("sgd:momentum=much", "takes a number"),
+        ("sgd:momentum=much", "expected a number"),
         ("sgd:momentum=7", "at most 1"),
-        ("sgd:nesterov=0.5", "takes true or false"),
-        ("sgd:momentum=nan", "takes a number"),
-        ("adam:epsilon=inf", "takes a number"),
-        ("muon:ns_steps=2.5", "takes a whole number"),
+        ("sgd:nesterov=0.5", "expected true or false"),
+        ("sgd:momentum=nan", "expected a number"),
+        ("adam:epsilon=inf", "expected a number"),
+        ("muon:ns_steps=2.5", "expected a whole number"),
         ("adam:learning_rate=1", "no parameter 'learning_rate'"),
     ],
 )
