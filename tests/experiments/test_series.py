@@ -111,10 +111,10 @@ class TestPlans:
     @pytest.mark.parametrize(
         ("values", "message"),
         [
-            ({"folds": 5}, "given together"),
-            ({"fold": 1}, "given together"),
+            ({"folds": 5}, "set together"),
+            ({"fold": 1}, "set together"),
             ({"folds": 3, "fold": 4}, "no fold 4 among 3"),
-            ({"folds": 2, "fold": 1, "validation": 0.5}, "nothing to train on"),
+            ({"folds": 2, "fold": 1, "validation": 0.5}, "no images for training"),
         ],
     )
     def test_impossible_folds_are_refused(self, values, message):

@@ -94,7 +94,7 @@ class TestFiles:
         assert Split((0,), (1, 2), (3,)).fault(4, groups) == "group 0 is in train and in validation"
 
     @pytest.mark.parametrize(
-        ("value", "says"), [("5.0", "which is not a possible score"), ("Infinity", "is no number")]
+        ("value", "says"), [("5.0", "which is not a possible score"), ("Infinity", "never writes the number Infinity")]
     )
     def test_an_impossible_score_is_not_compared(self, finished, value, says):
         text = finished.metrics.read_text(encoding="utf-8")

@@ -129,7 +129,7 @@ class TestPlan:
     def test_an_invalid_init_is_refused(self, cli, words):
         answer = cli("run", *words, "--dry-run")
         assert answer.code == 2
-        assert "no run folder" in answer.err or "init_hash needs init" in answer.err
+        assert "not a run folder" in answer.err or "init_hash needs init" in answer.err
 
     def test_a_run_without_a_network_is_refused(self, cli, copy):
         (copy / "network.keras").unlink()

@@ -214,7 +214,7 @@ def test_options_cannot_change_the_plan_of_a_resumed_run(extra, tmp_path, cli):
 def test_a_folder_that_is_no_run_cannot_be_resumed(tmp_path, cli):
     answer = cli("run", "--resume", str(tmp_path))
     assert answer.code == 2
-    assert "no run folder" in answer.err
+    assert "not a run folder" in answer.err
 
 
 @pytest.mark.slow

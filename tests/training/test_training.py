@@ -145,7 +145,7 @@ class TestLoading:
         assert not network.compiled
 
     def test_a_folder_that_is_no_run_is_refused(self, tmp_path):
-        with pytest.raises(RequestError, match="no run folder"):
+        with pytest.raises(RequestError, match="not a run folder"):
             marsseg.load(tmp_path)
 
 
