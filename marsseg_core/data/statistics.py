@@ -31,11 +31,6 @@ def balanced_weights(pixels: Sequence[int] | np.ndarray, counted: Collection[int
     return weights
 
 
-def class_images(data: SegmentationData) -> tuple[int, ...]:
-    """Count the images that contain each class."""
-    return tuple(int(images) for images in (data.label_counts[:, :-1] > 0).sum(axis=0))
-
-
 def rarest_class(data: SegmentationData) -> int | None:
     """Return the class that is in the fewest images but at least one, not ignored; None if nothing is labelled."""
     return rarest_items(data, np.arange(len(data)))[0]
