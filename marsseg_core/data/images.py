@@ -157,18 +157,25 @@ def pixel_type(path: Path | str, *, limit: int = PIXEL_LIMIT) -> np.dtype:
 
 
 def read_mask(
-    path: Path | str, *, limit: int = PIXEL_LIMIT, palette: Palette | None = None, upright: bool = True
+    path: Path | str,
+    *,
+    limit: int = PIXEL_LIMIT,
+    palette: Palette | None = None,
+    indices: bool = False,
+    upright: bool = True,
 ) -> np.ndarray:
     """Read a mask file as an array (H, W) uint8 of class ids.
 
     The values of a mask with one channel are the ids (also with 1, 2 or 4 bits); the colours of a colour image are
     looked up in `palette`. If all colours of the palette are grey, and all values of a one-channel mask are among them,
-    the values are looked up as colours too.
+    the values are looked up as colours too. With `indices`, the indices of a palette image are the ids, whatever their
+    colours are, as in the masks of PASCAL VOC.
 
     Args:
         path: a PNG or TIFF file
         limit: the maximum number of pixels
         palette: the class id of each colour
+        indices: whether the ids of a palette image are its indices, and not those of its colours
         upright: whether to turn the mask according to its EXIF orientation
 
     Returns:
@@ -189,12 +196,15 @@ def read_mask(
             return _ids_of_values(wide.astype(np.uint8), palette)
         if picture.mode not in ("P", "RGB", "RGBA"):
             refuse_file(path, f"Pixels of the kind {picture.mode} are no class ids.")
+        if picture.mode == "P" and indices:
+            return np.array(picture)
         if palette is None:
             what = "palette" if picture.mode == "P" else "colour"
+            other = " If the indices of the palette are the ids, set palette=indices." if picture.mode == "P" else ""
             refuse_file(
                 path,
                 f"This is a {what} image; a mask has one channel of class ids.",
-                hint="To read such masks, give each class its colour in a class file.",
+                hint=f"To read such masks, give each class its colour in a class file.{other}",
             )
         if picture.has_transparency_data and picture.convert("RGBA").getchannel("A").getextrema() != (255, 255):
             refuse_file(path, "The mask is transparent in places.")

@@ -160,6 +160,35 @@ def test_colours_without_a_palette_are_refused(save, mode, what):
     assert refusal(read_mask, path) == f"This is a {what} image; a mask has one channel of class ids."
 
 
+@pytest.mark.parametrize("suffix", ["png", "tif"])
+@pytest.mark.parametrize("palette", [None, PALETTE])
+def test_the_indices_of_a_palette_are_ids_on_request(save, suffix, palette):
+    ids = IDS.copy()
+    ids[0, 0] = 255
+    picture = Image.fromarray(ids)
+    picture.putpalette(bytes(shade for value in range(256) for shade in (value // 2, 7, 7)))
+    np.testing.assert_array_equal(read_mask(save(picture, suffix), palette=palette, indices=True), ids)
+    few = Image.fromarray(IDS)
+    few.putpalette(bytes(range(15)))  # few colours: Pillow writes fewer bits a pixel
+    np.testing.assert_array_equal(read_mask(save(few, suffix, bits=4), indices=True), IDS)
+
+
+def test_indices_change_nothing_for_other_masks(save):
+    np.testing.assert_array_equal(read_mask(save(IDS), indices=True), IDS)
+    with pytest.raises(RequestError, match="This is a colour image") as caught:
+        read_mask(save(COLOUR), indices=True)
+    assert caught.value.hint == "To read such masks, give each class its colour in a class file."
+
+
+def test_the_hint_about_a_palette_names_both_ways(save):
+    with pytest.raises(RequestError) as caught:
+        read_mask(save(Image.fromarray(COLOUR).quantize(4)))
+    assert caught.value.hint == (
+        "To read such masks, give each class its colour in a class file. "
+        "If the indices of the palette are the ids, set palette=indices."
+    )
+
+
 def test_a_colour_missing_in_the_palette_is_refused(save):
     colours = np.zeros((4, 4, 3), np.uint8)
     colours[2, 1] = 1, 2, 3
