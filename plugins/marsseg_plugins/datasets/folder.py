@@ -34,10 +34,10 @@ if TYPE_CHECKING:
 class Folder(Dataset):
     """A folder with images/ and masks/, whose files have the same names except for the suffix.
 
-    Images are PNG, JPEG or TIFF, grey or in colour. `range` sets which of their values are black and white. With
-    `auto`, 8 bits are 0 to 255; higher whole numbers are taken as 10, 12, 14 or 16 bits, the fewest that hold all
-    values of the set; floats are 0 to 1 or 0 to 255; anything else is refused. Masks are PNG or TIFF with one channel
-    of class ids, 255 for void. Images and masks are turned by their EXIF orientation.
+    Images are PNG, JPEG, TIFF, BMP, WebP or GIF, grey or in colour. `range` sets which of their values are black and
+    white. With `auto`, 8 bits are 0 to 255; higher whole numbers are taken as 10, 12, 14 or 16 bits, the fewest that
+    hold all values of the set; floats are 0 to 1 or 0 to 255; anything else is refused. Masks are stored without loss,
+    with one channel of class ids, 255 for void. Images and masks are turned by their EXIF orientation.
 
     The classes are 0 to the highest id in the masks, and all of them count. A file classes.csv (or classes.txt) next to
     the two folders names the classes, one per line. If each line also has a colour, `name,r,g,b`, masks may be palette
