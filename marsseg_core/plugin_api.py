@@ -57,16 +57,15 @@ if TYPE_CHECKING:
     from .data.channels import to_colour as to_colour, to_grey as to_grey
     from .data.chunks import items_per_chunk as items_per_chunk
     from .data.conversion import Converter as Converter
+    from .data.image_files import SUFFIXES as SUFFIXES, refuse_file as refuse_file
     from .data.image_reader import ImageReader as ImageReader
     from .data.images import (
-        SUFFIXES as SUFFIXES,
         Colour as Colour,
         Palette as Palette,
         orientation_of as orientation_of,
         pixel_type as pixel_type,
         read_image as read_image,
         read_mask as read_mask,
-        refuse_file as refuse_file,
     )
     from .data.limits import PIXEL_LIMIT as PIXEL_LIMIT
     from .data.names import tile_name as tile_name
@@ -151,15 +150,17 @@ _NAMES: Final = {
         "to_grey",
     ),
     "data.conversion": ("Converter",),
+    "data.image_files": (
+        "SUFFIXES",
+        "refuse_file",
+    ),
     "data.images": (
         "Colour",
         "Palette",
-        "SUFFIXES",
         "orientation_of",
         "pixel_type",
         "read_image",
         "read_mask",
-        "refuse_file",
     ),
     "data.limits": ("PIXEL_LIMIT",),
     "data.chunks": ("items_per_chunk",),

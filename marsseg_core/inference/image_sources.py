@@ -11,8 +11,8 @@ from typing import Final
 import numpy as np
 
 from ..data.arrays import SegmentationData
+from ..data.image_files import SUFFIXES
 from ..data.image_reader import ImageReader
-from ..data.images import SUFFIXES
 from ..data.ranges import Range
 from ..data.split import SUBSETS
 from ..errors import RequestError, nearest
