@@ -461,6 +461,20 @@ class Dataset(Component):
         """
         return False
 
+    @classmethod
+    def explain(cls, path: Path) -> str:
+        """Return what this data set looks for, and what it found instead, for the error about a path.
+
+        It is called only if no data set recognises the path. Look only at the names of files and folders.
+
+        Args:
+            path: The path of a file or a folder, which exists.
+
+        Returns:
+            One or more sentences; an empty text if there is nothing to say.
+        """
+        return ""
+
     @abstractmethod
     def load(self) -> SegmentationData:
         """Read images, masks, class names, ignored classes and groups.

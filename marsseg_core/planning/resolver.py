@@ -454,7 +454,8 @@ class PlanBuilder:
         owners = datasets_that_recognise(path, self.catalog)
         names = ", ".join(self.catalog.names(kinds.DATASET))
         if not owners:
-            raise RequestError(f"No data set recognises '{text}'.", where=where, hint=f"Installed: {names}.")
+            hint = "\n".join([*_explanations(path, self.catalog), f"Installed: {names}."])
+            raise RequestError(f"No data set recognises '{text}'.", where=where, hint=hint)
         if len(owners) > 1:
             rivals = ", ".join(entry.qualified_name for entry in owners)
             hint = f"Name one, as in --data {owners[0].qualified_name}:path={text}."
@@ -561,6 +562,19 @@ def _recognises(entry: Entry, path: Path) -> bool:
         return bool(cls.recognises(path))
     except (Exception, SystemExit):
         return False  # a broken plugin recognises nothing; it is reported when it is requested by name
+
+
+def _explanations(path: Path, catalog: Catalog) -> list[str]:
+    """Return for each data set what it looks for and what is there, a line each; a broken plugin says nothing."""
+    lines = []
+    for entry in catalog.of_kind(kinds.DATASET):
+        try:
+            text = load(entry).explain(path) if entry.usable else ""
+        except (Exception, SystemExit):
+            continue
+        if text:
+            lines.append(f"{entry.name}: {text}")
+    return lines
 
 
 def _named_in_document(value: Any, *, where: str) -> list[grammar.NamedComponent]:

@@ -1,0 +1,98 @@
+"""Choose the layout of a folder or file, and say what is there where none fits."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from pathlib import Path
+from types import ModuleType
+from typing import Final
+
+from marsseg_core.plugin_api import RequestError, nearest, refuse_file
+
+from . import cityscapes, coco, labelme, pattern, suffix, table, two_folders, voc
+from .base import Found, Wanted
+from .pattern import is_pattern
+from .walk import subfolders
+from .words import IMAGE_WORDS, MASK_WORDS
+
+# Of the layouts with masks as images, the first that fits is read. Those with polygons count only where none fits.
+MASKS: Final = {"table": table, "cityscapes": cityscapes, "voc": voc, "folders": two_folders, "suffix": suffix}
+POLYGONS: Final = {"coco": coco, "labelme": labelme}
+LAYOUTS: Final[dict[str, ModuleType]] = {**MASKS, **POLYGONS, "pattern": pattern}
+
+# How many names of folders an explanation lists.
+_NAMED: Final = 6
+
+
+def recognised(root: Path) -> list[str]:
+    """Return the names of the layouts that a folder or file has: one of masks, or else those of polygons."""
+    with_masks = [name for name, layout in MASKS.items() if layout.recognises(root)]
+    return with_masks[:1] or [name for name, layout in POLYGONS.items() if layout.recognises(root)]
+
+
+def find(root: Path, name: str, wanted: Wanted) -> Found:
+    """Find the images and masks in the layout of this name; "auto" means that it is found.
+
+    Raises RequestError if no layout fits, or more than one.
+    """
+    _check_readable(root)
+    if name == "plain":
+        return two_folders.find_plain(root, wanted)
+    if name == "auto":
+        name = _automatic(root, wanted)
+    found: Found = LAYOUTS[name].find(root, wanted)
+    return found
+
+
+def _automatic(root: Path, wanted: Wanted) -> str:
+    if is_pattern(wanted.images) or is_pattern(wanted.masks):
+        return "pattern"
+    names = recognised(root)
+    if len(names) > 1:
+        raise RequestError(
+            f"This can be read in {len(names)} ways: {', '.join(names)}.",
+            where=str(root),
+            hint=f"Say which, as in layout={names[0]}.",
+        )
+    if not names and (wanted.images or wanted.masks):
+        return "folders"
+    if not names and wanted.mask_suffix:
+        return "suffix"
+    if not names:
+        raise RequestError("No layout of images and masks is found here.", where=str(root), hint=explain(root))
+    return names[0]
+
+
+def _check_readable(root: Path) -> None:
+    try:
+        if not root.is_file():
+            os.scandir(root).close()
+    except OSError as cause:
+        refuse_file(root, f"This folder cannot be read: {cause.strerror}.")
+
+
+def explain(path: Path) -> str:
+    """Return what is looked for, and what is there instead, in sentences."""
+    lines = [f"It looks for {'; '.join(layout.LOOKS_FOR for layout in [*MASKS.values(), *POLYGONS.values()])}."]
+    if not path.is_dir():
+        return lines[0]
+    folders = [folder.name for folder in subfolders(path)]
+    suffixes = Counter(Path(name).suffix.lower() or "no suffix" for name in _files(path))
+    there = [f"{name}/" for name in folders[:_NAMED]]
+    there += [f"{len(folders) - _NAMED:,} more folders"] if len(folders) > _NAMED else []
+    there += [f"{count:,} {suffix}" for suffix, count in suffixes.most_common(_NAMED)]
+    lines.append(f"There: {', '.join(there) or 'nothing'}.")
+    for name in folders:
+        guess = nearest(name.lower(), (*IMAGE_WORDS, *MASK_WORDS))
+        if guess.startswith("Did you mean") and name.lower() not in (*IMAGE_WORDS, *MASK_WORDS):
+            lines.append(f"{name}/: {guess[0].lower()}{guess[1:]}")
+    return " ".join(lines)
+
+
+def _files(path: Path) -> list[str]:
+    try:
+        with os.scandir(path) as entries:
+            return [entry.name for entry in entries if not entry.name.startswith(".") and not entry.is_dir()]
+    except OSError:
+        return []

@@ -1,0 +1,51 @@
+"""Know the usual names of folders of images, of masks and of subsets."""
+
+from __future__ import annotations
+
+import re
+from typing import Final, Literal, NamedTuple
+
+from marsseg_core.plugin_api import SUBSET_WORDS
+
+IMAGE_WORDS: Final = ("images", "image", "imgs", "img", "jpegimages", "input", "inputs")
+MASK_WORDS: Final = (
+    *("masks", "mask", "labels", "label", "annotations", "annotation", "anns", "ann"),
+    *("gt", "groundtruth", "segmentationclass"),
+)
+
+Role = Literal["images", "masks", ""]
+
+
+class Meaning(NamedTuple):
+    """Hold what the name of a folder says: whether it has images or masks, and of which subset; empty for neither."""
+
+    role: Role
+    subset: str
+
+
+def meaning_of(name: str) -> Meaning:
+    """Return what the name of a folder says, such as "masks", "val" or "train_images".
+
+    >>> meaning_of("train_images")
+    Meaning(role='images', subset='train')
+    >>> meaning_of("site1")
+    Meaning(role='', subset='')
+    """
+    words = [word for word in re.split(r"[_\-. ]+", name.casefold()) if word]
+    for candidates in ([*words], ["".join(words)]):
+        roles = [_role(word) for word in candidates]
+        subsets = [SUBSET_WORDS.get(word, "") for word in candidates]
+        known = all(role or subset for role, subset in zip(roles, subsets, strict=True))
+        if candidates and known and len([*filter(None, roles)]) <= 1 and len([*filter(None, subsets)]) <= 1:
+            return Meaning(next(filter(None, roles), ""), next(filter(None, subsets), ""))
+    return Meaning("", "")
+
+
+def _role(word: str) -> Role:
+    return "images" if word in IMAGE_WORDS else "masks" if word in MASK_WORDS else ""
+
+
+def common_subset(parts: list[str]) -> bool:
+    """Return whether these names of folders are those of the subsets of a split: all are, and one is for training."""
+    subsets = [meaning_of(part) for part in parts]
+    return all(not role and subset for role, subset in subsets) and any(subset == "train" for _, subset in subsets)
