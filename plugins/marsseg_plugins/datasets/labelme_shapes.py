@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import io
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -32,7 +31,7 @@ def draw_shape(shape: Mapping[str, Any], size: tuple[int, int]) -> np.ndarray:
     points = _points(shape.get("points"), size)
     if kind == "mask":
         return _drawn_mask(shape.get("mask"), points, size)
-    if kind not in _DRAWING:
+    if not isinstance(kind, str) or kind not in _DRAWING:
         raise ShapeError(f"there is no kind of shape {str(kind)[:40]!r}")
     fewest, most, draw = _DRAWING[kind]
     if not fewest <= len(points) <= most:
@@ -112,7 +111,9 @@ def _drawn_mask(content: Any, points: list[Point], size: tuple[int, int]) -> np.
             if picture.size != (right - left + 1, bottom - top + 1):
                 raise ShapeError("the image of its mask has not the size that its points say")
             inside = np.array(picture.convert("L")) > 0
-    except (binascii.Error, OSError, SyntaxError, Image.DecompressionBombError) as cause:
+    except ShapeError:
+        raise
+    except Exception as cause:  # whatever a decoder raises for damaged content
         raise ShapeError(f"the image of its mask cannot be read: {cause}") from cause
     if not (left >= 0 and top >= 0 and right < size[1] and bottom < size[0]):
         raise ShapeError("its mask is not inside of the image")

@@ -92,6 +92,7 @@ def test_a_mask_of_labelme_is_put_at_its_place():
     ("shape", "why"),
     [
         ({"points": KITE, "shape_type": "star"}, "there is no kind of shape 'star'"),
+        ({"points": KITE, "shape_type": ["polygon"]}, "there is no kind of shape"),
         ({"points": KITE[:2]}, "a polygon cannot have 2 points"),
         ({"points": KITE, "shape_type": "circle"}, "a circle cannot have 4 points"),
         ({"points": [[1, 2], [3], [4, 5]]}, "a point is not two numbers"),
@@ -100,6 +101,7 @@ def test_a_mask_of_labelme_is_put_at_its_place():
         ({"points": [[1, 2], [3, 4], [10**400, 5]]}, "far outside"),
         ({"points": [[0, 0], [1, 1]], "shape_type": "mask"}, "needs two points and an image"),
         ({"points": [[0, 0], [1, 1]], "shape_type": "mask", "mask": "AAAA"}, "cannot be read"),
+        ({"points": [[0, 0], [1, 1]], "shape_type": "mask", "mask": "ä"}, "cannot be read"),
         ({"points": [[0, 0], [5, 1]], "shape_type": "mask", "mask": png(np.eye(2, dtype=np.uint8))}, "not the size"),
         ({"points": [[11, 0], [12, 1]], "shape_type": "mask", "mask": png(np.eye(2, dtype=np.uint8))}, "not inside"),
     ],

@@ -5,21 +5,26 @@ from __future__ import annotations
 import os
 from collections import Counter
 from pathlib import Path
-from types import ModuleType
 from typing import Final
 
 from marsseg_core.plugin_api import RequestError, nearest, refuse_file
 
 from . import cityscapes, coco, labelme, pattern, suffix, table, two_folders, voc
-from .base import Found, Wanted
+from .base import Found, Layout, Wanted
 from .pattern import is_pattern
 from .walk import subfolders
 from .words import IMAGE_WORDS, MASK_WORDS
 
 # Of the layouts with masks as images, the first that fits is read. Those with polygons count only where none fits.
-MASKS: Final = {"table": table, "cityscapes": cityscapes, "voc": voc, "folders": two_folders, "suffix": suffix}
-POLYGONS: Final = {"coco": coco, "labelme": labelme}
-LAYOUTS: Final[dict[str, ModuleType]] = {**MASKS, **POLYGONS, "pattern": pattern}
+MASKS: Final[dict[str, Layout]] = {
+    "table": table,
+    "cityscapes": cityscapes,
+    "voc": voc,
+    "folders": two_folders,
+    "suffix": suffix,
+}
+POLYGONS: Final[dict[str, Layout]] = {"coco": coco, "labelme": labelme}
+LAYOUTS: Final[dict[str, Layout]] = {**MASKS, **POLYGONS, "pattern": pattern}
 
 # How many names of folders an explanation lists.
 _NAMED: Final = 6
@@ -41,8 +46,7 @@ def find(root: Path, name: str, wanted: Wanted) -> Found:
         return two_folders.find_plain(root, wanted)
     if name == "auto":
         name = _automatic(root, wanted)
-    found: Found = LAYOUTS[name].find(root, wanted)
-    return found
+    return LAYOUTS[name].find(root, wanted)
 
 
 def _automatic(root: Path, wanted: Wanted) -> str:

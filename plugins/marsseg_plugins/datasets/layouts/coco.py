@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -49,7 +50,7 @@ def find(root: Path, wanted: Wanted) -> Found:
         folder = _folder(root, source, wanted.images)
         paths = {folder / image.file_name: image for image in source.images}
         for path, image in paths.items():
-            if not path.is_file():
+            if not os.path.isfile(path):  # Path.is_file raises for a name that is too long
                 missing.append(path)
                 continue
             name = f"{subset}/{image.file_name}" if subset else image.file_name
@@ -115,7 +116,7 @@ def _folder(root: Path, source: CocoFile, images: str | None) -> Path:
     usual = [path.parent, path.parent / "images", top / "images" / word, top / word, top / "images", top]
     candidates = usual if images is None else [top / images]
     names = [image.file_name for image in source.images]
-    folder = next((at for at in candidates if any((at / name).is_file() for name in names[:3])), None)
+    folder = next((at for at in candidates if any(os.path.isfile(at / name) for name in names[:3])), None)
     if folder is None:
         places = ", ".join(dict.fromkeys(f"{at.relative_to(top).as_posix()}/" for at in candidates))
         what = f"Its images are not in {places}; the first is called {names[0] if names else '?'}."

@@ -9,7 +9,7 @@ from typing import Final
 
 from marsseg_core.plugin_api import SUBSETS, RequestError
 
-from .walk import holds_picture, is_picture, subfolders
+from .walk import holds_picture, is_picture, some_names, subfolders
 from .words import IMAGE_WORDS, MASK_WORDS, Role, common_subset, meaning_of
 
 # The names that this data set itself uses: where they are, no other name counts.
@@ -97,7 +97,7 @@ def _expanded(direct: list[tuple[Role, str, Path]]) -> list[tuple[Role, str, Pat
 
 
 def _loose_pictures(folder: Path) -> bool:
-    return any(is_picture(path.name) for path in folder.iterdir())
+    return any(is_picture(name) for name in next(some_names(folder), ("", []))[1])
 
 
 def _only(root: Path, folders: Sequence[Path], what: str) -> Path | None:

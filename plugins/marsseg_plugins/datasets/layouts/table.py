@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
@@ -41,8 +42,8 @@ def find(root: Path, wanted: Wanted) -> Found:
         if (other := lines.setdefault(name, line)) != line:
             refuse_file(root, f"Line {line} names the image {name} again, which is in line {other}.")
         image, mask = root.parent / name, root.parent / mask_name
-        absent = [kind for kind, path in zip(missing, (image, mask), strict=True) if not path.is_file()]
-        if not mask_name and image.is_file():
+        absent = [kind for kind, path in zip(missing, (image, mask), strict=True) if not os.path.isfile(path)]
+        if not mask_name and os.path.isfile(image):
             unlabelled.append(image)
         elif absent:
             missing[absent[0]].append(image if absent[0].startswith("image") else mask)
