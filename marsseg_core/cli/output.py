@@ -101,7 +101,7 @@ def print_error(error: MarssegError, *, with_traceback: bool) -> None:
     if error.where:
         lines.append(f"In: {error.where}")
     if error.hint and not (with_traceback and "--traceback" in error.hint):
-        lines.append(error.hint)
+        lines.extend(error.hint.splitlines())
     console = Console(stderr=True)
     if console.is_terminal:
         from rich.panel import Panel

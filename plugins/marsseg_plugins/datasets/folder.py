@@ -39,8 +39,8 @@ if TYPE_CHECKING:
 class Folder(Dataset):
     """Images and masks in a folder, in one of the usual layouts, or the paths of a table.
 
-    The layout is found by itself where only one fits, or set with `layout`: `folders` is images/ and masks/ (or other
-    usual names) with the same names of files; `suffix` is a.jpg with a_mask.png; `voc`, `cityscapes`, `coco` and
+    The layout is found by itself where only one fits, or set with `layout`: `two_folders` is images/ and masks/ (or
+    other usual names) with the same names of files; `suffix` is a.jpg with a_mask.png; `voc`, `cityscapes`, `coco` and
     `labelme` are those of these data sets and tools; `table` is a .csv file with the columns image and mask; `pattern`
     is what `images` and `masks` say. Folders called train, val and test, and the lists of VOC, become the split. A
     warning lists what is not read, with the reason. docs/datasets.md has the table of layouts.
@@ -61,7 +61,7 @@ class Folder(Dataset):
 
     path: str = param(help="the folder, a .csv file of paths, or a .json file of COCO")
     layout: Literal[
-        "auto", "folders", "suffix", "voc", "cityscapes", "table", "pattern", "coco", "labelme", "plain"
+        "auto", "two_folders", "suffix", "voc", "cityscapes", "table", "pattern", "coco", "labelme", "plain"
     ] = param(
         "auto",
         help="where images and masks are; auto: as the names say; plain (in older plans): images/ and masks/, all of "

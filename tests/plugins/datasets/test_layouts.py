@@ -380,13 +380,16 @@ def test_where_nothing_fits_each_data_set_says_what_it_looks_for(tree, cli):
     tree.mask("maks/a.png")
     tree.write("notes.txt", "")
     (tree.root / "msl").mkdir()
+    tree.image("deep/images/a.png")
+    tree.mask("deep/masks/a.png")
     error = cli("run", "--data", str(tree.root), "--dry-run").err
     assert "No data set recognises" in error
     assert "npz: It looks for a file that ends in .npz." in error
     assert "msl/ is there, but without these folders." in error
-    assert "There: imges/, maks/, msl/, 1 .txt." in error
+    assert "There: deep/, imges/, maks/, msl/, 1 .txt." in error
     assert "imges/: did you mean 'images'?" in error
     assert "maks/: did you mean 'mask" in error
+    assert f"deep/ has the layout two_folders: pass {tree.root / 'deep'}." in error
     assert tree.refusal().hint.startswith("It looks for ")
 
 

@@ -20,7 +20,7 @@ MASKS: Final[dict[str, Layout]] = {
     "table": table,
     "cityscapes": cityscapes,
     "voc": voc,
-    "folders": two_folders,
+    "two_folders": two_folders,
     "suffix": suffix,
 }
 POLYGONS: Final[dict[str, Layout]] = {"coco": coco, "labelme": labelme}
@@ -60,7 +60,7 @@ def _automatic(root: Path, wanted: Wanted) -> str:
             hint=f"Say which, as in layout={names[0]}.",
         )
     if not names and (wanted.images or wanted.masks):
-        return "folders"
+        return "two_folders"
     if not names and wanted.mask_suffix:
         return "suffix"
     if not names:
@@ -87,7 +87,9 @@ def explain(path: Path) -> str:
     there += [f"{len(folders) - _NAMED:,} more folders"] if len(folders) > _NAMED else []
     there += [f"{count:,} {suffix}" for suffix, count in suffixes.most_common(_NAMED)]
     lines.append(f"There: {', '.join(there) or 'nothing'}.")
-    for name in folders:
+    for name in folders[:_NAMED]:
+        if fitting := recognised(path / name):
+            lines.append(f"{name}/ has the layout {fitting[0]}: pass {path / name}.")
         guess = nearest(name.lower(), (*IMAGE_WORDS, *MASK_WORDS))
         if guess.startswith("Did you mean") and name.lower() not in (*IMAGE_WORDS, *MASK_WORDS):
             lines.append(f"{name}/: {guess[0].lower()}{guess[1:]}")
