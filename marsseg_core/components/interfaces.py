@@ -450,6 +450,9 @@ class Dataset(Component):
 
     kind = kinds.DATASET
 
+    generic: ClassVar[bool] = False
+    """Whether it reads folders or files of any source: other data sets that recognise a path come before it."""
+
     @classmethod
     def recognises(cls, path: Path) -> bool:
         """Return whether `--data PATH` means this data set. If so, it must have a parameter `path`.

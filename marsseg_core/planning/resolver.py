@@ -552,8 +552,9 @@ def _values_of_absent(cls: type, values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def datasets_that_recognise(path: Path, catalog: Catalog) -> list[Entry]:
-    """Return the data set components that recognise a file or folder as theirs."""
-    return [entry for entry in catalog.of_kind(kinds.DATASET) if entry.usable and _recognises(entry, path)]
+    """Return the data set components that recognise a file or folder as theirs; generic ones only if no other does."""
+    entries = [entry for entry in catalog.of_kind(kinds.DATASET) if entry.usable and _recognises(entry, path)]
+    return [entry for entry in entries if not load(entry).generic] or entries
 
 
 def _recognises(entry: Entry, path: Path) -> bool:

@@ -59,6 +59,8 @@ class Folder(Dataset):
     together.
     """
 
+    generic = True
+
     path: str = param(help="the folder, a .csv file of paths, or a .json file of COCO")
     layout: Literal[
         "auto", "two_folders", "suffix", "voc", "cityscapes", "table", "pattern", "coco", "labelme", "plain"
