@@ -60,7 +60,7 @@ def _plural(fault: str) -> str:
 
 
 def _messages(root: Path, found: Found) -> list[str]:
-    lines = [f"{root.name} is read as {found.what}."] if found.what else []
+    lines = [f"{root.name} has the layout {found.layout}: {found.what}."] if found.what else []
     if found.unlabelled:
         count = f"{len(found.unlabelled):,} image{'s' if len(found.unlabelled) > 1 else ''}"
         lines.append(f"{root.name}: {count} without labels can be predicted, but not used for training or scores.")

@@ -86,7 +86,7 @@ def test_other_names_of_the_two_folders_are_told(tree, images, masks):
     tree.image(f"{images}/a.jpg")
     tree.mask(f"{masks}/a.png")
     assert len(tree.load()) == 1
-    assert tree.told == [f"mine is read as {images}/ with {masks}/."]
+    assert tree.told == [f"mine has the layout two_folders: {images}/ with {masks}/."]
 
 
 def test_two_folders_of_masks_are_refused_by_name_unless_one_is_masks_or_named(tree):
@@ -127,6 +127,16 @@ def test_names_of_folders_may_say_both(tree):
         tree.image(f"{subset}_images/a.png")
         tree.mask(f"{subset}_masks/a.png")
     assert subsets(tree.load()) == {"train_images/a.png": "train", "val_images/a.png": "validation"}
+
+
+@pytest.mark.parametrize("masks", ["{}_masks", "{}annot", "{}_labels"])
+def test_images_may_be_in_the_folders_of_the_subsets_themselves(tree, masks):
+    for subset in ("train", "val"):
+        tree.image(f"{subset}/a.png")
+        tree.mask(f"{masks.format(subset)}/a_mask.png")
+    tree.image("test/b.png")
+    assert subsets(tree.load()) == {"train/a.png": "train", "val/a.png": "validation"}
+    assert len(Folder(str(tree.root)).unlabelled()) == 1
 
 
 def test_test_images_without_masks_are_for_prediction(tree):
@@ -185,7 +195,9 @@ def test_masks_beside_their_images(tree, image, mask):
         tree.image(f"{stem}{image}.jpg")
         tree.mask(f"{stem}{mask}.png")
     assert list(tree.load().names) == [f"a{image}.jpg", f"b{image}.jpg"]
-    assert tree.told[0].startswith(f"mine is read as each image with the mask beside it that ends in {mask}")
+    assert tree.told[0].startswith(
+        f"mine has the layout suffix: each image with the mask beside it that ends in {mask}"
+    )
 
 
 def test_masks_beside_their_images_in_folders_of_subsets(tree):
@@ -237,7 +249,7 @@ def test_voc(tree):
     assert np.unique(data.masks).tolist() == [15, 255]
     assert (data.class_names[15], data.class_colours[15]) == ("person", (192, 128, 128))
     assert len(Folder(str(tree.root)).unlabelled()) == 1
-    assert tree.told[0].startswith("mine is read as PASCAL VOC: JPEGImages/ with SegmentationClass/, with the subsets")
+    assert tree.told[0].startswith("mine has the layout voc: JPEGImages/ with SegmentationClass/, with the subsets")
     assert tree.told[2] == f"Not read in mine: 1 × without a mask ({Path('JPEGImages/e.jpg')})."
 
 
@@ -274,7 +286,7 @@ def test_cityscapes(tree):
     assert data.class_names[13] == "car"
     assert list(subsets(data).values()) == ["train", "train", "validation"]
     assert data.groups.tolist() == [0, 2, 1]
-    assert tree.told[0] == "mine is read as Cityscapes with its 19 scored classes; all other ids are void."
+    assert tree.told[0] == "mine has the layout cityscapes: the 19 scored classes; all other ids are void."
     assert "3 × not as the pattern says (" in tree.told[1]
 
 
@@ -308,9 +320,7 @@ def test_a_table(tree):
     data = tree.load("pairs.csv")
     assert subsets(data) == {"deep/a.jpg": "train", "deep/b.jpg": "validation"}
     assert data.groups.tolist() == [0, 1]
-    assert tree.told[0] == (
-        "pairs.csv is read as the images and masks in the columns image and mask, with their split and group."
-    )
+    assert tree.told[0] == ("pairs.csv has the layout table: the columns image and mask, with split and group.")
     assert len(Folder(str(tree.root / "pairs.csv")).unlabelled()) == 1
 
 

@@ -148,7 +148,7 @@ class TestLabelme:
         assert not data.masks[1].any()
         assert (list(data.names), data.groups.tolist()) == (["s1/a.png", "s2/b.png"], [0, 1])
         assert caplog.messages[0] == (
-            "mine is read as labelme's shapes, later ones over earlier ones; what no shape covers is background."
+            "mine has the layout labelme: later shapes over earlier ones; what no shape covers is background."
         )
 
     def test_the_classes_may_be_given(self, made):
@@ -275,7 +275,7 @@ class TestCoco:
         assert [int(data.masks[0][y, x]) for y, x in [(0, 0), (2, 2), (9, 0), (9, 11)]] == [1, 2, 0, 1]
         assert not data.masks[1].any()
         assert caplog.messages[0] == (
-            "mine is read as COCO's annotations, smaller ones over larger ones; what none covers is background."
+            "mine has the layout coco: smaller annotations over larger ones; what none covers is background."
         )
         assert "1 × not in the .json file (" in caplog.messages[1]
         assert caplog.messages[2] == "mine: 1 of 2 images have no annotation: they are all background."

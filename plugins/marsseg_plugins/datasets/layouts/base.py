@@ -69,6 +69,7 @@ class Found:
         files: files other than images and masks that the data depend on
         draw: draws the mask (H, W) of an image from its annotations; None if masks are image files
         remarks: what else the user should know, each a sentence
+        layout: the name of the layout, as the user may set it
     """
 
     items: Sequence[Item]
@@ -80,6 +81,7 @@ class Found:
     files: Sequence[Path] = ()
     draw: Callable[[str], np.ndarray] | None = None
     remarks: Sequence[str] = ()
+    layout: str = ""
 
 
 class Layout(Protocol):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -46,7 +47,7 @@ def find(root: Path, name: str, wanted: Wanted) -> Found:
         return two_folders.find_plain(root, wanted)
     if name == "auto":
         name = _automatic(root, wanted)
-    return LAYOUTS[name].find(root, wanted)
+    return replace(LAYOUTS[name].find(root, wanted), layout=name)
 
 
 def _automatic(root: Path, wanted: Wanted) -> str:

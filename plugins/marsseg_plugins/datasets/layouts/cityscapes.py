@@ -59,6 +59,6 @@ def find(root: Path, wanted: Wanted) -> Found:
     found = find_by_patterns(root, wanted.images or _IMAGES, wanted.masks or _MASKS)
     return replace(
         found,
-        what="Cityscapes with its 19 scored classes; all other ids are void",
+        what="the 19 scored classes; all other ids are void",
         classes=CLASSES,
     )

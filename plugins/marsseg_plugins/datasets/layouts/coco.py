@@ -62,7 +62,7 @@ def find(root: Path, wanted: Wanted) -> Found:
     outside = "void" if ids.outside == VOID else "background"
     return Found(
         items,
-        f"COCO's annotations, smaller ones over larger ones; what none covers is {outside}",
+        f"smaller annotations over larger ones; what none covers is {outside}",
         {"image of the .json file does not exist": missing},
         others,
         classes=ClassFile(ids.names),

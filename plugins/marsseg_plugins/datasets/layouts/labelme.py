@@ -58,7 +58,7 @@ def find(root: Path, wanted: Wanted) -> Found:
     outside = "background" if ids.outside != VOID else "void"
     return Found(
         items,
-        f"labelme's shapes, later ones over earlier ones; what no shape covers is {outside}",
+        f"later shapes over earlier ones; what no shape covers is {outside}",
         unpaired,
         listing.left_out,
         classes=ClassFile(ids.names),

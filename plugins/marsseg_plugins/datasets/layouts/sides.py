@@ -75,6 +75,11 @@ def _named_folders(root: Path) -> list[tuple[Role, str, Path]]:
     direct = plain if len(plain) == len(PLAIN) else direct
     if {role for role, _, _ in direct} == {"images", "masks"}:
         return _expanded(direct)
+    # Masks in train_masks/, images in train/ itself.
+    beside = {subset for role, subset, _ in direct if role == "masks"} - {""}
+    bare = [(subset, folder) for role, subset, folder in here if not role and subset and _loose_pictures(folder)]
+    if {"train"} <= beside <= {subset for subset, _ in bare}:
+        return [*direct, *(("images", subset, folder) for subset, folder in bare)]
     return [
         (role, subset, folder)
         for above, subset, parent in here

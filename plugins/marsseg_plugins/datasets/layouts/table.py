@@ -50,9 +50,9 @@ def find(root: Path, wanted: Wanted) -> Found:
         else:
             subset = _subset(root, line, row[subset_column]) if subset_column else ""
             items.append(Item(image, mask, name, row[group_column] if group_column else "", subset))
-    what = f"the images and masks in the columns {image_column} and {mask_column}"
+    what = f"the columns {image_column} and {mask_column}"
     more = [column for column in (subset_column, group_column) if column]
-    what += f", with their {' and '.join(more)}" if more else ""
+    what += f", with {' and '.join(more)}" if more else ""
     return Found(items, what, missing, unlabelled=unlabelled, files=[root])
 
 

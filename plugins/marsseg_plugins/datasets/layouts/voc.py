@@ -64,7 +64,7 @@ def find(root: Path, wanted: Wanted) -> Found:
     left_out = merged(images.left_out, masks.left_out, {"without a mask": others} if others else {})
     unpaired = {NO_IMAGE: [mask_of[key] for key in mask_of if key not in image_of]}
     split = f", with the subsets of {', '.join(path.name for path in lists)}" if lists else ", without subsets"
-    what = f"PASCAL VOC: JPEGImages/ with SegmentationClass/{split}"
+    what = f"JPEGImages/ with SegmentationClass/{split}"
     return Found(items, what, unpaired, left_out, unlabelled, CLASSES, lists)
 
 

@@ -10,7 +10,7 @@ from marsseg_core.plugin_api import SUBSET_WORDS
 IMAGE_WORDS: Final = ("images", "image", "imgs", "img", "jpegimages", "input", "inputs")
 MASK_WORDS: Final = (
     *("masks", "mask", "labels", "label", "annotations", "annotation", "anns", "ann"),
-    *("gt", "groundtruth", "segmentationclass"),
+    *("annot", "gt", "groundtruth", "segmentationclass"),
 )
 
 Role = Literal["images", "masks", ""]
@@ -24,7 +24,7 @@ class Meaning(NamedTuple):
 
 
 def meaning_of(name: str) -> Meaning:
-    """Return what the name of a folder says, such as "masks", "val" or "train_images".
+    """Return what the name of a folder says, such as "masks", "val", "train_images" or "trainannot".
 
     >>> meaning_of("train_images")
     Meaning(role='images', subset='train')
@@ -32,13 +32,22 @@ def meaning_of(name: str) -> Meaning:
     Meaning(role='', subset='')
     """
     words = [word for word in re.split(r"[_\-. ]+", name.casefold()) if word]
-    for candidates in ([*words], ["".join(words)]):
+    for candidates in (words, ["".join(words)], *_halves("".join(words))):
         roles = [_role(word) for word in candidates]
         subsets = [SUBSET_WORDS.get(word, "") for word in candidates]
         known = all(role or subset for role, subset in zip(roles, subsets, strict=True))
         if candidates and known and len([*filter(None, roles)]) <= 1 and len([*filter(None, subsets)]) <= 1:
             return Meaning(next(filter(None, roles), ""), next(filter(None, subsets), ""))
     return Meaning("", "")
+
+
+def _halves(text: str) -> list[list[str]]:
+    """Return a name divided after the word of a subset, or before one."""
+    return [
+        [text[:place], text[place:]]
+        for place in range(1, len(text))
+        if text[:place] in SUBSET_WORDS or text[place:] in SUBSET_WORDS
+    ]
 
 
 def _role(word: str) -> Role:
