@@ -55,7 +55,7 @@ class Npz(Dataset):
 
     @classmethod
     def recognises(cls, path: Path) -> bool:
-        return path.suffix == ".npz"
+        return path.suffix.lower() == ".npz"
 
     def load(self) -> SegmentationData:
         from marsseg_core.plugin_api import CacheSource, cached_data
