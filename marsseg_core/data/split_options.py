@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 from ..registry.parameters import param
+
+MOST_RUNS: Final = 1_000
+"""Limit the runs of a series, and with it the number of folds."""
 
 
 @dataclass(frozen=True)
@@ -22,8 +26,11 @@ class SplitOptions:
         None,
         help="divide the images into this many folds, each of which is a test subset, instead of `test`",
         minimum=2,
+        maximum=MOST_RUNS,
     )
-    fold: int | None = param(None, help="number of the fold that is the test subset, from 1", minimum=1)
+    fold: int | None = param(
+        None, help="number of the fold that is the test subset, from 1", minimum=1, maximum=MOST_RUNS
+    )
 
     def __post_init__(self) -> None:
         if (self.folds is None) != (self.fold is None):
