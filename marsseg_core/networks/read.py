@@ -54,6 +54,11 @@ def _why_unreadable(path: Path, message: str) -> tuple[str, str | None]:
             "The network contains code, which is never executed.",
             "Replace its Lambda layer by a registered custom layer.",
         )
+    if re.search(r"Not allowed: H5 file .*(external|ExternalLink|SoftLink|virtual)", message):
+        return (
+            "The weights of the network are in another file, which is never read.",
+            "The file may come from an attacker: its weights would have held a file of this computer. Do not use it.",
+        )
     if unknown := re.search(r"Could not locate class '(\w+)'", message):
         hint = "The component must name in layer_modules the module in which this class is registered."
         return f"The network has a layer of the class {unknown[1]}, which is not known.", hint
