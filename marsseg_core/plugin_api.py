@@ -67,7 +67,7 @@ if TYPE_CHECKING:
         read_image as read_image,
         read_mask as read_mask,
     )
-    from .data.limits import PIXEL_LIMIT as PIXEL_LIMIT
+    from .data.limits import ITEM_LIMIT as ITEM_LIMIT, PIXEL_LIMIT as PIXEL_LIMIT
     from .data.names import tile_name as tile_name
     from .data.ranges import ImageChunk as ImageChunk, Range as Range, determine_scaling as determine_scaling
     from .data.scaling import Scaling as Scaling, numbers_of as numbers_of
@@ -93,7 +93,9 @@ if TYPE_CHECKING:
     )
     from .figures import canvas as canvas, colours as colours, curves as curves, matrix as matrix, panels as panels
     from .figures.page import render_template as render_template
+    from .files.contents import other_content as other_content
     from .files.npy import read_npy_header as read_npy_header
+    from .files.regular import check_regular as check_regular
     from .files.run_folder import FINISHED as FINISHED, RunFolder as RunFolder
     from .files.text import read_text as read_text
     from .hooks import hookimpl as hookimpl
@@ -162,7 +164,10 @@ _NAMES: Final = {
         "read_image",
         "read_mask",
     ),
-    "data.limits": ("PIXEL_LIMIT",),
+    "data.limits": (
+        "ITEM_LIMIT",
+        "PIXEL_LIMIT",
+    ),
     "data.chunks": ("items_per_chunk",),
     "data.cached": (
         "GROUPS",
@@ -225,7 +230,9 @@ _NAMES: Final = {
         "panels",
     ),
     "figures.page": ("render_template",),
+    "files.contents": ("other_content",),
     "files.npy": ("read_npy_header",),
+    "files.regular": ("check_regular",),
     "files.run_folder": (
         "FINISHED",
         "RunFolder",

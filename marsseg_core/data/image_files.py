@@ -118,7 +118,12 @@ def _picture(path: Path | str, file: BinaryIO, limit: int) -> ImageFile.ImageFil
         what, hint = unexpected(start, FORMATS)
         refuse_file(path, what, hint=hint)
     file.seek(0)
-    picture = reader(file)
+    try:
+        picture = reader(file)
+    except SyntaxError as cause:
+        if reader is TiffImagePlugin.TiffImageFile and str(cause) == "unknown pixel mode":
+            _refuse_pixels(path)
+        raise
     _check_size(path, picture.size, limit)
     if isinstance(picture, TiffImagePlugin.TiffImageFile):
         _check_pages(path, file)
@@ -171,6 +176,15 @@ def _check_bmp(path: Path | str, start: bytes, mode: str) -> None:
     if _BMP_BITS.get(mode, bits) != bits:
         what = f"This BMP image of {bits} bits with few grey values cannot be read exactly."
         refuse_file(path, what, hint="Convert it to PNG.")
+
+
+def _refuse_pixels(path: Path | str) -> NoReturn:
+    refuse_file(
+        path,
+        "TIFF images with this number of channels and type of values cannot be read.",
+        hint="Grey images of 8, 16 and 32 bits or 32-bit floats and colours of 8 bits can be read. Convert it, or put "
+        "the images into an .npz file, which may hold any type.",
+    )
 
 
 def _refuse_several(path: Path | str, images: str) -> NoReturn:

@@ -84,12 +84,12 @@ def read_image(path: Path | str, *, limit: int = PIXEL_LIMIT) -> np.ndarray:
 def read_pixels(
     path: Path | str, *, limit: int = PIXEL_LIMIT, upper_bits: bool = False, upright: bool = True
 ) -> np.ndarray:
-    """Read an image file as an array (H, W, C) of the numbers stored in it: uint8, uint16, int32 or float32.
+    """Read an image file as an array (H, W, C) of the numbers stored in it.
 
-    Grey images have one channel, colour images three. Palettes and CMYK are converted to RGB; transparency is dropped.
-    With `upright` the image is turned according to its EXIF orientation. Pillow decodes only the upper 8 bits of 16-bit
-    colours: they are refused, unless `upper_bits` allows it. Raises RequestError if the file cannot be read or has more
-    than `limit` pixels.
+    The type is uint8, uint16, int32, uint32 or float32. Grey images have one channel, colour images three. Palettes and
+    CMYK are converted to RGB; transparency is dropped. With `upright` the image is turned according to its EXIF
+    orientation. Pillow decodes only the upper 8 bits of 16-bit colours: they are refused, unless `upper_bits` allows
+    it. Raises RequestError if the file cannot be read or has more than `limit` pixels.
     """
     return read_turned(path, limit=limit, upper_bits=upper_bits, upright=upright)[0]
 
@@ -105,6 +105,9 @@ def read_turned(path: Path | str, *, limit: int, upper_bits: bool, upright: bool
 
 def _pixels(path: Path | str, picture: ImageFile.ImageFile) -> np.ndarray:
     """Return the pixels as (H, W, C), with one channel for grey images and three for colour images."""
+    if (stored := _unlike_mode(picture)) is not None:
+        # Pillow has the right bits, but takes them for unsigned or signed ones.
+        return np.array(picture).view(stored).astype(_widened(stored))[..., None]
     if picture.mode in ("1", "L", "LA"):
         return np.array(picture.convert("L"))[..., None]
     if picture.mode.startswith(_SIXTEEN_BITS):
@@ -126,12 +129,14 @@ def pixel_type(path: Path | str, *, limit: int = PIXEL_LIMIT) -> np.dtype:
         limit: the maximum number of pixels
 
     Returns:
-        uint8, uint16, int32 or float32
+        uint8, uint16, int32, uint32 or float32
 
     Raises:
         RequestError: if the file cannot be read
     """
     with opened(path, limit, decoded=False) as picture:
+        if (stored := _unlike_mode(picture)) is not None:
+            return _widened(stored)
         if picture.mode.startswith(_SIXTEEN_BITS):
             return np.dtype(np.uint16)
         return np.dtype({"I": np.int32, "F": np.float32}.get(picture.mode, np.uint8))
@@ -275,6 +280,23 @@ def _depth(path: Path | str, picture: ImageFile.ImageFile) -> int:
         with Path(path).open("rb") as file:
             return file.read(_PNG_DEPTH + 1)[_PNG_DEPTH]
     return 8
+
+
+def _unlike_mode(picture: ImageFile.ImageFile) -> np.dtype | None:
+    """Return the type of the numbers in a TIFF image if Pillow's mode has another sign; None if it is as the mode."""
+    if not isinstance(picture, TiffImagePlugin.TiffImageFile):
+        return None
+    signed = picture.tag_v2.get(_TIFF_SAMPLE_FORMAT, (1,))[0] == _SIGNED
+    if picture.mode == "L" and signed:
+        return np.dtype(np.int8)
+    if picture.mode == "I" and not signed and max(picture.tag_v2.get(_TIFF_DEPTH, (1,))) == 32:
+        return np.dtype(np.uint32)
+    return None
+
+
+def _widened(dtype: np.dtype) -> np.dtype:
+    """Return the type as which these numbers are read: uint8 alone means values that need no scaling."""
+    return np.dtype(np.int32) if dtype == np.int8 else dtype
 
 
 def _is_wide(picture: ImageFile.ImageFile) -> bool:

@@ -67,7 +67,8 @@ def _read_page(file: BinaryIO, order: str, big: bool) -> tuple[Page, int]:
         tag, kind = struct.unpack(f"{order}HH", content[begin : begin + 4])
         if tag in (_SUBFILE, _WIDTH, _HEIGHT, _TILE_WIDTH) and kind in _NUMBERS:
             (tags[tag],) = struct.unpack_from(order + _NUMBERS[kind], content, begin + value)
-    (following,) = struct.unpack(f"{order}Q", file.read(8)) if big else struct.unpack(f"{order}I", file.read(4))
+    link = file.read(8 if big else 4)
+    (following,) = struct.unpack(f"{order}{'Q' if big else 'I'}", link) if link else (0,)  # some files end before it
     page = Page(tags.get(_WIDTH, 0), tags.get(_HEIGHT, 0), tags.get(_SUBFILE, 0) == _REDUCED, _TILE_WIDTH in tags)
     return page, following
 

@@ -114,7 +114,23 @@ def unexpected(start: bytes, expected: str) -> tuple[str, str | None]:
     return f"This file is {content.name}, and no {expected}.", content.hint
 
 
-def read_start(path: Path | str) -> bytes:
-    """Return the first START_BYTES of a regular file; raise OSError if it cannot be read."""
+def other_content(path: Path | str, expected: str, magic: bytes | None = None) -> tuple[str, str | None] | None:
+    """Say what a file is, if its first bytes tell that it is something else than its name or place says.
+
+    Args:
+        path: the file
+        expected: what it should be, without its article, as in ".npz file"
+        magic: the first bytes of a file that is as expected, if all such files have the same
+
+    Returns:
+        A sentence that says what the file is, and one that says what to do next, or None; None if the file begins as
+        expected, is empty, or its first bytes do not tell.
+
+    Raises:
+        OSError: if the file cannot be read, or is no regular file
+    """
     with open_regular(path) as file:
-        return file.read(START_BYTES)
+        start = file.read(START_BYTES)
+    if not start or identify(start) is None or (magic is not None and start.startswith(magic)):
+        return None
+    return unexpected(start, expected)

@@ -401,6 +401,17 @@ def test_of_a_pyramid_the_first_image_is_read(tmp_path, read, levels, big, order
     assert read(path).shape[:2] == size
 
 
+def test_a_tiff_may_end_before_the_place_of_a_next_image(save):
+    path = save(GREY, "tif")
+    content = path.read_bytes()
+    start = struct.unpack("<I", content[4:8])[0]
+    length = 2 + 12 * struct.unpack("<H", content[start : start + 2])[0]
+    ifd = content[start : start + length]
+    moved = content[:4] + struct.pack("<I", len(content)) + content[8:] + ifd
+    path.write_bytes(moved)
+    np.testing.assert_array_equal(read_image(path)[..., 0], GREY)
+
+
 OTHERS = {
     "a page of the same size": [{}, {}],
     "a larger page": [{}, {254: 1, 256: 8, 257: 8}],

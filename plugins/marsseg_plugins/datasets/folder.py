@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from marsseg_core.plugin_api import PIXEL_LIMIT, Dataset, param
+from marsseg_core.plugin_api import ITEM_LIMIT, PIXEL_LIMIT, Dataset, param
 
 from .mars import MARS_CLASSES
 from .values import (
@@ -79,11 +79,15 @@ class Folder(Dataset):
     resize: Literal["none", "whole", "tiles"] = param(
         "none", help="how images get one size: none if they have it already, resized whole, or cut into tiles"
     )
-    height: int | None = param(None, help="rows of an item, for resize=whole and resize=tiles", minimum=1)
-    width: int | None = param(None, help="columns of an item, for resize=whole and resize=tiles", minimum=1)
+    height: int | None = param(
+        None, help="rows of an item, for resize=whole and resize=tiles", minimum=1, maximum=10_000
+    )
+    width: int | None = param(
+        None, help="columns of an item, for resize=whole and resize=tiles", minimum=1, maximum=10_000
+    )
     scale: float = param(1.0, help="factor by which images are resized before tiles are cut", above=0, maximum=16)
     edges: Edges = param("inward", help=EDGES_HELP, absent="pad")
-    overlap: float = param(0.0, help=OVERLAP_HELP, minimum=0)
+    overlap: float = param(0.0, help=OVERLAP_HELP, minimum=0, maximum=10_000)
     colour: Literal["as_is", "grey", "rgb"] = param(
         "as_is", help="as_is, or convert all images to grey or to three channels"
     )
@@ -101,7 +105,7 @@ class Folder(Dataset):
     unpaired: Literal["refuse", "skip"] = param(
         "refuse", help="what to do with images without a mask and masks without an image"
     )
-    limit: int | None = param(None, help="use only this many images, evenly spread", minimum=1)
+    limit: int | None = param(None, help="use only this many images, evenly spread", minimum=1, maximum=ITEM_LIMIT)
     pixel_limit: int = param(PIXEL_LIMIT, help="images with more pixels are refused", minimum=1)
     range: str = param("auto", help=RANGE_HELP, absent="bits")
     range_per: RangePer = param("set", help=PER_HELP)

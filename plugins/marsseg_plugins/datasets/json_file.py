@@ -6,19 +6,16 @@ import json
 from pathlib import Path
 from typing import Any
 
-from marsseg_core.plugin_api import read_text, refuse_file
+from marsseg_core.plugin_api import refuse_file
+
+from .text_file import file_text
 
 
 def read_json(path: Path, limit: int) -> Any:
     """Return the value of a JSON file. Raises RequestError if it cannot be read or has more than `limit` bytes."""
+    text = file_text(path, "JSON file", limit)
     try:
-        if path.stat().st_size > limit:
-            refuse_file(path, f"This file has more than {limit:,} bytes.")
-        return json.loads(read_text(path))
-    except OSError as cause:
-        refuse_file(path, f"This file cannot be read: {cause.strerror}.")
-    except UnicodeDecodeError as cause:
-        refuse_file(path, f"This is not UTF-8 text: {cause.reason} at byte {cause.start}.")
+        return json.loads(text)
     except ValueError as cause:
         refuse_file(path, f"This is not JSON: {cause}.")
     except RecursionError:

@@ -6,10 +6,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from marsseg_core.plugin_api import VOID, Colour, get_logger, read_text, refuse_file
+from marsseg_core.plugin_api import VOID, Colour, get_logger, refuse_file
 
 from .class_file import FILE_NAMES, VOID_NAME, ClassFile, read_class_file
 from .json_file import read_json
+from .text_file import file_text
 
 _CVAT: Final = "labelmap.txt"
 _NAMES: Final = "class_names.txt"
@@ -54,7 +55,7 @@ def _read_cvat(path: Path) -> ClassFile:
     """Read a label map of CVAT, with lines `name:r,g,b:parts:actions`. Ids count up from 0."""
     names: list[str] = []
     palette: dict[Colour, int] = {}
-    for number, line in enumerate(_lines(path), start=1):
+    for number, line in enumerate(file_text(path, "label map", _MAX_BYTES).splitlines(), start=1):
         if not line.strip() or line.startswith("#"):
             continue
         name, _, rest = line.partition(":")
@@ -69,15 +70,6 @@ def _read_cvat(path: Path) -> ClassFile:
         names += [name] if name != VOID_NAME else []
     _check_count(path, names)
     return ClassFile(tuple(names), {_VOID_COLOUR: VOID} | palette)
-
-
-def _lines(path: Path) -> list[str]:
-    try:
-        return read_text(path).splitlines()
-    except OSError as cause:
-        refuse_file(path, f"This file cannot be read: {cause.strerror}.")
-    except UnicodeDecodeError as cause:
-        refuse_file(path, f"This is not UTF-8 text: {cause.reason} at byte {cause.start}.")
 
 
 def _read_ids(path: Path) -> ClassFile:

@@ -8,8 +8,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-from marsseg_core.plugin_api import SUBSET_WORDS, nearest, read_text, refuse_file
+from marsseg_core.plugin_api import SUBSET_WORDS, nearest, refuse_file
 
+from ..text_file import file_text
 from .base import Found, Item, Wanted
 
 LOOKS_FOR: Final = "a .csv file with the columns image and mask, and subset (or split) and group if you like"
@@ -18,6 +19,7 @@ _IMAGE: Final = ("image", "image_path", "img")
 _MASK: Final = ("mask", "mask_path", "label", "annotation")
 _SUBSET: Final = ("subset", "split")
 _GROUP: Final = ("group", "place")
+_MAX_BYTES: Final = 2**28
 _SEPARATORS: Final = ",;\t"
 
 
@@ -58,13 +60,7 @@ def find(root: Path, wanted: Wanted) -> Found:
 
 def _read(path: Path) -> tuple[list[tuple[int, dict[str, str]]], Sequence[str]]:
     """Return (line, values by column) of the lines that are not empty, and the columns."""
-    try:
-        text = read_text(path)
-    except OSError as cause:
-        refuse_file(path, f"This file cannot be read: {cause.strerror}.")
-    except UnicodeDecodeError as cause:
-        refuse_file(path, f"This is not UTF-8 text: {cause.reason} at byte {cause.start}.")
-    lines = text.splitlines()
+    lines = file_text(path, "table", _MAX_BYTES).splitlines()
     header = lines[0] if lines else ""
     separator = max(_SEPARATORS, key=header.count)
     reader = csv.reader(lines, delimiter=separator, skipinitialspace=True)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
-from marsseg_core.plugin_api import SUBSET_WORDS, SUBSETS, VOID, read_text, refuse_file
+from marsseg_core.plugin_api import SUBSET_WORDS, SUBSETS, VOID, refuse_file
 
 from ..class_file import ClassFile
+from ..text_file import file_text
 from .base import Found, Item, Wanted
 from .pairing import NO_IMAGE, by_key
 from .walk import list_folder, merged
@@ -16,6 +17,7 @@ LOOKS_FOR: Final = (
     "JPEGImages/ and SegmentationClass/, and ImageSets/Segmentation/train.txt and so on, as in PASCAL VOC"
 )
 
+_MAX_BYTES: Final = 2**28
 _NAMES: Final = (
     *("background", "aeroplane", "bicycle", "bird", "boat", "bottle", "bus", "car", "cat", "chair", "cow"),
     *("diningtable", "dog", "horse", "motorbike", "person", "pottedplant", "sheep", "sofa", "train", "tvmonitor"),
@@ -86,9 +88,5 @@ def _subsets(root: Path) -> tuple[dict[str, str], list[Path]]:
 
 
 def _stems(path: Path) -> list[str]:
-    try:
-        return [line.split()[0] for line in read_text(path).splitlines() if line.strip()]
-    except OSError as cause:
-        refuse_file(path, f"This file cannot be read: {cause.strerror}.")
-    except UnicodeDecodeError as cause:
-        refuse_file(path, f"This is not UTF-8 text: {cause.reason} at byte {cause.start}.")
+    lines = file_text(path, "list of images", _MAX_BYTES).splitlines()
+    return [line.split()[0] for line in lines if line.strip()]
