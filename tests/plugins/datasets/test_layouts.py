@@ -129,6 +129,19 @@ def test_names_of_folders_may_say_both(tree):
     assert subsets(tree.load()) == {"train_images/a.png": "train", "val_images/a.png": "validation"}
 
 
+def test_folders_of_ones_own_names_may_have_subsets_too(tree):
+    for subset in ("train", "val"):
+        tree.image(f"data/{subset}/a.png")
+        tree.mask(f"masks/{subset}/a.png")
+    assert subsets(tree.load(images="data")) == {"train/a.png": "train", "val/a.png": "validation"}
+    assert len(tree.load(images=str(tree.root / "data"))) == 2
+    error = tree.refusal(images="gone")
+    assert (error.what, error.where) == (
+        "This folder cannot be read: No such file or directory.",
+        str(tree.root / "gone"),
+    )
+
+
 @pytest.mark.parametrize("masks", ["{}_masks", "{}annot", "{}_labels"])
 def test_images_may_be_in_the_folders_of_the_subsets_themselves(tree, masks):
     for subset in ("train", "val"):

@@ -19,7 +19,7 @@ from ..coco_file import CocoFile, CocoImage, read_coco
 from ..coco_masks import SegmentationError, draw_segmentation
 from .base import Found, Item, Wanted
 from .polygons import Ids
-from .walk import list_folder, merged, subfolders
+from .walk import list_folder, merged, subfolders, within
 
 LOOKS_FOR: Final = (
     "a .json file of COCO, annotations/instances_train.json and so on with the images in train/ or images/, or "
@@ -118,7 +118,7 @@ def _folder(root: Path, source: CocoFile, images: str | None) -> Path:
     names = [image.file_name for image in source.images]
     folder = next((at for at in candidates if any(os.path.isfile(at / name) for name in names[:3])), None)
     if folder is None:
-        places = ", ".join(dict.fromkeys(f"{at.relative_to(top).as_posix()}/" for at in candidates))
+        places = ", ".join(dict.fromkeys(f"{within(top, at)}/" for at in candidates))
         what = f"Its images are not in {places}; the first is called {names[0] if names else '?'}."
         refuse_file(path, what, hint="Name their folder, as in images=photos.")
     return folder

@@ -9,7 +9,7 @@ from typing import Final
 
 from marsseg_core.plugin_api import SUBSETS, RequestError
 
-from .walk import holds_picture, is_picture, some_names, subfolders
+from .walk import holds_picture, is_picture, some_names, subfolders, within
 from .words import IMAGE_WORDS, MASK_WORDS, Role, common_subset, meaning_of
 
 # The names that this data set itself uses: where they are, no other name counts.
@@ -38,21 +38,26 @@ def has_sides(root: Path) -> bool:
     return any(role == "masks" and subset in with_images and holds_picture(folder) for role, subset, folder in named)
 
 
-def find_sides(root: Path) -> list[Sides]:
+def find_sides(root: Path, images_name: str | None = None, masks_name: str | None = None) -> list[Sides]:
     """Return the folders of images and masks of a folder, subset by subset.
 
-    Raises RequestError if there are two folders of images or of masks for one subset, or only one of the two. Only the
-    images of the test subset may have no masks.
+    If the user has named one of the two folders, the other one is called as usual. Raises RequestError if there are two
+    folders of images or of masks for one subset, or only one of the two. Only the images for testing may have no masks.
     """
-    named = _named_folders(root)
+    if images_name or masks_name:
+        named = _expanded(
+            [("images", "", root / (images_name or PLAIN[0])), ("masks", "", root / (masks_name or PLAIN[1]))]
+        )
+    else:
+        named = _named_folders(root)
     sides = []
     for subset in ("", *SUBSETS):
         images = _only(root, [path for role, of, path in named if role == "images" and of == subset], "images")
         masks = _only(root, [path for role, of, path in named if role == "masks" and of == subset], "masks")
         if masks is not None and images is None:
-            raise RequestError(f"There are masks in {_within(root, masks)}, but no folder of images.", where=str(root))
+            raise RequestError(f"There are masks in {within(root, masks)}, but no folder of images.", where=str(root))
         if images is not None and masks is None and subset != "test":
-            raise RequestError(f"There are images in {_within(root, images)}, but no folder of masks.", where=str(root))
+            raise RequestError(f"There are images in {within(root, images)}, but no folder of masks.", where=str(root))
         if images is not None:
             sides.append(Sides(images, masks, _prefix(root, images), subset))
     if not sides or not any(side.masks for side in sides):
@@ -110,20 +115,16 @@ def _only(root: Path, folders: Sequence[Path], what: str) -> Path | None:
         filled = [folder for folder in folders if holds_picture(folder)]
         folders = filled or folders
     if len(folders) > 1:
-        names = " and ".join(_within(root, folder) for folder in folders)
+        names = " and ".join(within(root, folder) for folder in folders)
         raise RequestError(
             f"There are {len(folders)} folders of {what}: {names}.",
             where=str(root),
-            hint=f"Name the one that is meant, as in {what}={folders[0].name}.",
+            hint=f"Name the one that is meant, as in {what}={within(root, folders[0])}.",
         )
     return folders[0] if folders else None
 
 
-def _within(root: Path, path: Path) -> str:
-    return path.relative_to(root).as_posix()
-
-
 def _prefix(root: Path, images: Path) -> str:
     """Return the folders above the images, without those that only say that they are images."""
-    parts = [part for part in images.relative_to(root).parts if meaning_of(part).subset]
+    parts = [part for part in Path(within(root, images)).parts if meaning_of(part).subset]
     return "".join(f"{part}/" for part in parts)

@@ -5,12 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
-from marsseg_core.plugin_api import RequestError
-
 from .base import Found, Item, Wanted
 from .pairing import NO_IMAGE, NO_MASK, Ends, by_key, ends_in_two_folders, subset_and_place, without_end
 from .sides import PLAIN, Sides, find_sides, has_sides
-from .walk import Listing, list_folder, merged
+from .walk import Listing, list_folder, merged, within
 
 LOOKS_FOR: Final = (
     "images/ and masks/, or other usual names of the two folders, also inside or above train/, val/ and test/"
@@ -24,23 +22,13 @@ def recognises(root: Path) -> bool:
 
 def find(root: Path, wanted: Wanted) -> Found:
     """Pair the files of the two folders by their names."""
-    sides = _named(root, wanted) if wanted.images or wanted.masks else find_sides(root)
-    return _pair(root, sides, wanted)
+    return _pair(root, find_sides(root, wanted.images, wanted.masks), wanted)
 
 
 def find_plain(root: Path, wanted: Wanted) -> Found:
     """Pair the files of images/ and masks/ as version 0.1 did: subfolders are places, and links are not followed."""
     images, masks = (root / name for name in PLAIN)
     return _pair(root, [Sides(images, masks)], Wanted(image_suffix="", mask_suffix=""), links=False)
-
-
-def _named(root: Path, wanted: Wanted) -> list[Sides]:
-    """Return the folders that the user has named; for the one not named, its usual name."""
-    images, masks = wanted.images or PLAIN[0], wanted.masks or PLAIN[1]
-    for name in (images, masks):
-        if not (root / name).is_dir():
-            raise RequestError(f"There is no folder {name}.", where=str(root))
-    return [Sides(root / images, root / masks)]
 
 
 def _pair(root: Path, sides: list[Sides], wanted: Wanted, *, links: bool = True) -> Found:
@@ -88,8 +76,7 @@ def _pair(root: Path, sides: list[Sides], wanted: Wanted, *, links: bool = True)
 def _what(root: Path, sides: list[Sides], ends: Ends) -> str:
     """Return what was read; an empty text for images/ and masks/."""
     pairs = [
-        f"{side.images.relative_to(root).as_posix()}/ with {side.masks.relative_to(root).as_posix()}/"
-        + (f" as {side.subset}" if side.subset else "")
+        f"{within(root, side.images)}/ with {within(root, side.masks)}/" + (f" as {side.subset}" if side.subset else "")
         for side in sides
         if side.masks is not None
     ]

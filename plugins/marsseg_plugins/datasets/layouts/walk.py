@@ -96,6 +96,11 @@ def some_names(folder: Path) -> Iterator[tuple[str, list[str]]]:
             return
 
 
+def within(root: Path, path: Path) -> str:
+    """Return the path of a file or folder inside `root`, or all of it if it is elsewhere."""
+    return (path.relative_to(root) if root in (path, *path.parents) else path).as_posix()
+
+
 def is_picture(name: str) -> bool:
     """Return whether a file is an image by its suffix."""
     return os.path.splitext(name)[1].lower() in SUFFIXES
