@@ -425,6 +425,15 @@ def test_where_two_layouts_fit_the_user_says_which(tree):
     assert error.hint == "Say which, as in layout=coco."
 
 
+@pytest.mark.parametrize(
+    ("layout", "parameters"),
+    [("plain", {"mask_suffix": "_x"}), ("suffix", {"images": "a"}), ("voc", {"masks": "a"}), ("coco", {"masks": "a"})],
+)
+def test_what_has_no_meaning_in_a_layout_is_refused(tree, layout, parameters):
+    error = tree.refusal(layout=layout, **parameters)
+    assert error.what == f"{next(iter(parameters))} has no meaning in the layout {layout}."
+
+
 # --- label maps
 
 

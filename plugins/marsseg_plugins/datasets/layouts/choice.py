@@ -27,6 +27,14 @@ MASKS: Final[dict[str, Layout]] = {
 POLYGONS: Final[dict[str, Layout]] = {"coco": coco, "labelme": labelme}
 LAYOUTS: Final[dict[str, Layout]] = {**MASKS, **POLYGONS, "pattern": pattern}
 
+# What the user may set about where images and masks are, by layout.
+_USED: Final = {
+    "two_folders": ("images", "masks", "image_suffix", "mask_suffix"),
+    "suffix": ("image_suffix", "mask_suffix"),
+    "pattern": ("images", "masks"),
+    "coco": ("images",),
+}
+
 # How many names of folders an explanation lists.
 _NAMED: Final = 6
 
@@ -43,10 +51,11 @@ def find(root: Path, name: str, wanted: Wanted) -> Found:
     Raises RequestError if no layout fits, or more than one.
     """
     _check_readable(root)
-    if name == "plain":
-        return two_folders.find_plain(root, wanted)
     if name == "auto":
         name = _automatic(root, wanted)
+    _check_used(root, name, wanted)
+    if name == "plain":
+        return two_folders.find_plain(root)
     return replace(LAYOUTS[name].find(root, wanted), layout=name)
 
 
@@ -54,19 +63,27 @@ def _automatic(root: Path, wanted: Wanted) -> str:
     if is_pattern(wanted.images) or is_pattern(wanted.masks):
         return "pattern"
     names = recognised(root)
+    if (wanted.images or wanted.masks) and names != ["coco"]:
+        return "two_folders"
+    if not names and wanted.mask_suffix:
+        return "suffix"
+    if not names:
+        raise RequestError("No layout of images and masks is found here.", where=str(root), hint=explain(root))
     if len(names) > 1:
         raise RequestError(
             f"This can be read in {len(names)} ways: {', '.join(names)}.",
             where=str(root),
             hint=f"Say which, as in layout={names[0]}.",
         )
-    if not names and (wanted.images or wanted.masks):
-        return "two_folders"
-    if not names and wanted.mask_suffix:
-        return "suffix"
-    if not names:
-        raise RequestError("No layout of images and masks is found here.", where=str(root), hint=explain(root))
     return names[0]
+
+
+def _check_used(root: Path, name: str, wanted: Wanted) -> None:
+    """Raise RequestError if the user has set something that has no meaning in a layout."""
+    for key in ("images", "masks", "image_suffix", "mask_suffix"):
+        if getattr(wanted, key) is not None and key not in _USED.get(name, ()):
+            hint = "Remove it, or set another layout."
+            raise RequestError(f"{key} has no meaning in the layout {name}.", where=str(root), hint=hint)
 
 
 def _check_readable(root: Path) -> None:

@@ -56,7 +56,7 @@ def recognises(root: Path) -> bool:
 
 def find(root: Path, wanted: Wanted) -> Found:
     """Pair the files. The 19 classes that the benchmark scores get their trainIds, all other ids become void."""
-    found = find_by_patterns(root, wanted.images or _IMAGES, wanted.masks or _MASKS)
+    found = find_by_patterns(root, _IMAGES, _MASKS)
     return replace(
         found,
         what="the 19 scored classes; all other ids are void",

@@ -25,7 +25,7 @@ def find(root: Path, wanted: Wanted) -> Found:
     return _pair(root, find_sides(root, wanted.images, wanted.masks), wanted)
 
 
-def find_plain(root: Path, wanted: Wanted) -> Found:
+def find_plain(root: Path) -> Found:
     """Pair the files of images/ and masks/ as version 0.1 did: subfolders are places, and links are not followed."""
     images, masks = (root / name for name in PLAIN)
     return _pair(root, [Sides(images, masks)], Wanted(image_suffix="", mask_suffix=""), links=False)
