@@ -13,6 +13,7 @@ from PIL import Image
 from marsseg_core.errors import RequestError
 from marsseg_plugins.datasets.folder import Folder
 from marsseg_plugins.datasets.layouts.voc import voc_colour
+from marsseg_plugins.datasets.layouts.words import meaning_of
 
 SIZE = (4, 6)
 
@@ -122,11 +123,34 @@ def test_folders_of_subsets_are_the_split_and_places_are_below(tree, form):
     assert "as validation" in tree.told[0]
 
 
-def test_names_of_folders_may_say_both(tree):
-    for subset in ("train", "val"):
-        tree.image(f"{subset}_images/a.png")
-        tree.mask(f"{subset}_masks/a.png")
-    assert subsets(tree.load()) == {"train_images/a.png": "train", "val_images/a.png": "validation"}
+@pytest.mark.parametrize(
+    ("images", "masks", "words"),
+    [("{}_images", "{}_masks", ("train", "val")), ("images{}", "labels{}", ("Tr", "Val"))],
+)
+def test_names_of_folders_may_say_both(tree, images, masks, words):
+    for word in words:
+        tree.image(f"{images.format(word)}/a.png")
+        tree.mask(f"{masks.format(word)}/a.png")
+    train, validation = (images.format(word) for word in words)
+    assert subsets(tree.load()) == {f"{train}/a.png": "train", f"{validation}/a.png": "validation"}
+
+
+@pytest.mark.parametrize(
+    ("name", "role", "subset"),
+    [
+        ("img_dir", "images", ""),
+        ("Masks_PNG", "masks", ""),
+        ("Ground Truth", "masks", ""),
+        ("training-labels", "masks", "train"),
+        ("png", "", ""),
+        ("tr", "", ""),
+        ("site1", "", ""),
+        ("images_masks", "", ""),
+        ("train_test", "", ""),
+    ],
+)
+def test_what_names_of_folders_say(name, role, subset):
+    assert meaning_of(name) == (role, subset)
 
 
 def test_folders_of_ones_own_names_may_have_subsets_too(tree):

@@ -96,7 +96,10 @@ def _check_readable(root: Path) -> None:
 
 def explain(path: Path) -> str:
     """Return what is looked for, and what is there instead, in sentences."""
-    lines = [f"It looks for {'; '.join(layout.LOOKS_FOR for layout in [*MASKS.values(), *POLYGONS.values()])}."]
+    lines = [
+        f"It looks for {'; '.join(layout.LOOKS_FOR for layout in [*MASKS.values(), *POLYGONS.values()])}; or for what "
+        "its parameters images and masks say: names of folders, or patterns such as images/{subset}/{group}/{name}.png."
+    ]
     if not path.is_dir():
         return lines[0]
     folders = [folder.name for folder in subfolders(path)]

@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 from marsseg_core.plugin_api import refuse_file
 
 # What the names of images and masks have at their end where both are in one folder.
-IMAGE_ENDS: Final = ("", "_image", "_img", "_rgb", "_leftImg8bit", "_sat", "-image", "-img")
+IMAGE_ENDS: Final = ("", "_image", "_img", "_rgb", "_leftImg8bit", "_sat", "_0000", "-image", "-img")
 MASK_ENDS: Final = tuple(
     separator + word
     for separator in "_-."

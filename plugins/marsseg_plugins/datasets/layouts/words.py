@@ -13,6 +13,12 @@ MASK_WORDS: Final = (
     *("annot", "gt", "groundtruth", "segmentationclass"),
 )
 
+# Words beside the others that say nothing, as in img_dir.
+_FILLERS: Final = ("dir", "png", "jpg", "jpeg", "tif", "tiff")
+
+# The words of subsets, and those of nnU-Net (imagesTr), which count only at the end of a name.
+_ENDS: Final = {**SUBSET_WORDS, "tr": "train", "ts": "test"}
+
 Role = Literal["images", "masks", ""]
 
 
@@ -32,9 +38,10 @@ def meaning_of(name: str) -> Meaning:
     Meaning(role='', subset='')
     """
     words = [word for word in re.split(r"[_\-. ]+", name.casefold()) if word]
+    words = [word for word in words if word not in _FILLERS] or words
     for candidates in (words, ["".join(words)], *_halves("".join(words))):
         roles = [_role(word) for word in candidates]
-        subsets = [SUBSET_WORDS.get(word, "") for word in candidates]
+        subsets = [(_ENDS if len(candidates) > 1 else SUBSET_WORDS).get(word, "") for word in candidates]
         known = all(role or subset for role, subset in zip(roles, subsets, strict=True))
         if candidates and known and len([*filter(None, roles)]) <= 1 and len([*filter(None, subsets)]) <= 1:
             return Meaning(next(filter(None, roles), ""), next(filter(None, subsets), ""))
@@ -46,7 +53,7 @@ def _halves(text: str) -> list[list[str]]:
     return [
         [text[:place], text[place:]]
         for place in range(1, len(text))
-        if text[:place] in SUBSET_WORDS or text[place:] in SUBSET_WORDS
+        if text[:place] in SUBSET_WORDS or text[place:] in _ENDS
     ]
 
 
