@@ -8,9 +8,12 @@ messages to standard error, depending on `-v` and `-q`, and a run also stores it
 from __future__ import annotations
 
 import logging
-from typing import Final
+from dataclasses import dataclass
+from typing import Final, Self
 
 ROOT: Final = "marsseg"
+
+_names: Final = {ROOT}
 
 # Without a level of its own, the logger would take that of Python's root logger, which drops all but warnings.
 logging.getLogger(ROOT).setLevel(logging.INFO)
@@ -26,4 +29,35 @@ def get_logger(module: str) -> logging.Logger:
     """
     package, _, rest = module.partition(".")
     name = rest.partition(".")[0] if package == __package__ else f"plugins.{package}"
-    return logging.getLogger(f"{ROOT}.{name}")
+    _names.add(logger := f"{ROOT}.{name}")
+    return logging.getLogger(logger)
+
+
+@dataclass(frozen=True)
+class MessageSwitches:
+    """Hold which log messages are switched off, so that a plugin's configuration of `logging` can be undone.
+
+    `logging.disable` switches off a level and all below; `logging.config.dictConfig` disables all existing loggers
+    unless it is told not to.
+    """
+
+    level: int = logging.NOTSET
+    disabled: frozenset[logging.Logger] = frozenset()
+
+    @classmethod
+    def read(cls) -> Self:
+        """Return the current switches."""
+        return cls(logging.root.manager.disable, frozenset(logger for logger in _loggers() if logger.disabled))
+
+    def restore(self) -> None:
+        """Set the switches as they were when they were read."""
+        if logging.root.manager.disable != self.level:
+            logging.disable(self.level)
+        for logger in _loggers():
+            logger.disabled = logger in self.disabled
+
+
+def _loggers() -> list[logging.Logger]:
+    """Return marsseg's loggers that exist, without those of plugins."""
+    known = logging.root.manager.loggerDict
+    return [logger for name in _names if isinstance(logger := known.get(name), logging.Logger)]

@@ -38,6 +38,7 @@ FLOORS = """
     data
     registry
     files
+    failures
     conventions errors messages shown
 """
 FLOOR_OF = {room: -number for number, floor in enumerate(FLOORS.strip().splitlines()) for room in floor.split()}

@@ -20,6 +20,7 @@ from ..registry.catalog import installed
 from ..registry.entries import OK, Entry
 from ..registry.loading import plugin_errors_named
 from .output import warn
+from .standard_output import give_back_standard_output
 
 BUILT_IN: Final = "marsseg itself"
 
@@ -71,7 +72,7 @@ def _usable_entries() -> list[Entry]:
 
 
 def _guard(entry: Entry, command: Any) -> None:
-    """Wrap a command and its subcommands, so that their errors name the plugin.
+    """Wrap a command and its subcommands: they may print to standard output, and their errors name the plugin.
 
     Errors of marsseg and Typer are raised unchanged.
     """
@@ -84,11 +85,12 @@ def _guard(entry: Entry, command: Any) -> None:
 def _guarded(entry: Entry, callback: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(callback)
     def call(*args: Any, **values: Any) -> Any:
+        give_back_standard_output()
         try:
             return callback(*args, **values)
-        except (typer.Abort, MemoryError):
+        except (typer.Abort, MemoryError, KeyboardInterrupt, SystemExit):
             raise
-        except Exception as cause:
+        except BaseException as cause:
             if hasattr(cause, "exit_code"):
                 raise
             with plugin_errors_named(entry, "failed"):

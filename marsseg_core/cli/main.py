@@ -11,10 +11,12 @@ from typing import Annotated, Any, Final
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from ..errors import MarssegError, RequestError, RunError
+from ..errors import MarssegError, RequestError
+from ..failures import memory_error
 from ..registry.distribution import version
 from .bash import whole_words
 from .output import EXIT_INTERRUPTED, print_error, print_text, say
+from .standard_output import keep_for_results, reserve_standard_output
 from .verbosity import messages_on_standard_error, takes_verbosity
 
 # Each command is a function in a module of this package with the same name (with _ instead of -).
@@ -56,15 +58,16 @@ class _MarssegGroup(TyperGroup):
         except MarssegError as error:
             print_error(error, with_traceback=ctx.params.get("traceback", False))
             raise typer.Exit(error.exit_code) from None
-        except MemoryError as cause:
-            shortage = RunError(
-                f"There is not enough memory: {cause}", hint="Use fewer or smaller images, or smaller batches."
-            )
-            print_error(shortage, with_traceback=ctx.params.get("traceback", False))
-            raise typer.Exit(shortage.exit_code) from None
         except KeyboardInterrupt:
             say("Interrupted.")
             raise typer.Exit(EXIT_INTERRUPTED) from None
+        except Exception as cause:
+            shortage = memory_error(cause)
+            if shortage is None:
+                raise
+            shortage.__cause__ = cause
+            print_error(shortage, with_traceback=ctx.params.get("traceback", False))
+            raise typer.Exit(shortage.exit_code) from None
 
 
 class _Command(TyperCommand):
@@ -81,6 +84,11 @@ class _Command(TyperCommand):
             if option.startswith("--"):
                 seen.add(option)
         return super().parse_args(ctx, args)
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command. From now on, only its results go to standard output."""
+        keep_for_results()
+        return super().invoke(ctx)
 
 
 app = typer.Typer(
@@ -131,5 +139,6 @@ def main() -> None:
         # Replace characters that the encoding of the terminal cannot show, instead of failing.
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
+    reserve_standard_output()
     with whole_words():
         app(prog_name="marsseg")

@@ -34,6 +34,7 @@ from ..registry.entries import INVALID, Entry
 from ..registry.kinds import COMPONENT_KINDS, METRIC, OBSERVER, PLAN_KINDS, RECIPE, Kind
 from ..registry.loading import load, plugin_errors_named
 from ..registry.plugin_files import KEY as PLUGIN_KEY, SUFFIX, LocalPlugin, load_planned_plugins, load_plugin_files
+from ..registry.process_state import keep_process_state
 from ..registry.session import Session
 from ..registry.source_code import recipe_path
 from . import grammar
@@ -558,8 +559,11 @@ def datasets_that_recognise(path: Path, catalog: Catalog) -> list[Entry]:
 def _recognises(entry: Entry, path: Path) -> bool:
     try:
         cls: type[Dataset] = load(entry)
-        return bool(cls.recognises(path))
-    except (Exception, SystemExit):
+        with keep_process_state():
+            return bool(cls.recognises(path))
+    except (KeyboardInterrupt, MemoryError):
+        raise
+    except BaseException:
         return False  # a broken plugin recognises nothing; it is reported when it is requested by name
 
 

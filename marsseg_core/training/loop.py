@@ -17,6 +17,7 @@ from ..data.leaks import identical_across
 from ..data.splits import Split, make_split
 from ..errors import MarssegError, PluginError, RequestError, RunError
 from ..evaluation.evaluate import evaluate
+from ..failures import describe, memory_error, safe_repr
 from ..files.run_folder import FINISHED, INTERRUPTED, RunFolder, create_run_folder
 from ..hooks import HookCaller, announce
 from ..messages import get_logger
@@ -28,13 +29,23 @@ from ..networks.wiring import same_wiring
 from ..planning.plan import Plan
 from ..registry.distribution import DISTRIBUTION
 from ..registry.loading import failure_location
+from ..registry.process_state import keep_process_state
 from ..registry.source_code import module_file, source_root
 from ..runs.data import read_data
 from ..runs.log import run_log
 from ..runs.recorded_data import recorded_split
 from ..runs.run import Run
 from .averaging import UpdateAverage
-from .callbacks import EpochClock, FiniteLoss, GuardedCallback, IdleLoss, Interruption, Scoring, WeightingUpdates
+from .callbacks import (
+    EpochClock,
+    FiniteLoss,
+    GuardedCallback,
+    IdleLoss,
+    Interruption,
+    ProcessState,
+    Scoring,
+    WeightingUpdates,
+)
 from .checkpoint import RestoreStates, TrainingProgress
 from .checkpointer import Checkpointer, FileCheckpointer
 from .recorder import RunRecorder
@@ -45,6 +56,7 @@ _logger = get_logger(__name__)
 
 @fixed_settings()
 @preserve_random_state()
+@keep_process_state()
 def execute(
     plan: Plan,
     *,
@@ -99,6 +111,7 @@ def execute(
 
 @fixed_settings()
 @preserve_random_state()
+@keep_process_state()
 def resume(
     folder: RunFolder,
     plan: Plan,
@@ -230,7 +243,7 @@ def _failure_reported(run: Run, hooks: HookCaller) -> Iterator[None]:
     except KeyboardInterrupt:
         raise
     except BaseException as error:
-        text = str(error) if isinstance(error, MarssegError) else f"{type(error).__name__}: {error}".splitlines()[0]
+        text = str(error) if isinstance(error, MarssegError) else describe(error).partition("\n")[0]
         with suppress(RunError):  # if the disk is full, the log cannot be written either
             run.folder.log(f"failed: {text}")
         hooks("marsseg_run_failed", run=run, error=error)
@@ -256,6 +269,7 @@ def _train(
     interruption = Interruption()
     callbacks = [
         interruption,
+        ProcessState(),
         EpochClock(setup.batches),
         FiniteLoss(training.precision),
         IdleLoss(),
@@ -277,7 +291,8 @@ def _train(
     ]
     begin = progress.epoch if progress is not None else 0
     try:
-        with interruption.listening():
+        # A component may have changed Keras' settings while it was built.
+        with interruption.listening(), fixed_settings(), keep_process_state():
             task.fit(
                 setup.batches,
                 epochs=training.epochs,
@@ -290,23 +305,23 @@ def _train(
         # `fit` does not end its callbacks when an exception stops it: a progress bar would keep the terminal.
         for callback in plugin_callbacks:
             callback.on_train_end()
-        if isinstance(error, KeyboardInterrupt):
+        # Instead of an exception of a pipeline thread, the backend has raised another one.
+        cause = error if isinstance(error, MarssegError) else setup.batches.failure or error
+        if isinstance(error, KeyboardInterrupt) or isinstance(cause, KeyboardInterrupt):
             return INTERRUPTED
-        if isinstance(error, MarssegError) or not isinstance(error, Exception):
+        if isinstance(cause, MarssegError):
+            raise cause from cause.__cause__
+        if named := memory_error(cause) or _plugin_error(run.plan, cause):
+            raise named from cause
+        if not isinstance(error, Exception):  # an application ends the training, by SystemExit for example
             raise
-        if setup.batches.failure is not None:  # the backend has wrapped an error of a pipeline thread
-            raise setup.batches.failure from error
-        _raise_plugin_error(run.plan, error)
-        what = (str(error).strip() or type(error).__name__).splitlines()[0]
-        hint = "`marsseg --traceback …` shows where."
-        if "memory" in str(error).lower() or "exhausted" in str(error).lower():
-            hint = "Smaller batches need less memory."
-        raise RunError(f"The training failed: {type(error).__name__}: {what}", hint=hint) from error
+        what = describe(cause).partition("\n")[0]
+        raise RunError(f"The training failed: {what}", hint="`marsseg --traceback …` shows where.") from cause
     return FINISHED
 
 
-def _raise_plugin_error(plan: Plan, cause: Exception) -> None:
-    """Raise PluginError where the exception comes from the code of a third party's component."""
+def _plugin_error(plan: Plan, cause: BaseException) -> PluginError | None:
+    """Return the error that names the component of a third party in whose code the exception was raised, or None."""
     foreign = [
         resolved
         for components in plan.resolved.values()
@@ -317,8 +332,9 @@ def _raise_plugin_error(plan: Plan, cause: Exception) -> None:
     for code_of in (module_file, source_root):
         for resolved in foreign:
             if place := failure_location(code_of(resolved.entry.module), cause):
-                what = f"The {resolved.entry.label} failed: {type(cause).__name__}: {cause}"
-                raise PluginError(what, where=f"{place}, {resolved.component!r}") from cause
+                what = f"The {resolved.entry.label} failed: {describe(cause)}"
+                return PluginError(what, where=f"{place}, {safe_repr(resolved.component)}")
+    return None
 
 
 def _write_beginning(run: Run) -> None:
