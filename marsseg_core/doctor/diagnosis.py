@@ -47,8 +47,6 @@ _CHECKS_LIMIT: Final = 1200.0
 
 _FAILURES_SHOWN: Final = 3
 
-_LINE_SHOWN: Final = 60
-
 # Checking an architecture at full width takes minutes; the contract is the same for a narrow one.
 _NARROW: Final = 0.125
 
@@ -63,7 +61,7 @@ class Diagnosis:
             side effects
         seconds: the time it took to load; None if it was not loaded
         early: the heavy packages that it imports too early
-        effects: what loading it does to the process of its user, such as "prints 'hello'"
+        effects: what loading it does to the process of its user, such as "prints text"
         problem: what is wrong with it; empty if nothing is
         where: the file and line, or the target, of the problem
         hint: what its author can do
@@ -199,15 +197,9 @@ def _in_process(task: str, entry: Entry, session: Session, plugins: Sequence[Pat
             lines = errors.read_text(encoding="utf-8", errors="replace").strip().splitlines()
             last_line = f": {lines[-1]}" if lines else ""
             return {"problem": f"It ended its process (exit code {done.returncode}){last_line}.", "where": entry.target}
-        if task == "load" and (printed := _first_line(errors)):
-            answer["effects"] = [*answer["effects"], f"prints {printed!r}"]
+        if task == "load" and errors.stat().st_size:
+            answer["effects"] = ["prints text", *answer["effects"]]
     return answer
-
-
-def _first_line(file: Path) -> str:
-    """Return the beginning of the first line that is not empty; "" if there is none."""
-    lines = file.read_text(encoding="utf-8", errors="replace").strip().splitlines()
-    return lines[0][:_LINE_SHOWN] if lines else ""
 
 
 # --- in the new process

@@ -269,7 +269,6 @@ def _train(
     interruption = Interruption()
     callbacks = [
         interruption,
-        ProcessState(),
         EpochClock(setup.batches),
         FiniteLoss(training.precision),
         IdleLoss(),
@@ -286,6 +285,7 @@ def _train(
         WeightingUpdates(training.epochs),
         *setup.stateful,
         *([RestoreStates(setup.stateful, progress)] if progress is not None else []),
+        ProcessState(),
         recorder,
         *plugin_callbacks,
     ]
