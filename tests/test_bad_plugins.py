@@ -193,7 +193,6 @@ class RudeLoss(Loss):
         import keras
 
         disturb()
-        keras.config.set_floatx("float16")
 
         def loss(labels, logits):
             builtins.rude_floatx = keras.config.floatx()
@@ -204,6 +203,12 @@ class RudeLoss(Loss):
 @dataclass(frozen=True)
 class RudeFlip(Augmentation):
     "An augmentation."
+
+    def prepare(self, data, items):
+        import keras
+
+        keras.config.set_floatx("float16")
+        return self.apply
 
     def apply(self, images, masks, generators):
         disturb()
