@@ -74,6 +74,7 @@ class SeriesArguments(TypedDict, total=False):
     validation: float
     test: float
     fold: int | None
+    subsets: Text
 
     drop_aliens: Literal["masks", "images"] | None
     drop_duplicates: bool

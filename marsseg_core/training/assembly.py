@@ -11,7 +11,7 @@ from ..components.weighting_layer import WeightingLayer
 from ..conventions import VOID, Transform
 from ..data.arrays import SegmentationData
 from ..data.batches import TrainingBatches
-from ..data.splits import Split
+from ..data.split import Split
 from ..errors import PluginError, RequestError
 from ..networks.heads import split_heads
 from ..networks.keras_backend import choose_compiler, precision

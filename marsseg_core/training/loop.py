@@ -13,8 +13,9 @@ import keras
 
 from ..data.arrays import SegmentationData
 from ..data.doubts import doubts
-from ..data.leaks import identical_across
-from ..data.splits import Split, make_split
+from ..data.leaks import leak_warnings
+from ..data.split import Split
+from ..data.splits import make_split
 from ..errors import MarssegError, PluginError, RequestError, RunError
 from ..evaluation.evaluate import evaluate
 from ..failures import describe, memory_error, safe_repr
@@ -91,7 +92,7 @@ def execute(
         if data is None:
             data = read_data(plan)
         split = make_split(data, plan.split)
-        warnings = [*plan.remarks, *doubts(data, split), *filter(None, [identical_across(data, split)])]
+        warnings = [*plan.remarks, *split.remarks, *doubts(data, split), *leak_warnings(data, split)]
         for line in warnings:
             _logger.warning(line)
         setup = set_up_training(plan, data, split, best_by=plan.metrics.best_by)
@@ -348,6 +349,8 @@ def _write_beginning(run: Run) -> None:
         {"schema": 1, "fingerprint": run.data.fingerprint(), "source": run.data.source}
         | {"classes": list(run.data.class_names), "ignored": list(run.data.ignore_classes)}
         | {"scaling": None if run.data.scaling is None else run.data.scaling.to_json()}
+        | {"names": None if run.data.names is None else list(run.data.names)}
+        | {"origin": run.split.origin}
         | run.split.to_json(),
     )
     if run.data.cleaning is not None:

@@ -12,7 +12,7 @@ import keras
 from ..components.specs import ScheduleSpec
 from ..data.arrays import SegmentationData
 from ..data.batches import TrainingBatches
-from ..data.splits import Split
+from ..data.split import Split
 from ..errors import PluginError, RequestError
 from ..networks.build import build_network
 from ..networks.keras_backend import ask_for_determinism, choose_compiler, precision, train_on_one_device
