@@ -39,6 +39,7 @@ FLOORS = """
     registry
     files
     conventions errors messages shown
+    printable
 """
 FLOOR_OF = {room: -number for number, floor in enumerate(FLOORS.strip().splitlines()) for room in floor.split()}
 

@@ -84,7 +84,7 @@ def execute(
             _logger.warning(line)
         setup = set_up_training(plan, data, split, best_by=plan.metrics.best_by)
         folder = create_run_folder(plan.name, out)
-        with folder.claimed():
+        with folder.removed_if_empty(), folder.claimed():
             run = _new_run(plan, folder, data, split, setup, plan.metrics.best_by)
             with _failure_reported(run, hooks):
                 _write_beginning(run)
