@@ -21,7 +21,7 @@ from ..data.targets import with_targets
 from ..errors import RunError
 from ..evaluation.confusion import Confusion
 from ..evaluation.evaluate import predicted_batches
-from ..messages import get_logger
+from ..messages import get_logger, log_waiting
 from ..planning.metrics import PREFIX, MetricTable, metric_table
 from .task import SegmentationTask
 
@@ -69,6 +69,7 @@ class Interruption(keras.callbacks.Callback):
         self._stop_if_requested()
 
     def _stop_if_requested(self) -> None:
+        log_waiting()
         if self._requested:
             raise KeyboardInterrupt
 

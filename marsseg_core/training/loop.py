@@ -19,7 +19,7 @@ from ..errors import MarssegError, PluginError, RequestError, RunError
 from ..evaluation.evaluate import evaluate
 from ..files.run_folder import FINISHED, INTERRUPTED, RunFolder, create_run_folder
 from ..hooks import HookCaller, announce
-from ..messages import get_logger
+from ..messages import get_logger, log_waiting
 from ..networks.build import build_network
 from ..networks.heads import scored_network
 from ..networks.keras_backend import avoid_importing_tensorflow, environment, fixed_settings, preserve_random_state
@@ -356,4 +356,5 @@ def _write_end(run: Run, status: str) -> None:
         run.scores = {subset: score(run.split[subset]) for subset in ("validation", "test")[: 1 + (status == FINISHED)]}
         run.metrics["subsets"] = {subset: confusion.to_json() for subset, confusion in run.scores.items()}
     run.folder.write_json(run.folder.metrics, run.metrics)
+    log_waiting()
     run.folder.log(status)
