@@ -6,6 +6,7 @@ import errno
 from typing import Final
 
 from .errors import RunError
+from .printable import printable
 
 _LONGEST: Final = 2000
 
@@ -15,7 +16,7 @@ def describe(cause: BaseException) -> str:
 
     The text may be empty or raise an exception itself. Long text is cut, and control characters are escaped.
     """
-    return ": ".join(filter(None, (_printable(type(cause).__name__), text_of(cause))))
+    return ": ".join(filter(None, (printable(type(cause).__name__), text_of(cause))))
 
 
 def text_of(cause: BaseException) -> str:
@@ -25,26 +26,19 @@ def text_of(cause: BaseException) -> str:
     except KeyboardInterrupt:
         raise
     except BaseException as another:
-        return f"(its text raises {_printable(type(another).__name__)})"
+        return f"(its text raises {printable(type(another).__name__)})"
     cut = f"… ({len(text):,} characters)" if len(text) > _LONGEST else ""
-    return _printable(text[:_LONGEST]) + cut
+    return printable(text[:_LONGEST]) + cut
 
 
 def safe_repr(thing: object) -> str:
     """Return the `repr` of an object of a plugin, or the name of its class if that fails."""
     try:
-        return _printable(repr(thing)[:_LONGEST])
+        return printable(repr(thing)[:_LONGEST])
     except KeyboardInterrupt:
         raise
     except BaseException:
-        return f"<{_printable(type(thing).__name__)}>"
-
-
-def _printable(text: str) -> str:
-    return "".join(
-        sign if sign.isprintable() or sign in "\n\t\N{NO-BREAK SPACE}" else sign.encode("unicode_escape").decode()
-        for sign in text
-    )
+        return f"<{printable(type(thing).__name__)}>"
 
 
 def memory_error(cause: BaseException, where: str | None = None) -> RunError | None:

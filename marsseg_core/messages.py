@@ -8,6 +8,7 @@ messages to standard error, depending on `-v` and `-q`, and a run also stores it
 from __future__ import annotations
 
 import logging
+from collections import deque
 from dataclasses import dataclass
 from typing import Final, Self
 
@@ -17,6 +18,10 @@ _names: Final = {ROOT}
 
 # Without a level of its own, the logger would take that of Python's root logger, which drops all but warnings.
 logging.getLogger(ROOT).setLevel(logging.INFO)
+
+
+# Messages that were not logged yet.
+_waiting: Final[deque[str]] = deque()
 
 
 def get_logger(module: str) -> logging.Logger:
@@ -61,3 +66,18 @@ def _loggers() -> list[logging.Logger]:
     """Return marsseg's loggers that exist, without those of plugins."""
     known = logging.root.manager.loggerDict
     return [logger for name in _names if isinstance(logger := known.get(name), logging.Logger)]
+
+
+def log_later(line: str) -> None:
+    """Store a warning until `log_waiting` is called.
+
+    For code in which logging could wait for itself or would be in another thread than the run: handlers of signals, and
+    writing to a stream.
+    """
+    _waiting.append(line)
+
+
+def log_waiting() -> None:
+    """Log the warnings that `log_later` has stored. A run calls this between two steps and at its end."""
+    while _waiting:
+        get_logger(__name__).warning(_waiting.popleft())

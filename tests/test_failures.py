@@ -10,7 +10,7 @@ from marsseg_core.errors import RunError
 from marsseg_core.failures import describe, memory_error, safe_repr
 
 
-class Mute(Exception):
+class MuteError(Exception):
     """Its text raises an exception that is not even an Exception."""
 
     def __str__(self):
@@ -19,7 +19,7 @@ class Mute(Exception):
     __repr__ = __str__
 
 
-class TakesThree(Exception):
+class TakesThreeError(Exception):
     def __init__(self, one, two, three):
         super().__init__()
 
@@ -36,8 +36,8 @@ def exception(name: str, base: type, text: str, module: str = __name__) -> Excep
         (ValueError("  \n"), "ValueError"),
         (KeyError("x"), "KeyError: 'x'"),
         (SystemExit(3), "SystemExit: 3"),
-        (TakesThree(1, 2, 3), "TakesThree"),
-        (Mute(), "Mute: (its text raises SystemExit)"),
+        (TakesThreeError(1, 2, 3), "TakesThreeError"),
+        (MuteError(), "MuteError: (its text raises SystemExit)"),
         (ValueError("\x1b[2J\x00two\nlines"), "ValueError: \\x1b[2J\\x00two\nlines"),
         (ValueError("\ud800"), "ValueError: \\ud800"),
         (ValueError("größer\N{NO-BREAK SPACE}als"), "ValueError: größer\N{NO-BREAK SPACE}als"),
@@ -55,7 +55,7 @@ def test_a_long_text_is_cut():
 
 
 def test_an_object_whose_repr_fails_is_named_by_its_class():
-    assert safe_repr(Mute()) == "<Mute>"
+    assert safe_repr(MuteError()) == "<MuteError>"
     assert safe_repr([1]) == "[1]"
 
 
@@ -89,7 +89,7 @@ def test_a_shortage_of_memory_is_recognised(cause):
         OSError(errno.ENOSPC, "No space left on device"),
         exception("ResourceExhaustedError", Exception, "run/x; No space left on device", TENSORFLOW),
         RuntimeError("no driver"),
-        Mute(),
+        MuteError(),
     ],
     ids=lambda cause: type(cause).__name__,
 )

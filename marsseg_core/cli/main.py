@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import io
 import os
 import sys
 from typing import Annotated, Any, Final
@@ -11,12 +10,15 @@ from typing import Annotated, Any, Final
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from ..errors import MarssegError, RequestError
+from ..errors import MarssegError, RequestError, RunError
 from ..failures import memory_error
+from ..messages import log_waiting
 from ..registry.distribution import version
 from .bash import whole_words
 from .output import EXIT_INTERRUPTED, print_error, print_text, say
-from .standard_output import keep_for_results, reserve_standard_output
+from .signals import signals_interrupt
+from .standard_output import keep_for_results, output_failure, reserve_standard_output
+from .streams import make_streams_lasting
 from .verbosity import messages_on_standard_error, takes_verbosity
 
 # Each command is a function in a module of this package with the same name (with _ instead of -).
@@ -59,6 +61,7 @@ class _MarssegGroup(TyperGroup):
             print_error(error, with_traceback=ctx.params.get("traceback", False))
             raise typer.Exit(error.exit_code) from None
         except KeyboardInterrupt:
+            log_waiting()
             say("Interrupted.")
             raise typer.Exit(EXIT_INTERRUPTED) from None
         except Exception as cause:
@@ -135,10 +138,21 @@ def main() -> None:
     """Run the command line: the entry point of the `marsseg` script."""
     # TensorFlow's failures are exceptions, so its log (about how it was built, for example) is not needed.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    for stream in (sys.stdout, sys.stderr):
-        # Replace characters that the encoding of the terminal cannot show, instead of failing.
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="replace")
+    make_streams_lasting()
     reserve_standard_output()
-    with whole_words():
-        app(prog_name="marsseg")
+    try:
+        with signals_interrupt(), whole_words():
+            app(prog_name="marsseg")
+    except SystemExit as end:
+        sys.exit(end.code or _code_of_output())
+
+
+def _code_of_output() -> int:
+    """Return 1, with an error, if results could not be printed. A reader that closed its pipe wants no more of them."""
+    failure = output_failure()
+    if failure is None or isinstance(failure, BrokenPipeError):
+        return 0
+    what = f"The results cannot be printed on standard output: {failure.strerror}."
+    error = RunError(what, hint="Everything else is done, and all files are complete.")
+    print_error(error, with_traceback=False)
+    return error.exit_code

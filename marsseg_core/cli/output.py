@@ -12,6 +12,7 @@ from rich.text import Text
 
 from ..errors import MarssegError
 from ..messages import get_logger
+from ..printable import printable
 from .standard_output import results
 
 _logger = get_logger(__name__)
@@ -38,7 +39,7 @@ def warn(text: str) -> None:
 
 def print_text(text: str = "") -> None:
     """Print a line of the result on standard output."""
-    console = Console(file=results())
+    console, text = Console(file=results()), printable(text)
     if console.is_terminal:
         console.print(Text(text))
     else:
@@ -58,6 +59,7 @@ def print_table(
     On a terminal, empty columns are left out. The first `names` columns are never folded; if the terminal is too
     narrow for them, each row is printed as a paragraph. Columns in `right` are aligned to the right.
     """
+    rows = [[printable(cell) for cell in row] for row in rows]
     console = Console(file=results())
     if not console.is_terminal:
         for row in [headers, *rows]:
@@ -99,11 +101,11 @@ def print_error(error: MarssegError, *, with_traceback: bool) -> None:
 
         _show_all_causes(error)
         traceback.print_exception(error)
-    lines = [error.what]
+    lines = [printable(error.what)]
     if error.where:
-        lines.append(f"In: {error.where}")
+        lines.append(printable(f"In: {error.where}"))
     if error.hint and not (with_traceback and "--traceback" in error.hint):
-        lines.append(error.hint)
+        lines.append(printable(error.hint))
     console = Console(stderr=True)
     if console.is_terminal:
         from rich.panel import Panel

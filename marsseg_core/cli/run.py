@@ -18,6 +18,7 @@ from .kind_options import takes_kinds
 from .loading import load_keras
 from .output import EXIT_INTERRUPTED, print_table, print_text, say, warn
 from .series import print_dry, run_all
+from .standard_output import output_failure
 
 if TYPE_CHECKING:
     from ..planning.plan import Plan
@@ -188,6 +189,8 @@ def _resume(path: str, session: Session, other_options: list[str]) -> None:
 
 def _finish(result: Run) -> None:
     _print_result(result)
+    if failure := output_failure():
+        result.folder.log(f"warning: the scores cannot be printed: {failure.strerror}")
     if result.interrupted:
         raise typer.Exit(EXIT_INTERRUPTED)
 

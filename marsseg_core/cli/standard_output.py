@@ -7,9 +7,12 @@ original, which only marsseg knows. A command that a plugin adds gets the origin
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from typing import TextIO
+
+from .streams import LastingFile, lasting, raw_file
 
 _results: TextIO | None = None
 
@@ -17,19 +20,17 @@ _results: TextIO | None = None
 def reserve_standard_output() -> None:
     """Lead descriptor 1 of this process to standard error, and open a duplicate of the original for results.
 
-    `sys.stdout` is that duplicate, for help and completion, until a command starts. If `sys.stdout` has been replaced,
-    as by a notebook or a test, nothing happens.
+    `sys.stdout` is that duplicate, for help and completion, until a command starts. Where `sys.stdout` is no file of
+    this process, as in a notebook, a test or a console of Windows, nothing happens.
     """
     global _results
-    original = sys.__stdout__
-    if original is None or original is not sys.stdout or original.fileno() != 1:
+    raw = raw_file(sys.stdout)
+    if not isinstance(raw, io.FileIO) or raw.fileno() != 1:
         return
-    original.flush()
-    _results = open(  # noqa: SIM115 - it stays open as long as the process runs
-        os.dup(1), "w", encoding=original.encoding, errors=original.errors, buffering=1 if original.isatty() else -1
-    )
-    sys.stdout = _results
+    sys.stdout.flush()
+    sys.stdout = _results = lasting(sys.stdout, os.dup(1), "Standard output")
     try:
+        os.write(2, b"")
         os.dup2(2, 1)
     except OSError:  # standard error is closed
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
@@ -38,6 +39,13 @@ def reserve_standard_output() -> None:
 def results() -> TextIO:
     """Return the stream for the results of a command."""
     return _results or sys.stdout
+
+
+def output_failure() -> OSError | None:
+    """Write the results that are still held back; return why they could not be written, or None if all were."""
+    results().flush()
+    raw = raw_file(results())
+    return raw.failure if isinstance(raw, LastingFile) else None
 
 
 def keep_for_results() -> None:
@@ -52,7 +60,6 @@ def give_back_standard_output() -> None:
     if _results is None or sys.__stdout__ is None:
         return
     _results.flush()
-    sys.stdout = sys.__stdout__
-    sys.stdout.flush()
+    sys.__stdout__.flush()
     os.dup2(_results.fileno(), 1)
-    _results = None
+    sys.stdout, _results = sys.__stdout__, None

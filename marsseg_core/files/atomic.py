@@ -6,11 +6,17 @@ import os
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from hashlib import blake2b
 from pathlib import Path
 from secrets import token_hex
+from typing import Final
 
 from ..errors import RequestError, RunError
 from .locks import lock_folder
+
+# File systems allow names of 255 bytes, some of 143. A temporary name has up to 21 more than these two parts.
+_NAME_BYTES: Final = 100
+_SUFFIX_BYTES: Final = 20
 
 
 @contextmanager
@@ -21,7 +27,7 @@ def atomic_write(path: Path, ready: Callable[[Path], None] | None = None) -> Ite
     RunError if the file cannot be written, for example because the disk is full; the temporary file is then removed.
     """
     # The suffix stays at the end: Keras selects the file format by it.
-    temporary = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
+    temporary = path.with_name(f".{_shortened(path.stem)}.{os.getpid()}{_shortened(path.suffix, _SUFFIX_BYTES)}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield temporary
@@ -40,6 +46,14 @@ def atomic_write(path: Path, ready: Callable[[Path], None] | None = None) -> Ite
         temporary.unlink(missing_ok=True)
 
 
+def _shortened(name: str, limit: int = _NAME_BYTES) -> str:
+    """Return the name; where it has more than `limit` bytes, its end and a hash instead."""
+    if len(os.fsencode(name)) <= limit:
+        return name
+    end = name[-limit // 4 :]  # a character has up to four bytes
+    return f"{blake2b(os.fsencode(name), digest_size=4).hexdigest()}{end}"
+
+
 def write_bytes(path: Path, content: bytes) -> None:
     """Write a file atomically."""
     with atomic_write(path) as temporary:
@@ -50,10 +64,10 @@ def write_bytes(path: Path, content: bytes) -> None:
 def temporary_folder(path: Path, mode: int = 0o777) -> Iterator[Path]:
     """Create a folder beside `path` and lock it while it is in use; remove it at the end, unless it was renamed.
 
-    Its name begins with a dot and the name of `path`. Missing parent folders are created.
+    Its name begins with a dot and the name of `path`, shortened if it is very long. Missing parent folders are created.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{path.name}-{os.getpid()}-{token_hex(4)}")
+    beside = path.with_name(f".{_shortened(path.name)}-{os.getpid()}-{token_hex(4)}")
     beside.mkdir(mode)
     with ExitStack() as locks:
         with suppress(BlockingIOError):  # another process is just checking whether the folder is in use

@@ -17,9 +17,10 @@ from pathlib import Path
 from typing import Any, Final, NoReturn
 
 from ..errors import RequestError
+from ..printable import printable
 from .atomic import atomic_write, refuse_existing
 from .locks import lock_folder
-from .text import read_text
+from .text import encode_text, read_text
 
 RUNS_FOLDER: Final = Path("runs")
 
@@ -103,6 +104,15 @@ class RunFolder:
             except BlockingIOError as cause:
                 raise RequestError("Another process is working on this run.", where=str(self.path)) from cause
             yield
+
+    @contextmanager
+    def removed_if_empty(self) -> Iterator[None]:
+        """Remove the folder at the end of the block if it is empty: the run failed before its first file."""
+        try:
+            yield
+        finally:
+            with suppress(OSError):  # it is not empty
+                self.path.rmdir()
 
     def check_unfinished(self) -> None:
         """Raise RequestError if the run is finished."""
@@ -328,7 +338,7 @@ class RunFolder:
         Raises:
             RunError: if the file cannot be written
         """
-        self.write_bytes(path, text.encode())
+        self.write_bytes(path, encode_text(text))
 
     def write_json(self, path: Path, value: Any) -> None:
         """Write a JSON file of the run.
@@ -411,7 +421,9 @@ class RunFolder:
         # A log has a few hundred lines at most. Rewriting all of it keeps it complete if the disk is full.
         if self._log is None:  # a resumed run continues its log
             self._log = read_text(self.log_file) if self.log_file.is_file() else ""
-        self._log += f"{datetime.now():%Y-%m-%d %H:%M:%S}  {line}\n"
+        time = f"{datetime.now():%Y-%m-%d %H:%M:%S}  "
+        # Further lines of a message are indented: a name with a line feed does not look like another message.
+        self._log += time + printable(line).replace("\n", "\n" + " " * len(time)) + "\n"
         self.write_text(self.log_file, self._log)
 
 

@@ -22,7 +22,7 @@ from ..errors import RunError
 from ..evaluation.confusion import Confusion
 from ..evaluation.evaluate import predicted_batches
 from ..failures import describe, safe_repr
-from ..messages import get_logger
+from ..messages import get_logger, log_waiting
 from ..planning.metrics import PREFIX, MetricTable, metric_table
 from ..registry.process_state import keep_process_state, restore_process_state
 from .task import SegmentationTask
@@ -71,6 +71,7 @@ class Interruption(keras.callbacks.Callback):
         self._stop_if_requested()
 
     def _stop_if_requested(self) -> None:
+        log_waiting()
         if self._requested:
             raise KeyboardInterrupt
 

@@ -21,7 +21,7 @@ from ..evaluation.evaluate import evaluate
 from ..failures import describe, memory_error, safe_repr
 from ..files.run_folder import FINISHED, INTERRUPTED, RunFolder, create_run_folder
 from ..hooks import HookCaller, announce
-from ..messages import get_logger
+from ..messages import get_logger, log_waiting
 from ..networks.build import build_network
 from ..networks.heads import scored_network
 from ..networks.keras_backend import avoid_importing_tensorflow, environment, fixed_settings, preserve_random_state
@@ -97,7 +97,7 @@ def execute(
             _logger.warning(line)
         setup = set_up_training(plan, data, split, best_by=plan.metrics.best_by)
         folder = create_run_folder(plan.name, out)
-        with folder.claimed():
+        with folder.removed_if_empty(), folder.claimed():
             run = _new_run(plan, folder, data, split, setup, plan.metrics.best_by)
             with _failure_reported(run, hooks):
                 _write_beginning(run)
@@ -375,4 +375,5 @@ def _write_end(run: Run, status: str) -> None:
         run.scores = {subset: score(run.split[subset]) for subset in ("validation", "test")[: 1 + (status == FINISHED)]}
         run.metrics["subsets"] = {subset: confusion.to_json() for subset, confusion in run.scores.items()}
     run.folder.write_json(run.folder.metrics, run.metrics)
+    log_waiting()
     run.folder.log(status)

@@ -12,7 +12,7 @@ from helpers.processes import run_process
 START = "from marsseg_core.cli.main import main; main()"
 
 # Each way prints one line: its name and the moment.
-NOISE = '''\
+NOISE = """\
 import atexit, ctypes, os, subprocess, sys, threading
 
 def in_thread(line):
@@ -39,7 +39,7 @@ def noise(moment, *ways):
     for way in ways or WAYS:
         WAYS[way](f"{way} at {moment}")
 
-'''
+"""
 WAYS = {"print", "stream", "original", "descriptor", "child", "thread", "c"}
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="C's library is loaded by another name there")

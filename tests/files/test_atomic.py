@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
 import pytest
 
 from marsseg_core.errors import RequestError, RunError
-from marsseg_core.files.atomic import atomic_folder, refuse_existing, require_parent, temporary_folder
+from marsseg_core.files.atomic import atomic_folder, atomic_write, refuse_existing, require_parent, temporary_folder
 from marsseg_core.files.locks import lock_folder
 
 
@@ -116,3 +117,20 @@ def test_temporary_folders_are_locked_and_different(tmp_path):
             with pytest.raises(BlockingIOError), lock_folder(folder):
                 pass
     assert not [*tmp_path.iterdir()]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="the whole path would be too long")
+@pytest.mark.parametrize(
+    ("name", "suffix"),
+    [("n" * 251 + ".npz", ".npz"), ("火" * 85, None), ("n" * 200 + "." + "s" * 54, None)],
+    ids=["letters", "characters of three bytes", "long suffix"],
+)
+def test_names_of_255_bytes(tmp_path, name, suffix):
+    with atomic_write(tmp_path / name) as temporary:
+        assert suffix is None or temporary.suffix == suffix
+        temporary.write_bytes(b"whole")
+    assert (tmp_path / name).read_bytes() == b"whole"
+    (tmp_path / name).unlink()
+    with atomic_folder(tmp_path / name) as folder:
+        (folder / "file").touch()
+    assert [path.name for path in tmp_path.iterdir()] == [name]

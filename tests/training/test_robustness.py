@@ -20,6 +20,7 @@ from marsseg_core.data.arrays import SegmentationData
 from marsseg_core.errors import PluginError, RequestError, RunError
 from marsseg_core.files.run_folder import RunFolder
 from marsseg_core.hooks import hookimpl, load_hooks
+from marsseg_core.networks import startup
 from marsseg_core.training import loop
 from marsseg_core.training.callbacks import GuardedCallback
 from marsseg_core.training.recorder import RunRecorder
@@ -219,6 +220,7 @@ def test_a_full_disk_is_reported_before_the_training(tmp_path, calls, monkeypatc
     with pytest.raises(RunError, match="No space"):
         run(tmp_path)
     assert [(name, error) for name, _, error in calls] == [("failed", full)]
+    assert not (tmp_path / "run").exists()
 
 
 def test_the_failure_of_a_resumed_run_is_reported(tmp_path, calls, monkeypatch):
@@ -312,6 +314,16 @@ def test_a_weighting_that_builds_no_weighting_layer_is_named(tmp_path, monkeypat
 def test_a_folder_does_not_hide_the_recipe_of_the_same_name(tmp_path, cli):
     (tmp_path / "report").mkdir()
     assert cli("run", "--plan", "report", "--dry-run").code == 0
+
+
+@pytest.mark.parametrize("backend", ["nonsense", "torch"])
+def test_in_python_a_refused_backend_leaves_no_folder(tmp_path, monkeypatch, backend):
+    monkeypatch.setattr(startup, "chosen_backend", lambda: backend)
+    with pytest.raises(RequestError, match=backend):
+        run(tmp_path)
+    with pytest.raises(RequestError, match=backend):
+        marsseg.series(out=tmp_path / "run", seeds=2, **WORDS)
+    assert not (tmp_path / "run").exists()
 
 
 def test_a_missing_backend_is_one_error(marsseg):
