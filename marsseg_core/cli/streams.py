@@ -42,6 +42,14 @@ class LastingFile(io.FileIO):
         return len(everything)
 
 
+class _LastingText(io.TextIOWrapper):
+    """A text stream that stays open when a plugin closes it."""
+
+    def close(self) -> None:
+        """Write what is held back."""
+        self.flush()
+
+
 def make_streams_lasting() -> None:
     """Replace `sys.stdout` and `sys.stderr` by streams that never fail, and that replace unknown characters."""
     _open_missing_descriptors()
@@ -68,7 +76,7 @@ def raw_file(stream: Any) -> Any:
 def lasting(stream: Any, descriptor: int, name: str) -> Any:
     """Return a stream like this one, for a descriptor, that never fails. None is the stream of a closed descriptor."""
     if stream is None:
-        return io.TextIOWrapper(io.BufferedWriter(LastingFile(descriptor, name)), encoding="utf-8", errors="replace")
+        return _LastingText(io.BufferedWriter(LastingFile(descriptor, name)), encoding="utf-8", errors="replace")
     if not isinstance(stream, io.TextIOWrapper):
         return stream
     stream.reconfigure(errors="replace")
@@ -76,7 +84,7 @@ def lasting(stream: Any, descriptor: int, name: str) -> Any:
         return stream
     stream.flush()
     file = LastingFile(descriptor, name)
-    return io.TextIOWrapper(
+    return _LastingText(
         file if stream.write_through else io.BufferedWriter(file),
         encoding=stream.encoding,
         errors="replace",

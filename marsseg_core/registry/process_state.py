@@ -1,8 +1,9 @@
-"""Undo what plugins change in the process that the rest of marsseg relies on: working directory and log messages."""
+"""Undo what plugins change in the process that marsseg relies on: working directory, log messages, standard error."""
 
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from threading import Lock
@@ -44,6 +45,8 @@ def restore_process_state() -> None:
 
 def _go_back() -> None:
     _switches.restore()
+    if sys.stderr is None:  # marsseg's messages go there
+        sys.stderr = sys.__stderr__
     if _directory is not None and _working_directory() != _directory:
         with suppress(OSError):  # it was removed
             os.chdir(_directory)

@@ -71,6 +71,16 @@ def test_a_full_device_is_one_failure(waiting):
     assert len(waiting) == 1
 
 
+def test_a_plugin_cannot_close_a_stream(tmp_path):
+    with open(tmp_path / "file", "w", encoding="utf-8") as file:
+        stream = streams.lasting(file, file.fileno(), "Standard error")
+        print("one", file=stream)
+        stream.close()
+        print("two", file=stream, flush=True)
+        assert not stream.closed
+    assert (tmp_path / "file").read_text() == "one\ntwo\n"
+
+
 @posix
 def test_a_descriptor_in_non_blocking_mode_loses_nothing(waiting):
     reading, writing = os.pipe()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import logging.config
 import os
@@ -134,3 +135,12 @@ def test_a_file_that_moves_the_process_when_it_is_imported(here):
     with pytest.raises(PluginError, match=r"cannot be loaded: ValueError \["):
         load_plugin_files(["failing.py"])
     assert os.getcwd() == here
+
+
+def test_standard_error_is_there_again(monkeypatch):
+    stream = io.StringIO()
+    monkeypatch.setattr(sys, "__stderr__", stream)
+    monkeypatch.setattr(sys, "stderr", stream)
+    with keep_process_state():
+        sys.stderr = None
+    assert sys.stderr is stream
