@@ -166,6 +166,7 @@ def test_doctor_says_that_what_is_sound_is_sound(findings):
 
 def test_doctor_times_the_slow_one(findings):
     assert findings[0]["bad-slow", "slow"]["seconds"] > 2
+    assert findings[0]["bad-slow", "slow"]["effects"] == []
 
 
 def test_doctor_imports_nothing_that_cannot_be_used(findings):
