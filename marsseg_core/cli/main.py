@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import os
 import sys
+from collections.abc import Callable
 from typing import Annotated, Any, Final
 
 import typer
@@ -13,6 +14,7 @@ from typer.core import TyperCommand, TyperGroup
 from ..errors import MarssegError, RequestError, RunError
 from ..messages import log_waiting
 from ..registry.distribution import version
+from ..registry.source_code import docstring_of
 from .bash import whole_words
 from .output import EXIT_INTERRUPTED, print_error, print_text, say
 from .signals import signals_interrupt
@@ -102,7 +104,6 @@ def _print_version(requested: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
 def marsseg(
     traceback: Annotated[bool, typer.Option("--traceback", help="Show the traceback of an error.")] = False,
     version: Annotated[
@@ -112,17 +113,25 @@ def marsseg(
     """Train, score and compare semantic segmentation networks for Mars terrain, by the names of their components."""
 
 
+app.callback(help=docstring_of(marsseg))(marsseg)
+
+
+def add_command(group: typer.Typer, name: str, function: Callable[..., None]) -> None:
+    """Add a command to a group; its docstring is the text of its help."""
+    group.command(name, cls=_Command, help=docstring_of(function))(takes_verbosity(function))
+
+
 for _command in COMMANDS:
     _function = _command.replace("-", "_")
     _module = importlib.import_module(f".{_function}", __package__)
-    app.command(_command, cls=_Command)(takes_verbosity(getattr(_module, _function)))
+    add_command(app, _command, getattr(_module, _function))
 
 for _name in COMMAND_GROUPS:
     _package = importlib.import_module(f".{_name}", __package__)
     _group = typer.Typer(name=_name, help=_package.HELP, no_args_is_help=True, rich_markup_mode="markdown")
     for _command in _package.COMMANDS:
         _module = importlib.import_module(f".{_name}.{_command}", __package__)
-        _group.command(_command, cls=_Command)(takes_verbosity(getattr(_module, _command)))
+        add_command(_group, _command, getattr(_module, _command))
     app.add_typer(_group)
 
 
