@@ -5,7 +5,8 @@ from __future__ import annotations
 import importlib
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Annotated, Any, Final
 
 import typer
@@ -13,6 +14,7 @@ from typer.core import TyperCommand, TyperGroup
 
 from ..errors import MarssegError, RequestError, RunError
 from ..messages import log_waiting
+from ..printable import printable
 from ..registry.distribution import version
 from ..registry.source_code import docstring_of
 from .bash import whole_words
@@ -25,6 +27,17 @@ from .verbosity import messages_on_standard_error, takes_verbosity
 COMMANDS: Final = ("run", "predict", "evaluate", "compare", "list", "show", "doctor", "new-plugin")
 # Each group is a package with such modules.
 COMMAND_GROUPS: Final = ("data",)
+
+
+@contextmanager
+def _printable_usage_errors() -> Iterator[None]:
+    """Escape control characters in the messages that Typer prints itself, about the use of options and commands."""
+    try:
+        yield
+    except Exception as error:
+        if isinstance(getattr(error, "message", None), str):
+            error.message = printable(error.message)  # type: ignore[attr-defined]
+        raise
 
 
 class _MarssegGroup(TyperGroup):
@@ -49,9 +62,14 @@ class _MarssegGroup(TyperGroup):
                 self._added = added_commands(self.commands, quiet=ctx.resilient_parsing)
         return self._added
 
+    def make_context(self, *args: Any, **values: Any) -> Any:
+        """Parse the options before the name of the command."""
+        with _printable_usage_errors():
+            return super().make_context(*args, **values)
+
     def invoke(self, ctx: Any) -> Any:
         """Run the command with marsseg's messages on standard error, and turn errors into exit codes."""
-        with messages_on_standard_error():
+        with messages_on_standard_error(), _printable_usage_errors():
             return self._invoke(ctx)
 
     def _invoke(self, ctx: Any) -> Any:
