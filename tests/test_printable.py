@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
+import numpy as np
 import pytest
 
+from marsseg_core.cli import completion
 from marsseg_core.cli.output import print_error, print_table, print_text
 from marsseg_core.cli.verbosity import messages_on_standard_error
+from marsseg_core.data.arrays import SegmentationData
 from marsseg_core.errors import RequestError
 from marsseg_core.figures.page import render_template
 from marsseg_core.files.progress import ProgressBar
@@ -75,3 +80,37 @@ def test_pages(tmp_path):
     page = render_template("marsseg_core.figures", "base.html", title=EVIL)
     assert SHOWN in page
     assert EVIL not in page
+
+
+def test_a_traceback(capsys):
+    try:
+        raise ValueError(EVIL)
+    except ValueError as cause:
+        error = RequestError("Wrong.")
+        error.__cause__ = cause
+    print_error(error, with_traceback=True)
+    assert f"ValueError: {SHOWN}" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("words", [("list", "--\x1b[31m"), ("--\x1b[31m",), ("\x1b[31m",), ("data", "\x1b[31m")])
+def test_errors_in_the_use_of_options(cli, words):
+    answer = cli(*words)
+    assert answer.code == 2
+    assert "\x1b" not in answer.err
+    assert r"\x1b[31m" in answer.err
+
+
+def test_suggestions_of_the_shell():
+    suggest = completion._completer(lambda options, text: [("sound", EVIL), (EVIL, "")])
+    assert [(word, "\x1b" in description) for word, description in suggest(SimpleNamespace(params={}), "")] == [
+        ("sound", False)
+    ]
+
+
+def test_names_of_classes_and_data_sets_are_escaped_where_data_enter():
+    """So that all tables, columns and figures have them in this form."""
+    data = SegmentationData(
+        np.zeros((1, 4, 4, 1), np.uint8), np.zeros((1, 4, 4), np.uint8), (EVIL, "soil"), source=f"folder:{EVIL}"
+    )
+    assert data.class_names == (SHOWN, "soil")
+    assert data.source == f"folder:{SHOWN}"

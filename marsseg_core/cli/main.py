@@ -5,6 +5,8 @@ from __future__ import annotations
 import importlib
 import os
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Annotated, Any, Final
 
 import typer
@@ -13,7 +15,9 @@ from typer.core import TyperCommand, TyperGroup
 from ..errors import MarssegError, RequestError, RunError
 from ..failures import memory_error
 from ..messages import log_waiting
+from ..printable import printable
 from ..registry.distribution import version
+from ..registry.source_code import docstring_of
 from .bash import whole_words
 from .output import EXIT_INTERRUPTED, print_error, print_text, say
 from .signals import signals_interrupt
@@ -25,6 +29,17 @@ from .verbosity import messages_on_standard_error, takes_verbosity
 COMMANDS: Final = ("run", "predict", "evaluate", "compare", "list", "show", "doctor", "new-plugin")
 # Each group is a package with such modules.
 COMMAND_GROUPS: Final = ("data",)
+
+
+@contextmanager
+def _printable_usage_errors() -> Iterator[None]:
+    """Escape control characters in the messages that Typer prints itself, about the use of options and commands."""
+    try:
+        yield
+    except Exception as error:
+        if isinstance(getattr(error, "message", None), str):
+            error.message = printable(error.message)  # type: ignore[attr-defined]
+        raise
 
 
 class _MarssegGroup(TyperGroup):
@@ -49,9 +64,14 @@ class _MarssegGroup(TyperGroup):
                 self._added = added_commands(self.commands, quiet=ctx.resilient_parsing)
         return self._added
 
+    def make_context(self, *args: Any, **values: Any) -> Any:
+        """Parse the options before the name of the command."""
+        with _printable_usage_errors():
+            return super().make_context(*args, **values)
+
     def invoke(self, ctx: Any) -> Any:
         """Run the command with marsseg's messages on standard error, and turn errors into exit codes."""
-        with messages_on_standard_error():
+        with messages_on_standard_error(), _printable_usage_errors():
             return self._invoke(ctx)
 
     def _invoke(self, ctx: Any) -> Any:
@@ -110,7 +130,6 @@ def _print_version(requested: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
 def marsseg(
     traceback: Annotated[bool, typer.Option("--traceback", help="Show the traceback of an error.")] = False,
     version: Annotated[
@@ -120,17 +139,25 @@ def marsseg(
     """Train, score and compare semantic segmentation networks for Mars terrain, by the names of their components."""
 
 
+app.callback(help=docstring_of(marsseg))(marsseg)
+
+
+def add_command(group: typer.Typer, name: str, function: Callable[..., None]) -> None:
+    """Add a command to a group; its docstring is the text of its help."""
+    group.command(name, cls=_Command, help=docstring_of(function))(takes_verbosity(function))
+
+
 for _command in COMMANDS:
     _function = _command.replace("-", "_")
     _module = importlib.import_module(f".{_function}", __package__)
-    app.command(_command, cls=_Command)(takes_verbosity(getattr(_module, _function)))
+    add_command(app, _command, getattr(_module, _function))
 
 for _name in COMMAND_GROUPS:
     _package = importlib.import_module(f".{_name}", __package__)
     _group = typer.Typer(name=_name, help=_package.HELP, no_args_is_help=True, rich_markup_mode="markdown")
     for _command in _package.COMMANDS:
         _module = importlib.import_module(f".{_name}.{_command}", __package__)
-        _group.command(_command, cls=_Command)(takes_verbosity(getattr(_module, _command)))
+        add_command(_group, _command, getattr(_module, _command))
     app.add_typer(_group)
 
 

@@ -100,7 +100,7 @@ def print_error(error: MarssegError, *, with_traceback: bool) -> None:
         import traceback
 
         _show_all_causes(error)
-        traceback.print_exception(error)
+        sys.stderr.write(printable("".join(traceback.format_exception(error))))
     lines = [printable(error.what)]
     if error.where:
         lines.append(printable(f"In: {error.where}"))

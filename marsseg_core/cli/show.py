@@ -30,7 +30,7 @@ from ..registry.kinds import (
 from ..registry.loading import load
 from ..registry.plugin_files import SUFFIX
 from ..registry.session import open_session
-from ..registry.source_code import docstring, find_source
+from ..registry.source_code import docstring, docstring_of, find_source
 from .common_options import Disable, Plugins
 from .completion import anything, composition
 from .output import print_json, print_table, print_text
@@ -186,15 +186,13 @@ def _recipe(entry: Entry) -> dict[str, Any]:
 
 def _component(entry: Entry, catalog: Catalog) -> dict[str, Any]:
     # Imported here, so that the other commands start faster.
-    import inspect
-
     from ..planning.options import options_of
     from ..registry.parameters import parameters_of
 
     cls = load(entry)
     parameters = [*parameters_of(cls).values(), *parameters_of(options_of(entry.kind)).values()]
     return _facts(entry) | {
-        "text": "\n\n".join([inspect.getdoc(cls) or "", *([_direction(cls)] if entry.kind == METRIC else [])]),
+        "text": "\n\n".join([docstring_of(cls), *([_direction(cls)] if entry.kind == METRIC else [])]),
         "parameters": [_parameter(parameter) for parameter in parameters],
         "example": _example(entry, parameters, catalog),
     }
