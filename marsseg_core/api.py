@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, Unpack
 
 from .components.interfaces import Architecture, Bottleneck, Loss
 from .components.specs import LossSpec
-from .conventions import HEADLINE, LossFunction
+from .conventions import HEADLINE, VOID, LossFunction
+from .data.limits import SIDE_LIMIT
 from .errors import RequestError, nearest
 from .experiments.comparison import Comparison, compare_runs
 from .experiments.series import Series, plan_series, run_series
@@ -142,8 +143,8 @@ def network(
     """
     start_keras()
     sizes = {"height": height, "width": width, "channels": channels}
-    shape = [count_of(value, name, at_least=1) for name, value in sizes.items()]
-    classes = count_of(num_classes, "num_classes", at_least=2)
+    shape = [count_of(value, name, at_least=1, at_most=SIDE_LIMIT) for name, value in sizes.items()]
+    classes = count_of(num_classes, "num_classes", at_least=2, at_most=VOID)
     request = request_of(arguments={"arch": arch, "bottleneck": bottleneck}, plugins=plugins)
     resolved = resolve(request, open_session(), only=NETWORK_KINDS)
     from .networks.build import assemble_network

@@ -17,7 +17,7 @@ from ..errors import RequestError, nearest
 from ..files.run_folder import RunFolder
 from ..files.text import read_text
 from .arrays import SegmentationData
-from .images import refuse_file
+from .image_files import refuse_file
 from .names import image_of
 from .split import SUBSET_WORDS, SUBSETS, Split
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final, Literal
 
+from ..data.split_options import MOST_RUNS
 from ..errors import RequestError
 from ..files.run_folder import FINISHED, INTERRUPTED, RunFolder, create_run_folder
 from ..messages import get_logger
@@ -113,9 +114,9 @@ def plan_series(plan: Plan, seeds: int | None, folds: int | None) -> tuple[Kind,
 def seed_plans(plan: Plan, count: int) -> dict[str, Plan]:
     """Return copies of the plan with `count` successive seeds, from its own seed on, by the names of their folders.
 
-    Raises RequestError for less than two seeds, or for a seed above 2³² − 1.
+    Raises RequestError for less than two or too many seeds, or for a seed above 2³² − 1.
     """
-    _at_least_two(count, "seeds")
+    _check_count(count, "seeds")
     first = plan.training.seed
     if first + count > 2**32:
         raise RequestError(f"{count} seeds from {first} on exceed the largest seed, 2³² − 1.", where="--seeds")
@@ -128,9 +129,9 @@ def seed_plans(plan: Plan, count: int) -> dict[str, Plan]:
 def fold_plans(plan: Plan, count: int) -> dict[str, Plan]:
     """Return copies of the plan for each of `count` folds, by the names of their folders.
 
-    Raises RequestError for less than two folds, or if the split options do not fit this number.
+    Raises RequestError for less than two or too many folds, or if the split options do not fit this number.
     """
-    _at_least_two(count, "folds")
+    _check_count(count, "folds")
     try:
         return {
             f"fold-{fold}": replace(plan, split=replace(plan.split, folds=count, fold=fold))
@@ -140,9 +141,11 @@ def fold_plans(plan: Plan, count: int) -> dict[str, Plan]:
         raise RequestError(f"The split does not fit {count} folds: {cause}.", where="--folds") from cause
 
 
-def _at_least_two(count: int, what: str) -> None:
+def _check_count(count: int, what: str) -> None:
     if count < 2:
         raise RequestError(f"A series needs at least 2 {what}, not {count}.", where=f"--{what}")
+    if count > MOST_RUNS:
+        raise RequestError(f"A series has at most {MOST_RUNS:,} {what}, not {count:,}.", where=f"--{what}")
 
 
 def run_series(

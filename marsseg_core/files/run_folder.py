@@ -20,6 +20,7 @@ from ..errors import RequestError
 from ..printable import printable
 from .atomic import atomic_write, refuse_existing
 from .locks import lock_folder
+from .regular import open_regular
 from .text import encode_text, read_text
 
 RUNS_FOLDER: Final = Path("runs")
@@ -429,7 +430,7 @@ class RunFolder:
 
 def _file_hash(path: Path) -> str:
     digest = hashlib.blake2b(digest_size=16)
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         while block := file.read(2**20):
             digest.update(block)
     return digest.hexdigest()

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
+from .regular import check_regular
+
 # Python represents each byte of a file name that is not UTF-8 by a surrogate. UTF-8 and TOML have no surrogates, so
 # that a file stores them as characters of the last block for private use, which no text uses otherwise.
 _SURROGATES: Final = range(0xDC80, 0xDD00)
@@ -23,9 +25,10 @@ def read_text(path: Path) -> str:
         The text.
 
     Raises:
-        OSError: if the file cannot be read
+        OSError: if the file cannot be read, or is a named pipe, a socket or a device
         UnicodeDecodeError: if it has another encoding
     """
+    check_regular(path)
     return path.read_text(encoding="utf-8-sig").translate(_RESTORED)
 
 

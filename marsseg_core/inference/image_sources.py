@@ -11,8 +11,8 @@ from typing import Final
 import numpy as np
 
 from ..data.arrays import SegmentationData
+from ..data.image_files import SUFFIXES
 from ..data.image_reader import ImageReader
-from ..data.images import SUFFIXES
 from ..data.ranges import Range
 from ..data.split import SUBSETS
 from ..errors import RequestError, nearest
@@ -79,7 +79,8 @@ def find_source(
     """
     path = Path(text)
     named = session.catalog.named(text.partition(":")[0], [kinds.DATASET])
-    is_image = os.path.isfile(text) and path.suffix.lower() in SUFFIXES
+    # A named pipe with the name of an image is one too: reading it says what is wrong.
+    is_image = path.suffix.lower() in SUFFIXES and os.path.exists(text) and not os.path.isdir(text)
     if named or not (is_image or (os.path.isdir(text) and not datasets_that_recognise(path, session.catalog))):
         if wanted is not None:
             hint = f"Use the data set's own parameter, as in npz:path=tiles.npz:range={wanted}."

@@ -25,6 +25,7 @@ from ..components.interfaces import Dataset
 from ..data.cleaning_options import CleaningOptions
 from ..data.split_options import SplitOptions
 from ..errors import PluginError, RequestError, nearest
+from ..files.contents import other_content
 from ..files.run_folder import RunFolder
 from ..files.text import read_text
 from ..registry import kinds, parameters
@@ -146,6 +147,8 @@ def _base_document(base: str, catalog: Catalog) -> _Document:
     if os.path.isfile(path):
         written_by_run = RunFolder(path.parent).split.is_file()
         return _Document(_read_toml(path), path.parent, f"file {path}", f"file {path}", complete=written_by_run)
+    if path.suffix == ".toml" and os.path.exists(path) and not os.path.isdir(path):
+        _read_toml(path)  # a named pipe, a socket or a device: the error says so
     if path.suffix == ".toml" or path.is_absolute() or path.name == "plan.toml":
         raise RequestError(
             f"There is no plan file '{base}'.", where="--plan", hint="`marsseg list recipe` lists recipes."
@@ -168,6 +171,8 @@ def _read_toml(path: Path) -> dict[str, Any]:
     except OSError as cause:
         raise RequestError(f"The plan cannot be read: {cause.strerror}.", where=str(path)) from cause
     except ValueError as cause:  # malformed TOML, or bytes that are not UTF-8
+        if content := other_content(path, "plan"):
+            raise RequestError(content[0], where=str(path), hint=content[1]) from cause
         raise RequestError(f"The plan is not valid TOML: {cause}.", where=str(path)) from cause
 
 

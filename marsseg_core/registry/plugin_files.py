@@ -23,6 +23,7 @@ from typing import Any, Final
 
 from ..errors import MarssegError, PluginError, RequestError
 from ..failures import describe, memory_error
+from ..files.regular import check_regular
 from .entries import NAME_PATTERN, Entry
 from .kinds import COMPONENT_KINDS, OBSERVER, Kind
 from .loading import failure_location, interface_of, load, plugin_stdout_to_stderr, warn_if_slow
@@ -203,6 +204,7 @@ def _read(path: Path, where: str) -> bytes:
             where=where,
         )
     try:
+        check_regular(path)
         return path.read_bytes()
     except OSError as cause:
         raise RequestError(f"The plugin {path} cannot be read: {cause.strerror}.", where=where) from cause

@@ -149,6 +149,31 @@ class TestPlans:
             plan_series(api.plan(), seeds, folds)
         assert caught.value.where == where
 
+    @pytest.mark.parametrize("option", ["seeds", "folds"])
+    def test_the_number_of_runs_has_a_limit(self, cli, option):
+        """A hundred million plans took all memory before anything was said."""
+        answer = cli("run", f"--{option}", "100000000", "--dry-run")
+        assert answer.code == 2
+        assert f"A series has at most 1,000 {option}, not 100,000,000." in answer.err
+
+    @pytest.mark.parametrize(
+        ("words", "what"),
+        [
+            (("--workers", "100000"), "workers=100000 is not valid: expected at most 256."),
+            (("--batch", "10000000"), "batch=10000000 is not valid: expected at most 65,536."),
+            (("--epochs", "10000000"), "epochs=10000000 is not valid: expected at most 1,000,000."),
+            (("--arch", "unet:convolutions=100000"), "convolutions=100000 is not valid: expected at most 100."),
+            (("--arch", "unet:depth=100000"), "depth=100000 is not valid: expected at most 16."),
+            (("--bottleneck", "transformer:layers=100000"), "layers=100000 is not valid: expected at most 100."),
+            (("--data", "synthetic:height=100000"), "height=100000 is not valid: expected at most 4,096."),
+            (("--data", "synthetic:count=100000000"), "count=100000000 is not valid: expected at most 10,000,000."),
+        ],
+    )
+    def test_so_have_the_numbers_of_a_plan(self, cli, words, what):
+        answer = cli("run", *words, "--dry-run")
+        assert answer.code == 2
+        assert what in answer.err
+
     def test_seeds_above_the_largest_are_refused(self):
         with pytest.raises(RequestError, match="exceed the largest"):
             seed_plans(api.plan(seed=2**32 - 1), 2)

@@ -40,13 +40,13 @@ def convert(
     from ...files.progress import ProgressBar
     from ...runs.data import read_data
 
-    if layout is not None and out.suffix != ".npz":
+    if layout is not None and out.suffix.lower() != ".npz":
         raise RequestError("A folder has no layout.", where="--layout", hint="Only an .npz file has one.")
     refuse_existing(out, "OUT")
     require_parent(out, "OUT")
     plan = source_plan(source, set, plugin)
     data = read_data(plan)
-    if out.suffix == ".npz":
+    if out.suffix.lower() == ".npz":
         write_file(out, data, read_unlabelled(plan), layout)
     else:
         with ProgressBar("Writing", out.name) as progress:
@@ -59,7 +59,7 @@ def convert(
 
 def check_npz(out: Path) -> None:
     """Raise RequestError if the name of OUT does not end in .npz."""
-    if out.suffix != ".npz":
+    if out.suffix.lower() != ".npz":
         raise RequestError(f"The file is an .npz archive, but '{out}' does not end in .npz.", where="OUT")
 
 

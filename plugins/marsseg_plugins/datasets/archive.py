@@ -12,14 +12,18 @@ from typing import IO, Final, NoReturn, Self
 import numpy as np
 
 from marsseg_core.plugin_api import (
+    ITEM_LIMIT,
+    PIXEL_LIMIT,
     Converter,
     ImageChunk,
     Range,
     RequestError,
     Scaling,
+    check_regular,
     determine_scaling,
     items_per_chunk,
     numbers_of,
+    other_content,
     read_npy_header,
 )
 
@@ -29,6 +33,9 @@ from .classes import binary_ids
 # 8-byte numbers are compressed to about a thirtieth of their size, blank images to a thousandth.
 BOMB_BYTES: Final = 256 * 2**20
 BOMB_RATIO: Final = 200
+
+# The maximum number of names in a message.
+_MAX_NAMES: Final = 20
 
 _TOGETHER: Final = "training_set"
 _IMAGES: Final = "images"
@@ -43,13 +50,17 @@ class NpzArchive:
     def __init__(self, path: Path) -> None:
         self._path = path
         try:
+            check_regular(path)
             self._zip = zipfile.ZipFile(path)
         except FileNotFoundError:
             self._refuse("There is no such file.")
-        except PermissionError as cause:
-            self._refuse(f"This file cannot be opened: {cause.strerror}.")
+        except IsADirectoryError:
+            self._refuse("This is not an .npz file, but a folder.")
+        except OSError as cause:
+            self._refuse(f"This file cannot be opened: {cause.strerror or cause}.")
         except Exception as cause:
-            self._refuse(f"This is not an .npz file, or it is cut off: {cause}.")
+            content = other_content(path, ".npz file", b"PK")
+            self._refuse(*content or (f"This is not an .npz file, or it is cut off: {cause}.",))
 
     def __enter__(self) -> Self:
         return self
@@ -221,22 +232,36 @@ class NpzArchive:
     def _header(self, name: str) -> tuple[tuple[int, ...], np.dtype]:
         """Return the shape and the type of an array, after a check that it can be read safely."""
         if not self.has(name):
-            keys = ", ".join(sorted(member.removesuffix(".npy") for member in self._zip.namelist())) or "nothing"
-            self._refuse(f"There is no {name} in this file; it holds {keys}.")
+            self._refuse_missing(name)
         with self._open(name) as file:
             shape, dtype, _ = read_npy_header(file)
+        if (member := self._zip.getinfo(f"{name}.npy")).compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+            self._refuse(f"{name} is compressed in another way than NumPy does (zip method {member.compress_type}).")
         if dtype.hasobject:
             self._refuse(f"{name} holds pickled objects. They could run code when read, so marsseg never loads them.")
         if dtype.kind not in "iufb":
             self._refuse(f"{name} must hold numbers, not {dtype}.")
         if not all(length > 0 for length in shape):
             self._refuse(f"{name} is empty: its shape is {shape}.")
-        declared, stored = dtype.itemsize * math.prod(shape), self._zip.getinfo(f"{name}.npy").file_size
+        declared, stored = dtype.itemsize * math.prod(shape), member.file_size
         if declared > stored:  # before memory is allocated for data that does not exist
             self._refuse(
                 f"{name} declares the shape {shape} {dtype}, {declared:,} bytes, but only {stored:,} are stored."
             )
+        if shape and shape[0] > ITEM_LIMIT:
+            self._refuse(f"{name} has {shape[0]:,} items; the limit is {ITEM_LIMIT:,}.")
+        if (values := math.prod(shape[1:])) > PIXEL_LIMIT:
+            self._refuse(f"{name} has {values:,} values for each item; the limit is {PIXEL_LIMIT:,}.")
         return shape, dtype
+
+    def _refuse_missing(self, name: str) -> NoReturn:
+        members = sorted(self._zip.namelist())
+        shown = [member.removesuffix(".npy") for member in members[:_MAX_NAMES]]
+        more = f" and {len(members) - _MAX_NAMES:,} more" if len(members) > _MAX_NAMES else ""
+        hint = None
+        if members and not any(member.endswith(".npy") for member in members):
+            hint = "This is a zip archive without arrays: unpack it, and pass the folder."
+        self._refuse(f"There is no {name} in this file; it holds {', '.join(shown) or 'nothing'}{more}.", hint)
 
     def _refuse(self, message: str, hint: str | None = None) -> NoReturn:
         raise RequestError(message, where=str(self._path), hint=hint)
