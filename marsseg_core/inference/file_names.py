@@ -7,6 +7,7 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
+from ..data.images import SUFFIXES
 from ..data.names import image_of
 
 # Characters that no file of some common system may have in its name: control characters, and those of Windows.
@@ -35,7 +36,8 @@ def file_names(names: Sequence[str]) -> list[str] | None:
 
 def _path(name: str, keep_suffix: bool) -> str:
     image = image_of(name)
-    stem = image if keep_suffix else os.path.splitext(image)[0]
+    stem, suffix = os.path.splitext(image)
+    stem = image if keep_suffix or suffix.lower() not in SUFFIXES else stem
     parts = _UNSAFE.sub("_", stem + name[len(image) :]).split("/")
     # Empty parts and parts of dots would leave the folder; Windows drops dots and spaces at the end.
     return "/".join(part.rstrip(". ") or "_" for part in parts)
