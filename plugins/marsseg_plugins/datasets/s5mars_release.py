@@ -17,8 +17,9 @@ from .published import Contents
 # The values 1 to 9 of the masks, in their order; 0 is NULL.
 CLASSES: Final = ("sky", "ridge", "soil", "sand", "bedrock", "rock", "rover", "trace", "hole")
 
-# Names of images by Curiosity's mast cameras begin with the Martian day of the mission and the camera.
-_DAY: Final = re.compile(r"(\d{4})M[LR]", re.IGNORECASE)
+# Names of images by Curiosity's mast cameras begin with the Martian day and the camera: 1044ML… In copies of the public
+# archive of raw images, the day stands before the name once more: 1044_1044ML…
+_DAY: Final = re.compile(r"(?:\d{4}_)?(\d{4})M[LR]", re.IGNORECASE)
 
 # Images without a day in their names count up from here, each a group of its own.
 _ALONE: Final = 10**5

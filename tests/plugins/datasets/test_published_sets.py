@@ -53,7 +53,7 @@ def same_code(monkeypatch):
 
 NAMES = {
     "train": ["easy/0025ML0001270000100807E01", "hard/0025MR0001270000100808E01", "easy/0100ML0004500000100007E01"],
-    "val": ["hard/0200ML0004500000100007E01"],
+    "val": ["hard/0200_0200ML0004500000100007E01"],
     "test": ["hard/0300ML0004500000100007E01", "easy/0025ML0009990000100807E01"],
 }
 
@@ -113,7 +113,10 @@ class TestS5Mars(DatasetContract):
         [
             ("[1]", "A list of image names is expected"),
             ("{", "This is not JSON"),
-            ('["hard/0200ML0004500000100007E01"]', "hard/0200ML0004500000100007E01 is in the test subset too."),
+            (
+                '["hard/0200_0200ML0004500000100007E01"]',
+                "hard/0200_0200ML0004500000100007E01 is in the test subset too.",
+            ),
         ],
     )
     def test_a_bad_list_is_refused(self, text, what):
