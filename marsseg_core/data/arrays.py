@@ -204,6 +204,10 @@ class SegmentationData(HtmlRepr):
         """Return the name of an item, or its number if the items have no names."""
         return str(item) if self.names is None else str(self.names[item])
 
+    def title(self, item: int) -> str:
+        """Return the name of an item, or "item" and its number if the items have no names."""
+        return f"item {item}" if self.names is None else self.name(item)
+
     def __len__(self) -> int:
         return len(self.images)
 

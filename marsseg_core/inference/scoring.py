@@ -148,6 +148,6 @@ def _score(
     images = (with_channels(np.asarray(data.images[item]), predictor.channels) for item in items)
     confusion = Confusion(data.class_names, data.ignore_classes, table.computed())
     for item, probabilities in zip(items, predictor.probabilities(images), strict=True):
-        check_finite(probabilities, f"item {item} of {data.source}")
+        check_finite(probabilities, f"{data.title(item)} of {data.source}")
         confusion.update(data.masks[item][None], probabilities[None])
     return confusion
