@@ -10,6 +10,7 @@ from pathlib import Path
 from secrets import token_hex
 
 from ..errors import RequestError, RunError
+from .leftovers import remove_temporary_of
 from .locks import lock_folder
 
 
@@ -79,10 +80,14 @@ def atomic_folder(path: Path) -> Iterator[Path]:
 
 
 def refuse_existing(path: Path, where: str = "--out") -> None:
-    """Raise RequestError if `path` exists, also as a broken link; `where` is the option that the path came from."""
+    """Raise RequestError if `path` exists, also as a broken link; `where` is the option that the path came from.
+
+    If it does not exist, remove what processes that were killed while they wrote it left beside it.
+    """
     try:
         path.lstat()
     except FileNotFoundError:
+        remove_temporary_of(path)
         return
     except OSError as cause:
         raise RequestError(f"That is no name for a file or folder: {cause.strerror}.", where=where) from cause

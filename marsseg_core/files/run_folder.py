@@ -18,6 +18,7 @@ from typing import Any, Final, NoReturn
 
 from ..errors import RequestError
 from .atomic import atomic_write, refuse_existing
+from .leftovers import remove_temporary_files
 from .locks import lock_folder
 from .text import read_text
 
@@ -110,11 +111,8 @@ class RunFolder:
             raise RequestError("The run is finished.", where=str(self.path), hint="Its metrics.json has the scores.")
 
     def remove_leftovers(self) -> None:
-        """Remove temporary files of a process that was killed while it wrote them."""
-        files = (self.plan, self.history, self.metrics, self.network, self.checkpoint, self.manifest, self.log_file)
-        for file in files:
-            for temporary in file.parent.glob(f".{file.stem}.*{file.suffix}"):
-                temporary.unlink(missing_ok=True)
+        """Remove temporary files of a process that was killed while it wrote them. The folder must be claimed."""
+        remove_temporary_files(self.path)
 
     def __fspath__(self) -> str:
         return str(self.path)
