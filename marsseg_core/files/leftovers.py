@@ -36,12 +36,12 @@ def remove_temporary_of(target: Path) -> None:
     """Remove what killed processes left beside `target` while they wrote it, as files or as folders."""
     for path in _siblings(target):
         file, folder = _FILE.fullmatch(path.name), _FOLDER.fullmatch(path.name)
+        of_target = file and (file["stem"], file["suffix"] or "") == (target.stem, target.suffix)
         with suppress(OSError):
             if folder and folder["name"] == target.name and path.is_dir():
                 remove_abandoned_folder(path)
-            elif file and (file["stem"], file["suffix"] or "") == (target.stem, target.suffix) and path.is_file():
-                if not _may_run(int(file["process"])):
-                    path.unlink()
+            elif file and of_target and path.is_file() and not _may_run(int(file["process"])):
+                path.unlink()
 
 
 def _siblings(target: Path) -> list[Path]:

@@ -105,10 +105,18 @@ class RunFolder:
                 raise RequestError("Another process is working on this run.", where=str(self.path)) from cause
             yield
 
+    @property
+    def finished(self) -> bool:
+        """Return whether the run is finished: its training has ended, and the test subset was scored."""
+        return self.metrics.is_file() and self.read_metrics().get("status") == FINISHED
+
     def check_unfinished(self) -> None:
         """Raise RequestError if the run is finished."""
-        if self.metrics.is_file() and self.read_metrics().get("status") == FINISHED:
-            raise RequestError("The run is finished.", where=str(self.path), hint="Its metrics.json has the scores.")
+        if self.finished:
+            hint = "Its metrics.json has the scores."
+            if not self.report.is_file():
+                hint += f" To write its figures and page: marsseg report {self.path}"
+            raise RequestError("The run is finished.", where=str(self.path), hint=hint)
 
     def remove_leftovers(self) -> None:
         """Remove temporary files of a process that was killed while it wrote them. The folder must be claimed."""
@@ -378,6 +386,17 @@ class RunFolder:
         writer.writeheader()
         writer.writerows(rows)
         self.write_text(self.history, text.getvalue())
+
+    def read_history(self) -> list[dict[str, float | None]]:
+        """Return the rows of the history; an empty field is None. Raises RequestError if the file cannot be read."""
+        try:
+            rows = csv.DictReader(io.StringIO(read_text(self.history)), strict=True)
+            return [
+                {name: int(text) if name == "epoch" else float(text) if text else None for name, text in row.items()}
+                for row in rows
+            ]
+        except (OSError, ValueError, KeyError, TypeError, csv.Error) as cause:
+            raise RequestError(f"history.csv cannot be read: {cause}.", where=str(self.path)) from cause
 
     def write_figure(self, name: str, draw: Callable[[Path], None]) -> Path:
         """Write the figure `figures/<name>.png`.
