@@ -18,7 +18,7 @@ from .output import EXIT_INTERRUPTED, print_error, print_text, say
 from .verbosity import messages_on_standard_error, takes_verbosity
 
 # Each command is a function in a module of this package with the same name (with _ instead of -).
-COMMANDS: Final = ("run", "predict", "evaluate", "compare", "list", "show", "doctor", "new-plugin")
+COMMANDS: Final = ("run", "predict", "evaluate", "report", "compare", "list", "show", "doctor", "new-plugin")
 # Each group is a package with such modules.
 COMMAND_GROUPS: Final = ("data",)
 

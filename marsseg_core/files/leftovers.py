@@ -24,9 +24,9 @@ _FOLDER: Final = re.compile(r"\.(?P<name>.+)-(?P<process>\d+)-[0-9a-f]{8}")
 _SECONDS_TO_LOCK: Final = 60
 
 
-def remove_temporary_files(folder: Path) -> None:
-    """Remove all temporary files in a folder and its subfolders. No other process may be writing into it."""
-    for path in [*folder.rglob(".*")]:
+def remove_temporary_files(folder: Path, *, subfolders: bool = True) -> None:
+    """Remove all temporary files in a folder, and in its subfolders. No other process may be writing into them."""
+    for path in [*(folder.rglob(".*") if subfolders else folder.glob(".*"))]:
         if _FILE.fullmatch(path.name) and path.is_file() and not path.is_symlink():
             with suppress(OSError):
                 path.unlink()

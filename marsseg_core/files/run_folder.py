@@ -10,6 +10,7 @@ import hashlib
 import io
 import json
 import os
+import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from datetime import datetime
@@ -32,6 +33,12 @@ INTERRUPTED: Final = "interrupted"
 
 # Keys of metrics.json in version 0.1.0 (schema 1), and the current ones.
 _RENAMED_METRICS_KEYS: Final[Mapping[str, str]] = {"parts": "subsets"}
+
+SERIES_PLAN: Final = "series.toml"
+"""Name the plan in the folder of a series: that of its first run."""
+
+SERIES_SUMMARY: Final = "summary.json"
+"""Name the file of a series with its runs, their status and mean scores."""
 
 # The subfolder for the files of components that are in no installed package.
 PLUGINS_FOLDER: Final = "plugins"
@@ -86,11 +93,32 @@ class RunFolder:
             RequestError: if there is no run folder at this path
         """
         folder = cls(path)
-        if not os.path.isfile(folder.plan):  # unlike Path.is_file, False for a name that is too long
-            raise RequestError(
-                f"'{path}' is not a run folder: it has no {folder.plan.name}.", hint="By default, runs are in runs/."
-            )
+        if not folder.begun:
+            hint = "By default, runs are in runs/."
+            if os.path.isdir(path) and not folder.has_content():
+                hint = (
+                    "If a run was killed there before it began, nothing is lost: delete the folder, and start the run "
+                    "again."
+                )
+            raise RequestError(f"'{path}' is not a run folder: it has no {folder.plan.name}.", hint=hint)
         return folder
+
+    @property
+    def begun(self) -> bool:
+        """Return whether the folder has a plan, from which the run can be resumed."""
+        return os.path.isfile(self.plan)  # unlike Path.is_file, False for a name that is too long
+
+    def has_content(self) -> bool:
+        """Return whether the folder has more than what a run writes before its plan."""
+        return any(
+            not path.name.startswith(".") and path not in (self.plugins, self.manifest) for path in self.path.iterdir()
+        )
+
+    def discard_beginning(self) -> None:
+        """Remove the folder of a run that was killed before its plan was written; keep any other folder."""
+        if self.path.is_dir() and not self.begun and not self.has_content():
+            with self.claimed():
+                shutil.rmtree(self.path)
 
     @contextmanager
     def claimed(self) -> Iterator[None]:

@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ..components.given import GivenData
 from ..data.arrays import SegmentationData
 from ..data.scaling import SIXTEEN_BITS, Scaling
 from ..data.splits import Split
@@ -33,16 +32,11 @@ def read_data_of(folder: RunFolder, plan: Plan) -> SegmentationData:
 
 
 def record_data(folder: RunFolder, plan: Plan, file: Path | None = None) -> None:
-    """Record in the plan of a run (or in `file`) where its data lie now. The rest of the plan stays as it was written.
-
-    Data that were passed in Python have no place: for them, nothing changes.
-    """
-    resolved, file = plan.resolved[kinds.DATASET][0], file or folder.plan
-    if isinstance(resolved.component, GivenData):
-        return
+    """Record in the plan of a run (or in `file`) where its data lie now. The rest of the plan stays as it is."""
     import tomli_w
 
-    document = tomllib.loads(read_text(file)) | {kinds.DATASET.option: resolved.to_toml()}
+    file = file or folder.plan
+    document = tomllib.loads(read_text(file)) | {kinds.DATASET.option: plan.resolved[kinds.DATASET][0].to_toml()}
     folder.write_text(file, tomli_w.dumps(document))
 
 
