@@ -24,10 +24,15 @@ _FOLDER: Final = re.compile(r"\.(?P<name>.+)-(?P<process>\d+)-[0-9a-f]{8}")
 _SECONDS_TO_LOCK: Final = 60
 
 
+def is_temporary_file(path: Path) -> bool:
+    """Return whether a file has the name of a temporary file."""
+    return bool(_FILE.fullmatch(path.name)) and path.is_file()
+
+
 def remove_temporary_files(folder: Path, *, subfolders: bool = True) -> None:
     """Remove all temporary files in a folder, and in its subfolders. No other process may be writing into them."""
     for path in [*(folder.rglob(".*") if subfolders else folder.glob(".*"))]:
-        if _FILE.fullmatch(path.name) and path.is_file() and not path.is_symlink():
+        if is_temporary_file(path) and not path.is_symlink():
             with suppress(OSError):
                 path.unlink()
 

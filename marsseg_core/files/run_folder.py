@@ -19,7 +19,7 @@ from typing import Any, Final, NoReturn
 
 from ..errors import RequestError
 from .atomic import atomic_write, refuse_existing
-from .leftovers import remove_temporary_files
+from .leftovers import is_temporary_file, remove_temporary_files
 from .locks import lock_folder
 from .text import read_text
 
@@ -110,9 +110,8 @@ class RunFolder:
 
     def has_content(self) -> bool:
         """Return whether the folder has more than what a run writes before its plan."""
-        return any(
-            not path.name.startswith(".") and path not in (self.plugins, self.manifest) for path in self.path.iterdir()
-        )
+        before_plan = (self.plugins, self.manifest)
+        return any(path not in before_plan and not is_temporary_file(path) for path in self.path.iterdir())
 
     def discard_beginning(self) -> None:
         """Remove the folder of a run that was killed before its plan was written; keep any other folder."""

@@ -21,7 +21,7 @@ from ..networks.keras_backend import (
 )
 from ..planning.plan import Plan
 from ..registry.distribution import DISTRIBUTION
-from ..registry.kinds import OBSERVER
+from ..registry.kinds import DATASET, OBSERVER
 from ..runs.load import load
 from ..runs.log import run_log
 from ..runs.recorded_data import read_data_of, record_data, recorded_split
@@ -85,7 +85,8 @@ def relocate(folder: RunFolder, plan: Plan) -> Run:
 def record_move(run: Run) -> None:
     """Record in the run folder that the data lie where the plan of `run` says."""
     record_data(run.folder, run.plan)
-    _logger.info(f"The data of the run are read from {run.data.source} from now on.")
+    place = getattr(run.plan.one(DATASET), "path", run.data.source)
+    _logger.info(f"The data of the run are read from {place} from now on.")
 
 
 def score_subsets(run: Run, subsets: Iterable[str]) -> dict[str, Confusion]:

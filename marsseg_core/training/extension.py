@@ -32,7 +32,7 @@ from .ended import steps_per_epoch
 from .loop import resume
 
 # The rates of a schedule are compared at so many steps.
-_COMPARED_STEPS = 100
+_COMPARED_STEPS = 20
 
 
 def extend(
