@@ -78,6 +78,14 @@ def run(
         str | None,
         typer.Option(help="Start from the weights of another run, in all layers where they fit.", metavar="RUN"),
     ] = None,
+    split: Annotated[
+        str | None,
+        typer.Option(
+            help="Take the subsets from a file: CSV with the columns item and subset (or fold), or a run's split.json; "
+            "given: as the data come; drawn: by shares.",
+            metavar="FILE|given|drawn",
+        ),
+    ] = None,
     seeds: Annotated[
         int | None, typer.Option(help="Run with N seeds, starting at --seed, and print mean ± std.", metavar="N")
     ] = None,
@@ -123,7 +131,7 @@ def run(
     }
     if resume is not None or extend is not None:
         used: dict[str, Any] = {**compositions, **training, "plan": plan, "set": set or None, "plugin": plugin or None}
-        used |= {"seeds": seeds, "folds": folds, "out": out, "dry_run": dry_run or None}
+        used |= {"split": split, "seeds": seeds, "folds": folds, "out": out, "dry_run": dry_run or None}
         data = compositions.get(DATASET.option)
         options = _without_none(used)
         if resume is not None:
@@ -137,7 +145,8 @@ def run(
         return
     if not dry_run:
         check_backend()
-    request = Request(plan, compositions, {"training": _without_none(training)}, set or [], plugin or [])
+    sections = {"training": _without_none(training), "split": _without_none({"subsets": split})}
+    request = Request(plan, compositions, sections, set or [], plugin or [])
     resolved = resolve(request, session)
     _warn_of_unused(resolved)
     series = None

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from ..data.arrays import SegmentationData
 from ..data.batches import TrainingBatches
-from ..data.splits import Split
+from ..data.split import Split
 from ..errors import RequestError, RunError
 from ..evaluation.confusion import Confusion
 from ..evaluation.evaluate import evaluate
