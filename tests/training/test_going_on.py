@@ -114,7 +114,10 @@ class TestExtend:
             ({"schedule": "cosine_restarts:period=1"}, None),
             ({"schedule": "cosine"}, "'cosine' depends on the number of epochs: from epoch 3 on"),
             ({"schedule": "onecycle"}, "'onecycle' depends on the number of epochs"),
-            ({"loss": "dice,ssce", "weighting": "scheduled"}, "'scheduled' may depend"),
+            (
+                {"loss": "dice,ssce", "weighting": "scheduled", "overrides": ["weighting.scheduled.end=1,2"]},
+                "'scheduled' may depend",
+            ),
             ({"overrides": ["training.averaging=swa"]}, "swa"),
         ],
     )
