@@ -111,7 +111,10 @@ class RunFolder:
     def has_content(self) -> bool:
         """Return whether the folder has more than what a run writes before its plan."""
         before_plan = (self.plugins, self.manifest)
-        return any(path not in before_plan and not is_temporary_file(path) for path in self.path.iterdir())
+        try:
+            return any(path not in before_plan and not is_temporary_file(path) for path in self.path.iterdir())
+        except OSError:  # the folder cannot be read
+            return True
 
     def discard_beginning(self) -> None:
         """Remove the folder of a run that was killed before its plan was written; keep any other folder."""

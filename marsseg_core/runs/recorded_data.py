@@ -59,7 +59,8 @@ def recorded_split(folder: RunFolder, data: SegmentationData) -> Split:
         raise RequestError(
             f"The data is not what the run was trained on ({recorded['source']}): {difference}.",
             where=f"{folder.path}, {data.source}",
-            hint="To score all items of any data set with the same classes, use --data with --subset all.",
+            hint="The data of the run are needed here. To score all items of other data with the same classes: "
+            f"marsseg evaluate {folder.path} --data OTHER --subset all",
         )
     split = Split.from_json(recorded)
     if fault := split.fault(len(data), data.groups):
