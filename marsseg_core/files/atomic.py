@@ -6,17 +6,12 @@ import os
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from hashlib import blake2b
 from pathlib import Path
 from secrets import token_hex
-from typing import Final
 
 from ..errors import RequestError, RunError
+from .leftovers import SUFFIX_BYTES, remove_temporary_of, shortened
 from .locks import lock_folder
-
-# File systems allow names of 255 bytes, some of 143. A temporary name has up to 21 more than these two parts.
-_NAME_BYTES: Final = 100
-_SUFFIX_BYTES: Final = 20
 
 
 @contextmanager
@@ -27,7 +22,7 @@ def atomic_write(path: Path, ready: Callable[[Path], None] | None = None) -> Ite
     RunError if the file cannot be written, for example because the disk is full; the temporary file is then removed.
     """
     # The suffix stays at the end: Keras selects the file format by it.
-    temporary = path.with_name(f".{_shortened(path.stem)}.{os.getpid()}{_shortened(path.suffix, _SUFFIX_BYTES)}")
+    temporary = path.with_name(f".{shortened(path.stem)}.{os.getpid()}{shortened(path.suffix, SUFFIX_BYTES)}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield temporary
@@ -46,14 +41,6 @@ def atomic_write(path: Path, ready: Callable[[Path], None] | None = None) -> Ite
         temporary.unlink(missing_ok=True)
 
 
-def _shortened(name: str, limit: int = _NAME_BYTES) -> str:
-    """Return the name; where it has more than `limit` bytes, its end and a hash instead."""
-    if len(os.fsencode(name)) <= limit:
-        return name
-    end = name[-limit // 4 :]  # a character has up to four bytes
-    return f"{blake2b(os.fsencode(name), digest_size=4).hexdigest()}{end}"
-
-
 def write_bytes(path: Path, content: bytes) -> None:
     """Write a file atomically."""
     with atomic_write(path) as temporary:
@@ -67,7 +54,7 @@ def temporary_folder(path: Path, mode: int = 0o777) -> Iterator[Path]:
     Its name begins with a dot and the name of `path`, shortened if it is very long. Missing parent folders are created.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{_shortened(path.name)}-{os.getpid()}-{token_hex(4)}")
+    beside = path.with_name(f".{shortened(path.name)}-{os.getpid()}-{token_hex(4)}")
     beside.mkdir(mode)
     with ExitStack() as locks:
         with suppress(BlockingIOError):  # another process is just checking whether the folder is in use
@@ -93,10 +80,14 @@ def atomic_folder(path: Path) -> Iterator[Path]:
 
 
 def refuse_existing(path: Path, where: str = "--out") -> None:
-    """Raise RequestError if `path` exists, also as a broken link; `where` is the option that the path came from."""
+    """Raise RequestError if `path` exists, also as a broken link; `where` is the option that the path came from.
+
+    If it does not exist, remove what processes that were killed while they wrote it left beside it.
+    """
     try:
         path.lstat()
     except FileNotFoundError:
+        remove_temporary_of(path)
         return
     except OSError as cause:
         raise RequestError(f"That is no name for a file or folder: {cause.strerror}.", where=where) from cause

@@ -26,7 +26,7 @@ from ..data.cleaning_options import CleaningOptions
 from ..data.split_options import SplitOptions
 from ..errors import PluginError, RequestError, nearest
 from ..files.contents import other_content
-from ..files.run_folder import RunFolder
+from ..files.run_folder import SERIES_PLAN, RunFolder
 from ..files.text import read_text
 from ..registry import kinds, parameters
 from ..registry.catalog import Catalog
@@ -145,7 +145,7 @@ def _base_document(base: str, catalog: Catalog) -> _Document:
     if os.path.isfile(os.path.join(base, "plan.toml")):
         path = path / "plan.toml"
     if os.path.isfile(path):
-        written_by_run = RunFolder(path.parent).split.is_file()
+        written_by_run = RunFolder(path.parent).split.is_file() or path.name == SERIES_PLAN
         return _Document(_read_toml(path), path.parent, f"file {path}", f"file {path}", complete=written_by_run)
     if path.suffix == ".toml" and os.path.exists(path) and not os.path.isdir(path):
         _read_toml(path)  # a named pipe, a socket or a device: the error says so

@@ -6,7 +6,6 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime
-from functools import partial
 from pathlib import Path
 
 import keras
@@ -17,7 +16,6 @@ from ..data.leaks import leak_warnings
 from ..data.split import Split
 from ..data.splits import make_split
 from ..errors import MarssegError, PluginError, RequestError, RunError
-from ..evaluation.evaluate import evaluate
 from ..failures import describe, memory_error, safe_repr
 from ..files.run_folder import FINISHED, INTERRUPTED, RunFolder, create_run_folder
 from ..hooks import HookCaller, announce
@@ -34,7 +32,7 @@ from ..registry.process_state import keep_process_state
 from ..registry.source_code import module_file, source_root
 from ..runs.data import read_data
 from ..runs.log import run_log
-from ..runs.recorded_data import recorded_split
+from ..runs.recorded_data import read_data_of, recorded_split
 from ..runs.run import Run
 from .assembly import input_shape
 from .averaging import UpdateAverage
@@ -50,6 +48,7 @@ from .callbacks import (
 )
 from .checkpoint import RestoreStates, TrainingProgress
 from .checkpointer import Checkpointer, FileCheckpointer
+from .ended import record_move, relocate, score_subsets
 from .recorder import RunRecorder
 from .setup import TrainingSetup, set_up_training
 
@@ -92,10 +91,7 @@ def execute(
         hooks = hooks or announce(plan)
         if data is None:
             data = read_data(plan)
-        split = make_split(data, plan.split)
-        warnings = [*plan.remarks, *split.remarks, *doubts(data, split), *leak_warnings(data, split)]
-        for line in warnings:
-            _logger.warning(line)
+        split = _new_split(plan, data)
         setup = set_up_training(plan, data, split, best_by=plan.metrics.best_by)
         folder = create_run_folder(plan.name, out)
         with folder.removed_if_empty(), folder.claimed():
@@ -103,10 +99,7 @@ def execute(
             with _failure_reported(run, hooks):
                 _write_beginning(run)
                 log.begin(folder)
-                if setup.transfer is not None:
-                    folder.log(str(setup.transfer))
-                    if mismatches := setup.transfer.mismatch_text():
-                        _logger.warning(mismatches)
+                _log_transfer(run)
                 _train_and_score(run, setup, hooks, checkpointer(folder), progress=None)
         return run
 
@@ -118,14 +111,21 @@ def resume(
     folder: RunFolder,
     plan: Plan,
     *,
+    data: SegmentationData | None = None,
+    moved: bool = False,
     hooks: HookCaller | None = None,
     checkpointer: Callable[[RunFolder], Checkpointer] = FileCheckpointer,
 ) -> Run:
     """Continue a run that was killed or interrupted, from its last checkpoint, as if it had never stopped.
 
+    A run that was killed before its first checkpoint starts from its beginning. If it had no split yet either, the data
+    are split now.
+
     Args:
         folder: the run folder
         plan: the plan in the folder's plan.toml
+        data: the plan's data set, if it has been read already
+        moved: whether `plan` names a new place of the data, which is recorded. Of a finished run, only this is done.
         hooks: the observers, if the plan has been announced to them already
         checkpointer: makes the checkpointer of a run folder; the same as for `execute`
 
@@ -138,15 +138,19 @@ def resume(
         PluginError: a component of a plugin fails
         RunError: the training fails
     """
+    if moved and folder.finished:
+        return relocate(folder, plan)
     avoid_importing_tensorflow()
     with folder.claimed(), run_log(hooks.warnings if hooks else ()) as log:
         hooks = hooks or announce(plan)
         folder.check_unfinished()
         folder.check_unchanged()
-        data = read_data(plan)
-        split = recorded_split(folder, data)
-        progress, network, network_warning = None, None, ""
+        if data is None:
+            data = read_data_of(folder, plan)
         checkpoint = checkpointer(folder)
+        has_split = checkpoint.saved or folder.split.is_file()
+        split = recorded_split(folder, data) if has_split else _new_split(plan, data)
+        progress, network, network_warning = None, None, ""
         best_by = plan.metrics.best_by
         if checkpoint.saved:
             best_by = (
@@ -159,7 +163,11 @@ def resume(
         folder.remove_leftovers()
         run = _new_run(plan, folder, data, split, setup, best_by)
         with _failure_reported(run, hooks):
+            if progress is None and not folder.environment.is_file():  # killed before the first files were written
+                _write_beginning(run)
             log.begin(folder)
+            if moved:
+                record_move(run)
             _warn_of_another_environment(run)
             if network_warning:
                 _logger.warning(network_warning)
@@ -169,8 +177,25 @@ def resume(
                     f"its plan would now choose by {plan.metrics.best_by}."
                 )
             folder.log(f"resumed after epoch {progress.epoch if progress else 0}")
+            _log_transfer(run)
             _train_and_score(run, setup, hooks, checkpoint, progress)
     return run
+
+
+def _new_split(plan: Plan, data: SegmentationData) -> Split:
+    """Split the data of a plan, and warn of what is doubtful about the plan, the data and the split."""
+    split = make_split(data, plan.split)
+    for line in (*plan.remarks, *split.remarks, *doubts(data, split), *leak_warnings(data, split)):
+        _logger.warning(line)
+    return split
+
+
+def _log_transfer(run: Run) -> None:
+    """Log which initial weights were taken from another run."""
+    if run.transfer is not None:
+        run.folder.log(str(run.transfer))
+        if mismatches := run.transfer.mismatch_text():
+            _logger.warning(mismatches)
 
 
 def _network_to_resume(folder: RunFolder, plan: Plan, data: SegmentationData) -> tuple[keras.Model, str]:
@@ -370,10 +395,7 @@ def _write_end(run: Run, status: str) -> None:
     run.metrics |= {"best_epoch": run.best_epoch, "best_by": run.best_by, "subsets": {}}
     if run.best_epoch is not None:
         run.network = load_network(run.folder)
-        score = partial(
-            evaluate, run.network, run.data, batch=run.plan.training.batch, metrics=run.plan.metrics.computed()
-        )
-        run.scores = {subset: score(run.split[subset]) for subset in ("validation", "test")[: 1 + (status == FINISHED)]}
+        run.scores = score_subsets(run, ("validation", "test")[: 1 + (status == FINISHED)])
         run.metrics["subsets"] = {subset: confusion.to_json() for subset, confusion in run.scores.items()}
     run.folder.write_json(run.folder.metrics, run.metrics)
     log_waiting()
