@@ -30,7 +30,7 @@ _SECONDS_TO_LOCK: Final = 60
 
 
 def shortened(name: str, limit: int = _NAME_BYTES) -> str:
-    """Return the part of a temporary name for a name of the target: its end and a hash if it has more than `limit` bytes."""
+    """Return a name as temporary names contain it: if it has more than `limit` bytes, its end and a hash instead."""
     if len(os.fsencode(name)) <= limit:
         return name
     end = name[-limit // 4 :]  # a character has up to four bytes

@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
-from ..data.images import SUFFIXES
+from ..data.image_files import SUFFIXES
 from ..data.names import image_of
 
 # Characters that no file of some common system may have in its name: control characters, and those of Windows.
