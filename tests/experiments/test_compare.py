@@ -30,7 +30,8 @@ def write(tmp_path):
         scores = {"images": 3, "miou": score, "iou": dict.fromkeys(CLASSES, score), "support": {"soil": 5, "rock": 6}}
         subsets = {"validation": scores | {"miou": 0.4}} | ({"test": scores} if status == "finished" else {})
         (folder / "metrics.json").write_text(json.dumps({"schema": 1, "status": status, "subsets": subsets}))
-        split = {"fingerprint": fingerprint, "train": [0, 1], "validation": [5, 6], "test": list(test)}
+        split = {"fingerprint": fingerprint, "source": "data", "classes": CLASSES, "ignored": []}
+        split |= {"train": [0, 1], "validation": [5, 6], "test": list(test)}
         (folder / "split.json").write_text(json.dumps(split))
         return folder
 
@@ -231,7 +232,8 @@ class TestRunsWithoutAScore:
         broken = write("d", 0.3)
         (broken / "split.json").write_text("{")
         answer = cli("compare", str(good.parent))
-        assert answer.code == 0
+        assert answer.code == 1
+        assert "1 of the runs could not be read" in answer.err
         assert f"{stopped}\tinterrupted" in answer.out
         assert f"{killed}\taborted or still running" in answer.out
         assert f"{broken}\tsplit.json cannot be read" in answer.out
@@ -314,7 +316,7 @@ class TestCommand:
     def test_a_broken_plan_is_listed_with_the_reason(self, write, cli):
         folder, other = write("a", 0.6), write("b", 0.5)
         (folder / "plan.toml").write_text("arch = 3")
-        assert f"{folder}\tThe plan cannot be read" in cli("compare", str(folder), str(other)).out
+        assert f"{folder}\tplan.toml: arch must be a list, a table or a text, not 3." in cli("compare", str(folder), str(other)).out
 
     def test_imports_neither_keras_nor_a_plugin(self, write, python):
         folder = write("a", 0.6)
