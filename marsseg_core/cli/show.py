@@ -14,6 +14,7 @@ from ..files.text import read_text
 from ..registry.catalog import Catalog
 from ..registry.entries import Entry
 from ..registry.kinds import ALL_KINDS, BOTTLENECK, DATASET, HOOKED_KINDS, LOSS, METRIC, OBSERVER, RECIPE, WEIGHTING
+from ..registry.listing import with_summary
 from ..registry.loading import load
 from ..registry.plugin_files import SUFFIX
 from ..registry.session import open_session
@@ -112,6 +113,7 @@ def show(
 
 def _facts(entry: Entry) -> dict[str, Any]:
     source = find_source(entry)
+    entry, _ = with_summary(entry)
     return {
         "kind": entry.kind.name,
         "name": entry.name,

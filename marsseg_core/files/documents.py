@@ -50,7 +50,7 @@ class Document:
 
 
 @contextmanager
-def decoding(problem: str, where: Path, remedy: str | None = None) -> Iterator[None]:
+def decoding(problem: str, where: Path | str, remedy: str | None = None) -> Iterator[None]:
     """Turn whatever a decoder raises on a damaged file into a RequestError: `problem`, a colon, and the reason.
 
     Decoders raise exceptions of many kinds on damaged files, and the kinds change with their versions. Therefore every

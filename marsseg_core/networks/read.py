@@ -10,6 +10,7 @@ import numpy as np
 
 from ..errors import RequestError
 from ..files.run_folder import RunFolder
+from .archive import check_sizes
 from .keras_backend import choose_compiler, precision
 
 
@@ -19,10 +20,11 @@ def load_network(folder: RunFolder) -> keras.Model:
     Raises RequestError where the file cannot be loaded, or its weights are not finite.
     """
     try:
+        check_sizes(folder.network)
         with precision():
             network = keras.saving.load_model(folder.network, compile=False)
     except Exception as cause:
-        what, hint = _why_unreadable(str(cause) or type(cause).__name__)
+        what, hint = _why_unreadable(str(cause).strip() or type(cause).__name__)
         raise RequestError(what, where=str(folder.network), hint=hint) from cause
     if broken := [weight.path for weight in network.weights if not np.isfinite(_values(weight)).all()]:
         raise RequestError(
@@ -48,4 +50,7 @@ def _why_unreadable(message: str) -> tuple[str, str | None]:
     if unknown := re.search(r"Could not locate class '(\w+)'", message):
         hint = "The component must name in layer_modules the module in which this class is registered."
         return f"The network has a layer of the class {unknown[1]}, which is not known.", hint
-    return f"The network cannot be read: {message.strip().splitlines()[0]}", None
+    return (
+        f"The network cannot be read: {message.splitlines()[0]}",
+        "If the file is damaged, restore it from a copy, or train again.",
+    )

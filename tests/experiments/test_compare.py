@@ -316,7 +316,10 @@ class TestCommand:
     def test_a_broken_plan_is_listed_with_the_reason(self, write, cli):
         folder, other = write("a", 0.6), write("b", 0.5)
         (folder / "plan.toml").write_text("arch = 3")
-        assert f"{folder}\tplan.toml: arch must be a list, a table or a text, not 3." in cli("compare", str(folder), str(other)).out
+        assert (
+            f"{folder}\tplan.toml: arch must be a list, a table or a text, not 3."
+            in cli("compare", str(folder), str(other)).out
+        )
 
     def test_imports_neither_keras_nor_a_plugin(self, write, python):
         folder = write("a", 0.6)
