@@ -16,7 +16,7 @@ import time
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 from marsseg_core import api
-from marsseg_core.data.splits import Split
+from marsseg_core.data.split import Split
 from marsseg_core.registry import kinds
 from marsseg_core.registry.catalog import installed
 from marsseg_core.training.callbacks import EpochClock

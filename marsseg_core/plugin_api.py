@@ -46,6 +46,8 @@ if TYPE_CHECKING:
         GROUPS as GROUPS,
         IMAGES as IMAGES,
         MASKS as MASKS,
+        SUBSET as SUBSET,
+        append_names as append_names,
         cached_data as cached_data,
         cached_images as cached_images,
         note_classes as note_classes,
@@ -67,8 +69,10 @@ if TYPE_CHECKING:
         refuse_file as refuse_file,
     )
     from .data.limits import PIXEL_LIMIT as PIXEL_LIMIT
+    from .data.names import tile_name as tile_name
     from .data.ranges import ImageChunk as ImageChunk, Range as Range, determine_scaling as determine_scaling
     from .data.scaling import Scaling as Scaling, numbers_of as numbers_of
+    from .data.split import SUBSET_WORDS as SUBSET_WORDS, SUBSETS as SUBSETS, Split as Split
     from .data.statistics import balanced_weights as balanced_weights, rarest_items as rarest_items
     from .errors import (
         MarssegError as MarssegError,
@@ -163,11 +167,19 @@ _NAMES: Final = {
         "GROUPS",
         "IMAGES",
         "MASKS",
+        "SUBSET",
+        "append_names",
         "note_classes",
         "note_warnings",
         "note_scaling",
         "cached_data",
         "cached_images",
+    ),
+    "data.names": ("tile_name",),
+    "data.split": (
+        "SUBSETS",
+        "SUBSET_WORDS",
+        "Split",
     ),
     "data.ranges": (
         "ImageChunk",

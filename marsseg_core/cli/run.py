@@ -77,6 +77,14 @@ def run(
         str | None,
         typer.Option(help="Start from the weights of another run, in all layers where they fit.", metavar="RUN"),
     ] = None,
+    split: Annotated[
+        str | None,
+        typer.Option(
+            help="Take the subsets from a file: CSV with the columns item and subset (or fold), or a run's split.json; "
+            "given: as the data come; drawn: by shares.",
+            metavar="FILE|given|drawn",
+        ),
+    ] = None,
     seeds: Annotated[
         int | None, typer.Option(help="Run with N seeds, starting at --seed, and print mean ± std.", metavar="N")
     ] = None,
@@ -117,12 +125,13 @@ def run(
             "set": set or None,
             "plugin": plugin or None,
         }
-        other_options |= {"seeds": seeds, "folds": folds, "out": out}
+        other_options |= {"split": split, "seeds": seeds, "folds": folds, "out": out}
         _resume(resume, session, [*_without_none(other_options), *(["dry_run"] if dry_run else [])])
         return
     if not dry_run:
         check_backend()
-    request = Request(plan, compositions, {"training": _without_none(training)}, set or [], plugin or [])
+    sections = {"training": _without_none(training), "split": _without_none({"subsets": split})}
+    request = Request(plan, compositions, sections, set or [], plugin or [])
     resolved = resolve(request, session)
     _warn_of_unused(resolved)
     series = None

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
-from dataclasses import InitVar, dataclass, field
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import InitVar, dataclass, field, replace
 from textwrap import shorten
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -14,6 +15,8 @@ from ..conventions import VOID
 from ..errors import RequestError
 from ..shown import HtmlRepr
 from .chunks import chunks
+from .names import StoredNames
+from .split import SUBSETS, Split
 
 if TYPE_CHECKING:
     from .cleaning_report import CleaningReport
@@ -47,6 +50,11 @@ class SegmentationData(HtmlRepr):
         source: the name of the data set or its file, for messages
         cleaning: the report of the cleaning; None if the data was not cleaned
         scaling: how the values of the source became 0…255; None if they were not changed
+        names: (N,) a different name for each item, such as "site1/a.png" or, for a tile, "site1/a.png@r64c128"; None
+            if they have none
+        split: the subsets that the data come with, a `Split` or a mapping {"train": items, …} with "validation" and
+            "test"; None if they come with none. Subsets may be empty, and items may be in none.
+        class_colours: (K,) the red, green and blue (0…255) of each class in colour masks; None if there are none
         label_counts: (N, K + 1) the number of pixels of each class in each mask; the last column is void
 
     Raises:
@@ -61,6 +69,9 @@ class SegmentationData(HtmlRepr):
     source: str = ""
     cleaning: CleaningReport | None = None
     scaling: Scaling | None = None
+    names: Sequence[str] | None = None
+    split: Split | None = None
+    class_colours: tuple[tuple[int, int, int], ...] | None = None
     label_counts: np.ndarray = field(init=False, repr=False)
     facts: InitVar[Facts | None] = None  # not stored: a copy with other arrays computes its own
 
@@ -106,8 +117,59 @@ class SegmentationData(HtmlRepr):
             object.__setattr__(self, "groups", groups)
         if beyond := [c for c in self.ignore_classes if not 0 <= c < self.num_classes]:
             self._refuse(f"There is no class {beyond[0]} to ignore; the classes are 0 to {self.num_classes - 1}.")
+        self._check_names()
+        self._check_split()
+        self._check_colours()
         object.__setattr__(self, "label_counts", self._count_labels() if facts is None else facts.label_counts)
         object.__setattr__(self, "_fingerprint", None if facts is None else facts.fingerprint)
+
+    def _check_names(self) -> None:
+        if self.names is None:
+            return
+        if isinstance(self.names, str) or not isinstance(self.names, Sequence | np.ndarray):
+            self._refuse(f"The names of the items must be a list of strings, not {_quoted(self.names)}.")
+        if len(self.names) != len(self.images):
+            self._refuse(f"There are {len(self.images)} images and {len(self.names)} names.")
+        if isinstance(self.names, StoredNames):  # checked before they were stored
+            return
+        if wrong := [name for name in self.names if not isinstance(name, str)]:
+            self._refuse(f"The name of an item must be a string, not {_quoted(wrong[0])}.")
+        names = list(map(str, self.names))
+        if len(set(names)) < len(names):
+            twice = next(name for name, times in Counter(names).items() if times > 1)
+            self._refuse(f"Two items have the name {twice}.")
+        object.__setattr__(self, "names", names)
+
+    def _check_split(self) -> None:
+        split: Split | Mapping[str, Iterable[int]] | None = self.split
+        if split is None:
+            return
+        if not isinstance(split, Split):
+            if not isinstance(split, Mapping) or (unknown := set(split) - set(SUBSETS)):
+                what = sorted(unknown)[0] if isinstance(split, Mapping) else _quoted(split)
+                self._refuse(f"A split has the subsets {', '.join(SUBSETS)}, not {what}.")
+            train, validation, test = (tuple(sorted(map(int, split.get(subset, ())))) for subset in SUBSETS)
+            split = Split(train, validation, test)
+        split = replace(split, origin="given")
+        object.__setattr__(self, "split", split)
+        items = np.concatenate([split[subset] for subset in SUBSETS])
+        if items.size and not (items.min() >= 0 and items.max() < len(self.images)):
+            wrong = items.min() if items.min() < 0 else items.max()
+            self._refuse(f"The split has item {wrong}; items are numbered 0 to {len(self.images) - 1}.")
+        if len(np.unique(items)) < len(items):
+            self._refuse("The split has an item twice.")
+
+    def _check_colours(self) -> None:
+        if self.class_colours is None:
+            return
+        colours = np.asarray(self.class_colours)
+        if colours.shape != (self.num_classes, 3) or colours.dtype.kind not in "iu" or colours.min() < 0:
+            self._refuse(
+                f"There must be a colour, three numbers from 0 to 255, for each of {self.num_classes} classes."
+            )
+        if colours.max() > 255:
+            self._refuse(f"A colour is three numbers from 0 to 255, not {colours.max()}.")
+        object.__setattr__(self, "class_colours", tuple(map(tuple, colours.tolist())))
 
     def _count_labels(self) -> np.ndarray:
         """Count the pixels of each class and of void in each mask; raise RequestError for any other value."""
@@ -116,9 +178,10 @@ class SegmentationData(HtmlRepr):
             pixels = np.bincount(mask.ravel(), minlength=VOID + 1)
             counts[item, :-1], counts[item, -1] = pixels[: self.num_classes], pixels[VOID]
             if counts[item].sum() < mask.size:
+                which = f"Mask {item}" if self.names is None else f"The mask of {self.name(item)}"
                 unknown = int(np.flatnonzero(pixels[self.num_classes : VOID])[0]) + self.num_classes
                 self._refuse(
-                    f"Mask {item} holds the value {unknown}; the classes are 0 to {self.num_classes - 1} "
+                    f"{which} holds the value {unknown}; the classes are 0 to {self.num_classes - 1} "
                     f"({', '.join(self.class_names)}), and {VOID} for void."
                 )
         return counts
@@ -135,6 +198,10 @@ class SegmentationData(HtmlRepr):
 
     def __repr__(self) -> str:
         return f"SegmentationData({self.summary}; {shorten(self.source, 80, placeholder='…')!r})"
+
+    def name(self, item: int) -> str:
+        """Return the name of an item, or its number if the items have no names."""
+        return str(item) if self.names is None else str(self.names[item])
 
     def __len__(self) -> int:
         return len(self.images)

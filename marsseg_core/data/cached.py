@@ -15,7 +15,9 @@ from .arrays import Facts, SegmentationData
 from .cache import CacheSource, Writer
 from .code import code_hash
 from .conversion import Converter
+from .names import StoredNames, names_as_arrays
 from .scaling import Scaling
+from .split import Split
 
 _logger = get_logger(__name__)
 
@@ -29,11 +31,31 @@ MASKS = "masks"
 GROUPS = "groups"
 """Name the array of groups that `prepare` may write: (N,) integers; a split keeps the images of a group together."""
 
+SUBSET = "subset"
+"""Name the array of the split that the data come with, which `prepare` may write: (N,) int8.
+
+0 means train, 1 validation, 2 test, -1 none.
+"""
+
+_NAME_TEXT = "name_text"
+_NAME_LENGTHS = "name_lengths"
 _COUNTS = "label_counts"
 _FINGERPRINT = "fingerprint"
 _SCALING = "scaling"
 _DOUBTS = "doubts"
 _CLASSES = "classes"
+
+
+def append_names(writer: Writer, names: Sequence[str]) -> None:
+    """Store the names of the next items of a data set while it is prepared: of none, or of all, in their order.
+
+    Args:
+        writer: the writer of `prepare`
+        names: the name of each item, such as "site1/a.png", or `tile_name` of it and the place of a tile
+    """
+    text, lengths = names_as_arrays(names)
+    writer.append(_NAME_TEXT, text)
+    writer.append(_NAME_LENGTHS, lengths)
 
 
 def note_scaling(writer: Writer, converter: Converter) -> None:
@@ -75,6 +97,7 @@ def cached_data(
     *,
     class_names: Sequence[str] | None,
     ignore_classes: Sequence[int],
+    class_colours: Sequence[tuple[int, int, int]] | None = None,
 ) -> SegmentationData:
     """Open the data set made from `source`, memory-mapped; prepare it first if that was not done before.
 
@@ -83,10 +106,12 @@ def cached_data(
 
     Args:
         source: the files and options that the data set is made from
-        prepare: writes IMAGES (N, H, W, C) uint8, MASKS (N, H, W) uint8 and, if there are groups, GROUPS (N,) integers
+        prepare: writes IMAGES (N, H, W, C) uint8, MASKS (N, H, W) uint8 and, if there are groups, GROUPS (N,) integers;
+            it may also write names (`append_names`) and SUBSET (N,) int8
         class_names: the name of each class; with None their number is that of `note_classes`, and they are named
             class_0, class_1 and so on, with a warning
         ignore_classes: the ids of classes that losses and metrics ignore
+        class_colours: red, green and blue (0…255) of each class, if masks are in colour
 
     Returns:
         The data set.
@@ -115,6 +140,8 @@ def cached_data(
             arrays.get(GROUPS),
             source.name,
             scaling=scaling,
+            names=None if (names := _stored_names(arrays)) is None else list(names),  # a list, so that they are checked
+            split=_stored_split(arrays),
         )
         writer.append(_COUNTS, data.label_counts)
         writer.notes[_FINGERPRINT] = data.fingerprint()
@@ -137,8 +164,19 @@ def cached_data(
         arrays.get(GROUPS),
         source.name,
         scaling=scaling,
+        names=_stored_names(arrays),
+        split=_stored_split(arrays),
+        class_colours=None if class_colours is None else tuple(class_colours),
         facts=facts,
     )
+
+
+def _stored_names(arrays: Mapping[str, np.ndarray]) -> StoredNames | None:
+    return StoredNames(arrays[_NAME_TEXT], arrays[_NAME_LENGTHS]) if _NAME_TEXT in arrays else None
+
+
+def _stored_split(arrays: Mapping[str, np.ndarray]) -> Split | None:
+    return Split.from_numbers(arrays[SUBSET], "given") if SUBSET in arrays else None
 
 
 def cached_images(source: CacheSource, prepare: Callable[[Writer], None]) -> np.ndarray:

@@ -20,6 +20,7 @@ from .cleaning_report import CleaningReport
 from .duplicates import image_copies, mask_groups
 from .groups import ItemGroup
 from .labels import fill_margin
+from .split import Split
 
 
 def clean(data: SegmentationData, options: CleaningOptions) -> SegmentationData:
@@ -35,14 +36,25 @@ def clean(data: SegmentationData, options: CleaningOptions) -> SegmentationData:
     if not len(kept):
         raise RequestError("Cleaning leaves no image.", where=data.source, hint="Omit one of its steps.")
 
-    images, masks, groups = data.images, data.masks, data.groups
+    images, masks, groups, names, split = data.images, data.masks, data.groups, data.names, data.split
     if len(kept) < len(data):
         images, masks = _select(images, kept), _select(masks, kept)
         groups = None if groups is None else groups[kept]
+        names = None if names is None else [names[item] for item in kept]
+        split = None if split is None else Split.from_numbers(split.numbers(len(data))[kept], split.origin)
     if options.fill_margin:
         masks, filled = _fill_margins(masks, data.ignore_classes, options.fill_margin)
         report = replace(report, filled={int(kept[index]): pixels for index, pixels in filled.items()})
-    return replace(data, images=images, masks=masks, groups=groups, source=f"{data.source}, cleaned", cleaning=report)
+    return replace(
+        data,
+        images=images,
+        masks=masks,
+        groups=groups,
+        names=names,
+        split=split,
+        source=f"{data.source}, cleaned",
+        cleaning=report,
+    )
 
 
 def _find_dropped(

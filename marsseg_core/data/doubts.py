@@ -8,7 +8,7 @@ import numpy as np
 
 from ..conventions import VOID
 from .arrays import SegmentationData
-from .splits import Split
+from .split import Split
 
 # A larger share of void pixels probably means that a class was read as void.
 _MUCH_VOID = 0.5

@@ -15,8 +15,9 @@ from .doubts import doubts
 from .duplicates import Copies, identical_groups, image_copies, mask_groups
 from .groups import ItemGroup
 from .labels import rims, strip_widths
+from .split import SUBSETS, Split
 from .split_options import SplitOptions
-from .splits import SUBSETS, Split, make_split
+from .splits import make_split
 from .statistics import balanced_weights
 
 WEIGHT_CAP: Final = 10.0
@@ -322,9 +323,7 @@ def _leaks(
     """Return the size of each subset and the leaks between them; None and no leaks without a split."""
     if split is None:
         return None, ()
-    subset_of = np.empty(len(data), int)
-    for number, subset in enumerate(SUBSETS):
-        subset_of[split[subset]] = number
+    subset_of = split.numbers(len(data))
     groups: tuple[ItemGroup, ...] = ()
     if data.groups is not None:
         groups = identical_groups([group.tobytes() for group in data.groups])

@@ -2,23 +2,51 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 
 from .arrays import SegmentationData
 from .duplicates import digests, identical_groups
-from .splits import SUBSETS, Split
+from .groups import ItemGroup
+from .split import Split
+
+
+def leak_warnings(data: SegmentationData, split: Split) -> list[str]:
+    """Return a warning about groups, and one about identical images, that are in more than one subset."""
+    return list(filter(None, [_groups_across(data, split), identical_across(data, split)]))
+
+
+def _groups_across(data: SegmentationData, split: Split) -> str:
+    """Return a warning about groups in more than one subset, which only a split that is not drawn can have."""
+    if data.groups is None or split.origin == "drawn":
+        return ""
+    subset_of_item = split.numbers(len(data))
+    used = subset_of_item >= 0
+    pairs = np.unique(np.column_stack([data.groups[used], subset_of_item[used]]), axis=0)
+    groups, subsets = np.unique(pairs[:, 0], return_counts=True)
+    if not (leaks := groups[subsets > 1]).size:
+        return ""
+    first = data.name(int(np.flatnonzero(used & (data.groups == leaks[0]))[0]))
+    count = "1 group has" if len(leaks) == 1 else f"{len(leaks):,} groups have"
+    return (
+        f"{count} images in more than one subset of the split (such as the group of {first}), so scores are too high: "
+        "images of one place are alike. `--split drawn` keeps groups together."
+    )
+
+
+def _across(subset_of_item: np.ndarray, groups: Iterable[ItemGroup]) -> list[ItemGroup]:
+    """Return the groups whose items are in more than one subset; items in no subset do not count."""
+    return [group for group in groups if len(set(subset_of_item[list(group)]) - {-1}) > 1]
 
 
 def identical_across(data: SegmentationData, split: Split) -> str:
     """Return a warning about images that are identical to one in another subset; an empty text if there are none."""
-    subset_of_item = np.full(len(data), -1)
-    for number, subset in enumerate(SUBSETS):
-        subset_of_item[split[subset]] = number
-    leaks = [group for group in identical_groups(digests(data.images)) if len(set(subset_of_item[list(group)])) > 1]
+    leaks = _across(split.numbers(len(data)), identical_groups(digests(data.images)))
     if not leaks:
         return ""
-    count = sum(map(len, leaks))
+    count, first = sum(map(len, leaks)), ", ".join(map(data.name, leaks[0][:4]))
     return (
-        f"{count} images are identical to one in another subset of the split ({', '.join(map(str, leaks[0][:4]))}, …), "
+        f"{count} images are identical to one in another subset of the split ({first}, …), "
         "so scores are too high. `marsseg data inspect` lists them; cleaning.drop_duplicates drops them."
     )

@@ -3,8 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 from ..registry.parameters import param
+
+GIVEN: Final = "given"
+"""Take the subsets that the data come with; draw them if there are none."""
+
+DRAWN: Final = "drawn"
+"""Draw the subsets by their shares."""
 
 
 @dataclass(frozen=True)
@@ -24,6 +31,12 @@ class SplitOptions:
         minimum=2,
     )
     fold: int | None = param(None, help="number of the fold that is the test subset, from 1", minimum=1)
+    subsets: str = param(
+        GIVEN,
+        help="where the subsets come from: given (as the data come, or else drawn), drawn (by shares), or a file: CSV "
+        "with the columns item and subset (or fold), or the split.json of a run",
+        absent=DRAWN,
+    )
 
     def __post_init__(self) -> None:
         if (self.folds is None) != (self.fold is None):
@@ -32,3 +45,10 @@ class SplitOptions:
             raise ValueError(f"there is no fold {self.fold} among {self.folds}")
         if self.validation + (self.test if self.folds is None else 1 / self.folds) >= 1:
             raise ValueError("validation and test leave no images for training")
+        if not self.subsets:
+            raise ValueError("subsets must be given, drawn or a file")
+
+    @property
+    def from_file(self) -> bool:
+        """Return whether `subsets` is a file."""
+        return self.subsets not in (GIVEN, DRAWN)

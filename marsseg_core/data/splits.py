@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Final
+from pathlib import Path
+from typing import Final
 
 import numpy as np
 
 from ..errors import RequestError
 from .arrays import SegmentationData
-from .split_options import SplitOptions
+from .split import SUBSETS, Split
+from .split_file import read_split_file
+from .split_options import GIVEN, SplitOptions
 from .statistics import rarest_class
 
 # If there are at most this many assignments (11 units to three subsets), all of them are compared.
@@ -27,54 +29,80 @@ _TOLERANCE: Final = 2
 
 _WITHOUT_GROUPS: Final = " If images of one group are not similar, set groups=none to split single images."
 
-SUBSETS: Final = ("train", "validation", "test")
-
-
-@dataclass(frozen=True)
-class Split:
-    """Hold the sorted indices of the items in each subset."""
-
-    train: tuple[int, ...]
-    validation: tuple[int, ...]
-    test: tuple[int, ...]
-
-    def __getitem__(self, subset: str) -> np.ndarray:
-        return np.asarray(getattr(self, subset), np.int64)
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the subsets as lists, by name."""
-        return {subset: list(getattr(self, subset)) for subset in SUBSETS}
-
-    def fault(self, count: int, groups: np.ndarray | None) -> str:
-        """Return why this is not a valid split of `count` items with these groups; an empty text if it is one."""
-        subsets = [self[subset] for subset in SUBSETS]
-        if empty := [name for name, items in zip(SUBSETS, subsets, strict=True) if not len(items)]:
-            return f"{empty[0]} has no item"
-        everything = np.concatenate(subsets)
-        if everything.min() < 0 or everything.max() >= count:
-            return f"it has item {everything.max() if everything.min() >= 0 else everything.min()} of {count}"
-        if len(np.unique(everything)) < len(everything):
-            items, times = np.unique(everything, return_counts=True)
-            return f"it has item {items[times > 1][0]} twice"
-        if groups is not None:
-            subset_of_group: dict[int, str] = {}
-            for name, items in zip(SUBSETS, subsets, strict=True):
-                for group in np.unique(groups[items]).tolist():
-                    if subset_of_group.setdefault(group, name) != name:
-                        return f"group {group} is in {subset_of_group[group]} and in {name}"
-        return ""
-
-    @classmethod
-    def from_json(cls, value: Mapping[str, Any]) -> Split:
-        """Restore a split from the result of `to_json`."""
-        return cls(*(tuple(value[subset]) for subset in SUBSETS))
-
 
 def make_split(data: SegmentationData, options: SplitOptions) -> Split:
-    """Split the data as a plan requests: by shares, or with one fold as the test subset."""
+    """Split the data as a plan requests: as the data or a file say, by shares, or with one fold as the test subset.
+
+    Raises RequestError if the file cannot be used, or a subset would be empty.
+    """
+    if options.from_file:
+        return _from_file(data, options)
+    if options.folds is not None and options.fold is not None:
+        return fold_data(data, options.folds, options.fold, options.validation, options.seed)
+    if options.subsets == GIVEN and data.split is not None:
+        return _completed(data, data.split, options)
+    return split_data(data, options.validation, options.test, options.seed)
+
+
+def _from_file(data: SegmentationData, options: SplitOptions) -> Split:
+    """Return the split that a file gives. If it gives folds, fold `options.fold` is the test subset."""
+    found = read_split_file(Path(options.subsets), data)
+    if isinstance(found, Split):
+        if options.folds is not None:
+            raise RequestError(
+                "This file gives subsets, not folds.",
+                where=options.subsets,
+                hint="Leave out --folds, or give the file a column `fold` instead of `subset`.",
+            )
+        return _completed(data, found, options)
     if options.folds is None or options.fold is None:
-        return split_data(data, options.validation, options.test, options.seed)
-    return fold_data(data, options.folds, options.fold, options.validation, options.seed)
+        raise RequestError(
+            f"This file gives {found.count} folds, each of which is a test subset.",
+            where=options.subsets,
+            hint=f"Use --folds {found.count} to run on all of them, or --set split.folds={found.count} with split.fold "
+            "for one.",
+        )
+    if options.folds != found.count:
+        raise RequestError(
+            f"This file gives {found.count} folds, not {options.folds}.", where=options.subsets, hint="Change --folds."
+        )
+    subset_of_item = np.where(found.fold_of_item == 0, -1, SUBSETS.index("train")).astype(np.int8)
+    subset_of_item[found.fold_of_item == options.fold] = SUBSETS.index("test")
+    share = options.validation / (1 - 1 / found.count)
+    _draw_from_train(data, subset_of_item, {"validation": share}, [options.seed, options.fold])
+    return _checked(data, Split.from_numbers(subset_of_item, "file", found.remarks), options)
+
+
+def _completed(data: SegmentationData, split: Split, options: SplitOptions) -> Split:
+    """Draw the subsets that a given split lacks from its training subset, and remark on that."""
+    shares = {"validation": options.validation, "test": options.test}
+    missing = {subset: share for subset, share in shares.items() if not len(split[subset])}
+    if not missing:
+        return _checked(data, split, options)
+    subset_of_item = split.numbers(len(data))
+    _draw_from_train(data, subset_of_item, missing, [options.seed])
+    remarks = tuple(
+        f"The split has no {subset} subset: {100 * share:.3g} % of its training images are drawn for it."
+        for subset, share in missing.items()
+    )
+    return _checked(data, Split.from_numbers(subset_of_item, split.origin, (*split.remarks, *remarks)), options)
+
+
+def _draw_from_train(
+    data: SegmentationData, subset_of_item: np.ndarray, shares: Mapping[str, float], seed: Sequence[int]
+) -> None:
+    """Move shares of the training items to other subsets, in place. The items of a group that move, move together."""
+    units = _Units(data, np.flatnonzero(subset_of_item == SUBSETS.index("train")))
+    drawn = units.assign([1 - sum(shares.values()), *shares.values()], np.random.default_rng(seed))
+    numbers = np.array([SUBSETS.index("train"), *map(SUBSETS.index, shares)], np.int8)
+    subset_of_item[units.items] = numbers[drawn[units.of_item]]
+
+
+def _checked(data: SegmentationData, split: Split, options: SplitOptions) -> Split:
+    if empty := [subset for subset in SUBSETS if not len(split[subset])]:
+        where = options.subsets if options.from_file else data.source
+        raise RequestError(f"The {empty[0]} subset of this split has no image.", where=where)
+    return split
 
 
 def split_data(data: SegmentationData, validation: float, test: float, seed: int) -> Split:
@@ -102,15 +130,22 @@ def fold_data(data: SegmentationData, folds: int, fold: int, validation: float, 
 
 
 class _Units:
-    """Assign units to subsets. A unit is a group of a data set, or a single item if there are no groups."""
+    """Assign units to subsets. A unit is a group of a data set, or a single item if there are no groups.
 
-    def __init__(self, data: SegmentationData) -> None:
+    Attributes:
+        items: the items that are assigned
+        of_item: the number of the unit of each of them
+    """
+
+    def __init__(self, data: SegmentationData, items: np.ndarray | None = None) -> None:
         self._data = data
-        self._of_item = np.arange(len(data)) if data.groups is None else np.unique(data.groups, return_inverse=True)[1]
+        self.items = np.arange(len(data)) if items is None else items
+        groups = np.arange(len(self.items)) if data.groups is None else data.groups[self.items]
+        self.of_item = np.unique(groups, return_inverse=True)[1]
         rarest = rarest_class(data)
-        holds_rarest = np.zeros(len(data), bool) if rarest is None else data.label_counts[:, rarest] > 0
-        self._items = np.bincount(self._of_item)
-        self._rare = np.bincount(self._of_item, weights=holds_rarest).astype(int)
+        holds_rarest = np.zeros(len(self.items), bool) if rarest is None else data.label_counts[self.items, rarest] > 0
+        self._items = np.bincount(self.of_item)
+        self._rare = np.bincount(self.of_item, weights=holds_rarest).astype(int)
 
     def assign(
         self, shares: Sequence[float], rng: np.random.Generator, *, among: np.ndarray | None = None
@@ -190,9 +225,8 @@ class _Units:
 
     def split(self, subset_of_unit: np.ndarray, remedy: str) -> Split:
         """Return the split for the subsets of the units; raise RequestError, with a `remedy`, if a subset is empty."""
-        subset_of_item = subset_of_unit[self._of_item]
-        subsets = [tuple(np.flatnonzero(subset_of_item == subset).tolist()) for subset in range(len(SUBSETS))]
-        empty = [name for name, subset in zip(SUBSETS, subsets, strict=True) if not subset]
+        split = Split.from_numbers(subset_of_unit[self.of_item])
+        empty = [subset for subset in SUBSETS if not len(split[subset])]
         if empty:
             count = len(self._data)
             what = f"{count} images" if self._data.groups is None else f"{len(self._items)} groups of {count} images"
@@ -201,4 +235,4 @@ class _Units:
                 where=self._data.source,
                 hint=f"Add images, or {remedy}." + ("" if self._data.groups is None else _WITHOUT_GROUPS),
             )
-        return Split(*subsets)
+        return split

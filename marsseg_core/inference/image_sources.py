@@ -14,7 +14,7 @@ from ..data.arrays import SegmentationData
 from ..data.image_reader import ImageReader
 from ..data.images import SUFFIXES
 from ..data.ranges import Range
-from ..data.splits import SUBSETS
+from ..data.split import SUBSETS
 from ..errors import RequestError, nearest
 from ..files.run_folder import RunFolder
 from ..planning.invoke import call_component

@@ -68,12 +68,14 @@ class SeriesArguments(TypedDict, total=False):
     workers: int
     deterministic: bool
     score_training: bool
+    crop: Sequence[int] | None
     init: Text | None
     init_hash: str | None
 
     validation: float
     test: float
     fold: int | None
+    subsets: Text
 
     drop_aliens: Literal["masks", "images"] | None
     drop_duplicates: bool

@@ -7,7 +7,7 @@ from typing import Any
 
 from ..data.arrays import SegmentationData
 from ..data.scaling import SIXTEEN_BITS, Scaling
-from ..data.splits import Split
+from ..data.split import Split
 from ..errors import RequestError
 from ..files.run_folder import RunFolder
 

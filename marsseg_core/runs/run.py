@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..conventions import HEADLINE
 from ..data.arrays import SegmentationData
-from ..data.splits import Split
+from ..data.split import Split
 from ..evaluation.confusion import Confusion
 from ..files.run_folder import INTERRUPTED, RunFolder
 from ..planning.plan import Plan

@@ -11,7 +11,7 @@ from ..components.weighting_layer import WeightingLayer
 from ..conventions import VOID, Transform
 from ..data.arrays import SegmentationData
 from ..data.batches import TrainingBatches
-from ..data.splits import Split
+from ..data.split import Split
 from ..errors import PluginError, RequestError
 from ..networks.heads import split_heads
 from ..networks.keras_backend import choose_compiler, precision
@@ -22,6 +22,33 @@ from ..planning.resolved import ResolvedComponent, weighting_spec
 from ..registry import kinds
 from .objective import Objective
 from .task import SegmentationTask
+
+
+def crop_of(plan: Plan, data: SegmentationData) -> tuple[int, int] | None:
+    """Return the rows and columns of the window that is cut from each training image; None for whole images.
+
+    Raises RequestError where an image is smaller than the window.
+    """
+    if plan.training.crop is None:
+        return None
+    rows, columns = plan.training.crop
+    height, width = data.images.shape[1:3]
+    if rows > height or columns > width:
+        raise RequestError(
+            f"A window of {rows} × {columns} pixels does not fit into images of {height} × {width}.",
+            where=f"training.crop={rows},{columns}",
+            hint="Choose a smaller window, or larger images (height and width, or scale, of the data set).",
+        )
+    return rows, columns
+
+
+def input_shape(plan: Plan, data: SegmentationData) -> tuple[int, int, int]:
+    """Return the shape (H, W, C) of the images that the network of a plan takes.
+
+    Raises RequestError where an image is smaller than the window of `training.crop`.
+    """
+    height, width = crop_of(plan, data) or data.images.shape[1:3]
+    return height, width, data.images.shape[-1]
 
 
 def build_task(plan: Plan, network: keras.Model, objective: Objective) -> SegmentationTask:
@@ -79,6 +106,7 @@ def build_batches(plan: Plan, data: SegmentationData, split: Split, objective: O
         workers=plan.training.workers,
         oversample=plan.training.oversample,
         targets=objective.targets,
+        crop=crop_of(plan, data),
     )
 
 

@@ -13,8 +13,9 @@ import keras
 
 from ..data.arrays import SegmentationData
 from ..data.doubts import doubts
-from ..data.leaks import identical_across
-from ..data.splits import Split, make_split
+from ..data.leaks import leak_warnings
+from ..data.split import Split
+from ..data.splits import make_split
 from ..errors import MarssegError, PluginError, RequestError, RunError
 from ..evaluation.evaluate import evaluate
 from ..files.run_folder import FINISHED, INTERRUPTED, RunFolder, create_run_folder
@@ -33,6 +34,7 @@ from ..runs.data import read_data
 from ..runs.log import run_log
 from ..runs.recorded_data import recorded_split
 from ..runs.run import Run
+from .assembly import input_shape
 from .averaging import UpdateAverage
 from .callbacks import EpochClock, FiniteLoss, GuardedCallback, IdleLoss, Interruption, Scoring, WeightingUpdates
 from .checkpoint import RestoreStates, TrainingProgress
@@ -79,7 +81,7 @@ def execute(
         if data is None:
             data = read_data(plan)
         split = make_split(data, plan.split)
-        warnings = [*plan.remarks, *doubts(data, split), *filter(None, [identical_across(data, split)])]
+        warnings = [*plan.remarks, *split.remarks, *doubts(data, split), *leak_warnings(data, split)]
         for line in warnings:
             _logger.warning(line)
         setup = set_up_training(plan, data, split, best_by=plan.metrics.best_by)
@@ -165,7 +167,7 @@ def _network_to_resume(folder: RunFolder, plan: Plan, data: SegmentationData) ->
     differently, it is the network in the run folder, and the warning says so. Raises RequestError where that network
     lacks auxiliary heads which the training needs.
     """
-    built = build_network(plan, data.images.shape[1:], data.num_classes)
+    built = build_network(plan, input_shape(plan, data), data.num_classes)
     saved = load_network(folder)
     if same_wiring(scored_network(built), saved):
         return built, ""
@@ -332,6 +334,8 @@ def _write_beginning(run: Run) -> None:
         {"schema": 1, "fingerprint": run.data.fingerprint(), "source": run.data.source}
         | {"classes": list(run.data.class_names), "ignored": list(run.data.ignore_classes)}
         | {"scaling": None if run.data.scaling is None else run.data.scaling.to_json()}
+        | {"names": None if run.data.names is None else list(run.data.names)}
+        | {"origin": run.split.origin}
         | run.split.to_json(),
     )
     if run.data.cleaning is not None:

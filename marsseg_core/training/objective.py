@@ -10,7 +10,7 @@ from typing import Any
 from ..components.specs import LossSpec
 from ..conventions import LossFunction, TargetFunction
 from ..data.arrays import SegmentationData
-from ..data.splits import Split
+from ..data.split import Split
 from ..data.statistics import class_pixels
 from ..errors import PluginError, RequestError
 from ..planning.invoke import build_component, call_component

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import assume, given, strategies as st
 
 from marsseg_core.data.arrays import SegmentationData
-from marsseg_core.data.splits import SUBSETS, Split, split_data
+from marsseg_core.data.split import SUBSETS, Split
+from marsseg_core.data.splits import split_data
 from marsseg_core.errors import RequestError
 
 CLASSES = ("background", "soil", "rock")

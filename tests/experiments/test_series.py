@@ -13,8 +13,9 @@ from hypothesis import given, strategies as st
 import marsseg_core as marsseg
 from marsseg_core import api, hooks
 from marsseg_core.data.arrays import SegmentationData
+from marsseg_core.data.split import SUBSETS
 from marsseg_core.data.split_options import SplitOptions
-from marsseg_core.data.splits import SUBSETS, fold_data, make_split, split_data
+from marsseg_core.data.splits import fold_data, make_split, split_data
 from marsseg_core.errors import RequestError, RunError
 from marsseg_core.experiments.series import fold_plans, plan_series, seed_plans
 from marsseg_core.experiments.summary import Spread, spreads

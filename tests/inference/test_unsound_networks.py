@@ -11,8 +11,8 @@ from marsseg_core.data.arrays import SegmentationData
 from marsseg_core.errors import RunError
 from marsseg_core.evaluation.evaluate import evaluate
 from marsseg_core.inference.prediction import Summary, predict_source
-from marsseg_core.inference.predictor import Predictor
 from marsseg_core.inference.scoring import _score
+from marsseg_core.networks.predictor import Predictor
 from marsseg_core.planning.metrics import metric_table
 from marsseg_core.training.callbacks import Scoring
 
@@ -123,7 +123,7 @@ def test_a_network_that_blew_up_ends_the_training_with_the_likely_cause(tmp_path
 
 def test_images_without_a_label_do_not_make_val_loss_small():
     """Void images were once counted with a loss of 0, so that half the images void meant half the loss."""
-    from marsseg_core.data.splits import Split
+    from marsseg_core.data.split import Split
     from marsseg_core.networks.build import build_network
     from marsseg_core.training.assembly import build_task
     from marsseg_core.training.objective import build_objective

@@ -15,7 +15,8 @@ import marsseg_core as marsseg
 from marsseg_core import api, hooks
 from marsseg_core.data.arrays import SegmentationData
 from marsseg_core.data.batches import TrainingBatches
-from marsseg_core.data.splits import Split, split_data
+from marsseg_core.data.split import Split
+from marsseg_core.data.splits import split_data
 from marsseg_core.errors import RequestError, RunError
 from marsseg_core.files.run_folder import RunFolder
 from marsseg_core.hooks import HookCaller, load_hooks

@@ -131,7 +131,8 @@ def _pair(root: Path, folder: LabelFolder, wanted: Collection[str], pairs: list[
         masks = [files[name] for word, files in rejects.items() if (name := stem.replace("edr", word, 1)) in files]
         group = _position(folder.rover, stem)
         group = _ALONE + len(pairs) if group is None else group
-        pairs.append(Pair(images[camera][stem], label, group, tuple(masks), folder.nulls))
+        image = images[camera][stem]
+        pairs.append(Pair(image, label, image.relative_to(root).as_posix(), group, tuple(masks), folder.nulls))
     for fault, names in (
         ("without an image", without_image),
         ("with images of two cameras", ambiguous),

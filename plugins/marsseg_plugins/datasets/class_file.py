@@ -29,6 +29,12 @@ class ClassFile:
     names: tuple[str, ...]
     palette: dict[Colour, int] = field(default_factory=dict)
 
+    @property
+    def colours(self) -> tuple[Colour, ...] | None:
+        """Return the colour of each class; None if the classes have none."""
+        colour_of = {label: colour for colour, label in self.palette.items()}
+        return tuple(colour_of[label] for label in range(len(self.names))) if self.palette else None
+
 
 def read_class_file(path: Path) -> ClassFile:
     """Read a class file with lines `name` or `name,r,g,b`.

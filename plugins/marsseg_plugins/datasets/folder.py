@@ -128,7 +128,8 @@ class Folder(Dataset):
         files = [file for pair in pairs for file in (pair.image, pair.mask)]
         source = CacheSource(f"folder:{Path(self.path).resolve().name}", files + class_files, options)
         ignore_classes = ignored_classes(source.name, names, self.ignore_classes)
-        return cached_data(source, prepare, class_names=names, ignore_classes=ignore_classes)
+        colours = class_file.colours if class_file else None
+        return cached_data(source, prepare, class_names=names, ignore_classes=ignore_classes, class_colours=colours)
 
     def with_scaling(self, scaling: Scaling) -> Folder:
         if self.range != "auto":
@@ -164,7 +165,7 @@ class Folder(Dataset):
     def _pairs(self) -> list[Pair]:
         from marsseg_core.plugin_api import refuse_file
 
-        from .pairs import Pair, report_unpaired, some, spread
+        from .pairs import report_unpaired, some, spread
 
         images, masks = self._by_stem("images"), self._by_stem("masks")
         unpaired = {
@@ -181,8 +182,13 @@ class Folder(Dataset):
         stems = [stem for stem in images if stem in masks]
         if not stems:
             refuse_file(self.path, "There are no images with masks in this folder.")
-        places = self._places(stems)
-        return spread([Pair(images[s], masks[s], place) for s, place in zip(stems, places, strict=True)], self.limit)
+        pairs = [self._pair(images[s], masks[s], place) for s, place in zip(stems, self._places(stems), strict=True)]
+        return spread(pairs, self.limit)
+
+    def _pair(self, image: Path, mask: Path, place: int | None) -> Pair:
+        from .pairs import Pair
+
+        return Pair(image, mask, image.relative_to(Path(self.path) / "images").as_posix(), place)
 
     def _by_stem(self, name: str) -> dict[str, Path]:
         """Return the image files in a folder, by their path inside it without the suffix."""

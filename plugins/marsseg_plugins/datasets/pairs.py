@@ -14,13 +14,17 @@ from marsseg_core.plugin_api import (
     GROUPS,
     IMAGES,
     MASKS,
+    SUBSET,
+    SUBSETS,
     SUFFIXES,
     VOID,
     RequestError,
     Writer,
+    append_names,
     get_logger,
     note_warnings,
     refuse_file,
+    tile_name,
     to_colour,
     to_grey,
 )
@@ -38,15 +42,23 @@ _MAX_NAMES: Final = 3
 class Pair:
     """The files of an image and its mask.
 
-    `group` is the number of the group, or None. `rejects` are further masks: their pixels above 0 become background.
-    `nulls` are values in the mask that mean "no label".
+    Attributes:
+        image: the file of the image
+        mask: the file of the mask
+        name: the name of the image in the data set: its path there, with "/" between folders; unique
+        group: the number of the group, or None
+        rejects: further masks, whose pixels above 0 become background
+        nulls: values in the mask that mean "no label"
+        subset: the subset that the data set gives the image ("train", "validation" or "test"); empty for none
     """
 
     image: Path
     mask: Path
+    name: str
     group: int | None = None
     rejects: tuple[Path, ...] = ()
     nulls: tuple[int, ...] = ()
+    subset: str = ""
 
 
 def pictures_in(folder: Path, *, recursive: bool = False) -> list[Path]:
@@ -111,22 +123,27 @@ def write_pairs(
 ) -> None:
     """Read each pair and append its items: the whole image and mask, or their tiles.
 
-    `read` returns an image (H, W, C) and a mask (H, W). The tiles of an image without a group become a group. Remarks
-    about the tiles are stored with the data. Raises RequestError if the items differ in size or channels.
+    `read` returns an image (H, W, C) and a mask (H, W). The tiles of an image without a group become a group. Names,
+    subsets and remarks about the tiles are stored with the data. Raises RequestError if the items differ in size or
+    channels.
     """
     sizes: list[tuple[int, int]] = []
     first: tuple[int, ...] = ()
     tiled = resizing.resize == "tiles"
+    given = any(pair.subset for pair in pairs)
     for position, pair in enumerate(pairs):
         image, mask = read(pair)
         sizes.append((mask.shape[0], mask.shape[1]))
         image = to_grey(image) if colour == "grey" else to_colour(image) if colour == "rgb" else image
-        for piece, labels in resizing.pieces(image, mask):
+        for piece, labels, place in resizing.pieces(image, mask):
             first = first or piece.shape
             if piece.shape != first:
                 _refuse_difference(pair.image, piece.shape, pairs[0].image, first)
             writer.append(IMAGES, piece[None])
             writer.append(MASKS, labels[None])
+            append_names(writer, [tile_name(pair.name, *place) if tiled else pair.name])
+            if given:
+                writer.append(SUBSET, np.array([SUBSETS.index(pair.subset) if pair.subset else -1], np.int8))
             if tiled or pair.group is not None:
                 group = position if pair.group is None else pair.group
                 writer.append(GROUPS, np.array([group], np.int64))

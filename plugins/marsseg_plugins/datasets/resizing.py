@@ -31,20 +31,23 @@ class Resizing:
     scale: float = 1.0
     edges: Edges = "inward"
 
-    def pieces(self, image: np.ndarray, mask: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """Yield the items of an image (H, W, C) and a mask (H, W): one or more images (h, w, C) and masks (h, w)."""
+    def pieces(self, image: np.ndarray, mask: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray, tuple[int, int]]]:
+        """Yield the items of an image (H, W, C) and a mask (H, W): one or more images (h, w, C) and masks (h, w).
+
+        With each comes its first row and column in the image, after it is resized.
+        """
         if self.resize == "none":
-            yield image, mask
+            yield image, mask, (0, 0)
         elif self.resize == "whole":
             size = (self.height, self.width)
-            yield resized_image(image, size), resized_mask(mask, size)
+            yield resized_image(image, size), resized_mask(mask, size), (0, 0)
         else:
             rows, columns = self._scaled(mask.shape)
             image, mask = resized_image(image, (rows, columns)), resized_mask(mask, (rows, columns))
             for top in self._starts(rows, self.height):
                 for left in self._starts(columns, self.width):
                     window = np.s_[top : top + self.height, left : left + self.width]
-                    yield self._filled(image[window], 0), self._filled(mask[window], VOID)
+                    yield self._filled(image[window], 0), self._filled(mask[window], VOID), (top, left)
 
     def remarks(self, sizes: Sequence[tuple[int, int]]) -> list[str]:
         """Return remarks for the user about tiles from images of these sizes (H, W)."""

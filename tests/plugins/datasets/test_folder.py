@@ -136,7 +136,7 @@ def test_resizing_invents_no_label(data, height, width, new_height, new_width, c
     mask = np.array(data.draw(st.lists(masks, min_size=height * width, max_size=height * width)), np.uint8)
     image = RANDOM.integers(0, 256, (height, width, channels), np.uint8)
     resizing = Resizing("whole", new_height, new_width)
-    ((resized, labels),) = resizing.pieces(image, mask.reshape(height, width))
+    ((resized, labels, _),) = resizing.pieces(image, mask.reshape(height, width))
     assert resized.shape == (new_height, new_width, channels)
     assert labels.shape == (new_height, new_width)
     assert set(np.unique(labels)) <= set(np.unique(mask))

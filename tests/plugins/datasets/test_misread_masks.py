@@ -370,12 +370,12 @@ class TestTiles:
         image, mask = np.full((300, 400, 1), 9, np.uint8), np.zeros((300, 400), np.uint8)
         tiles = list(Resizing("tiles", 128, 128).pieces(image, mask))
         assert len(tiles) == 12
-        assert all((tile == 9).all() and (labels == 0).all() for tile, labels in tiles)
+        assert all((tile == 9).all() and (labels == 0).all() for tile, labels, _ in tiles)
 
     @pytest.mark.parametrize("length", [4, 5, 7, 8, 11])
     def test_each_pixel_is_in_one_and_the_last_tile_ends_with_the_image(self, length):
         places = np.arange(length, dtype=np.uint8)[None]
-        tiles = [labels[0].tolist() for _, labels in Resizing("tiles", 1, 4).pieces(places[..., None], places)]
+        tiles = [labels[0].tolist() for _, labels, _ in Resizing("tiles", 1, 4).pieces(places[..., None], places)]
         assert tiles[-1] == list(range(length - 4, length))
         assert {place for tile in tiles for place in tile} == set(range(length))
         assert len(tiles) == -(-length // 4)
@@ -389,7 +389,7 @@ class TestTiles:
 
     def test_an_image_smaller_than_a_tile_is_filled_up_and_told(self):
         fitting = Resizing("tiles", 1, 4)
-        ((image, mask),) = fitting.pieces(np.full((1, 3, 1), 7, np.uint8), np.zeros((1, 3), np.uint8))
+        ((image, mask, _),) = fitting.pieces(np.full((1, 3, 1), 7, np.uint8), np.zeros((1, 3), np.uint8))
         assert image.ravel().tolist() == [7, 7, 7, 0]
         assert mask.tolist() == [[0, 0, 0, 255]]
         assert fitting.remarks([(1, 3), (1, 8)]) == [
