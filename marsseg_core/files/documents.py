@@ -30,9 +30,9 @@ TOML_LIMIT: Final = 2**18
 _DEPTH: Final = 32
 
 # Python's TOML reader takes time that grows with the square of the parts of a dotted key.
-_LONG_KEY: Final = re.compile(r"""(?:(?:[\w-]+|"[^"\n]*"|'[^'\n]*')[ \t]*\.[ \t]*){32}""")
+_LONG_KEY: Final = re.compile(r"""(?<![\w-])(?:(?:[\w-]++|"[^"\n]*+"|'[^'\n]*+')[ \t]*+\.[ \t]*+){32}""")
 
-# Whole numbers that other programs, and floats, can hold.
+# Whole numbers of 64 bits, which other programs and arrays can hold.
 _WHOLE: Final = 2**63
 
 
@@ -196,6 +196,6 @@ def _finite(text: str) -> float:
 
 def _whole(text: str) -> int:
     value = int(text)
-    if not -_WHOLE <= value < 2 * _WHOLE:
+    if not -_WHOLE <= value < _WHOLE:
         raise ValueError(f"the number {text[:60]} is too large")
     return value
