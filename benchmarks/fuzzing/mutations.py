@@ -21,27 +21,25 @@ RAW = ("9" * 5000, "-1" + "0" * 400, "1e999", "NaN", "-Infinity", "[" * 40 + "]"
 MARK = "@@raw"
 
 # Values in place of the right one, for JSON and for TOML.
-PLAIN = (
-    True,
-    False,
-    0,
-    -1,
-    1,
-    2**31,
-    2**63,
-    2**70,
-    -(2**80),
-    0.5,
-    -0.0,
-    1e308,
-    5e-324,
-    "",
-    "x",
-    "none",
-    "\x00",
-    "../..",
+PLAIN: tuple[Any, ...] = (
+    *(True, False, 0, -1, 1, 2**31, 2**63, 2**70, -(2**80), 0.5, -0.0, 1e308, 5e-324, [], {}, [[]], [{}], {"": 1}),
+    *(
+        "",
+        "x",
+        "none",
+        "\x00",
+        "../..",
+        "/dev/zero",
+        "é" * 300,
+        "a" * 5000,
+        "nan",
+        "1e999",
+        ",",
+        ":",
+        "unet:",
+        [1, "a"],
+    ),
 )
-PLAIN += ("/dev/zero", "é" * 300, "a" * 5000, "nan", "1e999", ",", ":", "unet:", [], {}, [[]], [{}], {"": 1}, [1, "a"])
 JSON_ONLY = (None, "\ud800", *(f"{MARK}{number}" for number in range(len(RAW))))
 DEEP_TOML = ("a." * 20_000 + "a=1", "[" + "a." * 100 + "a]", "a=" + "[" * 5000, "a={" * 5000, '"a".' * 50 + "b=1")
 TOML_ONLY = (float("nan"), float("inf"), 10**400)

@@ -16,13 +16,9 @@ from marsseg_core.registry.source_code import find_source
 from marsseg_plugins.datasets.class_file import read_class_file
 
 # Expressions and statements that are nested more deeply than Python's compiler can go.
-DEEP = (b"-" * 9000 + b"1", b"1" + b"+1" * 9000, b"(" * 300 + b")" * 300, b"x" + b".a" * 9000, b"not " * 9000 + b"x")
-DEEP += (
-    b"if x:\n pass\n" + b"elif x:\n pass\n" * 3000,
-    b"\x00",
-    b"\xff",
-    b"# coding: nothing\n",
-    b"lambda:" * 3000 + b"1",
+DEEP: tuple[bytes, ...] = (
+    *(b"-" * 9000 + b"1", b"1" + b"+1" * 9000, b"(" * 300 + b")" * 300, b"x" + b".a" * 9000, b"not " * 9000 + b"x"),
+    *(b"if x:\n pass\n" + b"elif x:\n pass\n" * 3000, b"lambda:" * 3000, b"\x00", b"\xff", b"# coding: nothing\n"),
 )
 
 SOURCE = b'''"""A module."""

@@ -85,17 +85,21 @@ def load_checkpoint(path: Path, task: keras.Model) -> TrainingProgress:
     """
     progress = read_progress(path)
     variables = _variables(task)
-    arrays = []
+    names = [f"variable_{i}" for i in range(len(variables))]
     with _opened(path) as archive:
-        names = [f"variable_{i}" for i in range(len(variables))]
-        same = {f"{name}.npy" for name in ("progress", *names)} == set(archive.namelist())
-        for name, variable in zip(names if same else (), variables, strict=True):
-            arrays.append(_array(archive, name, math.prod(variable.shape) * _ITEM_BYTES))
-    if not same or [array.shape for array in arrays] != [tuple(variable.shape) for variable in variables]:
-        raise RequestError("The checkpoint belongs to another network or plan.", where=str(path))
+        if {f"{name}.npy" for name in ("progress", *names)} != set(archive.namelist()):
+            raise _of_another_network(path)
+        limits = [math.prod(variable.shape) * _ITEM_BYTES for variable in variables]
+        arrays = [_array(archive, name, limit) for name, limit in zip(names, limits, strict=True)]
+    if [array.shape for array in arrays] != [tuple(variable.shape) for variable in variables]:
+        raise _of_another_network(path)
     for variable, array in zip(variables, arrays, strict=True):
         variable.assign(array)
     return progress
+
+
+def _of_another_network(path: Path) -> RequestError:
+    return RequestError("The checkpoint belongs to another network or plan.", where=str(path))
 
 
 @contextmanager
