@@ -4,9 +4,9 @@
 
 Each kind of file gets its share of the inputs (`benchmarks/fuzzing/`). The script prints for each kind how many files
 were tried, how many were still readable, and the longest time that one took. A file is saved in the current folder if
-reading it ends in any other exception, takes longer than ten seconds twice, or needs more memory than `--memory`, in GiB
-above what the libraries need; the exit code is then 1. (libtiff itself writes complaints about TIFF files to standard
-error.)
+reading it ends in any other exception, takes longer than ten seconds twice, or needs more memory than `--memory`, in
+GiB above what the libraries need; the exit code is then 1. (libtiff itself writes complaints about TIFF files to
+standard error.)
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ def fuzz(kind: FileKind, inputs: int, seed: int, folder: Path) -> tuple[Counter[
         path.write_bytes(content)
         start = time.perf_counter()
         failure = failure_of(kind, path, counts)
-        if isinstance(failure, TooSlow):  # a busy machine may stand still for seconds, so it counts twice only
+        if isinstance(failure, TooSlow):  # a busy machine may stand still for seconds, so it counts only twice
             failure = failure_of(kind, path, counts)
         longest = max(longest, time.perf_counter() - start)
         if failure is not None:
