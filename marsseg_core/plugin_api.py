@@ -102,6 +102,7 @@ if TYPE_CHECKING:
     from .messages import get_logger as get_logger
     from .planning.metrics import MetricTable as MetricTable, metric_table as metric_table
     from .planning.plan import Plan as Plan
+    from .printable import printable as printable
     from .registry.catalog import installed as installed
     from .registry.kinds import BOTTLENECK as BOTTLENECK, Kind as Kind
     from .registry.parameters import param as param, settings as settings
@@ -245,6 +246,7 @@ _NAMES: Final = {
         "metric_table",
     ),
     "planning.plan": ("Plan",),
+    "printable": ("printable",),
     "registry.catalog": ("installed",),
     "registry.kinds": (
         "BOTTLENECK",

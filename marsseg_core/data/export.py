@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import zipfile
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -16,6 +17,7 @@ from PIL import Image
 from ..errors import RequestError
 from ..files.atomic import atomic_folder, atomic_write
 from ..files.npy import write_npy_header
+from ..files.text import encode_text
 from .arrays import SegmentationData
 from .chunks import items_per_chunk
 
@@ -96,10 +98,11 @@ def write_folder(path: Path, data: SegmentationData, unlabelled: np.ndarray | No
             raise RequestError(f"A class file cannot contain the class name '{name}'.", where=data.source)
     total = len(data) + (0 if unlabelled is None else len(unlabelled))
     with atomic_folder(path) as temporary:
-        with (temporary / "classes.csv").open("w", encoding="utf-8", newline="") as file:
-            special = any(set(name) & set(',;\t"') for name in data.class_names)
-            write = csv.writer(file, lineterminator="\n", quoting=csv.QUOTE_ALL if special else csv.QUOTE_MINIMAL)
-            write.writerows([["name"], *([name] for name in data.class_names)])
+        text = io.StringIO()
+        special = any(set(name) & set(',;\t"') for name in data.class_names)
+        write = csv.writer(text, lineterminator="\n", quoting=csv.QUOTE_ALL if special else csv.QUOTE_MINIMAL)
+        write.writerows([["name"], *([name] for name in data.class_names)])
+        (temporary / "classes.csv").write_bytes(encode_text(text.getvalue()))
         for item, (image, mask) in enumerate(zip(data.images, data.masks, strict=True)):
             group = "" if data.groups is None else f"{data.groups[item]}/"
             _save(temporary / f"images/{group}{item:06}.png", image)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Final
 
 import numpy as np
@@ -148,6 +148,7 @@ class Inspection:
         leaks: related items in different subsets
         unsplit: why the data cannot be split; None where it can
         doubts: warnings about the labels
+        names: the name of each labelled item that a field lists, by its number; empty if the items have no names
     """
 
     source: str
@@ -171,6 +172,18 @@ class Inspection:
     leaks: tuple[Leak, ...]
     unsplit: str | None
     doubts: tuple[str, ...]
+    names: Mapping[int, str] = field(default_factory=dict)
+
+    def items(self) -> set[int]:
+        """Return the labelled items that a field lists."""
+        masks = self.masks
+        groups: Iterable[ItemGroup] = (
+            *(self.values.flat, masks.void, masks.empty, masks.single, masks.uniform, masks.rims, masks.gaps),
+            *(*masks.strips.values(), *self.aliens, *self.identical_masks, *self.identical_images, *self.near_images),
+            *(labelled for labelled, _ in self.also_unlabelled),
+            *(leak.items for leak in self.leaks),
+        )
+        return {item for group in groups for item in group}
 
     def to_json(self) -> dict[str, Any]:
         """Return all fields as a dictionary."""
@@ -191,7 +204,7 @@ def inspect(data: SegmentationData, unlabelled: np.ndarray | None, split: SplitO
     aliens, other_masks = mask_groups(data)
     made_split, unsplit = _split_or_reason(data, split)
     subsets, leaks = _leaks(data, made_split, labelled_copies, aliens)
-    return Inspection(
+    inspection = Inspection(
         source=data.source,
         fingerprint=data.fingerprint(),
         images=len(data),
@@ -214,6 +227,9 @@ def inspect(data: SegmentationData, unlabelled: np.ndarray | None, split: SplitO
         unsplit=unsplit,
         doubts=tuple(doubts(data, made_split)),
     )
+    if data.names is None:
+        return inspection
+    return replace(inspection, names={item: data.name(item) for item in sorted(inspection.items())})
 
 
 def _values(images: np.ndarray) -> Values:

@@ -1,10 +1,18 @@
-"""Read text files that people edit."""
+"""Read and write text files in UTF-8, also where a text contains a file name that is not UTF-8."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Final
 
 from .regular import check_regular
+
+# Python represents each byte of a file name that is not UTF-8 by a surrogate. UTF-8 and TOML have no surrogates, so
+# that a file stores them as characters of the last block for private use, which no text uses otherwise.
+_SURROGATES: Final = range(0xDC80, 0xDD00)
+_STORED_FROM: Final = 0x10FF00
+_STORED: Final = {code: code - 0xDC80 + _STORED_FROM for code in _SURROGATES}
+_RESTORED: Final = {stored: code for code, stored in _STORED.items()}
 
 
 def read_text(path: Path) -> str:
@@ -21,4 +29,9 @@ def read_text(path: Path) -> str:
         UnicodeDecodeError: if it has another encoding
     """
     check_regular(path)
-    return path.read_text(encoding="utf-8-sig")
+    return path.read_text(encoding="utf-8-sig").translate(_RESTORED)
+
+
+def encode_text(text: str) -> bytes:
+    """Return the content of a text file in UTF-8. `read_text` reads an equal text from it."""
+    return text.translate(_STORED).encode()

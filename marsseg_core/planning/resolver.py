@@ -26,7 +26,7 @@ from ..data.cleaning_options import CleaningOptions
 from ..data.split_options import SplitOptions
 from ..errors import PluginError, RequestError, nearest
 from ..files.contents import other_content
-from ..files.run_folder import RunFolder
+from ..files.run_folder import SERIES_PLAN, RunFolder
 from ..files.text import read_text
 from ..registry import kinds, parameters
 from ..registry.catalog import Catalog
@@ -35,6 +35,7 @@ from ..registry.entries import INVALID, Entry
 from ..registry.kinds import COMPONENT_KINDS, METRIC, OBSERVER, PLAN_KINDS, RECIPE, Kind
 from ..registry.loading import load, plugin_errors_named
 from ..registry.plugin_files import KEY as PLUGIN_KEY, SUFFIX, LocalPlugin, load_planned_plugins, load_plugin_files
+from ..registry.process_state import keep_process_state
 from ..registry.session import Session
 from ..registry.source_code import recipe_path
 from . import grammar
@@ -144,7 +145,7 @@ def _base_document(base: str, catalog: Catalog) -> _Document:
     if os.path.isfile(os.path.join(base, "plan.toml")):
         path = path / "plan.toml"
     if os.path.isfile(path):
-        written_by_run = RunFolder(path.parent).split.is_file()
+        written_by_run = RunFolder(path.parent).split.is_file() or path.name == SERIES_PLAN
         return _Document(_read_toml(path), path.parent, f"file {path}", f"file {path}", complete=written_by_run)
     if path.suffix == ".toml" and os.path.exists(path) and not os.path.isdir(path):
         _read_toml(path)  # a named pipe, a socket or a device: the error says so
@@ -565,8 +566,11 @@ def datasets_that_recognise(path: Path, catalog: Catalog) -> list[Entry]:
 def _recognises(entry: Entry, path: Path) -> bool:
     try:
         cls: type[Dataset] = load(entry)
-        return bool(cls.recognises(path))
-    except (Exception, SystemExit):
+        with keep_process_state():
+            return bool(cls.recognises(path))
+    except (KeyboardInterrupt, MemoryError):
+        raise
+    except BaseException:
         return False  # a broken plugin recognises nothing; it is reported when it is requested by name
 
 
@@ -575,8 +579,11 @@ def _explanations(path: Path, catalog: Catalog) -> list[str]:
     lines = []
     for entry in catalog.of_kind(kinds.DATASET):
         try:
-            text = load(entry).explain(path) if entry.usable else ""
-        except (Exception, SystemExit):
+            with keep_process_state():
+                text = load(entry).explain(path) if entry.usable else ""
+        except (KeyboardInterrupt, MemoryError):
+            raise
+        except BaseException:
             continue
         if text:
             lines.append(f"{entry.name}: {text}")

@@ -80,7 +80,13 @@ def _print_inspection(inspection: Inspection) -> None:
     print_table(("class", *right), rows, right=right)
     print_text()
     cells = [
-        (each.name, f"{each.count:,}", each.detail, listed(each.groups, _SHOWN_ITEMS)) for each in findings(inspection)
+        (
+            each.name,
+            f"{each.count:,}",
+            each.detail,
+            listed(each.groups, _SHOWN_ITEMS, inspection.names if each.labelled else {}),
+        )
+        for each in findings(inspection)
     ]
     print_table(("finding", "count", "details", "items"), cells, right=("count",))
 
