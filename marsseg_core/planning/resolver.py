@@ -568,8 +568,11 @@ def _explanations(path: Path, catalog: Catalog) -> list[str]:
     lines = []
     for entry in catalog.of_kind(kinds.DATASET):
         try:
-            text = load(entry).explain(path) if entry.usable else ""
-        except (Exception, SystemExit):
+            with keep_process_state():
+                text = load(entry).explain(path) if entry.usable else ""
+        except (KeyboardInterrupt, MemoryError):
+            raise
+        except BaseException:
             continue
         if text:
             lines.append(f"{entry.name}: {text}")

@@ -155,6 +155,8 @@ class Folder(Dataset):
         class_file, class_files = self._class_file()
         found, pairs = find_pairs(root, self.layout, self._wanted(class_file), self.unpaired, self.groups, self.limit)
         classes = class_file or found.classes
+        if class_file and found.classes and not class_file.palette:
+            classes = replace(class_file, indices=found.classes.indices)  # names alone, as labelme writes them for VOC
         names = self._class_names(classes)
         resizing = self._resizing()
 

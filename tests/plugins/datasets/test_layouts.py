@@ -290,6 +290,17 @@ def test_voc(tree):
     assert tree.told[2] == f"Not read in mine: 1 × without a mask ({Path('JPEGImages/e.jpg')})."
 
 
+def test_voc_with_names_alone_as_labelme_writes_it(tree):
+    tree.image("JPEGImages/a.jpg")
+    mask = Image.fromarray(np.full(SIZE, 1, np.uint8), mode="P")
+    mask.putpalette([9, 8, 7] * 256)
+    (tree.root / "SegmentationClass").mkdir()
+    mask.save(tree.root / "SegmentationClass/a.png")
+    tree.write("class_names.txt", "_background_\nrock\n")
+    data = tree.load()
+    assert (data.class_names, np.unique(data.masks).tolist()) == (("_background_", "rock"), [1])
+
+
 def test_voc_without_train_takes_the_rest_of_trainval(tree):
     for name in ("a", "b"):
         tree.image(f"JPEGImages/{name}.jpg")
