@@ -25,6 +25,7 @@ Palette = Mapping[Colour, int]
 """Map the colours of a mask to class ids."""
 
 _SIXTEEN_BITS: Final = "I;16"  # the prefix of Pillow's modes for 16-bit pixels
+_MOST_COLOURS: Final = 8  # in a message
 _COLOURS: Final = ("RGB", "RGBA", "RGBX", "P", "PA", "CMYK", "YCbCr")
 
 # The offset of the bit depth in the header of a PNG file.
@@ -186,17 +187,27 @@ def read_mask(
             refuse_file(path, f"Pixels of the kind {picture.mode} are no class ids.")
         if picture.mode == "P" and indices:
             return np.array(picture)
+        by_index = "If the indices of the palette are the ids, set palette=indices." if picture.mode == "P" else ""
         if palette is None:
             what = "palette" if picture.mode == "P" else "colour"
-            other = " If the indices of the palette are the ids, set palette=indices." if picture.mode == "P" else ""
             refuse_file(
                 path,
                 f"This is a {what} image; a mask has one channel of class ids.",
-                hint=f"To read such masks, give each class its colour in a class file.{other}",
+                hint="To read such masks, give each class its colour in a class file, which is classes.csv in the "
+                f"folder of the data, with lines name,r,g,b. {_some_colours(picture)} {by_index}".rstrip(),
             )
         if picture.has_transparency_data and picture.convert("RGBA").getchannel("A").getextrema() != (255, 255):
             refuse_file(path, "The mask is transparent in places.")
-        return _ids_of_colours(path, np.array(picture.convert("RGB")), palette)
+        return _ids_of_colours(path, np.array(picture.convert("RGB")), palette, by_index or None)
+
+
+def _some_colours(picture: Image.Image) -> str:
+    """Return a sentence with the most frequent colours of a mask."""
+    counts = sorted(picture.convert("RGB").getcolors(picture.width * picture.height) or [], reverse=True)
+    more = f" and {len(counts) - _MOST_COLOURS:,} more" if len(counts) > _MOST_COLOURS else ""
+    if {colour for _, colour in counts} <= {(0, 0, 0), (255, 255, 255)}:
+        return "If black and white are its two classes, set binary=true."
+    return f"The colours of this mask are {', '.join(str(colour) for _, colour in counts[:_MOST_COLOURS])}{more}."
 
 
 def write_png(path: Path, array: np.ndarray, palette: Palette | None = None) -> None:
@@ -324,8 +335,8 @@ def _ids_of_values(values: np.ndarray, palette: Palette | None) -> np.ndarray:
     return looked_up
 
 
-def _ids_of_colours(path: Path | str, pixels: np.ndarray, palette: Palette) -> np.ndarray:
-    """Convert colours (H, W, 3) to the ids (H, W) that the palette has for them."""
+def _ids_of_colours(path: Path | str, pixels: np.ndarray, palette: Palette, hint: str | None) -> np.ndarray:
+    """Convert colours (H, W, 3) to the ids (H, W) that the palette has for them; refuse others with `hint`."""
     ids = np.zeros(pixels.shape[:2], np.uint8)
     known = np.zeros(pixels.shape[:2], bool)
     for colour, label in palette.items():
@@ -334,5 +345,5 @@ def _ids_of_colours(path: Path | str, pixels: np.ndarray, palette: Palette) -> n
         known |= here
     if not known.all():
         red, green, blue = pixels[~known][0]
-        refuse_file(path, f"The mask has the colour {red},{green},{blue}, which is not in the class file.")
+        refuse_file(path, f"The mask has the colour {red},{green},{blue}, which is that of no class.", hint=hint)
     return ids

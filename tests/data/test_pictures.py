@@ -260,23 +260,38 @@ def test_indices_change_nothing_for_other_masks(save):
     np.testing.assert_array_equal(read_mask(save(IDS), indices=True), IDS)
     with pytest.raises(RequestError, match="This is a colour image") as caught:
         read_mask(save(COLOUR), indices=True)
-    assert caught.value.hint == "To read such masks, give each class its colour in a class file."
+    assert caught.value.hint.startswith("To read such masks, give each class its colour in a class file, which is")
+    assert caught.value.hint.endswith(" and 55 more.")
+
+
+def test_the_hint_about_colours_lists_those_of_the_mask(save):
+    two = np.zeros((9, 7, 3), np.uint8)
+    two[0, 0] = (255, 0, 10)
+    with pytest.raises(RequestError) as caught:
+        read_mask(save(two))
+    assert caught.value.hint.endswith("lines name,r,g,b. The colours of this mask are (0, 0, 0), (255, 0, 10).")
+
+
+def test_the_hint_about_black_and_white_names_the_parameter(save):
+    with pytest.raises(RequestError) as caught:
+        read_mask(save(np.repeat(np.uint8([[[0], [255]]]), 3, axis=-1)))
+    assert caught.value.hint.endswith("If black and white are its two classes, set binary=true.")
 
 
 def test_the_hint_about_a_palette_names_both_ways(save):
     with pytest.raises(RequestError) as caught:
         read_mask(save(Image.fromarray(COLOUR).quantize(4)))
-    assert caught.value.hint == (
-        "To read such masks, give each class its colour in a class file. "
-        "If the indices of the palette are the ids, set palette=indices."
+    assert caught.value.hint.startswith(
+        "To read such masks, give each class its colour in a class file, which is classes.csv in the folder of the data"
     )
+    assert caught.value.hint.endswith(" If the indices of the palette are the ids, set palette=indices.")
 
 
 def test_a_colour_missing_in_the_palette_is_refused(save):
     colours = np.zeros((4, 4, 3), np.uint8)
     colours[2, 1] = 1, 2, 3
     what = refusal(read_mask, save(colours), palette=PALETTE)
-    assert what == "The mask has the colour 1,2,3, which is not in the class file."
+    assert what == "The mask has the colour 1,2,3, which is that of no class."
 
 
 def test_a_transparent_mask_is_refused(save):

@@ -57,7 +57,7 @@ class Tree:
 
 
 def loveda(root: Path) -> None:
-    """LoveDA: subset, then scene, then images_png and masks_png; 0 is no data, 1 to 7 are classes; Test has no masks."""
+    """LoveDA: subset, then scene, then images_png and masks_png; 0 is no data, 1 to 7 classes; no masks in Test."""
     tree = Tree(root)
     for subset, scene, name in (("Train", "Rural", 0), ("Train", "Urban", 1366), ("Val", "Rural", 2522)):
         tree.image(f"{subset}/{scene}/images_png/{name}.png")
@@ -104,13 +104,26 @@ def class_dict(colours: dict[str, tuple[int, int, int]]) -> str:
 def deepglobe(root: Path) -> None:
     """DeepGlobe Land Cover: 1_sat.jpg beside 1_mask.png in colours; valid/ and test/ have no masks."""
     tree = Tree(root)
-    for number in (119, 266):
+    for number in (119, 266, 606):
         tree.image(f"train/{number}_sat.jpg")
         tree.mask(f"train/{number}_mask.png", list(DEEPGLOBE.values()))
     tree.image("valid/908_sat.jpg")
     tree.image("test/1901_sat.jpg")
     tree.write("class_dict.csv", class_dict(DEEPGLOBE))
-    tree.write("metadata.csv", "image_id,split,sat_image_path,mask_path\n119,train,train/119_sat.jpg,train/119_mask.png\n")
+    tree.write(
+        "metadata.csv", "image_id,split,sat_image_path,mask_path\n119,train,train/119_sat.jpg,train/119_mask.png\n"
+    )
+
+
+def open_earth_map(root: Path) -> None:
+    """OpenEarthMap: images/ and labels/ in a folder for each region; 0 is unknown, 1 to 8 classes; lists of names."""
+    tree = Tree(root)
+    for region in ("aachen", "tokyo"):
+        for number in (1, 2):
+            tree.image(f"{region}/images/{region}_{number}.tif")
+            tree.mask(f"{region}/labels/{region}_{number}.tif", [0, 1, 8])
+    tree.write("train.txt", lines("aachen_1.tif", "tokyo_1.tif"))
+    tree.write("val.txt", lines("aachen_2.tif", "tokyo_2.tif"))
 
 
 def oxford_pet(root: Path) -> None:
@@ -128,9 +141,10 @@ def oxford_pet(root: Path) -> None:
 def ade20k(root: Path) -> None:
     """ADE20K scene parsing: training and validation inside images/ and annotations/; 0 is other, 1 to 150 classes."""
     tree = Tree(root)
-    for subset, name in (("training", "ADE_train_00000001"), ("validation", "ADE_val_00000001")):
-        tree.image(f"images/{subset}/{name}.jpg")
-        tree.mask(f"annotations/{subset}/{name}.png", [0, 1, 150])
+    for subset, short, count in (("training", "train", 3), ("validation", "val", 1)):
+        for number in range(1, count + 1):
+            tree.image(f"images/{subset}/ADE_{short}_{number:08}.jpg")
+            tree.mask(f"annotations/{subset}/ADE_{short}_{number:08}.png", [0, 1, 150])
     tree.write("objectInfo150.txt", "Idx\tRatio\tTrain\tVal\tStuff\tName\n1\t0.1576\t11664\t1172\t1\twall\n")
     tree.write("sceneCategories.txt", "ADE_train_00000001 airport_terminal\n")
 
@@ -162,12 +176,13 @@ def rellis(root: Path) -> None:
 
 
 def lunar(root: Path) -> None:
-    """Artificial Lunar Landscape: render0001.png, ground0001.png and clean0001.png; red sky, blue and green rocks."""
+    """Artificial Lunar Landscape: render0001.png with masks in shades of red, green and blue, or clean ones."""
     tree = Tree(root)
     colours = [(0, 0, 0), (255, 0, 0), (0, 255, 0), (0, 0, 255)]
+    shades = [(0, 0, 0), (255, 0, 0), (0, 212, 0), (0, 0, 97), (0, 0, 255)]
     for number in ("0001", "0002"):
         tree.image(f"images/render/render{number}.png")
-        tree.mask(f"images/ground/ground{number}.png", colours)
+        tree.mask(f"images/ground/ground{number}.png", shades)
         tree.mask(f"images/clean/clean{number}.png", colours)
     tree.image("real_moon_images/PCAM1.png")
     tree.mask("real_moon_images/g_PCAM1.png", colours)

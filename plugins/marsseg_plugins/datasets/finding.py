@@ -5,27 +5,40 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
 
 from marsseg_core.plugin_api import get_logger, refuse_file
 
 from .layouts.base import Found, Item, Wanted
-from .layouts.choice import find
+from .layouts.choice import HOW_TO_SAY, find
 from .pairs import Pair, Unpaired, report_unpaired, some, spread
+
+# The layouts in which the names of files decide on pairs.
+_BY_NAMES: Final = ("two_folders", "suffix", "pattern")
 
 Groups = Literal["subfolders", "none"]
 
 
 def find_pairs(
-    root: Path, layout: str, wanted: Wanted, unpaired: Unpaired, groups: Groups, limit: int | None
+    root: Path,
+    layout: str,
+    wanted: Wanted,
+    unpaired: Unpaired,
+    groups: Groups,
+    limit: int | None,
+    class_files: Sequence[Path] = (),
 ) -> tuple[Found, list[Pair]]:
     """Return what the layout finds, and its pairs with their groups, at most `limit` of them.
 
-    Messages say what was read, and what was not. Raises RequestError if nothing can be read.
+    Messages say what was read, and what was not; `class_files` are read elsewhere. Raises RequestError if
+    nothing can be read.
     """
     found = find(root, layout, wanted)
-    report_unpaired(_faults(root, found.unpaired), unpaired, root)
-    for line in _messages(root, found):
+    faults = _faults(root, found.unpaired)
+    if faults and not found.items and found.layout in _BY_NAMES:
+        refuse_file(root, f"No image has a mask. {' '.join(faults)}", hint=HOW_TO_SAY)
+    report_unpaired(faults, unpaired, root)
+    for line in _messages(root, found, class_files):
         get_logger(__name__).warning("%s", line)
     if not found.items:
         refuse_file(root, "There are no images with masks in this folder.")
@@ -59,15 +72,15 @@ def _plural(fault: str) -> str:
     return f"{subject}s {rest.replace('has no', 'have no').replace('does not', 'do not')}"
 
 
-def _messages(root: Path, found: Found) -> list[str]:
+def _messages(root: Path, found: Found, class_files: Sequence[Path]) -> list[str]:
     lines = [f"{root.name} has the layout {found.layout}: {found.what}."] if found.what else []
     if found.unlabelled:
         count = f"{len(found.unlabelled):,} image{'s' if len(found.unlabelled) > 1 else ''}"
         lines.append(f"{root.name}: {count} without labels can be predicted, but not used for training or scores.")
     reasons = [
         f"{len(paths):,} × {reason} ({some([_name(root, path) for path in paths])})"
-        for reason, paths in found.left_out.items()
-        if paths
+        for reason, listed in found.left_out.items()
+        if (paths := [path for path in listed if path not in class_files])
     ]
     if reasons:
         lines.append(f"Not read in {root.name}: {'; '.join(reasons)}.")

@@ -153,7 +153,9 @@ class Folder(Dataset):
 
         root = Path(self.path)
         class_file, class_files = self._class_file()
-        found, pairs = find_pairs(root, self.layout, self._wanted(class_file), self.unpaired, self.groups, self.limit)
+        found, pairs = find_pairs(
+            root, self.layout, self._wanted(class_file), self.unpaired, self.groups, self.limit, class_files
+        )
         classes = class_file or found.classes
         if class_file and found.classes and not class_file.palette:
             classes = replace(class_file, indices=found.classes.indices)  # names alone, as labelme writes them for VOC

@@ -13,7 +13,8 @@ from .json_file import read_json
 from .text_file import file_text
 
 _CVAT: Final = "labelmap.txt"
-_NAMES: Final = "class_names.txt"
+_NAMES: Final = ("class_names.txt", "class_dict.csv")
+_ROBOFLOW: Final = "_classes.csv"
 _JSON: Final = ("classes.json", "class_names.json", "id2label.json")
 _MAX_BYTES: Final = 2**20
 
@@ -27,7 +28,8 @@ def find_class_file(folder: Path) -> tuple[ClassFile | None, list[Path]]:
     marsseg's own file comes first. Raises RequestError if there are two, or the file cannot be read.
     """
     own = [path for name in FILE_NAMES if (path := folder / name).is_file()]
-    others = [path for name in (_CVAT, _NAMES, *_JSON) if (path := folder / name).is_file()]
+    others = [path for name in (_CVAT, *_NAMES, *_JSON) if (path := folder / name).is_file()]
+    others = others or [path for place in ("", "train") if (path := folder / place / _ROBOFLOW).is_file()][:1]
     if len(own or others) > 1:
         first, second = (own or others)[:2]
         refuse_file(folder, f"There are two class files, {first.name} and {second.name}.")
@@ -48,6 +50,8 @@ def read_own_class_file(folder: Path) -> tuple[ClassFile | None, list[Path]]:
 def _read(path: Path) -> ClassFile:
     if path.name == _CVAT:
         return _read_cvat(path)
+    if path.name == _ROBOFLOW:
+        return _read_roboflow(path)
     return _read_ids(path) if path.suffix == ".json" else read_class_file(path)
 
 
@@ -73,14 +77,28 @@ def _read_cvat(path: Path) -> ClassFile:
 
 
 def _read_ids(path: Path) -> ClassFile:
-    """Read {id: name}, {name: id} or a list of names. The classes are numbered in the order of their ids."""
+    """Read {id: name}, {name: id} or a list of names."""
     content = read_json(path, _MAX_BYTES)
     pairs = _pairs(content)
     if pairs is None or len({number for number, _ in pairs}) < len(pairs):
         refuse_file(
             path, "A JSON of classes must be {id: name}, {name: id} or a list of names, with ids from 0 to 255."
         )
-    pairs.sort()
+    return _numbered(path, pairs)
+
+
+def _read_roboflow(path: Path) -> ClassFile:
+    """Read the classes of Roboflow's masks, with lines `value, name` after a header."""
+    rows = [line.partition(",") for line in file_text(path, "class file", _MAX_BYTES).splitlines() if line.strip()]
+    pairs = _pairs({value.strip(): name.strip() for value, _, name in rows[1:]})
+    if pairs is None or len(pairs) < len(rows) - 1:
+        refuse_file(path, "This is not as Roboflow writes it: a header, and lines `value, name` with values to 255.")
+    return _numbered(path, pairs)
+
+
+def _numbered(path: Path, pairs: list[tuple[int, str]]) -> ClassFile:
+    """Give the classes numbers from 0, in the order of their ids."""
+    pairs = sorted(pairs)
     named = [(number, name) for number, name in pairs if number != VOID and name != VOID_NAME]
     names = [name for _, name in named]
     if len(set(names)) < len(names):

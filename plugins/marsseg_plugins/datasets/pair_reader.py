@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import Final
 
 import numpy as np
 
@@ -10,6 +11,9 @@ from marsseg_core.plugin_api import VOID, ImageReader, Palette, orientation_of, 
 
 from .classes import binary_ids
 from .pairs import Pair, check_ids
+
+# What the colours of masks are if they are binary and no class file says otherwise.
+_BLACK_AND_WHITE: Final = {(0, 0, 0): 0, (255, 255, 255): VOID}
 
 
 class PairReader:
@@ -36,7 +40,7 @@ class PairReader:
     ) -> None:
         self._picture = picture
         self._names = names
-        self._palette = palette or None
+        self._palette = palette or (_BLACK_AND_WHITE if binary else None)
         self._binary = binary
         self._upright = upright
         self._limit = limit

@@ -8,13 +8,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from marsseg_core.plugin_api import RequestError, nearest, refuse_file
+from marsseg_core.plugin_api import SUFFIXES, RequestError, nearest, refuse_file
 
 from . import cityscapes, coco, labelme, pattern, suffix, table, two_folders, voc
 from .base import Found, Layout, Wanted
 from .pattern import is_pattern
-from .walk import subfolders
-from .words import IMAGE_WORDS, MASK_WORDS
+from .walk import is_picture, some_names, subfolders, within
+from .words import IMAGE_WORDS, MASK_WORDS, meaning_of
 
 # Of the layouts with masks as images, the first that fits is read. Those with polygons count only where none fits.
 MASKS: Final[dict[str, Layout]] = {
@@ -35,8 +35,16 @@ _USED: Final = {
     "coco": ("images",),
 }
 
-# How many names of folders an explanation lists.
+# How a user says which files are images and which are masks.
+HOW_TO_SAY: Final = (
+    'Say which files are meant, as in --data folder:path=… --set "data.folder.images=left/{name}.jpg" '
+    '--set "data.folder.masks=ids/{name}_id.png" (with {subset} and {group} if they are in the paths), or name the two '
+    "folders."
+)
+
+# How many names of folders an explanation lists, and how many names of files are looked at for it.
 _NAMED: Final = 6
+_MOST_NAMES: Final = 200_000
 
 
 def recognised(root: Path) -> list[str]:
@@ -108,13 +116,33 @@ def explain(path: Path) -> str:
     there += [f"{len(folders) - _NAMED:,} more folders"] if len(folders) > _NAMED else []
     there += [f"{count:,} {suffix}" for suffix, count in suffixes.most_common(_NAMED)]
     lines.append(f"There: {', '.join(there) or 'nothing'}.")
+    fits = 0
     for name in folders[:_NAMED]:
         if fitting := recognised(path / name):
+            fits += 1
             lines.append(f"{name}/ has the layout {fitting[0]}: pass {path / name}.")
         guess = nearest(name.lower(), (*IMAGE_WORDS, *MASK_WORDS))
-        if guess.startswith("Did you mean") and name.lower() not in (*IMAGE_WORDS, *MASK_WORDS):
+        if guess.startswith("Did you mean") and not meaning_of(name).role:
             lines.append(f"{name}/: {guess[0].lower()}{guess[1:]}")
-    return " ".join(lines)
+    return " ".join(lines if fits == 1 else [*lines, *_examples(path)])
+
+
+def _examples(path: Path) -> list[str]:
+    """Return sentences with an image of each folder that has some, or with the files that are there instead."""
+    examples: list[str] = []
+    suffixes: Counter[str] = Counter()
+    for folder, names in some_names(path, _MOST_NAMES):
+        suffixes.update(
+            "".join(Path(name).suffixes[-2:] if name.endswith(".gz") else Path(name).suffix) for name in names
+        )
+        picture = next(filter(is_picture, names), None)
+        examples += [within(path, Path(folder, picture))] if picture else []
+    if examples:
+        more = len(examples) - _NAMED
+        end = f", and those of {more:,} more folder{'s' if more > 1 else ''}" if more > 0 else ""
+        return [f"Images here are, for example, {', '.join(examples[:_NAMED])}{end}. {HOW_TO_SAY}"]
+    most = [suffix for suffix, _ in suffixes.most_common(_NAMED) if suffix]
+    return [f"No file is an image ({', '.join(sorted(SUFFIXES))}), but there are {', '.join(most)}."] if most else []
 
 
 def _files(path: Path) -> list[str]:

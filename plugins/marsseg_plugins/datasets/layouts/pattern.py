@@ -69,7 +69,12 @@ def find_by_patterns(root: Path, images: str, masks: str) -> Found:
             unlabelled.append(image)
         else:
             without.append(image)
-    left_out = merged(image_others, mask_others, {"in no subset of a split": elsewhere} if elsewhere else {})
+    fitting = {*image_of.values(), *mask_of.values()}
+    left_out = {
+        reason: [path for path in dict.fromkeys(paths) if path not in fitting]
+        for reason, paths in merged(image_others, mask_others).items()
+    }
+    left_out |= {"in no subset of a split": elsewhere} if elsewhere else {}
     lonely = [mask for mask in mask_of.values() if mask not in used]
     return Found(items, f"{images} with {masks}", {NO_MASK: without, NO_IMAGE: lonely}, left_out, unlabelled)
 

@@ -69,6 +69,18 @@ def find_sides(root: Path, images_name: str | None = None, masks_name: str | Non
     return sides
 
 
+def folders_beside(root: Path, sides: Sequence[Sides]) -> list[Path]:
+    """Return the folders beside those of images and masks that hold images too."""
+    read = {folder for side in sides for folder in (side.images, side.masks) if folder}
+    around = {above for folder in read for above in folder.parents}
+    return [
+        folder
+        for parent in sorted({root, *(folder.parent for folder in read)})
+        for folder in subfolders(parent)
+        if folder not in read | around and holds_picture(folder)
+    ]
+
+
 def _named_folders(root: Path) -> list[tuple[Role, str, Path]]:
     """Return (role, subset, folder) of all folders whose names say that they have images or masks.
 

@@ -53,10 +53,14 @@ def find(root: Path, wanted: Wanted) -> Found:
 
 
 def _found_ends(root: Path, pictures: list[Path]) -> Ends | None:
-    """Return by which ends images and masks are told apart; None if they are not. Images for testing need no masks."""
+    """Return by which ends images and masks are told apart; None if they are not.
+
+    Images for testing need no masks. If images for validation have none either, those for training decide.
+    """
     paths = [path.relative_to(root) for path in pictures]
-    keys = [path.with_suffix("").as_posix() for path in paths if meaning_of(path.parts[0]).subset != "test"]
-    return ends_in_one_folder(keys)
+    subset_of = {path.with_suffix("").as_posix(): meaning_of(path.parts[0]).subset for path in paths}
+    labelled = [key for key, subset in subset_of.items() if subset != "test"]
+    return ends_in_one_folder(labelled) or ends_in_one_folder(key for key in labelled if subset_of[key] == "train")
 
 
 def _has_subsets(root: Path, pictures: list[Path]) -> bool:
@@ -65,7 +69,6 @@ def _has_subsets(root: Path, pictures: list[Path]) -> bool:
 
 
 def _unlabelled(root: Path, without: list[Path], items: list[Item]) -> list[Path]:
-    """Return the images of the test subset, if none of them has a mask."""
-    if any(item.subset == "test" for item in items):
-        return []
-    return [path for path in without if meaning_of(path.relative_to(root).parts[0]).subset == "test"]
+    """Return the images of subsets other than that for training in which no image has a mask."""
+    labelled = {"train", *(item.subset for item in items)}
+    return [path for path in without if meaning_of(path.relative_to(root).parts[0]).subset not in labelled]

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
 from .base import Found, Item, Wanted
 from .pairing import NO_IMAGE, NO_MASK, Ends, by_key, ends_in_two_folders, subset_and_place, without_end
-from .sides import PLAIN, Sides, find_sides, has_sides
+from .sides import PLAIN, Sides, find_sides, folders_beside, has_sides
 from .walk import Listing, list_folder, merged, within
 
 LOOKS_FOR: Final = (
     "images/ and masks/, or other usual names of the two folders, also inside or above train/, val/ and test/"
 )
+
+OTHERS: Final = "another folder with images"
 
 
 def recognises(root: Path) -> bool:
@@ -22,7 +25,10 @@ def recognises(root: Path) -> bool:
 
 def find(root: Path, wanted: Wanted) -> Found:
     """Pair the files of the two folders by their names."""
-    return _pair(root, find_sides(root, wanted.images, wanted.masks), wanted)
+    sides = find_sides(root, wanted.images, wanted.masks)
+    found = _pair(root, sides, wanted)
+    others = folders_beside(root, sides)
+    return replace(found, left_out={**found.left_out, OTHERS: others}) if others else found
 
 
 def find_plain(root: Path) -> Found:

@@ -82,17 +82,17 @@ def subfolders(folder: Path) -> list[Path]:
         return []
 
 
-def some_names(folder: Path) -> Iterator[tuple[str, list[str]]]:
-    """Yield folders and the names of files in each, from the top down, until many names were seen. Hidden ones are not.
+def some_names(folder: Path, most: int = _MOST_NAMES) -> Iterator[tuple[str, list[str]]]:
+    """Yield folders and the names of files in each, from the top down, until `most` names were seen.
 
-    Nothing is yielded for a folder that cannot be read.
+    Hidden ones are left out. Nothing is yielded for a folder that cannot be read.
     """
     seen = 0
     for parent, folders, names in os.walk(folder):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         seen += len(folders) + len(names)
         yield parent, sorted(name for name in names if not name.startswith("."))
-        if seen > _MOST_NAMES:
+        if seen > most:
             return
 
 
