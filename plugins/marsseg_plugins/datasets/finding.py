@@ -60,18 +60,19 @@ def _plural(fault: str) -> str:
 
 
 def _messages(root: Path, found: Found) -> list[str]:
-    lines = [f"{root.name} has the layout {found.layout}: {found.what}."] if found.what else []
+    title = Path(os.path.abspath(root)).name  # a path such as "." has no name
+    lines = [f"{title} has the layout {found.layout}: {found.what}."] if found.what else []
     if found.unlabelled:
         count = f"{len(found.unlabelled):,} image{'s' if len(found.unlabelled) > 1 else ''}"
-        lines.append(f"{root.name}: {count} without labels can be predicted, but not used for training or scores.")
+        lines.append(f"{title}: {count} without labels can be predicted, but not used for training or scores.")
     reasons = [
         f"{len(paths):,} × {reason} ({some([_name(root, path) for path in paths])})"
         for reason, paths in found.left_out.items()
         if paths
     ]
     if reasons:
-        lines.append(f"Not read in {root.name}: {'; '.join(reasons)}.")
-    return lines + [f"{root.name}: {remark}" for remark in found.remarks]
+        lines.append(f"Not read in {title}: {'; '.join(reasons)}.")
+    return lines + [f"{title}: {remark}" for remark in found.remarks]
 
 
 def _name(root: Path, path: Path) -> str:
