@@ -26,6 +26,9 @@ _SUBSET_COLUMNS: Final = ("subset", "split")
 _FOLD_COLUMN: Final = "fold"
 _SEPARATORS: Final = ",;\t"
 
+# The digits of the largest number of an item or a fold.
+_DIGITS: Final = 18
+
 # The number of names in a message.
 _NAMED: Final = 3
 
@@ -98,7 +101,7 @@ class _Items:
         self._data = data
         named = _items_by_key(data.names, set(keys)) if data.names is not None else {}
         self.found: Mapping[str, Sequence[int]] = named or {
-            key: [int(key)] for key in keys if key.isascii() and key.isdecimal() and int(key) < len(data)
+            key: [int(key)] for key in keys if _is_number(key) and int(key) < len(data)
         }
         self._unknown = [key for key in keys if key not in self.found]
 
@@ -183,9 +186,13 @@ def _subset(path: Path, line: int, word: str) -> str:
 
 
 def _fold(path: Path, line: int, word: str) -> int:
-    if not (word.isascii() and word.isdecimal()):
-        refuse_file(path, f"Line {line}: a fold must be a whole number, not '{word}'.")
+    if not _is_number(word):
+        refuse_file(path, f"Line {line}: a fold must be a whole number, not '{word[:40]}'.")
     return int(word)
+
+
+def _is_number(word: str) -> bool:
+    return word.isascii() and word.isdecimal() and len(word) <= _DIGITS
 
 
 def _of_run(path: Path, data: SegmentationData) -> Split:

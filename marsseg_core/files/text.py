@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 from typing import Final
 
@@ -29,7 +30,12 @@ def read_text(path: Path) -> str:
         UnicodeDecodeError: if it has another encoding
     """
     check_regular(path)
-    return path.read_text(encoding="utf-8-sig").translate(_RESTORED)
+    return decode_text(path.read_bytes())
+
+
+def decode_text(content: bytes) -> str:
+    """Return the text of a file in UTF-8, as `read_text` does."""
+    return io.TextIOWrapper(io.BytesIO(content), encoding="utf-8-sig").read().translate(_RESTORED)
 
 
 def encode_text(text: str) -> bytes:
