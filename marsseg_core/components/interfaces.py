@@ -450,6 +450,9 @@ class Dataset(Component):
 
     kind = kinds.DATASET
 
+    generic: ClassVar[bool] = False
+    """Whether it reads folders or files of any source: other data sets that recognise a path come before it."""
+
     @classmethod
     def recognises(cls, path: Path) -> bool:
         """Return whether `--data PATH` means this data set. If so, it must have a parameter `path`.
@@ -460,6 +463,20 @@ class Dataset(Component):
             path: The path of a file or a folder, which may not exist.
         """
         return False
+
+    @classmethod
+    def explain(cls, path: Path) -> str:
+        """Return what this data set looks for, and what it found instead, for the error about a path.
+
+        It is called only if no data set recognises the path. Look only at the names of files and folders.
+
+        Args:
+            path: The path of a file or a folder, which exists.
+
+        Returns:
+            One or more sentences; an empty text if there is nothing to say.
+        """
+        return ""
 
     @abstractmethod
     def load(self) -> SegmentationData:

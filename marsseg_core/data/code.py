@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Iterator
 from dataclasses import is_dataclass
 from functools import partial
+from itertools import groupby
 from pathlib import Path
 from types import CodeType, FunctionType, MethodType
 from typing import Any, Final
@@ -30,9 +31,10 @@ def code_hash(prepare: Any) -> str:
     """
     digest = hashlib.blake2b(digest_size=16)
     files: dict[str, Path] = {}
-    for module in sorted(set(_modules(prepare, digest))):
-        digest.update(f"{module}\n".encode())
-        files |= imported_files(module, (module.partition(".")[0], *_READERS))
+    modules = sorted(set(_modules(prepare, digest)))
+    digest.update("".join(f"{module}\n" for module in modules).encode())
+    for package, members in groupby(modules, lambda module: module.partition(".")[0]):
+        files |= imported_files(members, (package, *_READERS))
     for name in sorted(files):
         digest.update(f"{name}\n".encode())
         digest.update(files[name].read_bytes())

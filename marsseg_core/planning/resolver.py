@@ -449,7 +449,8 @@ class PlanBuilder:
         owners = datasets_that_recognise(path, self.catalog)
         names = ", ".join(self.catalog.names(kinds.DATASET))
         if not owners:
-            raise RequestError(f"No data set recognises '{text}'.", where=where, hint=f"Installed: {names}.")
+            hint = "\n".join([*_explanations(path, self.catalog), f"Installed: {names}."])
+            raise RequestError(f"No data set recognises '{text}'.", where=where, hint=hint)
         if len(owners) > 1:
             rivals = ", ".join(entry.qualified_name for entry in owners)
             hint = f"Name one, as in --data {owners[0].qualified_name}:path={text}."
@@ -546,8 +547,9 @@ def _values_of_absent(cls: type, values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def datasets_that_recognise(path: Path, catalog: Catalog) -> list[Entry]:
-    """Return the data set components that recognise a file or folder as theirs."""
-    return [entry for entry in catalog.of_kind(kinds.DATASET) if entry.usable and _recognises(entry, path)]
+    """Return the data set components that recognise a file or folder as theirs; generic ones only if no other does."""
+    entries = [entry for entry in catalog.of_kind(kinds.DATASET) if entry.usable and _recognises(entry, path)]
+    return [entry for entry in entries if not load(entry).generic] or entries
 
 
 def _recognises(entry: Entry, path: Path) -> bool:
@@ -559,6 +561,22 @@ def _recognises(entry: Entry, path: Path) -> bool:
         raise
     except BaseException:
         return False  # a broken plugin recognises nothing; it is reported when it is requested by name
+
+
+def _explanations(path: Path, catalog: Catalog) -> list[str]:
+    """Return for each data set what it looks for and what is there, a line each; a broken plugin says nothing."""
+    lines = []
+    for entry in catalog.of_kind(kinds.DATASET):
+        try:
+            with keep_process_state():
+                text = load(entry).explain(path) if entry.usable else ""
+        except (KeyboardInterrupt, MemoryError):
+            raise
+        except BaseException:
+            continue
+        if text:
+            lines.append(f"{entry.name}: {text}")
+    return lines
 
 
 def _named_in_document(value: Any, *, where: str) -> list[grammar.NamedComponent]:

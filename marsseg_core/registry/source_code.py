@@ -10,7 +10,7 @@ import ast
 import inspect
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -80,14 +80,14 @@ def source_root(module: str) -> Path | None:
     return top.parent if top and top.name == "__init__.py" else module_file(module)
 
 
-def imported_files(module: str, within: tuple[str, ...]) -> dict[str, Path]:
-    """Return the source files, by module, of a module and of everything it imports from the packages `within`.
+def imported_files(modules: Iterable[str], within: tuple[str, ...]) -> dict[str, Path]:
+    """Return the source files, by module, of some modules and of everything they import from the packages `within`.
 
     This includes indirect imports and imports inside functions, but only import statements are recognised.
     """
     files: dict[str, Path] = {}
     prefixes = tuple(f"{package}." for package in within)
-    waiting = [module]
+    waiting = [*modules]
     while waiting:
         name = waiting.pop()
         if name in files or (path := module_file(name)) is None or path.suffix != ".py":

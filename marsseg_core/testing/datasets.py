@@ -105,6 +105,12 @@ class DatasetContract(ComponentContract):
         if "path" not in parameters_of(type(self.component)):
             assert not type(self.component).recognises(tmp_path), "it recognises a path, but has no parameter `path`"
 
+    def test_it_explains_what_it_looks_for(self, tmp_path: Path) -> None:
+        (tmp_path / "empty.npz").touch()
+        for name in (".", "empty.npz"):
+            answer = type(self.component).explain(tmp_path / name)
+            assert isinstance(answer, str), f"`explain` returns {answer!r} for the path '{name}', not a text"
+
     @pytest.mark.parametrize("name", ["missing.npz", "empty.npz", "folder", "text.npz"])
     def test_the_error_for_a_bad_source_names_it(self, name: str, tmp_path: Path) -> None:
         if "path" not in parameters_of(type(self.component)):

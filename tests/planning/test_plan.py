@@ -463,6 +463,19 @@ def test_a_path_that_two_data_sets_recognise_is_refused(with_plugin, tiny_file):
     assert isinstance(plan(data=f"tiles:path={tiny_file}", catalog=catalog).one(kinds.DATASET), Tiles)
 
 
+def test_a_data_set_for_any_source_comes_after_the_others(with_plugin, tmp_path):
+    @dataclass(frozen=True)
+    class Photos(Tiles):
+        @classmethod
+        def recognises(cls, path):
+            return (path / "images").is_dir()
+
+    for name in ("images", "masks"):
+        (tmp_path / name).mkdir()
+    assert type(plan(data=str(tmp_path)).one(kinds.DATASET)).__name__ == "Folder"
+    assert isinstance(plan(data=str(tmp_path), catalog=with_plugin(Photos, "photos")).one(kinds.DATASET), Photos)
+
+
 def test_a_data_set_that_fails_to_recognise_is_ignored(with_plugin, tiny_file):
     @dataclass(frozen=True)
     class Failing(Tiles):

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 from marsseg_core.plugin_api import ITEM_LIMIT, PIXEL_LIMIT, Dataset, param
 
 from .mars import IGNORED
-from .values import EDGES_HELP, Edges
+from .values import EDGES_HELP, OVERLAP_HELP, Edges, check_overlap
 
 if TYPE_CHECKING:
     from marsseg_core.plugin_api import SegmentationData, Writer
+
+# One of these folders shows that a folder is the release.
+_FOLDERS: Final = ("msl/ncam", "msl/mcam", "msl/images", "mer/images", "m2020/images")
 
 
 @dataclass(frozen=True)
@@ -45,6 +48,7 @@ class AI4Mars(Dataset):
     width: int = param(256, help="columns of an item", minimum=1, maximum=10_000)
     scale: float = param(1.0, help="factor by which images are resized before tiles are cut", above=0, maximum=16)
     edges: Edges = param("inward", help=EDGES_HELP, absent="pad")
+    overlap: float = param(0.0, help=OVERLAP_HELP, minimum=0, maximum=10_000)
     colour: Literal["grey", "rgb"] = param("grey", help="convert all images to grey, or to three channels")
     ignore_classes: tuple[int, ...] | None = param(
         IGNORED, help="ids of classes that losses and scores ignore", minimum=0, min_length=0
@@ -61,11 +65,17 @@ class AI4Mars(Dataset):
             raise ValueError("taxonomy=geology needs rover=m2020 and labels=train")
         if self.resize != "tiles" and self.scale != 1:
             raise ValueError("scale needs resize=tiles")
+        check_overlap(self.overlap, self.resize, self.height, self.width)
 
     @classmethod
     def recognises(cls, path: Path) -> bool:
-        folders = ("msl/ncam", "msl/mcam", "msl/images", "mer/images", "m2020/images")
-        return any((path / folder).is_dir() for folder in folders)
+        return any((path / folder).is_dir() for folder in _FOLDERS)
+
+    @classmethod
+    def explain(cls, path: Path) -> str:
+        inside = [name for name in ("msl", "mer", "m2020") if (path / name).is_dir()]
+        without = f" {', '.join(f'{name}/' for name in inside)} is there, but without these folders." if inside else ""
+        return f"It looks for {', '.join(f'{folder}/' for folder in _FOLDERS)}, or one of them.{without}"
 
     def load(self) -> SegmentationData:
         from marsseg_core.plugin_api import CacheSource, cached_data
@@ -81,7 +91,7 @@ class AI4Mars(Dataset):
         if self.groups == "none":
             pairs = [replace(pair, group=number) for number, pair in enumerate(pairs)]
         key = ai4mars_labels.KEYS[self.taxonomy]
-        resizing = Resizing(self.resize, self.height, self.width, self.scale, self.edges)
+        resizing = Resizing(self.resize, self.height, self.width, self.scale, self.edges, self.overlap)
 
         def prepare(writer: Writer) -> None:
             reader = ai4mars_labels.Reader(key, self.pixel_limit)
@@ -94,7 +104,7 @@ class AI4Mars(Dataset):
             {
                 "dataset": "ai4mars",
                 "taxonomy": self.taxonomy,
-                "resizing": [self.resize, self.height, self.width, self.scale, self.edges],
+                "resizing": [self.resize, self.height, self.width, self.scale, self.edges, self.overlap],
                 "colour": self.colour,
                 "groups": self.groups,
             },

@@ -24,10 +24,19 @@ Row = tuple[int, list[str]]
 
 @dataclass(frozen=True)
 class ClassFile:
-    """Hold the names of the classes 0, 1, … and, if there are colours, the id of each colour."""
+    """Hold the names of the classes 0, 1, … and how the values of masks become their ids.
+
+    Attributes:
+        names: the names
+        palette: the id of each colour, if masks are in colour
+        ids: the id of each value in masks; empty if values are ids
+        indices: whether the indices of palette masks are the ids, whatever their colours are
+    """
 
     names: tuple[str, ...]
     palette: dict[Colour, int] = field(default_factory=dict)
+    ids: dict[int, int] = field(default_factory=dict)
+    indices: bool = False
 
     @property
     def colours(self) -> tuple[Colour, ...] | None:

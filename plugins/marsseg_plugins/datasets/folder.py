@@ -1,4 +1,4 @@
-"""The data set `folder`: images and masks in two folders."""
+"""The data set `folder`: images and masks in the layouts that people use."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from .values import (
     BINARY_HELP,
     EDGES_HELP,
     IGNORED_HELP,
+    OVERLAP_HELP,
     PALETTE_HELP,
     PER_HELP,
     RANGE_HELP,
@@ -20,35 +21,61 @@ from .values import (
     Ignored,
     PaletteMeaning,
     RangePer,
+    check_overlap,
     check_range,
 )
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from marsseg_core.plugin_api import Scaling, SegmentationData, Writer
 
     from .class_file import ClassFile
-    from .pairs import Pair
+    from .layouts.base import Wanted
+    from .resizing import Resizing
 
 
 @dataclass(frozen=True)
 class Folder(Dataset):
-    """A folder with images/ and masks/, whose files have the same names except for the suffix.
+    """Images and masks in a folder, in one of the usual layouts, or the paths of a table.
+
+    The layout is found by itself where only one fits, or set with `layout`: `two_folders` is images/ and masks/ (or
+    other usual names) with the same names of files; `suffix` is a.jpg with a_mask.png; `voc`, `cityscapes`, `coco` and
+    `labelme` are those of these data sets and tools; `table` is a .csv file with the columns image and mask; `pattern`
+    is what `images` and `masks` say. Folders called train, val and test, and the lists of VOC, become the split. A
+    warning lists what is not read, with the reason. docs/datasets.md has the table of layouts.
 
     Images are PNG, JPEG, TIFF, BMP, WebP or GIF, grey or in colour. `range` sets which of their values are black and
     white. With `auto`, 8 bits are 0 to 255; higher whole numbers are taken as 10, 12, 14 or 16 bits, the fewest that
     hold all values of the set; floats are 0 to 1 or 0 to 255; anything else is refused. Masks are stored without loss,
     with one channel of class ids, 255 for void. Images and masks are turned by their EXIF orientation.
 
-    The classes are 0 to the highest id in the masks, and all of them count. A file classes.csv (or classes.txt) next to
-    the two folders names the classes, one per line. If each line also has a colour, `name,r,g,b`, masks may be palette
-    or colour images. With `palette=indices`, the indices of palette images are the ids, as in PASCAL VOC.
+    The classes are 0 to the highest id in the masks, and all of them count. A file classes.csv (or classes.txt, CVAT's
+    labelmap.txt, class_names.txt, or classes.json) next to the two folders names them. If it also has colours, masks
+    may be palette or colour images. With `palette=indices`, the indices of palette images are the ids, as in VOC.
 
     The files may be in subfolders, the same ones in both folders. Each subfolder of images/, with the folders inside
     it, is a place, and the items of a place stay in the same subset of any split. The tiles of an image always stay
     together.
     """
 
-    path: str = param(help="the folder")
+    generic = True
+
+    path: str = param(help="the folder, a .csv file of paths, or a .json file of COCO")
+    layout: Literal[
+        "auto", "two_folders", "suffix", "voc", "cityscapes", "table", "pattern", "coco", "labelme", "plain"
+    ] = param(
+        "auto",
+        help="where images and masks are; auto: as the names say; plain (in older plans): images/ and masks/, all of "
+        "whose subfolders are places",
+        absent="plain",
+    )
+    images: str | None = param(
+        None, help="the folder of images, or the pattern of their paths, such as images/{subset}/{group}/{name}_l.png"
+    )
+    masks: str | None = param(None, help="the same for masks")
+    image_suffix: str | None = param(None, help="what names of images have at their end; none: found by itself")
+    mask_suffix: str | None = param(None, help="the same for masks, such as _mask in a_mask.png")
     resize: Literal["none", "whole", "tiles"] = param(
         "none", help="how images get one size: none if they have it already, resized whole, or cut into tiles"
     )
@@ -60,6 +87,7 @@ class Folder(Dataset):
     )
     scale: float = param(1.0, help="factor by which images are resized before tiles are cut", above=0, maximum=16)
     edges: Edges = param("inward", help=EDGES_HELP, absent="pad")
+    overlap: float = param(0.0, help=OVERLAP_HELP, minimum=0, maximum=10_000)
     colour: Literal["as_is", "grey", "rgb"] = param(
         "as_is", help="as_is, or convert all images to grey or to three channels"
     )
@@ -93,10 +121,19 @@ class Folder(Dataset):
             raise ValueError("height and width need resize=whole or resize=tiles")
         if self.resize != "tiles" and self.scale != 1:
             raise ValueError("scale needs resize=tiles")
+        check_overlap(self.overlap, self.resize, self.height, self.width)
 
     @classmethod
     def recognises(cls, path: Path) -> bool:
-        return (path / "images").is_dir() and (path / "masks").is_dir()
+        from .layouts.choice import recognised
+
+        return bool(recognised(path))
+
+    @classmethod
+    def explain(cls, path: Path) -> str:
+        from .layouts.choice import explain
+
+        return explain(path)
 
     def load(self) -> SegmentationData:
         from marsseg_core.plugin_api import (
@@ -110,14 +147,18 @@ class Folder(Dataset):
         )
 
         from .classes import ignored_classes
+        from .finding import find_pairs
         from .pair_reader import PairReader
-        from .pairs import write_pairs
-        from .resizing import Resizing
+        from .pairs import digest, write_pairs
 
+        root = Path(self.path)
         class_file, class_files = self._class_file()
-        names = self._class_names(class_file)
-        pairs = self._pairs()
-        resizing = Resizing(self.resize, self.height or 0, self.width or 0, self.scale, self.edges)
+        found, pairs = find_pairs(root, self.layout, self._wanted(class_file), self.unpaired, self.groups, self.limit)
+        classes = class_file or found.classes
+        if class_file and found.classes and not class_file.palette:
+            classes = replace(class_file, indices=found.classes.indices)  # names alone, as labelme writes them for VOC
+        names = self._class_names(classes)
+        resizing = self._resizing()
 
         def prepare(writer: Writer) -> None:
             value_range = Range.parse(self.range, self.range_per)
@@ -126,11 +167,13 @@ class Folder(Dataset):
             reader = PairReader(
                 picture,
                 names,
-                class_file.palette if class_file else {},
+                classes.palette if classes else {},
                 self.binary,
                 upright,
                 self.pixel_limit,
-                indices=self.palette == "indices",
+                indices=self.palette == "indices" or bool(classes and classes.indices),
+                ids=classes.ids if classes else None,
+                draw=found.draw,
             )
             write_pairs(writer, pairs, reader, resizing, self.colour)
             note_scaling(writer, picture.converter)
@@ -140,19 +183,19 @@ class Folder(Dataset):
 
         options = {
             "dataset": "folder",
-            "resizing": [self.resize, self.height, self.width, self.scale, self.edges],
+            "resizing": [self.resize, self.height, self.width, self.scale, self.edges, self.overlap],
             "colour": self.colour,
-            "groups": self.groups,
-            "limit": self.limit,
+            "pairs": digest(pairs),
+            "drawn": names if found.draw else None,
             "range": [self.range, self.range_per],
             "palette": self.palette,
             "binary": self.binary,
             "orientation": self.orientation,
         }
-        files = [file for pair in pairs for file in (pair.image, pair.mask)]
-        source = CacheSource(f"folder:{Path(self.path).resolve().name}", files + class_files, options)
+        files = dict.fromkeys(file for pair in pairs for file in (pair.image, pair.mask))
+        source = CacheSource(f"folder:{root.resolve().name}", [*files, *found.files, *class_files], options)
         ignore_classes = ignored_classes(source.name, names, self.ignore_classes)
-        colours = class_file.colours if class_file else None
+        colours = classes.colours if classes else None
         return cached_data(source, prepare, class_names=names, ignore_classes=ignore_classes, class_colours=colours)
 
     def with_scaling(self, scaling: Scaling) -> Folder:
@@ -160,80 +203,55 @@ class Folder(Dataset):
             return self
         return replace(self, range=scaling.range_text, range_per=scaling.per)
 
+    def unlabelled(self) -> np.ndarray | None:
+        from marsseg_core.plugin_api import Range
+
+        from .layouts.choice import find
+        from .unlabelled import read_unlabelled
+
+        root = Path(self.path)
+        found = find(root, self.layout, self._wanted(self._class_file()[0]))
+        if not found.unlabelled:
+            return None
+        return read_unlabelled(
+            f"folder:{root.resolve().name}, without labels",
+            found,
+            self._resizing(),
+            self.colour,
+            Range.parse(self.range, self.range_per),
+            upright=self.orientation == "shown",
+            limit=self.pixel_limit,
+        )
+
+    def _resizing(self) -> Resizing:
+        from .resizing import Resizing
+
+        return Resizing(self.resize, self.height or 0, self.width or 0, self.scale, self.edges, self.overlap)
+
+    def _wanted(self, class_file: ClassFile | None) -> Wanted:
+        from .layouts.base import Wanted
+
+        given = class_file.names if class_file else None
+        names = self.classes if isinstance(self.classes, tuple) else MARS_CLASSES if self.classes == "mars" else given
+        return Wanted(self.images, self.masks, self.image_suffix, self.mask_suffix, names, self.pixel_limit)
+
     def _class_file(self) -> tuple[ClassFile | None, list[Path]]:
         """Return the content of the class file, or None, and a list of its path, which may be empty."""
-        from marsseg_core.plugin_api import refuse_file
+        from .label_maps import find_class_file, read_own_class_file
 
-        from .class_file import FILE_NAMES, read_class_file
+        root = Path(self.path)
+        folder = root if root.is_dir() else root.parent
+        return read_own_class_file(folder) if self.layout == "plain" else find_class_file(folder)
 
-        paths = [path for name in FILE_NAMES if (path := Path(self.path) / name).is_file()]
-        if len(paths) > 1:
-            refuse_file(self.path, f"There are two class files, {' and '.join(FILE_NAMES)}.")
-        return (read_class_file(paths[0]) if paths else None), paths
-
-    def _class_names(self, class_file: ClassFile | None) -> tuple[str, ...] | None:
+    def _class_names(self, classes: ClassFile | None) -> tuple[str, ...] | None:
         """Return the names of the classes; None if the classes are the ids in the masks."""
         from marsseg_core.plugin_api import refuse_file
 
         if self.classes == "found":
-            return None if class_file is None else class_file.names
+            return None if classes is None else classes.names
         if self.classes is None:
-            return MARS_CLASSES if class_file is None else class_file.names
+            return MARS_CLASSES if classes is None else classes.names
         names = MARS_CLASSES if self.classes == "mars" else self.classes
-        if class_file is not None and len(names) != len(class_file.names):
-            refuse_file(
-                self.path, f"classes names {len(names)} classes, but the class file has {len(class_file.names)}."
-            )
+        if classes is not None and len(names) != len(classes.names):
+            refuse_file(self.path, f"classes names {len(names)} classes, but the class file has {len(classes.names)}.")
         return names
-
-    def _pairs(self) -> list[Pair]:
-        from marsseg_core.plugin_api import refuse_file
-
-        from .pairs import report_unpaired, some, spread
-
-        images, masks = self._by_stem("images"), self._by_stem("masks")
-        unpaired = {
-            "image has no mask": [images[stem] for stem in images if stem not in masks],
-            "mask has no image": [masks[stem] for stem in masks if stem not in images],
-        }
-        faults = []
-        for fault, paths in unpaired.items():
-            if paths:
-                plural = fault.replace(" has", "s have") if len(paths) > 1 else fault
-                names = some([str(path.relative_to(self.path)) for path in paths])
-                faults.append(f"{len(paths):,} {plural}: {names}.")
-        report_unpaired(faults, self.unpaired, Path(self.path))
-        stems = [stem for stem in images if stem in masks]
-        if not stems:
-            refuse_file(self.path, "There are no images with masks in this folder.")
-        pairs = [self._pair(images[s], masks[s], place) for s, place in zip(stems, self._places(stems), strict=True)]
-        return spread(pairs, self.limit)
-
-    def _pair(self, image: Path, mask: Path, place: int | None) -> Pair:
-        from .pairs import Pair
-
-        return Pair(image, mask, image.relative_to(Path(self.path) / "images").as_posix(), place)
-
-    def _by_stem(self, name: str) -> dict[str, Path]:
-        """Return the image files in a folder, by their path inside it without the suffix."""
-        from marsseg_core.plugin_api import refuse_file
-
-        from .pairs import pictures_in
-
-        files: dict[str, Path] = {}
-        for path in pictures_in(Path(self.path) / name, recursive=True):
-            stem = path.relative_to(Path(self.path) / name).with_suffix("").as_posix()
-            if stem in files:
-                refuse_file(
-                    path, f"There is also {files[stem].name}: which of them is meant?", hint="Remove one of them."
-                )
-            files[stem] = path
-        return files
-
-    def _places(self, stems: list[str]) -> list[int | None]:
-        """Return the group of each item: a number for each subfolder; a file outside of all is a group of its own."""
-        keys = [stem.partition("/")[0] if "/" in stem else f"/{stem}" for stem in stems]
-        if self.groups == "none" or not any("/" in stem for stem in stems):
-            return [None] * len(stems)
-        numbers = {key: number for number, key in enumerate(sorted(set(keys)))}
-        return [numbers[key] for key in keys]

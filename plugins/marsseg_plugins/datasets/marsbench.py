@@ -27,6 +27,7 @@ class MarsBench(PublishedSet):
     """
 
     release = "marsbench"
+    looks_for = "data/train/images/ and data/train/masks/"
 
     partition: float | None = param(
         None,

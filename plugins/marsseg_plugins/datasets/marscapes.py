@@ -32,6 +32,7 @@ class MarsScapes(PublishedSet):
     """
 
     release = "marscapes"
+    looks_for = f"image/ and {' or '.join(f'{folder}/' for folder in MASK_FOLDERS)}"
 
     resize: Literal["whole", "tiles"] = param("tiles", help="resize whole images, or cut them into tiles")
     height: int = param(512, help="rows of an item", minimum=1, maximum=10_000)

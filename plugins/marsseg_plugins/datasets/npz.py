@@ -59,6 +59,10 @@ class Npz(Dataset):
     def recognises(cls, path: Path) -> bool:
         return path.suffix.lower() == ".npz"
 
+    @classmethod
+    def explain(cls, path: Path) -> str:
+        return "It looks for a file that ends in .npz."
+
     def load(self) -> SegmentationData:
         from marsseg_core.plugin_api import CacheSource, cached_data
 

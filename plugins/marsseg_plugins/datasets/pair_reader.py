@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
@@ -16,8 +16,9 @@ class PairReader:
     """Read the pairs of a folder: an image (H, W, C) and a mask (H, W) of class ids.
 
     If `names` is None, any id is a class; `classes` returns their number after all pairs are read. With `indices`, the
-    indices of palette masks are the ids, and not those that `palette` has for their colours. Raises RequestError, with
-    the file, if a pair cannot be used.
+    indices of palette masks are the ids, and not those that `palette` has for their colours. `ids` gives the id of each
+    value, if they differ. With `draw`, masks are drawn from annotations, by the names of the images. Raises
+    RequestError, with the file, if a pair cannot be used.
     """
 
     def __init__(
@@ -30,6 +31,8 @@ class PairReader:
         limit: int,
         *,
         indices: bool = False,
+        ids: Mapping[int, int] | None = None,
+        draw: Callable[[str], np.ndarray] | None = None,
     ) -> None:
         self._picture = picture
         self._names = names
@@ -38,13 +41,13 @@ class PairReader:
         self._upright = upright
         self._limit = limit
         self._indices = indices
+        self._ids = ids
+        self._draw = draw
         self._highest = 1 if binary else -1
 
     def __call__(self, pair: Pair) -> tuple[np.ndarray, np.ndarray]:
         image = self._picture(pair.image)
-        mask = read_mask(
-            pair.mask, limit=self._limit, palette=self._palette, indices=self._indices, upright=self._upright
-        )
+        mask = self._mask(pair)
         if mask.shape != image.shape[:2]:
             self._refuse_sizes(pair, mask, image)
         if self._binary:
@@ -57,6 +60,21 @@ class PairReader:
             check_ids(pair.mask, mask, self._names)
         self._highest = max(self._highest, int(mask.max(where=mask != VOID, initial=0)) if (mask != VOID).any() else -1)
         return image, mask
+
+    def _mask(self, pair: Pair) -> np.ndarray:
+        if self._draw is not None:
+            return self._draw(pair.name)
+        mask = read_mask(
+            pair.mask, limit=self._limit, palette=self._palette, indices=self._indices, upright=self._upright
+        )
+        if not self._ids:
+            return mask
+        if unknown := sorted(set(np.unique(mask).tolist()) - self._ids.keys()):
+            refuse_file(pair.mask, f"The mask holds the value {unknown[0]}, which is the id of no class.")
+        id_of_value = np.full(VOID + 1, VOID, np.uint8)
+        id_of_value[list(self._ids)] = list(self._ids.values())
+        ids: np.ndarray = id_of_value[mask]
+        return ids
 
     def classes(self, folder: str) -> int:
         """Return the number of classes: the highest id in the masks read so far, plus 1.
@@ -73,6 +91,8 @@ class PairReader:
 
     def _refuse_sizes(self, pair: Pair, mask: np.ndarray, image: np.ndarray) -> None:
         sizes = [f"{rows} × {columns}" for rows, columns in (mask.shape, image.shape[:2])]
+        if self._draw is not None:
+            refuse_file(pair.mask, f"The annotations are for {sizes[0]} pixels, but {pair.name} has {sizes[1]}.")
         tags = [orientation_of(path, limit=self._limit) for path in (pair.mask, pair.image)]
         message, hint = f"The mask has {sizes[0]} pixels, but its image has {sizes[1]}.", None
         if self._upright and tags != [1, 1]:

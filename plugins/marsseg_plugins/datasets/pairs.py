@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -59,6 +60,12 @@ class Pair:
     rejects: tuple[Path, ...] = ()
     nulls: tuple[int, ...] = ()
     subset: str = ""
+
+
+def digest(pairs: Sequence[Pair]) -> str:
+    """Return a hash of the names, groups and subsets of pairs, which the cache depends on beside their files."""
+    described = repr([(pair.name, pair.group, pair.subset) for pair in pairs])
+    return hashlib.blake2b(described.encode("utf-8", "surrogateescape"), digest_size=16).hexdigest()
 
 
 def pictures_in(folder: Path, *, recursive: bool = False) -> list[Path]:
@@ -134,11 +141,10 @@ def write_pairs(
     for position, pair in enumerate(pairs):
         image, mask = read(pair)
         sizes.append((mask.shape[0], mask.shape[1]))
-        image = to_grey(image) if colour == "grey" else to_colour(image) if colour == "rgb" else image
+        image = as_coloured(image, colour)
         for piece, labels, place in resizing.pieces(image, mask):
             first = first or piece.shape
-            if piece.shape != first:
-                _refuse_difference(pair.image, piece.shape, pairs[0].image, first)
+            check_same(pair.image, piece.shape, pairs[0].image, first)
             writer.append(IMAGES, piece[None])
             writer.append(MASKS, labels[None])
             append_names(writer, [tile_name(pair.name, *place) if tiled else pair.name])
@@ -151,7 +157,15 @@ def write_pairs(
     note_warnings(writer, resizing.remarks(sizes))
 
 
-def _refuse_difference(path: Path, shape: tuple[int, ...], first_path: Path, first: tuple[int, ...]) -> NoReturn:
+def as_coloured(image: np.ndarray, colour: Colour) -> np.ndarray:
+    """Return an image (H, W, C) with the channels that were requested."""
+    return to_grey(image) if colour == "grey" else to_colour(image) if colour == "rgb" else image
+
+
+def check_same(path: Path, shape: tuple[int, ...], first_path: Path, first: tuple[int, ...]) -> None:
+    """Raise RequestError if an image differs in size or channels from the first one."""
+    if shape == first:
+        return
     if shape[-1] != first[-1]:
         kinds = {1: "grey", 3: "in colour"}
         message = f"This image is {kinds[shape[-1]]}, but {first_path.name} is {kinds[first[-1]]}."

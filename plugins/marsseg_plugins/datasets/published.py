@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal, Protocol
 
 from marsseg_core.plugin_api import ITEM_LIMIT, PIXEL_LIMIT, Dataset, param
 
-from .values import EDGES_HELP, Edges
+from .values import EDGES_HELP, OVERLAP_HELP, Edges, check_overlap
 
 if TYPE_CHECKING:
     import numpy as np
@@ -55,9 +55,11 @@ class PublishedSet(Dataset):
 
     Attributes:
         release: the name of the data set
+        looks_for: the folders by which the release is recognised
     """
 
     release: ClassVar[str]
+    looks_for: ClassVar[str]
 
     path: str = param(help="the folder of the unpacked release")
     resize: Literal["whole", "tiles"] = param("whole", help="resize whole images, or cut them into tiles")
@@ -65,6 +67,7 @@ class PublishedSet(Dataset):
     width: int = param(256, help="columns of an item", minimum=1, maximum=10_000)
     scale: float = param(1.0, help="factor by which images are resized before tiles are cut", above=0, maximum=16)
     edges: Edges = param("inward", help=EDGES_HELP)
+    overlap: float = param(0.0, help=OVERLAP_HELP, minimum=0, maximum=10_000)
     colour: Literal["grey", "rgb"] = param("rgb", help="convert all images to grey, or to three channels")
     ignore_classes: tuple[int, ...] | None = param(
         None, help="ids of classes that losses and scores ignore", minimum=0, min_length=0
@@ -78,6 +81,11 @@ class PublishedSet(Dataset):
     def __post_init__(self) -> None:
         if self.resize != "tiles" and self.scale != 1:
             raise ValueError("scale needs resize=tiles")
+        check_overlap(self.overlap, self.resize, self.height, self.width)
+
+    @classmethod
+    def explain(cls, path: Path) -> str:
+        return f"It looks for {cls.looks_for}."
 
     @abstractmethod
     def contents(self, root: Path) -> Contents:
@@ -111,7 +119,7 @@ class PublishedSet(Dataset):
         if not found.pairs:
             refuse_file(root, "There are no images with masks in this folder.")
         pairs = spread(found.pairs, self.limit)
-        resizing = Resizing(self.resize, self.height, self.width, self.scale, self.edges)
+        resizing = Resizing(self.resize, self.height, self.width, self.scale, self.edges, self.overlap)
 
         def prepare(writer: Writer) -> None:
             picture = ImageReader([pair.image for pair in pairs], Range.parse("bits", "set"), limit=self.pixel_limit)
@@ -125,7 +133,7 @@ class PublishedSet(Dataset):
             [file for pair in pairs for file in (pair.image, pair.mask)] + list(found.files),
             {
                 "dataset": self.release,
-                "resizing": [self.resize, self.height, self.width, self.scale, self.edges],
+                "resizing": [self.resize, self.height, self.width, self.scale, self.edges, self.overlap],
                 "colour": self.colour,
                 "groups": [pair.group for pair in pairs],
                 "subsets": [pair.subset for pair in pairs],

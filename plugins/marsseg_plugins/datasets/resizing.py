@@ -23,6 +23,7 @@ class Resizing:
     Images are interpolated. Masks take the nearest pixel, so that ids stay ids and void stays void. Tiles are cut from
     the image after it is resized by `scale`. The last tile of a row or column is moved inward, so that it ends with the
     image. With `edges` "pad", and where an image is smaller than a tile, it is filled up with black and void instead.
+    Neighbouring tiles overlap by `overlap`, a share of a tile below 1, or a number of pixels.
     """
 
     resize: Resize
@@ -30,6 +31,7 @@ class Resizing:
     width: int
     scale: float = 1.0
     edges: Edges = "inward"
+    overlap: float = 0.0
 
     def pieces(self, image: np.ndarray, mask: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray, tuple[int, int]]]:
         """Yield the items of an image (H, W, C) and a mask (H, W): one or more images (h, w, C) and masks (h, w).
@@ -60,9 +62,9 @@ class Resizing:
             smaller += rows < self.height or columns < self.width
         lines = []
         if once < pixels:
+            tiles = "Tiles overlap" if self.overlap else "The last tiles of a row or column overlap others"
             lines.append(
-                f"The last tiles of a row or column overlap others: {100 * (1 - once / pixels):.3g} % of all pixels "
-                "are in several tiles, and count in each."
+                f"{tiles}: {100 * (1 - once / pixels):.3g} % of all pixels are in several tiles, and count in each."
             )
         if smaller:
             lines.append(
@@ -76,13 +78,18 @@ class Resizing:
 
     def _starts(self, length: int, tile: int) -> list[int]:
         """Return the positions where the tiles along a side begin."""
+        overlap = round(self.overlap if self.overlap >= 1 else self.overlap * tile)
+        step = max(1, tile - overlap)
+        count = max(1, -(-(length - tile + step) // step))
         inward = self.edges == "inward" and length >= tile
-        return [min(start, length - tile) if inward else start for start in range(0, length, tile)]
+        return [min(start, length - tile) if inward else start for start in range(0, count * step, step)]
 
     def _once(self, length: int, tile: int) -> int:
         """Return how many of the positions along a side are in one tile only."""
-        *others, last = self._starts(length, tile)
-        return length - (others[-1] + tile - last if others else 0)
+        tiles_at = np.zeros(length, np.int64)
+        for start in self._starts(length, tile):
+            tiles_at[start : start + tile] += 1
+        return int((tiles_at == 1).sum())
 
     def _filled(self, tile: np.ndarray, value: int) -> np.ndarray:
         missing = [(0, self.height - tile.shape[0]), (0, self.width - tile.shape[1])]

@@ -28,6 +28,7 @@ class S5Mars(PublishedSet):
     """
 
     release = "s5mars"
+    looks_for = "images/ and labels/, each with easy/ or hard/"
 
     groups: Literal["days", "none"] = param(
         "days",

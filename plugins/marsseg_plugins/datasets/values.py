@@ -25,6 +25,7 @@ EDGES_HELP: Final = (
     "tiles that would reach beyond the image: inward moves them over their neighbours, pad fills them up with black "
     "and void"
 )
+OVERLAP_HELP: Final = "how far neighbouring tiles overlap: a share of a tile below 1, or a number of pixels"
 PER_HELP: Final = "take percentiles over the whole set, or separately for each image"
 
 
@@ -33,3 +34,13 @@ def check_range(text: str, per: RangePer) -> None:
     from marsseg_core.plugin_api import Range
 
     Range.parse(text, per)
+
+
+def check_overlap(overlap: float, resize: str, height: int | None, width: int | None) -> None:
+    """Raise ValueError if tiles cannot overlap so far."""
+    if overlap and resize != "tiles":
+        raise ValueError("overlap needs resize=tiles")
+    if overlap >= 1 and overlap != int(overlap):
+        raise ValueError("overlap is a share below 1 or a whole number of pixels")
+    if overlap >= 1 and overlap >= min(height or 1, width or 1):
+        raise ValueError("overlap must be less than height and width")

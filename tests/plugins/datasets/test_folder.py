@@ -408,15 +408,17 @@ def test_the_pixel_limit_can_be_changed(folder):
     assert len(folder.load(pixel_limit=1200)) == 1
 
 
-def test_links_to_folders_are_not_followed_and_nothing_outside_is_touched(folder, tmp_path):
+def test_links_to_folders_are_followed_except_in_older_plans_and_nothing_outside_is_touched(folder, tmp_path):
     folder.pair("a")
     outside = MadeFolder(tmp_path / "outside")
     outside.pair("b")
-    (folder.path / "images" / "link").symlink_to(outside.path / "images")
+    for name in ("images", "masks"):
+        (folder.path / name / "link").symlink_to(outside.path / name)
     (folder.path / "images" / "loop").symlink_to(folder.path)
     before = {path: path.stat().st_mtime_ns for path in outside.path.rglob("*")}
-    assert len(folder.load()) == 1
-    assert len(Folder(f"{folder.path}/../mine").load()) == 1
+    assert len(folder.load()) == 2
+    assert len(folder.load(layout="plain")) == 1
+    assert len(Folder(f"{folder.path}/../mine").load()) == 2
     assert {path: path.stat().st_mtime_ns for path in outside.path.rglob("*")} == before
 
 

@@ -1,0 +1,89 @@
+"""Find the pairs of a folder in its layout, and say what was read, what was not, and why."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Literal
+
+from marsseg_core.plugin_api import get_logger, refuse_file
+
+from .layouts.base import Found, Item, Wanted
+from .layouts.choice import find
+from .pairs import Pair, Unpaired, report_unpaired, some, spread
+
+Groups = Literal["subfolders", "none"]
+
+
+def find_pairs(
+    root: Path, layout: str, wanted: Wanted, unpaired: Unpaired, groups: Groups, limit: int | None
+) -> tuple[Found, list[Pair]]:
+    """Return what the layout finds, and its pairs with their groups, at most `limit` of them.
+
+    Messages say what was read, and what was not. Raises RequestError if nothing can be read.
+    """
+    found = find(root, layout, wanted)
+    report_unpaired(_faults(root, found.unpaired), unpaired, root)
+    for line in _messages(root, found):
+        get_logger(__name__).warning("%s", line)
+    if not found.items:
+        refuse_file(root, "There are no images with masks in this folder.")
+    numbers = _groups(found.items) if groups == "subfolders" else [None] * len(found.items)
+    pairs = [
+        Pair(item.image, item.mask, item.name, group, subset=item.subset)
+        for item, group in zip(found.items, numbers, strict=True)
+    ]
+    return found, spread(pairs, limit)
+
+
+def _faults(root: Path, unpaired: Mapping[str, Sequence[Path]]) -> list[str]:
+    """Return a sentence for each fault, such as "2 images have no mask: a.png, b.png."."""
+    faults = []
+    for fault, paths in unpaired.items():
+        if paths:
+            names = some([_name(root, path) for path in paths])
+            faults.append(f"{len(paths):,} {_plural(fault) if len(paths) > 1 else fault}: {names}.")
+    return faults
+
+
+def _plural(fault: str) -> str:
+    """Return the plural of "image has no mask", or of "image of the table does not exist".
+
+    >>> _plural("image of the table does not exist")
+    'images of the table do not exist'
+    """
+    subject, _, rest = fault.partition(" ")
+    if rest.startswith("file "):
+        subject, rest = f"{subject} file", rest.removeprefix("file ")
+    return f"{subject}s {rest.replace('has no', 'have no').replace('does not', 'do not')}"
+
+
+def _messages(root: Path, found: Found) -> list[str]:
+    title = Path(os.path.abspath(root)).name  # a path such as "." has no name
+    lines = [f"{title} has the layout {found.layout}: {found.what}."] if found.what else []
+    if found.unlabelled:
+        count = f"{len(found.unlabelled):,} image{'s' if len(found.unlabelled) > 1 else ''}"
+        lines.append(f"{title}: {count} without labels can be predicted, but not used for training or scores.")
+    reasons = [
+        f"{len(paths):,} × {reason} ({some([_name(root, path) for path in paths])})"
+        for reason, paths in found.left_out.items()
+        if paths
+    ]
+    if reasons:
+        lines.append(f"Not read in {title}: {'; '.join(reasons)}.")
+    return lines + [f"{title}: {remark}" for remark in found.remarks]
+
+
+def _name(root: Path, path: Path) -> str:
+    folder = root if root.is_dir() else root.parent
+    return str(path.relative_to(folder)) if folder in path.parents else str(path)
+
+
+def _groups(items: Sequence[Item]) -> list[int | None]:
+    """Return the group of each item: a number for each place; an item without a place is a group of its own."""
+    if not any(item.place for item in items):
+        return [None] * len(items)
+    keys = [item.place or f"/{os.path.splitext(item.name)[0]}" for item in items]
+    numbers = {key: number for number, key in enumerate(sorted(set(keys)))}
+    return [numbers[key] for key in keys]

@@ -1,0 +1,1 @@
+"""Find images and their masks in the layouts of folders and files that people use, one module for each layout."""

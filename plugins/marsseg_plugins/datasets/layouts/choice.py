@@ -1,0 +1,125 @@
+"""Choose the layout of a folder or file, and say what is there where none fits."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+from typing import Final
+
+from marsseg_core.plugin_api import RequestError, nearest, refuse_file
+
+from . import cityscapes, coco, labelme, pattern, suffix, table, two_folders, voc
+from .base import Found, Layout, Wanted
+from .pattern import is_pattern
+from .walk import subfolders
+from .words import IMAGE_WORDS, MASK_WORDS
+
+# Of the layouts with masks as images, the first that fits is read. Those with polygons count only where none fits.
+MASKS: Final[dict[str, Layout]] = {
+    "table": table,
+    "cityscapes": cityscapes,
+    "voc": voc,
+    "two_folders": two_folders,
+    "suffix": suffix,
+}
+POLYGONS: Final[dict[str, Layout]] = {"coco": coco, "labelme": labelme}
+LAYOUTS: Final[dict[str, Layout]] = {**MASKS, **POLYGONS, "pattern": pattern}
+
+# What the user may set about where images and masks are, by layout.
+_USED: Final = {
+    "two_folders": ("images", "masks", "image_suffix", "mask_suffix"),
+    "suffix": ("image_suffix", "mask_suffix"),
+    "pattern": ("images", "masks"),
+    "coco": ("images",),
+}
+
+# How many names of folders an explanation lists.
+_NAMED: Final = 6
+
+
+def recognised(root: Path) -> list[str]:
+    """Return the names of the layouts that a folder or file has: one of masks, or else those of polygons."""
+    with_masks = [name for name, layout in MASKS.items() if layout.recognises(root)]
+    return with_masks[:1] or [name for name, layout in POLYGONS.items() if layout.recognises(root)]
+
+
+def find(root: Path, name: str, wanted: Wanted) -> Found:
+    """Find the images and masks in the layout of this name; "auto" means that it is found.
+
+    Raises RequestError if no layout fits, or more than one.
+    """
+    _check_readable(root)
+    if name == "auto":
+        name = _automatic(root, wanted)
+    _check_used(root, name, wanted)
+    if name == "plain":
+        return two_folders.find_plain(root)
+    return replace(LAYOUTS[name].find(root, wanted), layout=name)
+
+
+def _automatic(root: Path, wanted: Wanted) -> str:
+    if is_pattern(wanted.images) or is_pattern(wanted.masks):
+        return "pattern"
+    names = recognised(root)
+    if (wanted.images or wanted.masks) and names != ["coco"]:
+        return "two_folders"
+    if not names and wanted.mask_suffix:
+        return "suffix"
+    if not names:
+        raise RequestError("No layout of images and masks is found here.", where=str(root), hint=explain(root))
+    if len(names) > 1:
+        raise RequestError(
+            f"This can be read in {len(names)} ways: {', '.join(names)}.",
+            where=str(root),
+            hint=f"Say which, as in layout={names[0]}.",
+        )
+    return names[0]
+
+
+def _check_used(root: Path, name: str, wanted: Wanted) -> None:
+    """Raise RequestError if the user has set something that has no meaning in a layout."""
+    for key in ("images", "masks", "image_suffix", "mask_suffix"):
+        if getattr(wanted, key) is not None and key not in _USED.get(name, ()):
+            hint = "Remove it, or set another layout."
+            raise RequestError(f"{key} has no meaning in the layout {name}.", where=str(root), hint=hint)
+
+
+def _check_readable(root: Path) -> None:
+    try:
+        if not root.is_file():
+            os.scandir(root).close()
+    except OSError as cause:
+        refuse_file(root, f"This folder cannot be read: {cause.strerror}.")
+
+
+def explain(path: Path) -> str:
+    """Return what is looked for, and what is there instead, in sentences."""
+    lines = [
+        f"It looks for {'; '.join(layout.LOOKS_FOR for layout in [*MASKS.values(), *POLYGONS.values()])}; or for what "
+        "its parameters images and masks say: names of folders, or patterns such as images/{subset}/{group}/{name}.png."
+    ]
+    if not path.is_dir():
+        return lines[0]
+    folders = [folder.name for folder in subfolders(path)]
+    suffixes = Counter(Path(name).suffix.lower() or "no suffix" for name in _files(path))
+    there = [f"{name}/" for name in folders[:_NAMED]]
+    there += [f"{len(folders) - _NAMED:,} more folders"] if len(folders) > _NAMED else []
+    there += [f"{count:,} {suffix}" for suffix, count in suffixes.most_common(_NAMED)]
+    lines.append(f"There: {', '.join(there) or 'nothing'}.")
+    for name in folders[:_NAMED]:
+        if fitting := recognised(path / name):
+            lines.append(f"{name}/ has the layout {fitting[0]}: pass {path / name}.")
+        guess = nearest(name.lower(), (*IMAGE_WORDS, *MASK_WORDS))
+        if guess.startswith("Did you mean") and name.lower() not in (*IMAGE_WORDS, *MASK_WORDS):
+            lines.append(f"{name}/: {guess[0].lower()}{guess[1:]}")
+    return " ".join(lines)
+
+
+def _files(path: Path) -> list[str]:
+    try:
+        with os.scandir(path) as entries:
+            return [entry.name for entry in entries if not entry.name.startswith(".") and not entry.is_dir()]
+    except OSError:
+        return []

@@ -1,0 +1,99 @@
+"""Read a table of the paths of images and masks: a CSV file."""
+
+from __future__ import annotations
+
+import csv
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+from marsseg_core.plugin_api import SUBSET_WORDS, nearest, refuse_file
+
+from ..text_file import file_text
+from .base import Found, Item, Wanted
+
+LOOKS_FOR: Final = "a .csv file with the columns image and mask, and subset (or split) and group if you like"
+
+_IMAGE: Final = ("image", "image_path", "img")
+_MASK: Final = ("mask", "mask_path", "label", "annotation")
+_SUBSET: Final = ("subset", "split")
+_GROUP: Final = ("group", "place")
+_MAX_BYTES: Final = 2**28
+_SEPARATORS: Final = ",;\t"
+
+
+def recognises(root: Path) -> bool:
+    """Return whether this is a .csv file."""
+    return root.suffix.lower() == ".csv" and root.is_file()
+
+
+def find(root: Path, wanted: Wanted) -> Found:
+    """Pair the files of each line. Paths are relative to the folder of the table."""
+    rows, columns = _read(root)
+    image_column, mask_column = (_column(root, columns, names) for names in (_IMAGE, _MASK))
+    subset_column, group_column = (next((n for n in names if n in columns), None) for names in (_SUBSET, _GROUP))
+    items: list[Item] = []
+    unlabelled: list[Path] = []
+    missing: dict[str, list[Path]] = {"image of the table does not exist": [], "mask of the table does not exist": []}
+    lines: dict[str, int] = {}
+    for line, row in rows:
+        name, mask_name = row[image_column], row[mask_column]
+        if not name:
+            refuse_file(root, f"Line {line} names no image.")
+        if (other := lines.setdefault(name, line)) != line:
+            refuse_file(root, f"Line {line} names the image {name} again, which is in line {other}.")
+        image, mask = root.parent / name, root.parent / mask_name
+        absent = [kind for kind, path in zip(missing, (image, mask), strict=True) if not os.path.isfile(path)]
+        if not mask_name and os.path.isfile(image):
+            unlabelled.append(image)
+        elif absent:
+            missing[absent[0]].append(image if absent[0].startswith("image") else mask)
+        else:
+            subset = _subset(root, line, row[subset_column]) if subset_column else ""
+            items.append(Item(image, mask, name, row[group_column] if group_column else "", subset))
+    what = f"the columns {image_column} and {mask_column}"
+    more = [column for column in (subset_column, group_column) if column]
+    what += f", with {' and '.join(more)}" if more else ""
+    return Found(items, what, missing, unlabelled=unlabelled, files=[root])
+
+
+def _read(path: Path) -> tuple[list[tuple[int, dict[str, str]]], Sequence[str]]:
+    """Return (line, values by column) of the lines that are not empty, and the columns."""
+    lines = file_text(path, "table", _MAX_BYTES).splitlines()
+    header = lines[0] if lines else ""
+    separator = max(_SEPARATORS, key=header.count)
+    reader = csv.reader(lines, delimiter=separator, skipinitialspace=True)
+    rows: list[tuple[int, dict[str, str]]] = []
+    columns: list[str] = []
+    try:
+        for values in reader:
+            fields = [value.strip() for value in values]
+            if not columns:
+                columns = [field.lower() for field in fields]
+            elif len(fields) > len(columns):
+                refuse_file(path, f"Line {reader.line_num} has {len(fields)} fields; the header has {len(columns)}.")
+            elif any(fields):
+                padded = fields + [""] * (len(columns) - len(fields))
+                rows.append((reader.line_num, dict(zip(columns, padded, strict=True))))
+    except csv.Error as cause:
+        refuse_file(path, f"Line {reader.line_num} cannot be split into fields: {cause}.")
+    return rows, columns
+
+
+def _column(path: Path, columns: Sequence[str], names: Sequence[str]) -> str:
+    found = [name for name in names if name in columns]
+    if not found:
+        refuse_file(
+            path,
+            f"There is no column {names[0]}.",
+            hint=f"The first line must name the columns: image, mask. It says: {', '.join(columns) or 'nothing'}.",
+        )
+    return found[0]
+
+
+def _subset(path: Path, line: int, word: str) -> str:
+    known: Mapping[str, str] = SUBSET_WORDS
+    if word and word.lower() not in known:
+        refuse_file(path, f"Line {line}: there is no subset {word}.", hint=nearest(word.lower(), known))
+    return known[word.lower()] if word else ""
