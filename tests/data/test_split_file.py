@@ -110,7 +110,7 @@ class TestFiles:
         assert caught.value.where.endswith("split.csv")
 
     def test_that_do_not_exist_are_refused(self):
-        with pytest.raises(RequestError, match=r"This split cannot be read: No such file"):
+        with pytest.raises(RequestError, match=r"This table cannot be read: No such file"):
             make_split(data(), SplitOptions(subsets="none.csv"))
 
 

@@ -33,7 +33,7 @@ class Folder(Dataset):
 
     The files may be in subfolders, the same ones in both folders. Each subfolder of images/, with the folders inside
     it, is a place, and the items of a place stay in the same subset of any split. The tiles of an image always stay
-    together.
+    together. A table items.csv next to the two folders gives items other names, groups and a split.
     """
 
     path: str = param(help="the folder")
@@ -56,7 +56,10 @@ class Folder(Dataset):
     )
     binary: bool = param(False, help=BINARY_HELP)
     ignore_classes: Ignored = param("background", help=IGNORED_HELP, minimum=0, min_length=0, absent="auto")
-    groups: Literal["subfolders", "none"] = param("subfolders", help="which items stay in the same subset of any split")
+    groups: Literal["subfolders", "none"] = param(
+        "subfolders",
+        help="which items stay in the same subset of any split: those of a subfolder, or as items.csv says",
+    )
     unpaired: Literal["refuse", "skip"] = param(
         "refuse", help="what to do with images without a mask and masks without an image"
     )
@@ -83,6 +86,8 @@ class Folder(Dataset):
 
     def load(self) -> SegmentationData:
         from marsseg_core.plugin_api import (
+            FACT_FILE,
+            ITEM_FILE,
             CacheSource,
             ImageReader,
             Range,
@@ -90,16 +95,19 @@ class Folder(Dataset):
             note_classes,
             note_scaling,
             note_warnings,
+            read_folder_facts,
         )
 
         from .classes import ignored_classes
         from .pair_reader import PairReader
         from .pairs import write_pairs
         from .resizing import Resizing
+        from .values import refuse_other_values
 
         class_file, class_files = self._class_file()
         names = self._class_names(class_file)
-        pairs = self._pairs()
+        pairs, facts = self._pairs(), read_folder_facts(Path(self.path))
+        earlier = facts.scaling if self.range == "auto" else None
         resizing = Resizing(self.resize, self.height or 0, self.width or 0, self.scale, self.edges)
 
         def prepare(writer: Writer) -> None:
@@ -110,7 +118,8 @@ class Folder(Dataset):
                 picture, names, class_file.palette if class_file else {}, self.binary, upright, self.pixel_limit
             )
             write_pairs(writer, pairs, reader, resizing, self.colour)
-            note_scaling(writer, picture.converter)
+            refuse_other_values(self.path, earlier, picture.converter.kept)
+            note_scaling(writer, picture.converter, earlier)
             note_warnings(writer, picture.turning())
             if names is None:
                 note_classes(writer, reader.classes(self.path))
@@ -126,13 +135,19 @@ class Folder(Dataset):
             "orientation": self.orientation,
         }
         files = [file for pair in pairs for file in (pair.image, pair.mask)]
+        files += [path for name in (ITEM_FILE, FACT_FILE) if (path := Path(self.path) / name).is_file()]
         source = CacheSource(f"folder:{Path(self.path).resolve().name}", files + class_files, options)
-        ignore_classes = ignored_classes(source.name, names, self.ignore_classes)
+        ignore_classes = ignored_classes(source.name, names, self.ignore_classes, facts.ignore_classes)
         colours = class_file.colours if class_file else None
         return cached_data(source, prepare, class_names=names, ignore_classes=ignore_classes, class_colours=colours)
 
     def with_scaling(self, scaling: Scaling) -> Folder:
-        if self.range != "auto":
+        from marsseg_core.plugin_api import read_folder_facts
+
+        from .values import is_scaled_already
+
+        earlier = read_folder_facts(Path(self.path)).scaling if self.range == "auto" else None
+        if self.range != "auto" or is_scaled_already(self.path, earlier, scaling):
             return self
         return replace(self, range=scaling.range_text, range_per=scaling.per)
 
@@ -165,6 +180,7 @@ class Folder(Dataset):
     def _pairs(self) -> list[Pair]:
         from marsseg_core.plugin_api import refuse_file
 
+        from .item_table import apply_item_table
         from .pairs import report_unpaired, some, spread
 
         images, masks = self._by_stem("images"), self._by_stem("masks")
@@ -183,7 +199,8 @@ class Folder(Dataset):
         if not stems:
             refuse_file(self.path, "There are no images with masks in this folder.")
         pairs = [self._pair(images[s], masks[s], place) for s, place in zip(stems, self._places(stems), strict=True)]
-        return spread(pairs, self.limit)
+        groups = self.groups != "none"
+        return spread(apply_item_table(Path(self.path), pairs, groups=groups, unpaired=self.unpaired), self.limit)
 
     def _pair(self, image: Path, mask: Path, place: int | None) -> Pair:
         from .pairs import Pair

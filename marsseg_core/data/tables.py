@@ -1,0 +1,67 @@
+"""Read tables that people and programs write: CSV with a header, separated by commas, semicolons or tabs."""
+
+from __future__ import annotations
+
+import csv
+import io
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from .images import refuse_file
+
+_SEPARATORS: Final = ",;\t"
+_BYTE_ORDER_MARK: Final = "\ufeff"
+
+
+@dataclass(frozen=True)
+class Table:
+    """Hold the content of a table.
+
+    Attributes:
+        header: the first line as it is in the file
+        columns: the name of each column, in lower case
+        rows: (number of the line, fields) of each row; rows without any text are left out
+    """
+
+    header: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[int, list[str]], ...]
+
+
+def read_table(path: Path) -> Table:
+    """Read a table in UTF-8. Bytes in its rows that are not UTF-8, as in names of files, become surrogate escapes.
+
+    Args:
+        path: the file
+
+    Returns:
+        The table. Its fields are exactly what the file says, including spaces and line breaks in quoted fields.
+
+    Raises:
+        RequestError: if the file cannot be read, or a row has another number of fields than the header
+    """
+    try:
+        text = path.read_bytes().decode("utf-8", "surrogateescape").removeprefix(_BYTE_ORDER_MARK)
+    except OSError as cause:
+        refuse_file(path, f"This table cannot be read: {cause.strerror}.")
+    header = io.StringIO(text, newline=None).readline()
+    try:
+        header.encode()
+    except UnicodeEncodeError:
+        refuse_file(path, "This table is not UTF-8 text.")
+    separator = max(_SEPARATORS, key=header.count)
+    columns = tuple(column.strip().strip('"').lower() for column in header.split(separator))
+    rows = []
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, skipinitialspace=True)
+    try:
+        next(reader, None)
+        for fields in reader:
+            if not any(map(str.strip, fields)):
+                continue
+            if len(fields) != len(columns):
+                refuse_file(path, f"Line {reader.line_num} has {len(fields)} fields; the header has {len(columns)}.")
+            rows.append((reader.line_num, fields))
+    except csv.Error as cause:
+        refuse_file(path, f"Line {reader.line_num} cannot be split into fields: {cause}.")
+    return Table(header.rstrip("\n"), columns, tuple(rows))
