@@ -17,7 +17,7 @@ import numpy as np
 import marsseg
 from marsseg_core.evaluation.confusion import decode
 from marsseg_core.inference.ensemble import open_runs
-from marsseg_core.inference.predictor import Predictor
+from marsseg_core.networks.predictor import Predictor
 
 SHIFTS = ((16, 32), (13, 29), (7, 50), (1, 1))
 

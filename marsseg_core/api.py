@@ -579,7 +579,7 @@ def predict(
     from .evaluation.confusion import check_finite, decode
     from .inference.ensemble import load_networks, open_runs, scaling_of, with_channels
     from .inference.given_images import GivenImages, images_of
-    from .inference.predictor import Predictor
+    from .networks.predictor import Predictor
 
     chosen_range = None if range is None else _range(range)
     tta, trust = flag_of(tta, "tta"), flag_of(trust, "trust")

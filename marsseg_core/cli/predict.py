@@ -111,8 +111,8 @@ def predict(
     from ..files.progress import ProgressBar
     from ..inference.outputs import Outputs
     from ..inference.prediction import Summary, predict_source
-    from ..inference.predictor import Predictor
     from ..inference.submission import new_submission
+    from ..networks.predictor import Predictor
 
     predictor = Predictor(load_networks(folders, session), tta=tta, overlap=tile_overlap, batch=batch)
     outputs = None if out is None else Outputs(out, classes, overlays=overlay, probabilities=probabilities)

@@ -25,11 +25,12 @@ _ORDER: Final = 2**32 - 1
 class TrainingBatches(keras.utils.PyDataset):
     """Make augmented batches (images float32 (B, H, W, C) in [0, 1], masks uint8 (B, H, W)), reordered in each epoch.
 
-    Each of `transforms`, pairs of a function and a probability, changes an image with its probability, in this order.
-    `targets` are computed from the transformed masks (`targets.with_targets`). Items with the rarest class come
-    `oversample` times as often as the others. The training loop sets `epoch`. An incomplete last batch is dropped, as
-    its shape would need another trace of the network; other items are dropped in each epoch. If there are fewer items
-    than one batch, they make one smaller batch.
+    With `crop` (rows, columns), a window of this size is first drawn from each image. Each of `transforms`, pairs of a
+    function and a probability, changes an image with its probability, in this order. `targets` are computed from the
+    transformed masks (`targets.with_targets`). Items with the rarest class come `oversample` times as often as the
+    others. The training loop sets `epoch`. An incomplete last batch is dropped, as its shape would need another trace
+    of the network; other items are dropped in each epoch. If there are fewer items than one batch, they make one
+    smaller batch.
     """
 
     def __init__(
@@ -43,12 +44,14 @@ class TrainingBatches(keras.utils.PyDataset):
         workers: int = 1,
         oversample: float = 1.0,
         targets: Mapping[str, TargetFunction] | None = None,
+        crop: tuple[int, int] | None = None,
     ) -> None:
         super().__init__(workers=workers, use_multiprocessing=False, max_queue_size=2 * workers)
         self._data = data
         self._items = np.asarray(items)
         self._transforms = tuple(transforms)
         self._targets = dict(targets or {})
+        self._crop = crop
         self._rare = rarest_items(data, self._items)[1] if oversample > 1 else self._items[:0]
         self._extra = round((oversample - 1) * len(self._rare))
         self._batch = min(batch, len(self._items) + self._extra)
@@ -72,14 +75,29 @@ class TrainingBatches(keras.utils.PyDataset):
         epoch = self.epoch
         chosen = self._epoch_order(epoch)[index * self._batch : (index + 1) * self._batch]
         items = chosen[:, 0]
-        images, masks = scale(self._data.images[items]), self._data.masks[items]
-        if self._transforms:
+        generators = []
+        if self._transforms or self._crop:
             generators = [
                 np.random.default_rng([self._seed, epoch, item, *([copy] if copy else [])]) for item, copy in chosen
             ]
-            for transform, p in self._transforms:
-                images, masks = _apply(transform, p, images, masks, generators)
+        if self._crop is None:
+            images, masks = self._data.images[items], self._data.masks[items]
+        else:
+            windows = [self._window(self._crop, generator) for generator in generators]
+            images, masks = (
+                np.stack([array[item][window] for item, window in zip(items, windows, strict=True)])
+                for array in (self._data.images, self._data.masks)
+            )
+        images = scale(images)
+        for transform, p in self._transforms:
+            images, masks = _apply(transform, p, images, masks, generators)
         return images, with_targets(masks, self._targets)
+
+    def _window(self, crop: tuple[int, int], generator: np.random.Generator) -> tuple[slice, slice]:
+        """Draw the rows and columns of a window; each place in the image is as likely as any other."""
+        lengths = self._data.masks.shape[1:]
+        starts = [int(generator.integers(length - part + 1)) for length, part in zip(lengths, crop, strict=True)]
+        return slice(starts[0], starts[0] + crop[0]), slice(starts[1], starts[1] + crop[1])
 
     def _epoch_order(self, epoch: int) -> np.ndarray:
         """Return the items of an epoch in their order, (n, 2): the item, and the number of its copy, from 0."""

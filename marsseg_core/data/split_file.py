@@ -48,11 +48,11 @@ def read_split_file(path: Path, data: SegmentationData) -> Split | Folds:
     A table (CSV, also with semicolons or tabs) has a header with the columns `item` and `subset`, or `item` and `fold`.
     An item is given by its name in the data, with or without the suffix of its file; the name of an image means all its
     tiles. In data without names, and in a table without a known name, an item is given by its number, from 0. Subsets
-    are train, validation (or val, valid) and test; folds are whole numbers. A file .json is the split.json of a run: of
-    the same data, or of data with the same names.
+    are train, validation (or val, valid) and test; folds are whole numbers. A run's split.json, or a run folder, gives
+    the split of the run: of the same data, or of data with the same names.
 
     Args:
-        path: the file
+        path: the file, or a run folder
         data: the data that are split
 
     Returns:
@@ -61,6 +61,8 @@ def read_split_file(path: Path, data: SegmentationData) -> Split | Folds:
     Raises:
         RequestError: if the file cannot be read, or says nothing about the data
     """
+    if path.is_dir() and RunFolder(path).split.is_file():
+        path = RunFolder(path).split
     if path.suffix.lower() == ".json":
         return _of_run(path, data)
     rows, column = _rows(path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -29,6 +30,8 @@ _TOLERANCE: Final = 2
 
 _WITHOUT_GROUPS: Final = " If images of one group are not similar, set groups=none to split single images."
 
+_FOLDS_INSTEAD: Final = "The data come with a split, which folds do not use: all images are divided into folds."
+
 
 def make_split(data: SegmentationData, options: SplitOptions) -> Split:
     """Split the data as a plan requests: as the data or a file say, by shares, or with one fold as the test subset.
@@ -38,7 +41,8 @@ def make_split(data: SegmentationData, options: SplitOptions) -> Split:
     if options.from_file:
         return _from_file(data, options)
     if options.folds is not None and options.fold is not None:
-        return fold_data(data, options.folds, options.fold, options.validation, options.seed)
+        split = fold_data(data, options.folds, options.fold, options.validation, options.seed)
+        return split if data.split is None or options.subsets != GIVEN else replace(split, remarks=(_FOLDS_INSTEAD,))
     if options.subsets == GIVEN and data.split is not None:
         return _completed(data, data.split, options)
     return split_data(data, options.validation, options.test, options.seed)

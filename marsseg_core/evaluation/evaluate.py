@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Final
 
 import keras
 import numpy as np
 
 from ..data.arrays import SegmentationData, scale
 from ..networks.keras_backend import fixed_settings
+from ..networks.predictor import Predictor
 from ..planning.resolved import ResolvedComponent
 from .confusion import Confusion, check_finite
+
+# The smallest probability whose logarithm is taken.
+_SMALLEST: Final = 1e-30
 
 
 def predicted_batches(
@@ -18,8 +23,15 @@ def predicted_batches(
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Yield the masks (B, H, W) and the logits (B, H, W, K) float32 of the items, in order, batch by batch.
 
+    Where the items are not of the size that the network takes, they are predicted in tiles. Then each item is a batch,
+    and its logits are the logarithms of the blended probabilities.
+
     Raises RunError, which names the item, where the logits of an item are not finite.
     """
+    sizes = zip(network.input_shape[1:], data.images.shape[1:], strict=True)
+    if any(taken not in (None, size) for taken, size in sizes):
+        yield from _predicted_in_tiles(network, data, items, batch)
+        return
     batch = min(batch, len(items))
     for start in range(0, len(items), batch):
         batch_items = items[start : start + batch]
@@ -31,6 +43,15 @@ def predicted_batches(
         for item, item_logits in zip(batch_items, logits, strict=True):
             check_finite(item_logits, f"item {item} of {data.source}")
         yield data.masks[batch_items], logits
+
+
+def _predicted_in_tiles(
+    network: keras.Model, data: SegmentationData, items: np.ndarray, batch: int
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    images = (np.asarray(data.images[item]) for item in items)
+    for item, probabilities in zip(items, Predictor([network], batch=batch).probabilities(images), strict=True):
+        check_finite(probabilities, f"item {item} of {data.source}")
+        yield data.masks[item][None], np.log(np.maximum(probabilities, _SMALLEST))[None]
 
 
 def evaluate(

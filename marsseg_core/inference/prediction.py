@@ -11,10 +11,10 @@ import numpy as np
 from ..errors import RequestError
 from ..evaluation.confusion import check_finite
 from ..messages import get_logger
+from ..networks.predictor import Predictor
 from .ensemble import with_channels
 from .image_sources import ImageSource
 from .outputs import Outputs, labels_of
-from .predictor import Predictor
 from .submission import Submission
 
 _logger = get_logger(__name__)

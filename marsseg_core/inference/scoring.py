@@ -16,6 +16,7 @@ from ..evaluation.evaluate import evaluate
 from ..files.run_folder import RunFolder
 from ..messages import get_logger
 from ..networks.keras_backend import ask_for_determinism
+from ..networks.predictor import Predictor
 from ..planning.metrics import MetricTable, metric_table
 from ..planning.plan import Plan
 from ..planning.python_components import Given
@@ -28,7 +29,6 @@ from ..runs.load import load
 from ..runs.recorded_data import recorded_scaling, recorded_split
 from .ensemble import with_channels
 from .image_sources import ALL, check_subset
-from .predictor import Predictor
 
 _logger = get_logger(__name__)
 

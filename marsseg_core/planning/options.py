@@ -92,10 +92,19 @@ class TrainingOptions:
     workers: int = param(1, help="threads that prepare batches; results do not depend on it", minimum=1)
     deterministic: bool = param(True, help="ask the backend for repeatable kernels (slower on a GPU)")
     score_training: bool = param(False, help="also score the training subset after each epoch")
+    crop: tuple[int, ...] | None = param(
+        None,
+        help="train on a window of so many rows and columns of each image, drawn anew in each epoch; images are scored "
+        "in tiles of this size",
+        minimum=1,
+        min_length=2,
+    )
     init: str | None = param(None, help="run folder whose network gives the initial weights, where shapes match")
     init_hash: str | None = param(None, help="hash that the network file of `init` must have; recorded automatically")
 
     def __post_init__(self) -> None:
+        if self.crop is not None and len(self.crop) != 2:
+            raise ValueError("crop must be two numbers, rows and columns")
         if self.init_hash is not None and self.init is None:
             raise ValueError("init_hash needs init")
 

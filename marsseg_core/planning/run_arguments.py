@@ -68,6 +68,7 @@ class SeriesArguments(TypedDict, total=False):
     workers: int
     deterministic: bool
     score_training: bool
+    crop: Sequence[int] | None
     init: Text | None
     init_hash: str | None
 

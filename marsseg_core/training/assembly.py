@@ -24,6 +24,33 @@ from .objective import Objective
 from .task import SegmentationTask
 
 
+def crop_of(plan: Plan, data: SegmentationData) -> tuple[int, int] | None:
+    """Return the rows and columns of the window that is cut from each training image; None for whole images.
+
+    Raises RequestError where an image is smaller than the window.
+    """
+    if plan.training.crop is None:
+        return None
+    rows, columns = plan.training.crop
+    height, width = data.images.shape[1:3]
+    if rows > height or columns > width:
+        raise RequestError(
+            f"A window of {rows} × {columns} pixels does not fit into images of {height} × {width}.",
+            where=f"training.crop={rows},{columns}",
+            hint="Choose a smaller window, or larger images (height and width, or scale, of the data set).",
+        )
+    return rows, columns
+
+
+def input_shape(plan: Plan, data: SegmentationData) -> tuple[int, int, int]:
+    """Return the shape (H, W, C) of the images that the network of a plan takes.
+
+    Raises RequestError where an image is smaller than the window of `training.crop`.
+    """
+    height, width = crop_of(plan, data) or data.images.shape[1:3]
+    return height, width, data.images.shape[-1]
+
+
 def build_task(plan: Plan, network: keras.Model, objective: Objective) -> SegmentationTask:
     """Return the network joined with its losses and their weighting.
 
@@ -79,6 +106,7 @@ def build_batches(plan: Plan, data: SegmentationData, split: Split, objective: O
         workers=plan.training.workers,
         oversample=plan.training.oversample,
         targets=objective.targets,
+        crop=crop_of(plan, data),
     )
 
 

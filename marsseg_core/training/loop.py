@@ -34,6 +34,7 @@ from ..runs.data import read_data
 from ..runs.log import run_log
 from ..runs.recorded_data import recorded_split
 from ..runs.run import Run
+from .assembly import input_shape
 from .averaging import UpdateAverage
 from .callbacks import EpochClock, FiniteLoss, GuardedCallback, IdleLoss, Interruption, Scoring, WeightingUpdates
 from .checkpoint import RestoreStates, TrainingProgress
@@ -166,7 +167,7 @@ def _network_to_resume(folder: RunFolder, plan: Plan, data: SegmentationData) ->
     differently, it is the network in the run folder, and the warning says so. Raises RequestError where that network
     lacks auxiliary heads which the training needs.
     """
-    built = build_network(plan, data.images.shape[1:], data.num_classes)
+    built = build_network(plan, input_shape(plan, data), data.num_classes)
     saved = load_network(folder)
     if same_wiring(scored_network(built), saved):
         return built, ""

@@ -21,7 +21,7 @@ from ..planning.invoke import build_component
 from ..planning.metrics import PREFIX
 from ..planning.plan import Plan
 from ..registry import kinds
-from .assembly import build_batches, build_task
+from .assembly import build_batches, build_task, crop_of, input_shape
 from .initial_weights import copy_initial_weights
 from .objective import Objective, build_objective
 from .objective_checks import check_objective
@@ -68,13 +68,13 @@ def set_up_training(
         ask_for_determinism()
     transfer = None
     if network is None:
-        network = build_network(plan, data.images.shape[1:], data.num_classes)
+        network = build_network(plan, input_shape(plan, data), data.num_classes)
         transfer = copy_initial_weights(training, network, plan.session)
     objective = build_objective(plan, data, split)
     task = build_task(plan, network, objective)
-    check_objective(task, objective, data.images.shape[1:3])
-    task.calibration = partial(calibration_batches, data, split["train"], training.batch)
+    check_objective(task, objective, input_shape(plan, data)[:2])
     batches = build_batches(plan, data, split, objective)
+    task.calibration = partial(calibration_batches, data, split["train"], training.batch, crop_of(plan, data))
     schedule = build_component(
         plan.resolved[kinds.SCHEDULE][0],
         ScheduleSpec(

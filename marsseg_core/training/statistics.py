@@ -15,15 +15,22 @@ from .averaging import restored_afterwards
 _MAX_BATCHES: Final = 100
 
 
-def calibration_batches(data: SegmentationData, items: np.ndarray, batch: int) -> Iterator[np.ndarray]:
+def calibration_batches(
+    data: SegmentationData, items: np.ndarray, batch: int, crop: tuple[int, int] | None = None
+) -> Iterator[np.ndarray]:
     """Yield at most 100 batches (B, H, W, C) of these items, not augmented, with values in [0, 1].
 
-    The batches are spread evenly over the items, and are the same in each call.
+    With `crop` (rows, columns), they hold the window in the middle of each image. The batches are spread
+    evenly over the items, and are the same in each call.
     """
     batch = min(batch, len(items))
     starts = np.arange(0, len(items) - batch + 1, batch)
     for start in starts[np.unique(np.linspace(0, len(starts) - 1, min(_MAX_BATCHES, len(starts))).astype(int))]:
-        yield scale(data.images[items[start : start + batch]])
+        images = data.images[items[start : start + batch]]
+        if crop is not None:
+            top, left = ((length - part) // 2 for length, part in zip(images.shape[1:3], crop, strict=True))
+            images = images[:, top : top + crop[0], left : left + crop[1]]
+        yield scale(images)
 
 
 def normalisations(network: keras.Model) -> list[Any]:

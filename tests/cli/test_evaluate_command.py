@@ -145,7 +145,7 @@ class TestOtherImages:
         (score,) = json.loads(answer.out)["scores"]
         network, data = marsseg.load(run), marsseg.dataset(str(large))
         from marsseg_core.evaluation.confusion import Confusion
-        from marsseg_core.inference.predictor import Predictor
+        from marsseg_core.networks.predictor import Predictor
 
         confusion = Confusion(data.class_names, data.ignore_classes)
         confusion.update(data.masks, np.stack(list(Predictor([network]).probabilities(data.images))))

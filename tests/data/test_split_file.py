@@ -166,6 +166,10 @@ class TestRunsOfOthers:
     def test_give_their_split(self, split_of):
         assert split_of(self.recorded(data(names=None)), data(names=None), name="split.json") == WHOLE
 
+    def test_are_given_by_their_folders_too(self, tmp_path):
+        (tmp_path / "split.json").write_text(self.recorded(data()))
+        assert make_split(data(), SplitOptions(subsets=str(tmp_path))) == WHOLE
+
     def test_of_other_data_give_it_by_name(self, split_of):
         other = data(names=[*reversed(NAMES)])
         text = self.recorded(data(), fingerprint="other")
@@ -187,7 +191,11 @@ class TestTheDataOwnSplit:
         with_split = data(split=OWN)
         drawn = make_split(data(), SplitOptions(subsets="drawn"))
         assert make_split(with_split, SplitOptions(subsets="drawn")) == drawn
-        assert make_split(with_split, SplitOptions(folds=2, fold=1)).origin == "drawn"
+        folds = make_split(with_split, SplitOptions(folds=2, fold=1))
+        assert folds == make_split(data(), SplitOptions(folds=2, fold=1))
+        assert folds.remarks == (
+            "The data come with a split, which folds do not use: all images are divided into folds.",
+        )
 
     @pytest.mark.parametrize(
         ("split", "message"),

@@ -90,7 +90,7 @@ def whole(network, image):
 
 
 def predicted(networks, images, **options):
-    from marsseg_core.inference.predictor import Predictor
+    from marsseg_core.networks.predictor import Predictor
 
     return list(Predictor(networks, **options).probabilities(images))
 
@@ -137,7 +137,7 @@ class TestAnImageOfAnySize:
             np.testing.assert_allclose(probabilities, whole(network, image), atol=1e-5)
 
     def test_comes_in_row_strips_no_higher_than_a_tile(self, scene):
-        from marsseg_core.inference.predictor import Predictor
+        from marsseg_core.networks.predictor import Predictor
 
         (row_strips,) = Predictor([pointwise()]).predict([scene(200, 40)])
         heights = [len(strip) for strip in row_strips]

@@ -11,8 +11,8 @@ from marsseg_core.data.arrays import SegmentationData
 from marsseg_core.errors import RunError
 from marsseg_core.evaluation.evaluate import evaluate
 from marsseg_core.inference.prediction import Summary, predict_source
-from marsseg_core.inference.predictor import Predictor
 from marsseg_core.inference.scoring import _score
+from marsseg_core.networks.predictor import Predictor
 from marsseg_core.planning.metrics import metric_table
 from marsseg_core.training.callbacks import Scoring
 

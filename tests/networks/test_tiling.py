@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, strategies as st
 
-from marsseg_core.inference.tiling import cut, mirrored, tile_axis
+from marsseg_core.networks.tiling import cut, mirrored, tile_axis
 
 lengths = st.integers(1, 300)
 tiles = st.integers(1, 80)

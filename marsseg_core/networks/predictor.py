@@ -12,7 +12,7 @@ import numpy as np
 from scipy.special import softmax
 
 from ..data.arrays import scale
-from ..networks.keras_backend import fixed_settings
+from .keras_backend import fixed_settings
 from .tiling import TileAxis, cut, tile_axis
 
 T = TypeVar("T")
