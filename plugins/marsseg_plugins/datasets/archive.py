@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -150,12 +151,12 @@ class NpzArchive:
                 f"{name} has texts of up to {dtype.itemsize:,} bytes; at most {MAX_NAME:,} characters are read."
             )
         for start, items in self._chunks(name):
-            try:
-                texts = (
-                    items.tolist() if dtype.kind == "U" else [item.decode("utf-8", "surrogateescape") for item in items]
-                )
-            except ValueError as cause:  # from numbers that are no characters
-                self.refuse(f"{name} is damaged: {cause}.")
+            if dtype.kind == "S":
+                texts = [item.decode("utf-8", "surrogateescape") for item in items]
+            elif items.view(f"{dtype.byteorder}u4").max() <= sys.maxunicode:
+                texts = items.tolist()
+            else:
+                self.refuse(f"{name} is damaged: it has numbers that are no characters.")
             if wrong := [item for item, text in enumerate(texts) if not is_text(text)]:
                 self.refuse(f"Item {start + wrong[0]} of {name} is no text: {texts[wrong[0]]!r}.")
             yield texts
