@@ -2,8 +2,9 @@
 
     python benchmarks/killed.py [--kills 10] [--epochs 30] [--data FILE.npz --limit 96] [--seed 0]
 
-Each kill is a SIGKILL at a random time after the start. At the end, these are compared value by value for both runs:
-the history (except the seconds), the weights in the checkpoint, the weights of the best network, and the scores.
+Each kill is a SIGKILL at a random time after the start. A last kill comes after the scores were written; then
+`marsseg report` completes the run. At the end, these are compared value by value for both runs: the history (except the
+seconds), the weights in the checkpoint, the weights of the best network, and the scores.
 """
 
 import argparse
@@ -23,7 +24,8 @@ import numpy as np
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-COMMAND = [sys.executable, "-m", "marsseg_core", "run"]
+MARSSEG = [sys.executable, "-m", "marsseg_core"]
+COMMAND = [*MARSSEG, "run"]
 PLAN = [
     *("--arch", "unet:width=0.125", "--bottleneck", "transformer:layers=1:heads=2:dropout=0.3"),
     *("--loss", "wssce,dice,boundary:weight=0.01", "--weighting", "uncertainty"),
@@ -33,6 +35,23 @@ PLAN = [
 
 def train(words):
     subprocess.run([*COMMAND, *words], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+
+def files_of(run):
+    return sorted(path.relative_to(run).as_posix() for path in run.rglob("*"))
+
+
+def finish(run, words, draw):
+    """Let a run end, kill it after its scores were written, and write its report; return what the kill left of that."""
+    process = subprocess.Popen([*COMMAND, *words], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    while not (run / "metrics.json").is_file() and process.poll() is None:
+        time.sleep(0.01)
+    time.sleep(draw.uniform(0, 2))
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    left = [name for name in files_of(run) if name.endswith((".png", ".html"))]
+    subprocess.run([*MARSSEG, "report", str(run)], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    return ", ".join(left) or "nothing"
 
 
 def epochs_of(run):
@@ -86,7 +105,7 @@ def main():
             print(f"kill {kills}: {epochs_of(killed)} epochs in the history", flush=True)
             words = ["--resume", str(killed)]
         if not (killed / "metrics.json").is_file():
-            train(words)
+            print(f"killed after the scores: of figures and page it left {finish(killed, words, draw)}", flush=True)
         expected, resumed = outcome(whole), outcome(killed)
         weights = expected[1].keys() == resumed[1].keys() and all(
             np.array_equal(resumed[1][name], value) for name, value in expected[1].items()
@@ -96,6 +115,7 @@ def main():
             "weights and optimizer": weights,
             "best network": expected[2] == resumed[2],
             "scores": expected[3] == resumed[3],
+            "list of files": files_of(whole) == files_of(killed),
         }
     print(f"killed {kills} times; " + ", ".join(f"{name} {'equal' if ok else 'DIFFER'}" for name, ok in equal.items()))
     return int(not all(equal.values()))

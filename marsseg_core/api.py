@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, Any, Unpack
 
 from .components.interfaces import Architecture, Bottleneck, Loss
 from .components.specs import LossSpec
-from .conventions import HEADLINE, LossFunction
+from .conventions import HEADLINE, VOID, LossFunction
+from .data.limits import SIDE_LIMIT
 from .errors import RequestError, nearest
 from .experiments.comparison import Comparison, compare_runs
+from .experiments.resumption import follow, is_series, plans_of_series, resume_series
 from .experiments.series import Series, plan_series, run_series
 from .files.run_folder import RunFolder
 from .hooks import CallbackObserver, HookCaller, announce
@@ -142,8 +144,8 @@ def network(
     """
     start_keras()
     sizes = {"height": height, "width": width, "channels": channels}
-    shape = [count_of(value, name, at_least=1) for name, value in sizes.items()]
-    classes = count_of(num_classes, "num_classes", at_least=2)
+    shape = [count_of(value, name, at_least=1, at_most=SIDE_LIMIT) for name, value in sizes.items()]
+    classes = count_of(num_classes, "num_classes", at_least=2, at_most=VOID)
     request = request_of(arguments={"arch": arch, "bottleneck": bottleneck}, plugins=plugins)
     resolved = resolve(request, open_session(), only=NETWORK_KINDS)
     from .networks.build import assemble_network
@@ -458,23 +460,25 @@ def resume(
     arch: keras.Model | None = None,
     trust: bool = False,
     callbacks: Sequence[keras.callbacks.Callback] = (),
-) -> Run:
-    """Resume a killed or interrupted run from its last checkpoint, and finish it.
+) -> Run | Series:
+    """Resume a killed or interrupted run from its last checkpoint, and finish it; or go on with a series.
+
+    Of a series, the finished runs are kept, the interrupted one is resumed, and the runs that have not begun are run.
 
     Args:
-        path: The run folder.
-        data: The data of the run, if they were passed as Python objects; or their new path, if they were moved. None
-            reads the data that the plan names.
+        path: The folder of the run or the series.
+        data: The data of the run, if they were passed as Python objects; or their new path, if they were moved. The new
+            path is recorded, also for a finished run. None reads the data that the plan names.
         arch: The network at the start of the run, if it was passed as a `keras.Model`.
         trust: Execute the plugin files that are stored with the run.
         callbacks: Keras callbacks to train with.
 
     Returns:
-        The run, as `run` returns it.
+        The run, as `run` returns it, or the series, as `series` returns it.
 
     Raises:
-        RequestError: The folder is no unfinished run; `data` or `arch` is missing, or not the same as at the start; or
-            the run needs `trust`.
+        RequestError: The folder is no unfinished run or series; `data` or `arch` is missing, or not the same as at the
+            start; or the run needs `trust`.
         PluginError: A component cannot be loaded, or fails.
         RunError: The run fails.
 
@@ -486,20 +490,128 @@ def resume(
     start_keras()
     from .training.loop import resume as resume_training
 
-    folder = RunFolder.open(path_of(path, "path"))
-    folder.check_unfinished()
+    path, moved = path_of(path, "path"), _is_place(data)
+    if is_series(path):
+        if wrong := [name for name, value in (("arch", arch), ("callbacks", callbacks)) if value not in (None, (), [])]:
+            raise RequestError(
+                f"A series is resumed without '{wrong[0]}'.", where=wrong[0], hint="Resume its runs one by one."
+            )
+        source = None if data is None else given_components(kinds.DATASET, data)
+        return resume_series(
+            path, plans_of_series(path, open_session(trust=flag_of(trust, "trust")), source), moved=moved
+        )
+    folder = RunFolder.open(path)
+    if not moved:
+        folder.check_unfinished()
     callback_observer = _callbacks(callbacks)
-    resolved = plan(folder, trust=trust)
+    resolved = _plan_of_run(folder, trust, data, arch)
+    run = resume_training(folder, resolved, moved=moved, hooks=callback_observer.add_to(announce(resolved)))
+    follow(folder.path)
+    return run
+
+
+def _is_place(data: Any) -> bool:
+    """Return whether `data` names data that can be found again, which a run records."""
+    return isinstance(data, str | os.PathLike)
+
+
+def _plan_of_run(folder: RunFolder, trust: bool, data: Any, arch: Any, epochs: int | None = None) -> Plan:
+    """Return the plan of a run with these replacements; RequestError where `arch` is not the network of the run."""
+    stored = plan(folder, trust=trust)
     replaced: RunArguments = {}
     if data is not None:
         replaced["data"] = data
     if arch is not None:
         replaced["arch"] = arch
-    if replaced:
-        stored, resolved = resolved, plan(folder, trust=trust, **replaced)
-        if stored.one(kinds.ARCHITECTURE) != resolved.one(kinds.ARCHITECTURE):
-            raise RequestError("The network is not the one that the run started with.", where="arch")
-    return resume_training(folder, resolved, hooks=callback_observer.add_to(announce(resolved)))
+    if epochs is not None:
+        replaced["epochs"] = epochs
+    resolved = plan(folder, trust=trust, **replaced) if replaced else stored
+    if stored.one(kinds.ARCHITECTURE) != resolved.one(kinds.ARCHITECTURE):
+        raise RequestError("The network is not the one that the run started with.", where="arch")
+    return resolved
+
+
+def extend(
+    path: AnyPath,
+    *,
+    epochs: int,
+    out: AnyPath | None = None,
+    data: AnyPath | Data | None = None,
+    arch: keras.Model | None = None,
+    trust: bool = False,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
+) -> Run:
+    """Train a finished run for more epochs, in a new run folder.
+
+    The finished run stays as it is. If nothing in its plan depends on the number of epochs, as with the schedules
+    constant and plateau, the new run equals one training with all epochs. Otherwise, as with cosine and onecycle, a
+    warning is logged, and the learning rate goes on as in a training of the new length.
+
+    Args:
+        path: The folder of the finished run.
+        epochs: The new total number of epochs.
+        out: The new run folder, which must not exist. None creates one in runs/.
+        data: The data of the run, if they were passed as Python objects; or their new path, if they were moved.
+        arch: The network at the start of the run, if it was passed as a `keras.Model`.
+        trust: Execute the plugin files that are stored with the run.
+        callbacks: Keras callbacks to train with.
+
+    Returns:
+        The new run, with the history of all epochs.
+
+    Raises:
+        RequestError: The run is not finished, was stopped early, has no checkpoint, or has as many epochs already;
+            `data` or `arch` is missing, or not the same as at the start; or the run needs `trust`.
+        PluginError: A component cannot be loaded, or fails.
+        RunError: The run fails.
+
+    Example:
+        ```python
+        run = marsseg.extend("runs/finished", epochs=60)
+        ```
+    """
+    start_keras()
+    from .training.extension import extend as extend_training
+
+    folder = RunFolder.open(path_of(path, "path"))
+    callback_observer = _callbacks(callbacks)
+    resolved = _plan_of_run(folder, trust, data, arch, count_of(epochs, "epochs", at_least=1))
+    return extend_training(
+        folder,
+        resolved,
+        out=None if out is None else path_of(out, "out"),
+        moved=_is_place(data),
+        hooks=callback_observer.add_to(announce(resolved)),
+    )
+
+
+def report(path: AnyPath, *, data: AnyPath | Data | None = None, trust: bool = False) -> Run:
+    """Write the figures and the page of a run that has ended, for example because the disk was full at its end.
+
+    Args:
+        path: The run folder.
+        data: The data of the run, if they were passed as Python objects; or their new path, if they were moved, which
+            is recorded.
+        trust: Execute the plugin files that are stored with the run.
+
+    Returns:
+        The run, with its best network, history and scores.
+
+    Raises:
+        RequestError: The run has not ended or has no network, its data or files have changed, or it needs `trust`.
+        PluginError: A component cannot be loaded, or fails.
+        RunError: The report cannot be written.
+
+    Example:
+        ```python
+        marsseg.report("runs/finished")
+        ```
+    """
+    start_keras()
+    from .training.ended import write_report
+
+    folder = RunFolder.open(path_of(path, "path"))
+    return write_report(folder, _plan_of_run(folder, trust, data, None), moved=_is_place(data))
 
 
 def load(path: AnyPath, *, trust: bool = False) -> keras.Model:

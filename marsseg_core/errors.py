@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from .printable import printable
+
 
 class MarssegError(Exception):
     """Report what is wrong, where, and what to do next. Exit code 1.
@@ -28,7 +30,7 @@ class MarssegError(Exception):
     def __str__(self) -> str:
         where = f" [{self.where}]" if self.where else ""
         hint = f" {self.hint}" if self.hint else ""
-        return f"{self.what}{where}{hint}"
+        return printable(f"{self.what}{where}{hint}")
 
 
 class RunError(MarssegError):

@@ -16,11 +16,13 @@ from typing import TYPE_CHECKING, Any, Final
 import pluggy
 
 from .errors import MarssegError, PluginError, nearest
+from .failures import describe
 from .messages import get_logger
 from .registry.catalog import installed
 from .registry.entries import OK, Entry
 from .registry.kinds import COMMAND, OBSERVER
 from .registry.loading import failure_location, import_target, plugin_errors_named, plugin_stdout_to_stderr
+from .registry.process_state import keep_process_state
 
 if TYPE_CHECKING:
     import keras
@@ -104,12 +106,15 @@ class HookCaller:
         for plugin in reversed(plugins):
             only_this = self._manager.subset_hook_caller(name, [other for other in plugins if other is not plugin])
             try:
-                results += only_this(**arguments)
-            except (Exception, SystemExit) as cause:
+                with keep_process_state():
+                    results += only_this(**arguments)
+            except KeyboardInterrupt:
+                raise
+            except BaseException as cause:
                 if isinstance(cause, MarssegError) and name != _FAILED:
                     raise
                 label = self._manager.get_name(plugin)
-                self.warn(f"The observer {label} failed in {name}: {cause!r}{_failing_place(plugin, cause)}")
+                self.warn(f"The observer {label} failed in {name}: {describe(cause)}{_failing_place(plugin, cause)}")
         return results
 
     def add(self, observer: Any, name: str) -> None:

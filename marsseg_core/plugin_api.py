@@ -62,19 +62,18 @@ if TYPE_CHECKING:
         FolderFacts as FolderFacts,
         read_folder_facts as read_folder_facts,
     )
+    from .data.image_files import SUFFIXES as SUFFIXES, refuse_file as refuse_file
     from .data.image_reader import ImageReader as ImageReader
     from .data.images import (
-        SUFFIXES as SUFFIXES,
         Colour as Colour,
         Palette as Palette,
         orientation_of as orientation_of,
         pixel_type as pixel_type,
         read_image as read_image,
         read_mask as read_mask,
-        refuse_file as refuse_file,
     )
     from .data.item_file import ITEM_FILE as ITEM_FILE
-    from .data.limits import PIXEL_LIMIT as PIXEL_LIMIT
+    from .data.limits import ITEM_LIMIT as ITEM_LIMIT, PIXEL_LIMIT as PIXEL_LIMIT
     from .data.names import MAX_NAME as MAX_NAME, is_text as is_text, tile_name as tile_name
     from .data.ranges import ImageChunk as ImageChunk, Range as Range, determine_scaling as determine_scaling
     from .data.scaling import Scaling as Scaling, numbers_of as numbers_of
@@ -101,13 +100,16 @@ if TYPE_CHECKING:
     )
     from .figures import canvas as canvas, colours as colours, curves as curves, matrix as matrix, panels as panels
     from .figures.page import render_template as render_template
+    from .files.contents import other_content as other_content
     from .files.npy import read_npy_header as read_npy_header
+    from .files.regular import check_regular as check_regular
     from .files.run_folder import FINISHED as FINISHED, RunFolder as RunFolder
     from .files.text import read_text as read_text
     from .hooks import hookimpl as hookimpl
     from .messages import get_logger as get_logger
     from .planning.metrics import MetricTable as MetricTable, metric_table as metric_table
     from .planning.plan import Plan as Plan
+    from .printable import printable as printable
     from .registry.catalog import installed as installed
     from .registry.kinds import BOTTLENECK as BOTTLENECK, Kind as Kind
     from .registry.parameters import param as param, settings as settings
@@ -158,17 +160,22 @@ _NAMES: Final = {
         "to_grey",
     ),
     "data.conversion": ("Converter",),
+    "data.image_files": (
+        "SUFFIXES",
+        "refuse_file",
+    ),
     "data.images": (
         "Colour",
         "Palette",
-        "SUFFIXES",
         "orientation_of",
         "pixel_type",
         "read_image",
         "read_mask",
-        "refuse_file",
     ),
-    "data.limits": ("PIXEL_LIMIT",),
+    "data.limits": (
+        "ITEM_LIMIT",
+        "PIXEL_LIMIT",
+    ),
     "data.chunks": ("items_per_chunk",),
     "data.cached": (
         "GROUPS",
@@ -245,7 +252,9 @@ _NAMES: Final = {
         "panels",
     ),
     "figures.page": ("render_template",),
+    "files.contents": ("other_content",),
     "files.npy": ("read_npy_header",),
+    "files.regular": ("check_regular",),
     "files.run_folder": (
         "FINISHED",
         "RunFolder",
@@ -258,6 +267,7 @@ _NAMES: Final = {
         "metric_table",
     ),
     "planning.plan": ("Plan",),
+    "printable": ("printable",),
     "registry.catalog": ("installed",),
     "registry.kinds": (
         "BOTTLENECK",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import json
 import os
 import sys
@@ -165,7 +166,111 @@ def test_doctor_says_that_what_is_sound_is_sound(findings):
 
 def test_doctor_times_the_slow_one(findings):
     assert findings[0]["bad-slow", "slow"]["seconds"] > 2
+    assert findings[0]["bad-slow", "slow"]["effects"] == []
 
 
 def test_doctor_imports_nothing_that_cannot_be_used(findings):
     assert findings[2] == {bad.module for bad in BAD if bad.listed in ("ok", "conflict")}
+
+
+RUDE = """\
+import builtins, logging, os
+from dataclasses import dataclass
+from marsseg_core.plugin_api import Augmentation, Loss, Schedule, hookimpl
+
+epochs = 0
+
+def disturb():
+    os.chdir("/")
+    logging.disable(logging.CRITICAL)
+
+disturb()
+
+@dataclass(frozen=True)
+class RudeLoss(Loss):
+    "A loss."
+
+    def build(self, spec):
+        import keras
+
+        disturb()
+
+        def loss(labels, logits):
+            builtins.rude_floatx = keras.config.floatx()
+            return keras.ops.mean(keras.ops.square(logits))
+
+        return loss
+
+@dataclass(frozen=True)
+class RudeFlip(Augmentation):
+    "An augmentation."
+
+    def prepare(self, data, items):
+        import keras
+
+        keras.config.set_floatx("float16")
+        return self.apply
+
+    def apply(self, images, masks, generators):
+        disturb()
+        if epochs:
+            raise KeyboardInterrupt
+        return images, masks
+
+@dataclass(frozen=True)
+class RudeSchedule(Schedule):
+    "A schedule."
+
+    def build(self, spec):
+        import keras
+
+        return keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: disturb())
+
+class Mute(BaseException):
+    def __str__(self):
+        raise ValueError
+
+@hookimpl
+def marsseg_epoch_finished(run, record):
+    global epochs
+    epochs += 1
+    disturb()
+
+@hookimpl
+def marsseg_run_finished(run):
+    disturb()
+    raise Mute
+"""
+
+
+def test_a_rude_plugin_moves_silences_and_stops_nothing(tmp_path, monkeypatch):
+    """It goes elsewhere and switches messages off wherever it is called, and interrupts a thread of the pipeline."""
+    import keras
+
+    import marsseg_core as marsseg
+
+    (tmp_path / "rude.py").write_text(RUDE)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MARSSEG_DISABLE", "report,progress")
+    monkeypatch.setattr(builtins, "rude_floatx", None, raising=False)
+    run = marsseg.run(
+        arch="unet:width=0.125:depth=1:convolutions=1",
+        data="synthetic:count=16:height=16:width=16",
+        loss="rude_loss",
+        augment="rude_flip:p=1",
+        schedule="rude_schedule",
+        plugins=["rude.py"],
+        out="run",
+        batch=4,
+        epochs=3,
+        workers=2,
+    )
+    assert os.getcwd() == str(tmp_path)
+    assert (run.metrics["status"], len(run.history)) == ("interrupted", 1)
+    assert {"metrics.json", "history.csv", "network.keras", "log.txt"} <= {
+        path.name for path in (tmp_path / "run").iterdir()
+    }
+    log = (tmp_path / "run" / "log.txt").read_text()
+    assert "The observer rude of rude.py" in log
+    assert "failed in marsseg_run_finished: Mute: (its text raises ValueError)" in log
+    assert builtins.rude_floatx == keras.config.floatx() == "float32"

@@ -38,7 +38,9 @@ FLOORS = """
     data
     registry
     files
+    failures
     conventions errors messages shown
+    printable
 """
 FLOOR_OF = {room: -number for number, floor in enumerate(FLOORS.strip().splitlines()) for room in floor.split()}
 

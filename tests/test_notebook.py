@@ -75,6 +75,10 @@ def test_names_are_escaped(tiny):
     names = ("<b>", *tiny.class_names[1:])
     data = marsseg.SegmentationData(tiny.images, tiny.masks, names, source="<i>")
     assert "<td>&lt;b&gt;</td>" in data._repr_html_()
+    assert 'alt="mask 0"' in data._repr_html_()
+    items = [f"<i>{item}.png" for item in range(len(data))]
+    named = marsseg.SegmentationData(tiny.images, tiny.masks, names, names=items)
+    assert 'alt="mask &lt;i&gt;0.png"' in named._repr_html_()
 
 
 def test_a_run_without_a_score_is_shown(shown):

@@ -68,6 +68,8 @@ CASES = {
     "load path": (lambda v: marsseg.load(v), ODD | TEXTS),
     "load trust": (lambda v: marsseg.load("runs", trust=v), NO_FLAG),
     "resume path": (lambda v: marsseg.resume(v), ODD | TEXTS),
+    "extend path": (lambda v: marsseg.extend(v, epochs=9), ODD | TEXTS),
+    "report path": (lambda v: marsseg.report(v), ODD | TEXTS),
     "predict runs": (lambda v: predicted(v, IMAGES), ODD | TEXTS | {"no list": []}),
     "predict images": (lambda v: predicted("runs", v), ODD),
     "predict range": (lambda v: predicted("runs", IMAGES, range=v), ODD),

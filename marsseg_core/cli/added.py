@@ -16,10 +16,13 @@ from typing import Any, Final
 import typer
 
 from ..errors import MarssegError
+from ..printable import printable
 from ..registry.catalog import installed
 from ..registry.entries import OK, Entry
 from ..registry.loading import plugin_errors_named
+from ..registry.source_code import docstring_of
 from .output import warn
+from .standard_output import give_back_standard_output
 
 BUILT_IN: Final = "marsseg itself"
 
@@ -71,24 +74,27 @@ def _usable_entries() -> list[Entry]:
 
 
 def _guard(entry: Entry, command: Any) -> None:
-    """Wrap a command and its subcommands, so that their errors name the plugin.
+    """Wrap a command and its subcommands, and make sure of their help.
 
+    They may print to standard output, and their errors name the plugin.
     Errors of marsseg and Typer are raised unchanged.
     """
     for inner in getattr(command, "commands", {}).values():
         _guard(entry, inner)
     if command.callback is not None:
+        command.help = printable(command.help or docstring_of(command.callback))
         command.callback = _guarded(entry, command.callback)
 
 
 def _guarded(entry: Entry, callback: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(callback)
     def call(*args: Any, **values: Any) -> Any:
+        give_back_standard_output()
         try:
             return callback(*args, **values)
-        except (typer.Abort, MemoryError):
+        except (typer.Abort, MemoryError, KeyboardInterrupt, SystemExit):
             raise
-        except Exception as cause:
+        except BaseException as cause:
             if hasattr(cause, "exit_code"):
                 raise
             with plugin_errors_named(entry, "failed"):

@@ -10,6 +10,7 @@ import typer
 from ..conventions import HEADLINE
 from ..errors import RequestError
 from ..files.atomic import atomic_write, refuse_existing, require_parent, write_bytes
+from ..files.text import encode_text
 from .completion import fixed, metrics
 from .output import print_json, print_table, print_text, say, warn
 
@@ -56,7 +57,7 @@ def compare(
     if csv is not None:
         from ..experiments.table import to_csv
 
-        write_bytes(csv, to_csv(comparison).encode())
+        write_bytes(csv, encode_text(to_csv(comparison)))
         say(f"Table written: {csv}")
     if figure is not None:
         from ..figures.comparison import comparison_figure

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, get_args, get_origin
 
 import typer
 
+from ..printable import printable
 from ..registry import kinds
 from ..registry.kinds import ALL_KINDS, COMPONENT_KINDS, HOOKED_KINDS, METRIC, PLAN_KINDS, RECIPE, Kind
 from ..registry.parameters import NONE_WORD
@@ -59,9 +60,9 @@ def _completer(words: Callable[[Mapping[str, Any], str], Iterable[Word]]) -> Com
         # Typer renders descriptions by Rich, as markup, and folds long ones; shells would take each line for a word.
         length = min(_DESCRIPTION_LENGTH, Console().width)
         return [
-            (word, escape(shorten(description, length, placeholder="…")))
+            (word, escape(shorten(printable(description), length, placeholder="…")))
             for word, description in suggestions.items()
-            if word.startswith(incomplete)
+            if word.startswith(incomplete) and word == printable(word)
         ]
 
     return complete

@@ -37,8 +37,8 @@ def doctor(
     """Load each installed component, recipe, observer and command plugin in a separate process, and report problems.
 
     Loading should take hundredths of a second. A component that imports Keras or TensorFlow at the top of its module
-    has the status `early`, because it slows down all commands that only name it. The exit code is 3 if something is
-    broken.
+    has the status `early`, because it slows down all commands that only name it. One that prints text or changes the
+    process while it is loaded has the status `side effects`. The exit code is 3 if something is broken.
     """
     from ..doctor.diagnosis import examine, select
     from ..files.progress import ProgressBar

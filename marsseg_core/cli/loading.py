@@ -6,7 +6,7 @@ import os
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 from ..networks.startup import check_backend, chosen_backend, start_keras
 from .output import say
@@ -24,14 +24,19 @@ def load_keras() -> None:
 def _hidden_native_stderr() -> Iterator[None]:
     # TensorFlow's C++ code prints to file descriptor 2 before its log level is set.
     sys.stderr.flush()
-    original = os.dup(2)
-    with tempfile.TemporaryFile() as hidden:
+    with ExitStack() as stack:
+        try:
+            hidden = stack.enter_context(tempfile.TemporaryFile())
+        except OSError:  # no folder for temporary files can be written: nothing is hidden
+            yield
+            return
+        original = os.dup(2)
         os.dup2(hidden.fileno(), 2)
         try:
             yield
         except BaseException:
             hidden.seek(0)
-            os.write(original, hidden.read())
+            stack.callback(sys.stderr.write, hidden.read().decode(errors="replace"))
             raise
         finally:
             os.dup2(original, 2)

@@ -3,24 +3,43 @@
 from __future__ import annotations
 
 import importlib
-import io
 import os
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Annotated, Any, Final
 
 import typer
 from typer.core import TyperCommand, TyperGroup
 
 from ..errors import MarssegError, RequestError, RunError
+from ..failures import memory_error
+from ..messages import log_waiting
+from ..printable import printable
 from ..registry.distribution import version
+from ..registry.source_code import docstring_of
 from .bash import whole_words
 from .output import EXIT_INTERRUPTED, print_error, print_text, say
+from .signals import signals_interrupt
+from .standard_output import keep_for_results, output_failure, reserve_standard_output
+from .streams import make_streams_lasting
 from .verbosity import messages_on_standard_error, takes_verbosity
 
 # Each command is a function in a module of this package with the same name (with _ instead of -).
-COMMANDS: Final = ("run", "predict", "evaluate", "compare", "list", "show", "doctor", "new-plugin")
+COMMANDS: Final = ("run", "predict", "evaluate", "report", "compare", "list", "show", "doctor", "new-plugin")
 # Each group is a package with such modules.
 COMMAND_GROUPS: Final = ("data",)
+
+
+@contextmanager
+def _printable_usage_errors() -> Iterator[None]:
+    """Escape control characters in the messages that Typer prints itself, about the use of options and commands."""
+    try:
+        yield
+    except Exception as error:
+        if isinstance(getattr(error, "message", None), str):
+            error.message = printable(error.message)  # type: ignore[attr-defined]
+        raise
 
 
 class _MarssegGroup(TyperGroup):
@@ -45,9 +64,14 @@ class _MarssegGroup(TyperGroup):
                 self._added = added_commands(self.commands, quiet=ctx.resilient_parsing)
         return self._added
 
+    def make_context(self, *args: Any, **values: Any) -> Any:
+        """Parse the options before the name of the command."""
+        with _printable_usage_errors():
+            return super().make_context(*args, **values)
+
     def invoke(self, ctx: Any) -> Any:
         """Run the command with marsseg's messages on standard error, and turn errors into exit codes."""
-        with messages_on_standard_error():
+        with messages_on_standard_error(), _printable_usage_errors():
             return self._invoke(ctx)
 
     def _invoke(self, ctx: Any) -> Any:
@@ -56,15 +80,17 @@ class _MarssegGroup(TyperGroup):
         except MarssegError as error:
             print_error(error, with_traceback=ctx.params.get("traceback", False))
             raise typer.Exit(error.exit_code) from None
-        except MemoryError as cause:
-            shortage = RunError(
-                f"There is not enough memory: {cause}", hint="Use fewer or smaller images, or smaller batches."
-            )
-            print_error(shortage, with_traceback=ctx.params.get("traceback", False))
-            raise typer.Exit(shortage.exit_code) from None
         except KeyboardInterrupt:
+            log_waiting()
             say("Interrupted.")
             raise typer.Exit(EXIT_INTERRUPTED) from None
+        except Exception as cause:
+            shortage = memory_error(cause)
+            if shortage is None:
+                raise
+            shortage.__cause__ = cause
+            print_error(shortage, with_traceback=ctx.params.get("traceback", False))
+            raise typer.Exit(shortage.exit_code) from None
 
 
 class _Command(TyperCommand):
@@ -81,6 +107,11 @@ class _Command(TyperCommand):
             if option.startswith("--"):
                 seen.add(option)
         return super().parse_args(ctx, args)
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command. From now on, only its results go to standard output."""
+        keep_for_results()
+        return super().invoke(ctx)
 
 
 app = typer.Typer(
@@ -99,7 +130,6 @@ def _print_version(requested: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
 def marsseg(
     traceback: Annotated[bool, typer.Option("--traceback", help="Show the traceback of an error.")] = False,
     version: Annotated[
@@ -109,17 +139,25 @@ def marsseg(
     """Train, score and compare semantic segmentation networks for Mars terrain, by the names of their components."""
 
 
+app.callback(help=docstring_of(marsseg))(marsseg)
+
+
+def add_command(group: typer.Typer, name: str, function: Callable[..., None]) -> None:
+    """Add a command to a group; its docstring is the text of its help."""
+    group.command(name, cls=_Command, help=docstring_of(function))(takes_verbosity(function))
+
+
 for _command in COMMANDS:
     _function = _command.replace("-", "_")
     _module = importlib.import_module(f".{_function}", __package__)
-    app.command(_command, cls=_Command)(takes_verbosity(getattr(_module, _function)))
+    add_command(app, _command, getattr(_module, _function))
 
 for _name in COMMAND_GROUPS:
     _package = importlib.import_module(f".{_name}", __package__)
     _group = typer.Typer(name=_name, help=_package.HELP, no_args_is_help=True, rich_markup_mode="markdown")
     for _command in _package.COMMANDS:
         _module = importlib.import_module(f".{_name}.{_command}", __package__)
-        _group.command(_command, cls=_Command)(takes_verbosity(getattr(_module, _command)))
+        add_command(_group, _command, getattr(_module, _command))
     app.add_typer(_group)
 
 
@@ -127,9 +165,21 @@ def main() -> None:
     """Run the command line: the entry point of the `marsseg` script."""
     # TensorFlow's failures are exceptions, so its log (about how it was built, for example) is not needed.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    for stream in (sys.stdout, sys.stderr):
-        # Replace characters that the encoding of the terminal cannot show, instead of failing.
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="replace")
-    with whole_words():
-        app(prog_name="marsseg")
+    make_streams_lasting()
+    reserve_standard_output()
+    try:
+        with signals_interrupt(), whole_words():
+            app(prog_name="marsseg")
+    except SystemExit as end:
+        sys.exit(end.code or _code_of_output())
+
+
+def _code_of_output() -> int:
+    """Return 1, with an error, if results could not be printed. A reader that closed its pipe wants no more of them."""
+    failure = output_failure()
+    if failure is None or isinstance(failure, BrokenPipeError):
+        return 0
+    what = f"The results cannot be printed on standard output: {failure.strerror}."
+    error = RunError(what, hint="Everything else is done, and all files are complete.")
+    print_error(error, with_traceback=False)
+    return error.exit_code

@@ -6,6 +6,8 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..conventions import VOID
+from ..data.limits import SIDE_LIMIT
 from ..errors import RequestError
 from ..files.atomic import atomic_write, require_parent
 from ..networks.startup import check_backend
@@ -18,7 +20,7 @@ from .output import print_table, print_text, say
 if TYPE_CHECKING:
     import keras
 
-_SIZE_PATTERN = re.compile(r"(\d+)x(\d+)(?:x(\d+))?")
+_SIZE_PATTERN = re.compile(r"(\d{1,9})x(\d{1,9})(?:x(\d{1,9}))?")
 
 
 def build(entry: Entry, text: str, bottleneck: str | None, size: str, classes: int, session: Session) -> keras.Model:
@@ -37,9 +39,11 @@ def build(entry: Entry, text: str, bottleneck: str | None, size: str, classes: i
         raise RequestError(
             f"'{size}' is not a valid size.", where="--size", hint="Write HEIGHTxWIDTHxCHANNELS, such as 64x128x1."
         )
-    if classes < 2:
-        raise RequestError(f"A network needs at least 2 classes, not {classes}.", where="--classes")
+    if not 2 <= classes <= VOID:
+        raise RequestError(f"A network has 2 to {VOID} classes, not {classes}.", where="--classes")
     height, width, channels = map(int, match.groups("1"))
+    if max(height, width, channels) > SIDE_LIMIT:
+        raise RequestError(f"'{size}' is too large: each number is at most {SIDE_LIMIT:,}.", where="--size")
 
     check_backend()
     from ..planning.plan import NETWORK_KINDS

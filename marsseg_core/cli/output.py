@@ -12,6 +12,8 @@ from rich.text import Text
 
 from ..errors import MarssegError
 from ..messages import get_logger
+from ..printable import printable
+from .standard_output import results
 
 _logger = get_logger(__name__)
 
@@ -37,16 +39,16 @@ def warn(text: str) -> None:
 
 def print_text(text: str = "") -> None:
     """Print a line of the result on standard output."""
-    console = Console()
+    console, text = Console(file=results()), printable(text)
     if console.is_terminal:
         console.print(Text(text))
     else:
-        print(text)
+        print(text, file=results(), flush=True)
 
 
 def print_json(**values: Any) -> None:
     """Print the result as JSON for programs, with the number of the schema."""
-    print(json.dumps({"schema": SCHEMA} | values, indent=2, allow_nan=False))
+    print(json.dumps({"schema": SCHEMA} | values, indent=2, allow_nan=False), file=results(), flush=True)
 
 
 def print_table(
@@ -57,10 +59,12 @@ def print_table(
     On a terminal, empty columns are left out. The first `names` columns are never folded; if the terminal is too
     narrow for them, each row is printed as a paragraph. Columns in `right` are aligned to the right.
     """
-    console = Console()
+    rows = [[printable(cell) for cell in row] for row in rows]
+    console = Console(file=results())
     if not console.is_terminal:
         for row in [headers, *rows]:
-            print("\t".join(cell.replace("\t", " ").replace("\n", " ") for cell in row))
+            print("\t".join(cell.replace("\t", " ").replace("\n", " ") for cell in row), file=results())
+        results().flush()
         return
     not_empty = [i for i in range(len(headers)) if i < names or any(row[i] for row in rows)]
     headers, rows = [headers[i] for i in not_empty], [[row[i] for i in not_empty] for row in rows]
@@ -96,12 +100,12 @@ def print_error(error: MarssegError, *, with_traceback: bool) -> None:
         import traceback
 
         _show_all_causes(error)
-        traceback.print_exception(error)
-    lines = [error.what]
+        sys.stderr.write(printable("".join(traceback.format_exception(error))))
+    lines = [printable(error.what)]
     if error.where:
-        lines.append(f"In: {error.where}")
+        lines.append(printable(f"In: {error.where}"))
     if error.hint and not (with_traceback and "--traceback" in error.hint):
-        lines.append(error.hint)
+        lines.append(printable(error.hint))
     console = Console(stderr=True)
     if console.is_terminal:
         from rich.panel import Panel

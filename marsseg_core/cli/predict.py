@@ -59,7 +59,7 @@ def predict(
             metavar="SHARE",
         ),
     ] = 0.5,
-    batch: Annotated[int, typer.Option(help="Tiles predicted at the same time.", min=1, metavar="N")] = 16,
+    batch: Annotated[int, typer.Option(help="Tiles predicted at the same time.", min=1, max=65_536, metavar="N")] = 16,
     range: Annotated[
         str | None,
         typer.Option(

@@ -48,7 +48,7 @@ def preview(entry: Entry, text: str, data_text: str, session: Session, file: Pat
             generators = [np.random.default_rng([plan.training.seed, draw, item])]
             images, masks = transform(scale(data.images[[item]]), np.array(data.masks[[item]]), generators)
             pairs.append((images[0], masks[0]))
-        rows.append(Example(f"item {item} of {data.source}", pairs))
+        rows.append(Example(f"{data.title(item)} of {data.source}", pairs))
     headings = ("before", *(f"after, draw {draw + 1}" for draw in range(DRAWS)))
     with atomic_write(file) as temporary:
         preview_sheet(rows, headings, data.class_names, temporary, ignore_classes=data.ignore_classes)

@@ -10,14 +10,16 @@ import typer
 
 from ..conventions import HEADLINE
 from ..networks.startup import check_backend
-from ..registry.kinds import METRIC, OBSERVER
-from ..registry.session import Session, open_session
+from ..registry.kinds import DATASET, METRIC, OBSERVER
+from ..registry.session import open_session
 from .common_options import Disable, Plugins, Trust
 from .completion import composition, fixed, monitored, recipes, settings
 from .kind_options import takes_kinds
 from .loading import load_keras
 from .output import EXIT_INTERRUPTED, print_table, print_text, say, warn
+from .resume import extend_run, resume_run
 from .series import print_dry, run_all
+from .standard_output import output_failure
 
 if TYPE_CHECKING:
     from ..planning.plan import Plan
@@ -90,7 +92,16 @@ def run(
     ] = None,
     folds: Annotated[int | None, typer.Option(help="Run on K folds: each image is tested once.", metavar="K")] = None,
     resume: Annotated[
-        str | None, typer.Option(help="Resume a run that was killed or interrupted.", metavar="RUN")
+        str | None,
+        typer.Option(
+            help="Resume a run or a series that was killed or interrupted. With --data, its data are read from a new "
+            "place.",
+            metavar="RUN",
+        ),
+    ] = None,
+    extend: Annotated[
+        str | None,
+        typer.Option(help="Train a finished run for more epochs, --epochs in all, in a new run folder.", metavar="RUN"),
     ] = None,
     out: Annotated[Path | None, typer.Option(help="The run folder. Default: a new one in runs/.")] = None,
     dry_run: Annotated[
@@ -119,14 +130,19 @@ def run(
         "seed": seed,
         "init": init,
     }
-    if resume is not None:
-        other_options: dict[str, Any] = {**compositions, **training} | {
-            "plan": plan,
-            "set": set or None,
-            "plugin": plugin or None,
-        }
-        other_options |= {"split": split, "seeds": seeds, "folds": folds, "out": out}
-        _resume(resume, session, [*_without_none(other_options), *(["dry_run"] if dry_run else [])])
+    if resume is not None or extend is not None:
+        used: dict[str, Any] = {**compositions, **training, "plan": plan, "set": set or None, "plugin": plugin or None}
+        used |= {"split": split, "seeds": seeds, "folds": folds, "out": out, "dry_run": dry_run or None}
+        data = compositions.get(DATASET.option)
+        options = _without_none(used)
+        if resume is not None:
+            options |= _without_none({"extend": extend})
+            result = resume_run(resume, session, data, [name for name in options if name != "data"])
+        else:
+            others = [name for name in options if name not in ("data", "epochs", "out")]
+            result = extend_run(str(extend), session, epochs, data, out, others)
+        if result is not None:
+            _finish(result)
         return
     if not dry_run:
         check_backend()
@@ -160,34 +176,10 @@ def run(
     _finish(api.run(resolved, out=out, hooks=hooks))
 
 
-def _resume(path: str, session: Session, other_options: list[str]) -> None:
-    from ..errors import RequestError
-    from ..files.run_folder import RunFolder
-    from ..hooks import announce
-    from ..planning.resolver import Request, resolve
-
-    if other_options:
-        option = f"--{other_options[0].replace('_', '-')}"
-        raise RequestError(
-            f"--resume uses the plan of the run: {option} cannot be used with it.",
-            where=f"--resume {path}",
-            hint="The run stores a copy of its plugins, which --trust executes."
-            if option == "--plugin"
-            else "To start a new run from the weights of this one, use --init.",
-        )
-    check_backend()
-    folder = RunFolder.open(path)
-    folder.check_unfinished()
-    plan = resolve(Request(base=path), session)
-    hooks = announce(plan)
-    load_keras()
-    from ..training.loop import resume
-
-    _finish(resume(folder, plan, hooks=hooks))
-
-
 def _finish(result: Run) -> None:
     _print_result(result)
+    if failure := output_failure():
+        result.folder.log(f"warning: the scores cannot be printed: {failure.strerror}")
     if result.interrupted:
         raise typer.Exit(EXIT_INTERRUPTED)
 

@@ -32,13 +32,21 @@ def run_all(kind: Kind, members: Mapping[str, Plan], out: Path | None) -> None:
     load_keras()
     from ..experiments.series import run_series
 
-    series = run_series(kind, members, out=out)
-    if not series.finished:
-        say(f"Interrupted before the first run finished: {series.path} has no scores.")
-        raise typer.Exit(EXIT_INTERRUPTED)
-    _print_series(series, next(iter(members.values())).metrics)
+    plan = next(iter(members.values()))
+    print_result(run_series(kind, members, out=out), plan.metrics, trust=bool(plan.plugins))
+
+
+def print_result(series: Series, table: MetricTable, *, trust: bool = False) -> None:
+    """Print the scores of a series. If it was interrupted, say how to resume it, and exit with the code for that."""
+    if series.finished:
+        _print_series(series, table)
     if series.interrupted:
-        say("Interrupted: the finished runs are stored, and the best network so far of the last run.")
+        say(
+            "Interrupted: the finished runs are stored, and the best network so far of the last run."
+            if series.finished
+            else f"Interrupted before the first run finished: {series.path} has no scores."
+        )
+        say(f"To resume: marsseg run --resume {series.path}{' --trust' if trust else ''}")
         raise typer.Exit(EXIT_INTERRUPTED)
 
 

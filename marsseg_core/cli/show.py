@@ -13,11 +13,24 @@ from ..errors import PluginError, RequestError, nearest
 from ..files.text import read_text
 from ..registry.catalog import Catalog
 from ..registry.entries import Entry
-from ..registry.kinds import ALL_KINDS, BOTTLENECK, DATASET, HOOKED_KINDS, LOSS, METRIC, OBSERVER, RECIPE, WEIGHTING
+from ..registry.kinds import (
+    ALL_KINDS,
+    ARCHITECTURE,
+    AUGMENTATION,
+    BOTTLENECK,
+    DATASET,
+    HOOKED_KINDS,
+    LOSS,
+    METRIC,
+    OBSERVER,
+    RECIPE,
+    WEIGHTING,
+    Kind,
+)
 from ..registry.loading import load
 from ..registry.plugin_files import SUFFIX
 from ..registry.session import open_session
-from ..registry.source_code import docstring, find_source
+from ..registry.source_code import docstring, docstring_of, find_source
 from .common_options import Disable, Plugins
 from .completion import anything, composition
 from .output import print_json, print_table, print_text
@@ -74,6 +87,12 @@ def show(
         known = [each for entry in catalog.everything for each in (entry.name, *entry.aliases)]
         hint = " ".join([*catalog.problems, nearest(name, known, listing="Known names")])
         raise RequestError(f"Nothing is called '{name}'.", where="show", hint=hint)
+    # Parameters and these options need a built network.
+    needs_network = build or ":" in text or any(option is not None for option in (plot, bottleneck, size, classes))
+    if preview is not None:
+        entries = _of_fitting_kind(entries, AUGMENTATION)
+    elif needs_network:
+        entries = _of_fitting_kind(entries, ARCHITECTURE, RECIPE)
     records = [_record(entry, catalog) for entry in entries]
     if preview is not None:
         from .network import check_plot
@@ -84,8 +103,7 @@ def show(
         return
     if data is not None:
         raise RequestError("--data needs --preview.", where="show", hint="Add --preview FILE.png.")
-    # Parameters and these options need a built network.
-    if build or ":" in text or any(option is not None for option in (plot, bottleneck, size, classes)):
+    if needs_network:
         from . import network as network_views
 
         if plot is not None:
@@ -108,6 +126,11 @@ def show(
         if position:
             print_text()
         _print_component(record)
+
+
+def _of_fitting_kind(entries: list[Entry], *kinds: Kind) -> list[Entry]:
+    """Return the entries of these kinds, or all if there are none: then the error names the kind that does not fit."""
+    return [entry for entry in entries if entry.kind in kinds] or entries
 
 
 def _facts(entry: Entry) -> dict[str, Any]:
@@ -163,15 +186,13 @@ def _recipe(entry: Entry) -> dict[str, Any]:
 
 def _component(entry: Entry, catalog: Catalog) -> dict[str, Any]:
     # Imported here, so that the other commands start faster.
-    import inspect
-
     from ..planning.options import options_of
     from ..registry.parameters import parameters_of
 
     cls = load(entry)
     parameters = [*parameters_of(cls).values(), *parameters_of(options_of(entry.kind)).values()]
     return _facts(entry) | {
-        "text": "\n\n".join([inspect.getdoc(cls) or "", *([_direction(cls)] if entry.kind == METRIC else [])]),
+        "text": "\n\n".join([docstring_of(cls), *([_direction(cls)] if entry.kind == METRIC else [])]),
         "parameters": [_parameter(parameter) for parameter in parameters],
         "example": _example(entry, parameters, catalog),
     }

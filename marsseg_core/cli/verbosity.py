@@ -13,6 +13,7 @@ from rich.text import Text
 
 from ..errors import RequestError
 from ..messages import ROOT
+from ..printable import printable
 from .signatures import extended
 
 Verbose = Annotated[bool, typer.Option("-v", "--verbose", help="Show debug messages, too.")]
@@ -25,7 +26,8 @@ class _StandardError(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         """Print a message, in yellow and with "Warning: " if it is a warning."""
         is_warning = record.levelno >= logging.WARNING
-        line = f"Warning: {record.getMessage()}" if is_warning else record.getMessage()
+        message = printable(record.getMessage())
+        line = f"Warning: {message}" if is_warning else message
         Console(stderr=True).print(Text(line, style="yellow" if is_warning else ""), soft_wrap=True)
 
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from ..conventions import VOID
 from ..errors import RequestError
+from ..printable import printable
 from ..shown import HtmlRepr
 from .chunks import chunks
 from .names import StoredNames
@@ -44,7 +45,7 @@ class SegmentationData(HtmlRepr):
     Attributes:
         images: (N, H, W, C) uint8
         masks: (N, H, W) uint8, class ids or 255 for void
-        class_names: (K,) the name of each class; pass a tuple, a list or an array
+        class_names: (K,) the name of each class; pass a tuple, a list or an array. Control characters become escapes.
         ignore_classes: the ids of classes that losses and metrics ignore; pass a tuple, a list or an array
         groups: (N,) integers or None; a split puts all images of one group (one place) into the same subset
         source: the name of the data set or its file, for messages
@@ -76,7 +77,7 @@ class SegmentationData(HtmlRepr):
     facts: InitVar[Facts | None] = None  # not stored: a copy with other arrays computes its own
 
     def __post_init__(self, facts: Facts | None) -> None:
-        object.__setattr__(self, "source", str(self.source))  # a Path may be passed too
+        object.__setattr__(self, "source", printable(str(self.source)))  # a Path may be passed too
         names, ignore_classes = _as_tuple(self.class_names), _as_tuple(self.ignore_classes)
         unordered = isinstance(self.class_names, set | frozenset)
         if unordered or not names or not all(isinstance(name, str) for name in names):
@@ -87,7 +88,7 @@ class SegmentationData(HtmlRepr):
             isinstance(c, int | np.integer) and not isinstance(c, bool) for c in ignore_classes
         ):
             self._refuse(f"Ignored classes must be ids of classes, such as (0,), not {_quoted(self.ignore_classes)}.")
-        object.__setattr__(self, "class_names", tuple(map(str, names)))
+        object.__setattr__(self, "class_names", tuple(printable(str(name)) for name in names))
         object.__setattr__(self, "ignore_classes", tuple(map(int, ignore_classes)))
         for name in ("images", "masks"):
             if not isinstance(array := getattr(self, name), np.ndarray):
@@ -202,6 +203,10 @@ class SegmentationData(HtmlRepr):
     def name(self, item: int) -> str:
         """Return the name of an item, or its number if the items have no names."""
         return str(item) if self.names is None else str(self.names[item])
+
+    def title(self, item: int) -> str:
+        """Return the name of an item, or "item" and its number if the items have no names."""
+        return f"item {item}" if self.names is None else self.name(item)
 
     def __len__(self) -> int:
         return len(self.images)

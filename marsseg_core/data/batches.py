@@ -13,7 +13,7 @@ import keras
 import numpy as np
 
 from ..conventions import TargetFunction, Transform
-from ..errors import MarssegError
+from ..failures import describe
 from .arrays import SegmentationData, scale
 from .statistics import rarest_items
 from .targets import with_targets
@@ -58,8 +58,8 @@ class TrainingBatches(keras.utils.PyDataset):
         self._seed = seed
         self._order: tuple[int, np.ndarray] = (-1, np.empty((0, 2), np.int64))
         self.epoch = 0
-        # The error of a component in a thread of the pipeline; the backend raises another error in its place.
-        self.failure: MarssegError | None = None
+        # The exception of a component in a thread of the pipeline; the backend raises another one in its place.
+        self.failure: BaseException | None = None
 
     def __len__(self) -> int:
         return (len(self._items) + self._extra) // self._batch
@@ -67,9 +67,12 @@ class TrainingBatches(keras.utils.PyDataset):
     def __getitem__(self, index: int) -> tuple[np.ndarray, Any]:
         try:
             return self._make_batch(index)
-        except MarssegError as failure:
+        except BaseException as failure:
             self.failure = failure
-            raise
+            if isinstance(failure, Exception):
+                raise
+            # KeyboardInterrupt, for example, would end the thread, and the training would wait for its batch forever.
+            raise RuntimeError(describe(failure)) from failure
 
     def _make_batch(self, index: int) -> tuple[np.ndarray, Any]:
         epoch = self.epoch

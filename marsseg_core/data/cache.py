@@ -16,10 +16,12 @@ import os
 import re
 import shutil
 import stat
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from secrets import token_hex
 from types import MappingProxyType
 from typing import IO, Any, Final
 
@@ -28,7 +30,7 @@ import platformdirs
 
 from ..errors import RequestError, RunError
 from ..files.atomic import temporary_folder
-from ..files.locks import lock_folder
+from ..files.leftovers import is_locked, may_be_in_use, remove_abandoned_folders
 from ..files.npy import write_npy_header
 from ..files.progress import ProgressBar
 from ..messages import get_logger
@@ -266,13 +268,15 @@ def open_or_prepare(source: CacheSource, prepare: Callable[[Writer], None]) -> C
     """Open the entry made from `source`; if it is missing or damaged, let `prepare` write it first.
 
     Raises RequestError if the cache folder cannot be written, RunError if the disk is full or the source changed while
-    it was read, and whatever `prepare` raises. After an error no files are left behind.
+    it was read, and whatever `prepare` raises. After an error no files are left behind. What processes left that were
+    killed while they prepared an entry is removed first.
     """
     key = source.key()
     final = _entries_folder() / key
     entry = _open_entry(final)
     _logger.debug("%s: %s %s", source.name, "prepared into" if entry is None else "opened from", final)
     if entry is None:
+        remove_abandoned_folders(final.parent, _UNFINISHED.fullmatch)
         with _temporary_folder(final) as temporary:
             with ProgressBar("Preparing", source.name) as progress:
                 writer = Writer(temporary, progress)
@@ -304,15 +308,25 @@ def entries() -> list[CacheEntry]:
 def clear() -> list[CacheEntry]:
     """Remove all entries, also unfinished ones of processes that ended; return the removed entries.
 
-    An entry that another process is preparing is not removed. Raises RunError if an entry cannot be removed.
+    An entry that another process is preparing is not removed. One that others have open disappears for those who open
+    it later; its arrays stay readable where they are memory-mapped already. (Windows does not rename a folder with open
+    files, so such an entry stays.) Raises RunError if an entry cannot be removed.
     """
     removed = []
     for entry in entries():
-        if not _FINISHED.fullmatch(entry.path.name) and _in_use(entry.path):
+        in_use = is_locked if entry.finished else may_be_in_use
+        if in_use(entry.path):
             continue
+        # Renamed first, so that other processes find the whole entry or none.
+        unnamed = entry.path.with_name(f".{entry.path.name.lstrip('.')[:32]}-{os.getpid()}-{token_hex(4)}")
         try:
-            shutil.rmtree(entry.path)
+            entry.path.rename(unnamed)
+            shutil.rmtree(unnamed)
+        except FileNotFoundError:
+            continue  # another process has cleared the cache meanwhile
         except OSError as cause:
+            if sys.platform == "win32" and isinstance(cause, PermissionError):
+                continue
             raise RunError(f"The cache cannot be cleared: {cause.strerror}.", where=str(entry.path)) from cause
         removed.append(entry)
     return removed
@@ -395,15 +409,6 @@ def _move_into_place(temporary: Path, final: Path) -> CachedArrays:
         where=str(final),
         hint=f"Check the disk, or set {VARIABLE} to a folder on another one.",
     )
-
-
-def _in_use(folder: Path) -> bool:
-    """Return whether the process that prepares this folder is still running."""
-    try:
-        with lock_folder(folder):
-            return False
-    except BlockingIOError:
-        return True
 
 
 @contextmanager

@@ -31,7 +31,8 @@ def clean(data: SegmentationData, options: CleaningOptions) -> SegmentationData:
     if options == CleaningOptions():
         return data
     aliens, duplicates = _find_dropped(data, options)
-    report = CleaningReport(options, len(data), aliens, duplicates, {})
+    named = {} if data.names is None else {item: data.name(item) for group in aliens + duplicates for item in group}
+    report = CleaningReport(options, len(data), aliens, duplicates, {}, named)
     kept = report.kept
     if not len(kept):
         raise RequestError("Cleaning leaves no image.", where=data.source, hint="Omit one of its steps.")

@@ -21,4 +21,5 @@ class CleaningOptions:
         0,
         help="label unlabelled strips along the edges, up to this many pixels wide, like the nearest labelled pixels",
         minimum=0,
+        maximum=10_000,
     )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,7 @@ class CleaningReport:
         aliens: the groups of which all items were dropped
         duplicates: the groups of which all items except the first were dropped
         filled: the number of pixels that were labelled, by item
+        names: the names of the items in `aliens` and `duplicates`, by number; empty if the items have no names
     """
 
     options: CleaningOptions
@@ -29,6 +31,7 @@ class CleaningReport:
     aliens: tuple[ItemGroup, ...]
     duplicates: tuple[ItemGroup, ...]
     filled: dict[int, int]
+    names: Mapping[int, str] = field(default_factory=dict)
 
     @property
     def kept(self) -> np.ndarray:
@@ -48,7 +51,8 @@ class CleaningReport:
         return f"{', '.join(steps)}; {len(self.kept):,} of {self.items:,} items remain"
 
     def to_json(self) -> dict[str, Any]:
-        """Return the content of cleaning.json."""
+        """Return the content of cleaning.json; it has `names` only if the items have some."""
+        names = {"names": {str(item): name for item, name in self.names.items()}} if self.names else {}
         return {
             "options": settings(self.options),
             "items": self.items,
@@ -56,4 +60,5 @@ class CleaningReport:
             "dropped_aliens": [list(group) for group in self.aliens],
             "dropped_duplicates": [{"kept": group[0], "dropped": list(group[1:])} for group in self.duplicates],
             "filled_pixels": {str(item): pixels for item, pixels in self.filled.items()},
+            **names,
         }

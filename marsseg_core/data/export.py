@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 import zipfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -17,6 +18,7 @@ from ..conventions import VOID
 from ..errors import RequestError
 from ..files.atomic import atomic_folder, atomic_write
 from ..files.npy import write_npy_header
+from ..files.text import encode_text
 from ..messages import get_logger
 from .arrays import SegmentationData
 from .chunks import items_per_chunk
@@ -146,14 +148,15 @@ def write_folder(path: Path, data: SegmentationData, unlabelled: np.ndarray | No
     palette = _palette(data)
     total = len(data) + (0 if unlabelled is None else len(unlabelled))
     with atomic_folder(path) as temporary:
-        with (temporary / "classes.csv").open("w", encoding="utf-8", newline="") as file:
-            special = any(set(name) & set(',;\t"') for name in data.class_names)
-            write = csv.writer(file, lineterminator="\n", quoting=csv.QUOTE_ALL if special else csv.QUOTE_MINIMAL)
-            write.writerows(_class_rows(data, palette))
+        text = io.StringIO()
+        special = any(set(name) & set(',;\t"') for name in data.class_names)
+        write = csv.writer(text, lineterminator="\n", quoting=csv.QUOTE_ALL if special else csv.QUOTE_MINIMAL)
+        write.writerows(_class_rows(data, palette))
+        (temporary / "classes.csv").write_bytes(encode_text(text.getvalue()))
         write_folder_facts(temporary, data.scaling, data.ignore_classes)
         if data.names is not None or data.split is not None or data.groups is not None:
             table = item_table(data, files if data.names is None else data.names, files)
-            (temporary / ITEM_FILE).write_bytes(table.encode("utf-8", "surrogateescape"))
+            (temporary / ITEM_FILE).write_bytes(encode_text(table))
         for item, (image, mask) in enumerate(zip(data.images, data.masks, strict=True)):
             _save(temporary / "images" / files[item], image)
             _save(temporary / "masks" / files[item], mask, palette)

@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from typing import Final
 
-from .images import SUFFIXES
+from .image_files import SUFFIXES
 
 # What no system, or not every one, allows in the name of a file: control characters, bytes that are not UTF-8, and the
 # characters that Windows reserves. Windows also reserves names of devices, and drops spaces and dots at the end.

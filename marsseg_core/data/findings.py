@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Final
 
 from .duplicates import CORRELATION, HASH_BITS
 from .groups import ItemGroup
 from .inspection import WIDEST_STRIP, Inspection, Values
+
+_NAMELESS: Final[Mapping[int, str]] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -19,16 +23,20 @@ class Finding:
         count: how many items have it
         detail: what that means, in a few words
         groups: the items, in groups that belong together
+        labelled: whether these are labelled items; those without labels are numbered separately, and have no names
     """
 
     name: str
     count: int
     detail: str
     groups: tuple[ItemGroup, ...] = ()
+    labelled: bool = True
 
 
-def listed(groups: Sequence[ItemGroup], most: int) -> str:
-    """Return the first `most` items as text, with groups separated by semicolons.
+def listed(groups: Sequence[ItemGroup], most: int, names: Mapping[int, str] = _NAMELESS) -> str:
+    """Return the names of the first `most` items as text, with groups separated by semicolons.
+
+    An item that is not in `names` is given by its number.
 
     >>> listed([(1, 2), (5, 9, 12)], most=4)
     '1, 2; 5, 9, …'
@@ -37,7 +45,7 @@ def listed(groups: Sequence[ItemGroup], most: int) -> str:
     for group in groups:
         if most <= 0:
             return "; ".join([*texts, "…"])
-        items = [str(item) for item in group[:most]] + (["…"] if len(group) > most else [])
+        items = [names.get(item, str(item)) for item in group[:most]] + (["…"] if len(group) > most else [])
         texts.append(", ".join(items))
         most -= len(group)
     return "; ".join(texts)
@@ -129,6 +137,7 @@ def findings(inspection: Inspection) -> list[Finding]:
                 _total(inspection.unlabelled_copies),
                 f"{_groups(inspection.unlabelled_copies)} of nearly identical unlabelled images (numbered separately)",
                 inspection.unlabelled_copies,
+                labelled=False,
             ),
         ]
     void = f"{masks.void_pixels:,} pixels of 255, {100 * masks.void_share:.2f} % of all: ignored by losses and metrics"

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from .images import refuse_file
+from ..files.regular import check_regular
+from .image_files import refuse_file
 from .scaling import Scaling
 
 FACT_FILE: Final = "marsseg.json"
@@ -54,9 +55,10 @@ def read_folder_facts(folder: Path) -> FolderFacts:
         RequestError: if the file exists, but is not as marsseg writes it
     """
     path = folder / FACT_FILE
-    if not path.is_file():
+    if not path.exists():
         return FolderFacts()
     try:
+        check_regular(path)
         if path.stat().st_size > _MAX_BYTES:
             refuse_file(path, f"This file has at most {_MAX_BYTES:,} bytes.")
         content = json.loads(path.read_bytes())

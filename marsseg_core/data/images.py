@@ -1,4 +1,4 @@
-"""Read images and masks from PNG, JPEG and TIFF files, and write PNG files.
+"""Read images and masks from image files, and write PNG files.
 
 Files are not trusted: a file that cannot be read exactly raises a RequestError with its name and the reason. Files are
 written atomically.
@@ -6,38 +6,23 @@ written atomically.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Final, NoReturn
+from typing import Final
 
 import numpy as np
-from PIL import Image, ImageFile, ImageOps, JpegImagePlugin, PngImagePlugin, TiffImagePlugin
+from PIL import GifImagePlugin, Image, ImageFile, JpegImagePlugin, PngImagePlugin, TiffImagePlugin, WebPImagePlugin
 
-from ..errors import RequestError
 from ..files.atomic import atomic_write
+from .image_files import LOSSLESS, ORIENTATION, opened, refuse_file
 from .limits import PIXEL_LIMIT
 from .scaling import scaled_values
-
-SUFFIXES: Final = frozenset({".png", ".jpg", ".jpeg", ".tif", ".tiff"})
-"""List the suffixes of image files that can be read, in lower case."""
 
 Colour = tuple[int, int, int]
 """Give red, green and blue, each from 0 to 255."""
 
 Palette = Mapping[Colour, int]
 """Map the colours of a mask to class ids."""
-
-# The reader of each format, by the first bytes of a file. Pillow's `Image.open` is not used: it also tries many other
-# formats, and applies a limit on pixels that is the same for the whole process.
-_READERS: Final[Mapping[bytes, type[ImageFile.ImageFile]]] = {
-    b"\x89PNG\r\n\x1a\n": PngImagePlugin.PngImageFile,
-    b"\xff\xd8\xff": JpegImagePlugin.JpegImageFile,
-    b"II*\x00": TiffImagePlugin.TiffImageFile,
-    b"MM\x00*": TiffImagePlugin.TiffImageFile,
-    b"II+\x00": TiffImagePlugin.TiffImageFile,
-    b"MM\x00+": TiffImagePlugin.TiffImageFile,
-}
 
 _SIXTEEN_BITS: Final = "I;16"  # the prefix of Pillow's modes for 16-bit pixels
 _COLOURS: Final = ("RGB", "RGBA", "RGBX", "P", "PA", "CMYK", "YCbCr")
@@ -49,12 +34,8 @@ _PNG_DEPTH: Final = 24
 _TIFF_DEPTH: Final = 258
 _TIFF_COMPRESSION: Final = 259
 _TIFF_PHOTOMETRIC: Final = 262
-_TIFF_ORIENTATION: Final = 274
 _TIFF_SAMPLE_FORMAT: Final = 339
 _SIGNED: Final = 2
-
-# The orientation is stored in `picture.info` with this key: Pillow turns TIFF images while decoding and drops the tag.
-_ORIENTATION: Final = "marsseg: orientation"
 
 # The lossless compressions of TIFF: none, CCITT (three, and a word-aligned one), LZW, Deflate (two numbers), PackBits,
 # LZMA and Zstandard. The others (JPEG, WebP, JPEG 2000, LERC) can be lossy, and the pixels do not tell.
@@ -65,7 +46,7 @@ def orientation_of(path: Path | str, *, limit: int = PIXEL_LIMIT) -> int:
     """Read the EXIF orientation of an image file: how it must be turned or mirrored before it is shown.
 
     Args:
-        path: a PNG, JPEG or TIFF file
+        path: an image file
         limit: the maximum number of pixels
 
     Returns:
@@ -74,8 +55,8 @@ def orientation_of(path: Path | str, *, limit: int = PIXEL_LIMIT) -> int:
     Raises:
         RequestError: if the file cannot be read
     """
-    with _opened(path, limit) as picture:
-        return int(picture.info[_ORIENTATION])
+    with opened(path, limit) as picture:
+        return int(picture.info[ORIENTATION])
 
 
 def read_image(path: Path | str, *, limit: int = PIXEL_LIMIT) -> np.ndarray:
@@ -85,7 +66,7 @@ def read_image(path: Path | str, *, limit: int = PIXEL_LIMIT) -> np.ndarray:
     the image is turned according to its EXIF orientation.
 
     Args:
-        path: a PNG, JPEG or TIFF file
+        path: an image file
         limit: the maximum number of pixels
 
     Returns:
@@ -103,27 +84,30 @@ def read_image(path: Path | str, *, limit: int = PIXEL_LIMIT) -> np.ndarray:
 def read_pixels(
     path: Path | str, *, limit: int = PIXEL_LIMIT, upper_bits: bool = False, upright: bool = True
 ) -> np.ndarray:
-    """Read an image file as an array (H, W, C) of the numbers stored in it: uint8, uint16, int32 or float32.
+    """Read an image file as an array (H, W, C) of the numbers stored in it.
 
-    Grey images have one channel, colour images three. Palettes and CMYK are converted to RGB; transparency is dropped.
-    With `upright` the image is turned according to its EXIF orientation. Pillow decodes only the upper 8 bits of 16-bit
-    colours: they are refused, unless `upper_bits` allows it. Raises RequestError if the file cannot be read or has more
-    than `limit` pixels.
+    The type is uint8, uint16, int32, uint32 or float32. Grey images have one channel, colour images three. Palettes and
+    CMYK are converted to RGB; transparency is dropped. With `upright` the image is turned according to its EXIF
+    orientation. Pillow decodes only the upper 8 bits of 16-bit colours: they are refused, unless `upper_bits` allows
+    it. Raises RequestError if the file cannot be read or has more than `limit` pixels.
     """
     return read_turned(path, limit=limit, upper_bits=upper_bits, upright=upright)[0]
 
 
 def read_turned(path: Path | str, *, limit: int, upper_bits: bool, upright: bool) -> tuple[np.ndarray, bool]:
     """Return the array of `read_pixels`, and whether it is turned or mirrored relative to the stored pixels."""
-    with _opened(path, limit, upright=upright) as picture:
+    with opened(path, limit, upright=upright) as picture:
         if not upper_bits:
             _check_decodes_exactly(path, picture)
-        turned = picture.info[_ORIENTATION] != 1 and (upright or isinstance(picture, TiffImagePlugin.TiffImageFile))
+        turned = picture.info[ORIENTATION] != 1 and (upright or isinstance(picture, TiffImagePlugin.TiffImageFile))
         return _pixels(path, picture), turned
 
 
 def _pixels(path: Path | str, picture: ImageFile.ImageFile) -> np.ndarray:
     """Return the pixels as (H, W, C), with one channel for grey images and three for colour images."""
+    if (stored := _unlike_mode(picture)) is not None:
+        # Pillow has the right bits, but takes them for unsigned or signed ones.
+        return np.array(picture).view(stored).astype(_widened(stored))[..., None]
     if picture.mode in ("1", "L", "LA"):
         return np.array(picture.convert("L"))[..., None]
     if picture.mode.startswith(_SIXTEEN_BITS):
@@ -141,34 +125,43 @@ def pixel_type(path: Path | str, *, limit: int = PIXEL_LIMIT) -> np.dtype:
     """Read the type of an image file's values from its header, without decoding the pixels.
 
     Args:
-        path: a PNG, JPEG or TIFF file
+        path: an image file
         limit: the maximum number of pixels
 
     Returns:
-        uint8, uint16, int32 or float32
+        uint8, uint16, int32, uint32 or float32
 
     Raises:
         RequestError: if the file cannot be read
     """
-    with _opened(path, limit, decoded=False) as picture:
+    with opened(path, limit, decoded=False) as picture:
+        if (stored := _unlike_mode(picture)) is not None:
+            return _widened(stored)
         if picture.mode.startswith(_SIXTEEN_BITS):
             return np.dtype(np.uint16)
         return np.dtype({"I": np.int32, "F": np.float32}.get(picture.mode, np.uint8))
 
 
 def read_mask(
-    path: Path | str, *, limit: int = PIXEL_LIMIT, palette: Palette | None = None, upright: bool = True
+    path: Path | str,
+    *,
+    limit: int = PIXEL_LIMIT,
+    palette: Palette | None = None,
+    indices: bool = False,
+    upright: bool = True,
 ) -> np.ndarray:
     """Read a mask file as an array (H, W) uint8 of class ids.
 
     The values of a mask with one channel are the ids (also with 1, 2 or 4 bits); the colours of a colour image are
     looked up in `palette`. If all colours of the palette are grey, and all values of a one-channel mask are among them,
-    the values are looked up as colours too.
+    the values are looked up as colours too. With `indices`, the indices of a palette image are the ids, whatever their
+    colours are, as in the masks of PASCAL VOC.
 
     Args:
-        path: a PNG or TIFF file
+        path: a mask file
         limit: the maximum number of pixels
         palette: the class id of each colour
+        indices: whether the ids of a palette image are its indices, and not those of its colours
         upright: whether to turn the mask according to its EXIF orientation
 
     Returns:
@@ -178,7 +171,7 @@ def read_mask(
         RequestError: if the file cannot be read or its ids are not certain: colours without a palette or missing in it,
             ids above 255, transparency, 0 stored as white, or a compression that can change ids
     """
-    with _opened(path, limit, upright=upright) as picture:
+    with opened(path, limit, upright=upright) as picture:
         _check_keeps_ids(path, picture)
         if picture.mode in ("1", "L"):
             return _ids_of_values(_unstretched(path, picture), palette)
@@ -187,14 +180,19 @@ def read_mask(
             if wide.min() < 0 or wide.max() > 255:
                 refuse_file(path, f"The mask has values from {wide.min()} to {wide.max()}; ids are 0 to 255.")
             return _ids_of_values(wide.astype(np.uint8), palette)
+        if isinstance(picture, WebPImagePlugin.WebPImageFile) and palette is None and _is_grey(picture):
+            return np.array(picture.getchannel(0))  # WebP has no images of one channel: each has three
         if picture.mode not in ("P", "RGB", "RGBA"):
             refuse_file(path, f"Pixels of the kind {picture.mode} are no class ids.")
+        if picture.mode == "P" and indices:
+            return np.array(picture)
         if palette is None:
             what = "palette" if picture.mode == "P" else "colour"
+            other = " If the indices of the palette are the ids, set palette=indices." if picture.mode == "P" else ""
             refuse_file(
                 path,
                 f"This is a {what} image; a mask has one channel of class ids.",
-                hint="To read such masks, give each class its colour in a class file.",
+                hint=f"To read such masks, give each class its colour in a class file.{other}",
             )
         if picture.has_transparency_data and picture.convert("RGBA").getchannel("A").getextrema() != (255, 255):
             refuse_file(path, "The mask is transparent in places.")
@@ -224,20 +222,6 @@ def png_picture(array: np.ndarray, palette: Palette | None = None) -> Image.Imag
     return picture
 
 
-def refuse_file(path: Path | str, what: str, *, hint: str | None = None) -> NoReturn:
-    """Raise a RequestError about a file.
-
-    Args:
-        path: the file, which the error names
-        what: a sentence that says what is wrong
-        hint: a sentence that says what to do next
-
-    Raises:
-        RequestError: always
-    """
-    raise RequestError(what, where=str(path), hint=hint)
-
-
 def _check_decodes_exactly(path: Path | str, picture: ImageFile.ImageFile) -> None:
     """Raise RequestError if Pillow would drop bits of the values, or swap black and white, without a warning."""
     depth = _depth(path, picture)
@@ -255,6 +239,12 @@ def _check_keeps_ids(path: Path | str, picture: ImageFile.ImageFile) -> None:
     """Raise RequestError if the values of a mask may differ from the ids that were saved."""
     if isinstance(picture, JpegImagePlugin.JpegImageFile):
         refuse_file(path, "A mask as JPEG has lost its exact ids.", hint="Save masks as PNG or TIFF.")
+    if picture.info.get(LOSSLESS) is False:
+        refuse_file(
+            path, "A mask as lossy WebP has lost its exact ids.", hint="Save masks as PNG, TIFF or lossless WebP."
+        )
+    if isinstance(picture, GifImagePlugin.GifImageFile) and picture.dispose_extent != (0, 0, *picture.size):
+        refuse_file(path, "The frame of this GIF does not cover all of the mask.", hint="Save masks as PNG or TIFF.")
     if isinstance(picture, TiffImagePlugin.TiffImageFile):
         if picture.tag_v2.get(_TIFF_COMPRESSION, 1) not in _LOSSLESS:
             name = picture.info.get("compression", "unknown")
@@ -298,60 +288,35 @@ def _depth(path: Path | str, picture: ImageFile.ImageFile) -> int:
     return 8
 
 
+def _unlike_mode(picture: ImageFile.ImageFile) -> np.dtype | None:
+    """Return the type of the numbers in a TIFF image if Pillow's mode has another sign; None if it is as the mode."""
+    if not isinstance(picture, TiffImagePlugin.TiffImageFile):
+        return None
+    signed = picture.tag_v2.get(_TIFF_SAMPLE_FORMAT, (1,))[0] == _SIGNED
+    if picture.mode == "L" and signed:
+        return np.dtype(np.int8)
+    if picture.mode == "I" and not signed and max(picture.tag_v2.get(_TIFF_DEPTH, (1,))) == 32:
+        return np.dtype(np.uint32)
+    return None
+
+
+def _widened(dtype: np.dtype) -> np.dtype:
+    """Return the type as which these numbers are read: uint8 alone means values that need no scaling."""
+    return np.dtype(np.int32) if dtype == np.int8 else dtype
+
+
 def _is_wide(picture: ImageFile.ImageFile) -> bool:
     return picture.mode.startswith(_SIXTEEN_BITS) or picture.mode in ("I", "F")
 
 
+def _is_grey(picture: ImageFile.ImageFile) -> bool:
+    """Return whether all pixels are opaque shades of grey."""
+    pixels = np.array(picture.convert("RGBA"))
+    return bool((pixels[..., :3] == pixels[..., :1]).all() and (pixels[..., 3] == 255).all())
+
+
 def _zero_is_white(picture: ImageFile.ImageFile) -> bool:
     return isinstance(picture, TiffImagePlugin.TiffImageFile) and picture.tag_v2.get(_TIFF_PHOTOMETRIC) == 0
-
-
-@contextmanager
-def _opened(
-    path: Path | str, limit: int, *, decoded: bool = True, upright: bool = False
-) -> Iterator[ImageFile.ImageFile]:
-    """Open an image file; decode it, and turn it according to its EXIF orientation, if requested.
-
-    Any other exception of a decoder means that the file is damaged, and becomes a RequestError too.
-    """
-    try:
-        with Path(path).open("rb") as file:
-            start = file.read(8)
-            file.seek(0)
-            reader = next((reader for magic, reader in _READERS.items() if start.startswith(magic)), None)
-            if reader is None:
-                refuse_file(path, "This file is no PNG, JPEG or TIFF." if start else "This file is empty.")
-            picture = reader(file)
-            width, height = picture.size
-            if width * height > limit:
-                refuse_file(
-                    path,
-                    f"This image has {height:,} × {width:,} pixels, more than the limit of {limit:,} in all.",
-                    hint="If you trust the file, raise the limit with the option pixel_limit.",
-                )
-            if (images := getattr(picture, "n_frames", 1)) > 1:
-                refuse_file(path, f"This file holds {images} images; one is expected.")
-            if decoded:
-                tag = (
-                    picture.tag_v2.get(_TIFF_ORIENTATION)
-                    if isinstance(picture, TiffImagePlugin.TiffImageFile)
-                    else None
-                )
-                picture.load()
-                tag = picture.getexif().get(_TIFF_ORIENTATION) if tag is None else tag
-                picture.info[_ORIENTATION] = tag if tag in range(1, 9) else 1
-                if upright:
-                    ImageOps.exif_transpose(picture, in_place=True)
-            yield picture
-    except RequestError:
-        raise
-    except OSError as cause:
-        # For damaged content, Pillow raises OSErrors without an error number: their `strerror` is None.
-        refuse_file(path, f"This file cannot be read: {cause.strerror or cause}.")
-    except MemoryError:
-        refuse_file(path, "This image does not fit into memory.")
-    except Exception as cause:
-        refuse_file(path, f"This image is damaged: {str(cause) or type(cause).__name__}.")
 
 
 def _ids_of_values(values: np.ndarray, palette: Palette | None) -> np.ndarray:

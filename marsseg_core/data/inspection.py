@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Final
 
 import numpy as np
@@ -154,6 +154,7 @@ class Inspection:
         split_origin: who decided on the subsets: "drawn", "given" (the data) or "file"; None where there are none
         split_remarks: warnings about how the subsets were made
         subset_groups: the number of groups in each subset; None without groups or subsets
+        names: the name of each labelled item that a field lists, by its number; empty if the items have no names
     """
 
     source: str
@@ -183,6 +184,18 @@ class Inspection:
     split_origin: str | None
     split_remarks: tuple[str, ...]
     subset_groups: dict[str, int] | None
+    names: Mapping[int, str] = field(default_factory=dict)
+
+    def items(self) -> set[int]:
+        """Return the labelled items that a field lists."""
+        masks = self.masks
+        groups: Iterable[ItemGroup] = (
+            *(self.values.flat, masks.void, masks.empty, masks.single, masks.uniform, masks.rims, masks.gaps),
+            *(*masks.strips.values(), *self.aliens, *self.identical_masks, *self.identical_images, *self.near_images),
+            *(labelled for labelled, _ in self.also_unlabelled),
+            *(leak.items for leak in self.leaks),
+        )
+        return {item for group in groups for item in group}
 
     def to_json(self) -> dict[str, Any]:
         """Return all fields as a dictionary."""
@@ -203,7 +216,7 @@ def inspect(data: SegmentationData, unlabelled: np.ndarray | None, split: SplitO
     aliens, other_masks = mask_groups(data)
     made_split, unsplit = _split_or_reason(data, split)
     subsets, leaks = _leaks(data, made_split, labelled_copies, aliens)
-    return Inspection(
+    inspection = Inspection(
         source=data.source,
         fingerprint=data.fingerprint(),
         images=len(data),
@@ -232,6 +245,9 @@ def inspect(data: SegmentationData, unlabelled: np.ndarray | None, split: SplitO
         split_remarks=() if made_split is None else made_split.remarks,
         subset_groups=None if made_split is None else _subset_groups(data, made_split),
     )
+    if data.names is None:
+        return inspection
+    return replace(inspection, names={item: data.name(item) for item in sorted(inspection.items())})
 
 
 def _sizes(split: Split) -> dict[str, int]:

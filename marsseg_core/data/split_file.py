@@ -14,7 +14,7 @@ import numpy as np
 from ..errors import RequestError, nearest
 from ..files.run_folder import RunFolder
 from .arrays import SegmentationData
-from .images import refuse_file
+from .image_files import refuse_file
 from .names import image_of
 from .split import SUBSET_WORDS, SUBSETS, Split
 from .tables import read_table

@@ -13,6 +13,9 @@ GIVEN: Final = "given"
 DRAWN: Final = "drawn"
 """Draw the subsets by their shares."""
 
+MOST_RUNS: Final = 1_000
+"""Limit the runs of a series, and with it the number of folds."""
+
 
 @dataclass(frozen=True)
 class SplitOptions:
@@ -29,8 +32,11 @@ class SplitOptions:
         None,
         help="divide the images into this many folds, each of which is a test subset, instead of `test`",
         minimum=2,
+        maximum=MOST_RUNS,
     )
-    fold: int | None = param(None, help="number of the fold that is the test subset, from 1", minimum=1)
+    fold: int | None = param(
+        None, help="number of the fold that is the test subset, from 1", minimum=1, maximum=MOST_RUNS
+    )
     subsets: str = param(
         GIVEN,
         help="where the subsets come from: given (as the data come, or else drawn), drawn (by shares), or a file: CSV "

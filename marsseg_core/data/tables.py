@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from .images import refuse_file
+from ..files.text import read_text
+from .image_files import refuse_file
 
 _SEPARATORS: Final = ",;\t"
-_BYTE_ORDER_MARK: Final = "\ufeff"
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Table:
 
 
 def read_table(path: Path) -> Table:
-    """Read a table in UTF-8. Bytes in its rows that are not UTF-8, as in names of files, become surrogate escapes.
+    """Read a table in UTF-8.
 
     Args:
         path: the file
@@ -42,14 +42,12 @@ def read_table(path: Path) -> Table:
         RequestError: if the file cannot be read, or a row has another number of fields than the header
     """
     try:
-        text = path.read_bytes().decode("utf-8", "surrogateescape").removeprefix(_BYTE_ORDER_MARK)
+        text = read_text(path, newline="")
     except OSError as cause:
         refuse_file(path, f"This table cannot be read: {cause.strerror}.")
+    except UnicodeDecodeError as cause:
+        refuse_file(path, f"This is not UTF-8 text: {cause.reason} at byte {cause.start}.")
     header = io.StringIO(text, newline=None).readline()
-    try:
-        header.encode()
-    except UnicodeEncodeError:
-        refuse_file(path, "This table is not UTF-8 text.")
     separator = max(_SEPARATORS, key=header.count)
     columns = tuple(column.strip().strip('"').lower() for column in header.split(separator))
     rows = []

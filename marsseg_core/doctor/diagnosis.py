@@ -7,6 +7,7 @@ returns, does not affect the others.
 from __future__ import annotations
 
 import json
+import logging
 import os
 import subprocess
 import sys
@@ -15,12 +16,13 @@ import time
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final
 
 from ..errors import MarssegError, RequestError, nearest
+from ..messages import ROOT
 from ..registry.catalog import Catalog, installed
 from ..registry.disabled import VARIABLE
 from ..registry.distribution import normal
@@ -28,6 +30,7 @@ from ..registry.entries import CONFLICT, INVALID, OK, Entry
 from ..registry.kinds import ALL_KINDS, COMMAND, OBSERVER, RECIPE
 from ..registry.loading import SLOW_SECONDS, load
 from ..registry.session import Session, open_session
+from .process_state import ProcessState
 
 # Packages that take seconds to import. Components import them inside their methods.
 HEAVY: Final = ("keras", "tensorflow", "jax", "torch")
@@ -35,6 +38,7 @@ HEAVY: Final = ("keras", "tensorflow", "jax", "torch")
 BROKEN: Final = "broken"
 EARLY: Final = "early"
 SLOW: Final = "slow"
+SIDE_EFFECTS: Final = "side effects"
 
 _EARLY_HINT: Final = "Import it inside the methods that need it, not at the top of a module."
 
@@ -53,9 +57,11 @@ class Diagnosis:
 
     Attributes:
         entry: the entry
-        status: its status in the catalog, or broken, early (it imports a heavy package too early) or slow
+        status: its status in the catalog, or broken, early (it imports a heavy package too early), slow or
+            side effects
         seconds: the time it took to load; None if it was not loaded
         early: the heavy packages that it imports too early
+        effects: what loading it does to the process of its user, such as "prints text"
         problem: what is wrong with it; empty if nothing is
         where: the file and line, or the target, of the problem
         hint: what its author can do
@@ -69,6 +75,7 @@ class Diagnosis:
     status: str
     seconds: float | None = None
     early: tuple[str, ...] = ()
+    effects: tuple[str, ...] = ()
     problem: str = ""
     where: str | None = None
     hint: str | None = None
@@ -125,9 +132,11 @@ def _examine(entry: Entry, session: Session, plugins: Sequence[Path], checks: bo
     if answer.get("problem"):
         return Diagnosis(entry, BROKEN, **_with_tuples(answer))
     hint = _EARLY_HINT if answer["early"] else None
-    diagnosis = Diagnosis(entry, _status(answer), **_with_tuples(answer) | {"hint": hint})
+    status = _status(answer)
+    problem = f"loading it {' and '.join(answer['effects'])}" if status == SIDE_EFFECTS else ""
+    diagnosis = Diagnosis(entry, status, **_with_tuples(answer) | {"hint": hint, "problem": problem})
     if entry.status == CONFLICT:
-        diagnosis = Diagnosis(entry, CONFLICT, diagnosis.seconds, diagnosis.early, entry.reason)
+        diagnosis = replace(diagnosis, status=CONFLICT, problem=entry.reason, hint=None)
     if not checks or not entry.kind.contract:
         return diagnosis
     return _with_checks(diagnosis, _in_process("check", entry, session, plugins, _CHECKS_LIMIT))
@@ -141,7 +150,9 @@ def _with_tuples(answer: dict[str, Any]) -> dict[str, Any]:
 def _status(answer: dict[str, Any]) -> str:
     if answer["early"]:
         return EARLY
-    return SLOW if answer["seconds"] > SLOW_SECONDS else OK
+    if answer["seconds"] > SLOW_SECONDS:
+        return SLOW
+    return SIDE_EFFECTS if answer["effects"] else OK
 
 
 def _with_checks(diagnosis: Diagnosis, answer: dict[str, Any]) -> Diagnosis:
@@ -173,7 +184,7 @@ def _in_process(task: str, entry: Entry, session: Session, plugins: Sequence[Pat
                     [*command, *map(str, plugins)],
                     env=os.environ | {"PYTHONPATH": path, VARIABLE: words, "TF_CPP_MIN_LOG_LEVEL": "3"},
                     stdin=subprocess.DEVNULL,
-                    stdout=subprocess.DEVNULL,
+                    stdout=stream if task == "load" else subprocess.DEVNULL,
                     stderr=stream,
                     check=False,
                     timeout=limit,
@@ -186,6 +197,8 @@ def _in_process(task: str, entry: Entry, session: Session, plugins: Sequence[Pat
             lines = errors.read_text(encoding="utf-8", errors="replace").strip().splitlines()
             last_line = f": {lines[-1]}" if lines else ""
             return {"problem": f"It ended its process (exit code {done.returncode}){last_line}.", "where": entry.target}
+        if task == "load" and errors.stat().st_size:
+            answer["effects"] = ["prints text", *answer["effects"]]
     return answer
 
 
@@ -203,6 +216,7 @@ def _load(kind: str, qualified_name: str, plugins: Sequence[str]) -> dict[str, A
     from ..planning import resolver
 
     installed()
+    state = ProcessState()
     start = time.perf_counter()
     problem: dict[str, Any] = {}
     commands: list[str] = []
@@ -221,7 +235,9 @@ def _load(kind: str, qualified_name: str, plugins: Sequence[str]) -> dict[str, A
     seconds = time.perf_counter() - start
     # The components of a recipe are examined separately.
     early = [] if kind == RECIPE.name else [name for name in HEAVY if name in sys.modules]
-    return {"seconds": round(seconds, 4), "early": early, "commands": commands} | problem
+    # Keras and TensorFlow set variables and print messages themselves.
+    effects = [] if early else state.changes()
+    return {"seconds": round(seconds, 4), "early": early, "effects": effects, "commands": commands} | problem
 
 
 _TEST: Final = """\
@@ -300,6 +316,7 @@ class _Recorder:
 def main(task: str, answer: str, kind: str, qualified_name: str, *plugins: str) -> None:
     """Do the task "load" or "check" and write its answer as JSON into the file `answer`."""
     warnings.simplefilter("ignore")
+    logging.getLogger(ROOT).addHandler(logging.NullHandler())  # what is printed is the plugin's
     tasks = {"load": _load, "check": _check}
     result = tasks[task](kind, qualified_name, plugins)
     Path(answer).write_text(json.dumps(result), encoding="utf-8")

@@ -41,7 +41,7 @@ def predicted_batches(
         with fixed_settings():
             logits = np.asarray(network.predict_on_batch(padded), np.float32)[: len(batch_items)]
         for item, item_logits in zip(batch_items, logits, strict=True):
-            check_finite(item_logits, f"item {item} of {data.source}")
+            check_finite(item_logits, f"{data.title(item)} of {data.source}")
         yield data.masks[batch_items], logits
 
 
@@ -50,7 +50,7 @@ def _predicted_in_tiles(
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     images = (np.asarray(data.images[item]) for item in items)
     for item, probabilities in zip(items, Predictor([network], batch=batch).probabilities(images), strict=True):
-        check_finite(probabilities, f"item {item} of {data.source}")
+        check_finite(probabilities, f"{data.title(item)} of {data.source}")
         yield data.masks[item][None], np.log(np.maximum(probabilities, _SMALLEST))[None]
 
 

@@ -254,8 +254,9 @@ def _ranked(
                 difference=difference(runs, best, by, subset) if comparable and best is not None else None,
             )
         )
+    typical = next(run for group in grouped for run in group if _scored_on(run, subset) == common)
     other_data = [
-        (run.path, _deviation(_scored_on(run, subset), common))
+        (run.path, _deviation(run, typical, subset))
         for group in grouped
         for run in group
         if _scored_on(run, subset) != common
@@ -291,15 +292,26 @@ def _scored_on(run: Record, subset: str) -> _ScoredOn:
     return _ScoredOn(*data, ("folds", *fold_options))
 
 
-def _deviation(scored_on: _ScoredOn, common: _ScoredOn) -> str:
-    """Return how the data of a run deviates from that of most runs, in a few words."""
+def _deviation(run: Record, typical: Record, subset: str) -> str:
+    """Return how the data of a run deviates from that of a run that is scored like most, in a few words."""
+    scored_on, common = _scored_on(run, subset), _scored_on(typical, subset)
     if scored_on.classes != common.classes:
         reordered = sorted(scored_on.classes) == sorted(common.classes)
         return f"{'the classes in another order' if reordered else 'other classes'}: {', '.join(scored_on.classes)}"
     if scored_on.ignore_classes != common.ignore_classes:
         names = ", ".join(scored_on.classes[c] for c in scored_on.ignore_classes) or "none"
         return f"other ignored classes: {names}"
-    return "other data" if scored_on.fingerprint != common.fingerprint else "other items of the data"
+    what = "other data" if scored_on.fingerprint != common.fingerprint else "other items of the data"
+    return what + _differing_names(run.names.get(subset), typical.names.get(subset))
+
+
+def _differing_names(names: frozenset[str] | None, common: frozenset[str] | None) -> str:
+    """Return how many of a run's named items are not those of most runs; an empty text if one has no names."""
+    if names is None or common is None:
+        return ""
+    if names == common:
+        return f": its {len(names):,} items have the same names"
+    return f": {len(names - common):,} of its {len(names):,} items are not among the {len(common):,} of most runs"
 
 
 def difference(runs: Sequence[Record], best: Sequence[Record], by: str, subset: str) -> Difference:

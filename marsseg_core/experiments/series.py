@@ -2,26 +2,29 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
+from ..data.split_options import MOST_RUNS
 from ..errors import RequestError
-from ..files.run_folder import FINISHED, INTERRUPTED, RunFolder, create_run_folder
+from ..files.run_folder import FINISHED, INTERRUPTED, SERIES_PLAN, SERIES_SUMMARY, RunFolder, create_run_folder
 from ..messages import get_logger
 from ..planning.plan import Plan
 from ..runs.metric_values import metric_values
 from ..shown import HtmlRepr
 from .summary import Spread, spreads
 
+if TYPE_CHECKING:
+    from ..data.arrays import SegmentationData
+
 _logger = get_logger(__name__)
 
 
 Kind = Literal["seeds", "folds"]
 
-SUMMARY: Final = "summary.json"
 FAILED: Final = "failed"
 
 
@@ -113,9 +116,9 @@ def plan_series(plan: Plan, seeds: int | None, folds: int | None) -> tuple[Kind,
 def seed_plans(plan: Plan, count: int) -> dict[str, Plan]:
     """Return copies of the plan with `count` successive seeds, from its own seed on, by the names of their folders.
 
-    Raises RequestError for less than two seeds, or for a seed above 2³² − 1.
+    Raises RequestError for less than two or too many seeds, or for a seed above 2³² − 1.
     """
-    _at_least_two(count, "seeds")
+    _check_count(count, "seeds")
     first = plan.training.seed
     if first + count > 2**32:
         raise RequestError(f"{count} seeds from {first} on exceed the largest seed, 2³² − 1.", where="--seeds")
@@ -128,9 +131,9 @@ def seed_plans(plan: Plan, count: int) -> dict[str, Plan]:
 def fold_plans(plan: Plan, count: int) -> dict[str, Plan]:
     """Return copies of the plan for each of `count` folds, by the names of their folders.
 
-    Raises RequestError for less than two folds, or if the split options do not fit this number.
+    Raises RequestError for less than two or too many folds, or if the split options do not fit this number.
     """
-    _at_least_two(count, "folds")
+    _check_count(count, "folds")
     try:
         return {
             f"fold-{fold}": replace(plan, split=replace(plan.split, folds=count, fold=fold))
@@ -140,9 +143,11 @@ def fold_plans(plan: Plan, count: int) -> dict[str, Plan]:
         raise RequestError(f"The split does not fit {count} folds: {cause}.", where="--folds") from cause
 
 
-def _at_least_two(count: int, what: str) -> None:
+def _check_count(count: int, what: str) -> None:
     if count < 2:
         raise RequestError(f"A series needs at least 2 {what}, not {count}.", where=f"--{what}")
+    if count > MOST_RUNS:
+        raise RequestError(f"A series has at most {MOST_RUNS:,} {what}, not {count:,}.", where=f"--{what}")
 
 
 def run_series(
@@ -153,14 +158,14 @@ def run_series(
 ) -> Series:
     """Run the plans one after the other, on data that is read once, and return the series.
 
-    Each run has its own folder inside `out`, or inside a new folder in runs/ where `out` is None. summary.json is
-    written again after each run. The series ends early if a run is interrupted, or, with its error, if a run fails;
-    the runs that ended before stay in the folder.
+    Each run has its own folder inside `out`, or inside a new folder in runs/ where `out` is None. The names of all runs
+    and the first plan are written before the first run, so that the series can be resumed. summary.json is written
+    again after each run. The series ends early if a run is interrupted, or, with its error, if a run fails; the runs
+    that ended before stay in the folder.
     """
     from ..data.splits import make_split
-    from ..networks.keras_backend import avoid_importing_tensorflow, clear_session, silence_retracing_warning
+    from ..networks.keras_backend import avoid_importing_tensorflow
     from ..runs.data import read_data
-    from ..training.loop import execute
 
     avoid_importing_tensorflow()
     first = next(iter(plans.values()))
@@ -170,11 +175,40 @@ def run_series(
     folder = create_run_folder(f"{first.name}-{kind}", out)
     series = Series(kind, folder.path, tuple(plans))
     try:
+        with folder.claimed():
+            write_summary(series)
+            for plugin in first.plugins:
+                folder.write_bytes(folder.plugins / plugin.name, plugin.source)
+            folder.write_text(folder.path / SERIES_PLAN, first.to_toml())
+            return run_members(series, plans, data)
+    finally:
+        if not any((folder.path / name).exists() for name in plans):
+            shutil.rmtree(folder.path, ignore_errors=True)
+
+
+def run_members(series: Series, plans: Mapping[str, Plan], data: SegmentationData, *, moved: bool = False) -> Series:
+    """Run the members of a series that are not finished: resume those that have begun. Return the series.
+
+    `moved` says whether the plans name a new place of the data, which each resumed run records.
+    """
+    from ..networks.keras_backend import clear_session, silence_retracing_warning
+    from ..training.loop import execute, resume
+
+    series.status = INTERRUPTED
+    try:
         for position, (name, plan) in enumerate(plans.items(), start=1):
+            if name in series.finished:
+                continue
             _logger.info(f"Run {position} of {len(plans)}: {name}")
+            member = RunFolder(series.path / name)
             with silence_retracing_warning():
-                series.metrics[name] = execute(plan, out=folder.path / name, data=data).metrics
-            _write_summary(folder, series)
+                if member.begun:
+                    run = resume(member, plan, data=data, moved=moved)
+                else:
+                    member.discard_beginning()
+                    run = execute(plan, out=member.path, data=data)
+            series.metrics[name] = run.metrics
+            write_summary(series)
             # Otherwise Keras' global state would grow from run to run, and the numbers in layer names would go on.
             clear_session()
             if series.metrics[name]["status"] != FINISHED:
@@ -184,14 +218,10 @@ def run_series(
         series.status = FAILED
         raise
     finally:
-        _write_summary(folder, series)
+        write_summary(series)
     return series
 
 
-def _write_summary(folder: RunFolder, series: Series) -> None:
-    """Write summary.json; if there is no run yet, remove the folder instead."""
-    if not any(folder.path.iterdir()):
-        with suppress(OSError):
-            folder.path.rmdir()
-        return
-    folder.write_json(folder.path / SUMMARY, series.to_json())
+def write_summary(series: Series) -> None:
+    """Write the summary.json of a series."""
+    RunFolder(series.path).write_json(series.path / SERIES_SUMMARY, series.to_json())

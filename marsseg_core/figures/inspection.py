@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -44,7 +44,7 @@ class Section:
     Attributes:
         heading: The heading.
         count: The number of items with this finding.
-        items: The numbers of these items, as text.
+        items: The names of these items, or their numbers if they have none, as text.
         rows: The rows of pictures.
         grouped: Whether each row is a group of items that belong together.
     """
@@ -70,6 +70,7 @@ def inspection_page(inspection: Inspection, data: SegmentationData, unlabelled: 
         classes=_classes(inspection, pictures),
         findings=findings(inspection),
         mark=_MARK_NAME,
+        numbered=data.names is None,
         sections=list(_sections(inspection, pictures, unlabelled)),
     )
 
@@ -79,6 +80,7 @@ class _Pictures:
 
     def __init__(self, data: SegmentationData) -> None:
         self._data = data
+        self.name = data.name
         self.colours = class_colours(data.num_classes, data.ignore_classes)
 
     def image(self, item: int, caption: str) -> Figure:
@@ -95,16 +97,16 @@ class _Pictures:
         where = rims(self._data.masks[item][None])[0 if between else 1][0]
         count = int(where.sum())
         visible = ndimage.binary_dilation(where, np.ones((3, 3))) if count < _FEW_PIXELS else where
-        return self.item(item, f"{item}: {count} pixels", visible)
+        return self.item(item, f"{self.name(item)}: {count} pixels", visible)
 
     def strips(self, item: int, edges: Iterable[str]) -> Figure:
         where = spurious_margin(self._data.masks[item][None], self._data.ignore_classes, WIDEST_STRIP)[0]
-        return self.item(item, f"{item}: {', '.join(edges)}", where)
+        return self.item(item, f"{self.name(item)}: {', '.join(edges)}", where)
 
     def typical(self, index: int) -> Figure:
         """Return the item with the most pixels of a class."""
         item = int(self._data.label_counts[:, index].argmax())
-        return self.item(item, str(item))
+        return self.item(item, self.name(item))
 
     def _mask(self, item: int, marked: np.ndarray | None) -> np.ndarray:
         mask = np.asarray(self._data.masks[item])
@@ -163,53 +165,67 @@ def _sections(inspection: Inspection, pictures: _Pictures, unlabelled: np.ndarra
     if inspection.aliens:
         rows = [
             [pictures.mask(group[0], f"the mask of {len(group)} items")]
-            + [pictures.image(item, str(item)) for item in group[: _MAX_PICTURES - 1]]
+            + [pictures.image(item, pictures.name(item)) for item in group[: _MAX_PICTURES - 1]]
             for group in inspection.aliens[:_MAX_GROUPS]
         ]
-        yield _section("Aliens: one mask, many images", inspection.aliens, rows, grouped=True)
+        yield _section("Aliens: one mask, many images", inspection.aliens, inspection.names, rows, grouped=True)
     if inspection.near_images:
         rows = [
-            [pictures.item(item, str(item)) for item in group[:_MAX_PICTURES]]
+            [pictures.item(item, pictures.name(item)) for item in group[:_MAX_PICTURES]]
             for group in inspection.near_images[:_MAX_GROUPS]
         ]
-        yield _section("Nearly identical images, and their masks", inspection.near_images, rows, grouped=True)
+        yield _section(
+            "Nearly identical images, and their masks", inspection.near_images, inspection.names, rows, grouped=True
+        )
     if inspection.also_unlabelled and unlabelled is not None:
         rows = [
             [
-                pictures.item(labelled[0], str(labelled[0])),
+                pictures.item(labelled[0], pictures.name(labelled[0])),
                 _figure([_thumbnail(unlabelled[copies[0]])], f"{copies[0]}, without labels"),
             ]
             for labelled, copies in inspection.also_unlabelled[:_MAX_GROUPS]
         ]
         groups = [labelled for labelled, _ in inspection.also_unlabelled]
-        yield _section("Labelled, and without labels too", groups, rows, grouped=True)
+        yield _section("Labelled, and without labels too", groups, inspection.names, rows, grouped=True)
     for leak in inspection.leaks[:_MAX_GROUPS]:
         where = ", ".join(f"{len(items)} in {subset}" for subset, items in leak.subsets.items())
         each = [
-            pictures.item(item, f"{item}, {subset}") for subset, items in leak.subsets.items() for item in items[:2]
+            pictures.item(item, f"{pictures.name(item)}, {subset}")
+            for subset, items in leak.subsets.items()
+            for item in items[:2]
         ]
-        yield _section(f"Leak, {leak.kind}: {where}", [leak.items], [each], grouped=True)
+        yield _section(f"Leak, {leak.kind}: {where}", [leak.items], inspection.names, [each], grouped=True)
     for heading, items in (
         ("Flat images", inspection.values.flat),
         ("Nothing labelled", masks.empty),
         ("One class in the whole image", masks.uniform),
     ):
         if items:
-            yield _section(heading, [items], [[pictures.item(item, str(item)) for item in _spread(items)]])
+            yield _section(
+                heading,
+                [items],
+                inspection.names,
+                [[pictures.item(item, pictures.name(item)) for item in _spread(items)]],
+            )
     for heading, items, between in (("Label rims", masks.rims, True), ("Label gaps", masks.gaps, False)):
         if items:
             worst = [pictures.rims(item, between=between) for item in items[:_MAX_PICTURES]]
-            yield _section(f"{heading}: the items with the most", [items], [worst])
+            yield _section(f"{heading}: the items with the most", [items], inspection.names, [worst])
     edges = {edge: set(masks.strips[edge]) for edge in EDGES}
     if with_strips := sorted(set().union(*edges.values())):
         row = [pictures.strips(item, [edge for edge in EDGES if item in edges[edge]]) for item in _spread(with_strips)]
-        yield _section("Strips without labels along the edges", [tuple(with_strips)], [row])
+        yield _section("Strips without labels along the edges", [tuple(with_strips)], inspection.names, [row])
 
 
 def _section(
-    heading: str, groups: Sequence[ItemGroup], rows: Sequence[Sequence[Figure]], *, grouped: bool = False
+    heading: str,
+    groups: Sequence[ItemGroup],
+    names: Mapping[int, str],
+    rows: Sequence[Sequence[Figure]],
+    *,
+    grouped: bool = False,
 ) -> Section:
-    return Section(heading, sum(map(len, groups)), listed(groups, _MAX_LISTED), rows, grouped)
+    return Section(heading, sum(map(len, groups)), listed(groups, _MAX_LISTED, names), rows, grouped)
 
 
 def _spread(items: Sequence[int]) -> list[int]:

@@ -136,7 +136,7 @@ def _data(data: SegmentationData) -> str:
     rows.append(("void", "", f"{shares[-1]:.2%}", ""))
     items = np.linspace(0, len(data) - 1, min(_IMAGES, len(data))).astype(int)
     pictures = [
-        _picture(picture, f"{kind} {item}")
+        _picture(picture, f"{kind} {data.name(item)}")
         for item in items.tolist()
         for kind, picture in (("image", brightened(data.images[item])), ("mask", paint(data.masks[item], colours)))
     ]

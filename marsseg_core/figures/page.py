@@ -8,6 +8,8 @@ from typing import Any, Final
 
 from jinja2 import ChoiceLoader, Environment, PackageLoader, PrefixLoader, StrictUndefined
 
+from ..printable import printable
+
 HERE: Final = "marsseg_core.figures"
 
 
@@ -33,12 +35,18 @@ def render_template(package: str, template: str, **values: Any) -> str:
     return _environment(package).get_template(template).render(values)
 
 
+def _printable(value: Any) -> Any:
+    """Replace control characters in a value that a template inserts. Rendered parts of a page stay as they are."""
+    return value if hasattr(value, "__html__") else printable(str(value))
+
+
 @cache
 def _environment(package: str) -> Environment:
     shared = PrefixLoader({"marsseg": PackageLoader(HERE, "")})
     environment = Environment(
         loader=ChoiceLoader([shared, PackageLoader(package, "")]),
         autoescape=True,
+        finalize=_printable,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,

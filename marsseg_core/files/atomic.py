@@ -10,6 +10,7 @@ from pathlib import Path
 from secrets import token_hex
 
 from ..errors import RequestError, RunError
+from .leftovers import SUFFIX_BYTES, remove_temporary_of, shortened
 from .locks import lock_folder
 
 
@@ -21,7 +22,7 @@ def atomic_write(path: Path, ready: Callable[[Path], None] | None = None) -> Ite
     RunError if the file cannot be written, for example because the disk is full; the temporary file is then removed.
     """
     # The suffix stays at the end: Keras selects the file format by it.
-    temporary = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
+    temporary = path.with_name(f".{shortened(path.stem)}.{os.getpid()}{shortened(path.suffix, SUFFIX_BYTES)}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield temporary
@@ -50,10 +51,10 @@ def write_bytes(path: Path, content: bytes) -> None:
 def temporary_folder(path: Path, mode: int = 0o777) -> Iterator[Path]:
     """Create a folder beside `path` and lock it while it is in use; remove it at the end, unless it was renamed.
 
-    Its name begins with a dot and the name of `path`. Missing parent folders are created.
+    Its name begins with a dot and the name of `path`, shortened if it is very long. Missing parent folders are created.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{path.name}-{os.getpid()}-{token_hex(4)}")
+    beside = path.with_name(f".{shortened(path.name)}-{os.getpid()}-{token_hex(4)}")
     beside.mkdir(mode)
     with ExitStack() as locks:
         with suppress(BlockingIOError):  # another process is just checking whether the folder is in use
@@ -79,10 +80,14 @@ def atomic_folder(path: Path) -> Iterator[Path]:
 
 
 def refuse_existing(path: Path, where: str = "--out") -> None:
-    """Raise RequestError if `path` exists, also as a broken link; `where` is the option that the path came from."""
+    """Raise RequestError if `path` exists, also as a broken link; `where` is the option that the path came from.
+
+    If it does not exist, remove what processes that were killed while they wrote it left beside it.
+    """
     try:
         path.lstat()
     except FileNotFoundError:
+        remove_temporary_of(path)
         return
     except OSError as cause:
         raise RequestError(f"That is no name for a file or folder: {cause.strerror}.", where=where) from cause

@@ -11,6 +11,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemaining
 from rich.text import Text
 
 from ..messages import get_logger
+from ..printable import printable
 
 # An operation that takes less time shows no progress.
 SILENT_SECONDS: Final = 1.0
@@ -24,7 +25,7 @@ class ProgressBar:
     """
 
     def __init__(self, doing: str, name: str) -> None:
-        self._description = f"{doing} {name}"
+        self._description = printable(f"{doing} {name}")
         self._console = Console(stderr=True)
         self._next_output = time.monotonic() + SILENT_SECONDS
         self._bar: Progress | None = None

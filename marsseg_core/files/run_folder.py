@@ -10,6 +10,7 @@ import hashlib
 import io
 import json
 import os
+import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from datetime import datetime
@@ -17,9 +18,12 @@ from pathlib import Path
 from typing import Any, Final, NoReturn
 
 from ..errors import RequestError
+from ..printable import printable
 from .atomic import atomic_write, refuse_existing
+from .leftovers import is_temporary_file, remove_temporary_files
 from .locks import lock_folder
-from .text import read_text
+from .regular import open_regular
+from .text import encode_text, read_text
 
 RUNS_FOLDER: Final = Path("runs")
 
@@ -31,6 +35,12 @@ INTERRUPTED: Final = "interrupted"
 
 # Keys of metrics.json in version 0.1.0 (schema 1), and the current ones.
 _RENAMED_METRICS_KEYS: Final[Mapping[str, str]] = {"parts": "subsets"}
+
+SERIES_PLAN: Final = "series.toml"
+"""Name the plan in the folder of a series: that of its first run."""
+
+SERIES_SUMMARY: Final = "summary.json"
+"""Name the file of a series with its runs, their status and mean scores."""
 
 # The subfolder for the files of components that are in no installed package.
 PLUGINS_FOLDER: Final = "plugins"
@@ -85,11 +95,34 @@ class RunFolder:
             RequestError: if there is no run folder at this path
         """
         folder = cls(path)
-        if not os.path.isfile(folder.plan):  # unlike Path.is_file, False for a name that is too long
-            raise RequestError(
-                f"'{path}' is not a run folder: it has no {folder.plan.name}.", hint="By default, runs are in runs/."
-            )
+        if not folder.begun:
+            hint = "By default, runs are in runs/."
+            if os.path.isdir(path) and not folder.has_content():
+                hint = (
+                    "If a run was killed there before it began, nothing is lost: delete the folder, and start the run "
+                    "again."
+                )
+            raise RequestError(f"'{path}' is not a run folder: it has no {folder.plan.name}.", hint=hint)
         return folder
+
+    @property
+    def begun(self) -> bool:
+        """Return whether the folder has a plan, from which the run can be resumed."""
+        return os.path.isfile(self.plan)  # unlike Path.is_file, False for a name that is too long
+
+    def has_content(self) -> bool:
+        """Return whether the folder has more than what a run writes before its plan."""
+        before_plan = (self.plugins, self.manifest)
+        try:
+            return any(path not in before_plan and not is_temporary_file(path) for path in self.path.iterdir())
+        except OSError:  # the folder cannot be read
+            return True
+
+    def discard_beginning(self) -> None:
+        """Remove the folder of a run that was killed before its plan was written; keep any other folder."""
+        if self.path.is_dir() and not self.begun and not self.has_content():
+            with self.claimed():
+                shutil.rmtree(self.path)
 
     @contextmanager
     def claimed(self) -> Iterator[None]:
@@ -104,17 +137,31 @@ class RunFolder:
                 raise RequestError("Another process is working on this run.", where=str(self.path)) from cause
             yield
 
+    @contextmanager
+    def removed_if_empty(self) -> Iterator[None]:
+        """Remove the folder at the end of the block if it is empty: the run failed before its first file."""
+        try:
+            yield
+        finally:
+            with suppress(OSError):  # it is not empty
+                self.path.rmdir()
+
+    @property
+    def finished(self) -> bool:
+        """Return whether the run is finished: its training has ended, and the test subset was scored."""
+        return self.metrics.is_file() and self.read_metrics().get("status") == FINISHED
+
     def check_unfinished(self) -> None:
         """Raise RequestError if the run is finished."""
-        if self.metrics.is_file() and self.read_metrics().get("status") == FINISHED:
-            raise RequestError("The run is finished.", where=str(self.path), hint="Its metrics.json has the scores.")
+        if self.finished:
+            hint = "Its metrics.json has the scores."
+            if not self.report.is_file():
+                hint += f" To write its figures and page: marsseg report {self.path}"
+            raise RequestError("The run is finished.", where=str(self.path), hint=hint)
 
     def remove_leftovers(self) -> None:
-        """Remove temporary files of a process that was killed while it wrote them."""
-        files = (self.plan, self.history, self.metrics, self.network, self.checkpoint, self.manifest, self.log_file)
-        for file in files:
-            for temporary in file.parent.glob(f".{file.stem}.*{file.suffix}"):
-                temporary.unlink(missing_ok=True)
+        """Remove temporary files of a process that was killed while it wrote them. The folder must be claimed."""
+        remove_temporary_files(self.path)
 
     def __fspath__(self) -> str:
         return str(self.path)
@@ -328,7 +375,7 @@ class RunFolder:
         Raises:
             RunError: if the file cannot be written
         """
-        self.write_bytes(path, text.encode())
+        self.write_bytes(path, encode_text(text))
 
     def write_json(self, path: Path, value: Any) -> None:
         """Write a JSON file of the run.
@@ -381,6 +428,17 @@ class RunFolder:
         writer.writerows(rows)
         self.write_text(self.history, text.getvalue())
 
+    def read_history(self) -> list[dict[str, float | None]]:
+        """Return the rows of the history; an empty field is None. Raises RequestError if the file cannot be read."""
+        try:
+            rows = csv.DictReader(io.StringIO(read_text(self.history)), strict=True)
+            return [
+                {name: int(text) if name == "epoch" else float(text) if text else None for name, text in row.items()}
+                for row in rows
+            ]
+        except (OSError, ValueError, KeyError, TypeError, csv.Error) as cause:
+            raise RequestError(f"history.csv cannot be read: {cause}.", where=str(self.path)) from cause
+
     def write_figure(self, name: str, draw: Callable[[Path], None]) -> Path:
         """Write the figure `figures/<name>.png`.
 
@@ -411,13 +469,15 @@ class RunFolder:
         # A log has a few hundred lines at most. Rewriting all of it keeps it complete if the disk is full.
         if self._log is None:  # a resumed run continues its log
             self._log = read_text(self.log_file) if self.log_file.is_file() else ""
-        self._log += f"{datetime.now():%Y-%m-%d %H:%M:%S}  {line}\n"
+        time = f"{datetime.now():%Y-%m-%d %H:%M:%S}  "
+        # Further lines of a message are indented: a name with a line feed does not look like another message.
+        self._log += time + printable(line).replace("\n", "\n" + " " * len(time)) + "\n"
         self.write_text(self.log_file, self._log)
 
 
 def _file_hash(path: Path) -> str:
     digest = hashlib.blake2b(digest_size=16)
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         while block := file.read(2**20):
             digest.update(block)
     return digest.hexdigest()

@@ -11,8 +11,8 @@ from typing import Final
 import numpy as np
 
 from ..data.arrays import SegmentationData
+from ..data.image_files import SUFFIXES
 from ..data.image_reader import ImageReader
-from ..data.images import SUFFIXES
 from ..data.ranges import Range
 from ..data.split import SUBSETS
 from ..errors import RequestError, nearest
@@ -24,6 +24,7 @@ from ..registry.session import Session
 from ..runs.data import read_data
 from ..runs.recorded_data import recorded_split
 from .ensemble import scaling_of
+from .file_names import file_names
 
 ALL: Final = "all"
 
@@ -79,7 +80,8 @@ def find_source(
     """
     path = Path(text)
     named = session.catalog.named(text.partition(":")[0], [kinds.DATASET])
-    is_image = os.path.isfile(text) and path.suffix.lower() in SUFFIXES
+    # A named pipe with the name of an image is one too: reading it says what is wrong.
+    is_image = path.suffix.lower() in SUFFIXES and os.path.exists(text) and not os.path.isdir(text)
     if named or not (is_image or (os.path.isdir(text) and not datasets_that_recognise(path, session.catalog))):
         if wanted is not None:
             hint = f"Use the data set's own parameter, as in npz:path=tiles.npz:range={wanted}."
@@ -138,12 +140,12 @@ def _dataset(text: str, session: Session, runs: Sequence[RunFolder], subset: str
             return _numbered(f"{text}, without labels", images, np.arange(len(images)))
     if subset is None or subset == ALL:
         data = read_data(plan)
-        return _numbered(f"{data.source}, all", data.images, np.arange(len(data)))
+        return _labelled(f"{data.source}, all", data, np.arange(len(data)))
     request = Request(base=str(runs[0].path), compositions={"data": text})
     plan = resolve(request, session, only=(kinds.DATASET,))
     data = read_data(plan)
     items = _subset_items(subset, data, runs)
-    return _numbered(f"{data.source}, {subset}", data.images, items)
+    return _labelled(f"{data.source}, {subset}", data, items)
 
 
 def _subset_items(subset: str, data: SegmentationData, runs: Sequence[RunFolder]) -> np.ndarray:
@@ -156,6 +158,14 @@ def _subset_items(subset: str, data: SegmentationData, runs: Sequence[RunFolder]
                 hint="Use --subset all for all labelled images.",
             )
     return first
+
+
+def _labelled(title: str, data: SegmentationData, items: np.ndarray) -> ImageSource:
+    """Return labelled images, with files named like the items, or numbered if they have no usable names."""
+    names = None if data.names is None else file_names([data.name(item) for item in items])
+    if names is None:
+        return _numbered(title, data.images, items)
+    return ImageSource(title, names, lambda position: np.asarray(data.images[items[position]]))
 
 
 def _numbered(title: str, images: np.ndarray, items: np.ndarray) -> ImageSource:

@@ -26,7 +26,7 @@ from ..registry.catalog import Catalog
 from ..registry.session import Session
 from ..runs.data import read_data
 from ..runs.load import load
-from ..runs.recorded_data import recorded_scaling, recorded_split
+from ..runs.recorded_data import read_data_of, recorded_scaling, recorded_split
 from .ensemble import with_channels
 from .image_sources import ALL, check_subset
 
@@ -88,7 +88,7 @@ def score_runs(
             data_plan = _data_plan(run, plan, source, subset, session)
             key = f"{data_plan.one(kinds.DATASET)!r} {data_plan.cleaning!r}"
             if key not in loaded:
-                loaded[key] = read_data(data_plan)
+                loaded[key] = read_data_of(run, data_plan) if source is None else read_data(data_plan)
             data = loaded[key]
             _check_classes(run, network, data)
             items = np.arange(len(data)) if subset == ALL else recorded_split(run, data)[subset]
@@ -148,6 +148,6 @@ def _score(
     images = (with_channels(np.asarray(data.images[item]), predictor.channels) for item in items)
     confusion = Confusion(data.class_names, data.ignore_classes, table.computed())
     for item, probabilities in zip(items, predictor.probabilities(images), strict=True):
-        check_finite(probabilities, f"item {item} of {data.source}")
+        check_finite(probabilities, f"{data.title(item)} of {data.source}")
         confusion.update(data.masks[item][None], probabilities[None])
     return confusion

@@ -146,8 +146,8 @@ def fixed_settings() -> Iterator[None]:
         policy = keras.config.dtype_policy()
         if not _settings_users:
             _user_settings = {name: read() for name, (read, _, _) in _SETTINGS.items()}
-            for _, write, value in _SETTINGS.values():
-                write(value)
+        for _, write, value in _SETTINGS.values():  # also inside another block, as a plugin may have changed them
+            write(value)
         _settings_users += 1
     # Each thread has its own policy.
     keras.config.set_dtype_policy("float32")

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
 
 from ..errors import RequestError
+from ..files.contents import other_content
+from ..files.regular import check_regular
 from ..files.run_folder import RunFolder
 from .keras_backend import choose_compiler, precision
 
@@ -19,10 +22,14 @@ def load_network(folder: RunFolder) -> keras.Model:
     Raises RequestError where the file cannot be loaded, or its weights are not finite.
     """
     try:
+        check_regular(folder.network)
+    except OSError as cause:
+        raise RequestError(f"The network cannot be read: {cause.strerror}.", where=str(folder.network)) from cause
+    try:
         with precision():
             network = keras.saving.load_model(folder.network, compile=False)
     except Exception as cause:
-        what, hint = _why_unreadable(str(cause) or type(cause).__name__)
+        what, hint = _why_unreadable(folder.network, str(cause) or type(cause).__name__)
         raise RequestError(what, where=str(folder.network), hint=hint) from cause
     if broken := [weight.path for weight in network.weights if not np.isfinite(_values(weight)).all()]:
         raise RequestError(
@@ -38,12 +45,19 @@ def _values(weight: Any) -> np.ndarray:
     return np.asarray(keras.ops.convert_to_numpy(keras.ops.cast(weight, "float32")))
 
 
-def _why_unreadable(message: str) -> tuple[str, str | None]:
+def _why_unreadable(path: Path, message: str) -> tuple[str, str | None]:
     """Translate Keras' message on a network that cannot be loaded: what is wrong, and the next step."""
+    if content := other_content(path, "network", b"PK"):  # a network is a zip archive
+        return content
     if "safe_mode" in message:
         return (
             "The network contains code, which is never executed.",
             "Replace its Lambda layer by a registered custom layer.",
+        )
+    if re.search(r"Not allowed: H5 file .*(external|ExternalLink|SoftLink|virtual)", message):
+        return (
+            "The weights of the network are in another file, which is never read.",
+            "The file may come from an attacker: its weights would have held a file of this computer. Do not use it.",
         )
     if unknown := re.search(r"Could not locate class '(\w+)'", message):
         hint = "The component must name in layer_modules the module in which this class is registered."

@@ -72,6 +72,6 @@ def _origin() -> str:
 
 def _settings_file() -> Path:
     """Return the path of Keras' settings file, as Keras determines it."""
-    home = Path.home()
-    default = (home if os.access(home, os.W_OK) else Path("/tmp")) / ".keras"
-    return Path(os.environ.get("KERAS_HOME", default)).expanduser() / "keras.json"
+    home = os.path.expanduser("~")  # unlike Path.home, no error for a user without a home folder
+    default = os.path.join(home if os.access(home, os.W_OK) else "/tmp", ".keras")
+    return Path(os.path.expanduser(os.environ.get("KERAS_HOME", default)), "keras.json")

@@ -42,8 +42,8 @@ def flag_of(value: Any, what: str) -> bool:
     return bool(value)
 
 
-def count_of(value: Any, what: str, *, at_least: int | None = None) -> int:
-    """Return a value that must be a whole number; RequestError if it is not, or is less than `at_least`."""
+def count_of(value: Any, what: str, *, at_least: int | None = None, at_most: int | None = None) -> int:
+    """Return a value that must be a whole number; RequestError if it is not, or is outside `at_least` … `at_most`."""
     if value is None and at_least is not None:
         raise RequestError(f"{what} must be at least {at_least}, not None.", where=what)
     if isinstance(value, bool) or not isinstance(value, numbers.Integral):
@@ -51,6 +51,8 @@ def count_of(value: Any, what: str, *, at_least: int | None = None) -> int:
         raise RequestError(f"{what} must be a whole number, not {shown}.", where=what)
     if at_least is not None and value < at_least:
         raise RequestError(f"{what} must be at least {at_least}, not {value!r}.", where=what)
+    if at_most is not None and int(value) > at_most:
+        raise RequestError(f"{what} must be at most {at_most:,}, not {value!r}.", where=what)
     return int(value)
 
 

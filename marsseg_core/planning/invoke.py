@@ -6,10 +6,12 @@ from collections.abc import Callable
 from typing import Any
 
 from ..errors import MarssegError, PluginError, RequestError
+from ..failures import describe, memory_error, safe_repr, text_of
 from ..registry.catalog import Catalog
 from ..registry.entries import Entry
 from ..registry.kinds import Kind
 from ..registry.loading import failure_location
+from ..registry.process_state import keep_process_state
 from ..registry.source_code import source_root
 from . import grammar
 from .options import NoOptions
@@ -17,16 +19,22 @@ from .resolved import ResolvedComponent
 
 
 def call_component(resolved: ResolvedComponent, function: Callable[..., Any], *arguments: Any) -> Any:
-    """Call a function of a component. Exceptions other than marsseg's become a PluginError that names the component."""
+    """Call a function of a component. Exceptions other than marsseg's become a PluginError that names the component.
+
+    A shortage of memory becomes a RunError, as it is not the component's fault.
+    """
     try:
-        return function(*arguments)
-    except MarssegError:
+        with keep_process_state():
+            return function(*arguments)
+    except (KeyboardInterrupt, MarssegError):
         raise
-    except (Exception, SystemExit) as cause:
+    except BaseException as cause:
+        if shortage := memory_error(cause, resolved.entry.label):
+            raise shortage from cause
         place = failure_location(source_root(resolved.entry.module), cause)
         raise PluginError(
-            f"The {resolved.entry.label} failed: {type(cause).__name__}: {cause}",
-            where=", ".join(filter(None, (place, repr(resolved.component)))),
+            f"The {resolved.entry.label} failed: {describe(cause)}",
+            where=", ".join(filter(None, (place, safe_repr(resolved.component)))),
             hint="`marsseg --traceback …` shows where it failed.",
         ) from cause
 
@@ -44,10 +52,9 @@ def call_checking_parameters(resolved: ResolvedComponent, function: Callable[...
     try:
         return call_component(resolved, function, *arguments)
     except PluginError as error:
-        if isinstance(error.__cause__, ValueError):
-            raise RequestError(
-                f"The {resolved.entry.label} does not fit: {error.__cause__}", where=error.where
-            ) from error
+        if isinstance(cause := error.__cause__, ValueError):
+            what = f"The {resolved.entry.label} does not fit: {text_of(cause)}"
+            raise RequestError(what, where=error.where) from error
         raise
 
 

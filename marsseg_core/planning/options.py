@@ -8,6 +8,7 @@ from typing import Final, Literal
 
 from ..conventions import HEADLINE
 from ..data.cleaning_options import CleaningOptions
+from ..data.limits import SIDE_LIMIT
 from ..data.split_options import SplitOptions
 from ..registry.kinds import Kind
 from ..registry.loading import resolve_reference
@@ -36,7 +37,7 @@ class OptimizerOptions:
     clipvalue: float | None = param(None, help="largest absolute value in a gradient", above=0)
     global_clipnorm: float | None = param(None, help="largest norm of all gradients together", above=0)
     gradient_accumulation_steps: int | None = param(
-        None, help="batches whose gradients are averaged before a step", minimum=2
+        None, help="batches whose gradients are averaged before a step", minimum=2, maximum=1_000_000
     )
 
     def __post_init__(self) -> None:
@@ -58,8 +59,8 @@ def options_of(kind: Kind) -> type[LossOptions | AugmentationOptions | Optimizer
 class TrainingOptions:
     """The options of the plan's section `training`."""
 
-    epochs: int = param(7, help="passes over the training subset", minimum=1)
-    batch: int = param(8, help="images per step", minimum=1)
+    epochs: int = param(7, help="passes over the training subset", minimum=1, maximum=1_000_000)
+    batch: int = param(8, help="images per step", minimum=1, maximum=65_536)
     learning_rate: float = param(1e-3, help="the learning rate at the start", above=0)
     weight_decay: float | None = param(
         None, help="decoupled weight decay; none: the optimizer's own (AdamW: 0.004)", minimum=0
@@ -69,7 +70,9 @@ class TrainingOptions:
     )
     ema_momentum: float = param(0.99, help="ema: factor of the old average in each step", above=0, maximum=0.99999)
     swa_start: float = param(0.5, help="swa: share of the epochs after which the average begins", minimum=0, maximum=1)
-    oversample: float = param(1.0, help="draw images with the rarest class this many times as often", minimum=1)
+    oversample: float = param(
+        1.0, help="draw images with the rarest class this many times as often", minimum=1, maximum=10_000
+    )
     learn_ignored: bool = param(False, help="count ignored classes in the losses; scores never count them")
     head_weights: tuple[float, ...] | None = param(
         None,
@@ -80,7 +83,9 @@ class TrainingOptions:
     seed: int = param(
         0, help="random seed of initial weights, dropout, order and augmentations", minimum=0, maximum=2**32 - 1
     )
-    patience: int | None = param(None, help="stop after this many epochs without a better `monitor`", minimum=1)
+    patience: int | None = param(
+        None, help="stop after this many epochs without a better `monitor`", minimum=1, maximum=1_000_000
+    )
     monitor: str = param(
         f"val_{HEADLINE}",
         help="metric for the best network and for early stopping; loss or val_loss: for early stopping only",
@@ -89,7 +94,7 @@ class TrainingOptions:
     precision: Literal["float32", "mixed_bfloat16", "mixed_float16"] = param(
         "float32", help="dtype policy of the network; losses and scores stay float32"
     )
-    workers: int = param(1, help="threads that prepare batches; results do not depend on it", minimum=1)
+    workers: int = param(1, help="threads that prepare batches; results do not depend on it", minimum=1, maximum=256)
     deterministic: bool = param(True, help="ask the backend for repeatable kernels (slower on a GPU)")
     score_training: bool = param(False, help="also score the training subset after each epoch")
     crop: tuple[int, ...] | None = param(
@@ -97,6 +102,7 @@ class TrainingOptions:
         help="train on a window of so many rows and columns of each image, drawn anew in each epoch; images are scored "
         "in tiles of this size",
         minimum=1,
+        maximum=SIDE_LIMIT,
         min_length=2,
     )
     init: str | None = param(None, help="run folder whose network gives the initial weights, where shapes match")

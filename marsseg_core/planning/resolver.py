@@ -25,7 +25,8 @@ from ..components.interfaces import Dataset
 from ..data.cleaning_options import CleaningOptions
 from ..data.split_options import SplitOptions
 from ..errors import PluginError, RequestError, nearest
-from ..files.run_folder import RunFolder
+from ..files.contents import other_content
+from ..files.run_folder import SERIES_PLAN, RunFolder
 from ..files.text import read_text
 from ..registry import kinds, parameters
 from ..registry.catalog import Catalog
@@ -34,6 +35,7 @@ from ..registry.entries import INVALID, Entry
 from ..registry.kinds import COMPONENT_KINDS, METRIC, OBSERVER, PLAN_KINDS, RECIPE, Kind
 from ..registry.loading import load, plugin_errors_named
 from ..registry.plugin_files import KEY as PLUGIN_KEY, SUFFIX, LocalPlugin, load_planned_plugins, load_plugin_files
+from ..registry.process_state import keep_process_state
 from ..registry.session import Session
 from ..registry.source_code import recipe_path
 from . import grammar
@@ -143,8 +145,10 @@ def _base_document(base: str, catalog: Catalog) -> _Document:
     if os.path.isfile(os.path.join(base, "plan.toml")):
         path = path / "plan.toml"
     if os.path.isfile(path):
-        written_by_run = RunFolder(path.parent).split.is_file()
+        written_by_run = RunFolder(path.parent).split.is_file() or path.name == SERIES_PLAN
         return _Document(_read_toml(path), path.parent, f"file {path}", f"file {path}", complete=written_by_run)
+    if path.suffix == ".toml" and os.path.exists(path) and not os.path.isdir(path):
+        _read_toml(path)  # a named pipe, a socket or a device: the error says so
     if path.suffix == ".toml" or path.is_absolute() or path.name == "plan.toml":
         raise RequestError(
             f"There is no plan file '{base}'.", where="--plan", hint="`marsseg list recipe` lists recipes."
@@ -167,6 +171,8 @@ def _read_toml(path: Path) -> dict[str, Any]:
     except OSError as cause:
         raise RequestError(f"The plan cannot be read: {cause.strerror}.", where=str(path)) from cause
     except ValueError as cause:  # malformed TOML, or bytes that are not UTF-8
+        if content := other_content(path, "plan"):
+            raise RequestError(content[0], where=str(path), hint=content[1]) from cause
         raise RequestError(f"The plan is not valid TOML: {cause}.", where=str(path)) from cause
 
 
@@ -558,8 +564,11 @@ def datasets_that_recognise(path: Path, catalog: Catalog) -> list[Entry]:
 def _recognises(entry: Entry, path: Path) -> bool:
     try:
         cls: type[Dataset] = load(entry)
-        return bool(cls.recognises(path))
-    except (Exception, SystemExit):
+        with keep_process_state():
+            return bool(cls.recognises(path))
+    except (KeyboardInterrupt, MemoryError):
+        raise
+    except BaseException:
         return False  # a broken plugin recognises nothing; it is reported when it is requested by name
 
 

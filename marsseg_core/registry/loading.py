@@ -15,10 +15,12 @@ from threading import Lock
 from typing import Any, Final
 
 from ..errors import MarssegError, PluginError, nearest
+from ..failures import describe, memory_error, text_of
 from ..messages import get_logger
 from .entries import Entry
 from .kinds import Kind
 from .parameters import check_defaults, parameters_of
+from .process_state import keep_process_state
 
 _logger = get_logger(__name__)
 
@@ -52,7 +54,7 @@ def import_target(entry: Entry) -> Any:
         except AttributeError as cause:
             defined = [name for name, value in vars(module).items() if getattr(value, "__module__", "") == entry.module]
             raise PluginError(
-                f"The {entry.label} cannot be loaded: {cause}.",
+                f"The {entry.label} cannot be loaded: {text_of(cause)}.",
                 where=_place(entry),
                 hint=f"{nearest(entry.attribute, defined, listing='It has')} {_REINSTALL}",
             ) from cause
@@ -63,14 +65,20 @@ _REINSTALL: Final = "Correct the entry point in its pyproject.toml, and install 
 
 @contextmanager
 def plugin_errors_named(entry: Entry, what: str = "cannot be loaded") -> Iterator[None]:
-    """Turn every exception of a plugin, also SystemExit, into a PluginError that names the plugin."""
+    """Turn every exception of a plugin, also SystemExit, into a PluginError that names the plugin.
+
+    A shortage of memory becomes a RunError, as it is not the plugin's fault.
+    """
     try:
-        yield
+        with keep_process_state():
+            yield
     except (KeyboardInterrupt, MarssegError):
         raise
     except BaseException as cause:
+        if shortage := memory_error(cause, entry.label):
+            raise shortage from cause
         raise PluginError(
-            f"The {entry.label} {what}: {type(cause).__name__}: {cause}",
+            f"The {entry.label} {what}: {describe(cause)}",
             where=_place(entry, cause),
             hint="Everything else still works; `marsseg --traceback …` shows where it failed.",
         ) from cause

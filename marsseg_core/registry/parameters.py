@@ -26,6 +26,9 @@ T = TypeVar("T")
 # The possible values of a parameter after conversion: what TOML can write, and None (written as "none").
 Value = bool | int | float | str | tuple[Any, ...] | None
 
+# The largest number of items of a list: classes, layers and branches are never as many.
+MOST_ITEMS = 1_000
+
 NONE_WORD = "none"
 TRUE_WORDS = ("true", "yes", "on", "1")
 FALSE_WORDS = ("false", "no", "off", "0")
@@ -98,6 +101,8 @@ class Parameter:
         value = _convert(self.type, raw)
         if isinstance(value, tuple) and len(value) < (self.min_length or 0):
             raise ValueError(self.type_text)
+        if isinstance(value, tuple) and len(value) > MOST_ITEMS:
+            raise ValueError(f"a list of at most {MOST_ITEMS:,}, not {len(value):,}")
         for number in value if isinstance(value, tuple) else (value,):
             self._check_bounds(number)
         return value
@@ -106,11 +111,11 @@ class Parameter:
         if isinstance(number, bool) or not isinstance(number, int | float):
             return
         if self.minimum is not None and number < self.minimum:
-            raise ValueError(f"at least {self.minimum:g}")
+            raise ValueError(f"at least {_shown(self.minimum)}")
         if self.maximum is not None and number > self.maximum:
-            raise ValueError(f"at most {self.maximum:g}")
+            raise ValueError(f"at most {_shown(self.maximum)}")
         if self.above is not None and number <= self.above:
-            raise ValueError(f"above {self.above:g}")
+            raise ValueError(f"above {_shown(self.above)}")
 
 
 def parameters_of(cls: type) -> Mapping[str, Parameter]:
@@ -287,6 +292,11 @@ def _convert(annotation: Any, raw: Any) -> Value:
 def _matching_order(annotation: Any) -> int:
     fixed = annotation is type(None) or get_origin(annotation) is Literal
     return 0 if fixed else 2 if annotation is str else 1
+
+
+def _shown(bound: float) -> str:
+    """Return a bound as text: whole numbers with all of their digits."""
+    return f"{int(bound):,}" if bound == int(bound) else f"{bound:g}"
 
 
 def _none(raw: Any) -> None:

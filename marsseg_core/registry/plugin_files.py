@@ -22,9 +22,12 @@ from types import ModuleType
 from typing import Any, Final
 
 from ..errors import MarssegError, PluginError, RequestError
+from ..failures import describe, memory_error
+from ..files.regular import check_regular
 from .entries import NAME_PATTERN, Entry
 from .kinds import COMPONENT_KINDS, OBSERVER, Kind
 from .loading import failure_location, interface_of, load, plugin_stdout_to_stderr, warn_if_slow
+from .process_state import keep_process_state
 from .source_record import SourceRecord
 
 # The key of the plugin tables in a plan file, and the keys of each table.
@@ -201,6 +204,7 @@ def _read(path: Path, where: str) -> bytes:
             where=where,
         )
     try:
+        check_regular(path)
         return path.read_bytes()
     except OSError as cause:
         raise RequestError(f"The plugin {path} cannot be read: {cause.strerror}.", where=where) from cause
@@ -265,14 +269,16 @@ def _execute(path: Path, source: bytes, name: str) -> None:
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module  # dataclasses look up the module of their class there
     try:
-        with warn_if_slow(f"The plugin {path}"), plugin_stdout_to_stderr():
+        with warn_if_slow(f"The plugin {path}"), plugin_stdout_to_stderr(), keep_process_state():
             exec(compile(source, str(path.absolute()), "exec"), vars(module))
     except BaseException as cause:
         del sys.modules[name]
         if isinstance(cause, KeyboardInterrupt | MarssegError):
             raise
+        if shortage := memory_error(cause, f"plugin {path}"):
+            raise shortage from cause
         raise PluginError(
-            f"The plugin {path} cannot be loaded: {type(cause).__name__}: {cause}",
+            f"The plugin {path} cannot be loaded: {describe(cause)}",
             where=failure_location(path.absolute(), cause) or str(path),
             hint="A local plugin is one file. For several files make a package with `marsseg new-plugin`."
             if isinstance(cause, ModuleNotFoundError)

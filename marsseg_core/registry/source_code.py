@@ -7,15 +7,23 @@ package here, and submodules are looked up in the folders of the package.
 from __future__ import annotations
 
 import ast
+import inspect
+import sys
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any, Final
 
 from ..files.text import read_text
 from .entries import Entry
 from .kinds import HOOKED_KINDS, RECIPE
+
+# `sys.flags.optimize` of `python -OO`, which has no docstrings.
+_STRIPPED: Final = 2
+
+_DEFINITIONS: Final = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 
 
 @dataclass(frozen=True)
@@ -86,6 +94,32 @@ def _imports(module: str, path: Path) -> Iterator[str]:
 def recipe_path(entry: Entry) -> Path | None:
     """Return the TOML file of a recipe: the target `package.folder.name` is `package/folder/name.toml`."""
     return _locate(entry.module, (".toml",))
+
+
+def docstring_of(target: Callable[..., Any] | type[Any]) -> str:
+    """Return the docstring of a function or class, also where Python has stripped docstrings (`python -OO`)."""
+    if sys.flags.optimize < _STRIPPED:
+        return inspect.getdoc(target) or ""
+    # For a class, a base class may have the docstring, as for `inspect.getdoc`.
+    bases = target.__mro__[:-1] if isinstance(target, type) else (inspect.unwrap(target),)
+    return next(filter(None, map(_docstring_in_source, bases)), "")
+
+
+def _docstring_in_source(target: Any) -> str:
+    """Return the docstring of a function or class from the source text of its module; empty if there is none."""
+    try:
+        body = _parsed(Path(inspect.getsourcefile(target) or "")).body
+    except (OSError, TypeError, SyntaxError, ValueError):
+        return ""
+    node: ast.AST | None = None
+    for name in target.__qualname__.split("."):
+        if name == "<locals>":  # what follows is defined inside of a function
+            continue
+        node = next((each for each in body if isinstance(each, _DEFINITIONS) and each.name == name), None)
+        if node is None:
+            return ""
+        body = node.body
+    return ast.get_docstring(node) or "" if isinstance(node, _DEFINITIONS) else ""
 
 
 def docstring(path: Path) -> str:

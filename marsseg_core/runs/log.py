@@ -10,7 +10,7 @@ from typing import Final
 
 from ..errors import RunError
 from ..files.run_folder import RunFolder
-from ..messages import ROOT
+from ..messages import ROOT, log_waiting
 
 # The log of the run in this thread, as several threads of a process may each have a run.
 _current: Final[ContextVar[RunLog | None]] = ContextVar("marsseg_run_log", default=None)
@@ -58,5 +58,6 @@ def run_log(earlier_warnings: Iterable[str] = ()) -> Iterator[RunLog]:
     try:
         yield log
     finally:
+        log_waiting()
         logger.removeHandler(log)
         _current.reset(token)

@@ -1,8 +1,11 @@
-"""Read what a run recorded about its data: the split, and how the image values were scaled."""
+"""Read the data of a run, and what it recorded about them: their place, the split, how the values were scaled."""
 
 from __future__ import annotations
 
+import os
+import tomllib
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from ..data.arrays import SegmentationData
@@ -10,6 +13,31 @@ from ..data.scaling import SIXTEEN_BITS, Scaling
 from ..data.split import Split
 from ..errors import RequestError
 from ..files.run_folder import RunFolder
+from ..files.text import read_text
+from ..planning.plan import Plan
+from ..registry import kinds
+from .data import read_data
+
+
+def read_data_of(folder: RunFolder, plan: Plan) -> SegmentationData:
+    """Read the data of a run. If they are not where its plan says, the error says how to record their new place."""
+    try:
+        return read_data(plan)
+    except RequestError as error:
+        path = getattr(plan.one(kinds.DATASET), "path", None)
+        if not isinstance(path, str) or os.path.exists(path):
+            raise
+        hint = f"If the data lie elsewhere now, record the new place: marsseg run --resume {folder.path} --data PATH."
+        raise RequestError(error.what, where=error.where, hint=hint) from error
+
+
+def record_data(folder: RunFolder, plan: Plan, file: Path | None = None) -> None:
+    """Record in the plan of a run (or in `file`) where its data lie now. The rest of the plan stays as it is."""
+    import tomli_w
+
+    file = file or folder.plan
+    document = tomllib.loads(read_text(file)) | {kinds.DATASET.option: plan.resolved[kinds.DATASET][0].to_toml()}
+    folder.write_text(file, tomli_w.dumps(document))
 
 
 def recorded_scaling(folder: RunFolder) -> Scaling | None:
@@ -31,7 +59,8 @@ def recorded_split(folder: RunFolder, data: SegmentationData) -> Split:
         raise RequestError(
             f"The data is not what the run was trained on ({recorded['source']}): {difference}.",
             where=f"{folder.path}, {data.source}",
-            hint="To score all items of any data set with the same classes, use --data with --subset all.",
+            hint="The data of the run are needed here. To score all items of other data with the same classes: "
+            f"marsseg evaluate {folder.path} --data OTHER --subset all",
         )
     split = Split.from_json(recorded)
     if fault := split.fault(len(data), data.groups):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import tomllib
 from collections.abc import Hashable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -46,6 +46,7 @@ class Record:
         classes: the names of the classes, in order
         ignore_classes: the numbers of the ignored classes
         items: the positions of the items of each subset
+        names: the names of the items of each subset; empty if the items have no names
     """
 
     path: Path
@@ -59,6 +60,7 @@ class Record:
     classes: tuple[str, ...]
     ignore_classes: tuple[int, ...]
     items: Mapping[str, tuple[int, ...]]
+    names: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
     @property
     def data(self) -> Hashable:
@@ -119,9 +121,15 @@ def read_record(path: Path) -> Record:
         scores = {subset: metric_values(recorded) for subset, recorded in metrics["subsets"].items()}
         matrices = {subset: recorded.get("confusion") for subset, recorded in metrics["subsets"].items()}
         items = {subset: tuple(split[subset]) for subset in ("train", "validation", "test")}
+        recorded_names = split.get("names")
+        names = {
+            subset: frozenset(recorded_names[item] for item in subset_items)
+            for subset, subset_items in items.items()
+            if recorded_names is not None
+        }
         status, fingerprint = metrics["status"], split["fingerprint"]
         classes, ignore_classes = tuple(split.get("classes", ())), tuple(sorted(split.get("ignored", ())))
-    except (KeyError, TypeError, AttributeError) as cause:
+    except (KeyError, IndexError, TypeError, AttributeError) as cause:
         raise RequestError(f"metrics.json or split.json is damaged or incomplete: {cause}.", where=str(path)) from cause
     for subset, values in scores.items():
         for name, value in values.items():
@@ -131,7 +139,8 @@ def read_record(path: Path) -> Record:
                     where=str(path),
                 )
     seed, fold = settings.pop(SEED), settings.pop(FOLD)
-    return Record(path, settings, seed, fold, status, scores, matrices, fingerprint, classes, ignore_classes, items)
+    data = fingerprint, classes, ignore_classes, items, names
+    return Record(path, settings, seed, fold, status, scores, matrices, *data)
 
 
 def _settings(document: Mapping[str, Any]) -> dict[str, str]:

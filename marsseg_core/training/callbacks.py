@@ -21,8 +21,10 @@ from ..data.targets import with_targets
 from ..errors import RunError
 from ..evaluation.confusion import Confusion
 from ..evaluation.evaluate import predicted_batches
-from ..messages import get_logger
+from ..failures import describe, safe_repr
+from ..messages import get_logger, log_waiting
 from ..planning.metrics import PREFIX, MetricTable, metric_table
+from ..registry.process_state import keep_process_state, restore_process_state
 from .task import SegmentationTask
 
 _logger = get_logger(__name__)
@@ -69,6 +71,7 @@ class Interruption(keras.callbacks.Callback):
         self._stop_if_requested()
 
     def _stop_if_requested(self) -> None:
+        log_waiting()
         if self._requested:
             raise KeyboardInterrupt
 
@@ -119,9 +122,14 @@ class GuardedCallback(keras.callbacks.Callback):
         if self._inner is None:
             return
         try:
-            getattr(self._inner, name)(*arguments)
-        except (Exception, SystemExit) as cause:
-            _logger.warning(f"The callback {self._inner!r} failed in {name} and is not called again: {cause!r}")
+            with keep_process_state():
+                getattr(self._inner, name)(*arguments)
+        except KeyboardInterrupt:
+            raise
+        except BaseException as cause:
+            _logger.warning(
+                f"The callback {safe_repr(self._inner)} failed in {name} and is not called again: {describe(cause)}"
+            )
             self._inner = None
 
 
@@ -146,6 +154,17 @@ class WeightingUpdates(keras.callbacks.Callback):
         factors = dict(zip(weighted_losses, task.weighting.factors().tolist(), strict=True))
         logs.update({f"weight_{name}": factors.get(name, 0.0) for name in task.loss_names})
         task.weighting.on_epoch_end(means)
+
+
+class ProcessState(keras.callbacks.Callback):
+    """Undo what layers, schedules and data sets changed in the process, before the files of an epoch are written.
+
+    Keras calls them, so their calls cannot be guarded one by one.
+    """
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        """Go back to the working directory of the run, for example."""
+        restore_process_state()
 
 
 class EpochClock(keras.callbacks.Callback):

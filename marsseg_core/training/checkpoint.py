@@ -20,6 +20,8 @@ import numpy as np
 
 from ..conventions import HEADLINE
 from ..errors import RequestError
+from ..files.contents import other_content
+from ..files.npy import check_npz
 
 
 @dataclass(frozen=True)
@@ -81,9 +83,12 @@ def load_checkpoint(path: Path, task: keras.Model) -> TrainingProgress:
 @contextmanager
 def _opened(path: Path) -> Iterator[Any]:
     try:
+        check_npz(path)
         with np.load(path, allow_pickle=False) as archive:
             yield archive
     except (OSError, ValueError, KeyError, TypeError, EOFError, BadZipFile) as cause:
+        if isinstance(cause, BadZipFile) and (content := other_content(path, "checkpoint", b"PK")):
+            raise RequestError(content[0], where=str(path), hint=content[1]) from cause
         raise RequestError(f"The checkpoint cannot be read: {cause}", where=str(path)) from cause
 
 

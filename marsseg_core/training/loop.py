@@ -6,7 +6,6 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime
-from functools import partial
 from pathlib import Path
 
 import keras
@@ -17,10 +16,10 @@ from ..data.leaks import leak_warnings
 from ..data.split import Split
 from ..data.splits import make_split
 from ..errors import MarssegError, PluginError, RequestError, RunError
-from ..evaluation.evaluate import evaluate
+from ..failures import describe, memory_error, safe_repr
 from ..files.run_folder import FINISHED, INTERRUPTED, RunFolder, create_run_folder
 from ..hooks import HookCaller, announce
-from ..messages import get_logger
+from ..messages import get_logger, log_waiting
 from ..networks.build import build_network
 from ..networks.heads import scored_network
 from ..networks.keras_backend import avoid_importing_tensorflow, environment, fixed_settings, preserve_random_state
@@ -29,16 +28,27 @@ from ..networks.wiring import same_wiring
 from ..planning.plan import Plan
 from ..registry.distribution import DISTRIBUTION
 from ..registry.loading import failure_location
+from ..registry.process_state import keep_process_state
 from ..registry.source_code import module_file, source_root
 from ..runs.data import read_data
 from ..runs.log import run_log
-from ..runs.recorded_data import recorded_split
+from ..runs.recorded_data import read_data_of, recorded_split
 from ..runs.run import Run
 from .assembly import input_shape
 from .averaging import UpdateAverage
-from .callbacks import EpochClock, FiniteLoss, GuardedCallback, IdleLoss, Interruption, Scoring, WeightingUpdates
+from .callbacks import (
+    EpochClock,
+    FiniteLoss,
+    GuardedCallback,
+    IdleLoss,
+    Interruption,
+    ProcessState,
+    Scoring,
+    WeightingUpdates,
+)
 from .checkpoint import RestoreStates, TrainingProgress
 from .checkpointer import Checkpointer, FileCheckpointer
+from .ended import record_move, relocate, score_subsets
 from .recorder import RunRecorder
 from .setup import TrainingSetup, set_up_training
 
@@ -47,6 +57,7 @@ _logger = get_logger(__name__)
 
 @fixed_settings()
 @preserve_random_state()
+@keep_process_state()
 def execute(
     plan: Plan,
     *,
@@ -80,39 +91,41 @@ def execute(
         hooks = hooks or announce(plan)
         if data is None:
             data = read_data(plan)
-        split = make_split(data, plan.split)
-        warnings = [*plan.remarks, *split.remarks, *doubts(data, split), *leak_warnings(data, split)]
-        for line in warnings:
-            _logger.warning(line)
+        split = _new_split(plan, data)
         setup = set_up_training(plan, data, split, best_by=plan.metrics.best_by)
         folder = create_run_folder(plan.name, out)
-        with folder.claimed():
+        with folder.removed_if_empty(), folder.claimed():
             run = _new_run(plan, folder, data, split, setup, plan.metrics.best_by)
             with _failure_reported(run, hooks):
                 _write_beginning(run)
                 log.begin(folder)
-                if setup.transfer is not None:
-                    folder.log(str(setup.transfer))
-                    if mismatches := setup.transfer.mismatch_text():
-                        _logger.warning(mismatches)
+                _log_transfer(run)
                 _train_and_score(run, setup, hooks, checkpointer(folder), progress=None)
         return run
 
 
 @fixed_settings()
 @preserve_random_state()
+@keep_process_state()
 def resume(
     folder: RunFolder,
     plan: Plan,
     *,
+    data: SegmentationData | None = None,
+    moved: bool = False,
     hooks: HookCaller | None = None,
     checkpointer: Callable[[RunFolder], Checkpointer] = FileCheckpointer,
 ) -> Run:
     """Continue a run that was killed or interrupted, from its last checkpoint, as if it had never stopped.
 
+    A run that was killed before its first checkpoint starts from its beginning. If it had no split yet either, the data
+    are split now.
+
     Args:
         folder: the run folder
         plan: the plan in the folder's plan.toml
+        data: the plan's data set, if it has been read already
+        moved: whether `plan` names a new place of the data, which is recorded. Of a finished run, only this is done.
         hooks: the observers, if the plan has been announced to them already
         checkpointer: makes the checkpointer of a run folder; the same as for `execute`
 
@@ -125,15 +138,19 @@ def resume(
         PluginError: a component of a plugin fails
         RunError: the training fails
     """
+    if moved and folder.finished:
+        return relocate(folder, plan)
     avoid_importing_tensorflow()
     with folder.claimed(), run_log(hooks.warnings if hooks else ()) as log:
         hooks = hooks or announce(plan)
         folder.check_unfinished()
         folder.check_unchanged()
-        data = read_data(plan)
-        split = recorded_split(folder, data)
-        progress, network, network_warning = None, None, ""
+        if data is None:
+            data = read_data_of(folder, plan)
         checkpoint = checkpointer(folder)
+        has_split = checkpoint.saved or folder.split.is_file()
+        split = recorded_split(folder, data) if has_split else _new_split(plan, data)
+        progress, network, network_warning = None, None, ""
         best_by = plan.metrics.best_by
         if checkpoint.saved:
             best_by = (
@@ -146,7 +163,11 @@ def resume(
         folder.remove_leftovers()
         run = _new_run(plan, folder, data, split, setup, best_by)
         with _failure_reported(run, hooks):
+            if progress is None and not folder.environment.is_file():  # killed before the first files were written
+                _write_beginning(run)
             log.begin(folder)
+            if moved:
+                record_move(run)
             _warn_of_another_environment(run)
             if network_warning:
                 _logger.warning(network_warning)
@@ -156,8 +177,25 @@ def resume(
                     f"its plan would now choose by {plan.metrics.best_by}."
                 )
             folder.log(f"resumed after epoch {progress.epoch if progress else 0}")
+            _log_transfer(run)
             _train_and_score(run, setup, hooks, checkpoint, progress)
     return run
+
+
+def _new_split(plan: Plan, data: SegmentationData) -> Split:
+    """Split the data of a plan, and warn of what is doubtful about the plan, the data and the split."""
+    split = make_split(data, plan.split)
+    for line in (*plan.remarks, *split.remarks, *doubts(data, split), *leak_warnings(data, split)):
+        _logger.warning(line)
+    return split
+
+
+def _log_transfer(run: Run) -> None:
+    """Log which initial weights were taken from another run."""
+    if run.transfer is not None:
+        run.folder.log(str(run.transfer))
+        if mismatches := run.transfer.mismatch_text():
+            _logger.warning(mismatches)
 
 
 def _network_to_resume(folder: RunFolder, plan: Plan, data: SegmentationData) -> tuple[keras.Model, str]:
@@ -232,7 +270,7 @@ def _failure_reported(run: Run, hooks: HookCaller) -> Iterator[None]:
     except KeyboardInterrupt:
         raise
     except BaseException as error:
-        text = str(error) if isinstance(error, MarssegError) else f"{type(error).__name__}: {error}".splitlines()[0]
+        text = str(error) if isinstance(error, MarssegError) else describe(error).partition("\n")[0]
         with suppress(RunError):  # if the disk is full, the log cannot be written either
             run.folder.log(f"failed: {text}")
         hooks("marsseg_run_failed", run=run, error=error)
@@ -274,12 +312,14 @@ def _train(
         WeightingUpdates(training.epochs),
         *setup.stateful,
         *([RestoreStates(setup.stateful, progress)] if progress is not None else []),
+        ProcessState(),
         recorder,
         *plugin_callbacks,
     ]
     begin = progress.epoch if progress is not None else 0
     try:
-        with interruption.listening():
+        # A component may have changed Keras' settings while it was built.
+        with interruption.listening(), fixed_settings(), keep_process_state():
             task.fit(
                 setup.batches,
                 epochs=training.epochs,
@@ -292,23 +332,23 @@ def _train(
         # `fit` does not end its callbacks when an exception stops it: a progress bar would keep the terminal.
         for callback in plugin_callbacks:
             callback.on_train_end()
-        if isinstance(error, KeyboardInterrupt):
+        # Instead of an exception of a pipeline thread, the backend has raised another one.
+        cause = error if isinstance(error, MarssegError) else setup.batches.failure or error
+        if isinstance(error, KeyboardInterrupt) or isinstance(cause, KeyboardInterrupt):
             return INTERRUPTED
-        if isinstance(error, MarssegError) or not isinstance(error, Exception):
+        if isinstance(cause, MarssegError):
+            raise cause from cause.__cause__
+        if named := memory_error(cause) or _plugin_error(run.plan, cause):
+            raise named from cause
+        if not isinstance(error, Exception):  # an application ends the training, by SystemExit for example
             raise
-        if setup.batches.failure is not None:  # the backend has wrapped an error of a pipeline thread
-            raise setup.batches.failure from error
-        _raise_plugin_error(run.plan, error)
-        what = (str(error).strip() or type(error).__name__).splitlines()[0]
-        hint = "`marsseg --traceback …` shows where."
-        if "memory" in str(error).lower() or "exhausted" in str(error).lower():
-            hint = "Smaller batches need less memory."
-        raise RunError(f"The training failed: {type(error).__name__}: {what}", hint=hint) from error
+        what = describe(cause).partition("\n")[0]
+        raise RunError(f"The training failed: {what}", hint="`marsseg --traceback …` shows where.") from cause
     return FINISHED
 
 
-def _raise_plugin_error(plan: Plan, cause: Exception) -> None:
-    """Raise PluginError where the exception comes from the code of a third party's component."""
+def _plugin_error(plan: Plan, cause: BaseException) -> PluginError | None:
+    """Return the error that names the component of a third party in whose code the exception was raised, or None."""
     foreign = [
         resolved
         for components in plan.resolved.values()
@@ -319,8 +359,9 @@ def _raise_plugin_error(plan: Plan, cause: Exception) -> None:
     for code_of in (module_file, source_root):
         for resolved in foreign:
             if place := failure_location(code_of(resolved.entry.module), cause):
-                what = f"The {resolved.entry.label} failed: {type(cause).__name__}: {cause}"
-                raise PluginError(what, where=f"{place}, {resolved.component!r}") from cause
+                what = f"The {resolved.entry.label} failed: {describe(cause)}"
+                return PluginError(what, where=f"{place}, {safe_repr(resolved.component)}")
+    return None
 
 
 def _write_beginning(run: Run) -> None:
@@ -354,10 +395,8 @@ def _write_end(run: Run, status: str) -> None:
     run.metrics |= {"best_epoch": run.best_epoch, "best_by": run.best_by, "subsets": {}}
     if run.best_epoch is not None:
         run.network = load_network(run.folder)
-        score = partial(
-            evaluate, run.network, run.data, batch=run.plan.training.batch, metrics=run.plan.metrics.computed()
-        )
-        run.scores = {subset: score(run.split[subset]) for subset in ("validation", "test")[: 1 + (status == FINISHED)]}
+        run.scores = score_subsets(run, ("validation", "test")[: 1 + (status == FINISHED)])
         run.metrics["subsets"] = {subset: confusion.to_json() for subset, confusion in run.scores.items()}
     run.folder.write_json(run.folder.metrics, run.metrics)
+    log_waiting()
     run.folder.log(status)

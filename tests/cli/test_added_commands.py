@@ -273,3 +273,17 @@ def test_the_error_for_an_observer_that_adds_commands_names_the_right_group(inst
 def test_each_plugin_has_a_separate_app(install):
     install("acme", GREETING)
     assert list(commands_of(entry("acme"))) == list(commands_of(entry("acme"))) == ["thing"]
+
+
+def test_an_exception_that_is_no_exception_names_its_plugin(cli, install):
+    install("acme", doing("raise type('Stop', (BaseException,), {'__str__': lambda self: 1 / 0})"))
+    answer = cli("thing")
+    assert answer.code == 3
+    assert "The command 'acme' of acme 1.0 failed: Stop: (its text raises ZeroDivisionError)" in answer.err
+
+
+def test_a_backend_without_memory_is_no_broken_plugin(cli, install):
+    install("acme", doing("raise RuntimeError('RESOURCE_EXHAUSTED: Out of memory allocating 9 bytes')"))
+    answer = cli("thing")
+    assert answer.code == 1
+    assert "Error: There is not enough memory: RESOURCE_EXHAUSTED: Out of memory allocating 9 bytes." in answer.err

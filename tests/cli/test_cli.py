@@ -469,3 +469,14 @@ def test_show_of_a_recipe_whose_file_is_missing_names_it(cli, latin):
 def test_show_and_list_of_an_observer_read_its_source_as_python_does(cli, latin):
     assert "Größe.\n\nUnd mehr.\n" in cli("show", "told").out
     assert table(cli("list", "told").out)[1][3] == "Größe."
+
+
+def test_show_builds_the_recipe_where_an_observer_has_the_same_name(cli):
+    both = cli("show", "report")
+    assert "recipe report" in both.out
+    assert "observer report" in both.out
+    built = cli("show", "report", "--build", "--size", "16x16x1")
+    assert built.code == 0, built.err
+    assert "parameters" in built.out
+    assert "observer report" not in built.out
+    assert "is an architecture: only an augmentation" in cli("show", "unet", "--preview", "x.png").err

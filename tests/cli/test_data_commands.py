@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 from helpers.ai4mars_tree import make_tree
 from helpers.processes import PLAIN_TERMINAL
+from PIL import Image
 
 from marsseg_core import api
 from marsseg_core.data.arrays import SegmentationData
@@ -125,6 +126,21 @@ def test_inspect_prints_json(cli, made):
     assert report["images"] == sum(report["subsets"].values()) == 12
     assert report["unlabelled"] == 5
     assert {"name", "ignored", "pixels", "share", "images", "weight", "weight_labelled"} == set(report["classes"][0])
+
+
+def test_inspect_names_the_items_of_a_folder(cli, tmp_path):
+    for number in range(6):
+        for kind, pixels in (("images", np.full((8, 8), number * 9)), ("masks", np.arange(64).reshape(8, 8) % 3)):
+            path = tmp_path / f"mine/{kind}/site/{number}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(pixels.astype(np.uint8)).save(path)
+    answer = cli("data", "inspect", str(tmp_path / "mine"))
+    rows = dict(line.split("\t", 1) for line in answer.out.splitlines() if "\t" in line)
+    names = [f"site/{number}.png" for number in range(6)]
+    assert rows["flat images"].endswith(f"\t{', '.join(names)}")
+    report = json.loads(cli("data", "inspect", str(tmp_path / "mine"), "--json").out)
+    assert report["values"]["flat"] == list(range(6))
+    assert report["names"] == {str(number): name for number, name in enumerate(names)}
 
 
 def test_inspect_writes_a_page(cli, made):

@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 import time
+from contextlib import nullcontext
 from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
@@ -27,6 +28,7 @@ from marsseg_core.data.splits import split_data
 from marsseg_core.data.statistics import class_pixels
 from marsseg_core.errors import RequestError, RunError
 from marsseg_core.files import progress
+from marsseg_core.files.locks import lock_folder
 from marsseg_plugins.datasets import archive
 from marsseg_plugins.datasets.npz import Npz
 
@@ -320,6 +322,42 @@ def test_clearing_keeps_entries_that_another_process_prepares(source, prepare, f
     cache.open_or_prepare(source, cleared_meanwhile)
     assert len(entry_names(folder)) == 1
     assert not entry_names(folder)[0].startswith(".")
+
+
+def test_clearing_does_no_harm_to_those_who_have_an_entry_open(source, prepare, folder):
+    found = cache.open_or_prepare(source, prepare)
+    assert len(cache.clear()) == 1
+    assert entry_names(folder) == []
+    np.testing.assert_array_equal(found.arrays[IMAGES], PIXELS)
+    np.testing.assert_array_equal(cache.open_or_prepare(source, prepare).arrays[MASKS], LABELS)
+    assert prepare.times == 2
+
+
+def test_clearing_leaves_an_entry_alone_that_is_just_moved_into_place(source, prepare, folder, monkeypatch):
+    opened = []
+
+    def cleared_first(path):
+        if path.exists():
+            opened.append(path)
+            assert cache.clear() == []
+        return original(path)
+
+    original = cache._open_entry
+    monkeypatch.setattr(cache, "_open_entry", cleared_first)
+    np.testing.assert_array_equal(cache.open_or_prepare(source, prepare).arrays[IMAGES], PIXELS)
+    assert len(opened) == prepare.times == 1
+
+
+@pytest.mark.parametrize("state", ["abandoned", "in use", "just begun"])
+def test_a_preparation_removes_what_killed_ones_left(source, prepare, folder, state):
+    left = folder / "data" / f".{'0' * 32}-1-00000000"
+    left.mkdir(parents=True)
+    (left / "images.npy").write_bytes(b"half")
+    if state != "just begun":
+        os.utime(left, (time.time() - 100,) * 2)
+    with lock_folder(left) if state == "in use" else nullcontext():
+        cache.open_or_prepare(source, prepare)
+    assert left.exists() == (state != "abandoned")
 
 
 AT_ONCE = """

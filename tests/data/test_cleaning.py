@@ -57,6 +57,15 @@ def test_aliens_are_dropped_by_their_mask(faulty):
     assert str(cleaned.cleaning) == "3 aliens dropped (by masks); 17 of 20 items remain"
 
 
+def test_the_report_names_what_was_dropped_if_items_have_names(faulty):
+    options = CleaningOptions(drop_aliens="masks", drop_duplicates=True)
+    named = replace(faulty, names=[f"{item}.png" for item in range(20)])
+    report = clean(named, options).cleaning.to_json()
+    assert report["names"] == {str(item): f"{item}.png" for item in sorted({*ALIENS, *COPIES})}
+    without_names = clean(faulty, options).cleaning.to_json()
+    assert without_names == {key: value for key, value in report.items() if key != "names"}
+
+
 def test_drop_aliens_by_images_drops_copies(faulty):
     cleaned = clean(faulty, CleaningOptions(drop_aliens="images"))
     assert remaining(cleaned) == without(4, 9, 17)

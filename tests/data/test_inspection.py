@@ -290,6 +290,38 @@ def test_items_are_listed_up_to_a_number():
     assert listed([], most=3) == ""
 
 
+def test_items_are_listed_by_their_names():
+    assert listed([(1, 2), (5,)], most=3, names={1: "a.png", 5: "b.png"}) == "a.png, 2; b.png"
+
+
+def test_findings_and_pictures_have_the_names_of_items_and_numbers_remain():
+    images, masks = noise(30), patches(30)
+    images[7], masks[4] = images[3], 0
+    unlabelled = noise(3, seed=5)
+    unlabelled[2] = unlabelled[1]
+    named = data(images, masks, names=[f"site/{item}.png" for item in range(30)])
+    found = look(named, unlabelled)
+    assert (found.identical_images, found.masks.empty) == (((3, 7),), (4,))
+    assert {item: found.names[item] for item in (3, 4, 7)} == {3: "site/3.png", 4: "site/4.png", 7: "site/7.png"}
+    assert found.to_json()["names"] == found.names
+    assert set(found.names) == found.items()
+    page = inspection_page(found, named, unlabelled)
+    assert "<figcaption>site/4.png</figcaption>" in page
+    assert "site/3.png, site/7.png" in page
+    assert "Items are numbered" not in page
+    nameless = look(replace(named, names=None))
+    assert nameless.names == {}
+    assert "Items are numbered" in inspection_page(nameless, replace(named, names=None), None)
+
+
+def test_items_without_labels_have_no_names():
+    labelled = data(noise(30), patches(30), names=[f"{item}.png" for item in range(30)])
+    unlabelled = noise(3, seed=5)
+    unlabelled[2] = unlabelled[1]
+    (row,) = [each for each in findings(look(labelled, unlabelled)) if each.name == "copies without labels"]
+    assert (row.groups, row.labelled) == (((1, 2),), False)
+
+
 def test_the_real_tiles_have_copies_but_no_aliens(real_tiles):
     from marsseg_plugins.datasets.npz import Npz
 

@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
 from hypothesis.extra import numpy as arrays
-from PIL import Image
+from PIL import Image, TiffImagePlugin
 
-from marsseg_core.data.images import PIXEL_LIMIT, read_image, read_mask, write_png
+from marsseg_core.data.images import PIXEL_LIMIT, orientation_of, read_image, read_mask, write_png
 from marsseg_core.errors import RequestError, RunError
 
 # Pillow warns about damaged files before it fails.
@@ -26,6 +26,7 @@ IDS = np.random.default_rng(2).integers(0, 5, (9, 7), np.uint8)
 PALETTE = {(0, 0, 0): 0, (200, 30, 30): 1, (30, 200, 30): 2, (30, 30, 200): 3, (9, 9, 9): 4, (255, 255, 255): 255}
 
 LOSSLESS = ["png", "tif"]
+FORMATS = [("png", {}), ("tif", {}), ("bmp", {}), ("webp", {"lossless": True})]
 
 
 @pytest.fixture
@@ -101,6 +102,31 @@ def test_cmyk_is_converted(save, suffix):
     assert np.abs(read.astype(int) - (200, 100, 50)).max() <= 3
 
 
+@pytest.mark.parametrize(("suffix", "options"), FORMATS)
+def test_colours_are_exact_in_every_format_without_loss(save, suffix, options):
+    np.testing.assert_array_equal(read_image(save(COLOUR, suffix, **options)), COLOUR)
+
+
+def test_bmp_gif_and_webp_are_read_as_they_decode(save):
+    np.testing.assert_array_equal(read_image(save(GREY, "bmp"))[..., 0], GREY)
+    np.testing.assert_array_equal(read_image(save(GREY > 128, "bmp"))[..., 0], np.where(GREY > 128, 255, 0))
+    np.testing.assert_array_equal(read_image(save(GREY, "gif"))[..., 0], GREY)
+    few = Image.fromarray(COLOUR).quantize(4)
+    np.testing.assert_array_equal(read_image(save(few, "gif")), np.asarray(few.convert("RGB")))
+    np.testing.assert_array_equal(read_image(save(few, "bmp")), np.asarray(few.convert("RGB")))
+    lossy = read_image(save(np.full_like(COLOUR, 90), "webp"))
+    assert lossy.shape == COLOUR.shape
+    assert np.abs(lossy.astype(int) - 90).max() <= 2
+
+
+def test_the_orientation_of_a_webp_is_applied(save):
+    exif = Image.Exif()
+    exif[274] = 6
+    path = save(COLOUR, "webp", lossless=True, exif=exif)
+    np.testing.assert_array_equal(read_image(path), np.rot90(COLOUR, -1))
+    assert orientation_of(path) == 6
+
+
 def test_the_format_is_detected_from_the_content_not_the_suffix(save, tmp_path):
     path = save(COLOUR, "png").rename(tmp_path / "picture.jpg")
     np.testing.assert_array_equal(read_image(path), COLOUR)
@@ -137,6 +163,63 @@ def test_the_values_of_a_one_channel_mask_are_ids(save, suffix, dtype):
     assert read.dtype == np.uint8
 
 
+def test_masks_as_bmp_gif_and_webp_are_exact_or_refused(save):
+    ids = IDS.copy()
+    ids[0, 0] = 255
+    np.testing.assert_array_equal(read_mask(save(ids, "bmp")), ids)
+    np.testing.assert_array_equal(read_mask(save(ids, "webp", lossless=True)), ids)
+    assert refusal(read_mask, save(ids, "webp")) == "A mask as lossy WebP has lost its exact ids."
+    colours = np.zeros((9, 7, 3), np.uint8)
+    for colour, label in PALETTE.items():
+        colours[ids == label] = colour
+    for suffix, options in (("bmp", {}), ("webp", {"lossless": True}), ("gif", {})):
+        picture = Image.fromarray(colours)
+        path = save(picture.quantize(16) if suffix == "gif" else picture, suffix, **options)
+        np.testing.assert_array_equal(read_mask(path, palette=PALETTE), ids)
+        assert "a mask has one channel of class ids" in refusal(read_mask, path)
+    indexed = Image.fromarray(IDS)
+    indexed.putpalette(bytes(shade for value in range(256) for shade in (value // 2, 7, 7)))
+    for suffix in ("gif", "bmp"):
+        np.testing.assert_array_equal(read_mask(save(indexed, suffix, optimize=False), indices=True), IDS)
+
+
+def test_a_transparent_webp_is_refused_as_a_mask(save):
+    picture = Image.new("RGBA", (3, 3), (1, 1, 1, 255))
+    picture.putpixel((1, 1), (1, 1, 1, 0))
+    path = save(picture, "webp", lossless=True, exact=True)
+    assert refusal(read_mask, path) == "This is a colour image; a mask has one channel of class ids."
+    assert refusal(read_mask, path, palette={(1, 1, 1): 1}) == "The mask is transparent in places."
+
+
+def test_a_gif_whose_frame_is_smaller_than_the_mask_is_refused(save):
+    path = save(GREY, "gif")
+    content = bytearray(path.read_bytes())
+    content[6:10] = struct.pack("<HH", 10, 10)  # the size of the whole; the frame is 7 × 9
+    path.write_bytes(content)
+    assert read_image(path).shape == (10, 10, 1)
+    assert refusal(read_mask, path) == "The frame of this GIF does not cover all of the mask."
+
+
+def bmp(path: Path, rows: list[bytes], width: int, bits: int, greys: list[int]) -> Path:
+    """Write a BMP with a palette of greys, from the lowest row to the highest."""
+    palette = b"".join(bytes([grey] * 3 + [0]) for grey in greys)
+    pixels = b"".join(row + bytes(-len(row) % 4) for row in rows)
+    header = struct.pack("<IiiHHIIiiII", 40, width, len(rows), 1, bits, 0, len(pixels), 0, 0, len(greys), 0)
+    path.write_bytes(b"BM" + struct.pack("<IHHI", 0, 0, 0, 54 + len(palette)) + header + palette + pixels)
+    return path
+
+
+@pytest.mark.parametrize("read", [read_image, read_mask])
+def test_a_bmp_that_pillow_takes_for_another_depth_is_refused(tmp_path, read):
+    """With 8 bits and the two greys 0 and 255, it takes each bit for a pixel: 0, 1, 0, 1 became 0, 0, 0, 0."""
+    path = bmp(tmp_path / "a.bmp", [bytes([0, 1, 0, 1])], 4, 8, [0, 255])
+    assert refusal(read, path) == "This BMP image of 8 bits with few grey values cannot be read exactly."
+    path = bmp(tmp_path / "b.bmp", [bytes([0x01, 0x23])], 4, 4, list(range(16)))
+    assert refusal(read, path) == "This BMP image of 4 bits with few grey values cannot be read exactly."
+    path = bmp(tmp_path / "c.bmp", [bytes([0b01010000])], 4, 1, [0, 255])
+    assert (read(path).ravel() > 0).tolist() == [False, True, False, True]
+
+
 def test_a_mask_of_one_bit_is_0_and_1(save):
     np.testing.assert_array_equal(read_mask(save(Image.fromarray(IDS > 2))), IDS > 2)
 
@@ -158,6 +241,35 @@ def test_colours_are_looked_up_in_the_palette(save, suffix, mode):
 def test_colours_without_a_palette_are_refused(save, mode, what):
     path = save(Image.fromarray(COLOUR).convert(mode))
     assert refusal(read_mask, path) == f"This is a {what} image; a mask has one channel of class ids."
+
+
+@pytest.mark.parametrize("suffix", ["png", "tif"])
+@pytest.mark.parametrize("palette", [None, PALETTE])
+def test_the_indices_of_a_palette_are_ids_on_request(save, suffix, palette):
+    ids = IDS.copy()
+    ids[0, 0] = 255
+    picture = Image.fromarray(ids)
+    picture.putpalette(bytes(shade for value in range(256) for shade in (value // 2, 7, 7)))
+    np.testing.assert_array_equal(read_mask(save(picture, suffix), palette=palette, indices=True), ids)
+    few = Image.fromarray(IDS)
+    few.putpalette(bytes(range(15)))  # few colours: Pillow writes fewer bits a pixel
+    np.testing.assert_array_equal(read_mask(save(few, suffix, bits=4), indices=True), IDS)
+
+
+def test_indices_change_nothing_for_other_masks(save):
+    np.testing.assert_array_equal(read_mask(save(IDS), indices=True), IDS)
+    with pytest.raises(RequestError, match="This is a colour image") as caught:
+        read_mask(save(COLOUR), indices=True)
+    assert caught.value.hint == "To read such masks, give each class its colour in a class file."
+
+
+def test_the_hint_about_a_palette_names_both_ways(save):
+    with pytest.raises(RequestError) as caught:
+        read_mask(save(Image.fromarray(COLOUR).quantize(4)))
+    assert caught.value.hint == (
+        "To read such masks, give each class its colour in a class file. "
+        "If the indices of the palette are the ids, set palette=indices."
+    )
 
 
 def test_a_colour_missing_in_the_palette_is_refused(save):
@@ -220,8 +332,10 @@ def test_a_file_without_permission_is_refused(save, monkeypatch, read):
     ("content", "what"),
     [
         (b"", "This file is empty."),
-        (b"hello", "This file is no PNG, JPEG or TIFF."),
-        (b"GIF89a" + bytes(20), "This file is no PNG, JPEG or TIFF."),
+        (b"hello", "This file is no PNG, JPEG, TIFF, BMP, WebP or GIF."),
+        (b"GIF89a" + bytes(20), "This image is damaged"),
+        (b"RIFF\4\0\0\0WEBP", "This image is damaged"),
+        (b"BM" + bytes(60), "This file cannot be read"),
         (b"\x89PNG\r\n\x1a\n", "This image is damaged"),
         (b"\xff\xd8\xff\xe0", "This image is damaged"),
         (b"II*\x00", "This image is damaged"),
@@ -240,6 +354,97 @@ def test_a_file_with_several_images_is_refused(save, read, suffix):
     assert refusal(read, path) == "This file holds 2 images; one is expected."
 
 
+@both
+@pytest.mark.parametrize("suffix", ["gif", "webp"])
+def test_an_animation_is_refused_by_name(save, read, suffix):
+    path = save(GREY, suffix, save_all=True, append_images=[Image.fromarray(255 - GREY)], lossless=True)
+    name = {"gif": "GIF", "webp": "WebP"}[suffix]
+    assert refusal(read, path) == f"This {name} is animated; one image is expected."
+
+
+def tiff_of(pages: list[dict[int, int]], *, big: bool = False, order: str = "<") -> bytes:
+    """Write a TIFF of black images of 8 bits: each page gives the tags that differ from 4 × 4 pixels."""
+    content = bytearray({"<": b"II", ">": b"MM"}[order] + struct.pack(f"{order}H", 43 if big else 42))
+    content += struct.pack(f"{order}HHQ", 8, 0, 16) if big else struct.pack(f"{order}I", 8)
+    for number, page in enumerate(pages, start=1):
+        tags = {256: 4, 257: 4, 258: 8, 259: 1, 262: 1, 273: 0, 277: 1, 278: 4} | page
+        tags[279] = tags[256] * tags[257]
+        if 322 in tags:
+            tags |= {324: 0, 325: tags[322] * tags[323]}
+        length = (8 + 20 * len(tags) + 8) if big else (2 + 12 * len(tags) + 4)
+        pixels = len(content) + length
+        for key in {273, 324} & set(tags):
+            tags[key] = pixels
+        size = tags.get(325, tags[279])
+        content += struct.pack(f"{order}Q" if big else f"{order}H", len(tags))
+        for tag, value in sorted(tags.items()):
+            content += struct.pack(f"{order}HHQQ" if big else f"{order}HHII", tag, 4, 1, value)
+        following = pixels + size if number < len(pages) else 0
+        content += struct.pack(f"{order}Q" if big else f"{order}I", following) + bytes(size)
+    return bytes(content)
+
+
+TILES = {322: 16, 323: 16}
+LEVELS = {
+    "flags": ([{256: 4}, {254: 1, 256: 2, 257: 2}, {254: 1, 256: 1, 257: 1}], (4, 4)),
+    "tiles": ([{256: 9, 257: 5, **TILES}, {256: 5, 257: 3, **TILES}, {256: 3, 257: 2, **TILES}], (5, 9)),
+}
+
+
+@both
+@pytest.mark.parametrize("levels", LEVELS)
+@pytest.mark.parametrize(("big", "order"), [(False, "<"), (False, ">"), (True, "<")])
+def test_of_a_pyramid_the_first_image_is_read(tmp_path, read, levels, big, order):
+    pages, size = LEVELS[levels]
+    path = tmp_path / "a.tif"
+    path.write_bytes(tiff_of(pages, big=big, order=order))
+    assert read(path).shape[:2] == size
+
+
+def test_a_tiff_may_end_before_the_place_of_a_next_image(save):
+    path = save(GREY, "tif")
+    content = path.read_bytes()
+    start = struct.unpack("<I", content[4:8])[0]
+    length = 2 + 12 * struct.unpack("<H", content[start : start + 2])[0]
+    ifd = content[start : start + length]
+    moved = content[:4] + struct.pack("<I", len(content)) + content[8:] + ifd
+    path.write_bytes(moved)
+    np.testing.assert_array_equal(read_image(path)[..., 0], GREY)
+
+
+OTHERS = {
+    "a page of the same size": [{}, {}],
+    "a larger page": [{}, {254: 1, 256: 8, 257: 8}],
+    "a first page that is a copy itself": [{254: 1}, {254: 1, 256: 2, 257: 2}],
+    "a transparency mask": [{}, {254: 4}],
+    "a document": [{254: 2}, {254: 2, 256: 2, 257: 2}],
+    "smaller, but not tiled": [{}, {256: 2, 257: 2}],
+    "another ratio": [{256: 40, 257: 40, **TILES}, {256: 20, 257: 5, **TILES}],
+}
+
+
+@both
+@pytest.mark.parametrize("pages", OTHERS.values(), ids=OTHERS)
+def test_other_files_with_two_images_are_refused(tmp_path, read, pages):
+    path = tmp_path / "a.tif"
+    path.write_bytes(tiff_of(pages))
+    assert refusal(read, path) == "This file holds 2 images; one is expected."
+
+
+def test_the_images_of_a_file_are_not_counted_to_the_end(tmp_path, monkeypatch):
+    def count(self):
+        raise AssertionError("Pillow reads the tags of every image to count them")
+
+    monkeypatch.setattr(TiffImagePlugin.TiffImageFile, "n_frames", property(count))
+    path = tmp_path / "a.tif"
+    path.write_bytes(tiff_of([{}] * 500))
+    assert refusal(read_image, path) == "This file holds more than 100 images; one is expected."
+    endless = bytearray(tiff_of([{}, {}]))
+    endless[-20:-16] = struct.pack("<I", 8)  # the second image is followed by the first
+    path.write_bytes(endless)
+    assert refusal(read_image, path) == "This file holds more than 100 images; one is expected."
+
+
 def chunk(name: bytes, content: bytes) -> bytes:
     return struct.pack(">I", len(content)) + name + content + struct.pack(">I", zlib.crc32(name + content))
 
@@ -251,6 +456,22 @@ def huge_png(path: Path, height: int, width: int) -> Path:
     header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
     path.write_bytes(b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", packed) + chunk(b"IEND", b""))
     return path
+
+
+@both
+@pytest.mark.parametrize("suffix", ["bmp", "gif", "webp"])
+def test_the_limit_is_checked_before_memory_is_taken(save, read, suffix):
+    path = save(GREY, suffix, lossless=True)
+    content = bytearray(path.read_bytes())
+    if suffix == "webp":
+        content[21:25] = struct.pack("<I", 16_383 | 16_383 << 14)
+        size = "16,384 × 16,384"
+    else:
+        place, code = {"bmp": (18, "<II"), "gif": (6, "<HH")}[suffix]
+        content[place : place + struct.calcsize(code)] = struct.pack(code, 50_000, 60_000)
+        size = "60,000 × 50,000"
+    path.write_bytes(content)
+    assert refusal(read, path) == f"This image has {size} pixels, more than the limit of 100,000,000 in all."
 
 
 @both
@@ -316,7 +537,8 @@ def test_an_image_is_written_atomically(tmp_path, monkeypatch):
 
 # --- random files
 
-MAGICS = [b"", b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"II*\x00", b"MM\x00*"]
+MAGICS = [b"", b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"II*\x00", b"MM\x00*", b"MM\x00+", b"BM", b"GIF89a"]
+MAGICS += [b"RIFF\0\0\0\0WEBP", b"RIFF\0\0\0\0WEBPVP8L"]
 
 random_files = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=150)
 
@@ -324,10 +546,13 @@ random_files = settings(suppress_health_check=[HealthCheck.function_scoped_fixtu
 @pytest.fixture(scope="module")
 def intact_files() -> dict[str, bytes]:
     files = {}
-    for kind, options in {"png": {}, "jpg": {"quality": 90}, "tif": {}, "tif lzw": {"compression": "tiff_lzw"}}.items():
+    kinds = {"png": {}, "jpg": {"quality": 90}, "tif": {}, "tif lzw": {"compression": "tiff_lzw"}}
+    kinds |= {"bmp": {}, "gif": {}, "webp": {}, "webp lossless": {"lossless": True}}
+    for kind, options in kinds.items():
         for name, pixels in (("grey", GREY), ("colour", COLOUR)):
             file = io.BytesIO()
-            Image.fromarray(pixels).save(file, {"png": "PNG", "jpg": "JPEG"}.get(kind, "TIFF"), **options)
+            suffix = kind.partition(" ")[0]
+            Image.fromarray(pixels).save(file, {"jpg": "JPEG", "tif": "TIFF"}.get(suffix, suffix.upper()), **options)
             files[f"{kind} {name}"] = file.getvalue()
     return files
 
@@ -357,7 +582,7 @@ def test_a_truncated_or_changed_file_is_refused_or_read(intact_files, tmp_path, 
 @random_files
 @given(
     content=st.binary(max_size=200),
-    magic=st.sampled_from([b"", b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"II*\x00", b"MM\x00*"]),
+    magic=st.sampled_from(MAGICS),
 )
 def test_garbage_is_refused(tmp_path, content, magic):
     path = tmp_path / "garbage"

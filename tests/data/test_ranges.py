@@ -18,6 +18,7 @@ from PIL import Image, TiffImagePlugin
 
 import marsseg_core as marsseg
 from marsseg_core import api
+from marsseg_core.data.image_reader import ImageReader
 from marsseg_core.data.ranges import Range
 from marsseg_core.data.scaling import SIXTEEN_BITS, Scaling, scaled_values
 from marsseg_core.errors import RequestError
@@ -277,6 +278,65 @@ def test_files_of_floats(folder):
     assert scaled_pixels(data) == [0, 255, 64, 128]
 
 
+def tiff(path: Path, pixels: np.ndarray, *, order: str = "<", channels: int = 1) -> Path:
+    """Write a TIFF of any type of numbers byte by byte: Pillow writes only some."""
+    bits, kind = 8 * pixels.dtype.itemsize, {"u": 1, "i": 2, "f": 3}[pixels.dtype.kind]
+    content = pixels.astype(pixels.dtype.newbyteorder(order)).tobytes()
+    tags = {256: pixels.shape[1], 257: pixels.shape[0], 258: bits, 259: 1, 262: 1, 273: 0, 277: channels}
+    tags |= {278: pixels.shape[0], 279: len(content), 339: kind}
+    tags[273] = 8 + 2 + 12 * len(tags) + 4
+    entries = b"".join(struct.pack(f"{order}HHII", tag, 4, 1, value) for tag, value in sorted(tags.items()))
+    start = {"<": b"II*\0", ">": b"MM\0*"}[order] + struct.pack(f"{order}IH", 8, len(tags))
+    path.write_bytes(start + entries + bytes(4) + content)
+    return path
+
+
+# The values of an image, the range, and what they become.
+STATED = [
+    ("int16", [-100, 0, 1000, 4000], "-100..4000", [0, 6, 68, 255]),
+    ("int8", [-100, 0, 50, 100], "-100..100", [0, 128, 191, 255]),
+    ("int32", [-100, 0, 1000, 4000], "-100..4000", [0, 6, 68, 255]),
+    ("uint32", [0, 2**30, 2**31, 2**32 - 1], "0..4294967295", [0, 64, 128, 255]),
+    ("float32", [0, 0.1, 0.2, 0.3], "0..0.3", [0, 85, 170, 255]),
+    ("float64", [0, 0.1, 0.2, 0.3], "0..0.3", [0, 85, 170, 255]),
+    ("float16", [0, 0.1, 0.2, 0.3], "0..0.3", [0, 85, 170, 255]),
+]
+
+
+@pytest.mark.parametrize(("dtype", "values", "stated", "expected"), STATED)
+def test_a_stated_range_fits_any_type_of_numbers(tmp_path, dtype, values, stated, expected):
+    """In an .npz file, in files of a folder, in files and arrays to predict."""
+    pixels, mask = np.array([values], dtype), np.zeros((1, 4), np.uint8)
+    np.savez(tmp_path / "a.npz", images=pixels[None], masks=mask[None])
+    data = Npz(str(tmp_path / "a.npz"), range=stated).load()
+    assert data.images.ravel().tolist() == expected
+    (given,) = GivenImages(Range.parse(stated), None)([pixels])
+    assert given.ravel().tolist() == expected
+    if dtype in ("float64", "float16"):
+        return
+    (tmp_path / "f/images").mkdir(parents=True)
+    (tmp_path / "f/masks").mkdir()
+    Image.fromarray(mask).save(tmp_path / "f/masks/a.png")
+    orders = "<" if dtype == "uint32" else "<>"  # Pillow reads no big-endian uint32
+    for order in orders:
+        file = tiff(tmp_path / "f/images/a.tif", pixels, order=order)
+        assert Folder(str(tmp_path / "f"), range=stated).load().images.ravel().tolist() == expected
+        predicted = ImageReader([file], Range.parse(stated), limit=100, lenient=True)
+        assert predicted(file).ravel().tolist() == expected
+    if dtype[0] == "i":
+        with pytest.raises(RequestError, match="has values below 0") as caught:
+            Folder(str(tmp_path / "f")).load()
+        assert "range=LOW..HIGH" in caught.value.hint
+
+
+@pytest.mark.parametrize(("dtype", "channels"), [("float64", 1), ("float16", 1), ("int16", 3), ("float32", 3)])
+def test_a_tiff_that_pillow_cannot_read_is_not_called_damaged(tmp_path, dtype, channels):
+    file = tiff(tmp_path / "a.tif", np.zeros((2, 2), dtype), channels=channels)
+    with pytest.raises(RequestError, match="number of channels and type of values cannot be read") as caught:
+        ImageReader([file], Range.parse("0..1"), limit=100)
+    assert ".npz" in caught.value.hint
+
+
 def test_files_of_eight_bits_are_unchanged_beside_others(folder):
     data = folder(np.array([[0, 4095]], np.uint16), np.array([[7, 8]], np.uint8), suffix="png")
     assert scaled_pixels(data) == [0, 255, 7, 8]
@@ -443,7 +503,7 @@ def test_inspect_and_convert_print_the_scaling(cli, scenes, tmp_path):
     assert f"made.npz: {message}, and are written as such" in cli("data", "convert", deep, "made.npz").out
     converted, original = Npz(str(tmp_path / "made.npz")).load(), Folder(deep).load()
     np.testing.assert_array_equal(converted.images, original.images)
-    assert converted.scaling is None
+    assert converted.scaling == original.scaling is not None
 
 
 def test_a_data_set_is_scored_with_the_scaling_of_the_run(run, scenes, tmp_path, monkeypatch):

@@ -146,6 +146,16 @@ def test_the_output_of_a_plugin_is_not_shown(cli, install):
     assert "hello" not in answer.out + answer.err
 
 
+def test_side_effects_of_loading_are_reported_but_not_broken(cli, install):
+    acts = "import os, sys\nos.chdir('/')\nos.environ['ACME'] = '1'\nsys.setrecursionlimit(5000)\n"
+    install("rude", f"{acts}os.write(1, b'hello')\n{LOSS}")
+    record, code = finding(cli, "rude")
+    assert (record["status"], code) == ("side effects", 0)
+    expected = ["changes environment variables", "changes the recursion limit", "changes the working directory"]
+    assert sorted(record["effects"]) == [*expected, "prints text"]
+    assert record["problem"] == f"loading it {' and '.join(record['effects'])}"
+
+
 def test_metadata_that_cannot_be_read_is_broken(cli, install, tmp_path):
     install("unreadable", LOSS)
     points = tmp_path / "site" / "unreadable-1.0.dist-info" / "entry_points.txt"

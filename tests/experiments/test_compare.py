@@ -22,7 +22,7 @@ BASE = "unet:width=0.125"
 def write(tmp_path):
     """Return a function: `write("name", 0.7)` makes a run folder with the score 0.7 and the files that are compared."""
 
-    def make(name, score, *, plan=None, status="finished", fingerprint="data", test=(7, 8, 9), **words):
+    def make(name, score, *, plan=None, status="finished", fingerprint="data", test=(7, 8, 9), names=None, **words):
         folder = tmp_path / name
         folder.mkdir(parents=True)
         plan = plan or api.plan(**({"arch": BASE} | words))
@@ -31,6 +31,7 @@ def write(tmp_path):
         subsets = {"validation": scores | {"miou": 0.4}} | ({"test": scores} if status == "finished" else {})
         (folder / "metrics.json").write_text(json.dumps({"schema": 1, "status": status, "subsets": subsets}))
         split = {"fingerprint": fingerprint, "train": [0, 1], "validation": [5, 6], "test": list(test)}
+        split |= {} if names is None else {"names": names}
         (folder / "split.json").write_text(json.dumps(split))
         return folder
 
@@ -216,6 +217,30 @@ class TestOtherItems:
         answer = cli("compare", *map(str, folders))
         assert f"{folders[2]}\t{reason}" in answer.out
         assert "cannot be compared" in answer.err
+
+    @pytest.mark.parametrize(
+        ("odd", "reason"),
+        [
+            ({"test": (3, 8)}, "other items of the data: 1 of its 2 items are not among the 3 of most runs"),
+            ({"fingerprint": "other"}, "other data: its 3 items have the same names"),
+            (
+                {"fingerprint": "other", "names": [f"{n}.jpg" for n in range(10)]},
+                "other data: 3 of its 3 items are not among the 3 of most runs",
+            ),
+        ],
+    )
+    def test_named_items_that_differ_are_counted(self, write, odd, reason):
+        names = [f"{number}.png" for number in range(10)]
+        folders = write("a", 0.5, names=names), write("b", 0.4, names=names, loss="dice")
+        other = write("odd", 0.9, loss="focal", **({"names": names} | odd))
+        assert marsseg.compare(*folders, other).other_data == ((other, reason),)
+
+    def test_names_that_are_too_few_are_refused(self, write):
+        write("a", 0.5)
+        broken = write("broken", 0.5, names=["0.png"], loss="dice")
+        ((path, reason),) = marsseg.compare(broken.parent).skipped
+        assert path == broken
+        assert "split.json is damaged or incomplete" in reason
 
     def test_folds_and_a_single_test_subset_are_not_comparable(self, write):
         for name, plan in fold_plans(api.plan(arch=BASE), 2).items():

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import gc
 import json
+import shutil
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from helpers.paths import REPOSITORY
 from hypothesis import given, strategies as st
 
 import marsseg_core as marsseg
@@ -17,8 +19,10 @@ from marsseg_core.data.split import SUBSETS
 from marsseg_core.data.split_options import SplitOptions
 from marsseg_core.data.splits import fold_data, make_split, split_data
 from marsseg_core.errors import RequestError, RunError
-from marsseg_core.experiments.series import fold_plans, plan_series, seed_plans
+from marsseg_core.experiments.resumption import follow
+from marsseg_core.experiments.series import Series, fold_plans, plan_series, seed_plans
 from marsseg_core.experiments.summary import Spread, spreads
+from marsseg_core.files.run_folder import RunFolder
 from marsseg_core.runs.metric_values import metric_values
 
 SMALL = {
@@ -149,6 +153,31 @@ class TestPlans:
             plan_series(api.plan(), seeds, folds)
         assert caught.value.where == where
 
+    @pytest.mark.parametrize("option", ["seeds", "folds"])
+    def test_the_number_of_runs_has_a_limit(self, cli, option):
+        """A hundred million plans took all memory before anything was said."""
+        answer = cli("run", f"--{option}", "100000000", "--dry-run")
+        assert answer.code == 2
+        assert f"A series has at most 1,000 {option}, not 100,000,000." in answer.err
+
+    @pytest.mark.parametrize(
+        ("words", "what"),
+        [
+            (("--workers", "100000"), "workers=100000 is not valid: expected at most 256."),
+            (("--batch", "10000000"), "batch=10000000 is not valid: expected at most 65,536."),
+            (("--epochs", "10000000"), "epochs=10000000 is not valid: expected at most 1,000,000."),
+            (("--arch", "unet:convolutions=100000"), "convolutions=100000 is not valid: expected at most 100."),
+            (("--arch", "unet:depth=100000"), "depth=100000 is not valid: expected at most 16."),
+            (("--bottleneck", "transformer:layers=100000"), "layers=100000 is not valid: expected at most 100."),
+            (("--data", "synthetic:height=100000"), "height=100000 is not valid: expected at most 4,096."),
+            (("--data", "synthetic:count=100000000"), "count=100000000 is not valid: expected at most 10,000,000."),
+        ],
+    )
+    def test_so_have_the_numbers_of_a_plan(self, cli, words, what):
+        answer = cli("run", *words, "--dry-run")
+        assert answer.code == 2
+        assert what in answer.err
+
     def test_seeds_above_the_largest_are_refused(self):
         with pytest.raises(RequestError, match="exceed the largest"):
             seed_plans(api.plan(seed=2**32 - 1), 2)
@@ -203,16 +232,23 @@ def pretended(monkeypatch):
     def use(answers):
         ran, remaining = [], iter(answers)
 
-        def execute(plan, *, out, data):
+        def execute(plan, *, out, data, suffix=""):
             answer = next(remaining)
             if isinstance(answer, BaseException):
                 raise answer
-            ran.append(out.name)
-            out.mkdir()
+            ran.append(out.name + suffix)
+            out.mkdir(exist_ok=True)
             subsets = {"test": {"miou": 0.5}} if answer == "finished" else {}
-            return SimpleNamespace(metrics={"status": answer, "subsets": subsets})
+            metrics = {"status": answer, "subsets": subsets}
+            (out / "plan.toml").write_text(plan.to_toml())
+            (out / "metrics.json").write_text(json.dumps(metrics))
+            return SimpleNamespace(metrics=metrics)
+
+        def resume(folder, plan, *, data, moved):
+            return execute(plan, out=folder.path, data=data, suffix=" resumed")
 
         monkeypatch.setattr(engine, "execute", execute)
+        monkeypatch.setattr(engine, "resume", resume)
         return ran
 
     return use
@@ -277,6 +313,121 @@ class TestSeries:
         assert len(reads) == 1
 
 
+class TestResume:
+    def interrupted(self, pretended, path, answers=("finished", "interrupted"), **kind):
+        pretended(answers)
+        return marsseg.series(out=path, **(kind or {"seeds": 3}), **SMALL)
+
+    @pytest.mark.parametrize(
+        ("kind", "names"), [({"seeds": 3}, "seed-0 seed-1 seed-2"), ({"folds": 3}, "fold-1 fold-2 fold-3")]
+    )
+    def test_keeps_finished_runs_resumes_the_interrupted_one_and_runs_the_others(
+        self, pretended, tmp_path, kind, names
+    ):
+        plan = self.interrupted(pretended, tmp_path / "s", **kind).path / "series.toml"
+        _, second, third = names.split()
+        before = plan.read_bytes()
+        ran = pretended(["finished"] * 2)
+        series = marsseg.resume(tmp_path / "s")
+        assert ran == [f"{second} resumed", third]
+        assert (series.status, series.finished) == ("finished", tuple(names.split()))
+        assert summary(tmp_path / "s") == series.to_json()
+        assert plan.read_bytes() == before
+        third_plan = api.plan(tmp_path / "s" / third)
+        expected = seed_plans(api.plan(**SMALL), 3) if "seeds" in kind else fold_plans(api.plan(**SMALL), 3)
+        assert third_plan.to_toml() == expected[third].to_toml()
+
+    def test_a_series_that_was_killed_in_its_first_run_has_what_it_needs(self, pretended, tmp_path, cli):
+        """The first run was killed before it had a plan."""
+        self.interrupted(pretended, tmp_path / "s", ["interrupted"])
+        for file in (tmp_path / "s" / "seed-0").iterdir():
+            file.unlink()
+        (tmp_path / "s" / "seed-0" / ".plan.123.toml").touch()
+        (tmp_path / "s" / ".summary.123.json").touch()
+        ran = pretended(["finished"] * 3)
+        answer = cli("run", "--resume", "s")
+        assert answer.code == 0, answer.err
+        assert ran == ["seed-0", "seed-1", "seed-2"]
+        assert "over 3 seeds" in answer.out
+        assert sorted(path.name for path in (tmp_path / "s").glob(".*")) == []
+
+    def test_an_interruption_says_how_to_go_on(self, pretended, tmp_path, cli):
+        self.interrupted(pretended, tmp_path / "s")
+        pretended(["interrupted"])
+        answer = cli("run", "--resume", "s")
+        assert answer.code == 130
+        assert "marsseg run --resume s" in answer.err
+
+    def test_a_finished_series_is_refused(self, pretended, tmp_path, cli):
+        self.interrupted(pretended, tmp_path / "s", ["finished"] * 3)
+        answer = cli("run", "--resume", "s")
+        assert (answer.code, "The series is finished" in answer.err) == (2, True)
+        assert cli("run", "--resume", "s", "--epochs", "3").code == 2
+
+    def test_one_at_a_time(self, pretended, tmp_path):
+        series = self.interrupted(pretended, tmp_path / "s")
+        with RunFolder(series.path).claimed(), pytest.raises(RequestError, match="Another process"):
+            marsseg.resume(series)
+
+    def test_the_summary_follows_a_run_that_is_resumed_alone(self, pretended, tmp_path):
+        self.interrupted(pretended, tmp_path / "s", ["finished", "finished", "interrupted"])
+        member = tmp_path / "s" / "seed-2"
+        follow(member)
+        assert summary(tmp_path / "s")["status"] == "interrupted"
+        (member / "metrics.json").write_text((tmp_path / "s" / "seed-1" / "metrics.json").read_text())
+        follow(member)
+        assert summary(tmp_path / "s")["status"] == "finished"
+        assert summary(tmp_path / "s")["subsets"]["test"]["miou"]["n"] == 3
+
+    def test_a_series_of_0_1_0_is_resumed_from_the_plans_of_its_runs(self, pretended, tmp_path):
+        series = shutil.copytree(REPOSITORY / "tests" / "frozen" / "series", tmp_path / "s")
+        (series / "summary.json").write_text(json.dumps(summary(series) | {"status": "interrupted"}))
+        shutil.rmtree(series / "seed-1")
+        scores = {"status": "finished", "parts": {"test": {"miou": 0.7}}}  # those that the second run pretends to have
+        (series / "seed-0" / "metrics.json").write_text(json.dumps(scores))
+        ran = pretended(["finished"])
+        assert marsseg.resume(series).status == "finished"
+        assert ran == ["seed-1"]
+        assert summary(series)["subsets"]["test"]["miou"]["mean"] == pytest.approx(0.6)
+        first, second = (api.plan(series / name) for name in ("seed-0", "seed-1"))
+        assert second.to_toml() == seed_plans(first, 2)["seed-1"].to_toml()
+
+    def test_a_series_of_0_1_0_that_was_killed_in_its_first_run_is_refused(self, tmp_path, cli):
+        series = shutil.copytree(REPOSITORY / "tests" / "frozen" / "series", tmp_path / "s")
+        (series / "summary.json").unlink()
+        shutil.rmtree(series / "seed-1")
+        answer = cli("run", "--resume", "s")
+        assert answer.code == 2
+        assert "does not record how many runs it has" in answer.err
+        assert "--resume s/seed-0" in " ".join(answer.err.split())
+
+    @pytest.mark.parametrize("content", ['{"series": "seeds", "runs": {"../x": null}, "status": ""}', "{}", "[]", "{"])
+    def test_a_damaged_summary_is_refused(self, tmp_path, content):
+        (tmp_path / "summary.json").write_text(content)
+        with pytest.raises(RequestError, match="summary"):
+            marsseg.resume(tmp_path)
+
+    def test_moved_data_are_recorded_for_the_series_and_its_finished_runs(self, tiny_file, tmp_path, monkeypatch):
+        """A series whose runs are not trained here: finished ones have the split of the data."""
+        from marsseg_core.training import loop as engine
+
+        data = shutil.copy(tiny_file, tmp_path / "tiles.npz")
+        monkeypatch.setattr(engine, "_train_and_score", lambda *arguments, **more: None)
+        monkeypatch.setattr(Series, "finished", property(lambda self: tuple(self.metrics)))
+        with pytest.raises(KeyError):  # the first run has no metrics
+            marsseg.series(seeds=2, out=tmp_path / "s", **SMALL | {"data": data})
+        metrics = {"status": "finished", "subsets": {}}
+        (tmp_path / "s" / "seed-0" / "metrics.json").write_text(json.dumps(metrics))
+        data.rename(tmp_path / "moved.npz")
+        with pytest.raises(RequestError, match="no such file") as caught:
+            marsseg.resume(tmp_path / "s")
+        assert f"--resume {tmp_path / 's'} --data" in caught.value.hint
+        with pytest.raises(KeyError):
+            marsseg.resume(tmp_path / "s", data=tmp_path / "moved.npz")
+        for plan in ("series.toml", "seed-0/plan.toml", "seed-1/plan.toml"):
+            assert f'path = "{tmp_path / "moved.npz"}"' in (tmp_path / "s" / plan).read_text()
+
+
 def graphs():
     """Count the graphs of TensorFlow that are in memory."""
     gc.collect()
@@ -322,6 +473,24 @@ class TestWithTraining:
         assert (alone.path / "metrics.json").read_bytes() == (member / "metrics.json").read_bytes()
         assert (alone.path / "plan.toml").read_bytes() == (member / "plan.toml").read_bytes()
         assert (alone.path / "split.json").read_bytes() == (member / "split.json").read_bytes()
+
+    def test_a_killed_series_ends_like_one_that_was_not(self, folds, no_observers, tmp_path, monkeypatch):
+        """Killed after the first epoch of its second run."""
+        from marsseg_core.training import loop as engine
+
+        def dying(run, status):
+            if run.path.name == "fold-2":
+                raise SystemExit
+            write_end(run, status)
+
+        write_end = engine._write_end
+        with monkeypatch.context() as patch:
+            patch.setattr(engine, "_write_end", dying)
+            with pytest.raises(SystemExit):
+                marsseg.series(folds=2, out=tmp_path / "s", **SMALL)
+        assert summary(tmp_path / "s")["runs"] == {"fold-1": "finished", "fold-2": None}
+        marsseg.resume(tmp_path / "s")
+        assert summary(tmp_path / "s") == summary(folds[0].path)
 
     def test_no_network_stays_in_memory(self, folds):
         _, before, after = folds

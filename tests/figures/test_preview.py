@@ -59,3 +59,19 @@ def test_an_impossible_preview_is_refused(words, message, cli):
     answer = cli("show", *words)
     assert answer.code == 2
     assert message in " ".join(answer.err.split())
+
+
+def test_rows_have_the_names_of_items(cli, tmp_path, monkeypatch):
+    titles = []
+
+    def draw(rows, headings, names, target, **options):
+        titles.extend(row.title for row in rows)
+        target.write_bytes(b"drawn")
+
+    monkeypatch.setattr("marsseg_core.figures.preview.preview_sheet", draw)
+    for kind in ("images", "masks"):
+        (tmp_path / "mine" / kind).mkdir(parents=True)
+        Image.fromarray(np.ones((8, 8), np.uint8)).save(tmp_path / f"mine/{kind}/rock.png")
+    answer = cli("show", "hflip", "--preview", str(tmp_path / "x.png"), "--data", f"folder:path={tmp_path / 'mine'}")
+    assert answer.code == 0, answer.err
+    assert titles == ["rock.png of folder:mine"]

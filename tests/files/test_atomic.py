@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
 
 from marsseg_core.errors import RequestError, RunError
-from marsseg_core.files.atomic import atomic_folder, refuse_existing, require_parent, temporary_folder
+from marsseg_core.files import leftovers
+from marsseg_core.files.atomic import atomic_folder, atomic_write, refuse_existing, require_parent, temporary_folder
+from marsseg_core.files.leftovers import may_be_in_use, remove_temporary_files
 from marsseg_core.files.locks import lock_folder
 
 
@@ -107,6 +112,42 @@ class TestAtomicFolder:
         assert os.listdir(path) == ["theirs"]
 
 
+class TestLeftovers:
+    """What a process that was killed left beside the file or folder that it wrote."""
+
+    @pytest.fixture
+    def dead(self):
+        """Return the number of a process that has ended."""
+        process = subprocess.Popen([sys.executable, "-c", ""])
+        process.wait()
+        return process.pid
+
+    @pytest.mark.skipif(sys.platform == "win32", reason="cannot tell whether a process runs")
+    def test_are_removed_when_the_target_is_written_again(self, tmp_path, dead):
+        half = [tmp_path / f".out.{dead}.npz", tmp_path / f".out.npz-{dead}-0123abcd"]
+        others = [tmp_path / f".out.{os.getpid()}.npz", tmp_path / f".out.{dead}.csv", tmp_path / f".more.{dead}.npz"]
+        for path in (half[0], *others):
+            path.write_bytes(b"half")
+        half[1].mkdir()
+        os.utime(half[1], (0, 0))
+        refuse_existing(tmp_path / "out.npz")
+        assert sorted(tmp_path.iterdir()) == sorted(others)
+
+    def test_of_a_claimed_folder_are_all_removed_and_nothing_else(self, tmp_path):
+        half = [tmp_path / ".plan.7.toml", tmp_path / "figures" / ".tiles.7.png", tmp_path / "a" / "b" / ".name.7"]
+        others = [tmp_path / "plan.7.toml", tmp_path / ".hidden", tmp_path / "figures" / ".tiles.png"]
+        for path in (*half, *others):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(b"half")
+        remove_temporary_files(tmp_path)
+        assert sorted(path for path in tmp_path.rglob("*") if path.is_file()) == sorted(others)
+
+    def test_where_locks_lock_nothing_a_folder_counts_as_in_use(self, tmp_path, monkeypatch):
+        assert not may_be_in_use(tmp_path)
+        monkeypatch.setattr(leftovers, "lock_folder", lambda folder: nullcontext())
+        assert may_be_in_use(tmp_path)
+
+
 def test_temporary_folders_are_locked_and_different(tmp_path):
     with temporary_folder(tmp_path / "new", mode=0o700) as one, temporary_folder(tmp_path / "new") as other:
         assert one != other
@@ -116,3 +157,20 @@ def test_temporary_folders_are_locked_and_different(tmp_path):
             with pytest.raises(BlockingIOError), lock_folder(folder):
                 pass
     assert not [*tmp_path.iterdir()]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="the whole path would be too long")
+@pytest.mark.parametrize(
+    ("name", "suffix"),
+    [("n" * 251 + ".npz", ".npz"), ("火" * 85, None), ("n" * 200 + "." + "s" * 54, None)],
+    ids=["letters", "characters of three bytes", "long suffix"],
+)
+def test_names_of_255_bytes(tmp_path, name, suffix):
+    with atomic_write(tmp_path / name) as temporary:
+        assert suffix is None or temporary.suffix == suffix
+        temporary.write_bytes(b"whole")
+    assert (tmp_path / name).read_bytes() == b"whole"
+    (tmp_path / name).unlink()
+    with atomic_folder(tmp_path / name) as folder:
+        (folder / "file").touch()
+    assert [path.name for path in tmp_path.iterdir()] == [name]

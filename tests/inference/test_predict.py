@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -323,6 +324,17 @@ class TestDataSet:
     def test_all_labelled_images_can_be_predicted(self, cli, run, data_file):
         assert cli("predict", str(run), str(data_file), "--subset", "all", "--out", "out").code == 0
         assert len(_files("out/masks")) == 24
+
+    def test_outputs_are_named_like_the_items_if_these_have_names(self, cli, run, tmp_path, scene):
+        for name in ("site1/a", "site2/a"):
+            for kind, pixels in (("images", scene(16, 32)[..., 0]), ("masks", np.ones((16, 32), np.uint8))):
+                path = tmp_path / f"mine/{kind}/{name}.png"
+                path.parent.mkdir(parents=True, exist_ok=True)
+                Image.fromarray(pixels).save(path)
+        answer = cli("predict", str(run), str(tmp_path / "mine"), "--subset", "all", "--out", "out")
+        assert answer.code == 0, answer.err
+        masks = sorted(path.relative_to("out/masks").as_posix() for path in Path("out/masks").rglob("*.png"))
+        assert masks == ["site1/a.png", "site2/a.png"]
 
     def test_another_data_set_has_no_subset_of_the_run(self, cli, run):
         answer = cli("predict", str(run), "synthetic:count=30:height=16:width=32", "--subset", "test", "--out", "out")

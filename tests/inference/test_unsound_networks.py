@@ -1,5 +1,7 @@
 """A network whose output is not finite is neither scored nor used: the error names the item and the next step."""
 
+from dataclasses import replace
+
 import keras
 import numpy as np
 import pytest
@@ -54,6 +56,14 @@ def test_scoring_names_the_item(unsound, data, value):
         evaluate(unsound, data, np.arange(4), 3)
     with pytest.raises(RunError, match="item 2 of four tiles"):
         _score(unsound, data, np.array([0, 3, 2]), 2, tta=True, table=metric_table())
+
+
+def test_scoring_names_the_item_by_its_name(unsound, data):
+    named = replace(data, names=["a.png", "b.png", "site/c.png", "d.png"])
+    with pytest.raises(RunError, match=r"for site/c\.png of four tiles"):
+        evaluate(unsound, named, np.arange(4), 3)
+    with pytest.raises(RunError, match=r"for site/c\.png of four tiles"):
+        _score(unsound, named, np.array([0, 3, 2]), 2, tta=True, table=metric_table())
 
 
 @pytest.mark.parametrize("networks", [1, 2])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from importlib.util import find_spec
 
 import numpy as np
@@ -69,6 +70,8 @@ def on_torch(monkeypatch):
         RUN,
         ("run", "--seeds", "2"),
         ("run", "--resume", "nowhere"),
+        ("run", "--extend", "nowhere", "--epochs", "9"),
+        ("report", "nowhere"),
         ("predict", "nowhere", "nowhere.png", "--out", "masks"),
         ("evaluate", "nowhere"),
         ("show", "unet", "--build"),
@@ -100,6 +103,8 @@ def test_commands_that_need_no_keras_go_on_working(cli, words):
         lambda: marsseg.run(epochs=1),
         lambda: marsseg.series(seeds=2),
         lambda: marsseg.resume("nowhere"),
+        lambda: marsseg.extend("nowhere", epochs=9),
+        lambda: marsseg.report("nowhere"),
         lambda: marsseg.network("unet"),
         lambda: marsseg.loss("dice"),
         lambda: marsseg.load("nowhere"),
@@ -185,3 +190,18 @@ def test_a_network_gives_the_same_results_on_jax_with_a_warning(tmp_path, python
         answer = marsseg("evaluate", str(run.path), KERAS_BACKEND="jax")
         assert "Warning: The run was trained with tensorflow; this is jax" in answer.err
         assert f"{scores['miou']:.4f}" in answer.out
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no list of users in a file")
+def test_a_user_without_a_home_folder_has_a_backend(monkeypatch):
+    """As in a container, where the number of the user is in no list."""
+    import pwd
+
+    def unknown(number):
+        raise KeyError(number)
+
+    monkeypatch.delenv("HOME", raising=False)
+    monkeypatch.delenv("KERAS_HOME", raising=False)
+    monkeypatch.setattr(pwd, "getpwuid", unknown)
+    assert startup._settings_file().name == "keras.json"
+    startup.check_backend()

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import tomllib
 from dataclasses import dataclass, field, make_dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import pytest
 import tomli_w
 from hypothesis import given, strategies as st
 
 from marsseg_core.errors import PluginError, RequestError
+from marsseg_core.planning.options import SECTIONS, options_of
+from marsseg_core.registry.catalog import installed
+from marsseg_core.registry.distribution import DISTRIBUTION
+from marsseg_core.registry.kinds import COMPONENT_KINDS
+from marsseg_core.registry.loading import load
 from marsseg_core.registry.parameters import Parameter, configure, param, parameters_of, settings, to_text, to_toml
 
 if TYPE_CHECKING:
@@ -143,6 +148,46 @@ def test_a_wrong_value_is_refused_with_the_expected_type(type, raw, expected):
 def test_bounds_apply_to_a_number_and_to_each_item_of_a_list(bounds, raw, expected):
     with pytest.raises(ValueError, match=expected):
         parameter(tuple[float, ...] if "," in raw else float, **bounds).convert(raw)
+
+
+def test_a_bound_is_shown_with_all_of_its_digits():
+    for bounds, raw, expected in (
+        ({"maximum": 10_000_000}, "10000001", "at most 10,000,000"),
+        ({"maximum": 2**32 - 1}, 2**32, "at most 4,294,967,295"),
+        ({"minimum": 0.001}, "0", "at least 0.001"),
+    ):
+        with pytest.raises(ValueError, match=f"^{expected}$"):
+            parameter(float, **bounds).convert(raw)
+
+
+def test_a_list_has_a_limit():
+    assert len(parameter(tuple[int, ...]).convert([1] * 1000)) == 1000
+    with pytest.raises(ValueError, match=r"^a list of at most 1,000, not 1,001$"):
+        parameter(tuple[int, ...]).convert([1] * 1001)
+
+
+# Numbers that cost nothing, however large they are, and the limit that a user raises on purpose.
+UNLIMITED = {"seed", "first", "ignore_classes", "pixel_limit"}
+
+
+@pytest.mark.parametrize("entry", [e for e in installed().entries if e.kind in COMPONENT_KINDS], ids=lambda e: e.label)
+def test_every_whole_number_of_a_component_has_an_upper_limit(entry):
+    """Without one, a huge number hangs, or takes all memory, before anything is said."""
+    if entry.distribution == DISTRIBUTION:
+        assert _without_limit(load(entry)) <= UNLIMITED
+
+
+def test_so_has_every_whole_number_of_a_plan():
+    for section in (*SECTIONS.values(), *map(options_of, COMPONENT_KINDS)):
+        assert _without_limit(section) <= UNLIMITED
+
+
+def _without_limit(cls: type) -> set[str]:
+    return {name for name, each in parameters_of(cls).items() if each.maximum is None and _is_whole(each.type)}
+
+
+def _is_whole(annotation: Any) -> bool:
+    return annotation is int or any(map(_is_whole, get_args(annotation)))
 
 
 @given(st.floats(-10, 10))

@@ -20,6 +20,7 @@ from marsseg_core.data.arrays import SegmentationData
 from marsseg_core.errors import PluginError, RequestError, RunError
 from marsseg_core.files.run_folder import RunFolder
 from marsseg_core.hooks import hookimpl, load_hooks
+from marsseg_core.networks import startup
 from marsseg_core.training import loop
 from marsseg_core.training.callbacks import GuardedCallback
 from marsseg_core.training.recorder import RunRecorder
@@ -219,6 +220,7 @@ def test_a_full_disk_is_reported_before_the_training(tmp_path, calls, monkeypatc
     with pytest.raises(RunError, match="No space"):
         run(tmp_path)
     assert [(name, error) for name, _, error in calls] == [("failed", full)]
+    assert not (tmp_path / "run").exists()
 
 
 def test_the_failure_of_a_resumed_run_is_reported(tmp_path, calls, monkeypatch):
@@ -260,7 +262,7 @@ def test_an_observer_that_fails_after_a_failure_does_not_hide_the_first_error(tm
     monkeypatch.setattr(RecordingObserver, "marsseg_run_failed", hookimpl(fails, specname="marsseg_run_failed"))
     with pytest.raises(RunError, match="loss became"), warnings_told(warned):
         marsseg.run(out=tmp_path / "run", **(WORDS | {"epochs": 3, "learning_rate": 1e30}))
-    assert "The observer recorder of the tests failed in marsseg_run_failed: RuntimeError('and again')" in warned[-1]
+    assert "The observer recorder of the tests failed in marsseg_run_failed: RuntimeError: and again" in warned[-1]
 
 
 def test_a_callback_that_fails_is_named_once_and_not_called_again():
@@ -314,6 +316,16 @@ def test_a_folder_does_not_hide_the_recipe_of_the_same_name(tmp_path, cli):
     assert cli("run", "--plan", "report", "--dry-run").code == 0
 
 
+@pytest.mark.parametrize("backend", ["nonsense", "torch"])
+def test_in_python_a_refused_backend_leaves_no_folder(tmp_path, monkeypatch, backend):
+    monkeypatch.setattr(startup, "chosen_backend", lambda: backend)
+    with pytest.raises(RequestError, match=backend):
+        run(tmp_path)
+    with pytest.raises(RequestError, match=backend):
+        marsseg.series(out=tmp_path / "run", seeds=2, **WORDS)
+    assert not (tmp_path / "run").exists()
+
+
 def test_a_missing_backend_is_one_error(marsseg):
     answer = marsseg("run", "--epochs", "1", KERAS_BACKEND="nonsense")
     assert answer.code == 2
@@ -355,7 +367,7 @@ def test_a_callback_that_ends_the_process_is_named_and_not_called_again():
         callback.on_train_begin()
     (line,) = warned
     assert "Leaving" in line
-    assert line.endswith("failed in on_train_begin and is not called again: SystemExit(5)")
+    assert line.endswith("failed in on_train_begin and is not called again: SystemExit: 5")
 
 
 def test_ctrl_c_in_a_callback_stops_the_training():

@@ -39,7 +39,7 @@ def convert(
     from ...files.atomic import refuse_existing, require_parent
     from ...runs.data import read_data
 
-    if layout is not None and out.suffix != ".npz":
+    if layout is not None and out.suffix.lower() != ".npz":
         raise RequestError("A folder has no layout.", where="--layout", hint="Only an .npz file has one.")
     refuse_existing(out, "OUT")
     require_parent(out, "OUT")
@@ -54,7 +54,7 @@ def convert(
 
 def check_npz(out: Path) -> None:
     """Raise RequestError if the name of OUT does not end in .npz."""
-    if out.suffix != ".npz":
+    if out.suffix.lower() != ".npz":
         raise RequestError(f"The file is an .npz archive, but '{out}' does not end in .npz.", where="OUT")
 
 
@@ -67,7 +67,7 @@ def write_data(out: Path, data: SegmentationData, unlabelled: np.ndarray | None,
     from ...files.progress import ProgressBar
 
     with ProgressBar("Writing", out.name) as progress:
-        if out.suffix != ".npz":
+        if out.suffix.lower() != ".npz":
             write_folder(out, data, unlabelled, progress)
             return
         chosen: Layout = layout or ("training_set" if data.images.shape[-1] == 1 else "images")

@@ -86,7 +86,13 @@ def _print_inspection(inspection: Inspection) -> None:
         _print_subsets(inspection, inspection.subsets)
         print_text()
     cells = [
-        (each.name, f"{each.count:,}", each.detail, listed(each.groups, _SHOWN_ITEMS)) for each in findings(inspection)
+        (
+            each.name,
+            f"{each.count:,}",
+            each.detail,
+            listed(each.groups, _SHOWN_ITEMS, inspection.names if each.labelled else {}),
+        )
+        for each in findings(inspection)
     ]
     print_table(("finding", "count", "details", "items"), cells, right=("count",))
 

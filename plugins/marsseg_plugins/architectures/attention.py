@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from marsseg_core.plugin_api import NetworkSpec, param
 
+from ..limits import MOST_CHANNELS, MOST_LEVELS
 from .convolutional import ConvolutionalArchitecture
 
 if TYPE_CHECKING:
@@ -48,10 +49,14 @@ class AttentionUNet(ConvolutionalArchitecture):
     """
 
     filters: tuple[int, ...] = param(
-        (32, 64, 128, 256), help="filters of each encoder level, finest first", minimum=1, min_length=1
+        (32, 64, 128, 256),
+        help="filters of each encoder level, finest first",
+        minimum=1,
+        maximum=MOST_CHANNELS,
+        min_length=1,
     )
     depth: int | None = param(
-        None, help="number of encoder levels: cuts filters, or continues it by doubling", minimum=1
+        None, help="number of encoder levels: cuts filters, or continues it by doubling", minimum=1, maximum=MOST_LEVELS
     )
     upsampling: Literal["nearest", "bilinear", "transposed"] = param(
         "nearest", help="how the decoder doubles the size of maps"

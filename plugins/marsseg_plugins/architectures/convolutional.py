@@ -8,13 +8,15 @@ from typing import Any, Literal
 
 from marsseg_core.plugin_api import Architecture, param
 
+from ..limits import MOST_BLOCKS, MOST_WIDTH
+
 
 @dataclass(frozen=True, kw_only=True)
 class ConvolutionalArchitecture(Architecture):
     """An architecture whose blocks are 3×3 convolutions, each with normalisation and ReLU."""
 
-    width: float = param(1.0, help="factor for all numbers of filters", above=0)
-    convolutions: int = param(2, help="number of 3×3 convolutions in each block", minimum=1)
+    width: float = param(1.0, help="factor for all numbers of filters", above=0, maximum=MOST_WIDTH)
+    convolutions: int = param(2, help="number of 3×3 convolutions in each block", minimum=1, maximum=MOST_BLOCKS)
     normalisation: Literal["batch", "group", "none"] = param("batch", help="normalisation after each convolution")
     momentum: float = param(0.9, help="momentum of the moving statistics of batch normalisation", minimum=0, maximum=1)
     epsilon: float = param(1e-3, help="number that normalisation adds to the variance", above=0)

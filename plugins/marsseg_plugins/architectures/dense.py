@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from marsseg_core.plugin_api import NetworkSpec, param
 
+from ..limits import MOST_CHANNELS, MOST_LEVELS
 from .convolutional import ConvolutionalArchitecture
 
 if TYPE_CHECKING:
@@ -38,10 +39,14 @@ class DenseUNet(ConvolutionalArchitecture):
     """
 
     filters: tuple[int, ...] = param(
-        (32, 64, 128, 256), help="filters of each encoder level, finest first", minimum=1, min_length=1
+        (32, 64, 128, 256),
+        help="filters of each encoder level, finest first",
+        minimum=1,
+        maximum=MOST_CHANNELS,
+        min_length=1,
     )
     depth: int | None = param(
-        None, help="number of encoder levels: cuts filters, or continues it by doubling", minimum=1
+        None, help="number of encoder levels: cuts filters, or continues it by doubling", minimum=1, maximum=MOST_LEVELS
     )
     levels: Literal["all", "own"] = param("all", help="encoder levels that each decoder level uses: all, or its own")
     combine: Literal["concat", "weighted", "add", "multiply"] = param(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from marsseg_core.plugin_api import BOTTLENECK, Kind, NetworkSpec, param
 
+from ..limits import MOST_CHANNELS
 from .convolutional import ConvolutionalArchitecture
 
 if TYPE_CHECKING:
@@ -34,10 +35,18 @@ class DualUNet(ConvolutionalArchitecture):
     """
 
     first_filters: tuple[int, ...] = param(
-        (8, 16, 32, 64), help="filters of the first encoder, finest first", minimum=1, min_length=1
+        (8, 16, 32, 64),
+        help="filters of the first encoder, finest first",
+        minimum=1,
+        maximum=MOST_CHANNELS,
+        min_length=1,
     )
     second_filters: tuple[int, ...] = param(
-        (64, 128, 256, 512), help="filters of the second encoder, finest first", minimum=1, min_length=1
+        (64, 128, 256, 512),
+        help="filters of the second encoder, finest first",
+        minimum=1,
+        maximum=MOST_CHANNELS,
+        min_length=1,
     )
     first_bottleneck: str = param(
         PLAN, help="bottlenecks of the first half: names as for --bottleneck, none, or plan: those of the plan"

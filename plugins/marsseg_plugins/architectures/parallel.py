@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 from marsseg_core.plugin_api import NetworkSpec, param
 
+from ..limits import MOST_CHANNELS
 from .convolutional import ConvolutionalArchitecture
 
 if TYPE_CHECKING:
@@ -25,10 +26,14 @@ class ParallelUNet(ConvolutionalArchitecture):
     """
 
     fine_filters: tuple[int, ...] = param(
-        (32, 64), help="filters of the fine encoder, finest first", minimum=1, min_length=1
+        (32, 64), help="filters of the fine encoder, finest first", minimum=1, maximum=MOST_CHANNELS, min_length=1
     )
     context_filters: tuple[int, ...] = param(
-        (32, 64, 128, 256), help="filters of the context encoder, finest first", minimum=1, min_length=1
+        (32, 64, 128, 256),
+        help="filters of the context encoder, finest first",
+        minimum=1,
+        maximum=MOST_CHANNELS,
+        min_length=1,
     )
     upsampling: Literal["nearest", "bilinear", "transposed"] = param(
         "nearest", help="how the decoders double the size of maps"

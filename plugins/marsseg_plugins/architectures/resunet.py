@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Literal
 from marsseg_core.plugin_api import Architecture, NetworkSpec, param
 from marsseg_plugins.widths import check_levels
 
+from ..limits import MOST_CHANNELS, MOST_LEVELS, MOST_WIDTH
+
 if TYPE_CHECKING:
     import keras
 
@@ -31,14 +33,17 @@ class ResUNet(Architecture):
     Paper: Zhang, Liu, Wang, "Road Extraction by Deep Residual U-Net", arXiv 1711.10684.
     """
 
-    width: float = param(1.0, help="factor for all numbers of filters", above=0)
+    width: float = param(1.0, help="factor for all numbers of filters", above=0, maximum=MOST_WIDTH)
     filters: tuple[int, ...] = param(
         (64, 128, 256, 512),
         help="filters of each level, finest first; the last level is the bridge",
         minimum=1,
+        maximum=MOST_CHANNELS,
         min_length=1,
     )
-    depth: int | None = param(None, help="number of levels: cuts filters, or continues it by doubling", minimum=2)
+    depth: int | None = param(
+        None, help="number of levels: cuts filters, or continues it by doubling", minimum=2, maximum=MOST_LEVELS
+    )
     upsampling: Literal["nearest", "bilinear", "transposed"] = param(
         "nearest", help="how the decoder doubles the size of maps"
     )

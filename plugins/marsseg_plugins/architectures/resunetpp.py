@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, Literal
 from marsseg_core.plugin_api import Architecture, NetworkSpec, param
 from marsseg_plugins.widths import check_levels
 
+from ..limits import MOST_CHANNELS, MOST_LEVELS, MOST_PIXELS, MOST_WIDTH
+
 if TYPE_CHECKING:
     import keras
 
@@ -40,18 +42,23 @@ class ResUNetPlusPlus(Architecture):
     github.com/DebeshJha/ResUNetPlusPlus.
     """
 
-    width: float = param(1.0, help="factor for all numbers of filters", above=0)
+    width: float = param(1.0, help="factor for all numbers of filters", above=0, maximum=MOST_WIDTH)
     filters: tuple[int, ...] = param(
         (16, 32, 64, 128, 256),
         help="filters of each level, finest first; the last level is the bridge",
         minimum=1,
+        maximum=MOST_CHANNELS,
         min_length=1,
     )
-    depth: int | None = param(None, help="number of levels: cuts filters, or continues it by doubling", minimum=3)
-    rates: tuple[int, ...] = param(
-        (1, 6, 12, 18), help="dilation of each branch of both ASPPs", minimum=1, min_length=1
+    depth: int | None = param(
+        None, help="number of levels: cuts filters, or continues it by doubling", minimum=3, maximum=MOST_LEVELS
     )
-    ratio: int = param(8, help="channels for each hidden unit of the squeeze-and-excitation", minimum=1)
+    rates: tuple[int, ...] = param(
+        (1, 6, 12, 18), help="dilation of each branch of both ASPPs", minimum=1, maximum=MOST_PIXELS, min_length=1
+    )
+    ratio: int = param(
+        8, help="channels for each hidden unit of the squeeze-and-excitation", minimum=1, maximum=MOST_CHANNELS
+    )
     momentum: float = param(0.9, help="momentum of the moving statistics of batch normalisation", minimum=0, maximum=1)
     padding: Literal["same", "symmetric"] = param(
         "same", help="padding of convolutions of stride 2: same (as Keras: below and right) or symmetric (all sides)"

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from marsseg_core.plugin_api import Architecture, NetworkSpec, param
 
+from ..limits import MOST_CHANNELS, MOST_LEVELS, MOST_WIDTH
+
 if TYPE_CHECKING:
     import keras
 
@@ -27,14 +29,16 @@ class SEUNet(Architecture):
     Paper of the gates: Hu and others, "Squeeze-and-Excitation Networks", arXiv 1709.01507.
     """
 
-    width: float = param(1.0, help="factor for all numbers of filters", above=0)
+    width: float = param(1.0, help="factor for all numbers of filters", above=0, maximum=MOST_WIDTH)
     filters: tuple[int, ...] = param(
-        (32, 64), help="filters of each encoder level, finest first", minimum=1, min_length=1
+        (32, 64), help="filters of each encoder level, finest first", minimum=1, maximum=MOST_CHANNELS, min_length=1
     )
     depth: int | None = param(
-        None, help="number of encoder levels: cuts filters, or continues it by doubling", minimum=1
+        None, help="number of encoder levels: cuts filters, or continues it by doubling", minimum=1, maximum=MOST_LEVELS
     )
-    ratio: int = param(8, help="channels for each hidden unit of the squeeze-and-excitation", minimum=1)
+    ratio: int = param(
+        8, help="channels for each hidden unit of the squeeze-and-excitation", minimum=1, maximum=MOST_CHANNELS
+    )
     momentum: float = param(0.9, help="momentum of the moving statistics of batch normalisation", minimum=0, maximum=1)
     epsilon: float = param(1e-3, help="number that batch normalisation adds to the variance", above=0)
     dropout: float = param(0.0, help="share of the features that is dropped after each block", minimum=0, maximum=0.95)

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from marsseg_core.plugin_api import Architecture, NetworkSpec, param
 from marsseg_plugins.widths import FEWEST_NORMALISED, scaled
 
+from ..limits import MOST_BLOCKS, MOST_CHANNELS, MOST_HEADS, MOST_WIDTH
+
 if TYPE_CHECKING:
     import keras
 
@@ -49,23 +51,33 @@ class TransUNet(Architecture):
     arXiv 2102.04306; github.com/Beckschen/TransUNet.
     """
 
-    width: float = param(1.0, help="factor for filters, embedding, mlp and decoder", above=0)
+    width: float = param(1.0, help="factor for filters, embedding, mlp and decoder", above=0, maximum=MOST_WIDTH)
     encoder: Literal["hybrid", "patches"] = param(
         "hybrid", help="how tokens are made: by residual stages, or from patches"
     )
     units: tuple[int, ...] = param(
-        (1, 1, 2), help="residual units in each stage, finest first", minimum=1, min_length=1
+        (1, 1, 2), help="residual units in each stage, finest first", minimum=1, maximum=MOST_BLOCKS, min_length=1
     )
     filters: tuple[int, ...] = param(
-        (16, 32, 64), help="inner filters of each stage; the first number is also the stem's", minimum=1, min_length=1
+        (16, 32, 64),
+        help="inner filters of each stage; the first number is also the stem's",
+        minimum=1,
+        maximum=MOST_CHANNELS,
+        min_length=1,
     )
-    embedding: int = param(192, help="channels of a token", minimum=1)
-    layers: int = param(3, help="number of transformer blocks", minimum=1)
-    heads: int = param(3, help="number of attention heads", minimum=1)
-    mlp: int | Literal["auto"] = param("auto", help="hidden units of the perceptron; auto: 4 × embedding", minimum=1)
+    embedding: int = param(192, help="channels of a token", minimum=1, maximum=MOST_CHANNELS)
+    layers: int = param(3, help="number of transformer blocks", minimum=1, maximum=MOST_BLOCKS)
+    heads: int = param(3, help="number of attention heads", minimum=1, maximum=MOST_HEADS)
+    mlp: int | Literal["auto"] = param(
+        "auto", help="hidden units of the perceptron; auto: 4 × embedding", minimum=1, maximum=MOST_CHANNELS
+    )
     dropout: float = param(0.1, help="dropout after positions and perceptron", minimum=0, maximum=0.95)
     decoder: tuple[int, ...] = param(
-        (64, 32, 16, 16), help="filters of each decoder level, coarsest first", minimum=1, min_length=2
+        (64, 32, 16, 16),
+        help="filters of each decoder level, coarsest first",
+        minimum=1,
+        maximum=MOST_CHANNELS,
+        min_length=2,
     )
     momentum: float = param(0.9, help="momentum of the moving statistics of batch normalisation", minimum=0, maximum=1)
     epsilon: float = param(1e-3, help="number that batch normalisation adds to the variance", above=0)

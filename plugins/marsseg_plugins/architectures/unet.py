@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 from marsseg_core.plugin_api import NetworkSpec, param
 
+from ..limits import MOST_CHANNELS, MOST_LEVELS
 from .convolutional import ConvolutionalArchitecture
 
 if TYPE_CHECKING:
@@ -35,10 +36,14 @@ class UNet(ConvolutionalArchitecture):
     """
 
     filters: tuple[int, ...] = param(
-        (32, 64, 128, 256), help="filters of each encoder level, finest first", minimum=1, min_length=1
+        (32, 64, 128, 256),
+        help="filters of each encoder level, finest first",
+        minimum=1,
+        maximum=MOST_CHANNELS,
+        min_length=1,
     )
     depth: int | None = param(
-        None, help="number of encoder levels: cuts filters, or continues it by doubling", minimum=1
+        None, help="number of encoder levels: cuts filters, or continues it by doubling", minimum=1, maximum=MOST_LEVELS
     )
     bottom: bool = param(True, help="add a block of convolutions below the last level")
     upsampling: Literal["nearest", "bilinear", "transposed"] = param(

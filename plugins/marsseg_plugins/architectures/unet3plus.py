@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from marsseg_core.plugin_api import NetworkSpec, param
 from marsseg_plugins.widths import scaled
 
+from ..limits import MOST_CHANNELS, MOST_LEVELS
 from .convolutional import ConvolutionalArchitecture
 
 if TYPE_CHECKING:
@@ -51,11 +52,20 @@ class UNet3Plus(ConvolutionalArchitecture):
     """
 
     filters: tuple[int, ...] = param(
-        (64, 128, 256, 512, 1024), help="filters of each level, finest first", minimum=1, min_length=1
+        (64, 128, 256, 512, 1024),
+        help="filters of each level, finest first",
+        minimum=1,
+        maximum=MOST_CHANNELS,
+        min_length=1,
     )
-    depth: int | None = param(None, help="number of levels: cuts filters, or continues it by doubling", minimum=2)
+    depth: int | None = param(
+        None, help="number of levels: cuts filters, or continues it by doubling", minimum=2, maximum=MOST_LEVELS
+    )
     branch: int | Literal["auto"] = param(
-        "auto", help="channels of each combined scale; auto: the filters of the finest level", minimum=1
+        "auto",
+        help="channels of each combined scale; auto: the filters of the finest level",
+        minimum=1,
+        maximum=MOST_CHANNELS,
     )
     deep_supervision: bool = param(False, help="train a head on each level of the decoder")
     guided: bool = param(False, help="gate the logits by the classes that are predicted for the whole image")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 from marsseg_core.plugin_api import NetworkSpec, param
 
+from ..limits import MOST_CHANNELS, MOST_LEVELS
 from .convolutional import ConvolutionalArchitecture
 
 if TYPE_CHECKING:
@@ -36,9 +37,15 @@ class UNetPlusPlus(ConvolutionalArchitecture):
     """
 
     filters: tuple[int, ...] = param(
-        (32, 64, 128, 256, 512), help="filters of each row, finest first", minimum=1, min_length=1
+        (32, 64, 128, 256, 512),
+        help="filters of each row, finest first",
+        minimum=1,
+        maximum=MOST_CHANNELS,
+        min_length=1,
     )
-    depth: int | None = param(None, help="number of rows: cuts filters, or continues it by doubling", minimum=2)
+    depth: int | None = param(
+        None, help="number of rows: cuts filters, or continues it by doubling", minimum=2, maximum=MOST_LEVELS
+    )
     deep_supervision: bool = param(False, help="train a head on each node of row 0 except the first")
     average: bool = param(False, help="average the logits of all these heads, instead of taking those of the last one")
     upsampling: Literal["nearest", "bilinear", "transposed"] = param(

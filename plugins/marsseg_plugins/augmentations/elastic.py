@@ -21,8 +21,10 @@ class Elastic(Augmentation):
     parts of the image fold over each other. Pixels from outside of the image are void.
     """
 
-    pixels: float = param(2.0, help="typical displacement in each direction, in pixels", minimum=0)
-    sigma: float = param(8.0, help="standard deviation of the filter, in pixels: larger is smoother", minimum=1)
+    pixels: float = param(2.0, help="typical displacement in each direction, in pixels", minimum=0, maximum=1_000)
+    sigma: float = param(
+        8.0, help="standard deviation of the filter, in pixels: larger is smoother", minimum=1, maximum=1_000
+    )
     fill: Fill = param("edge", help="how images continue beyond their edges")
 
     def apply(

@@ -24,7 +24,7 @@ class Erase(Augmentation):
     """
 
     area: float = param(0.15, help="largest share of the image that one rectangle covers", minimum=0, maximum=1)
-    count: int = param(1, help="number of rectangles in an image", minimum=1)
+    count: int = param(1, help="number of rectangles in an image", minimum=1, maximum=1_000)
     aspect: float = param(3.0, help="largest ratio of a rectangle's sides", minimum=1)
     fill: CoverFill = param("mean", help="what replaces covered pixels: the mean colour of the image, black, or noise")
     labels: CoveredLabels = param("void", help="void: covered pixels become void; keep: they keep their labels")

@@ -8,6 +8,8 @@ from typing import Any, Literal
 from marsseg_core.plugin_api import Bottleneck, BottleneckSpec, param
 from marsseg_plugins.widths import scaled
 
+from ..limits import MOST_CHANNELS, MOST_PIXELS, MOST_WIDTH
+
 
 @dataclass(frozen=True)
 class ASPP(Bottleneck):
@@ -29,17 +31,26 @@ class ASPP(Bottleneck):
     Paper: Chen and others, "Rethinking Atrous Convolution for Semantic Image Segmentation", arXiv 1706.05587.
     """
 
-    width: float = param(1.0, help="factor for filters and out", above=0)
-    filters: int | Literal["auto"] = param("auto", help="channels of each branch; auto: those of the map", minimum=1)
+    width: float = param(1.0, help="factor for filters and out", above=0, maximum=MOST_WIDTH)
+    filters: int | Literal["auto"] = param(
+        "auto", help="channels of each branch; auto: those of the map", minimum=1, maximum=MOST_CHANNELS
+    )
     rates: tuple[int, ...] | Literal["auto"] = param(
-        "auto", help="dilation rate of each 3×3 branch; auto: from the size of the map", minimum=1, min_length=1
+        "auto",
+        help="dilation rate of each 3×3 branch; auto: from the size of the map",
+        minimum=1,
+        maximum=MOST_PIXELS,
+        min_length=1,
     )
     pooling: bool = param(True, help="add a branch with the average of the whole map")
     normalisation: Literal["batch", "none"] = param("batch", help="normalisation after each convolution")
     momentum: float = param(0.9, help="momentum of the moving statistics of batch normalisation", minimum=0, maximum=1)
     epsilon: float = param(1e-3, help="number that batch normalisation adds to the variance", above=0)
     out: int | Literal["auto", "classes"] = param(
-        "auto", help="output channels; auto: as filters; classes: the number of classes", minimum=1
+        "auto",
+        help="output channels; auto: as filters; classes: the number of classes",
+        minimum=1,
+        maximum=MOST_CHANNELS,
     )
     activation: Literal["relu", "softmax", "linear"] = param("relu", help="activation of the output")
 

@@ -8,6 +8,8 @@ from typing import Any, ClassVar, Literal
 from marsseg_core.plugin_api import Bottleneck, BottleneckSpec, param
 from marsseg_plugins.widths import scaled
 
+from ..limits import MOST_CHANNELS, MOST_PIXELS, MOST_WIDTH
+
 
 @dataclass(frozen=True)
 class PSP(Bottleneck):
@@ -28,14 +30,23 @@ class PSP(Bottleneck):
     Paper: Zhao and others, "Pyramid Scene Parsing Network", arXiv 1612.01105; github.com/hszhao/semseg.
     """
 
-    width: float = param(1.0, help="factor for filters and out", above=0)
+    width: float = param(1.0, help="factor for filters and out", above=0, maximum=MOST_WIDTH)
     bins: tuple[int, ...] = param(
-        (1, 2, 4, 8), help="number of fields in each direction, for each branch", minimum=1, min_length=1
+        (1, 2, 4, 8),
+        help="number of fields in each direction, for each branch",
+        minimum=1,
+        maximum=MOST_PIXELS,
+        min_length=1,
     )
     filters: int | Literal["auto"] = param(
-        "auto", help="channels of each branch; auto: those of the map, divided by the branches", minimum=1
+        "auto",
+        help="channels of each branch; auto: those of the map, divided by the branches",
+        minimum=1,
+        maximum=MOST_CHANNELS,
     )
-    out: int | Literal["auto"] = param("auto", help="output channels; auto: those of the map", minimum=1)
+    out: int | Literal["auto"] = param(
+        "auto", help="output channels; auto: those of the map", minimum=1, maximum=MOST_CHANNELS
+    )
     normalisation: Literal["batch", "none"] = param("batch", help="normalisation after each convolution")
     momentum: float = param(0.9, help="momentum of the moving statistics of batch normalisation", minimum=0, maximum=1)
     epsilon: float = param(1e-3, help="number that batch normalisation adds to the variance", above=0)

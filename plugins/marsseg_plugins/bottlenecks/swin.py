@@ -8,6 +8,8 @@ from typing import Any, ClassVar, Literal
 from marsseg_core.plugin_api import Bottleneck, BottleneckSpec, param
 from marsseg_plugins.widths import FEWEST_NORMALISED, scaled
 
+from ..limits import MOST_BLOCKS, MOST_CHANNELS, MOST_HEADS, MOST_PIXELS, MOST_WIDTH
+
 
 @dataclass(frozen=True)
 class Swin(Bottleneck):
@@ -29,13 +31,19 @@ class Swin(Bottleneck):
     arXiv 2103.14030 (its windows are 7×7, heads of 32 channels, perceptrons of four times the filters).
     """
 
-    width: float = param(1.0, help="factor for filters and mlp", above=0)
-    filters: int | Literal["auto"] = param("auto", help="channels of a token; auto: those of the map", minimum=1)
-    window: int = param(4, help="rows and columns of a window", minimum=2)
-    heads: int = param(8, help="number of attention heads", minimum=1)
-    key_size: int | Literal["auto"] = param("auto", help="size of a head; auto: filters / heads", minimum=1)
-    mlp: int | Literal["auto"] = param("auto", help="hidden units of the perceptron; auto: 4 × filters", minimum=1)
-    layers: int = param(2, help="number of blocks; every second one is shifted", minimum=1)
+    width: float = param(1.0, help="factor for filters and mlp", above=0, maximum=MOST_WIDTH)
+    filters: int | Literal["auto"] = param(
+        "auto", help="channels of a token; auto: those of the map", minimum=1, maximum=MOST_CHANNELS
+    )
+    window: int = param(4, help="rows and columns of a window", minimum=2, maximum=MOST_PIXELS)
+    heads: int = param(8, help="number of attention heads", minimum=1, maximum=MOST_HEADS)
+    key_size: int | Literal["auto"] = param(
+        "auto", help="size of a head; auto: filters / heads", minimum=1, maximum=MOST_CHANNELS
+    )
+    mlp: int | Literal["auto"] = param(
+        "auto", help="hidden units of the perceptron; auto: 4 × filters", minimum=1, maximum=MOST_CHANNELS
+    )
+    layers: int = param(2, help="number of blocks; every second one is shifted", minimum=1, maximum=MOST_BLOCKS)
     dropout: float = param(0.1, help="dropout after attention and perceptron", minimum=0, maximum=0.95)
     epsilon: float = param(1e-6, help="number that layer normalisation adds to the variance", above=0)
 

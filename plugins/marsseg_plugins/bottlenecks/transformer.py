@@ -9,6 +9,8 @@ from typing import Any, ClassVar, Literal
 from marsseg_core.plugin_api import Bottleneck, BottleneckSpec, param
 from marsseg_plugins.widths import FEWEST_NORMALISED, scaled
 
+from ..limits import MOST_BLOCKS, MOST_CHANNELS, MOST_HEADS, MOST_WIDTH
+
 
 @dataclass(frozen=True)
 class Transformer(Bottleneck):
@@ -33,12 +35,18 @@ class Transformer(Bottleneck):
     The report has `filters=512 key_size=512 mlp=1024 dropout=0.3 shared=true norm=post positions=none`.
     """
 
-    width: float = param(1.0, help="factor for filters and mlp", above=0)
-    filters: int | Literal["auto"] = param("auto", help="channels of a token; auto: twice those of the map", minimum=1)
-    heads: int = param(8, help="number of attention heads", minimum=1)
-    key_size: int | Literal["auto"] = param("auto", help="size of a head; auto: filters / heads", minimum=1)
-    mlp: int | Literal["auto"] = param("auto", help="hidden units of the perceptron; auto: twice filters", minimum=1)
-    layers: int = param(4, help="number of blocks", minimum=1)
+    width: float = param(1.0, help="factor for filters and mlp", above=0, maximum=MOST_WIDTH)
+    filters: int | Literal["auto"] = param(
+        "auto", help="channels of a token; auto: twice those of the map", minimum=1, maximum=MOST_CHANNELS
+    )
+    heads: int = param(8, help="number of attention heads", minimum=1, maximum=MOST_HEADS)
+    key_size: int | Literal["auto"] = param(
+        "auto", help="size of a head; auto: filters / heads", minimum=1, maximum=MOST_CHANNELS
+    )
+    mlp: int | Literal["auto"] = param(
+        "auto", help="hidden units of the perceptron; auto: twice filters", minimum=1, maximum=MOST_CHANNELS
+    )
+    layers: int = param(4, help="number of blocks", minimum=1, maximum=MOST_BLOCKS)
     dropout: float = param(0.1, help="dropout after attention and perceptron", minimum=0, maximum=0.95)
     norm: Literal["pre", "post"] = param("pre", help="layer normalisation before or after attention and perceptron")
     positions: Literal["learned", "sinusoidal", "none"] = param("learned", help="how positions are added to the tokens")

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from marsseg_core.plugin_api import PIXEL_LIMIT, Dataset, param
+from marsseg_core.plugin_api import ITEM_LIMIT, PIXEL_LIMIT, Dataset, param
 
 from .mars import IGNORED
 from .values import EDGES_HELP, Edges
@@ -41,8 +41,8 @@ class AI4Mars(Dataset):
         "terrain", help="the kind of labels; geology has 21 other classes, and only m2020 has it"
     )
     resize: Literal["whole", "tiles"] = param("whole", help="resize whole images, or cut them into tiles")
-    height: int = param(256, help="rows of an item", minimum=1)
-    width: int = param(256, help="columns of an item", minimum=1)
+    height: int = param(256, help="rows of an item", minimum=1, maximum=10_000)
+    width: int = param(256, help="columns of an item", minimum=1, maximum=10_000)
     scale: float = param(1.0, help="factor by which images are resized before tiles are cut", above=0, maximum=16)
     edges: Edges = param("inward", help=EDGES_HELP, absent="pad")
     colour: Literal["grey", "rgb"] = param("grey", help="convert all images to grey, or to three channels")
@@ -50,7 +50,7 @@ class AI4Mars(Dataset):
         IGNORED, help="ids of classes that losses and scores ignore", minimum=0, min_length=0
     )
     unpaired: Literal["refuse", "skip"] = param("refuse", help="what to do with labels that match no image")
-    limit: int | None = param(None, help="use only this many images, evenly spread", minimum=1)
+    limit: int | None = param(None, help="use only this many images, evenly spread", minimum=1, maximum=ITEM_LIMIT)
     groups: Literal["positions", "none"] = param(
         "positions", help="which images stay in the same subset of any split; the tiles of an image always do"
     )

@@ -13,17 +13,21 @@ from typing import IO, Final, NoReturn, Self
 import numpy as np
 
 from marsseg_core.plugin_api import (
+    ITEM_LIMIT,
     MAX_NAME,
+    PIXEL_LIMIT,
     VOID,
     Converter,
     ImageChunk,
     Range,
     RequestError,
     Scaling,
+    check_regular,
     determine_scaling,
     is_text,
     items_per_chunk,
     numbers_of,
+    other_content,
     read_npy_header,
 )
 
@@ -40,6 +44,9 @@ _CHARACTER_BYTES: Final = 4
 # What the kinds of NumPy's types are, in messages.
 _KINDS: Final = {"iufb": "numbers", "iu": "whole numbers", "b": "booleans", "US": "texts"}
 
+# The maximum number of names in a message.
+_MAX_NAMES: Final = 20
+
 _TOGETHER: Final = "training_set"
 _IMAGES: Final = "images"
 _MASKS: Final = "masks"
@@ -53,13 +60,17 @@ class NpzArchive:
     def __init__(self, path: Path) -> None:
         self._path = path
         try:
+            check_regular(path)
             self._zip = zipfile.ZipFile(path)
         except FileNotFoundError:
             self.refuse("There is no such file.")
-        except PermissionError as cause:
-            self.refuse(f"This file cannot be opened: {cause.strerror}.")
+        except IsADirectoryError:
+            self.refuse("This is not an .npz file, but a folder.")
+        except OSError as cause:
+            self.refuse(f"This file cannot be opened: {cause.strerror or cause}.")
         except Exception as cause:
-            self.refuse(f"This is not an .npz file, or it is cut off: {cause}.")
+            content = other_content(path, ".npz file", b"PK")
+            self.refuse(*content or (f"This is not an .npz file, or it is cut off: {cause}.",))
 
     def __enter__(self) -> Self:
         return self
@@ -273,22 +284,36 @@ class NpzArchive:
     def _header(self, name: str, kinds: str = "iufb") -> tuple[tuple[int, ...], np.dtype]:
         """Return the shape and the type of an array, after a check that it can be read safely."""
         if not self.has(name):
-            keys = ", ".join(sorted(member.removesuffix(".npy") for member in self._zip.namelist())) or "nothing"
-            self.refuse(f"There is no {name} in this file; it holds {keys}.")
+            self._refuse_missing(name)
         with self._open(name) as file:
             shape, dtype, _ = read_npy_header(file)
+        if (member := self._zip.getinfo(f"{name}.npy")).compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+            self.refuse(f"{name} is compressed in another way than NumPy does (zip method {member.compress_type}).")
         if dtype.hasobject:
             self.refuse(f"{name} holds pickled objects. They could run code when read, so marsseg never loads them.")
         if dtype.kind not in kinds:
             self.refuse(f"{name} must hold {_KINDS[kinds]}, not {dtype}.")
         if not all(length > 0 for length in shape):
             self.refuse(f"{name} is empty: its shape is {shape}.")
-        declared, stored = dtype.itemsize * math.prod(shape), self._zip.getinfo(f"{name}.npy").file_size
+        declared, stored = dtype.itemsize * math.prod(shape), member.file_size
         if declared > stored:  # before memory is allocated for data that does not exist
             self.refuse(
                 f"{name} declares the shape {shape} {dtype}, {declared:,} bytes, but only {stored:,} are stored."
             )
+        if shape and shape[0] > ITEM_LIMIT:
+            self.refuse(f"{name} has {shape[0]:,} items; the limit is {ITEM_LIMIT:,}.")
+        if (values := math.prod(shape[1:])) > PIXEL_LIMIT:
+            self.refuse(f"{name} has {values:,} values for each item; the limit is {PIXEL_LIMIT:,}.")
         return shape, dtype
+
+    def _refuse_missing(self, name: str) -> NoReturn:
+        members = sorted(self._zip.namelist())
+        shown = [member.removesuffix(".npy") for member in members[:_MAX_NAMES]]
+        more = f" and {len(members) - _MAX_NAMES:,} more" if len(members) > _MAX_NAMES else ""
+        hint = None
+        if members and not any(member.endswith(".npy") for member in members):
+            hint = "This is a zip archive without arrays: unpack it, and pass the folder."
+        self.refuse(f"There is no {name} in this file; it holds {', '.join(shown) or 'nothing'}{more}.", hint)
 
     def refuse(self, message: str, hint: str | None = None) -> NoReturn:
         """Raise RequestError about the file."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from marsseg_core.plugin_api import VOID, Colour, read_text, refuse_file
+from marsseg_core.plugin_api import VOID, Colour, other_content, read_text, refuse_file
 
 FILE_NAMES: Final = ("classes.csv", "classes.txt")
 VOID_NAME: Final = "void"
@@ -130,6 +130,8 @@ def _text(path: Path) -> str:
     try:
         if path.stat().st_size > _MAX_BYTES:
             refuse_file(path, f"A class file has at most {_MAX_BYTES:,} bytes.")
+        if content := other_content(path, "class file"):
+            refuse_file(path, content[0], hint=content[1])
         return read_text(path)
     except OSError as cause:
         refuse_file(path, f"This file cannot be read: {cause.strerror}.")

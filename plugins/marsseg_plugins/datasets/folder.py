@@ -6,10 +6,22 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from marsseg_core.plugin_api import PIXEL_LIMIT, Dataset, param
+from marsseg_core.plugin_api import ITEM_LIMIT, PIXEL_LIMIT, Dataset, param
 
 from .mars import MARS_CLASSES
-from .values import BINARY_HELP, EDGES_HELP, IGNORED_HELP, PER_HELP, RANGE_HELP, Edges, Ignored, RangePer, check_range
+from .values import (
+    BINARY_HELP,
+    EDGES_HELP,
+    IGNORED_HELP,
+    PALETTE_HELP,
+    PER_HELP,
+    RANGE_HELP,
+    Edges,
+    Ignored,
+    PaletteMeaning,
+    RangePer,
+    check_range,
+)
 
 if TYPE_CHECKING:
     from marsseg_core.plugin_api import Scaling, SegmentationData, Writer
@@ -22,14 +34,14 @@ if TYPE_CHECKING:
 class Folder(Dataset):
     """A folder with images/ and masks/, whose files have the same names except for the suffix.
 
-    Images are PNG, JPEG or TIFF, grey or in colour. `range` sets which of their values are black and white. With
-    `auto`, 8 bits are 0 to 255; higher whole numbers are taken as 10, 12, 14 or 16 bits, the fewest that hold all
-    values of the set; floats are 0 to 1 or 0 to 255; anything else is refused. Masks are PNG or TIFF with one channel
-    of class ids, 255 for void. Images and masks are turned by their EXIF orientation.
+    Images are PNG, JPEG, TIFF, BMP, WebP or GIF, grey or in colour. `range` sets which of their values are black and
+    white. With `auto`, 8 bits are 0 to 255; higher whole numbers are taken as 10, 12, 14 or 16 bits, the fewest that
+    hold all values of the set; floats are 0 to 1 or 0 to 255; anything else is refused. Masks are stored without loss,
+    with one channel of class ids, 255 for void. Images and masks are turned by their EXIF orientation.
 
     The classes are 0 to the highest id in the masks, and all of them count. A file classes.csv (or classes.txt) next to
     the two folders names the classes, one per line. If each line also has a colour, `name,r,g,b`, masks may be palette
-    or colour images.
+    or colour images. With `palette=indices`, the indices of palette images are the ids, as in PASCAL VOC.
 
     The files may be in subfolders, the same ones in both folders. Each subfolder of images/, with the folders inside
     it, is a place, and the items of a place stay in the same subset of any split. The tiles of an image always stay
@@ -40,8 +52,12 @@ class Folder(Dataset):
     resize: Literal["none", "whole", "tiles"] = param(
         "none", help="how images get one size: none if they have it already, resized whole, or cut into tiles"
     )
-    height: int | None = param(None, help="rows of an item, for resize=whole and resize=tiles", minimum=1)
-    width: int | None = param(None, help="columns of an item, for resize=whole and resize=tiles", minimum=1)
+    height: int | None = param(
+        None, help="rows of an item, for resize=whole and resize=tiles", minimum=1, maximum=10_000
+    )
+    width: int | None = param(
+        None, help="columns of an item, for resize=whole and resize=tiles", minimum=1, maximum=10_000
+    )
     scale: float = param(1.0, help="factor by which images are resized before tiles are cut", above=0, maximum=16)
     edges: Edges = param("inward", help=EDGES_HELP, absent="pad")
     colour: Literal["as_is", "grey", "rgb"] = param(
@@ -54,6 +70,7 @@ class Folder(Dataset):
         min_length=1,
         absent=None,
     )
+    palette: PaletteMeaning = param("colours", help=PALETTE_HELP)
     binary: bool = param(False, help=BINARY_HELP)
     ignore_classes: Ignored = param("background", help=IGNORED_HELP, minimum=0, min_length=0, absent="auto")
     groups: Literal["subfolders", "none"] = param(
@@ -63,7 +80,7 @@ class Folder(Dataset):
     unpaired: Literal["refuse", "skip"] = param(
         "refuse", help="what to do with images without a mask and masks without an image"
     )
-    limit: int | None = param(None, help="use only this many images, evenly spread", minimum=1)
+    limit: int | None = param(None, help="use only this many images, evenly spread", minimum=1, maximum=ITEM_LIMIT)
     pixel_limit: int = param(PIXEL_LIMIT, help="images with more pixels are refused", minimum=1)
     range: str = param("auto", help=RANGE_HELP, absent="bits")
     range_per: RangePer = param("set", help=PER_HELP)
@@ -115,7 +132,13 @@ class Folder(Dataset):
             upright = self.orientation == "shown"
             picture = ImageReader([pair.image for pair in pairs], value_range, limit=self.pixel_limit, upright=upright)
             reader = PairReader(
-                picture, names, class_file.palette if class_file else {}, self.binary, upright, self.pixel_limit
+                picture,
+                names,
+                class_file.palette if class_file else {},
+                self.binary,
+                upright,
+                self.pixel_limit,
+                indices=self.palette == "indices",
             )
             write_pairs(writer, pairs, reader, resizing, self.colour)
             refuse_other_values(self.path, earlier, picture.converter.kept)
@@ -131,6 +154,7 @@ class Folder(Dataset):
             "groups": self.groups,
             "limit": self.limit,
             "range": [self.range, self.range_per],
+            "palette": self.palette,
             "binary": self.binary,
             "orientation": self.orientation,
         }

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from marsseg_core.plugin_api import VOID, Dataset, RequestError, param
+from marsseg_core.plugin_api import ITEM_LIMIT, VOID, Dataset, RequestError, param
 
 from .mars import MARS_CLASSES
 from .values import BINARY_HELP, IGNORED_HELP, PER_HELP, RANGE_HELP, Ignored, RangePer, check_range
@@ -51,7 +51,9 @@ class Npz(Dataset):
     )
     binary: bool = param(False, help=BINARY_HELP)
     ignore_classes: Ignored = param("background", help=IGNORED_HELP, minimum=0, min_length=0, absent=(0,))
-    limit: int | None = param(None, help="use only this many items, evenly spread over the file", minimum=1)
+    limit: int | None = param(
+        None, help="use only this many items, evenly spread over the file", minimum=1, maximum=ITEM_LIMIT
+    )
     groups: Literal["file", "none"] = param("file", help="which items stay in the same subset of any split")
     range: str = param("auto", help=RANGE_HELP, absent="0..255")
     range_per: RangePer = param("set", help=PER_HELP)
@@ -61,7 +63,7 @@ class Npz(Dataset):
 
     @classmethod
     def recognises(cls, path: Path) -> bool:
-        return path.suffix == ".npz"
+        return path.suffix.lower() == ".npz"
 
     def load(self) -> SegmentationData:
         from marsseg_core.plugin_api import CacheSource, cached_data

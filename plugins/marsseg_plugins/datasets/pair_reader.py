@@ -15,8 +15,9 @@ from .pairs import Pair, check_ids
 class PairReader:
     """Read the pairs of a folder: an image (H, W, C) and a mask (H, W) of class ids.
 
-    If `names` is None, any id is a class; `classes` returns their number after all pairs are read. Raises RequestError,
-    with the file, if a pair cannot be used.
+    If `names` is None, any id is a class; `classes` returns their number after all pairs are read. With `indices`, the
+    indices of palette masks are the ids, and not those that `palette` has for their colours. Raises RequestError, with
+    the file, if a pair cannot be used.
     """
 
     def __init__(
@@ -27,6 +28,8 @@ class PairReader:
         binary: bool,
         upright: bool,
         limit: int,
+        *,
+        indices: bool = False,
     ) -> None:
         self._picture = picture
         self._names = names
@@ -34,11 +37,14 @@ class PairReader:
         self._binary = binary
         self._upright = upright
         self._limit = limit
+        self._indices = indices
         self._highest = 1 if binary else -1
 
     def __call__(self, pair: Pair) -> tuple[np.ndarray, np.ndarray]:
         image = self._picture(pair.image)
-        mask = read_mask(pair.mask, limit=self._limit, palette=self._palette, upright=self._upright)
+        mask = read_mask(
+            pair.mask, limit=self._limit, palette=self._palette, indices=self._indices, upright=self._upright
+        )
         if mask.shape != image.shape[:2]:
             self._refuse_sizes(pair, mask, image)
         if self._binary:

@@ -62,7 +62,7 @@ class Pair:
 
 
 def pictures_in(folder: Path, *, recursive: bool = False) -> list[Path]:
-    """Return the PNG, JPEG and TIFF files in a folder, sorted by name.
+    """Return the image files in a folder, sorted by name.
 
     Hidden files are left out, and links to folders are not followed. Raises RequestError if the folder does not exist
     or cannot be read.

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from marsseg_core.plugin_api import Dataset, param, settings
+from marsseg_core.plugin_api import ITEM_LIMIT, Dataset, param, settings
 
 from .mars import IGNORED, MARS_CLASSES
 from .shares import COURSE, DEFAULT, Targets
@@ -25,9 +25,9 @@ class Synthetic(Dataset):
     a set of 100. Scenes with aliens are evenly spread over the set; aliens do not change the other scenes.
     """
 
-    count: int = param(160, help="number of images", minimum=1)
-    height: int = param(64, help="rows of an image", minimum=8)
-    width: int = param(128, help="columns of an image", minimum=8)
+    count: int = param(160, help="number of images", minimum=1, maximum=ITEM_LIMIT)
+    height: int = param(64, help="rows of an image", minimum=8, maximum=4_096)
+    width: int = param(128, help="columns of an image", minimum=8, maximum=4_096)
     seed: int = param(0, help="random seed; another seed gives other scenes", minimum=0)
     first: int = param(0, help="the number of the first scene", minimum=0)
     shares: Literal["default", "course"] | tuple[float, ...] = param(
@@ -43,7 +43,9 @@ class Synthetic(Dataset):
         minimum=0,
         maximum=1,
     )
-    aliens: int = param(0, help="number of images that show an alien; all of them have the same mask", minimum=0)
+    aliens: int = param(
+        0, help="number of images that show an alien; all of them have the same mask", minimum=0, maximum=ITEM_LIMIT
+    )
     label_noise: float = param(
         0.7,
         help="distance of labelled edges from the true ones, in pixels (standard deviation); 0: exact",

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
 RangePer = Literal["set", "image"]
 Ignored = Literal["background", "auto"] | tuple[int, ...] | None
 Edges = Literal["inward", "pad"]
+PaletteMeaning = Literal["colours", "indices"]
 
 RANGE_HELP: Final = (
     "which values are black and white: auto (found from the data), bits (from the bit depth of each file), two values "
@@ -20,6 +21,9 @@ IGNORED_HELP: Final = (
     "name in upper or lower case, if any; auto (in older plans): the class of this name in lower case"
 )
 BINARY_HELP: Final = "masks hold 0 and 255, and 255 is class 1, not void"
+PALETTE_HELP: Final = (
+    "what the ids of palette masks are: those of their colours in the class file, or the indices of the palette"
+)
 EDGES_HELP: Final = (
     "tiles that would reach beyond the image: inward moves them over their neighbours, pad fills them up with black "
     "and void"

@@ -9,7 +9,7 @@ import logging
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from marsseg_core.plugin_api import get_logger, hookimpl
+from marsseg_core.plugin_api import get_logger, hookimpl, printable
 
 from .score_text import number, scores
 
@@ -68,4 +68,4 @@ def _console() -> Console:
 
 def _print_line(line: str) -> None:
     if _is_enabled():
-        _console().print(line, markup=False, highlight=False, soft_wrap=True)
+        _console().print(printable(line), markup=False, highlight=False, soft_wrap=True)

@@ -30,6 +30,6 @@ class Muon(KerasOptimizer):
     muon_c: float = param(2.0315, help="third coefficient of this iteration")
     adam_lr_ratio: float = param(1.0, help="learning rate of Adam, divided by that of Muon", above=0)
     momentum: float = param(0.95, help="decay factor of the momentum, per step", minimum=0, maximum=1)
-    ns_steps: int = param(5, help="steps of this iteration", minimum=1)
+    ns_steps: int = param(5, help="steps of this iteration", minimum=1, maximum=100)
     nesterov: bool = param(True, help="use Nesterov's momentum")
     rms_rate: float = param(0.2, help="root mean square of a step, divided by the learning rate", above=0)

@@ -28,12 +28,15 @@ class Plateau(Schedule):
         "auto", help="column of the history to monitor: val_loss, val_miou, val_accuracy, val_iou_sand, loss, …"
     )
     factor: float = param(0.5, help="factor of each reduction of the learning rate", above=0, maximum=0.99)
-    patience: int = param(5, help="epochs without an improvement before a reduction", minimum=1)
-    cooldown: int = param(0, help="epochs after a reduction that are not counted", minimum=0)
+    patience: int = param(5, help="epochs without an improvement before a reduction", minimum=1, maximum=1_000_000)
+    cooldown: int = param(0, help="epochs after a reduction that are not counted", minimum=0, maximum=1_000_000)
     min_delta: float = param(1e-4, help="smallest change that is an improvement", minimum=0)
     floor: float = param(1e-6, help="smallest learning rate", minimum=0)
     warmup: int = param(
-        0, help="epochs at the start in which the rate rises to the learning rate, changed once per epoch", minimum=0
+        0,
+        help="epochs at the start in which the rate rises to the learning rate, changed once per epoch",
+        minimum=0,
+        maximum=1_000_000,
     )
 
     def __post_init__(self) -> None:

@@ -58,6 +58,19 @@ def folder(tmp_path) -> MadeFolder:
 # --- folders that are read
 
 
+def test_the_indices_of_palette_masks_are_ids_on_request(folder):
+    """As in PASCAL VOC: 1 has the colour 128,0,0, and 255 is the line around an object."""
+    folder.save("images/a.png", np.zeros((1, 3, 3), np.uint8))
+    mask = Image.fromarray(np.array([[0, 1, 255]], np.uint8))
+    mask.putpalette([0, 0, 0, 128, 0, 0, *(253 * [0, 128, 0]), 224, 224, 192])
+    mask.save(folder.path / "masks/a.png")
+    assert "palette=indices" in folder.refusal().hint
+    assert folder.load(palette="indices").masks.tolist() == [[[0, 1, 255]]]
+    (folder.path / "classes.csv").write_text("ground,128,0,0\nrock,0,0,0\nvoid,224,224,192\n")
+    assert folder.load().masks.tolist() == [[[1, 0, 255]]]
+    assert folder.load(palette="indices").masks.tolist() == [[[0, 1, 255]]]
+
+
 @pytest.mark.parametrize("colour", [False, True])
 @pytest.mark.parametrize("suffixes", [(".png", ".png"), (".TIF", ".png"), (".png", ".tiff")])
 def test_images_and_masks_of_the_same_name_belong_together(folder, colour, suffixes):
@@ -373,7 +386,7 @@ def test_a_value_that_is_no_class_is_refused_with_its_file(folder):
     [
         (lambda content: b"", "This file is empty."),
         (lambda content: content[: len(content) // 2], "This "),
-        (lambda content: b"hello" * 20, "This file is no PNG, JPEG or TIFF."),
+        (lambda content: b"hello" * 20, "This file is no PNG, JPEG, TIFF, BMP, WebP or GIF."),
         (lambda content: content[:50] + b"\x00\x01" + content[52:], "This "),
     ],
 )

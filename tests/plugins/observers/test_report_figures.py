@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import re
 from base64 import b64decode
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -12,12 +13,14 @@ from hypothesis import given, strategies as st
 from hypothesis.extra import numpy as hnp
 from PIL import Image
 
+from marsseg_core.data.arrays import SegmentationData
 from marsseg_core.figures import canvas
 from marsseg_core.figures.colours import NEUTRAL, class_colours, hex_code, paint
 from marsseg_core.figures.curves import learning_curves, points
 from marsseg_core.figures.matrix import confusion_figure, count_text
 from marsseg_plugins.observers.report.page import PageFigure, render_page
 from marsseg_plugins.observers.report.sheet import Tile, choose_tiles, errors, tile_panels, tile_sheet
+from marsseg_plugins.observers.report.write import _tiles
 
 MARS = ("background", "soil", "bedrock", "sand", "big_rock")
 
@@ -309,3 +312,17 @@ def test_undefined_values_are_dashes():
     assert '<div class="score">– ' in text
     assert "nan" not in text.lower()
     assert "None" not in text
+
+
+@pytest.mark.parametrize(("names", "title"), [(None, "item 1"), (["a.png", "site/b.png"], "site/b.png")])
+def test_tiles_have_the_names_of_items(names, title):
+    data = SegmentationData(
+        np.zeros((2, 4, 4, 1), np.uint8), np.ones((2, 4, 4), np.uint8), ("soil", "rock"), names=names
+    )
+    run = SimpleNamespace(
+        data=data,
+        scores={"test": SimpleNamespace(per_image=[0.5], wrong_per_image=[3])},
+        split={"test": np.array([1])},
+        network=SimpleNamespace(predict_on_batch=lambda images: np.zeros((1, 4, 4, 2), np.float32)),
+    )
+    assert [tile.title for tile in _tiles(run, "test")] == [f"typical: {title}, miou 0.50"]

@@ -80,7 +80,7 @@ def _tiles(run: Run, subset: str) -> list[Tile]:
     for index, kind in chosen:
         item = items[index]
         logits = np.asarray(run.network.predict_on_batch(scale(run.data.images[item][None])))[0]
-        title = f"{kind}: item {item}, {HEADLINE} {scores[index]:.2f}"
+        title = f"{kind}: {run.data.title(item)}, {HEADLINE} {scores[index]:.2f}"
         prediction = decode(logits, run.data.ignore_classes)
         tiles.append(Tile(title, run.data.images[item], run.data.masks[item], prediction))
     return tiles

@@ -1,0 +1,93 @@
+"""`marsseg run --resume` and `--extend`: go on with a run or a series."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..errors import RequestError
+from ..networks.startup import check_backend
+from ..registry.session import Session
+from .loading import load_keras
+from .output import say
+from .series import print_result as print_series
+
+if TYPE_CHECKING:
+    from ..runs.run import Run
+
+
+def resume_run(path: str, session: Session, data: str | None, other_options: list[str]) -> Run | None:
+    """Resume a run and return it; or go on with a series, print its scores, and return None.
+
+    Raises RequestError if other options than --data were passed.
+    """
+    _refuse(
+        other_options,
+        f"--resume {path}",
+        "--resume uses the plan of the run: {option} cannot be used with it.",
+        "To train a finished run for more epochs, use --extend. To start a new run from the weights of this one, use "
+        "--init.",
+    )
+    check_backend()
+    from ..experiments.resumption import follow, is_series, plans_of_series, resume_series
+    from ..files.run_folder import RunFolder
+    from ..hooks import announce
+    from ..planning.resolver import Request, resolve
+
+    compositions = {} if data is None else {"data": data}
+    if is_series(Path(path)):
+        plans = plans_of_series(Path(path), session, data)
+        load_keras()
+        plan = next(iter(plans.values()))
+        series = resume_series(Path(path), plans, moved=data is not None)
+        print_series(series, plan.metrics, trust=bool(plan.plugins))
+        return None
+    folder = RunFolder.open(path)
+    if data is None:
+        folder.check_unfinished()
+    plan = resolve(Request(base=path, compositions=compositions), session)
+    hooks = announce(plan)
+    load_keras()
+    from ..training.loop import resume
+
+    run = resume(folder, plan, moved=data is not None, hooks=hooks)
+    follow(folder.path)
+    return run
+
+
+def extend_run(
+    path: str, session: Session, epochs: str | None, data: str | None, out: Path | None, other_options: list[str]
+) -> Run:
+    """Train a finished run for more epochs in a new run folder, and return the new run.
+
+    Raises RequestError without --epochs, or if other options than --epochs, --data and --out were passed.
+    """
+    where = f"--extend {path}"
+    _refuse(other_options, where, "--extend uses the plan of the run: {option} cannot be used with it.", None)
+    if epochs is None:
+        raise RequestError("The new number of epochs is missing.", where=where, hint="Add --epochs N, the new total.")
+    from ..files.atomic import refuse_existing
+    from ..files.run_folder import RunFolder
+    from ..hooks import announce
+    from ..planning.resolver import Request, resolve
+
+    check_backend()
+    folder = RunFolder.open(path)
+    compositions = {} if data is None else {"data": data}
+    plan = resolve(Request(path, compositions, {"training": {"epochs": epochs}}), session)
+    if out is not None:
+        refuse_existing(out)
+    hooks = announce(plan)
+    load_keras()
+    from ..training.extension import extend
+
+    say(f"{path} stays as it is; the training goes on in a new run folder.")
+    return extend(folder, plan, out=out, moved=data is not None, hooks=hooks)
+
+
+def _refuse(options: list[str], where: str, what: str, hint: str | None) -> None:
+    if options:
+        option = f"--{options[0].replace('_', '-')}"
+        if option == "--plugin":
+            hint = "The run stores a copy of its plugins, which --trust executes."
+        raise RequestError(what.format(option=option), where=where, hint=hint)

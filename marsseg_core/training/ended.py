@@ -1,0 +1,128 @@
+"""Work on runs that have ended: write their report again, and record the new place of their data."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from ..data.arrays import SegmentationData
+from ..data.batches import TrainingBatches
+from ..data.split import Split
+from ..errors import RequestError, RunError
+from ..evaluation.confusion import Confusion
+from ..evaluation.evaluate import evaluate
+from ..files.run_folder import RunFolder
+from ..hooks import load_hooks
+from ..messages import get_logger
+from ..networks.keras_backend import (
+    ask_for_determinism,
+    avoid_importing_tensorflow,
+    fixed_settings,
+    preserve_random_state,
+)
+from ..planning.plan import Plan
+from ..registry.distribution import DISTRIBUTION
+from ..registry.kinds import DATASET, OBSERVER
+from ..runs.load import load
+from ..runs.log import run_log
+from ..runs.recorded_data import read_data_of, record_data, recorded_split
+from ..runs.run import Run
+
+_logger = get_logger(__name__)
+
+_REPORT = "report"
+
+
+@fixed_settings()
+@preserve_random_state()
+def write_report(folder: RunFolder, plan: Plan, *, moved: bool = False) -> Run:
+    """Write the figures and the page of a run that has ended, with the observer `report`.
+
+    Args:
+        folder: the run folder
+        plan: the plan in the folder's plan.toml
+        moved: whether the plan names a new place of the data, which is recorded
+
+    Returns:
+        The run, with its history and scores.
+
+    Raises:
+        RequestError: the run has not ended or has no network, another process is working on it, or its data or one of
+            its files has changed
+        PluginError: a component cannot be loaded, or fails
+        RunError: the observer fails, or the disk is full
+    """
+    entry = plan.catalog.find(OBSERVER, _REPORT, prefer=DISTRIBUTION)
+    avoid_importing_tensorflow()
+    with folder.claimed(), run_log() as log:
+        run = _open_ended(folder, plan)
+        folder.remove_leftovers()
+        log.begin(folder)
+        if moved:
+            record_move(run)
+        hooks = load_hooks([entry])
+        hooks("marsseg_run_finished", run=run)
+        if hooks.warnings:
+            raise RunError("The report was not written.", where=str(folder.path), hint="The warning says why.")
+        folder.log("report written")
+    return run
+
+
+@fixed_settings()
+@preserve_random_state()
+def relocate(folder: RunFolder, plan: Plan) -> Run:
+    """Record the new place of a finished run's data, which `plan` names, and return the run.
+
+    Raises RequestError where the data there are not the data of the run.
+    """
+    avoid_importing_tensorflow()
+    with folder.claimed(), run_log() as log:
+        run = _open_ended(folder, plan)
+        log.begin(folder)
+        record_move(run)
+    return run
+
+
+def record_move(run: Run) -> None:
+    """Record in the run folder that the data lie where the plan of `run` says."""
+    record_data(run.folder, run.plan)
+    place = getattr(run.plan.one(DATASET), "path", run.data.source)
+    _logger.info(f"The data of the run are read from {place} from now on.")
+
+
+def score_subsets(run: Run, subsets: Iterable[str]) -> dict[str, Confusion]:
+    """Score the network of a run on its subsets."""
+    plan = run.plan
+    return {
+        subset: evaluate(run.network, run.data, run.split[subset], plan.training.batch, plan.metrics.computed())
+        for subset in subsets
+    }
+
+
+def steps_per_epoch(plan: Plan, data: SegmentationData, split: Split) -> int:
+    """Return the number of batches in each epoch of a training."""
+    training = plan.training
+    return len(
+        TrainingBatches(
+            data, split["train"], (), batch=training.batch, seed=training.seed, oversample=training.oversample
+        )
+    )
+
+
+def _open_ended(folder: RunFolder, plan: Plan) -> Run:
+    """Return a run as it was at its end: its best network, its history, and its scores, which are computed again."""
+    if not folder.metrics.is_file():
+        raise RequestError(
+            "The run has not ended.", where=str(folder.path), hint=f"To resume it: marsseg run --resume {folder.path}"
+        )
+    folder.check_unchanged()
+    metrics = folder.read_metrics()
+    data = read_data_of(folder, plan)
+    split = recorded_split(folder, data)
+    if plan.training.deterministic:
+        ask_for_determinism()
+    network = load(folder.path, plan.session)
+    run = Run(plan, folder, data, split, network, steps_per_epoch(plan, data, split), metrics=metrics)
+    run.history = folder.read_history()
+    run.best_epoch, run.best_by = metrics["best_epoch"], metrics.get("best_by", run.best_by)
+    run.scores = score_subsets(run, metrics["subsets"])
+    return run
