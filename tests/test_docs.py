@@ -63,7 +63,8 @@ def pretend_run(folder):
     scores = {"miou": 0.5, "accuracy": 0.5, "iou": {"bedrock": 0.5}, "confusion": [[3, 1], [1, 1]]}
     metrics = {"status": "finished", "subsets": {"validation": scores, "test": scores}}
     (folder / "metrics.json").write_text(json.dumps(metrics))
-    split = {"fingerprint": "", "classes": ["bedrock", "big_rock"], "train": [0], "validation": [1], "test": [2]}
+    split = {"fingerprint": "", "source": "", "classes": ["bedrock", "big_rock"], "ignored": []}
+    split |= {"train": [0], "validation": [1], "test": [2]}
     (folder / "split.json").write_text(json.dumps(split))
     (folder / "network.keras").touch()
 

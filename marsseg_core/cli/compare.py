@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..conventions import HEADLINE
-from ..errors import RequestError
+from ..errors import RequestError, RunError
 from ..files.atomic import atomic_write, refuse_existing, require_parent, write_bytes
 from ..files.text import encode_text
 from .completion import fixed, metrics
@@ -47,6 +47,7 @@ def compare(
     """Rank runs by a score. Show how their plans differ, and the paired differences to the best group.
 
     Runs whose plans differ only in seed and fold form one group. `marsseg compare runs` compares all runs in runs/.
+    A run that cannot be read is listed with the reason; the exit code is then 1.
     """
     for option, path in (("csv", csv), ("figure", figure)):
         if path is not None:
@@ -69,6 +70,9 @@ def compare(
         print_json(**comparison.to_json())
     else:
         _print_comparison(comparison)
+    if comparison.unreadable:
+        warn(f'{len(comparison.unreadable)} of the runs could not be read: the reasons are under "not compared".')
+        raise typer.Exit(RunError.exit_code)
 
 
 def _check_target(path: Path, option: str, suffix: str) -> None:

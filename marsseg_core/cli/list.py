@@ -11,7 +11,7 @@ from ..errors import RequestError, nearest
 from ..registry.catalog import Catalog
 from ..registry.entries import Entry
 from ..registry.kinds import ALL_KINDS
-from ..registry.listing import find_kind, summary_of
+from ..registry.listing import find_kind, with_summary
 from ..registry.session import open_session
 from .common_options import Disable, Plugins
 from .completion import kinds_or_names, names_of_kind
@@ -56,10 +56,10 @@ def list(
         raise RequestError(message, where="list", hint=_hint(pattern, catalog))
     for problem in catalog.problems:
         warn(problem)
-    rows = [_row(entry) for entry in entries]
     if json:
         print_json(components=[_record(entry) for entry in entries])
     else:
+        rows = [_row(entry) for entry in entries]
         print_table(("kind", "name", "aliases", "summary", "provider", "status"), rows, names=2)
 
 
@@ -79,16 +79,18 @@ def _matches(entry: Entry, pattern: str | None) -> bool:
 
 
 def _row(entry: Entry) -> tuple[str, ...]:
+    entry, summary = with_summary(entry)
     status = f"{entry.status}: {entry.reason}" if entry.reason else entry.status
-    return (entry.kind.name, entry.name, " ".join(entry.aliases), summary_of(entry), entry.provider, status)
+    return (entry.kind.name, entry.name, " ".join(entry.aliases), summary, entry.provider, status)
 
 
 def _record(entry: Entry) -> dict[str, object]:
+    entry, summary = with_summary(entry)
     return {
         "kind": entry.kind.name,
         "name": entry.name,
         "aliases": [*entry.aliases],
-        "summary": summary_of(entry),
+        "summary": summary,
         "distribution": entry.distribution,
         "version": entry.version,
         "status": entry.status,

@@ -27,6 +27,7 @@ from ..registry.kinds import (
     WEIGHTING,
     Kind,
 )
+from ..registry.listing import with_summary
 from ..registry.loading import load
 from ..registry.plugin_files import SUFFIX
 from ..registry.session import open_session
@@ -135,6 +136,7 @@ def _of_fitting_kind(entries: list[Entry], *kinds: Kind) -> list[Entry]:
 
 def _facts(entry: Entry) -> dict[str, Any]:
     source = find_source(entry)
+    entry, _ = with_summary(entry)
     return {
         "kind": entry.kind.name,
         "name": entry.name,

@@ -30,9 +30,11 @@ import platformdirs
 
 from ..errors import RequestError, RunError
 from ..files.atomic import temporary_folder
+from ..files.documents import Document, decoding, read_json
 from ..files.leftovers import is_locked, may_be_in_use, remove_abandoned_folders
 from ..files.npy import write_npy_header
 from ..files.progress import ProgressBar
+from ..files.schema import Number, Table, Text
 from ..messages import get_logger
 
 _logger = get_logger(__name__)
@@ -44,6 +46,18 @@ _FORMAT: Final = 2
 _RECORD: Final = "entry.json"
 _FINISHED: Final = re.compile(r"[0-9a-f]{32}")
 _UNFINISHED: Final = re.compile(r"\.[0-9a-f]{32}-.+")
+
+_RECORD_DOCUMENT: Final = Document(
+    Table(
+        required={
+            "format": Number(whole=True),
+            "name": Text(),
+            "arrays": Table(others=Table()),
+            "notes": Table(),
+            "checksum": Text(),
+        }
+    )
+)
 
 # The key of a source hashes three blocks of _SAMPLED_BYTES from each of at most _SAMPLED_FILES files.
 # The checksum of an array hashes at most _SAMPLED_BLOCKS blocks of _BLOCK_BYTES.
@@ -349,11 +363,10 @@ def _subfolders() -> list[Path]:
 def _read_record(path: Path) -> dict[str, Any] | None:
     """Read `entry.json`; return None if it is missing or damaged."""
     try:
-        record = json.loads((path / _RECORD).read_text(encoding="utf-8"))
-        intact = record["format"] == _FORMAT and record["checksum"] == _record_checksum(record)
-        return record if intact and isinstance(record["name"], str) else None
-    except (OSError, ValueError, KeyError, TypeError):
+        record: dict[str, Any] = read_json(path / _RECORD, _RECORD_DOCUMENT)
+    except RequestError:
         return None
+    return record if record["format"] == _FORMAT and record["checksum"] == _record_checksum(record) else None
 
 
 def _open_entry(path: Path) -> CachedArrays | None:
@@ -361,15 +374,16 @@ def _open_entry(path: Path) -> CachedArrays | None:
     record = _read_record(path)
     if record is None:
         return None
-    try:
-        arrays = {}
-        for name, state in record["arrays"].items():
-            if _file_state(path / f"{name}.npy") != state:
-                return None
-            arrays[name] = _memory_mapped(path / f"{name}.npy")
-        return CachedArrays(MappingProxyType(arrays), MappingProxyType(record["notes"]))
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        return None
+    arrays = {}
+    for name, state in record["arrays"].items():
+        try:
+            with decoding(f"{name}.npy cannot be read", path):
+                if _file_state(path / f"{name}.npy") != state:
+                    return None
+                arrays[name] = _memory_mapped(path / f"{name}.npy")
+        except RequestError:
+            return None
+    return CachedArrays(MappingProxyType(arrays), MappingProxyType(record["notes"]))
 
 
 def _memory_mapped(path: Path) -> np.ndarray:

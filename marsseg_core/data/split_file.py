@@ -23,6 +23,9 @@ _ITEM_COLUMNS: Final = ("item", "file", "file_id", "image")
 _SUBSET_COLUMNS: Final = ("subset", "split")
 _FOLD_COLUMN: Final = "fold"
 
+# The digits of the largest number of an item or a fold.
+_DIGITS: Final = 18
+
 # The number of names in a message.
 _NAMED: Final = 3
 
@@ -98,9 +101,7 @@ class _Items:
         named = _items_by_key(data.names, {*stripped, *stripped.values()}) if data.names is not None else {}
         by_name = {key: items for key in keys if (items := named.get(key) or named.get(stripped[key]))}
         self.found: Mapping[str, Sequence[int]] = by_name or {
-            key: [int(number)]
-            for key, number in stripped.items()
-            if number.isascii() and number.isdecimal() and int(number) < len(data)
+            key: [int(number)] for key, number in stripped.items() if _is_number(number) and int(number) < len(data)
         }
         self._unknown = [key for key in keys if key not in self.found]
 
@@ -173,9 +174,13 @@ def _subset(path: Path, line: int, word: str) -> str:
 
 
 def _fold(path: Path, line: int, word: str) -> int:
-    if not (word.isascii() and word.isdecimal()):
-        refuse_file(path, f"Line {line}: a fold must be a whole number, not '{word}'.")
+    if not _is_number(word):
+        refuse_file(path, f"Line {line}: a fold must be a whole number, not '{word[:40]}'.")
     return int(word)
+
+
+def _is_number(word: str) -> bool:
+    return word.isascii() and word.isdecimal() and len(word) <= _DIGITS
 
 
 def _of_run(path: Path, data: SegmentationData) -> Split:

@@ -92,6 +92,7 @@ class Comparison(HtmlRepr):
         differing: For each setting that differs between the groups: its text in each group, in the order of `groups`.
         skipped: The runs that are in no group, each with the reason.
         other_data: The runs that are scored on other items than most, each with the reason.
+        unreadable: The runs of `skipped` whose files are damaged, missing or changed.
     """
 
     by: str
@@ -100,6 +101,7 @@ class Comparison(HtmlRepr):
     differing: Mapping[str, tuple[str, ...]]
     skipped: tuple[tuple[Path, str], ...]
     other_data: tuple[tuple[Path, str], ...]
+    unreadable: tuple[Path, ...] = ()
 
     def title(self, group: RunGroup) -> str:
         """Return the letter of a group and its values of the settings that differ, such as "B · dense · width 0.5"."""
@@ -125,6 +127,7 @@ class Comparison(HtmlRepr):
             "groups": [self._group_json(position, group) for position, group in enumerate(self.groups)],
             "skipped": [{"run": str(path), "reason": reason} for path, reason in self.skipped],
             "other_data": [{"run": str(path), "reason": reason} for path, reason in self.other_data],
+            "unreadable": [str(path) for path in self.unreadable],
         }
 
     def _group_json(self, position: int, group: RunGroup) -> dict[str, Any]:
@@ -157,6 +160,7 @@ def compare_runs(paths: Sequence[Path], *, by: str = HEADLINE, subset: str = "te
             f"There is no subset '{subset}' to compare.", where="--subset", hint=f"One of {', '.join(SUBSETS)}."
         )
     records, skipped = _read(find_runs(paths))
+    unreadable = tuple(path for path, _ in skipped)
     scored = []
     for record in records:
         if reason := _unscored(record, subset):
@@ -183,7 +187,7 @@ def compare_runs(paths: Sequence[Path], *, by: str = HEADLINE, subset: str = "te
     if not grouped:
         raise RequestError(f"{by} is undefined in all {len(scored)} runs.", where="--by")
     groups, other_data = _ranked(grouped, by, subset, rises=table is None or table.rises(by))
-    return Comparison(by, subset, groups, _differing(groups), tuple(skipped + repeated), other_data)
+    return Comparison(by, subset, groups, _differing(groups), tuple(skipped + repeated), other_data, unreadable)
 
 
 def _read(paths: Sequence[Path]) -> tuple[list[Record], list[tuple[Path, str]]]:

@@ -6,15 +6,10 @@ Files are not trusted: their headers are checked before memory is taken for what
 from __future__ import annotations
 
 import io
-import math
 import struct
-import zipfile
-from pathlib import Path
 from typing import IO, Final
 
 import numpy as np
-
-from .regular import check_regular
 
 # The longest header that NumPy parses. It reads all of a header first, though, and its length field allows 4 GB.
 _MOST_HEADER_BYTES: Final = 10_000
@@ -22,9 +17,6 @@ _MOST_DIMENSIONS: Final = 32
 
 # The code of the length field, for each version of the format.
 _LENGTHS: Final = {(1, 0): "<H", (2, 0): "<I", (3, 0): "<I"}
-
-# Deflate, the compression of .npz files, makes data at most 1,032 times smaller.
-_MOST_RATIO: Final = 1_040
 
 
 def write_npy_header(file: IO[bytes], shape: tuple[int, ...], dtype: np.dtype) -> None:
@@ -66,31 +58,3 @@ def read_npy_header(file: IO[bytes]) -> tuple[tuple[int, ...], np.dtype, bool]:
     if len(shape) > _MOST_DIMENSIONS:
         raise ValueError(f"it has {len(shape)} dimensions; the limit is {_MOST_DIMENSIONS}")
     return shape, dtype, fortran
-
-
-def check_npz(path: Path | str) -> None:
-    """Check that the arrays of an .npz file can be loaded at once without more memory than the file accounts for.
-
-    `numpy.load` takes memory for the shape that an array claims, and for all of its header, before it reads data.
-
-    Args:
-        path: the file
-
-    Raises:
-        OSError: if the file cannot be read, or is no regular file
-        ValueError: if an array claims more data than is stored, or its header is wrong
-        zipfile.BadZipFile: if the file is no zip archive, or damaged
-    """
-    check_regular(path)
-    with zipfile.ZipFile(path) as archive:
-        stored = Path(path).stat().st_size
-        for member in archive.infolist():
-            if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-                raise ValueError(f"{member.filename} is compressed in another way than NumPy does")
-            with archive.open(member) as file:
-                shape, dtype, _ = read_npy_header(file)
-            claimed = dtype.itemsize * math.prod(shape)
-            if any(length < 0 for length in shape) or claimed > min(member.file_size, _MOST_RATIO * stored):
-                raise ValueError(f"{member.filename} claims the shape {shape}, more than is stored")
-            if not dtype.itemsize and math.prod(shape) > stored:
-                raise ValueError(f"{member.filename} claims {math.prod(shape):,} items without data")

@@ -15,14 +15,16 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Final, NoReturn
+from typing import Any, Final
 
 from ..errors import RequestError
 from ..printable import printable
 from .atomic import atomic_write, refuse_existing
+from .documents import Document, decoding, read_json
 from .leftovers import is_temporary_file, remove_temporary_files
 from .locks import lock_folder
 from .regular import open_regular
+from .run_forms import DOCUMENTS
 from .text import encode_text, read_text
 
 RUNS_FOLDER: Final = Path("runs")
@@ -32,9 +34,6 @@ FINISHED: Final = "finished"
 
 INTERRUPTED: Final = "interrupted"
 """Mark an interrupted run in `run.metrics["status"]`."""
-
-# Keys of metrics.json in version 0.1.0 (schema 1), and the current ones.
-_RENAMED_METRICS_KEYS: Final[Mapping[str, str]] = {"parts": "subsets"}
 
 SERIES_PLAN: Final = "series.toml"
 """Name the plan in the folder of a series: that of its first run."""
@@ -288,11 +287,10 @@ class RunFolder:
         """Read the valid hashes of each file, by its path in the folder; return {} if the run has no manifest."""
         if not self.manifest.is_file():
             return {}
-        content = self.read_json(self.manifest)
-        try:
-            return {str(name): list(map(str, hashes)) for name, hashes in content["files"].items()}
-        except (KeyError, TypeError, AttributeError) as cause:
-            raise RequestError("manifest.json is not as a run writes it.", where=str(self.path)) from cause
+        files: dict[str, list[str]] = self.read_json(self.manifest)["files"]
+        if outside := [name for name in files if os.path.isabs(name) or ".." in name.split("/")]:
+            raise RequestError(f"manifest.json: files has {outside[0]!r}, outside the folder.", where=str(self.path))
+        return files
 
     def changed(self, *paths: Path) -> list[str]:
         """Return the names of files that were changed after the run wrote them; missing files are left out.
@@ -308,8 +306,9 @@ class RunFolder:
         selected = {path.relative_to(self.path).as_posix() for path in paths}
         changed = []
         for name, hashes in self._read_manifest().items():
-            if not selected or name in selected:
-                with suppress(FileNotFoundError):
+            # os.path.isfile, because Path.is_file raises for a name that no file can have.
+            if (not selected or name in selected) and os.path.isfile(self.path / name):
+                with decoding(f"{name} cannot be read", self.path), suppress(FileNotFoundError):
                     if _file_hash(self.path / name) not in hashes:
                         changed.append(name)
         return changed
@@ -336,20 +335,13 @@ class RunFolder:
         return tuple(split["classes"]), tuple(split["ignored"])
 
     def read_split(self) -> dict[str, Any]:
-        """Read split.json; raise RequestError if keys are missing or do not have the form that a run writes."""
-        split = self.read_json(self.split)
-        if not isinstance(split, dict) or (
-            missing := sorted(
-                {"fingerprint", "source", "classes", "ignored", "train", "validation", "test"} - set(split)
+        """Read split.json; raise RequestError if it does not have the form that a run writes."""
+        split: dict[str, Any] = self.read_json(self.split)
+        if beyond := [number for number in split["ignored"] if number >= len(split["classes"])]:
+            raise RequestError(
+                f"split.json: ignored has class {beyond[0]}, but there are {len(split['classes'])} classes.",
+                where=str(self.path),
             )
-        ):
-            what = f"it lacks {', '.join(missing)}" if isinstance(split, dict) else "it is no table"
-            raise RequestError(f"split.json is not as a run writes it: {what}.", where=str(self.path))
-        for key in ("train", "validation", "test", "ignored"):
-            if not (isinstance(split[key], list) and all(type(item) is int for item in split[key])):
-                raise RequestError(
-                    f"split.json is not as a run writes it: {key} is no list of numbers.", where=str(self.path)
-                )
         return split
 
     def write_bytes(self, path: Path, content: bytes) -> None:
@@ -390,7 +382,7 @@ class RunFolder:
         self.write_text(path, json.dumps(value, indent=2, allow_nan=False) + "\n")
 
     def read_json(self, path: Path) -> Any:
-        """Read a JSON file of the run.
+        """Read a JSON file of the run, and check the form of its content. Keys of older versions get their new names.
 
         Args:
             path: a path in the run folder
@@ -399,45 +391,40 @@ class RunFolder:
             The value in the file.
 
         Raises:
-            RequestError: if the file cannot be read
+            RequestError: if the file cannot be read, or its content does not have the form that a run writes
         """
-        try:
-            return json.loads(read_text(path), parse_constant=_refuse_constant)
-        except (OSError, ValueError) as cause:
-            raise RequestError(f"{path.name} cannot be read: {cause}", where=str(path.parent)) from cause
+        return read_json(path, DOCUMENTS.get(path.name, Document()))
 
     def read_metrics(self) -> dict[str, Any]:
-        """Read metrics.json; keys of older versions of marsseg are renamed to the current ones."""
-        content = self.read_json(self.metrics)
-        if not isinstance(content, dict):
-            raise RequestError("metrics.json holds no table.", where=str(self.path))
-        return {_RENAMED_METRICS_KEYS.get(key, key): value for key, value in content.items()}
+        """Read metrics.json."""
+        metrics: dict[str, Any] = self.read_json(self.metrics)
+        return metrics
 
     def write_history(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """Write the history, with one row for each epoch; None becomes an empty field.
 
         Args:
-            rows: the values of each epoch by column; the columns are those of the last row
+            rows: the values of each epoch by column; the columns of the last row come first
 
         Raises:
             RunError: if the file cannot be written
         """
         text = io.StringIO()
-        writer = csv.DictWriter(text, fieldnames=list(rows[-1]), lineterminator="\n")
+        # Earlier rows may have more columns: those of the version with which the run began.
+        columns = dict.fromkeys(name for row in reversed(rows) for name in row)
+        writer = csv.DictWriter(text, fieldnames=list(columns), lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
         self.write_text(self.history, text.getvalue())
 
     def read_history(self) -> list[dict[str, float | None]]:
         """Return the rows of the history; an empty field is None. Raises RequestError if the file cannot be read."""
-        try:
+        with decoding(f"{self.history.name} cannot be read", self.path):
             rows = csv.DictReader(io.StringIO(read_text(self.history)), strict=True)
             return [
                 {name: int(text) if name == "epoch" else float(text) if text else None for name, text in row.items()}
                 for row in rows
             ]
-        except (OSError, ValueError, KeyError, TypeError, csv.Error) as cause:
-            raise RequestError(f"history.csv cannot be read: {cause}.", where=str(self.path)) from cause
 
     def write_figure(self, name: str, draw: Callable[[Path], None]) -> Path:
         """Write the figure `figures/<name>.png`.
@@ -481,8 +468,3 @@ def _file_hash(path: Path) -> str:
         while block := file.read(2**20):
             digest.update(block)
     return digest.hexdigest()
-
-
-def _refuse_constant(name: str) -> NoReturn:
-    """Raise ValueError for NaN and infinite numbers, which Python reads but JSON does not allow and no run writes."""
-    raise ValueError(f"a run never writes the number {name}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 from typing import Final
 
@@ -30,8 +31,12 @@ def read_text(path: Path, *, newline: str | None = None) -> str:
         UnicodeDecodeError: if it has another encoding
     """
     check_regular(path)
-    with path.open(encoding="utf-8-sig", newline=newline) as file:
-        return file.read().translate(_RESTORED)
+    return decode_text(path.read_bytes(), newline=newline)
+
+
+def decode_text(content: bytes, *, newline: str | None = None) -> str:
+    """Return the text of a file in UTF-8, as `read_text` does."""
+    return io.TextIOWrapper(io.BytesIO(content), encoding="utf-8-sig", newline=newline).read().translate(_RESTORED)
 
 
 def encode_text(text: str) -> bytes:

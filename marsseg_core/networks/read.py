@@ -13,6 +13,7 @@ from ..errors import RequestError
 from ..files.contents import other_content
 from ..files.regular import check_regular
 from ..files.run_folder import RunFolder
+from .archive import check_sizes
 from .keras_backend import choose_compiler, precision
 
 
@@ -26,10 +27,11 @@ def load_network(folder: RunFolder) -> keras.Model:
     except OSError as cause:
         raise RequestError(f"The network cannot be read: {cause.strerror}.", where=str(folder.network)) from cause
     try:
+        check_sizes(folder.network)
         with precision():
             network = keras.saving.load_model(folder.network, compile=False)
     except Exception as cause:
-        what, hint = _why_unreadable(folder.network, str(cause) or type(cause).__name__)
+        what, hint = _why_unreadable(folder.network, str(cause).strip() or type(cause).__name__)
         raise RequestError(what, where=str(folder.network), hint=hint) from cause
     if broken := [weight.path for weight in network.weights if not np.isfinite(_values(weight)).all()]:
         raise RequestError(
@@ -62,4 +64,7 @@ def _why_unreadable(path: Path, message: str) -> tuple[str, str | None]:
     if unknown := re.search(r"Could not locate class '(\w+)'", message):
         hint = "The component must name in layer_modules the module in which this class is registered."
         return f"The network has a layer of the class {unknown[1]}, which is not known.", hint
-    return f"The network cannot be read: {message.strip().splitlines()[0]}", None
+    return (
+        f"The network cannot be read: {message.splitlines()[0]}",
+        "If the file is damaged, restore it from a copy, or train again.",
+    )

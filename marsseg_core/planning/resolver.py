@@ -13,7 +13,6 @@ The plan records for each value the layer it came from (its origin).
 from __future__ import annotations
 
 import os
-import tomllib
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import MISSING, dataclass, field, replace
 from functools import partial
@@ -25,9 +24,8 @@ from ..components.interfaces import Dataset
 from ..data.cleaning_options import CleaningOptions
 from ..data.split_options import SplitOptions
 from ..errors import PluginError, RequestError, nearest
-from ..files.contents import other_content
+from ..files.documents import read_toml
 from ..files.run_folder import SERIES_PLAN, RunFolder
-from ..files.text import read_text
 from ..registry import kinds, parameters
 from ..registry.catalog import Catalog
 from ..registry.distribution import DISTRIBUTION
@@ -146,9 +144,11 @@ def _base_document(base: str, catalog: Catalog) -> _Document:
         path = path / "plan.toml"
     if os.path.isfile(path):
         written_by_run = RunFolder(path.parent).split.is_file() or path.name == SERIES_PLAN
-        return _Document(_read_toml(path), path.parent, f"file {path}", f"file {path}", complete=written_by_run)
+        return _Document(
+            read_toml(path, "The plan"), path.parent, f"file {path}", f"file {path}", complete=written_by_run
+        )
     if path.suffix == ".toml" and os.path.exists(path) and not os.path.isdir(path):
-        _read_toml(path)  # a named pipe, a socket or a device: the error says so
+        read_toml(path, "The plan")  # a named pipe, a socket or a device: the error says so
     if path.suffix == ".toml" or path.is_absolute() or path.name == "plan.toml":
         raise RequestError(
             f"There is no plan file '{base}'.", where="--plan", hint="`marsseg list recipe` lists recipes."
@@ -162,18 +162,7 @@ def _recipe_document(name: str, catalog: Catalog, origin: str) -> _Document:
     path = recipe_path(entry)
     if path is None:
         raise PluginError(f"The file of the {entry.label} is missing.", where=entry.target)
-    return _Document(_read_toml(path), path.parent, origin, f"recipe {name}", entry.distribution)
-
-
-def _read_toml(path: Path) -> dict[str, Any]:
-    try:
-        return tomllib.loads(read_text(path))
-    except OSError as cause:
-        raise RequestError(f"The plan cannot be read: {cause.strerror}.", where=str(path)) from cause
-    except ValueError as cause:  # malformed TOML, or bytes that are not UTF-8
-        if content := other_content(path, "plan"):
-            raise RequestError(content[0], where=str(path), hint=content[1]) from cause
-        raise RequestError(f"The plan is not valid TOML: {cause}.", where=str(path)) from cause
+    return _Document(read_toml(path, "The plan"), path.parent, origin, f"recipe {name}", entry.distribution)
 
 
 @dataclass(eq=False)

@@ -7,14 +7,13 @@ which disables everything it provides.
 from __future__ import annotations
 
 import os
-import tomllib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from ..errors import RequestError, nearest
-from ..files.text import read_text
+from ..files.documents import read_toml
 
 OPTION: Final = "--disable"
 VARIABLE: Final = "MARSSEG_DISABLE"
@@ -49,12 +48,9 @@ def _names_in(texts: Iterable[str], origin: str) -> list[DisabledName]:
 
 
 def _read_file() -> list[str]:
-    try:
-        settings = tomllib.loads(read_text(FILE))
-    except FileNotFoundError:
+    if not FILE.exists():
         return []
-    except (OSError, ValueError) as cause:
-        raise RequestError(f"The configuration cannot be read: {cause}.", where=str(FILE)) from cause
+    settings = read_toml(FILE, "The configuration")
     for key in settings:
         if key != _KEY:
             raise RequestError(f"There is no setting '{key}'.", where=str(FILE), hint=nearest(key, [_KEY]))

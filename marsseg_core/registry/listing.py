@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from .entries import Entry
+from ..errors import RequestError
+from .entries import INVALID, Entry
 from .kinds import ALL_KINDS, Kind
 from .session import open_session
-from .source_code import find_source
+from .source_code import read_source
 
 
 @dataclass(frozen=True)
@@ -41,18 +42,22 @@ def describe(kind: Kind | None, plugins: Iterable[str | Path]) -> list[Component
     The plugin files are executed. Installed plugins are not imported.
     """
     return [
-        ComponentInfo(
-            entry.name, entry.aliases, entry.kind.name, summary_of(entry), entry.provider, entry.status, entry.reason
-        )
-        for entry in open_session(plugins=plugins).catalog.everything
+        ComponentInfo(entry.name, entry.aliases, entry.kind.name, summary, entry.provider, entry.status, entry.reason)
+        for entry, summary in map(with_summary, open_session(plugins=plugins).catalog.everything)
         if kind in (None, entry.kind)
     ]
 
 
-def summary_of(entry: Entry) -> str:
-    """Return the first line of a component's docstring; empty if its source is not found."""
-    source = find_source(entry)
-    return source.summary if source else ""
+def with_summary(entry: Entry) -> tuple[Entry, str]:
+    """Return an entry and the first line of its docstring, which is empty if its source is not found.
+
+    If the source cannot be read, the returned entry is invalid, with the reason.
+    """
+    try:
+        source = read_source(entry)
+    except RequestError as error:
+        return (replace(entry, status=INVALID, reason=error.what) if entry.usable else entry), ""
+    return entry, source.summary if source else ""
 
 
 def find_kind(word: str) -> Kind | None:

@@ -23,7 +23,8 @@ from typing import Any, Final
 
 from ..errors import MarssegError, PluginError, RequestError
 from ..failures import describe, memory_error
-from ..files.regular import check_regular
+from ..files.documents import decoding, read_limited
+from ..files.schema import FormError, Items, Table, Text
 from .entries import NAME_PATTERN, Entry
 from .kinds import COMPONENT_KINDS, OBSERVER, Kind
 from .loading import failure_location, interface_of, load, plugin_stdout_to_stderr, warn_if_slow
@@ -34,7 +35,12 @@ from .source_record import SourceRecord
 KEY: Final = "plugin"
 _FILE, _HASH, _KINDS = "file", "sha256", "kinds"
 
+_TABLE: Final = Table(required={_FILE: Text()}, optional={_HASH: Text(), _KINDS: Items(Text())})
+
 SUFFIX: Final = ".py"
+
+# The largest plugin file, in bytes.
+_LIMIT: Final = 2**24
 
 # The file name is part of the components' qualified names and of the module name, so its characters are restricted.
 _FILE_NAME: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]*\.py")
@@ -186,15 +192,13 @@ def _tables(value: Any, where: str) -> list[Mapping[str, Any]]:
     items = value if isinstance(value, list) else [value]
     tables = [{_FILE: item} if isinstance(item, str) else item for item in items]
     for table in tables:
-        if not (isinstance(table, Mapping) and isinstance(table.get(_FILE), str) and _are_texts(table.get(_KINDS, []))):
+        try:
+            _TABLE.read(table, KEY)
+        except FormError as error:
             raise RequestError(
-                f"{table!r} is not a plugin.", where=f"{where}, {KEY}", hint=f'Write {KEY} = "my_loss.py".'
-            )
+                f"{table!r} is not a plugin: {error}.", where=f"{where}, {KEY}", hint=f'Write {KEY} = "my_loss.py".'
+            ) from error
     return tables
-
-
-def _are_texts(value: Any) -> bool:
-    return isinstance(value, list) and all(isinstance(item, str) for item in value)
 
 
 def _read(path: Path, where: str) -> bytes:
@@ -203,11 +207,8 @@ def _read(path: Path, where: str) -> bytes:
             f"'{path}' cannot be a plugin: its name must have letters, digits, - and _ only, and end in {SUFFIX}.",
             where=where,
         )
-    try:
-        check_regular(path)
-        return path.read_bytes()
-    except OSError as cause:
-        raise RequestError(f"The plugin {path} cannot be read: {cause.strerror}.", where=where) from cause
+    with decoding(f"The plugin {path} cannot be read", where):
+        return read_limited(path, _LIMIT)
 
 
 def _check_unchanged(path: Path, source: bytes, planned: str | None, where: str) -> None:

@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import ast
 import inspect
+import os
 import sys
-import tomllib
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final
 
-from ..files.text import read_text
+from ..errors import RequestError
+from ..files.documents import decoding, read_limited, read_toml
 from .entries import Entry
 from .kinds import HOOKED_KINDS, RECIPE
 
@@ -24,6 +26,11 @@ from .kinds import HOOKED_KINDS, RECIPE
 _STRIPPED: Final = 2
 
 _DEFINITIONS: Final = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+
+# Larger files, in bytes, are data rather than code.
+_SOURCE_LIMIT: Final = 2**22
+
+_ATTEMPTS: Final = 100
 
 
 @dataclass(frozen=True)
@@ -36,16 +43,30 @@ class SourceLocation:
 
 
 def find_source(entry: Entry) -> SourceLocation | None:
-    """Find the source of a component's class, a recipe or an observer; None if it cannot be read."""
+    """Find the source of a component's class, a recipe or an observer; None if it cannot be read.
+
+    A recipe that cannot be read has its file as location, and no summary.
+    """
+    try:
+        return read_source(entry)
+    except RequestError:
+        path = recipe_path(entry) if entry.kind == RECIPE else None
+        return SourceLocation(path, 1, "") if path else None
+
+
+def read_source(entry: Entry) -> SourceLocation | None:
+    """Find the source of a component's class, a recipe or an observer; None if there is none.
+
+    Raises RequestError if the source cannot be read, or the file of a recipe is missing.
+    """
     if entry.kind == RECIPE:
         path = recipe_path(entry)
-        return SourceLocation(path, 1, _recipe_summary(path)) if path else None
-    try:
-        if entry.kind in HOOKED_KINDS:
-            return _find_module(entry.module)
-        return _find_class(entry.module, entry.attribute)
-    except (OSError, SyntaxError, ValueError):
-        return None
+        if path is None:
+            raise RequestError("its file is missing", where=entry.target)
+        return SourceLocation(path, 1, str(read_toml(path).get("summary", "")))
+    if entry.kind in HOOKED_KINDS:
+        return _find_module(entry.module)
+    return _find_class(entry.module, entry.attribute)
 
 
 def module_file(module: str) -> Path | None:
@@ -80,7 +101,7 @@ def _imports(module: str, path: Path) -> Iterator[str]:
     """Yield the names of modules that a module may import. `from a import b` may import `a` and `a.b`."""
     try:
         tree = _parsed(path)
-    except (OSError, SyntaxError, ValueError):
+    except RequestError:
         return
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
@@ -128,20 +149,15 @@ def docstring(path: Path) -> str:
 
 
 def _parsed(path: Path) -> ast.Module:
-    # Python detects the encoding of bytes itself.
-    content = path.read_bytes()
-    while True:
-        try:
-            return ast.parse(content)
-        except SystemError:  # in CPython 3.11 and 3.12, if another thread parses at the same time, as TensorFlow does
-            continue
-
-
-def _recipe_summary(path: Path) -> str:
-    try:
-        return str(tomllib.loads(read_text(path)).get("summary", ""))
-    except (OSError, ValueError):
-        return ""
+    """Parse a source file. Raises RequestError if that is impossible: it is no Python, too large, nested too deeply."""
+    with decoding(f"{path.name} cannot be parsed", path):
+        # Python detects the encoding of bytes itself.
+        content = read_limited(path, _SOURCE_LIMIT)
+        for _ in range(_ATTEMPTS):
+            # In CPython 3.11 and 3.12 it fails if another thread parses at the same time, as TensorFlow does.
+            with suppress(SystemError):
+                return ast.parse(content, path.name)
+        return ast.parse(content, path.name)
 
 
 def _find_module(module: str) -> SourceLocation | None:
@@ -194,6 +210,6 @@ def _locate(module: str, suffixes: tuple[str, ...]) -> Path | None:
     for folder in spec.submodule_search_locations or ():
         for suffix in suffixes:
             path = Path(folder, *rest[:-1], rest[-1] + suffix) if rest else Path(folder + suffix)
-            if path.is_file():
+            if os.path.isfile(path):  # Path.is_file raises for a name that no file can have
                 return path
     return None

@@ -59,10 +59,11 @@ def scores_from_matrix(
     from ..components.specs import MetricSpec
     from ..evaluation.measure import class_values_of, or_none, skip_failing_metrics, value_of
 
-    counts = np.array(() if matrix is None else matrix)
-    if counts.shape != (len(class_names),) * 2 or counts.dtype.kind not in "iu":
+    size = len(class_names)
+    if matrix is None or [len(row) for row in matrix] != [size] * size:
         return {}
-    spec = MetricSpec(len(class_names), tuple(ignore_classes))
+    counts = np.array(matrix, np.int64)
+    spec = MetricSpec(size, tuple(ignore_classes))
     scores: Scores = {}
     for name, metric in table.resolved.items():
         component = metric.component

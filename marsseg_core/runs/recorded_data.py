@@ -45,17 +45,20 @@ def recorded_scaling(folder: RunFolder) -> Scaling | None:
 
     Runs of older versions did not record the scaling. They scaled 16-bit images over the whole range of 16 bits.
     """
-    recorded = folder.read_split()
+    return _scaling(folder.read_split(), folder)
+
+
+def _scaling(recorded: Mapping[str, Any], folder: RunFolder) -> Scaling | None:
     try:
         return Scaling.from_json(recorded["scaling"]) if "scaling" in recorded else SIXTEEN_BITS
     except ValueError as cause:
-        raise RequestError(f"split.json is damaged: {cause}.", where=str(folder.path)) from cause
+        raise RequestError(f"split.json: scaling is impossible: {cause}.", where=str(folder.path)) from cause
 
 
 def recorded_split(folder: RunFolder, data: SegmentationData) -> Split:
     """Read the split of a run; RequestError if `data` is not the data that the run was trained on."""
     recorded = folder.read_split()
-    if difference := _data_difference(recorded, data):
+    if difference := _data_difference(recorded, data, folder):
         raise RequestError(
             f"The data is not what the run was trained on ({recorded['source']}): {difference}.",
             where=f"{folder.path}, {data.source}",
@@ -72,7 +75,7 @@ def recorded_split(folder: RunFolder, data: SegmentationData) -> Split:
     return split
 
 
-def _data_difference(recorded: Mapping[str, Any], data: SegmentationData) -> str:
+def _data_difference(recorded: Mapping[str, Any], data: SegmentationData, folder: RunFolder) -> str:
     """Describe how `data` differs from the data that split.json describes; empty if it does not.
 
     Besides pixels and groups, this compares class names and ignored classes, which define how pixels are counted, and
@@ -89,6 +92,6 @@ def _data_difference(recorded: Mapping[str, Any], data: SegmentationData) -> str
         return f"its ignored classes are {now}, not {then}"
     if recorded["fingerprint"] != data.fingerprint():
         return "its images, masks or groups differ"
-    if "scaling" in recorded and Scaling.from_json(recorded["scaling"]) != data.scaling:
+    if "scaling" in recorded and _scaling(recorded, folder) != data.scaling:
         return f"its scaling differs: {data.scaling or 'values from 0 to 255 are not scaled'}"
     return ""

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import os
-import tomllib
 from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
 from ..errors import RequestError
+from ..files.documents import checked, read_toml
 from ..files.run_folder import FINISHED, RunFolder
-from ..files.text import read_text
+from ..files.schema import Items, OneOf, Table, Text
 from ..planning.metrics import MetricTable, metric_table
 from ..planning.moved_keys import with_current_keys
 from ..planning.options import SECTIONS
@@ -25,6 +25,18 @@ UNFINISHED: Final = "aborted or still running"
 # The settings that differ between the runs of a series.
 SEED: Final = "training.seed"
 FOLD: Final = "split.fold"
+
+_COMPONENT: Final = Table(required={"name": Text(), "distribution": Text(), "version": Text()})
+
+# A plan as a run writes it, with current keys. A text is a value that was moved from an old key.
+_RECORDED_PLAN: Final = Table(
+    required={kind.option: OneOf(Items(_COMPONENT), _COMPONENT, Text()) for kind in PLAN_KINDS if not kind.absent},
+    optional={
+        **{kind.option: OneOf(Items(_COMPONENT), _COMPONENT, Text()) for kind in PLAN_KINDS if kind.absent},
+        **dict.fromkeys(SECTIONS, Table()),
+        PLUGIN_KEY: Items(Table(required={"file": Text(), "sha256": Text()})),
+    },
+)
 
 # Settings that do not change the results.
 _WITHOUT_EFFECT: Final = ("training.workers",)
@@ -109,28 +121,16 @@ def read_record(path: Path) -> Record:
     """Read the record of a run folder; RequestError names a file that is missing, broken or changed after the run."""
     folder = RunFolder.open(path)
     folder.check_unchanged(folder.plan, folder.split, folder.metrics)
-    try:
-        settings = _settings(tomllib.loads(read_text(folder.plan)))
-    except (OSError, ValueError, TypeError, KeyError, AttributeError) as cause:
-        raise RequestError(f"The plan cannot be read: {cause}.", where=str(folder.plan)) from cause
+    settings = _settings(checked(with_current_keys(read_toml(folder.plan)), _RECORDED_PLAN, folder.plan.name, path))
     metrics: Any = {"status": UNFINISHED, "subsets": {}}
     if folder.metrics.is_file():
         metrics = folder.read_metrics()
-    split = folder.read_json(folder.split)
-    try:
-        scores = {subset: metric_values(recorded) for subset, recorded in metrics["subsets"].items()}
-        matrices = {subset: recorded.get("confusion") for subset, recorded in metrics["subsets"].items()}
-        items = {subset: tuple(split[subset]) for subset in ("train", "validation", "test")}
-        recorded_names = split.get("names")
-        names = {
-            subset: frozenset(recorded_names[item] for item in subset_items)
-            for subset, subset_items in items.items()
-            if recorded_names is not None
-        }
-        status, fingerprint = metrics["status"], split["fingerprint"]
-        classes, ignore_classes = tuple(split.get("classes", ())), tuple(sorted(split.get("ignored", ())))
-    except (KeyError, IndexError, TypeError, AttributeError) as cause:
-        raise RequestError(f"metrics.json or split.json is damaged or incomplete: {cause}.", where=str(path)) from cause
+    split = folder.read_split()
+    scores = {subset: metric_values(recorded) for subset, recorded in metrics["subsets"].items()}
+    matrices = {subset: recorded.get("confusion") for subset, recorded in metrics["subsets"].items()}
+    items = {subset: tuple(split[subset]) for subset in ("train", "validation", "test")}
+    names = _names(split, items, path)
+    classes, ignore_classes = tuple(split["classes"]), tuple(sorted(split["ignored"]))
     for subset, values in scores.items():
         for name, value in values.items():
             if value is not None and not (0 <= value <= 1 or metric_table().possible(name, value)):
@@ -139,15 +139,24 @@ def read_record(path: Path) -> Record:
                     where=str(path),
                 )
     seed, fold = settings.pop(SEED), settings.pop(FOLD)
-    data = fingerprint, classes, ignore_classes, items, names
-    return Record(path, settings, seed, fold, status, scores, matrices, *data)
+    data = split["fingerprint"], classes, ignore_classes, items, names
+    return Record(path, settings, seed, fold, metrics["status"], scores, matrices, *data)
+
+
+def _names(split: Mapping[str, Any], items: Mapping[str, tuple[int, ...]], path: Path) -> dict[str, frozenset[str]]:
+    """Return the names of the items of each subset; without any subset if the items have no names."""
+    names = split.get("names")
+    if names is None:
+        return {}
+    if (highest := max(max(subset, default=-1) for subset in items.values())) >= len(names):
+        raise RequestError(f"split.json: names must have a name for item {highest}.", where=str(path))
+    return {subset: frozenset(names[item] for item in indices) for subset, indices in items.items()}
 
 
 def _settings(document: Mapping[str, Any]) -> dict[str, str]:
-    """Return the values of a plan file by name, in order, and after them the versions of its distributions."""
+    """Return the values of a recorded plan by name, in order, and after them the versions of its distributions."""
     settings: dict[str, str] = {}
     versions = {f"version.{Path(table['file']).name}": table["sha256"][:12] for table in document.get(PLUGIN_KEY, [])}
-    document = with_current_keys(document)
     for kind in PLAN_KINDS:
         if kind.option not in document and kind.absent:  # the plan is older than the kind
             settings[kind.option] = kind.absent

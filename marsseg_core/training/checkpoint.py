@@ -8,12 +8,13 @@ the training as JSON text.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Final
-from zipfile import BadZipFile
+from zipfile import ZipFile
 
 import keras
 import numpy as np
@@ -21,7 +22,16 @@ import numpy as np
 from ..conventions import HEADLINE
 from ..errors import RequestError
 from ..files.contents import other_content
-from ..files.npy import check_npz
+from ..files.documents import JSON_LIMIT, checked, decoding, parse_json
+from ..files.npy import read_npy_header
+from ..files.regular import open_regular
+from ..files.run_forms import PROGRESS
+
+_REMEDY: Final = "Restore the file from a copy; or remove it, and `marsseg run --resume` trains from the first epoch."
+
+# The largest item of an array, and the space that an array's header takes in its member of the archive.
+_ITEM_BYTES: Final = 8
+_HEADER_BYTES: Final = 2**12
 
 
 @dataclass(frozen=True)
@@ -61,7 +71,13 @@ def save_checkpoint(path: Path, task: keras.Model, progress: TrainingProgress) -
 def read_progress(path: Path) -> TrainingProgress:
     """Return the progress without loading the variables. Raises RequestError where the file is broken."""
     with _opened(path) as archive:
-        return _progress(archive)
+        content = parse_json(_array(archive, "progress", JSON_LIMIT).tobytes())
+    content = checked(content, PROGRESS, "The progress in the checkpoint", path, _REMEDY)
+    known = [each.name for each in fields(TrainingProgress)]
+    progress = TrainingProgress(**{name: value for name, value in content.items() if name in known})
+    if progress.history and progress.best_by not in progress.history[-1]:
+        raise RequestError(f"The checkpoint has no scores {progress.best_by!r}.", where=str(path), hint=_REMEDY)
+    return progress
 
 
 def load_checkpoint(path: Path, task: keras.Model) -> TrainingProgress:
@@ -69,31 +85,47 @@ def load_checkpoint(path: Path, task: keras.Model) -> TrainingProgress:
 
     Raises RequestError where the file is broken or belongs to another network.
     """
-    with _opened(path) as archive:
-        progress = _progress(archive)
-        arrays = [archive[f"variable_{i}"] for i in range(len(archive.files) - 1)]
+    progress = read_progress(path)
     variables = _variables(task)
+    names = [f"variable_{i}" for i in range(len(variables))]
+    with _opened(path) as archive:
+        if {f"{name}.npy" for name in ("progress", *names)} != set(archive.namelist()):
+            raise _of_another_network(path)
+        limits = [math.prod(variable.shape) * _ITEM_BYTES for variable in variables]
+        arrays = [_array(archive, name, limit) for name, limit in zip(names, limits, strict=True)]
     if [array.shape for array in arrays] != [tuple(variable.shape) for variable in variables]:
-        raise RequestError("The checkpoint belongs to another network or plan.", where=str(path))
+        raise _of_another_network(path)
     for variable, array in zip(variables, arrays, strict=True):
         variable.assign(array)
     return progress
 
 
+def _of_another_network(path: Path) -> RequestError:
+    return RequestError("The checkpoint belongs to another network or plan.", where=str(path))
+
+
 @contextmanager
-def _opened(path: Path) -> Iterator[Any]:
-    try:
-        check_npz(path)
-        with np.load(path, allow_pickle=False) as archive:
-            yield archive
-    except (OSError, ValueError, KeyError, TypeError, EOFError, BadZipFile) as cause:
-        if isinstance(cause, BadZipFile) and (content := other_content(path, "checkpoint", b"PK")):
-            raise RequestError(content[0], where=str(path), hint=content[1]) from cause
-        raise RequestError(f"The checkpoint cannot be read: {cause}", where=str(path)) from cause
+def _opened(path: Path) -> Iterator[ZipFile]:
+    if content := other_content(path, "checkpoint", b"PK"):
+        raise RequestError(content[0], where=str(path), hint=content[1])
+    with (
+        decoding("The checkpoint cannot be read", path, _REMEDY),
+        open_regular(path) as file,
+        ZipFile(file) as archive,
+    ):
+        yield archive
 
 
-def _progress(archive: Any) -> TrainingProgress:
-    return TrainingProgress(**json.loads(archive["progress"].tobytes()))
+def _array(archive: ZipFile, name: str, limit: int) -> np.ndarray:
+    """Read an array of at most `limit` bytes. Whatever it raises means that the file is damaged."""
+    member = archive.getinfo(f"{name}.npy")
+    if member.file_size > limit + _HEADER_BYTES:
+        raise ValueError(f"{name} has {member.file_size:,} bytes, but may have {limit:,}")
+    with archive.open(member) as file:
+        shape, dtype, fortran = read_npy_header(file)
+        if dtype.kind not in "biuf":
+            raise ValueError(f"{name} has values of the type {dtype}")
+        return np.frombuffer(file.read(), dtype).reshape(shape, order="F" if fortran else "C")
 
 
 def _variables(task: keras.Model) -> list[Any]:
@@ -116,12 +148,15 @@ class RestoreStates(keras.callbacks.Callback):
         super().__init__()
         self._callbacks = callbacks
         self._states = progress.callbacks
+        if missing := _by_key(callbacks).keys() - self._states.keys():
+            raise RequestError(f"The checkpoint belongs to another plan: it has no state of {min(missing)}.")
 
     def on_train_begin(self, logs: Any = None) -> None:
         """Set the saved attributes."""
         for key, callback in _by_key(self._callbacks).items():
             for name, value in self._states[key].items():
-                setattr(callback, name, float(value) if isinstance(value, str) else value)
+                if name in vars(callback) and not callable(vars(callback)[name]):
+                    setattr(callback, name, float(value) if isinstance(value, str) else value)
 
 
 def _by_key(callbacks: Sequence[keras.callbacks.Callback]) -> dict[str, keras.callbacks.Callback]:

@@ -466,6 +466,32 @@ def test_show_of_a_recipe_whose_file_is_missing_names_it(cli, latin):
     assert "The file of the recipe 'big' of latin 1.0 is missing." in answer.err
 
 
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("big.toml", b"summary = "),
+        ("big.toml", b"a." * 30_000 + b"a = 1"),
+        ("big.toml", None),
+        ("told.py", b"def ("),
+        ("told.py", b"\x00"),
+        ("told.py", b"a = 1" + b"+1" * 100_000),
+    ],
+)
+def test_one_broken_package_breaks_neither_list_nor_show_nor_completion_for_the_others(cli, latin, name, content):
+    (latin / name).unlink()
+    if content is not None:
+        (latin / name).write_bytes(content)
+    rows = table(cli("list").out)
+    by_name = {row[1]: row for row in rows}
+    assert by_name["unet"][5] == "ok"
+    assert by_name[name.partition(".")[0]][5].startswith("invalid: ")
+    assert cli("show", "unet").code == 0
+    from marsseg_core.cli.completion import _names
+    from marsseg_core.registry.kinds import ALL_KINDS
+
+    assert {"unet", "told", "big"} <= {word for word, _ in _names(ALL_KINDS, "")}
+
+
 def test_show_and_list_of_an_observer_read_its_source_as_python_does(cli, latin):
     assert "Größe.\n\nUnd mehr.\n" in cli("show", "told").out
     assert table(cli("list", "told").out)[1][3] == "Größe."

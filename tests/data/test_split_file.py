@@ -100,6 +100,7 @@ class TestFiles:
             ("item,subset\na,train\nb,test\na,test", "Line 4 gives a another subset than line 2."),
             ("item,subset\na,train\nsite0/a.png,test", "Line 3 puts site0/a.png into test; it is in train already."),
             ("item,fold\na,one", "Line 2: a fold must be a whole number, not 'one'."),
+            ("item,fold\na," + "9" * 5000, f"Line 2: a fold must be a whole number, not '{'9' * 40}'."),
             ("item,fold\na,1\nb,1", "A file of folds must give at least 2 folds."),
         ],
     )
@@ -108,6 +109,10 @@ class TestFiles:
             split_of(text)
         assert caught.value.what == message
         assert caught.value.where.endswith("split.csv")
+
+    def test_with_a_number_of_thousands_of_digits_are_refused(self, split_of):
+        with pytest.raises(RequestError, match="None of its items is in the data"):
+            split_of("item,subset\n" + "9" * 5000 + ",test")
 
     def test_that_do_not_exist_are_refused(self):
         with pytest.raises(RequestError, match=r"This table cannot be read: No such file"):

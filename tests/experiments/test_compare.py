@@ -30,7 +30,8 @@ def write(tmp_path):
         scores = {"images": 3, "miou": score, "iou": dict.fromkeys(CLASSES, score), "support": {"soil": 5, "rock": 6}}
         subsets = {"validation": scores | {"miou": 0.4}} | ({"test": scores} if status == "finished" else {})
         (folder / "metrics.json").write_text(json.dumps({"schema": 1, "status": status, "subsets": subsets}))
-        split = {"fingerprint": fingerprint, "train": [0, 1], "validation": [5, 6], "test": list(test)}
+        split = {"fingerprint": fingerprint, "source": "data", "classes": CLASSES, "ignored": []}
+        split |= {"train": [0, 1], "validation": [5, 6], "test": list(test)}
         split |= {} if names is None else {"names": names}
         (folder / "split.json").write_text(json.dumps(split))
         return folder
@@ -256,11 +257,47 @@ class TestRunsWithoutAScore:
         broken = write("d", 0.3)
         (broken / "split.json").write_text("{")
         answer = cli("compare", str(good.parent))
-        assert answer.code == 0
+        assert answer.code == 1
+        assert "1 of the runs could not be read" in answer.err
         assert f"{stopped}\tinterrupted" in answer.out
         assert f"{killed}\taborted or still running" in answer.out
         assert f"{broken}\tsplit.json cannot be read" in answer.out
         assert len(marsseg.compare(good.parent).groups) == 1
+
+    @pytest.mark.parametrize(
+        ("name", "content", "says"),
+        [
+            ("metrics.json", b"", "metrics.json cannot be read: it is empty."),
+            ("metrics.json", b"{}", "metrics.json: status, subsets are missing."),
+            ("metrics.json", b'{"status": NaN}', "metrics.json cannot be read: a run never writes the number NaN."),
+            ("metrics.json", b"[" * 10_000, "metrics.json cannot be read: its values are nested too deeply."),
+            (
+                "metrics.json",
+                b'{"status": "finished", "subsets": {"test": {"miou": "x"}}}',
+                "subsets.test.miou must be",
+            ),
+            ("split.json", b"[]", "split.json: the content must be a table, not []."),
+            ("plan.toml", b"a = " + b"[" * 10_000, "plan.toml is not valid TOML: its values are nested too deeply."),
+            ("plan.toml", b"\xff", "plan.toml is not valid TOML: 'utf-8' codec can't decode byte"),
+            ("manifest.json", b'{"files": {"split.json": [1]}}', "manifest.json: files.split.json[0] must be a text"),
+        ],
+    )
+    def test_one_broken_run_is_told_and_the_others_are_compared(self, write, name, content, says):
+        good, broken = write("a", 0.6), write("b", 0.5, loss="dice")
+        (broken / name).write_bytes(content)
+        comparison = marsseg.compare(good, broken)
+        assert [group.runs[0].path for group in comparison.groups] == [good]
+        assert comparison.unreadable == (broken,)
+        assert says in dict(comparison.skipped)[broken]
+        assert comparison.to_json()["unreadable"] == [str(broken)]
+
+    def test_a_ragged_confusion_matrix_gives_no_scores(self, write):
+        folder, other = write("a", 0.6), write("b", 0.5, loss="dice")
+        for each in (folder, other):
+            content = json.loads((each / "metrics.json").read_text())
+            content["subsets"]["test"] |= {"confusion": [[1, 2], [3]], "dice": 0.5}
+            (each / "metrics.json").write_text(json.dumps(content))
+        assert len(marsseg.compare(folder, other, by="dice").groups) == 2
 
     def test_are_an_error_if_no_run_has_a_score(self, write):
         folder = write("b", 0.5, status="interrupted")
@@ -339,7 +376,10 @@ class TestCommand:
     def test_a_broken_plan_is_listed_with_the_reason(self, write, cli):
         folder, other = write("a", 0.6), write("b", 0.5)
         (folder / "plan.toml").write_text("arch = 3")
-        assert f"{folder}\tThe plan cannot be read" in cli("compare", str(folder), str(other)).out
+        assert (
+            f"{folder}\tplan.toml: arch must be a list, a table or a text, not 3."
+            in cli("compare", str(folder), str(other)).out
+        )
 
     def test_imports_neither_keras_nor_a_plugin(self, write, python):
         folder = write("a", 0.6)

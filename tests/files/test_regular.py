@@ -12,7 +12,6 @@ from helpers.paths import FROZEN
 
 from marsseg_core.data.images import orientation_of, pixel_type, read_image, read_mask
 from marsseg_core.errors import MarssegError, RequestError
-from marsseg_core.files.npy import check_npz
 from marsseg_core.files.regular import check_regular, open_regular
 from marsseg_core.files.run_folder import RunFolder
 from marsseg_core.files.text import read_text
@@ -52,7 +51,7 @@ special = pytest.mark.parametrize("made", SPECIAL)
 def test_it_is_named_and_not_opened(tmp_path, monkeypatch, made):
     monkeypatch.chdir(tmp_path)  # the path of a socket must be short
     path = made(Path("a"))
-    for read in (check_regular, open_regular, read_text, check_npz):
+    for read in (check_regular, open_regular, read_text):
         with pytest.raises(OSError, match=r"it is a (named pipe|device|socket), not a regular file"):
             read(path)
 

@@ -245,7 +245,7 @@ def test_the_catalog_follows_the_disabled_names(monkeypatch):
         ("disable = 3", "'disable' must be a list of names"),
         ("disable = [3]", "'disable' must be a list of names"),
         ("disabled = []", r"no setting 'disabled'.*Did you mean 'disable'\?"),
-        ("disable = [", "cannot be read"),
+        ("disable = [", "is not valid TOML"),
     ],
 )
 def test_a_wrong_configuration_is_refused(tmp_path, monkeypatch, text, said):

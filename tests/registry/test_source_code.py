@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 
 import pytest
 
 from marsseg_core.registry.catalog import installed
 from marsseg_core.registry.entries import Entry
 from marsseg_core.registry.kinds import ARCHITECTURE, OBSERVER, RECIPE
+from marsseg_core.registry.listing import with_summary
 from marsseg_core.registry.loading import load
-from marsseg_core.registry.source_code import find_source, recipe_path
+from marsseg_core.registry.source_code import find_source, imported_files, recipe_path
 
 
 @pytest.fixture
@@ -122,6 +124,56 @@ def test_a_recipe_is_a_toml_file_in_a_package(package):
 def test_a_recipe_that_cannot_be_read_has_an_empty_summary(package, text):
     package({"recipes/big.toml": text})
     assert find_source(entry("thirdparty.recipes.big", RECIPE)).summary == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        (b"class Ring: (", "nets.py cannot be parsed: '(' was never closed (nets.py, line 1)"),
+        (b"class Ring:\x00 pass", "nets.py cannot be parsed: source code string cannot contain null bytes"),
+        (b"'\xff'", "nets.py cannot be parsed: "),
+        (b"# coding: nowhere", "nets.py cannot be parsed: "),
+        (b"a = 1" + b"+1" * 100_000, "nets.py cannot be parsed: its values are nested too deeply"),
+        (b"a = " + b"-" * 100_000 + b"1", "nets.py cannot be parsed: it needs more memory than there is"),
+        (b"#" * (2**22 + 1), "nets.py cannot be parsed: it is larger than 4,194,304 bytes"),
+    ],
+)
+@pytest.mark.parametrize("kind", [ARCHITECTURE, OBSERVER])
+def test_a_source_that_cannot_be_parsed_makes_its_entry_invalid(package, kind, text, says):
+    package({"nets.py": text})
+    broken = entry("thirdparty.nets" + (":Ring" if kind == ARCHITECTURE else ""), kind)
+    listed, summary = with_summary(broken)
+    assert (listed.status, summary) == ("invalid", "")
+    assert listed.reason.startswith(says)
+    assert find_source(broken) is None
+    assert imported_files("thirdparty.nets", ("thirdparty",)).keys() == {"thirdparty.nets"}
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        (b"summary = ", "big.toml is not valid TOML: "),
+        (b'summary = "\xff"', "big.toml is not valid TOML: "),
+        (b"a = " + b"[" * 10_000, "big.toml is not valid TOML: its values are nested too deeply"),
+    ],
+)
+def test_a_recipe_that_cannot_be_read_is_invalid(package, text, says):
+    package({"recipes/big.toml": text})
+    listed, summary = with_summary(entry("thirdparty.recipes.big", RECIPE))
+    assert (listed.status, summary) == ("invalid", "")
+    assert listed.reason.startswith(says)
+
+
+def test_a_recipe_without_its_file_is_invalid(package):
+    package({})
+    listed, _ = with_summary(entry("thirdparty.recipes.gone", RECIPE))
+    assert (listed.status, listed.reason) == ("invalid", "its file is missing")
+
+
+def test_an_entry_that_cannot_be_used_keeps_its_own_reason(package):
+    package({"nets.py": "("})
+    disabled = replace(entry("thirdparty.nets:Ring"), status="disabled", reason="by --disable")
+    assert with_summary(disabled) == (disabled, "")
 
 
 @pytest.mark.parametrize("target", ["thirdparty.recipes.gone", "not_installed_anywhere.big", "", "__main__"])

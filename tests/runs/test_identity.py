@@ -79,7 +79,7 @@ class TestFiles:
             (lambda split: split["train"].append(split["test"][0]), r"it has item \d+ twice"),
             (lambda split: split["test"].append(99), "it has item 99 of 20"),
             (lambda split: split["validation"].clear(), "validation has no item"),
-            (lambda split: split.update(test=[0.5]), "test is no list of numbers"),
+            (lambda split: split.update(test=[0.5]), r"split.json: test\[0\] must be a whole number from 0, not 0.5"),
         ],
         ids=["test in train", "beyond", "empty", "no number"],
     )

@@ -170,7 +170,7 @@ class TestFolder:
 
     def test_with_a_broken_manifest_is_refused(self, folder):
         (folder / "finished" / "manifest.json").write_text('{"files": 1}')
-        with pytest.raises(RequestError, match=r"manifest\.json is not as a run writes it"):
+        with pytest.raises(RequestError, match=r"manifest\.json: files must be a table, not 1"):
             marsseg.evaluate(folder / "finished")
 
     def test_with_a_network_for_other_classes_is_not_scored(self, folder, tmp_path):
