@@ -9,6 +9,7 @@ from typing import Literal
 
 from marsseg_core.plugin_api import get_logger, refuse_file
 
+from .item_table import apply_item_table
 from .layouts.base import Found, Item, Wanted
 from .layouts.choice import find
 from .pairs import Pair, Unpaired, report_unpaired, some, spread
@@ -34,6 +35,8 @@ def find_pairs(
         Pair(item.image, item.mask, item.name, group, subset=item.subset)
         for item, group in zip(found.items, numbers, strict=True)
     ]
+    if root.is_dir():
+        pairs = apply_item_table(root, pairs, groups=groups == "subfolders", unpaired=unpaired)
     return found, spread(pairs, limit)
 
 
