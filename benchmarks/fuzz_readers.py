@@ -32,7 +32,7 @@ from fuzzing.kind import FileKind, total
 SECONDS = 10
 SAVED = 5  # files of each kind
 
-MODULES = ("texts", "pictures", "networks", "run_files")
+MODULES = ("texts", "layouts", "pictures", "networks", "run_files")
 
 
 class TooSlow(BaseException):

@@ -57,6 +57,11 @@ if TYPE_CHECKING:
     from .data.channels import to_colour as to_colour, to_grey as to_grey
     from .data.chunks import items_per_chunk as items_per_chunk
     from .data.conversion import Converter as Converter
+    from .data.folder_facts import (
+        FACT_FILE as FACT_FILE,
+        FolderFacts as FolderFacts,
+        read_folder_facts as read_folder_facts,
+    )
     from .data.image_files import SUFFIXES as SUFFIXES, refuse_file as refuse_file
     from .data.image_reader import ImageReader as ImageReader
     from .data.images import (
@@ -67,12 +72,14 @@ if TYPE_CHECKING:
         read_image as read_image,
         read_mask as read_mask,
     )
+    from .data.item_file import ITEM_FILE as ITEM_FILE
     from .data.limits import ITEM_LIMIT as ITEM_LIMIT, PIXEL_LIMIT as PIXEL_LIMIT
-    from .data.names import tile_name as tile_name
+    from .data.names import MAX_NAME as MAX_NAME, is_text as is_text, tile_name as tile_name
     from .data.ranges import ImageChunk as ImageChunk, Range as Range, determine_scaling as determine_scaling
     from .data.scaling import Scaling as Scaling, numbers_of as numbers_of
     from .data.split import SUBSET_WORDS as SUBSET_WORDS, SUBSETS as SUBSETS, Split as Split
     from .data.statistics import balanced_weights as balanced_weights, rarest_items as rarest_items
+    from .data.tables import Table as Table, read_table as read_table
     from .errors import (
         MarssegError as MarssegError,
         PluginError as PluginError,
@@ -182,7 +189,17 @@ _NAMES: Final = {
         "cached_data",
         "cached_images",
     ),
-    "data.names": ("tile_name",),
+    "data.folder_facts": (
+        "FACT_FILE",
+        "FolderFacts",
+        "read_folder_facts",
+    ),
+    "data.item_file": ("ITEM_FILE",),
+    "data.names": (
+        "MAX_NAME",
+        "is_text",
+        "tile_name",
+    ),
     "data.split": (
         "SUBSETS",
         "SUBSET_WORDS",
@@ -201,6 +218,10 @@ _NAMES: Final = {
     "data.statistics": (
         "balanced_weights",
         "rarest_items",
+    ),
+    "data.tables": (
+        "Table",
+        "read_table",
     ),
     "errors": (
         "MarssegError",

@@ -58,7 +58,7 @@ def append_names(writer: Writer, names: Sequence[str]) -> None:
     writer.append(_NAME_LENGTHS, lengths)
 
 
-def note_scaling(writer: Writer, converter: Converter) -> None:
+def note_scaling(writer: Writer, converter: Converter, earlier: Scaling | None = None) -> None:
     """Store how the values of a data set became 0…255, and warnings about that, while it is prepared.
 
     Both are logged whenever the data set is opened.
@@ -66,8 +66,10 @@ def note_scaling(writer: Writer, converter: Converter) -> None:
     Args:
         writer: the writer of `prepare`
         converter: the converter of its images, after the last one was converted
+        earlier: how the values became 0…255 before they were written into the source, if the converter leaves them
     """
-    writer.notes[_SCALING] = None if converter.kept is None else converter.kept.to_json()
+    scaling = earlier if converter.kept is None else converter.kept
+    writer.notes[_SCALING] = None if scaling is None else scaling.to_json()
     note_warnings(writer, converter.doubts())
 
 

@@ -4,22 +4,32 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import zipfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 import numpy as np
-from PIL import Image
 
+from ..conventions import VOID
 from ..errors import RequestError
 from ..files.atomic import atomic_folder, atomic_write
 from ..files.npy import write_npy_header
 from ..files.text import encode_text
+from ..messages import get_logger
 from .arrays import SegmentationData
 from .chunks import items_per_chunk
+from .file_names import file_stem, png_names
+from .folder_facts import write_folder_facts
+from .images import Colour, png_picture
+from .item_file import ITEM_FILE, item_table
+from .names import MAX_NAME, is_text
+from .split import SUBSETS
+
+_logger = get_logger(__name__)
 
 Layout = Literal["training_set", "images"]
 Items = Iterable[tuple[np.ndarray, np.ndarray]]
@@ -28,7 +38,8 @@ Items = Iterable[tuple[np.ndarray, np.ndarray]]
 ProgressCallback = Callable[[int, int], None]
 
 # Names with a special meaning in a class file.
-_RESERVED: Final = ("void",)
+_VOID_NAME: Final = "void"
+_RESERVED: Final = (_VOID_NAME,)
 
 
 def write_course_file(
@@ -57,8 +68,9 @@ def write_npz(
 ) -> None:
     """Write a data set to an .npz file for the data set `npz`: `training_set`, or `images` and `masks`, all uint8.
 
-    Groups are written as `training_groups`, images without labels as `test_set`. Raises RequestError if the layout is
-    `training_set` and the images have several channels.
+    Groups are written as `training_groups`, images without labels as `test_set`, and everything else that the data have
+    under names of its own (`_texts_and_facts`). Raises RequestError if the layout is `training_set` and the images have
+    several channels, or if a name cannot be stored.
     """
     channels = data.images.shape[-1]
     if layout == "training_set" and channels > 1:
@@ -67,10 +79,12 @@ def write_npz(
             where="--layout training_set",
             hint="Use --layout images, which has room for all channels.",
         )
+    _check_names(data)
     grey = channels == 1
     images, uint8 = data.images[..., 0] if grey else data.images, np.dtype(np.uint8)
-    total = len(data) * (1 if layout == "training_set" else 2)
-    total += sum(len(others) for others in (data.groups, unlabelled) if others is not None)
+    facts = _texts_and_facts(data)
+    total = len(data) * (1 if layout == "training_set" else 2) + sum(map(len, facts.values()))
+    total += sum(len(others) for others in (data.groups, unlabelled, data.names) if others is not None)
     with _npz(path, lambda done: progress(done, total)) as write:
         if layout == "training_set":
             pairs = (np.stack(pair) for pair in zip(images, data.masks, strict=True))
@@ -80,46 +94,129 @@ def write_npz(
             write("masks", data.masks, data.masks.shape, uint8)
         if data.groups is not None:
             write("training_groups", data.groups, data.groups.shape, data.groups.dtype)
+        if data.names is not None:
+            write("names", data.names, (len(data),), np.dtype(f"U{max(map(len, data.names))}"))
+        for name, array in facts.items():
+            write(name, array, array.shape, array.dtype)
         if unlabelled is not None:
             flat = unlabelled[..., 0] if unlabelled.shape[-1] == 1 else unlabelled
             write("test_set", flat, flat.shape, uint8)
 
 
+def _texts_and_facts(data: SegmentationData) -> dict[str, np.ndarray]:
+    """Return the arrays that describe the classes, the scaling and the split that the data come with."""
+    ignored = np.zeros(data.num_classes, bool)
+    ignored[list(data.ignore_classes)] = True
+    arrays = {"class_names": np.array(data.class_names), "class_ignored": ignored}
+    if data.class_colours is not None:
+        arrays["class_colours"] = np.array(data.class_colours, np.uint8)
+    if data.scaling is not None:
+        arrays["scaling"] = np.array([json.dumps(data.scaling.to_json())])
+    if data.split is not None:
+        arrays["split"] = np.array([*SUBSETS, ""])[data.split.numbers(len(data))]
+    return arrays
+
+
+def _check_names(data: SegmentationData) -> None:
+    """Raise RequestError if a name of a class or an item cannot be stored."""
+    for what, names in (("a class", data.class_names), ("an item", data.names or ())):
+        for name in names:
+            if not name or name.endswith("\0") or len(name) > MAX_NAME or not is_text(name):
+                fault = f"has {len(name):,} characters" if len(name) > MAX_NAME else f"is {name!r}"
+                raise RequestError(
+                    f"The name of {what} {fault}; it must be a text of 1 to {MAX_NAME:,} characters.",
+                    where=data.source,
+                )
+
+
 def write_folder(path: Path, data: SegmentationData, unlabelled: np.ndarray | None, progress: ProgressCallback) -> None:
     """Write a data set to a folder for the data set `folder`: PNG files in images/ and masks/, and classes.csv.
 
-    Each group has a subfolder; images without labels are in unlabelled/. Raises RequestError if the images do not have
-    1 or 3 channels, or a class name cannot be written to classes.csv.
+    Files are called like their items, and each group of items without names has a subfolder; names, the split and
+    groups are in the table items.csv, the scaling and the ignored classes in marsseg.json. Images without labels are in
+    unlabelled/. If the classes have colours, masks are palette images. Raises RequestError if the images do not have 1
+    or 3 channels, or a name cannot be written.
     """
     if data.images.shape[-1] not in (1, 3):
         raise RequestError(f"PNG images have 1 or 3 channels, not {data.images.shape[-1]}.", where=data.source)
     for name in data.class_names:
         if name in _RESERVED or name != name.strip() or "\n" in name or name.startswith("#"):
             raise RequestError(f"A class file cannot contain the class name '{name}'.", where=data.source)
+    _check_names(data)
+    names = _numbered(data) if data.names is None else data.names
+    files = png_names(names)
+    palette = _palette(data)
     total = len(data) + (0 if unlabelled is None else len(unlabelled))
     with atomic_folder(path) as temporary:
         text = io.StringIO()
         special = any(set(name) & set(',;\t"') for name in data.class_names)
         write = csv.writer(text, lineterminator="\n", quoting=csv.QUOTE_ALL if special else csv.QUOTE_MINIMAL)
-        write.writerows([["name"], *([name] for name in data.class_names)])
+        write.writerows(_class_rows(data, palette))
         (temporary / "classes.csv").write_bytes(encode_text(text.getvalue()))
+        write_folder_facts(temporary, data.scaling, data.ignore_classes)
+        if data.names is not None or data.split is not None or data.groups is not None:
+            table = item_table(data, files if data.names is None else data.names, files)
+            (temporary / ITEM_FILE).write_bytes(encode_text(table))
         for item, (image, mask) in enumerate(zip(data.images, data.masks, strict=True)):
-            group = "" if data.groups is None else f"{data.groups[item]}/"
-            _save(temporary / f"images/{group}{item:06}.png", image)
-            _save(temporary / f"masks/{group}{item:06}.png", mask)
+            _save(temporary / "images" / files[item], image)
+            _save(temporary / "masks" / files[item], mask, palette)
             progress(item + 1, total)
         for item, image in enumerate([] if unlabelled is None else unlabelled):
             _save(temporary / f"unlabelled/{item:06}.png", image)
             progress(len(data) + item + 1, total)
+    if data.names is not None:
+        _tell_changed_names(path, data.names, files)
 
 
-def _save(path: Path, pixels: np.ndarray) -> None:
+def _numbered(data: SegmentationData) -> list[str]:
+    """Return names for items without names: their numbers, in a subfolder for each group."""
+    groups = [""] * len(data) if data.groups is None else [f"{group}/" for group in data.groups]
+    return [f"{group}{item:06}" for item, group in enumerate(groups)]
+
+
+def _palette(data: SegmentationData) -> dict[Colour, int] | None:
+    """Return the class id of each colour, with a colour for void; None if the classes have no colours that differ."""
+    colours = data.class_colours
+    if colours is None:
+        return None
+    if len(set(colours)) < len(colours):
+        _logger.warning("Two classes of %s have the same colour: masks are written without colours.", data.source)
+        return None
+    shades = ((shade, shade, shade) for shade in (0, *range(255, 0, -1)))
+    void = next(colour for colour in shades if colour not in colours)
+    return {colour: label for label, colour in enumerate(colours)} | {void: VOID}
+
+
+def _class_rows(data: SegmentationData, palette: dict[Colour, int] | None) -> list[list[Any]]:
+    """Return the rows of the class file, with its header."""
+    if palette is None:
+        return [["name"], *([name] for name in data.class_names)]
+    names = {**dict(enumerate(data.class_names)), VOID: _VOID_NAME}
+    return [["name", "r", "g", "b"], *([names[label], *colour] for colour, label in palette.items())]
+
+
+def _tell_changed_names(path: Path, names: Sequence[str], files: Sequence[str]) -> None:
+    """Log how many names of items are not the names of their files, apart from the suffix, and an example."""
+    changed = [item for item, name in enumerate(names) if file_stem(name) != file_stem(files[item])]
+    if changed:
+        first = changed[0]
+        _logger.warning(
+            "%s: %s names of items are no names of files, or the same as another's apart from their suffix; their "
+            "files are called otherwise, such as %s for %r. %s has all names.",
+            path.name,
+            f"{len(changed):,}",
+            files[first],
+            names[first],
+            ITEM_FILE,
+        )
+
+
+def _save(path: Path, pixels: np.ndarray, palette: dict[Colour, int] | None = None) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    flat = pixels[..., 0] if pixels.ndim == 3 and pixels.shape[-1] == 1 else pixels
-    Image.fromarray(np.ascontiguousarray(flat)).save(path, format="PNG")
+    png_picture(pixels, palette).save(path, format="PNG")
 
 
-ArrayWriter = Callable[[str, Iterable[np.ndarray], tuple[int, ...], np.dtype], None]
+ArrayWriter = Callable[[str, Iterable[Any], tuple[int, ...], np.dtype], None]
 
 
 @contextmanager
@@ -128,7 +225,7 @@ def _npz(path: Path, progress: Callable[[int], None]) -> Iterator[ArrayWriter]:
     done = 0
     with atomic_write(path) as temporary, zipfile.ZipFile(temporary, "w") as archive:
 
-        def write(name: str, items: Iterable[np.ndarray], shape: tuple[int, ...], dtype: np.dtype) -> None:
+        def write(name: str, items: Iterable[Any], shape: tuple[int, ...], dtype: np.dtype) -> None:
             nonlocal done
             # A ZipInfo made here has a fixed time, so that equal data give equal files.
             member = zipfile.ZipInfo(f"{name}.npy")

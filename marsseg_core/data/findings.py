@@ -61,16 +61,30 @@ def summary(inspection: Inspection) -> list[str]:
     if inspection.groups is not None:
         lines[0] += f"; {inspection.groups:,} groups"
     lines.append(f"source: {inspection.scaling or 'its values are 0 to 255 and used unchanged'}")
+    lines.append(f"items: {_origin(inspection)}")
     lines.append(f"values: {_values(inspection.values)}")
     if inspection.unlabelled_values is not None:
         lines.append(f"values without labels: {_values(inspection.unlabelled_values)}")
     if inspection.subsets is not None:
-        lines.append(
-            "a run's subsets: " + ", ".join(f"{count:,} {subset}" for subset, count in inspection.subsets.items())
-        )
+        origin = {"given": " (as the data come)", "file": " (by the file)"}.get(inspection.split_origin or "", "")
+        lines.append(f"a run's subsets{origin}: {_sizes(inspection.subsets)}")
+        lines += [f"split: {line}" for line in inspection.split_remarks]
     else:
         lines.append(f"a run's subsets: none. {inspection.unsplit}")
     return [*lines, *(f"doubtful: {line}" for line in inspection.doubts)]
+
+
+def _sizes(subsets: Mapping[str, int]) -> str:
+    return ", ".join(f"{count:,} {subset}" for subset, count in subsets.items())
+
+
+def _origin(inspection: Inspection) -> str:
+    """Return what the data have besides images, masks and classes: names, a split of their own, colours."""
+    split = (
+        "no split of their own" if inspection.own_subsets is None else f"their split: {_sizes(inspection.own_subsets)}"
+    )
+    named = "with names" if inspection.named else "without names"
+    return f"{named}; {split}; {'no colours' if inspection.class_colours is None else 'classes with colours'}"
 
 
 def _values(values: Values) -> str:

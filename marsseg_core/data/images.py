@@ -216,6 +216,13 @@ def write_png(path: Path, array: np.ndarray, palette: Palette | None = None) -> 
     With a palette, an array of class ids is written as colours; `read_mask` reads it back with the same palette. Raises
     RunError if the file cannot be written.
     """
+    picture = png_picture(array, palette)
+    with atomic_write(path) as temporary:
+        picture.save(temporary, format="PNG")
+
+
+def png_picture(array: np.ndarray, palette: Palette | None = None) -> Image.Image:
+    """Return the picture that `write_png` writes, for an array (H, W), (H, W, 1) or (H, W, 3) uint8."""
     flat = array[..., 0] if array.ndim == 3 and array.shape[-1] == 1 else array
     picture = Image.fromarray(np.ascontiguousarray(flat))
     if palette is not None:
@@ -223,8 +230,7 @@ def write_png(path: Path, array: np.ndarray, palette: Palette | None = None) -> 
         for colour, label in palette.items():
             colours[3 * label : 3 * label + 3] = bytes(colour)
         picture.putpalette(bytes(colours))
-    with atomic_write(path) as temporary:
-        picture.save(temporary, format="PNG")
+    return picture
 
 
 def _check_decodes_exactly(path: Path | str, picture: ImageFile.ImageFile) -> None:

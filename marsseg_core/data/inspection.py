@@ -148,6 +148,12 @@ class Inspection:
         leaks: related items in different subsets
         unsplit: why the data cannot be split; None where it can
         doubts: warnings about the labels
+        named: whether the items have names
+        own_subsets: the size of each subset that the data come with; None where they come with no split
+        class_colours: the red, green and blue of each class; None without colours
+        split_origin: who decided on the subsets: "drawn", "given" (the data) or "file"; None where there are none
+        split_remarks: warnings about how the subsets were made
+        subset_groups: the number of groups in each subset; None without groups or subsets
         names: the name of each labelled item that a field lists, by its number; empty if the items have no names
     """
 
@@ -172,6 +178,12 @@ class Inspection:
     leaks: tuple[Leak, ...]
     unsplit: str | None
     doubts: tuple[str, ...]
+    named: bool
+    own_subsets: dict[str, int] | None
+    class_colours: tuple[tuple[int, int, int], ...] | None
+    split_origin: str | None
+    split_remarks: tuple[str, ...]
+    subset_groups: dict[str, int] | None
     names: Mapping[int, str] = field(default_factory=dict)
 
     def items(self) -> set[int]:
@@ -226,10 +238,25 @@ def inspect(data: SegmentationData, unlabelled: np.ndarray | None, split: SplitO
         leaks=leaks,
         unsplit=unsplit,
         doubts=tuple(doubts(data, made_split)),
+        named=data.names is not None,
+        own_subsets=None if data.split is None else _sizes(data.split),
+        class_colours=data.class_colours,
+        split_origin=None if made_split is None else made_split.origin,
+        split_remarks=() if made_split is None else made_split.remarks,
+        subset_groups=None if made_split is None else _subset_groups(data, made_split),
     )
     if data.names is None:
         return inspection
     return replace(inspection, names={item: data.name(item) for item in sorted(inspection.items())})
+
+
+def _sizes(split: Split) -> dict[str, int]:
+    return {subset: len(split[subset]) for subset in SUBSETS}
+
+
+def _subset_groups(data: SegmentationData, split: Split) -> dict[str, int] | None:
+    groups = data.groups
+    return None if groups is None else {subset: len(np.unique(groups[split[subset]])) for subset in SUBSETS}
 
 
 def _values(images: np.ndarray) -> Values:
@@ -353,7 +380,7 @@ def _leaks(
         occupied = {subset: members for subset, members in by_subset.items() if members}
         if len(occupied) > 1:
             leaks.append(Leak(kind, occupied))
-    return {subset: len(split[subset]) for subset in SUBSETS}, tuple(leaks)
+    return _sizes(split), tuple(leaks)
 
 
 def _items(flags: np.ndarray) -> ItemGroup:

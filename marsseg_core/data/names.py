@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import overload
+from typing import Final, overload
 
 import numpy as np
+
+MAX_NAME: Final = 4096
+"""Give the number of characters of the longest name that is written to files: that of the longest path on Linux."""
 
 
 class StoredNames(Sequence[str]):
@@ -41,6 +44,22 @@ def names_as_arrays(names: Iterable[str]) -> tuple[np.ndarray, np.ndarray]:
     encoded = [name.encode("utf-8", "surrogateescape") for name in names]
     text = np.frombuffer(b"".join(encoded), np.uint8)
     return text, np.array([len(each) for each in encoded], np.uint32)
+
+
+def is_text(name: str) -> bool:
+    """Return whether a name can be stored as UTF-8: any text, and bytes of a file's name that are not UTF-8.
+
+    Args:
+        name: the name of an item or of a class
+
+    Returns:
+        False if it has halves of surrogate pairs that stand for no byte.
+    """
+    try:
+        name.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def tile_name(image: str, top: int, left: int) -> str:

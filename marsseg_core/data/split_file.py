@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import os
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -15,16 +13,15 @@ import numpy as np
 
 from ..errors import RequestError, nearest
 from ..files.run_folder import RunFolder
-from ..files.text import read_text
 from .arrays import SegmentationData
 from .image_files import refuse_file
 from .names import image_of
 from .split import SUBSET_WORDS, SUBSETS, Split
+from .tables import read_table
 
 _ITEM_COLUMNS: Final = ("item", "file", "file_id", "image")
 _SUBSET_COLUMNS: Final = ("subset", "split")
 _FOLD_COLUMN: Final = "fold"
-_SEPARATORS: Final = ",;\t"
 
 # The digits of the largest number of an item or a fold.
 _DIGITS: Final = 18
@@ -99,9 +96,12 @@ class _Items:
 
     def __init__(self, data: SegmentationData, keys: Collection[str]) -> None:
         self._data = data
-        named = _items_by_key(data.names, set(keys)) if data.names is not None else {}
-        self.found: Mapping[str, Sequence[int]] = named or {
-            key: [int(key)] for key in keys if _is_number(key) and int(key) < len(data)
+        # Spaces around a key are part of a name only where the data have such a name.
+        stripped = {key: key.strip() for key in keys}
+        named = _items_by_key(data.names, {*stripped, *stripped.values()}) if data.names is not None else {}
+        by_name = {key: items for key in keys if (items := named.get(key) or named.get(stripped[key]))}
+        self.found: Mapping[str, Sequence[int]] = by_name or {
+            key: [int(number)] for key, number in stripped.items() if _is_number(number) and int(number) < len(data)
         }
         self._unknown = [key for key in keys if key not in self.found]
 
@@ -143,39 +143,27 @@ def _items_by_key(names: Iterable[str], keys: set[str]) -> dict[str, list[int]]:
 
 
 def _rows(path: Path) -> tuple[dict[str, tuple[int, Any]], str]:
-    """Return for each item of a table its line and its subset (a text) or fold (a number), and which of both."""
-    try:
-        lines = read_text(path).splitlines()
-    except OSError as cause:
-        refuse_file(path, f"This split cannot be read: {cause.strerror}.")
-    except UnicodeDecodeError as cause:
-        refuse_file(path, f"This is not UTF-8 text: {cause.reason} at byte {cause.start}.")
-    header = lines[0] if lines else ""
-    separator = max(_SEPARATORS, key=header.count)
-    columns = [column.strip().strip('"').lower() for column in header.split(separator)]
-    item = next((columns.index(name) for name in _ITEM_COLUMNS if name in columns), None)
-    value = next((name for name in (*_SUBSET_COLUMNS, _FOLD_COLUMN) if name in columns), None)
+    """Return for each item of a table its line and its subset (a text) or fold (a number), and which of both.
+
+    Items without a subset are left out.
+    """
+    table = read_table(path)
+    item = next((table.columns.index(name) for name in _ITEM_COLUMNS if name in table.columns), None)
+    value = next((name for name in (*_SUBSET_COLUMNS, _FOLD_COLUMN) if name in table.columns), None)
     if item is None or value is None:
         refuse_file(
             path,
-            f"A split needs the columns `item` and `subset` (or `fold`); the first line is: {header[:80]}",
+            f"A split needs the columns `item` and `subset` (or `fold`); the first line is: {table.header[:80]}",
             hint="Write them as the first line: item,subset",
         )
     rows: dict[str, tuple[int, Any]] = {}
-    reader = csv.reader(io.StringIO("\n".join(lines[1:])), delimiter=separator, skipinitialspace=True)
-    try:
-        for fields in reader:
-            line = reader.line_num + 1
-            if not any(map(str.strip, fields)):
-                continue
-            if len(fields) != len(columns):
-                refuse_file(path, f"Line {line} has {len(fields)} fields; the header has {len(columns)}.")
-            key, word = fields[item].strip(), fields[columns.index(value)].strip()
-            number_or_subset = _fold(path, line, word) if value == _FOLD_COLUMN else _subset(path, line, word)
-            if rows.setdefault(key, (line, number_or_subset))[1] != number_or_subset:
-                refuse_file(path, f"Line {line} gives {key} another {value} than line {rows[key][0]}.")
-    except csv.Error as cause:
-        refuse_file(path, f"Line {reader.line_num + 1} cannot be split into fields: {cause}.")
+    for line, fields in table.rows:
+        key, word = fields[item], fields[table.columns.index(value)].strip()
+        if not word:
+            continue
+        number_or_subset = _fold(path, line, word) if value == _FOLD_COLUMN else _subset(path, line, word)
+        if rows.setdefault(key, (line, number_or_subset))[1] != number_or_subset:
+            refuse_file(path, f"Line {line} gives {key} another {value} than line {rows[key][0]}.")
     return rows, _FOLD_COLUMN if value == _FOLD_COLUMN else _SUBSET_COLUMNS[0]
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import re
 import tomllib
 from collections import Counter
@@ -18,6 +19,7 @@ from pathlib import Path
 from typing import Any, Final, NoReturn
 
 from ..errors import MarssegError, RequestError
+from .contents import other_content
 from .regular import open_regular
 from .schema import Anything, Form, FormError, Table
 from .text import decode_text
@@ -78,7 +80,8 @@ def _reason(cause: Exception) -> str:
 def read_limited(path: Path, limit: int) -> bytes:
     """Read a whole file. Raises OSError if it cannot be read or is no regular file, ValueError if it has more bytes."""
     with open_regular(path) as file:
-        content = file.read(limit + 1)
+        # Not limit + 1 at once: Python takes that much memory before it reads. A file may grow meanwhile.
+        content = file.read(min(limit, os.fstat(file.fileno()).st_size) + 1)
     if len(content) > limit:
         raise ValueError(f"it is larger than {limit:,} bytes")
     return content
@@ -99,7 +102,9 @@ def read_json(path: Path, document: Document = Document()) -> Any:
     """
     remedy = document.remedy.format(folder=path.parent) or None
     with decoding(f"{path.name} cannot be read", path.parent, remedy):
-        content = parse_json(read_limited(path, JSON_LIMIT))
+        encoded = read_limited(path, JSON_LIMIT)
+        _check_content(path, path.name)
+        content = parse_json(encoded)
     return checked(content, document.form, path.name, path.parent, remedy)
 
 
@@ -139,6 +144,7 @@ def read_toml(path: Path, what: str = "", form: Form = Table()) -> dict[str, Any
     what, where = (what, path) if what else (path.name, path.parent)
     with decoding(f"{what} cannot be read", where):
         encoded = read_limited(path, TOML_LIMIT)
+        _check_content(path, what.removeprefix("The "))
     with decoding(f"{what} is not valid TOML", where):
         text = decode_text(encoded)
         if _LONG_KEY.search(text):
@@ -146,6 +152,12 @@ def read_toml(path: Path, what: str = "", form: Form = Table()) -> dict[str, Any
         content = tomllib.loads(text)
         _check_depth(content)
     return dict(checked(content, form, what, where))
+
+
+def _check_content(path: Path, expected: str) -> None:
+    """Raise RequestError if the first bytes of a file tell that it is something else, such as an HTML page."""
+    if content := other_content(path, expected):
+        raise RequestError(content[0], where=str(path), hint=content[1])
 
 
 def checked(value: Any, form: Form, name: str, where: Path, remedy: str | None = None) -> Any:

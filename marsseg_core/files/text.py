@@ -16,11 +16,12 @@ _STORED: Final = {code: code - 0xDC80 + _STORED_FROM for code in _SURROGATES}
 _RESTORED: Final = {stored: code for code, stored in _STORED.items()}
 
 
-def read_text(path: Path) -> str:
+def read_text(path: Path, *, newline: str | None = None) -> str:
     """Read a text file in UTF-8, without the byte-order mark that some editors put at its beginning.
 
     Args:
         path: the file
+        newline: an empty text keeps the ends of lines as they are in the file; None changes each to a line feed
 
     Returns:
         The text.
@@ -30,12 +31,12 @@ def read_text(path: Path) -> str:
         UnicodeDecodeError: if it has another encoding
     """
     check_regular(path)
-    return decode_text(path.read_bytes())
+    return decode_text(path.read_bytes(), newline=newline)
 
 
-def decode_text(content: bytes) -> str:
+def decode_text(content: bytes, *, newline: str | None = None) -> str:
     """Return the text of a file in UTF-8, as `read_text` does."""
-    return io.TextIOWrapper(io.BytesIO(content), encoding="utf-8-sig").read().translate(_RESTORED)
+    return io.TextIOWrapper(io.BytesIO(content), encoding="utf-8-sig", newline=newline).read().translate(_RESTORED)
 
 
 def encode_text(text: str) -> bytes:

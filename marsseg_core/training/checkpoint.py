@@ -106,8 +106,9 @@ def _of_another_network(path: Path) -> RequestError:
 
 @contextmanager
 def _opened(path: Path) -> Iterator[ZipFile]:
-    if content := other_content(path, "checkpoint", b"PK"):
-        raise RequestError(content[0], where=str(path), hint=content[1])
+    with decoding("The checkpoint cannot be read", path, _REMEDY):
+        if content := other_content(path, "checkpoint", b"PK"):
+            raise RequestError(content[0], where=str(path), hint=content[1])
     with (
         decoding("The checkpoint cannot be read", path, _REMEDY),
         open_regular(path) as file,

@@ -163,6 +163,42 @@ def test_inspect_takes_another_split_and_cleaned_data(cli, made):
     assert (cleaned["images"], cleaned["aliens"]) == (9, [])
 
 
+def test_inspect_takes_the_split_of_a_file_and_tells_its_leaks(cli, made):
+    rows = [f"{item},{'train' if item < 8 else 'val' if item < 10 else 'test'}" for item in range(12)]
+    made.with_name("split.csv").write_text("\n".join(["item,subset", *rows]))
+    report = json.loads(cli("data", "inspect", str(made), "--split", "split.csv", "--json").out)
+    assert (report["subsets"], report["split_origin"]) == ({"train": 8, "validation": 2, "test": 2}, "file")
+    assert (report["named"], report["own_subsets"], report["class_colours"]) == (False, None, None)
+    lines = cli("data", "inspect", str(made), "--split", "split.csv").out.splitlines()
+    assert "a run's subsets (by the file): 8 train, 2 validation, 2 test" in lines
+    assert "train\t8\t66.7 %" in lines
+
+
+def test_inspect_tells_what_the_data_have(cli, tmp_path):
+    images = np.random.default_rng(0).integers(0, 256, (6, 8, 8, 1), np.uint8)
+    images[5] = images[0]
+    masks = np.random.default_rng(1).integers(0, 2, (6, 8, 8), np.uint8)
+    colours, groups = ((0, 0, 0), (9, 9, 9)), np.array([0, 0, 1, 1, 0, 2])
+    split = {"train": [0, 1, 2], "validation": [3], "test": [4, 5]}
+    data = SegmentationData(
+        images, masks, ("soil", "rock"), (), groups, "it", names=[*"abcdef"], split=split, class_colours=colours
+    )
+    write_npz(tmp_path / "it.npz", data, None, "images", lambda done, total: None)
+    report = json.loads(cli("data", "inspect", "it.npz", "--json").out)
+    assert (report["named"], report["split_origin"], report["class_colours"]) == (True, "given", [[0] * 3, [9] * 3])
+    assert report["own_subsets"] == report["subsets"] == {"train": 3, "validation": 1, "test": 2}
+    assert report["subset_groups"] == {"train": 2, "validation": 1, "test": 2}
+    assert {(leak["kind"], str(leak["subsets"])) for leak in report["leaks"]} == {
+        ("identical images", "{'train': [0], 'test': [5]}"),
+        ("one group", "{'train': [0, 1], 'test': [4]}"),
+        ("one group", "{'train': [2], 'validation': [3]}"),
+    }
+    text = cli("data", "inspect", "it.npz").out
+    assert "items: with names; their split: 3 train, 1 validation, 2 test; classes with colours" in text
+    drawn = json.loads(cli("data", "inspect", "it.npz", "--split", "drawn", "--json").out)
+    assert drawn["split_origin"] == "drawn"
+
+
 def test_inspect_takes_a_data_set_by_name(cli):
     answer = cli("data", "inspect", "synthetic:count=10:height=16:width=16")
     assert answer.out.startswith("synthetic:")
@@ -182,7 +218,8 @@ def test_inspect_takes_a_data_set_by_name(cli):
         (("convert", "synthetic", "broken.npz"), "nothing is ever overwritten"),
         (("convert", "synthetic", "x" * 300 + ".npz"), "no name for a file"),
         (("clean", "synthetic", "new.npz"), "No cleaning was requested"),
-        (("clean", "synthetic", "new", "--drop-duplicates"), "does not end in .npz"),
+        (("clean", "synthetic", "broken.npz", "--drop-duplicates"), "nothing is ever overwritten"),
+        (("inspect", "synthetic", "--split", ""), "subsets must be given, drawn or a file"),
         (("clean", "synthetic", "new.npz", "--drop-aliens", "all"), "masks, images or none"),
     ],
 )
@@ -211,6 +248,20 @@ def test_clean_writes_what_remains(cli, made):
     np.testing.assert_array_equal(cleaned.unlabelled(), Npz(str(made)).unlabelled())
 
 
+def test_clean_writes_a_folder_with_what_the_remaining_items_have(cli, tmp_path):
+    images = np.random.default_rng(0).integers(0, 256, (5, 8, 8, 1), np.uint8)
+    images[1] = images[0]
+    masks = np.tile(np.array([0, 1], np.uint8), (5, 8, 4))
+    split = {"train": [0, 1, 2], "validation": [3], "test": [4]}
+    data = SegmentationData(images, masks, ("soil", "rock"), (1,), None, "it", names=[*"edcba"], split=split)
+    write_npz(tmp_path / "it.npz", data, None, "images", lambda done, total: None)
+    answer = cli("data", "clean", "it.npz", "cleaned", "--drop-duplicates")
+    assert "4 of 5 items remain" in answer.out
+    read = Folder(str(tmp_path / "cleaned")).load()
+    assert (list(read.names), read.ignore_classes) == ([*"ecba"], (1,))
+    assert (read.split.train, read.split.validation, read.split.test) == ((0, 1), (2,), (3,))
+
+
 def test_clean_drops_exactly_the_aliens_that_make_wrote(cli):
     words = ("--count", "131", "--test", "50", "--aliens", "6")
     assert cli("data", "make", "course.npz", *words).code == 0
@@ -236,7 +287,9 @@ def test_a_file_is_converted_to_whole_numbers(cli, made, layout):
     assert "classes background, soil, bedrock, sand, big_rock; ignored background" in answer.out
     with np.load(made.with_name("small.npz")) as file:
         assert layout in file
-        assert {array.dtype for array in file.values()} == {np.dtype(np.uint8)}
+        about_classes = {"class_names": "U", "class_ignored": "b"}
+        assert {name: file[name].dtype.kind for name in about_classes} == about_classes
+        assert {file[name].dtype for name in set(file) - set(about_classes)} == {np.dtype(np.uint8)}
     before, after = Npz(str(made)), Npz(str(made.with_name("small.npz")))
     assert_equal(before.load(), after.load())
     np.testing.assert_array_equal(before.unlabelled(), after.unlabelled())
@@ -245,7 +298,7 @@ def test_a_file_is_converted_to_whole_numbers(cli, made, layout):
 def test_a_file_becomes_a_folder_and_a_file_again(cli, made):
     assert cli("data", "convert", str(made), "folder").code == 0
     folder = made.with_name("folder")
-    assert left(folder) == ["classes.csv", "images", "masks", "unlabelled"]
+    assert left(folder) == ["classes.csv", "images", "marsseg.json", "masks", "unlabelled"]
     assert len(left(folder / "unlabelled")) == 5
     assert cli("data", "convert", str(folder), "back.npz").code == 0
     assert_equal(Npz(str(made)).load(), Npz(str(made.with_name("back.npz"))).load())

@@ -115,7 +115,7 @@ class TestFiles:
             split_of("item,subset\n" + "9" * 5000 + ",test")
 
     def test_that_do_not_exist_are_refused(self):
-        with pytest.raises(RequestError, match=r"This split cannot be read: No such file"):
+        with pytest.raises(RequestError, match=r"This table cannot be read: No such file"):
             make_split(data(), SplitOptions(subsets="none.csv"))
 
 

@@ -241,7 +241,7 @@ class TestOtherItems:
         broken = write("broken", 0.5, names=["0.png"], loss="dice")
         ((path, reason),) = marsseg.compare(broken.parent).skipped
         assert path == broken
-        assert "split.json is damaged or incomplete" in reason
+        assert "split.json: names must have a name for item 9" in reason
 
     def test_folds_and_a_single_test_subset_are_not_comparable(self, write):
         for name, plan in fold_plans(api.plan(arch=BASE), 2).items():

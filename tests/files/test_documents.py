@@ -62,7 +62,10 @@ def test_a_file_that_is_missing_or_none_or_too_large_is_an_error(tmp_path, monke
     assert refusal(read_json, tmp_path / "a.json").what == "a.json cannot be read: No such file or directory."
     assert refusal(read_json, tmp_path).what.endswith("cannot be read: Is a directory.")
     os.mkfifo(tmp_path / "pipe.json")
-    assert refusal(read_json, tmp_path / "pipe.json").what == "pipe.json cannot be read: it is not a regular file."
+    assert (
+        refusal(read_json, tmp_path / "pipe.json").what
+        == "pipe.json cannot be read: it is a named pipe, not a regular file."
+    )
     monkeypatch.setattr(documents, "JSON_LIMIT", 10)
     (tmp_path / "b.json").write_text("[1,2,3,4,5,6]")
     assert refusal(read_json, tmp_path / "b.json").what == "b.json cannot be read: it is larger than 10 bytes."

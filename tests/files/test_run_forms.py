@@ -88,7 +88,7 @@ def test_an_empty_or_missing_file_says_what_to_do(folder):
 def test_a_folder_whose_run_wrote_no_plan_says_what_to_do(tmp_path):
     error = refusal(RunFolder.open, tmp_path)
     assert error.what.endswith("is not a run folder: it has no plan.toml.")
-    assert "killed before it wrote its plan" in error.hint
+    assert "If a run was killed there before it began, nothing is lost" in error.hint
     assert "killed" not in refusal(RunFolder.open, tmp_path / "nowhere").hint
 
 

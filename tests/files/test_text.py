@@ -24,10 +24,10 @@ def test_other_texts_are_plain_utf_8():
 
 def test_every_file_of_a_run_takes_such_a_name(tmp_path):
     folder = RunFolder(tmp_path)
-    folder.write_json(folder.split, {"source": NAME})
+    folder.write_json(other := folder.path / "other.json", {"source": NAME})
     folder.write_text(folder.report, NAME)
     folder.log(NAME)
     folder.log("second")
-    assert folder.read_json(folder.split) == {"source": NAME}
+    assert folder.read_json(other) == {"source": NAME}
     assert read_text(folder.report) == NAME
     assert read_text(folder.log_file).endswith("second\n")

@@ -1,4 +1,4 @@
-"""`marsseg data clean`: clean a data set and write it into a file."""
+"""`marsseg data clean`: clean a data set and write it into a file or a folder."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .data_argument import DataSource, Overrides, read_unlabelled, source_plan
 
 def clean(
     source: DataSource,
-    out: Annotated[Path, typer.Argument(help="The new file.", metavar="OUT.npz")],
+    out: Annotated[Path, typer.Argument(help="The new file (if it ends in .npz) or folder.", metavar="OUT")],
     drop_aliens: Annotated[
         str | None,
         typer.Option(
@@ -39,9 +39,8 @@ def clean(
     """
     from ...files.atomic import refuse_existing, require_parent
     from ...runs.data import read_data
-    from .convert import check_npz, write_file
+    from .convert import write_data
 
-    check_npz(out)
     refuse_existing(out, "OUT")
     require_parent(out, "OUT")
     options = {"drop_aliens": drop_aliens, "drop_duplicates": drop_duplicates or None, "fill_margin": fill_margin}
@@ -53,7 +52,7 @@ def clean(
             where=source,
             hint="Add --drop-aliens masks, --drop-duplicates or --fill-margin 3.",
         )
-    write_file(out, data, read_unlabelled(plan), layout=None)
+    write_data(out, data, read_unlabelled(plan))
     if data.scaling is not None:
         print_text(f"{out}: {data.scaling}, and are written as such")
     print_text(f"{out}: {data.cleaning}")

@@ -33,11 +33,10 @@ def convert(
 ) -> None:
     """Write any data set as an .npz file (uint8), or as a folder with images/, masks/ and the classes.
 
-    Groups and images without labels are written, too.
+    Names of items, the split that the data come with, groups, colours and ignored classes, the scaling of the values,
+    and images without labels are written, too.
     """
-    from ...data.export import write_folder
     from ...files.atomic import refuse_existing, require_parent
-    from ...files.progress import ProgressBar
     from ...runs.data import read_data
 
     if layout is not None and out.suffix.lower() != ".npz":
@@ -46,11 +45,7 @@ def convert(
     require_parent(out, "OUT")
     plan = source_plan(source, set, plugin)
     data = read_data(plan)
-    if out.suffix.lower() == ".npz":
-        write_file(out, data, read_unlabelled(plan), layout)
-    else:
-        with ProgressBar("Writing", out.name) as progress:
-            write_folder(out, data, read_unlabelled(plan), progress)
+    write_data(out, data, read_unlabelled(plan), layout)
     ignore_classes = ", ".join(data.class_names[index] for index in data.ignore_classes) or "none"
     if data.scaling is not None:
         print_text(f"{out}: {data.scaling}, and are written as such")
@@ -63,11 +58,17 @@ def check_npz(out: Path) -> None:
         raise RequestError(f"The file is an .npz archive, but '{out}' does not end in .npz.", where="OUT")
 
 
-def write_file(out: Path, data: SegmentationData, unlabelled: np.ndarray | None, layout: Layout | None) -> None:
-    """Write an .npz file in a layout. None means the course's layout, or for colour images the layout `images`."""
-    from ...data.export import write_npz
+def write_data(out: Path, data: SegmentationData, unlabelled: np.ndarray | None, layout: Layout | None = None) -> None:
+    """Write an .npz file if the name of OUT ends so, or else a folder.
+
+    `layout` is that of a file; None means the course's layout, or for colour images the layout `images`.
+    """
+    from ...data.export import write_folder, write_npz
     from ...files.progress import ProgressBar
 
-    chosen: Layout = layout or ("training_set" if data.images.shape[-1] == 1 else "images")
     with ProgressBar("Writing", out.name) as progress:
+        if out.suffix.lower() != ".npz":
+            write_folder(out, data, unlabelled, progress)
+            return
+        chosen: Layout = layout or ("training_set" if data.images.shape[-1] == 1 else "images")
         write_npz(out, data, unlabelled, chosen, progress)

@@ -34,6 +34,14 @@ Overrides = Annotated[
         autocompletion=settings,
     ),
 ]
+Split = Annotated[
+    str | None,
+    typer.Option(
+        help="Take the subsets from a file: CSV with the columns item and subset (or fold), or a run's split.json; "
+        "given: as the data come; drawn: by shares.",
+        metavar="FILE|given|drawn",
+    ),
+]
 
 
 def source_plan(
@@ -41,11 +49,16 @@ def source_plan(
     overrides: Sequence[str] | None,
     plugins: Sequence[Path] | None,
     cleaning: Mapping[str, Any] | None = None,
+    split: str | None = None,
 ) -> Plan:
-    """Resolve the plan of a run on this data set, with default values for everything else."""
+    """Resolve the plan of a run on this data set, with default values for everything else.
+
+    `split` is the option `--split` of a run; None if it was not passed.
+    """
     from ...planning.resolver import Request, resolve
 
-    request = Request(compositions={"data": source}, sections={"cleaning": cleaning or {}}, overrides=overrides or ())
+    sections = {"cleaning": cleaning or {}, "split": {} if split is None else {"subsets": split}}
+    request = Request(compositions={"data": source}, sections=sections, overrides=overrides or ())
     return resolve(request, open_session(plugins=plugins))
 
 

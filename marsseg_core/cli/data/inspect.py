@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -9,7 +10,7 @@ import typer
 
 from ..common_options import Plugins
 from ..output import print_json, print_table, print_text, say
-from .data_argument import DataSource, Overrides, read_unlabelled, source_plan
+from .data_argument import DataSource, Overrides, Split, read_unlabelled, source_plan
 
 if TYPE_CHECKING:
     from ...data.inspection import Inspection
@@ -19,6 +20,7 @@ _SHOWN_ITEMS = 8
 
 def inspect(
     source: DataSource,
+    split: Split = None,
     set: Overrides = None,
     plugin: Plugins = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON, with all items of each finding.")] = False,
@@ -27,7 +29,8 @@ def inspect(
     """Describe a data set and its possible faults: aliens, duplicates, unusual masks, label rims, margins, leaks.
 
     Leaks are items that belong together but are in different subsets of the split that a run would make. Inspect
-    another split with `--set split.seed=1`, or the cleaned data with `--set cleaning.drop_aliens=masks`.
+    another split with `--split FILE` or `--set split.seed=1`, or the cleaned data with
+    `--set cleaning.drop_aliens=masks`.
     """
     from ...data.inspection import inspect as inspect_data
     from ...errors import RequestError
@@ -39,7 +42,7 @@ def inspect(
             raise RequestError(f"The page is an HTML file, but '{html}' does not end in .html.", where="--html")
         refuse_existing(html, "--html")
         require_parent(html, "--html")
-    plan = source_plan(source, set, plugin)
+    plan = source_plan(source, set, plugin, split=split)
     data = read_data(plan)
     unlabelled = read_unlabelled(plan)
     inspection = inspect_data(data, unlabelled, plan.split)
@@ -79,6 +82,9 @@ def _print_inspection(inspection: Inspection) -> None:
     right = ("pixels", "share", "images", "weight", "weight, labelled")
     print_table(("class", *right), rows, right=right)
     print_text()
+    if inspection.subsets is not None:
+        _print_subsets(inspection, inspection.subsets)
+        print_text()
     cells = [
         (
             each.name,
@@ -89,6 +95,22 @@ def _print_inspection(inspection: Inspection) -> None:
         for each in findings(inspection)
     ]
     print_table(("finding", "count", "details", "items"), cells, right=("count",))
+
+
+def _print_subsets(inspection: Inspection, subsets: Mapping[str, int]) -> None:
+    """Print the size of each subset, and of groups, if there are any."""
+    groups = inspection.subset_groups
+    rows = [
+        (
+            subset,
+            f"{count:,}",
+            f"{100 * count / inspection.images:.1f} %",
+            *(() if groups is None else (f"{groups[subset]:,}",)),
+        )
+        for subset, count in subsets.items()
+    ]
+    right = ("images", "share", *(() if groups is None else ("groups",)))
+    print_table(("subset", *right), rows, right=right)
 
 
 def _weight(weight: float | None) -> str:

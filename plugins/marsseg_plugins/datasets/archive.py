@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,7 +14,9 @@ import numpy as np
 
 from marsseg_core.plugin_api import (
     ITEM_LIMIT,
+    MAX_NAME,
     PIXEL_LIMIT,
+    VOID,
     Converter,
     ImageChunk,
     Range,
@@ -21,6 +24,7 @@ from marsseg_core.plugin_api import (
     Scaling,
     check_regular,
     determine_scaling,
+    is_text,
     items_per_chunk,
     numbers_of,
     other_content,
@@ -33,6 +37,12 @@ from .classes import binary_ids
 # 8-byte numbers are compressed to about a thirtieth of their size, blank images to a thousandth.
 BOMB_BYTES: Final = 256 * 2**20
 BOMB_RATIO: Final = 200
+
+# The bytes of a character: 4 in NumPy's texts, up to 4 in UTF-8.
+_CHARACTER_BYTES: Final = 4
+
+# What the kinds of NumPy's types are, in messages.
+_KINDS: Final = {"iufb": "numbers", "iu": "whole numbers", "b": "booleans", "US": "texts"}
 
 # The maximum number of names in a message.
 _MAX_NAMES: Final = 20
@@ -53,14 +63,14 @@ class NpzArchive:
             check_regular(path)
             self._zip = zipfile.ZipFile(path)
         except FileNotFoundError:
-            self._refuse("There is no such file.")
+            self.refuse("There is no such file.")
         except IsADirectoryError:
-            self._refuse("This is not an .npz file, but a folder.")
+            self.refuse("This is not an .npz file, but a folder.")
         except OSError as cause:
-            self._refuse(f"This file cannot be opened: {cause.strerror or cause}.")
+            self.refuse(f"This file cannot be opened: {cause.strerror or cause}.")
         except Exception as cause:
             content = other_content(path, ".npz file", b"PK")
-            self._refuse(*content or (f"This is not an .npz file, or it is cut off: {cause}.",))
+            self.refuse(*content or (f"This is not an .npz file, or it is cut off: {cause}.",))
 
     def __enter__(self) -> Self:
         return self
@@ -77,13 +87,13 @@ class NpzArchive:
         if self._separate:
             images, masks = self._shape(_IMAGES, (3, 4)), self._shape(_MASKS, (3,))
             if images[0] != masks[0]:
-                self._refuse(f"There are {images[0]} images and {masks[0]} masks.")
+                self.refuse(f"There are {images[0]} images and {masks[0]} masks.")
             if images[1:3] != masks[1:]:
-                self._refuse(f"Masks of shape {masks} do not match images of shape {(*images, 1)[:4]}.")
+                self.refuse(f"Masks of shape {masks} do not match images of shape {(*images, 1)[:4]}.")
             return images[0]
         shape, _ = self._header(_TOGETHER)
         if len(shape) != 4 or shape[1] != 2:
-            self._refuse(
+            self.refuse(
                 f"training_set must have the shape (N, 2, H, W), an image and a mask for each item, not {shape}.",
                 hint="A file with separate arrays must name them images (N, H, W) and masks (N, H, W).",
             )
@@ -135,8 +145,52 @@ class NpzArchive:
             return None
         shape, dtype = self._header(_GROUPS)
         if shape != (count,) or dtype.kind not in "iu":
-            self._refuse(f"training_groups must hold {count} integers, but its shape is {shape} and its type {dtype}.")
+            self.refuse(f"training_groups must hold {count} integers, but its shape is {shape} and its type {dtype}.")
         return np.concatenate([items for _, items in self._chunks(_GROUPS)])
+
+    def texts(self, name: str, count: int | None = None) -> Iterator[list[str]]:
+        """Yield the texts of an array (N,), in chunks. They are fixed-width, of characters (U) or UTF-8 bytes (S).
+
+        N must be `count`, or without it at most 255.
+        """
+        shape, dtype = self._header(name, kinds="US")
+        if len(shape) != 1 or shape[0] != (min(shape[0], VOID) if count is None else count):
+            wanted = f"at most {VOID} texts" if count is None else f"{count} text{'' if count == 1 else 's'}"
+            self.refuse(f"{name} must hold {wanted}, but its shape is {shape}.")
+        if dtype.itemsize > _CHARACTER_BYTES * MAX_NAME:
+            self.refuse(
+                f"{name} has texts of up to {dtype.itemsize:,} bytes; at most {MAX_NAME:,} characters are read."
+            )
+        for start, items in self._chunks(name):
+            if dtype.kind == "S":
+                texts = [item.decode("utf-8", "surrogateescape") for item in items]
+            elif items.view(f"{dtype.byteorder}u4").max() <= sys.maxunicode:
+                texts = items.tolist()
+            else:
+                self.refuse(f"{name} is damaged: it has numbers that are no characters.")
+            if wrong := [item for item, text in enumerate(texts) if not is_text(text)]:
+                self.refuse(f"Item {start + wrong[0]} of {name} is no text: {texts[wrong[0]]!r}.")
+            yield texts
+
+    def small(self, name: str, shape: tuple[int | None, ...], kinds: str) -> np.ndarray:
+        """Return an array of a known shape (None: any length up to 255) and kind of numbers."""
+        actual, dtype = self._header(name)
+        fits = len(actual) == len(shape) and all(
+            length == (wanted or min(length, VOID)) for length, wanted in zip(actual, shape, strict=True)
+        )
+        if not fits or dtype.kind not in kinds:
+            wanted_shape = ", ".join("N" if length is None else str(length) for length in shape)
+            self.refuse(f"{name} must be an array ({wanted_shape}) of {_KINDS[kinds]}, not {actual} {dtype}.")
+        return np.concatenate([items for _, items in self._chunks(name)])
+
+    def check_scaled(self) -> None:
+        """Raise RequestError unless the labelled images are uint8, as they are if their scaling is in the file."""
+        dtype = self._header(_TOGETHER if self.has(_TOGETHER) else _IMAGES)[1]
+        if dtype != np.uint8:
+            self.refuse(
+                f"The file says how its images were scaled to uint8, but they are {dtype}.",
+                hint="Set range to the values that are black and white, such as range=0..255.",
+            )
 
     @property
     def _separate(self) -> bool:
@@ -147,7 +201,7 @@ class NpzArchive:
         """Return the shape of an array; it must have one of these numbers of dimensions."""
         shape, _ = self._header(name)
         if len(shape) not in dimensions:
-            self._refuse(f"{name} must have {' or '.join(map(str, dimensions))} dimensions, N first, not {shape}.")
+            self.refuse(f"{name} must have {' or '.join(map(str, dimensions))} dimensions, N first, not {shape}.")
         return shape
 
     def _images(self, name: str) -> Iterator[tuple[int, ImageChunk]]:
@@ -169,7 +223,7 @@ class NpzArchive:
         """
         member = self._zip.getinfo(f"{name}.npy")
         if member.file_size > BOMB_BYTES and member.file_size > BOMB_RATIO * member.compress_size:
-            self._refuse(
+            self.refuse(
                 f"{name} grows from {member.compress_size:,} to {member.file_size:,} bytes when it is unpacked: "
                 f"it looks like a zip bomb, not like images.",
                 hint="If the file is correct, save it without compression (np.savez).",
@@ -182,7 +236,7 @@ class NpzArchive:
             return ids
         ids, other = binary_ids(ids)
         if other is not None:
-            self._refuse(f"A mask holds the value {other}; with binary=true, masks may hold only 0 and 255.")
+            self.refuse(f"A mask holds the value {other}; with binary=true, masks may hold only 0 and 255.")
         return ids
 
     def _whole(self, items: np.ndarray, start: int) -> np.ndarray:
@@ -193,12 +247,10 @@ class NpzArchive:
         with np.errstate(invalid="ignore"):
             outside = ~((items >= 0) & (items <= 255)).all(axis=axes)  # also True for NaN
         if outside.any():
-            self._refuse(f"The mask of item {start + int(np.argmax(outside))} has values outside 0 to 255.")
+            self.refuse(f"The mask of item {start + int(np.argmax(outside))} has values outside 0 to 255.")
         whole = np.rint(items) if items.dtype.kind == "f" else items
         if (fractional := (whole != items).any(axis=axes)).any():
-            self._refuse(
-                f"The mask of item {start + int(np.argmax(fractional))} has values that are not whole numbers."
-            )
+            self.refuse(f"The mask of item {start + int(np.argmax(fractional))} has values that are not whole numbers.")
         return whole.astype(np.uint8)
 
     def _chunks(self, name: str) -> Iterator[tuple[int, np.ndarray]]:
@@ -206,17 +258,17 @@ class NpzArchive:
         with self._open(name) as file:
             shape, dtype, fortran = read_npy_header(file)
             if fortran and len(shape) > 1:
-                self._refuse(f"{name} is stored in Fortran order; save it in C order (np.ascontiguousarray).")
+                self.refuse(f"{name} is stored in Fortran order; save it in C order (np.ascontiguousarray).")
             item_bytes = dtype.itemsize * math.prod(shape[1:])
             step = items_per_chunk(shape, dtype)
             for start in range(0, shape[0], step):
                 count = min(step, shape[0] - start)
                 content = file.read(count * item_bytes)
                 if len(content) != count * item_bytes:
-                    self._refuse(f"{name} ends after {start + len(content) // item_bytes} of {shape[0]} items.")
+                    self.refuse(f"{name} ends after {start + len(content) // item_bytes} of {shape[0]} items.")
                 yield start, np.frombuffer(content, dtype).reshape(count, *shape[1:])
             if file.read(1):
-                self._refuse(f"{name} has data after its {shape[0]} items.")
+                self.refuse(f"{name} has data after its {shape[0]} items.")
 
     @contextmanager
     def _open(self, name: str) -> Iterator[IO[bytes]]:
@@ -227,31 +279,31 @@ class NpzArchive:
         except RequestError:
             raise
         except Exception as cause:
-            self._refuse(f"{name} is damaged: {cause}.")
+            self.refuse(f"{name} is damaged: {cause}.")
 
-    def _header(self, name: str) -> tuple[tuple[int, ...], np.dtype]:
+    def _header(self, name: str, kinds: str = "iufb") -> tuple[tuple[int, ...], np.dtype]:
         """Return the shape and the type of an array, after a check that it can be read safely."""
         if not self.has(name):
             self._refuse_missing(name)
         with self._open(name) as file:
             shape, dtype, _ = read_npy_header(file)
         if (member := self._zip.getinfo(f"{name}.npy")).compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-            self._refuse(f"{name} is compressed in another way than NumPy does (zip method {member.compress_type}).")
+            self.refuse(f"{name} is compressed in another way than NumPy does (zip method {member.compress_type}).")
         if dtype.hasobject:
-            self._refuse(f"{name} holds pickled objects. They could run code when read, so marsseg never loads them.")
-        if dtype.kind not in "iufb":
-            self._refuse(f"{name} must hold numbers, not {dtype}.")
+            self.refuse(f"{name} holds pickled objects. They could run code when read, so marsseg never loads them.")
+        if dtype.kind not in kinds:
+            self.refuse(f"{name} must hold {_KINDS[kinds]}, not {dtype}.")
         if not all(length > 0 for length in shape):
-            self._refuse(f"{name} is empty: its shape is {shape}.")
+            self.refuse(f"{name} is empty: its shape is {shape}.")
         declared, stored = dtype.itemsize * math.prod(shape), member.file_size
         if declared > stored:  # before memory is allocated for data that does not exist
-            self._refuse(
+            self.refuse(
                 f"{name} declares the shape {shape} {dtype}, {declared:,} bytes, but only {stored:,} are stored."
             )
         if shape and shape[0] > ITEM_LIMIT:
-            self._refuse(f"{name} has {shape[0]:,} items; the limit is {ITEM_LIMIT:,}.")
+            self.refuse(f"{name} has {shape[0]:,} items; the limit is {ITEM_LIMIT:,}.")
         if (values := math.prod(shape[1:])) > PIXEL_LIMIT:
-            self._refuse(f"{name} has {values:,} values for each item; the limit is {PIXEL_LIMIT:,}.")
+            self.refuse(f"{name} has {values:,} values for each item; the limit is {PIXEL_LIMIT:,}.")
         return shape, dtype
 
     def _refuse_missing(self, name: str) -> NoReturn:
@@ -261,7 +313,8 @@ class NpzArchive:
         hint = None
         if members and not any(member.endswith(".npy") for member in members):
             hint = "This is a zip archive without arrays: unpack it, and pass the folder."
-        self._refuse(f"There is no {name} in this file; it holds {', '.join(shown) or 'nothing'}{more}.", hint)
+        self.refuse(f"There is no {name} in this file; it holds {', '.join(shown) or 'nothing'}{more}.", hint)
 
-    def _refuse(self, message: str, hint: str | None = None) -> NoReturn:
+    def refuse(self, message: str, hint: str | None = None) -> NoReturn:
+        """Raise RequestError about the file."""
         raise RequestError(message, where=str(self._path), hint=hint)

@@ -15,13 +15,18 @@ from .values import Ignored
 BACKGROUND: Final = "background"
 
 
-def ignored_classes(source: str, names: Sequence[str] | None, ignore_classes: Ignored) -> tuple[int, ...]:
+def ignored_classes(
+    source: str, names: Sequence[str] | None, ignore_classes: Ignored, recorded: tuple[int, ...] | None = None
+) -> tuple[int, ...]:
     """Return the ignored classes. A warning names those that are ignored for their name.
 
-    `names` is None if the classes have no names.
+    `names` is None if the classes have no names. `recorded` are the ignored classes that the source itself has, which
+    come before names; None if it does not say.
     """
     if ignore_classes is None:
         return ()
+    if ignore_classes == "background" and recorded is not None:
+        return recorded
     if isinstance(ignore_classes, tuple):
         return ignore_classes
     by_name = tuple(

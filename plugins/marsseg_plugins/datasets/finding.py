@@ -9,6 +9,7 @@ from typing import Final, Literal
 
 from marsseg_core.plugin_api import get_logger, refuse_file
 
+from .item_table import apply_item_table
 from .layouts.base import Found, Item, Wanted
 from .layouts.choice import HOW_TO_SAY, find
 from .pairs import Pair, Unpaired, report_unpaired, some, spread
@@ -47,6 +48,8 @@ def find_pairs(
         Pair(item.image, item.mask, item.name, group, subset=item.subset)
         for item, group in zip(found.items, numbers, strict=True)
     ]
+    if root.is_dir():
+        pairs = apply_item_table(root, pairs, groups=groups == "subfolders", unpaired=unpaired)
     return found, spread(pairs, limit)
 
 
@@ -73,18 +76,19 @@ def _plural(fault: str) -> str:
 
 
 def _messages(root: Path, found: Found, class_files: Sequence[Path]) -> list[str]:
-    lines = [f"{root.name} has the layout {found.layout}: {found.what}."] if found.what else []
+    title = Path(os.path.abspath(root)).name  # a path such as "." has no name
+    lines = [f"{title} has the layout {found.layout}: {found.what}."] if found.what else []
     if found.unlabelled:
         count = f"{len(found.unlabelled):,} image{'s' if len(found.unlabelled) > 1 else ''}"
-        lines.append(f"{root.name}: {count} without labels can be predicted, but not used for training or scores.")
+        lines.append(f"{title}: {count} without labels can be predicted, but not used for training or scores.")
     reasons = [
         f"{len(paths):,} × {reason} ({some([_name(root, path) for path in paths])})"
         for reason, listed in found.left_out.items()
         if (paths := [path for path in listed if path not in class_files])
     ]
     if reasons:
-        lines.append(f"Not read in {root.name}: {'; '.join(reasons)}.")
-    return lines + [f"{root.name}: {remark}" for remark in found.remarks]
+        lines.append(f"Not read in {title}: {'; '.join(reasons)}.")
+    return lines + [f"{title}: {remark}" for remark in found.remarks]
 
 
 def _name(root: Path, path: Path) -> str:

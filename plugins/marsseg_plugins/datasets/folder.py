@@ -56,7 +56,7 @@ class Folder(Dataset):
 
     The files may be in subfolders, the same ones in both folders. Each subfolder of images/, with the folders inside
     it, is a place, and the items of a place stay in the same subset of any split. The tiles of an image always stay
-    together.
+    together. A table items.csv next to the two folders gives items other names, groups and a split.
     """
 
     generic = True
@@ -101,7 +101,10 @@ class Folder(Dataset):
     palette: PaletteMeaning = param("colours", help=PALETTE_HELP)
     binary: bool = param(False, help=BINARY_HELP)
     ignore_classes: Ignored = param("background", help=IGNORED_HELP, minimum=0, min_length=0, absent="auto")
-    groups: Literal["subfolders", "none"] = param("subfolders", help="which items stay in the same subset of any split")
+    groups: Literal["subfolders", "none"] = param(
+        "subfolders",
+        help="which items stay in the same subset of any split: those of a subfolder, or as items.csv says",
+    )
     unpaired: Literal["refuse", "skip"] = param(
         "refuse", help="what to do with images without a mask and masks without an image"
     )
@@ -137,6 +140,8 @@ class Folder(Dataset):
 
     def load(self) -> SegmentationData:
         from marsseg_core.plugin_api import (
+            FACT_FILE,
+            ITEM_FILE,
             CacheSource,
             ImageReader,
             Range,
@@ -144,12 +149,14 @@ class Folder(Dataset):
             note_classes,
             note_scaling,
             note_warnings,
+            read_folder_facts,
         )
 
         from .classes import ignored_classes
         from .finding import find_pairs
         from .pair_reader import PairReader
         from .pairs import digest, write_pairs
+        from .values import refuse_other_values
 
         root = Path(self.path)
         class_file, class_files = self._class_file()
@@ -161,6 +168,8 @@ class Folder(Dataset):
             classes = replace(class_file, indices=found.classes.indices)  # names alone, as labelme writes them for VOC
         names = self._class_names(classes)
         resizing = self._resizing()
+        facts = read_folder_facts(root)
+        earlier = facts.scaling if self.range == "auto" else None
 
         def prepare(writer: Writer) -> None:
             value_range = Range.parse(self.range, self.range_per)
@@ -178,7 +187,8 @@ class Folder(Dataset):
                 draw=found.draw,
             )
             write_pairs(writer, pairs, reader, resizing, self.colour)
-            note_scaling(writer, picture.converter)
+            refuse_other_values(self.path, earlier, picture.converter.kept)
+            note_scaling(writer, picture.converter, earlier)
             note_warnings(writer, picture.turning())
             if names is None:
                 note_classes(writer, reader.classes(self.path))
@@ -195,13 +205,19 @@ class Folder(Dataset):
             "orientation": self.orientation,
         }
         files = dict.fromkeys(file for pair in pairs for file in (pair.image, pair.mask))
-        source = CacheSource(f"folder:{root.resolve().name}", [*files, *found.files, *class_files], options)
-        ignore_classes = ignored_classes(source.name, names, self.ignore_classes)
+        tables = [path for name in (ITEM_FILE, FACT_FILE) if (path := root / name).is_file()]
+        source = CacheSource(f"folder:{root.resolve().name}", [*files, *found.files, *class_files, *tables], options)
+        ignore_classes = ignored_classes(source.name, names, self.ignore_classes, facts.ignore_classes)
         colours = classes.colours if classes else None
         return cached_data(source, prepare, class_names=names, ignore_classes=ignore_classes, class_colours=colours)
 
     def with_scaling(self, scaling: Scaling) -> Folder:
-        if self.range != "auto":
+        from marsseg_core.plugin_api import read_folder_facts
+
+        from .values import is_scaled_already
+
+        earlier = read_folder_facts(Path(self.path)).scaling if self.range == "auto" else None
+        if self.range != "auto" or is_scaled_already(self.path, earlier, scaling):
             return self
         return replace(self, range=scaling.range_text, range_per=scaling.per)
 

@@ -35,8 +35,8 @@ class MarsScapes(PublishedSet):
     looks_for = f"image/ and {' or '.join(f'{folder}/' for folder in MASK_FOLDERS)}"
 
     resize: Literal["whole", "tiles"] = param("tiles", help="resize whole images, or cut them into tiles")
-    height: int = param(512, help="rows of an item", minimum=1)
-    width: int = param(512, help="columns of an item", minimum=1)
+    height: int = param(512, help="rows of an item", minimum=1, maximum=10_000)
+    width: int = param(512, help="columns of an item", minimum=1, maximum=10_000)
     images: Literal["panoramas", "crops"] = param(
         "panoramas", help="read the panoramas, or the crops in processed/, which overlap by half"
     )

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
     from marsseg_core.plugin_api import Scaling, SegmentationData, Writer
 
+    from .npz_facts import NpzFacts
+
 
 @dataclass(frozen=True)
 class Npz(Dataset):
@@ -31,16 +33,20 @@ class Npz(Dataset):
     If the file has `training_groups` (N,) integers, the items of a group stay in the same subset of any split, unless
     `groups` is none. `test_set` (M, H, W) or (M, H, W, C) holds images without labels, for prediction.
 
-    The classes are those of Mars terrain unless `classes` names others. A class called background is ignored.
+    The file may also have `names` (N,) of the items, the `split` (N,) that they come with (train, validation, test or
+    an empty text), `class_names` (K,), `class_colours` (K, 3), `class_ignored` (K,) and the `scaling` with which its
+    values were written, as `marsseg data convert` writes them. Without class names, the classes are those of Mars
+    terrain, and a class called background is ignored.
 
     The file is read once, in chunks, and its images and masks are stored in the cache as uint8. Nothing in it is ever
     unpickled.
     """
 
     path: str = param(help="the file")
-    classes: Literal["found", "mars"] | tuple[str, ...] = param(
-        MARS_CLASSES,
-        help="names of the classes 0, 1, …; mars: those of Mars terrain; found: the ids in the masks",
+    classes: Literal["file", "found", "mars"] | tuple[str, ...] = param(
+        "file",
+        help="names of the classes 0, 1, …; file: those that the file has, or else those of Mars terrain; found: those "
+        "that the file has, or else the ids in the masks; mars: those of Mars terrain",
         min_length=1,
     )
     binary: bool = param(False, help=BINARY_HELP)
@@ -67,6 +73,7 @@ class Npz(Dataset):
         from marsseg_core.plugin_api import CacheSource, cached_data
 
         from .classes import ignored_classes
+        from .npz_facts import read_facts
 
         path = Path(self.path)
         options = {
@@ -77,9 +84,30 @@ class Npz(Dataset):
             "groups": self.groups,
         }
         source = CacheSource(f"npz:{path.name}", [path], options)
-        names = {"mars": MARS_CLASSES, "found": None}[self.classes] if isinstance(self.classes, str) else self.classes
-        ignore_classes = ignored_classes(source.name, names, self.ignore_classes)
-        return cached_data(source, self._prepare, class_names=names, ignore_classes=ignore_classes)
+        source.key()  # says what is wrong with a file that cannot be read at all
+        facts = read_facts(path)
+        names = self._class_names(facts)
+        ignore_classes = ignored_classes(source.name, names, self.ignore_classes, facts.ignore_classes)
+
+        def prepare(writer: Writer) -> None:
+            self._prepare(writer, facts.scaling if self.range == "auto" else None, found=names is None)
+
+        return cached_data(
+            source, prepare, class_names=names, ignore_classes=ignore_classes, class_colours=facts.class_colours
+        )
+
+    def _class_names(self, facts: NpzFacts) -> tuple[str, ...] | None:
+        """Return the names of the classes; None if the classes are the ids in the masks."""
+        if self.classes == "found":
+            return facts.class_names
+        if self.classes == "file":
+            return facts.class_names or MARS_CLASSES
+        names = MARS_CLASSES if self.classes == "mars" else self.classes
+        if facts.class_names is not None and len(names) != len(facts.class_names):
+            raise RequestError(
+                f"classes names {len(names)} classes, but the file has {len(facts.class_names)}.", where=self.path
+            )
+        return names
 
     def unlabelled(self) -> np.ndarray | None:
         from marsseg_core.plugin_api import IMAGES, CacheSource, Converter, Range, cached_images, note_scaling
@@ -103,14 +131,31 @@ class Npz(Dataset):
     def with_scaling(self, scaling: Scaling) -> Npz:
         if self.range != "auto":
             return self
+        from .npz_facts import read_facts
+        from .values import is_scaled_already
+
+        if is_scaled_already(self.path, read_facts(Path(self.path)).scaling, scaling):
+            return self
         return replace(self, range=scaling.range_text, range_per=scaling.per)
 
-    def _prepare(self, writer: Writer) -> None:
+    def _prepare(self, writer: Writer, earlier: Scaling | None, *, found: bool) -> None:
+        """Write the arrays; `found` says that the classes are the ids in the masks."""
         import numpy as np
 
-        from marsseg_core.plugin_api import GROUPS, IMAGES, MASKS, Converter, Range, note_classes, note_scaling
+        from marsseg_core.plugin_api import (
+            GROUPS,
+            IMAGES,
+            MASKS,
+            SUBSET,
+            Converter,
+            Range,
+            append_names,
+            note_classes,
+            note_scaling,
+        )
 
         from .archive import NpzArchive
+        from .npz_facts import item_names, item_subsets
 
         array_of = {"image": IMAGES, "mask": MASKS}
         with NpzArchive(Path(self.path)) as archive:
@@ -126,11 +171,16 @@ class Npz(Dataset):
                 here = chosen[(chosen >= start) & (chosen < start + len(items))] - start
                 writer.append(array_of[content], items[here])
                 writer.progress(start + len(items), count)
-            note_scaling(writer, convert)
+            note_scaling(writer, convert, earlier)
             groups = archive.groups(count) if self.groups == "file" else None
-        if self.classes == "found":
+            names, subsets = item_names(archive, count), item_subsets(archive, count)
+        if found:
             if highest < 0:
                 raise RequestError(f"All pixels of all masks are void ({VOID}): there is no class.", where=self.path)
             note_classes(writer, highest + 1)
         if groups is not None:
             writer.append(GROUPS, groups[chosen])
+        if names is not None:
+            append_names(writer, [names[item] for item in chosen])
+        if subsets is not None:
+            writer.append(SUBSET, subsets[chosen])

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal, Protocol
 
-from marsseg_core.plugin_api import PIXEL_LIMIT, Dataset, param
+from marsseg_core.plugin_api import ITEM_LIMIT, PIXEL_LIMIT, Dataset, param
 
 from .values import EDGES_HELP, OVERLAP_HELP, Edges, check_overlap
 
@@ -63,8 +63,8 @@ class PublishedSet(Dataset):
 
     path: str = param(help="the folder of the unpacked release")
     resize: Literal["whole", "tiles"] = param("whole", help="resize whole images, or cut them into tiles")
-    height: int = param(256, help="rows of an item", minimum=1)
-    width: int = param(256, help="columns of an item", minimum=1)
+    height: int = param(256, help="rows of an item", minimum=1, maximum=10_000)
+    width: int = param(256, help="columns of an item", minimum=1, maximum=10_000)
     scale: float = param(1.0, help="factor by which images are resized before tiles are cut", above=0, maximum=16)
     edges: Edges = param("inward", help=EDGES_HELP)
     overlap: float = param(0.0, help=OVERLAP_HELP, minimum=0, maximum=10_000)
@@ -75,7 +75,7 @@ class PublishedSet(Dataset):
     unpaired: Literal["refuse", "skip"] = param(
         "refuse", help="what to do with images without a mask and masks without an image"
     )
-    limit: int | None = param(None, help="use only this many images, evenly spread", minimum=1)
+    limit: int | None = param(None, help="use only this many images, evenly spread", minimum=1, maximum=ITEM_LIMIT)
     pixel_limit: int = param(PIXEL_LIMIT, help="images with more pixels are refused", minimum=1)
 
     def __post_init__(self) -> None:

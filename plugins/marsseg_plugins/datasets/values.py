@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Final, Literal
+from typing import TYPE_CHECKING, Final, Literal
+
+if TYPE_CHECKING:
+    from marsseg_core.plugin_api import Scaling
 
 RangePer = Literal["set", "image"]
 Ignored = Literal["background", "auto"] | tuple[int, ...] | None
@@ -14,8 +17,8 @@ RANGE_HELP: Final = (
     "such as 0..4095, or two percentiles such as 1%..99%"
 )
 IGNORED_HELP: Final = (
-    "ids of classes that losses and scores ignore; background: the class of this name in upper or lower case, if any; "
-    "auto (in older plans): the same, in lower case only"
+    "ids of classes that losses and scores ignore; background: those that the source says, or else the class of this "
+    "name in upper or lower case, if any; auto (in older plans): the class of this name in lower case"
 )
 BINARY_HELP: Final = "masks hold 0 and 255, and 255 is class 1, not void"
 PALETTE_HELP: Final = (
@@ -44,3 +47,32 @@ def check_overlap(overlap: float, resize: str, height: int | None, width: int | 
         raise ValueError("overlap is a share below 1 or a whole number of pixels")
     if overlap >= 1 and overlap >= min(height or 1, width or 1):
         raise ValueError("overlap must be less than height and width")
+
+
+def is_scaled_already(path: str, earlier: Scaling | None, scaling: Scaling) -> bool:
+    """Return whether the values of a source were scaled before they were written; warn if it was in another way.
+
+    `earlier` is the scaling that the source itself says, and `scaling` the one that a network was trained with.
+    """
+    from marsseg_core.plugin_api import get_logger
+
+    if earlier is not None and earlier != scaling:
+        get_logger(__name__).warning(
+            "%s was written after another scaling than the network's: here, %s; for the network, %s.",
+            path,
+            earlier,
+            scaling,
+        )
+    return earlier is not None
+
+
+def refuse_other_values(path: str, earlier: Scaling | None, scaling: Scaling | None) -> None:
+    """Raise RequestError if values that were scaled before they were written would be scaled again."""
+    from marsseg_core.plugin_api import refuse_file
+
+    if earlier is not None and scaling is not None:
+        refuse_file(
+            path,
+            f"marsseg.json says that the values are scaled to 0 to 255 already, but {scaling}.",
+            hint="Remove its scaling if the images are others now, or set range to what is black and white.",
+        )

@@ -417,6 +417,14 @@ def test_what_is_not_read_is_said_with_the_reason(tree):
     ]
 
 
+def test_the_folder_is_named_wherever_it_is_read_from(tree, monkeypatch):
+    tree.image("img/a.png")
+    tree.mask("gt/a.png")
+    monkeypatch.chdir(tree.root)
+    Folder(".").load()
+    assert tree.told[0] == "mine has the layout two_folders: img/ with gt/."
+
+
 def test_links_to_folders_are_followed_once(tree, tmp_path):
     outside = Tree(tmp_path / "outside", None)
     for folder, save in (("images", outside.image), ("masks", outside.mask)):

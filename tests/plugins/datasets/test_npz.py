@@ -450,3 +450,57 @@ def test_groups_can_be_left_out(tmp_path):
     np.savez(path, images=images, masks=images + 1, training_groups=np.repeat([3, 5], 3))
     assert Npz(str(path)).load().groups.tolist() == [3, 3, 3, 5, 5, 5]
     assert Npz(str(path), groups="none").load().groups is None
+
+
+# --- what a file says about its items and classes
+
+
+TEXTS = np.array(["a", "b", "c", "d", "e"])
+SCALING = '{"low": 0, "high": 4095, "numbers": "integers", "per": "set"}'
+
+
+def test_names_may_be_bytes_and_follow_the_limit(save):
+    names = np.array([name.encode() for name in ("é", "b", "c", "d", "e")])
+    data = Npz(str(save(training_set=course(), names=names, split=["val", "", "test", "", "train"])), limit=2).load()
+    assert list(data.names) == ["é", "c"]
+    assert (data.split.validation, data.split.test, data.split.train) == ((0,), (1,), ())
+
+
+def test_class_names_of_the_file_come_before_mars_and_after_the_users(save):
+    path = str(save(training_set=course(), class_names=TEXTS, class_ignored=np.arange(5) == 2))
+    for classes in ("file", "found"):
+        data = Npz(path, classes=classes).load()
+        assert (data.class_names, data.ignore_classes) == (("a", "b", "c", "d", "e"), (2,))
+    assert Npz(path, classes="mars", ignore_classes=None).load().ignore_classes == ()
+    assert refusal(path, classes=("x", "y")).what == "classes names 2 classes, but the file has 5."
+
+
+@pytest.mark.parametrize(
+    ("arrays", "what"),
+    [
+        ({"names": TEXTS[:4]}, "names must hold 5 texts, but its shape is (4,)."),
+        ({"names": np.arange(5)}, "names must hold texts, not int64."),
+        ({"names": TEXTS.astype(object)}, "names holds pickled objects."),
+        ({"names": np.array(["a", "a", "c", "d", "e"])}, "Two items have the name a."),
+        ({"names": np.array(["a", "", "c", "d", "e"])}, "Item 1 of names is empty."),
+        ({"names": np.array(["a", "\ud800", "c", "d", "e"])}, "Item 1 of names is no text: "),
+        ({"names": np.full(5, 2**31 - 1, np.uint32).view("U1")}, "names is damaged: "),
+        ({"names": np.array([*"abcd", "x" * 5000])}, "names has texts of up to 20,000 bytes; at most 4,096 characters"),
+        ({"split": np.array([*["train"] * 4, "trian"])}, "Item 4 of split is 'trian', which is no subset."),
+        ({"class_names": np.array(list(map(str, range(256))))}, "class_names must hold at most 255 texts"),
+        ({"class_names": TEXTS[:2]}, "Mask 0 holds the value"),
+        ({"class_names": TEXTS, "class_colours": np.zeros((4, 3), np.uint8)}, "class_colours must be an array (5, 3)"),
+        ({"class_colours": np.full((5, 3), 256)}, "class_colours has 256 to 256; colours are 0 to 255."),
+        ({"class_ignored": np.zeros(5)}, "class_ignored must be an array (N) of booleans, not (5,) float64."),
+        ({"scaling": np.array([SCALING])}, "The file says how its images were scaled to uint8, but they are float64."),
+    ],
+)
+def test_what_does_not_fit_is_refused(save, arrays, what):
+    error = refusal(save(training_set=course(), **arrays))
+    assert error.what.startswith(what)
+
+
+@pytest.mark.parametrize("text", ["{", "[]", "1", "{}", '{"low": 1e999}', "[" * 2000])
+def test_a_scaling_that_is_none_is_refused(save, text):
+    error = refusal(save(training_set=course(np.uint8), scaling=np.array([text])))
+    assert error.what.startswith("scaling is not as marsseg writes it: ")

@@ -1,0 +1,65 @@
+"""Read tables that people and programs write: CSV with a header, separated by commas, semicolons or tabs."""
+
+from __future__ import annotations
+
+import csv
+import io
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from ..files.text import read_text
+from .image_files import refuse_file
+
+_SEPARATORS: Final = ",;\t"
+
+
+@dataclass(frozen=True)
+class Table:
+    """Hold the content of a table.
+
+    Attributes:
+        header: the first line as it is in the file
+        columns: the name of each column, in lower case
+        rows: (number of the line, fields) of each row; rows without any text are left out
+    """
+
+    header: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[int, list[str]], ...]
+
+
+def read_table(path: Path) -> Table:
+    """Read a table in UTF-8.
+
+    Args:
+        path: the file
+
+    Returns:
+        The table. Its fields are exactly what the file says, including spaces and line breaks in quoted fields.
+
+    Raises:
+        RequestError: if the file cannot be read, or a row has another number of fields than the header
+    """
+    try:
+        text = read_text(path, newline="")
+    except OSError as cause:
+        refuse_file(path, f"This table cannot be read: {cause.strerror}.")
+    except UnicodeDecodeError as cause:
+        refuse_file(path, f"This is not UTF-8 text: {cause.reason} at byte {cause.start}.")
+    header = io.StringIO(text, newline=None).readline()
+    separator = max(_SEPARATORS, key=header.count)
+    columns = tuple(column.strip().strip('"').lower() for column in header.split(separator))
+    rows = []
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, skipinitialspace=True)
+    try:
+        next(reader, None)
+        for fields in reader:
+            if not any(map(str.strip, fields)):
+                continue
+            if len(fields) != len(columns):
+                refuse_file(path, f"Line {reader.line_num} has {len(fields)} fields; the header has {len(columns)}.")
+            rows.append((reader.line_num, fields))
+    except csv.Error as cause:
+        refuse_file(path, f"Line {reader.line_num} cannot be split into fields: {cause}.")
+    return Table(header.rstrip("\n"), columns, tuple(rows))
