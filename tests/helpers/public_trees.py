@@ -119,11 +119,11 @@ def open_earth_map(root: Path) -> None:
     """OpenEarthMap: images/ and labels/ in a folder for each region; 0 is unknown, 1 to 8 classes; lists of names."""
     tree = Tree(root)
     for region in ("aachen", "tokyo"):
-        for number in (1, 2):
+        for number in (1, 2, 3):
             tree.image(f"{region}/images/{region}_{number}.tif")
             tree.mask(f"{region}/labels/{region}_{number}.tif", [0, 1, 8])
-    tree.write("train.txt", lines("aachen_1.tif", "tokyo_1.tif"))
-    tree.write("val.txt", lines("aachen_2.tif", "tokyo_2.tif"))
+    for number, subset in enumerate(("train", "val", "test"), start=1):
+        tree.write(f"{subset}.txt", lines(f"aachen_{number}.tif", f"tokyo_{number}.tif"))
 
 
 def oxford_pet(root: Path) -> None:

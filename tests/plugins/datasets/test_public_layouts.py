@@ -126,7 +126,12 @@ def test_open_earth_map(tried):
     assert "tokyo/images/tokyo_1.tif, tokyo/labels/tokyo_1.tif" in message
     assert "with {subset} and {group} if they are in the paths" in message
     data = tree.read(images="{group}/images/{name}.tif", masks="{group}/labels/{name}.tif", ignore_classes=(0,))
-    assert (len(data), len(data.class_names), len(set(data.groups))) == (4, 9, 2)
+    assert (len(data), len(data.class_names), len(set(data.groups))) == (6, 9, 2)
+    lists = {subset: (tree.root / f"{subset}.txt").read_text().split() for subset in ("train", "val", "test")}
+    rows = [f"{name},{subset}\n" for subset, names in lists.items() for name in names]
+    tree.write("split.csv", "item,subset\n" + "".join(rows))
+    split = make_split(data, SplitOptions(subsets=str(tree.root / "split.csv")))
+    assert [data.name(item) for item in split["test"]] == ["aachen/images/aachen_3.tif", "tokyo/images/tokyo_3.tif"]
 
 
 def test_oxford_pet(tried):
@@ -207,7 +212,9 @@ def test_decathlon(tried):
 
 def test_supervisely(tried):
     tree = tried(public_trees.supervisely)
-    assert "Images here are, for example, ds0/img/a.png." in tree.not_recognised()
+    message = tree.not_recognised()
+    assert "ds0/ann/ has no images, but a.png.json." in message
+    assert "Images here are, for example, ds0/img/a.png." in message
     for name in ("a.png", "b.png"):
         public_trees.Tree(tree.root).mask(f"ds0/masks_machine/{name}", [0, 1])
     assert len(tree.read("ds0", images="img", masks="masks_machine")) == 2

@@ -130,17 +130,21 @@ def explain(path: Path) -> str:
 def _examples(path: Path) -> list[str]:
     """Return sentences with an image of each folder that has some, or with the files that are there instead."""
     examples: list[str] = []
+    without: list[str] = []
     suffixes: Counter[str] = Counter()
     for folder, names in some_names(path, _MOST_NAMES):
         suffixes.update(
             "".join(Path(name).suffixes[-2:] if name.endswith(".gz") else Path(name).suffix) for name in names
         )
         picture = next(filter(is_picture, names), None)
-        examples += [within(path, Path(folder, picture))] if picture else []
+        if picture:
+            examples.append(within(path, Path(folder, picture)))
+        elif names and meaning_of(Path(folder).name).role == "masks":
+            without.append(f"{within(path, Path(folder))}/ has no images, but {names[0]}.")
     if examples:
         more = len(examples) - _NAMED
         end = f", and those of {more:,} more folder{'s' if more > 1 else ''}" if more > 0 else ""
-        return [f"Images here are, for example, {', '.join(examples[:_NAMED])}{end}. {HOW_TO_SAY}"]
+        return [*without[:_NAMED], f"Images here are, for example, {', '.join(examples[:_NAMED])}{end}. {HOW_TO_SAY}"]
     most = [suffix for suffix, _ in suffixes.most_common(_NAMED) if suffix]
     return [f"No file is an image ({', '.join(sorted(SUFFIXES))}), but there are {', '.join(most)}."] if most else []
 
