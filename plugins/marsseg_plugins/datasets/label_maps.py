@@ -91,7 +91,7 @@ def _read_roboflow(path: Path) -> ClassFile:
     """Read the classes of Roboflow's masks, with lines `value, name` after a header."""
     rows = [line.partition(",") for line in file_text(path, "class file", _MAX_BYTES).splitlines() if line.strip()]
     pairs = _pairs({value.strip(): name.strip() for value, _, name in rows[1:]})
-    if pairs is None or len(pairs) < len(rows) - 1:
+    if pairs is None or len({number for number, _ in pairs}) < len(rows) - 1:
         refuse_file(path, "This is not as Roboflow writes it: a header, and lines `value, name` with values to 255.")
     return _numbered(path, pairs)
 

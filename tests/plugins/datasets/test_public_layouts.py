@@ -117,6 +117,8 @@ def test_deepglobe(tried):
     assert "2 images without labels can be predicted" in tree.told
     split = make_split(data, SplitOptions())
     assert all(len(split[subset]) == 1 for subset in ("train", "validation", "test"))
+    public_trees.Tree(tree.root).mask("valid/908_gt.png", list(public_trees.DEEPGLOBE.values()))
+    assert not Folder.recognises(tree.root)  # masks with another end are not images without labels
 
 
 def test_open_earth_map(tried):
@@ -230,8 +232,9 @@ def test_cell_tracking(tried):
 
 def test_the_classes_of_roboflow_must_have_values(tried):
     tree = tried(public_trees.roboflow)
-    (tree.root / "train" / "_classes.csv").write_text("filename, rock, sand\na.jpg, 0, 1\n")
-    assert "This is not as Roboflow writes it" in tree.refused()
+    for text in ("filename, rock, sand\na.jpg, 0, 1\n", "Pixel Value, Class\n0, rock\n00, sand\n", ""):
+        tree.write("train/_classes.csv", text)
+        assert "This is not as Roboflow writes it" in tree.refused()
 
 
 def test_colours_of_two_classes_are_black_and_white(tried):

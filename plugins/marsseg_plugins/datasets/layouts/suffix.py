@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from .base import Found, Item, Wanted
-from .pairing import NO_IMAGE, NO_MASK, Ends, by_key, ends_in_one_folder, subset_and_place, without_end
+from .pairing import MASK_ENDS, NO_IMAGE, NO_MASK, Ends, by_key, ends_in_one_folder, subset_and_place, without_end
 from .walk import is_picture, list_folder, some_names, subfolders
 from .words import common_subset, meaning_of
 
@@ -55,12 +55,15 @@ def find(root: Path, wanted: Wanted) -> Found:
 def _found_ends(root: Path, pictures: list[Path]) -> Ends | None:
     """Return by which ends images and masks are told apart; None if they are not.
 
-    Images for testing need no masks. If images for validation have none either, those for training decide.
+    Images for testing need no masks. If none of those for validation has one either, those for training decide.
     """
     paths = [path.relative_to(root) for path in pictures]
     subset_of = {path.with_suffix("").as_posix(): meaning_of(path.parts[0]).subset for path in paths}
     labelled = [key for key, subset in subset_of.items() if subset != "test"]
-    return ends_in_one_folder(labelled) or ends_in_one_folder(key for key in labelled if subset_of[key] == "train")
+    training = [key for key in labelled if subset_of[key] == "train"]
+    if any(key.endswith(MASK_ENDS) for key in labelled if subset_of[key] != "train"):
+        training = []
+    return ends_in_one_folder(labelled) or ends_in_one_folder(training)
 
 
 def _has_subsets(root: Path, pictures: list[Path]) -> bool:
