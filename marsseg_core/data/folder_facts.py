@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from ..files.regular import check_regular
+from ..files.documents import Document, read_json
+from ..files.run_forms import SCALING
+from ..files.schema import Items, Nothing, Number, OneOf, Table
 from .image_files import refuse_file
 from .scaling import Scaling
 
@@ -16,7 +18,13 @@ FACT_FILE: Final = "marsseg.json"
 """Name the file with the facts in the folder of a data set."""
 
 _SCHEMA: Final = 1
-_MAX_BYTES: Final = 2**16
+_FORM: Final = Table(
+    required={
+        "schema": Number(_SCHEMA, _SCHEMA, whole=True),
+        "scaling": OneOf(SCALING, Nothing()),
+        "ignore_classes": Items(Number(0, whole=True)),
+    }
+)
 
 
 @dataclass(frozen=True)
@@ -57,20 +65,9 @@ def read_folder_facts(folder: Path) -> FolderFacts:
     path = folder / FACT_FILE
     if not path.exists():
         return FolderFacts()
+    content = read_json(path, Document(_FORM))
     try:
-        check_regular(path)
-        if path.stat().st_size > _MAX_BYTES:
-            refuse_file(path, f"This file has at most {_MAX_BYTES:,} bytes.")
-        content = json.loads(path.read_bytes())
-        if content["schema"] != _SCHEMA:
-            refuse_file(path, f"The schema of this file is {content['schema']!r}; this marsseg reads {_SCHEMA}.")
-        ignore_classes = content["ignore_classes"]
-        if not isinstance(ignore_classes, list) or not all(type(label) is int for label in ignore_classes):
-            raise ValueError("ignore_classes must be a list of class ids")
-        return FolderFacts(Scaling.from_json(content["scaling"]), tuple(ignore_classes))
-    except OSError as cause:
-        refuse_file(path, f"This file cannot be read: {cause.strerror}.")
-    except KeyError as cause:
-        refuse_file(path, f"This file has no {cause}.")
-    except (ValueError, TypeError, OverflowError, RecursionError) as cause:
-        refuse_file(path, f"This is not as marsseg writes it: {cause}.")
+        scaling = Scaling.from_json(content["scaling"])
+    except ValueError as cause:
+        refuse_file(path, f"The scaling is not as marsseg writes it: {cause}.")
+    return FolderFacts(scaling, tuple(content["ignore_classes"]))

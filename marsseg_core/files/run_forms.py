@@ -39,7 +39,7 @@ _METRICS: Final = Table(
     renamed={"parts": "subsets"},
 )
 
-_SCALING: Final = Table(
+SCALING: Final = Table(
     required={
         "low": _NUMBER,
         "high": _NUMBER,
@@ -47,6 +47,7 @@ _SCALING: Final = Table(
         "per": Text(("set", "image")),
     }
 )
+"""Describe how the values of images became 0…255."""
 
 _SPLIT: Final = Table(
     required={
@@ -58,7 +59,7 @@ _SPLIT: Final = Table(
         "validation": Items(_COUNT),
         "test": Items(_COUNT),
     },
-    optional={"scaling": _or_null(_SCALING), "names": _or_null(_TEXTS), "origin": Text(("drawn", "given", "file"))},
+    optional={"scaling": _or_null(SCALING), "names": _or_null(_TEXTS), "origin": Text(("drawn", "given", "file"))},
 )
 
 _CLEANING: Final = Table(

@@ -75,17 +75,30 @@ def test_items_without_an_image_can_be_left_out(table):
     assert first.name == "b.png"
 
 
+SCALED = (
+    '{{"schema": 1, "ignore_classes": [], '
+    '"scaling": {{"low": {low}, "high": {high}, "numbers": "integers", "per": "set"}}}}'
+)
+
+
 @pytest.mark.parametrize(
     ("text", "what"),
     [
-        ("{", "This is not as marsseg writes it: "),
-        ("[]", "This is not as marsseg writes it: "),
-        ("[" * 10_000, "This is not as marsseg writes it: "),
-        ("{}", "This file has no 'schema'."),
-        ('{"schema": 2}', "The schema of this file is 2; this marsseg reads 1."),
-        ('{"schema": 1, "scaling": {"low": 1e999}, "ignore_classes": []}', "This is not as marsseg writes it: "),
-        ('{"schema": 1, "scaling": null, "ignore_classes": [true]}', "This is not as marsseg writes it: "),
-        (" " * 2**17, "This file has at most 65,536 bytes."),
+        ("{", "marsseg.json cannot be read: Expecting property name"),
+        ("[]", "marsseg.json: the content must be a table, not []."),
+        ("[" * 10_000, "marsseg.json cannot be read: its values are nested too deeply."),
+        ("{}", "marsseg.json: schema, scaling, ignore_classes are missing."),
+        (
+            '{"schema": 2, "scaling": null, "ignore_classes": []}',
+            "marsseg.json: schema must be a whole number",
+        ),
+        (
+            '{"schema": 1, "scaling": {"low": 1e999}, "ignore_classes": []}',
+            "marsseg.json cannot be read: the num",
+        ),
+        ('{"schema": 1, "scaling": {"low": 3}, "ignore_classes": []}', "marsseg.json: scaling.high, scaling.numbers, "),
+        ('{"schema": 1, "scaling": null, "ignore_classes": [true]}', "marsseg.json: ignore_classes"),
+        (SCALED.format(low=9, high=9), "The scaling is not as marsseg writes it: a range has a lower and a higher end"),
     ],
 )
 def test_a_wrong_file_of_facts_is_refused(tmp_path, text, what):
