@@ -51,8 +51,9 @@ class Folder(Dataset):
     with one channel of class ids, 255 for void. Images and masks are turned by their EXIF orientation.
 
     The classes are 0 to the highest id in the masks, and all of them count. A file classes.csv (or classes.txt, CVAT's
-    labelmap.txt, class_names.txt, class_dict.csv, or classes.json) next to the two folders names them. If it also has colours, masks
-    may be palette or colour images. With `palette=indices`, the indices of palette images are the ids, as in VOC.
+    labelmap.txt, class_names.txt, class_dict.csv, or classes.json) next to the two folders names them. If it also has
+    colours, masks may be palette or colour images. With `palette=indices`, the indices of palette images are the ids,
+    as in VOC.
 
     The files may be in subfolders, the same ones in both folders. Each subfolder of images/, with the folders inside
     it, is a place, and the items of a place stay in the same subset of any split. The tiles of an image always stay
