@@ -90,7 +90,7 @@ def bash(ask):
         ("run --optimizer adamw", ["adamw"]),
         ("run --precision mixed_b", ["mixed_bfloat16"]),
         ("run --disable report,hfl", ["report,hflip"]),
-        ("run --disable mars", ["marsseg"]),
+        ("run --disable marss", ["marsseg"]),
         ("run --set arch.dense.wi", ["arch.dense.width=", "arch.dense.width=1.0"]),
         ("run --set tra", ["training."]),  # not complete, so further suggestions are added
         ("run --set training.precision=mixed_f", ["training.precision=mixed_float16"]),

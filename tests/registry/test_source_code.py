@@ -146,7 +146,7 @@ def test_a_source_that_cannot_be_parsed_makes_its_entry_invalid(package, kind, t
     assert (listed.status, summary) == ("invalid", "")
     assert listed.reason.startswith(says)
     assert find_source(broken) is None
-    assert imported_files("thirdparty.nets", ("thirdparty",)).keys() == {"thirdparty.nets"}
+    assert imported_files(["thirdparty.nets"], ("thirdparty",)).keys() == {"thirdparty.nets"}
 
 
 @pytest.mark.parametrize(
