@@ -105,7 +105,7 @@ def print_error(error: MarssegError, *, with_traceback: bool) -> None:
     if error.where:
         lines.append(printable(f"In: {error.where}"))
     if error.hint and not (with_traceback and "--traceback" in error.hint):
-        lines.extend(map(printable, error.hint.splitlines()))
+        lines.extend(map(printable, error.hint.split("\n")))
     console = Console(stderr=True)
     if console.is_terminal:
         from rich.panel import Panel

@@ -131,7 +131,7 @@ def test_show_builds_and_draws(cli, tmp_path):
     [
         (["aspp", "--build"], "only an architecture or a recipe"),
         (["unet", "--build", "--size", "64"], "not a valid size"),
-        (["unet", "--build", "--classes", "1"], "at least 2"),
+        (["unet", "--build", "--classes", "1"], "2 to 255 classes"),
         (["unet", "--build", "--bottleneck", "asp"], "'aspp'"),
         (["unet", "--plot", "unet.jpg"], "PNG"),
     ],
