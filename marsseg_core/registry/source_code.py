@@ -13,6 +13,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final
@@ -97,12 +98,25 @@ def imported_files(modules: Iterable[str], within: tuple[str, ...]) -> dict[str,
     return files
 
 
-def _imports(module: str, path: Path) -> Iterator[str]:
-    """Yield the names of modules that a module may import. `from a import b` may import `a` and `a.b`."""
+def _imports(module: str, path: Path) -> tuple[str, ...]:
+    """Return the names of modules that a module may import. `from a import b` may import `a` and `a.b`."""
     try:
-        tree = _parsed(path)
+        status = path.stat()
+    except OSError:
+        return ()
+    return _imports_of_version(module, path, status.st_size, status.st_mtime_ns)
+
+
+@lru_cache(maxsize=2048)
+def _imports_of_version(module: str, path: Path, size: int, modified: int) -> tuple[str, ...]:
+    """Return the imports of a file of this size and modification time, which is parsed once."""
+    try:
+        return tuple(_named_imports(module, path, _parsed(path)))
     except RequestError:
-        return
+        return ()
+
+
+def _named_imports(module: str, path: Path, tree: ast.Module) -> Iterator[str]:
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
@@ -130,7 +144,7 @@ def _docstring_in_source(target: Any) -> str:
     """Return the docstring of a function or class from the source text of its module; empty if there is none."""
     try:
         body = _parsed(Path(inspect.getsourcefile(target) or "")).body
-    except (OSError, TypeError, SyntaxError, ValueError):
+    except (OSError, TypeError, RequestError):
         return ""
     node: ast.AST | None = None
     for name in target.__qualname__.split("."):
