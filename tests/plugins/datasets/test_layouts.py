@@ -188,6 +188,16 @@ def test_test_images_without_masks_are_for_prediction(tree):
     assert (unlabelled == 254).all()
 
 
+def test_a_folder_of_images_without_labels_beside_the_two_folders_is_for_prediction(tree):
+    """`marsseg data convert` writes one."""
+    for name in ("images/a.png", "unlabelled/b.png", "unlabelled/c.png"):
+        tree.image(name)
+    tree.mask("masks/a.png")
+    assert list(tree.load().names) == ["a.png"]
+    assert tree.told == ["mine: 2 images without labels can be predicted, but not used for training or scores."]
+    assert Folder(str(tree.root)).unlabelled().shape == (2, *SIZE, 3)
+
+
 @pytest.mark.parametrize("folders", [["test"], ["train", "site3"]])
 def test_folders_that_are_not_a_split_are_places(tree, folders):
     for folder in folders:

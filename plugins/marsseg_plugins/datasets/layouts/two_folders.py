@@ -15,6 +15,7 @@ LOOKS_FOR: Final = (
     "images/ and masks/, or other usual names of the two folders, also inside or above train/, val/ and test/"
 )
 
+UNLABELLED: Final = "unlabelled"
 OTHERS: Final = "another folder with images"
 
 
@@ -24,10 +25,13 @@ def recognises(root: Path) -> bool:
 
 
 def find(root: Path, wanted: Wanted) -> Found:
-    """Pair the files of the two folders by their names."""
+    """Pair the files of the two folders by their names. A folder unlabelled/ beside them has images without masks."""
     sides = find_sides(root, wanted.images, wanted.masks)
     found = _pair(root, sides, wanted)
     others = folders_beside(root, sides)
+    if (folder := root / UNLABELLED) in others:
+        others.remove(folder)
+        found = replace(found, unlabelled=[*found.unlabelled, *list_folder(folder).files])
     return replace(found, left_out={**found.left_out, OTHERS: others}) if others else found
 
 
