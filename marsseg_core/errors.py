@@ -5,7 +5,7 @@ The command line shows an error as a panel on standard error, and exits with its
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from .printable import printable
 
@@ -47,6 +47,23 @@ class PluginError(MarssegError):
     """Report a broken plugin, with its name, distribution, version and the cause. Exit code 3."""
 
     exit_code = 3
+
+
+# The number of names that `some` shows.
+_SHOWN = 3
+
+
+def some(names: Sequence[str]) -> str:
+    """Return the first names as text for a message, and the number of the others.
+
+    Args:
+        names: all names
+
+    Returns:
+        Text such as "a, b, c and 7 more".
+    """
+    more = f" and {len(names) - _SHOWN:,} more" if len(names) > _SHOWN else ""
+    return ", ".join(names[:_SHOWN]) + more
 
 
 def nearest(wrong: str, known: Iterable[str], *, listing: str = "Known") -> str:

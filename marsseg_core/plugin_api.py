@@ -86,6 +86,7 @@ if TYPE_CHECKING:
         RequestError as RequestError,
         RunError as RunError,
         nearest as nearest,
+        some as some,
     )
     from .evaluation.confusion import confusion_matrix as confusion_matrix, decode as decode
     from .evaluation.formulas import (
@@ -229,6 +230,7 @@ _NAMES: Final = {
         "RequestError",
         "RunError",
         "nearest",
+        "some",
     ),
     "evaluation.confusion": (
         "confusion_matrix",

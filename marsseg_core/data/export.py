@@ -22,7 +22,7 @@ from ..files.text import encode_text
 from ..messages import get_logger
 from .arrays import SegmentationData
 from .chunks import items_per_chunk
-from .file_names import file_stem, png_names
+from .file_names import file_names, file_stem
 from .folder_facts import write_folder_facts
 from .images import Colour, png_picture
 from .item_file import ITEM_FILE, item_table
@@ -144,7 +144,7 @@ def write_folder(path: Path, data: SegmentationData, unlabelled: np.ndarray | No
             raise RequestError(f"A class file cannot contain the class name '{name}'.", where=data.source)
     _check_names(data)
     names = _numbered(data) if data.names is None else data.names
-    files = png_names(names)
+    files = [f"{file}.png" for file in file_names(names)]
     palette = _palette(data)
     total = len(data) + (0 if unlabelled is None else len(unlabelled))
     with atomic_folder(path) as temporary:

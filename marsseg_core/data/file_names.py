@@ -1,4 +1,4 @@
-"""Choose names of PNG files for items, which are valid on every system, differ, and resemble the items' names."""
+"""Choose names of files for items, which are valid on every system, differ, and resemble the items' names."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from .image_files import SUFFIXES
+from .names import image_of
 
 # What no system, or not every one, allows in the name of a file: control characters, bytes that are not UTF-8, and the
 # characters that Windows reserves. Windows also reserves names of devices, and drops spaces and dots at the end.
@@ -22,8 +23,8 @@ _MAX_PART: Final = 200
 _MAX_PATH: Final = 600
 
 
-def png_names(names: Iterable[str]) -> list[str]:
-    """Return the path of a PNG file for each item: its name with the suffix .png, if that can be one.
+def file_names(names: Iterable[str]) -> list[str]:
+    """Return the path of a file for each item, without a suffix: the name of the item, if that can be one.
 
     Parts of names that cannot be names of files are changed, and of names that would be the same file, also on a system
     that ignores case, the later ones get a number. Folders never end like an image, so they differ from all files.
@@ -38,14 +39,19 @@ def png_names(names: Iterable[str]) -> list[str]:
             numbers[stem] += 1
             path = f"{stem}~{numbers[stem]}"
         taken.add(key)
-        paths.append(f"{path}.png")
+        paths.append(path)
     return paths
 
 
 def file_stem(name: str) -> str:
-    """Return the name of an item without the suffix of an image file."""
-    stem, suffix = os.path.splitext(name)
-    return stem if suffix.lower() in SUFFIXES else name
+    """Return the name of an item without the suffix of its image file; the place of a tile stays.
+
+    >>> file_stem("site1/a.png@r64c128")
+    'site1/a@r64c128'
+    """
+    image = image_of(name)
+    stem, suffix = os.path.splitext(image)
+    return stem + name[len(image) :] if suffix.lower() in SUFFIXES else name
 
 
 def _safe_path(path: str) -> str:

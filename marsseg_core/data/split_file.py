@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from ..errors import RequestError, nearest
+from ..errors import RequestError, nearest, some
 from ..files.run_folder import RunFolder
 from .arrays import SegmentationData
 from .image_files import refuse_file
@@ -25,9 +25,6 @@ _FOLD_COLUMN: Final = "fold"
 
 # The digits of the largest number of an item or a fold.
 _DIGITS: Final = 18
-
-# The number of names in a message.
-_NAMED: Final = 3
 
 
 @dataclass(frozen=True)
@@ -110,12 +107,12 @@ class _Items:
         if not used:
             refuse_file(
                 path,
-                f"None of its items is in the data ({_some(self._unknown)}).",
+                f"None of its items is in the data ({some(self._unknown)}).",
                 hint=f"The first item of {self._data.source} is called {self._data.name(0)}.",
             )
         lines = []
         if self._unknown:
-            lines.append(f"{len(self._unknown):,} items of {path.name} are not in the data: {_some(self._unknown)}.")
+            lines.append(f"{len(self._unknown):,} items of {path.name} are not in the data: {some(self._unknown)}.")
         if unused := len(self._data) - used:
             lines.append(f"{unused:,} of {len(self._data):,} images are in no subset of {path.name}, and not used.")
         return tuple(lines)
@@ -208,9 +205,3 @@ def _of_run(path: Path, data: SegmentationData) -> Split:
         number_of_item[found] = SUBSETS.index(rows[name])
     remarks = items.remarks(path, int((number_of_item >= 0).sum()))
     return Split.from_numbers(number_of_item, "file", remarks)
-
-
-def _some(names: Sequence[str]) -> str:
-    """Return the first names as text, and the number of the others."""
-    more = f" and {len(names) - _NAMED:,} more" if len(names) > _NAMED else ""
-    return ", ".join(names[:_NAMED]) + more

@@ -8,10 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from ..files.contents import other_content
 from ..files.text import read_text
 from .image_files import refuse_file
 
 _SEPARATORS: Final = ",;\t"
+_MAX_BYTES: Final = 2**28
 
 
 @dataclass(frozen=True)
@@ -29,11 +31,12 @@ class Table:
     rows: tuple[tuple[int, list[str]], ...]
 
 
-def read_table(path: Path) -> Table:
+def read_table(path: Path, *, short_rows: bool = False) -> Table:
     """Read a table in UTF-8.
 
     Args:
         path: the file
+        short_rows: whether a row may have fewer fields than the header; the missing ones are empty
 
     Returns:
         The table. Its fields are exactly what the file says, including spaces and line breaks in quoted fields.
@@ -42,6 +45,10 @@ def read_table(path: Path) -> Table:
         RequestError: if the file cannot be read, or a row has another number of fields than the header
     """
     try:
+        if path.stat().st_size > _MAX_BYTES:
+            refuse_file(path, f"This file has more than {_MAX_BYTES:,} bytes.")
+        if content := other_content(path, "table"):
+            refuse_file(path, content[0], hint=content[1])
         text = read_text(path, newline="")
     except OSError as cause:
         refuse_file(path, f"This table cannot be read: {cause.strerror}.")
@@ -57,6 +64,8 @@ def read_table(path: Path) -> Table:
         for fields in reader:
             if not any(map(str.strip, fields)):
                 continue
+            if short_rows:
+                fields += [""] * (len(columns) - len(fields))
             if len(fields) != len(columns):
                 refuse_file(path, f"Line {reader.line_num} has {len(fields)} fields; the header has {len(columns)}.")
             rows.append((reader.line_num, fields))

@@ -11,6 +11,7 @@ from typing import Final
 import numpy as np
 
 from ..data.arrays import SegmentationData
+from ..data.file_names import file_names
 from ..data.image_files import SUFFIXES
 from ..data.image_reader import ImageReader
 from ..data.ranges import Range
@@ -24,7 +25,6 @@ from ..registry.session import Session
 from ..runs.data import read_data
 from ..runs.recorded_data import recorded_split
 from .ensemble import scaling_of
-from .file_names import file_names
 
 ALL: Final = "all"
 
@@ -161,10 +161,10 @@ def _subset_items(subset: str, data: SegmentationData, runs: Sequence[RunFolder]
 
 
 def _labelled(title: str, data: SegmentationData, items: np.ndarray) -> ImageSource:
-    """Return labelled images, with files named like the items, or numbered if they have no usable names."""
-    names = None if data.names is None else file_names([data.name(item) for item in items])
-    if names is None:
+    """Return labelled images, with files named like the items, or numbered if they have no names."""
+    if data.names is None:
         return _numbered(title, data.images, items)
+    names = file_names(data.name(item) for item in items)
     return ImageSource(title, names, lambda position: np.asarray(data.images[items[position]]))
 
 

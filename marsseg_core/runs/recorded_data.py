@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,8 +11,8 @@ from ..data.arrays import SegmentationData
 from ..data.scaling import SIXTEEN_BITS, Scaling
 from ..data.split import Split
 from ..errors import RequestError
+from ..files.documents import read_toml
 from ..files.run_folder import RunFolder
-from ..files.text import read_text
 from ..planning.plan import Plan
 from ..registry import kinds
 from .data import read_data
@@ -36,7 +35,7 @@ def record_data(folder: RunFolder, plan: Plan, file: Path | None = None) -> None
     import tomli_w
 
     file = file or folder.plan
-    document = tomllib.loads(read_text(file)) | {kinds.DATASET.option: plan.resolved[kinds.DATASET][0].to_toml()}
+    document = read_toml(file) | {kinds.DATASET.option: plan.resolved[kinds.DATASET][0].to_toml()}
     folder.write_text(file, tomli_w.dumps(document))
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import tomllib
 from collections.abc import Iterator
 from contextlib import suppress
 from datetime import datetime
@@ -17,8 +16,8 @@ from ..components.specs import ScheduleSpec
 from ..components.weighting_layer import WeightingLayer
 from ..errors import RequestError
 from ..files.atomic import atomic_folder
+from ..files.documents import read_toml
 from ..files.run_folder import RunFolder, create_run_folder
-from ..files.text import read_text
 from ..hooks import HookCaller, announce
 from ..networks.keras_backend import avoid_importing_tensorflow, fixed_settings
 from ..planning.invoke import build_component
@@ -94,7 +93,7 @@ def _check_extensible(folder: RunFolder, epochs: int) -> tuple[TrainingProgress,
             "The run is not finished.", where=where, hint=f"Resume it first: marsseg run --resume {folder.path}"
         )
     folder.check_unchanged()
-    planned = tomllib.loads(read_text(folder.plan))["training"]["epochs"]
+    planned = read_toml(folder.plan)["training"]["epochs"]
     if not folder.checkpoint.is_file():
         raise RequestError(
             "The run has no checkpoint any more, so its training cannot go on.",
@@ -173,7 +172,7 @@ def _copy(folder: RunFolder, extended: RunFolder, plan: Plan, planned: int, *, m
     extended.log(f"extends {folder.path} from {planned} to {plan.training.epochs} epochs")
     import tomli_w
 
-    document = tomllib.loads(read_text(folder.plan))
+    document = read_toml(folder.plan)
     document["training"]["epochs"] = plan.training.epochs
     extended.write_text(extended.plan, tomli_w.dumps(document))
     if moved:

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings, strategies as st
 
 from marsseg_core.data.arrays import SegmentationData
 from marsseg_core.data.export import write_folder, write_npz
-from marsseg_core.data.file_names import png_names
+from marsseg_core.data.file_names import file_names
 from marsseg_core.data.scaling import Scaling
 from marsseg_core.data.split import Split
 from marsseg_core.data.split_options import SplitOptions
@@ -165,15 +165,15 @@ def test_strange_names_are_kept_by_files_and_folders(written):
 
 
 def test_names_of_files_are_valid_and_differ_on_every_system():
-    files = png_names(STRANGE)
+    files = file_names(STRANGE)
     assert len({file.casefold() for file in files}) == len(STRANGE)
     for file in files:
         parts = file.split("/")
         assert all(0 < len(part.encode()) <= 255 and part[0] != "." and part[-1] not in " ." for part in parts)
         assert not set(file) & set('\n\x85<>:"|?*\\')
         assert not any(part.endswith((".png", ".jpg")) for part in parts[:-1])
-    assert png_names(["site1/a.png", "b.JPG", "c"]) == ["site1/a.png", "b.png", "c.png"]
-    assert png_names(["a.jpg", "a.png", "A"]) == ["a.png", "a~2.png", "A~3.png"]
+    assert file_names(["site1/a.png", "b.JPG", "c"]) == ["site1/a", "b", "c"]
+    assert file_names(["a.jpg", "a.png", "A"]) == ["a", "a~2", "A~3"]
 
 
 def test_changed_names_of_files_are_told(tmp_path, caplog):
@@ -196,7 +196,7 @@ def test_a_folder_says_what_its_files_do_not(tmp_path):
     with (tmp_path / "out" / "items.csv").open(encoding="utf-8", newline="") as file:
         rows = list(csv.reader(file))
     assert rows[0] == ["item", "file", "subset", "group"]
-    assert rows[3] == ["z/c.png@r0c64", "z/c.png@r0c64.png", "test", "20"]
+    assert rows[3] == ["z/c.png@r0c64", "z/c@r0c64.png", "test", "20"]
     assert rows[6] == ["e", "e.png", "", "3"]
     assert (tmp_path / "out" / "classes.csv").read_text().splitlines()[1:] == [
         "sky,0,0,0",

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
-from marsseg_core.plugin_api import RequestError, refuse_file
+from marsseg_core.plugin_api import RequestError, refuse_file, some
 
-from .pairs import Pair, pictures_in, some
+from .pairs import Pair, pictures_in
 
 _M2020_FOLDERS: Final = ("ncam", "mcam", "HAFIQ")
 

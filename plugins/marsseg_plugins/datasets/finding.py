@@ -7,12 +7,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final, Literal
 
-from marsseg_core.plugin_api import get_logger, refuse_file
+from marsseg_core.plugin_api import get_logger, refuse_file, some
 
 from .item_table import apply_item_table
 from .layouts.base import Found, Item, Wanted
 from .layouts.choice import HOW_TO_SAY, find
-from .pairs import Pair, Unpaired, report_unpaired, some, spread
+from .pairs import Pair, Unpaired, report_unpaired, spread
 
 # The layouts in which the names of files decide on pairs.
 _BY_NAMES: Final = ("two_folders", "suffix", "pattern")

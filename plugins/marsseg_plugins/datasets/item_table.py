@@ -17,9 +17,10 @@ from marsseg_core.plugin_api import (
     nearest,
     read_table,
     refuse_file,
+    some,
 )
 
-from .pairs import Pair, Unpaired, report_unpaired, some
+from .pairs import Pair, Unpaired, report_unpaired
 
 _ITEM: Final = "item"
 _FILE: Final = "file"

@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from marsseg_core.plugin_api import SUBSET_WORDS, read_text, refuse_file
+from marsseg_core.plugin_api import SUBSET_WORDS, read_text, refuse_file, some
 
 from .matching import by_key, matched
-from .pairs import Pair, some
+from .pairs import Pair
 from .published import Contents
 
 _FOLDERS: Final = ("train", "val", "test")

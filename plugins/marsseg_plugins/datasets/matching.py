@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
-from marsseg_core.plugin_api import refuse_file
+from marsseg_core.plugin_api import refuse_file, some
 
-from .pairs import pictures_in, some
+from .pairs import pictures_in
 
 
 def by_key(folder: Path, key: Callable[[Path], str] | None = None) -> dict[str, Path]:
@@ -16,11 +16,20 @@ def by_key(folder: Path, key: Callable[[Path], str] | None = None) -> dict[str, 
     `key` makes the key from the path inside the folder; an empty key leaves the file out. Without it, the key is that
     path without the suffix, with "/" between folders. Raises RequestError if two files have the same key.
     """
+    key = key or without_suffix
+    return keyed((key(path.relative_to(folder)), path) for path in pictures_in(folder, recursive=True))
+
+
+def without_suffix(path: Path) -> str:
+    """Return a path without the suffix of the file, with "/" between folders."""
+    return path.with_suffix("").as_posix()
+
+
+def keyed(paths: Iterable[tuple[str, Path]]) -> dict[str, Path]:
+    """Return files by their keys; leave out those with an empty key, and refuse two files with the same."""
     files: dict[str, Path] = {}
-    for path in pictures_in(folder, recursive=True):
-        inside = path.relative_to(folder)
-        name = key(inside) if key is not None else inside.with_suffix("").as_posix()
-        if name and (other := files.setdefault(name, path)) != path:
+    for key, path in paths:
+        if key and (other := files.setdefault(key, path)) != path:
             refuse_file(path, f"There is also {other.name}: which of them is meant?", hint="Remove one of them.")
     return files
 

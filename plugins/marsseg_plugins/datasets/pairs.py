@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Literal, NoReturn
+from typing import Literal, NoReturn
 
 import numpy as np
 
@@ -34,9 +34,6 @@ from .resizing import Resizing
 
 Colour = Literal["as_is", "grey", "rgb"]
 Unpaired = Literal["refuse", "skip"]
-
-# The maximum number of names in a message.
-_MAX_NAMES: Final = 3
 
 
 @dataclass(frozen=True)
@@ -87,12 +84,6 @@ def pictures_in(folder: Path, *, recursive: bool = False) -> list[Path]:
 
 def _is_picture(name: str) -> bool:
     return os.path.splitext(name)[1].lower() in SUFFIXES
-
-
-def some(names: Sequence[str]) -> str:
-    """Return the first names as text, and the number of the others."""
-    more = f" and {len(names) - _MAX_NAMES:,} more" if len(names) > _MAX_NAMES else ""
-    return ", ".join(names[:_MAX_NAMES]) + more
 
 
 def report_unpaired(faults: Sequence[str], unpaired: Unpaired, where: Path) -> None:

@@ -8,10 +8,10 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Final
 
-from marsseg_core.plugin_api import SUBSET_WORDS, read_text, refuse_file
+from marsseg_core.plugin_api import SUBSET_WORDS, read_text, refuse_file, some
 
 from .matching import by_key, matched
-from .pairs import Pair, some
+from .pairs import Pair
 from .published import Contents
 
 # The values 1 to 9 of the masks, in their order; 0 is NULL.

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from marsseg_core.plugin_api import refuse_file
+from ..matching import keyed, without_suffix
 
 # What the names of images and masks have at their end where both are in one folder.
 IMAGE_ENDS: Final = ("", "_image", "_img", "_rgb", "_leftImg8bit", "_sat", "_0000", "-image", "-img")
@@ -32,13 +32,7 @@ class Ends(NamedTuple):
 
 def by_key(paths: Iterable[Path], folder: Path, prefix: str = "") -> dict[str, Path]:
     """Return files by `prefix` and their path in a folder, without the suffix; refuse two with the same."""
-    files: dict[str, Path] = {}
-    for path in paths:
-        key = prefix + path.relative_to(folder).with_suffix("").as_posix()
-        if key in files:
-            refuse_file(path, f"There is also {files[key].name}: which of them is meant?", hint="Remove one of them.")
-        files[key] = path
-    return files
+    return keyed((prefix + without_suffix(path.relative_to(folder)), path) for path in paths)
 
 
 def without_end(files: Mapping[str, Path], end: str) -> tuple[dict[str, Path], list[Path]]:

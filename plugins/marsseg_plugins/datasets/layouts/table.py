@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import csv
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-from marsseg_core.plugin_api import SUBSET_WORDS, nearest, refuse_file
+from marsseg_core.plugin_api import SUBSET_WORDS, nearest, read_table, refuse_file
 
-from ..text_file import file_text
 from .base import Found, Item, Wanted
 
 LOOKS_FOR: Final = "a .csv file with the columns image and mask, and subset (or split) and group if you like"
@@ -19,8 +17,6 @@ _IMAGE: Final = ("image", "image_path", "img")
 _MASK: Final = ("mask", "mask_path", "label", "annotation")
 _SUBSET: Final = ("subset", "split")
 _GROUP: Final = ("group", "place")
-_MAX_BYTES: Final = 2**28
-_SEPARATORS: Final = ",;\t"
 
 
 def recognises(root: Path) -> bool:
@@ -60,24 +56,9 @@ def find(root: Path, wanted: Wanted) -> Found:
 
 def _read(path: Path) -> tuple[list[tuple[int, dict[str, str]]], Sequence[str]]:
     """Return (line, values by column) of the lines that are not empty, and the columns."""
-    lines = file_text(path, "table", _MAX_BYTES).splitlines()
-    header = lines[0] if lines else ""
-    separator = max(_SEPARATORS, key=header.count)
-    reader = csv.reader(lines, delimiter=separator, skipinitialspace=True)
-    rows: list[tuple[int, dict[str, str]]] = []
-    columns: list[str] = []
-    try:
-        for values in reader:
-            fields = [value.strip() for value in values]
-            if not columns:
-                columns = [field.lower() for field in fields]
-            elif len(fields) > len(columns):
-                refuse_file(path, f"Line {reader.line_num} has {len(fields)} fields; the header has {len(columns)}.")
-            elif any(fields):
-                padded = fields + [""] * (len(columns) - len(fields))
-                rows.append((reader.line_num, dict(zip(columns, padded, strict=True))))
-    except csv.Error as cause:
-        refuse_file(path, f"Line {reader.line_num} cannot be split into fields: {cause}.")
+    table = read_table(path, short_rows=True)
+    columns = list(filter(None, table.columns))
+    rows = [(line, dict(zip(table.columns, map(str.strip, fields), strict=True))) for line, fields in table.rows]
     return rows, columns
 
 
