@@ -12,6 +12,7 @@ from ..conventions import VOID, Transform
 from ..data.arrays import SegmentationData
 from ..data.batches import TrainingBatches
 from ..data.split import Split
+from ..data.warps import Warp, WarpTransform
 from ..errors import PluginError, RequestError
 from ..networks.heads import split_heads
 from ..networks.keras_backend import choose_compiler, precision
@@ -112,6 +113,8 @@ def build_batches(plan: Plan, data: SegmentationData, split: Split, objective: O
 
 def _transform(resolved: ResolvedComponent, function: Transform, data: SegmentationData) -> Transform:
     """Wrap the function of an augmentation: check its result, and name the augmentation in every error."""
+    if isinstance(function, WarpTransform):
+        return _warp_transform(resolved, function)
 
     def transform(images: np.ndarray, masks: np.ndarray, generators: Any) -> tuple[np.ndarray, np.ndarray]:
         shapes = images.shape, masks.shape
@@ -133,3 +136,22 @@ def _transform(resolved: ResolvedComponent, function: Transform, data: Segmentat
         return images, masks
 
     return transform
+
+
+def _warp_transform(resolved: ResolvedComponent, transform: WarpTransform) -> WarpTransform:
+    """Wrap the transform of an augmentation that draws warps, as `_transform` does."""
+
+    def draw(height: int, width: int, generators: Any) -> list[Warp]:
+        warps: list[Warp] = call_component(resolved, transform.draw, height, width, generators)
+        for warp in warps:
+            if not isinstance(warp, Warp):
+                raise PluginError(f"The {resolved.entry.label} returns a {type(warp).__name__}, not a Warp.")
+            if warp.places.ndim == 3 and warp.places.shape != (2, height, width):
+                raise PluginError(
+                    f"The {resolved.entry.label} returns a warp with the shape {warp.places.shape}, not "
+                    f"{(2, height, width)}.",
+                    where=repr(resolved.component),
+                )
+        return warps
+
+    return WarpTransform(draw)

@@ -11,6 +11,7 @@ from hypothesis import given, settings, strategies as st
 from scipy import ndimage
 
 from marsseg_core.conventions import VOID
+from marsseg_core.data.warps import Warp
 from marsseg_plugins.augmentations.blur import Blur
 from marsseg_plugins.augmentations.brightness import Brightness
 from marsseg_plugins.augmentations.contrast import Contrast
@@ -23,7 +24,6 @@ from marsseg_plugins.augmentations.rotate import Rotate
 from marsseg_plugins.augmentations.shear import Shear
 from marsseg_plugins.augmentations.translate import Translate
 from marsseg_plugins.augmentations.vflip import VFlip
-from marsseg_plugins.augmentations.warp import pixel_grid, warp, warp_affine
 from marsseg_plugins.augmentations.zoom import Zoom
 
 FLIPS = {"hflip": HFlip(), "vflip": VFlip()}
@@ -63,6 +63,13 @@ def applied(augmentation, images, masks, seed=0):
     return augmentation.apply(images.copy(), masks.copy(), generators(len(images), seed))
 
 
+def warped(images, masks, warp):
+    images, masks = images.copy(), masks.copy()
+    for image, mask in zip(images, masks, strict=True):
+        warp.apply(image, mask)
+    return images, masks
+
+
 # --- geometry
 
 
@@ -95,9 +102,10 @@ def test_pixels_from_outside_are_void(augmentation):
 def test_images_continue_as_fill_says():
     image = np.array([0.2, 0.4, 0.6], np.float32).reshape(1, 1, 3, 1)
     mask = np.ones((1, 1, 3), np.uint8)
-    left = pixel_grid(1, 3)[None] - np.array([0, 2.0]).reshape(1, 2, 1, 1)
+    left = np.zeros((2, 1, 3))
+    left[1] = -2
     for fill, expected in {"edge": [0.2, 0.2, 0.2], "mirror": [0.4, 0.2, 0.2], "black": [0, 0, 0.2]}.items():
-        new_image, new_mask = warp(image, mask, left, fill)
+        new_image, new_mask = warped(image, mask, Warp.by_offsets(left, fill))
         np.testing.assert_allclose(new_image.ravel(), expected, rtol=1e-6)
         assert new_mask.ravel().tolist() == [VOID, VOID, 1]
 
@@ -105,14 +113,14 @@ def test_images_continue_as_fill_says():
 def test_a_pixel_reaches_half_a_pixel_around_its_centre():
     image, mask = np.ones((1, 1, 2, 1), np.float32), np.array([[[1, 2]]], np.uint8)
     for column, label in {-0.6: VOID, -0.4: 1, 0.4: 1, 0.6: 2, 1.4: 2, 1.6: VOID}.items():
-        places = np.array([0, column]).reshape(1, 2, 1, 1) * np.ones((1, 2, 1, 2))
-        assert warp(image, mask, places, "edge")[1].ravel().tolist() == [label, label]
+        places = np.array([0, column]).reshape(2, 1, 1) * np.ones((2, 1, 2))
+        assert warped(image, mask, Warp(places))[1].ravel().tolist() == [label, label]
 
 
 def test_a_quarter_turn():
     images, masks = scene(height=16, width=16)
-    quarter = np.repeat([[[0.0, 1.0], [-1.0, 0.0]]], 4, axis=0)
-    new_images, new_masks = warp_affine(images, masks, quarter, "edge")
+    quarter = Warp.about_centre(np.array([[0, 1], [-1, 0]]), 16, 16)
+    new_images, new_masks = warped(images, masks, quarter)
     np.testing.assert_allclose(new_images, np.rot90(images, axes=(1, 2)), atol=1e-6)
     np.testing.assert_array_equal(new_masks, np.rot90(masks, axes=(1, 2)))
 
@@ -126,7 +134,7 @@ class Extreme:
 
 def extreme(augmentation, masks):
     images = np.zeros((*masks.shape, 1), np.float32)
-    return augmentation.apply(images, masks, [Extreme()] * len(masks))[1]
+    return augmentation.apply(images, masks.copy(), [Extreme()] * len(masks))[1]
 
 
 def marked(height, width, row, column):
@@ -154,7 +162,7 @@ def test_a_marked_pixel_moves_to_the_right_place():
 def test_elastic_moves_by_the_requested_pixels():
     """A ramp shows where each pixel came from."""
     height, width = 96, 128
-    ramp = (pixel_grid(height, width)[1] / (width - 1)).astype(np.float32)
+    ramp = (np.indices((height, width))[1] / (width - 1)).astype(np.float32)
     images = np.repeat(ramp[None, ..., None], 4, axis=0)
     new_images, new_masks = applied(Elastic(pixels=3, sigma=10), images, np.zeros((4, height, width), np.uint8))
     moved = (new_images[..., 0] - ramp) * (width - 1)
