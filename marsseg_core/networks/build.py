@@ -12,10 +12,12 @@ from ..planning.plan import Plan
 from ..registry import kinds
 from .checks import CheckedBottleneck, check_network, check_readable
 from .keras_backend import precision
+from .precision import settle_precision
 
 
 def build_network(plan: Plan, image_shape: Sequence[int], num_classes: int) -> keras.Model:
     """Build and check the plan's network for images of shape (H, W, C), with weights drawn from the plan's seed."""
+    (plan,) = settle_precision([plan])  # `show --build` builds the networks of recipes
     with precision(plan.training.precision):
         keras.utils.set_random_seed(plan.training.seed)
         return assemble_network(plan, image_shape, num_classes)

@@ -9,6 +9,7 @@ import random
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from importlib import metadata
 from threading import Lock, RLock
 from typing import Any, Final
@@ -45,6 +46,48 @@ def ask_for_determinism() -> None:
         import tensorflow
 
         tensorflow.config.experimental.enable_op_determinism()
+
+
+@dataclass(frozen=True)
+class Accelerator:
+    """A GPU or TPU that the backend uses.
+
+    Attributes:
+        kind: "GPU" or "TPU"
+        name: what the backend calls it
+        capability: NVIDIA's compute capability, such as (8, 0); None for other devices, and where it is unknown
+    """
+
+    kind: str
+    name: str
+    capability: tuple[int, ...] | None = None
+
+
+def accelerators() -> list[Accelerator]:
+    """Return the GPUs and TPUs on which the backend runs networks; none where it runs them on the processor."""
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow
+
+        found = []
+        for device in tensorflow.config.get_visible_devices():
+            if device.device_type in ("GPU", "TPU"):
+                details = tensorflow.config.experimental.get_device_details(device)
+                name, capability = details.get("device_name", device.name), details.get("compute_capability")
+                found.append(Accelerator(device.device_type, name, capability and tuple(capability)))
+        return found
+    import jax
+
+    # JAX also says cuda and rocm for gpu. Only NVIDIA's devices have a capability of digits.
+    devices = [device for device in jax.devices() if device.platform != "cpu"]
+    capabilities = [str(getattr(device, "compute_capability", "")).split(".") for device in devices]
+    return [
+        Accelerator(
+            "TPU" if device.platform == "tpu" else "GPU",
+            device.device_kind,
+            tuple(map(int, numbers)) if all(map(str.isdecimal, numbers)) else None,
+        )
+        for device, numbers in zip(devices, capabilities, strict=True)
+    ]
 
 
 def choose_compiler(model: keras.Model) -> None:
