@@ -2,10 +2,10 @@
 
     python benchmarks/precision.py FILE.npz [--arch unet:width=0.25] [--limit 500] [--epochs 5] [--seeds 3]
 
-The runs of both precisions alternate in one process, with the same seeds, split and batches. The table has the `miou` of
-the test subset, mean ± standard deviation over the seeds, and the median of the processor time of a run. The last line
-says whether the processor computes in bfloat16: if not, TensorFlow emulates it, and the times say nothing about a
-processor that does.
+The runs of both precisions alternate in one process, with the same seeds, split and batches. The table has the `miou`
+of the test subset, mean ± standard deviation over the seeds, and the median of the processor time of a run. The last
+line says what `precision=auto` becomes: where that is float32, bfloat16 is emulated, and the times say nothing about a
+machine that has it.
 """
 
 import argparse
@@ -20,6 +20,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import keras
 
 import marsseg
+from marsseg_core.networks.precision import choose_precision
 
 PRECISIONS = ("float32", "mixed_bfloat16")
 
@@ -56,6 +57,7 @@ def main():
         mean = f"{statistics.mean(values):.1f} ± {statistics.pstdev(values):.1f}"
         each = ", ".join(f"{value:.1f}" for value in values)
         print(f"| {precision} | {mean} | {each} | {statistics.median(seconds[precision]):.0f} |")
+    print("precision=auto: {}, as {}".format(*choose_precision()))
 
 
 if __name__ == "__main__":

@@ -1,0 +1,58 @@
+"""A run with `precision=auto` where the machine has bfloat16: trained, interrupted, resumed elsewhere, and used."""
+
+from __future__ import annotations
+
+import tomllib
+
+import keras
+import numpy as np
+import pytest
+
+import marsseg_core as marsseg
+from marsseg_core.networks import precision
+
+pytestmark = pytest.mark.usefixtures("without_observers")
+
+
+class StopInTheSecondEpoch(keras.callbacks.Callback):
+    def on_epoch_begin(self, epoch, logs=None):
+        if epoch == 1:
+            raise KeyboardInterrupt
+
+
+def test_bfloat16_from_the_first_step_to_the_prediction(tmp_path, monkeypatch):
+    monkeypatch.setattr(precision, "choose_precision", lambda: ("mixed_bfloat16", "this processor has bf16"))
+    run = marsseg.run(
+        arch="unet:width=0.125:depth=1:convolutions=1:upsampling=transposed",
+        bottleneck="none",
+        loss="wssce,lovasz",
+        data="synthetic:count=16:height=16:width=16",
+        batch=4,
+        epochs=2,
+        precision="auto",
+        overrides=["training.averaging=ema"],
+        callbacks=[StopInTheSecondEpoch()],
+        out=tmp_path / "run",
+    )
+    assert run.interrupted
+    training = tomllib.loads((run.path / "plan.toml").read_text())["training"]
+    assert (training["precision"], training["precision_from"]) == ("mixed_bfloat16", "auto")
+    assert "precision=auto: mixed_bfloat16, as this processor has bf16." in (run.path / "log.txt").read_text()
+
+    # Another machine would have chosen float32.
+    monkeypatch.setattr(precision, "choose_precision", lambda: ("float32", "this processor has none"))
+    run = marsseg.resume(run.path)
+    assert len(run.history) == 2
+    assert run.plan.training.precision == "mixed_bfloat16"
+    assert all(np.isfinite([*record.values()]).all() for record in run.history)
+
+    network = marsseg.load(run.path)
+    assert "bfloat16" in {layer.compute_dtype for layer in network.layers}
+    assert {keras.backend.standardize_dtype(weight.dtype) for weight in network.weights} == {"float32"}
+    assert network.output.dtype == "float32"
+    # The network scores the same after loading as in the training.
+    best = run.history[run.best_epoch - 1]
+    assert marsseg.evaluate(run, subset="validation").miou == pytest.approx(best["val_miou"], abs=1e-6)
+    (probabilities,) = marsseg.predict(run, run.data.images[:1], probabilities=True)
+    assert probabilities.dtype == np.float32
+    np.testing.assert_allclose(probabilities.sum(axis=-1), 1, atol=1e-5)
