@@ -14,6 +14,7 @@ import statistics
 import tempfile
 import time
 from pathlib import Path
+from typing import Literal
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
@@ -22,7 +23,7 @@ import keras
 import marsseg
 from marsseg_core.networks.precision import choose_precision
 
-PRECISIONS = ("float32", "mixed_bfloat16")
+PRECISIONS: tuple[Literal["float32", "mixed_bfloat16"], ...] = ("float32", "mixed_bfloat16")
 
 
 def main():

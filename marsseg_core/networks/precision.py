@@ -6,13 +6,16 @@ import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
 from ..messages import get_logger
 from ..planning.plan import Plan
 from .keras_backend import Accelerator, accelerators
 
 AUTO: Final = "auto"
+
+# What `auto` can become.
+Policy = Literal["float32", "mixed_bfloat16"]
 
 _logger = get_logger(__name__)
 
@@ -35,13 +38,13 @@ def settle_precision(plans: Sequence[Plan]) -> list[Plan]:
     return [_with_precision(plan, policy) if plan.training.precision == AUTO else plan for plan in plans]
 
 
-def _with_precision(plan: Plan, policy: str) -> Plan:
+def _with_precision(plan: Plan, policy: Policy) -> Plan:
     training = replace(plan.training, precision=policy, precision_from=AUTO)
     origins = {**plan.section_origins.get("training", {}), "precision": AUTO, "precision_from": AUTO}
     return replace(plan, training=training, section_origins={**plan.section_origins, "training": origins})
 
 
-def choose_precision() -> tuple[str, str]:
+def choose_precision() -> tuple[Policy, str]:
     """Return the dtype policy that suits this machine, and the reason."""
     devices = accelerators()
     suits, reason = accelerators_suit(devices) if devices else processor_suits(_cpuinfo())
