@@ -54,10 +54,10 @@ def main():
             keras.backend.clear_session()
     print("| precision | test `miou` | of each seed | processor seconds per run |")
     print("|---|--:|---|--:|")
-    for precision, values in scores.items():
+    for name, values in scores.items():
         mean = f"{statistics.mean(values):.1f} ± {statistics.pstdev(values):.1f}"
         each = ", ".join(f"{value:.1f}" for value in values)
-        print(f"| {precision} | {mean} | {each} | {statistics.median(seconds[precision]):.0f} |")
+        print(f"| {name} | {mean} | {each} | {statistics.median(seconds[name]):.0f} |")
     print("precision=auto: {}, as {}".format(*choose_precision()))
 
 
