@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import tomllib
+from types import SimpleNamespace
 
 import keras
 import numpy as np
 import pytest
 
 import marsseg_core as marsseg
+from marsseg_core import api
+from marsseg_core.errors import RunError
+from marsseg_core.experiments import series
 from marsseg_core.networks import precision
+from marsseg_core.training.callbacks import FiniteLoss
 
 pytestmark = pytest.mark.usefixtures("without_observers")
 
@@ -56,3 +61,30 @@ def test_bfloat16_from_the_first_step_to_the_prediction(tmp_path, monkeypatch):
     (probabilities,) = marsseg.predict(run, run.data.images[:1], probabilities=True)
     assert probabilities.dtype == np.float32
     np.testing.assert_allclose(probabilities.sum(axis=-1), 1, atol=1e-5)
+
+
+def test_a_series_records_what_auto_became_before_its_first_run(tmp_path, monkeypatch):
+    written = []
+
+    def run_members(folder, plans, data):
+        written.extend([(folder.path / series.SERIES_PLAN).read_text(), *(plan.to_toml() for plan in plans.values())])
+
+    monkeypatch.setattr(series, "run_members", run_members)
+    monkeypatch.setattr(precision, "choose_precision", lambda: ("mixed_bfloat16", "this processor has bf16"))
+    plan = api.plan(data="synthetic:count=16:height=16:width=16", precision="auto")
+    series.run_series("seeds", series.seed_plans(plan, 2), out=tmp_path / "series")
+    assert len(written) == 3
+    assert all('precision = "mixed_bfloat16"' in text and 'precision_from = "auto"' in text for text in written)
+
+
+@pytest.mark.parametrize(("policy", "overflows"), [("mixed_bfloat16", False), ("mixed_float16", True)])
+def test_only_float16_is_blamed_for_an_overflow(policy, overflows):
+    callback = FiniteLoss(policy)
+    network = SimpleNamespace(trainable_variables=[np.array([np.inf])])
+    optimizer = SimpleNamespace(learning_rate=0.5)
+    callback.set_model(SimpleNamespace(optimizer=optimizer, network=network, loss_names=["ssce"]))
+    callback.on_epoch_begin(1)
+    with pytest.raises(RunError) as error:
+        callback.on_train_batch_end(0, {"loss": np.nan})
+    assert ("overflows easily" in str(error.value)) is overflows
+    assert "smaller learning rate" in str(error.value)
