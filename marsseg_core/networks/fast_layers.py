@@ -65,8 +65,9 @@ class FastConvolution(keras.layers.Layer):
         if joined:
             small, parts = zip(*joined.values(), strict=True)
             enlarged = convolve_enlarged(small, tuple(joined), parts)
-            total = _add(enlarged, bias) if total is None else total + enlarged
-        return total
+            # Without the convolution, TensorFlow would sum the gradient of the bias in half precision.
+            total = _add(ops.cast(enlarged, "float32"), bias) if total is None else total + enlarged
+        return ops.cast(total, self.compute_dtype)
 
     def compute_output_shape(self, shapes: Sequence[tuple[int | None, ...]]) -> tuple[int | None, ...]:
         """Return the shape of the result for those of the maps."""

@@ -9,6 +9,7 @@ import random
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from importlib import metadata
 from threading import Lock, RLock
 from typing import Any, Final
@@ -47,6 +48,48 @@ def ask_for_determinism() -> None:
         tensorflow.config.experimental.enable_op_determinism()
 
 
+@dataclass(frozen=True)
+class Accelerator:
+    """A GPU or TPU that the backend uses.
+
+    Attributes:
+        kind: "GPU" or "TPU"
+        name: what the backend calls it
+        capability: NVIDIA's compute capability, such as (8, 0); None for other devices, and where it is unknown
+    """
+
+    kind: str
+    name: str
+    capability: tuple[int, ...] | None = None
+
+
+def accelerators() -> list[Accelerator]:
+    """Return the GPUs and TPUs on which the backend runs networks; none where it runs them on the processor."""
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow
+
+        found = []
+        for device in tensorflow.config.get_visible_devices():
+            if device.device_type in ("GPU", "TPU"):
+                details = tensorflow.config.experimental.get_device_details(device)
+                name, capability = details.get("device_name", device.name), details.get("compute_capability")
+                found.append(Accelerator(device.device_type, name, capability and tuple(capability)))
+        return found
+    import jax
+
+    # JAX also says cuda and rocm for gpu. Only NVIDIA's devices have a capability of digits.
+    devices = [device for device in jax.devices() if device.platform != "cpu"]
+    capabilities = [str(getattr(device, "compute_capability", "")).split(".") for device in devices]
+    return [
+        Accelerator(
+            "TPU" if device.platform == "tpu" else "GPU",
+            device.device_kind,
+            tuple(map(int, numbers)) if all(map(str.isdecimal, numbers)) else None,
+        )
+        for device, numbers in zip(devices, capabilities, strict=True)
+    ]
+
+
 def choose_compiler(model: keras.Model) -> None:
     """Switch XLA off for TensorFlow on a CPU, where it makes training steps slower."""
     if keras.backend.backend() == "tensorflow" and not has_gpu():
@@ -56,6 +99,23 @@ def choose_compiler(model: keras.Model) -> None:
 def has_gpu() -> bool:
     """Return whether the backend computes on a GPU."""
     return bool(keras.distribution.list_devices("gpu"))
+
+
+def add_biases_in_float32(network: keras.Model) -> None:
+    """Let the bfloat16 layers of a network add their biases in float32, for TensorFlow on a CPU.
+
+    Its gradient of a bias is a sum over all cells of the batch, which it computes in bfloat16. Such a sum stops growing
+    at 256 times its summands, and in a large batch most of the gradient is lost. The kernels for GPUs sum in float32,
+    and so does the step that TensorFlow fuses for a plain convolution, which is left as it is for its speed.
+    """
+    if keras.backend.backend() != "tensorflow" or has_gpu():
+        return
+    for layer in network._flatten_layers():
+        bias = getattr(layer, "bias", None) if type(layer).__module__.startswith("keras.") else None
+        fused = isinstance(layer, keras.layers.Conv2D) and tuple(layer.dilation_rate) == (1, 1)
+        # Keras adds a bias of several axes, as in attention, by another function, whose gradient is right.
+        if bias is not None and layer.compute_dtype == "bfloat16" and not fused and sum(n > 1 for n in bias.shape) <= 1:
+            bias._autocast = False
 
 
 def value_and_gradient(function: Callable[[Any], Any], at: Any) -> tuple[Any, Any]:
