@@ -23,8 +23,8 @@ class FastConvolution(keras.layers.Layer):
     """
 
     def __init__(self, convolution: Any, factors: Sequence[int], normalisation: Any = None) -> None:
-        # Without casting: kernels are summed and scaled before they are rounded to half precision.
-        super().__init__(dtype=convolution.dtype_policy, autocast=False)
+        # In float32 and without casting, so that kernels are summed and scaled before they are rounded.
+        super().__init__(dtype="float32", autocast=False)
         self.convolution = convolution
         self.factors = tuple(factors)
         self.normalisation = normalisation
@@ -32,7 +32,8 @@ class FastConvolution(keras.layers.Layer):
 
     def call(self, maps: Sequence[Any], training: bool | None = None) -> Any:
         """Return (B, H, W, F) for maps (B, H / s, W / s, C), each with its factor s."""
-        kernel = ops.convert_to_tensor(self.convolution.kernel)
+        # Reshape, to get a tensor also where the backend would go on with its variable.
+        kernel = ops.reshape(self.convolution.kernel, self.convolution.kernel.shape)
         bias = ops.convert_to_tensor(self.convolution.bias) if self.convolution.use_bias else None
         normalisation = self.normalisation
         if normalisation is None:
@@ -43,11 +44,12 @@ class FastConvolution(keras.layers.Layer):
             # With fixed statistics, normalisation is a linear map that the kernel can contain.
             scale, offset = _scale_and_offset(normalisation)
             bias = offset if bias is None else bias * scale + offset
-            result = self._convolve(maps, kernel * scale, bias)
+            result = ops.cast(self._convolve(maps, kernel * scale, bias), normalisation.compute_dtype)
         return self.convolution.activation(result)
 
     def _convolve(self, maps: Sequence[Any], kernel: Any, bias: Any) -> Any:
-        maps = [ops.cast(x, self.compute_dtype) for x in maps]
+        dtype = self.convolution.compute_dtype
+        maps = [ops.cast(x, dtype) for x in maps]
         # Split the kernel at once: the gradient of a slice is a whole kernel of zeros around it.
         ends = np.cumsum([x.shape[-1] for x in maps])
         kernels = ops.split(kernel, ends[:-1].tolist(), axis=2) if len(maps) > 1 else [kernel]
@@ -61,25 +63,26 @@ class FastConvolution(keras.layers.Layer):
         if 1 in joined:
             x, part = joined.pop(1)
             # The bias comes first, so that the backend can add it within the convolution.
-            total = _add(ops.conv(x, ops.cast(part, x.dtype), padding=self.convolution.padding), bias)
+            total = _add(ops.conv(x, ops.cast(part, dtype), padding=self.convolution.padding), bias)
         if joined:
             small, parts = zip(*joined.values(), strict=True)
             enlarged = convolve_enlarged(small, tuple(joined), parts)
             # Without the convolution, TensorFlow would sum the gradient of the bias in half precision.
             total = _add(ops.cast(enlarged, "float32"), bias) if total is None else total + enlarged
-        return ops.cast(total, self.compute_dtype)
+        return ops.cast(total, dtype)
 
-    def compute_output_shape(self, shapes: Sequence[tuple[int | None, ...]]) -> tuple[int | None, ...]:
-        """Return the shape of the result for those of the maps."""
-        (batch, height, width, _), factor = shapes[0], self.factors[0]
-        return batch, height * factor, width * factor, self.convolution.filters
+    def compute_output_spec(self, maps: Sequence[Any], training: bool | None = None) -> keras.KerasTensor:
+        """Return the shape and type of the result for those of the maps."""
+        sides = [None if side is None else side * self.factors[0] for side in maps[0].shape[1:3]]
+        last = self.normalisation or self.convolution
+        return keras.KerasTensor((maps[0].shape[0], *sides, self.convolution.filters), last.compute_dtype)
 
 
 class FastNormalisation(keras.layers.Layer):
     """Apply batch normalisation by the backend's own function."""
 
     def __init__(self, normalisation: Any) -> None:
-        super().__init__(dtype=normalisation.dtype_policy, autocast=False)
+        super().__init__(dtype="float32", autocast=False)
         self.normalisation = normalisation
         self.built = True
 
@@ -87,9 +90,9 @@ class FastNormalisation(keras.layers.Layer):
         """Return the normalised map (B, H, W, C)."""
         return normalise(self.normalisation, x, training)
 
-    def compute_output_shape(self, shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
-        """Return the shape of the map."""
-        return shape
+    def compute_output_spec(self, x: Any, training: bool | None = None) -> keras.KerasTensor:
+        """Return the shape and type of the result."""
+        return keras.KerasTensor(x.shape, self.normalisation.compute_dtype)
 
 
 def normalise(layer: Any, x: Any, training: bool | None = True) -> Any:
