@@ -97,8 +97,8 @@ def choose_compiler(model: keras.Model) -> None:
 
 
 def has_gpu() -> bool:
-    """Return whether the backend computes on a GPU."""
-    return bool(keras.distribution.list_devices("gpu"))
+    """Return whether the backend computes on a GPU or TPU."""
+    return any(not device.lower().startswith("cpu") for device in keras.distribution.list_devices())
 
 
 def add_biases_in_float32(network: keras.Model) -> None:
