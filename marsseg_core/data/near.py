@@ -10,6 +10,7 @@ decides between no spare bit, one, and comparing each with each. The groups are 
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator
 from typing import Final
@@ -81,7 +82,9 @@ def _cheapest_search(hashes: np.ndarray, most: int) -> Search:
     all_pairs = count * (count - 1) / 2
     costs: dict[Search, float] = {EachWithEach(hashes, most): all_pairs}
     for spare in (0, 1):
-        search, trial = ByPieces(hashes, most, spare), ByPieces(sample, most, spare)
+        search = ByPieces(hashes, most, spare)
+        # With more pairs, comparing each with each costs less, and that is known without counting them all.
+        trial = ByPieces(sample, most, spare, enough=len(sample) ** 2 / 2 / _PAIR_COST)
         _joined(trial, lambda first, second: True)
         compared = trial.compared * (count / len(sample)) ** 2
         costs[search] = _SORTING_COST * search.sorts * count + _PAIR_COST * compared
@@ -120,11 +123,12 @@ class ByPieces(Search):
 
     Attributes:
         sorts: how often the hashes are sorted
-        compared: how many pairs have been compared
+        compared: how many pairs have been compared; a search that has compared more than `enough` ends early
     """
 
-    def __init__(self, hashes: np.ndarray, most: int, spare: int) -> None:
+    def __init__(self, hashes: np.ndarray, most: int, spare: int, enough: float = math.inf) -> None:
         super().__init__(hashes, most)
+        self._enough = enough
         count, bits = most // (spare + 1) + 1, 64 * hashes.shape[1]
         # A piece has bits from all parts of a hash, as neighbours are often equal.
         self._pieces = [_gathered(hashes, range(start, bits, count)) for start in range(count)]
@@ -140,6 +144,8 @@ class ByPieces(Search):
             for bits in left_out:
                 for firsts, seconds in _equal_pairs(self._pieces[piece] & ~np.uint64(bits), labels):
                     self.compared += len(firsts)
+                    if self.compared > self._enough:
+                        return
                     near = _differing(self.hashes[firsts], self.hashes[seconds]) <= self.most
                     firsts, seconds = firsts[near], seconds[near]
                     new = ~self._met_before(firsts, seconds, piece, bits)
