@@ -168,7 +168,7 @@ CASES = (
     Case("inspecting", IMAGES, doubled(100_000, 4), inspected(lambda n, folder: data(n, 16, folder))),
     Case("inspecting, each image twice", IMAGES, doubled(32_000, 4), inspected(with_copies)),
     Case("inspecting, all masks alike", IMAGES, doubled(32_000, 4), inspected(of_one_mask)),
-    Case("inspecting", "groups", doubled(32_000, 4), inspected(lambda n, _: data(n, 8, groups=np.arange(n)))),
+    Case("inspecting", "groups", doubled(32_000, 4), inspected(lambda n, _: data(n, 16, groups=np.arange(n)))),
     Case("inspecting 64 images", "thousands of pixels", doubled(1024, 4), inspected(lambda n, f: data(64, side(n), f))),
     Case("the page of an inspection", IMAGES, doubled(32_000, 4), page),
     Case("cleaning", IMAGES, doubled(32_000, 4), cleaned),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -96,11 +95,6 @@ def history(size: int, folder: Path) -> Callable[[], object]:
             run.log("epoch " + " ".join(f"{name}={value:.5g}" for name, value in row.items()))
 
     return write
-
-
-def progress(size: int, folder: Path) -> Callable[[], object]:
-    rows = history_rows(size)
-    return lambda: [json.dumps(rows[:end]) for end in range(1, size + 1)]
 
 
 def curves(size: int, folder: Path) -> Callable[[], object]:
