@@ -1,7 +1,7 @@
 """Compare the ways to convolve an enlarged map: the table behind the rule of `networks/enlarged.py`.
 
-For each factor, small size, channels and filters it prints the processor time of the plain convolution, of products that
-are added, and of a transposed convolution, forward; and of the gradients, plain and fast.
+For each factor, small size, channels and filters it prints the processor time of the plain convolution, of products
+that are added, and of a transposed convolution (the chosen form in bold), and of the gradients, plain and fast.
 
 python benchmarks/enlarged.py [--factors 2 4 8] [--batch 8]
 """
@@ -56,7 +56,7 @@ def gradient(form, factor, x, kernel, weights):
 
 
 def milliseconds(functions):
-    times = {name: [] for name in functions}
+    times: dict[str, list[float]] = {name: [] for name in functions}
     for _ in range(arguments.rounds + 1):
         for name, function in functions.items():
             start = time.process_time()
@@ -81,11 +81,7 @@ for factor in arguments.factors:
         times = milliseconds(functions)
         ratio = (times["chosen"] + times["gradient fast"]) / (times["plain"] + times["gradient plain"])
         chosen = "transposed" if enlarged._transposed_is_faster(x, factor) else "products"
-        cells = [
-            f"**{value:.1f}**" if name == chosen else f"{value:.1f}"
-            for name, value in times.items()
-            if name != "chosen"
-        ]
-        print(
-            f"| {factor} | {height}×{width} | {channels} → {filters} | {' | '.join(cells)} | {ratio:.2f} |", flush=True
-        )
+        del times["chosen"]
+        cells = [f"**{value:.1f}**" if name == chosen else f"{value:.1f}" for name, value in times.items()]
+        case = f"{factor} | {height}×{width} | {channels} → {filters}"
+        print(f"| {case} | {' | '.join(cells)} | {ratio:.2f} |", flush=True)

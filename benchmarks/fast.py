@@ -44,9 +44,10 @@ for text in arguments.networks:
     words, _, bottlenecks = text.partition("+")
     network = marsseg.network(words, bottleneck=bottlenecks or None, height=64, width=128)
     forms = [compiled(network, fast=False), compiled(fast_network(network), fast=True)]
-    plain, fast = (np.asarray(form.predict_on_batch(images)) for form in forms)
-    difference = np.abs(fast - plain).max() / np.abs(plain).max()
-    steps, predictions = ([], []), ([], [])
+    expected, logits = (np.asarray(form.predict_on_batch(images)) for form in forms)
+    difference = np.abs(logits - expected).max() / np.abs(expected).max()
+    steps: list[list[float]] = [[], []]
+    predictions: list[list[float]] = [[], []]
     for number in range(arguments.rounds + 2):  # the first two trace
         for position, form in enumerate(forms):
             times = seconds(form.train_on_batch, images, labels), seconds(form.predict_on_batch, images)
