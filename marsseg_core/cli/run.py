@@ -71,7 +71,7 @@ def run(
             autocompletion=fixed("float32", "mixed_bfloat16", "mixed_float16"),
         ),
     ] = None,
-    workers: Annotated[str | None, typer.Option(help="Threads that prepare batches.", metavar="N")] = None,
+    workers: Annotated[str | None, typer.Option(help="Threads or processes that prepare batches.", metavar="N")] = None,
     seed: Annotated[
         str | None, typer.Option(help="Seed of weights, dropout, order and augmentations.", metavar="N")
     ] = None,

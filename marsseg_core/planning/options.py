@@ -94,7 +94,12 @@ class TrainingOptions:
     precision: Literal["float32", "mixed_bfloat16", "mixed_float16"] = param(
         "float32", help="dtype policy of the network; losses and scores stay float32"
     )
-    workers: int = param(1, help="threads that prepare batches; results do not depend on it", minimum=1, maximum=256)
+    workers: int = param(
+        1, help="threads or processes that prepare batches; results do not depend on it", minimum=1, maximum=256
+    )
+    worker_kind: Literal["auto", "threads", "processes"] = param(
+        "auto", help="what prepares batches; auto: processes if there are several and images are augmented"
+    )
     deterministic: bool = param(True, help="ask the backend for repeatable kernels (slower on a GPU)")
     score_training: bool = param(False, help="also score the training subset after each epoch")
     crop: tuple[int, ...] | None = param(

@@ -66,6 +66,7 @@ class SeriesArguments(TypedDict, total=False):
     metrics: str
     precision: Literal["float32", "mixed_bfloat16", "mixed_float16"]
     workers: int
+    worker_kind: Literal["auto", "threads", "processes"]
     deterministic: bool
     score_training: bool
     crop: Sequence[int] | None
