@@ -80,20 +80,6 @@ class TrainingBatches:
             images, masks = _apply(transform, p, images, masks, generators)
         return images, with_targets(masks, self._targets)
 
-    @property
-    def computes(self) -> bool:
-        """Return whether anything is computed, or whether images and masks are only read and scaled."""
-        return bool(self._transforms or self._targets)
-
-    def example(self) -> tuple[np.ndarray, Any]:
-        """Return a batch without augmentations: its arrays have the shapes and types of all batches."""
-        window = tuple(slice(length) for length in self._crop or self._data.masks.shape[1:])
-        images, masks = (
-            np.stack([array[item][window] for item in np.resize(self._items, self._batch)])
-            for array in (self._data.images, self._data.masks)
-        )
-        return scale(images), with_targets(masks, self._targets)
-
     def _window(self, crop: tuple[int, int], generator: np.random.Generator) -> tuple[slice, slice]:
         """Draw the rows and columns of a window; each place in the image is as likely as any other."""
         lengths = self._data.masks.shape[1:]

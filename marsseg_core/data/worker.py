@@ -36,8 +36,14 @@ class Failed:
     traceback: str
 
 
-def aligned(size: int) -> int:
-    """Return the number of bytes that an array of `size` bytes takes in a block."""
+def room_for(batch: Any) -> int:
+    """Return the number of bytes that the arrays of a batch take in a block."""
+    sizes: list[int] = []
+    pickle.dumps(batch, protocol=5, buffer_callback=lambda buffer: sizes.append(_aligned(buffer.raw().nbytes)))
+    return sum(sizes)
+
+
+def _aligned(size: int) -> int:
     return -(-size // _ALIGNMENT) * _ALIGNMENT
 
 
@@ -79,7 +85,7 @@ def _store(batch: Any, block: Any) -> Made:
             return True
         room[start:end] = content
         places.append((start, end))
-        start = aligned(end)
+        start = _aligned(end)
         return False
 
     return Made(pickle.dumps(batch, protocol=5, buffer_callback=leave_in_pickle), places)

@@ -12,14 +12,12 @@ from queue import Empty, SimpleQueue
 from types import ModuleType
 from typing import Any, Final
 
-import numpy as np
-
 from ..errors import RunError
 from ..failures import describe
 from ..messages import get_logger
 from .batches import TrainingBatches
 from .sharing import SPAWN, Shared, share, shared_block
-from .worker import Failed, Made, aligned, load, serve
+from .worker import Failed, Made, load, serve
 
 _logger = get_logger(__name__)
 
@@ -32,17 +30,18 @@ _starting = threading.Lock()
 class WorkerPool:
     """Make batches in `count` processes, each used by one thread at a time.
 
-    If they cannot be started, or one of them is killed, a warning says why, and `make` returns None from then on.
+    `size` is the number of bytes of a batch, for which there is shared memory. If the processes cannot be started, or
+    one of them is killed, a warning says why, and `make` returns None from then on.
     """
 
-    def __init__(self, batches: TrainingBatches, count: int) -> None:
+    def __init__(self, batches: TrainingBatches, count: int, size: int) -> None:
         self._unusable = False
         self._closed = False
         self._telling = threading.Lock()
         self._idle: SimpleQueue[_Worker] = SimpleQueue()
         self._workers: list[_Worker] = []
         try:
-            shared, size = share(batches), _batch_bytes(batches)
+            shared = share(batches)
             for _ in range(count):
                 self._workers.append(_Worker(shared, size))
         except Exception as error:  # of a class of a plugin that cannot be pickled, or of a system without resources
@@ -147,13 +146,6 @@ class _Worker:
         killed = code in (None, -signal.SIGTERM, -getattr(signal, "SIGKILL", signal.SIGTERM))
         status = f"signal {-code}" if code is not None and code < 0 else f"exit code {code}"
         return _EndedError(f"a process ended ({status})", crashed=self._ready and not killed)
-
-
-def _batch_bytes(batches: TrainingBatches) -> int:
-    """Return the size of a batch in a shared block."""
-    images, labels = batches.example()
-    arrays = [images, *(labels.values() if isinstance(labels, dict) else [labels])]
-    return sum(aligned(np.asarray(array).nbytes) for array in arrays)
 
 
 @contextmanager

@@ -2,31 +2,41 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 import keras
 import numpy as np
 
 from ..data.batches import TrainingBatches
+from ..data.worker import room_for
 from ..data.worker_pool import WorkerPool
 from ..failures import describe
 
-WorkerKind = Literal["auto", "threads", "processes"]
+# Processes are chosen for batches that take longer than this to make, in seconds of a processor: to hand over a batch
+# costs a process about 1 ms. And each of them must save more than its start costs, about 1 s.
+_LONG_BATCH: Final = 0.005
+_LONG_TRAINING: Final = 10.0
 
 
 class BatchFeed(keras.utils.PyDataset):
     """Give `fit` the batches of an epoch, prepared by `workers` threads or, inside of `working`, processes.
 
-    Keras' threads call this object. With processes, each of them lets a process make its batch, and waits. The batches
+    Keras' threads call this object. With processes, each thread lets one of them make its batch, and waits. The batches
     are the same in any case. The training loop sets `epoch`.
     """
 
-    def __init__(self, batches: TrainingBatches, workers: int = 1, kind: WorkerKind = "threads") -> None:
+    def __init__(
+        self,
+        batches: TrainingBatches,
+        workers: int = 1,
+        kind: Literal["auto", "threads", "processes"] = "threads",
+    ) -> None:
         super().__init__(workers=workers, use_multiprocessing=False, max_queue_size=2 * workers)
         self._batches = batches
-        self._processes = kind == "processes" or (kind == "auto" and processes_pay(batches, workers))
+        self._kind = kind
         self._pool: WorkerPool | None = None
         # The exception of a component in a thread of the pipeline; the backend raises another one in its place.
         self.failure: BaseException | None = None
@@ -59,23 +69,26 @@ class BatchFeed(keras.utils.PyDataset):
         return self._batches[index] if batch is None else batch
 
     @contextmanager
-    def working(self) -> Iterator[None]:
-        """Run the worker processes, if processes were chosen."""
-        if not self._processes:
-            yield
-            return
-        self._pool = WorkerPool(self._batches, self.workers)
+    def working(self, epochs: int) -> Iterator[None]:
+        """Run worker processes inside the block, if they are chosen: by the user, or since they pay in `epochs`."""
+        pool = None
+        if self._kind == "processes" or (self._kind == "auto" and self.workers > 1 and self._processes_pay(epochs)):
+            pool = WorkerPool(self._batches, self.workers, room_for(self[0]))
+        self._pool = pool
         try:
             yield
         finally:
-            pool, self._pool = self._pool, None
-            pool.close()
+            self._pool = None
+            if pool is not None:
+                pool.close()
 
+    def _processes_pay(self, epochs: int) -> bool:
+        """Return whether processes are worth their start, judged by the time that a batch takes.
 
-def processes_pay(batches: TrainingBatches, workers: int) -> bool:
-    """Return whether processes are faster than threads.
-
-    They are where Python computes (augmentations, targets), since one thread at a time runs Python code. Reading and
-    scaling needs no Python code, so that a process would only add a copy. See `benchmarks/workers.py`.
-    """
-    return workers > 1 and batches.computes
+        One thread at a time runs Python code, so that more threads are faster only where a library computes.
+        """
+        self[0]  # imports what is imported when it is used first
+        start = time.thread_time()
+        self[0]
+        seconds = time.thread_time() - start
+        return seconds > _LONG_BATCH and seconds * len(self) * epochs > _LONG_TRAINING * self.workers
