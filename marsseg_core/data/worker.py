@@ -53,8 +53,10 @@ def serve(connection: Connection, block: Any, shared: Shared) -> None:
     First send None, or the reason why this process cannot make batches. Then answer each request, which is an epoch and
     the index of a batch, with Made or Failed. If the process of the training dies, its end is closed, too.
     """
-    # Ctrl-C reaches this process as well, but the training decides when it ends.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # Ctrl-C and the end of a terminal reach this process as well, but the training decides when it ends.
+    for name in ("SIGINT", "SIGHUP"):
+        if hasattr(signal, name):  # Windows has no SIGHUP
+            signal.signal(getattr(signal, name), signal.SIG_IGN)
     with suppress(EOFError, ConnectionError, BrokenPipeError):
         try:
             batches = shared.open()
