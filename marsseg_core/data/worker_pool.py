@@ -14,12 +14,10 @@ from typing import Any, Final
 
 from ..errors import RunError
 from ..failures import describe
-from ..messages import get_logger
+from ..messages import log_later
 from .batches import TrainingBatches
 from .sharing import SPAWN, Shared, share, shared_block
 from .worker import Failed, Made, load, serve
-
-_logger = get_logger(__name__)
 
 # How long a worker may take to finish its last batch, in seconds.
 _PATIENCE: Final = 5.0
@@ -84,7 +82,8 @@ class WorkerPool:
     def _give_up(self, reason: str) -> None:
         with self._telling:
             if not self._unusable:
-                _logger.warning(f"Batches are prepared by threads, not by worker processes: {reason}.")
+                # The run logs it between two steps: this may be one of Keras' threads.
+                log_later(f"Batches are prepared by threads, not by worker processes: {reason}.")
             self._unusable = True
 
 

@@ -19,6 +19,7 @@ from marsseg_core.data.sharing import SPAWN, share
 from marsseg_core.data.worker import Failed, Made, _store, load, room_for, serve
 from marsseg_core.data.worker_pool import WorkerPool
 from marsseg_core.errors import PluginError, RunError
+from marsseg_core.messages import log_waiting
 
 
 def brighten(images, masks, generators):
@@ -152,6 +153,7 @@ def test_a_process_makes_the_same_batches_until_it_is_killed(pool, caplog):
     os.kill(process.pid, signal.SIGKILL)
     assert workers.make(0, 0) is None
     assert workers.make(0, 1) is None
+    log_waiting()
     assert caplog.messages == ["Batches are prepared by threads, not by worker processes: a process ended (signal 9)."]
 
 
@@ -164,6 +166,7 @@ def test_a_failure_arrives_with_its_message_and_a_crash_ends_the_run(pool, caplo
     assert (workers.make(0, 7)[0] == 7).all()
     with pytest.raises(RunError, match=r"ended its process: a process ended \(exit code 3\)"):
         workers.make(2, 0)
+    log_waiting()
     assert not caplog.messages
 
 
@@ -173,6 +176,7 @@ def test_what_cannot_be_shared_is_said_once_and_starts_nothing(pool, caplog):
     workers = pool(made, count=4)
     assert workers.make(0, 0) is None
     assert not active_children()
+    log_waiting()
     assert len(caplog.messages) == 1
     assert "Batches are prepared by threads, not by worker processes:" in caplog.messages[0]
 
@@ -183,6 +187,7 @@ def test_a_system_without_processes_is_no_error(pool, caplog, monkeypatch):
 
     monkeypatch.setattr(worker_pool.SPAWN, "Pipe", refuse)
     assert pool(Numbers()).make(0, 0) is None
+    log_waiting()
     assert "Resource temporarily unavailable" in caplog.messages[0]
 
 

@@ -13,6 +13,7 @@ from marsseg_core import api
 from marsseg_core.data.sharing import share
 from marsseg_core.data.split import Split
 from marsseg_core.errors import PluginError
+from marsseg_core.messages import log_waiting
 from marsseg_core.training import feed as module
 from marsseg_core.training.assembly import build_batches
 from marsseg_core.training.objective import build_objective
@@ -125,6 +126,7 @@ def test_a_component_of_a_plugin_file_is_left_to_threads(data, tmp_path, caplog)
     with batches.working(1):
         assert batches[0][0].max() <= 0.5
         assert batches[1][0].max() <= 0.5
+    log_waiting()
     assert caplog.messages == [
         "Batches are prepared by threads, not by worker processes: PicklingError: Darken is not in a module that "
         "another process can import."
