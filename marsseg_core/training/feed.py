@@ -14,13 +14,14 @@ from ..data.batches import TrainingBatches
 from ..data.worker import room_for
 from ..data.worker_pool import WorkerPool
 from ..failures import describe
+from ..networks.keras_backend import processors
 
 # Processes are chosen for batches that take longer than this to make, in seconds of a processor. To hand over a batch
 # costs about 0.5 ms and 0.4 ms per MB, and one thread makes 100 shorter batches in a second.
 _LONG_BATCH: Final = 0.010
 
 # They are chosen if each of them has so many seconds of work, since it takes about 1 s to start.
-_LONG_TRAINING: Final = 10.0
+_LONG_WORK: Final = 10.0
 
 
 class BatchFeed(keras.utils.PyDataset):
@@ -74,7 +75,7 @@ class BatchFeed(keras.utils.PyDataset):
     def working(self, epochs: int) -> Iterator[None]:
         """Run worker processes inside the block, if they are chosen: by the user, or since they pay in `epochs`."""
         pool = None
-        if self._kind == "processes" or (self._kind == "auto" and self.workers > 1 and self._processes_pay(epochs)):
+        if self._kind == "processes" or (self._kind == "auto" and self._processes_pay(epochs)):
             pool = WorkerPool(self._batches, self.workers, room_for(self[0]))
         self._pool = pool
         try:
@@ -85,12 +86,15 @@ class BatchFeed(keras.utils.PyDataset):
                 pool.close()
 
     def _processes_pay(self, epochs: int) -> bool:
-        """Return whether processes are worth their start, judged by the time that a batch takes.
+        """Return whether processes are worth their costs, judged by the time that a batch takes.
 
-        One thread at a time runs Python code, so that more threads are faster only where a library computes.
+        One thread at a time runs Python code, so that more threads are faster only where a library computes. Without a
+        processor for each worker and one for the network, processes only take time from each other.
         """
+        if not 1 < self.workers < processors():
+            return False
         self[0]  # imports what is imported when it is used first
         start = time.thread_time()
         self[0]
         seconds = time.thread_time() - start
-        return seconds > _LONG_BATCH and seconds * len(self) * epochs > _LONG_TRAINING * self.workers
+        return seconds > _LONG_BATCH and seconds * len(self) * epochs > _LONG_WORK * self.workers

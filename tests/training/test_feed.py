@@ -70,6 +70,7 @@ def started(monkeypatch):
         ({}, 1.0, 100, 0),  # one worker
         ({"workers": 4}, 0.001, 100_000, 0),  # short batches
         ({"workers": 4}, 1.0, 2, 0),  # little to do: 2 epochs of 2 batches
+        ({"workers": 8}, 1.0, 100, 0),  # no processor is left for the network
         ({"workers": 4}, 1.0, 100, 4),
         ({"workers": 4, "worker_kind": "threads"}, 1.0, 100, 0),
         ({"workers": 3, "worker_kind": "processes"}, 0.001, 1, 3),
@@ -78,6 +79,7 @@ def started(monkeypatch):
 )
 def test_processes_work_where_they_are_chosen_or_pay(data, started, monkeypatch, words, batch, epochs, count):
     batches = feed(data, **words)
+    monkeypatch.setattr(module, "processors", lambda: 8)
     times = iter((50.0, 50.0 + batch))
     monkeypatch.setattr(module.time, "thread_time", lambda: next(times))
     with batches.working(epochs):

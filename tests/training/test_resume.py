@@ -77,7 +77,7 @@ def killed_after(monkeypatch, epochs, before_checkpoint=False):
 
 
 @pytest.mark.parametrize(
-    ("words", "kind"), zip(VARIANTS.values(), ("auto", "threads", "processes"), strict=True), ids=VARIANTS
+    ("words", "kind"), list(zip(VARIANTS.values(), ("auto", "threads", "processes"), strict=True)), ids=VARIANTS
 )
 def test_history_weights_and_scores_equal_those_of_an_uninterrupted_run(words, kind, tmp_path, monkeypatch, caplog):
     """Whatever prepares the batches: one thread, or other threads or processes after each interruption."""
