@@ -1,11 +1,15 @@
 """Compare threads and processes that prepare batches.
 
     python benchmarks/workers.py [--rounds 7] [--seconds 1] [--workers 1,2,4]
+    py-spy record [--gil] --format raw --output samples.txt -- python benchmarks/workers.py --loop rotate --seconds 6
 
 The rows are pipelines: a data set in memory or memory-mapped, and what is computed. For each number of workers, the
 first figure is images per second with processes, divided by those with threads; the second is the same for processor
 time per image; in parentheses stands that of threads. Threads and processes alternate in each round, and medians over
 the rounds are printed. Batches have 8 images. The last line has what the start of a process costs.
+
+With `--loop`, one thread makes batches of 64×128 tiles with one augmentation, for a profiler. The samples with `--gil`,
+in which it holds Python's lock, divided by those without, are the share of the work that threads do in turn.
 """
 
 import argparse
@@ -112,7 +116,13 @@ def main():
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--seconds", type=float, default=1.0)
     parser.add_argument("--workers", default="1,2,4")
+    parser.add_argument("--loop", metavar="AUGMENTATION")
     options = parser.parse_args()
+    if options.loop:
+        batches = feed(labelled((64, 128, 1), 64), (f"{options.loop}:p=1", "wssce"), 1, "threads")
+        with ThreadPool(1) as threads:
+            measure(batches, threads, options.seconds)
+        return 0
     counts = [int(count) for count in options.workers.split(",")]
     print(f"| processes compared with threads | {' | '.join(f'{count} workers' for count in counts)} |")
     print("|---|" + "--:|" * len(counts))
