@@ -9,6 +9,7 @@ import keras
 import numpy as np
 
 from ..data.arrays import SegmentationData, scale
+from ..networks.fast import fast_network
 from ..networks.keras_backend import fixed_settings
 from ..networks.predictor import Predictor
 from ..planning.resolved import ResolvedComponent
@@ -39,7 +40,7 @@ def predicted_batches(
         # Pad a short last batch with zeros: Keras would trace the network again for another batch size.
         padded = np.concatenate([images, np.zeros((batch - len(batch_items), *images.shape[1:]), np.float32)])
         with fixed_settings():
-            logits = np.asarray(network.predict_on_batch(padded), np.float32)[: len(batch_items)]
+            logits = np.asarray(fast_network(network).predict_on_batch(padded), np.float32)[: len(batch_items)]
         for item, item_logits in zip(batch_items, logits, strict=True):
             check_finite(item_logits, f"{data.title(item)} of {data.source}")
         yield data.masks[batch_items], logits

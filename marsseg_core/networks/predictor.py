@@ -12,6 +12,7 @@ import numpy as np
 from scipy.special import softmax
 
 from ..data.arrays import scale
+from .fast import fast_network
 from .keras_backend import fixed_settings
 from .tiling import TileAxis, cut, tile_axis
 
@@ -71,7 +72,7 @@ class _TiledNetwork:
     """Predict images of any size with one network, which takes tiles of one size."""
 
     def __init__(self, network: keras.Model, flips: Sequence[tuple[int, ...]], overlap: float, batch: int) -> None:
-        self._network = network
+        self._network = fast_network(network)
         self.height, self.width, self.channels = map(int, network.input_shape[1:])
         self._flips = flips
         self._overlap = overlap
