@@ -236,7 +236,7 @@ def test_a_process_that_is_killed_loses_nothing(tmp_path):
         time.sleep(0.01)
     process.kill()
     process.wait()
-    subprocess.run([*command, "--resume", str(tmp_path / "killed")], check=True, capture_output=True)
+    subprocess.run([*command, "--resume", str(tmp_path / "killed"), "--workers", "2"], check=True, capture_output=True)
     with (
         np.load(RunFolder(tmp_path / "killed").checkpoint) as resumed,
         np.load(tmp_path / "whole/checkpoint/last.npz") as expected,
