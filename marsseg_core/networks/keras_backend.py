@@ -336,9 +336,12 @@ def _thread_count() -> int:
         configured = tensorflow.config.threading.get_intra_op_parallelism_threads()
         variable = os.environ.get("TF_NUM_INTRAOP_THREADS", "")  # TensorFlow reads it if nothing else is configured
         configured = configured or (int(variable) if variable.isdecimal() else 0)
-    # The processors that this process may use: a container or `taskset` may allow fewer than the machine has.
-    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return configured or allowed
+    return configured or processors()
+
+
+def processors() -> int:
+    """Return how many processors this process may use: `taskset` may allow fewer than the machine has."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def environment(distributions: Mapping[str, str]) -> dict[str, Any]:
