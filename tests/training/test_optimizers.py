@@ -276,4 +276,4 @@ def test_updates_in_one_pass_are_those_of_keras(optimizer, eagerly):
         return optimizer
 
     for value, expected in zip(trained(changed), trained(lambda optimizer: optimizer), strict=True):
-        np.testing.assert_allclose(value, expected, rtol=1e-5, atol=1e-7)
+        np.testing.assert_allclose(value, expected, rtol=1e-4, atol=1e-5)
