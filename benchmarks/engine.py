@@ -23,6 +23,7 @@ from marsseg_core.networks.build import build_network
 from marsseg_core.networks.keras_backend import choose_compiler
 from marsseg_core.training.assembly import build_task
 from marsseg_core.training.callbacks import EpochClock, FiniteLoss
+from marsseg_core.training.feed import BatchFeed
 from marsseg_core.training.objective import build_objective
 
 
@@ -50,7 +51,7 @@ def main():
     split = Split(tuple(range(128)), (0,), (0,))
 
     def batches():
-        return TrainingBatches(data, split["train"], [], batch=8, seed=0)
+        return BatchFeed(TrainingBatches(data, split["train"], [], batch=8, seed=0))
 
     def plain():
         network = build_network(plan, (64, 128, 1), 5)

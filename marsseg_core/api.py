@@ -458,6 +458,7 @@ def resume(
     *,
     data: AnyPath | Data | None = None,
     arch: keras.Model | None = None,
+    workers: int | None = None,
     trust: bool = False,
     callbacks: Sequence[keras.callbacks.Callback] = (),
 ) -> Run | Series:
@@ -470,6 +471,7 @@ def resume(
         data: The data of the run, if they were passed as Python objects; or their new path, if they were moved. The new
             path is recorded, also for a finished run. None reads the data that the plan names.
         arch: The network at the start of the run, if it was passed as a `keras.Model`.
+        workers: Another number of threads or processes that prepare batches, which changes no result.
         trust: Execute the plugin files that are stored with the run.
         callbacks: Keras callbacks to train with.
 
@@ -497,14 +499,14 @@ def resume(
                 f"A series is resumed without '{wrong[0]}'.", where=wrong[0], hint="Resume its runs one by one."
             )
         source = None if data is None else given_components(kinds.DATASET, data)
-        return resume_series(
-            path, plans_of_series(path, open_session(trust=flag_of(trust, "trust")), source), moved=moved
-        )
+        training = {} if workers is None else {"workers": workers}
+        plans = plans_of_series(path, open_session(trust=flag_of(trust, "trust")), source, training)
+        return resume_series(path, plans, moved=moved)
     folder = RunFolder.open(path)
     if not moved:
         folder.check_unfinished()
     callback_observer = _callbacks(callbacks)
-    resolved = _plan_of_run(folder, trust, data, arch)
+    resolved = _plan_of_run(folder, trust, data, arch, workers=workers)
     run = resume_training(folder, resolved, moved=moved, hooks=callback_observer.add_to(announce(resolved)))
     follow(folder.path)
     return run
@@ -515,16 +517,11 @@ def _is_place(data: Any) -> bool:
     return isinstance(data, str | os.PathLike)
 
 
-def _plan_of_run(folder: RunFolder, trust: bool, data: Any, arch: Any, epochs: int | None = None) -> Plan:
+def _plan_of_run(folder: RunFolder, trust: bool, data: Any, arch: Any, **training: int | None) -> Plan:
     """Return the plan of a run with these replacements; RequestError where `arch` is not the network of the run."""
     stored = plan(folder, trust=trust)
-    replaced: RunArguments = {}
-    if data is not None:
-        replaced["data"] = data
-    if arch is not None:
-        replaced["arch"] = arch
-    if epochs is not None:
-        replaced["epochs"] = epochs
+    replaced: Any = {"data": data, "arch": arch, **training}
+    replaced = {name: value for name, value in replaced.items() if value is not None}
     resolved = plan(folder, trust=trust, **replaced) if replaced else stored
     if stored.one(kinds.ARCHITECTURE) != resolved.one(kinds.ARCHITECTURE):
         raise RequestError("The network is not the one that the run started with.", where="arch")
@@ -575,7 +572,7 @@ def extend(
 
     folder = RunFolder.open(path_of(path, "path"))
     callback_observer = _callbacks(callbacks)
-    resolved = _plan_of_run(folder, trust, data, arch, count_of(epochs, "epochs", at_least=1))
+    resolved = _plan_of_run(folder, trust, data, arch, epochs=count_of(epochs, "epochs", at_least=1))
     return extend_training(
         folder,
         resolved,

@@ -16,10 +16,12 @@ if TYPE_CHECKING:
     from ..runs.run import Run
 
 
-def resume_run(path: str, session: Session, data: str | None, other_options: list[str]) -> Run | None:
+def resume_run(
+    path: str, session: Session, data: str | None, workers: str | None, other_options: list[str]
+) -> Run | None:
     """Resume a run and return it; or go on with a series, print its scores, and return None.
 
-    Raises RequestError if other options than --data were passed.
+    Raises RequestError if other options than --data and --workers were passed.
     """
     _refuse(
         other_options,
@@ -35,8 +37,9 @@ def resume_run(path: str, session: Session, data: str | None, other_options: lis
     from ..planning.resolver import Request, resolve
 
     compositions = {} if data is None else {"data": data}
+    training = {} if workers is None else {"workers": workers}
     if is_series(Path(path)):
-        plans = plans_of_series(Path(path), session, data)
+        plans = plans_of_series(Path(path), session, data, training)
         load_keras()
         plan = next(iter(plans.values()))
         series = resume_series(Path(path), plans, moved=data is not None)
@@ -45,7 +48,7 @@ def resume_run(path: str, session: Session, data: str | None, other_options: lis
     folder = RunFolder.open(path)
     if data is None:
         folder.check_unfinished()
-    plan = resolve(Request(base=path, compositions=compositions), session)
+    plan = resolve(Request(path, compositions, {"training": training}), session)
     hooks = announce(plan)
     load_keras()
     from ..training.loop import resume

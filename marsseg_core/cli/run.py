@@ -72,7 +72,7 @@ def run(
             autocompletion=fixed("float32", "mixed_bfloat16", "mixed_float16", "auto"),
         ),
     ] = None,
-    workers: Annotated[str | None, typer.Option(help="Threads that prepare batches.", metavar="N")] = None,
+    workers: Annotated[str | None, typer.Option(help="Threads or processes that prepare batches.", metavar="N")] = None,
     seed: Annotated[
         str | None, typer.Option(help="Seed of weights, dropout, order and augmentations.", metavar="N")
     ] = None,
@@ -96,7 +96,7 @@ def run(
         str | None,
         typer.Option(
             help="Resume a run or a series that was killed or interrupted. With --data, its data are read from a new "
-            "place.",
+            "place; --workers changes no result.",
             metavar="RUN",
         ),
     ] = None,
@@ -138,7 +138,8 @@ def run(
         options = _without_none(used)
         if resume is not None:
             options |= _without_none({"extend": extend})
-            result = resume_run(resume, session, data, [name for name in options if name != "data"])
+            others = [name for name in options if name not in ("data", "workers")]
+            result = resume_run(resume, session, data, workers, others)
         else:
             others = [name for name in options if name not in ("data", "epochs", "out")]
             result = extend_run(str(extend), session, epochs, data, out, others)

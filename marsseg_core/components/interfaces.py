@@ -461,7 +461,8 @@ class Augmentation(Component):
         """Return the function that is applied in one training; by default one that does what `warp` or `apply` says.
 
         Override this method if the augmentation inserts parts of other images. It must take them from `items` only:
-        the other subsets of the data must stay unseen.
+        the other subsets of the data must stay unseen. It is called once in each process that prepares batches, so the
+        function must depend on the arguments only.
 
         Args:
             data: The whole data set.

@@ -9,11 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-import keras
 import numpy as np
 
 from ..conventions import TargetFunction, Transform
-from ..failures import describe
 from .arrays import SegmentationData, scale
 from .statistics import rarest_items
 from .targets import with_targets
@@ -23,16 +21,16 @@ from .transforms import apply_transforms
 _ORDER: Final = 2**32 - 1
 
 
-class TrainingBatches(keras.utils.PyDataset):
+class TrainingBatches:
     """Make augmented batches (images float32 (B, H, W, C) in [0, 1], masks uint8 (B, H, W)), reordered in each epoch.
 
     With `crop` (rows, columns), a window of this size is first drawn from each image. Each of `transforms`, pairs of a
     function and a probability, changes an image with its probability, in this order (`transforms.apply_transforms`).
-    `targets` are computed from the
-    transformed masks (`targets.with_targets`). Items with the rarest class come `oversample` times as often as the
-    others. The training loop sets `epoch`. An incomplete last batch is dropped, as its shape would need another trace
-    of the network; other items are dropped in each epoch. If there are fewer items than one batch, they make one
-    smaller batch.
+    `targets` are computed from the transformed masks (`targets.with_targets`). Items with the rarest class come
+    `oversample` times as often as the others. The training loop sets `epoch`. An incomplete last batch is dropped, as
+    its shape would need another trace of the network; other items are dropped in each epoch. If there are fewer items
+    than one batch, they make one smaller batch. If all its functions can be pickled, worker processes can make the
+    batches.
     """
 
     def __init__(
@@ -43,12 +41,10 @@ class TrainingBatches(keras.utils.PyDataset):
         *,
         batch: int,
         seed: int,
-        workers: int = 1,
         oversample: float = 1.0,
         targets: Mapping[str, TargetFunction] | None = None,
         crop: tuple[int, int] | None = None,
     ) -> None:
-        super().__init__(workers=workers, use_multiprocessing=False, max_queue_size=2 * workers)
         self._data = data
         self._items = np.asarray(items)
         self._transforms = tuple(transforms)
@@ -60,23 +56,11 @@ class TrainingBatches(keras.utils.PyDataset):
         self._seed = seed
         self._order: tuple[int, np.ndarray] = (-1, np.empty((0, 2), np.int64))
         self.epoch = 0
-        # The exception of a component in a thread of the pipeline; the backend raises another one in its place.
-        self.failure: BaseException | None = None
 
     def __len__(self) -> int:
         return (len(self._items) + self._extra) // self._batch
 
     def __getitem__(self, index: int) -> tuple[np.ndarray, Any]:
-        try:
-            return self._make_batch(index)
-        except BaseException as failure:
-            self.failure = failure
-            if isinstance(failure, Exception):
-                raise
-            # KeyboardInterrupt, for example, would end the thread, and the training would wait for its batch forever.
-            raise RuntimeError(describe(failure)) from failure
-
-    def _make_batch(self, index: int) -> tuple[np.ndarray, Any]:
         epoch = self.epoch
         chosen = self._epoch_order(epoch)[index * self._batch : (index + 1) * self._batch]
         items = chosen[:, 0]

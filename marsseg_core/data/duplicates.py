@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -19,6 +19,7 @@ import numpy as np
 from .arrays import SegmentationData
 from .chunks import chunks
 from .groups import ItemGroup
+from .near import near_labels
 
 HASH_SIDE: Final = 16
 HASH_BITS: Final = 20
@@ -68,35 +69,13 @@ def image_copies(*stacks: np.ndarray) -> Copies:
         stack = int(np.searchsorted(starts, item, side="right")) - 1
         return np.asarray(stacks[stack][item - starts[stack]], np.float32).ravel()
 
+    def alike(index: int, other: int) -> bool:
+        return _correlation(pixels(index), pixels(other)) >= CORRELATION
+
     label_of_distinct = np.empty(len(hashes), np.int64)
-    label_of_distinct[distinct] = distinct[_near_labels(codes, pixels)]
+    label_of_distinct[distinct] = distinct[near_labels(codes, HASH_BITS, alike)]
     labels = label_of_distinct[original]
     return Copies(identical_groups(hashes), identical_groups([label.tobytes() for label in labels]))
-
-
-def _near_labels(codes: np.ndarray, pixels: Callable[[int], np.ndarray]) -> np.ndarray:
-    """Return for each image the first one of its group, (n,); every nearly identical pair joins its groups."""
-    labels = np.arange(len(codes))
-    for item in range(len(codes) - 1):
-        others = codes[item + 1 :]
-        # Compare the first quarter of the hashes first: in most pairs it differs in too many bits already.
-        close = item + 1 + np.flatnonzero(_differing_bits(codes[item, :1], others[:, :1]) <= HASH_BITS)
-        close = close[_differing_bits(codes[item], codes[close]) <= HASH_BITS]
-        close = close[labels[close] != labels[item]]
-        if len(close):
-            item_pixels = pixels(item)
-            for other in close:
-                if _correlation(item_pixels, pixels(other)) >= CORRELATION:
-                    labels[labels == labels[other]] = labels[item]
-    # A group that was joined to another may have the label of a later image: relabel it by its first image.
-    _, first_of_group, group = np.unique(labels, return_index=True, return_inverse=True)
-    firsts: np.ndarray = first_of_group[group]
-    return firsts
-
-
-def _differing_bits(code: np.ndarray, others: np.ndarray) -> np.ndarray:
-    differing: np.ndarray = np.bitwise_count(code ^ others).sum(axis=1, dtype=np.uint16)
-    return differing
 
 
 def _correlation(first: np.ndarray, second: np.ndarray) -> float:
@@ -140,6 +119,7 @@ def mask_groups(data: SegmentationData) -> tuple[tuple[ItemGroup, ...], tuple[It
         classes = np.count_nonzero(data.label_counts[group[0], list(data.labelled_classes)])
         if not classes:
             continue
-        differ = classes > 1 and len({data.images[item].tobytes() for item in group}) > 1
+        first = data.images[group[0]]
+        differ = classes > 1 and any(not np.array_equal(data.images[item], first) for item in group[1:])
         (aliens if differ else others).append(group)
     return tuple(aliens), tuple(others)

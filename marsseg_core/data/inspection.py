@@ -370,7 +370,8 @@ def _leaks(
     groups: tuple[ItemGroup, ...] = ()
     if data.groups is not None:
         groups = identical_groups([group.tobytes() for group in data.groups])
-    related = [("nearly identical images", group) for group in copies.near if group not in copies.identical]
+    identical = set(copies.identical)
+    related = [("nearly identical images", group) for group in copies.near if group not in identical]
     related += [("identical images", group) for group in copies.identical]
     related += [("one mask (aliens)", group) for group in aliens]
     related += [("one group", group) for group in groups]

@@ -135,15 +135,15 @@ class Warp:
         return move
 
 
-@dataclass(frozen=True)
 class WarpTransform:
-    """Warp images and masks as an augmentation draws it: a transform that can be joined with its neighbours.
+    """Warp images and masks as an augmentation draws it: a transform that can be joined with its neighbours."""
 
-    `draw` is a function of the height and the width of the images and the generators of a batch. It returns the warp of
-    each image.
-    """
+    def __init__(self, draw: Callable[[int, int, Sequence[np.random.Generator]], Sequence[Warp]]) -> None:
+        self._draw = draw
 
-    draw: Callable[[int, int, Sequence[np.random.Generator]], Sequence[Warp]]
+    def draw(self, height: int, width: int, generators: Sequence[np.random.Generator]) -> Sequence[Warp]:
+        """Return the warp of each image of a batch."""
+        return self._draw(height, width, generators)
 
     def __call__(
         self, images: np.ndarray, masks: np.ndarray, generators: Sequence[np.random.Generator]

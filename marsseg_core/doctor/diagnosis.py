@@ -16,7 +16,7 @@ import time
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final
@@ -29,6 +29,7 @@ from ..registry.distribution import normal
 from ..registry.entries import CONFLICT, INVALID, OK, Entry
 from ..registry.kinds import ALL_KINDS, COMMAND, OBSERVER, RECIPE
 from ..registry.loading import SLOW_SECONDS, load
+from ..registry.plugin_files import load_plugin_files
 from ..registry.session import Session, open_session
 from .process_state import ProcessState
 
@@ -176,7 +177,7 @@ def _in_process(task: str, entry: Entry, session: Session, plugins: Sequence[Pat
     path = os.pathsep.join(folder or os.getcwd() for folder in sys.path)
     with tempfile.TemporaryDirectory(prefix="marsseg-doctor-") as folder:
         answer_file, errors = Path(folder, "answer.json"), Path(folder, "errors.txt")
-        command = [sys.executable, "-P", "-m", __name__, task, str(answer_file), entry.kind.name, entry.qualified_name]
+        command = [sys.executable, "-P", "-m", __name__, task, str(answer_file), _described(entry)]
         try:
             # A file and no pipe: a pipe stays open as long as any child of the process runs.
             with errors.open("wb") as stream:
@@ -202,26 +203,33 @@ def _in_process(task: str, entry: Entry, session: Session, plugins: Sequence[Pat
     return answer
 
 
+def _described(entry: Entry) -> str:
+    """Return an entry as JSON, so that the new process need not read the metadata of all distributions to find it."""
+    return json.dumps({each.name: getattr(entry, each.name) for each in fields(entry)} | {"kind": entry.kind.name})
+
+
 # --- in the new process
 
 
-def _entry(kind: str, qualified_name: str, plugins: Sequence[str]) -> Entry:
-    entries = open_session(plugins=plugins).catalog.everything
-    return next(entry for entry in entries if (entry.kind.name, entry.qualified_name) == (kind, qualified_name))
+def _entry(described: str) -> Entry:
+    values = json.loads(described)
+    kind = next(kind for kind in ALL_KINDS if kind.name == values["kind"])
+    return Entry(**values | {"kind": kind, "aliases": tuple(values["aliases"])})
 
 
-def _load(kind: str, qualified_name: str, plugins: Sequence[str]) -> dict[str, Any]:
+def _load(entry: Entry, plugins: Sequence[str]) -> dict[str, Any]:
     # Import these before the clock starts: every entry needs them.
     from .. import hooks
     from ..planning import resolver
 
-    installed()
+    if entry.kind == RECIPE:
+        installed()
     state = ProcessState()
     start = time.perf_counter()
     problem: dict[str, Any] = {}
     commands: list[str] = []
     try:
-        entry = _entry(kind, qualified_name, plugins)
+        load_plugin_files(plugins)
         if entry.kind == OBSERVER:
             hooks.load_observer(entry)
         elif entry.kind == COMMAND:
@@ -234,7 +242,7 @@ def _load(kind: str, qualified_name: str, plugins: Sequence[str]) -> dict[str, A
         problem = {"problem": error.what, "where": error.where, "hint": error.hint}
     seconds = time.perf_counter() - start
     # The components of a recipe are examined separately.
-    early = [] if kind == RECIPE.name else [name for name in HEAVY if name in sys.modules]
+    early = [] if entry.kind == RECIPE else [name for name in HEAVY if name in sys.modules]
     # Keras and TensorFlow set variables and print messages themselves.
     effects = [] if early else state.changes()
     return {"seconds": round(seconds, 4), "early": early, "effects": effects, "commands": commands} | problem
@@ -259,28 +267,29 @@ def component_to_check(kind: str, qualified_name: str, plugins: Sequence[str]) -
     """Make a component with its default parameters, except for a small `width` if it has that parameter."""
     from ..registry.parameters import configure, parameters_of
 
-    cls = load(_entry(kind, qualified_name, plugins))
+    entries = open_session(plugins=plugins).catalog.everything
+    cls = load(next(entry for entry in entries if (entry.kind.name, entry.qualified_name) == (kind, qualified_name)))
     width = parameters_of(cls).get("width")
     return configure(cls, {"width": _NARROW} if width is not None and width.type is float else {})
 
 
-def _check(kind: str, qualified_name: str, plugins: Sequence[str]) -> dict[str, Any]:
+def _check(entry: Entry, plugins: Sequence[str]) -> dict[str, Any]:
     from ..registry.parameters import parameters_of
 
     not_run: dict[str, Any] = {"checks": None, "failures": {}}
-    required = [p.name for p in parameters_of(load(_entry(kind, qualified_name, plugins))).values() if p.required]
+    load_plugin_files(plugins)
+    required = [p.name for p in parameters_of(load(entry)).values() if p.required]
     if required:
         return not_run | {"unchecked": f"requires {', '.join(required)}"}
     import pytest
 
     recorder = _Recorder()
-    registered = next(each for each in ALL_KINDS if each.name == kind)
-    left_out = " = ".join((CHECKED_BY_LOADING, *registered.optional_checks))
-    module, _, contract = registered.contract.partition(":")
-    values = {"module": module, "contract": contract, "kind": kind, "name": qualified_name, "plugins": [*plugins]}
+    left_out = " = ".join((CHECKED_BY_LOADING, *entry.kind.optional_checks))
+    module, _, contract = entry.kind.contract.partition(":")
+    values = {"module": module, "contract": contract, "kind": entry.kind.name, "name": entry.qualified_name}
     with tempfile.TemporaryDirectory(prefix="marsseg-checks-") as folder:
         test = Path(folder, "test_component.py")
-        test.write_text(_TEST.format(**values, left_out=left_out), encoding="utf-8")
+        test.write_text(_TEST.format(**values, plugins=[*plugins], left_out=left_out), encoding="utf-8")
         settings = Path(folder, "pytest.ini")
         settings.write_text("[pytest]\nmarkers =\n    slow: takes more than a few seconds\n", encoding="utf-8")
         words = ["-q", "-c", str(settings), "-m", "not slow", "-p", "no:cacheprovider", str(test)]
@@ -313,12 +322,12 @@ class _Recorder:
             self.failures[name] = text.strip().splitlines()[0].removeprefix("AssertionError: ")
 
 
-def main(task: str, answer: str, kind: str, qualified_name: str, *plugins: str) -> None:
+def main(task: str, answer: str, described: str, *plugins: str) -> None:
     """Do the task "load" or "check" and write its answer as JSON into the file `answer`."""
     warnings.simplefilter("ignore")
     logging.getLogger(ROOT).addHandler(logging.NullHandler())  # what is printed is the plugin's
     tasks = {"load": _load, "check": _check}
-    result = tasks[task](kind, qualified_name, plugins)
+    result = tasks[task](_entry(described), plugins)
     Path(answer).write_text(json.dumps(result), encoding="utf-8")
 
 

@@ -154,7 +154,8 @@ class Confusion(HtmlRepr):
         return f"miou {self.miou:.4f}, accuracy {self.accuracy:.4f} on {len(self.per_image)} images"
 
     def __repr__(self) -> str:
-        ious = ", ".join(f"{self.class_names[c]} {self.iou[c]:.4f}" for c in self.counted)
+        iou = self.iou
+        ious = ", ".join(f"{self.class_names[c]} {iou[c]:.4f}" for c in self.counted)
         return f"Confusion({self.summary})\n  iou: {shorten(ious, _REPR_LETTERS, placeholder=' …')}"
 
     def update(self, labels: np.ndarray, logits: np.ndarray) -> None:
@@ -326,6 +327,7 @@ class Confusion(HtmlRepr):
         metric that fails is left out with a warning.
         """
         counted = [(self.class_names[c], c) for c in self.counted.tolist()]
+        iou, support = self.iou, self.support
         scores: dict[str, Any] = {
             "images": len(self.per_image),
             "miou": or_none(self.miou),
@@ -333,8 +335,8 @@ class Confusion(HtmlRepr):
             "miou_all": or_none(self.miou_all),
             "miou_per_image": or_none(self.miou_per_image),
             "accuracy": or_none(self.accuracy),
-            "iou": {name: or_none(self.iou[c]) for name, c in counted},
-            "support": {name: int(self.support[c]) for name, c in counted},
+            "iou": {name: or_none(iou[c]) for name, c in counted},
+            "support": {name: int(support[c]) for name, c in counted},
             "confusion": self.restricted.tolist(),
         }
         per_class = {}

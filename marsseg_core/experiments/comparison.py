@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import sqrt
 from pathlib import Path
@@ -16,7 +16,7 @@ from ..errors import RequestError, nearest
 from ..planning.metrics import metric_table
 from ..planning.options import SECTIONS
 from ..registry.parameters import NONE_WORD
-from ..runs.records import Record, find_runs, read_record
+from ..runs.records import Record, RecordedSplit, find_runs, read_record
 from ..shown import HtmlRepr
 from .summary import Spread
 
@@ -193,9 +193,10 @@ def compare_runs(paths: Sequence[Path], *, by: str = HEADLINE, subset: str = "te
 def _read(paths: Sequence[Path]) -> tuple[list[Record], list[tuple[Path, str]]]:
     """Return the records of the runs that can be read, and the other runs with the reason."""
     records, broken = [], []
+    splits: dict[str, RecordedSplit] = {}
     for path in paths:
         try:
-            records.append(read_record(path))
+            records.append(read_record(path, splits))
         except RequestError as error:
             broken.append((path, str(error)))
     return records, broken
@@ -351,14 +352,20 @@ def _differing(groups: Sequence[RunGroup]) -> dict[str, tuple[str, ...]]:
     A parameter of a component is compared only between the groups whose plan has this component.
     """
     names = dict.fromkeys(name for group in groups for name in group.settings)
+    owners = [_owners(group.settings) for group in groups]
     differing = {}
     for name in names:
         owner = name.rpartition(".")[0]
-        with_owner = [group for group in groups if any(key.startswith(f"{owner}.") for key in group.settings)]
-        texts = {group.settings.get(name, ABSENT) for group in (with_owner if owner else groups)}
+        with_owner = [group for group, its in zip(groups, owners, strict=True) if not owner or owner in its]
+        texts = {group.settings.get(name, ABSENT) for group in with_owner}
         if len(texts) > 1:
             differing[name] = tuple(group.settings.get(name, ABSENT) for group in groups)
     return differing
+
+
+def _owners(names: Iterable[str]) -> set[str]:
+    """Return all beginnings of names that end before a dot, such as "arch" and "arch.unet" for "arch.unet.width"."""
+    return {name[:place] for name in names for place, letter in enumerate(name) if letter == "."}
 
 
 def _short_setting(name: str, text: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -34,13 +35,16 @@ def _members_without_summary(path: Path) -> list[Path]:
     return sorted(plan.parent for kind in ("seed", "fold") for plan in path.glob(f"{kind}-*/plan.toml"))
 
 
-def plans_of_series(path: Path, session: Session, data: Given | None = None) -> dict[str, Plan]:
+def plans_of_series(
+    path: Path, session: Session, data: Given | None = None, training: Mapping[str, Any] | None = None
+) -> dict[str, Plan]:
     """Return the plans of all runs of a series, by the names of their folders.
 
     Args:
         path: the folder of the series
         session: the catalog, and whether plugin files in the folder are trusted
         data: the new place of the data, or the data passed in Python; None for those that the plan names
+        training: options of the training to replace
 
     Raises:
         RequestError: the series does not record what is needed to resume it
@@ -55,7 +59,7 @@ def plans_of_series(path: Path, session: Session, data: Given | None = None) -> 
             hint="Nothing is lost: delete the folder, and start the series again.",
         )
     compositions = {} if data is None else {DATASET.option: data}
-    plan = resolve(Request(base=str(base), compositions=compositions), session)
+    plan = resolve(Request(str(base), compositions, {"training": training or {}}), session)
     numbers = {name: int(name.rpartition("-")[2]) for name in series.planned}
     if series.kind == "seeds":
         return {name: replace(plan, training=replace(plan.training, seed=seed)) for name, seed in numbers.items()}

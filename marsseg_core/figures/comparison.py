@@ -15,15 +15,16 @@ from .colours import FIRST, INK
 ROW_HEIGHT = 0.55
 BEST = FIRST[0]
 LONGEST_TITLE = 60
+MOST_ROWS = 100  # an image of more than 65,536 pixels cannot be written, and nobody reads one half as high
 
 
 def comparison_figure(comparison: Comparison, target: Target) -> None:
-    """Draw a row for each group, the best on top.
+    """Draw a row for each group, the best on top; of many groups, only the best MOST_ROWS.
 
     The left panel has the score of each run, the mean and the standard deviation. If a group has a paired difference to
     the best one, a second panel has the mean differences with their 95 % intervals.
     """
-    groups = comparison.groups
+    groups = comparison.groups[:MOST_ROWS]
     paired = [group for group in groups if group.difference is not None and group.difference.mean is not None]
     figure = Figure(figsize=(11 if paired else 7.5, 1.9 + ROW_HEIGHT * len(groups)), layout="constrained")
     figure.get_layout_engine().set(w_pad=0.12, h_pad=0.1)  # type: ignore[union-attr, call-arg]
@@ -32,13 +33,17 @@ def comparison_figure(comparison: Comparison, target: Target) -> None:
         _draw_differences(differences, groups)
     else:
         scores = figure.subplots()
-    _draw_scores(scores, comparison)
+    _draw_scores(scores, comparison, groups)
     write(figure, target)
 
 
-def _draw_scores(axes: Axes, comparison: Comparison) -> None:
-    verbatim([axes.set_title(f"{comparison.subset} {comparison.by}", loc="left", fontsize=TITLE_SIZE)])
-    for row, group in enumerate(comparison.groups):
+def _draw_scores(axes: Axes, comparison: Comparison, groups: Sequence[RunGroup]) -> None:
+    more = len(comparison.groups) - len(groups)
+    title = f"{comparison.subset} {comparison.by}" + (
+        f": the best {len(groups)}, without {more:,} more" if more else ""
+    )
+    verbatim([axes.set_title(title, loc="left", fontsize=TITLE_SIZE)])
+    for row, group in enumerate(groups):
         colour = _colour(group)
         spread = group.spread
         axes.plot(group.values, [row] * len(group.values), "o", color=colour, alpha=0.35, markersize=6, linestyle="")
@@ -54,8 +59,8 @@ def _draw_scores(axes: Axes, comparison: Comparison) -> None:
             fontsize=NOTE_SIZE,
             color=MUTED,
         )
-    axes.set_yticks(range(len(comparison.groups)), [_short(comparison.title(g)) for g in comparison.groups])
-    axes.set_ylim(len(comparison.groups) - 0.4, -0.7)
+    axes.set_yticks(range(len(groups)), [_short(comparison.title(g)) for g in groups])
+    axes.set_ylim(len(groups) - 0.4, -0.7)
     verbatim(axes.get_yticklabels())
     _finish(axes, "dot: one run; diamond: mean;\nline: ± one standard deviation")
 

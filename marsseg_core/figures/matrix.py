@@ -18,6 +18,7 @@ from . import canvas, colours
 SHADES = LinearSegmentedColormap.from_list("shares", ["#ffffff", "#9cb9cf", "#1f4e79"])
 WHITE_TEXT_ABOVE = 0.75
 CELL = 0.82  # inches
+MOST_WRITTEN = 40  # classes: beyond, the figure grows no further, and cells are too small for numbers
 STRIP = 7  # points
 
 
@@ -30,6 +31,8 @@ def confusion_figure(
     title: str = "Confusion matrix",
 ) -> None:
     """Draw a confusion matrix as shares of each row, with the number of pixels of the row beside it.
+
+    A matrix of more than MOST_WRITTEN classes is drawn in colours only, without numbers.
 
     Args:
         matrix: Numbers of pixels, (K, K): rows are the truth, columns the prediction.
@@ -44,18 +47,20 @@ def confusion_figure(
     size = len(counts)
     longest = max(len(name) for name in class_names)
 
-    side = CELL * size
+    cell = CELL * min(1, MOST_WRITTEN / size)
+    side = cell * size
     figure = Figure(figsize=(max(side + 0.09 * longest + 2.4, 6.5), side + 0.06 * longest + 2.0), layout="constrained")
     axes = figure.subplots()
     axes.imshow(shares, cmap=SHADES, vmin=0, vmax=1)
-    for row in range(size):
-        if support[row]:
-            _write_row(axes, row, counts[row], shares[row])
-        else:
-            _strike_row(axes, row, size)
-        _write_support(axes, row, size, int(support[row]), int(support.sum()))
-    axes.text(size - 0.3, -0.62, "support", fontsize=canvas.LABEL_SIZE, va="bottom", color=colours.INK)
-    _label(axes, class_names, ignore_classes)
+    if size <= MOST_WRITTEN:
+        for row in range(size):
+            if support[row]:
+                _write_row(axes, row, counts[row], shares[row])
+            else:
+                _strike_row(axes, row, size)
+            _write_support(axes, row, size, int(support[row]), int(support.sum()))
+        axes.text(size - 0.3, -0.62, "support", fontsize=canvas.LABEL_SIZE, va="bottom", color=colours.INK)
+    _label(axes, class_names, ignore_classes, min(canvas.LABEL_SIZE, 0.75 * 72 * cell))
     figure.suptitle(title, x=0.01, ha="left", fontsize=canvas.TITLE_SIZE, parse_math=False)
     canvas.write(figure, target)
 
@@ -106,14 +111,14 @@ def _write_support(axes: Axes, row: int, size: int, support: int, total: int) ->
     )
 
 
-def _label(axes: Axes, class_names: Sequence[str], ignore_classes: Collection[int]) -> None:
+def _label(axes: Axes, class_names: Sequence[str], ignore_classes: Collection[int], fontsize: float) -> None:
     size = len(class_names)
     names = [f"{name}\n(ignored)" if index in ignore_classes else name for index, name in enumerate(class_names)]
     slant: dict[str, Any] = (
         {"rotation": 40, "ha": "right", "rotation_mode": "anchor"} if max(map(len, class_names)) > 9 else {}
     )
-    axes.set_xticks(range(size), class_names, fontsize=canvas.LABEL_SIZE, **slant)
-    axes.set_yticks(range(size), names, fontsize=canvas.LABEL_SIZE)
+    axes.set_xticks(range(size), class_names, fontsize=fontsize, **slant)
+    axes.set_yticks(range(size), names, fontsize=fontsize)
     canvas.verbatim([*axes.get_xticklabels(), *axes.get_yticklabels()])
     axes.set_xlabel("predicted class", fontsize=canvas.LABEL_SIZE, labelpad=8)
     axes.set_ylabel("true class", fontsize=canvas.LABEL_SIZE, labelpad=8)

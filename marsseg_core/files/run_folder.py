@@ -334,6 +334,13 @@ class RunFolder:
         split = self.read_split()
         return tuple(split["classes"]), tuple(split["ignored"])
 
+    def split_hash(self) -> str | None:
+        """Return a hash of split.json, which is equal for equal files; None if it cannot be read."""
+        try:
+            return _file_hash(self.split)
+        except (OSError, RequestError):
+            return None
+
     def read_split(self) -> dict[str, Any]:
         """Read split.json; raise RequestError if it does not have the form that a run writes."""
         split: dict[str, Any] = self.read_json(self.split)

@@ -34,7 +34,6 @@ def _convolution(factors: tuple[int, ...]) -> Any:
     """Return a function from maps and kernels to the sum of convolutions, with its gradient."""
     count = len(factors)
 
-    @ops.custom_gradient
     def convolution(*tensors: Any) -> Any:
         maps, kernels = tensors[:count], tensors[count:]
         parts = [_forward(x, factor, kernel) for x, factor, kernel in zip(maps, factors, kernels, strict=True)]
@@ -50,7 +49,7 @@ def _convolution(factors: tuple[int, ...]) -> Any:
 
         return _sum(parts), gradient
 
-    return convolution
+    return ops.custom_gradient(convolution)
 
 
 def _forward(x: Any, factor: int, kernel: Any) -> Any:
@@ -67,7 +66,8 @@ def _transposed_is_faster(x: Any, factor: int) -> bool:
     one pass, so that products are always faster on JAX.
     """
     _, height, width, channels = x.shape
-    return keras.backend.backend() != "jax" and channels * factor < 26 * math.sqrt(height * width)
+    few_channels: bool = channels * factor < 26 * math.sqrt(height * width)
+    return few_channels and keras.backend.backend() != "jax"
 
 
 def summed_kernel(kernel: Any, factor: int) -> Any:

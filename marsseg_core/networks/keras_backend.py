@@ -97,8 +97,8 @@ def choose_compiler(model: keras.Model) -> None:
 
 
 def has_gpu() -> bool:
-    """Return whether the backend computes on a GPU."""
-    return bool(keras.distribution.list_devices("gpu"))
+    """Return whether the backend computes on a GPU or TPU."""
+    return any(not device.lower().startswith("cpu") for device in keras.distribution.list_devices())
 
 
 def add_biases_in_float32(network: keras.Model) -> None:
@@ -187,7 +187,7 @@ def update_in_one_pass(optimizer: keras.optimizers.Optimizer) -> None:
     """Let Adam and AdamW update each variable by TensorFlow's own operation, which has the same formula.
 
     Keras' operations read and write the variable and its two averages about ten times, which takes a tenth of a
-    training step of a network with many parameters.
+    training step of a network with many parameters. All trained variables are float32, also in mixed precision.
     """
     if (
         keras.backend.backend() != "tensorflow"
@@ -200,23 +200,31 @@ def update_in_one_pass(optimizer: keras.optimizers.Optimizer) -> None:
     if tensorflow.distribute.has_strategy():
         return
 
+    apply, shared = optimizer.apply, dict[str, Any]()
+
+    def apply_gradients(*arguments: Any, **options: Any) -> None:
+        try:
+            apply(*arguments, **options)
+        finally:
+            shared.clear()  # the tensors belong to this step
+
     def update_step(gradient: Any, variable: Any, learning_rate: Any) -> None:
+        if not shared:  # the first variable of the step
+            names = ("beta1", "beta2", "epsilon", "lr")
+            values = (optimizer.beta_1, optimizer.beta_2, optimizer.epsilon, learning_rate)
+            shared.update({name: tensorflow.cast(value, "float32") for name, value in zip(names, values, strict=True)})
+            step = tensorflow.cast(optimizer.iterations + 1, "float32")
+            shared.update({f"{name}_power": tensorflow.pow(shared[name], step) for name in names[:2]})
         position = optimizer._get_variable_index(variable)
-        step = keras.ops.cast(optimizer.iterations + 1, variable.dtype)
-        first, second = (keras.ops.cast(value, variable.dtype) for value in (optimizer.beta_1, optimizer.beta_2))
         tensorflow.raw_ops.ResourceApplyAdam(
             var=variable.handle,
             m=optimizer._momentums[position].handle,
             v=optimizer._velocities[position].handle,
-            beta1_power=keras.ops.power(first, step),
-            beta2_power=keras.ops.power(second, step),
-            lr=keras.ops.cast(learning_rate, variable.dtype),
-            beta1=first,
-            beta2=second,
-            epsilon=keras.ops.cast(optimizer.epsilon, variable.dtype),
-            grad=keras.ops.cast(tensorflow.convert_to_tensor(gradient), variable.dtype),
+            grad=tensorflow.cast(tensorflow.convert_to_tensor(gradient), "float32"),
+            **shared,
         )
 
+    optimizer.apply = apply_gradients
     optimizer.update_step = update_step
 
 
@@ -328,9 +336,12 @@ def _thread_count() -> int:
         configured = tensorflow.config.threading.get_intra_op_parallelism_threads()
         variable = os.environ.get("TF_NUM_INTRAOP_THREADS", "")  # TensorFlow reads it if nothing else is configured
         configured = configured or (int(variable) if variable.isdecimal() else 0)
-    # The processors that this process may use: a container or `taskset` may allow fewer than the machine has.
-    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return configured or allowed
+    return configured or processors()
+
+
+def processors() -> int:
+    """Return how many processors this process may use: `taskset` may allow fewer than the machine has."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def environment(distributions: Mapping[str, str]) -> dict[str, Any]:

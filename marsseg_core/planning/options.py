@@ -99,7 +99,12 @@ class TrainingOptions:
     precision_from: Literal["auto"] | None = param(
         None, help="auto if the run chose its `precision` when it began; recorded automatically"
     )
-    workers: int = param(1, help="threads that prepare batches; results do not depend on it", minimum=1, maximum=256)
+    workers: int = param(
+        1, help="threads or processes that prepare batches; results do not depend on it", minimum=1, maximum=256
+    )
+    worker_kind: Literal["auto", "threads", "processes"] = param(
+        "auto", help="what prepares batches; auto: processes if there are several and images are augmented"
+    )
     deterministic: bool = param(True, help="ask the backend for repeatable kernels (slower on a GPU)")
     score_training: bool = param(False, help="also score the training subset after each epoch")
     crop: tuple[int, ...] | None = param(

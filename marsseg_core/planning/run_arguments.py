@@ -67,6 +67,7 @@ class SeriesArguments(TypedDict, total=False):
     precision: Literal["float32", "mixed_bfloat16", "mixed_float16", "auto"]
     precision_from: Literal["auto"] | None
     workers: int
+    worker_kind: Literal["auto", "threads", "processes"]
     deterministic: bool
     score_training: bool
     crop: Sequence[int] | None

@@ -10,7 +10,7 @@ import ast
 import inspect
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
@@ -187,20 +187,34 @@ def _find_class(module: str, name: str) -> SourceLocation | None:
         path = module_file(module)
         if path is None:
             return None
-        tree = _parsed(path)
-        origin = None
-        for node in tree.body:
-            if isinstance(node, ast.ClassDef) and node.name == name:
-                summary = (ast.get_docstring(node) or "").partition("\n")[0].strip()
-                return SourceLocation(path, node.lineno, summary)
-            if isinstance(node, ast.ImportFrom):
-                for alias in node.names:
-                    if name == (alias.asname or alias.name):
-                        origin = (_absolute(node, module, path), alias.name)
-        if origin is None:
-            return None
-        module, name = origin
+        with decoding(f"{path.name} cannot be parsed", path):
+            status = path.stat()
+        names = _classes_and_imports(module, path, status.st_size, status.st_mtime_ns)
+        place = names.get(name)
+        if place is None or isinstance(place, SourceLocation):
+            return place
+        module, name = place
     return None
+
+
+@lru_cache(maxsize=2048)
+def _classes_and_imports(
+    module: str, path: Path, size: int, modified: int
+) -> Mapping[str, SourceLocation | tuple[str, str]]:
+    """Return the names at the top level of a file of this size and modification time, which is parsed once.
+
+    A class has its location, a name that is imported from a module has the module and its name there.
+    """
+    imports: dict[str, SourceLocation | tuple[str, str]] = {}
+    classes: dict[str, SourceLocation] = {}
+    for node in _parsed(path).body:
+        if isinstance(node, ast.ClassDef):
+            summary = (ast.get_docstring(node) or "").partition("\n")[0].strip()
+            classes.setdefault(node.name, SourceLocation(path, node.lineno, summary))
+        elif isinstance(node, ast.ImportFrom):
+            origin = _absolute(node, module, path)
+            imports |= {alias.asname or alias.name: (origin, alias.name) for alias in node.names}
+    return imports | classes
 
 
 def _absolute(node: ast.ImportFrom, module: str, path: Path) -> str:

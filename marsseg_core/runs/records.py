@@ -39,7 +39,7 @@ _RECORDED_PLAN: Final = Table(
 )
 
 # Settings that do not change the results.
-_WITHOUT_EFFECT: Final = ("training.workers", "training.precision_from")
+_WITHOUT_EFFECT: Final = ("training.workers", "training.worker_kind", "training.precision_from")
 
 
 @dataclass(frozen=True, eq=False)
@@ -117,20 +117,32 @@ def find_runs(paths: Iterable[Path]) -> list[Path]:
     return list(folders.values())
 
 
-def read_record(path: Path) -> Record:
-    """Read the record of a run folder; RequestError names a file that is missing, broken or changed after the run."""
+@dataclass(frozen=True)
+class RecordedSplit:
+    """What split.json says of the data; the attributes are those of `Record`."""
+
+    fingerprint: str
+    classes: tuple[str, ...]
+    ignore_classes: tuple[int, ...]
+    items: Mapping[str, tuple[int, ...]]
+    names: Mapping[str, frozenset[str]]
+
+
+def read_record(path: Path, splits: dict[str, RecordedSplit] | None = None) -> Record:
+    """Read the record of a run folder; RequestError names a file that is missing, broken or changed after the run.
+
+    `splits` has the splits that were read for other runs, by the hash of their file: runs on the same data share one,
+    so that a thousand of them do not need a thousand lists of the same items.
+    """
     folder = RunFolder.open(path)
     folder.check_unchanged(folder.plan, folder.split, folder.metrics)
     settings = _settings(checked(with_current_keys(read_toml(folder.plan)), _RECORDED_PLAN, folder.plan.name, path))
     metrics: Any = {"status": UNFINISHED, "subsets": {}}
     if folder.metrics.is_file():
         metrics = folder.read_metrics()
-    split = folder.read_split()
+    split = _read_split(folder, {} if splits is None else splits)
     scores = {subset: metric_values(recorded) for subset, recorded in metrics["subsets"].items()}
     matrices = {subset: recorded.get("confusion") for subset, recorded in metrics["subsets"].items()}
-    items = {subset: tuple(split[subset]) for subset in ("train", "validation", "test")}
-    names = _names(split, items, path)
-    classes, ignore_classes = tuple(split["classes"]), tuple(sorted(split["ignored"]))
     for subset, values in scores.items():
         for name, value in values.items():
             if value is not None and not (0 <= value <= 1 or metric_table().possible(name, value)):
@@ -139,8 +151,22 @@ def read_record(path: Path) -> Record:
                     where=str(path),
                 )
     seed, fold = settings.pop(SEED), settings.pop(FOLD)
-    data = split["fingerprint"], classes, ignore_classes, items, names
+    data = split.fingerprint, split.classes, split.ignore_classes, split.items, split.names
     return Record(path, settings, seed, fold, metrics["status"], scores, matrices, *data)
+
+
+def _read_split(folder: RunFolder, splits: dict[str, RecordedSplit]) -> RecordedSplit:
+    """Return the split of a run; read it, and add it to `splits`, if no other run had the same."""
+    key = folder.split_hash()
+    if key is None or key not in splits:
+        content = folder.read_split()  # raises an error that says why, if the file cannot be read
+        items = {subset: tuple(content[subset]) for subset in ("train", "validation", "test")}
+        facts = content["fingerprint"], tuple(content["classes"]), tuple(sorted(content["ignored"]))
+        split = RecordedSplit(*facts, items, _names(content, items, folder.path))
+        if key is None:
+            return split
+        splits[key] = split
+    return splits[key]
 
 
 def _names(split: Mapping[str, Any], items: Mapping[str, tuple[int, ...]], path: Path) -> dict[str, frozenset[str]]:

@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import keras
-import numpy as np
 
 from ..components.weighting_layer import WeightingLayer
-from ..conventions import VOID, Transform
 from ..data.arrays import SegmentationData
 from ..data.batches import TrainingBatches
 from ..data.split import Split
-from ..data.warps import Warp, WarpTransform
 from ..errors import PluginError, RequestError
 from ..networks.heads import split_heads
 from ..networks.keras_backend import choose_compiler, precision
 from ..planning.invoke import build_component, call_component
 from ..planning.options import AugmentationOptions
 from ..planning.plan import Plan
-from ..planning.resolved import ResolvedComponent, weighting_spec
+from ..planning.resolved import weighting_spec
 from ..registry import kinds
+from .feed import BatchFeed
 from .objective import Objective
+from .prepared import prepare_augmentation
 from .task import SegmentationTask
 
 
@@ -87,71 +84,22 @@ def build_task(plan: Plan, network: keras.Model, objective: Objective) -> Segmen
     return task
 
 
-def build_batches(plan: Plan, data: SegmentationData, split: Split, objective: Objective) -> TrainingBatches:
+def build_batches(plan: Plan, data: SegmentationData, split: Split, objective: Objective) -> BatchFeed:
     """Return the batches of the training subset, with augmentations and the targets that the losses need."""
     items = split["train"]
     transforms = [
-        (
-            _transform(augmentation, call_component(augmentation, augmentation.component.prepare, data, items), data),
-            augmentation.options.p,
-        )
+        (prepare_augmentation(augmentation, data, items), augmentation.options.p)
         for augmentation in plan.resolved[kinds.AUGMENTATION]
         if isinstance(augmentation.options, AugmentationOptions)
     ]
-    return TrainingBatches(
+    batches = TrainingBatches(
         data,
         items,
         transforms,
         batch=plan.training.batch,
         seed=plan.training.seed,
-        workers=plan.training.workers,
         oversample=plan.training.oversample,
         targets=objective.targets,
         crop=crop_of(plan, data),
     )
-
-
-def _transform(resolved: ResolvedComponent, function: Transform, data: SegmentationData) -> Transform:
-    """Wrap the function of an augmentation: check its result, and name the augmentation in every error."""
-    if isinstance(function, WarpTransform):
-        return _warp_transform(resolved, function)
-
-    def transform(images: np.ndarray, masks: np.ndarray, generators: Any) -> tuple[np.ndarray, np.ndarray]:
-        shapes = images.shape, masks.shape
-        result = call_component(resolved, function, images, masks, generators)
-        if not (isinstance(result, tuple) and len(result) == 2):
-            raise PluginError(f"The {resolved.entry.label} returns a {type(result).__name__}, not (images, masks).")
-        images, masks = result
-        new_shapes = np.shape(images), np.shape(masks)
-        if new_shapes != shapes:
-            raise PluginError(
-                f"The {resolved.entry.label} returns images and masks of shapes {new_shapes[0]} and {new_shapes[1]}, "
-                f"not {shapes[0]} and {shapes[1]}.",
-                where=repr(resolved.component),
-            )
-        if len(unknown := masks[(masks >= data.num_classes) & (masks != VOID)]):
-            raise PluginError(
-                f"The {resolved.entry.label} returns a mask with the label {unknown[0]}, which is not a class."
-            )
-        return images, masks
-
-    return transform
-
-
-def _warp_transform(resolved: ResolvedComponent, transform: WarpTransform) -> WarpTransform:
-    """Wrap the transform of an augmentation that draws warps, as `_transform` does."""
-
-    def draw(height: int, width: int, generators: Any) -> list[Warp]:
-        warps: list[Warp] = call_component(resolved, transform.draw, height, width, generators)
-        for warp in warps:
-            if not isinstance(warp, Warp):
-                raise PluginError(f"The {resolved.entry.label} returns a {type(warp).__name__}, not a Warp.")
-            if warp.places.ndim == 3 and warp.places.shape != (2, height, width):
-                raise PluginError(
-                    f"The {resolved.entry.label} returns a warp with the shape {warp.places.shape}, not "
-                    f"{(2, height, width)}.",
-                    where=repr(resolved.component),
-                )
-        return warps
-
-    return WarpTransform(draw)
+    return BatchFeed(batches, plan.training.workers, plan.training.worker_kind)

@@ -15,7 +15,6 @@ import numpy as np
 
 from ..conventions import TargetFunction
 from ..data.arrays import SegmentationData
-from ..data.batches import TrainingBatches
 from ..data.labels import unlabelled
 from ..data.targets import with_targets
 from ..errors import RunError
@@ -25,6 +24,7 @@ from ..failures import describe, safe_repr
 from ..messages import get_logger, log_waiting
 from ..planning.metrics import PREFIX, MetricTable, metric_table
 from ..registry.process_state import keep_process_state, restore_process_state
+from .feed import BatchFeed
 from .task import SegmentationTask
 
 _logger = get_logger(__name__)
@@ -174,7 +174,7 @@ class EpochClock(keras.callbacks.Callback):
     themselves.
     """
 
-    def __init__(self, batches: TrainingBatches) -> None:
+    def __init__(self, batches: BatchFeed) -> None:
         super().__init__()
         self._batches = batches
 

@@ -321,7 +321,12 @@ def _train(
     begin = progress.epoch if progress is not None else 0
     try:
         # A component may have changed Keras' settings while it was built.
-        with interruption.listening(), fixed_settings(), keep_process_state():
+        with (
+            interruption.listening(),
+            fixed_settings(),
+            keep_process_state(),
+            setup.batches.working(training.epochs - begin),
+        ):
             task.fit(
                 setup.batches,
                 epochs=training.epochs,

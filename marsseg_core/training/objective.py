@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 from ..components.specs import LossSpec
@@ -17,6 +16,7 @@ from ..planning.invoke import build_component, call_component
 from ..planning.plan import Plan
 from ..planning.resolved import ResolvedComponent, loss_names
 from ..registry import kinds
+from .prepared import prepare_targets
 
 
 def _loss_function(resolved: ResolvedComponent, spec: LossSpec) -> LossFunction:
@@ -60,13 +60,9 @@ def build_objective(plan: Plan, data: SegmentationData, split: Split) -> Objecti
     spec = LossSpec(data.num_classes, () if plan.training.learn_ignored else data.ignore_classes, frequencies)
     resolved = plan.resolved[kinds.LOSS]
     losses = dict(zip(loss_names(resolved), resolved, strict=True))
-    target_functions = {name: call_component(loss, loss.component.targets, spec) for name, loss in losses.items()}
+    targets = {name: prepare_targets(loss, spec) for name, loss in losses.items()}
     return Objective(
         spec,
         {name: _loss_function(loss, spec) for name, loss in losses.items()},
-        {
-            name: partial(call_component, losses[name], function)
-            for name, function in target_functions.items()
-            if function is not None
-        },
+        {name: function for name, function in targets.items() if function is not None},
     )

@@ -11,7 +11,6 @@ import keras
 
 from ..components.specs import ScheduleSpec
 from ..data.arrays import SegmentationData
-from ..data.batches import TrainingBatches
 from ..data.split import Split
 from ..errors import PluginError, RequestError
 from ..networks.build import build_network
@@ -28,6 +27,7 @@ from ..planning.metrics import PREFIX
 from ..planning.plan import Plan
 from ..registry import kinds
 from .assembly import build_batches, build_task, crop_of, input_shape
+from .feed import BatchFeed
 from .initial_weights import copy_initial_weights
 from .objective import Objective, build_objective
 from .objective_checks import check_objective
@@ -46,7 +46,7 @@ class TrainingSetup:
 
     task: SegmentationTask
     objective: Objective
-    batches: TrainingBatches
+    batches: BatchFeed
     stateful: Sequence[keras.callbacks.Callback]
     transfer: Transfer | None
 

@@ -6,13 +6,15 @@ import inspect
 import json
 import os
 import signal
+import subprocess
+import sys
 
 import pytest
 from helpers.bad_plugins import LOSS, write_metadata
 
 from marsseg_core.doctor import diagnosis
 from marsseg_core.registry.catalog import installed, rescan
-from marsseg_core.registry.kinds import COMPONENT_KINDS
+from marsseg_core.registry.kinds import COMPONENT_KINDS, LOSS as LOSS_KIND
 from marsseg_core.registry.loading import resolve_reference
 from marsseg_plugins.losses.ssce import SSCE
 
@@ -227,3 +229,21 @@ def test_a_component_with_required_parameters_is_not_checked(cli):
 def test_an_architecture_is_checked_narrow():
     assert diagnosis.component_to_check("architecture", "marsseg/unet", []).width == 0.125
     assert diagnosis.component_to_check("loss", "marsseg/ssce", []) == SSCE()
+
+
+def test_an_entry_is_described_completely():
+    for entry in installed().everything:
+        assert diagnosis._entry(diagnosis._described(entry)) == entry
+
+
+def test_the_process_that_loads_a_component_does_not_search_for_it(tmp_path):
+    # Otherwise each of n processes would read the metadata of n distributions.
+    entry = installed().find(LOSS_KIND, "ssce")
+    answer = tmp_path / "answer.json"
+    code = (
+        "import sys; from importlib import metadata; del metadata.distributions, metadata.distribution;"
+        "from marsseg_core.doctor import diagnosis; diagnosis.main(*sys.argv[1:])"
+    )
+    subprocess.run([sys.executable, "-c", code, "load", answer, diagnosis._described(entry)], check=True)
+    result = json.loads(answer.read_text())
+    assert (result["early"], result.get("problem")) == ([], None)

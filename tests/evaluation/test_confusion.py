@@ -269,3 +269,15 @@ def test_a_perfect_prediction_scores_one(truth):
     result.update(truth, logits_of(np.where(truth == VOID, 0, truth), 5))
     assert result.miou == 1 or math.isnan(result.miou)
     assert math.isnan(result.miou) == (not np.isin(truth, [1, 2, 3, 4]).any())
+
+
+def test_the_scores_per_class_are_computed_once_for_all_classes(monkeypatch):
+    calls = []
+    name = f"{Confusion.__module__}.iou_per_class"
+    monkeypatch.setattr(name, lambda matrix: calls.append(matrix) or iou_per_class(matrix))
+    for classes in (3, 30):
+        calls.clear()
+        made = Confusion([f"c{number}" for number in range(classes)], ())
+        made.to_json()
+        repr(made)
+        assert len(calls) == 2

@@ -13,6 +13,7 @@ import marsseg_core as marsseg
 from marsseg_core import api
 from marsseg_core.errors import RequestError
 from marsseg_core.experiments.series import fold_plans, seed_plans
+from marsseg_core.files.run_folder import RunFolder
 
 CLASSES = ("soil", "rock")
 BASE = "unet:width=0.125"
@@ -389,3 +390,14 @@ class TestCommand:
             "print({'keras', 'tensorflow', 'numpy', 'marsseg_plugins'} & {*sys.modules})"
         )
         assert python(code, str(folder)).out == "set()\n"
+
+
+def test_runs_on_the_same_data_share_one_split(write, monkeypatch):
+    read, calls = RunFolder.read_split, []
+    monkeypatch.setattr(RunFolder, "read_split", lambda folder: calls.append(folder) or read(folder))
+    folders = [write(f"run-{seed}", 0.5, seed=seed) for seed in range(4)] + [write("other", 0.5, test=(3, 4))]
+    comparison = marsseg.compare(*folders)
+    assert len(calls) == 2
+    (group, other) = comparison.groups
+    assert {id(run.items) for run in group.runs} == {id(group.runs[0].items)}
+    assert other.runs[0].items["test"] == (3, 4)

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 
+from marsseg_core.registry import source_code
 from marsseg_core.registry.catalog import installed
 from marsseg_core.registry.entries import Entry
 from marsseg_core.registry.kinds import ARCHITECTURE, OBSERVER, RECIPE
@@ -189,3 +190,13 @@ def test_every_installed_component_has_a_summary_and_a_source_line():
         if found.kind != RECIPE:
             assert source.summary == load(found).__doc__.strip().partition("\n")[0]
             assert f"class {found.attribute}" in source.path.read_text(encoding="utf-8").splitlines()[source.line - 1]
+
+
+def test_a_module_with_many_components_is_parsed_once(package, monkeypatch):
+    classes = "\n".join(f'class Ring{number}:\n    """Ring {number}."""\n' for number in range(20))
+    package({"rings.py": classes})
+    parse, parsed = source_code.ast.parse, []
+    monkeypatch.setattr(source_code.ast, "parse", lambda *words: parsed.append(words) or parse(*words))
+    summaries = [find_source(entry(f"thirdparty.rings:Ring{number}")).summary for number in range(20)]
+    assert summaries == [f"Ring {number}." for number in range(20)]
+    assert len(parsed) == 1

@@ -11,6 +11,7 @@ import marsseg_core as marsseg
 from marsseg_core import api
 from marsseg_core.data.splits import split_data
 from marsseg_core.errors import RequestError
+from marsseg_core.networks.keras_backend import update_in_one_pass
 from marsseg_core.planning.options import OptimizerOptions
 from marsseg_core.registry import kinds
 from marsseg_core.registry.catalog import installed
@@ -255,3 +256,24 @@ def test_ignored_classes_count_in_the_losses_where_asked(learn_ignored, ignore_c
     plan = api.plan(**SMALL, overrides=[f"training.learn_ignored={learn_ignored}"])
     data = plan.one(kinds.DATASET).load()
     assert build_objective(plan, data, split_data(data, 0.15, 0.15, 0)).spec.ignore_classes == ignore_classes
+
+
+@pytest.mark.parametrize("optimizer", [keras.optimizers.Adam, keras.optimizers.AdamW])
+@pytest.mark.parametrize("eagerly", [False, True])
+def test_updates_in_one_pass_are_those_of_keras(optimizer, eagerly):
+    def trained(change):
+        keras.utils.set_random_seed(1)
+        network = keras.Sequential([keras.Input((3,)), keras.layers.Dense(4), keras.layers.Dense(1)])
+        rate = keras.optimizers.schedules.CosineDecay(0.1, 10)
+        network.compile(optimizer=change(optimizer(rate, clipnorm=1.0)), loss="mse", run_eagerly=eagerly)
+        for seed in range(4):
+            draw = np.random.default_rng(seed).normal
+            network.train_on_batch(draw(size=(5, 3)), draw(size=(5, 1)))
+        return [np.array(v) for v in (*network.weights, *network.optimizer.variables)]
+
+    def changed(optimizer):
+        update_in_one_pass(optimizer)
+        return optimizer
+
+    for value, expected in zip(trained(changed), trained(lambda optimizer: optimizer), strict=True):
+        np.testing.assert_allclose(value, expected, rtol=1e-4, atol=1e-5)

@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 import time
+from multiprocessing import active_children
 
 import numpy as np
 import pytest
@@ -75,19 +76,25 @@ def killed_after(monkeypatch, epochs, before_checkpoint=False):
         monkeypatch.setattr(module, "save_checkpoint", not_saved)
 
 
-@pytest.mark.parametrize("words", VARIANTS.values(), ids=VARIANTS)
-def test_history_weights_and_scores_equal_those_of_an_uninterrupted_run(words, tmp_path, monkeypatch):
+@pytest.mark.parametrize(
+    ("words", "kind"), list(zip(VARIANTS.values(), ("auto", "threads", "processes"), strict=True)), ids=VARIANTS
+)
+def test_history_weights_and_scores_equal_those_of_an_uninterrupted_run(words, kind, tmp_path, monkeypatch, caplog):
+    """Whatever prepares the batches: one thread, or other threads or processes after each interruption."""
     whole = outcome(marsseg.run(out=tmp_path / "whole", **(WORDS | words)))
     with monkeypatch.context() as patch:
         killed_after(patch, 2)
         with pytest.raises(SystemExit):
-            marsseg.run(out=tmp_path / "killed", **(WORDS | words))
+            marsseg.run(out=tmp_path / "killed", worker_kind=kind, **(WORDS | words))
     assert not (tmp_path / "killed" / "metrics.json").exists()
+    assert not active_children()
     with monkeypatch.context() as patch:
         killed_after(patch, 3, before_checkpoint=True)
         with pytest.raises(SystemExit):
-            marsseg.resume(tmp_path / "killed")
+            marsseg.resume(tmp_path / "killed", workers=2)
     resumed = marsseg.resume(tmp_path / "killed")
+    assert not [line for line in caplog.messages if "Batches are prepared by threads" in line]
+    assert not active_children()
     assert_same(outcome(resumed), whole)
     log = resumed.folder.log_file.read_text()
     assert log.count("resumed after epoch") == 2
@@ -229,7 +236,7 @@ def test_a_process_that_is_killed_loses_nothing(tmp_path):
         time.sleep(0.01)
     process.kill()
     process.wait()
-    subprocess.run([*command, "--resume", str(tmp_path / "killed")], check=True, capture_output=True)
+    subprocess.run([*command, "--resume", str(tmp_path / "killed"), "--workers", "2"], check=True, capture_output=True)
     with (
         np.load(RunFolder(tmp_path / "killed").checkpoint) as resumed,
         np.load(tmp_path / "whole/checkpoint/last.npz") as expected,

@@ -1,0 +1,1 @@
+"""The commands and functions whose growth `benchmarks/growth.py` measures, by what they are given."""
