@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from marsseg_core.plugin_api import param
 
 from .keras_optimizer import KerasOptimizer
+
+if TYPE_CHECKING:
+    import keras
 
 
 @dataclass(frozen=True)
@@ -26,3 +30,8 @@ class AdamW(KerasOptimizer):
     amsgrad: bool = param(
         False, help="divide by the largest mean of squared gradients so far (AMSGrad, Reddi and others 2018)"
     )
+
+    def keras_class(self) -> type[keras.optimizers.Optimizer]:
+        from . import shared_rate
+
+        return shared_rate.AdamW

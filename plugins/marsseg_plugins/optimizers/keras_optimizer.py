@@ -18,11 +18,15 @@ class KerasOptimizer(Optimizer):
     keras_name: ClassVar[str]
     """The name of the class in `keras.optimizers`."""
 
-    def build(self, spec: OptimizerSpec) -> keras.optimizers.Optimizer:
+    def keras_class(self) -> type[keras.optimizers.Optimizer]:
+        """Return the class in `keras.optimizers`, or one that does the same."""
         import keras
 
+        cls: type[keras.optimizers.Optimizer] = getattr(keras.optimizers, self.keras_name)
+        return cls
+
+    def build(self, spec: OptimizerSpec) -> keras.optimizers.Optimizer:
         # Defaults are not passed, because an older Keras does not have all of the arguments.
         values = {field.name: getattr(self, field.name) for field in fields(self)}
         changed = {field.name: values[field.name] for field in fields(self) if values[field.name] != field.default}
-        optimizer: keras.optimizers.Optimizer = getattr(keras.optimizers, self.keras_name)(**changed, **spec.arguments)
-        return optimizer
+        return self.keras_class()(**changed, **spec.arguments)
