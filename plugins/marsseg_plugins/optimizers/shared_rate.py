@@ -48,9 +48,9 @@ class _SharedRate:
         return ops.cast(learning_rate, "float32") * ops.sqrt(1 - second) / (1 - first)
 
 
-class Adam(_SharedRate, keras.optimizers.Adam):
+class Adam(_SharedRate, keras.optimizers.Adam):  # type: ignore[misc]
     """Keras' Adam."""
 
 
-class AdamW(_SharedRate, keras.optimizers.AdamW):
+class AdamW(_SharedRate, keras.optimizers.AdamW):  # type: ignore[misc]
     """Keras' AdamW."""
