@@ -39,7 +39,9 @@ class Clock:
     """Add up the time of each part, without that of the parts inside it."""
 
     def __init__(self):
-        self.processor, self.wall, self.traces = Counter(), Counter(), Counter()
+        self.processor: Counter[str] = Counter()
+        self.wall: Counter[str] = Counter()
+        self.traces: Counter[str] = Counter()
         self._open = [REST]
         self._last = (0.0, time.perf_counter())  # processor time begins with the process
 
@@ -49,8 +51,8 @@ class Clock:
 
     def lap(self):
         now = time.process_time(), time.perf_counter()
-        self.processor[self.part] += now[0] - self._last[0]
-        self.wall[self.part] += now[1] - self._last[1]
+        self.processor[self.part] += now[0] - self._last[0]  # type: ignore[assignment]
+        self.wall[self.part] += now[1] - self._last[1]  # type: ignore[assignment]
         self._last = now
 
     def timed(self, part, function):
@@ -142,7 +144,7 @@ def main():
 
     import marsseg_core.cli.run
 
-    marsseg_core.cli.run.load_keras = load_keras
+    setattr(marsseg_core.cli.run, "load_keras", load_keras)  # noqa: B010 (not exported)
     words = sys.argv[1:] or README
     with tempfile.TemporaryDirectory() as folder:
         words = words if "--out" in words else [*words, "--out", str(Path(folder, "run"))]

@@ -51,7 +51,7 @@ class _MarssegGroup(TyperGroup):
 
     def __init__(self, **values: Any) -> None:
         super().__init__(**values)
-        self.commands = LazyCommands((*COMMANDS, *COMMAND_GROUPS), _built_in)
+        self.commands: Any = LazyCommands((*COMMANDS, *COMMAND_GROUPS), _built_in)
 
     def list_commands(self, ctx: Any) -> list[str]:
         """Return the names of all commands, including those of plugins."""
@@ -159,7 +159,7 @@ def _built_in(name: str) -> Any:
     module = _module(name)
     if name not in COMMAND_GROUPS:
         return _command(name, module)
-    group = get_group(typer.Typer(name=name, help=module.HELP, no_args_is_help=True, rich_markup_mode="markdown"))
+    group: Any = get_group(typer.Typer(name=name, help=module.HELP, no_args_is_help=True, rich_markup_mode="markdown"))
     group.commands = LazyCommands(module.COMMANDS, lambda inner: _command(inner, _module(f"{name}.{inner}")))
     return group
 
