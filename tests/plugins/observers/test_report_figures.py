@@ -321,6 +321,7 @@ def test_tiles_have_the_names_of_items(names, title):
     )
     run = SimpleNamespace(
         data=data,
+        plan=SimpleNamespace(training=SimpleNamespace(batch=8)),
         scores={"test": SimpleNamespace(per_image=[0.5], wrong_per_image=[3])},
         split={"test": np.array([1])},
         network=SimpleNamespace(predict_on_batch=lambda images: np.zeros((1, 4, 4, 2), np.float32)),
