@@ -78,6 +78,38 @@ def value_and_gradient(function: Callable[[Any], Any], at: Any) -> tuple[Any, An
     )
 
 
+def compiled_call(
+    network: keras.Model, output: Callable[[Any], Any], shape: tuple[int, ...]
+) -> Callable[[np.ndarray], np.ndarray]:
+    """Compile images → `output(network(images))`, in inference mode, for images of one shape, (B, H, W, C) float32.
+
+    The compiled function reads the network's variables at each call. On other backends than TensorFlow and JAX, it is
+    the plain call.
+    """
+    backend = keras.backend.backend()
+    if backend == "tensorflow":
+        import tensorflow
+
+        traced = tensorflow.function(
+            lambda images: output(network(images, training=False)), jit_compile=network.jit_compile, autograph=False
+        ).get_concrete_function(tensorflow.TensorSpec(shape, tensorflow.float32))
+        return lambda images: np.asarray(traced(tensorflow.constant(images, tensorflow.float32)))
+    if backend == "jax":
+        import jax
+
+        jitted = jax.jit(
+            lambda trainable, other, images: output(network.stateless_call(trainable, other, images, training=False)[0])
+        )
+        return lambda images: np.asarray(
+            jitted(
+                [variable.value for variable in network.trainable_variables],
+                [variable.value for variable in network.non_trainable_variables],
+                images,
+            )
+        )
+    return lambda images: np.asarray(keras.ops.convert_to_numpy(output(network(images, training=False))))
+
+
 def concrete(tensor: Any) -> np.ndarray | None:
     """Return the values of a tensor, or None for a symbolic tensor, inside of a function that is being compiled."""
     try:
