@@ -124,7 +124,8 @@ def predict(
     from ..inference.submission import new_submission
     from ..networks.predictor import Predictor
 
-    predictor = Predictor(load_networks(folders, session), tta=tta, overlap=tile_overlap, batch=batch)
+    networks = load_networks(folders, session)
+    predictor = Predictor(networks, tta=tta, overlap=tile_overlap, batch=batch, labels_only=not probabilities)
     outputs = None if out is None else Outputs(out, classes, overlays=overlay, probabilities=probabilities)
     summary = Summary.empty(len(classes.names))
     try:

@@ -6,13 +6,12 @@ Keras' `predict` starts an input pipeline and callbacks for each call, which cos
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Final
 
 import keras
 import numpy as np
-from keras import ops
 
-from .keras_backend import compiled_call, fixed_settings
+from .keras_backend import compile_call, fixed_settings
 from .local import resized
 
 _ATTRIBUTE: Final = "_marsseg_compiled"
@@ -27,22 +26,14 @@ class CompiledNetwork:
 
     def __init__(self, network: keras.Model) -> None:
         self._network = network
-        self._functions: dict[tuple[Any, ...], Callable[[np.ndarray], np.ndarray]] = {}
+        self._functions: dict[tuple[int, ...], Callable[[np.ndarray], np.ndarray]] = {}
 
     def logits(self, images: np.ndarray) -> np.ndarray:
         """Return the logits (B, h, w, K) float32."""
-        return self._call(_float32, images)
-
-    def probabilities(self, images: np.ndarray) -> np.ndarray:
-        """Return the probabilities (B, h, w, K) float32. All K are NaN where a logit is not finite."""
-        return self._call(_softmax, images)
-
-    def _call(self, output: Callable[[Any], Any], images: np.ndarray) -> np.ndarray:
-        key = (output, *images.shape)
         with fixed_settings():
-            if key not in self._functions:
-                self._functions[key] = compiled_call(self._network_for(*images.shape[1:3]), output, images.shape)
-            return self._functions[key](images)
+            if images.shape not in self._functions:
+                self._functions[images.shape] = compile_call(self._network_for(*images.shape[1:3]), images.shape)
+            return self._functions[images.shape](images)
 
     def _network_for(self, height: int, width: int) -> keras.Model:
         """Return the model that is compiled for images of this size. All predictions get their model here."""
@@ -61,13 +52,3 @@ def compiled(network: keras.Model) -> CompiledNetwork:
         # `__setattr__`, because the functions are no part of what Keras saves.
         object.__setattr__(network, _ATTRIBUTE, existing)
     return existing
-
-
-def _float32(logits: Any) -> Any:
-    return ops.cast(logits, "float32")
-
-
-def _softmax(logits: Any) -> Any:
-    logits = ops.cast(logits, "float32")
-    finite = ops.all(ops.isfinite(logits), axis=-1, keepdims=True)
-    return ops.softmax(ops.where(finite, logits, np.float32(np.nan)), axis=-1)

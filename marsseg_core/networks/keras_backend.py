@@ -78,10 +78,8 @@ def value_and_gradient(function: Callable[[Any], Any], at: Any) -> tuple[Any, An
     )
 
 
-def compiled_call(
-    network: keras.Model, output: Callable[[Any], Any], shape: tuple[int, ...]
-) -> Callable[[np.ndarray], np.ndarray]:
-    """Compile images → `output(network(images))`, in inference mode, for images of one shape, (B, H, W, C) float32.
+def compile_call(network: keras.Model, shape: tuple[int, ...]) -> Callable[[np.ndarray], np.ndarray]:
+    """Compile a network, in inference mode, for images of one shape, (B, H, W, C) float32, to float32 logits.
 
     The compiled function reads the network's variables at each call. On other backends than TensorFlow and JAX, it is
     the plain call.
@@ -91,23 +89,22 @@ def compiled_call(
         import tensorflow
 
         traced = tensorflow.function(
-            lambda images: output(network(images, training=False)), jit_compile=network.jit_compile, autograph=False
+            lambda images: network(images, training=False), jit_compile=network.jit_compile, autograph=False
         ).get_concrete_function(tensorflow.TensorSpec(shape, tensorflow.float32))
-        return lambda images: np.asarray(traced(tensorflow.constant(images, tensorflow.float32)))
+        return lambda images: np.asarray(traced(tensorflow.constant(images)), np.float32)
     if backend == "jax":
         import jax
 
         jitted = jax.jit(
-            lambda trainable, other, images: output(network.stateless_call(trainable, other, images, training=False)[0])
+            lambda trained, other, images: network.stateless_call(trained, other, images, training=False)[0]
         )
-        return lambda images: np.asarray(
-            jitted(
-                [variable.value for variable in network.trainable_variables],
-                [variable.value for variable in network.non_trainable_variables],
-                images,
-            )
-        )
-    return lambda images: np.asarray(keras.ops.convert_to_numpy(output(network(images, training=False))))
+
+        def call(images: np.ndarray) -> np.ndarray:
+            variables = (network.trainable_variables, network.non_trainable_variables)
+            return np.asarray(jitted(*([v.value for v in group] for group in variables), images), np.float32)
+
+        return call
+    return lambda images: np.asarray(keras.ops.convert_to_numpy(network(images, training=False)), np.float32)
 
 
 def concrete(tensor: Any) -> np.ndarray | None:

@@ -43,6 +43,8 @@ class Predictor:
             (`local.locality`), or else tiles that share one half.
         batch: the number of tiles of the network's size that are predicted at once, or of larger tiles with together as
             many pixels. None chooses it for the memory there is (`memory.pixels_at_once`).
+        labels_only: only the order of the classes at a pixel matters. Then an image comes as its logits where these
+            have the same order as the probabilities: with one network, without `tta`, if the image fits into a tile.
     """
 
     def __init__(
@@ -52,8 +54,11 @@ class Predictor:
         tta: bool = False,
         overlap: float | None = None,
         batch: int | None = None,
+        labels_only: bool = False,
     ) -> None:
-        self._networks = [_TiledNetwork(network, FLIPS if tta else FLIPS[:1], overlap, batch) for network in networks]
+        flips = FLIPS if tta else FLIPS[:1]
+        self._networks = [_TiledNetwork(network, flips, overlap, batch) for network in networks]
+        self._as_logits = labels_only and len(networks) == 1 and not tta
         self._batch = max(network.batch for network in self._networks)
 
     @property
@@ -76,12 +81,12 @@ class Predictor:
                 yield from (_mean_strips([network.row_strips(image) for network in self._networks]) for image in group)
                 continue
             for batch in _batched(group, self._batch):
-                predictions = [network.predict_small(batch) for network in self._networks]
+                predictions = [network.predict_small(batch, self._as_logits) for network in self._networks]
                 yield from (iter([_mean(maps)]) for maps in zip(*predictions, strict=True))
 
     def probabilities(self, images: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
         """Yield the probabilities of each image as one array (H, W, K)."""
-        return (np.concatenate(list(row_strips)) for row_strips in self.predict(images))
+        return (np.ascontiguousarray(np.concatenate(list(row_strips))) for row_strips in self.predict(images))
 
     def _fits(self, image: np.ndarray) -> bool:
         return all(image.shape[0] <= n.height and image.shape[1] <= n.width for n in self._networks)
@@ -117,11 +122,13 @@ class _TiledNetwork:
     def _locality(self) -> Locality | None:
         return locality(self._network)
 
-    def predict_small(self, images: Sequence[np.ndarray]) -> list[np.ndarray]:
-        """Return the probabilities (H, W, K) of images, none larger than the network's."""
+    def predict_small(self, images: Sequence[np.ndarray], as_logits: bool) -> list[np.ndarray]:
+        """Return the probabilities or logits (H, W, K) of images, none larger than the network's."""
         corners = [((i.shape[0] - self.height) // 2, (i.shape[1] - self.width) // 2) for i in images]
-        tiles = [cut(image, *corner, self.height, self.width) for image, corner in zip(images, corners, strict=True)]
-        predicted = self._predict(np.stack(tiles), self.batch)
+        tiles = np.stack(
+            [cut(image, *corner, self.height, self.width) for image, corner in zip(images, corners, strict=True)]
+        )
+        predicted = self._logits(scale(tiles)) if as_logits else _classes_last(self._predict(tiles, self.batch))
         return [
             tile[-row : image.shape[0] - row, -column : image.shape[1] - column]
             for tile, image, (row, column) in zip(predicted, images, corners, strict=True)
@@ -130,7 +137,8 @@ class _TiledNetwork:
     def row_strips(self, image: np.ndarray) -> Iterator[np.ndarray]:
         """Yield the probabilities of an image of any size, in row strips (h, W, K) from top to bottom."""
         for strip in self._blended(image, self._grid(*image.shape[:2])):
-            yield from (strip[row : row + self.height] for row in range(0, len(strip), self.height))
+            rows = _classes_last(strip)
+            yield from (rows[start : start + self.height] for start in range(0, len(rows), self.height))
 
     def _grid(self, height: int, width: int) -> _Grid:
         if self._overlap is not None or self._locality is None:
@@ -139,16 +147,14 @@ class _TiledNetwork:
             return _Grid(*axes, self.height, self.width, self.batch)
         stride, reach = self._locality.stride, self._locality.reach
         size, own = (height, width), (self.height, self.width)
-        seams = tuple(
-            min(2 * reach, shortest // 2) if length > shortest else 0
-            for length, shortest in zip(size, own, strict=True)
-        )
+        seam = min(2 * reach, *(length // 2 for length in own))
+        seams = tuple(seam if length > shortest else 0 for length, shortest in zip(size, own, strict=True))
         tile = best_tile(size, own, seams, stride, self._pixels, _STRIP_CALLS * self._pixels)
         down, across = (seam_axis(*axis, stride) for axis in zip(size, tile, seams, strict=True))
         return _Grid(down, across, *tile, max(1, self._pixels // (tile[0] * tile[1])))
 
     def _blended(self, image: np.ndarray, grid: _Grid) -> Iterator[np.ndarray]:
-        """Yield the blended rows of tiles, each as far as no later row of tiles contributes to it."""
+        """Yield the blended rows of tiles (K, h, W), each as far as no later row of tiles contributes to it."""
         height, width = image.shape[:2]
         tiles = self._tiles(image, grid)
         next_starts = [*grid.down.starts[1:].tolist(), height]
@@ -159,14 +165,14 @@ class _TiledNetwork:
             strip = self._strip([tile for _, tile in row], grid, width)
             top, bottom = max(start, 0), min(start + grid.height, height)
             inside = slice(top - start, bottom - start)
-            strip = strip[inside]
-            strip *= grid.down.weights[position, inside, None, None]
+            strip = strip[:, inside]
+            strip *= grid.down.weights[position, inside, None]
             if pending is not None:
-                strip[: len(pending)] += pending
+                strip[:, : pending.shape[1]] += pending
             complete = max(next_starts[position], 0) - done
             if complete:
-                yield strip[:complete]
-            pending, done = strip[complete:], done + complete
+                yield strip[:, :complete]
+            pending, done = strip[:, complete:], done + complete
 
     def _tiles(self, image: np.ndarray, grid: _Grid) -> Iterator[tuple[int, np.ndarray]]:
         """Yield the probabilities of each tile with the index of its row, row by row and from left to right."""
@@ -176,27 +182,28 @@ class _TiledNetwork:
             yield from zip((row for (row, _), _ in batch), self._predict(np.stack(cuts), grid.batch), strict=True)
 
     def _strip(self, tiles: Sequence[np.ndarray], grid: _Grid, width: int) -> np.ndarray:
-        """Blend a row of tiles to a strip (tile height, width, K)."""
-        strip = np.zeros((grid.height, width, tiles[0].shape[-1]), np.float32)
+        """Blend a row of tiles to a strip (K, tile height, width)."""
+        strip = np.zeros((len(tiles[0]), grid.height, width), np.float32)
         for tile, start, weights in zip(tiles, grid.across.starts.tolist(), grid.across.weights, strict=True):
             left, right = max(start, 0), min(start + grid.width, width)
             inside = slice(left - start, right - start)
-            strip[:, left:right] += tile[:, inside] * weights[inside, None]
+            strip[..., left:right] += tile[..., inside] * weights[inside]
         return strip
 
     def _predict(self, tiles: np.ndarray, batch: int) -> np.ndarray:
-        """Return the probabilities (n, h, w, K) float32 of tiles (n, h, w, C) uint8, at most `batch` in one call.
+        """Return the probabilities (n, K, h, w) float32 of tiles (n, h, w, C) uint8, at most `batch` in one call.
 
         The mirror images of few tiles share a call.
         """
         images = scale(tiles)
         views = np.concatenate([np.flip(images, axes) for axes in self._flips]) if len(self._flips) > 1 else images
-        parts = [self._probabilities(views[start : start + batch]) for start in range(0, len(views), batch)]
+        parts = [_softmax(self._logits(views[start : start + batch])) for start in range(0, len(views), batch)]
         predicted = parts[0] if len(parts) == 1 else np.concatenate(parts)
         maps = np.split(predicted, len(self._flips))
-        return _mean([np.flip(view, axes) for view, axes in zip(maps, self._flips, strict=True)])
+        flips = (tuple(axis + 1 for axis in axes) for axes in self._flips)  # now the axes come after the classes
+        return _mean([np.flip(view, axes) for view, axes in zip(maps, flips, strict=True)])
 
-    def _probabilities(self, images: np.ndarray) -> np.ndarray:
+    def _logits(self, images: np.ndarray) -> np.ndarray:
         """Predict a batch. Fill a short one to a size that was compiled before: compiling another takes longer."""
         count = len(images)
         traced = self._traced[images.shape[1:3]]
@@ -204,7 +211,26 @@ class _TiledNetwork:
         traced.add(filled)
         if filled > count:
             images = np.concatenate([images, np.zeros((filled - count, *images.shape[1:]), np.float32)])
-        return compiled(self._network).probabilities(images)[:count]
+        return compiled(self._network).logits(images)[:count]
+
+
+def _softmax(logits: np.ndarray) -> np.ndarray:
+    """Convert logits (n, h, w, K) to probabilities (n, K, h, w); all K are NaN where one of the logits is not finite.
+
+    With the classes before the pixels, NumPy takes a quarter of the time that it or a graph takes with them last.
+    """
+    planes = np.ascontiguousarray(np.moveaxis(logits, -1, 1))
+    finite = np.isfinite(planes)
+    if not finite.all():
+        planes = np.where(finite.all(axis=1, keepdims=True), planes, np.float32(np.nan))
+    planes -= planes.max(axis=1, keepdims=True)
+    np.exp(planes, out=planes)
+    planes /= planes.sum(axis=1, keepdims=True)
+    return planes
+
+
+def _classes_last(planes: np.ndarray) -> np.ndarray:
+    return np.moveaxis(planes, -3, -1)
 
 
 def _batched(items: Iterable[T], size: int) -> Iterator[list[T]]:

@@ -68,14 +68,14 @@ def best_tile(
 ) -> tuple[int, int]:
     """Return the size of the tiles with which the fewest pixels are computed for an image of `size`.
 
-    A tile has the size `smallest` or is larger by half of it, any number of times. It has at most `pixels` pixels, and
-    a row of tiles over the whole image covers at most `strip` pixels, unless the smallest tile has more. Among equally
-    good sizes, the one with the fewest tiles is chosen.
+    A tile has the size `smallest` or is larger by a multiple of half its shorter side. It has at most `pixels` pixels,
+    and a row of tiles over the whole image covers at most `strip` pixels, unless the smallest tile has more. Among
+    equally good sizes, the one with the fewest tiles is chosen.
     """
+    step = _multiple(min(smallest) / 2, stride)
     heights, widths = (
         range(shortest, max(shortest, length + 2 * _margin(seam, stride)) + step, step)
         for length, shortest, seam in zip(size, smallest, seams, strict=True)
-        for step in [_multiple(shortest / 2, stride)]
     )
 
     def cost(tile: tuple[int, int]) -> tuple[int, int]:
