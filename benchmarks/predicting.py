@@ -25,6 +25,7 @@ from marsseg_core.inference.image_sources import ImageSource
 from marsseg_core.inference.outputs import labels_of
 from marsseg_core.inference.prediction import Summary, predict_source
 from marsseg_core.inference.submission import new_submission
+from marsseg_core.networks.fast import fast_network
 from marsseg_core.networks.keras_backend import choose_compiler
 from marsseg_core.networks.predictor import Predictor
 
@@ -52,7 +53,8 @@ def main():
     options = parser.parse_args()
     network = marsseg.network(options.arch, height=HEIGHT, width=WIDTH)
     choose_compiler(network)
-    graph = tf.function(lambda images: network(images, training=False), jit_compile=network.jit_compile)
+    fast = fast_network(network)
+    graph = tf.function(lambda images: fast(images, training=False), jit_compile=fast.jit_compile)
     random = np.random.default_rng(0)
     tiles = random.integers(0, 256, (options.images, HEIGHT, WIDTH, 1), np.uint8)
     floats = tf.constant(tiles[:AT_ONCE] / np.float32(255))

@@ -19,7 +19,7 @@ COMMANDS = {
     "run --help": ["run", "--help"],
     "data inspect --help": ["data", "inspect", "--help"],
     "--version": ["--version"],
-    "--dry-run": ["run", "--plan", "report", "--dry-run"],
+    "--dry-run": ["run", "--plan", "report", "--precision", "auto", "--dry-run"],
     "wrong parameter": ["run", "--set", "arch.unet.width=x"],
 }
 

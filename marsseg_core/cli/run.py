@@ -67,8 +67,9 @@ def run(
     precision: Annotated[
         str | None,
         typer.Option(
-            help="The dtype policy: float32, mixed_bfloat16, mixed_float16.",
-            autocompletion=fixed("float32", "mixed_bfloat16", "mixed_float16"),
+            help="The dtype policy: float32, mixed_bfloat16, mixed_float16; auto: mixed_bfloat16 where the machine "
+            "has it, else float32.",
+            autocompletion=fixed("float32", "mixed_bfloat16", "mixed_float16", "auto"),
         ),
     ] = None,
     workers: Annotated[str | None, typer.Option(help="Threads that prepare batches.", metavar="N")] = None,

@@ -165,9 +165,11 @@ def run_series(
     """
     from ..data.splits import make_split
     from ..networks.keras_backend import avoid_importing_tensorflow
+    from ..networks.precision import settle_precision
     from ..runs.data import read_data
 
     avoid_importing_tensorflow()
+    plans = dict(zip(plans, settle_precision([*plans.values()]), strict=True))
     first = next(iter(plans.values()))
     data = read_data(first)
     for plan in plans.values():

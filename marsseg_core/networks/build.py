@@ -11,14 +11,18 @@ from ..planning.invoke import build_component, nested_components
 from ..planning.plan import Plan
 from ..registry import kinds
 from .checks import CheckedBottleneck, check_network, check_readable
-from .keras_backend import precision
+from .keras_backend import add_biases_in_float32, precision
+from .precision import settle_precision
 
 
 def build_network(plan: Plan, image_shape: Sequence[int], num_classes: int) -> keras.Model:
     """Build and check the plan's network for images of shape (H, W, C), with weights drawn from the plan's seed."""
+    (plan,) = settle_precision([plan])  # `show --build` builds the networks of recipes
     with precision(plan.training.precision):
         keras.utils.set_random_seed(plan.training.seed)
-        return assemble_network(plan, image_shape, num_classes)
+        network = assemble_network(plan, image_shape, num_classes)
+    add_biases_in_float32(network)
+    return network
 
 
 def assemble_network(plan: Plan, image_shape: Sequence[int], num_classes: int) -> keras.Model:

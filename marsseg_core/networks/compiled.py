@@ -11,6 +11,7 @@ from typing import Final
 import keras
 import numpy as np
 
+from .fast import fast_network
 from .keras_backend import compile_call, fixed_settings
 from .local import resized
 
@@ -40,7 +41,7 @@ class CompiledNetwork:
         own = all(
             length in (None, n) for length, n in zip(self._network.input_shape[1:3], (height, width), strict=True)
         )
-        return self._network if own else resized(self._network, height, width)
+        return fast_network(self._network if own else resized(self._network, height, width))
 
 
 def compiled(network: keras.Model) -> CompiledNetwork:

@@ -9,6 +9,7 @@ import random
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from importlib import metadata
 from threading import Lock, RLock
 from typing import Any, Final
@@ -47,10 +48,74 @@ def ask_for_determinism() -> None:
         tensorflow.config.experimental.enable_op_determinism()
 
 
+@dataclass(frozen=True)
+class Accelerator:
+    """A GPU or TPU that the backend uses.
+
+    Attributes:
+        kind: "GPU" or "TPU"
+        name: what the backend calls it
+        capability: NVIDIA's compute capability, such as (8, 0); None for other devices, and where it is unknown
+    """
+
+    kind: str
+    name: str
+    capability: tuple[int, ...] | None = None
+
+
+def accelerators() -> list[Accelerator]:
+    """Return the GPUs and TPUs on which the backend runs networks; none where it runs them on the processor."""
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow
+
+        found = []
+        for device in tensorflow.config.get_visible_devices():
+            if device.device_type in ("GPU", "TPU"):
+                details = tensorflow.config.experimental.get_device_details(device)
+                name, capability = details.get("device_name", device.name), details.get("compute_capability")
+                found.append(Accelerator(device.device_type, name, capability and tuple(capability)))
+        return found
+    import jax
+
+    # JAX also says cuda and rocm for gpu. Only NVIDIA's devices have a capability of digits.
+    devices = [device for device in jax.devices() if device.platform != "cpu"]
+    capabilities = [str(getattr(device, "compute_capability", "")).split(".") for device in devices]
+    return [
+        Accelerator(
+            "TPU" if device.platform == "tpu" else "GPU",
+            device.device_kind,
+            tuple(map(int, numbers)) if all(map(str.isdecimal, numbers)) else None,
+        )
+        for device, numbers in zip(devices, capabilities, strict=True)
+    ]
+
+
 def choose_compiler(model: keras.Model) -> None:
     """Switch XLA off for TensorFlow on a CPU, where it makes training steps slower."""
-    if keras.backend.backend() == "tensorflow" and not keras.distribution.list_devices("gpu"):
+    if keras.backend.backend() == "tensorflow" and not has_gpu():
         model.jit_compile = False
+
+
+def has_gpu() -> bool:
+    """Return whether the backend computes on a GPU."""
+    return bool(keras.distribution.list_devices("gpu"))
+
+
+def add_biases_in_float32(network: keras.Model) -> None:
+    """Let the bfloat16 layers of a network add their biases in float32, for TensorFlow on a CPU.
+
+    Its gradient of a bias is a sum over all cells of the batch, which it computes in bfloat16. Such a sum stops growing
+    at 256 times its summands, and in a large batch most of the gradient is lost. The kernels for GPUs sum in float32,
+    and so does the step that TensorFlow fuses for a plain convolution, which is left as it is for its speed.
+    """
+    if keras.backend.backend() != "tensorflow" or has_gpu():
+        return
+    for layer in network._flatten_layers():
+        bias = getattr(layer, "bias", None) if type(layer).__module__.startswith("keras.") else None
+        fused = isinstance(layer, keras.layers.Conv2D) and tuple(layer.dilation_rate) == (1, 1)
+        # Keras adds a bias of several axes, as in attention, by another function, whose gradient is right.
+        if bias is not None and layer.compute_dtype == "bfloat16" and not fused and sum(n > 1 for n in bias.shape) <= 1:
+            bias._autocast = False
 
 
 def value_and_gradient(function: Callable[[Any], Any], at: Any) -> tuple[Any, Any]:
@@ -107,6 +172,24 @@ def compile_call(network: keras.Model, shape: tuple[int, ...]) -> Callable[[np.n
     return lambda images: np.asarray(keras.ops.convert_to_numpy(network(images, training=False)), np.float32)
 
 
+def normalise_batch(x: Any, gamma: Any, beta: Any, epsilon: float) -> tuple[Any, Any, Any] | None:
+    """Normalise a batch (B, H, W, C) over all axes but the last, by the backend's own function, in float32.
+
+    Returns the result and the mean and variance of each channel, (C,). Returns None on a backend without such a
+    function, and for an `epsilon` that it does not take. TensorFlow's function takes a third of the time of the
+    operations of Keras' layer, which are separate passes over the map.
+    """
+    if keras.backend.backend() != "tensorflow" or epsilon < 1.001e-5:
+        return None
+    import tensorflow
+
+    x = keras.ops.cast(x, "float32")
+    normalised, mean, variance = tensorflow.compat.v1.nn.fused_batch_norm(x, gamma, beta, epsilon=epsilon)
+    count = tensorflow.cast(tensorflow.size(x) // x.shape[-1], "float32")
+    # The function returns the estimate of a sample, which divides by count - 1.
+    return normalised, mean, variance * (tensorflow.maximum(count - 1, 1) / count)
+
+
 def concrete(tensor: Any) -> np.ndarray | None:
     """Return the values of a tensor, or None for a symbolic tensor, inside of a function that is being compiled."""
     try:
@@ -127,6 +210,43 @@ def train_on_one_device(optimizer: keras.optimizers.Optimizer) -> None:
 
         if not tensorflow.distribute.has_strategy():
             optimizer._all_reduce_sum_gradients = list
+
+
+def update_in_one_pass(optimizer: keras.optimizers.Optimizer) -> None:
+    """Let Adam and AdamW update each variable by TensorFlow's own operation, which has the same formula.
+
+    Keras' operations read and write the variable and its two averages about ten times, which takes a tenth of a
+    training step of a network with many parameters.
+    """
+    if (
+        keras.backend.backend() != "tensorflow"
+        or type(optimizer) not in (keras.optimizers.Adam, keras.optimizers.AdamW)
+        or optimizer.amsgrad
+    ):
+        return
+    import tensorflow
+
+    if tensorflow.distribute.has_strategy():
+        return
+
+    def update_step(gradient: Any, variable: Any, learning_rate: Any) -> None:
+        position = optimizer._get_variable_index(variable)
+        step = keras.ops.cast(optimizer.iterations + 1, variable.dtype)
+        first, second = (keras.ops.cast(value, variable.dtype) for value in (optimizer.beta_1, optimizer.beta_2))
+        tensorflow.raw_ops.ResourceApplyAdam(
+            var=variable.handle,
+            m=optimizer._momentums[position].handle,
+            v=optimizer._velocities[position].handle,
+            beta1_power=keras.ops.power(first, step),
+            beta2_power=keras.ops.power(second, step),
+            lr=keras.ops.cast(learning_rate, variable.dtype),
+            beta1=first,
+            beta2=second,
+            epsilon=keras.ops.cast(optimizer.epsilon, variable.dtype),
+            grad=keras.ops.cast(tensorflow.convert_to_tensor(gradient), variable.dtype),
+        )
+
+    optimizer.update_step = update_step
 
 
 @contextmanager

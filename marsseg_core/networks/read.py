@@ -14,7 +14,7 @@ from ..files.contents import other_content
 from ..files.regular import check_regular
 from ..files.run_folder import RunFolder
 from .archive import check_sizes
-from .keras_backend import choose_compiler, precision
+from .keras_backend import add_biases_in_float32, choose_compiler, precision
 
 
 def load_network(folder: RunFolder) -> keras.Model:
@@ -40,6 +40,7 @@ def load_network(folder: RunFolder) -> keras.Model:
             hint="The file is damaged, or the training diverged. The network cannot be used.",
         )
     choose_compiler(network)
+    add_biases_in_float32(network)
     return network
 
 

@@ -91,8 +91,13 @@ class TrainingOptions:
         help="metric for the best network and for early stopping; loss or val_loss: for early stopping only",
     )
     metrics: str = param("none", help="more metrics to compute and show, as in boundary_iou,boundary_f:tolerance=2")
-    precision: Literal["float32", "mixed_bfloat16", "mixed_float16"] = param(
-        "float32", help="dtype policy of the network; losses and scores stay float32"
+    precision: Literal["float32", "mixed_bfloat16", "mixed_float16", "auto"] = param(
+        "float32",
+        help="dtype policy of the network; losses and scores stay float32; auto: mixed_bfloat16 where the run's "
+        "machine has it, else float32",
+    )
+    precision_from: Literal["auto"] | None = param(
+        None, help="auto if the run chose its `precision` when it began; recorded automatically"
     )
     workers: int = param(1, help="threads that prepare batches; results do not depend on it", minimum=1, maximum=256)
     deterministic: bool = param(True, help="ask the backend for repeatable kernels (slower on a GPU)")

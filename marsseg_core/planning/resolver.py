@@ -299,6 +299,7 @@ class PlanBuilder:
             chosen[kind] = tuple(self._resolve_item(kind, item) for item in items)
         self._check_bottleneck(chosen)
         self._pin_initial_weights()
+        self._forget_chosen_precision()
         self._set_canonical_monitor()
         origins: dict[str, Mapping[str, str]] = {name: item.origins for name, item in self.sections.items()}
         origins |= {kind.option: {"name": origin} for kind, origin in self.kind_origins.items()}
@@ -367,6 +368,13 @@ class PlanBuilder:
         if init_hash == parameters.NONE_WORD:
             section.set({"init_hash": RunFolder.open(path).network_hash()}, origin)
         section.set({"init": str(path)}, origin)
+
+    def _forget_chosen_precision(self) -> None:
+        """Remove the record that a run chose its `precision`, if a later layer sets another one."""
+        section = self.sections["training"]
+        origin = section.origins.get("precision", "")
+        if section.origins.get("precision_from", origin) not in (origin, "--set"):
+            section.set({"precision_from": None}, origin)
 
     def _set_canonical_monitor(self) -> None:
         """Replace `monitor` by its canonical form, so that plans with the same meaning compare as equal."""

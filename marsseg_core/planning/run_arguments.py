@@ -64,7 +64,8 @@ class SeriesArguments(TypedDict, total=False):
     patience: int | None
     monitor: str
     metrics: str
-    precision: Literal["float32", "mixed_bfloat16", "mixed_float16"]
+    precision: Literal["float32", "mixed_bfloat16", "mixed_float16", "auto"]
+    precision_from: Literal["auto"] | None
     workers: int
     deterministic: bool
     score_training: bool

@@ -39,7 +39,7 @@ _RECORDED_PLAN: Final = Table(
 )
 
 # Settings that do not change the results.
-_WITHOUT_EFFECT: Final = ("training.workers",)
+_WITHOUT_EFFECT: Final = ("training.workers", "training.precision_from")
 
 
 @dataclass(frozen=True, eq=False)

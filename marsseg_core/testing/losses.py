@@ -164,13 +164,14 @@ class LossContract(ComponentContract):
 
     def test_half_precision_logits_are_cast_to_float32(self) -> None:
         labels, logits = self.sample()
-        half = logits.astype(np.float16)
-        with precision("mixed_float16"):
-            value = self.value(labels, half)
-        expected = self.value(labels, half.astype(np.float32))
-        assert value == pytest.approx(expected, rel=1e-6), (
-            f"it is {value} for logits of float16, but {expected} for float32: cast the logits to float32 first"
-        )
+        for dtype in ("float16", "bfloat16"):
+            half = ops.cast(logits, dtype)
+            with precision(f"mixed_{dtype}"):
+                value, _ = measure(self.component, self.spec, labels, half)
+            expected, _ = measure(self.component, self.spec, labels, ops.cast(half, "float32"))
+            assert value == pytest.approx(expected, rel=1e-6), (
+                f"it is {value} for logits of {dtype}, but {expected} for float32: cast the logits to float32 first"
+            )
 
     @pytest.mark.parametrize("kind", LABELS)
     def test_the_gradient_is_exactly_zero_where_no_pixel_counts(self, kind: str) -> None:

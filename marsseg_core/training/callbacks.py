@@ -227,14 +227,14 @@ class FiniteLoss(keras.callbacks.Callback):
         network_is_finite = all(
             np.isfinite(keras.ops.convert_to_numpy(w)).all() for w in self.model.network.trainable_variables
         )
-        if (self._epoch == 0 and batch == 0) or (network_is_finite and self._precision == "float32"):
+        if (self._epoch == 0 and batch == 0) or (network_is_finite and self._precision != "mixed_float16"):
             names = self.model.loss_names
             not_finite = [name for name in names if not math.isfinite(float(logs.get(f"loss_{name}", 0)))] or names
             return (
                 f"The network's weights were finite: the loss {' or '.join(not_finite)} divides by zero or overflows. "
                 "Try another loss. To test your own loss: `marsseg doctor --checks NAME` (with --plugin FILE)."
             )
-        if self._precision != "float32":
+        if self._precision == "mixed_float16":  # mixed_bfloat16 has the range of float32
             return f"{self._precision} overflows easily: try training.precision=float32 or a smaller learning rate."
         return f"The weights have become too large: try a smaller learning rate than {rate:g}."
 

@@ -23,6 +23,7 @@ from ..messages import get_logger, log_waiting
 from ..networks.build import build_network
 from ..networks.heads import scored_network
 from ..networks.keras_backend import avoid_importing_tensorflow, environment, fixed_settings, preserve_random_state
+from ..networks.precision import settle_precision
 from ..networks.read import load_network
 from ..networks.wiring import same_wiring
 from ..planning.plan import Plan
@@ -91,6 +92,7 @@ def execute(
         hooks = hooks or announce(plan)
         if data is None:
             data = read_data(plan)
+        (plan,) = settle_precision([plan])
         split = _new_split(plan, data)
         setup = set_up_training(plan, data, split, best_by=plan.metrics.best_by)
         folder = create_run_folder(plan.name, out)

@@ -15,7 +15,13 @@ from ..data.batches import TrainingBatches
 from ..data.split import Split
 from ..errors import PluginError, RequestError
 from ..networks.build import build_network
-from ..networks.keras_backend import ask_for_determinism, choose_compiler, precision, train_on_one_device
+from ..networks.keras_backend import (
+    ask_for_determinism,
+    choose_compiler,
+    precision,
+    train_on_one_device,
+    update_in_one_pass,
+)
 from ..networks.transfer import Transfer
 from ..planning.invoke import build_component
 from ..planning.metrics import PREFIX
@@ -96,6 +102,7 @@ def set_up_training(
         stateful.append(keras.callbacks.EarlyStopping(watched, mode=mode, patience=training.patience))
     optimizer = build_optimizer(plan, rate)
     train_on_one_device(optimizer)
+    update_in_one_pass(optimizer)
     # Weight decay is meant for the network: for a weighting's parameters, the value 0 has no special meaning.
     optimizer.exclude_from_weight_decay(var_list=task.weighting.trainable_variables)
     task.compile(optimizer=optimizer)

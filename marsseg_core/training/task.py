@@ -13,6 +13,7 @@ from keras import ops
 from ..components.weighting_layer import WeightingLayer
 from ..conventions import LossFunction
 from ..data.targets import split_targets
+from ..networks.fast import fast_network
 from ..networks.heads import PRESENCE, presence_loss, scored_network, split_heads
 from ..networks.keras_backend import value_and_gradient
 from .averaging import EpochAverage, restored_afterwards
@@ -45,6 +46,7 @@ class SegmentationTask(keras.Model):
     ) -> None:
         super().__init__(name="task")
         self.network = network
+        fast_network(network)  # build it here, outside of the training step
         self.scored = scored_network(network)
         self.ignore_classes = tuple(ignore_classes)
         heads = split_heads(network.output)[1]
@@ -111,7 +113,7 @@ class SegmentationTask(keras.Model):
 
     def call(self, images: Any, training: bool | None = None) -> Any:
         """Return the network's output for images (B, H, W, C)."""
-        return self.network(images, training=training)
+        return fast_network(self.network)(images, training=training)
 
     def loss_values(self, labels: Any, logits: Any) -> dict[str, Any]:
         """Return each loss by its name: scalars in float32, also in mixed precision.

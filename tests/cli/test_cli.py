@@ -370,7 +370,7 @@ WRONG = {
     ),
     "seed": (["--seed", "x"], None, "seed=x is not valid: expected a whole number.", "seed: "),
     "epochs": (["--epochs", "0"], None, "epochs=0 is not valid: expected at least 1.", "epochs: "),
-    "precision": (["--precision", "float8"], None, "one of float32, mixed_bfloat16, mixed_float16", ""),
+    "precision": (["--precision", "float8"], None, "one of float32, mixed_bfloat16, mixed_float16, auto", ""),
     "plan key": (
         ["--plan", "PATH"],
         plan_file("[training]\nepoch = 3"),

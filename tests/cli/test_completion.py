@@ -89,6 +89,8 @@ def bash(ask):
         ("run --data synth", ["synthetic"]),
         ("run --optimizer adamw", ["adamw"]),
         ("run --precision mixed_b", ["mixed_bfloat16"]),
+        ("run --precision a", ["auto"]),
+        ("run --set training.precision=a", ["training.precision=auto"]),
         ("run --disable report,hfl", ["report,hflip"]),
         ("run --disable marss", ["marsseg"]),
         ("run --set arch.dense.wi", ["arch.dense.width=", "arch.dense.width=1.0"]),
