@@ -43,7 +43,7 @@ def tile_axis(length: int, tile: int, overlap: float) -> TileAxis:
 def seam_axis(length: int, tile: int, seam: int, stride: int) -> TileAxis:
     """Cover `length` pixels with as few tiles as possible, whose neighbours share at least about `seam` pixels.
 
-    Half of a seam also lies beyond each end. The starts are multiples of `stride`, of which `tile` is a multiple too.
+    About half of a seam also lies beyond each end. The starts are multiples of `stride`, of which `tile` is a multiple too.
     A weight changes over `seam` pixels at the ends of a tile, and is 1 in between. A single tile lies in the middle.
     """
     count = tile_count(length, tile, seam, stride)
@@ -87,7 +87,8 @@ def best_tile(
 
 
 def _margin(seam: int, stride: int) -> int:
-    return _multiple(seam / 2, stride)
+    """Return how far tiles begin before an image: half of a seam, rounded down to a multiple of `stride`."""
+    return seam // (2 * stride) * stride
 
 
 def _multiple(number: float, stride: int) -> int:
