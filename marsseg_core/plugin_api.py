@@ -75,11 +75,13 @@ if TYPE_CHECKING:
     from .data.item_file import ITEM_FILE as ITEM_FILE
     from .data.limits import ITEM_LIMIT as ITEM_LIMIT, PIXEL_LIMIT as PIXEL_LIMIT
     from .data.names import MAX_NAME as MAX_NAME, is_text as is_text, tile_name as tile_name
+    from .data.opencv import by_channels as by_channels, opencv as opencv
     from .data.ranges import ImageChunk as ImageChunk, Range as Range, determine_scaling as determine_scaling
     from .data.scaling import Scaling as Scaling, numbers_of as numbers_of
     from .data.split import SUBSET_WORDS as SUBSET_WORDS, SUBSETS as SUBSETS, Split as Split
     from .data.statistics import balanced_weights as balanced_weights, rarest_items as rarest_items
     from .data.tables import Table as Table, read_table as read_table
+    from .data.warps import Fill as Fill, Warp as Warp
     from .errors import (
         MarssegError as MarssegError,
         PluginError as PluginError,
@@ -201,6 +203,10 @@ _NAMES: Final = {
         "is_text",
         "tile_name",
     ),
+    "data.opencv": (
+        "by_channels",
+        "opencv",
+    ),
     "data.split": (
         "SUBSETS",
         "SUBSET_WORDS",
@@ -223,6 +229,10 @@ _NAMES: Final = {
     "data.tables": (
         "Table",
         "read_table",
+    ),
+    "data.warps": (
+        "Fill",
+        "Warp",
     ),
     "errors": (
         "MarssegError",

@@ -40,7 +40,7 @@ def test_instant_commands_import_neither_keras_nor_a_backend(probe, command):
     answer, modules = probe(*COMMANDS[command])
     assert answer.code == (2 if command == "wrong parameter" else 0)
     assert answer.out or answer.code
-    assert not modules & {*BACKENDS, "keras", "scipy", "matplotlib", "jinja2", "filelock"}
+    assert not modules & {*BACKENDS, "keras", "scipy", "cv2", "matplotlib", "jinja2", "filelock"}
     if command not in ("show", "--dry-run", "wrong parameter"):
         assert not {name for name in modules if name.startswith("marsseg_plugins")}
         assert "numpy" not in modules
@@ -102,7 +102,7 @@ def test_importing_any_component_imports_no_keras(python):
     """One process, one module after the other: the first that brings Keras in is named."""
     modules = sorted({entry.module for entry in installed().entries if entry.kind != RECIPE})
     code = "import importlib, sys\nfor name in sys.argv[1:]:\n    importlib.import_module(name)\n"
-    code += "    heavy = {'keras', 'tensorflow', 'jax', 'torch', 'scipy', 'matplotlib'} & {*sys.modules}\n"
+    code += "    heavy = {'keras', 'tensorflow', 'jax', 'torch', 'scipy', 'cv2', 'matplotlib'} & {*sys.modules}\n"
     code += "    assert not heavy, (name, heavy)\nprint('all')\n"
     answer = python(code, *modules)
     assert (answer.out, answer.err) == ("all\n", "")

@@ -15,6 +15,7 @@ from ..conventions import TargetFunction, Transform
 from .arrays import SegmentationData, scale
 from .statistics import rarest_items
 from .targets import with_targets
+from .transforms import apply_transforms
 
 # Takes the place of the image's index where the order is drawn; images are numbered from 0.
 _ORDER: Final = 2**32 - 1
@@ -24,11 +25,12 @@ class TrainingBatches:
     """Make augmented batches (images float32 (B, H, W, C) in [0, 1], masks uint8 (B, H, W)), reordered in each epoch.
 
     With `crop` (rows, columns), a window of this size is first drawn from each image. Each of `transforms`, pairs of a
-    function and a probability, changes an image with its probability, in this order. `targets` are computed from the
-    transformed masks (`targets.with_targets`). Items with the rarest class come `oversample` times as often as the
-    others. The training loop sets `epoch`. An incomplete last batch is dropped, as its shape would need another trace
-    of the network; other items are dropped in each epoch. If there are fewer items than one batch, they make one
-    smaller batch. If all its functions can be pickled, worker processes can make the batches.
+    function and a probability, changes an image with its probability, in this order (`transforms.apply_transforms`).
+    `targets` are computed from the transformed masks (`targets.with_targets`). Items with the rarest class come
+    `oversample` times as often as the others. The training loop sets `epoch`. An incomplete last batch is dropped, as
+    its shape would need another trace of the network; other items are dropped in each epoch. If there are fewer items
+    than one batch, they make one smaller batch. If all its functions can be pickled, worker processes can make the
+    batches.
     """
 
     def __init__(
@@ -76,8 +78,7 @@ class TrainingBatches:
                 for array in (self._data.images, self._data.masks)
             )
         images = scale(images)
-        for transform, p in self._transforms:
-            images, masks = _apply(transform, p, images, masks, generators)
+        apply_transforms(self._transforms, images, masks, generators)
         return images, with_targets(masks, self._targets)
 
     def _window(self, crop: tuple[int, int], generator: np.random.Generator) -> tuple[slice, slice]:
@@ -100,17 +101,3 @@ class TrainingBatches:
             order = order[random.permutation(len(order))]
             self._order = (epoch, order)
         return order
-
-
-def _apply(
-    transform: Transform,
-    p: float,
-    images: np.ndarray,
-    masks: np.ndarray,
-    generators: Sequence[np.random.Generator],
-) -> tuple[np.ndarray, np.ndarray]:
-    """Apply a transform to each image of a batch with probability `p`."""
-    changed = [i for i, generator in enumerate(generators) if generator.random() < p]
-    if changed:
-        images[changed], masks[changed] = transform(images[changed], masks[changed], [generators[i] for i in changed])
-    return images, masks

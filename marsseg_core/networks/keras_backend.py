@@ -379,7 +379,7 @@ def environment(distributions: Mapping[str, str]) -> dict[str, Any]:
     `distributions` are the packages, with their versions, that are needed to load the run.
     """
     versions = dict(distributions)
-    for name in ("marsseg", "keras", "tensorflow", "jax", "numpy", "scipy"):
+    for name in ("marsseg", "keras", "tensorflow", "jax", "numpy", "scipy", "opencv-python-headless"):
         try:
             versions[name] = metadata.version(name)
         except metadata.PackageNotFoundError:

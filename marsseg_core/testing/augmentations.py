@@ -11,6 +11,7 @@ import pytest
 from ..components.interfaces import Augmentation
 from ..conventions import VOID
 from ..data.arrays import SegmentationData
+from ..data.warps import Warp, WarpTransform
 from .components import ComponentContract, assert_same
 
 COUNT = 4
@@ -217,6 +218,25 @@ class AugmentationContract(ComponentContract):
             clear = inside & ((values == 0) | (values == 1))
             assert clear.mean() > 0.25, "it also changes the brightness of most pixels: test it without this change"
             assert_same(new_masks[clear], values[clear], "labels in the mask are not those of the image")
+
+    @pytest.mark.parametrize("shape", SHAPES, ids=lambda shape: "x".join(map(str, shape)))
+    def test_its_warp_can_be_joined_with_others(self, shape: tuple[int, int, int]) -> None:
+        """Check that the warp has finite places for images of any size, and that it replaces `apply`."""
+        if type(self.component).warp is Augmentation.warp:
+            pytest.skip("it has no method `warp`")
+        height, width, _ = shape
+        for seed in range(5):
+            first, second = (self.component.warp(height, width, np.random.default_rng(seed)) for _ in range(2))
+            assert isinstance(first, Warp), f"`warp` returns a {type(first).__name__}, not a Warp"
+            assert first.places.shape in ((2, 3), (2, height, width)), (
+                f"`warp` returns places of shape {first.places.shape}, not (2, 3) or {(2, height, width)}"
+            )
+            assert np.isfinite(first.places).all(), "`warp` returns places that are not finite"
+            assert_same(first.places, second.places, "`warp` differs with the same generator: draw from it only")
+        transform = self.component.prepare(make_data(shape), np.arange(COUNT))
+        assert isinstance(transform, WarpTransform), (
+            "`warp` is not used, as `apply` or `prepare` is defined too: define one of them"
+        )
 
     def test_only_the_training_items_are_used(self) -> None:
         """Check that the other items of the data, such as the test subset, have no effect."""

@@ -27,7 +27,7 @@ from ..registry.parameters import configure, parameters_of, settings, to_text, t
 from ..registry.source_code import find_source
 
 # These packages take seconds to import, or are needed only to build something.
-HEAVY = ("keras", "tensorflow", "jax", "torch", "scipy", "matplotlib")
+HEAVY = ("keras", "tensorflow", "jax", "torch", "scipy", "cv2", "matplotlib")
 
 IMPORT_ALONE = """
 import importlib, sys

@@ -18,7 +18,7 @@ from ..planning.resolved import weighting_spec
 from ..registry import kinds
 from .feed import BatchFeed
 from .objective import Objective
-from .prepared import PreparedAugmentation
+from .prepared import prepare_augmentation
 from .task import SegmentationTask
 
 
@@ -88,7 +88,7 @@ def build_batches(plan: Plan, data: SegmentationData, split: Split, objective: O
     """Return the batches of the training subset, with augmentations and the targets that the losses need."""
     items = split["train"]
     transforms = [
-        (PreparedAugmentation(augmentation, data, items), augmentation.options.p)
+        (prepare_augmentation(augmentation, data, items), augmentation.options.p)
         for augmentation in plan.resolved[kinds.AUGMENTATION]
         if isinstance(augmentation.options, AugmentationOptions)
     ]

@@ -12,22 +12,56 @@ from typing import Any
 import numpy as np
 
 from ..components.specs import LossSpec
-from ..conventions import VOID, TargetFunction
+from ..conventions import VOID, TargetFunction, Transform
 from ..data.arrays import SegmentationData
+from ..data.warps import Warp, WarpTransform
 from ..errors import PluginError
 from ..planning.invoke import call_component
 from ..planning.resolved import ResolvedComponent
 
 
+def prepare_augmentation(resolved: ResolvedComponent, data: SegmentationData, items: np.ndarray) -> Transform:
+    """Return the function of an augmentation, prepared for a training with these items."""
+    function = call_component(resolved, resolved.component.prepare, data, items)
+    kind = PreparedWarps if isinstance(function, WarpTransform) else PreparedAugmentation
+    return kind((resolved, data, items), function)
+
+
+class PreparedWarps(WarpTransform):
+    """Draw the warps of an augmentation: check them, and name it in every error."""
+
+    def __init__(self, arguments: tuple[ResolvedComponent, SegmentationData, np.ndarray], own: WarpTransform) -> None:
+        self._arguments = arguments
+        super().__init__(own.draw)
+
+    def __reduce__(self) -> Any:
+        return prepare_augmentation, self._arguments
+
+    def draw(self, height: int, width: int, generators: Sequence[np.random.Generator]) -> Sequence[Warp]:
+        """Return the warp of each image; raise PluginError where one does not fit."""
+        resolved = self._arguments[0]
+        warps: Sequence[Warp] = call_component(resolved, super().draw, height, width, generators)
+        for warp in warps:
+            if not isinstance(warp, Warp):
+                raise PluginError(f"The {resolved.entry.label} returns a {type(warp).__name__}, not a Warp.")
+            if warp.places.ndim == 3 and warp.places.shape != (2, height, width):
+                raise PluginError(
+                    f"The {resolved.entry.label} returns a warp with the shape {warp.places.shape}, not "
+                    f"{(2, height, width)}.",
+                    where=repr(resolved.component),
+                )
+        return warps
+
+
 class PreparedAugmentation:
     """Call an augmentation that was prepared for a training: check its result, and name it in every error."""
 
-    def __init__(self, resolved: ResolvedComponent, data: SegmentationData, items: np.ndarray) -> None:
-        self._arguments = resolved, data, items
-        self._function = call_component(resolved, resolved.component.prepare, data, items)
+    def __init__(self, arguments: tuple[ResolvedComponent, SegmentationData, np.ndarray], function: Transform) -> None:
+        self._arguments = arguments
+        self._function = function
 
     def __reduce__(self) -> Any:
-        return type(self), self._arguments
+        return prepare_augmentation, self._arguments
 
     def __call__(
         self, images: np.ndarray, masks: np.ndarray, generators: Sequence[np.random.Generator]

@@ -28,6 +28,7 @@ from marsseg_core.components.interfaces import (
 from marsseg_core.components.weighting_layer import WeightingLayer
 from marsseg_core.conventions import VOID
 from marsseg_core.data.arrays import SegmentationData
+from marsseg_core.data.warps import Warp
 from marsseg_core.registry.kinds import COMPONENT_KINDS
 from marsseg_core.registry.loading import interface_of
 from marsseg_core.registry.parameters import param
@@ -385,6 +386,35 @@ def test_an_augmentation_that_contradicts_its_attributes_is_caught():
     message = fails(contract, Shift(), "test_labels_keep_their_places_unless_it_moves_or_mixes")
     assert "geometric = True" in message
     assert "mixes = True" in message
+
+
+@dataclass(frozen=True)
+class Slide(Augmentation):
+    """Move images and masks to the right by a warp, with one fault."""
+
+    fault: str = param("none", help="what is wrong with it")
+
+    def warp(self, height, width, generator):
+        if self.fault == "no warp":
+            return np.eye(2, 3)
+        if self.fault == "size":
+            return Warp.by_offsets(np.zeros((2, 24, 24)))
+        if self.fault == "own randomness":
+            generator = np.random.default_rng()
+        return Warp(np.array([[1, 0, 0], [0, 1, -generator.uniform(1, 5)]]))
+
+
+@dataclass(frozen=True)
+class SlideTwice(Slide):
+    def apply(self, images, masks, generators):
+        return images, masks
+
+
+@pytest.mark.parametrize("component", [Slide("no warp"), Slide("size"), Slide("own randomness"), SlideTwice()])
+def test_a_wrong_warp_is_caught(component):
+    check = "test_its_warp_can_be_joined_with_others"
+    fails(testing.AugmentationContract, component, check, (17, 31, 1), geometric=True)
+    passes(testing.AugmentationContract, Slide(), check, (17, 31, 1), geometric=True)
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from marsseg_core import hooks
 from marsseg_core.components.specs import WeightingSpec
 from marsseg_core.components.weighting_layer import WeightingLayer
 from marsseg_core.data.arrays import SegmentationData
+from marsseg_core.data.warps import Warp
 from marsseg_core.errors import PluginError, RequestError, RunError
 from marsseg_core.files.run_folder import RunFolder
 from marsseg_core.hooks import hookimpl, load_hooks
@@ -81,7 +82,7 @@ def test_a_loss_that_fails_is_named(tmp_path, monkeypatch):
         run(tmp_path, loss="ssce")
 
 
-@pytest.mark.parametrize("method", ["prepare", "apply"])
+@pytest.mark.parametrize("method", ["prepare", "apply", "warp"])
 def test_an_augmentation_that_fails_is_named(tmp_path, monkeypatch, method):
     """Also in a thread of the pipeline, where the backend wraps the error into one of its own."""
     monkeypatch.setattr(HFlip, method, failing)
@@ -92,6 +93,19 @@ def test_an_augmentation_that_fails_is_named(tmp_path, monkeypatch, method):
 def test_an_augmentation_that_changes_the_size_is_named(tmp_path, monkeypatch):
     monkeypatch.setattr(HFlip, "apply", lambda self, images, masks, generators: (images[:, ::2], masks[:, ::2]))
     with pytest.raises(PluginError, match=r"'hflip' of marsseg .* returns images and masks of shapes \(4, 8, 32, 1\)"):
+        run(tmp_path, augment="hflip:p=1")
+
+
+@pytest.mark.parametrize(
+    ("warp", "message"),
+    [
+        (3, "returns a int, not a Warp"),
+        (Warp(np.zeros((2, 8, 8))), r"returns a warp with the shape \(2, 8, 8\), not \(2, 16, 32\)"),
+    ],
+)
+def test_an_augmentation_with_a_wrong_warp_is_named(tmp_path, monkeypatch, warp, message):
+    monkeypatch.setattr(HFlip, "warp", lambda self, height, width, generator: warp)
+    with pytest.raises(PluginError, match=f"'hflip' of marsseg .* {message}"):
         run(tmp_path, augment="hflip:p=1")
 
 

@@ -9,6 +9,8 @@ import numpy as np
 
 from marsseg_core.plugin_api import Augmentation, param
 
+from .filters import gaussian_filter
+
 
 @dataclass(frozen=True)
 class Blur(Augmentation):
@@ -19,9 +21,7 @@ class Blur(Augmentation):
     def apply(
         self, images: np.ndarray, masks: np.ndarray, generators: Sequence[np.random.Generator]
     ) -> tuple[np.ndarray, np.ndarray]:
-        from scipy import ndimage
-
         for image, generator in zip(images, generators, strict=True):
             sigma = generator.uniform(0, self.sigma)
-            image[...] = ndimage.gaussian_filter(image, (sigma, sigma, 0), mode="nearest")
-        return np.clip(images, 0, 1, out=images), masks
+            np.clip(gaussian_filter(image, sigma, 4, "BORDER_REPLICATE"), 0, 1, out=image)
+        return images, masks

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Sequence
+from typing import Any, Literal
 
 import numpy as np
 
@@ -15,15 +16,14 @@ CoveredLabels = Literal["void", "keep"]
 def cover(
     image: np.ndarray,
     mask: np.ndarray,
-    covered: np.ndarray,
+    places: Sequence[Any],
     fill: CoverFill,
     labels: CoveredLabels,
     generator: np.random.Generator,
 ) -> None:
-    """Cover an image (H, W, C) and its mask (H, W), in place, where `covered` (H, W) is True."""
-    if fill == "noise":
-        image[covered] = generator.random((np.count_nonzero(covered), image.shape[-1]), np.float32)
-    else:
-        image[covered] = image.mean(axis=(0, 1)) if fill == "mean" else 0
-    if labels == "void":
-        mask[covered] = VOID
+    """Cover an image (H, W, C) and its mask (H, W), in place; each of `places` is an index of rows and columns."""
+    colour = image.mean(axis=0).mean(axis=0) if fill == "mean" else 0
+    for place in places:
+        image[place] = generator.random(image[place].shape, np.float32) if fill == "noise" else colour
+        if labels == "void":
+            mask[place] = VOID

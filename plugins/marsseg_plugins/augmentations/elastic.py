@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from marsseg_core.plugin_api import Augmentation, param
+from marsseg_core.plugin_api import Augmentation, Fill, Warp, param
 
-from .warp import Fill, pixel_grid, warp
+from .filters import gaussian_filter
 
 
 @dataclass(frozen=True)
@@ -27,13 +26,8 @@ class Elastic(Augmentation):
     )
     fill: Fill = param("edge", help="how images continue beyond their edges")
 
-    def apply(
-        self, images: np.ndarray, masks: np.ndarray, generators: Sequence[np.random.Generator]
-    ) -> tuple[np.ndarray, np.ndarray]:
-        from scipy import ndimage
-
-        _, height, width, _ = images.shape
-        noise = np.stack([generator.standard_normal((2, height, width), np.float32) for generator in generators])
-        field = ndimage.gaussian_filter(noise, (0, 0, self.sigma, self.sigma), truncate=3).astype(np.float64)
-        field *= self.pixels / np.sqrt(np.mean(field**2, axis=(2, 3), keepdims=True))
-        return warp(images, masks, pixel_grid(height, width) + field, self.fill)
+    def warp(self, height: int, width: int, generator: np.random.Generator) -> Warp:
+        noise = generator.standard_normal((2, height, width, 1), np.float32)
+        field = np.stack([gaussian_filter(each, self.sigma, 3, "BORDER_REFLECT")[..., 0] for each in noise])
+        field *= self.pixels / np.sqrt(np.mean(np.square(field), axis=(1, 2), keepdims=True))
+        return Warp.by_offsets(field, self.fill)

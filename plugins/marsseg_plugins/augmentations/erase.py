@@ -34,13 +34,13 @@ class Erase(Augmentation):
     ) -> tuple[np.ndarray, np.ndarray]:
         _, height, width, _ = images.shape
         for image, mask, generator in zip(images, masks, generators, strict=True):
-            covered = np.zeros(mask.shape, bool)
+            rectangles = []
             for _ in range(self.count):
                 area = generator.uniform(0, self.area) * height * width
                 ratio = np.exp(generator.uniform(-np.log(self.aspect), np.log(self.aspect)))
                 rows = min(height, round(np.sqrt(area * ratio)))
                 columns = min(width, round(np.sqrt(area / ratio)))
                 top, left = generator.integers(height - rows + 1), generator.integers(width - columns + 1)
-                covered[top : top + rows, left : left + columns] = True
-            cover(image, mask, covered, self.fill, self.labels, generator)
+                rectangles.append(np.s_[top : top + rows, left : left + columns])
+            cover(image, mask, rectangles, self.fill, self.labels, generator)
         return images, masks

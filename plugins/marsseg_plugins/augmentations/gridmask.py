@@ -42,5 +42,5 @@ class GridMask(Augmentation):
             top, left = generator.uniform(0, period, 2)
             rows = (np.arange(height) + top) % period < self.covered * period
             columns = (np.arange(width) + left) % period < self.covered * period
-            cover(image, mask, rows[:, None] & columns, self.fill, self.labels, generator)
+            cover(image, mask, [rows[:, None] & columns], self.fill, self.labels, generator)
         return images, masks

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from functools import lru_cache
 
-from marsseg_core.plugin_api import Augmentation
+import numpy as np
 
-if TYPE_CHECKING:
-    import numpy as np
+from marsseg_core.plugin_api import Augmentation, Warp
 
 
 @dataclass(frozen=True)
 class HFlip(Augmentation):
     """Horizontal flip: swap left and right."""
 
-    def apply(
-        self, images: np.ndarray, masks: np.ndarray, generators: Sequence[np.random.Generator]
-    ) -> tuple[np.ndarray, np.ndarray]:
-        return images[:, :, ::-1], masks[:, :, ::-1]
+    def warp(self, height: int, width: int, generator: np.random.Generator) -> Warp:
+        return _flip(width)
+
+
+@lru_cache(maxsize=4)
+def _flip(width: int) -> Warp:
+    """Return the warp, which is the same for all images of a size."""
+    return Warp(np.array([[1, 0, 0], [0, -1, width - 1]]), fill=None)

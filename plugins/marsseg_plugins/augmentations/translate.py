@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from marsseg_core.plugin_api import Augmentation, param
-
-from .warp import Fill, pixel_grid, warp
+from marsseg_core.plugin_api import Augmentation, Fill, Warp, param
 
 
 @dataclass(frozen=True)
@@ -25,10 +22,7 @@ class Translate(Augmentation):
     )
     fill: Fill = param("edge", help="how images continue beyond their edges")
 
-    def apply(
-        self, images: np.ndarray, masks: np.ndarray, generators: Sequence[np.random.Generator]
-    ) -> tuple[np.ndarray, np.ndarray]:
-        _, height, width, _ = images.shape
+    def warp(self, height: int, width: int, generator: np.random.Generator) -> Warp:
         largest = np.array([self.rows * height, self.columns * width])
-        shifts = np.rint([generator.uniform(-largest, largest) for generator in generators])
-        return warp(images, masks, pixel_grid(height, width) - shifts[..., None, None], self.fill)
+        shift = np.rint(generator.uniform(-largest, largest))
+        return Warp(np.column_stack([np.eye(2), -shift]), self.fill)

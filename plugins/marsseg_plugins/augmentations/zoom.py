@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from marsseg_core.plugin_api import Augmentation, param
-
-from .warp import Fill, warp_affine
+from marsseg_core.plugin_api import Augmentation, Fill, Warp, param
 
 
 @dataclass(frozen=True)
@@ -27,9 +24,6 @@ class Zoom(Augmentation):
         if self.smallest > self.largest:
             raise ValueError(f"smallest={self.smallest:g} is above largest={self.largest:g}")
 
-    def apply(
-        self, images: np.ndarray, masks: np.ndarray, generators: Sequence[np.random.Generator]
-    ) -> tuple[np.ndarray, np.ndarray]:
-        low, high = np.log(self.smallest), np.log(self.largest)
-        factors = np.exp([generator.uniform(low, high) for generator in generators])
-        return warp_affine(images, masks, np.eye(2) / factors[:, None, None], self.fill)
+    def warp(self, height: int, width: int, generator: np.random.Generator) -> Warp:
+        factor = np.exp(generator.uniform(np.log(self.smallest), np.log(self.largest)))
+        return Warp.about_centre(np.eye(2) / factor, height, width, self.fill)

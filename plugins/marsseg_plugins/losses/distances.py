@@ -6,6 +6,8 @@ from collections.abc import Collection
 
 import numpy as np
 
+from ..euclidean import distances_to, rectangle_around
+
 
 def signed_distances(masks: np.ndarray, num_classes: int, ignore_classes: Collection[int]) -> np.ndarray:
     """Return the signed distance of each pixel to the boundary of each class, in pixels.
@@ -16,18 +18,19 @@ def signed_distances(masks: np.ndarray, num_classes: int, ignore_classes: Collec
     a class that an image does not have, and in an image of one class. It is also 0 for ignored classes, and on the
     pixels that are left out.
     """
-    from scipy import ndimage
-
     distances = np.zeros((*masks.shape, num_classes), np.float32)
     counted = [c for c in range(num_classes) if c not in ignore_classes]
-    for mask, maps in zip(masks, distances, strict=True):
-        pixels = np.bincount(mask.ravel(), minlength=num_classes)
+    for whole_mask, whole_maps in zip(masks, distances, strict=True):
+        pixels = np.bincount(whole_mask.ravel(), minlength=num_classes)
         present = [c for c in counted if pixels[c]]
         if len(present) < 2:
             continue
-        to_class = np.stack([ndimage.distance_transform_edt(mask != c) for c in present], axis=-1)
-        inside = mask[..., None] == present
-        to_other = np.where(inside, np.inf, to_class).min(axis=-1, keepdims=True)
-        known = inside.any(axis=-1, keepdims=True)
-        maps[..., present] = np.where(known, np.where(inside, 1 - to_other, to_class), 0)
+        place = rectangle_around(np.isin(whole_mask, present))
+        mask, maps = whole_mask[place], whole_maps[place]
+        classes = [mask == c for c in present]
+        to_class = [distances_to(inside) for inside in classes]
+        for i, c in enumerate(present):
+            to_other = np.minimum.reduce([*to_class[:i], *to_class[i + 1 :]])
+            maps[..., c] = np.where(classes[i], 1 - to_other, to_class[i])
+        maps[~np.logical_or.reduce(classes)] = 0
     return distances

@@ -10,7 +10,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from marsseg_core.plugin_api import Metric, MetricSpec, mean_defined, param
+from marsseg_core.plugin_api import Metric, MetricSpec, mean_defined, opencv, param
+
+from ..euclidean import distances_to, rectangle_around
 
 
 @dataclass(frozen=True)
@@ -103,19 +105,19 @@ def _near_others(inside: np.ndarray, valid: np.ndarray, width: int) -> np.ndarra
 
     All arrays are (H, W) bool; `inside` is True at the pixels of the class.
     """
-    from scipy import ndimage
-
-    others = valid & ~inside
-    near: np.ndarray = ndimage.maximum_filter(others, size=2 * width + 1, mode="constant", cval=0)
+    cv2 = opencv()
+    others = (valid & ~inside).view(np.uint8)
+    square = np.ones((2 * width + 1, 2 * width + 1), np.uint8)
+    near = cv2.dilate(others, square, borderType=cv2.BORDER_CONSTANT, borderValue=0).view(bool)
     return near & inside & valid
 
 
 def _f_score(true: np.ndarray, predicted: np.ndarray, tolerance: float) -> float:
     """Return the F-score of two contours (H, W) bool; at least one of them must have a pixel."""
-    from scipy import ndimage
-
     if not (true.any() and predicted.any()):
         return 0.0
-    precision = (ndimage.distance_transform_edt(~true)[predicted] <= tolerance).mean()
-    recall = (ndimage.distance_transform_edt(~predicted)[true] <= tolerance).mean()
+    place = rectangle_around(true | predicted)
+    true, predicted = true[place], predicted[place]
+    precision = (distances_to(true)[predicted] <= tolerance).mean()
+    recall = (distances_to(predicted)[true] <= tolerance).mean()
     return float(2 * precision * recall / (precision + recall)) if precision + recall else 0.0

@@ -5,12 +5,18 @@ What every augmentation keeps to is in the contract (test_contract_augmentations
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given, settings, strategies as st
 from scipy import ndimage
 
 from marsseg_core.conventions import VOID
+from marsseg_core.data.arrays import SegmentationData
+from marsseg_core.data.batches import TrainingBatches
+from marsseg_core.data.warps import Warp
 from marsseg_plugins.augmentations.blur import Blur
 from marsseg_plugins.augmentations.brightness import Brightness
 from marsseg_plugins.augmentations.contrast import Contrast
@@ -23,7 +29,6 @@ from marsseg_plugins.augmentations.rotate import Rotate
 from marsseg_plugins.augmentations.shear import Shear
 from marsseg_plugins.augmentations.translate import Translate
 from marsseg_plugins.augmentations.vflip import VFlip
-from marsseg_plugins.augmentations.warp import pixel_grid, warp, warp_affine
 from marsseg_plugins.augmentations.zoom import Zoom
 
 FLIPS = {"hflip": HFlip(), "vflip": VFlip()}
@@ -63,6 +68,13 @@ def applied(augmentation, images, masks, seed=0):
     return augmentation.apply(images.copy(), masks.copy(), generators(len(images), seed))
 
 
+def warped(images, masks, warp):
+    images, masks = images.copy(), masks.copy()
+    for image, mask in zip(images, masks, strict=True):
+        warp.apply(image, mask)
+    return images, masks
+
+
 # --- geometry
 
 
@@ -95,9 +107,10 @@ def test_pixels_from_outside_are_void(augmentation):
 def test_images_continue_as_fill_says():
     image = np.array([0.2, 0.4, 0.6], np.float32).reshape(1, 1, 3, 1)
     mask = np.ones((1, 1, 3), np.uint8)
-    left = pixel_grid(1, 3)[None] - np.array([0, 2.0]).reshape(1, 2, 1, 1)
+    left = np.zeros((2, 1, 3))
+    left[1] = -2
     for fill, expected in {"edge": [0.2, 0.2, 0.2], "mirror": [0.4, 0.2, 0.2], "black": [0, 0, 0.2]}.items():
-        new_image, new_mask = warp(image, mask, left, fill)
+        new_image, new_mask = warped(image, mask, Warp.by_offsets(left, fill))
         np.testing.assert_allclose(new_image.ravel(), expected, rtol=1e-6)
         assert new_mask.ravel().tolist() == [VOID, VOID, 1]
 
@@ -105,14 +118,14 @@ def test_images_continue_as_fill_says():
 def test_a_pixel_reaches_half_a_pixel_around_its_centre():
     image, mask = np.ones((1, 1, 2, 1), np.float32), np.array([[[1, 2]]], np.uint8)
     for column, label in {-0.6: VOID, -0.4: 1, 0.4: 1, 0.6: 2, 1.4: 2, 1.6: VOID}.items():
-        places = np.array([0, column]).reshape(1, 2, 1, 1) * np.ones((1, 2, 1, 2))
-        assert warp(image, mask, places, "edge")[1].ravel().tolist() == [label, label]
+        places = np.array([0, column]).reshape(2, 1, 1) * np.ones((2, 1, 2))
+        assert warped(image, mask, Warp(places))[1].ravel().tolist() == [label, label]
 
 
 def test_a_quarter_turn():
     images, masks = scene(height=16, width=16)
-    quarter = np.repeat([[[0.0, 1.0], [-1.0, 0.0]]], 4, axis=0)
-    new_images, new_masks = warp_affine(images, masks, quarter, "edge")
+    quarter = Warp.about_centre(np.array([[0, 1], [-1, 0]]), 16, 16)
+    new_images, new_masks = warped(images, masks, quarter)
     np.testing.assert_allclose(new_images, np.rot90(images, axes=(1, 2)), atol=1e-6)
     np.testing.assert_array_equal(new_masks, np.rot90(masks, axes=(1, 2)))
 
@@ -126,7 +139,7 @@ class Extreme:
 
 def extreme(augmentation, masks):
     images = np.zeros((*masks.shape, 1), np.float32)
-    return augmentation.apply(images, masks, [Extreme()] * len(masks))[1]
+    return augmentation.apply(images, masks.copy(), [Extreme()] * len(masks))[1]
 
 
 def marked(height, width, row, column):
@@ -151,10 +164,19 @@ def test_a_marked_pixel_moves_to_the_right_place():
     assert np.argwhere(leaning == 1).tolist() == [[row, 20 - row] for row in range(21)]
 
 
+def test_elastic_filters_mirrored_noise():
+    height, width = 30, 50
+    noise = np.random.default_rng(3).standard_normal((2, height, width), np.float32)
+    field = ndimage.gaussian_filter(noise.astype(float), (0, 6.5, 6.5), truncate=3)
+    field *= 2 / np.sqrt(np.mean(field**2, axis=(1, 2), keepdims=True))
+    places = Elastic(pixels=2, sigma=6.5).warp(height, width, np.random.default_rng(3)).places
+    np.testing.assert_allclose(places, np.indices((height, width)) + field, atol=1e-4)
+
+
 def test_elastic_moves_by_the_requested_pixels():
     """A ramp shows where each pixel came from."""
     height, width = 96, 128
-    ramp = (pixel_grid(height, width)[1] / (width - 1)).astype(np.float32)
+    ramp = (np.indices((height, width))[1] / (width - 1)).astype(np.float32)
     images = np.repeat(ramp[None, ..., None], 4, axis=0)
     new_images, new_masks = applied(Elastic(pixels=3, sigma=10), images, np.zeros((4, height, width), np.uint8))
     moved = (new_images[..., 0] - ramp) * (width - 1)
@@ -162,6 +184,22 @@ def test_elastic_moves_by_the_requested_pixels():
     assert np.sqrt(np.mean(middle**2)) == pytest.approx(3, rel=0.25)
     assert np.abs(np.diff(middle, axis=2)).max() < 1.5
     assert (new_masks == VOID).mean() < 0.1
+
+
+def test_threads_change_nothing():
+    """Also with OpenCV's own, which are limited to one."""
+    images, masks = scene(count=24, channels=3)
+    data = SegmentationData((images * 255).astype(np.uint8), masks, tuple("abcd"))
+    chain = [*WARPS.values(), *FLIPS.values(), Blur(), Noise(), Erase(), WARPS["rotate"]]
+    transforms = [(augmentation.prepare(data, np.arange(24)), 0.7) for augmentation in chain]
+    batches = TrainingBatches(data, np.arange(24), transforms, batch=4, seed=1)
+    alone = [batches[i] for i in range(len(batches))]
+    cv2.setNumThreads(4)
+    with ThreadPoolExecutor(4) as pool:
+        together = list(pool.map(batches.__getitem__, range(len(batches))))
+    for one, other in zip(alone, together, strict=True):
+        for first, second in zip(one, other, strict=True):
+            np.testing.assert_array_equal(first, second)
 
 
 # --- tones
@@ -184,6 +222,24 @@ def test_noise_has_at_most_the_requested_deviation():
     deviations = applied(Noise(sigma=0.05), images, np.zeros((8, 64, 64), np.uint8))[0].std(axis=(1, 2, 3))
     assert deviations.max() < 0.055
     assert np.ptp(deviations) > 0.005
+
+
+def test_noise_is_normally_distributed():
+    images, masks = np.full((1, 300, 300, 1), 0.5, np.float32), np.zeros((1, 300, 300), np.uint8)
+    noise = (Noise(sigma=0.08).apply(images, masks, [np.random.default_rng(0)])[0] - 0.5).ravel()
+    noise /= np.random.default_rng(0).uniform(0, 0.08)
+    for deviations, share in {-2: 0.0228, -1: 0.1587, 0: 0.5, 1: 0.8413, 2: 0.9772}.items():
+        assert (noise < deviations).mean() == pytest.approx(share, abs=0.005)
+    assert 3.5 < np.abs(noise).max() < 4.4
+
+
+def test_blur_is_a_gaussian_filter_over_repeated_edges():
+    images, masks = scene(channels=5)
+    blurred = applied(Blur(sigma=3), images, masks)[0]
+    for image, new, generator in zip(images, blurred, generators(), strict=True):
+        sigma = generator.uniform(0, 3)
+        expected = ndimage.gaussian_filter(image.astype(float), (sigma, sigma, 0), mode="nearest")
+        np.testing.assert_allclose(new, expected, atol=1e-6)
 
 
 def test_blur_keeps_colours_apart_and_the_mean():
@@ -215,6 +271,16 @@ def test_only_covered_pixels_change(augmentation):
     if augmentation.fill == "mean":
         for i, image in enumerate(images):
             np.testing.assert_allclose(new_images[i][covered[i]], image.mean(), rtol=1e-5)
+
+
+def test_all_rectangles_are_covered_with_the_colour_of_the_whole_image():
+    images, masks = scene(count=8, height=32, width=32, channels=3)
+    new_images, new_masks = applied(Erase(area=0.5, count=5), images, masks)
+    for image, new, mask in zip(images, new_images, new_masks, strict=True):
+        changed = (new != image).all(axis=-1)
+        assert changed.any()
+        assert (mask[changed] == VOID).all()
+        np.testing.assert_allclose(new[changed] - image.mean(axis=(0, 1)), 0, atol=1e-5)
 
 
 @settings(max_examples=30)
