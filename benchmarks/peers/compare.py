@@ -21,6 +21,7 @@ THREADS = "2"
 ENVIRONMENT = {
     "KERAS_BACKEND": "tensorflow",
     "OMP_NUM_THREADS": THREADS,
+    "OMP_WAIT_POLICY": "PASSIVE",  # a thread of PyTorch that waits for another takes no processor time
     "TF_CPP_MIN_LOG_LEVEL": "3",
     "TF_NUM_INTEROP_THREADS": THREADS,
     "TF_NUM_INTRAOP_THREADS": THREADS,

@@ -12,7 +12,7 @@ class Contender:
     def __init__(self, network, data, batch):
         self._network, self._data, self._batch = network, data, batch
         loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True, ignore_class=VOID)
-        network.compile(optimizer=keras.optimizers.Adam(1e-3), loss=loss)
+        network.compile(optimizer=keras.optimizers.Adam(1e-3), loss=loss, metrics=None)
         choose_compiler(network)  # XLA off on a CPU, as in marsseg: it is slower there
 
     def _batches(self):

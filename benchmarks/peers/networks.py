@@ -27,28 +27,28 @@ def marsseg(name: str) -> Peer:
     return Peer(f"**marsseg `{name}`**", name, "marsseg_core", "marsseg_side", lambda height, width: name)
 
 
-def smp(group: str, architecture: str, **options: Any) -> Peer:
+def smp(group: str, architecture: str, encoder: str = "resnet18", **options: Any) -> Peer:
     def build(height: int, width: int) -> Any:
         import segmentation_models_pytorch
 
         network = getattr(segmentation_models_pytorch, architecture)
-        return network("resnet18", encoder_weights=None, in_channels=1, classes=CLASSES, **options)
+        return network(encoder, encoder_weights=None, in_channels=1, classes=CLASSES, **options)
 
     note = "".join(f", {value}" for value in options.values())
-    return Peer(f"smp `{architecture}` (resnet18{note})", group, "segmentation_models_pytorch", "torch_side", build)
+    return Peer(f"smp `{architecture}` ({encoder}{note})", group, "segmentation_models_pytorch", "torch_side", build)
 
 
-def monai(group: str, architecture: str, note: str = "", **options: Any) -> Peer:
+def monai(group: str, architecture: str, **options: Any) -> Peer:
     def build(height: int, width: int) -> Any:
         from monai.networks import nets
 
         return getattr(nets, architecture)(spatial_dims=2, in_channels=1, out_channels=CLASSES, **options)
 
-    return Peer(f"MONAI `{architecture}`{note}", group, "monai", "torch_side", build)
+    return Peer(f"MONAI `{architecture}`", group, "monai", "torch_side", build)
 
 
 def deeplab(height: int, width: int) -> Any:
-    """Return DeepLabV3+ on a ResNet-18, with the preset's options otherwise."""
+    """Return DeepLabV3+ as in the presets, on a ResNet-18 instead of a ResNet-50."""
     from keras_hub import models
 
     encoder = models.ResNetBackbone(
@@ -71,25 +71,6 @@ def deeplab(height: int, width: int) -> Any:
     return models.DeepLabV3ImageSegmenter(backbone=backbone, num_classes=CLASSES)
 
 
-def segformer(height: int, width: int) -> Any:
-    """Return SegFormer on the smallest published encoder, MiT-B0."""
-    from keras_hub import models
-
-    encoder = models.MiTBackbone(
-        layerwise_num_layers=[2, 2, 2, 2],
-        num_layers=4,
-        layerwise_num_heads=[1, 2, 5, 8],
-        layerwise_sr_ratios=[8, 4, 2, 1],
-        max_drop_path_rate=0.1,
-        layerwise_patch_sizes=[7, 3, 3, 3],
-        layerwise_strides=[4, 2, 2, 2],
-        image_shape=(height, width, 1),
-        hidden_dims=[32, 64, 160, 256],
-    )
-    backbone = models.SegFormerBackbone(image_encoder=encoder, projection_filters=256, image_shape=(height, width, 1))
-    return models.SegFormerImageSegmenter(backbone=backbone, num_classes=CLASSES)
-
-
 def keras_hub(group: str, name: str, build: Callable[[int, int], Any]) -> Peer:
     return Peer(f"keras-hub {name}", group, "keras_hub", "keras_hub_side", build)
 
@@ -103,7 +84,7 @@ PEERS = [
     marsseg("dense"),
     smp("dense", "DeepLabV3Plus"),
     keras_hub("dense", "DeepLabV3+ (resnet18)", deeplab),
-    keras_hub("dense", "SegFormer (MiT-B0)", segformer),
+    smp("dense", "Segformer", "mit_b0"),
     marsseg("unetpp"),
     smp("unetpp", "UnetPlusPlus"),
     monai("unetpp", "BasicUNetPlusPlus", features=(*FILTERS, FILTERS[0]), **RELU_AND_BATCH_NORM),

@@ -40,7 +40,7 @@ def main():
     try:
         measure(sys.argv[1], *map(int, sys.argv[2:]), answer)
     except Exception as error:
-        answer(error=f"{type(error).__name__}: {error}")
+        answer(error=f"{type(error).__name__}: {' '.join(str(error).split())[:200]}")
         raise
 
 
