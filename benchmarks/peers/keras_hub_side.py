@@ -10,9 +10,11 @@ from marsseg_core.networks.keras_backend import choose_compiler
 
 class Contender:
     def __init__(self, network, data, batch):
-        self._network, self._data, self._batch = network, data, batch
+        # A plain model: a task of keras-hub is compiled with metrics that `compile` cannot remove.
+        self._network = network = keras.Model(network.inputs, network.outputs)
+        self._data, self._batch = data, batch
         loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True, ignore_class=VOID)
-        network.compile(optimizer=keras.optimizers.Adam(1e-3), loss=loss, metrics=None)
+        network.compile(optimizer=keras.optimizers.Adam(1e-3), loss=loss)
         choose_compiler(network)  # XLA off on a CPU, as in marsseg: it is slower there
 
     def _batches(self):
