@@ -33,12 +33,14 @@ def measure(name, images, height, width, batch, answer):
 
 def main():
     answers, sys.stdout = sys.stdout, sys.stderr  # what libraries print is no answer
+    name, *sizes = sys.argv[1:]
+    images, height, width, batch = map(int, sizes)
 
     def answer(**words):
         print(json.dumps(words), file=answers, flush=True)
 
     try:
-        measure(sys.argv[1], *map(int, sys.argv[2:]), answer)
+        measure(name, images, height, width, batch, answer)
     except Exception as error:
         answer(error=f"{type(error).__name__}: {' '.join(str(error).split())[:200]}")
         raise
