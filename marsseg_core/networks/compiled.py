@@ -45,7 +45,10 @@ class CompiledNetwork:
 
 
 def compiled(network: keras.Model) -> CompiledNetwork:
-    """Return the compiled functions of a network, always the same object for the same network."""
+    """Return an object whose `logits(images)` calls the network on a batch by a compiled function.
+
+    It is always the same object for the same network, so that each shape of a batch is compiled once.
+    """
     existing: CompiledNetwork | None = getattr(network, _ATTRIBUTE, None)
     if existing is None:
         existing = CompiledNetwork(network)

@@ -6,7 +6,7 @@ from functools import partial
 
 import numpy as np
 
-from marsseg_core.plugin_api import HEADLINE, Run, curves, decode, matrix, read_text, scale
+from marsseg_core.plugin_api import HEADLINE, Run, compiled, curves, decode, matrix, read_text, scale
 
 from .page import PageFigure, render_page
 from .sheet import Tile, choose_tiles, tile_sheet
@@ -83,7 +83,7 @@ def _tiles(run: Run, subset: str) -> list[Tile]:
         group = chosen[start : start + batch]
         images = np.zeros((batch, *run.data.images.shape[1:]), np.float32)
         images[: len(group)] = scale(run.data.images[items[[index for index, _ in group]]])
-        for (index, kind), logits in zip(group, np.asarray(run.network.predict_on_batch(images)), strict=False):
+        for (index, kind), logits in zip(group, compiled(run.network).logits(images), strict=False):
             item = items[index]
             title = f"{kind}: {run.data.title(item)}, {HEADLINE} {scores[index]:.2f}"
             prediction = decode(logits, run.data.ignore_classes)
