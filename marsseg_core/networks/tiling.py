@@ -43,7 +43,8 @@ def tile_axis(length: int, tile: int, overlap: float) -> TileAxis:
 def seam_axis(length: int, tile: int, seam: int, stride: int) -> TileAxis:
     """Cover `length` pixels with as few tiles as possible, whose neighbours share at least about `seam` pixels.
 
-    About half of a seam also lies beyond each end. The starts are multiples of `stride`, and so is `tile`. A weight changes over `seam` pixels at the ends of a tile, and is 1 in between. A single tile lies in the middle.
+    About half of a seam also lies beyond each end. The starts are multiples of `stride`, and so is `tile`. A weight
+    changes over `seam` pixels at the ends of a tile, and is 1 in between. A single tile lies in the middle.
     """
     count = tile_count(length, tile, seam, stride)
     if count == 1:
