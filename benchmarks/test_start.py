@@ -13,7 +13,7 @@ COMMANDS = {
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_cold_start(benchmark, command):
-    """The ratio of the medians of the two commands, measured in one run, should be at most 3."""
+    """The ratio of the medians of the two commands, measured in one run, should be at most 2."""
     benchmark.pedantic(
         subprocess.run,
         args=[COMMANDS[command]],

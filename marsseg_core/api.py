@@ -700,7 +700,7 @@ def predict(
     folders, classes = open_runs([path_of(path, "runs") for path in paths])
     scaled_images = GivenImages(chosen_range, scaling_of(folders))
     session = open_session(trust=flag_of(trust, "trust"))
-    predictor = Predictor(load_networks(folders, session), tta=tta)
+    predictor = Predictor(load_networks(folders, session), tta=tta, labels_only=not probabilities)
     outputs = predictor.probabilities(with_channels(image, predictor.channels) for image in scaled_images(arrays))
     ignore_classes = () if flag_of(with_ignored, "with_ignored") else classes.ignore_classes
 

@@ -110,6 +110,7 @@ if TYPE_CHECKING:
     from .files.text import read_text as read_text
     from .hooks import hookimpl as hookimpl
     from .messages import get_logger as get_logger
+    from .networks.compiled import compiled as compiled
     from .planning.metrics import MetricTable as MetricTable, metric_table as metric_table
     from .planning.plan import Plan as Plan
     from .printable import printable as printable
@@ -274,6 +275,7 @@ _NAMES: Final = {
     "files.text": ("read_text",),
     "hooks": ("hookimpl",),
     "messages": ("get_logger",),
+    "networks.compiled": ("compiled",),
     "planning.metrics": (
         "MetricTable",
         "metric_table",

@@ -46,6 +46,25 @@ def test_instant_commands_import_neither_keras_nor_a_backend(probe, command):
         assert "numpy" not in modules
 
 
+def test_list_imports_no_other_command_and_not_pydantic(python):
+    """Typer imports pydantic to convert the values of options, but here none has a value."""
+    code = "import sys; sys.argv[0] = 'marsseg'; from marsseg_core.cli.main import main\ntry:\n    main()\n"
+    code += "finally:\n    print(*sys.modules, sep='\\n', file=sys.stderr)"
+    modules = set(python(code, "list").err.split())
+    commands = {name for name in modules if name.startswith("marsseg_core.cli.")}
+    assert "marsseg_core.cli.list" in commands
+    assert not commands & {"marsseg_core.cli.run", "marsseg_core.cli.show", "marsseg_core.cli.data"}
+    assert not modules & {"pydantic", "pydantic_core"}
+
+
+def test_importing_keras_imports_no_matplotlib(python):
+    code = "import sys; from marsseg_core.networks.startup import start_keras; start_keras()\n"
+    code += "assert 'matplotlib' not in sys.modules\n"
+    code += "from keras.src.visualization.plot_image_gallery import plt; print(callable(plt.subplots))"
+    answer = python(code, KERAS_BACKEND="jax")
+    assert answer.out == "True\n", answer.err
+
+
 def test_a_plan_imports_only_the_components_it_chose(probe):
     _, modules = probe("run", "--arch", "unet", "--bottleneck", "none", "--loss", "ssce", "--dry-run")
     assert "marsseg_plugins.architectures.unet" in modules

@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
+from ..networks.on_demand import imported_on_demand
 from ..networks.startup import check_backend, chosen_backend, start_keras
 from .output import say
 
@@ -15,8 +16,11 @@ from .output import say
 def load_keras() -> None:
     """Import Keras and start its backend. If this fails, the output of the backend is shown."""
     check_backend()
-    say(f"Loading Keras on {chosen_backend()} …")
-    with _hidden_native_stderr():
+    backend = chosen_backend()
+    say(f"Loading Keras on {backend} …")
+    # TensorFlow Lite imports JAX where both are installed, for conversions that no command makes.
+    unused = ("jax",) if backend == "tensorflow" else ()
+    with _hidden_native_stderr(), imported_on_demand(*unused):
         start_keras()
 
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import importlib
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Annotated, Any, Final
 
 import typer
 from typer.core import TyperCommand, TyperGroup
+from typer.main import get_command, get_group
 
 from ..errors import MarssegError, RequestError, RunError
 from ..failures import memory_error
@@ -19,6 +20,7 @@ from ..printable import printable
 from ..registry.distribution import version
 from ..registry.source_code import docstring_of
 from .bash import whole_words
+from .lazy import LazyCommands, take_unset_options_as_they_are
 from .output import EXIT_INTERRUPTED, print_error, print_text, say
 from .signals import signals_interrupt
 from .standard_output import keep_for_results, output_failure, reserve_standard_output
@@ -47,6 +49,10 @@ class _MarssegGroup(TyperGroup):
 
     _added: dict[str, Any] | None = None
 
+    def __init__(self, **values: Any) -> None:
+        super().__init__(**values)
+        self.commands: Any = LazyCommands((*COMMANDS, *COMMAND_GROUPS), _built_in)
+
     def list_commands(self, ctx: Any) -> list[str]:
         """Return the names of all commands, including those of plugins."""
         return [*super().list_commands(ctx), *self._added_commands(ctx)]
@@ -65,9 +71,14 @@ class _MarssegGroup(TyperGroup):
         return self._added
 
     def make_context(self, *args: Any, **values: Any) -> Any:
-        """Parse the options before the name of the command."""
+        """Parse all words, with printable messages."""
         with _printable_usage_errors():
             return super().make_context(*args, **values)
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Parse the options before the name of the command."""
+        take_unset_options_as_they_are(self.get_params(ctx))
+        return super().parse_args(ctx, args)
 
     def invoke(self, ctx: Any) -> Any:
         """Run the command with marsseg's messages on standard error, and turn errors into exit codes."""
@@ -106,6 +117,7 @@ class _Command(TyperCommand):
                 raise RequestError(f"{option} is used twice.", where=ctx.info_name, hint="Remove one of the two.")
             if option.startswith("--"):
                 seen.add(option)
+        take_unset_options_as_they_are(self.get_params(ctx))
         return super().parse_args(ctx, args)
 
     def invoke(self, ctx: Any) -> Any:
@@ -142,23 +154,26 @@ def marsseg(
 app.callback(help=docstring_of(marsseg))(marsseg)
 
 
-def add_command(group: typer.Typer, name: str, function: Callable[..., None]) -> None:
-    """Add a command to a group; its docstring is the text of its help."""
-    group.command(name, cls=_Command, help=docstring_of(function))(takes_verbosity(function))
+def _built_in(name: str) -> Any:
+    """Import and build a command or a group of commands."""
+    module = _module(name)
+    if name not in COMMAND_GROUPS:
+        return _command(name, module)
+    group: Any = get_group(typer.Typer(name=name, help=module.HELP, no_args_is_help=True, rich_markup_mode="markdown"))
+    group.commands = LazyCommands(module.COMMANDS, lambda inner: _command(inner, _module(f"{name}.{inner}")))
+    return group
 
 
-for _command in COMMANDS:
-    _function = _command.replace("-", "_")
-    _module = importlib.import_module(f".{_function}", __package__)
-    add_command(app, _command, getattr(_module, _function))
+def _module(name: str) -> Any:
+    return importlib.import_module(f".{name.replace('-', '_')}", __package__)
 
-for _name in COMMAND_GROUPS:
-    _package = importlib.import_module(f".{_name}", __package__)
-    _group = typer.Typer(name=_name, help=_package.HELP, no_args_is_help=True, rich_markup_mode="markdown")
-    for _command in _package.COMMANDS:
-        _module = importlib.import_module(f".{_name}.{_command}", __package__)
-        add_command(_group, _command, getattr(_module, _command))
-    app.add_typer(_group)
+
+def _command(name: str, module: Any) -> Any:
+    """Build the command of a module: its function of the same name. The docstring is the text of its help."""
+    function = getattr(module, name.replace("-", "_"))
+    alone = typer.Typer(add_completion=False, rich_markup_mode="markdown", pretty_exceptions_enable=False)
+    alone.command(name, cls=_Command, help=docstring_of(function))(takes_verbosity(function))
+    return get_command(alone)
 
 
 def main() -> None:

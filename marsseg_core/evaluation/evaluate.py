@@ -9,9 +9,8 @@ import keras
 import numpy as np
 
 from ..data.arrays import SegmentationData, scale
-from ..networks.fast import fast_network
-from ..networks.keras_backend import fixed_settings
-from ..networks.predictor import Predictor
+from ..networks.compiled import compiled
+from ..networks.predictor import HALF, Predictor
 from ..planning.resolved import ResolvedComponent
 from .confusion import Confusion, check_finite
 
@@ -20,37 +19,37 @@ _SMALLEST: Final = 1e-30
 
 
 def predicted_batches(
-    network: keras.Model, data: SegmentationData, items: np.ndarray, batch: int
+    network: keras.Model, data: SegmentationData, items: np.ndarray, batch: int, overlap: float | None = HALF
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Yield the masks (B, H, W) and the logits (B, H, W, K) float32 of the items, in order, batch by batch.
 
-    Where the items are not of the size that the network takes, they are predicted in tiles. Then each item is a batch,
-    and its logits are the logarithms of the blended probabilities.
+    Where the items are not of the size that the network takes, they are predicted in tiles, with an `overlap` as that
+    of a `Predictor`. Then each item is a batch, and its logits are the logarithms of the blended probabilities.
 
     Raises RunError, which names the item, where the logits of an item are not finite.
     """
     sizes = zip(network.input_shape[1:], data.images.shape[1:], strict=True)
     if any(taken not in (None, size) for taken, size in sizes):
-        yield from _predicted_in_tiles(network, data, items, batch)
+        yield from _predicted_in_tiles(network, data, items, batch, overlap)
         return
     batch = min(batch, len(items))
     for start in range(0, len(items), batch):
         batch_items = items[start : start + batch]
         images = scale(data.images[batch_items])
-        # Pad a short last batch with zeros: Keras would trace the network again for another batch size.
+        # Pad a short last batch with zeros: the network would be compiled again for another batch size.
         padded = np.concatenate([images, np.zeros((batch - len(batch_items), *images.shape[1:]), np.float32)])
-        with fixed_settings():
-            logits = np.asarray(fast_network(network).predict_on_batch(padded), np.float32)[: len(batch_items)]
+        logits = compiled(network).logits(padded)[: len(batch_items)]
         for item, item_logits in zip(batch_items, logits, strict=True):
             check_finite(item_logits, f"{data.title(item)} of {data.source}")
         yield data.masks[batch_items], logits
 
 
 def _predicted_in_tiles(
-    network: keras.Model, data: SegmentationData, items: np.ndarray, batch: int
+    network: keras.Model, data: SegmentationData, items: np.ndarray, batch: int, overlap: float | None
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     images = (np.asarray(data.images[item]) for item in items)
-    for item, probabilities in zip(items, Predictor([network], batch=batch).probabilities(images), strict=True):
+    predictor = Predictor([network], overlap=overlap, batch=batch)
+    for item, probabilities in zip(items, predictor.probabilities(images), strict=True):
         check_finite(probabilities, f"{data.title(item)} of {data.source}")
         yield data.masks[item][None], np.log(np.maximum(probabilities, _SMALLEST))[None]
 
@@ -61,9 +60,14 @@ def evaluate(
     items: np.ndarray,
     batch: int,
     metrics: Sequence[ResolvedComponent] = (),
+    overlap: float | None = HALF,
 ) -> Confusion:
-    """Predict the items with the network, and return their confusion matrices with these further metrics."""
+    """Predict the items with the network, and return their confusion matrices with these further metrics.
+
+    `overlap` is that of `predicted_batches`. Its default is how a training scores, so that a run's scores can be
+    computed again.
+    """
     confusion = Confusion(data.class_names, data.ignore_classes, metrics)
-    for masks, logits in predicted_batches(network, data, items, batch):
+    for masks, logits in predicted_batches(network, data, items, batch, overlap):
         confusion.update(masks, logits)
     return confusion

@@ -16,7 +16,7 @@ from ..evaluation.evaluate import evaluate
 from ..files.run_folder import RunFolder
 from ..messages import get_logger
 from ..networks.keras_backend import ask_for_determinism
-from ..networks.predictor import Predictor
+from ..networks.predictor import HALF, Predictor
 from ..planning.metrics import MetricTable, metric_table
 from ..planning.plan import Plan
 from ..planning.python_components import Given
@@ -92,7 +92,9 @@ def score_runs(
             data = loaded[key]
             _check_classes(run, network, data)
             items = np.arange(len(data)) if subset == ALL else recorded_split(run, data)[subset]
-            confusion = _score(network, data, items, plan.training.batch, tta, table)
+            # The run's own data are scored as in its training, other data as `marsseg predict` predicts them.
+            overlap = None if source is not None and subset == ALL else HALF
+            confusion = _score(network, data, items, plan.training.batch, tta, table, overlap)
             name = source if isinstance(source, str) else data.source
             scores.append(Score(str(run.path), name, subset, confusion, table))
     return scores
@@ -140,11 +142,17 @@ def _check_classes(run: RunFolder, network: keras.Model, data: SegmentationData)
 
 
 def _score(
-    network: keras.Model, data: SegmentationData, items: np.ndarray, batch: int, tta: bool, table: MetricTable
+    network: keras.Model,
+    data: SegmentationData,
+    items: np.ndarray,
+    batch: int,
+    tta: bool,
+    table: MetricTable,
+    overlap: float | None = HALF,
 ) -> Confusion:
     if data.images.shape[1:] == network.input_shape[1:] and not tta:
         return evaluate(network, data, items, batch, table.computed())
-    predictor = Predictor([network], tta=tta, batch=batch)
+    predictor = Predictor([network], tta=tta, overlap=overlap, batch=None if overlap is None else batch)
     images = (with_channels(np.asarray(data.images[item]), predictor.channels) for item in items)
     confusion = Confusion(data.class_names, data.ignore_classes, table.computed())
     for item, probabilities in zip(items, predictor.probabilities(images), strict=True):

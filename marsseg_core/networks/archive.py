@@ -7,9 +7,10 @@ small file. Keras has limits too, but only from 4 GiB on.
 from __future__ import annotations
 
 import math
+from io import BytesIO
 from pathlib import Path
-from typing import Any, Final
-from zipfile import ZipFile
+from typing import IO, Any, Final
+from zipfile import ZIP_STORED, ZipFile
 
 import h5py
 
@@ -29,8 +30,17 @@ def check_sizes(path: Path) -> None:
     with ZipFile(path) as archive:
         for member in archive.infolist():
             _check(member.filename, member.file_size, member.compress_size)
-        with archive.open(_WEIGHTS) as weights, h5py.File(weights, "r") as file:
+        with _weights(archive) as weights, h5py.File(weights, "r") as file:
             file.visititems(_check_array)
+
+
+def _weights(archive: ZipFile) -> IO[bytes]:
+    """Open the weights, in memory where they are not compressed, as Keras reads them too.
+
+    HDF5 jumps to and fro, and `ZipFile` reads a member from its beginning for each jump backwards.
+    """
+    member = archive.getinfo(_WEIGHTS)
+    return BytesIO(archive.read(member)) if member.compress_type == ZIP_STORED else archive.open(member)
 
 
 def _check_array(name: str, item: Any) -> None:

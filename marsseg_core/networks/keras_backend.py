@@ -143,6 +143,35 @@ def value_and_gradient(function: Callable[[Any], Any], at: Any) -> tuple[Any, An
     )
 
 
+def compile_call(network: keras.Model, shape: tuple[int, ...]) -> Callable[[np.ndarray], np.ndarray]:
+    """Compile a network, in inference mode, for images of one shape, (B, H, W, C) float32, to float32 logits.
+
+    The compiled function reads the network's variables at each call. On other backends than TensorFlow and JAX, it is
+    the plain call.
+    """
+    backend = keras.backend.backend()
+    if backend == "tensorflow":
+        import tensorflow
+
+        traced = tensorflow.function(
+            lambda images: network(images, training=False), jit_compile=network.jit_compile, autograph=False
+        ).get_concrete_function(tensorflow.TensorSpec(shape, tensorflow.float32))
+        return lambda images: np.asarray(traced(tensorflow.constant(images)), np.float32)
+    if backend == "jax":
+        import jax
+
+        jitted = jax.jit(
+            lambda trained, other, images: network.stateless_call(trained, other, images, training=False)[0]
+        )
+
+        def call(images: np.ndarray) -> np.ndarray:
+            variables = (network.trainable_variables, network.non_trainable_variables)
+            return np.asarray(jitted(*([v.value for v in group] for group in variables), images), np.float32)
+
+        return call
+    return lambda images: np.asarray(keras.ops.convert_to_numpy(network(images, training=False)), np.float32)
+
+
 def normalise_batch(x: Any, gamma: Any, beta: Any, epsilon: float) -> tuple[Any, Any, Any] | None:
     """Normalise a batch (B, H, W, C) over all axes but the last, by the backend's own function, in float32.
 

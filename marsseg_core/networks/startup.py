@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from ..errors import RequestError
+from .on_demand import imported_on_demand
 
 # Gradients, devices and determinism need code for each backend (`keras_backend.py`).
 SUPPORTED: Final = ("tensorflow", "jax")
@@ -53,7 +54,9 @@ def start_keras() -> None:
     """Import Keras and start its backend. Raises RequestError, with the cause, where this fails."""
     check_backend()
     try:
-        import keras
+        # Keras imports matplotlib for figures of its own, which takes a tenth of the time.
+        with imported_on_demand("matplotlib", "matplotlib.pyplot"):
+            import keras
 
         keras.distribution.list_devices()
     except Exception as cause:

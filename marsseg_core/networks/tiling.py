@@ -8,6 +8,9 @@ network sees the smallest neighbourhood of a pixel.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
+from itertools import product
+from math import ceil, prod
 
 import numpy as np
 
@@ -34,7 +37,68 @@ def tile_axis(length: int, tile: int, overlap: float) -> TileAxis:
         return TileAxis(np.array([(length - tile) // 2]), np.ones((1, tile), np.float32))
     step = max(1, round(tile * (1 - overlap)))
     starts = np.arange(-((tile - 1) // step) * step, length, step)
-    window = np.sin(np.pi * (np.arange(tile) + 0.5) / tile) ** 2
+    return _weighted(starts, length, np.sin(np.pi * (np.arange(tile) + 0.5) / tile) ** 2)
+
+
+def seam_axis(length: int, tile: int, seam: int, stride: int) -> TileAxis:
+    """Cover `length` pixels with as few tiles as possible, whose neighbours share at least about `seam` pixels.
+
+    About half of a seam also lies beyond each end. The starts are multiples of `stride`, and so is `tile`. A weight
+    changes over `seam` pixels at the ends of a tile, and is 1 in between. A single tile lies in the middle.
+    """
+    count = tile_count(length, tile, seam, stride)
+    if count == 1:
+        return tile_axis(length, tile, 0)
+    margin = _margin(seam, stride)
+    last = _multiple(length + 2 * margin - tile, stride)
+    starts = np.linspace(0, last, count).astype(int) // stride * stride - margin
+    distance = np.minimum(np.arange(tile), np.arange(tile)[::-1]) + 0.5
+    return _weighted(starts, length, np.sin(np.pi / 2 * np.minimum(1, distance / max(seam, 0.5))) ** 2)
+
+
+def tile_count(length: int, tile: int, seam: int, stride: int) -> int:
+    """Return the number of tiles of `seam_axis`."""
+    step = max(stride, (tile - seam) // stride * stride)
+    return 1 + max(0, -((tile - length - 2 * _margin(seam, stride)) // step))
+
+
+@cache
+def best_tile(
+    size: tuple[int, int], smallest: tuple[int, int], seams: tuple[int, int], stride: int, pixels: int, strip: int
+) -> tuple[int, int]:
+    """Return the size of the tiles with which the fewest pixels are computed for an image of `size`.
+
+    A tile has the size `smallest` or is larger by a multiple of half its shorter side. It has at most `pixels` pixels,
+    and a row of tiles over the whole image covers at most `strip` pixels, unless the smallest tile has more. Among
+    equally good sizes, the one with the fewest tiles is chosen.
+    """
+    step = _multiple(min(smallest) / 2, stride)
+    heights, widths = (
+        range(shortest, max(shortest, length + 2 * _margin(seam, stride)) + step, step)
+        for length, shortest, seam in zip(size, smallest, seams, strict=True)
+    )
+
+    def cost(tile: tuple[int, int]) -> tuple[int, int]:
+        tiles = prod(tile_count(*axis, stride) for axis in zip(size, tile, seams, strict=True))
+        return tiles * prod(tile), tiles
+
+    allowed = (tile for tile in product(heights, widths) if prod(tile) <= pixels and tile[0] * size[1] <= strip)
+    return min(allowed, key=cost, default=smallest)
+
+
+def _margin(seam: int, stride: int) -> int:
+    """Return how far tiles begin before an image: half of a seam, rounded down to a multiple of `stride`."""
+    return seam // (2 * stride) * stride
+
+
+def _multiple(number: float, stride: int) -> int:
+    """Return the smallest multiple of `stride` that is not below `number`."""
+    return ceil(number / stride) * stride
+
+
+def _weighted(starts: np.ndarray, length: int, window: np.ndarray) -> TileAxis:
+    """Weight each tile by `window`, divided by the sum of all windows at a pixel."""
+    tile = len(window)
     total = np.zeros(length + 2 * tile)
     for start in starts:
         total[start + tile : start + 2 * tile] += window

@@ -10,7 +10,7 @@ from ..errors import RequestError
 from .entries import INVALID, Entry
 from .kinds import ALL_KINDS, Kind
 from .session import open_session
-from .source_code import read_source
+from .source_code import read_summary
 
 
 @dataclass(frozen=True)
@@ -54,10 +54,9 @@ def with_summary(entry: Entry) -> tuple[Entry, str]:
     If the source cannot be read, the returned entry is invalid, with the reason.
     """
     try:
-        source = read_source(entry)
+        return entry, read_summary(entry)
     except RequestError as error:
         return (replace(entry, status=INVALID, reason=error.what) if entry.usable else entry), ""
-    return entry, source.summary if source else ""
 
 
 def find_kind(word: str) -> Kind | None:

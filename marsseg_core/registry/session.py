@@ -8,7 +8,7 @@ from pathlib import Path
 
 from .catalog import Catalog, installed
 from .disabled import DisabledName, disabled_names
-from .plugin_files import load_plugin_files
+from .entries import Entry
 
 
 @dataclass(frozen=True)
@@ -41,5 +41,9 @@ def open_session(
         PluginError: if a plugin file cannot be loaded
     """
     disabled = disabled_names(disable or ())
-    entries = [entry for plugin in load_plugin_files(plugins or ()) for entry in plugin.entries]
+    entries: list[Entry] = []
+    if plugins:
+        from .plugin_files import load_plugin_files
+
+        entries = [entry for plugin in load_plugin_files(plugins) for entry in plugin.entries]
     return Session(installed(disabled).with_more(entries), trust, disabled)

@@ -20,6 +20,7 @@ from typing import Any, Final
 
 from ..errors import RequestError
 from ..files.documents import decoding, read_limited, read_toml
+from .compiled import compiled_docstring
 from .entries import Entry
 from .kinds import HOOKED_KINDS, RECIPE
 
@@ -68,6 +69,19 @@ def read_source(entry: Entry) -> SourceLocation | None:
     if entry.kind in HOOKED_KINDS:
         return _find_module(entry.module)
     return _find_class(entry.module, entry.attribute)
+
+
+def read_summary(entry: Entry) -> str:
+    """Return the first line of an entry's docstring, or of a recipe's summary; empty if its source is not found.
+
+    Raises RequestError if the source cannot be read, or the file of a recipe is missing.
+    """
+    if entry.attribute and (path := module_file(entry.module)):
+        text = compiled_docstring(path, entry.attribute)
+        if text is not None:
+            return text.partition("\n")[0].strip()
+    source = read_source(entry)
+    return source.summary if source else ""
 
 
 def module_file(module: str) -> Path | None:

@@ -52,6 +52,7 @@ from .checkpointer import Checkpointer, FileCheckpointer
 from .ended import record_move, relocate, score_subsets
 from .recorder import RunRecorder
 from .setup import TrainingSetup, set_up_training
+from .task import SegmentationTask
 
 _logger = get_logger(__name__)
 
@@ -260,7 +261,7 @@ def _train_and_score(
         _logger.warning(
             "The training ended before weight averaging began: the stored network has the weights of a single epoch."
         )
-    _write_end(run, status)
+    _write_end(run, status, setup.task)
     hooks("marsseg_run_finished", run=run)
 
 
@@ -396,12 +397,26 @@ def _write_beginning(run: Run) -> None:
     folder.log(f"{run.plan.name}: {run.network.count_params():,} parameters, {len(run.split.train)} training images")
 
 
-def _write_end(run: Run, status: str) -> None:
+def _best_network(run: Run, status: str, task: SegmentationTask) -> keras.Model:
+    """Load the best network of the run.
+
+    If the training is finished, this is the trained network with the stored weights, because it is compiled already.
+    """
+    stored = load_network(run.folder)
+    # An interruption inside a step may have left variables that JAX has deleted.
+    if status != FINISHED or not same_wiring(task.scored, stored):
+        return stored
+    for weight, best in zip(task.scored.weights, stored.weights, strict=True):
+        weight.assign(best)
+    return task.scored
+
+
+def _write_end(run: Run, status: str, task: SegmentationTask) -> None:
     """Score the best network and write metrics.json. The test subset is scored only if the training is finished."""
     run.metrics = {"schema": 2, "status": status, "epochs": len(run.history)}
     run.metrics |= {"best_epoch": run.best_epoch, "best_by": run.best_by, "subsets": {}}
     if run.best_epoch is not None:
-        run.network = load_network(run.folder)
+        run.network = _best_network(run, status, task)
         run.scores = score_subsets(run, ("validation", "test")[: 1 + (status == FINISHED)])
         run.metrics["subsets"] = {subset: confusion.to_json() for subset, confusion in run.scores.items()}
     run.folder.write_json(run.folder.metrics, run.metrics)

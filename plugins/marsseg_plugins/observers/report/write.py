@@ -6,7 +6,7 @@ from functools import partial
 
 import numpy as np
 
-from marsseg_core.plugin_api import HEADLINE, Run, curves, decode, matrix, read_text, scale
+from marsseg_core.plugin_api import HEADLINE, Run, compiled, curves, decode, matrix, read_text, scale
 
 from .page import PageFigure, render_page
 from .sheet import Tile, choose_tiles, tile_sheet
@@ -76,11 +76,16 @@ def _tiles(run: Run, subset: str) -> list[Tile]:
     typical, worst = choose_tiles(scores, wrong)
     items = run.split[subset]
     chosen = [(index, "typical") for index in typical] + [(index, "worst") for index in worst]
+    # Batches of the size with which the subset was scored: the network would be compiled again for another one.
+    batch = min(run.plan.training.batch, len(items))
     tiles = []
-    for index, kind in chosen:
-        item = items[index]
-        logits = np.asarray(run.network.predict_on_batch(scale(run.data.images[item][None])))[0]
-        title = f"{kind}: {run.data.title(item)}, {HEADLINE} {scores[index]:.2f}"
-        prediction = decode(logits, run.data.ignore_classes)
-        tiles.append(Tile(title, run.data.images[item], run.data.masks[item], prediction))
+    for start in range(0, len(chosen), batch):
+        group = chosen[start : start + batch]
+        images = np.zeros((batch, *run.data.images.shape[1:]), np.float32)
+        images[: len(group)] = scale(run.data.images[items[[index for index, _ in group]]])
+        for (index, kind), logits in zip(group, compiled(run.network).logits(images), strict=False):
+            item = items[index]
+            title = f"{kind}: {run.data.title(item)}, {HEADLINE} {scores[index]:.2f}"
+            prediction = decode(logits, run.data.ignore_classes)
+            tiles.append(Tile(title, run.data.images[item], run.data.masks[item], prediction))
     return tiles
