@@ -31,7 +31,7 @@ from marsseg_core.networks.predictor import Predictor
 
 HEIGHT, WIDTH, CLASSES = 64, 128, 5
 AT_ONCE = 32
-SLICES = 20
+SLICE = 2 * AT_ONCE
 
 
 def seconds(call, *arguments):
@@ -83,7 +83,7 @@ def main():
 
     cover = -(-options.side // HEIGHT) * -(-options.side // WIDTH)
     bare(AT_ONCE)
-    list(predictor.predict([large[: options.side // 2]]))
+    mosaic()
     row(f"an image of {options.side}×{options.side}", seconds(bare, cover), seconds(mosaic))
 
     def submission(images):
@@ -103,13 +103,11 @@ def main():
         for row_strips in predictor.predict(images):
             labels_of(row_strips, (0,))
 
-    slices = np.array_split(tiles, SLICES)
-    labels(slices[0])
-    for part in {len(part) % AT_ONCE or AT_ONCE for part in slices}:
-        bare(part)
-    times = [
-        (seconds(bare, len(part)), seconds(labels, part), seconds(submission, part)) for part in slices if len(part)
-    ]
+    slices = [tiles[start : start + SLICE] for start in range(0, len(tiles), SLICE)]
+    for part in (slices[0], slices[-1]):
+        labels(part)
+        bare(len(part))
+    times = [(seconds(bare, len(part)), seconds(labels, part), seconds(submission, part)) for part in slices]
     graph_time, label_time, submission_time = map(sum, zip(*times, strict=True))
     row(f"{options.images:,} images of 64×128, to labels", graph_time, label_time)
     row("the same, with the submission written and read back", graph_time, submission_time)

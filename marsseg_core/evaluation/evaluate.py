@@ -32,13 +32,13 @@ def predicted_batches(
     if any(taken not in (None, size) for taken, size in sizes):
         yield from _predicted_in_tiles(network, data, items, batch, overlap)
         return
-    batch = min(batch, len(items))
+    batch, function = min(batch, len(items)), compiled(network)
     for start in range(0, len(items), batch):
         batch_items = items[start : start + batch]
         images = scale(data.images[batch_items])
         # Pad a short last batch with zeros: the network would be compiled again for another batch size.
         padded = np.concatenate([images, np.zeros((batch - len(batch_items), *images.shape[1:]), np.float32)])
-        logits = compiled(network).logits(padded)[: len(batch_items)]
+        logits = function.logits(padded)[: len(batch_items)]
         for item, item_logits in zip(batch_items, logits, strict=True):
             check_finite(item_logits, f"{data.title(item)} of {data.source}")
         yield data.masks[batch_items], logits

@@ -28,13 +28,23 @@ class CompiledNetwork:
     def __init__(self, network: keras.Model) -> None:
         self._network = network
         self._functions: dict[tuple[int, ...], Callable[[np.ndarray], np.ndarray]] = {}
+        self._finite = True
+
+    def check_weights(self) -> None:
+        """Look whether all weights are finite. If not, all logits are NaN from now on.
+
+        The logits alone do not show it: a ReLU that the backend joins with the convolution before it makes 0 of NaN.
+        """
+        weights = map(keras.ops.convert_to_numpy, self._network.weights)
+        self._finite = all(np.isfinite(weight).all() for weight in weights)
 
     def logits(self, images: np.ndarray) -> np.ndarray:
         """Return the logits (B, h, w, K) float32."""
         with fixed_settings():
             if images.shape not in self._functions:
                 self._functions[images.shape] = compile_call(self._network_for(*images.shape[1:3]), images.shape)
-            return self._functions[images.shape](images)
+            logits = self._functions[images.shape](images)
+        return logits if self._finite else np.full_like(logits, np.nan)
 
     def _network_for(self, height: int, width: int) -> keras.Model:
         """Return the model that is compiled for images of this size. All predictions get their model here."""
@@ -47,7 +57,8 @@ class CompiledNetwork:
 def compiled(network: keras.Model) -> CompiledNetwork:
     """Return an object whose `logits(images)` calls the network on a batch by a compiled function.
 
-    It is always the same object for the same network, so that each shape of a batch is compiled once.
+    It is always the same object for the same network, so that each shape of a batch is compiled once. Call this again
+    when the weights have changed.
     """
     existing: CompiledNetwork | None = getattr(network, _ATTRIBUTE, None)
     if existing is None:
@@ -55,4 +66,5 @@ def compiled(network: keras.Model) -> CompiledNetwork:
         # Not a weak dictionary: the functions refer to the network, which would then never be freed. Past Keras'
         # `__setattr__`, because the functions are no part of what Keras saves.
         object.__setattr__(network, _ATTRIBUTE, existing)
+    existing.check_weights()
     return existing

@@ -109,7 +109,7 @@ class _TiledNetwork:
     def __init__(
         self, network: keras.Model, flips: Sequence[tuple[int, ...]], overlap: float | None, batch: int | None
     ) -> None:
-        self._network = network
+        self._network, self._compiled = network, compiled(network)
         self.height, self.width, self.channels = map(int, network.input_shape[1:])
         self._flips = flips
         self._overlap = overlap
@@ -211,7 +211,7 @@ class _TiledNetwork:
         traced.add(filled)
         if filled > count:
             images = np.concatenate([images, np.zeros((filled - count, *images.shape[1:]), np.float32)])
-        return compiled(self._network).logits(images)[:count]
+        return self._compiled.logits(images)[:count]
 
 
 def _softmax(logits: np.ndarray) -> np.ndarray:

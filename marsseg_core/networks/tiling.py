@@ -43,8 +43,9 @@ def tile_axis(length: int, tile: int, overlap: float) -> TileAxis:
 def seam_axis(length: int, tile: int, seam: int, stride: int) -> TileAxis:
     """Cover `length` pixels with as few tiles as possible, whose neighbours share at least about `seam` pixels.
 
-    About half of a seam also lies beyond each end. The starts are multiples of `stride`, and so is `tile`. A weight
-    changes over `seam` pixels at the ends of a tile, and is 1 in between. A single tile lies in the middle.
+    About half of a seam also lies beyond each end. The starts are multiples of `stride`, of which `tile` is a multiple
+    too. A weight changes over `seam` pixels at the ends of a tile, and is 1 in between. A single tile lies in the
+    middle.
     """
     count = tile_count(length, tile, seam, stride)
     if count == 1:
@@ -115,6 +116,8 @@ def mirrored(start: int, count: int, length: int) -> np.ndarray:
 
 def cut(image: np.ndarray, row: int, column: int, height: int, width: int) -> np.ndarray:
     """Cut a tile (height, width, C) out of an image (H, W, C). Its corner (row, column) may lie outside the image."""
+    if 0 <= row <= image.shape[0] - height and 0 <= column <= image.shape[1] - width:
+        return image[row : row + height, column : column + width]
     rows, columns = mirrored(row, height, image.shape[0]), mirrored(column, width, image.shape[1])
     tile: np.ndarray = image[np.ix_(rows, columns)]
     return tile
