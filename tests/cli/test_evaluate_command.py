@@ -120,7 +120,7 @@ class TestSideBySide:
         rows = scores(cli("evaluate", str(run), "--data", str(first), "--data", str(second)))
         assert rows["score"] == [str(first), str(second)]
         assert rows["images"] == ["5", "7"]
-        assert rows["iou soil"][0] != rows["iou soil"][1]
+        assert rows["accuracy"][0] != rows["accuracy"][1]
 
     def test_runs_on_data_sets_are_columns_of_both(self, cli, run, other, scenes):
         first, second = scenes("first", 5, 3), scenes("second", 7, 4)
