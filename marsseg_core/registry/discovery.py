@@ -49,6 +49,9 @@ def scan() -> tuple[tuple[EntryPoint, ...], tuple[str, ...]]:
 
 
 def _own_points(distribution: Distribution) -> list[EntryPoint]:
+    # Most distributions have none; searching their text takes a tenth of the time of parsing it.
+    if _PREFIX not in (distribution.read_text("entry_points.txt") or ""):
+        return []
     return [point for point in distribution.entry_points if point.group.startswith(_PREFIX)]
 
 
