@@ -77,7 +77,7 @@ def summed_kernel(kernel: Any, factor: int) -> Any:
     """
     size = kernel.shape[0] + factor - 1
     margin = [factor - 1, factor - 1]
-    padded = ops.pad(kernel[::-1, ::-1], [margin, margin, [0, 0], [0, 0]])
+    padded = ops.pad(ops.flip(kernel, (0, 1)), [margin, margin, [0, 0], [0, 0]])
     rows = _sum([padded[i : i + size] for i in range(factor)])
     return ops.transpose(_sum([rows[:, i : i + size] for i in range(factor)]), (0, 1, 3, 2))
 
