@@ -72,19 +72,22 @@ class _Pickler(pickle.Pickler):
     def __init__(self, file: io.BytesIO) -> None:
         super().__init__(file, protocol=pickle.HIGHEST_PROTOCOL)
         self.blocks: list[Any] = []
-        self._numbers: dict[int, int] = {}  # of the block of each array, by its `id`
+        # The number of the block of each array by its `id`, with the array itself: an `id` is given again when its
+        # object is gone.
+        self._numbers: dict[int, tuple[int, np.ndarray]] = {}
 
     def persistent_id(self, value: Any) -> Any:
         """Return what stands for a large array in the pickle, None for any other object."""
-        if not isinstance(value, np.ndarray) or value.nbytes < _SMALLEST or value.dtype.hasobject:
+        # No other subclasses, such as masked arrays: a block holds only the numbers.
+        if type(value) not in (np.ndarray, np.memmap) or value.nbytes < _SMALLEST or value.dtype.hasobject:
             return None
         if isinstance(value, np.memmap) and _is_file(value):
             return "file", os.path.abspath(str(value.filename)), value.dtype, value.shape, value.offset
         if id(value) not in self._numbers:
-            self._numbers[id(value)] = len(self.blocks)
+            self._numbers[id(value)] = len(self.blocks), value
             self.blocks.append(block := shared_block(value.nbytes))
             np.copyto(_as_array(block, value.dtype, value.shape), value)
-        return "block", self._numbers[id(value)], value.dtype, value.shape
+        return "block", self._numbers[id(value)][0], value.dtype, value.shape
 
     def reducer_override(self, value: Any) -> Any:
         """Refuse classes and functions that another process cannot import; leave everything else to `pickle`."""

@@ -38,7 +38,11 @@ class Warp:
     fill: Fill | None = "edge"
 
     def __post_init__(self) -> None:
-        shape = self.places.shape
+        places = np.asarray(self.places)
+        if places.dtype not in (np.float32, np.float64):
+            places = places.astype(np.float64)  # OpenCV takes no other numbers
+        object.__setattr__(self, "places", places)
+        shape = places.shape
         if shape != (2, 3) and not (len(shape) == 3 and shape[0] == 2):
             raise ValueError(f"the places of a warp have the shape {shape}, not (2, 3) or (2, height, width)")
         if not np.isfinite(self.places).all():
@@ -70,7 +74,13 @@ class Warp:
         return cls(_grid(*offsets.shape[1:]) + np.asarray(offsets, np.float32), fill)
 
     def can_follow(self, earlier: Warp) -> bool:
-        """Return whether this warp can be joined with an earlier one: the image continues in the same way in both."""
+        """Return whether this warp can be joined with an earlier one: the image continues in the same way in both.
+
+        After a warp with a place for each pixel, only one that takes no pixel from outside can: which places there are
+        outside is not known.
+        """
+        if earlier.places.ndim == 3 and self.fill is not None:
+            return False
         return None in (self.fill, earlier.fill) or self.fill == earlier.fill
 
     def after(self, earlier: Warp) -> Warp:

@@ -57,22 +57,28 @@ class _FastForm:
         if isinstance(layer, keras.layers.InputLayer):
             return layer(*arguments, **options)
         used_once = self._uses[id(next(self._originals).outputs[0])] == 1
+        # A layer with further arguments, or with a penalty on its output, does more than its kind does.
+        has_options = any(value is not None for value in options.values())
+        penalty = getattr(layer, "activity_regularizer", None)  # operations of `keras.ops` have none
+        if len(arguments) != 1 or has_options or penalty is not None:
+            return layer(*arguments, **options)
+        (x,) = arguments
         if _is_plain_convolution(layer):
-            parts = self._parts_of(arguments[0])
-            if all(factor == 1 for _, factor in parts) or any(None in x.shape[1:] for x, _ in parts):
-                parts = [(arguments[0], 1)]
-            result = layer(*arguments, **options) if len(parts) == 1 == parts[0][1] else _fast(layer, parts)
+            parts = self._parts_of(x)
+            if all(factor == 1 for _, factor in parts) or any(None in part.shape[1:] for part, _ in parts):
+                parts = [(x, 1)]
+            result = layer(x) if len(parts) == 1 == parts[0][1] else _fast(layer, parts)
             if used_once and layer.activation is keras.activations.linear:
                 self._convolved[id(result)] = layer, parts
             return result
         if _is_plain_normalisation(layer):
-            convolution, parts = self._convolved.get(id(arguments[0]), (None, []))
-            return _fast(convolution, parts, layer) if parts else FastNormalisation(layer)(arguments[0])
-        result = layer(*arguments, **options)
+            convolution, parts = self._convolved.get(id(x), (None, []))
+            return _fast(convolution, parts, layer) if parts else FastNormalisation(layer)(x)
+        result = layer(x)
         if _repeats(layer):
-            self._parts[id(result)] = [(x, factor * layer.size[0]) for x, factor in self._parts_of(arguments[0])]
+            self._parts[id(result)] = [(part, factor * layer.size[0]) for part, factor in self._parts_of(x)]
         elif type(layer) is keras.layers.Concatenate and layer.axis in (-1, 3):
-            self._parts[id(result)] = [part for x in arguments[0] for part in self._parts_of(x)]
+            self._parts[id(result)] = [part for each in x for part in self._parts_of(each)]
         return result
 
     def _parts_of(self, tensor: Any) -> list[_Part]:
@@ -102,7 +108,6 @@ def _is_plain_convolution(layer: Any) -> bool:
         and layer.groups == 1
         and layer.data_format == "channels_last"
         and layer.padding == "same"
-        and layer.activity_regularizer is None
     )
 
 
@@ -112,5 +117,5 @@ def _is_plain_normalisation(layer: Any) -> bool:
         and layer.axis in (-1, 3)
         and not layer.renorm
         and not layer.synchronized
-        and len(layer.input_spec.shape or ()) in (0, 4)
+        and layer.input_spec.ndim == 4
     )

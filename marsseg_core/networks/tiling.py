@@ -11,8 +11,12 @@ from dataclasses import dataclass
 from functools import cache
 from itertools import product
 from math import ceil, prod
+from typing import Final
 
 import numpy as np
+
+# An image is large if it has more than so many times the pixels of a call.
+_LARGE: Final = 8
 
 
 @dataclass(frozen=True)
@@ -69,13 +73,15 @@ def best_tile(
 ) -> tuple[int, int]:
     """Return the size of the tiles with which the fewest pixels are computed for an image of `size`.
 
-    A tile has the size `smallest` or is larger by a multiple of half its shorter side. It has at most `pixels` pixels,
-    and a row of tiles over the whole image covers at most `strip` pixels, unless the smallest tile has more. Among
-    equally good sizes, the one with the fewest tiles is chosen.
+    A tile has the size `smallest` or is larger. It has at most `pixels` pixels, and a row of tiles over the whole image
+    covers at most `strip` pixels, unless the smallest tile has more. Among equally good sizes, the one with the fewest
+    tiles is chosen. The choice depends on the image alone, so that other images do not change its prediction.
     """
+    # Each size of a tile is compiled, which takes as long as a small image. So small images share few sizes.
+    lengths = _fine_lengths if prod(size) > _LARGE * pixels else _coarse_lengths
     step = _multiple(min(smallest) / 2, stride)
     heights, widths = (
-        range(shortest, max(shortest, length + 2 * _margin(seam, stride)) + step, step)
+        lengths(shortest, max(shortest, length + 2 * _margin(seam, stride)), step, stride)
         for length, shortest, seam in zip(size, smallest, seams, strict=True)
     )
 
@@ -85,6 +91,19 @@ def best_tile(
 
     allowed = (tile for tile in product(heights, widths) if prod(tile) <= pixels and tile[0] * size[1] <= strip)
     return min(allowed, key=cost, default=smallest)
+
+
+def _fine_lengths(shortest: int, longest: int, step: int, stride: int) -> list[int]:
+    """Return the lengths from the shortest on in equal steps, up to the first that is not below `longest`."""
+    return list(range(shortest, longest + step, step))
+
+
+def _coarse_lengths(shortest: int, longest: int, step: int, stride: int) -> list[int]:
+    """Return 1, 1½, 2, 3, 4, 6, 8, … times the shortest length, up to one that is not below `longest`."""
+    lengths = [shortest]
+    while lengths[-1] < longest:
+        lengths += [_multiple(1.5 * lengths[-1], stride), 2 * lengths[-1]]
+    return lengths
 
 
 def _margin(seam: int, stride: int) -> int:

@@ -37,6 +37,31 @@ def test_a_memory_mapped_array_is_opened_again_by_its_path(mapped, images):
     np.testing.assert_array_equal(opened, images)
 
 
+class Constant:
+    """An object whose state is an array that only its pickle holds."""
+
+    def __init__(self, value):
+        self.value = value
+
+    def __getstate__(self):
+        return np.full(LARGE, self.value)
+
+    def __setstate__(self, state):
+        self.value = int(state.max())
+
+
+def test_arrays_that_exist_for_a_moment_are_not_confused(monkeypatch):
+    """Each took the place of the one before in memory, and was taken for it."""
+    monkeypatch.setattr(sharing, "_importable", lambda module: True)
+    opened = share([Constant(value) for value in range(5)]).open()
+    assert [constant.value for constant in opened] == [0, 1, 2, 3, 4]
+
+
+def test_a_masked_array_keeps_its_mask(images):
+    masked = np.ma.masked_greater(images, 100)
+    np.testing.assert_array_equal(share(masked).open().mask, masked.mask)
+
+
 def test_an_array_in_memory_is_copied_once(images):
     shared = share([images, {"again": images}])
     first, second = shared.open()[0], shared.open()[1]["again"]

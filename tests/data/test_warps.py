@@ -115,6 +115,22 @@ def test_warps_are_joined_where_the_image_continues_in_the_same_way():
     assert edge.after(flip).fill == "edge"
 
 
+def test_what_enters_after_a_field_is_void():
+    """A field says nothing of places outside, and once what it mirrored came back from there."""
+    mirrored, shifted = Warp(np.stack([GRID[0], WIDTH - 1 - GRID[1]])), Warp(np.array([[1, 0, 0], [0, 1, 3.0]]))
+    assert not shifted.can_follow(mirrored)
+    assert Warp(np.array([[1, 0, 0], [0, -1, WIDTH - 1]]), None).can_follow(mirrored)
+
+
+def test_places_are_any_numbers():
+    image, mask = scene(3)
+    transpose = [[0, 1, 0], [1, 0, 0]]
+    for places in (transpose, np.array(transpose), np.array(transpose, np.float16)):
+        np.testing.assert_array_equal(
+            warped(Warp(places), image, mask)[1], warped(Warp(np.array(transpose, float)), image, mask)[1]
+        )
+
+
 def test_wrong_warps_are_refused():
     for shape in [(2, 2), (3, 3), (HEIGHT, WIDTH, 2)]:
         with pytest.raises(ValueError, match="the places of a warp have the shape"):

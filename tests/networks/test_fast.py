@@ -162,6 +162,31 @@ def test_a_frozen_normalisation_keeps_its_statistics():
     np.testing.assert_array_equal(network.get_layer("norm").moving_mean, before)
 
 
+def unusual(x, penalty):
+    """Return the logits of a network with layers that are called by keyword, penalised, or of other shapes."""
+    norm = layers.BatchNormalization(activity_regularizer=penalty)(layers.Conv2D(4, 3, padding="same")(inputs=x))
+    norm = layers.BatchNormalization()(inputs=norm)
+    small = layers.MaxPooling2D(2)(norm)
+    up = layers.Conv2D(4, 3, padding="same")(layers.UpSampling2D(2, activity_regularizer=penalty)(small))
+    up = layers.Concatenate(axis=1)([layers.UpSampling2D(2)(layers.MaxPooling2D(2)(up)), up])
+    up = layers.Conv2D(4, 3, padding="same")(layers.MaxPooling2D((2, 1))(up))
+    flat = layers.BatchNormalization()(layers.Dense(4)(layers.GlobalAveragePooling2D()(up)))
+    gate = layers.BatchNormalization()(layers.Reshape((240, 4))(up))
+    x = layers.Add()([up, layers.Reshape((12, 20, 4))(gate), layers.Reshape((1, 1, 4))(flat)])
+    return layers.Conv2D(3, 1)(x)
+
+
+def test_unusual_layers_do_what_they_did():
+    inputs = keras.Input((12, 20, 2))
+    keras.utils.set_random_seed(0)
+    network = keras.Model(inputs, unusual(inputs, "l2"))
+    expected, penalties = ops.convert_to_numpy(network(images(), training=True)), [float(p) for p in network.losses]
+    result = ops.convert_to_numpy(fast_network(network)(images(), training=True))
+    assert largest_error([result], [expected]) < 1e-5
+    assert [float(penalty) for penalty in network.losses] == pytest.approx(penalties, rel=1e-5)
+    assert all(penalties)
+
+
 def test_networks_that_are_not_functional_stay_as_they_are():
     network = keras.Sequential([keras.Input((4, 4, 1)), layers.Conv2D(1, 3)])
     assert fast_network(network) is network
