@@ -18,6 +18,8 @@ import keras
 import numpy as np
 from keras import ops
 
+from .keras_backend import with_own_gradient
+
 
 def convolve_enlarged(maps: Sequence[Any], factors: Sequence[int], kernels: Sequence[Any]) -> Any:
     """Return the sum of the convolutions, padded with zeros to the same size, of several enlarged maps.
@@ -49,7 +51,7 @@ def _convolution(factors: tuple[int, ...]) -> Any:
 
         return _sum(parts), gradient
 
-    return ops.custom_gradient(convolution)
+    return with_own_gradient(convolution)
 
 
 def _forward(x: Any, factor: int, kernel: Any) -> Any:

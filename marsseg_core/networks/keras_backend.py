@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import metadata
-from threading import Lock, RLock
+from threading import Lock, RLock, local
 from typing import Any, Final
 
 import keras
@@ -153,9 +153,11 @@ def compile_call(network: keras.Model, shape: tuple[int, ...]) -> Callable[[np.n
     if backend == "tensorflow":
         import tensorflow
 
-        traced = tensorflow.function(
+        function = tensorflow.function(
             lambda images: network(images, training=False), jit_compile=network.jit_compile, autograph=False
-        ).get_concrete_function(tensorflow.TensorSpec(shape, tensorflow.float32))
+        )
+        with temporary_gradients():
+            traced = function.get_concrete_function(tensorflow.TensorSpec(shape, tensorflow.float32))
         return lambda images: np.asarray(traced(tensorflow.constant(images)), np.float32)
     if backend == "jax":
         import jax
@@ -170,6 +172,44 @@ def compile_call(network: keras.Model, shape: tuple[int, ...]) -> Callable[[np.n
 
         return call
     return lambda images: np.asarray(keras.ops.convert_to_numpy(network(images, training=False)), np.float32)
+
+
+_own_gradients = local()  # in each thread: the names of the gradients that TensorFlow has registered
+
+
+def with_own_gradient(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Return `keras.ops.custom_gradient(function)`, whose gradients `temporary_gradients` forgets."""
+    decorated: Callable[..., Any] = keras.ops.custom_gradient(function)
+    if keras.backend.backend() != "tensorflow":
+        return decorated
+    import tensorflow
+
+    def call(*tensors: Any) -> Any:
+        result = decorated(*tensors)
+        if tensorflow.is_symbolic_tensor(result) and (names := getattr(_own_gradients, "names", None)) is not None:
+            names.append(result.op.get_attr("_gradient_op_type").decode())
+        return result
+
+    return call
+
+
+@contextmanager
+def temporary_gradients() -> Iterator[None]:
+    """Forget, when the block ends, the gradients of `with_own_gradient` in graphs that were made inside of it.
+
+    TensorFlow registers them in a global table which is never emptied, and which refers to the graphs with all their
+    variables. They are only needed while the gradient of a graph is built.
+    """
+    outer, _own_gradients.names = getattr(_own_gradients, "names", None), []
+    try:
+        yield
+    finally:
+        names, _own_gradients.names = _own_gradients.names, outer
+        if names:
+            from tensorflow.python.framework.ops import gradient_registry
+
+            for name in names:
+                gradient_registry._registry.pop(name, None)
 
 
 def normalise_batch(x: Any, gamma: Any, beta: Any, epsilon: float) -> tuple[Any, Any, Any] | None:

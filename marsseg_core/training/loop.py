@@ -22,7 +22,13 @@ from ..hooks import HookCaller, announce
 from ..messages import get_logger, log_waiting
 from ..networks.build import build_network
 from ..networks.heads import scored_network
-from ..networks.keras_backend import avoid_importing_tensorflow, environment, fixed_settings, preserve_random_state
+from ..networks.keras_backend import (
+    avoid_importing_tensorflow,
+    environment,
+    fixed_settings,
+    preserve_random_state,
+    temporary_gradients,
+)
 from ..networks.precision import settle_precision
 from ..networks.read import load_network
 from ..networks.wiring import same_wiring
@@ -326,6 +332,7 @@ def _train(
             interruption.listening(),
             fixed_settings(),
             keep_process_state(),
+            temporary_gradients(),
             setup.batches.working(training.epochs - begin),
         ):
             task.fit(

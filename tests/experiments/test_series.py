@@ -478,10 +478,10 @@ class TestWithTraining:
         """Killed after the first epoch of its second run."""
         from marsseg_core.training import loop as engine
 
-        def dying(run, status):
+        def dying(run, *arguments):
             if run.path.name == "fold-2":
                 raise SystemExit
-            write_end(run, status)
+            write_end(run, *arguments)
 
         write_end = engine._write_end
         with monkeypatch.context() as patch:
