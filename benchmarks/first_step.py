@@ -12,7 +12,7 @@ import importlib
 import sys
 import tempfile
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from pathlib import Path
 
 README = ["run", "--arch", "dense", "--bottleneck", "transformer,aspp", "--loss", "wssce", "--epochs", "1"]
@@ -39,8 +39,8 @@ class Clock:
     """Add up the time of each part, without that of the parts inside it."""
 
     def __init__(self):
-        self.processor: Counter[str] = Counter()
-        self.wall: Counter[str] = Counter()
+        self.processor: defaultdict[str, float] = defaultdict(float)
+        self.wall: defaultdict[str, float] = defaultdict(float)
         self.traces: Counter[str] = Counter()
         self._open = [REST]
         self._last = (0.0, time.perf_counter())  # processor time begins with the process
@@ -51,8 +51,8 @@ class Clock:
 
     def lap(self):
         now = time.process_time(), time.perf_counter()
-        self.processor[self.part] += now[0] - self._last[0]  # type: ignore[assignment]
-        self.wall[self.part] += now[1] - self._last[1]  # type: ignore[assignment]
+        self.processor[self.part] += now[0] - self._last[0]
+        self.wall[self.part] += now[1] - self._last[1]
         self._last = now
 
     def timed(self, part, function):

@@ -98,7 +98,7 @@ def choose_compiler(model: keras.Model) -> None:
 
 def has_gpu() -> bool:
     """Return whether the backend computes on a GPU or TPU."""
-    return any(not device.lower().startswith("cpu") for device in keras.distribution.list_devices())
+    return bool(accelerators())
 
 
 def add_biases_in_float32(network: keras.Model) -> None:
@@ -256,7 +256,8 @@ def update_in_one_pass(optimizer: keras.optimizers.Optimizer) -> None:
     """Let Adam and AdamW update each variable by TensorFlow's own operation, which has the same formula.
 
     Keras' operations read and write the variable and its two averages about ten times, which takes a tenth of a
-    training step of a network with many parameters. All trained variables are float32, also in mixed precision.
+    training step of a network with many parameters. Trained variables are float32 also in mixed precision; others, of a
+    layer that asks for them, are updated by Keras.
     """
     if (
         keras.backend.backend() != "tensorflow"
@@ -269,7 +270,7 @@ def update_in_one_pass(optimizer: keras.optimizers.Optimizer) -> None:
     if tensorflow.distribute.has_strategy():
         return
 
-    apply, shared = optimizer.apply, dict[str, Any]()
+    apply, update, shared = optimizer.apply, optimizer.update_step, dict[str, Any]()
 
     def apply_gradients(*arguments: Any, **options: Any) -> None:
         try:
@@ -278,6 +279,9 @@ def update_in_one_pass(optimizer: keras.optimizers.Optimizer) -> None:
             shared.clear()  # the tensors belong to this step
 
     def update_step(gradient: Any, variable: Any, learning_rate: Any) -> None:
+        if variable.dtype != "float32":
+            update(gradient, variable, learning_rate)
+            return
         if not shared:  # the first variable of the step
             names = ("beta1", "beta2", "epsilon", "lr")
             values = (optimizer.beta_1, optimizer.beta_2, optimizer.epsilon, learning_rate)

@@ -78,10 +78,9 @@ def best_tile(
     tiles is chosen. The choice depends on the image alone, so that other images do not change its prediction.
     """
     # Each size of a tile is compiled, which takes as long as a small image. So small images share few sizes.
-    lengths = _fine_lengths if prod(size) > _LARGE * pixels else _coarse_lengths
-    step = _multiple(min(smallest) / 2, stride)
+    step = _multiple(min(smallest) / 2, stride) if prod(size) > _LARGE * pixels else None
     heights, widths = (
-        lengths(shortest, max(shortest, length + 2 * _margin(seam, stride)), step, stride)
+        _lengths(shortest, max(shortest, length + 2 * _margin(seam, stride)), step, stride)
         for length, shortest, seam in zip(size, smallest, seams, strict=True)
     )
 
@@ -93,13 +92,13 @@ def best_tile(
     return min(allowed, key=cost, default=smallest)
 
 
-def _fine_lengths(shortest: int, longest: int, step: int, stride: int) -> list[int]:
-    """Return the lengths from the shortest on in equal steps, up to the first that is not below `longest`."""
-    return list(range(shortest, longest + step, step))
+def _lengths(shortest: int, longest: int, step: int | None, stride: int) -> list[int]:
+    """Return lengths from the shortest on, up to one that is not below `longest`.
 
-
-def _coarse_lengths(shortest: int, longest: int, step: int, stride: int) -> list[int]:
-    """Return 1, 1½, 2, 3, 4, 6, 8, … times the shortest length, up to one that is not below `longest`."""
+    They grow by equal steps. Without a `step`, they are 1, 1½, 2, 3, 4, 6, 8, … times the shortest one.
+    """
+    if step is not None:
+        return list(range(shortest, longest + step, step))
     lengths = [shortest]
     while lengths[-1] < longest:
         lengths += [_multiple(1.5 * lengths[-1], stride), 2 * lengths[-1]]

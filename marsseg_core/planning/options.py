@@ -103,7 +103,8 @@ class TrainingOptions:
         1, help="threads or processes that prepare batches; results do not depend on it", minimum=1, maximum=256
     )
     worker_kind: Literal["auto", "threads", "processes"] = param(
-        "auto", help="what prepares batches; auto: processes if there are several and images are augmented"
+        "auto",
+        help="what prepares batches; auto: processes where batches take long and processors are free, else threads",
     )
     deterministic: bool = param(True, help="ask the backend for repeatable kernels (slower on a GPU)")
     score_training: bool = param(False, help="also score the training subset after each epoch")

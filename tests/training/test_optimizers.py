@@ -263,7 +263,7 @@ def test_ignored_classes_count_in_the_losses_where_asked(learn_ignored, ignore_c
 def test_updates_in_one_pass_are_those_of_keras(optimizer, eagerly):
     def trained(change):
         keras.utils.set_random_seed(1)
-        network = keras.Sequential([keras.Input((3,)), keras.layers.Dense(4), keras.layers.Dense(1)])
+        network = keras.Sequential([keras.Input((3,)), keras.layers.Dense(4, dtype="float64"), keras.layers.Dense(1)])
         rate = keras.optimizers.schedules.CosineDecay(0.1, 10)
         network.compile(optimizer=change(optimizer(rate, clipnorm=1.0)), loss="mse", run_eagerly=eagerly)
         for seed in range(4):

@@ -78,12 +78,12 @@ def _tiles(run: Run, subset: str) -> list[Tile]:
     chosen = [(index, "typical") for index in typical] + [(index, "worst") for index in worst]
     # Batches of the size with which the subset was scored: the network would be compiled again for another one.
     batch = min(run.plan.training.batch, len(items))
-    tiles = []
+    tiles, network = [], compiled(run.network)
     for start in range(0, len(chosen), batch):
         group = chosen[start : start + batch]
         images = np.zeros((batch, *run.data.images.shape[1:]), np.float32)
         images[: len(group)] = scale(run.data.images[items[[index for index, _ in group]]])
-        for (index, kind), logits in zip(group, compiled(run.network).logits(images), strict=False):
+        for (index, kind), logits in zip(group, network.logits(images), strict=False):
             item = items[index]
             title = f"{kind}: {run.data.title(item)}, {HEADLINE} {scores[index]:.2f}"
             prediction = decode(logits, run.data.ignore_classes)
