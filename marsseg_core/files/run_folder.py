@@ -6,7 +6,6 @@ All files are written atomically: under a temporary name, then renamed.
 from __future__ import annotations
 
 import csv
-import hashlib
 import io
 import json
 import os
@@ -21,9 +20,9 @@ from ..errors import RequestError
 from ..printable import printable
 from .atomic import atomic_write, refuse_existing
 from .documents import Document, decoding, read_json
+from .hashed import HashedFile, file_hash
 from .leftovers import is_temporary_file, remove_temporary_files
 from .locks import lock_folder
-from .regular import open_regular
 from .run_forms import DOCUMENTS
 from .text import encode_text, read_text
 
@@ -236,7 +235,7 @@ class RunFolder:
     def network_hash(self) -> str:
         """Return a hash of the file of the best network; raise RequestError if it does not exist or cannot be read."""
         try:
-            return _file_hash(self.network)
+            return file_hash(self.network)
         except FileNotFoundError:
             raise RequestError(
                 "The run ended before its first epoch: it has no network.", where=str(self.path)
@@ -260,6 +259,28 @@ class RunFolder:
         Raises:
             RunError: if the file cannot be written
         """
+        with self._replaced(path, file_hash) as temporary:
+            yield temporary
+
+    @contextmanager
+    def written_at_once(self, path: Path) -> Iterator[HashedFile]:
+        """Write a large file as `written` does, from its start to its end; its hash is computed meanwhile.
+
+        Args:
+            path: a path in the run folder
+
+        Yields:
+            The file to write to.
+
+        Raises:
+            RunError: if the file cannot be written
+        """
+        with self._replaced(path, lambda _: file.hash) as temporary, HashedFile(temporary) as file:
+            yield file
+
+    @contextmanager
+    def _replaced(self, path: Path, hash_of: Callable[[Path], str]) -> Iterator[Path]:
+        """Yield a temporary path to write to; `hash_of` gives the hash of what was written there."""
         if not self._is_in_manifest(path):
             with atomic_write(path) as temporary:
                 yield temporary
@@ -269,8 +290,8 @@ class RunFolder:
 
         def update_manifest(temporary: Path) -> None:
             nonlocal new_hash
-            new_hash = _file_hash(temporary)
-            old_hash = self._hashes.get(name) or (_file_hash(path) if path.is_file() else new_hash)
+            new_hash = hash_of(temporary)
+            old_hash = self._hashes.get(name) or (file_hash(path) if path.is_file() else new_hash)
             files = self._read_manifest() | {name: list(dict.fromkeys((new_hash, old_hash)))}
             self.write_json(self.manifest, {"schema": 1, "files": files})
 
@@ -309,7 +330,7 @@ class RunFolder:
             # os.path.isfile, because Path.is_file raises for a name that no file can have.
             if (not selected or name in selected) and os.path.isfile(self.path / name):
                 with decoding(f"{name} cannot be read", self.path), suppress(FileNotFoundError):
-                    if _file_hash(self.path / name) not in hashes:
+                    if file_hash(self.path / name) not in hashes:
                         changed.append(name)
         return changed
 
@@ -337,7 +358,7 @@ class RunFolder:
     def split_hash(self) -> str | None:
         """Return a hash of split.json, which is equal for equal files; None if it cannot be read."""
         try:
-            return _file_hash(self.split)
+            return file_hash(self.split)
         except (OSError, RequestError):
             return None
 
@@ -467,11 +488,3 @@ class RunFolder:
         # Further lines of a message are indented: a name with a line feed does not look like another message.
         self._log += time + printable(line).replace("\n", "\n" + " " * len(time)) + "\n"
         self.write_text(self.log_file, self._log)
-
-
-def _file_hash(path: Path) -> str:
-    digest = hashlib.blake2b(digest_size=16)
-    with open_regular(path) as file:
-        while block := file.read(2**20):
-            digest.update(block)
-    return digest.hexdigest()

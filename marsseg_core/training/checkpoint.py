@@ -23,7 +23,8 @@ from ..conventions import HEADLINE
 from ..errors import RequestError
 from ..files.contents import other_content
 from ..files.documents import JSON_LIMIT, checked, decoding, parse_json
-from ..files.npy import read_npy_header
+from ..files.hashed import HashedFile
+from ..files.npy import read_npy_header, write_npy_header
 from ..files.regular import open_regular
 from ..files.run_forms import PROGRESS
 
@@ -61,11 +62,20 @@ class TrainingProgress:
         return any(state.get("stopped_epoch") for state in self.callbacks.values())
 
 
-def save_checkpoint(path: Path, task: keras.Model, progress: TrainingProgress) -> None:
-    """Write the variables of `task` and of its optimizer, and the progress."""
-    arrays = {f"variable_{i}": keras.ops.convert_to_numpy(variable) for i, variable in enumerate(_variables(task))}
+def save_checkpoint(file: Path | HashedFile, task: keras.Model, progress: TrainingProgress) -> None:
+    """Write the variables of `task` and of its optimizer, and the progress, as an archive that NumPy reads."""
     text = json.dumps(asdict(progress), allow_nan=False).encode()
-    np.savez(path, progress=np.frombuffer(text, np.uint8), **arrays)
+    with ZipFile(file, "w") as archive:  # type: ignore[call-overload]  # HashedFile has all that an archive needs
+        _add(archive, "progress", np.frombuffer(text, np.uint8))
+        for i, variable in enumerate(_variables(task)):
+            _add(archive, f"variable_{i}", keras.ops.convert_to_numpy(variable))
+
+
+def _add(archive: ZipFile, name: str, array: np.ndarray) -> None:
+    # `numpy.savez` would hold all arrays at once, and copy each twice more.
+    with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
+        write_npy_header(member, array.shape, array.dtype)
+        member.write(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data)
 
 
 def read_progress(path: Path) -> TrainingProgress:

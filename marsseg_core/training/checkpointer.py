@@ -77,8 +77,8 @@ class FileCheckpointer(Checkpointer):
 
     def save(self, task: keras.Model, progress: TrainingProgress) -> None:
         """Write the file atomically."""
-        with self._folder.written(self._folder.checkpoint) as temporary:
-            save_checkpoint(temporary, task, progress)
+        with self._folder.written_at_once(self._folder.checkpoint) as file:
+            save_checkpoint(file, task, progress)
 
     def progress(self) -> TrainingProgress:
         """Return the progress in the file."""
