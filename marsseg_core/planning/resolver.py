@@ -290,14 +290,14 @@ class PlanBuilder:
         chosen = {}
         for kind in filter(self.only.__contains__, PLAN_KINDS):
             items = self.items.get(kind, [])
-            if not items and kind.in_plan != "any":
+            if not items and not kind.may_be_none:
                 hint = f"Installed {kind} names: {', '.join(self.catalog.names(kind))}."
                 raise RequestError(f"A run needs {kind.with_article}.", where=f"--{kind.option}", hint=hint)
             if len(items) > 1 and not kind.many:
                 names = ", ".join(item.entry.name for item in items)
                 raise RequestError(f"A run has one {kind}; these are {len(items)}: {names}.", where=f"--{kind.option}")
             chosen[kind] = tuple(self._resolve_item(kind, item) for item in items)
-        self._check_bottleneck(chosen)
+        self._check_parts(chosen)
         self._pin_initial_weights()
         self._forget_chosen_precision()
         self._set_canonical_monitor()
@@ -313,8 +313,22 @@ class PlanBuilder:
             planned_metrics(training, self.catalog)
         return Plan(chosen, cleaning, split, training, origins, self.plugins, self.session)
 
-    def _check_bottleneck(self, chosen: Mapping[Kind, tuple[ResolvedComponent, ...]]) -> None:
+    def _check_parts(self, chosen: Mapping[Kind, tuple[ResolvedComponent, ...]]) -> None:
+        """Check that the architecture takes the plan's encoder and bottlenecks."""
         for architecture in chosen.get(kinds.ARCHITECTURE, ()):
+            if chosen.get(kinds.ENCODER) and not architecture.component.takes_encoder:
+                raise RequestError(
+                    f"The architecture '{architecture.entry.name}' does not take an encoder.",
+                    where="--encoder",
+                    hint="Leave it out, or use --encoder none if the plan has one. `marsseg show encoder` names the "
+                    "architectures that take one.",
+                )
+            if kinds.ENCODER in chosen and not chosen[kinds.ENCODER] and architecture.component.needs_encoder:
+                raise RequestError(
+                    f"The architecture '{architecture.entry.name}' needs an encoder.",
+                    where="--encoder",
+                    hint=f"Choose one of: {', '.join(self.catalog.names(kinds.ENCODER))}.",
+                )
             if chosen.get(kinds.BOTTLENECK) and not architecture.component.takes_bottleneck:
                 raise RequestError(
                     f"The architecture '{architecture.entry.name}' does not take a bottleneck.",
