@@ -25,7 +25,7 @@ def values_hash(values: Mapping[str, np.ndarray]) -> str:
     for path in sorted(values):
         value = np.ascontiguousarray(values[path], np.float32)
         digest.update(f"{path} {value.shape}\n".encode())
-        digest.update(value)
+        digest.update(value.data)
     return digest.hexdigest()
 
 
@@ -96,8 +96,10 @@ def _reads_images(variable: Any, value: np.ndarray, channels: int) -> bool:
 
 def _for_channels(kernel: np.ndarray, channels: int) -> np.ndarray:
     if channels == 1:
-        return kernel.sum(axis=2, keepdims=True)
-    return kernel[:, :, np.arange(channels) % _CHANNELS] * np.float32(_CHANNELS / channels)
+        changed = kernel.sum(axis=2, keepdims=True)
+    else:
+        changed = kernel[:, :, np.arange(channels) % _CHANNELS] * (_CHANNELS / channels)
+    return np.asarray(changed, kernel.dtype)
 
 
 def _missing(variable: Any, network: keras.Model, values: Mapping[str, np.ndarray], source: str) -> RequestError:

