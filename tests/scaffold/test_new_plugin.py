@@ -22,7 +22,7 @@ from PIL import Image
 from marsseg_core import version
 from marsseg_core.errors import RunError
 from marsseg_core.registry.entries import NAME_PATTERN
-from marsseg_core.registry.kinds import ALL_KINDS, LOSS, ENCODER, OBSERVER
+from marsseg_core.registry.kinds import ALL_KINDS, ENCODER, LOSS, OBSERVER
 from marsseg_core.registry.parameters import NONE_WORD
 from marsseg_core.scaffold import Project, bounds
 
