@@ -48,7 +48,7 @@ def copy_to_encoder(values: Mapping[str, np.ndarray], network: keras.Model, sour
     the values are from.
     """
     values = {path.removeprefix(PREFIX): value for path, value in values.items()}
-    channels, assignments = network.input_shape[-1], []
+    channels, assignments = network.inputs[0].shape[-1], []
     for layer, variables in groupby(_variables(network), lambda variable: _path(variable).rpartition("/")[0]):
         for position, variable in enumerate(variables):
             value = values.get(_path(variable), values.get(f"{layer}/{position}"))

@@ -29,10 +29,13 @@ def hash_of_weights(path: Path, published: Sequence[str], where: str) -> str:
     """
     if os.path.isdir(path):
         return RunFolder.open(path).network_hash()
+    is_file_name = path.name.lower().endswith(SUFFIXES)
     if not os.path.exists(path):
+        if is_file_name:
+            raise RequestError(f"There is no file of weights '{path}'.", where=where)
         hint = f"{nearest(path.name, [NONE_WORD, *published])} Others are the path of a file or of a run folder."
-        raise RequestError(f"There are no weights '{path.name}': no file or run folder {path}.", where=where, hint=hint)
-    if not path.name.lower().endswith(SUFFIXES):
+        raise RequestError(f"There are no weights '{path.name}', and no run folder '{path}'.", where=where, hint=hint)
+    if not is_file_name:
         raise RequestError(
             f"'{path}' is no file of weights.",
             where=where,

@@ -98,9 +98,9 @@ def execute(
     with run_log(hooks.warnings if hooks else ()) as log:
         avoid_importing_tensorflow()
         hooks = hooks or announce(plan)
+        (plan,) = settle_weights(settle_precision([plan]))
         if data is None:
             data = read_data(plan)
-        (plan,) = settle_weights(settle_precision([plan]))
         split = _new_split(plan, data)
         setup = set_up_training(plan, data, split, best_by=plan.metrics.best_by)
         folder = create_run_folder(plan.name, out)
