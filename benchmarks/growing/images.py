@@ -183,17 +183,20 @@ def split_by_data(size: int, folder: Path) -> Callable[[], object]:
     return lambda: make_split(made, SplitOptions())
 
 
-def split_file(size: int, folder: Path) -> Callable[[], object]:
-    from marsseg_core.data.split_options import SplitOptions
-    from marsseg_core.data.splits import make_split
+def split_file(column: str, value: Callable[[int], object]) -> Callable[[int, Path], Callable[[], object]]:
+    """Return what writes a table of items, and then reads the split of the data from it."""
 
-    made = data(size, 4, names=[f"site/{item}.png" for item in range(size)])
-    subsets = ("train", "train", "validation", "test")
-    rows = [f"site/{item}.png,{subsets[item % 4]}" for item in range(size)]
-    (folder / "split.csv").write_text("\n".join(["item,subset", *rows]))
-    return lambda: make_split(made, SplitOptions(subsets=str(folder / "split.csv")))
+    def prepare(size: int, folder: Path) -> Callable[[], object]:
+        from marsseg_core.data.split_file import read_split_file
+
+        made, table = data(size, 4, names=[f"site/{item}.png" for item in range(size)]), folder / "split.csv"
+        table.write_text("\n".join([f"item,{column}", *(f"site/{item}.png,{value(item)}" for item in range(size))]))
+        return lambda: read_split_file(table, made)
+
+    return prepare
 
 
+SUBSETS = ("train", "train", "validation", "test")
 IMAGES = "images"
 SIDE = "pixels a side, squared"
 
@@ -216,7 +219,8 @@ CASES = (
     Case("splitting", "groups", doubled(16_000, 4), split_by_groups),
     Case("splitting", "folds of 4,000 images", doubled(64, 4), folds),
     Case("splitting as the data say", IMAGES, doubled(256_000, 4), split_by_data),
-    Case("splitting by a file", IMAGES, doubled(256_000, 4), split_file),
+    Case("splitting by a file", IMAGES, doubled(256_000, 4), split_file("subset", lambda n: SUBSETS[n % 4])),
+    Case("splitting by a file, two images a fold", IMAGES, doubled(256_000, 4), split_file("fold", lambda n: n // 2)),
 )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import numpy as np
@@ -120,11 +120,12 @@ def checkpoints(size: int, folder: Path) -> Callable[[], object]:
     rows, checkpointer = history_rows(size + 100), FileCheckpointer(RunFolder(folder))
     task = SimpleNamespace(variables=[], optimizer=SimpleNamespace(variables=[]))
 
-    def write(end: int) -> None:
-        checkpointer.save(task, TrainingProgress(end, rows[:end], 1, 0.5, {}))
+    def write(ends: Iterable[int]) -> None:
+        for end in ends:
+            checkpointer.save(task, TrainingProgress(end, rows[:end], 1, 0.5, {}))
 
-    write(size)
-    return lambda: [write(size + number + 1) for number in range(100)]
+    write([size])
+    return lambda: write(range(size + 1, size + 101))
 
 
 def curves(size: int, folder: Path) -> Callable[[], object]:
@@ -147,5 +148,5 @@ CASES = (
     Case("the summary of a series", RUNS, doubled(1000, 4), series),
     Case("writing history and log after each epoch", "epochs", doubled(10_000, 4), history),
     Case("writing 100 checkpoints", "epochs before them", doubled(10_000, 4), checkpoints),
-    Case("the learning curves", "epochs", doubled(8_000, 4), curves),
+    Case("the learning curves", "epochs", doubled(16_000, 4), curves),
 )
