@@ -24,8 +24,6 @@ def build_network(plan: Plan, image_shape: Sequence[int], num_classes: int) -> k
         keras.utils.set_random_seed(plan.training.seed)
         network = assemble_network(plan, image_shape, num_classes)
     add_biases_in_float32(network)
-    if (options := encoder_options(plan)) is not None and options.freeze is True:
-        freeze_encoder(network)
     return network
 
 
@@ -56,4 +54,6 @@ def assemble_network(plan: Plan, image_shape: Sequence[int], num_classes: int) -
     check_readable(
         network, (resolved, *resolved.nested, *plan.resolved[kinds.ENCODER], *plan.resolved[kinds.BOTTLENECK])
     )
+    if (options := encoder_options(plan)) is not None and options.freeze is True:
+        freeze_encoder(network)
     return network
