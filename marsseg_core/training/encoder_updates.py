@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import keras
+import numpy as np
 from keras import ops
 
 
@@ -27,7 +28,8 @@ def update_encoder_apart(
         # As long as a variable does not change, it is its own average.
         for variable in variables:
             average = optimizer._model_variables_moving_average[optimizer._get_variable_index(variable)]
-            average.assign(variable)
+            # A copy: JAX would donate a shared buffer twice.
+            average.assign(np.array(ops.convert_to_numpy(variable)))
 
 
 class _EncoderUpdates(keras.optimizers.Optimizer):

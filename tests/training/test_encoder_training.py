@@ -6,18 +6,21 @@ import pytest
 
 import marsseg_core as marsseg
 from marsseg_core import api
+from marsseg_core.data.splits import split_data
 from marsseg_core.networks.build import build_network
 from marsseg_core.networks.encoder_layers import encoder_layers, encoder_normalisations
 from marsseg_core.networks.fast import fast_network
-from marsseg_core.networks.keras_backend import update_in_one_pass
+from marsseg_core.networks.keras_backend import fixed_settings, temporary_gradients, update_in_one_pass
 from marsseg_core.networks.wiring import same_wiring
 from marsseg_core.planning.options import EncoderOptions
 from marsseg_core.registry import kinds
 from marsseg_core.registry.catalog import installed
 from marsseg_core.registry.loading import load
+from marsseg_core.training.callbacks import EncoderEpochs, EpochClock
+from marsseg_core.training.checkpoint import TrainingProgress, load_checkpoint, save_checkpoint
 from marsseg_core.training.encoder_training import EncoderTraining
 from marsseg_core.training.encoder_updates import update_encoder_apart
-from marsseg_core.training.recorder import RunRecorder
+from marsseg_core.training.setup import set_up_training
 from marsseg_core.training.statistics import normalisations
 
 pytestmark = pytest.mark.usefixtures("without_observers")
@@ -31,7 +34,7 @@ from marsseg_core.plugin_api import Architecture, Encoder
 
 @dataclass(frozen=True)
 class Decoder(Architecture):
-    """Convolve and enlarge the last map."""
+    """Normalise, classify and enlarge the last map."""
 
     takes_encoder = True
 
@@ -40,23 +43,22 @@ class Decoder(Architecture):
         from keras import layers
 
         images = keras.Input((spec.height, spec.width, spec.channels))
-        x = spec.encode(images, 8)[8]
-        x = layers.BatchNormalization()(layers.Conv2D(8, 3, padding="same")(x))
+        x = layers.BatchNormalization()(spec.encode(images, 8)[8])
         return keras.Model(images, layers.UpSampling2D(8)(layers.Conv2D(spec.num_classes, 1)(x)))
 
 
 @dataclass(frozen=True)
 class Tiny(Encoder):
-    """Halve the maps by a convolution at each stride."""
+    """Convolve once, then take averages."""
 
     def build(self, images, spec):
         from keras import layers
 
-        maps, x = {}, images
-        for stride in (2, 4, 8):
-            name = f"{spec.prefix}level{stride}"
-            x = layers.Conv2D(4, 3, 2, padding="same", use_bias=False, name=f"{name}_conv")(x)
-            maps[stride] = x = layers.BatchNormalization(name=f"{name}_norm")(x)
+        x = layers.Conv2D(4, 3, 2, padding="same", use_bias=False, name=f"{spec.prefix}conv")(images)
+        x = layers.BatchNormalization(name=f"{spec.prefix}norm")(x)
+        maps = {2: x}
+        for stride in (4, 8):
+            maps[stride] = x = layers.AveragePooling2D(2, name=f"{spec.prefix}mean{stride}")(x)
         return maps
 '''
 OPTIMIZERS = installed().names(kinds.OPTIMIZER)
@@ -99,53 +101,68 @@ def encoder_weights(network):
     return values(weight for layer in encoder_layers(network) for weight in layer.weights)
 
 
-class TestARun:
-    """With everything that has a state: averages of weights by each step, accumulated gradients, Adam's averages."""
+class Saver(keras.callbacks.Callback):
+    """Write a checkpoint after each epoch, and remember the encoder's weights and their averages."""
 
+    def __init__(self, folder):
+        super().__init__()
+        self.folder = folder
+        self.encoders, self.averages = [], []
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.encoders.append(encoder_weights(self.model.network))
+        with self.model.averaged():
+            self.averages.append(encoder_weights(self.model.network))
+        save_checkpoint(self.folder / f"{epoch + 1}.npz", self.model, TrainingProgress(epoch + 1, [], None, None, {}))
+
+
+class TestAFrozenBeginning:
     @pytest.fixture(scope="class")
     @classmethod
-    def history(cls, plugin, tmp_path_factory):
-        """A run that is frozen for two of four epochs; the same, killed after each epoch; and the encoder in each."""
-        chosen = words(plugin, ":freeze=2:learning_rate_factor=0.5") | {
-            "optimizer": "adamw:gradient_accumulation_steps=2",
-            "overrides": ["training.averaging=ema"],
-        }
-        folder, encoders = tmp_path_factory.mktemp("runs"), []
-        original = RunRecorder.on_epoch_end
+    def trained(cls, plugin, tmp_path_factory):
+        """`trained(begin, end, checkpoint)` → the checkpoints, encoders and averages of each epoch."""
+        plan = api.plan(**words(plugin, ":freeze=2:learning_rate_factor=0.5"), overrides=["training.averaging=ema"])
+        data = plan.one(kinds.DATASET).load()
+        split = split_data(data, 0.2, 0.2, 0)
 
-        def recording(self, epoch, logs=None):
-            encoders.append(encoder_weights(self.model.network))
-            assert all(layer.trainable for layer in self.model.network.layers)
-            original(self, epoch, logs)
+        def train(begin=0, end=4, checkpoint=None):
+            setup = set_up_training(plan, data, split, best_by="val_miou")
+            setup.task.calibration = None
+            if checkpoint is not None:
+                load_checkpoint(checkpoint, setup.task)
+            saver = Saver(tmp_path_factory.mktemp("checkpoints"))
+            with fixed_settings(), temporary_gradients(), setup.batches.working(end - begin):
+                setup.task.fit(
+                    setup.batches,
+                    epochs=end,
+                    initial_epoch=begin,
+                    callbacks=[EpochClock(setup.batches), EncoderEpochs(), saver],
+                    shuffle=False,
+                    verbose=0,
+                )
+            return saver
 
-        def dying(self, epoch, logs=None):
-            original(self, epoch, logs)
-            raise SystemExit
+        train.initial = encoder_weights(build_network(plan, data.images.shape[1:], data.num_classes))
+        train.whole = train()
+        return train
 
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(RunRecorder, "on_epoch_end", recording)
-            whole = marsseg.run(out=folder / "whole", **chosen)
-            patch.setattr(RunRecorder, "on_epoch_end", dying)
-            with pytest.raises(SystemExit):
-                marsseg.run(out=folder / "killed", **chosen)
-            for _ in range(2):
-                with pytest.raises(SystemExit):
-                    marsseg.resume(folder / "killed", trust=True)
-        return whole, marsseg.resume(folder / "killed", trust=True), encoders
-
-    def test_the_encoder_changes_only_after_its_frozen_epochs(self, history):
-        run, _, encoders = history
-        initial = encoder_weights(build_network(run.plan, run.data.images.shape[1:], run.data.num_classes))
-        assert_same(encoders[0], initial)
-        assert_same(encoders[1], initial)
+    def test_the_encoder_changes_only_after_it(self, trained):
+        encoders, averages = trained.whole.encoders, trained.whole.averages
+        for frozen in (*encoders[:2], *averages[:2]):
+            assert_same(frozen, trained.initial)
         for before, after in zip(encoders[1], encoders[2], strict=True):
             assert (before != after).any()
+        assert (averages[2][0] != encoders[2][0]).any()
 
-    def test_resumed_at_each_epoch_it_ends_with_the_same_bits(self, history):
-        run, resumed, _ = history
-        assert_same(values(resumed.network.weights), values(run.network.weights))
-        for one, other in zip(resumed.history, run.history, strict=True):
-            assert {**one, "seconds": 0} == {**other, "seconds": 0}
+    @pytest.mark.parametrize("epoch", [1, 2, 3])
+    def test_a_training_goes_on_to_the_same_bits(self, trained, epoch):
+        """Resumed among the frozen epochs, after the last of them, and later."""
+        folder = trained.whole.folder
+        resumed = trained(epoch, epoch + 1, folder / f"{epoch}.npz").folder
+        with np.load(folder / f"{epoch + 1}.npz") as expected, np.load(resumed / f"{epoch + 1}.npz") as actual:
+            assert set(actual) == set(expected)
+            for name in set(actual) - {"progress"}:
+                np.testing.assert_array_equal(actual[name], expected[name])
 
 
 def test_an_encoder_that_is_never_trained_keeps_its_bits_in_averages_too(plugin, tmp_path, caplog):
