@@ -16,6 +16,7 @@ from marsseg_core.planning.options import EncoderOptions
 from marsseg_core.registry import kinds
 from marsseg_core.registry.catalog import installed
 from marsseg_core.registry.loading import load
+from marsseg_core.testing.other_backend import other_backend, run_on_backend
 from marsseg_core.training.callbacks import EncoderEpochs, EpochClock
 from marsseg_core.training.checkpoint import TrainingProgress, load_checkpoint, save_checkpoint
 from marsseg_core.training.encoder_training import EncoderTraining
@@ -210,6 +211,32 @@ class TestUpdates:
             pytest.skip("its product of momenta is that of all variables together")
         encoder = self.trained(name, 0.01, 5, of_encoder=self.FACTOR, first_step=2)[1]
         assert_same([encoder], self.trained(name, 0.01 * self.FACTOR, 3))
+
+
+APART_ON_ANOTHER_BACKEND = """
+import keras
+import numpy as np
+
+from marsseg_core.training.encoder_updates import update_encoder_apart
+
+optimizer = keras.optimizers.SGD(0.5, use_ema=True, weight_decay=0.25)
+variables = [keras.Variable(np.ones(2, "float32")) for _ in range(2)]
+optimizer.build(variables)
+update_encoder_apart(optimizer, variables[1:], 0.5, 1)
+gradient = keras.ops.ones(2)
+state = [variable.value for variable in optimizer.variables]
+variables[1].trainable = False
+(rest,), state = optimizer.stateless_apply(state, [gradient], [variables[0].value])
+np.testing.assert_array_equal(rest, 1 - 0.125 - 0.5)
+variables[1].trainable = True
+(rest, encoder), state = optimizer.stateless_apply(state, [gradient] * 2, [rest, variables[1].value])
+np.testing.assert_array_equal(encoder, 1 - 0.0625 - 0.25)
+"""
+
+
+def test_jax_updates_only_what_is_trained():
+    if other_backend() == "jax":
+        run_on_backend("jax", APART_ON_ANOTHER_BACKEND)
 
 
 def test_frozen_statistics_stay_while_gamma_and_beta_are_trained(plugin):
