@@ -8,10 +8,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from numbers import Integral
-from typing import Any
+from typing import Any, Final
 
 from ..conventions import HEADLINE, VOID
 from ..errors import RequestError
+
+ENCODER_PREFIX: Final = "encoder_"  # the names of all layers of a plan's encoder begin with it
 
 
 @dataclass(frozen=True)
@@ -25,7 +27,7 @@ class EncoderSpec:
     """
 
     output_stride: int = 32
-    prefix: str = "encoder_"
+    prefix: str = ENCODER_PREFIX
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,11 @@ import keras
 
 from ..components.interfaces import NetworkSpec
 from ..planning.invoke import build_component, nested_components
+from ..planning.options import EncoderOptions
 from ..planning.plan import Plan
 from ..registry import kinds
 from .checks import CheckedBottleneck, CheckedEncoder, check_network, check_readable
+from .encoder_layers import freeze_encoder
 from .keras_backend import add_biases_in_float32, precision
 from .precision import settle_precision
 
@@ -23,6 +25,14 @@ def build_network(plan: Plan, image_shape: Sequence[int], num_classes: int) -> k
         network = assemble_network(plan, image_shape, num_classes)
     add_biases_in_float32(network)
     return network
+
+
+def encoder_options(plan: Plan) -> EncoderOptions | None:
+    """Return the options of the plan's encoder, or None where it has no encoder."""
+    for resolved in plan.resolved[kinds.ENCODER]:
+        if isinstance(resolved.options, EncoderOptions):
+            return resolved.options
+    return None
 
 
 def assemble_network(plan: Plan, image_shape: Sequence[int], num_classes: int) -> keras.Model:
@@ -44,4 +54,6 @@ def assemble_network(plan: Plan, image_shape: Sequence[int], num_classes: int) -
     check_readable(
         network, (resolved, *resolved.nested, *plan.resolved[kinds.ENCODER], *plan.resolved[kinds.BOTTLENECK])
     )
+    if (options := encoder_options(plan)) is not None and options.freeze is True:
+        freeze_encoder(network)
     return network

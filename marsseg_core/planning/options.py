@@ -28,10 +28,27 @@ class EncoderOptions:
         ".weights.h5, .npz or .safetensors, or a run folder",
     )
     weights_hash: str | None = param(None, help="hash that `weights` must have; recorded automatically")
+    # Whole numbers come first: "1" is one epoch, and not true.
+    freeze: int | bool = param(
+        False, help="keep its weights unchanged: true, or the number of first epochs", minimum=1, maximum=1_000_000
+    )
+    learning_rate_factor: float = param(1.0, help="its learning rate, as a share of the network's", above=0, maximum=1)
+    statistics: Literal["train", "frozen"] = param(
+        "train", help="statistics of its batch normalisation: those of each batch, or always the initial ones"
+    )
 
     def __post_init__(self) -> None:
         if self.weights_hash is not None and self.weights is None:
             raise ValueError("weights_hash needs weights")
+
+    @property
+    def trained_apart(self) -> bool:
+        """Return whether the encoder is trained differently from the rest of the network."""
+        return self.freeze is not False or self.learning_rate_factor != 1 or self.statistics != "train"
+
+    def never_trained(self, epochs: int) -> bool:
+        """Return whether the encoder's weights stay unchanged in a training of so many epochs."""
+        return self.freeze if isinstance(self.freeze, bool) else self.freeze >= epochs
 
 
 @dataclass(frozen=True)

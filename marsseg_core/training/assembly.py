@@ -9,6 +9,7 @@ from ..data.arrays import SegmentationData
 from ..data.batches import TrainingBatches
 from ..data.split import Split
 from ..errors import PluginError, RequestError
+from ..networks.build import encoder_options
 from ..networks.heads import split_heads
 from ..networks.keras_backend import choose_compiler, precision
 from ..planning.invoke import build_component, call_component
@@ -16,6 +17,7 @@ from ..planning.options import AugmentationOptions
 from ..planning.plan import Plan
 from ..planning.resolved import weighting_spec
 from ..registry import kinds
+from .encoder_training import EncoderTraining
 from .feed import BatchFeed
 from .objective import Objective
 from .prepared import prepare_augmentation
@@ -79,9 +81,16 @@ def build_task(plan: Plan, network: keras.Model, objective: Objective) -> Segmen
             objective.spec.ignore_classes,
             head_weights,
             plan.training.averaging,
+            build_encoder_training(plan, network),
         )
     choose_compiler(task.scored)
     return task
+
+
+def build_encoder_training(plan: Plan, network: keras.Model) -> EncoderTraining | None:
+    """Return how the plan's encoder is trained; None where it is trained like the rest of the network."""
+    options = encoder_options(plan)
+    return EncoderTraining(network, options) if options is not None and options.trained_apart else None
 
 
 def build_batches(plan: Plan, data: SegmentationData, split: Split, objective: Objective) -> BatchFeed:

@@ -183,6 +183,19 @@ class EpochClock(keras.callbacks.Callback):
         self._batches.epoch = epoch
 
 
+class EncoderEpochs(keras.callbacks.Callback):
+    """Freeze the encoder in its first epochs, and make a new training step when it is trained from then on."""
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        """Set the network for the steps of this epoch."""
+        if self.model.encoder.begin_epoch(epoch):
+            self.model.make_train_function(force=True)
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        """Give the network its plain form again, before it is scored and saved."""
+        self.model.encoder.end_epoch()
+
+
 class IdleLoss(keras.callbacks.Callback):
     """Stop a run after its first epoch if the objective, or every loss in it, was exactly 0 in all batches.
 

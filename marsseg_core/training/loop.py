@@ -45,6 +45,7 @@ from ..runs.run import Run
 from .assembly import input_shape
 from .averaging import UpdateAverage
 from .callbacks import (
+    EncoderEpochs,
     EpochClock,
     FiniteLoss,
     GuardedCallback,
@@ -307,6 +308,7 @@ def _train(
     callbacks = [
         interruption,
         EpochClock(setup.batches),
+        *([EncoderEpochs()] if task.encoder is not None else []),
         FiniteLoss(training.precision),
         IdleLoss(),
         *([UpdateAverage(training.swa_start, training.epochs)] if training.averaging == "swa" else []),
@@ -360,6 +362,9 @@ def _train(
             raise
         what = describe(cause).partition("\n")[0]
         raise RunError(f"The training failed: {what}", hint="`marsseg --traceback …` shows where.") from cause
+    finally:
+        if task.encoder is not None:
+            task.encoder.end_epoch()  # an epoch may have been interrupted
     return FINISHED
 
 

@@ -111,6 +111,8 @@ def set_up_training(
     choose_compiler(task)  # again, since `compile` resets it
     # Otherwise the first step would create the optimizer's variables and be traced twice, which takes seconds.
     task.optimizer.build(task.trainable_variables)
+    if task.encoder is not None:
+        task.encoder.update_apart(optimizer, len(batches))
     setup = TrainingSetup(task, objective, batches, stateful, transfer)
     for column in (best_by, *setup.watched):
         _check_column(column, plan, data)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import keras
@@ -17,6 +17,7 @@ from ..networks.fast import fast_network
 from ..networks.heads import PRESENCE, presence_loss, scored_network, split_heads
 from ..networks.keras_backend import value_and_gradient
 from .averaging import EpochAverage, restored_afterwards
+from .encoder_training import EncoderTraining
 from .statistics import normalisations, recompute_statistics
 
 
@@ -33,6 +34,7 @@ class SegmentationTask(keras.Model):
         head_weights: the weight of each auxiliary head relative to the main output, in the network's order of the
             heads; None means ½, ¼, ⅛, …
         averaging: the average of weights that is scored and stored: "none", "ema" or "swa"
+        encoder: how the encoder is trained; None where it is trained like the rest of the network
     """
 
     def __init__(
@@ -43,11 +45,13 @@ class SegmentationTask(keras.Model):
         ignore_classes: Sequence[int] = (),
         head_weights: Sequence[float] | None = None,
         averaging: str = "none",
+        encoder: EncoderTraining | None = None,
     ) -> None:
         super().__init__(name="task")
         self.network = network
         fast_network(network)  # build it here, outside of the training step
         self.scored = scored_network(network)
+        self.encoder = encoder
         self.ignore_classes = tuple(ignore_classes)
         heads = split_heads(network.output)[1]
         self._head_weights = tuple(head_weights or (0.5**position for position in range(1, len(heads) + 1)))
@@ -70,9 +74,12 @@ class SegmentationTask(keras.Model):
     def averaged(self) -> Iterator[None]:
         """Give the network its averaged weights inside the block. Without weight averaging, do nothing."""
         if self.average is not None and not self.average.empty:
+            # The mean of equal values may differ from them in the last bit.
+            unchanged = {id(weight) for weight in self.encoder.unchanged} if self.encoder else set()
             with restored_afterwards(self.network.weights):
                 for weight, value in zip(self.network.weights, self.average.values(), strict=True):
-                    weight.assign(value)
+                    if id(weight) not in unchanged:
+                        weight.assign(value)
                 self._set_statistics()
                 yield
         elif self._averaging == "ema":
@@ -95,6 +102,8 @@ class SegmentationTask(keras.Model):
         They are computed once for each training step, and reused if the step has not changed.
         """
         layers = normalisations(self.network)
+        if self.encoder:
+            layers = self.encoder.moving(layers)
         if self.calibration is None or not layers:
             return
         moving = [weight for layer in layers for weight in layer.non_trainable_weights]
@@ -103,7 +112,8 @@ class SegmentationTask(keras.Model):
             for weight, value in zip(moving, self._statistics[1], strict=True):
                 weight.assign(value)
         else:
-            recompute_statistics(self.network, layers, self.calibration())
+            with self.encoder.as_in_steps() if self.encoder else nullcontext():
+                recompute_statistics(self.network, layers, self.calibration())
             self._statistics = (step, [np.array(ops.convert_to_numpy(weight)) for weight in moving])
 
     @property
