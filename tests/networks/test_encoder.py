@@ -46,6 +46,12 @@ class Forgetful(Architecture):
 SMALL = {"height": 40, "width": 70}
 
 
+def sources(network, name):
+    """Return the names of the layers whose outputs are the inputs of the layer."""
+    inputs = network.get_layer(name).input
+    return [tensor._keras_history.operation.name for tensor in (inputs if isinstance(inputs, list) else [inputs])]
+
+
 @pytest.mark.parametrize("size", [{}, SMALL], ids=["64x128", "40x70"])
 @pytest.mark.parametrize("stride", [None, 8, 16])
 def test_unet_takes_the_maps_of_an_encoder(size, stride):
@@ -61,6 +67,40 @@ def test_the_output_stride_of_the_plan_reaches_the_encoder():
     assert network.get_layer("encoder_stage7_block1_project_conv").output.shape[1:3] == (8, 16)
     assert "decoder3_conv1" in [layer.name for layer in network.layers]
     assert "decoder4_conv1" not in [layer.name for layer in network.layers]
+
+
+@pytest.mark.parametrize("arch", ["unetpp", "attention", "unet3plus"])
+def test_nested_networks_take_the_maps_of_an_encoder(arch):
+    network = marsseg.network(f"{arch}:width=0.0625", encoder=Halving(), **SMALL)
+    assert network.output_shape == (None, 40, 70, 5)
+    used = {layer.name for layer in network.layers if layer.name.startswith("encoder")}
+    assert used == {f"encoder_conv{stride}" for stride in (2, 4, 8, 16, 32)}
+
+
+def test_a_row_of_unetpp_without_a_map_begins_with_its_first_node():
+    network = marsseg.network("unetpp:width=0.0625:deep_supervision=true", encoder=Halving())
+    assert sources(network, "x0.1_conv1") == ["x0.1_up"]
+    assert sources(network, "x0.1_up") == ["encoder_conv2"]
+    assert sources(network, "merge0.2") == ["x0.1_relu2", "x0.2_up"]
+    assert sources(network, "logits") == ["x0.5_relu2"]
+    assert list(network.output) == ["logits", "aux_2", "aux_3", "aux_4", "aux_5"]
+    assert sources(network, "aux_5") == ["x0.1_relu2"]
+
+
+def test_attention_gates_the_maps_of_an_encoder():
+    network = marsseg.network("attention:width=0.0625", encoder=Halving())
+    gates = [layer.name for layer in network.layers if layer.name.endswith("_psi")]
+    assert gates == [f"gate{level}_psi" for level in (5, 4, 3, 2)]
+    assert sources(network, "merge5") == ["up5", "gate5_norm"]
+    assert sources(network, "decoder1_conv1") == ["up1"]
+
+
+def test_unet3plus_combines_the_maps_that_there_are():
+    network = marsseg.network("unet3plus:width=0.0625", encoder=Halving())
+    assert sources(network, "merge1") == [f"decoder1_from{level}_relu1" for level in (2, 3, 4, 5, 6)]
+    assert sources(network, "decoder5_from2_pool") == ["encoder_conv2"]
+    assert network.get_layer("decoder5_from2_pool").pool_size == (8, 8)
+    assert network.get_layer("decoder1_conv1").filters == 5 * 4
 
 
 def test_an_architecture_that_takes_none_refuses_it():
