@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from marsseg_core.testing.architectures import ArchitectureContract
 from marsseg_plugins.architectures.attention import AttentionUNet
+from marsseg_plugins.architectures.deeplabv3plus import DeepLabV3Plus
 from marsseg_plugins.architectures.dense import DenseUNet
 from marsseg_plugins.architectures.dual import DualUNet
+from marsseg_plugins.architectures.fpn import FPN
 from marsseg_plugins.architectures.parallel import ParallelUNet
 from marsseg_plugins.architectures.resunet import ResUNet
 from marsseg_plugins.architectures.resunetpp import ResUNetPlusPlus
+from marsseg_plugins.architectures.segformer import SegFormer
 from marsseg_plugins.architectures.seunet import SEUNet
 from marsseg_plugins.architectures.transunet import TransUNet
 from marsseg_plugins.architectures.unet import UNet
@@ -60,3 +63,15 @@ class TestTransUNet(ArchitectureContract):
 
 class TestSEUNet(ArchitectureContract):
     component = SEUNet(width=0.25, depth=1, ratio=2)
+
+
+class TestDeepLabV3Plus(ArchitectureContract):
+    component = DeepLabV3Plus(width=0.0625, convolutions=1)
+
+
+class TestFPN(ArchitectureContract):
+    component = FPN(width=0.0625)
+
+
+class TestSegFormer(ArchitectureContract):
+    component = SegFormer(width=0.125)

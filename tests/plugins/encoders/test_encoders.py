@@ -6,6 +6,7 @@ import pytest
 from marsseg_core.components.specs import EncoderSpec
 from marsseg_core.testing import EncoderContract
 from marsseg_plugins.encoders.efficientnet_lite0 import EfficientNetLite0
+from marsseg_plugins.encoders.mit_b0 import MixTransformer
 
 
 class TestEfficientNetLite0(EncoderContract):
@@ -15,9 +16,18 @@ class TestEfficientNetLite0(EncoderContract):
     cancelled = (*EncoderContract.cancelled, r"project_norm/beta$")
 
 
+class TestMixTransformer(EncoderContract):
+    component = MixTransformer(width=0.125, depths=(1, 1, 1, 1))
+    name = "mit_b0"
+
+
 @pytest.mark.parametrize(
     ("encoder", "parameters", "channels"),
-    [(EfficientNetLite0(), 2_998_304, {2: 16, 4: 24, 8: 40, 16: 112, 32: 320})],
+    [
+        (EfficientNetLite0(), 2_998_304, {2: 16, 4: 24, 8: 40, 16: 112, 32: 320}),
+        (MixTransformer(), 3_319_392, {4: 32, 8: 64, 16: 160, 32: 256}),
+        (MixTransformer(width=2), 13_151_424, {4: 64, 8: 128, 16: 320, 32: 512}),
+    ],
     ids=repr,
 )
 def test_it_has_the_published_number_of_weights(encoder, parameters, channels):
