@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import MISSING, dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -320,8 +321,8 @@ class PlanBuilder:
                 raise RequestError(
                     f"The architecture '{architecture.entry.name}' does not take an encoder.",
                     where="--encoder",
-                    hint="Leave it out, or use --encoder none if the plan has one. `marsseg show encoder` names the "
-                    "architectures that take one.",
+                    hint="Leave it out, or use --encoder none if the plan has one. These architectures take one: "
+                    f"{', '.join(_architectures_with_encoder(self.catalog))}.",
                 )
             if kinds.ENCODER in chosen and not chosen[kinds.ENCODER] and architecture.component.needs_encoder:
                 raise RequestError(
@@ -572,6 +573,15 @@ def datasets_that_recognise(path: Path, catalog: Catalog) -> list[Entry]:
     """Return the data set components that recognise a file or folder as theirs; generic ones only if no other does."""
     entries = [entry for entry in catalog.of_kind(kinds.DATASET) if entry.usable and _recognises(entry, path)]
     return [entry for entry in entries if not load(entry).generic] or entries
+
+
+def _architectures_with_encoder(catalog: Catalog) -> list[str]:
+    names = []
+    for entry in catalog.of_kind(kinds.ARCHITECTURE):
+        with suppress(PluginError):
+            if entry.usable and load(entry).takes_encoder:
+                names.append(entry.name)
+    return names
 
 
 def _recognises(entry: Entry, path: Path) -> bool:

@@ -104,8 +104,9 @@ def test_unet3plus_combines_the_maps_that_there_are():
 
 
 def test_an_architecture_that_takes_none_refuses_it():
-    with pytest.raises(RequestError, match="'dense' does not take an encoder"):
+    with pytest.raises(RequestError, match="'dense' does not take an encoder") as caught:
         marsseg.network("dense", encoder="efficientnet_lite0")
+    assert "unet" in caught.value.hint
 
 
 @pytest.mark.parametrize(
