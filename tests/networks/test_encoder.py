@@ -103,6 +103,40 @@ def test_unet3plus_combines_the_maps_that_there_are():
     assert network.get_layer("decoder1_conv1").filters == 5 * 4
 
 
+@pytest.mark.parametrize("stride", [8, 16, 32])
+def test_deeplabv3plus_upsamples_from_the_output_stride_of_the_plan(stride):
+    network = marsseg.network("deeplabv3plus:width=0.0625", encoder=f"mit_b0:width=0.125:output_stride={stride}")
+    assert network.get_layer("context_aspp_out_conv").output.shape[1:3] == (64 // stride, 128 // stride)
+    assert sources(network, "decoder_merge")[0] == "low_relu"
+    assert network.get_layer("decoder_merge").output.shape[1:3] == (16, 32)
+    assert network.output_shape == (None, 64, 128, 5)
+
+
+def test_deeplabv3plus_asks_for_the_output_stride_16_and_takes_rates_below_the_side_of_its_map():
+    network = marsseg.network("deeplabv3plus:width=0.0625:separable=true", encoder=Halving())
+    assert [network.get_layer(f"context_aspp_atrous{i}_conv").dilation_rate[0] for i in (1, 2, 3)] == [1, 2, 3]
+    assert type(network.get_layer("decoder_conv2")).__name__ == "SeparableConv2D"
+
+
+def test_fpn_upsamples_each_level_to_the_finest_one():
+    network = marsseg.network("fpn:width=0.0625", encoder=Halving(), bottleneck="aspp")
+    last = ["semantic5.3_up", "semantic4.2_up", "semantic3.1_up", "semantic2.1_relu1"]
+    assert sources(network, "sum") == last
+    assert sources(network, "pyramid2_add") == ["pyramid2_lateral", "pyramid2_up"]
+    assert sources(network, "pyramid5_lateral") == ["bottleneck1_aspp_out_relu"]
+    assert sources(network, "pyramid2_lateral") == ["encoder_conv4"]
+
+
+def test_segformer_has_its_own_encoder_or_that_of_the_plan():
+    own = marsseg.network("segformer:width=0.125")
+    given = marsseg.network("segformer:width=0.125", encoder="mit_b0:width=0.125")
+    assert [weight.shape for weight in own.weights] == [weight.shape for weight in given.weights]
+    other = marsseg.network("segformer:width=0.125", encoder=Halving(), bottleneck="aspp")
+    assert sources(other, "merge") == ["decoder5_up", "decoder4_up", "decoder3_up", "decoder2_dense"]
+    assert sources(other, "decoder5_dense") == ["bottleneck1_aspp_out_relu"]
+    assert "encoder_stage1_norm" not in [layer.name for layer in other.layers]
+
+
 def test_an_architecture_that_takes_none_refuses_it():
     with pytest.raises(RequestError, match="'dense' does not take an encoder") as caught:
         marsseg.network("dense", encoder="efficientnet_lite0")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from marsseg_core.testing.architectures import ArchitectureContract
 from marsseg_plugins.architectures.attention import AttentionUNet
 from marsseg_plugins.architectures.deeplabv3plus import DeepLabV3Plus
@@ -65,13 +67,26 @@ class TestSEUNet(ArchitectureContract):
     component = SEUNet(width=0.25, depth=1, ratio=2)
 
 
-class TestDeepLabV3Plus(ArchitectureContract):
+class BriefContract(ArchitectureContract):
+    """Check one size that must be padded, without a compiled training: what is left out depends on the parts only.
+
+    The parts are those of other architectures and of encoders, whose contracts check all sizes and compiled networks.
+    """
+
+    test_it_trains_compiled_and_loads_in_a_fresh_process = None
+
+    @pytest.mark.parametrize(("size", "channels"), [((65, 127), 1)])
+    def test_it_predicts_learns_and_is_saved(self, size, channels, tmp_path):
+        super().test_it_predicts_learns_and_is_saved(size, channels, tmp_path)
+
+
+class TestDeepLabV3Plus(BriefContract):
     component = DeepLabV3Plus(width=0.0625, convolutions=1)
 
 
-class TestFPN(ArchitectureContract):
+class TestFPN(BriefContract):
     component = FPN(width=0.0625)
 
 
-class TestSegFormer(ArchitectureContract):
+class TestSegFormer(BriefContract):
     component = SegFormer(width=0.125)

@@ -21,6 +21,23 @@ class TestMixTransformer(EncoderContract):
     name = "mit_b0"
 
 
+@pytest.mark.parametrize(("output_stride", "rates"), [(32, [1, 1]), (16, [1, 2]), (8, [2, 4])])
+def test_a_mix_transformer_dilates_the_stages_that_keep_their_size(output_stride, rates):
+    images = keras.Input((64, 64, 1))
+    maps = TestMixTransformer.component.build(images, EncoderSpec(output_stride))
+    network = keras.Model(images, maps)
+    layers = [network.get_layer(f"encoder_stage{stage}_block1_mlp_depthwise") for stage in (3, 4)]
+    assert [layer.dilation_rate[0] for layer in layers] == rates
+
+
+def test_a_mix_transformer_drops_more_branches_in_later_blocks_and_none_in_the_first():
+    images = keras.Input((32, 32, 1))
+    network = keras.Model(images, MixTransformer(width=0.125).build(images, EncoderSpec()))
+    drops = [layer for layer in network.layers if isinstance(layer, keras.layers.Dropout)]
+    assert [layer.rate for layer in drops] == pytest.approx([0.1 / 7 * block for block in range(1, 8) for _ in (1, 2)])
+    assert {layer.noise_shape for layer in drops} == {(None, 1, 1, 1)}
+
+
 @pytest.mark.parametrize(
     ("encoder", "parameters", "channels"),
     [
