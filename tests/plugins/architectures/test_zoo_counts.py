@@ -68,7 +68,6 @@ PAIR = UNet3Plus(deep_supervision=True, guided=True, presence="pair")
         (ResUNetPlusPlus(), 3, 1, 4_062_993),
         (ResUNet(), 3, 1, 8_223_809),
         (SEUNet(), 1, 5, 478_405),
-        (SegFormer(), 1, 5, 3_712_293),
         (SegFormer(), 3, 19, 3_719_027),
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, Architecture) else str(value),
