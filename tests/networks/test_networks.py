@@ -10,6 +10,7 @@ from marsseg_core.networks.cost import cost_of
 from marsseg_core.networks.drawing import block_name, blocks_of, draw
 from marsseg_core.registry import kinds
 from marsseg_core.registry.catalog import installed
+from marsseg_core.registry.loading import load
 
 
 def macs(*stack, shape=(6, 8, 3)):
@@ -82,7 +83,12 @@ def test_cost_holds_parameters_memory_and_shape():
 
 @pytest.mark.parametrize("arch", installed().names(kinds.ARCHITECTURE))
 def test_every_layer_of_the_built_in_networks_is_known(arch):
-    network = marsseg.network(f"{arch}:width=0.06", bottleneck="transformer:heads=1:layers=1,swin,aspp,psp")
+    needs_encoder = load(installed().find(kinds.ARCHITECTURE, arch)).needs_encoder
+    network = marsseg.network(
+        f"{arch}:width=0.06",
+        encoder="efficientnet_lite0" if needs_encoder else None,
+        bottleneck="transformer:heads=1:layers=1,swin,aspp,psp",
+    )
     assert cost_of(network).unknown == ()
 
 

@@ -8,6 +8,7 @@ from collections.abc import Callable
 import keras
 import numpy as np
 import pytest
+from helpers.networks import spec_for
 from keras import layers
 
 import marsseg_core as marsseg
@@ -58,7 +59,7 @@ def assert_learns(build: Callable[[], keras.Model]) -> None:
 @pytest.mark.parametrize("name", names(kinds.ARCHITECTURE))
 def test_an_architecture_of_the_smallest_width_learns(name):
     component = load(installed().find(kinds.ARCHITECTURE, name))(width=0.001)
-    assert_learns(lambda: component.build(NetworkSpec(*SIZE, 1, 3)))
+    assert_learns(lambda: component.build(spec_for(component, *SIZE, 1, 3)))
 
 
 @pytest.mark.parametrize("name", names(kinds.BOTTLENECK))
