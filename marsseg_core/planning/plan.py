@@ -18,7 +18,7 @@ from ..registry.session import Session, open_session
 from ..shown import HtmlRepr
 from .invoke import call_component
 from .metrics import MetricTable, planned_metrics
-from .options import SECTIONS, TrainingOptions
+from .options import RAREST, SECTIONS, TrainingOptions
 from .resolved import ResolvedComponent, weighting_spec
 
 if TYPE_CHECKING:
@@ -128,6 +128,9 @@ class Plan(HtmlRepr):
         entry = self.resolved[kinds.WEIGHTING][0].entry
         if len(names) == 1 and self.one(kinds.WEIGHTING).moves:
             lines.append(f"The weighting '{entry.name}' has no effect, as there is only one loss, {names[0]}.")
+        training = self.training
+        if training.oversample_class != RAREST and training.oversample == 1 and not training.crop_focus:
+            lines.append("training.oversample_class has no effect without training.oversample or training.crop_focus.")
         return tuple(lines)
 
     def rows(self) -> list[tuple[str, str, str]]:
