@@ -56,4 +56,5 @@ def rarest_items(data: SegmentationData, items: np.ndarray) -> tuple[int | None,
 
 def items_with(data: SegmentationData, items: np.ndarray, c: int) -> np.ndarray:
     """Return those of the items that contain class `c`."""
-    return items[data.label_counts[items, c] > 0]
+    chosen: np.ndarray = items[data.label_counts[items, c] > 0]
+    return chosen
