@@ -21,14 +21,18 @@ from pathlib import Path
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 from marsseg_core import api
+from marsseg_core.components.finished_runs import UsesRuns
 from marsseg_core.registry import kinds
 from marsseg_core.registry.catalog import installed
+from marsseg_core.registry.loading import load
 
 BATCH = 8
 
 
 def pairs(width):
     for arch in installed().names(kinds.ARCHITECTURE):
+        if issubclass(load(installed().find(kinds.ARCHITECTURE, arch)), UsesRuns):
+            continue  # needs a finished run
         for bottleneck in ("none", *installed().names(kinds.BOTTLENECK)):
             yield f"{arch}:width={width:g}", bottleneck
 

@@ -637,7 +637,7 @@ def load(path: AnyPath, *, trust: bool = False) -> keras.Model:
         network = marsseg.load("runs/dense")
         ```
     """
-    from .runs.load import load as load_run
+    from .networks.load import load as load_run
 
     return load_run(path_of(path, "path"), open_session(trust=flag_of(trust, "trust")))
 

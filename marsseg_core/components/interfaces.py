@@ -80,6 +80,14 @@ def _compose_without_catalog(text: str) -> tuple[Bottleneck, ...]:
     return ()
 
 
+def _no_architecture(text: str) -> Architecture:
+    raise ValueError(f"'{text}' cannot be resolved: this NetworkSpec was made without a catalog")
+
+
+def _no_run(path: str) -> Any:
+    raise ValueError(f"the run {path} cannot be opened: this NetworkSpec was made without a plan")
+
+
 @dataclass(frozen=True)
 class NetworkSpec:
     """Describe the network that an architecture builds: its input size and channels, and its number of classes.
@@ -92,6 +100,10 @@ class NetworkSpec:
         bottlenecks: The bottlenecks of the plan, in order. `bottleneck` adds them to the network.
         compose: A function that resolves a composition text, such as "transformer,aspp", to bottlenecks. It is for an
             architecture that takes bottlenecks in its own parameters.
+        compose_architecture: A function that resolves a composition text, such as "unet:width=0.25", to an
+            architecture. It is for an architecture that contains another one.
+        open_run: A function from the path of a finished run to its network, as a frozen layer from images to logits. It
+            is for an architecture that derives from `UsesRuns`.
     """
 
     height: int
@@ -102,6 +114,8 @@ class NetworkSpec:
     compose: Callable[[str], tuple[Bottleneck, ...]] = field(
         default=_compose_without_catalog, repr=False, compare=False
     )
+    compose_architecture: Callable[[str], Architecture] = field(default=_no_architecture, repr=False, compare=False)
+    open_run: Callable[[str], Any] = field(default=_no_run, repr=False, compare=False)
 
     def bottleneck(self, features: Any) -> Any:
         """Apply the bottlenecks of the plan, first to last, to a feature map.

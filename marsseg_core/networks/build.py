@@ -6,11 +6,12 @@ from collections.abc import Sequence
 
 import keras
 
-from ..components.interfaces import NetworkSpec
+from ..components.interfaces import Architecture, NetworkSpec
 from ..planning.invoke import build_component, nested_components
 from ..planning.plan import Plan
 from ..registry import kinds
-from .checks import CheckedBottleneck, check_network, check_readable
+from .checks import CheckedArchitecture, CheckedBottleneck, check_network, check_readable
+from .frozen import FrozenNetwork, open_run
 from .keras_backend import add_biases_in_float32, precision
 from .precision import settle_precision
 
@@ -37,7 +38,18 @@ def assemble_network(plan: Plan, image_shape: Sequence[int], num_classes: int) -
     def compose(text: str) -> tuple[CheckedBottleneck, ...]:
         return tuple(map(CheckedBottleneck, nested_components(kinds.BOTTLENECK, text, plan.catalog, resolved.entry)))
 
-    spec = NetworkSpec(height, width, channels, num_classes, bottlenecks, compose)
+    def compose_architecture(text: str) -> Architecture:
+        several = nested_components(kinds.ARCHITECTURE, text, plan.catalog, resolved.entry)
+        if len(several) != 1:
+            raise ValueError(f"'{text}' must name one architecture")
+        return CheckedArchitecture(several[0])
+
+    def open_planned_run(path: str) -> FrozenNetwork:
+        return open_run(resolved.component, path, plan.session, image_shape, num_classes)
+
+    spec = NetworkSpec(
+        height, width, channels, num_classes, bottlenecks, compose, compose_architecture, open_planned_run
+    )
     network: keras.Model = build_component(resolved, spec)
     check_network(network, resolved, bottlenecks, (height, width), num_classes)
     check_readable(network, (resolved, *resolved.nested, *plan.resolved[kinds.BOTTLENECK]))

@@ -8,7 +8,7 @@ from typing import Any
 
 import keras
 
-from ..components.interfaces import Bottleneck
+from ..components.interfaces import Architecture, Bottleneck, NetworkSpec
 from ..components.specs import BottleneckSpec
 from ..errors import PluginError
 from ..messages import get_logger
@@ -42,6 +42,19 @@ class CheckedBottleneck(Bottleneck):
                 hint="A bottleneck must not change height and width.",
             )
         return output
+
+
+class CheckedArchitecture(Architecture):
+    """Wrap an architecture inside of another one: check its output, and name it in every error."""
+
+    def __init__(self, resolved: ResolvedComponent) -> None:
+        self.resolved = resolved
+
+    def build(self, spec: NetworkSpec) -> keras.Model:
+        """Build the network. Raises PluginError where its outputs have wrong shapes."""
+        network: keras.Model = build_component(self.resolved, spec)
+        check_network(network, self.resolved, (), (spec.height, spec.width), spec.num_classes)
+        return network
 
 
 def check_network(

@@ -109,6 +109,8 @@ ARCHITECTURE: Final = register(
         use=f"--arch {{name}}{_TRY}",
     )
 )
+"""Name the kind of architectures, for example in the result of `Component.compositions`."""
+
 BOTTLENECK: Final = register(
     Kind(
         "bottleneck",

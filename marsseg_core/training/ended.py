@@ -18,10 +18,10 @@ from ..networks.keras_backend import (
     fixed_settings,
     preserve_random_state,
 )
+from ..networks.load import load
 from ..planning.plan import Plan
 from ..registry.distribution import DISTRIBUTION
 from ..registry.kinds import DATASET, OBSERVER
-from ..runs.load import load
 from ..runs.log import run_log
 from ..runs.recorded_data import read_data_of, record_data, recorded_split
 from ..runs.run import Run

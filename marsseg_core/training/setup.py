@@ -28,6 +28,7 @@ from ..planning.plan import Plan
 from ..registry import kinds
 from .assembly import build_batches, build_task, crop_of, input_shape
 from .feed import BatchFeed
+from .finished_runs import check_runs
 from .initial_weights import copy_initial_weights
 from .objective import Objective, build_objective
 from .objective_checks import check_objective
@@ -72,6 +73,7 @@ def set_up_training(
     training = plan.training
     if training.deterministic:
         ask_for_determinism()
+    check_runs(plan, data)
     transfer = None
     if network is None:
         network = build_network(plan, input_shape(plan, data), data.num_classes)

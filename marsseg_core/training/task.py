@@ -14,6 +14,7 @@ from ..components.weighting_layer import WeightingLayer
 from ..conventions import LossFunction
 from ..data.targets import split_targets
 from ..networks.fast import fast_network
+from ..networks.frozen import changing_weights
 from ..networks.heads import PRESENCE, presence_loss, scored_network, split_heads
 from ..networks.keras_backend import value_and_gradient
 from .averaging import EpochAverage, restored_afterwards
@@ -70,8 +71,9 @@ class SegmentationTask(keras.Model):
     def averaged(self) -> Iterator[None]:
         """Give the network its averaged weights inside the block. Without weight averaging, do nothing."""
         if self.average is not None and not self.average.empty:
-            with restored_afterwards(self.network.weights):
-                for weight, value in zip(self.network.weights, self.average.values(), strict=True):
+            weights = changing_weights(self.network)
+            with restored_afterwards(weights):
+                for weight, value in zip(weights, self.average.values(), strict=True):
                     weight.assign(value)
                 self._set_statistics()
                 yield
