@@ -218,6 +218,11 @@ def loss(
             f"The loss '{name}' needs targets that are computed from each mask.",
             hint="Train with it by `marsseg.run`, or compute them with `Loss.targets` in your own training loop.",
         )
+    if chosen.component.wants_images:
+        raise RequestError(
+            f"The loss '{name}' needs the images, which Keras does not pass to a loss.",
+            hint="Train with it by `marsseg.run`.",
+        )
     from .training.checked_loss import checked_loss
 
     with fixed_settings():

@@ -21,7 +21,7 @@ from ..conventions import LossFunction, TargetFunction, Transform
 from ..registry import kinds
 from ..registry.kinds import Kind
 from ..registry.parameters import NONE_WORD
-from .specs import BottleneckSpec, LossSpec, MetricSpec, OptimizerSpec, ScheduleSpec, WeightingSpec
+from .specs import BottleneckSpec, LossSpec, MetricSpec, OptimizerSpec, ScheduleSpec, WeightingSpec, no_run
 
 if TYPE_CHECKING:
     import keras
@@ -84,10 +84,6 @@ def _no_architecture(text: str) -> Architecture:
     raise ValueError(f"'{text}' cannot be resolved: this NetworkSpec was made without a catalog")
 
 
-def _no_run(path: str) -> Any:
-    raise ValueError(f"the run {path} cannot be opened: this NetworkSpec was made without a plan")
-
-
 @dataclass(frozen=True)
 class NetworkSpec:
     """Describe the network that an architecture builds: its input size and channels, and its number of classes.
@@ -115,7 +111,7 @@ class NetworkSpec:
         default=_compose_without_catalog, repr=False, compare=False
     )
     compose_architecture: Callable[[str], Architecture] = field(default=_no_architecture, repr=False, compare=False)
-    open_run: Callable[[str], Any] = field(default=_no_run, repr=False, compare=False)
+    open_run: Callable[[str], Any] = field(default=no_run, repr=False, compare=False)
 
     def bottleneck(self, features: Any) -> Any:
         """Apply the bottlenecks of the plan, first to last, to a feature map.
@@ -200,6 +196,12 @@ class Loss(Component):
 
     kind = kinds.LOSS
 
+    wants_images: ClassVar[bool] = False
+    """Whether the loss function also takes the images, as the keyword argument `images`, (B, H, W, C) in [0, 1].
+
+    They are those that the network gets, after augmentation.
+    """
+
     @property
     def may_be_negative(self) -> bool:
         """Return whether the loss can be below 0.
@@ -214,7 +216,7 @@ class Loss(Component):
 
         The value of the function must be finite for any labels. Its gradient must be exactly 0 at pixels that are void
         (255) or of an ignored class. If `targets` returns a function, the loss function is called with (labels, logits,
-        targets).
+        targets). If `wants_images` is True, it is also called with `images=`.
 
         Args:
             spec: The number of classes, the ignored classes and the class frequencies of the data.

@@ -130,6 +130,7 @@ def build_task(plan: Plan, network: keras.Model, objective: Objective) -> Segmen
             objective.spec.ignore_classes,
             head_weights,
             plan.training.averaging,
+            objective.with_images,
         )
     choose_compiler(task.scored)
     return task

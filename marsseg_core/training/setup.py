@@ -80,7 +80,7 @@ def set_up_training(
         transfer = copy_initial_weights(training, network, plan.session)
     objective = build_objective(plan, data, split)
     task = build_task(plan, network, objective)
-    check_objective(task, objective, input_shape(plan, data)[:2])
+    check_objective(task, objective, input_shape(plan, data))
     batches = build_batches(plan, data, split, objective)
     task.calibration = partial(calibration_batches, data, split["train"], training.batch, crop_of(plan, data))
     schedule = build_component(
