@@ -18,6 +18,7 @@ if TYPE_CHECKING:
         Bottleneck as Bottleneck,
         Component as Component,
         Dataset as Dataset,
+        Encoder as Encoder,
         Loss as Loss,
         Metric as Metric,
         NetworkSpec as NetworkSpec,
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     )
     from .components.specs import (
         BottleneckSpec as BottleneckSpec,
+        EncoderSpec as EncoderSpec,
         LossSpec as LossSpec,
         MetricSpec as MetricSpec,
         OptimizerSpec as OptimizerSpec,
@@ -130,6 +132,7 @@ _NAMES: Final = {
         "Bottleneck",
         "Component",
         "Dataset",
+        "Encoder",
         "Loss",
         "Metric",
         "NetworkSpec",
@@ -139,6 +142,7 @@ _NAMES: Final = {
     ),
     "components.specs": (
         "BottleneckSpec",
+        "EncoderSpec",
         "LossSpec",
         "MetricSpec",
         "OptimizerSpec",

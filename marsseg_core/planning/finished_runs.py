@@ -13,6 +13,7 @@ from ..registry import kinds
 from ..registry.catalog import Catalog
 from ..registry.entries import Entry
 from ..registry.parameters import parameters_of
+from .plan import NETWORK_KINDS
 
 # Joins several run folders in a composition, where a comma separates components.
 JOINT: Final = "+"
@@ -75,5 +76,5 @@ def recorded_entries(component: UsesRuns, catalog: Catalog) -> Iterator[Entry]:
     """Yield the entries of the components that the networks of a component's runs were built from."""
     for name in component.run_components:
         option, _, qualified_name = name.partition(".")
-        kind = kinds.BOTTLENECK if option == kinds.BOTTLENECK.option else kinds.ARCHITECTURE
+        kind = next((kind for kind in NETWORK_KINDS if kind.option == option), kinds.ARCHITECTURE)
         yield catalog.find(kind, qualified_name, where=f"{component.run_parameter}, run_components")

@@ -24,6 +24,7 @@ class Refine(UsesRuns, Architecture):
     so learns corrections. Auxiliary heads of the second network are treated in the same way, except `presence`.
     """
 
+    takes_encoder: ClassVar[bool] = True
     run_parameter: ClassVar[str] = "run"
     layer_modules: ClassVar[tuple[str, ...]] = ("marsseg_core.networks.frozen",)
 
