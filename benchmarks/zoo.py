@@ -21,6 +21,7 @@ from pathlib import Path
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 from marsseg_core import api
+from marsseg_core.components.finished_runs import UsesRuns
 from marsseg_core.registry import kinds
 from marsseg_core.registry.catalog import installed
 from marsseg_core.registry.loading import load
@@ -33,8 +34,10 @@ ENCODER = "mit_b0"
 
 def pairs(width):
     for arch in installed().names(kinds.ARCHITECTURE):
-        needs_encoder = load(installed().find(kinds.ARCHITECTURE, arch)).needs_encoder
-        encoder = f"{ENCODER}:width={width:g}" if needs_encoder else "none"
+        component = load(installed().find(kinds.ARCHITECTURE, arch))
+        if issubclass(component, UsesRuns):
+            continue  # needs a finished run
+        encoder = f"{ENCODER}:width={width:g}" if component.needs_encoder else "none"
         for bottleneck in ("none", *installed().names(kinds.BOTTLENECK)):
             yield f"{arch}:width={width:g}", encoder, bottleneck
 

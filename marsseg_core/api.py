@@ -224,6 +224,11 @@ def loss(
             f"The loss '{name}' needs targets that are computed from each mask.",
             hint="Train with it by `marsseg.run`, or compute them with `Loss.targets` in your own training loop.",
         )
+    if chosen.component.wants_images:
+        raise RequestError(
+            f"The loss '{name}' needs the images, which Keras does not pass to a loss.",
+            hint="Train with it by `marsseg.run`.",
+        )
     from .training.checked_loss import checked_loss
 
     with fixed_settings():
@@ -643,7 +648,7 @@ def load(path: AnyPath, *, trust: bool = False) -> keras.Model:
         network = marsseg.load("runs/dense")
         ```
     """
-    from .runs.load import load as load_run
+    from .networks.load import load as load_run
 
     return load_run(path_of(path, "path"), open_session(trust=flag_of(trust, "trust")))
 

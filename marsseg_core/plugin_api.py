@@ -11,6 +11,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
+    from .components.finished_runs import UsesRuns as UsesRuns
     from .components.interfaces import (
         Architecture as Architecture,
         Augmentation as Augmentation,
@@ -118,13 +119,14 @@ if TYPE_CHECKING:
     from .planning.plan import Plan as Plan
     from .printable import printable as printable
     from .registry.catalog import installed as installed
-    from .registry.kinds import BOTTLENECK as BOTTLENECK, Kind as Kind
+    from .registry.kinds import ARCHITECTURE as ARCHITECTURE, BOTTLENECK as BOTTLENECK, Kind as Kind
     from .registry.parameters import param as param, settings as settings
     from .runs.metric_values import metric_values as metric_values
     from .runs.run import Run as Run
 
 # The module that defines each name: for run time, what the imports above are for a type checker.
 _NAMES: Final = {
+    "components.finished_runs": ("UsesRuns",),
     "components.interfaces": (
         "Architecture",
         "Augmentation",
@@ -293,6 +295,7 @@ _NAMES: Final = {
     "printable": ("printable",),
     "registry.catalog": ("installed",),
     "registry.kinds": (
+        "ARCHITECTURE",
         "BOTTLENECK",
         "Kind",
     ),

@@ -14,6 +14,9 @@ from ..registry.kinds import Kind
 from ..registry.loading import resolve_reference
 from ..registry.parameters import param
 
+# The value of `oversample_class` that names no class.
+RAREST: Final = "rarest"
+
 
 @dataclass(frozen=True)
 class EncoderOptions:
@@ -110,7 +113,13 @@ class TrainingOptions:
     ema_momentum: float = param(0.99, help="ema: factor of the old average in each step", above=0, maximum=0.99999)
     swa_start: float = param(0.5, help="swa: share of the epochs after which the average begins", minimum=0, maximum=1)
     oversample: float = param(
-        1.0, help="draw images with the rarest class this many times as often", minimum=1, maximum=10_000
+        1.0,
+        help="draw images with the class of `oversample_class` this many times as often",
+        minimum=1,
+        maximum=10_000,
+    )
+    oversample_class: str = param(
+        RAREST, help="name of the class that `oversample` and `crop_focus` favour; rarest: that in the fewest images"
     )
     learn_ignored: bool = param(False, help="count ignored classes in the losses; scores never count them")
     head_weights: tuple[float, ...] | None = param(
@@ -155,12 +164,20 @@ class TrainingOptions:
         maximum=SIDE_LIMIT,
         min_length=2,
     )
+    crop_focus: float = param(
+        0.0,
+        help="probability that the window of `crop` is drawn around a pixel of the class of `oversample_class`",
+        minimum=0,
+        maximum=1,
+    )
     init: str | None = param(None, help="run folder whose network gives the initial weights, where shapes match")
     init_hash: str | None = param(None, help="hash that the network file of `init` must have; recorded automatically")
 
     def __post_init__(self) -> None:
         if self.crop is not None and len(self.crop) != 2:
             raise ValueError("crop must be two numbers, rows and columns")
+        if self.crop_focus and self.crop is None:
+            raise ValueError("crop_focus needs crop")
         if self.init_hash is not None and self.init is None:
             raise ValueError("init_hash needs init")
 

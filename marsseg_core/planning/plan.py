@@ -18,7 +18,7 @@ from ..registry.session import Session, open_session
 from ..shown import HtmlRepr
 from .invoke import call_component
 from .metrics import MetricTable, planned_metrics
-from .options import SECTIONS, EncoderOptions, TrainingOptions
+from .options import RAREST, SECTIONS, EncoderOptions, TrainingOptions
 from .resolved import ResolvedComponent, weighting_spec
 
 if TYPE_CHECKING:
@@ -132,6 +132,9 @@ class Plan(HtmlRepr):
         for resolved in self.resolved[kinds.ENCODER]:
             if isinstance(resolved.options, EncoderOptions):
                 lines += _encoder_remarks(resolved.options, self.training)
+        training = self.training
+        if training.oversample_class != RAREST and training.oversample == 1 and not training.crop_focus:
+            lines.append("training.oversample_class has no effect without training.oversample or training.crop_focus.")
         return tuple(lines)
 
     def rows(self) -> list[tuple[str, str, str]]:

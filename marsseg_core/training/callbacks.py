@@ -14,7 +14,7 @@ import keras
 import numpy as np
 
 from ..conventions import TargetFunction
-from ..data.arrays import SegmentationData
+from ..data.arrays import SegmentationData, scale
 from ..data.labels import unlabelled
 from ..data.targets import with_targets
 from ..errors import RunError
@@ -320,10 +320,12 @@ class Scoring(keras.callbacks.Callback):
         task: SegmentationTask = self.model
         confusion = Confusion(self._data.class_names, self._data.ignore_classes, self._table.in_history(self._watched))
         sums: dict[str, float] = {}
-        images = 0
+        images, begin = 0, 0
         for masks, logits in predicted_batches(task.scored, self._data, items, self._batch):
             confusion.update(masks, logits)
-            values = task.loss_values(with_targets(masks, self._targets), logits)
+            batch_items, begin = items[begin : begin + len(masks)], begin + len(masks)
+            batch_images = scale(self._data.images[batch_items]) if task.with_images else None
+            values = task.loss_values(with_targets(masks, self._targets), logits, batch_images)
             losses = {"loss": task.objective(values)}
             if len(values) > 1:
                 losses |= {f"loss_{name}": value for name, value in values.items()}

@@ -29,6 +29,7 @@ from ..registry import kinds
 from ..runs.pretrained import load_encoder_weights
 from .assembly import build_batches, build_task, crop_of, input_shape
 from .feed import BatchFeed
+from .finished_runs import check_runs
 from .initial_weights import copy_initial_weights
 from .objective import Objective, build_objective
 from .objective_checks import check_objective
@@ -73,6 +74,7 @@ def set_up_training(
     training = plan.training
     if training.deterministic:
         ask_for_determinism()
+    check_runs(plan, data)
     transfer = None
     if network is None:
         network = build_network(plan, input_shape(plan, data), data.num_classes)
@@ -80,7 +82,7 @@ def set_up_training(
         transfer = copy_initial_weights(training, network, plan.session)
     objective = build_objective(plan, data, split)
     task = build_task(plan, network, objective)
-    check_objective(task, objective, input_shape(plan, data)[:2])
+    check_objective(task, objective, input_shape(plan, data))
     batches = build_batches(plan, data, split, objective)
     task.calibration = partial(calibration_batches, data, split["train"], training.batch, crop_of(plan, data))
     schedule = build_component(

@@ -6,24 +6,19 @@ import importlib
 
 import keras
 import pytest
+from helpers.components import standing_alone
 from helpers.networks import spec_for
 from keras import layers
 
 from marsseg_core.components.interfaces import NetworkSpec
 from marsseg_core.components.specs import BottleneckSpec
 from marsseg_core.registry import kinds
-from marsseg_core.registry.catalog import installed
 from marsseg_plugins.architectures.unet import UNet
 
 WITHOUT = {"swin", "transformer"}
 # The parameters with which components have batch normalisation that do not have it by default.
 BATCH = {"fpn": {"normalisation": "batch"}}
-ENTRIES = [
-    entry
-    for kind in (kinds.ARCHITECTURE, kinds.BOTTLENECK)
-    for entry in installed().of_kind(kind)
-    if entry.distribution == "marsseg"
-]
+ENTRIES = [entry for kind in (kinds.ARCHITECTURE, kinds.BOTTLENECK) for entry in standing_alone(kind)]
 
 
 def epsilons(entry, **parameters) -> set[float]:

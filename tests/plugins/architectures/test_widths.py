@@ -8,6 +8,7 @@ from collections.abc import Callable
 import keras
 import numpy as np
 import pytest
+from helpers.components import standing_alone
 from helpers.networks import spec_for
 from keras import layers
 
@@ -16,7 +17,6 @@ from marsseg_core.components.interfaces import NetworkSpec
 from marsseg_core.components.specs import BottleneckSpec
 from marsseg_core.registry import kinds
 from marsseg_core.registry.catalog import installed
-from marsseg_core.registry.distribution import DISTRIBUTION
 from marsseg_core.registry.loading import load
 from marsseg_core.testing.architectures import GradientRecorder, make_batch, reset_keras, train
 from marsseg_plugins.architectures.residual import squeeze_excite
@@ -29,7 +29,7 @@ DELICATE = ("transunet", "resunetpp", "transformer", "swin")
 
 
 def names(kind):
-    built_in = [entry.name for entry in installed().of_kind(kind) if entry.distribution == DISTRIBUTION]
+    built_in = [entry.name for entry in standing_alone(kind)]
     return [pytest.param(name, marks=[] if name in DELICATE else [pytest.mark.slow]) for name in built_in]
 
 
