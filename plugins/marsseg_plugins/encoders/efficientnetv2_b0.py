@@ -13,9 +13,9 @@ class EfficientNetV2B0(ApplicationEncoder):
 
     Structure: a 3×3 convolution of stride 2 to 32 filters, three stages of blocks whose expansion is a 3×3 convolution,
     three of inverted residual blocks with depthwise convolutions and squeeze-and-excitation, and a 1×1 convolution, all
-    with batch normalisation and SiLU. In training, up to 19 % of an image's blocks are left out. The maps have 16, 32,
-    48, 112 and 1,280 filters at the strides 2, 4, 8, 16 and 32. Images are scaled by the means and standard deviations
-    of ImageNet.
+    with batch normalisation and SiLU. In training, a block is left out for an image with a probability that grows to
+    19 % at the last block. The maps have 16, 32, 48, 112 and 1,280 filters at the strides 2, 4, 8, 16 and 32. Images
+    are scaled by the means and standard deviations of ImageNet.
 
     Published: 7,200,312 weights with the classifier, 5,919,312 without.
 
