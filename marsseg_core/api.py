@@ -133,7 +133,7 @@ def network(
         plugins: Python files that define further components.
 
     Returns:
-        The network, with new random weights.
+        The network, with new random weights, or those that the encoder names: "efficientnet_lite0:weights=imagenet".
 
     Raises:
         RequestError: A name or value is wrong, or the components do not fit together or the size of the images.
@@ -153,13 +153,16 @@ def network(
     resolved = resolve(request, open_session(), only=NETWORK_KINDS)
     from .networks.build import assemble_network
     from .networks.keras_backend import precision
+    from .runs.pretrained import load_encoder_weights
 
     if seed is not None:
         import keras
 
         keras.utils.set_random_seed(count_of(seed, "seed", at_least=0))
     with precision():
-        return assemble_network(resolved, shape, classes)
+        built = assemble_network(resolved, shape, classes)
+        load_encoder_weights(resolved, built)
+    return built
 
 
 def loss(

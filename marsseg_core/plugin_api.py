@@ -52,6 +52,7 @@ if TYPE_CHECKING:
         append_names as append_names,
         cached_data as cached_data,
         cached_images as cached_images,
+        cached_values as cached_values,
         note_classes as note_classes,
         note_scaling as note_scaling,
         note_warnings as note_warnings,
@@ -107,7 +108,7 @@ if TYPE_CHECKING:
     from .figures.page import render_template as render_template
     from .files.contents import other_content as other_content
     from .files.npy import read_npy_header as read_npy_header
-    from .files.regular import check_regular as check_regular
+    from .files.regular import check_regular as check_regular, open_regular as open_regular
     from .files.run_folder import FINISHED as FINISHED, RunFolder as RunFolder
     from .files.text import read_text as read_text
     from .hooks import hookimpl as hookimpl
@@ -196,6 +197,7 @@ _NAMES: Final = {
         "note_scaling",
         "cached_data",
         "cached_images",
+        "cached_values",
     ),
     "data.folder_facts": (
         "FACT_FILE",
@@ -271,7 +273,10 @@ _NAMES: Final = {
     "figures.page": ("render_template",),
     "files.contents": ("other_content",),
     "files.npy": ("read_npy_header",),
-    "files.regular": ("check_regular",),
+    "files.regular": (
+        "check_regular",
+        "open_regular",
+    ),
     "files.run_folder": (
         "FINISHED",
         "RunFolder",

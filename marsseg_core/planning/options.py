@@ -22,6 +22,16 @@ class EncoderOptions:
     output_stride: Literal[8, 16, 32] | None = param(
         None, help="factor by which its last map is smaller than the image; none: what the architecture asks for"
     )
+    weights: str | None = param(
+        None,
+        help="initial weights: none (random), published ones by name, such as imagenet, a file that ends in "
+        ".weights.h5, .npz or .safetensors, or a run folder",
+    )
+    weights_hash: str | None = param(None, help="hash that `weights` must have; recorded automatically")
+
+    def __post_init__(self) -> None:
+        if self.weights_hash is not None and self.weights is None:
+            raise ValueError("weights_hash needs weights")
 
 
 @dataclass(frozen=True)

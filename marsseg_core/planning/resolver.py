@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import MISSING, dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -37,6 +38,7 @@ from ..registry.process_state import keep_process_state
 from ..registry.session import Session
 from ..registry.source_code import recipe_path
 from . import grammar
+from .encoder_weights import hash_of_weights, path_of_weights
 from .invoke import call_checking_parameters, call_component, nested_components
 from .metrics import canonical_monitor, planned_metrics
 from .moved_keys import MOVED_TO_KIND, with_current_keys
@@ -320,8 +322,8 @@ class PlanBuilder:
                 raise RequestError(
                     f"The architecture '{architecture.entry.name}' does not take an encoder.",
                     where="--encoder",
-                    hint="Leave it out, or use --encoder none if the plan has one. `marsseg show encoder` names the "
-                    "architectures that take one.",
+                    hint="Leave it out, or use --encoder none if the plan has one. These architectures take one: "
+                    f"{', '.join(_architectures_with_encoder(self.catalog))}.",
                 )
             if kinds.ENCODER in chosen and not chosen[kinds.ENCODER] and architecture.component.needs_encoder:
                 raise RequestError(
@@ -543,6 +545,8 @@ class PlanBuilder:
             # The plan in the run folder may be read from another working directory.
             item.values["path"] = os.path.abspath(os.path.expanduser(item.values["path"]))
         where = f"{kind.option} {item.entry.name}"
+        if kind == kinds.ENCODER:
+            _pin_encoder_weights(item, cls.published_weights, where)
         with plugin_errors_named(item.entry, "failed"):
             component = parameters.configure(
                 cls, {key: value for key, value in item.values.items() if key in own}, where=where
@@ -562,6 +566,24 @@ class PlanBuilder:
         )
 
 
+def _pin_encoder_weights(item: _Item, published: Sequence[str], where: str) -> None:
+    """Make the path of an encoder's weights absolute, and add their hash unless the same layer sets it.
+
+    Published weights may have to be downloaded first: the hash of theirs is recorded when the run begins.
+    """
+    weights, origin = item.values.get("weights"), item.origins.get("weights", "")
+    if item.origins.get("weights_hash", origin) not in (origin, "--set"):
+        item.set({"weights_hash": None}, origin)  # the hash belongs to the weights that an earlier layer named
+    if not isinstance(weights, str) or weights == parameters.NONE_WORD:
+        return
+    path = path_of_weights(weights, published)
+    if path is None:
+        return
+    if item.values.get("weights_hash") in (None, parameters.NONE_WORD):
+        item.set({"weights_hash": hash_of_weights(path, published, where)}, origin)
+    item.set({"weights": str(path)}, origin)
+
+
 def _values_of_absent(cls: type, values: Mapping[str, Any]) -> dict[str, Any]:
     """Return the parameters that are not in `values` of an older plan, with the value that they had implicitly then."""
     known = parameters.parameters_of(cls).items()
@@ -572,6 +594,15 @@ def datasets_that_recognise(path: Path, catalog: Catalog) -> list[Entry]:
     """Return the data set components that recognise a file or folder as theirs; generic ones only if no other does."""
     entries = [entry for entry in catalog.of_kind(kinds.DATASET) if entry.usable and _recognises(entry, path)]
     return [entry for entry in entries if not load(entry).generic] or entries
+
+
+def _architectures_with_encoder(catalog: Catalog) -> list[str]:
+    names = []
+    for entry in catalog.of_kind(kinds.ARCHITECTURE):
+        with suppress(PluginError):
+            if entry.usable and load(entry).takes_encoder:
+                names.append(entry.name)
+    return names
 
 
 def _recognises(entry: Entry, path: Path) -> bool:

@@ -39,6 +39,7 @@ from ..registry.process_state import keep_process_state
 from ..registry.source_code import module_file, source_root
 from ..runs.data import read_data
 from ..runs.log import run_log
+from ..runs.pretrained import settle_weights
 from ..runs.recorded_data import read_data_of, recorded_split
 from ..runs.run import Run
 from .assembly import input_shape
@@ -97,9 +98,9 @@ def execute(
     with run_log(hooks.warnings if hooks else ()) as log:
         avoid_importing_tensorflow()
         hooks = hooks or announce(plan)
+        (plan,) = settle_weights(settle_precision([plan]))
         if data is None:
             data = read_data(plan)
-        (plan,) = settle_precision([plan])
         split = _new_split(plan, data)
         setup = set_up_training(plan, data, split, best_by=plan.metrics.best_by)
         folder = create_run_folder(plan.name, out)

@@ -26,6 +26,7 @@ from ..planning.invoke import build_component
 from ..planning.metrics import PREFIX
 from ..planning.plan import Plan
 from ..registry import kinds
+from ..runs.pretrained import load_encoder_weights
 from .assembly import build_batches, build_task, crop_of, input_shape
 from .feed import BatchFeed
 from .initial_weights import copy_initial_weights
@@ -63,8 +64,8 @@ def set_up_training(
     """Build and compile the network, losses, optimizer and callbacks of a plan.
 
     `best_by` is the column of the history that decides which network is the best. Without a `network`, the plan's
-    network is built, with the initial weights of `training.init`. With one, that network is trained; its weights are
-    not changed here, since a checkpoint will set them.
+    network is built, with the initial weights of its encoder and of `training.init`. With one, that network is trained;
+    its weights are not changed here, since a checkpoint will set them.
 
     Raises RequestError where components of the plan do not fit each other or the data, and PluginError where a
     component builds something wrong.
@@ -75,6 +76,7 @@ def set_up_training(
     transfer = None
     if network is None:
         network = build_network(plan, input_shape(plan, data), data.num_classes)
+        load_encoder_weights(plan, network)
         transfer = copy_initial_weights(training, network, plan.session)
     objective = build_objective(plan, data, split)
     task = build_task(plan, network, objective)

@@ -64,8 +64,9 @@ def test_the_output_stride_of_the_plan_reaches_the_encoder():
 
 
 def test_an_architecture_that_takes_none_refuses_it():
-    with pytest.raises(RequestError, match="'dense' does not take an encoder"):
+    with pytest.raises(RequestError, match="'dense' does not take an encoder") as caught:
         marsseg.network("dense", encoder="efficientnet_lite0")
+    assert "unet" in caught.value.hint
 
 
 @pytest.mark.parametrize(

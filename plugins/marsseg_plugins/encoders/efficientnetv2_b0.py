@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from marsseg_core.plugin_api import param
+
 from .applications import IMAGENET_DEVIATION, IMAGENET_MEAN, Application, ApplicationEncoder
 
 
@@ -19,9 +21,14 @@ class EfficientNetV2B0(ApplicationEncoder):
 
     Published: 7,200,312 weights with the classifier, 5,919,312 without.
 
+    Weights: `imagenet` are those that Keras downloads once, into its cache, learnt from 1.3 million photographs of
+    1,000 classes.
+
     Source: Tan, Le, "EfficientNetV2: Smaller Models and Faster Training", arXiv 2104.00298; `EfficientNetV2B0` of
     keras.io/api/applications.
     """
+
+    momentum: float = param(0.9, help="momentum of the moving statistics of batch normalisation", minimum=0, maximum=1)
 
     @property
     def application(self) -> Application:

@@ -166,6 +166,7 @@ def test_published_weights_come_from_the_file_that_keras_downloads(tmp_path, mon
     maps = outputs(network, batch)
     same({32: maps[32]}, {32: outputs(application, 2 * batch - 1)})
     assert network.count_params() == 939_120
+    assert network.get_layer("encoder_conv_bn").momentum == 0.9
     dilated = keras.Input((32, 64, 1))
     shapes = {stride: tuple(map_.shape[1:]) for stride, map_ in SMALL.build(dilated, EncoderSpec(8)).items()}
     assert shapes == {2: (16, 32, 16), 4: (8, 16, 16), 8: (4, 8, 576)}
