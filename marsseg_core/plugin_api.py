@@ -22,8 +22,11 @@ if TYPE_CHECKING:
         NetworkSpec as NetworkSpec,
         Optimizer as Optimizer,
         Schedule as Schedule,
+        SemiSupervised as SemiSupervised,
         Weighting as Weighting,
     )
+    from .components.semi_layer import SemiLayer as SemiLayer, Student as Student, ViewTensors as ViewTensors
+    from .components.semi_specs import LabellingSpec as LabellingSpec, SemiSpec as SemiSpec, Views as Views
     from .components.specs import (
         BottleneckSpec as BottleneckSpec,
         LossSpec as LossSpec,
@@ -133,7 +136,18 @@ _NAMES: Final = {
         "NetworkSpec",
         "Optimizer",
         "Schedule",
+        "SemiSupervised",
         "Weighting",
+    ),
+    "components.semi_layer": (
+        "SemiLayer",
+        "Student",
+        "ViewTensors",
+    ),
+    "components.semi_specs": (
+        "LabellingSpec",
+        "SemiSpec",
+        "Views",
     ),
     "components.specs": (
         "BottleneckSpec",

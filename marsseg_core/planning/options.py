@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final, Literal, TypeAlias
 
 from ..conventions import HEADLINE
 from ..data.cleaning_options import CleaningOptions
@@ -13,6 +13,9 @@ from ..data.split_options import SplitOptions
 from ..registry.kinds import Kind
 from ..registry.loading import resolve_reference
 from ..registry.parameters import param
+
+# The value of `unlabelled` for the images without labels of the labelled data set itself.
+OWN: Final = "own"
 
 
 @dataclass(frozen=True)
@@ -46,11 +49,30 @@ class OptimizerOptions:
 
 
 @dataclass(frozen=True)
+class SemiOptions:
+    """The options of every semi-supervised method, in addition to its own parameters."""
+
+    weight: float = param(1.0, help="factor of its term in the objective, after the ramp", minimum=0)
+    ramp: float = param(
+        0.0, help="epochs in which the factor rises from nearly 0 to `weight`; 0: it is constant", minimum=0
+    )
+    batch: int | None = param(
+        None, help="images without labels per step; none: as many as with labels", minimum=1, maximum=65_536
+    )
+    transductive: bool = param(
+        False, help="also use images that are in the validation or test subset; metrics, tables and report say so"
+    )
+
+
+@dataclass(frozen=True)
 class NoOptions:
     """The options of the kinds to which marsseg adds none."""
 
 
-def options_of(kind: Kind) -> type[LossOptions | AugmentationOptions | OptimizerOptions | NoOptions]:
+CoreOptions: TypeAlias = LossOptions | AugmentationOptions | OptimizerOptions | SemiOptions | NoOptions
+
+
+def options_of(kind: Kind) -> type[CoreOptions]:
     """Return the dataclass of the options that marsseg adds to every component of a kind."""
     return resolve_reference(kind.core_parameters) if kind.core_parameters else NoOptions
 
@@ -115,6 +137,11 @@ class TrainingOptions:
         minimum=1,
         maximum=SIDE_LIMIT,
         min_length=2,
+    )
+    unlabelled: str = param(
+        OWN,
+        help="images without labels for --semi: a data set or a path, whose labels, if it has any, are not used; own: "
+        "those of the data set itself",
     )
     init: str | None = param(None, help="run folder whose network gives the initial weights, where shapes match")
     init_hash: str | None = param(None, help="hash that the network file of `init` must have; recorded automatically")

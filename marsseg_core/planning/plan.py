@@ -18,7 +18,7 @@ from ..registry.session import Session, open_session
 from ..shown import HtmlRepr
 from .invoke import call_component
 from .metrics import MetricTable, planned_metrics
-from .options import SECTIONS, TrainingOptions
+from .options import OWN, SECTIONS, TrainingOptions
 from .resolved import ResolvedComponent, weighting_spec
 
 if TYPE_CHECKING:
@@ -84,6 +84,7 @@ class Plan(HtmlRepr):
         names = [
             f"{kind.option}={','.join(each.entry.name for each in several) or parameters.NONE_WORD}"
             for kind, several in self.resolved.items()
+            if several or kind.many
         ]
         return ", ".join([*names, f"epochs={self.training.epochs}", f"seed={self.training.seed}"])
 
@@ -128,6 +129,8 @@ class Plan(HtmlRepr):
         entry = self.resolved[kinds.WEIGHTING][0].entry
         if len(names) == 1 and self.one(kinds.WEIGHTING).moves:
             lines.append(f"The weighting '{entry.name}' has no effect, as there is only one loss, {names[0]}.")
+        if self.training.unlabelled != OWN and not self.resolved[kinds.METHOD]:
+            lines.append("The images without labels have no effect, as no --semi names a method that uses them.")
         return tuple(lines)
 
     def rows(self) -> list[tuple[str, str, str]]:
@@ -175,7 +178,10 @@ class Plan(HtmlRepr):
             document[PLUGIN_KEY] = [plugin.to_toml(PLUGINS_FOLDER) for plugin in self.plugins]
         for kind in PLAN_KINDS:
             tables = [resolved.to_toml() for resolved in self.resolved[kind]]
-            document[kind.option] = tables if kind.many else tables[0]
+            if kind.many:
+                document[kind.option] = tables
+            elif tables:
+                document[kind.option] = tables[0]
         for section in SECTIONS:
             values = parameters.settings(getattr(self, section))
             document[section] = {key: parameters.to_toml(value) for key, value in values.items()}

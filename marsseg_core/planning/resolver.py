@@ -40,7 +40,7 @@ from . import grammar
 from .invoke import call_checking_parameters, call_component, nested_components
 from .metrics import canonical_monitor, planned_metrics
 from .moved_keys import MOVED_TO_KIND, with_current_keys
-from .options import SECTIONS, LossOptions, TrainingOptions, options_of
+from .options import OWN, SECTIONS, LossOptions, TrainingOptions, options_of
 from .plan import NAME_KEYS, Plan
 from .python_components import Given, make_plugins, named_components
 from .resolved import ResolvedComponent, weighting_spec
@@ -290,7 +290,7 @@ class PlanBuilder:
         chosen = {}
         for kind in filter(self.only.__contains__, PLAN_KINDS):
             items = self.items.get(kind, [])
-            if not items and kind.in_plan != "any":
+            if not items and not kind.may_be_none:
                 hint = f"Installed {kind} names: {', '.join(self.catalog.names(kind))}."
                 raise RequestError(f"A run needs {kind.with_article}.", where=f"--{kind.option}", hint=hint)
             if len(items) > 1 and not kind.many:
@@ -299,6 +299,7 @@ class PlanBuilder:
             chosen[kind] = tuple(self._resolve_item(kind, item) for item in items)
         self._check_bottleneck(chosen)
         self._pin_initial_weights()
+        self._pin_unlabelled()
         self._forget_chosen_precision()
         self._set_canonical_monitor()
         origins: dict[str, Mapping[str, str]] = {name: item.origins for name, item in self.sections.items()}
@@ -368,6 +369,19 @@ class PlanBuilder:
         if init_hash == parameters.NONE_WORD:
             section.set({"init_hash": RunFolder.open(path).network_hash()}, origin)
         section.set({"init": str(path)}, origin)
+
+    def _pin_unlabelled(self) -> None:
+        """Make the path of `unlabelled` absolute, since the plan may be read from another working directory."""
+        section = self.sections["training"]
+        text = section.values.get("unlabelled", OWN)
+        if kinds.METHOD not in self.only or not isinstance(text, str) or text == OWN:
+            return
+        named = self._parse_dataset(text, f"--unlabelled {text}")
+        values = {key: str(value) for key, value in named.parameters.items()}
+        if "path" in values:
+            values["path"] = os.path.abspath(os.path.expanduser(values["path"]))
+        pinned = ":".join([named.name, *(f"{key}={value}" for key, value in values.items())])
+        section.set({"unlabelled": pinned}, section.origins["unlabelled"])
 
     def _forget_chosen_precision(self) -> None:
         """Remove the record that a run chose its `precision`, if a later layer sets another one."""

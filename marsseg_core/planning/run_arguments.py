@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         NetworkSpec,
         Optimizer,
         Schedule,
+        SemiSupervised,
         Weighting,
     )
     from ..data.arrays import SegmentationData
@@ -48,6 +49,7 @@ class SeriesArguments(TypedDict, total=False):
     augment: str | Augmentation | type[Augmentation] | Sequence[str | Augmentation | type[Augmentation]] | None
     schedule: str | Schedule | type[Schedule]
     optimizer: str | Optimizer | type[Optimizer]
+    semi: str | SemiSupervised | type[SemiSupervised] | None
     data: Text | Data
 
     epochs: int
@@ -71,6 +73,7 @@ class SeriesArguments(TypedDict, total=False):
     deterministic: bool
     score_training: bool
     crop: Sequence[int] | None
+    unlabelled: Text
     init: Text | None
     init_hash: str | None
 

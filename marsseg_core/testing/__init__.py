@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from .metrics import MetricContract as MetricContract
     from .optimizers import OptimizerContract as OptimizerContract
     from .schedules import ScheduleContract as ScheduleContract
+    from .semi_supervised import SemiSupervisedContract as SemiSupervisedContract
     from .weightings import WeightingContract as WeightingContract
 
 # The module of each contract. It is imported at the first use of the contract, as most modules need Keras, which takes
@@ -44,6 +45,7 @@ _MODULES: Final = {
     "MetricContract": "metrics",
     "OptimizerContract": "optimizers",
     "ScheduleContract": "schedules",
+    "SemiSupervisedContract": "semi_supervised",
     "WeightingContract": "weightings",
 }
 
@@ -57,6 +59,7 @@ __all__ = [
     "MetricContract",
     "OptimizerContract",
     "ScheduleContract",
+    "SemiSupervisedContract",
     "WeightingContract",
 ]
 

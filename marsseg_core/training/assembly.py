@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import keras
 
+from ..components.semi_layer import SemiLayer
 from ..components.weighting_layer import WeightingLayer
 from ..data.arrays import SegmentationData
 from ..data.batches import TrainingBatches
 from ..data.split import Split
+from ..data.views import PairedBatches, ViewBatches
 from ..errors import PluginError, RequestError
 from ..networks.heads import split_heads
 from ..networks.keras_backend import choose_compiler, precision
@@ -49,8 +51,10 @@ def input_shape(plan: Plan, data: SegmentationData) -> tuple[int, int, int]:
     return height, width, data.images.shape[-1]
 
 
-def build_task(plan: Plan, network: keras.Model, objective: Objective) -> SegmentationTask:
-    """Return the network joined with its losses and their weighting.
+def build_task(
+    plan: Plan, network: keras.Model, objective: Objective, semi: SemiLayer | None = None
+) -> SegmentationTask:
+    """Return the network joined with its losses, their weighting, and the semi-supervised method if there is one.
 
     Raises RequestError where `head_weights` does not match the network's auxiliary heads, and PluginError where the
     weighting component does not build a WeightingLayer.
@@ -79,13 +83,19 @@ def build_task(plan: Plan, network: keras.Model, objective: Objective) -> Segmen
             objective.spec.ignore_classes,
             head_weights,
             plan.training.averaging,
+            semi,
         )
     choose_compiler(task.scored)
     return task
 
 
-def build_batches(plan: Plan, data: SegmentationData, split: Split, objective: Objective) -> BatchFeed:
-    """Return the batches of the training subset, with augmentations and the targets that the losses need."""
+def build_batches(
+    plan: Plan, data: SegmentationData, split: Split, objective: Objective, views: ViewBatches | None = None
+) -> BatchFeed:
+    """Return the batches of the training subset, with augmentations and the targets that the losses need.
+
+    With `views`, each batch also has views of images without labels.
+    """
     items = split["train"]
     transforms = [
         (prepare_augmentation(augmentation, data, items), augmentation.options.p)
@@ -102,4 +112,5 @@ def build_batches(plan: Plan, data: SegmentationData, split: Split, objective: O
         targets=objective.targets,
         crop=crop_of(plan, data),
     )
-    return BatchFeed(batches, plan.training.workers, plan.training.worker_kind)
+    prepared = batches if views is None else PairedBatches(batches, views)
+    return BatchFeed(prepared, plan.training.workers, plan.training.worker_kind)

@@ -1,0 +1,14 @@
+"""Run the contract of semi-supervised methods on every method."""
+
+from __future__ import annotations
+
+from marsseg_core.testing import SemiSupervisedContract
+from marsseg_plugins.semi_supervised.mean_teacher import MeanTeacher
+
+
+class TestMeanTeacher(SemiSupervisedContract):
+    component = MeanTeacher()
+
+
+class TestMeanTeacherWithBoxes(SemiSupervisedContract):
+    component = MeanTeacher(consistency="ce", cutmix=1.0)
