@@ -59,12 +59,11 @@ class LabellingSpec:
         images: (M, H, W, C) uint8, the images.
         num_classes: K, the number of classes, including the ignored ones.
         ignore_classes: The classes that have no labels.
-        predict: A function of the paths of finished runs, and of whether mirror images are predicted too. It returns a
-            function that predicts the images again each time that it is called: it yields the mean probabilities of the
-            runs for one image after the other, (H, W, K) float32.
+        predict: A function of the paths of finished runs, and of whether mirror images are predicted too. It yields the
+            mean probabilities of the runs for one image after the other, (H, W, K) float32.
     """
 
     images: np.ndarray
     num_classes: int
     ignore_classes: tuple[int, ...]
-    predict: Callable[[Sequence[str], bool], Callable[[], Iterator[np.ndarray]]]
+    predict: Callable[[Sequence[str], bool], Iterator[np.ndarray]]

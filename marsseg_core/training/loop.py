@@ -9,6 +9,7 @@ from datetime import datetime
 from pathlib import Path
 
 import keras
+import numpy as np
 
 from ..data.arrays import SegmentationData
 from ..data.doubts import doubts
@@ -58,6 +59,7 @@ from .callbacks import (
 from .checkpoint import RestoreStates, TrainingProgress
 from .checkpointer import Checkpointer, FileCheckpointer
 from .ended import record_move, relocate, score_subsets
+from .labelling import label_images, store_labels, stored_labels
 from .recorder import RunRecorder
 from .semi import SemiRamp
 from .setup import TrainingSetup, set_up_training
@@ -105,12 +107,13 @@ def execute(
         (plan,) = settle_precision([plan])
         split = _new_split(plan, data)
         unlabelled = read_unlabelled(plan, data, split)
-        setup = set_up_training(plan, data, split, best_by=plan.metrics.best_by, unlabelled=unlabelled)
+        labels = label_images(plan, data, split, unlabelled)
+        setup = set_up_training(plan, data, split, best_by=plan.metrics.best_by, unlabelled=unlabelled, labels=labels)
         folder = create_run_folder(plan.name, out)
         with folder.removed_if_empty(), folder.claimed():
             run = _new_run(plan, folder, data, split, setup, plan.metrics.best_by, unlabelled)
             with _failure_reported(run, hooks):
-                _write_beginning(run)
+                _write_beginning(run, labels)
                 log.begin(folder)
                 _log_transfer(run)
                 _train_and_score(run, setup, hooks, checkpointer(folder), progress=None)
@@ -173,14 +176,19 @@ def resume(
                 checkpoint.progress().best_by
             )  # the run keeps its choice, even if this version has another default
             network, network_warning = _network_to_resume(folder, plan, data)
-        setup = set_up_training(plan, data, split, network, best_by=best_by, unlabelled=unlabelled)
+        labels = stored_labels(folder)
+        if labels is None:
+            labels = label_images(plan, data, split, unlabelled)
+            if labels is not None and folder.environment.is_file():
+                raise RequestError("The labels of the images without labels are gone.", where=str(folder.labels))
+        setup = set_up_training(plan, data, split, network, best_by=best_by, unlabelled=unlabelled, labels=labels)
         if checkpoint.saved:
             progress = checkpoint.load(setup.task)
         folder.remove_leftovers()
         run = _new_run(plan, folder, data, split, setup, best_by, unlabelled)
         with _failure_reported(run, hooks):
             if progress is None and not folder.environment.is_file():  # killed before the first files were written
-                _write_beginning(run)
+                _write_beginning(run, labels)
             log.begin(folder)
             if moved:
                 record_move(run)
@@ -395,8 +403,8 @@ def _plugin_error(plan: Plan, cause: BaseException) -> PluginError | None:
     return None
 
 
-def _write_beginning(run: Run) -> None:
-    """Write the files that describe the run: plan, plugin files, split, cleaning and environment."""
+def _write_beginning(run: Run, labels: np.ndarray | None) -> None:
+    """Write the files that describe the run: plan, plugin files, split, labels, cleaning and environment."""
     folder = run.folder
     for plugin in run.plan.plugins:
         folder.write_bytes(folder.plugins / plugin.name, plugin.source)
@@ -411,6 +419,8 @@ def _write_beginning(run: Run) -> None:
         | ({} if run.unlabelled is None else {"unlabelled": run.unlabelled.to_json()})
         | run.split.to_json(),
     )
+    if labels is not None:
+        store_labels(folder, labels)
     if run.data.cleaning is not None:
         folder.write_json(folder.cleaning, {"schema": 1} | run.data.cleaning.to_json())
         folder.log(f"cleaned: {run.data.cleaning}")

@@ -42,8 +42,10 @@ def build_semi(plan: Plan, spec: SemiSpec) -> SemiLayer | None:
     return layer
 
 
-def build_views(plan: Plan, data: SegmentationData, split: Split, unlabelled: Unlabelled) -> ViewBatches:
-    """Return the views of the images without labels.
+def build_views(
+    plan: Plan, data: SegmentationData, split: Split, unlabelled: Unlabelled, labels: np.ndarray | None = None
+) -> ViewBatches:
+    """Return the views of the images without labels, with the labels that the method has made, if it has.
 
     Raises RequestError where an augmentation of the weak view changes more than places, or one of the strong view moves
     pixels.
@@ -76,6 +78,7 @@ def build_views(plan: Plan, data: SegmentationData, split: Split, unlabelled: Un
         seed=plan.training.seed,
         size=(height, width),
         cutmix=views.cutmix,
+        labels=labels,
         uses_weak=views.uses_weak,
     )
 

@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any
 
 import keras
+import numpy as np
 
 from ..components.semi_specs import SemiSpec
 from ..components.specs import ScheduleSpec
@@ -68,12 +69,14 @@ def set_up_training(
     *,
     best_by: str,
     unlabelled: Unlabelled | None = None,
+    labels: np.ndarray | None = None,
 ) -> TrainingSetup:
     """Build and compile the network, losses, optimizer and callbacks of a plan.
 
     `best_by` is the column of the history that decides which network is the best. Without a `network`, the plan's
     network is built, with the initial weights of `training.init`. With one, that network is trained; its weights are
-    not changed here, since a checkpoint will set them. `unlabelled` has the images of a semi-supervised method.
+    not changed here, since a checkpoint will set them. `unlabelled` has the images of a semi-supervised method,
+    and `labels` those that it has made for them before the training.
 
     Raises RequestError where components of the plan do not fit each other or the data, and PluginError where a
     component builds something wrong.
@@ -86,7 +89,7 @@ def set_up_training(
         network = build_network(plan, input_shape(plan, data), data.num_classes)
         transfer = copy_initial_weights(training, network, plan.session)
     objective = build_objective(plan, data, split)
-    views = None if unlabelled is None else build_views(plan, data, split, unlabelled)
+    views = None if unlabelled is None else build_views(plan, data, split, unlabelled, labels)
     batches = build_batches(plan, data, split, objective, views)
     classes = data.num_classes, objective.spec.ignore_classes
     semi = build_semi(plan, SemiSpec(*classes, training.epochs, len(batches)))

@@ -15,10 +15,11 @@ from marsseg_plugins.augmentations.noise import Noise
 from marsseg_plugins.datasets.synthetic import Synthetic
 
 IMAGES = np.arange(5 * 6 * 8, dtype=np.uint8).reshape(5, 6, 8, 1)
+NOISE = Noise().apply
 FLIP = HFlip()._warp_transform()
 
 
-def batches(images=IMAGES, weak=((FLIP, 0.5),), strong=((Noise().apply, 1.0),), **words):
+def batches(images=IMAGES, weak=((FLIP, 0.5),), strong=((NOISE, 1.0),), **words):
     return ViewBatches(images, weak, strong, **({"batch": 4, "seed": 3, "size": (6, 8)} | words))
 
 

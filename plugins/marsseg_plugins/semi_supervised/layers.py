@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 from keras import ops
 
 from marsseg_core.plugin_api import SemiLayer, SemiSpec, Student, ViewTensors
@@ -43,3 +44,39 @@ class MeanTeacherLayer(SemiLayer):
         momentum = ops.minimum(1.0 - 1.0 / self.steps, self._momentum)
         for average, weight in zip(self.average, student.weights, strict=True):
             average.assign(momentum * average + (1.0 - momentum) * ops.cast(weight, "float32"))
+
+
+class FixMatchLayer(SemiLayer):
+    """Train the strong view with the confident labels of the weak view."""
+
+    def __init__(self, spec: SemiSpec, threshold: float) -> None:
+        super().__init__(spec)
+        self._threshold = threshold
+
+    def term(self, student: Student, views: ViewTensors) -> tuple[Any, Any]:
+        """Return the cross-entropy with the labels, and the share of the pixels that have one."""
+        weak = views.mix(ops.stop_gradient(self.probabilities(student.logits(views.weak))))
+        confident = ops.cast(ops.max(weak, axis=-1) >= self._threshold, "float32")
+        labels = ops.one_hot(ops.argmax(weak, axis=-1), weak.shape[-1])
+        entropy = -ops.sum(labels * self.log_probabilities(student.logits(views.strong)), axis=-1)
+        return self.mean(entropy, confident * ops.cast(views.counted, "float32"))
+
+
+class PseudoLayer(SemiLayer):
+    """Train the strong view with the labels that were made before the training."""
+
+    def __init__(self, spec: SemiSpec, *, soft: bool) -> None:
+        super().__init__(spec)
+        self._soft = soft
+
+    def term(self, student: Student, views: ViewTensors) -> tuple[Any, Any]:
+        """Return the cross-entropy with the labels, and the share of the pixels that have one."""
+        if self._soft:
+            target = ops.cast(views.labels, "float32")
+        else:
+            target = ops.one_hot(ops.cast(views.labels, "int32"), self.spec.num_classes)  # zeros for void
+        target = ops.take(target, np.array(self.spec.counted), axis=-1)
+        total = ops.sum(target, axis=-1)
+        labelled = ops.cast(total > 0, "float32") * ops.cast(views.counted, "float32")
+        entropy = -ops.sum(target * self.log_probabilities(student.logits(views.strong)), axis=-1)
+        return self.mean(entropy / ops.maximum(total, 1.0), labelled)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from marsseg_core.testing import SemiSupervisedContract
+from marsseg_plugins.semi_supervised.fixmatch import FixMatch
 from marsseg_plugins.semi_supervised.mean_teacher import MeanTeacher
 
 
@@ -12,3 +13,7 @@ class TestMeanTeacher(SemiSupervisedContract):
 
 class TestMeanTeacherWithBoxes(SemiSupervisedContract):
     component = MeanTeacher(consistency="ce", cutmix=1.0)
+
+
+class TestFixMatch(SemiSupervisedContract):
+    component = FixMatch(threshold=0.5)

@@ -1,0 +1,90 @@
+"""The terms of the semi-supervised methods, by numbers, and what a training step leaves alone."""
+
+from __future__ import annotations
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+
+from marsseg_core.components.semi_layer import ViewTensors
+from marsseg_core.components.semi_specs import SemiSpec
+from marsseg_core.training.student import NetworkStudent
+from marsseg_plugins.semi_supervised.fixmatch import FixMatch
+from marsseg_plugins.semi_supervised.mean_teacher import MeanTeacher
+
+SPEC = SemiSpec(3, (0,), epochs=1, steps_per_epoch=4)
+# Logits (2 images, 1 row, 2 columns, 3 classes). Class 0 is ignored, so its logit has no effect.
+WEAK = np.array([[[[9, 4, 0], [9, 0, 1]]], [[[9, 0, 4], [9, 0, 0]]]], np.float32)
+STRONG = np.array([[[[0, 1, 0], [0, 0, 2]]], [[[0, 3, 0], [0, 1, 1]]]], np.float32)
+COUNTED, MIXED = np.ones((2, 1, 2), np.uint8), np.zeros((2, 1, 2), np.uint8)
+
+
+class Logits:
+    """A student whose images are its logits, times its only weight."""
+
+    def __init__(self):
+        self.weights = [keras.Variable(1.0, name="scale")]
+
+    def logits(self, images, weights=None):
+        return images * ops.convert_to_tensor((weights or self.weights)[0])
+
+
+def probabilities(logits):
+    exponentials = np.exp(logits[..., 1:])
+    return exponentials / exponentials.sum(-1, keepdims=True)
+
+
+def terms(method, student, counted=COUNTED, mixed=MIXED, labels=None):
+    layer = method.build(SPEC)
+    layer.prepare(student)
+    return [float(value) for value in layer.term(student, ViewTensors(STRONG, counted, mixed, WEAK, labels))]
+
+
+def test_mean_teacher_is_the_mean_square_of_the_differences_of_probabilities():
+    difference = (probabilities(STRONG) - probabilities(WEAK)) ** 2
+    assert terms(MeanTeacher(), Logits()) == pytest.approx([difference.mean(), 1.0], rel=1e-5)
+
+
+def test_mean_teacher_follows_the_weights_as_an_exponential_average():
+    """The first steps are a plain mean: the momentum is at most 1 − 1/t."""
+    student = Logits()
+    layer = MeanTeacher(momentum=0.6).build(SPEC)
+    layer.prepare(student)
+    expected = 0.0
+    for step, value in enumerate((2.0, 4.0, 6.0, 8.0), start=1):
+        student.weights[0].assign(value)
+        layer.term(student, ViewTensors(STRONG, COUNTED, MIXED, WEAK))
+        momentum = min(1 - 1 / step, 0.6)
+        expected = momentum * expected + (1 - momentum) * value
+        assert float(layer.average[0]) == pytest.approx(expected)
+
+
+def test_fixmatch_counts_confident_pixels_only():
+    confident = np.array([[[1, 0]], [[1, 0]]])  # the other probabilities are 0.73 and 0.5
+    entropy = -np.log(np.array([[probabilities(STRONG)[0, 0, 0, 0], 1]]))
+    other = -np.log(probabilities(STRONG)[1, 0, 0, 1])
+    assert terms(FixMatch(threshold=0.9), Logits()) == pytest.approx(
+        [(entropy[0, 0] + other) / 4, confident.mean()], rel=1e-5
+    )
+
+
+def test_fixmatch_takes_the_labels_of_a_box_from_the_next_image():
+    mixed = MIXED.copy()
+    mixed[0, 0, 0] = 1
+    own = -np.log(probabilities(STRONG)[1, 0, 0, 1])
+    pasted = -np.log(probabilities(STRONG)[0, 0, 0, 1])  # the second image's class
+    assert terms(FixMatch(threshold=0.9), Logits(), mixed=mixed)[0] == pytest.approx((own + pasted) / 4, rel=1e-5)
+
+
+def test_views_leave_moving_averages_alone_and_let_dropout_go_on():
+    keras.utils.set_random_seed(1)
+    image = keras.Input((4, 4, 1))
+    x = keras.layers.BatchNormalization()(keras.layers.Conv2D(3, 1)(image))
+    student = NetworkStudent(keras.Model(image, keras.layers.Dropout(0.5)(x)))
+    before = [np.array(weight) for weight in student.weights]
+    images = np.random.default_rng(0).random((2, 4, 4, 1), np.float32)
+    first, second = (np.array(student.logits(images)) for _ in range(2))
+    assert not np.array_equal(first, second)
+    for weight, value in zip(student.weights, before, strict=True):
+        np.testing.assert_array_equal(weight, value)
