@@ -17,6 +17,7 @@ if TYPE_CHECKING:
         Bottleneck as Bottleneck,
         Component as Component,
         Dataset as Dataset,
+        Encoder as Encoder,
         Loss as Loss,
         Metric as Metric,
         NetworkSpec as NetworkSpec,
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from .components.semi_specs import LabellingSpec as LabellingSpec, SemiSpec as SemiSpec, Views as Views
     from .components.specs import (
         BottleneckSpec as BottleneckSpec,
+        EncoderSpec as EncoderSpec,
         LossSpec as LossSpec,
         MetricSpec as MetricSpec,
         OptimizerSpec as OptimizerSpec,
@@ -131,6 +133,7 @@ _NAMES: Final = {
         "Bottleneck",
         "Component",
         "Dataset",
+        "Encoder",
         "Loss",
         "Metric",
         "NetworkSpec",
@@ -151,6 +154,7 @@ _NAMES: Final = {
     ),
     "components.specs": (
         "BottleneckSpec",
+        "EncoderSpec",
         "LossSpec",
         "MetricSpec",
         "OptimizerSpec",

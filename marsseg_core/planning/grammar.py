@@ -19,7 +19,7 @@ from ..registry.entries import Entry
 from ..registry.kinds import Kind
 from ..registry.loading import load
 from ..registry.parameters import NONE_WORD, configure, parameters_of
-from .options import CoreOptions, options_of
+from .options import Options, options_of
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ def _parse_one(item: str, text: str, where: str | None) -> NamedComponent:
 
 def resolve_composition(
     kind: Kind, text: str, catalog: Catalog | None = None, prefer: str | None = None
-) -> list[tuple[Entry, Any, CoreOptions]]:
+) -> list[tuple[Entry, Any, Options]]:
     """Create the components of a composition text, such as "hflip:p=1,noise", with their entries and options.
 
     If several distributions provide a name, the distribution `prefer` is used.

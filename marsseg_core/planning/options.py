@@ -19,6 +19,15 @@ OWN: Final = "own"
 
 
 @dataclass(frozen=True)
+class EncoderOptions:
+    """The options of every encoder, in addition to its own parameters."""
+
+    output_stride: Literal[8, 16, 32] | None = param(
+        None, help="factor by which its last map is smaller than the image; none: what the architecture asks for"
+    )
+
+
+@dataclass(frozen=True)
 class LossOptions:
     """The options of every loss, in addition to its own parameters."""
 
@@ -69,10 +78,10 @@ class NoOptions:
     """The options of the kinds to which marsseg adds none."""
 
 
-CoreOptions: TypeAlias = LossOptions | AugmentationOptions | OptimizerOptions | SemiOptions | NoOptions
+Options: TypeAlias = EncoderOptions | LossOptions | AugmentationOptions | OptimizerOptions | SemiOptions | NoOptions
 
 
-def options_of(kind: Kind) -> type[CoreOptions]:
+def options_of(kind: Kind) -> type[Options]:
     """Return the dataclass of the options that marsseg adds to every component of a kind."""
     return resolve_reference(kind.core_parameters) if kind.core_parameters else NoOptions
 

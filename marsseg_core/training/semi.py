@@ -18,7 +18,7 @@ from ..data.warps import WarpTransform
 from ..errors import PluginError, RequestError
 from ..networks.keras_backend import precision
 from ..planning.invoke import build_component, call_component, nested_components
-from ..planning.options import AugmentationOptions, CoreOptions, SemiOptions
+from ..planning.options import AugmentationOptions, Options, SemiOptions
 from ..planning.plan import Plan
 from ..planning.resolved import ResolvedComponent
 from ..registry import kinds
@@ -106,7 +106,7 @@ def factor_at(epoch: int, options: SemiOptions) -> float:
 class SemiRamp(keras.callbacks.Callback):
     """Set the factor of the images without labels before each epoch, and log it as `semi_weight`."""
 
-    def __init__(self, options: CoreOptions) -> None:
+    def __init__(self, options: Options) -> None:
         super().__init__()
         assert isinstance(options, SemiOptions)
         self._options = options
