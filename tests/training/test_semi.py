@@ -12,9 +12,11 @@ import pytest
 import marsseg_core as marsseg
 from marsseg_core.data.split import Split
 from marsseg_core.errors import RequestError
+from marsseg_core.files.run_folder import RunFolder
 from marsseg_core.planning.options import SemiOptions
 from marsseg_core.registry import kinds
 from marsseg_core.runs.unlabelled import read_unlabelled
+from marsseg_core.training.labelling import label_images, store_labels, stored_labels
 from marsseg_core.training.recorder import RunRecorder
 from marsseg_core.training.semi import build_views, factor_at
 
@@ -170,6 +172,36 @@ def test_a_run_records_its_images_and_its_term(whole_and_killed):
     assert {"semi", "semi_share", "semi_weight"} <= whole.history[0].keys()
     assert whole.history[0]["semi_weight"] < whole.history[1]["semi_weight"]
     assert "without labels: 24 images" in whole.folder.log_file.read_text()
+
+
+def labelled_by(run, split, method="pseudo:keep=0.8"):
+    plan = marsseg.plan(**WORDS, semi=f"{method}:runs={run.path}")
+    unlabelled = read_unlabelled(plan, run.data, split)
+    return label_images(plan, run.data, split, unlabelled), unlabelled
+
+
+def test_labels_of_a_run_are_stored_with_their_hash(whole_and_killed, tmp_path):
+    whole, _ = whole_and_killed
+    labels, unlabelled = labelled_by(whole, whole.split)
+    assert labels.shape == unlabelled.images.shape[:3]
+    assert 0.1 < (labels == 255).mean() < 0.3
+    folder = RunFolder(tmp_path)
+    assert stored_labels(folder) is None
+    store_labels(folder, labels)
+    np.testing.assert_array_equal(stored_labels(folder), labels)
+    folder.labels.write_bytes(folder.labels.read_bytes()[:-20])
+    with pytest.raises(RequestError, match=r"labels\.npz: not as the run wrote it"):
+        folder.check_unchanged()
+    with pytest.raises(RequestError, match="cannot be read"):
+        stored_labels(folder)
+
+
+def test_a_run_that_learned_the_test_images_must_not_label(whole_and_killed):
+    whole, _ = whole_and_killed
+    other = Split(whole.split.test + whole.split.validation, whole.split.train[:4], whole.split.train[4:])
+    with pytest.raises(RequestError, match="was trained on images of this run's validation or test subset"):
+        labelled_by(whole, other)
+    assert labelled_by(whole, other, "pseudo:transductive=true")[0] is not None
 
 
 def test_a_run_whose_images_changed_is_refused(whole_and_killed, tmp_path):

@@ -66,7 +66,7 @@ class Pseudo(SemiSupervised):
             if soft is not None:
                 soft[item] = 0
                 soft[item][..., counted] = as_fraction(probabilities, soft.dtype)
-        kept = confidence >= as_fraction(np.float32(self.lowest), confidence.dtype)
+        kept = confidence >= as_fraction(np.array(self.lowest, np.float32), confidence.dtype)
         for c in counted:
             if (of_class := classes == c).any():
                 kept &= ~of_class | (confidence >= np.quantile(confidence[of_class], 1 - self.keep, method="higher"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from marsseg_core.testing import SemiSupervisedContract
 from marsseg_plugins.semi_supervised.fixmatch import FixMatch
 from marsseg_plugins.semi_supervised.mean_teacher import MeanTeacher
+from marsseg_plugins.semi_supervised.pseudo import Pseudo
 
 
 class TestMeanTeacher(SemiSupervisedContract):
@@ -13,6 +14,16 @@ class TestMeanTeacher(SemiSupervisedContract):
 
 class TestMeanTeacherWithBoxes(SemiSupervisedContract):
     component = MeanTeacher(consistency="ce", cutmix=1.0)
+
+
+class TestPseudo(SemiSupervisedContract):
+    component = Pseudo(runs=("run",), cutmix=0.5)
+    labels = "hard"
+
+
+class TestSoftPseudo(SemiSupervisedContract):
+    component = Pseudo(soft=True)
+    labels = "soft"
 
 
 class TestFixMatch(SemiSupervisedContract):

@@ -8,10 +8,12 @@ import pytest
 from keras import ops
 
 from marsseg_core.components.semi_layer import ViewTensors
-from marsseg_core.components.semi_specs import SemiSpec
+from marsseg_core.components.semi_specs import LabellingSpec, SemiSpec
+from marsseg_core.errors import RequestError
 from marsseg_core.training.student import NetworkStudent
 from marsseg_plugins.semi_supervised.fixmatch import FixMatch
 from marsseg_plugins.semi_supervised.mean_teacher import MeanTeacher
+from marsseg_plugins.semi_supervised.pseudo import Pseudo
 
 SPEC = SemiSpec(3, (0,), epochs=1, steps_per_epoch=4)
 # Logits (2 images, 1 row, 2 columns, 3 classes). Class 0 is ignored, so its logit has no effect.
@@ -88,3 +90,55 @@ def test_views_leave_moving_averages_alone_and_let_dropout_go_on():
     assert not np.array_equal(first, second)
     for weight, value in zip(student.weights, before, strict=True):
         np.testing.assert_array_equal(weight, value)
+
+
+# Probabilities of 100 pixels: 90 of class 1, of which the network is sure, and 10 of class 2, the rare one.
+SURE = np.concatenate([np.linspace(0.8, 0.99, 90), np.linspace(0.55, 0.7, 10)]).astype(np.float32)
+RARE = np.arange(100) >= 90
+PREDICTED = np.stack([np.zeros(100), np.where(RARE, 1 - SURE, SURE), np.where(RARE, SURE, 1 - SURE)], axis=-1)
+
+
+def label(method):
+    images = np.zeros((2, 10, 10, 1), np.uint8)
+
+    def predict(runs, flips):
+        assert runs == method.runs
+        assert flips
+        return iter([PREDICTED.reshape(10, 10, 3).astype(np.float32)] * 2)
+
+    return method.label(LabellingSpec(images, 3, (0,), predict))
+
+
+def test_pseudo_keeps_the_same_share_of_each_class():
+    labels = label(Pseudo(runs=("run",), keep=0.5))
+    assert labels.shape == (2, 10, 10)
+    counts = {c: int((labels == c).sum()) for c in (0, 1, 2, 255)}
+    assert counts == {0: 0, 1: 90, 2: 10, 255: 100}
+    np.testing.assert_array_equal(labels[0].ravel()[RARE], [255] * 5 + [2] * 5)  # the surest
+
+
+def test_pseudo_has_a_lowest_probability_for_all_classes():
+    labels = label(Pseudo(runs=("run",), keep=1.0, lowest=0.75))
+    assert set(np.unique(labels)) == {1, 255}
+
+
+def test_soft_pseudo_labels_are_probabilities():
+    labels = label(Pseudo(runs=("run",), keep=0.5, soft=True))
+    assert labels.shape == (2, 10, 10, 3)
+    np.testing.assert_array_equal(labels[0].reshape(100, 3)[-1], np.rint(PREDICTED[-1] * 255))
+    assert (labels.sum(axis=-1) == 0).sum() == 100
+
+
+def test_pseudo_without_a_run_says_how_to_name_one():
+    with pytest.raises(RequestError, match="No run is named"):
+        label(Pseudo())
+
+
+@pytest.mark.parametrize("soft", [False, True])
+def test_pseudo_is_the_cross_entropy_of_labelled_pixels(soft):
+    labels = np.array([[[1, 255]], [[2, 1]]], np.uint8)
+    if soft:
+        labels = np.where(labels[..., None] == np.arange(3), 255, 0).astype(np.uint8)
+    p = probabilities(STRONG)
+    expected = -np.log([p[0, 0, 0, 0], p[1, 0, 0, 1], p[1, 0, 1, 0]]).sum() / 4
+    assert terms(Pseudo(soft=soft), Logits(), labels=labels) == pytest.approx([expected, 0.75], rel=1e-5)
