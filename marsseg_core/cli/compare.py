@@ -105,8 +105,8 @@ def _print_comparison(comparison: Comparison) -> None:
         print_table(("setting that differs", *(group.label for group in comparison.groups)), settings)
     if transductive := [group.label for group in comparison.groups if group.transductive]:
         warn(
-            f"Transductive: {', '.join(transductive)}. These runs learned from images of the test subset, without their "
-            "labels; their scores do not hold for new images."
+            f"Transductive: {', '.join(transductive)}. These runs learned from images of the test subset, without "
+            "their labels; their scores do not hold for new images."
         )
     if comparison.skipped:
         print_text()

@@ -78,7 +78,7 @@ class TestGroups:
         semi = "mean_teacher:transductive=true"
         first = write("a", 0.7, semi=semi)
         second = write("b", 0.6, semi=f"{semi}:weight=2" if both else None)
-        comparison = marsseg.compare([first, second])
+        comparison = marsseg.compare(first, second)
         assert comparison.differing["semi.transductive"] == ("true", "true" if both else "false")
         assert "transductive true" in comparison.title(comparison.groups[0])
         answer = cli("compare", str(first), str(second))

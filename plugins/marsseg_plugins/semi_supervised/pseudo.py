@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from marsseg_core.plugin_api import VOID, LabellingSpec, RequestError, SemiSpec, SemiSupervised, Views, param
+from marsseg_core.plugin_api import VOID, LabellingSpec, SemiSpec, SemiSupervised, Views, param
 
 from .views import STRONG, STRONG_HELP, WEAK, WEAK_HELP
 
@@ -30,7 +30,7 @@ class Pseudo(SemiSupervised):
     Lee, "Pseudo-Label", ICML workshop 2013; thresholds for each class as shares: Zou and others, arXiv 1810.07911.
     """
 
-    runs: tuple[str, ...] = param((), help="the finished runs that label the images: their folders", min_length=0)
+    runs: tuple[str, ...] = param(help="the finished runs that label the images: their folders", min_length=1)
     flips: bool = param(True, help="the runs also predict the mirror images")
     keep: float = param(0.5, help="share of the pixels of each class that keep their label", above=0, maximum=1)
     lowest: float = param(0.0, help="smallest probability of a label, for all classes", minimum=0, maximum=1)
@@ -48,12 +48,6 @@ class Pseudo(SemiSupervised):
         return Views(self.weak, self.strong, self.cutmix, uses_weak=False)
 
     def label(self, spec: LabellingSpec) -> np.ndarray:
-        if not self.runs:
-            raise RequestError(
-                "No run is named that labels the images.",
-                where="--semi pseudo",
-                hint="Train one first, and name its folder: --semi pseudo:runs=RUN",
-            )
         shape = spec.images.shape[:3]
         classes = np.empty(shape, np.uint8)
         confidence = np.empty(shape, np.uint16)

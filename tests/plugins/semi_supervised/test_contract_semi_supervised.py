@@ -22,7 +22,7 @@ class TestPseudo(SemiSupervisedContract):
 
 
 class TestSoftPseudo(SemiSupervisedContract):
-    component = Pseudo(soft=True)
+    component = Pseudo(runs=("a", "b"), soft=True)
     labels = "soft"
 
 
