@@ -3,8 +3,9 @@
     python benchmarks/growth.py [--only TEXT] [--largest 1.0] [--rounds 1]
 
 Each case doubles one input (`benchmarks/growing/`). Each measurement runs in its own process, after the smallest input
-has been processed once, so that imports do not count. The exponents are those of the last two doublings: 1 means that
-twice the input takes twice as much. An arrow marks what grows faster than its input. Times below 50 ms and memory below
+has been processed once, so that imports do not count. The exponent of time is that of the last two doublings: 1 means
+that twice the input takes twice as much. That of memory is of the last doubling, as smaller inputs partly fit into
+memory that the process has already. An arrow marks what grows faster than its input. Times below 50 ms and memory below
 20 MB have no exponent, as noise would decide it. `--largest 0.25` measures smaller inputs only, in less time.
 """
 
@@ -87,13 +88,14 @@ def measured(case: Case, size: int) -> tuple[float, float]:
         return seconds, megabytes
 
 
-def exponent(values: list[float], least: float) -> str:
-    """Return the exponent of growth over the last two doublings, marked if it is above 1."""
+def exponent(values: list[float], least: float, doublings: int) -> str:
+    """Return the exponent of growth over the last doublings, marked if it is above 1."""
+    first = values[-1 - doublings]
     if math.isnan(sum(values[-3:])):
         return "fails ↑"
-    if values[-1] < least or values[-3] <= 0:
+    if values[-1] < least or first <= 0:
         return "–"
-    slope = math.log2(values[-1] / values[-3]) / 2
+    slope = math.log2(values[-1] / first) / doublings
     return f"{slope:.2f}{' ↑' if slope > LARGEST_EXPONENT else ''}"
 
 
@@ -121,9 +123,9 @@ def main() -> None:
             case.name,
             f"{', '.join(f'{size:,}' for size in sizes[-3:])} {case.unit}",
             f"{', '.join(f'{value:.2f}' for value in seconds[-3:])} s",
-            exponent(seconds, LEAST_SECONDS),
+            exponent(seconds, LEAST_SECONDS, 2),
             f"{', '.join(f'{value:,.0f}' for value in megabytes[-3:])} MB",
-            exponent(megabytes, LEAST_MEGABYTES),
+            exponent(megabytes, LEAST_MEGABYTES, 1),
         )
         print(f"| {' | '.join(row)} |", flush=True)
 

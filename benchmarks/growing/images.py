@@ -118,15 +118,38 @@ def opened_again(size: int, folder: Path) -> Callable[[], object]:
     return open_it
 
 
-def converted_npz(size: int, folder: Path) -> Callable[[], object]:
+def converted(out: str) -> Callable[[int, Path], Callable[[], object]]:
+    """Return what writes an .npz file, and then converts it by the command."""
+
+    def prepare(size: int, folder: Path) -> Callable[[], object]:
+        from marsseg_core.cli.main import app
+        from marsseg_core.data.export import write_npz
+
+        source = folder / "source.npz"
+        made = data(size, 16, folder, names=[f"site{item % 97}/image{item}.png" for item in range(size)])
+        write_npz(source, made, None, "images", lambda *_: None)
+        return lambda: app(["data", "convert", str(source), str(folder / out)], standalone_mode=False)
+
+    return prepare
+
+
+def run_opened_again(size: int, folder: Path) -> Callable[[], object]:
+    """Return what reads the data and the split of a run, whose data have been read before."""
+    from marsseg_core import api
     from marsseg_core.data.export import write_npz
+    from marsseg_core.data.splits import make_split
+    from marsseg_core.files.run_folder import RunFolder
+    from marsseg_core.runs.recorded_data import read_data_of, recorded_split
 
-    made = data(size, 16, folder, names=[f"site/{item}.png" for item in range(size)])
-    return lambda: write_npz(folder / "data.npz", made, None, "images", lambda *_: None)
-
-
-def converted_folder(size: int, folder: Path) -> Callable[[], object]:
-    return lambda: tree(size, folder)
+    file, run = folder / "data.npz", RunFolder(folder / "run")
+    made = data(size, 16, folder, names=[f"site{item % 97}/image{item}.png" for item in range(size)])
+    write_npz(file, made, None, "images", lambda *_: None)
+    plan = api.plan(data=f"npz:path={file}")
+    read = read_data_of(run, plan)
+    split = {"schema": 1, "fingerprint": read.fingerprint(), "source": read.source, "classes": list(read.class_names)}
+    split |= {"ignored": list(read.ignore_classes), "scaling": None, "names": list(read.names or ())}
+    run.write_json(run.split, split | {"origin": "drawn"} | make_split(read, plan.split).to_json())
+    return lambda: recorded_split(run, read_data_of(run, plan))
 
 
 def split(size: int, folder: Path) -> Callable[[], object]:
@@ -150,17 +173,30 @@ def folds(size: int, folder: Path) -> Callable[[], object]:
     return lambda: fold_data(made, size, 1, 0.001, 0)
 
 
-def split_file(size: int, folder: Path) -> Callable[[], object]:
+def split_by_data(size: int, folder: Path) -> Callable[[], object]:
+    from marsseg_core.data.split import Split
     from marsseg_core.data.split_options import SplitOptions
     from marsseg_core.data.splits import make_split
 
-    made = data(size, 4, names=[f"site/{item}.png" for item in range(size)])
-    subsets = ("train", "train", "validation", "test")
-    rows = [f"site/{item}.png,{subsets[item % 4]}" for item in range(size)]
-    (folder / "split.csv").write_text("\n".join(["item,subset", *rows]))
-    return lambda: make_split(made, SplitOptions(subsets=str(folder / "split.csv")))
+    subset_of_item = np.random.default_rng(0).choice(3, size, p=(0.7, 0.15, 0.15)).astype(np.int8)
+    made = data(size, 4, split=Split.from_numbers(subset_of_item, "given"))
+    return lambda: make_split(made, SplitOptions())
 
 
+def split_file(column: str, value: Callable[[int], object]) -> Callable[[int, Path], Callable[[], object]]:
+    """Return what writes a table of items, and then reads the split of the data from it."""
+
+    def prepare(size: int, folder: Path) -> Callable[[], object]:
+        from marsseg_core.data.split_file import read_split_file
+
+        made, table = data(size, 4, names=[f"site/{item}.png" for item in range(size)]), folder / "split.csv"
+        table.write_text("\n".join([f"item,{column}", *(f"site/{item}.png,{value(item)}" for item in range(size))]))
+        return lambda: read_split_file(table, made)
+
+    return prepare
+
+
+SUBSETS = ("train", "train", "validation", "test")
 IMAGES = "images"
 SIDE = "pixels a side, squared"
 
@@ -175,13 +211,16 @@ CASES = (
     Case("opening an .npz file", IMAGES, doubled(32_000, 4), npz),
     Case("opening a folder", IMAGES, doubled(4_000, 4), folder_of_files),
     Case("opening a folder with items.csv", IMAGES, doubled(4_000, 4), folder_with_table),
-    Case("opening it again", IMAGES, doubled(4_000, 4), opened_again),
-    Case("converting to .npz", IMAGES, doubled(32_000, 4), converted_npz),
-    Case("converting to a folder", IMAGES, doubled(4_000, 4), converted_folder),
+    Case("opening it again, from the cache", IMAGES, doubled(4_000, 4), opened_again),
+    Case("opening a run's data and split again", IMAGES, doubled(64_000, 4), run_opened_again),
+    Case("`data convert` to .npz", IMAGES, doubled(32_000, 4), converted("out.npz")),
+    Case("`data convert` to a folder", IMAGES, doubled(4_000, 4), converted("out")),
     Case("splitting", IMAGES, doubled(32_000, 4), split),
     Case("splitting", "groups", doubled(16_000, 4), split_by_groups),
     Case("splitting", "folds of 4,000 images", doubled(64, 4), folds),
-    Case("splitting by a file", IMAGES, doubled(64_000, 4), split_file),
+    Case("splitting as the data say", IMAGES, doubled(256_000, 4), split_by_data),
+    Case("splitting by a file", IMAGES, doubled(256_000, 4), split_file("subset", lambda n: SUBSETS[n % 4])),
+    Case("splitting by a file, two images a fold", IMAGES, doubled(256_000, 4), split_file("fold", lambda n: n // 2)),
 )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import numpy as np
@@ -106,6 +106,28 @@ def history(size: int, folder: Path) -> Callable[[], object]:
     return write
 
 
+def checkpoints(size: int, folder: Path) -> Callable[[], object]:
+    """Return what writes 100 checkpoints, without variables, late in a training."""
+    from types import SimpleNamespace
+
+    from marsseg_core.files.run_folder import RunFolder
+    from marsseg_core.networks.startup import start_keras
+
+    start_keras()
+    from marsseg_core.training.checkpoint import TrainingProgress
+    from marsseg_core.training.checkpointer import FileCheckpointer
+
+    rows, checkpointer = history_rows(size + 100), FileCheckpointer(RunFolder(folder))
+    task = SimpleNamespace(variables=[], optimizer=SimpleNamespace(variables=[]))
+
+    def write(ends: Iterable[int]) -> None:
+        for end in ends:
+            checkpointer.save(task, TrainingProgress(end, rows[:end], 1, 0.5, {}))
+
+    write([size])
+    return lambda: write(range(size + 1, size + 101))
+
+
 def curves(size: int, folder: Path) -> Callable[[], object]:
     from marsseg_core.figures.curves import learning_curves
 
@@ -124,6 +146,7 @@ CASES = (
     Case("`compare --figure`", RUNS, doubled(1000, 4), compared(lambda n: n, "--figure", "FOLDER/figure.png")),
     Case("comparing 50 runs", "items of their data", doubled(8_000, 4), by_items),
     Case("the summary of a series", RUNS, doubled(1000, 4), series),
-    Case("writing history and log after each epoch", "epochs", doubled(1000, 4), history),
-    Case("the learning curves", "epochs", doubled(8_000, 4), curves),
+    Case("writing history and log after each epoch", "epochs", doubled(10_000, 4), history),
+    Case("writing 100 checkpoints", "epochs before them", doubled(10_000, 4), checkpoints),
+    Case("the learning curves", "epochs", doubled(16_000, 4), curves),
 )

@@ -78,7 +78,8 @@ def read_split_file(path: Path, data: SegmentationData) -> Split | Folds:
         folds = sorted(set(chosen.values()))
         if len(folds) < 2:
             refuse_file(path, "A file of folds must give at least 2 folds.")
-        number_of_item[list(chosen)] = [folds.index(fold) for fold in chosen.values()]
+        position = {fold: number for number, fold in enumerate(folds)}
+        number_of_item[list(chosen)] = [position[fold] for fold in chosen.values()]
         return Folds(number_of_item + 1, len(folds), remarks)
     number_of_item[list(chosen)] = [SUBSETS.index(subset) for subset in chosen.values()]
     return Split.from_numbers(number_of_item, "file", remarks)

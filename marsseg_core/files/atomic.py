@@ -15,6 +15,19 @@ from .locks import lock_folder
 
 
 @contextmanager
+def errors_named(path: Path) -> Iterator[None]:
+    """Turn an OSError of the block into the RunError that `path` cannot be written."""
+    try:
+        yield
+    except OSError as cause:
+        raise RunError(
+            f"{path.name} cannot be written: {cause.strerror or cause}.",
+            where=str(path.parent),
+            hint="Files written before are complete. Make room, or choose another folder with --out.",
+        ) from cause
+
+
+@contextmanager
 def atomic_write(path: Path, ready: Callable[[Path], None] | None = None) -> Iterator[Path]:
     """Yield a temporary path beside `path` to write to; rename it to `path` if the block raises no error.
 
@@ -24,19 +37,14 @@ def atomic_write(path: Path, ready: Callable[[Path], None] | None = None) -> Ite
     # The suffix stays at the end: Keras selects the file format by it.
     temporary = path.with_name(f".{shortened(path.stem)}.{os.getpid()}{shortened(path.suffix, SUFFIX_BYTES)}")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        yield temporary
-        with temporary.open("rb") as file:
-            os.fsync(file.fileno())
-        if ready is not None:
-            ready(temporary)
-        temporary.replace(path)
-    except OSError as cause:
-        raise RunError(
-            f"{path.name} cannot be written: {cause.strerror or cause}.",
-            where=str(path.parent),
-            hint="Files written before are complete. Make room, or choose another folder with --out.",
-        ) from cause
+        with errors_named(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            yield temporary
+            with temporary.open("rb") as file:
+                os.fsync(file.fileno())
+            if ready is not None:
+                ready(temporary)
+            temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
 

@@ -1,6 +1,6 @@
 """Read and write the files of a run folder. Only this module knows their names.
 
-All files are written atomically: under a temporary name, then renamed.
+All files are written atomically: under a temporary name, then renamed. Lines are added to the history and the log.
 """
 
 from __future__ import annotations
@@ -18,9 +18,11 @@ from typing import Any, Final
 
 from ..errors import RequestError
 from ..printable import printable
+from .appended import AppendedFile
 from .atomic import atomic_write, refuse_existing
 from .documents import Document, decoding, read_json
 from .hashed import HashedFile, file_hash
+from .history import HistoryFile
 from .leftovers import is_temporary_file, remove_temporary_files
 from .locks import lock_folder
 from .run_forms import DOCUMENTS
@@ -76,7 +78,8 @@ class RunFolder:
 
     def __init__(self, path: Path | str) -> None:
         self.path = Path(path)
-        self._log: str | None = None
+        self._history = HistoryFile(self.history)
+        self._log = AppendedFile(self.log_file)
         self._hashes: dict[str, str] = {}  # the hashes of files that this process has written
 
     @classmethod
@@ -436,19 +439,17 @@ class RunFolder:
     def write_history(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """Write the history, with one row for each epoch; None becomes an empty field.
 
+        If the last call wrote the first of these rows, only the others are added to the file: the work of an epoch does
+        not grow with the number of epochs before it.
+
         Args:
-            rows: the values of each epoch by column; the columns of the last row come first
+            rows: the values of each epoch by column; the columns of the last row come first. A row that was written
+                must not change.
 
         Raises:
             RunError: if the file cannot be written
         """
-        text = io.StringIO()
-        # Earlier rows may have more columns: those of the version with which the run began.
-        columns = dict.fromkeys(name for row in reversed(rows) for name in row)
-        writer = csv.DictWriter(text, fieldnames=list(columns), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
-        self.write_text(self.history, text.getvalue())
+        self._history.write(rows)
 
     def read_history(self) -> list[dict[str, float | None]]:
         """Return the rows of the history; an empty field is None. Raises RequestError if the file cannot be read."""
@@ -486,10 +487,14 @@ class RunFolder:
         Raises:
             RunError: if the file cannot be written
         """
-        # A log has a few hundred lines at most. Rewriting all of it keeps it complete if the disk is full.
-        if self._log is None:  # a resumed run continues its log
-            self._log = read_text(self.log_file) if self.log_file.is_file() else ""
         time = f"{datetime.now():%Y-%m-%d %H:%M:%S}  "
         # Further lines of a message are indented: a name with a line feed does not look like another message.
-        self._log += time + printable(line).replace("\n", "\n" + " " * len(time)) + "\n"
-        self.write_text(self.log_file, self._log)
+        content = encode_text(time + printable(line).replace("\n", "\n" + " " * len(time)) + "\n")
+        if self._log.unchanged:
+            self._log.append(content)
+            return
+        # A resumed run continues its log, whose last line is incomplete if the machine stopped while it was written.
+        earlier = self.log_file.read_bytes() if self.log_file.is_file() else b""
+        if earlier and not earlier.endswith(b"\n"):
+            earlier += b"\n"
+        self._log.write(earlier + content)

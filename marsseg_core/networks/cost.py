@@ -32,6 +32,7 @@ FREE: Final = (
     layers.LayerNormalization,
     layers.MaxPooling2D,
     layers.Multiply,
+    layers.Normalization,
     layers.Permute,
     layers.ReLU,
     layers.Rescaling,

@@ -11,7 +11,7 @@ import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Final
 from zipfile import ZipFile
@@ -21,6 +21,7 @@ import numpy as np
 
 from ..conventions import HEADLINE
 from ..errors import RequestError
+from ..files.appended import SeenRows
 from ..files.contents import other_content
 from ..files.documents import JSON_LIMIT, checked, decoding, parse_json
 from ..files.hashed import HashedFile
@@ -62,9 +63,40 @@ class TrainingProgress:
         return any(state.get("stopped_epoch") for state in self.callbacks.values())
 
 
-def save_checkpoint(file: Path | HashedFile, task: keras.Model, progress: TrainingProgress) -> None:
-    """Write the variables of `task` and of its optimizer, and the progress, as an archive that NumPy reads."""
-    text = json.dumps(asdict(progress), allow_nan=False).encode()
+class ProgressText:
+    """Encode the progress of one training as JSON after each epoch.
+
+    Each row of the history is encoded once, although each text has all of them: the other work of an epoch must not
+    grow with the number of epochs before it.
+    """
+
+    def __init__(self) -> None:
+        self._seen = SeenRows()
+        self._rows = bytearray()
+
+    def __call__(self, progress: TrainingProgress) -> bytes:
+        """Return the text."""
+        rows = progress.history
+        start = self._seen.count(rows)
+        added = ", ".join(json.dumps(row, allow_nan=False) for row in rows[start:]).encode()
+        if not start:
+            self._rows.clear()
+        elif added:
+            self._rows += b", "
+        self._rows += added
+        self._seen.remember(rows)
+        others = {name: value for name, value in vars(progress).items() if name != "history"}
+        return b"".join((json.dumps(others, allow_nan=False)[:-1].encode(), b', "history": [', self._rows, b"]}"))
+
+
+def save_checkpoint(
+    file: Path | HashedFile, task: keras.Model, progress: TrainingProgress, text_of: ProgressText | None = None
+) -> None:
+    """Write the variables of `task` and of its optimizer, and the progress, as an archive that NumPy reads.
+
+    `text_of` encodes the progress; one that has encoded that of the epoch before is faster.
+    """
+    text = (text_of or ProgressText())(progress)
     with ZipFile(file, "w") as archive:  # type: ignore[call-overload]  # HashedFile has all that an archive needs
         _add(archive, "progress", np.frombuffer(text, np.uint8))
         for i, variable in enumerate(_variables(task)):

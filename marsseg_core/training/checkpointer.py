@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING
 
 from ..files.run_folder import RunFolder
-from .checkpoint import TrainingProgress, load_checkpoint, read_progress, save_checkpoint
+from .checkpoint import ProgressText, TrainingProgress, load_checkpoint, read_progress, save_checkpoint
 
 if TYPE_CHECKING:
     import keras
@@ -69,6 +69,7 @@ class FileCheckpointer(Checkpointer):
 
     def __init__(self, folder: RunFolder) -> None:
         self._folder = folder
+        self._text_of = ProgressText()
 
     @property
     def saved(self) -> bool:
@@ -78,7 +79,7 @@ class FileCheckpointer(Checkpointer):
     def save(self, task: keras.Model, progress: TrainingProgress) -> None:
         """Write the file atomically."""
         with self._folder.written_at_once(self._folder.checkpoint) as file:
-            save_checkpoint(file, task, progress)
+            save_checkpoint(file, task, progress, self._text_of)
 
     def progress(self) -> TrainingProgress:
         """Return the progress in the file."""

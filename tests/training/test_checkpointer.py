@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+from collections import Counter
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
@@ -72,6 +76,30 @@ def test_the_checkpoint_file_is_in_the_run_folder_and_its_manifest(plan, tmp_pat
     run = execute(plan, out=folder.path)
     assert FileCheckpointer(run.folder).saved
     assert "checkpoint/last.npz" in folder.read_json(folder.manifest)["files"]
+
+
+def test_each_row_of_the_history_is_encoded_once(tmp_path, monkeypatch):
+    from marsseg_core.training import checkpoint
+
+    start_keras()
+    task = SimpleNamespace(variables=[], optimizer=SimpleNamespace(variables=[]))
+    encoded = Counter()
+
+    def dumps(value, **options):
+        encoded[value["epoch"], "loss" in value] += 1
+        return json.dumps(value, **options)
+
+    monkeypatch.setattr(checkpoint, "json", SimpleNamespace(dumps=dumps))
+    checkpointer = FileCheckpointer(RunFolder(tmp_path))
+    history = []
+    for epoch in range(1, 21):
+        history.append({"epoch": epoch, "loss": epoch / 7, "val_miou": None})
+        checkpointer.save(task, progress := checkpoint.TrainingProgress(epoch, history, 1, 0.5, {"a": {"wait": 1}}))
+        assert checkpointer.progress() == progress
+    assert encoded == {(epoch, row): 1 for epoch in range(1, 21) for row in (True, False)}
+    other = checkpoint.TrainingProgress(1, [{"epoch": 1, "loss": 3.0, "val_miou": None}], None, None, {})
+    checkpointer.save(task, other)
+    assert checkpointer.progress() == other
 
 
 def test_the_interface_cannot_be_instantiated():

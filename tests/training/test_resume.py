@@ -68,10 +68,10 @@ def killed_after(monkeypatch, epochs, before_checkpoint=False):
 
         save = module.save_checkpoint
 
-        def not_saved(path, task, progress):
+        def not_saved(path, task, progress, text_of):
             if progress.epoch == epochs + 1:
                 raise SystemExit
-            save(path, task, progress)
+            save(path, task, progress, text_of)
 
         monkeypatch.setattr(module, "save_checkpoint", not_saved)
 
@@ -199,7 +199,7 @@ def test_a_full_disk_is_survived(tmp_path, monkeypatch):
     whole = outcome(marsseg.run(out=tmp_path / "whole", **words))
     from marsseg_core.training import checkpointer as module
 
-    def full(path, task, progress):
+    def full(path, task, progress, text_of):
         raise RunError("last.npz cannot be written: No space left on device.")
 
     with monkeypatch.context() as patch:

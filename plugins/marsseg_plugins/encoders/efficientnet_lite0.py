@@ -27,8 +27,8 @@ class EfficientNetLite0(Encoder):
     convolution that multiplies the filters by six, a depthwise convolution, and a 1×1 convolution, each with batch
     normalisation, the first two with ReLU6. The input of a block is added where it has the shape of the output. The
     maps have 16, 24, 40, 112 and 320 filters at the strides 2, 4, 8, 16 and 32. Images are scaled to (x − 127) / 128
-    for x from 0 to 255. The published moving statistics have a momentum of 0.99, which takes too long for the few steps of
-    a training on few images.
+    for x from 0 to 255. The published momentum of moving statistics is 0.99, which is too slow for the few steps of a
+    training on few images.
 
     Published: 4,652,008 trainable parameters with a 1×1 convolution to 1,280 filters and a classifier of 1,000 classes,
     which are not part of the encoder. It has 2,958,848 of them, and 39,456 moving statistics.
@@ -50,11 +50,12 @@ class EfficientNetLite0(Encoder):
         maps, stride, dilation = {}, 2, 1
         for number, (blocks, kernel, step, expansion, filters) in enumerate(STAGES, start=1):
             for block in range(1, blocks + 1):
-                strides = step if block == 1 else 1
+                strides, rate = step if block == 1 else 1, dilation
+                # The layers after a stride that is left out read every second cell, so that they see what they would.
                 if stride * strides > spec.output_stride:
                     dilation, strides = dilation * strides, 1
                 stride *= strides
                 name = f"{prefix}stage{number}_block{block}"
-                x = build.inverted_residual(x, filters, kernel, expansion, name, strides=strides, dilation=dilation)
+                x = build.inverted_residual(x, filters, kernel, expansion, name, strides=strides, dilation=rate)
             maps[stride] = x
         return maps

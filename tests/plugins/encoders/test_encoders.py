@@ -25,3 +25,15 @@ def test_it_has_the_published_number_of_weights(encoder, parameters, channels):
     maps = encoder.build(images, EncoderSpec())
     assert keras.Model(images, maps).count_params() == parameters
     assert {stride: features.shape[-1] for stride, features in maps.items()} == channels
+
+
+def test_layers_after_a_stride_that_is_left_out_are_dilated():
+    images = keras.Input((64, 64, 1))
+    network = keras.Model(images, EfficientNetLite0().build(images, EncoderSpec(output_stride=8)))
+    rates = {
+        layer.name.removesuffix("_depthwise_conv").removeprefix("encoder_"): layer.dilation_rate[0]
+        for layer in network.layers
+        if layer.name.endswith("_depthwise_conv")
+    }
+    assert [rates[f"stage{number}_block1"] for number in range(1, 8)] == [1, 1, 1, 1, 2, 2, 4]
+    assert [rates[f"stage{number}_block2"] for number in range(2, 7)] == [1, 1, 2, 2, 4]

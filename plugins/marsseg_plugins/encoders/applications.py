@@ -1,0 +1,113 @@
+"""What the encoders of `keras.applications` share."""
+
+from __future__ import annotations
+
+import os
+import sys
+from abc import abstractmethod
+from collections.abc import Mapping
+from contextlib import redirect_stdout
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from marsseg_core.plugin_api import Encoder, EncoderSpec, RequestError
+
+if TYPE_CHECKING:
+    import numpy as np
+
+Channels = tuple[float, float, float]
+
+# The means and standard deviations of ImageNet's red, green and blue, for values from 0 to 1.
+IMAGENET_MEAN: Final = (0.485, 0.456, 0.406)
+IMAGENET_DEVIATION: Final = (0.229, 0.224, 0.225)
+
+
+@dataclass(frozen=True)
+class Application:
+    """Describe a network of `keras.applications`.
+
+    Attributes:
+        function: the name of the function that builds it
+        file: the file of its weights without the classifier, in the cache of Keras
+        levels: the layers whose outputs are maps, by their strides; the last map is the output of the network
+        mean: what is subtracted from red, green and blue, for images in [0, 1]
+        deviation: what they are then divided by
+        options: further arguments of the function
+    """
+
+    function: str
+    file: str
+    levels: Mapping[int, str]
+    mean: Channels
+    deviation: Channels
+    options: Mapping[str, Any] = field(default_factory=lambda: {"include_preprocessing": False})
+
+
+class ApplicationEncoder(Encoder):
+    """Use a network of `keras.applications`, without its classifier, as an encoder.
+
+    Images are scaled as the published weights need it. If the scaling is the same for all channels, images of any
+    number of channels are scaled by it. If it is not, a grey image is repeated three times: each channel has its own
+    scaling, and then the padding with zeros, so that a kernel of one channel could not compute the same. Images of
+    other numbers of channels are scaled by the means of the three values.
+    """
+
+    published_weights = ("imagenet",)
+    layer_modules = ("marsseg_plugins.encoders.custom_layers",)
+
+    @property
+    @abstractmethod
+    def application(self) -> Application:
+        """Return the network."""
+
+    def build(self, images: Any, spec: EncoderSpec) -> dict[int, Any]:
+        from .rebuilding import Rebuilding
+
+        scaled = self._scaled(images, spec.prefix)
+        rebuilding = Rebuilding(self._network((images.shape[1], images.shape[2]), None), scaled, spec)
+        last = next(reversed(rebuilding.maps))
+        levels = {**self.application.levels, 32: last}
+        # Where maps stay larger, the last one of a size counts.
+        return {min(stride, spec.output_stride): rebuilding.maps[name] for stride, name in levels.items()}
+
+    def published(self, name: str) -> Mapping[str, np.ndarray]:
+        """Return the weights that Keras downloads, or finds in its cache."""
+        import keras
+
+        from .rebuilding import Rebuilding
+
+        size = (224, 224)
+        try:
+            with redirect_stdout(sys.stderr):  # Keras shows there how far the download is
+                network = self._network(size, name)
+        except Exception as cause:
+            file = self.application.file
+            cache = Path(os.environ.get("KERAS_HOME", "~/.keras")).expanduser() / "models"
+            raise RequestError(
+                f"Keras could not get the file of the weights, {file}: {(str(cause) or repr(cause)).splitlines()[0]}",
+                where=f"weights={name}",
+                hint=f"Copy {file} to {cache} from a computer that has it, or pass another file with weights=FILE.",
+            ) from cause
+        return Rebuilding(network, keras.Input((*size, 3)), EncoderSpec(prefix="")).values()
+
+    def _network(self, size: tuple[int | None, int | None], weights: str | None) -> Any:
+        import keras
+
+        function = getattr(keras.applications, self.application.function)
+        options = self.application.options
+        return function(include_top=False, weights=weights, input_shape=(*size, 3), **options)
+
+    def _scaled(self, images: Any, prefix: str) -> Any:
+        """Scale images (B, H, W, C) in [0, 1]; the result has three channels where C is 1 and their scalings differ."""
+        from keras import layers
+
+        mean, deviation = self.application.mean, self.application.deviation
+        is_uniform = len({*mean}) == len({*deviation}) == 1
+        if is_uniform or images.shape[-1] not in (1, 3):
+            middle, width = sum(mean) / 3, sum(deviation) / 3
+            return layers.Rescaling(1 / width, -middle / width, name=f"{prefix}scale")(images)
+        if images.shape[-1] == 1:
+            images = layers.Concatenate(name=f"{prefix}repeat")([images] * 3)
+        variance = [each**2 for each in deviation]
+        return layers.Normalization(mean=list(mean), variance=variance, name=f"{prefix}scale")(images)

@@ -1,0 +1,33 @@
+"""The encoder ConvNeXt-T."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from .applications import IMAGENET_DEVIATION, IMAGENET_MEAN, Application, ApplicationEncoder
+
+
+@dataclass(frozen=True)
+class ConvNeXtTiny(ApplicationEncoder):
+    """ConvNeXt-T: blocks of a 7×7 depthwise convolution and two dense layers, with layer normalisation.
+
+    Structure: a 4×4 convolution of stride 4 to 96 filters, then 3, 3, 9 and 3 residual blocks, with a layer
+    normalisation and a 2×2 convolution of stride 2 between the stages. A block has a 7×7 depthwise convolution, layer
+    normalisation, a dense layer to four times the filters, GELU, and a dense layer back, whose channels are scaled by
+    trained numbers. The maps have 96, 192, 384 and 768 filters at the strides 4, 8, 16 and 32. Images are scaled by the
+    means and standard deviations of ImageNet.
+
+    Published: 28,589,128 weights with the classifier; 27,820,128 without, where Keras normalises the last map.
+
+    Source: Liu and others, "A ConvNet for the 2020s", arXiv 2201.03545; `ConvNeXtTiny` of keras.io/api/applications.
+    """
+
+    @property
+    def application(self) -> Application:
+        return Application(
+            function="ConvNeXtTiny",
+            file="convnext_tiny_notop.h5",
+            levels={4: "add_3", 8: "add_6", 16: "add_15"},
+            mean=IMAGENET_MEAN,
+            deviation=IMAGENET_DEVIATION,
+        )
