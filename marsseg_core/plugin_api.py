@@ -19,11 +19,11 @@ if TYPE_CHECKING:
         Dataset as Dataset,
         Encoder as Encoder,
         Loss as Loss,
+        Method as Method,
         Metric as Metric,
         NetworkSpec as NetworkSpec,
         Optimizer as Optimizer,
         Schedule as Schedule,
-        SemiSupervised as SemiSupervised,
         Weighting as Weighting,
     )
     from .components.semi_layer import SemiLayer as SemiLayer, Student as Student, ViewTensors as ViewTensors
@@ -135,11 +135,11 @@ _NAMES: Final = {
         "Dataset",
         "Encoder",
         "Loss",
+        "Method",
         "Metric",
         "NetworkSpec",
         "Optimizer",
         "Schedule",
-        "SemiSupervised",
         "Weighting",
     ),
     "components.semi_layer": (

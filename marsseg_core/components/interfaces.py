@@ -338,8 +338,8 @@ class Weighting(Component):
         """
 
 
-class SemiSupervised(Component):
-    """Let images without labels help to train a network, by a term of the objective.
+class Method(Component):
+    """Let images without labels help to train a network, by a term of the objective: a semi-supervised method.
 
     For each training step, the input pipeline prepares a batch of images without labels in two views, a weak and a
     strong one. The layer that `build` returns computes a term from them. marsseg multiplies it by the factor `weight`,

@@ -17,7 +17,7 @@ from .semi_specs import SemiSpec
 
 
 class Student(Protocol):
-    """The network that is trained, as a method uses it."""
+    """Compute logits of images without labels with the network that is trained."""
 
     weights: Sequence[Any]
     """The variables of the network, without the states of its random generators."""
@@ -36,7 +36,7 @@ class Student(Protocol):
 
 @dataclass(frozen=True)
 class ViewTensors:
-    """The views of a batch of images without labels, as tensors.
+    """Hold the views of a batch of images without labels, as tensors.
 
     Attributes:
         strong: (B, H, W, C) float32 in [0, 1], the strong views, with the boxes of other images.

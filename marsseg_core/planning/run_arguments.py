@@ -19,10 +19,10 @@ if TYPE_CHECKING:
         Dataset,
         Encoder,
         Loss,
+        Method,
         NetworkSpec,
         Optimizer,
         Schedule,
-        SemiSupervised,
         Weighting,
     )
     from ..data.arrays import SegmentationData
@@ -51,7 +51,7 @@ class SeriesArguments(TypedDict, total=False):
     augment: str | Augmentation | type[Augmentation] | Sequence[str | Augmentation | type[Augmentation]] | None
     schedule: str | Schedule | type[Schedule]
     optimizer: str | Optimizer | type[Optimizer]
-    semi: str | SemiSupervised | type[SemiSupervised] | None
+    semi: str | Method | type[Method] | None
     data: Text | Data
 
     epochs: int

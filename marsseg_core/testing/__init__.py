@@ -28,10 +28,10 @@ if TYPE_CHECKING:
     from .datasets import DatasetContract as DatasetContract
     from .encoders import EncoderContract as EncoderContract
     from .losses import LossContract as LossContract
+    from .methods import MethodContract as MethodContract
     from .metrics import MetricContract as MetricContract
     from .optimizers import OptimizerContract as OptimizerContract
     from .schedules import ScheduleContract as ScheduleContract
-    from .semi_supervised import SemiSupervisedContract as SemiSupervisedContract
     from .weightings import WeightingContract as WeightingContract
 
 # The module of each contract. It is imported at the first use of the contract, as most modules need Keras, which takes
@@ -44,10 +44,10 @@ _MODULES: Final = {
     "DatasetContract": "datasets",
     "EncoderContract": "encoders",
     "LossContract": "losses",
+    "MethodContract": "methods",
     "MetricContract": "metrics",
     "OptimizerContract": "optimizers",
     "ScheduleContract": "schedules",
-    "SemiSupervisedContract": "semi_supervised",
     "WeightingContract": "weightings",
 }
 
@@ -59,10 +59,10 @@ __all__ = [
     "DatasetContract",
     "EncoderContract",
     "LossContract",
+    "MethodContract",
     "MetricContract",
     "OptimizerContract",
     "ScheduleContract",
-    "SemiSupervisedContract",
     "WeightingContract",
 ]
 

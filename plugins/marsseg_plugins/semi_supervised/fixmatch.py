@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from marsseg_core.plugin_api import SemiSpec, SemiSupervised, Views, param
+from marsseg_core.plugin_api import Method, SemiSpec, Views, param
 
 from .views import STRONG, STRONG_HELP, WEAK, WEAK_HELP
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class FixMatch(SemiSupervised):
+class FixMatch(Method):
     """FixMatch: the network's confident labels of the weak view are the labels of the strong view.
 
     A pixel counts where the probability of its most likely class is at least `threshold`. The term is the

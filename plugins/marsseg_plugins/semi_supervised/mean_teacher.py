@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from marsseg_core.plugin_api import SemiSpec, SemiSupervised, Views, param
+from marsseg_core.plugin_api import Method, SemiSpec, Views, param
 
 from .views import STRONG, STRONG_HELP, WEAK, WEAK_HELP
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class MeanTeacher(SemiSupervised):
+class MeanTeacher(Method):
     """Mean teacher: the network predicts for the strong view what its averaged weights predict for the weak view.
 
     The teacher is the exponential average of the network's weights over the steps. In step t its momentum is at most

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from marsseg_core.plugin_api import VOID, LabellingSpec, SemiSpec, SemiSupervised, Views, param
+from marsseg_core.plugin_api import VOID, LabellingSpec, Method, SemiSpec, Views, param
 
 from .views import STRONG, STRONG_HELP, WEAK, WEAK_HELP
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Pseudo(SemiSupervised):
+class Pseudo(Method):
     """Pseudo-labels: finished runs label the images before the training, and the network learns these labels.
 
     A pixel gets the class with the highest mean probability of the runs, and with `flips` of the mirror images too. Of

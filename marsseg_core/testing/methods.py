@@ -12,7 +12,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from ..components.interfaces import SemiSupervised
+from ..components.interfaces import Method
 from ..components.semi_layer import SemiLayer, ViewTensors
 from ..components.semi_specs import SemiSpec
 from ..data.views import ViewBatches
@@ -26,7 +26,7 @@ STEPS = 4
 SIZE = (6, 8)
 
 
-class SemiSupervisedContract(ComponentContract):
+class MethodContract(ComponentContract):
     """Check a semi-supervised method: its views, a finite term that trains the network, and state in variables.
 
     Attributes:
@@ -36,7 +36,7 @@ class SemiSupervisedContract(ComponentContract):
         spec: The training for which its layer is built.
     """
 
-    component: ClassVar[SemiSupervised]
+    component: ClassVar[Method]
     labels: ClassVar[Literal["none", "hard", "soft"]] = "none"
     spec: ClassVar[SemiSpec] = SemiSpec(4, (0,), epochs=2, steps_per_epoch=STEPS)
 
