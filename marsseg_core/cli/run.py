@@ -80,6 +80,13 @@ def run(
         str | None,
         typer.Option(help="Start from the weights of another run, in all layers where they fit.", metavar="RUN"),
     ] = None,
+    unlabelled: Annotated[
+        str | None,
+        typer.Option(
+            help="The images without labels for --semi: a data set or a path; own: those of the data set itself.",
+            metavar="NAME|PATH|own",
+        ),
+    ] = None,
     split: Annotated[
         str | None,
         typer.Option(
@@ -130,6 +137,7 @@ def run(
         "workers": workers,
         "seed": seed,
         "init": init,
+        "unlabelled": unlabelled,
     }
     if resume is not None or extend is not None:
         used: dict[str, Any] = {**compositions, **training, "plan": plan, "set": set or None, "plugin": plugin or None}

@@ -35,7 +35,12 @@ _SCORES: Final = Table(
 # Schema 1, of version 0.1.0, has "parts" for "subsets".
 _METRICS: Final = Table(
     required={"status": Text(), "subsets": Table(others=_SCORES)},
-    optional={"epochs": _COUNT, "best_epoch": _or_null(Number(1, whole=True)), "best_by": Text()},
+    optional={
+        "epochs": _COUNT,
+        "best_epoch": _or_null(Number(1, whole=True)),
+        "best_by": Text(),
+        "transductive": Truth(),
+    },
     renamed={"parts": "subsets"},
 )
 
@@ -49,6 +54,16 @@ SCALING: Final = Table(
 )
 """Describe how the values of images became 0…255."""
 
+_UNLABELLED: Final = Table(
+    required={
+        "source": Text(),
+        "images": _COUNT,
+        "held_out": _COUNT,
+        "transductive": Truth(),
+        "fingerprint": Text(),
+    }
+)
+
 _SPLIT: Final = Table(
     required={
         "fingerprint": Text(),
@@ -59,7 +74,12 @@ _SPLIT: Final = Table(
         "validation": Items(_COUNT),
         "test": Items(_COUNT),
     },
-    optional={"scaling": _or_null(SCALING), "names": _or_null(_TEXTS), "origin": Text(("drawn", "given", "file"))},
+    optional={
+        "scaling": _or_null(SCALING),
+        "names": _or_null(_TEXTS),
+        "origin": Text(("drawn", "given", "file")),
+        "unlabelled": _UNLABELLED,
+    },
 )
 
 _CLEANING: Final = Table(

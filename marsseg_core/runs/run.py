@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import keras
 
     from ..networks.transfer import Transfer
+    from .unlabelled import Unlabelled
 
 
 @dataclass(repr=False)
@@ -37,6 +38,7 @@ class Run(HtmlRepr):
         metrics: the content of metrics.json; empty before the end of the run
         best_epoch: the epoch of the best network, counted from 1; None before the end of the first epoch
         best_by: the column of the history that selects the best network
+        unlabelled: the images without labels during a training with a semi-supervised method; else None
     """
 
     plan: Plan
@@ -51,6 +53,7 @@ class Run(HtmlRepr):
     metrics: dict[str, Any] = field(default_factory=dict)
     best_epoch: int | None = None
     best_by: str = f"val_{HEADLINE}"
+    unlabelled: Unlabelled | None = None
 
     @property
     def path(self) -> Path:

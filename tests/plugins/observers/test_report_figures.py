@@ -296,6 +296,11 @@ def test_a_figure_may_be_a_file(tmp_path):
     assert "iVBORw0KGgo" in text
 
 
+def test_the_page_says_that_a_run_is_transductive():
+    assert "This run is transductive." in page(transductive=True)
+    assert "transductive" not in page()
+
+
 def test_the_headline_is_the_test_score():
     text = page()
     assert '<div class="score">0.6100 <small>mIoU, test subset</small>' in text

@@ -55,6 +55,7 @@ def render_page(
         "page.html",
         title=title,
         interrupted=metrics["status"] == "interrupted",
+        transductive=bool(metrics.get("transductive")),
         headline=_headline(metrics, table),
         subsets=[
             {"name": name, "images": _images(subset), "purpose": SUBSETS[name]} for name, subset in subsets.items()
