@@ -103,6 +103,9 @@ def _print_comparison(comparison: Comparison) -> None:
         print_text()
         settings = [(name, *values) for name, values in comparison.differing.items()]
         print_table(("setting that differs", *(group.label for group in comparison.groups)), settings)
+    if "training.decoding" not in comparison.differing and comparison.groups[0].decoding != "argmax":
+        print_text()
+        print_text(f"All scores: decoding {comparison.groups[0].decoding}")
     if comparison.skipped:
         print_text()
         print_table(("not compared", "reason"), [(str(path), reason) for path, reason in comparison.skipped])

@@ -76,6 +76,11 @@ class RunGroup:
         return self.runs[0].settings
 
     @property
+    def decoding(self) -> str:
+        """Return how the logits of the runs became classes: "argmax" or "offsets"."""
+        return self.settings["training.decoding"]
+
+    @property
     def spread(self) -> Spread:
         """Return the mean and the standard deviation of the compared score."""
         return Spread.of(self.values)
@@ -135,6 +140,7 @@ class Comparison(HtmlRepr):
             "group": group.label,
             "rank": group.rank,
             **group.spread.to_json(),
+            "decoding": group.decoding,
             "settings": {name: values[position] for name, values in self.differing.items()},
             "difference": group.difference and group.difference.to_json(),
             "runs": [
