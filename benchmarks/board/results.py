@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from marsseg_core.evaluation.offsets import mean_ious
+from marsseg_core.evaluation.offsets import Counts
 from marsseg_core.files.run_folder import RunFolder
 
 from .rows import Row
@@ -83,6 +83,11 @@ class Result:
     def minutes(self) -> float:
         """Return the processor minutes of a training."""
         return float(np.mean([member.seconds for member in self.members])) / 60
+
+
+def mean_ious(matrices: np.ndarray) -> np.ndarray:
+    """Return the mean IoU over the classes with support of confusion matrices (…, C, C)."""
+    return Counts(np.diagonal(matrices, axis1=-2, axis2=-1), matrices.sum(axis=-2), matrices.sum(axis=-1)).mean_ious()
 
 
 def read_member(out: Path, seconds: Sequence[float], answer: Path) -> Member | None:

@@ -70,7 +70,8 @@ def evaluate(
     scores = score_runs(folders, data or [None], subset, session, metrics=metrics, tta=tta, decoding=decoding)
     if json:
         sources = [
-            {"run": score.run, "data": score.data, "subset": score.subset, "decoding": _decoding(score)}
+            {"run": score.run, "data": score.data, "subset": score.subset}
+            | ({"decoding": _decoding(score)} if score.decoding.offsets else {})
             for score in scores
         ]
         print_json(scores=[source | score.confusion.to_json() for source, score in zip(sources, scores, strict=True)])

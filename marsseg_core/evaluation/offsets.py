@@ -2,7 +2,7 @@
 
 One class after the other, the offset is searched on a grid. All values of the grid are tried in one pass: given the
 offsets of the other classes, a pixel is decoded as this class above a threshold of its own. Cumulative counts of these
-thresholds give the exact confusion matrix for every value.
+thresholds give the exact IoU of each class for every value.
 
 Few labels can raise the mean IoU by chance. So a new offset is accepted only if it also raises the mean IoU of most
 bootstrap samples of the places (or images) that the pixels are from.
@@ -29,8 +29,8 @@ LEAST_SHARE: Final = 0.9
 LEAST_BLOCKS: Final = 8
 """Choose no offsets from fewer places (or images): a bootstrap of so few says nothing."""
 
-MOST_PIXELS: Final = 2**22
-"""Keep at most so many pixels; of more, every n-th pixel of each image is used."""
+MOST_VALUES: Final = 2**24
+"""Keep at most so many logits, of 4 classes those of 4 million pixels; else use every n-th pixel of each image."""
 
 _MOST_BLOCKS: Final = 200
 _RESAMPLES: Final = 200
@@ -86,9 +86,9 @@ def labelled_pixels(
     """Collect the labelled pixels of masks (B, H, W) and logits (B, H, W, K).
 
     `counted` are the classes that count, `blocks` the block of each image, and `pixels` the number of labelled pixels
-    of all batches. At most about `MOST_PIXELS` are kept.
+    of all batches. At most about `MOST_VALUES` logits are kept.
     """
-    every = max(1, -(-pixels // MOST_PIXELS))
+    every = max(1, -(-pixels * len(counted) // MOST_VALUES))
     position = np.full(256, -1, np.int8)
     position[list(counted)] = np.arange(len(counted))
     logits: list[np.ndarray] = [np.zeros((0, len(counted)), np.float16)]
@@ -121,14 +121,13 @@ def choose_offsets(pixels: LabelledPixels, seed: int) -> Choice:
     order = [c for c in np.argsort(support, kind="stable").tolist() if support[c]]
     unchanged = 0
     for c in order * _MOST_CYCLES:
-        matrices = _matrices(pixels, offsets, c, number)
-        gains = mean_ious(matrices.sum(axis=0))
+        counts = count(pixels, offsets, c, number)
+        gains = counts.of_all().mean_ious()
         current = int(np.argmin(np.abs(GRID - offsets[c])))
         gains -= gains[current]
         best = int(np.argmax(gains))
-        rises = mean_ious(np.tensordot(samples, matrices[:, best], 1)) > mean_ious(
-            np.tensordot(samples, matrices[:, current], 1)
-        )
+        before, after = (counts.at(value).of_samples(samples).mean_ious() for value in (current, best))
+        rises = after > before
         if gains[best] >= LEAST_GAIN and rises.mean() >= LEAST_SHARE:
             offsets[c] = GRID[best]
             moves.append(Move(c, float(GRID[best]), float(gains[best]), float(rises.mean())))
@@ -140,20 +139,36 @@ def choose_offsets(pixels: LabelledPixels, seed: int) -> Choice:
     return Choice(offsets, tuple(moves))
 
 
-def mean_ious(matrices: np.ndarray) -> np.ndarray:
-    """Return the mean IoU over the classes with support for each confusion matrix of an array (…, C, C)."""
-    matrices = np.asarray(matrices, np.float64)
-    intersection = np.diagonal(matrices, axis1=-2, axis2=-1)
-    support = matrices.sum(axis=-1)
-    union = support + matrices.sum(axis=-2) - intersection
-    occurs = support > 0
-    ious = np.where(occurs, intersection / np.maximum(union, 1), 0)
-    means: np.ndarray = ious.sum(axis=-1) / np.maximum(occurs.sum(axis=-1), 1)
-    return means
+@dataclass(frozen=True)
+class Counts:
+    """Hold the pixels of each class that are right, predicted and true, in arrays (…, C)."""
+
+    right: np.ndarray
+    predicted: np.ndarray
+    true: np.ndarray
+
+    def mean_ious(self) -> np.ndarray:
+        """Return the mean IoU over the classes that occur in the truth, (…)."""
+        occurs = self.true > 0
+        ious = np.where(occurs, self.right / np.maximum(self.true + self.predicted - self.right, 1), 0)
+        means: np.ndarray = ious.sum(axis=-1) / np.maximum(occurs.sum(axis=-1), 1)
+        return means
+
+    def of_all(self) -> Counts:
+        """Return the sums over the first axis, that of the blocks."""
+        return Counts(self.right.sum(axis=0), self.predicted.sum(axis=0), self.true.sum(axis=0))
+
+    def at(self, value: int) -> Counts:
+        """Return the counts of each block (B, C) for one value of the grid, of counts (B, G, C)."""
+        return Counts(self.right[:, value], self.predicted[:, value], self.true[:, 0])
+
+    def of_samples(self, samples: np.ndarray) -> Counts:
+        """Return the counts of bootstrap samples (S, C): `samples` (S, B) says how often each has each block."""
+        return Counts(samples @ self.right, samples @ self.predicted, samples @ self.true)
 
 
-def _matrices(pixels: LabelledPixels, offsets: np.ndarray, c: int, blocks: int) -> np.ndarray:
-    """Return the confusion matrix of each block for each value of the grid as the offset of class `c`: (B, G, C, C)."""
+def count(pixels: LabelledPixels, offsets: np.ndarray, c: int, blocks: int) -> Counts:
+    """Count each block for each value of the grid as the offset of class `c`: (B, G, C), and `true` (B, 1, C)."""
     classes, values = pixels.logits.shape[1], len(GRID)
     columns = [pixels.logits[:, k].astype(np.float32) + np.float32(offsets[k]) for k in range(classes)]
     other = next(k for k in range(classes) if k != c)
@@ -163,12 +178,19 @@ def _matrices(pixels: LabelledPixels, offsets: np.ndarray, c: int, blocks: int) 
             np.putmask(rival, columns[k] > largest, k)
             largest = np.maximum(largest, columns[k])
     threshold = largest - pixels.logits[:, c].astype(np.float32)
-    # The first value of the grid above the threshold: from there on, the pixel is decoded as class c.
+    # The first value of the grid above the threshold: from there on the pixel is decoded as class c, before as `rival`.
     first = np.clip(np.floor((threshold - GRID[0]) / _STEP) + 1, 0, values).astype(np.int64)
-    cells = (pixels.blocks * classes + pixels.truth) * classes + rival
-    counts = np.bincount(cells * (values + 1) + first, minlength=blocks * classes**2 * (values + 1))
-    counts = counts.reshape(blocks, classes, classes, values + 1)
-    taken = counts.cumsum(axis=-1)[..., :values]
-    matrices = counts.sum(axis=-1, keepdims=True) - taken
-    matrices[:, :, c] += taken.sum(axis=2)
-    return np.moveaxis(matrices, -1, 1)
+
+    def by_class(kept: np.ndarray | slice, of: np.ndarray) -> np.ndarray:
+        """Return (B, C, G + 1) the pixels of each block and class by the value from which on they are of class c."""
+        cells = (pixels.blocks[kept] * classes + of[kept]) * (values + 1) + first[kept]
+        shape = (blocks, classes, values + 1)
+        return np.bincount(cells, minlength=blocks * classes * (values + 1)).reshape(shape)
+
+    every = slice(None)
+    as_rival, right = by_class(every, rival), by_class(rival == pixels.truth, rival)
+    true = by_class(every, pixels.truth)
+    predicted, hits = (each[:, :, ::-1].cumsum(axis=2)[:, :, ::-1][:, :, 1:] for each in (as_rival, right))
+    predicted[:, c] = as_rival.sum(axis=1).cumsum(axis=1)[:, :values]
+    hits[:, c] = true[:, c].cumsum(axis=1)[:, :values]
+    return Counts(np.moveaxis(hits, 1, 2), np.moveaxis(predicted, 1, 2), true.sum(axis=2)[:, None])

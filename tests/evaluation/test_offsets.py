@@ -9,7 +9,7 @@ from marsseg_core.evaluation import offsets as search
 from marsseg_core.evaluation.confusion import confusion_matrix, decode
 from marsseg_core.evaluation.decoding import ARGMAX, Decoding, mean_decoding
 from marsseg_core.evaluation.formulas import mean_iou
-from marsseg_core.evaluation.offsets import GRID, LabelledPixels, blocks_of, choose_offsets, labelled_pixels, mean_ious
+from marsseg_core.evaluation.offsets import GRID, LabelledPixels, blocks_of, choose_offsets, labelled_pixels
 
 
 def pixels(count: int = 4000, classes: int = 4, blocks: int = 20, bias=(0.0, 0.0, 0.0, 0.0)) -> LabelledPixels:
@@ -23,16 +23,19 @@ def pixels(count: int = 4000, classes: int = 4, blocks: int = 20, bias=(0.0, 0.0
 
 class TestTheSearch:
     @pytest.mark.parametrize("c", range(4))
-    def test_gives_the_matrix_of_every_block_and_value(self, c):
+    def test_counts_every_block_for_every_value(self, c):
         given, offsets = pixels(600, blocks=3), np.array([0.3, -0.2, 0.0, 1.1])
-        matrices = search._matrices(given, offsets, c, 3)
+        counts = search.count(given, offsets, c, 3)
         for value in (0, 17, 40, 43, 80):
             shifted = given.logits.astype(np.float32) + np.float32(offsets)
             shifted[:, c] = given.logits[:, c].astype(np.float32) + np.float32(GRID[value])
             for block in range(3):
                 here = given.blocks == block
                 expected = confusion_matrix(given.truth[here], decode(shifted[here]), 4)
-                assert np.abs(matrices[block, value] - expected).sum() <= 2  # a tie may go to the other class
+                assert counts.true[block, 0].tolist() == expected.sum(axis=1).tolist()
+                # A tie may go to the other class.
+                assert np.abs(counts.predicted[block, value] - expected.sum(axis=0)).sum() <= 2
+                assert np.abs(counts.right[block, value] - np.diagonal(expected)).sum() <= 2
 
     def test_undoes_the_bias_of_a_network(self):
         given = pixels(bias=(0, 0, 0, -2.0))
@@ -58,7 +61,7 @@ class TestTheSearch:
         logits[50:, 1] = -9
         logits[100::50, 1] = -1
         given = LabelledPixels(logits, truth, blocks)
-        assert mean_ious(search._matrices(given, np.zeros(2), 1, 20).sum(axis=0)).max() > 0.5
+        assert search.count(given, np.zeros(2), 1, 20).of_all().mean_ious().max() > 0.5
         assert not choose_offsets(given, seed=0).moves
 
     def test_needs_several_places(self):
@@ -78,7 +81,9 @@ class TestTheSearch:
         matrices = np.random.default_rng(0).integers(0, 9, (5, 4, 4))
         matrices[1, 2] = matrices[2, :, 1] = 0
         expected = [mean_iou(matrix, ()) for matrix in matrices]
-        np.testing.assert_allclose(mean_ious(matrices), expected)
+        right = np.diagonal(matrices, axis1=1, axis2=2)
+        counts = search.Counts(right, matrices.sum(axis=1), matrices.sum(axis=2))
+        np.testing.assert_allclose(counts.mean_ious(), expected)
 
 
 class TestThePixels:
@@ -91,7 +96,7 @@ class TestThePixels:
         assert given.logits.tolist() == [[-1, 0]] * 5
 
     def test_are_thinned_where_there_are_many(self, monkeypatch):
-        monkeypatch.setattr(search, "MOST_PIXELS", 10)
+        monkeypatch.setattr(search, "MOST_VALUES", 20)
         masks, logits = np.ones((3, 4, 4), np.uint8), np.zeros((3, 4, 4, 2), np.float32)
         given = labelled_pixels([(masks[:2], logits[:2]), (masks[2:], logits[2:])], [0, 1], np.arange(3), 48)
         assert np.bincount(given.blocks).tolist() == [4, 4, 4]

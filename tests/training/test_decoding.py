@@ -128,8 +128,9 @@ def test_the_commands_use_them_and_say_so(run, data, cli, tmp_path):
     assert (masks[0] == 4).sum() > (masks[1] == 4).sum()
     answer = cli("evaluate", str(run.path), "--data", str(file))
     assert "decoding: offsets bedrock -1.5, big_rock +2" in answer.out
-    answer = cli("evaluate", str(run.path), "--data", str(file), "--decoding", "argmax", "--json")
-    assert json.loads(answer.out)["scores"][0]["decoding"] == "argmax"
+    words = ("evaluate", str(run.path), "--data", str(file), "--json")
+    assert json.loads(cli(*words).out)["scores"][0]["decoding"] == "offsets bedrock -1.5, big_rock +2"
+    assert "decoding" not in json.loads(cli(*words, "--decoding", "argmax").out)["scores"][0]
     answer = cli("evaluate", str(run.path), "--data", str(file), "--decoding", "argmx")
     assert answer.code == 2
     assert "There is no decoding 'argmx'" in answer.err
