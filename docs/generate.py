@@ -98,7 +98,7 @@ def counting(kind: Kind) -> str:
         return "`--metrics` takes any number of additional metrics, separated by commas; `compare --by` takes one."
     if kind.many:
         return "A run takes any number of them, separated by commas."
-    return "A run takes one of them."
+    return "A run takes one of them, or none." if kind.may_be_none else "A run takes one of them."
 
 
 def component_section(entry: Entry) -> str:

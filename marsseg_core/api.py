@@ -9,7 +9,7 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Unpack
 
-from .components.interfaces import Architecture, Bottleneck, Loss
+from .components.interfaces import Architecture, Bottleneck, Encoder, Loss
 from .components.specs import LossSpec
 from .conventions import HEADLINE, VOID, LossFunction
 from .data.limits import SIDE_LIMIT
@@ -99,6 +99,7 @@ def list_components(kind: str | None = None, *, plugins: Sequence[AnyPath] = ())
 def network(
     arch: str | Architecture | type[Architecture] | Network,
     *,
+    encoder: str | Encoder | type[Encoder] | None = None,
     bottleneck: str | Bottleneck | type[Bottleneck] | Sequence[str | Bottleneck | type[Bottleneck]] | None = None,
     height: int = 64,
     width: int = 128,
@@ -119,6 +120,8 @@ def network(
     Args:
         arch: The architecture: a composition such as "dense:width=0.5", a class, an instance, a `keras.Model`, or a
             function that makes a `keras.Model` from a `NetworkSpec`.
+        encoder: The encoder, for an architecture that takes one: a composition such as "efficientnet_lite0", a class or
+            an instance. None builds the architecture's own.
         bottleneck: The bottlenecks, in order: a composition such as "transformer,aspp", a class, an instance, or a list
             of these. None builds the network without a bottleneck.
         height: Rows of an image, in pixels.
@@ -146,7 +149,7 @@ def network(
     sizes = {"height": height, "width": width, "channels": channels}
     shape = [count_of(value, name, at_least=1, at_most=SIDE_LIMIT) for name, value in sizes.items()]
     classes = count_of(num_classes, "num_classes", at_least=2, at_most=VOID)
-    request = request_of(arguments={"arch": arch, "bottleneck": bottleneck}, plugins=plugins)
+    request = request_of(arguments={"arch": arch, "encoder": encoder, "bottleneck": bottleneck}, plugins=plugins)
     resolved = resolve(request, open_session(), only=NETWORK_KINDS)
     from .networks.build import assemble_network
     from .networks.keras_backend import precision
@@ -331,11 +334,11 @@ def run(
         trust: Execute the plugin files that are stored with `base` (a plan or a run).
         callbacks: Keras callbacks to train with. They are logged, but not recorded in the plan.
         hooks: The observers, if `marsseg_plan_resolved` was called already. Only the command line needs this.
-        **arguments: Components: `arch`, `bottleneck`, `loss`, `weighting`, `augment`, `schedule`, `optimizer` and
-            `data`. Options: every field of the plan's sections training (`epochs`, `batch`, `seed`, …), split and
-            cleaning. An argument that is left out keeps its value in `base`. `arch` may also be a `keras.Model` (a copy
-            of it is trained), or a function that makes one from a `NetworkSpec`. `data` may also be a
-            `SegmentationData`, or a pair of arrays: images and masks.
+        **arguments: Components: `arch`, `encoder`, `bottleneck`, `loss`, `weighting`, `augment`, `schedule`,
+            `optimizer` and `data`. Options: every field of the plan's sections training (`epochs`, `batch`, `seed`, …),
+            split and cleaning. An argument that is left out keeps its value in `base`. `arch` may also be a
+            `keras.Model` (a copy of it is trained), or a function that makes one from a `NetworkSpec`. `data` may also
+            be a `SegmentationData`, or a pair of arrays: images and masks.
 
     Returns:
         The run, with its best network, history and scores. If Ctrl-C ended the training, `run.interrupted` is True.

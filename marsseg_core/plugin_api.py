@@ -17,6 +17,7 @@ if TYPE_CHECKING:
         Bottleneck as Bottleneck,
         Component as Component,
         Dataset as Dataset,
+        Encoder as Encoder,
         Loss as Loss,
         Metric as Metric,
         NetworkSpec as NetworkSpec,
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     )
     from .components.specs import (
         BottleneckSpec as BottleneckSpec,
+        EncoderSpec as EncoderSpec,
         LossSpec as LossSpec,
         MetricSpec as MetricSpec,
         OptimizerSpec as OptimizerSpec,
@@ -128,6 +130,7 @@ _NAMES: Final = {
         "Bottleneck",
         "Component",
         "Dataset",
+        "Encoder",
         "Loss",
         "Metric",
         "NetworkSpec",
@@ -137,6 +140,7 @@ _NAMES: Final = {
     ),
     "components.specs": (
         "BottleneckSpec",
+        "EncoderSpec",
         "LossSpec",
         "MetricSpec",
         "OptimizerSpec",

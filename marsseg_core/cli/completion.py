@@ -169,7 +169,7 @@ def _components(kind: Kind, text: str) -> list[Word]:
     name, colon, rest = last.partition(":")
     if not colon:
         words = _names([kind], last)
-        if kind.in_plan == "any" and not head:
+        if kind.may_be_none and not head:
             words.append((NONE_WORD, ""))
         return [(head + word, description) for word, description in words]
     *complete_pairs, pair = rest.split(":")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,10 +24,11 @@ if TYPE_CHECKING:
 _SIZE_PATTERN = re.compile(r"(\d{1,9})x(\d{1,9})(?:x(\d{1,9}))?")
 
 
-def build(entry: Entry, text: str, bottleneck: str | None, size: str, classes: int, session: Session) -> keras.Model:
+def build(entry: Entry, text: str, parts: Mapping[str, str], size: str, classes: int, session: Session) -> keras.Model:
     """Build the network of an architecture or a recipe, for images of a size.
 
-    `text` is the name, and for an architecture also its parameters. `size` is HEIGHTxWIDTHxCHANNELS.
+    `text` is the name, and for an architecture also its parameters. `parts` are the compositions of its encoder and
+    bottlenecks. `size` is HEIGHTxWIDTHxCHANNELS.
     """
     if entry.kind not in (ARCHITECTURE, RECIPE):
         raise RequestError(
@@ -49,11 +51,10 @@ def build(entry: Entry, text: str, bottleneck: str | None, size: str, classes: i
     from ..planning.plan import NETWORK_KINDS
     from ..planning.resolver import Request, resolve
 
-    compositions = {"bottleneck": bottleneck} if bottleneck is not None else {}
     request = (
-        Request(compositions=compositions | {"arch": text})
+        Request(compositions={"arch": text, **parts})
         if entry.kind == ARCHITECTURE
-        else Request(base=text, compositions=compositions)
+        else Request(base=text, compositions=parts)
     )
     plan = resolve(request, session, only=NETWORK_KINDS)
     load_keras()

@@ -19,6 +19,7 @@ from ..registry.kinds import (
     AUGMENTATION,
     BOTTLENECK,
     DATASET,
+    ENCODER,
     HOOKED_KINDS,
     LOSS,
     METRIC,
@@ -63,6 +64,10 @@ def show(
             autocompletion=composition(DATASET, ".npz"),
         ),
     ] = None,
+    encoder: Annotated[
+        str | None,
+        typer.Option(help="Encoder to build the network with.", metavar="NAME", autocompletion=composition(ENCODER)),
+    ] = None,
     bottleneck: Annotated[
         str | None,
         typer.Option(
@@ -89,7 +94,9 @@ def show(
         hint = " ".join([*catalog.problems, nearest(name, known, listing="Known names")])
         raise RequestError(f"Nothing is called '{name}'.", where="show", hint=hint)
     # Parameters and these options need a built network.
-    needs_network = build or ":" in text or any(option is not None for option in (plot, bottleneck, size, classes))
+    needs_network = (
+        build or ":" in text or any(option is not None for option in (plot, encoder, bottleneck, size, classes))
+    )
     if preview is not None:
         entries = _of_fitting_kind(entries, AUGMENTATION)
     elif needs_network:
@@ -112,10 +119,12 @@ def show(
 
         for entry, record in zip(entries, records, strict=True):
             size, classes = size or "64x128x1", 5 if classes is None else classes
-            network = network_views.build(entry, text, bottleneck, size, classes, session)
+            given = {"encoder": encoder, "bottleneck": bottleneck}
+            parts = {option: part for option, part in given.items() if part is not None}
+            network = network_views.build(entry, text, parts, size, classes, session)
             record["built"] = network_views.facts(network)
             if plot is not None:
-                network_views.plot(network, plot, text if bottleneck is None else f"{text}, {bottleneck}")
+                network_views.plot(network, plot, ", ".join([text, *parts.values()]))
     for record in records:
         for path in plugin or ():
             if path.name == record["distribution"]:

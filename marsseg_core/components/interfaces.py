@@ -12,7 +12,7 @@ never a class, and every loss and metric ignores it.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -21,7 +21,7 @@ from ..conventions import LossFunction, TargetFunction, Transform
 from ..registry import kinds
 from ..registry.kinds import Kind
 from ..registry.parameters import NONE_WORD
-from .specs import BottleneckSpec, LossSpec, MetricSpec, OptimizerSpec, ScheduleSpec, WeightingSpec
+from .specs import BottleneckSpec, EncoderSpec, LossSpec, MetricSpec, OptimizerSpec, ScheduleSpec, WeightingSpec
 
 if TYPE_CHECKING:
     import keras
@@ -90,6 +90,7 @@ class NetworkSpec:
         channels: Channels of an image: 1 for grey, 3 for colour, or any other number.
         num_classes: K, the number of classes, including the ignored ones. The network has K logits.
         bottlenecks: The bottlenecks of the plan, in order. `bottleneck` adds them to the network.
+        encoder: The encoder of the plan, or None. `encode` adds it to the network.
         compose: A function that resolves a composition text, such as "transformer,aspp", to bottlenecks. It is for an
             architecture that takes bottlenecks in its own parameters.
     """
@@ -102,6 +103,24 @@ class NetworkSpec:
     compose: Callable[[str], tuple[Bottleneck, ...]] = field(
         default=_compose_without_catalog, repr=False, compare=False
     )
+    encoder: Encoder | None = None
+
+    def encode(self, images: Any, output_stride: int = 32) -> dict[int, Any]:
+        """Apply the encoder of the plan to the images.
+
+        Args:
+            images: The images in [0, 1], (B, H, W, C). H and W are multiples of 32.
+            output_stride: The stride of the last map, 8, 16 or 32, unless the plan sets another one.
+
+        Returns:
+            The feature maps (B, H / stride, W / stride, c) by their strides, finest first.
+
+        Raises:
+            ValueError: The plan has no encoder.
+        """
+        if self.encoder is None:
+            raise ValueError("it needs an encoder, and this network has none")
+        return self.encoder.build(images, EncoderSpec(output_stride))
 
     def bottleneck(self, features: Any) -> Any:
         """Apply the bottlenecks of the plan, first to last, to a feature map.
@@ -143,6 +162,15 @@ class Architecture(Component):
     Where it is False, marsseg refuses `--bottleneck` before it builds anything.
     """
 
+    takes_encoder: ClassVar[bool] = False
+    """Whether the network has a place for an encoder: it calls `spec.encode` on the images if `spec.encoder` is there.
+
+    Where it is False, marsseg refuses `--encoder` before it builds anything.
+    """
+
+    needs_encoder: ClassVar[bool] = False
+    """Whether the network cannot be built without an encoder."""
+
     @abstractmethod
     def build(self, spec: NetworkSpec) -> keras.Model:
         """Build a functional Keras model from images to logits.
@@ -160,6 +188,47 @@ class Architecture(Component):
 
         Raises:
             ValueError: The parameters do not fit the size of the images. marsseg shows its text to the user.
+        """
+
+
+class Encoder(Component):
+    """Turn images into feature maps of several sizes."""
+
+    kind = kinds.ENCODER
+
+    published_weights: ClassVar[tuple[str, ...]] = ()
+    """The names of the weights that `published` returns, such as "imagenet"."""
+
+    def published(self, name: str) -> Mapping[str, np.ndarray]:
+        """Return published weights, for images of three channels.
+
+        This may download a file, or read one that an installed distribution brings.
+
+        Args:
+            name: One of `published_weights`.
+
+        Returns:
+            The value of each variable by the name of its layer without `spec.prefix`, a slash and the name of the
+                variable, as in "stem_conv/kernel". It includes moving statistics.
+
+        Raises:
+            RequestError: The weights cannot be had; the error says how to bring them.
+        """
+        raise NotImplementedError
+
+    @abstractmethod
+    def build(self, images: Any, spec: EncoderSpec) -> dict[int, Any]:
+        """Apply the layers of the encoder to images.
+
+        The encoder scales the images itself, as its weights need them.
+
+        Args:
+            images: A Keras tensor (B, H, W, C) float32 in [0, 1]. H and W are multiples of 32, C is any number.
+            spec: The stride of the last map, and the prefix that the names of all layers must begin with.
+
+        Returns:
+            Keras tensors (B, H / stride, W / stride, c) by their strides, finest first. The strides are powers of 2 up
+                to `spec.output_stride`; the finest is 1, 2 or 4.
         """
 
 

@@ -15,6 +15,20 @@ from ..errors import RequestError
 
 
 @dataclass(frozen=True)
+class EncoderSpec:
+    """Describe the network to an encoder.
+
+    Attributes:
+        output_stride: The stride of the last map: 8, 16 or 32. An encoder whose own last stride is larger keeps the
+            size of its maps from there on, and dilates the convolutions that follow.
+        prefix: The prefix for the names of the encoder's layers. By it, marsseg finds them in the network.
+    """
+
+    output_stride: int = 32
+    prefix: str = "encoder_"
+
+
+@dataclass(frozen=True)
 class BottleneckSpec:
     """Describe the network to a bottleneck.
 

@@ -13,7 +13,7 @@ from .regular import open_regular
 _DIGEST_BYTES: Final = 16
 
 # The blocks that may wait for their hash: they stay in memory meanwhile.
-_WAITING: Final = 2
+_WAITING: Final = 16
 
 
 def file_hash(path: Path) -> str:

@@ -10,7 +10,7 @@ from ..components.interfaces import NetworkSpec
 from ..planning.invoke import build_component, nested_components
 from ..planning.plan import Plan
 from ..registry import kinds
-from .checks import CheckedBottleneck, check_network, check_readable
+from .checks import CheckedBottleneck, CheckedEncoder, check_network, check_readable
 from .keras_backend import add_biases_in_float32, precision
 from .precision import settle_precision
 
@@ -28,17 +28,20 @@ def build_network(plan: Plan, image_shape: Sequence[int], num_classes: int) -> k
 def assemble_network(plan: Plan, image_shape: Sequence[int], num_classes: int) -> keras.Model:
     """Build and check the plan's network with Keras' present random state and dtype policy.
 
-    Raises PluginError where the architecture or a bottleneck does not build what its interface requires.
+    Raises PluginError where the architecture, the encoder or a bottleneck does not build what its interface requires.
     """
     height, width, channels = image_shape
     resolved = plan.resolved[kinds.ARCHITECTURE][0]
+    encoder = next(map(CheckedEncoder, plan.resolved[kinds.ENCODER]), None)
     bottlenecks = tuple(CheckedBottleneck(each) for each in plan.resolved[kinds.BOTTLENECK])
 
     def compose(text: str) -> tuple[CheckedBottleneck, ...]:
         return tuple(map(CheckedBottleneck, nested_components(kinds.BOTTLENECK, text, plan.catalog, resolved.entry)))
 
-    spec = NetworkSpec(height, width, channels, num_classes, bottlenecks, compose)
+    spec = NetworkSpec(height, width, channels, num_classes, bottlenecks, compose, encoder)
     network: keras.Model = build_component(resolved, spec)
-    check_network(network, resolved, bottlenecks, (height, width), num_classes)
-    check_readable(network, (resolved, *resolved.nested, *plan.resolved[kinds.BOTTLENECK]))
+    check_network(network, resolved, encoder, bottlenecks, (height, width), num_classes)
+    check_readable(
+        network, (resolved, *resolved.nested, *plan.resolved[kinds.ENCODER], *plan.resolved[kinds.BOTTLENECK])
+    )
     return network

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import keras
 
-from ..components.interfaces import Bottleneck
-from ..components.specs import BottleneckSpec
+from ..components.interfaces import Bottleneck, Encoder
+from ..components.specs import BottleneckSpec, EncoderSpec
 from ..errors import PluginError
 from ..messages import get_logger
 from ..planning.invoke import build_component
+from ..planning.options import EncoderOptions
 from ..planning.resolved import ResolvedComponent
 from .heads import MAIN, PRESENCE, split_heads
 
@@ -44,14 +46,52 @@ class CheckedBottleneck(Bottleneck):
         return output
 
 
+class CheckedEncoder(Encoder):
+    """Wrap the encoder of a plan for the architecture: check its output, and name the encoder in every error.
+
+    `used` is True once the architecture has called it.
+    """
+
+    def __init__(self, resolved: ResolvedComponent) -> None:
+        self.resolved = resolved
+        self.used = False
+
+    def build(self, images: Any, spec: EncoderSpec) -> dict[int, Any]:
+        """Apply the encoder. Raises PluginError where its maps are not what the interface requires."""
+        self.used = True
+        options = self.resolved.options
+        if isinstance(options, EncoderOptions) and options.output_stride is not None:
+            spec = replace(spec, output_stride=options.output_stride)
+        maps = build_component(self.resolved, images, spec)
+        if problem := _problem_of_maps(maps, tuple(images.shape), spec):
+            raise PluginError(f"The {self.resolved.entry.label} {problem}.", where=repr(self.resolved.component))
+        return dict(maps)
+
+
+def _problem_of_maps(maps: Any, images: tuple[int, ...], spec: EncoderSpec) -> str:
+    """Return what is wrong with the maps of an encoder for images of a shape (B, H, W, C), or ""."""
+    if not isinstance(maps, dict) or not maps:
+        return f"returns {maps!r}, not feature maps by their strides"
+    first = next(iter(maps))
+    expected = [stride for stride in (1, 2, 4, 8, 16, 32) if first <= stride <= spec.output_stride]
+    if first > 4 or list(maps) != expected:
+        return f"returns maps of the strides {list(maps)}, not those up to {spec.output_stride} from 1, 2 or 4 on"
+    for stride, features in maps.items():
+        shape, size = tuple(getattr(features, "shape", ())), (images[1] // stride, images[2] // stride)
+        if len(shape) != 4 or shape[1:3] != size:
+            return f"returns a map of shape {shape} for the stride {stride} and images of shape {images}"
+    return ""
+
+
 def check_network(
     network: Any,
     resolved: ResolvedComponent,
+    encoder: CheckedEncoder | None,
     bottlenecks: Sequence[CheckedBottleneck],
     size: tuple[int, int],
     num_classes: int,
 ) -> None:
-    """Check the output shapes of a network, and that it uses the bottlenecks. Raises PluginError if not.
+    """Check the output shapes of a network, and that it uses encoder and bottlenecks. Raises PluginError if not.
 
     `size` is (H, W). The logits must be (B, H, W, K), and so must the auxiliary heads, except `presence`, (B, K).
     """
@@ -70,6 +110,11 @@ def check_network(
         required = (None, num_classes) if name == PRESENCE else expected
         if tuple(output.shape) != required:
             raise PluginError(f"The {label} returns {name} of shape {tuple(output.shape)}, not {required}.")
+    if encoder is not None and not encoder.used:
+        raise PluginError(
+            f"The {label} does not use the encoder: {encoder.resolved.entry.name}.",
+            hint="Its author must call spec.encode(images), or set takes_encoder = False.",
+        )
     if unused := [bottleneck.resolved.entry.name for bottleneck in bottlenecks if not bottleneck.used]:
         raise PluginError(
             f"The {label} does not use the bottleneck: {', '.join(unused)}.",

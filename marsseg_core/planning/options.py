@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final, Literal, TypeAlias
 
 from ..conventions import HEADLINE
 from ..data.cleaning_options import CleaningOptions
@@ -16,6 +16,15 @@ from ..registry.parameters import param
 
 OFFSETS: Final = "offsets"
 """Name the value of `training.decoding` that adds offsets to the logits."""
+
+
+@dataclass(frozen=True)
+class EncoderOptions:
+    """The options of every encoder, in addition to its own parameters."""
+
+    output_stride: Literal[8, 16, 32] | None = param(
+        None, help="factor by which its last map is smaller than the image; none: what the architecture asks for"
+    )
 
 
 @dataclass(frozen=True)
@@ -53,7 +62,10 @@ class NoOptions:
     """The options of the kinds to which marsseg adds none."""
 
 
-def options_of(kind: Kind) -> type[LossOptions | AugmentationOptions | OptimizerOptions | NoOptions]:
+Options: TypeAlias = EncoderOptions | LossOptions | AugmentationOptions | OptimizerOptions | NoOptions
+
+
+def options_of(kind: Kind) -> type[Options]:
     """Return the dataclass of the options that marsseg adds to every component of a kind."""
     return resolve_reference(kind.core_parameters) if kind.core_parameters else NoOptions
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 NAME_KEYS: Final = ("name", "distribution", "version")
 
 # The kinds of component that a network is built from.
-NETWORK_KINDS: Final = (kinds.ARCHITECTURE, kinds.BOTTLENECK)
+NETWORK_KINDS: Final = (kinds.ARCHITECTURE, kinds.ENCODER, kinds.BOTTLENECK)
 
 
 @dataclass(frozen=True, repr=False)
@@ -84,6 +84,7 @@ class Plan(HtmlRepr):
         names = [
             f"{kind.option}={','.join(each.entry.name for each in several) or parameters.NONE_WORD}"
             for kind, several in self.resolved.items()
+            if several or kind.many
         ]
         return ", ".join([*names, f"epochs={self.training.epochs}", f"seed={self.training.seed}"])
 
@@ -175,7 +176,8 @@ class Plan(HtmlRepr):
             document[PLUGIN_KEY] = [plugin.to_toml(PLUGINS_FOLDER) for plugin in self.plugins]
         for kind in PLAN_KINDS:
             tables = [resolved.to_toml() for resolved in self.resolved[kind]]
-            document[kind.option] = tables if kind.many else tables[0]
+            if tables or kind.many:
+                document[kind.option] = tables if kind.many else tables[0]
         for section in SECTIONS:
             values = parameters.settings(getattr(self, section))
             document[section] = {key: parameters.to_toml(value) for key, value in values.items()}

@@ -9,7 +9,7 @@ from typing import Any
 from ..components.specs import WeightingSpec
 from ..registry import parameters
 from ..registry.entries import Entry
-from .options import AugmentationOptions, LossOptions, NoOptions, OptimizerOptions
+from .options import LossOptions, Options
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class ResolvedComponent:
 
     entry: Entry
     component: Any
-    options: LossOptions | AugmentationOptions | OptimizerOptions | NoOptions
+    options: Options
     origins: Mapping[str, str] = field(default_factory=dict)
     planned_version: str = field(default="", compare=False)
     nested: tuple[ResolvedComponent, ...] = ()

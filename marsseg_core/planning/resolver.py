@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import MISSING, dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -290,14 +291,14 @@ class PlanBuilder:
         chosen = {}
         for kind in filter(self.only.__contains__, PLAN_KINDS):
             items = self.items.get(kind, [])
-            if not items and kind.in_plan != "any":
+            if not items and not kind.may_be_none:
                 hint = f"Installed {kind} names: {', '.join(self.catalog.names(kind))}."
                 raise RequestError(f"A run needs {kind.with_article}.", where=f"--{kind.option}", hint=hint)
             if len(items) > 1 and not kind.many:
                 names = ", ".join(item.entry.name for item in items)
                 raise RequestError(f"A run has one {kind}; these are {len(items)}: {names}.", where=f"--{kind.option}")
             chosen[kind] = tuple(self._resolve_item(kind, item) for item in items)
-        self._check_bottleneck(chosen)
+        self._check_parts(chosen)
         self._pin_initial_weights()
         self._forget_chosen_precision()
         self._set_canonical_monitor()
@@ -313,8 +314,22 @@ class PlanBuilder:
             planned_metrics(training, self.catalog)
         return Plan(chosen, cleaning, split, training, origins, self.plugins, self.session)
 
-    def _check_bottleneck(self, chosen: Mapping[Kind, tuple[ResolvedComponent, ...]]) -> None:
+    def _check_parts(self, chosen: Mapping[Kind, tuple[ResolvedComponent, ...]]) -> None:
+        """Check that the architecture takes the plan's encoder and bottlenecks."""
         for architecture in chosen.get(kinds.ARCHITECTURE, ()):
+            if chosen.get(kinds.ENCODER) and not architecture.component.takes_encoder:
+                raise RequestError(
+                    f"The architecture '{architecture.entry.name}' does not take an encoder.",
+                    where="--encoder",
+                    hint="Leave it out, or use --encoder none if the plan has one. These architectures take one: "
+                    f"{', '.join(_architectures_with_encoder(self.catalog))}.",
+                )
+            if kinds.ENCODER in chosen and not chosen[kinds.ENCODER] and architecture.component.needs_encoder:
+                raise RequestError(
+                    f"The architecture '{architecture.entry.name}' needs an encoder.",
+                    where="--encoder",
+                    hint=f"Choose one of: {', '.join(self.catalog.names(kinds.ENCODER))}.",
+                )
             if chosen.get(kinds.BOTTLENECK) and not architecture.component.takes_bottleneck:
                 raise RequestError(
                     f"The architecture '{architecture.entry.name}' does not take a bottleneck.",
@@ -558,6 +573,15 @@ def datasets_that_recognise(path: Path, catalog: Catalog) -> list[Entry]:
     """Return the data set components that recognise a file or folder as theirs; generic ones only if no other does."""
     entries = [entry for entry in catalog.of_kind(kinds.DATASET) if entry.usable and _recognises(entry, path)]
     return [entry for entry in entries if not load(entry).generic] or entries
+
+
+def _architectures_with_encoder(catalog: Catalog) -> list[str]:
+    names = []
+    for entry in catalog.of_kind(kinds.ARCHITECTURE):
+        with suppress(PluginError):
+            if entry.usable and load(entry).takes_encoder:
+                names.append(entry.name)
+    return names
 
 
 def _recognises(entry: Entry, path: Path) -> bool:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
         Augmentation,
         Bottleneck,
         Dataset,
+        Encoder,
         Loss,
         NetworkSpec,
         Optimizer,
@@ -42,6 +43,7 @@ class SeriesArguments(TypedDict, total=False):
     """
 
     arch: str | Architecture | type[Architecture] | Network
+    encoder: str | Encoder | type[Encoder] | None
     bottleneck: str | Bottleneck | type[Bottleneck] | Sequence[str | Bottleneck | type[Bottleneck]] | None
     loss: str | Loss | type[Loss] | Sequence[str | Loss | type[Loss]]
     weighting: str | Weighting | type[Weighting]

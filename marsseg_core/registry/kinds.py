@@ -22,8 +22,8 @@ class Kind:
         option: The name on the command line, in `--set` and in plan files.
         group: The entry-point group in the metadata of distributions. The part after the dot is the plural of the name.
         interface: The base class of its components; empty for recipes, observers and commands.
-        in_plan: How many components a plan has: "one", "some" (one or more), "any" (none or more), or "" if a plan has
-            no table for the kind.
+        in_plan: How many components a plan has: "one", "optional" (none or one), "some" (one or more), "any" (none or
+            more), or "" if a plan has no table for the kind.
         absent: The composition text to use for plans that do not mention the kind. It keeps plan files and run folders
             readable that are older than the kind. Empty if a plan must mention the kind.
         help: The help text of its option in `marsseg run --help`.
@@ -41,7 +41,7 @@ class Kind:
     option: str
     group: str
     interface: str = ""
-    in_plan: Literal["one", "some", "any", ""] = ""
+    in_plan: Literal["one", "optional", "some", "any", ""] = ""
     absent: str = ""
     help: str = ""
     metavar: str = "NAME[:KEY=VALUE]…"
@@ -61,7 +61,12 @@ class Kind:
     @property
     def many(self) -> bool:
         """Return whether a plan may have a list of several components of the kind."""
-        return self.in_plan != "one"
+        return self.in_plan not in ("one", "optional")
+
+    @property
+    def may_be_none(self) -> bool:
+        """Return whether a plan may have no component of the kind."""
+        return self.in_plan in ("any", "optional")
 
     @property
     def with_article(self) -> str:
@@ -107,6 +112,21 @@ ARCHITECTURE: Final = register(
         contract=f"{_CONTRACTS}:ArchitectureContract",
         template="architecture",
         use=f"--arch {{name}}{_TRY}",
+    )
+)
+ENCODER: Final = register(
+    Kind(
+        "encoder",
+        "encoder",
+        "marsseg.encoders",
+        f"{_INTERFACES}:Encoder",
+        in_plan="optional",
+        absent="none",
+        help="The network's encoder, for architectures that take one, or none for the architecture's own.",
+        core_parameters=f"{_OPTIONS}:EncoderOptions",
+        contract=f"{_CONTRACTS}:EncoderContract",
+        template="encoder",
+        use=f"--arch unet --encoder {{name}}{_TRY}",
     )
 )
 BOTTLENECK: Final = register(

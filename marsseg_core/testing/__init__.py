@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from .bottlenecks import BottleneckContract as BottleneckContract
     from .components import ComponentContract as ComponentContract
     from .datasets import DatasetContract as DatasetContract
+    from .encoders import EncoderContract as EncoderContract
     from .losses import LossContract as LossContract
     from .metrics import MetricContract as MetricContract
     from .optimizers import OptimizerContract as OptimizerContract
@@ -40,6 +41,7 @@ _MODULES: Final = {
     "BottleneckContract": "bottlenecks",
     "ComponentContract": "components",
     "DatasetContract": "datasets",
+    "EncoderContract": "encoders",
     "LossContract": "losses",
     "MetricContract": "metrics",
     "OptimizerContract": "optimizers",
@@ -53,6 +55,7 @@ __all__ = [
     "BottleneckContract",
     "ComponentContract",
     "DatasetContract",
+    "EncoderContract",
     "LossContract",
     "MetricContract",
     "OptimizerContract",

@@ -215,16 +215,3 @@ def fresh_python(code: str, *words: str, **environment: str) -> str:
     )
     assert process.returncode == 0, process.stderr
     return process.stdout
-
-
-def other_backend() -> str:
-    """Return the backend for training that Keras does not use now: "tensorflow" or "jax".
-
-    The check that calls this is skipped if that backend is not installed.
-    """
-    import keras
-
-    other = {"tensorflow": "jax", "jax": "tensorflow"}[keras.backend.backend()]
-    if find_spec(other) is None:
-        pytest.skip(f"{other} is not installed")
-    return other

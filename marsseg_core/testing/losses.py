@@ -26,7 +26,8 @@ from ..errors import RequestError
 from ..networks.keras_backend import choose_compiler, precision, value_and_gradient
 from ..registry.parameters import settings, to_toml
 from ..training.task import SegmentationTask
-from .components import ComponentContract, assert_same, fresh_python, other_backend
+from .components import ComponentContract, assert_same
+from .other_backend import other_backend, run_on_backend
 
 # Labels that are difficult for losses, made from ordinary ones: (labels (B, H, W), spec) → labels.
 LABELS: dict[str, Callable[[np.ndarray, LossSpec], np.ndarray]] = {
@@ -42,7 +43,7 @@ LABELS: dict[str, Callable[[np.ndarray, LossSpec], np.ndarray]] = {
 # The scales of logits: from 0, no information, to ±1e4, practically certain.
 SCALES = (0, 3, 5, 10, 20, 1e4)
 
-IN_A_FRESH_PROCESS = """
+ON_THE_OTHER_BACKEND = """
 import importlib, json, sys
 import numpy as np
 from marsseg_core.networks.keras_backend import fixed_settings
@@ -313,7 +314,7 @@ class LossContract(ComponentContract):
 
     @pytest.mark.slow
     def test_it_is_the_same_on_the_other_backend(self, tmp_path: Path) -> None:
-        """Check it in a fresh process, because Keras can have only one backend in a process."""
+        """Check it in another process, because Keras can have only one backend in a process."""
         other = other_backend()
         labels, logits = self.sample()
         np.savez(tmp_path / "inputs.npz", labels=labels, logits=logits)
@@ -321,7 +322,7 @@ class LossContract(ComponentContract):
         values = {name: to_toml(value) for name, value in settings(self.component).items()}
         texts = [json.dumps(each) for each in (values, dataclasses.asdict(self.spec))]
         files = [str(tmp_path / name) for name in ("inputs.npz", "outputs.npz")]
-        fresh_python(IN_A_FRESH_PROCESS, cls.__module__, cls.__qualname__, *texts, *files, KERAS_BACKEND=other)
+        run_on_backend(other, ON_THE_OTHER_BACKEND, cls.__module__, cls.__qualname__, *texts, *files)
         value, gradient = self.measure(labels, logits)
         with np.load(files[1]) as results:
             assert_same(results["value"], value, f"the loss on {other}", rtol=1e-4, atol=1e-6)

@@ -23,7 +23,8 @@ from ..components.weighting_layer import WeightingLayer
 from ..networks.keras_backend import choose_compiler, precision, value_and_gradient
 from ..registry.parameters import settings, to_toml
 from ..training.task import SegmentationTask
-from .components import ComponentContract, assert_same, fresh_python, other_backend
+from .components import ComponentContract, assert_same
+from .other_backend import other_backend, run_on_backend
 
 EPOCHS, STEPS = 5, 3
 
@@ -45,7 +46,7 @@ COURSES: Final[dict[str, Callable[[float, int], np.ndarray]]] = {
 }
 
 
-IN_A_FRESH_PROCESS = """
+ON_THE_OTHER_BACKEND = """
 import importlib, json, sys
 import numpy as np
 from marsseg_core.networks.keras_backend import fixed_settings
@@ -235,12 +236,12 @@ class WeightingContract(ComponentContract):
 
     @pytest.mark.slow
     def test_it_is_the_same_on_the_other_backend(self, tmp_path: Path) -> None:
-        """Check it in a fresh process. Random numbers differ between backends, so with these it must only run there."""
+        """Check it in another process. Random numbers differ between backends, so with these it must only run there."""
         other = other_backend()
         cls, outputs = type(self.component), tmp_path / "factors.npy"
         values = {name: to_toml(value) for name, value in settings(self.component).items()}
         texts = [json.dumps(each) for each in (values, self.spec.losses, self.spec.weights)]
-        fresh_python(IN_A_FRESH_PROCESS, cls.__module__, cls.__qualname__, *texts, str(outputs), KERAS_BACKEND=other)
+        run_on_backend(other, ON_THE_OTHER_BACKEND, cls.__module__, cls.__qualname__, *texts, str(outputs))
         weights, layer = np.load(outputs), self.build()
         assert np.isfinite(weights).all(), f"a weight is not finite on {other}"
         if not any("seed_generator" in variable.path for variable in layer.variables):

@@ -22,7 +22,7 @@ from PIL import Image
 from marsseg_core import version
 from marsseg_core.errors import RunError
 from marsseg_core.registry.entries import NAME_PATTERN
-from marsseg_core.registry.kinds import ALL_KINDS, LOSS, OBSERVER
+from marsseg_core.registry.kinds import ALL_KINDS, ENCODER, LOSS, OBSERVER
 from marsseg_core.registry.parameters import NONE_WORD
 from marsseg_core.scaffold import Project, bounds
 
@@ -222,8 +222,12 @@ def test_a_plugin_of_every_kind_is_made_installed_tested_and_used_in_a_run(cli, 
     assert ran.code == 0, ran.err
     assert "Warning" not in ran.err
     plan = tomllib.loads((tmp_path / "done" / "plan.toml").read_text())
+    # The architecture of the template takes no encoder.
+    show = ("-m", "marsseg_core", "show", "unet:width=0.1", "--encoder", names["encoder"], "--build")
+    built = run_process(sys.executable, *show, cwd=tmp_path, PYTHONPATH=path)
+    assert built.code == 0, built.err
     for kind in PLUGIN_KINDS:
-        if kind.in_plan:
+        if kind.in_plan and kind != ENCODER:
             chosen = plan[kind.option][0] if kind.many else plan[kind.option]
             assert (chosen["name"], chosen["distribution"]) == (
                 names[kind.name],

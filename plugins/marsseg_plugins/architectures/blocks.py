@@ -121,12 +121,14 @@ def decode(
 ) -> Any:
     """Build a decoder: for each level, upsampling, concatenation with its `skips`, then `block(x, filters, name=…)`.
 
-    `skips` and `filters` have one item for each level, finest first. The coarsest level is built first.
+    `skips` and `filters` have one item for each level, finest first; a level may have no skip. The coarsest level is
+    built first.
     """
     for level in range(len(filters), 0, -1):
         count = filters[level - 1]
         x = upsample(x, 2, f"{prefix}up{level}", mode=upsampling, filters=count)
-        x = layers.Concatenate(name=f"{prefix}merge{level}")([x, *skips[level - 1]])
+        if skips[level - 1]:
+            x = layers.Concatenate(name=f"{prefix}merge{level}")([x, *skips[level - 1]])
         x = block(x, count, name=f"{prefix}decoder{level}")
     return x
 

@@ -26,6 +26,10 @@ class UNet(ConvolutionalArchitecture):
     1 class). This is `filters=32,64,128,256 upsampling=transposed normalisation=none`. With twice as many filters it
     has 31,030,593.
 
+    With an encoder (`--encoder`), its maps take the place of the encoder's levels and of the bottom: the decoder has a
+    level for each of its strides and the size of the image, of `filters`, continued by doubling; `depth` and `bottom`
+    have no effect.
+
     With these parameters, the outputs for equal weights are equal to those of the Keras code of the authors of U-Net++
     (github.com/MrGiovanni/UNetPlusPlus). Its training differs: dropout of 0.5 follows each convolution (here `dropout`
     follows each block), and 3×3 and 1×1 kernels have an L2 penalty of 1e-4 and the initialisation of He and others
@@ -34,6 +38,8 @@ class UNet(ConvolutionalArchitecture):
     Paper: Ronneberger, Fischer, Brox, "U-Net: Convolutional Networks for Biomedical Image Segmentation",
     arXiv 1505.04597.
     """
+
+    takes_encoder = True
 
     filters: tuple[int, ...] = param(
         (32, 64, 128, 256),
@@ -54,14 +60,22 @@ class UNet(ConvolutionalArchitecture):
         import keras
 
         from .blocks import decode, encode, images_input, level_filters, logits_head
+        from .encoders import ENCODER_MULTIPLE, encoder_levels
 
-        filters = level_filters(self.filters, self.width, self.depth)
-        multiple = 2 ** len(filters)
         block = self.block()
-        inputs, x = images_input(spec, multiple)
-        maps, x = encode(x, filters, block)
-        if self.bottom:
-            x = block(x, 2 * filters[-1], name="bottom")
+        if spec.encoder is None:
+            filters = level_filters(self.filters, self.width, self.depth)
+            multiple = 2 ** len(filters)
+            inputs, x = images_input(spec, multiple)
+            maps, x = encode(x, filters, block)
+            if self.bottom:
+                x = block(x, 2 * filters[-1], name="bottom")
+        else:
+            multiple = ENCODER_MULTIPLE
+            inputs, x = images_input(spec, multiple)
+            maps, x = encoder_levels(spec, x)
+            filters = level_filters(self.filters, self.width, len(maps))
         x = spec.bottleneck(x)
-        x = decode(x, [[features] for features in maps], filters, block, upsampling=self.upsampling)
+        skips = [[] if features is None else [features] for features in maps]
+        x = decode(x, skips, filters, block, upsampling=self.upsampling)
         return keras.Model(inputs, logits_head(x, spec, multiple), name="unet")
