@@ -125,6 +125,9 @@ class TestTheTables:
         assert "## scratch, 5 processor minutes" in text
         row = next(line for line in text.splitlines() if line.startswith("| scratch/unet"))
         assert row.endswith("| 0.589 | 0.425 | 400,000 | 64 M | 4.8 | 3.2 | 7 | 2 |")
+        assert " 4.8 (over) " in board.tables.to_markdown(
+            board.tables.tracks_of({200.0: tables["scratch", 300.0]}), {}, ""
+        )
         assert "Failed: small/y: <no> memory" in text
         assert "Date: 2026-11-26." in text
         page = board.tables.to_html(tables, failed, "python x")

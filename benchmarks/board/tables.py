@@ -10,6 +10,7 @@ from typing import Any
 
 from marsseg_core.figures.page import render_template
 
+from .budget import TOLERANCE
 from .results import Result
 from .rows import MOST_PARAMETERS, SCRATCH, SMALL, TRACKS
 
@@ -37,10 +38,11 @@ def columns(results: Sequence[Result]) -> list[str]:
     return ["plan", "`miou`", "95 % interval", *classes, "parameters", "MACs", "minutes", "ms", "epochs", "runs"]
 
 
-def cells(result: Result) -> list[str]:
-    """Return the cells of a row."""
+def cells(result: Result, budget: float) -> list[str]:
+    """Return the cells of a row; `budget` is in seconds."""
     low, high = result.interval
     macs = result.measured["multiply_accumulates"]
+    over = 60 * result.minutes > budget * (1 + TOLERANCE)  # a single epoch takes longer than the budget
     return [
         str(result.row),
         f"{result.miou:.3f}",
@@ -48,7 +50,7 @@ def cells(result: Result) -> list[str]:
         *(f"{value:.3f}" for value in result.ious.values()),
         f"{result.measured['parameters']:,}",
         "unknown" if macs is None else f"{macs / 1e6:,.0f} M",
-        f"{result.minutes:.1f}",
+        f"{result.minutes:.1f}{' (over)' if over else ''}",
         f"{result.measured['milliseconds']:.1f}",
         str(result.epochs),
         str(len(result.members)),
@@ -91,7 +93,7 @@ def to_markdown(tables: Tables, failed: Mapping[str, str], command: str) -> str:
     for (track, budget), results in tables.items():
         head = columns(results)
         rule = ["---", *["--:"] * (len(head) - 1)]
-        lines = [f"| {' | '.join(row)} |" for row in (head, rule, *map(cells, results))]
+        lines = [f"| {' | '.join(row)} |" for row in (head, rule, *(cells(result, budget) for result in results))]
         parts += [f"## {track}, {budget_text(budget)}", TRACKS[track], "\n".join(lines)]
     return "\n\n".join(parts) + "\n"
 
@@ -103,7 +105,7 @@ def to_html(tables: Tables, failed: Mapping[str, str], command: str) -> str:
             "heading": f"{track}, {budget_text(budget)}",
             "about": TRACKS[track],
             "columns": [name.strip("`") for name in columns(results)],
-            "rows": [cells(result) for result in results],
+            "rows": [cells(result, budget) for result in results],
         }
         for (track, budget), results in tables.items()
     ]
