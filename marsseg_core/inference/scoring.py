@@ -12,7 +12,7 @@ import numpy as np
 from ..data.arrays import SegmentationData
 from ..errors import RequestError
 from ..evaluation.confusion import Confusion, check_finite
-from ..evaluation.decoding import Decoding
+from ..evaluation.decoding import ARGMAX, Decoding
 from ..evaluation.evaluate import evaluate
 from ..files.run_folder import RunFolder
 from ..messages import get_logger
@@ -99,7 +99,7 @@ def score_runs(
             items = np.arange(len(data)) if subset == ALL else recorded_split(run, data)[subset]
             # The run's own data are scored as in its training, other data as `marsseg predict` predicts them.
             overlap = None if source is not None and subset == ALL else HALF
-            confusion = _score(network, data, items, plan.training.batch, tta, table, decoded, overlap)
+            confusion = _score(network, data, items, plan.training.batch, tta, table, overlap, decoded)
             name = source if isinstance(source, str) else data.source
             scores.append(Score(str(run.path), name, subset, confusion, table, decoded))
     return scores
@@ -153,8 +153,8 @@ def _score(
     batch: int,
     tta: bool,
     table: MetricTable,
-    decoding: Decoding,
     overlap: float | None = HALF,
+    decoding: Decoding = ARGMAX,
 ) -> Confusion:
     if data.images.shape[1:] == network.input_shape[1:] and not tta:
         return evaluate(network, data, items, batch, table.computed(), decoding=decoding)
