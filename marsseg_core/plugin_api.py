@@ -11,6 +11,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
+    from .components.finished_runs import UsesRuns as UsesRuns
     from .components.interfaces import (
         Architecture as Architecture,
         Augmentation as Augmentation,
@@ -19,12 +20,15 @@ if TYPE_CHECKING:
         Dataset as Dataset,
         Encoder as Encoder,
         Loss as Loss,
+        Method as Method,
         Metric as Metric,
         NetworkSpec as NetworkSpec,
         Optimizer as Optimizer,
         Schedule as Schedule,
         Weighting as Weighting,
     )
+    from .components.semi_layer import SemiLayer as SemiLayer, Student as Student, ViewTensors as ViewTensors
+    from .components.semi_specs import LabellingSpec as LabellingSpec, SemiSpec as SemiSpec, Views as Views
     from .components.specs import (
         BottleneckSpec as BottleneckSpec,
         EncoderSpec as EncoderSpec,
@@ -118,13 +122,14 @@ if TYPE_CHECKING:
     from .planning.plan import Plan as Plan
     from .printable import printable as printable
     from .registry.catalog import installed as installed
-    from .registry.kinds import BOTTLENECK as BOTTLENECK, Kind as Kind
+    from .registry.kinds import ARCHITECTURE as ARCHITECTURE, BOTTLENECK as BOTTLENECK, Kind as Kind
     from .registry.parameters import param as param, settings as settings
     from .runs.metric_values import metric_values as metric_values
     from .runs.run import Run as Run
 
 # The module that defines each name: for run time, what the imports above are for a type checker.
 _NAMES: Final = {
+    "components.finished_runs": ("UsesRuns",),
     "components.interfaces": (
         "Architecture",
         "Augmentation",
@@ -133,11 +138,22 @@ _NAMES: Final = {
         "Dataset",
         "Encoder",
         "Loss",
+        "Method",
         "Metric",
         "NetworkSpec",
         "Optimizer",
         "Schedule",
         "Weighting",
+    ),
+    "components.semi_layer": (
+        "SemiLayer",
+        "Student",
+        "ViewTensors",
+    ),
+    "components.semi_specs": (
+        "LabellingSpec",
+        "SemiSpec",
+        "Views",
     ),
     "components.specs": (
         "BottleneckSpec",
@@ -293,6 +309,7 @@ _NAMES: Final = {
     "printable": ("printable",),
     "registry.catalog": ("installed",),
     "registry.kinds": (
+        "ARCHITECTURE",
         "BOTTLENECK",
         "Kind",
     ),

@@ -21,7 +21,17 @@ from ..conventions import LossFunction, TargetFunction, Transform
 from ..registry import kinds
 from ..registry.kinds import Kind
 from ..registry.parameters import NONE_WORD
-from .specs import BottleneckSpec, EncoderSpec, LossSpec, MetricSpec, OptimizerSpec, ScheduleSpec, WeightingSpec
+from .semi_specs import LabellingSpec, SemiSpec, Views
+from .specs import (
+    BottleneckSpec,
+    EncoderSpec,
+    LossSpec,
+    MetricSpec,
+    OptimizerSpec,
+    ScheduleSpec,
+    WeightingSpec,
+    no_run,
+)
 
 if TYPE_CHECKING:
     import keras
@@ -30,6 +40,7 @@ if TYPE_CHECKING:
     from ..data.arrays import SegmentationData
     from ..data.scaling import Scaling
     from ..data.warps import Warp, WarpTransform
+    from .semi_layer import SemiLayer
     from .weighting_layer import WeightingLayer
 
 
@@ -80,6 +91,10 @@ def _compose_without_catalog(text: str) -> tuple[Bottleneck, ...]:
     return ()
 
 
+def _no_architecture(text: str) -> Architecture:
+    raise ValueError(f"'{text}' cannot be resolved: this NetworkSpec was made without a catalog")
+
+
 @dataclass(frozen=True)
 class NetworkSpec:
     """Describe the network that an architecture builds: its input size and channels, and its number of classes.
@@ -93,6 +108,10 @@ class NetworkSpec:
         encoder: The encoder of the plan, or None. `encode` adds it to the network.
         compose: A function that resolves a composition text, such as "transformer,aspp", to bottlenecks. It is for an
             architecture that takes bottlenecks in its own parameters.
+        compose_architecture: A function that resolves a composition text, such as "unet:width=0.25", to an
+            architecture. It is for an architecture that contains another one.
+        open_run: A function from the path of a finished run to its network, as a frozen layer from images to logits. It
+            is for an architecture that derives from `UsesRuns`.
     """
 
     height: int
@@ -104,6 +123,8 @@ class NetworkSpec:
         default=_compose_without_catalog, repr=False, compare=False
     )
     encoder: Encoder | None = None
+    compose_architecture: Callable[[str], Architecture] = field(default=_no_architecture, repr=False, compare=False)
+    open_run: Callable[[str], Any] = field(default=no_run, repr=False, compare=False)
 
     def encode(self, images: Any, output_stride: int = 32) -> dict[int, Any]:
         """Apply the encoder of the plan to the images.
@@ -255,6 +276,12 @@ class Loss(Component):
 
     kind = kinds.LOSS
 
+    wants_images: ClassVar[bool] = False
+    """Whether the loss function also takes the images, as the keyword argument `images`, (B, H, W, C) in [0, 1].
+
+    They are those that the network gets, after augmentation.
+    """
+
     @property
     def may_be_negative(self) -> bool:
         """Return whether the loss can be below 0.
@@ -269,7 +296,7 @@ class Loss(Component):
 
         The value of the function must be finite for any labels. Its gradient must be exactly 0 at pixels that are void
         (255) or of an ignored class. If `targets` returns a function, the loss function is called with (labels, logits,
-        targets).
+        targets). If `wants_images` is True, it is also called with `images=`.
 
         Args:
             spec: The number of classes, the ignored classes and the class frequencies of the data.
@@ -334,6 +361,54 @@ class Weighting(Component):
         Raises:
             ValueError: The parameters do not fit these losses.
         """
+
+
+class Method(Component):
+    """Let images without labels help to train a network, by a term of the objective: a semi-supervised method.
+
+    For each training step, the input pipeline prepares a batch of images without labels in two views, a weak and a
+    strong one. The layer that `build` returns computes a term from them. marsseg multiplies it by the factor `weight`,
+    which rises over `ramp` epochs, and adds it to the losses of the labelled batch.
+    """
+
+    kind = kinds.METHOD
+
+    @property
+    @abstractmethod
+    def views(self) -> Views:
+        """Return the views that the input pipeline prepares."""
+
+    @abstractmethod
+    def build(self, spec: SemiSpec) -> SemiLayer:
+        """Build the layer that computes the term of the objective.
+
+        The layer is part of the model that is trained, so its weights (such as a teacher's) are in the checkpoint.
+
+        Args:
+            spec: The number of classes, the ignored classes, and the length of the training.
+
+        Returns:
+            A new, unbuilt `SemiLayer`.
+        """
+
+    def label(self, spec: LabellingSpec) -> np.ndarray | None:
+        """Label the images before the training.
+
+        The labels are stored in the run folder, so that a resumed run reads them. The input pipeline moves them
+        together with the images.
+
+        Args:
+            spec: The images, the classes, and a function that predicts with finished runs.
+
+        Returns:
+            None if the method labels nothing before the training, as most do. Otherwise an array of uint8: (M, H, W) of
+            class ids and void (255), or (M, H, W, K) of probabilities × 255, where a pixel of zeros is void.
+        """
+        return None
+
+    def compositions(self) -> tuple[tuple[Kind, str], ...]:
+        """Return the augmentations of the views."""
+        return (kinds.AUGMENTATION, self.views.weak), (kinds.AUGMENTATION, self.views.strong)
 
 
 class Schedule(Component):

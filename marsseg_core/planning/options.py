@@ -14,6 +14,15 @@ from ..registry.kinds import Kind
 from ..registry.loading import resolve_reference
 from ..registry.parameters import param
 
+# The value of `oversample_class` that names no class.
+RAREST: Final = "rarest"
+
+# The value of `unlabelled` for the images without labels of the labelled data set itself.
+OWN: Final = "own"
+
+OFFSETS: Final = "offsets"
+"""Name the value of `training.decoding` that adds offsets to the logits."""
+
 
 @dataclass(frozen=True)
 class EncoderOptions:
@@ -28,10 +37,27 @@ class EncoderOptions:
         ".weights.h5, .npz or .safetensors, or a run folder",
     )
     weights_hash: str | None = param(None, help="hash that `weights` must have; recorded automatically")
+    # Whole numbers come first: "1" is one epoch, and not true.
+    freeze: int | bool = param(
+        False, help="keep its weights unchanged: true, or the number of first epochs", minimum=1, maximum=1_000_000
+    )
+    learning_rate_factor: float = param(1.0, help="its learning rate, as a share of the network's", above=0, maximum=1)
+    statistics: Literal["train", "frozen"] = param(
+        "train", help="statistics of its batch normalisation: those of each batch, or always the initial ones"
+    )
 
     def __post_init__(self) -> None:
         if self.weights_hash is not None and self.weights is None:
             raise ValueError("weights_hash needs weights")
+
+    @property
+    def trained_apart(self) -> bool:
+        """Return whether the encoder is trained differently from the rest of the network."""
+        return self.freeze is not False or self.learning_rate_factor != 1 or self.statistics != "train"
+
+    def never_trained(self, epochs: int) -> bool:
+        """Return whether the encoder's weights stay unchanged in a training of so many epochs."""
+        return self.freeze if isinstance(self.freeze, bool) else self.freeze >= epochs
 
 
 @dataclass(frozen=True)
@@ -65,11 +91,27 @@ class OptimizerOptions:
 
 
 @dataclass(frozen=True)
+class SemiOptions:
+    """The options of every semi-supervised method, in addition to its own parameters."""
+
+    weight: float = param(1.0, help="factor of its term in the objective, after the ramp", minimum=0)
+    ramp: float = param(
+        0.0, help="epochs in which the factor rises from nearly 0 to `weight`; 0: it is constant", minimum=0
+    )
+    batch: int | None = param(
+        None, help="images without labels per step; none: as many as with labels", minimum=1, maximum=65_536
+    )
+    transductive: bool = param(
+        False, help="also use images that are in the validation or test subset; metrics, tables and report say so"
+    )
+
+
+@dataclass(frozen=True)
 class NoOptions:
     """The options of the kinds to which marsseg adds none."""
 
 
-Options: TypeAlias = EncoderOptions | LossOptions | AugmentationOptions | OptimizerOptions | NoOptions
+Options: TypeAlias = EncoderOptions | LossOptions | AugmentationOptions | OptimizerOptions | SemiOptions | NoOptions
 
 
 def options_of(kind: Kind) -> type[Options]:
@@ -93,7 +135,13 @@ class TrainingOptions:
     ema_momentum: float = param(0.99, help="ema: factor of the old average in each step", above=0, maximum=0.99999)
     swa_start: float = param(0.5, help="swa: share of the epochs after which the average begins", minimum=0, maximum=1)
     oversample: float = param(
-        1.0, help="draw images with the rarest class this many times as often", minimum=1, maximum=10_000
+        1.0,
+        help="draw images with the class of `oversample_class` this many times as often",
+        minimum=1,
+        maximum=10_000,
+    )
+    oversample_class: str = param(
+        RAREST, help="name of the class that `oversample` and `crop_focus` favour; rarest: that in the fewest images"
     )
     learn_ignored: bool = param(False, help="count ignored classes in the losses; scores never count them")
     head_weights: tuple[float, ...] | None = param(
@@ -113,6 +161,10 @@ class TrainingOptions:
         help="metric for the best network and for early stopping; loss or val_loss: for early stopping only",
     )
     metrics: str = param("none", help="more metrics to compute and show, as in boundary_iou,boundary_f:tolerance=2")
+    decoding: Literal["argmax", "offsets"] = param(
+        "argmax",
+        help="how logits become classes; offsets: each class gets an offset that is chosen on the validation subset",
+    )
     precision: Literal["float32", "mixed_bfloat16", "mixed_float16", "auto"] = param(
         "float32",
         help="dtype policy of the network; losses and scores stay float32; auto: mixed_bfloat16 where the run's "
@@ -138,12 +190,25 @@ class TrainingOptions:
         maximum=SIDE_LIMIT,
         min_length=2,
     )
+    crop_focus: float = param(
+        0.0,
+        help="probability that the window of `crop` is drawn around a pixel of the class of `oversample_class`",
+        minimum=0,
+        maximum=1,
+    )
+    unlabelled: str = param(
+        OWN,
+        help="images without labels for --semi: a data set or a path, whose labels, if it has any, are not used; own: "
+        "those of the data set itself",
+    )
     init: str | None = param(None, help="run folder whose network gives the initial weights, where shapes match")
     init_hash: str | None = param(None, help="hash that the network file of `init` must have; recorded automatically")
 
     def __post_init__(self) -> None:
         if self.crop is not None and len(self.crop) != 2:
             raise ValueError("crop must be two numbers, rows and columns")
+        if self.crop_focus and self.crop is None:
+            raise ValueError("crop_focus needs crop")
         if self.init_hash is not None and self.init is None:
             raise ValueError("init_hash needs init")
 

@@ -20,6 +20,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
+from ..components.finished_runs import UsesRuns
 from ..components.given import given_entry, holding
 from ..components.interfaces import Dataset
 from ..data.cleaning_options import CleaningOptions
@@ -39,11 +40,12 @@ from ..registry.session import Session
 from ..registry.source_code import recipe_path
 from . import grammar
 from .encoder_weights import hash_of_weights, path_of_weights
+from .finished_runs import record_of, recorded_entries, recorded_runs
 from .invoke import call_checking_parameters, call_component, nested_components
 from .metrics import canonical_monitor, planned_metrics
 from .moved_keys import MOVED_TO_KIND, with_current_keys
-from .options import SECTIONS, LossOptions, TrainingOptions, options_of
-from .plan import NAME_KEYS, Plan
+from .options import OWN, SECTIONS, LossOptions, NoOptions, TrainingOptions, options_of
+from .plan import NAME_KEYS, NETWORK_KINDS, Plan
 from .python_components import Given, make_plugins, named_components
 from .resolved import ResolvedComponent, weighting_spec
 
@@ -301,6 +303,7 @@ class PlanBuilder:
             chosen[kind] = tuple(self._resolve_item(kind, item) for item in items)
         self._check_parts(chosen)
         self._pin_initial_weights()
+        self._pin_unlabelled()
         self._forget_chosen_precision()
         self._set_canonical_monitor()
         origins: dict[str, Mapping[str, str]] = {name: item.origins for name, item in self.sections.items()}
@@ -384,6 +387,19 @@ class PlanBuilder:
         if init_hash == parameters.NONE_WORD:
             section.set({"init_hash": RunFolder.open(path).network_hash()}, origin)
         section.set({"init": str(path)}, origin)
+
+    def _pin_unlabelled(self) -> None:
+        """Make the path of `unlabelled` absolute, since the plan may be read from another working directory."""
+        section = self.sections["training"]
+        text = section.values.get("unlabelled", OWN)
+        if kinds.METHOD not in self.only or not isinstance(text, str) or text == OWN:
+            return
+        named = self._parse_dataset(text, f"--unlabelled {text}")
+        values = {key: str(value) for key, value in named.parameters.items()}
+        if "path" in values:
+            values["path"] = os.path.abspath(os.path.expanduser(values["path"]))
+        pinned = ":".join([named.name, *(f"{key}={value}" for key, value in values.items())])
+        section.set({"unlabelled": pinned}, section.origins["unlabelled"])
 
     def _forget_chosen_precision(self) -> None:
         """Remove the record that a run chose its `precision`, if a later layer sets another one."""
@@ -544,6 +560,9 @@ class PlanBuilder:
         if kind == kinds.DATASET and isinstance(item.values.get("path"), str):
             # The plan in the run folder may be read from another working directory.
             item.values["path"] = os.path.abspath(os.path.expanduser(item.values["path"]))
+        if issubclass(cls, UsesRuns):
+            records = recorded_runs(cls, item.values, item.origins, self._network_components)
+            item.set(records, item.origins.get(cls.run_parameter, item.origin))
         where = f"{kind.option} {item.entry.name}"
         if kind == kinds.ENCODER:
             _pin_encoder_weights(item, cls.published_weights, where)
@@ -556,6 +575,7 @@ class PlanBuilder:
                 for nested_kind, text in component.compositions()
                 for each in nested_components(nested_kind, text, self.catalog, item.entry)
             )
+        nested += self._components_of_runs(component, nested)
         if item.python_object is not None:
             component = holding(component, item.python_object)
         options = parameters.configure(
@@ -563,6 +583,32 @@ class PlanBuilder:
         )
         return ResolvedComponent(
             item.entry, component, options, item.origins | {"name": item.origin}, item.version, nested
+        )
+
+    def _network_components(self, run: Path) -> tuple[str, ...]:
+        """Return the components of a run's network, also of the networks inside of it, as recorded in a plan."""
+        plan = resolve(Request(base=str(run)), self.session, only=NETWORK_KINDS)
+        entries = [
+            owner.entry
+            for kind in NETWORK_KINDS
+            for resolved in plan.resolved[kind]
+            for owner in (resolved, *resolved.nested)
+        ]
+        return tuple(record_of(entry) for entry in entries if given_entry(entry.kind, entry.name) is None)
+
+    def _components_of_runs(self, component: Any, nested: Sequence[ResolvedComponent]) -> tuple[ResolvedComponent, ...]:
+        """Return the components of the networks of the runs that a component uses, which are needed to load it."""
+        for each in nested:
+            if isinstance(each.component, UsesRuns):
+                raise RequestError(
+                    f"The {each.entry.label} cannot be part of another component.",
+                    hint=f"Choose it with --{each.entry.kind.option}.",
+                )
+        if not isinstance(component, UsesRuns):
+            return ()
+        # Only their classes: what they were configured with is in the files of their networks.
+        return tuple(
+            ResolvedComponent(entry, load(entry), NoOptions()) for entry in recorded_entries(component, self.catalog)
         )
 
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
         Dataset,
         Encoder,
         Loss,
+        Method,
         NetworkSpec,
         Optimizer,
         Schedule,
@@ -50,6 +51,7 @@ class SeriesArguments(TypedDict, total=False):
     augment: str | Augmentation | type[Augmentation] | Sequence[str | Augmentation | type[Augmentation]] | None
     schedule: str | Schedule | type[Schedule]
     optimizer: str | Optimizer | type[Optimizer]
+    semi: str | Method | type[Method] | None
     data: Text | Data
 
     epochs: int
@@ -60,12 +62,14 @@ class SeriesArguments(TypedDict, total=False):
     ema_momentum: float
     swa_start: float
     oversample: float
+    oversample_class: str
     learn_ignored: bool
     head_weights: Sequence[float] | None
     seed: int
     patience: int | None
     monitor: str
     metrics: str
+    decoding: Literal["argmax", "offsets"]
     precision: Literal["float32", "mixed_bfloat16", "mixed_float16", "auto"]
     precision_from: Literal["auto"] | None
     workers: int
@@ -73,6 +77,8 @@ class SeriesArguments(TypedDict, total=False):
     deterministic: bool
     score_training: bool
     crop: Sequence[int] | None
+    crop_focus: float
+    unlabelled: Text
     init: Text | None
     init_hash: str | None
 

@@ -114,6 +114,8 @@ ARCHITECTURE: Final = register(
         use=f"--arch {{name}}{_TRY}",
     )
 )
+"""Name the kind of architectures, for example in the result of `Component.compositions`."""
+
 ENCODER: Final = register(
     Kind(
         "encoder",
@@ -233,6 +235,22 @@ DATASET: Final = register(
         contract=f"{_CONTRACTS}:DatasetContract",
         template="dataset",
         use="--data {name}:path=FOLDER",
+    )
+)
+
+METHOD: Final = register(
+    Kind(
+        "method",
+        "semi",
+        "marsseg.methods",
+        f"{_INTERFACES}:Method",
+        in_plan="optional",
+        absent="none",
+        help="A semi-supervised method: how images without labels help to train the network.",
+        core_parameters=f"{_OPTIONS}:SemiOptions",
+        contract=f"{_CONTRACTS}:MethodContract",
+        template="method",
+        use=f"--semi {{name}} --unlabelled synthetic:count=20:first=60{_TRY}",
     )
 )
 

@@ -13,6 +13,7 @@ import numpy as np
 from ..errors import PluginError, RequestError
 from ..messages import get_logger
 from ..networks.keras_backend import precision, preserve_random_state
+from ..networks.load import load
 from ..networks.pretrained import copy_to_encoder, encoder_values, values_hash
 from ..networks.weight_files import read_weights
 from ..planning.encoder_weights import hash_of_weights, path_of_weights
@@ -22,7 +23,6 @@ from ..planning.plan import Plan
 from ..planning.resolved import ResolvedComponent
 from ..registry import kinds
 from ..registry.session import Session
-from .load import load
 
 if TYPE_CHECKING:
     import keras
