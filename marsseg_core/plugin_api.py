@@ -20,12 +20,15 @@ if TYPE_CHECKING:
         Dataset as Dataset,
         Encoder as Encoder,
         Loss as Loss,
+        Method as Method,
         Metric as Metric,
         NetworkSpec as NetworkSpec,
         Optimizer as Optimizer,
         Schedule as Schedule,
         Weighting as Weighting,
     )
+    from .components.semi_layer import SemiLayer as SemiLayer, Student as Student, ViewTensors as ViewTensors
+    from .components.semi_specs import LabellingSpec as LabellingSpec, SemiSpec as SemiSpec, Views as Views
     from .components.specs import (
         BottleneckSpec as BottleneckSpec,
         EncoderSpec as EncoderSpec,
@@ -135,11 +138,22 @@ _NAMES: Final = {
         "Dataset",
         "Encoder",
         "Loss",
+        "Method",
         "Metric",
         "NetworkSpec",
         "Optimizer",
         "Schedule",
         "Weighting",
+    ),
+    "components.semi_layer": (
+        "SemiLayer",
+        "Student",
+        "ViewTensors",
+    ),
+    "components.semi_specs": (
+        "LabellingSpec",
+        "SemiSpec",
+        "Views",
     ),
     "components.specs": (
         "BottleneckSpec",

@@ -103,6 +103,14 @@ def _print_comparison(comparison: Comparison) -> None:
         print_text()
         settings = [(name, *values) for name, values in comparison.differing.items()]
         print_table(("setting that differs", *(group.label for group in comparison.groups)), settings)
+    if transductive := [group.label for group in comparison.groups if group.transductive]:
+        warn(
+            f"Transductive: {', '.join(transductive)}. These runs learned from images of the test subset, without "
+            "their labels; their scores do not hold for new images."
+        )
+    if "training.decoding" not in comparison.differing and comparison.groups[0].decoding != "argmax":
+        print_text()
+        print_text(f"All scores: decoding {comparison.groups[0].decoding}")
     if comparison.skipped:
         print_text()
         print_table(("not compared", "reason"), [(str(path), reason) for path, reason in comparison.skipped])

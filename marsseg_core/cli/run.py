@@ -80,6 +80,13 @@ def run(
         str | None,
         typer.Option(help="Start from the weights of another run, in all layers where they fit.", metavar="RUN"),
     ] = None,
+    unlabelled: Annotated[
+        str | None,
+        typer.Option(
+            help="The images without labels for --semi: a data set or a path; own: those of the data set itself.",
+            metavar="NAME|PATH|own",
+        ),
+    ] = None,
     split: Annotated[
         str | None,
         typer.Option(
@@ -130,6 +137,7 @@ def run(
         "workers": workers,
         "seed": seed,
         "init": init,
+        "unlabelled": unlabelled,
     }
     if resume is not None or extend is not None:
         used: dict[str, Any] = {**compositions, **training, "plan": plan, "set": set or None, "plugin": plugin or None}
@@ -220,6 +228,9 @@ def _print_result(result: Run) -> None:
     best = f"epoch {result.best_epoch} of {len(result.history)}"
     by = "" if result.best_by == f"val_{HEADLINE}" else f", the best by {result.best_by}"
     print_text(f"{result.path}: network of {best}{by}")
+    if plain := result.metrics.get("argmax"):
+        without = ", ".join(f"{subset} {HEADLINE} {_score(scores[HEADLINE])}" for subset, scores in plain.items())
+        print_text(f"Decoding: {result.decoding.describe(result.data.class_names)} (with argmax: {without})")
     if result.interrupted:
         say("Interrupted: the best network so far is stored; the test subset was not scored.")
         _say_how_to_resume(result)

@@ -21,6 +21,7 @@ from ..conventions import LossFunction, TargetFunction, Transform
 from ..registry import kinds
 from ..registry.kinds import Kind
 from ..registry.parameters import NONE_WORD
+from .semi_specs import LabellingSpec, SemiSpec, Views
 from .specs import (
     BottleneckSpec,
     EncoderSpec,
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from ..data.arrays import SegmentationData
     from ..data.scaling import Scaling
     from ..data.warps import Warp, WarpTransform
+    from .semi_layer import SemiLayer
     from .weighting_layer import WeightingLayer
 
 
@@ -359,6 +361,54 @@ class Weighting(Component):
         Raises:
             ValueError: The parameters do not fit these losses.
         """
+
+
+class Method(Component):
+    """Let images without labels help to train a network, by a term of the objective: a semi-supervised method.
+
+    For each training step, the input pipeline prepares a batch of images without labels in two views, a weak and a
+    strong one. The layer that `build` returns computes a term from them. marsseg multiplies it by the factor `weight`,
+    which rises over `ramp` epochs, and adds it to the losses of the labelled batch.
+    """
+
+    kind = kinds.METHOD
+
+    @property
+    @abstractmethod
+    def views(self) -> Views:
+        """Return the views that the input pipeline prepares."""
+
+    @abstractmethod
+    def build(self, spec: SemiSpec) -> SemiLayer:
+        """Build the layer that computes the term of the objective.
+
+        The layer is part of the model that is trained, so its weights (such as a teacher's) are in the checkpoint.
+
+        Args:
+            spec: The number of classes, the ignored classes, and the length of the training.
+
+        Returns:
+            A new, unbuilt `SemiLayer`.
+        """
+
+    def label(self, spec: LabellingSpec) -> np.ndarray | None:
+        """Label the images before the training.
+
+        The labels are stored in the run folder, so that a resumed run reads them. The input pipeline moves them
+        together with the images.
+
+        Args:
+            spec: The images, the classes, and a function that predicts with finished runs.
+
+        Returns:
+            None if the method labels nothing before the training, as most do. Otherwise an array of uint8: (M, H, W) of
+            class ids and void (255), or (M, H, W, K) of probabilities × 255, where a pixel of zeros is void.
+        """
+        return None
+
+    def compositions(self) -> tuple[tuple[Kind, str], ...]:
+        """Return the augmentations of the views."""
+        return (kinds.AUGMENTATION, self.views.weak), (kinds.AUGMENTATION, self.views.strong)
 
 
 class Schedule(Component):

@@ -17,6 +17,7 @@ from ..failures import describe
 from ..messages import log_later
 from .batches import TrainingBatches
 from .sharing import SPAWN, Shared, share, shared_block
+from .views import PairedBatches
 from .worker import Failed, Made, load, serve
 
 # How long a worker may take to finish its last batch, in seconds.
@@ -32,7 +33,7 @@ class WorkerPool:
     one of them is killed, a warning says why, and `make` returns None from then on.
     """
 
-    def __init__(self, batches: TrainingBatches, count: int, size: int) -> None:
+    def __init__(self, batches: TrainingBatches | PairedBatches, count: int, size: int) -> None:
         self._unusable = False
         self._closed = False
         self._telling = threading.Lock()

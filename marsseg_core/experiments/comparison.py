@@ -15,7 +15,7 @@ from ..conventions import HEADLINE
 from ..errors import RequestError, nearest
 from ..planning.metrics import metric_table
 from ..planning.options import SECTIONS
-from ..registry.parameters import NONE_WORD
+from ..registry.parameters import NONE_WORD, to_text
 from ..runs.records import Record, RecordedSplit, find_runs, read_record
 from ..shown import HtmlRepr
 from .summary import Spread
@@ -74,6 +74,17 @@ class RunGroup:
     def settings(self) -> Mapping[str, str]:
         """Return the settings that the runs have in common: all but seed and fold."""
         return self.runs[0].settings
+
+    @property
+    def transductive(self) -> bool:
+        """Return whether the runs learned from images of their validation and test subsets, without the labels."""
+        keys = (name for name in self.settings if name.startswith("semi.") and name.endswith(".transductive"))
+        return any(self.settings[key] == "true" for key in keys)
+
+    @property
+    def decoding(self) -> str:
+        """Return how the logits of the runs became classes: "argmax" or "offsets"."""
+        return self.settings["training.decoding"]
 
     @property
     def spread(self) -> Spread:
@@ -135,6 +146,7 @@ class Comparison(HtmlRepr):
             "group": group.label,
             "rank": group.rank,
             **group.spread.to_json(),
+            "decoding": group.decoding,
             "settings": {name: values[position] for name, values in self.differing.items()},
             "difference": group.difference and group.difference.to_json(),
             "runs": [
@@ -349,11 +361,14 @@ def half_width(spread: Spread) -> float:
 def _differing(groups: Sequence[RunGroup]) -> dict[str, tuple[str, ...]]:
     """Return the settings that differ between groups, each with its text in every group.
 
-    A parameter of a component is compared only between the groups whose plan has this component.
+    A parameter of a component is compared only between the groups whose plan has this component. Whether groups are
+    transductive is shown for all groups if one of them is, even where they do not differ.
     """
     names = dict.fromkeys(name for group in groups for name in group.settings)
     owners = [_owners(group.settings) for group in groups]
     differing = {}
+    if any(group.transductive for group in groups):
+        differing["semi.transductive"] = tuple(to_text(group.transductive) for group in groups)
     for name in names:
         owner = name.rpartition(".")[0]
         with_owner = [group for group, its in zip(groups, owners, strict=True) if not owner or owner in its]

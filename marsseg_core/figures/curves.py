@@ -38,8 +38,8 @@ def learning_curves(
 
     Args:
         history: One mapping for each epoch, with the columns `epoch` (from 1), `loss`, `val_loss`, `loss_<name>`,
-            `weight_<name>`, `val_miou`, `val_iou_<class>` and `learning_rate`. A value that is missing, None or not
-            finite is not drawn.
+            `weight_<name>`, `semi`, `val_miou`, `val_iou_<class>` and `learning_rate`. A value that is missing, None or
+            not finite is not drawn.
         target: The path of the PNG file to write, or a file that is open for writing bytes.
         class_names: The name of each class.
         ignore_classes: The classes whose IoU is not drawn.
@@ -99,6 +99,7 @@ def _draw_losses(axes: Axes, history: History) -> None:
         # Single losses are grey with different dashes, because a colour always stands for a class.
         name = key.removeprefix("loss_")
         _line(axes, history, key, f"{name} (training)", color=canvas.MUTED, linestyle=DASHES[(index + 1) % len(DASHES)])
+    _line(axes, history, "semi", "images without labels (training)", color=canvas.MUTED, linestyle="-")
     _log_if_wide(axes)
     axes.set_ylabel("loss", fontsize=canvas.LABEL_SIZE)
 

@@ -35,8 +35,24 @@ _SCORES: Final = Table(
 # Schema 1, of version 0.1.0, has "parts" for "subsets".
 _METRICS: Final = Table(
     required={"status": Text(), "subsets": Table(others=_SCORES)},
-    optional={"epochs": _COUNT, "best_epoch": _or_null(Number(1, whole=True)), "best_by": Text()},
+    optional={
+        "epochs": _COUNT,
+        "best_epoch": _or_null(Number(1, whole=True)),
+        "best_by": Text(),
+        "transductive": Truth(),
+        "decoding": Text(("argmax", "offsets")),
+        "argmax": Table(others=_SCORES),
+    },
     renamed={"parts": "subsets"},
+)
+
+_DECODING: Final = Table(
+    required={"network": Text(), "offsets": Table(others=_NUMBER)},
+    optional={
+        "subset": Text(("validation",)),
+        "blocks": _COUNT,
+        "moves": Items(Table(required={"class": Text(), "offset": _NUMBER, "gain": _NUMBER, "share": Number(0, 1)})),
+    },
 )
 
 SCALING: Final = Table(
@@ -49,6 +65,16 @@ SCALING: Final = Table(
 )
 """Describe how the values of images became 0…255."""
 
+_UNLABELLED: Final = Table(
+    required={
+        "source": Text(),
+        "images": _COUNT,
+        "held_out": _COUNT,
+        "transductive": Truth(),
+        "fingerprint": Text(),
+    }
+)
+
 _SPLIT: Final = Table(
     required={
         "fingerprint": Text(),
@@ -59,7 +85,12 @@ _SPLIT: Final = Table(
         "validation": Items(_COUNT),
         "test": Items(_COUNT),
     },
-    optional={"scaling": _or_null(SCALING), "names": _or_null(_TEXTS), "origin": Text(("drawn", "given", "file"))},
+    optional={
+        "scaling": _or_null(SCALING),
+        "names": _or_null(_TEXTS),
+        "origin": Text(("drawn", "given", "file")),
+        "unlabelled": _UNLABELLED,
+    },
 )
 
 _CLEANING: Final = Table(
@@ -97,6 +128,9 @@ _RESTORE: Final = "Restore the file from a copy, or train again: marsseg run --p
 DOCUMENTS: Final[Mapping[str, Document]] = {
     "metrics.json": Document(
         _METRICS, "Remove the file; `marsseg run --resume {folder}` then scores the network again and writes it."
+    ),
+    "decoding.json": Document(
+        _DECODING, "Restore the file from a copy, or decode without its offsets: --decoding argmax"
     ),
     "split.json": Document(_SPLIT, _RESTORE),
     "cleaning.json": Document(_CLEANING, _RESTORE),

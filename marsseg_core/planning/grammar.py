@@ -18,7 +18,8 @@ from ..registry.catalog import Catalog, installed
 from ..registry.entries import Entry
 from ..registry.kinds import Kind
 from ..registry.loading import load
-from ..registry.parameters import NONE_WORD, configure
+from ..registry.parameters import NONE_WORD, configure, parameters_of
+from .options import Options, options_of
 
 
 @dataclass(frozen=True)
@@ -73,16 +74,24 @@ def _parse_one(item: str, text: str, where: str | None) -> NamedComponent:
 
 def resolve_composition(
     kind: Kind, text: str, catalog: Catalog | None = None, prefer: str | None = None
-) -> list[tuple[Entry, Any]]:
-    """Create the components of a composition text, such as "transformer:heads=4,aspp", with their catalog entries.
+) -> list[tuple[Entry, Any, Options]]:
+    """Create the components of a composition text, such as "hflip:p=1,noise", with their entries and options.
 
     If several distributions provide a name, the distribution `prefer` is used.
     """
     catalog = catalog or installed()
     entries = [(catalog.find(kind, named.name, where=text, prefer=prefer), named) for named in parse(text)]
-    return [(entry, configure(load(entry), named.parameters, where=named.name)) for entry, named in entries]
+    options = options_of(kind)
+    core = parameters_of(options)
+    resolved = []
+    for entry, named in entries:
+        own = {key: value for key, value in named.parameters.items() if key not in core}
+        others = {key: value for key, value in named.parameters.items() if key in core}
+        component = configure(load(entry), own, where=named.name)
+        resolved.append((entry, component, configure(options, others, where=named.name)))
+    return resolved
 
 
 def components(kind: Kind, text: str, catalog: Catalog | None = None) -> tuple[Any, ...]:
     """Create the components of a composition text."""
-    return tuple(component for _, component in resolve_composition(kind, text, catalog))
+    return tuple(component for _, component, _ in resolve_composition(kind, text, catalog))

@@ -14,7 +14,6 @@ from ..registry.loading import failure_location
 from ..registry.process_state import keep_process_state
 from ..registry.source_code import source_root
 from . import grammar
-from .options import NoOptions
 from .resolved import ResolvedComponent
 
 
@@ -64,4 +63,4 @@ def nested_components(kind: Kind, text: str, catalog: Catalog, owner: Entry) -> 
     If several distributions provide a name, the owner's distribution is used.
     """
     components = grammar.resolve_composition(kind, text, catalog, owner.distribution)
-    return tuple(ResolvedComponent(entry, component, NoOptions()) for entry, component in components)
+    return tuple(ResolvedComponent(entry, component, options) for entry, component, options in components)

@@ -17,6 +17,12 @@ from ..registry.parameters import param
 # The value of `oversample_class` that names no class.
 RAREST: Final = "rarest"
 
+# The value of `unlabelled` for the images without labels of the labelled data set itself.
+OWN: Final = "own"
+
+OFFSETS: Final = "offsets"
+"""Name the value of `training.decoding` that adds offsets to the logits."""
+
 
 @dataclass(frozen=True)
 class EncoderOptions:
@@ -85,11 +91,27 @@ class OptimizerOptions:
 
 
 @dataclass(frozen=True)
+class SemiOptions:
+    """The options of every semi-supervised method, in addition to its own parameters."""
+
+    weight: float = param(1.0, help="factor of its term in the objective, after the ramp", minimum=0)
+    ramp: float = param(
+        0.0, help="epochs in which the factor rises from nearly 0 to `weight`; 0: it is constant", minimum=0
+    )
+    batch: int | None = param(
+        None, help="images without labels per step; none: as many as with labels", minimum=1, maximum=65_536
+    )
+    transductive: bool = param(
+        False, help="also use images that are in the validation or test subset; metrics, tables and report say so"
+    )
+
+
+@dataclass(frozen=True)
 class NoOptions:
     """The options of the kinds to which marsseg adds none."""
 
 
-Options: TypeAlias = EncoderOptions | LossOptions | AugmentationOptions | OptimizerOptions | NoOptions
+Options: TypeAlias = EncoderOptions | LossOptions | AugmentationOptions | OptimizerOptions | SemiOptions | NoOptions
 
 
 def options_of(kind: Kind) -> type[Options]:
@@ -139,6 +161,10 @@ class TrainingOptions:
         help="metric for the best network and for early stopping; loss or val_loss: for early stopping only",
     )
     metrics: str = param("none", help="more metrics to compute and show, as in boundary_iou,boundary_f:tolerance=2")
+    decoding: Literal["argmax", "offsets"] = param(
+        "argmax",
+        help="how logits become classes; offsets: each class gets an offset that is chosen on the validation subset",
+    )
     precision: Literal["float32", "mixed_bfloat16", "mixed_float16", "auto"] = param(
         "float32",
         help="dtype policy of the network; losses and scores stay float32; auto: mixed_bfloat16 where the run's "
@@ -169,6 +195,11 @@ class TrainingOptions:
         help="probability that the window of `crop` is drawn around a pixel of the class of `oversample_class`",
         minimum=0,
         maximum=1,
+    )
+    unlabelled: str = param(
+        OWN,
+        help="images without labels for --semi: a data set or a path, whose labels, if it has any, are not used; own: "
+        "those of the data set itself",
     )
     init: str | None = param(None, help="run folder whose network gives the initial weights, where shapes match")
     init_hash: str | None = param(None, help="hash that the network file of `init` must have; recorded automatically")

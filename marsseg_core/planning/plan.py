@@ -12,13 +12,13 @@ from ..data.split_options import SplitOptions
 from ..files.run_folder import PLUGINS_FOLDER
 from ..registry import kinds, parameters
 from ..registry.catalog import Catalog
-from ..registry.kinds import PLAN_KINDS, Kind
+from ..registry.kinds import METHOD, PLAN_KINDS, Kind
 from ..registry.plugin_files import KEY as PLUGIN_KEY, LocalPlugin
 from ..registry.session import Session, open_session
 from ..shown import HtmlRepr
 from .invoke import call_component
 from .metrics import MetricTable, planned_metrics
-from .options import RAREST, SECTIONS, EncoderOptions, TrainingOptions
+from .options import OWN, RAREST, SECTIONS, EncoderOptions, SemiOptions, TrainingOptions
 from .resolved import ResolvedComponent, weighting_spec
 
 if TYPE_CHECKING:
@@ -135,6 +135,13 @@ class Plan(HtmlRepr):
         training = self.training
         if training.oversample_class != RAREST and training.oversample == 1 and not training.crop_focus:
             lines.append("training.oversample_class has no effect without training.oversample or training.crop_focus.")
+        if training.unlabelled != OWN and not self.resolved[METHOD]:
+            lines.append("The images without labels have no effect, as no --semi names a method that uses them.")
+        if any(isinstance(each.options, SemiOptions) and each.options.transductive for each in self.resolved[METHOD]):
+            lines.append(
+                "The run is transductive: images of the validation and test subsets are used without their labels, so "
+                "the scores do not hold for new images."
+            )
         return tuple(lines)
 
     def rows(self) -> list[tuple[str, str, str]]:

@@ -44,7 +44,7 @@ from .finished_runs import record_of, recorded_entries, recorded_runs
 from .invoke import call_checking_parameters, call_component, nested_components
 from .metrics import canonical_monitor, planned_metrics
 from .moved_keys import MOVED_TO_KIND, with_current_keys
-from .options import SECTIONS, LossOptions, NoOptions, TrainingOptions, options_of
+from .options import OWN, SECTIONS, LossOptions, NoOptions, TrainingOptions, options_of
 from .plan import NAME_KEYS, NETWORK_KINDS, Plan
 from .python_components import Given, make_plugins, named_components
 from .resolved import ResolvedComponent, weighting_spec
@@ -303,6 +303,7 @@ class PlanBuilder:
             chosen[kind] = tuple(self._resolve_item(kind, item) for item in items)
         self._check_parts(chosen)
         self._pin_initial_weights()
+        self._pin_unlabelled()
         self._forget_chosen_precision()
         self._set_canonical_monitor()
         origins: dict[str, Mapping[str, str]] = {name: item.origins for name, item in self.sections.items()}
@@ -386,6 +387,19 @@ class PlanBuilder:
         if init_hash == parameters.NONE_WORD:
             section.set({"init_hash": RunFolder.open(path).network_hash()}, origin)
         section.set({"init": str(path)}, origin)
+
+    def _pin_unlabelled(self) -> None:
+        """Make the path of `unlabelled` absolute, since the plan may be read from another working directory."""
+        section = self.sections["training"]
+        text = section.values.get("unlabelled", OWN)
+        if kinds.METHOD not in self.only or not isinstance(text, str) or text == OWN:
+            return
+        named = self._parse_dataset(text, f"--unlabelled {text}")
+        values = {key: str(value) for key, value in named.parameters.items()}
+        if "path" in values:
+            values["path"] = os.path.abspath(os.path.expanduser(values["path"]))
+        pinned = ":".join([named.name, *(f"{key}={value}" for key, value in values.items())])
+        section.set({"unlabelled": pinned}, section.origins["unlabelled"])
 
     def _forget_chosen_precision(self) -> None:
         """Remove the record that a run chose its `precision`, if a later layer sets another one."""

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
         Dataset,
         Encoder,
         Loss,
+        Method,
         NetworkSpec,
         Optimizer,
         Schedule,
@@ -50,6 +51,7 @@ class SeriesArguments(TypedDict, total=False):
     augment: str | Augmentation | type[Augmentation] | Sequence[str | Augmentation | type[Augmentation]] | None
     schedule: str | Schedule | type[Schedule]
     optimizer: str | Optimizer | type[Optimizer]
+    semi: str | Method | type[Method] | None
     data: Text | Data
 
     epochs: int
@@ -67,6 +69,7 @@ class SeriesArguments(TypedDict, total=False):
     patience: int | None
     monitor: str
     metrics: str
+    decoding: Literal["argmax", "offsets"]
     precision: Literal["float32", "mixed_bfloat16", "mixed_float16", "auto"]
     precision_from: Literal["auto"] | None
     workers: int
@@ -75,6 +78,7 @@ class SeriesArguments(TypedDict, total=False):
     score_training: bool
     crop: Sequence[int] | None
     crop_focus: float
+    unlabelled: Text
     init: Text | None
     init_hash: str | None
 

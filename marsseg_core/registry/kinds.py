@@ -238,6 +238,22 @@ DATASET: Final = register(
     )
 )
 
+METHOD: Final = register(
+    Kind(
+        "method",
+        "semi",
+        "marsseg.methods",
+        f"{_INTERFACES}:Method",
+        in_plan="optional",
+        absent="none",
+        help="A semi-supervised method: how images without labels help to train the network.",
+        core_parameters=f"{_OPTIONS}:SemiOptions",
+        contract=f"{_CONTRACTS}:MethodContract",
+        template="method",
+        use=f"--semi {{name}} --unlabelled synthetic:count=20:first=60{_TRY}",
+    )
+)
+
 # Metrics are named in options (`--monitor`, `--metrics`, `compare --by`), so a plan has no table for them.
 METRIC: Final = register(
     Kind(

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from .datasets import DatasetContract as DatasetContract
     from .encoders import EncoderContract as EncoderContract
     from .losses import LossContract as LossContract
+    from .methods import MethodContract as MethodContract
     from .metrics import MetricContract as MetricContract
     from .optimizers import OptimizerContract as OptimizerContract
     from .schedules import ScheduleContract as ScheduleContract
@@ -43,6 +44,7 @@ _MODULES: Final = {
     "DatasetContract": "datasets",
     "EncoderContract": "encoders",
     "LossContract": "losses",
+    "MethodContract": "methods",
     "MetricContract": "metrics",
     "OptimizerContract": "optimizers",
     "ScheduleContract": "schedules",
@@ -57,6 +59,7 @@ __all__ = [
     "DatasetContract",
     "EncoderContract",
     "LossContract",
+    "MethodContract",
     "MetricContract",
     "OptimizerContract",
     "ScheduleContract",

@@ -7,12 +7,14 @@ from collections.abc import Mapping, Sequence
 import keras
 import numpy as np
 
+from ..components.semi_layer import SemiLayer
 from ..components.weighting_layer import WeightingLayer
 from ..conventions import TargetFunction, Transform
 from ..data.arrays import SegmentationData
 from ..data.batches import TrainingBatches
 from ..data.split import Split
 from ..data.statistics import items_with
+from ..data.views import PairedBatches, ViewBatches
 from ..errors import PluginError, RequestError, nearest
 from ..networks.build import encoder_options
 from ..networks.heads import split_heads
@@ -102,8 +104,10 @@ def _favoured_class(training: TrainingOptions, data: SegmentationData, items: np
     return c
 
 
-def build_task(plan: Plan, network: keras.Model, objective: Objective) -> SegmentationTask:
-    """Return the network joined with its losses and their weighting.
+def build_task(
+    plan: Plan, network: keras.Model, objective: Objective, semi: SemiLayer | None = None
+) -> SegmentationTask:
+    """Return the network joined with its losses, their weighting, and the semi-supervised method if there is one.
 
     Raises RequestError where `head_weights` does not match the network's auxiliary heads, and PluginError where the
     weighting component does not build a WeightingLayer.
@@ -134,6 +138,7 @@ def build_task(plan: Plan, network: keras.Model, objective: Objective) -> Segmen
             plan.training.averaging,
             objective.with_images,
             build_encoder_training(plan, network),
+            semi,
         )
     choose_compiler(task.scored)
     return task
@@ -145,8 +150,13 @@ def build_encoder_training(plan: Plan, network: keras.Model) -> EncoderTraining 
     return EncoderTraining(network, options) if options is not None and options.trained_apart else None
 
 
-def build_batches(plan: Plan, data: SegmentationData, split: Split, objective: Objective) -> BatchFeed:
-    """Return the batches of the training subset, with augmentations and the targets that the losses need."""
+def build_batches(
+    plan: Plan, data: SegmentationData, split: Split, objective: Objective, views: ViewBatches | None = None
+) -> BatchFeed:
+    """Return the batches of the training subset, with augmentations and the targets that the losses need.
+
+    With `views`, each batch also has views of images without labels.
+    """
     items = split["train"]
     transforms = [
         (prepare_augmentation(augmentation, data, items), augmentation.options.p)
@@ -154,4 +164,5 @@ def build_batches(plan: Plan, data: SegmentationData, split: Split, objective: O
         if isinstance(augmentation.options, AugmentationOptions)
     ]
     batches = training_batches(plan, data, split, transforms, objective.targets)
-    return BatchFeed(batches, plan.training.workers, plan.training.worker_kind)
+    prepared = batches if views is None else PairedBatches(batches, views)
+    return BatchFeed(prepared, plan.training.workers, plan.training.worker_kind)

@@ -160,7 +160,7 @@ def _rates_differ(plan: Plan, planned: int, progress: TrainingProgress, steps: i
 
 def _copy(folder: RunFolder, extended: RunFolder, plan: Plan, planned: int, *, moved: bool) -> None:
     """Write what a run resumes from, with the new number of epochs in its plan."""
-    files = (folder.split, folder.cleaning, folder.history, folder.network, folder.checkpoint)
+    files = (folder.split, folder.labels, folder.cleaning, folder.history, folder.network, folder.checkpoint)
     plugins = folder.plugins.iterdir() if folder.plugins.is_dir() else ()
     for file in filter(Path.is_file, (*files, *plugins)):
         with extended.written(extended.path / file.relative_to(folder.path)) as temporary:

@@ -11,6 +11,7 @@ import keras
 import numpy as np
 
 from ..data.batches import TrainingBatches
+from ..data.views import PairedBatches
 from ..data.worker import room_for
 from ..data.worker_pool import WorkerPool
 from ..failures import describe
@@ -33,7 +34,7 @@ class BatchFeed(keras.utils.PyDataset):
 
     def __init__(
         self,
-        batches: TrainingBatches,
+        batches: TrainingBatches | PairedBatches,
         workers: int = 1,
         kind: Literal["auto", "threads", "processes"] = "threads",
     ) -> None:

@@ -9,6 +9,7 @@ from datetime import datetime
 from pathlib import Path
 
 import keras
+import numpy as np
 
 from ..data.arrays import SegmentationData
 from ..data.doubts import doubts
@@ -32,7 +33,9 @@ from ..networks.keras_backend import (
 from ..networks.precision import settle_precision
 from ..networks.read import load_network
 from ..networks.wiring import same_wiring
+from ..planning.options import OFFSETS
 from ..planning.plan import Plan
+from ..registry import kinds
 from ..registry.distribution import DISTRIBUTION
 from ..registry.loading import failure_location
 from ..registry.process_state import keep_process_state
@@ -42,6 +45,7 @@ from ..runs.log import run_log
 from ..runs.pretrained import settle_weights
 from ..runs.recorded_data import read_data_of, recorded_split
 from ..runs.run import Run
+from ..runs.unlabelled import Unlabelled, check_unchanged, read_unlabelled
 from .assembly import input_shape
 from .averaging import UpdateAverage
 from .callbacks import (
@@ -57,8 +61,11 @@ from .callbacks import (
 )
 from .checkpoint import RestoreStates, TrainingProgress
 from .checkpointer import Checkpointer, FileCheckpointer
+from .chosen_decoding import choose_decoding
 from .ended import record_move, relocate, score_subsets
+from .labelling import label_images, store_labels, stored_labels
 from .recorder import RunRecorder
+from .semi import SemiRamp
 from .setup import TrainingSetup, set_up_training
 from .task import SegmentationTask
 
@@ -103,12 +110,14 @@ def execute(
         if data is None:
             data = read_data(plan)
         split = _new_split(plan, data)
-        setup = set_up_training(plan, data, split, best_by=plan.metrics.best_by)
+        unlabelled = read_unlabelled(plan, data, split)
+        labels = label_images(plan, data, split, unlabelled)
+        setup = set_up_training(plan, data, split, best_by=plan.metrics.best_by, unlabelled=unlabelled, labels=labels)
         folder = create_run_folder(plan.name, out)
         with folder.removed_if_empty(), folder.claimed():
-            run = _new_run(plan, folder, data, split, setup, plan.metrics.best_by)
+            run = _new_run(plan, folder, data, split, setup, plan.metrics.best_by, unlabelled)
             with _failure_reported(run, hooks):
-                _write_beginning(run)
+                _write_beginning(run, labels)
                 log.begin(folder)
                 _log_transfer(run)
                 _train_and_score(run, setup, hooks, checkpointer(folder), progress=None)
@@ -161,6 +170,9 @@ def resume(
         checkpoint = checkpointer(folder)
         has_split = checkpoint.saved or folder.split.is_file()
         split = recorded_split(folder, data) if has_split else _new_split(plan, data)
+        unlabelled = read_unlabelled(plan, data, split)
+        if has_split:
+            check_unchanged(folder, unlabelled)
         progress, network, network_warning = None, None, ""
         best_by = plan.metrics.best_by
         if checkpoint.saved:
@@ -168,14 +180,19 @@ def resume(
                 checkpoint.progress().best_by
             )  # the run keeps its choice, even if this version has another default
             network, network_warning = _network_to_resume(folder, plan, data)
-        setup = set_up_training(plan, data, split, network, best_by=best_by)
+        labels = stored_labels(folder)
+        if labels is None:
+            labels = label_images(plan, data, split, unlabelled)
+            if labels is not None and folder.environment.is_file():
+                raise RequestError("The labels of the images without labels are gone.", where=str(folder.labels))
+        setup = set_up_training(plan, data, split, network, best_by=best_by, unlabelled=unlabelled, labels=labels)
         if checkpoint.saved:
             progress = checkpoint.load(setup.task)
         folder.remove_leftovers()
-        run = _new_run(plan, folder, data, split, setup, best_by)
+        run = _new_run(plan, folder, data, split, setup, best_by, unlabelled)
         with _failure_reported(run, hooks):
             if progress is None and not folder.environment.is_file():  # killed before the first files were written
-                _write_beginning(run)
+                _write_beginning(run, labels)
             log.begin(folder)
             if moved:
                 record_move(run)
@@ -235,10 +252,18 @@ def _network_to_resume(folder: RunFolder, plan: Plan, data: SegmentationData) ->
 
 
 def _new_run(
-    plan: Plan, folder: RunFolder, data: SegmentationData, split: Split, setup: TrainingSetup, best_by: str
+    plan: Plan,
+    folder: RunFolder,
+    data: SegmentationData,
+    split: Split,
+    setup: TrainingSetup,
+    best_by: str,
+    unlabelled: Unlabelled | None,
 ) -> Run:
     network, steps = setup.task.scored, len(setup.batches)
-    return Run(plan, folder, data, split, network, steps, transfer=setup.transfer, best_by=best_by)
+    return Run(
+        plan, folder, data, split, network, steps, transfer=setup.transfer, best_by=best_by, unlabelled=unlabelled
+    )
 
 
 def _warn_of_another_environment(run: Run) -> None:
@@ -322,6 +347,7 @@ def _train(
             watched={run.best_by, *setup.watched},
         ),
         WeightingUpdates(training.epochs),
+        *[SemiRamp(method.options) for method in run.plan.resolved[kinds.METHOD]],
         *setup.stateful,
         *([RestoreStates(setup.stateful, progress)] if progress is not None else []),
         ProcessState(),
@@ -385,8 +411,8 @@ def _plugin_error(plan: Plan, cause: BaseException) -> PluginError | None:
     return None
 
 
-def _write_beginning(run: Run) -> None:
-    """Write the files that describe the run: plan, plugin files, split, cleaning and environment."""
+def _write_beginning(run: Run, labels: np.ndarray | None) -> None:
+    """Write the files that describe the run: plan, plugin files, split, labels, cleaning and environment."""
     folder = run.folder
     for plugin in run.plan.plugins:
         folder.write_bytes(folder.plugins / plugin.name, plugin.source)
@@ -398,13 +424,18 @@ def _write_beginning(run: Run) -> None:
         | {"scaling": None if run.data.scaling is None else run.data.scaling.to_json()}
         | {"names": None if run.data.names is None else list(run.data.names)}
         | {"origin": run.split.origin}
+        | ({} if run.unlabelled is None else {"unlabelled": run.unlabelled.to_json()})
         | run.split.to_json(),
     )
+    if labels is not None:
+        store_labels(folder, labels)
     if run.data.cleaning is not None:
         folder.write_json(folder.cleaning, {"schema": 1} | run.data.cleaning.to_json())
         folder.log(f"cleaned: {run.data.cleaning}")
     if run.data.scaling is not None:
         folder.log(f"values: {run.data.scaling}")
+    if run.unlabelled is not None:
+        folder.log(f"without labels: {run.unlabelled}")
     started = {"started": f"{datetime.now().astimezone():%Y-%m-%dT%H:%M:%S%z}", "process": os.getpid()}
     folder.write_json(folder.environment, environment(run.plan.distributions) | started)
     folder.log(f"{run.plan.name}: {run.network.count_params():,} parameters, {len(run.split.train)} training images")
@@ -427,11 +458,19 @@ def _best_network(run: Run, status: str, task: SegmentationTask) -> keras.Model:
 def _write_end(run: Run, status: str, task: SegmentationTask) -> None:
     """Score the best network and write metrics.json. The test subset is scored only if the training is finished."""
     run.metrics = {"schema": 2, "status": status, "epochs": len(run.history)}
+    if run.unlabelled is not None and run.unlabelled.transductive:
+        run.metrics["transductive"] = True
     run.metrics |= {"best_epoch": run.best_epoch, "best_by": run.best_by, "subsets": {}}
     if run.best_epoch is not None:
         run.network = _best_network(run, status, task)
-        run.scores = score_subsets(run, ("validation", "test")[: 1 + (status == FINISHED)])
+        with_offsets = run.plan.training.decoding == OFFSETS
+        if with_offsets:
+            run.decoding = choose_decoding(run)
+        run.scores, plain = score_subsets(run, ("validation", "test")[: 1 + (status == FINISHED)])
         run.metrics["subsets"] = {subset: confusion.to_json() for subset, confusion in run.scores.items()}
+        if with_offsets:
+            run.metrics["decoding"] = OFFSETS
+            run.metrics["argmax"] = {subset: confusion.to_json() for subset, confusion in plain.items()}
     run.folder.write_json(run.folder.metrics, run.metrics)
     log_waiting()
     run.folder.log(status)

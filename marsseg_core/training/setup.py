@@ -8,7 +8,9 @@ from functools import partial
 from typing import Any
 
 import keras
+import numpy as np
 
+from ..components.semi_specs import SemiSpec
 from ..components.specs import ScheduleSpec
 from ..data.arrays import SegmentationData
 from ..data.split import Split
@@ -27,6 +29,7 @@ from ..planning.metrics import PREFIX
 from ..planning.plan import Plan
 from ..registry import kinds
 from ..runs.pretrained import load_encoder_weights
+from ..runs.unlabelled import Unlabelled
 from .assembly import build_batches, build_task, crop_of, input_shape
 from .feed import BatchFeed
 from .finished_runs import check_runs
@@ -34,6 +37,7 @@ from .initial_weights import copy_initial_weights
 from .objective import Objective, build_objective
 from .objective_checks import check_objective
 from .optimizers import build_optimizer
+from .semi import build_semi, build_views
 from .statistics import calibration_batches
 from .task import SegmentationTask
 
@@ -60,13 +64,21 @@ class TrainingSetup:
 
 @precision()
 def set_up_training(
-    plan: Plan, data: SegmentationData, split: Split, network: keras.Model | None = None, *, best_by: str
+    plan: Plan,
+    data: SegmentationData,
+    split: Split,
+    network: keras.Model | None = None,
+    *,
+    best_by: str,
+    unlabelled: Unlabelled | None = None,
+    labels: np.ndarray | None = None,
 ) -> TrainingSetup:
     """Build and compile the network, losses, optimizer and callbacks of a plan.
 
     `best_by` is the column of the history that decides which network is the best. Without a `network`, the plan's
     network is built, with the initial weights of its encoder and of `training.init`. With one, that network is trained;
-    its weights are not changed here, since a checkpoint will set them.
+    its weights are not changed here, since a checkpoint will set them. `unlabelled` has the images of a semi-supervised
+    method, and `labels` those that it has made for them before the training.
 
     Raises RequestError where components of the plan do not fit each other or the data, and PluginError where a
     component builds something wrong.
@@ -81,9 +93,12 @@ def set_up_training(
         load_encoder_weights(plan, network)
         transfer = copy_initial_weights(training, network, plan.session)
     objective = build_objective(plan, data, split)
-    task = build_task(plan, network, objective)
+    views = None if unlabelled is None else build_views(plan, data, split, unlabelled, labels)
+    batches = build_batches(plan, data, split, objective, views)
+    classes = data.num_classes, objective.spec.ignore_classes
+    semi = build_semi(plan, SemiSpec(*classes, training.epochs, len(batches)))
+    task = build_task(plan, network, objective, semi)
     check_objective(task, objective, input_shape(plan, data))
-    batches = build_batches(plan, data, split, objective)
     task.calibration = partial(calibration_batches, data, split["train"], training.batch, crop_of(plan, data))
     schedule = build_component(
         plan.resolved[kinds.SCHEDULE][0],

@@ -10,9 +10,11 @@ import keras
 import numpy as np
 from keras import ops
 
+from ..components.semi_layer import SemiLayer, ViewTensors
 from ..components.weighting_layer import WeightingLayer
 from ..conventions import LossFunction
 from ..data.targets import split_targets
+from ..data.views import split_views
 from ..networks.fast import fast_network
 from ..networks.frozen import changing_weights
 from ..networks.heads import PRESENCE, presence_loss, scored_network, split_heads
@@ -20,6 +22,7 @@ from ..networks.keras_backend import value_and_gradient
 from .averaging import EpochAverage, restored_afterwards
 from .encoder_training import EncoderTraining
 from .statistics import normalisations, recompute_statistics
+from .student import NetworkStudent
 
 
 class SegmentationTask(keras.Model):
@@ -37,6 +40,7 @@ class SegmentationTask(keras.Model):
         averaging: the average of weights that is scored and stored: "none", "ema" or "swa"
         with_images: the names of the losses that also take the images
         encoder: how the encoder is trained; None where it is trained like the rest of the network
+        semi: the semi-supervised method, whose term of the objective comes from images without labels; or None
     """
 
     def __init__(
@@ -49,6 +53,7 @@ class SegmentationTask(keras.Model):
         averaging: str = "none",
         with_images: Collection[str] = (),
         encoder: EncoderTraining | None = None,
+        semi: SemiLayer | None = None,
     ) -> None:
         super().__init__(name="task")
         self.network = network
@@ -66,6 +71,10 @@ class SegmentationTask(keras.Model):
         self._loss_trackers = {name: keras.metrics.Mean(name=f"loss_{name}") for name in tracked}
         if not self.weighting.built:
             self.weighting.build((self.weighting.count,))
+        self.semi = semi
+        if semi is not None:
+            semi.prepare(NetworkStudent(network))
+            self._semi_trackers = [keras.metrics.Mean(name="semi"), keras.metrics.Mean(name="semi_share")]
         self._averaging = averaging
         self.average = EpochAverage(network) if averaging == "swa" else None
         # Returns batches of images, from which the batch normalisation statistics of averaged weights are computed.
@@ -161,6 +170,7 @@ class SegmentationTask(keras.Model):
 
         Keras calls this in each step, with images `x`, labels `y` and the network's output `y_pred`.
         """
+        y, views = split_views(y)
         logits, auxiliary = split_heads(y_pred)
         values = self.loss_values(y, logits, x)
         for name, tracker in self._loss_trackers.items():
@@ -178,7 +188,17 @@ class SegmentationTask(keras.Model):
         # Losses that layers add: regularisers and `add_loss`.
         for loss in self.network.losses:
             total = total + ops.sum(ops.cast(loss, "float32"))
+        if views is not None:
+            total = total + self._unlabelled_term(views)
         return total
+
+    def _unlabelled_term(self, views: Mapping[str, Any]) -> Any:
+        """Return the term of the images without labels, times its present factor."""
+        assert self.semi is not None
+        results = self.semi.term(NetworkStudent(self.network), ViewTensors(**views))
+        for tracker, value in zip(self._semi_trackers, results, strict=True):
+            tracker.update_state(value)
+        return ops.convert_to_tensor(self.semi.factor) * results[0]
 
     def _gradient_norms(self, images: Any, labels: Any, logits: Any) -> Any:
         """Return a tensor (n,): for each loss of the weighting, the norm of its gradient with respect to the logits."""

@@ -72,6 +72,19 @@ class TestGroups:
         assert [group.spread.n for group in comparison.groups] == [3]
         assert comparison.other_data == ()
 
+    @pytest.mark.parametrize("both", [False, True])
+    def test_say_whether_they_are_transductive(self, write, cli, both):
+        """Even where all of them are."""
+        semi = "mean_teacher:transductive=true"
+        first = write("a", 0.7, semi=semi)
+        second = write("b", 0.6, semi=f"{semi}:weight=2" if both else None)
+        comparison = marsseg.compare(first, second)
+        assert comparison.differing["semi.transductive"] == ("true", "true" if both else "false")
+        assert "transductive true" in comparison.title(comparison.groups[0])
+        answer = cli("compare", str(first), str(second))
+        assert ("Transductive: A, B." if both else "Transductive: A.") in answer.err
+        assert "semi.transductive\ttrue" in answer.out
+
     def test_are_ranked_by_their_mean(self, seeds):
         comparison = marsseg.compare(seeds("poor", POOR, loss="dice"), seeds("good", GOOD))
         assert [group.values for group in comparison.groups] == [tuple(GOOD), tuple(POOR)]

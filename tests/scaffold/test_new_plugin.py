@@ -41,7 +41,7 @@ def test_a_project_is_complete(cli, tmp_path, kind):
     project = tmp_path / "marsseg-mine"
     module, test = f"marsseg_mine/{kind}.py", f"tests/test_{kind}.py"
     common = {"pyproject.toml", "README.md", ".gitignore", ".github/workflows/test.yml", "marsseg_mine/__init__.py"}
-    layer = {"marsseg_mine/layer.py"} if kind.name == "weighting" else set()
+    layer = {"marsseg_mine/layer.py"} if kind.name in ("weighting", "method") else set()
     assert files_in(project) == {*common, module, test} | layer
 
     settings = tomllib.loads((project / "pyproject.toml").read_text())["project"]
@@ -215,6 +215,7 @@ def test_a_plugin_of_every_kind_is_made_installed_tested_and_used_in_a_run(cli, 
     words = ["--arch", f"{names['architecture']}:width=0.1", "--bottleneck", names["bottleneck"]]
     words += ["--loss", f"{names['loss']},ssce", "--weighting", names["weighting"], "--schedule", names["schedule"]]
     words += ["--optimizer", names["optimizer"], "--metrics", names["metric"]]
+    words += ["--semi", names["method"], "--unlabelled", f"{names['dataset']}:path=pairs"]
     words += ["--augment", f"{names['augmentation']}:p=1", "--data", f"{names['dataset']}:path=pairs"]
     words += ["--set", "split.validation=0.25", "--set", "split.test=0.25", "--epochs", "2", "--batch", "2"]
     command = ("-m", "marsseg_core", "run", *words, "--out", "done")

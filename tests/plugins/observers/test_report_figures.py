@@ -15,6 +15,7 @@ from hypothesis.extra import numpy as hnp
 from PIL import Image
 
 from marsseg_core.data.arrays import SegmentationData
+from marsseg_core.evaluation.decoding import ARGMAX
 from marsseg_core.figures import canvas
 from marsseg_core.figures.colours import NEUTRAL, class_colours, hex_code, paint
 from marsseg_core.figures.curves import learning_curves, points
@@ -296,6 +297,11 @@ def test_a_figure_may_be_a_file(tmp_path):
     assert "iVBORw0KGgo" in text
 
 
+def test_the_page_says_that_a_run_is_transductive():
+    assert "This run is transductive." in page(transductive=True)
+    assert "transductive" not in page()
+
+
 def test_the_headline_is_the_test_score():
     text = page()
     assert '<div class="score">0.6100 <small>mIoU, test subset</small>' in text
@@ -326,5 +332,6 @@ def test_tiles_have_the_names_of_items(names, title):
         scores={"test": SimpleNamespace(per_image=[0.5], wrong_per_image=[3])},
         split={"test": np.array([1])},
         network=keras.Sequential([keras.Input((4, 4, 1)), keras.layers.Conv2D(2, 1)]),
+        decoding=ARGMAX,
     )
     assert [tile.title for tile in _tiles(run, "test")] == [f"typical: {title}, miou 0.50"]

@@ -1,0 +1,136 @@
+"""Read the images without labels of a plan, and record which they are."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..data.arrays import SegmentationData
+from ..data.duplicates import digests
+from ..data.split import Split
+from ..errors import RequestError
+from ..files.run_folder import RunFolder
+from ..planning.invoke import call_component
+from ..planning.options import OWN, SemiOptions
+from ..planning.plan import Plan
+from ..planning.resolver import Request, resolve
+from ..registry import kinds
+from .data import read_data
+
+
+@dataclass(frozen=True, eq=False)
+class Unlabelled:
+    """The images without labels of a run.
+
+    Attributes:
+        images: (M, H, W, C) uint8, the images that the training uses.
+        source: the name of the data set or its file, for messages
+        held_out: the number of images of the source that are identical to one of the validation or the test subset. A
+            transductive run uses them, any other leaves them out.
+        transductive: whether the run uses them
+        fingerprint: a hash of the images that the training uses
+    """
+
+    images: np.ndarray
+    source: str
+    held_out: int
+    transductive: bool
+    fingerprint: str
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what split.json records of the images."""
+        return {
+            "source": self.source,
+            "images": len(self.images),
+            "held_out": self.held_out,
+            "transductive": self.transductive,
+            "fingerprint": self.fingerprint,
+        }
+
+    def __str__(self) -> str:
+        used = "used" if self.transductive else "left out"
+        held_out = f"; {self.held_out:,} that are in the validation or test subset are {used}" if self.held_out else ""
+        return f"{len(self.images):,} images of {self.source}{held_out}"
+
+
+def read_unlabelled(plan: Plan, data: SegmentationData, split: Split) -> Unlabelled | None:
+    """Read the images without labels of a plan; None if it has no semi-supervised method.
+
+    `data` and `split` are the images with labels. Raises RequestError where there are no images, or where they do not
+    fit those with labels.
+    """
+    if not plan.resolved[kinds.METHOD]:
+        return None
+    options = plan.resolved[kinds.METHOD][0].options
+    transductive = isinstance(options, SemiOptions) and options.transductive
+    images, source = _images(plan, data)
+    where = f"--unlabelled {plan.training.unlabelled}"
+    rows, columns = plan.training.crop or data.images.shape[1:3]
+    if images.shape[-1] != data.images.shape[-1] or images.shape[1] < rows or images.shape[2] < columns:
+        raise RequestError(
+            f"Images without labels of {_size(images)} do not fit images with labels of {_size(data.images)}.",
+            where=where,
+            hint="They must have as many channels, and be at least as large as the images that the network takes. "
+            "`marsseg show folder` lists the parameters that change size and colour.",
+        )
+    held_out = set(digests(data.images[np.concatenate([split["validation"], split["test"]])]))
+    hashes = digests(images)
+    used = np.array([transductive or digest not in held_out for digest in hashes])
+    count = sum(digest in held_out for digest in hashes)
+    if not used.any():
+        raise RequestError(
+            "All images without labels are in the validation or the test subset.",
+            where=where,
+            hint="Name others, or set transductive=true of --semi, which the scores then say.",
+        )
+    if not used.all():
+        images = images[used]
+    digest = hashlib.blake2b(repr(images.shape).encode(), digest_size=16)
+    for item in np.flatnonzero(used):
+        digest.update(hashes[item])
+    return Unlabelled(images, source, count, transductive, digest.hexdigest())
+
+
+def check_unchanged(folder: RunFolder, unlabelled: Unlabelled | None) -> None:
+    """Raise RequestError if the images without labels are not those that the run began with."""
+    recorded: Mapping[str, Any] | None = folder.read_split().get("unlabelled")
+    if unlabelled is None or recorded is None:
+        return
+    if unlabelled.to_json()["fingerprint"] != recorded["fingerprint"]:
+        raise RequestError(
+            f"The images without labels are not what the run was trained on ({recorded['source']}).",
+            where=f"{folder.path}, {unlabelled.source}",
+            hint=f"The run began with {recorded['images']:,} images, these are {len(unlabelled.images):,}. Restore "
+            "them, or train again.",
+        )
+
+
+def _images(plan: Plan, data: SegmentationData) -> tuple[np.ndarray, str]:
+    """Return the images of the plan's source, (M, H, W, C) uint8, and the name of the source."""
+    text = plan.training.unlabelled
+    if text == OWN:
+        resolved = plan.resolved[kinds.DATASET][0]
+        own: np.ndarray | None = call_component(resolved, resolved.component.unlabelled)
+        if own is None or not len(own):
+            raise RequestError(
+                "The data set has no images without labels.",
+                where=f"--data {resolved.entry.name}",
+                hint="Name a source of such images: --unlabelled PATH. The labels of its images are not used.",
+            )
+        return own, f"{data.source}, without labels"
+    others = resolve(Request(compositions={"data": text}), plan.session, only=(kinds.DATASET,))
+    others = others.with_scaling(data.scaling)
+    resolved = others.resolved[kinds.DATASET][0]
+    images: np.ndarray | None = call_component(resolved, resolved.component.unlabelled)
+    if images is not None and len(images):
+        return images, f"{text}, without labels"
+    labelled = read_data(others)
+    return labelled.images, labelled.source
+
+
+def _size(images: np.ndarray) -> str:
+    return " × ".join(map(str, images.shape[1:]))

@@ -1,0 +1,116 @@
+"""Let a semi-supervised method label its images before the training, and store the labels in the run folder."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from functools import partial
+
+import numpy as np
+
+from ..components.semi_specs import LabellingSpec
+from ..conventions import VOID
+from ..data.arrays import SegmentationData
+from ..data.split import Split
+from ..errors import PluginError, RequestError
+from ..files.documents import decoding
+from ..files.regular import open_regular
+from ..files.run_folder import RunFolder
+from ..messages import get_logger
+from ..networks.load import load
+from ..networks.predictor import Predictor
+from ..planning.invoke import call_component
+from ..planning.plan import Plan
+from ..registry import kinds
+from ..runs.unlabelled import Unlabelled
+
+_logger = get_logger(__name__)
+
+
+def label_images(plan: Plan, data: SegmentationData, split: Split, unlabelled: Unlabelled | None) -> np.ndarray | None:
+    """Return the labels that the plan's method makes before the training; None if it makes none.
+
+    They are (M, H, W) uint8 of class ids and void, or (M, H, W, K) uint8 of probabilities × 255. `data` and `split` are
+    the images with labels of the run.
+    """
+    if unlabelled is None:
+        return None
+    resolved = plan.resolved[kinds.METHOD][0]
+    ignore_classes = () if plan.training.learn_ignored else data.ignore_classes
+    predict = partial(_predict, plan, data, split, unlabelled)
+    spec = LabellingSpec(unlabelled.images, data.num_classes, ignore_classes, predict)
+    labels: np.ndarray | None = call_component(resolved, resolved.component.label, spec)
+    if labels is None:
+        return None
+    shape = unlabelled.images.shape[:3]
+    if labels.dtype != np.uint8 or labels.shape not in (shape, (*shape, data.num_classes)):
+        raise PluginError(
+            f"The {resolved.entry.label} labels images of {shape} with {labels.shape} {labels.dtype}, not uint8 of "
+            f"{shape} or {(*shape, data.num_classes)}.",
+            where=repr(resolved.component),
+        )
+    if labels.ndim == 3 and len(unknown := labels[(labels >= data.num_classes) & (labels != VOID)]):
+        raise PluginError(f"The {resolved.entry.label} makes the label {unknown[0]}, which is not a class.")
+    return labels
+
+
+def store_labels(folder: RunFolder, labels: np.ndarray) -> None:
+    """Write the labels into the run folder, whose manifest gets the hash of their file."""
+    with folder.written(folder.labels) as temporary, temporary.open("wb") as file:
+        np.savez_compressed(file, labels=labels)
+
+
+def stored_labels(folder: RunFolder) -> np.ndarray | None:
+    """Return the labels in a run folder; None if it has none. Their hash has been checked with that of other files."""
+    if not folder.labels.is_file():
+        return None
+    remedy = "Restore the file from a copy, or train again."
+    with (
+        decoding("The labels of the images without labels cannot be read", folder.labels, remedy),
+        open_regular(folder.labels) as file,
+        np.load(file, allow_pickle=False) as archive,
+    ):
+        labels: np.ndarray = archive["labels"]
+    return labels
+
+
+def _predict(
+    plan: Plan, data: SegmentationData, split: Split, unlabelled: Unlabelled, runs: Sequence[str], flips: bool
+) -> Iterator[np.ndarray]:
+    """Yield the mean probabilities of runs for each image, (H, W, K) float32."""
+    folders = [RunFolder.open(run) for run in runs]
+    for folder in folders:
+        _check_run(folder, data, split, unlabelled)
+        _logger.info(f"Images without labels are labelled by {folder.path}, network {folder.network_hash()[:12]}.")
+    predictor = Predictor([load(folder.path, plan.session) for folder in folders], tta=flips, batch=plan.training.batch)
+    if predictor.channels != data.images.shape[-1]:
+        raise RequestError(
+            f"The run takes images with {predictor.channels} channels, these have {data.images.shape[-1]}.",
+            where=str(folders[0].path),
+        )
+    return predictor.probabilities(unlabelled.images)
+
+
+def _check_run(folder: RunFolder, data: SegmentationData, split: Split, unlabelled: Unlabelled) -> None:
+    """Raise RequestError if a run must not label images for this one: it has other classes, or knows held-out images.
+
+    Logs a warning where it is unknown which images the run was trained on.
+    """
+    names, ignored = folder.classes()
+    if names != data.class_names or set(ignored) != set(data.ignore_classes):
+        raise RequestError(
+            f"The classes of the run are {', '.join(names)}, those of the data {', '.join(data.class_names)}.",
+            where=str(folder.path),
+            hint="Labels must come from a run with the same classes and the same ignored classes.",
+        )
+    recorded = folder.read_split()
+    if recorded["fingerprint"] != data.fingerprint():
+        _logger.warning(
+            f"The run that makes labels was trained on other data ({recorded['source']}): if these have images of the "
+            f"test subset, the scores are too high. {folder.path}"
+        )
+    elif not unlabelled.transductive and set(recorded["train"]) & {*split.validation, *split.test}:
+        raise RequestError(
+            "The run that makes labels was trained on images of this run's validation or test subset.",
+            where=str(folder.path),
+            hint=f"Use its split: --split {folder.split}",
+        )

@@ -1,0 +1,1 @@
+"""The built-in semi-supervised methods."""

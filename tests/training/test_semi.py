@@ -1,0 +1,214 @@
+"""Trainings with images without labels: which images they use, what they record, and how they go on."""
+
+from __future__ import annotations
+
+import json
+import math
+import shutil
+
+import numpy as np
+import pytest
+
+import marsseg_core as marsseg
+from marsseg_core.data.split import Split
+from marsseg_core.errors import RequestError
+from marsseg_core.files.run_folder import RunFolder
+from marsseg_core.planning.options import SemiOptions
+from marsseg_core.registry import kinds
+from marsseg_core.runs.unlabelled import read_unlabelled
+from marsseg_core.training.labelling import label_images, store_labels, stored_labels
+from marsseg_core.training.recorder import RunRecorder
+from marsseg_core.training.semi import build_views, factor_at
+
+pytestmark = pytest.mark.usefixtures("without_observers")
+
+DATA = "synthetic:count=16:height=16:width=16"
+WORDS = {
+    "arch": "unet:width=0.125:depth=1:convolutions=1",
+    "data": DATA,
+    "unlabelled": "synthetic:count=24:height=16:width=16",
+    "batch": 4,
+    "epochs": 2,
+}
+SPLIT = Split(tuple(range(10)), (10, 11, 12), (13, 14, 15))
+
+
+def read(**words):
+    plan = marsseg.plan(**(WORDS | {"semi": "mean_teacher"} | words))
+    return read_unlabelled(plan, marsseg.dataset(DATA), SPLIT)
+
+
+class TestImages:
+    def test_of_validation_and_test_are_left_out(self):
+        unlabelled = read()
+        assert (len(unlabelled.images), unlabelled.held_out) == (24 - 6, 6)
+        held_out = {image.tobytes() for image in marsseg.dataset(DATA).images[10:]}
+        assert not held_out & {image.tobytes() for image in unlabelled.images}
+        assert "6 that are in the validation or test subset are left out" in str(unlabelled)
+
+    def test_of_the_test_subset_are_used_by_a_transductive_run_which_says_so(self):
+        unlabelled = read(semi="mean_teacher:transductive=true")
+        assert (len(unlabelled.images), unlabelled.to_json()["transductive"]) == (24, True)
+        assert unlabelled.fingerprint != read().fingerprint
+
+    def test_that_are_all_held_out_are_an_error(self):
+        with pytest.raises(RequestError, match="All images without labels are in"):
+            read(unlabelled="synthetic:count=3:first=13:height=16:width=16")
+
+    def test_of_another_size_are_an_error_unless_windows_can_be_cut(self):
+        with pytest.raises(RequestError, match="16 × 15 × 1 do not fit images with labels of 16 × 16 × 1"):
+            read(unlabelled="synthetic:count=3:height=16:width=15")
+        assert read(unlabelled="synthetic:count=3:height=20:width=32").images.shape == (3, 20, 32, 1)
+
+    def test_that_the_data_set_does_not_have_are_an_error(self):
+        with pytest.raises(RequestError, match="has no images without labels"):
+            read(unlabelled="own")
+
+    def test_of_the_data_set_itself(self, tiny_file):
+        plan = marsseg.plan(data=tiny_file, semi="mean_teacher")
+        data = marsseg.dataset(tiny_file)
+        split = Split((0,), (1,), (2,))
+        unlabelled = read_unlabelled(plan, data, split)
+        assert unlabelled.source.endswith("without labels")
+        np.testing.assert_array_equal(unlabelled.images, plan.one(kinds.DATASET).unlabelled())
+
+    def test_are_not_read_without_a_method(self):
+        assert read(semi=None) is None
+
+
+@pytest.mark.parametrize(
+    ("views", "message"),
+    [("weak=noise", "changes more than the places"), ("strong=hflip", "moves pixels")],
+)
+def test_views_keep_pixels_in_their_places(views, message):
+    plan = marsseg.plan(**WORDS, semi=f"mean_teacher:{views}")
+    data = marsseg.dataset(DATA)
+    with pytest.raises(RequestError, match=message):
+        build_views(plan, data, SPLIT, read_unlabelled(plan, data, SPLIT))
+
+
+def test_the_factor_rises_over_the_ramp():
+    options = SemiOptions(weight=2.0, ramp=4.0)
+    factors = [factor_at(epoch, options) for epoch in range(6)]
+    assert factors == sorted(factors)
+    assert factors[0] == pytest.approx(2 * math.exp(-5))
+    assert factors[4:] == [2.0, 2.0]
+    assert factor_at(0, SemiOptions(weight=0.5)) == 0.5
+
+
+class TestPlan:
+    def test_has_no_method_by_default_and_leaves_it_out_of_its_file(self):
+        plan = marsseg.plan()
+        assert plan.resolved[kinds.METHOD] == ()
+        assert "semi" not in plan.to_toml()
+        assert ("semi", "none", "default") in plan.rows()
+
+    def test_with_a_method_is_read_again(self, tmp_path):
+        plan = marsseg.plan(semi="mean_teacher:ramp=3", unlabelled=DATA)
+        file = tmp_path / "plan.toml"
+        file.write_text(plan.to_toml())
+        again = marsseg.plan(file)
+        assert again.one(kinds.METHOD) == plan.one(kinds.METHOD)
+        assert again.resolved[kinds.METHOD][0].options == SemiOptions(ramp=3.0)
+        assert again.training.unlabelled == DATA
+        assert marsseg.plan(file, semi=None).resolved[kinds.METHOD] == ()
+
+    def test_takes_one_method(self):
+        with pytest.raises(RequestError, match="one method"):
+            marsseg.plan(semi="mean_teacher,mean_teacher")
+
+    def test_has_the_absolute_path_of_the_images(self, tiny_file, monkeypatch):
+        monkeypatch.chdir(tiny_file.parent)
+        plan = marsseg.plan(semi="mean_teacher", unlabelled=tiny_file.name)
+        assert plan.training.unlabelled == f"marsseg/npz:path={tiny_file.resolve()}"
+
+    def test_refuses_a_source_that_is_not_there(self):
+        with pytest.raises(RequestError, match=r"no file or folder 'no\.npz'"):
+            marsseg.plan(semi="mean_teacher", unlabelled="no.npz")
+
+    def test_says_that_images_have_no_effect_without_a_method(self):
+        assert any("--semi" in remark for remark in marsseg.plan(unlabelled=DATA).remarks)
+
+
+def outcome(run):
+    history = [{name: value for name, value in row.items() if name != "seconds"} for row in run.history]
+    return history, [np.asarray(weight) for weight in run.network.weights], json.loads(run.folder.metrics.read_text())
+
+
+@pytest.fixture(scope="module")
+def whole_and_killed(tmp_path_factory):
+    """Return a run of two epochs with one worker, and the folder of one that was killed after its first epoch."""
+    folder = tmp_path_factory.mktemp("runs")
+    words = WORDS | {"semi": "mean_teacher:ramp=2:cutmix=0.5:transductive=true:batch=3"}
+    original = RunRecorder.on_epoch_end
+
+    def on_epoch_end(self, epoch, logs=None):
+        original(self, epoch, logs)
+        if epoch == 0:
+            shutil.copytree(self._run.folder.path, folder / "killed")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(RunRecorder, "on_epoch_end", on_epoch_end)
+        run = marsseg.run(out=folder / "whole", **words)
+    return run, folder / "killed"
+
+
+def test_a_killed_run_ends_like_one_that_was_never_stopped(whole_and_killed, tmp_path):
+    """The other run has four workers: results do not depend on them."""
+    whole, killed = whole_and_killed
+    folder = shutil.copytree(killed, tmp_path / "killed")
+    resumed = marsseg.resume(folder, workers=4)
+    (history, weights, metrics), (expected_history, expected_weights, expected_metrics) = map(outcome, (resumed, whole))
+    assert history == expected_history
+    for weight, expected in zip(weights, expected_weights, strict=True):
+        np.testing.assert_array_equal(weight, expected)
+    assert metrics == expected_metrics
+
+
+def test_a_run_records_its_images_and_its_term(whole_and_killed):
+    whole, _ = whole_and_killed
+    assert whole.folder.read_split()["unlabelled"] == whole.unlabelled.to_json()
+    assert json.loads(whole.folder.metrics.read_text())["transductive"] is True
+    assert {"semi", "semi_share", "semi_weight"} <= whole.history[0].keys()
+    assert whole.history[0]["semi_weight"] < whole.history[1]["semi_weight"]
+    assert "without labels: 24 images" in whole.folder.log_file.read_text()
+
+
+def labelled_by(run, split, method="pseudo:keep=0.8"):
+    plan = marsseg.plan(**WORDS, semi=f"{method}:runs={run.path}")
+    unlabelled = read_unlabelled(plan, run.data, split)
+    return label_images(plan, run.data, split, unlabelled), unlabelled
+
+
+def test_labels_of_a_run_are_stored_with_their_hash(whole_and_killed, tmp_path):
+    whole, _ = whole_and_killed
+    labels, unlabelled = labelled_by(whole, whole.split)
+    assert labels.shape == unlabelled.images.shape[:3]
+    assert 0.1 < (labels == 255).mean() < 0.3
+    folder = RunFolder(tmp_path)
+    assert stored_labels(folder) is None
+    store_labels(folder, labels)
+    np.testing.assert_array_equal(stored_labels(folder), labels)
+    folder.labels.write_bytes(folder.labels.read_bytes()[:-20])
+    with pytest.raises(RequestError, match=r"labels\.npz: not as the run wrote it"):
+        folder.check_unchanged()
+    with pytest.raises(RequestError, match="cannot be read"):
+        stored_labels(folder)
+
+
+def test_a_run_that_learned_the_test_images_must_not_label(whole_and_killed):
+    whole, _ = whole_and_killed
+    other = Split(whole.split.test + whole.split.validation, whole.split.train[:4], whole.split.train[4:])
+    with pytest.raises(RequestError, match="was trained on images of this run's validation or test subset"):
+        labelled_by(whole, other)
+    assert labelled_by(whole, other, "pseudo:transductive=true")[0] is not None
+
+
+def test_a_run_whose_images_changed_is_refused(whole_and_killed, tmp_path):
+    folder = shutil.copytree(whole_and_killed[1], tmp_path / "killed")
+    (folder / "manifest.json").unlink()
+    split = json.loads((folder / "split.json").read_text())
+    split["unlabelled"]["fingerprint"] = "0" * 32
+    (folder / "split.json").write_text(json.dumps(split))
+    with pytest.raises(RequestError, match="The images without labels are not what the run was trained on"):
+        marsseg.resume(folder)
