@@ -201,7 +201,7 @@ def _encoder_remarks(options: EncoderOptions, training: TrainingOptions) -> list
     """Return a line for each option of the encoder that has no effect, or that random weights make useless."""
     never_trained = options.never_trained(training.epochs)
     lines = []
-    if training.init is None and getattr(options, "weights", None) is None:
+    if training.init is None and options.weights is None:
         hint = "Start from trained weights, or let it be trained."
         if never_trained:
             lines.append(f"The encoder's weights are random, and freeze keeps them so in all epochs. {hint}")
