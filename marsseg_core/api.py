@@ -133,7 +133,7 @@ def network(
         plugins: Python files that define further components.
 
     Returns:
-        The network, with new random weights.
+        The network, with new random weights, or those that the encoder names: "efficientnet_lite0:weights=imagenet".
 
     Raises:
         RequestError: A name or value is wrong, or the components do not fit together or the size of the images.
@@ -153,13 +153,16 @@ def network(
     resolved = resolve(request, open_session(), only=NETWORK_KINDS)
     from .networks.build import assemble_network
     from .networks.keras_backend import precision
+    from .runs.pretrained import load_encoder_weights
 
     if seed is not None:
         import keras
 
         keras.utils.set_random_seed(count_of(seed, "seed", at_least=0))
     with precision():
-        return assemble_network(resolved, shape, classes)
+        built = assemble_network(resolved, shape, classes)
+        load_encoder_weights(resolved, built)
+    return built
 
 
 def loss(
@@ -220,6 +223,11 @@ def loss(
         raise RequestError(
             f"The loss '{name}' needs targets that are computed from each mask.",
             hint="Train with it by `marsseg.run`, or compute them with `Loss.targets` in your own training loop.",
+        )
+    if chosen.component.wants_images:
+        raise RequestError(
+            f"The loss '{name}' needs the images, which Keras does not pass to a loss.",
+            hint="Train with it by `marsseg.run`.",
         )
     from .training.checked_loss import checked_loss
 
@@ -640,7 +648,7 @@ def load(path: AnyPath, *, trust: bool = False) -> keras.Model:
         network = marsseg.load("runs/dense")
         ```
     """
-    from .runs.load import load as load_run
+    from .networks.load import load as load_run
 
     return load_run(path_of(path, "path"), open_session(trust=flag_of(trust, "trust")))
 

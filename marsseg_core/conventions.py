@@ -12,7 +12,7 @@ HEADLINE: Final = "miou"
 """Name the default metric, by which the best epoch is chosen and runs are ranked unless another one is set."""
 
 LossFunction = Callable[..., Any]
-"""Map labels (B, H, W) integers, logits (B, H, W, K) float32 and, if there are any, targets to a scalar."""
+"""Map labels (B, H, W) integers, logits (B, H, W, K) float32 and, where wanted, targets and images to a scalar."""
 
 TargetFunction = Callable[[Any], Any]
 """Map NumPy masks (B, H, W) uint8 to an array (B, …) that a loss needs in addition to the labels."""

@@ -11,6 +11,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
+    from .components.finished_runs import UsesRuns as UsesRuns
     from .components.interfaces import (
         Architecture as Architecture,
         Augmentation as Augmentation,
@@ -55,6 +56,7 @@ if TYPE_CHECKING:
         append_names as append_names,
         cached_data as cached_data,
         cached_images as cached_images,
+        cached_values as cached_values,
         note_classes as note_classes,
         note_scaling as note_scaling,
         note_warnings as note_warnings,
@@ -110,7 +112,7 @@ if TYPE_CHECKING:
     from .figures.page import render_template as render_template
     from .files.contents import other_content as other_content
     from .files.npy import read_npy_header as read_npy_header
-    from .files.regular import check_regular as check_regular
+    from .files.regular import check_regular as check_regular, open_regular as open_regular
     from .files.run_folder import FINISHED as FINISHED, RunFolder as RunFolder
     from .files.text import read_text as read_text
     from .hooks import hookimpl as hookimpl
@@ -120,13 +122,14 @@ if TYPE_CHECKING:
     from .planning.plan import Plan as Plan
     from .printable import printable as printable
     from .registry.catalog import installed as installed
-    from .registry.kinds import BOTTLENECK as BOTTLENECK, Kind as Kind
+    from .registry.kinds import ARCHITECTURE as ARCHITECTURE, BOTTLENECK as BOTTLENECK, Kind as Kind
     from .registry.parameters import param as param, settings as settings
     from .runs.metric_values import metric_values as metric_values
     from .runs.run import Run as Run
 
 # The module that defines each name: for run time, what the imports above are for a type checker.
 _NAMES: Final = {
+    "components.finished_runs": ("UsesRuns",),
     "components.interfaces": (
         "Architecture",
         "Augmentation",
@@ -210,6 +213,7 @@ _NAMES: Final = {
         "note_scaling",
         "cached_data",
         "cached_images",
+        "cached_values",
     ),
     "data.folder_facts": (
         "FACT_FILE",
@@ -285,7 +289,10 @@ _NAMES: Final = {
     "figures.page": ("render_template",),
     "files.contents": ("other_content",),
     "files.npy": ("read_npy_header",),
-    "files.regular": ("check_regular",),
+    "files.regular": (
+        "check_regular",
+        "open_regular",
+    ),
     "files.run_folder": (
         "FINISHED",
         "RunFolder",
@@ -302,6 +309,7 @@ _NAMES: Final = {
     "printable": ("printable",),
     "registry.catalog": ("installed",),
     "registry.kinds": (
+        "ARCHITECTURE",
         "BOTTLENECK",
         "Kind",
     ),

@@ -53,7 +53,9 @@ def runs_read_by(words):
     """The run folders that a command takes for given."""
     if words[0] == "compare":
         return list(takewhile(lambda word: not word.startswith("-"), words[1:]))
-    return [words[words.index("--init") + 1]] if "--init" in words else []
+    named = [run for word in words for run in re.findall(r":runs?=([^:,]+)", word)]
+    named += [words[words.index("--init") + 1]] if "--init" in words else []
+    return [run for joined in named for run in joined.split("+")]
 
 
 def pretend_run(folder):

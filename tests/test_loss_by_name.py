@@ -8,6 +8,7 @@ import json
 import keras
 import numpy as np
 import pytest
+from helpers.components import standing_alone
 from helpers.loss_cases import CLASSES, FREQUENCIES, VOID, sample
 from keras import ops
 
@@ -15,10 +16,9 @@ import marsseg_core as marsseg
 from marsseg_core.components.specs import LossSpec
 from marsseg_core.errors import RequestError
 from marsseg_core.registry import kinds
-from marsseg_core.registry.catalog import installed
 
 # `boundary` is not to be had by name alone: it wants targets.
-NAMES = [name for name in installed().names(kinds.LOSS) if name != "boundary"]
+NAMES = [entry.name for entry in standing_alone(kinds.LOSS) if entry.name != "boundary"]
 each_loss = pytest.mark.parametrize("name", NAMES)
 
 WRONG_LABELS = {"-1": -1, "7": 7, "5": CLASSES, "254": 254, "256": 256, "1.5": 1.5, "nan": np.nan}

@@ -79,8 +79,8 @@ def inspected(size: int, folder: Path) -> Callable[[], object]:
 CLASSES = "classes"
 
 CASES = (
-    Case("scoring 16 images", CLASSES, (31, 63, 127, 254), updated),
-    Case("scoring", "images", doubled(512, 4), by_images),
+    Case("scoring 16 images, all metrics", CLASSES, (31, 63, 127, 254), updated),
+    Case("scoring, all metrics", "images", doubled(512, 4), by_images),
     Case("the scores as JSON", CLASSES, (31, 63, 127, 254), written),
     Case("the figure of the confusion matrix", CLASSES, (16, 31, 63, 127, 254), drawn),
     Case("the learning curves", CLASSES, (31, 63, 127, 254), curves),

@@ -146,7 +146,7 @@ CASES = (
     Case("`compare --figure`", RUNS, doubled(1000, 4), compared(lambda n: n, "--figure", "FOLDER/figure.png")),
     Case("comparing 50 runs", "items of their data", doubled(8_000, 4), by_items),
     Case("the summary of a series", RUNS, doubled(1000, 4), series),
-    Case("writing history and log after each epoch", "epochs", doubled(10_000, 4), history),
-    Case("writing 100 checkpoints", "epochs before them", doubled(10_000, 4), checkpoints),
+    Case("history and log, a line after each epoch", "epochs", doubled(10_000, 4), history),
+    Case("100 checkpoints without weights", "epochs before", doubled(10_000, 4), checkpoints),
     Case("the learning curves", "epochs", doubled(16_000, 4), curves),
 )

@@ -205,7 +205,7 @@ def _component(entry: Entry, catalog: Catalog) -> dict[str, Any]:
     return _facts(entry) | {
         "text": "\n\n".join([docstring_of(cls), *([_direction(cls)] if entry.kind == METRIC else [])]),
         "parameters": [_parameter(parameter) for parameter in parameters],
-        "example": _example(entry, parameters, catalog),
+        "example": _example(entry, cls, parameters, catalog),
     }
 
 
@@ -227,7 +227,7 @@ def _parameter(parameter: Parameter) -> dict[str, Any]:
     }
 
 
-def _example(entry: Entry, parameters: list[Parameter], catalog: Catalog) -> str:
+def _example(entry: Entry, cls: Any, parameters: list[Parameter], catalog: Catalog) -> str:
     """Make an example command that uses the component, with one of its parameters if its value is short."""
     if entry.kind == DATASET and any(parameter.name == "path" for parameter in parameters):
         return f"marsseg run --data {entry.name}:path=FILE"
@@ -240,10 +240,18 @@ def _example(entry: Entry, parameters: list[Parameter], catalog: Catalog) -> str
     option = entry.kind.option
     losses = _two_losses(catalog) if entry.kind == WEIGHTING else []
     words = f"--loss {','.join(losses)} " if losses else ""
+    if entry.kind == ENCODER:
+        words = "--arch unet "  # the default architecture does not take one
+    encoder = _an_encoder(catalog) if entry.kind == ARCHITECTURE and cls.needs_encoder else ""
     # Required parameters of the built-in components are a number, or a list with a number for each loss.
     value = ",".join("1" for _ in losses) or "1"
     required = "".join(f" --set {option}.{entry.name}.{p.name}={value}" for p in parameters if p.required)
-    return f"marsseg run {words}--{option} {entry.name}{setting}{required}"
+    return f"marsseg run {words}--{option} {entry.name}{setting}{required}{encoder}"
+
+
+def _an_encoder(catalog: Catalog) -> str:
+    """Return the option with an installed encoder, for an architecture that needs one."""
+    return f" --encoder {next(iter(catalog.names(ENCODER)), 'NAME')}"
 
 
 def _two_losses(catalog: Catalog) -> list[str]:

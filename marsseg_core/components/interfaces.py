@@ -22,7 +22,16 @@ from ..registry import kinds
 from ..registry.kinds import Kind
 from ..registry.parameters import NONE_WORD
 from .semi_specs import LabellingSpec, SemiSpec, Views
-from .specs import BottleneckSpec, EncoderSpec, LossSpec, MetricSpec, OptimizerSpec, ScheduleSpec, WeightingSpec
+from .specs import (
+    BottleneckSpec,
+    EncoderSpec,
+    LossSpec,
+    MetricSpec,
+    OptimizerSpec,
+    ScheduleSpec,
+    WeightingSpec,
+    no_run,
+)
 
 if TYPE_CHECKING:
     import keras
@@ -82,6 +91,10 @@ def _compose_without_catalog(text: str) -> tuple[Bottleneck, ...]:
     return ()
 
 
+def _no_architecture(text: str) -> Architecture:
+    raise ValueError(f"'{text}' cannot be resolved: this NetworkSpec was made without a catalog")
+
+
 @dataclass(frozen=True)
 class NetworkSpec:
     """Describe the network that an architecture builds: its input size and channels, and its number of classes.
@@ -95,6 +108,10 @@ class NetworkSpec:
         encoder: The encoder of the plan, or None. `encode` adds it to the network.
         compose: A function that resolves a composition text, such as "transformer,aspp", to bottlenecks. It is for an
             architecture that takes bottlenecks in its own parameters.
+        compose_architecture: A function that resolves a composition text, such as "unet:width=0.25", to an
+            architecture. It is for an architecture that contains another one.
+        open_run: A function from the path of a finished run to its network, as a frozen layer from images to logits. It
+            is for an architecture that derives from `UsesRuns`.
     """
 
     height: int
@@ -106,6 +123,8 @@ class NetworkSpec:
         default=_compose_without_catalog, repr=False, compare=False
     )
     encoder: Encoder | None = None
+    compose_architecture: Callable[[str], Architecture] = field(default=_no_architecture, repr=False, compare=False)
+    open_run: Callable[[str], Any] = field(default=no_run, repr=False, compare=False)
 
     def encode(self, images: Any, output_stride: int = 32) -> dict[int, Any]:
         """Apply the encoder of the plan to the images.
@@ -257,6 +276,12 @@ class Loss(Component):
 
     kind = kinds.LOSS
 
+    wants_images: ClassVar[bool] = False
+    """Whether the loss function also takes the images, as the keyword argument `images`, (B, H, W, C) in [0, 1].
+
+    They are those that the network gets, after augmentation.
+    """
+
     @property
     def may_be_negative(self) -> bool:
         """Return whether the loss can be below 0.
@@ -271,7 +296,7 @@ class Loss(Component):
 
         The value of the function must be finite for any labels. Its gradient must be exactly 0 at pixels that are void
         (255) or of an ignored class. If `targets` returns a function, the loss function is called with (labels, logits,
-        targets).
+        targets). If `wants_images` is True, it is also called with `images=`.
 
         Args:
             spec: The number of classes, the ignored classes and the class frequencies of the data.

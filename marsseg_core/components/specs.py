@@ -8,10 +8,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from numbers import Integral
-from typing import Any
+from typing import Any, Final
 
 from ..conventions import HEADLINE, VOID
 from ..errors import RequestError
+
+ENCODER_PREFIX: Final = "encoder_"  # the names of all layers of a plan's encoder begin with it
 
 
 @dataclass(frozen=True)
@@ -25,7 +27,7 @@ class EncoderSpec:
     """
 
     output_stride: int = 32
-    prefix: str = "encoder_"
+    prefix: str = ENCODER_PREFIX
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,11 @@ class BottleneckSpec:
     prefix: str = ""
 
 
+def no_run(path: str) -> Any:
+    """Raise ValueError, in place of opening a run, where a spec was made without a plan."""
+    raise ValueError(f"the run {path} cannot be opened: this spec was made without a plan")
+
+
 @dataclass(frozen=True)
 class LossSpec:
     """Describe the data to a loss.
@@ -52,6 +59,8 @@ class LossSpec:
         num_classes: K, the number of classes, from 1 to 255.
         ignore_classes: The classes whose pixels must not count in the loss. Void pixels never count.
         class_frequencies: (K,) the number of pixels of each class in the training subset, without void pixels.
+        open_run: A function from the path of a finished run to its network, as a frozen layer from images to logits. It
+            is for a loss that derives from `UsesRuns`.
 
     Raises:
         RequestError: A value does not describe classes, or all classes are ignored.
@@ -60,6 +69,7 @@ class LossSpec:
     num_classes: int
     ignore_classes: tuple[int, ...]
     class_frequencies: tuple[int, ...]
+    open_run: Callable[[str], Any] = field(default=no_run, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         count = self.num_classes

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -44,6 +45,8 @@ _FINGERPRINT = "fingerprint"
 _SCALING = "scaling"
 _DOUBTS = "doubts"
 _CLASSES = "classes"
+_VALUES = "values"
+_SHAPES = "shapes"
 
 
 def append_names(writer: Writer, names: Sequence[str]) -> None:
@@ -200,7 +203,37 @@ def cached_images(source: CacheSource, prepare: Callable[[Writer], None]) -> np.
     return entry.arrays[IMAGES]
 
 
-def _with_code(source: CacheSource, prepare: Callable[[Writer], None], **more: Any) -> CacheSource:
+def cached_values(source: CacheSource, prepare: Callable[[], Mapping[str, np.ndarray]]) -> Mapping[str, np.ndarray]:
+    """Open the float32 arrays of any shapes made from `source`, such as weights; prepare them first if necessary.
+
+    Args:
+        source: the files and options that the arrays are made from
+        prepare: returns the arrays by name
+
+    Returns:
+        The arrays by name, memory-mapped.
+
+    Raises:
+        RequestError: if a file does not exist
+        RunError: if the disk is full
+    """
+
+    def write(writer: Writer) -> None:
+        values = prepare()
+        for value in values.values():
+            writer.append(_VALUES, np.asarray(value, np.float32).reshape(-1))
+        writer.notes[_SHAPES] = {name: value.shape for name, value in values.items()}
+
+    entry = cache.open_or_prepare(_with_code(source, prepare), write)
+    values, begin = {}, 0
+    for name, shape in entry.notes[_SHAPES].items():
+        end = begin + math.prod(shape)
+        values[name] = entry.arrays[_VALUES][begin:end].reshape(shape)
+        begin = end
+    return values
+
+
+def _with_code(source: CacheSource, prepare: Callable[..., Any], **more: Any) -> CacheSource:
     """Add a hash of the code of `prepare`, and `more`, to the options of a source."""
     return replace(source, options={"source": dict(source.options), "code": code_hash(prepare), **more})
 

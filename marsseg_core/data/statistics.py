@@ -52,3 +52,9 @@ def rarest_items(data: SegmentationData, items: np.ndarray) -> tuple[int | None,
         return None, items[:0]
     rarest = min(present, key=lambda c: int(contains[:, c].sum()))
     return rarest, items[contains[:, rarest]]
+
+
+def items_with(data: SegmentationData, items: np.ndarray, c: int) -> np.ndarray:
+    """Return those of the items that contain class `c`."""
+    chosen: np.ndarray = items[data.label_counts[items, c] > 0]
+    return chosen

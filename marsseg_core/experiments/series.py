@@ -167,9 +167,10 @@ def run_series(
     from ..networks.keras_backend import avoid_importing_tensorflow
     from ..networks.precision import settle_precision
     from ..runs.data import read_data
+    from ..runs.pretrained import settle_weights
 
     avoid_importing_tensorflow()
-    plans = dict(zip(plans, settle_precision([*plans.values()]), strict=True))
+    plans = dict(zip(plans, settle_weights(settle_precision([*plans.values()])), strict=True))
     first = next(iter(plans.values()))
     data = read_data(first)
     for plan in plans.values():

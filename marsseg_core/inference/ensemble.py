@@ -13,8 +13,8 @@ from ..data.channels import to_colour, to_grey
 from ..data.scaling import SIXTEEN_BITS, Scaling
 from ..errors import RequestError
 from ..files.run_folder import RunFolder
+from ..networks.load import load
 from ..registry.session import Session
-from ..runs.load import load
 from ..runs.recorded_data import recorded_scaling
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def scaling_of(runs: Sequence[RunFolder]) -> Scaling | None:
 
 
 def load_networks(runs: Sequence[RunFolder], session: Session) -> list[keras.Model]:
-    """Load the best network of each run, with `runs.load`.
+    """Load the best network of each run, with `networks.load`.
 
     Raises RequestError where the networks take images with different numbers of channels.
     """

@@ -16,6 +16,7 @@ from ..evaluation.evaluate import evaluate
 from ..files.run_folder import RunFolder
 from ..messages import get_logger
 from ..networks.keras_backend import ask_for_determinism
+from ..networks.load import load
 from ..networks.predictor import HALF, Predictor
 from ..planning.metrics import MetricTable, metric_table
 from ..planning.plan import Plan
@@ -25,7 +26,6 @@ from ..registry import kinds
 from ..registry.catalog import Catalog
 from ..registry.session import Session
 from ..runs.data import read_data
-from ..runs.load import load
 from ..runs.recorded_data import read_data_of, recorded_scaling, recorded_split
 from .ensemble import with_channels
 from .image_sources import ALL, check_subset

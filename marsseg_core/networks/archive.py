@@ -29,7 +29,7 @@ def check_sizes(path: Path) -> None:
     """
     with ZipFile(path) as archive:
         for member in archive.infolist():
-            _check(member.filename, member.file_size, member.compress_size)
+            check_stored(member.filename, member.file_size, member.compress_size)
         with _weights(archive) as weights, h5py.File(weights, "r") as file:
             file.visititems(_check_array)
 
@@ -45,9 +45,10 @@ def _weights(archive: ZipFile) -> IO[bytes]:
 
 def _check_array(name: str, item: Any) -> None:
     if isinstance(item, h5py.Dataset):
-        _check(name, math.prod(item.shape) * item.dtype.itemsize, item.id.get_storage_size())
+        check_stored(name, math.prod(item.shape) * item.dtype.itemsize, item.id.get_storage_size())
 
 
-def _check(name: str, declared: int, stored: int) -> None:
+def check_stored(name: str, declared: int, stored: int) -> None:
+    """Raise ValueError where a member or an array would have many more bytes than are stored of it."""
     if declared > _EXPANSION * stored + _FREE_BYTES:
         raise ValueError(f"{name} would have {declared:,} bytes, of which {stored:,} are stored")

@@ -6,11 +6,14 @@ from collections.abc import Sequence
 
 import keras
 
-from ..components.interfaces import NetworkSpec
+from ..components.interfaces import Architecture, NetworkSpec
 from ..planning.invoke import build_component, nested_components
+from ..planning.options import EncoderOptions
 from ..planning.plan import Plan
 from ..registry import kinds
-from .checks import CheckedBottleneck, CheckedEncoder, check_network, check_readable
+from .checks import CheckedArchitecture, CheckedBottleneck, CheckedEncoder, check_network, check_readable
+from .encoder_layers import freeze_encoder
+from .frozen import FrozenNetwork, open_run
 from .keras_backend import add_biases_in_float32, precision
 from .precision import settle_precision
 
@@ -23,6 +26,14 @@ def build_network(plan: Plan, image_shape: Sequence[int], num_classes: int) -> k
         network = assemble_network(plan, image_shape, num_classes)
     add_biases_in_float32(network)
     return network
+
+
+def encoder_options(plan: Plan) -> EncoderOptions | None:
+    """Return the options of the plan's encoder, or None where it has no encoder."""
+    for resolved in plan.resolved[kinds.ENCODER]:
+        if isinstance(resolved.options, EncoderOptions):
+            return resolved.options
+    return None
 
 
 def assemble_network(plan: Plan, image_shape: Sequence[int], num_classes: int) -> keras.Model:
@@ -38,10 +49,23 @@ def assemble_network(plan: Plan, image_shape: Sequence[int], num_classes: int) -
     def compose(text: str) -> tuple[CheckedBottleneck, ...]:
         return tuple(map(CheckedBottleneck, nested_components(kinds.BOTTLENECK, text, plan.catalog, resolved.entry)))
 
-    spec = NetworkSpec(height, width, channels, num_classes, bottlenecks, compose, encoder)
+    def compose_architecture(text: str) -> Architecture:
+        several = nested_components(kinds.ARCHITECTURE, text, plan.catalog, resolved.entry)
+        if len(several) != 1:
+            raise ValueError(f"'{text}' must name one architecture")
+        return CheckedArchitecture(several[0])
+
+    def open_planned_run(path: str) -> FrozenNetwork:
+        return open_run(resolved.component, path, plan.session, image_shape, num_classes)
+
+    spec = NetworkSpec(
+        height, width, channels, num_classes, bottlenecks, compose, encoder, compose_architecture, open_planned_run
+    )
     network: keras.Model = build_component(resolved, spec)
     check_network(network, resolved, encoder, bottlenecks, (height, width), num_classes)
     check_readable(
         network, (resolved, *resolved.nested, *plan.resolved[kinds.ENCODER], *plan.resolved[kinds.BOTTLENECK])
     )
+    if (options := encoder_options(plan)) is not None and options.freeze is True:
+        freeze_encoder(network)
     return network

@@ -9,7 +9,7 @@ from typing import Any
 
 import keras
 
-from ..components.interfaces import Bottleneck, Encoder
+from ..components.interfaces import Architecture, Bottleneck, Encoder, NetworkSpec
 from ..components.specs import BottleneckSpec, EncoderSpec
 from ..errors import PluginError
 from ..messages import get_logger
@@ -81,6 +81,19 @@ def _problem_of_maps(maps: Any, images: tuple[int, ...], spec: EncoderSpec) -> s
         if len(shape) != 4 or shape[1:3] != size:
             return f"returns a map of shape {shape} for the stride {stride} and images of shape {images}"
     return ""
+
+
+class CheckedArchitecture(Architecture):
+    """Wrap an architecture inside of another one: check its output, and name it in every error."""
+
+    def __init__(self, resolved: ResolvedComponent) -> None:
+        self.resolved = resolved
+
+    def build(self, spec: NetworkSpec) -> keras.Model:
+        """Build the network. Raises PluginError where its outputs have wrong shapes."""
+        network: keras.Model = build_component(self.resolved, spec)
+        check_network(network, self.resolved, None, (), (spec.height, spec.width), spec.num_classes)
+        return network
 
 
 def check_network(

@@ -267,38 +267,44 @@ def update_in_one_pass(optimizer: keras.optimizers.Optimizer) -> None:
         return
     import tensorflow
 
-    if tensorflow.distribute.has_strategy():
-        return
+    if not tensorflow.distribute.has_strategy():
+        cls = type(optimizer)
+        optimizer.__class__ = type(cls.__name__, (_OnePassUpdates, cls), {})
 
-    apply, update, shared = optimizer.apply, optimizer.update_step, dict[str, Any]()
 
-    def apply_gradients(*arguments: Any, **options: Any) -> None:
+class _OnePassUpdates(keras.optimizers.Optimizer):
+    """What `update_in_one_pass` changes in an optimizer. It comes before the class of the optimizer."""
+
+    def apply(self, *arguments: Any, **options: Any) -> None:
+        """Update the variables."""
+        self._shared: dict[int, dict[str, Any]] = {}  # by the id of a learning rate: what its variables share
         try:
-            apply(*arguments, **options)
+            super().apply(*arguments, **options)
         finally:
-            shared.clear()  # the tensors belong to this step
+            self._shared.clear()  # the tensors belong to this step
 
-    def update_step(gradient: Any, variable: Any, learning_rate: Any) -> None:
+    def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
+        """Update a variable."""
+        import tensorflow
+
         if variable.dtype != "float32":
-            update(gradient, variable, learning_rate)
+            super().update_step(gradient, variable, learning_rate)
             return
-        if not shared:  # the first variable of the step
+        if id(learning_rate) not in self._shared:  # the first variable of the step with this learning rate
             names = ("beta1", "beta2", "epsilon", "lr")
-            values = (optimizer.beta_1, optimizer.beta_2, optimizer.epsilon, learning_rate)
-            shared.update({name: tensorflow.cast(value, "float32") for name, value in zip(names, values, strict=True)})
-            step = tensorflow.cast(optimizer.iterations + 1, "float32")
-            shared.update({f"{name}_power": tensorflow.pow(shared[name], step) for name in names[:2]})
-        position = optimizer._get_variable_index(variable)
+            values = (self.beta_1, self.beta_2, self.epsilon, learning_rate)
+            shared = {name: tensorflow.cast(value, "float32") for name, value in zip(names, values, strict=True)}
+            step = tensorflow.cast(self.iterations + 1, "float32")
+            shared |= {f"{name}_power": tensorflow.pow(shared[name], step) for name in names[:2]}
+            self._shared[id(learning_rate)] = shared
+        position = self._get_variable_index(variable)
         tensorflow.raw_ops.ResourceApplyAdam(
             var=variable.handle,
-            m=optimizer._momentums[position].handle,
-            v=optimizer._velocities[position].handle,
+            m=self._momentums[position].handle,
+            v=self._velocities[position].handle,
             grad=tensorflow.cast(tensorflow.convert_to_tensor(gradient), "float32"),
-            **shared,
+            **self._shared[id(learning_rate)],
         )
-
-    optimizer.apply = apply_gradients
-    optimizer.update_step = update_step
 
 
 @contextmanager

@@ -10,6 +10,7 @@ from typing import Any, Final
 import keras
 
 from ..errors import RequestError
+from .frozen import changing_weights
 
 # A message names at most this many layers.
 _MAX_NAMES: Final = 6
@@ -85,9 +86,12 @@ def copy_weights(other: keras.Model, network: keras.Model, source: str) -> Trans
 
 
 def _weights_by_layer(network: keras.Model) -> dict[str, list[Any]]:
-    """Return the variables of each layer (also moving statistics) by the layer's path; inner layers are separate."""
+    """Return the variables of each layer (also moving statistics) by the layer's path; inner layers are separate.
+
+    The weights of frozen networks are left out: they are part of no training.
+    """
     by_layer: dict[str, list[Any]] = {}
-    for variable in network.weights:
+    for variable in changing_weights(network):
         by_layer.setdefault(variable.path.rpartition("/")[0], []).append(variable)
     return by_layer
 

@@ -17,6 +17,9 @@ from ..registry.parameters import param
 # The value of `unlabelled` for the images without labels of the labelled data set itself.
 OWN: Final = "own"
 
+# The value of `oversample_class` that names no class.
+RAREST: Final = "rarest"
+
 
 @dataclass(frozen=True)
 class EncoderOptions:
@@ -25,6 +28,33 @@ class EncoderOptions:
     output_stride: Literal[8, 16, 32] | None = param(
         None, help="factor by which its last map is smaller than the image; none: what the architecture asks for"
     )
+    weights: str | None = param(
+        None,
+        help="initial weights: none (random), published ones by name, such as imagenet, a file that ends in "
+        ".weights.h5, .npz or .safetensors, or a run folder",
+    )
+    weights_hash: str | None = param(None, help="hash that `weights` must have; recorded automatically")
+    # Whole numbers come first: "1" is one epoch, and not true.
+    freeze: int | bool = param(
+        False, help="keep its weights unchanged: true, or the number of first epochs", minimum=1, maximum=1_000_000
+    )
+    learning_rate_factor: float = param(1.0, help="its learning rate, as a share of the network's", above=0, maximum=1)
+    statistics: Literal["train", "frozen"] = param(
+        "train", help="statistics of its batch normalisation: those of each batch, or always the initial ones"
+    )
+
+    def __post_init__(self) -> None:
+        if self.weights_hash is not None and self.weights is None:
+            raise ValueError("weights_hash needs weights")
+
+    @property
+    def trained_apart(self) -> bool:
+        """Return whether the encoder is trained differently from the rest of the network."""
+        return self.freeze is not False or self.learning_rate_factor != 1 or self.statistics != "train"
+
+    def never_trained(self, epochs: int) -> bool:
+        """Return whether the encoder's weights stay unchanged in a training of so many epochs."""
+        return self.freeze if isinstance(self.freeze, bool) else self.freeze >= epochs
 
 
 @dataclass(frozen=True)
@@ -102,7 +132,13 @@ class TrainingOptions:
     ema_momentum: float = param(0.99, help="ema: factor of the old average in each step", above=0, maximum=0.99999)
     swa_start: float = param(0.5, help="swa: share of the epochs after which the average begins", minimum=0, maximum=1)
     oversample: float = param(
-        1.0, help="draw images with the rarest class this many times as often", minimum=1, maximum=10_000
+        1.0,
+        help="draw images with the class of `oversample_class` this many times as often",
+        minimum=1,
+        maximum=10_000,
+    )
+    oversample_class: str = param(
+        RAREST, help="name of the class that `oversample` and `crop_focus` favour; rarest: that in the fewest images"
     )
     learn_ignored: bool = param(False, help="count ignored classes in the losses; scores never count them")
     head_weights: tuple[float, ...] | None = param(
@@ -147,6 +183,12 @@ class TrainingOptions:
         maximum=SIDE_LIMIT,
         min_length=2,
     )
+    crop_focus: float = param(
+        0.0,
+        help="probability that the window of `crop` is drawn around a pixel of the class of `oversample_class`",
+        minimum=0,
+        maximum=1,
+    )
     unlabelled: str = param(
         OWN,
         help="images without labels for --semi: a data set or a path, whose labels, if it has any, are not used; own: "
@@ -158,6 +200,8 @@ class TrainingOptions:
     def __post_init__(self) -> None:
         if self.crop is not None and len(self.crop) != 2:
             raise ValueError("crop must be two numbers, rows and columns")
+        if self.crop_focus and self.crop is None:
+            raise ValueError("crop_focus needs crop")
         if self.init_hash is not None and self.init is None:
             raise ValueError("init_hash needs init")
 

@@ -18,7 +18,7 @@ from ..registry.session import Session, open_session
 from ..shown import HtmlRepr
 from .invoke import call_component
 from .metrics import MetricTable, planned_metrics
-from .options import OWN, SECTIONS, SemiOptions, TrainingOptions
+from .options import OWN, RAREST, SECTIONS, EncoderOptions, SemiOptions, TrainingOptions
 from .resolved import ResolvedComponent, weighting_spec
 
 if TYPE_CHECKING:
@@ -136,6 +136,12 @@ class Plan(HtmlRepr):
                 "The run is transductive: images of the validation and test subsets are used without their labels, so "
                 "the scores do not hold for new images."
             )
+        for resolved in self.resolved[kinds.ENCODER]:
+            if isinstance(resolved.options, EncoderOptions):
+                lines += _encoder_remarks(resolved.options, self.training)
+        training = self.training
+        if training.oversample_class != RAREST and training.oversample == 1 and not training.crop_focus:
+            lines.append("training.oversample_class has no effect without training.oversample or training.crop_focus.")
         return tuple(lines)
 
     def rows(self) -> list[tuple[str, str, str]]:
@@ -189,3 +195,21 @@ class Plan(HtmlRepr):
             values = parameters.settings(getattr(self, section))
             document[section] = {key: parameters.to_toml(value) for key, value in values.items()}
         return tomli_w.dumps(document)
+
+
+def _encoder_remarks(options: EncoderOptions, training: TrainingOptions) -> list[str]:
+    """Return a line for each option of the encoder that has no effect, or that random weights make useless."""
+    never_trained = options.never_trained(training.epochs)
+    lines = []
+    if training.init is None and getattr(options, "weights", None) is None:
+        hint = "Start from trained weights, or let it be trained."
+        if never_trained:
+            lines.append(f"The encoder's weights are random, and freeze keeps them so in all epochs. {hint}")
+        elif options.statistics == "frozen":
+            lines.append(
+                "The encoder's weights are random, and statistics=frozen keeps its batch normalisation at the mean 0 "
+                f"and the variance 1. {hint}"
+            )
+    if never_trained and options.learning_rate_factor != 1:
+        lines.append("The encoder's learning_rate_factor has no effect, as freeze keeps its weights in all epochs.")
+    return lines

@@ -20,6 +20,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
+from ..components.finished_runs import UsesRuns
 from ..components.given import given_entry, holding
 from ..components.interfaces import Dataset
 from ..data.cleaning_options import CleaningOptions
@@ -38,11 +39,13 @@ from ..registry.process_state import keep_process_state
 from ..registry.session import Session
 from ..registry.source_code import recipe_path
 from . import grammar
+from .encoder_weights import hash_of_weights, path_of_weights
+from .finished_runs import record_of, recorded_entries, recorded_runs
 from .invoke import call_checking_parameters, call_component, nested_components
 from .metrics import canonical_monitor, planned_metrics
 from .moved_keys import MOVED_TO_KIND, with_current_keys
-from .options import OWN, SECTIONS, LossOptions, TrainingOptions, options_of
-from .plan import NAME_KEYS, Plan
+from .options import OWN, SECTIONS, LossOptions, NoOptions, TrainingOptions, options_of
+from .plan import NAME_KEYS, NETWORK_KINDS, Plan
 from .python_components import Given, make_plugins, named_components
 from .resolved import ResolvedComponent, weighting_spec
 
@@ -557,7 +560,12 @@ class PlanBuilder:
         if kind == kinds.DATASET and isinstance(item.values.get("path"), str):
             # The plan in the run folder may be read from another working directory.
             item.values["path"] = os.path.abspath(os.path.expanduser(item.values["path"]))
+        if issubclass(cls, UsesRuns):
+            records = recorded_runs(cls, item.values, item.origins, self._network_components)
+            item.set(records, item.origins.get(cls.run_parameter, item.origin))
         where = f"{kind.option} {item.entry.name}"
+        if kind == kinds.ENCODER:
+            _pin_encoder_weights(item, cls.published_weights, where)
         with plugin_errors_named(item.entry, "failed"):
             component = parameters.configure(
                 cls, {key: value for key, value in item.values.items() if key in own}, where=where
@@ -567,6 +575,7 @@ class PlanBuilder:
                 for nested_kind, text in component.compositions()
                 for each in nested_components(nested_kind, text, self.catalog, item.entry)
             )
+        nested += self._components_of_runs(component, nested)
         if item.python_object is not None:
             component = holding(component, item.python_object)
         options = parameters.configure(
@@ -575,6 +584,50 @@ class PlanBuilder:
         return ResolvedComponent(
             item.entry, component, options, item.origins | {"name": item.origin}, item.version, nested
         )
+
+    def _network_components(self, run: Path) -> tuple[str, ...]:
+        """Return the components of a run's network, also of the networks inside of it, as recorded in a plan."""
+        plan = resolve(Request(base=str(run)), self.session, only=NETWORK_KINDS)
+        entries = [
+            owner.entry
+            for kind in NETWORK_KINDS
+            for resolved in plan.resolved[kind]
+            for owner in (resolved, *resolved.nested)
+        ]
+        return tuple(record_of(entry) for entry in entries if given_entry(entry.kind, entry.name) is None)
+
+    def _components_of_runs(self, component: Any, nested: Sequence[ResolvedComponent]) -> tuple[ResolvedComponent, ...]:
+        """Return the components of the networks of the runs that a component uses, which are needed to load it."""
+        for each in nested:
+            if isinstance(each.component, UsesRuns):
+                raise RequestError(
+                    f"The {each.entry.label} cannot be part of another component.",
+                    hint=f"Choose it with --{each.entry.kind.option}.",
+                )
+        if not isinstance(component, UsesRuns):
+            return ()
+        # Only their classes: what they were configured with is in the files of their networks.
+        return tuple(
+            ResolvedComponent(entry, load(entry), NoOptions()) for entry in recorded_entries(component, self.catalog)
+        )
+
+
+def _pin_encoder_weights(item: _Item, published: Sequence[str], where: str) -> None:
+    """Make the path of an encoder's weights absolute, and add their hash unless the same layer sets it.
+
+    Published weights may have to be downloaded first: the hash of theirs is recorded when the run begins.
+    """
+    weights, origin = item.values.get("weights"), item.origins.get("weights", "")
+    if item.origins.get("weights_hash", origin) not in (origin, "--set"):
+        item.set({"weights_hash": None}, origin)  # the hash belongs to the weights that an earlier layer named
+    if not isinstance(weights, str) or weights == parameters.NONE_WORD:
+        return
+    path = path_of_weights(weights, published)
+    if path is None:
+        return
+    if item.values.get("weights_hash") in (None, parameters.NONE_WORD):
+        item.set({"weights_hash": hash_of_weights(path, published, where)}, origin)
+    item.set({"weights": str(path)}, origin)
 
 
 def _values_of_absent(cls: type, values: Mapping[str, Any]) -> dict[str, Any]:

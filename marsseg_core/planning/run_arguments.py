@@ -62,6 +62,7 @@ class SeriesArguments(TypedDict, total=False):
     ema_momentum: float
     swa_start: float
     oversample: float
+    oversample_class: str
     learn_ignored: bool
     head_weights: Sequence[float] | None
     seed: int
@@ -75,6 +76,7 @@ class SeriesArguments(TypedDict, total=False):
     deterministic: bool
     score_training: bool
     crop: Sequence[int] | None
+    crop_focus: float
     unlabelled: Text
     init: Text | None
     init_hash: str | None

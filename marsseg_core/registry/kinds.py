@@ -114,6 +114,8 @@ ARCHITECTURE: Final = register(
         use=f"--arch {{name}}{_TRY}",
     )
 )
+"""Name the kind of architectures, for example in the result of `Component.compositions`."""
+
 ENCODER: Final = register(
     Kind(
         "encoder",

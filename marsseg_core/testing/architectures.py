@@ -11,6 +11,7 @@ import json
 import random
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -18,8 +19,8 @@ import keras
 import numpy as np
 import pytest
 
-from ..components.interfaces import Architecture, Bottleneck, NetworkSpec
-from ..components.specs import BottleneckSpec
+from ..components.interfaces import Architecture, Bottleneck, Encoder, NetworkSpec
+from ..components.specs import BottleneckSpec, EncoderSpec
 from ..networks.keras_backend import precision
 from .components import ComponentContract, assert_same, fresh_python
 
@@ -90,12 +91,36 @@ class Mark(Bottleneck):
         return keras.layers.Identity(name=f"{spec.prefix}{self.name}")(features)
 
 
+class SmallEncoder(Encoder):
+    """An encoder of one 3×3 convolution for each stride.
+
+    `first` is the stride of its finest map, and `output_stride` overrides that of the architecture, as a plan can.
+    """
+
+    def __init__(self, first: int = 2, output_stride: int | None = None) -> None:
+        self.first = first
+        self.output_stride = output_stride
+
+    def build(self, images: Any, spec: EncoderSpec) -> dict[int, Any]:
+        maps, x = {}, images
+        for stride in (2, 4, 8, 16, 32):
+            strides = 2 if stride <= (self.output_stride or spec.output_stride) else 1
+            name = f"{spec.prefix}conv{stride}"
+            x = keras.layers.Conv2D(8, 3, strides, padding="same", activation="relu", name=name)(x)
+            reached = images.shape[1] // x.shape[1]
+            if reached >= self.first:
+                maps[reached] = x
+        return maps
+
+
 class ArchitectureContract(ComponentContract):
     """Check an architecture: output shapes and types, learning, mixed precision, seeds, saving and loading.
 
     Attributes:
         component: The architecture, with parameters that make it as small as possible. A subclass must set it.
         bottlenecks: The bottlenecks to put into the network.
+        encoder: The encoder of the network. If it is None, an architecture that needs an encoder is built with a small
+            one of the contract, and any other without an encoder.
         num_classes: The number of classes.
         cancelled: Regular expressions for the paths of weights whose gradient may be zero. By default these are biases,
             because a normalisation or a softmax after a bias can cancel it.
@@ -110,13 +135,21 @@ class ArchitectureContract(ComponentContract):
 
     component: ClassVar[Architecture]
     bottlenecks: ClassVar[tuple[Bottleneck, ...]] = ()
+    encoder: ClassVar[Encoder | None] = None
     num_classes: ClassVar[int] = 3
     cancelled: ClassVar[tuple[str, ...]] = (r"/bias$",)
     learning_rate: ClassVar[float] = 3e-3
 
     def build(self, size: tuple[int, int], channels: int, seed: int = 1) -> keras.Model:
         reset_keras(seed)
-        return self.component.build(NetworkSpec(*size, channels, self.num_classes, self.bottlenecks))
+        return self.component.build(self.spec(size, channels))
+
+    def spec(self, size: tuple[int, int], channels: int, num_classes: int | None = None) -> NetworkSpec:
+        """Return the description of a network with the bottlenecks and the encoder of the contract."""
+        encoder = self.encoder
+        if encoder is None and self.component.needs_encoder:
+            encoder = SmallEncoder()
+        return NetworkSpec(*size, channels, num_classes or self.num_classes, self.bottlenecks, encoder=encoder)
 
     def outputs(self, network: keras.Model, images: np.ndarray) -> dict[str, np.ndarray]:
         """Return each output of the network by its name, in inference mode."""
@@ -176,7 +209,7 @@ class ArchitectureContract(ComponentContract):
         if not self.component.takes_bottleneck:
             pytest.skip("it has no place for a bottleneck: takes_bottleneck is False")
         marks = (Mark("first_mark"), Mark("second_mark"))
-        network = self.component.build(NetworkSpec(*SIZES[0], CHANNELS[0], self.num_classes, marks))
+        network = self.component.build(replace(self.spec(SIZES[0], CHANNELS[0]), bottlenecks=marks))
         names = [layer.name for layer in network._flatten_layers()]
         missing = [mark.name for mark in marks if not any(name.endswith(mark.name) for name in names)]
         assert not missing, (
@@ -184,6 +217,22 @@ class ArchitectureContract(ComponentContract):
             "spec.bottleneck(features), and use the feature map that it returns; or set takes_bottleneck = False, if "
             "the architecture has no place for bottlenecks"
         )
+
+    def test_the_encoder_of_the_plan_is_in_the_network(self) -> None:
+        """Check that the network uses the coarsest map of an encoder, for encoders with different strides."""
+        if not self.component.takes_encoder:
+            pytest.skip("it has no place for an encoder: takes_encoder is False")
+        for first, output_stride in ((2, 32), (4, 8)):
+            encoder = SmallEncoder(first, output_stride)
+            network = self.component.build(replace(self.spec(SIZES[0], CHANNELS[0]), encoder=encoder))
+            strides = f"an encoder with maps of the strides {first} to {output_stride}"
+            assert "encoder_conv32" in [layer.name for layer in network._flatten_layers()], (
+                f"{strides} is not between the images and the logits: call spec.encode(images), and use the coarsest "
+                "of the maps that it returns; or set takes_encoder = False, if the architecture has no place for one"
+            )
+            logits = network.output["logits"] if isinstance(network.output, dict) else network.output
+            shape = tuple(logits.shape)[1:]
+            assert shape == (*SIZES[0], self.num_classes), f"with {strides}, the shape of the logits is {shape}"
 
     @pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
     def test_its_logits_are_float32_in_mixed_precision(self, policy: str) -> None:
@@ -200,7 +249,7 @@ class ArchitectureContract(ComponentContract):
             assert np.isfinite(value).all(), f"the output {name} has values that are not finite in {policy}"
 
     def test_four_channels_and_two_classes(self) -> None:
-        network = self.component.build(NetworkSpec(64, 64, 4, 2, self.bottlenecks))
+        network = self.component.build(self.spec((64, 64), 4, 2))
         outputs = self.outputs(network, np.zeros((1, 64, 64, 4), "float32"))
         shape = outputs["logits"].shape
         assert shape == (1, 64, 64, 2), f"for two classes and a 64x64 image, the shape of the logits is {shape}"
@@ -215,7 +264,7 @@ class ArchitectureContract(ComponentContract):
         files = [str(tmp_path / name) for name in ("network.keras", "images.npy", "outputs.npz")]
         network.save(files[0])
         np.save(files[1], images)
-        components = (self.component, *self.bottlenecks)
+        components = (self.component, *self.bottlenecks, *([self.encoder] if self.encoder else []))
         modules = json.dumps([module for component in components for module in component.layer_modules])
         fresh_python(READ_IN_FRESH_PROCESS, *files, modules)
         with np.load(files[2]) as loaded:

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from ..components.interfaces import Encoder
-from ..components.specs import EncoderSpec
+from ..components.specs import ENCODER_PREFIX, EncoderSpec
 from ..networks.keras_backend import precision
 from .architectures import READ_IN_FRESH_PROCESS, GradientRecorder, check_seeds, make_batch, reset_keras, train
 from .components import ComponentContract, assert_same, fresh_python
@@ -101,7 +101,7 @@ class EncoderContract(ComponentContract):
         wrong = [
             layer.name
             for layer in layers
-            if not isinstance(layer, keras.layers.InputLayer) and not layer.name.startswith("encoder_")
+            if not isinstance(layer, keras.layers.InputLayer) and not layer.name.startswith(ENCODER_PREFIX)
         ]
         assert not wrong, f"the layer names {wrong} do not begin with spec.prefix"
 

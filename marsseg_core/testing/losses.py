@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -289,7 +290,7 @@ class LossContract(ComponentContract):
             assert finite, f"its targets have values that are not finite for these labels: {kind}"
 
     def test_it_trains_in_a_compiled_step(self) -> None:
-        """Check a training step as in a run: with labels, logits and targets, compiled by the backend."""
+        """Check a training step as in a run: with labels, logits, targets and images, compiled by the backend."""
         labels, _ = self.sample()
         images = np.eye(VOID + 1, dtype="float32")[labels][..., : self.spec.num_classes]
         keras.utils.set_random_seed(1)
@@ -298,10 +299,16 @@ class LossContract(ComponentContract):
         targets = self.component.targets(self.spec)
         named = {} if targets is None else {"loss": targets}
         weighting = WeightingLayer(WeightingSpec(("loss",), (1.0,)))
-        task = SegmentationTask(network, {"loss": self.component.build(self.spec)}, weighting, self.spec.ignore_classes)
+        task = SegmentationTask(
+            network,
+            {"loss": self.component.build(self.spec)},
+            weighting,
+            self.spec.ignore_classes,
+            with_images=("loss",) if self.component.wants_images else (),
+        )
         task.compile(optimizer=keras.optimizers.Adam(0.1))
         choose_compiler(task)
-        expected = self.value(labels, ops.convert_to_numpy(network(images)))
+        expected, _ = measure(self.component, self.spec, labels, ops.convert_to_numpy(network(images)), images)
         losses = []
         for _ in range(10):
             task.reset_metrics()
@@ -320,7 +327,8 @@ class LossContract(ComponentContract):
         np.savez(tmp_path / "inputs.npz", labels=labels, logits=logits)
         cls = type(self.component)
         values = {name: to_toml(value) for name, value in settings(self.component).items()}
-        texts = [json.dumps(each) for each in (values, dataclasses.asdict(self.spec))]
+        numbers = {name: value for name, value in dataclasses.asdict(self.spec).items() if not callable(value)}
+        texts = [json.dumps(each) for each in (values, numbers)]
         files = [str(tmp_path / name) for name in ("inputs.npz", "outputs.npz")]
         run_on_backend(other, ON_THE_OTHER_BACKEND, cls.__module__, cls.__qualname__, *texts, *files)
         value, gradient = self.measure(labels, logits)
@@ -334,18 +342,28 @@ def counted_classes(spec: LossSpec) -> list[int]:
     return [c for c in range(spec.num_classes) if c not in spec.ignore_classes]
 
 
-def build_loss(component: Loss, spec: LossSpec, labels: np.ndarray) -> tuple[Callable[..., Any], tuple[Any, ...]]:
-    """Return the loss function, and its arguments after labels and logits: the targets, if it has some."""
+def build_loss(
+    component: Loss, spec: LossSpec, labels: np.ndarray, images: np.ndarray | None = None
+) -> tuple[Callable[..., Any], tuple[Any, ...]]:
+    """Return the loss function, and its arguments after labels and logits: the targets, if it has some.
+
+    A loss that wants images gets `images` (B, H, W, C); if they are None, grey ones with as many channels as classes.
+    """
     target_function = component.targets(spec)
     targets = () if target_function is None else (ops.convert_to_tensor(target_function(labels.astype(np.uint8))),)
     function: Any = component.build(spec)
     assert callable(function), f"`build` returns {function!r}, not a function of labels and logits"
+    if component.wants_images:
+        grey = np.full((*labels.shape, spec.num_classes), 0.5, np.float32)
+        function = partial(function, images=ops.convert_to_tensor(grey if images is None else images))
     return function, targets
 
 
-def measure(component: Loss, spec: LossSpec, labels: np.ndarray, logits: np.ndarray) -> tuple[float, np.ndarray]:
+def measure(
+    component: Loss, spec: LossSpec, labels: np.ndarray, logits: np.ndarray, images: np.ndarray | None = None
+) -> tuple[float, np.ndarray]:
     """Return the loss for labels (B, H, W) and logits (B, H, W, K), and its gradient with respect to the logits."""
-    function, targets = build_loss(component, spec, labels)
+    function, targets = build_loss(component, spec, labels, images)
     tensor = ops.convert_to_tensor(labels)
     value, gradient = value_and_gradient(lambda point: function(tensor, point, *targets), ops.convert_to_tensor(logits))
     return float(value), np.asarray(ops.convert_to_numpy(gradient))

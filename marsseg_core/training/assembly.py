@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 import keras
+import numpy as np
 
 from ..components.semi_layer import SemiLayer
 from ..components.weighting_layer import WeightingLayer
+from ..conventions import TargetFunction, Transform
 from ..data.arrays import SegmentationData
 from ..data.batches import TrainingBatches
 from ..data.split import Split
+from ..data.statistics import items_with
 from ..data.views import PairedBatches, ViewBatches
-from ..errors import PluginError, RequestError
+from ..errors import PluginError, RequestError, nearest
+from ..networks.build import encoder_options
 from ..networks.heads import split_heads
 from ..networks.keras_backend import choose_compiler, precision
 from ..planning.invoke import build_component, call_component
-from ..planning.options import AugmentationOptions
+from ..planning.options import RAREST, AugmentationOptions, TrainingOptions
 from ..planning.plan import Plan
 from ..planning.resolved import weighting_spec
 from ..registry import kinds
+from .encoder_training import EncoderTraining
 from .feed import BatchFeed
 from .objective import Objective
 from .prepared import prepare_augmentation
@@ -49,6 +56,52 @@ def input_shape(plan: Plan, data: SegmentationData) -> tuple[int, int, int]:
     """
     height, width = crop_of(plan, data) or data.images.shape[1:3]
     return height, width, data.images.shape[-1]
+
+
+def training_batches(
+    plan: Plan,
+    data: SegmentationData,
+    split: Split,
+    transforms: Sequence[tuple[Transform, float]] = (),
+    targets: Mapping[str, TargetFunction] | None = None,
+) -> TrainingBatches:
+    """Return the batches of the training subset, sampled as the plan says.
+
+    Raises RequestError where the plan favours a class that the training subset does not have.
+    """
+    training = plan.training
+    return TrainingBatches(
+        data,
+        split["train"],
+        transforms,
+        batch=training.batch,
+        seed=training.seed,
+        oversample=training.oversample,
+        favoured_class=_favoured_class(training, data, split["train"]),
+        targets=targets,
+        crop=crop_of(plan, data),
+        crop_focus=training.crop_focus,
+    )
+
+
+def _favoured_class(training: TrainingOptions, data: SegmentationData, items: np.ndarray) -> int | None:
+    """Return the class that `training.oversample_class` names; None for the rarest one."""
+    name = training.oversample_class
+    if name == RAREST:
+        return None
+    where = f"training.oversample_class={name}"
+    names = [data.class_names[c] for c in data.labelled_classes]
+    if name not in names:
+        ignored = name in data.class_names
+        raise RequestError(
+            f"The class '{name}' is ignored." if ignored else f"There is no class '{name}'.",
+            where=where,
+            hint=nearest(name, names, listing="The classes that count"),
+        )
+    c = data.class_names.index(name)
+    if not len(items_with(data, items, c)):
+        raise RequestError(f"No image of the training subset has the class '{name}'.", where=where)
+    return c
 
 
 def build_task(
@@ -83,10 +136,18 @@ def build_task(
             objective.spec.ignore_classes,
             head_weights,
             plan.training.averaging,
+            objective.with_images,
+            build_encoder_training(plan, network),
             semi,
         )
     choose_compiler(task.scored)
     return task
+
+
+def build_encoder_training(plan: Plan, network: keras.Model) -> EncoderTraining | None:
+    """Return how the plan's encoder is trained; None where it is trained like the rest of the network."""
+    options = encoder_options(plan)
+    return EncoderTraining(network, options) if options is not None and options.trained_apart else None
 
 
 def build_batches(
@@ -102,15 +163,6 @@ def build_batches(
         for augmentation in plan.resolved[kinds.AUGMENTATION]
         if isinstance(augmentation.options, AugmentationOptions)
     ]
-    batches = TrainingBatches(
-        data,
-        items,
-        transforms,
-        batch=plan.training.batch,
-        seed=plan.training.seed,
-        oversample=plan.training.oversample,
-        targets=objective.targets,
-        crop=crop_of(plan, data),
-    )
+    batches = training_batches(plan, data, split, transforms, objective.targets)
     prepared = batches if views is None else PairedBatches(batches, views)
     return BatchFeed(prepared, plan.training.workers, plan.training.worker_kind)

@@ -10,12 +10,15 @@ from typing import Any
 import keras
 import numpy as np
 
+from ..networks.frozen import changing_weights
+
 
 class EpochAverage(keras.layers.Layer):
     """The mean of a network's weights after each of the last epochs (stochastic weight averaging).
 
-    Each epoch counts the same. If the network has batch normalisation, the task recomputes the moving statistics for
-    the averaged weights (`statistics.recompute_statistics`).
+    The weights of frozen networks inside of it are left out. Each epoch counts the same. If the network has batch
+    normalisation, the task recomputes the moving statistics for the averaged weights
+    (`statistics.recompute_statistics`).
 
     Source: Izmailov and others, arXiv 1803.05407.
     """
@@ -24,14 +27,14 @@ class EpochAverage(keras.layers.Layer):
         super().__init__(dtype="float32")
         self.sums = [
             self.add_weight(name=f"sum_{i}", shape=weight.shape, initializer="zeros", trainable=False)
-            for i, weight in enumerate(network.weights)
+            for i, weight in enumerate(changing_weights(network))
         ]
         self.epochs = self.add_weight(name="epochs", shape=(), initializer="zeros", trainable=False)
         self.built = True
 
     def add(self, network: keras.Model) -> None:
         """Add the network's present weights to the average."""
-        for total, weight in zip(self.sums, network.weights, strict=True):
+        for total, weight in zip(self.sums, changing_weights(network), strict=True):
             total.assign_add(keras.ops.cast(weight, "float32"))
         self.epochs.assign_add(1.0)
 
@@ -41,7 +44,7 @@ class EpochAverage(keras.layers.Layer):
         return float(self.epochs) == 0
 
     def values(self) -> list[np.ndarray]:
-        """Return the averaged weights, in the order of the network's weights."""
+        """Return the averaged weights, in the order of `changing_weights`."""
         return [keras.ops.convert_to_numpy(total) / np.float32(self.epochs) for total in self.sums]
 
 

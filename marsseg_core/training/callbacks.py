@@ -14,7 +14,7 @@ import keras
 import numpy as np
 
 from ..conventions import TargetFunction
-from ..data.arrays import SegmentationData
+from ..data.arrays import SegmentationData, scale
 from ..data.labels import unlabelled
 from ..data.targets import with_targets
 from ..errors import RunError
@@ -183,6 +183,19 @@ class EpochClock(keras.callbacks.Callback):
         self._batches.epoch = epoch
 
 
+class EncoderEpochs(keras.callbacks.Callback):
+    """Freeze the encoder in its first epochs, and make a new training step when it is trained from then on."""
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        """Set the network for the steps of this epoch."""
+        if self.model.encoder.begin_epoch(epoch):
+            self.model.make_train_function(force=True)
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        """Give the network its plain form again, before it is scored and saved."""
+        self.model.encoder.end_epoch()
+
+
 class IdleLoss(keras.callbacks.Callback):
     """Stop a run after its first epoch if the objective, or every loss in it, was exactly 0 in all batches.
 
@@ -307,10 +320,12 @@ class Scoring(keras.callbacks.Callback):
         task: SegmentationTask = self.model
         confusion = Confusion(self._data.class_names, self._data.ignore_classes, self._table.in_history(self._watched))
         sums: dict[str, float] = {}
-        images = 0
+        images, begin = 0, 0
         for masks, logits in predicted_batches(task.scored, self._data, items, self._batch):
             confusion.update(masks, logits)
-            values = task.loss_values(with_targets(masks, self._targets), logits)
+            batch_items, begin = items[begin : begin + len(masks)], begin + len(masks)
+            batch_images = scale(self._data.images[batch_items]) if task.with_images else None
+            values = task.loss_values(with_targets(masks, self._targets), logits, batch_images)
             losses = {"loss": task.objective(values)}
             if len(values) > 1:
                 losses |= {f"loss_{name}": value for name, value in values.items()}

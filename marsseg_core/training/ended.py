@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from ..data.arrays import SegmentationData
-from ..data.batches import TrainingBatches
 from ..data.split import Split
 from ..errors import RequestError, RunError
 from ..evaluation.confusion import Confusion
@@ -19,13 +18,14 @@ from ..networks.keras_backend import (
     fixed_settings,
     preserve_random_state,
 )
+from ..networks.load import load
 from ..planning.plan import Plan
 from ..registry.distribution import DISTRIBUTION
 from ..registry.kinds import DATASET, OBSERVER
-from ..runs.load import load
 from ..runs.log import run_log
 from ..runs.recorded_data import read_data_of, record_data, recorded_split
 from ..runs.run import Run
+from .assembly import training_batches
 
 _logger = get_logger(__name__)
 
@@ -100,12 +100,7 @@ def score_subsets(run: Run, subsets: Iterable[str]) -> dict[str, Confusion]:
 
 def steps_per_epoch(plan: Plan, data: SegmentationData, split: Split) -> int:
     """Return the number of batches in each epoch of a training."""
-    training = plan.training
-    return len(
-        TrainingBatches(
-            data, split["train"], (), batch=training.batch, seed=training.seed, oversample=training.oversample
-        )
-    )
+    return len(training_batches(plan, data, split))
 
 
 def _open_ended(folder: RunFolder, plan: Plan) -> Run:

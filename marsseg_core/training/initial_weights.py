@@ -8,10 +8,10 @@ import keras
 
 from ..errors import RequestError
 from ..files.run_folder import RunFolder
+from ..networks.load import load
 from ..networks.transfer import Transfer, copy_weights
 from ..planning.options import TrainingOptions
 from ..registry.session import Session
-from ..runs.load import load
 
 
 def copy_initial_weights(training: TrainingOptions, network: keras.Model, session: Session) -> Transfer | None:

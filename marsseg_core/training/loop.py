@@ -41,12 +41,14 @@ from ..registry.process_state import keep_process_state
 from ..registry.source_code import module_file, source_root
 from ..runs.data import read_data
 from ..runs.log import run_log
+from ..runs.pretrained import settle_weights
 from ..runs.recorded_data import read_data_of, recorded_split
 from ..runs.run import Run
 from ..runs.unlabelled import Unlabelled, check_unchanged, read_unlabelled
 from .assembly import input_shape
 from .averaging import UpdateAverage
 from .callbacks import (
+    EncoderEpochs,
     EpochClock,
     FiniteLoss,
     GuardedCallback,
@@ -102,9 +104,9 @@ def execute(
     with run_log(hooks.warnings if hooks else ()) as log:
         avoid_importing_tensorflow()
         hooks = hooks or announce(plan)
+        (plan,) = settle_weights(settle_precision([plan]))
         if data is None:
             data = read_data(plan)
-        (plan,) = settle_precision([plan])
         split = _new_split(plan, data)
         unlabelled = read_unlabelled(plan, data, split)
         labels = label_images(plan, data, split, unlabelled)
@@ -329,6 +331,7 @@ def _train(
     callbacks = [
         interruption,
         EpochClock(setup.batches),
+        *([EncoderEpochs()] if task.encoder is not None else []),
         FiniteLoss(training.precision),
         IdleLoss(),
         *([UpdateAverage(training.swa_start, training.epochs)] if training.averaging == "swa" else []),
@@ -383,6 +386,9 @@ def _train(
             raise
         what = describe(cause).partition("\n")[0]
         raise RunError(f"The training failed: {what}", hint="`marsseg --traceback …` shows where.") from cause
+    finally:
+        if task.encoder is not None:
+            task.encoder.end_epoch()  # an epoch may have been interrupted
     return FINISHED
 
 

@@ -28,9 +28,11 @@ from ..planning.invoke import build_component
 from ..planning.metrics import PREFIX
 from ..planning.plan import Plan
 from ..registry import kinds
+from ..runs.pretrained import load_encoder_weights
 from ..runs.unlabelled import Unlabelled
 from .assembly import build_batches, build_task, crop_of, input_shape
 from .feed import BatchFeed
+from .finished_runs import check_runs
 from .initial_weights import copy_initial_weights
 from .objective import Objective, build_objective
 from .objective_checks import check_objective
@@ -74,9 +76,9 @@ def set_up_training(
     """Build and compile the network, losses, optimizer and callbacks of a plan.
 
     `best_by` is the column of the history that decides which network is the best. Without a `network`, the plan's
-    network is built, with the initial weights of `training.init`. With one, that network is trained; its weights are
-    not changed here, since a checkpoint will set them. `unlabelled` has the images of a semi-supervised method,
-    and `labels` those that it has made for them before the training.
+    network is built, with the initial weights of its encoder and of `training.init`. With one, that network is trained;
+    its weights are not changed here, since a checkpoint will set them. `unlabelled` has the
+    images of a semi-supervised method, and `labels` those that it has made for them before the training.
 
     Raises RequestError where components of the plan do not fit each other or the data, and PluginError where a
     component builds something wrong.
@@ -84,9 +86,11 @@ def set_up_training(
     training = plan.training
     if training.deterministic:
         ask_for_determinism()
+    check_runs(plan, data)
     transfer = None
     if network is None:
         network = build_network(plan, input_shape(plan, data), data.num_classes)
+        load_encoder_weights(plan, network)
         transfer = copy_initial_weights(training, network, plan.session)
     objective = build_objective(plan, data, split)
     views = None if unlabelled is None else build_views(plan, data, split, unlabelled, labels)
@@ -94,7 +98,7 @@ def set_up_training(
     classes = data.num_classes, objective.spec.ignore_classes
     semi = build_semi(plan, SemiSpec(*classes, training.epochs, len(batches)))
     task = build_task(plan, network, objective, semi)
-    check_objective(task, objective, input_shape(plan, data)[:2])
+    check_objective(task, objective, input_shape(plan, data))
     task.calibration = partial(calibration_batches, data, split["train"], training.batch, crop_of(plan, data))
     schedule = build_component(
         plan.resolved[kinds.SCHEDULE][0],
@@ -124,6 +128,8 @@ def set_up_training(
     choose_compiler(task)  # again, since `compile` resets it
     # Otherwise the first step would create the optimizer's variables and be traced twice, which takes seconds.
     task.optimizer.build(task.trainable_variables)
+    if task.encoder is not None:
+        task.encoder.update_apart(optimizer, len(batches))
     setup = TrainingSetup(task, objective, batches, stateful, transfer)
     for column in (best_by, *setup.watched):
         _check_column(column, plan, data)

@@ -9,6 +9,7 @@ import keras
 import numpy as np
 
 from ..data.arrays import SegmentationData, scale
+from ..networks.frozen import frozen_layers
 from .averaging import restored_afterwards
 
 # More batches hardly change the means, and each one takes a forward pass.
@@ -34,9 +35,10 @@ def calibration_batches(
 
 
 def normalisations(network: keras.Model) -> list[Any]:
-    """Return the batch normalisation layers of a network, which have moving statistics."""
+    """Return the batch normalisation layers of a network, except those of frozen networks inside of it."""
+    frozen = {id(layer) for outer in frozen_layers(network) for layer in outer._flatten_layers()}
     layers = network._flatten_layers(include_self=False)
-    return [layer for layer in layers if isinstance(layer, keras.layers.BatchNormalization)]
+    return [layer for layer in layers if isinstance(layer, keras.layers.BatchNormalization) and id(layer) not in frozen]
 
 
 def recompute_statistics(network: keras.Model, layers: Sequence[Any], batches: Iterable[np.ndarray]) -> None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import keras
@@ -16,9 +16,11 @@ from ..conventions import LossFunction
 from ..data.targets import split_targets
 from ..data.views import split_views
 from ..networks.fast import fast_network
+from ..networks.frozen import changing_weights
 from ..networks.heads import PRESENCE, presence_loss, scored_network, split_heads
 from ..networks.keras_backend import value_and_gradient
 from .averaging import EpochAverage, restored_afterwards
+from .encoder_training import EncoderTraining
 from .statistics import normalisations, recompute_statistics
 from .student import NetworkStudent
 
@@ -36,6 +38,8 @@ class SegmentationTask(keras.Model):
         head_weights: the weight of each auxiliary head relative to the main output, in the network's order of the
             heads; None means ½, ¼, ⅛, …
         averaging: the average of weights that is scored and stored: "none", "ema" or "swa"
+        with_images: the names of the losses that also take the images
+        encoder: how the encoder is trained; None where it is trained like the rest of the network
         semi: the semi-supervised method, whose term of the objective comes from images without labels; or None
     """
 
@@ -47,17 +51,21 @@ class SegmentationTask(keras.Model):
         ignore_classes: Sequence[int] = (),
         head_weights: Sequence[float] | None = None,
         averaging: str = "none",
+        with_images: Collection[str] = (),
+        encoder: EncoderTraining | None = None,
         semi: SemiLayer | None = None,
     ) -> None:
         super().__init__(name="task")
         self.network = network
         fast_network(network)  # build it here, outside of the training step
         self.scored = scored_network(network)
+        self.encoder = encoder
         self.ignore_classes = tuple(ignore_classes)
         heads = split_heads(network.output)[1]
         self._head_weights = tuple(head_weights or (0.5**position for position in range(1, len(heads) + 1)))
         self.weighting = weighting
         self._loss_functions = dict(losses)
+        self.with_images = frozenset(with_images)
         # A single loss equals the objective, which Keras already tracks as "loss".
         tracked = losses if len(losses) > 1 else {}
         self._loss_trackers = {name: keras.metrics.Mean(name=f"loss_{name}") for name in tracked}
@@ -79,9 +87,13 @@ class SegmentationTask(keras.Model):
     def averaged(self) -> Iterator[None]:
         """Give the network its averaged weights inside the block. Without weight averaging, do nothing."""
         if self.average is not None and not self.average.empty:
-            with restored_afterwards(self.network.weights):
-                for weight, value in zip(self.network.weights, self.average.values(), strict=True):
-                    weight.assign(value)
+            weights = changing_weights(self.network)
+            # The mean of equal values may differ from them in the last bit.
+            unchanged = {id(weight) for weight in self.encoder.unchanged} if self.encoder else set()
+            with restored_afterwards(weights):
+                for weight, value in zip(weights, self.average.values(), strict=True):
+                    if id(weight) not in unchanged:
+                        weight.assign(value)
                 self._set_statistics()
                 yield
         elif self._averaging == "ema":
@@ -104,6 +116,8 @@ class SegmentationTask(keras.Model):
         They are computed once for each training step, and reused if the step has not changed.
         """
         layers = normalisations(self.network)
+        if self.encoder:
+            layers = self.encoder.moving(layers)
         if self.calibration is None or not layers:
             return
         moving = [weight for layer in layers for weight in layer.non_trainable_weights]
@@ -112,7 +126,8 @@ class SegmentationTask(keras.Model):
             for weight, value in zip(moving, self._statistics[1], strict=True):
                 weight.assign(value)
         else:
-            recompute_statistics(self.network, layers, self.calibration())
+            with self.encoder.as_in_steps() if self.encoder else nullcontext():
+                recompute_statistics(self.network, layers, self.calibration())
             self._statistics = (step, [np.array(ops.convert_to_numpy(weight)) for weight in moving])
 
     @property
@@ -124,19 +139,21 @@ class SegmentationTask(keras.Model):
         """Return the network's output for images (B, H, W, C)."""
         return fast_network(self.network)(images, training=training)
 
-    def loss_values(self, labels: Any, logits: Any) -> dict[str, Any]:
+    def loss_values(self, labels: Any, logits: Any, images: Any = None) -> dict[str, Any]:
         """Return each loss by its name: scalars in float32, also in mixed precision.
 
         `labels` are (B, H, W), joined with the targets of the losses where there are any
-        (`data.targets.with_targets`). `logits` are (B, H, W, K).
+        (`data.targets.with_targets`). `logits` are (B, H, W, K). `images` (B, H, W, C) are for the losses that take
+        them.
         """
         logits = ops.cast(logits, "float32")
-        return {name: self._loss_value(name, labels, logits) for name in self._loss_functions}
+        return {name: self._loss_value(name, labels, logits, images) for name in self._loss_functions}
 
-    def _loss_value(self, name: str, labels: Any, logits: Any) -> Any:
+    def _loss_value(self, name: str, labels: Any, logits: Any, images: Any) -> Any:
         labels, targets = split_targets(labels)
         target = (targets[name],) if name in targets else ()
-        return self._loss_functions[name](labels, logits, *target)
+        options = {"images": images} if name in self.with_images else {}
+        return self._loss_functions[name](labels, logits, *target, **options)
 
     def objective(self, values: Mapping[str, Any]) -> Any:
         """Combine the losses (by name) into the scalar that is minimised."""
@@ -155,18 +172,18 @@ class SegmentationTask(keras.Model):
         """
         y, views = split_views(y)
         logits, auxiliary = split_heads(y_pred)
-        values = self.loss_values(y, logits)
+        values = self.loss_values(y, logits, x)
         for name, tracker in self._loss_trackers.items():
             tracker.update_state(values[name])
         if training:
-            norms = self._gradient_norms(y, logits) if self.weighting.uses_gradients else None
+            norms = self._gradient_norms(x, y, logits) if self.weighting.uses_gradients else None
             self.weighting.step(ops.stop_gradient(self._stacked(values)), norms)
         total = self.objective(values)
         for (name, output), weight in zip(auxiliary.items(), self._head_weights, strict=True):
             if name == PRESENCE:
                 loss = presence_loss(split_targets(y)[0], output, self.ignore_classes)
             else:
-                loss = self.objective(self.loss_values(y, output))
+                loss = self.objective(self.loss_values(y, output, x))
             total = total + weight * loss
         # Losses that layers add: regularisers and `add_loss`.
         for loss in self.network.losses:
@@ -183,14 +200,14 @@ class SegmentationTask(keras.Model):
             tracker.update_state(value)
         return ops.convert_to_tensor(self.semi.factor) * results[0]
 
-    def _gradient_norms(self, labels: Any, logits: Any) -> Any:
+    def _gradient_norms(self, images: Any, labels: Any, logits: Any) -> Any:
         """Return a tensor (n,): for each loss of the weighting, the norm of its gradient with respect to the logits."""
         logits = ops.stop_gradient(ops.cast(logits, "float32"))
         norms = []
         for name in self.weighting.loss_names:
 
             def value(at: Any, name: str = name) -> Any:
-                return self._loss_value(name, labels, at)
+                return self._loss_value(name, labels, at, images)
 
             gradient = value_and_gradient(value, logits)[1]
             norms.append(ops.sqrt(ops.sum(ops.square(gradient))))

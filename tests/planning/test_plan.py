@@ -494,6 +494,20 @@ def test_a_data_set_that_cannot_be_used_recognises_nothing(with_plugin, tiny_fil
     assert "it is old" in refused(data=f"tiles:path={tiny_file}", catalog=catalog).what
 
 
+@pytest.mark.parametrize("arch", ["deeplabv3plus", "fpn"])
+def test_an_architecture_that_needs_an_encoder_is_refused_without_one(arch):
+    for encoder in ({}, {"encoder": None}, {"encoder": "none"}):
+        error = refused(arch=arch, **encoder)
+        assert error.what == f"The architecture '{arch}' needs an encoder."
+        assert error.where == "--encoder"
+        assert "efficientnet_lite0" in error.hint
+    assert plan(arch=arch, encoder="efficientnet_lite0").one(kinds.ENCODER)
+
+
+def test_an_architecture_with_an_encoder_of_its_own_needs_none():
+    assert plan(arch="segformer").components(kinds.ENCODER) == ()
+
+
 def test_a_bottleneck_is_refused_if_the_architecture_takes_none(monkeypatch):
     from marsseg_plugins.architectures.unet import UNet
 

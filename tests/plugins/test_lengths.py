@@ -6,9 +6,10 @@ from typing import Any, get_args, get_origin
 
 import keras
 import pytest
+from helpers.components import standing_alone
+from helpers.networks import spec_for
 
 import marsseg_core as marsseg
-from marsseg_core.components.interfaces import NetworkSpec
 from marsseg_core.components.specs import BottleneckSpec
 from marsseg_core.planning.options import SECTIONS, options_of
 from marsseg_core.registry import kinds
@@ -56,10 +57,10 @@ def test_the_lists_of_options_declare_their_shortest_length():
     assert undeclared == []
 
 
-@pytest.mark.parametrize("name", [entry.name for entry in BUILT_IN if entry.kind == kinds.ARCHITECTURE])
+@pytest.mark.parametrize("name", [entry.name for entry in standing_alone(kinds.ARCHITECTURE)])
 def test_an_architecture_with_the_shortest_lists_gives_logits_of_the_images_size(name):
     component = shortest(load(installed().find(kinds.ARCHITECTURE, name)))
-    assert component.build(NetworkSpec(30, 44, 1, 3)).output_shape == (None, 30, 44, 3)
+    assert component.build(spec_for(component, 30, 44, 1, 3)).output_shape == (None, 30, 44, 3)
 
 
 @pytest.mark.parametrize("name", [entry.name for entry in BUILT_IN if entry.kind == kinds.BOTTLENECK])

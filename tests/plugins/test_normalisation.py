@@ -6,29 +6,27 @@ import importlib
 
 import keras
 import pytest
+from helpers.components import standing_alone
+from helpers.networks import spec_for
 from keras import layers
 
 from marsseg_core.components.interfaces import NetworkSpec
 from marsseg_core.components.specs import BottleneckSpec
 from marsseg_core.registry import kinds
-from marsseg_core.registry.catalog import installed
 from marsseg_plugins.architectures.unet import UNet
 
 WITHOUT = {"swin", "transformer"}
-ENTRIES = [
-    entry
-    for kind in (kinds.ARCHITECTURE, kinds.BOTTLENECK)
-    for entry in installed().of_kind(kind)
-    if entry.distribution == "marsseg"
-]
+# The parameters with which components have batch normalisation that do not have it by default.
+BATCH = {"fpn": {"normalisation": "batch"}}
+ENTRIES = [entry for kind in (kinds.ARCHITECTURE, kinds.BOTTLENECK) for entry in standing_alone(kind)]
 
 
 def epsilons(entry, **parameters) -> set[float]:
     """Return the epsilons of all batch normalisations in a network with an eighth of the width."""
     component = getattr(importlib.import_module(entry.module), entry.target.partition(":")[2])
-    component = component(width=0.125, **parameters)
+    component = component(width=0.125, **BATCH.get(entry.name, {}), **parameters)
     if entry.kind == kinds.ARCHITECTURE:
-        network = component.build(NetworkSpec(32, 64, 1, 3))
+        network = component.build(spec_for(component, 32, 64, 1, 3))
     else:
         features = keras.Input((4, 8, 16))
         network = keras.Model(features, component.build(features, BottleneckSpec(3)))

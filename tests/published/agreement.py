@@ -27,6 +27,7 @@ UNPUBLISHED: Final = {
     "dense": "the report's network; its code is not public",
     "dual": "the report's network; its code is not public",
     "parallel": "the report's network; its code is not public",
+    "refine": "a second network after that of any run; made of the others",
     "seunet": "seen on the course's data, its code is not public; its gates are those of `resunetpp`",
 }
 

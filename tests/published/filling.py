@@ -54,6 +54,10 @@ def from_torch(sines: Sines, layer: keras.Layer) -> None:
             without_bias(sines, layer)
             if layer.use_bias:
                 layer.bias.assign(sines.shift(layer.filters))
+        case layers.DepthwiseConv2D():
+            rows, columns, channels, _ = layer.kernel.shape
+            layer.kernel.assign(sines.kernel(channels, 1, rows, columns).transpose(2, 3, 0, 1))
+            layer.bias.assign(sines.shift(channels))
         case layers.Dense():
             layer.kernel.assign(sines.kernel(*layer.kernel.shape[::-1]).T)
             if layer.use_bias:
@@ -89,6 +93,16 @@ def packed_attention(sines: Sines, layer: layers.MultiHeadAttention) -> None:
         part.kernel.assign(_heads_out(sines, (inputs, heads, size)))
     for part in parts:
         part.bias.assign(sines.shift(heads, size))
+    _join_heads(sines, layer)
+
+
+def split_attention(sines: Sines, layer: layers.MultiHeadAttention) -> None:
+    """A dense layer for queries, and one for keys and values together."""
+    for parts in ((layer.query_dense,), (layer.key_dense, layer.value_dense)):
+        for part in parts:
+            part.kernel.assign(_heads_out(sines, part.kernel.shape))
+        for part in parts:
+            part.bias.assign(sines.shift(*part.bias.shape))
     _join_heads(sines, layer)
 
 

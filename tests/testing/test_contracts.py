@@ -572,6 +572,40 @@ def test_an_architecture_without_a_place_for_a_bottleneck_is_not_checked_for_one
     passes(testing.ArchitectureContract, Nested(), check)
 
 
+@dataclass(frozen=True)
+class OnAnEncoder(Architecture):
+    """A convolution on the coarsest map of an encoder, without which it cannot be built."""
+
+    fault: str = param("none", help="what is wrong with it")
+
+    takes_encoder = True
+    needs_encoder = True
+
+    def build(self, spec):
+        images = keras.Input((spec.height, spec.width, spec.channels))
+        maps = spec.encode(images)
+        stride = min(maps) if self.fault == "the finest map only" else max(maps)
+        logits = keras.layers.Conv2D(spec.num_classes, 3, padding="same")(maps[stride])
+        size = 2 if self.fault == "one stride only" else stride
+        return keras.Model(images, keras.layers.UpSampling2D(size, dtype="float32")(logits))
+
+
+@pytest.mark.parametrize(
+    ("fault", "message"),
+    [("the finest map only", "call spec.encode"), ("one stride only", "the shape of the logits")],
+)
+def test_an_architecture_that_does_not_use_the_encoder_is_caught(fault, message):
+    check = "test_the_encoder_of_the_plan_is_in_the_network"
+    assert message in fails(testing.ArchitectureContract, OnAnEncoder(fault), check)
+    passes(testing.ArchitectureContract, OnAnEncoder(), check)
+    with pytest.raises(pytest.skip.Exception, match="takes_encoder"):
+        passes(testing.ArchitectureContract, Plain(), check)
+
+
+def test_an_architecture_that_needs_an_encoder_is_checked_with_one():
+    passes(testing.ArchitectureContract, OnAnEncoder(), "test_four_channels_and_two_classes")
+
+
 # --- bottlenecks, schedules, data sets
 
 

@@ -79,6 +79,64 @@ class TestWindows:
         assert np.rint(images[0] * 255).ravel().tolist() == [2 * WIDTH + 3, 2 * WIDTH + 4]
 
 
+@pytest.fixture(scope="module")
+def rocks():
+    """Images with a pixel of rock at row 4 and column 7, 5 or 0; others have none."""
+    masks = np.ones((COUNT, HEIGHT, WIDTH), np.uint8)
+    for item, column in ((0, 7), (2, 5), (3, 0)):
+        masks[item, 4, column] = 2
+    images = np.arange(COUNT * HEIGHT * WIDTH, dtype=np.uint8).reshape(COUNT, HEIGHT, WIDTH, 1)
+    return SegmentationData(images, masks, ("void", "ground", "rock"), (0,))
+
+
+class TestWindowsAroundARareClass:
+    def places_of(self, rocks, epoch, focus, batch=6, seed=0, **options):
+        """Return the first pixel of each item's window, and whether it has rock."""
+        made = TrainingBatches(
+            rocks, np.arange(COUNT), [], batch=batch, seed=seed, crop=(2, 3), crop_focus=focus, **options
+        )
+        made.epoch = epoch
+        found = {}
+        for images, masks in (made[index] for index in range(len(made))):
+            for image, mask in zip(images, masks, strict=True):
+                item, place = divmod(round(float(image[0, 0, 0]) * 255), HEIGHT * WIDTH)
+                found[item] = (divmod(place, WIDTH), bool((mask == 2).any()))
+        return found
+
+    def test_hold_a_pixel_of_it_in_each_epoch_if_the_probability_is_1(self, rocks):
+        columns = set()
+        for epoch in range(40):
+            found = self.places_of(rocks, epoch, 1.0)
+            assert [item for item in sorted(found) if found[item][1]] == [0, 2, 3]
+            columns.add(found[2][0][1])
+        assert columns == {3, 4, 5}  # wherever the window can be
+
+    def test_hold_it_more_often_with_a_larger_probability(self, rocks):
+        shares = [np.mean([self.places_of(rocks, epoch, focus)[2][1] for epoch in range(200)]) for focus in (0, 0.5, 1)]
+        # By chance, one of 4 rows and three of 6 columns have it.
+        assert shares == pytest.approx([1 / 8, (1 + 1 / 8) / 2, 1], abs=0.1)
+
+    def test_depend_on_seed_epoch_and_image_alone(self, rocks):
+        assert self.places_of(rocks, 0, 0.5) == self.places_of(rocks, 0, 0.5, batch=2)
+        assert self.places_of(rocks, 0, 0.5) != self.places_of(rocks, 1, 0.5)
+        assert self.places_of(rocks, 0, 0.5) != self.places_of(rocks, 0, 0.5, seed=1)
+
+    def test_are_the_same_as_ever_if_the_probability_is_0(self, rocks):
+        expected = {}
+        for item in range(COUNT):
+            generator = np.random.default_rng([0, 0, item])
+            expected[item] = (int(generator.integers(4)), int(generator.integers(6)))
+        assert {item: place for item, (place, _) in self.places_of(rocks, 0, 0).items()} == expected
+
+    def test_can_be_around_a_class_that_is_named(self, rocks):
+        with_ground = self.places_of(rocks, 0, 1.0, favoured_class=1)
+        assert with_ground != self.places_of(rocks, 0, 1.0)
+
+    def test_need_a_window(self):
+        with pytest.raises(RequestError, match="crop_focus needs crop"):
+            marsseg.plan(crop_focus=0.5)
+
+
 def test_items_of_another_size_are_scored_in_tiles(places):
     inputs = keras.Input((2, 3, 1))
     network = keras.Model(inputs, keras.layers.Conv2D(250, 1)(inputs))

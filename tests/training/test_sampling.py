@@ -1,11 +1,15 @@
-"""`training.oversample`: images with the rarest class are drawn more often."""
+"""`training.oversample`: images with the rarest class, or with a class that is named, are drawn more often."""
 
 import numpy as np
 import pytest
 from hypothesis import given, settings, strategies as st
 
+import marsseg
 from marsseg_core.data.arrays import SegmentationData
 from marsseg_core.data.batches import TrainingBatches
+from marsseg_core.data.split import Split
+from marsseg_core.errors import RequestError
+from marsseg_core.training.assembly import training_batches
 
 COUNT, RARE = 20, (3, 7, 11)
 
@@ -64,3 +68,40 @@ def test_a_factor_of_1_changes_nothing():
     ones = TrainingBatches(labelled_data(), np.arange(COUNT), [], batch=4, seed=0, oversample=1.0)
     for i in range(len(plain)):
         np.testing.assert_array_equal(plain[i][0], ones[i][0])
+
+
+class TestAClassThatIsNamed:
+    @pytest.fixture
+    def data(self):
+        data = labelled_data()
+        masks = data.masks.copy()
+        masks[[0, 1, 2, 3, 4], 1, 1] = 3  # more images than those with "rock"
+        masks[9, 0, 0] = 0
+        return SegmentationData(data.images, masks, ("void", "ground", "rock", "sand", "ice"), (0,))
+
+    SPLIT = Split(tuple(range(12)), tuple(range(12, 16)), tuple(range(16, COUNT)))
+
+    def batches(self, data, **options):
+        return training_batches(marsseg.plan(batch=1, **options), data, self.SPLIT)
+
+    def test_is_drawn_more_often_in_place_of_the_rarest(self, data):
+        times = drawn(self.batches(data, oversample=3, oversample_class="sand"), 0)[:12]
+        assert times.tolist() == [3, 3, 3, 3, 3, 1, 1, 1, 1, 1, 1, 1]
+        times = drawn(self.batches(data, oversample=3), 0)[:12]
+        assert np.flatnonzero(times == 3).tolist() == list(RARE)
+
+    @pytest.mark.parametrize(
+        ("name", "message"),
+        [
+            ("sandy", "There is no class 'sandy'"),
+            ("void", "The class 'void' is ignored"),
+            ("ice", "No image of the training subset has the class 'ice'"),
+        ],
+    )
+    def test_must_be_in_the_training_subset(self, data, name, message):
+        with pytest.raises(RequestError, match=message):
+            self.batches(data, oversample=3, oversample_class=name)
+
+    def test_has_no_effect_alone_and_a_line_says_so(self):
+        assert "oversample_class has no effect" in marsseg.plan(oversample_class="sand").remarks[0]
+        assert not marsseg.plan(oversample_class="sand", oversample=2).remarks

@@ -29,6 +29,10 @@ class AttentionUNet(ConvolutionalArchitecture):
       convolution to one channel, sigmoid and bilinear upsampling follow. The skip is multiplied by the result, then
       come a 1×1 convolution and normalisation.
 
+    With an encoder (`--encoder`), its maps take the place of the encoder's levels and of the bottom: the decoder has a
+    level for each of its strides and the size of the image, of `filters`, continued by doubling; `depth` has no effect.
+    A level that the encoder has no map for has no skip.
+
     The network of the authors differs from the default in these points:
 
     - It is three-dimensional, with 16 to 256 filters. The default filters here are those of the report's U-Net.
@@ -47,6 +51,8 @@ class AttentionUNet(ConvolutionalArchitecture):
     Paper: Oktay and others, "Attention U-Net: Learning Where to Look for the Pancreas", arXiv 1804.03999;
     github.com/ozan-oktay/Attention-Gated-Networks.
     """
+
+    takes_encoder = True
 
     filters: tuple[int, ...] = param(
         (32, 64, 128, 256),
@@ -71,23 +77,33 @@ class AttentionUNet(ConvolutionalArchitecture):
         from keras import layers
 
         from .blocks import encode, images_input, level_filters, logits_head, upsample
+        from .encoders import ENCODER_MULTIPLE, encoder_levels
 
-        filters = level_filters(self.filters, self.width, self.depth)
-        multiple = 2 ** len(filters)
         block, norm = self.block(), self.norm()
-        inputs, x = images_input(spec, multiple)
-        skips, x = encode(x, filters, block)
-        x = spec.bottleneck(block(x, 2 * filters[-1], name="bottom"))
+        skips: list[Any | None]
+        if spec.encoder is None:
+            filters = level_filters(self.filters, self.width, self.depth)
+            multiple = 2 ** len(filters)
+            inputs, x = images_input(spec, multiple)
+            skips, x = encode(x, filters, block)
+            x = block(x, 2 * filters[-1], name="bottom")
+        else:
+            multiple = ENCODER_MULTIPLE
+            inputs, x = images_input(spec, multiple)
+            skips, x = encoder_levels(spec, x)
+            filters = level_filters(self.filters, self.width, len(skips))
+        x = spec.bottleneck(x)
         signal = layers.Conv2D(x.shape[-1], 1, name="signal_conv")(x)
         signal = layers.ReLU(name="signal_relu")(norm(signal, "signal"))
         decoded: list[Any] = []
         for level in range(len(filters), 0, -1):
             count = filters[level - 1]
             skip = skips[level - 1]
-            if level > 1:
+            if level > 1 and skip is not None:
                 skip = self._gate(skip, signal, f"gate{level}")
             x = upsample(x, 2, f"up{level}", mode=self.upsampling, filters=count)
-            x = layers.Concatenate(name=f"merge{level}")([x, skip])
+            if skip is not None:
+                x = layers.Concatenate(name=f"merge{level}")([x, skip])
             x = signal = block(x, count, name=f"decoder{level}")
             decoded.insert(0, x)
         if self.head == "levels":

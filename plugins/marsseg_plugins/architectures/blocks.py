@@ -49,14 +49,16 @@ def conv_block(
     norm: Normaliser = normalise,
     dropout: float = 0.0,
     residual: bool = False,
+    layer: type[layers.Layer] = layers.Conv2D,
 ) -> Any:
     """Apply `convolutions` times (3×3 convolution with bias → `norm` → ReLU), then dropout.
 
+    `layer` is the class of the 3×3 convolutions: `Conv2D` or `SeparableConv2D`.
     With `residual`, the input of the block passes a 1×1 convolution and `norm`, and is added before the last ReLU.
     """
     block_input = x
     for i in range(1, convolutions + 1):
-        x = layers.Conv2D(filters, 3, padding="same", name=f"{name}_conv{i}")(x)
+        x = layer(filters, 3, padding="same", name=f"{name}_conv{i}")(x)
         x = norm(x, f"{name}_conv{i}")
         if residual and i == convolutions:
             shortcut = layers.Conv2D(filters, 1, name=f"{name}_shortcut")(block_input)

@@ -34,6 +34,10 @@ class UNet3Plus(ConvolutionalArchitecture):
     - `presence=pair` has the paper's two channels, absent and present, for all classes together. The logits are
       multiplied by the probability of present, and the module learns only through them.
 
+    With an encoder (`--encoder`), its maps take the place of the encoder's levels: there is a level for each of its
+    strides and for the size of the image, and each decoder level takes the encoder maps that there are. `depth` has no
+    effect, and of `filters` only the first number has one, on `branch`.
+
     Trainable parameters, with the published 64 to 1024 filters:
 
     - plain: 26,971,777 (3 channels, 1 class), 26,970,625 (1, 1), 26,982,149 (1, 5);
@@ -50,6 +54,8 @@ class UNet3Plus(ConvolutionalArchitecture):
     Paper: Huang and others, "UNet 3+: A Full-Scale Connected UNet for Medical Image Segmentation", arXiv 2004.08790;
     github.com/ZJUGiveLab/UNet-Version.
     """
+
+    takes_encoder = True
 
     filters: tuple[int, ...] = param(
         (64, 128, 256, 512, 1024),
@@ -78,29 +84,40 @@ class UNet3Plus(ConvolutionalArchitecture):
         from keras import layers
 
         from .blocks import images_input, level_filters, logits_head, pool, upsample
+        from .encoders import ENCODER_MULTIPLE, encoder_levels
 
         filters = level_filters(self.filters, self.width, self.depth)
-        last = len(filters)
-        multiple = 2 ** (last - 1)
         branch = filters[0] if self.branch == "auto" else scaled(self.branch, self.width)
         block = self.block()
-        inputs, x = images_input(spec, multiple)
-        encoder = {}
-        for level, count in enumerate(filters, start=1):
-            x = x if level == 1 else pool(x, 2, f"pool{level - 1}")
-            x = encoder[level] = block(x, count, convolutions=self.convolutions, name=f"encoder{level}")
+        encoder: dict[int, Any]
+        if spec.encoder is None:
+            last = len(filters)
+            multiple = 2 ** (last - 1)
+            inputs, x = images_input(spec, multiple)
+            encoder = {}
+            for level, count in enumerate(filters, start=1):
+                x = x if level == 1 else pool(x, 2, f"pool{level - 1}")
+                x = encoder[level] = block(x, count, convolutions=self.convolutions, name=f"encoder{level}")
+        else:
+            multiple = ENCODER_MULTIPLE
+            inputs, x = images_input(spec, multiple)
+            maps, x = encoder_levels(spec, x)
+            last = len(maps) + 1
+            encoder = {level: features for level, features in enumerate(maps, start=1) if features is not None}
         decoder = {last: spec.bottleneck(x)}
         for level in range(last - 1, 0, -1):
             scales = []
             for other in range(1, last + 1):
                 name = f"decoder{level}_from{other}"
-                if other <= level:
+                if other > level:
+                    x = upsample(decoder[other], 2 ** (other - level), f"{name}_up", mode="bilinear")
+                elif other in encoder:
                     x = pool(encoder[other], 2 ** (level - other), f"{name}_pool")
                 else:
-                    x = upsample(decoder[other], 2 ** (other - level), f"{name}_up", mode="bilinear")
+                    continue
                 scales.append(block(x, branch, convolutions=1, name=name))
-            x = layers.Concatenate(name=f"merge{level}")(scales)
-            decoder[level] = block(x, last * branch, convolutions=1, name=f"decoder{level}")
+            x = layers.Concatenate(name=f"merge{level}")(scales) if len(scales) > 1 else scales[0]
+            decoder[level] = block(x, len(scales) * branch, convolutions=1, name=f"decoder{level}")
         outputs = {"logits": logits_head(decoder[1], spec, multiple, 3)}
         if self.deep_supervision:
             for level in range(2, last + 1):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from marsseg_core.plugin_api import NetworkSpec, param
 
@@ -24,6 +24,10 @@ class UNetPlusPlus(ConvolutionalArchitecture):
     The head is on the last node of row 0. Deep supervision adds heads on X(0, j) of the other columns from 1 on;
     "aux_2" is next to the last node. A network with fewer rows is the same network, pruned.
 
+    With an encoder (`--encoder`), its maps are the nodes of column 0: there is a row for each of its strides and for
+    the size of the image, of `filters`, continued by doubling; `depth` has no effect. A row that the encoder has no map
+    for begins with the first node that has a coarser node to its left.
+
     Published: 32 to 512 filters, no normalisation: 9,041,601 trainable parameters (1 channel, 1 class), or 9,041,700
     with deep supervision, which is the recipe `unetpp-paper`.
 
@@ -35,6 +39,8 @@ class UNetPlusPlus(ConvolutionalArchitecture):
     Paper: Zhou and others, "UNet++: A Nested U-Net Architecture for Medical Image Segmentation", arXiv 1807.10165;
     github.com/MrGiovanni/UNetPlusPlus.
     """
+
+    takes_encoder = True
 
     filters: tuple[int, ...] = param(
         (32, 64, 128, 256, 512),
@@ -57,28 +63,41 @@ class UNetPlusPlus(ConvolutionalArchitecture):
         from keras import layers
 
         from .blocks import images_input, level_filters, logits_head, pool, upsample
+        from .encoders import ENCODER_MULTIPLE, encoder_levels
 
-        filters = level_filters(self.filters, self.width, self.depth)
-        last = len(filters) - 1
-        multiple = 2**last
         block = self.block()
-        inputs, x = images_input(spec, multiple)
-        rows = []
-        for i, count in enumerate(filters):
-            x = block(x if i == 0 else pool(x, 2, f"pool{i}"), count, name=f"x{i}.0")
-            rows.append([x])
-        rows[last] = [spec.bottleneck(x)]
+        first_nodes: list[Any | None]
+        if spec.encoder is None:
+            filters = level_filters(self.filters, self.width, self.depth)
+            multiple = 2 ** (len(filters) - 1)
+            inputs, x = images_input(spec, multiple)
+            first_nodes = []
+            for i, count in enumerate(filters):
+                x = block(x if i == 0 else pool(x, 2, f"pool{i}"), count, name=f"x{i}.0")
+                first_nodes.append(x)
+            del first_nodes[-1]
+        else:
+            multiple = ENCODER_MULTIPLE
+            inputs, x = images_input(spec, multiple)
+            first_nodes, x = encoder_levels(spec, x)
+            filters = level_filters(self.filters, self.width, len(first_nodes))
+        last = len(first_nodes)
+        rows = [[] if node is None else [node] for node in first_nodes] + [[spec.bottleneck(x)]]
         for j in range(1, last + 1):
             for i in range(last - j + 1):
-                below = upsample(rows[i + 1][j - 1], 2, f"x{i}.{j}_up", mode=self.upsampling, filters=filters[i])
-                merged = layers.Concatenate(name=f"merge{i}.{j}")([*rows[i], below])
-                rows[i].append(block(merged, filters[i], name=f"x{i}.{j}"))
-        logits = logits_head(rows[0][last], spec, multiple)
+                if not rows[i + 1]:
+                    continue
+                # X(i + 1, j − 1) is the last node of its row until the next step of this loop.
+                x = upsample(rows[i + 1][-1], 2, f"x{i}.{j}_up", mode=self.upsampling, filters=filters[i])
+                if rows[i]:
+                    x = layers.Concatenate(name=f"merge{i}.{j}")([*rows[i], x])
+                rows[i].append(block(x, filters[i], name=f"x{i}.{j}"))
+        *others, final = rows[0] if first_nodes[0] is None else rows[0][1:]
+        logits = logits_head(final, spec, multiple)
         auxiliary = {}
         if self.deep_supervision or self.average:
-            for j in range(last - 1, 0, -1):
-                name = f"aux_{last - j + 1}"
-                auxiliary[name] = logits_head(rows[0][j], spec, multiple, name=name)
+            for number, node in enumerate(reversed(others), start=2):
+                auxiliary[f"aux_{number}"] = logits_head(node, spec, multiple, name=f"aux_{number}")
         if self.average and auxiliary:
             logits = layers.Average(dtype="float32", name="average")([logits, *auxiliary.values()])
         outputs = {"logits": logits, **auxiliary} if self.deep_supervision else logits

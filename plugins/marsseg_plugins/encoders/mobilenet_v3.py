@@ -21,11 +21,15 @@ class MobileNetV3(ApplicationEncoder):
 
     Published: 5,507,432 weights with the classifier, 2,996,352 without; the small network has 2,554,968 and 939,120.
 
+    Weights: `imagenet` are those that Keras downloads once, into its cache, learnt from 1.3 million photographs of
+    1,000 classes. The published momentum of moving statistics is 0.999.
+
     Source: Howard and others, "Searching for MobileNetV3", arXiv 1905.02244; `MobileNetV3Large` and `MobileNetV3Small`
     of keras.io/api/applications.
     """
 
     size: Literal["large", "small"] = param("large", help="the large or the small network")
+    momentum: float = param(0.9, help="momentum of the moving statistics of batch normalisation", minimum=0, maximum=1)
 
     @property
     def application(self) -> Application:

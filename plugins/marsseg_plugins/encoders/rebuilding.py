@@ -39,17 +39,19 @@ class Rebuilding:
     Each layer has the prefix and its own name. Layers that the network's author gave no name have that of their class
     and a number, which depends on the network alone. Operations with tensors are layers here too, so that Keras' safe
     mode loads them. Convolutions of single channels are `DepthwiseConv2D`: on processors, a `Conv2D` with groups takes
-    many times as long. Strides beyond `spec.output_stride` become dilations of all layers that follow.
+    many times as long. Strides beyond `spec.output_stride` become dilations of all layers that follow. Batch
+    normalisation has `momentum`, unless that is None.
 
     Attributes:
         maps: the output of each layer by the name of the layer, without the prefix, in the order of computation
         layers: pairs of a layer of the original network and the one that was built for it
     """
 
-    def __init__(self, network: keras.Model, images: Any, spec: EncoderSpec) -> None:
+    def __init__(self, network: keras.Model, images: Any, spec: EncoderSpec, *, momentum: float | None = None) -> None:
         self.maps: dict[str, Any] = {}
         self.layers: list[tuple[Any, Any]] = []
         self._spec = spec
+        self._momentum = momentum
         self._own_prefix = f"{network.name}_"
         self._counts: Counter[str] = Counter()
         self._images = _Map(images)
@@ -82,6 +84,8 @@ class Rebuilding:
         name = self._name_of(layer)
         if isinstance(layer, keras.Layer):
             config = {**layer.get_config(), "name": f"{self._spec.prefix}{name}"}
+            if self._momentum is not None and isinstance(layer, layers.BatchNormalization):
+                config["momentum"] = self._momentum
             before, config = self._dilated(maps[0], config)
             new = _layer(layer, config)
             self.layers.append((layer, new))

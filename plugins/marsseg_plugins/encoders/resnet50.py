@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from marsseg_core.plugin_api import param
+
 from .applications import Application, ApplicationEncoder
 
 if TYPE_CHECKING:
@@ -24,9 +26,14 @@ class ResNet50(ApplicationEncoder):
     Published: 25,636,712 weights with the classifier, 23,587,712 without. The published kernels of the first
     convolution are for blue, green and red; here they are for red, green and blue.
 
+    Weights: `imagenet` are those that Keras downloads once, into its cache, learnt from 1.3 million photographs of
+    1,000 classes. The published momentum of moving statistics is 0.99.
+
     Source: He, Zhang, Ren, Sun, "Deep Residual Learning for Image Recognition", arXiv 1512.03385; `ResNet50` of
     keras.io/api/applications.
     """
+
+    momentum: float = param(0.9, help="momentum of the moving statistics of batch normalisation", minimum=0, maximum=1)
 
     @property
     def application(self) -> Application:

@@ -18,6 +18,8 @@ CAP_HELP = (
     "frequent class; none: no limit"
 )
 
+SMOOTHING_HELP = "label smoothing: the share of a label that is spread over the classes that are not ignored"
+
 
 def check_class_weights(weights: Rule | tuple[float, ...] | None, cap: float | None, beta: float) -> None:
     """Raise ValueError where parameters of class weights are invalid for any data."""

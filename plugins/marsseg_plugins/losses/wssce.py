@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from marsseg_core.plugin_api import Loss, LossFunction, LossSpec, param
 
-from .weighted import CAP_HELP, Rule, check_class_weights
+from .weighted import CAP_HELP, SMOOTHING_HELP, Rule, check_class_weights
 
 
 @dataclass(frozen=True)
@@ -25,6 +25,9 @@ class WSSCE(Loss):
     each class, including the ignored ones. `cap` limits `balanced` weights directly; for the other two rules it limits
     the ratio to the weight of the most frequent class.
 
+    With `smoothing` s, −log p is replaced by (1 − s)·(−log p) + s / M · Σ_c (−log p_c), where the sum is over the M
+    classes that are not ignored. The weight stays that of the label. (Szegedy and others, arXiv 1512.00567.)
+
     The report has `weights=balanced cap=10 count=all normalise=pixels`. On the course data these weights are
     [0, 0.5935, 0.8366, 1.1097, 10].
     """
@@ -40,6 +43,7 @@ class WSSCE(Loss):
     normalise: Literal["weights", "pixels"] = param(
         "weights", help="divide the sum by the sum of the weights, or by the number of pixels"
     )
+    smoothing: float = param(0.0, help=SMOOTHING_HELP, minimum=0, maximum=0.9)
 
     def __post_init__(self) -> None:
         check_class_weights(self.weights, self.cap, self.beta)
@@ -48,7 +52,7 @@ class WSSCE(Loss):
         from keras import ops
 
         from .class_weights import class_weights
-        from .cross_entropy import pixel_cross_entropy, valid_pixels
+        from .cross_entropy import smoothed_cross_entropy, valid_pixels
 
         weights = class_weights(spec, self.weights, cap=self.cap, count=self.count, beta=self.beta)
 
@@ -56,7 +60,7 @@ class WSSCE(Loss):
             valid = valid_pixels(labels, spec.ignore_classes)
             classes = ops.where(valid, ops.cast(labels, "int32"), 0)
             weight = ops.where(valid, ops.take(ops.convert_to_tensor(weights), classes), 0.0)
-            total = ops.sum(weight * pixel_cross_entropy(labels, logits, valid))
+            total = ops.sum(weight * smoothed_cross_entropy(labels, logits, valid, spec, self.smoothing))
             if self.normalise == "pixels":
                 return total / ops.cast(ops.size(weight), "float32")
             # Where all weights are 0, the total is 0 too.

@@ -8,6 +8,8 @@ from collections.abc import Callable
 import keras
 import numpy as np
 import pytest
+from helpers.components import standing_alone
+from helpers.networks import spec_for
 from keras import layers
 
 import marsseg_core as marsseg
@@ -15,7 +17,6 @@ from marsseg_core.components.interfaces import NetworkSpec
 from marsseg_core.components.specs import BottleneckSpec
 from marsseg_core.registry import kinds
 from marsseg_core.registry.catalog import installed
-from marsseg_core.registry.distribution import DISTRIBUTION
 from marsseg_core.registry.loading import load
 from marsseg_core.testing.architectures import GradientRecorder, make_batch, reset_keras, train
 from marsseg_plugins.architectures.residual import squeeze_excite
@@ -28,7 +29,7 @@ DELICATE = ("transunet", "resunetpp", "transformer", "swin")
 
 
 def names(kind):
-    built_in = [entry.name for entry in installed().of_kind(kind) if entry.distribution == DISTRIBUTION]
+    built_in = [entry.name for entry in standing_alone(kind)]
     return [pytest.param(name, marks=[] if name in DELICATE else [pytest.mark.slow]) for name in built_in]
 
 
@@ -58,7 +59,7 @@ def assert_learns(build: Callable[[], keras.Model]) -> None:
 @pytest.mark.parametrize("name", names(kinds.ARCHITECTURE))
 def test_an_architecture_of_the_smallest_width_learns(name):
     component = load(installed().find(kinds.ARCHITECTURE, name))(width=0.001)
-    assert_learns(lambda: component.build(NetworkSpec(*SIZE, 1, 3)))
+    assert_learns(lambda: component.build(spec_for(component, *SIZE, 1, 3)))
 
 
 @pytest.mark.parametrize("name", names(kinds.BOTTLENECK))

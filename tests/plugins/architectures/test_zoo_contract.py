@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from marsseg_core.testing.architectures import ArchitectureContract
+import pytest
+
+from marsseg_core.testing.architectures import ArchitectureContract, SmallEncoder
 from marsseg_plugins.architectures.attention import AttentionUNet
+from marsseg_plugins.architectures.deeplabv3plus import DeepLabV3Plus
 from marsseg_plugins.architectures.dense import DenseUNet
 from marsseg_plugins.architectures.dual import DualUNet
+from marsseg_plugins.architectures.fpn import FPN
 from marsseg_plugins.architectures.parallel import ParallelUNet
 from marsseg_plugins.architectures.resunet import ResUNet
 from marsseg_plugins.architectures.resunetpp import ResUNetPlusPlus
+from marsseg_plugins.architectures.segformer import SegFormer
 from marsseg_plugins.architectures.seunet import SEUNet
 from marsseg_plugins.architectures.transunet import TransUNet
 from marsseg_plugins.architectures.unet import UNet
@@ -60,3 +65,30 @@ class TestTransUNet(ArchitectureContract):
 
 class TestSEUNet(ArchitectureContract):
     component = SEUNet(width=0.25, depth=1, ratio=2)
+
+
+class BriefContract(ArchitectureContract):
+    """Check one size that must be padded, on a small encoder, without a compiled training.
+
+    The parts are those of other architectures and of encoders, whose contracts check all sizes and compiled networks.
+    """
+
+    encoder = SmallEncoder()
+
+    test_it_trains_compiled_and_loads_in_a_fresh_process = None
+
+    @pytest.mark.parametrize(("size", "channels"), [((33, 47), 1)])
+    def test_it_predicts_learns_and_is_saved(self, size, channels, tmp_path):
+        super().test_it_predicts_learns_and_is_saved(size, channels, tmp_path)
+
+
+class TestDeepLabV3Plus(BriefContract):
+    component = DeepLabV3Plus(width=0.0625, convolutions=1)
+
+
+class TestFPN(BriefContract):
+    component = FPN(width=0.0625)
+
+
+class TestSegFormer(BriefContract):
+    component = SegFormer(width=0.125)

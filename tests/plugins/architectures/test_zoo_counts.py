@@ -14,6 +14,7 @@ from marsseg_plugins.architectures.dense import DenseUNet
 from marsseg_plugins.architectures.dual import DualUNet
 from marsseg_plugins.architectures.resunet import ResUNet
 from marsseg_plugins.architectures.resunetpp import ResUNetPlusPlus
+from marsseg_plugins.architectures.segformer import SegFormer
 from marsseg_plugins.architectures.seunet import SEUNet
 from marsseg_plugins.architectures.transunet import TransUNet
 from marsseg_plugins.architectures.unet import UNet
@@ -67,6 +68,7 @@ PAIR = UNet3Plus(deep_supervision=True, guided=True, presence="pair")
         (ResUNetPlusPlus(), 3, 1, 4_062_993),
         (ResUNet(), 3, 1, 8_223_809),
         (SEUNet(), 1, 5, 478_405),
+        (SegFormer(), 3, 19, 3_719_027),
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, Architecture) else str(value),
 )

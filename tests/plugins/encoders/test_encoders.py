@@ -6,6 +6,7 @@ import pytest
 from marsseg_core.components.specs import EncoderSpec
 from marsseg_core.testing import EncoderContract
 from marsseg_plugins.encoders.efficientnet_lite0 import EfficientNetLite0
+from marsseg_plugins.encoders.mit_b0 import MixTransformer
 
 
 class TestEfficientNetLite0(EncoderContract):
@@ -15,9 +16,35 @@ class TestEfficientNetLite0(EncoderContract):
     cancelled = (*EncoderContract.cancelled, r"project_norm/beta$")
 
 
+class TestMixTransformer(EncoderContract):
+    component = MixTransformer(width=0.125, depths=(1, 1, 1, 1))
+    name = "mit_b0"
+
+
+@pytest.mark.parametrize(("output_stride", "rates"), [(32, [1, 1]), (16, [1, 2]), (8, [2, 4])])
+def test_a_mix_transformer_dilates_the_stages_that_keep_their_size(output_stride, rates):
+    images = keras.Input((64, 64, 1))
+    maps = TestMixTransformer.component.build(images, EncoderSpec(output_stride))
+    network = keras.Model(images, maps)
+    layers = [network.get_layer(f"encoder_stage{stage}_block1_mlp_depthwise") for stage in (3, 4)]
+    assert [layer.dilation_rate[0] for layer in layers] == rates
+
+
+def test_a_mix_transformer_drops_more_branches_in_later_blocks_and_none_in_the_first():
+    images = keras.Input((32, 32, 1))
+    network = keras.Model(images, MixTransformer(width=0.125).build(images, EncoderSpec()))
+    drops = [layer for layer in network.layers if isinstance(layer, keras.layers.Dropout)]
+    assert [layer.rate for layer in drops] == pytest.approx([0.1 / 7 * block for block in range(1, 8) for _ in (1, 2)])
+    assert {layer.noise_shape for layer in drops} == {(None, 1, 1, 1)}
+
+
 @pytest.mark.parametrize(
     ("encoder", "parameters", "channels"),
-    [(EfficientNetLite0(), 2_998_304, {2: 16, 4: 24, 8: 40, 16: 112, 32: 320})],
+    [
+        (EfficientNetLite0(), 2_998_304, {2: 16, 4: 24, 8: 40, 16: 112, 32: 320}),
+        (MixTransformer(), 3_319_392, {4: 32, 8: 64, 16: 160, 32: 256}),
+        (MixTransformer(width=2), 13_151_424, {4: 64, 8: 128, 16: 320, 32: 512}),
+    ],
     ids=repr,
 )
 def test_it_has_the_published_number_of_weights(encoder, parameters, channels):

@@ -10,8 +10,10 @@ from marsseg_plugins.losses.boundary import Boundary
 from marsseg_plugins.losses.dice import Dice
 from marsseg_plugins.losses.focal import Focal
 from marsseg_plugins.losses.focal_tversky import FocalTversky
+from marsseg_plugins.losses.gce import GCE
 from marsseg_plugins.losses.gdice import GDice
 from marsseg_plugins.losses.lovasz import Lovasz
+from marsseg_plugins.losses.sce import SCE
 from marsseg_plugins.losses.ssce import SSCE
 from marsseg_plugins.losses.tversky import Tversky
 from marsseg_plugins.losses.wssce import WSSCE
@@ -41,6 +43,21 @@ class TestWSSCEOfEffectiveNumbers(LossContract):
 
 class TestWSSCEOfListedWeights(LossContract):
     component = WSSCE(weights=WEIGHTS)
+
+
+class TestSmoothedWSSCE(LossContract):
+    component = WSSCE(smoothing=0.2, normalise="pixels")
+    zero_at_perfection = False  # a smoothed label allows no perfect prediction
+
+
+class TestSCE(LossContract):
+    component = SCE(alpha=1.0, weights="balanced")
+    test_it_is_the_same_on_the_other_backend = None  # it computes with the functions of `focal`
+
+
+class TestGCE(LossContract):
+    component = GCE()
+    test_it_is_the_same_on_the_other_backend = None
 
 
 class TestFocal(LossContract):

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 from ..errors import RequestError
 from ..files.run_folder import RunFolder
 from ..messages import get_logger
-from ..networks.startup import check_backend, chosen_backend, start_keras
 from ..planning.plan import NETWORK_KINDS
 from ..planning.resolver import Request, resolve
 from ..registry.loading import plugin_errors_named
 from ..registry.session import Session
+from .startup import check_backend, chosen_backend, start_keras
 
 if TYPE_CHECKING:
     import keras
@@ -39,8 +39,8 @@ def load(path: str | Path, session: Session) -> keras.Model:
     start_keras()
     for line in (*plan.differences, *_backend_warnings(folder), *_changed_file_warnings(folder)):
         _logger.warning(line)
-    from ..networks.keras_backend import avoid_importing_tensorflow
-    from ..networks.read import load_network
+    from .keras_backend import avoid_importing_tensorflow
+    from .read import load_network
 
     avoid_importing_tensorflow()
     for component in (component for kind in NETWORK_KINDS for component in plan.resolved[kind]):

@@ -1,0 +1,47 @@
+"""The initial weights of an encoder: published ones, a file, or those of another run."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from ..errors import RequestError, nearest
+from ..files.documents import decoding
+from ..files.hashed import file_hash
+from ..files.run_folder import RunFolder
+from ..registry.parameters import NONE_WORD
+
+SUFFIXES: Final = (".weights.h5", ".npz", ".safetensors")
+
+
+def path_of_weights(weights: str, published: Sequence[str]) -> Path | None:
+    """Return the absolute path of the file or run folder that `weights` names; None for published weights."""
+    return None if weights in published else Path(os.path.abspath(os.path.expanduser(weights)))
+
+
+def hash_of_weights(path: Path, published: Sequence[str], where: str) -> str:
+    """Return the hash of a file of weights, or of the network in a run folder.
+
+    Raises RequestError where there is neither, or a file of another kind. `published` are the names that the user may
+    have meant, and `where` is the component.
+    """
+    if os.path.isdir(path):
+        return RunFolder.open(path).network_hash()
+    is_file_name = path.name.lower().endswith(SUFFIXES)
+    if not os.path.exists(path):
+        if is_file_name:
+            raise RequestError(f"There is no file of weights '{path}'.", where=where)
+        hint = f"{nearest(path.name, [NONE_WORD, *published])} Others are the path of a file or of a run folder."
+        raise RequestError(f"There are no weights '{path.name}', and no run folder '{path}'.", where=where, hint=hint)
+    if not is_file_name:
+        raise RequestError(
+            f"'{path}' is no file of weights.",
+            where=where,
+            hint=f"A file ends in {', '.join(SUFFIXES[:-1])} or {SUFFIXES[-1]}; other weights are a run folder"
+            + "".join(f", {name}" for name in published)
+            + f" or {NONE_WORD}.",
+        )
+    with decoding("The weights cannot be read", path):
+        return file_hash(path)

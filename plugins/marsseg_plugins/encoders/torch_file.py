@@ -1,0 +1,139 @@
+"""Read the tensors in a file of PyTorch's old format, without PyTorch.
+
+Such a file is a row of five pickles (two numbers, facts about the machine, the tensors by name, the keys of the
+storages) and then, for each storage, the number of its values and the values. A pickle can call any function that its
+reader lets it find; this reader finds nothing but what tensors by name are made of.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import math
+import pickle
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from marsseg_core.plugin_api import RequestError, open_regular
+
+_MAGIC: Final = 0x1950A86A20F9469CFC6C
+_PROTOCOL: Final = 1001
+
+# No more than this is read of a file. The largest published encoders have a third of it.
+_MOST_BYTES: Final = 2**30
+
+
+@dataclass(frozen=True)
+class _Storage:
+    """Values in a file, which tensors take their own from."""
+
+    key: str
+    dtype: np.dtype
+    count: int
+
+
+@dataclass(frozen=True)
+class _Tensor:
+    """A view on the values of a storage: its first value, its shape, and the steps from value to value."""
+
+    storage: _Storage
+    offset: int
+    shape: tuple[int, ...]
+    strides: tuple[int, ...]
+
+    def __post_init__(self) -> None:
+        numbers = (self.offset, *self.shape, *self.strides)
+        if any(type(number) is not int or number < 0 for number in numbers) or len(self.shape) != len(self.strides):
+            raise ValueError("a tensor has an impossible shape")
+        last = self.offset + sum((n - 1) * step for n, step in zip(self.shape, self.strides, strict=True))
+        if last >= self.storage.count or math.prod(self.shape) > self.storage.count:
+            raise ValueError(
+                f"a tensor of shape {self.shape} is larger than its storage of {self.storage.count:,} values"
+            )
+
+    def read(self, values: np.ndarray) -> np.ndarray:
+        """Return the tensor as an array, from the values of its storage."""
+        steps = [step * values.itemsize for step in self.strides]
+        return np.lib.stride_tricks.as_strided(values[self.offset :], self.shape, steps, writeable=False).copy()
+
+
+def _rebuild_tensor(storage: Any, offset: Any, shape: Any, strides: Any, *_: Any) -> _Tensor:
+    if not isinstance(storage, _Storage) or not isinstance(shape, tuple) or not isinstance(strides, tuple):
+        raise ValueError("a tensor has no storage")
+    return _Tensor(storage, offset, shape, strides)
+
+
+class _Unpickler(pickle.Unpickler):
+    """An unpickler that finds four names, none of which is PyTorch's own."""
+
+    names: Final[Mapping[tuple[str, str], Any]] = {
+        ("collections", "OrderedDict"): OrderedDict,
+        ("torch._utils", "_rebuild_tensor_v2"): _rebuild_tensor,
+        ("torch", "FloatStorage"): np.dtype("<f4"),
+        ("torch", "LongStorage"): np.dtype("<i8"),
+    }
+
+    def find_class(self, module: str, name: str) -> Any:
+        """Return what a pickle may call or refer to. Raises ValueError for anything else."""
+        if (module, name) not in self.names:
+            raise ValueError(f"it asks for {module}.{name}, which no weights need")
+        return self.names[module, name]
+
+    def persistent_load(self, pid: Any) -> _Storage:
+        """Return the storage that a tensor refers to. Raises ValueError where it is described in another way."""
+        match pid:
+            case ("storage", np.dtype() as dtype, str() as key, "cpu", int() as count, None) if count > 0:
+                return _Storage(key, dtype, count)
+        raise ValueError("a storage is described in an unknown way")
+
+
+def read_tensors(path: Path, sha256: str) -> dict[str, np.ndarray]:
+    """Return the tensors of a file by name, if the file is the one with this checksum.
+
+    Raises RequestError where it is another file, or is damaged.
+    """
+    try:
+        with open_regular(path) as file:
+            content = file.read(_MOST_BYTES)
+    except OSError as cause:
+        raise RequestError(f"The weights cannot be read: {cause.strerror}.", where=str(path)) from cause
+    if hashlib.sha256(content).hexdigest() != sha256:
+        raise RequestError(
+            "The file of weights is not the published one.", where=str(path), hint="Install the distribution again."
+        )
+    return parse_tensors(content)
+
+
+def parse_tensors(content: bytes) -> dict[str, np.ndarray]:
+    """Return the tensors in the bytes of a file. Raises ValueError where they are not what PyTorch writes."""
+    file = io.BytesIO(content)
+    try:
+        magic, protocol, machine, tensors, keys = (_Unpickler(file).load() for _ in range(5))
+    except (pickle.UnpicklingError, EOFError, TypeError, AttributeError, IndexError, KeyError, MemoryError) as cause:
+        raise ValueError(f"its pickle is damaged: {cause}") from cause
+    if (magic, protocol) != (_MAGIC, _PROTOCOL) or not isinstance(machine, dict) or not machine.get("little_endian"):
+        raise ValueError("it is no file of PyTorch's old format")
+    if not isinstance(tensors, dict) or not all(isinstance(tensor, _Tensor) for tensor in tensors.values()):
+        raise ValueError("it holds something else than tensors by name")
+    storages = {tensor.storage.key: tensor.storage for tensor in tensors.values()}
+    if any(tensor.storage != storages[tensor.storage.key] for tensor in tensors.values()):
+        raise ValueError("a storage is described in two ways")
+    if not isinstance(keys, list) or sorted(keys) != sorted(storages):
+        raise ValueError("its storages are not those of its tensors")
+    values = {key: _values(storages[key], file) for key in keys}
+    if file.read(1):
+        raise ValueError("it goes on after its last storage")
+    return {name: tensor.read(values[tensor.storage.key]) for name, tensor in tensors.items()}
+
+
+def _values(storage: _Storage, file: io.BytesIO) -> np.ndarray:
+    count = int.from_bytes(file.read(8), "little", signed=True)
+    content = file.read(storage.count * storage.dtype.itemsize)
+    if count != storage.count or len(content) != storage.count * storage.dtype.itemsize:
+        raise ValueError(f"the storage {storage.key} has another number of values than its tensors say")
+    return np.frombuffer(content, storage.dtype)

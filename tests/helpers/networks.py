@@ -1,0 +1,13 @@
+"""Descriptions of networks, to build architectures by hand."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from marsseg_core.components.interfaces import Architecture, NetworkSpec
+from marsseg_core.testing.architectures import SmallEncoder
+
+
+def spec_for(component: Architecture, *sizes: Any, **others: Any) -> NetworkSpec:
+    """Return a spec for an architecture, with a small encoder if it needs one."""
+    return NetworkSpec(*sizes, **others, encoder=SmallEncoder() if component.needs_encoder else None)
