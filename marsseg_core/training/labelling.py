@@ -16,11 +16,11 @@ from ..files.documents import decoding
 from ..files.regular import open_regular
 from ..files.run_folder import RunFolder
 from ..messages import get_logger
+from ..networks.load import load
 from ..networks.predictor import Predictor
 from ..planning.invoke import call_component
 from ..planning.plan import Plan
 from ..registry import kinds
-from ..runs.load import load
 from ..runs.unlabelled import Unlabelled
 
 _logger = get_logger(__name__)
