@@ -661,6 +661,7 @@ def predict(
     with_ignored: bool = False,
     probabilities: bool = False,
     range: str | None = None,
+    decoding: str = "run",
     trust: bool = False,
 ) -> Iterator[np.ndarray]:
     """Predict the class of each pixel of images, with one run or the mean of several runs.
@@ -679,6 +680,8 @@ def predict(
         probabilities: Yield probabilities (H, W, K) float32 instead of labels, K the number of classes.
         range: The values of black and white: "0..1", "0..4095", or "bits" for the whole range of 16 bits. None uses the
             scaling of the run.
+        decoding: "run" adds the offsets that runs with `decoding="offsets"` have chosen, for several runs their mean;
+            "argmax" adds none. Probabilities are always without offsets.
         trust: Execute the plugin files that are stored with the runs.
 
     Returns:
@@ -700,6 +703,7 @@ def predict(
     from .inference.ensemble import load_networks, open_runs, scaling_of, with_channels
     from .inference.given_images import GivenImages, images_of
     from .networks.predictor import Predictor
+    from .runs.decoding import decoding_of
 
     chosen_range = None if range is None else _range(range)
     tta, trust = flag_of(tta, "tta"), flag_of(trust, "trust")
@@ -711,14 +715,16 @@ def predict(
     folders, classes = open_runs([path_of(path, "runs") for path in paths])
     scaled_images = GivenImages(chosen_range, scaling_of(folders))
     session = open_session(trust=flag_of(trust, "trust"))
-    predictor = Predictor(load_networks(folders, session), tta=tta, labels_only=not probabilities)
+    decoded = decoding_of(folders, text_of(decoding, "decoding"))
+    labels_only = not probabilities and not decoded.offsets
+    predictor = Predictor(load_networks(folders, session), tta=tta, labels_only=labels_only)
     outputs = predictor.probabilities(with_channels(image, predictor.channels) for image in scaled_images(arrays))
     ignore_classes = () if flag_of(with_ignored, "with_ignored") else classes.ignore_classes
 
     def predicted() -> Iterator[np.ndarray]:
         for number, output in enumerate(outputs):
             check_finite(output, f"image {number}")
-            yield output if probabilities else decode(output, ignore_classes)
+            yield output if probabilities else decode(decoded.of_probabilities(output), ignore_classes)
         for line in scaled_images.doubts():
             _logger.warning(line)
 
@@ -732,6 +738,7 @@ def evaluate(
     subset: str | None = None,
     metrics: str | None = None,
     tta: bool = False,
+    decoding: str = "run",
     trust: bool = False,
 ) -> Confusion:
     """Score the best network of a run on one of its subsets, or on other data.
@@ -744,6 +751,7 @@ def evaluate(
         metrics: Further metrics to compute: "boundary_iou,boundary_f:tolerance=2". Read them with
             `.value("boundary_iou")`.
         tta: Test-time augmentation: average over each image and its flipped copies.
+        decoding: "run" adds the offsets that a run with `decoding="offsets"` has chosen; "argmax" adds none.
         trust: Execute the plugin files that are stored with the run.
 
     Returns:
@@ -769,5 +777,13 @@ def evaluate(
     subset = text_of(subset, "subset") if subset is not None else "all" if source else "test"
     further_metrics = None if metrics is None else text_of(metrics, "metrics")
     session = open_session(trust=flag_of(trust, "trust"))
-    (score,) = score_runs([folder], [source], subset, session, metrics=further_metrics, tta=flag_of(tta, "tta"))
+    (score,) = score_runs(
+        [folder],
+        [source],
+        subset,
+        session,
+        metrics=further_metrics,
+        tta=flag_of(tta, "tta"),
+        decoding=text_of(decoding, "decoding"),
+    )
     return score.confusion

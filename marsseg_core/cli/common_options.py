@@ -7,7 +7,16 @@ from typing import Annotated
 
 import typer
 
-from .completion import names_or_distributions
+from .completion import fixed, names_or_distributions
+
+Decoding = Annotated[
+    str,
+    typer.Option(
+        help="How values become classes: run (as each run has chosen) or argmax (without offsets).",
+        metavar="run|argmax",
+        autocompletion=fixed("run", "argmax"),
+    ),
+]
 
 Disable = Annotated[
     list[str] | None,

@@ -108,6 +108,9 @@ def _print_comparison(comparison: Comparison) -> None:
             f"Transductive: {', '.join(transductive)}. These runs learned from images of the test subset, without "
             "their labels; their scores do not hold for new images."
         )
+    if "training.decoding" not in comparison.differing and comparison.groups[0].decoding != "argmax":
+        print_text()
+        print_text(f"All scores: decoding {comparison.groups[0].decoding}")
     if comparison.skipped:
         print_text()
         print_table(("not compared", "reason"), [(str(path), reason) for path, reason in comparison.skipped])

@@ -10,7 +10,7 @@ import typer
 from ..networks.startup import check_backend
 from ..registry.kinds import DATASET, METRIC
 from ..registry.session import open_session
-from .common_options import Plugins, Trust, Tta
+from .common_options import Decoding, Plugins, Trust, Tta
 from .completion import composition, fixed
 from .loading import load_keras
 from .output import print_json, print_table, print_text
@@ -46,6 +46,7 @@ def evaluate(
         ),
     ] = None,
     tta: Tta = False,
+    decoding: Decoding = "run",
     plugin: Plugins = None,
     trust: Trust = False,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
@@ -66,9 +67,13 @@ def evaluate(
     load_keras()
     from ..inference.scoring import score_runs
 
-    scores = score_runs(folders, data or [None], subset, session, metrics=metrics, tta=tta)
+    scores = score_runs(folders, data or [None], subset, session, metrics=metrics, tta=tta, decoding=decoding)
     if json:
-        sources = [{"run": score.run, "data": score.data, "subset": score.subset} for score in scores]
+        sources = [
+            {"run": score.run, "data": score.data, "subset": score.subset}
+            | ({"decoding": _decoding(score)} if score.decoding.offsets else {})
+            for score in scores
+        ]
         print_json(scores=[source | score.confusion.to_json() for source, score in zip(sources, scores, strict=True)])
     else:
         _print_scores(scores)
@@ -94,7 +99,12 @@ def _print_scores(scores: list[Score]) -> None:
         _print_matrix(scores[0])
     print_text()
     for score in scores:
-        print_text(f"{score.run}: {score.subset} of {score.data}")
+        offsets = f", decoding: {_decoding(score)}" if score.decoding.offsets else ""
+        print_text(f"{score.run}: {score.subset} of {score.data}{offsets}")
+
+
+def _decoding(score: Score) -> str:
+    return score.decoding.describe(score.confusion.class_names)
 
 
 def _rows_per_class(values: list[dict[str, dict[str, Any]]], scores: list[Score]) -> list[tuple[str, ...]]:

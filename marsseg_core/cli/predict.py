@@ -11,7 +11,7 @@ import typer
 from ..errors import RequestError, RunError
 from ..networks.startup import check_backend
 from ..registry.session import open_session
-from .common_options import Plugins, Trust, Tta
+from .common_options import Decoding, Plugins, Trust, Tta
 from .completion import fixed
 from .loading import load_keras
 from .output import EXIT_INTERRUPTED, print_table, print_text, say, warn
@@ -47,6 +47,7 @@ def predict(
         ),
     ] = None,
     tta: Tta = False,
+    decoding: Decoding = "run",
     with_ignored: Annotated[
         bool, typer.Option("--with-ignored", help="Also predict ignored classes, such as the background.")
     ] = False,
@@ -123,9 +124,14 @@ def predict(
     from ..inference.prediction import Summary, predict_source
     from ..inference.submission import new_submission
     from ..networks.predictor import Predictor
+    from ..runs.decoding import decoding_of
 
+    decoded = decoding_of(folders, decoding)
+    if decoded.offsets:
+        say(f"Decoding: {decoded.describe(classes.names)}")
+    labels_only = not probabilities and not decoded.offsets
     networks = load_networks(folders, session)
-    predictor = Predictor(networks, tta=tta, overlap=tile_overlap, batch=batch, labels_only=not probabilities)
+    predictor = Predictor(networks, tta=tta, overlap=tile_overlap, batch=batch, labels_only=labels_only)
     outputs = None if out is None else Outputs(out, classes, overlays=overlay, probabilities=probabilities)
     summary = Summary.empty(len(classes.names))
     try:
@@ -137,6 +143,7 @@ def predict(
                 images,
                 predictor,
                 ignore_classes=() if with_ignored else classes.ignore_classes,
+                decoding=decoded,
                 outputs=outputs,
                 submission=rows,
                 summary=summary,

@@ -228,6 +228,9 @@ def _print_result(result: Run) -> None:
     best = f"epoch {result.best_epoch} of {len(result.history)}"
     by = "" if result.best_by == f"val_{HEADLINE}" else f", the best by {result.best_by}"
     print_text(f"{result.path}: network of {best}{by}")
+    if plain := result.metrics.get("argmax"):
+        without = ", ".join(f"{subset} {HEADLINE} {_score(scores[HEADLINE])}" for subset, scores in plain.items())
+        print_text(f"Decoding: {result.decoding.describe(result.data.class_names)} (with argmax: {without})")
     if result.interrupted:
         say("Interrupted: the best network so far is stored; the test subset was not scored.")
         _say_how_to_resume(result)

@@ -13,6 +13,7 @@ from ..networks.compiled import compiled
 from ..networks.predictor import HALF, Predictor
 from ..planning.resolved import ResolvedComponent
 from .confusion import Confusion, check_finite
+from .decoding import ARGMAX, Decoding
 
 # The smallest probability whose logarithm is taken.
 _SMALLEST: Final = 1e-30
@@ -61,13 +62,29 @@ def evaluate(
     batch: int,
     metrics: Sequence[ResolvedComponent] = (),
     overlap: float | None = HALF,
+    decoding: Decoding = ARGMAX,
 ) -> Confusion:
     """Predict the items with the network, and return their confusion matrices with these further metrics.
 
     `overlap` is that of `predicted_batches`. Its default is how a training scores, so that a run's scores can be
     computed again.
     """
-    confusion = Confusion(data.class_names, data.ignore_classes, metrics)
-    for masks, logits in predicted_batches(network, data, items, batch, overlap):
-        confusion.update(masks, logits)
+    (confusion,) = evaluate_decodings(network, data, items, batch, metrics, [decoding], overlap)
     return confusion
+
+
+def evaluate_decodings(
+    network: keras.Model,
+    data: SegmentationData,
+    items: np.ndarray,
+    batch: int,
+    metrics: Sequence[ResolvedComponent],
+    decodings: Sequence[Decoding],
+    overlap: float | None = HALF,
+) -> list[Confusion]:
+    """Predict the items once, and return the confusion matrices of each decoding; see `evaluate`."""
+    confusions = [Confusion(data.class_names, data.ignore_classes, metrics) for _ in decodings]
+    for masks, logits in predicted_batches(network, data, items, batch, overlap):
+        for confusion, decoding in zip(confusions, decodings, strict=True):
+            confusion.update(masks, decoding.of_logits(logits))
+    return confusions

@@ -82,6 +82,11 @@ class RunGroup:
         return any(self.settings[key] == "true" for key in keys)
 
     @property
+    def decoding(self) -> str:
+        """Return how the logits of the runs became classes: "argmax" or "offsets"."""
+        return self.settings["training.decoding"]
+
+    @property
     def spread(self) -> Spread:
         """Return the mean and the standard deviation of the compared score."""
         return Spread.of(self.values)
@@ -141,6 +146,7 @@ class Comparison(HtmlRepr):
             "group": group.label,
             "rank": group.rank,
             **group.spread.to_json(),
+            "decoding": group.decoding,
             "settings": {name: values[position] for name, values in self.differing.items()},
             "difference": group.difference and group.difference.to_json(),
             "runs": [

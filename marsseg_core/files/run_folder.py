@@ -211,6 +211,11 @@ class RunFolder:
         return self.path / "metrics.json"
 
     @property
+    def decoding(self) -> Path:
+        """Return the path of the offsets for decoding; the file exists only if the plan has `decoding=offsets`."""
+        return self.path / "decoding.json"
+
+    @property
     def network(self) -> Path:
         """Return the path of the best network, in Keras' format."""
         return self.path / "network.keras"
@@ -309,7 +314,8 @@ class RunFolder:
 
     def _is_in_manifest(self, path: Path) -> bool:
         """Return whether scores or resuming depend on a file. They do not depend on history, log, report or figures."""
-        files = (self.plan, self.split, self.labels, self.cleaning, self.metrics, self.network, self.checkpoint)
+        scored = (self.metrics, self.decoding, self.network, self.checkpoint)
+        files = (self.plan, self.split, self.labels, self.cleaning, *scored)
         return path in files or path.parent == self.plugins
 
     def _read_manifest(self) -> dict[str, list[str]]:

@@ -40,8 +40,19 @@ _METRICS: Final = Table(
         "best_epoch": _or_null(Number(1, whole=True)),
         "best_by": Text(),
         "transductive": Truth(),
+        "decoding": Text(("argmax", "offsets")),
+        "argmax": Table(others=_SCORES),
     },
     renamed={"parts": "subsets"},
+)
+
+_DECODING: Final = Table(
+    required={"network": Text(), "offsets": Table(others=_NUMBER)},
+    optional={
+        "subset": Text(("validation",)),
+        "blocks": _COUNT,
+        "moves": Items(Table(required={"class": Text(), "offset": _NUMBER, "gain": _NUMBER, "share": Number(0, 1)})),
+    },
 )
 
 SCALING: Final = Table(
@@ -117,6 +128,9 @@ _RESTORE: Final = "Restore the file from a copy, or train again: marsseg run --p
 DOCUMENTS: Final[Mapping[str, Document]] = {
     "metrics.json": Document(
         _METRICS, "Remove the file; `marsseg run --resume {folder}` then scores the network again and writes it."
+    ),
+    "decoding.json": Document(
+        _DECODING, "Restore the file from a copy, or decode without its offsets: --decoding argmax"
     ),
     "split.json": Document(_SPLIT, _RESTORE),
     "cleaning.json": Document(_CLEANING, _RESTORE),

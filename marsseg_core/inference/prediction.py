@@ -10,6 +10,7 @@ import numpy as np
 
 from ..errors import RequestError
 from ..evaluation.confusion import check_finite
+from ..evaluation.decoding import ARGMAX, Decoding
 from ..messages import get_logger
 from ..networks.predictor import Predictor
 from .ensemble import with_channels
@@ -59,6 +60,7 @@ def predict_source(
     predictor: Predictor,
     *,
     ignore_classes: tuple[int, ...],
+    decoding: Decoding = ARGMAX,
     outputs: Outputs | None,
     submission: Submission | None,
     summary: Summary,
@@ -66,7 +68,8 @@ def predict_source(
 ) -> None:
     """Predict each image, and write the result to `outputs` and `submission`.
 
-    No pixel is labelled with one of the `ignore_classes`. `summary` is updated after each image, and `progress` is
+    No pixel is labelled with one of the `ignore_classes`. With a `decoding` that has offsets, the predictor must give
+    probabilities; those that are written are without offsets. `summary` is updated after each image, and `progress` is
     called with the number of images done, also with fractions.
 
     An image that cannot be read is left out with a warning. If it is the only image, or there is a submission, which
@@ -99,7 +102,8 @@ def predict_source(
         row_strips = _finite(row_strips, name)
         if outputs is not None:
             row_strips = outputs.with_probabilities(name, image.shape, row_strips)
-        labels = labels_of(_counted(row_strips, len(image), summary.done, progress), ignore_classes)
+        decoded = map(decoding.of_probabilities, _counted(row_strips, len(image), summary.done, progress))
+        labels = labels_of(decoded, ignore_classes)
         if outputs is not None:
             outputs.write(name, image, labels)
         if submission is not None:

@@ -12,6 +12,7 @@ import numpy as np
 from ..data.arrays import SegmentationData
 from ..errors import RequestError
 from ..evaluation.confusion import Confusion, check_finite
+from ..evaluation.decoding import ARGMAX, Decoding
 from ..evaluation.evaluate import evaluate
 from ..files.run_folder import RunFolder
 from ..messages import get_logger
@@ -26,6 +27,7 @@ from ..registry import kinds
 from ..registry.catalog import Catalog
 from ..registry.session import Session
 from ..runs.data import read_data
+from ..runs.decoding import RECORDED, decoding_of
 from ..runs.recorded_data import read_data_of, recorded_scaling, recorded_split
 from .ensemble import with_channels
 from .image_sources import ALL, check_subset
@@ -48,6 +50,7 @@ class Score:
     subset: str
     confusion: Confusion
     table: MetricTable
+    decoding: Decoding
 
 
 def score_runs(
@@ -58,6 +61,7 @@ def score_runs(
     *,
     metrics: str | None = None,
     tta: bool = False,
+    decoding: str = RECORDED,
 ) -> list[Score]:
     """Score each run on each source.
 
@@ -68,6 +72,7 @@ def score_runs(
         session: the catalog of installed components
         metrics: metrics to compute in addition to those of the run's plan
         tta: whether to use test-time augmentation
+        decoding: one of `runs.decoding.CHOICES`
 
     Raises:
         RequestError: the data differs from that of the run or has other classes, or files of a run have changed
@@ -82,7 +87,7 @@ def score_runs(
     scores = []
     for run, plan in zip(runs, plans, strict=True):
         run.check_unchanged(run.plan, run.split, run.cleaning, run.network)
-        network = load(run.path, session)
+        network, decoded = load(run.path, session), decoding_of([run], decoding)
         table = _table(plan, metrics, session.catalog)
         for source in sources:
             data_plan = _data_plan(run, plan, source, subset, session)
@@ -94,9 +99,9 @@ def score_runs(
             items = np.arange(len(data)) if subset == ALL else recorded_split(run, data)[subset]
             # The run's own data are scored as in its training, other data as `marsseg predict` predicts them.
             overlap = None if source is not None and subset == ALL else HALF
-            confusion = _score(network, data, items, plan.training.batch, tta, table, overlap)
+            confusion = _score(network, data, items, plan.training.batch, tta, table, overlap, decoded)
             name = source if isinstance(source, str) else data.source
-            scores.append(Score(str(run.path), name, subset, confusion, table))
+            scores.append(Score(str(run.path), name, subset, confusion, table, decoded))
     return scores
 
 
@@ -149,13 +154,14 @@ def _score(
     tta: bool,
     table: MetricTable,
     overlap: float | None = HALF,
+    decoding: Decoding = ARGMAX,
 ) -> Confusion:
     if data.images.shape[1:] == network.input_shape[1:] and not tta:
-        return evaluate(network, data, items, batch, table.computed())
+        return evaluate(network, data, items, batch, table.computed(), decoding=decoding)
     predictor = Predictor([network], tta=tta, overlap=overlap, batch=None if overlap is None else batch)
     images = (with_channels(np.asarray(data.images[item]), predictor.channels) for item in items)
     confusion = Confusion(data.class_names, data.ignore_classes, table.computed())
     for item, probabilities in zip(items, predictor.probabilities(images), strict=True):
         check_finite(probabilities, f"{data.title(item)} of {data.source}")
-        confusion.update(data.masks[item][None], probabilities[None])
+        confusion.update(data.masks[item][None], decoding.of_probabilities(probabilities)[None])
     return confusion

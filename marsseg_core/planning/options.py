@@ -14,11 +14,14 @@ from ..registry.kinds import Kind
 from ..registry.loading import resolve_reference
 from ..registry.parameters import param
 
+# The value of `oversample_class` that names no class.
+RAREST: Final = "rarest"
+
 # The value of `unlabelled` for the images without labels of the labelled data set itself.
 OWN: Final = "own"
 
-# The value of `oversample_class` that names no class.
-RAREST: Final = "rarest"
+OFFSETS: Final = "offsets"
+"""Name the value of `training.decoding` that adds offsets to the logits."""
 
 
 @dataclass(frozen=True)
@@ -158,6 +161,10 @@ class TrainingOptions:
         help="metric for the best network and for early stopping; loss or val_loss: for early stopping only",
     )
     metrics: str = param("none", help="more metrics to compute and show, as in boundary_iou,boundary_f:tolerance=2")
+    decoding: Literal["argmax", "offsets"] = param(
+        "argmax",
+        help="how logits become classes; offsets: each class gets an offset that is chosen on the validation subset",
+    )
     precision: Literal["float32", "mixed_bfloat16", "mixed_float16", "auto"] = param(
         "float32",
         help="dtype policy of the network; losses and scores stay float32; auto: mixed_bfloat16 where the run's "

@@ -129,19 +129,19 @@ class Plan(HtmlRepr):
         entry = self.resolved[kinds.WEIGHTING][0].entry
         if len(names) == 1 and self.one(kinds.WEIGHTING).moves:
             lines.append(f"The weighting '{entry.name}' has no effect, as there is only one loss, {names[0]}.")
-        if self.training.unlabelled != OWN and not self.resolved[METHOD]:
-            lines.append("The images without labels have no effect, as no --semi names a method that uses them.")
-        if any(isinstance(each.options, SemiOptions) and each.options.transductive for each in self.resolved[METHOD]):
-            lines.append(
-                "The run is transductive: images of the validation and test subsets are used without their labels, so "
-                "the scores do not hold for new images."
-            )
         for resolved in self.resolved[kinds.ENCODER]:
             if isinstance(resolved.options, EncoderOptions):
                 lines += _encoder_remarks(resolved.options, self.training)
         training = self.training
         if training.oversample_class != RAREST and training.oversample == 1 and not training.crop_focus:
             lines.append("training.oversample_class has no effect without training.oversample or training.crop_focus.")
+        if training.unlabelled != OWN and not self.resolved[METHOD]:
+            lines.append("The images without labels have no effect, as no --semi names a method that uses them.")
+        if any(isinstance(each.options, SemiOptions) and each.options.transductive for each in self.resolved[METHOD]):
+            lines.append(
+                "The run is transductive: images of the validation and test subsets are used without their labels, so "
+                "the scores do not hold for new images."
+            )
         return tuple(lines)
 
     def rows(self) -> list[tuple[str, str, str]]:

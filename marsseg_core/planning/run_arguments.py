@@ -69,6 +69,7 @@ class SeriesArguments(TypedDict, total=False):
     patience: int | None
     monitor: str
     metrics: str
+    decoding: Literal["argmax", "offsets"]
     precision: Literal["float32", "mixed_bfloat16", "mixed_float16", "auto"]
     precision_from: Literal["auto"] | None
     workers: int

@@ -10,6 +10,7 @@ from ..conventions import HEADLINE
 from ..data.arrays import SegmentationData
 from ..data.split import Split
 from ..evaluation.confusion import Confusion
+from ..evaluation.decoding import ARGMAX, Decoding
 from ..files.run_folder import INTERRUPTED, RunFolder
 from ..planning.plan import Plan
 from ..shown import HtmlRepr
@@ -36,6 +37,7 @@ class Run(HtmlRepr):
         history: one record for each epoch: the values of the columns by name
         scores: the confusion matrix of each subset that was scored
         metrics: the content of metrics.json; empty before the end of the run
+        decoding: how the logits of the best network become classes, in `scores` and wherever the run predicts
         best_epoch: the epoch of the best network, counted from 1; None before the end of the first epoch
         best_by: the column of the history that selects the best network
         unlabelled: the images without labels during a training with a semi-supervised method; else None
@@ -51,6 +53,7 @@ class Run(HtmlRepr):
     history: list[dict[str, float | None]] = field(default_factory=list)
     scores: dict[str, Confusion] = field(default_factory=dict)
     metrics: dict[str, Any] = field(default_factory=dict)
+    decoding: Decoding = ARGMAX
     best_epoch: int | None = None
     best_by: str = f"val_{HEADLINE}"
     unlabelled: Unlabelled | None = None

@@ -8,7 +8,8 @@ from ..data.arrays import SegmentationData
 from ..data.split import Split
 from ..errors import RequestError, RunError
 from ..evaluation.confusion import Confusion
-from ..evaluation.evaluate import evaluate
+from ..evaluation.decoding import ARGMAX
+from ..evaluation.evaluate import evaluate_decodings
 from ..files.run_folder import RunFolder
 from ..hooks import load_hooks
 from ..messages import get_logger
@@ -22,6 +23,7 @@ from ..networks.load import load
 from ..planning.plan import Plan
 from ..registry.distribution import DISTRIBUTION
 from ..registry.kinds import DATASET, OBSERVER
+from ..runs.decoding import recorded_decoding
 from ..runs.log import run_log
 from ..runs.recorded_data import read_data_of, record_data, recorded_split
 from ..runs.run import Run
@@ -89,13 +91,16 @@ def record_move(run: Run) -> None:
     _logger.info(f"The data of the run are read from {place} from now on.")
 
 
-def score_subsets(run: Run, subsets: Iterable[str]) -> dict[str, Confusion]:
-    """Score the network of a run on its subsets."""
-    plan = run.plan
-    return {
-        subset: evaluate(run.network, run.data, run.split[subset], plan.training.batch, plan.metrics.computed())
-        for subset in subsets
-    }
+def score_subsets(run: Run, subsets: Iterable[str]) -> tuple[dict[str, Confusion], dict[str, Confusion]]:
+    """Score the network of a run on its subsets, with the decoding of the run and with the plain argmax."""
+    batch, metrics = run.plan.training.batch, run.plan.metrics.computed()
+    decodings = list(dict.fromkeys((run.decoding, ARGMAX)))  # two, or the plain argmax once
+    scores: dict[str, Confusion] = {}
+    plain: dict[str, Confusion] = {}
+    for subset in subsets:
+        confusions = evaluate_decodings(run.network, run.data, run.split[subset], batch, metrics, decodings)
+        scores[subset], plain[subset] = confusions[0], confusions[-1]
+    return scores, plain
 
 
 def steps_per_epoch(plan: Plan, data: SegmentationData, split: Split) -> int:
@@ -119,5 +124,6 @@ def _open_ended(folder: RunFolder, plan: Plan) -> Run:
     run = Run(plan, folder, data, split, network, steps_per_epoch(plan, data, split), metrics=metrics)
     run.history = folder.read_history()
     run.best_epoch, run.best_by = metrics["best_epoch"], metrics.get("best_by", run.best_by)
-    run.scores = score_subsets(run, metrics["subsets"])
+    run.decoding = recorded_decoding(folder)
+    run.scores, _ = score_subsets(run, metrics["subsets"])
     return run

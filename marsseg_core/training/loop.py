@@ -33,6 +33,7 @@ from ..networks.keras_backend import (
 from ..networks.precision import settle_precision
 from ..networks.read import load_network
 from ..networks.wiring import same_wiring
+from ..planning.options import OFFSETS
 from ..planning.plan import Plan
 from ..registry import kinds
 from ..registry.distribution import DISTRIBUTION
@@ -60,6 +61,7 @@ from .callbacks import (
 )
 from .checkpoint import RestoreStates, TrainingProgress
 from .checkpointer import Checkpointer, FileCheckpointer
+from .chosen_decoding import choose_decoding
 from .ended import record_move, relocate, score_subsets
 from .labelling import label_images, store_labels, stored_labels
 from .recorder import RunRecorder
@@ -461,8 +463,14 @@ def _write_end(run: Run, status: str, task: SegmentationTask) -> None:
     run.metrics |= {"best_epoch": run.best_epoch, "best_by": run.best_by, "subsets": {}}
     if run.best_epoch is not None:
         run.network = _best_network(run, status, task)
-        run.scores = score_subsets(run, ("validation", "test")[: 1 + (status == FINISHED)])
+        with_offsets = run.plan.training.decoding == OFFSETS
+        if with_offsets:
+            run.decoding = choose_decoding(run)
+        run.scores, plain = score_subsets(run, ("validation", "test")[: 1 + (status == FINISHED)])
         run.metrics["subsets"] = {subset: confusion.to_json() for subset, confusion in run.scores.items()}
+        if with_offsets:
+            run.metrics["decoding"] = OFFSETS
+            run.metrics["argmax"] = {subset: confusion.to_json() for subset, confusion in plain.items()}
     run.folder.write_json(run.folder.metrics, run.metrics)
     log_waiting()
     run.folder.log(status)

@@ -77,8 +77,8 @@ def set_up_training(
 
     `best_by` is the column of the history that decides which network is the best. Without a `network`, the plan's
     network is built, with the initial weights of its encoder and of `training.init`. With one, that network is trained;
-    its weights are not changed here, since a checkpoint will set them. `unlabelled` has the
-    images of a semi-supervised method, and `labels` those that it has made for them before the training.
+    its weights are not changed here, since a checkpoint will set them. `unlabelled` has the images of a semi-supervised
+    method, and `labels` those that it has made for them before the training.
 
     Raises RequestError where components of the plan do not fit each other or the data, and PluginError where a
     component builds something wrong.

@@ -11,6 +11,7 @@ import marsseg_core as marsseg
 from marsseg_core import api
 from marsseg_core.data.arrays import SegmentationData
 from marsseg_core.errors import RunError
+from marsseg_core.evaluation.decoding import ARGMAX
 from marsseg_core.evaluation.evaluate import evaluate
 from marsseg_core.inference.prediction import Summary, predict_source
 from marsseg_core.inference.scoring import _score
@@ -76,6 +77,7 @@ def test_prediction_names_the_image(unsound, images, monkeypatch, networks, tta,
     classes = type("Classes", (), {"ignore_classes": (0,)})
     monkeypatch.setattr("marsseg_core.inference.ensemble.open_runs", lambda runs: (runs, classes))
     monkeypatch.setattr("marsseg_core.inference.ensemble.scaling_of", lambda runs: None)
+    monkeypatch.setattr("marsseg_core.runs.decoding.recorded_decoding", lambda run: ARGMAX)
     networks_of = [unsound, sound][:networks]
     monkeypatch.setattr("marsseg_core.inference.ensemble.load_networks", lambda runs, trust: networks_of)
     predictions = marsseg.predict("run", images, tta=tta, probabilities=probabilities)

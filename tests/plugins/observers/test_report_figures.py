@@ -15,6 +15,7 @@ from hypothesis.extra import numpy as hnp
 from PIL import Image
 
 from marsseg_core.data.arrays import SegmentationData
+from marsseg_core.evaluation.decoding import ARGMAX
 from marsseg_core.figures import canvas
 from marsseg_core.figures.colours import NEUTRAL, class_colours, hex_code, paint
 from marsseg_core.figures.curves import learning_curves, points
@@ -331,5 +332,6 @@ def test_tiles_have_the_names_of_items(names, title):
         scores={"test": SimpleNamespace(per_image=[0.5], wrong_per_image=[3])},
         split={"test": np.array([1])},
         network=keras.Sequential([keras.Input((4, 4, 1)), keras.layers.Conv2D(2, 1)]),
+        decoding=ARGMAX,
     )
     assert [tile.title for tile in _tiles(run, "test")] == [f"typical: {title}, miou 0.50"]

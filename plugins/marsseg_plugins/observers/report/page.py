@@ -41,12 +41,13 @@ def render_page(
     plan: str,
     environment: Mapping[str, Any],
     table: MetricTable | None = None,
+    decoding: str = "argmax",
 ) -> str:
     """Return the page as HTML text. All text from plugins and data is escaped.
 
     `metrics` is the content of `metrics.json`, with None for undefined values. `plan` is the plan as TOML.
     `environment` maps names to values, which may be mappings themselves. `table` holds the metrics; None means the
-    installed ones.
+    installed ones. `decoding` says how logits became classes.
     """
     subsets = {name: metrics["subsets"][name] for name in SUBSETS if name in metrics["subsets"]}
     table = table or metric_table()
@@ -56,7 +57,7 @@ def render_page(
         title=title,
         interrupted=metrics["status"] == "interrupted",
         transductive=bool(metrics.get("transductive")),
-        headline=_headline(metrics, table),
+        headline=_headline(metrics, table, decoding),
         subsets=[
             {"name": name, "images": _images(subset), "purpose": SUBSETS[name]} for name, subset in subsets.items()
         ],
@@ -78,7 +79,7 @@ def render_page(
     )
 
 
-def _headline(metrics: Mapping[str, Any], table: MetricTable) -> dict[str, str]:
+def _headline(metrics: Mapping[str, Any], table: MetricTable, decoding: str) -> dict[str, str]:
     subsets = metrics["subsets"]
     name = "test" if "test" in subsets else "validation"
     subset = subsets.get(name, {})
@@ -96,6 +97,9 @@ def _headline(metrics: Mapping[str, Any], table: MetricTable) -> dict[str, str]:
         )
     if name == "validation":
         meaning += " This subset was used to choose the epoch, so the score is optimistic."
+    if name in (plain := metrics.get("argmax", {})):
+        trained += f" Decoding, chosen on the validation subset: {decoding}; with argmax, the {name} subset has "
+        trained += f"{_number(plain[name].get(HEADLINE))}."
     label = table.label(HEADLINE)
     return {"score": _number(score), "label": label, "subset": name, "meaning": meaning, "trained": trained}
 

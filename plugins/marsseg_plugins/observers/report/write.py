@@ -66,6 +66,7 @@ def write_report(run: Run) -> None:
         plan=read_text(folder.plan),
         environment=folder.read_json(folder.environment),
         table=run.plan.metrics,
+        decoding=run.decoding.describe(names),
     )
     folder.write_text(folder.report, page)
 
@@ -86,6 +87,6 @@ def _tiles(run: Run, subset: str) -> list[Tile]:
         for (index, kind), logits in zip(group, network.logits(images), strict=False):
             item = items[index]
             title = f"{kind}: {run.data.title(item)}, {HEADLINE} {scores[index]:.2f}"
-            prediction = decode(logits, run.data.ignore_classes)
+            prediction = decode(run.decoding.of_logits(logits), run.data.ignore_classes)
             tiles.append(Tile(title, run.data.images[item], run.data.masks[item], prediction))
     return tiles

@@ -1,0 +1,41 @@
+"""The budget of a training, in processor seconds, and how many epochs it allows.
+
+The number of epochs is fixed before a training, so that its schedule ends where the training ends. It follows from the
+first two epochs: what the first takes longer is tracing and compiling, which is paid once. The budget counts user and
+system time of the process and its children from the first step to the end of the last epoch: steps and validation, but
+not imports, reading of data, building of the network and the final scores.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Final
+
+TOLERANCE: Final = 0.03
+"""Accept a training that takes this share more than its budget."""
+
+
+def processor_seconds() -> float:
+    """Return the user and system time of this process and of its children that have ended."""
+    return sum(os.times()[:4])
+
+
+def read_seconds(path: Path) -> list[float]:
+    """Return the processor seconds at the end of each epoch; none if the file does not exist."""
+    return list(json.loads(path.read_text())) if path.is_file() else []
+
+
+def epochs_within(budget: float, first_two: list[float]) -> int:
+    """Return how many epochs a budget allows, at least 1; `first_two` are the seconds at the end of two epochs."""
+    first, second = first_two
+    each = max(second - first, 0.01)
+    return max(1, 1 + int((budget - first) // each))
+
+
+def fewer_epochs(budget: float, epochs: int, seconds: float) -> int | None:
+    """Return a smaller number of epochs for a training that took too long; None if it was within its budget."""
+    if seconds <= budget * (1 + TOLERANCE) or epochs == 1:
+        return None
+    return max(1, min(epochs - 1, int(epochs * budget / seconds)))

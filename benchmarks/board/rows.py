@@ -1,0 +1,44 @@
+"""The rows of the leaderboard: one plan file each, in a folder for each track."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+MOST_PARAMETERS: Final = 500_000
+"""Hold the limit of the track `small`."""
+
+TRACKS: Final = {
+    "scratch": "From scratch: labelled images only, random initial weights.",
+    "pretrained": "Pretrained: initial weights from other images.",
+    "unlabelled": "With the data's images without labels.",
+    "small": f"At most {MOST_PARAMETERS:,} parameters, labelled images only, random initial weights.",
+}
+
+# The track whose rows are also compared in `small`, if they are small enough.
+SCRATCH: Final = "scratch"
+SMALL: Final = "small"
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row: a plan that is trained on a track."""
+
+    track: str
+    plan: Path
+
+    @property
+    def name(self) -> str:
+        """Return the name of the plan file, without its suffix."""
+        return self.plan.stem
+
+    def __str__(self) -> str:
+        return f"{self.track}/{self.name}"
+
+
+def find_rows(folder: Path, tracks: Sequence[str] = tuple(TRACKS), only: Collection[str] = ()) -> list[Row]:
+    """Return the rows of a folder of plan files, track by track; with `only`, those with one of these names."""
+    rows = [Row(track, plan) for track in tracks for plan in sorted((folder / track).glob("*.toml"))]
+    return [row for row in rows if not only or row.name in only]

@@ -1,0 +1,113 @@
+"""Write the results as Markdown and as one HTML page."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from marsseg_core.figures.page import render_template
+
+from .budget import TOLERANCE
+from .results import Result
+from .rows import MOST_PARAMETERS, SCRATCH, SMALL, TRACKS
+
+Tables = Mapping[tuple[str, float], Sequence[Result]]  # by track and budget in seconds
+
+
+def tracks_of(results: Mapping[float, Sequence[Result]]) -> dict[tuple[str, float], list[Result]]:
+    """Sort the results of each budget into tracks, the best first. Small rows of `scratch` are also in `small`."""
+    tables: dict[tuple[str, float], list[Result]] = {}
+    for track in TRACKS:
+        for budget, all_results in results.items():
+            chosen = [each for each in all_results if track == each.row.track or (track == SMALL and _is_small(each))]
+            if chosen:
+                tables[track, budget] = sorted(chosen, key=lambda each: -each.miou)
+    return tables
+
+
+def _is_small(result: Result) -> bool:
+    return result.row.track == SCRATCH and result.measured["parameters"] <= MOST_PARAMETERS
+
+
+def columns(results: Sequence[Result]) -> list[str]:
+    """Return the headings of a table."""
+    classes = [name.replace("_", " ") for name in results[0].ious]
+    return ["plan", "`miou`", "95 % interval", *classes, "parameters", "MACs", "minutes", "ms", "epochs", "runs"]
+
+
+def cells(result: Result, budget: float) -> list[str]:
+    """Return the cells of a row; `budget` is in seconds."""
+    low, high = result.interval
+    macs = result.measured["multiply_accumulates"]
+    over = 60 * result.minutes > budget * (1 + TOLERANCE)  # a single epoch takes longer than the budget
+    return [
+        str(result.row),
+        f"{result.miou:.3f}",
+        f"{low:.3f} to {high:.3f}",
+        *(f"{value:.3f}" for value in result.ious.values()),
+        f"{result.measured['parameters']:,}",
+        "unknown" if macs is None else f"{macs / 1e6:,.0f} M",
+        f"{result.minutes:.1f}{' (over)' if over else ''}",
+        f"{result.measured['milliseconds']:.1f}",
+        str(result.epochs),
+        str(len(result.members)),
+    ]
+
+
+def budget_text(seconds: float) -> str:
+    """Return a budget in words, such as "5 processor minutes"."""
+    return f"{seconds / 60:g} processor minutes" if seconds >= 60 else f"{seconds:g} processor seconds"
+
+
+def machine() -> str:
+    """Return the processor and the number of cores."""
+    model = platform.processor() or platform.machine()
+    if Path("/proc/cpuinfo").is_file():
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        model = next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), model)
+    return f"{model}, {os.cpu_count()} cores"
+
+
+def explanation(tables: Tables, failed: Mapping[str, str]) -> list[str]:
+    """Return the paragraphs above the tables."""
+    members = [member for results in tables.values() for result in results for member in result.members]
+    dates = sorted({member.measured["date"] for member in members})
+    places = len(members[0].matrices) if members else 0
+    lines = [
+        "Each row is a plan in `benchmarks/leaderboard/`, trained on the same images within the same processor time. "
+        "Scores are those of the test subset, which chose nothing: means over the runs, which differ in their seeds. "
+        f"The interval is that of bootstrap samples of the {places} places of the test subset. Classes: IoU.",
+        "Minutes: user and system time of a training, first step to end of the last epoch, with validation. "
+        "ms: processor time to predict one image, in batches of 16. MACs: multiply-accumulates per image.",
+        f"Machine: {machine()}. Date: {' to '.join(dict.fromkeys((dates[0], dates[-1])))}." if dates else "No results.",
+    ]
+    return [*lines, *(f"Failed: {row}: {reason}" for row, reason in failed.items())]
+
+
+def to_markdown(tables: Tables, failed: Mapping[str, str], command: str) -> str:
+    """Return the page in Markdown."""
+    parts = ["# Leaderboard", *explanation(tables, failed), f"```sh\n{command}\n```"]
+    for (track, budget), results in tables.items():
+        head = columns(results)
+        rule = ["---", *["--:"] * (len(head) - 1)]
+        lines = [f"| {' | '.join(row)} |" for row in (head, rule, *(cells(result, budget) for result in results))]
+        parts += [f"## {track}, {budget_text(budget)}", TRACKS[track], "\n".join(lines)]
+    return "\n\n".join(parts) + "\n"
+
+
+def to_html(tables: Tables, failed: Mapping[str, str], command: str) -> str:
+    """Return the page in HTML, without links and scripts."""
+    shown: list[dict[str, Any]] = [
+        {
+            "heading": f"{track}, {budget_text(budget)}",
+            "about": TRACKS[track],
+            "columns": [name.strip("`") for name in columns(results)],
+            "rows": [cells(result, budget) for result in results],
+        }
+        for (track, budget), results in tables.items()
+    ]
+    lines = [line.replace("`", "") for line in explanation(tables, failed)]
+    return render_template("board", "page.html", title="Leaderboard", lines=lines, command=command, tables=shown)

@@ -1,0 +1,157 @@
+"""Train the plans of the leaderboard within budgets of processor time, and write their scores as tables.
+
+    python benchmarks/leaderboard.py FILE.npz [--out runs/leaderboard] [--budget 300 1800] [--seeds 3] [--finalists 2]
+        [--track scratch small] [--only NAME] [--limit N] [--to docs]
+
+Each row is a plan file, `benchmarks/leaderboard/TRACK/NAME.toml`. To add a row, add a file
+(`benchmarks/leaderboard/README.md`). The data are FILE, with its groups as places, and one split. A budget is in
+processor seconds (`benchmarks/board/budget.py`). Each row is trained with seed 0. The `--finalists` best rows of each
+track and budget, by the validation subset, are trained with `--seeds` seeds.
+
+Everything is in `--out`, so an interrupted leaderboard goes on when the same command is called again. The tables are
+written after each run: leaderboard.md and leaderboard.html in the folder `--to`, by default `--out`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shlex
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+from board.budget import epochs_within, fewer_epochs, read_seconds
+from board.results import Member, Result, read_member
+from board.rows import MOST_PARAMETERS, SMALL, TRACKS, Row, find_rows
+from board.tables import to_html, to_markdown, tracks_of
+from board.train import Task
+
+from marsseg_core.files.atomic import write_bytes
+
+HERE: Final = Path(__file__).parent
+
+
+class RowError(Exception):
+    """A row that cannot be trained, or is against the rules of its track."""
+
+
+@dataclass
+class Leaderboard:
+    """Train rows and keep their results. `failed` has the reasons of the rows without one."""
+
+    data: str
+    out: Path
+    to: Path
+    command: str
+    results: dict[float, list[Result]] = field(default_factory=dict)
+    failed: dict[str, str] = field(default_factory=dict)
+
+    def run(self, rows: list[Row], budgets: list[float], seeds: int, finalists: int) -> None:
+        """Train each row with one seed, then the finalists of each track and budget with all seeds."""
+        for budget in budgets:
+            self.results[budget] = []
+            for row in rows:
+                if str(row) not in self.failed:
+                    self._add(row, budget, 1)
+            for track in TRACKS if seeds > 1 else ():
+                best = sorted(
+                    (each for each in self.results[budget] if each.row.track == track),
+                    key=lambda each: -each.validation,
+                )
+                for result in best[:finalists]:
+                    self._add(result.row, budget, seeds)
+
+    def _add(self, row: Row, budget: float, seeds: int) -> None:
+        """Train a row with so many seeds, and write the tables."""
+        try:
+            epochs, first = self._first(row, budget)
+            others = [self._member(row, budget, epochs, seed) for seed in range(1, seeds)]
+        except RowError as failure:
+            self.failed[str(row)] = str(failure)
+            print(f"{row}: failed: {failure}", flush=True)
+        else:
+            result = Result(row, (first, *others))
+            self.results[budget] = [each for each in self.results[budget] if each.row != row] + [result]
+            print(f"{row}: {result.miou:.3f} in {result.minutes:.1f} min, {seeds} run(s)", flush=True)
+        tables = tracks_of(self.results)
+        write_bytes(self.to / "leaderboard.md", to_markdown(tables, self.failed, self.command).encode())
+        write_bytes(self.to / "leaderboard.html", to_html(tables, self.failed, self.command).encode())
+
+    def _first(self, row: Row, budget: float) -> tuple[int, Member]:
+        """Return the number of epochs that fits the budget, and the run with seed 0 of so many epochs."""
+        seconds = self.out / str(row) / "two-epochs.json"
+        if len(read_seconds(seconds)) < 2:
+            print(f"{row}: timing two epochs", flush=True)
+            _process(Task(str(row.plan), self.data, 0, 2, str(seconds)), row)
+        epochs = epochs_within(budget, read_seconds(seconds)[:2])
+        member = self._member(row, budget, epochs, 0)
+        # Epochs may take longer later on, for example when an encoder is not frozen any more.
+        while fewer := fewer_epochs(budget, epochs, member.seconds):
+            epochs = fewer
+            member = self._member(row, budget, epochs, 0)
+        return epochs, member
+
+    def _member(self, row: Row, budget: float, epochs: int, seed: int) -> Member:
+        """Return one run of a row; train it unless it is finished."""
+        folder = self.out / str(row) / f"{budget:g}s" / f"{epochs}-epochs"
+        folder.mkdir(parents=True, exist_ok=True)
+        run, seconds, answer = (folder / f"seed-{seed}{end}" for end in ("", "-seconds.json", ".json"))
+        member = read_member(run, read_seconds(seconds), answer)
+        if member is None:
+            print(f"{row}: {epochs} epochs, seed {seed}", flush=True)
+            _process(Task(str(row.plan), self.data, seed, epochs, str(seconds), str(run), str(answer)), row)
+            member = read_member(run, read_seconds(seconds), answer)
+        if member is None:
+            raise RowError("the run was interrupted")
+        parameters = member.measured["parameters"]
+        if row.track == SMALL and parameters > MOST_PARAMETERS:
+            raise RowError(f"{parameters:,} parameters are more than the {MOST_PARAMETERS:,} of the track")
+        return member
+
+
+def _process(task: Task, row: Row) -> None:
+    """Do a task in a process of its own, whose output goes to a log."""
+    log = Path(task.seconds).with_suffix(".log")
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("w") as output:
+        command = [sys.executable, "-m", "board.train", task.to_json()]
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(HERE), os.environ.get("PYTHONPATH", "")])}
+        code = subprocess.run(command, env=environment, stdout=output, stderr=subprocess.STDOUT, check=False).returncode
+    if code:
+        last = log.read_text().strip().splitlines()[-1:] or [f"exit code {code}"]
+        raise RowError(f"{last[0]} (the log of {row}: {log.name})")
+
+
+def main() -> None:
+    """Read the command line, and run the leaderboard."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("file", type=Path)
+    parser.add_argument("--out", type=Path, default=Path("runs/leaderboard"))
+    parser.add_argument("--to", type=Path)
+    parser.add_argument("--budget", type=float, nargs="+", default=[300.0, 1800.0], metavar="SECONDS")
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--finalists", type=int, default=2)
+    parser.add_argument("--track", nargs="+", choices=TRACKS, default=list(TRACKS))
+    parser.add_argument("--only", nargs="+", default=[], metavar="NAME")
+    parser.add_argument("--limit", type=int, help="use only so many images, to try the script")
+    options = parser.parse_args()
+    rows = find_rows(HERE / "leaderboard", options.track, options.only)
+    if not rows:
+        parser.error("no plan file fits --track and --only")
+    data = f"npz:path={options.file.resolve()}" + (f":limit={options.limit}" if options.limit else "")
+    budgets = " ".join(f"{budget:g}" for budget in options.budget)
+    command = f"python benchmarks/leaderboard.py {shlex.quote(options.file.name)} --budget {budgets}"
+    command += f" --limit {options.limit}" if options.limit else ""
+    board = Leaderboard(data, options.out, options.to or options.out, command)
+    board.run(rows, options.budget, options.seeds, options.finalists)
+    print(f"Tables: {board.to / 'leaderboard.md'} and {board.to / 'leaderboard.html'}")
+    sys.exit(1 if board.failed else 0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,49 @@
+"""Choose how a run decodes its logits, after the training and on the validation subset alone."""
+
+from __future__ import annotations
+
+from ..evaluation.decoding import Decoding
+from ..evaluation.evaluate import predicted_batches
+from ..evaluation.offsets import LEAST_BLOCKS, blocks_of, choose_offsets, labelled_pixels
+from ..messages import get_logger
+from ..runs.run import Run
+
+_logger = get_logger(__name__)
+
+
+def choose_decoding(run: Run) -> Decoding:
+    """Choose the offsets that raise the mean IoU of the best network on the validation subset; write decoding.json.
+
+    Warns where the subset has too few images, or too few groups, to choose from. Then all offsets are 0.
+    """
+    data, items = run.data, run.split["validation"]
+    counted = [c for c in range(data.num_classes) if c not in data.ignore_classes]
+    pixels = labelled_pixels(
+        predicted_batches(run.network, data, items, run.plan.training.batch),
+        counted,
+        blocks := blocks_of(items, data.groups),
+        int(data.label_counts[items][:, counted].sum()),
+    )
+    number = int(blocks.max()) + 1
+    if number < LEAST_BLOCKS:
+        what = "images" if data.groups is None else "groups"
+        _logger.warning(
+            f"The validation subset has only {number} {what}: offsets for decoding need {LEAST_BLOCKS}. They stay 0."
+        )
+    choice = choose_offsets(pixels, run.plan.training.seed)
+    offsets = [0.0] * data.num_classes
+    for position, c in enumerate(counted):
+        offsets[c] = float(choice.offsets[position])
+    decoding = Decoding(tuple(offsets))
+    moves = [
+        {"class": data.class_names[counted[move.position]], "offset": move.offset}
+        | {"gain": move.gain, "share": move.share}
+        for move in choice.moves
+    ]
+    run.folder.write_json(
+        run.folder.decoding,
+        {"schema": 1, "network": run.folder.network_hash(), "subset": "validation", "blocks": number}
+        | {"offsets": dict(zip(data.class_names, offsets, strict=True)), "moves": moves},
+    )
+    run.folder.log(f"decoding: {decoding.describe(data.class_names)}")
+    return decoding

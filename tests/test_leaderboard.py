@@ -1,0 +1,204 @@
+"""The leaderboard of benchmarks/: its plans, its budget, its results and its tables, without a training."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import tomllib
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from helpers.paths import REPOSITORY
+
+import marsseg_core as marsseg
+
+BENCHMARKS = REPOSITORY / "benchmarks"
+PLANS = sorted((BENCHMARKS / "leaderboard").glob("*/*.toml"))
+
+
+@pytest.fixture
+def board(monkeypatch) -> SimpleNamespace:
+    """The modules of the leaderboard, by name."""
+    monkeypatch.syspath_prepend(BENCHMARKS)
+    parts = ("budget", "results", "rows", "tables", "train")
+    modules = {name: importlib.import_module(f"board.{name}") for name in parts}
+    return SimpleNamespace(**modules, main=importlib.import_module("leaderboard"))
+
+
+def measured(matrices, parameters=400_000) -> dict:
+    facts = {"date": "2026-11-26", "parameters": parameters, "multiply_accumulates": 63_918_080, "milliseconds": 3.21}
+    return facts | {"classes": ["soil", "big_rock"], "matrices": matrices}
+
+
+@pytest.fixture
+def result(board):
+    """`result("scratch/unet", matrices, …)` → the result of a row with one run for each list of matrices."""
+
+    def make(name, *runs, parameters=400_000, seconds=290.0, validation=0.5):
+        track, _, row = name.partition("/")
+        members = [board.results.Member(7, seconds, validation, measured(run, parameters)) for run in runs]
+        return board.results.Result(board.rows.Row(track, BENCHMARKS / f"{row}.toml"), tuple(members))
+
+    return make
+
+
+GOOD, POOR = [[[8, 2], [0, 4]], [[6, 0], [2, 2]]], [[[5, 5], [2, 2]], [[3, 3], [2, 2]]]
+
+
+@pytest.mark.parametrize("path", PLANS, ids=lambda path: f"{path.parent.name}-{path.stem}")
+def test_a_plan_can_be_run_and_leaves_the_rest_to_the_leaderboard(path, board):
+    assert path.parent.name in board.rows.TRACKS
+    document = tomllib.loads(path.read_text(encoding="utf-8"))
+    assert document["summary"]
+    assert not document.keys() & {"data", "split", "cleaning"}
+    assert not document.get("training", {}).keys() & {"seed", "epochs"}
+    words = board.train.SETTINGS | {"data": "synthetic", "seed": 2, "epochs": 5}
+    plan = marsseg.plan(path, **words, overrides=board.train.OVERRIDES)
+    assert (plan.training.epochs, plan.split.seed) == (5, 0)
+
+
+class TestTheBudget:
+    def test_gives_the_number_of_epochs(self, board):
+        assert board.budget.epochs_within(100, [30.0, 40.0]) == 8  # 30 + 7 · 10
+        assert board.budget.epochs_within(5, [30.0, 40.0]) == 1
+
+    def test_gives_fewer_where_the_training_took_longer(self, board):
+        assert board.budget.fewer_epochs(100, 20, 102.0) is None
+        assert board.budget.fewer_epochs(100, 20, 200.0) == 10
+        assert board.budget.fewer_epochs(100, 20, 103.5) == 19
+        assert board.budget.fewer_epochs(100, 1, 200.0) is None
+
+    def test_goes_on_after_an_interruption(self, board, tmp_path, monkeypatch):
+        meter = importlib.import_module("board.meter")
+        clock = iter([50.0, 53.0, 58.0])
+        monkeypatch.setattr(meter, "processor_seconds", lambda: next(clock))
+        path = tmp_path / "seconds.json"
+        path.write_text("[10.0, 20.0, 30.0]")  # the third epoch was not stored, and is trained again
+        callback = meter.Meter(path)
+        for epoch in (2, 3):
+            callback.on_epoch_begin(epoch)
+            callback.on_epoch_end(epoch)
+        assert json.loads(path.read_text()) == [10.0, 20.0, 23.0, 28.0]
+
+
+class TestAResult:
+    def test_is_the_mean_over_the_runs(self, result):
+        one, two = result("scratch/unet", GOOD), result("scratch/unet", GOOD, POOR)
+        assert one.miou == pytest.approx((14 / 18 + 6 / 10) / 2)
+        assert two.miou == pytest.approx((one.miou + result("scratch/unet", POOR).miou) / 2)
+        assert one.ious == pytest.approx({"soil": 14 / 18, "big_rock": 6 / 10})
+
+    def test_has_an_interval_over_the_places(self, result):
+        random = np.random.default_rng(0)
+        narrow, wide = (
+            [(np.eye(2) * 50 + random.integers(0, spread, (2, 2))).astype(int).tolist() for _ in range(40)]
+            for spread in (5, 90)
+        )
+        intervals = [result("scratch/unet", matrices) for matrices in (narrow, wide)]
+        for each in intervals:
+            assert each.interval[0] < each.miou < each.interval[1]
+        widths = [high - low for low, high in (each.interval for each in intervals)]
+        assert widths[0] < widths[1] / 2
+
+    def test_of_an_unfinished_run_does_not_exist(self, board, tmp_path):
+        assert board.results.read_member(tmp_path / "run", [1.0], tmp_path / "answer.json") is None
+
+
+class TestTheTables:
+    def test_have_the_rows_of_their_track_the_best_first(self, board, result):
+        rows = [
+            result("scratch/poor", POOR),
+            result("scratch/large", GOOD, parameters=600_000),
+            result("small/x", GOOD),
+        ]
+        tables = board.tables.tracks_of({300.0: rows})
+        assert {key: [each.row.name for each in value] for key, value in tables.items()} == {
+            ("scratch", 300.0): ["large", "poor"],
+            ("small", 300.0): ["x", "poor"],
+        }
+
+    def test_are_written_as_markdown_and_html(self, board, result):
+        tables = board.tables.tracks_of({300.0: [result("scratch/unet", GOOD, POOR)], 20.0: []})
+        failed = {"small/y": "<no> memory"}
+        text = board.tables.to_markdown(tables, failed, "python x")
+        assert "## scratch, 5 processor minutes" in text
+        row = next(line for line in text.splitlines() if line.startswith("| scratch/unet"))
+        assert row.endswith("| 0.589 | 0.425 | 400,000 | 64 M | 4.8 | 3.2 | 7 | 2 |")
+        assert " 4.8 (over) " in board.tables.to_markdown(
+            board.tables.tracks_of({200.0: tables["scratch", 300.0]}), {}, ""
+        )
+        assert "Failed: small/y: <no> memory" in text
+        assert "Date: 2026-11-26." in text
+        page = board.tables.to_html(tables, failed, "python x")
+        assert "&lt;no&gt; memory" in page
+        assert "<td>scratch/unet</td>" in page
+
+
+class TestARun:
+    """What the script trains, with a training that only writes its result."""
+
+    @pytest.fixture
+    def trained(self, board, result, monkeypatch) -> list:
+        """The tasks that were done. An epoch takes 10 s, in `slow` from the third on 20 s; `best` validates best."""
+        tasks, done = [], {}
+
+        def process(task, row):
+            if row.name == "broken":
+                raise board.main.RowError("no such loss")
+            tasks.append((row.name, task.epochs, task.seed if task.out else "timing"))
+            each = 20.0 if row.name == "slow" and task.epochs > 2 else 10.0
+            seconds = board.main.Path(task.seconds)
+            seconds.parent.mkdir(parents=True, exist_ok=True)
+            seconds.write_text(json.dumps([each * (epoch + 1) for epoch in range(task.epochs)]))
+            parameters = 600_000 if row.name == "huge" else 400_000
+            validation = 0.9 if row.name == "best" else 0.4
+            done[task.out] = board.results.Member(
+                task.epochs, each * task.epochs, validation, measured(GOOD, parameters)
+            )
+
+        monkeypatch.setattr(board.main, "_process", process)
+        monkeypatch.setattr(board.main, "read_member", lambda run, seconds, answer: done.get(str(run)))
+        return tasks
+
+    @pytest.fixture
+    def run(self, board, tmp_path):
+        def call(*names, seeds=1, finalists=1):
+            rows = [board.rows.Row(*name.split("/")[:1], tmp_path / f"{name.split('/')[1]}.toml") for name in names]
+            leaderboard = board.main.Leaderboard("data", tmp_path / "out", tmp_path, "command")
+            leaderboard.run(rows, [100.0], seeds, finalists)
+            return leaderboard
+
+        return call
+
+    def test_trains_the_finalists_with_more_seeds(self, trained, run):
+        assert [len(each.members) for each in run("scratch/unet", "scratch/best", seeds=3).results[100.0]] == [1, 3]
+        assert trained == [
+            ("unet", 2, "timing"),
+            ("unet", 10, 0),
+            ("best", 2, "timing"),
+            ("best", 10, 0),
+            ("best", 10, 1),
+            ("best", 10, 2),
+        ]
+
+    def test_takes_fewer_epochs_where_they_take_longer_later(self, trained, run):
+        (each,) = run("scratch/slow").results[100.0]
+        assert trained == [("slow", 2, "timing"), ("slow", 10, 0), ("slow", 5, 0)]
+        assert each.epochs == 5
+
+    def test_goes_on_where_it_was(self, trained, run):
+        run("scratch/unet")
+        trained.clear()
+        assert run("scratch/unet").results[100.0]
+        assert not trained
+
+    def test_tells_what_failed_and_goes_on(self, trained, run, tmp_path):
+        leaderboard = run("scratch/broken", "small/huge", "scratch/unet")
+        assert leaderboard.failed == {
+            "scratch/broken": "no such loss",
+            "small/huge": "600,000 parameters are more than the 500,000 of the track",
+        }
+        assert [each.row.name for each in leaderboard.results[100.0]] == ["unet"]
+        assert "scratch/unet" in (tmp_path / "leaderboard.md").read_text()
+        assert "no such loss" in (tmp_path / "leaderboard.html").read_text()
