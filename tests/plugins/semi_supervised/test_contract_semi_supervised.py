@@ -9,10 +9,6 @@ from marsseg_plugins.semi_supervised.pseudo import Pseudo
 
 
 class TestMeanTeacher(MethodContract):
-    component = MeanTeacher()
-
-
-class TestMeanTeacherWithBoxes(MethodContract):
     component = MeanTeacher(consistency="ce", cutmix=1.0)
 
 
