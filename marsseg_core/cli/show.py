@@ -243,9 +243,10 @@ def _example(entry: Entry, cls: Any, parameters: list[Parameter], catalog: Catal
     if entry.kind == ENCODER:
         words = "--arch unet "  # the default architecture does not take one
     encoder = _an_encoder(catalog) if entry.kind == ARCHITECTURE and cls.needs_encoder else ""
-    # Required parameters of the built-in components are a number, or a list with a number for each loss.
+    # Required parameters of the built-in components are runs, a number, or a list with a number for each loss.
     value = ",".join("1" for _ in losses) or "1"
-    required = "".join(f" --set {option}.{entry.name}.{p.name}={value}" for p in parameters if p.required)
+    needed = {p.name: "RUN" if p.name in ("run", "runs") else value for p in parameters if p.required}
+    required = "".join(f" --set {option}.{entry.name}.{key}={value}" for key, value in needed.items())
     return f"marsseg run {words}--{option} {entry.name}{setting}{required}{encoder}"
 
 

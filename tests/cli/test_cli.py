@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers.paths import FROZEN
 from helpers.processes import run_process
 
 from marsseg_core import version
@@ -140,7 +141,7 @@ def test_show_describes_each_component_completely(cli, entry):
 def test_the_example_of_show_is_a_command_that_works(cli, entry, tiny_file):
     records = json.loads(cli("show", f"{entry.distribution}/{entry.name}", "--json").out)["components"]
     (record,) = [record for record in records if record["kind"] == entry.kind.name]
-    _, *words = record["example"].replace("FILE", str(tiny_file)).split()
+    _, *words = record["example"].replace("FILE", str(tiny_file)).replace("RUN", str(FROZEN / "finished")).split()
     answer = cli(*words, *([] if "--dry-run" in words else ["--dry-run"]))
     assert (answer.code, answer.err) == (0, "")
     assert entry.kind == RECIPE or entry.name in {row[1] for row in table(answer.out)}
