@@ -496,7 +496,7 @@ def test_a_data_set_that_cannot_be_used_recognises_nothing(with_plugin, tiny_fil
 
 @pytest.mark.parametrize("arch", ["deeplabv3plus", "fpn"])
 def test_an_architecture_that_needs_an_encoder_is_refused_without_one(arch):
-    for encoder in ({}, {"encoder": None}, {"encoder": "none"}):
+    for encoder in ({}, {"encoder": "none"}):
         error = refused(arch=arch, **encoder)
         assert error.what == f"The architecture '{arch}' needs an encoder."
         assert error.where == "--encoder"
