@@ -47,7 +47,7 @@ def ask(monkeypatch, capsys, tmp_path):
 
 @pytest.fixture
 def whole(ask):
-    """Give `whole("run --arch de")`: the answer to a shell that sends whole words, as zsh and fish do."""
+    """Give `whole("run --arch den")`: the answer to a shell that sends whole words, as zsh and fish do."""
 
     def answer(line: str) -> list[str]:
         asked = {"_TYPER_COMPLETE_ARGS": f"marsseg {line}", "_TYPER_COMPLETE_FISH_ACTION": "get-args"}
@@ -58,7 +58,7 @@ def whole(ask):
 
 @pytest.fixture
 def bash(ask):
-    """Give `bash("run --arch de")`: the text by which bash replaces the last piece."""
+    """Give `bash("run --arch den")`: the text by which bash replaces the last piece."""
 
     def answer(line: str, pieces: list[str] | None = None) -> list[str]:
         pieces = cut(f"marsseg {line}") if pieces is None else pieces
@@ -71,9 +71,9 @@ def bash(ask):
 @pytest.mark.parametrize(
     ("line", "words"),
     [
-        ("run --arch de", ["dense"]),
+        ("run --arch den", ["dense"]),
         ("run --arch unet3", ["unet3plus", "unet3+"]),
-        ("run --arch marsseg/de", ["marsseg/dense"]),
+        ("run --arch marsseg/den", ["marsseg/dense"]),
         ("run --arch unet,de", []),  # a run has only one
         ("run --arch transf", []),  # it is a bottleneck
         ("run --bottleneck transformer,as", ["transformer,aspp"]),
@@ -143,14 +143,14 @@ def test_files_are_suggested_beside_names_with_the_same_beginning(whole, tmp_pat
 @pytest.mark.parametrize(
     ("line", "pieces"),
     [
-        ("run --arch de", ["dense"]),
+        ("run --arch den", ["dense"]),
         ("run --bottleneck transformer,as", ["transformer,aspp"]),
         ("run --loss dice:wei", ["weights=", "weight="]),
         ("run --loss dice:weight=", ["1.0"]),
-        ("run --loss wssce:", ["weights=", "cap=", "count=", "beta=", "normalise=", "weight="]),
+        ("run --loss wssce:", ["weights=", "cap=", "count=", "beta=", "normalise=", "smoothing=", "weight="]),
         ("run --loss wssce:normalise=p", ["pixels"]),
         ("run --loss dice:weight=0.5,wssce:cap=3:norm", ["normalise=weights", "normalise=pixels"]),
-        ("run --arch=de", ["dense"]),
+        ("run --arch=den", ["dense"]),
         ("run --loss=wssce:ca", ["cap=10.0", "cap=none"]),
         ("run --arch dense:width=0.5 --loss wss", ["wssce"]),
         ("run --set training.precision=mixed_b", ["mixed_bfloat16"]),
@@ -198,12 +198,12 @@ def test_the_description_of_a_word_is_one_line(ask):
 
 
 def test_a_repeated_option_is_no_error_while_typing(whole):
-    assert whole("run --arch unet --arch de") == ["dense"]
+    assert whole("run --arch unet --arch den") == ["dense"]
 
 
 def test_a_broken_plugin_or_configuration_gives_no_suggestion_and_no_message(whole, tmp_path):
     (tmp_path / "marsseg.toml").write_text("disable = 3")
-    assert whole("run --arch de") == []
+    assert whole("run --arch den") == []
 
 
 # Each of these answers needs the module of a component.

@@ -231,6 +231,7 @@ def test_a_full_disk_is_reported_before_the_training(tmp_path, calls, monkeypatc
         raise full
 
     monkeypatch.setattr(RunFolder, "write_bytes", write)
+    monkeypatch.setattr("marsseg_core.files.appended.write_bytes", lambda path, content: write(None, path, content))
     with pytest.raises(RunError, match="No space"):
         run(tmp_path)
     assert [(name, error) for name, _, error in calls] == [("failed", full)]
