@@ -20,6 +20,7 @@ import shlex
 import subprocess
 import sys
 from dataclasses import dataclass, field
+from hashlib import blake2b
 from pathlib import Path
 from typing import Final
 
@@ -84,7 +85,7 @@ class Leaderboard:
 
     def _first(self, row: Row, budget: float) -> tuple[int, Member]:
         """Return the number of epochs that fits the budget, and the run with seed 0 of so many epochs."""
-        seconds = self.out / str(row) / "two-epochs.json"
+        seconds = self._folder(row) / "two-epochs.json"
         if len(read_seconds(seconds)) < 2:
             print(f"{row}: timing two epochs", flush=True)
             _process(Task(str(row.plan), self.data, 0, 2, str(seconds)), row)
@@ -96,9 +97,14 @@ class Leaderboard:
             member = self._member(row, budget, epochs, 0)
         return epochs, member
 
+    def _folder(self, row: Row) -> Path:
+        """Return the folder for the runs of a row. After a change of its plan or of the data, it is another one."""
+        digest = blake2b(row.plan.read_bytes() + b"\n" + self.data.encode(), digest_size=4)
+        return self.out / str(row) / digest.hexdigest()
+
     def _member(self, row: Row, budget: float, epochs: int, seed: int) -> Member:
         """Return one run of a row; train it unless it is finished."""
-        folder = self.out / str(row) / f"{budget:g}s" / f"{epochs}-epochs"
+        folder = self._folder(row) / f"{budget:g}s" / f"{epochs}-epochs"
         folder.mkdir(parents=True, exist_ok=True)
         run, seconds, answer = (folder / f"seed-{seed}{end}" for end in ("", "-seconds.json", ".json"))
         member = read_member(run, read_seconds(seconds), answer)

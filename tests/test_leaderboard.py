@@ -165,6 +165,8 @@ class TestARun:
     def run(self, board, tmp_path):
         def call(*names, seeds=1, finalists=1):
             rows = [board.rows.Row(*name.split("/")[:1], tmp_path / f"{name.split('/')[1]}.toml") for name in names]
+            for row in rows:
+                row.plan.touch()
             leaderboard = board.main.Leaderboard("data", tmp_path / "out", tmp_path, "command")
             leaderboard.run(rows, [100.0], seeds, finalists)
             return leaderboard
@@ -192,6 +194,13 @@ class TestARun:
         trained.clear()
         assert run("scratch/unet").results[100.0]
         assert not trained
+
+    def test_trains_again_after_a_change_of_the_plan(self, trained, run, tmp_path):
+        run("scratch/unet")
+        trained.clear()
+        (tmp_path / "unet.toml").write_text('arch = "unet:width=0.5"')
+        run("scratch/unet")
+        assert trained == [("unet", 2, "timing"), ("unet", 10, 0)]
 
     def test_tells_what_failed_and_goes_on(self, trained, run, tmp_path):
         leaderboard = run("scratch/broken", "small/huge", "scratch/unet")

@@ -51,6 +51,11 @@ class LabelledPixels:
     truth: np.ndarray
     blocks: np.ndarray
 
+    @property
+    def number(self) -> int:
+        """Return the number of blocks."""
+        return int(self.blocks.max(initial=-1)) + 1
+
 
 @dataclass(frozen=True)
 class Move:
@@ -103,7 +108,9 @@ def labelled_pixels(
             logits.append((values - values.max(axis=1, keepdims=True)).astype(np.float16))
             truth.append(labels.ravel()[kept])
             lengths.append(len(kept))
-    return LabelledPixels(np.concatenate(logits), np.concatenate(truth), np.repeat(blocks[: len(lengths)], lengths))
+    # Blocks without a labelled pixel tell nothing: they do not count.
+    numbers = np.unique(np.repeat(blocks[: len(lengths)], lengths), return_inverse=True)[1]
+    return LabelledPixels(np.concatenate(logits), np.concatenate(truth), numbers)
 
 
 def choose_offsets(pixels: LabelledPixels, seed: int) -> Choice:
@@ -113,7 +120,7 @@ def choose_offsets(pixels: LabelledPixels, seed: int) -> Choice:
     """
     classes = pixels.logits.shape[1]
     offsets, moves = np.zeros(classes), list[Move]()
-    number = int(pixels.blocks.max(initial=-1)) + 1
+    number = pixels.number
     if number < LEAST_BLOCKS or classes < 2:
         return Choice(offsets, ())
     samples = np.random.default_rng(seed).multinomial(number, np.full(number, 1 / number), _RESAMPLES)

@@ -57,14 +57,8 @@ class FrozenNetwork(keras.layers.Layer):
         return cls(**(config | {"network": keras.saving.deserialize_keras_object(config["network"])}))
 
 
-def open_run(
-    component: UsesRuns, path: str, session: Session, image_shape: Sequence[int], num_classes: int
-) -> FrozenNetwork:
-    """Return the network of a finished run that a component of the plan uses, for images of shape (H, W, C).
-
-    Raises RequestError where the run folder no longer exists, its network has changed since the plan was made, or takes
-    other images or has other classes.
-    """
+def check_network_hash(component: UsesRuns, path: str) -> None:
+    """Raise RequestError where a run that a component of a plan uses is gone, or its network is another one now."""
     where = f"{component.run_parameter}={path}"
     if not Path(path).is_dir():
         raise RequestError(
@@ -76,6 +70,18 @@ def open_run(
             where=where,
             hint="Bring its file back, or make a new plan that names this run again.",
         )
+
+
+def open_run(
+    component: UsesRuns, path: str, session: Session, image_shape: Sequence[int], num_classes: int
+) -> FrozenNetwork:
+    """Return the network of a finished run that a component of the plan uses, for images of shape (H, W, C).
+
+    Raises RequestError where the run folder no longer exists, its network has changed since the plan was made, or takes
+    other images or has other classes.
+    """
+    where = f"{component.run_parameter}={path}"
+    check_network_hash(component, path)
     network = load(path, session)
     height, width, channels = image_shape
     if network.output_shape[-1] != num_classes or network.input_shape[-1] != channels:

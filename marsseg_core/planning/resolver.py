@@ -398,6 +398,12 @@ class PlanBuilder:
         values = {key: str(value) for key, value in named.parameters.items()}
         if "path" in values:
             values["path"] = os.path.abspath(os.path.expanduser(values["path"]))
+        if split := next((value for value in values.values() if set(value) & {":", ","}), None):
+            raise RequestError(
+                f"'{split}' has a colon or a comma, which separate components and parameters.",
+                where=f"--unlabelled {text}",
+                hint="Name a link to it without them.",
+            )
         pinned = ":".join([named.name, *(f"{key}={value}" for key, value in values.items())])
         section.set({"unlabelled": pinned}, section.origins["unlabelled"])
 

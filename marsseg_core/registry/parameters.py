@@ -282,6 +282,8 @@ def _convert(annotation: Any, raw: Any) -> Value:
         raise ValueError(describe(annotation))
     if origin is tuple:
         items = raw.split(",") if isinstance(raw, str) else raw
+        if raw == "" and arguments[0] is str:
+            items = ()  # as `to_text` writes it
         if not isinstance(items, list | tuple):
             items = (items,)
         return tuple(_convert(arguments[0], item) for item in items)

@@ -14,12 +14,15 @@ from ..data.duplicates import digests
 from ..data.split import Split
 from ..errors import RequestError
 from ..files.run_folder import RunFolder
+from ..messages import get_logger
 from ..planning.invoke import call_component
 from ..planning.options import OWN, SemiOptions
 from ..planning.plan import Plan
 from ..planning.resolver import Request, resolve
 from ..registry import kinds
 from .data import read_data
+
+_logger = get_logger(__name__)
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,6 +79,11 @@ def read_unlabelled(plan: Plan, data: SegmentationData, split: Split) -> Unlabel
             where=where,
             hint="They must have as many channels, and be at least as large as the images that the network takes. "
             "`marsseg show folder` lists the parameters that change size and colour.",
+        )
+    if images.shape[1:] != data.images.shape[1:]:
+        _logger.warning(
+            f"Images without labels of {_size(images)} are compared with those of the validation and test subsets of "
+            f"{_size(data.images)} pixel by pixel, so none of them is found among the others. Leave them out yourself."
         )
     held_out = set(digests(data.images[np.concatenate([split["validation"], split["test"]])]))
     hashes = digests(images)

@@ -21,14 +21,14 @@ def choose_decoding(run: Run) -> Decoding:
     pixels = labelled_pixels(
         predicted_batches(run.network, data, items, run.plan.training.batch),
         counted,
-        blocks := blocks_of(items, data.groups),
+        blocks_of(items, data.groups),
         int(data.label_counts[items][:, counted].sum()),
     )
-    number = int(blocks.max()) + 1
-    if number < LEAST_BLOCKS:
+    if pixels.number < LEAST_BLOCKS:
         what = "images" if data.groups is None else "groups"
         _logger.warning(
-            f"The validation subset has only {number} {what}: offsets for decoding need {LEAST_BLOCKS}. They stay 0."
+            f"The validation subset has only {pixels.number} labelled {what}: offsets for decoding need "
+            f"{LEAST_BLOCKS}. They stay 0."
         )
     choice = choose_offsets(pixels, run.plan.training.seed)
     offsets = [0.0] * data.num_classes
@@ -42,7 +42,7 @@ def choose_decoding(run: Run) -> Decoding:
     ]
     run.folder.write_json(
         run.folder.decoding,
-        {"schema": 1, "network": run.folder.network_hash(), "subset": "validation", "blocks": number}
+        {"schema": 1, "network": run.folder.network_hash(), "subset": "validation", "blocks": pixels.number}
         | {"offsets": dict(zip(data.class_names, offsets, strict=True)), "moves": moves},
     )
     run.folder.log(f"decoding: {decoding.describe(data.class_names)}")

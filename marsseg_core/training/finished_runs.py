@@ -1,28 +1,82 @@
-"""Check that the finished runs which a plan uses were trained on data like the plan's."""
+"""Check that the finished runs which a plan uses know the plan's classes, and not the images that score it."""
 
 from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from pathlib import Path
 
 from ..components.finished_runs import UsesRuns
 from ..data.arrays import SegmentationData
 from ..data.scaling import SIXTEEN_BITS
+from ..data.split import Split
 from ..errors import RequestError
 from ..files.run_folder import RunFolder
+from ..messages import get_logger
+from ..planning.options import EncoderOptions
 from ..planning.plan import Plan
+from ..registry import kinds
+from ..registry.kinds import Kind
 from ..runs.recorded_data import recorded_scaling
 
+_logger = get_logger(__name__)
 
-def check_runs(plan: Plan, data: SegmentationData) -> None:
-    """Check the classes of each run that a component of the plan uses, and how the values of its images were scaled.
 
-    Raises RequestError where they are not those of the data, or a run folder no longer exists.
+def check_runs(plan: Plan, data: SegmentationData, split: Split, of: Collection[Kind]) -> None:
+    """Check each run that a component of these kinds uses: its classes, its scaling, and what it was trained on.
+
+    Raises RequestError where the classes or the scaling are not those of the data, a run folder no longer exists, or a
+    run was trained on images of the validation or test subset: their labels would reach this run through its network.
+    Logs a warning where it is unknown which images a run was trained on.
     """
-    for several in plan.resolved.values():
-        for component in (resolved.component for resolved in several if isinstance(resolved.component, UsesRuns)):
-            for path in component.recorded_runs:
-                _check(RunFolder.open(path), data, f"{component.run_parameter}={path}")
+    for kind in of:
+        for component in (resolved.component for resolved in plan.resolved[kind]):
+            for path in component.recorded_runs if isinstance(component, UsesRuns) else ():
+                run, where = RunFolder.open(path), f"{component.run_parameter}={path}"
+                _check_classes(run, data, where)
+                known = _known_images(run, data, split)
+                if known is None:
+                    source = run.read_split()["source"]
+                    _logger.warning(
+                        f"The run that this one uses was trained on other data ({source}): if these have images of the "
+                        f"test subset, the scores are too high. {path}"
+                    )
+                elif known:
+                    raise RequestError(
+                        "The run that this one uses was trained on images of this run's validation or test subset.",
+                        where=where,
+                        hint=f"Use its split: --split {run.split}",
+                    )
 
 
-def _check(run: RunFolder, data: SegmentationData, where: str) -> None:
+def warn_of_known_images(plan: Plan, data: SegmentationData, split: Split) -> None:
+    """Log a warning if this run begins with weights of a run that was trained on its validation or test images."""
+    for path in _initial_runs(plan):
+        run = RunFolder.open(path)
+        if known := _known_images(run, data, split):
+            _logger.warning(
+                f"The run whose weights this one begins with was trained on {known:,} images of this run's validation "
+                f"and test subsets: the scores are too high. Use its split: --split {run.split}"
+            )
+
+
+def _initial_runs(plan: Plan) -> Iterator[Path]:
+    """Yield the folders of the runs whose weights the network of a plan begins with."""
+    encoders = [each.options for each in plan.resolved[kinds.ENCODER]]
+    weights = [options.weights for options in encoders if isinstance(options, EncoderOptions)]
+    for path in (Path(text) for text in (*weights, plan.training.init) if text):
+        if path.is_dir():
+            yield path
+
+
+def _known_images(run: RunFolder, data: SegmentationData, split: Split) -> int | None:
+    """Return how many images of the validation and test subsets a run was trained on; None if it had other data."""
+    recorded = run.read_split()
+    if recorded["fingerprint"] != data.fingerprint():
+        return None
+    return len(set(recorded["train"]) & {*split["validation"], *split["test"]})
+
+
+def _check_classes(run: RunFolder, data: SegmentationData, where: str) -> None:
     names, _ = run.classes()
     if names != data.class_names:
         raise RequestError(

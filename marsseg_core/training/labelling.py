@@ -7,6 +7,7 @@ from functools import partial
 
 import numpy as np
 
+from ..components.finished_runs import UsesRuns
 from ..components.semi_specs import LabellingSpec
 from ..conventions import VOID
 from ..data.arrays import SegmentationData
@@ -16,12 +17,14 @@ from ..files.documents import decoding
 from ..files.regular import open_regular
 from ..files.run_folder import RunFolder
 from ..messages import get_logger
+from ..networks.frozen import check_network_hash
 from ..networks.load import load
 from ..networks.predictor import Predictor
 from ..planning.invoke import call_component
 from ..planning.plan import Plan
 from ..registry import kinds
 from ..runs.unlabelled import Unlabelled
+from .finished_runs import check_runs
 
 _logger = get_logger(__name__)
 
@@ -77,9 +80,18 @@ def _predict(
     plan: Plan, data: SegmentationData, split: Split, unlabelled: Unlabelled, runs: Sequence[str], flips: bool
 ) -> Iterator[np.ndarray]:
     """Yield the mean probabilities of runs for each image, (H, W, K) float32."""
+    check_runs(plan, data, split, [kinds.METHOD])
+    component = plan.resolved[kinds.METHOD][0].component
     folders = [RunFolder.open(run) for run in runs]
     for folder in folders:
-        _check_run(folder, data, split, unlabelled)
+        if set(folder.classes()[1]) != set(data.ignore_classes):
+            raise RequestError(
+                "The run that makes labels ignores other classes than the data.",
+                where=str(folder.path),
+                hint="Labels must come from a run with the same ignored classes.",
+            )
+        if isinstance(component, UsesRuns):
+            check_network_hash(component, str(folder.path))
         _logger.info(f"Images without labels are labelled by {folder.path}, network {folder.network_hash()[:12]}.")
     predictor = Predictor([load(folder.path, plan.session) for folder in folders], tta=flips, batch=plan.training.batch)
     if predictor.channels != data.images.shape[-1]:
@@ -88,29 +100,3 @@ def _predict(
             where=str(folders[0].path),
         )
     return predictor.probabilities(unlabelled.images)
-
-
-def _check_run(folder: RunFolder, data: SegmentationData, split: Split, unlabelled: Unlabelled) -> None:
-    """Raise RequestError if a run must not label images for this one: it has other classes, or knows held-out images.
-
-    Logs a warning where it is unknown which images the run was trained on.
-    """
-    names, ignored = folder.classes()
-    if names != data.class_names or set(ignored) != set(data.ignore_classes):
-        raise RequestError(
-            f"The classes of the run are {', '.join(names)}, those of the data {', '.join(data.class_names)}.",
-            where=str(folder.path),
-            hint="Labels must come from a run with the same classes and the same ignored classes.",
-        )
-    recorded = folder.read_split()
-    if recorded["fingerprint"] != data.fingerprint():
-        _logger.warning(
-            f"The run that makes labels was trained on other data ({recorded['source']}): if these have images of the "
-            f"test subset, the scores are too high. {folder.path}"
-        )
-    elif not unlabelled.transductive and set(recorded["train"]) & {*split.validation, *split.test}:
-        raise RequestError(
-            "The run that makes labels was trained on images of this run's validation or test subset.",
-            where=str(folder.path),
-            hint=f"Use its split: --split {folder.split}",
-        )

@@ -32,7 +32,7 @@ from ..runs.pretrained import load_encoder_weights
 from ..runs.unlabelled import Unlabelled
 from .assembly import build_batches, build_task, crop_of, input_shape
 from .feed import BatchFeed
-from .finished_runs import check_runs
+from .finished_runs import check_runs, warn_of_known_images
 from .initial_weights import copy_initial_weights
 from .objective import Objective, build_objective
 from .objective_checks import check_objective
@@ -86,10 +86,12 @@ def set_up_training(
     training = plan.training
     if training.deterministic:
         ask_for_determinism()
-    check_runs(plan, data)
+    # Those of a method labelled images before the training: a resumed run does not need them.
+    check_runs(plan, data, split, [kind for kind in plan.resolved if kind != kinds.METHOD])
     transfer = None
     if network is None:
         network = build_network(plan, input_shape(plan, data), data.num_classes)
+        warn_of_known_images(plan, data, split)
         load_encoder_weights(plan, network)
         transfer = copy_initial_weights(training, network, plan.session)
     objective = build_objective(plan, data, split)

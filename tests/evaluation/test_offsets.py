@@ -92,7 +92,7 @@ class TestThePixels:
         logits = np.arange(24, dtype=np.float32).reshape(2, 2, 2, 3)
         given = labelled_pixels([(masks, logits)], [1, 2], np.array([4, 7]), 5)
         assert given.truth.tolist() == [0, 1, 1, 0, 0]
-        assert given.blocks.tolist() == [4, 4, 7, 7, 7]
+        assert given.blocks.tolist() == [0, 0, 1, 1, 1]
         assert given.logits.tolist() == [[-1, 0]] * 5
 
     def test_are_thinned_where_there_are_many(self, monkeypatch):

@@ -196,12 +196,38 @@ def test_labels_of_a_run_are_stored_with_their_hash(whole_and_killed, tmp_path):
         stored_labels(folder)
 
 
-def test_a_run_that_learned_the_test_images_must_not_label(whole_and_killed):
+@pytest.mark.parametrize("method", ["pseudo:keep=0.8", "pseudo:transductive=true"])
+def test_a_run_that_learned_the_test_images_must_not_label(whole_and_killed, method):
+    """Not even for a transductive run, which uses these images without their labels."""
     whole, _ = whole_and_killed
     other = Split(whole.split.test + whole.split.validation, whole.split.train[:4], whole.split.train[4:])
     with pytest.raises(RequestError, match="was trained on images of this run's validation or test subset"):
-        labelled_by(whole, other)
-    assert labelled_by(whole, other, "pseudo:transductive=true")[0] is not None
+        labelled_by(whole, other, method)
+
+
+def test_the_network_that_labels_must_be_that_of_the_plan(whole_and_killed, tmp_path):
+    whole, _ = whole_and_killed
+    folder = RunFolder(shutil.copytree(whole.path, tmp_path / "copy"))
+    plan = marsseg.plan(**WORDS, semi=f"pseudo:runs={folder.path}")
+    unlabelled = read_unlabelled(plan, whole.data, whole.split)
+    (folder.path / "manifest.json").unlink()
+    folder.network.write_bytes(folder.network.read_bytes() + b"changed")
+    with pytest.raises(RequestError, match="has changed since the plan was made"):
+        label_images(plan, whole.data, whole.split, unlabelled)
+
+
+def test_images_of_another_size_cannot_be_found_among_the_held_out_ones(whole_and_killed, caplog):
+    whole, _ = whole_and_killed
+    plan = marsseg.plan(**WORDS | {"unlabelled": "synthetic:count=4:height=32:width=64"}, semi="mean_teacher")
+    assert len(read_unlabelled(plan, whole.data, whole.split).images) == 4
+    assert "none of them is found" in caplog.text
+
+
+@pytest.mark.parametrize("name", ["a:b", "a,b"])
+def test_a_path_that_a_composition_cannot_hold_is_refused(tmp_path, name):
+    np.savez(tmp_path / f"{name}.npz", images=np.zeros((1, 8, 8), np.uint8))
+    with pytest.raises(RequestError, match="has a colon or a comma"):
+        marsseg.plan(semi="mean_teacher", unlabelled=str(tmp_path / f"{name}.npz"))
 
 
 def test_a_run_whose_images_changed_is_refused(whole_and_killed, tmp_path):

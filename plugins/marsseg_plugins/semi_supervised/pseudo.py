@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from marsseg_core.plugin_api import VOID, LabellingSpec, Method, SemiSpec, Views, param
+from marsseg_core.plugin_api import VOID, LabellingSpec, Method, SemiSpec, UsesRuns, Views, param
 
 from .views import STRONG, STRONG_HELP, WEAK, WEAK_HELP
 
@@ -17,7 +16,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Pseudo(Method):
+class Pseudo(UsesRuns, Method):
     """Pseudo-labels: finished runs label the images before the training, and the network learns these labels.
 
     A pixel gets the class with the highest mean probability of the runs, and with `flips` of the mirror images too. Of
@@ -30,7 +29,9 @@ class Pseudo(Method):
     Lee, "Pseudo-Label", ICML workshop 2013; thresholds for each class as shares: Zou and others, arXiv 1810.07911.
     """
 
-    runs: tuple[str, ...] = param(help="the finished runs that label the images: their folders", min_length=1)
+    run_parameter: ClassVar[str] = "runs"
+
+    runs: tuple[str, ...] = param(help="run folders that label the images, joined by + in a composition", min_length=1)
     flips: bool = param(True, help="the runs also predict the mirror images")
     keep: float = param(0.5, help="share of the pixels of each class that keep their label", above=0, maximum=1)
     lowest: float = param(0.0, help="smallest probability of a label, for all classes", minimum=0, maximum=1)
@@ -38,10 +39,6 @@ class Pseudo(Method):
     weak: str = param(WEAK, help=WEAK_HELP)
     strong: str = param(STRONG, help=STRONG_HELP)
     cutmix: float = param(0.0, help="probability of a box of another image in the strong view", minimum=0, maximum=1)
-
-    def __post_init__(self) -> None:
-        # The plan may be read from another working directory.
-        object.__setattr__(self, "runs", tuple(os.path.abspath(os.path.expanduser(run)) for run in self.runs))
 
     @property
     def views(self) -> Views:
