@@ -192,6 +192,9 @@ class Architecture(Component):
     needs_encoder: ClassVar[bool] = False
     """Whether the network cannot be built without an encoder."""
 
+    of_own_encoder: ClassVar[tuple[str, ...]] = ()
+    """The parameters of the architecture's own encoder. With another one they have no effect, which marsseg says."""
+
     @abstractmethod
     def build(self, spec: NetworkSpec) -> keras.Model:
         """Build a functional Keras model from images to logits.

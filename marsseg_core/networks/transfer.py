@@ -23,7 +23,7 @@ class Transfer:
     Attributes:
         source: the run folder of the other network
         copied: the layers whose weights were copied
-        mismatches: the layers that keep their random initial weights, each with the reason
+        mismatches: the layers that keep their initial weights, each with the reason
         unused: the layers of the other network that this network does not have
         weights: the number of copied weights
         total: the number of all weights of this network
@@ -42,7 +42,7 @@ class Transfer:
 
     def mismatch_text(self) -> str:
         """Return one line that names the layers that did not match, with the reasons; "" if all layers matched."""
-        lines = [_listed("keep their random initial weights", [f"{n} ({why})" for n, why in self.mismatches.items()])]
+        lines = [_listed("keep their initial weights", [f"{n} ({why})" for n, why in self.mismatches.items()])]
         lines.append(_listed("of the other network are not in this network", self.unused))
         return " ".join(filter(None, lines))
 

@@ -130,6 +130,10 @@ class Plan(HtmlRepr):
         if len(names) == 1 and self.one(kinds.WEIGHTING).moves:
             lines.append(f"The weighting '{entry.name}' has no effect, as there is only one loss, {names[0]}.")
         for resolved in self.resolved[kinds.ENCODER]:
+            architecture = self.one(kinds.ARCHITECTURE)
+            for key in architecture.of_own_encoder:
+                if getattr(architecture, key) != parameters.parameters_of(type(architecture))[key].default:
+                    lines.append(f"{key} of {self.name} has no effect: it is for its own encoder, not for another one.")
             if isinstance(resolved.options, EncoderOptions):
                 lines += _encoder_remarks(resolved.options, self.training)
         training = self.training

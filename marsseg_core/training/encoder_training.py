@@ -8,6 +8,7 @@ from typing import Any
 
 import keras
 
+from ..messages import get_logger
 from ..networks.encoder_layers import (
     encoder_layers,
     encoder_normalisations,
@@ -17,6 +18,8 @@ from ..networks.encoder_layers import (
 )
 from ..planning.options import EncoderOptions
 from .encoder_updates import update_encoder_apart
+
+_logger = get_logger(__name__)
 
 
 class EncoderTraining:
@@ -35,6 +38,8 @@ class EncoderTraining:
         self._options = options
         self._variables = trained_variables(network)
         self._normalisations = encoder_normalisations(network)
+        if options.statistics == "frozen" and not self._normalisations:
+            _logger.warning("statistics=frozen has no effect: the encoder has no batch normalisation.")
         self._weights = [weight for layer in encoder_layers(network) for weight in layer.weights]
         self.frozen = options.freeze is not False
 

@@ -515,3 +515,12 @@ def test_a_bottleneck_is_refused_if_the_architecture_takes_none(monkeypatch):
     error = refused(arch="unet", bottleneck="aspp")
     assert "does not take a bottleneck" in error.what
     assert plan(arch="unet").components(kinds.BOTTLENECK) == ()
+
+
+@pytest.mark.parametrize(
+    ("arch", "key"), [("unet:depth=2", "depth"), ("unet:bottom=false", "bottom"), ("unetpp:depth=2", "depth")]
+)
+def test_a_parameter_of_the_own_encoder_has_no_effect_with_another_one(arch, key):
+    name = arch.partition(":")[0]
+    assert any(line.startswith(f"{key} of {name} has no effect") for line in plan(arch=arch, encoder="mit_b0").remarks)
+    assert plan(arch=name, encoder="mit_b0").remarks == plan(arch=arch).remarks == ()

@@ -296,3 +296,9 @@ def test_freeze_is_a_number_of_epochs_or_a_truth_value():
 
     assert [value(text).freeze for text in ("1", "true", "false")] == [1, True, False]
     assert value("1").freeze is not True
+
+
+def test_fixed_statistics_of_an_encoder_without_any_are_remarked(caplog):
+    network = marsseg.network("unet:width=0.125", encoder="mit_b0:width=0.25")
+    EncoderTraining(network, EncoderOptions(statistics="frozen"))
+    assert "the encoder has no batch normalisation" in caplog.text

@@ -53,6 +53,7 @@ class AttentionUNet(ConvolutionalArchitecture):
     """
 
     takes_encoder = True
+    of_own_encoder = ("depth",)
 
     filters: tuple[int, ...] = param(
         (32, 64, 128, 256),

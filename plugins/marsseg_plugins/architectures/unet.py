@@ -40,6 +40,7 @@ class UNet(ConvolutionalArchitecture):
     """
 
     takes_encoder = True
+    of_own_encoder = ("depth", "bottom")
 
     filters: tuple[int, ...] = param(
         (32, 64, 128, 256),

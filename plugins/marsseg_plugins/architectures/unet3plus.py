@@ -56,6 +56,7 @@ class UNet3Plus(ConvolutionalArchitecture):
     """
 
     takes_encoder = True
+    of_own_encoder = ("depth",)
 
     filters: tuple[int, ...] = param(
         (64, 128, 256, 512, 1024),

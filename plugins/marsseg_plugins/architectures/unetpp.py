@@ -41,6 +41,7 @@ class UNetPlusPlus(ConvolutionalArchitecture):
     """
 
     takes_encoder = True
+    of_own_encoder = ("depth",)
 
     filters: tuple[int, ...] = param(
         (32, 64, 128, 256, 512),
