@@ -19,7 +19,8 @@ from ..data.split import SUBSETS
 from ..errors import RequestError, nearest
 from ..files.run_folder import RunFolder
 from ..planning.invoke import call_component
-from ..planning.resolver import Request, datasets_that_recognise, resolve
+from ..planning.recognition import datasets_that_recognise
+from ..planning.resolver import Request, resolve
 from ..registry import kinds
 from ..registry.session import Session
 from ..runs.data import read_data

@@ -1,0 +1,87 @@
+"""Check that the components of a plan fit each other, before any of them builds something."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import TypeAlias
+
+from ..errors import PluginError, RequestError
+from ..registry import kinds
+from ..registry.catalog import Catalog
+from ..registry.kinds import Kind
+from ..registry.loading import load
+from .invoke import call_checking_parameters, call_component
+from .options import LossOptions
+from .resolved import ResolvedComponent, weighting_spec
+
+Chosen: TypeAlias = Mapping[Kind, tuple[ResolvedComponent, ...]]
+
+
+def check_parts(chosen: Chosen, catalog: Catalog) -> None:
+    """Check that the architecture takes the plan's encoder and bottlenecks."""
+    for architecture in chosen.get(kinds.ARCHITECTURE, ()):
+        if chosen.get(kinds.ENCODER) and not architecture.component.takes_encoder:
+            raise RequestError(
+                f"The architecture '{architecture.entry.name}' does not take an encoder.",
+                where="--encoder",
+                hint="Leave it out, or use --encoder none if the plan has one. These architectures take one: "
+                f"{', '.join(_architectures_with_encoder(catalog))}.",
+            )
+        if kinds.ENCODER in chosen and not chosen[kinds.ENCODER] and architecture.component.needs_encoder:
+            raise RequestError(
+                f"The architecture '{architecture.entry.name}' needs an encoder.",
+                where="--encoder",
+                hint=f"Choose one of: {', '.join(catalog.names(kinds.ENCODER))}.",
+            )
+        if chosen.get(kinds.BOTTLENECK) and not architecture.component.takes_bottleneck:
+            raise RequestError(
+                f"The architecture '{architecture.entry.name}' does not take a bottleneck.",
+                where="--bottleneck",
+                hint="Leave it out, or use --bottleneck none if the plan has one.",
+            )
+
+
+def _architectures_with_encoder(catalog: Catalog) -> list[str]:
+    names = []
+    for entry in catalog.of_kind(kinds.ARCHITECTURE):
+        with suppress(PluginError):
+            if entry.usable and load(entry).takes_encoder:
+                names.append(entry.name)
+    return names
+
+
+def check_losses(chosen: Chosen) -> None:
+    """Check that at least one loss has a weight above 0."""
+    losses = chosen.get(kinds.LOSS, ())
+    if losses and not any(isinstance(each.options, LossOptions) and each.options.weight for each in losses):
+        raise RequestError(
+            "Every loss has the weight 0: there is nothing to learn.",
+            where=f"--loss, {', '.join(each.entry.name for each in losses)}",
+            hint="Use the weight 0 only for a loss that is logged beside other losses.",
+        )
+
+
+def check_weighting(chosen: Chosen) -> None:
+    """Check that the weighting takes the losses: their number, and whether they may be negative."""
+    if not {kinds.WEIGHTING, kinds.LOSS} <= set(chosen):
+        return
+    weighting = chosen[kinds.WEIGHTING][0]
+    call_checking_parameters(weighting, weighting.component.check, weighting_spec(chosen[kinds.LOSS]))
+    if not call_component(weighting, lambda: weighting.component.needs_nonnegative):
+        return
+    for loss in chosen[kinds.LOSS]:
+        if call_component(loss, lambda loss=loss: loss.component.may_be_negative):
+            raise RequestError(
+                f"The weighting '{weighting.entry.name}' cannot work with the loss '{loss.entry.name}': "
+                "it needs losses that are never negative.",
+                where=f"loss {loss.entry.name}, {loss.component!r}",
+                hint=f"`marsseg show {loss.entry.name}` lists its parameters; the weightings fixed and scheduled "
+                "take any loss.",
+            )
+
+
+def check_schedule(chosen: Chosen, epochs: int) -> None:
+    """Check that the schedule fits the number of epochs."""
+    for schedule in chosen.get(kinds.SCHEDULE, ()):
+        call_checking_parameters(schedule, schedule.component.check, epochs)

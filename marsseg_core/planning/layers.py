@@ -1,0 +1,43 @@
+"""Values of a plan that is being built, each with the layer that it came from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..errors import RequestError
+from ..registry.entries import Entry
+
+
+@dataclass(eq=False)
+class Values:
+    """Values in a builder, each with the layer it came from."""
+
+    values: dict[str, Any] = field(default_factory=dict)
+    origins: dict[str, str] = field(default_factory=dict)
+
+    def set(self, values: Mapping[str, Any], origin: str) -> None:
+        """Set values, which come from the layer `origin`."""
+        self.values.update(values)
+        self.origins.update(dict.fromkeys(values, origin))
+
+
+@dataclass(eq=False)
+class Item(Values):
+    """A component in a builder.
+
+    Attributes:
+        entry: the catalog entry of the component
+        origin: the layer that named it
+        version: the version of its distribution in the plan file that names it; empty if no plan file does
+        python_object: the data or network passed in Python that the component represents; None for any other
+        problem: why the component cannot be used. It is raised at the end only, as a later layer may replace the
+            component.
+    """
+
+    entry: Entry = field(kw_only=True)
+    origin: str = field(kw_only=True)
+    version: str = field(default="", kw_only=True)
+    python_object: Any = field(default=None, kw_only=True)
+    problem: RequestError | None = field(default=None, kw_only=True)

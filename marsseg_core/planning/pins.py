@@ -1,0 +1,87 @@
+"""Pin what a plan names: absolute paths, hashes of networks, one spelling of values with the same meaning.
+
+A plan that is pinned means the same in another working directory, and says if what it names has changed. The functions
+change the section `training`, or an encoder, while the plan is built.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from ..errors import RequestError
+from ..files.run_folder import RunFolder
+from ..registry import parameters
+from ..registry.catalog import Catalog
+from .encoder_weights import hash_of_weights, path_of_weights
+from .layers import Item, Values
+from .metrics import canonical_monitor
+from .options import OWN
+from .recognition import named_dataset
+
+
+def pin_initial_weights(section: Values) -> None:
+    """Make `init` an absolute path, and add the hash of its network unless the same layer sets it."""
+    if "init" not in section.values:
+        return
+    init, origin = section.values["init"], section.origins["init"]
+    if section.origins.get("init_hash", origin) not in (origin, "--set"):
+        section.set({"init_hash": None}, origin)  # the hash belongs to the run that an earlier layer named
+    if not isinstance(init, str) or init == parameters.NONE_WORD:
+        return
+    path = Path(init).absolute()
+    init_hash = section.values.get("init_hash") or parameters.NONE_WORD
+    if init_hash == parameters.NONE_WORD:
+        section.set({"init_hash": RunFolder.open(path).network_hash()}, origin)
+    section.set({"init": str(path)}, origin)
+
+
+def pin_unlabelled(section: Values, catalog: Catalog) -> None:
+    """Make the path of `unlabelled` absolute, since the plan may be read from another working directory."""
+    text = section.values.get("unlabelled", OWN)
+    if not isinstance(text, str) or text == OWN:
+        return
+    named = named_dataset(text, f"--unlabelled {text}", catalog)
+    values = {key: str(value) for key, value in named.parameters.items()}
+    if "path" in values:
+        values["path"] = os.path.abspath(os.path.expanduser(values["path"]))
+    if split := next((value for value in values.values() if set(value) & {":", ","}), None):
+        raise RequestError(
+            f"'{split}' has a colon or a comma, which separate components and parameters.",
+            where=f"--unlabelled {text}",
+            hint="Name a link to it without them.",
+        )
+    pinned = ":".join([named.name, *(f"{key}={value}" for key, value in values.items())])
+    section.set({"unlabelled": pinned}, section.origins["unlabelled"])
+
+
+def forget_chosen_precision(section: Values) -> None:
+    """Remove the record that a run chose its `precision`, if a later layer sets another one."""
+    origin = section.origins.get("precision", "")
+    if section.origins.get("precision_from", origin) not in (origin, "--set"):
+        section.set({"precision_from": None}, origin)
+
+
+def set_canonical_monitor(section: Values, catalog: Catalog) -> None:
+    """Replace `monitor` by its canonical form, so that plans with the same meaning compare as equal."""
+    if isinstance(text := section.values.get("monitor"), str):
+        section.set({"monitor": canonical_monitor(text, catalog)}, section.origins["monitor"])
+
+
+def pin_encoder_weights(item: Item, published: Sequence[str], where: str) -> None:
+    """Make the path of an encoder's weights absolute, and add their hash unless the same layer sets it.
+
+    Published weights may have to be downloaded first: the hash of theirs is recorded when the run begins.
+    """
+    weights, origin = item.values.get("weights"), item.origins.get("weights", "")
+    if item.origins.get("weights_hash", origin) not in (origin, "--set"):
+        item.set({"weights_hash": None}, origin)  # the hash belongs to the weights that an earlier layer named
+    if not isinstance(weights, str) or weights == parameters.NONE_WORD:
+        return
+    path = path_of_weights(weights, published)
+    if path is None:
+        return
+    if item.values.get("weights_hash") in (None, parameters.NONE_WORD):
+        item.set({"weights_hash": hash_of_weights(path, published, where)}, origin)
+    item.set({"weights": str(path)}, origin)

@@ -1,0 +1,72 @@
+"""Find the data set component that reads a file or folder."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from ..components.interfaces import Dataset
+from ..errors import RequestError
+from ..registry import kinds
+from ..registry.catalog import Catalog
+from ..registry.entries import Entry
+from ..registry.loading import load
+from ..registry.process_state import keep_process_state
+from . import grammar
+
+
+def named_dataset(text: str, where: str, catalog: Catalog) -> grammar.NamedComponent:
+    """Parse the value of `--data`: a composition text, or a path that one data set component recognises."""
+    if catalog.named(text.partition(":")[0], [kinds.DATASET]):
+        named = grammar.parse(text, where=where)
+        if len(named) > 1:
+            raise RequestError("A run has one data set.", where=where)
+        return named[0]
+    path = Path(text)
+    if not os.path.exists(path):  # Path.exists raises for a name that is too long
+        if "/" in text or path.suffix:
+            raise RequestError(f"There is no file or folder '{text}'.", where=where)
+        catalog.find(kinds.DATASET, text.partition(":")[0], where=where)
+    owners = datasets_that_recognise(path, catalog)
+    names = ", ".join(catalog.names(kinds.DATASET))
+    if not owners:
+        hint = "\n".join([*_explanations(path, catalog), f"Installed: {names}."])
+        raise RequestError(f"No data set recognises '{text}'.", where=where, hint=hint)
+    if len(owners) > 1:
+        rivals = ", ".join(entry.qualified_name for entry in owners)
+        hint = f"Name one, as in --data {owners[0].qualified_name}:path={text}."
+        raise RequestError(f"Several data sets recognise '{text}': {rivals}.", where=where, hint=hint)
+    return grammar.NamedComponent(owners[0].qualified_name, {"path": str(path.resolve())})
+
+
+def datasets_that_recognise(path: Path, catalog: Catalog) -> list[Entry]:
+    """Return the data set components that recognise a file or folder as theirs; generic ones only if no other does."""
+    entries = [entry for entry in catalog.of_kind(kinds.DATASET) if entry.usable and _recognises(entry, path)]
+    return [entry for entry in entries if not load(entry).generic] or entries
+
+
+def _recognises(entry: Entry, path: Path) -> bool:
+    try:
+        cls: type[Dataset] = load(entry)
+        with keep_process_state():
+            return bool(cls.recognises(path))
+    except (KeyboardInterrupt, MemoryError):
+        raise
+    except BaseException:
+        return False  # a broken plugin recognises nothing; it is reported when it is requested by name
+
+
+def _explanations(path: Path, catalog: Catalog) -> list[str]:
+    """Return for each data set what it looks for and what is there, a line each; a broken plugin says nothing."""
+    lines = []
+    for entry in catalog.of_kind(kinds.DATASET):
+        try:
+            with keep_process_state():
+                text = load(entry).explain(path) if entry.usable else ""
+        except (KeyboardInterrupt, MemoryError):
+            raise
+        except BaseException:
+            continue
+        if text:
+            lines.append(f"{entry.name}: {text}")
+    return lines
