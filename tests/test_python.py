@@ -77,7 +77,7 @@ class TestTheSignature:
 
     def test_has_the_types_of_the_options(self):
         # These arguments accept more types than the options: paths, and any sequence of numbers.
-        wider = {"init", "head_weights", "subsets", "crop"}
+        wider = {"init", "head_weights", "subsets", "crop", "unlabelled"}
         shown = inspect.signature(marsseg.run).parameters
         for options in SECTIONS.values():
             for field in dataclasses.fields(options):
