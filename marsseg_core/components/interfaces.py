@@ -238,7 +238,7 @@ class Encoder(Component):
         Raises:
             RequestError: The weights cannot be had; the error says how to bring them.
         """
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__} sets published_weights, but has no method `published`")
 
     @abstractmethod
     def build(self, images: Any, spec: EncoderSpec) -> dict[int, Any]:

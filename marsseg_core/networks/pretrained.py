@@ -10,10 +10,9 @@ from typing import Any, Final
 import keras
 import numpy as np
 
-from ..components.specs import EncoderSpec
+from ..components.specs import ENCODER_PREFIX
 from ..errors import RequestError, some
-
-PREFIX: Final = EncoderSpec().prefix
+from .encoder_layers import encoder_layers
 
 # Published weights are for images of so many channels.
 _CHANNELS: Final = 3
@@ -47,7 +46,7 @@ def copy_to_encoder(values: Mapping[str, np.ndarray], network: keras.Model, sour
     Raises RequestError, and changes nothing, where a variable has no value or one of another shape. `source` is where
     the values are from.
     """
-    values = {path.removeprefix(PREFIX): value for path, value in values.items()}
+    values = {path.removeprefix(ENCODER_PREFIX): value for path, value in values.items()}
     channels, assignments = network.inputs[0].shape[-1], []
     for layer, variables in groupby(_variables(network), lambda variable: _path(variable).rpartition("/")[0]):
         for position, variable in enumerate(variables):
@@ -71,13 +70,12 @@ def copy_to_encoder(values: Mapping[str, np.ndarray], network: keras.Model, sour
 
 
 def _variables(network: keras.Model) -> Iterator[Any]:
-    for layer in network.layers:
-        if layer.name.startswith(PREFIX):
-            yield from layer.weights
+    for layer in encoder_layers(network):
+        yield from layer.weights
 
 
 def _path(variable: Any) -> str:
-    return str(variable.path).removeprefix(PREFIX)
+    return str(variable.path).removeprefix(ENCODER_PREFIX)
 
 
 def _reads_images(variable: Any, value: np.ndarray, channels: int) -> bool:

@@ -12,9 +12,8 @@ from ..data.split import Split
 from ..errors import RequestError
 from ..files.run_folder import RunFolder
 from ..messages import get_logger
-from ..planning.options import EncoderOptions
+from ..networks.build import encoder_options
 from ..planning.plan import Plan
-from ..registry import kinds
 from ..registry.kinds import Kind
 from ..runs.recorded_data import recorded_scaling
 
@@ -61,9 +60,8 @@ def warn_of_known_images(plan: Plan, data: SegmentationData, split: Split) -> No
 
 def _initial_runs(plan: Plan) -> Iterator[Path]:
     """Yield the folders of the runs whose weights the network of a plan begins with."""
-    encoders = [each.options for each in plan.resolved[kinds.ENCODER]]
-    weights = [options.weights for options in encoders if isinstance(options, EncoderOptions)]
-    for path in (Path(text) for text in (*weights, plan.training.init) if text):
+    options = encoder_options(plan)
+    for path in (Path(text) for text in (options and options.weights, plan.training.init) if text):
         if path.is_dir():
             yield path
 

@@ -9,18 +9,16 @@ from collections.abc import Mapping
 from contextlib import redirect_stdout
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from marsseg_core.plugin_api import Encoder, EncoderSpec, RequestError
+
+from .scaling import scaled_images
 
 if TYPE_CHECKING:
     import numpy as np
 
 Channels = tuple[float, float, float]
-
-# The means and standard deviations of ImageNet's red, green and blue, for values from 0 to 1.
-IMAGENET_MEAN: Final = (0.485, 0.456, 0.406)
-IMAGENET_DEVIATION: Final = (0.229, 0.224, 0.225)
 
 
 @dataclass(frozen=True)
@@ -111,10 +109,6 @@ class ApplicationEncoder(Encoder):
 
         mean, deviation = self.application.mean, self.application.deviation
         is_uniform = len({*mean}) == len({*deviation}) == 1
-        if is_uniform or images.shape[-1] not in (1, 3):
-            middle, width = sum(mean) / 3, sum(deviation) / 3
-            return layers.Rescaling(1 / width, -middle / width, name=f"{prefix}scale")(images)
-        if images.shape[-1] == 1:
+        if images.shape[-1] == 1 and not is_uniform:
             images = layers.Concatenate(name=f"{prefix}repeat")([images] * 3)
-        variance = [each**2 for each in deviation]
-        return layers.Normalization(mean=list(mean), variance=variance, name=f"{prefix}scale")(images)
+        return scaled_images(images, mean, deviation, f"{prefix}scale")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .applications import IMAGENET_DEVIATION, IMAGENET_MEAN, Application, ApplicationEncoder
+from .applications import Application, ApplicationEncoder
+from .scaling import IMAGENET_DEVIATION, IMAGENET_MEAN
 
 
 @dataclass(frozen=True)

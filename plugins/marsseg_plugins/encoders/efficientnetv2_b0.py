@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from marsseg_core.plugin_api import param
 
-from .applications import IMAGENET_DEVIATION, IMAGENET_MEAN, Application, ApplicationEncoder
+from .applications import Application, ApplicationEncoder
+from .scaling import IMAGENET_DEVIATION, IMAGENET_MEAN
 
 
 @dataclass(frozen=True)

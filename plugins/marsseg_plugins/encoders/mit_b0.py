@@ -9,13 +9,10 @@ from marsseg_core.plugin_api import Encoder, EncoderSpec, param
 from marsseg_plugins.widths import FEWEST_NORMALISED, scaled
 
 from ..limits import MOST_BLOCKS, MOST_WIDTH
+from .scaling import IMAGENET_DEVIATION, IMAGENET_MEAN, scaled_images
 
 # For each stage: kernel size and stride of its patches, heads, factor by which keys and values are reduced.
 STAGES: Final = ((7, 4, 1, 8), (3, 2, 2, 4), (3, 2, 5, 2), (3, 2, 8, 1))
-
-# The mean and the standard deviation of ImageNet's red, green and blue.
-MEANS: Final = (0.485, 0.456, 0.406)
-DEVIATIONS: Final = (0.229, 0.224, 0.225)
 
 
 @dataclass(frozen=True)
@@ -54,9 +51,9 @@ class MixTransformer(Encoder):
             raise ValueError(f"depths must have one number for each of the {len(STAGES)} stages")
 
     def build(self, images: Any, spec: EncoderSpec) -> dict[int, Any]:
-        from .transformer_blocks import mix_block, normalised, patches, scaled_images
+        from .transformer_blocks import mix_block, normalised, patches
 
-        x = scaled_images(images, MEANS, DEVIATIONS, f"{spec.prefix}scale")
+        x = scaled_images(images, IMAGENET_MEAN, IMAGENET_DEVIATION, f"{spec.prefix}scale")
         size = scaled(32, self.width, FEWEST_NORMALISED)
         drop = self.drop_path / max(1, sum(self.depths) - 1)
         maps, stride, dilation, before = {}, 1, 1, 0

@@ -2,24 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 from keras import initializers, layers
-
-
-def scaled_images(images: Any, means: Sequence[float], deviations: Sequence[float], name: str) -> Any:
-    """Subtract the mean of each channel and divide by its deviation.
-
-    If the images have another number of channels than there are means, all channels have the average mean and
-    deviation.
-    """
-    channels = images.shape[-1]
-    if channels != len(means):
-        means, deviations = [[sum(values) / len(values)] * channels for values in (means, deviations)]
-    scale = [1 / deviation for deviation in deviations]
-    offset = [-mean / deviation for mean, deviation in zip(means, deviations, strict=True)]
-    return layers.Rescaling(scale, offset, name=name)(images)
 
 
 def normalised(x: Any, name: str, epsilon: float = 1e-6) -> Any:
