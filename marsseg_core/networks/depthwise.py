@@ -69,8 +69,8 @@ def _cells(maps: Any) -> Any:
 def _taps(size: tuple[int, int], kernel: tuple[int, int], strides: int, padding: str) -> np.ndarray:
     """Return which tap joins an output cell with an input cell: zeros and ones, (H' · W' · H · W, k · l)."""
     rows, columns = (_taps_along(side, cells, strides, padding) for side, cells in zip(size, kernel, strict=True))
-    joined = np.einsum("ahi,bwj->abhwij", rows, columns)
-    return joined.reshape(-1, kernel[0] * kernel[1])
+    taps: np.ndarray = np.einsum("ahi,bwj->abhwij", rows, columns)
+    return taps.reshape(-1, kernel[0] * kernel[1])
 
 
 def _taps_along(side: int, cells: int, strides: int, padding: str) -> np.ndarray:
