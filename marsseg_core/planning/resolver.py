@@ -33,7 +33,7 @@ from ..registry.session import Session
 from . import grammar
 from .documents import DEFAULT_RECIPE, PlanDocument, base_document, named_in_document, recipe_document
 from .finished_runs import record_of, recorded_entries, recorded_runs
-from .fitting import check_losses, check_parts, check_schedule, check_weighting
+from .fitting import check_length, check_losses, check_parts, check_weighting
 from .invoke import nested_components
 from .layers import Item, Values
 from .metrics import planned_metrics
@@ -231,7 +231,7 @@ class PlanBuilder:
         check_losses(chosen)
         training = parameters.configure(TrainingOptions, self.sections["training"].values, where="training")
         check_weighting(chosen)
-        check_schedule(chosen, training.epochs)
+        check_length(chosen, training.epochs)
         cleaning = parameters.configure(CleaningOptions, self.sections["cleaning"].values, where="cleaning")
         split = parameters.configure(SplitOptions, self.sections["split"].values, where="split")
         if METRIC in self.only:

@@ -29,6 +29,7 @@ from ..runs.run import Run
 from .checkpoint import TrainingProgress, read_progress
 from .ended import steps_per_epoch
 from .loop import resume
+from .rounds import number_of_rounds
 
 # The rates of a schedule are compared at so many steps.
 _COMPARED_STEPS = 20
@@ -134,6 +135,9 @@ def _length_warnings(plan: Plan, planned: int, progress: TrainingProgress, steps
         if getattr(weighting, "on_epoch_begin", None) is not WeightingLayer.on_epoch_begin:
             entry = plan.resolved[kinds.WEIGHTING][0].entry
             yield f"The weighting '{entry.name}' may depend on the number of epochs. If it does: {differs}"
+    if number_of_rounds(plan) > 1:
+        entry = plan.resolved[kinds.METHOD][0].entry
+        yield f"The rounds of '{entry.name}' are longer in a training of {epochs} epochs. {differs}"
     if plan.training.averaging == "swa":
         yield f"Weight averaging (swa) began at a share of {planned} epochs; its average goes on. {differs}"
 

@@ -65,6 +65,7 @@ from .chosen_decoding import choose_decoding
 from .ended import record_move, relocate, score_subsets
 from .labelling import label_images, store_labels, stored_labels
 from .recorder import RunRecorder
+from .rounds import Rounds, number_of_rounds
 from .semi import SemiRamp
 from .setup import TrainingSetup, set_up_training
 from .task import SegmentationTask
@@ -332,6 +333,7 @@ def _train(
     interruption = Interruption()
     callbacks = [
         interruption,
+        *([Rounds(run, setup.batches)] if number_of_rounds(run.plan) > 1 else []),
         EpochClock(setup.batches),
         *([EncoderEpochs()] if task.encoder is not None else []),
         FiniteLoss(training.precision),
