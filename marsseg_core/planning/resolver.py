@@ -41,6 +41,7 @@ from .moved_keys import MOVED_TO_KIND, with_current_keys
 from .options import SECTIONS, NoOptions, TrainingOptions, options_of
 from .pins import (
     forget_chosen_precision,
+    overlay_unlabelled,
     pin_encoder_weights,
     pin_initial_weights,
     pin_unlabelled,
@@ -176,6 +177,9 @@ class PlanBuilder:
         """Add values of the section "training", "split" or "cleaning"."""
         for key in values:
             self._check_section_key(section, key, where)
+        if section == "training" and "unlabelled" in values and kinds.METHOD in self.only:
+            text = overlay_unlabelled(self.sections[section], values["unlabelled"], self.catalog)
+            values = {**values, "unlabelled": text}
         self.sections[section].set(values, origin)
 
     def _check_section_key(self, section: str, key: str, where: str) -> None:

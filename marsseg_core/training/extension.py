@@ -26,6 +26,7 @@ from ..planning.resolved import weighting_spec
 from ..registry import kinds
 from ..runs.recorded_data import read_data_of, record_data, recorded_split
 from ..runs.run import Run
+from ..runs.unlabelled import read_unlabelled_of
 from .checkpoint import TrainingProgress, read_progress
 from .ended import steps_per_epoch
 from .loop import resume
@@ -53,7 +54,7 @@ def extend(
         folder: the folder of the finished run
         plan: its plan, with the new number of epochs
         out: the new run folder; None means a folder in `runs/`
-        moved: whether `plan` names a new place of the data, which the new run records
+        moved: whether `plan` names a new place of the data, or of those without labels, which the new run records
         hooks: the observers, if the plan has been announced to them already
 
     Returns:
@@ -71,6 +72,7 @@ def extend(
         hooks = hooks or announce(plan)
         data = read_data_of(folder, plan)
         split = recorded_split(folder, data)
+        unlabelled = read_unlabelled_of(folder, plan, data, split)
         with fixed_settings():
             for line in _length_warnings(plan, planned, progress, steps_per_epoch(plan, data, split)):
                 hooks.warn(line)
@@ -83,7 +85,7 @@ def extend(
             with suppress(OSError):
                 extended.path.rmdir()
             raise
-    return resume(extended, plan, data=data, hooks=hooks)
+    return resume(extended, plan, data=data, unlabelled=unlabelled, hooks=hooks)
 
 
 def _check_extensible(folder: RunFolder, epochs: int) -> tuple[TrainingProgress, int]:

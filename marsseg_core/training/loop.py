@@ -45,7 +45,7 @@ from ..runs.log import run_log
 from ..runs.pretrained import settle_weights
 from ..runs.recorded_data import read_data_of, recorded_split
 from ..runs.run import Run
-from ..runs.unlabelled import Unlabelled, check_unchanged, read_unlabelled
+from ..runs.unlabelled import Unlabelled, read_unlabelled, read_unlabelled_of
 from .assembly import input_shape
 from .averaging import UpdateAverage
 from .callbacks import (
@@ -133,6 +133,7 @@ def resume(
     plan: Plan,
     *,
     data: SegmentationData | None = None,
+    unlabelled: Unlabelled | None = None,
     moved: bool = False,
     hooks: HookCaller | None = None,
     checkpointer: Callable[[RunFolder], Checkpointer] = FileCheckpointer,
@@ -146,7 +147,9 @@ def resume(
         folder: the run folder
         plan: the plan in the folder's plan.toml
         data: the plan's data set, if it has been read already
-        moved: whether `plan` names a new place of the data, which is recorded. Of a finished run, only this is done.
+        unlabelled: its images without labels, if they have been read already
+        moved: whether `plan` names a new place of the data, or of those without labels, which is recorded. Of a
+            finished run, only this is done.
         hooks: the observers, if the plan has been announced to them already
         checkpointer: makes the checkpointer of a run folder; the same as for `execute`
 
@@ -171,9 +174,8 @@ def resume(
         checkpoint = checkpointer(folder)
         has_split = checkpoint.saved or folder.split.is_file()
         split = recorded_split(folder, data) if has_split else _new_split(plan, data)
-        unlabelled = read_unlabelled(plan, data, split)
-        if has_split:
-            check_unchanged(folder, unlabelled)
+        if unlabelled is None:
+            unlabelled = read_unlabelled_of(folder, plan, data, split)
         progress, network, network_warning = None, None, ""
         best_by = plan.metrics.best_by
         if checkpoint.saved:
