@@ -15,7 +15,7 @@ from ..errors import RequestError
 from ..files.run_folder import RunFolder
 from ..registry import kinds, parameters
 from ..registry.catalog import Catalog
-from .encoder_weights import hash_of_weights, path_of_weights
+from .encoder_weights import check_encoder_of_run, hash_of_weights, path_of_weights
 from .layers import Item, Values
 from .metrics import canonical_monitor
 from .options import OWN
@@ -101,5 +101,7 @@ def pin_encoder_weights(item: Item, published: Sequence[str], where: str) -> Non
     if path is None:
         return
     if item.values.get("weights_hash") in (None, parameters.NONE_WORD):
+        if os.path.isdir(path):
+            check_encoder_of_run(path, item.entry.name)
         item.set({"weights_hash": hash_of_weights(path, published, where)}, origin)
     item.set({"weights": str(path)}, origin)
