@@ -42,7 +42,7 @@ from ..registry.process_state import keep_process_state
 from ..registry.source_code import module_file, source_root
 from ..runs.data import read_data
 from ..runs.log import run_log
-from ..runs.pretrained import settle_weights
+from ..runs.pretrained import PublishedWeights, settle_weights
 from ..runs.recorded_data import read_data_of, recorded_split
 from ..runs.run import Run
 from ..runs.unlabelled import Unlabelled, read_unlabelled, read_unlabelled_of
@@ -107,16 +107,20 @@ def execute(
     with run_log(hooks.warnings if hooks else ()) as log:
         avoid_importing_tensorflow()
         hooks = hooks or announce(plan)
-        (plan,) = settle_weights(settle_precision([plan]))
+        published: PublishedWeights = {}
+        (plan,) = settle_weights(settle_precision([plan]), published)
         if data is None:
             data = read_data(plan)
         split = _new_split(plan, data)
         unlabelled = read_unlabelled(plan, data, split)
         labels = label_images(plan, data, split, unlabelled)
-        setup = set_up_training(plan, data, split, best_by=plan.metrics.best_by, unlabelled=unlabelled, labels=labels)
+        best_by = plan.metrics.best_by
+        setup = set_up_training(
+            plan, data, split, best_by=best_by, unlabelled=unlabelled, labels=labels, published=published
+        )
         folder = create_run_folder(plan.name, out)
         with folder.removed_if_empty(), folder.claimed():
-            run = _new_run(plan, folder, data, split, setup, plan.metrics.best_by, unlabelled)
+            run = _new_run(plan, folder, data, split, setup, best_by, unlabelled)
             with _failure_reported(run, hooks):
                 _write_beginning(run, labels)
                 log.begin(folder)

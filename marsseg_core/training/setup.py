@@ -28,7 +28,7 @@ from ..planning.invoke import build_component
 from ..planning.metrics import PREFIX
 from ..planning.plan import Plan
 from ..registry import kinds
-from ..runs.pretrained import load_encoder_weights
+from ..runs.pretrained import PublishedWeights, load_encoder_weights
 from ..runs.unlabelled import Unlabelled
 from .assembly import build_batches, build_task, crop_of, input_shape
 from .feed import BatchFeed
@@ -73,13 +73,14 @@ def set_up_training(
     best_by: str,
     unlabelled: Unlabelled | None = None,
     labels: np.ndarray | None = None,
+    published: PublishedWeights | None = None,
 ) -> TrainingSetup:
     """Build and compile the network, losses, optimizer and callbacks of a plan.
 
     `best_by` is the column of the history that decides which network is the best. Without a `network`, the plan's
     network is built, with the initial weights of its encoder and of `training.init`. With one, that network is trained;
     its weights are not changed here, since a checkpoint will set them. `unlabelled` has the images of a semi-supervised
-    method, and `labels` those that it has made for them.
+    method, and `labels` those that it has made for them. `published` has weights of the encoder that were read already.
 
     Raises RequestError where components of the plan do not fit each other or the data, and PluginError where a
     component builds something wrong.
@@ -93,7 +94,7 @@ def set_up_training(
     if network is None:
         network = build_network(plan, input_shape(plan, data), data.num_classes)
         warn_of_known_images(plan, data, split)
-        load_encoder_weights(plan, network)
+        load_encoder_weights(plan, network, published)
         transfer = copy_initial_weights(training, network, plan.session)
     objective = build_objective(plan, data, split)
     views = None if unlabelled is None else build_views(plan, data, split, unlabelled, labels)
