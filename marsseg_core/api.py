@@ -22,6 +22,7 @@ from .hooks import CallbackObserver, HookCaller, announce
 from .messages import get_logger
 from .networks.startup import check_backend, start_keras
 from .planning.arguments import count_of, flag_of, path_of, paths_of, request_of, text_of, value_of
+from .planning.fitting import check_has_method
 from .planning.invoke import build_component, call_component
 from .planning.plan import NETWORK_KINDS, Plan
 from .planning.python_components import given_components
@@ -468,6 +469,7 @@ def resume(
     path: AnyPath,
     *,
     data: AnyPath | Data | None = None,
+    unlabelled: AnyPath | None = None,
     arch: keras.Model | None = None,
     workers: int | None = None,
     trust: bool = False,
@@ -481,6 +483,7 @@ def resume(
         path: The folder of the run or the series.
         data: The data of the run, if they were passed as Python objects; or their new path, if they were moved. The new
             path is recorded, also for a finished run. None reads the data that the plan names.
+        unlabelled: The new path of the images without labels, if they were moved. It is recorded as that of `data` is.
         arch: The network at the start of the run, if it was passed as a `keras.Model`.
         workers: Another number of threads or processes that prepare batches, which changes no result.
         trust: Execute the plugin files that are stored with the run.
@@ -503,21 +506,24 @@ def resume(
     start_keras()
     from .training.loop import resume as resume_training
 
-    path, moved = path_of(path, "path"), _is_place(data)
+    path, moved = path_of(path, "path"), _is_place(data) or unlabelled is not None
+    place = value_of(unlabelled, "unlabelled")
     if is_series(path):
         if wrong := [name for name, value in (("arch", arch), ("callbacks", callbacks)) if value not in (None, (), [])]:
             raise RequestError(
                 f"A series is resumed without '{wrong[0]}'.", where=wrong[0], hint="Resume its runs one by one."
             )
         source = None if data is None else given_components(kinds.DATASET, data)
-        training = {} if workers is None else {"workers": workers}
+        training = {name: value for name, value in (("unlabelled", place), ("workers", workers)) if value is not None}
         plans = plans_of_series(path, open_session(trust=flag_of(trust, "trust")), source, training)
+        if place is not None:
+            check_has_method(next(iter(plans.values())).resolved, "unlabelled")
         return resume_series(path, plans, moved=moved)
     folder = RunFolder.open(path)
     if not moved:
         folder.check_unfinished()
     callback_observer = _callbacks(callbacks)
-    resolved = _plan_of_run(folder, trust, data, arch, workers=workers)
+    resolved = _plan_of_run(folder, trust, data, arch, workers=workers, unlabelled=place)
     run = resume_training(folder, resolved, moved=moved, hooks=callback_observer.add_to(announce(resolved)))
     follow(folder.path)
     return run
@@ -528,14 +534,19 @@ def _is_place(data: Any) -> bool:
     return isinstance(data, str | os.PathLike)
 
 
-def _plan_of_run(folder: RunFolder, trust: bool, data: Any, arch: Any, **training: int | None) -> Plan:
-    """Return the plan of a run with these replacements; RequestError where `arch` is not the network of the run."""
+def _plan_of_run(folder: RunFolder, trust: bool, data: Any, arch: Any, **training: Any) -> Plan:
+    """Return the plan of a run with these replacements.
+
+    Raises RequestError where `arch` is not the network of the run, or where it uses no `unlabelled`.
+    """
     stored = plan(folder, trust=trust)
     replaced: Any = {"data": data, "arch": arch, **training}
     replaced = {name: value for name, value in replaced.items() if value is not None}
     resolved = plan(folder, trust=trust, **replaced) if replaced else stored
     if stored.one(kinds.ARCHITECTURE) != resolved.one(kinds.ARCHITECTURE):
         raise RequestError("The network is not the one that the run started with.", where="arch")
+    if training.get("unlabelled") is not None:
+        check_has_method(resolved.resolved, "unlabelled")
     return resolved
 
 
@@ -545,6 +556,7 @@ def extend(
     epochs: int,
     out: AnyPath | None = None,
     data: AnyPath | Data | None = None,
+    unlabelled: AnyPath | None = None,
     arch: keras.Model | None = None,
     trust: bool = False,
     callbacks: Sequence[keras.callbacks.Callback] = (),
@@ -560,6 +572,7 @@ def extend(
         epochs: The new total number of epochs.
         out: The new run folder, which must not exist. None creates one in runs/.
         data: The data of the run, if they were passed as Python objects; or their new path, if they were moved.
+        unlabelled: The new path of the images without labels, if they were moved.
         arch: The network at the start of the run, if it was passed as a `keras.Model`.
         trust: Execute the plugin files that are stored with the run.
         callbacks: Keras callbacks to train with.
@@ -583,12 +596,14 @@ def extend(
 
     folder = RunFolder.open(path_of(path, "path"))
     callback_observer = _callbacks(callbacks)
-    resolved = _plan_of_run(folder, trust, data, arch, epochs=count_of(epochs, "epochs", at_least=1))
+    place = value_of(unlabelled, "unlabelled")
+    total = count_of(epochs, "epochs", at_least=1)
+    resolved = _plan_of_run(folder, trust, data, arch, epochs=total, unlabelled=place)
     return extend_training(
         folder,
         resolved,
         out=None if out is None else path_of(out, "out"),
-        moved=_is_place(data),
+        moved=_is_place(data) or place is not None,
         hooks=callback_observer.add_to(announce(resolved)),
     )
 

@@ -7,21 +7,28 @@ from typing import TYPE_CHECKING
 
 from ..errors import RequestError
 from ..networks.startup import check_backend
+from ..planning.fitting import check_has_method
 from ..registry.session import Session
 from .loading import load_keras
 from .output import say
 from .series import print_result as print_series
 
 if TYPE_CHECKING:
+    from ..planning.plan import Plan
     from ..runs.run import Run
 
 
 def resume_run(
-    path: str, session: Session, data: str | None, workers: str | None, other_options: list[str]
+    path: str,
+    session: Session,
+    data: str | None,
+    unlabelled: str | None,
+    workers: str | None,
+    other_options: list[str],
 ) -> Run | None:
     """Resume a run and return it; or go on with a series, print its scores, and return None.
 
-    Raises RequestError if other options than --data and --workers were passed.
+    Raises RequestError if other options than --data, --unlabelled and --workers were passed.
     """
     _refuse(
         other_options,
@@ -37,33 +44,42 @@ def resume_run(
     from ..planning.resolver import Request, resolve
 
     compositions = {} if data is None else {"data": data}
-    training = {} if workers is None else {"workers": workers}
+    training = {name: text for name, text in (("unlabelled", unlabelled), ("workers", workers)) if text is not None}
+    moved = data is not None or unlabelled is not None
     if is_series(Path(path)):
         plans = plans_of_series(Path(path), session, data, training)
-        load_keras()
         plan = next(iter(plans.values()))
-        series = resume_series(Path(path), plans, moved=data is not None)
+        _check_used(unlabelled, plan)
+        load_keras()
+        series = resume_series(Path(path), plans, moved=moved)
         print_series(series, plan.metrics, trust=bool(plan.plugins))
         return None
     folder = RunFolder.open(path)
-    if data is None:
+    if not moved:
         folder.check_unfinished()
     plan = resolve(Request(path, compositions, {"training": training}), session)
+    _check_used(unlabelled, plan)
     hooks = announce(plan)
     load_keras()
     from ..training.loop import resume
 
-    run = resume(folder, plan, moved=data is not None, hooks=hooks)
+    run = resume(folder, plan, moved=moved, hooks=hooks)
     follow(folder.path)
     return run
 
 
 def extend_run(
-    path: str, session: Session, epochs: str | None, data: str | None, out: Path | None, other_options: list[str]
+    path: str,
+    session: Session,
+    epochs: str | None,
+    data: str | None,
+    unlabelled: str | None,
+    out: Path | None,
+    other_options: list[str],
 ) -> Run:
     """Train a finished run for more epochs in a new run folder, and return the new run.
 
-    Raises RequestError without --epochs, or if other options than --epochs, --data and --out were passed.
+    Raises RequestError without --epochs, or if other options than --epochs, --data, --unlabelled and --out were passed.
     """
     where = f"--extend {path}"
     _refuse(other_options, where, "--extend uses the plan of the run: {option} cannot be used with it.", None)
@@ -77,7 +93,9 @@ def extend_run(
     check_backend()
     folder = RunFolder.open(path)
     compositions = {} if data is None else {"data": data}
-    plan = resolve(Request(path, compositions, {"training": {"epochs": epochs}}), session)
+    training = {"epochs": epochs} | ({} if unlabelled is None else {"unlabelled": unlabelled})
+    plan = resolve(Request(path, compositions, {"training": training}), session)
+    _check_used(unlabelled, plan)
     if out is not None:
         refuse_existing(out)
     hooks = announce(plan)
@@ -85,7 +103,12 @@ def extend_run(
     from ..training.extension import extend
 
     say(f"{path} stays as it is; the training goes on in a new run folder.")
-    return extend(folder, plan, out=out, moved=data is not None, hooks=hooks)
+    return extend(folder, plan, out=out, moved=data is not None or unlabelled is not None, hooks=hooks)
+
+
+def _check_used(unlabelled: str | None, plan: Plan) -> None:
+    if unlabelled is not None:
+        check_has_method(plan.resolved, f"--unlabelled {unlabelled}")
 
 
 def _refuse(options: list[str], where: str, what: str, hint: str | None) -> None:

@@ -102,8 +102,8 @@ def run(
     resume: Annotated[
         str | None,
         typer.Option(
-            help="Resume a run or a series that was killed or interrupted. With --data, its data are read from a new "
-            "place; --workers changes no result.",
+            help="Resume a run or a series that was killed or interrupted. With --data or --unlabelled, its data are "
+            "read from a new place; --workers changes no result.",
             metavar="RUN",
         ),
     ] = None,
@@ -146,11 +146,11 @@ def run(
         options = _without_none(used)
         if resume is not None:
             options |= _without_none({"extend": extend})
-            others = [name for name in options if name not in ("data", "workers")]
-            result = resume_run(resume, session, data, workers, others)
+            others = [name for name in options if name not in ("data", "unlabelled", "workers")]
+            result = resume_run(resume, session, data, unlabelled, workers, others)
         else:
-            others = [name for name in options if name not in ("data", "epochs", "out")]
-            result = extend_run(str(extend), session, epochs, data, out, others)
+            others = [name for name in options if name not in ("data", "unlabelled", "epochs", "out")]
+            result = extend_run(str(extend), session, epochs, data, unlabelled, out, others)
         if result is not None:
             _finish(result)
         return

@@ -14,9 +14,9 @@ class UsesRuns:
     """Add to a component what a plan records of the finished runs whose networks it uses.
 
     Derive the component from this class and from the interface of its kind, and let it have a parameter for the run
-    folder (of the type `str`) or the run folders (`tuple[str, ...]`, joined by + in a composition). In a plan, their
-    paths are absolute, and the hashes of their network files are recorded with them. `spec.open_run(path)` returns the
-    network of one of them.
+    folder (of the type `str`) or the run folders (`tuple[str, ...]`, joined by + in a composition), which may also
+    allow None. In a plan, their paths are absolute, and the hashes of their network files are recorded with them.
+    `spec.open_run(path)` returns the network of one of them.
 
     Example:
         ```python
@@ -46,5 +46,5 @@ class UsesRuns:
     @property
     def recorded_runs(self) -> Mapping[str, str]:
         """Return the recorded hash of each run folder, by its path."""
-        paths = getattr(self, self.run_parameter)
+        paths = getattr(self, self.run_parameter) or ()
         return dict(zip((paths,) if isinstance(paths, str) else paths, self.run_hashes, strict=False))

@@ -394,18 +394,41 @@ class Method(Component):
             A new, unbuilt `SemiLayer`.
         """
 
-    def label(self, spec: LabellingSpec) -> np.ndarray | None:
-        """Label the images before the training.
+    @property
+    def labelling_rounds(self) -> int:
+        """Return how often `label` is called: before the training, and at the start of each further round.
 
-        The labels are stored in the run folder, so that a resumed run reads them. The input pipeline moves them
-        together with the images.
+        The epochs are divided into so many equal rounds.
+        """
+        return 1
+
+    def check(self, epochs: int) -> None:
+        """Check that the parameters fit the length of the training: by default, that the rounds are equally long.
+
+        marsseg calls this for each plan, before it imports Keras.
 
         Args:
-            spec: The images, the classes, and a function that predicts with finished runs.
+            epochs: The number of epochs.
+
+        Raises:
+            ValueError: The parameters do not fit.
+        """
+        if epochs % self.labelling_rounds:
+            raise ValueError(f"{epochs} epochs cannot be divided into {self.labelling_rounds} equal rounds")
+
+    def label(self, spec: LabellingSpec) -> np.ndarray | None:
+        """Label the images before the training, and again at the start of each further round.
+
+        The labels are stored in the run folder, so that a resumed run reads them. The input pipeline moves them
+        together with the images. The labels of all rounds have the same shape. While all of them are void, the term is
+        not computed.
+
+        Args:
+            spec: The images, the classes, a function that predicts with finished runs, and the round.
 
         Returns:
-            None if the method labels nothing before the training, as most do. Otherwise an array of uint8: (M, H, W) of
-            class ids and void (255), or (M, H, W, K) of probabilities × 255, where a pixel of zeros is void.
+            None if the method labels nothing, as most do. Otherwise an array of uint8: (M, H, W) of class ids and void
+            (255), or (M, H, W, K) of probabilities × 255, where a pixel of zeros is void.
         """
         return None
 

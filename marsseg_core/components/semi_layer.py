@@ -43,8 +43,8 @@ class ViewTensors:
         counted: (B, H, W) uint8, 1 for each pixel of `strong` that counts; 0 where nothing of an image is.
         mixed: (B, H, W) uint8, 1 for each pixel of `strong` that comes from the next image of the batch.
         weak: (B, H, W, C) float32 in [0, 1], the weak views; None if the method does not use them.
-        labels: The labels that the method has made before the training, at the places of `strong`: (B, H, W) or
-            (B, H, W, K) uint8; None if it has made none.
+        labels: The labels that the method has made, at the places of `strong`: (B, H, W) or (B, H, W, K) uint8; None
+            if it has made none.
     """
 
     strong: Any

@@ -53,17 +53,20 @@ class SemiSpec:
 
 @dataclass(frozen=True)
 class LabellingSpec:
-    """Describe the images without labels to a method that labels them before the training.
+    """Describe the images without labels to a method that labels them.
 
     Attributes:
         images: (M, H, W, C) uint8, the images.
         num_classes: K, the number of classes, including the ignored ones.
         ignore_classes: The classes that have no labels.
         predict: A function of the paths of finished runs, and of whether mirror images are predicted too. It yields the
-            mean probabilities of the runs for one image after the other, (H, W, K) float32.
+            mean probabilities of the runs for one image after the other, (H, W, K) float32. With None in place of the
+            paths, it predicts with the network that is trained, as it is then; not in the first round.
+        round: The number of the round, counted from 1: see `Method.labelling_rounds`.
     """
 
     images: np.ndarray
     num_classes: int
     ignore_classes: tuple[int, ...]
-    predict: Callable[[Sequence[str], bool], Iterator[np.ndarray]]
+    predict: Callable[[Sequence[str] | None, bool], Iterator[np.ndarray]]
+    round: int = 1

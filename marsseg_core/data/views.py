@@ -59,6 +59,10 @@ class ViewBatches:
         self._uses_weak = uses_weak
         self._order: tuple[tuple[int, int], np.ndarray] = ((-1, 0), np.empty((0, 2), np.int64))
 
+    def relabel(self, labels: np.ndarray) -> None:
+        """Replace the labels by others of the same shape."""
+        self._labels = labels
+
     def make(self, epoch: int, index: int, steps: int) -> dict[str, np.ndarray]:
         """Return the views of a step of an epoch with so many steps: the arrays of `ViewTensors`, by name."""
         chosen = self._epoch_order(epoch, steps)[index * self._batch : (index + 1) * self._batch]
@@ -156,6 +160,10 @@ class PairedBatches:
     @epoch.setter
     def epoch(self, number: int) -> None:
         self._labelled.epoch = number
+
+    def relabel(self, labels: np.ndarray) -> None:
+        """Replace the labels of the images without labels by others of the same shape."""
+        self._views.relabel(labels)
 
     def __len__(self) -> int:
         return len(self._labelled)

@@ -82,6 +82,7 @@ def resume_series(path: Path, plans: dict[str, Plan], *, moved: bool = False) ->
     """
     from ..networks.keras_backend import avoid_importing_tensorflow
     from ..runs.recorded_data import read_data_of, record_data, recorded_split
+    from ..runs.unlabelled import has_other_unlabelled, read_unlabelled_of
 
     avoid_importing_tensorflow()
     folder = RunFolder(path)
@@ -96,7 +97,9 @@ def resume_series(path: Path, plans: dict[str, Plan], *, moved: bool = False) ->
         if moved:
             for name in series.finished:
                 member = RunFolder(path / name)
-                recorded_split(member, data)
+                split = recorded_split(member, data)
+                if has_other_unlabelled(member, plan):
+                    read_unlabelled_of(member, plan, data, split)
                 record_data(member, plan)
             if (path / SERIES_PLAN).is_file():
                 record_data(folder, plan, path / SERIES_PLAN)

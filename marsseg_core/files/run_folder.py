@@ -187,7 +187,7 @@ class RunFolder:
 
     @property
     def labels(self) -> Path:
-        """Return the path of the labels that a semi-supervised method has made before the training, if it makes any."""
+        """Return the path of the labels that a semi-supervised method has made last, if it makes any."""
         return self.path / "labels.npz"
 
     @property

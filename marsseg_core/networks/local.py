@@ -36,7 +36,8 @@ def locality(network: keras.Model) -> Locality | None:
     """Return the locality of a network, or None where the network is not known to be local.
 
     It is local if it is functional, has one input and one output, each of its layers is one of Keras' local layers or
-    has an attribute `reach`, and each map is an exact fraction of the image: nothing is padded or cropped.
+    has an attribute `reach`, and each map is an exact fraction of the image: nothing is cropped, and nothing is padded
+    except for a convolution or pooling that removes the padding again.
     """
     if isinstance(network, keras.Sequential) or not hasattr(network, "operations"):
         return None
@@ -46,11 +47,19 @@ def locality(network: keras.Model) -> Locality | None:
     recorded = calls(network)
     strides: dict[int, int] = {}  # of each tensor, by its id; the image is the tensor that no call returns
     reaches: dict[int, int] = {}
+    padded: set[int] = set()  # the ids of tensors that are no fractions of the image
     for call in recorded:
         cells = _reach(call.layer)
         stride_in = {strides.get(id(tensor), 1) for tensor in call.inputs}
-        stride = _stride(size, call.outputs[0].shape)
-        if cells is None or stride is None or len(stride_in) != 1 or len(call.outputs) != 1:
+        if cells is None or len(stride_in) != 1 or len(call.outputs) != 1:
+            return None
+        was_padded = any(id(tensor) in padded for tensor in call.inputs)
+        if isinstance(call.layer, layers.ZeroPadding2D):
+            stride = None if was_padded else min(stride_in)
+            padded.add(id(call.outputs[0]))
+        else:
+            stride = _stride(size, call.outputs[0].shape)
+        if stride is None or (was_padded and stride != min(stride_in) * _step(call.layer)):
             return None
         strides[id(call.outputs[0])] = stride
         before = max(reaches.get(id(tensor), 0) for tensor in call.inputs)
@@ -65,6 +74,12 @@ def resized(network: keras.Model, height: int, width: int) -> keras.Model:
     first = network.inputs[0]
     images = keras.Input((height, width, first.shape[-1]), dtype=first.dtype, name=first.name)
     return keras.models.clone_model(network, clone_function=lambda layer: layer, input_tensors=images)
+
+
+def _step(layer: Any) -> int:
+    """Return the cells of its input from one cell of a layer's output to the next; 0 where it has no strides."""
+    step: int = max(keras.tree.flatten(getattr(layer, "strides", 0)))
+    return step
 
 
 def _stride(size: tuple[int, int], shape: tuple[int | None, ...]) -> int | None:
@@ -97,6 +112,10 @@ def _pooling(layer: Any) -> int | None:
     return max(layer.pool_size) - 1 if layer.data_format == "channels_last" else None
 
 
+def _padding(layer: Any) -> int | None:
+    return 0 if layer.data_format == "channels_last" else None
+
+
 def _upsampling(layer: Any) -> int | None:
     if layer.data_format != "channels_last":
         return None
@@ -119,6 +138,7 @@ _REACHES: Final[Mapping[type, Callable[[Any], int | None]]] = {
     layers.MaxPooling2D: _pooling,
     layers.AveragePooling2D: _pooling,
     layers.UpSampling2D: _upsampling,
+    layers.ZeroPadding2D: _padding,
     layers.BatchNormalization: _along_channels,
     layers.Concatenate: _along_channels,
     layers.LayerNormalization: _along_channels,
@@ -128,6 +148,7 @@ _REACHES: Final[Mapping[type, Callable[[Any], int | None]]] = {
             layers.Activation,
             layers.Add,
             layers.Average,
+            layers.Dense,
             layers.Dropout,
             layers.ELU,
             layers.Identity,

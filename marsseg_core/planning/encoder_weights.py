@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import Final
 
 from ..errors import RequestError, nearest
-from ..files.documents import decoding
+from ..files.documents import decoding, read_toml
 from ..files.hashed import file_hash
 from ..files.run_folder import RunFolder
+from ..registry.kinds import ENCODER
 from ..registry.parameters import NONE_WORD
+from .documents import named_in_document
 
 SUFFIXES: Final = (".weights.h5", ".npz", ".safetensors")
 
@@ -45,3 +47,18 @@ def hash_of_weights(path: Path, published: Sequence[str], where: str) -> str:
         )
     with decoding("The weights cannot be read", path):
         return file_hash(path)
+
+
+def check_encoder_of_run(path: Path, encoder: str) -> None:
+    """Raise RequestError if the network of a run does not have the encoder of this name, by the run's plan."""
+    file = RunFolder.open(path).plan
+    planned = read_toml(file).get(ENCODER.option, [])
+    names = [named.name.rpartition("/")[2] for named in named_in_document(planned, where=f"{file}, {ENCODER.option}")]
+    if names == [encoder]:
+        return
+    what = f"has the encoder {names[0]}, not {encoder}" if names else "has no encoder of its own kind"
+    raise RequestError(
+        f"The network of that run {what}.",
+        where=f"encoder {encoder}, weights={path}",
+        hint="To begin with the weights of all layers that match: --init RUN",
+    )

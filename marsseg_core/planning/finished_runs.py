@@ -12,7 +12,7 @@ from ..files.run_folder import RunFolder
 from ..registry import kinds
 from ..registry.catalog import Catalog
 from ..registry.entries import Entry
-from ..registry.parameters import parameters_of
+from ..registry.parameters import NONE_WORD, parameters_of
 from .plan import NETWORK_KINDS
 
 # Joins several run folders in a composition, where a comma separates components.
@@ -42,6 +42,8 @@ def recorded_runs(
         RequestError: a folder is no run folder, or has no network
     """
     given = values.get(cls.run_parameter)
+    if given == NONE_WORD:
+        return {name: [] for name in _RECORDS}
     if not given:
         return {}
     several = not isinstance(given, str)

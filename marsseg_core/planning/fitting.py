@@ -81,7 +81,15 @@ def check_weighting(chosen: Chosen) -> None:
             )
 
 
-def check_schedule(chosen: Chosen, epochs: int) -> None:
-    """Check that the schedule fits the number of epochs."""
-    for schedule in chosen.get(kinds.SCHEDULE, ()):
-        call_checking_parameters(schedule, schedule.component.check, epochs)
+def check_has_method(chosen: Chosen, where: str) -> None:
+    """Raise RequestError if no semi-supervised method uses the images without labels that an option names."""
+    if not chosen.get(kinds.METHOD):
+        raise RequestError(
+            "The run uses no images without labels.", where=where, hint="Leave --unlabelled out: it has no effect."
+        )
+
+
+def check_length(chosen: Chosen, epochs: int) -> None:
+    """Check that the schedule and the semi-supervised method fit the number of epochs."""
+    for resolved in (*chosen.get(kinds.SCHEDULE, ()), *chosen.get(kinds.METHOD, ())):
+        call_checking_parameters(resolved, resolved.component.check, epochs)

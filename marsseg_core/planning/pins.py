@@ -7,14 +7,15 @@ change the section `training`, or an encoder, while the plan is built.
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from ..errors import RequestError
 from ..files.run_folder import RunFolder
-from ..registry import parameters
+from ..registry import kinds, parameters
 from ..registry.catalog import Catalog
-from .encoder_weights import hash_of_weights, path_of_weights
+from .encoder_weights import check_encoder_of_run, hash_of_weights, path_of_weights
 from .layers import Item, Values
 from .metrics import canonical_monitor
 from .options import OWN
@@ -37,6 +38,20 @@ def pin_initial_weights(section: Values) -> None:
     section.set({"init": str(path)}, origin)
 
 
+def overlay_unlabelled(section: Values, text: Any, catalog: Catalog) -> Any:
+    """Return a new value of `unlabelled`, with the parameters of an earlier one of the same data set.
+
+    As with `--data`, a path alone names another place: how the data are read stays as it is.
+    """
+    earlier = section.values.get("unlabelled", OWN)
+    if not isinstance(text, str) or OWN in (text, earlier):
+        return text
+    new, old = (named_dataset(each, f"--unlabelled {each}", catalog) for each in (text, earlier))
+    if catalog.find(kinds.DATASET, new.name) != catalog.find(kinds.DATASET, old.name):
+        return text
+    return _composition(new.name, {**old.parameters, **new.parameters})
+
+
 def pin_unlabelled(section: Values, catalog: Catalog) -> None:
     """Make the path of `unlabelled` absolute, since the plan may be read from another working directory."""
     text = section.values.get("unlabelled", OWN)
@@ -52,8 +67,11 @@ def pin_unlabelled(section: Values, catalog: Catalog) -> None:
             where=f"--unlabelled {text}",
             hint="Name a link to it without them.",
         )
-    pinned = ":".join([named.name, *(f"{key}={value}" for key, value in values.items())])
-    section.set({"unlabelled": pinned}, section.origins["unlabelled"])
+    section.set({"unlabelled": _composition(named.name, values)}, section.origins["unlabelled"])
+
+
+def _composition(name: str, values: Mapping[str, Any]) -> str:
+    return ":".join([name, *(f"{key}={value}" for key, value in values.items())])
 
 
 def forget_chosen_precision(section: Values) -> None:
@@ -83,5 +101,7 @@ def pin_encoder_weights(item: Item, published: Sequence[str], where: str) -> Non
     if path is None:
         return
     if item.values.get("weights_hash") in (None, parameters.NONE_WORD):
+        if os.path.isdir(path):
+            check_encoder_of_run(path, item.entry.name)
         item.set({"weights_hash": hash_of_weights(path, published, where)}, origin)
     item.set({"weights": str(path)}, origin)

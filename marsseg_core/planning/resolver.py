@@ -33,7 +33,7 @@ from ..registry.session import Session
 from . import grammar
 from .documents import DEFAULT_RECIPE, PlanDocument, base_document, named_in_document, recipe_document
 from .finished_runs import record_of, recorded_entries, recorded_runs
-from .fitting import check_losses, check_parts, check_schedule, check_weighting
+from .fitting import check_length, check_losses, check_parts, check_weighting
 from .invoke import nested_components
 from .layers import Item, Values
 from .metrics import planned_metrics
@@ -41,6 +41,7 @@ from .moved_keys import MOVED_TO_KIND, with_current_keys
 from .options import SECTIONS, NoOptions, TrainingOptions, options_of
 from .pins import (
     forget_chosen_precision,
+    overlay_unlabelled,
     pin_encoder_weights,
     pin_initial_weights,
     pin_unlabelled,
@@ -176,6 +177,9 @@ class PlanBuilder:
         """Add values of the section "training", "split" or "cleaning"."""
         for key in values:
             self._check_section_key(section, key, where)
+        if section == "training" and "unlabelled" in values and kinds.METHOD in self.only:
+            text = overlay_unlabelled(self.sections[section], values["unlabelled"], self.catalog)
+            values = {**values, "unlabelled": text}
         self.sections[section].set(values, origin)
 
     def _check_section_key(self, section: str, key: str, where: str) -> None:
@@ -231,7 +235,7 @@ class PlanBuilder:
         check_losses(chosen)
         training = parameters.configure(TrainingOptions, self.sections["training"].values, where="training")
         check_weighting(chosen)
-        check_schedule(chosen, training.epochs)
+        check_length(chosen, training.epochs)
         cleaning = parameters.configure(CleaningOptions, self.sections["cleaning"].values, where="cleaning")
         split = parameters.configure(SplitOptions, self.sections["split"].values, where="split")
         if METRIC in self.only:

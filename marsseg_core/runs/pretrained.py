@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
@@ -30,15 +30,23 @@ if TYPE_CHECKING:
 _logger = get_logger(__name__)
 
 
-def settle_weights(plans: Sequence[Plan]) -> list[Plan]:
+PublishedWeights: TypeAlias = dict[str, Mapping[str, np.ndarray]]
+"""Published weights that have been read and not used yet, by their hash."""
+
+
+def settle_weights(plans: Sequence[Plan], published: PublishedWeights | None = None) -> list[Plan]:
     """Record the hash of published encoder weights in plans that have none yet. This may download the weights.
 
-    The plans are those of one series: they name the same weights.
+    The plans are those of one series: they name the same weights. These are added to `published`, since to read them
+    takes some seconds for the networks of `keras.applications`.
     """
     settled = list(plans)
     for resolved, options in _pretrained(plans[0]):
         if options.weights_hash is None and _path(resolved, options) is None:
-            found = values_hash(_published(resolved, options))
+            values = _published(resolved, options)
+            found = values_hash(values)
+            if published is not None:
+                published[found] = values
             pinned = replace(
                 resolved,
                 options=replace(options, weights_hash=found),
@@ -48,15 +56,19 @@ def settle_weights(plans: Sequence[Plan]) -> list[Plan]:
     return settled
 
 
-def load_encoder_weights(plan: Plan, network: keras.Model) -> None:
+def load_encoder_weights(plan: Plan, network: keras.Model, published: PublishedWeights | None = None) -> None:
     """Give the encoder of a new network the weights that the plan names, if any. This may download them.
 
-    Call it only for a network that is about to be trained. Raises RequestError where there are no such weights, they
-    are not those that the plan recorded, or they do not fit the encoder.
+    Those in `published` are taken from there, and removed, as they need much memory. Call it only for a network that is
+    about to be trained. Raises RequestError where there are no such weights, they are not those that the plan recorded,
+    or they do not fit the encoder.
     """
     for resolved, options in _pretrained(plan):
         path = _path(resolved, options)
-        if path is None:
+        if published and options.weights_hash in published:
+            found = options.weights_hash
+            values = published.pop(found)
+        elif path is None:
             values = _published(resolved, options)
             found = values_hash(values)
         else:

@@ -31,11 +31,16 @@ def read_data_of(folder: RunFolder, plan: Plan) -> SegmentationData:
 
 
 def record_data(folder: RunFolder, plan: Plan, file: Path | None = None) -> None:
-    """Record in the plan of a run (or in `file`) where its data lie now. The rest of the plan stays as it is."""
+    """Record in the plan of a run (or in `file`) where its data lie now, also those without labels.
+
+    The rest of the plan stays as it is.
+    """
     import tomli_w
 
     file = file or folder.plan
     document = read_toml(file) | {kinds.DATASET.option: plan.resolved[kinds.DATASET][0].to_toml()}
+    if plan.resolved[kinds.METHOD]:
+        document["training"]["unlabelled"] = plan.training.unlabelled
     folder.write_text(file, tomli_w.dumps(document))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -13,8 +14,10 @@ from ..data.arrays import SegmentationData
 from ..data.duplicates import digests
 from ..data.split import Split
 from ..errors import RequestError
+from ..files.documents import read_toml
 from ..files.run_folder import RunFolder
 from ..messages import get_logger
+from ..planning import grammar
 from ..planning.invoke import call_component
 from ..planning.options import OWN, SemiOptions
 from ..planning.plan import Plan
@@ -103,8 +106,36 @@ def read_unlabelled(plan: Plan, data: SegmentationData, split: Split) -> Unlabel
     return Unlabelled(images, source, count, transductive, digest.hexdigest())
 
 
-def check_unchanged(folder: RunFolder, unlabelled: Unlabelled | None) -> None:
-    """Raise RequestError if the images without labels are not those that the run began with."""
+def read_unlabelled_of(folder: RunFolder, plan: Plan, data: SegmentationData, split: Split) -> Unlabelled | None:
+    """Read the images without labels of a run that has begun; None if it has no semi-supervised method.
+
+    Raises RequestError where they are not those that the run began with. If they are not where its plan says, the error
+    says how to record their new place.
+    """
+    try:
+        unlabelled = read_unlabelled(plan, data, split)
+    except RequestError as error:
+        named = grammar.parse(plan.training.unlabelled)
+        path = next((each.parameters["path"] for each in named if "path" in each.parameters), None)
+        if path is None or os.path.exists(path):
+            raise
+        hint = (
+            "If the images without labels lie elsewhere now, record the new place: "
+            f"marsseg run --resume {folder.path} --unlabelled PATH."
+        )
+        raise RequestError(error.what, where=error.where, hint=hint) from error
+    if folder.split.is_file():
+        _check_unchanged(folder, unlabelled)
+    return unlabelled
+
+
+def has_other_unlabelled(folder: RunFolder, plan: Plan) -> bool:
+    """Return whether a plan names another source of images without labels than the plan in the run folder."""
+    recorded = read_toml(folder.plan)["training"].get("unlabelled", OWN)
+    return bool(plan.resolved[kinds.METHOD]) and plan.training.unlabelled != recorded
+
+
+def _check_unchanged(folder: RunFolder, unlabelled: Unlabelled | None) -> None:
     recorded: Mapping[str, Any] | None = folder.read_split().get("unlabelled")
     if unlabelled is None or recorded is None:
         return

@@ -22,11 +22,12 @@ from ..networks.keras_backend import (
 from ..networks.load import load
 from ..planning.plan import Plan
 from ..registry.distribution import DISTRIBUTION
-from ..registry.kinds import DATASET, OBSERVER
+from ..registry.kinds import DATASET, METHOD, OBSERVER
 from ..runs.decoding import recorded_decoding
 from ..runs.log import run_log
 from ..runs.recorded_data import read_data_of, record_data, recorded_split
 from ..runs.run import Run
+from ..runs.unlabelled import has_other_unlabelled, read_unlabelled_of
 from .assembly import training_batches
 
 _logger = get_logger(__name__)
@@ -72,13 +73,17 @@ def write_report(folder: RunFolder, plan: Plan, *, moved: bool = False) -> Run:
 @fixed_settings()
 @preserve_random_state()
 def relocate(folder: RunFolder, plan: Plan) -> Run:
-    """Record the new place of a finished run's data, which `plan` names, and return the run.
+    """Record the new place of a finished run's data, or of those without labels, and return the run.
+
+    `plan` names the place.
 
     Raises RequestError where the data there are not the data of the run.
     """
     avoid_importing_tensorflow()
     with folder.claimed(), run_log() as log:
         run = _open_ended(folder, plan)
+        if has_other_unlabelled(folder, plan):
+            read_unlabelled_of(folder, plan, run.data, run.split)
         log.begin(folder)
         record_move(run)
     return run
@@ -86,9 +91,10 @@ def relocate(folder: RunFolder, plan: Plan) -> Run:
 
 def record_move(run: Run) -> None:
     """Record in the run folder that the data lie where the plan of `run` says."""
-    record_data(run.folder, run.plan)
     place = getattr(run.plan.one(DATASET), "path", run.data.source)
-    _logger.info(f"The data of the run are read from {place} from now on.")
+    others = f", those without labels from {run.plan.training.unlabelled}" if run.plan.resolved[METHOD] else ""
+    record_data(run.folder, run.plan)
+    _logger.info(f"The data of the run are read from {place}{others} from now on.")
 
 
 def score_subsets(run: Run, subsets: Iterable[str]) -> tuple[dict[str, Confusion], dict[str, Confusion]]:

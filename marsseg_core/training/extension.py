@@ -26,9 +26,11 @@ from ..planning.resolved import weighting_spec
 from ..registry import kinds
 from ..runs.recorded_data import read_data_of, record_data, recorded_split
 from ..runs.run import Run
+from ..runs.unlabelled import read_unlabelled_of
 from .checkpoint import TrainingProgress, read_progress
 from .ended import steps_per_epoch
 from .loop import resume
+from .rounds import number_of_rounds
 
 # The rates of a schedule are compared at so many steps.
 _COMPARED_STEPS = 20
@@ -52,7 +54,7 @@ def extend(
         folder: the folder of the finished run
         plan: its plan, with the new number of epochs
         out: the new run folder; None means a folder in `runs/`
-        moved: whether `plan` names a new place of the data, which the new run records
+        moved: whether `plan` names a new place of the data, or of those without labels, which the new run records
         hooks: the observers, if the plan has been announced to them already
 
     Returns:
@@ -70,6 +72,7 @@ def extend(
         hooks = hooks or announce(plan)
         data = read_data_of(folder, plan)
         split = recorded_split(folder, data)
+        unlabelled = read_unlabelled_of(folder, plan, data, split)
         with fixed_settings():
             for line in _length_warnings(plan, planned, progress, steps_per_epoch(plan, data, split)):
                 hooks.warn(line)
@@ -82,7 +85,7 @@ def extend(
             with suppress(OSError):
                 extended.path.rmdir()
             raise
-    return resume(extended, plan, data=data, hooks=hooks)
+    return resume(extended, plan, data=data, unlabelled=unlabelled, hooks=hooks)
 
 
 def _check_extensible(folder: RunFolder, epochs: int) -> tuple[TrainingProgress, int]:
@@ -134,6 +137,9 @@ def _length_warnings(plan: Plan, planned: int, progress: TrainingProgress, steps
         if getattr(weighting, "on_epoch_begin", None) is not WeightingLayer.on_epoch_begin:
             entry = plan.resolved[kinds.WEIGHTING][0].entry
             yield f"The weighting '{entry.name}' may depend on the number of epochs. If it does: {differs}"
+    if number_of_rounds(plan) > 1:
+        entry = plan.resolved[kinds.METHOD][0].entry
+        yield f"The rounds of '{entry.name}' are longer in a training of {epochs} epochs. {differs}"
     if plan.training.averaging == "swa":
         yield f"Weight averaging (swa) began at a share of {planned} epochs; its average goes on. {differs}"
 

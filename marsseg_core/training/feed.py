@@ -75,16 +75,28 @@ class BatchFeed(keras.utils.PyDataset):
     @contextmanager
     def working(self, epochs: int) -> Iterator[None]:
         """Run worker processes inside the block, if they are chosen: by the user, or since they pay in `epochs`."""
-        pool = None
         if self._kind == "processes" or (self._kind == "auto" and self._processes_pay(epochs)):
-            pool = WorkerPool(self._batches, self.workers, room_for(self[0]))
-        self._pool = pool
+            self._start_pool()
         try:
             yield
         finally:
-            self._pool = None
-            if pool is not None:
-                pool.close()
+            self._close_pool()
+
+    def relabel(self, labels: np.ndarray) -> None:
+        """Replace the labels of the images without labels. Call it between two epochs."""
+        assert isinstance(self._batches, PairedBatches)
+        self._batches.relabel(labels)
+        if self._pool is not None:  # its processes have the old labels
+            self._close_pool()
+            self._start_pool()
+
+    def _start_pool(self) -> None:
+        self._pool = WorkerPool(self._batches, self.workers, room_for(self[0]))
+
+    def _close_pool(self) -> None:
+        pool, self._pool = self._pool, None
+        if pool is not None:
+            pool.close()
 
     def _processes_pay(self, epochs: int) -> bool:
         """Return whether processes are worth their costs, judged by the time that a batch takes.

@@ -1,10 +1,11 @@
-"""Let a semi-supervised method label its images before the training, and store the labels in the run folder."""
+"""Let a semi-supervised method label its images, and store the labels in the run folder."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from functools import partial
 
+import keras
 import numpy as np
 
 from ..components.finished_runs import UsesRuns
@@ -29,18 +30,26 @@ from .finished_runs import check_runs
 _logger = get_logger(__name__)
 
 
-def label_images(plan: Plan, data: SegmentationData, split: Split, unlabelled: Unlabelled | None) -> np.ndarray | None:
-    """Return the labels that the plan's method makes before the training; None if it makes none.
+def label_images(
+    plan: Plan,
+    data: SegmentationData,
+    split: Split,
+    unlabelled: Unlabelled | None,
+    network: keras.Model | None = None,
+    number: int = 1,
+) -> np.ndarray | None:
+    """Return the labels that the plan's method makes; None if it makes none.
 
     They are (M, H, W) uint8 of class ids and void, or (M, H, W, K) uint8 of probabilities × 255. `data` and `split` are
-    the images with labels of the run.
+    the images with labels of the run. `number` is that of the round, and `network` is the one that is trained, which
+    labels in rounds after the first.
     """
     if unlabelled is None:
         return None
     resolved = plan.resolved[kinds.METHOD][0]
     ignore_classes = () if plan.training.learn_ignored else data.ignore_classes
-    predict = partial(_predict, plan, data, split, unlabelled)
-    spec = LabellingSpec(unlabelled.images, data.num_classes, ignore_classes, predict)
+    predict = partial(_predict, plan, data, split, unlabelled, network)
+    spec = LabellingSpec(unlabelled.images, data.num_classes, ignore_classes, predict, number)
     labels: np.ndarray | None = call_component(resolved, resolved.component.label, spec)
     if labels is None:
         return None
@@ -54,6 +63,11 @@ def label_images(plan: Plan, data: SegmentationData, split: Split, unlabelled: U
     if labels.ndim == 3 and len(unknown := labels[(labels >= data.num_classes) & (labels != VOID)]):
         raise PluginError(f"The {resolved.entry.label} makes the label {unknown[0]}, which is not a class.")
     return labels
+
+
+def any_label(labels: np.ndarray) -> bool:
+    """Return whether any pixel has a label, of those that `label_images` returns."""
+    return bool((labels != VOID).any() if labels.ndim == 3 else labels.any())
 
 
 def store_labels(folder: RunFolder, labels: np.ndarray) -> None:
@@ -77,9 +91,20 @@ def stored_labels(folder: RunFolder) -> np.ndarray | None:
 
 
 def _predict(
-    plan: Plan, data: SegmentationData, split: Split, unlabelled: Unlabelled, runs: Sequence[str], flips: bool
+    plan: Plan,
+    data: SegmentationData,
+    split: Split,
+    unlabelled: Unlabelled,
+    network: keras.Model | None,
+    runs: Sequence[str] | None,
+    flips: bool,
 ) -> Iterator[np.ndarray]:
-    """Yield the mean probabilities of runs for each image, (H, W, K) float32."""
+    """Yield the mean probabilities of runs, or of `network`, for each image, (H, W, K) float32."""
+    batch = plan.training.batch
+    if runs is None:
+        if network is None:
+            raise PluginError("The network is not trained yet, so it cannot label images in the first round.")
+        return Predictor([network], tta=flips, batch=batch).probabilities(unlabelled.images)
     check_runs(plan, data, split, [kinds.METHOD])
     component = plan.resolved[kinds.METHOD][0].component
     folders = [RunFolder.open(run) for run in runs]
@@ -93,7 +118,7 @@ def _predict(
         if isinstance(component, UsesRuns):
             check_network_hash(component, str(folder.path))
         _logger.info(f"Images without labels are labelled by {folder.path}, network {folder.network_hash()[:12]}.")
-    predictor = Predictor([load(folder.path, plan.session) for folder in folders], tta=flips, batch=plan.training.batch)
+    predictor = Predictor([load(folder.path, plan.session) for folder in folders], tta=flips, batch=batch)
     if predictor.channels != data.images.shape[-1]:
         raise RequestError(
             f"The run takes images with {predictor.channels} channels, these have {data.images.shape[-1]}.",

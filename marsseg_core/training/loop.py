@@ -42,10 +42,10 @@ from ..registry.process_state import keep_process_state
 from ..registry.source_code import module_file, source_root
 from ..runs.data import read_data
 from ..runs.log import run_log
-from ..runs.pretrained import settle_weights
+from ..runs.pretrained import PublishedWeights, settle_weights
 from ..runs.recorded_data import read_data_of, recorded_split
 from ..runs.run import Run
-from ..runs.unlabelled import Unlabelled, check_unchanged, read_unlabelled
+from ..runs.unlabelled import Unlabelled, read_unlabelled, read_unlabelled_of
 from .assembly import input_shape
 from .averaging import UpdateAverage
 from .callbacks import (
@@ -65,6 +65,7 @@ from .chosen_decoding import choose_decoding
 from .ended import record_move, relocate, score_subsets
 from .labelling import label_images, store_labels, stored_labels
 from .recorder import RunRecorder
+from .rounds import Rounds, number_of_rounds
 from .semi import SemiRamp
 from .setup import TrainingSetup, set_up_training
 from .task import SegmentationTask
@@ -106,16 +107,20 @@ def execute(
     with run_log(hooks.warnings if hooks else ()) as log:
         avoid_importing_tensorflow()
         hooks = hooks or announce(plan)
-        (plan,) = settle_weights(settle_precision([plan]))
+        published: PublishedWeights = {}
+        (plan,) = settle_weights(settle_precision([plan]), published)
         if data is None:
             data = read_data(plan)
         split = _new_split(plan, data)
         unlabelled = read_unlabelled(plan, data, split)
         labels = label_images(plan, data, split, unlabelled)
-        setup = set_up_training(plan, data, split, best_by=plan.metrics.best_by, unlabelled=unlabelled, labels=labels)
+        best_by = plan.metrics.best_by
+        setup = set_up_training(
+            plan, data, split, best_by=best_by, unlabelled=unlabelled, labels=labels, published=published
+        )
         folder = create_run_folder(plan.name, out)
         with folder.removed_if_empty(), folder.claimed():
-            run = _new_run(plan, folder, data, split, setup, plan.metrics.best_by, unlabelled)
+            run = _new_run(plan, folder, data, split, setup, best_by, unlabelled)
             with _failure_reported(run, hooks):
                 _write_beginning(run, labels)
                 log.begin(folder)
@@ -132,6 +137,7 @@ def resume(
     plan: Plan,
     *,
     data: SegmentationData | None = None,
+    unlabelled: Unlabelled | None = None,
     moved: bool = False,
     hooks: HookCaller | None = None,
     checkpointer: Callable[[RunFolder], Checkpointer] = FileCheckpointer,
@@ -145,7 +151,9 @@ def resume(
         folder: the run folder
         plan: the plan in the folder's plan.toml
         data: the plan's data set, if it has been read already
-        moved: whether `plan` names a new place of the data, which is recorded. Of a finished run, only this is done.
+        unlabelled: its images without labels, if they have been read already
+        moved: whether `plan` names a new place of the data, or of those without labels, which is recorded. Of a
+            finished run, only this is done.
         hooks: the observers, if the plan has been announced to them already
         checkpointer: makes the checkpointer of a run folder; the same as for `execute`
 
@@ -170,9 +178,8 @@ def resume(
         checkpoint = checkpointer(folder)
         has_split = checkpoint.saved or folder.split.is_file()
         split = recorded_split(folder, data) if has_split else _new_split(plan, data)
-        unlabelled = read_unlabelled(plan, data, split)
-        if has_split:
-            check_unchanged(folder, unlabelled)
+        if unlabelled is None:
+            unlabelled = read_unlabelled_of(folder, plan, data, split)
         progress, network, network_warning = None, None, ""
         best_by = plan.metrics.best_by
         if checkpoint.saved:
@@ -332,6 +339,7 @@ def _train(
     interruption = Interruption()
     callbacks = [
         interruption,
+        *([Rounds(run, setup.batches)] if number_of_rounds(run.plan) > 1 else []),
         EpochClock(setup.batches),
         *([EncoderEpochs()] if task.encoder is not None else []),
         FiniteLoss(training.precision),

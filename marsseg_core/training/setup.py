@@ -28,12 +28,13 @@ from ..planning.invoke import build_component
 from ..planning.metrics import PREFIX
 from ..planning.plan import Plan
 from ..registry import kinds
-from ..runs.pretrained import load_encoder_weights
+from ..runs.pretrained import PublishedWeights, load_encoder_weights
 from ..runs.unlabelled import Unlabelled
 from .assembly import build_batches, build_task, crop_of, input_shape
 from .feed import BatchFeed
 from .finished_runs import check_runs, warn_of_known_images
 from .initial_weights import copy_initial_weights
+from .labelling import any_label
 from .objective import Objective, build_objective
 from .objective_checks import check_objective
 from .optimizers import build_optimizer
@@ -72,13 +73,14 @@ def set_up_training(
     best_by: str,
     unlabelled: Unlabelled | None = None,
     labels: np.ndarray | None = None,
+    published: PublishedWeights | None = None,
 ) -> TrainingSetup:
     """Build and compile the network, losses, optimizer and callbacks of a plan.
 
     `best_by` is the column of the history that decides which network is the best. Without a `network`, the plan's
     network is built, with the initial weights of its encoder and of `training.init`. With one, that network is trained;
     its weights are not changed here, since a checkpoint will set them. `unlabelled` has the images of a semi-supervised
-    method, and `labels` those that it has made for them before the training.
+    method, and `labels` those that it has made for them. `published` has weights of the encoder that were read already.
 
     Raises RequestError where components of the plan do not fit each other or the data, and PluginError where a
     component builds something wrong.
@@ -86,13 +88,13 @@ def set_up_training(
     training = plan.training
     if training.deterministic:
         ask_for_determinism()
-    # Those of a method labelled images before the training: a resumed run does not need them.
+    # Those of a method are checked where they label images: a resumed run does not need them.
     check_runs(plan, data, split, [kind for kind in plan.resolved if kind != kinds.METHOD])
     transfer = None
     if network is None:
         network = build_network(plan, input_shape(plan, data), data.num_classes)
         warn_of_known_images(plan, data, split)
-        load_encoder_weights(plan, network)
+        load_encoder_weights(plan, network, published)
         transfer = copy_initial_weights(training, network, plan.session)
     objective = build_objective(plan, data, split)
     views = None if unlabelled is None else build_views(plan, data, split, unlabelled, labels)
@@ -100,6 +102,7 @@ def set_up_training(
     classes = data.num_classes, objective.spec.ignore_classes
     semi = build_semi(plan, SemiSpec(*classes, training.epochs, len(batches)))
     task = build_task(plan, network, objective, semi)
+    task.use_views(labels is None or any_label(labels))
     check_objective(task, objective, input_shape(plan, data))
     task.calibration = partial(calibration_batches, data, split["train"], training.batch, crop_of(plan, data))
     schedule = build_component(

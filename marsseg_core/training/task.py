@@ -75,6 +75,7 @@ class SegmentationTask(keras.Model):
         if semi is not None:
             semi.prepare(NetworkStudent(network))
             self._semi_trackers = [keras.metrics.Mean(name="semi"), keras.metrics.Mean(name="semi_share")]
+        self._uses_views = True
         self._averaging = averaging
         self.average = EpochAverage(network) if averaging == "swa" else None
         # Returns batches of images, from which the batch normalisation statistics of averaged weights are computed.
@@ -83,6 +84,13 @@ class SegmentationTask(keras.Model):
         self._recomputed: Statistics | None = None
         self._statistics: tuple[int, list[np.ndarray]] = (-1, [])
         self.built = True
+
+    def use_views(self, used: bool) -> None:
+        """Set whether steps compute the term of the images without labels. If not, it is 0 and costs nothing."""
+        if used != self._uses_views:
+            self._uses_views = used
+            if self.train_function is not None:
+                self.make_train_function(force=True)
 
     @contextmanager
     def averaged(self) -> Iterator[None]:
@@ -191,7 +199,7 @@ class SegmentationTask(keras.Model):
         # Losses that layers add: regularisers and `add_loss`.
         for loss in self.network.losses:
             total = total + ops.sum(ops.cast(loss, "float32"))
-        if views is not None:
+        if views is not None and self._uses_views:
             total = total + self._unlabelled_term(views)
         return total
 

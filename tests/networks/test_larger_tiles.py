@@ -63,11 +63,34 @@ class TestLocality:
         assert found.stride == 2
         assert 2 + 2 * 2 + 2 <= found.reach <= 20
 
+    def test_of_maps_that_are_padded_for_a_convolution_or_pooling(self):
+        """As in ResNet, whose layers are padded on both sides, and in MobileNet, where they are on one side."""
+        keras.utils.set_random_seed(0)
+        network = network_of(
+            layers.ZeroPadding2D(1),
+            layers.Conv2D(4, 3, strides=2),
+            layers.ZeroPadding2D(((0, 1), (0, 1))),
+            layers.DepthwiseConv2D(3, strides=2),
+            layers.Dense(4, activation="gelu"),
+            layers.ZeroPadding2D(1),
+            layers.MaxPooling2D(3, strides=1),
+            layers.UpSampling2D(4),
+        )
+        found = locality(network)
+        assert found == Locality(stride=4, reach=2 + 2 * 2 + 4 * 2)
+        image = np.random.default_rng(0).random((1, 96, 96, 1), np.float32)
+        whole = resized(network, 96, 96)(image)[0, 32:64, 32:64]
+        tile = resized(network, 64, 64)(image[:, 16:80, 16:80])[0, 16:48, 16:48]
+        np.testing.assert_allclose(tile, whole, atol=1e-6)
+
     @pytest.mark.parametrize(
         "after",
         [
             [layers.ZeroPadding2D(1), layers.Cropping2D(1)],
             [layers.Conv2D(2, 3), layers.ZeroPadding2D(1)],
+            [layers.ZeroPadding2D(1), layers.ZeroPadding2D(1), layers.Conv2D(2, 5)],
+            [layers.ZeroPadding2D(1), layers.Conv2D(2, 3, padding="same"), layers.Conv2D(2, 3)],
+            [layers.MaxPooling2D(2), layers.ZeroPadding2D(((4, 4), (8, 8))), layers.Conv2D(2, 1)],
             [layers.GroupNormalization(1)],
             [layers.LayerNormalization(axis=(1, 2, 3))],
             [layers.Activation(lambda x: x - keras.ops.mean(x))],

@@ -84,6 +84,25 @@ def test_wrong_weights_are_one_error_with_the_nearest_right_thing(file, weights,
     assert hint in str(error.value)
 
 
+@pytest.mark.parametrize(
+    ("encoder", "message"),
+    [
+        (None, "The network of that run has no encoder of its own kind"),
+        ("resnet50", f"The network of that run has the encoder resnet50, not {NAME}"),
+        (NAME, None),
+    ],
+)
+def test_a_run_must_have_the_same_encoder(tmp_path, encoder, message):
+    (tmp_path / "plan.toml").write_text(api.plan(arch="unet", encoder=encoder).to_toml())
+    (tmp_path / "network.keras").write_bytes(b"weights")
+    if message is None:
+        assert options(weights=tmp_path).weights == str(tmp_path)
+        return
+    with pytest.raises(RequestError, match=message) as error:
+        options(weights=tmp_path)
+    assert "--init" in error.value.hint
+
+
 def test_a_hash_needs_weights():
     with pytest.raises(RequestError, match="weights_hash needs weights"):
         options(overrides=[f"encoder.{NAME}.weights_hash=abc"], encoder=NAME)

@@ -15,6 +15,7 @@ from marsseg_core.errors import PluginError, RequestError
 from marsseg_core.networks.build import build_network
 from marsseg_core.networks.pretrained import encoder_values, values_hash
 from marsseg_core.registry import kinds
+from marsseg_core.runs import pretrained
 from marsseg_core.runs.pretrained import load_encoder_weights, settle_weights
 
 pytestmark = pytest.mark.usefixtures("without_observers")
@@ -152,11 +153,20 @@ class TestFiles:
 
 
 @pytest.fixture(scope="module")
-def finished(plugin, tmp_path_factory):
+def reads():
+    """A list that gets an item whenever the run `finished` reads published weights."""
+    return []
+
+
+@pytest.fixture(scope="module")
+def finished(plugin, tmp_path_factory, reads):
     """A run that began with published weights."""
-    return marsseg.run(
-        out=tmp_path_factory.mktemp("runs") / "first", encoder="halving:weights=moon", plugins=[plugin], **SMALL
-    )
+    original = pretrained._published
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pretrained, "_published", lambda *arguments: reads.append(arguments) or original(*arguments))
+        return marsseg.run(
+            out=tmp_path_factory.mktemp("runs") / "first", encoder="halving:weights=moon", plugins=[plugin], **SMALL
+        )
 
 
 @pytest.mark.slow
@@ -167,6 +177,9 @@ class TestRun:
         assert recorded == resolved.options
         assert recorded.weights_hash == values_hash(resolved.component.published("moon"))
         assert "The encoder begins with 632 weights of moon." in (finished.path / "log.txt").read_text()
+
+    def test_it_reads_them_once(self, finished, reads):
+        assert len(reads) == 1
 
     def test_a_finished_one_never_asks_for_them_again(self, finished, tmp_path, monkeypatch):
         monkeypatch.setenv("OFFLINE", "yes")

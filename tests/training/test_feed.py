@@ -12,6 +12,7 @@ import marsseg_core as marsseg
 from marsseg_core import api
 from marsseg_core.data.sharing import share
 from marsseg_core.data.split import Split
+from marsseg_core.data.views import ViewBatches, split_views
 from marsseg_core.errors import PluginError
 from marsseg_core.messages import log_waiting
 from marsseg_core.training import feed as module
@@ -37,17 +38,17 @@ def data():
     return marsseg.dataset("synthetic", count=8, height=16, width=16)
 
 
-def feed(data, augment=AUGMENT, **words):
+def feed(data, augment=AUGMENT, views=None, **words):
     plan = api.plan(augment=augment, loss="ssce,boundary", data="synthetic", batch=4, **words)
     split = Split(tuple(range(len(data))), (), ())
-    return build_batches(plan, data, split, build_objective(plan, data, split))
+    return build_batches(plan, data, split, build_objective(plan, data, split), views)
 
 
 class Pool:
     """Record how many processes would work, and make every batch a number."""
 
     def __init__(self, batches, count, size):
-        self.started, self.closed = (count, size), False
+        self.batches, self.started, self.closed = batches, (count, size), False
 
     def make(self, epoch, index):
         return 100 * epoch + index
@@ -88,6 +89,18 @@ def test_processes_work_where_they_are_chosen_or_pay(data, started, monkeypatch,
         assert (batches[1] == 301) if count else (batches[1][0].shape == (4, 16, 16, 1))
     assert all(pool.closed for pool in started)
     assert batches[1][0].shape == (4, 16, 16, 1)
+
+
+def test_new_labels_of_images_without_labels_reach_the_processes(data, started):
+    labels = np.zeros((8, 16, 16), np.uint8)
+    views = ViewBatches(data.images, (), (), batch=4, seed=0, size=(16, 16), labels=labels)
+    batches = feed(data, views=views, worker_kind="processes")
+    with batches.working(1):
+        batches.relabel(labels + 1)
+        assert [pool.closed for pool in started] == [True, False]
+        made = share(started[1].batches).open()[0]
+    assert (split_views(made[1])[1]["labels"] == 1).all()
+    assert started[1].closed
 
 
 def test_processes_end_with_a_failed_training(data, started):

@@ -1,5 +1,7 @@
 """A run must not use a network that learned its held-out images; of initial weights that did, it warns."""
 
+import shutil
+
 import pytest
 from helpers.paths import FROZEN
 
@@ -50,8 +52,12 @@ def test_of_a_network_of_other_data_it_is_unknown(own, caplog):
 
 
 @pytest.mark.parametrize(
-    "words", [{"init": RUN}, {"encoder": f"efficientnet_lite0:weights={RUN}"}], ids=["init", "encoder"]
+    "words", [{"init": "{run}"}, {"encoder": "efficientnet_lite0:weights={run}"}], ids=["init", "encoder"]
 )
-def test_initial_weights_that_know_the_test_images_give_a_warning(data, swapped, caplog, words):
+def test_initial_weights_that_know_the_test_images_give_a_warning(data, swapped, caplog, words, tmp_path):
+    run = shutil.copytree(RUN, tmp_path / "run")
+    with (run / "plan.toml").open("a") as plan:
+        plan.write('\n[encoder]\nname = "efficientnet_lite0"\n')
+    words = {name: text.format(run=run) for name, text in words.items()}
     warn_of_known_images(marsseg.plan(arch="unet", **words), data, swapped)
     assert f"{len(swapped.test)} images of this run's validation and test subsets" in caplog.text

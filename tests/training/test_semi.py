@@ -6,6 +6,7 @@ import json
 import math
 import shutil
 
+import keras
 import numpy as np
 import pytest
 
@@ -16,8 +17,9 @@ from marsseg_core.files.run_folder import RunFolder
 from marsseg_core.planning.options import SemiOptions
 from marsseg_core.registry import kinds
 from marsseg_core.runs.unlabelled import read_unlabelled
-from marsseg_core.training.labelling import label_images, store_labels, stored_labels
+from marsseg_core.training.labelling import any_label, label_images, store_labels, stored_labels
 from marsseg_core.training.recorder import RunRecorder
+from marsseg_core.training.rounds import Rounds
 from marsseg_core.training.semi import build_views, factor_at
 
 pytestmark = pytest.mark.usefixtures("without_observers")
@@ -126,6 +128,16 @@ class TestPlan:
         with pytest.raises(RequestError, match=r"no file or folder 'no\.npz'"):
             marsseg.plan(semi="mean_teacher", unlabelled="no.npz")
 
+    def test_has_rounds_that_divide_the_epochs(self, tmp_path):
+        words = {"semi": "pseudo:runs=none:rounds=3", "unlabelled": DATA}
+        plan = marsseg.plan(epochs=6, **words)
+        (tmp_path / "plan.toml").write_text(plan.to_toml())
+        assert marsseg.plan(tmp_path / "plan.toml").one(kinds.METHOD) == plan.one(kinds.METHOD)
+        with pytest.raises(RequestError, match="7 epochs cannot be divided into 3 equal rounds"):
+            marsseg.plan(epochs=7, **words)
+        with pytest.raises(RequestError, match="set rounds=2 or more"):
+            marsseg.plan(semi="pseudo:runs=none", unlabelled=DATA)
+
     def test_says_that_images_have_no_effect_without_a_method(self):
         assert any("--semi" in remark for remark in marsseg.plan(unlabelled=DATA).remarks)
 
@@ -135,34 +147,132 @@ def outcome(run):
     return history, [np.asarray(weight) for weight in run.network.weights], json.loads(run.folder.metrics.read_text())
 
 
+def whole_and_copies(folder, callback=RunRecorder, hook="on_epoch_end", **words):
+    """Return a run, and copies of its folder after each call of a callback's hook, by the number of the epoch.
+
+    Each copy is the folder of a run that was killed then.
+    """
+    original = getattr(callback, hook)
+
+    def then_copy(self, epoch, logs=None):
+        original(self, epoch, logs)
+        shutil.copytree(self._run.folder.path, folder / f"{hook}-{epoch}")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(callback, hook, then_copy)
+        return marsseg.run(out=folder / "whole", **(WORDS | words))
+
+
+def small_network():
+    """Return a network whose graph is made in half the time of that of `WORDS`."""
+    keras.utils.set_random_seed(1)
+    image = keras.Input((16, 16, 1), name="image")
+    x = keras.layers.Conv2D(4, 3, padding="same", activation="relu", name="convolution")(image)
+    x = keras.layers.Dropout(0.2, name="dropout")(keras.layers.BatchNormalization(name="norm")(x))
+    return keras.Model(image, keras.layers.Conv2D(5, 1, name="logits")(x), name="small")
+
+
+def assert_same_outcome(run, whole):
+    (history, weights, metrics), (expected_history, expected_weights, expected_metrics) = map(outcome, (run, whole))
+    assert history == expected_history
+    for weight, expected in zip(weights, expected_weights, strict=True):
+        np.testing.assert_array_equal(weight, expected)
+    assert metrics == expected_metrics
+
+
 @pytest.fixture(scope="module")
 def whole_and_killed(tmp_path_factory):
     """Return a run of two epochs with one worker, and the folder of one that was killed after its first epoch."""
     folder = tmp_path_factory.mktemp("runs")
-    words = WORDS | {"semi": "mean_teacher:ramp=2:cutmix=0.5:transductive=true:batch=3"}
-    original = RunRecorder.on_epoch_end
-
-    def on_epoch_end(self, epoch, logs=None):
-        original(self, epoch, logs)
-        if epoch == 0:
-            shutil.copytree(self._run.folder.path, folder / "killed")
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(RunRecorder, "on_epoch_end", on_epoch_end)
-        run = marsseg.run(out=folder / "whole", **words)
-    return run, folder / "killed"
+    whole = whole_and_copies(folder, semi="mean_teacher:ramp=2:cutmix=0.5:transductive=true:batch=3")
+    return whole, folder / "on_epoch_end-0"
 
 
 def test_a_killed_run_ends_like_one_that_was_never_stopped(whole_and_killed, tmp_path):
     """The other run has four workers: results do not depend on them."""
     whole, killed = whole_and_killed
     folder = shutil.copytree(killed, tmp_path / "killed")
-    resumed = marsseg.resume(folder, workers=4)
-    (history, weights, metrics), (expected_history, expected_weights, expected_metrics) = map(outcome, (resumed, whole))
-    assert history == expected_history
-    for weight, expected in zip(weights, expected_weights, strict=True):
-        np.testing.assert_array_equal(weight, expected)
-    assert metrics == expected_metrics
+    assert_same_outcome(marsseg.resume(folder, workers=4), whole)
+
+
+@pytest.fixture(scope="module")
+def moved(tmp_path_factory):
+    """Return a run of fixmatch, the folder of its copies, and the place to which its images without labels moved."""
+    folder = tmp_path_factory.mktemp("moved")
+    images = marsseg.dataset("synthetic:count=24:height=16:width=16").images
+    np.savez(folder / "images.npz", images=images, masks=np.zeros(images.shape[:3], np.uint8))
+    words = {"semi": "fixmatch:threshold=0.2", "unlabelled": f"npz:path={folder / 'images.npz'}:range=bits"}
+    whole = whole_and_copies(folder, **words, arch=small_network())
+    (folder / "images.npz").rename(folder / "there.npz")
+    return whole, folder, folder / "there.npz"
+
+
+def test_a_killed_run_of_fixmatch_ends_like_one_that_was_never_stopped(moved, caplog):
+    """Its images without labels lie elsewhere by then."""
+    whole, folder, place = moved
+    killed = RunFolder(folder / "on_epoch_end-0")
+    assert whole.history[0]["semi_share"] > 0
+    with pytest.raises(RequestError, match="no such file") as caught:
+        marsseg.resume(killed.path, arch=small_network())
+    assert f"--resume {killed.path} --unlabelled PATH" in caught.value.hint
+    caplog.set_level("INFO")
+    resumed = marsseg.resume(killed.path, unlabelled=place, arch=small_network())
+    assert_same_outcome(resumed, whole)
+    assert f'unlabelled = "marsseg/npz:path={place}:range=bits"' in killed.plan.read_text()
+    assert f"those without labels from marsseg/npz:path={place}" in caplog.text
+
+
+def test_the_place_of_the_images_of_a_finished_run_is_recorded_if_they_are_the_same(moved, tmp_path):
+    whole, _, place = moved
+    folder = RunFolder(shutil.copytree(whole.path, tmp_path / "whole"))
+    with np.load(place) as archive:
+        np.savez(tmp_path / "other.npz", images=archive["images"][:-1], masks=archive["masks"][:-1])
+    words = {"unlabelled": tmp_path / "other.npz", "arch": small_network()}
+    for call in (marsseg.resume, lambda *given, **more: marsseg.extend(*given, epochs=3, out=tmp_path / "x", **more)):
+        with pytest.raises(RequestError, match="The images without labels are not what the run was trained on"):
+            call(folder.path, **words)
+    assert not (tmp_path / "x").exists()
+    assert str(tmp_path) not in folder.plan.read_text()
+    marsseg.resume(folder.path, **words | {"unlabelled": place})
+    assert str(place) in folder.plan.read_text()
+    assert not folder.changed()
+
+
+def test_a_run_without_a_method_has_no_images_that_moved(cli, tmp_path):
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "plan.toml").write_text(marsseg.plan(data=DATA, arch="unet").to_toml())
+    for words in (["--resume", "run"], ["--extend", "run", "--epochs", "9"]):
+        answer = cli("run", *words, "--unlabelled", DATA)
+        assert (answer.code, "The run uses no images without labels" in answer.err) == (2, True)
+
+
+@pytest.fixture(scope="module")
+def rounds(tmp_path_factory):
+    """Return a run with two rounds of two epochs, of which the first has no labels, and the folder of its copies."""
+    folder = tmp_path_factory.mktemp("rounds")
+    words = {"semi": "pseudo:runs=none:rounds=2", "epochs": 4, "averaging": "ema", "ema_momentum": 0.5}
+    return whole_and_copies(folder, Rounds, "on_epoch_begin", arch=small_network(), **words), folder
+
+
+def test_the_network_labels_the_images_from_the_second_round_on(rounds):
+    whole, folder = rounds
+    shares = [row["semi_share"] for row in whole.history]
+    assert shares[:2] == [0, 0]
+    assert min(shares[2:]) > 0
+    labels = [any_label(stored_labels(RunFolder(folder / f"on_epoch_begin-{epoch}"))) for epoch in range(4)]
+    assert labels == [False, False, True, True]
+
+
+@pytest.mark.parametrize(("epoch", "again"), [(2, True), (3, False)])
+def test_a_killed_run_with_rounds_ends_like_one_that_was_never_stopped(rounds, epoch, again, caplog):
+    """After its second epoch, the killed run had stored the labels of the second round, and they are made again."""
+    whole, folder = rounds
+    caplog.set_level("INFO")
+    killed = RunFolder(folder / f"on_epoch_begin-{epoch}")
+    labels = stored_labels(killed)
+    assert_same_outcome(marsseg.resume(killed.path, arch=small_network()), whole)
+    assert ("Round 2 of 2" in caplog.text) == again
+    np.testing.assert_array_equal(stored_labels(killed), labels)
 
 
 def test_a_run_records_its_images_and_its_term(whole_and_killed):

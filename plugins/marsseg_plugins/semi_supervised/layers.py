@@ -63,7 +63,7 @@ class FixMatchLayer(SemiLayer):
 
 
 class PseudoLayer(SemiLayer):
-    """Train the strong view with the labels that were made before the training."""
+    """Train the strong view with the labels that the method has made."""
 
     def __init__(self, spec: SemiSpec, *, soft: bool) -> None:
         super().__init__(spec)

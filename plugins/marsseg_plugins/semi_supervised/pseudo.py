@@ -17,21 +17,27 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Pseudo(UsesRuns, Method):
-    """Pseudo-labels: finished runs label the images before the training, and the network learns these labels.
+    """Pseudo-labels: finished runs, or the network itself, label the images, and the network learns these labels.
 
     A pixel gets the class with the highest mean probability of the runs, and with `flips` of the mirror images too. Of
     the pixels of each class, the share `keep` with the highest probabilities keep their label; the others are void. So
     a rare class, of which networks are less sure, keeps the same share of its pixels as a frequent one. `lowest` is a
     bound for all classes. With `soft`, the labels are the probabilities themselves.
 
-    The labels are stored in the run folder. For another round, name the new run in `runs`.
+    The epochs are divided into equal `rounds`. In the first one, the labels are those of `runs`; at the start of each
+    further one, the network labels the images again, as it is trained by then. With `runs=none`, the images do not
+    count in the first round. The labels of the last round are stored in the run folder.
 
     Lee, "Pseudo-Label", ICML workshop 2013; thresholds for each class as shares: Zou and others, arXiv 1810.07911.
     """
 
     run_parameter: ClassVar[str] = "runs"
 
-    runs: tuple[str, ...] = param(help="run folders that label the images, joined by + in a composition", min_length=1)
+    runs: tuple[str, ...] | None = param(
+        help="run folders that label the images, joined by + in a composition; none: no labels in the first round",
+        min_length=1,
+    )
+    rounds: int = param(1, help="equal parts of the training; at the start of each, the images are labelled", minimum=1)
     flips: bool = param(True, help="the runs also predict the mirror images")
     keep: float = param(0.5, help="share of the pixels of each class that keep their label", above=0, maximum=1)
     lowest: float = param(0.0, help="smallest probability of a label, for all classes", minimum=0, maximum=1)
@@ -40,17 +46,28 @@ class Pseudo(UsesRuns, Method):
     strong: str = param(STRONG, help=STRONG_HELP)
     cutmix: float = param(0.0, help="probability of a box of another image in the strong view", minimum=0, maximum=1)
 
+    def __post_init__(self) -> None:
+        if self.runs is None and self.rounds == 1:
+            raise ValueError("with runs=none, nothing labels the images in a single round: set rounds=2 or more")
+
+    @property
+    def labelling_rounds(self) -> int:
+        return self.rounds
+
     @property
     def views(self) -> Views:
         return Views(self.weak, self.strong, self.cutmix, uses_weak=False)
 
     def label(self, spec: LabellingSpec) -> np.ndarray:
         shape = spec.images.shape[:3]
+        runs = self.runs if spec.round == 1 else None
+        if spec.round == 1 and runs is None:
+            return np.zeros((*shape, spec.num_classes), np.uint8) if self.soft else np.full(shape, VOID, np.uint8)
         classes = np.empty(shape, np.uint8)
         confidence = np.empty(shape, np.uint16)
         soft = np.empty((*shape, spec.num_classes), np.uint8) if self.soft else None
         counted = [c for c in range(spec.num_classes) if c not in spec.ignore_classes]
-        for item, predicted in enumerate(spec.predict(self.runs, self.flips)):
+        for item, predicted in enumerate(spec.predict(runs, self.flips)):
             probabilities = predicted[..., counted] / predicted[..., counted].sum(axis=-1, keepdims=True)
             classes[item] = np.asarray(counted, np.uint8)[probabilities.argmax(axis=-1)]
             confidence[item] = as_fraction(probabilities.max(axis=-1), confidence.dtype)

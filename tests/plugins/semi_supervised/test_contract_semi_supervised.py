@@ -22,5 +22,10 @@ class TestSoftPseudo(MethodContract):
     labels = "soft"
 
 
+class TestPseudoWithoutRuns(MethodContract):
+    component = Pseudo(runs=None, rounds=2)
+    labels = "hard"
+
+
 class TestFixMatch(MethodContract):
     component = FixMatch(threshold=0.5)

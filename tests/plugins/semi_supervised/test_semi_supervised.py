@@ -9,6 +9,7 @@ from keras import ops
 
 from marsseg_core.components.semi_layer import ViewTensors
 from marsseg_core.components.semi_specs import LabellingSpec, SemiSpec
+from marsseg_core.training.labelling import any_label
 from marsseg_core.training.student import NetworkStudent
 from marsseg_plugins.semi_supervised.fixmatch import FixMatch
 from marsseg_plugins.semi_supervised.mean_teacher import MeanTeacher
@@ -97,15 +98,15 @@ RARE = np.arange(100) >= 90
 PREDICTED = np.stack([np.zeros(100), np.where(RARE, 1 - SURE, SURE), np.where(RARE, SURE, 1 - SURE)], axis=-1)
 
 
-def label(method):
+def label(method, number=1):
     images = np.zeros((2, 10, 10, 1), np.uint8)
 
     def predict(runs, flips):
-        assert runs == method.runs
+        assert runs == (method.runs if number == 1 else None)
         assert flips
         return iter([PREDICTED.reshape(10, 10, 3).astype(np.float32)] * 2)
 
-    return method.label(LabellingSpec(images, 3, (0,), predict))
+    return method.label(LabellingSpec(images, 3, (0,), predict, number))
 
 
 def test_pseudo_keeps_the_same_share_of_each_class():
@@ -126,6 +127,16 @@ def test_soft_pseudo_labels_are_probabilities():
     assert labels.shape == (2, 10, 10, 3)
     np.testing.assert_allclose(labels[0].reshape(100, 3)[-1], PREDICTED[-1] * 255, atol=0.51)
     assert (labels.sum(axis=-1) == 0).sum() == 100
+
+
+@pytest.mark.parametrize("soft", [False, True])
+def test_pseudo_without_runs_labels_from_the_second_round_on(soft):
+    method = Pseudo(runs=None, rounds=2, soft=soft)
+    first, second = label(method), label(method, number=2)
+    assert (first.shape, first.dtype) == (second.shape, second.dtype)
+    assert not any_label(first)
+    np.testing.assert_array_equal(second, label(Pseudo(runs=("run",), soft=soft)))
+    assert any_label(second)
 
 
 @pytest.mark.parametrize("soft", [False, True])
