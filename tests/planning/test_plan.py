@@ -365,6 +365,13 @@ def test_a_written_plan_has_distributions_and_every_value():
     assert written == {row[0] for row in plan().rows() if row[0].startswith(("training.", "split."))}
 
 
+@pytest.mark.parametrize("name", ["default", "fast", "small", "best", "pretrained"])
+def test_only_the_recipe_pretrained_begins_with_weights_of_other_images(name):
+    encoder = plan(name).sections[kinds.ENCODER]
+    weights = encoder[0].options.weights if encoder else "none"
+    assert weights == ("imagenet" if name == "pretrained" else "none")
+
+
 def test_the_recipe_report_has_the_values_of_the_reports_final_run():
     report = plan("report")
     arch, (transformer, aspp), (loss,) = (
