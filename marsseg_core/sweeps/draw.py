@@ -6,7 +6,7 @@ So a sweep does not depend on the order in which its trials end, and its first t
 from __future__ import annotations
 
 import random
-from typing import Final, Literal
+from typing import Final
 
 from ..errors import RequestError
 from ..planning.plan import Plan
@@ -16,8 +16,7 @@ from .paths import ComponentPath
 from .plans import override, request_of
 from .space import Assignment, Space
 
-Sampler = Literal["grid", "random", "tpe"]
-SAMPLERS: Final[tuple[Sampler, ...]] = ("grid", "random", "tpe")
+SAMPLERS: Final = ("grid", "random", "tpe")
 
 # Up to so many combinations, random search draws none of them twice.
 _MOST_SHUFFLED: Final = 1_000_000
@@ -37,7 +36,7 @@ def check_sampler(sampler: str, space: Space) -> None:
         )
 
 
-def drawn(space: Space, sampler: Sampler, seed: int, number: int) -> Assignment | None:
+def drawn(space: Space, sampler: str, seed: int, number: int) -> Assignment | None:
     """Return the values of the trial with a number; None if all combinations were drawn before it.
 
     For a sampler that learns, the result is an example: its first trials are random, too.

@@ -108,7 +108,9 @@ def parse_path(text: str) -> Path:
             raise RequestError(f"There is no '{rest}' in {option}.", where=where, hint=nearest(rest, known))
         if text in _OBJECTIVE:
             raise RequestError(
-                f"{text} cannot vary: the trials of a sweep have one objective.", where=where, hint="Use --monitor NAME."
+                f"{text} cannot vary: the trials of a sweep have one objective.",
+                where=where,
+                hint="Use --monitor NAME.",
             )
         return SectionPath(option, known[rest])
     kind = next((kind for kind in PLAN_KINDS if option in (kind.option, kind.name)), None)

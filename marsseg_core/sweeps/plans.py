@@ -31,5 +31,7 @@ def refuse_fixed(paths: Iterable[Path], request: Request) -> None:
     for path in paths:
         if isinstance(path, KindPath | SectionPath) and str(path) in fixed:
             raise RequestError(
-                f"{path} is set and varies.", where=f"{fixed[str(path)]}, --vary {path}", hint="Leave one of the two out."
+                f"{path} is set and varies.",
+                where=f"{fixed[str(path)]}, --vary {path}",
+                hint="Leave one of the two out.",
             )

@@ -220,8 +220,11 @@ def _combinations(
         combinations.append(Combination(choices, {**fixed, **varied}))
     for setting in settings:
         for value in setting.values.values:
+            reason = errors.get((setting.name, value))
+            if reason is not None and not combinations and not _is_about(reason, setting):
+                raise reason  # it is not about what varies
             if not any(each.choices[setting.name] == value for each in combinations):
-                raise _refusal(setting, str(value), errors[setting.name, value])
+                raise _refusal(setting, str(value), reason)
     assert plan is not None
     return tuple(combinations), tuple(impossible), plan
 
@@ -232,9 +235,14 @@ def _entries(kind: Kind, text: str, catalog: Catalog) -> tuple[Entry, ...]:
     return tuple(catalog.find(kind, named.name, where=where) for named in components)
 
 
-def _refusal(setting: Setting, text: str, error: MarssegError) -> RequestError:
+def _is_about(error: MarssegError, setting: Setting) -> bool:
+    return (error.where or "").partition(" ")[0] == f"--{setting.name}"
+
+
+def _refusal(setting: Setting, text: str, error: MarssegError | None) -> RequestError:
     """Return the error for a choice that no trial can have."""
     assert isinstance(setting.path, KindPath)
+    assert error is not None
     kind, hint = setting.path.kind, error.hint
     if not kind.many and "," in text:
         hint = "Each --vary is one choice: " + " ".join(f"--vary {setting.name}={one}" for one in text.split(","))

@@ -67,7 +67,9 @@ class Range:
         """Draw a number. It has six significant digits, so that it can be read."""
         margin = 0.5 if self.integer else 0.0  # so that the first and the last number are as probable as the others
         low, high = self.low - margin, self.high + margin
-        number = math.exp(generator.uniform(math.log(low), math.log(high))) if self.log else generator.uniform(low, high)
+        number = (
+            math.exp(generator.uniform(math.log(low), math.log(high))) if self.log else generator.uniform(low, high)
+        )
         number = min(max(number, self.low), self.high)
         return round(number) if self.integer else min(max(float(f"{number:.6g}"), self.low), self.high)
 
