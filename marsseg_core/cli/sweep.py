@@ -35,6 +35,7 @@ from .output import EXIT_INTERRUPTED, print_json, print_table, print_text, say, 
 
 if TYPE_CHECKING:
     from ..planning.resolver import Request
+    from ..sweeps.options import SweepOptions
     from ..sweeps.space import Space
     from ..sweeps.summary import Summary
     from ..sweeps.sweep import Sweep
@@ -181,6 +182,7 @@ def sweep(
     check_sampler(sampler, searched)
     _warn_of_space(searched)
     if dry_run:
+        _print_options(options, on, jobs, searched)
         _print_space(searched, request, sampler, seed, session)
         return
     check_backend()
@@ -232,12 +234,16 @@ def _run(sweep: Sweep, executor: Any, jobs: int, trust: bool, json: bool, *, alo
 
     say(f"Sweep: {sweep.folder.path}")
     try:
-        with SweepProgress(sweep.folder.path) as progress:
+        with SweepProgress(sweep.folder.path, sweep.summary("running")) as progress:
             summary = Coordinator(sweep, executor, jobs, progress.show, trust=trust).run(alone=alone)
             progress.show(summary)
     except KeyboardInterrupt:
         say(f"Interrupted. To resume: marsseg sweep --resume {sweep.folder.path}{' --trust' if trust else ''}")
         raise typer.Exit(EXIT_INTERRUPTED) from None
+    if summary.status == "finished":
+        from ..sweeps.page import write_page
+
+        write_page(sweep, summary)
     if json:
         print_json(sweep=str(sweep.folder.path), **{k: v for k, v in summary.to_json().items() if k != "schema"})
     else:
@@ -282,6 +288,21 @@ def _warn_of_space(space: Space) -> None:
         warn(f"{', '.join(data)}: the trials are scored on different items, so the best may have the easiest ones.")
 
 
+def _print_options(options: SweepOptions, on: str, jobs: int, space: Space) -> None:
+    trials = "as many as there are" if options.trials is None else str(options.trials)
+    rows = [
+        ("trials", trials),
+        ("sampler", options.sampler),
+        ("pruner", options.pruner),
+        ("seed", str(options.seed)),
+        ("objective", space.plan.metrics.best_by),
+        ("on", on),
+        ("jobs", str(jobs)),
+    ]
+    print_table(("option", "value"), rows)
+    print_text()
+
+
 def _print_space(space: Space, request: Request, sampler: str, seed: int, session: Session) -> None:
     from ..registry.parameters import to_text
     from ..sweeps.draw import drawn, plan_of
@@ -289,9 +310,9 @@ def _print_space(space: Space, request: Request, sampler: str, seed: int, sessio
     print_table(("setting", "values"), [(setting.name, str(setting.values)) for setting in space.settings])
     print_text()
     count = "uncountable" if space.count is None else f"{space.count:,}"
-    print_text(f"Combinations: {count}. Objective: {space.plan.metrics.best_by}.")
+    print_text(f"Combinations: {count}")
     if sampler == "tpe":
-        say("tpe learns from the trials before it: these are examples.")
+        print_text("The sampler learns from trials that have ended: these are examples.")
     for number in range(_EXAMPLES):
         assignment = drawn(space, sampler, seed, number)
         if assignment is None:

@@ -23,11 +23,12 @@ class SweepProgress:
 
     Args:
         folder: the folder of the sweep
+        before: the trials so far. Those that have ended get no line.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, before: Summary) -> None:
         self._folder = folder
-        self._reported: set[int] = set()
+        self._reported = {trial.number for trial in before.trials if trial.state != "running"}
         self._live: Any = None
         self._stack = ExitStack()
 

@@ -69,6 +69,11 @@ class SweepFolder:
         return self.path / "best.toml"
 
     @property
+    def page(self) -> Path:
+        """Return the path of the page with plots."""
+        return self.path / "sweep.html"
+
+    @property
     def workers(self) -> Path:
         """Return the folder for the files of the workers."""
         return self.path / "workers"

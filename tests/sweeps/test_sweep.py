@@ -189,7 +189,8 @@ def test_a_dry_run_prints_the_space_and_three_plans(cli, tmp_path):
     answer = cli("sweep", *words, *(word for text in VARIED for word in ("--vary", text)))
     assert answer.code == 0, answer.err
     assert "loss\twssce | dice\n" in answer.out
-    assert "Combinations: uncountable. Objective: val_miou." in answer.out
+    assert "Combinations: uncountable\n" in answer.out
+    assert "objective\tval_miou\n" in answer.out
     assert answer.out.count("Trial ") == 3
     assert not [*tmp_path.iterdir()]
 
