@@ -267,6 +267,8 @@ def test_every_setting_exists(taken, catalog):
         name, _, key = rest.rpartition(".")
         if option in SECTIONS:
             assert rest in parameters_of(SECTIONS[option]), (page, span)
+        elif option in kinds and not name:  # a sweep's, of whichever component is chosen
+            assert any(key in taken[entry.name] for entry in catalog.of_kind(kinds[option])), (page, span)
         elif option in kinds and not name.isdecimal():
             assert catalog.named(name, [kinds[option]]), (page, span)
             assert key in taken[name], (page, span)

@@ -71,19 +71,21 @@ class Coordinator:
     def run(self, *, alone: bool) -> Summary:
         """Execute trials, score those that are reported, and return the summary.
 
-        If it wants to be `alone`, RequestError is raised where another process works on the sweep. Ctrl-C stops the
-        workers, writes the summary, and is raised again.
+        Of several coordinators, the last one scores. If it wants to be `alone`, RequestError is raised where another
+        process works on the sweep. Ctrl-C stops the workers, writes the summary, and is raised again.
         """
         folder = self._sweep.folder
         with folder.coordinated(alone=alone) as self._name:
             try:
                 with self._executor.start(ExecutorSpec(folder.workers, self._jobs)) as workers:
                     self._execute(workers)
-                    self._score(workers)
+                    last = folder.is_last(self._name)
+                    if last:
+                        self._score(workers)
             except BaseException:
                 self._write("interrupted")
                 raise
-            return self._write("running" if self._others_run() else "finished")
+            return self._write("finished" if last else "running")
 
     def _execute(self, workers: Workers) -> None:
         while True:
@@ -217,8 +219,6 @@ class Coordinator:
 
     def _score(self, workers: Workers) -> None:
         """Score the test subset of the best trials."""
-        if self._others_run():
-            return  # the last coordinator does this
         waiting = [trial for trial in self._sweep.summary("").ranked[: self._options.report] if not trial.test]
         running: dict[str, TrialRecord] = {}
         while waiting or running:
@@ -232,9 +232,6 @@ class Coordinator:
                     _logger.warning(f"The test subset of {trial.name} was not scored: {result.error}")
                 else:
                     self._sweep.study.set_user_attr(test_attribute(trial.number), result.value)
-
-    def _others_run(self) -> bool:
-        return any(each.state.name == "RUNNING" for each in self._trials())
 
     def _trials(self) -> list[Any]:
         trials: list[Any] = self._sweep.study.get_trials(deepcopy=False)

@@ -141,6 +141,17 @@ class SweepFolder:
                 shutil.rmtree(claim)
                 self._claims.rmdir()  # if no other is there
 
+    def is_last(self, name: str) -> bool:
+        """Return whether a coordinator is the only one that is alive. If not, it does not count as alive any more.
+
+        So of several that end at the same time, exactly one is the last.
+        """
+        with self.locked():
+            last = not any(self.alive(path.name) for path in self._claims.iterdir() if path.name != name)
+            if not last:
+                shutil.rmtree(self._claims / name, ignore_errors=True)
+            return last
+
     def alive(self, name: str) -> bool:
         """Return whether the coordinator of this name works on the sweep."""
         claim = self._claims / name

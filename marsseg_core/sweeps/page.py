@@ -21,7 +21,7 @@ _PLOTS: Final = (
     (
         "plot_param_importances",
         "Importances",
-        "The share of each setting in the variance of the scores (fANOVA). Settings that not all trials have are left out.",
+        "The share of each setting in the variance of the scores (fANOVA). Only settings that all trials have.",
     ),
     ("plot_optimization_history", "History", "The score of each trial, and the best one so far."),
     ("plot_parallel_coordinate", "Settings and scores", "Each line is a trial."),

@@ -99,8 +99,10 @@ def open_sweep(path: Path, *, trials: int | None, disable: Iterable[str], trust:
             where=str(path),
             hint="If you trust them, add --trust.",
         )
-    absolute = replace(request, request=replace(request.request, plugins=[Path(each).absolute() for each in plugins]))
-    session = open_session(disable=[*request.disabled, *disable], trust=trust)
+    disabled = (*request.disabled, *disable)
+    files = [Path(plugin).absolute() for plugin in plugins]
+    absolute = replace(request, request=replace(request.request, plugins=files), disabled=disabled)
+    session = open_session(disable=disabled, trust=trust)
     with absolute.in_directory():
         space = make_space(request.options.varied, absolute.request, session)
     return Sweep(folder, absolute, space, session, open_study(folder.journal))

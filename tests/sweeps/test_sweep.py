@@ -157,6 +157,8 @@ def test_only_one_process_coordinates_unless_it_is_asked_to_join(tmp_path):
             pass
         with sweep.folder.coordinated(alone=False) as second:
             assert first != second
+            assert not sweep.folder.is_last(second)
+        assert sweep.folder.is_last(first)
     assert not sweep.folder.alive(first)
     assert not (sweep.folder.path / "coordinators").exists()
 
