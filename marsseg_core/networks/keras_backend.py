@@ -230,6 +230,15 @@ def normalise_batch(x: Any, gamma: Any, beta: Any, epsilon: float) -> tuple[Any,
     return normalised, mean, variance * (tensorflow.maximum(count - 1, 1) / count)
 
 
+def depthwise_input_gradient(x: Any, kernel: Any, output_gradient: Any, strides: int, padding: str) -> Any:
+    """Return the gradient of the maps x (B, H, W, C) of a depthwise convolution. Only TensorFlow has it."""
+    import tensorflow
+
+    return tensorflow.nn.depthwise_conv2d_backprop_input(
+        tensorflow.shape(x), kernel, output_gradient, [1, strides, strides, 1], padding.upper()
+    )
+
+
 def concrete(tensor: Any) -> np.ndarray | None:
     """Return the values of a tensor, or None for a symbolic tensor, inside of a function that is being compiled."""
     try:

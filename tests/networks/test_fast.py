@@ -7,6 +7,7 @@ from hypothesis import given, settings, strategies as st
 from keras import layers, ops
 
 import marsseg
+from marsseg_core.networks.depthwise import convolve_depthwise, has_fast_gradient
 from marsseg_core.networks.enlarged import convolve_enlarged
 from marsseg_core.networks.fast import fast_network
 from marsseg_core.networks.keras_backend import precision, value_and_gradient
@@ -56,6 +57,37 @@ def test_convolutions_of_enlarged_maps_and_their_gradients_equal_the_plain_ones(
     fast = outputs_and_gradients(lambda t: convolve_enlarged(t[:count], factors, t[count:]), tensors, weights)
     expected = outputs_and_gradients(lambda t: plain(t[:count], factors, t[count:]), tensors, weights)
     assert largest_error(fast, expected) < 1e-5
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    size=st.tuples(st.integers(3, 9), st.integers(3, 9)),
+    channels=st.integers(1, 20),
+    kernel=st.tuples(st.integers(1, 3), st.integers(1, 3)),
+    strides=st.integers(1, 3),
+    padding=st.sampled_from(["same", "valid"]),
+    seed=st.integers(0, 2**31),
+)
+def test_depthwise_convolutions_and_their_gradients_equal_the_plain_ones(
+    size, channels, kernel, strides, padding, seed
+):
+    draw = np.random.default_rng(seed).normal
+    tensors = [
+        ops.convert_to_tensor(draw(size=s).astype("float32")) for s in ((2, *size, channels), (*kernel, channels, 1))
+    ]
+    weights = draw(size=ops.depthwise_conv(*tensors, strides=strides, padding=padding).shape).astype("float32")
+    fast = outputs_and_gradients(lambda t: convolve_depthwise(*t, strides, padding), tensors, weights)
+    expected = outputs_and_gradients(
+        lambda t: ops.depthwise_conv(*t, strides=strides, padding=padding), tensors, weights
+    )
+    assert largest_error(fast, expected) < 1e-5
+
+
+def test_only_kernels_on_small_maps_have_another_gradient():
+    assert has_fast_gradient((2, 4), (3, 3), 1, "same")
+    assert has_fast_gradient((4, 8), (5, 5), 2, "same")
+    assert not has_fast_gradient((4, 8), (3, 3), 1, "same")
+    assert not has_fast_gradient((8, 16), (5, 5), 1, "same")
 
 
 def decoder(dtype="float32"):
@@ -160,6 +192,20 @@ def test_a_frozen_normalisation_keeps_its_statistics():
     before = ops.convert_to_numpy(network.get_layer("norm").moving_mean)
     fast_network(network)(images(), training=True)
     np.testing.assert_array_equal(network.get_layer("norm").moving_mean, before)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "mixed_bfloat16"])
+def test_depthwise_convolutions_of_small_maps_are_replaced(dtype):
+    with precision(dtype):
+        keras.utils.set_random_seed(0)
+        inputs = keras.Input((4, 6, 5))
+        x = layers.DepthwiseConv2D(3, strides=2, padding="same", activation="tanh", use_bias=False)(inputs)
+        network = keras.Model(inputs, layers.DepthwiseConv2D(3, padding="same", bias_initializer="normal")(x))
+    fast = fast_network(network)
+    assert [type(layer).__name__ for layer in fast.layers][1:] == ["FastDepthwiseConvolution"] * 2
+    x = np.random.default_rng(1).normal(size=(3, 4, 6, 5)).astype("float32")
+    result, expected = (ops.convert_to_numpy(ops.cast(form(x, training=True), "float32")) for form in (fast, network))
+    np.testing.assert_array_equal(result, expected)
 
 
 def unusual(x, penalty):

@@ -11,6 +11,7 @@ from marsseg_plugins.augmentations.elastic import Elastic
 from marsseg_plugins.augmentations.erase import Erase
 from marsseg_plugins.augmentations.gridmask import GridMask
 from marsseg_plugins.augmentations.hflip import HFlip
+from marsseg_plugins.augmentations.mars import Mars
 from marsseg_plugins.augmentations.noise import Noise
 from marsseg_plugins.augmentations.rockmix import RockMix
 from marsseg_plugins.augmentations.rotate import Rotate
@@ -54,6 +55,16 @@ class TestShear(AugmentationContract):
     component = Shear(degrees=30)
     geometric = True
     nothing = Shear(degrees=0)
+
+
+class TestMars(AugmentationContract):
+    component = Mars(zoom=2, degrees=40, brightness=0, contrast=0)
+    geometric = True
+
+
+class TestLightOfMars(AugmentationContract):
+    component = Mars(zoom=1, degrees=0, brightness=0.3, contrast=0.5)
+    geometric = True  # the flip is left
 
 
 class TestElastic(AugmentationContract):

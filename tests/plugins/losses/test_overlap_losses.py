@@ -202,6 +202,13 @@ def test_lovasz_by_hand(sample):
     assert value(Lovasz(weights=WEIGHTS), *sample) == close(mean_by_class(*sample, lovasz_by_hand, WEIGHTS))
 
 
+def test_lovasz_of_every_second_row_and_column():
+    rng = np.random.default_rng(0)
+    sample = rng.integers(0, CLASSES, (2, 5, 6)), rng.normal(size=(2, 5, 6, CLASSES)).astype("float32")
+    thinned = [array[:, ::2, ::2] for array in sample]
+    assert value(Lovasz(stride=2), *sample) == value(Lovasz(), *thinned) != value(Lovasz(), *sample)
+
+
 @given(
     hnp.arrays(np.uint8, (2, 3, 4), elements=st.sampled_from([0, 1, 2, 3, 4, VOID])),
     hnp.arrays(np.uint8, (2, 3, 4), elements=st.integers(0, CLASSES - 1)),
