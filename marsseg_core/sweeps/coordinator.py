@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from ..components.interfaces import Executor
 from ..components.tasks import ExecutorSpec, Task, TaskResult, Workers
-from ..errors import RequestError
+from ..errors import MarssegError
 from ..messages import get_logger
 from .optional import import_optuna
 from .study import make_sampler, suggest, texts_of
@@ -115,16 +115,17 @@ class Coordinator:
             owner = frozen.user_attrs.get("coordinator", "")
             if frozen.state.name != "RUNNING" or owner == self._name or self._sweep.folder.alive(owner):
                 continue
-            trial = import_optuna().trial.Trial(self._sweep.study, frozen._trial_id)
-            if "settings" not in frozen.user_attrs:  # its coordinator was killed while it drew it
-                self._skip(trial, "its coordinator was killed while it was drawn")
-                continue
+            study = self._sweep.study
+            study.sampler = make_sampler(self._options, self._sweep.space, frozen.number)
+            trial = import_optuna().trial.Trial(study, frozen._trial_id)
             trial.set_user_attr("coordinator", self._name)
-            self._waiting.append(_Running(frozen.number, trial))
+            # Without settings, its coordinator was killed while it drew it: it is drawn again, with the same values.
+            if "settings" in frozen.user_attrs or self._prepare(trial):
+                self._waiting.append(_Running(frozen.number, trial))
 
     def _draw(self) -> _Running | None:
         """Draw the next trial that can be executed; None if the sweep has enough of them."""
-        study, optuna = self._sweep.study, import_optuna()
+        study = self._sweep.study
         for _ in range(_MOST_SKIPPED):
             if self._exhausted or self._spent():
                 return None
@@ -136,24 +137,28 @@ class Coordinator:
             trial = study.ask()
             trial.set_user_attr("coordinator", self._name)
             if self._prepare(trial):
-                return _Running(trial.number, optuna.trial.Trial(study, trial._trial_id))
+                return _Running(trial.number, trial)
         self._exhausted = True
         return None
 
     def _prepare(self, trial: Any) -> bool:
         """Give a trial its values and its plan; return False if it is skipped."""
-        earlier = [each.user_attrs.get("settings") for each in self._trials() if "skipped" not in each.user_attrs]
+        earlier = {
+            each.number: each.user_attrs.get("settings")
+            for each in self._trials()
+            if each.number < trial.number and "skipped" not in each.user_attrs
+        }
         assignment = suggest(trial, self._sweep.space)
         settings = texts_of(trial.params)
         if assignment is None:
             self._skip(trial, "its components do not fit each other", settings)
             return False
-        if settings in earlier:
-            self._skip(trial, f"it equals trial {earlier.index(settings)}", settings)
+        if (same := next((number for number, other in earlier.items() if other == settings), None)) is not None:
+            self._skip(trial, f"it equals trial {same}", settings)
             return False
         try:
             plan = self._sweep.plan(assignment)
-        except RequestError as error:
+        except MarssegError as error:
             self._skip(trial, error.what, settings)
             return False
         self._sweep.folder.write_text(self._sweep.folder.plan(trial.number), plan.to_toml())

@@ -141,6 +141,9 @@ def test_an_interrupted_sweep_goes_on_with_its_trials(tmp_path):
     assert json.loads(sweep.folder.summary.read_text())["status"] == "interrupted"
     again = open_sweep(path, trials=None, disable=(), trust=False)
     assert facts(run(again)) == expected
+    # Killed while it drew a trial: the next process draws the same.
+    begin(tmp_path, "killed").study.ask()
+    assert facts(run(open_sweep(tmp_path / "killed", trials=None, disable=(), trust=False))) == expected
     more = run(open_sweep(path, trials=8, disable=(), trust=False))
     assert facts(more)[:6] == expected
     assert more.counts == {"finished": 8}
