@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
+import sys
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -19,7 +22,10 @@ from marsseg_core.registry.session import open_session
 from marsseg_core.sweeps.coordinator import Coordinator
 from marsseg_core.sweeps.folder import SweepFolder
 from marsseg_core.sweeps.options import SweepOptions, SweepRequest, seconds_of
+from marsseg_core.sweeps.page import write_page
+from marsseg_core.sweeps.pruning import TrialReporter
 from marsseg_core.sweeps.space import make_space
+from marsseg_core.sweeps.study import open_study
 from marsseg_core.sweeps.sweep import begin_sweep, open_sweep
 
 TINY = {"data": "synthetic:count=16:height=16:width=16", "arch": "unet:depth=1:width=0.125"}
@@ -182,8 +188,43 @@ def test_a_sampler_that_learns_skips_what_was_tried(tmp_path, monkeypatch):
         SweepFolder.open(tmp_path)
 
 
+def test_the_page_needs_no_other_file(tmp_path, monkeypatch, caplog):
+    sweep = begin(tmp_path)
+    summary = run(sweep)
+    assert write_page(sweep, summary)
+    page = sweep.folder.page.read_text(encoding="utf-8")
+    for text in ("Importances", "History", "Settings and scores", "One setting at a time", summary.ranked[0].name):
+        assert text in page
+    assert "Not drawn" not in page
+    assert not re.findall(r"<(?:script|link|img|iframe)\b[^>]*\b(?:src|href)=", page)
+    monkeypatch.setitem(sys.modules, "plotly", None)
+    monkeypatch.delitem(sys.modules, "optuna.visualization", raising=False)
+    for name in [name for name in sys.modules if name.startswith(("optuna.visualization", "plotly."))]:
+        monkeypatch.delitem(sys.modules, name)
+    assert not write_page(sweep, summary)
+    assert "marsseg[sweep]" in caplog.text
+
+
+def test_a_run_whose_score_falls_behind_is_interrupted(tmp_path):
+    journal = tmp_path / "journal.log"
+    study = open_study(journal, direction="maximize")
+    for _ in range(5):
+        trial = study.ask()
+        for epoch in (1, 2):
+            trial.report(0.5 * epoch, epoch)
+        study.tell(trial, 1.0)
+    reporter = TrialReporter(str(journal), study.ask()._trial_id, "median", epochs=4)
+    run = SimpleNamespace(best_by="val_miou")
+    reporter.marsseg_epoch_finished(run, {"epoch": 1, "val_miou": 0.6})
+    reporter.marsseg_epoch_finished(run, {"epoch": 2, "val_miou": None})
+    assert not reporter.pruned
+    with pytest.raises(KeyboardInterrupt):
+        reporter.marsseg_epoch_finished(run, {"epoch": 2, "val_miou": 0.7})
+    assert reporter.pruned
+
+
 def test_without_optuna_the_extra_is_named(tmp_path, monkeypatch):
-    monkeypatch.setitem(__import__("sys").modules, "optuna", None)
+    monkeypatch.setitem(sys.modules, "optuna", None)
     with pytest.raises(RequestError, match=r"marsseg\[sweep\]"):
         begin(tmp_path)
     assert not (tmp_path / "sweep").exists()
@@ -209,7 +250,6 @@ def test_the_options_of_a_sweep_that_goes_on_are_its_own(cli):
 
 @pytest.mark.slow
 def test_trials_are_runs(tmp_path, without_observers):
-    """One is pruned at once, as its score is the worst of all pruners' eyes."""
     sweep = begin(tmp_path, trials=2, report=1)
     summary = run(sweep, lambda task: task.answer(), places=1)
     assert summary.counts == {"finished": 2}, summary.trials
