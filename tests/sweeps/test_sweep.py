@@ -27,6 +27,7 @@ from marsseg_core.sweeps.pruning import TrialReporter
 from marsseg_core.sweeps.space import make_space
 from marsseg_core.sweeps.study import open_study
 from marsseg_core.sweeps.sweep import begin_sweep, open_sweep
+from marsseg_core.sweeps.trial import score_trial
 
 TINY = {"data": "synthetic:count=16:height=16:width=16", "arch": "unet:depth=1:width=0.125"}
 VARIED = ("loss=wssce", "loss=dice", "training.learning_rate=1e-4..1e-2")
@@ -250,16 +251,17 @@ def test_the_options_of_a_sweep_that_goes_on_are_its_own(cli):
 
 @pytest.mark.slow
 def test_trials_are_runs(tmp_path, without_observers):
-    sweep = begin(tmp_path, trials=2, report=1)
-    summary = run(sweep, lambda task: task.answer(), places=1)
-    assert summary.counts == {"finished": 2}, summary.trials
-    subsets = {
-        trial.name: [*json.loads((sweep.folder.path / trial.name / "metrics.json").read_text())["subsets"]]
-        for trial in summary.trials
-    }
-    best, other = summary.ranked
-    assert subsets == {best.name: ["validation", "test"], other.name: ["validation"]}
-    assert best.test["miou"] is not None
-    comparison = compare_runs([sweep.folder.path], subset="validation")
-    assert {run.path.name for group in comparison.groups for run in group.runs} == set(subsets)
-    assert comparison.groups[0].runs[0].path.name == best.name
+    sweep = begin(tmp_path, trials=1, report=0)
+    (trial,) = run(sweep, lambda task: task.answer(), places=1).trials
+    folder = sweep.folder.trial(0)
+    metrics = folder.read_metrics()
+    assert (trial.state, trial.epochs) == ("finished", 1), trial.reason
+    assert [*metrics["subsets"]] == ["validation"]
+    assert metrics["subsets"]["validation"]["miou"] == trial.value
+    (group,) = compare_runs([sweep.folder.path], subset="validation").groups
+    assert group.runs[0].path == folder.path
+
+    scores = score_trial(folder=str(folder.path), disabled=(), trust=False)
+    assert [*folder.read_metrics()["subsets"]] == ["validation", "test"]
+    assert folder.read_metrics()["subsets"]["test"]["miou"] == scores["miou"]
+    folder.check_unchanged()
