@@ -84,6 +84,17 @@ def without_observers() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(scope="module")
+def without_reports() -> Iterator[None]:
+    """The runs of a module write no report, as with `--disable report`; other observers are called."""
+    from marsseg_core.plugin_api import hookimpl
+    from marsseg_plugins.observers import report
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(report, "marsseg_run_finished", hookimpl(lambda run: None))
+        yield
+
+
 @pytest.fixture(scope="session")
 def tiny():
     """24 synthetic images of 16 × 32 pixels with all five classes."""

@@ -12,6 +12,8 @@ import marsseg_core as marsseg
 from marsseg_core.api import plan
 from marsseg_core.files.run_folder import RunFolder
 
+pytestmark = pytest.mark.usefixtures("without_reports")
+
 NETWORKS = sorted(str(path.parent.relative_to(FROZEN)) for path in FROZEN.rglob("network.keras"))
 FINISHED = ("finished", "tiles", "psp", "transunet")
 KILLED = sorted(path.name for path in FROZEN.glob("*-killed"))

@@ -21,6 +21,8 @@ from marsseg_core.networks.build import build_network
 from marsseg_core.networks.keras_backend import clear_session, fixed_settings, precision
 from marsseg_core.testing import ArchitectureContract, LossContract
 
+pytestmark = pytest.mark.usefixtures("without_reports")
+
 ARCH = "unet:width=0.125:depth=1:convolutions=1"
 WORDS = {"data": "synthetic:count=24:height=16:width=32", "batch": 4, "epochs": 2}
 

@@ -8,6 +8,8 @@ import pytest
 import marsseg
 from marsseg_core.errors import MarssegError
 
+pytestmark = pytest.mark.usefixtures("without_reports")
+
 ODD = {
     "number": 3,
     "fraction": 2.5,

@@ -24,6 +24,8 @@ from marsseg_plugins.augmentations.rockmix import RockMix
 from marsseg_plugins.datasets.synthetic import Synthetic
 from marsseg_plugins.losses.dice import Dice
 
+pytestmark = pytest.mark.usefixtures("without_reports")
+
 # The source of a notebook cell. Its definitions are in no file.
 CELL = '''
 from dataclasses import dataclass

@@ -174,6 +174,21 @@ def compile_call(network: keras.Model, shape: tuple[int, ...]) -> Callable[[np.n
     return lambda images: np.asarray(keras.ops.convert_to_numpy(network(images, training=False)), np.float32)
 
 
+def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a function of tensors that reads and assigns variables, compiled where the backend can: on TensorFlow."""
+    if keras.backend.backend() != "tensorflow":
+        return function
+    import tensorflow
+
+    graph = tensorflow.function(function, autograph=False, jit_compile=False, reduce_retracing=True)
+
+    def call(*tensors: Any) -> Any:
+        with temporary_gradients():
+            return graph(*map(tensorflow.convert_to_tensor, tensors))
+
+    return call
+
+
 _own_gradients = local()  # in each thread: the names of the gradients that TensorFlow has registered
 
 

@@ -26,7 +26,8 @@ from .components import ComponentContract, assert_same, fresh_python
 
 SIZES = ((64, 128), (128, 64), (96, 160), (65, 127))
 CHANNELS = (1, 3)
-STEPS = 10
+COMPILED_STEPS = 10
+EAGER_STEPS = 5  # a step without a graph takes up to a second of processor time
 
 CROSS = [
     pytest.param(
@@ -160,9 +161,9 @@ class ArchitectureContract(ComponentContract):
     def learn(
         self, network: keras.Model, images: np.ndarray, labels: np.ndarray
     ) -> tuple[list[float], GradientRecorder]:
-        """Train `STEPS` steps on one batch in eager mode; return the losses and the recorded gradients."""
+        """Train `EAGER_STEPS` steps on one batch in eager mode; return the losses and the recorded gradients."""
         recorder = GradientRecorder(self.learning_rate)
-        return train(network, recorder, images, labels, STEPS, eager=True), recorder
+        return train(network, recorder, images, labels, EAGER_STEPS, eager=True), recorder
 
     @pytest.mark.parametrize(("size", "channels"), CROSS)
     def test_it_predicts_learns_and_is_saved(self, size: tuple[int, int], channels: int, tmp_path: Path) -> None:
@@ -183,7 +184,7 @@ class ArchitectureContract(ComponentContract):
 
         losses, recorder = self.learn(network, images, labels)
         assert np.isfinite(losses).all(), f"a loss is not finite: {losses}"
-        assert losses[-1] < losses[0], f"{STEPS} training steps did not lower the loss: {losses}"
+        assert losses[-1] < losses[0], f"{EAGER_STEPS} training steps did not lower the loss: {losses}"
         unused = [path for path, norm in recorder.norms.items() if norm is None]
         assert not unused, f"no output depends on the weights {unused}"
         differing = {weight.path for weight in network.trainable_weights} ^ set(recorder.norms)
@@ -258,8 +259,8 @@ class ArchitectureContract(ComponentContract):
     def test_it_trains_compiled_and_loads_in_a_fresh_process(self, tmp_path: Path) -> None:
         network = self.build(SIZES[0], CHANNELS[0])
         images, labels = make_batch(SIZES[0], CHANNELS[0], self.num_classes)
-        losses = train(network, keras.optimizers.Adam(self.learning_rate), images, labels, STEPS, eager=False)
-        assert losses[-1] < losses[0], f"{STEPS} compiled training steps did not lower the loss: {losses}"
+        losses = train(network, keras.optimizers.Adam(self.learning_rate), images, labels, COMPILED_STEPS, eager=False)
+        assert losses[-1] < losses[0], f"{COMPILED_STEPS} compiled training steps did not lower the loss: {losses}"
 
         files = [str(tmp_path / name) for name in ("network.keras", "images.npy", "outputs.npz")]
         network.save(files[0])

@@ -18,7 +18,7 @@ class EpochAverage(keras.layers.Layer):
 
     The weights of frozen networks inside of it are left out. Each epoch counts the same. If the network has batch
     normalisation, the task recomputes the moving statistics for the averaged weights
-    (`statistics.recompute_statistics`).
+    (`training.statistics`).
 
     Source: Izmailov and others, arXiv 1803.05407.
     """

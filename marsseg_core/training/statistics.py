@@ -9,17 +9,19 @@ import keras
 import numpy as np
 
 from ..data.arrays import SegmentationData, scale
+from ..networks.fast import fast_network
 from ..networks.frozen import frozen_layers
+from ..networks.keras_backend import compiled
 from .averaging import restored_afterwards
 
-# More batches hardly change the means, and each one takes a forward pass.
-_MAX_BATCHES: Final = 100
+# More batches hardly change the means, and each one takes a forward pass after every epoch.
+_MAX_BATCHES: Final = 32
 
 
 def calibration_batches(
     data: SegmentationData, items: np.ndarray, batch: int, crop: tuple[int, int] | None = None
 ) -> Iterator[np.ndarray]:
-    """Yield at most 100 batches (B, H, W, C) of these items, not augmented, with values in [0, 1].
+    """Yield at most 32 batches (B, H, W, C) of these items, not augmented, with values in [0, 1].
 
     With `crop` (rows, columns), they hold the window in the middle of each image. The batches are spread
     evenly over the items, and are the same in each call.
@@ -41,23 +43,40 @@ def normalisations(network: keras.Model) -> list[Any]:
     return [layer for layer in layers if isinstance(layer, keras.layers.BatchNormalization) and id(layer) not in frozen]
 
 
-def recompute_statistics(network: keras.Model, layers: Sequence[Any], batches: Iterable[np.ndarray]) -> None:
-    """Set the moving statistics of `layers` to their means over `batches`, with the network's present weights.
+class Statistics:
+    """The moving statistics of a network's batch normalisation layers, to be recomputed for other weights.
 
-    Each batch counts the same. The states of random generators (dropout) are restored afterwards, so that a training
-    continues with the same random numbers.
-
-    Source: Izmailov and others, arXiv 1803.05407, section 3.2.
+    Args:
+        network: the network
+        layers: its layers whose statistics are recomputed
     """
-    momenta = [layer.momentum for layer in layers]
-    weights = {id(weight) for weight in network.weights}
-    generator_states = [variable for variable in network.variables if id(variable) not in weights]
-    with restored_afterwards(generator_states):
-        try:
+
+    def __init__(self, network: keras.Model, layers: Sequence[Any]) -> None:
+        self._network = network
+        self.layers = layers
+        self._momenta = [layer.momentum for layer in layers]
+        self._forward = compiled(self._update)
+
+    def recompute(self, batches: Iterable[np.ndarray]) -> None:
+        """Set the statistics to their means over `batches`, (B, H, W, C) each, with the network's present weights.
+
+        Each batch counts the same. The states of random generators (dropout) are restored afterwards, so that a
+        training continues with the same random numbers.
+
+        Source: Izmailov and others, arXiv 1803.05407, section 3.2.
+        """
+        weights = {id(weight) for weight in self._network.weights}
+        generator_states = [variable for variable in self._network.variables if id(variable) not in weights]
+        with restored_afterwards(generator_states):
             for number, images in enumerate(batches):
-                for layer in layers:
-                    layer.momentum = number / (number + 1)
-                network(images, training=True)
-        finally:
-            for layer, momentum in zip(layers, momenta, strict=True):
+                self._forward(images, np.float32(number / (number + 1)))
+
+    def _update(self, images: Any, momentum: Any) -> None:
+        """Move the statistics towards those of one batch."""
+        try:
+            for layer in self.layers:
                 layer.momentum = momentum
+            fast_network(self._network)(images, training=True)
+        finally:
+            for layer, own in zip(self.layers, self._momenta, strict=True):
+                layer.momentum = own

@@ -21,7 +21,7 @@ from ..networks.heads import PRESENCE, presence_loss, scored_network, split_head
 from ..networks.keras_backend import value_and_gradient
 from .averaging import EpochAverage, restored_afterwards
 from .encoder_training import EncoderTraining
-from .statistics import normalisations, recompute_statistics
+from .statistics import Statistics, normalisations
 from .student import NetworkStudent
 
 
@@ -80,6 +80,7 @@ class SegmentationTask(keras.Model):
         # Returns batches of images, from which the batch normalisation statistics of averaged weights are computed.
         # Set by `set_up_training`.
         self.calibration: Callable[[], Iterable[np.ndarray]] | None = None
+        self._recomputed: Statistics | None = None
         self._statistics: tuple[int, list[np.ndarray]] = (-1, [])
         self.built = True
 
@@ -127,7 +128,9 @@ class SegmentationTask(keras.Model):
                 weight.assign(value)
         else:
             with self.encoder.as_in_steps() if self.encoder else nullcontext():
-                recompute_statistics(self.network, layers, self.calibration())
+                if self._recomputed is None or self._recomputed.layers != layers:
+                    self._recomputed = Statistics(self.network, layers)
+                self._recomputed.recompute(self.calibration())
             self._statistics = (step, [np.array(ops.convert_to_numpy(weight)) for weight in moving])
 
     @property

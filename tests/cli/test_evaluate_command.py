@@ -11,6 +11,8 @@ from helpers.ai4mars_tree import make_tree
 
 import marsseg_core as marsseg
 
+pytestmark = pytest.mark.usefixtures("without_reports")
+
 
 @pytest.fixture(scope="module")
 def scenes(tmp_path_factory):

@@ -8,6 +8,8 @@ import pytest
 
 from marsseg_core.messages import ROOT, get_logger
 
+pytestmark = pytest.mark.usefixtures("without_reports")
+
 WORDS = ("run", "--arch", "unet:width=0.125:depth=1:convolutions=1", "--data", "synthetic:count=24:height=16:width=32")
 
 

@@ -21,6 +21,8 @@ from marsseg_core.data.labels import fill_margin, spurious_margin
 from marsseg_core.errors import RequestError, RunError
 from marsseg_core.runs.data import read_data
 
+pytestmark = pytest.mark.usefixtures("without_reports")
+
 CLASSES = ("background", "soil", "bedrock", "sand", "rock")
 ALIENS, COPIES = [2, 9, 13], [4, 9, 17]
 

@@ -31,6 +31,8 @@ from marsseg_plugins.datasets.folder import Folder
 from marsseg_plugins.datasets.npz import Npz
 from marsseg_plugins.datasets.synthetic import Synthetic
 
+pytestmark = pytest.mark.usefixtures("without_reports")
+
 MASKS = np.ones((2, 1, 2), np.uint8)
 
 

@@ -18,6 +18,8 @@ from marsseg_core.registry.kinds import COMPONENT_KINDS, LOSS as LOSS_KIND
 from marsseg_core.registry.loading import resolve_reference
 from marsseg_plugins.losses.ssce import SSCE
 
+pytestmark = pytest.mark.usefixtures("without_reports")
+
 HEADERS = ["kind", "name", "provider", "seconds", "imports early", "status"]
 
 

@@ -15,6 +15,8 @@ from marsseg_core.errors import RequestError
 from marsseg_core.experiments.series import fold_plans, seed_plans
 from marsseg_core.files.run_folder import RunFolder
 
+pytestmark = pytest.mark.usefixtures("without_reports")
+
 CLASSES = ("soil", "rock")
 BASE = "unet:width=0.125"
 

@@ -15,6 +15,8 @@ from marsseg_core.files.contents import identify, other_content
 from marsseg_plugins.datasets.class_file import read_class_file
 from marsseg_plugins.datasets.npz import Npz
 
+pytestmark = pytest.mark.usefixtures("without_reports")
+
 LFS = b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n"
 HTML = b"\n<!DOCTYPE html>\n<html><title>404 Not Found</title>"
 

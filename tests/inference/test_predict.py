@@ -15,6 +15,8 @@ from PIL import Image
 import marsseg_core as marsseg
 from marsseg_core.errors import RequestError
 
+pytestmark = pytest.mark.usefixtures("without_reports")
+
 # As docs/predict.md states: how much a shift of the tile grid may change the result of a trained network.
 MEAN_SHIFT = 0.02
 LABELS_SHIFT = 0.08

@@ -19,6 +19,8 @@ from marsseg_core.networks.predictor import Predictor
 from marsseg_core.planning.metrics import metric_table
 from marsseg_core.training.callbacks import Scoring
 
+pytestmark = pytest.mark.usefixtures("without_reports")
+
 SIZE = (8, 16)
 
 

@@ -14,6 +14,8 @@ from marsseg_core import api
 from marsseg_core.errors import RequestError
 from marsseg_core.networks import startup
 
+pytestmark = pytest.mark.usefixtures("without_reports")
+
 RUN = ("run", "--epochs", "1", "--out", "run")
 
 

@@ -13,6 +13,8 @@ from marsseg_core.networks.heads import presence_loss, scored_network, split_hea
 from marsseg_core.training.assembly import build_task
 from marsseg_core.training.objective import build_objective
 
+pytestmark = pytest.mark.usefixtures("without_reports")
+
 GUIDED = "unet3plus:width=0.0625:depth=3:convolutions=1:deep_supervision=true:guided=true"
 DATA = "synthetic:count=24:height=16:width=32"
 

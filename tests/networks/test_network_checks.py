@@ -20,6 +20,8 @@ from marsseg_plugins.losses.ssce import SSCE
 from marsseg_plugins.schedules.constant import Constant
 from marsseg_plugins.weightings.fixed import Fixed
 
+pytestmark = pytest.mark.usefixtures("without_reports")
+
 WORDS = {"arch": "unet:width=0.125:depth=1:convolutions=1", "data": "synthetic:count=24:height=16:width=32", "batch": 4}
 
 

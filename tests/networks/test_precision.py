@@ -16,6 +16,8 @@ from marsseg_core.networks.build import build_network
 from marsseg_core.networks.keras_backend import Accelerator, accelerators, add_biases_in_float32
 from marsseg_core.networks.precision import accelerators_suit, choose_precision, processor_suits, settle_precision
 
+pytestmark = pytest.mark.usefixtures("without_reports")
+
 X86 = """processor\t: 0
 vendor_id\t: GenuineIntel
 flags\t\t: fpu sse2 avx512f{0}

@@ -24,6 +24,8 @@ from marsseg_core.registry.entries import Entry
 from marsseg_core.registry.kinds import METRIC
 from marsseg_core.runs.metric_values import metric_values, scores_from_matrix
 
+pytestmark = pytest.mark.usefixtures("without_reports")
+
 CLASSES = ("ground", "soil", "rock")
 
 

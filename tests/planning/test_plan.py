@@ -21,6 +21,8 @@ from marsseg_core.registry.entries import Entry
 from marsseg_core.registry.parameters import param
 from marsseg_core.registry.session import Session, open_session
 
+pytestmark = pytest.mark.usefixtures("without_reports")
+
 
 def plan(base=None, *, overrides=(), sections=None, catalog=None, **words) -> Plan:
     request = Request(None if base is None else str(base), words, sections or {}, overrides)

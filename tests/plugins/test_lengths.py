@@ -18,6 +18,8 @@ from marsseg_core.registry.distribution import DISTRIBUTION
 from marsseg_core.registry.loading import load
 from marsseg_core.registry.parameters import Parameter, parameters_of
 
+pytestmark = pytest.mark.usefixtures("without_reports")
+
 BUILT_IN = [
     entry for kind in kinds.COMPONENT_KINDS for entry in installed().of_kind(kind) if entry.distribution == DISTRIBUTION
 ]

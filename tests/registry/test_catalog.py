@@ -22,6 +22,8 @@ from marsseg_core.registry.kinds import ARCHITECTURE, BOTTLENECK, COMPONENT_KIND
 from marsseg_core.registry.loading import load
 from marsseg_core.registry.session import open_session
 
+pytestmark = pytest.mark.usefixtures("without_reports")
+
 
 def catalog(*points: EntryPoint) -> Catalog:
     return Catalog(entries_from(points))

@@ -25,6 +25,8 @@ from marsseg_core.registry.loading import plugin_stdout_to_stderr
 from marsseg_core.registry.plugin_files import component_name, load_plugin_files
 from marsseg_core.registry.session import open_session
 
+pytestmark = pytest.mark.usefixtures("without_reports")
+
 LOSSES = '''
 """Ideas."""
 from dataclasses import dataclass

@@ -19,6 +19,8 @@ from marsseg_core.networks.keras_backend import environment
 from marsseg_core.networks.wiring import same_wiring
 from marsseg_core.runs.recorded_data import recorded_split
 
+pytestmark = pytest.mark.usefixtures("without_reports")
+
 SYNTHETIC = {"count": 20, "height": 16, "width": 32}
 
 

@@ -14,6 +14,8 @@ from marsseg_core.files.run_folder import RunFolder
 from marsseg_core.messages import ROOT, get_logger
 from marsseg_core.runs.log import run_log
 
+pytestmark = pytest.mark.usefixtures("without_reports")
+
 SMALL = {"arch": "unet:width=0.125:depth=1:convolutions=1", "epochs": 1, "batch": 4}
 
 

@@ -20,7 +20,7 @@ from marsseg_core.registry.parameters import parameters_of
 from marsseg_core.training.averaging import EpochAverage
 from marsseg_core.training.objective import build_objective
 from marsseg_core.training.optimizers import build_optimizer
-from marsseg_core.training.statistics import calibration_batches, normalisations, recompute_statistics
+from marsseg_core.training.statistics import Statistics, calibration_batches, normalisations
 
 pytestmark = pytest.mark.usefixtures("without_observers")
 
@@ -225,7 +225,7 @@ class TestStatistics:
         network = keras.Model(inputs, keras.layers.Dropout(0.5, seed=1)(norm(inputs)))
         batches = np.random.default_rng(0).normal(3, 2, (5, 6, 4, 4, 2)).astype(np.float32)
         states = [np.array(variable) for variable in network.variables if "seed" in variable.path]
-        recompute_statistics(network, [norm], batches)
+        Statistics(network, [norm]).recompute(batches)
         np.testing.assert_allclose(norm.moving_mean, batches.mean((1, 2, 3)).mean(0), rtol=1e-4)
         np.testing.assert_allclose(norm.moving_variance, batches.var((1, 2, 3)).mean(0), rtol=1e-4)
         assert norm.momentum == 0.9
@@ -245,7 +245,8 @@ class TestStatistics:
         run = small_run(tmp_path, overrides=[f"training.averaging={averaging}", "training.swa_start=0"])
         stored = [np.array(weight) for weight in run.network.weights]
         layers = normalisations(run.network)
-        recompute_statistics(run.network, layers, calibration_batches(run.data, run.split["train"], SMALL["batch"]))
+        batches = calibration_batches(run.data, run.split["train"], SMALL["batch"])
+        Statistics(run.network, layers).recompute(batches)
         assert layers
         for actual, expected in zip(run.network.weights, stored, strict=True):
             np.testing.assert_allclose(actual, expected, rtol=1e-4, atol=1e-5)

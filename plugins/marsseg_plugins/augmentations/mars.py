@@ -33,10 +33,11 @@ class Mars(Augmentation):
     def apply(
         self, images: np.ndarray, masks: np.ndarray, generators: Sequence[np.random.Generator]
     ) -> tuple[np.ndarray, np.ndarray]:
-        moves = HFlip(), Zoom(1 / self.zoom, self.zoom), Rotate(self.degrees)
-        lights = Brightness(self.brightness), Contrast(self.contrast)
+        moves: tuple[Augmentation, ...] = HFlip(), Zoom(1 / self.zoom, self.zoom), Rotate(self.degrees)
+        lights: tuple[Augmentation, ...] = Brightness(self.brightness), Contrast(self.contrast)
         for image, mask, generator in zip(images, masks, generators, strict=True):
-            warps = [move.warp(*mask.shape, generator) for move in moves if generator.random() < 0.5]
+            height, width = mask.shape
+            warps = [move.warp(height, width, generator) for move in moves if generator.random() < 0.5]
             if warps:
                 reduce(lambda earlier, warp: warp.after(earlier), warps).apply(image, mask)
             for light in lights:

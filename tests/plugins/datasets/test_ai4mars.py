@@ -17,6 +17,8 @@ from marsseg_plugins.datasets.ai4mars import AI4Mars
 from marsseg_plugins.datasets.ai4mars_labels import KEYS
 from marsseg_plugins.datasets.ai4mars_release import find_pairs
 
+pytestmark = pytest.mark.usefixtures("without_reports")
+
 LAYOUTS = ["0.6", "0.1"]
 TERRAIN = [
     ("msl", "ncam", "train"),

@@ -16,6 +16,8 @@ from marsseg_plugins.datasets.class_file import read_class_file
 from marsseg_plugins.datasets.folder import Folder
 from marsseg_plugins.datasets.resizing import Resizing
 
+pytestmark = pytest.mark.usefixtures("without_reports")
+
 RANDOM = np.random.default_rng(0)
 
 

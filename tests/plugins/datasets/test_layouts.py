@@ -15,6 +15,8 @@ from marsseg_plugins.datasets.folder import Folder
 from marsseg_plugins.datasets.layouts.voc import voc_colour
 from marsseg_plugins.datasets.layouts.words import meaning_of
 
+pytestmark = pytest.mark.usefixtures("without_reports")
+
 SIZE = (4, 6)
 
 

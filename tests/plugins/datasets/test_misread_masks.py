@@ -27,6 +27,8 @@ from marsseg_plugins.datasets.folder import Folder
 from marsseg_plugins.datasets.npz import Npz
 from marsseg_plugins.datasets.resizing import Resizing
 
+pytestmark = pytest.mark.usefixtures("without_reports")
+
 MARS = ("background", "soil", "bedrock", "sand", "big_rock")
 IDS = np.array([[0, 1, 2], [3, 1, 0]], np.uint8)
 

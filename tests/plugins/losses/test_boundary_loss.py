@@ -17,6 +17,8 @@ from marsseg_core.registry import kinds
 from marsseg_plugins.losses.boundary import Boundary
 from marsseg_plugins.losses.distances import signed_distances
 
+pytestmark = pytest.mark.usefixtures("without_reports")
+
 VOID = 255
 CLASSES = 4
 SPEC = LossSpec(CLASSES, (0,), (1, 1, 1, 1))
