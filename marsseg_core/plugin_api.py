@@ -19,6 +19,7 @@ if TYPE_CHECKING:
         Component as Component,
         Dataset as Dataset,
         Encoder as Encoder,
+        Executor as Executor,
         Loss as Loss,
         Method as Method,
         Metric as Metric,
@@ -37,6 +38,12 @@ if TYPE_CHECKING:
         OptimizerSpec as OptimizerSpec,
         ScheduleSpec as ScheduleSpec,
         WeightingSpec as WeightingSpec,
+    )
+    from .components.tasks import (
+        ExecutorSpec as ExecutorSpec,
+        Task as Task,
+        TaskResult as TaskResult,
+        Workers as Workers,
     )
     from .components.weighting_layer import WeightingLayer as WeightingLayer
     from .conventions import (
@@ -137,6 +144,7 @@ _NAMES: Final = {
         "Component",
         "Dataset",
         "Encoder",
+        "Executor",
         "Loss",
         "Method",
         "Metric",
@@ -163,6 +171,12 @@ _NAMES: Final = {
         "OptimizerSpec",
         "ScheduleSpec",
         "WeightingSpec",
+    ),
+    "components.tasks": (
+        "ExecutorSpec",
+        "Task",
+        "TaskResult",
+        "Workers",
     ),
     "components.weighting_layer": ("WeightingLayer",),
     "conventions": (

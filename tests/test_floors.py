@@ -24,6 +24,7 @@ FLOORS = """
     cli
     api doctor scaffold
     plugin_api
+    sweeps
     inference
     figures
     testing

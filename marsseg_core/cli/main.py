@@ -28,7 +28,7 @@ from .streams import make_streams_lasting
 from .verbosity import messages_on_standard_error, takes_verbosity
 
 # Each command is a function in a module of this package with the same name (with _ instead of -).
-COMMANDS: Final = ("run", "predict", "evaluate", "report", "compare", "list", "show", "doctor", "new-plugin")
+COMMANDS: Final = ("run", "sweep", "predict", "evaluate", "report", "compare", "list", "show", "doctor", "new-plugin")
 # Each group is a package with such modules.
 COMMAND_GROUPS: Final = ("data",)
 

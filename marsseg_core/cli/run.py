@@ -10,10 +10,26 @@ import typer
 
 from ..conventions import HEADLINE
 from ..networks.startup import check_backend
-from ..registry.kinds import DATASET, METRIC, OBSERVER
+from ..registry.kinds import DATASET, OBSERVER
 from ..registry.session import open_session
-from .common_options import Disable, Plugins, Trust
-from .completion import composition, fixed, monitored, recipes, settings
+from .common_options import (
+    Base,
+    Batch,
+    BatchWorkers,
+    Disable,
+    Epochs,
+    Init,
+    LearningRate,
+    Metrics,
+    Monitor,
+    Patience,
+    Plugins,
+    Precision,
+    Set,
+    SplitSource,
+    Trust,
+    Unlabelled,
+)
 from .kind_options import takes_kinds
 from .loading import load_keras
 from .output import EXIT_INTERRUPTED, print_table, print_text, say, warn
@@ -29,72 +45,25 @@ if TYPE_CHECKING:
 @takes_kinds
 def run(
     compositions: dict[str, str],
-    plan: Annotated[
-        str | None,
-        typer.Option(
-            help="Start from a recipe, a plan file or a run.", metavar="RECIPE|FILE|RUN", autocompletion=recipes
-        ),
-    ] = None,
+    plan: Base = None,
     plugin: Plugins = None,
     trust: Trust = False,
     disable: Disable = None,
-    set: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="Set one value of the plan. Can be repeated.", metavar="KIND.NAME.KEY=VALUE", autocompletion=settings
-        ),
-    ] = None,
-    epochs: Annotated[str | None, typer.Option(help="Passes over the training subset.", metavar="N")] = None,
-    batch: Annotated[str | None, typer.Option(help="Images per step.", metavar="N")] = None,
-    learning_rate: Annotated[str | None, typer.Option(help="The learning rate at the start.", metavar="RATE")] = None,
-    patience: Annotated[str | None, typer.Option(help="Stop after N epochs without progress.", metavar="N")] = None,
-    monitor: Annotated[
-        str | None,
-        typer.Option(
-            help="The metric that selects the best network and that early stopping watches.",
-            metavar="NAME[:KEY=VALUE]…",
-            autocompletion=monitored,
-        ),
-    ] = None,
-    metrics: Annotated[
-        str | None,
-        typer.Option(
-            help="Further metrics to compute and show.",
-            metavar="NAME[:KEY=VALUE]…",
-            autocompletion=composition(METRIC),
-        ),
-    ] = None,
-    precision: Annotated[
-        str | None,
-        typer.Option(
-            help="The dtype policy: float32, mixed_bfloat16, mixed_float16; auto: mixed_bfloat16 where the machine "
-            "has it, else float32.",
-            autocompletion=fixed("float32", "mixed_bfloat16", "mixed_float16", "auto"),
-        ),
-    ] = None,
-    workers: Annotated[str | None, typer.Option(help="Threads or processes that prepare batches.", metavar="N")] = None,
+    set: Set = None,
+    epochs: Epochs = None,
+    batch: Batch = None,
+    learning_rate: LearningRate = None,
+    patience: Patience = None,
+    monitor: Monitor = None,
+    metrics: Metrics = None,
+    precision: Precision = None,
+    workers: BatchWorkers = None,
     seed: Annotated[
         str | None, typer.Option(help="Seed of weights, dropout, order and augmentations.", metavar="N")
     ] = None,
-    init: Annotated[
-        str | None,
-        typer.Option(help="Start from the weights of another run, in all layers where they fit.", metavar="RUN"),
-    ] = None,
-    unlabelled: Annotated[
-        str | None,
-        typer.Option(
-            help="The images without labels for --semi: a data set or a path; own: those of the data set itself.",
-            metavar="NAME|PATH|own",
-        ),
-    ] = None,
-    split: Annotated[
-        str | None,
-        typer.Option(
-            help="Take the subsets from a file: CSV with the columns item and subset (or fold), or a run's split.json; "
-            "given: as the data come; drawn: by shares.",
-            metavar="FILE|given|drawn",
-        ),
-    ] = None,
+    init: Init = None,
+    unlabelled: Unlabelled = None,
+    split: SplitSource = None,
     seeds: Annotated[
         int | None, typer.Option(help="Run with N seeds, starting at --seed, and print mean ± std.", metavar="N")
     ] = None,

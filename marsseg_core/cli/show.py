@@ -20,6 +20,7 @@ from ..registry.kinds import (
     BOTTLENECK,
     DATASET,
     ENCODER,
+    EXECUTOR,
     HOOKED_KINDS,
     LOSS,
     METRIC,
@@ -242,12 +243,14 @@ def _example(entry: Entry, cls: Any, parameters: list[Parameter], catalog: Catal
     words = f"--loss {','.join(losses)} " if losses else ""
     if entry.kind == ENCODER:
         words = "--arch unet "  # the default architecture does not take one
+    if entry.kind == EXECUTOR:
+        words = "--vary training.seed=0,1 "
     encoder = _an_encoder(catalog) if entry.kind == ARCHITECTURE and cls.needs_encoder else ""
     # Required parameters of the built-in components are runs, a number, or a list with a number for each loss.
     value = ",".join("1" for _ in losses) or "1"
     needed = {p.name: "RUN" if p.name in ("run", "runs") else value for p in parameters if p.required}
     required = "".join(f" --set {option}.{entry.name}.{key}={value}" for key, value in needed.items())
-    return f"marsseg run {words}--{option} {entry.name}{setting}{required}{encoder}"
+    return f"marsseg {entry.kind.command} {words}--{option} {entry.name}{setting}{required}{encoder}"
 
 
 def _an_encoder(catalog: Catalog) -> str:

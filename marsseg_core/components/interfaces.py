@@ -32,6 +32,7 @@ from .specs import (
     WeightingSpec,
     no_run,
 )
+from .tasks import ExecutorSpec, Workers
 
 if TYPE_CHECKING:
     import keras
@@ -719,3 +720,36 @@ class Dataset(Component):
             An array (M, H, W, C) uint8; None if the source has no such images.
         """
         return None
+
+
+class Executor(Component):
+    """Define where the tasks of a sweep are done: in processes of this machine, in a queue or on a cluster.
+
+    Example:
+        ```python
+        @dataclass(frozen=True)
+        class MyQueue(Executor):
+            '''Do tasks as jobs of my queue.'''
+
+            partition: str = param("short", help="the partition of the jobs")
+
+            def start(self, spec):
+                return MyWorkers(self.partition, spec)
+        ```
+    """
+
+    kind = kinds.EXECUTOR
+
+    @abstractmethod
+    def start(self, spec: ExecutorSpec) -> Workers:
+        """Start workers.
+
+        Args:
+            spec: The number of tasks at the same time, and the folder for files of the workers.
+
+        Returns:
+            The workers. They may start their processes later, with their first task.
+
+        Raises:
+            RequestError: What the executor needs is not there.
+        """

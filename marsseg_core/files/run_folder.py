@@ -31,7 +31,10 @@ from .text import encode_text, read_text
 RUNS_FOLDER: Final = Path("runs")
 
 FINISHED: Final = "finished"
-"""Mark a finished run in `run.metrics["status"]`: training has ended, and the test subset was scored."""
+"""Mark a finished run in `run.metrics["status"]`: training has ended, and the test subset was scored.
+
+The test subset of a sweep's trials is scored later, and only of those that the sweep reports.
+"""
 
 INTERRUPTED: Final = "interrupted"
 """Mark an interrupted run in `run.metrics["status"]`."""

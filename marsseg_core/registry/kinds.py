@@ -35,6 +35,7 @@ class Kind:
         template: The folder of its template in `marsseg_core/scaffold`; empty if `new-plugin` cannot make one.
         hooked: Whether it is a module with hooks. Such modules are not chosen: all of them are called.
         use: The arguments of `marsseg run` that use the component `{name}`.
+        command: The command that uses it instead of `run`.
     """
 
     name: str
@@ -52,6 +53,7 @@ class Kind:
     template: str = ""
     hooked: bool = False
     use: str = ""
+    command: str = "run"
 
     @property
     def plural(self) -> str:
@@ -265,6 +267,21 @@ METRIC: Final = register(
         contract=f"{_CONTRACTS}:MetricContract",
         template="metric",
         use=f"--monitor {{name}}{_TRY}",
+    )
+)
+
+# Where runs are executed is no part of their plans: their results do not depend on it.
+EXECUTOR: Final = register(
+    Kind(
+        "executor",
+        "on",
+        "marsseg.executors",
+        f"{_INTERFACES}:Executor",
+        help="Where the runs are executed.",
+        contract=f"{_CONTRACTS}:ExecutorContract",
+        template="executor",
+        command="sweep",
+        use=f"--vary arch.width=0.1,0.2 --arch unet --on {{name}}{_TRY}",
     )
 )
 

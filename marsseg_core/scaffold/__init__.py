@@ -84,7 +84,7 @@ class Project:
 
     @property
     def use(self) -> str:
-        """Return the options of `marsseg run` that use the plugin."""
+        """Return the options of `marsseg run`, or of the kind's own command, that use the plugin."""
         return self.kind.use.format(name=self.name)
 
     @property
@@ -94,7 +94,7 @@ class Project:
             'pip install -e ".[test]"',
             'pytest -m "not slow"',
             f"marsseg show {self.name}",
-            f"marsseg run {self.use} --epochs 1",
+            f"marsseg {self.kind.command} {self.use} --epochs 1",
         )
 
     @property

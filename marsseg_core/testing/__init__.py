@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from .components import ComponentContract as ComponentContract
     from .datasets import DatasetContract as DatasetContract
     from .encoders import EncoderContract as EncoderContract
+    from .executors import ExecutorContract as ExecutorContract
     from .losses import LossContract as LossContract
     from .methods import MethodContract as MethodContract
     from .metrics import MetricContract as MetricContract
@@ -43,6 +44,7 @@ _MODULES: Final = {
     "ComponentContract": "components",
     "DatasetContract": "datasets",
     "EncoderContract": "encoders",
+    "ExecutorContract": "executors",
     "LossContract": "losses",
     "MethodContract": "methods",
     "MetricContract": "metrics",
@@ -58,6 +60,7 @@ __all__ = [
     "ComponentContract",
     "DatasetContract",
     "EncoderContract",
+    "ExecutorContract",
     "LossContract",
     "MethodContract",
     "MetricContract",

@@ -1,8 +1,9 @@
-"""Work on runs that have ended: write their report again, and record the new place of their data."""
+"""Work on runs that have ended: write their report again, score their test subset, record where their data lie now."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 from ..data.arrays import SegmentationData
 from ..data.split import Split
@@ -95,6 +96,28 @@ def record_move(run: Run) -> None:
     others = f", those without labels from {run.plan.training.unlabelled}" if run.plan.resolved[METHOD] else ""
     record_data(run.folder, run.plan)
     _logger.info(f"The data of the run are read from {place}{others} from now on.")
+
+
+@fixed_settings()
+@preserve_random_state()
+def score_test(folder: RunFolder, plan: Plan) -> dict[str, Any]:
+    """Score the test subset of a finished run that left this out, and return the new content of metrics.json.
+
+    Raises RequestError where the run is not finished, or its data or one of its files has changed.
+    """
+    avoid_importing_tensorflow()
+    with folder.claimed(), run_log() as log:
+        run = _open_ended(folder, plan)
+        if not folder.finished:
+            raise RequestError("The run is not finished.", where=str(folder.path))
+        log.begin(folder)
+        scores, plain = score_subsets(run, ("test",))
+        for key, confusions in (("subsets", scores), ("argmax", plain)):
+            if key in run.metrics:
+                run.metrics[key] |= {subset: confusion.to_json() for subset, confusion in confusions.items()}
+        folder.write_json(folder.metrics, run.metrics)
+        folder.log("the test subset was scored")
+    return run.metrics
 
 
 def score_subsets(run: Run, subsets: Iterable[str]) -> tuple[dict[str, Confusion], dict[str, Confusion]]:

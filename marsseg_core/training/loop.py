@@ -83,6 +83,7 @@ def execute(
     data: SegmentationData | None = None,
     hooks: HookCaller | None = None,
     checkpointer: Callable[[RunFolder], Checkpointer] = FileCheckpointer,
+    score_test: bool = True,
 ) -> Run:
     """Read and split the data, train the network, store the best one, and score it.
 
@@ -95,6 +96,8 @@ def execute(
         data: the plan's data set, if it has been read already
         hooks: the observers, if the plan has been announced to them already
         checkpointer: makes the checkpointer of a run folder
+        score_test: whether the test subset is scored when the training has ended. The trials of a sweep leave that to
+            `ended.score_test`, as the test subset may choose none of them.
 
     Returns:
         The run, with its history and scores.
@@ -125,7 +128,7 @@ def execute(
                 _write_beginning(run, labels)
                 log.begin(folder)
                 _log_transfer(run)
-                _train_and_score(run, setup, hooks, checkpointer(folder), progress=None)
+                _train_and_score(run, setup, hooks, checkpointer(folder), progress=None, score_test=score_test)
         return run
 
 
@@ -141,6 +144,7 @@ def resume(
     moved: bool = False,
     hooks: HookCaller | None = None,
     checkpointer: Callable[[RunFolder], Checkpointer] = FileCheckpointer,
+    score_test: bool = True,
 ) -> Run:
     """Continue a run that was killed or interrupted, from its last checkpoint, as if it had never stopped.
 
@@ -156,6 +160,7 @@ def resume(
             finished run, only this is done.
         hooks: the observers, if the plan has been announced to them already
         checkpointer: makes the checkpointer of a run folder; the same as for `execute`
+        score_test: whether the test subset is scored when the training has ended; the same as for `execute`
 
     Returns:
         The run, with its history and scores.
@@ -213,7 +218,7 @@ def resume(
                 )
             folder.log(f"resumed after epoch {progress.epoch if progress else 0}")
             _log_transfer(run)
-            _train_and_score(run, setup, hooks, checkpoint, progress)
+            _train_and_score(run, setup, hooks, checkpoint, progress, score_test=score_test)
     return run
 
 
@@ -292,7 +297,13 @@ def _warn_of_another_environment(run: Run) -> None:
 
 
 def _train_and_score(
-    run: Run, setup: TrainingSetup, hooks: HookCaller, checkpointer: Checkpointer, progress: TrainingProgress | None
+    run: Run,
+    setup: TrainingSetup,
+    hooks: HookCaller,
+    checkpointer: Checkpointer,
+    progress: TrainingProgress | None,
+    *,
+    score_test: bool,
 ) -> None:
     hooks("marsseg_network_built", run=run)
     status = _train(run, setup, hooks, checkpointer, progress)
@@ -301,7 +312,7 @@ def _train_and_score(
         _logger.warning(
             "The training ended before weight averaging began: the stored network has the weights of a single epoch."
         )
-    _write_end(run, status, setup.task)
+    _write_end(run, status, setup.task, score_test=score_test)
     hooks("marsseg_run_finished", run=run)
 
 
@@ -463,7 +474,7 @@ def _best_network(run: Run, status: str, task: SegmentationTask) -> keras.Model:
     return task.scored
 
 
-def _write_end(run: Run, status: str, task: SegmentationTask) -> None:
+def _write_end(run: Run, status: str, task: SegmentationTask, *, score_test: bool) -> None:
     """Score the best network and write metrics.json. The test subset is scored only if the training is finished."""
     run.metrics = {"schema": 2, "status": status, "epochs": len(run.history)}
     if run.unlabelled is not None and run.unlabelled.transductive:
@@ -474,7 +485,7 @@ def _write_end(run: Run, status: str, task: SegmentationTask) -> None:
         with_offsets = run.plan.training.decoding == OFFSETS
         if with_offsets:
             run.decoding = choose_decoding(run)
-        run.scores, plain = score_subsets(run, ("validation", "test")[: 1 + (status == FINISHED)])
+        run.scores, plain = score_subsets(run, ("validation", "test")[: 1 + (score_test and status == FINISHED)])
         run.metrics["subsets"] = {subset: confusion.to_json() for subset, confusion in run.scores.items()}
         if with_offsets:
             run.metrics["decoding"] = OFFSETS

@@ -41,8 +41,8 @@ def test_a_project_is_complete(cli, tmp_path, kind):
     project = tmp_path / "marsseg-mine"
     module, test = f"marsseg_mine/{kind}.py", f"tests/test_{kind}.py"
     common = {"pyproject.toml", "README.md", ".gitignore", ".github/workflows/test.yml", "marsseg_mine/__init__.py"}
-    layer = {"marsseg_mine/layer.py"} if kind.name in ("weighting", "method") else set()
-    assert files_in(project) == {*common, module, test} | layer
+    second = {"weighting": {"layer.py"}, "method": {"layer.py"}, "executor": {"workers.py"}}.get(kind.name, set())
+    assert files_in(project) == {*common, module, test} | {f"marsseg_mine/{name}" for name in second}
 
     settings = tomllib.loads((project / "pyproject.toml").read_text())["project"]
     assert settings["name"] == "marsseg-mine"

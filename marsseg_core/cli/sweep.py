@@ -1,0 +1,323 @@
+"""`marsseg sweep`: train many networks whose plans differ in a few settings, and find the best one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ..errors import RequestError
+from ..networks.startup import check_backend
+from ..registry.kinds import EXECUTOR
+from ..registry.session import Session, open_session
+from .common_options import (
+    Base,
+    Batch,
+    BatchWorkers,
+    Disable,
+    Epochs,
+    Init,
+    LearningRate,
+    Metrics,
+    Monitor,
+    Patience,
+    Plugins,
+    Precision,
+    Set,
+    SplitSource,
+    Trust,
+    Unlabelled,
+)
+from .completion import composition, fixed, settings
+from .kind_options import takes_kinds
+from .output import EXIT_INTERRUPTED, print_json, print_table, print_text, say, warn
+
+if TYPE_CHECKING:
+    from ..planning.resolver import Request
+    from ..sweeps.options import SweepOptions
+    from ..sweeps.space import Space
+    from ..sweeps.summary import Summary
+    from ..sweeps.sweep import Sweep
+
+# So many plans are shown by --dry-run.
+_EXAMPLES = 3
+
+
+@takes_kinds
+def sweep(
+    compositions: dict[str, str],
+    vary: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Vary a setting, named as for --set. Components and lists: each --vary is one choice. Numbers and "
+            "words: A,B are choices, LOW..HIGH is a range, with :log or :linear behind it. Can be repeated.",
+            metavar="PATH=VALUES",
+            autocompletion=settings,
+        ),
+    ] = None,
+    space: Annotated[
+        Path | None, typer.Option(help="Vary the settings that a file lists.", metavar="FILE.toml")
+    ] = None,
+    trials: Annotated[
+        int | None, typer.Option(help="Execute N trials. Default: 20; all of a grid.", metavar="N")
+    ] = None,
+    sampler: Annotated[
+        str,
+        typer.Option(
+            help="How trials are chosen.", metavar="grid|random|tpe", autocompletion=fixed("grid", "random", "tpe")
+        ),
+    ] = "tpe",
+    pruner: Annotated[
+        str,
+        typer.Option(
+            help="End trials early whose metric falls behind.",
+            metavar="none|median|hyperband",
+            autocompletion=fixed("none", "median", "hyperband"),
+        ),
+    ] = "none",
+    seed: Annotated[int, typer.Option(help="Seed of the sampler.", metavar="N")] = 0,
+    wall: Annotated[
+        str | None, typer.Option(help="Begin no trial after this time: 90s, 30m, 1.5h or 2d.", metavar="TIME")
+    ] = None,
+    cpu: Annotated[
+        str | None, typer.Option(help="Begin no trial after this processor time of all trials.", metavar="TIME")
+    ] = None,
+    on: Annotated[
+        str,
+        typer.Option(help="Where trials are executed.", metavar=EXECUTOR.metavar, autocompletion=composition(EXECUTOR)),
+    ] = "local",
+    jobs: Annotated[int, typer.Option(help="Execute N trials at the same time.", metavar="N")] = 1,
+    report: Annotated[
+        int, typer.Option(help="Score the test subset of the N best trials, at the end.", metavar="N")
+    ] = 1,
+    resume: Annotated[
+        Path | None,
+        typer.Option(help="Go on with a sweep that was killed or interrupted, or with more --trials.", metavar="SWEEP"),
+    ] = None,
+    join: Annotated[
+        Path | None,
+        typer.Option(help="Help another process with its sweep, perhaps from another machine.", metavar="SWEEP"),
+    ] = None,
+    plan: Base = None,
+    plugin: Plugins = None,
+    trust: Trust = False,
+    disable: Disable = None,
+    set: Set = None,
+    epochs: Epochs = None,
+    batch: Batch = None,
+    learning_rate: LearningRate = None,
+    patience: Patience = None,
+    monitor: Monitor = None,
+    metrics: Metrics = None,
+    precision: Precision = None,
+    workers: BatchWorkers = None,
+    init: Init = None,
+    unlabelled: Unlabelled = None,
+    split: SplitSource = None,
+    out: Annotated[Path | None, typer.Option(help="The folder of the sweep. Default: a new one in runs/.")] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print the trials as JSON.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Print the space and three of its plans, without running them.")
+    ] = False,
+) -> None:
+    """Train networks whose plans differ in the settings that vary, and find the best on the validation subset.
+
+    `marsseg sweep --arch unet --vary loss=wssce --vary loss=wssce,dice --vary training.learning_rate=1e-4..1e-2`.
+    Each trial is a run folder inside of the sweep's folder. The test subset is scored only for the best trials.
+    """
+    session = open_session(disable=disable, trust=trust)
+    executor = _executor(on, session)
+    if jobs < 1:
+        raise RequestError(f"--jobs must be at least 1, not {jobs}.", where="--jobs")
+    training = {
+        "epochs": epochs,
+        "batch": batch,
+        "learning_rate": learning_rate,
+        "patience": patience,
+        "monitor": monitor,
+        "metrics": metrics,
+        "precision": precision,
+        "workers": workers,
+        "init": init,
+        "unlabelled": unlabelled,
+    }
+    if resume is not None or join is not None:
+        others: dict[str, Any] = {
+            **compositions,
+            **training,
+            "vary": vary,
+            "space": space,
+            "plan": plan,
+            "set": set,
+            "split": split,
+        }
+        others |= {"wall": wall, "cpu": cpu, "plugin": plugin, "out": out, "dry_run": dry_run or None}
+        begun = _open(resume, join, others, trials, disable or [], trust)
+        _run(begun, executor, jobs, trust, json, alone=join is None)
+        return
+    from ..planning.resolver import Request
+    from ..sweeps.draw import check_sampler
+    from ..sweeps.options import SweepOptions, SweepRequest, seconds_of
+    from ..sweeps.space import make_space, read_space
+
+    sections = {
+        "training": {key: value for key, value in training.items() if value is not None},
+        "split": {} if split is None else {"subsets": split},
+    }
+    request = Request(plan, compositions, sections, set or [], plugin or [])
+    if trials is None and sampler != "grid" and wall is None and cpu is None:
+        trials = 20
+    options = SweepOptions(
+        (*(read_space(space) if space is not None else []), *(vary or [])),
+        sampler,
+        pruner,
+        seed,
+        trials,
+        None if wall is None else seconds_of(wall, f"--wall {wall}"),
+        None if cpu is None else seconds_of(cpu, f"--cpu {cpu}"),
+        report,
+    )
+    searched = make_space(options.varied, request, session)
+    check_sampler(sampler, searched)
+    _warn_of_space(searched)
+    if dry_run:
+        _print_options(options, on, jobs, searched)
+        _print_space(searched, request, sampler, seed, session)
+        return
+    check_backend()
+    from ..files.atomic import refuse_existing
+    from ..sweeps.sweep import begin_sweep
+
+    if out is not None:
+        refuse_existing(out)
+    stored = SweepRequest(options, request, Path.cwd(), tuple(disable or ()))
+    begun = begin_sweep(stored, searched, session, out)
+    # The plugin files are those that this command was called with: its workers may execute their copies.
+    _run(begun, executor, jobs, trust or bool(plugin), json, alone=True)
+
+
+def _executor(text: str, session: Session) -> Any:
+    from ..planning.grammar import components
+
+    executors = components(EXECUTOR, text, session.catalog)
+    if len(executors) != 1:
+        raise RequestError("A sweep has one executor.", where=f"--on {text}")
+    return executors[0]
+
+
+def _open(
+    resume: Path | None, join: Path | None, others: dict[str, Any], trials: int | None, disable: list[str], trust: bool
+) -> Sweep:
+    """Open the sweep of --resume or --join. Raises RequestError for options that the sweep has itself."""
+    path = resume or join
+    assert path is not None
+    option = "--resume" if join is None else "--join"
+    used = [name for name, value in others.items() if value not in (None, [])]
+    if resume is not None and join is not None:
+        used = ["join"]
+    if used:
+        raise RequestError(
+            f"{option} uses the request of the sweep: --{used[0].replace('_', '-')} cannot be used with it.",
+            where=f"{option} {path}",
+            hint="Only --trials, --on, --jobs, --disable and --trust can.",
+        )
+    check_backend()
+    from ..sweeps.sweep import open_sweep
+
+    return open_sweep(path, trials=trials, disable=disable, trust=trust)
+
+
+def _run(sweep: Sweep, executor: Any, jobs: int, trust: bool, json: bool, *, alone: bool) -> None:
+    from ..sweeps.coordinator import Coordinator
+    from .sweep_progress import SweepProgress
+
+    say(f"Sweep: {sweep.folder.path}")
+    try:
+        with SweepProgress(sweep.folder.path, sweep.summary("running")) as progress:
+            summary = Coordinator(sweep, executor, jobs, progress.show, trust=trust).run(alone=alone)
+            progress.show(summary)
+    except KeyboardInterrupt:
+        say(f"Interrupted. To resume: marsseg sweep --resume {sweep.folder.path}{' --trust' if trust else ''}")
+        raise typer.Exit(EXIT_INTERRUPTED) from None
+    if summary.status == "finished":
+        from ..sweeps.page import write_page
+
+        write_page(sweep, summary)
+    if json:
+        print_json(sweep=str(sweep.folder.path), **{k: v for k, v in summary.to_json().items() if k != "schema"})
+    else:
+        _print_summary(sweep, summary)
+
+
+def _print_summary(sweep: Sweep, summary: Summary) -> None:
+    names = dict.fromkeys(name for trial in summary.trials for name in trial.settings)
+    best = summary.ranked[: max(10, sweep.request.options.report)]
+    rows = [
+        (
+            trial.name,
+            _score(trial.value),
+            _score(trial.test.get(summary.objective)),
+            *(trial.settings.get(name, "") for name in names),
+        )
+        for trial in best
+    ]
+    headers = ("trial", f"validation {summary.objective}", f"test {summary.objective}", *names)
+    print_table(headers, rows, right=headers[1:3])
+    print_text()
+    print_text(f"{sweep.folder.path}: {summary.text}")
+    if summary.ranked:
+        print_text(f"The best plan, to run again: marsseg run --plan {sweep.folder.best}")
+    if summary.status == "running":
+        say("Other processes still work on the sweep.")
+
+
+def _score(value: float | None) -> str:
+    return "" if value is None else f"{value:.4f}"
+
+
+def _warn_of_space(space: Space) -> None:
+    if space.impossible:
+        total = len(space.combinations) + len(space.impossible)
+        warn(
+            f"{len(space.impossible)} of {total} combinations of components cannot be trained, and are skipped. "
+            f"The first: {space.impossible[0]}"
+        )
+    data = [each.name for each in space.settings if each.name.partition(".")[0] in ("data", "split", "cleaning")]
+    if data:
+        warn(f"{', '.join(data)}: the trials are scored on different items, so the best may have the easiest ones.")
+
+
+def _print_options(options: SweepOptions, on: str, jobs: int, space: Space) -> None:
+    trials = "as many as there are" if options.trials is None else str(options.trials)
+    rows = [
+        ("trials", trials),
+        ("sampler", options.sampler),
+        ("pruner", options.pruner),
+        ("seed", str(options.seed)),
+        ("objective", space.plan.metrics.best_by),
+        ("on", on),
+        ("jobs", str(jobs)),
+    ]
+    print_table(("option", "value"), rows)
+    print_text()
+
+
+def _print_space(space: Space, request: Request, sampler: str, seed: int, session: Session) -> None:
+    from ..registry.parameters import to_text
+    from ..sweeps.draw import drawn, plan_of
+
+    print_table(("setting", "values"), [(setting.name, str(setting.values)) for setting in space.settings])
+    print_text()
+    count = "uncountable" if space.count is None else f"{space.count:,}"
+    print_text(f"Combinations: {count}")
+    if sampler == "tpe":
+        print_text("The sampler learns from trials that have ended: these are examples.")
+    for number in range(_EXAMPLES):
+        assignment = drawn(space, sampler, seed, number)
+        if assignment is None:
+            return
+        plan = plan_of(space, assignment, request, session)
+        print_text()
+        print_text(f"Trial {number}: {plan.summary}")
+        print_table(("setting", "value"), [(name, to_text(value)) for name, value in assignment.items()])

@@ -1,0 +1,79 @@
+"""Draw the trials of a grid or of random search: each depends on the seed and on its number alone.
+
+So a sweep does not depend on the order in which its trials end, and its first trials are known before it begins.
+"""
+
+from __future__ import annotations
+
+import random
+from typing import Final
+
+from ..errors import RequestError
+from ..planning.plan import Plan
+from ..planning.resolver import Request, resolve
+from ..registry.session import Session
+from .paths import ComponentPath
+from .plans import override, request_of
+from .space import Assignment, Space
+
+SAMPLERS: Final = ("grid", "random", "tpe")
+
+# Up to so many combinations, random search draws none of them twice.
+_MOST_SHUFFLED: Final = 1_000_000
+
+
+def check_sampler(sampler: str, space: Space) -> None:
+    """Raise RequestError for an unknown sampler, or for a grid over a range of numbers that are not whole."""
+    if sampler not in SAMPLERS:
+        raise RequestError(
+            f"There is no sampler '{sampler}'.", where="--sampler", hint=f"One of {', '.join(SAMPLERS)}."
+        )
+    if sampler == "grid" and (names := space.continuous()):
+        raise RequestError(
+            f"A grid needs single values of {', '.join(names)}, not a range.",
+            where="--sampler grid",
+            hint=f"List them: --vary {names[0]}=A,B,C.",
+        )
+
+
+def drawn(space: Space, sampler: str, seed: int, number: int) -> Assignment | None:
+    """Return the values of the trial with a number; None if all combinations were drawn before it.
+
+    For a sampler that learns, the result is an example: its first trials are random, too.
+    """
+    count = space.count
+    if count is not None and number >= count:
+        return None
+    if sampler == "grid":
+        return space.grid(number)
+    if count is not None and count <= _MOST_SHUFFLED:
+        return space.grid(random.Random(f"{seed}").sample(range(count), number + 1)[number])
+    combination = random.Random(f"{seed}/{number}").choice(space.combinations)
+    values = {
+        setting.name: setting.values.draw(random.Random(f"{seed}/{number}/{setting.name}"))
+        for setting in space.active(combination)
+    }
+    return {**combination.choices, **values}
+
+
+def plan_of(space: Space, assignment: Assignment, request: Request, session: Session) -> Plan:
+    """Return the plan of a trial. Raises RequestError for a combination that cannot be trained."""
+    combination = space.combination_of(assignment)
+    if combination is None:
+        texts = ", ".join(f"{each.name}={assignment[each.name]}" for each in space.settings if each.name in assignment)
+        raise RequestError(f"The components do not fit each other: {texts}.")
+    overrides = []
+    for setting in space.active(combination):
+        value, path = assignment[setting.name], setting.path
+        if isinstance(path, ComponentPath):
+            positions = path.positions(combination.components[path.kind])
+            if len(positions) > 1:
+                raise RequestError(
+                    f"'{path.name}' occurs {len(positions)} times in a plan.",
+                    where=f"--vary {path}",
+                    hint=f"Use its position, as in {path.kind.option}.{positions[-1]}.{path.key}=…",
+                )
+            overrides.append(override(f"{path.kind.option}.{positions[0]}.{path.key}", value))
+        else:
+            overrides.append(override(setting.name, value))
+    return resolve(request_of(request, combination.choices, overrides), session)

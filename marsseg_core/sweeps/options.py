@@ -1,0 +1,161 @@
+"""The options of a sweep, and how they are stored in its folder."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import chdir, contextmanager
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any, Final
+
+from ..errors import RequestError
+from ..files.documents import Document, read_json
+from ..files.schema import Items, Nothing, Number, OneOf, Table, Text
+from ..planning.resolver import Request
+
+PRUNERS: Final = ("none", "median", "hyperband")
+
+_UNITS: Final = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
+
+
+@dataclass(frozen=True)
+class SweepOptions:
+    """What a user requests of a sweep, in addition to the settings that are the same in all trials.
+
+    Attributes:
+        varied: the texts of `--vary`
+        sampler: "grid", "random" or "tpe"
+        pruner: "none", "median" or "hyperband"
+        seed: the seed of the sampler
+        trials: how many trials are executed; None: as many as the budgets and the space allow
+        wall: seconds after which no trial begins
+        cpu: seconds of processor time of all trials together, after which no trial begins
+        report: how many of the best trials are scored on the test subset
+    """
+
+    varied: tuple[str, ...]
+    sampler: str = "tpe"
+    pruner: str = "none"
+    seed: int = 0
+    trials: int | None = None
+    wall: float | None = None
+    cpu: float | None = None
+    report: int = 1
+
+    def __post_init__(self) -> None:
+        """Check the values whose options are not checked elsewhere."""
+        if self.pruner not in PRUNERS:
+            raise RequestError(
+                f"There is no pruner '{self.pruner}'.", where="--pruner", hint=f"One of {', '.join(PRUNERS)}."
+            )
+        for name, least in (("trials", 1), ("report", 0), ("seed", 0)):
+            if (value := getattr(self, name)) is not None and value < least:
+                raise RequestError(f"--{name} must be at least {least}, not {value}.", where=f"--{name}")
+
+
+def seconds_of(text: str, where: str) -> float:
+    """Return the seconds of a duration such as `90s`, `30m`, `1.5h` or `2d`."""
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)([smhd])", text.strip())
+    if found is None or float(found[1]) == 0:
+        raise RequestError(f"'{text}' is not a duration.", where=where, hint="For example 90s, 30m, 1.5h or 2d.")
+    return float(found[1]) * _UNITS[found[2]]
+
+
+_TEXT_OR_NOTHING: Final = OneOf(Text(), Nothing())
+_NUMBER_OR_NOTHING: Final = OneOf(Number(0), Nothing())
+
+_FORM: Final = Table(
+    required={
+        "options": Table(
+            required={
+                "varied": Items(Text(), least=1),
+                "sampler": Text(),
+                "pruner": Text(),
+                "seed": Number(0, whole=True),
+                "trials": _NUMBER_OR_NOTHING,
+                "wall": _NUMBER_OR_NOTHING,
+                "cpu": _NUMBER_OR_NOTHING,
+                "report": Number(0, whole=True),
+            }
+        ),
+        "request": Table(
+            required={
+                "base": _TEXT_OR_NOTHING,
+                "compositions": Table(others=Text()),
+                "sections": Table(others=Table(others=Text())),
+                "overrides": Items(Text()),
+                "plugins": Items(Text()),
+            }
+        ),
+        "directory": Text(),
+        "disabled": Items(Text()),
+    }
+)
+
+
+@dataclass(frozen=True)
+class SweepRequest:
+    """Everything that a sweep needs to go on in another process.
+
+    Attributes:
+        options: the options of the sweep
+        request: what all trials have in common; its plugin files are those in the sweep's folder
+        directory: the working directory, from which relative paths of the request are read
+        disabled: the texts of `--disable`
+    """
+
+    options: SweepOptions
+    request: Request
+    directory: Path
+    disabled: tuple[str, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the request as it is stored."""
+        return {
+            "schema": 1,
+            "options": asdict(self.options) | {"varied": list(self.options.varied)},
+            "request": {
+                "base": self.request.base,
+                "compositions": dict(self.request.compositions),
+                "sections": {name: dict(values) for name, values in self.request.sections.items()},
+                "overrides": list(self.request.overrides),
+                "plugins": [str(path) for path in self.request.plugins],
+            },
+            "directory": str(self.directory),
+            "disabled": list(self.disabled),
+        }
+
+    @classmethod
+    def read(cls, file: Path) -> SweepRequest:
+        """Read a stored request. Raises RequestError for a damaged file."""
+        content = read_json(file, Document(_FORM, "Start a new sweep."))
+        options, request = content["options"], content["request"]
+        plugins = [file.parent / name for name in request.pop("plugins")]
+        return cls(
+            SweepOptions(**options | {"varied": tuple(options["varied"])}),
+            Request(**request, plugins=plugins),
+            Path(content["directory"]),
+            tuple(content["disabled"]),
+        )
+
+    def with_trials(self, trials: int | None) -> SweepRequest:
+        """Return the request with another number of trials; None keeps the number."""
+        return self if trials is None else replace(self, options=replace(self.options, trials=trials))
+
+    @contextmanager
+    def in_directory(self) -> Iterator[None]:
+        """Work in the directory of the request inside the block. Raises RequestError if it does not exist."""
+        try:
+            change = chdir(self.directory)
+            change.__enter__()
+        except OSError as cause:
+            raise RequestError(
+                f"The sweep was begun in {self.directory}, which cannot be opened: {cause.strerror}.",
+                where="sweep",
+                hint="Its request has paths relative to this folder.",
+            ) from cause
+        try:
+            yield
+        finally:
+            change.__exit__(None, None, None)

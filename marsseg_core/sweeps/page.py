@@ -1,0 +1,100 @@
+"""Draw a sweep as one page without references to other files: its best trials, and Optuna's plots."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+from ..figures.page import render_template
+from ..messages import get_logger
+from .optional import import_optuna
+from .summary import Summary
+from .sweep import Sweep
+
+_logger = get_logger(__name__)
+
+# The rows of the table of the best trials.
+_ROWS: Final = 20
+
+# The name of Optuna's function, the heading and the caption of each plot.
+_PLOTS: Final = (
+    (
+        "plot_param_importances",
+        "Importances",
+        "The share of each setting in the variance of the scores (fANOVA). Only settings that all trials have.",
+    ),
+    ("plot_optimization_history", "History", "The score of each trial, and the best one so far."),
+    ("plot_parallel_coordinate", "Settings and scores", "Each line is a trial."),
+    ("plot_slice", "One setting at a time", "Each point is a trial; dark points are late ones."),
+    ("plot_intermediate_values", "Epochs", "The score after each epoch of each trial, as the pruner has seen it."),
+)
+
+
+@dataclass(frozen=True)
+class _Plot:
+    """A plot of the page. `html` is markup, which is not escaped."""
+
+    heading: str
+    caption: str
+    html: Any
+
+
+def write_page(sweep: Sweep, summary: Summary) -> bool:
+    """Write the page of a sweep. Return False, after a warning, if a package that draws it is not installed."""
+    try:
+        page = _page(sweep, summary)
+    except ImportError as cause:
+        _logger.warning(
+            f'The page of the sweep is left out: {cause} Install what draws it: pip install "marsseg[sweep]"'
+        )
+        return False
+    sweep.folder.write_text(sweep.folder.page, page)
+    return True
+
+
+def _page(sweep: Sweep, summary: Summary) -> str:
+    names = dict.fromkeys(name for trial in summary.trials for name in trial.settings)
+    rows = [
+        [trial.name, _text(trial.value), _text(trial.test.get(summary.objective))]
+        + [trial.settings.get(name, "") for name in names]
+        for trial in summary.ranked[:_ROWS]
+    ]
+    objective = summary.objective
+    lines = [f"{summary.text}.", f"{'Highest' if summary.rises else 'Lowest'} {objective} on the validation subset."]
+    if summary.ranked:
+        lines.append(f"The best: {summary.ranked[0].name}. Its plan is in {sweep.folder.best.name}.")
+    return render_template(
+        __package__,
+        "page.html",
+        title=f"Sweep {sweep.folder.path.name}",
+        lines=lines,
+        headers=["trial", f"validation {objective}", f"test {objective}", *names],
+        rows=rows,
+        plots=_plots(sweep.study, objective, len(summary.ranked), pruned=sweep.request.options.pruner != "none"),
+    )
+
+
+def _plots(study: Any, objective: str, finished: int, *, pruned: bool) -> list[_Plot]:
+    from markupsafe import Markup
+
+    drawn = import_optuna().visualization
+    plots: list[_Plot] = []
+    for name, heading, caption in _PLOTS if finished > 1 else ():
+        epochs = name == "plot_intermediate_values"
+        if epochs and not pruned:
+            continue
+        try:
+            figure = getattr(drawn, name)(study, **({} if epochs else {"target_name": objective}))
+        except (ValueError, RuntimeError) as cause:  # all scores are equal, or no setting is in all trials
+            caption = f"Not drawn: {cause}"
+            plots.append(_Plot(heading, caption, ""))
+            continue
+        # The first plot brings the script for all of them: no other file is needed, and no network.
+        script = not any(plot.html for plot in plots)
+        html = figure.to_html(full_html=False, include_plotlyjs=script, config={"displaylogo": False})
+        plots.append(_Plot(heading, caption, Markup(html)))
+    return plots
+
+
+def _text(value: float | None) -> str:
+    return "" if value is None else f"{value:.4f}"

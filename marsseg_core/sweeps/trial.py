@@ -1,0 +1,110 @@
+"""What a worker does: execute the run of a trial, or score the test subset of one."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from ..errors import RequestError, RunError
+from ..files.run_folder import FINISHED, RunFolder
+from ..hooks import announce
+from ..networks.startup import start_keras
+from ..planning.metrics import PREFIX
+from ..planning.resolver import Request, resolve
+from ..registry.session import open_session
+from ..runs.metric_values import metric_values
+
+if TYPE_CHECKING:
+    from ..planning.plan import Plan
+
+# How long a resumed trial waits for the process that still writes its folder, in seconds.
+_PATIENCE: Final = 60.0
+
+
+def execute_trial(
+    *, folder: str, plan: str, disabled: Sequence[str], trust: bool, pruning: Mapping[str, Any] | None
+) -> dict[str, Any]:
+    """Execute a trial, or resume it if it was begun before.
+
+    Args:
+        folder: the run folder
+        plan: the plan that was drawn for it
+        disabled: the texts of `--disable`
+        trust: whether the plugin files beside the plan may be executed
+        pruning: the arguments of `TrialReporter`; None if no trial is pruned
+
+    Returns:
+        The state ("finished" or "pruned"), the objective, the number of epochs and the processor time.
+
+    Raises:
+        KeyboardInterrupt: the worker is stopped
+        MarssegError: the run fails
+    """
+    start_keras()
+    from ..networks.keras_backend import clear_session, silence_retracing_warning
+    from ..training.loop import execute, resume
+    from .pruning import TrialReporter
+
+    began = time.process_time()
+    session = open_session(disable=disabled, trust=trust)
+    run_folder = RunFolder(Path(folder))
+    _wait_for_claim(run_folder)
+    run_folder.discard_beginning()
+    resolved = resolve(Request(base=folder if run_folder.begun else plan), session)
+    if run_folder.begun and run_folder.finished:
+        return _outcome(resolved, run_folder.read_metrics(), "finished", began)
+    hooks, reporter = announce(resolved), None
+    if pruning is not None:
+        reporter = TrialReporter(**pruning)
+        hooks.add(reporter, "the pruner of the sweep")
+    with silence_retracing_warning():
+        if run_folder.begun:
+            run = resume(run_folder, resolved, hooks=hooks, score_test=False)
+        else:
+            run = execute(resolved, out=run_folder.path, hooks=hooks, score_test=False)
+    clear_session()  # otherwise Keras' global state would grow from trial to trial
+    if run.metrics["status"] == FINISHED:
+        return _outcome(resolved, run.metrics, "finished", began)
+    if reporter is None or not reporter.pruned:
+        raise KeyboardInterrupt
+    return _outcome(resolved, run.metrics, "pruned", began)
+
+
+def score_trial(*, folder: str, disabled: Sequence[str], trust: bool) -> dict[str, Any]:
+    """Score the test subset of a finished trial, unless this was done; return its scores by name."""
+    run_folder = RunFolder.open(folder)
+    metrics = run_folder.read_metrics()
+    if "test" not in metrics["subsets"]:
+        start_keras()
+        from ..networks.keras_backend import clear_session
+        from ..training.ended import score_test
+
+        session = open_session(disable=disabled, trust=trust)
+        metrics = score_test(run_folder, resolve(Request(base=folder), session))
+        clear_session()
+    return metric_values(metrics["subsets"]["test"])
+
+
+def _wait_for_claim(folder: RunFolder) -> None:
+    """Wait until no other process writes the folder: that of a killed coordinator ends its step first."""
+    deadline = time.monotonic() + _PATIENCE
+    while folder.path.is_dir():
+        try:
+            with folder.claimed():
+                return
+        except RequestError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.5)
+
+
+def _outcome(plan: Plan, metrics: Mapping[str, Any], state: str, began: float) -> dict[str, Any]:
+    column = str(metrics.get("best_by", plan.metrics.best_by))
+    scores = metric_values(metrics["subsets"].get("validation", {}))
+    value = scores.get(column.removeprefix(PREFIX))
+    if value is None and state == "finished":
+        raise RunError(f"The objective {column} is undefined.")
+    seconds = time.process_time() - began
+    return {"state": state, "value": value, "epochs": metrics["epochs"], "processor_seconds": seconds}

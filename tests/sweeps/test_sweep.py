@@ -1,0 +1,267 @@
+"""A sweep from its request to its best plan. Only the last test trains; the others pretend."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import sys
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from marsseg_core.components.interfaces import Executor
+from marsseg_core.components.tasks import TaskResult, Workers
+from marsseg_core.errors import RequestError
+from marsseg_core.experiments.comparison import compare_runs
+from marsseg_core.planning.resolver import Request
+from marsseg_core.registry.session import open_session
+from marsseg_core.sweeps.coordinator import Coordinator
+from marsseg_core.sweeps.folder import SweepFolder
+from marsseg_core.sweeps.options import SweepOptions, SweepRequest, seconds_of
+from marsseg_core.sweeps.page import write_page
+from marsseg_core.sweeps.pruning import TrialReporter
+from marsseg_core.sweeps.space import make_space
+from marsseg_core.sweeps.study import open_study
+from marsseg_core.sweeps.sweep import begin_sweep, open_sweep
+from marsseg_core.sweeps.trial import score_trial
+
+TINY = {"data": "synthetic:count=16:height=16:width=16", "arch": "unet:depth=1:width=0.125"}
+VARIED = ("loss=wssce", "loss=dice", "training.learning_rate=1e-4..1e-2")
+
+
+class InThisProcess(Workers):
+    """Ends tasks in the order, and with the results, that a test wants."""
+
+    def __init__(self, places, answer, backwards=False):
+        self.tasks = []
+        self._places, self._answer, self._backwards = places, answer, backwards
+
+    @property
+    def places(self):
+        return self._places
+
+    def submit(self, task):
+        self.tasks.append(task)
+
+    def wait(self, seconds):
+        task = self.tasks.pop(-1 if self._backwards else 0)
+        return [TaskResult(task, **self._answer(task))]
+
+    def stop(self):
+        pass
+
+
+@dataclass(frozen=True)
+class Pretended(Executor):
+    """Executes nothing."""
+
+    workers: InThisProcess
+
+    def start(self, spec):
+        return self.workers
+
+
+def pretend(task):
+    """The result of a run whose score is its learning rate."""
+    folder = Path(task.arguments["folder"])
+    if "plan" not in task.arguments:
+        return {"value": {"miou": 0.5}}
+    folder.mkdir()
+    shutil.copy(task.arguments["plan"], folder / "plan.toml")
+    rate = tomllib.loads((folder / "plan.toml").read_text())["training"]["learning_rate"]
+    return {"value": {"state": "finished", "value": rate, "epochs": 1, "processor_seconds": 2.0}}
+
+
+def begin(tmp_path, name="sweep", compositions=TINY, **options):
+    options = SweepOptions(VARIED, **{"sampler": "random", "trials": 6} | options)
+    request = SweepRequest(
+        options, Request(compositions=compositions, sections={"training": {"epochs": "1"}}), tmp_path
+    )
+    session = open_session()
+    space = make_space(options.varied, request.request, session)
+    return begin_sweep(request, space, session, tmp_path / name)
+
+
+def run(sweep, answer=pretend, places=2, **options):
+    workers = InThisProcess(places, answer, **options)
+    return Coordinator(sweep, Pretended(workers), places, lambda summary: None, trust=False).run(alone=True)
+
+
+def facts(summary):
+    return [(trial.number, trial.state, trial.value, dict(trial.settings)) for trial in summary.trials]
+
+
+def test_a_sweep_does_not_depend_on_the_order_in_which_trials_end(tmp_path):
+    first, second = begin(tmp_path, "a"), begin(tmp_path, "b")
+    summary = run(first)
+    assert facts(summary) == facts(run(second, places=4, backwards=True))
+    assert (summary.status, summary.counts) == ("finished", {"finished": 6})
+    best = max(summary.trials, key=lambda trial: trial.value)
+    assert summary.ranked[0].number == best.number
+    assert best.test == {"miou": 0.5}
+    assert [trial.test for trial in summary.trials if trial is not best] == [{}] * 5
+    plan = tomllib.loads(first.folder.best.read_text())
+    assert plan["training"]["learning_rate"] == best.value
+    assert plan["loss"][0]["name"] == best.settings["loss"]
+    assert json.loads(first.folder.summary.read_text())["best"] == best.name
+    assert first.folder.table.read_text().count("\n") == 7
+
+
+def test_a_trial_that_fails_harms_no_other(tmp_path):
+    def answer(task):
+        return {"error": "The loss is not finite."} if "trial-0002" in task.name else pretend(task)
+
+    summary = run(begin(tmp_path), answer)
+    assert summary.counts == {"finished": 5, "failed": 1}
+    assert (summary.trials[2].state, summary.trials[2].reason) == ("failed", "The loss is not finite.")
+
+
+def test_a_trial_that_loses_its_worker_is_resumed_and_not_for_ever(tmp_path):
+    tried = []
+
+    def answer(task):
+        tried.append(task.name)
+        lost = task.name == "trial-0001, try 1" or "trial-0002" in task.name
+        return {"lost": True, "error": "Its process ended: signal 9."} if lost else pretend(task)
+
+    summary = run(begin(tmp_path), answer)
+    assert summary.counts == {"finished": 5, "failed": 1}
+    assert [trial.tries for trial in summary.trials] == [1, 2, 3, 1, 1, 1]
+    assert "signal 9. It was begun 3 times" in summary.trials[2].reason
+
+
+def test_an_interrupted_sweep_goes_on_with_its_trials(tmp_path):
+    def stop(task):
+        if "trial-0003" in task.name:
+            raise KeyboardInterrupt
+        return pretend(task)
+
+    expected = facts(run(begin(tmp_path, "whole")))
+    sweep = begin(tmp_path)
+    with pytest.raises(KeyboardInterrupt):
+        run(sweep, stop)
+    path = sweep.folder.path
+    assert json.loads(sweep.folder.summary.read_text())["status"] == "interrupted"
+    again = open_sweep(path, trials=None, disable=(), trust=False)
+    assert facts(run(again)) == expected
+    # Killed while it drew a trial: the next process draws the same.
+    begin(tmp_path, "killed").study.ask()
+    assert facts(run(open_sweep(tmp_path / "killed", trials=None, disable=(), trust=False))) == expected
+    more = run(open_sweep(path, trials=8, disable=(), trust=False))
+    assert facts(more)[:6] == expected
+    assert more.counts == {"finished": 8}
+
+
+def test_only_one_process_coordinates_unless_it_is_asked_to_join(tmp_path):
+    sweep = begin(tmp_path)
+    with sweep.folder.coordinated(alone=True) as first:
+        assert sweep.folder.alive(first)
+        with (
+            pytest.raises(RequestError, match="Another process is working on this sweep"),
+            sweep.folder.coordinated(alone=True),
+        ):
+            pass
+        with sweep.folder.coordinated(alone=False) as second:
+            assert first != second
+            assert not sweep.folder.is_last(second)
+        assert sweep.folder.is_last(first)
+    assert not sweep.folder.alive(first)
+    assert not (sweep.folder.path / "coordinators").exists()
+
+
+def test_budgets_end_a_sweep(tmp_path):
+    assert run(begin(tmp_path, trials=None, cpu=5.0), places=1).counts == {"finished": 3}
+    assert seconds_of("1.5h", "") == 5400
+    with pytest.raises(RequestError, match="not a duration"):
+        seconds_of("5", "--wall 5")
+
+
+def test_a_sampler_that_learns_skips_what_was_tried(tmp_path, monkeypatch):
+    monkeypatch.setattr("marsseg_core.sweeps.coordinator._MOST_SKIPPED", 20)
+    sweep = begin(tmp_path, sampler="tpe", trials=3)
+    assert run(sweep).counts["finished"] == 3
+    assert open_sweep(sweep.folder.path, trials=4, disable=(), trust=False).request.options.trials == 4
+    with pytest.raises(RequestError, match="not the folder of a sweep"):
+        SweepFolder.open(tmp_path)
+
+
+def test_the_page_needs_no_other_file(tmp_path, monkeypatch, caplog):
+    sweep = begin(tmp_path)
+    summary = run(sweep)
+    assert write_page(sweep, summary)
+    page = sweep.folder.page.read_text(encoding="utf-8")
+    for text in ("Importances", "History", "Settings and scores", "One setting at a time", summary.ranked[0].name):
+        assert text in page
+    assert "Not drawn" not in page
+    assert not re.findall(r"<(?:script|link|img|iframe)\b[^>]*\b(?:src|href)=", page)
+    monkeypatch.setitem(sys.modules, "plotly", None)
+    monkeypatch.delitem(sys.modules, "optuna.visualization", raising=False)
+    for name in [name for name in sys.modules if name.startswith(("optuna.visualization", "plotly."))]:
+        monkeypatch.delitem(sys.modules, name)
+    assert not write_page(sweep, summary)
+    assert "marsseg[sweep]" in caplog.text
+
+
+def test_a_run_whose_score_falls_behind_is_interrupted(tmp_path):
+    journal = tmp_path / "journal.log"
+    study = open_study(journal, direction="maximize")
+    for _ in range(5):
+        trial = study.ask()
+        for epoch in (1, 2):
+            trial.report(0.5 * epoch, epoch)
+        study.tell(trial, 1.0)
+    reporter = TrialReporter(str(journal), study.ask()._trial_id, "median", epochs=4)
+    run = SimpleNamespace(best_by="val_miou")
+    reporter.marsseg_epoch_finished(run, {"epoch": 1, "val_miou": 0.6})
+    reporter.marsseg_epoch_finished(run, {"epoch": 2, "val_miou": None})
+    assert not reporter.pruned
+    with pytest.raises(KeyboardInterrupt):
+        reporter.marsseg_epoch_finished(run, {"epoch": 2, "val_miou": 0.7})
+    assert reporter.pruned
+
+
+def test_without_optuna_the_extra_is_named(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "optuna", None)
+    with pytest.raises(RequestError, match=r"marsseg\[sweep\]"):
+        begin(tmp_path)
+    assert not (tmp_path / "sweep").exists()
+
+
+def test_a_dry_run_prints_the_space_and_three_plans(cli, tmp_path):
+    words = ["--arch", TINY["arch"], "--data", TINY["data"], "--sampler", "random", "--dry-run"]
+    answer = cli("sweep", *words, *(word for text in VARIED for word in ("--vary", text)))
+    assert answer.code == 0, answer.err
+    assert "loss\twssce | dice\n" in answer.out
+    assert "Combinations: uncountable\n" in answer.out
+    assert "objective\tval_miou\n" in answer.out
+    assert answer.out.count("Trial ") == 3
+    assert not [*tmp_path.iterdir()]
+
+
+def test_the_options_of_a_sweep_that_goes_on_are_its_own(cli):
+    answer = cli("sweep", "--resume", "nowhere", "--vary", "loss=dice")
+    assert answer.code == 2
+    assert "--vary cannot be used with it" in answer.err
+    assert "is not the folder of a sweep" in cli("sweep", "--join", "nowhere").err
+
+
+@pytest.mark.slow
+def test_trials_are_runs(tmp_path, without_observers):
+    sweep = begin(tmp_path, trials=1, report=0)
+    (trial,) = run(sweep, lambda task: task.answer(), places=1).trials
+    folder = sweep.folder.trial(0)
+    metrics = folder.read_metrics()
+    assert (trial.state, trial.epochs) == ("finished", 1), trial.reason
+    assert [*metrics["subsets"]] == ["validation"]
+    assert metrics["subsets"]["validation"]["miou"] == trial.value
+    (group,) = compare_runs([sweep.folder.path], subset="validation").groups
+    assert group.runs[0].path == folder.path
+
+    scores = score_trial(folder=str(folder.path), disabled=(), trust=False)
+    assert [*folder.read_metrics()["subsets"]] == ["validation", "test"]
+    assert folder.read_metrics()["subsets"]["test"]["miou"] == scores["miou"]
+    folder.check_unchanged()
