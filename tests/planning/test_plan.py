@@ -367,9 +367,8 @@ def test_a_written_plan_has_distributions_and_every_value():
 
 @pytest.mark.parametrize("name", ["default", "fast", "small", "best", "pretrained"])
 def test_only_the_recipe_pretrained_begins_with_weights_of_other_images(name):
-    encoder = plan(name).sections[kinds.ENCODER]
-    weights = encoder[0].options.weights if encoder else "none"
-    assert weights == ("imagenet" if name == "pretrained" else "none")
+    weights = [encoder.options.weights for encoder in plan(name).resolved[kinds.ENCODER]]
+    assert weights == (["imagenet"] if name == "pretrained" else [])
 
 
 def test_the_recipe_report_has_the_values_of_the_reports_final_run():
