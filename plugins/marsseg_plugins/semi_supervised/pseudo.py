@@ -37,7 +37,9 @@ class Pseudo(UsesRuns, Method):
         help="run folders that label the images, joined by + in a composition; none: no labels in the first round",
         min_length=1,
     )
-    rounds: int = param(1, help="equal parts of the training; at the start of each, the images are labelled", minimum=1)
+    rounds: int = param(
+        1, help="equal parts of the training; at the start of each, the images are labelled", minimum=1, maximum=1_000
+    )
     flips: bool = param(True, help="the runs also predict the mirror images")
     keep: float = param(0.5, help="share of the pixels of each class that keep their label", above=0, maximum=1)
     lowest: float = param(0.0, help="smallest probability of a label, for all classes", minimum=0, maximum=1)
