@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, Unpack
+from typing import TYPE_CHECKING, Any, Literal, Unpack
 
 from .components.interfaces import Architecture, Bottleneck, Encoder, Loss
 from .components.specs import LossSpec
@@ -672,7 +672,7 @@ def predict(
     runs: AnyPath | Sequence[AnyPath],
     images: Iterable[np.ndarray],
     *,
-    tta: bool = False,
+    tta: bool | Literal["run"] = "run",
     with_ignored: bool = False,
     probabilities: bool = False,
     range: str | None = None,
@@ -690,7 +690,8 @@ def predict(
     Args:
         runs: A run folder or run, or a list of them. The probabilities of several runs are averaged.
         images: Arrays (H, W) or (H, W, C).
-        tta: Test-time augmentation: average over each image and its flipped copies.
+        tta: Test-time augmentation: average over each image and its flipped copies. "run" does what the plan of the run
+            says.
         with_ignored: Allow ignored classes, such as the background, as predictions.
         probabilities: Yield probabilities (H, W, K) float32 instead of labels, K the number of classes.
         range: The values of black and white: "0..1", "0..4095", or "bits" for the whole range of 16 bits. None uses the
@@ -718,10 +719,10 @@ def predict(
     from .inference.ensemble import load_networks, open_runs, scaling_of, with_channels
     from .inference.given_images import GivenImages, images_of
     from .networks.predictor import Predictor
-    from .runs.decoding import decoding_of
+    from .runs.decoding import decoding_of, uses_tta
 
     chosen_range = None if range is None else _range(range)
-    tta, trust = flag_of(tta, "tta"), flag_of(trust, "trust")
+    flips, trust = _flips(tta), flag_of(trust, "trust")
     probabilities = flag_of(probabilities, "probabilities")
     paths = [runs] if isinstance(runs, str | os.PathLike) else runs
     if not isinstance(paths, Sequence) or not paths:
@@ -732,7 +733,7 @@ def predict(
     session = open_session(trust=flag_of(trust, "trust"))
     decoded = decoding_of(folders, text_of(decoding, "decoding"))
     labels_only = not probabilities and not decoded.offsets
-    predictor = Predictor(load_networks(folders, session), tta=tta, labels_only=labels_only)
+    predictor = Predictor(load_networks(folders, session), tta=uses_tta(folders, flips), labels_only=labels_only)
     outputs = predictor.probabilities(with_channels(image, predictor.channels) for image in scaled_images(arrays))
     ignore_classes = () if flag_of(with_ignored, "with_ignored") else classes.ignore_classes
 
@@ -746,13 +747,18 @@ def predict(
     return predicted()
 
 
+def _flips(tta: Any) -> bool | None:
+    """Return whether test-time augmentation is requested; None: as the run's plan says."""
+    return None if isinstance(tta, str) and tta == "run" else flag_of(tta, "tta")
+
+
 def evaluate(
     run: AnyPath,
     data: AnyPath | Data | None = None,
     *,
     subset: str | None = None,
     metrics: str | None = None,
-    tta: bool = False,
+    tta: bool | Literal["run"] = "run",
     decoding: str = "run",
     trust: bool = False,
 ) -> Confusion:
@@ -765,7 +771,8 @@ def evaluate(
         subset: "train", "validation", "test" or "all". None is the test subset, or all items where `data` is passed.
         metrics: Further metrics to compute: "boundary_iou,boundary_f:tolerance=2". Read them with
             `.value("boundary_iou")`.
-        tta: Test-time augmentation: average over each image and its flipped copies.
+        tta: Test-time augmentation: average over each image and its flipped copies. "run" does what the plan of the run
+            says.
         decoding: "run" adds the offsets that a run with `decoding="offsets"` has chosen; "argmax" adds none.
         trust: Execute the plugin files that are stored with the run.
 
@@ -798,7 +805,7 @@ def evaluate(
         subset,
         session,
         metrics=further_metrics,
-        tta=flag_of(tta, "tta"),
+        tta=_flips(tta),
         decoding=text_of(decoding, "decoding"),
     )
     return score.confusion

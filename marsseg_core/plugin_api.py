@@ -105,6 +105,7 @@ if TYPE_CHECKING:
         some as some,
     )
     from .evaluation.confusion import confusion_matrix as confusion_matrix, decode as decode
+    from .evaluation.evaluate import predicted_batches as predicted_batches
     from .evaluation.formulas import (
         accuracy as accuracy,
         counted_rows as counted_rows,
@@ -283,6 +284,7 @@ _NAMES: Final = {
         "confusion_matrix",
         "decode",
     ),
+    "evaluation.evaluate": ("predicted_batches",),
     "evaluation.formulas": (
         "accuracy",
         "counted_rows",

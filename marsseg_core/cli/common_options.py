@@ -37,7 +37,11 @@ Plugins = Annotated[
 Trust = Annotated[bool, typer.Option("--trust", help="Execute the plugin files that are stored with a plan or a run.")]
 
 Tta = Annotated[
-    bool, typer.Option("--tta", help="Test-time augmentation: average over each image and its flipped copies.")
+    bool | None,
+    typer.Option(
+        "--tta/--no-tta",
+        help="Test-time augmentation: average over each image and its flipped copies. Default: as the run was scored.",
+    ),
 ]
 
 # The options of commands that train.

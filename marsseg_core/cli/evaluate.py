@@ -45,7 +45,7 @@ def evaluate(
             autocompletion=composition(METRIC),
         ),
     ] = None,
-    tta: Tta = False,
+    tta: Tta = None,
     decoding: Decoding = "run",
     plugin: Plugins = None,
     trust: Trust = False,
@@ -72,6 +72,7 @@ def evaluate(
         sources = [
             {"run": score.run, "data": score.data, "subset": score.subset}
             | ({"decoding": _decoding(score)} if score.decoding.offsets else {})
+            | ({"tta": True} if score.tta else {})
             for score in scores
         ]
         print_json(scores=[source | score.confusion.to_json() for source, score in zip(sources, scores, strict=True)])
@@ -100,7 +101,8 @@ def _print_scores(scores: list[Score]) -> None:
     print_text()
     for score in scores:
         offsets = f", decoding: {_decoding(score)}" if score.decoding.offsets else ""
-        print_text(f"{score.run}: {score.subset} of {score.data}{offsets}")
+        flips = ", test-time augmentation" if score.tta else ""
+        print_text(f"{score.run}: {score.subset} of {score.data}{offsets}{flips}")
 
 
 def _decoding(score: Score) -> str:

@@ -46,7 +46,7 @@ def predict(
             autocompletion=fixed("train", "validation", "test", "all"),
         ),
     ] = None,
-    tta: Tta = False,
+    tta: Tta = None,
     decoding: Decoding = "run",
     with_ignored: Annotated[
         bool, typer.Option("--with-ignored", help="Also predict ignored classes, such as the background.")
@@ -124,13 +124,14 @@ def predict(
     from ..inference.prediction import Summary, predict_source
     from ..inference.submission import new_submission
     from ..networks.predictor import Predictor
-    from ..runs.decoding import decoding_of
+    from ..runs.decoding import decoding_of, uses_tta
 
     decoded = decoding_of(folders, decoding)
     if decoded.offsets:
         say(f"Decoding: {decoded.describe(classes.names)}")
     labels_only = not probabilities and not decoded.offsets
     networks = load_networks(folders, session)
+    tta = uses_tta(folders, tta)
     predictor = Predictor(networks, tta=tta, overlap=tile_overlap, batch=batch, labels_only=labels_only)
     outputs = None if out is None else Outputs(out, classes, overlays=overlay, probabilities=probabilities)
     summary = Summary.empty(len(classes.names))

@@ -20,18 +20,25 @@ _SMALLEST: Final = 1e-30
 
 
 def predicted_batches(
-    network: keras.Model, data: SegmentationData, items: np.ndarray, batch: int, overlap: float | None = HALF
+    network: keras.Model,
+    data: SegmentationData,
+    items: np.ndarray,
+    batch: int,
+    overlap: float | None = HALF,
+    tta: bool = False,
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Yield the masks (B, H, W) and the logits (B, H, W, K) float32 of the items, in order, batch by batch.
 
     Where the items are not of the size that the network takes, they are predicted in tiles, with an `overlap` as that
-    of a `Predictor`. Then each item is a batch, and its logits are the logarithms of the blended probabilities.
+    of a `Predictor`. Then each item is a batch, and its logits are the logarithms of the blended probabilities. With
+    `tta` too, the logits are the logarithms of the probabilities, averaged over the flipped copies of the item.
 
     Raises RunError, which names the item, where the logits of an item are not finite.
     """
     sizes = zip(network.input_shape[1:], data.images.shape[1:], strict=True)
-    if any(taken not in (None, size) for taken, size in sizes):
-        yield from _predicted_in_tiles(network, data, items, batch, overlap)
+    if tta or any(taken not in (None, size) for taken, size in sizes):
+        predictor = Predictor([network], tta=tta, overlap=overlap, batch=batch)
+        yield from _predicted_one_by_one(predictor, data, items)
         return
     batch, function = min(batch, len(items)), compiled(network)
     for start in range(0, len(items), batch):
@@ -45,11 +52,10 @@ def predicted_batches(
         yield data.masks[batch_items], logits
 
 
-def _predicted_in_tiles(
-    network: keras.Model, data: SegmentationData, items: np.ndarray, batch: int, overlap: float | None
+def _predicted_one_by_one(
+    predictor: Predictor, data: SegmentationData, items: np.ndarray
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     images = (np.asarray(data.images[item]) for item in items)
-    predictor = Predictor([network], overlap=overlap, batch=batch)
     for item, probabilities in zip(items, predictor.probabilities(images), strict=True):
         check_finite(probabilities, f"{data.title(item)} of {data.source}")
         yield data.masks[item][None], np.log(np.maximum(probabilities, _SMALLEST))[None]
@@ -63,13 +69,14 @@ def evaluate(
     metrics: Sequence[ResolvedComponent] = (),
     overlap: float | None = HALF,
     decoding: Decoding = ARGMAX,
+    tta: bool = False,
 ) -> Confusion:
     """Predict the items with the network, and return their confusion matrices with these further metrics.
 
-    `overlap` is that of `predicted_batches`. Its default is how a training scores, so that a run's scores can be
-    computed again.
+    `overlap` and `tta` are those of `predicted_batches`. The default of `overlap` is how a training scores, so that a
+    run's scores can be computed again.
     """
-    (confusion,) = evaluate_decodings(network, data, items, batch, metrics, [decoding], overlap)
+    (confusion,) = evaluate_decodings(network, data, items, batch, metrics, [decoding], overlap, tta)
     return confusion
 
 
@@ -81,10 +88,11 @@ def evaluate_decodings(
     metrics: Sequence[ResolvedComponent],
     decodings: Sequence[Decoding],
     overlap: float | None = HALF,
+    tta: bool = False,
 ) -> list[Confusion]:
     """Predict the items once, and return the confusion matrices of each decoding; see `evaluate`."""
     confusions = [Confusion(data.class_names, data.ignore_classes, metrics) for _ in decodings]
-    for masks, logits in predicted_batches(network, data, items, batch, overlap):
+    for masks, logits in predicted_batches(network, data, items, batch, overlap, tta):
         for confusion, decoding in zip(confusions, decodings, strict=True):
             confusion.update(masks, decoding.of_logits(logits))
     return confusions

@@ -51,6 +51,7 @@ class Score:
     confusion: Confusion
     table: MetricTable
     decoding: Decoding
+    tta: bool
 
 
 def score_runs(
@@ -60,7 +61,7 @@ def score_runs(
     session: Session,
     *,
     metrics: str | None = None,
-    tta: bool = False,
+    tta: bool | None = None,
     decoding: str = RECORDED,
 ) -> list[Score]:
     """Score each run on each source.
@@ -71,7 +72,7 @@ def score_runs(
         subset: "all", or a subset that the run recorded; then the data must be that of the run
         session: the catalog of installed components
         metrics: metrics to compute in addition to those of the run's plan
-        tta: whether to use test-time augmentation
+        tta: whether to use test-time augmentation; None: as the plan of each run says
         decoding: one of `runs.decoding.CHOICES`
 
     Raises:
@@ -89,6 +90,7 @@ def score_runs(
         run.check_unchanged(run.plan, run.split, run.cleaning, run.network)
         network, decoded = load(run.path, session), decoding_of([run], decoding)
         table = _table(plan, metrics, session.catalog)
+        flipped = plan.training.tta if tta is None else tta
         for source in sources:
             data_plan = _data_plan(run, plan, source, subset, session)
             key = f"{data_plan.one(kinds.DATASET)!r} {data_plan.cleaning!r}"
@@ -99,9 +101,18 @@ def score_runs(
             items = np.arange(len(data)) if subset == ALL else recorded_split(run, data)[subset]
             # The run's own data are scored as in its training, other data as `marsseg predict` predicts them.
             overlap = None if source is not None and subset == ALL else HALF
-            confusion = _score(network, data, items, plan.training.batch, tta, table, overlap, decoded)
+            confusion = _score(
+                network,
+                data,
+                items,
+                plan.training.batch,
+                flipped,
+                table,
+                overlap,
+                decoded,
+            )
             name = source if isinstance(source, str) else data.source
-            scores.append(Score(str(run.path), name, subset, confusion, table, decoded))
+            scores.append(Score(str(run.path), name, subset, confusion, table, decoded, flipped))
     return scores
 
 
@@ -156,8 +167,8 @@ def _score(
     overlap: float | None = HALF,
     decoding: Decoding = ARGMAX,
 ) -> Confusion:
-    if data.images.shape[1:] == network.input_shape[1:] and not tta:
-        return evaluate(network, data, items, batch, table.computed(), decoding=decoding)
+    if data.images.shape[1:] == network.input_shape[1:]:
+        return evaluate(network, data, items, batch, table.computed(), decoding=decoding, tta=tta)
     predictor = Predictor([network], tta=tta, overlap=overlap, batch=None if overlap is None else batch)
     images = (with_channels(np.asarray(data.images[item]), predictor.channels) for item in items)
     confusion = Confusion(data.class_names, data.ignore_classes, table.computed())

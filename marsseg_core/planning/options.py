@@ -165,6 +165,9 @@ class TrainingOptions:
         "argmax",
         help="how logits become classes; offsets: each class gets an offset that is chosen on the validation subset",
     )
+    tta: bool = param(
+        False, help="score and predict with test-time augmentation: the average over each image and its flipped copies"
+    )
     precision: Literal["float32", "mixed_bfloat16", "mixed_float16", "auto"] = param(
         "float32",
         help="dtype policy of the network; losses and scores stay float32; auto: mixed_bfloat16 where the run's "

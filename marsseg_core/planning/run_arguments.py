@@ -70,6 +70,7 @@ class SeriesArguments(TypedDict, total=False):
     monitor: str
     metrics: str
     decoding: Literal["argmax", "offsets"]
+    tta: bool
     precision: Literal["float32", "mixed_bfloat16", "mixed_float16", "auto"]
     precision_from: Literal["auto"] | None
     workers: int

@@ -7,6 +7,7 @@ from typing import Final
 
 from ..errors import RequestError, nearest
 from ..evaluation.decoding import ARGMAX, Decoding, mean_decoding
+from ..files.documents import read_toml
 from ..files.run_folder import RunFolder
 from ..messages import get_logger
 
@@ -16,6 +17,13 @@ RECORDED: Final = "run"
 """Decode as the run recorded it."""
 
 CHOICES: Final = (RECORDED, "argmax")
+
+
+def uses_tta(folders: Sequence[RunFolder], choice: bool | None) -> bool:
+    """Return whether runs predict with test-time augmentation: as `choice` says, or as one of their plans says."""
+    if choice is not None:
+        return choice
+    return any(read_toml(folder.plan, "The plan").get("training", {}).get("tta", False) for folder in folders)
 
 
 def decoding_of(folders: Sequence[RunFolder], choice: str) -> Decoding:

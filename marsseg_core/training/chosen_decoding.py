@@ -19,7 +19,7 @@ def choose_decoding(run: Run) -> Decoding:
     data, items = run.data, run.split["validation"]
     counted = [c for c in range(data.num_classes) if c not in data.ignore_classes]
     pixels = labelled_pixels(
-        predicted_batches(run.network, data, items, run.plan.training.batch),
+        predicted_batches(run.network, data, items, run.plan.training.batch, tta=run.plan.training.tta),
         counted,
         blocks_of(items, data.groups),
         int(data.label_counts[items][:, counted].sum()),

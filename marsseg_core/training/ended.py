@@ -122,12 +122,14 @@ def score_test(folder: RunFolder, plan: Plan) -> dict[str, Any]:
 
 def score_subsets(run: Run, subsets: Iterable[str]) -> tuple[dict[str, Confusion], dict[str, Confusion]]:
     """Score the network of a run on its subsets, with the decoding of the run and with the plain argmax."""
-    batch, metrics = run.plan.training.batch, run.plan.metrics.computed()
+    training, metrics = run.plan.training, run.plan.metrics.computed()
     decodings = list(dict.fromkeys((run.decoding, ARGMAX)))  # two, or the plain argmax once
     scores: dict[str, Confusion] = {}
     plain: dict[str, Confusion] = {}
     for subset in subsets:
-        confusions = evaluate_decodings(run.network, run.data, run.split[subset], batch, metrics, decodings)
+        confusions = evaluate_decodings(
+            run.network, run.data, run.split[subset], training.batch, metrics, decodings, tta=training.tta
+        )
         scores[subset], plain[subset] = confusions[0], confusions[-1]
     return scores, plain
 

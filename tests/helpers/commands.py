@@ -11,4 +11,7 @@ def commands():
     for name, command in found[()].commands.items():
         found[name,] = command
         found |= {(name, inner): one for inner, one in getattr(command, "commands", {}).items()}
-    return {words: {opt for p in command.params for opt in p.opts if opt[0] == "-"} for words, command in found.items()}
+    return {
+        words: {opt for p in command.params for opt in (*p.opts, *p.secondary_opts) if opt[0] == "-"}
+        for words, command in found.items()
+    }

@@ -184,3 +184,20 @@ class TestTheFile:
 def test_a_plan_decodes_by_argmax_unless_it_says_otherwise():
     assert marsseg.plan(decoding="offsets").training.decoding == "offsets"
     assert marsseg.plan().training.decoding == "argmax"
+
+
+def test_a_run_with_tta_is_scored_and_predicts_with_flips(data, tmp_path, monkeypatch):
+    flipped = marsseg.run(arch="unet:width=0.125:depth=1", data=data, epochs=1, tta=True, out=tmp_path / "flipped")
+    for module in (ensemble, scoring):
+        monkeypatch.setattr(module, "load", lambda path, session: flipped.network)
+    ours, with_flips, without = (
+        marsseg.evaluate(flipped, data, subset="test", **words) for words in ({}, {"tta": True}, {"tta": False})
+    )
+    assert flipped.metrics["subsets"]["test"] == ours.to_json() == with_flips.to_json() != without.to_json()
+    image = data.images[:1]
+    ours, with_flips, without = (
+        next(marsseg.predict(flipped, image, probabilities=True, **words))
+        for words in ({}, {"tta": True}, {"tta": False})
+    )
+    assert (ours == with_flips).all()
+    assert (ours != without).any()

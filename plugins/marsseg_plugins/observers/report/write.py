@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import partial
 
 import numpy as np
 
-from marsseg_core.plugin_api import HEADLINE, Run, compiled, curves, decode, matrix, read_text, scale
+from marsseg_core.plugin_api import (
+    HEADLINE,
+    Run,
+    compiled,
+    curves,
+    decode,
+    matrix,
+    predicted_batches,
+    read_text,
+    scale,
+)
 
 from .page import PageFigure, render_page
 from .sheet import Tile, choose_tiles, tile_sheet
@@ -77,16 +88,27 @@ def _tiles(run: Run, subset: str) -> list[Tile]:
     typical, worst = choose_tiles(scores, wrong)
     items = run.split[subset]
     chosen = [(index, "typical") for index in typical] + [(index, "worst") for index in worst]
-    # Batches of the size with which the subset was scored: the network would be compiled again for another one.
-    batch = min(run.plan.training.batch, len(items))
-    tiles, network = [], compiled(run.network)
-    for start in range(0, len(chosen), batch):
-        group = chosen[start : start + batch]
-        images = np.zeros((batch, *run.data.images.shape[1:]), np.float32)
-        images[: len(group)] = scale(run.data.images[items[[index for index, _ in group]]])
-        for (index, kind), logits in zip(group, network.logits(images), strict=False):
-            item = items[index]
-            title = f"{kind}: {run.data.title(item)}, {HEADLINE} {scores[index]:.2f}"
-            prediction = decode(run.decoding.of_logits(logits), run.data.ignore_classes)
-            tiles.append(Tile(title, run.data.images[item], run.data.masks[item], prediction))
+    tiles = []
+    outputs = _logits(run, items[[index for index, _ in chosen]], most=len(items))
+    for (index, kind), logits in zip(chosen, outputs, strict=True):
+        item = items[index]
+        title = f"{kind}: {run.data.title(item)}, {HEADLINE} {scores[index]:.2f}"
+        prediction = decode(run.decoding.of_logits(logits), run.data.ignore_classes)
+        tiles.append(Tile(title, run.data.images[item], run.data.masks[item], prediction))
     return tiles
+
+
+def _logits(run: Run, items: np.ndarray, most: int) -> Iterator[np.ndarray]:
+    """Yield the logits (H, W, K) of items of a subset of `most` items, as they were scored."""
+    training = run.plan.training
+    if training.tta:
+        for _, logits in predicted_batches(run.network, run.data, items, training.batch, tta=True):
+            yield from logits
+        return
+    # Batches of the size with which the subset was scored: the network would be compiled again for another one.
+    batch, network = min(training.batch, most), compiled(run.network)
+    for start in range(0, len(items), batch):
+        group = items[start : start + batch]
+        images = np.zeros((batch, *run.data.images.shape[1:]), np.float32)
+        images[: len(group)] = scale(run.data.images[group])
+        yield from network.logits(images)[: len(group)]
