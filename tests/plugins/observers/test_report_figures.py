@@ -328,7 +328,7 @@ def test_tiles_have_the_names_of_items(names, title):
     )
     run = SimpleNamespace(
         data=data,
-        plan=SimpleNamespace(training=SimpleNamespace(batch=8)),
+        plan=SimpleNamespace(training=SimpleNamespace(batch=8, tta=False)),
         scores={"test": SimpleNamespace(per_image=[0.5], wrong_per_image=[3])},
         split={"test": np.array([1])},
         network=keras.Sequential([keras.Input((4, 4, 1)), keras.layers.Conv2D(2, 1)]),
