@@ -12,8 +12,6 @@ import marsseg_core as marsseg
 from marsseg_core.errors import RequestError
 from marsseg_core.files.run_folder import RunFolder
 
-pytestmark = pytest.mark.usefixtures("without_reports")
-
 WORDS = {
     "arch": "unet:width=0.125:depth=1:convolutions=1",
     "data": "synthetic:count=12:height=16:width=32",

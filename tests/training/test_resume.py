@@ -184,7 +184,7 @@ def test_early_stopping_is_not_forgotten(tmp_path, monkeypatch):
     assert last < 30
     from marsseg_core.training import loop as engine
 
-    def dying(*arguments):
+    def dying(*arguments, **options):
         raise SystemExit
 
     with monkeypatch.context() as patch:
