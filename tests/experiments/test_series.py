@@ -478,10 +478,10 @@ class TestWithTraining:
         """Killed after the first epoch of its second run."""
         from marsseg_core.training import loop as engine
 
-        def dying(run, *arguments):
+        def dying(run, *arguments, **options):
             if run.path.name == "fold-2":
                 raise SystemExit
-            write_end(run, *arguments)
+            write_end(run, *arguments, **options)
 
         write_end = engine._write_end
         with monkeypatch.context() as patch:
