@@ -6,6 +6,7 @@ So a sweep does not depend on the order in which its trials end, and its first t
 from __future__ import annotations
 
 import random
+from functools import lru_cache
 from typing import Final
 
 from ..errors import RequestError
@@ -47,13 +48,19 @@ def drawn(space: Space, sampler: str, seed: int, number: int) -> Assignment | No
     if sampler == "grid":
         return space.grid(number)
     if count is not None and count <= _MOST_SHUFFLED:
-        return space.grid(random.Random(f"{seed}").sample(range(count), number + 1)[number])
+        return space.grid(_shuffled(seed, count)[number])
     combination = random.Random(f"{seed}/{number}").choice(space.combinations)
     values = {
         setting.name: setting.values.draw(random.Random(f"{seed}/{number}/{setting.name}"))
         for setting in space.active(combination)
     }
     return {**combination.choices, **values}
+
+
+@lru_cache(maxsize=1)
+def _shuffled(seed: int, count: int) -> list[int]:
+    """Return the numbers below `count` in an order that depends on the seed alone."""
+    return random.Random(f"{seed}").sample(range(count), count)
 
 
 def plan_of(space: Space, assignment: Assignment, request: Request, session: Session) -> Plan:

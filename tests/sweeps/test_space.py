@@ -175,6 +175,11 @@ class TestDraws:
         assert len({tuple(each.items()) for each in draws}) == 6
         assert drawn(space, "random", 0, 6) is drawn(space, "grid", 0, 6) is None
 
+    def test_many_combinations_are_each_drawn_once(self):
+        space = space_of("training.batch=1..50")
+        draws = [drawn(space, "random", 0, number)["training.batch"] for number in range(50)]
+        assert sorted(draws) == list(range(1, 51)) != draws
+
     def test_a_grid_has_no_ranges_of_numbers_that_are_not_whole(self):
         with pytest.raises(RequestError, match=r"single values of .*training\.learning_rate"):
             check_sampler("grid", space_of(*self.RANGES))
