@@ -101,16 +101,7 @@ def score_runs(
             items = np.arange(len(data)) if subset == ALL else recorded_split(run, data)[subset]
             # The run's own data are scored as in its training, other data as `marsseg predict` predicts them.
             overlap = None if source is not None and subset == ALL else HALF
-            confusion = _score(
-                network,
-                data,
-                items,
-                plan.training.batch,
-                flipped,
-                table,
-                overlap,
-                decoded,
-            )
+            confusion = _score(network, data, items, plan.training.batch, flipped, table, overlap, decoded)
             name = source if isinstance(source, str) else data.source
             scores.append(Score(str(run.path), name, subset, confusion, table, decoded, flipped))
     return scores
