@@ -71,9 +71,9 @@ def command_section(name: str, command: Any) -> str:
 
 
 def option_text(param: Any) -> str:
-    """Return an option with its value, as it is typed."""
-    option = max(param.opts, key=len)  # --quiet, not -q
-    words = f"{option} {param.metavar}" if param.metavar and not param.is_flag else option
+    """Return an option with its value, as it is typed, and the one that says the opposite: --tta / --no-tta."""
+    names = [max(forms, key=len) for forms in (param.opts, param.secondary_opts) if forms]  # --quiet, not -q
+    words = f"{names[0]} {param.metavar}" if param.metavar and not param.is_flag else " / ".join(names)
     return f"`{words}`" + (" (can be repeated)" if param.multiple else "")
 
 
