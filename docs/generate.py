@@ -14,6 +14,7 @@ from mkdocs.structure.files import File, Files
 from typer.main import get_command
 
 from marsseg_core import testing
+from marsseg_core.cli.help_text import complete
 from marsseg_core.cli.main import app
 from marsseg_core.planning.options import SECTIONS, options_of
 from marsseg_core.registry.catalog import installed
@@ -59,6 +60,7 @@ def commands() -> Iterator[tuple[str, Any]]:
 
 def command_section(name: str, command: Any) -> str:
     """Return the section of a command: usage, help text and options."""
+    complete(command.params, installed())
     visible = [param for param in command.params if not getattr(param, "hidden", False)]
     arguments = [param for param in visible if param.param_type_name == "argument"]
     usage = " ".join([name, *(param.metavar or param.name.upper() for param in arguments), "[OPTIONS]"])

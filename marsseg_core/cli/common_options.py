@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
 from ..registry.kinds import METRIC
 from .completion import composition, fixed, monitored, names_or_distributions, recipes, settings
+
+# Panels of the help, by topic. What belongs to none of them is in Typer's own panel, "Options".
+COMPONENTS: Final = "Components"
+PLAN: Final = "Plan and plugins"
+TRAINING: Final = "Training"
+DATA: Final = "Data"
+SEVERAL: Final = "Several runs"
 
 Decoding = Annotated[
     str,
@@ -26,15 +33,26 @@ Disable = Annotated[
         help="Disable a component, observer or plugin of commands, or all plugins of a distribution.",
         metavar="NAME,…",
         autocompletion=names_or_distributions,
+        rich_help_panel=PLAN,
     ),
 ]
 
 Plugins = Annotated[
     list[Path] | None,
-    typer.Option("--plugin", help="Also use the components and hooks that a Python file defines.", metavar="FILE.py"),
+    typer.Option(
+        "--plugin",
+        help="Also use the components and hooks that a Python file defines.",
+        metavar="FILE.py",
+        rich_help_panel=PLAN,
+    ),
 ]
 
-Trust = Annotated[bool, typer.Option("--trust", help="Execute the plugin files that are stored with a plan or a run.")]
+Trust = Annotated[
+    bool,
+    typer.Option(
+        "--trust", help="Execute the plugin files that are stored with a plan or a run.", rich_help_panel=PLAN
+    ),
+]
 
 Tta = Annotated[
     bool | None,
@@ -48,23 +66,37 @@ Tta = Annotated[
 
 Base = Annotated[
     str | None,
-    typer.Option(help="Start from a recipe, a plan file or a run.", metavar="RECIPE|FILE|RUN", autocompletion=recipes),
+    typer.Option(
+        help="Start from a recipe, a plan file or a run.",
+        metavar="RECIPE|FILE|RUN",
+        autocompletion=recipes,
+        rich_help_panel=PLAN,
+    ),
 ]
 
 Set = Annotated[
     list[str] | None,
     typer.Option(
-        help="Set one value of the plan. Can be repeated.", metavar="KIND.NAME.KEY=VALUE", autocompletion=settings
+        help="Set one value of the plan. Can be repeated.",
+        metavar="KIND.NAME.KEY=VALUE",
+        autocompletion=settings,
+        rich_help_panel=PLAN,
     ),
 ]
 
-Epochs = Annotated[str | None, typer.Option(help="Passes over the training subset.", metavar="N")]
+Epochs = Annotated[
+    str | None, typer.Option(help="Passes over the training subset.", metavar="N", rich_help_panel=TRAINING)
+]
 
-Batch = Annotated[str | None, typer.Option(help="Images per step.", metavar="N")]
+Batch = Annotated[str | None, typer.Option(help="Images per step.", metavar="N", rich_help_panel=TRAINING)]
 
-LearningRate = Annotated[str | None, typer.Option(help="The learning rate at the start.", metavar="RATE")]
+LearningRate = Annotated[
+    str | None, typer.Option(help="The learning rate at the start.", metavar="RATE", rich_help_panel=TRAINING)
+]
 
-Patience = Annotated[str | None, typer.Option(help="Stop after N epochs without progress.", metavar="N")]
+Patience = Annotated[
+    str | None, typer.Option(help="Stop after N epochs without progress.", metavar="N", rich_help_panel=TRAINING)
+]
 
 Monitor = Annotated[
     str | None,
@@ -72,6 +104,7 @@ Monitor = Annotated[
         help="The metric that selects the best network and that early stopping watches.",
         metavar="NAME[:KEY=VALUE]…",
         autocompletion=monitored,
+        rich_help_panel=TRAINING,
     ),
 ]
 
@@ -81,6 +114,7 @@ Metrics = Annotated[
         help="Further metrics to compute and show.",
         metavar="NAME[:KEY=VALUE]…",
         autocompletion=composition(METRIC),
+        rich_help_panel=TRAINING,
     ),
 ]
 
@@ -89,15 +123,23 @@ Precision = Annotated[
     typer.Option(
         help="The dtype policy: float32, mixed_bfloat16, mixed_float16; auto: mixed_bfloat16 where the machine "
         "has it, else float32.",
+        metavar="DTYPE|auto",
         autocompletion=fixed("float32", "mixed_bfloat16", "mixed_float16", "auto"),
+        rich_help_panel=TRAINING,
     ),
 ]
 
-BatchWorkers = Annotated[str | None, typer.Option(help="Threads or processes that prepare batches.", metavar="N")]
+BatchWorkers = Annotated[
+    str | None, typer.Option(help="Threads or processes that prepare batches.", metavar="N", rich_help_panel=TRAINING)
+]
 
 Init = Annotated[
     str | None,
-    typer.Option(help="Start from the weights of another run, in all layers where they fit.", metavar="RUN"),
+    typer.Option(
+        help="Start from the weights of another run, in all layers where they fit.",
+        metavar="RUN",
+        rich_help_panel=TRAINING,
+    ),
 ]
 
 Unlabelled = Annotated[
@@ -105,6 +147,7 @@ Unlabelled = Annotated[
     typer.Option(
         help="The images without labels for --semi: a data set or a path; own: those of the data set itself.",
         metavar="NAME|PATH|own",
+        rich_help_panel=DATA,
     ),
 ]
 
@@ -114,5 +157,6 @@ SplitSource = Annotated[
         help="Take the subsets from a file: CSV with the columns item and subset (or fold), or a run's split.json; "
         "given: as the data come; drawn: by shares.",
         metavar="FILE|given|drawn",
+        rich_help_panel=DATA,
     ),
 ]

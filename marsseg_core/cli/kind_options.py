@@ -7,7 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
-from ..registry.kinds import PLAN_KINDS, Kind
+from ..registry.kinds import DATASET, PLAN_KINDS, Kind
+from .common_options import COMPONENTS, DATA
 from .completion import composition
 from .signatures import extended
 
@@ -28,5 +29,10 @@ def takes_kinds(command: Callable[..., None]) -> Callable[..., None]:
 
 
 def _annotation(kind: Kind) -> Any:
-    option = typer.Option(help=kind.help, metavar=kind.metavar, autocompletion=composition(kind, *kind.suffixes))
+    option = typer.Option(
+        help=kind.help,
+        metavar=kind.metavar,
+        autocompletion=composition(kind, *kind.suffixes),
+        rich_help_panel=DATA if kind is DATASET else COMPONENTS,
+    )
     return Annotated[str | None, option]

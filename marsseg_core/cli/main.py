@@ -17,6 +17,7 @@ from ..errors import MarssegError, RequestError, RunError
 from ..failures import memory_error
 from ..messages import log_waiting
 from ..printable import printable
+from ..registry.catalog import installed
 from ..registry.distribution import version
 from ..registry.source_code import docstring_of
 from .bash import whole_words
@@ -26,9 +27,25 @@ from .signals import signals_interrupt
 from .standard_output import keep_for_results, output_failure, reserve_standard_output
 from .streams import make_streams_lasting
 from .verbosity import messages_on_standard_error, takes_verbosity
+from .words import other_words_for_options, refuse_spaces_in_lists
 
 # Each command is a function in a module of this package with the same name (with _ instead of -).
-COMMANDS: Final = ("run", "sweep", "predict", "evaluate", "report", "compare", "list", "show", "doctor", "new-plugin")
+COMMANDS: Final = (
+    *(
+        "run",
+        "sweep",
+        "predict",
+        "evaluate",
+        "report",
+        "compare",
+        "list",
+        "show",
+        "doctor",
+        "new-plugin",
+        "env",
+        "help",
+    ),
+)
 # Each group is a package with such modules.
 COMMAND_GROUPS: Final = ("data",)
 
@@ -42,6 +59,12 @@ def _printable_usage_errors() -> Iterator[None]:
         if isinstance(getattr(error, "message", None), str):
             error.message = printable(error.message)  # type: ignore[attr-defined]
         raise
+
+
+def _complete_help(command: Any, context: Any) -> None:
+    from .help_text import complete
+
+    complete(command.get_params(context), installed())
 
 
 class _MarssegGroup(TyperGroup):
@@ -79,6 +102,11 @@ class _MarssegGroup(TyperGroup):
         """Parse the options before the name of the command."""
         take_unset_options_as_they_are(self.get_params(ctx))
         return super().parse_args(ctx, args)
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        """Print the help of the options and the names of the commands."""
+        _complete_help(self, ctx)
+        super().format_help(ctx, formatter)
 
     def invoke(self, ctx: Any) -> Any:
         """Run the command with marsseg's messages on standard error, and turn errors into exit codes."""
@@ -118,7 +146,14 @@ class _Command(TyperCommand):
             if option.startswith("--"):
                 seen.add(option)
         take_unset_options_as_they_are(self.get_params(ctx))
-        return super().parse_args(ctx, args)
+        refuse_spaces_in_lists(args)
+        with other_words_for_options(self.params):
+            return super().parse_args(ctx, args)
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        """Print the help, with the values that a plan has by default."""
+        _complete_help(self, ctx)
+        super().format_help(ctx, formatter)
 
     def invoke(self, ctx: Any) -> Any:
         """Run the command. From now on, only its results go to standard output."""
@@ -145,7 +180,7 @@ def _print_version(requested: bool) -> None:
 def marsseg(
     traceback: Annotated[bool, typer.Option("--traceback", help="Show the traceback of an error.")] = False,
     version: Annotated[
-        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version and exit.")
+        bool, typer.Option("--version", "-V", callback=_print_version, is_eager=True, help="Show the version and exit.")
     ] = False,
 ) -> None:
     """Train, score and compare semantic segmentation networks for Mars terrain, by the names of their components."""

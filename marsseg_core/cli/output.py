@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Sequence
 from typing import Any, Final, Literal
@@ -37,9 +38,17 @@ def warn(text: str) -> None:
     _logger.warning(text)
 
 
+def _console() -> Console:
+    """Return a console for results.
+
+    FORCE_COLOR asks for colours, not for tables drawn as on a terminal: in a pipe, there are tabs between the columns.
+    """
+    return Console(file=results(), _environ={key: value for key, value in os.environ.items() if key != "FORCE_COLOR"})
+
+
 def print_text(text: str = "") -> None:
     """Print a line of the result on standard output."""
-    console, text = Console(file=results()), printable(text)
+    console, text = _console(), printable(text)
     if console.is_terminal:
         console.print(Text(text))
     else:
@@ -60,7 +69,7 @@ def print_table(
     narrow for them, each row is printed as a paragraph. Columns in `right` are aligned to the right.
     """
     rows = [[printable(cell) for cell in row] for row in rows]
-    console = Console(file=results())
+    console = _console()
     if not console.is_terminal:
         for row in [headers, *rows]:
             print("\t".join(cell.replace("\t", " ").replace("\n", " ") for cell in row), file=results())

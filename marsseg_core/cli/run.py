@@ -13,6 +13,8 @@ from ..networks.startup import check_backend
 from ..registry.kinds import DATASET, OBSERVER
 from ..registry.session import open_session
 from .common_options import (
+    SEVERAL,
+    TRAINING,
     Base,
     Batch,
     BatchWorkers,
@@ -59,15 +61,22 @@ def run(
     precision: Precision = None,
     workers: BatchWorkers = None,
     seed: Annotated[
-        str | None, typer.Option(help="Seed of weights, dropout, order and augmentations.", metavar="N")
+        str | None,
+        typer.Option(help="Seed of weights, dropout, order and augmentations.", metavar="N", rich_help_panel=TRAINING),
     ] = None,
     init: Init = None,
     unlabelled: Unlabelled = None,
     split: SplitSource = None,
     seeds: Annotated[
-        int | None, typer.Option(help="Run with N seeds, starting at --seed, and print mean ± std.", metavar="N")
+        int | None,
+        typer.Option(
+            help="Run with N seeds, starting at --seed, and print mean ± std.", metavar="N", rich_help_panel=SEVERAL
+        ),
     ] = None,
-    folds: Annotated[int | None, typer.Option(help="Run on K folds: each image is tested once.", metavar="K")] = None,
+    folds: Annotated[
+        int | None,
+        typer.Option(help="Run on K folds: each image is tested once.", metavar="K", rich_help_panel=SEVERAL),
+    ] = None,
     resume: Annotated[
         str | None,
         typer.Option(

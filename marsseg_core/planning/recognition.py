@@ -26,7 +26,11 @@ def named_dataset(text: str, where: str, catalog: Catalog) -> grammar.NamedCompo
     if not os.path.exists(path):  # Path.exists raises for a name that is too long
         if "/" in text or path.suffix:
             raise RequestError(f"There is no file or folder '{text}'.", where=where)
-        catalog.find(kinds.DATASET, text.partition(":")[0], where=where)
+        try:
+            catalog.find(kinds.DATASET, text.partition(":")[0], where=where)
+        except RequestError as error:
+            what = f"{error.what} There is no file or folder of this path either."
+            raise RequestError(what, where=where, hint=error.hint) from None
     owners = datasets_that_recognise(path, catalog)
     names = ", ".join(catalog.names(kinds.DATASET))
     if not owners:

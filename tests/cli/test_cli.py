@@ -21,7 +21,7 @@ HEADERS = ["kind", "name", "aliases", "summary", "provider", "status"]
 
 def terminal(columns: int) -> dict[str, str]:
     """Return environment variables that make Rich print as on a terminal of this width."""
-    return {"FORCE_COLOR": "1", "TERM": "xterm", "COLUMNS": str(columns)}
+    return {"TTY_COMPATIBLE": "1", "TERM": "xterm", "COLUMNS": str(columns)}
 
 
 def plain(text: str) -> str:
@@ -49,6 +49,10 @@ def test_list_shows_every_component_recipe_and_observer_in_tabs(cli):
 
 def test_piped_rows_are_never_cut(cli):
     assert cli("list", COLUMNS="20").out == cli("list", COLUMNS="400").out
+
+
+def test_piped_tables_have_tabs_whatever_asks_for_colours(cli):
+    assert cli("list", FORCE_COLOR="1").out == cli("list").out
 
 
 @pytest.mark.parametrize("word", [word for kind in (*COMPONENT_KINDS, RECIPE) for word in (kind.name, kind.option)])

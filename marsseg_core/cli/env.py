@@ -1,0 +1,94 @@
+"""`marsseg env`: print what a report of a bug needs."""
+
+from __future__ import annotations
+
+import os
+import platform
+from importlib.metadata import PackageNotFoundError, distribution
+from typing import Annotated, Any, Final
+
+import typer
+
+from ..errors import MarssegError
+from ..networks.startup import chosen_backend
+from ..registry.catalog import installed
+from ..registry.distribution import DISTRIBUTION
+from .loading import load_keras
+from .output import print_json, print_table
+
+# What changes results, speed or messages. The others are requirements of these.
+_DISTRIBUTIONS: Final = (
+    DISTRIBUTION,
+    *("keras", "tensorflow", "jax", "numpy", "scipy", "h5py", "opencv-python-headless", "pillow", "matplotlib"),
+    *("typer", "rich", "pluggy", "optuna", "submitit", "ray", "mlflow", "mlflow-skinny", "tensorboard"),
+)
+
+
+def env(json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
+    """Print versions, devices, folders and plugins, for a report of a bug.
+
+    Keras is started to ask for its devices, which takes seconds.
+    """
+    facts = {**_machine(), **_versions(), **_folders(), **_plugins(), **_devices()}
+    if json:
+        print_json(environment=facts)
+    else:
+        print_table(("what", "value"), list(facts.items()))
+
+
+def _machine() -> dict[str, str]:
+    """Return the interpreter, the operating system and the processors that this process may use."""
+    processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return {
+        "python": f"{platform.python_version()} ({platform.python_implementation()})",
+        "system": platform.platform(),
+        "processors": str(processors),
+    }
+
+
+def _versions() -> dict[str, str]:
+    """Return the version of each distribution that matters and is installed."""
+    found = {}
+    for name in _DISTRIBUTIONS:
+        try:
+            found[name] = distribution(name).version
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def _folders() -> dict[str, str]:
+    """Return the cache folder, and the environment variables of marsseg and Keras that are set."""
+    from ..data.cache import root
+
+    try:
+        cache = str(root())
+    except MarssegError as error:
+        cache = f"none: {error.what}"
+    chosen = {name: value for name, value in sorted(os.environ.items()) if name.startswith(("MARSSEG_", "KERAS_"))}
+    return {"cache": cache, **chosen}
+
+
+def _plugins() -> dict[str, str]:
+    """Return the number of components of each distribution that is not marsseg's own, and what is wrong with any."""
+    catalog, found = installed(), dict[str, Any]()
+    for entry in catalog.everything:
+        if entry.distribution != DISTRIBUTION:
+            found.setdefault(entry.provider, []).append(entry)
+    plugins = {
+        f"plugin {provider}": ", ".join(entry.label + ("" if entry.usable else " (broken)") for entry in entries)
+        for provider, entries in sorted(found.items())
+    }
+    return plugins | {f"problem {number}": text for number, text in enumerate(catalog.problems, start=1)}
+
+
+def _devices() -> dict[str, str]:
+    """Return Keras' backend and its devices; if it cannot be started, why."""
+    try:
+        load_keras()
+        import keras
+
+        devices = ", ".join(keras.distribution.list_devices())
+    except MarssegError as error:
+        devices = f"none: {error.what}"
+    return {"backend": chosen_backend(), "devices": devices}

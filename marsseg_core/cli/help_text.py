@@ -1,0 +1,41 @@
+"""Complete the help of options: what a plan has without them, and no type for those that take no value."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ..planning.documents import DEFAULT_RECIPE, recipe_document
+from ..planning.options import SECTIONS
+from ..registry.catalog import Catalog
+from ..registry.kinds import PLAN_KINDS
+from ..registry.parameters import to_text
+
+
+def plan_defaults(catalog: Catalog) -> dict[str, str]:
+    """Return the value that a plan has without an option of `run` or `sweep`, by the option's name in Python.
+
+    It is that of the recipe `default`, else that of the plan's own options. Options without a value are left out. This
+    reads one file, and imports no component.
+    """
+    recipe: Mapping[str, Any] = recipe_document(DEFAULT_RECIPE, catalog, origin="default").values
+    values = {kind.option: recipe.get(kind.option, "none") for kind in PLAN_KINDS}
+    values |= {key: option.default for key, option in SECTIONS["training"].__dataclass_fields__.items()}
+    values |= recipe.get("training", {})
+    values["split"] = SECTIONS["split"].__dataclass_fields__["subsets"].default
+    return {name: to_text(value) for name, value in values.items() if value is not None}
+
+
+def complete(params: Sequence[Any], catalog: Catalog) -> None:
+    """Complete the help of a Click command's options, once.
+
+    Args:
+        params: the command's options and arguments. If one of them is `--plan`, the command makes a plan.
+        catalog: has the recipe `default`
+    """
+    defaults = plan_defaults(catalog) if any(param.name == "plan" for param in params) else {}
+    for param in params:
+        if getattr(param, "is_flag", False):
+            param.metavar = ""  # Typer writes <bool>
+        elif param.name in defaults and "Default: " not in param.help:
+            param.help = f"{param.help} Default: {defaults[param.name]}."

@@ -1,0 +1,103 @@
+"""Help: the defaults of plans, panels by topic, `marsseg help`, what other programs call an option, `marsseg env`."""
+
+from __future__ import annotations
+
+import json
+import re
+from importlib.metadata import version
+
+import pytest
+
+from marsseg_core.cli import env
+from marsseg_core.cli.words import OTHER_WORDS
+from marsseg_core.errors import RequestError
+
+from .test_cli import plain, table
+
+
+def options(text: str) -> dict[str, str]:
+    """Return the text of each option of a help, without the lines of its panels."""
+    text = re.sub(r"\s+", " ", re.sub(r"[│╭╮╰╯─]", " ", plain(text)))
+    return dict(re.findall(r" (--[\w-]+) (.*?)(?= --[\w-]+ |$)", text))
+
+
+@pytest.mark.parametrize("command", ["run", "sweep"])
+def test_the_help_says_what_a_plan_has_by_default(cli, command):
+    shown = options(cli(command, "--help", COLUMNS="500").out)
+    planned = {name: value for name, value, _ in table(cli("run", "--dry-run").out)}
+    for option in ("arch", "bottleneck", "loss", "augment", "optimizer", "data", "encoder"):
+        assert f"Default: {planned[option]}." in shown[f"--{option}"]
+    for option in ("epochs", "batch", "learning_rate", "monitor", "precision", "workers"):
+        assert f"Default: {planned[f'training.{option}']}." in shown[f"--{option.replace('_', '-')}"]
+    assert f"Default: {planned['split.subsets']}." in shown["--split"]
+
+
+def test_options_are_in_panels_by_topic_and_flags_have_no_type(cli):
+    text = cli("run", "--help").out
+    for panel in ("Components", "Data", "Plan and plugins", "Training", "Several runs"):
+        assert f"─ {panel} ─" in text
+    assert "<bool>" not in text
+    assert "<bool>" not in cli("--help").out
+
+
+@pytest.mark.parametrize("words", [(), ("run",), ("data", "inspect")], ids=" ".join)
+def test_help_is_the_help_of_a_command(cli, words):
+    answer = cli("help", *words)
+    assert answer.code == 0
+    assert answer.out == cli(*words, "--help").out
+
+
+def test_help_of_an_unknown_command_is_an_error(cli):
+    answer = cli("help", "trian")
+    assert (answer.code, answer.out) == (2, "")
+    assert "No such command 'trian'" in answer.err
+
+
+def test_the_version_has_a_short_option(cli):
+    assert cli("-V").out == cli("--version").out
+
+
+@pytest.mark.parametrize("word", OTHER_WORDS)
+def test_a_word_of_another_program_leads_to_the_option(cli, word):
+    answer = cli("run", word, "3")
+    assert answer.code == 2
+    assert f"(Possible options: {OTHER_WORDS[word]})" in " ".join(answer.err.replace("│", " ").split())
+
+
+def test_a_word_is_not_led_to_an_option_that_the_command_does_not_have(cli):
+    assert "--learning-rate" not in cli("list", "--lr", "3").err
+
+
+def test_a_space_in_a_list_is_named(cli):
+    answer = cli("run", "--loss", "wssce,", "dice")
+    assert answer.code == 2
+    assert "There is a space in the list 'wssce, dice'." in answer.err
+    assert "--loss wssce,dice" in answer.err
+
+
+def test_a_missing_path_is_said_to_be_missing(cli):
+    answer = cli("run", "--data", "nofolder", "--dry-run")
+    assert answer.code == 2
+    assert "There is no file or folder of this path either." in answer.err
+    assert "Did you mean 'folder'?" in answer.err
+
+
+def test_env_says_versions_devices_and_folders(cli, tmp_path):
+    facts = json.loads(cli("env", "--json", MARSSEG_CACHE=str(tmp_path)).out)["environment"]
+    assert facts["marsseg"] == version("marsseg")
+    assert facts["keras"] == version("keras")
+    assert facts["cache"] == facts["MARSSEG_CACHE"] == str(tmp_path)
+    assert facts["backend"] == "tensorflow"
+    assert "cpu:0" in facts["devices"]
+    assert [row[0] for row in table(cli("env", MARSSEG_CACHE=str(tmp_path)).out)[1:]] == [*facts]
+
+
+def test_env_says_the_rest_where_keras_cannot_be_started(cli, monkeypatch):
+    def fail():
+        raise RequestError("Keras cannot be loaded: no such thing")
+
+    monkeypatch.setattr(env, "load_keras", fail)
+    answer = cli("env")
+    assert answer.code == 0
+    assert ["devices", "none: Keras cannot be loaded: no such thing"] in table(answer.out)
+    assert ["keras", version("keras")] in table(answer.out)
