@@ -60,7 +60,7 @@ def commands() -> Iterator[tuple[str, Any]]:
 
 def command_section(name: str, command: Any) -> str:
     """Return the section of a command: usage, help text and options."""
-    complete(command.params, installed())
+    complete(command.params)
     visible = [param for param in command.params if not getattr(param, "hidden", False)]
     arguments = [param for param in visible if param.param_type_name == "argument"]
     usage = " ".join([name, *(param.metavar or param.name.upper() for param in arguments), "[OPTIONS]"])

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
+from ..errors import MarssegError
 from ..planning.documents import DEFAULT_RECIPE, recipe_document
 from ..planning.options import SECTIONS
-from ..registry.catalog import Catalog
+from ..registry.catalog import Catalog, installed
 from ..registry.kinds import PLAN_KINDS
 from ..registry.parameters import to_text
 
@@ -26,14 +28,12 @@ def plan_defaults(catalog: Catalog) -> dict[str, str]:
     return {name: to_text(value) for name, value in values.items() if value is not None}
 
 
-def complete(params: Sequence[Any], catalog: Catalog) -> None:
-    """Complete the help of a Click command's options, once.
-
-    Args:
-        params: the command's options and arguments. If one of them is `--plan`, the command makes a plan.
-        catalog: has the recipe `default`
-    """
-    defaults = plan_defaults(catalog) if any(param.name == "plan" for param in params) else {}
+def complete(params: Sequence[Any]) -> None:
+    """Complete the help of a Click command's options, once. If one of them is `--plan`, the command makes a plan."""
+    defaults: Mapping[str, str] = {}
+    if any(param.name == "plan" for param in params):
+        with suppress(MarssegError):  # in marsseg.toml or a plugin: help is shown all the same
+            defaults = plan_defaults(installed())
     for param in params:
         if getattr(param, "is_flag", False):
             param.metavar = ""  # Typer writes <bool>

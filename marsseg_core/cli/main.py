@@ -17,7 +17,6 @@ from ..errors import MarssegError, RequestError, RunError
 from ..failures import memory_error
 from ..messages import log_waiting
 from ..printable import printable
-from ..registry.catalog import installed
 from ..registry.distribution import version
 from ..registry.source_code import docstring_of
 from .bash import whole_words
@@ -64,7 +63,7 @@ def _printable_usage_errors() -> Iterator[None]:
 def _complete_help(command: Any, context: Any) -> None:
     from .help_text import complete
 
-    complete(command.get_params(context), installed())
+    complete(command.get_params(context))
 
 
 class _MarssegGroup(TyperGroup):

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from helpers.paths import FROZEN
+from helpers.printed import plain, table
 from helpers.processes import run_process
 
 from marsseg_core import version
@@ -22,16 +23,6 @@ HEADERS = ["kind", "name", "aliases", "summary", "provider", "status"]
 def terminal(columns: int) -> dict[str, str]:
     """Return environment variables that make Rich print as on a terminal of this width."""
     return {"TTY_COMPATIBLE": "1", "TERM": "xterm", "COLUMNS": str(columns)}
-
-
-def plain(text: str) -> str:
-    """Remove the control codes of the terminal."""
-    return re.sub(r"\x1b\[[0-9;]*m", "", text)
-
-
-def table(text: str) -> list[list[str]]:
-    """Return the rows of a piped table."""
-    return [line.split("\t") for line in text.splitlines()]
 
 
 # --- list

@@ -7,12 +7,11 @@ import re
 from importlib.metadata import version
 
 import pytest
+from helpers.printed import plain, table
 
 from marsseg_core.cli import env
 from marsseg_core.cli.words import OTHER_WORDS
 from marsseg_core.errors import RequestError
-
-from .test_cli import plain, table
 
 
 def options(text: str) -> dict[str, str]:
