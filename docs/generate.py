@@ -73,9 +73,11 @@ def command_section(name: str, command: Any) -> str:
 
 
 def option_text(param: Any) -> str:
-    """Return an option with its value, as it is typed, and the one that says the opposite: --tta / --no-tta."""
-    names = [max(forms, key=len) for forms in (param.opts, param.secondary_opts) if forms]  # --quiet, not -q
-    words = f"{names[0]} {param.metavar}" if param.metavar and not param.is_flag else " / ".join(names)
+    """Return an option with its value, as it is typed: its names, then those that say the opposite."""
+    names = " / ".join(
+        ", ".join(sorted(forms, key=len, reverse=True)) for forms in (param.opts, param.secondary_opts) if forms
+    )
+    words = f"{names} {param.metavar}" if param.metavar and not param.is_flag else names
     return f"`{words}`" + (" (can be repeated)" if param.multiple else "")
 
 

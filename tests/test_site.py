@@ -74,6 +74,13 @@ def test_everything_public_is_in_the_reference(site):
     assert {heading.rpartition(".")[2] for heading in contracts} >= set(testing.__all__)
 
 
+def test_every_paper_that_a_page_names_is_a_link(site):
+    pages = [page.read_text(encoding="utf-8") for page in site.rglob("*.html")]
+    texts = [re.sub(r"<(a|code|pre|script)\b.*?</\1>", "", page, flags=re.DOTALL) for page in pages]
+    assert not [found for text in texts for found in re.findall(r"arXiv[ :]\d{4}\.\d+", text)]
+    assert sum(page.count('href="https://arxiv.org/abs/') for page in pages) > 50
+
+
 def test_no_page_fetches_anything_from_elsewhere(site):
     pages = sorted(site.rglob("*.html"))
     assert len(pages) > 20
