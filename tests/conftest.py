@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -23,6 +24,12 @@ os.environ.setdefault("MPLBACKEND", "Agg")
 # Two busy cores: an example that takes long says nothing about the code.
 hypothesis.settings.register_profile("marsseg", deadline=None)
 hypothesis.settings.load_profile("marsseg")
+
+
+def pytest_collection_finish() -> None:
+    """Leave what the tests import out of all later searches for garbage: each one would read a million objects."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session", autouse=True)

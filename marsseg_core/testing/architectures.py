@@ -282,7 +282,7 @@ class ArchitectureContract(ComponentContract):
 def reset_keras(seed: int) -> None:
     """Restart the numbers in Keras' layer names and set the seed; the dtype policy stays as it is."""
     policy = keras.config.dtype_policy()
-    keras.backend.clear_session()
+    keras.utils.clear_session(free_memory=False)  # a search for garbage takes as long as to build a small network
     keras.config.set_dtype_policy(policy)
     keras.utils.set_random_seed(seed)
 
