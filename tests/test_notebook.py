@@ -144,7 +144,7 @@ class TinyNet(Architecture):
 
 
 @pytest.mark.slow
-def test_a_notebook_can_define_a_loss_and_a_network_and_run_them(tmp_path, python):
+def test_a_notebook_can_define_a_loss_and_a_network_and_run_them(tmp_path, python_with_keras):
     from nbclient import NotebookClient
     from nbformat.v4 import new_code_cell, new_notebook
 
@@ -162,5 +162,5 @@ def test_a_notebook_can_define_a_loss_and_a_network_and_run_them(tmp_path, pytho
 
     # The run stores the whole definitions of the cells: another process can read the plan and the network.
     code = "import marsseg; p = marsseg.plan('run', trust=True); print(p); print(marsseg.load('run', trust=True).name)"
-    answer = python(code)
+    answer = python_with_keras(code)
     assert "arch=tiny_net, bottleneck=none, loss=root_error,dice" in answer.out, answer.err

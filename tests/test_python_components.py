@@ -156,13 +156,13 @@ class TestNamed:
 
 
 class TestFromACell:
-    def test_the_record_defines_the_same_class_again(self, cell, python):
+    def test_the_record_defines_the_same_class_again(self, cell, python_with_keras):
         record = record_source(cell.RootDice)
         assert record.missing == ()
         assert "def shares(logits)" in record.text
         assert "POWER = 0.5" in record.text
         assert "TABLE" not in record.text
-        answer = python(record.text + "\nprint(RootDice())")
+        answer = python_with_keras(record.text + "\nprint(RootDice())")
         assert answer.out == "RootDice(power=0.5)\n", answer.err
 
     def test_a_record_names_what_it_lacks(self, cell):
@@ -216,12 +216,13 @@ class TestFromACell:
         assert run.plan.name == "tiny_net"
         assert not run.plan.remarks
 
-    def test_another_process_loads_what_it_made(self, cell, tmp_path, tiny, python):
+    def test_another_process_loads_what_it_made(self, cell, tmp_path, tiny, python_with_keras):
         run = marsseg.run(arch=cell.tiny_net, loss=cell.RootDice, data=tiny, out=tmp_path / "run", **SMALL)
         code = "import marsseg, sys; print(marsseg.load('run', trust=True).count_params())"
-        answer = python(code)
+        answer = python_with_keras(code)
         assert answer.out == f"{run.network.count_params()}\n", answer.err
-        refused = python("import marsseg\ntry: marsseg.load('run')\nexcept marsseg.RequestError as e: print(e)")
+        load = "import marsseg\ntry: marsseg.load('run')\nexcept marsseg.RequestError as e: print(e)"
+        refused = python_with_keras(load)
         assert "wants to execute" in refused.out
 
     def test_a_function_with_a_closure_runs_with_a_warning(self, tiny, tmp_path):
@@ -271,9 +272,10 @@ class TestGivenObjects:
             np.testing.assert_array_equal(now, then)
             assert not np.array_equal(trained, then)
 
-    def test_the_best_network_is_loaded_as_usual(self, done, python):
+    def test_the_best_network_is_loaded_as_usual(self, done, python_with_keras):
         _, _, run = done
-        answer = python("import marsseg, sys; print(marsseg.load(sys.argv[1]).output_shape)", str(run.path))
+        code = "import marsseg, sys; print(marsseg.load(sys.argv[1]).output_shape)"
+        answer = python_with_keras(code, str(run.path))
         assert answer.out == "(None, 16, 32, 5)\n", answer.err
 
     def test_scoring_needs_the_data_again(self, done, tiny):

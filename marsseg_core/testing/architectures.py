@@ -22,7 +22,8 @@ import pytest
 from ..components.interfaces import Architecture, Bottleneck, Encoder, NetworkSpec
 from ..components.specs import BottleneckSpec, EncoderSpec
 from ..networks.keras_backend import precision
-from .components import ComponentContract, assert_same, fresh_python
+from .components import ComponentContract, assert_same
+from .processes import fresh_keras
 
 SIZES = ((64, 128), (128, 64), (96, 160), (65, 127))
 CHANNELS = (1, 3)
@@ -267,7 +268,7 @@ class ArchitectureContract(ComponentContract):
         np.save(files[1], images)
         components = (self.component, *self.bottlenecks, *([self.encoder] if self.encoder else []))
         modules = json.dumps([module for component in components for module in component.layer_modules])
-        fresh_python(READ_IN_FRESH_PROCESS, *files, modules)
+        fresh_keras(READ_IN_FRESH_PROCESS, *files, modules)
         with np.load(files[2]) as loaded:
             for name, value in self.outputs(network, images).items():
                 assert_same(
@@ -282,7 +283,7 @@ class ArchitectureContract(ComponentContract):
 def reset_keras(seed: int) -> None:
     """Restart the numbers in Keras' layer names and set the seed; the dtype policy stays as it is."""
     policy = keras.config.dtype_policy()
-    keras.backend.clear_session()
+    keras.utils.clear_session(free_memory=False)  # a search for garbage takes as long as to build a small network
     keras.config.set_dtype_policy(policy)
     keras.utils.set_random_seed(seed)
 

@@ -19,7 +19,8 @@ from ..components.interfaces import Bottleneck
 from ..components.specs import BottleneckSpec
 from ..networks.keras_backend import precision
 from .architectures import READ_IN_FRESH_PROCESS, GradientRecorder, check_seeds, make_batch, reset_keras, train
-from .components import ComponentContract, assert_same, fresh_python
+from .components import ComponentContract, assert_same
+from .processes import fresh_keras
 
 SIZES = ((4, 8), (8, 4), (5, 9), (2, 1))
 STEPS = 6
@@ -140,7 +141,7 @@ class BottleneckContract(ComponentContract):
         files = [str(tmp_path / name) for name in ("network.keras", "images.npy", "outputs.npz")]
         network.save(files[0])
         np.save(files[1], features)
-        fresh_python(READ_IN_FRESH_PROCESS, *files, json.dumps(self.component.layer_modules))
+        fresh_keras(READ_IN_FRESH_PROCESS, *files, json.dumps(self.component.layer_modules))
         with np.load(files[2]) as loaded:
             what = "the output of the network that a fresh process loaded"
             assert_same(loaded["logits"], predict(network, features), what, rtol=1e-4, atol=1e-4)

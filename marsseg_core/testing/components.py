@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
-import os
-import subprocess
 import sys
 import tomllib
 from collections.abc import Iterator, Mapping
@@ -25,6 +23,7 @@ from ..registry.entries import OK, Entry
 from ..registry.loading import interface_of, load
 from ..registry.parameters import configure, parameters_of, settings, to_text, to_toml
 from ..registry.source_code import find_source
+from .processes import fresh_python
 
 # These packages take seconds to import, or are needed only to build something.
 HEAVY = ("keras", "tensorflow", "jax", "torch", "scipy", "cv2", "matplotlib")
@@ -197,21 +196,3 @@ def entries_of(cls: type[Component]) -> list[Entry]:
 def imported_with(module: str) -> tuple[str, ...]:
     """Return the packages of HEAVY that the import of a module imports, in a fresh process."""
     return tuple(fresh_python(IMPORT_ALONE, module, *HEAVY).splitlines()[-1].split())
-
-
-def fresh_python(code: str, *words: str, **environment: str) -> str:
-    """Run Python code in a fresh process with the import path of this one, and return what it prints.
-
-    `words` are its arguments, and `environment` are further environment variables. If the code fails, its traceback is
-    the message of an AssertionError.
-    """
-    import_path = os.pathsep.join(path or os.getcwd() for path in sys.path)
-    process = subprocess.run(
-        [sys.executable, "-c", code, *words],
-        env=os.environ | {"PYTHONPATH": import_path} | environment,
-        capture_output=True,
-        encoding="utf-8",
-        check=False,
-    )
-    assert process.returncode == 0, process.stderr
-    return process.stdout

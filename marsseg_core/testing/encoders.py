@@ -19,7 +19,8 @@ from ..components.interfaces import Encoder
 from ..components.specs import ENCODER_PREFIX, EncoderSpec
 from ..networks.keras_backend import precision
 from .architectures import READ_IN_FRESH_PROCESS, GradientRecorder, check_seeds, make_batch, reset_keras, train
-from .components import ComponentContract, assert_same, fresh_python
+from .components import ComponentContract, assert_same
+from .processes import fresh_keras
 
 SIZES = ((64, 128), (32, 32))
 OUTPUT_STRIDES = (8, 16, 32)
@@ -131,7 +132,7 @@ class EncoderContract(ComponentContract):
         files = [str(tmp_path / name) for name in ("network.keras", "images.npy", "outputs.npz")]
         network.save(files[0])
         np.save(files[1], images)
-        fresh_python(READ_IN_FRESH_PROCESS, *files, json.dumps(self.component.layer_modules))
+        fresh_keras(READ_IN_FRESH_PROCESS, *files, json.dumps(self.component.layer_modules))
         logits = keras.ops.convert_to_numpy(network(images, training=False))
         with np.load(files[2]) as loaded:
             what = "the output of the network that a fresh process loaded"

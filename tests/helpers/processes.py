@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,13 +30,18 @@ class Answer:
     err: str
 
 
-def run_process(*words: str, cwd: Path, timeout: float = 300, **environment: str) -> Answer:
+def environment_of(variables: Mapping[str, str | None]) -> dict[str, str]:
+    """The environment of a process: a plain terminal, and these variables; None is one that is not set."""
+    wanted = os.environ | PLAIN_TERMINAL | variables
+    return {key: value for key, value in wanted.items() if value is not None}
+
+
+def run_process(*words: str, cwd: Path, timeout: float = 300, **environment: str | None) -> Answer:
     """A command of this environment, in a process of its own."""
-    wanted = os.environ | PLAIN_TERMINAL | environment
     done = subprocess.run(
         words,
         cwd=cwd,
-        env={key: value for key, value in wanted.items() if value is not None},
+        env=environment_of(environment),
         capture_output=True,
         encoding="utf-8",
         timeout=timeout,

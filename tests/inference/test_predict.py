@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 import shutil
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
-from helpers.processes import run_process
+from helpers.with_keras import run_with_keras
 from PIL import Image
 
 import marsseg_core as marsseg
@@ -457,7 +456,7 @@ def test_ctrl_c_leaves_whole_files_and_says_so(run, tmp_path):
         "main()\n"
     )
     words = ["predict", str(run), "synthetic:count=50:height=16:width=32", "--out", "out", "--submission", "out.csv"]
-    answer = run_process(sys.executable, "-c", code, *words, cwd=tmp_path)
+    answer = run_with_keras(code, *words, cwd=tmp_path)
     assert answer.code == 130, answer.err
     assert "Interrupted: " in answer.err
     masks = _files(tmp_path / "out" / "masks")

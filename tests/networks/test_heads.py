@@ -128,11 +128,12 @@ def test_bottlenecks_in_a_components_fields_are_checked_with_the_plan():
         api.plan(arch="dual:first_bottleneck=transfomer")
 
 
-def test_layers_of_bottlenecks_in_a_components_fields_are_found_when_loading(tmp_path, python):
+def test_layers_of_bottlenecks_in_a_components_fields_are_found_when_loading(tmp_path, python_with_keras):
     arch = "dual:width=0.1:first_bottleneck=transformer:second_bottleneck=swin"
     run = marsseg.run(arch=arch, data=DATA, epochs=1, batch=8, out=tmp_path / "run")
     assert isinstance(run.network, keras.Model)
-    result = python("import sys, marsseg_core; print(marsseg_core.load(sys.argv[1]).output_shape)", str(run.path))
+    code = "import sys, marsseg_core; print(marsseg_core.load(sys.argv[1]).output_shape)"
+    result = python_with_keras(code, str(run.path))
     assert "(None, 16, 32, 5)" in result.out
 
 

@@ -527,7 +527,7 @@ def test_init_from_a_run_with_plugin_files_needs_trust(tmp_path):
 
 
 @pytest.mark.slow
-def test_a_run_stores_its_files_and_can_be_loaded_with_trust_in_a_new_process(tmp_path, my_loss, python):
+def test_a_run_stores_its_files_and_can_be_loaded_with_trust_in_a_new_process(tmp_path, my_loss, python_with_keras):
     network = tmp_path / "my-net.py"
     network.write_text(NETWORK)
     run = marsseg.run(
@@ -547,10 +547,10 @@ def test_a_run_stores_its_files_and_can_be_loaded_with_trust_in_a_new_process(tm
     )  # this process has already executed the file
 
     load = "import sys, marsseg_core as m\nprint(m.load(sys.argv[1], trust=len(sys.argv) > 2).count_params())"
-    refused = python(load, str(run.path))
+    refused = python_with_keras(load, str(run.path))
     assert f"plugins/my-net.py (SHA-256 {sha256(NETWORK)})" in refused.err
     assert "my_loss.py" not in refused.err  # the network needs no loss
-    loaded = python(load, str(run.path), "trust")
+    loaded = python_with_keras(load, str(run.path), "trust")
     assert loaded.out == f"{run.network.count_params()}\n", loaded.err
 
     again = marsseg.run(run.path, out=tmp_path / "again")

@@ -1,15 +1,15 @@
 """A run that was killed continues from its checkpoint and ends like one that was never stopped."""
 
 import json
+import os
 import shutil
-import subprocess
-import sys
 import time
 from multiprocessing import active_children
 
 import numpy as np
 import pytest
 from helpers.messages import warnings_told
+from helpers.with_keras import MARSSEG, start_with_keras
 
 import marsseg_core as marsseg
 from marsseg_core.errors import RequestError, RunError
@@ -225,18 +225,20 @@ def test_a_folder_that_is_no_run_cannot_be_resumed(tmp_path, cli):
 
 
 @pytest.mark.slow
-def test_a_process_that_is_killed_loses_nothing(tmp_path):
+def test_a_process_that_is_killed_loses_nothing(tmp_path, marsseg_with_keras):
     """SIGKILL in the middle of the training. benchmarks/killed.py does this ten times."""
     words = [f"--{name}={value}" for name, value in WORDS.items()]
     whole = outcome(marsseg.run(out=tmp_path / "whole", **WORDS))
-    command = [sys.executable, "-m", "marsseg_core", "run"]
-    process = subprocess.Popen([*command, *words, f"--out={tmp_path / 'killed'}"], stderr=subprocess.DEVNULL)
+    with open(os.devnull, "wb") as nothing:
+        files = {"stdout": nothing, "stderr": nothing}
+        process = start_with_keras(MARSSEG, "run", *words, f"--out={tmp_path / 'killed'}", cwd=tmp_path, **files)
     checkpoint = RunFolder(tmp_path / "killed").checkpoint
     while not checkpoint.exists() and process.poll() is None:
         time.sleep(0.01)
     process.kill()
     process.wait()
-    subprocess.run([*command, "--resume", str(tmp_path / "killed"), "--workers", "2"], check=True, capture_output=True)
+    answer = marsseg_with_keras("run", "--resume", str(tmp_path / "killed"), "--workers", "2")
+    assert answer.code == 0, answer.err
     with (
         np.load(RunFolder(tmp_path / "killed").checkpoint) as resumed,
         np.load(tmp_path / "whole/checkpoint/last.npz") as expected,

@@ -128,7 +128,7 @@ class TestRunFolder:
 
 
 class TestLoading:
-    def test_in_a_fresh_process_gives_the_same_logits(self, finished, tmp_path):
+    def test_in_a_fresh_process_gives_the_same_logits(self, finished, tmp_path, python_with_keras):
         images = finished.data.images[:3].astype("float32") / 255
         np.save(tmp_path / "images.npy", images)
         code = (
@@ -137,7 +137,8 @@ class TestLoading:
             "np.save(sys.argv[3], network.predict_on_batch(np.load(sys.argv[2])))"
         )
         arguments = [finished.path, tmp_path / "images.npy", tmp_path / "logits.npy"]
-        subprocess.run([sys.executable, "-c", code, *map(str, arguments)], check=True, capture_output=True)
+        answer = python_with_keras(code, *map(str, arguments))
+        assert answer.code == 0, answer.err
         np.testing.assert_array_equal(np.load(tmp_path / "logits.npy"), finished.network.predict_on_batch(images))
 
     def test_network_file_does_not_hold_the_task(self, finished):
@@ -215,7 +216,7 @@ class TestFailure:
             small_run(tmp_path / "run", learning_rate=1e30, epochs=3)
         assert "learning rate" in error.value.hint
 
-    def test_full_disk_is_one_error_and_leaves_only_whole_files(self, tmp_path):
+    def test_full_disk_is_one_error_and_leaves_only_whole_files(self, tmp_path, python_with_keras):
         # A limit on the size of files stands for a full disk: the small files fit, the network does not.
         code = (
             "import resource, sys;"
@@ -226,10 +227,10 @@ class TestFailure:
         )
         out = tmp_path / "run"
         words = ["--arch", "unet:width=0.25:depth=2", "--epochs", "1", "--out", str(out), "--data", SMALL["data"]]
-        result = subprocess.run([sys.executable, "-c", code, *words], capture_output=True, text=True)
-        assert result.returncode == 1, result.stderr
-        assert "Error: network.keras cannot be written" in result.stderr
-        assert "Traceback" not in result.stderr
+        result = python_with_keras(code, *words)
+        assert result.code == 1, result.err
+        assert "Error: network.keras cannot be written" in result.err
+        assert "Traceback" not in result.err
         assert {path.name for path in out.rglob("*")} == {
             "plan.toml",
             "split.json",

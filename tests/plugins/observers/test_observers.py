@@ -228,7 +228,7 @@ def test_mlflow_has_parameters_metrics_artifacts_and_the_status(tmp_path, mlflow
 
 
 @pytest.mark.slow
-def test_a_failed_run_is_marked_as_failed_in_mlflow(tmp_path, mlflow, marsseg):
+def test_a_failed_run_is_marked_as_failed_in_mlflow(tmp_path, mlflow, marsseg_with_keras):
     (tmp_path / "bad.py").write_text(
         "from dataclasses import dataclass\nfrom marsseg_core.plugin_api import Loss\n\n"
         "@dataclass(frozen=True)\nclass Bad(Loss):\n    def build(self, spec):\n        return self.of\n\n"
@@ -239,7 +239,7 @@ def test_a_failed_run_is_marked_as_failed_in_mlflow(tmp_path, mlflow, marsseg):
     )
     words = ["--arch", "unet:width=0.1:depth=1:convolutions=1", "--bottleneck", "none"]
     words += ["--data", "synthetic:count=24:height=16:width=32", "--plugin", "bad.py", "--loss", "bad"]
-    answer = marsseg("run", *words, MARSSEG_OBSERVERS="mlflow")
+    answer = marsseg_with_keras("run", *words, MARSSEG_OBSERVERS="mlflow")
     assert answer.code == 3
     assert "no such number" in answer.err
     assert "Traceback" not in answer.err
@@ -247,11 +247,11 @@ def test_a_failed_run_is_marked_as_failed_in_mlflow(tmp_path, mlflow, marsseg):
 
 
 @pytest.mark.slow
-def test_a_run_on_the_command_line_reaches_both(tmp_path, mlflow, marsseg):
+def test_a_run_on_the_command_line_reaches_both(tmp_path, mlflow, marsseg_with_keras):
     pytest.importorskip("tensorboard")
     words = ["--arch", "unet:width=0.1:depth=1:convolutions=1", "--bottleneck", "none", "--loss", "ssce,dice"]
     words += ["--weighting", "softadapt", "--data", "synthetic:count=24:height=16:width=32"]
-    answer = marsseg("run", *words, "--epochs", "2", "--out", "run", MARSSEG_OBSERVERS="mlflow,tensorboard")
+    answer = marsseg_with_keras("run", *words, "--epochs", "2", "--out", "run", MARSSEG_OBSERVERS="mlflow,tensorboard")
     assert answer.code == 0, answer.err
     assert "Warning" not in answer.err
     (logged,) = runs_of(mlflow)
