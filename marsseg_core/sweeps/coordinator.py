@@ -75,7 +75,7 @@ class Coordinator:
         process works on the sweep. Ctrl-C stops the workers, writes the summary, and is raised again.
         """
         folder = self._sweep.folder
-        with folder.coordinated(alone=alone) as self._name:
+        with folder.coordinated(alone=alone, command=self._options.command) as self._name:
             try:
                 with self._executor.start(ExecutorSpec(folder.workers, self._jobs)) as workers:
                     self._execute(workers)
@@ -194,7 +194,8 @@ class Coordinator:
         plan = str(folder.plan(running.number))
         name = f"{run.path.name}, try {tries}"
         self._running[name] = running
-        workers.submit(self._task(name, execute_trial, run.path, plan=plan, pruning=pruning))
+        arguments = {"plan": plan, "pruning": pruning, "scores_test": self._options.scores_test}
+        workers.submit(self._task(name, execute_trial, run.path, **arguments))
 
     def _task(self, name: str, function: Callable[..., Any], folder: Path, **arguments: Any) -> Task:
         arguments |= {"disabled": list(self._sweep.request.disabled), "trust": self._trust, "folder": str(folder)}
@@ -217,6 +218,8 @@ class Coordinator:
         outcome = result.value
         trial.set_user_attr("epochs", outcome["epochs"])
         trial.set_user_attr("processor_seconds", outcome["processor_seconds"])
+        if outcome["test"]:
+            study.set_user_attr(test_attribute(running.number), outcome["test"])
         if outcome["state"] == "pruned":
             study.tell(trial, state=states.PRUNED)
         else:

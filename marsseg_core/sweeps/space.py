@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
@@ -138,8 +138,10 @@ def _flat(table: Mapping[str, Any], file: Path, prefix: str = "") -> Iterator[tu
             raise RequestError(f"{prefix}{key} has no values.", where=str(file), hint='Write a text such as "1..4".')
 
 
-def make_space(varied: Sequence[str], request: Request, session: Session) -> Space:
+def make_space(varied: Sequence[str], request: Request, session: Session, *, one_at_a_time: bool = False) -> Space:
     """Parse and check the texts of `--vary`, for trials that have everything else as in `request`.
+
+    With `one_at_a_time`, the combinations are the first choice of each kind, and those that differ from it in one kind.
 
     Raises RequestError for a path or a value that does not exist, or for a component that fits no other.
     """
@@ -151,13 +153,16 @@ def make_space(varied: Sequence[str], request: Request, session: Session) -> Spa
         for name, path in paths.items()
         if isinstance(path, KindPath)
     ]
-    number = prod(setting.values.count or 0 for setting in kinds)
+    counts = [setting.values.count or 0 for setting in kinds]
+    number = 1 + sum(count - 1 for count in counts) if one_at_a_time else prod(counts)
     if number > _MOST_COMBINATIONS:
         raise RequestError(
             f"The space has {number:,} combinations of components; at most {_MOST_COMBINATIONS:,} can be searched.",
             where="--vary",
         )
-    combinations, impossible, plan = _combinations(kinds, request, session)
+    choices = [setting.values.values for setting in kinds]
+    products = star(choices) if one_at_a_time else itertools.product(*choices)
+    combinations, impossible, plan = _combinations(kinds, products, request, session, baseline_first=one_at_a_time)
     others = []
     for name, path in paths.items():
         if isinstance(path, ComponentPath):
@@ -166,6 +171,15 @@ def make_space(varied: Sequence[str], request: Request, session: Session) -> Spa
         elif isinstance(path, SectionPath):
             others.append(Setting(path, parse_values(texts[name], [path.parameter], name)))
     return Space((*kinds, *others), combinations, impossible, plan)
+
+
+def star(choices: Sequence[Sequence[Value]]) -> Iterator[tuple[Value, ...]]:
+    """Yield the first choices of all settings, and then each variation of them in one setting."""
+    first = tuple(values[0] for values in choices)
+    yield first
+    for position, values in enumerate(choices):
+        for value in values[1:]:
+            yield (*first[:position], value, *first[position + 1 :])
 
 
 def _by_path(varied: Sequence[str]) -> dict[str, list[str]]:
@@ -186,18 +200,23 @@ def _by_path(varied: Sequence[str]) -> dict[str, list[str]]:
 
 
 def _combinations(
-    settings: Sequence[Setting], request: Request, session: Session
+    settings: Sequence[Setting],
+    products: Iterable[tuple[Value, ...]],
+    request: Request,
+    session: Session,
+    *,
+    baseline_first: bool,
 ) -> tuple[tuple[Combination, ...], tuple[str, ...], Plan]:
     """Return the possible combinations of components, why others are impossible, and the plan of the first.
 
-    Raises the error of a choice that is possible in no combination.
+    Raises the error of a choice that is possible in no combination; and, with `baseline_first`, that of the first one.
     """
     combinations: list[Combination] = []
     impossible: list[str] = []
     errors: dict[tuple[str, Value], MarssegError] = {}
     plan: Plan | None = None
     fixed: Mapping[Kind, tuple[Entry, ...]] = {}
-    for values in itertools.product(*(setting.values.values for setting in settings)):
+    for values in products:
         choices = {setting.name: value for setting, value in zip(settings, values, strict=True)}
         texts = ", ".join(f"{name}={to_text(value)}" for name, value in choices.items())
         try:
@@ -206,7 +225,7 @@ def _combinations(
             for pair in choices.items():
                 errors.setdefault(pair, error)
             impossible.append(f"{texts}: {error.what}" if texts else error.what)
-            if not settings:
+            if not settings or (baseline_first and not combinations):
                 raise
             continue
         if plan is None:
