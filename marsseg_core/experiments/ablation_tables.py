@@ -111,7 +111,7 @@ def _signed(value: float | None) -> str:
 
 def _pairs(effect: Effect) -> str:
     seeds, others = len(effect.by_seed), len(effect.by_others)
-    return "0" if not seeds else f"{seeds} seeds" + (f" × {others}" if others > 1 else "")
+    return "0" if not seeds else f"{seeds} seed{'' if seeds == 1 else 's'}" + (f" × {others}" if others > 1 else "")
 
 
 def _span(effect: Effect) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
@@ -20,8 +21,8 @@ from ..registry.entries import Entry
 from ..registry.kinds import DATASET, Kind
 from ..registry.parameters import Value, to_text
 from ..registry.session import Session
-from .paths import ComponentPath, KindPath, Path as SettingPath, SectionPath, parse_path
-from .plans import refuse_fixed, request_of
+from .paths import ComponentPath, KindPath, Path as SettingPath, SectionPath, parameters_of_entry, parse_path
+from .plans import override, refuse_fixed, request_of
 from .values import Choices, Range, Values, parse_values
 
 # The values of a trial's settings by their paths. Settings that play no part in it are left out.
@@ -162,12 +163,15 @@ def make_space(varied: Sequence[str], request: Request, session: Session, *, one
         )
     choices = [setting.values.values for setting in kinds]
     products = star(choices) if one_at_a_time else itertools.product(*choices)
-    combinations, impossible, plan = _combinations(kinds, products, request, session, baseline_first=one_at_a_time)
+    parameters = {path: texts[name] for name, path in paths.items() if isinstance(path, ComponentPath)}
+    combinations, impossible, plan = _combinations(
+        kinds, products, parameters, request, session, baseline_first=one_at_a_time
+    )
     others = []
     for name, path in paths.items():
         if isinstance(path, ComponentPath):
-            parameters = path.check(dict.fromkeys(each.components[path.kind] for each in combinations))
-            others.append(Setting(path, parse_values(texts[name], parameters, name)))
+            found = path.check(dict.fromkeys(each.components[path.kind] for each in combinations))
+            others.append(Setting(path, parse_values(texts[name], found, name)))
         elif isinstance(path, SectionPath):
             others.append(Setting(path, parse_values(texts[name], [path.parameter], name)))
     return Space((*kinds, *others), combinations, impossible, plan)
@@ -202,6 +206,7 @@ def _by_path(varied: Sequence[str]) -> dict[str, list[str]]:
 def _combinations(
     settings: Sequence[Setting],
     products: Iterable[tuple[Value, ...]],
+    parameters: Mapping[ComponentPath, list[str]],
     request: Request,
     session: Session,
     *,
@@ -220,7 +225,7 @@ def _combinations(
         choices = {setting.name: value for setting, value in zip(settings, values, strict=True)}
         texts = ", ".join(f"{name}={to_text(value)}" for name, value in choices.items())
         try:
-            resolved = resolve(request_of(request, choices, []), session)
+            resolved = resolve(request_of(request, choices, _required(parameters, choices, request, session)), session)
         except RequestError as error:
             for pair in choices.items():
                 errors.setdefault(pair, error)
@@ -246,6 +251,27 @@ def _combinations(
                 raise _refusal(setting, str(value), reason)
     assert plan is not None
     return tuple(combinations), tuple(impossible), plan
+
+
+def _required(
+    parameters: Mapping[ComponentPath, list[str]], choices: Mapping[str, Value], request: Request, session: Session
+) -> list[str]:
+    """Return the first values, as texts of `--set`, of parameters that vary and without which a component is not valid.
+
+    `parameters` has the texts of `--vary` of each. Those of components that the combination does not have are left out.
+    """
+    overrides = []
+    for path, texts in parameters.items():
+        text = choices.get(path.kind.option, request.compositions.get(path.kind.option))
+        with suppress(RequestError):  # a wrong name, of which `resolve` says more
+            entries = _entries(path.kind, str(text), session.catalog) if text is not None else ()
+            for position in path.positions(entries):
+                parameter = parameters_of_entry(entries[position - 1])[path.key]
+                if parameter.required:
+                    values = parse_values(texts, [parameter], str(path))
+                    first = values.low if isinstance(values, Range) else values.values[0]
+                    overrides.append(override(f"{path.kind.option}.{position}.{path.key}", first))
+    return overrides
 
 
 def _entries(kind: Kind, text: str, catalog: Catalog) -> tuple[Entry, ...]:
