@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from typing import Any, Final
 
@@ -126,7 +127,8 @@ class Coordinator:
     def _draw(self) -> _Running | None:
         """Draw the next trial that can be executed; None if the sweep has enough of them."""
         study = self._sweep.study
-        for _ in range(_MOST_SKIPPED):
+        # A grid ends by itself.
+        for _ in count() if self._options.sampler == "grid" else range(_MOST_SKIPPED):
             if self._exhausted or self._spent():
                 return None
             number = len(self._trials())

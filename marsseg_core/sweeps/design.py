@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import product
 from typing import Final
 
 from ..data.split_options import MOST_RUNS
@@ -14,7 +15,7 @@ from ..registry.parameters import Value, to_text
 from ..registry.session import Session
 from .draw import plan_of
 from .options import AblationOptions, SweepOptions, check_score
-from .space import Assignment, Setting, Space, make_space, star
+from .space import Assignment, Combination, Setting, Space, make_space, star
 
 SEED: Final = "training.seed"
 
@@ -124,7 +125,7 @@ def designed(space: Space, number: int, *, one_at_a_time: bool) -> Assignment | 
     All combinations come with the first seed before any comes with the second: so an ablation that is interrupted has
     complete pairs.
     """
-    several, seeds = _combinations(space, one_at_a_time=one_at_a_time), seeds_of(space)
+    several, seeds = [*_combinations(space, one_at_a_time=one_at_a_time)], seeds_of(space)
     if number >= len(several) * len(seeds):
         return None
     return {**several[number % len(several)], SEED: seeds[number // len(several)]}
@@ -167,34 +168,38 @@ def _with_seeds(varied: Sequence[str], request: Request, first: int, count: int)
     return [*varied, f"{SEED}={','.join(str(first + number) for number in range(count))}"]
 
 
-def _combinations(space: Space, *, one_at_a_time: bool) -> list[Assignment]:
-    """Return all combinations without the seeds, the baseline first."""
+def _combinations(space: Space, *, one_at_a_time: bool) -> Iterator[Assignment]:
+    """Yield all combinations without the seeds, the baseline first."""
     if one_at_a_time:
-        return [*_one_at_a_time(space)]
-    seeds = len(seeds_of(space))
-    grid = (space.grid(number) for number in range(0, space.count or 0, seeds))  # the seed is the last setting
-    return [{name: value for name, value in each.items() if name != SEED} for each in grid]
+        _refuse_inactive(space)
+    for number, combination in enumerate(space.combinations):
+        settings = _active(space, combination)
+        choices = [setting.values.values for setting in settings]
+        if not one_at_a_time:
+            several: Iterable[tuple[Value, ...]] = product(*choices)
+        elif number == 0:
+            several = star(choices)
+        else:  # it differs from the baseline already
+            several = [tuple(values[0] for values in choices)]
+        for values in several:
+            yield {**combination.choices, **{each.name: value for each, value in zip(settings, values, strict=True)}}
 
 
-def _one_at_a_time(space: Space) -> Iterator[Assignment]:
+def _active(space: Space, combination: Combination) -> list[Setting]:
+    return [setting for setting in space.active(combination) if setting.name != SEED]
+
+
+def _refuse_inactive(space: Space) -> None:
+    """Raise RequestError for a setting that varies, but plays no part in the baseline."""
     baseline = space.combinations[0]
-    active = _active(space, 0)
+    active = [*baseline.choices, *(setting.name for setting in space.active(baseline))]
     for setting in space.settings:
-        if (setting.values.count or 0) > 1 and setting not in active and setting.name not in (SEED, *baseline.choices):
+        if (setting.values.count or 0) > 1 and setting.name not in active:
             raise RequestError(
                 f"{setting.name} plays no part in the baseline, so it cannot vary one at a time.",
                 where=f"--vary {setting.name}",
                 hint="The first choice of each setting is the baseline. Change the order, or use the full grid.",
             )
-    for values in star([setting.values.values for setting in active]):
-        yield {**baseline.choices, **{setting.name: value for setting, value in zip(active, values, strict=True)}}
-    for number, other in enumerate(space.combinations[1:], start=1):
-        first = {setting.name: setting.values.values[0] for setting in _active(space, number)}
-        yield {**other.choices, **first}
-
-
-def _active(space: Space, combination: int) -> list[Setting]:
-    return [setting for setting in space.active(space.combinations[combination]) if setting.name != SEED]
 
 
 def _text(assignment: Assignment) -> str:
