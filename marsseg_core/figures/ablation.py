@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from matplotlib.axes import Axes
@@ -29,9 +30,10 @@ def ablation_figure(ablation: Ablation, target: Target, form: Format = "png") ->
     title = f"Effect on the {ablation.subset} {ablation.by} ({'higher' if ablation.rises else 'lower'} is better)"
     verbatim([axes.set_title(title, loc="left", fontsize=TITLE_SIZE)])
     axes.axvline(0, color=BASELINE, linewidth=1.5)
+    limits = _limits([effect for _, effect in rows if effect is not None])
     for row, (_, effect) in enumerate(rows):
         if effect is not None:
-            _draw(axes, row, effect)
+            _draw(axes, row, effect, limits)
     axes.set_yticks(range(len(rows)), [label for label, _ in rows])
     axes.set_ylim(len(rows) - 0.4, -0.6)
     verbatim(axes.get_yticklabels())
@@ -53,20 +55,31 @@ def _rows(ablation: Ablation) -> list[tuple[str, Effect | None]]:
     return rows
 
 
-def _draw(axes: Axes, row: int, effect: Effect) -> None:
+def _limits(effects: Sequence[Effect]) -> tuple[float, float]:
+    """Return the limits within which intervals are drawn, so that a very wide one does not hide the others."""
+    points = [0.0, *(value for effect in effects for value in effect.by_seed.values())]
+    low, high = min(points), max(points)
+    return 2 * low - high, 2 * high - low
+
+
+def _draw(axes: Axes, row: int, effect: Effect, limits: tuple[float, float]) -> None:
     if effect.mean is None:
         axes.annotate(interval_text(effect), (0, row), xytext=(6, -3), textcoords="offset points", **_NOTE)
         return
     axes.plot([*effect.by_seed.values()], [row] * len(effect.by_seed), "o", color=INK, alpha=0.3, markersize=5)
     if effect.interval is not None:
-        axes.plot(effect.interval, [row, row], color=INK, linewidth=2)
+        ends = [min(max(end, limits[0]), limits[1]) for end in effect.interval]
+        axes.plot(ends, [row, row], color=INK, linewidth=2)
+        for end, drawn, arrow in zip(effect.interval, ends, "<>", strict=True):
+            if end != drawn:
+                axes.plot(drawn, row, arrow, color=INK, markersize=7)
     axes.plot(effect.mean, row, "D", color=INK, markersize=7, markeredgecolor="white")
     note = f"{effect.mean:+.4f}" + ("" if effect.interval is not None else "  (one seed: no interval)")
     axes.annotate(note, (effect.mean, row), xytext=(0, 7), textcoords="offset points", ha="center", **_NOTE)
 
 
 def _finish(axes: Axes, more: int) -> None:
-    note = "diamond: mean over the seeds; line: its 95 % interval; dot: one seed"
+    note = "diamond: mean over the seeds; line: its 95 % interval;\ndot: one seed; arrow: the interval is longer"
     axes.set_xlabel(
         note + (f"\n{more:,} more effects are in the table" if more else ""), fontsize=NOTE_SIZE, color=MUTED
     )

@@ -12,7 +12,7 @@ from scipy import stats
 from marsseg_core.experiments.ablation import AblationRun, Factor, analyse
 from marsseg_core.experiments.ablation_tables import combinations_table, effects_csv, effects_table
 from marsseg_core.experiments.markup import latex_table, markdown_table
-from marsseg_core.figures.ablation import ablation_figure
+from marsseg_core.figures.ablation import _limits, ablation_figure
 from marsseg_core.runs.records import Record
 
 LOSS = Factor("loss", ("wssce", "dice"))
@@ -149,6 +149,10 @@ def test_markup_shows_texts_literally():
     latex = latex_table(["a_b", "n"], [["50 %", "±1"]], right=["n"])
     assert r"\begin{tabular}{lr}" in latex
     assert "a\\_b & n \\\\\n\\midrule\n50 \\% & $\\pm$1 \\\\" in latex
+
+
+def test_a_very_wide_interval_does_not_hide_the_others(ablation):
+    assert _limits(ablation.effects) == pytest.approx((-0.1, 0.2))  # the differences of the seeds are from 0 to 0.1
 
 
 def test_a_figure_is_the_same_bytes_each_time(ablation, tmp_path):
