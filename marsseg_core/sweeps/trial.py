@@ -24,7 +24,13 @@ _PATIENCE: Final = 60.0
 
 
 def execute_trial(
-    *, folder: str, plan: str, disabled: Sequence[str], trust: bool, pruning: Mapping[str, Any] | None
+    *,
+    folder: str,
+    plan: str,
+    disabled: Sequence[str],
+    trust: bool,
+    pruning: Mapping[str, Any] | None,
+    scores_test: bool = False,
 ) -> dict[str, Any]:
     """Execute a trial, or resume it if it was begun before.
 
@@ -34,9 +40,11 @@ def execute_trial(
         disabled: the texts of `--disable`
         trust: whether the plugin files beside the plan may be executed
         pruning: the arguments of `TrialReporter`; None if no trial is pruned
+        scores_test: whether the test subset is scored when the training has ended
 
     Returns:
-        The state ("finished" or "pruned"), the objective, the number of epochs and the processor time.
+        The state ("finished" or "pruned"), the objective, the scores of the test subset, the number of epochs and the
+        processor time.
 
     Raises:
         KeyboardInterrupt: the worker is stopped
@@ -61,9 +69,9 @@ def execute_trial(
         hooks.add(reporter, "the pruner of the sweep")
     with silence_retracing_warning():
         if run_folder.begun:
-            run = resume(run_folder, resolved, hooks=hooks, score_test=False)
+            run = resume(run_folder, resolved, hooks=hooks, score_test=scores_test)
         else:
-            run = execute(resolved, out=run_folder.path, hooks=hooks, score_test=False)
+            run = execute(resolved, out=run_folder.path, hooks=hooks, score_test=scores_test)
     clear_session()  # otherwise Keras' global state would grow from trial to trial
     if run.metrics["status"] == FINISHED:
         return _outcome(resolved, run.metrics, "finished", began)
@@ -106,5 +114,10 @@ def _outcome(plan: Plan, metrics: Mapping[str, Any], state: str, began: float) -
     value = scores.get(column.removeprefix(PREFIX))
     if value is None and state == "finished":
         raise RunError(f"The objective {column} is undefined.")
-    seconds = time.process_time() - began
-    return {"state": state, "value": value, "epochs": metrics["epochs"], "processor_seconds": seconds}
+    return {
+        "state": state,
+        "value": value,
+        "test": metric_values(metrics["subsets"].get("test", {})),
+        "epochs": metrics["epochs"],
+        "processor_seconds": time.process_time() - began,
+    }
