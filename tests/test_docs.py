@@ -84,8 +84,8 @@ def test_every_command_is_understood(cli, tiny_file, page, words):
         words.append("--help" if "--resume" in words else "--dry-run")
     if words[:2] == ["data", "make"]:
         words = [re.sub(r"\d{2,}", "9", word) for word in words]  # a small set
-    if words[0] in ("predict", "evaluate", "--install-completion"):
-        words.append("--help")  # they need a run; an option that does not exist is refused nonetheless
+    if words[0] in ("predict", "evaluate", "board", "--install-completion"):
+        words.append("--help")  # they need runs; an option that does not exist is refused nonetheless
         words = [word for word in words if word != "--install-completion"]
     answer = cli(*words)
     assert answer.code == 0, answer.err

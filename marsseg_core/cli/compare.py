@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
@@ -16,6 +16,8 @@ from .output import print_json, print_table, print_text, say, warn
 
 if TYPE_CHECKING:
     from ..experiments.comparison import Comparison, Difference
+
+_RIGHT: Final = ("n", "to the best", "pairs")
 
 
 def compare(
@@ -40,6 +42,10 @@ def compare(
     csv: Annotated[
         Path | None, typer.Option(help="Write a table of all runs with all their metrics.", metavar="FILE.csv")
     ] = None,
+    markdown: Annotated[Path | None, typer.Option(help="Write the ranking as Markdown.", metavar="FILE.md")] = None,
+    latex: Annotated[
+        Path | None, typer.Option(help="Write the ranking as a table for LaTeX (booktabs).", metavar="FILE.tex")
+    ] = None,
     figure: Annotated[
         Path | None, typer.Option(help="Draw the runs, their means and the differences.", metavar="FILE.png")
     ] = None,
@@ -49,9 +55,15 @@ def compare(
     Runs whose plans differ only in seed and fold form one group. `marsseg compare runs` compares all runs in runs/.
     A run that cannot be read is listed with the reason; the exit code is then 1.
     """
-    for option, path in (("csv", csv), ("figure", figure)):
+    targets = {
+        "csv": (csv, ".csv"),
+        "markdown": (markdown, ".md"),
+        "latex": (latex, ".tex"),
+        "figure": (figure, ".png"),
+    }
+    for option, (path, suffix) in targets.items():
         if path is not None:
-            _check_target(path, option, ".csv" if option == "csv" else ".png")
+            _check_target(path, option, suffix)
     from ..experiments.comparison import compare_runs
 
     comparison = compare_runs(runs, by=by, subset=subset)
@@ -60,6 +72,12 @@ def compare(
 
         write_bytes(csv, encode_text(to_csv(comparison)))
         say(f"Table written: {csv}")
+    for path, form in ((markdown, "markdown_table"), (latex, "latex_table")):
+        if path is not None:
+            from ..experiments import markup
+
+            write_bytes(path, encode_text(getattr(markup, form)(*_table_for_papers(comparison), right=_RIGHT)))
+            say(f"Table written: {path}")
     if figure is not None:
         from ..figures.comparison import comparison_figure
 
@@ -82,23 +100,30 @@ def _check_target(path: Path, option: str, suffix: str) -> None:
     require_parent(path, f"--{option}")
 
 
-def _print_comparison(comparison: Comparison) -> None:
-    headers = (
-        "rank",
-        "group",
-        f"{comparison.subset} {comparison.by}",
-        "n",
-        "to the best",
-        "95 % interval",
-        "pairs",
-        "runs",
-    )
-    rows = []
+def _ranking(comparison: Comparison) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
+    """Return the headers and the rows of the groups, best first."""
+    score = f"{comparison.subset} {comparison.by}"
+    headers = ("rank", "group", score, "n", "to the best", "95 % interval", "pairs")
+    rows: list[tuple[str, ...]] = []
     for group in comparison.groups:
         rank = "–" if group.rank is None else str(group.rank)
-        names = " ".join(str(run.path) for run in group.runs)
-        rows.append((rank, group.label, str(group.spread), str(group.spread.n), *_cells(group.difference), names))
-    print_table(headers, rows, right=("n", "to the best", "pairs"), names=3)
+        rows.append((rank, group.label, str(group.spread), str(group.spread.n), *_cells(group.difference)))
+    return headers, rows
+
+
+def _table_for_papers(comparison: Comparison) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
+    """Return the ranking with the settings that differ as columns, which say in a paper what the groups are."""
+    (rank, group, *others), rows = _ranking(comparison)
+    settings = [[values[position] for values in comparison.differing.values()] for position in range(len(rows))]
+    headers = (rank, group, *comparison.differing, *others)
+    return headers, [(*row[:2], *mine, *row[2:]) for row, mine in zip(rows, settings, strict=True)]
+
+
+def _print_comparison(comparison: Comparison) -> None:
+    headers, rows = _ranking(comparison)
+    names = [" ".join(str(run.path) for run in group.runs) for group in comparison.groups]
+    shown = [(*row, text) for row, text in zip(rows, names, strict=True)]
+    print_table((*headers, "runs"), shown, right=_RIGHT, names=3)
     if comparison.differing:
         print_text()
         settings = [(name, *values) for name, values in comparison.differing.items()]

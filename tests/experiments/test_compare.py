@@ -366,6 +366,17 @@ class TestCommand:
             ("A", "1", "1", "none"),
         ]
 
+    def test_tables_for_papers_say_what_differs_between_the_groups(self, seeds, cli, tmp_path):
+        folders = seeds("poor", POOR, loss="dice"), seeds("good", GOOD)
+        assert cli("compare", *map(str, folders), "--markdown", "x.md", "--latex", "x.tex").code == 0
+        header, _, first, second = (tmp_path / "x.md").read_text().splitlines()
+        assert header.startswith("| rank | group | loss | test miou | n |")
+        assert first.startswith(f"| 1 | A | wssce | {np.mean(GOOD):.4f} ±")
+        assert second.startswith("| 2 | B | dice | ")
+        assert (
+            (tmp_path / "x.tex").read_text().startswith("\\begin{tabular}{llllrrlr}\n\\toprule\nrank & group & loss & ")
+        )
+
     def test_figure_is_a_png(self, seeds, write, cli, tmp_path):
         folders = seeds("poor", POOR, loss="dice"), seeds("good", GOOD), write("odd", 0.2, test=(1,), loss="focal")
         assert cli("compare", *map(str, folders), "--figure", "x.png").code == 0
@@ -377,6 +388,7 @@ class TestCommand:
             (["--by", "mio"], "Did you mean 'miou'?"),
             (["--subset", "train"], "One of test, validation."),
             (["--csv", "x.txt"], "does not end in .csv"),
+            (["--latex", "x.txt"], "does not end in .tex"),
             (["--figure", "missing/x.png"], "There is no folder 'missing'"),
             (["--figure", "there.png"], "nothing is ever overwritten"),
             (["nowhere"], "'nowhere' is not a run folder"),

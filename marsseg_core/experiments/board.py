@@ -1,0 +1,87 @@
+"""Gather all runs under a folder for one page: settings, scores, curves, and where their pictures are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from ..errors import RequestError
+from ..files.run_folder import RunFolder
+from ..planning.metrics import metric_table
+from ..runs.records import FOLD, SEED, Record, RecordedSplit, find_runs, read_record
+
+# Columns of the history that are no curves to compare.
+_NO_CURVES: Final = ("epoch", "seconds")
+_DIGITS: Final = 5
+
+
+@dataclass(frozen=True)
+class Board:
+    """All runs of a folder.
+
+    Attributes:
+        folder: the folder; addresses on the page are relative to it
+        runs: a mapping for each run, as the page's script reads it
+        unreadable: the runs that could not be read, with the reason
+    """
+
+    folder: Path
+    runs: tuple[Mapping[str, Any], ...]
+    unreadable: tuple[tuple[Path, str], ...]
+
+
+def read_board(folder: Path) -> Board:
+    """Read all runs in a folder and in its series and sweeps. Raises RequestError if there is none."""
+    records: list[tuple[Record, list[dict[str, float | None]]]] = []
+    unreadable = []
+    splits: dict[str, RecordedSplit] = {}
+    for path in find_runs([folder]):
+        try:
+            record, opened = read_record(path, splits), RunFolder.open(path)
+            records.append((record, opened.read_history() if opened.history.is_file() else []))
+        except RequestError as error:
+            unreadable.append((path, str(error)))
+    common = _common([_settings(record) for record, _ in records])
+    runs = tuple(_run(folder, record, history, common) for record, history in records)
+    return Board(folder, runs, tuple(unreadable))
+
+
+def _settings(record: Record) -> dict[str, str]:
+    return {**record.settings, SEED: record.seed, FOLD: record.fold}
+
+
+def _common(settings: Sequence[Mapping[str, str]]) -> dict[str, str]:
+    """Return the settings that all runs have with the same value."""
+    first: Mapping[str, str] = settings[0] if settings else {}
+    return {name: text for name, text in first.items() if all(each.get(name) == text for each in settings)}
+
+
+def _run(
+    folder: Path, record: Record, history: Sequence[Mapping[str, float | None]], common: Mapping[str, str]
+) -> dict[str, Any]:
+    """Return what the page needs of a run. The settings that all runs share are left out."""
+    path = record.path.relative_to(folder)
+    run, shows = RunFolder.open(record.path), metric_table().shows
+    columns = dict.fromkeys(name for row in history for name in row if name not in _NO_CURVES)
+    tiles = run.figures / "tiles.png"
+    return {
+        "name": path.as_posix(),
+        "status": record.status,
+        "settings": {name: text for name, text in _settings(record).items() if name not in common},
+        "scores": {
+            subset: {name: _rounded(value) for name, value in scores.items() if shows(name) or "iou_" in name}
+            for subset, scores in record.scores.items()
+        },
+        "epochs": len(history),
+        "minutes": _rounded(sum(row.get("seconds") or 0 for row in history) / 60),
+        "curves": {name: [_rounded(row.get(name)) for row in history] for name in columns},
+        "report": (path / run.report.name).as_posix() if run.report.is_file() else None,
+        "tiles": (path / "figures" / "tiles.png").as_posix() if tiles.is_file() else None,
+    }
+
+
+def _rounded(value: float | None) -> float | None:
+    # NaN and infinity are no JSON.
+    return None if value is None or not abs(value) < float("inf") else float(f"{value:.{_DIGITS}g}")

@@ -1,0 +1,60 @@
+"""Serve the board of a folder on this machine alone."""
+
+from __future__ import annotations
+
+from functools import partial
+from http import HTTPStatus
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any, Final
+
+from ..errors import MarssegError, RequestError
+from ..experiments.board import read_board
+from .board import board_page
+
+# What the page leads to: reports and figures. Plans, logs and networks are not handed out.
+_SERVED: Final = (".html", ".png")
+
+
+def serve_board(folder: Path, port: int) -> ThreadingHTTPServer:
+    """Return a server of the board, which listens on 127.0.0.1 only. The page is made anew whenever it is loaded.
+
+    Args:
+        folder: the folder with the runs
+        port: the port; 0 is any that is free
+
+    Raises:
+        RequestError: there is no run, or the port cannot be used
+    """
+    read_board(folder)
+    try:
+        return ThreadingHTTPServer(("127.0.0.1", port), partial(_Handler, directory=str(folder)))
+    except (OSError, OverflowError) as cause:
+        raise RequestError(f"The port {port} cannot be used: {cause}.", where="--port") from cause
+
+
+class _Handler(SimpleHTTPRequestHandler):
+    def do_GET(self) -> None:
+        """Answer with the board, a report or a figure."""
+        path = self.path.partition("?")[0]
+        if path == "/":
+            self._answer_with_board()
+        elif path.endswith(_SERVED):
+            super().do_GET()
+        else:
+            self.send_error(HTTPStatus.NOT_FOUND)
+
+    def _answer_with_board(self) -> None:
+        try:
+            content = board_page(read_board(Path(self.directory))).encode()
+        except MarssegError as error:
+            self.send_error(HTTPStatus.INTERNAL_SERVER_ERROR, error.what)
+            return
+        self.send_response(HTTPStatus.OK)
+        self.send_header("Content-Type", "text/html; charset=utf-8")
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Print nothing for each request."""

@@ -1,0 +1,127 @@
+"""The board: one page over all runs of a folder, and its server."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+import threading
+from pathlib import Path
+from urllib.error import HTTPError
+from urllib.request import urlopen
+
+import pytest
+from helpers.paths import FROZEN
+
+from marsseg_core.errors import RequestError
+from marsseg_core.experiments.board import read_board
+from marsseg_core.figures.board import board_page
+from marsseg_core.figures.board_server import serve_board
+from marsseg_core.runs.records import read_record
+
+CHROMIUM = shutil.which("chromium")
+
+
+@pytest.fixture
+def runs(tmp_path) -> Path:
+    """A folder with two runs of different names, one of them in a series, and a folder that is no run."""
+    shutil.copytree(FROZEN / "finished", tmp_path / "first run")
+    shutil.copytree(FROZEN / "finished", tmp_path / "series" / "second")
+    (tmp_path / "notes").mkdir()
+    return tmp_path
+
+
+def data_of(page: str) -> dict:
+    return json.loads(re.search(r'id="data">(.*?)</script>', page)[1])
+
+
+def test_the_board_has_all_runs_with_scores_curves_and_addresses(runs):
+    board = read_board(runs)
+    assert [run["name"] for run in board.runs] == ["first run", "series/second"]
+    record, run = read_record(runs / "first run"), board.runs[0]
+    assert run["status"] == "finished"
+    for subset in ("validation", "test"):
+        assert run["scores"][subset]["miou"] == pytest.approx(record.scores[subset]["miou"], rel=1e-4)
+    lines = (runs / "first run" / "history.csv").read_text().splitlines()
+    assert len(run["curves"]["val_miou"]) == run["epochs"] == len(lines) - 1
+    for address in filter(None, (run["report"], run["tiles"])):
+        assert (runs / address).is_file()
+
+
+def test_settings_that_all_runs_share_are_left_out(runs):
+    plan = runs / "series" / "second" / "plan.toml"
+    plan.write_text(re.sub(r"(?m)^seed = \d+$", "seed = 77", plan.read_text()))
+    (runs / "series" / "second" / "manifest.json").unlink(missing_ok=True)
+    first, second = read_board(runs).runs
+    assert first["settings"].keys() == second["settings"].keys()
+    assert second["settings"]["training.seed"] == "77"
+    assert "training.batch" not in first["settings"]
+
+
+def test_a_broken_run_is_listed_with_the_reason(runs):
+    (runs / "first run" / "metrics.json").write_text("{")
+    board = read_board(runs)
+    assert [run["name"] for run in board.runs] == ["series/second"]
+    assert board.unreadable[0][0] == runs / "first run"
+    assert "<li>first run: " in board_page(board)
+
+
+def test_text_of_runs_cannot_end_the_script(runs):
+    (runs / "first run").rename(runs / "<script>alert(1)")
+    page = board_page(read_board(runs))
+    assert "<script>alert" not in page
+    assert data_of(page)["runs"][0]["name"] == "<script>alert(1)"
+
+
+def test_the_command_writes_the_page_into_the_folder(cli, runs):
+    answer = cli("board", str(runs))
+    assert answer.code == 0
+    assert len(data_of((runs / "board.html").read_text())["runs"]) == 2
+    assert cli("board", str(runs)).code == 0  # again, over the old page
+    (runs / "first run" / "metrics.json").write_text("{")
+    answer = cli("board", str(runs))
+    assert answer.code == 1
+    assert "could not be read" in answer.err
+
+
+def test_a_folder_without_runs_is_an_error(cli, tmp_path):
+    answer = cli("board")
+    assert answer.code == 2
+    assert "'runs' is not a run folder, and contains none." in answer.err
+
+
+def test_the_server_hands_out_the_page_and_its_pictures_and_nothing_else(runs):
+    with serve_board(runs, 0) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            base = f"http://127.0.0.1:{server.server_port}"
+            assert len(data_of(urlopen(f"{base}/").read().decode())["runs"]) == 2
+            shutil.copytree(FROZEN / "finished", runs / "third")
+            assert len(data_of(urlopen(f"{base}/").read().decode())["runs"]) == 3
+            for address in ("third/plan.toml", "third/network.keras", "../secret.txt", "third/", "third"):
+                with pytest.raises(HTTPError):
+                    urlopen(f"{base}/{address}")
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def test_a_port_that_is_taken_is_an_error(runs):
+    with serve_board(runs, 0) as server, pytest.raises(RequestError, match="cannot be used"):
+        serve_board(runs, server.server_port)
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")
+def test_a_browser_shows_the_runs_and_reports_no_error(runs):
+    page = runs / "board.html"
+    page.write_text(board_page(read_board(runs)))
+    words = ("--headless", "--no-sandbox", "--disable-gpu", "--enable-logging=stderr", "--dump-dom")
+    shown = subprocess.run(
+        [str(CHROMIUM), *words, page.as_uri()], capture_output=True, encoding="utf-8", check=True, timeout=120
+    )
+    assert "CONSOLE" not in shown.stderr
+    assert "2 of 2 runs" in shown.stdout
+    assert shown.stdout.count('type="checkbox"') == 2
+    assert "<polyline" in shown.stdout
