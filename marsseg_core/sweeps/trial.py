@@ -19,8 +19,8 @@ from ..runs.metric_values import metric_values
 if TYPE_CHECKING:
     from ..planning.plan import Plan
 
-# How long a resumed trial waits for the process that still writes its folder, in seconds.
-_PATIENCE: Final = 60.0
+# How often a resumed trial looks whether another process still writes its folder, in seconds.
+_PAUSE: Final = 0.5
 
 
 def execute_trial(
@@ -88,16 +88,16 @@ def score_trial(*, folder: str, disabled: Sequence[str], trust: bool) -> dict[st
 
 
 def _wait_for_claim(folder: RunFolder) -> None:
-    """Wait until no other process writes the folder: that of a killed coordinator ends its step first."""
-    deadline = time.monotonic() + _PATIENCE
+    """Wait until no other process writes the folder.
+
+    The worker of a killed coordinator ends its step first; a job of a queue, or a user who resumes the run, the run.
+    """
     while folder.path.is_dir():
         try:
             with folder.claimed():
                 return
         except RequestError:
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(0.5)
+            time.sleep(_PAUSE)
 
 
 def _outcome(plan: Plan, metrics: Mapping[str, Any], state: str, began: float) -> dict[str, Any]:

@@ -12,12 +12,11 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from queue import Empty, SimpleQueue
-from typing import Any, Final, TypeAlias
+from typing import Any, TypeAlias
 
 from marsseg_core.plugin_api import Executor, ExecutorSpec, Task, TaskResult, Workers, param
 
-# What limits the threads of TensorFlow, and of the libraries that NumPy uses. They read it when they are imported.
-_THREADS: Final = ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+from .threads import limited_to
 
 
 @dataclass(frozen=True)
@@ -140,4 +139,4 @@ def _environment(jobs: int, threads: int | None) -> dict[str, str]:
     if threads is None and jobs == 1:
         return dict(os.environ)
     available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return os.environ | dict.fromkeys(_THREADS, str(threads or max(1, available // jobs)))
+    return os.environ | limited_to(threads or max(1, available // jobs))
