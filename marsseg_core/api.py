@@ -9,12 +9,13 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Literal, Unpack
 
-from .components.interfaces import Architecture, Bottleneck, Encoder, Loss
+from .components.interfaces import Architecture, Bottleneck, Encoder, Executor, Loss
 from .components.specs import LossSpec
 from .conventions import HEADLINE, VOID, LossFunction
 from .data.limits import SIDE_LIMIT
 from .errors import RequestError, nearest
 from .experiments.comparison import Comparison, compare_runs
+from .experiments.members import MemberWorkers
 from .experiments.resumption import follow, is_series, plans_of_series, resume_series
 from .experiments.series import Series, plan_series, run_series
 from .files.run_folder import RunFolder
@@ -22,6 +23,7 @@ from .hooks import CallbackObserver, HookCaller, announce
 from .messages import get_logger
 from .networks.startup import check_backend, start_keras
 from .planning.arguments import count_of, flag_of, path_of, paths_of, request_of, text_of, value_of
+from .planning.executors import executor_of
 from .planning.fitting import check_has_method
 from .planning.invoke import build_component, call_component
 from .planning.plan import NETWORK_KINDS, Plan
@@ -396,6 +398,8 @@ def series(
     *,
     seeds: int | None = None,
     folds: int | None = None,
+    on: str | Executor | None = None,
+    jobs: int | None = None,
     out: AnyPath | None = None,
     overrides: Sequence[str] = (),
     plugins: Sequence[AnyPath] = (),
@@ -408,6 +412,9 @@ def series(
         base: What to start from: the name of a recipe, a plan file, a run, or a `Plan`. None is the recipe "default".
         seeds: Number of runs, at least 2. Their seeds are the plan's seed and the ones after it.
         folds: Number of folds, at least 2, each tested in one run. Pass either `seeds` or `folds`.
+        on: Where the runs are executed: an executor such as "local" or "ray:cpus=4", or an instance. None executes one
+            after the other in this process, or `jobs` processes of this machine.
+        jobs: Number of runs at the same time. None is 1.
         out: The folder that holds the runs, which must not exist. None creates a new one in runs/.
         overrides: Single values, as for `--set`.
         plugins: Python files that define further components and hooks. They are executed.
@@ -432,8 +439,12 @@ def series(
     folder = None if out is None else path_of(out, "out")
     counts = [None if count is None else count_of(count, name) for name, count in (("seeds", seeds), ("folds", folds))]
     kind, plans = plan_series(_planned(base, overrides, plugins, trust, arguments), *counts)
+    workers = None
+    if on is not None or jobs is not None:
+        executor = executor_of("local" if on is None else on, open_session(), "on")
+        workers = MemberWorkers(executor, 1 if jobs is None else count_of(jobs, "jobs", at_least=1))
     start_keras()
-    return run_series(kind, plans, out=folder)
+    return run_series(kind, plans, out=folder, workers=workers)
 
 
 def compare(*runs: AnyPath, by: str = HEADLINE, subset: str = "test") -> Comparison:

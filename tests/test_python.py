@@ -59,7 +59,7 @@ class TestTheSignature:
     OWN = {  # noqa: RUF012
         "run": {"base", "out", "overrides", "plugins", "trust", "callbacks", "hooks"},
         "plan": {"base", "overrides", "plugins", "trust"},
-        "series": {"base", "out", "overrides", "plugins", "trust", "seeds", "folds"},
+        "series": {"base", "out", "overrides", "plugins", "trust", "seeds", "folds", "on", "jobs"},
     }
 
     @pytest.mark.parametrize("name", OWN)

@@ -88,6 +88,8 @@ CASES = {
     "run hooks": (lambda v: marsseg.run(hooks=v), NO_FUNCTION),
     "series seeds": (lambda v: marsseg.series(seeds=v), NO_COUNT),
     "series folds": (lambda v: marsseg.series(folds=v), NO_COUNT),
+    "series on": (lambda v: marsseg.series(seeds=2, on=v), ODD | TEXTS),
+    "series jobs": (lambda v: marsseg.series(seeds=2, jobs=v), NO_COUNT),
     "series out": (lambda v: marsseg.series(seeds=2, out=v), ODD),
     "images": (lambda v: data(images=v), ODD | TEXTS | {"floats": GIVEN["images"] / 1.0, "flat": GIVEN["masks"]}),
     "masks": (

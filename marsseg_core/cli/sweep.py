@@ -9,6 +9,7 @@ import typer
 
 from ..errors import RequestError
 from ..networks.startup import check_backend
+from ..planning.executors import executor_of
 from ..registry.kinds import EXECUTOR
 from ..registry.session import Session, open_session
 from .common_options import (
@@ -127,7 +128,7 @@ def sweep(
     Each trial is a run folder inside of the sweep's folder. The test subset is scored only for the best trials.
     """
     session = open_session(disable=disable, trust=trust)
-    executor = _executor(on, session)
+    executor = executor_of(on, session)
     if jobs < 1:
         raise RequestError(f"--jobs must be at least 1, not {jobs}.", where="--jobs")
     training = {
@@ -195,15 +196,6 @@ def sweep(
     begun = begin_sweep(stored, searched, session, out)
     # The plugin files are those that this command was called with: its workers may execute their copies.
     _run(begun, executor, jobs, trust or bool(plugin), json, alone=True)
-
-
-def _executor(text: str, session: Session) -> Any:
-    from ..planning.grammar import components
-
-    executors = components(EXECUTOR, text, session.catalog)
-    if len(executors) != 1:
-        raise RequestError("A sweep has one executor.", where=f"--on {text}")
-    return executors[0]
 
 
 def _open(

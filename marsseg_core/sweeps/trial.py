@@ -5,9 +5,10 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
-from ..errors import RequestError, RunError
+from ..errors import RunError
+from ..experiments.continuation import execute_or_resume, wait_for_claim
 from ..files.run_folder import FINISHED, RunFolder
 from ..hooks import announce
 from ..networks.startup import start_keras
@@ -18,9 +19,6 @@ from ..runs.metric_values import metric_values
 
 if TYPE_CHECKING:
     from ..planning.plan import Plan
-
-# How often a resumed trial looks whether another process still writes its folder, in seconds.
-_PAUSE: Final = 0.5
 
 
 def execute_trial(
@@ -43,14 +41,12 @@ def execute_trial(
         MarssegError: the run fails
     """
     start_keras()
-    from ..networks.keras_backend import clear_session, silence_retracing_warning
-    from ..training.loop import execute, resume
     from .pruning import TrialReporter
 
     began = time.process_time()
     session = open_session(disable=disabled, trust=trust)
     run_folder = RunFolder(Path(folder))
-    _wait_for_claim(run_folder)
+    wait_for_claim(run_folder)
     run_folder.discard_beginning()
     resolved = resolve(Request(base=folder if run_folder.begun else plan), session)
     if run_folder.begun and run_folder.finished:
@@ -59,12 +55,7 @@ def execute_trial(
     if pruning is not None:
         reporter = TrialReporter(**pruning)
         hooks.add(reporter, "the pruner of the sweep")
-    with silence_retracing_warning():
-        if run_folder.begun:
-            run = resume(run_folder, resolved, hooks=hooks, score_test=False)
-        else:
-            run = execute(resolved, out=run_folder.path, hooks=hooks, score_test=False)
-    clear_session()  # otherwise Keras' global state would grow from trial to trial
+    run = execute_or_resume(run_folder, resolved, hooks=hooks, score_test=False)
     if run.metrics["status"] == FINISHED:
         return _outcome(resolved, run.metrics, "finished", began)
     if reporter is None or not reporter.pruned:
@@ -85,19 +76,6 @@ def score_trial(*, folder: str, disabled: Sequence[str], trust: bool) -> dict[st
         metrics = score_test(run_folder, resolve(Request(base=folder), session))
         clear_session()
     return metric_values(metrics["subsets"]["test"])
-
-
-def _wait_for_claim(folder: RunFolder) -> None:
-    """Wait until no other process writes the folder.
-
-    The worker of a killed coordinator ends its step first; a job of a queue, or a user who resumes the run, the run.
-    """
-    while folder.path.is_dir():
-        try:
-            with folder.claimed():
-                return
-        except RequestError:
-            time.sleep(_PAUSE)
 
 
 def _outcome(plan: Plan, metrics: Mapping[str, Any], state: str, began: float) -> dict[str, Any]:

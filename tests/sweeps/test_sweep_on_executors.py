@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from helpers.clusters import ray_cluster
+from helpers.killing import kills_its_process_once
 
 from marsseg_core.planning.grammar import components
 from marsseg_core.planning.resolver import Request
@@ -16,24 +17,11 @@ from marsseg_core.sweeps.sweep import begin_sweep
 
 COMPOSITIONS = {"data": "synthetic:count=16:height=16:width=16", "arch": "unet:depth=1:width=0.125"}
 
-KILLS_ITS_PROCESS_ONCE = """
-import os, signal
-from contextlib import suppress
-from pathlib import Path
-from marsseg_core.plugin_api import hookimpl
-
-@hookimpl
-def marsseg_epoch_finished(run, record):
-    with suppress(FileExistsError), (Path(run.path).parent / "killed").open("x"):
-        os.kill(os.getpid(), signal.SIGKILL)
-"""
-
 
 def sweep_on(text, folder, jobs=1):
     """The settings, scores and numbers of tries of all trials."""
     folder.mkdir()
-    plugin = folder / "kills.py"
-    plugin.write_text(KILLS_ITS_PROCESS_ONCE)
+    plugin = kills_its_process_once(folder)
     sections = {"training": {"epochs": "2", "deterministic": "true"}}
     session = open_session(disable=["report", "progress"], trust=True)
     options = SweepOptions(("loss=wssce", "loss=dice"), sampler="grid", report=0)
