@@ -281,6 +281,9 @@ def _warn_of_space(space: Space) -> None:
 
 
 def _print_options(options: SweepOptions, on: str, jobs: int, space: Space) -> None:
+    from ..planning.grammar import parse
+
+    (executor,) = parse(on)
     trials = "as many as there are" if options.trials is None else str(options.trials)
     rows = [
         ("trials", trials),
@@ -288,7 +291,8 @@ def _print_options(options: SweepOptions, on: str, jobs: int, space: Space) -> N
         ("pruner", options.pruner),
         ("seed", str(options.seed)),
         ("objective", space.plan.metrics.best_by),
-        ("on", on),
+        ("on", executor.name),
+        *((f"on.{key}", value) for key, value in executor.parameters.items()),
         ("jobs", str(jobs)),
     ]
     print_table(("option", "value"), rows)
