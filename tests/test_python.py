@@ -59,6 +59,10 @@ class TestTheSignature:
     OWN = {  # noqa: RUF012
         "run": {"base", "out", "overrides", "plugins", "trust", "callbacks", "hooks"},
         "plan": {"base", "overrides", "plugins", "trust"},
+        "sweep": {
+            *("base", "vary", "trials", "sampler", "pruner", "sampler_seed", "wall", "cpu", "best"),
+            *("on", "jobs", "resume", "out", "overrides", "plugins", "disable", "trust"),
+        },
         "series": {"base", "out", "overrides", "plugins", "trust", "seeds", "folds", "on", "jobs"},
     }
 
