@@ -126,6 +126,7 @@ if TYPE_CHECKING:
     from .hooks import hookimpl as hookimpl
     from .messages import get_logger as get_logger
     from .networks.compiled import compiled as compiled
+    from .networks.cost import cost_of as cost_of
     from .planning.metrics import MetricTable as MetricTable, metric_table as metric_table
     from .planning.plan import Plan as Plan
     from .printable import printable as printable
@@ -317,6 +318,7 @@ _NAMES: Final = {
     "hooks": ("hookimpl",),
     "messages": ("get_logger",),
     "networks.compiled": ("compiled",),
+    "networks.cost": ("cost_of",),
     "planning.metrics": (
         "MetricTable",
         "metric_table",

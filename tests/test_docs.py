@@ -80,7 +80,7 @@ def test_every_command_is_understood(cli, tiny_file, page, words):
     words = [str(tiny_file) if word == "$MARSSEG_TILES" else word for word in words]
     for run in runs_read_by(words):
         pretend_run(Path(run))
-    if words[0] in ("run", "sweep") and "--dry-run" not in words:
+    if words[0] in ("run", "sweep", "ablate") and "--dry-run" not in words:
         words.append("--help" if "--resume" in words else "--dry-run")
     if words[:2] == ["data", "make"]:
         words = [re.sub(r"\d{2,}", "9", word) for word in words]  # a small set

@@ -19,6 +19,7 @@ COMMANDS = {
     "run --help": ["run", "--help"],
     "sweep --help": ["sweep", "--help"],
     "sweep --dry-run": ["sweep", "--vary", "training.learning_rate=1e-4..1e-2", "--dry-run"],
+    "ablate --dry-run": ["ablate", "--loss", "wssce", "--loss", "dice", "--dry-run"],
     "data inspect --help": ["data", "inspect", "--help"],
     "--version": ["--version"],
     "--dry-run": ["run", "--plan", "report", "--precision", "auto", "--dry-run"],
@@ -43,7 +44,7 @@ def test_instant_commands_import_neither_keras_nor_a_backend(probe, command):
     assert answer.code == (2 if command == "wrong parameter" else 0)
     assert answer.out or answer.code
     assert not modules & {*BACKENDS, "keras", "scipy", "cv2", "matplotlib", "jinja2", "filelock", "optuna"}
-    if command not in ("show", "--dry-run", "sweep --dry-run", "wrong parameter"):
+    if command not in ("show", "--dry-run", "sweep --dry-run", "ablate --dry-run", "wrong parameter"):
         assert not {name for name in modules if name.startswith("marsseg_plugins")}
         assert "numpy" not in modules
 

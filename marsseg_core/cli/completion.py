@@ -153,11 +153,12 @@ def _settings(options: Mapping[str, Any], text: str) -> list[Word]:
 
 
 def _chosen_names(kind: Kind, options: Mapping[str, Any]) -> list[str]:
-    """Return the names that the command line passes to the option of a kind."""
+    """Return the names that the command line passes to the option of a kind, which `ablate` takes several times."""
     from ..planning.grammar import parse
 
-    text = options.get(kind.option)
-    return [named.name for named in parse(text)] if isinstance(text, str) else []
+    given = options.get(kind.option) or ()
+    texts = [given] if isinstance(given, str) else given
+    return [*dict.fromkeys(named.name for text in texts for named in parse(text))]
 
 
 def _components(kind: Kind, text: str) -> list[Word]:

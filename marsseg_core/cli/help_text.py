@@ -15,7 +15,7 @@ from ..registry.parameters import to_text
 
 
 def plan_defaults(catalog: Catalog) -> dict[str, str]:
-    """Return the value that a plan has without an option of `run` or `sweep`, by the option's name in Python.
+    """Return the value that a plan has without an option of `run`, `sweep` or `ablate`, by the option's name in Python.
 
     It is that of the recipe `default`, else that of the plan's own options. Options without a value are left out. This
     reads one file, and imports no component.

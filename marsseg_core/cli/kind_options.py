@@ -19,20 +19,29 @@ def takes_kinds(command: Callable[..., None]) -> Callable[..., None]:
     The command receives the values in its first argument, `compositions`: a composition by the name of the option.
     Options that were not used are left out.
     """
-    options = {kind.option: _annotation(kind) for kind in PLAN_KINDS}
+    return _with_options(command, str | None)
+
+
+def takes_choices(command: Callable[..., None]) -> Callable[..., None]:
+    """Add an option for each kind, like `takes_kinds`, that can be repeated: `compositions` has lists."""
+    return _with_options(command, list[str] | None)
+
+
+def _with_options(command: Callable[..., None], values_of_one: Any) -> Callable[..., None]:
+    options = {kind.option: _annotation(kind, values_of_one) for kind in PLAN_KINDS}
 
     def call(**values: Any) -> None:
         compositions = {name: values.pop(name) for name in options}
-        command({name: text for name, text in compositions.items() if text is not None}, **values)
+        command({name: given for name, given in compositions.items() if given not in (None, (), [])}, **values)
 
     return extended(command, call, before=options, without=["compositions"])
 
 
-def _annotation(kind: Kind) -> Any:
+def _annotation(kind: Kind, values: Any) -> Any:
     option = typer.Option(
         help=kind.help,
         metavar=kind.metavar,
         autocompletion=composition(kind, *kind.suffixes),
         rich_help_panel=DATA if kind is DATASET else COMPONENTS,
     )
-    return Annotated[str | None, option]
+    return Annotated[values, option]

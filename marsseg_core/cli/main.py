@@ -33,6 +33,7 @@ COMMANDS: Final = (
     *(
         "run",
         "sweep",
+        "ablate",
         "predict",
         "evaluate",
         "report",

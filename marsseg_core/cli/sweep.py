@@ -32,7 +32,8 @@ from .common_options import (
 )
 from .completion import composition, fixed, settings
 from .kind_options import takes_kinds
-from .output import EXIT_INTERRUPTED, print_json, print_table, print_text, say, warn
+from .output import print_json, print_table, print_text, say, warn
+from .trials import execute_trials, open_begun
 
 if TYPE_CHECKING:
     from ..planning.resolver import Request
@@ -154,8 +155,8 @@ def sweep(
             "split": split,
         }
         others |= {"wall": wall, "cpu": cpu, "plugin": plugin, "out": out, "dry_run": dry_run or None}
-        begun = _open(resume, join, others, trials, disable or [], trust)
-        _run(begun, executor, jobs, trust, json, alone=join is None)
+        begun = open_begun("sweep", resume, join, others, disable or [], trust, trials=trials)
+        _finish(begun, execute_trials(begun, executor, jobs, trust, alone=join is None), json)
         return
     from ..planning.resolver import Request
     from ..sweeps.draw import check_sampler
@@ -194,43 +195,11 @@ def sweep(
     stored = SweepRequest.of_texts(options, request, disable or ())
     begun = begin_sweep(stored, searched, session, out)
     # The plugin files are those that this command was called with: its workers may execute their copies.
-    _run(begun, executor, jobs, trust or bool(plugin), json, alone=True)
+    _finish(begun, execute_trials(begun, executor, jobs, trust or bool(plugin), alone=True), json)
 
 
-def _open(
-    resume: Path | None, join: Path | None, others: dict[str, Any], trials: int | None, disable: list[str], trust: bool
-) -> Sweep:
-    """Open the sweep of --resume or --join. Raises RequestError for options that the sweep has itself."""
-    path = resume or join
-    assert path is not None
-    option = "--resume" if join is None else "--join"
-    used = [name for name, value in others.items() if value not in (None, [])]
-    if resume is not None and join is not None:
-        used = ["join"]
-    if used:
-        raise RequestError(
-            f"{option} uses the request of the sweep: --{used[0].replace('_', '-')} cannot be used with it.",
-            where=f"{option} {path}",
-            hint="Only --trials, --on, --jobs, --disable and --trust can.",
-        )
-    check_backend()
-    from ..sweeps.sweep import open_sweep
-
-    return open_sweep(path, trials=trials, disable=disable, trust=trust)
-
-
-def _run(sweep: Sweep, executor: Any, jobs: int, trust: bool, json: bool, *, alone: bool) -> None:
-    from ..sweeps.coordinator import Coordinator
-    from .sweep_progress import SweepProgress
-
-    say(f"Sweep: {sweep.folder.path}")
-    try:
-        with SweepProgress(sweep.folder.path, sweep.summary("running")) as progress:
-            summary = Coordinator(sweep, executor, jobs, progress.show, trust=trust).run(alone=alone)
-            progress.show(summary)
-    except KeyboardInterrupt:
-        say(f"Interrupted. To resume: marsseg sweep --resume {sweep.folder.path}{' --trust' if trust else ''}")
-        raise typer.Exit(EXIT_INTERRUPTED) from None
+def _finish(sweep: Sweep, summary: Summary, json: bool) -> None:
+    """Write the page, and print the best trials."""
     if summary.status == "finished":
         from ..sweeps.page import write_page
 

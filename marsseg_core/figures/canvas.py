@@ -1,4 +1,4 @@
-"""Give all figures one look: resolution, colours and font sizes, and one function to write a PNG file.
+"""Give all figures one look: resolution, colours and font sizes, and one function to write a file.
 
 Figures are made without pyplot, so there is no global state.
 """
@@ -7,13 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from os import PathLike
-from typing import BinaryIO
+from typing import BinaryIO, Literal
 
+from matplotlib import rc_context
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
 Target = str | PathLike[str] | BinaryIO
 """The path of the file to write, or a file that is open for writing bytes."""
+
+Format = Literal["png", "svg"]
+"""The formats that figures are written in."""
 
 DPI = 160
 """The resolution of figures, in pixels per inch."""
@@ -34,9 +38,11 @@ NOTE_SIZE = 9
 """The font size of notes and of tick labels, in points."""
 
 
-def write(figure: Figure, target: Target) -> None:
-    """Write a figure as a PNG file. The same figure always gives the same bytes."""
-    figure.savefig(target, format="png", dpi=DPI, facecolor="white", metadata={"Software": None})
+def write(figure: Figure, target: Target, form: Format = "png") -> None:
+    """Write a figure as a PNG or SVG file. The same figure always gives the same bytes."""
+    metadata = {"Software": None} if form == "png" else {"Date": None, "Creator": None}
+    with rc_context({"svg.hashsalt": "marsseg"}):
+        figure.savefig(target, format=form, dpi=DPI, facecolor="white", metadata=metadata)
 
 
 def verbatim(texts: Iterable[Text]) -> None:

@@ -30,7 +30,7 @@ def confusion_figure(
     ignore_classes: Collection[int] = (),
     title: str = "Confusion matrix",
 ) -> None:
-    """Draw a confusion matrix as shares of each row, with the number of pixels of the row beside it.
+    """Draw a confusion matrix: for each row its shares and numbers of pixels, with its sum beside it.
 
     A matrix of more than MOST_WRITTEN classes is drawn in colours only, without numbers.
 
@@ -79,12 +79,22 @@ def count_text(count: int) -> str:
 
 def _write_row(axes: Axes, row: int, counts: np.ndarray, shares: np.ndarray) -> None:
     for column, share in enumerate(shares):
-        text = "0" if not counts[column] else f"{100 * share:.1f}" if share >= 0.0005 else "<0.1"
+        text = "0" if not counts[column] else f"{100 * share:.1f} %" if share >= 0.0005 else "<0.1 %"
         colour = "white" if share > WHITE_TEXT_ABOVE else colours.INK if counts[column] else canvas.MUTED
         weight = "bold" if column == row else "normal"
         axes.text(
-            column, row, text, ha="center", va="center", fontsize=canvas.LABEL_SIZE + 1, color=colour, fontweight=weight
+            *(column, row - (0.1 if counts[column] else 0), text),
+            ha="center",
+            va="center",
+            fontsize=canvas.LABEL_SIZE + 1,
+            color=colour,
+            fontweight=weight,
         )
+        if counts[column]:
+            size = canvas.NOTE_SIZE - 1
+            axes.text(
+                column, row + 0.22, count_text(counts[column]), ha="center", va="center", fontsize=size, color=colour
+            )
 
 
 def _strike_row(axes: Axes, row: int, size: int) -> None:

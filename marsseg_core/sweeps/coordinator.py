@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from typing import Any, Final
 
@@ -70,7 +71,7 @@ class Coordinator:
         process works on the sweep. Ctrl-C stops the workers, writes the summary, and is raised again.
         """
         folder = self._sweep.folder
-        with folder.coordinated(alone=alone) as self._name:
+        with folder.coordinated(alone=alone, command=self._options.command) as self._name:
             try:
                 with self._executor.start(ExecutorSpec(folder.workers, self._jobs)) as workers:
                     self._execute(workers)
@@ -121,7 +122,8 @@ class Coordinator:
     def _draw(self) -> _Running | None:
         """Draw the next trial that can be executed; None if the sweep has enough of them."""
         study = self._sweep.study
-        for _ in range(_MOST_SKIPPED):
+        # A grid ends by itself.
+        for _ in count() if self._options.sampler == "grid" else range(_MOST_SKIPPED):
             if self._exhausted or self._spent():
                 return None
             number = len(self._trials())
@@ -189,7 +191,8 @@ class Coordinator:
         plan = str(folder.plan(running.number))
         name = f"{run.path.name}, try {tries}"
         self._running[name] = running
-        workers.submit(self._task(name, execute_trial, run.path, plan=plan, pruning=pruning))
+        arguments = {"plan": plan, "pruning": pruning, "scores_test": self._options.scores_test}
+        workers.submit(self._task(name, execute_trial, run.path, **arguments))
 
     def _task(self, name: str, function: Callable[..., Any], folder: Path, **arguments: Any) -> Task:
         arguments |= {"disabled": list(self._sweep.request.disabled), "trust": self._trust, "folder": str(folder)}
@@ -212,6 +215,8 @@ class Coordinator:
         outcome = result.value
         trial.set_user_attr("epochs", outcome["epochs"])
         trial.set_user_attr("processor_seconds", outcome["processor_seconds"])
+        if outcome["test"]:
+            study.set_user_attr(test_attribute(running.number), outcome["test"])
         if outcome["state"] == "pruned":
             study.tell(trial, state=states.PRUNED)
         else:

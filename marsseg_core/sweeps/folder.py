@@ -73,6 +73,10 @@ class SweepFolder:
         """Return the path of the page with plots."""
         return self.path / "sweep.html"
 
+    def results(self, suffix: str) -> Path:
+        """Return the path of a file with the results of an ablation, such as ablation.csv for ".csv"."""
+        return self.path / f"ablation{suffix}"
+
     @property
     def workers(self) -> Path:
         """Return the folder for the files of the workers."""
@@ -116,10 +120,10 @@ class SweepFolder:
                 time.sleep(_PAUSE)
 
     @contextmanager
-    def coordinated(self, *, alone: bool) -> Iterator[str]:
+    def coordinated(self, *, alone: bool, command: str = "sweep") -> Iterator[str]:
         """Yield the name of a new coordinator, which counts as alive until the block or the process ends.
 
-        Raises RequestError if it wants to be `alone`, but another one is alive.
+        Raises RequestError if it wants to be `alone`, but another one is alive; `command` is the one that can help it.
         """
         name = uuid.uuid4().hex[:12]
         with self.locked():
@@ -129,7 +133,7 @@ class SweepFolder:
                 raise RequestError(
                     "Another process is working on this sweep.",
                     where=str(self.path),
-                    hint=f"To help it: marsseg sweep --join {self.path}",
+                    hint=f"To help it: marsseg {command} --join {self.path}",
                 )
             claim = self._claims / name
             claim.mkdir()

@@ -9,9 +9,11 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
-from ..errors import RequestError
+from ..errors import RequestError, nearest
+from ..experiments.comparison import SUBSETS
 from ..files.documents import Document, read_json
-from ..files.schema import Items, Nothing, Number, OneOf, Table, Text
+from ..files.schema import Items, Nothing, Number, OneOf, Table, Text, Truth
+from ..planning.metrics import metric_table
 from ..planning.resolver import Request
 from ..registry.parameters import to_text
 
@@ -21,6 +23,30 @@ PRUNERS: Final = ("none", "median", "hyperband")
 _TRIALS: Final = 20
 
 _UNITS: Final = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
+
+
+@dataclass(frozen=True)
+class AblationOptions:
+    """What an ablation has in addition to a sweep.
+
+    Attributes:
+        by: the score whose effects are shown
+        subset: the subset that is scored: "test" or "validation"
+        one_at_a_time: whether each trial differs from the baseline in one setting at most
+    """
+
+    by: str
+    subset: str
+    one_at_a_time: bool = False
+
+    def __post_init__(self) -> None:
+        """Check the subset."""
+        if self.subset not in SUBSETS:
+            raise RequestError(
+                f"There is no subset '{self.subset}' to score.",
+                where="--subset",
+                hint=f"One of {', '.join(SUBSETS)}.",
+            )
 
 
 @dataclass(frozen=True)
@@ -36,6 +62,7 @@ class SweepOptions:
         wall: seconds after which no trial begins
         cpu: seconds of processor time of all trials together, after which no trial begins
         report: how many of the best trials are scored on the test subset
+        ablation: what an ablation has in addition; None for a sweep that searches the best plan
     """
 
     varied: tuple[str, ...]
@@ -46,6 +73,22 @@ class SweepOptions:
     wall: float | None = None
     cpu: float | None = None
     report: int = 1
+    ablation: AblationOptions | None = None
+
+    @property
+    def command(self) -> str:
+        """Return the command that begins such a sweep, and goes on with it."""
+        return "sweep" if self.ablation is None else "ablate"
+
+    @property
+    def one_at_a_time(self) -> bool:
+        """Return whether each trial differs from the baseline of an ablation in one setting at most."""
+        return self.ablation is not None and self.ablation.one_at_a_time
+
+    @property
+    def scores_test(self) -> bool:
+        """Return whether each trial scores its test subset."""
+        return self.ablation is not None and self.ablation.subset == "test"
 
     def __post_init__(self) -> None:
         """Check the values whose options are not checked elsewhere."""
@@ -56,6 +99,17 @@ class SweepOptions:
         for name, least in (("trials", 1), ("report", 0), ("seed", 0)):
             if (value := getattr(self, name)) is not None and value < least:
                 raise RequestError(f"--{name} must be at least {least}, not {value}.", where=f"--{name}")
+
+
+def check_score(by: str) -> str:
+    """Return the canonical name of a score. Raises RequestError if no installed metric has it."""
+    table = metric_table()
+    by = table.canonical(by)
+    if table.of(by) is None:
+        raise RequestError(
+            f"There is no metric '{by}'.", where="--by", hint=nearest(by, table.resolved, listing="Metrics")
+        )
+    return by
 
 
 def seconds_of(text: str, where: str) -> float:
@@ -110,7 +164,13 @@ _FORM: Final = Table(
                 "wall": _NUMBER_OR_NOTHING,
                 "cpu": _NUMBER_OR_NOTHING,
                 "report": Number(0, whole=True),
-            }
+            },
+            optional={
+                "ablation": OneOf(
+                    Table(required={"by": Text(), "subset": Text(), "one_at_a_time": Truth()}),
+                    Nothing(),
+                )
+            },
         ),
         "request": Table(
             required={
@@ -188,6 +248,8 @@ class SweepRequest:
         """Read a stored request. Raises RequestError for a damaged file."""
         content = read_json(file, Document(_FORM, "Start a new sweep."))
         options, request = content["options"], content["request"]
+        if options.get("ablation") is not None:
+            options["ablation"] = AblationOptions(**options["ablation"])
         plugins = [file.parent / name for name in request.pop("plugins")]
         return cls(
             SweepOptions(**options | {"varied": tuple(options["varied"])}),

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
@@ -20,8 +21,8 @@ from ..registry.entries import Entry
 from ..registry.kinds import DATASET, Kind
 from ..registry.parameters import Value, to_text
 from ..registry.session import Session
-from .paths import ComponentPath, KindPath, Path as SettingPath, SectionPath, parse_path
-from .plans import refuse_fixed, request_of
+from .paths import ComponentPath, KindPath, Path as SettingPath, SectionPath, parameters_of_entry, parse_path
+from .plans import override, refuse_fixed, request_of
 from .values import Choices, Range, Values, parse_values
 
 # The values of a trial's settings by their paths. Settings that play no part in it are left out.
@@ -159,8 +160,10 @@ def _flat(table: Mapping[str, Any], where: str, prefix: str = "") -> Iterator[tu
             raise RequestError(f"{prefix}{key} has no values.", where=where, hint='Write a text such as "1..4".')
 
 
-def make_space(varied: Sequence[str], request: Request, session: Session) -> Space:
+def make_space(varied: Sequence[str], request: Request, session: Session, *, one_at_a_time: bool = False) -> Space:
     """Parse and check the texts of `--vary`, for trials that have everything else as in `request`.
+
+    With `one_at_a_time`, the combinations are the first choice of each kind, and those that differ from it in one kind.
 
     Raises RequestError for a path or a value that does not exist, or for a component that fits no other.
     """
@@ -172,21 +175,36 @@ def make_space(varied: Sequence[str], request: Request, session: Session) -> Spa
         for name, path in paths.items()
         if isinstance(path, KindPath)
     ]
-    number = prod(setting.values.count or 0 for setting in kinds)
+    counts = [setting.values.count or 0 for setting in kinds]
+    number = 1 + sum(count - 1 for count in counts) if one_at_a_time else prod(counts)
     if number > _MOST_COMBINATIONS:
         raise RequestError(
             f"The space has {number:,} combinations of components; at most {_MOST_COMBINATIONS:,} can be searched.",
             where="--vary",
         )
-    combinations, impossible, plan = _combinations(kinds, request, session)
+    choices = [setting.values.values for setting in kinds]
+    products = star(choices) if one_at_a_time else itertools.product(*choices)
+    parameters = {path: texts[name] for name, path in paths.items() if isinstance(path, ComponentPath)}
+    combinations, impossible, plan = _combinations(
+        kinds, products, parameters, request, session, baseline_first=one_at_a_time
+    )
     others = []
     for name, path in paths.items():
         if isinstance(path, ComponentPath):
-            parameters = path.check(dict.fromkeys(each.components[path.kind] for each in combinations))
-            others.append(Setting(path, parse_values(texts[name], parameters, name)))
+            found = path.check(dict.fromkeys(each.components[path.kind] for each in combinations))
+            others.append(Setting(path, parse_values(texts[name], found, name)))
         elif isinstance(path, SectionPath):
             others.append(Setting(path, parse_values(texts[name], [path.parameter], name)))
     return Space((*kinds, *others), combinations, impossible, plan)
+
+
+def star(choices: Sequence[Sequence[Value]]) -> Iterator[tuple[Value, ...]]:
+    """Yield the first choices of all settings, and then each variation of them in one setting."""
+    first = tuple(values[0] for values in choices)
+    yield first
+    for position, values in enumerate(choices):
+        for value in values[1:]:
+            yield (*first[:position], value, *first[position + 1 :])
 
 
 def _by_path(varied: Sequence[str]) -> dict[str, list[str]]:
@@ -207,27 +225,33 @@ def _by_path(varied: Sequence[str]) -> dict[str, list[str]]:
 
 
 def _combinations(
-    settings: Sequence[Setting], request: Request, session: Session
+    settings: Sequence[Setting],
+    products: Iterable[tuple[Value, ...]],
+    parameters: Mapping[ComponentPath, list[str]],
+    request: Request,
+    session: Session,
+    *,
+    baseline_first: bool,
 ) -> tuple[tuple[Combination, ...], tuple[str, ...], Plan]:
     """Return the possible combinations of components, why others are impossible, and the plan of the first.
 
-    Raises the error of a choice that is possible in no combination.
+    Raises the error of a choice that is possible in no combination; and, with `baseline_first`, that of the first one.
     """
     combinations: list[Combination] = []
     impossible: list[str] = []
     errors: dict[tuple[str, Value], MarssegError] = {}
     plan: Plan | None = None
     fixed: Mapping[Kind, tuple[Entry, ...]] = {}
-    for values in itertools.product(*(setting.values.values for setting in settings)):
+    for values in products:
         choices = {setting.name: value for setting, value in zip(settings, values, strict=True)}
         texts = ", ".join(f"{name}={to_text(value)}" for name, value in choices.items())
         try:
-            resolved = resolve(request_of(request, choices, []), session)
+            resolved = resolve(request_of(request, choices, _required(parameters, choices, request, session)), session)
         except RequestError as error:
             for pair in choices.items():
                 errors.setdefault(pair, error)
             impossible.append(f"{texts}: {error.what}" if texts else error.what)
-            if not settings:
+            if not settings or (baseline_first and not combinations):
                 raise
             continue
         if plan is None:
@@ -248,6 +272,27 @@ def _combinations(
                 raise _refusal(setting, str(value), reason)
     assert plan is not None
     return tuple(combinations), tuple(impossible), plan
+
+
+def _required(
+    parameters: Mapping[ComponentPath, list[str]], choices: Mapping[str, Value], request: Request, session: Session
+) -> list[str]:
+    """Return the first values, as texts of `--set`, of parameters that vary and without which a component is not valid.
+
+    `parameters` has the texts of `--vary` of each. Those of components that the combination does not have are left out.
+    """
+    overrides = []
+    for path, texts in parameters.items():
+        text = choices.get(path.kind.option, request.compositions.get(path.kind.option))
+        with suppress(RequestError):  # a wrong name, of which `resolve` says more
+            entries = _entries(path.kind, str(text), session.catalog) if text is not None else ()
+            for position in path.positions(entries):
+                parameter = parameters_of_entry(entries[position - 1])[path.key]
+                if parameter.required:
+                    values = parse_values(texts, [parameter], str(path))
+                    first = values.low if isinstance(values, Range) else values.values[0]
+                    overrides.append(override(f"{path.kind.option}.{position}.{path.key}", first))
+    return overrides
 
 
 def _entries(kind: Kind, text: str, catalog: Catalog) -> tuple[Entry, ...]:

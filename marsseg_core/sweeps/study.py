@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from ..registry.parameters import Value, to_text
+from .design import designed
 from .draw import drawn
 from .optional import import_optuna
 from .options import SweepOptions
@@ -49,7 +50,10 @@ def make_sampler(options: SweepOptions, space: Space, number: int) -> Any:
     if options.sampler == "tpe":
         seed = (options.seed * 1_000_003 + number) % 2**32
         return optuna.samplers.TPESampler(seed=seed)
-    assignment = drawn(space, options.sampler, options.seed, number)
+    if options.ablation is None:
+        assignment = drawn(space, options.sampler, options.seed, number)
+    else:
+        assignment = designed(space, number, one_at_a_time=options.one_at_a_time)
     return None if assignment is None else _drawn_sampler(assignment)
 
 

@@ -74,7 +74,7 @@ def begin_sweep(request: SweepRequest, space: Space, session: Session, out: Path
     check_sampler(request.options.sampler, space)
     import_optuna()
     plan = space.plan
-    folder = SweepFolder(create_run_folder(f"{plan.name}-sweep", out).path)
+    folder = SweepFolder(create_run_folder(f"{plan.name}-{request.options.command}", out).path)
     folder.workers.mkdir()
     stored = replace(request, request=replace(request.request, plugins=folder.write_plugins(plan)))
     direction = "maximize" if plan.metrics.rises(plan.metrics.best_by) else "minimize"
@@ -83,14 +83,20 @@ def begin_sweep(request: SweepRequest, space: Space, session: Session, out: Path
     return Sweep(folder, request, space, session, study)
 
 
-def open_sweep(path: Path, *, trials: int | None, disable: Iterable[str], trust: bool) -> Sweep:
+def open_sweep(path: Path, *, trials: int | None, disable: Iterable[str], trust: bool, command: str = "sweep") -> Sweep:
     """Open a sweep to go on with it, possibly with another number of trials.
 
-    Raises RequestError if the folder is that of no sweep, if one of its plugin files is not trusted, or if the space
-    cannot be searched any more.
+    Raises RequestError if the folder is that of no sweep, if another command than `command` began it, if one of its
+    plugin files is not trusted, or if the space cannot be searched any more.
     """
     folder = SweepFolder.open(path)
     request = SweepRequest.read(folder.request).with_trials(trials)
+    if request.options.command != command:
+        raise RequestError(
+            f"The folder is that of marsseg {request.options.command}.",
+            where=str(path),
+            hint=f"To go on with it: marsseg {request.options.command} --resume {path}",
+        )
     plugins = request.request.plugins
     if plugins and not trust:
         names = ", ".join(Path(plugin).name for plugin in plugins)
@@ -104,5 +110,7 @@ def open_sweep(path: Path, *, trials: int | None, disable: Iterable[str], trust:
     absolute = replace(request, request=replace(request.request, plugins=files), disabled=disabled)
     session = open_session(disable=disabled, trust=trust)
     with absolute.in_directory():
-        space = make_space(request.options.varied, absolute.request, session)
+        space = make_space(
+            request.options.varied, absolute.request, session, one_at_a_time=request.options.one_at_a_time
+        )
     return Sweep(folder, absolute, space, session, open_study(folder.journal))

@@ -22,7 +22,13 @@ if TYPE_CHECKING:
 
 
 def execute_trial(
-    *, folder: str, plan: str, disabled: Sequence[str], trust: bool, pruning: Mapping[str, Any] | None
+    *,
+    folder: str,
+    plan: str,
+    disabled: Sequence[str],
+    trust: bool,
+    pruning: Mapping[str, Any] | None,
+    scores_test: bool = False,
 ) -> dict[str, Any]:
     """Execute a trial, or resume it if it was begun before.
 
@@ -32,9 +38,11 @@ def execute_trial(
         disabled: the texts of `--disable`
         trust: whether the plugin files beside the plan may be executed
         pruning: the arguments of `TrialReporter`; None if no trial is pruned
+        scores_test: whether the test subset is scored when the training has ended
 
     Returns:
-        The state ("finished" or "pruned"), the objective, the number of epochs and the processor time.
+        The state ("finished" or "pruned"), the objective, the scores of the test subset, the number of epochs and the
+        processor time.
 
     Raises:
         KeyboardInterrupt: the worker is stopped
@@ -55,7 +63,7 @@ def execute_trial(
     if pruning is not None:
         reporter = TrialReporter(**pruning)
         hooks.add(reporter, "the pruner of the sweep")
-    run = execute_or_resume(run_folder, resolved, hooks=hooks, score_test=False)
+    run = execute_or_resume(run_folder, resolved, hooks=hooks, score_test=scores_test)
     if run.metrics["status"] == FINISHED:
         return _outcome(resolved, run.metrics, "finished", began)
     if reporter is None or not reporter.pruned:
@@ -84,5 +92,10 @@ def _outcome(plan: Plan, metrics: Mapping[str, Any], state: str, began: float) -
     value = scores.get(column.removeprefix(PREFIX))
     if value is None and state == "finished":
         raise RunError(f"The objective {column} is undefined.")
-    seconds = time.process_time() - began
-    return {"state": state, "value": value, "epochs": metrics["epochs"], "processor_seconds": seconds}
+    return {
+        "state": state,
+        "value": value,
+        "test": metric_values(metrics["subsets"].get("test", {})),
+        "epochs": metrics["epochs"],
+        "processor_seconds": time.process_time() - began,
+    }

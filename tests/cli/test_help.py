@@ -20,7 +20,7 @@ def options(text: str) -> dict[str, str]:
     return dict(re.findall(r" (--[\w-]+) (.*?)(?= --[\w-]+ |$)", text))
 
 
-@pytest.mark.parametrize("command", ["run", "sweep"])
+@pytest.mark.parametrize("command", ["run", "sweep", "ablate"])
 def test_the_help_says_what_a_plan_has_by_default(cli, command):
     shown = options(cli(command, "--help", COLUMNS="500").out)
     planned = {name: value for name, value, _ in table(cli("run", "--dry-run").out)}

@@ -117,6 +117,12 @@ class TestSpace:
         with pytest.raises(RequestError, match="is set twice"):  # both mean the same in the second choice
             plan_of(space, space.grid(5), FREE, open_session())
 
+    def test_a_parameter_that_a_component_needs_can_vary(self):
+        varied = ("weighting=fixed", "weighting=scheduled", "weighting.scheduled.start=0.2,0.8")
+        assert "end must be given" in str(refusal("loss=wssce,dice", *varied))
+        space = space_of("loss=wssce,dice", *varied, "weighting.scheduled.end=0.5,0.5", "weighting.scheduled.end=1,2")
+        assert space.count == 1 + 2
+
     def test_impossible_combinations_are_skipped_and_counted(self):
         space = space_of("arch=segformer", "arch=unet", "bottleneck=none", "bottleneck=aspp", "encoder=none")
         assert len(space.combinations) + len(space.impossible) == 4

@@ -7,15 +7,13 @@ import re
 import shutil
 import sys
 import tomllib
-from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from helpers.pretended import InThisProcess, Pretended
 
 import marsseg_core as marsseg
-from marsseg_core.components.interfaces import Executor
-from marsseg_core.components.tasks import TaskResult, Workers
 from marsseg_core.errors import RequestError
 from marsseg_core.experiments.comparison import compare_runs
 from marsseg_core.planning.resolver import Request
@@ -34,38 +32,6 @@ TINY = {"data": "synthetic:count=16:height=16:width=16", "arch": "unet:depth=1:w
 VARIED = ("loss=wssce", "loss=dice", "training.learning_rate=1e-4..1e-2")
 
 
-class InThisProcess(Workers):
-    """Ends tasks in the order, and with the results, that a test wants."""
-
-    def __init__(self, places, answer, backwards=False):
-        self.tasks = []
-        self._places, self._answer, self._backwards = places, answer, backwards
-
-    @property
-    def places(self):
-        return self._places
-
-    def submit(self, task):
-        self.tasks.append(task)
-
-    def wait(self, seconds):
-        task = self.tasks.pop(-1 if self._backwards else 0)
-        return [TaskResult(task, **self._answer(task))]
-
-    def stop(self):
-        pass
-
-
-@dataclass(frozen=True)
-class Pretended(Executor):
-    """Executes nothing."""
-
-    workers: InThisProcess
-
-    def start(self, spec):
-        return self.workers
-
-
 def pretend(task):
     """The result of a run whose score is its learning rate."""
     folder = Path(task.arguments["folder"])
@@ -74,7 +40,7 @@ def pretend(task):
     folder.mkdir()
     shutil.copy(task.arguments["plan"], folder / "plan.toml")
     rate = tomllib.loads((folder / "plan.toml").read_text())["training"]["learning_rate"]
-    return {"value": {"state": "finished", "value": rate, "epochs": 1, "processor_seconds": 2.0}}
+    return {"value": {"state": "finished", "value": rate, "test": {}, "epochs": 1, "processor_seconds": 2.0}}
 
 
 def begin(tmp_path, name="sweep", compositions=TINY, **options):

@@ -261,7 +261,14 @@ def page(**changes) -> str:
         "ignore_classes": (0,),
         "figures": [PageFigure("Curves <u>", "caption & more", PNG)],
         "plan": 'name = "<script>alert(1)</script>"',
-        "environment": {"python": "3.11", "packages": {"keras": "<3>"}, "devices": ["cpu", "gpu"], "seed": None},
+        "environment": {
+            "python": "3.11",
+            "packages": {"keras": "<3>"},
+            "devices": ["cpu", "gpu"],
+            "seed": None,
+            "command": ["/somewhere/bin/marsseg", "run", "--data", "my tiles"],
+        },
+        "header": [("network", "5 <s>parameters")],
     }
     return render_page(**arguments)
 
@@ -272,6 +279,18 @@ def test_text_of_plugins_and_data_is_escaped():
         assert raw not in text
     for shown in ("run &lt;b&gt;1&lt;/b&gt; $title", "&lt;i&gt;rock", "&lt;script&gt;alert(1)", "packages.keras"):
         assert shown in text
+
+
+def test_the_headline_has_the_facts_of_the_run_and_its_command_as_one_line():
+    text = page()
+    assert "<dt>network</dt><dd>5 &lt;s&gt;parameters</dd>" in text
+    assert ">marsseg run --data &#39;my tiles&#39;</code>" in text
+
+
+def test_figures_and_pages_are_for_narrow_screens_and_dark_ones():
+    text = page()
+    assert "min-width: 44rem" not in text
+    assert "prefers-color-scheme: dark" in text
 
 
 def test_the_page_needs_no_other_file(tmp_path):

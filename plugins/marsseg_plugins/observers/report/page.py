@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
@@ -19,7 +20,7 @@ SUBSETS = {"validation": "chose the best epoch", "test": "not used for any choic
 
 @dataclass(frozen=True)
 class PageFigure:
-    """Hold a figure of the page: PNG bytes or the path of a PNG file. A wide figure scrolls sideways on a phone."""
+    """Hold a figure of the page: PNG bytes or the path of a PNG file. A wide figure is as wide as the page."""
 
     heading: str
     caption: str
@@ -40,13 +41,15 @@ def render_page(
     figures: Sequence[PageFigure],
     plan: str,
     environment: Mapping[str, Any],
+    header: Sequence[tuple[str, str]] = (),
     table: MetricTable | None = None,
     decoding: str = "argmax",
 ) -> str:
     """Return the page as HTML text. All text from plugins and data is escaped.
 
     `metrics` is the content of `metrics.json`, with None for undefined values. `plan` is the plan as TOML.
-    `environment` maps names to values, which may be mappings themselves. `table` holds the metrics; None means the
+    `environment` maps names to values, which may be mappings themselves; the command in it is shown as one line.
+    `header` has names and values to show beside the score. `table` holds the metrics; None means the
     installed ones. `decoding` says how logits became classes.
     """
     subsets = {name: metrics["subsets"][name] for name in SUBSETS if name in metrics["subsets"]}
@@ -74,6 +77,8 @@ def render_page(
         classes=_classes(subsets, class_names, ignore_classes),
         no_value=NO_VALUE,
         figures=figures,
+        header=header,
+        command=_command(environment.get("command") or ()),
         plan=plan,
         facts=_flat(environment),
     )
@@ -102,6 +107,11 @@ def _headline(metrics: Mapping[str, Any], table: MetricTable, decoding: str) -> 
         trained += f"{_number(plain[name].get(HEADLINE))}."
     label = table.label(HEADLINE)
     return {"score": _number(score), "label": label, "subset": name, "meaning": meaning, "trained": trained}
+
+
+def _command(words: Sequence[str]) -> str:
+    """Return the command of the run as a line for a shell, with the name of the program instead of its path."""
+    return shlex.join([Path(words[0]).name, *words[1:]]) if words else ""
 
 
 def _images(subset: Mapping[str, Any]) -> str:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import partial
+from typing import Any, Final
 
 import numpy as np
 
@@ -11,6 +12,7 @@ from marsseg_core.plugin_api import (
     HEADLINE,
     Run,
     compiled,
+    cost_of,
     curves,
     decode,
     matrix,
@@ -21,6 +23,8 @@ from marsseg_core.plugin_api import (
 
 from .page import PageFigure, render_page
 from .sheet import Tile, choose_tiles, tile_sheet
+
+USES: Final = {"train": "train", "validation": "validate", "test": "test"}
 
 
 def write_report(run: Run) -> None:
@@ -68,6 +72,7 @@ def write_report(run: Run) -> None:
                 ),
             )
         )
+    environment = folder.read_json(folder.environment)
     page = render_page(
         title=folder.path.name,
         metrics=run.metrics,
@@ -75,11 +80,27 @@ def write_report(run: Run) -> None:
         ignore_classes=ignore_classes,
         figures=figures,
         plan=read_text(folder.plan),
-        environment=folder.read_json(folder.environment),
+        environment=environment,
+        header=_header(run, environment),
         table=run.plan.metrics,
         decoding=run.decoding.describe(names),
     )
     folder.write_text(folder.report, page)
+
+
+def _header(run: Run, environment: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Return what the scores depend on: names and values to show beside them."""
+    cost, seconds = cost_of(run.network), sum(row.get("seconds") or 0 for row in run.history)
+    versions = environment.get("versions", {})
+    shown = [name for name in ("marsseg", "keras", environment.get("backend")) if name in versions]
+    return [
+        ("plan", run.plan.summary),
+        ("network", f"{cost.parameters:,} parameters, {cost.multiply_accumulates:,} multiply-accumulates for an image"),
+        ("images", ", ".join(f"{len(run.split[subset]):,} to {use}" for subset, use in USES.items())),
+        ("time", f"{seconds:,.0f} s in {len(run.history)} epochs"),
+        ("machine", f"{environment.get('processors')} processors; {', '.join(environment.get('devices', []))}"),
+        ("versions", ", ".join(f"{name} {versions[name]}" for name in shown)),
+    ]
 
 
 def _tiles(run: Run, subset: str) -> list[Tile]:

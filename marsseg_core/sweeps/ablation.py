@@ -1,0 +1,98 @@
+"""The results of an ablation, read from the run folders of its trials, and the files that show them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from ..errors import RequestError, RunError, nearest
+from ..experiments.ablation import Ablation, AblationRun, analyse
+from ..experiments.ablation_tables import combinations_table, effects_csv, effects_table
+from ..experiments.markup import latex_table, markdown_table
+from ..figures.page import render_template
+from ..files.atomic import atomic_write
+from ..planning.metrics import metric_table
+from ..runs.records import Record, RecordedSplit, read_record
+from .design import SEED, factors_of
+from .summary import TrialRecord
+from .sweep import Sweep
+
+
+def results_of(sweep: Sweep, by: str | None = None) -> list[Ablation]:
+    """Return the results for the score `by`, or that of the request, and after it those for every other score.
+
+    Raises RunError if no trial has finished, and RequestError if no finished trial has the requested score.
+    """
+    options = sweep.request.options.ablation
+    assert options is not None
+    table, subset, by = metric_table(), options.subset, by or options.by
+    runs, missing, splits = [], [], dict[str, RecordedSplit]()
+    for trial in sweep.summary("").trials:
+        if trial.state == "skipped":
+            continue
+        path = sweep.folder.trial(trial.number).path
+        try:
+            record = read_record(path, splits)
+        except RequestError as error:
+            missing.append((path, trial.reason or str(error)))
+            continue
+        if reason := _unscored(record, trial, subset):
+            missing.append((path, reason))
+            continue
+        settings = {name: text for name, text in trial.settings.items() if name != SEED}
+        runs.append(AblationRun(settings, record.completed(subset, table)))
+    if not runs:
+        reasons = "; ".join(f"{path.name}: {reason}" for path, reason in missing[:3])
+        raise RunError(f"None of the {len(missing)} trials has finished. {reasons}", where=str(sweep.folder.path))
+    scores = dict.fromkeys(name for run in runs for name in run.record.scores[subset])
+    if by not in scores:
+        hint = nearest(by, scores, listing="Scores")
+        raise RequestError(f"No run has a score '{by}'.", where="--by", hint=hint)
+    factors = factors_of(sweep.space)
+    return [
+        analyse(runs, factors, name, subset, rises=table.rises(name), missing=missing)
+        for name in (by, *(other for other in scores if other != by))
+    ]
+
+
+def _unscored(record: Record, trial: TrialRecord, subset: str) -> str:
+    """Return why a run has no score; an empty text if it has one."""
+    if not record.finished:
+        return trial.reason or record.status
+    return "" if subset in record.scores else f"the {subset} subset was not scored"
+
+
+def write_results(sweep: Sweep, results: list[Ablation]) -> None:
+    """Write the results into the folder of an ablation: as JSON, tables, figures and a page."""
+    from ..figures.ablation import ablation_figure
+
+    folder, first = sweep.folder, results[0]
+    effects = effects_table(first)
+    folder.write_json(folder.results(".json"), {"schema": 1, **first.to_json()})
+    folder.write_text(folder.results(".csv"), effects_csv(results))
+    folder.write_text(folder.results(".md"), markdown_table(effects.headers, effects.rows, right=effects.right))
+    folder.write_text(folder.results(".tex"), latex_table(effects.headers, effects.rows, right=effects.right))
+    for form in ("png", "svg"):
+        with atomic_write(folder.results(f".{form}")) as temporary:
+            ablation_figure(first, temporary, form)
+    folder.write_text(folder.results(".html"), _page(sweep, first, folder.results(".png")))
+
+
+def _page(sweep: Sweep, ablation: Ablation, figure: Path) -> str:
+    tables: list[tuple[str, Any]] = [("Effects", effects_table(ablation))]
+    tables.append(("Combinations", combinations_table(ablation)))
+    baseline = ", ".join(f"{name}={text}" for name, text in ablation.baseline.items())
+    score = f"{ablation.subset} {ablation.by}"
+    return render_template(
+        __package__,
+        "ablation.html",
+        title=f"Ablation {sweep.folder.path.name}",
+        lines=[
+            f"{sweep.summary('').text}. Each score is the {score} of one run; "
+            f"{'higher' if ablation.rises else 'lower'} is better.",
+            f"Baseline: {baseline}.",
+        ],
+        figure=figure.read_bytes(),
+        tables=tables,
+        missing=[(path.name, reason) for path, reason in ablation.missing],
+    )
