@@ -101,7 +101,7 @@ def counting(kind: Kind) -> str:
     if kind == METRIC:
         return "`--metrics` takes any number of additional metrics, separated by commas; `compare --by` takes one."
     if kind == EXECUTOR:
-        return "`marsseg sweep` takes one of them."
+        return "`marsseg sweep`, `marsseg run --seeds` and `--folds`, and `marsseg predict` take one of them."
     if kind.many:
         return "A run takes any number of them, separated by commas."
     return "A run takes one of them, or none." if kind.may_be_none else "A run takes one of them."

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
         resume as resume,
         run as run,
         series as series,
+        sweep as sweep,
     )
     from .data.arrays import SegmentationData as SegmentationData
     from .errors import (
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
     from .registry.distribution import version as version
     from .registry.listing import ComponentInfo as ComponentInfo
     from .runs.run import Run as Run
+    from .sweeps.result import SweepResult as SweepResult
 else:  # a type checker would accept any name from a module that has __getattr__
 
     def __getattr__(name: str) -> Any:
@@ -67,6 +69,7 @@ __all__ = [
     "RunError",
     "SegmentationData",
     "Series",
+    "SweepResult",
     "compare",
     "dataset",
     "evaluate",
@@ -81,6 +84,7 @@ __all__ = [
     "resume",
     "run",
     "series",
+    "sweep",
     "version",
 ]
 
@@ -93,6 +97,7 @@ _MODULES: Final = {
     "Run": "runs.run",
     "SegmentationData": "data.arrays",
     "Series": "experiments.series",
+    "SweepResult": "sweeps.result",
     "version": "registry.distribution",
     **dict.fromkeys(("MarssegError", "PluginError", "RequestError", "RunError"), "errors"),
 }

@@ -6,22 +6,24 @@ Notebooks and scripts call these functions as `marsseg.run(…)`. The command li
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, Unpack
 
-from .components.interfaces import Architecture, Bottleneck, Encoder, Loss
+from .components.interfaces import Architecture, Bottleneck, Encoder, Executor, Loss
 from .components.specs import LossSpec
 from .conventions import HEADLINE, VOID, LossFunction
 from .data.limits import SIDE_LIMIT
 from .errors import RequestError, nearest
 from .experiments.comparison import Comparison, compare_runs
+from .experiments.members import MemberWorkers
 from .experiments.resumption import follow, is_series, plans_of_series, resume_series
 from .experiments.series import Series, plan_series, run_series
 from .files.run_folder import RunFolder
 from .hooks import CallbackObserver, HookCaller, announce
 from .messages import get_logger
 from .networks.startup import check_backend, start_keras
-from .planning.arguments import count_of, flag_of, path_of, paths_of, request_of, text_of, value_of
+from .planning.arguments import count_of, flag_of, path_of, paths_of, request_of, text_of, texts_of, value_of
+from .planning.executors import executor_of
 from .planning.fitting import check_has_method
 from .planning.invoke import build_component, call_component
 from .planning.plan import NETWORK_KINDS, Plan
@@ -43,6 +45,8 @@ if TYPE_CHECKING:
     from .evaluation.confusion import Confusion
     from .planning.run_arguments import Data, Network
     from .runs.run import Run
+    from .sweeps.result import SweepResult
+    from .sweeps.sweep import Sweep
 
     AnyPath = str | os.PathLike[str]
 
@@ -396,6 +400,8 @@ def series(
     *,
     seeds: int | None = None,
     folds: int | None = None,
+    on: str | Executor | None = None,
+    jobs: int | None = None,
     out: AnyPath | None = None,
     overrides: Sequence[str] = (),
     plugins: Sequence[AnyPath] = (),
@@ -408,6 +414,9 @@ def series(
         base: What to start from: the name of a recipe, a plan file, a run, or a `Plan`. None is the recipe "default".
         seeds: Number of runs, at least 2. Their seeds are the plan's seed and the ones after it.
         folds: Number of folds, at least 2, each tested in one run. Pass either `seeds` or `folds`.
+        on: Where the runs are executed: an executor such as "local" or "ray:cpus=4", or an instance. None executes one
+            after the other in this process, or `jobs` processes of this machine.
+        jobs: Number of runs at the same time. None is 1.
         out: The folder that holds the runs, which must not exist. None creates a new one in runs/.
         overrides: Single values, as for `--set`.
         plugins: Python files that define further components and hooks. They are executed.
@@ -432,8 +441,135 @@ def series(
     folder = None if out is None else path_of(out, "out")
     counts = [None if count is None else count_of(count, name) for name, count in (("seeds", seeds), ("folds", folds))]
     kind, plans = plan_series(_planned(base, overrides, plugins, trust, arguments), *counts)
+    workers = None
+    if on is not None or jobs is not None:
+        executor = executor_of("local" if on is None else on, open_session(), "on")
+        workers = MemberWorkers(executor, 1 if jobs is None else count_of(jobs, "jobs", at_least=1))
     start_keras()
-    return run_series(kind, plans, out=folder)
+    return run_series(kind, plans, out=folder, workers=workers)
+
+
+@document_arguments(RunArguments)
+def sweep(
+    base: AnyPath | None = None,
+    *,
+    vary: Mapping[str, Any] | AnyPath | None = None,
+    trials: int | None = None,
+    sampler: Literal["grid", "random", "tpe"] = "tpe",
+    pruner: Literal["none", "median", "hyperband"] = "none",
+    sampler_seed: int = 0,
+    wall: str | None = None,
+    cpu: str | None = None,
+    best: int = 1,
+    on: str | Executor = "local",
+    jobs: int = 1,
+    resume: AnyPath | None = None,
+    out: AnyPath | None = None,
+    overrides: Sequence[str] = (),
+    plugins: Sequence[AnyPath] = (),
+    disable: Sequence[str] = (),
+    trust: bool = False,
+    **arguments: Unpack[RunArguments],
+) -> SweepResult:
+    """Train networks whose plans differ in the settings that vary, and find the best on the validation subset.
+
+    The trials run in other processes, so components are texts. Each trial is a run folder.
+
+    Args:
+        base: What to start from: the name of a recipe, a plan file, or a run. None is the recipe "default".
+        vary: The values of each setting that varies, by its path: a text such as "0.25,0.5" or "1e-4..1e-2", or a list
+            with one choice in each item. Or the path of a TOML file with the same content.
+        trials: Number of trials. None is 20 without a budget, and all of a grid.
+        sampler: How trials are chosen.
+        pruner: How trials are ended early whose metric falls behind.
+        sampler_seed: Seed of the sampler; `seed` is that of each training.
+        wall: Begin no trial after this time: "90s", "30m", "1.5h" or "2d".
+        cpu: Begin no trial after this processor time of all trials.
+        best: Number of the best trials whose test subset is scored at the end.
+        on: Where trials are executed: an executor such as "local:threads=1" or "slurm:partition=gpu", or an instance.
+        jobs: Number of trials at the same time.
+        resume: The folder of a sweep to go on with, possibly with other `trials`. The sweep has all other settings.
+        out: The folder of the sweep, which must not exist. None creates a new one in runs/.
+        overrides: Single values, as for `--set`.
+        plugins: Python files that define further components and hooks. They are executed.
+        disable: Names of components, observers or plugins to disable: ["report"] draws no figures of each trial.
+        trust: Execute the plugin files that are stored with `base` (a plan or a run) or with the sweep.
+        **arguments: Components, and options of training, split and cleaning, that are the same in all trials.
+
+    Returns:
+        The sweep, with its trials and the plan of the best. If Ctrl-C ended it, `sweep.interrupted` is True.
+
+    Raises:
+        RequestError: A name, a path or a value is wrong, nothing varies, or an extra is not installed.
+        PluginError: A component or a file of `plugins` cannot be loaded.
+
+    Example:
+        ```python
+        sweep = marsseg.sweep(
+            arch="unet",
+            vary={"loss": ["wssce", "wssce,dice"], "training.learning_rate": "1e-4..1e-2"},
+            trials=40,
+            jobs=2,
+        )
+        run = marsseg.run(sweep.best_plan)
+        ```
+    """
+    check_backend()
+    from .files.atomic import refuse_existing
+    from .sweeps.options import SweepRequest, make_options
+    from .sweeps.space import make_space
+    from .sweeps.sweep import begin_sweep, open_sweep
+
+    places, disabled = count_of(jobs, "jobs", at_least=1), texts_of(disable, "disable")
+    number = None if trials is None else count_of(trials, "trials", at_least=1)
+    session = open_session(disable=disabled, trust=flag_of(trust, "trust"))
+    executor = executor_of(on, session, "on")
+    folder = None if out is None else path_of(out, "out")
+    if resume is not None:
+        others: dict[str, Any] = {**arguments, "base": base, "vary": vary, "out": out}
+        if used := [name for name, value in others.items() if value not in (None, AS_PLANNED)]:
+            raise RequestError(f"A sweep that goes on has its own '{used[0]}'.", where=used[0])
+        path = path_of(resume, "resume")
+        return _run_sweep(open_sweep(path, trials=number, disable=disabled, trust=trust), executor, places, trust)
+    options = make_options(
+        _varied(vary),
+        sampler=text_of(sampler, "sampler"),
+        pruner=text_of(pruner, "pruner"),
+        seed=count_of(sampler_seed, "sampler_seed", at_least=0),
+        trials=number,
+        wall=None if wall is None else text_of(wall, "wall"),
+        cpu=None if cpu is None else text_of(cpu, "cpu"),
+        report=count_of(best, "best", at_least=0),
+    )
+    request = SweepRequest.of_texts(options, request_of(base, arguments, overrides, plugins), disabled)
+    space = make_space(options.varied, request.request, session)
+    for line in space.warnings:
+        _logger.warning(line)
+    if folder is not None:
+        refuse_existing(folder, "out")
+    # The plugin files are those of this call: its workers may execute their copies.
+    return _run_sweep(begin_sweep(request, space, session, folder), executor, places, trust or bool(plugins))
+
+
+def _varied(vary: Any) -> list[str]:
+    from .sweeps.space import read_space, space_texts
+
+    if vary is None or isinstance(vary, Mapping):
+        return space_texts(vary or {}, "vary")
+    return read_space(path_of(vary, "vary"))
+
+
+def _run_sweep(sweep: Sweep, executor: Executor, jobs: int, trust: bool) -> SweepResult:
+    from .sweeps.coordinator import Coordinator
+    from .sweeps.page import write_page
+    from .sweeps.result import SweepResult
+
+    try:
+        summary = Coordinator(sweep, executor, jobs, lambda summary: None, trust=trust).run(alone=True)
+    except KeyboardInterrupt:
+        return SweepResult.of(sweep.folder.path, sweep.summary("interrupted"))
+    write_page(sweep, summary)
+    return SweepResult.of(sweep.folder.path, summary)
 
 
 def compare(*runs: AnyPath, by: str = HEADLINE, subset: str = "test") -> Comparison:

@@ -59,7 +59,11 @@ class TestTheSignature:
     OWN = {  # noqa: RUF012
         "run": {"base", "out", "overrides", "plugins", "trust", "callbacks", "hooks"},
         "plan": {"base", "overrides", "plugins", "trust"},
-        "series": {"base", "out", "overrides", "plugins", "trust", "seeds", "folds"},
+        "sweep": {
+            *("base", "vary", "trials", "sampler", "pruner", "sampler_seed", "wall", "cpu", "best"),
+            *("on", "jobs", "resume", "out", "overrides", "plugins", "disable", "trust"),
+        },
+        "series": {"base", "out", "overrides", "plugins", "trust", "seeds", "folds", "on", "jobs"},
     }
 
     @pytest.mark.parametrize("name", OWN)

@@ -46,6 +46,10 @@ def predicted(*arguments, **words):
 
 
 # For each argument: a function that passes a value to it, and wrong values.
+def varied(**arguments):
+    return marsseg.sweep(vary={"training.batch": "2,4"}, **arguments)
+
+
 CASES = {
     "network arch": (lambda v: marsseg.network(v), ODD | TEXTS),
     "network bottleneck": (lambda v: marsseg.network("unet", bottleneck=v), ODD | TEXTS),
@@ -88,6 +92,18 @@ CASES = {
     "run hooks": (lambda v: marsseg.run(hooks=v), NO_FUNCTION),
     "series seeds": (lambda v: marsseg.series(seeds=v), NO_COUNT),
     "series folds": (lambda v: marsseg.series(folds=v), NO_COUNT),
+    "series on": (lambda v: marsseg.series(seeds=2, on=v), ODD | TEXTS),
+    "series jobs": (lambda v: marsseg.series(seeds=2, jobs=v), NO_COUNT),
+    "sweep vary": (lambda v: marsseg.sweep(vary=v), ODD | TEXTS),
+    "sweep values": (lambda v: marsseg.sweep(vary={"loss": v}), ODD | TEXTS),
+    "sweep trials": (lambda v: varied(trials=v), NO_COUNT),
+    "sweep sampler": (lambda v: varied(sampler=v), ODD | TEXTS),
+    "sweep pruner": (lambda v: varied(pruner=v), ODD | TEXTS),
+    "sweep wall": (lambda v: varied(wall=v), ODD | TEXTS),
+    "sweep jobs": (lambda v: varied(jobs=v), NO_COUNT),
+    "sweep on": (lambda v: varied(on=v), ODD | TEXTS),
+    "sweep resume": (lambda v: marsseg.sweep(resume=v), ODD | TEXTS),
+    "sweep disable": (lambda v: varied(disable=v), ODD | TEXTS),
     "series out": (lambda v: marsseg.series(seeds=2, out=v), ODD),
     "images": (lambda v: data(images=v), ODD | TEXTS | {"floats": GIVEN["images"] / 1.0, "flat": GIVEN["masks"]}),
     "masks": (

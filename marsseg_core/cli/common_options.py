@@ -7,7 +7,7 @@ from typing import Annotated, Final
 
 import typer
 
-from ..registry.kinds import METRIC
+from ..registry.kinds import EXECUTOR, METRIC
 from .completion import composition, fixed, monitored, names_or_distributions, recipes, settings
 
 # Panels of the help, by topic. What belongs to none of them is in Typer's own panel, "Options".
@@ -61,6 +61,19 @@ Tta = Annotated[
         help="Test-time augmentation: average over each image and its flipped copies. Default: as the run was scored.",
     ),
 ]
+
+# The options of commands that let an executor do their tasks.
+
+On = Annotated[
+    str | None,
+    typer.Option(
+        help="Where the tasks are executed, at the same time. Default: local where --jobs is given.",
+        metavar=EXECUTOR.metavar,
+        autocompletion=composition(EXECUTOR),
+    ),
+]
+
+Jobs = Annotated[int | None, typer.Option(help="Execute N tasks at the same time.", metavar="N", min=1)]
 
 # The options of commands that train.
 

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from contextlib import nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from ..errors import RequestError, RunError
 from ..networks.startup import check_backend
 from ..registry.session import open_session
-from .common_options import Decoding, Plugins, Trust, Tta
+from .common_options import Decoding, Jobs, On, Plugins, Trust, Tta
 from .completion import fixed
 from .loading import load_keras
 from .output import EXIT_INTERRUPTED, print_table, print_text, say, warn
 
 if TYPE_CHECKING:
+    from ..components.interfaces import Executor
     from ..inference.prediction import Summary
 
 
@@ -82,6 +83,8 @@ def predict(
     pixel_limit: Annotated[
         int | None, typer.Option(help="Refuse images with more pixels than this.", min=1, metavar="PIXELS")
     ] = None,
+    on: On = None,
+    jobs: Jobs = None,
     plugin: Plugins = None,
     trust: Trust = False,
 ) -> None:
@@ -104,35 +107,41 @@ def predict(
     for target, option in ((out, "--out"), (submission, "--submission")):
         if target is not None:
             refuse_existing(target, option)
-    from ..data.limits import PIXEL_LIMIT
-    from ..data.ranges import parse_range
-    from ..inference.ensemble import load_networks, open_runs
-    from ..inference.image_sources import check_subset, find_source
-
     check_backend()
-    check_subset(subset)
-    chosen_range = None if range is None else parse_range(range, "--range")
-    folders, classes = open_runs(runs)
-    limit = pixel_limit or PIXEL_LIMIT
-    session = open_session(plugins=plugin, trust=trust)
-    images = find_source(source, session, folders, subset=subset, pixel_limit=limit, wanted=chosen_range)
+    from ..data.limits import PIXEL_LIMIT
+    from ..inference.request import Prediction, PredictionRequest
+
+    executor = _executor(on, jobs)
+    request = PredictionRequest(
+        tuple(runs),
+        source,
+        subset=subset,
+        range=range,
+        pixel_limit=pixel_limit or PIXEL_LIMIT,
+        tta=tta,
+        decoding=decoding,
+        with_ignored=with_ignored,
+        tile_overlap=tile_overlap,
+        batch=batch,
+        overlay=overlay,
+        probabilities=probabilities,
+        plugins=tuple(map(str, plugin or ())),
+        trust=trust,
+    )
+    prediction = Prediction(request)
+    images, classes = prediction.images, prediction.classes
     for line in images.remarks:
         say(line)
     load_keras()
     from ..files.progress import ProgressBar
     from ..inference.outputs import Outputs
     from ..inference.prediction import Summary, predict_source
+    from ..inference.spread import SpreadPrediction
     from ..inference.submission import new_submission
-    from ..networks.predictor import Predictor
-    from ..runs.decoding import decoding_of, uses_tta
 
-    decoded = decoding_of(folders, decoding)
-    if decoded.offsets:
-        say(f"Decoding: {decoded.describe(classes.names)}")
-    labels_only = not probabilities and not decoded.offsets
-    networks = load_networks(folders, session)
-    tta = uses_tta(folders, tta)
-    predictor = Predictor(networks, tta=tta, overlap=tile_overlap, batch=batch, labels_only=labels_only)
+    if prediction.decoding.offsets:
+        say(f"Decoding: {prediction.decoding.describe(classes.names)}")
+    predictor = prediction.predictor
     outputs = None if out is None else Outputs(out, classes, overlays=overlay, probabilities=probabilities)
     summary = Summary.empty(len(classes.names))
     try:
@@ -140,20 +149,29 @@ def predict(
             ProgressBar("Predicting", images.title) as progress,
             nullcontext() if submission is None else new_submission(submission) as rows,
         ):
-            predict_source(
-                images,
-                predictor,
-                ignore_classes=() if with_ignored else classes.ignore_classes,
-                decoding=decoded,
-                outputs=outputs,
-                submission=rows,
-                summary=summary,
-                progress=lambda done: progress(done, len(images)),
-            )
+            destinations: Any = {
+                "outputs": outputs,
+                "submission": rows,
+                "summary": summary,
+                "progress": lambda done: progress(done, len(images)),
+            }
+            if executor is None:
+                predict_source(
+                    images,
+                    predictor,
+                    ignore_classes=prediction.ignore_classes,
+                    decoding=prediction.decoding,
+                    **destinations,
+                )
+                remarks = images.afterwards()
+            else:
+                target = out or submission
+                assert target is not None
+                remarks = SpreadPrediction(prediction, target, **destinations).run(executor, jobs or 1)
     except KeyboardInterrupt:
         say(f"Interrupted: {summary.count} of {len(images)} images were predicted; all files written are complete.")
         raise typer.Exit(EXIT_INTERRUPTED) from None
-    for line in images.afterwards():
+    for line in remarks:
         warn(line)
     _print_summary(summary, classes.names)
     for target in filter(None, (out, submission)):
@@ -166,6 +184,15 @@ def predict(
             where=images.title,
             hint="The messages above name them; all others are predicted.",
         )
+
+
+def _executor(on: str | None, jobs: int | None) -> Executor | None:
+    """Return the executor that --on and --jobs request; None without these options."""
+    if on is None and jobs is None:
+        return None
+    from ..planning.executors import executor_of
+
+    return executor_of(on or "local", open_session())
 
 
 def _print_summary(summary: Summary, names: tuple[str, ...]) -> None:

@@ -11,9 +11,10 @@ from ..planning.fitting import check_has_method
 from ..registry.session import Session
 from .loading import load_keras
 from .output import say
-from .series import print_result as print_series
+from .series import print_result as print_series, refuse_alone
 
 if TYPE_CHECKING:
+    from ..experiments.members import MemberWorkers
     from ..planning.plan import Plan
     from ..runs.run import Run
 
@@ -25,10 +26,12 @@ def resume_run(
     unlabelled: str | None,
     workers: str | None,
     other_options: list[str],
+    spread: MemberWorkers | None,
 ) -> Run | None:
     """Resume a run and return it; or go on with a series, print its scores, and return None.
 
-    Raises RequestError if other options than --data, --unlabelled and --workers were passed.
+    The runs of a series are executed by `spread`, or one after the other if it is None. Raises RequestError if other
+    options than --data, --unlabelled and --workers were passed, or `spread` for a single run.
     """
     _refuse(
         other_options,
@@ -51,9 +54,10 @@ def resume_run(
         plan = next(iter(plans.values()))
         _check_used(unlabelled, plan)
         load_keras()
-        series = resume_series(Path(path), plans, moved=moved)
+        series = resume_series(Path(path), plans, moved=moved, workers=spread)
         print_series(series, plan.metrics, trust=bool(plan.plugins))
         return None
+    refuse_alone(spread)
     folder = RunFolder.open(path)
     if not moved:
         folder.check_unfinished()

@@ -21,9 +21,11 @@ from .common_options import (
     Disable,
     Epochs,
     Init,
+    Jobs,
     LearningRate,
     Metrics,
     Monitor,
+    On,
     Patience,
     Plugins,
     Precision,
@@ -36,7 +38,7 @@ from .kind_options import takes_kinds
 from .loading import load_keras
 from .output import EXIT_INTERRUPTED, print_table, print_text, say, warn
 from .resume import extend_run, resume_run
-from .series import print_dry, run_all
+from .series import member_workers, print_dry, refuse_alone, run_all
 from .standard_output import output_failure
 
 if TYPE_CHECKING:
@@ -77,6 +79,8 @@ def run(
         int | None,
         typer.Option(help="Run on K folds: each image is tested once.", metavar="K", rich_help_panel=SEVERAL),
     ] = None,
+    on: On = None,
+    jobs: Jobs = None,
     resume: Annotated[
         str | None,
         typer.Option(
@@ -117,6 +121,7 @@ def run(
         "init": init,
         "unlabelled": unlabelled,
     }
+    spread = member_workers(on, jobs, session, disable)
     if resume is not None or extend is not None:
         used: dict[str, Any] = {**compositions, **training, "plan": plan, "set": set or None, "plugin": plugin or None}
         used |= {"split": split, "seeds": seeds, "folds": folds, "out": out, "dry_run": dry_run or None}
@@ -125,8 +130,9 @@ def run(
         if resume is not None:
             options |= _without_none({"extend": extend})
             others = [name for name in options if name not in ("data", "unlabelled", "workers")]
-            result = resume_run(resume, session, data, unlabelled, workers, others)
+            result = resume_run(resume, session, data, unlabelled, workers, others, spread)
         else:
+            refuse_alone(spread)
             others = [name for name in options if name not in ("data", "unlabelled", "epochs", "out")]
             result = extend_run(str(extend), session, epochs, data, unlabelled, out, others)
         if result is not None:
@@ -143,6 +149,8 @@ def run(
         from ..experiments.series import plan_series
 
         series = plan_series(resolved, seeds, folds)
+    else:
+        refuse_alone(spread)
     if dry_run:
         print_table(("setting", "value", "origin"), resolved.rows())
         for line in (*resolved.differences, *resolved.remarks):
@@ -153,7 +161,7 @@ def run(
     if out is not None:
         refuse_existing(out)  # before the data are read and the network is built
     if series is not None:
-        run_all(*series, out)
+        run_all(*series, out, spread)
         return
     from ..hooks import announce
 

@@ -8,13 +8,16 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from ..errors import RequestError
 from .loading import load_keras
 from .output import EXIT_INTERRUPTED, print_table, print_text, say
 
 if TYPE_CHECKING:
+    from ..experiments.members import MemberWorkers
     from ..experiments.series import Kind, Series
     from ..planning.metrics import MetricTable
     from ..planning.plan import Plan
+    from ..registry.session import Session
 
 
 def print_dry(members: Mapping[str, Plan]) -> None:
@@ -27,13 +30,35 @@ def print_dry(members: Mapping[str, Plan]) -> None:
     print_table(("run", "training.seed", "fold"), rows)
 
 
-def run_all(kind: Kind, members: Mapping[str, Plan], out: Path | None) -> None:
+def member_workers(
+    on: str | None, jobs: int | None, session: Session, disable: list[str] | None
+) -> MemberWorkers | None:
+    """Return the workers that --on and --jobs request; None without these options."""
+    if on is None and jobs is None:
+        return None
+    from ..experiments.members import MemberWorkers
+    from ..planning.executors import executor_of
+
+    return MemberWorkers(executor_of(on or "local", session), jobs or 1, tuple(disable or ()))
+
+
+def refuse_alone(workers: MemberWorkers | None) -> None:
+    """Raise RequestError if --on or --jobs is used with a single run."""
+    if workers is not None:
+        raise RequestError(
+            "A single run is executed in this process.",
+            where="--on, --jobs",
+            hint="They are for several runs: add --seeds or --folds.",
+        )
+
+
+def run_all(kind: Kind, members: Mapping[str, Plan], out: Path | None, workers: MemberWorkers | None) -> None:
     """Run a series and print the mean and standard deviation of each score."""
     load_keras()
     from ..experiments.series import run_series
 
     plan = next(iter(members.values()))
-    print_result(run_series(kind, members, out=out), plan.metrics, trust=bool(plan.plugins))
+    print_result(run_series(kind, members, out=out, workers=workers), plan.metrics, trust=bool(plan.plugins))
 
 
 def print_result(series: Series, table: MetricTable, *, trust: bool = False) -> None:

@@ -160,7 +160,7 @@ def sweep(
         return
     from ..planning.resolver import Request
     from ..sweeps.draw import check_sampler
-    from ..sweeps.options import SweepOptions, SweepRequest, seconds_of
+    from ..sweeps.options import SweepRequest, make_options
     from ..sweeps.space import make_space, read_space
 
     sections = {
@@ -168,21 +168,20 @@ def sweep(
         "split": {} if split is None else {"subsets": split},
     }
     request = Request(plan, compositions, sections, set or [], plugin or [])
-    if trials is None and sampler != "grid" and wall is None and cpu is None:
-        trials = 20
-    options = SweepOptions(
+    options = make_options(
         (*(read_space(space) if space is not None else []), *(vary or [])),
-        sampler,
-        pruner,
-        seed,
-        trials,
-        None if wall is None else seconds_of(wall, f"--wall {wall}"),
-        None if cpu is None else seconds_of(cpu, f"--cpu {cpu}"),
-        report,
+        sampler=sampler,
+        pruner=pruner,
+        seed=seed,
+        trials=trials,
+        wall=wall,
+        cpu=cpu,
+        report=report,
     )
     searched = make_space(options.varied, request, session)
     check_sampler(sampler, searched)
-    _warn_of_space(searched)
+    for line in searched.warnings:
+        warn(line)
     if dry_run:
         _print_options(options, on, jobs, searched)
         _print_space(searched, request, sampler, seed, session)
@@ -193,7 +192,7 @@ def sweep(
 
     if out is not None:
         refuse_existing(out)
-    stored = SweepRequest(options, request, Path.cwd(), tuple(disable or ()))
+    stored = SweepRequest.of_texts(options, request, disable or ())
     begun = begin_sweep(stored, searched, session, out)
     # The plugin files are those that this command was called with: its workers may execute their copies.
     _finish(begun, execute_trials(begun, executor, jobs, trust or bool(plugin), alone=True), json)
@@ -237,19 +236,10 @@ def _score(value: float | None) -> str:
     return "" if value is None else f"{value:.4f}"
 
 
-def _warn_of_space(space: Space) -> None:
-    if space.impossible:
-        total = len(space.combinations) + len(space.impossible)
-        warn(
-            f"{len(space.impossible)} of {total} combinations of components cannot be trained, and are skipped. "
-            f"The first: {space.impossible[0]}"
-        )
-    data = [each.name for each in space.settings if each.name.partition(".")[0] in ("data", "split", "cleaning")]
-    if data:
-        warn(f"{', '.join(data)}: the trials are scored on different items, so the best may have the easiest ones.")
-
-
 def _print_options(options: SweepOptions, on: str, jobs: int, space: Space) -> None:
+    from ..planning.grammar import parse
+
+    (executor,) = parse(on)
     trials = "as many as there are" if options.trials is None else str(options.trials)
     rows = [
         ("trials", trials),
@@ -257,7 +247,8 @@ def _print_options(options: SweepOptions, on: str, jobs: int, space: Space) -> N
         ("pruner", options.pruner),
         ("seed", str(options.seed)),
         ("objective", space.plan.metrics.best_by),
-        ("on", on),
+        ("on", executor.name),
+        *((f"on.{key}", value) for key, value in executor.parameters.items()),
         ("jobs", str(jobs)),
     ]
     print_table(("option", "value"), rows)

@@ -723,7 +723,7 @@ class Dataset(Component):
 
 
 class Executor(Component):
-    """Define where the tasks of a sweep are done: in processes of this machine, in a queue or on a cluster.
+    """Define where tasks are done: in processes of this machine, in a queue or on a cluster.
 
     Example:
         ```python

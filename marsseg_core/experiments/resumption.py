@@ -18,7 +18,8 @@ from ..planning.python_components import Given
 from ..planning.resolver import Request, resolve
 from ..registry.kinds import DATASET
 from ..registry.session import Session
-from .series import Kind, Series, run_members, write_summary
+from .members import MemberWorkers
+from .series import Kind, Series, run_members, spread_members, write_summary
 
 _MEMBERS: Final[dict[Kind, str]] = {"seeds": r"seed-(\d+)", "folds": r"fold-(\d+)"}
 
@@ -67,13 +68,16 @@ def plans_of_series(
     return {name: replace(plan, split=replace(plan.split, folds=folds, fold=fold)) for name, fold in numbers.items()}
 
 
-def resume_series(path: Path, plans: dict[str, Plan], *, moved: bool = False) -> Series:
+def resume_series(
+    path: Path, plans: dict[str, Plan], *, moved: bool = False, workers: MemberWorkers | None = None
+) -> Series:
     """Go on with a series: keep its finished runs, resume those that have begun, and run the others.
 
     Args:
         path: the folder of the series
         plans: the plans of all runs, as `plans_of_series` returns them
         moved: whether the plans name a new place of the data, which the series and all its runs record
+        workers: where the runs are executed; None: one after the other in this process
 
     Raises:
         RequestError: the series is finished, another process is working on it, or its data has changed
@@ -103,6 +107,8 @@ def resume_series(path: Path, plans: dict[str, Plan], *, moved: bool = False) ->
                 record_data(member, plan)
             if (path / SERIES_PLAN).is_file():
                 record_data(folder, plan, path / SERIES_PLAN)
+        if workers is not None:
+            return spread_members(series, plans, workers, moved=moved)
         return run_members(series, plans, data, moved=moved)
 
 

@@ -8,13 +8,16 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
 
+from ..components.given import GivenData, GivenNetwork
 from ..data.split_options import MOST_RUNS
-from ..errors import RequestError
+from ..errors import RequestError, RunError
 from ..files.run_folder import FINISHED, INTERRUPTED, SERIES_PLAN, SERIES_SUMMARY, RunFolder, create_run_folder
 from ..messages import get_logger
 from ..planning.plan import Plan
 from ..runs.metric_values import metric_values
 from ..shown import HtmlRepr
+from .continuation import execute_or_resume
+from .members import MemberWorkers
 from .summary import Spread, spreads
 
 if TYPE_CHECKING:
@@ -155,13 +158,14 @@ def run_series(
     plans: Mapping[str, Plan],
     *,
     out: Path | None = None,
+    workers: MemberWorkers | None = None,
 ) -> Series:
-    """Run the plans one after the other, on data that is read once, and return the series.
+    """Run the plans, and return the series: one after the other, on data that is read once, or by `workers`.
 
     Each run has its own folder inside `out`, or inside a new folder in runs/ where `out` is None. The names of all runs
     and the first plan are written before the first run, so that the series can be resumed. summary.json is written
     again after each run. The series ends early if a run is interrupted, or, with its error, if a run fails; the runs
-    that ended before stay in the folder.
+    that ended before stay in the folder. With `workers`, a run that fails lets the others end first.
     """
     from ..data.splits import make_split
     from ..networks.keras_backend import avoid_importing_tensorflow
@@ -172,6 +176,8 @@ def run_series(
     avoid_importing_tensorflow()
     plans = dict(zip(plans, settle_weights(settle_precision([*plans.values()])), strict=True))
     first = next(iter(plans.values()))
+    if workers is not None:
+        _refuse_objects(first)
     data = read_data(first)
     for plan in plans.values():
         make_split(data, plan.split)  # refuse an impossible split now, and not after hours
@@ -183,10 +189,23 @@ def run_series(
             for plugin in first.plugins:
                 folder.write_bytes(folder.plugins / plugin.name, plugin.source)
             folder.write_text(folder.path / SERIES_PLAN, first.to_toml())
+            if workers is not None:
+                return spread_members(series, plans, workers)
             return run_members(series, plans, data)
     finally:
         if not any((folder.path / name).exists() for name in plans):
             shutil.rmtree(folder.path, ignore_errors=True)
+
+
+def _refuse_objects(plan: Plan) -> None:
+    """Raise RequestError for data or a network passed in Python: another process cannot have it."""
+    for kind, components in plan.resolved.items():
+        if any(isinstance(each.component, GivenData | GivenNetwork) for each in components):
+            raise RequestError(
+                f"Other processes cannot have a {kind} that was passed as a Python object.",
+                where="on",
+                hint="Name it, or leave on and jobs out.",
+            )
 
 
 def run_members(series: Series, plans: Mapping[str, Plan], data: SegmentationData, *, moved: bool = False) -> Series:
@@ -194,26 +213,15 @@ def run_members(series: Series, plans: Mapping[str, Plan], data: SegmentationDat
 
     `moved` says whether the plans name a new place of the data, which each resumed run records.
     """
-    from ..networks.keras_backend import clear_session, silence_retracing_warning
-    from ..training.loop import execute, resume
-
     series.status = INTERRUPTED
     try:
         for position, (name, plan) in enumerate(plans.items(), start=1):
             if name in series.finished:
                 continue
             _logger.info(f"Run {position} of {len(plans)}: {name}")
-            member = RunFolder(series.path / name)
-            with silence_retracing_warning():
-                if member.begun:
-                    run = resume(member, plan, data=data, moved=moved)
-                else:
-                    member.discard_beginning()
-                    run = execute(plan, out=member.path, data=data)
+            run = execute_or_resume(RunFolder(series.path / name), plan, data=data, moved=moved)
             series.metrics[name] = run.metrics
             write_summary(series)
-            # Otherwise Keras' global state would grow from run to run, and the numbers in layer names would go on.
-            clear_session()
             if series.metrics[name]["status"] != FINISHED:
                 return series
         series.status = FINISHED
@@ -222,6 +230,44 @@ def run_members(series: Series, plans: Mapping[str, Plan], data: SegmentationDat
         raise
     finally:
         write_summary(series)
+    return series
+
+
+def spread_members(series: Series, plans: Mapping[str, Plan], workers: MemberWorkers, *, moved: bool = False) -> Series:
+    """Let workers run the members of a series that are not finished, like `run_members`. Return the series.
+
+    After Ctrl-C, the series is interrupted. Raises RunError if runs have failed, when the others have ended.
+    """
+
+    def ended(name: str) -> None:
+        series.metrics[name] = RunFolder(series.path / name).read_metrics()
+        _logger.info(f"{name} is finished: {len(series.finished)} of {len(plans)}")
+        write_summary(series)
+
+    names = [name for name in plans if name not in series.finished]
+    plan = next(iter(plans.values()))
+    # The plugin files are those of this command: its workers may execute their copies.
+    arguments = {"trust": bool(plan.plugins), "training": {"workers": plan.training.workers}, "moved": moved}
+    series.status = INTERRUPTED
+    try:
+        errors = workers.execute(series.path, names, ended, **arguments)
+        series.status = FAILED if errors else FINISHED
+    except KeyboardInterrupt:
+        for member in (RunFolder(series.path / name) for name in names):
+            if member.begun and member.metrics.is_file():
+                series.metrics[member.path.name] = member.read_metrics()
+        return series
+    except Exception:
+        series.status = FAILED
+        raise
+    finally:
+        write_summary(series)
+    if errors:
+        raise RunError(
+            f"{len(errors)} of {len(plans)} runs failed. {errors[0]}",
+            where=str(series.path),
+            hint=f"To run them again: marsseg run --resume {series.path}",
+        )
     return series
 
 

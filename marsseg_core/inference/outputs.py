@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
 import numpy as np
 
-from ..data.images import write_png
+from ..data.images import read_mask, write_png
 from ..errors import RequestError
 from ..evaluation.confusion import decode
 from ..figures.colours import class_colours, hex_code, paint
@@ -26,16 +27,24 @@ class Outputs:
     """Write a new folder of predictions.
 
     It has `masks/`, `classes.json`, and where requested `overlays/` and `probabilities/`. The folder is created with
-    the first file, and each file is written atomically.
+    the first file, unless it was `created` before, and each file is written atomically.
     """
 
-    def __init__(self, folder: Path, classes: Classes, *, overlays: bool = False, probabilities: bool = False) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        classes: Classes,
+        *,
+        overlays: bool = False,
+        probabilities: bool = False,
+        created: bool = False,
+    ) -> None:
         self._folder = folder
         self._classes = classes
         self._overlays = overlays
         self._probabilities = probabilities
         self._colours = class_colours(len(classes.names))
-        self._created = False
+        self._created = created
 
     def with_probabilities(
         self, name: str, shape: tuple[int, ...], row_strips: Iterator[np.ndarray]
@@ -52,6 +61,15 @@ class Outputs:
         if self._overlays:
             write_png(self._file("overlays", name, ".png"), overlay(image, labels, self._colours))
 
+    def read(self, name: str, pixel_limit: int) -> np.ndarray:
+        """Read the labels (H, W) that were written for an image."""
+        return read_mask(self._file("masks", name, ".png"), limit=pixel_limit)
+
+    def remove_if_empty(self) -> None:
+        """Remove the folder if nothing was predicted."""
+        if not (self._folder / "masks").exists():
+            shutil.rmtree(self._folder, ignore_errors=True)
+
     def _written(self, name: str, shape: tuple[int, ...], row_strips: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
         first = next(row_strips)
         with atomic_write(self._file("probabilities", name, ".npy")) as temporary, temporary.open("wb") as file:
@@ -64,10 +82,10 @@ class Outputs:
 
     def _file(self, kind: str, name: str, suffix: str) -> Path:
         if not self._created:
-            self._create()
+            self.create()
         return self._folder / kind / f"{name}{suffix}"
 
-    def _create(self) -> None:
+    def create(self) -> None:
         """Create the folder with `classes.json`. Raises RequestError where it exists or cannot be created."""
         refuse_existing(self._folder)
         try:

@@ -55,6 +55,82 @@ class Summary:
         self.count += 1
 
 
+@dataclass(frozen=True)
+class Finisher:
+    """Make the labels of an image from what a predictor gives, and write them.
+
+    Attributes:
+        ignore_classes: no pixel is labelled with one of these classes
+        decoding: how values become classes. With offsets, the predictor must give probabilities; those that are written
+            are without offsets.
+        outputs: where images are written; None: nowhere
+    """
+
+    ignore_classes: tuple[int, ...]
+    decoding: Decoding
+    outputs: Outputs | None
+
+    def finish(
+        self,
+        name: str,
+        image: np.ndarray,
+        row_strips: Iterator[np.ndarray],
+        progress: Callable[[float], None] = lambda share: None,
+    ) -> np.ndarray:
+        """Write the result for an image, and return its labels; `progress` is called with the share that is done.
+
+        Raises RunError where the output of the network is not finite.
+        """
+        row_strips = finite(row_strips, name)
+        if self.outputs is not None:
+            row_strips = self.outputs.with_probabilities(name, image.shape, row_strips)
+        decoded = map(self.decoding.of_probabilities, _counted(row_strips, len(image), progress))
+        labels = labels_of(decoded, self.ignore_classes)
+        if self.outputs is not None:
+            self.outputs.write(name, image, labels)
+        return labels
+
+
+def blocks(positions: range, size: int) -> Iterator[range]:
+    """Cut positions into blocks of a size; the last one may be shorter."""
+    return (range(start, min(start + size, positions.stop)) for start in range(positions.start, positions.stop, size))
+
+
+def predicted(
+    source: ImageSource,
+    block: range,
+    predictor: Predictor,
+    *,
+    unreadable: Callable[[int, RequestError], None],
+    converted: Callable[[str], None],
+) -> Iterator[tuple[int, np.ndarray, Iterator[np.ndarray]]]:
+    """Yield the position, the image and the row strips of each image of a block.
+
+    The result depends on no image of another block, so that these can be predicted elsewhere. Blocks have
+    `predictor.batch` images and begin at its multiples; the last one may be shorter.
+
+    `unreadable` is called for an image that cannot be read, `converted` with a line on an image whose channels the
+    network does not take. Consume the strips of an image before the next one, or none of them.
+    """
+    waiting: deque[tuple[int, np.ndarray]] = deque()  # images that were read and not yet predicted: at most a batch
+
+    def images() -> Iterator[np.ndarray]:
+        for position in block:
+            try:
+                image = source.read(position)
+            except RequestError as error:
+                unreadable(position, error)
+                continue
+            fitting = with_channels(image, predictor.channels)
+            if fitting is not image:
+                converted(f"{source.names[position]}: {_CONVERTED[predictor.channels]}")
+            waiting.append((position, image))
+            yield fitting
+
+    for row_strips in predictor.predict(images(), goes_on=block.start > 0 and len(block) < predictor.batch):
+        yield (*waiting.popleft(), row_strips)
+
+
 def predict_source(
     source: ImageSource,
     predictor: Predictor,
@@ -66,49 +142,48 @@ def predict_source(
     summary: Summary,
     progress: Callable[[float], None],
 ) -> None:
-    """Predict each image, and write the result to `outputs` and `submission`.
+    """Predict each image, and write the result to `outputs` and `submission`, as `Finisher` says.
 
-    No pixel is labelled with one of the `ignore_classes`. With a `decoding` that has offsets, the predictor must give
-    probabilities; those that are written are without offsets. `summary` is updated after each image, and `progress` is
-    called with the number of images done, also with fractions.
+    `summary` is updated after each image, and `progress` is called with the number of images done, also with fractions.
 
     An image that cannot be read is left out with a warning. If it is the only image, or there is a submission, which
     needs all images, its RequestError is raised instead. Raises RunError where the network's output for an image is not
     finite.
     """
-    waiting: deque[tuple[str, np.ndarray]] = deque()  # images that were read and not yet predicted: at most a batch
+    finisher = Finisher(ignore_classes, decoding, outputs)
+    told: set[str] = set()
 
-    def images() -> Iterator[np.ndarray]:
-        conversion_logged = False
-        for position, name in enumerate(source.names):
-            try:
-                image = source.read(position)
-            except RequestError as error:
-                if submission is not None or len(source) == 1:
-                    raise
-                _logger.warning(f"{name} is left out: {error}")
-                summary.unreadable.append(name)
-                progress(summary.done)
-                continue
-            converted = with_channels(image, predictor.channels)
-            if converted is not image and not conversion_logged:
-                conversion_logged = True
-                _logger.info(f"{name}: {_CONVERTED[predictor.channels]}")
-            waiting.append((name, image))
-            yield converted
+    def unreadable(position: int, error: RequestError) -> None:
+        if submission is not None or len(source) == 1:
+            raise error
+        leave_out(source.names[position], str(error), summary)
+        progress(summary.done)
 
-    for row_strips in predictor.predict(images()):
-        name, image = waiting.popleft()
-        row_strips = _finite(row_strips, name)
-        if outputs is not None:
-            row_strips = outputs.with_probabilities(name, image.shape, row_strips)
-        decoded = map(decoding.of_probabilities, _counted(row_strips, len(image), summary.done, progress))
-        labels = labels_of(decoded, ignore_classes)
-        if outputs is not None:
-            outputs.write(name, image, labels)
-        if submission is not None:
-            submission.add(labels)
-        summary.add(labels)
+    def converted(line: str) -> None:
+        if not told:
+            _logger.info(line)
+        told.add(line)
+
+    for block in blocks(range(len(source)), predictor.batch):
+        for position, image, row_strips in predicted(
+            source, block, predictor, unreadable=unreadable, converted=converted
+        ):
+            done = summary.done
+            labels = finisher.finish(
+                source.names[position],
+                image,
+                row_strips,
+                lambda share, done=done: progress(done + share),  # type: ignore[misc]
+            )
+            if submission is not None:
+                submission.add(labels)
+            summary.add(labels)
+
+
+def leave_out(name: str, error: str, summary: Summary) -> None:
+    """Warn of an image that cannot be read."""
+    _logger.warning(f"{name} is left out: {error}")
+    summary.unreadable.append(name)
 
 
 _CONVERTED = {
@@ -117,17 +192,16 @@ _CONVERTED = {
 }
 
 
-def _finite(row_strips: Iterator[np.ndarray], name: str) -> Iterator[np.ndarray]:
+def finite(row_strips: Iterator[np.ndarray], name: str) -> Iterator[np.ndarray]:
+    """Yield row strips. Raises RunError where one is not finite."""
     for strip in row_strips:
         check_finite(strip, name)
         yield strip
 
 
-def _counted(
-    row_strips: Iterator[np.ndarray], height: int, done: int, progress: Callable[[float], None]
-) -> Iterator[np.ndarray]:
+def _counted(row_strips: Iterator[np.ndarray], height: int, progress: Callable[[float], None]) -> Iterator[np.ndarray]:
     rows = 0
     for strip in row_strips:
         yield strip
         rows += len(strip)
-        progress(done + rows / height)
+        progress(rows / height)

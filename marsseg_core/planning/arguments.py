@@ -61,6 +61,11 @@ def paths_of(values: Any, what: str) -> tuple[Path, ...]:
     return tuple(path_of(each, what) for each in _checked_list(values, what, "paths"))
 
 
+def texts_of(values: Any, what: str) -> tuple[str, ...]:
+    """Return a list of texts; RequestError for anything else."""
+    return tuple(text_of(each, what) for each in _checked_list(values, what, "texts"))
+
+
 def value_of(value: Any, what: str) -> Any:
     """Return a value as a plan stores it: a number, a text, a truth value, None, or a tuple of these.
 
@@ -99,7 +104,7 @@ def request_of(
         None if base is None else str(path_of(base, "base")),
         {key: given_components(options[key], value) for key, value in passed.items() if key in options},
         sections,
-        tuple(text_of(each, "overrides") for each in _checked_list(overrides, "overrides", "texts")),
+        texts_of(overrides, "overrides"),
         paths_of(plugins, "plugins"),
     )
 

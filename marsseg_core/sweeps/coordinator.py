@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from ..components.interfaces import Executor
+from ..components.spreading import MOST_TRIES, PULSE
 from ..components.tasks import ExecutorSpec, Task, TaskResult, Workers
 from ..errors import MarssegError
 from ..messages import get_logger
@@ -21,14 +22,8 @@ from .trial import execute_trial, score_trial
 
 _logger = get_logger(__name__)
 
-# A trial whose worker is killed so often is not begun again: it probably kills its workers.
-_MOST_TRIES: Final = 3
-
 # After so many draws without a trial that can be executed, the space counts as searched.
 _MOST_SKIPPED: Final = 200
-
-# The longest time between two updates of what the user sees, in seconds.
-_PULSE: Final = 1.0
 
 Listener = Callable[[Summary], None]
 
@@ -94,7 +89,7 @@ class Coordinator:
                 self._submit(running, workers)
             if not self._running:
                 return
-            results = workers.wait(_PULSE)
+            results = workers.wait(PULSE)
             for result in results:
                 self._record(self._running.pop(result.task.name), result)
             if results:
@@ -207,7 +202,7 @@ class Coordinator:
         """Record how a trial has ended; let it wait again if its worker was killed."""
         states, trial, study = import_optuna().trial.TrialState, running.trial, self._sweep.study
         name = self._sweep.folder.trial(running.number).path.name
-        if result.lost and running.tries < _MOST_TRIES:
+        if result.lost and running.tries < MOST_TRIES:
             _logger.warning(f"{name} has lost its worker, and is resumed. {result.error}")
             self._waiting.append(running)
             return
@@ -236,7 +231,7 @@ class Coordinator:
                 trial = waiting.pop(0)
                 running[name := f"{trial.name}, test"] = trial
                 workers.submit(self._task(name, score_trial, self._sweep.folder.trial(trial.number).path))
-            for result in workers.wait(_PULSE):
+            for result in workers.wait(PULSE):
                 trial = running.pop(result.task.name)
                 if result.error:
                     _logger.warning(f"The test subset of {trial.name} was not scored: {result.error}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import chdir, contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -15,8 +15,12 @@ from ..files.documents import Document, read_json
 from ..files.schema import Items, Nothing, Number, OneOf, Table, Text, Truth
 from ..planning.metrics import metric_table
 from ..planning.resolver import Request
+from ..registry.parameters import to_text
 
 PRUNERS: Final = ("none", "median", "hyperband")
+
+# The number of trials where nothing else ends a sweep.
+_TRIALS: Final = 20
 
 _UNITS: Final = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 
@@ -116,6 +120,35 @@ def seconds_of(text: str, where: str) -> float:
     return float(found[1]) * _UNITS[found[2]]
 
 
+def make_options(
+    varied: Iterable[str],
+    *,
+    sampler: str,
+    pruner: str,
+    seed: int,
+    trials: int | None,
+    wall: str | None,
+    cpu: str | None,
+    report: int,
+) -> SweepOptions:
+    """Return the options of a sweep; `wall` and `cpu` are durations as texts.
+
+    Without a number of trials, a budget or a grid, there are 20 trials.
+    """
+    if trials is None and sampler != "grid" and wall is None and cpu is None:
+        trials = _TRIALS
+    return SweepOptions(
+        tuple(varied),
+        sampler,
+        pruner,
+        seed,
+        trials,
+        None if wall is None else seconds_of(wall, f"--wall {wall}"),
+        None if cpu is None else seconds_of(cpu, f"--cpu {cpu}"),
+        report,
+    )
+
+
 _TEXT_OR_NOTHING: Final = OneOf(Text(), Nothing())
 _NUMBER_OR_NOTHING: Final = OneOf(Number(0), Nothing())
 
@@ -154,6 +187,17 @@ _FORM: Final = Table(
 )
 
 
+def _text_of(option: str, given: object) -> str:
+    items = [given] if isinstance(given, str) else given
+    if not isinstance(items, list | tuple) or not all(isinstance(item, str) for item in items):
+        raise RequestError(
+            f"In a sweep, {option} must be a text: its trials run in other processes.",
+            where=option,
+            hint="Name it as on the command line; a file of your own with its class goes to plugins=[…].",
+        )
+    return ",".join(items)
+
+
 @dataclass(frozen=True)
 class SweepRequest:
     """Everything that a sweep needs to go on in another process.
@@ -169,6 +213,19 @@ class SweepRequest:
     request: Request
     directory: Path
     disabled: tuple[str, ...] = ()
+
+    @classmethod
+    def of_texts(cls, options: SweepOptions, request: Request, disabled: Iterable[str]) -> SweepRequest:
+        """Return the request for the working directory, with its values as texts, as on the command line.
+
+        Raises RequestError for a component that was passed in Python as an object: other processes cannot have it.
+        """
+        compositions = {name: _text_of(name, given) for name, given in request.compositions.items()}
+        sections = {
+            name: {key: to_text(value) for key, value in values.items()} for name, values in request.sections.items()
+        }
+        texts = replace(request, compositions=compositions, sections=sections)
+        return cls(options, texts, Path.cwd(), tuple(disabled))
 
     def to_json(self) -> dict[str, Any]:
         """Return the request as it is stored."""

@@ -114,6 +114,22 @@ class Space:
             None,
         )
 
+    @property
+    def warnings(self) -> list[str]:
+        """Return what the user should know before the first trial."""
+        lines = []
+        if self.impossible:
+            total = len(self.combinations) + len(self.impossible)
+            lines.append(
+                f"{len(self.impossible)} of {total} combinations of components cannot be trained, and are skipped. "
+                f"The first: {self.impossible[0]}"
+            )
+        data = [each.name for each in self.settings if each.name.partition(".")[0] in ("data", "split", "cleaning")]
+        if data:
+            names = ", ".join(data)
+            lines.append(f"{names}: the trials are scored on different items, so the best may have the easiest ones.")
+        return lines
+
     def continuous(self) -> list[str]:
         """Return the names of the settings with uncountably many values."""
         return [each.name for each in self.settings if isinstance(each.values, Range) and not each.values.integer]
@@ -124,19 +140,24 @@ def read_space(file: Path) -> list[str]:
 
     The keys are paths, the values texts as on the command line, or lists with one choice each.
     """
-    return [f"{path}={text}" for path, value in _flat(read_toml(file, "The space"), file) for text in value]
+    return space_texts(read_toml(file, "The space"), str(file))
 
 
-def _flat(table: Mapping[str, Any], file: Path, prefix: str = "") -> Iterator[tuple[str, list[str]]]:
+def space_texts(table: Mapping[str, Any], where: str) -> list[str]:
+    """Return the settings in a table, with the form of a file of a space, as the texts of `--vary`."""
+    return [f"{path}={text}" for path, texts in _flat(table, where) for text in texts]
+
+
+def _flat(table: Mapping[str, Any], where: str, prefix: str = "") -> Iterator[tuple[str, list[str]]]:
     for key, value in table.items():
         if isinstance(value, Mapping):
-            yield from _flat(value, file, f"{prefix}{key}.")
-        elif isinstance(value, list) and value:
+            yield from _flat(value, where, f"{prefix}{key}.")
+        elif isinstance(value, list | tuple) and value:
             yield f"{prefix}{key}", [to_text(each) for each in value]
         elif isinstance(value, str | int | float):
             yield f"{prefix}{key}", [to_text(value)]
         else:
-            raise RequestError(f"{prefix}{key} has no values.", where=str(file), hint='Write a text such as "1..4".')
+            raise RequestError(f"{prefix}{key} has no values.", where=where, hint='Write a text such as "1..4".')
 
 
 def make_space(varied: Sequence[str], request: Request, session: Session, *, one_at_a_time: bool = False) -> Space:

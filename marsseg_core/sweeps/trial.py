@@ -5,9 +5,10 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
-from ..errors import RequestError, RunError
+from ..errors import RunError
+from ..experiments.continuation import execute_or_resume, wait_for_claim
 from ..files.run_folder import FINISHED, RunFolder
 from ..hooks import announce
 from ..networks.startup import start_keras
@@ -18,9 +19,6 @@ from ..runs.metric_values import metric_values
 
 if TYPE_CHECKING:
     from ..planning.plan import Plan
-
-# How long a resumed trial waits for the process that still writes its folder, in seconds.
-_PATIENCE: Final = 60.0
 
 
 def execute_trial(
@@ -51,14 +49,12 @@ def execute_trial(
         MarssegError: the run fails
     """
     start_keras()
-    from ..networks.keras_backend import clear_session, silence_retracing_warning
-    from ..training.loop import execute, resume
     from .pruning import TrialReporter
 
     began = time.process_time()
     session = open_session(disable=disabled, trust=trust)
     run_folder = RunFolder(Path(folder))
-    _wait_for_claim(run_folder)
+    wait_for_claim(run_folder)
     run_folder.discard_beginning()
     resolved = resolve(Request(base=folder if run_folder.begun else plan), session)
     if run_folder.begun and run_folder.finished:
@@ -67,12 +63,7 @@ def execute_trial(
     if pruning is not None:
         reporter = TrialReporter(**pruning)
         hooks.add(reporter, "the pruner of the sweep")
-    with silence_retracing_warning():
-        if run_folder.begun:
-            run = resume(run_folder, resolved, hooks=hooks, score_test=scores_test)
-        else:
-            run = execute(resolved, out=run_folder.path, hooks=hooks, score_test=scores_test)
-    clear_session()  # otherwise Keras' global state would grow from trial to trial
+    run = execute_or_resume(run_folder, resolved, hooks=hooks, score_test=scores_test)
     if run.metrics["status"] == FINISHED:
         return _outcome(resolved, run.metrics, "finished", began)
     if reporter is None or not reporter.pruned:
@@ -93,19 +84,6 @@ def score_trial(*, folder: str, disabled: Sequence[str], trust: bool) -> dict[st
         metrics = score_test(run_folder, resolve(Request(base=folder), session))
         clear_session()
     return metric_values(metrics["subsets"]["test"])
-
-
-def _wait_for_claim(folder: RunFolder) -> None:
-    """Wait until no other process writes the folder: that of a killed coordinator ends its step first."""
-    deadline = time.monotonic() + _PATIENCE
-    while folder.path.is_dir():
-        try:
-            with folder.claimed():
-                return
-        except RequestError:
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(0.5)
 
 
 def _outcome(plan: Plan, metrics: Mapping[str, Any], state: str, began: float) -> dict[str, Any]:

@@ -5,15 +5,20 @@ from __future__ import annotations
 import gc
 import json
 import shutil
+from dataclasses import dataclass
 from types import SimpleNamespace
+from typing import ClassVar
 
 import numpy as np
 import pytest
+from helpers.killing import kills_its_process_once
 from helpers.paths import REPOSITORY
 from hypothesis import given, strategies as st
 
 import marsseg_core as marsseg
 from marsseg_core import api, hooks
+from marsseg_core.components.interfaces import Executor
+from marsseg_core.components.tasks import TaskResult, Workers
 from marsseg_core.data.arrays import SegmentationData
 from marsseg_core.data.split import SUBSETS
 from marsseg_core.data.split_options import SplitOptions
@@ -232,7 +237,7 @@ def pretended(monkeypatch):
     def use(answers):
         ran, remaining = [], iter(answers)
 
-        def execute(plan, *, out, data, suffix=""):
+        def execute(plan, *, out, data=None, suffix=""):
             answer = next(remaining)
             if isinstance(answer, BaseException):
                 raise answer
@@ -244,7 +249,7 @@ def pretended(monkeypatch):
             (out / "metrics.json").write_text(json.dumps(metrics))
             return SimpleNamespace(metrics=metrics)
 
-        def resume(folder, plan, *, data, moved):
+        def resume(folder, plan, *, moved, data=None):
             return execute(plan, out=folder.path, data=data, suffix=" resumed")
 
         monkeypatch.setattr(engine, "execute", execute)
@@ -252,6 +257,39 @@ def pretended(monkeypatch):
         return ran
 
     return use
+
+
+@dataclass(frozen=True)
+class InThisProcess(Executor):
+    """Does each task in this process when its result is awaited."""
+
+    killed: ClassVar[list[str]] = []
+    interrupted_by: ClassVar[str] = ""
+
+    def start(self, spec):
+        return InThisProcessWorkers([*self.killed], self.interrupted_by)
+
+
+class InThisProcessWorkers(Workers):
+    places = 2
+
+    def __init__(self, killed, interrupted_by):
+        self.killed, self.interrupted_by, self.tasks = killed, interrupted_by, []
+
+    def submit(self, task):
+        self.tasks.append(task)
+
+    def wait(self, seconds):
+        task = self.tasks.pop(0)
+        if task.name == self.interrupted_by:
+            raise KeyboardInterrupt
+        if task.name in self.killed:
+            self.killed.remove(task.name)
+            return [TaskResult(task, lost=True, error="signal 9.")]
+        return [TaskResult(task, **task.answer())]
+
+    def stop(self):
+        pass
 
 
 def summary(folder):
@@ -311,6 +349,56 @@ class TestSeries:
         pretended(["finished"] * 3)
         marsseg.series(seeds=3, out=tmp_path / "s", **SMALL)
         assert len(reads) == 1
+
+
+class TestElsewhere:
+    """Several runs at the same time, by an executor that pretends."""
+
+    def answers(self, pretended, *answers):
+        pretended(answers)
+        return marsseg.series(seeds=3, on=InThisProcess(), out=self.path, **SMALL)
+
+    @pytest.fixture(autouse=True)
+    def path_of_the_series(self, tmp_path):
+        self.path = tmp_path / "s"
+
+    def test_the_runs_are_those_of_a_series(self, pretended):
+        series = self.answers(pretended, *["finished"] * 3)
+        assert series.finished == ("seed-0", "seed-1", "seed-2")
+        assert summary(self.path) == series.to_json()
+        expected = seed_plans(api.plan(**SMALL), 3)
+        assert {name: api.plan(self.path / name).to_toml() for name in expected} == {
+            name: plan.to_toml() for name, plan in expected.items()
+        }
+
+    def test_a_run_that_fails_lets_the_others_end(self, pretended):
+        with pytest.raises(RunError, match=r"1 of 3 runs failed. seed-0: The loss became nan."):
+            self.answers(pretended, RunError("The loss became nan."), "finished", "finished")
+        assert summary(self.path)["runs"] == {"seed-0": None, "seed-1": "finished", "seed-2": "finished"}
+        pretended(["finished"])
+        assert marsseg.resume(self.path).status == "finished"
+
+    def test_ctrl_c_interrupts_the_series(self, pretended, monkeypatch):
+        monkeypatch.setattr(InThisProcess, "interrupted_by", "seed-1")
+        series = self.answers(pretended, "finished")
+        assert series.interrupted
+        assert summary(self.path)["runs"] == {"seed-0": "finished", "seed-1": None, "seed-2": None}
+
+    def test_a_lost_run_is_begun_again_and_not_for_ever(self, pretended, monkeypatch, caplog):
+        monkeypatch.setattr(InThisProcess, "killed", ["seed-0", "seed-1", "seed-1", "seed-1"])
+        with pytest.raises(RunError, match=r"seed-1: signal 9. It was begun 3 times."):
+            self.answers(pretended, "finished", "finished")
+        assert summary(self.path)["runs"] == {"seed-0": "finished", "seed-1": None, "seed-2": "finished"}
+
+    def test_objects_of_this_process_are_refused(self, pretended, tiny):
+        with pytest.raises(RequestError, match="cannot have a dataset that was passed as a Python object"):
+            marsseg.series(seeds=2, jobs=2, out=self.path, **SMALL | {"data": tiny})
+        assert not self.path.exists()
+
+    def test_a_single_run_needs_no_executor(self, cli):
+        answer = cli("run", "--jobs", "2", "--dry-run")
+        assert answer.code == 2
+        assert "add --seeds or --folds" in answer.err
 
 
 class TestResume:
@@ -490,6 +578,15 @@ class TestWithTraining:
                 marsseg.series(folds=2, out=tmp_path / "s", **SMALL)
         assert summary(tmp_path / "s")["runs"] == {"fold-1": "finished", "fold-2": None}
         marsseg.resume(tmp_path / "s")
+        assert summary(tmp_path / "s") == summary(folds[0].path)
+
+    def test_workers_give_the_same_scores_also_if_one_is_killed(self, folds, tmp_path, monkeypatch):
+        monkeypatch.setenv("MARSSEG_DISABLE", "report,progress")
+        plugin = kills_its_process_once(tmp_path)
+        # A single process has as many threads as this one: their number changes the last bits.
+        series = marsseg.series(folds=2, on="local", out=tmp_path / "s", plugins=[plugin], **SMALL)
+        assert (tmp_path / "s" / "killed").exists()
+        assert series.metrics == folds[0].metrics
         assert summary(tmp_path / "s") == summary(folds[0].path)
 
     def test_no_network_stays_in_memory(self, folds):

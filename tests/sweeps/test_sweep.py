@@ -13,6 +13,7 @@ from types import SimpleNamespace
 import pytest
 from helpers.pretended import InThisProcess, Pretended
 
+import marsseg_core as marsseg
 from marsseg_core.errors import RequestError
 from marsseg_core.experiments.comparison import compare_runs
 from marsseg_core.planning.resolver import Request
@@ -188,6 +189,45 @@ def test_a_run_whose_score_falls_behind_is_interrupted(tmp_path):
     with pytest.raises(KeyboardInterrupt):
         reporter.marsseg_epoch_finished(run, {"epoch": 2, "val_miou": 0.7})
     assert reporter.pruned
+
+
+class TestInPython:
+    def sweep(self, out, answer=pretend, **arguments):
+        varied = {"loss": ["wssce", ["dice", "lovasz"]], "training": {"learning_rate": "1e-4..1e-2"}}
+        words = {**TINY, "vary": varied, "trials": 4, "sampler": "random", "epochs": 1, "jobs": 2} | arguments
+        return marsseg.sweep(on=Pretended(InThisProcess(2, answer)), out=out, **words)
+
+    def test_the_result_has_the_trials_and_the_best_plan(self, tmp_path):
+        result = self.sweep(tmp_path / "sweep", best=2)
+        assert (result.status, result.interrupted, len(result.trials)) == ("finished", False, 4)
+        assert {trial.settings["loss"] for trial in result.trials} == {"wssce", "dice,lovasz"}
+        assert [trial.test for trial in result.ranked] == [{"miou": 0.5}, {"miou": 0.5}, {}, {}]
+        plan = marsseg.plan(result.best_plan)
+        assert plan.training.learning_rate == result.best.value == max(trial.value for trial in result.trials)
+        assert plan.to_toml() == marsseg.plan(result.run(result.best)).to_toml()
+        assert result.best.name in repr(result)
+        assert (tmp_path / "sweep" / "sweep.html").is_file()
+
+    def test_it_draws_what_the_command_draws(self, tmp_path):
+        same = self.sweep(tmp_path / "python", vary={"loss": ["wssce", "dice"], "training.learning_rate": "1e-4..1e-2"})
+        assert facts(same) == facts(run(begin(tmp_path, trials=4)))
+
+    def test_ctrl_c_interrupts_it_and_it_goes_on(self, tmp_path):
+        def stop(task):
+            if "trial-0002" in task.name:
+                raise KeyboardInterrupt
+            return pretend(task)
+
+        assert self.sweep(tmp_path / "sweep", stop).interrupted
+        executor = Pretended(InThisProcess(2, pretend))
+        result = marsseg.sweep(resume=tmp_path / "sweep", trials=5, on=executor)
+        assert (result.status, len(result.trials)) == ("finished", 5)
+        with pytest.raises(RequestError, match="has its own 'loss'"):
+            marsseg.sweep(resume=tmp_path / "sweep", loss="dice", on=executor)
+
+    def test_objects_are_refused(self, tmp_path, tiny):
+        with pytest.raises(RequestError, match="In a sweep, data must be a text"):
+            self.sweep(tmp_path / "sweep", data=tiny)
 
 
 def test_without_optuna_the_extra_is_named(tmp_path, monkeypatch):

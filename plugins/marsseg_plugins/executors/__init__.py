@@ -1,1 +1,1 @@
-"""Executors: where the tasks of a sweep are done."""
+"""Executors: where tasks are done, such as the trials of a sweep."""

@@ -12,17 +12,17 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from queue import Empty, SimpleQueue
-from typing import Any, Final, TypeAlias
+from typing import Any, TypeAlias
 
 from marsseg_core.plugin_api import Executor, ExecutorSpec, Task, TaskResult, Workers, param
 
-# What limits the threads of TensorFlow, and of the libraries that NumPy uses. They read it when they are imported.
-_THREADS: Final = ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+from .gpus import gpu_of
+from .threads import limited_to
 
 
 @dataclass(frozen=True)
 class Local(Executor):
-    """Processes on this machine, which share its processors without competing for them.
+    """Processes on this machine, which share its processors and GPUs without competing for them.
 
     Each process does one task after the other, and imports Keras once.
     """
@@ -51,8 +51,10 @@ class LocalWorkers(Workers):
     def submit(self, task: Task) -> None:
         idle = next((process for process in self._processes if process.task is None), None)
         if idle is None:
-            log = self._spec.folder / f"worker-{len(self._processes) + 1}.log"
-            idle = _Process(log, self._environment, self._results)
+            # A process that replaces another one gets its GPU.
+            slot = min({*range(self.places)} - {process.slot for process in self._processes})
+            log, gpu = self._spec.folder / f"worker-{slot + 1}.log", gpu_of(slot, self.places)
+            idle = _Process(slot, log, self._environment | gpu, self._results)
             self._processes.append(idle)
         idle.begin(task)
 
@@ -88,7 +90,8 @@ class LocalWorkers(Workers):
 class _Process:
     """A process that does tasks, and a thread that reads its answers. The answer None says that it has ended."""
 
-    def __init__(self, log: Path, environment: Mapping[str, str], results: _Results) -> None:
+    def __init__(self, slot: int, log: Path, environment: Mapping[str, str], results: _Results) -> None:
+        self.slot = slot
         self.task: Task | None = None
         with log.open("ab") as messages:
             # In a session of its own, Ctrl-C in the terminal does not reach it: it is stopped by `interrupt`.
@@ -140,4 +143,4 @@ def _environment(jobs: int, threads: int | None) -> dict[str, str]:
     if threads is None and jobs == 1:
         return dict(os.environ)
     available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return os.environ | dict.fromkeys(_THREADS, str(threads or max(1, available // jobs)))
+    return os.environ | limited_to(threads or max(1, available // jobs))

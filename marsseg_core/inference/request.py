@@ -1,0 +1,116 @@
+"""What a user requests of a prediction, and what it opens: in the command's process and in those of workers."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from ..data.limits import PIXEL_LIMIT
+from ..data.ranges import parse_range
+from ..evaluation.decoding import Decoding
+from ..registry.session import open_session
+from ..runs.decoding import decoding_of, uses_tta
+from .ensemble import load_networks, open_runs
+from .image_sources import check_subset, find_source
+
+if TYPE_CHECKING:
+    from ..networks.predictor import Predictor
+
+
+@dataclass(frozen=True)
+class PredictionRequest:
+    """What to predict, and how.
+
+    Attributes:
+        runs: the run folders
+        source: the images: a file, a folder or a data set
+        subset: the subset of the data set
+        range: the values of black and white in image files
+        pixel_limit: the number of pixels from which on an image is refused
+        tta: whether to average over flipped copies; None: as the run was scored
+        decoding: how values become classes
+        with_ignored: whether ignored classes are predicted
+        tile_overlap: the overlap of tiles; None chooses
+        batch: images predicted at the same time; None: what the memory allows
+        pixels: the pixels of each network that are computed at once; None: what `batch` says
+        overlay: whether to write overlays
+        probabilities: whether to write probabilities
+        plugins: plugin files
+        trust: whether the plugin files of the runs may be executed
+    """
+
+    runs: tuple[str, ...]
+    source: str
+    subset: str | None = None
+    range: str | None = None
+    pixel_limit: int = PIXEL_LIMIT
+    tta: bool | None = None
+    decoding: str = "run"
+    with_ignored: bool = False
+    tile_overlap: float | None = None
+    batch: int | None = None
+    pixels: tuple[int, ...] | None = None
+    overlay: bool = False
+    probabilities: bool = False
+    plugins: tuple[str, ...] = ()
+    trust: bool = False
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the arguments of `of_json`."""
+        return asdict(self)
+
+    @classmethod
+    def of_json(cls, values: dict[str, Any]) -> PredictionRequest:
+        """Return a request from its values, in which lists stand for tuples."""
+        arguments: dict[str, Any] = {
+            key: tuple(value) if isinstance(value, list) else value for key, value in values.items()
+        }
+        return cls(**arguments)
+
+
+class Prediction:
+    """The runs and the images of a request, opened.
+
+    Raises RequestError where they do not exist, do not fit together, or cannot be read.
+    """
+
+    def __init__(self, request: PredictionRequest) -> None:
+        self.request = request
+        check_subset(request.subset)
+        wanted = None if request.range is None else parse_range(request.range, "--range")
+        self.folders, self.classes = open_runs(request.runs)
+        self.session = open_session(plugins=request.plugins, trust=request.trust)
+        self.images = find_source(
+            request.source,
+            self.session,
+            self.folders,
+            subset=request.subset,
+            pixel_limit=request.pixel_limit,
+            wanted=wanted,
+        )
+
+    @property
+    def ignore_classes(self) -> tuple[int, ...]:
+        """Return the ids of the classes that no pixel gets."""
+        return () if self.request.with_ignored else self.classes.ignore_classes
+
+    @cached_property
+    def decoding(self) -> Decoding:
+        """Return how values become classes."""
+        return decoding_of(self.folders, self.request.decoding)
+
+    @cached_property
+    def predictor(self) -> Predictor:
+        """Load the networks, and return their predictor."""
+        from ..networks.predictor import Predictor
+
+        request = self.request
+        return Predictor(
+            load_networks(self.folders, self.session),
+            tta=uses_tta(self.folders, request.tta),
+            overlap=request.tile_overlap,
+            batch=request.batch,
+            labels_only=not request.probabilities and not self.decoding.offsets,
+            pixels=request.pixels,
+        )

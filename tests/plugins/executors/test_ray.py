@@ -1,0 +1,44 @@
+import sys
+
+import pytest
+from helpers.clusters import ray_cluster
+
+from marsseg_core.components.tasks import ExecutorSpec
+from marsseg_core.errors import RequestError
+from marsseg_core.testing import ExecutorContract
+from marsseg_plugins.executors import ray_tasks
+from marsseg_plugins.executors.ray import Ray
+
+pytest.importorskip("ray", reason="ray is not installed: marsseg[ray]")
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    with ray_cluster(nodes=2), pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ray_tasks, "_PATIENCE", 1.0)  # Ray cannot interrupt the contract's task, which only sleeps
+        yield
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("cluster")
+class TestRay(ExecutorContract):
+    component = Ray()
+    name = "ray"
+
+    def test_what_no_node_has_is_refused(self, tmp_path):
+        with pytest.raises(RequestError, match="No node of the Ray cluster has 1000 CPU, 3 GPU"):
+            Ray(cpus=1000, gpus=3).start(ExecutorSpec(tmp_path))
+
+
+def test_without_a_cluster_the_error_says_how_to_start_one(tmp_path, monkeypatch):
+    monkeypatch.setenv("RAY_ADDRESS", "nowhere")
+    with pytest.raises(RequestError, match="No Ray cluster can be reached") as error:
+        Ray().start(ExecutorSpec(tmp_path))
+    assert "ray start --head" in str(error.value.hint)
+
+
+def test_without_ray_the_extra_is_named(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "ray", None)
+    with pytest.raises(RequestError) as error:
+        Ray().start(ExecutorSpec(tmp_path))
+    assert error.value.hint == 'Install it: pip install "marsseg[ray]"'
