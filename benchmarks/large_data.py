@@ -94,10 +94,20 @@ def measure(options):
         results[name] = len(data) / (time.perf_counter() - start), peak.bytes
         return result
 
-    split = timed("split and checks", lambda: [make_split(data, plan.split)])[0]
-    timed("split and checks", lambda: [make_split(data, plan.split), doubts(data, split), leak_warnings(data, split)])
+    def split_and_check():
+        split = make_split(data, plan.split)
+        doubts(data, split)
+        leak_warnings(data, split)
+        return split
+
+    split = timed("split and checks", split_and_check)
     setup = set_up_training(plan, data, split, best_by=plan.metrics.best_by)
-    timed("batches alone", lambda: [setup.batches[index] and None for index in range(len(setup.batches))])
+
+    def make_batches():
+        for index in range(len(setup.batches)):
+            setup.batches[index]
+
+    timed("batches alone", make_batches)
     clock = EpochClock(setup.batches)
 
     def train():

@@ -154,13 +154,12 @@ def run(
         if series is not None:
             print_dry(series[1])
         return
-    if out is not None and processes().leads:
+    if out is not None:
         refuse_existing(out)  # before the data are read and the network is built
     if series is not None:
         run_all(*series, out)
         return
     from ..hooks import announce
-
     from ..training.distribution import check_devices, join_processes
 
     check_devices(resolved)

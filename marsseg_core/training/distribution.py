@@ -107,7 +107,7 @@ class Devices:
         if self.processes.count > 1:
             import jax
 
-            jax.distributed.shutdown()
+            jax.distributed.shutdown()  # type: ignore[no-untyped-call]
 
     def check_same(self, text: str) -> None:
         """Raise RequestError, in all processes, unless they all pass the same text, which describes their work."""
@@ -134,7 +134,7 @@ def check_devices(plan: Plan) -> None:
             where=PROCESSES,
             hint="Add --devices all to train with the devices of all processes.",
         )
-    if backend != "jax" and (group.count > 1 or isinstance(devices, int) and devices > 1):
+    if backend != "jax" and (group.count > 1 or (isinstance(devices, int) and devices > 1)):
         raise _needs_jax(backend)
     if isinstance(devices, int):
         _check_batches(plan, devices * group.count)
@@ -156,7 +156,7 @@ def join_processes() -> None:
         return
     try:
         # It would take over SIGTERM, which interrupts a run.
-        jax.config.update("jax_enable_preemption_service", False)
+        jax.config.update("jax_enable_preemption_service", False)  # type: ignore[no-untyped-call]
         # A queue's description of the job is left out: the three variables say all.
         jax.distributed.initialize(
             group.coordinator,

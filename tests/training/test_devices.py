@@ -223,7 +223,6 @@ def environment(folder):
     return {"KERAS_BACKEND": "jax", "MARSSEG_DISABLE": "report,progress", "OMP_NUM_THREADS": "1"} | cache
 
 
-
 def losses(run):
     with (run / "history.csv").open() as file:
         return [float(row["loss"]) for row in csv.DictReader(file)]
