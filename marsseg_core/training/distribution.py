@@ -1,7 +1,7 @@
 """Train on several devices and in several processes, by `keras.distribution`.
 
 Each device computes a part of each batch, and all results are those of the whole batch: JAX compiles the step for all
-devices together. This module imports Keras only where it is used.
+devices together. This module imports Keras and NumPy only where it uses them.
 """
 
 from __future__ import annotations
@@ -12,8 +12,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
-
-import numpy as np
 
 from ..errors import RequestError
 from ..networks.processes import PROCESSES, Processes, processes
@@ -93,6 +91,7 @@ class Devices:
         """Return what process 0 passes, which JSON must be able to hold. All processes must call this."""
         if self.processes.count == 1:
             return content
+        import numpy as np
         from jax.experimental import multihost_utils
 
         text = np.frombuffer(json.dumps(content).encode() if self.leads else b"", np.uint8)
@@ -113,6 +112,7 @@ class Devices:
         """Raise RequestError, in all processes, unless they all pass the same text, which describes their work."""
         if self.processes.count == 1:
             return
+        import numpy as np
         from jax.experimental import multihost_utils
 
         own = np.frombuffer(hashlib.sha256(text.encode()).digest(), np.uint8)
