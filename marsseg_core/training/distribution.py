@@ -23,9 +23,6 @@ from ..registry import kinds
 if TYPE_CHECKING:
     import keras
 
-# A process that has not been heard of for so many seconds counts as dead.
-_SILENCE: Final = 30
-
 # A text is sent in pieces of this size, as JAX compiles the transfer of each size anew.
 _PIECE: Final = 2**16
 
@@ -92,31 +89,33 @@ class Devices:
         if self.processes.count == 1:
             return content
         import numpy as np
-        from jax.experimental import multihost_utils
+
+        from ..networks.keras_backend import from_first_process
 
         text = np.frombuffer(json.dumps(content).encode() if self.leads else b"", np.uint8)
-        length = int(multihost_utils.broadcast_one_to_all(np.int32(len(text))))
+        length = int(from_first_process(np.int32(len(text))))
         buffer = np.zeros(-(-length // _PIECE) * _PIECE, np.uint8)
         buffer[: len(text)] = text
-        pieces = [multihost_utils.broadcast_one_to_all(piece) for piece in buffer.reshape(-1, _PIECE)]
+        pieces = [from_first_process(piece) for piece in buffer.reshape(-1, _PIECE)]
         return json.loads(np.concatenate(pieces)[:length].tobytes())
 
     def part_ways(self) -> None:
         """End the work of all processes together, before one of them goes on or ends by itself."""
         if self.processes.count > 1:
-            import jax
+            from ..networks.keras_backend import part_processes
 
-            jax.distributed.shutdown()  # type: ignore[no-untyped-call]
+            part_processes()
 
     def check_same(self, text: str) -> None:
         """Raise RequestError, in all processes, unless they all pass the same text, which describes their work."""
         if self.processes.count == 1:
             return
         import numpy as np
-        from jax.experimental import multihost_utils
+
+        from ..networks.keras_backend import from_all_processes
 
         own = np.frombuffer(hashlib.sha256(text.encode()).digest(), np.uint8)
-        if different := np.flatnonzero((multihost_utils.process_allgather(own) != own).any(axis=1)).tolist():
+        if different := np.flatnonzero((from_all_processes(own) != own).any(axis=1)).tolist():
             raise RequestError(
                 f"The process {different[0]} has another plan, other data or another checkpoint than process "
                 f"{self.processes.index}.",
@@ -150,21 +149,10 @@ def join_processes() -> None:
     group = processes()
     if group.count == 1 or chosen_backend() != "jax":
         return
-    import jax
+    from ..networks.keras_backend import connect_processes
 
-    if jax.distributed.is_initialized():
-        return
     try:
-        # It would take over SIGTERM, which interrupts a run.
-        jax.config.update("jax_enable_preemption_service", False)  # type: ignore[no-untyped-call]
-        # A queue's description of the job is left out: the three variables say all.
-        jax.distributed.initialize(
-            group.coordinator,
-            group.count,
-            group.index,
-            cluster_detection_method="deactivate",
-            heartbeat_timeout_seconds=_SILENCE,
-        )
+        connect_processes(group)
     except Exception as cause:
         raise RequestError(
             f"Process {group.index} cannot join the other processes: {cause}",
