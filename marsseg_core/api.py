@@ -21,6 +21,7 @@ from .experiments.series import Series, plan_series, run_series
 from .files.run_folder import RunFolder
 from .hooks import CallbackObserver, HookCaller, announce
 from .messages import get_logger
+from .networks.processes import processes
 from .networks.startup import check_backend, start_keras
 from .planning.arguments import count_of, flag_of, path_of, paths_of, request_of, text_of, texts_of, value_of
 from .planning.executors import executor_of
@@ -35,6 +36,7 @@ from .registry.kinds import ALL_KINDS
 from .registry.listing import ComponentInfo, describe, find_kind
 from .registry.session import open_session
 from .shown import set_html_renderer
+from .training.distribution import check_devices, join_processes
 
 if TYPE_CHECKING:
     import keras
@@ -370,6 +372,8 @@ def run(
     check_backend()
     folder = None if out is None else path_of(out, "out")
     resolved = _planned(base, overrides, plugins, trust, arguments)
+    check_devices(resolved)
+    join_processes()
     callback_observer = _callbacks(callbacks)
     if hooks is not None and not isinstance(hooks, HookCaller):
         raise RequestError(f"hooks must be a HookCaller, not {type(hooks).__name__}.", where="hooks")
@@ -639,6 +643,7 @@ def resume(
         run = marsseg.resume("runs/interrupted")
         ```
     """
+    join_processes()
     start_keras()
     from .training.loop import resume as resume_training
 
@@ -661,7 +666,8 @@ def resume(
     callback_observer = _callbacks(callbacks)
     resolved = _plan_of_run(folder, trust, data, arch, workers=workers, unlabelled=place)
     run = resume_training(folder, resolved, moved=moved, hooks=callback_observer.add_to(announce(resolved)))
-    follow(folder.path)
+    if processes().leads:
+        follow(folder.path)
     return run
 
 

@@ -18,6 +18,7 @@ import pluggy
 from .errors import MarssegError, PluginError, nearest
 from .failures import describe
 from .messages import get_logger
+from .networks.processes import processes
 from .registry.catalog import installed
 from .registry.entries import OK, Entry
 from .registry.kinds import COMMAND, OBSERVER
@@ -182,8 +183,11 @@ def load_hooks(observers: Iterable[Entry] | None = None) -> HookCaller:
 def announce(plan: Plan) -> HookCaller:
     """Load the observers, installed and in the plan's files, and call their hook `marsseg_plan_resolved`.
 
-    Keras need not be loaded. Raises PluginError for a file that cannot be used, because the user requested it.
+    Keras need not be loaded. Where several processes train together, only process 0 has observers. Raises PluginError
+    for a file that cannot be used, because the user requested it.
     """
+    if not processes().leads:
+        return load_hooks([])
     from_files = [entry for plugin in plan.plugins for entry in plugin.entries if entry.kind == OBSERVER]
     hooks = load_hooks([entry for entry in plan.catalog.observers if entry not in from_files])
     for entry in reversed(from_files):

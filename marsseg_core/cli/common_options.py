@@ -146,6 +146,15 @@ BatchWorkers = Annotated[
     str | None, typer.Option(help="Threads or processes that prepare batches.", metavar="N", rich_help_panel=TRAINING)
 ]
 
+Devices = Annotated[
+    str | None,
+    typer.Option(
+        help="Train on so many devices, or on all of them, of each host. Needs Keras on JAX for more than one.",
+        metavar="N|all",
+        autocompletion=fixed("all"),
+    ),
+]
+
 Init = Annotated[
     str | None,
     typer.Option(

@@ -6,7 +6,7 @@ import importlib
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Annotated, Any, Final
 
 import typer
@@ -16,6 +16,7 @@ from typer.main import get_command, get_group
 from ..errors import MarssegError, RequestError, RunError
 from ..failures import memory_error
 from ..messages import log_waiting
+from ..networks.processes import joined
 from ..printable import printable
 from ..registry.distribution import version
 from ..registry.source_code import docstring_of
@@ -222,7 +223,18 @@ def main() -> None:
         with signals_interrupt(), whole_words():
             app(prog_name="marsseg")
     except SystemExit as end:
-        sys.exit(end.code or _code_of_output())
+        code = end.code or _code_of_output()
+        if code and joined():
+            _end_at_once(code)
+        sys.exit(code)
+
+
+def _end_at_once(code: Any) -> None:
+    """End this process without its exit handlers: that of JAX would wait for processes that may have died."""
+    with suppress(OSError):
+        sys.stdout.flush()
+        sys.stderr.flush()
+    os._exit(code if isinstance(code, int) else 1)
 
 
 def _code_of_output() -> int:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import RequestError
+from ..networks.processes import processes
 from ..networks.startup import check_backend
 from ..planning.fitting import check_has_method
 from ..registry.session import Session
@@ -63,12 +64,17 @@ def resume_run(
         folder.check_unfinished()
     plan = resolve(Request(path, compositions, {"training": training}), session)
     _check_used(unlabelled, plan)
+    from ..training.distribution import check_devices, join_processes
+
+    check_devices(plan)
     hooks = announce(plan)
+    join_processes()
     load_keras()
     from ..training.loop import resume
 
     run = resume(folder, plan, moved=moved, hooks=hooks)
-    follow(folder.path)
+    if processes().leads:
+        follow(folder.path)
     return run
 
 

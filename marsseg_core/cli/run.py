@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..conventions import HEADLINE
+from ..networks.processes import processes
 from ..networks.startup import check_backend
 from ..registry.kinds import DATASET, OBSERVER
 from ..registry.session import open_session
@@ -18,6 +19,7 @@ from .common_options import (
     Base,
     Batch,
     BatchWorkers,
+    Devices,
     Disable,
     Epochs,
     Init,
@@ -62,6 +64,7 @@ def run(
     metrics: Metrics = None,
     precision: Precision = None,
     workers: BatchWorkers = None,
+    devices: Devices = None,
     seed: Annotated[
         str | None,
         typer.Option(help="Seed of weights, dropout, order and augmentations.", metavar="N", rich_help_panel=TRAINING),
@@ -117,6 +120,7 @@ def run(
         "metrics": metrics,
         "precision": precision,
         "workers": workers,
+        "devices": devices,
         "seed": seed,
         "init": init,
         "unlabelled": unlabelled,
@@ -164,8 +168,11 @@ def run(
         run_all(*series, out, spread)
         return
     from ..hooks import announce
+    from ..training.distribution import check_devices, join_processes
 
+    check_devices(resolved)
     hooks = announce(resolved)
+    join_processes()
     load_keras()
     from .. import api
 
@@ -173,7 +180,8 @@ def run(
 
 
 def _finish(result: Run) -> None:
-    _print_result(result)
+    if processes().leads:
+        _print_result(result)
     if failure := output_failure():
         result.folder.log(f"warning: the scores cannot be printed: {failure.strerror}")
     if result.interrupted:

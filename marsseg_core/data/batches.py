@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from ..conventions import TargetFunction, Transform
+from ..conventions import VOID, TargetFunction, Transform
 from .arrays import SegmentationData, scale
 from .statistics import items_with, rarest_items
 from .targets import with_targets
@@ -31,8 +31,10 @@ class TrainingBatches:
     `oversample` times as often as the others. It is `favoured_class`, or the rarest class of the items if that is None.
     The training loop sets `epoch`. An incomplete last batch is dropped, as
     its shape would need another trace of the network; other items are dropped in each epoch. If there are fewer items
-    than one batch, they make one smaller batch. If all its functions can be pickled, worker processes can make the
-    batches.
+    than one batch, they make one smaller batch. With `fill`, the last batch is filled instead: with the first items of
+    the epoch, all of whose pixels are void, so that each item counts once. `part` (i, n) makes only the i-th of n equal
+    parts of each batch, for n processes that train together. If all its functions can be pickled, worker processes can
+    make the batches.
     """
 
     def __init__(
@@ -48,6 +50,8 @@ class TrainingBatches:
         targets: Mapping[str, TargetFunction] | None = None,
         crop: tuple[int, int] | None = None,
         crop_focus: float = 0.0,
+        fill: bool = False,
+        part: tuple[int, int] = (0, 1),
     ) -> None:
         self._data = data
         self._items = np.asarray(items)
@@ -62,17 +66,22 @@ class TrainingBatches:
             self._favoured, favoured_items = rarest_items(data, self._items)
         self._repeated = favoured_items if oversample > 1 else self._items[:0]
         self._extra = round((oversample - 1) * len(self._repeated))
-        self._batch = min(batch, len(self._items) + self._extra)
+        self._fill = fill
+        self._batch = batch if fill else min(batch, len(self._items) + self._extra)
+        part_size = self._batch // part[1]
+        self._rows = slice(part[0] * part_size, (part[0] + 1) * part_size)
         self._seed = seed
         self._order: tuple[int, np.ndarray] = (-1, np.empty((0, 2), np.int64))
         self.epoch = 0
 
     def __len__(self) -> int:
-        return (len(self._items) + self._extra) // self._batch
+        return (len(self._items) + self._extra + (self._batch - 1 if self._fill else 0)) // self._batch
 
     def __getitem__(self, index: int) -> tuple[np.ndarray, Any]:
         epoch = self.epoch
-        chosen = self._epoch_order(epoch)[index * self._batch : (index + 1) * self._batch]
+        order = self._epoch_order(epoch)
+        places = np.arange(index * self._batch, (index + 1) * self._batch)[self._rows]
+        chosen = order[places % len(order)]
         items = chosen[:, 0]
         generators = []
         if self._transforms or self._crop:
@@ -91,6 +100,7 @@ class TrainingBatches:
             )
         images = scale(images)
         apply_transforms(self._transforms, images, masks, generators)
+        masks[places >= len(order)] = VOID
         return images, with_targets(masks, self._targets)
 
     def _window(self, item: int, crop: tuple[int, int], generator: np.random.Generator) -> tuple[slice, slice]:

@@ -35,7 +35,8 @@ class ViewBatches:
     A window is drawn from larger images. The weak view is moved by the transforms `weak`; the strong view is the weak
     view, changed by the transforms `strong`. With the probability `cutmix`, a box of half of its area is replaced by
     that of the next image of the batch. Each transform comes with its probability. `labels` (M, H, W) or (M, H, W, K)
-    uint8 are moved together with the images. The weak views themselves are left out unless `uses_weak`.
+    uint8 are moved together with the images. The weak views themselves are left out unless `uses_weak`. `part` (i, n)
+    makes only the i-th of n equal parts of each batch, for n processes that train together.
     """
 
     def __init__(
@@ -50,6 +51,7 @@ class ViewBatches:
         cutmix: float = 0.0,
         labels: np.ndarray | None = None,
         uses_weak: bool = True,
+        part: tuple[int, int] = (0, 1),
     ) -> None:
         self._images = images
         self._weak, self._strong = tuple(weak), tuple(strong)
@@ -57,6 +59,9 @@ class ViewBatches:
         self._cutmix = cutmix
         self._labels = labels
         self._uses_weak = uses_weak
+        # The images of a part, and the one after them, from which a box may come.
+        part_size = batch // part[1]
+        self._rows = (np.arange(part_size + 1) + part[0] * part_size) % batch if part[1] > 1 else None
         self._order: tuple[tuple[int, int], np.ndarray] = ((-1, 0), np.empty((0, 2), np.int64))
 
     def relabel(self, labels: np.ndarray) -> None:
@@ -66,6 +71,8 @@ class ViewBatches:
     def make(self, epoch: int, index: int, steps: int) -> dict[str, np.ndarray]:
         """Return the views of a step of an epoch with so many steps: the arrays of `ViewTensors`, by name."""
         chosen = self._epoch_order(epoch, steps)[index * self._batch : (index + 1) * self._batch]
+        if self._rows is not None:
+            chosen = chosen[self._rows]
         generators = self._generators(epoch, chosen, _WEAK)
         weak, labels, inside = self._weak_views(chosen[:, 0], generators)
         generators = self._generators(epoch, chosen, _STRONG)
@@ -79,7 +86,7 @@ class ViewBatches:
             views["labels"] = _mix(labels, mixed)
         if self._uses_weak:
             views["weak"] = weak
-        return views
+        return views if self._rows is None else {name: array[:-1] for name, array in views.items()}
 
     def _generators(self, epoch: int, chosen: np.ndarray, view: int) -> list[np.random.Generator]:
         return [np.random.default_rng([self._seed, epoch, item, copy, view]) for item, copy in chosen]

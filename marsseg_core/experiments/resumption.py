@@ -13,6 +13,7 @@ from typing import Any, Final
 from ..errors import RequestError
 from ..files.leftovers import remove_temporary_files
 from ..files.run_folder import FINISHED, SERIES_PLAN, SERIES_SUMMARY, RunFolder
+from ..networks.processes import refuse_processes
 from ..planning.plan import Plan
 from ..planning.python_components import Given
 from ..planning.resolver import Request, resolve
@@ -88,6 +89,7 @@ def resume_series(
     from ..runs.recorded_data import read_data_of, record_data, recorded_split
     from ..runs.unlabelled import has_other_unlabelled, read_unlabelled_of
 
+    refuse_processes("a series")
     avoid_importing_tensorflow()
     folder = RunFolder(path)
     with folder.claimed():

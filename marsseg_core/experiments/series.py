@@ -13,6 +13,7 @@ from ..data.split_options import MOST_RUNS
 from ..errors import RequestError, RunError
 from ..files.run_folder import FINISHED, INTERRUPTED, SERIES_PLAN, SERIES_SUMMARY, RunFolder, create_run_folder
 from ..messages import get_logger
+from ..networks.processes import refuse_processes
 from ..planning.plan import Plan
 from ..runs.metric_values import metric_values
 from ..shown import HtmlRepr
@@ -103,6 +104,7 @@ def plan_series(plan: Plan, seeds: int | None, folds: int | None) -> tuple[Kind,
 
     Exactly one of `seeds` and `folds` must be a number; RequestError otherwise.
     """
+    refuse_processes("a series")
     if seeds is not None and folds is not None:
         raise RequestError(
             "A series has either several seeds or several folds, not both.",

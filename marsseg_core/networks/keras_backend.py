@@ -18,10 +18,14 @@ import keras
 import numpy as np
 
 from ..errors import RequestError
+from .processes import Processes
 
 # Keras draws initial weights and the seeds of layers from Python's global random generator, and stores dtype policies
 # and layer names in a global session. So only one thread may build networks at a time.
 _build_lock = RLock()
+
+# A process that has not been heard of for so many seconds counts as dead.
+_SILENCE: Final = 30
 
 
 def avoid_importing_tensorflow() -> None:
@@ -88,6 +92,45 @@ def accelerators() -> list[Accelerator]:
         )
         for device, numbers in zip(devices, capabilities, strict=True)
     ]
+
+
+def connect_processes(processes: Processes) -> None:
+    """Let JAX find the other processes, unless it has already. Nothing may have been computed before."""
+    import jax
+
+    if jax.distributed.is_initialized():
+        return
+    # It would take over SIGTERM, which interrupts a run.
+    jax.config.update("jax_enable_preemption_service", False)  # type: ignore[no-untyped-call]
+    # A queue's description of the job is left out: the environment says all.
+    jax.distributed.initialize(
+        processes.coordinator,
+        processes.count,
+        processes.index,
+        cluster_detection_method="deactivate",
+        heartbeat_timeout_seconds=_SILENCE,
+    )
+
+
+def part_processes() -> None:
+    """Wait for the other processes, and leave them."""
+    import jax
+
+    jax.distributed.shutdown()  # type: ignore[no-untyped-call]
+
+
+def from_first_process(array: Any) -> Any:
+    """Return the array that process 0 passes. All processes must pass one of the same shape and type."""
+    from jax.experimental import multihost_utils
+
+    return multihost_utils.broadcast_one_to_all(array)
+
+
+def from_all_processes(array: Any) -> np.ndarray:
+    """Return the arrays of all processes, stacked in the order of the processes."""
+    from jax.experimental import multihost_utils
+
+    return np.asarray(multihost_utils.process_allgather(array))
 
 
 def choose_compiler(model: keras.Model) -> None:

@@ -183,6 +183,13 @@ class TrainingOptions:
         "auto",
         help="what prepares batches; auto: processes where batches take long and processors are free, else threads",
     )
+    devices: int | Literal["all"] | None = param(
+        None,
+        help="devices of each process that share each batch; with a number or all, the last batch of an epoch is "
+        "filled, so that each image counts once; none: one device, and an incomplete batch is dropped",
+        minimum=1,
+        maximum=65_536,
+    )
     deterministic: bool = param(True, help="ask the backend for repeatable kernels (slower on a GPU)")
     score_training: bool = param(False, help="also score the training subset after each epoch")
     crop: tuple[int, ...] | None = param(

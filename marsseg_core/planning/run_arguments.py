@@ -75,6 +75,7 @@ class SeriesArguments(TypedDict, total=False):
     precision_from: Literal["auto"] | None
     workers: int
     worker_kind: Literal["auto", "threads", "processes"]
+    devices: int | Literal["all"] | None
     deterministic: bool
     score_training: bool
     crop: Sequence[int] | None

@@ -9,6 +9,7 @@ from typing import Any
 
 from ..errors import RequestError
 from ..files.run_folder import create_run_folder
+from ..networks.processes import refuse_processes
 from ..planning.metrics import PREFIX
 from ..planning.plan import Plan
 from ..registry.session import Session, open_session
@@ -71,6 +72,7 @@ def test_attribute(number: int) -> str:
 
 def begin_sweep(request: SweepRequest, space: Space, session: Session, out: Path | None) -> Sweep:
     """Begin a sweep in the folder `out`, or in a new one in runs/."""
+    refuse_processes("a sweep")
     check_sampler(request.options.sampler, space)
     import_optuna()
     plan = space.plan
@@ -89,6 +91,7 @@ def open_sweep(path: Path, *, trials: int | None, disable: Iterable[str], trust:
     Raises RequestError if the folder is that of no sweep, if another command than `command` began it, if one of its
     plugin files is not trusted, or if the space cannot be searched any more.
     """
+    refuse_processes("a sweep")
     folder = SweepFolder.open(path)
     request = SweepRequest.read(folder.request).with_trials(trials)
     if request.options.command != command:

@@ -64,8 +64,9 @@ def training_batches(
     split: Split,
     transforms: Sequence[tuple[Transform, float]] = (),
     targets: Mapping[str, TargetFunction] | None = None,
+    part: tuple[int, int] = (0, 1),
 ) -> TrainingBatches:
-    """Return the batches of the training subset, sampled as the plan says.
+    """Return the batches of the training subset, sampled as the plan says: the i-th of n equal parts, `part` (i, n).
 
     Raises RequestError where the plan favours a class that the training subset does not have.
     """
@@ -81,6 +82,8 @@ def training_batches(
         targets=targets,
         crop=crop_of(plan, data),
         crop_focus=training.crop_focus,
+        fill=training.devices is not None,
+        part=part,
     )
 
 
@@ -151,11 +154,17 @@ def build_encoder_training(plan: Plan, network: keras.Model) -> EncoderTraining 
 
 
 def build_batches(
-    plan: Plan, data: SegmentationData, split: Split, objective: Objective, views: ViewBatches | None = None
+    plan: Plan,
+    data: SegmentationData,
+    split: Split,
+    objective: Objective,
+    views: ViewBatches | None = None,
+    part: tuple[int, int] = (0, 1),
 ) -> BatchFeed:
     """Return the batches of the training subset, with augmentations and the targets that the losses need.
 
-    With `views`, each batch also has views of images without labels.
+    With `views`, each batch also has views of images without labels. `part` (i, n) makes the i-th of n equal parts of
+    each batch.
     """
     items = split["train"]
     transforms = [
@@ -163,6 +172,6 @@ def build_batches(
         for augmentation in plan.resolved[kinds.AUGMENTATION]
         if isinstance(augmentation.options, AugmentationOptions)
     ]
-    batches = training_batches(plan, data, split, transforms, objective.targets)
+    batches = training_batches(plan, data, split, transforms, objective.targets, part)
     prepared = batches if views is None else PairedBatches(batches, views)
     return BatchFeed(prepared, plan.training.workers, plan.training.worker_kind)

@@ -20,6 +20,7 @@ from ..files.documents import read_toml
 from ..files.run_folder import RunFolder, create_run_folder
 from ..hooks import HookCaller, announce
 from ..networks.keras_backend import avoid_importing_tensorflow, fixed_settings
+from ..networks.processes import refuse_processes
 from ..planning.invoke import build_component
 from ..planning.plan import Plan
 from ..planning.resolved import weighting_spec
@@ -66,6 +67,7 @@ def extend(
         PluginError: a component of a plugin fails
         RunError: the training fails
     """
+    refuse_processes("a run that is extended")
     avoid_importing_tensorflow()
     with folder.claimed():
         progress, planned = _check_extensible(folder, plan.training.epochs)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from datetime import datetime
 from pathlib import Path
 
@@ -62,8 +62,10 @@ from .callbacks import (
 from .checkpoint import RestoreStates, TrainingProgress
 from .checkpointer import Checkpointer, FileCheckpointer
 from .chosen_decoding import choose_decoding
+from .distribution import Devices, devices_of
 from .ended import record_move, relocate, score_subsets
 from .labelling import label_images, store_labels, stored_labels
+from .leading import SharedLogs, led
 from .recorder import RunRecorder
 from .rounds import Rounds, number_of_rounds
 from .semi import SemiRamp
@@ -90,6 +92,9 @@ def execute(
     Nothing is written before the data has been read and the network has been built and checked. Ctrl-C ends the
     training early: the best network so far is stored, and the test subset is not scored.
 
+    Where several processes train together, process 0 alone writes, scores and calls the observers. The run of another
+    process has the history and the metrics of process 0, but not the best network.
+
     Args:
         plan: the resolved plan
         out: the new run folder; None means a folder in `runs/`
@@ -107,6 +112,7 @@ def execute(
         PluginError: a component of a plugin fails
         RunError: the training fails
     """
+    devices = devices_of(plan)
     with run_log(hooks.warnings if hooks else ()) as log:
         avoid_importing_tensorflow()
         hooks = hooks or announce(plan)
@@ -118,17 +124,32 @@ def execute(
         unlabelled = read_unlabelled(plan, data, split)
         labels = label_images(plan, data, split, unlabelled)
         best_by = plan.metrics.best_by
-        setup = set_up_training(
-            plan, data, split, best_by=best_by, unlabelled=unlabelled, labels=labels, published=published
-        )
+        devices.check_same(_work_text(plan, data, split))
+        with devices.together():
+            setup = set_up_training(
+                plan,
+                data,
+                split,
+                best_by=best_by,
+                unlabelled=unlabelled,
+                labels=labels,
+                published=published,
+                part=devices.part,
+            )
+        if not devices.leads:
+            folder = RunFolder(devices.from_leader(None))
+            run = _new_run(plan, folder, data, split, setup, best_by, unlabelled)
+            _follow(run, setup, hooks, devices, FileCheckpointer(folder), None)
+            return run
         folder = create_run_folder(plan.name, out)
+        devices.from_leader(str(folder.path.absolute()))
         with folder.removed_if_empty(), folder.claimed():
             run = _new_run(plan, folder, data, split, setup, best_by, unlabelled)
             with _failure_reported(run, hooks):
                 _write_beginning(run, labels)
                 log.begin(folder)
                 _log_transfer(run)
-                _train_and_score(run, setup, hooks, checkpointer(folder), progress=None, score_test=score_test)
+                _train_and_score(run, setup, hooks, devices, checkpointer(folder), None, score_test=score_test)
         return run
 
 
@@ -173,8 +194,12 @@ def resume(
     """
     if moved and folder.finished:
         return relocate(folder, plan)
-    avoid_importing_tensorflow()
-    with folder.claimed(), run_log(hooks.warnings if hooks else ()) as log:
+    devices = devices_of(plan)
+    with (
+        folder.claimed() if devices.leads else nullcontext(),
+        run_log(hooks.warnings if hooks else ()) as log,
+    ):
+        avoid_importing_tensorflow()
         hooks = hooks or announce(plan)
         folder.check_unfinished()
         folder.check_unchanged()
@@ -191,15 +216,32 @@ def resume(
             best_by = (
                 checkpoint.progress().best_by
             )  # the run keeps its choice, even if this version has another default
-            network, network_warning = _network_to_resume(folder, plan, data)
+            with devices.together():
+                network, network_warning = _network_to_resume(folder, plan, data)
         labels = stored_labels(folder)
         if labels is None:
             labels = label_images(plan, data, split, unlabelled)
             if labels is not None and folder.environment.is_file():
                 raise RequestError("The labels of the images without labels are gone.", where=str(folder.labels))
-        setup = set_up_training(plan, data, split, network, best_by=best_by, unlabelled=unlabelled, labels=labels)
-        if checkpoint.saved:
-            progress = checkpoint.load(setup.task)
+        with devices.together():
+            setup = set_up_training(
+                plan,
+                data,
+                split,
+                network,
+                best_by=best_by,
+                unlabelled=unlabelled,
+                labels=labels,
+                part=devices.part,
+            )
+            if checkpoint.saved:
+                progress = checkpoint.load(setup.task)
+        # After this, all processes have read the folder, and process 0 may write.
+        devices.check_same(_work_text(plan, data, split, progress))
+        if not devices.leads:
+            run = _new_run(plan, folder, data, split, setup, best_by, unlabelled)
+            _follow(run, setup, hooks, devices, checkpoint, progress)
+            return run
         folder.remove_leftovers()
         run = _new_run(plan, folder, data, split, setup, best_by, unlabelled)
         with _failure_reported(run, hooks):
@@ -218,7 +260,7 @@ def resume(
                 )
             folder.log(f"resumed after epoch {progress.epoch if progress else 0}")
             _log_transfer(run)
-            _train_and_score(run, setup, hooks, checkpoint, progress, score_test=score_test)
+            _train_and_score(run, setup, hooks, devices, checkpoint, progress, score_test=score_test)
     return run
 
 
@@ -300,13 +342,18 @@ def _train_and_score(
     run: Run,
     setup: TrainingSetup,
     hooks: HookCaller,
+    devices: Devices,
     checkpointer: Checkpointer,
     progress: TrainingProgress | None,
     *,
     score_test: bool,
 ) -> None:
-    hooks("marsseg_network_built", run=run)
-    status = _train(run, setup, hooks, checkpointer, progress)
+    if devices.count > 1:
+        run.folder.log(f"devices: {devices.count} in {devices.processes.count} processes")
+    with devices.alone(setup.task):
+        hooks("marsseg_network_built", run=run)
+    status = _train(run, setup, hooks, devices, checkpointer, progress)
+    devices.leave(setup.task)
     average = setup.task.average
     if average is not None and average.empty and run.best_epoch is not None:
         _logger.warning(
@@ -314,6 +361,31 @@ def _train_and_score(
         )
     _write_end(run, status, setup.task, score_test=score_test)
     hooks("marsseg_run_finished", run=run)
+    if status == FINISHED:
+        devices.from_leader([run.history, run.metrics])
+        devices.part_ways()
+
+
+def _follow(
+    run: Run,
+    setup: TrainingSetup,
+    hooks: HookCaller,
+    devices: Devices,
+    checkpointer: Checkpointer,
+    progress: TrainingProgress | None,
+) -> None:
+    """Train together with process 0, and take its results."""
+    if _train(run, setup, hooks, devices, checkpointer, progress) == FINISHED:
+        run.history[:], run.metrics = devices.from_leader(None)
+        run.best_epoch = run.metrics["best_epoch"]
+        devices.part_ways()
+    else:
+        run.metrics = {"status": INTERRUPTED}
+
+
+def _work_text(plan: Plan, data: SegmentationData, split: Split, progress: TrainingProgress | None = None) -> str:
+    """Return a text that is the same in all processes if they train the same network on the same data."""
+    return f"{plan.summary} {plan.training} {data.fingerprint()} {split.to_json()} {progress}"
 
 
 @contextmanager
@@ -332,7 +404,12 @@ def _failure_reported(run: Run, hooks: HookCaller) -> Iterator[None]:
 
 
 def _train(
-    run: Run, setup: TrainingSetup, hooks: HookCaller, checkpointer: Checkpointer, progress: TrainingProgress | None
+    run: Run,
+    setup: TrainingSetup,
+    hooks: HookCaller,
+    devices: Devices,
+    checkpointer: Checkpointer,
+    progress: TrainingProgress | None,
 ) -> str:
     """Train the network; return the status of the run, FINISHED or INTERRUPTED."""
     training, task = run.plan.training, setup.task
@@ -347,31 +424,32 @@ def _train(
         for result in hooks("marsseg_callbacks", run=run)
         for callback in (result if isinstance(result, list | tuple) else [result])
     ]
+    scoring = Scoring(
+        run.data,
+        run.split["validation"],
+        training.batch,
+        scored_training,
+        setup.objective.targets,
+        table=run.plan.metrics,
+        watched={run.best_by, *setup.watched},
+    )
     interruption = Interruption()
     callbacks = [
         interruption,
-        *([Rounds(run, setup.batches)] if number_of_rounds(run.plan) > 1 else []),
+        *([Rounds(run, setup.batches, devices)] if number_of_rounds(run.plan) > 1 else []),
         EpochClock(setup.batches),
         *([EncoderEpochs()] if task.encoder is not None else []),
         FiniteLoss(training.precision),
         IdleLoss(),
         *([UpdateAverage(training.swa_start, training.epochs)] if training.averaging == "swa" else []),
-        Scoring(
-            run.data,
-            run.split["validation"],
-            training.batch,
-            scored_training,
-            setup.objective.targets,
-            table=run.plan.metrics,
-            watched={run.best_by, *setup.watched},
-        ),
+        *led(devices, [scoring]),
+        *([SharedLogs(devices)] if devices.processes.count > 1 else []),
         WeightingUpdates(training.epochs),
         *[SemiRamp(method.options) for method in run.plan.resolved[kinds.METHOD]],
         *setup.stateful,
         *([RestoreStates(setup.stateful, progress)] if progress is not None else []),
         ProcessState(),
-        recorder,
-        *plugin_callbacks,
+        *led(devices, [recorder, *plugin_callbacks]),
     ]
     begin = progress.epoch if progress is not None else 0
     try:
@@ -382,6 +460,7 @@ def _train(
             keep_process_state(),
             temporary_gradients(),
             setup.batches.working(training.epochs - begin),
+            devices.together(),
         ):
             task.fit(
                 setup.batches,
@@ -406,7 +485,10 @@ def _train(
         if not isinstance(error, Exception):  # an application ends the training, by SystemExit for example
             raise
         what = describe(cause).partition("\n")[0]
-        raise RunError(f"The training failed: {what}", hint="`marsseg --traceback …` shows where.") from cause
+        hint = "`marsseg --traceback …` shows where."
+        if devices.processes.count > 1:
+            hint = f"Perhaps another process has ended: its messages say why. Then resume in all processes. {hint}"
+        raise RunError(f"The training failed: {what}", hint=hint) from cause
     finally:
         if task.encoder is not None:
             task.encoder.end_epoch()  # an epoch may have been interrupted

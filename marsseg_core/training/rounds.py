@@ -11,6 +11,7 @@ from ..planning.invoke import call_component
 from ..planning.plan import Plan
 from ..registry import kinds
 from ..runs.run import Run
+from .distribution import Devices
 from .feed import BatchFeed
 from .labelling import any_label, label_images, store_labels
 
@@ -25,8 +26,9 @@ class Rounds(keras.callbacks.Callback):
     first checkpoint of a round makes them again, with the same network.
     """
 
-    def __init__(self, run: Run, batches: BatchFeed) -> None:
+    def __init__(self, run: Run, batches: BatchFeed, devices: Devices) -> None:
         super().__init__()
+        self._devices = devices
         self._run = run
         self._batches = batches
         self._count = number_of_rounds(run.plan)
@@ -40,11 +42,12 @@ class Rounds(keras.callbacks.Callback):
         _logger.info(
             f"Round {number} of {self._count}: images without labels are labelled by the network after epoch {epoch}."
         )
-        with self.model.averaged():
+        with self._devices.alone(self.model), self.model.averaged():
             labels = label_images(run.plan, run.data, run.split, run.unlabelled, self.model.scored, number)
         if labels is None:
             return
-        store_labels(run.folder, labels)
+        if self._devices.leads:
+            store_labels(run.folder, labels)
         self._batches.relabel(labels)
         self.model.use_views(any_label(labels))
 

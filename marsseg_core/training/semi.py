@@ -43,9 +43,16 @@ def build_semi(plan: Plan, spec: SemiSpec) -> SemiLayer | None:
 
 
 def build_views(
-    plan: Plan, data: SegmentationData, split: Split, unlabelled: Unlabelled, labels: np.ndarray | None = None
+    plan: Plan,
+    data: SegmentationData,
+    split: Split,
+    unlabelled: Unlabelled,
+    labels: np.ndarray | None = None,
+    part: tuple[int, int] = (0, 1),
 ) -> ViewBatches:
     """Return the views of the images without labels, with the labels that the method has made, if it has.
+
+    `part` (i, n) makes the i-th of n equal parts of each batch.
 
     Raises RequestError where an augmentation of the weak view changes more than places, or one of the strong view moves
     pixels.
@@ -80,6 +87,7 @@ def build_views(
         cutmix=views.cutmix,
         labels=labels,
         uses_weak=views.uses_weak,
+        part=part,
     )
 
 

@@ -74,6 +74,7 @@ def set_up_training(
     unlabelled: Unlabelled | None = None,
     labels: np.ndarray | None = None,
     published: PublishedWeights | None = None,
+    part: tuple[int, int] = (0, 1),
 ) -> TrainingSetup:
     """Build and compile the network, losses, optimizer and callbacks of a plan.
 
@@ -81,6 +82,7 @@ def set_up_training(
     network is built, with the initial weights of its encoder and of `training.init`. With one, that network is trained;
     its weights are not changed here, since a checkpoint will set them. `unlabelled` has the images of a semi-supervised
     method, and `labels` those that it has made for them. `published` has weights of the encoder that were read already.
+    `part` (i, n) makes the i-th of n equal parts of each batch, for processes that train together.
 
     Raises RequestError where components of the plan do not fit each other or the data, and PluginError where a
     component builds something wrong.
@@ -97,8 +99,8 @@ def set_up_training(
         load_encoder_weights(plan, network, published)
         transfer = copy_initial_weights(training, network, plan.session)
     objective = build_objective(plan, data, split)
-    views = None if unlabelled is None else build_views(plan, data, split, unlabelled, labels)
-    batches = build_batches(plan, data, split, objective, views)
+    views = None if unlabelled is None else build_views(plan, data, split, unlabelled, labels, part)
+    batches = build_batches(plan, data, split, objective, views, part)
     classes = data.num_classes, objective.spec.ignore_classes
     semi = build_semi(plan, SemiSpec(*classes, training.epochs, len(batches)))
     task = build_task(plan, network, objective, semi)
