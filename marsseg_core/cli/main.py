@@ -36,6 +36,7 @@ COMMANDS: Final = (
         "ablate",
         "predict",
         "evaluate",
+        "export",
         "report",
         "compare",
         "list",
