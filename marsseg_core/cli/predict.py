@@ -11,7 +11,7 @@ import typer
 from ..errors import RequestError, RunError
 from ..networks.startup import check_backend
 from ..registry.session import open_session
-from .common_options import Decoding, Plugins, Trust, Tta
+from .common_options import Decoding, Engine, Plugins, Trust, Tta
 from .completion import fixed
 from .loading import load_keras
 from .output import EXIT_INTERRUPTED, print_table, print_text, say, warn
@@ -82,6 +82,7 @@ def predict(
     pixel_limit: Annotated[
         int | None, typer.Option(help="Refuse images with more pixels than this.", min=1, metavar="PIXELS")
     ] = None,
+    engine: Engine = "keras",
     plugin: Plugins = None,
     trust: Trust = False,
 ) -> None:
@@ -106,6 +107,7 @@ def predict(
             refuse_existing(target, option)
     from ..data.limits import PIXEL_LIMIT
     from ..data.ranges import parse_range
+    from ..export.exporters import find_engine
     from ..inference.ensemble import load_networks, open_runs
     from ..inference.image_sources import check_subset, find_source
 
@@ -115,6 +117,7 @@ def predict(
     folders, classes = open_runs(runs)
     limit = pixel_limit or PIXEL_LIMIT
     session = open_session(plugins=plugin, trust=trust)
+    runtime = find_engine(engine, session.catalog)
     images = find_source(source, session, folders, subset=subset, pixel_limit=limit, wanted=chosen_range)
     for line in images.remarks:
         say(line)
@@ -130,7 +133,7 @@ def predict(
     if decoded.offsets:
         say(f"Decoding: {decoded.describe(classes.names)}")
     labels_only = not probabilities and not decoded.offsets
-    networks = load_networks(folders, session)
+    networks = load_networks(folders, session, runtime)
     tta = uses_tta(folders, tta)
     predictor = Predictor(networks, tta=tta, overlap=tile_overlap, batch=batch, labels_only=labels_only)
     outputs = None if out is None else Outputs(out, classes, overlays=overlay, probabilities=probabilities)

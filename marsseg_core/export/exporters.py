@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import suppress
 from importlib.util import find_spec
+from typing import Final
 
 from ..components.interfaces import Exporter
 from ..errors import MarssegError, RequestError, nearest
@@ -13,6 +14,9 @@ from ..planning.grammar import resolve_composition
 from ..planning.resolved import ResolvedComponent
 from ..registry.catalog import Catalog
 from ..registry.kinds import EXPORTER
+
+KERAS: Final = "keras"
+"""The engine that needs no exported form."""
 
 
 def find_exporter(text: str, catalog: Catalog) -> ResolvedComponent:
@@ -33,8 +37,13 @@ def find_exporter(text: str, catalog: Catalog) -> ResolvedComponent:
     return resolved
 
 
-def find_engine(name: str, catalog: Catalog) -> ResolvedComponent:
-    """Return the exporter whose runtime is called `name`. Raises RequestError unless its modules are installed."""
+def find_engine(name: str, catalog: Catalog) -> ResolvedComponent | None:
+    """Return the exporter whose runtime is called `name`; None for Keras, which needs none.
+
+    Raises RequestError unless there is such a runtime, and its modules are installed.
+    """
+    if name == KERAS:
+        return None
     engines = dict(_engines(catalog))
     if name not in engines:
         hint = nearest(name, [KERAS, *engines], listing="There are")
@@ -49,10 +58,6 @@ def _engines(catalog: Catalog) -> Iterator[tuple[str, ResolvedComponent]]:
             (found,) = resolve_composition(EXPORTER, entry.qualified_name, catalog)
             if found[1].engine:
                 yield found[1].engine, ResolvedComponent(*found)
-
-
-KERAS = "keras"
-"""The engine that needs no exported form."""
 
 
 def check_installed(exporter: Exporter, name: str, where: str) -> None:

@@ -74,7 +74,7 @@ def _foreign(config: Any) -> Iterator[str]:
     elif isinstance(config, list):
         for value in config:
             yield from _foreign(value)
-    elif isinstance(config, str) and re.fullmatch(r"[^<>\s]+>[^<>\s]+", config):
+    elif isinstance(config, str) and re.fullmatch(r"[\w.]+>\w+", config):
         yield config
 
 
