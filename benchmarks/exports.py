@@ -3,7 +3,7 @@
     python benchmarks/exports.py [--width 0.125] [--tiles FILE.npz] [--formats onnx,keras] [--archs unet,dense]
 
 Each architecture is built without bottleneck, with transformer,aspp, and with swin, for images of 64×128×1 and 5
-classes, with random weights and statistics. Each export is loaded in its own runtime, and compared with marsseg's
+classes, with random weights. Each export is loaded in its own runtime, and compared with marsseg's
 prediction on eight images of the file, if there is one, on four random images and on one. The table has, for each
 format, the largest difference as a share of the largest logit, the share of equal labels, the size, and the median time
 for one image; and that of marsseg. The exit code is 1 if an export does not agree.
@@ -30,15 +30,18 @@ from marsseg_core.registry.loading import load
 BOTTLENECKS = ("none", "transformer,aspp", "swin")
 
 
-def randomise(network):
-    """Give the network statistics and biases as after a training, so that its labels differ."""
+def settle(network, images):
+    """Give the network the statistics of these images and random biases, as after a training: its labels differ."""
+    import keras
+
     generator = np.random.default_rng(0)
     for weight in network.weights:
-        name = weight.path.rpartition("/")[2]
-        if name in ("moving_mean", "beta", "bias"):
+        if weight.path.rpartition("/")[2] in ("beta", "bias"):
             weight.assign(generator.normal(0, 0.1, weight.shape))
-        elif name in ("moving_variance", "gamma"):
-            weight.assign(generator.uniform(0.5, 1.5, weight.shape))
+    for layer in network._flatten_layers():
+        if isinstance(layer, keras.layers.BatchNormalization):
+            layer.momentum = 0.0
+    network(images.astype(np.float32) / 255, training=True)
 
 
 def export(network, exporter, images):
@@ -88,7 +91,7 @@ def main():
                 continue
             bottlenecks = None if bottleneck == "none" else bottleneck
             network = api.network(f"{arch}:width={options.width:g}", encoder=encoder, bottleneck=bottlenecks, seed=0)
-            randomise(network)
+            settle(network, images[0])
             for exporter in exporters:
                 try:
                     found = cells(export(network, exporter, images))

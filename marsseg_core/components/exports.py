@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     import keras
-    import numpy as np
 
 INPUT_NAME: Final = "images"
 """The name of the input of an exported network."""
@@ -30,13 +29,8 @@ class ExportSpec:
             in float32. B is free; H and W are free where the network allows it.
         output: The name of the output, one of "logits", "probabilities" and "labels".
         metadata: The description that the file holds: values of JSON.
-        precision: The type of the numbers in the file, one of the exporter's `precisions`.
-        calibration: Real images (N, H, W, C) as the network takes them, from which ranges of values can be determined.
-            None if the precision needs none.
     """
 
     network: keras.Model
     output: str
     metadata: Mapping[str, Any] = field(default_factory=dict)
-    precision: str = "float32"
-    calibration: np.ndarray | None = None

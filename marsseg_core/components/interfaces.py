@@ -794,9 +794,6 @@ class Exporter(Component):
     backends: ClassVar[tuple[str, ...]] = ("tensorflow",)
     """The backends of Keras with which it can write."""
 
-    precisions: ClassVar[tuple[str, ...]] = ("float32",)
-    """The types of numbers that it can write."""
-
     @abstractmethod
     def write(self, spec: ExportSpec, path: Path) -> None:
         """Write a network, with its metadata.

@@ -86,6 +86,3 @@ class ExporterContract(ComponentContract):
     def test_the_metadata_come_back(self, tmp_path: Path) -> None:
         path = self.written(self.spec(), tmp_path)
         assert dict(self.component.metadata(path)) == _METADATA
-
-    def test_its_precisions_begin_with_float32(self) -> None:
-        assert self.component.precisions[0] == "float32"

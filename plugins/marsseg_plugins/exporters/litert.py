@@ -29,18 +29,13 @@ class LiteRT(Exporter):
     install: ClassVar[str] = "marsseg[litert]"
 
     def write(self, spec: ExportSpec, path: Path) -> None:
-        import tensorflow as tf
-
-        from .graph import graph_function
+        from .graph import lite_content
         from .litert_metadata import with_metadata
 
-        # It advises to pass the owner of the variables. They would then not become constants, and LiteRT would compute
-        # with variables that nothing has set.
+        # TensorFlow advises to pass the owner of the variables. They would then not become constants, and LiteRT would
+        # compute with variables that nothing has set.
         logging.getLogger("absl").setLevel(logging.ERROR)
-        function = graph_function(spec).get_concrete_function()
-        converter = tf.lite.TFLiteConverter.from_concrete_functions([function])
-        converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
-        content = converter.convert()
+        content = lite_content(spec)
         path.write_bytes(with_metadata(content, METADATA_NAME, json.dumps(spec.metadata).encode()))
 
     def open(self, path: Path) -> Callable[[np.ndarray], np.ndarray]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
-from marsseg_core.plugin_api import INPUT_NAME, METADATA_NAME, Exporter, ExportSpec
+from marsseg_core.plugin_api import METADATA_NAME, Exporter, ExportSpec
 
 if TYPE_CHECKING:
     import numpy as np
@@ -29,28 +29,17 @@ class SavedModel(Exporter):
     install: ClassVar[str] = "tensorflow"
 
     def write(self, spec: ExportSpec, path: Path) -> None:
-        import tensorflow as tf
+        from .graph import write_saved_model
 
-        from .graph import graph_function
-
-        module = tf.Module()
-        module.network = spec.network
-        tf.saved_model.save(module, str(path), {"serving_default": graph_function(spec)})
+        write_saved_model(spec, path)
         metadata = path / _METADATA
         metadata.parent.mkdir()
         metadata.write_text(json.dumps(spec.metadata, ensure_ascii=False, indent=2), encoding="utf-8")
 
     def open(self, path: Path) -> Callable[[np.ndarray], np.ndarray]:
-        import tensorflow as tf
+        from .graph import open_saved_model
 
-        loaded = tf.saved_model.load(str(path))
-        function = loaded.signatures["serving_default"]
-
-        def run(images: np.ndarray) -> np.ndarray:
-            (output,) = function(**{INPUT_NAME: tf.constant(images)}).values()
-            return output.numpy()
-
-        return run
+        return open_saved_model(path)
 
     def metadata(self, path: Path) -> dict[str, Any]:
         return json.loads((path / _METADATA).read_text(encoding="utf-8"))
