@@ -22,8 +22,8 @@ LEAST_EQUAL: Final = 0.9999
 """The least share of pixels with the same label."""
 
 # A time is the median of so many calls, after one that is not counted; or of fewer, where they take longer than this.
-_CALLS: Final = 15
-_SECONDS: Final = 2.0
+_CALLS: Final = 9
+_SECONDS: Final = 1.0
 
 Function = Callable[[np.ndarray], np.ndarray]
 

@@ -27,7 +27,8 @@ from marsseg_core.registry.kinds import EXPORTER
 from marsseg_plugins.exporters.keras_format import KerasFile
 from marsseg_plugins.exporters.saved_model import SavedModel
 
-TRANSUNET = str(FROZEN / "transunet")
+# Their networks take images of one size. The second has layers that Keras does not have.
+PSP, TRANSUNET = str(FROZEN / "psp"), str(FROZEN / "transunet")
 
 # Reads a file of Keras where neither marsseg nor its plugins can be imported.
 ALONE = """
@@ -47,8 +48,8 @@ for path in sys.argv[1:]:
 
 @pytest.fixture(scope="module")
 def network() -> keras.Model:
-    """A network with layers that Keras does not have: positions, windows, aligned resizing, adaptive pooling."""
-    return marsseg.network("unet:width=0.1", bottleneck="transformer,swin,psp", height=32, width=64, seed=1)
+    """A network with layers that Keras does not have: windows, aligned resizing, adaptive pooling."""
+    return marsseg.network("unet:width=0.1:depth=2", bottleneck="swin:window=4,psp", height=32, width=64, seed=1)
 
 
 @pytest.fixture(scope="module")
@@ -63,9 +64,7 @@ def resolved(component: Exporter) -> ResolvedComponent:
 
 class TestTheCommand:
     def test_says_how_far_the_export_agrees(self, cli, tmp_path):
-        answer = cli(
-            "export", TRANSUNET, "--format", "saved_model", "--out", "exported", "--output", "labels", "--json"
-        )
+        answer = cli("export", PSP, "--format", "saved_model", "--out", "exported", "--output", "labels", "--json")
         assert answer.code == 0, answer.err
         told = json.loads(answer.out)
         assert told["equal_labels"] == 1
@@ -76,16 +75,16 @@ class TestTheCommand:
         assert told["keras_milliseconds"] > 0
 
     def test_describes_the_network_in_the_file(self, cli, tmp_path):
-        assert cli("export", TRANSUNET, "--format", "keras", "--out", "net.keras").code == 0
+        assert cli("export", PSP, "--format", "keras", "--out", "net.keras").code == 0
         metadata = KerasFile().metadata(tmp_path / "net.keras")
         assert [each["name"] for each in metadata["classes"]] == ["background", "soil", "bedrock", "sand", "big_rock"]
         assert [each["ignored"] for each in metadata["classes"]] == [True, False, False, False, False]
         assert metadata["classes"][1]["colour"] == "#d55e00"
-        assert (metadata["input"]["type"], metadata["input"]["height"], metadata["input"]["width"]) == ("uint8", 32, 64)
+        assert (metadata["input"]["type"], metadata["input"]["height"], metadata["input"]["width"]) == ("uint8", 30, 46)
         assert metadata["output"]["name"] == "logits"
         provenance = metadata["provenance"]
-        assert provenance["components"]["arch"]["name"] == "transunet"
-        assert provenance["run"] == "transunet"
+        assert provenance["components"]["arch"]["name"] == "unet"
+        assert provenance["run"] == "psp"
         assert "/" not in json.dumps(provenance["data"])
         assert set(provenance["miou"]) == {"validation", "test"}
 
@@ -97,18 +96,18 @@ class TestTheCommand:
             (["--format", "keras,keras", "--out", "a.keras"], "A network is written in one format"),
             (["--format", "keras", "--out", "a.keras", "--output", "label"], "Did you mean 'labels'"),
             (["--format", "keras", "--out", "a.keras", "--size", "fre"], "--size"),
-            (["--format", "keras", "--out", "a.keras", "--size", "free"], "images of 32 × 64 pixels only"),
+            (["--format", "keras", "--out", "a.keras", "--size", "free"], "images of 30 × 46 pixels only"),
         ],
     )
     def test_refuses_a_wrong_request(self, cli, tmp_path, words, message):
-        answer = cli("export", TRANSUNET, *words)
+        answer = cli("export", PSP, *words)
         assert answer.code == 2
         assert __import__("re").search(message, answer.err, 16)
         assert not [*tmp_path.iterdir()]
 
     def test_names_the_extra_of_what_is_missing(self, cli, monkeypatch):
         monkeypatch.setattr(exporters, "find_spec", lambda name: None if name == "onnxruntime" else name)
-        answer = cli("export", TRANSUNET, "--format", "onnx", "--out", "net.onnx")
+        answer = cli("export", PSP, "--format", "onnx", "--out", "net.onnx")
         assert answer.code == 2
         assert "'onnx' needs onnxruntime, which is not installed." in answer.err
         assert 'pip install "marsseg[onnx]"' in answer.err
@@ -199,7 +198,7 @@ def test_what_does_not_agree_is_not_kept(network, images, tmp_path):
 
 
 def test_without_the_data_of_the_run_nothing_is_written(cli, tmp_path):
-    run = shutil.copytree(FROZEN / "transunet", tmp_path / "run")
+    run = shutil.copytree(PSP, tmp_path / "run")
     plan = Path(run / "plan.toml")
     plan.write_text(plan.read_text().replace("seed = 0", "seed = 1"))
     answer = cli("export", "run", "--format", "keras", "--out", "net.keras")
