@@ -153,6 +153,7 @@ class TestTheForm:
 
 
 class TestAKerasFile:
+    @pytest.mark.slow
     def test_is_read_where_marsseg_is_not_installed(self, cli, network, images, tmp_path):
         assert cli("export", TRANSUNET, "--format", "keras", "--out", "transunet.keras").code == 0
         form = Form()
