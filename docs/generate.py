@@ -20,7 +20,7 @@ from marsseg_core.planning.options import SECTIONS, options_of
 from marsseg_core.registry.catalog import installed
 from marsseg_core.registry.distribution import DISTRIBUTION
 from marsseg_core.registry.entries import Entry
-from marsseg_core.registry.kinds import COMPONENT_KINDS, EXECUTOR, METRIC, OBSERVER, RECIPE, Kind
+from marsseg_core.registry.kinds import COMPONENT_KINDS, EXECUTOR, EXPORTER, METRIC, OBSERVER, RECIPE, Kind
 from marsseg_core.registry.loading import load
 from marsseg_core.registry.parameters import Parameter, parameters_of, to_text
 from marsseg_core.registry.source_code import find_source, recipe_path
@@ -102,6 +102,8 @@ def counting(kind: Kind) -> str:
         return "`--metrics` takes any number of additional metrics, separated by commas; `compare --by` takes one."
     if kind == EXECUTOR:
         return "`marsseg sweep`, `marsseg run --seeds` and `--folds`, and `marsseg predict` take one of them."
+    if kind == EXPORTER:
+        return "`marsseg export` takes one of them."
     if kind.many:
         return "A run takes any number of them, separated by commas."
     return "A run takes one of them, or none." if kind.may_be_none else "A run takes one of them."

@@ -819,6 +819,7 @@ def predict(
     probabilities: bool = False,
     range: str | None = None,
     decoding: str = "run",
+    engine: str = "keras",
     trust: bool = False,
 ) -> Iterator[np.ndarray]:
     """Predict the class of each pixel of images, with one run or the mean of several runs.
@@ -840,6 +841,9 @@ def predict(
             scaling of the run.
         decoding: "run" adds the offsets that runs with `decoding="offsets"` have chosen, for several runs their mean;
             "argmax" adds none. Probabilities are always without offsets.
+        engine: What computes the predictions: "keras", or one of "onnxruntime", "openvino" and "litert", which need the
+            extra `onnx`, `openvino` or `litert`. The form of the network that it needs is made once, compared with the
+            network, and kept in the run folder.
         trust: Execute the plugin files that are stored with the runs.
 
     Returns:
@@ -858,6 +862,7 @@ def predict(
     """
     start_keras()
     from .evaluation.confusion import check_finite, decode
+    from .export.exporters import find_engine
     from .inference.ensemble import load_networks, open_runs, scaling_of, with_channels
     from .inference.given_images import GivenImages, images_of
     from .networks.predictor import Predictor
@@ -875,7 +880,8 @@ def predict(
     session = open_session(trust=flag_of(trust, "trust"))
     decoded = decoding_of(folders, text_of(decoding, "decoding"))
     labels_only = not probabilities and not decoded.offsets
-    predictor = Predictor(load_networks(folders, session), tta=uses_tta(folders, flips), labels_only=labels_only)
+    networks = load_networks(folders, session, find_engine(text_of(engine, "engine"), session.catalog))
+    predictor = Predictor(networks, tta=uses_tta(folders, flips), labels_only=labels_only)
     outputs = predictor.probabilities(with_channels(image, predictor.channels) for image in scaled_images(arrays))
     ignore_classes = () if flag_of(with_ignored, "with_ignored") else classes.ignore_classes
 
@@ -902,6 +908,7 @@ def evaluate(
     metrics: str | None = None,
     tta: bool | Literal["run"] = "run",
     decoding: str = "run",
+    engine: str = "keras",
     trust: bool = False,
 ) -> Confusion:
     """Score the best network of a run on one of its subsets, or on other data.
@@ -916,6 +923,7 @@ def evaluate(
         tta: Test-time augmentation: average over each image and its flipped copies. "run" does what the plan of the run
             says.
         decoding: "run" adds the offsets that a run with `decoding="offsets"` has chosen; "argmax" adds none.
+        engine: What computes the predictions, as for `predict`.
         trust: Execute the plugin files that are stored with the run.
 
     Returns:
@@ -934,6 +942,7 @@ def evaluate(
         ```
     """
     start_keras()
+    from .export.exporters import find_engine
     from .inference.scoring import score_runs
 
     folder = RunFolder.open(path_of(run, "run"))
@@ -949,5 +958,6 @@ def evaluate(
         metrics=further_metrics,
         tta=_flips(tta),
         decoding=text_of(decoding, "decoding"),
+        engine=find_engine(text_of(engine, "engine"), session.catalog),
     )
     return score.confusion

@@ -11,6 +11,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
+    from .components.exports import INPUT_NAME as INPUT_NAME, METADATA_NAME as METADATA_NAME, ExportSpec as ExportSpec
     from .components.finished_runs import UsesRuns as UsesRuns
     from .components.interfaces import (
         Architecture as Architecture,
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
         Dataset as Dataset,
         Encoder as Encoder,
         Executor as Executor,
+        Exporter as Exporter,
         Loss as Loss,
         Method as Method,
         Metric as Metric,
@@ -138,6 +140,11 @@ if TYPE_CHECKING:
 
 # The module that defines each name: for run time, what the imports above are for a type checker.
 _NAMES: Final = {
+    "components.exports": (
+        "INPUT_NAME",
+        "METADATA_NAME",
+        "ExportSpec",
+    ),
     "components.finished_runs": ("UsesRuns",),
     "components.interfaces": (
         "Architecture",
@@ -147,6 +154,7 @@ _NAMES: Final = {
         "Dataset",
         "Encoder",
         "Executor",
+        "Exporter",
         "Loss",
         "Method",
         "Metric",

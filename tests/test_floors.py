@@ -26,6 +26,7 @@ FLOORS = """
     plugin_api
     sweeps
     inference
+    export
     figures
     testing
     experiments

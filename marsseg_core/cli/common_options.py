@@ -37,6 +37,16 @@ Disable = Annotated[
     ),
 ]
 
+Engine = Annotated[
+    str,
+    typer.Option(
+        help="What computes the predictions: keras, onnxruntime, openvino or litert. The form that it needs is made "
+        "once, and kept in the run folder.",
+        metavar="ENGINE",
+        autocompletion=fixed("keras", "onnxruntime", "openvino", "litert"),
+    ),
+]
+
 Plugins = Annotated[
     list[Path] | None,
     typer.Option(

@@ -10,7 +10,7 @@ import typer
 from ..networks.startup import check_backend
 from ..registry.kinds import DATASET, METRIC
 from ..registry.session import open_session
-from .common_options import Decoding, Plugins, Trust, Tta
+from .common_options import Decoding, Engine, Plugins, Trust, Tta
 from .completion import composition, fixed
 from .loading import load_keras
 from .output import print_json, print_table, print_text
@@ -47,6 +47,7 @@ def evaluate(
     ] = None,
     tta: Tta = None,
     decoding: Decoding = "run",
+    engine: Engine = "keras",
     plugin: Plugins = None,
     trust: Trust = False,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
@@ -56,6 +57,7 @@ def evaluate(
     The subsets are those of the run. If the data have changed since the run, they are refused. Images of another size
     than the network's are predicted in tiles, as by `marsseg predict`.
     """
+    from ..export.exporters import find_engine
     from ..inference.ensemble import open_runs
     from ..inference.image_sources import ALL, check_subset
 
@@ -64,10 +66,13 @@ def evaluate(
     subset = subset or (ALL if data else "test")
     folders = [open_runs([run])[0][0] for run in runs]
     session = open_session(plugins=plugin, trust=trust)
+    runtime = find_engine(engine, session.catalog)
     load_keras()
     from ..inference.scoring import score_runs
 
-    scores = score_runs(folders, data or [None], subset, session, metrics=metrics, tta=tta, decoding=decoding)
+    scores = score_runs(
+        folders, data or [None], subset, session, metrics=metrics, tta=tta, decoding=decoding, engine=runtime
+    )
     if json:
         sources = [
             {"run": score.run, "data": score.data, "subset": score.subset}

@@ -37,6 +37,7 @@ COMMANDS: Final = (
         "ablate",
         "predict",
         "evaluate",
+        "export",
         "report",
         "compare",
         "board",

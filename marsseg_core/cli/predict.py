@@ -11,7 +11,7 @@ import typer
 from ..errors import RequestError, RunError
 from ..networks.startup import check_backend
 from ..registry.session import open_session
-from .common_options import Decoding, Jobs, On, Plugins, Trust, Tta
+from .common_options import Decoding, Engine, Jobs, On, Plugins, Trust, Tta
 from .completion import fixed
 from .loading import load_keras
 from .output import EXIT_INTERRUPTED, print_table, print_text, say, warn
@@ -85,6 +85,7 @@ def predict(
     ] = None,
     on: On = None,
     jobs: Jobs = None,
+    engine: Engine = "keras",
     plugin: Plugins = None,
     trust: Trust = False,
 ) -> None:
@@ -125,6 +126,7 @@ def predict(
         batch=batch,
         overlay=overlay,
         probabilities=probabilities,
+        engine=engine,
         plugins=tuple(map(str, plugin or ())),
         trust=trust,
     )

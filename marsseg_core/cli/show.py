@@ -21,6 +21,7 @@ from ..registry.kinds import (
     DATASET,
     ENCODER,
     EXECUTOR,
+    EXPORTER,
     HOOKED_KINDS,
     LOSS,
     METRIC,
@@ -239,6 +240,8 @@ def _example(entry: Entry, cls: Any, parameters: list[Parameter], catalog: Catal
     inline = next((p for p in parameters if not p.required and not isinstance(p.default, tuple | type(None))), None)
     setting = f":{inline.name}={to_text(inline.default)}" if inline else ""
     option = entry.kind.option
+    if entry.kind == EXPORTER:
+        return f"marsseg export RUN --format {entry.name}{setting} --out PATH"
     losses = _two_losses(catalog) if entry.kind == WEIGHTING else []
     words = f"--loss {','.join(losses)} " if losses else ""
     if entry.kind == ENCODER:

@@ -21,6 +21,7 @@ from ..conventions import LossFunction, TargetFunction, Transform
 from ..registry import kinds
 from ..registry.kinds import Kind
 from ..registry.parameters import NONE_WORD
+from .exports import ExportSpec
 from .semi_specs import LabellingSpec, SemiSpec, Views
 from .specs import (
     BottleneckSpec,
@@ -752,4 +753,74 @@ class Executor(Component):
 
         Raises:
             RequestError: What the executor needs is not there.
+        """
+
+
+class Exporter(Component):
+    """Write a network into a form that runs without marsseg, and run this form.
+
+    Example:
+        ```python
+        @dataclass(frozen=True)
+        class MyFormat(Exporter):
+            '''My format.'''
+
+            suffix = ".mine"
+            modules = ("my_runtime",)
+            install = "my-runtime"
+
+            def write(self, spec, path): ...
+
+            def open(self, path): ...
+
+            def metadata(self, path): ...
+        ```
+    """
+
+    kind = kinds.EXPORTER
+
+    suffix: ClassVar[str] = ""
+    """The ending of the file, such as ".onnx"; empty if a folder is written."""
+
+    engine: ClassVar[str] = ""
+    """The name of the runtime, for `--engine`; empty if `marsseg predict` cannot use it."""
+
+    modules: ClassVar[tuple[str, ...]] = ()
+    """The names of the modules that writing and running need."""
+
+    install: ClassVar[str] = ""
+    """What `pip install` installs them by, such as "marsseg[onnx]"."""
+
+    backends: ClassVar[tuple[str, ...]] = ("tensorflow",)
+    """The backends of Keras with which it can write."""
+
+    @abstractmethod
+    def write(self, spec: ExportSpec, path: Path) -> None:
+        """Write a network, with its metadata.
+
+        Args:
+            spec: The network, and what is known of it.
+            path: A new file, or an existing empty folder if the exporter has no `suffix`.
+        """
+
+    @abstractmethod
+    def open(self, path: Path) -> Callable[[np.ndarray], np.ndarray]:
+        """Load what was written into its own runtime, without Keras where this is possible.
+
+        Args:
+            path: The file or folder.
+
+        Returns:
+            A function from images (B, H, W, C), of the type that the network takes, to its output.
+        """
+
+    @abstractmethod
+    def metadata(self, path: Path) -> Mapping[str, Any]:
+        """Read the metadata that `write` has stored.
+
+        Args:
+            path: The file or folder.
+
+        Returns:
+            The metadata, equal to those of the spec.
         """

@@ -239,6 +239,11 @@ class RunFolder:
         return self.path / "figures"
 
     @property
+    def engines(self) -> Path:
+        """Return the folder of the forms of the best network that other runtimes need (`--engine`)."""
+        return self.path / "engines"
+
+    @property
     def report(self) -> Path:
         """Return the path of the report."""
         return self.path / "report.html"

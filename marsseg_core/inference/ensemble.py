@@ -14,6 +14,7 @@ from ..data.scaling import SIXTEEN_BITS, Scaling
 from ..errors import RequestError
 from ..files.run_folder import RunFolder
 from ..networks.load import load
+from ..planning.resolved import ResolvedComponent
 from ..registry.session import Session
 from ..runs.recorded_data import recorded_scaling
 
@@ -67,10 +68,13 @@ def scaling_of(runs: Sequence[RunFolder]) -> Scaling | None:
     return next((scaling for scaling in scalings if scaling is not None), None)
 
 
-def load_networks(runs: Sequence[RunFolder], session: Session) -> list[keras.Model]:
+def load_networks(
+    runs: Sequence[RunFolder], session: Session, engine: ResolvedComponent | None = None
+) -> list[keras.Model]:
     """Load the best network of each run, with `networks.load`.
 
-    Raises RequestError where the networks take images with different numbers of channels.
+    An engine of `export.find_engine` computes their predictions; without one, Keras does. Raises RequestError where the
+    networks take images with different numbers of channels.
     """
     networks = [load(run.path, session) for run in runs]
     first, *others = [network.input_shape[-1] for network in networks]
@@ -81,6 +85,10 @@ def load_networks(runs: Sequence[RunFolder], session: Session) -> list[keras.Mod
                 f"{run.path} takes images with {channels}.",
                 where="ensemble",
             )
+    from ..export.engine import use_engine  # it imports Keras
+
+    for run, network in zip(runs, networks, strict=True):
+        use_engine(network, run, engine, session)
     return networks
 
 

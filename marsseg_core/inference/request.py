@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from ..data.limits import PIXEL_LIMIT
 from ..data.ranges import parse_range
 from ..evaluation.decoding import Decoding
+from ..export.exporters import find_engine
 from ..registry.session import open_session
 from ..runs.decoding import decoding_of, uses_tta
 from .ensemble import load_networks, open_runs
@@ -36,6 +37,7 @@ class PredictionRequest:
         pixels: the pixels of each network that are computed at once; None: what `batch` says
         overlay: whether to write overlays
         probabilities: whether to write probabilities
+        engine: what computes the networks: Keras, or the runtime of an exporter
         plugins: plugin files
         trust: whether the plugin files of the runs may be executed
     """
@@ -53,6 +55,7 @@ class PredictionRequest:
     pixels: tuple[int, ...] | None = None
     overlay: bool = False
     probabilities: bool = False
+    engine: str = "keras"
     plugins: tuple[str, ...] = ()
     trust: bool = False
 
@@ -81,6 +84,7 @@ class Prediction:
         wanted = None if request.range is None else parse_range(request.range, "--range")
         self.folders, self.classes = open_runs(request.runs)
         self.session = open_session(plugins=request.plugins, trust=request.trust)
+        self.engine = find_engine(request.engine, self.session.catalog)
         self.images = find_source(
             request.source,
             self.session,
@@ -107,7 +111,7 @@ class Prediction:
 
         request = self.request
         return Predictor(
-            load_networks(self.folders, self.session),
+            load_networks(self.folders, self.session, self.engine),
             tta=uses_tta(self.folders, request.tta),
             overlap=request.tile_overlap,
             batch=request.batch,

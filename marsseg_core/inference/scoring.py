@@ -14,6 +14,7 @@ from ..errors import RequestError
 from ..evaluation.confusion import Confusion, check_finite
 from ..evaluation.decoding import ARGMAX, Decoding
 from ..evaluation.evaluate import evaluate
+from ..export.engine import use_engine
 from ..files.run_folder import RunFolder
 from ..messages import get_logger
 from ..networks.keras_backend import ask_for_determinism
@@ -22,6 +23,7 @@ from ..networks.predictor import HALF, Predictor
 from ..planning.metrics import MetricTable, metric_table
 from ..planning.plan import Plan
 from ..planning.python_components import Given
+from ..planning.resolved import ResolvedComponent
 from ..planning.resolver import Request, resolve
 from ..registry import kinds
 from ..registry.catalog import Catalog
@@ -63,6 +65,7 @@ def score_runs(
     metrics: str | None = None,
     tta: bool | None = None,
     decoding: str = RECORDED,
+    engine: ResolvedComponent | None = None,
 ) -> list[Score]:
     """Score each run on each source.
 
@@ -74,6 +77,7 @@ def score_runs(
         metrics: metrics to compute in addition to those of the run's plan
         tta: whether to use test-time augmentation; None: as the plan of each run says
         decoding: one of `runs.decoding.CHOICES`
+        engine: what computes the predictions, from `export.find_engine`; None is Keras
 
     Raises:
         RequestError: the data differs from that of the run or has other classes, or files of a run have changed
@@ -89,6 +93,7 @@ def score_runs(
     for run, plan in zip(runs, plans, strict=True):
         run.check_unchanged(run.plan, run.split, run.cleaning, run.network)
         network, decoded = load(run.path, session), decoding_of([run], decoding)
+        use_engine(network, run, engine, session)
         table = _table(plan, metrics, session.catalog)
         flipped = plan.training.tta if tta is None else tta
         for source in sources:

@@ -54,13 +54,35 @@ class CompiledNetwork:
         return fast_network(self._network if own else resized(self._network, height, width))
 
 
-def compiled(network: keras.Model) -> CompiledNetwork:
+class ForeignNetwork:
+    """Call a network by a function of another runtime, with a copy of its weights."""
+
+    def __init__(self, function: Callable[[np.ndarray], np.ndarray]) -> None:
+        self._function = function
+
+    def check_weights(self) -> None:
+        """Do nothing: the weights were finite when the network was loaded, and the copy does not change."""
+
+    def logits(self, images: np.ndarray) -> np.ndarray:
+        """Return the logits (B, h, w, K) float32."""
+        return self._function(images)
+
+
+def compute_by(network: keras.Model, function: Callable[[np.ndarray], np.ndarray]) -> None:
+    """Let a function compute the logits of a network from now on, wherever `compiled` is used.
+
+    The function takes any number of images (B, h, w, C) float32 in [0, 1], of any size if the network is local.
+    """
+    object.__setattr__(network, _ATTRIBUTE, ForeignNetwork(function))
+
+
+def compiled(network: keras.Model) -> CompiledNetwork | ForeignNetwork:
     """Return an object whose `logits(images)` calls the network on a batch by a compiled function.
 
     It is always the same object for the same network, so that each shape of a batch is compiled once. Call this again
     when the weights have changed.
     """
-    existing: CompiledNetwork | None = getattr(network, _ATTRIBUTE, None)
+    existing: CompiledNetwork | ForeignNetwork | None = getattr(network, _ATTRIBUTE, None)
     if existing is None:
         existing = CompiledNetwork(network)
         # Not a weak dictionary: the functions refer to the network, which would then never be freed. Past Keras'

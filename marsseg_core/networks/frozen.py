@@ -37,6 +37,10 @@ class FrozenNetwork(keras.layers.Layer):
         """Return the logits (B, H, W, K) of images (B, H, W, C)."""
         return fast_network(self.network)(images, training=False)
 
+    def plain_call(self, images: Any) -> Any:
+        """Return the logits as the network itself computes them, without its fast form."""
+        return self.network(images, training=False)
+
     def compute_output_shape(self, input_shape: Any) -> tuple[int | None, ...]:
         """Return the shape of the logits."""
         return tuple(self.network.output_shape)

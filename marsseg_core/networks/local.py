@@ -69,8 +69,11 @@ def locality(network: keras.Model) -> Locality | None:
     return Locality(stride=lcm(*strides.values()), reach=max(reaches.values()))
 
 
-def resized(network: keras.Model, height: int, width: int) -> keras.Model:
-    """Return a network of the same layers, with the same variables, for images of another size. It must be local."""
+def resized(network: keras.Model, height: int | None, width: int | None) -> keras.Model:
+    """Return a network of the same layers, with the same variables, for images of another size. It must be local.
+
+    With None, the size is free: any multiple of the network's stride.
+    """
     first = network.inputs[0]
     images = keras.Input((height, width, first.shape[-1]), dtype=first.dtype, name=first.name)
     return keras.models.clone_model(network, clone_function=lambda layer: layer, input_tensors=images)

@@ -101,7 +101,7 @@ def register(kind: Kind) -> Kind:
 _INTERFACES: Final = "marsseg_core.components.interfaces"
 _OPTIONS: Final = "marsseg_core.planning.options"
 _CONTRACTS: Final = "marsseg_core.testing"
-_TRY: Final = " --data synthetic:count=60"
+_TRY: Final = " --data synthetic:count=60 --epochs 1"
 
 ARCHITECTURE: Final = register(
     Kind(
@@ -236,7 +236,7 @@ DATASET: Final = register(
         suffixes=(".npz",),
         contract=f"{_CONTRACTS}:DatasetContract",
         template="dataset",
-        use="--data {name}:path=FOLDER",
+        use="--data {name}:path=FOLDER --epochs 1",
     )
 )
 
@@ -282,6 +282,21 @@ EXECUTOR: Final = register(
         template="executor",
         command="sweep",
         use=f"--vary arch.width=0.1,0.2 --arch unet --on {{name}}{_TRY}",
+    )
+)
+
+# How a finished network is written is no part of its plan.
+EXPORTER: Final = register(
+    Kind(
+        "exporter",
+        "format",
+        "marsseg.exporters",
+        f"{_INTERFACES}:Exporter",
+        help="The format in which the network is written.",
+        contract=f"{_CONTRACTS}:ExporterContract",
+        template="exporter",
+        command="export",
+        use="RUN --format {name} --out EXPORTED",
     )
 )
 

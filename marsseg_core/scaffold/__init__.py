@@ -94,7 +94,7 @@ class Project:
             'pip install -e ".[test]"',
             'pytest -m "not slow"',
             f"marsseg show {self.name}",
-            f"marsseg {self.kind.command} {self.use} --epochs 1",
+            f"marsseg {self.kind.command} {self.use}",
         )
 
     @property

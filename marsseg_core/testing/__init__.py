@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from .datasets import DatasetContract as DatasetContract
     from .encoders import EncoderContract as EncoderContract
     from .executors import ExecutorContract as ExecutorContract
+    from .exporters import ExporterContract as ExporterContract
     from .losses import LossContract as LossContract
     from .methods import MethodContract as MethodContract
     from .metrics import MetricContract as MetricContract
@@ -45,6 +46,7 @@ _MODULES: Final = {
     "DatasetContract": "datasets",
     "EncoderContract": "encoders",
     "ExecutorContract": "executors",
+    "ExporterContract": "exporters",
     "LossContract": "losses",
     "MethodContract": "methods",
     "MetricContract": "metrics",
@@ -61,6 +63,7 @@ __all__ = [
     "DatasetContract",
     "EncoderContract",
     "ExecutorContract",
+    "ExporterContract",
     "LossContract",
     "MethodContract",
     "MetricContract",

@@ -58,7 +58,7 @@ class WindowAttention(keras.layers.Layer):
 
         x = self.project_in(x)
         x = ops.pad(x, ((0, 0), (0, padded_rows - rows), (0, padded_columns - columns), (0, 0)))
-        x = ops.roll(x, (-self._shift[0], -self._shift[1]), axis=(1, 2))
+        x = _rolled(x, (-self._shift[0], -self._shift[1]))
         x = ops.reshape(x, (-1, down, window_rows, across, window_columns, 3 * size))
         x = ops.transpose(x, (0, 1, 3, 2, 4, 5))
         x = ops.reshape(x, (-1, down * across, window_rows * window_columns, 3, self.heads, self.key_size))
@@ -74,7 +74,7 @@ class WindowAttention(keras.layers.Layer):
         x = ops.reshape(x, (-1, down, across, window_rows, window_columns, size))
         x = ops.transpose(x, (0, 1, 3, 2, 4, 5))
         x = ops.reshape(x, (-1, padded_rows, padded_columns, size))
-        x = ops.roll(x, self._shift, axis=(1, 2))
+        x = _rolled(x, self._shift)
         return self.project_out(x[:, :rows, :columns])
 
     def multiply_accumulates(self, shape: tuple[int, ...]) -> int:
@@ -89,6 +89,16 @@ class WindowAttention(keras.layers.Layer):
     def get_config(self) -> dict[str, Any]:
         options = {"heads": self.heads, "key_size": self.key_size, "window": self.window, "shifted": self.shifted}
         return super().get_config() | options
+
+
+def _rolled(x: Any, shift: tuple[int, ...]) -> Any:
+    """Roll the rows and columns of maps. `ops.roll` is an operation that LiteRT does not have."""
+    for axis, step in enumerate(shift, start=1):
+        if step:
+            length = x.shape[axis]
+            parts = ops.split(x, [-step % length], axis=axis)
+            x = ops.concatenate(parts[::-1], axis=axis)
+    return x
 
 
 def seam_mask(sides: tuple[int, ...], window: tuple[int, ...], shift: tuple[int, ...]) -> np.ndarray:

@@ -1,0 +1,98 @@
+"""`marsseg export`: write the network of a run for use without marsseg."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ..components.exports import OUTPUTS
+from ..errors import RequestError, nearest
+from ..networks.startup import check_backend
+from ..registry.kinds import EXPORTER
+from ..registry.session import open_session
+from .common_options import Plugins, Trust
+from .completion import composition, fixed
+from .loading import load_keras
+from .output import print_json, print_table, say
+
+_SIZES = ("own", "free")
+
+
+def export(
+    run: Annotated[str, typer.Argument(help="A run folder.", metavar="RUN", show_default=False)],
+    format: Annotated[
+        str,
+        typer.Option(
+            help=EXPORTER.help, metavar=EXPORTER.metavar, autocompletion=composition(EXPORTER), show_default=False
+        ),
+    ],
+    out: Annotated[Path, typer.Option(help="The new file, or folder.", metavar="PATH", show_default=False)],
+    output: Annotated[
+        str,
+        typer.Option(
+            help="What the network gives for each pixel: logits, probabilities or labels.",
+            metavar="OUTPUT",
+            autocompletion=fixed(*OUTPUTS),
+        ),
+    ] = "logits",
+    size: Annotated[
+        str,
+        typer.Option(
+            help="Height and width of the images: own (those of the network), or free, where the network allows it.",
+            metavar="own|free",
+            autocompletion=fixed(*_SIZES),
+        ),
+    ] = "own",
+    plugin: Plugins = None,
+    trust: Trust = False,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Write the network of a run for use without marsseg, and check what was written.
+
+    The exported network takes images with the values that image files have. It is loaded in its own runtime, and kept
+    only if its outputs on real and random images agree with those of the run's network.
+    """
+    for value, known, option in ((output, OUTPUTS, "--output"), (size, _SIZES, "--size")):
+        if value not in known:
+            hint = nearest(value, known, listing="There are")
+            raise RequestError(f"'{value}' is none of its values.", where=option, hint=hint)
+    check_backend()
+    from ..export.exporters import find_exporter
+    from ..files.run_folder import RunFolder
+
+    session = open_session(plugins=plugin, trust=trust)
+    exporter = find_exporter(format, session.catalog)
+    folder = RunFolder.open(run)
+    load_keras()
+    from ..export.export import check_target, export_run
+
+    check_target(out, exporter.component)
+    say(f"Writing {out}, and comparing it with the network of {run} …")
+    exported = export_run(folder, exporter, out, session, output=output, free=size == "free")
+    agreement = exported.agreement
+    if json:
+        print_json(
+            path=str(exported.path),
+            format=exporter.entry.name,
+            output=output,
+            bytes=exported.bytes,
+            images=agreement.images,
+            difference=agreement.difference,
+            equal_labels=agreement.equal_labels,
+            milliseconds=1000 * exported.seconds,
+            keras_milliseconds=1000 * exported.keras_seconds,
+        )
+        return
+    difference = [] if agreement.difference is None else [("largest difference", f"{agreement.difference:.1e}")]
+    rows = [
+        ("path", str(exported.path)),
+        ("size", f"{exported.bytes:,} bytes"),
+        ("compared images", str(agreement.images)),
+        *difference,
+        ("equal labels", f"{100 * agreement.equal_labels:.3f} %"),
+        ("time per image", f"{1000 * exported.seconds:.2f} ms"),
+        ("time per image with Keras", f"{1000 * exported.keras_seconds:.2f} ms"),
+    ]
+    print_table(("exported", "value"), rows, right=("value",))

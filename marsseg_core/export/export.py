@@ -1,0 +1,154 @@
+"""Write the network of a run for use without marsseg. Nothing is written that does not agree with the network."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from ..components.exports import ExportSpec
+from ..components.interfaces import Exporter
+from ..errors import RequestError, RunError
+from ..files.atomic import atomic_folder, atomic_write, refuse_existing
+from ..files.run_folder import RunFolder
+from ..messages import get_logger
+from ..networks.load import load
+from ..planning.invoke import call_component
+from ..planning.resolved import ResolvedComponent
+from ..registry.session import Session
+from ..runs.decoding import recorded_decoding, uses_tta
+from ..runs.recorded_data import recorded_scaling
+from .agreement import LARGEST_DIFFERENCE, LEAST_EQUAL, Agreement, Function, compare, seconds
+from .description import describe
+from .form import Form, in_float32, stride_of
+from .images import data_of, random_images, unseen_images
+
+_logger = get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class Exported:
+    """What was written, and what was measured before it counted.
+
+    Attributes:
+        path: the file or folder
+        bytes: its size
+        agreement: how far its output agrees with the network's
+        seconds: the time of its runtime for one image
+        keras_seconds: the time of marsseg for one image, with Keras
+    """
+
+    path: Path
+    bytes: int
+    agreement: Agreement
+    seconds: float
+    keras_seconds: float
+
+
+def check_target(path: Path, exporter: Exporter) -> None:
+    """Raise RequestError where `path` exists, or does not end as the exporter's files do."""
+    refuse_existing(path)
+    if exporter.suffix and path.suffix != exporter.suffix:
+        raise RequestError(f"The file ends in {exporter.suffix}, but '{path}' does not.", where="--out")
+
+
+def export_run(
+    folder: RunFolder, exporter: ResolvedComponent, path: Path, session: Session, *, output: str, free: bool
+) -> Exported:
+    """Write the network of a run, with its preprocessing, after `check_target`.
+
+    Args:
+        folder: the run
+        exporter: the exporter
+        path: the new file or folder
+        session: the catalog of installed components
+        output: "logits", "probabilities" or "labels"
+        free: whether the height and width of images are free
+
+    Raises:
+        RequestError: the network does not allow free sizes, or the data of the run cannot be read
+        PluginError: the exporter failed
+        RunError: what was written does not agree with the network, so nothing was kept
+    """
+    network = in_float32(load(folder.path, session))
+    form = _form_of(folder, output, free)
+    stride = stride_of(network) if free else None
+    real = unseen_images(*data_of(folder, session), network)
+    metadata = describe(folder, network, form, recorded_scaling(folder))
+    images = [form.taken(batch) for batch in (real, *random_images(network, stride))]
+    return write_checked(exporter, network, form, metadata, path, images)
+
+
+def _form_of(folder: RunFolder, output: str, free: bool) -> Form:
+    """Return the form of a run's network. Logs what the run does that the form does not."""
+    _, ignored = folder.classes()
+    scaling = recorded_scaling(folder) if "scaling" in folder.read_split() else None
+    if scaling is not None and scaling.per == "image":
+        _logger.warning(
+            f"The exported network takes uint8 images that are scaled already: in this run, {scaling}, which no format "
+            "can hold."
+        )
+        scaling = None
+    if uses_tta([folder], None):
+        _logger.warning("The run averages over flipped copies of an image. The exported network does not.")
+    decoding = recorded_decoding(folder)
+    return Form(output, scaling, free=free, ignore_classes=ignored, decoding=decoding)
+
+
+def write_checked(
+    exporter: ResolvedComponent,
+    network: keras.Model,
+    form: Form,
+    metadata: dict[str, Any],
+    path: Path,
+    images: Iterable[np.ndarray],
+) -> Exported:
+    """Write a network in a form, load it in its own runtime, and keep it only if it agrees on these images."""
+    spec = ExportSpec(form.build(network), form.output, metadata)
+    images = list(images)
+    with _new(path, exporter.component.suffix) as temporary:
+        call_component(exporter, exporter.component.write, spec, temporary)
+        exported: Function = call_component(exporter, exporter.component.open, temporary)
+        agreement = call_component(exporter, compare, network, form, exported, images)
+        _check(agreement, exporter)
+        one = images[0][:1]
+        return Exported(
+            path,
+            _size(temporary),
+            agreement,
+            seconds(exported, one),
+            seconds(lambda image: form.expected(network, image), one),
+        )
+
+
+@contextmanager
+def _new(path: Path, suffix: str) -> Iterator[Path]:
+    """Yield a temporary file or folder that becomes `path` if the block raises no error."""
+    with (atomic_write if suffix else atomic_folder)(path) as temporary:
+        yield temporary
+
+
+def _check(agreement: Agreement, exporter: ResolvedComponent) -> None:
+    if agreement.sufficient:
+        return
+    difference = agreement.difference
+    by = (
+        ""
+        if difference is None
+        else f"by up to {difference:.1e} of the largest output (at most {LARGEST_DIFFERENCE}), "
+    )
+    raise RunError(
+        f"What the {exporter.entry.label} wrote does not compute what the network computes: its outputs differ {by}"
+        f"and {100 * agreement.equal_labels:.3f} % of the labels are equal (at least {100 * LEAST_EQUAL:.2f} %).",
+        hint="Nothing was kept. Export in another format.",
+    )
+
+
+def _size(path: Path) -> int:
+    files = [path] if path.is_file() else [file for file in path.rglob("*") if file.is_file()]
+    return sum(file.stat().st_size for file in files)

@@ -1,0 +1,1 @@
+"""Exporters: forms of a network that run without marsseg."""

@@ -1,0 +1,100 @@
+"""`--engine`: another runtime computes the same labels, by a form that is made once and kept beside the run."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+
+import numpy as np
+import pytest
+from helpers.paths import FROZEN
+
+import marsseg
+from marsseg_core.errors import RequestError
+from marsseg_core.export import engine
+from marsseg_core.files.run_folder import RunFolder
+from marsseg_core.networks.compiled import CompiledNetwork, compiled
+
+pytest.importorskip("onnxruntime")
+pytest.importorskip("tf2onnx")
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    """A run whose network is local, so that it also computes larger tiles."""
+    return shutil.copytree(FROZEN / "finished", tmp_path_factory.mktemp("runs") / "run")
+
+
+@pytest.fixture(scope="module")
+def global_run(tmp_path_factory):
+    """A run whose network takes images of one size."""
+    return shutil.copytree(FROZEN / "psp", tmp_path_factory.mktemp("runs") / "psp")
+
+
+@pytest.fixture(scope="module")
+def images():
+    generator = np.random.default_rng(0)
+    return [generator.integers(0, 256, shape).astype(np.uint8) for shape in ((32, 64), (20, 30), (70, 150))]
+
+
+@pytest.mark.parametrize("which", ["run", "global_run"])
+@pytest.mark.parametrize("options", [{}, {"tta": True, "with_ignored": True}])
+def test_labels_are_those_of_keras(request, images, which, options):
+    path = request.getfixturevalue(which)
+    found = marsseg.predict(path, images, engine="onnxruntime", **options)
+    for one, other in zip(found, marsseg.predict(path, images, **options), strict=True):
+        assert (one == other).mean() >= 0.9999
+
+
+def test_the_form_is_made_once(run, images, monkeypatch):
+    list(marsseg.predict(run, images[:1], engine="onnxruntime"))
+    (file,) = RunFolder.open(run).engines.iterdir()
+    assert file.suffix == ".onnx"
+    monkeypatch.setattr(engine, "write_checked", lambda *_: pytest.fail("it is made again"))
+    assert len(list(marsseg.predict(run, images[:1], engine="onnxruntime"))) == 1
+
+
+def test_scores_are_those_of_keras(run, monkeypatch):
+    expected = marsseg.evaluate(run)
+    monkeypatch.setattr(CompiledNetwork, "logits", lambda *_: pytest.fail("Keras computes"))
+    found = marsseg.evaluate(run, engine="onnxruntime")
+    np.testing.assert_allclose(found.miou, expected.miou, atol=1e-3)
+
+
+def test_the_commands_take_it(cli, run, tmp_path):
+    scored = cli("evaluate", str(run), "--engine", "onnxruntime", "--json")
+    assert scored.code == 0, scored.err
+    assert json.loads(scored.out)["scores"][0]["images"] == 3
+    answer = cli("predict", str(run), str(FROZEN / "photos" / "images"), "--engine", "onnxruntime", "--out", "masks")
+    assert answer.code == 0, answer.err
+    assert [*(tmp_path / "masks" / "masks").iterdir()]
+
+
+def test_a_form_without_the_data_of_the_run_is_compared_on_random_images(run, images, tmp_path, caplog):
+    moved = shutil.copytree(run, tmp_path / "moved", ignore=shutil.ignore_patterns("engines"))
+    plan = moved / "plan.toml"
+    plan.write_text(re.sub("count = [0-9]+", "count = 30", plan.read_text()))
+    with caplog.at_level("INFO"):
+        assert len(list(marsseg.predict(moved, images[:1], engine="onnxruntime"))) == 1
+    assert "random images only" in caplog.text
+
+
+def test_another_network_gets_another_form(run, tmp_path, images):
+    copy = shutil.copytree(run, tmp_path / "copy")
+    network = marsseg.load(copy)
+    network.set_weights([weight + 1 if weight.ndim == 1 else weight for weight in network.get_weights()])
+    network.save(copy / "network.keras")
+    found = next(marsseg.predict(copy, images[:1], engine="onnxruntime"))
+    np.testing.assert_array_equal(found, next(marsseg.predict(copy, images[:1])))
+    assert len([*RunFolder.open(copy).engines.iterdir()]) == 2
+
+
+def test_keras_stays_what_it_was(run):
+    network = marsseg.load(run)
+    assert isinstance(compiled(network), CompiledNetwork)
+
+
+def test_an_unknown_engine_is_refused(run, images):
+    with pytest.raises(RequestError, match=r"There is no engine 'onnxruntme'.*Did you mean 'onnxruntime'"):
+        marsseg.predict(run, images, engine="onnxruntme")
