@@ -10,10 +10,10 @@ if TYPE_CHECKING:
     import keras
 
 INPUT_NAME: Final = "images"
-"""The name of the input of an exported network."""
+"""Name the input of an exported network."""
 
 METADATA_NAME: Final = "marsseg"
-"""The name under which an exported network holds its description, as JSON."""
+"""Name the entry of an exported network's metadata that holds its description, as JSON."""
 
 OUTPUTS: Final = ("logits", "probabilities", "labels")
 """What an exported network can compute for each pixel."""

@@ -19,7 +19,7 @@ class Slurm(Executor):
     """
 
     partition: str | None = param(None, help="partition of the jobs; none: the queue's default")
-    time: int = param(60, help="minutes after which a job is interrupted", minimum=1)
+    time: int = param(60, help="minutes after which a job is interrupted", minimum=1, maximum=525_600)
     cpus: int = param(1, help="processors of each job, and threads", minimum=1, maximum=4_096)
     gpus: int = param(0, help="GPUs of each job", minimum=0, maximum=64)
     memory: float | None = param(None, help="memory of each job in GB; none: the queue's default", above=0)
