@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from helpers.browser import needs_browser, shown
 from helpers.commands import commands
 from helpers.paths import REPOSITORY
 from helpers.processes import run_process
@@ -89,3 +90,12 @@ def test_no_page_fetches_anything_from_elsewhere(site):
             r"<(?:script|link|img|iframe)\b[^>]*\b(?:src|href)=\"?([^\"\s>]+)", page.read_text("utf-8")
         )
         assert not [address for address in fetched if re.match(r"(?:https?:)?//", address)], page
+
+
+@needs_browser
+@pytest.mark.parametrize("page", ["index.html", "howto.html", "reference/losses.html"])
+def test_pages_show_no_error_and_fit_a_phone(site, tmp_path, page):
+    seen = shown(site / page, tmp_path, width=400)
+    assert seen.messages == []
+    assert seen.overflow == 0
+    assert seen.problems == {}

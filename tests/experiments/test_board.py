@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import shutil
-import subprocess
 import threading
 from pathlib import Path
 from urllib.error import HTTPError
@@ -19,8 +18,6 @@ from marsseg_core.experiments.board import read_board
 from marsseg_core.figures.board import board_page
 from marsseg_core.figures.board_server import serve_board
 from marsseg_core.runs.records import read_record
-
-CHROMIUM = shutil.which("chromium")
 
 
 @pytest.fixture
@@ -111,17 +108,3 @@ def test_the_server_hands_out_the_page_and_its_pictures_and_nothing_else(runs):
 def test_a_port_that_is_taken_is_an_error(runs):
     with serve_board(runs, 0) as server, pytest.raises(RequestError, match="cannot be used"):
         serve_board(runs, server.server_port)
-
-
-@pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")
-def test_a_browser_shows_the_runs_and_reports_no_error(runs):
-    page = runs / "board.html"
-    page.write_text(board_page(read_board(runs)))
-    words = ("--headless", "--no-sandbox", "--disable-gpu", "--enable-logging=stderr", "--dump-dom")
-    shown = subprocess.run(
-        [str(CHROMIUM), *words, page.as_uri()], capture_output=True, encoding="utf-8", check=True, timeout=120
-    )
-    assert "CONSOLE" not in shown.stderr
-    assert "2 of 2 runs" in shown.stdout
-    assert shown.stdout.count('type="checkbox"') == 2
-    assert "<polyline" in shown.stdout
