@@ -57,11 +57,11 @@ def pack(tmp_path):
     return tmp_path / "mars.zip"
 
 
-def rebuilt(pack, *, extra=(), compression=zipfile.ZIP_STORED, **replaced):
+def rebuilt(pack, replaced=(), *, extra=(), compression=zipfile.ZIP_STORED):
     """Write the pack again, with other content of members, and further members as (ZipInfo or name, content)."""
     with zipfile.ZipFile(pack) as archive:
         contents = {name: archive.read(name) for name in archive.namelist()}
-    contents |= {name.replace("__", "/").replace("_json", ".json"): each for name, each in replaced.items()}
+    contents.update(replaced)
     with zipfile.ZipFile(pack, "w", compression) as archive:
         for name, content in [*contents.items(), *extra]:
             archive.writestr(name, content)
@@ -136,7 +136,7 @@ def test_a_name_that_occurs_twice(pack, cache):
 
 
 def test_a_bomb(pack, cache):
-    rebuilt(pack, compression=zipfile.ZIP_DEFLATED, runs__1__metrics_json=bytes(2**24))
+    rebuilt(pack, {"runs/1/metrics.json": bytes(2**24)}, compression=zipfile.ZIP_DEFLATED)
     assert pack.stat().st_size < 2**17
     refused(pack, cache, "is compressed")
 
@@ -168,13 +168,8 @@ def test_every_file_that_is_cut_off(pack, cache):
         refused(pack, cache, "This file is no pack")
 
 
-def test_a_changed_byte_of_a_member(pack, cache):
-    rebuilt(pack, **{CARD.replace(".", "_"): b""}, runs__1__metrics_json=b"{")
-    refused(pack, cache, "README_md|metrics.json")
-
-
 def test_content_of_the_same_size_that_is_not_as_it_was(pack, cache):
-    rebuilt(pack, runs__1__metrics_json=b" ")
+    rebuilt(pack, {"runs/1/metrics.json": b" "})
     refused(pack, cache, "runs/1/metrics.json is not as it was when the pack was made")
 
 
@@ -193,12 +188,12 @@ def test_a_description_that_does_not_fit(pack, cache, change, reason):
     with zipfile.ZipFile(pack) as archive:
         facts = json.loads(archive.read(DESCRIPTION))
     change(facts)
-    rebuilt(pack, pack_json=json.dumps(facts).encode())
+    rebuilt(pack, {DESCRIPTION: json.dumps(facts).encode()})
     refused(pack, cache, reason)
 
 
 def test_a_description_that_is_nested_without_end(pack, cache):
-    rebuilt(pack, pack_json=b"[" * 100_000)
+    rebuilt(pack, {DESCRIPTION: b"[" * 100_000})
     refused(pack, cache, "nested too deeply")
 
 
@@ -222,7 +217,7 @@ def test_a_pack_is_never_written(pack):
 
 
 def test_a_file_that_no_pack_has_is_not_packed(tmp_path):
-    with pytest.raises(RequestError, match="has no file 'runs/1/plugins/loss.py'"):
+    with pytest.raises(RequestError, match=r"has no file 'runs/1/plugins/loss\.py'"):
         write_pack(tmp_path / "mars.zip", FACTS, MEMBERS | {"runs/1/plugins/loss.py": b""})
 
 

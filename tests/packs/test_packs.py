@@ -181,17 +181,17 @@ class TestCodeInTheNetwork:
         return make
 
     def test_a_lambda_layer(self, cli, with_network, tmp_path, photo):
-        mark = tmp_path / "executed"
+        mark = str(tmp_path / "executed")
         inputs = keras.Input((16, 32, 1))
         outputs = keras.layers.Lambda(lambda x: (open(mark, "w"), x)[1], output_shape=(16, 32, 1))(inputs)  # noqa: SIM115
-        mark.unlink(missing_ok=True)
+        (tmp_path / "executed").unlink(missing_ok=True)
         keras.Model(inputs, outputs).save(tmp_path / "lambda.keras")
         path = with_network(tmp_path / "lambda.keras")
         for words in (("check", str(path)), ("predict", str(path), str(photo), "--out", "out")):
             answer = cli(*words)
             assert answer.code == 2
             assert "The network contains code, which is never executed." in answer.err
-        assert not mark.exists()
+        assert not (tmp_path / "executed").exists()
 
     @pytest.mark.parametrize(
         ("module", "name"), [("os", "system"), ("subprocess", "Popen"), ("keras.utils", "get_file"), (None, "Evil")]
@@ -226,7 +226,7 @@ class TestCodeInTheNetwork:
         with zipfile.ZipFile(tmp_path / "network.keras", "w") as archive:
             for each, content in members.items():
                 archive.writestr(each, content)
-        with pytest.raises(RequestError, match="The network cannot be read|in another file"):
+        with pytest.raises(RequestError, match=r"The network cannot be read|in another file"):
             check_pack(with_network(tmp_path / "network.keras"), open_session())
 
 
@@ -261,7 +261,7 @@ class TestTheCard:
     def test_takes_any_text(self, opened):
         opened[0]["data"]["source"] = 'a"b: {c}\n---\n| <script>'
         opened[0]["classes"][0]["name"] = "| [x](http://x)"
-        _, front, body = card(opened[0]).split("\n---\n", 1)[0], *card(opened[0]).split("\n---\n", 1)
+        front, body = card(opened[0]).removeprefix("---\n").split("\n---\n", 1)
         assert yaml.safe_load(front)["model-index"][0]["results"][0]["dataset"]["name"] == opened[0]["data"]["source"]
         assert "<script>" not in body
         assert r"\| \[x\]" in body
