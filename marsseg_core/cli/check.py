@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from ..conventions import HEADLINE
+from ..errors import RequestError
 from ..networks.startup import check_backend
 from ..registry.session import open_session
 from .loading import load_keras
@@ -26,8 +27,9 @@ def check(
     from ..files.pack import is_pack, open_pack
 
     check_backend()
-    if is_pack(file):
-        open_pack(file)  # a damaged file is an error before Keras is loaded
+    if not is_pack(file):
+        raise RequestError(f"'{file}' is not a pack.", hint="`marsseg pack RUN --out FILE.zip` makes one.")
+    open_pack(file)  # a damaged file is an error before Keras is loaded
     load_keras()
     from ..packs.check import check_pack
 

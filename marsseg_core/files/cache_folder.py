@@ -7,8 +7,6 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-import platformdirs
-
 from ..errors import RequestError
 
 VARIABLE: Final = "MARSSEG_CACHE"
@@ -18,6 +16,8 @@ def root() -> Path:
     """Return the cache folder: $MARSSEG_CACHE, or `marsseg` in the user's cache folder of the operating system."""
     if chosen := os.environ.get(VARIABLE):
         return Path(chosen)
+    import platformdirs  # imported here, as most commands need no cache
+
     default = None
     with suppress(RuntimeError):
         default = platformdirs.user_cache_path("marsseg", appauthor=False)

@@ -141,17 +141,11 @@ def open_pack(path: Path | str) -> Pack:
     Raises RequestError where the file is not as a pack must be, RunError where the cache cannot be written.
     """
     path = Path(path)
-    with _refused(path), open_regular(path) as file:
-        size = os.fstat(file.fileno()).st_size
-        _check_end(file, size)
-        with ZipFile(file) as archive:
-            members = _checked_members(archive, size)
-            description = checked(parse_json(archive.read(members[DESCRIPTION])), _FORM, DESCRIPTION, path, _AGAIN)
-            _check_files(description, members)
-            sha256 = _sha256(file)
-            folder = root() / _FOLDER / sha256[:32]
-            if not _is_unpacked(folder, description["files"]):
-                _unpack(archive, description["files"], folder)
+    with _checked(path) as (file, archive, description):
+        sha256 = _sha256(file)
+        folder = root() / _FOLDER / sha256[:32]
+        if not _is_unpacked(folder, description["files"]):
+            _unpack(archive, description["files"], folder)
     folders = tuple(folder / "runs" / str(number) for number in range(1, len(description["runs"]) + 1))
     for run in folders:
         if _CODE_KEY in read_toml(run / "plan.toml"):
@@ -159,6 +153,15 @@ def open_pack(path: Path | str) -> Pack:
                 "The pack has a plan with plugin files. A pack holds no code, and none is executed.", where=str(path)
             )
     return Pack(path, sha256, description, folders)
+
+
+def read_description(path: Path) -> Mapping[str, Any]:
+    """Return the content of pack.json, after a check of what else the pack has. Nothing is unpacked.
+
+    Raises RequestError where the file is not as a pack must be.
+    """
+    with _checked(path) as (_, _, description):
+        return description
 
 
 def write_pack(path: Path, description: Mapping[str, Any], members: Mapping[str, bytes | Path]) -> None:
@@ -196,10 +199,19 @@ def clear_unpacked() -> None:
 
 
 @contextmanager
-def _refused(path: Path) -> Iterator[None]:
-    """Turn whatever a damaged or hostile file causes into a RequestError."""
-    with decoding("This file is no pack as `marsseg pack` writes it", path, _AGAIN):
-        yield
+def _checked(path: Path) -> Iterator[tuple[BinaryIO, ZipFile, Mapping[str, Any]]]:
+    """Open a pack whose members are those of a pack, and yield the file, the archive and the description.
+
+    Turn whatever a damaged or hostile file causes, here or in the block, into a RequestError.
+    """
+    with decoding("This file is no pack as `marsseg pack` writes it", path, _AGAIN), open_regular(path) as file:
+        size = os.fstat(file.fileno()).st_size
+        _check_end(file, size)
+        with ZipFile(file) as archive:
+            members = _checked_members(archive, size)
+            description = checked(parse_json(archive.read(members[DESCRIPTION])), _FORM, DESCRIPTION, path, _AGAIN)
+            _check_files(description, members)
+            yield file, archive, description
 
 
 def _check_end(file: BinaryIO, size: int) -> None:

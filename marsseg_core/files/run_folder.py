@@ -160,8 +160,7 @@ class RunFolder:
 
         The lock ends with the process, even if it is killed. File systems without locks lock nothing.
         """
-        if self.of_pack:
-            raise RequestError("A pack is only read: the run in it stays as it is.", where=self.title)
+        self._check_not_of_pack()
         with ExitStack() as stack:
             try:
                 stack.enter_context(lock_folder(self.path))
@@ -178,13 +177,22 @@ class RunFolder:
             with suppress(OSError):  # it is not empty
                 self.path.rmdir()
 
+    def _check_not_of_pack(self) -> None:
+        if self.of_pack:
+            raise RequestError(
+                "A pack is only read: the run in it stays as it is.",
+                where=self.title,
+                hint=f"To start a run from its weights: --init {self.title}",
+            )
+
     @property
     def finished(self) -> bool:
         """Return whether the run is finished: its training has ended, and the test subset was scored."""
         return self.metrics.is_file() and self.read_metrics().get("status") == FINISHED
 
     def check_unfinished(self) -> None:
-        """Raise RequestError if the run is finished."""
+        """Raise RequestError if the run is finished, or is that of a pack."""
+        self._check_not_of_pack()
         if self.finished:
             hint = "Its metrics.json has the scores."
             if not self.report.is_file():

@@ -10,7 +10,7 @@ from typing import Any
 import keras
 
 from ..errors import RequestError
-from ..files.pack import Pack, is_pack, open_pack
+from ..files.pack import Pack, open_pack
 from ..files.run_folder import RunFolder
 from ..networks.load import load
 from ..registry.session import Session
@@ -36,8 +36,6 @@ class CheckedPack:
 
 def check_pack(path: Path, session: Session) -> CheckedPack:
     """Check a pack as its receiver does. Raises RequestError for the first thing that is wrong."""
-    if not is_pack(path):
-        raise RequestError(f"'{path}' is not a pack.", hint="`marsseg pack RUN --out FILE.zip` makes one.")
     pack = open_pack(path)
     repeated, tolerances = [], []
     for number, (folder, stated) in enumerate(zip(pack.folders, pack.description["runs"], strict=True), start=1):

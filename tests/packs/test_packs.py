@@ -20,6 +20,7 @@ from marsseg_core.packs.card import GAP, card
 from marsseg_core.packs.check import check_pack
 from marsseg_core.packs.description import Statement, open_for_pack
 from marsseg_core.packs.make import make_pack
+from marsseg_core.registry.catalog import rescan
 from marsseg_core.registry.session import open_session
 
 pytestmark = pytest.mark.usefixtures("without_reports")
@@ -110,7 +111,7 @@ class TestTheReceiver:
     def test_cannot_go_on_with_its_training(self, cli, pack):
         answer = cli("run", "--resume", str(pack))
         assert answer.code == 2
-        assert "Error" in answer.err
+        assert f"A pack is only read: the run in it stays as it is.\n       In: {pack}\n" in answer.err
 
 
 class TestAChangedPack:
@@ -309,6 +310,37 @@ class TestTheMaker:
         answer = cli("pack", "other", "--out", "pack.zip")
         assert answer.code == 2
         assert "The run uses plugin files" in answer.err
+
+
+class TestThePackage:
+    """A package that ships a pack."""
+
+    @pytest.fixture
+    def shipped(self, pack, tmp_path, monkeypatch):
+        package, metadata = tmp_path / "site" / "mars_models", tmp_path / "site" / "mars_models-1.0.dist-info"
+        package.mkdir(parents=True)
+        metadata.mkdir()
+        shutil.copy(pack, package / "unet.zip")
+        (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: mars-models\nVersion: 1.0\n")
+        (metadata / "entry_points.txt").write_text("[marsseg.models]\nmars-unet = mars_models.unet\n")
+        monkeypatch.syspath_prepend(tmp_path / "site")
+        rescan()
+        yield package / "unet.zip"
+        rescan()
+
+    def test_has_it_listed_and_shown(self, cli, shipped):
+        answer = cli("list", "model", "--json")
+        (listed,) = json.loads(answer.out)["components"]
+        assert (listed["name"], listed["distribution"], listed["status"]) == ("mars-unet", "mars-models", "ok")
+        assert listed["summary"] == "unet for soil, bedrock, sand, big_rock"
+        assert f"Try:  marsseg predict {shipped} IMAGES --out FOLDER" in cli("show", "mars-unet").out
+
+    def test_is_told_if_the_file_is_damaged_or_missing(self, cli, shipped):
+        shipped.write_bytes(shipped.read_bytes()[:-30])
+        assert "\tinvalid: This file is no pack" in cli("list", "model").out
+        assert (cli("show", "mars-unet").code, cli("list", "unet").code) == (3, 0)
+        shipped.unlink()
+        assert "its file is missing" in cli("show", "mars-unet").err
 
 
 def test_a_file_that_is_no_pack_is_not_checked(cli, tmp_path):
