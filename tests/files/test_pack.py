@@ -168,6 +168,19 @@ def test_every_file_that_is_cut_off(pack, cache):
         refused(pack, cache, "This file is no pack")
 
 
+def test_any_other_byte_is_refused_or_changes_nothing(pack):
+    whole = pack.read_bytes()
+    unpacked = open_pack(pack).description
+    refusals = 0
+    for place in range(0, len(whole), 3):
+        pack.write_bytes(whole[:place] + bytes([whole[place] ^ 0x41]) + whole[place + 1 :])
+        try:
+            assert open_pack(pack).description == unpacked  # such as the time of a member
+        except RequestError:
+            refusals += 1
+    assert refusals > len(whole) / 6
+
+
 def test_content_of_the_same_size_that_is_not_as_it_was(pack, cache):
     rebuilt(pack, {"runs/1/metrics.json": b" "})
     refused(pack, cache, "runs/1/metrics.json is not as it was when the pack was made")
