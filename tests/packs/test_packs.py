@@ -94,6 +94,11 @@ class TestTheReceiver:
         assert begun.transfer.weights == begun.transfer.total
         assert begun.plan.training.init == str(pack)
 
+    def test_exports_it(self, cli, pack):
+        answer = cli("export", str(pack), "--format", "keras", "--out", "plain.keras", "--json")
+        assert answer.code == 0, answer.err
+        assert json.loads(answer.out)["equal_labels"] == 1
+
     def test_uses_it_in_python(self, run, pack):
         image = np.random.default_rng(2).integers(0, 256, (16, 32), np.uint8)
         ((one,), (two,)) = (list(marsseg.predict(source, [image])) for source in (run, pack))
