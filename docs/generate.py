@@ -23,7 +23,7 @@ from marsseg_core.registry.entries import Entry
 from marsseg_core.registry.kinds import COMPONENT_KINDS, EXECUTOR, EXPORTER, METRIC, OBSERVER, RECIPE, Kind
 from marsseg_core.registry.loading import load
 from marsseg_core.registry.parameters import Parameter, parameters_of, to_text
-from marsseg_core.registry.source_code import find_source, recipe_path
+from marsseg_core.registry.source_code import find_source, package_file
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
@@ -136,7 +136,7 @@ def recipes_page() -> str:
         "Plans that are part of a package. Run one with `marsseg run --plan NAME`, or use it as a starting point.\n",
     ]
     for entry in marsseg_entries(RECIPE):
-        path = recipe_path(entry)
+        path = package_file(entry)
         text = path.read_text(encoding="utf-8") if path else ""
         parts.append(f"{heading(entry)}\n\n```toml\n{text.strip()}\n```\n\n{provenance(entry)}\n")
     return "\n".join(parts)

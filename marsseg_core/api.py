@@ -790,7 +790,7 @@ def load(path: AnyPath, *, trust: bool = False) -> keras.Model:
     `network(images)` keeps all feature maps until it returns, which takes several times the memory.
 
     Args:
-        path: The run folder, or a run.
+        path: The run folder, a run, or the file of a pack with one run.
         trust: Execute the plugin files that are stored with the run.
 
     Returns:
@@ -831,7 +831,7 @@ def predict(
     warning is logged if values were outside the range, or used only a small part of it.
 
     Args:
-        runs: A run folder or run, or a list of them. The probabilities of several runs are averaged.
+        runs: A run folder, run or pack, or a list of them. The probabilities of several runs are averaged.
         images: Arrays (H, W) or (H, W, C).
         tta: Test-time augmentation: average over each image and its flipped copies. "run" does what the plan of the run
             says.
@@ -914,7 +914,7 @@ def evaluate(
     """Score the best network of a run on one of its subsets, or on other data.
 
     Args:
-        run: The run folder, or a run.
+        run: The run folder, a run, or the file of a pack with one run.
         data: Other data, as for `run`. Data that were passed to the run as Python objects must be passed again to score
             one of their subsets: `evaluate(run, data, subset="test")`. None reads the data that the plan names.
         subset: "train", "validation", "test" or "all". None is the test subset, or all items where `data` is passed.

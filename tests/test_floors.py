@@ -24,7 +24,7 @@ FLOORS = """
     cli
     api doctor scaffold
     plugin_api
-    sweeps
+    sweeps packs
     inference
     export
     figures

@@ -23,6 +23,7 @@ from marsseg_core.data.cleaning_options import CleaningOptions
 from marsseg_core.data.split import Split
 from marsseg_core.errors import RequestError
 from marsseg_core.experiments.comparison import compare_runs
+from marsseg_core.files.cache_folder import root
 from marsseg_core.files.run_folder import RunFolder
 from marsseg_core.planning.plan import Plan
 from marsseg_core.planning.resolver import Request, resolve
@@ -210,7 +211,7 @@ def plans() -> list[bytes]:
 
 
 def entry() -> Path:
-    return data_cache.root() / "data" / ("0" * 32)
+    return root() / "data" / ("0" * 32)
 
 
 def cache_records() -> list[bytes]:

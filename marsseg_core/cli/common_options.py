@@ -168,7 +168,7 @@ Devices = Annotated[
 Init = Annotated[
     str | None,
     typer.Option(
-        help="Start from the weights of another run, in all layers where they fit.",
+        help="Start from the weights of another run or of a pack, in all layers where they fit.",
         metavar="RUN",
         rich_help_panel=TRAINING,
     ),

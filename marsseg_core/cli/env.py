@@ -59,7 +59,7 @@ def _versions() -> dict[str, str]:
 
 def _folders() -> dict[str, str]:
     """Return the cache folder, and the environment variables of marsseg and Keras that are set."""
-    from ..data.cache import root
+    from ..files.cache_folder import root
 
     try:
         cache = str(root())

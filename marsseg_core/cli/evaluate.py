@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def evaluate(
-    runs: Annotated[list[str], typer.Argument(help="Run folders.", metavar="RUN…", show_default=False)],
+    runs: Annotated[list[str], typer.Argument(help="Run folders or packs.", metavar="RUN…", show_default=False)],
     data: Annotated[
         list[str] | None,
         typer.Option(
@@ -64,7 +64,7 @@ def evaluate(
     check_backend()
     check_subset(subset)
     subset = subset or (ALL if data else "test")
-    folders = [open_runs([run])[0][0] for run in runs]
+    folders = [folder for run in runs for folder in open_runs([run])[0]]
     session = open_session(plugins=plugin, trust=trust)
     runtime = find_engine(engine, session.catalog)
     load_keras()

@@ -21,7 +21,7 @@ _SIZES = ("own", "free")
 
 
 def export(
-    run: Annotated[str, typer.Argument(help="A run folder.", metavar="RUN", show_default=False)],
+    run: Annotated[str, typer.Argument(help="A run folder or a pack.", metavar="RUN", show_default=False)],
     format: Annotated[
         str,
         typer.Option(

@@ -39,7 +39,7 @@ def list(
     disable: Disable = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """List components, recipes, observers and command plugins: kind, name, aliases, summary, provider and status.
+    """List components, recipes, models, observers and commands: kind, name, aliases, summary, provider and status.
 
     Installed plugins are not imported.
     """

@@ -38,6 +38,8 @@ COMMANDS: Final = (
         "predict",
         "evaluate",
         "export",
+        "pack",
+        "check",
         "report",
         "compare",
         "board",

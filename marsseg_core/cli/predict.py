@@ -25,7 +25,9 @@ def predict(
     paths: Annotated[
         list[str],
         typer.Argument(
-            help="One or more run folders, then the images to predict.", metavar="RUN… SOURCE", show_default=False
+            help="One or more run folders or packs, then the images to predict.",
+            metavar="RUN… SOURCE",
+            show_default=False,
         ),
     ],
     out: Annotated[Path | None, typer.Option(help="A new folder for the predicted masks.", metavar="FOLDER")] = None,

@@ -1,4 +1,4 @@
-"""`marsseg show`: describe one component, recipe, observer or command plugin."""
+"""`marsseg show`: describe one component, recipe, model, observer or command plugin."""
 
 from __future__ import annotations
 
@@ -25,6 +25,7 @@ from ..registry.kinds import (
     HOOKED_KINDS,
     LOSS,
     METRIC,
+    MODEL,
     OBSERVER,
     RECIPE,
     WEIGHTING,
@@ -34,7 +35,7 @@ from ..registry.listing import with_summary
 from ..registry.loading import load
 from ..registry.plugin_files import SUFFIX
 from ..registry.session import open_session
-from ..registry.source_code import docstring, docstring_of, find_source
+from ..registry.source_code import docstring, docstring_of, find_source, read_source
 from .common_options import Disable, Plugins
 from .completion import anything, composition
 from .output import print_json, print_table, print_text
@@ -164,6 +165,8 @@ def _facts(entry: Entry) -> dict[str, Any]:
 def _record(entry: Entry, catalog: Catalog) -> dict[str, Any]:
     if entry.kind == RECIPE:
         return _recipe(entry)
+    if entry.kind == MODEL:
+        return _model(entry)
     return _hooked(entry) if entry.kind in HOOKED_KINDS else _component(entry, catalog)
 
 
@@ -194,6 +197,19 @@ def _recipe(entry: Entry) -> dict[str, Any]:
         "text": f"{source.summary}\n\n{text}".strip(),
         "parameters": [],
         "example": f"marsseg run --plan {entry.name} --dry-run",
+    }
+
+
+def _model(entry: Entry) -> dict[str, Any]:
+    try:
+        source = read_source(entry)
+    except RequestError as cause:
+        raise PluginError(f"The {entry.label} cannot be used: {cause.what}", where=cause.where) from cause
+    assert source is not None
+    return _facts(entry) | {
+        "text": source.summary,
+        "parameters": [],
+        "example": f"marsseg predict {shlex.quote(str(source.path))} IMAGES --out FOLDER",
     }
 
 

@@ -26,10 +26,10 @@ from types import MappingProxyType
 from typing import IO, Any, Final
 
 import numpy as np
-import platformdirs
 
 from ..errors import RequestError, RunError
 from ..files.atomic import temporary_folder
+from ..files.cache_folder import VARIABLE, root
 from ..files.documents import Document, decoding, read_json
 from ..files.leftovers import is_locked, may_be_in_use, remove_abandoned_folders
 from ..files.npy import write_npy_header
@@ -39,8 +39,6 @@ from ..messages import get_logger
 
 _logger = get_logger(__name__)
 
-
-VARIABLE: Final = "MARSSEG_CACHE"
 
 _FORMAT: Final = 2
 _RECORD: Final = "entry.json"
@@ -263,19 +261,6 @@ def _record_checksum(record: Mapping[str, Any]) -> str:
     """Return a hash of an entry's record, without the checksum that it contains."""
     others = {key: value for key, value in record.items() if key != "checksum"}
     return hashlib.blake2b(json.dumps(others, sort_keys=True).encode(), digest_size=16).hexdigest()
-
-
-def root() -> Path:
-    """Return the cache folder: $MARSSEG_CACHE, or `marsseg` in the user's cache folder of the operating system."""
-    if chosen := os.environ.get(VARIABLE):
-        return Path(chosen)
-    default = None
-    with suppress(RuntimeError):
-        default = platformdirs.user_cache_path("marsseg", appauthor=False)
-    # Without a home folder some versions of platformdirs raise, others return a relative path.
-    if default is None or not default.is_absolute():
-        raise RequestError("There is no home folder to store prepared data in.", hint=f"Set {VARIABLE}.")
-    return default
 
 
 def open_or_prepare(source: CacheSource, prepare: Callable[[Writer], None]) -> CachedArrays:

@@ -13,7 +13,7 @@ from dataclasses import replace
 import numpy as np
 
 from ..errors import RequestError, RunError
-from . import cache
+from ..files.cache_folder import VARIABLE, root
 from .arrays import SegmentationData
 from .cleaning_options import CleaningOptions
 from .cleaning_report import CleaningReport
@@ -100,7 +100,7 @@ def _collect(like: np.ndarray, items: Iterable[np.ndarray], count: int) -> np.nd
             result[index] = item
         return result
     try:
-        with tempfile.TemporaryFile(dir=cache.root()) as file:
+        with tempfile.TemporaryFile(dir=root()) as file:
             for item in items:
                 file.write(np.ascontiguousarray(item).data)
             file.flush()
@@ -108,6 +108,6 @@ def _collect(like: np.ndarray, items: Iterable[np.ndarray], count: int) -> np.nd
     except OSError as cause:
         raise RunError(
             f"The cleaned data cannot be written: {cause.strerror or cause}.",
-            where=str(cache.root()),
-            hint=f"Make room, or set {cache.VARIABLE} to a folder on another disk.",
+            where=str(root()),
+            hint=f"Make room, or set {VARIABLE} to a folder on another disk.",
         ) from cause

@@ -22,15 +22,17 @@ from pathlib import Path
 from typing import Any, Final
 
 from ..errors import MarssegError, RequestError, nearest
+from ..files.pack import open_pack
 from ..messages import ROOT
 from ..registry.catalog import Catalog, installed
 from ..registry.disabled import VARIABLE
 from ..registry.distribution import normal
 from ..registry.entries import CONFLICT, INVALID, OK, Entry
-from ..registry.kinds import ALL_KINDS, COMMAND, OBSERVER, RECIPE
+from ..registry.kinds import ALL_KINDS, COMMAND, MODEL, OBSERVER, RECIPE
 from ..registry.loading import SLOW_SECONDS, load
 from ..registry.plugin_files import load_plugin_files
 from ..registry.session import Session, open_session
+from ..registry.source_code import read_source
 from .process_state import ProcessState
 
 # Packages that take seconds to import. Components import them inside their methods.
@@ -234,6 +236,10 @@ def _load(entry: Entry, plugins: Sequence[str]) -> dict[str, Any]:
             hooks.load_observer(entry)
         elif entry.kind == COMMAND:
             commands = [*hooks.commands_of(entry)]
+        elif entry.kind == MODEL:
+            source = read_source(entry)
+            if source is not None:
+                open_pack(source.path)
         elif entry.kind == RECIPE:
             resolver.resolve(resolver.Request(base=entry.qualified_name), open_session())
         else:

@@ -25,6 +25,7 @@ from .hashed import HashedFile, file_hash
 from .history import HistoryFile
 from .leftovers import is_temporary_file, remove_temporary_files
 from .locks import lock_folder
+from .pack import is_pack, open_pack
 from .run_forms import DOCUMENTS
 from .text import encode_text, read_text
 
@@ -77,27 +78,52 @@ class RunFolder:
 
     Args:
         path: the folder
+        title: what messages and results call the run, if its folder is that of an unpacked pack
     """
 
-    def __init__(self, path: Path | str) -> None:
+    def __init__(self, path: Path | str, title: str = "") -> None:
         self.path = Path(path)
+        self.title = title or str(self.path)
+        self.of_pack = bool(title)
         self._history = HistoryFile(self.history)
         self._log = AppendedFile(self.log_file)
         self._hashes: dict[str, str] = {}  # the hashes of files that this process has written
 
     @classmethod
     def open(cls, path: Path | str) -> RunFolder:
-        """Open an existing run folder.
+        """Open an existing run folder, or the run in a pack, to read it.
 
         Args:
-            path: the folder
+            path: the folder, or the file of a pack with one run
 
         Returns:
-            The run folder.
+            The run folder; of a pack, the one that it was unpacked to.
 
         Raises:
-            RequestError: if there is no run folder at this path
+            RequestError: if there is no run at this path, or it is a pack of several runs
         """
+        runs = cls.open_all(path)
+        if len(runs) > 1:
+            raise RequestError(f"The pack has {len(runs)} runs; here, one run is needed.", where=str(path))
+        return runs[0]
+
+    @classmethod
+    def open_all(cls, path: Path | str) -> list[RunFolder]:
+        """Open an existing run folder, or all runs in a pack, to read them.
+
+        Args:
+            path: the folder, or the file of a pack
+
+        Returns:
+            The run folders, in order.
+
+        Raises:
+            RequestError: if there is no run at this path, or a pack is not as a pack must be
+        """
+        if is_pack(path):
+            folders = open_pack(path).folders
+            numbered = len(folders) > 1
+            return [cls(each, f"{path}, run {n}" if numbered else str(path)) for n, each in enumerate(folders, start=1)]
         folder = cls(path)
         if not folder.begun:
             hint = "By default, runs are in runs/."
@@ -107,7 +133,7 @@ class RunFolder:
                     "again."
                 )
             raise RequestError(f"'{path}' is not a run folder: it has no {folder.plan.name}.", hint=hint)
-        return folder
+        return [folder]
 
     @property
     def begun(self) -> bool:
@@ -134,6 +160,7 @@ class RunFolder:
 
         The lock ends with the process, even if it is killed. File systems without locks lock nothing.
         """
+        self._check_not_of_pack()
         with ExitStack() as stack:
             try:
                 stack.enter_context(lock_folder(self.path))
@@ -150,13 +177,22 @@ class RunFolder:
             with suppress(OSError):  # it is not empty
                 self.path.rmdir()
 
+    def _check_not_of_pack(self) -> None:
+        if self.of_pack:
+            raise RequestError(
+                "A pack is only read: the run in it stays as it is.",
+                where=self.title,
+                hint=f"To start a run from its weights: --init {self.title}",
+            )
+
     @property
     def finished(self) -> bool:
         """Return whether the run is finished: its training has ended, and the test subset was scored."""
         return self.metrics.is_file() and self.read_metrics().get("status") == FINISHED
 
     def check_unfinished(self) -> None:
-        """Raise RequestError if the run is finished."""
+        """Raise RequestError if the run is finished, or is that of a pack."""
+        self._check_not_of_pack()
         if self.finished:
             hint = "Its metrics.json has the scores."
             if not self.report.is_file():

@@ -35,14 +35,17 @@ class Classes:
 
 
 def open_runs(paths: Sequence[str | Path]) -> tuple[list[RunFolder], Classes]:
-    """Open run folders, and return them and their classes. Raises RequestError where the classes differ."""
-    runs = [RunFolder.open(path) for path in paths]
+    """Open run folders and packs, and return all runs and their classes.
+
+    Raises RequestError where the classes differ.
+    """
+    runs = [run for path in paths for run in RunFolder.open_all(path)]
     classes = [Classes(*run.classes()) for run in runs]
     for run, other in zip(runs, classes, strict=True):
         if other != classes[0]:
             raise RequestError(
-                f"These runs cannot be combined: the classes of {runs[0].path} are {classes[0]}; "
-                f"those of {run.path} are {other}.",
+                f"These runs cannot be combined: the classes of {runs[0].title} are {classes[0]}; "
+                f"those of {run.title} are {other}.",
                 where="ensemble",
                 hint="Combine runs that were trained on the same classes.",
             )
@@ -62,7 +65,7 @@ def scaling_of(runs: Sequence[RunFolder]) -> Scaling | None:
             other = runs[scalings.index(specific[0])]
             text = "values are not scaled" if scaling is None else str(scaling)
             raise RequestError(
-                f"These runs cannot be combined: in {other.path} {specific[0]}; in {run.path} {text}.",
+                f"These runs cannot be combined: in {other.title} {specific[0]}; in {run.title} {text}.",
                 where="ensemble",
             )
     return next((scaling for scaling in scalings if scaling is not None), None)
@@ -81,8 +84,8 @@ def load_networks(
     for run, channels in zip(runs[1:], others, strict=True):
         if channels != first:
             raise RequestError(
-                f"These runs cannot be combined: {runs[0].path} takes images with {first} channels, "
-                f"{run.path} takes images with {channels}.",
+                f"These runs cannot be combined: {runs[0].title} takes images with {first} channels, "
+                f"{run.title} takes images with {channels}.",
                 where="ensemble",
             )
     from ..export.engine import use_engine  # it imports Keras

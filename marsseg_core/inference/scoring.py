@@ -108,7 +108,7 @@ def score_runs(
             overlap = None if source is not None and subset == ALL else HALF
             confusion = _score(network, data, items, plan.training.batch, flipped, table, overlap, decoded)
             name = source if isinstance(source, str) else data.source
-            scores.append(Score(str(run.path), name, subset, confusion, table, decoded, flipped))
+            scores.append(Score(run.title, name, subset, confusion, table, decoded, flipped))
     return scores
 
 

@@ -22,7 +22,7 @@ _logger = get_logger(__name__)
 
 
 def load(path: str | Path, session: Session) -> keras.Model:
-    """Load the best network of a run folder. It predicts logits.
+    """Load the best network of a run folder, or of a pack with one run. It predicts logits.
 
     First imports the modules that define the layers of the architecture and the bottlenecks, then reads the network
     file in Keras' safe mode. The other components of the plan need not be installed. Plugin files in the run folder are
@@ -34,8 +34,8 @@ def load(path: str | Path, session: Session) -> keras.Model:
     check_backend()
     folder = RunFolder.open(path)
     if not folder.network.is_file():
-        raise RequestError("The run ended before its first epoch: it has no network.", where=str(path))
-    plan = resolve(Request(base=str(path)), session, only=NETWORK_KINDS)
+        raise RequestError("The run ended before its first epoch: it has no network.", where=folder.title)
+    plan = resolve(Request(base=str(folder.path)), session, only=NETWORK_KINDS)
     start_keras()
     for line in (*plan.differences, *_backend_warnings(folder), *_changed_file_warnings(folder)):
         _logger.warning(line)
@@ -64,6 +64,6 @@ def _changed_file_warnings(folder: RunFolder) -> list[str]:
     """Return a line for each of the network and the split that has changed since the run wrote it."""
     changed = folder.changed(folder.network, folder.split)
     return [
-        f"{name} is not as the run wrote it: {folder.path}. Its recorded scores are not those of this network."
+        f"{name} is not as the run wrote it: {folder.title}. Its recorded scores are not those of this network."
         for name in changed
     ]

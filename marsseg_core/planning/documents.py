@@ -14,7 +14,7 @@ from ..files.run_folder import SERIES_PLAN, RunFolder
 from ..registry.catalog import Catalog
 from ..registry.distribution import DISTRIBUTION
 from ..registry.kinds import RECIPE
-from ..registry.source_code import recipe_path
+from ..registry.source_code import package_file
 from . import grammar
 from .plan import NAME_KEYS
 
@@ -67,7 +67,7 @@ def recipe_document(name: str, catalog: Catalog, origin: str) -> PlanDocument:
     """Read a recipe; `origin` is recorded for its values."""
     # Every plan starts from marsseg's own recipe `default`, even if another distribution has one with this name.
     entry = catalog.find(RECIPE, name, where="--plan", prefer=DISTRIBUTION if origin == DEFAULT_RECIPE else None)
-    path = recipe_path(entry)
+    path = package_file(entry)
     if path is None:
         raise PluginError(f"The file of the {entry.label} is missing.", where=entry.target)
     return PlanDocument(read_toml(path, "The plan"), path.parent, origin, f"recipe {name}", entry.distribution)

@@ -211,7 +211,9 @@ class TrainingOptions:
         help="images without labels for --semi: a data set or a path, whose labels, if it has any, are not used; own: "
         "those of the data set itself",
     )
-    init: str | None = param(None, help="run folder whose network gives the initial weights, where shapes match")
+    init: str | None = param(
+        None, help="run folder or pack whose network gives the initial weights, where shapes match"
+    )
     init_hash: str | None = param(None, help="hash that the network file of `init` must have; recorded automatically")
 
     def __post_init__(self) -> None:

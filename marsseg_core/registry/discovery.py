@@ -16,7 +16,7 @@ from ..errors import RequestError, nearest
 from .disabled import DisabledName
 from .distribution import DISTRIBUTION, normal, version
 from .entries import CONFLICT, DISABLED, INCOMPATIBLE, INVALID, NAME_PATTERN, OK, Entry
-from .kinds import ALL_KINDS, HOOKED_KINDS, RECIPE, Kind
+from .kinds import ALL_KINDS, HOOKED_KINDS, Kind
 from .parameters import NONE_WORD
 
 _PREFIX: Final = f"{DISTRIBUTION}."
@@ -72,17 +72,17 @@ def entries_from(points: Iterable[EntryPoint], disabled: Iterable[DisabledName] 
 
 
 def _with_disabled(entries: list[Entry], disabled: Iterable[DisabledName]) -> list[Entry]:
-    """Mark the disabled entries. Recipes contain no code, so they are disabled only with their whole distribution."""
+    """Mark the disabled entries. Recipes and models hold no code, and are disabled only with their distribution."""
     for disabled_name in disabled:
         matching = [
             position
             for position, entry in enumerate(entries)
             if normal(disabled_name.word) == normal(entry.distribution)
-            or (entry.kind != RECIPE and entry.is_called(disabled_name.word))
+            or (not entry.kind.file and entry.is_called(disabled_name.word))
         ]
         if not matching:
             known = {entry.distribution for entry in entries}
-            known |= {name for entry in entries if entry.kind != RECIPE for name in (entry.name, *entry.aliases)}
+            known |= {name for entry in entries if not entry.kind.file for name in (entry.name, *entry.aliases)}
             raise RequestError(
                 f"'{disabled_name.word}' cannot be disabled: nothing installed has this name.",
                 where=disabled_name.origin,

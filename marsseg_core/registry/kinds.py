@@ -21,7 +21,7 @@ class Kind:
         name: The name in error messages and in `marsseg list`.
         option: The name on the command line, in `--set` and in plan files.
         group: The entry-point group in the metadata of distributions. The part after the dot is the plural of the name.
-        interface: The base class of its components; empty for recipes, observers and commands.
+        interface: The base class of its components; empty for recipes, models, observers and commands.
         in_plan: How many components a plan has: "one", "optional" (none or one), "some" (one or more), "any" (none or
             more), or "" if a plan has no table for the kind.
         absent: The composition text to use for plans that do not mention the kind. It keeps plan files and run folders
@@ -33,6 +33,7 @@ class Kind:
         contract: The test class that the tests of a plugin inherit, and that `marsseg doctor --checks` runs.
         optional_checks: Tests of the contract that a component only has to pass if its author says so.
         template: The folder of its template in `marsseg_core/scaffold`; empty if `new-plugin` cannot make one.
+        file: The ending of the file in a package that an entry point names, for kinds that are such files and no code.
         hooked: Whether it is a module with hooks. Such modules are not chosen: all of them are called.
         use: The arguments of `marsseg run` that use the component `{name}`.
         command: The command that uses it instead of `run`.
@@ -51,6 +52,7 @@ class Kind:
     contract: str = ""
     optional_checks: tuple[str, ...] = ()
     template: str = ""
+    file: str = ""
     hooked: bool = False
     use: str = ""
     command: str = "run"
@@ -301,7 +303,10 @@ EXPORTER: Final = register(
 )
 
 # A recipe is a whole plan and no component, but it is looked up, listed and shown in the same way.
-RECIPE: Final = register(Kind("recipe", "plan", "marsseg.recipes"))
+RECIPE: Final = register(Kind("recipe", "plan", "marsseg.recipes", file=".toml"))
+
+# A model is a pack: trained networks in one file, which a package ships.
+MODEL: Final = register(Kind("model", "model", "marsseg.models", file=".zip"))
 
 # Observers are no components either: they are not chosen, all of them are called. They are listed and disabled by name.
 OBSERVER: Final = register(

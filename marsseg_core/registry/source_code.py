@@ -20,6 +20,7 @@ from typing import Any, Final
 
 from ..errors import RequestError
 from ..files.documents import decoding, read_limited, read_toml
+from ..files.pack import read_description
 from .compiled import compiled_docstring
 from .entries import Entry
 from .kinds import HOOKED_KINDS, RECIPE
@@ -45,36 +46,36 @@ class SourceLocation:
 
 
 def find_source(entry: Entry) -> SourceLocation | None:
-    """Find the source of a component's class, a recipe or an observer; None if it cannot be read.
+    """Find the source of a component's class, a recipe, a model or an observer; None if it cannot be read.
 
-    A recipe that cannot be read has its file as location, and no summary.
+    A recipe or model that cannot be read has its file as location, and no summary.
     """
     try:
         return read_source(entry)
     except RequestError:
-        path = recipe_path(entry) if entry.kind == RECIPE else None
+        path = package_file(entry) if entry.kind.file else None
         return SourceLocation(path, 1, "") if path else None
 
 
 def read_source(entry: Entry) -> SourceLocation | None:
-    """Find the source of a component's class, a recipe or an observer; None if there is none.
+    """Find the source of a component's class, a recipe, a model or an observer; None if there is none.
 
-    Raises RequestError if the source cannot be read, or the file of a recipe is missing.
+    Raises RequestError if the source cannot be read, or the file of a recipe or model is missing.
     """
-    if entry.kind == RECIPE:
-        path = recipe_path(entry)
+    if entry.kind.file:
+        path = package_file(entry)
         if path is None:
             raise RequestError("its file is missing", where=entry.target)
-        return SourceLocation(path, 1, str(read_toml(path).get("summary", "")))
+        return SourceLocation(path, 1, _file_summary(entry, path))
     if entry.kind in HOOKED_KINDS:
         return _find_module(entry.module)
     return _find_class(entry.module, entry.attribute)
 
 
 def read_summary(entry: Entry) -> str:
-    """Return the first line of an entry's docstring, or of a recipe's summary; empty if its source is not found.
+    """Return the first line of an entry's docstring, or the summary of its file; empty if its source is not found.
 
-    Raises RequestError if the source cannot be read, or the file of a recipe is missing.
+    Raises RequestError if the source cannot be read, or the file of a recipe or model is missing.
     """
     if entry.attribute and (path := module_file(entry.module)):
         text = compiled_docstring(path, entry.attribute)
@@ -140,9 +141,17 @@ def _named_imports(module: str, path: Path, tree: ast.Module) -> Iterator[str]:
             yield from (f"{origin}.{alias.name}" for alias in node.names)
 
 
-def recipe_path(entry: Entry) -> Path | None:
-    """Return the TOML file of a recipe: the target `package.folder.name` is `package/folder/name.toml`."""
-    return _locate(entry.module, (".toml",))
+def package_file(entry: Entry) -> Path | None:
+    """Return the file of a recipe or model: for `package.folder.name`, `package/folder/name.toml` or `.zip`."""
+    return _locate(entry.module, (entry.kind.file,))
+
+
+def _file_summary(entry: Entry, path: Path) -> str:
+    if entry.kind == RECIPE:
+        return str(read_toml(path).get("summary", ""))
+    description = read_description(path)
+    networks = ", ".join(run["name"] for run in description["runs"])
+    return f"{networks} for {', '.join(each['name'] for each in description['classes'] if not each['ignored'])}"
 
 
 def docstring_of(target: Callable[..., Any] | type[Any]) -> str:

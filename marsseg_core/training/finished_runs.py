@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
@@ -59,11 +60,12 @@ def warn_of_known_images(plan: Plan, data: SegmentationData, split: Split) -> No
 
 
 def _initial_runs(plan: Plan) -> Iterator[Path]:
-    """Yield the folders of the runs whose weights the network of a plan begins with."""
+    """Yield the paths of the runs whose weights the network of a plan begins with."""
     options = encoder_options(plan)
-    for path in (Path(text) for text in (options and options.weights, plan.training.init) if text):
-        if path.is_dir():
-            yield path
+    if options and options.weights and os.path.isdir(options.weights):
+        yield Path(options.weights)
+    if plan.training.init and os.path.exists(plan.training.init):
+        yield Path(plan.training.init)
 
 
 def _known_images(run: RunFolder, data: SegmentationData, split: Split) -> int | None:

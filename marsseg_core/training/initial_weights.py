@@ -15,17 +15,17 @@ from ..registry.session import Session
 
 
 def copy_initial_weights(training: TrainingOptions, network: keras.Model, session: Session) -> Transfer | None:
-    """Copy the weights of the run that `training.init` names into `network`.
+    """Copy the weights of the run or pack that `training.init` names into `network`.
 
-    Returns None where the plan names no such run. Raises RequestError where the run folder no longer exists, its
+    Returns None where the plan names no such run. Raises RequestError where the run no longer exists, its
     network has changed since the plan was made, or no layer matches.
     """
     if training.init is None:
         return None
     where = f"training.init={training.init}"
-    if not Path(training.init).is_dir():
+    if not Path(training.init).exists():
         raise RequestError(
-            "The run folder whose weights the plan starts from is gone.",
+            "The run whose weights the plan starts from is gone.",
             where=where,
             hint="Name another one with --init.",
         )

@@ -13,7 +13,7 @@ from marsseg_core.registry.entries import Entry
 from marsseg_core.registry.kinds import ARCHITECTURE, OBSERVER, RECIPE
 from marsseg_core.registry.listing import with_summary
 from marsseg_core.registry.loading import load
-from marsseg_core.registry.source_code import find_source, imported_files, recipe_path
+from marsseg_core.registry.source_code import find_source, imported_files, package_file
 
 
 @pytest.fixture
@@ -117,7 +117,7 @@ def test_a_class_without_docstring_has_an_empty_summary(package):
 def test_a_recipe_is_a_toml_file_in_a_package(package):
     root = package({"recipes/big.toml": 'summary = "A big one"\n'})
     big = entry("thirdparty.recipes.big", RECIPE)
-    assert recipe_path(big) == root / "recipes/big.toml"
+    assert package_file(big) == root / "recipes/big.toml"
     assert find_source(big).summary == "A big one"
 
 
