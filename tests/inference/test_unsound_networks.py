@@ -81,7 +81,7 @@ def test_prediction_names_the_image(unsound, images, monkeypatch, networks, tta,
     monkeypatch.setattr("marsseg_core.inference.ensemble.scaling_of", lambda runs: None)
     monkeypatch.setattr("marsseg_core.runs.decoding.recorded_decoding", lambda run: ARGMAX)
     networks_of = [unsound, sound][:networks]
-    monkeypatch.setattr("marsseg_core.inference.ensemble.load_networks", lambda runs, trust: networks_of)
+    monkeypatch.setattr("marsseg_core.inference.ensemble.load_networks", lambda runs, session, engine: networks_of)
     predictions = marsseg.predict("run", images, tta=tta, probabilities=probabilities)
     next(predictions), next(predictions)
     with pytest.raises(RunError, match="for image 2: "):
