@@ -14,7 +14,8 @@ from ..registry.session import open_session
 from .common_options import Decoding, Engine, Jobs, On, Plugins, Trust, Tta
 from .completion import fixed
 from .loading import load_keras
-from .output import EXIT_INTERRUPTED, print_table, print_text, say, warn
+from .map import MapRequest, is_map, predict_map
+from .output import EXIT_INTERRUPTED, print_json, print_table, print_text, say, warn
 
 if TYPE_CHECKING:
     from ..components.interfaces import Executor
@@ -30,7 +31,13 @@ def predict(
             show_default=False,
         ),
     ],
-    out: Annotated[Path | None, typer.Option(help="A new folder for the predicted masks.", metavar="FOLDER")] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            help="A new folder for the predicted masks, or a file NAME.tif for the map of one image with georeference.",
+            metavar="PATH",
+        ),
+    ] = None,
     overlay: Annotated[
         bool, typer.Option("--overlay", help="Also write the images with the classes as colours over them.")
     ] = False,
@@ -82,12 +89,20 @@ def predict(
             metavar="RANGE",
         ),
     ] = None,
+    bands: Annotated[
+        str | None,
+        typer.Option(help="For a map: the bands to read, one or three numbers from 1, as in 3,2,1.", metavar="NUMBERS"),
+    ] = None,
+    vectors: Annotated[
+        Path | None, typer.Option(help="Also write a map as polygons, to a new GeoPackage.", metavar="FILE.gpkg")
+    ] = None,
     pixel_limit: Annotated[
         int | None, typer.Option(help="Refuse images with more pixels than this.", min=1, metavar="PIXELS")
     ] = None,
     on: On = None,
     jobs: Jobs = None,
     engine: Engine = "keras",
+    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     plugin: Plugins = None,
     trust: Trust = False,
 ) -> None:
@@ -95,6 +110,9 @@ def predict(
 
     SOURCE is a file, a folder, or a data set as for `--data`. Of a data set, the images without labels are predicted,
     or the labelled ones that `--subset` selects. Images can have any size: large ones are cut into overlapping tiles.
+
+    With `--out NAME.tif`, SOURCE is one image in any format that GDAL reads. It is read and written in blocks, and the
+    map has its georeference. After a kill, the same command goes on with the finished blocks.
     """
     *runs, source = paths
     if not runs:
@@ -105,6 +123,41 @@ def predict(
         raise RequestError("Nothing would be written.", where="predict", hint="Add --out or --submission.")
     if out is None and (overlay or probabilities):
         raise RequestError("--overlay and --probabilities need --out.", where="predict", hint="Add --out FOLDER.")
+    if out is not None and is_map(out):
+        for given, option in (
+            (overlay, "--overlay"),
+            (probabilities, "--probabilities"),
+            (submission is not None, "--submission"),
+            (subset is not None, "--subset"),
+            (on is not None, "--on"),
+            (jobs is not None, "--jobs"),
+        ):
+            if given:
+                hint = "Leave the option out, or pass a folder: --out FOLDER."
+                raise RequestError(f"{option} does not go with a map.", where=f"--out {out}", hint=hint)
+        predict_map(
+            MapRequest(
+                runs=runs,
+                source=source,
+                out=out,
+                bands=bands,
+                range=range,
+                pixel_limit=pixel_limit,
+                tta=tta,
+                decoding=decoding,
+                with_ignored=with_ignored,
+                tile_overlap=tile_overlap,
+                batch=batch,
+                vectors=vectors,
+                engine=engine,
+                json=json,
+            ),
+            open_session(plugins=plugin, trust=trust),
+        )
+        return
+    for value, option in ((bands, "--bands"), (vectors, "--vectors")):
+        if value is not None:
+            raise RequestError(f"{option} is for maps.", where=option, hint="Write one: --out NAME.tif")
     from ..files.atomic import refuse_existing
 
     for target, option in ((out, "--out"), (submission, "--submission")):
@@ -177,9 +230,12 @@ def predict(
         raise typer.Exit(EXIT_INTERRUPTED) from None
     for line in remarks:
         warn(line)
-    _print_summary(summary, classes.names)
-    for target in filter(None, (out, submission)):
-        print_text(f"{target}: {summary.count} images of {images.title}")
+    if json:
+        _print_json(summary, classes.names)
+    else:
+        _print_summary(summary, classes.names)
+        for target in filter(None, (out, submission)):
+            print_text(f"{target}: {summary.count} images of {images.title}")
     if submission is not None and rows is not None and rows.zeros:
         warn(f"{rows.zeros:,} pixels of the submission are labelled 0 ({classes.names[0]}).")
     if summary.unreadable:
@@ -197,6 +253,12 @@ def _executor(on: str | None, jobs: int | None) -> Executor | None:
     from ..planning.executors import executor_of
 
     return executor_of(on or "local", open_session())
+
+
+def _print_json(summary: Summary, names: tuple[str, ...]) -> None:
+    counts = zip(names, summary.pixels.tolist(), summary.images.tolist(), strict=True)
+    classes = [{"class": name, "pixels": pixels, "images": images} for name, pixels, images in counts]
+    print_json(images=summary.count, unreadable=summary.unreadable, classes=classes)
 
 
 def _print_summary(summary: Summary, names: tuple[str, ...]) -> None:

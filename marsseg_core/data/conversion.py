@@ -76,12 +76,20 @@ class Converter:
         )
         return None if is_identity else self.scaling
 
-    def doubts(self) -> list[str]:
-        """Return a warning for each sign that the range is wrong."""
+    def doubts(self, *, counted: bool = True) -> list[str]:
+        """Return a warning for each sign that the range is wrong.
+
+        Args:
+            counted: whether each value was converted once, so that their number can be named and not only their share
+
+        Returns:
+            Sentences.
+        """
         lines = []
         if self._outside:
-            share = 100 * self._outside / self._values
-            lines.append(f"{self._outside:,} values ({share:.3g} %) lie outside the range and are clipped.")
+            share = f"{100 * self._outside / self._values:.3g} %"
+            what = f"{self._outside:,} values ({share}) lie" if counted else f"{share} of the values lie"
+            lines.append(f"{what} outside the range and are clipped.")
         ends = [(self._unscaled_highest, 0.0, 255.0)]
         if self.scaling is not None and self.scaling.per == "set":
             ends.append((self._highest, self.scaling.low, self.scaling.high))

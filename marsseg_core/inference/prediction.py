@@ -123,7 +123,7 @@ def predicted(
                 continue
             fitting = with_channels(image, predictor.channels)
             if fitting is not image:
-                converted(f"{source.names[position]}: {_CONVERTED[predictor.channels]}")
+                converted(f"{source.names[position]}: {CONVERTED[predictor.channels]}")
             waiting.append((position, image))
             yield fitting
 
@@ -186,7 +186,7 @@ def leave_out(name: str, error: str, summary: Summary) -> None:
     summary.unreadable.append(name)
 
 
-_CONVERTED = {
+CONVERTED = {
     1: "the network takes grey images; colour images such as this one are converted to grey (luma).",
     3: "the network takes colour images; grey images such as this one are converted to three equal channels.",
 }

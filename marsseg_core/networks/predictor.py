@@ -18,7 +18,7 @@ from .compiled import compiled
 from .cost import cost_of
 from .local import Locality, locality
 from .memory import pixels_at_once
-from .tiling import TileAxis, best_tile, cut, seam_axis, tile_axis
+from .tiling import Pixels, TileAxis, best_tile, cut, seam_axis, tile_axis
 
 T = TypeVar("T")
 
@@ -106,16 +106,16 @@ class Predictor:
         """Yield the probabilities of each image as one array (H, W, K)."""
         return (np.ascontiguousarray(np.concatenate(list(row_strips))) for row_strips in self.predict(images))
 
-    def predict_rows(self, image: np.ndarray, rows: range | None = None) -> Iterator[np.ndarray]:
+    def predict_rows(self, image: Pixels, rows: range | None = None) -> Iterator[np.ndarray]:
         """Yield the probabilities of successive rows of an image that does not fit, in row strips; None: all rows."""
-        rows = rows or range(len(image))
+        rows = rows or range(image.shape[0])
         return _mean_strips([network.row_strips(image, rows) for network in self._networks])
 
-    def parts(self, image: np.ndarray, count: int) -> list[range]:
+    def parts(self, image: Pixels, count: int) -> list[range]:
         """Cut the rows of an image that does not fit into at most `count` parts of about the same work."""
         return self._networks[0].parts(image, count)
 
-    def fits(self, image: np.ndarray) -> bool:
+    def fits(self, image: Pixels) -> bool:
         """Return whether an image is not larger than those of the networks, so that it is predicted in a batch."""
         return all(image.shape[0] <= n.height and image.shape[1] <= n.width for n in self._networks)
 
@@ -169,15 +169,15 @@ class _TiledNetwork:
             for tile, image, (row, column) in zip(predicted, images, corners, strict=True)
         ]
 
-    def row_strips(self, image: np.ndarray, rows: range) -> Iterator[np.ndarray]:
+    def row_strips(self, image: Pixels, rows: range) -> Iterator[np.ndarray]:
         """Yield the probabilities of successive rows of an image of any size, in row strips (h, W, K)."""
         for strip in self._blended(image, self._grid(*image.shape[:2]), rows):
             planes = _classes_last(strip)
             yield from (planes[start : start + self.height] for start in range(0, len(planes), self.height))
 
-    def parts(self, image: np.ndarray, count: int) -> list[range]:
+    def parts(self, image: Pixels, count: int) -> list[range]:
         """Cut the rows of an image where a row of tiles begins, into at most `count` parts."""
-        height, starts = len(image), np.maximum(self._grid(*image.shape[:2]).down.starts, 0)
+        height, starts = image.shape[0], np.maximum(self._grid(*image.shape[:2]).down.starts, 0)
         chosen = np.unique(starts[np.arange(count) * len(starts) // count])
         return [range(*pair) for pair in pairwise([*chosen.tolist(), height])]
 
@@ -194,7 +194,7 @@ class _TiledNetwork:
         down, across = (seam_axis(*axis, stride) for axis in zip(size, tile, seams, strict=True))
         return _Grid(down, across, *tile, max(1, self.pixels // (tile[0] * tile[1])))
 
-    def _blended(self, image: np.ndarray, grid: _Grid, rows: range) -> Iterator[np.ndarray]:
+    def _blended(self, image: Pixels, grid: _Grid, rows: range) -> Iterator[np.ndarray]:
         """Yield the blended rows of tiles (K, h, W), each as far as no later row of tiles contributes to it."""
         height, width = image.shape[:2]
         next_starts = [*grid.down.starts[1:].tolist(), height]
@@ -219,15 +219,15 @@ class _TiledNetwork:
             if done >= rows.stop:
                 return
 
-    def _tiles(self, image: np.ndarray, grid: _Grid, first: int) -> Iterator[tuple[int, np.ndarray]]:
+    def _tiles(self, image: Pixels, grid: _Grid, first: int) -> Iterator[tuple[int, np.ndarray]]:
         """Yield the probabilities of each tile with the index of its row, from row `first` on and from left to right.
 
         The batches are those of the whole image.
         """
-        places = [*product(enumerate(grid.down.starts.tolist()), grid.across.starts.tolist())]
+        places = product(enumerate(grid.down.starts.tolist()), grid.across.starts.tolist())
         begin = first * len(grid.across.starts) // grid.batch * grid.batch
         self.begin([(grid.height, grid.width, grid.batch)] if begin else [])
-        for batch in _batched(places[begin:], grid.batch):
+        for batch in _batched(islice(places, begin, None), grid.batch):
             cuts = [cut(image, top, left, grid.height, grid.width) for (_, top), left in batch]
             tiles = zip((row for (row, _), _ in batch), self._predict(np.stack(cuts), grid.batch), strict=True)
             yield from ((row, tile) for row, tile in tiles if row >= first)

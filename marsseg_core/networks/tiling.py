@@ -11,12 +11,23 @@ from dataclasses import dataclass
 from functools import cache
 from itertools import product
 from math import ceil, prod
-from typing import Final
+from typing import Final, Protocol
 
 import numpy as np
 
 # An image is large if it has more than so many times the pixels of a call.
 _LARGE: Final = 8
+
+
+class Pixels(Protocol):
+    """An image (H, W, C) uint8, whole in memory or read in windows: an array is one."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Return (H, W, C)."""
+
+    def __getitem__(self, window: tuple[slice, slice], /) -> np.ndarray:
+        """Return the pixels of a window (h, w, C), whose four ends lie inside the image."""
 
 
 @dataclass(frozen=True)
@@ -132,10 +143,12 @@ def mirrored(start: int, count: int, length: int) -> np.ndarray:
     return indices
 
 
-def cut(image: np.ndarray, row: int, column: int, height: int, width: int) -> np.ndarray:
+def cut(image: Pixels, row: int, column: int, height: int, width: int) -> np.ndarray:
     """Cut a tile (height, width, C) out of an image (H, W, C). Its corner (row, column) may lie outside the image."""
     if 0 <= row <= image.shape[0] - height and 0 <= column <= image.shape[1] - width:
         return image[row : row + height, column : column + width]
     rows, columns = mirrored(row, height, image.shape[0]), mirrored(column, width, image.shape[1])
-    tile: np.ndarray = image[np.ix_(rows, columns)]
+    top, left = int(rows.min()), int(columns.min())
+    inside = image[top : int(rows.max()) + 1, left : int(columns.max()) + 1]
+    tile: np.ndarray = inside[np.ix_(rows - top, columns - left)]
     return tile

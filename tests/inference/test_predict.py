@@ -147,6 +147,21 @@ class TestAnImageOfAnySize:
         assert max(heights) <= 16
 
 
+class TestRowsOfAnImage:
+    """`Predictor.predict_rows` reads an image in windows, and begins at any row."""
+
+    @pytest.mark.parametrize("options", [{}, {"batch": 3, "overlap": 0.75}, {"tta": True, "batch": 2}])
+    def test_are_those_of_the_whole_image_to_the_last_bit(self, network, scene, options):
+        from marsseg_core.networks.predictor import Predictor
+
+        image = scene(90, 70)
+        networks = [network, pointwise(1, size=(24, 24), num_classes=5, reach=3)]
+        whole_image = np.concatenate(list(next(Predictor(networks, **options).predict([image]))))
+        for first_row in (0, 1, 30, 89):
+            strips = Predictor(networks, **options).predict_rows(image, range(first_row, 90))
+            np.testing.assert_array_equal(np.concatenate(list(strips)), whole_image[first_row:])
+
+
 class TestSeveralNetworks:
     @pytest.mark.parametrize("size", [(10, 20), (50, 60)])
     def test_give_the_mean_of_their_probabilities(self, scene, size):

@@ -1,0 +1,88 @@
+"""Measure time and peak memory of the map of a large image with georeference, and kill and resume one.
+
+    python benchmarks/large_map.py [--sizes 2500x4000 10000x4000 1024x50000] [--arch unet:width=0.125:depth=2]
+
+The script first trains a network for one epoch on a few synthetic scenes, to have a run. Then it generates an image of
+16 bits on Mars for each size (rows, columns) and predicts its map. From the first two, which are equally wide, it
+prints by how much the peak memory grows with the rows, and with this the memory for 20,000 rows of the last one. The
+prediction of the first one is killed after half of its blocks and repeated, and the pixels are compared.
+"""
+
+import argparse
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+import rasterio
+from affine import Affine
+from steps import head, marsseg
+
+from marsseg_plugins.datasets.synthetic import Synthetic
+
+BLOCK = 512
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--sizes", nargs="+", default=["2500x4000", "10000x4000", "1024x50000"])
+    parser.add_argument("--arch", default="unet:width=0.125:depth=2")
+    options = parser.parse_args()
+    head()
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        words = ["--bottleneck", "none", "--data", "synthetic:count=20", "--epochs", 1, "--out", folder / "run"]
+        marsseg("run", "run", "--arch", options.arch, *words)
+        peaks = []
+        for size in options.sizes:
+            height, width = map(int, size.split("x"))
+            image = generate(folder / f"{size}.tif", height, width)
+            title = f"map of {height:,} × {width:,}"
+            step = marsseg(title, "predict", folder / "run", image, "--out", folder / f"map{size}.tif")
+            peaks.append((height, step.megabytes))
+        if len(peaks) > 2:
+            (few, low), (many, high), *_, (rows, peak) = peaks
+            slope = (high - low) / (many - few)
+            megabytes = peak + max(0, slope) * (20_000 - rows)
+            print(f"\n{1000 * slope:+.1f} MB for 1,000 rows more; 20,000 rows of the last: {megabytes:,.0f} MB\n")
+        kill_and_resume(folder, options.sizes[0])
+
+
+def generate(path, height, width):
+    """Write 12-bit values as a tiled GeoTIFF, block by block, with a margin without data."""
+    scene = Synthetic(count=1, height=BLOCK, width=BLOCK).load().images[0, ..., 0].astype(np.uint16) * 16 + 15
+    row = np.tile(scene, (1, -(-width // BLOCK)))[:, :width]
+    row[:, :100] = 0
+    profile = {"driver": "GTiff", "height": height, "width": width, "count": 1, "dtype": "uint16", "nodata": 0}
+    place = {"crs": "+proj=eqc +R=3396190", "transform": Affine(100, 0, 0, 0, -100, 1e6)}
+    layout = {"tiled": True, "blockxsize": BLOCK, "blockysize": BLOCK, "compress": "deflate"}
+    with rasterio.open(path, "w", **profile, **place, **layout) as dataset:
+        for top in range(0, height, BLOCK):
+            rows = min(BLOCK, height - top)
+            dataset.write(row[:rows], 1, window=((top, top + rows), (0, width)))
+    return path
+
+
+def kill_and_resume(folder, size):
+    """Kill a prediction after half of its blocks, repeat it, and compare it with the one that was not killed."""
+    image, out = folder / f"{size}.tif", folder / "killed.tif"
+    words = ["predict", folder / "run", image, "--out", out]
+    command = [sys.executable, "-m", "marsseg_core", *map(str, words)]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    half = -(-int(size.split("x")[0]) // BLOCK) // 2
+    while process.poll() is None and len(list(folder.glob("killed.tif.part/*.png"))) < half:
+        time.sleep(0.2)
+    process.kill()
+    process.wait()
+    kept = len(list(folder.glob("killed.tif.part/*.png")))
+    marsseg(f"again after a kill with {kept} blocks finished", *words)
+    with rasterio.open(out) as resumed, rasterio.open(folder / f"map{size}.tif") as whole:
+        same = bool((resumed.read(1) == whole.read(1)).all())
+    print(f"\nthe pixels are {'equal' if same else 'NOT equal'} to those of the map that was not killed")
+    sys.exit(not same)
+
+
+if __name__ == "__main__":
+    main()
