@@ -6,6 +6,7 @@ written atomically.
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
@@ -27,6 +28,9 @@ Palette = Mapping[Colour, int]
 _SIXTEEN_BITS: Final = "I;16"  # the prefix of Pillow's modes for 16-bit pixels
 _MOST_COLOURS: Final = 8  # in a message
 _COLOURS: Final = ("RGB", "RGBA", "RGBX", "P", "PA", "CMYK", "YCbCr")
+
+# The note in a PNG file that the indices of its palette are class ids.
+_IDS: Final = "marsseg"
 
 # The offset of the bit depth in the header of a PNG file.
 _PNG_DEPTH: Final = 24
@@ -156,7 +160,8 @@ def read_mask(
     The values of a mask with one channel are the ids (also with 1, 2 or 4 bits); the colours of a colour image are
     looked up in `palette`. If all colours of the palette are grey, and all values of a one-channel mask are among them,
     the values are looked up as colours too. With `indices`, the indices of a palette image are the ids, whatever their
-    colours are, as in the masks of PASCAL VOC.
+    colours are, as in the masks of PASCAL VOC. The indices of a mask of `write_mask` are taken as the values of one
+    channel.
 
     Args:
         path: a mask file
@@ -174,6 +179,8 @@ def read_mask(
     """
     with opened(path, limit, upright=upright) as picture:
         _check_keeps_ids(path, picture)
+        if _says_that_indices_are_ids(picture):
+            return np.array(picture) if indices else _ids_of_values(np.array(picture), palette)
         if picture.mode in ("1", "L"):
             return _ids_of_values(_unstretched(path, picture), palette)
         if picture.mode.startswith(_SIXTEEN_BITS) or picture.mode == "I":
@@ -219,6 +226,35 @@ def write_png(path: Path, array: np.ndarray, palette: Palette | None = None) -> 
     picture = png_picture(array, palette)
     with atomic_write(path) as temporary:
         picture.save(temporary, format="PNG")
+
+
+def write_mask(path: Path, ids: np.ndarray, colours: np.ndarray) -> None:
+    """Write class ids to a PNG file whose palette shows them in colour, atomically.
+
+    The indices of the palette are the ids, which a note in the file says: `read_mask` returns them. Raises RunError if
+    the file cannot be written.
+
+    Args:
+        path: the new file
+        ids: (H, W) uint8
+        colours: the colour of each of the 256 ids, (256, 3) uint8
+    """
+    picture = Image.fromarray(np.ascontiguousarray(ids))
+    picture.putpalette(colours.tobytes())
+    note = PngImagePlugin.PngInfo()
+    note.add_text(_IDS, _note_of(colours.tobytes()))
+    with atomic_write(path) as temporary:
+        picture.save(temporary, format="PNG", pnginfo=note)
+
+
+def _note_of(palette: bytes) -> str:
+    """Return the note that the indices of this palette are ids. Another program may keep it and change the palette."""
+    return f"The indices of the palette are class ids, for the palette {zlib.crc32(palette):08x}."
+
+
+def _says_that_indices_are_ids(picture: ImageFile.ImageFile) -> bool:
+    note = picture.info.get(_IDS)
+    return note is not None and picture.mode == "P" and note == _note_of(bytes(picture.getpalette() or ()))
 
 
 def png_picture(array: np.ndarray, palette: Palette | None = None) -> Image.Image:

@@ -7,7 +7,7 @@ deuteranopia and with protanopia. Grey marks ground that counts in no score.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from functools import cache
 
 import numpy as np
@@ -19,6 +19,7 @@ INK = "#222222"
 """The colour of text and lines."""
 
 FIRST = ("#006d5b", "#d55e00", "#56b4e9", "#efd93c", "#2d1e8f")
+_MARS = dict(zip(("background", "soil", "bedrock", "sand", "big_rock"), FIRST, strict=True))
 
 # A new colour must also be far from these: the white of the page, the text and the neutral grey.
 RESERVED = ("#ffffff", INK, NEUTRAL)
@@ -40,20 +41,28 @@ TO_CONES = np.array([[0.41222, 0.53633, 0.05145], [0.21190, 0.68070, 0.10740], [
 TO_OKLAB = np.array([[0.21045, 0.79362, -0.00407], [1.97800, -2.42859, 0.45059], [0.02590, 0.78277, -0.80868]])
 
 
-def class_colours(num_classes: int, ignore_classes: Collection[int] = ()) -> np.ndarray:
+def class_colours(class_names: Sequence[str], ignore_classes: Collection[int] = ()) -> np.ndarray:
     """Return the colour of each class.
 
-    The colour of a class does not depend on K. Ignored classes are grey.
+    A class of Mars has its own colour, in any list of classes. The others get, in order, the colours that these leave.
+    Ignored classes are grey.
 
     Args:
-        num_classes: K, the number of classes.
+        class_names: The names of the K classes.
         ignore_classes: The classes that are ignored.
 
     Returns:
         RGB colours, (K, 3) uint8.
     """
-    colours = np.array([rgb(code) for code in _codes(num_classes)], dtype=np.uint8).reshape(num_classes, 3)
-    colours[[c for c in ignore_classes if c < num_classes]] = rgb(NEUTRAL)
+    own: dict[str, int] = {}
+    for number, name in enumerate(class_names):
+        if code := _MARS.get(name.lower().replace(" ", "_").replace("-", "_")):
+            own.setdefault(code, number)
+    others = iter(code for code in _codes(len(class_names)) if code not in own)
+    code_of = {number: code for code, number in own.items()}
+    codes = [code_of.get(number) or next(others) for number in range(len(class_names))]
+    colours = np.array([rgb(code) for code in codes], dtype=np.uint8).reshape(-1, 3)
+    colours[[c for c in ignore_classes if c < len(class_names)]] = rgb(NEUTRAL)
     return colours
 
 

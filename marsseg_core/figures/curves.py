@@ -128,7 +128,7 @@ def _draw_scores(
     axes.set_title(
         "Validation: intersection over union (IoU), mean and per class", loc="left", fontsize=canvas.TITLE_SIZE
     )
-    palette = colours.class_colours(len(class_names), ignore_classes)
+    palette = colours.class_colours(class_names, ignore_classes)
     for index, name in enumerate(class_names):
         if index in ignore_classes:
             continue

@@ -139,7 +139,7 @@ def _label(axes: Axes, class_names: Sequence[str], ignore_classes: Collection[in
     axes.tick_params(which="both", length=0)
     axes.tick_params(which="major", pad=STRIP + 5)
     axes.spines[:].set_visible(False)
-    _add_strips(axes, [colours.hex_code(colour) for colour in colours.class_colours(size, ignore_classes)])
+    _add_strips(axes, [colours.hex_code(colour) for colour in colours.class_colours(class_names, ignore_classes)])
 
 
 def _add_strips(axes: Axes, codes: Sequence[str]) -> None:

@@ -128,7 +128,7 @@ def _plan(plan: Plan) -> str:
 def _data(data: SegmentationData) -> str:
     counts = data.label_counts.sum(axis=0)
     shares = counts / max(1, counts.sum())
-    colours = class_colours(data.num_classes, data.ignore_classes)
+    colours = class_colours(data.class_names, data.ignore_classes)
     rows = [
         (name, hex_code(colours[c]), f"{shares[c]:.2%}", "ignored" if c in data.ignore_classes else "")
         for c, name in enumerate(data.class_names)

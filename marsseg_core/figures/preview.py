@@ -46,7 +46,7 @@ def preview_sheet(
     Void pixels are striped; pixels of ignored classes have no colour over them. `headings` are the titles of the
     columns, one for each pair of a row.
     """
-    colours = class_colours(len(class_names), ignore_classes)
+    colours = class_colours(class_names, ignore_classes)
     height, width = rows[0].pairs[0][1].shape
     size = (max(1, round(height * PANEL / max(height, width))), max(1, round(width * PANEL / max(height, width))))
     columns = 2 * len(rows[0].pairs)

@@ -10,10 +10,11 @@ from typing import Final
 
 import numpy as np
 
-from ..data.images import read_mask, write_png
+from ..data.images import read_mask, write_mask, write_png
 from ..errors import RequestError
 from ..evaluation.confusion import decode
 from ..figures.colours import class_colours, hex_code, paint
+from ..figures.legend import legend
 from ..figures.panels import brightened
 from ..files.atomic import atomic_write, refuse_existing, write_bytes
 from ..files.npy import write_npy_header
@@ -26,8 +27,8 @@ _COLOUR_SHARE: Final = 0.4
 class Outputs:
     """Write a new folder of predictions.
 
-    It has `masks/`, `classes.json`, and where requested `overlays/` and `probabilities/`. The folder is created with
-    the first file, unless it was `created` before, and each file is written atomically.
+    It has `masks/`, `classes.json`, and where requested `overlays/` with `legend.png`, and `probabilities/`. The folder
+    is created with the first file, unless it was `created` before, and each file is written atomically.
     """
 
     def __init__(
@@ -43,7 +44,7 @@ class Outputs:
         self._classes = classes
         self._overlays = overlays
         self._probabilities = probabilities
-        self._colours = class_colours(len(classes.names))
+        self._colours = class_colours(classes.names)
         self._created = created
 
     def with_probabilities(
@@ -57,7 +58,7 @@ class Outputs:
 
     def write(self, name: str, image: np.ndarray, labels: np.ndarray) -> None:
         """Write the labels (H, W) of an image (H, W, C) as a mask, and where requested as an overlay."""
-        write_png(self._file("masks", name, ".png"), labels)
+        write_mask(self._file("masks", name, ".png"), labels, paint(np.arange(256, dtype=np.uint8), self._colours))
         if self._overlays:
             write_png(self._file("overlays", name, ".png"), overlay(image, labels, self._colours))
 
@@ -98,6 +99,8 @@ class Outputs:
         ]
         text = json.dumps({"schema": 1, "classes": classes}, indent=2) + "\n"
         write_bytes(self._folder / "classes.json", text.encode())
+        if self._overlays:
+            write_png(self._folder / "legend.png", legend(self._classes.names, self._colours))
         self._created = True
 
 

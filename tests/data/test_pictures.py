@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
 from hypothesis.extra import numpy as arrays
-from PIL import Image, TiffImagePlugin
+from PIL import Image, PngImagePlugin, TiffImagePlugin
 
-from marsseg_core.data.images import PIXEL_LIMIT, orientation_of, read_image, read_mask, write_png
+from marsseg_core.data.images import PIXEL_LIMIT, orientation_of, read_image, read_mask, write_mask, write_png
 from marsseg_core.errors import RequestError, RunError
 
 # Pillow warns about damaged files before it fails.
@@ -262,6 +262,38 @@ def test_indices_change_nothing_for_other_masks(save):
         read_mask(save(COLOUR), indices=True)
     assert caught.value.hint.startswith("To read such masks, give each class its colour in a class file, which is")
     assert caught.value.hint.endswith(" and 55 more.")
+
+
+class TestAMaskOfMarsseg:
+    """It has a palette, so that programs show it in colour; the indices are the ids."""
+
+    IDS = np.array([[0, 1, 2], [4, 3, 255]], np.uint8)
+    COLOURS = np.stack([np.arange(256)[::-1], np.full(256, 7), np.arange(256)], axis=-1).astype(np.uint8)
+
+    @pytest.fixture
+    def mask(self, tmp_path):
+        write_mask(tmp_path / "mask.png", self.IDS, self.COLOURS)
+        return tmp_path / "mask.png"
+
+    def test_is_shown_in_colour(self, mask):
+        with Image.open(mask) as picture:
+            assert picture.mode == "P"
+            assert (np.array(picture.convert("RGB")) == self.COLOURS[self.IDS]).all()
+
+    @pytest.mark.parametrize("options", [{}, {"indices": True}, {"palette": {(1, 2, 3): 0, (4, 5, 6): 1}}])
+    def test_is_read_like_a_mask_of_one_channel(self, mask, save, options):
+        grey = save(Image.fromarray(self.IDS), "grey.png")
+        assert (read_mask(mask, **options) == self.IDS).all()
+        assert (read_mask(grey, **options) == self.IDS).all()
+
+    def test_whose_palette_another_program_has_changed_is_a_palette_image(self, mask):
+        with Image.open(mask) as picture:
+            note = PngImagePlugin.PngInfo()
+            note.add_text("marsseg", picture.info["marsseg"])
+            picture.putpalette(self.COLOURS[::-1].tobytes())
+            picture.save(mask, pnginfo=note)
+        with pytest.raises(RequestError, match="This is a palette image"):
+            read_mask(mask)
 
 
 def test_the_hint_about_colours_lists_those_of_the_mask(save):

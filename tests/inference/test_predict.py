@@ -254,6 +254,27 @@ class TestFolder:
         assert (written.dtype, written.shape) == (np.float32, (50, 70, 5))
         np.testing.assert_allclose(written, predicted([network], [scene(50, 70)])[0], atol=1e-6)
 
+    def test_masks_are_shown_in_the_colours_of_their_classes_and_overlays_have_a_legend(self, cli, run, folder):
+        cli("predict", str(run), str(folder), "--out", "out", "--overlay")
+        with open("out/classes.json") as file:
+            colours = [tuple(bytes.fromhex(c["colour"][1:])) for c in json.load(file)["classes"]]
+        with Image.open("out/masks/large.png") as picture:
+            shown = np.array(picture.convert("RGB"))
+        assert (shown == np.array(colours)[read("out/masks/large.png")]).all()
+        pixels = {tuple(pixel) for pixel in read("out/legend.png").reshape(-1, 3).tolist()}
+        assert set(colours) < pixels
+
+    def test_masks_are_read_by_the_data_set_folder(self, cli, run, folder):
+        from marsseg_plugins.datasets.folder import Folder
+
+        (folder / "large.png").unlink()
+        shutil.rmtree(folder / "sol 1")
+        cli("predict", str(run), str(folder), "--out", "out")
+        shutil.copytree(folder, "again/images", ignore=shutil.ignore_patterns("*.txt"))
+        shutil.copytree("out/masks", "again/masks")
+        data = Folder(path="again").load()
+        assert (data.masks[0] == read("out/masks/exact.png")).all()
+
     def test_an_overlay_shows_image_and_class(self):
         from marsseg_core.inference.outputs import overlay
 

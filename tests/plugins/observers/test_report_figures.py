@@ -66,25 +66,38 @@ def lightness_and_hue(rgb: np.ndarray, vision: np.ndarray) -> np.ndarray:
     return np.stack([116 * y - 16, 500 * (x - y), 200 * (y - z)], axis=-1)
 
 
+def some_names(count):
+    return [f"class {number}" for number in range(count)]
+
+
 @pytest.mark.parametrize(("count", "apart"), [(2, 30), (5, 30), (12, 7)])
 @pytest.mark.parametrize("vision", [np.eye(3), DEUTERANOPIA], ids=["normal", "deuteranopia"])
 def test_classes_differ_visibly_from_each_other_and_from_grey(count, apart, vision):
     grey = [[int(NEUTRAL[start : start + 2], 16) for start in (1, 3, 5)]]
-    seen = lightness_and_hue(np.concatenate([class_colours(count), grey]), vision)
+    seen = lightness_and_hue(np.concatenate([class_colours(some_names(count)), grey]), vision)
     distances = np.linalg.norm(seen[:, None] - seen[None], axis=-1)
     assert distances[~np.eye(count + 1, dtype=bool)].min() > apart
 
 
 def test_a_class_keeps_its_colour_whatever_the_number_of_classes():
-    assert (class_colours(40)[:5] == class_colours(5)).all()
-    assert len(np.unique(class_colours(40), axis=0)) == 40
+    assert (class_colours(some_names(40))[:5] == class_colours(some_names(5))).all()
+    assert len(np.unique(class_colours(some_names(40)), axis=0)) == 40
+
+
+def test_a_class_of_mars_has_its_colour_in_any_list_of_classes():
+    mars = ("background", "soil", "bedrock", "sand", "big_rock")
+    in_order = dict(zip(mars, map(hex_code, class_colours(mars)), strict=True))
+    others = ("ice", "Sand", "big rock", "dust", "sand")
+    colours = [hex_code(colour) for colour in class_colours(others)]
+    assert colours[1:3] == [in_order["sand"], in_order["big_rock"]]
+    assert len(set(colours)) == 5
 
 
 def test_ignored_classes_and_void_are_painted_grey():
-    colours = class_colours(5, ignore_classes=(0,))
+    colours = class_colours(some_names(5), ignore_classes=(0,))
     picture = paint(np.array([[0, 1, 255]], dtype=np.uint8), colours)
     assert picture.dtype == np.uint8
-    assert [hex_code(pixel) for pixel in picture[0]] == [NEUTRAL, hex_code(class_colours(5)[1]), NEUTRAL]
+    assert [hex_code(pixel) for pixel in picture[0]] == [NEUTRAL, hex_code(class_colours(some_names(5))[1]), NEUTRAL]
 
 
 # --- curves
@@ -213,7 +226,7 @@ def test_errors_count_labelled_pixels_only(truth, prediction):
 def test_the_error_picture_colours_wrong_pixels_and_no_others():
     truth = np.array([[1, 1], [0, 2]], dtype=np.uint8)
     prediction = np.array([[1, 4], [3, 0]], dtype=np.uint8)
-    colours = class_colours(5, (0,))
+    colours = class_colours(some_names(5), (0,))
     *_, predicted, error = tile_panels(Tile("", np.full((2, 2, 1), 80, np.uint8), truth, prediction), colours, (0,))
     half = len(error) // 2
 

@@ -123,7 +123,7 @@ def _classes(
     subsets: Mapping[str, Mapping[str, Any]], class_names: Sequence[str], ignore_classes: Collection[int]
 ) -> list[dict[str, Any]]:
     """Return the rows of the classes that are not ignored: name, colour, and a cell for each subset."""
-    palette = colours.class_colours(len(class_names), ignore_classes)
+    palette = colours.class_colours(class_names, ignore_classes)
     return [
         {
             "name": name,

@@ -43,7 +43,7 @@ def tile_sheet(
     Unlabelled pixels are striped in all panels except the image: the network predicts a class there, but the prediction
     cannot be scored.
     """
-    palette = colours.class_colours(len(class_names), ignore_classes)
+    palette = colours.class_colours(class_names, ignore_classes)
     heights = [_panel_size(tile.truth)[0] for tile in rows]
     legend = _legend(class_names, palette, ignore_classes, rows)
     legend_height = LEGEND_ROW * -(-len(legend) // LEGEND_COLUMNS) + GAP
