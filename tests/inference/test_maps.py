@@ -11,6 +11,7 @@ import pytest
 import rasterio
 import shapely
 from affine import Affine
+from rasterio.control import GroundControlPoint
 
 import marsseg_core as marsseg
 from marsseg_core.errors import RequestError
@@ -232,6 +233,16 @@ class TestAnImage:
         with Raster(path, None) as raster:
             np.testing.assert_array_equal(raster[0:64, 0:64][..., 0], values[0])
 
+    @pytest.mark.parametrize("dtype", [np.int16, np.float32])
+    def test_of_isis_has_special_pixels_without_data(self, tmp_path, dtype):
+        null = -32768 if dtype == np.int16 else np.uint32(0xFF7FFFFB).view(np.float32)
+        saturated = -32765 if dtype == np.int16 else np.uint32(0xFF7FFFFE).view(np.float32)
+        values = np.array([[[null, saturated, 0, 255]]], dtype)
+        with Raster(write(tmp_path / "cube.cub", values, driver="ISIS3"), None) as raster:
+            assert raster.valid(0, 1).tolist() == [[False, False, True, True]]
+            raster.scale(values_range("auto"))
+            assert raster[0:1, 0:4][..., 0].tolist() == [[0, 0, 0, 255]]
+
     def test_that_is_none_is_refused_by_name(self, cli, run, tmp_path):
         (tmp_path / "text.tif").write_text("no image")
         answer = cli("predict", str(run), "text.tif", "--out", "map.tif")
@@ -245,6 +256,20 @@ class TestAnImage:
         assert answer.code == 0, answer.err
         assert "areas of the classes are not known" in answer.err
         assert {each["square_metres"] for each in json.loads(answer.out)["classes"]} == {None}
+
+    def test_placed_by_control_points_gives_them_to_its_map(self, cli, run, tmp_path):
+        points = [
+            GroundControlPoint(row, column, x=column * 9.0, y=row * -9.0) for row in (0, 20) for column in (0, 40)
+        ]
+        path = tmp_path / "points.tif"
+        size = {"count": 1, "height": 20, "width": 40, "dtype": "uint8"}
+        with rasterio.open(path, "w", driver="GTiff", gcps=points, crs=MARS, **size) as dataset:
+            dataset.write(np.full((1, 20, 40), 90, np.uint8))
+        answer = cli("predict", str(run), "points.tif", "--out", "map.tif")
+        assert answer.code == 0, answer.err
+        with rasterio.open("map.tif") as made, rasterio.open(path) as source:
+            assert [(p.row, p.col, p.x, p.y) for p in made.gcps[0]] == [(p.row, p.col, p.x, p.y) for p in points]
+            assert made.gcps[1] == source.gcps[1]
 
 
 class TestRequests:

@@ -21,6 +21,13 @@ CACHE_MEGABYTES: Final = 256
 # Values are read in windows of so many pixels where all of them decide on the scaling.
 _WINDOW_PIXELS: Final = 2**22
 
+# The least values of ISIS cubes that are no special pixels. GDAL calls only one of these, Null, nodata; those of
+# saturated pixels are as low, and would be black. In unsigned cubes they are at the end where they belong.
+_ISIS_LEAST: Final = {
+    np.dtype(np.int16): np.int16(-32752),
+    np.dtype(np.float32): np.uint32(0xFF7FFFFA).view(np.float32),
+}
+
 _COLOURS: Final = ("red", "green", "blue")
 
 
@@ -55,6 +62,7 @@ class Raster:
         except BaseException:
             self._open.close()
             raise
+        self._least = _ISIS_LEAST.get(self._dtype) if self.dataset.driver.startswith("ISIS") else None
         self.shape: tuple[int, ...] = (self.dataset.height, self.dataset.width, len(self.bands))
         self._converter = Converter(None)
 
@@ -107,20 +115,17 @@ class Raster:
 
     def valid(self, top: int, bottom: int) -> np.ndarray:
         """Return where at least one band has data, in rows `top` to `bottom`: (h, W) bool."""
-        masks = self._masks(slice(top, bottom), slice(0, self.shape[1]))
-        valid: np.ndarray = np.any(masks, axis=0)
+        _, each = self._read(slice(top, bottom), slice(0, self.shape[1]))
+        valid: np.ndarray = np.any(each, axis=0)
         return valid
 
     def _read(self, rows: slice, columns: slice) -> tuple[np.ndarray, np.ndarray]:
         """Return the stored values of a window, and where they are valid, both (C, h, w)."""
+        window = ((rows.start, rows.stop), (columns.start, columns.stop))
         with self._errors():
-            values: np.ndarray = self.dataset.read(self.bands, window=_window(rows, columns))
-        return values, self._masks(rows, columns)
-
-    def _masks(self, rows: slice, columns: slice) -> np.ndarray:
-        with self._errors():
-            masks: np.ndarray = self.dataset.read_masks(self.bands, window=_window(rows, columns))
-        return masks > 0
+            values: np.ndarray = self.dataset.read(self.bands, window=window)
+            valid: np.ndarray = self.dataset.read_masks(self.bands, window=window) > 0
+        return values, valid if self._least is None else valid & (values >= self._least)
 
     def _chunks(self) -> Iterator[ImageChunk]:
         height, width, channels = self.shape
@@ -139,7 +144,8 @@ class Raster:
 
     def _opened(self) -> Any:
         if not self.path.is_file():
-            self._refuse("There is no such file.")
+            hint = "A map is made of one image file. For a folder or a data set, write masks: --out FOLDER."
+            self._refuse("There is no such file.", hint)
         with self._errors():
             return quiet(self._rasterio.open, self.path)
 
@@ -193,10 +199,6 @@ class Raster:
 
     def _refuse(self, what: str, hint: str | None = None) -> NoReturn:
         raise RequestError(what, where=str(self.path), hint=hint)
-
-
-def _window(rows: slice, columns: slice) -> tuple[tuple[int, int], tuple[int, int]]:
-    return (rows.start, rows.stop), (columns.start, columns.stop)
 
 
 def parse_bands(text: str) -> tuple[int, ...]:
