@@ -174,6 +174,10 @@ def _as_json(summary: MapSummary, names: Sequence[str]) -> dict[str, Any]:
     return {"classes": classes, "void": summary.void, "outside": summary.outside, "ellipsoid": body}
 
 
+def _metres(area: float) -> str:
+    return f"{area:,.0f}" if area >= 1000 else f"{area:.4g}"
+
+
 def _print_summary(summary: MapSummary, names: Sequence[str]) -> None:
     pixels = summary.pixels
     by_pixels, by_area = (100 * each / max(each.sum(), 1e-9) for each in (pixels, summary.square_metres))
@@ -183,7 +187,7 @@ def _print_summary(summary: MapSummary, names: Sequence[str]) -> None:
             name,
             f"{pixels[c]:,}",
             f"{by_pixels[c]:.2f} %",
-            *((f"{summary.square_metres[c]:,.0f}", f"{by_area[c]:.2f} %") if measured else ()),
+            *((_metres(summary.square_metres[c]), f"{by_area[c]:.2f} %") if measured else ()),
         )
         for c, name in enumerate(names)
     ]

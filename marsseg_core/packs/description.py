@@ -61,7 +61,7 @@ def describe(name: str, runs: Sequence[RunFolder], session: Session, statement: 
     Every value comes from the run folders or from `statement`.
     """
     split = runs[0].read_split()
-    colours = class_colours(len(split["classes"]))
+    colours = class_colours(split["classes"])
     return {
         "schema": 1,
         "name": name,
