@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -18,6 +19,10 @@ pytest.register_assert_rewrite("helpers")  # before any of them is imported: a f
 from helpers.paths import REPOSITORY  # noqa: E402
 from helpers.processes import PLAIN_TERMINAL, Answer, run_process  # noqa: E402
 from helpers.with_keras import MARSSEG, run_with_keras  # noqa: E402
+
+# A shell that starts the tests in the background lets them, and all processes that they start, ignore Ctrl-C.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Before TensorFlow is imported: its C++ parts announce themselves on standard error.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
