@@ -795,8 +795,8 @@ class Exporter(Component):
     """The backends of Keras with which it can write."""
 
     precisions: ClassVar[tuple[str, ...]] = (FLOAT32,)
-    """The precisions in which it can write, such as "float16" and "int8". Besides float32, each one is measured: marsseg
-    keeps the file only if the run's `miou` falls by little."""
+    """The precisions in which it can write, such as "float16" and "int8". What each one but float32 costs is measured:
+    marsseg keeps the file only if the run's `miou` falls by little."""
 
     @abstractmethod
     def write(self, spec: ExportSpec, path: Path) -> None:
