@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
@@ -37,12 +37,12 @@ class ExportSpec:
         output: The name of the output, one of "logits", "probabilities" and "labels".
         metadata: The description that the file holds: values of JSON.
         precision: How the file holds and computes numbers: one of the exporter's `precisions`.
-        calibration: Images (n, H, W, C) of the run's training subset, as the network takes them, from which ranges of
-            values can be measured. None for float32.
+        calibration: Images (H, W, C) of the training subset, as the network takes them, from which ranges of values
+            can be measured. Empty for float32.
     """
 
     network: keras.Model
     output: str
     metadata: Mapping[str, Any] = field(default_factory=dict)
     precision: str = FLOAT32
-    calibration: np.ndarray | None = None
+    calibration: Sequence[np.ndarray] = ()

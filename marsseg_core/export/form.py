@@ -119,8 +119,10 @@ class Form:
         if self.output == "logits":
             return output
         if self.output == "probabilities":
-            return np.log(np.maximum(output, _SMALLEST))
-        return np.eye(classes, dtype=np.float32)[output]
+            logarithms: np.ndarray = np.log(np.maximum(output, _SMALLEST))
+            return logarithms
+        ones: np.ndarray = np.eye(classes, dtype=np.float32)[output]
+        return ones
 
     def taken(self, images: np.ndarray) -> np.ndarray:
         """Return images of uint8 (B, H, W, C) as this form takes them: with the values of the image files."""

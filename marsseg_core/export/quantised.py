@@ -60,11 +60,11 @@ class Quantisation:
     split: Split
     tolerance: float
 
-    def calibration(self, network: keras.Model, form: Form) -> np.ndarray:
+    def calibration(self, network: keras.Model, form: Form) -> list[np.ndarray]:
         """Return images of the training subset as the form takes them, spread evenly over it."""
         items = np.asarray(self.split["train"])
         places = np.linspace(0, len(items) - 1, min(len(items), _CALIBRATION)).astype(int)
-        return form.taken(real_images(self.data, items[places], network))
+        return list(form.taken(real_images(self.data, items[places], network)))
 
     def change(self, network: keras.Model, form: Form, exported: Function) -> Change:
         """Score the network and its exported form on the validation subset."""

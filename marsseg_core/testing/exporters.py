@@ -92,7 +92,7 @@ class ExporterContract(ComponentContract):
         for precision in self.component.precisions:
             if precision == "float32":
                 continue
-            spec = replace(self.spec(), precision=precision, calibration=self.images)
+            spec = replace(self.spec(), precision=precision, calibration=list(self.images))
             folder = tmp_path / precision
             folder.mkdir()
             path = self.written(spec, folder)

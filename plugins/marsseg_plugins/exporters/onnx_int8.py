@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final
@@ -17,7 +17,7 @@ from marsseg_core.plugin_api import INPUT_NAME
 _OPERATIONS: Final = ["Conv", "ConvTranspose", "Gemm", "MatMul"]
 
 
-def quantised(model: Any, images: np.ndarray) -> Any:
+def quantised(model: Any, images: Sequence[np.ndarray]) -> Any:
     """Return a model with weights of int8, one range per channel, and maps of uint8 by the ranges for these images."""
     with TemporaryDirectory() as folder:
         # Given a model and not a file, `quant_pre_process` loses its constants.
@@ -38,10 +38,10 @@ def quantised(model: Any, images: np.ndarray) -> Any:
         return onnx.load(written)
 
 
-class _Images(CalibrationDataReader):
+class _Images(CalibrationDataReader):  # type: ignore[misc]
     """Give the images to ONNX Runtime one by one."""
 
-    def __init__(self, images: np.ndarray) -> None:
+    def __init__(self, images: Sequence[np.ndarray]) -> None:
         self._inputs: Iterator[dict[str, np.ndarray]] = ({INPUT_NAME: image[None]} for image in images)
 
     def get_next(self) -> dict[str, np.ndarray] | None:
