@@ -14,7 +14,10 @@ from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantTy
 from marsseg_core.plugin_api import INPUT_NAME
 
 # These have nearly all weights and take nearly all the time. Others, such as softmax and normalisation, lose much.
-_OPERATIONS: Final = ["Conv", "ConvTranspose", "Gemm", "MatMul"]
+_WEIGHTED: Final = ["Conv", "ConvTranspose", "Gemm", "MatMul"]
+
+# With these, a map stays uint8 from one of the former to the next, and its range is that after the activation.
+_BETWEEN: Final = ["Relu", "Clip", "MaxPool", "Concat", "Resize", "Transpose", "Reshape", "Squeeze", "Unsqueeze"]
 
 
 def quantised(model: Any, images: Sequence[np.ndarray]) -> Any:
@@ -29,7 +32,7 @@ def quantised(model: Any, images: Sequence[np.ndarray]) -> Any:
             written,
             _Images(images),
             quant_format=QuantFormat.QDQ,
-            op_types_to_quantize=_OPERATIONS,
+            op_types_to_quantize=[*_WEIGHTED, *_BETWEEN],
             per_channel=True,
             reduce_range=True,  # else sums may be cut off on processors without VNNI, and the scores change
             activation_type=QuantType.QUInt8,
