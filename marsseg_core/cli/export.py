@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from ..components.exports import OUTPUTS
+from ..components.exports import FLOAT32, OUTPUTS, TOLERANCE
 from ..errors import RequestError, nearest
 from ..networks.startup import check_backend
 from ..registry.kinds import EXPORTER
@@ -18,6 +18,9 @@ from .loading import load_keras
 from .output import print_json, print_table, say
 
 _SIZES = ("own", "free")
+
+# Those of the built-in exporters. A plugin may have others.
+_PRECISIONS = (FLOAT32, "float16", "int8")
 
 
 def export(
@@ -45,6 +48,21 @@ def export(
             autocompletion=fixed(*_SIZES),
         ),
     ] = "own",
+    precision: Annotated[
+        str,
+        typer.Option(
+            help="How the file holds numbers: float32, or what the format also has, such as float16 and int8.",
+            metavar="PRECISION",
+            autocompletion=fixed(*_PRECISIONS),
+        ),
+    ] = FLOAT32,
+    tolerance: Annotated[
+        float,
+        typer.Option(
+            help="By how much the miou on the validation subset may fall, in another precision than float32.",
+            metavar="MIOU",
+        ),
+    ] = TOLERANCE,
     plugin: Plugins = None,
     trust: Trust = False,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
@@ -52,46 +70,62 @@ def export(
     """Write the network of a run for use without marsseg, and check what was written.
 
     The exported network takes images with the values that image files have. It is loaded in its own runtime, and kept
-    only if its outputs on real and random images agree with those of the run's network.
+    only if its outputs on real and random images agree with those of the run's network. In another precision than
+    float32, it is kept only if the miou on the validation subset does not fall by more than the tolerance.
     """
     for value, known, option in ((output, OUTPUTS, "--output"), (size, _SIZES, "--size")):
         if value not in known:
             hint = nearest(value, known, listing="There are")
             raise RequestError(f"'{value}' is none of its values.", where=option, hint=hint)
     check_backend()
-    from ..export.exporters import find_exporter
+    from ..export.exporters import check_precision, find_exporter
     from ..files.run_folder import RunFolder
 
     session = open_session(plugins=plugin, trust=trust)
     exporter = find_exporter(format, session.catalog)
+    check_precision(exporter, precision, tolerance)
     folder = RunFolder.open(run)
     load_keras()
     from ..export.export import check_target, export_run
 
     check_target(out, exporter.component)
     say(f"Writing {out}, and comparing it with the network of {run} …")
-    exported = export_run(folder, exporter, out, session, output=output, free=size == "free")
-    agreement = exported.agreement
+    exported = export_run(
+        folder,
+        exporter,
+        out,
+        session,
+        output=output,
+        free=size == "free",
+        precision=precision,
+        tolerance=tolerance,
+    )
+    agreement, change = exported.agreement, exported.change
     if json:
         print_json(
             path=str(exported.path),
             format=exporter.entry.name,
             output=output,
+            precision=precision,
             bytes=exported.bytes,
             images=agreement.images,
             difference=agreement.difference,
             equal_labels=agreement.equal_labels,
+            miou=change and change.exported,
+            keras_miou=change and change.network,
             milliseconds=1000 * exported.seconds,
             keras_milliseconds=1000 * exported.keras_seconds,
         )
         return
     difference = [] if agreement.difference is None else [("largest difference", f"{agreement.difference:.1e}")]
+    scores = [] if change is None else [("miou", f"{change.exported:.4f}"), ("change of miou", f"{change.value:+.4f}")]
     rows = [
         ("path", str(exported.path)),
         ("size", f"{exported.bytes:,} bytes"),
         ("compared images", str(agreement.images)),
         *difference,
         ("equal labels", f"{100 * agreement.equal_labels:.3f} %"),
+        *scores,
         ("time per image", f"{1000 * exported.seconds:.2f} ms"),
         ("time per image with Keras", f"{1000 * exported.keras_seconds:.2f} ms"),
     ]

@@ -21,7 +21,7 @@ from ..conventions import LossFunction, TargetFunction, Transform
 from ..registry import kinds
 from ..registry.kinds import Kind
 from ..registry.parameters import NONE_WORD
-from .exports import ExportSpec
+from .exports import FLOAT32, ExportSpec
 from .semi_specs import LabellingSpec, SemiSpec, Views
 from .specs import (
     BottleneckSpec,
@@ -793,6 +793,10 @@ class Exporter(Component):
 
     backends: ClassVar[tuple[str, ...]] = ("tensorflow",)
     """The backends of Keras with which it can write."""
+
+    precisions: ClassVar[tuple[str, ...]] = (FLOAT32,)
+    """The precisions in which it can write, such as "float16" and "int8". What each one but float32 costs is measured:
+    marsseg keeps the file only if the run's `miou` falls by little."""
 
     @abstractmethod
     def write(self, spec: ExportSpec, path: Path) -> None:

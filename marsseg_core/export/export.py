@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
 
-from ..components.exports import ExportSpec
+from ..components.exports import FLOAT32, TOLERANCE, ExportSpec
 from ..components.interfaces import Exporter
 from ..errors import RequestError, RunError
 from ..files.atomic import atomic_folder, atomic_write, refuse_existing
@@ -27,6 +27,7 @@ from .agreement import LARGEST_DIFFERENCE, LEAST_EQUAL, Agreement, Function, com
 from .description import describe
 from .form import Form, in_float32, stride_of
 from .images import data_of, random_images, unseen_images
+from .quantised import Change, Quantisation, quantisation
 
 _logger = get_logger(__name__)
 
@@ -39,6 +40,7 @@ class Exported:
         path: the file or folder
         bytes: its size
         agreement: how far its output agrees with the network's
+        change: how its `miou` changes; None in float32, where the agreement says it
         seconds: the time of its runtime for one image
         keras_seconds: the time of marsseg for one image, with Keras
     """
@@ -46,6 +48,7 @@ class Exported:
     path: Path
     bytes: int
     agreement: Agreement
+    change: Change | None
     seconds: float
     keras_seconds: float
 
@@ -58,9 +61,17 @@ def check_target(path: Path, exporter: Exporter) -> None:
 
 
 def export_run(
-    folder: RunFolder, exporter: ResolvedComponent, path: Path, session: Session, *, output: str, free: bool
+    folder: RunFolder,
+    exporter: ResolvedComponent,
+    path: Path,
+    session: Session,
+    *,
+    output: str,
+    free: bool,
+    precision: str = FLOAT32,
+    tolerance: float = TOLERANCE,
 ) -> Exported:
-    """Write the network of a run, with its preprocessing, after `check_target`.
+    """Write the network of a run, with its preprocessing, after `check_target` and `check_precision`.
 
     Args:
         folder: the run
@@ -69,19 +80,23 @@ def export_run(
         session: the catalog of installed components
         output: "logits", "probabilities" or "labels"
         free: whether the height and width of images are free
+        precision: one of the exporter's precisions
+        tolerance: by how much the `miou` may fall in another precision than float32
 
     Raises:
-        RequestError: the network does not allow free sizes, or the data of the run cannot be read
+        RequestError: the network does not allow free sizes, or the data of the run cannot be read or are too few
         PluginError: the exporter failed
         RunError: what was written does not agree with the network, so nothing was kept
     """
     network = in_float32(load(folder.path, session))
     form = _form_of(folder, output, free)
     stride = stride_of(network) if free else None
-    real = unseen_images(*data_of(folder, session), network)
-    metadata = describe(folder, network, form, recorded_scaling(folder))
+    data, split = data_of(folder, session)
+    quantised = quantisation(precision, data, split, tolerance)
+    real = unseen_images(data, split, network)
+    metadata = describe(folder, network, form, recorded_scaling(folder)) | {"precision": precision}
     images = [form.taken(batch) for batch in (real, *random_images(network, stride))]
-    return write_checked(exporter, network, form, metadata, path, images)
+    return write_checked(exporter, network, form, metadata, path, images, quantised)
 
 
 def _form_of(folder: RunFolder, output: str, free: bool) -> Form:
@@ -107,20 +122,33 @@ def write_checked(
     metadata: dict[str, Any],
     path: Path,
     images: Iterable[np.ndarray],
+    quantised: Quantisation | None = None,
 ) -> Exported:
-    """Write a network in a form, load it in its own runtime, and keep it only if it agrees on these images."""
+    """Write a network in a form, load it in its own runtime, and keep it only if it computes the same.
+
+    In float32 this means that it agrees on these images, in another precision that its `miou` falls by little.
+    """
     spec = ExportSpec(form.build(network), form.output, metadata)
+    if quantised is not None:
+        calibration = quantised.calibration(network, form)
+        spec = replace(spec, precision=quantised.precision, calibration=calibration)
     images = list(images)
     with _new(path, exporter.component.suffix) as temporary:
         call_component(exporter, exporter.component.write, spec, temporary)
         exported: Function = call_component(exporter, exporter.component.open, temporary)
         agreement = call_component(exporter, compare, network, form, exported, images)
-        _check(agreement, exporter)
+        change = None
+        if quantised is None:
+            _check(agreement, exporter)
+        else:
+            change = call_component(exporter, quantised.change, network, form, exported)
+            quantised.check(change, exporter)
         one = images[0][:1]
         return Exported(
             path,
             _size(temporary),
             agreement,
+            change,
             seconds(exported, one),
             seconds(lambda image: form.expected(network, image), one),
         )

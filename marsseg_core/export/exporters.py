@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import suppress
 from importlib.util import find_spec
+from math import isfinite
 from typing import Final
 
 from ..components.interfaces import Exporter
@@ -58,6 +59,18 @@ def _engines(catalog: Catalog) -> Iterator[tuple[str, ResolvedComponent]]:
             (found,) = resolve_composition(EXPORTER, entry.qualified_name, catalog)
             if found[1].engine:
                 yield found[1].engine, ResolvedComponent(*found)
+
+
+def check_precision(exporter: ResolvedComponent, precision: str, tolerance: float) -> None:
+    """Raise RequestError where an exporter cannot write a precision, or the tolerance is no share of `miou`."""
+    component: Exporter = exporter.component
+    if precision not in component.precisions:
+        raise RequestError(
+            f"'{exporter.entry.name}' cannot be written in {precision}, only in {' or '.join(component.precisions)}.",
+            where=f"--precision {precision}",
+        )
+    if not (isfinite(tolerance) and 0 <= tolerance <= 1):
+        raise RequestError(f"The tolerance is a change of miou, from 0 to 1, not {tolerance:g}.", where="--tolerance")
 
 
 def check_installed(exporter: Exporter, name: str, where: str) -> None:

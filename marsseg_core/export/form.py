@@ -22,8 +22,8 @@ from ..networks.keras_backend import precision
 from ..networks.labels import labels_of
 from ..networks.local import locality, resized
 
-# Less than any logit: an ignored class is never the largest.
-_NEVER: Final = -1e30
+# The smallest probability whose logarithm is taken.
+_SMALLEST: Final = 1e-30
 
 # The longest table of scaled values: that of 16 bits.
 _LONGEST_TABLE: Final = 2**16
@@ -89,12 +89,15 @@ class Form:
             return logits
         if self.output == "probabilities":
             return ops.softmax(logits)
-        offsets = np.zeros(logits.shape[-1], np.float32)
-        offsets[: len(self.decoding.offsets)] = self.decoding.offsets
-        offsets[list(self.ignore_classes)] = _NEVER
-        if offsets.any():
-            logits = logits + offsets
-        return labels_of(logits)
+        if any(self.decoding.offsets):
+            # In this order, because Keras makes a bias of the other one, and tf2onnx joins no two with a convolution.
+            logits = ops.add(np.asarray(self.decoding.offsets, np.float32), logits)
+        if not self.ignore_classes:
+            return labels_of(logits)
+        # Not by a very small offset: whole numbers of 8 bits could not tell the other logits apart.
+        counted = [c for c in range(logits.shape[-1]) if c not in self.ignore_classes]
+        labels = labels_of(ops.take(logits, counted, axis=-1))
+        return ops.take(np.asarray(counted, np.uint8), ops.cast(labels, "int32"), axis=0)
 
     def expected(self, network: keras.Model, images: np.ndarray) -> np.ndarray:
         """Return what marsseg itself computes for images as this form takes them."""
@@ -110,6 +113,16 @@ class Form:
             probabilities: np.ndarray = powers / powers.sum(axis=-1, keepdims=True)
             return probabilities
         return decode(self.decoding.of_logits(logits), self.ignore_classes)
+
+    def logits(self, output: np.ndarray, classes: int) -> np.ndarray:
+        """Return logits (B, H, W, K) with the same labels as an output of this form."""
+        if self.output == "logits":
+            return output
+        if self.output == "probabilities":
+            logarithms: np.ndarray = np.log(np.maximum(output, _SMALLEST))
+            return logarithms
+        ones: np.ndarray = np.eye(classes, dtype=np.float32)[output]
+        return ones
 
     def taken(self, images: np.ndarray) -> np.ndarray:
         """Return images of uint8 (B, H, W, C) as this form takes them: with the values of the image files."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cached_property
 from importlib.util import find_spec
 from pathlib import Path
@@ -19,6 +20,8 @@ _METADATA = {"classes": [{"name": "soil", "colour": "#d55e00"}, {"name": "Fels: 
 
 class ExporterContract(ComponentContract):
     """Check an exporter: its files have the same outputs as the network, for any number of images.
+
+    In another precision than float32, outputs may differ by a tenth of the largest one.
 
     Attributes:
         component: The exporter. A subclass must set it.
@@ -82,6 +85,21 @@ class ExporterContract(ComponentContract):
             np.testing.assert_allclose(found, expected, atol=1e-4 * np.abs(expected).max())
         for batch in (self.images[:1], np.tile(self.images, (2, 1, 1, 1))):
             assert len(run(batch)) == len(batch), "the number of images is not free"
+
+    def test_each_precision_computes_nearly_the_same(self, tmp_path: Path) -> None:
+        assert "float32" in self.component.precisions
+        expected: Any = np.asarray(self.spec().network(self.images))
+        for precision in self.component.precisions:
+            if precision == "float32":
+                continue
+            spec = replace(self.spec(), precision=precision, calibration=list(self.images))
+            folder = tmp_path / precision
+            folder.mkdir()
+            path = self.written(spec, folder)
+            found = self.component.open(path)(self.images)
+            assert found.dtype == np.float32, f"in {precision}, the logits are {found.dtype}"
+            np.testing.assert_allclose(found, expected, atol=0.1 * np.abs(expected).max(), err_msg=precision)
+            assert dict(self.component.metadata(path)) == _METADATA
 
     def test_the_metadata_come_back(self, tmp_path: Path) -> None:
         path = self.written(self.spec(), tmp_path)

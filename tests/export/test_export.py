@@ -25,6 +25,7 @@ from marsseg_core.planning.resolved import ResolvedComponent
 from marsseg_core.registry.catalog import installed
 from marsseg_core.registry.kinds import EXPORTER
 from marsseg_plugins.exporters.keras_format import KerasFile
+from marsseg_plugins.exporters.onnx_format import Onnx
 from marsseg_plugins.exporters.saved_model import SavedModel
 
 # Their networks take images of one size. The second has layers that Keras does not have.
@@ -138,6 +139,15 @@ class TestTheForm:
         assert found.dtype == np.uint8
         assert set(np.unique(found)) <= {1, 3, 4}
         np.testing.assert_array_equal(found, form.expected(network, images))
+
+    @pytest.mark.parametrize("ignored", [(), (0, 2)])
+    def test_labels_of_onnx_are_those_of_predict(self, images, tmp_path, ignored):
+        pytest.importorskip("tf2onnx")
+        inputs = keras.Input((32, 64, 1))
+        network = keras.Model(inputs, keras.layers.Conv2D(5, 3, padding="same", bias_initializer="normal")(inputs))
+        form = Form("labels", ignore_classes=ignored, decoding=Decoding((0.0, 0.5, 0.0, -0.25, 0.1)))
+        exported = export.write_checked(resolved(Onnx()), network, form, {}, tmp_path / "net.onnx", [images])
+        assert exported.agreement.equal_labels >= 0.9999
 
     def test_computes_in_float32_whatever_the_precision_of_the_run(self):
         keras.config.set_dtype_policy("mixed_bfloat16")

@@ -5,6 +5,7 @@ No other exporter knows TensorFlow. Keras' other backends have no such converter
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -61,8 +62,17 @@ def open_saved_model(folder: Path) -> Callable[[np.ndarray], np.ndarray]:
 
 
 def lite_content(spec: ExportSpec) -> bytes:
-    """Return the content of a file of LiteRT, with LiteRT's own operations only."""
+    """Return the content of a file of LiteRT, with LiteRT's own operations only, in the precision of `spec`."""
     function = graph_function(spec).get_concrete_function()
     converter = tf.lite.TFLiteConverter.from_concrete_functions([function])
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
-    return converter.convert()
+    if spec.precision != "float32":
+        converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    if spec.precision == "float16":
+        converter.target_spec.supported_types = [tf.float16]
+    if spec.precision == "int8":
+        converter.representative_dataset = lambda: ([image[None]] for image in spec.calibration)
+    with warnings.catch_warnings():
+        # The images are uint8, and scaled in the network: their range is no statistic.
+        warnings.filterwarnings("ignore", message="Statistics for quantized inputs")
+        return converter.convert()

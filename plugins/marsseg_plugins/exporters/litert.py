@@ -27,6 +27,7 @@ class LiteRT(Exporter):
     engine: ClassVar[str] = "litert"
     modules: ClassVar[tuple[str, ...]] = ("tensorflow", "ai_edge_litert")
     install: ClassVar[str] = "marsseg[litert]"
+    precisions: ClassVar[tuple[str, ...]] = ("float32", "float16", "int8")
 
     def write(self, spec: ExportSpec, path: Path) -> None:
         from .graph import lite_content

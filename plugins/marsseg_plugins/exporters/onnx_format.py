@@ -32,6 +32,7 @@ class Onnx(Exporter):
     engine: ClassVar[str] = "onnxruntime"
     modules: ClassVar[tuple[str, ...]] = ("onnx", "tf2onnx", "onnxruntime")
     install: ClassVar[str] = "marsseg[onnx]"
+    precisions: ClassVar[tuple[str, ...]] = ("float32", "int8")
 
     def write(self, spec: ExportSpec, path: Path) -> None:
         import onnx
@@ -44,6 +45,10 @@ class Onnx(Exporter):
             for axis, name in zip(value.type.tensor_type.shape.dim, _AXES, strict=False):
                 if not axis.dim_value:
                     axis.dim_param = name
+        if spec.precision == "int8":
+            from .onnx_int8 import quantised
+
+            model = quantised(model, spec.calibration)
         property = model.metadata_props.add()
         property.key, property.value = METADATA_NAME, json.dumps(spec.metadata, ensure_ascii=False)
         onnx.checker.check_model(model)

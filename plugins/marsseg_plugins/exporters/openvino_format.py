@@ -28,6 +28,7 @@ class OpenVino(Exporter):
     engine: ClassVar[str] = "openvino"
     modules: ClassVar[tuple[str, ...]] = ("openvino",)
     install: ClassVar[str] = "marsseg[openvino]"
+    precisions: ClassVar[tuple[str, ...]] = ("float32", "float16")
 
     def write(self, spec: ExportSpec, path: Path) -> None:
         import openvino
@@ -43,7 +44,7 @@ class OpenVino(Exporter):
         model.inputs[0].set_names({INPUT_NAME})
         model.outputs[0].set_names({spec.output})
         model.set_rt_info(json.dumps(spec.metadata), METADATA_NAME)
-        openvino.save_model(model, path / _FILE, compress_to_fp16=False)
+        openvino.save_model(model, path / _FILE, compress_to_fp16=spec.precision == "float16")
 
     def open(self, path: Path) -> Callable[[np.ndarray], np.ndarray]:
         import openvino
