@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -16,6 +17,9 @@ from .threads import limited_to
 
 # How long cancelled tasks may take to write their runs, in seconds.
 _PATIENCE: Final = 60.0
+
+# Ray sets it in this process, which belongs to the user, and whose children inherit it.
+_BREAKPOINT: Final = "PYTHONBREAKPOINT"
 
 
 class RayWorkers(Workers):
@@ -35,6 +39,7 @@ class RayWorkers(Workers):
         self._threads = needs["num_cpus"]
 
     def _connect(self) -> None:
+        hook = os.environ.get(_BREAKPOINT)
         try:
             self._ray.init("auto", log_to_driver=False, logging_level=logging.ERROR)
         except (ConnectionError, ValueError, RuntimeError) as cause:
@@ -43,6 +48,10 @@ class RayWorkers(Workers):
                 where="--on ray",
                 hint="Start one (ray start --head), or set RAY_ADDRESS to the HOST:PORT of one.",
             ) from cause
+        finally:
+            os.environ.pop(_BREAKPOINT, None)
+            if hook is not None:
+                os.environ[_BREAKPOINT] = hook
 
     def _check(self, needs: Mapping[str, Any]) -> None:
         """Raise RequestError if no node has what a task needs: Ray would wait for one for ever."""

@@ -1,3 +1,4 @@
+import os
 import sys
 
 import pytest
@@ -28,6 +29,12 @@ class TestRay(ExecutorContract):
     def test_what_no_node_has_is_refused(self, tmp_path):
         with pytest.raises(RequestError, match="No node of the Ray cluster has 1000 CPU, 3 GPU"):
             Ray(cpus=1000, gpus=3).start(ExecutorSpec(tmp_path))
+
+    def test_it_leaves_the_environment_of_the_users_process_as_it_is(self, tmp_path):
+        before = dict(os.environ)
+        workers = Ray().start(ExecutorSpec(tmp_path))
+        workers.stop()
+        assert dict(os.environ) == before
 
 
 def test_without_a_cluster_the_error_says_how_to_start_one(tmp_path, monkeypatch):
