@@ -129,6 +129,7 @@ if TYPE_CHECKING:
     from .messages import get_logger as get_logger
     from .networks.compiled import compiled as compiled
     from .networks.cost import cost_of as cost_of
+    from .networks.machine import processors as processors
     from .planning.metrics import MetricTable as MetricTable, metric_table as metric_table
     from .planning.plan import Plan as Plan
     from .printable import printable as printable
@@ -327,6 +328,7 @@ _NAMES: Final = {
     "messages": ("get_logger",),
     "networks.compiled": ("compiled",),
     "networks.cost": ("cost_of",),
+    "networks.machine": ("processors",),
     "planning.metrics": (
         "MetricTable",
         "metric_table",

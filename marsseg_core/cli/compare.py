@@ -72,11 +72,11 @@ def compare(
 
         write_bytes(csv, encode_text(to_csv(comparison)))
         say(f"Table written: {csv}")
-    for path, form in ((markdown, "markdown_table"), (latex, "latex_table")):
-        if path is not None:
-            from ..experiments import markup
+    from ..experiments.markup import latex_table, markdown_table
 
-            write_bytes(path, encode_text(getattr(markup, form)(*_table_for_papers(comparison), right=_RIGHT)))
+    for path, form in ((markdown, markdown_table), (latex, latex_table)):
+        if path is not None:
+            write_bytes(path, encode_text(form(*_table_for_papers(comparison), right=_RIGHT)))
             say(f"Table written: {path}")
     if figure is not None:
         from ..figures.comparison import comparison_figure

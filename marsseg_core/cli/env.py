@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import os
 import platform
-from importlib.metadata import PackageNotFoundError, distribution
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
 import typer
 
 from ..errors import MarssegError
+from ..networks.machine import processors, versions
 from ..networks.startup import chosen_backend
 from ..registry.catalog import installed
 from ..registry.distribution import DISTRIBUTION
+from ..registry.entries import Entry
 from .loading import load_keras
 from .output import print_json, print_table
 
@@ -21,6 +22,7 @@ _DISTRIBUTIONS: Final = (
     DISTRIBUTION,
     *("keras", "tensorflow", "jax", "numpy", "scipy", "h5py", "opencv-python-headless", "pillow", "matplotlib"),
     *("typer", "rich", "pluggy", "optuna", "submitit", "ray", "mlflow", "mlflow-skinny", "tensorboard"),
+    *("onnx", "onnxruntime", "tf2onnx", "ai-edge-litert", "openvino", "rasterio"),
 )
 
 
@@ -29,7 +31,7 @@ def env(json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = Fals
 
     Keras is started to ask for its devices, which takes seconds.
     """
-    facts = {**_machine(), **_versions(), **_folders(), **_plugins(), **_devices()}
+    facts = {**_machine(), **versions(_DISTRIBUTIONS), **_folders(), **_plugins(), **_devices()}
     if json:
         print_json(environment=facts)
     else:
@@ -38,23 +40,11 @@ def env(json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = Fals
 
 def _machine() -> dict[str, str]:
     """Return the interpreter, the operating system and the processors that this process may use."""
-    processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     return {
         "python": f"{platform.python_version()} ({platform.python_implementation()})",
         "system": platform.platform(),
-        "processors": str(processors),
+        "processors": str(processors()),
     }
-
-
-def _versions() -> dict[str, str]:
-    """Return the version of each distribution that matters and is installed."""
-    found = {}
-    for name in _DISTRIBUTIONS:
-        try:
-            found[name] = distribution(name).version
-        except PackageNotFoundError:
-            continue
-    return found
 
 
 def _folders() -> dict[str, str]:
@@ -71,7 +61,8 @@ def _folders() -> dict[str, str]:
 
 def _plugins() -> dict[str, str]:
     """Return the number of components of each distribution that is not marsseg's own, and what is wrong with any."""
-    catalog, found = installed(), dict[str, Any]()
+    catalog = installed()
+    found: dict[str, list[Entry]] = {}
     for entry in catalog.everything:
         if entry.distribution != DISTRIBUTION:
             found.setdefault(entry.provider, []).append(entry)

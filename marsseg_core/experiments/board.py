@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from ..errors import RequestError
 from ..files.run_folder import RunFolder
@@ -15,6 +15,8 @@ from ..runs.records import FOLD, SEED, Record, RecordedSplit, find_runs, read_re
 # Columns of the history that are no curves to compare.
 _NO_CURVES: Final = ("epoch", "seconds")
 _DIGITS: Final = 5
+
+History: TypeAlias = list[dict[str, float | None]]
 
 
 @dataclass(frozen=True)
@@ -34,17 +36,17 @@ class Board:
 
 def read_board(folder: Path) -> Board:
     """Read all runs in a folder and in its series and sweeps. Raises RequestError if there is none."""
-    records: list[tuple[Record, list[dict[str, float | None]]]] = []
+    records: list[tuple[Record, RunFolder, History]] = []
     unreadable = []
     splits: dict[str, RecordedSplit] = {}
     for path in find_runs([folder]):
         try:
-            record, opened = read_record(path, splits), RunFolder.open(path)
-            records.append((record, opened.read_history() if opened.history.is_file() else []))
+            record, run = read_record(path, splits), RunFolder.open(path)
+            records.append((record, run, run.read_history() if run.history.is_file() else []))
         except RequestError as error:
             unreadable.append((path, str(error)))
-    common = _common([_settings(record) for record, _ in records])
-    runs = tuple(_run(folder, record, history, common) for record, history in records)
+    common = _common([_settings(record) for record, *_ in records])
+    runs = tuple(_run(folder, *each, common) for each in records)
     return Board(folder, runs, tuple(unreadable))
 
 
@@ -58,12 +60,10 @@ def _common(settings: Sequence[Mapping[str, str]]) -> dict[str, str]:
     return {name: text for name, text in first.items() if all(each.get(name) == text for each in settings)}
 
 
-def _run(
-    folder: Path, record: Record, history: Sequence[Mapping[str, float | None]], common: Mapping[str, str]
-) -> dict[str, Any]:
+def _run(folder: Path, record: Record, run: RunFolder, history: History, common: Mapping[str, str]) -> dict[str, Any]:
     """Return what the page needs of a run. The settings that all runs share are left out."""
     path = record.path.relative_to(folder)
-    run, shows = RunFolder.open(record.path), metric_table().shows
+    shows = metric_table().shows
     columns = dict.fromkeys(name for row in history for name in row if name not in _NO_CURVES)
     tiles = run.figures / "tiles.png"
     return {

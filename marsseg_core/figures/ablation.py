@@ -7,11 +7,10 @@ from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
 
 from ..experiments.ablation import Ablation, Effect
 from ..experiments.ablation_tables import interval_text
-from .canvas import GRID, LABEL_SIZE, MUTED, NOTE_SIZE, TITLE_SIZE, Format, Target, verbatim, write
+from .canvas import MUTED, NOTE_SIZE, TITLE_SIZE, Format, Target, finish_rows, shortened, verbatim, write
 from .colours import FIRST, INK
 
 ROW_HEIGHT = 0.42
@@ -39,7 +38,10 @@ def ablation_figure(ablation: Ablation, target: Target, form: Format = "png") ->
     verbatim(axes.get_yticklabels())
     for label, (_, effect) in zip(axes.get_yticklabels(), rows, strict=True):
         label.set_fontweight("bold" if effect is None else "normal")
-    _finish(axes, len(ablation.effects) - sum(effect is not None for _, effect in rows))
+    more = len(ablation.effects) - sum(effect is not None for _, effect in rows)
+    note = "diamond: mean over the seeds; line: its 95 % interval;\ndot: one seed; arrow: the interval is longer"
+    note += f"\n{more:,} more effects are in the table" if more else ""
+    finish_rows(axes, note, ticks=7, margin=0.1)
     write(figure, target, form)
 
 
@@ -50,8 +52,8 @@ def _rows(ablation: Ablation) -> list[tuple[str, Effect | None]]:
     for effect in ablation.effects[:MOST_ROWS]:
         if effect.setting != setting:
             setting = effect.setting
-            rows.append((_short(f"{setting}: instead of {effect.baseline}"), None))
-        rows.append((_short(effect.choice), effect))
+            rows.append((shortened(f"{setting}: instead of {effect.baseline}", LONGEST_LABEL), None))
+        rows.append((shortened(effect.choice, LONGEST_LABEL), effect))
     return rows
 
 
@@ -76,21 +78,3 @@ def _draw(axes: Axes, row: int, effect: Effect, limits: tuple[float, float]) -> 
     axes.plot(effect.mean, row, "D", color=INK, markersize=7, markeredgecolor="white")
     note = f"{effect.mean:+.4f}" + ("" if effect.interval is not None else "  (one seed: no interval)")
     axes.annotate(note, (effect.mean, row), xytext=(0, 7), textcoords="offset points", ha="center", **_NOTE)
-
-
-def _finish(axes: Axes, more: int) -> None:
-    note = "diamond: mean over the seeds; line: its 95 % interval;\ndot: one seed; arrow: the interval is longer"
-    axes.set_xlabel(
-        note + (f"\n{more:,} more effects are in the table" if more else ""), fontsize=NOTE_SIZE, color=MUTED
-    )
-    axes.xaxis.set_major_locator(MaxNLocator(7))
-    axes.margins(x=0.1)
-    axes.grid(axis="x", color=GRID)
-    axes.set_axisbelow(True)
-    axes.tick_params(length=0, labelsize=LABEL_SIZE)
-    for side in ("top", "right", "left"):
-        axes.spines[side].set_visible(False)
-
-
-def _short(label: str) -> str:
-    return label if len(label) <= LONGEST_LABEL else f"{label[: LONGEST_LABEL - 1]}…"

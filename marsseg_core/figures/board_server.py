@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from ..errors import MarssegError, RequestError
 from ..experiments.board import read_board
+from ..runs.records import find_runs
 from .board import board_page
 
 # What the page leads to: reports and figures. Plans, logs and networks are not handed out.
@@ -26,7 +27,7 @@ def serve_board(folder: Path, port: int) -> ThreadingHTTPServer:
     Raises:
         RequestError: there is no run, or the port cannot be used
     """
-    read_board(folder)
+    find_runs([folder])
     try:
         return ThreadingHTTPServer(("127.0.0.1", port), partial(_Handler, directory=str(folder)))
     except (OSError, OverflowError) as cause:
@@ -36,13 +37,17 @@ def serve_board(folder: Path, port: int) -> ThreadingHTTPServer:
 class _Handler(SimpleHTTPRequestHandler):
     def do_GET(self) -> None:
         """Answer with the board, a report or a figure."""
-        path = self.path.partition("?")[0]
-        if path == "/":
+        if self.path == "/":
             self._answer_with_board()
-        elif path.endswith(_SERVED):
-            super().do_GET()
         else:
-            self.send_error(HTTPStatus.NOT_FOUND)
+            super().do_GET()
+
+    def send_head(self) -> Any:
+        """Open a report or a figure, for GET and HEAD. Of all other files not even the size is told."""
+        if self.translate_path(self.path).endswith(_SERVED):
+            return super().send_head()
+        self.send_error(HTTPStatus.NOT_FOUND)
+        return None
 
     def _answer_with_board(self) -> None:
         try:

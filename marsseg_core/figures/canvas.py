@@ -10,8 +10,10 @@ from os import PathLike
 from typing import BinaryIO, Literal
 
 from matplotlib import rc_context
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.text import Text
+from matplotlib.ticker import MaxNLocator
 
 Target = str | PathLike[str] | BinaryIO
 """The path of the file to write, or a file that is open for writing bytes."""
@@ -43,6 +45,30 @@ def write(figure: Figure, target: Target, form: Format = "png") -> None:
     metadata = {"Software": None} if form == "png" else {"Date": None, "Creator": None}
     with rc_context({"svg.hashsalt": "marsseg"}):
         figure.savefig(target, format=form, dpi=DPI, facecolor="white", metadata=metadata)
+
+
+def finish_rows(axes: Axes, note: str, *, ticks: int, margin: float) -> None:
+    """Finish a panel whose rows have intervals from left to right: its note below, its grid and its frame.
+
+    Args:
+        axes: the panel
+        note: what the marks mean
+        ticks: the largest number of steps between the ticks
+        margin: the free space at both ends, as a part of the width
+    """
+    axes.set_xlabel(note, fontsize=NOTE_SIZE, color=MUTED)
+    axes.xaxis.set_major_locator(MaxNLocator(ticks))
+    axes.margins(x=margin)
+    axes.grid(axis="x", color=GRID)
+    axes.set_axisbelow(True)
+    axes.tick_params(length=0, labelsize=LABEL_SIZE)
+    for side in ("top", "right", "left"):
+        axes.spines[side].set_visible(False)
+
+
+def shortened(text: str, longest: int) -> str:
+    """Return a text of at most so many characters; a longer one ends in "…"."""
+    return text if len(text) <= longest else f"{text[: longest - 1]}…"
 
 
 def verbatim(texts: Iterable[Text]) -> None:

@@ -6,10 +6,9 @@ from collections.abc import Sequence
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
 
 from ..experiments.comparison import Comparison, RunGroup
-from .canvas import GRID, LABEL_SIZE, MUTED, NOTE_SIZE, TITLE_SIZE, Target, verbatim, write
+from .canvas import MUTED, NOTE_SIZE, TITLE_SIZE, Target, finish_rows, shortened, verbatim, write
 from .colours import FIRST, INK
 
 ROW_HEIGHT = 0.55
@@ -59,10 +58,10 @@ def _draw_scores(axes: Axes, comparison: Comparison, groups: Sequence[RunGroup])
             fontsize=NOTE_SIZE,
             color=MUTED,
         )
-    axes.set_yticks(range(len(groups)), [_short(comparison.title(g)) for g in groups])
+    axes.set_yticks(range(len(groups)), [shortened(comparison.title(g), LONGEST_TITLE) for g in groups])
     axes.set_ylim(len(groups) - 0.4, -0.7)
     verbatim(axes.get_yticklabels())
-    _finish(axes, "dot: one run; diamond: mean;\nline: ± one standard deviation")
+    finish_rows(axes, "dot: one run; diamond: mean;\nline: ± one standard deviation", ticks=6, margin=0.15)
 
 
 def _draw_differences(axes: Axes, groups: Sequence[RunGroup]) -> None:
@@ -85,24 +84,9 @@ def _draw_differences(axes: Axes, groups: Sequence[RunGroup]) -> None:
             fontsize=NOTE_SIZE,
             color=MUTED,
         )
-    _finish(axes, "mean over pairs of runs with the same seed and fold;\nline: 95 % interval")
-
-
-def _finish(axes: Axes, note: str) -> None:
-    axes.set_xlabel(note, fontsize=NOTE_SIZE, color=MUTED)
-    axes.xaxis.set_major_locator(MaxNLocator(6))
-    axes.margins(x=0.15)
-    axes.grid(axis="x", color=GRID)
-    axes.set_axisbelow(True)
-    axes.tick_params(length=0, labelsize=LABEL_SIZE)
-    for side in ("top", "right", "left"):
-        axes.spines[side].set_visible(False)
+    finish_rows(axes, "mean over pairs of runs with the same seed and fold;\nline: 95 % interval", ticks=6, margin=0.15)
 
 
 def _colour(group: RunGroup) -> str:
     """Return the colour of a group: one for the best group, one for the other ranked groups, grey without a rank."""
     return MUTED if group.rank is None else BEST if group.rank == 1 else INK
-
-
-def _short(title: str) -> str:
-    return title if len(title) <= LONGEST_TITLE else f"{title[: LONGEST_TITLE - 1]}…"

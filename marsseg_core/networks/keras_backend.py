@@ -10,7 +10,6 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from importlib import metadata
 from threading import Lock, RLock, local
 from typing import Any, Final
 
@@ -18,6 +17,7 @@ import keras
 import numpy as np
 
 from ..errors import RequestError
+from .machine import processors, versions
 from .processes import Processes
 
 # Keras draws initial weights and the seeds of layers from Python's global random generator, and stores dtype policies
@@ -485,22 +485,12 @@ def _thread_count() -> int:
     return configured or processors()
 
 
-def processors() -> int:
-    """Return how many processors this process may use: `taskset` may allow fewer than the machine has."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
 def environment(distributions: Mapping[str, str]) -> dict[str, Any]:
     """Return the content of environment.json: machine, versions, backend, devices and command of this process.
 
     `distributions` are the packages, with their versions, that are needed to load the run.
     """
-    versions = dict(distributions)
-    for name in ("marsseg", "keras", "tensorflow", "jax", "numpy", "scipy", "opencv-python-headless"):
-        try:
-            versions[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            continue
+    names = ("marsseg", "keras", "tensorflow", "jax", "numpy", "scipy", "opencv-python-headless")
     return {
         "schema": 1,
         "python": platform.python_version(),
@@ -510,6 +500,6 @@ def environment(distributions: Mapping[str, str]) -> dict[str, Any]:
         "keras": {name: value for name, (_, _, value) in _SETTINGS.items()},
         "devices": keras.distribution.list_devices(),
         "threads": _thread_count(),
-        "versions": versions,
+        "versions": {**distributions, **versions(names)},
         "command": sys.argv,
     }

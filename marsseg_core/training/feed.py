@@ -15,7 +15,7 @@ from ..data.views import PairedBatches
 from ..data.worker import room_for
 from ..data.worker_pool import WorkerPool
 from ..failures import describe
-from ..networks.keras_backend import processors
+from ..networks.machine import processors
 
 # Processes are chosen for batches that take longer than this to make, in seconds of a processor. To hand over a batch
 # costs about 0.5 ms and 0.4 ms per MB, and one thread makes 100 shorter batches in a second.

@@ -6,9 +6,10 @@ import json
 import re
 import shutil
 import threading
+from http.client import HTTPConnection
 from pathlib import Path
 from urllib.error import HTTPError
-from urllib.request import urlopen
+from urllib.request import Request, urlopen
 
 import pytest
 from helpers.paths import FROZEN
@@ -98,8 +99,13 @@ def test_the_server_hands_out_the_page_and_its_pictures_and_nothing_else(runs):
             shutil.copytree(FROZEN / "finished", runs / "third")
             assert len(data_of(urlopen(f"{base}/").read().decode())["runs"]) == 3
             for address in ("third/plan.toml", "third/network.keras", "../secret.txt", "third/", "third"):
-                with pytest.raises(HTTPError):
-                    urlopen(f"{base}/{address}")
+                for method in ("GET", "HEAD"):
+                    with pytest.raises(HTTPError):
+                        urlopen(Request(f"{base}/{address}", method=method))
+            connection = HTTPConnection("127.0.0.1", server.server_port)
+            connection.request("GET", "/third/plan.toml#.html")  # a browser would leave out the last part
+            assert connection.getresponse().status == 404
+            connection.close()
         finally:
             server.shutdown()
             thread.join()

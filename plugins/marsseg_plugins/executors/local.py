@@ -14,7 +14,7 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any, TypeAlias
 
-from marsseg_core.plugin_api import Executor, ExecutorSpec, Task, TaskResult, Workers, param
+from marsseg_core.plugin_api import Executor, ExecutorSpec, Task, TaskResult, Workers, param, processors
 
 from .gpus import gpu_of
 from .threads import limited_to
@@ -142,5 +142,5 @@ def _environment(jobs: int, threads: int | None) -> dict[str, str]:
     """Return the environment of the processes. A single one gets that of this process: it runs as `marsseg run`."""
     if threads is None and jobs == 1:
         return dict(os.environ)
-    available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    available = processors()
     return os.environ | limited_to(threads or max(1, available // jobs))

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import numpy as np
 from ai_edge_litert.interpreter import Interpreter
+
+from marsseg_core.plugin_api import processors
 
 
 class Runtime:
     """Call a network for batches of any size. LiteRT prepares its memory again where the size changes."""
 
     def __init__(self, path: Path) -> None:
-        threads = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-        self._interpreter = Interpreter(str(path), num_threads=threads)
+        self._interpreter = Interpreter(str(path), num_threads=processors())
         self._input = self._interpreter.get_input_details()[0]["index"]
         self._output = self._interpreter.get_output_details()[0]["index"]
         self._shape: tuple[int, ...] = ()
