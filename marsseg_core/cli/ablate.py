@@ -226,13 +226,15 @@ def _print(table: TextTable, names: int = 1) -> None:
 
 
 def _warn_of_design(design: Design) -> None:
+    from ..sweeps.paths import decides_items
+
     if design.impossible:
         total = len(design.combinations) + len(design.impossible)
         warn(
             f"{len(design.impossible)} of {total} combinations cannot be trained, and are skipped. "
             f"The first: {design.impossible[0]}"
         )
-    data = [each.name for each in design.factors if each.name.partition(".")[0] in ("data", "split", "cleaning")]
+    data = [each.name for each in design.factors if decides_items(each.name)]
     if data:
         warn(f"{', '.join(data)}: runs that are scored on different items are no pairs.")
 

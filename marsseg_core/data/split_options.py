@@ -43,6 +43,12 @@ class SplitOptions:
         "with the columns item and subset (or fold), or the split.json of a run",
         absent=DRAWN,
     )
+    labelled: float = param(
+        1.0,
+        help="share of the training images that are used; the others are in no subset, as if they had no labels",
+        above=0,
+        maximum=1,
+    )
 
     def __post_init__(self) -> None:
         if (self.folds is None) != (self.fold is None):

@@ -38,6 +38,23 @@ def make_split(data: SegmentationData, options: SplitOptions) -> Split:
 
     Raises RequestError if the file cannot be used, or a subset would be empty.
     """
+    split = _whole_split(data, options)
+    return split if options.labelled == 1 else _with_fewer_labels(data, split, options)
+
+
+def _with_fewer_labels(data: SegmentationData, split: Split, options: SplitOptions) -> Split:
+    """Keep a share of the training items, drawn like a subset; the other subsets stay as they are."""
+    units = _Units(data, split["train"])
+    # A sequence of another length than those of the other draws, so that none of them is repeated.
+    rng = np.random.default_rng([options.seed, options.fold or 0, 1])
+    dropped = units.assign([options.labelled, 1 - options.labelled], rng) == 1
+    subset_of_item = split.numbers(len(data))
+    subset_of_item[units.items[dropped[units.of_item]]] = -1
+    return _checked(data, Split.from_numbers(subset_of_item, split.origin, split.remarks), options)
+
+
+def _whole_split(data: SegmentationData, options: SplitOptions) -> Split:
+    """Split the data with all labels of the training subset."""
     if options.from_file:
         return _from_file(data, options)
     if options.folds is not None and options.fold is not None:

@@ -135,3 +135,8 @@ def parse_path(text: str) -> Path:
 def parameters_of_entry(entry: Entry) -> dict[str, Parameter]:
     """Return the parameters of a component, and the options that marsseg adds to its kind."""
     return {**parameters_of(load(entry)), **parameters_of(options_of(entry.kind))}
+
+
+def decides_items(name: str) -> bool:
+    """Return whether a setting, such as split.seed, decides which items are scored; `split.labelled` does not."""
+    return name.partition(".")[0] in ("data", "split", "cleaning") and name != "split.labelled"

@@ -21,7 +21,15 @@ from ..registry.entries import Entry
 from ..registry.kinds import DATASET, Kind
 from ..registry.parameters import Value, to_text
 from ..registry.session import Session
-from .paths import ComponentPath, KindPath, Path as SettingPath, SectionPath, parameters_of_entry, parse_path
+from .paths import (
+    ComponentPath,
+    KindPath,
+    Path as SettingPath,
+    SectionPath,
+    decides_items,
+    parameters_of_entry,
+    parse_path,
+)
 from .plans import override, refuse_fixed, request_of
 from .values import Choices, Range, Values, parse_values
 
@@ -124,7 +132,7 @@ class Space:
                 f"{len(self.impossible)} of {total} combinations of components cannot be trained, and are skipped. "
                 f"The first: {self.impossible[0]}"
             )
-        data = [each.name for each in self.settings if each.name.partition(".")[0] in ("data", "split", "cleaning")]
+        data = [each.name for each in self.settings if decides_items(each.name)]
         if data:
             names = ", ".join(data)
             lines.append(f"{names}: the trials are scored on different items, so the best may have the easiest ones.")

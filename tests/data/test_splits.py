@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,7 +11,8 @@ from hypothesis import assume, given, strategies as st
 
 from marsseg_core.data.arrays import SegmentationData
 from marsseg_core.data.split import SUBSETS, Split
-from marsseg_core.data.splits import split_data
+from marsseg_core.data.split_options import SplitOptions
+from marsseg_core.data.splits import make_split, split_data
 from marsseg_core.errors import RequestError
 
 CLASSES = ("background", "soil", "rock")
@@ -200,3 +202,34 @@ def test_the_largest_of_many_groups_is_in_the_training_subset(seed):
 @given(seeds)
 def test_three_images_go_to_the_three_subsets(seed):
     assert [len(subset) for subset in split_of([False] * 3, seed=seed).to_json().values()] == [1, 1, 1]
+
+
+@given(grouped(), seeds, st.sampled_from([0.125, 0.25, 0.5]))
+def test_with_fewer_labels_only_the_training_subset_is_smaller(sample, seed, labelled):
+    data = data_of(*sample)
+    options = SplitOptions(seed=seed, validation=0.15, test=0.15)
+    whole, fewer = make_split(data, options), make_split(data, replace(options, labelled=labelled))
+    assert (fewer.validation, fewer.test) == (whole.validation, whole.test)
+    assert set(fewer.train) < set(whole.train)
+    assert not fewer.fault(len(data), data.groups)
+    left_out = set(whole.train) - set(fewer.train)
+    assert not set(data.groups[sorted(left_out)]) & set(data.groups[list(fewer.train)])
+    largest = np.unique(data.groups, return_counts=True)[1].max()
+    assert abs(len(fewer.train) - labelled * len(whole.train)) <= 2 * largest
+
+
+def test_folds_and_given_splits_can_have_fewer_labels():
+    data = data_of(np.arange(80) % 9 == 0)
+    folds = [make_split(data, SplitOptions(folds=4, fold=fold, labelled=0.5)) for fold in (1, 2)]
+    whole = make_split(data, SplitOptions(folds=4, fold=1))
+    assert [abs(len(fold.train) - len(whole.train) / 2) <= 2 for fold in folds] == [True, True]
+    given_split = replace(data, split={"train": range(40), "validation": range(40, 60), "test": range(60, 80)})
+    split = make_split(given_split, SplitOptions(labelled=0.5))
+    assert split.origin == "given"
+    assert abs(len(split.train) - 20) <= 2
+    assert len(split.test) == 20
+
+
+def test_too_few_labels_are_refused():
+    with pytest.raises(RequestError, match="The train subset of this split has no image"):
+        make_split(data_of(np.zeros(20, bool)), SplitOptions(labelled=0.0001))

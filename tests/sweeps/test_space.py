@@ -192,3 +192,8 @@ class TestDraws:
         check_sampler("grid", space_of("training.batch=1..3"))
         with pytest.raises(RequestError, match="no sampler 'gird'"):
             check_sampler("gird", space_of("training.batch=1..3"))
+
+
+@pytest.mark.parametrize(("setting", "warned"), [("split.seed=0,1", True), ("split.labelled=1,0.5", False)])
+def test_a_setting_that_decides_which_items_are_scored_is_warned_of(setting, warned):
+    assert any("scored on different items" in line for line in space_of(setting).warnings) is warned
