@@ -4,8 +4,9 @@ One class after the other, the offset is searched on a grid. All values of the g
 offsets of the other classes, a pixel is decoded as this class above a threshold of its own. Cumulative counts of these
 thresholds give the exact IoU of each class for every value.
 
-Few labels can raise the mean IoU by chance. So a new offset is accepted only if it also raises the mean IoU of most
-bootstrap samples of the places (or images) that the pixels are from.
+Few labels can raise the mean IoU by chance. So the search itself is tested on bootstrap samples of the places (or
+images) that the pixels are from: an offset is accepted only if searching in a sample raises, for most samples, the mean
+IoU of the places that are not in it.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ LEAST_GAIN: Final = 0.001
 """Accept an offset only if it raises the mean IoU by this much."""
 
 LEAST_SHARE: Final = 0.9
-"""Accept an offset only if it raises the mean IoU in this share of the bootstrap samples."""
+"""Accept an offset only if, for this share of the samples, the search raises the mean IoU of what is not in them."""
 
 LEAST_BLOCKS: Final = 8
 """Choose no offsets from fewer places (or images): a bootstrap of so few says nothing."""
@@ -61,7 +62,7 @@ class LabelledPixels:
 class Move:
     """Record one accepted offset: the position of its class, its value, its gain in mean IoU, and in how many samples.
 
-    `share` is the share of the bootstrap samples whose mean IoU rises.
+    `share` is the share of the bootstrap samples for which the same search raises the mean IoU of the other blocks.
     """
 
     position: int
@@ -133,11 +134,10 @@ def choose_offsets(pixels: LabelledPixels, seed: int) -> Choice:
         current = int(np.argmin(np.abs(GRID - offsets[c])))
         gains -= gains[current]
         best = int(np.argmax(gains))
-        before, after = (counts.at(value).of_samples(samples).mean_ious() for value in (current, best))
-        rises = after > before
-        if gains[best] >= LEAST_GAIN and rises.mean() >= LEAST_SHARE:
+        share = share_that_rises(counts, samples, current) if gains[best] >= LEAST_GAIN else 0.0
+        if share >= LEAST_SHARE:
             offsets[c] = GRID[best]
-            moves.append(Move(c, float(GRID[best]), float(gains[best]), float(rises.mean())))
+            moves.append(Move(c, float(GRID[best]), float(gains[best]), share))
             unchanged = 0
         else:
             unchanged += 1
@@ -165,13 +165,23 @@ class Counts:
         """Return the sums over the first axis, that of the blocks."""
         return Counts(self.right.sum(axis=0), self.predicted.sum(axis=0), self.true.sum(axis=0))
 
-    def at(self, value: int) -> Counts:
-        """Return the counts of each block (B, C) for one value of the grid, of counts (B, G, C)."""
-        return Counts(self.right[:, value], self.predicted[:, value], self.true[:, 0])
-
     def of_samples(self, samples: np.ndarray) -> Counts:
-        """Return the counts of bootstrap samples (S, C): `samples` (S, B) says how often each has each block."""
-        return Counts(samples @ self.right, samples @ self.predicted, samples @ self.true)
+        """Return the counts of samples (S, G, C), of counts (B, G, C); `samples` (S, B) counts their blocks."""
+        return Counts(*(np.tensordot(samples, each, axes=1) for each in (self.right, self.predicted, self.true)))
+
+
+def share_that_rises(counts: Counts, samples: np.ndarray, current: int) -> float:
+    """Return the share of the samples (S, B) whose best value raises the mean IoU of the blocks that are not in them.
+
+    `counts` (B, G, C) are those of each value of the grid, and `current` the position of the value so far. Samples with
+    all blocks say nothing, and do not count.
+    """
+    others = samples == 0
+    samples, others = samples[others.any(axis=1)], others[others.any(axis=1)]
+    best = counts.of_samples(samples).mean_ious().argmax(axis=1)
+    scores = counts.of_samples(others).mean_ious()
+    rises = scores[np.arange(len(best)), best] > scores[:, current]
+    return float(rises.mean()) if len(rises) else 0.0
 
 
 def count(pixels: LabelledPixels, offsets: np.ndarray, c: int, blocks: int) -> Counts:
