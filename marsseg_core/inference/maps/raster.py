@@ -10,8 +10,9 @@ from typing import Any, Final, NoReturn, Self
 
 import numpy as np
 
-from ...data.conversion import Converter
+from ...data.conversion import Converter, Seen
 from ...data.ranges import ImageChunk, Range, determine_scaling
+from ...data.scaling import Scaling
 from ...errors import RequestError
 from .optional import import_geo, quiet
 
@@ -70,6 +71,10 @@ class Raster:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file."""
         self._open.close()
 
     def scale(self, wanted: Range) -> None:
@@ -81,10 +86,24 @@ class Raster:
         if wanted.per == "image":
             wanted = Range("percentiles", wanted.low, wanted.high)
         first = {self._dtype: self._chunk(np.zeros((1, 1), self._dtype))}
-        self._converter = Converter(determine_scaling(wanted, first, self._chunks))
+        self.use(determine_scaling(wanted, first, self._chunks))
+
+    def use(self, scaling: Scaling | None) -> None:
+        """Scale values like this from now on, as `scale` has determined it elsewhere."""
+        self._converter = Converter(scaling)
 
     @property
-    def scaling(self) -> str:
+    def scaling(self) -> Scaling | None:
+        """Return what `use` takes."""
+        return self._converter.scaling
+
+    @property
+    def seen(self) -> Seen:
+        """Return what was noticed of the values that were read."""
+        return self._converter.seen
+
+    @property
+    def scaling_text(self) -> str:
         """Return how values are scaled, as text for a record; "none" if they are 0 to 255 already."""
         kept = self._converter.kept
         return "none" if kept is None else kept.range_text
