@@ -16,8 +16,8 @@ from .output import EXIT_INTERRUPTED, print_json, print_table, print_text, say, 
 
 if TYPE_CHECKING:
     from ..components.interfaces import Executor
+    from ..data.raster import Raster
     from ..inference.maps.prediction import MapSummary
-    from ..inference.maps.raster import Raster
     from ..inference.maps.request import MapPrediction
 
 _SUFFIXES: Final = (".tif", ".tiff")
@@ -44,8 +44,7 @@ def predict_map(options: MapOptions, bands: str | None, executor: Executor | Non
     Without an executor, this process predicts. `words` are values of a `MapRequest`.
     """
     from ..files.atomic import refuse_existing
-    from ..inference.maps.raster import parse_bands
-    from ..inference.maps.request import MapPrediction, MapRequest
+    from ..inference.maps.request import MapPrediction, MapRequest, parse_bands
     from ..inference.maps.vectors import check_vectors
 
     for target in (options.out, _names_file(options.out)):
@@ -53,6 +52,9 @@ def predict_map(options: MapOptions, bands: str | None, executor: Executor | Non
     if options.vectors is not None:
         refuse_existing(options.vectors, "--vectors")
     check_backend()
+    if not Path(words["source"]).is_file():
+        hint = "A map is made of one image file. For a folder or a data set, write masks: --out FOLDER."
+        raise RequestError("There is no such file.", where=words["source"], hint=hint)
     request = MapRequest(bands=None if bands is None else parse_bands(bands), **words)
     with MapPrediction(request) as prediction:
         raster = prediction.raster

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from ...conventions import VOID
+from ...data.raster import Raster
 from ...evaluation.confusion import decode
 from ...figures.colours import class_colours
 from ...files.atomic import atomic_write, write_bytes
@@ -19,7 +20,6 @@ from ..prediction import finite
 from .areas import CellAreas, Ellipsoid, ellipsoid_of
 from .geotiff import category_file, new_map
 from .parts import Parts
-from .raster import Raster
 from .request import MapPrediction
 
 # Areas are added up in so many rows at a time, since they need eight bytes a pixel.
@@ -109,7 +109,7 @@ def _predict_run(prediction: MapPrediction, parts: Parts, blocks: range, progres
             progress(row - first)
             if row == bottom:
                 labels = np.concatenate(waiting)
-                labels[~raster.valid(*parts.rows(number))] = VOID
+                labels[~raster.valid(slice(*parts.rows(number)), slice(0, raster.shape[1]))] = VOID
                 parts.write(number, labels)
                 number, waiting = number + 1, []
                 bottom = parts.rows(number)[1]

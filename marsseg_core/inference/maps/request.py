@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from ...data.ranges import Range, parse_range
+from ...data.raster import Raster
+from ...errors import RequestError
 from ...evaluation.decoding import Decoding
 from ...export.exporters import find_engine
 from ...registry.session import open_session
 from ...runs.decoding import decoding_of, uses_tta
 from ..ensemble import load_networks, open_runs, scaling_of
-from .raster import Raster
 
 if TYPE_CHECKING:
     from ...networks.predictor import Predictor
@@ -125,7 +127,7 @@ class MapPrediction:
         """Return everything on which the labels depend, for a file beside the map."""
         request, raster = self.request, self.raster
         return {
-            "image": raster.files(),
+            "image": [_state(path) for path in raster.files()],
             "bands": raster.bands,
             "range": raster.scaling_text,
             "runs": [folder.network_hash() for folder in self.folders],
@@ -136,3 +138,24 @@ class MapPrediction:
             "batch": self.predictor.pixels,
             "engine": request.engine,
         }
+
+
+def _state(path: Path) -> list[Any]:
+    """Return the path, size and time of change of a file, to tell whether it is the same."""
+    stat = path.stat()
+    return [os.path.abspath(path), stat.st_size, stat.st_mtime_ns]
+
+
+def parse_bands(text: str) -> tuple[int, ...]:
+    """Parse the numbers of bands, such as "1" or "3,2,1". Raises RequestError where they are not one or three."""
+    words = text.split(",")
+    if not all(word.strip().isascii() and word.strip().isdecimal() for word in words):
+        raise RequestError(
+            f"'{text}' are no numbers of bands.", where="--bands", hint="Use numbers from 1, as in --bands 3,2,1."
+        )
+    bands = tuple(map(int, words))
+    if 0 in bands:
+        raise RequestError("Bands are numbered from 1.", where="--bands")
+    if len(bands) not in (1, 3):
+        raise RequestError(f"A network takes one grey band or three colours, not {len(bands)} bands.", where="--bands")
+    return bands

@@ -38,7 +38,7 @@ def spread_blocks(
     """
     raster, rows = prediction.raster, 0
     request = replace(prediction.request, pixels=tuple(prediction.predictor.pixels)).to_json()
-    scaling = None if raster.scaling is None else raster.scaling.to_json()
+    scaling = raster.converter.scaling and raster.converter.scaling.to_json()
     with executor.start(ExecutorSpec(parts.folder, jobs)) as workers:
 
         def task(blocks: range) -> Task:
@@ -51,7 +51,7 @@ def spread_blocks(
         for result in done(workers, map(task, _pieces(prediction, parts, _TASKS_PER_PLACE * workers.places))):
             if result.error:
                 raise RunError(result.error, where=result.task.name)
-            raster.seen.add(Seen(**result.value["seen"]))
+            raster.converter.seen.add(Seen(**result.value["seen"]))
             rows += parts.height(range(result.task.arguments["first"], result.task.arguments["stop"]))
             progress(rows)
 

@@ -9,6 +9,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from ...data.conversion import Converter
 from ...data.scaling import Scaling
 from ...networks.startup import start_keras
 from .parts import Parts, check_request, recorded
@@ -38,9 +39,9 @@ def predict_part(
     blocks = Path(folder)
     prediction = _opened(json.dumps(request), json.dumps(scaling), blocks, recorded(blocks))
     raster = prediction.raster
-    raster.use(raster.scaling)
+    raster.converter = Converter(raster.converter.scaling)  # so that it has seen nothing yet
     predict_blocks(prediction, Parts(blocks, prediction.size), range(first, stop))
-    return {"seen": asdict(raster.seen)}
+    return {"seen": asdict(raster.converter.seen)}
 
 
 @lru_cache(maxsize=1)
@@ -48,6 +49,6 @@ def _opened(request: str, scaling: str, folder: Path, record: str) -> MapPredict
     """Open a prediction once for all tasks of this process that are for the same blocks."""
     start_keras()
     prediction = MapPrediction(MapRequest.of_json(json.loads(request)))
-    prediction.raster.use(Scaling.from_json(json.loads(scaling)))
+    prediction.raster.converter = Converter(Scaling.from_json(json.loads(scaling)))
     check_request(folder, record, prediction.record())
     return prediction
