@@ -95,7 +95,7 @@ class Folder(Dataset):
     scale: float = param(1.0, help="factor by which images are resized before tiles are cut", above=0, maximum=16)
     edges: Edges = param("inward", help=EDGES_HELP, absent="pad")
     overlap: float = param(0.0, help=OVERLAP_HELP, minimum=0, maximum=10_000)
-    labelled: float = param(
+    least_labelled: float = param(
         0.0,
         help="least share of labelled pixels in a window, for resize=windows; windows without any are left out",
         minimum=0,
@@ -152,8 +152,8 @@ class Folder(Dataset):
         if self.bands is not None and len(self.bands) not in (1, 3):
             raise ValueError(f"bands are one grey band or three colours, not {len(self.bands)}")
         if self.resize != "windows":
-            if self.bands is not None or self.labelled:
-                raise ValueError("bands and labelled need resize=windows")
+            if self.bands is not None or self.least_labelled:
+                raise ValueError("bands and least_labelled need resize=windows")
         elif self.binary:
             raise ValueError("binary has no meaning with resize=windows: masks hold class ids")
         elif self.groups == "none" and (self.overlap or self.edges != "pad"):
@@ -223,7 +223,7 @@ class Folder(Dataset):
             "palette": self.palette,
             "binary": self.binary,
             "orientation": self.orientation,
-            "windows": None if windows is None else [self.bands, self.labelled, windows.grouped],
+            "windows": None if windows is None else [self.bands, self.least_labelled, windows.grouped],
         }
         if windows is not None:
             files = dict.fromkeys(windows.files())
@@ -278,7 +278,7 @@ class Folder(Dataset):
             refuse_file(self.path, "Windows need masks that are images; here, they are polygons.")
         ids = classes.ids if classes else None
         grouped = self.groups != "none"
-        return Windows(pairs, self._resizing(), self.bands, self.labelled, names, ids, grouped)
+        return Windows(pairs, self._resizing(), self.bands, self.least_labelled, names, ids, grouped)
 
     def with_scaling(self, scaling: Scaling) -> Folder:
         from marsseg_core.plugin_api import read_folder_facts

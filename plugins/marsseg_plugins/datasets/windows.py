@@ -63,7 +63,7 @@ class Windows:
         pairs: the pairs
         resizing: the size of windows, and how they overlap
         bands: the bands of the images; None: those that are certain
-        labelled: the least share of labelled pixels in a window; none without any is kept
+        least_labelled: the least share of labelled pixels in a window; none without any is kept
         names: the names of the classes; None: any id is a class
         ids: the ids of the values in masks, if they differ
         grouped: whether the windows of an image are a group
@@ -72,7 +72,7 @@ class Windows:
     pairs: Sequence[Pair]
     resizing: Resizing
     bands: tuple[int, ...] | None
-    labelled: float
+    least_labelled: float
     names: Sequence[str] | None
     ids: Mapping[int, int] | None
     grouped: bool
@@ -152,7 +152,7 @@ class Windows:
                     continue
                 labelled = int((_labels(image, mask, self._window(image, top, left)) != VOID).sum())
                 count.labelled += labelled
-                if labelled and labelled >= self.labelled * size:
+                if labelled and labelled >= self.least_labelled * size:
                     count.kept += 1
                     yield top, left
                 else:
@@ -181,7 +181,7 @@ class Windows:
             lines.append(f"{count.kept:,} of {count.windows:,} windows have labels; the others are left out.")
         if count.lost:
             share = f"{100 * count.lost / count.labelled:.3g} %"
-            lines.append(f"{share} of the labelled pixels are in windows that have fewer than labelled says.")
+            lines.append(f"{share} of the labelled pixels are in windows that have fewer than least_labelled says.")
         if count.smaller:
             lines.append(
                 f"{len(count.smaller):,} of {len(self.pairs):,} images are smaller than a window: they are filled up "

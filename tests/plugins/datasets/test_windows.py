@@ -73,7 +73,7 @@ class TestWindows:
     def test_with_few_labels_are_left_out(self, mosaics, caplog):
         mosaics.pair()
         with caplog.at_level(logging.WARNING):
-            data = mosaics.load(labelled=0.1)
+            data = mosaics.load(least_labelled=0.1)
         assert list(data.names) == ["a.tif@r0c0"]
         assert "5.26 % of the labelled pixels are in windows that have fewer" in caplog.text  # 1 of 19
 
@@ -229,8 +229,8 @@ class TestFiles:
     ("parameters", "what"),
     [
         ({"resize": "windows"}, "resize=windows needs height and width"),
-        ({"bands": (1,)}, "bands and labelled need resize=windows"),
-        ({"labelled": 0.5}, "bands and labelled need resize=windows"),
+        ({"bands": (1,)}, "bands and least_labelled need resize=windows"),
+        ({"least_labelled": 0.5}, "bands and least_labelled need resize=windows"),
         ({"resize": "windows", "height": 8, "width": 8, "bands": (1, 2)}, "one grey band or three colours, not 2"),
         ({"resize": "windows", "height": 8, "width": 8, "binary": True}, "binary has no meaning"),
         ({"resize": "windows", "height": 8, "width": 8, "groups": "none"}, "needs edges=pad and overlap=0"),
