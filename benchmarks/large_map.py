@@ -1,11 +1,12 @@
 """Measure time and peak memory of the map of a large image with georeference, and kill and resume one.
 
-    python benchmarks/large_map.py [--sizes 2500x4000 10000x4000 1024x50000] [--arch unet:width=0.125:depth=2]
+    python benchmarks/large_map.py [--sizes 2500x4000 10000x4000 1024x50000] [--arch unet:width=0.125] [--jobs 2]
 
 The script first trains a network for one epoch on a few synthetic scenes, to have a run. Then it generates an image of
 16 bits on Mars for each size (rows, columns) and predicts its map. From the first two, which are equally wide, it
 prints by how much the peak memory grows with the rows, and with this the memory for 20,000 rows of the last one. The
-prediction of the first one is killed after half of its blocks and repeated, and the pixels are compared.
+prediction of the first one is killed after half of its blocks and repeated, and the pixels are compared. With --jobs,
+so many processes predict the first one again, and the bytes are compared; the memory is that of the largest process.
 """
 
 import argparse
@@ -29,6 +30,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sizes", nargs="+", default=["2500x4000", "10000x4000", "1024x50000"])
     parser.add_argument("--arch", default="unet:width=0.125:depth=2")
+    parser.add_argument("--jobs", type=int)
     options = parser.parse_args()
     head()
     with tempfile.TemporaryDirectory() as name:
@@ -47,7 +49,10 @@ def main():
             slope = (high - low) / (many - few)
             megabytes = peak + max(0, slope) * (20_000 - rows)
             print(f"\n{1000 * slope:+.1f} MB for 1,000 rows more; 20,000 rows of the last: {megabytes:,.0f} MB\n")
-        kill_and_resume(folder, options.sizes[0])
+        same = kill_and_resume(folder, options.sizes[0])
+        if options.jobs:
+            same &= spread(folder, options.sizes[0], options.jobs)
+        sys.exit(not same)
 
 
 def generate(path, height, width):
@@ -66,7 +71,7 @@ def generate(path, height, width):
 
 
 def kill_and_resume(folder, size):
-    """Kill a prediction after half of its blocks, repeat it, and compare it with the one that was not killed."""
+    """Kill a prediction after half of its blocks, repeat it, and return whether the pixels are those without it."""
     image, out = folder / f"{size}.tif", folder / "killed.tif"
     words = ["predict", folder / "run", image, "--out", out]
     command = [sys.executable, "-m", "marsseg_core", *map(str, words)]
@@ -80,8 +85,17 @@ def kill_and_resume(folder, size):
     marsseg(f"again after a kill with {kept} blocks finished", *words)
     with rasterio.open(out) as resumed, rasterio.open(folder / f"map{size}.tif") as whole:
         same = bool((resumed.read(1) == whole.read(1)).all())
-    print(f"\nthe pixels are {'equal' if same else 'NOT equal'} to those of the map that was not killed")
-    sys.exit(not same)
+    print(f"\nthe pixels are {'equal' if same else 'NOT equal'} to those of the map that was not killed\n")
+    return same
+
+
+def spread(folder, size, jobs):
+    """Predict a map by several processes, and return whether its bytes are those of one process."""
+    image, out = folder / f"{size}.tif", folder / "spread.tif"
+    marsseg(f"by {jobs} processes", "predict", folder / "run", image, "--out", out, "--jobs", jobs)
+    same = out.read_bytes() == (folder / f"map{size}.tif").read_bytes()
+    print(f"\nthe bytes are {'equal' if same else 'NOT equal'} to those of one process")
+    return same
 
 
 if __name__ == "__main__":

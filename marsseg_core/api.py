@@ -582,7 +582,7 @@ def compare(*runs: AnyPath, by: str = HEADLINE, subset: str = "test") -> Compari
     Runs whose plans differ only in seed and fold form one group.
 
     Args:
-        *runs: Runs, series, run folders, or folders that contain runs and series.
+        *runs: Runs, series, run folders, packs, or folders that contain runs and series.
         by: The metric to rank by, such as "miou", "accuracy" or "iou_soil".
         subset: The subset whose scores are compared: "test" or "validation".
 

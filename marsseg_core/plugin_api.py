@@ -93,6 +93,7 @@ if TYPE_CHECKING:
     from .data.names import MAX_NAME as MAX_NAME, is_text as is_text, tile_name as tile_name
     from .data.opencv import by_channels as by_channels, opencv as opencv
     from .data.ranges import ImageChunk as ImageChunk, Range as Range, determine_scaling as determine_scaling
+    from .data.raster import Raster as Raster
     from .data.scaling import Scaling as Scaling, numbers_of as numbers_of
     from .data.split import SUBSET_WORDS as SUBSET_WORDS, SUBSETS as SUBSETS, Split as Split
     from .data.statistics import balanced_weights as balanced_weights, rarest_items as rarest_items
@@ -266,6 +267,7 @@ _NAMES: Final = {
         "determine_scaling",
     ),
     "data.image_reader": ("ImageReader",),
+    "data.raster": ("Raster",),
     "data.scaling": (
         "Scaling",
         "numbers_of",

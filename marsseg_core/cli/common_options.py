@@ -90,8 +90,8 @@ Jobs = Annotated[int | None, typer.Option(help="Execute N tasks at the same time
 Base = Annotated[
     str | None,
     typer.Option(
-        help="Start from a recipe, a plan file or a run.",
-        metavar="RECIPE|FILE|RUN",
+        help="Start from a recipe, a plan file, a run or a pack.",
+        metavar="RECIPE|FILE|RUN|PACK",
         autocompletion=recipes,
         rich_help_panel=PLAN,
     ),

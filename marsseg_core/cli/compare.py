@@ -22,7 +22,7 @@ _RIGHT: Final = ("n", "to the best", "pairs")
 
 def compare(
     runs: Annotated[
-        list[Path], typer.Argument(help="Run folders, or folders that hold runs and series.", metavar="RUN…")
+        list[Path], typer.Argument(help="Run folders, packs, or folders that hold runs and series.", metavar="RUN…")
     ],
     by: Annotated[
         str,

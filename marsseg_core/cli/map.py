@@ -11,13 +11,14 @@ import typer
 
 from ..errors import RequestError
 from ..networks.startup import check_backend
-from ..registry.session import Session
 from .loading import load_keras
 from .output import EXIT_INTERRUPTED, print_json, print_table, print_text, say, warn
 
 if TYPE_CHECKING:
+    from ..components.interfaces import Executor
+    from ..data.raster import Raster
     from ..inference.maps.prediction import MapSummary
-    from ..inference.maps.raster import Raster
+    from ..inference.maps.request import MapPrediction
 
 _SUFFIXES: Final = (".tif", ".tiff")
 
@@ -28,122 +29,100 @@ def is_map(out: Path) -> bool:
 
 
 @dataclass(frozen=True)
-class MapRequest:
-    """Hold the options of `marsseg predict` that a map takes, as the user gave them."""
+class MapOptions:
+    """Hold the options of `marsseg predict` that a map takes, other than what its labels depend on."""
 
-    runs: Sequence[str]
-    source: str
     out: Path
-    bands: str | None
-    range: str | None
-    pixel_limit: int | None
-    tta: bool | None
-    decoding: str
-    with_ignored: bool
-    tile_overlap: float | None
-    batch: int | None
     vectors: Path | None
-    engine: str
+    pixel_limit: int | None
     json: bool
 
 
-def predict_map(request: MapRequest, session: Session) -> None:
-    """Predict a map, or go on with its finished blocks, and print what it holds."""
-    from ..data.ranges import Range, parse_range
-    from ..export.exporters import find_engine
-    from ..files.atomic import refuse_existing
-    from ..inference.ensemble import open_runs, scaling_of
-    from ..inference.maps.raster import Raster, parse_bands
-    from ..inference.maps.vectors import check_vectors, write_vectors
+def predict_map(options: MapOptions, bands: str | None, executor: Executor | None, jobs: int, **words: Any) -> None:
+    """Predict a map, or go on with its finished blocks, and print what it holds.
 
-    for target in (request.out, _names_file(request.out)):
+    Without an executor, this process predicts. `words` are values of a `MapRequest`.
+    """
+    from ..files.atomic import refuse_existing
+    from ..inference.maps.request import MapPrediction, MapRequest, parse_bands
+    from ..inference.maps.vectors import check_vectors
+
+    for target in (options.out, _names_file(options.out)):
         refuse_existing(target)
-    if request.vectors is not None:
-        refuse_existing(request.vectors, "--vectors")
-    bands = None if request.bands is None else parse_bands(request.bands)
-    wanted = None if request.range is None else parse_range(request.range, "--range")
+    if options.vectors is not None:
+        refuse_existing(options.vectors, "--vectors")
     check_backend()
-    folders, classes = open_runs(request.runs)
-    engine = find_engine(request.engine, session.catalog)
-    with Raster(Path(request.source), bands) as raster:
-        _check_size(raster, request.pixel_limit)
-        if request.vectors is not None:
-            check_vectors(request.vectors, raster.dataset)
-        raster.scale(wanted or Range.of(scaling_of(folders)))
+    if not Path(words["source"]).is_file():
+        hint = "A map is made of one image file. For a folder or a data set, write masks: --out FOLDER."
+        raise RequestError("There is no such file.", where=words["source"], hint=hint)
+    request = MapRequest(bands=None if bands is None else parse_bands(bands), **words)
+    with MapPrediction(request) as prediction:
+        raster = prediction.raster
+        _check_size(raster, options.pixel_limit)
+        if options.vectors is not None:
+            check_vectors(options.vectors, raster.dataset)
+        prediction.scale()
         for line in raster.remarks():
             say(line)
         load_keras()
-        from ..files.progress import ProgressBar
-        from ..inference.ensemble import load_networks
-        from ..inference.maps.parts import open_parts
-        from ..inference.maps.prediction import predict_blocks, write_map
-        from ..inference.prediction import CONVERTED
-        from ..networks.predictor import Predictor
-        from ..runs.decoding import decoding_of, uses_tta
-
-        decoded = decoding_of(folders, request.decoding)
-        if decoded.offsets:
-            say(f"Decoding: {decoded.describe(classes.names)}")
-        tta = uses_tta(folders, request.tta)
-        predictor = Predictor(
-            load_networks(folders, session, engine),
-            tta=tta,
-            overlap=request.tile_overlap,
-            batch=request.batch,
-            labels_only=not decoded.offsets,
-        )
-        if predictor.channels != len(raster.bands):
-            say(f"{raster.path.name}: {CONVERTED[predictor.channels]}")
-        height, width = raster.shape[:2]
-        record = {
-            "image": raster.files(),
-            "bands": raster.bands,
-            "range": raster.scaling,
-            "runs": [folder.network_hash() for folder in folders],
-            "tta": tta,
-            "decoding": decoded.offsets,
-            "with_ignored": request.with_ignored,
-            "tile_overlap": request.tile_overlap,
-            "batch": predictor.pixels,
-            "engine": request.engine,
-        }
-        with open_parts(request.out, (height, width), record) as parts:
-            if done := parts.done():
-                say(f"{done} of {parts.count} blocks of this map are finished already, in {parts.folder}.")
-            try:
-                with ProgressBar("Predicting", str(request.source)) as progress:
-                    predict_blocks(
-                        raster,
-                        predictor,
-                        parts,
-                        ignore_classes=() if request.with_ignored else classes.ignore_classes,
-                        decoding=decoded,
-                        progress=lambda rows: progress(rows, height),
-                    )
-            except KeyboardInterrupt:
-                say(
-                    f"Interrupted: {parts.done()} of {parts.count} blocks are finished, in {parts.folder}. "
-                    "Repeat the command to go on with them."
-                )
-                raise typer.Exit(EXIT_INTERRUPTED) from None
-
-            def with_vectors(whole_map: Path) -> None:
-                if request.vectors is not None:
-                    polygons = write_vectors(request.vectors, whole_map, classes.names)
-                    say(f"{request.vectors}: {polygons:,} polygons")
-
-            summary = write_map(request.out, raster, parts, classes, with_vectors)
+        summary = _predicted(prediction, options, executor, jobs)
         for line in raster.doubts():
             warn(line)
-    if request.json:
-        print_json(**_as_json(summary, classes.names))
+    names = prediction.classes.names
+    if options.json:
+        print_json(**_as_json(summary, names))
     else:
-        _print_summary(summary, classes.names)
-        print_text(f"{request.out}: {height:,} × {width:,} pixels of {request.source}")
+        _print_summary(summary, names)
+        height, width = prediction.size
+        print_text(f"{options.out}: {height:,} × {width:,} pixels of {request.source}")
     if summary.body is None:
         warn("The image has no coordinate reference system with a grid: the areas of the classes are not known.")
     if summary.outside:
         warn(f"{summary.outside:,} pixels lie outside the body in this projection, and have no area.")
+
+
+def _predicted(prediction: MapPrediction, options: MapOptions, executor: Executor | None, jobs: int) -> MapSummary:
+    """Predict the blocks that are not there yet, and write the map and its polygons."""
+    from ..files.progress import ProgressBar
+    from ..inference.maps.parts import open_parts
+    from ..inference.maps.prediction import predict_blocks, write_map
+    from ..inference.maps.spread import spread_blocks
+    from ..inference.maps.vectors import write_vectors
+    from ..inference.prediction import CONVERTED
+
+    raster, classes, channels = prediction.raster, prediction.classes, prediction.predictor.channels
+    if prediction.decoding.offsets:
+        say(f"Decoding: {prediction.decoding.describe(classes.names)}")
+    if channels != len(raster.bands):
+        say(f"{raster.path.name}: {CONVERTED[channels]}")
+    with open_parts(options.out, prediction.size, prediction.record()) as parts:
+        if done := parts.done():
+            say(f"{done} of {parts.count} blocks of this map are finished already, in {parts.folder}.")
+        height = prediction.size[0]
+        before = height - sum(map(parts.height, parts.missing()))
+        try:
+            with ProgressBar("Predicting", str(prediction.request.source)) as bar:
+
+                def progress(rows: int) -> None:
+                    bar(before + rows, height)
+
+                if executor is None:
+                    predict_blocks(prediction, parts, progress=progress)
+                else:
+                    spread_blocks(prediction, parts, executor, jobs, progress=progress)
+        except KeyboardInterrupt:
+            say(
+                f"Interrupted: {parts.done()} of {parts.count} blocks are finished, in {parts.folder}. "
+                "Repeat the command to go on with them."
+            )
+            raise typer.Exit(EXIT_INTERRUPTED) from None
+
+        def with_vectors(whole_map: Path) -> None:
+            if options.vectors is not None:
+                polygons = write_vectors(options.vectors, whole_map, classes.names)
+                say(f"{options.vectors}: {polygons:,} polygons")
+
+        return write_map(options.out, raster, parts, classes, with_vectors)
 
 
 def _names_file(out: Path) -> Path:

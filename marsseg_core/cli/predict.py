@@ -14,7 +14,7 @@ from ..registry.session import open_session
 from .common_options import Decoding, Engine, Jobs, On, Plugins, Trust, Tta
 from .completion import fixed
 from .loading import load_keras
-from .map import MapRequest, is_map, predict_map
+from .map import MapOptions, is_map, predict_map
 from .output import EXIT_INTERRUPTED, print_json, print_table, print_text, say, warn
 
 if TYPE_CHECKING:
@@ -129,30 +129,26 @@ def predict(
             (probabilities, "--probabilities"),
             (submission is not None, "--submission"),
             (subset is not None, "--subset"),
-            (on is not None, "--on"),
-            (jobs is not None, "--jobs"),
         ):
             if given:
                 hint = "Leave the option out, or pass a folder: --out FOLDER."
                 raise RequestError(f"{option} does not go with a map.", where=f"--out {out}", hint=hint)
         predict_map(
-            MapRequest(
-                runs=runs,
-                source=source,
-                out=out,
-                bands=bands,
-                range=range,
-                pixel_limit=pixel_limit,
-                tta=tta,
-                decoding=decoding,
-                with_ignored=with_ignored,
-                tile_overlap=tile_overlap,
-                batch=batch,
-                vectors=vectors,
-                engine=engine,
-                json=json,
-            ),
-            open_session(plugins=plugin, trust=trust),
+            MapOptions(out, vectors, pixel_limit, json),
+            bands,
+            _executor(on, jobs),
+            jobs or 1,
+            runs=tuple(runs),
+            source=source,
+            range=range,
+            tta=tta,
+            decoding=decoding,
+            with_ignored=with_ignored,
+            tile_overlap=tile_overlap,
+            batch=batch,
+            engine=engine,
+            plugins=tuple(map(str, plugin or ())),
+            trust=trust,
         )
         return
     for value, option in ((bands, "--bands"), (vectors, "--vectors")):

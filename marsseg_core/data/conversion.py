@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -13,18 +14,44 @@ from .scaling import Scaling, exact, numbers_of, scaled_values
 _SMALL_SHARE: Final = 1 / 16
 
 
+@dataclass
+class Seen:
+    """Hold what was noticed of the values that were converted.
+
+    Attributes:
+        values: how many values were scaled
+        outside: how many of them were outside the range
+        highest: the highest value that was scaled
+        unscaled_highest: the highest value that was not
+    """
+
+    values: int = 0
+    outside: int = 0
+    highest: float = -np.inf
+    unscaled_highest: float = -np.inf
+
+    def add(self, other: Seen) -> None:
+        """Add what was noticed of other values."""
+        self.values += other.values
+        self.outside += other.outside
+        self.highest = max(self.highest, other.highest)
+        self.unscaled_highest = max(self.unscaled_highest, other.unscaled_highest)
+
+
 class Converter:
     """Convert images of any type of numbers to uint8, chunk by chunk; `doubts` then returns warnings about the range.
 
     Args:
         scaling: the result of `determine_scaling` for the source of the images
+
+    Attributes:
+        scaling: the same
+        seen: what was noticed of the values so far
     """
 
     def __init__(self, scaling: Scaling | None) -> None:
         self.scaling = scaling
-        self._outside = self._values = 0
-        self._highest = -np.inf
-        self._unscaled_highest = -np.inf
+        self.seen = Seen()
 
     def __call__(self, chunk: ImageChunk) -> np.ndarray:
         """Convert the images of a chunk.
@@ -45,14 +72,12 @@ class Converter:
         if scaling.per == "image":
             return np.stack([self._stretched(image, scaling) for image in values])
         scaled, outside = scaled_values(values, scaling.low, scaling.high)
-        self._outside += outside
-        self._values += values.size
-        self._highest = max(self._highest, float(values.max()))
+        self.seen.add(Seen(values.size, outside, highest=float(values.max())))
         return scaled
 
     def _unscaled(self, values: np.ndarray, chunk: ImageChunk) -> np.ndarray:
         """Round values that are 0…255 already."""
-        self._unscaled_highest = max(self._unscaled_highest, float(values.max()))
+        self.seen.add(Seen(unscaled_highest=float(values.max())))
         if values.dtype == np.uint8:
             return values
         finite(values, chunk)
@@ -86,13 +111,14 @@ class Converter:
             Sentences.
         """
         lines = []
-        if self._outside:
-            share = f"{100 * self._outside / self._values:.3g} %"
-            what = f"{self._outside:,} values ({share}) lie" if counted else f"{share} of the values lie"
+        seen = self.seen
+        if seen.outside:
+            share = f"{100 * seen.outside / seen.values:.3g} %"
+            what = f"{seen.outside:,} values ({share}) lie" if counted else f"{share} of the values lie"
             lines.append(f"{what} outside the range and are clipped.")
-        ends = [(self._unscaled_highest, 0.0, 255.0)]
+        ends = [(seen.unscaled_highest, 0.0, 255.0)]
         if self.scaling is not None and self.scaling.per == "set":
-            ends.append((self._highest, self.scaling.low, self.scaling.high))
+            ends.append((seen.highest, self.scaling.low, self.scaling.high))
         for highest, low, high in ends:
             if 0 < highest - low < _SMALL_SHARE * (high - low):
                 lines.append(

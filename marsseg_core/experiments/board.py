@@ -39,12 +39,12 @@ def read_board(folder: Path) -> Board:
     records: list[tuple[Record, RunFolder, History]] = []
     unreadable = []
     splits: dict[str, RecordedSplit] = {}
-    for path in find_runs([folder]):
+    for run in find_runs([folder]):
         try:
-            record, run = read_record(path, splits), RunFolder.open(path)
+            record = read_record(run, splits)
             records.append((record, run, run.read_history() if run.history.is_file() else []))
         except RequestError as error:
-            unreadable.append((path, str(error)))
+            unreadable.append((run.path, str(error)))
     common = _common([_settings(record) for record, *_ in records])
     runs = tuple(_run(folder, *each, common) for each in records)
     return Board(folder, runs, tuple(unreadable))

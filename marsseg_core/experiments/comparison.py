@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from ..conventions import HEADLINE
 from ..errors import RequestError, nearest
+from ..files.run_folder import RunFolder
 from ..planning.metrics import metric_table
 from ..planning.options import SECTIONS
 from ..registry.parameters import NONE_WORD, to_text
@@ -157,7 +158,7 @@ class Comparison(HtmlRepr):
 
 
 def compare_runs(paths: Sequence[Path], *, by: str = HEADLINE, subset: str = "test") -> Comparison:
-    """Compare the finished runs in `paths`: run folders, or folders that contain runs and series.
+    """Compare the finished runs in `paths`: run folders, packs, or folders that contain runs and series.
 
     `by` is the name of the score to compare, and `subset` the subset that it is computed on.
 
@@ -202,15 +203,15 @@ def compare_runs(paths: Sequence[Path], *, by: str = HEADLINE, subset: str = "te
     return Comparison(by, subset, groups, _differing(groups), tuple(skipped + repeated), other_data, unreadable)
 
 
-def _read(paths: Sequence[Path]) -> tuple[list[Record], list[tuple[Path, str]]]:
+def _read(runs: Sequence[RunFolder]) -> tuple[list[Record], list[tuple[Path, str]]]:
     """Return the records of the runs that can be read, and the other runs with the reason."""
     records, broken = [], []
     splits: dict[str, RecordedSplit] = {}
-    for path in paths:
+    for run in runs:
         try:
-            records.append(read_record(path, splits))
+            records.append(read_record(run, splits))
         except RequestError as error:
-            broken.append((path, str(error)))
+            broken.append((Path(run.title), str(error)))
     return records, broken
 
 

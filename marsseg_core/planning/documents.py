@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from ..errors import PluginError, RequestError
 from ..files.documents import read_toml
+from ..files.pack import is_pack
 from ..files.run_folder import SERIES_PLAN, RunFolder
 from ..registry.catalog import Catalog
 from ..registry.distribution import DISTRIBUTION
@@ -43,7 +44,10 @@ class PlanDocument:
 
 
 def base_document(base: str, catalog: Catalog) -> PlanDocument:
-    """Read a plan file, the plan of a run folder, or a recipe, as `--plan` names it."""
+    """Read a plan file, the plan of a run folder or of a pack, or a recipe, as `--plan` names it."""
+    if is_pack(base):
+        run = RunFolder.open(base)
+        return PlanDocument(read_toml(run.plan), run.path, f"pack {base}", f"pack {base}", complete=True)
     path = Path(base)
     # os.path.isfile, because Path.is_file raises for a name that is too long. A folder without a plan may have the
     # same name as a recipe.

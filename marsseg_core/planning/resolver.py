@@ -61,7 +61,7 @@ class Request:
     """A run as the user requests it, before names and values are checked.
 
     Attributes:
-        base: a recipe, a plan file or a run folder; None for the recipe `default`
+        base: a recipe, a plan file, a run folder or a pack; None for the recipe `default`
         compositions: for each kind's option ("arch", "loss", …) that was passed, its composition text, or the objects
             passed in Python
         sections: the values passed for the sections "training", "split" and "cleaning"

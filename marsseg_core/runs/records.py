@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from ..errors import RequestError
 from ..files.documents import checked, read_toml
+from ..files.pack import is_pack
 from ..files.run_folder import FINISHED, RunFolder
 from ..files.schema import Items, OneOf, Table, Text
 from ..planning.metrics import MetricTable, metric_table
@@ -47,7 +48,7 @@ class Record:
     """A run as recorded in its folder.
 
     Attributes:
-        path: the run folder
+        path: the run folder, or what messages call a run in a pack
         settings: the values of the plan, by the names that `--dry-run` shows, without seed and fold
         seed: the seed, as text
         fold: the fold, as text
@@ -97,13 +98,16 @@ class Record:
         return self.status == FINISHED
 
 
-def find_runs(paths: Iterable[Path]) -> list[Path]:
-    """Find all run folders in `paths`, without duplicates. A path may be a run folder, or contain runs or series.
+def find_runs(paths: Iterable[Path]) -> list[RunFolder]:
+    """Find all runs in `paths`, without duplicates. A path may be a run folder or a pack, or contain runs or series.
 
-    Raises RequestError for a path that contains no run.
+    Raises RequestError for a path that contains no run, or a pack that is not as a pack must be.
     """
-    folders: dict[Path, Path] = {}
+    folders: dict[Path, RunFolder] = {}
     for path in paths:
+        if is_pack(path):
+            folders |= {run.path.resolve(): run for run in RunFolder.open_all(path)}
+            continue
         # os.path.isfile, because Path.is_file raises for a name that is too long.
         plans = [path / "plan.toml"] if os.path.isfile(path / "plan.toml") else []
         if not plans and os.path.isdir(path):
@@ -113,7 +117,7 @@ def find_runs(paths: Iterable[Path]) -> list[Path]:
                 f"'{path}' is not a run folder, and contains none.", hint="By default, runs are stored in runs/."
             )
         for plan in plans:
-            folders.setdefault(plan.parent.resolve(), plan.parent)
+            folders.setdefault(plan.parent.resolve(), RunFolder(plan.parent))
     return list(folders.values())
 
 
@@ -128,13 +132,14 @@ class RecordedSplit:
     names: Mapping[str, frozenset[str]]
 
 
-def read_record(path: Path, splits: dict[str, RecordedSplit] | None = None) -> Record:
-    """Read the record of a run folder; RequestError names a file that is missing, broken or changed after the run.
+def read_record(run: RunFolder | Path, splits: dict[str, RecordedSplit] | None = None) -> Record:
+    """Read the record of a run; RequestError names a file that is missing, broken or changed after the run.
 
     `splits` has the splits that were read for other runs, by the hash of their file: runs on the same data share one,
     so that a thousand of them do not need a thousand lists of the same items.
     """
-    folder = RunFolder.open(path)
+    folder = run if isinstance(run, RunFolder) else RunFolder.open(run)
+    path = Path(folder.title)
     folder.check_unchanged(folder.plan, folder.split, folder.metrics)
     settings = _settings(checked(with_current_keys(read_toml(folder.plan)), _RECORDED_PLAN, folder.plan.name, path))
     metrics: Any = {"status": UNFINISHED, "subsets": {}}

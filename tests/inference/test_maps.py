@@ -14,9 +14,10 @@ from affine import Affine
 from rasterio.control import GroundControlPoint
 
 import marsseg_core as marsseg
+from marsseg_core.data.raster import Raster
 from marsseg_core.errors import RequestError
 from marsseg_core.inference.maps import parts, vectors
-from marsseg_core.inference.maps.raster import Raster, parse_bands
+from marsseg_core.inference.maps.request import parse_bands
 
 pytestmark = pytest.mark.usefixtures("without_reports")
 
@@ -190,7 +191,7 @@ class TestAnImage:
         with Raster(write(tmp_path / "wide.tif", values, nodata=65535), None) as raster:
             raster.scale(values_range("auto"))
             assert raster[0:2, 0:3][..., 0].tolist() == [[0, 255, 125], [0, 1, 0]]
-            assert raster.valid(1, 2).tolist() == [[False, True, False]]
+            assert raster.valid(slice(1, 2), slice(0, 3)).tolist() == [[False, True, False]]
             assert raster.remarks() == ["wide.tif: whole numbers from 0 to 4095 are scaled to 0 to 255."]
 
     def test_of_floats_may_have_nan_as_nodata(self, tmp_path):
@@ -239,7 +240,7 @@ class TestAnImage:
         saturated = -32765 if dtype == np.int16 else np.uint32(0xFF7FFFFE).view(np.float32)
         values = np.array([[[null, saturated, 0, 255]]], dtype)
         with Raster(write(tmp_path / "cube.cub", values, driver="ISIS3"), None) as raster:
-            assert raster.valid(0, 1).tolist() == [[False, False, True, True]]
+            assert raster.valid(slice(0, 1), slice(0, 4)).tolist() == [[False, False, True, True]]
             raster.scale(values_range("auto"))
             assert raster[0:1, 0:4][..., 0].tolist() == [[0, 0, 0, 255]]
 

@@ -2,82 +2,22 @@
 
 from __future__ import annotations
 
-import os
-import signal
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers.executors import InThisProcess, Killing
 from helpers.paths import FROZEN
 from PIL import Image
 
-from marsseg_core.components.interfaces import Executor
-from marsseg_core.components.tasks import TaskResult, Workers
 from marsseg_core.errors import RequestError
 from marsseg_core.inference.outputs import Outputs
 from marsseg_core.inference.prediction import Summary, predict_source
 from marsseg_core.inference.request import Prediction, PredictionRequest
 from marsseg_core.inference.spread import SpreadPrediction
 from marsseg_core.inference.submission import new_submission
-from marsseg_plugins.executors.local import Local, LocalWorkers
 
 RUN = FROZEN / "finished"
-
-
-@dataclass(frozen=True)
-class InThisProcess(Executor):
-    """Does the tasks in this process, in an order of its own, and notes them."""
-
-    jobs: int = 2
-    done: list = field(default_factory=list)
-
-    def start(self, spec):
-        return InThisProcessWorkers(self.jobs, self.done)
-
-
-class InThisProcessWorkers(Workers):
-    def __init__(self, jobs, done):
-        self.jobs, self.done, self.tasks = jobs, done, []
-
-    @property
-    def places(self):
-        return self.jobs
-
-    def submit(self, task):
-        self.tasks.append(task)
-
-    def wait(self, seconds):
-        task = self.tasks.pop()
-        self.done.append(task)
-        return [TaskResult(task, **task.answer())]
-
-    def stop(self):
-        pass
-
-
-@dataclass(frozen=True)
-class Killing(Local):
-    """Kills a process when it has begun its second task."""
-
-    def start(self, spec):
-        return KillingWorkers(spec, self.threads)
-
-
-class KillingWorkers(LocalWorkers):
-    submitted, lost = 0, 0
-
-    def submit(self, task):
-        super().submit(task)
-        self.submitted += 1
-        if self.submitted == self.places + 1:
-            (process,) = [each for each in self._processes if each.task == task]
-            os.kill(process._process.pid, signal.SIGKILL)
-
-    def wait(self, seconds):
-        results = super().wait(seconds)
-        KillingWorkers.lost += sum(result.lost for result in results)
-        return results
 
 
 @pytest.fixture
@@ -147,8 +87,9 @@ def test_a_single_image_that_cannot_be_read_leaves_nothing(images, tmp_path):
 @pytest.mark.slow
 def test_a_worker_that_is_killed_is_replaced(images, tmp_path):
     expected = predict(images, tmp_path / "one", batch=1, **ALL)
-    assert predict(images, tmp_path / "many", Killing(), batch=1, **ALL) == expected
-    assert KillingWorkers.lost == 1
+    executor = Killing()
+    assert predict(images, tmp_path / "many", executor, batch=1, **ALL) == expected
+    assert len(executor.lost) == 1
 
 
 @pytest.mark.slow

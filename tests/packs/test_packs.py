@@ -88,6 +88,20 @@ class TestTheReceiver:
         assert (first.pop("run"), second.pop("run")) == (str(run), str(pack))
         assert first == second
 
+    def test_compares_it_as_the_run(self, cli, run, pack):
+        first, second = (json.loads(cli("compare", str(each), "--json").out) for each in (run, pack))
+        (of_run,), (of_pack,) = (each["groups"][0].pop("runs") for each in (first, second))
+        assert (of_run.pop("run"), of_pack.pop("run")) == (str(run), str(pack))
+        assert (first, of_run) == (second, of_pack)
+        both = json.loads(cli("compare", str(run), str(pack), "--json").out)
+        assert both["skipped"] == [{"run": str(pack), "reason": f"the same plan, seed and fold as {run}"}]
+
+    def test_plans_a_run_like_it(self, cli, run, pack):
+        of_run, of_pack = (cli("run", "--plan", str(each), "--dry-run") for each in (run, pack))
+        assert of_pack.code == 0, of_pack.err
+        plan = str(run / "plan.toml")
+        assert of_pack.out.replace(f"pack {pack}", f"file {plan}") == of_run.out
+
     def test_starts_a_run_from_it(self, pack, tiny_file, tmp_path):
         words = {"arch": "unet:width=0.125:depth=2:convolutions=1", "bottleneck": "none", "batch": 5, "epochs": 1}
         begun = marsseg.run(**words, data=str(tiny_file), init=str(pack), out=tmp_path / "next")

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from .optional import import_geo
+from ...data.geo import import_geo
 from .parts import BLOCK
 
 # Whether a part of a map is on the body is seen from so many of its points.

@@ -11,7 +11,7 @@ from xml.etree import ElementTree
 import numpy as np
 
 from ...conventions import VOID
-from .optional import import_geo, quiet
+from ...data.geo import import_geo, quiet
 from .parts import BLOCK
 
 _OPAQUE: Final = 255

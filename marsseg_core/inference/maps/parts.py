@@ -19,6 +19,8 @@ from ...files.locks import lock_folder
 BLOCK: Final = 512
 """How many rows a block has, and how many rows and columns a tile of the map."""
 
+_RECORD: Final = "request.json"
+
 
 class Parts:
     """Hold blocks of labels, `BLOCK` rows over the whole width, each in a file that is written atomically.
@@ -37,13 +39,27 @@ class Parts:
         """Return the number of blocks."""
         return -(-self.shape[0] // BLOCK)
 
+    def missing(self, numbers: range | None = None) -> list[range]:
+        """Return the runs of successive blocks that are not there, among these or all."""
+        runs: list[range] = []
+        for number in numbers or range(self.count):
+            if self._file(number).is_file():
+                continue
+            begins = runs.pop().start if runs and runs[-1].stop == number else number
+            runs.append(range(begins, number + 1))
+        return runs
+
     def done(self) -> int:
-        """Return how many blocks are there, counted from the top without a gap."""
-        return next((number for number in range(self.count) if not self._file(number).is_file()), self.count)
+        """Return how many blocks are there."""
+        return self.count - sum(map(len, self.missing()))
 
     def rows(self, number: int) -> tuple[int, int]:
         """Return the first row of a block, and the first one after it."""
         return number * BLOCK, min((number + 1) * BLOCK, self.shape[0])
+
+    def height(self, numbers: range) -> int:
+        """Return how many rows successive blocks have."""
+        return self.rows(numbers.stop - 1)[1] - self.rows(numbers.start)[0]
 
     def write(self, number: int, labels: np.ndarray) -> None:
         """Write the labels (h, W) of a block."""
@@ -78,20 +94,34 @@ def open_parts(out: Path, shape: tuple[int, int], request: Mapping[str, Any]) ->
     another process is writing them.
     """
     folder = folder_of(out)
-    record = folder / "request.json"
-    text = json.dumps(request, indent=2) + "\n"
     with errors_named(folder):
         folder.mkdir(parents=True, exist_ok=True)
     try:
         with lock_folder(folder):
-            if not record.is_file():
-                write_bytes(record, text.encode())
-            elif (earlier := record.read_text(encoding="utf-8")) != text:
-                _refuse(folder, _differing(earlier, text))
+            if (folder / _RECORD).is_file():
+                check_request(folder, recorded(folder), request)
+            else:
+                write_bytes(folder / _RECORD, _text(request).encode())
             yield Parts(folder, shape)
             shutil.rmtree(folder, ignore_errors=True)
     except BlockingIOError as cause:
         raise RequestError("Another process is predicting this map.", where=str(folder)) from cause
+
+
+def recorded(folder: Path) -> str:
+    """Return the text of the request that a folder of blocks is for."""
+    return (folder / _RECORD).read_text(encoding="utf-8")
+
+
+def check_request(folder: Path, earlier: str, request: Mapping[str, Any]) -> None:
+    """Raise RequestError if the blocks in a folder are of another request; `earlier` is what `recorded` returns."""
+    text = _text(request)
+    if earlier != text:
+        _refuse(folder, _differing(earlier, text))
+
+
+def _text(request: Mapping[str, Any]) -> str:
+    return json.dumps(request, indent=2) + "\n"
 
 
 def _differing(earlier: str, text: str) -> list[str]:
@@ -100,7 +130,7 @@ def _differing(earlier: str, text: str) -> list[str]:
         old, new = json.loads(earlier), json.loads(text)
         return [key for key in new if old.get(key) != new[key]]
     except (ValueError, AttributeError):
-        return ["request.json"]
+        return [_RECORD]
 
 
 def _refuse(folder: Path, differing: Sequence[str]) -> None:

@@ -11,17 +11,16 @@ from typing import Any
 import numpy as np
 
 from ...conventions import VOID
+from ...data.raster import Raster
 from ...evaluation.confusion import decode
-from ...evaluation.decoding import Decoding
 from ...figures.colours import class_colours
 from ...files.atomic import atomic_write, write_bytes
-from ...networks.predictor import Predictor
 from ..ensemble import Classes, with_channels
 from ..prediction import finite
 from .areas import CellAreas, Ellipsoid, ellipsoid_of
 from .geotiff import category_file, new_map
 from .parts import Parts
-from .raster import Raster
+from .request import MapPrediction
 
 # Areas are added up in so many rows at a time, since they need eight bytes a pixel.
 _SUMMED_ROWS = 64
@@ -60,36 +59,21 @@ class MapSummary:
 
 
 def predict_blocks(
-    raster: Raster,
-    predictor: Predictor,
+    prediction: MapPrediction,
     parts: Parts,
+    numbers: range | None = None,
     *,
-    ignore_classes: tuple[int, ...],
-    decoding: Decoding,
-    progress: Callable[[float], None],
+    progress: Callable[[int], None] = lambda rows: None,
 ) -> None:
-    """Predict the blocks that are not there yet, from top to bottom. Pixels without data are void.
+    """Predict the blocks that are not there yet, among these or all, from top to bottom. Pixels without data are void.
 
     The labels are those of the whole image predicted in memory, wherever the prediction goes on. `progress` is called
-    with the number of rows done. Raises RunError where the network's output is not finite.
+    with the number of rows that this call has predicted. Raises RunError where the network's output is not finite.
     """
-    done = parts.done()
-    if done == parts.count:
-        return
-    first_row = parts.rows(done)[0]
-    strips = _labels(raster, predictor, first_row, ignore_classes, decoding, progress)
-    waiting: list[np.ndarray] = []
-    number, (_, bottom) = done, parts.rows(done)
-    row = first_row
-    for strip in strips:
-        while len(strip):
-            piece, strip = strip[: bottom - row], strip[bottom - row :]
-            waiting.append(piece)
-            row += len(piece)
-            if row == bottom:
-                _write(raster, parts, number, waiting)
-                number, waiting = number + 1, []
-                bottom = parts.rows(number)[1]
+    before = 0
+    for blocks in parts.missing(numbers):
+        _predict_run(prediction, parts, blocks, lambda rows, before=before: progress(before + rows))  # type: ignore[misc]
+        before += parts.height(blocks)
 
 
 def write_map(
@@ -112,31 +96,37 @@ def write_map(
     return summary.total
 
 
-def _write(raster: Raster, parts: Parts, number: int, strips: list[np.ndarray]) -> None:
-    labels = np.concatenate(strips)
-    labels[~raster.valid(*parts.rows(number))] = VOID
-    parts.write(number, labels)
+def _predict_run(prediction: MapPrediction, parts: Parts, blocks: range, progress: Callable[[int], None]) -> None:
+    """Predict successive blocks."""
+    raster, number = prediction.raster, blocks.start
+    first, bottom = parts.rows(number)
+    row, waiting = first, list[np.ndarray]()
+    for strip in _labels(prediction, range(first, first + parts.height(blocks))):
+        while len(strip):
+            piece, strip = strip[: bottom - row], strip[bottom - row :]
+            waiting.append(piece)
+            row += len(piece)
+            progress(row - first)
+            if row == bottom:
+                labels = np.concatenate(waiting)
+                labels[~raster.valid(slice(*parts.rows(number)), slice(0, raster.shape[1]))] = VOID
+                parts.write(number, labels)
+                number, waiting = number + 1, []
+                bottom = parts.rows(number)[1]
 
 
-def _labels(
-    raster: Raster,
-    predictor: Predictor,
-    first_row: int,
-    ignore_classes: tuple[int, ...],
-    decoding: Decoding,
-    progress: Callable[[float], None],
-) -> Iterator[np.ndarray]:
-    """Yield the labels (h, W) of the image from `first_row` on."""
-    image, row = NetworkImage(raster, predictor.channels), first_row
+def _labels(prediction: MapPrediction, rows: range) -> Iterator[np.ndarray]:
+    """Yield the labels (h, W) of rows of the image, in row strips."""
+    raster, predictor = prediction.raster, prediction.predictor
+    image = NetworkImage(raster, predictor.channels)
     height, width = image.shape[:2]
-    if predictor.fits(image):  # then there is one block
-        strips = next(predictor.predict([image[0:height, 0:width]]))
+    if predictor.fits(image):
+        whole = next(predictor.predict([image[0:height, 0:width]]))
+        strips = iter([np.concatenate([*whole])[rows.start : rows.stop]])
     else:
-        strips = predictor.predict_rows(image, range(first_row, height))
+        strips = predictor.predict_rows(image, rows)
     for strip in finite(strips, raster.path.name):
-        yield decode(decoding.of_probabilities(strip), ignore_classes)
-        row += len(strip)
-        progress(row)
+        yield decode(prediction.decoding.of_probabilities(strip), prediction.ignore_classes)
 
 
 class _Areas:

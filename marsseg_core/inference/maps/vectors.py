@@ -10,9 +10,9 @@ from typing import Any, Final
 import numpy as np
 
 from ...conventions import VOID
+from ...data.geo import import_geo, quiet
 from ...errors import RequestError
 from ...files.atomic import atomic_write
-from .optional import import_geo, quiet
 
 SUFFIX: Final = ".gpkg"
 """The suffix of a GeoPackage."""

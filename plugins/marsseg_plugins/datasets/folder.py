@@ -26,13 +26,17 @@ from .values import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import numpy as np
 
-    from marsseg_core.plugin_api import Scaling, SegmentationData, Writer
+    from marsseg_core.plugin_api import Converter, Range, Scaling, SegmentationData, Writer
 
     from .class_file import ClassFile
-    from .layouts.base import Wanted
+    from .layouts.base import Found, Wanted
+    from .pairs import Pair
     from .resizing import Resizing
+    from .windows import Windows
 
 
 @dataclass(frozen=True)
@@ -54,6 +58,10 @@ class Folder(Dataset):
     labelmap.txt, class_names.txt, class_dict.csv, or classes.json) next to the two folders names them. If it also has
     colours, masks may be palette or colour images. With `palette=indices`, the indices of palette images are the ids,
     as in VOC.
+
+    With `resize=windows`, images and masks are not read whole, and may be of any size and any format that GDAL reads
+    (GeoTIFF, JPEG 2000, ISIS cubes; PDS labels by a table). Windows are cut out where masks have labels. Masks have one
+    band of class ids; pixels with the nodata value of either file are void. It needs `pip install "marsseg[geo]"`.
 
     The files may be in subfolders, the same ones in both folders. Each subfolder of images/, with the folders inside
     it, is a place, and the items of a place stay in the same subset of any split. The tiles of an image always stay
@@ -77,18 +85,29 @@ class Folder(Dataset):
     masks: str | None = param(None, help="the same for masks")
     image_suffix: str | None = param(None, help="what names of images have at their end; none: found by itself")
     mask_suffix: str | None = param(None, help="the same for masks, such as _mask in a_mask.png")
-    resize: Literal["none", "whole", "tiles"] = param(
-        "none", help="how images get one size: none if they have it already, resized whole, or cut into tiles"
+    resize: Literal["none", "whole", "tiles", "windows"] = param(
+        "none",
+        help="how images get one size: none if they have it already, resized whole, cut into tiles, or windows where "
+        "labels are in large images",
     )
-    height: int | None = param(
-        None, help="rows of an item, for resize=whole and resize=tiles", minimum=1, maximum=10_000
-    )
-    width: int | None = param(
-        None, help="columns of an item, for resize=whole and resize=tiles", minimum=1, maximum=10_000
-    )
+    height: int | None = param(None, help="rows of an item, unless resize=none", minimum=1, maximum=10_000)
+    width: int | None = param(None, help="columns of an item, unless resize=none", minimum=1, maximum=10_000)
     scale: float = param(1.0, help="factor by which images are resized before tiles are cut", above=0, maximum=16)
     edges: Edges = param("inward", help=EDGES_HELP, absent="pad")
     overlap: float = param(0.0, help=OVERLAP_HELP, minimum=0, maximum=10_000)
+    least_labelled: float = param(
+        0.0,
+        help="least share of labelled pixels in a window, for resize=windows; windows without any are left out",
+        minimum=0,
+        maximum=1,
+    )
+    bands: tuple[int, ...] | None = param(
+        None,
+        help="numbers of the bands to read, one or three from 1, for resize=windows; none: the only one, or red, "
+        "green and blue",
+        minimum=1,
+        min_length=1,
+    )
     colour: Literal["as_is", "grey", "rgb"] = param(
         "as_is", help="as_is, or convert all images to grey or to three channels"
     )
@@ -110,7 +129,7 @@ class Folder(Dataset):
         "refuse", help="what to do with images without a mask and masks without an image"
     )
     limit: int | None = param(None, help="use only this many images, evenly spread", minimum=1, maximum=ITEM_LIMIT)
-    pixel_limit: int = param(PIXEL_LIMIT, help="images with more pixels are refused", minimum=1)
+    pixel_limit: int = param(PIXEL_LIMIT, help="images with more pixels are refused, unless resize=windows", minimum=1)
     range: str = param("auto", help=RANGE_HELP, absent="bits")
     range_per: RangePer = param("set", help=PER_HELP)
     orientation: Literal["shown", "stored"] = param(
@@ -122,10 +141,24 @@ class Folder(Dataset):
         if self.resize != "none" and (self.height is None or self.width is None):
             raise ValueError(f"resize={self.resize} needs height and width")
         if self.resize == "none" and (self.height is not None or self.width is not None):
-            raise ValueError("height and width need resize=whole or resize=tiles")
+            raise ValueError("height and width need resize=whole, resize=tiles or resize=windows")
         if self.resize != "tiles" and self.scale != 1:
             raise ValueError("scale needs resize=tiles")
-        check_overlap(self.overlap, self.resize, self.height, self.width)
+        tiled = "tiles" if self.resize == "windows" else self.resize
+        check_overlap(self.overlap, tiled, self.height, self.width)
+        self._check_windows()
+
+    def _check_windows(self) -> None:
+        if self.bands is not None and len(self.bands) not in (1, 3):
+            raise ValueError(f"bands are one grey band or three colours, not {len(self.bands)}")
+        if self.resize != "windows":
+            if self.bands is not None or self.least_labelled:
+                raise ValueError("bands and least_labelled need resize=windows")
+        elif self.binary:
+            raise ValueError("binary has no meaning with resize=windows: masks hold class ids")
+        elif self.groups == "none" and (self.overlap or self.edges != "pad"):
+            # Else a pixel could be in two subsets.
+            raise ValueError("groups=none with resize=windows needs edges=pad and overlap=0")
 
     @classmethod
     def recognises(cls, path: Path) -> bool:
@@ -144,19 +177,16 @@ class Folder(Dataset):
             FACT_FILE,
             ITEM_FILE,
             CacheSource,
-            ImageReader,
             Range,
             cached_data,
             note_classes,
             note_scaling,
-            note_warnings,
             read_folder_facts,
         )
 
         from .classes import ignored_classes
         from .finding import find_pairs
-        from .pair_reader import PairReader
-        from .pairs import digest, write_pairs
+        from .pairs import digest
         from .values import refuse_other_values
 
         root = Path(self.path)
@@ -168,31 +198,20 @@ class Folder(Dataset):
         if class_file and found.classes and not class_file.palette:
             classes = replace(class_file, indices=found.classes.indices)  # names alone, as labelme writes them for VOC
         names = self._class_names(classes)
-        resizing = self._resizing()
+        windows = self._windows(found, pairs, names, classes) if self.resize == "windows" else None
         facts = read_folder_facts(root)
         earlier = facts.scaling if self.range == "auto" else None
 
         def prepare(writer: Writer) -> None:
             value_range = Range.parse(self.range, self.range_per)
-            upright = self.orientation == "shown"
-            picture = ImageReader([pair.image for pair in pairs], value_range, limit=self.pixel_limit, upright=upright)
-            reader = PairReader(
-                picture,
-                names,
-                classes.palette if classes else {},
-                self.binary,
-                upright,
-                self.pixel_limit,
-                indices=self.palette == "indices" or bool(classes and classes.indices),
-                ids=classes.ids if classes else None,
-                draw=found.draw,
-            )
-            write_pairs(writer, pairs, reader, resizing, self.colour)
-            refuse_other_values(self.path, earlier, picture.converter.kept)
-            note_scaling(writer, picture.converter, earlier)
-            note_warnings(writer, picture.turning())
+            if windows is not None:
+                converter, count = windows.write(writer, value_range, self.colour, self.path)
+            else:
+                converter, count = self._write_whole(writer, value_range, found, pairs, names, classes)
+            refuse_other_values(self.path, earlier, converter.kept)
+            note_scaling(writer, converter, earlier)
             if names is None:
-                note_classes(writer, reader.classes(self.path))
+                note_classes(writer, count)
 
         options = {
             "dataset": "folder",
@@ -204,13 +223,62 @@ class Folder(Dataset):
             "palette": self.palette,
             "binary": self.binary,
             "orientation": self.orientation,
+            "windows": None if windows is None else [self.bands, self.least_labelled, windows.grouped],
         }
-        files = dict.fromkeys(file for pair in pairs for file in (pair.image, pair.mask))
+        if windows is not None:
+            files = dict.fromkeys(windows.files())
+        else:
+            files = dict.fromkeys(file for pair in pairs for file in (pair.image, pair.mask))
         tables = [path for name in (ITEM_FILE, FACT_FILE) if (path := root / name).is_file()]
         source = CacheSource(f"folder:{root.resolve().name}", [*files, *found.files, *class_files, *tables], options)
         ignore_classes = ignored_classes(source.name, names, self.ignore_classes, facts.ignore_classes)
         colours = classes.colours if classes else None
         return cached_data(source, prepare, class_names=names, ignore_classes=ignore_classes, class_colours=colours)
+
+    def _write_whole(
+        self,
+        writer: Writer,
+        value_range: Range,
+        found: Found,
+        pairs: Sequence[Pair],
+        names: tuple[str, ...] | None,
+        classes: ClassFile | None,
+    ) -> tuple[Converter, int]:
+        """Write images that are read whole, and return what converted them and the number of classes."""
+        from marsseg_core.plugin_api import ImageReader, note_warnings
+
+        from .pair_reader import PairReader
+        from .pairs import write_pairs
+
+        upright = self.orientation == "shown"
+        picture = ImageReader([pair.image for pair in pairs], value_range, limit=self.pixel_limit, upright=upright)
+        reader = PairReader(
+            picture,
+            names,
+            classes.palette if classes else {},
+            self.binary,
+            upright,
+            self.pixel_limit,
+            indices=self.palette == "indices" or bool(classes and classes.indices),
+            ids=classes.ids if classes else None,
+            draw=found.draw,
+        )
+        write_pairs(writer, pairs, reader, self._resizing(), self.colour)
+        note_warnings(writer, picture.turning())
+        return picture.converter, len(names) if names is not None else reader.classes(self.path)
+
+    def _windows(
+        self, found: Found, pairs: Sequence[Pair], names: tuple[str, ...] | None, classes: ClassFile | None
+    ) -> Windows:
+        from marsseg_core.plugin_api import refuse_file
+
+        from .windows import Windows
+
+        if found.draw is not None:
+            refuse_file(self.path, "Windows need masks that are images; here, they are polygons.")
+        ids = classes.ids if classes else None
+        grouped = self.groups != "none"
+        return Windows(pairs, self._resizing(), self.bands, self.least_labelled, names, ids, grouped)
 
     def with_scaling(self, scaling: Scaling) -> Folder:
         from marsseg_core.plugin_api import read_folder_facts
@@ -230,7 +298,7 @@ class Folder(Dataset):
 
         root = Path(self.path)
         found = find(root, self.layout, self._wanted(self._class_file()[0]))
-        if not found.unlabelled:
+        if not found.unlabelled or self.resize == "windows":
             return None
         return read_unlabelled(
             f"folder:{root.resolve().name}, without labels",
@@ -248,11 +316,15 @@ class Folder(Dataset):
         return Resizing(self.resize, self.height or 0, self.width or 0, self.scale, self.edges, self.overlap)
 
     def _wanted(self, class_file: ClassFile | None) -> Wanted:
+        from marsseg_core.plugin_api import SUFFIXES
+
         from .layouts.base import Wanted
+        from .windows import RASTER_SUFFIXES
 
         given = class_file.names if class_file else None
         names = self.classes if isinstance(self.classes, tuple) else MARS_CLASSES if self.classes == "mars" else given
-        return Wanted(self.images, self.masks, self.image_suffix, self.mask_suffix, names, self.pixel_limit)
+        suffixes = RASTER_SUFFIXES if self.resize == "windows" else SUFFIXES
+        return Wanted(self.images, self.masks, self.image_suffix, self.mask_suffix, names, self.pixel_limit, suffixes)
 
     def _class_file(self) -> tuple[ClassFile | None, list[Path]]:
         """Return the content of the class file, or None, and a list of its path, which may be empty."""

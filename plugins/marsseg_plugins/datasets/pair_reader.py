@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Final
 
 import numpy as np
@@ -71,14 +72,7 @@ class PairReader:
         mask = read_mask(
             pair.mask, limit=self._limit, palette=self._palette, indices=self._indices, upright=self._upright
         )
-        if not self._ids:
-            return mask
-        if unknown := sorted(set(np.unique(mask).tolist()) - self._ids.keys()):
-            refuse_file(pair.mask, f"The mask holds the value {unknown[0]}, which is the id of no class.")
-        id_of_value = np.full(VOID + 1, VOID, np.uint8)
-        id_of_value[list(self._ids)] = list(self._ids.values())
-        ids: np.ndarray = id_of_value[mask]
-        return ids
+        return numbered(pair.mask, mask, self._ids) if self._ids else mask
 
     def classes(self, folder: str) -> int:
         """Return the number of classes: the highest id in the masks read so far, plus 1.
@@ -106,3 +100,13 @@ class PairReader:
             )
             hint = "If the mask was drawn on the image as it is stored, set orientation=stored."
         refuse_file(pair.mask, message, hint=hint)
+
+
+def numbered(path: Path, values: np.ndarray, ids: Mapping[int, int]) -> np.ndarray:
+    """Return the ids of the values of a mask. Raises RequestError if a value has none."""
+    if unknown := sorted(set(np.unique(values).tolist()) - ids.keys()):
+        refuse_file(path, f"The mask holds the value {unknown[0]}, which is the id of no class.")
+    id_of_value = np.full(VOID + 1, VOID, np.uint8)
+    id_of_value[list(ids)] = list(ids.values())
+    numbers: np.ndarray = id_of_value[values]
+    return numbers

@@ -13,12 +13,14 @@ from marsseg_core.plugin_api import VOID
 
 from .values import Edges
 
-Resize = Literal["none", "whole", "tiles"]
+Resize = Literal["none", "whole", "tiles", "windows"]
 
 
 @dataclass(frozen=True)
 class Resizing:
     """Turn an image and its mask into items of the data set: unchanged, resized, or cut into tiles.
+
+    Windows are tiles of images that are not read whole (`windows.py`).
 
     Images are interpolated. Masks take the nearest pixel, so that ids stay ids and void stays void. Tiles are cut from
     the image after it is resized by `scale`. The last tile of a row or column is moved inward, so that it ends with the
@@ -46,10 +48,10 @@ class Resizing:
         else:
             rows, columns = self._scaled(mask.shape)
             image, mask = resized_image(image, (rows, columns)), resized_mask(mask, (rows, columns))
-            for top in self._starts(rows, self.height):
-                for left in self._starts(columns, self.width):
+            for top in self.starts(rows, self.height):
+                for left in self.starts(columns, self.width):
                     window = np.s_[top : top + self.height, left : left + self.width]
-                    yield self._filled(image[window], 0), self._filled(mask[window], VOID), (top, left)
+                    yield self.filled(image[window], 0), self.filled(mask[window], VOID), (top, left)
 
     def remarks(self, sizes: Sequence[tuple[int, int]]) -> list[str]:
         """Return remarks for the user about tiles from images of these sizes (H, W)."""
@@ -76,7 +78,7 @@ class Resizing:
         rows, columns = (max(1, round(length * self.scale)) for length in size)
         return rows, columns
 
-    def _starts(self, length: int, tile: int) -> list[int]:
+    def starts(self, length: int, tile: int) -> list[int]:
         """Return the positions where the tiles along a side begin."""
         overlap = round(self.overlap if self.overlap >= 1 else self.overlap * tile)
         step = max(1, tile - overlap)
@@ -87,11 +89,12 @@ class Resizing:
     def _once(self, length: int, tile: int) -> int:
         """Return how many of the positions along a side are in one tile only."""
         tiles_at = np.zeros(length, np.int64)
-        for start in self._starts(length, tile):
+        for start in self.starts(length, tile):
             tiles_at[start : start + tile] += 1
         return int((tiles_at == 1).sum())
 
-    def _filled(self, tile: np.ndarray, value: int) -> np.ndarray:
+    def filled(self, tile: np.ndarray, value: int) -> np.ndarray:
+        """Fill a tile up to its full size with a value."""
         missing = [(0, self.height - tile.shape[0]), (0, self.width - tile.shape[1])]
         return np.pad(tile, missing + [(0, 0)] * (tile.ndim - 2), constant_values=value)
 

@@ -193,7 +193,7 @@ def test_a_bright_pixel_shrinks_to_its_share(folder):
     [
         ({"resize": "tiles"}, "resize=tiles needs height and width"),
         ({"resize": "whole", "height": 3}, "resize=whole needs height and width"),
-        ({"width": 3}, "height and width need resize=whole or resize=tiles"),
+        ({"width": 3}, "height and width need resize=whole, resize=tiles or resize=windows"),
         ({"resize": "whole", "height": 3, "width": 3, "scale": 2.0}, "scale needs resize=tiles"),
     ],
 )

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from marsseg_core.plugin_api import PIXEL_LIMIT
+from marsseg_core.plugin_api import PIXEL_LIMIT, SUFFIXES
 
 if TYPE_CHECKING:
     import numpy as np
@@ -26,6 +26,7 @@ class Wanted:
         mask_suffix: the same for masks
         names: the names of the classes, if they are known before masks are read
         pixel_limit: the maximum number of pixels of an image
+        suffixes: the suffixes of image files
     """
 
     images: str | None = None
@@ -34,6 +35,7 @@ class Wanted:
     mask_suffix: str | None = None
     names: tuple[str, ...] | None = None
     pixel_limit: int = PIXEL_LIMIT
+    suffixes: Collection[str] = SUFFIXES
 
 
 @dataclass(frozen=True)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from marsseg_core.plugin_api import SUBSET_WORDS, SUBSETS, RequestError, refuse_file
+from marsseg_core.plugin_api import SUBSET_WORDS, SUBSETS, SUFFIXES, RequestError, refuse_file
 
 from .base import Found, Item, Wanted
 from .pairing import NO_IMAGE, NO_MASK
@@ -40,13 +41,13 @@ def find(root: Path, wanted: Wanted) -> Found:
     """Pair the files whose paths have the same subset, group and name."""
     if wanted.images is None or wanted.masks is None:
         raise RequestError("A pattern is needed for the images and for the masks.", where=str(root))
-    return find_by_patterns(root, wanted.images, wanted.masks)
+    return find_by_patterns(root, wanted.images, wanted.masks, wanted.suffixes)
 
 
-def find_by_patterns(root: Path, images: str, masks: str) -> Found:
+def find_by_patterns(root: Path, images: str, masks: str, suffixes: Collection[str] = SUFFIXES) -> Found:
     """Pair the files of two patterns. Images and masks in other subsets than those of a split are left out."""
-    image_of, image_others = _matching(root, images)
-    mask_of, mask_others = _matching(root, masks)
+    image_of, image_others = _matching(root, images, suffixes)
+    mask_of, mask_others = _matching(root, masks, suffixes)
     both = set(_fields_of(images)) & set(_fields_of(masks))
     by_shared: dict[Fields, Path] = {}
     for fields, mask in mask_of.items():
@@ -79,13 +80,13 @@ def find_by_patterns(root: Path, images: str, masks: str) -> Found:
     return Found(items, f"{images} with {masks}", {NO_MASK: without, NO_IMAGE: lonely}, left_out, unlabelled)
 
 
-def _matching(root: Path, pattern: str) -> tuple[dict[Fields, Path], dict[str, list[Path]]]:
+def _matching(root: Path, pattern: str, suffixes: Collection[str]) -> tuple[dict[Fields, Path], dict[str, list[Path]]]:
     """Return the files of a pattern by their fields, and the others in its folder by the reason."""
     fixed = pattern.split("/")[:-1]
     depth = next((number for number, part in enumerate(fixed) if "{" in part or "*" in part), len(fixed))
     folder = root.joinpath(*fixed[:depth])
     expression = _expression(root, pattern)
-    listing = list_folder(folder)
+    listing = list_folder(folder, suffixes=suffixes)
     files: dict[Fields, Path] = {}
     others: dict[str, list[Path]] = dict(listing.left_out)
     for path in listing.files:

@@ -21,7 +21,7 @@ def recognises(root: Path) -> bool:
 
 def find(root: Path, wanted: Wanted) -> Found:
     """Pair the files of the folder and its subfolders by the beginning of their names."""
-    listing = list_folder(root)
+    listing = list_folder(root, suffixes=wanted.suffixes)
     pictures = listing.files
     ends = _found_ends(root, pictures) or Ends("", "_mask")
     ends = Ends(

@@ -48,7 +48,7 @@ def _pair(root: Path, sides: list[Sides], wanted: Wanted, *, links: bool = True)
     unlabelled: list[Path] = []
     listings: list[Listing] = []
     for side in sides:
-        listing = list_folder(side.images, links=links)
+        listing = list_folder(side.images, links=links, suffixes=wanted.suffixes)
         listings.append(listing)
         if side.masks is None:
             unlabelled += listing.files
@@ -56,7 +56,7 @@ def _pair(root: Path, sides: list[Sides], wanted: Wanted, *, links: bool = True)
         here = by_key(listing.files, side.images, side.prefix)
         subset_of |= dict.fromkeys(here, side.subset)
         images |= here
-        listings.append(list_folder(side.masks, links=links))
+        listings.append(list_folder(side.masks, links=links, suffixes=wanted.suffixes))
         masks |= by_key(listings[-1].files, side.masks, side.prefix)
     left_out = merged(*(listing.left_out for listing in listings))
     ends = ends_in_two_folders(list(images), list(masks))

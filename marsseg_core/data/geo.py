@@ -1,4 +1,4 @@
-"""Import the libraries that only maps need."""
+"""Import the libraries that only images with georeference need."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Callable
 from typing import Any
 
-from ...errors import RequestError
+from ..errors import RequestError
 
 
 def import_geo(module: str) -> Any:
@@ -16,8 +16,8 @@ def import_geo(module: str) -> Any:
         return importlib.import_module(module)
     except ImportError as cause:
         raise RequestError(
-            f"Maps need {module.partition('.')[0]}, which cannot be imported: {cause}.",
-            where="predict",
+            f"Images with georeference need {module.partition('.')[0]}, which cannot be imported: {cause}.",
+            where="maps",
             hint='Install it: pip install "marsseg[geo]"',
         ) from cause
 

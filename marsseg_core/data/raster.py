@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -10,10 +9,10 @@ from typing import Any, Final, NoReturn, Self
 
 import numpy as np
 
-from ...data.conversion import Converter
-from ...data.ranges import ImageChunk, Range, determine_scaling
-from ...errors import RequestError
-from .optional import import_geo, quiet
+from ..errors import RequestError
+from .conversion import Converter
+from .geo import import_geo, quiet
+from .ranges import ImageChunk, Range, determine_scaling
 
 # The most that GDAL keeps of blocks that were read, in megabytes. Its own default grows with the machine.
 CACHE_MEGABYTES: Final = 256
@@ -32,44 +31,56 @@ _COLOURS: Final = ("red", "green", "blue")
 
 
 class Raster:
-    """An image on disk that is read in windows: `raster[top:bottom, left:right]` is (h, w, C) uint8.
+    """Read an image on disk in windows, with rasterio: `raster[top:bottom, left:right]` is (h, w, C) uint8.
 
     Where a band has no data, its value is 0; `valid` says where all bands have none. Values are read as they are
-    stored: without the scale and offset that a file may name.
+    stored: without the scale and offset that a file may name. Use it in a `with` block, which closes the file.
 
     Args:
         path: a file in any format that GDAL reads
         bands: the numbers of the bands, from 1; None: the only one, or red, green and blue by their names in the file
+        option: how a user chooses bands, for messages
+        indices: whether the numbers of colours in a table are taken as values, instead of being refused
 
     Attributes:
         path: the file
         bands: the numbers of the bands
+        dtype: the type of the stored values
         dataset: rasterio's object; it has the georeference
+        converter: converts values to 0 … 255; `scale` makes one, and another can be set
 
     Raises:
-        RequestError: if the file cannot be read, or the bands are not certain or do not fit
+        RequestError: if rasterio is not installed, the file cannot be read, or the bands are not certain or do not fit
     """
 
-    def __init__(self, path: Path, bands: Sequence[int] | None) -> None:
+    def __init__(
+        self, path: Path, bands: Sequence[int] | None, *, option: str = "--bands", indices: bool = False
+    ) -> None:
         self.path = path
+        self._option = option
+        self._indices = indices
         self._rasterio = import_geo("rasterio")
         self._open = ExitStack()
         try:
             self._open.enter_context(self._rasterio.Env(GDAL_CACHEMAX=CACHE_MEGABYTES))
             self.dataset = self._open.enter_context(self._opened())
             self.bands = self._chosen(bands)
-            self._dtype = self._common_type()
+            self.dtype = self._common_type()
         except BaseException:
             self._open.close()
             raise
-        self._least = _ISIS_LEAST.get(self._dtype) if self.dataset.driver.startswith("ISIS") else None
+        self._least = _ISIS_LEAST.get(self.dtype) if self.dataset.driver.startswith("ISIS") else None
         self.shape: tuple[int, ...] = (self.dataset.height, self.dataset.width, len(self.bands))
-        self._converter = Converter(None)
+        self.converter = Converter(None)
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file."""
         self._open.close()
 
     def scale(self, wanted: Range) -> None:
@@ -80,48 +91,59 @@ class Raster:
         """
         if wanted.per == "image":
             wanted = Range("percentiles", wanted.low, wanted.high)
-        first = {self._dtype: self._chunk(np.zeros((1, 1), self._dtype))}
-        self._converter = Converter(determine_scaling(wanted, first, self._chunks))
+        self.converter = Converter(determine_scaling(wanted, {self.dtype: self.header()}, self._chunks))
+
+    def header(self) -> ImageChunk:
+        """Return a chunk of no certain values, with the type of the image, for `determine_scaling`."""
+        return self._chunk(np.zeros((1, 1), self.dtype))
 
     @property
-    def scaling(self) -> str:
+    def scaling_text(self) -> str:
         """Return how values are scaled, as text for a record; "none" if they are 0 to 255 already."""
-        kept = self._converter.kept
+        kept = self.converter.kept
         return "none" if kept is None else kept.range_text
 
-    def files(self) -> list[list[Any]]:
-        """Return the path, size and time of change of each file of the image, to tell whether it is the same."""
-        stats = [(path, os.stat(path)) for path in map(str, self.dataset.files) if os.path.exists(path)]
-        return [[os.path.abspath(path), stat.st_size, stat.st_mtime_ns] for path, stat in stats]
+    def files(self) -> list[Path]:
+        """Return the files that the image consists of, such as those that a list of tiles names."""
+        return [path for path in map(Path, self.dataset.files) if path.exists()]
 
     def remarks(self) -> list[str]:
         """Return a line on the scaling, if values are scaled."""
-        return [] if self._converter.kept is None else [f"{self.path.name}: {self._converter.kept}."]
+        return [] if self.converter.kept is None else [f"{self.path.name}: {self.converter.kept}."]
 
     def doubts(self) -> list[str]:
         """Return warnings about the range of the values that were read."""
-        return self._converter.doubts(counted=False)
+        return self.converter.doubts(counted=False)
 
     def __getitem__(self, window: tuple[slice, slice], /) -> np.ndarray:
         """Return the pixels of a window (h, w, C) uint8."""
-        values, valid = self._read(*window)
+        values, valid = self.stored(*window)
         if valid.all():
-            pixels = self._converter(self._chunk(values[None]))[0]
+            pixels = self.converter(self._chunk(values[None]))[0]
         else:
             pixels = np.zeros(values.shape, np.uint8)
             if valid.any():
-                pixels[valid] = self._converter(self._chunk(values[valid][None]))[0]
+                pixels[valid] = self.converter(self._chunk(values[valid][None]))[0]
         return np.moveaxis(pixels, 0, -1)
 
-    def valid(self, top: int, bottom: int) -> np.ndarray:
-        """Return where at least one band has data, in rows `top` to `bottom`: (h, W) bool."""
-        _, each = self._read(slice(top, bottom), slice(0, self.shape[1]))
+    def valid(self, rows: slice, columns: slice) -> np.ndarray:
+        """Return where at least one band has data in a window, (h, w) bool."""
+        if self._least is None:
+            with self._errors():
+                each = self.dataset.read_masks(self.bands, window=_window(rows, columns)) > 0
+        else:
+            each = self.stored(rows, columns)[1]
         valid: np.ndarray = np.any(each, axis=0)
         return valid
 
-    def _read(self, rows: slice, columns: slice) -> tuple[np.ndarray, np.ndarray]:
+    def chunk(self, rows: slice, columns: slice) -> ImageChunk | None:
+        """Return the values of a window that are valid, for `determine_scaling`; None if there are none."""
+        values, valid = self.stored(rows, columns)
+        return self._chunk(values[valid][None]) if valid.any() else None
+
+    def stored(self, rows: slice, columns: slice) -> tuple[np.ndarray, np.ndarray]:
         """Return the stored values of a window, and where they are valid, both (C, h, w)."""
-        window = ((rows.start, rows.stop), (columns.start, columns.stop))
+        window = _window(rows, columns)
         with self._errors():
             values: np.ndarray = self.dataset.read(self.bands, window=window)
             valid: np.ndarray = self.dataset.read_masks(self.bands, window=window) > 0
@@ -132,10 +154,9 @@ class Raster:
         rows = max(1, _WINDOW_PIXELS // (width * channels))
         some = False
         for top in range(0, height, rows):
-            values, valid = self._read(slice(top, min(top + rows, height)), slice(0, width))
-            if valid.any():
+            if (chunk := self.chunk(slice(top, min(top + rows, height)), slice(0, width))) is not None:
                 some = True
-                yield self._chunk(values[valid][None])
+                yield chunk
         if not some:
             self._refuse("No pixel of this image has data: all have its nodata value or are masked.")
 
@@ -144,8 +165,7 @@ class Raster:
 
     def _opened(self) -> Any:
         if not self.path.is_file():
-            hint = "A map is made of one image file. For a folder or a data set, write masks: --out FOLDER."
-            self._refuse("There is no such file.", hint)
+            self._refuse("There is no such file.")
         with self._errors():
             return quiet(self._rasterio.open, self.path)
 
@@ -168,7 +188,7 @@ class Raster:
         if bands is not None:
             if beyond := [band for band in bands if band > count]:
                 raise RequestError(
-                    f"There is no band {beyond[0]}: this image has {count}.", where=f"--bands, {self.path}"
+                    f"There is no band {beyond[0]}: this image has {count}.", where=f"{self._option}, {self.path}"
                 )
             chosen = list(bands)
         else:
@@ -177,10 +197,10 @@ class Raster:
                 if not set(_COLOURS) <= set(names):
                     self._refuse(
                         f"This image has {len(chosen)} bands, which are not named red, green and blue.",
-                        "Choose one or three by their numbers, as in --bands 1 or --bands 3,2,1.",
+                        f"Choose one or three by their numbers, such as 1 or 3,2,1, with {self._option}.",
                     )
                 chosen = [names.index(colour) + 1 for colour in _COLOURS]
-        if any(names[band - 1] == "palette" for band in chosen):
+        if not self._indices and any(names[band - 1] == "palette" for band in chosen):
             self._refuse(
                 "The values of this band are numbers of colours in a table.",
                 "Convert it to colours: gdal_translate -expand rgb",
@@ -191,7 +211,9 @@ class Raster:
         """Return the type of the values of the bands. Raises RequestError where they differ or are not real."""
         names = sorted({self.dataset.dtypes[band - 1] for band in self.bands})
         if len(names) > 1:
-            self._refuse(f"The bands hold different types of numbers: {', '.join(names)}.", "Choose one with --bands.")
+            self._refuse(
+                f"The bands hold different types of numbers: {', '.join(names)}.", f"Choose one with {self._option}."
+            )
         if names[0].startswith("complex"):
             self._refuse("This image holds complex numbers.")
         common: np.dtype = np.dtype(names[0])
@@ -201,16 +223,5 @@ class Raster:
         raise RequestError(what, where=str(self.path), hint=hint)
 
 
-def parse_bands(text: str) -> tuple[int, ...]:
-    """Parse the numbers of bands, such as "1" or "3,2,1". Raises RequestError where they are not one or three."""
-    words = text.split(",")
-    if not all(word.strip().isascii() and word.strip().isdecimal() for word in words):
-        raise RequestError(
-            f"'{text}' are no numbers of bands.", where="--bands", hint="Use numbers from 1, as in --bands 3,2,1."
-        )
-    bands = tuple(map(int, words))
-    if 0 in bands:
-        raise RequestError("Bands are numbered from 1.", where="--bands")
-    if len(bands) not in (1, 3):
-        raise RequestError(f"A network takes one grey band or three colours, not {len(bands)} bands.", where="--bands")
-    return bands
+def _window(rows: slice, columns: slice) -> tuple[tuple[int, int], tuple[int, int]]:
+    return (rows.start, rows.stop), (columns.start, columns.stop)
