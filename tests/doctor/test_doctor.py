@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -13,6 +14,7 @@ import pytest
 from helpers.bad_plugins import LOSS, write_metadata
 
 from marsseg_core.doctor import diagnosis
+from marsseg_core.doctor.subjects import select
 from marsseg_core.registry.catalog import installed, rescan
 from marsseg_core.registry.kinds import COMPONENT_KINDS, LOSS as LOSS_KIND
 from marsseg_core.registry.loading import resolve_reference
@@ -73,14 +75,42 @@ def test_the_json_has_a_schema_number_and_all_findings(cli):
 
 @pytest.mark.parametrize("word", ["ssce", "marsseg/ssce", "resunet++", "report"])
 def test_it_takes_names_aliases_and_qualified_names(word):
-    entries = diagnosis.select(installed(), [word])
+    entries = [subject.entry for subject in select(installed(), [word])]
     assert entries == [entry for entry in installed().everything if entry.is_called(word)]
     assert entries
 
 
 def test_it_takes_distributions_and_no_name_means_all():
-    assert diagnosis.select(installed(), []) == [*installed().everything]
-    assert diagnosis.select(installed(), ["MarsSeg"]) == [*installed().everything]
+    for words in ([], ["MarsSeg"]):
+        assert [subject.entry for subject in select(installed(), words)] == [*installed().everything]
+
+
+def test_parameters_may_follow_a_name():
+    (subject,) = select(installed(), ["marsseg/npz:path=a file.npz"])
+    assert (subject.entry.name, subject.values) == ("npz", {"path": "a file.npz"})
+
+
+@pytest.mark.parametrize(
+    ("word", "message"),
+    [
+        ("npz:path", "'path' in 'npz:path' is not of the form key=value"),
+        ("npzz:path=a", "Nothing is called 'npzz'.*Did you mean 'npz'"),
+        ("report:path=a", "The recipe 'report' of marsseg .* has no parameters"),
+        ("marsseg:path=a", "The distribution marsseg has no parameters"),
+        ("dice,focal", "Separate names by spaces"),
+        ("npz:pth=a", "There is no parameter 'pth'.*Did you mean 'path'"),
+        ("dice:smooth=much", "smooth=much is not valid: expected a number"),
+    ],
+)
+def test_a_wrong_word_is_refused(cli, word, message):
+    answer = cli("doctor", word)
+    assert (answer.code, answer.out) == (2, "")
+    assert re.search(message, answer.err, re.DOTALL)
+
+
+def test_parameters_choose_the_component_that_has_them(cli):
+    record, code = finding(cli, "dice:smooth=1")  # and not the metric of the same name
+    assert (record["kind"], code) == ("loss", 0)
 
 
 def test_a_wrong_name_gets_the_nearest_right_one(cli):
@@ -222,10 +252,35 @@ def test_checks_without_pytest_are_refused(cli, monkeypatch):
 
 
 @pytest.mark.slow
-def test_a_component_with_required_parameters_is_not_checked(cli):
-    record, code = finding(cli, "npz", "--checks")
-    assert (record["status"], record["checks"], code) == ("ok", None, 0)
-    assert record["unchecked"] == "requires path"
+def test_a_component_with_required_parameters_is_not_checked_and_not_called_ok(cli):
+    answer = cli("doctor", "npz", "--checks")
+    row = answer.out.splitlines()[1]
+    expected = "requires path\tnot checked: requires path. To check it: marsseg doctor --checks npz:path=…"
+    assert (row.split("\t", 5)[-1], answer.code) == (expected, 0)
+    assert "1 not checked" in answer.err
+    assert "Nothing is broken, but 1 is not checked." in answer.err
+
+
+@pytest.mark.slow
+def test_a_component_is_checked_with_the_parameters_that_are_given(cli, tiny_file):
+    record, code = finding(cli, f"npz:path={tiny_file}", "--checks")
+    assert (record["status"], code) == ("ok", 0)
+    assert record["checks"]["passed"] > 10
+    assert record["checks"]["failed"] == 0
+
+
+@pytest.mark.slow
+def test_a_wrong_path_is_no_fault_of_the_component(cli):
+    answer = cli("doctor", "npz:path=nowhere.npz", "--checks")
+    assert (answer.code, answer.out) == (2, "")
+    assert "nowhere.npz" in answer.err
+
+
+def test_checks_that_were_all_skipped_are_no_checks():
+    loaded = diagnosis.Diagnosis(installed().find(LOSS_KIND, "ssce"), diagnosis.OK)
+    counts = {"passed": 0, "failed": 0, "skipped": 3}
+    answer = {"checks": counts, "failures": {}, "unchecked": "all 3 checks were skipped"}
+    assert diagnosis._with_checks(loaded, answer).status == diagnosis.NOT_CHECKED
 
 
 def test_an_architecture_is_checked_narrow():
