@@ -191,7 +191,8 @@ def _in_process(task: str, subject: Subject, session: Session, plugins: Sequence
     """
     entry = subject.entry
     words = ",".join(dict.fromkeys(switch.word for switch in session.disabled))
-    path = os.pathsep.join(folder or os.getcwd() for folder in sys.path)
+    first = [str(subject.folder)] if subject.folder else []
+    path = os.pathsep.join([*first, *(folder or os.getcwd() for folder in sys.path)])
     with tempfile.TemporaryDirectory(prefix="marsseg-doctor-") as folder:
         answer_file, errors = Path(folder, "answer.json"), Path(folder, "errors.txt")
         command = [sys.executable, "-P", "-m", __name__, task, str(answer_file), _described(entry, subject.values)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from ..errors import RequestError, nearest
 from ..planning.grammar import parse
@@ -22,11 +23,13 @@ class Subject:
         entry: the entry
         values: values of its parameters, with which its contract is checked
         word: the word that names it
+        folder: the folder with its code, if it is not installed
     """
 
     entry: Entry
     values: Mapping[str, str] = field(default_factory=dict)
     word: str = ""
+    folder: Path | None = None
 
 
 def select(catalog: Catalog, words: Sequence[str]) -> list[Subject]:
