@@ -29,7 +29,7 @@ from ..registry.disabled import VARIABLE
 from ..registry.entries import CONFLICT, INVALID, OK, Entry
 from ..registry.kinds import ALL_KINDS, COMMAND, DATASET, MODEL, OBSERVER, RECIPE
 from ..registry.loading import SLOW_SECONDS, load
-from ..registry.plugin_files import load_plugin_files
+from ..registry.plugin_files import is_plugin_file, load_plugin_files
 from ..registry.session import Session, open_session
 from ..registry.source_code import read_source
 from .process_state import ProcessState
@@ -44,7 +44,10 @@ SLOW: Final = "slow"
 SIDE_EFFECTS: Final = "side effects"
 NOT_CHECKED: Final = "not checked"
 
-_EARLY_HINT: Final = "Import it inside the methods that need it, not at the top of a module."
+_EARLY_HINT: Final = (
+    "Import it inside the functions that need it, not at the top of the module. Layers of your own belong in another "
+    "module, which the component names in layer_modules."
+)
 
 _LOADING_LIMIT: Final = 120.0
 _CHECKS_LIMIT: Final = 1200.0
@@ -64,7 +67,7 @@ class Diagnosis:
         status: its status in the catalog, or broken, early (it imports a heavy package too early), slow,
             side effects, or not checked (checks were requested, and none could be run)
         seconds: the time it took to load; None if it was not loaded
-        early: the heavy packages that it imports too early
+        early: the heavy packages that it imports too early; a file that the user passes may import them
         effects: what loading it does to the process of its user, such as "prints text"
         problem: what is wrong with it; empty if nothing is
         where: the file and line, or the target, of the problem
@@ -135,9 +138,11 @@ def _examine(subject: Subject, session: Session, plugins: Sequence[Path], checks
     if refusal := answer.get("refusal"):
         return RequestError(**refusal)
     if answer.get("problem"):
+        answer.pop("heavy", None)
         return Diagnosis(entry, BROKEN, **_with_tuples(answer))
     hint = _EARLY_HINT if answer["early"] else None
     status = _status(answer)
+    del answer["heavy"]
     problem = f"loading it {' and '.join(answer['effects'])}" if status == SIDE_EFFECTS else ""
     diagnosis = Diagnosis(entry, status, **_with_tuples(answer) | {"hint": hint, "problem": problem})
     if entry.status == CONFLICT:
@@ -158,7 +163,7 @@ def _with_tuples(answer: dict[str, Any]) -> dict[str, Any]:
 def _status(answer: dict[str, Any]) -> str:
     if answer["early"]:
         return EARLY
-    if answer["seconds"] > SLOW_SECONDS:
+    if answer["seconds"] > SLOW_SECONDS and not answer["heavy"]:
         return SLOW
     return SIDE_EFFECTS if answer["effects"] else OK
 
@@ -216,7 +221,8 @@ def _in_process(task: str, subject: Subject, session: Session, plugins: Sequence
             lines = errors.read_text(encoding="utf-8", errors="replace").strip().splitlines()
             last_line = f": {lines[-1]}" if lines else ""
             return {"problem": f"It ended its process (exit code {done.returncode}){last_line}.", "where": entry.target}
-        if task == "load" and errors.stat().st_size:
+        # Keras and TensorFlow print messages themselves.
+        if task == "load" and errors.stat().st_size and not answer.get("heavy"):
             answer["effects"] = ["prints text", *answer["effects"]]
     return answer
 
@@ -252,7 +258,8 @@ def _load(entry: Entry, values: Mapping[str, str], plugins: Sequence[str]) -> di
     problem: dict[str, Any] = {}
     commands: list[str] = []
     try:
-        load_plugin_files(plugins)
+        if is_plugin_file(entry.module):
+            load_plugin_files(plugins)
         if entry.kind == OBSERVER:
             hooks.load_observer(entry)
         elif entry.kind == COMMAND:
@@ -273,10 +280,14 @@ def _load(entry: Entry, values: Mapping[str, str], plugins: Sequence[str]) -> di
         problem = {"problem": error.what, "where": error.where, "hint": error.hint}
     seconds = time.perf_counter() - start
     # The components of a recipe are examined separately.
-    early = [] if entry.kind == RECIPE else [name for name in HEAVY if name in sys.modules]
-    # Keras and TensorFlow set variables and print messages themselves.
-    effects = [] if early else state.changes()
-    return {"seconds": round(seconds, 4), "early": early, "effects": effects, "commands": commands} | problem
+    heavy = [] if entry.kind == RECIPE else [name for name in HEAVY if name in sys.modules]
+    return {
+        "seconds": round(seconds, 4),
+        "early": [] if is_plugin_file(entry.module) else heavy,
+        "heavy": bool(heavy),
+        "effects": [] if heavy else state.changes(),  # Keras and TensorFlow set variables themselves
+        "commands": commands,
+    } | problem
 
 
 def _refusal(error: RequestError) -> dict[str, Any]:

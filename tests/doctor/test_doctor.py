@@ -11,7 +11,7 @@ import subprocess
 import sys
 
 import pytest
-from helpers.bad_plugins import LOSS, write_metadata
+from helpers.bad_plugins import HOOK, LOSS, write_metadata
 
 from marsseg_core.doctor import diagnosis
 from marsseg_core.doctor.subjects import select
@@ -21,6 +21,14 @@ from marsseg_core.registry.loading import resolve_reference
 from marsseg_plugins.losses.ssce import SSCE
 
 pytestmark = pytest.mark.usefixtures("without_reports")
+
+ADDS = """
+from marsseg_core.plugin_api import hookimpl
+
+@hookimpl
+def marsseg_register_commands(app):
+    app.command("acme")(lambda: None)
+"""
 
 HEADERS = ["kind", "name", "provider", "seconds", "imports early", "status"]
 
@@ -132,8 +140,44 @@ def test_a_plugin_that_imports_keras_too_early_is_early_and_not_broken(cli, inst
     record, code = finding(cli, "heavy")
     assert record["status"] == "early"
     assert "keras" in record["early"]
-    assert record["hint"] == "Import it inside the methods that need it, not at the top of a module."
+    assert "Import it inside the functions that need it, not at the top of the module." in record["hint"]
     assert code == 0
+
+
+class TestWhereKerasMayBeImported:
+    """Inside functions in what is installed, since all who name it wait. At the top of a file that its user passes."""
+
+    @pytest.fixture
+    def heavy(self, tmp_path, monkeypatch):
+        """A package that counts as heavy, and takes no time."""
+        (tmp_path / "heavy").mkdir()
+        (tmp_path / "heavy" / "torch.py").write_text("class Layer: pass")
+        monkeypatch.syspath_prepend(tmp_path / "heavy")
+        yield
+        sys.modules.pop("torch", None)
+
+    @pytest.mark.parametrize(("group", "source"), [("losses", LOSS), ("hooks", HOOK), ("commands", ADDS)])
+    def test_what_is_installed_is_early(self, cli, install, heavy, group, source):
+        install("acme", f"import torch\n{source}", f"marsseg.{group}", ":Bad" if group == "losses" else "")
+        record, code = finding(cli, "acme")
+        assert (record["status"], record["early"], code) == ("early", ["torch"], 0)
+
+    @pytest.mark.parametrize("source", [LOSS, HOOK])
+    @pytest.mark.parametrize("layer", ["", "class Own(torch.Layer): pass\n"])
+    def test_a_file_that_its_user_passes_is_not(self, cli, heavy, tmp_path, source, layer):
+        (tmp_path / "bad.py").write_text(f"import torch\n{layer}{source}")
+        record, code = finding(cli, "bad", "--plugin", "bad.py")
+        assert (record["status"], record["early"], code) == ("ok", [], 0)
+
+    def test_a_file_says_nothing_of_others(self, cli, heavy, tmp_path):
+        (tmp_path / "bad.py").write_text(f"import torch\n{LOSS}")
+        record, _ = finding(cli, "ssce", "--plugin", "bad.py")
+        assert (record["status"], record["early"]) == ("ok", [])
+
+    def test_a_function_may_import_it_anywhere(self, cli, install, heavy):
+        install("acme", LOSS.replace("def build(self, spec):", "def build(self, spec):\n        import torch;"))
+        record, _ = finding(cli, "acme")
+        assert record["status"] == "ok"
 
 
 def test_a_plugin_that_ends_its_process_affects_no_other(cli, install):
