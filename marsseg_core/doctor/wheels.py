@@ -14,7 +14,7 @@ from dataclasses import replace
 from importlib.machinery import PathFinder
 from importlib.metadata import Distribution, PathDistribution
 from pathlib import Path, PurePosixPath
-from typing import Final
+from typing import Any, Final
 from zipfile import ZipFile, ZipInfo
 
 from packaging.metadata import InvalidMetadata, Metadata
@@ -148,7 +148,7 @@ def _problems(distribution: Distribution, path: Path) -> Iterator[str]:
         Metadata.from_email(distribution.read_text("METADATA") or "")
     except ExceptionGroup as group:
         yield from (f"the field {cause.field} of its metadata is wrong: {cause}." for cause in _causes(group))
-    fields = distribution.metadata
+    fields: Any = distribution.metadata
     classifiers = fields.get_all("Classifier") or []
     licensed = fields.get("License-Expression") or fields.get("License")
     if not licensed and not any(each.startswith("License ::") for each in classifiers):
