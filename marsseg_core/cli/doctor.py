@@ -26,8 +26,8 @@ def doctor(
         list[str] | None,
         typer.Argument(
             help="Check only these names or distributions, or wheels that are not installed. Parameters may follow a "
-            "name, for --checks.",
-            metavar="[NAME[:KEY=VALUE]…|FILE.whl]…",
+            "name, for --checks: NAME:KEY=VALUE.",
+            metavar="[NAME|WHEEL]…",
             autocompletion=names_or_distributions,
         ),
     ] = None,
