@@ -33,7 +33,7 @@ from .planning.resolver import resolve
 from .planning.run_arguments import AS_PLANNED, RunArguments, SeriesArguments, document_arguments
 from .registry import kinds, parameters
 from .registry.kinds import ALL_KINDS
-from .registry.listing import ComponentInfo, describe, find_kind
+from .registry.listing import ComponentList, describe, find_kind
 from .registry.session import open_session
 from .shown import set_html_renderer
 from .training.distribution import check_devices, join_processes
@@ -57,6 +57,7 @@ _logger = get_logger(__name__)
 
 def _html(result: Any) -> str:
     from .figures.notebook import html_of
+    from .sweeps import notebook  # noqa: F401, it adds what shows a sweep
 
     return html_of(result)
 
@@ -73,7 +74,7 @@ def _range(value: Any) -> Range:
     return parse_range(value, "range")
 
 
-def list_components(kind: str | None = None, *, plugins: Sequence[AnyPath] = ()) -> list[ComponentInfo]:
+def list_components(kind: str | None = None, *, plugins: Sequence[AnyPath] = ()) -> ComponentList:
     """List the installed components, recipes and observers.
 
     Installed plugins are not imported, as their metadata and source text are enough. The files of `plugins` are
@@ -85,7 +86,7 @@ def list_components(kind: str | None = None, *, plugins: Sequence[AnyPath] = ())
         plugins: Python files whose components and hooks are listed too.
 
     Returns:
-        One `ComponentInfo` for each entry, with its name, aliases, kind, summary, provider and status.
+        A list with one `ComponentInfo` for each entry, with its name, aliases, kind, summary, provider and status.
 
     Raises:
         RequestError: There is no such kind.
@@ -565,13 +566,18 @@ def _varied(vary: Any) -> list[str]:
 
 def _run_sweep(sweep: Sweep, executor: Executor, jobs: int, trust: bool) -> SweepResult:
     from .sweeps.coordinator import Coordinator
+    from .sweeps.notebook import SweepOutput
     from .sweeps.page import write_page
     from .sweeps.result import SweepResult
 
+    output, total = SweepOutput(), sweep.request.options.trials
+    coordinator = Coordinator(sweep, executor, jobs, lambda summary: output.show(summary, total), trust=trust)
     try:
-        summary = Coordinator(sweep, executor, jobs, lambda summary: None, trust=trust).run(alone=True)
+        summary = coordinator.run(alone=True)
     except KeyboardInterrupt:
         return SweepResult.of(sweep.folder.path, sweep.summary("interrupted"))
+    finally:
+        output.clear()
     write_page(sweep, summary)
     return SweepResult.of(sweep.folder.path, summary)
 

@@ -139,6 +139,7 @@ if TYPE_CHECKING:
     from .registry.parameters import param as param, settings as settings
     from .runs.metric_values import metric_values as metric_values
     from .runs.run import Run as Run
+    from .shown import NotebookOutput as NotebookOutput
 
 # The module that defines each name: for run time, what the imports above are for a type checker.
 _NAMES: Final = {
@@ -349,6 +350,7 @@ _NAMES: Final = {
     ),
     "runs.metric_values": ("metric_values",),
     "runs.run": ("Run",),
+    "shown": ("NotebookOutput",),
 }
 _MODULES: Final = {name: module for module, names in _NAMES.items() for name in names}
 

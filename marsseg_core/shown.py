@@ -1,9 +1,13 @@
-"""Show objects as HTML in notebooks. The function that draws them is in a higher layer and registers itself here."""
+"""Show objects and progress in notebooks. The function that draws objects is in a higher layer, which registers it."""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
+from html import escape
 from typing import Any
+
+from .printable import printable
 
 _draw: Callable[[Any], str] | None = None
 
@@ -19,3 +23,64 @@ def set_html_renderer(draw: Callable[[Any], str]) -> None:
     """Register the function that returns the HTML of any `HtmlRepr` object."""
     global _draw
     _draw = draw
+
+
+class NotebookOutput:
+    """Show progress in a notebook: one output of the cell, which is replaced by its next state.
+
+    Outside of notebooks, use a bar in the terminal, or lines.
+
+    Example:
+        ```python
+        output = NotebookOutput()
+        output.show_progress(["Counting craters"], 3, 10)
+        ```
+    """
+
+    def __init__(self) -> None:
+        self._handle: Any = None
+        self._shown = ""
+
+    @staticmethod
+    def is_possible() -> bool:
+        """Return whether this code runs in the kernel of a notebook."""
+        # Only a process that has imported IPython can be a kernel.
+        shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
+        return getattr(shell, "kernel", None) is not None
+
+    def show_progress(self, lines: list[str], done: float, total: float) -> None:
+        """Show a bar below a bold line, and more lines below the bar.
+
+        Args:
+            lines: The lines. The first one is bold.
+            done: How much is done.
+            total: How much there is to do.
+        """
+        first, *others = [escape(printable(line)) for line in lines]
+        bar = f'<progress value="{done:g}" max="{total:g}" style="width:20em;max-width:100%"></progress>'
+        html = f'<div class="marsseg"><b>{first}</b><br>{bar} {"<br>".join(others)}</div>'
+        self.show(html, "\n".join(map(printable, lines)))
+
+    def show(self, html: str, text: str) -> None:
+        """Show HTML, and text where HTML cannot be shown.
+
+        Args:
+            html: The markup, which is not escaped.
+            text: The same as text.
+        """
+        if html == self._shown:
+            return
+        from IPython import display
+
+        show: Any = display.display
+        self._shown = html
+        content = {"text/html": html, "text/plain": text}
+        if self._handle is None:
+            self._handle = show(content, raw=True, display_id=True)
+        else:
+            self._handle.update(content, raw=True)
+
+    def clear(self) -> None:
+        """Show nothing any more."""
+        if self._handle is not None:
+            self.show("", "")

@@ -2,21 +2,42 @@
 
 from __future__ import annotations
 
+import importlib.util
 import re
+import sys
 from base64 import b64decode
 from io import BytesIO
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+from helpers.paths import REPOSITORY
 from PIL import Image
 
 import marsseg
+from marsseg_core.data.split import Split
+from marsseg_core.files import progress
+from marsseg_core.plugin_api import NotebookOutput
+from marsseg_core.sweeps.notebook import SweepOutput
+from marsseg_core.sweeps.result import SweepResult
+from marsseg_core.sweeps.summary import Summary, TrialRecord
 
 SMALL = {"arch": "unet:width=0.125:depth=1:convolutions=1", "loss": "dice", "batch": 8, "epochs": 1}
 
 
 @pytest.fixture(scope="module")
-def shown(tiny, tmp_path_factory):
+def sweep():
+    """A sweep of 30 trials that are finished, and one that failed."""
+    trials = [
+        TrialRecord(number, "finished", {"training.learning_rate": f"{number + 1}e-4"}, number / 30)
+        for number in range(30)
+    ]
+    trials.append(TrialRecord(30, "failed", {}, reason="no <memory>"))
+    return SweepResult.of(Path("runs/sweep"), Summary("finished", "miou", True, trials))
+
+
+@pytest.fixture(scope="module")
+def shown(tiny, sweep, tmp_path_factory):
     """Make an object of each kind that notebooks show; return them by name."""
     folder = tmp_path_factory.mktemp("shown")
     run = marsseg.run(data=tiny, out=folder / "run", **SMALL)
@@ -28,10 +49,21 @@ def shown(tiny, tmp_path_factory):
         "series": series,
         "plan": run.plan,
         "data": tiny,
+        "sweep": sweep,
+        "components": marsseg.list_components("loss"),
     }
 
 
-FIGURES = {"run": 2, "confusion": 1, "comparison": 1, "series": 0, "plan": 0, "data": 8}
+FIGURES = {
+    "run": 2,
+    "confusion": 1,
+    "comparison": 1,
+    "series": 0,
+    "plan": 0,
+    "data": 8,
+    "sweep": 1,
+    "components": 0,
+}
 
 
 @pytest.mark.parametrize("name", FIGURES)
@@ -60,6 +92,33 @@ def test_the_texts_have_the_most_important_facts(shown):
     assert "arch=unet" in repr(shown["plan"])
     assert "24 images of 16 × 32 × 1, 5 classes" in repr(shown["data"])
     assert "(n=" in repr(shown["comparison"])
+
+
+def test_a_sweep_shows_its_best_trials(sweep):
+    first, best, *_, last = repr(sweep).splitlines()
+    assert first == "SweepResult('runs/sweep': finished, 30 of 31 trials finished, ranked by miou)"
+    assert best == "  trial-0029  miou 0.9667  training.learning_rate=30e-4"
+    assert last == "  and 22 more"
+    assert "no &lt;memory&gt;" in sweep._repr_html_()
+
+
+def test_all_components_fit_a_screen_and_are_a_list(shown):
+    everything = marsseg.list_components()
+    lines = repr(everything).splitlines()
+    assert len(lines) <= 20
+    assert max(map(len, lines)) <= 110
+    assert [each.name for each in shown["components"]] == [each.name for each in everything if each.kind == "loss"]
+    assert everything._repr_html_().count("<details>") == len({each.kind for each in everything})
+
+
+def test_a_split_shows_its_sizes():
+    assert repr(Split((1, 2), (3,), (4,))) == "Split(2 train, 1 validation, 1 test; drawn)"
+
+
+def test_long_tables_scroll(shown):
+    for value in shown.values():
+        html = value._repr_html_()
+        assert html.count('<div style="max-height:30em;overflow:auto"><table>') == html.count("<table")
 
 
 def test_many_groups_are_cut_short(shown):
@@ -104,63 +163,139 @@ def test_without_the_python_interface_only_the_text_is_shown(python):
     assert python(code).out == "None\n"
 
 
-CELLS = [
-    "from dataclasses import dataclass\n\nimport keras\nfrom keras import ops\n\nimport marsseg\n"
-    "from marsseg_core.plugin_api import Architecture, Loss, param",
-    "SMOOTH = 1e-6",
-    '''
-@dataclass(frozen=True)
-class RootError(Loss):
-    """Root error: the mean of (1 − p)^power."""
+# --- progress
 
-    power: float = param(0.5, help="below 1, small errors count more", above=0)
 
-    def build(self, spec):
-        def root_error(labels, logits):
-            valid = ops.cast(ops.not_equal(labels, 255), "float32")
-            hot = ops.one_hot(ops.where(ops.equal(labels, 255), 0, ops.cast(labels, "int32")), spec.num_classes)
-            right = ops.sum(ops.softmax(logits) * hot, axis=-1)
-            return ops.mean(valid * (1.0 - right + SMOOTH) ** self.power)
+@pytest.fixture
+def outputs(monkeypatch):
+    """The states of each output of a cell, as texts, as if this process were the kernel of a notebook."""
+    shown = []
 
-        return root_error
-''',
-    '''
-@dataclass(frozen=True)
-class TinyNet(Architecture):
-    """Two convolutions."""
+    class Handle:
+        def __init__(self, content):
+            self.states = [content]
+            shown.append(self.states)
 
-    filters: int = param(4, help="of the first", minimum=1)
+        def update(self, content, raw):
+            assert raw
+            self.states.append(content)
 
-    def build(self, spec):
-        inputs = keras.Input((spec.height, spec.width, spec.channels))
-        features = keras.layers.Conv2D(self.filters, 3, padding="same", activation="relu")(inputs)
-        return keras.Model(inputs, keras.layers.Conv2D(spec.num_classes, 1)(spec.bottleneck(features)))
-''',
-    "run = marsseg.run(arch=TinyNet(filters=8), loss=[RootError(power=0.3), 'dice'],"
-    " data='synthetic:count=24:height=16:width=32', bottleneck=None, epochs=1, batch=4, out='run')\nrun",
-    "run.scores['test']",
-    "marsseg.compare(run)",
-]
+    def display(content, raw, display_id):
+        assert raw
+        assert display_id
+        return Handle(content)
+
+    shell = SimpleNamespace(kernel=object())
+    ipython = SimpleNamespace(get_ipython=lambda: shell, display=SimpleNamespace(display=display))
+    monkeypatch.setitem(sys.modules, "IPython", ipython)
+    return shown
+
+
+def test_only_a_kernel_is_a_notebook(monkeypatch):
+    monkeypatch.delitem(sys.modules, "IPython", raising=False)
+    assert not NotebookOutput.is_possible()
+    monkeypatch.setitem(sys.modules, "IPython", SimpleNamespace(get_ipython=lambda: None))
+    assert not NotebookOutput.is_possible()
+    terminal = SimpleNamespace()  # IPython's shell in a terminal has no kernel
+    monkeypatch.setitem(sys.modules, "IPython", SimpleNamespace(get_ipython=lambda: terminal))
+    assert not NotebookOutput.is_possible()
+
+
+def test_an_output_is_replaced_by_its_next_state(outputs):
+    output = NotebookOutput()
+    output.clear()
+    assert outputs == []  # nothing was shown, so nothing is
+    for done in (1, 1, 2):
+        output.show_progress(["<b>", f"{done} of 3"], done, 3)
+    (states,) = outputs
+    assert [state["text/plain"] for state in states] == ["<b>\n1 of 3", "<b>\n2 of 3"]
+    assert "<b>&lt;b&gt;</b>" in states[0]["text/html"]
+    assert 'value="2" max="3"' in states[1]["text/html"]
+    output.clear()
+    assert states[-1] == {"text/html": "", "text/plain": ""}
+
+
+def test_a_long_operation_shows_a_bar_that_goes_away(outputs, monkeypatch, capsys):
+    monkeypatch.setattr(progress, "SILENT_SECONDS", 0)
+    monkeypatch.setattr(progress, "NOTEBOOK_SECONDS", 0)
+    with progress.ProgressBar("Preparing", "tiles.npz") as bar:
+        bar(1, 4)
+        bar(2, 4)
+    (states,) = outputs
+    texts = [state["text/plain"] for state in states]
+    assert texts == ["Preparing tiles.npz\n25 % of 4", "Preparing tiles.npz\n50 % of 4", ""]
+    assert capsys.readouterr() == ("", "")
+
+
+def test_a_run_shows_one_bar_and_prints_nothing(outputs, tiny, tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("MARSSEG_DISABLE", "report")
+    run = marsseg.run(data=tiny, out=tmp_path / "run", **SMALL | {"epochs": 2})
+    (states,) = outputs
+    last = states[-1]["text/plain"].splitlines()
+    assert last[0].startswith(f"unet: {run.network.count_params():,} parameters; ")
+    assert last[0].endswith(str(run.path))
+    assert re.fullmatch(r"epoch 2/2, loss \d\.\d{3}, 0:\d\d", last[1])
+    assert "miou" in last[2]
+    assert len(states) >= 4  # the begin and the end of each epoch
+    assert f'value="{2 * run.steps_per_epoch}" max="{2 * run.steps_per_epoch}"' in states[-1]["text/html"]
+    captured = capsys.readouterr()
+    assert captured.out + captured.err == ""
+
+
+def test_a_sweep_shows_how_many_trials_have_ended(outputs, sweep):
+    output = SweepOutput()
+    for count in (1, 1, 2):
+        summary = Summary("running", "miou", True, sweep.trials[:count])
+        output.show(summary, 30)
+    output.clear()
+    (states,) = outputs
+    assert [state["text/plain"] for state in states] == [
+        "Sweep: 1 finished\n1 of 30\nbest: trial-0000, miou 0.0000 (training.learning_rate=1e-4)",
+        "Sweep: 2 finished\n2 of 30\nbest: trial-0001, miou 0.0333 (training.learning_rate=2e-4)",
+        "",
+    ]
+
+
+# --- the tutorial
+
+
+def loaded_hook():
+    spec = importlib.util.spec_from_file_location("notebooks", REPOSITORY / "docs" / "notebooks.py")
+    hook = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(hook)
+    return hook
+
+
+def test_the_tutorial_is_stored_without_outputs():
+    for cell in loaded_hook().read().cells:
+        assert not cell.get("outputs")
+        assert cell.get("execution_count") is None
 
 
 @pytest.mark.slow
-def test_a_notebook_can_define_a_loss_and_a_network_and_run_them(tmp_path, python_with_keras):
-    from nbclient import NotebookClient
-    from nbformat.v4 import new_code_cell, new_notebook
-
-    notebook = new_notebook(cells=[new_code_cell(cell) for cell in CELLS])
-    NotebookClient(
-        notebook, timeout=300, kernel_name="python3", resources={"metadata": {"path": str(tmp_path)}}
-    ).execute()
-    figures = {4: 2, 5: 1, 6: 1}
-    for number, count in figures.items():
-        (result,) = [o for o in notebook.cells[number].outputs if o.output_type == "execute_result"]
-        assert result.data["text/html"].count("data:image/png;base64,") == count
-        assert len(result.data["text/plain"].splitlines()) <= 10
-    printed = [o.text for cell in notebook.cells for o in cell.outputs if o.output_type == "stream"]
+def test_the_tutorial_defines_a_loss_and_a_network_and_runs_them(tmp_path, python_with_keras):
+    hook = loaded_hook()
+    notebook = hook.read()
+    hook.execute(notebook, tmp_path)
+    results = {}
+    for cell in notebook.cells:
+        for output in cell.get("outputs", ()):
+            if output.output_type == "execute_result":
+                results[cell.source.splitlines()[-1]] = output.data
+                assert len(output.data["text/plain"].splitlines()) <= 10
+    figures = {"data": 8, "first": 2, 'second.scores["test"]': 1, 'third.scores["test"]': 1, "comparison": 1}
+    for line, count in figures.items():
+        assert results[line]["text/html"].count("data:image/png;base64,") == count
+    printed = [o.text for cell in notebook.cells for o in cell.get("outputs", ()) if o.output_type == "stream"]
     assert "lacks" not in "".join(printed)
+    assert "\r" not in "".join(printed)
+
+    page = hook.page(notebook)
+    assert page.count("data:image/png;base64,") >= sum(figures.values())
+    assert page.count("<progress ") == 3  # of the three runs; that of the data has gone away
+    assert "TinyNet(Architecture)" in page
 
     # The run stores the whole definitions of the cells: another process can read the plan and the network.
-    code = "import marsseg; p = marsseg.plan('run', trust=True); print(p); print(marsseg.load('run', trust=True).name)"
-    answer = python_with_keras(code)
+    code = "import marsseg; p = marsseg.plan('runs/third', trust=True); print(p);"
+    answer = python_with_keras(f"{code} print(marsseg.load('runs/third', trust=True).name)")
     assert "arch=tiny_net, bottleneck=none, loss=root_error,dice" in answer.out, answer.err

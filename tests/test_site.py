@@ -30,7 +30,9 @@ def site(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("site")
     words = ("build", "--strict", "--config-file", str(REPOSITORY / "mkdocs.yml"), "--site-dir", str(folder / "pages"))
     # The theme's authors announce the theme after this one.
-    answer = run_process(sys.executable, "-m", "mkdocs", *words, cwd=folder, NO_MKDOCS_2_WARNING="1")
+    # The notebook is executed in test_notebook.py.
+    environment = {"NO_MKDOCS_2_WARNING": "1", "MARSSEG_DOCS_NOTEBOOK": "no"}
+    answer = run_process(sys.executable, "-m", "mkdocs", *words, cwd=folder, **environment)
     assert answer.code == 0, answer.err
     assert "WARNING" not in answer.err
     return folder / "pages"
@@ -73,6 +75,12 @@ def test_everything_public_is_in_the_reference(site):
     assert {f"marsseg_core.components.interfaces.{kind.__name__}" for kind in Component.__subclasses__()} <= interfaces
     assert {f"marsseg_core.hooks.Hooks.{name}" for name in vars(hooks.Hooks) if name[0] != "_"} <= interfaces
     assert {heading.rpartition(".")[2] for heading in contracts} >= set(testing.__all__)
+
+
+def test_the_notebook_and_the_known_plugins_are_pages(site):
+    assert "class TinyNet(Architecture):" in text_of(site / "notebook.html")
+    assert (site / "tutorial.ipynb").is_file()
+    assert "marsseg-dunes" in text_of(site / "known-plugins.html")
 
 
 def test_every_paper_that_a_page_names_is_a_link(site):

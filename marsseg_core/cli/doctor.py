@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -24,7 +25,10 @@ def doctor(
     names: Annotated[
         list[str] | None,
         typer.Argument(
-            help="Check only these names or distributions.", metavar="[NAME…]", autocompletion=names_or_distributions
+            help="Check only these names or distributions, or wheels that are not installed. Parameters may follow a "
+            "name, for --checks: NAME:KEY=VALUE.",
+            metavar="[NAME|WHEEL]…",
+            autocompletion=names_or_distributions,
         ),
     ] = None,
     checks: Annotated[
@@ -38,31 +42,44 @@ def doctor(
 
     Loading should take hundredths of a second. A component that imports Keras or TensorFlow at the top of its module
     has the status `early`, because it slows down all commands that only name it. One that prints text or changes the
-    process while it is loaded has the status `side effects`. The exit code is 3 if something is broken.
+    process while it is loaded has the status `side effects`. With `--checks`, a component that needs parameters has
+    the status `not checked` without them: name them, as in `marsseg doctor --checks npz:path=tiles.npz`. A wheel is
+    unpacked into a temporary folder, and its metadata is checked too. The exit code is 3 if something is broken.
     """
-    from ..doctor.diagnosis import examine, select
+    from ..doctor.diagnosis import NOT_CHECKED, examine
+    from ..doctor.subjects import select
+    from ..doctor.wheels import SUFFIX, opened_wheels
     from ..files.progress import ProgressBar
 
     check_backend()
     session = open_session(plugins=plugin, disable=disable)
     catalog = session.catalog
-    entries = select(catalog, names or [])
+    words = names or []
+    wheels = [Path(word) for word in words if word.endswith(SUFFIX)]
+    others = [word for word in words if not word.endswith(SUFFIX)]
     findings = []
-    with ProgressBar("Examining", "installed plugins") as progress:
-        for finding in examine(entries, session, plugin or (), checks=checks):
+    with opened_wheels(wheels, catalog) as (unpacked, problems), ProgressBar("Examining", "plugins") as progress:
+        subjects = [*unpacked, *(select(catalog, others) if others or not wheels else ())]
+        for finding in examine(subjects, session, plugin or (), checks=checks):
             findings.append(finding)
-            progress(len(findings), len(entries))
+            progress(len(findings), len(subjects))
+    problems = [*problems, *catalog.problems]
     findings = _with_clashes(findings)
     if json:
-        print_json(findings=[_record(finding) for finding in findings], problems=[*catalog.problems])
+        print_json(findings=[_record(finding) for finding in findings], problems=problems)
     else:
         _print_diagnoses(findings, checks)
-        for problem in catalog.problems:
+        for problem in problems:
             warn(problem)
-    broken = [finding.entry.label for finding in findings if finding.broken] + [*catalog.problems]
+    broken = [finding.entry.label for finding in findings if finding.broken] + problems
     if broken:
         raise PluginError(f"Broken plugins: {len(broken)}.", hint="The table above says which ones, and why.")
-    say("Nothing is broken.")
+    unchecked = sum(finding.status == NOT_CHECKED for finding in findings)
+    say(
+        f"Nothing is broken, but {unchecked:,} {'is' if unchecked == 1 else 'are'} not checked."
+        if unchecked
+        else "Nothing is broken."
+    )
 
 
 def _with_clashes(findings: list[Diagnosis]) -> list[Diagnosis]:
@@ -99,7 +116,7 @@ def _print_diagnoses(findings: list[Diagnosis], checks: bool) -> None:
 
 
 def _checks(finding: Diagnosis) -> str:
-    if finding.checks is None:
+    if not finding.checks:
         return finding.unchecked
     return ", ".join(f"{count} {outcome}" for outcome, count in finding.checks.items() if count)
 

@@ -47,6 +47,10 @@ class Split:
     def __getitem__(self, subset: str) -> np.ndarray:
         return np.asarray(getattr(self, subset), np.int64)
 
+    def __repr__(self) -> str:
+        counts = ", ".join(f"{len(getattr(self, subset)):,} {subset}" for subset in SUBSETS)
+        return f"Split({counts}; {self.origin})"
+
     def to_json(self) -> dict[str, Any]:
         """Return the subsets as lists, by name."""
         return {subset: list(getattr(self, subset)) for subset in SUBSETS}

@@ -1,4 +1,7 @@
-"""Show runs, series, scores, comparisons, plans and data in a notebook: short HTML with the figures inside."""
+"""Show runs, series, scores, comparisons, plans, data and components in a notebook: HTML with the figures inside.
+
+What is shown fits a screen: long tables scroll. A higher layer registers functions of its own with `html_of`.
+"""
 
 from __future__ import annotations
 
@@ -17,8 +20,9 @@ from ..experiments.comparison import ABSENT, Comparison
 from ..experiments.series import Series
 from ..planning.metrics import metric_table
 from ..planning.plan import Plan
+from ..registry.listing import ComponentList
 from ..runs.run import Run
-from .canvas import Target
+from .canvas import Target, shortened
 from .colours import class_colours, hex_code, paint
 from .comparison import comparison_figure
 from .curves import learning_curves
@@ -30,45 +34,51 @@ from .panels import brightened
 _IMAGES: Final = 4
 _IMAGE_WIDTH: Final = 160
 
+_FOLD_LETTERS: Final = 100
+
 
 @dataclass(frozen=True)
-class _Heading:
+class Heading:
+    """A bold title, and a line below it."""
+
     title: str
     line: str
 
 
 @dataclass(frozen=True)
-class _Table:
-    """Rows of text. A cell such as "#d55e00" is shown in this colour. A folded table opens with a click."""
+class Table:
+    """Rows of text. A cell such as "#d55e00" is shown in this colour. A table with a `fold` opens with a click."""
 
     names: Sequence[str]
     rows: Sequence[Sequence[str]]
-    folded: bool = False
+    fold: str = ""
 
 
 @dataclass(frozen=True)
-class _Picture:
+class Picture:
+    """A picture that is shown in a width in pixels."""
+
     png: bytes
     title: str
     width: int
 
 
-_Part = _Heading | _Table | _Picture
+Part = Heading | Table | Picture
 
 
 @singledispatch
 def html_of(value: Any) -> str:
-    """Return the HTML of a run, a series, a comparison, scores, a plan or data."""
+    """Return the HTML of an object."""
     raise TypeError(f"a {type(value).__name__} cannot be shown as HTML")
 
 
 @html_of.register
 def _run(run: Run) -> str:
     names, ignore_classes = run.data.class_names, run.data.ignore_classes
-    parts: list[_Part] = [_Heading(str(run.path), run.summary), *_score_table(run.scores)]
+    parts: list[Part] = [Heading(str(run.path), run.summary), *_score_table(run.scores)]
     if run.history:
         parts.append(
-            _figure(
+            figure(
                 lambda target: learning_curves(
                     run.history, target, class_names=names, ignore_classes=ignore_classes, best_epoch=run.best_epoch
                 ),
@@ -79,13 +89,13 @@ def _run(run: Run) -> str:
     if run.scores:
         subset, confusion = list(run.scores.items())[-1]
         parts.append(_matrix(confusion, f"Confusion matrix of the {subset} subset"))
-    return _whole(parts)
+    return whole(parts)
 
 
 @html_of.register
 def _confusion(confusion: Confusion) -> str:
-    parts: list[_Part] = [_Heading(f"{len(confusion.per_image)} images", ""), *_score_table({"value": confusion})]
-    return _whole([*parts, _matrix(confusion, "Confusion matrix")])
+    parts: list[Part] = [Heading(f"{len(confusion.per_image)} images", ""), *_score_table({"value": confusion})]
+    return whole([*parts, _matrix(confusion, "Confusion matrix")])
 
 
 @html_of.register
@@ -101,12 +111,12 @@ def _comparison(comparison: Comparison) -> str:
         for group in comparison.groups
     ]
     left_out = [*comparison.skipped, *comparison.other_data]
-    return _whole(
+    return whole(
         [
-            _Heading(f"{comparison.subset} {comparison.by}", f"{len(comparison.groups)} groups"),
-            _Table(("rank", "group", comparison.by, "runs", "to the best"), rows),
-            _figure(lambda target: comparison_figure(comparison, target), "Comparison", width=800),
-            _Table(("run", "not ranked because"), [(str(path), reason) for path, reason in left_out]),
+            Heading(f"{comparison.subset} {comparison.by}", f"{len(comparison.groups)} groups"),
+            Table(("rank", "group", comparison.by, "runs", "to the best"), rows),
+            figure(lambda target: comparison_figure(comparison, target), "Comparison", width=800),
+            Table(("run", "not ranked because"), [(str(path), reason) for path, reason in left_out]),
         ]
     )
 
@@ -116,12 +126,14 @@ def _series(series: Series) -> str:
     subsets = series.subsets()
     names = dict.fromkeys(name for scores in subsets.values() for name in scores)
     rows = [(name, *(str(scores.get(name) or ABSENT) for scores in subsets.values())) for name in names]
-    return _whole([_Heading(str(series.path), series.summary), _Table(("score", *subsets), rows)])
+    return whole([Heading(str(series.path), series.summary), Table(("score", *subsets), rows)])
 
 
 @html_of.register
 def _plan(plan: Plan) -> str:
-    return _whole([_Heading("Plan", plan.summary), _Table(("setting", "value", "origin"), plan.rows(), folded=True)])
+    return whole(
+        [Heading("Plan", plan.summary), Table(("setting", "value", "origin"), plan.rows(), fold="All settings")]
+    )
 
 
 @html_of.register
@@ -140,11 +152,21 @@ def _data(data: SegmentationData) -> str:
         for item in items.tolist()
         for kind, picture in (("image", brightened(data.images[item])), ("mask", paint(data.masks[item], colours)))
     ]
-    return _whole([_Heading("Data", data.summary), _Table(("class", "colour", "share", ""), rows), *pictures])
+    return whole([Heading("Data", data.summary), Table(("class", "colour", "share", ""), rows), *pictures])
 
 
-def _matrix(confusion: Confusion, title: str) -> _Picture:
-    return _figure(
+@html_of.register
+def _components(components: ComponentList) -> str:
+    parts: list[Part] = [Heading("Components", components.summary)]
+    for kind, members in components.by_kind().items():
+        rows = [(each.name, each.summary, each.provider, each.status) for each in members]
+        fold = shortened(f"{kind}: {', '.join(each.name for each in members)}", _FOLD_LETTERS)
+        parts.append(Table(("name", "summary", "provider", "status"), rows, fold=fold))
+    return whole(parts)
+
+
+def _matrix(confusion: Confusion, title: str) -> Picture:
+    return figure(
         lambda target: confusion_figure(
             confusion.restricted, confusion.class_names, target, ignore_classes=confusion.ignore_classes, title=title
         ),
@@ -153,7 +175,7 @@ def _matrix(confusion: Confusion, title: str) -> _Picture:
     )
 
 
-def _score_table(scores: dict[str, Confusion]) -> list[_Table]:
+def _score_table(scores: dict[str, Confusion]) -> list[Table]:
     """Return a table with a row for each metric of tables and for the IoU of each class; empty without scores."""
     if not scores:
         return []
@@ -162,26 +184,26 @@ def _score_table(scores: dict[str, Confusion]) -> list[_Table]:
     names = [key for key in values[0] if key in table.resolved and table.shows(key)]
     rows = [(name, *(_number(each[name]) for each in values)) for name in names]
     rows += [(f"iou {name}", *(_number(each["iou"][name]) for each in values)) for name in values[0]["iou"]]
-    return [_Table(("score", *scores), rows)]
+    return [Table(("score", *scores), rows)]
 
 
 def _number(value: float | None) -> str:
     return ABSENT if value is None else f"{value:.4f}"
 
 
-def _figure(draw: Callable[[Target], None], title: str, *, width: int) -> _Picture:
+def figure(draw: Callable[[Target], None], title: str, *, width: int) -> Picture:
+    """Return a figure as a picture; `draw` writes it to a file for bytes."""
     content = BytesIO()
     draw(content)
-    return _Picture(content.getvalue(), title, width)
+    return Picture(content.getvalue(), title, width)
 
 
-def _picture(picture: np.ndarray, title: str) -> _Picture:
+def _picture(picture: np.ndarray, title: str) -> Picture:
     content = BytesIO()
     Image.fromarray(picture).save(content, format="png")
-    return _Picture(content.getvalue(), title, _IMAGE_WIDTH)
+    return Picture(content.getvalue(), title, _IMAGE_WIDTH)
 
 
-def _whole(parts: Iterable[_Part]) -> str:
-    return render_template(
-        HERE, "notebook.html", parts=[(type(part).__name__.strip("_").lower(), part) for part in parts]
-    )
+def whole(parts: Iterable[Part]) -> str:
+    """Return the HTML of an object from its parts."""
+    return render_template(HERE, "notebook.html", parts=[(type(part).__name__.lower(), part) for part in parts])

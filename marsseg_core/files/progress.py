@@ -1,4 +1,7 @@
-"""Show the progress of long operations on standard error: a bar on a terminal, else a line every ten seconds."""
+"""Show the progress of long operations: a bar on a terminal or in a notebook, else a line every ten seconds.
+
+All but notebooks show it on standard error.
+"""
 
 from __future__ import annotations
 
@@ -12,10 +15,14 @@ from rich.text import Text
 
 from ..messages import get_logger
 from ..printable import printable
+from ..shown import NotebookOutput
 
 # An operation that takes less time shows no progress.
 SILENT_SECONDS: Final = 1.0
 LINE_SECONDS: Final = 10.0
+
+# The time between two states of the bar in a notebook.
+NOTEBOOK_SECONDS: Final = 0.5
 
 
 class ProgressBar:
@@ -29,6 +36,7 @@ class ProgressBar:
         self._console = Console(stderr=True)
         self._next_output = time.monotonic() + SILENT_SECONDS
         self._bar: Progress | None = None
+        self._notebook = NotebookOutput() if NotebookOutput.is_possible() else None
         self._is_enabled = get_logger(__name__).isEnabledFor(logging.INFO)
         self._task = TaskID(0)
 
@@ -38,11 +46,17 @@ class ProgressBar:
     def __exit__(self, *_: object) -> None:
         if self._bar is not None:
             self._bar.stop()
+        if self._notebook is not None:
+            self._notebook.clear()
 
     def __call__(self, done: float, total: int) -> None:
         """Show that `done` of `total` is done."""
         if self._bar is None and self._is_enabled and time.monotonic() >= self._next_output:
-            if self._console.is_terminal:
+            if self._notebook is not None:
+                share = f"{100 * done / total:.0f} % of {total:,}"
+                self._notebook.show_progress([self._description, share], done, total)
+                self._next_output = time.monotonic() + NOTEBOOK_SECONDS
+            elif self._console.is_terminal:
                 self._bar = self._new_bar()
                 self._task = self._bar.add_task(self._description, total=total)
                 self._bar.start()

@@ -30,29 +30,35 @@ def scan() -> tuple[tuple[EntryPoint, ...], tuple[str, ...]]:
     problems, seen = [], set()
     for distribution in metadata.distributions():
         try:
-            own_points = _own_points(distribution)
-            name = _facts(distribution).name if own_points else ""
-            if own_points and name not in seen:
+            points_here = own_points(distribution)
+            name = _facts(distribution).name if points_here else ""
+            if points_here and name not in seen:
                 seen.add(name)
                 # If a distribution is on the path twice, Python imports the first, so read the metadata of that one.
-                own_points = own_points if name == _UNKNOWN else _own_points(metadata.distribution(name))
-                points += [point for point in own_points if point.group in groups]
-                problems += [
-                    f"{name} has entry points in the group '{group}', which marsseg does not know. "
-                    f"{nearest(group, groups)}"
-                    for group in sorted({point.group for point in own_points} - {*groups})
-                ]
+                points_here = points_here if name == _UNKNOWN else own_points(metadata.distribution(name))
+                points += [point for point in points_here if point.group in groups]
+                problems += unknown_groups(name, points_here)
         except Exception as cause:
             folder = distribution.locate_file("")
             problems.append(f"A distribution in {folder} cannot be read: {type(cause).__name__}: {cause}")
     return tuple(points), tuple(sorted(problems))
 
 
-def _own_points(distribution: Distribution) -> list[EntryPoint]:
+def own_points(distribution: Distribution) -> list[EntryPoint]:
+    """Return the entry points of a distribution whose groups begin with "marsseg."."""
     # Most distributions have none; searching their text takes a tenth of the time of parsing it.
     if _PREFIX not in (distribution.read_text("entry_points.txt") or ""):
         return []
     return [point for point in distribution.entry_points if point.group.startswith(_PREFIX)]
+
+
+def unknown_groups(distribution: str, points: Iterable[EntryPoint]) -> list[str]:
+    """Return a sentence for each group of these entry points that no kind of marsseg has."""
+    groups = [kind.group for kind in ALL_KINDS]
+    return [
+        f"{distribution} has entry points in the group '{group}', which marsseg does not know. {nearest(group, groups)}"
+        for group in sorted({point.group for point in points} - {*groups})
+    ]
 
 
 def entries_from(points: Iterable[EntryPoint], disabled: Iterable[DisabledName] = ()) -> list[Entry]:

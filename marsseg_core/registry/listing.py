@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from textwrap import shorten
 
 from ..errors import RequestError
+from ..shown import HtmlRepr
 from .entries import INVALID, Entry
 from .kinds import ALL_KINDS, Kind
 from .session import open_session
@@ -36,16 +38,38 @@ class ComponentInfo:
     reason: str = ""
 
 
-def describe(kind: Kind | None, plugins: Iterable[str | Path]) -> list[ComponentInfo]:
+class ComponentList(list[ComponentInfo], HtmlRepr):
+    """Hold descriptions of components, as a list that is shown in a few lines."""
+
+    @property
+    def summary(self) -> str:
+        """Return the number of components, and of distributions that provide them."""
+        return f"{len(self)} of {', '.join(dict.fromkeys(each.provider for each in self)) or 'nothing'}"
+
+    def by_kind(self) -> dict[str, list[ComponentInfo]]:
+        """Return the components of each kind, by the name of the kind."""
+        kinds: dict[str, list[ComponentInfo]] = {}
+        for each in self:
+            kinds.setdefault(each.kind, []).append(each)
+        return kinds
+
+    def __repr__(self) -> str:
+        lines = [f"{kind}: {', '.join(each.name for each in members)}" for kind, members in self.by_kind().items()]
+        return "\n  ".join(
+            [f"ComponentList({self.summary})", *(shorten(line, 100, placeholder=" …") for line in lines)]
+        )
+
+
+def describe(kind: Kind | None, plugins: Iterable[str | Path]) -> ComponentList:
     """Describe everything that is installed, or everything of a kind, and the components of the files `plugins`.
 
     The plugin files are executed. Installed plugins are not imported.
     """
-    return [
+    return ComponentList(
         ComponentInfo(entry.name, entry.aliases, entry.kind.name, summary, entry.provider, entry.status, entry.reason)
         for entry, summary in map(with_summary, open_session(plugins=plugins).catalog.everything)
         if kind in (None, entry.kind)
-    ]
+    )
 
 
 def with_summary(entry: Entry) -> tuple[Entry, str]:

@@ -110,13 +110,15 @@ def plugin_stdout_to_stderr() -> Iterator[None]:
 
 
 @contextmanager
-def warn_if_slow(what: str) -> Iterator[None]:
-    """Warn if the import inside takes longer than SLOW_SECONDS."""
+def warn_if_slow(what: str, *, may_import_keras: bool = False) -> Iterator[None]:
+    """Warn if the import inside takes longer than SLOW_SECONDS, unless it is the first import of Keras and may be."""
+    had_keras = "keras" in sys.modules
     start = time.monotonic()
     yield
     seconds = time.monotonic() - start
     _logger.debug("%s took %.3f s to import.", what, seconds)
-    if seconds > SLOW_SECONDS:
+    imported_keras = "keras" in sys.modules and not had_keras
+    if seconds > SLOW_SECONDS and not (may_import_keras and imported_keras):
         _logger.warning(f"{what} took {seconds:.1f} s to import.")
 
 

@@ -15,7 +15,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import types
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from dataclasses import MISSING, dataclass
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
@@ -172,6 +172,25 @@ def configure(cls: type[T], raw: Mapping[str, Any], *, where: str = "") -> T:
     Raises RequestError that names the parameter, the wrong value, and what it must be.
     """
     where = where or cls.__name__
+    values = convert_values(cls, raw, where=where)
+    missing = required_parameters(cls, values)
+    if missing:
+        raise RequestError(
+            f"{', '.join(missing)} must be given.",
+            where=where,
+            hint=f"Add it to the name, as in NAME:{missing[0]}=…; set a list with --set KIND.NAME.{missing[0]}=…",
+        )
+    try:
+        return cls(**values)
+    except (ValueError, TypeError) as cause:
+        raise RequestError(f"These parameters do not fit together: {cause}", where=where) from cause
+
+
+def convert_values(cls: type, raw: Mapping[str, Any], *, where: str) -> dict[str, Value]:
+    """Convert values (texts or TOML values) of some parameters of a dataclass, as `configure` does.
+
+    Raises RequestError that names the parameter, the wrong value, and what it must be.
+    """
     parameters = parameters_of(cls)
     values = {}
     for name, raw_value in raw.items():
@@ -186,17 +205,12 @@ def configure(cls: type[T], raw: Mapping[str, Any], *, where: str = "") -> T:
                 where=where,
                 hint=f"{name}: {parameters[name].help}." if parameters[name].help else None,
             ) from expected
-    missing = [p.name for p in parameters.values() if p.required and p.name not in values]
-    if missing:
-        raise RequestError(
-            f"{', '.join(missing)} must be given.",
-            where=where,
-            hint=f"Add it to the name, as in NAME:{missing[0]}=…; set a list with --set KIND.NAME.{missing[0]}=…",
-        )
-    try:
-        return cls(**values)
-    except (ValueError, TypeError) as cause:
-        raise RequestError(f"These parameters do not fit together: {cause}", where=where) from cause
+    return values
+
+
+def required_parameters(cls: type, given: Container[str] = ()) -> list[str]:
+    """Return the names of the parameters without a default that are not among the `given` names."""
+    return [each.name for each in parameters_of(cls).values() if each.required and each.name not in given]
 
 
 def settings(component: Any) -> dict[str, Value]:

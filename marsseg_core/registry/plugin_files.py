@@ -3,6 +3,8 @@
 The name of a component comes from its class, in lower case: the class `RootError` is the component `root_error`. A file
 with hooks is an observer named after the file: `watch.py` is the observer `watch`. A run stores a copy of the file.
 
+A file may import Keras at its top, unlike an installed module: only who passes the file waits for it.
+
 Files that the user passes are executed. Files that a plan names, such as the copy in a run folder, are executed only if
 the user trusts them. A file is not executed again, and needs no trust, if this process has already loaded a file with
 the same name and content.
@@ -44,6 +46,8 @@ _LIMIT: Final = 2**24
 
 # The file name is part of the components' qualified names and of the module name, so its characters are restricted.
 _FILE_NAME: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]*\.py")
+
+_MODULE_PREFIX: Final = "marsseg_plugin_"
 
 # The attribute that pluggy sets on functions marked with @hookimpl.
 _HOOK_MARK: Final = "marsseg_impl"
@@ -226,7 +230,12 @@ def _hash(source: bytes) -> str:
 
 def _module_name(file_name: str, source: bytes) -> str:
     stem = file_name.removesuffix(SUFFIX).replace("-", "_")
-    return f"marsseg_plugin_{stem}_{_hash(source)[:12]}"
+    return f"{_MODULE_PREFIX}{stem}_{_hash(source)[:12]}"
+
+
+def is_plugin_file(module: str) -> bool:
+    """Return whether a module is a plugin file, or was passed in Python, and is not installed."""
+    return module.startswith(_MODULE_PREFIX)
 
 
 def _load_file(path: Path, source: bytes, origin: str) -> LocalPlugin:
@@ -270,7 +279,7 @@ def _execute(path: Path, source: bytes, name: str) -> None:
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module  # dataclasses look up the module of their class there
     try:
-        with warn_if_slow(f"The plugin {path}"), plugin_stdout_to_stderr(), keep_process_state():
+        with warn_if_slow(f"The plugin {path}", may_import_keras=True), plugin_stdout_to_stderr(), keep_process_state():
             exec(compile(source, str(path.absolute()), "exec"), vars(module))
     except BaseException as cause:
         del sys.modules[name]

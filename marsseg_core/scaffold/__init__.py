@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 import keyword
 import re
 from dataclasses import dataclass
@@ -113,6 +114,7 @@ class Project:
             "group": self.kind.group,
             "target": module if self.kind == OBSERVER else f"{module}:{self.class_name}",
             "bounds": bounds(version()),
+            "marsseg": marsseg_requirement(),
             "python": metadata.metadata(DISTRIBUTION)["Requires-Python"],
             "steps": "\n".join(self.steps),
         }
@@ -162,6 +164,15 @@ def bounds(current: str) -> str:
     lower = made_with.public if made_with.is_prerelease else f"{made_with.major}.{made_with.minor}"
     upper = f"{made_with.major + 1}" if made_with.major else f"0.{made_with.minor + 1}"
     return f">={lower},<{upper}"
+
+
+def marsseg_requirement() -> str:
+    """Return what pip can install as marsseg elsewhere: its repository, if it was installed from one, else its name."""
+    origin = json.loads(metadata.distribution(DISTRIBUTION).read_text("direct_url.json") or "{}")
+    source, url = origin.get("vcs_info"), origin.get("url", "")
+    if source is None or not url.startswith("https://"):  # a folder of this machine, or an address with a key
+        return DISTRIBUTION
+    return f"{DISTRIBUTION} @ {source['vcs']}+{url}@{source['commit_id']}"
 
 
 def _read(folder: str) -> dict[str, str]:

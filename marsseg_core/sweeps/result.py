@@ -5,13 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from textwrap import shorten
+from typing import Final
 
+from ..shown import HtmlRepr
 from .folder import SweepFolder
 from .summary import Summary, TrialRecord
 
+# The trials that the text of a sweep has.
+_REPR_TRIALS: Final = 8
+
 
 @dataclass(frozen=True, repr=False)
-class SweepResult:
+class SweepResult(HtmlRepr):
     """A sweep, finished or interrupted.
 
     Attributes:
@@ -57,10 +63,22 @@ class SweepResult:
         """
         return self.path / trial.name
 
+    @property
+    def summary(self) -> str:
+        """Return the status and the number of finished trials in one line."""
+        return (
+            f"{self.status}, {len(self.ranked):,} of {len(self.trials):,} trials finished, ranked by {self.objective}"
+        )
+
     def __repr__(self) -> str:
-        best = self.best
-        line = f"SweepResult({str(self.path)!r}: {len(self.ranked)} of {len(self.trials)} trials finished)"
-        return line if best is None else f"{line}\n  best: {best.name}, {self.objective} {best.value}"
+        lines = [f"SweepResult({str(self.path)!r}: {self.summary})"]
+        for trial in self.ranked[:_REPR_TRIALS]:
+            settings = ", ".join(f"{name}={value}" for name, value in trial.settings.items())
+            lines.append(
+                f"  {trial.name}  {self.objective} {trial.value:.4f}  {shorten(settings, 80, placeholder=' …')}"
+            )
+        more = len(self.ranked) - _REPR_TRIALS
+        return "\n".join([*lines, *([f"  and {more:,} more"] if more > 0 else [])])
 
     def __fspath__(self) -> str:
         return str(self.path)

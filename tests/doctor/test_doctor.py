@@ -5,20 +5,30 @@ from __future__ import annotations
 import inspect
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
 
 import pytest
-from helpers.bad_plugins import LOSS, write_metadata
+from helpers.bad_plugins import HOOK, LOSS, write_metadata
 
 from marsseg_core.doctor import diagnosis
+from marsseg_core.doctor.subjects import select
 from marsseg_core.registry.catalog import installed, rescan
 from marsseg_core.registry.kinds import COMPONENT_KINDS, LOSS as LOSS_KIND
 from marsseg_core.registry.loading import resolve_reference
 from marsseg_plugins.losses.ssce import SSCE
 
 pytestmark = pytest.mark.usefixtures("without_reports")
+
+ADDS = """
+from marsseg_core.plugin_api import hookimpl
+
+@hookimpl
+def marsseg_register_commands(app):
+    app.command("acme")(lambda: None)
+"""
 
 HEADERS = ["kind", "name", "provider", "seconds", "imports early", "status"]
 
@@ -73,14 +83,42 @@ def test_the_json_has_a_schema_number_and_all_findings(cli):
 
 @pytest.mark.parametrize("word", ["ssce", "marsseg/ssce", "resunet++", "report"])
 def test_it_takes_names_aliases_and_qualified_names(word):
-    entries = diagnosis.select(installed(), [word])
+    entries = [subject.entry for subject in select(installed(), [word])]
     assert entries == [entry for entry in installed().everything if entry.is_called(word)]
     assert entries
 
 
 def test_it_takes_distributions_and_no_name_means_all():
-    assert diagnosis.select(installed(), []) == [*installed().everything]
-    assert diagnosis.select(installed(), ["MarsSeg"]) == [*installed().everything]
+    for words in ([], ["MarsSeg"]):
+        assert [subject.entry for subject in select(installed(), words)] == [*installed().everything]
+
+
+def test_parameters_may_follow_a_name():
+    (subject,) = select(installed(), ["marsseg/npz:path=a file.npz"])
+    assert (subject.entry.name, subject.values) == ("npz", {"path": "a file.npz"})
+
+
+@pytest.mark.parametrize(
+    ("word", "message"),
+    [
+        ("npz:path", "'path' in 'npz:path' is not of the form key=value"),
+        ("npzz:path=a", "Nothing is called 'npzz'.*Did you mean 'npz'"),
+        ("report:path=a", "The recipe 'report' of marsseg .* has no parameters"),
+        ("marsseg:path=a", "The distribution marsseg has no parameters"),
+        ("dice,focal", "Separate names by spaces"),
+        ("npz:pth=a", "There is no parameter 'pth'.*Did you mean 'path'"),
+        ("dice:smooth=much", "smooth=much is not valid: expected a number"),
+    ],
+)
+def test_a_wrong_word_is_refused(cli, word, message):
+    answer = cli("doctor", word)
+    assert (answer.code, answer.out) == (2, "")
+    assert re.search(message, answer.err, re.DOTALL)
+
+
+def test_parameters_choose_the_component_that_has_them(cli):
+    record, code = finding(cli, "dice:smooth=1")  # and not the metric of the same name
+    assert (record["kind"], code) == ("loss", 0)
 
 
 def test_a_wrong_name_gets_the_nearest_right_one(cli):
@@ -102,8 +140,44 @@ def test_a_plugin_that_imports_keras_too_early_is_early_and_not_broken(cli, inst
     record, code = finding(cli, "heavy")
     assert record["status"] == "early"
     assert "keras" in record["early"]
-    assert record["hint"] == "Import it inside the methods that need it, not at the top of a module."
+    assert "Import it inside the functions that need it, not at the top of the module." in record["hint"]
     assert code == 0
+
+
+class TestWhereKerasMayBeImported:
+    """Inside functions in what is installed, since all who name it wait. At the top of a file that its user passes."""
+
+    @pytest.fixture
+    def heavy(self, tmp_path, monkeypatch):
+        """A package that counts as heavy, and takes no time."""
+        (tmp_path / "heavy").mkdir()
+        (tmp_path / "heavy" / "torch.py").write_text("class Layer: pass")
+        monkeypatch.syspath_prepend(tmp_path / "heavy")
+        yield
+        sys.modules.pop("torch", None)
+
+    @pytest.mark.parametrize(("group", "source"), [("losses", LOSS), ("hooks", HOOK), ("commands", ADDS)])
+    def test_what_is_installed_is_early(self, cli, install, heavy, group, source):
+        install("acme", f"import torch\n{source}", f"marsseg.{group}", ":Bad" if group == "losses" else "")
+        record, code = finding(cli, "acme")
+        assert (record["status"], record["early"], code) == ("early", ["torch"], 0)
+
+    @pytest.mark.parametrize("source", [LOSS, HOOK])
+    @pytest.mark.parametrize("layer", ["", "class Own(torch.Layer): pass\n"])
+    def test_a_file_that_its_user_passes_is_not(self, cli, heavy, tmp_path, source, layer):
+        (tmp_path / "bad.py").write_text(f"import torch\n{layer}{source}")
+        record, code = finding(cli, "bad", "--plugin", "bad.py")
+        assert (record["status"], record["early"], code) == ("ok", [], 0)
+
+    def test_a_file_says_nothing_of_others(self, cli, heavy, tmp_path):
+        (tmp_path / "bad.py").write_text(f"import torch\n{LOSS}")
+        record, _ = finding(cli, "ssce", "--plugin", "bad.py")
+        assert (record["status"], record["early"]) == ("ok", [])
+
+    def test_a_function_may_import_it_anywhere(self, cli, install, heavy):
+        install("acme", LOSS.replace("def build(self, spec):", "def build(self, spec):\n        import torch;"))
+        record, _ = finding(cli, "acme")
+        assert record["status"] == "ok"
 
 
 def test_a_plugin_that_ends_its_process_affects_no_other(cli, install):
@@ -222,10 +296,35 @@ def test_checks_without_pytest_are_refused(cli, monkeypatch):
 
 
 @pytest.mark.slow
-def test_a_component_with_required_parameters_is_not_checked(cli):
-    record, code = finding(cli, "npz", "--checks")
-    assert (record["status"], record["checks"], code) == ("ok", None, 0)
-    assert record["unchecked"] == "requires path"
+def test_a_component_with_required_parameters_is_not_checked_and_not_called_ok(cli):
+    answer = cli("doctor", "npz", "--checks")
+    row = answer.out.splitlines()[1]
+    expected = "requires path\tnot checked: requires path. To check it: marsseg doctor --checks npz:path=…"
+    assert (row.split("\t", 5)[-1], answer.code) == (expected, 0)
+    assert "1 not checked" in answer.err
+    assert "Nothing is broken, but 1 is not checked." in answer.err
+
+
+@pytest.mark.slow
+def test_a_component_is_checked_with_the_parameters_that_are_given(cli, tiny_file):
+    record, code = finding(cli, f"npz:path={tiny_file}", "--checks")
+    assert (record["status"], code) == ("ok", 0)
+    assert record["checks"]["passed"] > 10
+    assert record["checks"]["failed"] == 0
+
+
+@pytest.mark.slow
+def test_a_wrong_path_is_no_fault_of_the_component(cli):
+    answer = cli("doctor", "npz:path=nowhere.npz", "--checks")
+    assert (answer.code, answer.out) == (2, "")
+    assert "nowhere.npz" in answer.err
+
+
+def test_checks_that_were_all_skipped_are_no_checks():
+    loaded = diagnosis.Diagnosis(installed().find(LOSS_KIND, "ssce"), diagnosis.OK)
+    counts = {"passed": 0, "failed": 0, "skipped": 3}
+    answer = {"checks": counts, "failures": {}, "unchecked": "all 3 checks were skipped"}
+    assert diagnosis._with_checks(loaded, answer).status == diagnosis.NOT_CHECKED
 
 
 def test_an_architecture_is_checked_narrow():

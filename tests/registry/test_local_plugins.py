@@ -19,7 +19,7 @@ from marsseg_core import api
 from marsseg_core.errors import PluginError, RequestError
 from marsseg_core.planning.plan import NETWORK_KINDS
 from marsseg_core.planning.resolver import Request, resolve
-from marsseg_core.registry import plugin_files
+from marsseg_core.registry import loading, plugin_files
 from marsseg_core.registry.kinds import ARCHITECTURE, DATASET, LOSS, OBSERVER
 from marsseg_core.registry.loading import plugin_stdout_to_stderr
 from marsseg_core.registry.plugin_files import component_name, load_plugin_files
@@ -521,6 +521,20 @@ def test_init_from_a_run_with_plugin_files_needs_trust(tmp_path):
     with pytest.raises(RequestError, match="No weights can be copied"):
         marsseg.run(out=tmp_path / "other", trust=True, **words)
     assert not (tmp_path / "other").exists()
+
+
+def test_the_time_that_keras_takes_is_no_fault_of_a_file(monkeypatch):
+    monkeypatch.setattr(loading, "SLOW_SECONDS", -1)
+    monkeypatch.delitem(sys.modules, "keras", raising=False)
+    warned = []
+    with warnings_told(warned):
+        for may_import_keras in (True, False):
+            with loading.warn_if_slow("It", may_import_keras=may_import_keras):
+                monkeypatch.setitem(sys.modules, "keras", None)
+            monkeypatch.delitem(sys.modules, "keras")
+        with loading.warn_if_slow("A slow file", may_import_keras=True):
+            pass
+    assert [line.split(" took ")[0] for line in warned] == ["It", "A slow file"]
 
 
 # --- runs

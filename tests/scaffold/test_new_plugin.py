@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import csv
+import json
 import keyword
 import os
 import re
@@ -13,13 +14,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
+from helpers.environments import Environment
+from helpers.paths import REPOSITORY
 from helpers.processes import run_process
 from hypothesis import given, strategies as st
 from packaging.specifiers import SpecifierSet
 from packaging.utils import is_normalized_name
 from PIL import Image
 
-from marsseg_core import version
+from marsseg_core import scaffold, version
 from marsseg_core.errors import RunError
 from marsseg_core.registry.entries import NAME_PATTERN
 from marsseg_core.registry.kinds import ALL_KINDS, ENCODER, LOSS, OBSERVER
@@ -175,6 +179,64 @@ def test_new_plugin_imports_neither_keras_nor_a_plugin(python):
     modules = set(python(code).out.split())
     assert "marsseg_core.scaffold" in modules
     assert not modules & {"keras", "tensorflow", "numpy", "scipy", "marsseg_plugins"}
+
+
+# --- continuous integration
+
+
+def workflow(project: Path) -> dict:
+    return yaml.safe_load((project / ".github/workflows/test.yml").read_text())
+
+
+@pytest.mark.parametrize(
+    ("origin", "installed"),
+    [
+        (None, "marsseg"),  # from a package index
+        ({"url": "file:///home/me/marsseg", "dir_info": {"editable": True}}, "marsseg"),
+        ({"url": "file:///home/me/marsseg", "vcs_info": {"vcs": "git", "commit_id": "a1"}}, "marsseg"),
+        (
+            {"url": "https://example.org/marsseg.git", "vcs_info": {"vcs": "git", "commit_id": "a1"}},
+            "marsseg @ git+https://example.org/marsseg.git@a1",
+        ),
+    ],
+)
+def test_its_ci_installs_marsseg_from_where_its_author_has_it_or_from_a_variable(
+    tmp_path, monkeypatch, origin, installed
+):
+    class Installed:
+        def read_text(self, name):
+            assert name == "direct_url.json"
+            return json.dumps(origin) if origin else None
+
+    monkeypatch.setattr(scaffold.metadata, "distribution", lambda name: Installed())
+    Project("mine", LOSS).write(tmp_path / "mine")
+    assert workflow(tmp_path / "mine")["env"] == {"MARSSEG": f"${{{{ vars.MARSSEG || '{installed}' }}}}"}
+    assert f"It installs `{installed}`." in (tmp_path / "mine" / "README.md").read_text()
+
+
+@pytest.mark.slow
+def test_the_steps_of_its_ci_work_before_marsseg_is_on_a_package_index(tmp_path):
+    project = tmp_path / "mine"
+    Project("mine", OBSERVER).write(project)
+    environment = Environment(tmp_path)
+    # The commands of a runner that has just been set up.
+    for command, words in {
+        "pip": f"{sys.executable} -m pip --python {environment.python}",
+        "pytest": f"{environment.python} -m pytest",
+    }.items():
+        script = environment.python.with_name(command)
+        script.write_text(f'#!/bin/sh\nexec {words} "$@"\n')
+        script.chmod(0o755)
+    # The libraries are there: nothing is downloaded.
+    pip = {"PIP_NO_INDEX": "1", "PIP_NO_DEPS": "1", "PIP_IGNORE_INSTALLED": "1", "PIP_NO_BUILD_ISOLATION": "0"}
+    path = os.pathsep.join([str(environment.python.parent), os.environ["PATH"]])
+    steps = [step["run"] for step in workflow(project)["jobs"]["test"]["steps"] if "run" in step]
+    assert steps == ['pip install "$MARSSEG" -e ".[test]"', "marsseg doctor marsseg-mine", "pytest"]
+    for step in steps:
+        source = f"marsseg @ {REPOSITORY.as_uri()}"
+        step = step.replace("-e ", "")  # this needs a library that the runner downloads
+        answer = run_process("bash", "-ec", step, cwd=project, PATH=path, MARSSEG=source, **pip)
+        assert answer.code == 0, answer.out + answer.err
 
 
 # --- projects of all kinds, installed

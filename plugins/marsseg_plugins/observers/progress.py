@@ -1,4 +1,6 @@
-"""Show the progress of a run on standard error: a live bar on a terminal, one line per epoch elsewhere.
+"""Show the progress of a run: a live bar on a terminal or in a notebook, one line per epoch elsewhere.
+
+All but notebooks show it on standard error.
 
 Nothing is shown if messages of level INFO are off, as with `marsseg run --quiet`.
 """
@@ -9,7 +11,7 @@ import logging
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from marsseg_core.plugin_api import get_logger, hookimpl, printable
+from marsseg_core.plugin_api import NotebookOutput, get_logger, hookimpl, printable
 
 from .score_text import number, scores
 
@@ -29,31 +31,42 @@ def marsseg_plan_resolved(plan: Plan) -> None:
 
 @hookimpl
 def marsseg_network_built(run: Run) -> None:
-    """Print a summary of the network, the data and the run folder."""
-    sizes = " / ".join(str(len(run.split[subset])) for subset in ("train", "validation", "test"))
-    _print_line(
-        f"{run.plan.name}: {run.network.count_params():,} parameters; {run.data.source}: {sizes} images "
-        f"to train / validate / test; {run.path}"
-    )
+    """Print a summary of the network, the data and the run folder. In a notebook, it is above the bar."""
+    if not NotebookOutput.is_possible():
+        _print_line(_heading(run))
     if run.transfer is not None:
         _print_line(str(run.transfer))
 
 
 @hookimpl
 def marsseg_callbacks(run: Run) -> list[keras.callbacks.Callback]:
-    """Return the progress bar, on a terminal."""
+    """Return the progress bar, on a terminal and in a notebook."""
+    if not _is_enabled():
+        return []
+    if NotebookOutput.is_possible():
+        from .notebook_bar import NotebookBar
+
+        return [NotebookBar(run, _heading(run))]
     from .bar import EpochBar
 
     console = _console()
-    return [EpochBar(run, console)] if _is_enabled() and console.is_terminal else []
+    return [EpochBar(run, console)] if console.is_terminal else []
 
 
 @hookimpl
 def marsseg_epoch_finished(run: Run, record: Mapping[str, float | None]) -> None:
-    """Print a line about the epoch, unless standard error is a terminal."""
-    if not _console().is_terminal:
+    """Print a line about the epoch, unless there is a bar."""
+    if not (NotebookOutput.is_possible() or _console().is_terminal):
         epoch = f"epoch {record['epoch']:.0f}/{run.plan.training.epochs}"
         _print_line(f"{epoch}  loss {number(record['loss'])}  {scores(record, run.best_by)}  {record['seconds']:.1f} s")
+
+
+def _heading(run: Run) -> str:
+    sizes = " / ".join(str(len(run.split[subset])) for subset in ("train", "validation", "test"))
+    return (
+        f"{run.plan.name}: {run.network.count_params():,} parameters; {run.data.source}: {sizes} images "
+        f"to train / validate / test; {run.path}"
+    )
 
 
 def _is_enabled() -> bool:

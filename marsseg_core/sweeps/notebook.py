@@ -1,0 +1,89 @@
+"""Show a sweep in a notebook: its best trials, and the score of each trial."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from ..figures.canvas import LABEL_SIZE, MUTED, NOTE_SIZE, Target, verbatim, write
+from ..figures.colours import FIRST
+from ..figures.notebook import Heading, Part, Table, figure, html_of, whole
+from ..shown import NotebookOutput
+from .result import SweepResult
+from .summary import Summary, TrialRecord
+
+# The rows of the table of the best trials.
+_ROWS: Final = 20
+
+
+@html_of.register
+def _sweep(result: SweepResult) -> str:
+    names = dict.fromkeys(name for trial in result.trials for name in trial.settings)
+    rows = [
+        [trial.name, _text(trial.value), _text(trial.test.get(result.objective))]
+        + [trial.settings.get(name, "") for name in names]
+        for trial in result.ranked[:_ROWS]
+    ]
+    headers = ["trial", f"validation {result.objective}", f"test {result.objective}", *names]
+    parts: list[Part] = [Heading(str(result.path), result.summary), Table(headers, rows)]
+    if len(result.ranked) > 1:
+        parts.append(figure(lambda target: _scores_figure(result, target), "Score of each trial", width=700))
+    failed = [(trial.name, trial.reason) for trial in result.trials if trial.state == "failed"]
+    return whole([*parts, Table(("trial", "failed because"), failed)])
+
+
+class SweepOutput:
+    """Show a sweep that goes on in the output of a cell; nothing outside of notebooks."""
+
+    def __init__(self) -> None:
+        self._output = NotebookOutput() if NotebookOutput.is_possible() else None
+        self._ended = -1
+
+    def show(self, summary: Summary, total: int | None) -> None:
+        """Show how many trials have ended, of `total` if that is known, and the best of them."""
+        ended = sum(trial.state != "running" for trial in summary.trials)
+        if self._output is None or ended == self._ended:
+            return
+        self._ended = ended
+        lines = [f"Sweep: {summary.text}", f"{ended:,}" if total is None else f"{ended:,} of {total:,}"]
+        lines += [_line(trial, summary.objective) for trial in summary.ranked[:1]]
+        self._output.show_progress(lines, ended, total or len(summary.trials) or 1)
+
+    def clear(self) -> None:
+        """Show nothing any more: the result shows itself."""
+        if self._output is not None:
+            self._output.clear()
+
+
+def _line(trial: TrialRecord, objective: str) -> str:
+    settings = ", ".join(f"{name}={value}" for name, value in trial.settings.items())
+    return f"best: {trial.name}, {objective} {_text(trial.value)} ({settings})"
+
+
+def _scores_figure(result: SweepResult, target: Target) -> None:
+    """Draw the score of each finished trial over its number, and mark the best."""
+    finished = sorted(result.ranked, key=lambda trial: trial.number)
+    drawn = Figure(figsize=(8, 3), layout="constrained")
+    axes = drawn.subplots()
+    axes.plot(
+        [trial.number for trial in finished],
+        [trial.value or 0.0 for trial in finished],
+        "o",
+        color=MUTED,
+        markersize=5,
+    )
+    best = result.ranked[0]
+    axes.plot(best.number, best.value or 0.0, "D", color=FIRST[0], markersize=8)
+    axes.set_xlabel("trial", fontsize=LABEL_SIZE)
+    verbatim([axes.set_ylabel(f"validation {result.objective}", fontsize=LABEL_SIZE)])
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.tick_params(labelsize=NOTE_SIZE)
+    for side in ("top", "right"):
+        axes.spines[side].set_visible(False)
+    write(drawn, target)
+
+
+def _text(value: float | None) -> str:
+    return "" if value is None else f"{value:.4f}"
