@@ -428,7 +428,8 @@ def series(
         **arguments: Components, and options of training, split and cleaning, as for `run`.
 
     Returns:
-        The series, with the metrics of each run and the mean and spread of each score.
+        The series, with the metrics of each run and the mean and spread of each score. Its folder has a page,
+        series.html.
 
     Raises:
         RequestError: A name or value is wrong, or not exactly one of `seeds` and `folds` is passed.
@@ -444,13 +445,22 @@ def series(
     check_backend()
     folder = None if out is None else path_of(out, "out")
     counts = [None if count is None else count_of(count, name) for name, count in (("seeds", seeds), ("folds", folds))]
-    kind, plans = plan_series(_planned(base, overrides, plugins, trust, arguments), *counts)
+    resolved = _planned(base, overrides, plugins, trust, arguments)
+    kind, plans = plan_series(resolved, *counts)
     workers = None
     if on is not None or jobs is not None:
         executor = executor_of("local" if on is None else on, open_session(), "on")
         workers = MemberWorkers(executor, 1 if jobs is None else count_of(jobs, "jobs", at_least=1))
     start_keras()
-    return run_series(kind, plans, out=folder, workers=workers)
+    return _with_page(run_series(kind, plans, out=folder, workers=workers), resolved)
+
+
+def _with_page(result: Series, resolved: Plan) -> Series:
+    """Write the page of a series, and return it."""
+    from .figures.series_page import write_series_page
+
+    write_series_page(result, resolved.metrics)
+    return result
 
 
 @document_arguments(RunArguments)
@@ -659,15 +669,15 @@ def resume(
         plans = plans_of_series(path, open_session(trust=flag_of(trust, "trust")), source, training)
         if place is not None:
             check_has_method(next(iter(plans.values())).resolved, "unlabelled")
-        return resume_series(path, plans, moved=moved)
+        return _with_page(resume_series(path, plans, moved=moved), next(iter(plans.values())))
     folder = RunFolder.open(path)
     if not moved:
         folder.check_unfinished()
     callback_observer = _callbacks(callbacks)
     resolved = _plan_of_run(folder, trust, data, arch, workers=workers, unlabelled=place)
     run = resume_training(folder, resolved, moved=moved, hooks=callback_observer.add_to(announce(resolved)))
-    if processes().leads:
-        follow(folder.path)
+    if processes().leads and (series := follow(folder.path)) is not None:
+        _with_page(series, resolved)
     return run
 
 

@@ -38,7 +38,7 @@ from .trials import execute_trials, open_begun
 
 if TYPE_CHECKING:
     from ..experiments.ablation import Ablation
-    from ..experiments.ablation_tables import TextTable
+    from ..experiments.text_table import TextTable
     from ..sweeps.design import Design
     from ..sweeps.summary import Summary
     from ..sweeps.sweep import Sweep
