@@ -47,7 +47,8 @@ if TYPE_CHECKING:
     from .evaluation.confusion import Confusion
     from .planning.run_arguments import Data, Network
     from .runs.run import Run
-    from .sweeps.result import SweepResult
+    from .sweeps.result import AblationResult, SweepResult
+    from .sweeps.summary import Summary
     from .sweeps.sweep import Sweep
 
     AnyPath = str | os.PathLike[str]
@@ -540,11 +541,9 @@ def sweep(
     executor = executor_of(on, session, "on")
     folder = None if out is None else path_of(out, "out")
     if resume is not None:
-        others: dict[str, Any] = {**arguments, "base": base, "vary": vary, "out": out}
-        if used := [name for name, value in others.items() if value not in (None, AS_PLANNED)]:
-            raise RequestError(f"A sweep that goes on has its own '{used[0]}'.", where=used[0])
+        _refuse_others("A sweep", {**arguments, "base": base, "vary": vary, "out": out})
         path = path_of(resume, "resume")
-        return _run_sweep(open_sweep(path, trials=number, disable=disabled, trust=trust), executor, places, trust)
+        return _swept(open_sweep(path, trials=number, disable=disabled, trust=trust), executor, places, trust)
     options = make_options(
         _varied(vary),
         sampler=text_of(sampler, "sampler"),
@@ -562,7 +561,112 @@ def sweep(
     if folder is not None:
         refuse_existing(folder, "out")
     # The plugin files are those of this call: its workers may execute their copies.
-    return _run_sweep(begin_sweep(request, space, session, folder), executor, places, trust or bool(plugins))
+    return _swept(begin_sweep(request, space, session, folder), executor, places, trust or bool(plugins))
+
+
+@document_arguments(RunArguments)
+def ablate(
+    base: AnyPath | None = None,
+    *,
+    vary: Mapping[str, Any] | AnyPath | None = None,
+    one_at_a_time: bool = False,
+    seeds: int = 3,
+    by: str | None = None,
+    subset: Literal["test", "validation"] | None = None,
+    on: str | Executor = "local",
+    jobs: int = 1,
+    resume: AnyPath | None = None,
+    out: AnyPath | None = None,
+    overrides: Sequence[str] = (),
+    plugins: Sequence[AnyPath] = (),
+    disable: Sequence[str] = (),
+    trust: bool = False,
+    **arguments: Unpack[RunArguments],
+) -> AblationResult:
+    """Train all combinations of some choices with several seeds, and find the effect of each choice on the score.
+
+    The runs are executed in other processes, so components are texts. Each run is a run folder.
+
+    Args:
+        base: What to start from: the name of a recipe, a plan file, or a run. None is the recipe "default".
+        vary: The choices of each setting that varies, by its path; the first is the baseline. A text such as "0.25,0.5",
+            or a list with one choice in each item; or the path of a TOML file with the same content.
+        one_at_a_time: Vary one setting at a time, instead of the full grid.
+        seeds: Number of runs of each combination. The first seed is `seed`, or 0.
+        by: The score whose effects are shown. None is "miou".
+        subset: The subset that is scored. None is "test". With "validation", no run scores its test subset.
+        on: Where runs are executed: an executor such as "local:threads=1" or "slurm:partition=gpu", or an instance.
+        jobs: Number of runs at the same time.
+        resume: The folder of an ablation to go on with, or to compute other results of it with `by`. It has all other
+            settings.
+        out: The folder of the ablation, which must not exist. None creates a new one in runs/.
+        overrides: Single values, as for `--set`.
+        plugins: Python files that define further components and hooks. They are executed.
+        disable: Names of components, observers or plugins to disable: ["report"] draws no figures of each run.
+        trust: Execute the plugin files that are stored with `base` (a plan or a run) or with the ablation.
+        **arguments: Components, and options of training, split and cleaning, that are the same in all runs.
+
+    Returns:
+        The ablation, with the effect of each choice. If Ctrl-C ended it, `ablation.interrupted` is True.
+
+    Raises:
+        RequestError: A name, a path or a value is wrong, nothing varies, or an extra is not installed.
+        PluginError: A component or a file of `plugins` cannot be loaded.
+        RunError: No run has finished.
+
+    Example:
+        ```python
+        ablation = marsseg.ablate(
+            arch="unet", vary={"loss": ["wssce", "dice"], "bottleneck": ["none", "transformer,aspp"]}, seeds=3
+        )
+        for effect in ablation.effects:
+            print(effect.setting, effect.choice, effect.mean, effect.interval)
+        ```
+    """
+    check_backend()
+    from .files.atomic import refuse_existing
+    from .sweeps.design import make_design
+    from .sweeps.options import AblationOptions, SweepRequest, check_score
+    from .sweeps.sweep import begin_sweep, open_sweep
+
+    places, disabled = count_of(jobs, "jobs", at_least=1), texts_of(disable, "disable")
+    session = open_session(disable=disabled, trust=flag_of(trust, "trust"))
+    executor = executor_of(on, session, "on")
+    folder = None if out is None else path_of(out, "out")
+    score = None if by is None else check_score(text_of(by, "by"))
+    if resume is not None:
+        _refuse_others("An ablation", {**arguments, "base": base, "vary": vary, "subset": subset, "out": out})
+        path = path_of(resume, "resume")
+        begun = open_sweep(path, trials=None, disable=disabled, trust=trust, command="ablate")
+        return _ablated(begun, executor, places, trust, score)
+    first_seed = arguments.pop("seed", AS_PLANNED)
+    design = make_design(
+        {},
+        _varied(vary),
+        request_of(base, arguments, overrides, plugins),
+        session,
+        AblationOptions(
+            score or HEADLINE,
+            "test" if subset is None else text_of(subset, "subset"),
+            flag_of(one_at_a_time, "one_at_a_time"),
+        ),
+        seeds=count_of(seeds, "seeds", at_least=1),
+        first_seed=0 if first_seed is AS_PLANNED else count_of(first_seed, "seed", at_least=0),
+    )
+    request = SweepRequest.of_texts(design.options, design.request, disabled)
+    for line in design.warnings:
+        _logger.warning(line)
+    if folder is not None:
+        refuse_existing(folder, "out")
+    # The plugin files are those of this call: its workers may execute their copies.
+    begun = begin_sweep(request, design.space, session, folder)
+    return _ablated(begun, executor, places, trust or bool(plugins), None)
+
+
+def _refuse_others(what: str, others: Mapping[str, Any]) -> None:
+    """Raise RequestError if something is passed that a folder to resume has itself."""
+    if used := [name for name, value in others.items() if value is not None and value is not AS_PLANNED]:
+        raise RequestError(f"{what} that goes on has its own '{used[0]}'.", where=used[0])
 
 
 def _varied(vary: Any) -> list[str]:
@@ -573,17 +677,36 @@ def _varied(vary: Any) -> list[str]:
     return read_space(path_of(vary, "vary"))
 
 
-def _run_sweep(sweep: Sweep, executor: Executor, jobs: int, trust: bool) -> SweepResult:
-    from .sweeps.coordinator import Coordinator
+def _ablated(sweep: Sweep, executor: Executor, jobs: int, trust: bool, by: str | None) -> AblationResult:
+    from .sweeps.ablation import results_of, write_results
+    from .sweeps.result import AblationResult
+
+    summary = _executed(sweep, executor, jobs, trust)
+    if summary.status == "interrupted":
+        return AblationResult.of(sweep.folder.path, summary, ())
+    results = results_of(sweep, by)
+    write_results(sweep, results)
+    return AblationResult.of(sweep.folder.path, summary, results)
+
+
+def _swept(sweep: Sweep, executor: Executor, jobs: int, trust: bool) -> SweepResult:
     from .sweeps.page import write_page
     from .sweeps.result import SweepResult
 
-    try:
-        summary = Coordinator(sweep, executor, jobs, lambda summary: None, trust=trust).run(alone=True)
-    except KeyboardInterrupt:
-        return SweepResult.of(sweep.folder.path, sweep.summary("interrupted"))
-    write_page(sweep, summary)
+    summary = _executed(sweep, executor, jobs, trust)
+    if summary.status != "interrupted":
+        write_page(sweep, summary)
     return SweepResult.of(sweep.folder.path, summary)
+
+
+def _executed(sweep: Sweep, executor: Executor, jobs: int, trust: bool) -> Summary:
+    """Execute the trials, and return their summary, after Ctrl-C too."""
+    from .sweeps.coordinator import Coordinator
+
+    try:
+        return Coordinator(sweep, executor, jobs, lambda summary: None, trust=trust).run(alone=True)
+    except KeyboardInterrupt:
+        return sweep.summary("interrupted")
 
 
 def compare(*runs: AnyPath, by: str = HEADLINE, subset: str = "test") -> Comparison:

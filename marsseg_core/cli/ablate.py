@@ -174,7 +174,8 @@ def ablate(
         seeds=_SEEDS if seeds is None else seeds,
         first_seed=seed or 0,
     )
-    _warn_of_design(design)
+    for line in design.warnings:
+        warn(line)
     if dry_run:
         _print_design(design, on, jobs)
         return
@@ -223,20 +224,6 @@ def _print(table: TextTable, names: int = 1) -> None:
     print_table(table.headers, table.rows[:_ROWS], right=table.right, names=names)
     if len(table.rows) > _ROWS:
         print_text(f"and {len(table.rows) - _ROWS:,} more")
-
-
-def _warn_of_design(design: Design) -> None:
-    from ..sweeps.paths import decides_items
-
-    if design.impossible:
-        total = len(design.combinations) + len(design.impossible)
-        warn(
-            f"{len(design.impossible)} of {total} combinations cannot be trained, and are skipped. "
-            f"The first: {design.impossible[0]}"
-        )
-    data = [each.name for each in design.factors if decides_items(each.name)]
-    if data:
-        warn(f"{', '.join(data)}: runs that are scored on different items are no pairs.")
 
 
 def _print_design(design: Design, on: str, jobs: int) -> None:
