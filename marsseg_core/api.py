@@ -560,6 +560,7 @@ def sweep(
         _logger.warning(line)
     if folder is not None:
         refuse_existing(folder, "out")
+    executor.check()
     # The plugin files are those of this call: its workers may execute their copies.
     return _swept(begin_sweep(request, space, session, folder), executor, places, trust or bool(plugins))
 
@@ -589,7 +590,7 @@ def ablate(
 
     Args:
         base: What to start from: the name of a recipe, a plan file, or a run. None is the recipe "default".
-        vary: The choices of each setting that varies, by its path; the first is the baseline. A text such as "0.25,0.5",
+        vary: The choices of each setting that varies, by its path; the first is the baseline. A text like "0.25,0.5",
             or a list with one choice in each item; or the path of a TOML file with the same content.
         one_at_a_time: Vary one setting at a time, instead of the full grid.
         seeds: Number of runs of each combination. The first seed is `seed`, or 0.
@@ -658,6 +659,7 @@ def ablate(
         _logger.warning(line)
     if folder is not None:
         refuse_existing(folder, "out")
+    executor.check()
     # The plugin files are those of this call: its workers may execute their copies.
     begun = begin_sweep(request, design.space, session, folder)
     return _ablated(begun, executor, places, trust or bool(plugins), None)

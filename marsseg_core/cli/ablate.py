@@ -186,6 +186,7 @@ def ablate(
     if out is not None:
         refuse_existing(out)
     stored = SweepRequest(design.options, design.request, Path.cwd(), tuple(disable or ()))
+    executor.check()
     begun = begin_sweep(stored, design.space, session, out)
     # The plugin files are those that this command was called with: its workers may execute their copies.
     _finish(begun, execute_trials(begun, executor, jobs, trust or bool(plugin), alone=True), None, json)

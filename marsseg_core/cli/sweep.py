@@ -193,6 +193,7 @@ def sweep(
     if out is not None:
         refuse_existing(out)
     stored = SweepRequest.of_texts(options, request, disable or ())
+    executor.check()
     begun = begin_sweep(stored, searched, session, out)
     # The plugin files are those that this command was called with: its workers may execute their copies.
     _finish(begun, execute_trials(begun, executor, jobs, trust or bool(plugin), alone=True), json)

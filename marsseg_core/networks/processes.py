@@ -35,6 +35,11 @@ class Processes:
     coordinator: str = ""
 
     @property
+    def variables(self) -> dict[str, str]:
+        """Return the environment variables that describe them to this process."""
+        return {COORDINATOR: self.coordinator, PROCESSES: str(self.count), PROCESS: str(self.index)}
+
+    @property
     def leads(self) -> bool:
         """Return whether this process is the one that writes, scores and announces."""
         return self.index == 0
