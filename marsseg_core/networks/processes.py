@@ -22,7 +22,7 @@ PROCESS: Final = "MARSSEG_PROCESS"
 
 @dataclass(frozen=True)
 class Processes:
-    """The processes that train one network together.
+    """Describe the processes that train one network together.
 
     Attributes:
         count: how many there are
