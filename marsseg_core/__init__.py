@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from .api import (
+        ablate as ablate,
         compare as compare,
         dataset as dataset,
         evaluate as evaluate,
@@ -46,7 +47,7 @@ if TYPE_CHECKING:
     from .registry.distribution import version as version
     from .registry.listing import ComponentInfo as ComponentInfo
     from .runs.run import Run as Run
-    from .sweeps.result import SweepResult as SweepResult
+    from .sweeps.result import AblationResult as AblationResult, SweepResult as SweepResult
 else:  # a type checker would accept any name from a module that has __getattr__
 
     def __getattr__(name: str) -> Any:
@@ -58,6 +59,7 @@ else:  # a type checker would accept any name from a module that has __getattr__
 
 
 __all__ = [
+    "AblationResult",
     "Comparison",
     "ComponentInfo",
     "Confusion",
@@ -70,6 +72,7 @@ __all__ = [
     "SegmentationData",
     "Series",
     "SweepResult",
+    "ablate",
     "compare",
     "dataset",
     "evaluate",
@@ -90,6 +93,7 @@ __all__ = [
 
 # The modules of the names that are not defined in `api`.
 _MODULES: Final = {
+    "AblationResult": "sweeps.result",
     "Comparison": "experiments.comparison",
     "ComponentInfo": "registry.listing",
     "Confusion": "evaluation.confusion",

@@ -131,6 +131,7 @@ if TYPE_CHECKING:
     from .networks.compiled import compiled as compiled
     from .networks.cost import cost_of as cost_of
     from .networks.machine import processors as processors
+    from .networks.processes import Processes as Processes
     from .planning.metrics import MetricTable as MetricTable, metric_table as metric_table
     from .planning.plan import Plan as Plan
     from .printable import printable as printable
@@ -332,6 +333,7 @@ _NAMES: Final = {
     "networks.compiled": ("compiled",),
     "networks.cost": ("cost_of",),
     "networks.machine": ("processors",),
+    "networks.processes": ("Processes",),
     "planning.metrics": (
         "MetricTable",
         "metric_table",

@@ -50,6 +50,10 @@ def varied(**arguments):
     return marsseg.sweep(vary={"training.batch": "2,4"}, **arguments)
 
 
+def ablated(**arguments):
+    return marsseg.ablate(**{"vary": {"training.batch": "2,4"}} | arguments)
+
+
 CASES = {
     "network arch": (lambda v: marsseg.network(v), ODD | TEXTS),
     "network bottleneck": (lambda v: marsseg.network("unet", bottleneck=v), ODD | TEXTS),
@@ -104,6 +108,13 @@ CASES = {
     "sweep on": (lambda v: varied(on=v), ODD | TEXTS),
     "sweep resume": (lambda v: marsseg.sweep(resume=v), ODD | TEXTS),
     "sweep disable": (lambda v: varied(disable=v), ODD | TEXTS),
+    "ablate vary": (lambda v: ablated(vary=v), ODD | TEXTS),
+    "ablate seeds": (lambda v: ablated(seeds=v), NO_COUNT),
+    "ablate seed": (lambda v: ablated(seed=v), NO_COUNT),
+    "ablate by": (lambda v: ablated(by=v), ODD | TEXTS),
+    "ablate subset": (lambda v: ablated(subset=v), ODD | TEXTS),
+    "ablate one_at_a_time": (lambda v: ablated(one_at_a_time=v), NO_FLAG),
+    "ablate resume": (lambda v: ablated(resume=v), ODD | TEXTS),
     "series out": (lambda v: marsseg.series(seeds=2, out=v), ODD),
     "images": (lambda v: data(images=v), ODD | TEXTS | {"floats": GIVEN["images"] / 1.0, "flat": GIVEN["masks"]}),
     "masks": (

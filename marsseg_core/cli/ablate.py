@@ -12,33 +12,15 @@ from ..errors import RequestError
 from ..networks.startup import check_backend
 from ..planning.executors import executor_of
 from ..registry.kinds import EXECUTOR
-from ..registry.session import open_session
-from .common_options import (
-    Base,
-    Batch,
-    BatchWorkers,
-    Disable,
-    Epochs,
-    Init,
-    LearningRate,
-    Metrics,
-    Monitor,
-    Patience,
-    Plugins,
-    Precision,
-    Set,
-    SplitSource,
-    Trust,
-    Unlabelled,
-)
 from .completion import composition, fixed, metrics as metric_names, settings
 from .kind_options import takes_choices
 from .output import print_json, print_table, print_text, say, warn
+from .plan_options import PlanOptions, takes_plan
 from .trials import execute_trials, open_begun
 
 if TYPE_CHECKING:
     from ..experiments.ablation import Ablation
-    from ..experiments.ablation_tables import TextTable
+    from ..experiments.text_table import TextTable
     from ..sweeps.design import Design
     from ..sweeps.summary import Summary
     from ..sweeps.sweep import Sweep
@@ -51,8 +33,10 @@ _ROWS = 20
 
 
 @takes_choices
+@takes_plan
 def ablate(
     compositions: dict[str, list[str]],
+    given: PlanOptions,
     vary: Annotated[
         list[str] | None,
         typer.Option(
@@ -104,22 +88,6 @@ def ablate(
         Path | None,
         typer.Option(help="Help another process with its ablation, perhaps from another machine.", metavar="ABLATION"),
     ] = None,
-    plan: Base = None,
-    plugin: Plugins = None,
-    trust: Trust = False,
-    disable: Disable = None,
-    set: Set = None,
-    epochs: Epochs = None,
-    batch: Batch = None,
-    learning_rate: LearningRate = None,
-    patience: Patience = None,
-    monitor: Monitor = None,
-    metrics: Metrics = None,
-    precision: Precision = None,
-    workers: BatchWorkers = None,
-    init: Init = None,
-    unlabelled: Unlabelled = None,
-    split: SplitSource = None,
     out: Annotated[Path | None, typer.Option(help="The folder of the ablation. Default: a new one in runs/.")] = None,
     json: Annotated[bool, typer.Option("--json", help="Print the results as JSON.")] = False,
     dry_run: Annotated[
@@ -132,49 +100,32 @@ def ablate(
     `marsseg ablate --arch dense --arch unet --bottleneck none --bottleneck transformer,aspp --loss wssce`.
     Each run has a run folder inside of the ablation's folder.
     """
-    session = open_session(disable=disable, trust=trust)
+    session = given.session()
     executor = executor_of(on, session)
     if jobs < 1:
         raise RequestError(f"--jobs must be at least 1, not {jobs}.", where="--jobs")
-    training = {
-        "epochs": epochs,
-        "batch": batch,
-        "learning_rate": learning_rate,
-        "patience": patience,
-        "monitor": monitor,
-        "metrics": metrics,
-        "precision": precision,
-        "workers": workers,
-        "init": init,
-        "unlabelled": unlabelled,
-    }
     from ..sweeps.options import AblationOptions, SweepRequest, check_score
 
     if resume is not None or join is not None:
         by = None if by is None else check_score(by)
-        others: dict[str, Any] = {**compositions, **training, "vary": vary, "seeds": seeds, "seed": seed}
-        others |= {"one_at_a_time": one_at_a_time or None, "subset": subset, "plan": plan, "set": set, "split": split}
-        others |= {"plugin": plugin, "out": out, "dry_run": dry_run or None}
-        begun = open_begun("ablate", resume, join, others, disable or [], trust)
-        _finish(begun, execute_trials(begun, executor, jobs, trust, alone=join is None), by, json)
+        others: dict[str, Any] = {**compositions, **given.described(), "vary": vary, "seeds": seeds, "seed": seed}
+        others |= {"one_at_a_time": one_at_a_time or None, "subset": subset, "out": out, "dry_run": dry_run or None}
+        begun = open_begun("ablate", resume, join, others, given.disable or [], given.trust)
+        _finish(begun, execute_trials(begun, executor, jobs, given.trust, alone=join is None), by, json)
         return
-    from ..planning.resolver import Request
     from ..sweeps.design import make_design
 
-    sections = {
-        "training": {key: value for key, value in training.items() if value is not None},
-        "split": {} if split is None else {"subsets": split},
-    }
     design = make_design(
         compositions,
         vary or [],
-        Request(plan, {}, sections, set or [], plugin or []),
+        given.request({}),
         session,
         AblationOptions(by or HEADLINE, subset or "test", one_at_a_time),
         seeds=_SEEDS if seeds is None else seeds,
         first_seed=seed or 0,
     )
-    _warn_of_design(design)
+    for line in design.warnings:
+        warn(line)
     if dry_run:
         _print_design(design, on, jobs)
         return
@@ -184,10 +135,11 @@ def ablate(
 
     if out is not None:
         refuse_existing(out)
-    stored = SweepRequest(design.options, design.request, Path.cwd(), tuple(disable or ()))
+    stored = SweepRequest(design.options, design.request, Path.cwd(), tuple(given.disable or ()))
+    executor.check()
     begun = begin_sweep(stored, design.space, session, out)
     # The plugin files are those that this command was called with: its workers may execute their copies.
-    _finish(begun, execute_trials(begun, executor, jobs, trust or bool(plugin), alone=True), None, json)
+    _finish(begun, execute_trials(begun, executor, jobs, given.trust or bool(given.plugin), alone=True), None, json)
 
 
 def _finish(sweep: Sweep, summary: Summary, by: str | None, json: bool) -> None:
@@ -223,20 +175,6 @@ def _print(table: TextTable, names: int = 1) -> None:
     print_table(table.headers, table.rows[:_ROWS], right=table.right, names=names)
     if len(table.rows) > _ROWS:
         print_text(f"and {len(table.rows) - _ROWS:,} more")
-
-
-def _warn_of_design(design: Design) -> None:
-    from ..sweeps.paths import decides_items
-
-    if design.impossible:
-        total = len(design.combinations) + len(design.impossible)
-        warn(
-            f"{len(design.impossible)} of {total} combinations cannot be trained, and are skipped. "
-            f"The first: {design.impossible[0]}"
-        )
-    data = [each.name for each in design.factors if decides_items(each.name)]
-    if data:
-        warn(f"{', '.join(data)}: runs that are scored on different items are no pairs.")
 
 
 def _print_design(design: Design, on: str, jobs: int) -> None:

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ..conventions import HEADLINE
-from ..errors import RequestError, RunError
-from ..files.atomic import atomic_write, refuse_existing, require_parent, write_bytes
+from ..errors import RunError
+from ..files.atomic import atomic_write, write_bytes
 from ..files.text import encode_text
 from .completion import fixed, metrics
 from .output import print_json, print_table, print_text, say, warn
+from .targets import check_target
 
 if TYPE_CHECKING:
-    from ..experiments.comparison import Comparison, Difference
-
-_RIGHT: Final = ("n", "to the best", "pairs")
+    from ..experiments.comparison import Comparison
 
 
 def compare(
@@ -49,21 +48,24 @@ def compare(
     figure: Annotated[
         Path | None, typer.Option(help="Draw the runs, their means and the differences.", metavar="FILE.png")
     ] = None,
+    html: Annotated[
+        Path | None,
+        typer.Option(
+            help="Write a page with the ranking, the curves of the runs and the scores of each class.",
+            metavar="FILE.html",
+        ),
+    ] = None,
 ) -> None:
     """Rank runs by a score. Show how their plans differ, and the paired differences to the best group.
 
     Runs whose plans differ only in seed and fold form one group. `marsseg compare runs` compares all runs in runs/.
     A run that cannot be read is listed with the reason; the exit code is then 1.
     """
-    targets = {
-        "csv": (csv, ".csv"),
-        "markdown": (markdown, ".md"),
-        "latex": (latex, ".tex"),
-        "figure": (figure, ".png"),
-    }
-    for option, (path, suffix) in targets.items():
-        if path is not None:
-            _check_target(path, option, suffix)
+    check_target(csv, "--csv", ".csv")
+    check_target(markdown, "--markdown", ".md")
+    check_target(latex, "--latex", ".tex")
+    check_target(figure, "--figure", ".png")
+    check_target(html, "--html", ".html")
     from ..experiments.comparison import compare_runs
 
     comparison = compare_runs(runs, by=by, subset=subset)
@@ -72,11 +74,13 @@ def compare(
 
         write_bytes(csv, encode_text(to_csv(comparison)))
         say(f"Table written: {csv}")
+    from ..experiments.comparison_tables import ranking_with_settings
     from ..experiments.markup import latex_table, markdown_table
 
     for path, form in ((markdown, markdown_table), (latex, latex_table)):
         if path is not None:
-            write_bytes(path, encode_text(form(*_table_for_papers(comparison), right=_RIGHT)))
+            table = ranking_with_settings(comparison)
+            write_bytes(path, encode_text(form(table.headers, table.rows, right=table.right)))
             say(f"Table written: {path}")
     if figure is not None:
         from ..figures.comparison import comparison_figure
@@ -84,6 +88,11 @@ def compare(
         with atomic_write(figure) as temporary:
             comparison_figure(comparison, temporary)
         say(f"Figure written: {figure}")
+    if html is not None:
+        from ..figures.comparison_page import comparison_page
+
+        write_bytes(html, encode_text(comparison_page(comparison, html.parent)))
+        say(f"Page written: {html}")
     if json:
         print_json(**comparison.to_json())
     else:
@@ -93,65 +102,25 @@ def compare(
         raise typer.Exit(RunError.exit_code)
 
 
-def _check_target(path: Path, option: str, suffix: str) -> None:
-    if path.suffix != suffix:
-        raise RequestError(f"The file name '{path}' does not end in {suffix}.", where=f"--{option}")
-    refuse_existing(path, f"--{option}")
-    require_parent(path, f"--{option}")
-
-
-def _ranking(comparison: Comparison) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
-    """Return the headers and the rows of the groups, best first."""
-    score = f"{comparison.subset} {comparison.by}"
-    headers = ("rank", "group", score, "n", "to the best", "95 % interval", "pairs")
-    rows: list[tuple[str, ...]] = []
-    for group in comparison.groups:
-        rank = "–" if group.rank is None else str(group.rank)
-        rows.append((rank, group.label, str(group.spread), str(group.spread.n), *_cells(group.difference)))
-    return headers, rows
-
-
-def _table_for_papers(comparison: Comparison) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
-    """Return the ranking with the settings that differ as columns, which say in a paper what the groups are."""
-    (rank, group, *others), rows = _ranking(comparison)
-    settings = [[values[position] for values in comparison.differing.values()] for position in range(len(rows))]
-    headers = (rank, group, *comparison.differing, *others)
-    return headers, [(*row[:2], *mine, *row[2:]) for row, mine in zip(rows, settings, strict=True)]
-
-
 def _print_comparison(comparison: Comparison) -> None:
-    headers, rows = _ranking(comparison)
+    from ..experiments.comparison_tables import differing_table, left_out_tables, ranking_table, transductive_note
+
+    ranking = ranking_table(comparison)
     names = [" ".join(str(run.path) for run in group.runs) for group in comparison.groups]
-    shown = [(*row, text) for row, text in zip(rows, names, strict=True)]
-    print_table((*headers, "runs"), shown, right=_RIGHT, names=3)
+    shown = [(*row, text) for row, text in zip(ranking.rows, names, strict=True)]
+    print_table((*ranking.headers, "runs"), shown, right=ranking.right, names=3)
     if comparison.differing:
         print_text()
-        settings = [(name, *values) for name, values in comparison.differing.items()]
-        print_table(("setting that differs", *(group.label for group in comparison.groups)), settings)
-    if transductive := [group.label for group in comparison.groups if group.transductive]:
-        warn(
-            f"Transductive: {', '.join(transductive)}. These runs learned from images of the test subset, without "
-            "their labels; their scores do not hold for new images."
-        )
+        differing = differing_table(comparison)
+        print_table(differing.headers, differing.rows)
+    if note := transductive_note(comparison):
+        warn(note)
     if "training.decoding" not in comparison.differing and comparison.groups[0].decoding != "argmax":
         print_text()
         print_text(f"All scores: decoding {comparison.groups[0].decoding}")
-    if comparison.skipped:
-        print_text()
-        print_table(("not compared", "reason"), [(str(path), reason) for path, reason in comparison.skipped])
+    for table in left_out_tables(comparison):
+        if table.rows:
+            print_text()
+            print_table(table.headers, table.rows)
     if comparison.other_data:
-        print_text()
-        print_table(("not ranked", "scored on"), [(str(path), reason) for path, reason in comparison.other_data])
         warn("Scores on different items cannot be compared: the groups of the runs in the last table have no rank.")
-
-
-def _cells(difference: Difference | None) -> tuple[str, str, str]:
-    if difference is None:
-        return "", "", ""
-    pairs = str(difference.pairs)
-    if difference.mean is None:
-        return "", "no run with the same seed, fold and items", pairs
-    mean = f"{difference.mean:+.4f}"
-    if difference.low is None or difference.high is None:
-        return mean, "needs at least two pairs", pairs
-    return mean, f"{difference.low:+.4f} to {difference.high:+.4f}", pairs

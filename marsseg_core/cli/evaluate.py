@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from itertools import chain
-from typing import TYPE_CHECKING, Annotated, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ..files.atomic import write_bytes
+from ..files.text import encode_text
 from ..networks.startup import check_backend
 from ..registry.kinds import DATASET, METRIC
 from ..registry.session import open_session
 from .common_options import Decoding, Engine, Plugins, Trust, Tta
 from .completion import composition, fixed
 from .loading import load_keras
-from .output import print_json, print_table, print_text
+from .output import print_json, print_table, print_text, say
+from .targets import check_target
 
 if TYPE_CHECKING:
     from ..inference.scoring import Score
@@ -51,6 +54,10 @@ def evaluate(
     plugin: Plugins = None,
     trust: Trust = False,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    html: Annotated[
+        Path | None,
+        typer.Option(help="Write a page with scores, confusion matrices and the worst images.", metavar="FILE.html"),
+    ] = None,
 ) -> None:
     """Score runs side by side, over all classes and for each class.
 
@@ -61,6 +68,7 @@ def evaluate(
     from ..inference.ensemble import open_runs
     from ..inference.image_sources import ALL, check_subset
 
+    check_target(html, "--html", ".html")
     check_backend()
     check_subset(subset)
     subset = subset or (ALL if data else "test")
@@ -73,10 +81,17 @@ def evaluate(
     scores = score_runs(
         folders, data or [None], subset, session, metrics=metrics, tta=tta, decoding=decoding, engine=runtime
     )
+    if html is not None:
+        from ..inference.score_page import scores_page
+
+        write_bytes(html, encode_text(scores_page(scores)))
+        say(f"Page written: {html}")
     if json:
+        from ..inference.score_tables import decoding_text
+
         sources = [
             {"run": score.run, "data": score.data, "subset": score.subset}
-            | ({"decoding": _decoding(score)} if score.decoding.offsets else {})
+            | ({"decoding": decoding_text(score)} if score.decoding.offsets else {})
             | ({"tta": True} if score.tta else {})
             for score in scores
         ]
@@ -86,53 +101,15 @@ def evaluate(
 
 
 def _print_scores(scores: list[Score]) -> None:
-    columns = _columns(scores)
-    records = [score.confusion.to_json() for score in scores]
-    rows = []
-    for key in dict.fromkeys(chain(*records)):
-        if not any(score.table.shows(key) for score in scores):
-            continue
-        example = next(record[key] for record in records if key in record)
-        if key == "per_class":
-            rows += _rows_per_class([record.get(key, {}) for record in records], scores)
-        elif isinstance(example, dict):
-            classes = dict.fromkeys(name for record in records for name in record[key])
-            rows += [(f"{key} {name}", *(_cell(record[key].get(name, "")) for record in records)) for name in classes]
-        elif not isinstance(example, list):
-            rows.append((key, *(_cell(record.get(key, "")) for record in records)))
-    print_table(("score", *columns), rows, right=columns)
+    from ..inference.score_tables import origin_of, scores_table
+
+    table = scores_table(scores)
+    print_table(table.headers, table.rows, right=table.right)
     if len(scores) == 1:
         _print_matrix(scores[0])
     print_text()
     for score in scores:
-        offsets = f", decoding: {_decoding(score)}" if score.decoding.offsets else ""
-        flips = ", test-time augmentation" if score.tta else ""
-        print_text(f"{score.run}: {score.subset} of {score.data}{offsets}{flips}")
-
-
-def _decoding(score: Score) -> str:
-    return score.decoding.describe(score.confusion.class_names)
-
-
-def _rows_per_class(values: list[dict[str, dict[str, Any]]], scores: list[Score]) -> list[tuple[str, ...]]:
-    """Make the rows of the requested metrics with a value for each class: one row for each metric and class."""
-    words = [word for word in dict.fromkeys(chain(*values)) if any(score.table.shows(f"{word}_") for score in scores)]
-    return [
-        (f"{word} {name}", *(_cell(each.get(word, {}).get(name, "")) for each in values))
-        for word in words
-        for name in dict.fromkeys(chain(*(each.get(word, {}) for each in values)))
-    ]
-
-
-def _columns(scores: list[Score]) -> tuple[str, ...]:
-    """Name the columns by the run, the data or both, whichever differ; a single column by its subset."""
-    differ = [len({getattr(score, name) for score in scores}) > 1 for name in ("run", "data")]
-    if len(scores) == 1 or not any(differ):
-        return tuple(score.subset for score in scores)
-    return tuple(
-        " on ".join(name for name, differs in zip((score.run, score.data), differ, strict=True) if differs)
-        for score in scores
-    )
+        print_text(origin_of(score))
 
 
 def _print_matrix(score: Score) -> None:
@@ -146,9 +123,3 @@ def _print_matrix(score: Score) -> None:
         for name, row in zip(names, matrix, strict=True)
     ]
     print_table(("labelled / predicted", *names), rows, right=names)
-
-
-def _cell(value: Any) -> str:
-    if isinstance(value, float):
-        return f"{value:.4f}"
-    return "undefined" if value is None else f"{value:,}" if isinstance(value, int) else value

@@ -16,7 +16,7 @@ from .signatures import extended
 def takes_kinds(command: Callable[..., None]) -> Callable[..., None]:
     """Add an option for each kind to a command, before its own options.
 
-    The command receives the values in its first argument, `compositions`: a composition by the name of the option.
+    The command receives the values in its argument `compositions`: a composition by the name of the option.
     Options that were not used are left out.
     """
     return _with_options(command, str | None)
@@ -32,7 +32,8 @@ def _with_options(command: Callable[..., None], values_of_one: Any) -> Callable[
 
     def call(**values: Any) -> None:
         compositions = {name: values.pop(name) for name in options}
-        command({name: given for name, given in compositions.items() if given not in (None, (), [])}, **values)
+        used = {name: given for name, given in compositions.items() if given not in (None, (), [])}
+        command(compositions=used, **values)
 
     return extended(command, call, before=options, without=["compositions"])
 

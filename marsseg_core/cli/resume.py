@@ -43,6 +43,7 @@ def resume_run(
     )
     check_backend()
     from ..experiments.resumption import follow, is_series, plans_of_series, resume_series
+    from ..figures.series_page import write_series_page
     from ..files.run_folder import RunFolder
     from ..hooks import announce
     from ..planning.resolver import Request, resolve
@@ -73,8 +74,8 @@ def resume_run(
     from ..training.loop import resume
 
     run = resume(folder, plan, moved=moved, hooks=hooks)
-    if processes().leads:
-        follow(folder.path)
+    if processes().leads and (its := follow(folder.path)) is not None:
+        write_series_page(its, plan.metrics)
     return run
 
 

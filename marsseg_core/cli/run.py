@@ -12,33 +12,11 @@ from ..conventions import HEADLINE
 from ..networks.processes import processes
 from ..networks.startup import check_backend
 from ..registry.kinds import DATASET, OBSERVER
-from ..registry.session import open_session
-from .common_options import (
-    SEVERAL,
-    TRAINING,
-    Base,
-    Batch,
-    BatchWorkers,
-    Devices,
-    Disable,
-    Epochs,
-    Init,
-    Jobs,
-    LearningRate,
-    Metrics,
-    Monitor,
-    On,
-    Patience,
-    Plugins,
-    Precision,
-    Set,
-    SplitSource,
-    Trust,
-    Unlabelled,
-)
+from .common_options import SEVERAL, TRAINING, Devices, Jobs, On
 from .kind_options import takes_kinds
 from .loading import load_keras
 from .output import EXIT_INTERRUPTED, print_table, print_text, say, warn
+from .plan_options import PlanOptions, takes_plan
 from .resume import extend_run, resume_run
 from .series import member_workers, print_dry, refuse_alone, run_all
 from .standard_output import output_failure
@@ -49,29 +27,15 @@ if TYPE_CHECKING:
 
 
 @takes_kinds
+@takes_plan
 def run(
     compositions: dict[str, str],
-    plan: Base = None,
-    plugin: Plugins = None,
-    trust: Trust = False,
-    disable: Disable = None,
-    set: Set = None,
-    epochs: Epochs = None,
-    batch: Batch = None,
-    learning_rate: LearningRate = None,
-    patience: Patience = None,
-    monitor: Monitor = None,
-    metrics: Metrics = None,
-    precision: Precision = None,
-    workers: BatchWorkers = None,
+    given: PlanOptions,
     devices: Devices = None,
     seed: Annotated[
         str | None,
         typer.Option(help="Seed of weights, dropout, order and augmentations.", metavar="N", rich_help_panel=TRAINING),
     ] = None,
-    init: Init = None,
-    unlabelled: Unlabelled = None,
-    split: SplitSource = None,
     seeds: Annotated[
         int | None,
         typer.Option(
@@ -108,27 +72,15 @@ def run(
     `marsseg show NAME` lists the parameters of a component.
     """
     from ..files.atomic import refuse_existing
-    from ..planning.resolver import Request, resolve
+    from ..planning.resolver import resolve
 
-    session = open_session(disable=disable, trust=trust)
-    training = {
-        "epochs": epochs,
-        "batch": batch,
-        "learning_rate": learning_rate,
-        "patience": patience,
-        "monitor": monitor,
-        "metrics": metrics,
-        "precision": precision,
-        "workers": workers,
-        "devices": devices,
-        "seed": seed,
-        "init": init,
-        "unlabelled": unlabelled,
-    }
-    spread = member_workers(on, jobs, session, disable)
+    given = given.with_training(devices=devices, seed=seed)
+    session = given.session()
+    spread = member_workers(on, jobs, session, given.disable)
     if resume is not None or extend is not None:
-        used: dict[str, Any] = {**compositions, **training, "plan": plan, "set": set or None, "plugin": plugin or None}
-        used |= {"split": split, "seeds": seeds, "folds": folds, "out": out, "dry_run": dry_run or None}
+        used: dict[str, Any] = {**compositions, **given.described(), "seeds": seeds, "folds": folds, "out": out}
+        used |= {"dry_run": dry_run or None}
+        unlabelled, workers = given.training.get("unlabelled"), given.training.get("workers")
         data = compositions.get(DATASET.option)
         options = _without_none(used)
         if resume is not None:
@@ -138,15 +90,13 @@ def run(
         else:
             refuse_alone(spread)
             others = [name for name in options if name not in ("data", "unlabelled", "epochs", "out")]
-            result = extend_run(str(extend), session, epochs, data, unlabelled, out, others)
+            result = extend_run(str(extend), session, given.training.get("epochs"), data, unlabelled, out, others)
         if result is not None:
             _finish(result)
         return
     if not dry_run:
         check_backend()
-    sections = {"training": _without_none(training), "split": _without_none({"subsets": split})}
-    request = Request(plan, compositions, sections, set or [], plugin or [])
-    resolved = resolve(request, session)
+    resolved = resolve(given.request(compositions), session)
     _warn_of_unused(resolved)
     series = None
     if seeds is not None or folds is not None:

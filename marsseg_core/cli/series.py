@@ -62,9 +62,17 @@ def run_all(kind: Kind, members: Mapping[str, Plan], out: Path | None, workers: 
 
 
 def print_result(series: Series, table: MetricTable, *, trust: bool = False) -> None:
-    """Print the scores of a series. If it was interrupted, say how to resume it, and exit with the code for that."""
+    """Write the page of a series, and print its scores.
+
+    If it was interrupted, say how to resume it, and exit with the code for that.
+    """
     if series.finished:
+        from ..figures.series_page import write_series_page
+
+        page = write_series_page(series, table)
         _print_series(series, table)
+        if page is not None:
+            print_text(f"All scores and curves, as a page: {page}")
     if series.interrupted:
         say(
             "Interrupted: the finished runs are stored, and the best network so far of the last run."

@@ -11,28 +11,11 @@ from ..errors import RequestError
 from ..networks.startup import check_backend
 from ..planning.executors import executor_of
 from ..registry.kinds import EXECUTOR
-from ..registry.session import Session, open_session
-from .common_options import (
-    Base,
-    Batch,
-    BatchWorkers,
-    Disable,
-    Epochs,
-    Init,
-    LearningRate,
-    Metrics,
-    Monitor,
-    Patience,
-    Plugins,
-    Precision,
-    Set,
-    SplitSource,
-    Trust,
-    Unlabelled,
-)
+from ..registry.session import Session
 from .completion import composition, fixed, settings
 from .kind_options import takes_kinds
 from .output import print_json, print_table, print_text, say, warn
+from .plan_options import PlanOptions, takes_plan
 from .trials import execute_trials, open_begun
 
 if TYPE_CHECKING:
@@ -47,8 +30,10 @@ _EXAMPLES = 3
 
 
 @takes_kinds
+@takes_plan
 def sweep(
     compositions: dict[str, str],
+    given: PlanOptions,
     vary: Annotated[
         list[str] | None,
         typer.Option(
@@ -101,22 +86,6 @@ def sweep(
         Path | None,
         typer.Option(help="Help another process with its sweep, perhaps from another machine.", metavar="SWEEP"),
     ] = None,
-    plan: Base = None,
-    plugin: Plugins = None,
-    trust: Trust = False,
-    disable: Disable = None,
-    set: Set = None,
-    epochs: Epochs = None,
-    batch: Batch = None,
-    learning_rate: LearningRate = None,
-    patience: Patience = None,
-    monitor: Monitor = None,
-    metrics: Metrics = None,
-    precision: Precision = None,
-    workers: BatchWorkers = None,
-    init: Init = None,
-    unlabelled: Unlabelled = None,
-    split: SplitSource = None,
     out: Annotated[Path | None, typer.Option(help="The folder of the sweep. Default: a new one in runs/.")] = None,
     json: Annotated[bool, typer.Option("--json", help="Print the trials as JSON.")] = False,
     dry_run: Annotated[
@@ -128,46 +97,21 @@ def sweep(
     `marsseg sweep --arch unet --vary loss=wssce --vary loss=wssce,dice --vary training.learning_rate=1e-4..1e-2`.
     Each trial is a run folder inside of the sweep's folder. The test subset is scored only for the best trials.
     """
-    session = open_session(disable=disable, trust=trust)
+    session = given.session()
     executor = executor_of(on, session)
     if jobs < 1:
         raise RequestError(f"--jobs must be at least 1, not {jobs}.", where="--jobs")
-    training = {
-        "epochs": epochs,
-        "batch": batch,
-        "learning_rate": learning_rate,
-        "patience": patience,
-        "monitor": monitor,
-        "metrics": metrics,
-        "precision": precision,
-        "workers": workers,
-        "init": init,
-        "unlabelled": unlabelled,
-    }
     if resume is not None or join is not None:
-        others: dict[str, Any] = {
-            **compositions,
-            **training,
-            "vary": vary,
-            "space": space,
-            "plan": plan,
-            "set": set,
-            "split": split,
-        }
-        others |= {"wall": wall, "cpu": cpu, "plugin": plugin, "out": out, "dry_run": dry_run or None}
-        begun = open_begun("sweep", resume, join, others, disable or [], trust, trials=trials)
-        _finish(begun, execute_trials(begun, executor, jobs, trust, alone=join is None), json)
+        others: dict[str, Any] = {**compositions, **given.described(), "vary": vary, "space": space}
+        others |= {"wall": wall, "cpu": cpu, "out": out, "dry_run": dry_run or None}
+        begun = open_begun("sweep", resume, join, others, given.disable or [], given.trust, trials=trials)
+        _finish(begun, execute_trials(begun, executor, jobs, given.trust, alone=join is None), json)
         return
-    from ..planning.resolver import Request
     from ..sweeps.draw import check_sampler
     from ..sweeps.options import SweepRequest, make_options
     from ..sweeps.space import make_space, read_space
 
-    sections = {
-        "training": {key: value for key, value in training.items() if value is not None},
-        "split": {} if split is None else {"subsets": split},
-    }
-    request = Request(plan, compositions, sections, set or [], plugin or [])
+    request = given.request(compositions)
     options = make_options(
         (*(read_space(space) if space is not None else []), *(vary or [])),
         sampler=sampler,
@@ -192,10 +136,11 @@ def sweep(
 
     if out is not None:
         refuse_existing(out)
-    stored = SweepRequest.of_texts(options, request, disable or ())
+    stored = SweepRequest.of_texts(options, request, given.disable or ())
+    executor.check()
     begun = begin_sweep(stored, searched, session, out)
     # The plugin files are those that this command was called with: its workers may execute their copies.
-    _finish(begun, execute_trials(begun, executor, jobs, trust or bool(plugin), alone=True), json)
+    _finish(begun, execute_trials(begun, executor, jobs, given.trust or bool(given.plugin), alone=True), json)
 
 
 def _finish(sweep: Sweep, summary: Summary, json: bool) -> None:

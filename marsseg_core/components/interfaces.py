@@ -741,6 +741,13 @@ class Executor(Component):
 
     kind = kinds.EXECUTOR
 
+    def check(self) -> None:
+        """Check that what the executor needs is there. This is called before the folder of a sweep or series is made.
+
+        Raises:
+            RequestError: It is not there.
+        """
+
     @abstractmethod
     def start(self, spec: ExecutorSpec) -> Workers:
         """Start workers.

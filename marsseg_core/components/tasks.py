@@ -21,11 +21,14 @@ class Task:
         name: A name that no other task of the same workers has.
         function: The function, as "module:function". It is imported where the task is done.
         arguments: The keyword arguments: values that can be written as JSON.
+        together: Whether several processes can do it together, each of which calls the function, as they train one
+            network. Otherwise one process does it, also where the executor has several for a task.
     """
 
     name: str
     function: str
     arguments: Mapping[str, Any] = field(default_factory=dict)
+    together: bool = False
 
     def answer(self) -> dict[str, Any]:
         """Call the function in this process, and return what `TaskResult` is made with, as values of JSON.

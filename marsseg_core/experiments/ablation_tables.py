@@ -5,25 +5,10 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
 from .ablation import Ablation, CombinationScore, Effect
 from .comparison import ABSENT
-
-
-@dataclass(frozen=True)
-class TextTable:
-    """A table of texts.
-
-    Attributes:
-        headers: The names of the columns.
-        rows: The rows.
-        right: The names of the columns with numbers.
-    """
-
-    headers: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
-    right: tuple[str, ...]
+from .text_table import TextTable
 
 
 def effects_table(ablation: Ablation) -> TextTable:

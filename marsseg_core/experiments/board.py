@@ -5,18 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, TypeAlias
+from typing import Any
 
 from ..errors import RequestError
 from ..files.run_folder import RunFolder
 from ..planning.metrics import metric_table
 from ..runs.records import FOLD, SEED, Record, RecordedSplit, find_runs, read_record
-
-# Columns of the history that are no curves to compare.
-_NO_CURVES: Final = ("epoch", "seconds")
-_DIGITS: Final = 5
-
-History: TypeAlias = list[dict[str, float | None]]
+from .curves import History, curves_of, rounded
 
 
 @dataclass(frozen=True)
@@ -64,24 +59,18 @@ def _run(folder: Path, record: Record, run: RunFolder, history: History, common:
     """Return what the page needs of a run. The settings that all runs share are left out."""
     path = record.path.relative_to(folder)
     shows = metric_table().shows
-    columns = dict.fromkeys(name for row in history for name in row if name not in _NO_CURVES)
     tiles = run.figures / "tiles.png"
     return {
         "name": path.as_posix(),
         "status": record.status,
         "settings": {name: text for name, text in _settings(record).items() if name not in common},
         "scores": {
-            subset: {name: _rounded(value) for name, value in scores.items() if shows(name) or "iou_" in name}
+            subset: {name: rounded(value) for name, value in scores.items() if shows(name) or "iou_" in name}
             for subset, scores in record.scores.items()
         },
         "epochs": len(history),
-        "minutes": _rounded(sum(row.get("seconds") or 0 for row in history) / 60),
-        "curves": {name: [_rounded(row.get(name)) for row in history] for name in columns},
+        "minutes": rounded(sum(row.get("seconds") or 0 for row in history) / 60),
+        "curves": curves_of(history),
         "report": (path / run.report.name).as_posix() if run.report.is_file() else None,
         "tiles": (path / "figures" / "tiles.png").as_posix() if tiles.is_file() else None,
     }
-
-
-def _rounded(value: float | None) -> float | None:
-    # NaN and infinity are no JSON.
-    return None if value is None or not abs(value) < float("inf") else float(f"{value:.{_DIGITS}g}")

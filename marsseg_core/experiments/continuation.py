@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ..errors import RequestError
 from ..files.run_folder import RunFolder
+from ..networks.processes import processes
+from ..networks.startup import start_keras
+from ..training.distribution import Devices, check_devices, join_processes
 
 if TYPE_CHECKING:
     from ..planning.plan import Plan
@@ -29,12 +32,41 @@ def wait_for_claim(folder: RunFolder) -> None:
             time.sleep(_PAUSE)
 
 
-def execute_or_resume(folder: RunFolder, plan: Plan, *, moved: bool = False, **options: Any) -> Run:
+def prepare(folder: RunFolder, plan: Plan) -> tuple[bool, bool]:
+    """Load Keras, and wait until no other process writes the folder. Call this in a worker, before it executes a run.
+
+    Processes that train a run together join here.
+
+    Args:
+        folder: the run folder, which need not exist
+        plan: the plan of the run
+
+    Returns:
+        Whether the run was begun before, and whether it is finished. All processes that train it have the same answer.
+
+    Raises:
+        RequestError: the plan cannot be trained on these devices, or the other processes cannot be found
+    """
+    check_devices(plan)
+    join_processes()
+    start_keras()
+    devices = Devices(processes=processes())
+    if devices.leads:
+        wait_for_claim(folder)
+        folder.discard_beginning()
+    begun, finished = devices.from_leader([folder.begun, folder.begun and folder.finished])
+    if finished:
+        devices.part_ways()
+    return begun, finished
+
+
+def execute_or_resume(folder: RunFolder, plan: Plan, *, begun: bool, moved: bool = False, **options: Any) -> Run:
     """Execute a run in this folder, or resume it if it was begun before.
 
     Args:
         folder: the run folder, which need not exist
         plan: its plan
+        begun: whether the run was begun before
         moved: whether the plan names a new place of the data, which a resumed run records
         **options: further arguments that `training.loop.execute` and `resume` share
     """
@@ -42,11 +74,7 @@ def execute_or_resume(folder: RunFolder, plan: Plan, *, moved: bool = False, **o
     from ..training.loop import execute, resume
 
     with silence_retracing_warning():
-        if folder.begun:
-            run = resume(folder, plan, moved=moved, **options)
-        else:
-            folder.discard_beginning()
-            run = execute(plan, out=folder.path, **options)
+        run = resume(folder, plan, moved=moved, **options) if begun else execute(plan, out=folder.path, **options)
     # Otherwise Keras' global state would grow from run to run, and the numbers in layer names would go on.
     clear_session()
     return run

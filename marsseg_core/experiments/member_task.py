@@ -7,9 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from ..files.run_folder import FINISHED, RunFolder
-from ..networks.startup import start_keras
 from ..registry.session import open_session
-from .continuation import execute_or_resume, wait_for_claim
+from .continuation import execute_or_resume, prepare
 from .resumption import plans_of_series
 
 
@@ -30,12 +29,11 @@ def execute_member(
         KeyboardInterrupt: the worker is stopped
         MarssegError: the run fails
     """
-    start_keras()
     session = open_session(disable=disabled, trust=trust)
     folder = RunFolder(Path(series) / name)
-    wait_for_claim(folder)
-    if folder.begun and folder.finished:
-        return
     plan = plans_of_series(Path(series), session, training=training)[name]
-    if execute_or_resume(folder, plan, moved=moved).metrics["status"] != FINISHED:
+    begun, finished = prepare(folder, plan)
+    if finished:
+        return
+    if execute_or_resume(folder, plan, begun=begun, moved=moved).metrics["status"] != FINISHED:
         raise KeyboardInterrupt

@@ -46,7 +46,7 @@ class MemberWorkers:
         folder = series / _FOLDER
         folder.mkdir(exist_ok=True)
         arguments |= {"series": str(series.absolute()), "disabled": list(self.disabled)}
-        tasks = [Task(name, _FUNCTION, {"name": name, **arguments}) for name in names]
+        tasks = [Task(name, _FUNCTION, {"name": name, **arguments}, together=True) for name in names]
         errors = []
         with self.executor.start(ExecutorSpec(folder, self.jobs)) as workers:
             for result in done(workers, tasks):

@@ -146,10 +146,10 @@ def _checked(summary: Any, file: Path) -> tuple[Kind, tuple[str, ...], str]:
     raise RequestError("summary.json is not as a series writes it.", where=str(file.parent))
 
 
-def follow(run: Path) -> None:
+def follow(run: Path) -> Series | None:
     """Write the summary of the series that a run belongs to again, if there is one, after the run was resumed alone.
 
-    Where another process is working on the series, it will write the summary itself.
+    Return the series. Where another process is working on it, that one will write the summary itself.
     """
     run = run.absolute()
     with suppress(RequestError):
@@ -160,3 +160,5 @@ def follow(run: Path) -> None:
                     if len(series.finished) == len(series.planned):
                         series.status = FINISHED
                     write_summary(series)
+                    return series
+    return None

@@ -180,6 +180,7 @@ def run_series(
     first = next(iter(plans.values()))
     if workers is not None:
         _refuse_objects(first)
+        workers.executor.check()
     data = read_data(first)
     for plan in plans.values():
         make_split(data, plan.split)  # refuse an impossible split now, and not after hours
@@ -221,7 +222,9 @@ def run_members(series: Series, plans: Mapping[str, Plan], data: SegmentationDat
             if name in series.finished:
                 continue
             _logger.info(f"Run {position} of {len(plans)}: {name}")
-            run = execute_or_resume(RunFolder(series.path / name), plan, data=data, moved=moved)
+            folder = RunFolder(series.path / name)
+            folder.discard_beginning()
+            run = execute_or_resume(folder, plan, begun=folder.begun, data=data, moved=moved)
             series.metrics[name] = run.metrics
             write_summary(series)
             if series.metrics[name]["status"] != FINISHED:

@@ -44,7 +44,7 @@ _NEEDED_KINDS: Final = (kinds.DATASET,)
 class Score:
     """The confusion matrix of a run on a subset of a data set, and the metrics to compute from it.
 
-    `run` and `data` are the names by which the user requested them.
+    `run` and `data` are the names by which the user requested them, and `titles` has the name of each scored image.
     """
 
     run: str
@@ -54,6 +54,7 @@ class Score:
     table: MetricTable
     decoding: Decoding
     tta: bool
+    titles: tuple[str, ...]
 
 
 def score_runs(
@@ -108,7 +109,8 @@ def score_runs(
             overlap = None if source is not None and subset == ALL else HALF
             confusion = _score(network, data, items, plan.training.batch, flipped, table, overlap, decoded)
             name = source if isinstance(source, str) else data.source
-            scores.append(Score(run.title, name, subset, confusion, table, decoded, flipped))
+            titles = tuple(map(data.title, items.tolist()))
+            scores.append(Score(run.title, name, subset, confusion, table, decoded, flipped, titles))
     return scores
 
 

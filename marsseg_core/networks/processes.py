@@ -22,7 +22,7 @@ PROCESS: Final = "MARSSEG_PROCESS"
 
 @dataclass(frozen=True)
 class Processes:
-    """The processes that train one network together.
+    """Describe the processes that train one network together.
 
     Attributes:
         count: how many there are
@@ -33,6 +33,11 @@ class Processes:
     count: int = 1
     index: int = 0
     coordinator: str = ""
+
+    @property
+    def variables(self) -> dict[str, str]:
+        """Return the environment variables that describe them to this process."""
+        return {COORDINATOR: self.coordinator, PROCESSES: str(self.count), PROCESS: str(self.index)}
 
     @property
     def leads(self) -> bool:

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     Network: TypeAlias = keras.Model | Callable[[NetworkSpec], keras.Model]
     Data: TypeAlias = SegmentationData | tuple[np.ndarray, np.ndarray] | Dataset | type[Dataset]
-    Text: TypeAlias = str | os.PathLike[str]
+    AnyPath: TypeAlias = str | os.PathLike[str]
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -52,7 +52,7 @@ class SeriesArguments(TypedDict, total=False):
     schedule: str | Schedule | type[Schedule]
     optimizer: str | Optimizer | type[Optimizer]
     semi: str | Method | type[Method] | None
-    data: Text | Data
+    data: AnyPath | Data
 
     epochs: int
     batch: int
@@ -80,14 +80,14 @@ class SeriesArguments(TypedDict, total=False):
     score_training: bool
     crop: Sequence[int] | None
     crop_focus: float
-    unlabelled: Text
-    init: Text | None
+    unlabelled: AnyPath
+    init: AnyPath | None
     init_hash: str | None
 
     validation: float
     test: float
     fold: int | None
-    subsets: Text
+    subsets: AnyPath
 
     drop_aliens: Literal["masks", "images"] | None
     drop_duplicates: bool

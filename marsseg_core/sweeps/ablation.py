@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Final
 
 from ..errors import RequestError, RunError, nearest
 from ..experiments.ablation import Ablation, AblationRun, analyse
 from ..experiments.ablation_tables import combinations_table, effects_csv, effects_table
 from ..experiments.markup import latex_table, markdown_table
-from ..figures.page import render_template
+from ..experiments.text_table import TextTable
+from ..figures.results import Picture, Section, results_page
 from ..files.atomic import atomic_write
 from ..planning.metrics import metric_table
 from ..runs.records import Record, RecordedSplit, read_record
 from .design import SEED, factors_of
 from .summary import TrialRecord
 from .sweep import Sweep
+
+_EFFECTS: Final = (
+    "An effect is the mean difference over pairs of runs that have the same seed and the same other settings. The "
+    "interval is a 95 % t-interval of the mean over the seeds. It covers what differs from seed to seed, not other "
+    "images. Of twenty intervals of choices without any effect, about one excludes 0."
+)
 
 
 def results_of(sweep: Sweep, by: str | None = None) -> list[Ablation]:
@@ -79,20 +86,20 @@ def write_results(sweep: Sweep, results: list[Ablation]) -> None:
 
 
 def _page(sweep: Sweep, ablation: Ablation, figure: Path) -> str:
-    tables: list[tuple[str, Any]] = [("Effects", effects_table(ablation))]
-    tables.append(("Combinations", combinations_table(ablation)))
     baseline = ", ".join(f"{name}={text}" for name, text in ablation.baseline.items())
     score = f"{ablation.subset} {ablation.by}"
-    return render_template(
-        __package__,
-        "ablation.html",
-        title=f"Ablation {sweep.folder.path.name}",
-        lines=[
+    missing = tuple((path.name, reason) for path, reason in ablation.missing)
+    return results_page(
+        f"Ablation {sweep.folder.path.name}",
+        [
             f"{sweep.summary('').text}. Each score is the {score} of one run; "
             f"{'higher' if ablation.rises else 'lower'} is better.",
             f"Baseline: {baseline}.",
         ],
-        figure=figure.read_bytes(),
-        tables=tables,
-        missing=[(path.name, reason) for path, reason in ablation.missing],
+        [
+            Section("Plot", [Picture(figure.read_bytes(), "The effect of each choice with its interval")]),
+            Section("Effects", [effects_table(ablation)], _EFFECTS),
+            Section("Combinations", [combinations_table(ablation)]),
+            Section("Runs without a score", [TextTable(("run", "reason"), missing)] if missing else []),
+        ],
     )

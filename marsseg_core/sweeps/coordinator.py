@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import count
 from pathlib import Path
 from typing import Any, Final
@@ -192,7 +192,7 @@ class Coordinator:
         name = f"{run.path.name}, try {tries}"
         self._running[name] = running
         arguments = {"plan": plan, "pruning": pruning, "scores_test": self._options.scores_test}
-        workers.submit(self._task(name, execute_trial, run.path, **arguments))
+        workers.submit(replace(self._task(name, execute_trial, run.path, **arguments), together=True))
 
     def _task(self, name: str, function: Callable[..., Any], folder: Path, **arguments: Any) -> Task:
         arguments |= {"disabled": list(self._sweep.request.disabled), "trust": self._trust, "folder": str(folder)}

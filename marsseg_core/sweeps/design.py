@@ -15,6 +15,7 @@ from ..registry.parameters import Value, to_text
 from ..registry.session import Session
 from .draw import plan_of
 from .options import AblationOptions, SweepOptions, check_score
+from .paths import decides_items
 from .space import Assignment, Combination, Setting, Space, make_space, star
 
 SEED: Final = "training.seed"
@@ -50,6 +51,21 @@ class Design:
     def factors(self) -> list[Factor]:
         """Return the settings whose choices are compared."""
         return factors_of(self.space)
+
+    @property
+    def warnings(self) -> list[str]:
+        """Return what a user should know before the first trial."""
+        lines = []
+        if self.impossible:
+            total = len(self.combinations) + len(self.impossible)
+            lines.append(
+                f"{len(self.impossible)} of {total} combinations cannot be trained, and are skipped. "
+                f"The first: {self.impossible[0]}"
+            )
+        data = [each.name for each in self.factors if decides_items(each.name)]
+        if data:
+            lines.append(f"{', '.join(data)}: runs that are scored on different items are no pairs.")
+        return lines
 
 
 def make_design(

@@ -1,4 +1,4 @@
-"""Show a sweep in a notebook: its best trials, and the score of each trial."""
+"""Show sweeps and ablations in a notebook: the best trials and the score of each, or the effects."""
 
 from __future__ import annotations
 
@@ -7,11 +7,13 @@ from typing import Final
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from ..experiments.ablation_tables import effects_table
+from ..figures.ablation import ablation_figure
 from ..figures.canvas import LABEL_SIZE, MUTED, NOTE_SIZE, Target, verbatim, write
 from ..figures.colours import FIRST
 from ..figures.notebook import Heading, Part, Table, figure, html_of, whole
 from ..shown import NotebookOutput
-from .result import SweepResult
+from .result import AblationResult, SweepResult
 from .summary import Summary, TrialRecord
 
 # The rows of the table of the best trials.
@@ -32,6 +34,16 @@ def _sweep(result: SweepResult) -> str:
         parts.append(figure(lambda target: _scores_figure(result, target), "Score of each trial", width=700))
     failed = [(trial.name, trial.reason) for trial in result.trials if trial.state == "failed"]
     return whole([*parts, Table(("trial", "failed because"), failed)])
+
+
+@html_of.register
+def _ablation(result: AblationResult) -> str:
+    parts: list[Part] = [Heading(str(result.path), result.summary)]
+    for ablation in list(result.scores.values())[:1]:
+        table = effects_table(ablation)
+        parts += [Table(table.headers, table.rows)]
+        parts += [figure(lambda target: ablation_figure(ablation, target), "Effect of each choice", width=700)]
+    return whole(parts)
 
 
 class SweepOutput:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, Final
 
-from ..figures.page import render_template
+from markupsafe import Markup
+
+from ..experiments.text_table import TextTable
+from ..figures.results import Section, results_page
 from ..messages import get_logger
 from .optional import import_optuna
 from .summary import Summary
@@ -30,15 +32,6 @@ _PLOTS: Final = (
 )
 
 
-@dataclass(frozen=True)
-class _Plot:
-    """A plot of the page. `html` is markup, which is not escaped."""
-
-    heading: str
-    caption: str
-    html: Any
-
-
 def write_page(sweep: Sweep, summary: Summary) -> bool:
     """Write the page of a sweep. Return False, after a warning, if a package that draws it is not installed."""
     try:
@@ -55,30 +48,33 @@ def write_page(sweep: Sweep, summary: Summary) -> bool:
 def _page(sweep: Sweep, summary: Summary) -> str:
     names = dict.fromkeys(name for trial in summary.trials for name in trial.settings)
     rows = [
-        [trial.name, _text(trial.value), _text(trial.test.get(summary.objective))]
-        + [trial.settings.get(name, "") for name in names]
+        (
+            trial.name,
+            _text(trial.value),
+            _text(trial.test.get(summary.objective)),
+            *(trial.settings.get(name, "") for name in names),
+        )
         for trial in summary.ranked[:_ROWS]
     ]
     objective = summary.objective
     lines = [f"{summary.text}.", f"{'Highest' if summary.rises else 'Lowest'} {objective} on the validation subset."]
     if summary.ranked:
         lines.append(f"The best: {summary.ranked[0].name}. Its plan is in {sweep.folder.best.name}.")
-    return render_template(
-        __package__,
-        "page.html",
-        title=f"Sweep {sweep.folder.path.name}",
-        lines=lines,
-        headers=["trial", f"validation {objective}", f"test {objective}", *names],
-        rows=rows,
-        plots=_plots(sweep.study, objective, len(summary.ranked), pruned=sweep.request.options.pruner != "none"),
+    headers = ("trial", f"validation {objective}", f"test {objective}", *names)
+    return results_page(
+        f"Sweep {sweep.folder.path.name}",
+        lines,
+        [
+            Section("The best trials", [TextTable(headers, tuple(rows), headers[1:3])]),
+            *_plots(sweep.study, objective, len(summary.ranked), pruned=sweep.request.options.pruner != "none"),
+        ],
     )
 
 
-def _plots(study: Any, objective: str, finished: int, *, pruned: bool) -> list[_Plot]:
-    from markupsafe import Markup
-
+def _plots(study: Any, objective: str, finished: int, *, pruned: bool) -> list[Section]:
     drawn = import_optuna().visualization
-    plots: list[_Plot] = []
+    plots: list[Section] = []
+    script = True  # the first plot brings the script for all of them: no other file is needed, and no network
     for name, heading, caption in _PLOTS if finished > 1 else ():
         epochs = name == "plot_intermediate_values"
         if epochs and not pruned:
@@ -86,13 +82,11 @@ def _plots(study: Any, objective: str, finished: int, *, pruned: bool) -> list[_
         try:
             figure = getattr(drawn, name)(study, **({} if epochs else {"target_name": objective}))
         except (ValueError, RuntimeError) as cause:  # all scores are equal, or no setting is in all trials
-            caption = f"Not drawn: {cause}"
-            plots.append(_Plot(heading, caption, ""))
+            plots.append(Section(heading, [Markup()], f"Not drawn: {cause}"))
             continue
-        # The first plot brings the script for all of them: no other file is needed, and no network.
-        script = not any(plot.html for plot in plots)
         html = figure.to_html(full_html=False, include_plotlyjs=script, config={"displaylogo": False})
-        plots.append(_Plot(heading, caption, Markup(html)))
+        plots.append(Section(heading, [Markup(html)], caption))
+        script = False
     return plots
 
 

@@ -1,44 +1,68 @@
-"""What the Python interface returns of a sweep."""
+"""What the Python interface returns of a sweep and of an ablation."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from textwrap import shorten
 from typing import Final
 
+from ..experiments.ablation import Ablation, CombinationScore, Effect
+from ..experiments.ablation_tables import interval_text
 from ..shown import HtmlRepr
 from .folder import SweepFolder
 from .summary import Summary, TrialRecord
 
-# The trials that the text of a sweep has.
-_REPR_TRIALS: Final = 8
+# The number of trials or effects in a `repr`.
+_REPR_LINES: Final = 8
 
 
 @dataclass(frozen=True, repr=False)
-class SweepResult(HtmlRepr):
+class TrialsResult(HtmlRepr):
+    """What sweeps and ablations have in common: a folder with trials."""
+
+    path: Path
+    status: str
+    trials: Sequence[TrialRecord]
+
+    @property
+    def interrupted(self) -> bool:
+        """Return whether it was interrupted before it was finished."""
+        return self.status == "interrupted"
+
+    def run(self, trial: TrialRecord) -> Path:
+        """Return the run folder of a trial, for `compare`, `predict` and `evaluate`.
+
+        Args:
+            trial: One of the trials.
+        """
+        return self.path / trial.name
+
+    def __fspath__(self) -> str:
+        return str(self.path)
+
+
+@dataclass(frozen=True, repr=False)
+class SweepResult(TrialsResult):
     """A sweep, finished or interrupted.
 
     Attributes:
         path: The folder of the sweep. Its page `sweep.html` has plots.
         status: "finished", "interrupted", or "running" where other processes still work on it.
-        objective: The metric that is optimised, on the validation subset.
         trials: The trials, in the order of their numbers. Each has its `state`, its `settings`, its `value` of the
             objective, and its scores on the `test` subset if it is one of the best.
+        objective: The metric that is optimised, on the validation subset.
         ranked: The finished trials, the best one first.
     """
 
-    path: Path
-    status: str
     objective: str
-    trials: Sequence[TrialRecord]
     ranked: Sequence[TrialRecord]
 
     @classmethod
     def of(cls, path: Path, summary: Summary) -> SweepResult:
         """Return the result of a summary."""
-        return cls(path, summary.status, summary.objective, tuple(summary.trials), tuple(summary.ranked))
+        return cls(path, summary.status, tuple(summary.trials), summary.objective, tuple(summary.ranked))
 
     @property
     def best(self) -> TrialRecord | None:
@@ -51,19 +75,6 @@ class SweepResult(HtmlRepr):
         return SweepFolder(self.path).best if self.ranked else None
 
     @property
-    def interrupted(self) -> bool:
-        """Return whether the sweep was interrupted before it was finished."""
-        return self.status == "interrupted"
-
-    def run(self, trial: TrialRecord) -> Path:
-        """Return the run folder of a trial, for `compare`, `predict` and `evaluate`.
-
-        Args:
-            trial: One of the trials.
-        """
-        return self.path / trial.name
-
-    @property
     def summary(self) -> str:
         """Return the status and the number of finished trials in one line."""
         return (
@@ -72,13 +83,67 @@ class SweepResult(HtmlRepr):
 
     def __repr__(self) -> str:
         lines = [f"SweepResult({str(self.path)!r}: {self.summary})"]
-        for trial in self.ranked[:_REPR_TRIALS]:
+        for trial in self.ranked[:_REPR_LINES]:
             settings = ", ".join(f"{name}={value}" for name, value in trial.settings.items())
             lines.append(
                 f"  {trial.name}  {self.objective} {trial.value:.4f}  {shorten(settings, 80, placeholder=' …')}"
             )
-        more = len(self.ranked) - _REPR_TRIALS
+        more = len(self.ranked) - _REPR_LINES
         return "\n".join([*lines, *([f"  and {more:,} more"] if more > 0 else [])])
 
-    def __fspath__(self) -> str:
-        return str(self.path)
+
+@dataclass(frozen=True, repr=False)
+class AblationResult(TrialsResult):
+    """An ablation, finished or interrupted.
+
+    Attributes:
+        path: The folder of the ablation. Its page `ablation.html` has the plot and all tables.
+        status: "finished", "interrupted", or "running" where other processes still work on it.
+        trials: The trials, in the order of their numbers. Each has its `state` and its `settings`.
+        scores: The results for each score by its name, such as `ablation.scores["iou_soil"].effects`; the requested
+            score is the first. Empty if the ablation was interrupted.
+    """
+
+    scores: Mapping[str, Ablation]
+
+    @classmethod
+    def of(cls, path: Path, summary: Summary, results: Sequence[Ablation]) -> AblationResult:
+        """Return the result of a summary and of what was computed from its runs."""
+        return cls(path, summary.status, tuple(summary.trials), {each.by: each for each in results})
+
+    @property
+    def effects(self) -> Sequence[Effect]:
+        """Return the effects on the requested score.
+
+        Each has the `setting`, the `choice` and its `baseline`, the `mean` difference and its 95 % `interval`.
+        """
+        return () if self._first is None else self._first.effects
+
+    @property
+    def combinations(self) -> Sequence[CombinationScore]:
+        """Return the requested score of each combination: its `settings`, the `spread` and the `values`."""
+        return () if self._first is None else self._first.combinations
+
+    @property
+    def missing(self) -> Sequence[tuple[Path, str]]:
+        """Return the runs without the requested score, each with the reason."""
+        return () if self._first is None else self._first.missing
+
+    @property
+    def _first(self) -> Ablation | None:
+        return next(iter(self.scores.values()), None)
+
+    @property
+    def summary(self) -> str:
+        """Return the status and the number of finished trials in one line."""
+        finished = sum(trial.state == "finished" for trial in self.trials)
+        return f"{self.status}, {finished:,} of {len(self.trials):,} trials finished"
+
+    def __repr__(self) -> str:
+        lines = [f"AblationResult({str(self.path)!r}: {self.summary})"]
+        for effect in self.effects[:_REPR_LINES]:
+            mean = "" if effect.mean is None else f"{effect.mean:+.4f}, "
+            change = f"{effect.setting}: {effect.choice} instead of {effect.baseline}"
+            lines.append(f"  {change}: {mean}{interval_text(effect)}")
+        more = len(self.effects) - _REPR_LINES
+        return "\n".join([*lines, *([f"  and {more} more"] if more > 0 else [])])

@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import RunError
-from ..experiments.continuation import execute_or_resume, wait_for_claim
+from ..experiments.continuation import execute_or_resume, prepare
 from ..files.run_folder import FINISHED, RunFolder
 from ..hooks import announce
+from ..networks.processes import processes
 from ..networks.startup import start_keras
 from ..planning.metrics import PREFIX
 from ..planning.resolver import Request, resolve
@@ -48,22 +49,21 @@ def execute_trial(
         KeyboardInterrupt: the worker is stopped
         MarssegError: the run fails
     """
-    start_keras()
+    session = open_session(disable=disabled, trust=trust)
+    run_folder, resolved = RunFolder(Path(folder)), resolve(Request(base=plan), session)
+    begun, finished = prepare(run_folder, resolved)
     from .pruning import TrialReporter
 
     began = time.process_time()
-    session = open_session(disable=disabled, trust=trust)
-    run_folder = RunFolder(Path(folder))
-    wait_for_claim(run_folder)
-    run_folder.discard_beginning()
-    resolved = resolve(Request(base=folder if run_folder.begun else plan), session)
-    if run_folder.begun and run_folder.finished:
+    if begun:
+        resolved = resolve(Request(base=folder), session)
+    if finished:
         return _outcome(resolved, run_folder.read_metrics(), "finished", began)
     hooks, reporter = announce(resolved), None
-    if pruning is not None:
+    if pruning is not None and processes().leads:
         reporter = TrialReporter(**pruning)
         hooks.add(reporter, "the pruner of the sweep")
-    run = execute_or_resume(run_folder, resolved, hooks=hooks, score_test=scores_test)
+    run = execute_or_resume(run_folder, resolved, begun=begun, hooks=hooks, score_test=scores_test)
     if run.metrics["status"] == FINISHED:
         return _outcome(resolved, run.metrics, "finished", began)
     if reporter is None or not reporter.pruned:

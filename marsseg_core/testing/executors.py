@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, ClassVar, Final
 
 from ..components.interfaces import Executor
 from ..components.tasks import ExecutorSpec, Task, TaskResult, Workers
 from ..errors import RunError
+from ..networks.processes import processes
 from .components import ComponentContract
 
 # How long a task may take, in seconds: a queue may let its jobs wait.
@@ -21,6 +23,11 @@ def echo(value: Any) -> dict[str, Any]:
     """Return a value, and the process that returned it."""
     print("what a task prints disturbs nothing")
     return {"value": value, "process": os.getpid()}
+
+
+def group() -> dict[str, Any]:
+    """Return what the process knows of those that do the task with it."""
+    return asdict(processes())
 
 
 def fail() -> None:
@@ -69,6 +76,10 @@ class ExecutorContract(ComponentContract):
             results |= {result.task.name: result for result in workers.wait(1.0)}
             assert time.monotonic() < deadline, f"no result for {sorted({each.name for each in tasks} - set(results))}"
         return results
+
+    def test_it_is_checked_before_anything_is_written(self, tmp_path: Path) -> None:
+        self.component.check()
+        assert not [*tmp_path.iterdir()]
 
     def test_it_does_tasks_in_other_processes(self, tmp_path: Path) -> None:
         values = [1, "two", [3.5, None], {"four": True}]

@@ -56,6 +56,10 @@ def scores(answer):
 
 
 class TestOnItsOwnData:
+    def test_a_page_of_a_wrong_name_is_refused_before_the_work(self, cli, run):
+        answer = cli("evaluate", str(run), "--html", "page.txt")
+        assert (answer.code, "does not end in .html" in answer.err) == (2, True)
+
     @pytest.mark.parametrize("subset", ["test", "validation"])
     def test_the_scores_are_exactly_those_at_the_end_of_the_run(self, cli, run, subset):
         answer = cli("evaluate", str(run), "--subset", subset, "--json")
@@ -113,7 +117,12 @@ class TestOnItsOwnData:
 
 class TestSideBySide:
     def test_runs_are_columns(self, cli, run, other):
-        rows = scores(cli("evaluate", str(run), "other"))
+        answer = cli("evaluate", str(run), "other", "--html", "page.html")
+        page = (other.parent / "page.html").read_text(encoding="utf-8")
+        assert f"{stored_scores(run)['test']['miou']:.4f}" in page
+        assert "image of other" in page
+        assert 'alt="Confusion matrix: other"' in page
+        rows = scores(answer)
         assert rows["score"] == [str(run), "other"]
         assert rows["miou"][0] == rows["miou"][1]
 

@@ -382,6 +382,15 @@ class TestCommand:
         assert cli("compare", *map(str, folders), "--figure", "x.png").code == 0
         assert (tmp_path / "x.png").read_bytes().startswith(b"\x89PNG")
 
+    def test_a_page_has_the_ranking_and_what_differs(self, seeds, cli, tmp_path):
+        folders = seeds("poor", POOR, loss="dice"), seeds("good", GOOD)
+        answer = cli("compare", *map(str, folders), "--html", "x.html")
+        assert (answer.code, "Page written: x.html" in answer.err) == (0, True)
+        page = (tmp_path / "x.html").read_text(encoding="utf-8")
+        assert f"{np.mean(GOOD):.4f} ±" in page
+        assert "<td>loss</td><td>wssce</td><td>dice</td>" in page
+        assert "B · dice</th>" in page
+
     @pytest.mark.parametrize(
         ("words", "what"),
         [

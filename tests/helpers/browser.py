@@ -23,11 +23,15 @@ height="3000" src="{address}"></iframe><pre id="answer"></pre><script>
 const measure = () => {{
   const page = document.getElementById("frame").contentDocument, root = page.documentElement;
   const named = (field) => field.labels?.length || field.getAttribute("aria-label") || field.type === "hidden";
+  const scrolls = (each) => /auto|scroll/.test(getComputedStyle(each).overflowX) && each.scrollWidth > each.clientWidth;
   const ids = [...page.querySelectorAll("[id]")].map((each) => each.id);
   document.getElementById("answer").textContent = JSON.stringify({{
     overflow: root.scrollWidth - root.clientWidth,
     unnamed: [...page.querySelectorAll("input, select, textarea")].filter((each) => !named(each)).length,
     undescribed: [...page.querySelectorAll("img:not([alt])")].length,
+    unreachable: [...page.querySelectorAll("body *")].filter((each) => scrolls(each) && each.tabIndex < 0).length,
+    drawn: [...page.querySelectorAll("svg[role=img]")].map((each) =>
+      `${{each.getAttribute("aria-label").split(":")[0]}}: ${{each.querySelectorAll("polyline").length}} lines`),
     repeated: ids.filter((id, position) => ids.indexOf(id) !== position),
     language: root.lang,
     background: getComputedStyle(page.body).backgroundColor,
@@ -48,6 +52,7 @@ class Shown:
         problems: what keeps a screen reader from reading it
         background: the colour of the page, as CSS writes it
         text: its visible text
+        drawn: what each plot is called, and how many lines it has
     """
 
     messages: list[str]
@@ -55,6 +60,7 @@ class Shown:
     problems: dict[str, Any]
     background: str
     text: str
+    drawn: list[str]
 
 
 def shown(page: Path, folder: Path, *, width: int = 1280, dark: bool = False) -> Shown:
@@ -68,8 +74,8 @@ def shown(page: Path, folder: Path, *, width: int = 1280, dark: bool = False) ->
         [str(CHROMIUM), *words, frame.as_uri()], capture_output=True, encoding="utf-8", check=True, timeout=120
     )
     found = json.loads(html.unescape(re.search(r'<pre id="answer">(.*?)</pre>', answer.stdout, re.DOTALL)[1]))
-    names = ("unnamed", "undescribed", "repeated")
+    names = ("unnamed", "undescribed", "unreachable", "repeated")
     problems = {name: found[name] for name in names if found[name]}
     problems |= {} if found["language"] else {"language": ""}
     messages = re.findall(r":CONSOLE[^\]]*\] (.*)", answer.stderr)
-    return Shown(messages, found["overflow"], problems, found["background"], found["text"])
+    return Shown(messages, found["overflow"], problems, found["background"], found["text"], found["drawn"])

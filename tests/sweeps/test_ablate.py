@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from helpers.pretended import InThisProcess, Pretended
 
+import marsseg
 from marsseg_core.components.tasks import Task
 from marsseg_core.errors import RequestError, RunError
 from marsseg_core.experiments.ablation_tables import effects_table
@@ -223,6 +224,47 @@ def test_the_command_shows_another_score_of_a_finished_ablation(cli, tmp_path):
     assert "test dice" in (tmp_path / "ablation" / "ablation.md").read_text()
     assert json.loads(cli("ablate", "--resume", "ablation", "--json").out)["by"] == "miou"
     assert "--loss cannot be used with it" in cli("ablate", "--resume", "ablation", "--loss", "dice").err
+
+
+class TestInPython:
+    def ablate(self, answer=pretend, **arguments):
+        return marsseg.ablate(on=Pretended(InThisProcess(2, answer)), **arguments)
+
+    def begin(self, out, answer=pretend, **arguments):
+        vary = {"bottleneck": ["none", "aspp"], "loss": ["wssce", "dice"]}
+        words = {"arch": CHOICES["arch"][0], "epochs": 1, "seeds": 2, "vary": vary, **TINY}
+        return self.ablate(answer, out=out, **words | arguments)
+
+    def test_the_result_has_the_effects_that_the_command_shows(self, tmp_path):
+        result = self.begin(tmp_path / "python", seed=5)
+        assert (result.status, result.interrupted, len(result.trials)) == ("finished", False, 8)
+        assert [(each.setting, each.choice, each.mean) for each in result.effects] == [
+            ("bottleneck", "aspp", pytest.approx(0)),
+            ("loss", "dice", pytest.approx(0.1)),
+        ]
+        assert {*result.effects[1].by_seed} == {"5", "6"}
+        assert len(result.combinations) == 4
+        assert result.scores["iou_soil"].effects[1].mean == pytest.approx(0.1)
+        assert (Path(result) / "ablation.html").is_file()
+        assert result.run(result.trials[0]) == tmp_path / "python" / "trial-0000"
+        assert "loss: dice instead of wssce: +0.1000" in repr(result)
+
+    def test_ctrl_c_interrupts_it_and_it_goes_on(self, tmp_path):
+        def stop(task):
+            if "trial-0003" in task.name:
+                raise KeyboardInterrupt
+            return pretend(task)
+
+        result = self.begin(tmp_path / "ablation", stop, one_at_a_time=True)
+        assert (result.interrupted, result.effects, result.missing) == (True, (), ())
+        result = self.ablate(resume=result, by="dice")
+        assert (result.status, next(iter(result.scores))) == ("finished", "dice")
+        with pytest.raises(RequestError, match="An ablation that goes on has its own 'loss'"):
+            self.ablate(resume=result, loss="dice")
+
+    def test_objects_are_refused(self, tmp_path, tiny):
+        with pytest.raises(RequestError, match="In a sweep, data must be a text"):
+            self.begin(tmp_path / "ablation", data=tiny)
 
 
 @pytest.mark.slow

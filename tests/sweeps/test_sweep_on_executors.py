@@ -6,6 +6,8 @@ import pytest
 from helpers.clusters import ray_cluster
 from helpers.killing import kills_its_process_once
 
+import marsseg_core as marsseg
+from marsseg_core.components.tasks import ExecutorSpec, Task
 from marsseg_core.planning.grammar import components
 from marsseg_core.planning.resolver import Request
 from marsseg_core.registry.kinds import EXECUTOR
@@ -62,3 +64,35 @@ def test_a_cluster_gives_the_same_numbers(on_local, tmp_path):
     pytest.importorskip("ray", reason="ray is not installed: marsseg[ray]")
     with ray_cluster(nodes=2):
         assert sweep_on("ray", tmp_path / "ray", jobs=2) == on_local
+
+
+@pytest.mark.slow
+class TestSeveralNodes:
+    @pytest.fixture(autouse=True)
+    def on_jax(self, monkeypatch):
+        pytest.importorskip("jax", reason="JAX is not installed")
+        monkeypatch.setenv("KERAS_BACKEND", "jax")
+
+    def train_on(self, text, folder):
+        """Let two processes execute one trial."""
+        words = {"epochs": 1, "batch": 4, "devices": "all"}
+        (folder / "plan.toml").write_text(marsseg.plan(**COMPOSITIONS, **words).to_toml())
+        (executor,) = components(EXECUTOR, text, open_session().catalog)
+        arguments = {"plan": str(folder / "plan.toml"), "folder": str(folder / "trial"), "trust": False}
+        arguments |= {"disabled": ["report", "progress"], "pruning": None}
+        with executor.start(ExecutorSpec(folder)) as workers:
+            workers.submit(Task("trial", "marsseg_core.sweeps.trial:execute_trial", arguments, together=True))
+            while not (results := workers.wait(1.0)):
+                pass
+        assert (results[0].error, results[0].value["state"]) == ("", "finished")
+        assert "devices: 2 in 2 processes" in (folder / "trial" / "log.txt").read_text()
+
+    def test_of_a_queue_train_a_network_together(self, tmp_path, monkeypatch):
+        pytest.importorskip("submitit", reason="submitit is not installed: marsseg[slurm]")
+        monkeypatch.setattr("submitit.core.core.Job._results_timeout_s", 0)
+        self.train_on("slurm:cluster=local:nodes=2", tmp_path)
+
+    def test_of_a_cluster_train_a_network_together(self, tmp_path):
+        pytest.importorskip("ray", reason="ray is not installed: marsseg[ray]")
+        with ray_cluster(nodes=2):
+            self.train_on("ray:nodes=2", tmp_path)

@@ -10,6 +10,7 @@ import typer
 
 from ..common_options import Plugins
 from ..output import print_json, print_table, print_text, say
+from ..targets import check_target
 from .data_argument import DataSource, Overrides, Split, read_unlabelled, source_plan
 
 if TYPE_CHECKING:
@@ -33,15 +34,10 @@ def inspect(
     `--set cleaning.drop_aliens=masks`.
     """
     from ...data.inspection import inspect as inspect_data
-    from ...errors import RequestError
-    from ...files.atomic import refuse_existing, require_parent, write_bytes
+    from ...files.atomic import write_bytes
     from ...runs.data import read_data
 
-    if html is not None:
-        if html.suffix != ".html":
-            raise RequestError(f"The page is an HTML file, but '{html}' does not end in .html.", where="--html")
-        refuse_existing(html, "--html")
-        require_parent(html, "--html")
+    check_target(html, "--html", ".html")
     plan = source_plan(source, set, plugin, split=split)
     data = read_data(plan)
     unlabelled = read_unlabelled(plan)

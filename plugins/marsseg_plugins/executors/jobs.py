@@ -10,10 +10,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
 
-from marsseg_core.plugin_api import ExecutorSpec, RequestError, Task, TaskResult, Workers
+from marsseg_core.plugin_api import ExecutorSpec, Processes, RequestError, Task, TaskResult, Workers
 
 from .optional import import_extra
-from .remote import do
+from .remote import answer_of, do
 
 # The time between two looks at the results, in seconds.
 _PAUSE: Final = 0.25
@@ -25,23 +25,30 @@ _PATIENCE: Final = 60.0
 _MARGIN: Final = 90
 
 
+def check_queue(cluster: str) -> None:
+    """Raise RequestError if submitit is not installed, or if this machine has no such queue."""
+    import_extra("submitit", "slurm")
+    from submitit import SlurmExecutor
+
+    if cluster == "slurm" and SlurmExecutor.affinity() < 0:
+        raise RequestError(
+            "There is no SLURM on this machine: the command srun is missing.",
+            where="--on slurm",
+            hint="Start it where jobs are submitted. To try it without a queue: --on slurm:cluster=local",
+        )
+
+
 class SlurmWorkers(Workers):
     """Up to `spec.jobs` jobs at the same time. Their messages, and submitit's files, are in `spec.folder`."""
 
     def __init__(self, spec: ExecutorSpec, cluster: str, parameters: Mapping[str, Any], threads: int) -> None:
+        check_queue(cluster)
         self._submitit = import_extra("submitit", "slurm")
         self._places = spec.jobs
         self._threads = threads
         self._running: list[tuple[Task, Any]] = []
-        try:
-            self._executor = self._submitit.AutoExecutor(spec.folder.absolute() / "slurm", cluster=cluster)
-            self._executor.update_parameters(name="marsseg", slurm_signal_delay_s=_MARGIN, **parameters)
-        except RuntimeError as cause:
-            raise RequestError(
-                "There is no SLURM on this machine: the command srun is missing.",
-                where="--on slurm",
-                hint="Start it where jobs are submitted. To try it without a queue: --on slurm:cluster=local",
-            ) from cause
+        self._executor = self._submitit.AutoExecutor(spec.folder.absolute() / "slurm", cluster=cluster)
+        self._executor.update_parameters(name="marsseg", slurm_signal_delay_s=_MARGIN, **parameters)
 
     @property
     def places(self) -> int:
@@ -64,7 +71,7 @@ class SlurmWorkers(Workers):
     def _result(self, task: Task, job: Any) -> TaskResult:
         utils = self._submitit.core.utils
         try:
-            return TaskResult(task, **job.result())
+            return TaskResult(task, **answer_of(job.results()))
         except utils.FailedJobError as error:  # it did not come as far as the task
             return TaskResult(task, error=f"Job {job.job_id} failed: {_last_line(str(error))}")
         except utils.UncompletedJobError:
@@ -82,9 +89,16 @@ class SlurmWorkers(Workers):
 
 def do_in_job(task: dict[str, Any], directory: str, threads: int) -> dict[str, Any]:
     """Do a task in a job. What SLURM announces the job's end by interrupts the task, as Ctrl-C does."""
+    from submitit import JobEnvironment
+    from submitit.helpers import TorchDistributedEnvironment  # it needs no PyTorch
+
+    group = Processes()
+    if JobEnvironment().num_tasks > 1:
+        place = TorchDistributedEnvironment()
+        group = Processes(place.world_size, place.rank, f"{place.master_addr}:{place.master_port}")
     for number in (signal.SIGTERM, signal.SIGUSR2):  # cancelled or preempted; out of time
         signal.signal(number, signal.default_int_handler)
-    return do(task, directory, threads)
+    return do(task, directory, threads, group)
 
 
 def _last_line(text: str) -> str:

@@ -4,13 +4,19 @@ import sys
 import pytest
 from helpers.clusters import ray_cluster
 
-from marsseg_core.components.tasks import ExecutorSpec
+from marsseg_core.components.tasks import ExecutorSpec, Task
 from marsseg_core.errors import RequestError
 from marsseg_core.testing import ExecutorContract
 from marsseg_plugins.executors import ray_tasks
 from marsseg_plugins.executors.ray import Ray
 
 pytest.importorskip("ray", reason="ray is not installed: marsseg[ray]")
+
+
+def result(workers):
+    while not (results := workers.wait(1.0)):
+        pass
+    return results
 
 
 @pytest.fixture(scope="module")
@@ -29,6 +35,23 @@ class TestRay(ExecutorContract):
     def test_what_no_node_has_is_refused(self, tmp_path):
         with pytest.raises(RequestError, match="No node of the Ray cluster has 1000 CPU, 3 GPU"):
             Ray(cpus=1000, gpus=3).start(ExecutorSpec(tmp_path))
+
+    def test_several_nodes_do_a_training_together(self, tmp_path):
+        with Ray(nodes=2).start(ExecutorSpec(tmp_path)) as workers:
+            workers.submit(Task("together", "marsseg_core.testing.executors:group", together=True))
+            (together,) = result(workers)
+            workers.submit(Task("alone", "marsseg_core.testing.executors:group"))
+            (alone,) = result(workers)
+            workers.submit(Task("crash", "marsseg_core.testing.executors:crash", together=True))
+            (lost,) = result(workers)
+        assert (together.value["count"], together.value["index"]) == (2, 0), together.error
+        assert together.value["coordinator"].rpartition(":")[2].isdecimal()
+        assert alone.value == {"count": 1, "index": 0, "coordinator": ""}
+        assert lost.lost
+
+    def test_more_nodes_than_there_are_are_refused(self, tmp_path):
+        with pytest.raises(RequestError, match="The Ray cluster has 2 nodes with 1 CPU, not 3"):
+            Ray(nodes=3).start(ExecutorSpec(tmp_path))
 
     def test_it_leaves_the_environment_of_the_users_process_as_it_is(self, tmp_path):
         before = dict(os.environ)

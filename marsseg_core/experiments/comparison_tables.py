@@ -1,0 +1,75 @@
+"""A comparison as tables."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Final
+
+from .comparison import Comparison, Difference
+from .text_table import TextTable
+
+_RIGHT: Final = ("n", "to the best", "pairs")
+
+
+def ranking_table(comparison: Comparison) -> TextTable:
+    """Return a row for each group, the best one first."""
+    score = f"{comparison.subset} {comparison.by}"
+    headers = ("rank", "group", score, "n", "to the best", "95 % interval", "pairs")
+    rows = [
+        (
+            "–" if group.rank is None else str(group.rank),
+            group.label,
+            str(group.spread),
+            str(group.spread.n),
+            *_cells(group.difference),
+        )
+        for group in comparison.groups
+    ]
+    return TextTable(headers, tuple(rows), _RIGHT)
+
+
+def ranking_with_settings(comparison: Comparison) -> TextTable:
+    """Return the ranking with the settings that differ as columns, which say in a paper what the groups are."""
+    table = ranking_table(comparison)
+    rank, group, *others = table.headers
+    settings = [[values[position] for values in comparison.differing.values()] for position in range(len(table.rows))]
+    rows = [(*row[:2], *mine, *row[2:]) for row, mine in zip(table.rows, settings, strict=True)]
+    return replace(table, headers=(rank, group, *comparison.differing, *others), rows=tuple(rows))
+
+
+def differing_table(comparison: Comparison) -> TextTable:
+    """Return a row for each setting that differs, with its text in each group."""
+    rows = [(name, *values) for name, values in comparison.differing.items()]
+    return TextTable(("setting that differs", *(group.label for group in comparison.groups)), tuple(rows))
+
+
+def left_out_tables(comparison: Comparison) -> Sequence[TextTable]:
+    """Return the runs that are in no group, and those that have no rank, with the reasons; tables may be empty."""
+    return (
+        TextTable(("not compared", "reason"), tuple((str(path), reason) for path, reason in comparison.skipped)),
+        TextTable(("not ranked", "scored on"), tuple((str(path), reason) for path, reason in comparison.other_data)),
+    )
+
+
+def transductive_note(comparison: Comparison) -> str:
+    """Return what is to be said of transductive groups; an empty text where there is none."""
+    labels = [group.label for group in comparison.groups if group.transductive]
+    if not labels:
+        return ""
+    return (
+        f"Transductive: {', '.join(labels)}. These runs learned from images of the test subset, without their labels; "
+        "their scores do not hold for new images."
+    )
+
+
+def _cells(difference: Difference | None) -> tuple[str, str, str]:
+    if difference is None:
+        return "", "", ""
+    pairs = str(difference.pairs)
+    if difference.mean is None:
+        return "", "no run with the same seed, fold and items", pairs
+    mean = f"{difference.mean:+.4f}"
+    if difference.low is None or difference.high is None:
+        return mean, "needs at least two pairs", pairs
+    return mean, f"{difference.low:+.4f} to {difference.high:+.4f}", pairs

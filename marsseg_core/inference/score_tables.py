@@ -1,0 +1,68 @@
+"""Scores of runs as tables: a column for each run and data set."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import chain
+from typing import Any
+
+from ..experiments.text_table import TextTable
+from .scoring import Score
+
+
+def scores_table(scores: Sequence[Score]) -> TextTable:
+    """Return a row for each score that tables show, over all classes and for each class."""
+    records = [score.confusion.to_json() for score in scores]
+    rows = []
+    for key in dict.fromkeys(chain(*records)):
+        if not any(score.table.shows(key) for score in scores):
+            continue
+        example = next(record[key] for record in records if key in record)
+        if key == "per_class":
+            rows += _rows_per_class([record.get(key, {}) for record in records], scores)
+        elif isinstance(example, dict):
+            classes = dict.fromkeys(name for record in records for name in record[key])
+            rows += [(f"{key} {name}", *(_cell(record[key].get(name, "")) for record in records)) for name in classes]
+        elif not isinstance(example, list):
+            rows.append((key, *(_cell(record.get(key, "")) for record in records)))
+    columns = labels_of(scores)
+    return TextTable(("score", *columns), tuple(rows), columns)
+
+
+def labels_of(scores: Sequence[Score]) -> tuple[str, ...]:
+    """Name scores by the run, the data or both, whichever differ; a single one by its subset."""
+    differ = [len({getattr(score, name) for score in scores}) > 1 for name in ("run", "data")]
+    if len(scores) == 1 or not any(differ):
+        return tuple(score.subset for score in scores)
+    return tuple(
+        " on ".join(name for name, differs in zip((score.run, score.data), differ, strict=True) if differs)
+        for score in scores
+    )
+
+
+def origin_of(score: Score) -> str:
+    """Return which run was scored on what, and how, in one line."""
+    offsets = f", decoding: {decoding_text(score)}" if score.decoding.offsets else ""
+    flips = ", test-time augmentation" if score.tta else ""
+    return f"{score.run}: {score.subset} of {score.data}{offsets}{flips}"
+
+
+def decoding_text(score: Score) -> str:
+    """Return how logits became classes, with the names of the classes."""
+    return score.decoding.describe(score.confusion.class_names)
+
+
+def _rows_per_class(values: list[dict[str, dict[str, Any]]], scores: Sequence[Score]) -> list[tuple[str, ...]]:
+    """Make the rows of the requested metrics with a value for each class: one row for each metric and class."""
+    words = [word for word in dict.fromkeys(chain(*values)) if any(score.table.shows(f"{word}_") for score in scores)]
+    return [
+        (f"{word} {name}", *(_cell(each.get(word, {}).get(name, "")) for each in values))
+        for word in words
+        for name in dict.fromkeys(chain(*(each.get(word, {}) for each in values)))
+    ]
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:.4f}"
+    return "undefined" if value is None else f"{value:,}" if isinstance(value, int) else value
