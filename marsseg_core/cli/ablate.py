@@ -32,6 +32,7 @@ from .common_options import (
     Unlabelled,
 )
 from .completion import composition, fixed, metrics as metric_names, settings
+from .configured import origins_of_plan, print_origins
 from .kind_options import takes_choices
 from .output import print_json, print_table, print_text, say, warn
 from .trials import execute_trials, open_begun
@@ -53,6 +54,7 @@ _ROWS = 20
 @takes_choices
 def ablate(
     compositions: dict[str, list[str]],
+    context: typer.Context,
     vary: Annotated[
         list[str] | None,
         typer.Option(
@@ -168,7 +170,7 @@ def ablate(
     design = make_design(
         compositions,
         vary or [],
-        Request(plan, {}, sections, set or [], plugin or []),
+        Request(plan, {}, sections, set or [], plugin or [], origins_of_plan(context)),
         session,
         AblationOptions(by or HEADLINE, subset or "test", one_at_a_time),
         seeds=_SEEDS if seeds is None else seeds,
@@ -177,6 +179,7 @@ def ablate(
     _warn_of_design(design)
     if dry_run:
         _print_design(design, on, jobs)
+        print_origins(context, planned=True)
         return
     check_backend()
     from ..files.atomic import refuse_existing

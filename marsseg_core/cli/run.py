@@ -36,6 +36,7 @@ from .common_options import (
     Trust,
     Unlabelled,
 )
+from .configured import origins_of_plan, print_origins
 from .kind_options import takes_kinds
 from .loading import load_keras
 from .output import EXIT_INTERRUPTED, print_table, print_text, say, warn
@@ -51,6 +52,7 @@ if TYPE_CHECKING:
 @takes_kinds
 def run(
     compositions: dict[str, str],
+    context: typer.Context,
     plan: Base = None,
     plugin: Plugins = None,
     trust: Trust = False,
@@ -134,9 +136,9 @@ def run(
         if resume is not None:
             options |= _without_none({"extend": extend})
             others = [name for name in options if name not in ("data", "unlabelled", "workers")]
-            result = resume_run(resume, session, data, unlabelled, workers, others, spread)
+            result = resume_run(resume, session, data, unlabelled, workers, others, spread, context)
         else:
-            refuse_alone(spread)
+            refuse_alone(spread, context)
             others = [name for name in options if name not in ("data", "unlabelled", "epochs", "out")]
             result = extend_run(str(extend), session, epochs, data, unlabelled, out, others)
         if result is not None:
@@ -145,7 +147,7 @@ def run(
     if not dry_run:
         check_backend()
     sections = {"training": _without_none(training), "split": _without_none({"subsets": split})}
-    request = Request(plan, compositions, sections, set or [], plugin or [])
+    request = Request(plan, compositions, sections, set or [], plugin or [], origins_of_plan(context))
     resolved = resolve(request, session)
     _warn_of_unused(resolved)
     series = None
@@ -154,11 +156,12 @@ def run(
 
         series = plan_series(resolved, seeds, folds)
     else:
-        refuse_alone(spread)
+        refuse_alone(spread, context)
     if dry_run:
         print_table(("setting", "value", "origin"), resolved.rows())
         for line in (*resolved.differences, *resolved.remarks):
             warn(line)
+        print_origins(context, planned=False)
         if series is not None:
             print_dry(series[1])
         return

@@ -31,6 +31,7 @@ from .common_options import (
     Unlabelled,
 )
 from .completion import composition, fixed, settings
+from .configured import origins_of_plan, print_origins
 from .kind_options import takes_kinds
 from .output import print_json, print_table, print_text, say, warn
 from .trials import execute_trials, open_begun
@@ -49,6 +50,7 @@ _EXAMPLES = 3
 @takes_kinds
 def sweep(
     compositions: dict[str, str],
+    context: typer.Context,
     vary: Annotated[
         list[str] | None,
         typer.Option(
@@ -167,7 +169,7 @@ def sweep(
         "training": {key: value for key, value in training.items() if value is not None},
         "split": {} if split is None else {"subsets": split},
     }
-    request = Request(plan, compositions, sections, set or [], plugin or [])
+    request = Request(plan, compositions, sections, set or [], plugin or [], origins_of_plan(context))
     options = make_options(
         (*(read_space(space) if space is not None else []), *(vary or [])),
         sampler=sampler,
@@ -185,6 +187,7 @@ def sweep(
     if dry_run:
         _print_options(options, on, jobs, searched)
         _print_space(searched, request, sampler, seed, session)
+        print_origins(context, planned=True)
         return
     check_backend()
     from ..files.atomic import refuse_existing
