@@ -264,11 +264,16 @@ def typed(context: Any, *names: str) -> bool:
 def name_file(error: Any, context: Any) -> None:
     """Add to an error about the value of an option the file that it comes from."""
     found = configured(context)
+    table = f"[{found.command.replace(' ', '.')}]"
     text = " ".join(filter(None, (error.what, error.where)))
     for name, title in found.origins.items():
-        if re.search(rf"--{name.replace('_', '-')}(?![\w-])|^{name}=", text):
-            error.where = ", ".join(filter(None, (error.where, f"{title} [{found.command.replace(' ', '.')}]")))
-            return
+        if error.where and error.where.endswith(f", {title}"):
+            error.where = f"{error.where} {table}"
+        elif re.search(rf"--{name.replace('_', '-')}(?![\w-])", text):
+            error.where = ", ".join(filter(None, (error.where, f"{title} {table}")))
+        else:
+            continue
+        return
 
 
 def wrong_default(error: Any, context: Any) -> RequestError | None:

@@ -24,6 +24,7 @@ from .bash import whole_words
 from .configured import name_file, read_defaults, settle, take_defaults, wrong_default
 from .lazy import LazyCommands, take_unset_options_as_they_are
 from .output import EXIT_INTERRUPTED, print_error, print_text, say
+from .shells import for_shells
 from .signals import signals_interrupt
 from .standard_output import keep_for_results, output_failure, reserve_standard_output
 from .streams import make_streams_lasting
@@ -240,7 +241,7 @@ def main() -> None:
     make_streams_lasting()
     reserve_standard_output()
     try:
-        with signals_interrupt(), whole_words():
+        with signals_interrupt(), whole_words(), for_shells():
             app(prog_name="marsseg")
     except SystemExit as end:
         code = end.code or _code_of_output()

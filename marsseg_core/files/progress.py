@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from contextlib import ExitStack
 from typing import Final, Self
 
 from rich.console import Console
@@ -12,9 +13,8 @@ from rich.text import Text
 
 from ..messages import get_logger
 from ..printable import printable
+from .waiting import SILENT_SECONDS, on_terminal, waiting, without_spinner
 
-# An operation that takes less time shows no progress.
-SILENT_SECONDS: Final = 1.0
 LINE_SECONDS: Final = 10.0
 
 
@@ -31,18 +31,23 @@ class ProgressBar:
         self._bar: Progress | None = None
         self._is_enabled = get_logger(__name__).isEnabledFor(logging.INFO)
         self._task = TaskID(0)
+        self._stack = ExitStack()
 
     def __enter__(self) -> Self:
+        self._stack.enter_context(waiting(self._description))
         return self
 
     def __exit__(self, *_: object) -> None:
         if self._bar is not None:
             self._bar.stop()
+        self._stack.close()
 
     def __call__(self, done: float, total: int) -> None:
         """Show that `done` of `total` is done."""
         if self._bar is None and self._is_enabled and time.monotonic() >= self._next_output:
-            if self._console.is_terminal:
+            if on_terminal():
+                self._stack.close()
+                self._stack.enter_context(without_spinner())
                 self._bar = self._new_bar()
                 self._task = self._bar.add_task(self._description, total=total)
                 self._bar.start()

@@ -17,7 +17,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import MISSING, dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from ..components.finished_runs import UsesRuns
 from ..components.given import given_entry, holding
@@ -51,6 +51,8 @@ from .plan import NAME_KEYS, NETWORK_KINDS, Plan
 from .python_components import Given, make_plugins, named_components
 from .recognition import named_dataset
 from .resolved import ResolvedComponent
+
+T = TypeVar("T", CleaningOptions, SplitOptions, TrainingOptions)
 
 # The origin of a value that an older plan file does not have, because its kind or parameter did not exist yet.
 _OLDER_PLAN: Final = "older plan file"
@@ -238,14 +240,24 @@ class PlanBuilder:
         origins: dict[str, Mapping[str, str]] = {name: item.origins for name, item in self.sections.items()}
         origins |= {kind.option: {"name": origin} for kind, origin in self.kind_origins.items()}
         check_losses(chosen)
-        training = parameters.configure(TrainingOptions, self.sections["training"].values, where="training")
+        training = self._options("training", TrainingOptions)
         check_weighting(chosen)
         check_length(chosen, training.epochs)
-        cleaning = parameters.configure(CleaningOptions, self.sections["cleaning"].values, where="cleaning")
-        split = parameters.configure(SplitOptions, self.sections["split"].values, where="split")
+        cleaning = self._options("cleaning", CleaningOptions)
+        split = self._options("split", SplitOptions)
         if METRIC in self.only:
             planned_metrics(training, self.catalog)
         return Plan(chosen, cleaning, split, training, origins, self.plugins, self.session)
+
+    def _options(self, section: str, cls: type[T]) -> T:
+        """Return the options of a section. An error says where the wrong value comes from."""
+        values = self.sections[section]
+        try:
+            return parameters.configure(cls, values.values, where=section)
+        except RequestError as error:
+            if origin := values.origins.get(error.what.partition("=")[0]):
+                error.where = f"{section}, {origin}"
+            raise
 
     def _overlay(
         self,

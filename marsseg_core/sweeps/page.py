@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from ..figures.page import render_template
+from ..files.waiting import waiting
 from ..messages import get_logger
 from .optional import import_optuna
 from .summary import Summary
@@ -39,6 +40,7 @@ class _Plot:
     html: Any
 
 
+@waiting("Writing the page")
 def write_page(sweep: Sweep, summary: Summary) -> bool:
     """Write the page of a sweep. Return False, after a warning, if a package that draws it is not installed."""
     try:

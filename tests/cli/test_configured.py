@@ -133,7 +133,7 @@ class TestWhatCounts:
     def test_every_command_takes_defaults(self, cli, project):
         project("[list]\njson = true\n[data.cache]\njson = true")
         assert json.loads(cli("list", "loss").out)["components"]
-        assert json.loads(cli("data", "cache").out)["entries"] == []
+        assert "entries" in json.loads(cli("data", "cache").out)
 
     def test_a_flag_that_a_file_sets_can_be_switched_off(self, cli, project):
         project("[list]\njson = true")

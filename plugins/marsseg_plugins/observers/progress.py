@@ -6,6 +6,7 @@ Nothing is shown if messages of level INFO are off, as with `marsseg run --quiet
 from __future__ import annotations
 
 import logging
+import sys
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
@@ -44,20 +45,24 @@ def marsseg_callbacks(run: Run) -> list[keras.callbacks.Callback]:
     """Return the progress bar, on a terminal."""
     from .bar import EpochBar
 
-    console = _console()
-    return [EpochBar(run, console)] if _is_enabled() and console.is_terminal else []
+    return [EpochBar(run, _console())] if _is_enabled() and _on_terminal() else []
 
 
 @hookimpl
 def marsseg_epoch_finished(run: Run, record: Mapping[str, float | None]) -> None:
     """Print a line about the epoch, unless standard error is a terminal."""
-    if not _console().is_terminal:
+    if not _on_terminal():
         epoch = f"epoch {record['epoch']:.0f}/{run.plan.training.epochs}"
         _print_line(f"{epoch}  loss {number(record['loss'])}  {scores(record, run.best_by)}  {record['seconds']:.1f} s")
 
 
 def _is_enabled() -> bool:
     return get_logger(__name__).isEnabledFor(logging.INFO)
+
+
+def _on_terminal() -> bool:
+    """Return whether standard error is a terminal, whatever FORCE_COLOR says."""
+    return sys.stderr is not None and sys.stderr.isatty()
 
 
 def _console() -> Console:
