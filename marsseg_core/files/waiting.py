@@ -9,7 +9,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from io import TextIOBase
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TextIO, cast
 
 from ..messages import get_logger
 from ..printable import printable
@@ -132,7 +132,7 @@ class _Spinner:
                 return
             self._live = Live(
                 spinner,
-                console=Console(file=self._terminal, force_terminal=True),
+                console=Console(file=cast(TextIO, self._terminal), force_terminal=True),
                 transient=True,
                 refresh_per_second=10,
                 redirect_stdout=False,
