@@ -29,8 +29,8 @@ def plan_defaults(catalog: Catalog) -> dict[str, str]:
     return {name: to_text(value) for name, value in values.items() if value is not None}
 
 
-def complete(params: Sequence[Any], context: Any) -> None:
-    """Complete the help of a Click command's options.
+def complete(params: Sequence[Any], context: Any = None) -> None:
+    """Complete the help of a Click command's options; without a context, as if there were no configuration file.
 
     If one of them is `--plan`, the command makes a plan. The values of configuration files are shown by Typer.
     """
@@ -38,7 +38,7 @@ def complete(params: Sequence[Any], context: Any) -> None:
     if any(param.name == "plan" for param in params):
         with suppress(MarssegError):  # in marsseg.toml or a plugin: help is shown all the same
             defaults = plan_defaults(installed())
-    origins = configured(context).titles
+    origins = {} if context is None else configured(context).titles
     for param in params:
         described = vars(param).setdefault("described", getattr(param, "help", None))
         if getattr(param, "is_flag", False):

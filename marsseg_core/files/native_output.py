@@ -11,7 +11,10 @@ from contextlib import ExitStack, contextmanager
 
 @contextmanager
 def native_output_hidden() -> Iterator[None]:
-    """Hide what is written to descriptor 2 while the block runs. If the block raises an exception, it is shown then."""
+    """Hide what is written to descriptor 2 while the block runs.
+
+    If the block raises an exception, it is shown then; not if it is interrupted.
+    """
     sys.stderr.flush()
     with ExitStack() as stack:
         try:
@@ -23,6 +26,8 @@ def native_output_hidden() -> Iterator[None]:
         os.dup2(hidden.fileno(), 2)
         try:
             yield
+        except KeyboardInterrupt:
+            raise
         except BaseException:
             hidden.seek(0)
             stack.callback(sys.stderr.write, hidden.read().decode(errors="replace"))

@@ -107,12 +107,18 @@ def test_a_descriptor_in_non_blocking_mode_loses_nothing(waiting):
     assert (bytes(received), file.failure) == (sent, None)
 
 
-def test_messages_of_the_backend_are_shown_where_no_temporary_file_can_be_made(monkeypatch, capfd):
+def test_native_output_is_hidden_also_where_the_user_interrupts_but_not_without_a_place_for_it(monkeypatch, capfd):
     def no_folder():
         raise FileNotFoundError(errno.ENOENT, "No usable temporary directory found")
 
+    def interrupt():
+        os.write(2, b"hidden")
+        raise KeyboardInterrupt
+
     with native_output_hidden():
         os.write(2, b"hidden")
+    with pytest.raises(KeyboardInterrupt), native_output_hidden():
+        interrupt()
     monkeypatch.setattr(native_output.tempfile, "TemporaryFile", no_folder)
     with native_output_hidden():
         os.write(2, b"shown")
