@@ -122,10 +122,12 @@ if TYPE_CHECKING:
     from .figures import canvas as canvas, colours as colours, curves as curves, matrix as matrix, panels as panels
     from .figures.page import render_template as render_template
     from .files.contents import other_content as other_content
+    from .files.native_output import native_output_hidden as native_output_hidden
     from .files.npy import read_npy_header as read_npy_header
     from .files.regular import check_regular as check_regular, open_regular as open_regular
     from .files.run_folder import FINISHED as FINISHED, RunFolder as RunFolder
     from .files.text import read_text as read_text
+    from .files.waiting import waiting as waiting, without_spinner as without_spinner
     from .hooks import hookimpl as hookimpl
     from .messages import get_logger as get_logger
     from .networks.compiled import compiled as compiled
@@ -318,6 +320,7 @@ _NAMES: Final = {
     ),
     "figures.page": ("render_template",),
     "files.contents": ("other_content",),
+    "files.native_output": ("native_output_hidden",),
     "files.npy": ("read_npy_header",),
     "files.regular": (
         "check_regular",
@@ -328,6 +331,10 @@ _NAMES: Final = {
         "RunFolder",
     ),
     "files.text": ("read_text",),
+    "files.waiting": (
+        "waiting",
+        "without_spinner",
+    ),
     "hooks": ("hookimpl",),
     "messages": ("get_logger",),
     "networks.compiled": ("compiled",),

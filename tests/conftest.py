@@ -48,6 +48,12 @@ def own_cache(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="session", autouse=True)
+def no_configuration_of_the_user() -> None:
+    """The defaults of whoever runs the tests are not those of the tests."""
+    os.environ["MARSSEG_CONFIG"] = os.devnull
+
+
+@pytest.fixture(scope="session", autouse=True)
 def compiled_by_jax(tmp_path_factory) -> None:
     """What a process compiles with JAX, later ones read: to load a small network takes them 1 second instead of 14."""
     base = tmp_path_factory.getbasetemp()

@@ -13,6 +13,7 @@ from ..networks.startup import check_backend
 from ..planning.executors import executor_of
 from ..registry.kinds import EXECUTOR
 from .completion import composition, fixed, metrics as metric_names, settings
+from .configured import print_origins
 from .kind_options import takes_choices
 from .output import print_json, print_table, print_text, say, warn
 from .plan_options import PlanOptions, takes_plan
@@ -36,6 +37,7 @@ _ROWS = 20
 @takes_plan
 def ablate(
     compositions: dict[str, list[str]],
+    context: typer.Context,
     given: PlanOptions,
     vary: Annotated[
         list[str] | None,
@@ -128,6 +130,7 @@ def ablate(
         warn(line)
     if dry_run:
         _print_design(design, on, jobs)
+        print_origins(context, planned=True)
         return
     check_backend()
     from ..files.atomic import refuse_existing

@@ -28,7 +28,8 @@ def check(
 
     check_backend()
     if not is_pack(file):
-        raise RequestError(f"'{file}' is not a pack.", hint="`marsseg pack RUN --out FILE.zip` makes one.")
+        missing = "" if file.exists() else ": there is no such file"
+        raise RequestError(f"'{file}' is not a pack{missing}.", hint="`marsseg pack RUN --out FILE.zip` makes one.")
     open_pack(file)  # a damaged file is an error before Keras is loaded
     load_keras()
     from ..packs.check import check_pack

@@ -48,15 +48,21 @@ def _machine() -> dict[str, str]:
 
 
 def _folders() -> dict[str, str]:
-    """Return the cache folder, and the environment variables of marsseg and Keras that are set."""
+    """Return the cache folder, the configuration files, and the variables of marsseg and Keras that are set."""
     from ..files.cache_folder import root
+    from ..files.configuration import project_file, user_file
 
     try:
         cache = str(root())
     except MarssegError as error:
         cache = f"none: {error.what}"
+    user, project = user_file(), project_file()
+    files = {
+        "user configuration": "none" if user is None else str(user) if user.exists() else f"none ({user})",
+        "project configuration": "none" if project is None else str(project),
+    }
     chosen = {name: value for name, value in sorted(os.environ.items()) if name.startswith(("MARSSEG_", "KERAS_"))}
-    return {"cache": cache, **chosen}
+    return {"cache": cache, **files, **chosen}
 
 
 def _plugins() -> dict[str, str]:

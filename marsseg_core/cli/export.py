@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import Annotated
 
@@ -9,13 +10,14 @@ import typer
 
 from ..components.exports import FLOAT32, OUTPUTS, TOLERANCE
 from ..errors import RequestError, nearest
+from ..files.waiting import waiting
 from ..networks.startup import check_backend
 from ..registry.kinds import EXPORTER
 from ..registry.session import open_session
 from .common_options import Plugins, Trust
 from .completion import composition, fixed
 from .loading import load_keras
-from .output import print_json, print_table, say
+from .output import print_json, print_table
 
 _SIZES = ("own", "free")
 
@@ -89,17 +91,17 @@ def export(
     from ..export.export import check_target, export_run
 
     check_target(out, exporter.component)
-    say(f"Writing {out}, and comparing it with the network of {run} …")
-    exported = export_run(
-        folder,
-        exporter,
-        out,
-        session,
-        output=output,
-        free=size == "free",
-        precision=precision,
-        tolerance=tolerance,
-    )
+    with waiting(f"Writing {out}, and comparing it with the network of {run}", level=logging.INFO):
+        exported = export_run(
+            folder,
+            exporter,
+            out,
+            session,
+            output=output,
+            free=size == "free",
+            precision=precision,
+            tolerance=tolerance,
+        )
     agreement, change = exported.agreement, exported.change
     if json:
         print_json(

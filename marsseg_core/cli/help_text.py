@@ -12,6 +12,7 @@ from ..planning.options import SECTIONS
 from ..registry.catalog import Catalog, installed
 from ..registry.kinds import PLAN_KINDS
 from ..registry.parameters import to_text
+from .configured import configured
 
 
 def plan_defaults(catalog: Catalog) -> dict[str, str]:
@@ -28,14 +29,23 @@ def plan_defaults(catalog: Catalog) -> dict[str, str]:
     return {name: to_text(value) for name, value in values.items() if value is not None}
 
 
-def complete(params: Sequence[Any]) -> None:
-    """Complete the help of a Click command's options, once. If one of them is `--plan`, the command makes a plan."""
+def complete(params: Sequence[Any], context: Any = None) -> None:
+    """Complete the help of a Click command's options; without a context, as if there were no configuration file.
+
+    If one of them is `--plan`, the command makes a plan. The values of configuration files are shown by Typer.
+    """
     defaults: Mapping[str, str] = {}
     if any(param.name == "plan" for param in params):
         with suppress(MarssegError):  # in marsseg.toml or a plugin: help is shown all the same
             defaults = plan_defaults(installed())
+    origins = {} if context is None else configured(context).titles
     for param in params:
+        described = vars(param).setdefault("described", getattr(param, "help", None))
         if getattr(param, "is_flag", False):
             param.metavar = ""  # Typer writes <bool>
-        elif param.name in defaults and "Default: " not in param.help:
-            param.help = f"{param.help} Default: {defaults[param.name]}."
+        if param.name in origins:
+            param.help = f"{described} Set in {origins[param.name]}."
+        elif param.name in defaults:
+            param.help = f"{described} Default: {defaults[param.name]}."
+        else:
+            param.help = described

@@ -6,7 +6,7 @@ import importlib
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from typing import Annotated, Any, Final
 
 import typer
@@ -21,8 +21,10 @@ from ..printable import printable
 from ..registry.distribution import version
 from ..registry.source_code import docstring_of
 from .bash import whole_words
+from .configured import name_file, read_defaults, settle, take_defaults, wrong_default
 from .lazy import LazyCommands, take_unset_options_as_they_are
 from .output import EXIT_INTERRUPTED, print_error, print_text, say
+from .shells import for_shells
 from .signals import signals_interrupt
 from .standard_output import keep_for_results, output_failure, reserve_standard_output
 from .streams import make_streams_lasting
@@ -69,7 +71,7 @@ def _printable_usage_errors() -> Iterator[None]:
 def _complete_help(command: Any, context: Any) -> None:
     from .help_text import complete
 
-    complete(command.get_params(context))
+    complete(command.get_params(context), context)
 
 
 class _MarssegGroup(TyperGroup):
@@ -108,6 +110,15 @@ class _MarssegGroup(TyperGroup):
         take_unset_options_as_they_are(self.get_params(ctx))
         return super().parse_args(ctx, args)
 
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """Find the command that the words name, and the defaults that the configuration files give its options."""
+        name, command, rest = super().resolve_command(ctx, args)
+        if command is not None and not ctx.resilient_parsing and not ctx.params.get("no_config"):
+            wants_help = name == "help" or not {"-h", "--help"}.isdisjoint(rest)
+            with suppress(MarssegError) if wants_help else nullcontext():
+                read_defaults(ctx, self, str(name), command, rest)
+        return name, command, rest
+
     def format_help(self, ctx: Any, formatter: Any) -> None:
         """Print the help of the options and the names of the commands."""
         _complete_help(self, ctx)
@@ -122,6 +133,7 @@ class _MarssegGroup(TyperGroup):
         try:
             return super().invoke(ctx)
         except MarssegError as error:
+            name_file(error, ctx)
             print_error(error, with_traceback=ctx.params.get("traceback", False))
             raise typer.Exit(error.exit_code) from None
         except KeyboardInterrupt:
@@ -129,12 +141,12 @@ class _MarssegGroup(TyperGroup):
             say("Interrupted.")
             raise typer.Exit(EXIT_INTERRUPTED) from None
         except Exception as cause:
-            shortage = memory_error(cause)
-            if shortage is None:
+            known = wrong_default(cause, ctx) or memory_error(cause)
+            if known is None:
                 raise
-            shortage.__cause__ = cause
-            print_error(shortage, with_traceback=ctx.params.get("traceback", False))
-            raise typer.Exit(shortage.exit_code) from None
+            known.__cause__ = cause
+            print_error(known, with_traceback=ctx.params.get("traceback", False))
+            raise typer.Exit(known.exit_code) from None
 
 
 class _Command(TyperCommand):
@@ -152,8 +164,11 @@ class _Command(TyperCommand):
                 seen.add(option)
         take_unset_options_as_they_are(self.get_params(ctx))
         refuse_spaces_in_lists(args)
+        args = take_defaults(ctx, args)
         with other_words_for_options(self.params):
-            return super().parse_args(ctx, args)
+            rest = super().parse_args(ctx, args)
+        settle(ctx)
+        return rest
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
         """Print the help, with the values that a plan has by default."""
@@ -186,6 +201,9 @@ def marsseg(
     traceback: Annotated[bool, typer.Option("--traceback", help="Show the traceback of an error.")] = False,
     version: Annotated[
         bool, typer.Option("--version", "-V", callback=_print_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+    no_config: Annotated[
+        bool, typer.Option("--no-config", help="Take no option from a configuration file (marsseg.toml).")
     ] = False,
 ) -> None:
     """Train, score and compare semantic segmentation networks for Mars terrain, by the names of their components."""
@@ -223,7 +241,7 @@ def main() -> None:
     make_streams_lasting()
     reserve_standard_output()
     try:
-        with signals_interrupt(), whole_words():
+        with signals_interrupt(), whole_words(), for_shells():
             app(prog_name="marsseg")
     except SystemExit as end:
         code = end.code or _code_of_output()

@@ -11,6 +11,7 @@ from ..conventions import VOID
 from ..data.limits import SIDE_LIMIT
 from ..errors import RequestError
 from ..files.atomic import atomic_write, require_parent
+from ..files.waiting import waiting
 from ..networks.startup import check_backend
 from ..registry.entries import Entry
 from ..registry.kinds import ARCHITECTURE, RECIPE
@@ -61,7 +62,7 @@ def build(entry: Entry, text: str, parts: Mapping[str, str], size: str, classes:
     from ..networks.build import build_network
     from ..networks.keras_backend import preserve_random_state
 
-    with preserve_random_state():
+    with waiting("Building the network"), preserve_random_state():
         return build_network(plan, (height, width, channels), classes)
 
 

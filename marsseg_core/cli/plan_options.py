@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+import typer
+
 from ..registry.session import Session, open_session
 from .common_options import (
     Base,
@@ -26,6 +28,7 @@ from .common_options import (
     Trust,
     Unlabelled,
 )
+from .configured import origins_of_plan
 from .signatures import extended
 
 if TYPE_CHECKING:
@@ -57,7 +60,10 @@ _TRAINING: Final = {
 
 @dataclass(frozen=True)
 class PlanOptions:
-    """The values of the options. `training` has those that were used, by their names."""
+    """The values of the options.
+
+    `training` has those that were used, by their names. `origins` are the files of those from configuration files.
+    """
 
     plan: str | None
     plugin: list[Path] | None
@@ -66,6 +72,7 @@ class PlanOptions:
     set: list[str] | None
     split: str | None
     training: Mapping[str, str]
+    origins: Mapping[str, str]
 
     def with_training(self, **training: str | None) -> PlanOptions:
         """Return the options with further values of the training; None is one that was not used."""
@@ -81,7 +88,7 @@ class PlanOptions:
         from ..planning.resolver import Request
 
         sections = {"training": self.training, "split": {} if self.split is None else {"subsets": self.split}}
-        return Request(self.plan, compositions, sections, self.set or [], self.plugin or [])
+        return Request(self.plan, compositions, sections, self.set or [], self.plugin or [], self.origins)
 
     def described(self) -> dict[str, Any]:
         """Return the options that describe a plan, by their names; what was not used is None."""
@@ -90,10 +97,12 @@ class PlanOptions:
 
 
 def takes_plan(command: Callable[..., None]) -> Callable[..., None]:
-    """Add the options to a command, before its own. The command receives them in its argument `given`."""
+    """Add the options to a command with a `context`, before its own. It receives them in its argument `given`."""
 
-    def call(**values: Any) -> None:
+    def call(context: typer.Context, **values: Any) -> None:
         training = {name: value for name in _TRAINING if (value := values.pop(name)) is not None}
-        command(given=PlanOptions(**{name: values.pop(name) for name in _PLAN}, training=training), **values)
+        plan = {name: values.pop(name) for name in _PLAN}
+        given = PlanOptions(**plan, training=training, origins=origins_of_plan(context))
+        command(context=context, given=given, **values)
 
     return extended(command, call, before=_PLAN | _TRAINING, without=["given"])

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import typer
+
 from ..errors import RequestError
 from ..networks.processes import processes
 from ..networks.startup import check_backend
@@ -28,6 +30,7 @@ def resume_run(
     workers: str | None,
     other_options: list[str],
     spread: MemberWorkers | None,
+    context: typer.Context,
 ) -> Run | None:
     """Resume a run and return it; or go on with a series, print its scores, and return None.
 
@@ -59,7 +62,7 @@ def resume_run(
         series = resume_series(Path(path), plans, moved=moved, workers=spread)
         print_series(series, plan.metrics, trust=bool(plan.plugins))
         return None
-    refuse_alone(spread)
+    refuse_alone(spread, context)
     folder = RunFolder.open(path)
     if not moved:
         folder.check_unfinished()

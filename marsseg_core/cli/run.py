@@ -13,6 +13,7 @@ from ..networks.processes import processes
 from ..networks.startup import check_backend
 from ..registry.kinds import DATASET, OBSERVER
 from .common_options import SEVERAL, TRAINING, Devices, Jobs, On
+from .configured import print_origins
 from .kind_options import takes_kinds
 from .loading import load_keras
 from .output import EXIT_INTERRUPTED, print_table, print_text, say, warn
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 @takes_plan
 def run(
     compositions: dict[str, str],
+    context: typer.Context,
     given: PlanOptions,
     devices: Devices = None,
     seed: Annotated[
@@ -86,9 +88,9 @@ def run(
         if resume is not None:
             options |= _without_none({"extend": extend})
             others = [name for name in options if name not in ("data", "unlabelled", "workers")]
-            result = resume_run(resume, session, data, unlabelled, workers, others, spread)
+            result = resume_run(resume, session, data, unlabelled, workers, others, spread, context)
         else:
-            refuse_alone(spread)
+            refuse_alone(spread, context)
             others = [name for name in options if name not in ("data", "unlabelled", "epochs", "out")]
             result = extend_run(str(extend), session, given.training.get("epochs"), data, unlabelled, out, others)
         if result is not None:
@@ -104,11 +106,12 @@ def run(
 
         series = plan_series(resolved, seeds, folds)
     else:
-        refuse_alone(spread)
+        refuse_alone(spread, context)
     if dry_run:
         print_table(("setting", "value", "origin"), resolved.rows())
         for line in (*resolved.differences, *resolved.remarks):
             warn(line)
+        print_origins(context, planned=False)
         if series is not None:
             print_dry(series[1])
         return

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from ..errors import RequestError
+from .configured import typed
 from .loading import load_keras
 from .output import EXIT_INTERRUPTED, print_table, print_text, say
 
@@ -42,9 +43,9 @@ def member_workers(
     return MemberWorkers(executor_of(on or "local", session), jobs or 1, tuple(disable or ()))
 
 
-def refuse_alone(workers: MemberWorkers | None) -> None:
-    """Raise RequestError if --on or --jobs is used with a single run."""
-    if workers is not None:
+def refuse_alone(workers: MemberWorkers | None, context: typer.Context) -> None:
+    """Raise RequestError if --on or --jobs is typed for a single run. What a configuration file says is for others."""
+    if workers is not None and typed(context, "on", "jobs"):
         raise RequestError(
             "A single run is executed in this process.",
             where="--on, --jobs",

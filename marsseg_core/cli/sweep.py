@@ -13,6 +13,7 @@ from ..planning.executors import executor_of
 from ..registry.kinds import EXECUTOR
 from ..registry.session import Session
 from .completion import composition, fixed, settings
+from .configured import print_origins
 from .kind_options import takes_kinds
 from .output import print_json, print_table, print_text, say, warn
 from .plan_options import PlanOptions, takes_plan
@@ -33,6 +34,7 @@ _EXAMPLES = 3
 @takes_plan
 def sweep(
     compositions: dict[str, str],
+    context: typer.Context,
     given: PlanOptions,
     vary: Annotated[
         list[str] | None,
@@ -129,6 +131,7 @@ def sweep(
     if dry_run:
         _print_options(options, on, jobs, searched)
         _print_space(searched, request, sampler, seed, session)
+        print_origins(context, planned=True)
         return
     check_backend()
     from ..files.atomic import refuse_existing

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from ..files.run_folder import RunFolder
+from ..files.waiting import on_terminal, without_spinner
 from ..printable import printable
 from .output import say
 
@@ -33,10 +33,11 @@ class SweepProgress:
         self._stack = ExitStack()
 
     def __enter__(self) -> Self:
-        if sys.stderr.isatty():
+        if on_terminal():
             from rich.console import Console
             from rich.live import Live
 
+            self._stack.enter_context(without_spinner())
             self._live = self._stack.enter_context(Live(console=Console(stderr=True), refresh_per_second=2))
         return self
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Annotated, Any
@@ -12,6 +13,7 @@ from rich.console import Console
 from rich.text import Text
 
 from ..errors import RequestError
+from ..files.waiting import without_spinner
 from ..messages import ROOT
 from ..printable import printable
 from .signatures import extended
@@ -28,7 +30,13 @@ class _StandardError(logging.Handler):
         is_warning = record.levelno >= logging.WARNING
         message = printable(record.getMessage())
         line = f"Warning: {message}" if is_warning else message
-        Console(stderr=True).print(Text(line, style="yellow" if is_warning else ""), soft_wrap=True)
+        console = Console(stderr=True)
+        with console.capture() as captured:
+            console.print(Text(line, style="yellow" if is_warning else ""), soft_wrap=True)
+        # Not by the console, which would write into a progress bar: while there is one, `sys.stderr` writes above it.
+        with without_spinner():
+            sys.stderr.write(captured.get())
+            sys.stderr.flush()
 
 
 @contextmanager

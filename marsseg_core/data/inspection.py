@@ -9,6 +9,7 @@ from typing import Any, Final
 import numpy as np
 
 from ..errors import RequestError
+from ..files.waiting import waiting
 from .arrays import SegmentationData
 from .chunks import chunks
 from .doubts import doubts
@@ -202,6 +203,7 @@ class Inspection:
         return asdict(self)
 
 
+@waiting("Inspecting the data")
 def inspect(data: SegmentationData, unlabelled: np.ndarray | None, split: SplitOptions) -> Inspection:
     """Inspect all images and masks, and the subsets that a run with the options `split` would use.
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from ..errors import RequestError
 from ..files.run_folder import RunFolder
+from ..files.waiting import waiting
 from ..planning.metrics import metric_table
 from ..runs.records import FOLD, SEED, Record, RecordedSplit, find_runs, read_record
 from .curves import History, curves_of, rounded
@@ -29,6 +30,7 @@ class Board:
     unreadable: tuple[tuple[Path, str], ...]
 
 
+@waiting("Reading the runs")
 def read_board(folder: Path) -> Board:
     """Read all runs in a folder and in its series and sweeps. Raises RequestError if there is none."""
     records: list[tuple[Record, RunFolder, History]] = []

@@ -14,6 +14,7 @@ from typing import Any, Final
 from ..conventions import HEADLINE
 from ..errors import RequestError, nearest
 from ..files.run_folder import RunFolder
+from ..files.waiting import waiting
 from ..planning.metrics import metric_table
 from ..planning.options import SECTIONS
 from ..registry.parameters import NONE_WORD, to_text
@@ -157,6 +158,7 @@ class Comparison(HtmlRepr):
         }
 
 
+@waiting("Reading the runs")
 def compare_runs(paths: Sequence[Path], *, by: str = HEADLINE, subset: str = "test") -> Comparison:
     """Compare the finished runs in `paths`: run folders, packs, or folders that contain runs and series.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import numpy as np
 
 from ..errors import RequestError, RunError
 from ..files.run_folder import RunFolder
+from ..files.waiting import waiting
 from ..messages import get_logger
 from ..networks.compiled import compute_by
 from ..networks.local import locality
@@ -55,8 +57,8 @@ def _make(network: keras.Model, folder: RunFolder, engine: ResolvedComponent, pa
     stride = None if local is None else local.stride
     images = [form.taken(batch) for batch in _images(network, folder, stride, session)]
     name = engine.component.engine
-    _logger.info(f"Writing {path}, which {name} needs, and comparing it with the network …")
-    made = write_checked(engine, in_float32(network), form, metadata, path, images)
+    with waiting(f"Writing {path}, which {name} needs, and comparing it with the network", level=logging.INFO):
+        made = write_checked(engine, in_float32(network), form, metadata, path, images)
     _logger.info(f"{name} takes {1000 * made.seconds:.2f} ms for one image, Keras {1000 * made.keras_seconds:.2f} ms.")
 
 

@@ -22,7 +22,7 @@ KERAS: Final = "keras"
 
 def find_exporter(text: str, catalog: Catalog) -> ResolvedComponent:
     """Return the exporter that a composition text names. Raises RequestError unless it is one that can write here."""
-    found = resolve_composition(EXPORTER, text, catalog)
+    found = resolve_composition(EXPORTER, text, catalog, where=f"--{EXPORTER.option} {text}")
     if len(found) != 1:
         raise RequestError("A network is written in one format.", where=f"--{EXPORTER.option} {text}")
     resolved = ResolvedComponent(*found[0])

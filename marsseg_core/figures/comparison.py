@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ..experiments.comparison import Comparison, RunGroup
+from ..files.waiting import waiting
 from .canvas import MUTED, NOTE_SIZE, TITLE_SIZE, Target, finish_rows, shortened, verbatim, write
 from .colours import FIRST, INK
 
@@ -17,6 +18,7 @@ LONGEST_TITLE = 60
 MOST_ROWS = 100  # an image of more than 65,536 pixels cannot be written, and nobody reads one half as high
 
 
+@waiting("Drawing the figure")
 def comparison_figure(comparison: Comparison, target: Target) -> None:
     """Draw a row for each group, the best on top; of many groups, only the best MOST_ROWS.
 

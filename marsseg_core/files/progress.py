@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import time
+from contextlib import ExitStack
 from typing import Final, Self
 
 from rich.console import Console
@@ -16,9 +17,8 @@ from rich.text import Text
 from ..messages import get_logger
 from ..printable import printable
 from ..shown import NotebookOutput
+from .waiting import SILENT_SECONDS, on_terminal, waiting, without_spinner
 
-# An operation that takes less time shows no progress.
-SILENT_SECONDS: Final = 1.0
 LINE_SECONDS: Final = 10.0
 
 # The time between two states of the bar in a notebook.
@@ -39,13 +39,16 @@ class ProgressBar:
         self._notebook = NotebookOutput() if NotebookOutput.is_possible() else None
         self._is_enabled = get_logger(__name__).isEnabledFor(logging.INFO)
         self._task = TaskID(0)
+        self._stack = ExitStack()
 
     def __enter__(self) -> Self:
+        self._stack.enter_context(waiting(self._description))
         return self
 
     def __exit__(self, *_: object) -> None:
         if self._bar is not None:
             self._bar.stop()
+        self._stack.close()
         if self._notebook is not None:
             self._notebook.clear()
 
@@ -56,7 +59,9 @@ class ProgressBar:
                 share = f"{100 * done / total:.0f} % of {total:,}"
                 self._notebook.show_progress([self._description, share], done, total)
                 self._next_output = time.monotonic() + NOTEBOOK_SECONDS
-            elif self._console.is_terminal:
+            elif on_terminal():
+                self._stack.close()
+                self._stack.enter_context(without_spinner())
                 self._bar = self._new_bar()
                 self._task = self._bar.add_task(self._description, total=total)
                 self._bar.start()

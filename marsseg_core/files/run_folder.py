@@ -132,7 +132,8 @@ class RunFolder:
                     "If a run was killed there before it began, nothing is lost: delete the folder, and start the run "
                     "again."
                 )
-            raise RequestError(f"'{path}' is not a run folder: it has no {folder.plan.name}.", hint=hint)
+            missing = f"it has no {folder.plan.name}" if os.path.lexists(path) else "there is no such file or folder"
+            raise RequestError(f"'{path}' is not a run folder: {missing}.", hint=hint)
         return [folder]
 
     @property

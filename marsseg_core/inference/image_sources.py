@@ -19,7 +19,7 @@ from ..data.split import SUBSETS
 from ..errors import RequestError, nearest
 from ..files.run_folder import RunFolder
 from ..planning.invoke import call_component
-from ..planning.recognition import datasets_that_recognise
+from ..planning.recognition import datasets_that_recognise, given_as_source
 from ..planning.resolver import Request, resolve
 from ..registry import kinds
 from ..registry.session import Session
@@ -133,7 +133,8 @@ def _suffixes() -> str:
 
 def _dataset(text: str, session: Session, runs: Sequence[RunFolder], subset: str | None) -> ImageSource:
     scaling = scaling_of(runs)
-    plan = resolve(Request(compositions={"data": text}), session, only=(kinds.DATASET,)).with_scaling(scaling)
+    with given_as_source(text):
+        plan = resolve(Request(compositions={"data": text}), session, only=(kinds.DATASET,)).with_scaling(scaling)
     resolved = plan.resolved[kinds.DATASET][0]
     if subset is None:
         images: np.ndarray | None = call_component(resolved, resolved.component.unlabelled)

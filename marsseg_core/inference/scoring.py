@@ -16,6 +16,7 @@ from ..evaluation.decoding import ARGMAX, Decoding
 from ..evaluation.evaluate import evaluate
 from ..export.engine import use_engine
 from ..files.run_folder import RunFolder
+from ..files.waiting import waiting
 from ..messages import get_logger
 from ..networks.keras_backend import ask_for_determinism
 from ..networks.load import load
@@ -155,6 +156,7 @@ def _check_classes(run: RunFolder, network: keras.Model, data: SegmentationData)
         )
 
 
+@waiting("Scoring the network")
 def _score(
     network: keras.Model,
     data: SegmentationData,

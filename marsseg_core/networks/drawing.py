@@ -16,6 +16,7 @@ import keras
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
 
+from ..files.waiting import waiting
 from .graph import calls
 
 INK = "#222222"
@@ -79,6 +80,7 @@ def block_name(layer_name: str) -> str:
     return f"{first} {rest.partition('_')[0]}" if first.startswith("bottleneck") and rest else first
 
 
+@waiting("Drawing the network")
 def draw(network: keras.Model, target: Path, title: str) -> None:
     """Write the drawing of a network to the PNG file `target`."""
     blocks = blocks_of(network)

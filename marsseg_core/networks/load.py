@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import RequestError
 from ..files.run_folder import RunFolder
+from ..files.waiting import waiting
 from ..messages import get_logger
 from ..planning.plan import NETWORK_KINDS
 from ..planning.resolver import Request, resolve
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 _logger = get_logger(__name__)
 
 
+@waiting("Loading the network")
 def load(path: str | Path, session: Session) -> keras.Model:
     """Load the best network of a run folder, or of a pack with one run. It predicts logits.
 

@@ -12,6 +12,7 @@ import keras
 from ..errors import RequestError
 from ..files.pack import Pack, open_pack
 from ..files.run_folder import RunFolder
+from ..files.waiting import waiting
 from ..networks.load import load
 from ..registry.session import Session
 from ..runs.recorded_data import recorded_scaling
@@ -34,6 +35,7 @@ class CheckedPack:
     tolerances: tuple[float, ...]
 
 
+@waiting("Checking the pack")
 def check_pack(path: Path, session: Session) -> CheckedPack:
     """Check a pack as its receiver does. Raises RequestError for the first thing that is wrong."""
     pack = open_pack(path)

@@ -14,6 +14,7 @@ import numpy as np
 from ..files.atomic import atomic_write
 from ..files.pack import CARD, MORE_RUN_FILES, RUN_FILES, TEST_INPUT, TEST_OUTPUT, write_pack
 from ..files.run_folder import RunFolder
+from ..files.waiting import waiting
 from ..inference.ensemble import load_networks
 from ..registry.session import Session
 from .card import card
@@ -40,6 +41,7 @@ def make_card(runs: Sequence[RunFolder], name: str, session: Session, statement:
     return card(complete_description(name, runs, load_networks(runs, session), session, statement))
 
 
+@waiting("Packing")
 def make_pack(path: Path, runs: Sequence[RunFolder], session: Session, statement: Statement) -> CheckedPack:
     """Write a pack of runs to `path`, after it was read and checked as its receiver will.
 

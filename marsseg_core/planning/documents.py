@@ -64,7 +64,12 @@ def base_document(base: str, catalog: Catalog) -> PlanDocument:
         raise RequestError(
             f"There is no plan file '{base}'.", where="--plan", hint="`marsseg list recipe` lists recipes."
         )
-    return recipe_document(base, catalog, origin=f"recipe {base}")
+    try:
+        return recipe_document(base, catalog, origin=f"recipe {base}")
+    except RequestError as error:
+        if not os.path.lexists(base) and not catalog.named(base, [RECIPE]):
+            error.what = f"{error.what} There is no file or run folder of this path either."
+        raise
 
 
 def recipe_document(name: str, catalog: Catalog, origin: str) -> PlanDocument:

@@ -20,7 +20,7 @@ def executor_of(given: Any, session: Session, where: str = "--on") -> Executor:
         return given
     if not isinstance(given, str):
         raise RequestError(f"on must be a text or an executor, not {type(given).__name__}.", where=where)
-    executors = components(EXECUTOR, given, session.catalog)
+    executors = components(EXECUTOR, given, session.catalog, where=f"{where} {given}")
     if len(executors) != 1:
         raise RequestError("Exactly one executor is needed.", where=f"{where} {given}")
     executor: Executor = executors[0]

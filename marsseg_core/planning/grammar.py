@@ -73,14 +73,14 @@ def _parse_one(item: str, text: str, where: str | None) -> NamedComponent:
 
 
 def resolve_composition(
-    kind: Kind, text: str, catalog: Catalog | None = None, prefer: str | None = None
+    kind: Kind, text: str, catalog: Catalog | None = None, prefer: str | None = None, *, where: str | None = None
 ) -> list[tuple[Entry, Any, Options]]:
     """Create the components of a composition text, such as "hflip:p=1,noise", with their entries and options.
 
-    If several distributions provide a name, the distribution `prefer` is used.
+    If several distributions provide a name, the distribution `prefer` is used. Errors name `where`, else the text.
     """
-    catalog = catalog or installed()
-    entries = [(catalog.find(kind, named.name, where=text, prefer=prefer), named) for named in parse(text)]
+    catalog, where = catalog or installed(), where or text
+    entries = [(catalog.find(kind, named.name, where=where, prefer=prefer), named) for named in parse(text)]
     options = options_of(kind)
     core = parameters_of(options)
     resolved = []
@@ -92,6 +92,6 @@ def resolve_composition(
     return resolved
 
 
-def components(kind: Kind, text: str, catalog: Catalog | None = None) -> tuple[Any, ...]:
-    """Create the components of a composition text."""
-    return tuple(component for _, component, _ in resolve_composition(kind, text, catalog))
+def components(kind: Kind, text: str, catalog: Catalog | None = None, *, where: str | None = None) -> tuple[Any, ...]:
+    """Create the components of a composition text. Errors name `where`, else the text."""
+    return tuple(component for _, component, _ in resolve_composition(kind, text, catalog, where=where))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from ..components.interfaces import Dataset
@@ -41,6 +43,18 @@ def named_dataset(text: str, where: str, catalog: Catalog) -> grammar.NamedCompo
         hint = f"Name one, as in --data {owners[0].qualified_name}:path={text}."
         raise RequestError(f"Several data sets recognise '{text}': {rivals}.", where=where, hint=hint)
     return grammar.NamedComponent(owners[0].qualified_name, {"path": str(path.resolve())})
+
+
+@contextmanager
+def given_as_source(text: str) -> Iterator[None]:
+    """Let errors name a data set as the source of a command, and not as the option --data that was not used."""
+    try:
+        yield
+    except RequestError as error:
+        if error.where == f"--{kinds.DATASET.option} {text}":
+            error.where = f"source {text}"
+            error.hint = error.hint and error.hint.replace(f"--{kinds.DATASET.option} ", "")
+        raise
 
 
 def datasets_that_recognise(path: Path, catalog: Catalog) -> list[Entry]:

@@ -4,7 +4,7 @@ A plan is built in layers. Each layer overrides the one before:
 
 1. the recipe `default`,
 2. a plan file or another recipe,
-3. the options of the command line or of the Python call,
+3. the options of the command line (or their defaults in a configuration file), or those of the Python call,
 4. the overrides of `--set`.
 
 The plan records for each value the layer it came from (its origin).
@@ -17,7 +17,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import MISSING, dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from ..components.finished_runs import UsesRuns
 from ..components.given import given_entry, holding
@@ -52,6 +52,8 @@ from .python_components import Given, make_plugins, named_components
 from .recognition import named_dataset
 from .resolved import ResolvedComponent
 
+T = TypeVar("T", CleaningOptions, SplitOptions, TrainingOptions)
+
 # The origin of a value that an older plan file does not have, because its kind or parameter did not exist yet.
 _OLDER_PLAN: Final = "older plan file"
 
@@ -67,6 +69,7 @@ class Request:
         sections: the values passed for the sections "training", "split" and "cleaning"
         overrides: the texts of `--set`
         plugins: Python files that define components and hooks
+        origins: the files that values of the command line come from: by option, by "section.key", or by "set"
     """
 
     base: str | None = None
@@ -74,6 +77,7 @@ class Request:
     sections: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     overrides: Sequence[str] = ()
     plugins: Sequence[str | Path] = ()
+    origins: Mapping[str, str] = field(default_factory=dict)
 
 
 def resolve(request: Request, session: Session, *, only: Collection[Kind] = COMPONENT_KINDS) -> Plan:
@@ -113,10 +117,13 @@ def resolve(request: Request, session: Session, *, only: Collection[Kind] = COMP
     builder.add_defaults()
     for kind in PLAN_KINDS:
         if kind.option in request.compositions:
-            builder.add_compositions(kind, request.compositions[kind.option])
+            origin = request.origins.get(kind.option, "command line")
+            builder.add_compositions(kind, request.compositions[kind.option], origin)
     for section, values in request.sections.items():
-        builder.add_section(section, values, origin="command line", where=f"--{section}")
-    builder.add_overrides(request.overrides)
+        for key, value in values.items():
+            origin = request.origins.get(f"{section}.{key}", "command line")
+            builder.add_section(section, {key: value}, origin=origin, where=f"--{section}")
+    builder.add_overrides(request.overrides, request.origins.get("set", "--set"))
     return builder.finish()
 
 
@@ -161,10 +168,10 @@ class PlanBuilder:
             if kind.absent and kind not in self.items:
                 self._overlay(kind, grammar.parse(kind.absent), "default", f"--{kind.option}")
 
-    def add_compositions(self, kind: Kind, composition: Given) -> None:
-        """Add the components that one option of the command line or of a Python call names."""
+    def add_compositions(self, kind: Kind, composition: Given, origin: str) -> None:
+        """Add the components that one option of the command line, or of a Python call, names."""
         if isinstance(composition, str):
-            self._overlay(kind, self._parse(kind, composition), "command line", f"--{kind.option} {composition}")
+            self._overlay(kind, self._parse(kind, composition), origin, f"--{kind.option} {composition}")
         else:
             named = named_components(kind, composition, self.catalog, partial(self._parse, kind))
             self._overlay(kind, named, "Python", kind.option)
@@ -190,7 +197,7 @@ class PlanBuilder:
         if key not in known:
             raise RequestError(f"There is no '{key}' in {section}.", where=where, hint=nearest(key, known))
 
-    def add_overrides(self, texts: Sequence[str]) -> None:
+    def add_overrides(self, texts: Sequence[str], origin: str) -> None:
         """Add the values of `--set`, such as "arch.dense.width=0.5"."""
         seen: set[tuple[int, str]] = set()
         for text in texts:
@@ -209,7 +216,7 @@ class PlanBuilder:
             if (id(target), key) in seen:
                 raise RequestError(f"'{path}' is set twice.", where=where, hint="Keep one of the two.")
             seen.add((id(target), key))
-            target.set({key: value.strip()}, "--set")
+            target.set({key: value.strip()}, origin)
 
     def finish(self) -> Plan:
         """Create and check all components, and return the plan."""
@@ -233,14 +240,24 @@ class PlanBuilder:
         origins: dict[str, Mapping[str, str]] = {name: item.origins for name, item in self.sections.items()}
         origins |= {kind.option: {"name": origin} for kind, origin in self.kind_origins.items()}
         check_losses(chosen)
-        training = parameters.configure(TrainingOptions, self.sections["training"].values, where="training")
+        training = self._options("training", TrainingOptions)
         check_weighting(chosen)
         check_length(chosen, training.epochs)
-        cleaning = parameters.configure(CleaningOptions, self.sections["cleaning"].values, where="cleaning")
-        split = parameters.configure(SplitOptions, self.sections["split"].values, where="split")
+        cleaning = self._options("cleaning", CleaningOptions)
+        split = self._options("split", SplitOptions)
         if METRIC in self.only:
             planned_metrics(training, self.catalog)
         return Plan(chosen, cleaning, split, training, origins, self.plugins, self.session)
+
+    def _options(self, section: str, cls: type[T]) -> T:
+        """Return the options of a section. An error says where the wrong value comes from."""
+        values = self.sections[section]
+        try:
+            return parameters.configure(cls, values.values, where=section)
+        except RequestError as error:
+            if origin := values.origins.get(error.what.partition("=")[0]):
+                error.where = f"{section}, {origin}"
+            raise
 
     def _overlay(
         self,

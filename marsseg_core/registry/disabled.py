@@ -1,4 +1,4 @@
-"""The names that the user disables: by `--disable`, by MARSSEG_DISABLE, or by `marsseg.toml` in the working directory.
+"""The names that the user disables: by `--disable`, by MARSSEG_DISABLE, or by a configuration file.
 
 A disabled name is the name of a component, observer or command, `distribution/name`, or the name of a distribution,
 which disables everything it provides.
@@ -9,17 +9,13 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
-from ..errors import RequestError, nearest
-from ..files.documents import read_toml
+from ..errors import RequestError
+from ..files.configuration import DISABLE, Configuration, configurations
 
 OPTION: Final = "--disable"
 VARIABLE: Final = "MARSSEG_DISABLE"
-FILE: Final = Path("marsseg.toml")
-
-_KEY: Final = "disable"
 
 
 @dataclass(frozen=True)
@@ -31,14 +27,14 @@ class DisabledName:
 
 
 def disabled_names(texts: Iterable[str] = ()) -> tuple[DisabledName, ...]:
-    """Return all disabled names: from `texts`, the values of `--disable`, from the variable and from the file.
+    """Return all disabled names: from `texts`, the values of `--disable`, from the variable and from the files.
 
     Does not check that the names exist.
     """
     return (
         *_names_in(texts, OPTION),
         *_names_in([os.environ.get(VARIABLE, "")], VARIABLE),
-        *_names_in(_read_file(), str(FILE)),
+        *(name for each in configurations() for name in _names_in(_listed(each), each.title)),
     )
 
 
@@ -47,14 +43,9 @@ def _names_in(texts: Iterable[str], origin: str) -> list[DisabledName]:
     return [DisabledName(word, origin) for word in dict.fromkeys(words) if word]
 
 
-def _read_file() -> list[str]:
-    if not FILE.exists():
-        return []
-    settings = read_toml(FILE, "The configuration")
-    for key in settings:
-        if key != _KEY:
-            raise RequestError(f"There is no setting '{key}'.", where=str(FILE), hint=nearest(key, [_KEY]))
-    words = settings.get(_KEY, [])
+def _listed(configuration: Configuration) -> list[str]:
+    words = configuration.values.get(DISABLE, [])
     if not (isinstance(words, list) and all(isinstance(word, str) for word in words)):
-        raise RequestError(f"'{_KEY}' must be a list of names.", where=str(FILE), hint=f'Write {_KEY} = ["name"].')
+        hint = f'Write {DISABLE} = ["name"].'
+        raise RequestError(f"'{DISABLE}' must be a list of names.", where=configuration.title, hint=hint)
     return words

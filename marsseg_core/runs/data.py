@@ -5,11 +5,13 @@ from __future__ import annotations
 from ..data.arrays import SegmentationData
 from ..data.cleaning import clean
 from ..errors import PluginError
+from ..files.waiting import waiting
 from ..planning.invoke import call_component
 from ..planning.plan import Plan
 from ..registry import kinds
 
 
+@waiting("Reading the data")
 def read_data(plan: Plan) -> SegmentationData:
     """Read the data of a plan and clean it as the plan specifies.
 

@@ -13,11 +13,13 @@ from ..data.split import Split
 from ..errors import RequestError
 from ..files.documents import read_toml
 from ..files.run_folder import RunFolder
+from ..files.waiting import waiting
 from ..planning.plan import Plan
 from ..registry import kinds
 from .data import read_data
 
 
+@waiting("Reading the data")
 def read_data_of(folder: RunFolder, plan: Plan) -> SegmentationData:
     """Read the data of a run. If they are not where its plan says, the error says how to record their new place."""
     try:

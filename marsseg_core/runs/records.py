@@ -113,9 +113,8 @@ def find_runs(paths: Iterable[Path]) -> list[RunFolder]:
         if not plans and os.path.isdir(path):
             plans = sorted([*path.glob("*/plan.toml"), *path.glob("*/*/plan.toml")])
         if not plans:
-            raise RequestError(
-                f"'{path}' is not a run folder, and contains none.", hint="By default, runs are stored in runs/."
-            )
+            missing = ", and contains none" if os.path.lexists(path) else ": there is no such file or folder"
+            raise RequestError(f"'{path}' is not a run folder{missing}.", hint="By default, runs are stored in runs/.")
         for plan in plans:
             folders.setdefault(plan.parent.resolve(), RunFolder(plan.parent))
     return list(folders.values())

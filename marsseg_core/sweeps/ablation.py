@@ -12,6 +12,7 @@ from ..experiments.markup import latex_table, markdown_table
 from ..experiments.text_table import TextTable
 from ..figures.results import Picture, Section, results_page
 from ..files.atomic import atomic_write
+from ..files.waiting import waiting
 from ..planning.metrics import metric_table
 from ..runs.records import Record, RecordedSplit, read_record
 from .design import SEED, factors_of
@@ -25,6 +26,7 @@ _EFFECTS: Final = (
 )
 
 
+@waiting("Reading the runs")
 def results_of(sweep: Sweep, by: str | None = None) -> list[Ablation]:
     """Return the results for the score `by`, or that of the request, and after it those for every other score.
 
@@ -69,6 +71,7 @@ def _unscored(record: Record, trial: TrialRecord, subset: str) -> str:
     return "" if subset in record.scores else f"the {subset} subset was not scored"
 
 
+@waiting("Writing the results")
 def write_results(sweep: Sweep, results: list[Ablation]) -> None:
     """Write the results into the folder of an ablation: as JSON, tables, figures and a page."""
     from ..figures.ablation import ablation_figure

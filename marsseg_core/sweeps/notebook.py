@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Final
 
 from matplotlib.figure import Figure
@@ -39,10 +40,11 @@ def _sweep(result: SweepResult) -> str:
 @html_of.register
 def _ablation(result: AblationResult) -> str:
     parts: list[Part] = [Heading(str(result.path), result.summary)]
-    for ablation in list(result.scores.values())[:1]:
+    for ablation in result.scores.values():
         table = effects_table(ablation)
         parts += [Table(table.headers, table.rows)]
-        parts += [figure(lambda target: ablation_figure(ablation, target), "Effect of each choice", width=700)]
+        parts += [figure(partial(ablation_figure, ablation), "Effect of each choice", width=700)]
+        break  # the requested score is the first
     return whole(parts)
 
 

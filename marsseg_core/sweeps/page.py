@@ -8,6 +8,7 @@ from markupsafe import Markup
 
 from ..experiments.text_table import TextTable
 from ..figures.results import Section, results_page
+from ..files.waiting import waiting
 from ..messages import get_logger
 from .optional import import_optuna
 from .summary import Summary
@@ -32,6 +33,7 @@ _PLOTS: Final = (
 )
 
 
+@waiting("Writing the page")
 def write_page(sweep: Sweep, summary: Summary) -> bool:
     """Write the page of a sweep. Return False, after a warning, if a package that draws it is not installed."""
     try:

@@ -5,12 +5,14 @@ from __future__ import annotations
 from ..evaluation.decoding import Decoding
 from ..evaluation.evaluate import predicted_batches
 from ..evaluation.offsets import LEAST_BLOCKS, blocks_of, choose_offsets, labelled_pixels
+from ..files.waiting import waiting
 from ..messages import get_logger
 from ..runs.run import Run
 
 _logger = get_logger(__name__)
 
 
+@waiting("Choosing the offsets")
 def choose_decoding(run: Run) -> Decoding:
     """Choose the offsets that raise the mean IoU of the best network on the validation subset; write decoding.json.
 

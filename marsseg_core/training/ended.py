@@ -12,6 +12,7 @@ from ..evaluation.confusion import Confusion
 from ..evaluation.decoding import ARGMAX
 from ..evaluation.evaluate import evaluate_decodings
 from ..files.run_folder import RunFolder
+from ..files.waiting import waiting
 from ..hooks import load_hooks
 from ..messages import get_logger
 from ..networks.keras_backend import (
@@ -120,6 +121,7 @@ def score_test(folder: RunFolder, plan: Plan) -> dict[str, Any]:
     return run.metrics
 
 
+@waiting("Scoring the network")
 def score_subsets(run: Run, subsets: Iterable[str]) -> tuple[dict[str, Confusion], dict[str, Confusion]]:
     """Score the network of a run on its subsets, with the decoding of the run and with the plain argmax."""
     training, metrics = run.plan.training, run.plan.metrics.computed()

@@ -17,6 +17,7 @@ from ..errors import PluginError, RequestError
 from ..files.documents import decoding
 from ..files.regular import open_regular
 from ..files.run_folder import RunFolder
+from ..files.waiting import waiting
 from ..messages import get_logger
 from ..networks.frozen import check_network_hash
 from ..networks.load import load
@@ -30,6 +31,7 @@ from .finished_runs import check_runs
 _logger = get_logger(__name__)
 
 
+@waiting("Labelling the images without labels")
 def label_images(
     plan: Plan,
     data: SegmentationData,

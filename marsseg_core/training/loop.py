@@ -19,6 +19,7 @@ from ..data.splits import make_split
 from ..errors import MarssegError, PluginError, RequestError, RunError
 from ..failures import describe, memory_error, safe_repr
 from ..files.run_folder import FINISHED, INTERRUPTED, RunFolder, create_run_folder
+from ..files.waiting import waiting
 from ..hooks import HookCaller, announce
 from ..messages import get_logger, log_waiting
 from ..networks.build import build_network
@@ -264,6 +265,7 @@ def resume(
     return run
 
 
+@waiting("Splitting the data")
 def _new_split(plan: Plan, data: SegmentationData) -> Split:
     """Split the data of a plan, and warn of what is doubtful about the plan, the data and the split."""
     split = make_split(data, plan.split)

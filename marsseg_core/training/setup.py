@@ -15,6 +15,7 @@ from ..components.specs import ScheduleSpec
 from ..data.arrays import SegmentationData
 from ..data.split import Split
 from ..errors import PluginError, RequestError
+from ..files.waiting import waiting
 from ..networks.build import build_network
 from ..networks.keras_backend import (
     ask_for_determinism,
@@ -63,6 +64,7 @@ class TrainingSetup:
         return [callback.monitor for callback in self.stateful if isinstance(getattr(callback, "monitor", None), str)]
 
 
+@waiting("Building the network")
 @precision()
 def set_up_training(
     plan: Plan,

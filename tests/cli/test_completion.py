@@ -6,6 +6,7 @@ import os
 import re
 import select
 import shutil
+import subprocess
 import sys
 import time
 
@@ -15,6 +16,7 @@ from hypothesis import given, strategies as st
 
 from marsseg_core.cli.bash import join_pieces
 from marsseg_core.cli.main import main
+from marsseg_core.cli.shells import with_apostrophes
 from marsseg_core.registry.catalog import installed
 from marsseg_core.registry.kinds import ARCHITECTURE, PLAN_KINDS
 
@@ -197,6 +199,19 @@ def test_the_description_of_a_word_is_one_line(ask):
     assert {line.partition("\t")[0] for line in answered} == names
 
 
+def test_the_descriptions_of_options_are_one_line_too(ask):
+    asked = {"_TYPER_COMPLETE_ARGS": "marsseg run --", "_TYPER_COMPLETE_FISH_ACTION": "get-args"}
+    answered = ask(_MARSSEG_COMPLETE="complete_fish", COLUMNS="30", **asked)
+    assert all(re.match(r"--[\w-]+\t", line) for line in answered)
+    assert len(answered) > 30
+
+
+def test_zsh_receives_an_apostrophe_as_it_reads_one(ask):
+    answered = "\n".join(ask(_MARSSEG_COMPLETE="complete_zsh", _TYPER_COMPLETE_ARGS="marsseg run --enc"))
+    assert "\"--encoder\":\"The network'\\''s encoder" in answered
+    assert with_apostrophes(answered) == answered
+
+
 def test_a_repeated_option_is_no_error_while_typing(whole):
     assert whole("run --arch unet --arch den") == ["dense"]
 
@@ -254,6 +269,53 @@ def test_a_real_bash_completes_what_is_typed(tmp_path):
         os.write(terminal, b"\x03exit\n")
         os.close(terminal)
         os.waitpid(child, 0)
+
+
+@pytest.fixture
+def installed_for(tmp_path, monkeypatch):
+    """`installed_for("zsh")`: completion is installed in an empty home folder, as a user of this shell does it."""
+
+    def install(shell: str) -> None:
+        if shutil.which(shell) is None:
+            pytest.skip(f"there is no {shell} here")
+        script = tmp_path / "bin" / "marsseg"
+        script.parent.mkdir()
+        script.write_text(f"#!{sys.executable}\nfrom marsseg_core.cli.main import main\nmain()\n")
+        script.chmod(0o755)
+        monkeypatch.setenv("PATH", f"{script.parent}:{os.environ['PATH']}")
+        monkeypatch.setenv("HOME", str(tmp_path))
+        monkeypatch.setenv("TERM", "dumb")
+        subprocess.run([shell, "-c", "marsseg --install-completion; true"], cwd=tmp_path, check=True)
+
+    return install
+
+
+@pytest.mark.slow
+def test_the_first_tab_of_a_real_zsh_completes(installed_for, tmp_path):
+    pty = pytest.importorskip("pty", reason="this system has no such terminals")
+    installed_for("zsh")
+    child, terminal = pty.fork()
+    if child == 0:  # pragma: no cover
+        os.chdir(tmp_path)
+        os.environ["ZDOTDIR"] = str(tmp_path)
+        os.execvp("zsh", ["zsh", "-i"])
+    try:
+        os.write(terminal, b'PS1="\x24 "; echo re""ady\n')
+        wait_for(terminal, b"ready\r")
+        os.write(terminal, b"marsseg run --arch dens\t")
+        wait_for(terminal, b"dense ")
+    finally:
+        os.write(terminal, b"\x03exit\n")
+        os.close(terminal)
+        os.waitpid(child, 0)
+
+
+@pytest.mark.slow
+def test_a_real_fish_completes(installed_for, tmp_path):
+    installed_for("fish")
+    words = ["fish", "-c", "complete -C'marsseg run --bottleneck transformer,as'"]
+    answer = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=True).stdout
+    assert answer.startswith("transformer,aspp\tASPP")
 
 
 def wait_for(terminal: int, expected: bytes) -> None:

@@ -100,3 +100,22 @@ def test_env_says_the_rest_where_keras_cannot_be_started(cli, monkeypatch):
     assert answer.code == 0
     assert ["devices", "none: Keras cannot be loaded: no such thing"] in table(answer.out)
     assert ["keras", version("keras")] in table(answer.out)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("data inspect nofolder", "There is no file or folder of this path either. In: source nofolder"),
+        ("run --plan nofolder --dry-run", "There is no file or run folder of this path either. In: --plan"),
+        ("run --resume nofolder", "'nofolder' is not a run folder: there is no such file or folder."),
+        ("compare nofolder", "'nofolder' is not a run folder: there is no such file or folder."),
+        ("check nofile.zip", "'nofile.zip' is not a pack: there is no such file."),
+        ("run --seeds 2 --on nix", "There is no executor 'nix'. In: --on nix"),
+        ("export run --format onx --out x", "There is no exporter 'onx'. In: --format onx"),
+        ("run --epochs x", "expected a whole number. In: training, command line"),
+    ],
+)
+def test_an_error_names_what_was_given_and_what_is_missing(cli, words, said):
+    answer = cli(*words.split())
+    assert answer.code == 2
+    assert said in " ".join(answer.err.split())

@@ -14,7 +14,9 @@ import pytest
 from helpers.processes import PLAIN_TERMINAL
 
 from marsseg_core import messages
-from marsseg_core.cli import loading, streams
+from marsseg_core.cli import streams
+from marsseg_core.files import native_output
+from marsseg_core.files.native_output import native_output_hidden
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="needs a POSIX shell")
 
@@ -105,14 +107,20 @@ def test_a_descriptor_in_non_blocking_mode_loses_nothing(waiting):
     assert (bytes(received), file.failure) == (sent, None)
 
 
-def test_messages_of_the_backend_are_shown_where_no_temporary_file_can_be_made(monkeypatch, capfd):
+def test_native_output_is_hidden_also_where_the_user_interrupts_but_not_without_a_place_for_it(monkeypatch, capfd):
     def no_folder():
         raise FileNotFoundError(errno.ENOENT, "No usable temporary directory found")
 
-    with loading._hidden_native_stderr():
+    def interrupt():
         os.write(2, b"hidden")
-    monkeypatch.setattr(loading.tempfile, "TemporaryFile", no_folder)
-    with loading._hidden_native_stderr():
+        raise KeyboardInterrupt
+
+    with native_output_hidden():
+        os.write(2, b"hidden")
+    with pytest.raises(KeyboardInterrupt), native_output_hidden():
+        interrupt()
+    monkeypatch.setattr(native_output.tempfile, "TemporaryFile", no_folder)
+    with native_output_hidden():
         os.write(2, b"shown")
     assert capfd.readouterr().err == "shown"
 

@@ -505,6 +505,7 @@ def test_a_short_preparation_prints_no_progress(source, capsys):
 
 def test_a_terminal_shows_a_progress_bar(source, monkeypatch, capsys):
     monkeypatch.setattr(progress, "SILENT_SECONDS", 0)
+    monkeypatch.setattr(progress, "on_terminal", lambda: True)
     for name, value in {"TTY_COMPATIBLE": "1", "TERM": "xterm", "COLUMNS": "100", "NO_COLOR": "1"}.items():
         monkeypatch.setenv(name, value)
     cache.open_or_prepare(replace(source, name="test:[red]:set"), slowly)

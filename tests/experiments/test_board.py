@@ -86,7 +86,7 @@ def test_the_command_writes_the_page_into_the_folder(cli, runs):
 def test_a_folder_without_runs_is_an_error(cli, tmp_path):
     answer = cli("board")
     assert answer.code == 2
-    assert "'runs' is not a run folder, and contains none." in answer.err
+    assert "'runs' is not a run folder: there is no such file or folder." in answer.err
 
 
 def test_the_server_hands_out_the_page_and_its_pictures_and_nothing_else(runs):

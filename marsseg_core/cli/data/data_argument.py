@@ -55,11 +55,13 @@ def source_plan(
 
     `split` is the option `--split` of a run; None if it was not passed.
     """
+    from ...planning.recognition import given_as_source
     from ...planning.resolver import Request, resolve
 
     sections = {"cleaning": cleaning or {}, "split": {} if split is None else {"subsets": split}}
     request = Request(compositions={"data": source}, sections=sections, overrides=overrides or ())
-    return resolve(request, open_session(plugins=plugins))
+    with given_as_source(source):
+        return resolve(request, open_session(plugins=plugins))
 
 
 def read_unlabelled(plan: Plan) -> np.ndarray | None:

@@ -7,14 +7,15 @@ from pathlib import Path
 import numpy as np
 from ai_edge_litert.interpreter import Interpreter
 
-from marsseg_core.plugin_api import processors
+from marsseg_core.plugin_api import native_output_hidden, processors
 
 
 class Runtime:
     """Call a network for batches of any size. LiteRT prepares its memory again where the size changes."""
 
     def __init__(self, path: Path) -> None:
-        self._interpreter = Interpreter(str(path), num_threads=processors())
+        with native_output_hidden():  # LiteRT announces its delegate
+            self._interpreter = Interpreter(str(path), num_threads=processors())
         self._input = self._interpreter.get_input_details()[0]["index"]
         self._output = self._interpreter.get_output_details()[0]["index"]
         self._shape: tuple[int, ...] = ()
@@ -23,7 +24,8 @@ class Runtime:
         """Return the output of the network for images (B, H, W, C)."""
         if images.shape != self._shape:
             self._interpreter.resize_tensor_input(self._input, images.shape)
-            self._interpreter.allocate_tensors()
+            with native_output_hidden():
+                self._interpreter.allocate_tensors()
             self._shape = images.shape
         self._interpreter.set_tensor(self._input, images)
         self._interpreter.invoke()

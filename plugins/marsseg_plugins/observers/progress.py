@@ -8,6 +8,7 @@ Nothing is shown if messages of level INFO are off, as with `marsseg run --quiet
 from __future__ import annotations
 
 import logging
+import sys
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
@@ -49,14 +50,13 @@ def marsseg_callbacks(run: Run) -> list[keras.callbacks.Callback]:
         return [NotebookBar(run, _heading(run))]
     from .bar import EpochBar
 
-    console = _console()
-    return [EpochBar(run, console)] if console.is_terminal else []
+    return [EpochBar(run, _console())] if _on_terminal() else []
 
 
 @hookimpl
 def marsseg_epoch_finished(run: Run, record: Mapping[str, float | None]) -> None:
     """Print a line about the epoch, unless there is a bar."""
-    if not (NotebookOutput.is_possible() or _console().is_terminal):
+    if not (NotebookOutput.is_possible() or _on_terminal()):
         epoch = f"epoch {record['epoch']:.0f}/{run.plan.training.epochs}"
         _print_line(f"{epoch}  loss {number(record['loss'])}  {scores(record, run.best_by)}  {record['seconds']:.1f} s")
 
@@ -71,6 +71,11 @@ def _heading(run: Run) -> str:
 
 def _is_enabled() -> bool:
     return get_logger(__name__).isEnabledFor(logging.INFO)
+
+
+def _on_terminal() -> bool:
+    """Return whether standard error is a terminal, whatever FORCE_COLOR says."""
+    return sys.stderr is not None and sys.stderr.isatty()
 
 
 def _console() -> Console:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from marsseg_core.plugin_api import hookimpl
+from marsseg_core.plugin_api import hookimpl, waiting
 
 if TYPE_CHECKING:
     from marsseg_core.plugin_api import Run
@@ -13,7 +13,9 @@ if TYPE_CHECKING:
 @hookimpl
 def marsseg_run_finished(run: Run) -> None:
     """Write the report, if at least one epoch has finished."""
-    from .write import write_report
+    if not run.history:
+        return
+    with waiting("Writing the report"):
+        from .write import write_report
 
-    if run.history:
         write_report(run)
