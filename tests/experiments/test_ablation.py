@@ -9,11 +9,14 @@ from pathlib import Path
 import pytest
 from scipy import stats
 
+import marsseg_core.api  # noqa: F401, it shows results in notebooks
 from marsseg_core.experiments.ablation import AblationRun, Factor, analyse
 from marsseg_core.experiments.ablation_tables import combinations_table, effects_csv, effects_table
 from marsseg_core.experiments.markup import latex_table, markdown_table
 from marsseg_core.figures.ablation import _limits, ablation_figure
 from marsseg_core.runs.records import Record
+from marsseg_core.sweeps.result import AblationResult
+from marsseg_core.sweeps.summary import Summary, TrialRecord
 
 LOSS = Factor("loss", ("wssce", "dice"))
 ARCH = Factor("arch", ("unet", "dense"))
@@ -124,6 +127,19 @@ def ablation():
     ]
     factors = [ARCH, LOSS, Factor("schedule", ("plateau", "cosine"))]
     return analyse(runs, factors, "miou", "test", rises=True)
+
+
+def test_a_notebook_shows_the_effects_and_their_plot(ablation):
+    trials = [TrialRecord(0, "finished", {"loss": "dice"}, 0.6), TrialRecord(1, "failed", {}, reason="no memory")]
+    result = AblationResult.of(Path("runs/ablation"), Summary("finished", "miou", True, trials), [ablation])
+    first, *others = repr(result).splitlines()
+    assert first == "AblationResult('runs/ablation': finished, 1 of 2 trials finished)"
+    assert any("dice instead of wssce: +0.1000" in line for line in others)
+    html = result._repr_html_()
+    assert html.count('src="data:image/png;base64,') == 1
+    assert "+0.1000 to +0.1000" in html
+    interrupted = AblationResult.of(Path("runs/ablation"), Summary("interrupted", "miou", True, trials), [])
+    assert "1 of 2 trials finished" in interrupted._repr_html_()
 
 
 def test_tables_say_how_sure_each_effect_is(ablation):
