@@ -11,11 +11,11 @@ import pytest
 from helpers.messages import warned_of
 
 import marsseg_core as marsseg
-from marsseg_core import api
 from marsseg_core.components.interfaces import Metric
 from marsseg_core.errors import PluginError, RequestError
 from marsseg_core.evaluation.confusion import Confusion
 from marsseg_core.experiments import comparison
+from marsseg_core.files.run_folder import RunFolder
 from marsseg_core.planning.metrics import MetricTable, metric_table
 from marsseg_core.planning.options import NoOptions
 from marsseg_core.planning.resolved import ResolvedComponent
@@ -172,7 +172,7 @@ def test_an_older_run_is_ranked_by_a_metric_that_it_did_not_record(tmp_path):
 
     shutil.copytree(REPOSITORY / "tests" / "frozen" / "finished", tmp_path / "old")
     (group,) = marsseg.compare(tmp_path / "old", by="f1").groups
-    kept = api.RunFolder.open(tmp_path / "old").read_metrics()["subsets"]["test"]
+    kept = RunFolder.open(tmp_path / "old").read_metrics()["subsets"]["test"]
     matrix = np.array(kept["confusion"])
     matrix[0] = 0
     true, said = matrix.sum(1), matrix.sum(0)
