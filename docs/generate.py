@@ -11,9 +11,11 @@ from typing import Any
 
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
+from pictures import picture_of
 from typer.main import get_command
 
 from marsseg_core import testing
+from marsseg_core.cli.example import example_command
 from marsseg_core.cli.help_text import complete
 from marsseg_core.cli.main import app
 from marsseg_core.planning.options import SECTIONS, options_of
@@ -38,6 +40,9 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     }
     for name, text in pages.items():
         files.append(File.generated(config, f"reference/{name}.md", content=text))
+    for kind in (*COMPONENT_KINDS, RECIPE):
+        for picture in filter(None, map(picture_of, marsseg_entries(kind))):
+            files.append(File.generated(config, picture.path, content=picture.content))
     return files
 
 
@@ -110,11 +115,19 @@ def counting(kind: Kind) -> str:
 
 
 def component_section(entry: Entry) -> str:
-    """Return the section of a component: its docstring, its parameters and where it is defined."""
+    """Return the section of a component: its docstring, picture, command and parameters, and where it is defined."""
     cls = load(entry)
     parameters = parameters_of(cls)
-    parameter_text = parameter_table(parameters) if parameters else "It has no parameters.\n"
-    return f"{heading(entry)}\n\n{inspect.cleandoc(cls.__doc__ or '')}\n\n{parameter_text}\n{provenance(entry)}\n"
+    parts = [heading(entry), inspect.cleandoc(cls.__doc__ or ""), *figures(entry)]
+    parts.append(f"```sh\n{example_command(entry, cls, [*parameters.values()], installed())}\n```")
+    parts.append(parameter_table(parameters) if parameters else "It has no parameters.\n")
+    return "\n\n".join([*parts, provenance(entry)]) + "\n"
+
+
+def figures(entry: Entry) -> list[str]:
+    """Return Markdown of the picture of a component; none if it has none."""
+    picture = picture_of(entry)
+    return [picture.figure("../")] if picture else []
 
 
 def plan_page() -> str:
@@ -138,7 +151,8 @@ def recipes_page() -> str:
     for entry in marsseg_entries(RECIPE):
         path = package_file(entry)
         text = path.read_text(encoding="utf-8") if path else ""
-        parts.append(f"{heading(entry)}\n\n```toml\n{text.strip()}\n```\n\n{provenance(entry)}\n")
+        plan = [f"```toml\n{text.strip()}\n```", f"```sh\nmarsseg run --plan {entry.name}\n```"]
+        parts.append("\n\n".join([heading(entry), *figures(entry), *plan, provenance(entry)]) + "\n")
     return "\n".join(parts)
 
 
