@@ -1,18 +1,31 @@
-"""Make the pictures of components: what `marsseg show --plot` and `--preview` draw, as small files."""
+"""Make the picture of each component: what `marsseg show --plot` and `--preview` draw of it, or a curve."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cache
 from io import BytesIO
 from typing import Final
 
-from PIL import Image
+import numpy as np
+from curves import curve_of
+from picture import Picture, file_name, name_of, picture
 
 from marsseg_core.cli import network
 from marsseg_core.cli.preview import draw_preview
+from marsseg_core.data.arrays import scale
+from marsseg_core.planning.resolver import Request, resolve
 from marsseg_core.registry.entries import Entry
-from marsseg_core.registry.kinds import ARCHITECTURE, AUGMENTATION, BOTTLENECK, ENCODER, RECIPE
+from marsseg_core.registry.kinds import (
+    ARCHITECTURE,
+    AUGMENTATION,
+    BOTTLENECK,
+    DATASET,
+    ENCODER,
+    LOSS,
+    RECIPE,
+    SCHEDULE,
+    WEIGHTING,
+)
 from marsseg_core.registry.loading import load
 from marsseg_core.registry.parameters import parameters_of
 from marsseg_core.registry.session import Session, open_session
@@ -23,53 +36,22 @@ INSIDE: Final = "efficientnet_lite0"
 SIZE, CLASSES = "64x128x1", 5
 TILES: Final = 2
 DATA: Final = "synthetic:count=60"
-
-
-@dataclass(frozen=True)
-class Picture:
-    """A picture of the site.
-
-    Attributes:
-        path: its file in the site
-        content: the bytes of the file
-        width: its width in pixels
-        height: its height in pixels
-        alt: what it shows, in words
-        caption: Markdown to read below it
-    """
-
-    path: str
-    content: bytes
-    width: int
-    height: int
-    alt: str
-    caption: str
-
-    def markdown(self, root: str, target: str = "") -> str:
-        """Return Markdown that shows the picture, and leads to `target`, or to the picture in full size.
-
-        `root` is the way from the page to the first folder of the site.
-        """
-        size = f"{{ loading=lazy width={self.width} height={self.height} }}"
-        return f"[![{self.alt}]({root}{self.path}){size}]({target or root + self.path})"
-
-    def figure(self, root: str) -> str:
-        """Return Markdown of the picture with its caption."""
-        return (
-            f'<figure markdown="span">\n{self.markdown(root)}\n'
-            f'<figcaption markdown="span">{self.caption}</figcaption>\n</figure>\n'
-        )
+SAMPLES, ROWS = 6, 2
 
 
 @cache
 def picture_of(entry: Entry) -> Picture | None:
-    """Make the picture of a component; None for a component that `show` cannot draw alone.
+    """Make the picture of a component; None if there is nothing to draw of it alone.
 
     It is made once, although `mkdocs serve` asks for it again after each change of a page.
     """
+    if entry.kind in (LOSS, WEIGHTING, SCHEDULE):
+        return curve_of(entry)
     session = open_session()
     if entry.kind == AUGMENTATION:
         return preview(entry, session)
+    if entry.kind == DATASET:
+        return None if "path" in parameters_of(load(entry)) else samples(entry, session)
     if entry.kind in (ENCODER, BOTTLENECK):
         parts = {entry.kind.option: entry.name}
         (beside,) = session.catalog.named(BESIDE, [ARCHITECTURE])
@@ -92,7 +74,7 @@ def drawing(entry: Entry, built: Entry, parts: dict[str, str], session: Session)
     draw(built_network, content, title)
     options = "".join(f" --{option} {name}" for option, name in parts.items())
     alt = f"The blocks of the network {title} from the images to the logits, with their sizes and connections"
-    return picture(entry, content, alt, f"`marsseg show {built.name}{options} --plot {file_name(entry)}.png`")
+    return picture(name_of(entry), content, alt, f"`marsseg show {built.name}{options} --plot {file_name(entry)}.png`")
 
 
 def preview(entry: Entry, session: Session) -> Picture:
@@ -101,18 +83,23 @@ def preview(entry: Entry, session: Session) -> Picture:
     text = f"{entry.name}:p=1"
     draw_preview(text, DATA, session, content, tiles=TILES)
     alt = f"Two tiles, alone and with their labels: before {entry.name}, and two draws after it"
-    return picture(entry, content, alt, f"`marsseg show {text} --preview {file_name(entry)}.png`")
+    caption = f"`marsseg show {text} --preview {file_name(entry)}.png`"
+    return picture(name_of(entry), content, alt, caption, density=2)
 
 
-def picture(entry: Entry, content: BytesIO, alt: str, caption: str) -> Picture:
-    """Return a picture without loss in a small file."""
-    with Image.open(content) as image:
-        small = BytesIO()
-        image.convert("RGB").save(small, format="webp", lossless=True)
-        path = f"pictures/{entry.kind.plural}/{file_name(entry)}.webp"
-        return Picture(path, small.getvalue(), *image.size, alt, caption)
+def samples(entry: Entry, session: Session) -> Picture:
+    """Draw items of a data set that needs no files, each alone and with its labels."""
+    from marsseg_core.figures.preview import Example, preview_sheet
 
-
-def file_name(entry: Entry) -> str:
-    """Return the name of an entry as it can stand in any address."""
-    return entry.name.replace("+", "plus")
+    data = resolve(Request(compositions={"data": entry.name}), session).one(DATASET).load()
+    items = np.linspace(0, len(data) - 1, SAMPLES).astype(int).reshape(ROWS, -1)
+    rows = [
+        Example(", ".join(map(data.title, row)), [(scale(data.images[item]), data.masks[item]) for item in row])
+        for row in items
+    ]
+    content = BytesIO()
+    preview_sheet(
+        rows, ("image, and with labels", "", ""), data.class_names, content, ignore_classes=data.ignore_classes
+    )
+    alt = f"{SAMPLES} images of {entry.name}, each alone and with its labels"
+    return picture(name_of(entry), content, alt, f"Items of `{entry.name}`.", density=2)
