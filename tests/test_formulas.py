@@ -15,7 +15,9 @@ from marsseg_core.registry.kinds import COMPONENT_KINDS, LOSS, SCHEDULE, WEIGHTI
 
 TABLES = tomllib.loads((REPOSITORY / "docs" / "formulas.toml").read_text(encoding="utf-8"))
 KINDS = {kind.name: kind for kind in COMPONENT_KINDS}
-LINES = [(name, line) for kind in TABLES if kind != "notation" for name, lines in TABLES[kind].items() for line in lines]
+LINES = [
+    (name, line) for kind in TABLES if kind != "notation" for name, lines in TABLES[kind].items() for line in lines
+]
 
 
 def built_in(kind):

@@ -18,12 +18,13 @@ CHROMIUM: Final = shutil.which("chromium")
 needs_browser = pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed; .ci/run installs it")
 
 # A window cannot be as narrow as a phone, so the page is shown in a frame.
-_FRAME: Final = """<!DOCTYPE html><meta charset="utf-8"><iframe id="frame" style="border:0" width="{width}"
+_FRAME: Final = r"""<!DOCTYPE html><meta charset="utf-8"><iframe id="frame" style="border:0" width="{width}"
 height="3000" src="{address}"></iframe><pre id="answer"></pre><script>
 const rgba = (colour) => {{ const [r, g, b, a = 1] = colour.match(/[\d.]+/g).map(Number); return [r, g, b, a]; }};
 const over = (top, below) => [0, 1, 2].map((i) => top[i] * top[3] + below[i] * (1 - top[3]));
 const light = (colour) => {{
-  const [r, g, b] = colour.map((each) => each / 255).map((c) => (c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4));
+  const linear = (c) => (c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4);
+  const [r, g, b] = colour.map((each) => linear(each / 255));
   return 0.2126 * r + 0.7152 * g + 0.0722 * b;
 }};
 // The contrast of a text with what is behind it, and the one that it needs, as WCAG 2 (AA) defines them.
