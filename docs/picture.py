@@ -53,7 +53,8 @@ def picture(name: str, content: BytesIO, alt: str, caption: str, *, density: int
     """
     with Image.open(content) as image:
         small = BytesIO()
-        image.convert("RGB").save(small, format="webp", lossless=True)
+        # A third larger than the smallest file, in a third of the time.
+        image.convert("RGB").save(small, format="webp", lossless=True, method=1, quality=20)
         width, height = image.width // density, image.height // density
         return Picture(f"pictures/{name}.webp", small.getvalue(), width, height, alt, caption)
 

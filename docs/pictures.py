@@ -35,7 +35,7 @@ BESIDE: Final = "unet"
 INSIDE: Final = "efficientnet_lite0"
 SIZE, CLASSES = "64x128x1", 5
 TILES: Final = 2
-DATA: Final = "synthetic:count=60"
+DATA: Final = "synthetic:count=24"
 SAMPLES, ROWS = 6, 2
 
 
@@ -83,7 +83,7 @@ def preview(entry: Entry, session: Session) -> Picture:
     text = f"{entry.name}:p=1"
     draw_preview(text, DATA, session, content, tiles=TILES)
     alt = f"Two tiles, alone and with their labels: before {entry.name}, and two draws after it"
-    caption = f"`marsseg show {text} --preview {file_name(entry)}.png`"
+    caption = f"`marsseg show {text} --preview {file_name(entry)}.png --data {DATA}`"
     return picture(name_of(entry), content, alt, caption, density=2)
 
 
