@@ -9,18 +9,22 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from formulas import formulas, notation
+from gallery import gallery_page, run_figures
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
+from pictures import picture_of
 from typer.main import get_command
 
 from marsseg_core import testing
+from marsseg_core.cli.example import example_command
 from marsseg_core.cli.help_text import complete
 from marsseg_core.cli.main import app
 from marsseg_core.planning.options import SECTIONS, options_of
 from marsseg_core.registry.catalog import installed
 from marsseg_core.registry.distribution import DISTRIBUTION
 from marsseg_core.registry.entries import Entry
-from marsseg_core.registry.kinds import COMPONENT_KINDS, EXECUTOR, EXPORTER, METRIC, OBSERVER, RECIPE, Kind
+from marsseg_core.registry.kinds import ALL_KINDS, COMPONENT_KINDS, EXECUTOR, EXPORTER, METRIC, OBSERVER, RECIPE, Kind
 from marsseg_core.registry.loading import load
 from marsseg_core.registry.parameters import Parameter, parameters_of, to_text
 from marsseg_core.registry.source_code import find_source, package_file
@@ -38,6 +42,12 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     }
     for name, text in pages.items():
         files.append(File.generated(config, f"reference/{name}.md", content=text))
+    drawn = [
+        (entry, picture) for kind in ALL_KINDS for entry in marsseg_entries(kind) if (picture := picture_of(entry))
+    ]
+    files.append(File.generated(config, "gallery.md", content=gallery_page(drawn)))
+    for picture in (*(picture for _, picture in drawn), *run_figures()):
+        files.append(File.generated(config, picture.path, content=picture.content))
     return files
 
 
@@ -93,6 +103,7 @@ def kind_page(kind: Kind) -> str:
     parts = [f"# {kind.plural.capitalize()}\n", f"Choose with `--{kind.option}`. {counting(kind)}\n"]
     if core:
         parts.append(f"In addition to its own parameters, each of them has these:\n\n{parameter_table(core)}")
+    parts.append(notation(kind))
     return "\n".join(parts + [component_section(entry) for entry in entries])
 
 
@@ -110,11 +121,19 @@ def counting(kind: Kind) -> str:
 
 
 def component_section(entry: Entry) -> str:
-    """Return the section of a component: its docstring, its parameters and where it is defined."""
+    """Return the section of a component: its text, formulas, picture, command, parameters and origin."""
     cls = load(entry)
     parameters = parameters_of(cls)
-    parameter_text = parameter_table(parameters) if parameters else "It has no parameters.\n"
-    return f"{heading(entry)}\n\n{inspect.cleandoc(cls.__doc__ or '')}\n\n{parameter_text}\n{provenance(entry)}\n"
+    parts = [heading(entry), inspect.cleandoc(cls.__doc__ or ""), formulas(entry), *figures(entry)]
+    parts.append(f"```sh\n{example_command(entry, cls, [*parameters.values()], installed())}\n```")
+    parts.append(parameter_table(parameters) if parameters else "It has no parameters.\n")
+    return "\n\n".join([*parts, provenance(entry)]) + "\n"
+
+
+def figures(entry: Entry) -> list[str]:
+    """Return Markdown of the picture of a component; none if it has none."""
+    picture = picture_of(entry)
+    return [picture.figure("../")] if picture else []
 
 
 def plan_page() -> str:
@@ -138,7 +157,8 @@ def recipes_page() -> str:
     for entry in marsseg_entries(RECIPE):
         path = package_file(entry)
         text = path.read_text(encoding="utf-8") if path else ""
-        parts.append(f"{heading(entry)}\n\n```toml\n{text.strip()}\n```\n\n{provenance(entry)}\n")
+        plan = [f"```toml\n{text.strip()}\n```", f"```sh\nmarsseg run --plan {entry.name}\n```"]
+        parts.append("\n\n".join([heading(entry), *figures(entry), *plan, provenance(entry)]) + "\n")
     return "\n".join(parts)
 
 

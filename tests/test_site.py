@@ -18,7 +18,18 @@ from marsseg_core import hooks, plugin_api, testing
 from marsseg_core.components.interfaces import Component
 from marsseg_core.registry.catalog import installed
 from marsseg_core.registry.distribution import DISTRIBUTION
-from marsseg_core.registry.kinds import COMPONENT_KINDS, OBSERVER, RECIPE
+from marsseg_core.registry.kinds import (
+    ARCHITECTURE,
+    AUGMENTATION,
+    BOTTLENECK,
+    COMPONENT_KINDS,
+    ENCODER,
+    LOSS,
+    OBSERVER,
+    RECIPE,
+    SCHEDULE,
+    WEIGHTING,
+)
 from marsseg_core.registry.loading import load
 from marsseg_core.registry.parameters import parameters_of
 
@@ -30,16 +41,20 @@ def site(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("site")
     words = ("build", "--strict", "--config-file", str(REPOSITORY / "mkdocs.yml"), "--site-dir", str(folder / "pages"))
     # The theme's authors announce the theme after this one.
-    # The notebook is executed in test_notebook.py.
+    # The notebook is executed in test_notebook.py. Pictures take a minute of processor time.
     environment = {"NO_MKDOCS_2_WARNING": "1", "MARSSEG_DOCS_NOTEBOOK": "no"}
-    answer = run_process(sys.executable, "-m", "mkdocs", *words, cwd=folder, **environment)
+    answer = run_process(sys.executable, "-m", "mkdocs", *words, cwd=folder, timeout=600, **environment)
     assert answer.code == 0, answer.err
     assert "WARNING" not in answer.err
     return folder / "pages"
 
 
 def text_of(page: Path) -> str:
-    return html.unescape(re.sub(r"<[^>]+>", "", page.read_text(encoding="utf-8")))
+    return without_tags(page.read_text(encoding="utf-8"))
+
+
+def without_tags(text: str) -> str:
+    return html.unescape(re.sub(r"<[^>]+>", "", text))
 
 
 def headings(page: Path) -> set[str]:
@@ -90,6 +105,46 @@ def test_every_paper_that_a_page_names_is_a_link(site):
     assert sum(page.count('href="https://arxiv.org/abs/') for page in pages) > 50
 
 
+def drawn(kind):
+    """The components of a kind that can be drawn alone: all that need no run and no files."""
+    entries = [entry for entry in installed().of_kind(kind) if entry.distribution == DISTRIBUTION]
+    return [entry.name for entry in entries if (kind, entry.name) != (ARCHITECTURE, "refine")]
+
+
+@pytest.mark.parametrize(
+    "kind", [ARCHITECTURE, ENCODER, BOTTLENECK, LOSS, WEIGHTING, AUGMENTATION, SCHEDULE, RECIPE], ids=str
+)
+def test_every_component_that_can_be_drawn_has_a_picture_in_its_section_and_in_the_gallery(site, kind):
+    page = (site / "reference" / f"{kind.plural}.html").read_text(encoding="utf-8")
+    sections = {part.partition('"')[0]: part for part in page.split('<h2 id="')}
+    gallery = (site / "gallery.html").read_text(encoding="utf-8")
+    for name in drawn(kind):
+        assert f'src="../pictures/{kind.plural}/' in sections[name]
+        assert f"marsseg {kind.command} " in without_tags(sections[name])
+        assert re.search(rf'href="reference/{kind.plural}.html#{re.escape(name)}"[^>]*><img', gallery)
+
+
+def test_every_picture_is_there_says_what_it_shows_and_is_fetched_when_it_is_near(site):
+    pictures = [
+        (page, dict(re.findall(r'(\w+)="([^"]*)"', tag)))
+        for page in site.rglob("*.html")
+        for tag in re.findall(r"<img\b[^>]*>", page.read_text(encoding="utf-8"))
+    ]
+    assert len(pictures) > 100
+    for page, picture in pictures:
+        assert (page.parent / picture["src"]).stat().st_size < 250_000
+        assert len(picture["alt"]) > 10
+        assert picture["loading"] == "lazy"
+        assert {"width", "height"} <= set(picture)
+
+
+@pytest.mark.parametrize("kind", [LOSS, WEIGHTING, SCHEDULE], ids=str)
+def test_formulas_are_mathematics(site, kind):
+    page = (site / "reference" / f"{kind.plural}.html").read_text(encoding="utf-8")
+    assert page.count('class="formula"') == len(drawn(kind))
+    assert page.count("<math ") >= len(drawn(kind))
+
+
 def test_no_page_fetches_anything_from_elsewhere(site):
     pages = sorted(site.rglob("*.html"))
     assert len(pages) > 20
@@ -101,9 +156,12 @@ def test_no_page_fetches_anything_from_elsewhere(site):
 
 
 @needs_browser
-@pytest.mark.parametrize("page", ["index.html", "howto.html", "reference/losses.html"])
-def test_pages_show_no_error_and_fit_a_phone(site, tmp_path, page):
-    seen = shown(site / page, tmp_path, width=400)
+@pytest.mark.parametrize(
+    ("page", "dark"),
+    [("index.html", False), ("howto.html", False), ("gallery.html", False), ("reference/losses.html", True)],
+)
+def test_pages_show_no_error_fit_a_phone_and_can_be_read(site, tmp_path, page, dark):
+    seen = shown(site / page, tmp_path, width=400, dark=dark)
     assert seen.messages == []
     assert seen.overflow == 0
     assert seen.problems == {}

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from ..data.arrays import SegmentationData
+    from ..figures.canvas import Target
 
 TILES = 4
 DRAWS = 2
@@ -29,6 +30,13 @@ def preview(entry: Entry, text: str, data_text: str, session: Session, file: Pat
             where="--preview",
             hint="`marsseg list augmentation` lists augmentations. --plot draws a network.",
         )
+    with atomic_write(file) as temporary:
+        count = draw_preview(text, data_text, session, temporary)
+    print_text(f"{file}: {text} on {count} tiles")
+
+
+def draw_preview(text: str, data_text: str, session: Session, target: Target, *, tiles: int = TILES) -> int:
+    """Draw at most so many tiles before and after the augmentation `text` into a PNG file; return how many."""
     from ..planning.resolver import Request, resolve
 
     plan = resolve(Request(compositions={"augment": text, "data": data_text}), session)
@@ -42,7 +50,7 @@ def preview(entry: Entry, text: str, data_text: str, session: Session, file: Pat
 
     transform = augmentation.prepare(data, np.arange(len(data)))
     rows = []
-    for item in _tiles(data):
+    for item in _tiles(data, tiles):
         pairs: list[tuple[Any, Any]] = [(scale(data.images[item]), data.masks[item])]
         for draw in range(DRAWS):
             generators = [np.random.default_rng([plan.training.seed, draw, item])]
@@ -50,12 +58,11 @@ def preview(entry: Entry, text: str, data_text: str, session: Session, file: Pat
             pairs.append((images[0], masks[0]))
         rows.append(Example(f"{data.title(item)} of {data.source}", pairs))
     headings = ("before", *(f"after, draw {draw + 1}" for draw in range(DRAWS)))
-    with atomic_write(file) as temporary:
-        preview_sheet(rows, headings, data.class_names, temporary, ignore_classes=data.ignore_classes)
-    print_text(f"{file}: {text} on {len(rows)} tiles")
+    preview_sheet(rows, headings, data.class_names, target, ignore_classes=data.ignore_classes)
+    return len(rows)
 
 
-def _tiles(data: SegmentationData) -> list[int]:
+def _tiles(data: SegmentationData, count: int) -> list[int]:
     """Choose items evenly spread over the data, half of them with the rarest class, in ascending order."""
     import numpy as np
 
@@ -64,6 +71,6 @@ def _tiles(data: SegmentationData) -> list[int]:
     def spread(items: np.ndarray, count: int) -> list[int]:
         return [int(items[i * len(items) // count]) for i in range(min(count, len(items)))]
 
-    rare = spread(rarest_items(data, np.arange(len(data)))[1], TILES // 2)
+    rare = spread(rarest_items(data, np.arange(len(data)))[1], count // 2)
     rest = np.setdiff1d(np.arange(len(data)), rare)
-    return sorted(rare + spread(rest, TILES - len(rare)))
+    return sorted(rare + spread(rest, count - len(rare)))

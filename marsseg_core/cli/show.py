@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shlex
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -20,15 +19,11 @@ from ..registry.kinds import (
     BOTTLENECK,
     DATASET,
     ENCODER,
-    EXECUTOR,
-    EXPORTER,
     HOOKED_KINDS,
-    LOSS,
     METRIC,
     MODEL,
     OBSERVER,
     RECIPE,
-    WEIGHTING,
     Kind,
 )
 from ..registry.listing import with_summary
@@ -38,6 +33,7 @@ from ..registry.session import open_session
 from ..registry.source_code import docstring, docstring_of, find_source, read_source
 from .common_options import Disable, Plugins
 from .completion import anything, composition
+from .example import example_command
 from .output import print_json, print_table, print_text
 
 if TYPE_CHECKING:
@@ -223,7 +219,7 @@ def _component(entry: Entry, catalog: Catalog) -> dict[str, Any]:
     return _facts(entry) | {
         "text": "\n\n".join([docstring_of(cls), *([_direction(cls)] if entry.kind == METRIC else [])]),
         "parameters": [_parameter(parameter) for parameter in parameters],
-        "example": _example(entry, cls, parameters, catalog),
+        "example": example_command(entry, cls, parameters, catalog),
     }
 
 
@@ -243,51 +239,6 @@ def _parameter(parameter: Parameter) -> dict[str, Any]:
         "default": None if parameter.required else to_toml(parameter.default),
         "help": parameter.help,
     }
-
-
-def _example(entry: Entry, cls: Any, parameters: list[Parameter], catalog: Catalog) -> str:
-    """Make an example command that uses the component, with one of its parameters if its value is short."""
-    if entry.kind == DATASET and any(parameter.name == "path" for parameter in parameters):
-        return f"marsseg run --data {entry.name}:path=FILE"
-    if entry.kind == METRIC:
-        return f"marsseg run --metrics {entry.name}"
-    from ..registry.parameters import to_text
-
-    inline = next((p for p in parameters if not p.required and not isinstance(p.default, tuple | type(None))), None)
-    setting = f":{inline.name}={to_text(inline.default)}" if inline else ""
-    option = entry.kind.option
-    if entry.kind == EXPORTER:
-        return f"marsseg export RUN --format {entry.name}{setting} --out PATH"
-    losses = _two_losses(catalog) if entry.kind == WEIGHTING else []
-    words = f"--loss {','.join(losses)} " if losses else ""
-    if entry.kind == ENCODER:
-        words = "--arch unet "  # the default architecture does not take one
-    if entry.kind == EXECUTOR:
-        words = "--vary training.seed=0,1 "
-    encoder = _an_encoder(catalog) if entry.kind == ARCHITECTURE and cls.needs_encoder else ""
-    # Required parameters of the built-in components are runs, a number, or a list with a number for each loss.
-    value = ",".join("1" for _ in losses) or "1"
-    needed = {p.name: "RUN" if p.name in ("run", "runs") else value for p in parameters if p.required}
-    required = "".join(f" --set {option}.{entry.name}.{key}={value}" for key, value in needed.items())
-    return f"marsseg {entry.kind.command} {words}--{option} {entry.name}{setting}{required}{encoder}"
-
-
-def _an_encoder(catalog: Catalog) -> str:
-    """Return the option with an installed encoder, for an architecture that needs one."""
-    return f" --encoder {next(iter(catalog.names(ENCODER)), 'NAME')}"
-
-
-def _two_losses(catalog: Catalog) -> list[str]:
-    """Return the names of two installed losses that any weighting accepts: their values are never negative."""
-    from ..errors import MarssegError
-    from ..planning.grammar import components
-
-    losses: list[str] = []
-    for name in catalog.names(LOSS):
-        with suppress(MarssegError):  # a loss that is broken or has a required parameter
-            if not components(LOSS, name, catalog)[0].may_be_negative:
-                losses.append(name)
-    return losses[:2]
 
 
 def _print_component(record: dict[str, Any]) -> None:

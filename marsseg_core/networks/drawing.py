@@ -1,8 +1,9 @@
 """Draw a network as a diagram of blocks and the connections between them.
 
 Layers whose names begin with the same word, up to the first underscore, form a block: `encoder1_conv1` belongs to
-`encoder1`. The lower the resolution of a block's feature map, the lower its row in the drawing. The longer the path
-from the input to a block, the further right its column.
+`encoder1`. An encoder that is chosen by name is divided at the feature maps that it hands on. The lower the resolution
+of a block's feature map, the lower its row in the drawing. The longer the path from the input to a block, the further
+right its column.
 """
 
 from __future__ import annotations
@@ -10,19 +11,20 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import keras
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
 
 from ..files.waiting import waiting
-from .graph import calls
+from .graph import Call, calls
 
 INK = "#222222"
 # The colours of arrows to the next column, and of arrows that skip columns.
 FLOW, SKIP = "#222222", "#0072b2"
-FACES = {"encoder": "#dbe9f6", "decoder": "#fde3cf", "bottleneck": "#e3f1db", "other": "#f1f1f1"}
+ENCODER = "encoder"
+FACES = {ENCODER: "#dbe9f6", "decoder": "#fde3cf", "bottleneck": "#e3f1db", "other": "#f1f1f1"}
 
 
 @dataclass(eq=False)
@@ -49,11 +51,14 @@ def blocks_of(network: keras.Model) -> list[Block]:
     """
     source = network.inputs[0]
     start = Block(source.name, tuple(source.shape[1:]))
-    names_with_weights = {block_name(layer.name) for layer in network.layers if layer.weights}
     blocks: dict[str, Block] = {}
     producers: dict[int, list[Block]] = {}  # tensor → the blocks that it comes from
-    for call in calls(network):
-        name = block_name(call.layer.name)
+    recorded = calls(network)
+    stages = _encoder_stages(recorded)
+    names = {id(call): stages.get(id(call), block_name(call.layer.name)) for call in recorded}
+    names_with_weights = {names[id(call)] for call in recorded if call.layer.weights}
+    for call in recorded:
+        name = names[id(call)]
         # `calls` clones the network, with new input tensors: a tensor without a producer is the input.
         sources = [block for tensor in call.inputs for block in producers.get(id(tensor), [start])]
         if name in names_with_weights:
@@ -80,9 +85,30 @@ def block_name(layer_name: str) -> str:
     return f"{first} {rest.partition('_')[0]}" if first.startswith("bottleneck") and rest else first
 
 
+def _encoder_stages(recorded: list[Call]) -> dict[int, str]:
+    """Return the name of the block of each call of the encoder, by the call's id: `encoder1` up to the first map.
+
+    A stage is what is computed for a feature map that the encoder hands on, and not yet for an earlier one.
+    """
+    encoder = [call for call in recorded if block_name(call.layer.name) == ENCODER]
+    producers = {id(tensor): call for call in encoder for tensor in call.outputs}
+    inside = {id(call) for call in encoder}
+    taken = {id(tensor) for call in recorded if id(call) not in inside for tensor in call.inputs}
+    handed_on = [call for call in encoder if any(id(tensor) in taken for tensor in call.outputs)]
+    stages: dict[int, str] = {}
+    for number, last in enumerate(handed_on, 1):
+        open_calls = [last]
+        while open_calls:
+            call = open_calls.pop()
+            if id(call) not in stages:
+                stages[id(call)] = f"{ENCODER}{number}"
+                open_calls += [producers[id(tensor)] for tensor in call.inputs if id(tensor) in producers]
+    return stages
+
+
 @waiting("Drawing the network")
-def draw(network: keras.Model, target: Path, title: str) -> None:
-    """Write the drawing of a network to the PNG file `target`."""
+def draw(network: keras.Model, target: Path | BinaryIO, title: str) -> None:
+    """Write the drawing of a network to the PNG file `target`, which may be open."""
     blocks = blocks_of(network)
     rows = _rows(blocks, network)
     columns, depth = max(block.column for block in blocks) + 1, max(rows.values()) + 1

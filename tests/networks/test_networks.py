@@ -108,6 +108,12 @@ class TestDrawing:
             "logits",
         ]
 
+    def test_divides_a_chosen_encoder_at_the_maps_that_it_hands_on(self):
+        network = marsseg.network("unet:width=0.1", encoder="efficientnet_lite0")
+        blocks = {block.name: block for block in blocks_of(network)}
+        assert [blocks[f"encoder{n}"].shape[0] for n in (1, 2, 3, 4, 5)] == [32, 16, 8, 4, 2]
+        assert [source.name for source in blocks["decoder2"].sources] == ["decoder3", "encoder1"]
+
     def test_shows_skip_connections(self):
         blocks = {block.name: block for block in blocks_of(marsseg.network("unet:width=0.1:depth=2"))}
         assert [source.name for source in blocks["decoder1"].sources] == ["decoder2", "encoder1"]

@@ -1,0 +1,9 @@
+// Browsers do not let the keyboard reach all that scrolls from left to right: wide tables and code.
+const reach = () => {
+  for (const each of document.querySelectorAll(".md-typeset__scrollwrap, .md-typeset pre > code")) {
+    if (each.scrollWidth > each.clientWidth) each.tabIndex = 0;
+    else each.removeAttribute("tabindex");
+  }
+};
+addEventListener("load", reach);
+addEventListener("resize", reach);
