@@ -11,6 +11,7 @@ import pytest
 from helpers.messages import warned_of
 
 import marsseg_core as marsseg
+from marsseg_core import api
 from marsseg_core.components.interfaces import Metric
 from marsseg_core.errors import PluginError, RequestError
 from marsseg_core.evaluation.confusion import Confusion
