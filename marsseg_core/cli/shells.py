@@ -14,29 +14,34 @@ import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
+from pathlib import Path
 from typing import Final
+
+from ..registry.distribution import DISTRIBUTION
 
 _INSTRUCTION: Final = "_MARSSEG_COMPLETE"
 
 # No description has so many characters.
 _WIDE: Final = "10000"
 
+# The last line of Typer's script for zsh: the function that completes, and the command.
+_REGISTERED: Final = re.compile(r"^compdef (\S+) (\S+)\s*\Z", re.MULTILINE)
+
 # zsh calls what it loads by the name of the file. In a script that is sourced, no function has this name.
 _FIRST_TAB: Final = """
-
-if [ "$funcstack[1]" = "_%(prog_name)s" ]; then
-  %(complete_func)s "$@"
-fi"""
+if [ "$funcstack[1]" = "_{command}" ]; then
+  {function} "$@"
+fi
+"""
 
 
 @contextmanager
 def for_shells() -> Iterator[None]:
     """Let the script and the answers of Typer be right for the shells while the block runs."""
-    if {"--install-completion", "--show-completion"}.intersection(sys.argv):
-        _complete_at_the_first_tab()
     instruction = os.environ.get(_INSTRUCTION)
     if instruction is None:
-        yield
+        with _right_scripts():
+            yield
         return
     answer, width = io.StringIO(), os.environ.get("COLUMNS")
     os.environ["COLUMNS"] = _WIDE
@@ -56,10 +61,28 @@ def with_apostrophes(answer: str) -> str:
     return re.sub(r"(?<!\\)''", r"'\\''", answer)
 
 
-def _complete_at_the_first_tab() -> None:
-    """Add to Typer's script that the function completes when it is loaded."""
-    from typer import _completion_shared
+def completes_at_the_first_tab(script: str) -> str:
+    """Return Typer's script for zsh with a call of the function when it is loaded; any other text as it is."""
+    registered = _REGISTERED.search(script)
+    if registered is None:
+        return script
+    return script.rstrip() + _FIRST_TAB.format(function=registered[1], command=registered[2])
 
-    scripts = _completion_shared._completion_scripts
-    if "funcstack" not in scripts["zsh"]:
-        scripts["zsh"] = scripts["zsh"].rstrip() + _FIRST_TAB
+
+@contextmanager
+def _right_scripts() -> Iterator[None]:
+    """Let the script that Typer prints, or has installed, complete at the first Tab."""
+    if "--show-completion" in sys.argv:
+        script = io.StringIO()
+        try:
+            with redirect_stdout(script):
+                yield
+        finally:
+            sys.stdout.write(completes_at_the_first_tab(script.getvalue()))
+        return
+    try:
+        yield
+    finally:
+        installed = Path.home() / ".zfunc" / f"_{DISTRIBUTION}"
+        if "--install-completion" in sys.argv and installed.is_file():
+            installed.write_text(completes_at_the_first_tab(installed.read_text()))

@@ -88,6 +88,7 @@ class SeriesArguments(TypedDict, total=False):
     test: float
     fold: int | None
     subsets: AnyPath
+    labelled: float
 
     drop_aliens: Literal["masks", "images"] | None
     drop_duplicates: bool

@@ -106,6 +106,7 @@ class Folder(Dataset):
         help="numbers of the bands to read, one or three from 1, for resize=windows; none: the only one, or red, "
         "green and blue",
         minimum=1,
+        maximum=65_535,  # TIFF cannot number more
         min_length=1,
     )
     colour: Literal["as_is", "grey", "rgb"] = param(
