@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from ..data.limits import PIXEL_LIMIT
 from ..data.ranges import parse_range
@@ -20,23 +20,19 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class PredictionRequest:
-    """What to predict, and how.
+class RunsRequest:
+    """What to predict with runs, and how.
 
     Attributes:
         runs: the run folders
-        source: the images: a file, a folder or a data set
-        subset: the subset of the data set
+        source: what is predicted
         range: the values of black and white in image files
-        pixel_limit: the number of pixels from which on an image is refused
         tta: whether to average over flipped copies; None: as the run was scored
         decoding: how values become classes
         with_ignored: whether ignored classes are predicted
         tile_overlap: the overlap of tiles; None chooses
         batch: images predicted at the same time; None: what the memory allows
         pixels: the pixels of each network that are computed at once; None: what `batch` says
-        overlay: whether to write overlays
-        probabilities: whether to write probabilities
         engine: what computes the networks: Keras, or the runtime of an exporter
         plugins: plugin files
         trust: whether the plugin files of the runs may be executed
@@ -44,17 +40,13 @@ class PredictionRequest:
 
     runs: tuple[str, ...]
     source: str
-    subset: str | None = None
     range: str | None = None
-    pixel_limit: int = PIXEL_LIMIT
     tta: bool | None = None
     decoding: str = "run"
     with_ignored: bool = False
     tile_overlap: float | None = None
     batch: int | None = None
     pixels: tuple[int, ...] | None = None
-    overlay: bool = False
-    probabilities: bool = False
     engine: str = "keras"
     plugins: tuple[str, ...] = ()
     trust: bool = False
@@ -64,7 +56,7 @@ class PredictionRequest:
         return asdict(self)
 
     @classmethod
-    def of_json(cls, values: dict[str, Any]) -> PredictionRequest:
+    def of_json(cls, values: dict[str, Any]) -> Self:
         """Return a request from its values, in which lists stand for tuples."""
         arguments: dict[str, Any] = {
             key: tuple(value) if isinstance(value, list) else value for key, value in values.items()
@@ -72,27 +64,21 @@ class PredictionRequest:
         return cls(**arguments)
 
 
-class Prediction:
-    """The runs and the images of a request, opened.
+class OpenedRuns:
+    """The runs of a request, opened.
 
-    Raises RequestError where they do not exist, do not fit together, or cannot be read.
+    Raises RequestError where they do not exist or do not fit together.
     """
 
-    def __init__(self, request: PredictionRequest) -> None:
+    labels_only = True
+    """Whether nothing but labels is wanted of the networks."""
+
+    def __init__(self, request: RunsRequest) -> None:
         self.request = request
-        check_subset(request.subset)
-        wanted = None if request.range is None else parse_range(request.range, "--range")
+        self.wanted_range = None if request.range is None else parse_range(request.range, "--range")
         self.folders, self.classes = open_runs(request.runs)
         self.session = open_session(plugins=request.plugins, trust=request.trust)
         self.engine = find_engine(request.engine, self.session.catalog)
-        self.images = find_source(
-            request.source,
-            self.session,
-            self.folders,
-            subset=request.subset,
-            pixel_limit=request.pixel_limit,
-            wanted=wanted,
-        )
 
     @property
     def ignore_classes(self) -> tuple[int, ...]:
@@ -115,6 +101,45 @@ class Prediction:
             tta=uses_tta(self.folders, request.tta),
             overlap=request.tile_overlap,
             batch=request.batch,
-            labels_only=not request.probabilities and not self.decoding.offsets,
+            labels_only=self.labels_only and not self.decoding.offsets,
             pixels=request.pixels,
+        )
+
+
+@dataclass(frozen=True)
+class PredictionRequest(RunsRequest):
+    """What to predict of image files or of a data set.
+
+    Attributes:
+        subset: the subset of the data set
+        pixel_limit: the number of pixels from which on an image is refused
+        overlay: whether to write overlays
+        probabilities: whether to write probabilities
+    """
+
+    subset: str | None = None
+    pixel_limit: int = PIXEL_LIMIT
+    overlay: bool = False
+    probabilities: bool = False
+
+
+class Prediction(OpenedRuns):
+    """The runs and the images of a request, opened.
+
+    Raises RequestError where they do not exist, do not fit together, or cannot be read.
+    """
+
+    request: PredictionRequest
+
+    def __init__(self, request: PredictionRequest) -> None:
+        check_subset(request.subset)
+        super().__init__(request)
+        self.labels_only = not request.probabilities
+        self.images = find_source(
+            request.source,
+            self.session,
+            self.folders,
+            subset=request.subset,
+            pixel_limit=request.pixel_limit,
+            wanted=self.wanted_range,
         )

@@ -16,7 +16,7 @@ from ..registry.session import Session
 from .draw import plan_of
 from .options import AblationOptions, SweepOptions, check_score
 from .paths import decides_items
-from .space import Assignment, Combination, Setting, Space, make_space, star
+from .space import Assignment, Combination, Setting, Space, make_space, skipped_lines, star
 
 SEED: Final = "training.seed"
 
@@ -55,13 +55,7 @@ class Design:
     @property
     def warnings(self) -> list[str]:
         """Return what a user should know before the first trial."""
-        lines = []
-        if self.impossible:
-            total = len(self.combinations) + len(self.impossible)
-            lines.append(
-                f"{len(self.impossible)} of {total} combinations cannot be trained, and are skipped. "
-                f"The first: {self.impossible[0]}"
-            )
+        lines = skipped_lines(len(self.combinations), self.impossible, "combinations")
         data = [each.name for each in self.factors if decides_items(each.name)]
         if data:
             lines.append(f"{', '.join(data)}: runs that are scored on different items are no pairs.")

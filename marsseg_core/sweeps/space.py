@@ -125,13 +125,7 @@ class Space:
     @property
     def warnings(self) -> list[str]:
         """Return what the user should know before the first trial."""
-        lines = []
-        if self.impossible:
-            total = len(self.combinations) + len(self.impossible)
-            lines.append(
-                f"{len(self.impossible)} of {total} combinations of components cannot be trained, and are skipped. "
-                f"The first: {self.impossible[0]}"
-            )
+        lines = skipped_lines(len(self.combinations), self.impossible, "combinations of components")
         data = [each.name for each in self.settings if decides_items(each.name)]
         if data:
             names = ", ".join(data)
@@ -141,6 +135,14 @@ class Space:
     def continuous(self) -> list[str]:
         """Return the names of the settings with uncountably many values."""
         return [each.name for each in self.settings if isinstance(each.values, Range) and not each.values.integer]
+
+
+def skipped_lines(possible: int, impossible: Sequence[str], what: str) -> list[str]:
+    """Return a line that says how many combinations are skipped, and why the first; none if all are possible."""
+    if not impossible:
+        return []
+    total = possible + len(impossible)
+    return [f"{len(impossible)} of {total} {what} cannot be trained, and are skipped. The first: {impossible[0]}"]
 
 
 def read_space(file: Path) -> list[str]:

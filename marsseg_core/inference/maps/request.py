@@ -3,83 +3,35 @@
 from __future__ import annotations
 
 import os
-from dataclasses import asdict, dataclass
-from functools import cached_property
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
-from ...data.ranges import Range, parse_range
+from ...data.ranges import Range
 from ...data.raster import Raster
 from ...errors import RequestError
-from ...evaluation.decoding import Decoding
-from ...export.exporters import find_engine
-from ...registry.session import open_session
-from ...runs.decoding import decoding_of, uses_tta
-from ..ensemble import load_networks, open_runs, scaling_of
-
-if TYPE_CHECKING:
-    from ...networks.predictor import Predictor
+from ...runs.decoding import uses_tta
+from ..ensemble import scaling_of
+from ..request import OpenedRuns, RunsRequest
 
 
 @dataclass(frozen=True)
-class MapRequest:
-    """The image to predict, and how.
+class MapRequest(RunsRequest):
+    """The map to predict; `bands` are the numbers of its bands, None those that are certain."""
 
-    Attributes:
-        runs: the run folders
-        source: the image
-        bands: the numbers of its bands; None: those that are certain
-        range: the values of black and white
-        tta: whether to average over flipped copies; None: as the run was scored
-        decoding: how values become classes
-        with_ignored: whether ignored classes are predicted
-        tile_overlap: the overlap of tiles; None chooses
-        batch: images predicted at the same time; None: what the memory allows
-        pixels: the pixels of each network that are computed at once; None: what `batch` says
-        engine: what computes the networks: Keras, or the runtime of an exporter
-        plugins: plugin files
-        trust: whether the plugin files of the runs may be executed
-    """
-
-    runs: tuple[str, ...]
-    source: str
     bands: tuple[int, ...] | None = None
-    range: str | None = None
-    tta: bool | None = None
-    decoding: str = "run"
-    with_ignored: bool = False
-    tile_overlap: float | None = None
-    batch: int | None = None
-    pixels: tuple[int, ...] | None = None
-    engine: str = "keras"
-    plugins: tuple[str, ...] = ()
-    trust: bool = False
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the arguments of `of_json`."""
-        return asdict(self)
-
-    @classmethod
-    def of_json(cls, values: dict[str, Any]) -> MapRequest:
-        """Return a request from its values, in which lists stand for tuples."""
-        arguments: dict[str, Any] = {
-            key: tuple(value) if isinstance(value, list) else value for key, value in values.items()
-        }
-        return cls(**arguments)
 
 
-class MapPrediction:
+class MapPrediction(OpenedRuns):
     """The runs and the image of a request, opened. Use it in a `with` block, which closes the image.
 
     Raises RequestError where they do not exist, do not fit together, or cannot be read.
     """
 
+    request: MapRequest
+
     def __init__(self, request: MapRequest) -> None:
-        self.request = request
-        self.wanted_range = None if request.range is None else parse_range(request.range, "--range")
-        self.folders, self.classes = open_runs(request.runs)
-        self.session = open_session(plugins=request.plugins, trust=request.trust)
-        self.engine = find_engine(request.engine, self.session.catalog)
+        super().__init__(request)
         self.raster = Raster(Path(request.source), request.bands)
 
     def __enter__(self) -> Self:
@@ -97,31 +49,6 @@ class MapPrediction:
         """Return the rows and columns of the image."""
         height, width, _ = self.raster.shape
         return height, width
-
-    @property
-    def ignore_classes(self) -> tuple[int, ...]:
-        """Return the ids of the classes that no pixel gets."""
-        return () if self.request.with_ignored else self.classes.ignore_classes
-
-    @cached_property
-    def decoding(self) -> Decoding:
-        """Return how values become classes."""
-        return decoding_of(self.folders, self.request.decoding)
-
-    @cached_property
-    def predictor(self) -> Predictor:
-        """Load the networks, and return their predictor."""
-        from ...networks.predictor import Predictor
-
-        request = self.request
-        return Predictor(
-            load_networks(self.folders, self.session, self.engine),
-            tta=uses_tta(self.folders, request.tta),
-            overlap=request.tile_overlap,
-            batch=request.batch,
-            labels_only=not self.decoding.offsets,
-            pixels=request.pixels,
-        )
 
     def record(self) -> dict[str, Any]:
         """Return everything on which the labels depend, for a file beside the map."""
