@@ -77,18 +77,20 @@ def measure(out: Path) -> dict[str, Any]:
     from marsseg_core.files.run_folder import RunFolder
     from marsseg_core.networks.compiled import compiled
     from marsseg_core.networks.cost import cost_of
+    from marsseg_core.networks.predictor import FLIPS
     from marsseg_core.runs.decoding import recorded_decoding
     from marsseg_core.runs.recorded_data import read_data_of, recorded_split
 
     folder = RunFolder.open(out)
-    data = read_data_of(folder, api.plan(folder))
+    plan = api.plan(folder)
+    data, flips = read_data_of(folder, plan), plan.training.tta
     items = recorded_split(folder, data)["test"]
     network, decoding = marsseg.load(out), recorded_decoding(folder)
     places = np.unique(items if data.groups is None else data.groups[items], return_inverse=True)[1].ravel()
     counted = [c for c in range(data.num_classes) if c not in data.ignore_classes]
     matrices = np.zeros((places.max() + 1, len(counted), len(counted)), np.int64)
     done = 0
-    for masks, logits in predicted_batches(network, data, items, _BATCH):
+    for masks, logits in predicted_batches(network, data, items, _BATCH, tta=flips):
         for mask, predicted in zip(masks, decode(decoding.of_logits(logits), data.ignore_classes), strict=True):
             matrix = confusion_matrix(mask, predicted, data.num_classes)
             matrices[places[done]] += matrix[np.ix_(counted, counted)]
@@ -105,7 +107,7 @@ def measure(out: Path) -> dict[str, Any]:
         "date": f"{date.today():%Y-%m-%d}",
         "parameters": cost.parameters,
         "multiply_accumulates": None if cost.unknown else cost.multiply_accumulates,
-        "milliseconds": 1000 * statistics.median(times[1:]) / _BATCH,
+        "milliseconds": 1000 * statistics.median(times[1:]) / _BATCH * (len(FLIPS) if flips else 1),
         "classes": [data.class_names[c] for c in counted],
         "matrices": matrices.tolist(),
     }
