@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from html import escape
-from typing import Any
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from .printable import printable
+
+if TYPE_CHECKING:
+    from jinja2 import Template
 
 _draw: Callable[[Any], str] | None = None
 
@@ -23,6 +27,14 @@ def set_html_renderer(draw: Callable[[Any], str]) -> None:
     """Register the function that returns the HTML of any `HtmlRepr` object."""
     global _draw
     _draw = draw
+
+
+@cache
+def _progress() -> Template:
+    """Return the template of a bar with some lines."""
+    from jinja2 import Template
+
+    return Template(Path(__file__).with_name("progress.html").read_text(encoding="utf-8"), autoescape=True)
 
 
 class NotebookOutput:
@@ -56,10 +68,9 @@ class NotebookOutput:
             done: How much is done.
             total: How much there is to do.
         """
-        first, *others = [escape(printable(line)) for line in lines]
-        bar = f'<progress value="{done:g}" max="{total:g}" style="width:20em;max-width:100%"></progress>'
-        html = f'<div class="marsseg"><b>{first}</b><br>{bar} {"<br>".join(others)}</div>'
-        self.show(html, "\n".join(map(printable, lines)))
+        words = [printable(line) for line in lines]
+        html = _progress().render(lines=words, done=f"{done:g}", total=f"{total:g}")
+        self.show(html, "\n".join(words))
 
     def show(self, html: str, text: str) -> None:
         """Show HTML, and text where HTML cannot be shown.
