@@ -14,7 +14,6 @@ from marsseg_core.data.raster import Raster
 from marsseg_core.errors import RequestError
 from marsseg_plugins.datasets.folder import Folder
 
-RANDOM = np.random.default_rng(0)
 PLACE = Affine(100, 0, 5e5, 0, -100, 3e6)
 MARS = "+proj=eqc +lat_ts=10 +lon_0=180 +R=3396190"
 
@@ -35,11 +34,13 @@ class Mosaics:
 
     def __init__(self, path):
         self.path = path
+        self.random = np.random.default_rng(0)
 
     def pair(self, stem="a", **options):
-        image = write(self.path / f"images/{stem}.tif", RANDOM.integers(1, 256, (20, 30), np.uint8), **options)
+        # 0 is no value, and neither is 255 in an ISIS cube.
+        image = write(self.path / f"images/{stem}.tif", self.random.integers(1, 255, (20, 30), np.uint8), **options)
         mask = np.full((20, 30), 255, np.uint8)
-        mask[3:6, 2:8] = RANDOM.integers(0, 3, (3, 6))
+        mask[3:6, 2:8] = self.random.integers(0, 3, (3, 6))
         mask[18, 29] = 2
         write(self.path / f"masks/{stem}.tif", mask, nodata=255)
         return image, mask
@@ -128,7 +129,7 @@ class TestWindows:
 
 class TestValues:
     def test_of_16_bits_are_scaled_by_those_of_the_windows(self, mosaics):
-        image = RANDOM.integers(0, 1024, (20, 30)).astype(np.uint16)
+        image = mosaics.random.integers(0, 1024, (20, 30)).astype(np.uint16)
         image[10, 15] = 65535  # where no label is
         mosaics.pair()
         write(mosaics.path / "images/a.tif", image)
@@ -140,14 +141,14 @@ class TestValues:
 
     def test_may_be_stretched_by_percentiles_of_each_whole_image(self, mosaics):
         mosaics.pair()
-        image = write(mosaics.path / "images/a.tif", RANDOM.integers(0, 3000, (20, 30)).astype(np.uint16))
+        image = write(mosaics.path / "images/a.tif", mosaics.random.integers(0, 3000, (20, 30)).astype(np.uint16))
         data = mosaics.load(range="0%..100%", range_per="image")
         low, high = image.min(), image.max()
         np.testing.assert_array_equal(data.images[0, ..., 0], np.rint((image[:8, :10] - low) / (high - low) * 255.0))
 
     def test_are_those_of_the_bands_that_are_chosen(self, mosaics):
         mosaics.pair()
-        bands = write(mosaics.path / "images/a.tif", RANDOM.integers(0, 256, (5, 20, 30), np.uint8))
+        bands = write(mosaics.path / "images/a.tif", mosaics.random.integers(0, 256, (5, 20, 30), np.uint8))
         assert "5 bands, which are not named red, green and blue" in mosaics.refusal()
         assert "with data.folder.bands" in mosaics.refusal()
         data = mosaics.load(bands=(4, 2, 1))
