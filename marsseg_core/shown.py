@@ -34,7 +34,9 @@ def _progress() -> Template:
     """Return the template of a bar with some lines."""
     from jinja2 import Template
 
-    return Template(Path(__file__).with_name("progress.html").read_text(encoding="utf-8"), autoescape=True)
+    source = Path(__file__).with_name("progress.html").read_text(encoding="utf-8")
+    template: Template = Template(source, autoescape=True)
+    return template
 
 
 class NotebookOutput:
