@@ -123,6 +123,19 @@ def predict(
         raise RequestError("Nothing would be written.", where="predict", hint="Add --out or --submission.")
     if out is None and (overlay or probabilities):
         raise RequestError("--overlay and --probabilities need --out.", where="predict", hint="Add --out FOLDER.")
+    words: dict[str, Any] = {
+        "runs": tuple(runs),
+        "source": source,
+        "range": range,
+        "tta": tta,
+        "decoding": decoding,
+        "with_ignored": with_ignored,
+        "tile_overlap": tile_overlap,
+        "batch": batch,
+        "engine": engine,
+        "plugins": tuple(map(str, plugin or ())),
+        "trust": trust,
+    }
     if out is not None and is_map(out):
         for given, option in (
             (overlay, "--overlay"),
@@ -138,17 +151,7 @@ def predict(
             bands,
             _executor(on, jobs),
             jobs or 1,
-            runs=tuple(runs),
-            source=source,
-            range=range,
-            tta=tta,
-            decoding=decoding,
-            with_ignored=with_ignored,
-            tile_overlap=tile_overlap,
-            batch=batch,
-            engine=engine,
-            plugins=tuple(map(str, plugin or ())),
-            trust=trust,
+            **words,
         )
         return
     for value, option in ((bands, "--bands"), (vectors, "--vectors")):
@@ -165,21 +168,11 @@ def predict(
 
     executor = _executor(on, jobs)
     request = PredictionRequest(
-        tuple(runs),
-        source,
+        **words,
         subset=subset,
-        range=range,
         pixel_limit=pixel_limit or PIXEL_LIMIT,
-        tta=tta,
-        decoding=decoding,
-        with_ignored=with_ignored,
-        tile_overlap=tile_overlap,
-        batch=batch,
         overlay=overlay,
         probabilities=probabilities,
-        engine=engine,
-        plugins=tuple(map(str, plugin or ())),
-        trust=trust,
     )
     prediction = Prediction(request)
     images, classes = prediction.images, prediction.classes

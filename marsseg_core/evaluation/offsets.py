@@ -177,7 +177,9 @@ def share_that_rises(counts: Counts, samples: np.ndarray, current: int) -> float
     all blocks say nothing, and do not count.
     """
     others = samples == 0
-    samples, others = samples[others.any(axis=1)], others[others.any(axis=1)]
+    some = others.any(axis=1)
+    # Products of matrices are fast for floats alone; sums of pixels are exact in float64.
+    samples, others = samples[some].astype(float), others[some].astype(float)
     best = counts.of_samples(samples).mean_ious().argmax(axis=1)
     scores = counts.of_samples(others).mean_ious()
     rises = scores[np.arange(len(best)), best] > scores[:, current]

@@ -72,7 +72,7 @@ def predict_blocks(
     """
     before = 0
     for blocks in parts.missing(numbers):
-        _predict_run(prediction, parts, blocks, lambda rows, before=before: progress(before + rows))  # type: ignore[misc]
+        _predict_run(prediction, parts, blocks, progress, before)
         before += parts.height(blocks)
 
 
@@ -96,8 +96,10 @@ def write_map(
     return summary.total
 
 
-def _predict_run(prediction: MapPrediction, parts: Parts, blocks: range, progress: Callable[[int], None]) -> None:
-    """Predict successive blocks."""
+def _predict_run(
+    prediction: MapPrediction, parts: Parts, blocks: range, progress: Callable[[int], None], before: int
+) -> None:
+    """Predict successive blocks. `before` is the number of rows that were predicted before them."""
     raster, number = prediction.raster, blocks.start
     first, bottom = parts.rows(number)
     row, waiting = first, list[np.ndarray]()
@@ -106,7 +108,7 @@ def _predict_run(prediction: MapPrediction, parts: Parts, blocks: range, progres
             piece, strip = strip[: bottom - row], strip[bottom - row :]
             waiting.append(piece)
             row += len(piece)
-            progress(row - first)
+            progress(before + row - first)
             if row == bottom:
                 labels = np.concatenate(waiting)
                 labels[~raster.valid(slice(*parts.rows(number)), slice(0, raster.shape[1]))] = VOID
