@@ -11,8 +11,13 @@ same names.
 
 from __future__ import annotations
 
+import os
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
+
+# TensorFlow reads this when it is imported. Its failures are exceptions, so its log (about how it was built, or that
+# there is no GPU) is not needed.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 if TYPE_CHECKING:
     from .api import (

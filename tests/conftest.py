@@ -86,7 +86,7 @@ def cli(tmp_path, monkeypatch) -> Callable[..., Answer]:
 def python(tmp_path) -> Callable[..., Answer]:
     """`python("print(1)")` → Answer: the code in a fresh process, in an empty folder."""
 
-    def call(code: str, *words: str, **environment: str) -> Answer:
+    def call(code: str, *words: str, **environment: str | None) -> Answer:
         return run_process(sys.executable, "-c", code, *words, cwd=tmp_path, **environment)
 
     return call

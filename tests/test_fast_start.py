@@ -68,6 +68,12 @@ def test_importing_keras_imports_no_matplotlib(python):
     assert answer.out == "True\n", answer.err
 
 
+def test_a_script_shows_nothing_of_what_tensorflow_says_about_itself(python):
+    code = "import marsseg; print(marsseg.network('unet:width=0.125', height=16, width=32).output_shape)"
+    answer = python(code, TF_CPP_MIN_LOG_LEVEL=None)
+    assert (answer.out, answer.err) == ("(None, 16, 32, 5)\n", "")
+
+
 def test_a_plan_imports_only_the_components_it_chose(probe):
     _, modules = probe("run", "--arch", "unet", "--bottleneck", "none", "--loss", "ssce", "--dry-run")
     assert "marsseg_plugins.architectures.unet" in modules

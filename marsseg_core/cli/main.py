@@ -236,8 +236,6 @@ def _command(name: str, module: Any) -> Any:
 
 def main() -> None:
     """Run the command line: the entry point of the `marsseg` script."""
-    # TensorFlow's failures are exceptions, so its log (about how it was built, for example) is not needed.
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     make_streams_lasting()
     reserve_standard_output()
     try:

@@ -206,7 +206,7 @@ def _in_process(task: str, subject: Subject, session: Session, plugins: Sequence
             with errors.open("wb") as stream:
                 done = subprocess.run(
                     [*command, *map(str, plugins)],
-                    env=os.environ | {"PYTHONPATH": path, VARIABLE: words, "TF_CPP_MIN_LOG_LEVEL": "3"},
+                    env=os.environ | {"PYTHONPATH": path, VARIABLE: words},
                     stdin=subprocess.DEVNULL,
                     stdout=stream if task == "load" else subprocess.DEVNULL,
                     stderr=stream,

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from ..errors import RequestError
+from ..files.native_output import native_output_hidden
 from .on_demand import imported_on_demand
 
 # Gradients, devices and determinism need code for each backend (`keras_backend.py`).
@@ -51,14 +52,19 @@ def check_backend() -> None:
 
 
 def start_keras() -> None:
-    """Import Keras and start its backend. Raises RequestError, with the cause, where this fails."""
+    """Import Keras and start its backend. Raises RequestError, with the cause, where this fails.
+
+    What the backend prints about itself is shown only if it fails.
+    """
     check_backend()
     try:
-        # Keras imports matplotlib for figures of its own, which takes a tenth of the time.
-        with imported_on_demand("matplotlib", "matplotlib.pyplot"):
-            import keras
+        # TensorFlow's C++ code prints before its log level is set.
+        with native_output_hidden():
+            # Keras imports matplotlib for figures of its own, which takes a tenth of the time.
+            with imported_on_demand("matplotlib", "matplotlib.pyplot"):
+                import keras
 
-        keras.distribution.list_devices()
+            keras.distribution.list_devices()
     except Exception as cause:
         raise RequestError(
             f"Keras cannot be loaded: {cause}",
