@@ -22,7 +22,7 @@ from .output import print_json, print_table
 _SIZES = ("own", "free")
 
 # Those of the built-in exporters. A plugin may have others.
-_PRECISIONS = (FLOAT32, "float16", "int8")
+_PRECISIONS = (FLOAT32, "float16", "bfloat16", "int8")
 
 
 def export(
@@ -53,7 +53,7 @@ def export(
     precision: Annotated[
         str,
         typer.Option(
-            help="How the file holds numbers: float32, or what the format also has, such as float16 and int8.",
+            help="How the file holds numbers: float32, or what the format also has: float16, bfloat16, int8.",
             metavar="PRECISION",
             autocompletion=fixed(*_PRECISIONS),
         ),

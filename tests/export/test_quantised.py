@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from helpers.paths import FROZEN
 
+from marsseg_core.components.exports import ExportSpec
 from marsseg_core.data.arrays import SegmentationData
 from marsseg_core.data.split import Split
 from marsseg_core.errors import RequestError, RunError
@@ -22,6 +23,7 @@ from marsseg_core.export.quantised import Quantisation, quantisation
 from marsseg_core.planning.resolved import ResolvedComponent
 from marsseg_core.registry.catalog import installed
 from marsseg_core.registry.kinds import EXPORTER
+from marsseg_plugins.exporters.openvino_format import OpenVino
 from marsseg_plugins.exporters.saved_model import SavedModel
 
 PSP = str(FROZEN / "psp")
@@ -35,6 +37,11 @@ def onnx_types(path) -> set[str]:
 def litert_types(path) -> set[str]:
     interpreter = pytest.importorskip("ai_edge_litert.interpreter").Interpreter(str(path))
     return {np.dtype(each["dtype"]).name for each in interpreter.get_tensor_details()}
+
+
+def openvino_types(path) -> set[str]:
+    model = pytest.importorskip("openvino").Core().read_model(path / "network.xml")
+    return {each.get_element_type().to_dtype().name for each in model.get_ops() if each.get_type_name() == "Constant"}
 
 
 @pytest.fixture(scope="module")
@@ -56,15 +63,17 @@ def network() -> keras.Model:
 
 class TestTheCommand:
     @pytest.mark.parametrize(
-        ("format", "precision", "name", "types"),
+        ("format", "precision", "name", "types", "stored"),
         [
-            ("onnx", "int8", "net.onnx", onnx_types),
-            ("litert", "int8", "net.tflite", litert_types),
-            ("litert", "float16", "net.tflite", litert_types),
+            ("onnx", "int8", "net.onnx", onnx_types, "int8"),
+            ("litert", "int8", "net.tflite", litert_types, "int8"),
+            ("litert", "float16", "net.tflite", litert_types, "float16"),
+            ("openvino", "float16", "net", openvino_types, "float16"),
+            ("openvino", "bfloat16", "net", openvino_types, "float16"),
         ],
     )
-    def test_prints_what_the_precision_costs(self, cli, tmp_path, format, precision, name, types):
-        pytest.importorskip({"onnx": "tf2onnx", "litert": "ai_edge_litert"}[format])
+    def test_prints_what_the_precision_costs(self, cli, tmp_path, format, precision, name, types, stored):
+        pytest.importorskip({"onnx": "tf2onnx", "litert": "ai_edge_litert", "openvino": "openvino"}[format])
         answer = cli(
             "export", PSP, "--format", format, "--precision", precision, "--out", name, "--output", "labels", "--json"
         )
@@ -72,7 +81,21 @@ class TestTheCommand:
         told = json.loads(answer.out)
         assert told["precision"] == precision
         assert abs(told["miou"] - told["keras_miou"]) <= 0.01
-        assert precision in types(tmp_path / name)
+        assert stored in types(tmp_path / name)
+
+    @pytest.mark.parametrize(("precision", "computes"), [("float32", "f32"), ("float16", "f32"), ("bfloat16", "bf16")])
+    def test_openvino_computes_in_bfloat16_only_if_asked(self, network, tmp_path, monkeypatch, precision, computes):
+        """A processor that has no bfloat16 computes in float32, so the outputs do not show what was asked."""
+        openvino = pytest.importorskip("openvino")
+        asked = []
+        compiled = openvino.Core.compile_model
+        monkeypatch.setattr(
+            openvino.Core, "compile_model", lambda core, *words: asked.append(words[2]) or compiled(core, *words)
+        )
+        spec = ExportSpec(network, "logits", {"precision": precision}, precision)
+        OpenVino().write(spec, tmp_path)
+        assert OpenVino().open(tmp_path)(np.zeros((1, 16, 32, 1), np.float32)).shape == (1, 16, 32, 3)
+        assert [options["INFERENCE_PRECISION_HINT"] for options in asked] == [computes]
 
     @pytest.mark.parametrize(
         ("words", "message"),

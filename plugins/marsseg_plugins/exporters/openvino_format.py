@@ -22,13 +22,14 @@ class OpenVino(Exporter):
     """OpenVINO: a folder with `network.xml` and `network.bin` for the runtime of Intel.
 
     The input is `images`, the output `logits`, `probabilities` or `labels`. The metadata are the runtime information
-    `marsseg`, as JSON.
+    `marsseg`, as JSON. In bfloat16, the weights are stored in half precision, and the runtime computes in bfloat16 if
+    the processor can.
     """
 
     engine: ClassVar[str] = "openvino"
     modules: ClassVar[tuple[str, ...]] = ("openvino",)
     install: ClassVar[str] = "marsseg[openvino]"
-    precisions: ClassVar[tuple[str, ...]] = ("float32", "float16")
+    precisions: ClassVar[tuple[str, ...]] = ("float32", "float16", "bfloat16")
 
     def write(self, spec: ExportSpec, path: Path) -> None:
         import openvino
@@ -44,17 +45,24 @@ class OpenVino(Exporter):
         model.inputs[0].set_names({INPUT_NAME})
         model.outputs[0].set_names({spec.output})
         model.set_rt_info(json.dumps(spec.metadata), METADATA_NAME)
-        openvino.save_model(model, path / _FILE, compress_to_fp16=spec.precision == "float16")
+        openvino.save_model(model, path / _FILE, compress_to_fp16=spec.precision != "float32")
 
     def open(self, path: Path) -> Callable[[np.ndarray], np.ndarray]:
         import openvino
 
+        model = openvino.Core().read_model(path / _FILE)
         # Without the hint, a processor that can compute in bfloat16 does so.
-        options = {"INFERENCE_PRECISION_HINT": "f32", "PERFORMANCE_HINT": "LATENCY"}
-        network = openvino.Core().compile_model(path / _FILE, "CPU", options)
+        precision = "bf16" if _metadata(model).get("precision") == "bfloat16" else "f32"
+        options = {"INFERENCE_PRECISION_HINT": precision, "PERFORMANCE_HINT": "LATENCY"}
+        network = openvino.Core().compile_model(model, "CPU", options)
         return lambda images: network(images)[0]
 
     def metadata(self, path: Path) -> dict[str, Any]:
         import openvino
 
-        return json.loads(openvino.Core().read_model(path / _FILE).get_rt_info(METADATA_NAME).astype(str))
+        return _metadata(openvino.Core().read_model(path / _FILE))
+
+
+def _metadata(model: Any) -> dict[str, Any]:
+    """Return what `set_rt_info` stored in a model of OpenVINO."""
+    return json.loads(model.get_rt_info(METADATA_NAME).astype(str))
