@@ -24,11 +24,14 @@ PARTS = {
     "split and look for doubts": ["marsseg_core.training.loop:_new_split"],
     "build and check the network": ["marsseg_core.training.setup:build_network"],
     "losses, optimizer, batches": ["marsseg_core.training.loop:set_up_training"],
-    "files of the run": ["marsseg_core.training.loop:_write_beginning"],
+    "files of the run": ["marsseg_core.training.loop:write_beginning"],
     "save network and checkpoint": ["marsseg_core.training.recorder:RunRecorder.on_epoch_end"],
     "score after the epoch": ["marsseg_core.training.callbacks:Scoring.on_epoch_end"],
-    "load the best network": ["marsseg_core.training.loop:_best_network", "marsseg_core.training.loop:load_network"],
-    "score the best network": ["marsseg_core.training.loop:score_subsets"],
+    "load the best network": [
+        "marsseg_core.training.ending:_best_network",
+        "marsseg_core.training.ending:load_network",
+    ],
+    "score the best network": ["marsseg_core.training.ending:score_subsets"],
     "report": ["marsseg_plugins.observers.report.write:write_report"],
 }
 FIRST, LATER = "first step", "other steps"

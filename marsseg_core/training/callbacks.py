@@ -1,4 +1,4 @@
-"""The Keras callbacks of a training. `loop._train` decides on their order."""
+"""The Keras callbacks of a training. `fit.fit` decides on their order."""
 
 from __future__ import annotations
 

@@ -571,9 +571,9 @@ class TestWithTraining:
                 raise SystemExit
             write_end(run, *arguments, **options)
 
-        write_end = engine._write_end
+        write_end = engine.write_end
         with monkeypatch.context() as patch:
-            patch.setattr(engine, "_write_end", dying)
+            patch.setattr(engine, "write_end", dying)
             with pytest.raises(SystemExit):
                 marsseg.series(folds=2, out=tmp_path / "s", **SMALL)
         assert summary(tmp_path / "s")["runs"] == {"fold-1": "finished", "fold-2": None}

@@ -188,7 +188,7 @@ def test_early_stopping_is_not_forgotten(tmp_path, monkeypatch):
         raise SystemExit
 
     with monkeypatch.context() as patch:
-        patch.setattr(engine, "_write_end", dying)
+        patch.setattr(engine, "write_end", dying)
         with pytest.raises(SystemExit):
             marsseg.run(out=tmp_path / "killed", **words)
     assert_same(outcome(marsseg.resume(tmp_path / "killed")), whole)

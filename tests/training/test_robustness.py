@@ -216,7 +216,7 @@ def test_observers_receive_the_error_and_the_unfinished_run(tmp_path, calls):
 
 
 def test_an_unexpected_error_is_reported_and_logged_too(tmp_path, calls, monkeypatch):
-    monkeypatch.setattr(loop, "_write_end", failing)
+    monkeypatch.setattr(loop, "write_end", failing)
     with pytest.raises(KeyError, match="broken"):
         run(tmp_path)
     ((name, failed, error),) = calls
@@ -240,7 +240,7 @@ def test_a_full_disk_is_reported_before_the_training(tmp_path, calls, monkeypatc
 
 def test_the_failure_of_a_resumed_run_is_reported(tmp_path, calls, monkeypatch):
     with monkeypatch.context() as patch:
-        patch.setattr(loop, "_write_end", failing)
+        patch.setattr(loop, "write_end", failing)
         with pytest.raises(KeyError):
             run(tmp_path)
         with pytest.raises(KeyError):
