@@ -58,7 +58,14 @@ def draw_preview(text: str, data_text: str, session: Session, target: Target, *,
             pairs.append((images[0], masks[0]))
         rows.append(Example(f"{data.title(item)} of {data.source}", pairs))
     headings = ("before", *(f"after, draw {draw + 1}" for draw in range(DRAWS)))
-    preview_sheet(rows, headings, data.class_names, target, ignore_classes=data.ignore_classes)
+    preview_sheet(
+        rows,
+        headings,
+        data.class_names,
+        target,
+        ignore_classes=data.ignore_classes,
+        own_colours=data.class_colours,
+    )
     return len(rows)
 
 

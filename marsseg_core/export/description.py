@@ -42,7 +42,7 @@ def describe(folder: RunFolder, network: keras.Model, form: Form, scaling: Scali
     names, ignored = folder.classes()
     height, width, channels = (None, None, network.input_shape[-1]) if form.free else network.input_shape[1:]
     local = locality(network) if form.free else None
-    colours = map(hex_code, class_colours(names))
+    colours = map(hex_code, class_colours(names, own_colours=folder.class_colours()))
     values = "shares from 0 to 1" if form.scaled else _VALUES[form.dtype]
     if scaling is not None and scaling != form.scaling:
         values += f"; before: {scaling}"

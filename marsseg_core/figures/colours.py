@@ -1,7 +1,8 @@
-"""Give each class the same colour in every figure and on every page, distinct with any colour vision.
+"""Give each class the same colour in every figure and on every page.
 
-The first five colours are chosen for Mars: background (green), soil (rust), bedrock (sky blue), sand (yellow) and big
-rock (indigo). Each further colour is as far as possible from all colours before it, as seen with normal vision, with
+The classes of a data set may come with colours. Otherwise they get colours that are distinct with any colour vision.
+The first five are chosen for Mars: background (green), soil (rust), bedrock (sky blue), sand (yellow) and big rock
+(indigo). Each further colour is as far as possible from all colours before it, as seen with normal vision, with
 deuteranopia and with protanopia. Grey marks ground that counts in no score.
 """
 
@@ -9,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from functools import cache
+from typing import TypeAlias
 
 import numpy as np
 
@@ -26,6 +28,12 @@ RESERVED = ("#ffffff", INK, NEUTRAL)
 CANDIDATE_STEPS = 13
 LIGHTNESS = (0.3, 0.92)
 
+# Two colours of a data set that are closer than this, with normal vision, look alike beside each other.
+LEAST_DISTANCE = 0.03
+
+OwnColours: TypeAlias = Sequence[Sequence[int]] | None
+"""The red, green and blue (0…255) of each class of a data set; None if its classes have no colours."""
+
 # How normal vision and two kinds of dichromats see linear RGB, one matrix each (Machado, Oliveira and Fernandes 2009,
 # severity 1): normal vision, deuteranopia, protanopia.
 VISIONS = np.array(
@@ -41,19 +49,32 @@ TO_CONES = np.array([[0.41222, 0.53633, 0.05145], [0.21190, 0.68070, 0.10740], [
 TO_OKLAB = np.array([[0.21045, 0.79362, -0.00407], [1.97800, -2.42859, 0.45059], [0.02590, 0.78277, -0.80868]])
 
 
-def class_colours(class_names: Sequence[str], ignore_classes: Collection[int] = ()) -> np.ndarray:
+def class_colours(
+    class_names: Sequence[str], ignore_classes: Collection[int] = (), own_colours: OwnColours = None
+) -> np.ndarray:
     """Return the colour of each class.
 
-    A class of Mars has its own colour, in any list of classes. The others get, in order, the colours that these leave.
-    Ignored classes are grey.
+    These are the colours of the data set, unless two of them look alike, as where the grey of a mask is the number of a
+    class. Without them, a class of Mars has its own colour, in any list of classes, and the others get, in order, the
+    colours that these leave. Ignored classes are grey.
 
     Args:
         class_names: The names of the K classes.
         ignore_classes: The classes that are ignored.
+        own_colours: The colours of the data set.
 
     Returns:
         RGB colours, (K, 3) uint8.
     """
+    if own_colours is not None and _all_distinct(np.array(own_colours, np.uint8)):
+        colours = np.array(own_colours, np.uint8)
+    else:
+        colours = _chosen_colours(class_names)
+    colours[[c for c in ignore_classes if c < len(class_names)]] = rgb(NEUTRAL)
+    return colours
+
+
+def _chosen_colours(class_names: Sequence[str]) -> np.ndarray:
     own: dict[str, int] = {}
     for number, name in enumerate(class_names):
         if code := _MARS.get(name.lower().replace(" ", "_").replace("-", "_")):
@@ -61,9 +82,14 @@ def class_colours(class_names: Sequence[str], ignore_classes: Collection[int] = 
     others = iter(code for code in _codes(len(class_names)) if code not in own)
     code_of = {number: code for code, number in own.items()}
     codes = [code_of.get(number) or next(others) for number in range(len(class_names))]
-    colours = np.array([rgb(code) for code in codes], dtype=np.uint8).reshape(-1, 3)
-    colours[[c for c in ignore_classes if c < len(class_names)]] = rgb(NEUTRAL)
-    return colours
+    return np.array([rgb(code) for code in codes], dtype=np.uint8).reshape(-1, 3)
+
+
+def _all_distinct(colours: np.ndarray) -> bool:
+    """Return whether no two of the colours (K, 3) look alike with normal vision."""
+    seen = _seen(colours)[:, 0]
+    distances = np.linalg.norm(seen[:, None] - seen[None], axis=-1)
+    return bool((distances[np.triu_indices(len(colours), 1)] >= LEAST_DISTANCE).all())
 
 
 def paint(ids: np.ndarray, colours: np.ndarray) -> np.ndarray:

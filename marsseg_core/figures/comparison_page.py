@@ -70,7 +70,8 @@ def _bars(comparison: Comparison, groups: Sequence[RunGroup], labels: Sequence[s
     first = groups[0].runs[0]
     chosen = [(group, label) for group, label in zip(groups, labels, strict=True) if _classes(group) == first.classes]
     scores = [_spreads(group, comparison.subset) for group, _ in chosen]
-    return class_bars([label for _, label in chosen], scores, first.classes, first.ignore_classes)
+    own_colours = RunFolder(first.path).class_colours()
+    return class_bars([label for _, label in chosen], scores, first.classes, first.ignore_classes, own_colours)
 
 
 def _classes(group: RunGroup) -> tuple[str, ...]:

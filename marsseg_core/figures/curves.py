@@ -31,6 +31,7 @@ def learning_curves(
     *,
     class_names: Sequence[str],
     ignore_classes: Collection[int] = (),
+    own_colours: colours.OwnColours = None,
     best_epoch: int | None = None,
     best_by: str = f"val_{HEADLINE}",
 ) -> None:
@@ -43,6 +44,7 @@ def learning_curves(
         target: The path of the PNG file to write, or a file that is open for writing bytes.
         class_names: The name of each class.
         ignore_classes: The classes whose IoU is not drawn.
+        own_colours: The colours of the data set, for `class_colours`.
         best_epoch: The epoch of the best checkpoint, from 1, which is marked; None for no mark.
         best_by: The column by which the best checkpoint was chosen. It is drawn in addition to `val_miou`.
     """
@@ -53,7 +55,8 @@ def learning_curves(
     panels = list(figure.subplots(len(ratios), 1, sharex=True, height_ratios=ratios))
     losses, scores, rate = panels[0], panels[-2], panels[-1]
     _draw_losses(losses, history)
-    _draw_scores(scores, history, class_names, ignore_classes, best_epoch, best_by)
+    palette = colours.class_colours(class_names, ignore_classes, own_colours)
+    _draw_scores(scores, history, class_names, ignore_classes, palette, best_epoch, best_by)
     _draw_rate(rate, history)
     if weighted:
         _draw_weights(panels[1], history)
@@ -122,13 +125,13 @@ def _draw_scores(
     history: History,
     class_names: Sequence[str],
     ignore_classes: Collection[int],
+    palette: np.ndarray,
     best_epoch: int | None,
     best_by: str,
 ) -> None:
     axes.set_title(
         "Validation: intersection over union (IoU), mean and per class", loc="left", fontsize=canvas.TITLE_SIZE
     )
-    palette = colours.class_colours(class_names, ignore_classes)
     for index, name in enumerate(class_names):
         if index in ignore_classes:
             continue

@@ -81,7 +81,7 @@ class _Pictures:
     def __init__(self, data: SegmentationData) -> None:
         self._data = data
         self.name = data.name
-        self.colours = class_colours(data.class_names, data.ignore_classes)
+        self.colours = class_colours(data.class_names, data.ignore_classes, data.class_colours)
 
     def image(self, item: int, caption: str) -> Figure:
         return _figure([_thumbnail(self._data.images[item])], caption)

@@ -28,6 +28,7 @@ def confusion_figure(
     target: canvas.Target,
     *,
     ignore_classes: Collection[int] = (),
+    own_colours: colours.OwnColours = None,
     title: str = "Confusion matrix",
 ) -> None:
     """Draw a confusion matrix: for each row its shares and numbers of pixels, with its sum beside it.
@@ -39,6 +40,7 @@ def confusion_figure(
         class_names: The name of each class, (K,).
         target: The path of the PNG file to write, or a file that is open for writing bytes.
         ignore_classes: The classes that are marked as ignored.
+        own_colours: The colours of the data set, for `class_colours`.
         title: The title of the figure.
     """
     counts = np.asarray(matrix, dtype=np.int64)
@@ -61,6 +63,7 @@ def confusion_figure(
             _write_support(axes, row, size, int(support[row]), int(support.sum()))
         axes.text(size - 0.3, -0.62, "support", fontsize=canvas.LABEL_SIZE, va="bottom", color=colours.INK)
     _label(axes, class_names, ignore_classes, min(canvas.LABEL_SIZE, 0.75 * 72 * cell))
+    _add_strips(axes, colours.class_colours(class_names, ignore_classes, own_colours))
     figure.suptitle(title, x=0.01, ha="left", fontsize=canvas.TITLE_SIZE, parse_math=False)
     canvas.write(figure, target)
 
@@ -139,17 +142,21 @@ def _label(axes: Axes, class_names: Sequence[str], ignore_classes: Collection[in
     axes.tick_params(which="both", length=0)
     axes.tick_params(which="major", pad=STRIP + 5)
     axes.spines[:].set_visible(False)
-    _add_strips(axes, [colours.hex_code(colour) for colour in colours.class_colours(class_names, ignore_classes)])
 
 
-def _add_strips(axes: Axes, codes: Sequence[str]) -> None:
+def _add_strips(axes: Axes, palette: np.ndarray) -> None:
     """Draw the colour of each class beside its row and below its column, just outside the matrix."""
     away = (STRIP / 2 + 2) / 72
     scale = axes.figure.dpi_scale_trans
     beside = axes.get_yaxis_transform() + ScaledTranslation(-away, 0, scale)
     below = axes.get_xaxis_transform() + ScaledTranslation(0, -away, scale)
-    for index, code in enumerate(codes):
-        style: dict[str, Any] = {"color": code, "linewidth": STRIP, "solid_capstyle": "butt", "clip_on": False}
+    for index, colour in enumerate(palette):
+        style: dict[str, Any] = {
+            "color": colours.hex_code(colour),
+            "linewidth": STRIP,
+            "solid_capstyle": "butt",
+            "clip_on": False,
+        }
         span = (index - 0.47, index + 0.47)
         axes.add_artist(Line2D((0, 0), span, transform=beside, **style))
         axes.add_artist(Line2D(span, (0, 0), transform=below, **style))

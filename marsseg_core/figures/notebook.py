@@ -23,7 +23,7 @@ from ..planning.plan import Plan
 from ..registry.listing import ComponentList
 from ..runs.run import Run
 from .canvas import Target, shortened
-from .colours import class_colours, hex_code, paint
+from .colours import OwnColours, class_colours, hex_code, paint
 from .comparison import comparison_figure
 from .curves import learning_curves
 from .matrix import confusion_figure
@@ -74,13 +74,18 @@ def html_of(value: Any) -> str:
 
 @html_of.register
 def _run(run: Run) -> str:
-    names, ignore_classes = run.data.class_names, run.data.ignore_classes
+    data = run.data
     parts: list[Part] = [Heading(str(run.path), run.summary), *_score_table(run.scores)]
     if run.history:
         parts.append(
             figure(
                 lambda target: learning_curves(
-                    run.history, target, class_names=names, ignore_classes=ignore_classes, best_epoch=run.best_epoch
+                    run.history,
+                    target,
+                    class_names=data.class_names,
+                    ignore_classes=data.ignore_classes,
+                    own_colours=data.class_colours,
+                    best_epoch=run.best_epoch,
                 ),
                 "Learning curves",
                 width=700,
@@ -88,7 +93,7 @@ def _run(run: Run) -> str:
         )
     if run.scores:
         subset, confusion = list(run.scores.items())[-1]
-        parts.append(_matrix(confusion, f"Confusion matrix of the {subset} subset"))
+        parts.append(_matrix(confusion, f"Confusion matrix of the {subset} subset", data.class_colours))
     return whole(parts)
 
 
@@ -140,7 +145,7 @@ def _plan(plan: Plan) -> str:
 def _data(data: SegmentationData) -> str:
     counts = data.label_counts.sum(axis=0)
     shares = counts / max(1, counts.sum())
-    colours = class_colours(data.class_names, data.ignore_classes)
+    colours = class_colours(data.class_names, data.ignore_classes, data.class_colours)
     rows = [
         (name, hex_code(colours[c]), f"{shares[c]:.2%}", "ignored" if c in data.ignore_classes else "")
         for c, name in enumerate(data.class_names)
@@ -165,10 +170,15 @@ def _components(components: ComponentList) -> str:
     return whole(parts)
 
 
-def _matrix(confusion: Confusion, title: str) -> Picture:
+def _matrix(confusion: Confusion, title: str, own_colours: OwnColours = None) -> Picture:
     return figure(
         lambda target: confusion_figure(
-            confusion.restricted, confusion.class_names, target, ignore_classes=confusion.ignore_classes, title=title
+            confusion.restricted,
+            confusion.class_names,
+            target,
+            ignore_classes=confusion.ignore_classes,
+            own_colours=own_colours,
+            title=title,
         ),
         title,
         width=480,

@@ -11,7 +11,7 @@ from matplotlib.patches import Patch
 
 from ..data.channels import to_colour
 from .canvas import DPI, LABEL_SIZE, MUTED, TITLE_SIZE, Target, verbatim, write
-from .colours import INK, NEUTRAL, class_colours, hex_code, paint
+from .colours import INK, NEUTRAL, OwnColours, class_colours, hex_code, paint
 from .panels import stretched, striped
 
 PANEL = 288  # the longer side of a picture, in pixels, as are the lengths below
@@ -40,13 +40,14 @@ def preview_sheet(
     target: Target,
     *,
     ignore_classes: Collection[int] = (),
+    own_colours: OwnColours = None,
 ) -> None:
     """Draw the images of each row, each one alone and with its labels over it.
 
     Void pixels are striped; pixels of ignored classes have no colour over them. `headings` are the titles of the
     columns, one for each pair of a row.
     """
-    colours = class_colours(class_names, ignore_classes)
+    colours = class_colours(class_names, ignore_classes, own_colours)
     height, width = rows[0].pairs[0][1].shape
     size = (max(1, round(height * PANEL / max(height, width))), max(1, round(width * PANEL / max(height, width))))
     columns = 2 * len(rows[0].pairs)

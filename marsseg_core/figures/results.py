@@ -12,7 +12,7 @@ from ..conventions import HEADLINE
 from ..experiments.curves import History, curves_of
 from ..experiments.summary import Spread
 from ..experiments.text_table import TextTable
-from .colours import class_colours, hex_code
+from .colours import OwnColours, class_colours, hex_code
 from .page import HERE, render_template
 
 
@@ -128,12 +128,13 @@ def class_bars(
     scores: Sequence[Mapping[str, Spread | None]],
     class_names: Sequence[str],
     ignore_classes: Sequence[int],
+    own_colours: OwnColours = None,
 ) -> list[Bars]:
     """Return the bars of the IoU of each class, one for each label; empty if no class has any.
 
     `scores` has the spread of each score by its name, such as "iou_soil", for each label.
     """
-    palette = class_colours(class_names, ignore_classes)
+    palette = class_colours(class_names, ignore_classes, own_colours)
     classes = []
     for number, name in enumerate(class_names):
         found = [(label, each.get(f"iou_{name}")) for label, each in zip(labels, scores, strict=True)]

@@ -61,7 +61,7 @@ def series_page(series: Series, table: MetricTable) -> str:
             Section("Curves", [Curves([Line(run.path.name, run.path.name, run.read_history()) for run in runs])]),
             Section(
                 "Classes",
-                class_bars([*subsets], [*subsets.values()], class_names, ignore_classes),
+                class_bars([*subsets], [*subsets.values()], class_names, ignore_classes, runs[0].class_colours()),
                 "The intersection over union of each class; the thin line is ± one standard deviation.",
             ),
             Section("Reports", [Links(reports)] if reports else [], "The worst tiles of each run are in its report."),

@@ -414,6 +414,10 @@ class RunFolder:
         split = self.read_split()
         return tuple(split["classes"]), tuple(split["ignored"])
 
+    def class_colours(self) -> tuple[tuple[int, ...], ...] | None:
+        """Return the red, green and blue of each class of the run's data; None if they have no colours."""
+        return tuple(map(tuple, self.read_split().get("colours", []))) or None
+
     def split_hash(self) -> str | None:
         """Return a hash of split.json, which is equal for equal files; None if it cannot be read."""
         try:
@@ -429,6 +433,9 @@ class RunFolder:
                 f"split.json: ignored has class {beyond[0]}, but there are {len(split['classes'])} classes.",
                 where=str(self.path),
             )
+        colours = split.get("colours", [])
+        if colours and [len(colour) for colour in colours] != [3] * len(split["classes"]):
+            raise RequestError("split.json: colours are not three numbers for each class.", where=str(self.path))
         return split
 
     def write_bytes(self, path: Path, content: bytes) -> None:

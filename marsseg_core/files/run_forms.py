@@ -89,6 +89,7 @@ _SPLIT: Final = Table(
         "scaling": _or_null(SCALING),
         "names": _or_null(_TEXTS),
         "origin": Text(("drawn", "given", "file")),
+        "colours": Items(Items(Number(0, 255, whole=True), least=3)),
         "unlabelled": _UNLABELLED,
     },
 )

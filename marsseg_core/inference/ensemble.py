@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,10 +24,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Classes:
-    """The names of the classes that a network predicts, and the ids of those that are ignored."""
+    """The names of the classes that a network predicts, the ids of those that are ignored, and the data's colours."""
 
     names: tuple[str, ...]
     ignore_classes: tuple[int, ...]
+    colours: tuple[tuple[int, ...], ...] | None = field(default=None, compare=False)
 
     def __str__(self) -> str:
         ignored_names = [self.names[c] for c in self.ignore_classes]
@@ -40,7 +41,7 @@ def open_runs(paths: Sequence[str | Path]) -> tuple[list[RunFolder], Classes]:
     Raises RequestError where the classes differ.
     """
     runs = [run for path in paths for run in RunFolder.open_all(path)]
-    classes = [Classes(*run.classes()) for run in runs]
+    classes = [Classes(*run.classes(), run.class_colours()) for run in runs]
     for run, other in zip(runs, classes, strict=True):
         if other != classes[0]:
             raise RequestError(

@@ -44,7 +44,7 @@ class Outputs:
         self._classes = classes
         self._overlays = overlays
         self._probabilities = probabilities
-        self._colours = class_colours(classes.names)
+        self._colours = class_colours(classes.names, own_colours=classes.colours)
         self._created = created
 
     def with_probabilities(

@@ -36,7 +36,7 @@ def scores_page(scores: Sequence[Score]) -> str:
             Section("Scores", [scores_table(scores)]),
             Section(
                 "Classes",
-                class_bars(labels, spreads, first.class_names, first.ignore_classes),
+                class_bars(labels, spreads, first.class_names, first.ignore_classes, scores[0].colours),
                 "The intersection over union of each class.",
             ),
             Section(
@@ -52,7 +52,12 @@ def scores_page(scores: Sequence[Score]) -> str:
 def _matrix(score: Score, label: str) -> Picture:
     confusion, content = score.confusion, BytesIO()
     confusion_figure(
-        confusion.restricted, confusion.class_names, content, ignore_classes=confusion.ignore_classes, title=label
+        confusion.restricted,
+        confusion.class_names,
+        content,
+        ignore_classes=confusion.ignore_classes,
+        own_colours=score.colours,
+        title=label,
     )
     return Picture(content.getvalue(), f"Confusion matrix: {label}", wide=False)
 

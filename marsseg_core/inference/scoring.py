@@ -45,7 +45,8 @@ _NEEDED_KINDS: Final = (kinds.DATASET,)
 class Score:
     """The confusion matrix of a run on a subset of a data set, and the metrics to compute from it.
 
-    `run` and `data` are the names by which the user requested them, and `titles` has the name of each scored image.
+    `run` and `data` are the names by which the user requested them, `titles` has the name of each scored image, and
+    `colours` are those of the classes of the run's data, if they have any.
     """
 
     run: str
@@ -56,6 +57,7 @@ class Score:
     decoding: Decoding
     tta: bool
     titles: tuple[str, ...]
+    colours: tuple[tuple[int, ...], ...] | None = None
 
 
 def score_runs(
@@ -111,7 +113,8 @@ def score_runs(
             confusion = _score(network, data, items, plan.training.batch, flipped, table, overlap, decoded)
             name = source if isinstance(source, str) else data.source
             titles = tuple(map(data.title, items.tolist()))
-            scores.append(Score(run.title, name, subset, confusion, table, decoded, flipped, titles))
+            colours = run.class_colours()
+            scores.append(Score(run.title, name, subset, confusion, table, decoded, flipped, titles, colours))
     return scores
 
 

@@ -61,7 +61,7 @@ def describe(name: str, runs: Sequence[RunFolder], session: Session, statement: 
     Every value comes from the run folders or from `statement`.
     """
     split = runs[0].read_split()
-    colours = class_colours(split["classes"])
+    colours = class_colours(split["classes"], own_colours=runs[0].class_colours())
     return {
         "schema": 1,
         "name": name,

@@ -39,6 +39,7 @@ def write_beginning(run: Run, labels: np.ndarray | None) -> None:
         | {"scaling": None if run.data.scaling is None else run.data.scaling.to_json()}
         | {"names": None if run.data.names is None else list(run.data.names)}
         | {"origin": run.split.origin}
+        | ({} if run.data.class_colours is None else {"colours": list(map(list, run.data.class_colours))})
         | ({} if run.unlabelled is None else {"unlabelled": run.unlabelled.to_json()})
         | run.split.to_json(),
     )

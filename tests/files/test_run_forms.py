@@ -57,6 +57,8 @@ def test_the_scores_of_version_0_1_0_are_read_under_their_current_name(folder):
         ("split", lambda c: c["ignored"].append(9), "ignored has class 9, but there are 5 classes"),
         ("split", lambda c: c.update(names=["a", 1]), "names[1] must be a text, not 1"),
         ("split", lambda c: c.update(scaling={"low": 0}), "scaling.high, scaling.numbers, scaling.per are missing"),
+        ("split", lambda c: c.update(colours=[[1, 2]]), "colours[0] must be a list of at least 3, not [1, 2]"),
+        ("split", lambda c: c.update(colours=[[1, 2, 3]]), "colours are not three numbers for each class"),
         ("environment", lambda c: c.update(versions=[]), "versions must be a table, not []"),
     ],
 )

@@ -83,7 +83,7 @@ def write_map(
 
     `finished` is called with the path of the whole file before it gets its name.
     """
-    colours = class_colours(classes.names)
+    colours = class_colours(classes.names, own_colours=classes.colours)
     summary = _Areas(raster, len(classes.names))
     with atomic_write(out, ready=finished) as temporary, ExitStack() as open_map:
         dataset = open_map.enter_context(new_map(temporary, raster.dataset, classes.names, colours))

@@ -17,7 +17,7 @@ from PIL import Image
 from marsseg_core.data.arrays import SegmentationData
 from marsseg_core.evaluation.decoding import ARGMAX
 from marsseg_core.figures import canvas
-from marsseg_core.figures.colours import NEUTRAL, class_colours, hex_code, paint
+from marsseg_core.figures.colours import NEUTRAL, class_colours, hex_code, paint, rgb
 from marsseg_core.figures.curves import learning_curves, points
 from marsseg_core.figures.matrix import confusion_figure, count_text
 from marsseg_plugins.observers.report.page import PageFigure, render_page
@@ -91,6 +91,18 @@ def test_a_class_of_mars_has_its_colour_in_any_list_of_classes():
     colours = [hex_code(colour) for colour in class_colours(others)]
     assert colours[1:3] == [in_order["sand"], in_order["big_rock"]]
     assert len(set(colours)) == 5
+
+
+def test_the_colours_of_a_data_set_are_kept():
+    own = ((180, 120, 60), (90, 90, 200), (240, 220, 120))
+    assert class_colours(("regolith", "sand", "dust"), own_colours=own).tolist() == [list(colour) for colour in own]
+    grey = [list(rgb(NEUTRAL))]
+    assert class_colours(("a", "b", "c"), (2,), own).tolist() == [list(own[0]), list(own[1]), *grey]
+
+
+@pytest.mark.parametrize("own", [((0, 0, 0), (1, 1, 1), (2, 2, 2)), ((255, 0, 0), (0, 255, 0), (255, 2, 1))])
+def test_colours_that_look_alike_show_no_classes_so_others_are_taken(own):
+    assert (class_colours(some_names(3), own_colours=own) == class_colours(some_names(3))).all()
 
 
 def test_ignored_classes_and_void_are_painted_grey():

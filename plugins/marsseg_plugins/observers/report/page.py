@@ -38,6 +38,7 @@ def render_page(
     metrics: Mapping[str, Any],
     class_names: Sequence[str],
     ignore_classes: Collection[int],
+    own_colours: colours.OwnColours = None,
     figures: Sequence[PageFigure],
     plan: str,
     environment: Mapping[str, Any],
@@ -74,7 +75,7 @@ def render_page(
             for key in dict.fromkeys(chain(*subsets.values()))
             if key in table.resolved and table.shows(key)
         ],
-        classes=_classes(subsets, class_names, ignore_classes),
+        classes=_classes(subsets, class_names, ignore_classes, own_colours),
         no_value=NO_VALUE,
         figures=figures,
         header=header,
@@ -120,10 +121,13 @@ def _images(subset: Mapping[str, Any]) -> str:
 
 
 def _classes(
-    subsets: Mapping[str, Mapping[str, Any]], class_names: Sequence[str], ignore_classes: Collection[int]
+    subsets: Mapping[str, Mapping[str, Any]],
+    class_names: Sequence[str],
+    ignore_classes: Collection[int],
+    own_colours: colours.OwnColours,
 ) -> list[dict[str, Any]]:
     """Return the rows of the classes that are not ignored: name, colour, and a cell for each subset."""
-    palette = colours.class_colours(class_names, ignore_classes)
+    palette = colours.class_colours(class_names, ignore_classes, own_colours)
     return [
         {
             "name": name,

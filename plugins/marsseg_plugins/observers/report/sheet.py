@@ -36,14 +36,19 @@ class Tile:
 
 
 def tile_sheet(
-    rows: Sequence[Tile], class_names: Sequence[str], target: canvas.Target, *, ignore_classes: Collection[int] = ()
+    rows: Sequence[Tile],
+    class_names: Sequence[str],
+    target: canvas.Target,
+    *,
+    ignore_classes: Collection[int] = (),
+    own_colours: colours.OwnColours = None,
 ) -> None:
     """Draw each tile as image, truth, prediction and error, with one legend for all.
 
     Unlabelled pixels are striped in all panels except the image: the network predicts a class there, but the prediction
     cannot be scored.
     """
-    palette = colours.class_colours(class_names, ignore_classes)
+    palette = colours.class_colours(class_names, ignore_classes, own_colours)
     heights = [_panel_size(tile.truth)[0] for tile in rows]
     legend = _legend(class_names, palette, ignore_classes, rows)
     legend_height = LEGEND_ROW * -(-len(legend) // LEGEND_COLUMNS) + GAP

@@ -34,6 +34,7 @@ def write_report(run: Run) -> None:
     validation subset.
     """
     folder, names, ignore_classes = run.folder, run.data.class_names, run.data.ignore_classes
+    own_colours = run.data.class_colours
     subset = list(run.scores)[-1]
     confusion = run.scores[subset]
     draw = partial(
@@ -41,6 +42,7 @@ def write_report(run: Run) -> None:
         run.history,
         class_names=names,
         ignore_classes=ignore_classes,
+        own_colours=own_colours,
         best_epoch=run.best_epoch,
         best_by=run.best_by,
     )
@@ -56,7 +58,7 @@ def write_report(run: Run) -> None:
             folder.write_figure(
                 "confusion_matrix",
                 lambda target: matrix.confusion_figure(
-                    confusion.restricted, names, target, ignore_classes=ignore_classes
+                    confusion.restricted, names, target, ignore_classes=ignore_classes, own_colours=own_colours
                 ),
             ),
             wide=False,
@@ -68,7 +70,10 @@ def write_report(run: Run) -> None:
                 "Tiles",
                 f"Typical and worst tiles of the {subset} subset.",
                 folder.write_figure(
-                    "tiles", lambda target: tile_sheet(tiles, names, target, ignore_classes=ignore_classes)
+                    "tiles",
+                    lambda target: tile_sheet(
+                        tiles, names, target, ignore_classes=ignore_classes, own_colours=own_colours
+                    ),
                 ),
             )
         )
@@ -78,6 +83,7 @@ def write_report(run: Run) -> None:
         metrics=run.metrics,
         class_names=names,
         ignore_classes=ignore_classes,
+        own_colours=own_colours,
         figures=figures,
         plan=read_text(folder.plan),
         environment=environment,
