@@ -42,7 +42,7 @@ def _progress() -> Template:
 class NotebookOutput:
     """Show progress in a notebook: one output of the cell, which is replaced by its next state.
 
-    Outside of notebooks, use a bar in the terminal, or lines.
+    Outside notebooks, use a bar in the terminal, or lines.
 
     Example:
         ```python

@@ -245,6 +245,6 @@ def _range(value: Any) -> Range:
     from ..data.ranges import parse_range
 
     if not isinstance(value, str):
-        hint = "Pass a text such as '0..4095', '0..1' or 'bits'."
-        raise RequestError(f"range must be a text, not {type(value).__name__}.", where="range", hint=hint)
+        hint = "Pass a string such as '0..4095', '0..1' or 'bits'."
+        raise RequestError(f"range must be a string, not {type(value).__name__}.", where="range", hint=hint)
     return parse_range(value, "range")

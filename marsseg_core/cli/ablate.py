@@ -56,7 +56,8 @@ def ablate(
         typer.Option(help="Train each combination with N seeds, starting at --seed. Default: 3.", metavar="N"),
     ] = None,
     seed: Annotated[
-        int | None, typer.Option(help="The first seed of weights, dropout, order and augmentations.", metavar="N")
+        int | None,
+        typer.Option(help="The first seed of initial weights, dropout, image order and augmentations.", metavar="N"),
     ] = None,
     by: Annotated[
         str | None,
@@ -82,7 +83,7 @@ def ablate(
     resume: Annotated[
         Path | None,
         typer.Option(
-            help="Go on with an ablation that was killed or interrupted. With --by: show another score.",
+            help="Resume an ablation that was killed or interrupted. With --by: show another score.",
             metavar="ABLATION",
         ),
     ] = None,
@@ -100,7 +101,7 @@ def ablate(
 
     An option that is repeated has several choices; the first is the baseline:
     `marsseg ablate --arch dense --arch unet --bottleneck none --bottleneck transformer,aspp --loss wssce`.
-    Each run has a run folder inside of the ablation's folder.
+    Each run has a run folder inside the ablation's folder.
     """
     session = given.session()
     executor = executor_of(on, session)
@@ -148,7 +149,7 @@ def ablate(
 def _finish(sweep: Sweep, summary: Summary, by: str | None, json: bool) -> None:
     """Write the results, and print them."""
     if summary.status == "running":
-        say("Other processes still work on the ablation: the last one writes the results.")
+        say("Other processes are still working on the ablation: the last one writes the results.")
         return
     from ..sweeps.ablation import results_of, write_results
 

@@ -22,13 +22,13 @@ def board(
         "runs"
     ),
     serve: Annotated[
-        bool, typer.Option("--serve", help="Show the page at an address of this machine, with the runs of the moment.")
+        bool, typer.Option("--serve", help="Serve the page on this machine; each reload reads the runs again.")
     ] = False,
-    port: Annotated[int, typer.Option(help="The port for --serve; 0 is any that is free.", metavar="N")] = 0,
+    port: Annotated[int, typer.Option(help="The port for --serve; 0: any free port.", metavar="N")] = 0,
 ) -> None:
-    """Write one page over all runs of a folder: a table to sort and filter, curves, settings, tiles.
+    """Write one page about all runs in a folder: a table to sort and filter, curves, settings, tiles.
 
-    The page is FOLDER/board.html. It needs no other program and no network; its pictures are those in the run folders.
+    The page is FOLDER/board.html. It needs no other program and no internet; its pictures are those in the run folders.
     """
     from ..experiments.board import read_board
     from ..figures.board import board_page

@@ -21,8 +21,8 @@ def check(
 ) -> None:
     """Check a pack: its files, what it says of its runs, and that its networks repeat a recorded output.
 
-    Nothing in it is executed. A pack that anyone could have changed and packed again passes too: compare the SHA-256
-    with the one that its maker has published.
+    Nothing in it is executed. A pack that someone has changed and packed again passes too: compare the SHA-256 with
+    the one that its maker published.
     """
     from ..files.pack import is_pack, open_pack
 

@@ -20,7 +20,7 @@ SEVERAL: Final = "Several runs"
 Decoding = Annotated[
     str,
     typer.Option(
-        help="How values become classes: run (as each run has chosen) or argmax (without offsets).",
+        help="How network outputs become classes: run (as each run chose) or argmax (without offsets).",
         metavar="run|argmax",
         autocompletion=fixed("run", "argmax"),
     ),
@@ -40,7 +40,7 @@ Disable = Annotated[
 Engine = Annotated[
     str,
     typer.Option(
-        help="What computes the predictions: keras, onnxruntime, openvino or litert. The form that it needs is made "
+        help="What computes the predictions: keras, onnxruntime, openvino or litert. The network is exported for it "
         "once, and kept in the run folder.",
         metavar="ENGINE",
         autocompletion=fixed("keras", "onnxruntime", "openvino", "litert"),
@@ -77,7 +77,7 @@ Tta = Annotated[
 On = Annotated[
     str | None,
     typer.Option(
-        help="Where the tasks are executed, at the same time. Default: local where --jobs is given.",
+        help="Where the tasks are executed in parallel. Default: local if --jobs is given.",
         metavar=EXECUTOR.metavar,
         autocompletion=composition(EXECUTOR),
     ),
@@ -118,7 +118,8 @@ LearningRate = Annotated[
 ]
 
 Patience = Annotated[
-    str | None, typer.Option(help="Stop after N epochs without progress.", metavar="N", rich_help_panel=TRAINING)
+    str | None,
+    typer.Option(help="Stop after N epochs without a better --monitor.", metavar="N", rich_help_panel=TRAINING),
 ]
 
 Monitor = Annotated[
@@ -159,7 +160,7 @@ BatchWorkers = Annotated[
 Devices = Annotated[
     str | None,
     typer.Option(
-        help="Train on so many devices, or on all of them, of each host. Needs Keras on JAX for more than one.",
+        help="Train on this many devices of each host, or on all. Needs Keras on JAX for more than one.",
         metavar="N|all",
         autocompletion=fixed("all"),
     ),
@@ -187,7 +188,7 @@ SplitSource = Annotated[
     str | None,
     typer.Option(
         help="Take the subsets from a file: CSV with the columns item and subset (or fold), or a run's split.json; "
-        "given: as the data come; drawn: by shares.",
+        "given: those that the data come with; drawn: draw them by shares.",
         metavar="FILE|given|drawn",
         rich_help_panel=DATA,
     ),

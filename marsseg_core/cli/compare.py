@@ -34,7 +34,9 @@ def compare(
     subset: Annotated[
         str,
         typer.Option(
-            help="The subset whose scores are compared: test or validation.", autocompletion=fixed("test", "validation")
+            help="The subset whose scores are compared.",
+            metavar="test|validation",
+            autocompletion=fixed("test", "validation"),
         ),
     ] = "test",
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,

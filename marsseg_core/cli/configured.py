@@ -141,7 +141,7 @@ def _value(param: Any, value: Any, key: str, where: str) -> Any:
     for item in items:
         if not isinstance(item, str | int | float):
             raise RequestError(
-                f"'{key}' must be a text, a number, true or false, or a list of them.",
+                f"'{key}' must be a string, a number, true or false, or a list of them.",
                 where=where,
                 hint="Parameters of a component follow its name, as on the command line: dense:width=0.5.",
             )

@@ -41,9 +41,9 @@ def doctor(
     """Load each installed component, recipe, observer and command plugin in a separate process, and report problems.
 
     Loading should take hundredths of a second. A component that imports Keras or TensorFlow at the top of its module
-    has the status `early`, because it slows down all commands that only name it. One that prints text or changes the
-    process while it is loaded has the status `side effects`. With `--checks`, a component that needs parameters has
-    the status `not checked` without them: name them, as in `marsseg doctor --checks npz:path=tiles.npz`. A wheel is
+    has the status "early", because it slows down all commands that only name it. One that prints text or changes the
+    process while it is loaded has the status "side effects". With `--checks`, a component that needs parameters has
+    the status "not checked" without them: name them, as in `marsseg doctor --checks npz:path=tiles.npz`. A wheel is
     unpacked into a temporary folder, and its metadata is checked too. The exit code is 3 if something is broken.
     """
     from ..doctor.diagnosis import NOT_CHECKED, examine

@@ -27,9 +27,9 @@ _DISTRIBUTIONS: Final = (
 
 
 def env(json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
-    """Print versions, devices, folders and plugins, for a report of a bug.
+    """Print versions, devices, folders and plugins, for a bug report.
 
-    Keras is started to ask for its devices, which takes seconds.
+    This starts Keras to list its devices, which takes a few seconds.
     """
     facts = {**_machine(), **versions(_DISTRIBUTIONS), **_folders(), **_plugins(), **_devices()}
     if json:

@@ -61,7 +61,7 @@ def evaluate(
 ) -> None:
     """Score runs side by side, over all classes and for each class.
 
-    The subsets are those of the run. If the data have changed since the run, they are refused. Images of another size
+    The subsets are those of the run. If the data have changed since the run, they are refused. Images of a size other
     than the network's are predicted in tiles, as by `marsseg predict`.
     """
     from ..export.exporters import find_engine

@@ -61,7 +61,7 @@ def export(
     tolerance: Annotated[
         float,
         typer.Option(
-            help="By how much the miou on the validation subset may fall, in another precision than float32.",
+            help="By how much the miou on the validation subset may fall, if the precision is not float32.",
             metavar="MIOU",
         ),
     ] = TOLERANCE,
@@ -72,13 +72,13 @@ def export(
     """Write the network of a run for use without marsseg, and check what was written.
 
     The exported network takes images with the values that image files have. It is loaded in its own runtime, and kept
-    only if its outputs on real and random images agree with those of the run's network. In another precision than
+    only if its outputs on real and random images agree with those of the run's network. With a precision other than
     float32, it is kept only if the miou on the validation subset does not fall by more than the tolerance.
     """
     for value, known, option in ((output, OUTPUTS, "--output"), (size, _SIZES, "--size")):
         if value not in known:
             hint = nearest(value, known, listing="There are")
-            raise RequestError(f"'{value}' is none of its values.", where=option, hint=hint)
+            raise RequestError(f"'{value}' is not one of its values.", where=option, hint=hint)
     check_backend()
     from ..export.exporters import check_precision, find_exporter
     from ..files.run_folder import RunFolder

@@ -45,7 +45,7 @@ def complete(params: Sequence[Any], context: Any = None) -> None:
             param.metavar = ""  # Typer writes <bool>
         if param.name in origins:
             param.help = f"{described} Set in {origins[param.name]}."
-        elif param.name in defaults:
+        elif param.name in defaults and param.default is None:  # the seed of a sweep, for example, has its own default
             param.help = f"{described} Default: {defaults[param.name]}."
         else:
             param.help = described

@@ -74,7 +74,16 @@ def _complete_help(command: Any, context: Any) -> None:
     complete(command.get_params(context), context)
 
 
-class _MarssegGroup(TyperGroup):
+class _Group(TyperGroup):
+    """A group of commands whose help is completed like that of commands."""
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        """Print the help of the options and the names of the commands."""
+        _complete_help(self, ctx)
+        super().format_help(ctx, formatter)
+
+
+class _MarssegGroup(_Group):
     """A group of commands that shows marsseg's errors as panels with exit codes, and includes plugins' commands."""
 
     _added: dict[str, Any] | None = None
@@ -118,11 +127,6 @@ class _MarssegGroup(TyperGroup):
             with suppress(MarssegError) if wants_help else nullcontext():
                 read_defaults(ctx, self, str(name), command, rest)
         return name, command, rest
-
-    def format_help(self, ctx: Any, formatter: Any) -> None:
-        """Print the help of the options and the names of the commands."""
-        _complete_help(self, ctx)
-        super().format_help(ctx, formatter)
 
     def invoke(self, ctx: Any) -> Any:
         """Run the command with marsseg's messages on standard error, and turn errors into exit codes."""
@@ -202,9 +206,7 @@ def marsseg(
     version: Annotated[
         bool, typer.Option("--version", "-V", callback=_print_version, is_eager=True, help="Show the version and exit.")
     ] = False,
-    no_config: Annotated[
-        bool, typer.Option("--no-config", help="Take no option from a configuration file (marsseg.toml).")
-    ] = False,
+    no_config: Annotated[bool, typer.Option("--no-config", help="Ignore configuration files (marsseg.toml).")] = False,
 ) -> None:
     """Train, score and compare semantic segmentation networks for Mars terrain, by the names of their components."""
 
@@ -217,7 +219,9 @@ def _built_in(name: str) -> Any:
     module = _module(name)
     if name not in COMMAND_GROUPS:
         return _command(name, module)
-    group: Any = get_group(typer.Typer(name=name, help=module.HELP, no_args_is_help=True, rich_markup_mode="markdown"))
+    group: Any = get_group(
+        typer.Typer(name=name, cls=_Group, help=module.HELP, no_args_is_help=True, rich_markup_mode="markdown")
+    )
     group.commands = LazyCommands(module.COMMANDS, lambda inner: _command(inner, _module(f"{name}.{inner}")))
     return group
 

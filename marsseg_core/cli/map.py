@@ -113,7 +113,7 @@ def _predicted(prediction: MapPrediction, options: MapOptions, executor: Executo
         except KeyboardInterrupt:
             say(
                 f"Interrupted: {parts.done()} of {parts.count} blocks are finished, in {parts.folder}. "
-                "Repeat the command to go on with them."
+                "Repeat the command to continue from them."
             )
             raise typer.Exit(EXIT_INTERRUPTED) from None
 

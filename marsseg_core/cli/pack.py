@@ -31,7 +31,7 @@ def pack(
     ] = None,
     card: Annotated[bool, typer.Option("--card", help="Print the model card, and write nothing.")] = False,
 ) -> None:
-    """Put finished runs into one file, to hand on: networks, plans, scores, a model card and a test image.
+    """Put finished runs into one file to share: networks, plans, scores, a model card and a test image.
 
     The receiver needs marsseg and the plugins of the networks. `predict`, `evaluate` and `--init` take the file like a
     run. The file is checked before it gets its name.

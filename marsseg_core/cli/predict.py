@@ -39,7 +39,7 @@ def predict(
         ),
     ] = None,
     overlay: Annotated[
-        bool, typer.Option("--overlay", help="Also write the images with the classes as colours over them.")
+        bool, typer.Option("--overlay", help="Also write the images overlaid with the classes in colour.")
     ] = False,
     probabilities: Annotated[
         bool,
@@ -74,7 +74,7 @@ def predict(
     batch: Annotated[
         int | None,
         typer.Option(
-            help="Images of the network's size predicted at the same time; of larger tiles, as many pixels. "
+            help="Images of the network's size to predict at the same time; of larger tiles, as many pixels. "
             "Default: what the memory allows.",
             min=1,
             max=65_536,
@@ -91,7 +91,9 @@ def predict(
     ] = None,
     bands: Annotated[
         str | None,
-        typer.Option(help="For a map: the bands to read, one or three numbers from 1, as in 3,2,1.", metavar="NUMBERS"),
+        typer.Option(
+            help="For a map: the bands to read, one or three numbers, counted from 1, as in 3,2,1.", metavar="NUMBERS"
+        ),
     ] = None,
     vectors: Annotated[
         Path | None, typer.Option(help="Also write a map as polygons, to a new GeoPackage.", metavar="FILE.gpkg")
@@ -112,7 +114,7 @@ def predict(
     or the labelled ones that `--subset` selects. Images can have any size: large ones are cut into overlapping tiles.
 
     With `--out NAME.tif`, SOURCE is one image in any format that GDAL reads. It is read and written in blocks, and the
-    map has its georeference. After a kill, the same command goes on with the finished blocks.
+    map has its georeference. If it is killed, the same command continues from the finished blocks.
     """
     *runs, source = paths
     if not runs:
@@ -145,7 +147,7 @@ def predict(
         ):
             if given:
                 hint = "Leave the option out, or pass a folder: --out FOLDER."
-                raise RequestError(f"{option} does not go with a map.", where=f"--out {out}", hint=hint)
+                raise RequestError(f"{option} cannot be used with a map.", where=f"--out {out}", hint=hint)
         predict_map(
             MapOptions(out, vectors, pixel_limit, json),
             bands,

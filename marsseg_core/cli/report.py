@@ -20,7 +20,7 @@ def report(
     data: Annotated[
         str | None,
         typer.Option(
-            help="Where the data of the run lie now, if they were moved. The new place is recorded.",
+            help="Where the data of the run are now, if they were moved. The new place is recorded.",
             metavar="NAME|PATH",
             autocompletion=composition(DATASET, ".npz"),
         ),
@@ -29,7 +29,7 @@ def report(
 ) -> None:
     """Write the figures and the report page of a run that has ended.
 
-    A run writes them itself at its end. This completes a run that was killed meanwhile, or whose disk was full. The
+    A run writes them at its end. Use this for a run that was killed before that, or whose disk was full. The
     network predicts the validation and test subsets again.
     """
     from ..files.run_folder import RunFolder

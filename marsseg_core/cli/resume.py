@@ -116,7 +116,7 @@ def extend_run(
     load_keras()
     from ..training.extension import extend
 
-    say(f"{path} stays as it is; the training goes on in a new run folder.")
+    say(f"{path} stays as it is; the training continues in a new run folder.")
     return extend(folder, plan, out=out, moved=data is not None or unlabelled is not None, hooks=hooks)
 
 

@@ -36,7 +36,11 @@ def run(
     devices: Devices = None,
     seed: Annotated[
         str | None,
-        typer.Option(help="Seed of weights, dropout, order and augmentations.", metavar="N", rich_help_panel=TRAINING),
+        typer.Option(
+            help="Seed of initial weights, dropout, image order and augmentations.",
+            metavar="N",
+            rich_help_panel=TRAINING,
+        ),
     ] = None,
     seeds: Annotated[
         int | None,

@@ -42,7 +42,10 @@ if TYPE_CHECKING:
 
 def show(
     name: Annotated[
-        str, typer.Argument(help="The name of a component or recipe, or distribution/name.", autocompletion=anything)
+        str,
+        typer.Argument(
+            help="The name of a component or recipe, or distribution/name.", metavar="NAME", autocompletion=anything
+        ),
     ],
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     build: Annotated[
@@ -51,9 +54,12 @@ def show(
             "--build", help="Build the network and measure it. NAME may have parameters, as in dense:width=0.5."
         ),
     ] = False,
-    plot: Annotated[Path | None, typer.Option(help="Build the network and draw it into a PNG file.")] = None,
+    plot: Annotated[
+        Path | None, typer.Option(help="Build the network and draw it into a PNG file.", metavar="FILE.png")
+    ] = None,
     preview: Annotated[
-        Path | None, typer.Option(help="Draw tiles before and after the augmentation into a PNG file.")
+        Path | None,
+        typer.Option(help="Draw tiles before and after the augmentation into a PNG file.", metavar="FILE.png"),
     ] = None,
     data: Annotated[
         str | None,

@@ -34,7 +34,7 @@ class LastingFile(io.FileIO):
                 written = super().write(rest)
             except OSError as cause:
                 self.failure = cause
-                log_later(f"{self._title} cannot be written any more: {cause.strerror}. The work goes on without it.")
+                log_later(f"{self._title} can no longer be written: {cause.strerror}. The work continues without it.")
                 break
             if written is None:  # the descriptor is in non-blocking mode, and its buffer is full
                 select.select([], [self], [])

@@ -40,7 +40,7 @@ def sweep(
         list[str] | None,
         typer.Option(
             help="Vary a setting, named as for --set. Components and lists: each --vary is one choice. Numbers and "
-            "words: A,B are choices, LOW..HIGH is a range, with :log or :linear behind it. Can be repeated.",
+            "words: A,B are choices, LOW..HIGH is a range, optionally followed by :log or :linear. Can be repeated.",
             metavar="PATH=VALUES",
             autocompletion=settings,
         ),
@@ -49,7 +49,7 @@ def sweep(
         Path | None, typer.Option(help="Vary the settings that a file lists.", metavar="FILE.toml")
     ] = None,
     trials: Annotated[
-        int | None, typer.Option(help="Execute N trials. Default: 20; all of a grid.", metavar="N")
+        int | None, typer.Option(help="Execute N trials. Default: 20, or the whole grid.", metavar="N")
     ] = None,
     sampler: Annotated[
         str,
@@ -60,7 +60,7 @@ def sweep(
     pruner: Annotated[
         str,
         typer.Option(
-            help="End trials early whose metric falls behind.",
+            help="Stop trials early if their metric falls behind.",
             metavar="none|median|hyperband",
             autocompletion=fixed("none", "median", "hyperband"),
         ),
@@ -70,7 +70,10 @@ def sweep(
         str | None, typer.Option(help="Begin no trial after this time: 90s, 30m, 1.5h or 2d.", metavar="TIME")
     ] = None,
     cpu: Annotated[
-        str | None, typer.Option(help="Begin no trial after this processor time of all trials.", metavar="TIME")
+        str | None,
+        typer.Option(
+            help="Begin no trial once all trials together have used this much processor time.", metavar="TIME"
+        ),
     ] = None,
     on: Annotated[
         str,
@@ -82,7 +85,9 @@ def sweep(
     ] = 1,
     resume: Annotated[
         Path | None,
-        typer.Option(help="Go on with a sweep that was killed or interrupted, or with more --trials.", metavar="SWEEP"),
+        typer.Option(
+            help="Resume a sweep that was killed or interrupted, or continue it with more --trials.", metavar="SWEEP"
+        ),
     ] = None,
     join: Annotated[
         Path | None,
@@ -97,7 +102,7 @@ def sweep(
     """Train networks whose plans differ in the settings that vary, and find the best on the validation subset.
 
     `marsseg sweep --arch unet --vary loss=wssce --vary loss=wssce,dice --vary training.learning_rate=1e-4..1e-2`.
-    Each trial is a run folder inside of the sweep's folder. The test subset is scored only for the best trials.
+    Each trial is a run folder inside the sweep's folder. The test subset is scored only for the best trials.
     """
     session = given.session()
     executor = executor_of(on, session)
@@ -177,7 +182,7 @@ def _print_summary(sweep: Sweep, summary: Summary) -> None:
     if summary.ranked:
         print_text(f"The best plan, to run again: marsseg run --plan {sweep.folder.best}")
     if summary.status == "running":
-        say("Other processes still work on the sweep.")
+        say("Other processes are still working on the sweep.")
 
 
 def _score(value: float | None) -> str:

@@ -19,7 +19,7 @@ _ROWS: Final = 12
 
 
 class SweepProgress:
-    """Show a sweep on standard error, inside of a `with` block.
+    """Show a sweep on standard error, inside a `with` block.
 
     Args:
         folder: the folder of the sweep

@@ -589,7 +589,7 @@ class Augmentation(Component):
     def warp(self, height: int, width: int, generator: np.random.Generator) -> Warp:
         """Draw where the pixels of one new image come from.
 
-        marsseg moves the pixels: it interpolates the image and never the labels, and what comes from outside of the
+        marsseg moves the pixels: it interpolates the image and never the labels, and what comes from outside the
         image becomes void. Warps that follow each other in a run are joined, so that an image is interpolated once.
 
         Args:
@@ -608,7 +608,7 @@ class Augmentation(Component):
         """Change a batch of images and masks, and return arrays of the same shapes.
 
         Image and mask are moved by the same transformation. Labels are never interpolated. Pixels that come from
-        outside of the image become void. If the augmentation only moves pixels, define `warp` instead.
+        outside the image become void. If the augmentation only moves pixels, define `warp` instead.
 
         Args:
             images: (B, H, W, C) float32 in [0, 1]. The array may be changed in place.

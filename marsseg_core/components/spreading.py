@@ -36,9 +36,9 @@ def done(workers: Workers, tasks: Iterable[Task]) -> Iterator[TaskResult]:
             running -= 1
             name = result.task.name
             if result.lost and tries[name] < MOST_TRIES:
-                _logger.warning(f"{name} has lost its worker, and is begun again. {result.error}")
+                _logger.warning(f"{name} lost its worker, and is started again. {result.error}")
                 waiting.append(result.task)
             elif result.lost:
-                yield replace(result, error=f"{result.error} It was begun {tries[name]} times.")
+                yield replace(result, error=f"{result.error} It was started {tries[name]} times.")
             else:
                 yield result

@@ -124,7 +124,7 @@ def _check_names(data: SegmentationData) -> None:
             if not name or name.endswith("\0") or len(name) > MAX_NAME or not is_text(name):
                 fault = f"has {len(name):,} characters" if len(name) > MAX_NAME else f"is {name!r}"
                 raise RequestError(
-                    f"The name of {what} {fault}; it must be a text of 1 to {MAX_NAME:,} characters.",
+                    f"The name of {what} {fault}; it must have 1 to {MAX_NAME:,} characters.",
                     where=data.source,
                 )
 
@@ -201,8 +201,8 @@ def _tell_changed_names(path: Path, names: Sequence[str], files: Sequence[str]) 
     if changed:
         first = changed[0]
         _logger.warning(
-            "%s: %s names of items are no names of files, or the same as another's apart from their suffix; their "
-            "files are called otherwise, such as %s for %r. %s has all names.",
+            "%s: %s names of items cannot be file names, or differ from another only in the suffix; their files have "
+            "other names, such as %s for %r. %s has all names.",
             path.name,
             f"{len(changed):,}",
             files[first],

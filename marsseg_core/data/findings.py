@@ -66,7 +66,7 @@ def summary(inspection: Inspection) -> list[str]:
     if inspection.unlabelled_values is not None:
         lines.append(f"values without labels: {_values(inspection.unlabelled_values)}")
     if inspection.subsets is not None:
-        origin = {"given": " (as the data come)", "file": " (by the file)"}.get(inspection.split_origin or "", "")
+        origin = {"given": " (given with the data)", "file": " (from the file)"}.get(inspection.split_origin or "", "")
         lines.append(f"a run's subsets{origin}: {_sizes(inspection.subsets)}")
         lines += [f"split: {line}" for line in inspection.split_remarks]
     else:

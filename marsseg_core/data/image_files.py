@@ -103,7 +103,7 @@ def opened(
         # For damaged content, Pillow raises OSErrors without an error number: their `strerror` is None.
         refuse_file(path, f"This file cannot be read: {cause.strerror or cause}.")
     except MemoryError:
-        refuse_file(path, "This image does not fit into memory.")
+        refuse_file(path, "This image does not fit in memory.")
     except Exception as cause:
         refuse_file(path, f"This image is damaged: {str(cause) or type(cause).__name__}.")
 

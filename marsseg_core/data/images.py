@@ -191,7 +191,7 @@ def read_mask(
         if isinstance(picture, WebPImagePlugin.WebPImageFile) and palette is None and _is_grey(picture):
             return np.array(picture.getchannel(0))  # WebP has no images of one channel: each has three
         if picture.mode not in ("P", "RGB", "RGBA"):
-            refuse_file(path, f"Pixels of the kind {picture.mode} are no class ids.")
+            refuse_file(path, f"Pixels of the kind {picture.mode} are not class ids.")
         if picture.mode == "P" and indices:
             return np.array(picture)
         by_index = "If the indices of the palette are the ids, set palette=indices." if picture.mode == "P" else ""
@@ -285,11 +285,9 @@ def _check_decodes_exactly(path: Path | str, picture: ImageFile.ImageFile) -> No
 def _check_keeps_ids(path: Path | str, picture: ImageFile.ImageFile) -> None:
     """Raise RequestError if the values of a mask may differ from the ids that were saved."""
     if isinstance(picture, JpegImagePlugin.JpegImageFile):
-        refuse_file(path, "A mask as JPEG has lost its exact ids.", hint="Save masks as PNG or TIFF.")
+        refuse_file(path, "A JPEG mask has lost its exact ids.", hint="Save masks as PNG or TIFF.")
     if picture.info.get(LOSSLESS) is False:
-        refuse_file(
-            path, "A mask as lossy WebP has lost its exact ids.", hint="Save masks as PNG, TIFF or lossless WebP."
-        )
+        refuse_file(path, "A lossy WebP mask has lost its exact ids.", hint="Save masks as PNG, TIFF or lossless WebP.")
     if isinstance(picture, GifImagePlugin.GifImageFile) and picture.dispose_extent != (0, 0, *picture.size):
         refuse_file(path, "The frame of this GIF does not cover all of the mask.", hint="Save masks as PNG or TIFF.")
     if isinstance(picture, TiffImagePlugin.TiffImageFile):

@@ -161,7 +161,7 @@ def _rows(path: Path) -> tuple[dict[str, tuple[int, Any]], str]:
             continue
         number_or_subset = _fold(path, line, word) if value == _FOLD_COLUMN else _subset(path, line, word)
         if rows.setdefault(key, (line, number_or_subset))[1] != number_or_subset:
-            refuse_file(path, f"Line {line} gives {key} another {value} than line {rows[key][0]}.")
+            refuse_file(path, f"Line {line} gives {key} a different {value} from line {rows[key][0]}.")
     return rows, _FOLD_COLUMN if value == _FOLD_COLUMN else _SUBSET_COLUMNS[0]
 
 

@@ -39,8 +39,8 @@ class SplitOptions:
     )
     subsets: str = param(
         GIVEN,
-        help="where the subsets come from: given (as the data come, or else drawn), drawn (by shares), or a file: CSV "
-        "with the columns item and subset (or fold), or the split.json of a run",
+        help="where the subsets come from: given (those that the data come with, or else drawn), drawn (by shares), or "
+        "a file: CSV with the columns item and subset (or fold), or the split.json of a run",
         absent=DRAWN,
     )
     labelled: float = param(

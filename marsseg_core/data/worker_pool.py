@@ -70,7 +70,7 @@ class WorkerPool:
             self._idle.put(worker)
 
     def close(self) -> None:
-        """End all processes. Threads that are inside of `make` get a batch or None."""
+        """End all processes. Threads that are inside `make` get a batch or None."""
         self._closed = self._unusable = True
         deadline = time.monotonic() + _PATIENCE
         for _ in self._workers:

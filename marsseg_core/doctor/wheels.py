@@ -47,14 +47,14 @@ def opened_wheels(paths: Sequence[Path], catalog: Catalog) -> Iterator[tuple[lis
 
     The names of a wheel are compared with those of the catalog, without what is installed of the same distribution.
 
-    Raises RequestError for a file that is no wheel, or whose files would leave the folder.
+    Raises RequestError for a file that is not a wheel, or whose files would leave the folder.
     """
     with tempfile.TemporaryDirectory(prefix="marsseg-wheel-") as temporary:
         subjects: list[Subject] = []
         problems: list[str] = []
         for number, path in enumerate(paths):
             folder = Path(temporary, str(number))
-            with decoding("This file is no wheel", path):
+            with decoding("This file is not a wheel", path):
                 distribution = _unpack(path, folder)
                 entries = _entries(distribution, folder, catalog)
                 problems += (f"{path.name}: {problem}" for problem in _problems(distribution, path))
@@ -63,7 +63,7 @@ def opened_wheels(paths: Sequence[Path], catalog: Catalog) -> Iterator[tuple[lis
 
 
 def _unpack(path: Path, folder: Path) -> Distribution:
-    """Unpack a wheel as an installer does, and return its distribution. Raises ValueError if it is no wheel."""
+    """Unpack a wheel as an installer does, and return its distribution. Raises ValueError if it is not a wheel."""
     folder.mkdir()
     with open_regular(path) as file, ZipFile(file) as archive:
         for place, member in _checked_members(archive).items():
@@ -73,7 +73,7 @@ def _unpack(path: Path, folder: Path) -> Distribution:
                 shutil.copyfileobj(source, copy)
     found = [*folder.glob("*.dist-info")]
     if len(found) != 1 or not (found[0] / "METADATA").is_file():
-        raise ValueError(f"it has {len(found)} folders .dist-info with METADATA, not one")
+        raise ValueError(f"it has {len(found)} .dist-info folders with METADATA, not one")
     return PathDistribution(found[0])
 
 
@@ -87,7 +87,7 @@ def _checked_members(archive: ZipFile) -> dict[PurePosixPath, ZipInfo]:
     for member in members:
         name = member.orig_filename
         if stat.S_IFMT(member.external_attr >> 16) not in (0, stat.S_IFREG):
-            raise ValueError(f"{name!r} is a link or something else than a file")
+            raise ValueError(f"{name!r} is a link or something other than a file")
         place = _place(name)
         if place in places:
             raise ValueError(f"it has {name!r} twice")

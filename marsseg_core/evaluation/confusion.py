@@ -362,7 +362,7 @@ def _sequence(values: Any, what: str, of: str) -> tuple[Any, ...]:
 
 def _names(values: Any) -> tuple[str, ...]:
     """Return class names as a tuple. Raises RequestError where they are not texts in a fixed order."""
-    names = _sequence(values, "Class names", "texts")
+    names = _sequence(values, "Class names", "strings")
     if isinstance(values, set | frozenset) or not all(isinstance(name, str) for name in names):
-        raise RequestError("Class names must be texts in their order, such as ('ground', 'rock').", where=_WHERE)
+        raise RequestError("Class names must be strings in their order, such as ('ground', 'rock').", where=_WHERE)
     return names

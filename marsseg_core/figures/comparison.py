@@ -41,7 +41,7 @@ def comparison_figure(comparison: Comparison, target: Target) -> None:
 def _draw_scores(axes: Axes, comparison: Comparison, groups: Sequence[RunGroup]) -> None:
     more = len(comparison.groups) - len(groups)
     title = f"{comparison.subset} {comparison.by}" + (
-        f": the best {len(groups)}, without {more:,} more" if more else ""
+        f": the best {len(groups)} of {len(comparison.groups):,}" if more else ""
     )
     verbatim([axes.set_title(title, loc="left", fontsize=TITLE_SIZE)])
     for row, group in enumerate(groups):

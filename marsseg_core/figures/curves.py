@@ -153,7 +153,7 @@ def _draw_scores(
     _line(axes, history, headline, label, color=colours.INK, linewidth=3)
     low, high, unit = 0.0, 1.0, "IoU"
     if best_by != headline and not best_by.startswith("val_iou_"):  # those are drawn already
-        values = points(history, best_by)[1].tolist()  # may be outside of 0 to 1: a kappa, for example, can be negative
+        values = points(history, best_by)[1].tolist()  # may be outside 0 to 1: a kappa, for example, can be negative
         low, high, unit = min([low, *values]), max([high, *values]), "score"
         label = table.label(best_by.removeprefix("val_")) + _value_at(history, best_by, best_epoch)
         _line(axes, history, best_by, label, color=colours.INK, linewidth=2, linestyle=DASHES[0])

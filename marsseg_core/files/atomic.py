@@ -98,7 +98,7 @@ def refuse_existing(path: Path, where: str = "--out") -> None:
         remove_temporary_of(path)
         return
     except OSError as cause:
-        raise RequestError(f"That is no name for a file or folder: {cause.strerror}.", where=where) from cause
+        raise RequestError(f"This cannot be the name of a file or folder: {cause.strerror}.", where=where) from cause
     raise RequestError(f"'{path}' exists, and nothing is ever overwritten.", where=where, hint="Choose a new name.")
 
 

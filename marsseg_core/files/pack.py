@@ -204,7 +204,7 @@ def _checked(path: Path) -> Iterator[tuple[BinaryIO, ZipFile, Mapping[str, Any]]
 
     Turn whatever a damaged or hostile file causes, here or in the block, into a RequestError.
     """
-    with decoding("This file is no pack as `marsseg pack` writes it", path, _AGAIN), open_regular(path) as file:
+    with decoding("This file is not a pack as `marsseg pack` writes it", path, _AGAIN), open_regular(path) as file:
         size = os.fstat(file.fileno()).st_size
         _check_end(file, size)
         with ZipFile(file) as archive:
@@ -243,7 +243,7 @@ def _checked_members(archive: ZipFile, size: int) -> dict[str, ZipInfo]:
         if name in members:
             raise ValueError(f"it has {name} twice")
         if stat.S_IFMT(member.external_attr >> 16) not in (0, stat.S_IFREG):
-            raise ValueError(f"{name} is a link or something else than a file")
+            raise ValueError(f"{name} is a link or something other than a file")
         if member.flag_bits & _ENCRYPTED:
             raise ValueError(f"{name} is encrypted")
         if member.compress_type != ZIP_STORED or member.file_size != member.compress_size:
@@ -271,7 +271,7 @@ def _check_files(description: Mapping[str, Any], members: Mapping[str, ZipInfo])
     if missing := [name for name in (CARD, *needed) if name not in files]:
         raise ValueError(f"{missing[0]} is missing")
     if beyond := [name for name in files if name != CARD and int(name.split("/")[1]) > count]:
-        raise ValueError(f"{beyond[0]} is of no run in {DESCRIPTION}")
+        raise ValueError(f"{beyond[0]} belongs to no run in {DESCRIPTION}")
 
 
 def _unpack(archive: ZipFile, files: Mapping[str, Any], folder: Path) -> None:

@@ -296,7 +296,7 @@ class RunFolder:
             return file_hash(self.network)
         except FileNotFoundError:
             raise RequestError(
-                "The run ended before its first epoch: it has no network.", where=str(self.path)
+                "The run stopped before the end of its first epoch: it has no network.", where=str(self.path)
             ) from None
         except OSError as cause:
             raise RequestError(f"The network cannot be read: {cause.strerror}.", where=str(self.network)) from cause

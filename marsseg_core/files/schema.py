@@ -113,7 +113,7 @@ class Text:
     choices: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        return " or ".join(f"'{choice}'" for choice in self.choices) or "a text"
+        return " or ".join(f"'{choice}'" for choice in self.choices) or "a string"
 
     def read(self, value: Any, at: str = "") -> str:
         """Return the text."""

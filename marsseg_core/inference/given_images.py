@@ -83,7 +83,7 @@ class GivenImages:
         try:
             image = np.asarray(value)
         except (ValueError, TypeError) as cause:
-            _refuse(item, f"is no array: {cause}")
+            _refuse(item, f"is not an array: {cause}")
         hint = "Images are uint8 arrays (H, W) or (H, W, C)."
         if image.dtype.kind not in "iuf":
             _refuse(item, f"has the type {image.dtype}, which is not numeric", hint)

@@ -84,7 +84,7 @@ def _problem_of_maps(maps: Any, images: tuple[int, ...], spec: EncoderSpec) -> s
 
 
 class CheckedArchitecture(Architecture):
-    """Wrap an architecture inside of another one: check its output, and name it in every error."""
+    """Wrap an architecture inside another one: check its output, and name it in every error."""
 
     def __init__(self, resolved: ResolvedComponent) -> None:
         self.resolved = resolved

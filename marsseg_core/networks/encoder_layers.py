@@ -10,7 +10,7 @@ from ..components.specs import ENCODER_PREFIX
 
 
 def encoder_layers(network: keras.Model) -> list[Any]:
-    """Return the layers of the encoder, in the order of the network, without the layers inside of them."""
+    """Return the layers of the encoder, in the order of the network, without the layers inside them."""
     return [layer for layer in network.layers if layer.name.startswith(ENCODER_PREFIX)]
 
 
@@ -31,7 +31,7 @@ def freeze_encoder(network: keras.Model) -> None:
 def encoder_normalisations(network: keras.Model) -> list[Any]:
     """Return the batch normalisation layers of the encoder whose statistics move in a training.
 
-    They may be inside of other layers.
+    They may be inside other layers.
     """
     layers = [inner for layer in encoder_layers(network) for inner in layer._flatten_layers()]
     return [layer for layer in layers if isinstance(layer, keras.layers.BatchNormalization) and layer.trainable]

@@ -27,7 +27,7 @@ def fast_network(network: keras.Model) -> keras.Model:
     The result shares all variables, and the layers that it does not replace, with `network`. Use it to train and to
     predict. What is saved, counted, drawn and exported stays `network` itself: its layers are plain Keras layers.
 
-    - Convolutions over maps that were enlarged by repetition (`UpSampling2D`, "nearest"), also inside of a
+    - Convolutions over maps that were enlarged by repetition (`UpSampling2D`, "nearest"), also inside a
       concatenation, are computed at the size before the enlargement (`networks.enlarged`).
     - Batch normalisation uses the backend's own function in training. In predictions it is part of the convolution
       before it.

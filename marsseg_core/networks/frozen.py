@@ -30,7 +30,7 @@ class FrozenNetwork(keras.layers.Layer):
         super().__init__(name=name, **(options | {"dtype": "float32", "trainable": False}))
         network.trainable = False
         self.network = network
-        fast_network(network)  # build it here, outside of the training step
+        fast_network(network)  # build it here, outside the training step
         self.built = True
 
     def call(self, images: Any) -> Any:
@@ -66,13 +66,13 @@ def check_network_hash(component: UsesRuns, path: str) -> None:
     where = f"{component.run_parameter}={path}"
     if not Path(path).is_dir():
         raise RequestError(
-            "The run folder whose network the plan uses is gone.", where=where, hint="Bring it back, or name another."
+            "The run folder whose network the plan uses is gone.", where=where, hint="Restore it, or name another."
         )
     if component.recorded_runs[path] != RunFolder.open(path).network_hash():
         raise RequestError(
             "The network of the run that the plan uses has changed since the plan was made.",
             where=where,
-            hint="Bring its file back, or make a new plan that names this run again.",
+            hint="Restore its file, or make a new plan that names this run again.",
         )
 
 
@@ -108,7 +108,7 @@ def open_run(
 
 
 def frozen_layers(network: keras.Model) -> list[FrozenNetwork]:
-    """Return the frozen networks inside of a network."""
+    """Return the frozen networks inside a network."""
     return [layer for layer in network._flatten_layers() if isinstance(layer, FrozenNetwork)]
 
 

@@ -253,7 +253,7 @@ def with_own_gradient(function: Callable[..., Any]) -> Callable[..., Any]:
 
 @contextmanager
 def temporary_gradients() -> Iterator[None]:
-    """Forget, when the block ends, the gradients of `with_own_gradient` in graphs that were made inside of it.
+    """Forget, when the block ends, the gradients of `with_own_gradient` in graphs that were made inside it.
 
     TensorFlow registers them in a global table which is never emptied, and which refers to the graphs with all their
     variables. They are only needed while the gradient of a graph is built.
@@ -298,7 +298,7 @@ def depthwise_input_gradient(x: Any, kernel: Any, output_gradient: Any, strides:
 
 
 def concrete(tensor: Any) -> np.ndarray | None:
-    """Return the values of a tensor, or None for a symbolic tensor, inside of a function that is being compiled."""
+    """Return the values of a tensor, or None for a symbolic tensor, inside a function that is being compiled."""
     try:
         return np.asarray(keras.ops.convert_to_numpy(tensor))
     except (NotImplementedError, TypeError):  # raised by TensorFlow and by JAX

@@ -1,4 +1,4 @@
-"""Decode logits to labels inside of a network."""
+"""Decode logits to labels inside a network."""
 
 from __future__ import annotations
 

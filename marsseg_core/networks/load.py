@@ -36,7 +36,7 @@ def load(path: str | Path, session: Session) -> keras.Model:
     check_backend()
     folder = RunFolder.open(path)
     if not folder.network.is_file():
-        raise RequestError("The run ended before its first epoch: it has no network.", where=folder.title)
+        raise RequestError("The run stopped before the end of its first epoch: it has no network.", where=folder.title)
     plan = resolve(Request(base=str(folder.path)), session, only=NETWORK_KINDS)
     start_keras()
     for line in (*plan.differences, *_backend_warnings(folder), *_changed_file_warnings(folder)):

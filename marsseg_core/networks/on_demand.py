@@ -25,7 +25,7 @@ class _OnDemand(ModuleType):
 def imported_on_demand(*names: str) -> Iterator[None]:
     """Let imports of these modules inside the block return modules that are imported at their first use after it.
 
-    A package must stand before its modules. If something in it is used inside of the block, this fails as if the module
+    A package must stand before its modules. If something in it is used inside the block, this fails as if the module
     were not installed. Modules that are imported already are left as they are.
 
     Args:

@@ -66,7 +66,7 @@ def _read_npz(path: Path) -> Iterator[tuple[str, np.ndarray]]:
             with archive.open(member) as file:
                 shape, dtype, fortran = read_npy_header(file)
                 if dtype.kind != "f":
-                    raise ValueError(f"{member.filename} has values of the type {dtype}, which are no weights")
+                    raise ValueError(f"{member.filename} has values of the type {dtype}, which cannot be weights")
                 content = file.read()
             name = member.filename.removesuffix(".npy")
             value = _array(name, content, dtype, shape[::-1] if fortran else shape)
@@ -94,7 +94,7 @@ def _read_safetensors(path: Path) -> Iterator[tuple[str, np.ndarray]]:
             elif dtype in _SAFETENSORS:
                 yield name, _array(name, content, _SAFETENSORS[dtype], shape)
             else:
-                raise ValueError(f"{name} has values of the type {dtype}, which are no weights")
+                raise ValueError(f"{name} has values of the type {dtype}, which cannot be weights")
 
 
 def _array(name: str, content: bytes, dtype: np.dtype, shape: Any) -> np.ndarray:

@@ -46,7 +46,7 @@ def check_pack(path: Path, session: Session) -> CheckedPack:
         run.check_unchanged()
         network = load(folder, session)
         if false := _false_statement(pack.description, stated, run, network):
-            raise RequestError(f"pack.json says of the run what is not so: {false}.", where=where)
+            raise RequestError(f"pack.json is wrong about the run: {false}.", where=where)
         allowed = min(stated["tolerance"], tolerance_of(network))
         found = repeat(network, folder)
         if found.difference > allowed:

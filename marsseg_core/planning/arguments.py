@@ -23,7 +23,7 @@ def path_of(value: Any, what: str) -> Path:
     """Return a value as a path; RequestError if it is neither a text nor a path."""
     if not isinstance(value, str | os.PathLike) or not isinstance(os.fspath(value), str):
         raise RequestError(
-            f"{what} must be a path, not {_type_name(value)}.", where=what, hint="Pass a text or a Path."
+            f"{what} must be a path, not {_type_name(value)}.", where=what, hint="Pass a string or a Path."
         )
     return Path(value)
 
@@ -31,7 +31,7 @@ def path_of(value: Any, what: str) -> Path:
 def text_of(value: Any, what: str) -> str:
     """Return a value that must be a text; RequestError if it is not."""
     if not isinstance(value, str):
-        raise RequestError(f"{what} must be a text, not {_type_name(value)}.", where=what)
+        raise RequestError(f"{what} must be a string, not {_type_name(value)}.", where=what)
     return value
 
 
@@ -63,7 +63,7 @@ def paths_of(values: Any, what: str) -> tuple[Path, ...]:
 
 def texts_of(values: Any, what: str) -> tuple[str, ...]:
     """Return a list of texts; RequestError for anything else."""
-    return tuple(text_of(each, what) for each in _checked_list(values, what, "texts"))
+    return tuple(text_of(each, what) for each in _checked_list(values, what, "strings"))
 
 
 def value_of(value: Any, what: str) -> Any:

@@ -96,4 +96,4 @@ def named_in_document(value: Any, *, where: str) -> list[grammar.NamedComponent]
         return [grammar.NamedComponent(full_name, values, version=str(value.get("version", "")))]
     if isinstance(value, list):
         return [named for item in value for named in named_in_document(item, where=where)]
-    raise RequestError(f"{value!r} is not a component.", where=where, hint='Write a text such as "transformer,aspp".')
+    raise RequestError(f"{value!r} is not a component.", where=where, hint='Write a string such as "transformer,aspp".')

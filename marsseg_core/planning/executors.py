@@ -19,7 +19,7 @@ def executor_of(given: Any, session: Session, where: str = "--on") -> Executor:
     if isinstance(given, Executor):
         return given
     if not isinstance(given, str):
-        raise RequestError(f"on must be a text or an executor, not {type(given).__name__}.", where=where)
+        raise RequestError(f"on must be a string or an executor, not {type(given).__name__}.", where=where)
     executors = components(EXECUTOR, given, session.catalog, where=f"{where} {given}")
     if len(executors) != 1:
         raise RequestError("Exactly one executor is needed.", where=f"{where} {given}")

@@ -56,7 +56,7 @@ class EncoderOptions:
         return self.freeze is not False or self.learning_rate_factor != 1 or self.statistics != "train"
 
     def never_trained(self, epochs: int) -> bool:
-        """Return whether the encoder's weights stay unchanged in a training of so many epochs."""
+        """Return whether the encoder's weights stay unchanged in a training of this many epochs."""
         return self.freeze if isinstance(self.freeze, bool) else self.freeze >= epochs
 
 
@@ -151,7 +151,7 @@ class TrainingOptions:
         min_length=1,
     )
     seed: int = param(
-        0, help="random seed of initial weights, dropout, order and augmentations", minimum=0, maximum=2**32 - 1
+        0, help="random seed of initial weights, dropout, image order and augmentations", minimum=0, maximum=2**32 - 1
     )
     patience: int | None = param(
         None, help="stop after this many epochs without a better `monitor`", minimum=1, maximum=1_000_000
@@ -194,8 +194,8 @@ class TrainingOptions:
     score_training: bool = param(False, help="also score the training subset after each epoch")
     crop: tuple[int, ...] | None = param(
         None,
-        help="train on a window of so many rows and columns of each image, drawn anew in each epoch; images are scored "
-        "in tiles of this size",
+        help="train on a window of this many rows and columns of each image, drawn anew in each epoch; images are "
+        "scored in tiles of this size",
         minimum=1,
         maximum=SIDE_LIMIT,
         min_length=2,

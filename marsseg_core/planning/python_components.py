@@ -70,7 +70,7 @@ def _checked(kind: Kind, item: Any) -> Any:
         return item
     other_kind = getattr(cls, "kind", None) if is_component else None
     what = f"{cls.__name__}, which is {other_kind.with_article}" if other_kind else f"of type {cls.__name__}"
-    hint = f"Pass a text such as 'name:key=value', {kind.with_article} as instance or class, or a list of these."
+    hint = f"Pass a string such as 'name:key=value', {kind.with_article} as an instance or a class, or a list of these."
     if kind == kinds.DATASET:
         hint = "Pass a name, a path, a SegmentationData, or a pair of arrays: images and masks."
     raise RequestError(f"{kind.option} cannot be {what}.", where=kind.option, hint=hint)

@@ -408,7 +408,7 @@ class PlanBuilder:
         )
 
     def _network_components(self, run: Path) -> tuple[str, ...]:
-        """Return the components of a run's network, also of the networks inside of it, as recorded in a plan."""
+        """Return the components of a run's network, also of the networks inside it, as recorded in a plan."""
         plan = resolve(Request(base=str(run)), self.session, only=NETWORK_KINDS)
         entries = [
             owner.entry

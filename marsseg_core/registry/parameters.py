@@ -349,7 +349,7 @@ def _float(raw: Any) -> float:
 def _str(raw: Any) -> str:
     if isinstance(raw, str):
         return raw
-    raise ValueError("a text")
+    raise ValueError("text")
 
 
 _SCALARS: Mapping[Any, Callable[[Any], Any]] = {bool: _bool, int: _int, float: _float, str: _str, type(None): _none}

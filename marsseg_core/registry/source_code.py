@@ -171,7 +171,7 @@ def _docstring_in_source(target: Any) -> str:
         return ""
     node: ast.AST | None = None
     for name in target.__qualname__.split("."):
-        if name == "<locals>":  # what follows is defined inside of a function
+        if name == "<locals>":  # what follows is defined inside a function
             continue
         node = next((each for each in body if isinstance(each, _DEFINITIONS) and each.name == name), None)
         if node is None:

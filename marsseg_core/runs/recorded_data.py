@@ -28,7 +28,7 @@ def read_data_of(folder: RunFolder, plan: Plan) -> SegmentationData:
         path = getattr(plan.one(kinds.DATASET), "path", None)
         if not isinstance(path, str) or os.path.exists(path):
             raise
-        hint = f"If the data lie elsewhere now, record the new place: marsseg run --resume {folder.path} --data PATH."
+        hint = f"If the data are elsewhere now, record the new place: marsseg run --resume {folder.path} --data PATH."
         if folder.of_pack:
             hint = f"If you have the data: marsseg evaluate {folder.title} --data PATH --subset test."
         raise RequestError(error.what, where=error.where, hint=hint) from error

@@ -120,7 +120,7 @@ def read_unlabelled_of(folder: RunFolder, plan: Plan, data: SegmentationData, sp
         if path is None or os.path.exists(path):
             raise
         hint = (
-            "If the images without labels lie elsewhere now, record the new place: "
+            "If the images without labels are elsewhere now, record the new place: "
             f"marsseg run --resume {folder.path} --unlabelled PATH."
         )
         raise RequestError(error.what, where=error.where, hint=hint) from error

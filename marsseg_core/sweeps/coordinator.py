@@ -203,11 +203,11 @@ class Coordinator:
         states, trial, study = import_optuna().trial.TrialState, running.trial, self._sweep.study
         name = self._sweep.folder.trial(running.number).path.name
         if result.lost and running.tries < MOST_TRIES:
-            _logger.warning(f"{name} has lost its worker, and is resumed. {result.error}")
+            _logger.warning(f"{name} lost its worker, and is resumed. {result.error}")
             self._waiting.append(running)
             return
         if result.lost or result.error:
-            reason = f"{result.error} It was begun {running.tries} times." if result.lost else result.error
+            reason = f"{result.error} It was started {running.tries} times." if result.lost else result.error
             _logger.warning(f"{name} failed: {reason}")
             trial.set_user_attr("error", reason)
             study.tell(trial, state=states.FAIL)

@@ -58,7 +58,7 @@ class Design:
         lines = skipped_lines(len(self.combinations), self.impossible, "combinations")
         data = [each.name for each in self.factors if decides_items(each.name)]
         if data:
-            lines.append(f"{', '.join(data)}: runs that are scored on different items are no pairs.")
+            lines.append(f"{', '.join(data)}: runs that are scored on different items cannot be paired.")
         return lines
 
 

@@ -49,7 +49,7 @@ def _ablation(result: AblationResult) -> str:
 
 
 class SweepOutput:
-    """Show a sweep that goes on in the output of a cell; nothing outside of notebooks."""
+    """Show a sweep that goes on in the output of a cell; nothing outside notebooks."""
 
     def __init__(self) -> None:
         self._output = NotebookOutput() if NotebookOutput.is_possible() else None

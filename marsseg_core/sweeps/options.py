@@ -191,7 +191,7 @@ def _text_of(option: str, given: object) -> str:
     items = [given] if isinstance(given, str) else given
     if not isinstance(items, list | tuple) or not all(isinstance(item, str) for item in items):
         raise RequestError(
-            f"In a sweep, {option} must be a text: its trials run in other processes.",
+            f"In a sweep, {option} must be a string: its trials run in other processes.",
             where=option,
             hint="Name it as on the command line; a file of your own with its class goes to plugins=[…].",
         )

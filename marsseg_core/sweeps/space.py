@@ -167,7 +167,7 @@ def _flat(table: Mapping[str, Any], where: str, prefix: str = "") -> Iterator[tu
         elif isinstance(value, str | int | float):
             yield f"{prefix}{key}", [to_text(value)]
         else:
-            raise RequestError(f"{prefix}{key} has no values.", where=where, hint='Write a text such as "1..4".')
+            raise RequestError(f"{prefix}{key} has no values.", where=where, hint='Write a string such as "1..4".')
 
 
 def make_space(varied: Sequence[str], request: Request, session: Session, *, one_at_a_time: bool = False) -> Space:

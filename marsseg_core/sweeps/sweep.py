@@ -96,9 +96,9 @@ def open_sweep(path: Path, *, trials: int | None, disable: Iterable[str], trust:
     request = SweepRequest.read(folder.request).with_trials(trials)
     if request.options.command != command:
         raise RequestError(
-            f"The folder is that of marsseg {request.options.command}.",
+            f"This folder is from marsseg {request.options.command}.",
             where=str(path),
-            hint=f"To go on with it: marsseg {request.options.command} --resume {path}",
+            hint=f"To resume it: marsseg {request.options.command} --resume {path}",
         )
     plugins = request.request.plugins
     if plugins and not trust:

@@ -79,11 +79,11 @@ class ComponentContract:
         interface = interface_of(cls.kind)
         assert isinstance(self.component, interface), f"{cls.__name__} does not derive from {interface.__name__}"
         assert dataclasses.is_dataclass(cls), (
-            f"{cls.__name__} is no dataclass: decorate it with @dataclass(frozen=True)"
+            f"{cls.__name__} is not a dataclass: decorate it with @dataclass(frozen=True)"
         )
         parameters: Any = vars(cls).get("__dataclass_params__")
         assert parameters is not None, (
-            f"{cls.__name__} is no dataclass, only a base class of it: decorate it with @dataclass(frozen=True)"
+            f"{cls.__name__} is not a dataclass, only a base class of it: decorate it with @dataclass(frozen=True)"
         )
         assert parameters.frozen, f"{cls.__name__} is not frozen: decorate it with @dataclass(frozen=True)"
         missing = f"{cls.__name__} has no docstring: write one, with a summary as its first line"

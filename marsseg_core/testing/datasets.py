@@ -52,7 +52,7 @@ class DatasetContract(ComponentContract):
         assert isinstance(data, SegmentationData), f"`load` returns {type(data).__name__}, not SegmentationData"
         assert data.source, "the data has no source: pass it, as in SegmentationData(…, source=…)"
         named = all(isinstance(name, str) and name for name in data.class_names)
-        assert named, f"class names must be texts that are not empty: {data.class_names}"
+        assert named, f"class names must be non-empty strings: {data.class_names}"
         counted = data.label_counts[:, list(data.labelled_classes)]
         assert counted.sum() > 0, "no pixel has a class that is not ignored"
         wrong = set(np.unique(data.masks).tolist()) - {*range(data.num_classes), VOID}
@@ -109,7 +109,7 @@ class DatasetContract(ComponentContract):
         (tmp_path / "empty.npz").touch()
         for name in (".", "empty.npz"):
             answer = type(self.component).explain(tmp_path / name)
-            assert isinstance(answer, str), f"`explain` returns {answer!r} for the path '{name}', not a text"
+            assert isinstance(answer, str), f"`explain` returns {answer!r} for the path '{name}', not a string"
 
     @pytest.mark.parametrize("name", ["missing.npz", "empty.npz", "folder", "text.npz"])
     def test_the_error_for_a_bad_source_names_it(self, name: str, tmp_path: Path) -> None:

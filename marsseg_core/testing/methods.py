@@ -86,7 +86,7 @@ class MethodContract(ComponentContract):
         views = self.component.views
         for text in (views.weak, views.strong):
             components(kinds.AUGMENTATION, text)
-        assert 0 <= views.cutmix <= 1, f"cutmix is {views.cutmix}, and no probability"
+        assert 0 <= views.cutmix <= 1, f"cutmix is {views.cutmix}, which is not a probability"
 
     def test_its_term_and_its_share_are_scalars_in_float32(self) -> None:
         student = self.student()

@@ -95,7 +95,7 @@ class MetricContract(ComponentContract):
         for seed in range(10):
             for value in self.values_of(self.counts(*self.scenes(seed))):
                 assert math.isnan(value) or lowest - _ROUNDING <= value <= highest + _ROUNDING, (
-                    f"a value is {value}, outside of `bounds`, {self.component.bounds}"
+                    f"a value is {value}, outside `bounds`, {self.component.bounds}"
                 )
 
     def test_a_perfect_prediction_has_the_best_value(self) -> None:

@@ -42,7 +42,7 @@ def crop_of(plan: Plan, data: SegmentationData) -> tuple[int, int] | None:
     height, width = data.images.shape[1:3]
     if rows > height or columns > width:
         raise RequestError(
-            f"A window of {rows} × {columns} pixels does not fit into images of {height} × {width}.",
+            f"A window of {rows} × {columns} pixels does not fit in images of {height} × {width}.",
             where=f"training.crop={rows},{columns}",
             hint="Choose a smaller window, or larger images (height and width, or scale, of the data set).",
         )

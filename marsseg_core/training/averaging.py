@@ -16,7 +16,7 @@ from ..networks.frozen import changing_weights
 class EpochAverage(keras.layers.Layer):
     """The mean of a network's weights after each of the last epochs (stochastic weight averaging).
 
-    The weights of frozen networks inside of it are left out. Each epoch counts the same. If the network has batch
+    The weights of frozen networks inside it are left out. Each epoch counts the same. If the network has batch
     normalisation, the task recomputes the moving statistics for the averaged weights
     (`training.statistics`).
 

@@ -79,13 +79,13 @@ def network_to_resume(folder: RunFolder, plan: Plan, data: SegmentationData) -> 
     old_version = folder.read_json(folder.environment)["versions"].get(DISTRIBUTION)
     if isinstance(built.output, dict):
         raise RequestError(
-            "The installed components build another network than the one the run was trained with, and the run folder "
-            "does not store its auxiliary heads.",
+            "The installed components build a different network from the one the run was trained with, and the run "
+            "folder does not store its auxiliary heads.",
             where=str(folder.path),
             hint=f"Resume with the version that the run began with: pip install {DISTRIBUTION}=={old_version}.",
         )
     return saved, (
-        "The installed components build another network than the one the run was trained with: "
+        "The installed components build a different network from the one the run was trained with: "
         "the run continues with its own network."
     )
 

@@ -1,4 +1,4 @@
-"""Wrap a loss for use outside of a run: check its labels and logits, which no other code has checked."""
+"""Wrap a loss for use outside a run: check its labels and logits, which no other code has checked."""
 
 from __future__ import annotations
 

@@ -101,7 +101,7 @@ def _check_extensible(folder: RunFolder, epochs: int) -> tuple[TrainingProgress,
     planned = read_toml(folder.plan)["training"]["epochs"]
     if not folder.checkpoint.is_file():
         raise RequestError(
-            "The run has no checkpoint any more, so its training cannot go on.",
+            "The run no longer has a checkpoint, so its training cannot continue.",
             where=str(folder.checkpoint),
             hint=f"To start a new run from its best network: marsseg run --plan {folder.path} --init {folder.path}",
         )
@@ -143,7 +143,7 @@ def _length_warnings(plan: Plan, planned: int, progress: TrainingProgress, steps
         entry = plan.resolved[kinds.METHOD][0].entry
         yield f"The rounds of '{entry.name}' are longer in a training of {epochs} epochs. {differs}"
     if plan.training.averaging == "swa":
-        yield f"Weight averaging (swa) began at a share of {planned} epochs; its average goes on. {differs}"
+        yield f"Weight averaging (swa) began at a share of {planned} epochs; its average continues. {differs}"
 
 
 def _rates_differ(plan: Plan, planned: int, progress: TrainingProgress, steps: int) -> bool:

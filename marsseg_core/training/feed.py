@@ -26,7 +26,7 @@ _LONG_WORK: Final = 10.0
 
 
 class BatchFeed(keras.utils.PyDataset):
-    """Give `fit` the batches of an epoch, prepared by `workers` threads or, inside of `working`, processes.
+    """Give `fit` the batches of an epoch, prepared by `workers` threads or, inside `working`, processes.
 
     Keras' threads call this object. With processes, each thread lets one of them make its batch, and waits. The batches
     are the same in any case. The training loop sets `epoch`.

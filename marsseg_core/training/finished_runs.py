@@ -87,8 +87,8 @@ def _check_classes(run: RunFolder, data: SegmentationData, where: str) -> None:
     theirs, ours = (None if scaling == SIXTEEN_BITS else scaling for scaling in (recorded_scaling(run), data.scaling))
     if theirs != ours:
         raise RequestError(
-            f"The values of the run's images were scaled otherwise ({theirs or 'not'}) than those of the data "
-            f"({ours or 'not'}).",
+            f"The values of the run's images were scaled differently ({theirs or 'not at all'}) from those of the "
+            f"data ({ours or 'not at all'}).",
             where=where,
             hint="The parameter range of the data set says which values are black and white.",
         )

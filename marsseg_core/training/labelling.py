@@ -113,7 +113,7 @@ def _predict(
     for folder in folders:
         if set(folder.classes()[1]) != set(data.ignore_classes):
             raise RequestError(
-                "The run that makes labels ignores other classes than the data.",
+                "The run that makes labels does not ignore the same classes as the data.",
                 where=str(folder.path),
                 hint="Labels must come from a run with the same ignored classes.",
             )

@@ -22,7 +22,7 @@ class Rounds(keras.callbacks.Callback):
     """Make the labels of the images without labels again at the start of each round after the first.
 
     The network labels as it is then, with its averaged weights if it has any. The labels are stored before the first
-    step of the round. So a run that was killed inside of a round reads its labels, and one that was killed before the
+    step of the round. So a run that was killed inside a round reads its labels, and one that was killed before the
     first checkpoint of a round makes them again, with the same network.
     """
 

@@ -70,7 +70,7 @@ def build_views(
         )
     if any(isinstance(transform, WarpTransform) for transform, _ in strong):
         raise RequestError(
-            f"The strong view '{views.strong}' moves pixels, so its pixels have other places than in the weak view.",
+            f"The strong view '{views.strong}' moves pixels, so they are not where they are in the weak view.",
             where=where,
             hint="Move pixels in the weak view; use augmentations such as brightness, contrast, noise and blur here.",
         )

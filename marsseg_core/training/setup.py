@@ -160,7 +160,7 @@ def _check_column(column: str, plan: Plan, data: SegmentationData) -> None:
         raise RequestError(
             f"The history has no column '{column}' to monitor.",
             where=f"--monitor {plan.training.monitor}" if column == table.watched else f"schedule, monitor={column}",
-            hint=f"Available are {', '.join(PREFIX + name for name in available)}."
+            hint=f"Available: {', '.join(PREFIX + name for name in available)}."
             if score not in available
             else f"Set training.score_training=true to score the training subset, or monitor {PREFIX}{score}.",
         )

@@ -37,7 +37,7 @@ def calibration_batches(
 
 
 def normalisations(network: keras.Model) -> list[Any]:
-    """Return the batch normalisation layers of a network, except those of frozen networks inside of it."""
+    """Return the batch normalisation layers of a network, except those of frozen networks inside it."""
     frozen = {id(layer) for outer in frozen_layers(network) for layer in outer._flatten_layers()}
     layers = network._flatten_layers(include_self=False)
     return [layer for layer in layers if isinstance(layer, keras.layers.BatchNormalization) and id(layer) not in frozen]

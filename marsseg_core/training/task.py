@@ -57,7 +57,7 @@ class SegmentationTask(keras.Model):
     ) -> None:
         super().__init__(name="task")
         self.network = network
-        fast_network(network)  # build it here, outside of the training step
+        fast_network(network)  # build it here, outside the training step
         self.scored = scored_network(network)
         self.encoder = encoder
         self.ignore_classes = tuple(ignore_classes)

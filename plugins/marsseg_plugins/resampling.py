@@ -44,7 +44,7 @@ class AlignedResizing(keras.layers.Layer):
 class AdaptiveAveragePooling(keras.layers.Layer):
     """Average maps over a grid of fields: (B, h, w, c) → (B, rows, columns, c), float32.
 
-    Field i of n covers the cells from floor(i · h / n) up to, but without, ceil((i + 1) · h / n). All fields have
+    Field i of n covers the cells from floor(i · h / n) up to, but not including, ceil((i + 1) · h / n). All fields have
     nearly the same size, at most ceil(h / n) + 1 cells. Neighbours share a cell where n does not divide h.
     """
 

@@ -197,7 +197,7 @@ class TestWrongFiles:
             ("[run]\njobs = 'x'", "'jobs' is not valid: "),
             ("[run]\nseeds = 1.5", "In: marsseg.toml [run]"),
             ("[run]\ndry-run = 'yes'", "'dry-run' must be true or false, not 'yes'. In: marsseg.toml [run]"),
-            ("[run.arch]\nwidth = 1", "'arch' must be a text, a number, true or false, or a list of them."),
+            ("[run.arch]\nwidth = 1", "'arch' must be a string, a number, true or false, or a list of them."),
             ("[run", "The configuration is not valid TOML"),
             ("[run]\ntrust = true", "'trust' executes code, and is read from your own file only."),
             ("[run]\nplugin = ['x.py']", "'plugin' executes code"),

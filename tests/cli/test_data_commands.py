@@ -216,7 +216,7 @@ def test_inspect_takes_a_data_set_by_name(cli):
         (("convert", "broken.npz", "new"), "not an .npz file"),
         (("convert", "synthetic", "new", "--layout", "images"), "A folder has no layout"),
         (("convert", "synthetic", "broken.npz"), "nothing is ever overwritten"),
-        (("convert", "synthetic", "x" * 300 + ".npz"), "no name for a file"),
+        (("convert", "synthetic", "x" * 300 + ".npz"), "cannot be the name of a file"),
         (("clean", "synthetic", "new.npz"), "No cleaning was requested"),
         (("clean", "synthetic", "broken.npz", "--drop-duplicates"), "nothing is ever overwritten"),
         (("inspect", "synthetic", "--split", ""), "subsets must be given, drawn or a file"),

@@ -162,7 +162,7 @@ def test_a_training_goes_on_after_its_terminal_has_gone_and_sigterm_interrupts_i
         log = terminal.check_interrupted("SIGTERM")
     finally:
         terminal.process.kill()
-    assert log.count("Standard error cannot be written any more") == 1
+    assert log.count("Standard error can no longer be written") == 1
     assert (tmp_path / "run" / "report.html").exists()
 
 

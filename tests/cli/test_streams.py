@@ -62,7 +62,7 @@ def test_the_first_failure_is_recorded_and_no_write_fails(broken_pipe, waiting):
         print("x" * 100_000, file=stream, flush=True)
     stream.close()
     assert isinstance(file.failure, BrokenPipeError)
-    assert list(waiting) == ["Standard error cannot be written any more: Broken pipe. The work goes on without it."]
+    assert list(waiting) == ["Standard error can no longer be written: Broken pipe. The work continues without it."]
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="only Linux has /dev/full")
@@ -168,5 +168,5 @@ def test_a_training_goes_on_without_its_outputs(tmp_path):
     assert json.loads((run / "metrics.json").read_text())["status"] == "finished"
     assert (run / "report.html").exists()
     log = (run / "log.txt").read_text()
-    assert log.count("Standard error cannot be written any more: Bad file descriptor.") == 1
+    assert log.count("Standard error can no longer be written: Bad file descriptor.") == 1
     assert "the scores cannot be printed: No space left on device" in log

@@ -168,7 +168,7 @@ def test_masks_as_bmp_gif_and_webp_are_exact_or_refused(save):
     ids[0, 0] = 255
     np.testing.assert_array_equal(read_mask(save(ids, "bmp")), ids)
     np.testing.assert_array_equal(read_mask(save(ids, "webp", lossless=True)), ids)
-    assert refusal(read_mask, save(ids, "webp")) == "A mask as lossy WebP has lost its exact ids."
+    assert refusal(read_mask, save(ids, "webp")) == "A lossy WebP mask has lost its exact ids."
     colours = np.zeros((9, 7, 3), np.uint8)
     for colour, label in PALETTE.items():
         colours[ids == label] = colour
@@ -330,7 +330,7 @@ def test_a_transparent_mask_is_refused(save):
     picture = Image.new("RGBA", (3, 3), (0, 0, 0, 255))
     picture.putpixel((1, 1), (0, 0, 0, 0))
     assert refusal(read_mask, save(picture), palette=PALETTE) == "The mask is transparent in places."
-    assert refusal(read_mask, save(picture.convert("LA"))) == "Pixels of the kind LA are no class ids."
+    assert refusal(read_mask, save(picture.convert("LA"))) == "Pixels of the kind LA are not class ids."
 
 
 def test_ids_above_255_are_refused(save):
@@ -343,11 +343,11 @@ def test_ids_above_255_are_refused(save):
 
 
 def test_floats_are_refused_as_a_mask(save):
-    assert refusal(read_mask, save(np.zeros((2, 2), np.float32), "tif")) == "Pixels of the kind F are no class ids."
+    assert refusal(read_mask, save(np.zeros((2, 2), np.float32), "tif")) == "Pixels of the kind F are not class ids."
 
 
 def test_a_jpeg_is_refused_as_a_mask(save):
-    assert refusal(read_mask, save(GREY, "jpg")) == "A mask as JPEG has lost its exact ids."
+    assert refusal(read_mask, save(GREY, "jpg")) == "A JPEG mask has lost its exact ids."
 
 
 # --- invalid files

@@ -179,8 +179,8 @@ def test_names_of_files_are_valid_and_differ_on_every_system():
 def test_changed_names_of_files_are_told(tmp_path, caplog):
     write_folder(tmp_path / "told", made(3, names=["a.jpg", "b:c.png", "a.png"]), None, silent)
     assert (
-        "told: 2 names of items are no names of files, or the same as another's apart from their suffix; their files "
-        "are called otherwise, such as b_c.png for 'b:c.png'. items.csv has all names."
+        "told: 2 names of items cannot be file names, or differ from another only in the suffix; their files have "
+        "other names, such as b_c.png for 'b:c.png'. items.csv has all names."
     ) in caplog.messages
 
 
@@ -247,6 +247,6 @@ def test_scaled_values_are_not_scaled_again(tmp_path, caplog, kind):
     assert source.with_scaling(scaling) == source
     assert not [record for record in caplog.records if record.levelno >= logging.WARNING and "scaling" in record.msg]
     assert source.with_scaling(Scaling(0, 1023, "integers")) == source
-    assert any("was written after another scaling" in record.message for record in caplog.records)
+    assert any("was scaled differently from the network" in record.message for record in caplog.records)
     by_hand = replace(source, range="10..20@bytes")
     assert by_hand.load().scaling == Scaling(10, 20, "bytes")

@@ -153,7 +153,7 @@ def test_what_is_no_wheel_is_refused(cli, tmp_path, content):
         (tmp_path / NAME).write_bytes(content)
     answer = cli("doctor", NAME)
     assert (answer.code, answer.out) == (2, "")
-    assert "This file is no wheel" in answer.err
+    assert "This file is not a wheel" in answer.err
 
 
 def test_a_wheel_has_one_folder_of_metadata(cli, tmp_path):

@@ -414,7 +414,7 @@ class TestCommand:
         folder, other = write("a", 0.6), write("b", 0.5)
         (folder / "plan.toml").write_text("arch = 3")
         assert (
-            f"{folder}\tplan.toml: arch must be a list, a table or a text, not 3."
+            f"{folder}\tplan.toml: arch must be a list, a table or a string, not 3."
             in cli("compare", str(folder), str(other)).out
         )
 

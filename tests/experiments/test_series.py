@@ -386,7 +386,7 @@ class TestElsewhere:
 
     def test_a_lost_run_is_begun_again_and_not_for_ever(self, pretended, monkeypatch, caplog):
         monkeypatch.setattr(InThisProcess, "killed", ["seed-0", "seed-1", "seed-1", "seed-1"])
-        with pytest.raises(RunError, match=r"seed-1: signal 9. It was begun 3 times."):
+        with pytest.raises(RunError, match=r"seed-1: signal 9. It was started 3 times."):
             self.answers(pretended, "finished", "finished")
         assert summary(self.path)["runs"] == {"seed-0": "finished", "seed-1": None, "seed-2": "finished"}
 

@@ -37,7 +37,7 @@ class TestRefuseExisting:
         refuse_existing(tmp_path / "absent" / "new")
 
     def test_an_invalid_name_is_refused(self, tmp_path):
-        with pytest.raises(RequestError, match="no name for a file or folder"):
+        with pytest.raises(RequestError, match="cannot be the name of a file or folder"):
             refuse_existing(tmp_path / ("x" * 300))
 
     def test_a_missing_parent_folder_is_refused(self, tmp_path):

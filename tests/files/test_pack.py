@@ -126,7 +126,7 @@ def test_a_link_or_another_thing_that_is_no_file(pack, cache, kind):
     link = zipfile.ZipInfo("runs/1/decoding.json")
     link.external_attr = (kind | 0o777) << 16
     rebuilt(pack, extra=[(link, b"/etc/passwd")])
-    refused(pack, cache, "is a link or something else than a file")
+    refused(pack, cache, "is a link or something other than a file")
 
 
 def test_a_name_that_occurs_twice(pack, cache):
@@ -158,14 +158,14 @@ def test_too_many_members_are_refused_before_the_directory_is_read(pack, cache, 
 @pytest.mark.parametrize("end", [b"more", b"PK\x05\x06" + bytes(18)])
 def test_something_after_the_archive(pack, cache, end):
     pack.write_bytes(pack.read_bytes() + end)
-    refused(pack, cache, "This file is no pack")
+    refused(pack, cache, "This file is not a pack")
 
 
 def test_every_file_that_is_cut_off(pack, cache):
     whole = pack.read_bytes()
     for length in range(4, len(whole), 97):
         pack.write_bytes(whole[:length])
-        refused(pack, cache, "This file is no pack")
+        refused(pack, cache, "This file is not a pack")
 
 
 def test_any_other_byte_is_refused_or_changes_nothing(pack):

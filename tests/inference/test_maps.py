@@ -277,8 +277,8 @@ class TestRequests:
     @pytest.mark.parametrize(
         ("words", "what"),
         [
-            (["--out", "map.tif", "--overlay"], "--overlay does not go with a map"),
-            (["--out", "map.tif", "--subset", "test"], "--subset does not go with a map"),
+            (["--out", "map.tif", "--overlay"], "--overlay cannot be used with a map"),
+            (["--out", "map.tif", "--subset", "test"], "--subset cannot be used with a map"),
             (["--out", "masks", "--bands", "1"], "--bands is for maps"),
             (["--out", "masks", "--vectors", "map.gpkg"], "--vectors is for maps"),
             (["--out", "map.tif", "--vectors", "map.shp"], "written as a GeoPackage, not as 'map.shp'"),

@@ -142,7 +142,7 @@ class TestAChangedPack:
         for words in (("check", "other.zip"), ("predict", "other.zip", "x.png", "--out", "out")):
             answer = cli(*words)
             assert answer.code == 2
-            assert "This file is no pack as `marsseg pack` writes it" in answer.err
+            assert "This file is not a pack as `marsseg pack` writes it" in answer.err
 
     def test_one_weight_with_all_hashes_made_anew(self, cli, opened, tmp_path):
         description, contents = opened
@@ -356,7 +356,7 @@ class TestThePackage:
 
     def test_is_told_if_the_file_is_damaged_or_missing(self, cli, shipped):
         shipped.write_bytes(shipped.read_bytes()[:-30])
-        assert "\tinvalid: This file is no pack" in cli("list", "model").out
+        assert "\tinvalid: This file is not a pack" in cli("list", "model").out
         assert (cli("show", "mars-unet").code, cli("list", "unet").code) == (3, 0)
         shipped.unlink()
         assert "its file is missing" in cli("show", "mars-unet").err

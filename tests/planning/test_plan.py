@@ -271,7 +271,7 @@ WRONG_FILES = {
         "Did you mean 'filters'?",
     ),
     "nameless": ("[arch]\nwidth = 3", "The table of a component has no name.", 'Add name = "…".'),
-    "no component": ("arch = 3", "3 is not a component.", 'Write a text such as "transformer,aspp".'),
+    "no component": ("arch = 3", "3 is not a component.", 'Write a string such as "transformer,aspp".'),
     "no component in a list": ("loss = [3]", "3 is not a component.", ""),
     "wrong value": ('[arch]\nname = "dense"\nwidth = "x"', "width=x is not valid: expected a number.", "width: "),
     "wrong type": ('[arch]\nname = "dense"\nwidth = 1979-05-27', "width=1979-05-27 is not valid", ""),

@@ -120,7 +120,7 @@ def test_texts_and_toml_values_are_converted(type, raw, value):
         (float, {"a": 1}, "a number"),
         (bool, "maybe", "true or false"),
         (bool, 1, "true or false"),
-        (str, 3, "a text"),
+        (str, 3, "text"),
         (Literal["pre", "post"], "prae", "one of pre, post"),
         (Literal["pre", "post"], ["pre"], "one of pre, post"),
         (int | Literal["auto"], "x", "whole number or auto"),

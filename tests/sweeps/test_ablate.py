@@ -263,7 +263,7 @@ class TestInPython:
             self.ablate(resume=result, loss="dice")
 
     def test_objects_are_refused(self, tmp_path, tiny):
-        with pytest.raises(RequestError, match="In a sweep, data must be a text"):
+        with pytest.raises(RequestError, match="In a sweep, data must be a string"):
             self.begin(tmp_path / "ablation", data=tiny)
 
 

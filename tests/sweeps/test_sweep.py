@@ -98,7 +98,7 @@ def test_a_trial_that_loses_its_worker_is_resumed_and_not_for_ever(tmp_path):
     summary = run(begin(tmp_path), answer)
     assert summary.counts == {"finished": 5, "failed": 1}
     assert [trial.tries for trial in summary.trials] == [1, 2, 3, 1, 1, 1]
-    assert "signal 9. It was begun 3 times" in summary.trials[2].reason
+    assert "signal 9. It was started 3 times" in summary.trials[2].reason
 
 
 def test_an_interrupted_sweep_goes_on_with_its_trials(tmp_path):
@@ -226,7 +226,7 @@ class TestInPython:
             marsseg.sweep(resume=tmp_path / "sweep", loss="dice", on=executor)
 
     def test_objects_are_refused(self, tmp_path, tiny):
-        with pytest.raises(RequestError, match="In a sweep, data must be a text"):
+        with pytest.raises(RequestError, match="In a sweep, data must be a string"):
             self.sweep(tmp_path / "sweep", data=tiny)
 
 

@@ -158,7 +158,7 @@ def test_a_run_learns_from_windows_and_scores_whole_images(tmp_path):
     assert run.scores["test"].unrestricted.sum() == labelled
     again = marsseg.evaluate(run, subset="test")
     np.testing.assert_array_equal(again.restricted, run.scores["test"].restricted)
-    with pytest.raises(RequestError, match="A window of 32 × 16 pixels does not fit into images of 24 × 48"):
+    with pytest.raises(RequestError, match="A window of 32 × 16 pixels does not fit in images of 24 × 48"):
         marsseg.run(**options, crop=(32, 16), out=tmp_path / "other")
     assert not (tmp_path / "other").exists()
     with pytest.raises(RequestError, match="crop must be two numbers, rows and columns"):

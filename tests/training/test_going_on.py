@@ -90,7 +90,7 @@ class TestExtend:
         [
             ("not finished", "not finished"),
             ("as many epochs", "has 2 epochs already"),
-            ("no checkpoint", "no checkpoint any more"),
+            ("no checkpoint", "no longer has a checkpoint"),
             ("stopped early", "Early stopping ended the run after epoch 2"),
         ],
     )

@@ -25,7 +25,8 @@ def convert(
     layout: Annotated[
         Literal["training_set", "images"] | None,
         typer.Option(
-            help="Arrays of the file: training_set, as in the course's file (grey images only), or images and masks."
+            help="Arrays of an .npz file: training_set, as in the course's file (grey images only); or images: "
+            "images and masks."
         ),
     ] = None,
     set: Overrides = None,

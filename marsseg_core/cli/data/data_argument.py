@@ -38,7 +38,7 @@ Split = Annotated[
     str | None,
     typer.Option(
         help="Take the subsets from a file: CSV with the columns item and subset (or fold), or a run's split.json; "
-        "given: as the data come; drawn: by shares.",
+        "given: those that the data come with; drawn: draw them by shares.",
         metavar="FILE|given|drawn",
     ),
 ]

@@ -71,7 +71,7 @@ class Parts:
         labels = read_mask(self._file(number), limit=BLOCK * self.shape[1])
         if labels.shape != (bottom - top, self.shape[1]):
             raise RequestError(
-                "This block has another size than the map.",
+                "This block does not have the size of the map.",
                 where=str(self._file(number)),
                 hint="Delete it, and repeat the command.",
             )
@@ -138,5 +138,5 @@ def _refuse(folder: Path, differing: Sequence[str]) -> None:
     raise RequestError(
         f"The finished blocks in this folder are of another request: {', '.join(differing)} {verb}.",
         where=str(folder),
-        hint="Repeat the earlier command to go on with them, delete the folder, or choose another name with --out.",
+        hint="Repeat the earlier command to continue from them, delete the folder, or choose another name with --out.",
     )

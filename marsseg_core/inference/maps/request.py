@@ -78,7 +78,7 @@ def parse_bands(text: str) -> tuple[int, ...]:
     words = text.split(",")
     if not all(word.strip().isascii() and word.strip().isdecimal() for word in words):
         raise RequestError(
-            f"'{text}' are no numbers of bands.", where="--bands", hint="Use numbers from 1, as in --bands 3,2,1."
+            f"'{text}' is not a list of band numbers.", where="--bands", hint="Use numbers from 1, as in --bands 3,2,1."
         )
     bands = tuple(map(int, words))
     if 0 in bands:

@@ -28,7 +28,7 @@ class DeepLabV3Plus(Architecture):
 
     `rates=auto` takes a quarter, a half and three quarters of the shorter side of the coarsest map: 1, 2, 3 on the 4×8
     map of a 64×128 image. The published rates 6, 12, 18 are meant for images of 513×513, with a 33×33 map at stride 16;
-    on 4×8, they would read almost only padding.
+    on 4×8, they would read almost nothing but padding.
 
     The decoder of the paper is `rates=6,12,18`. The authors add `separable=true` with the encoder Xception, in the
     module ASPP too. With `convolutions=1 epsilon=1e-5`, the outputs for equal weights are equal to those of the head of

@@ -20,10 +20,10 @@ class FPN(ConvolutionalArchitecture):
     """FPN: a pyramid of summed maps on an encoder; its levels, upsampled to stride 4, are summed to the logits.
 
     Structure: the bottlenecks are applied to the coarsest map of the encoder (`--encoder`). A 1×1 convolution brings
-    each map from stride 4 on to `pyramid` channels, and the coarser level, upsampled to nearest neighbours, is added
-    (`smoothing` adds a 3×3 convolution). In the semantic branch, each level passes a block (3×3 convolution,
+    each map from stride 4 on to `pyramid` channels, and the coarser level, upsampled by nearest neighbour, is added
+    (`smoothing` adds a 3×3 convolution). In the semantic branch, each level passes through a block (3×3 convolution,
     normalisation, ReLU) and bilinear upsampling by 2, repeated until it has the stride 4; the level of stride 4 passes
-    one block. The sum of all levels has the head, whose logits are upsampled bilinearly. Level n has the stride 2ⁿ.
+    one block. The head is on the sum of all levels; its logits are upsampled bilinearly. Level n has the stride 2ⁿ.
 
     With `smoothing=true epsilon=1e-5`, the outputs for equal weights are equal to those of the authors' code, with the
     normalisation of the default. Their convolutions before a normalisation have no bias, and their initialisation is

@@ -15,13 +15,13 @@ if TYPE_CHECKING:
 class Refine(UsesRuns, Architecture):
     """Refinement: a second network that sees the image and the class probabilities of a finished run.
 
-    The network of the run is part of this one, so the run folder is needed only to begin a training. It is frozen: its
-    weights and the moving statistics of its batch normalisation stay as they are, and it drops nothing out. Its
+    The network of the run is part of this one, so the run folder is needed only to start training. It is frozen: its
+    weights and the moving statistics of its batch normalisation stay as they are, and its dropout is off. Its
     probabilities, one map for each class, are concatenated to the image as the input of the second network, which is
     any architecture (`inner`).
 
     With `residual`, the result is the log-probabilities of the first network plus the logits of the second one, which
-    so learns corrections. Auxiliary heads of the second network are treated in the same way, except `presence`.
+    thus learns corrections. Auxiliary heads of the second network are treated in the same way, except `presence`.
     """
 
     takes_encoder: ClassVar[bool] = True

@@ -33,7 +33,7 @@ class TransUNet(Architecture):
     `encoder=patches` has no convolutional encoder and no skips: the image is cut into patches, which are the tokens.
 
     Convolutions of stride 2 pad all sides equally (the 7×7 convolution by 3, the 3×3 ones by 1). The pooled stem and
-    the first stage have one row and one column less than a quarter of the image, so the skip of that stage is padded
+    the first stage have one row and one column fewer than a quarter of the image, so the skip of that stage is padded
     with zeros below and to the right.
 
     The default is a small network of the same structure, for data sets of hundreds or thousands of tiles: three

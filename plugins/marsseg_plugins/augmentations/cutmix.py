@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 class CutMix(Augmentation):
     """CutMix: paste a rectangle of another training image, with its labels.
 
-    The centre of the rectangle is drawn evenly. The rectangle has the proportions of the image, and its share of the
+    The centre of the rectangle is drawn uniformly. The rectangle has the proportions of the image, and its share of the
     area is drawn from `smallest` to `largest`. It is pasted at the place that it has in the other image; parts outside
     of the image are cut off.
 

@@ -17,7 +17,7 @@ class Elastic(Augmentation):
 
     The field is white noise after a Gaussian filter (Simard and others, 2003). It is scaled so that the root mean
     square of the displacements is `pixels`, for rows and for columns. Choose `pixels` well below `sigma`: otherwise
-    parts of the image fold over each other. Pixels from outside of the image are void.
+    parts of the image fold over each other. Pixels from outside the image are void.
     """
 
     pixels: float = param(2.0, help="typical displacement in each direction, in pixels", minimum=0, maximum=1_000)

@@ -17,7 +17,7 @@ class Erase(Augmentation):
     """Random erasing: cover rectangles of an image.
 
     The area of each rectangle is drawn from 0 to `area`. The logarithm of its ratio of height to width is drawn evenly
-    from log(1 / aspect) to log(aspect). A rectangle lies inside of the image; a side longer than that of the image is
+    from log(1 / aspect) to log(aspect). A rectangle lies inside the image; a side longer than that of the image is
     cut to its length.
 
     Zhong and others, arXiv 1708.04896.

@@ -19,7 +19,7 @@ from .zoom import Zoom
 
 @dataclass(frozen=True)
 class Mars(Augmentation):
-    """Mars: flips, distances, tilts and light as they differ between images of rovers, all in one.
+    """Mars: flips, distances, tilts and light that vary as between rover images, all in one.
 
     A horizontal flip, a zoom, a small rotation, a change of brightness and one of contrast, each with a probability of
     one half. The pixels are moved by one warp. With p=1, one image in 32 stays as it is.

@@ -16,7 +16,7 @@ def paste_from(data: SegmentationData, donors: np.ndarray, area: tuple[float, fl
     """Return a transform that pastes a rectangle of a random donor into each image, at the same place.
 
     `donors` are the indices of the items to draw from. The rectangle has the proportions of the image, and its share of
-    the area is drawn between the two numbers of `area`. Parts outside of the image are cut off. If the donor is
+    the area is drawn between the two numbers of `area`. Parts outside the image are cut off. If the donor is
     larger than the images, which are windows then, a window of it takes its place: if possible, around the centre.
     """
 

@@ -13,7 +13,7 @@ from marsseg_core.plugin_api import Augmentation, Fill, Warp, param
 class Rotate(Augmentation):
     """Rotation about the centre by an angle drawn from −degrees to degrees.
 
-    Pixels from outside of the image are void.
+    Pixels from outside the image are void.
     """
 
     degrees: float = param(15.0, help="largest angle, in degrees", minimum=0, maximum=180)

@@ -13,7 +13,7 @@ from marsseg_core.plugin_api import Augmentation, Fill, Warp, param
 class Shear(Augmentation):
     """Shear: shift rows sideways, in proportion to their distance from the middle row.
 
-    A vertical line is tilted by an angle drawn from −degrees to degrees. Pixels from outside of the image are void.
+    A vertical line is tilted by an angle drawn from −degrees to degrees. Pixels from outside the image are void.
     """
 
     degrees: float = param(10.0, help="largest angle, in degrees", minimum=0, maximum=80)

@@ -13,7 +13,7 @@ from marsseg_core.plugin_api import Augmentation, Fill, Warp, param
 class Translate(Augmentation):
     """Translation by whole pixels, up or down and left or right.
 
-    Pixels from outside of the image are void.
+    Pixels from outside the image are void.
     """
 
     rows: float = param(0.1, help="largest shift up or down, as a share of the height", minimum=0, maximum=1)

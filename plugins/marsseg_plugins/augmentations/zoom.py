@@ -11,9 +11,9 @@ from marsseg_core.plugin_api import Augmentation, Fill, Warp, param
 
 @dataclass(frozen=True)
 class Zoom(Augmentation):
-    """Zoom about the centre by a factor drawn from `smallest` to `largest`, evenly in its logarithm.
+    """Zoom about the centre by a factor drawn from `smallest` to `largest`, uniformly in its logarithm.
 
-    Factors above 1 enlarge the image. With factors below 1, pixels from outside of the image are void.
+    Factors above 1 enlarge the image. With factors below 1, pixels from outside the image are void.
     """
 
     smallest: float = param(0.8, help="smallest factor", minimum=0.1, maximum=10)

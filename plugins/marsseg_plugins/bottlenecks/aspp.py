@@ -19,7 +19,7 @@ class ASPP(Bottleneck):
     with normalisation and ReLU. The results are concatenated, and a last 1×1 convolution follows.
 
     `rates=auto` takes a quarter, a half and three quarters of the shorter side of the map (1, 2, 3 on 4×8). On maps of
-    this size, the published rates 6, 12, 18 would read almost only padding.
+    this size, the published rates 6, 12, 18 would read almost nothing but padding.
 
     The report has `filters=512 rates=6,12 normalisation=none out=classes activation=softmax`, so the decoder gets as
     many channels as there are classes.

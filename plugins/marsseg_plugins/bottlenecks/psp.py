@@ -18,8 +18,8 @@ class PSP(Bottleneck):
     Structure: for each of `bins`, the averages of the map in bins × bins fields, a 1×1 convolution with normalisation
     and ReLU, and bilinear upsampling with aligned corners to the size of the map. The results are concatenated with the
     map, and a 3×3 convolution with normalisation and ReLU follows. Field i of n covers the rows from floor(i · h / n)
-    up to, but without, ceil((i + 1) · h / n); the same holds for columns. There are at most as many fields as rows or
-    columns: on a map of 4×8, 8 bins are 4×8 fields of one cell.
+    up to, but not including, ceil((i + 1) · h / n); the same holds for columns. There are at most as many fields as
+    rows or columns: on a map of 4×8, 8 bins are 4×8 fields of one cell.
 
     The outputs for equal weights are equal to the published ones, apart from these differences: the published bins are
     1, 2, 3, 6, batch normalisation adds 1e-5 to the variance (`epsilon=1e-5`), convolutions have no bias (normalisation

@@ -64,7 +64,7 @@ class WindowAttention(keras.layers.Layer):
         x = ops.reshape(x, (-1, down * across, window_rows * window_columns, 3, self.heads, self.key_size))
         query, key, value = (x[:, :, :, i] for i in range(3))
 
-        # In float32: the mask is outside of the range of half precision.
+        # In float32: the mask is outside the range of half precision.
         scores = ops.cast(ops.einsum("bwqhk,bwvhk->bwhqv", query, key), "float32") * self.key_size**-0.5
         bias = ops.take(ops.cast(self.position_bias, "float32"), self._places, axis=0)
         scores = scores + ops.transpose(bias, (2, 0, 1)) + self._mask[:, None]

@@ -42,7 +42,7 @@ BOMB_RATIO: Final = 200
 _CHARACTER_BYTES: Final = 4
 
 # What the kinds of NumPy's types are, in messages.
-_KINDS: Final = {"iufb": "numbers", "iu": "whole numbers", "b": "booleans", "US": "texts"}
+_KINDS: Final = {"iufb": "numbers", "iu": "whole numbers", "b": "booleans", "US": "strings"}
 
 # The maximum number of names in a message.
 _MAX_NAMES: Final = 20
@@ -155,11 +155,11 @@ class NpzArchive:
         """
         shape, dtype = self._header(name, kinds="US")
         if len(shape) != 1 or shape[0] != (min(shape[0], VOID) if count is None else count):
-            wanted = f"at most {VOID} texts" if count is None else f"{count} text{'' if count == 1 else 's'}"
+            wanted = f"at most {VOID} strings" if count is None else f"{count} string{'' if count == 1 else 's'}"
             self.refuse(f"{name} must hold {wanted}, but its shape is {shape}.")
         if dtype.itemsize > _CHARACTER_BYTES * MAX_NAME:
             self.refuse(
-                f"{name} has texts of up to {dtype.itemsize:,} bytes; at most {MAX_NAME:,} characters are read."
+                f"{name} has strings of up to {dtype.itemsize:,} bytes; at most {MAX_NAME:,} characters are read."
             )
         for start, items in self._chunks(name):
             if dtype.kind == "S":
@@ -167,9 +167,9 @@ class NpzArchive:
             elif items.view(f"{dtype.byteorder}u4").max() <= sys.maxunicode:
                 texts = items.tolist()
             else:
-                self.refuse(f"{name} is damaged: it has numbers that are no characters.")
+                self.refuse(f"{name} is damaged: it has numbers that are not characters.")
             if wrong := [item for item, text in enumerate(texts) if not is_text(text)]:
-                self.refuse(f"Item {start + wrong[0]} of {name} is no text: {texts[wrong[0]]!r}.")
+                self.refuse(f"Item {start + wrong[0]} of {name} is not text: {texts[wrong[0]]!r}.")
             yield texts
 
     def small(self, name: str, shape: tuple[int | None, ...], kinds: str) -> np.ndarray:
@@ -288,7 +288,7 @@ class NpzArchive:
         with self._open(name) as file:
             shape, dtype, _ = read_npy_header(file)
         if (member := self._zip.getinfo(f"{name}.npy")).compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-            self.refuse(f"{name} is compressed in another way than NumPy does (zip method {member.compress_type}).")
+            self.refuse(f"{name} is not compressed as NumPy does it (zip method {member.compress_type}).")
         if dtype.hasobject:
             self.refuse(f"{name} holds pickled objects. They could run code when read, so marsseg never loads them.")
         if dtype.kind not in kinds:

@@ -79,7 +79,7 @@ def _image(
 ) -> CocoImage:
     name, height, width = picture.get("file_name"), _whole(picture, "height"), _whole(picture, "width")
     if not isinstance(name, str) or not name or Path(name).is_absolute() or ".." in Path(name).parts:
-        refuse_file(path, f"The file_name of image {picture['id']} is no path below a folder.")
+        refuse_file(path, f"The file_name of image {picture['id']} is not a path below a folder.")
     if min(height, width) < 1 or height * width > pixel_limit:
         refuse_file(path, f"{name} has no height and width, or more pixels than the limit of {pixel_limit:,}.")
     return CocoImage(name, (height, width), annotations)

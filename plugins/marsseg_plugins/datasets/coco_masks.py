@@ -48,7 +48,7 @@ def draw_polygon(polygon: Any, size: tuple[int, int]) -> np.ndarray:
     if not all(type(value) in (int, float) for value in polygon):
         raise SegmentationError("a polygon may hold only numbers")
     if not all(abs(value) <= _FARTHEST * max(size) for value in polygon):  # also of NaN
-        raise SegmentationError("a point of a polygon is far outside of the image")
+        raise SegmentationError("a point of a polygon is far outside the image")
     height, width = size
     corners = np.trunc(_FINE * np.array(polygon, np.float64).reshape(-1, 2) + 0.5).astype(np.int64)
     if np.abs(corners - np.roll(corners, -1, axis=0)).max(axis=1).sum() > _MOST_STEPS:
@@ -94,7 +94,7 @@ def _of_runs(segmentation: dict[str, Any], size: tuple[int, int]) -> np.ndarray:
     counts = segmentation.get("counts")
     runs = _uncompressed(counts) if isinstance(counts, str) else counts
     if not isinstance(runs, list) or not all(type(run) is int and 0 <= run <= size[0] * size[1] for run in runs):
-        raise SegmentationError("its run lengths are no counts of pixels")
+        raise SegmentationError("its run lengths are not counts of pixels")
     if sum(runs) != size[0] * size[1]:
         raise SegmentationError(f"its run lengths are {sum(runs):,} pixels, not {size[0] * size[1]:,}")
     inside = np.arange(len(runs)) % 2 == 1

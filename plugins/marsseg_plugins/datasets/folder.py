@@ -43,8 +43,8 @@ if TYPE_CHECKING:
 class Folder(Dataset):
     """Images and masks in a folder, in one of the usual layouts, or the paths of a table.
 
-    The layout is found by itself where only one fits, or set with `layout`: `two_folders` is images/ and masks/ (or
-    other usual names) with the same names of files; `suffix` is a.jpg with a_mask.png; `voc`, `cityscapes`, `coco` and
+    The layout is found automatically where only one fits, or set with `layout`: `two_folders` is images/ and masks/ (or
+    other usual names) with the same file names; `suffix` is a.jpg with a_mask.png; `voc`, `cityscapes`, `coco` and
     `labelme` are those of these data sets and tools; `table` is a .csv file with the columns image and mask; `pattern`
     is what `images` and `masks` say. Folders called train, val and test, and the lists of VOC, become the split. A
     warning lists what is not read, with the reason. docs/datasets.md has the table of layouts.
@@ -83,7 +83,7 @@ class Folder(Dataset):
         None, help="the folder of images, or the pattern of their paths, such as images/{subset}/{group}/{name}_l.png"
     )
     masks: str | None = param(None, help="the same for masks")
-    image_suffix: str | None = param(None, help="what names of images have at their end; none: found by itself")
+    image_suffix: str | None = param(None, help="the end of the names of images; none: found automatically")
     mask_suffix: str | None = param(None, help="the same for masks, such as _mask in a_mask.png")
     resize: Literal["none", "whole", "tiles", "windows"] = param(
         "none",

@@ -43,7 +43,7 @@ def draw_shape(shape: Mapping[str, Any], size: tuple[int, int]) -> np.ndarray:
 
 def _points(points: Any, size: tuple[int, int]) -> list[Point]:
     if not isinstance(points, Sequence) or isinstance(points, str):
-        raise ShapeError("its points are no list")
+        raise ShapeError("its points are not a list")
     farthest = _FARTHEST * max(size)
     checked = []
     for point in points:
@@ -54,7 +54,7 @@ def _points(points: Any, size: tuple[int, int]) -> list[Point]:
         ):
             raise ShapeError("a point is not two numbers")
         if not all(abs(value) <= farthest for value in point):  # also of NaN
-            raise ShapeError("a point is far outside of the image")
+            raise ShapeError("a point is far outside the image")
         checked.append((float(point[0]), float(point[1])))
     return checked
 
@@ -109,14 +109,14 @@ def _drawn_mask(content: Any, points: list[Point], size: tuple[int, int]) -> np.
     try:
         with PngImagePlugin.PngImageFile(io.BytesIO(base64.b64decode(content, validate=True))) as picture:
             if picture.size != (right - left + 1, bottom - top + 1):
-                raise ShapeError("the image of its mask has not the size that its points say")
+                raise ShapeError("the image of its mask does not have the size that its points say")
             inside = np.array(picture.convert("L")) > 0
     except ShapeError:
         raise
     except Exception as cause:  # whatever a decoder raises for damaged content
         raise ShapeError(f"the image of its mask cannot be read: {cause}") from cause
     if not (left >= 0 and top >= 0 and right < size[1] and bottom < size[0]):
-        raise ShapeError("its mask is not inside of the image")
+        raise ShapeError("its mask is not inside the image")
     mask = np.zeros(size, bool)
     mask[top : bottom + 1, left : right + 1] = inside
     return mask

@@ -66,7 +66,7 @@ def _class_names(path: Path) -> tuple[str, ...]:
     firsts = [values[str(number)] for number in range(len(values))]
     names = [first[0] if isinstance(first, list) and first else first for first in firsts]
     if wrong := [name for name in names if not isinstance(name, str)]:
-        refuse_file(path, f"The name of a class must be a text, not {wrong[0]!r}.")
+        refuse_file(path, f"The name of a class must be a string, not {wrong[0]!r}.")
     return tuple(names)
 
 

@@ -34,7 +34,7 @@ class Npz(Dataset):
     `groups` is none. `test_set` (M, H, W) or (M, H, W, C) holds images without labels, for prediction.
 
     The file may also have `names` (N,) of the items, the `split` (N,) that they come with (train, validation, test or
-    an empty text), `class_names` (K,), `class_colours` (K, 3), `class_ignored` (K,) and the `scaling` with which its
+    an empty string), `class_names` (K,), `class_colours` (K, 3), `class_ignored` (K,) and the `scaling` with which its
     values were written, as `marsseg data convert` writes them. Without class names, the classes are those of Mars
     terrain, and a class called background is ignored.
 

@@ -73,7 +73,7 @@ def item_subsets(archive: NpzArchive, count: int) -> np.ndarray | None:
     if unknown := set(words) - set(number_of_word):
         word = min(unknown)
         archive.refuse(
-            f"Item {words.index(word)} of {_SPLIT} is {word!r}, which is no subset.",
+            f"Item {words.index(word)} of {_SPLIT} is {word!r}, which is not a subset.",
             hint=nearest(word, SUBSETS, listing="Subsets"),
         )
     return np.array([number_of_word[word] for word in words], np.int8)

@@ -58,7 +58,7 @@ def is_scaled_already(path: str, earlier: Scaling | None, scaling: Scaling) -> b
 
     if earlier is not None and earlier != scaling:
         get_logger(__name__).warning(
-            "%s was written after another scaling than the network's: here, %s; for the network, %s.",
+            "%s was scaled differently from the network's images: here, %s; for the network, %s.",
             path,
             earlier,
             scaling,

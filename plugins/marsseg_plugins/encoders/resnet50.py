@@ -20,8 +20,8 @@ class ResNet50(ApplicationEncoder):
 
     Structure: a 7×7 convolution of stride 2 to 64 filters and a 3×3 maximum of stride 2, then 3, 4, 6 and 3 residual
     blocks of a 1×1, a 3×3 and a 1×1 convolution, each with batch normalisation. The maps have 64, 256, 512, 1,024 and
-    2,048 filters at the strides 2, 4, 8, 16 and 32. From images from 0 to 255, the means of ImageNet's channels are
-    subtracted.
+    2,048 filters at the strides 2, 4, 8, 16 and 32. The means of ImageNet's channels are subtracted
+    from images with values from 0 to 255.
 
     Published: 25,636,712 weights with the classifier, 23,587,712 without. The published kernels of the first
     convolution are for blue, green and red; here they are for red, green and blue.

@@ -117,9 +117,9 @@ def parse_tensors(content: bytes) -> dict[str, np.ndarray]:
     except (pickle.UnpicklingError, EOFError, TypeError, AttributeError, IndexError, KeyError, MemoryError) as cause:
         raise ValueError(f"its pickle is damaged: {cause}") from cause
     if (magic, protocol) != (_MAGIC, _PROTOCOL) or not isinstance(machine, dict) or not machine.get("little_endian"):
-        raise ValueError("it is no file of PyTorch's old format")
+        raise ValueError("it is not a file in PyTorch's old format")
     if not isinstance(tensors, dict) or not all(isinstance(tensor, _Tensor) for tensor in tensors.values()):
-        raise ValueError("it holds something else than tensors by name")
+        raise ValueError("it holds something other than tensors by name")
     storages = {tensor.storage.key: tensor.storage for tensor in tensors.values()}
     if any(tensor.storage != storages[tensor.storage.key] for tensor in tensors.values()):
         raise ValueError("a storage is described in two ways")
@@ -127,7 +127,7 @@ def parse_tensors(content: bytes) -> dict[str, np.ndarray]:
         raise ValueError("its storages are not those of its tensors")
     values = {key: _values(storages[key], file) for key in keys}
     if file.read(1):
-        raise ValueError("it goes on after its last storage")
+        raise ValueError("it continues after its last storage")
     return {name: tensor.read(values[tensor.storage.key]) for name, tensor in tensors.items()}
 
 

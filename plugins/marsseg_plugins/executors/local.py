@@ -24,7 +24,7 @@ from .threads import limited_to
 class Local(Executor):
     """Processes on this machine, which share its processors and GPUs without competing for them.
 
-    Each process does one task after the other, and imports Keras once.
+    Each process does one task after another, and imports Keras once.
     """
 
     threads: int | None = param(

@@ -12,8 +12,9 @@ from marsseg_core.plugin_api import Executor, ExecutorSpec, Workers, param
 class Ray(Executor):
     """Tasks on a running Ray cluster.
 
-    The cluster is that of this machine, or that of Ray's variable RAY_ADDRESS. It needs `pip install "marsseg[ray]"` on
-    all nodes, and a folder that they share. The messages of the tasks are in Ray's own logs.
+    The cluster is the one on this machine, or the one at Ray's variable RAY_ADDRESS. It needs
+    `pip install "marsseg[ray]"` on all nodes, and a folder that they share. The messages of the tasks are in Ray's own
+    logs.
 
     Source: https://docs.ray.io
     """

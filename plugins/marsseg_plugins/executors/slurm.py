@@ -12,8 +12,8 @@ from marsseg_core.plugin_api import Executor, ExecutorSpec, Workers, param
 class Slurm(Executor):
     """Jobs in a SLURM queue, one for each task, submitted by submitit.
 
-    A job that is preempted, or that reaches its time, is interrupted as by Ctrl-C: the next job resumes its run. It
-    needs `pip install "marsseg[slurm]"`, and a folder that the nodes share.
+    A job that is preempted, or that reaches its time limit, is interrupted as by Ctrl-C: the next job resumes its run.
+    It needs `pip install "marsseg[slurm]"`, and a folder that the nodes share.
 
     Source: https://github.com/facebookincubator/submitit
     """

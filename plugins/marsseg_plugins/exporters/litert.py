@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class LiteRT(Exporter):
-    """LiteRT: one file, formerly of TensorFlow Lite, for phones and small devices.
+    """LiteRT, formerly TensorFlow Lite: one file for phones and small devices.
 
     It uses LiteRT's own operations only. For several images, call `resize_tensor_input` first. The metadata are the
     entry `marsseg` of the file's metadata, as JSON.

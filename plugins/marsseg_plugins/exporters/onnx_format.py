@@ -24,8 +24,8 @@ _AXES: Final = ("batch", "height", "width")
 class Onnx(Exporter):
     """ONNX: one file for ONNX Runtime, and for the many programs and devices that read it.
 
-    The input is `images`, the output `logits`, `probabilities` or `labels`. The metadata are the property `marsseg`, as
-    JSON. The error function of GELU, whose complement ONNX does not have, is written as 1 − Erf.
+    The input is `images`, the output `logits`, `probabilities` or `labels`. The metadata are in the property `marsseg`,
+    as JSON. The error function of GELU, whose complement ONNX does not have, is written as 1 − Erf.
     """
 
     suffix: ClassVar[str] = ".onnx"

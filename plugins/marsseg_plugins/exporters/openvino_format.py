@@ -19,7 +19,7 @@ _FILE: Final = "network.xml"
 
 @dataclass(frozen=True)
 class OpenVino(Exporter):
-    """OpenVINO: a folder with `network.xml` and `network.bin` for the runtime of Intel.
+    """OpenVINO: a folder with `network.xml` and `network.bin` for Intel's runtime.
 
     The input is `images`, the output `logits`, `probabilities` or `labels`. The metadata are the runtime information
     `marsseg`, as JSON. In bfloat16, the weights are stored in half precision, and the runtime computes in bfloat16 if

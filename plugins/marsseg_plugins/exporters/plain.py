@@ -1,7 +1,7 @@
 """Write a network in Keras' own layers and operations, so that Keras reads it without the modules of its other layers.
 
 A layer of another module is replaced by the operations of `keras.ops` that its `call` records for symbolic tensors, and
-by the layers of Keras inside of it. What it computes from its weights alone is computed once. The result becomes the
+by the layers of Keras inside it. What it computes from its weights alone is computed once. The result becomes the
 weight of an `Embedding` with one row, because operations have no weights; small ones are constants of the operation.
 
 The public part of Keras that this needs is `clone_model`, which visits the calls of a functional network in order.

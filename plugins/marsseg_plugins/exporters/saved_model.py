@@ -19,7 +19,7 @@ _METADATA: Final = f"assets.extra/{METADATA_NAME}.json"
 
 @dataclass(frozen=True)
 class SavedModel(Exporter):
-    """SavedModel of TensorFlow: a folder for TensorFlow, TensorFlow Serving and their converters.
+    """SavedModel: a folder for TensorFlow, TensorFlow Serving and their converters.
 
     The signature `serving_default` has the input `images` and one output: `logits`, `probabilities` or `labels`. The
     metadata are in `assets.extra/marsseg.json`.

@@ -12,9 +12,9 @@ from marsseg_core.plugin_api import Loss, LossFunction, LossSpec, TargetFunction
 class Boundary(Loss):
     """Boundary loss: weights predictions by their distance from the true boundary, in pixels.
 
-    φ is the signed distance of a pixel from the boundary of a class in its image. Outside of the class it is the
+    φ is the signed distance of a pixel from the boundary of a class in its image. Outside the class it is the
     distance to the nearest pixel of the class. Inside, it is 1 minus the distance to the nearest pixel of another
-    class. Void and ignored pixels are neither inside nor outside of any class, so the edge of the annotation is not a
+    class. Void and ignored pixels are neither inside nor outside any class, so the edge of the annotation is not a
     boundary. φ is 0 for a class that the image does not have, and in an image of only one class. It is computed in the
     input pipeline, from the mask after augmentation.
 

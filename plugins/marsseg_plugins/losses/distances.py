@@ -13,7 +13,7 @@ def signed_distances(masks: np.ndarray, num_classes: int, ignore_classes: Collec
     """Return the signed distance of each pixel to the boundary of each class, in pixels.
 
     Masks (B, H, W) uint8 → distances (B, H, W, K) float32. Void pixels and pixels of ignored classes are left out.
-    Outside of a class, the distance is the Euclidean distance to the nearest pixel of the class: 1 or more. Inside, it
+    Outside a class, the distance is the Euclidean distance to the nearest pixel of the class: 1 or more. Inside, it
     is 1 minus the distance to the nearest pixel of another class: 0 or less. It is 0 where there is no such pixel: for
     a class that an image does not have, and in an image of one class. It is also 0 for ignored classes, and on the
     pixels that are left out.

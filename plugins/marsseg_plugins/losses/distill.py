@@ -18,13 +18,13 @@ class Distill(UsesRuns, Loss):
         T² · mean of Σ_c q_c · (log q_c − log p_c)
 
     over the pixels of the batch. T² keeps the size of the gradients the same for all temperatures. The teachers see the
-    same augmented images as the student. They are not trained, and are no part of the stored network.
+    same augmented images as the student. They are not trained, and are not part of the stored network.
 
     `pixels=all` also teaches at pixels without a label, which the teachers know something about: unlike other losses,
     this one takes no evidence from labels there. With `pixels=labelled`, void and ignored pixels have no effect. The
     loss is 0 if no pixel counts.
 
-    Use it beside a loss of labels, as in `wssce,distill:runs=runs/a+runs/b:weight=0.5`.
+    Use it beside a loss on labels, as in `wssce,distill:runs=runs/a+runs/b:weight=0.5`.
 
     Paper: Hinton and others, arXiv 1503.02531.
     """

@@ -19,8 +19,8 @@ class Lovasz(WeightedLoss):
     pixels become wrong one after the other in that order, and the products are added up. The loss is the weighted mean
     over the classes that are in the batch and not ignored. It is in [0, 1], and 0 if there is no such class.
 
-    Sorting takes long beside a small network. Neighbouring pixels have nearly the same errors, so `stride=2` does
-    nearly the same for a quarter of the time.
+    Sorting takes long compared with a small network. Neighbouring pixels have nearly the same errors, so `stride=2`
+    does nearly the same for a quarter of the time.
 
     Paper: Berman and others, CVPR 2018, arXiv 1705.08790; here over the batch, not image by image.
     """

@@ -12,7 +12,7 @@ from .weighted import WeightedLoss
 
 @dataclass(frozen=True)
 class SCE(WeightedLoss):
-    """Symmetric cross-entropy: cross-entropy and its reverse, which wrong labels lead astray less.
+    """Symmetric cross-entropy: cross-entropy plus its reverse, which wrong labels mislead less.
 
     With p the softmax of the labelled class, a pixel has the value
 

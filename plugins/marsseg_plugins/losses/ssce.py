@@ -19,7 +19,7 @@ class SSCE(Loss):
 
     `smoothing` s replaces the label y by a mixture: 1 − s of y, and s spread evenly over the M classes that are not
     ignored, y included. A pixel then has the value (1 − s)·(−log p_y) + s / M · Σ_c (−log p_c). Void and ignored pixels
-    stay without any effect. (Szegedy and others, arXiv 1512.00567.)
+    still have no effect. (Szegedy and others, arXiv 1512.00567.)
     """
 
     smoothing: float = param(0.0, help=SMOOTHING_HELP, minimum=0, maximum=0.9)

@@ -1,6 +1,6 @@
 """Boundary IoU and the boundary F-score: whether the boundaries of classes are in the right place.
 
-A boundary is where two classes that are not ignored meet. Void and ignored pixels are neither inside nor outside of any
+A boundary is where two classes that are not ignored meet. Void and ignored pixels are neither inside nor outside any
 class, so neither the edge of the annotation nor the edge of the image is a boundary, in truth or prediction.
 """
 
@@ -62,10 +62,10 @@ class BoundaryF(Metric):
 
     The contour of a class is the set of its pixels that have, among their eight neighbours, a pixel of another class
     that is not ignored. Precision is the share of the predicted contour that has a true contour pixel at a Euclidean
-    distance of at most `tolerance` pixels. Recall is the share of the true contour with a predicted one as near. The
-    score is F = 2·P·R / (P + R), and 0 where there is only one of the contours. It is computed for each class in each
-    image that has its contour in truth or prediction. The value is the mean over the images, then over the classes with
-    a contour in the truth. Undefined where there is none.
+    distance of at most `tolerance` pixels. Recall is the share of the true contour with a predicted contour pixel as
+    near. The score is F = 2·P·R / (P + R), and 0 where there is only one of the contours. It is computed for each class
+    in each image that has its contour in truth or prediction. The value is the mean over the images, then over the
+    classes with a contour in the truth. Undefined where there is none.
 
     Paper: Csurka and others, *What is a good evaluation measure for semantic segmentation?*, BMVC 2013, with a
     tolerance of 0.75 % of the diagonal (1 pixel in images of 64 × 128). For objects in video: Perazzi and others, CVPR

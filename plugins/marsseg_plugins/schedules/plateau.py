@@ -41,7 +41,7 @@ class Plateau(Schedule):
 
     def __post_init__(self) -> None:
         if self.monitor != "auto" and not metric_table().is_column(self.monitor):
-            raise ValueError(f"monitor={self.monitor} is no loss and no score that the history has for each epoch")
+            raise ValueError(f"monitor={self.monitor} is not a loss or a score that the history has for each epoch")
 
     def check(self, epochs: int) -> None:
         check_warmup(self.warmup, epochs)

@@ -16,7 +16,7 @@ def warmup_steps(spec: ScheduleSpec, epochs: float) -> int:
     steps = round(epochs * spec.steps_per_epoch)
     if steps >= spec.epochs * spec.steps_per_epoch:
         raise RequestError(
-            f"A warm-up of {epochs:g} epochs is too long for a training of {spec.epochs} epochs.",
+            f"A warm-up of {epochs:g} epochs is too long for {spec.epochs} epochs of training.",
             where="--schedule",
             hint="Train longer, or set a shorter warmup (in epochs; 0.5 is half an epoch).",
         )
@@ -73,7 +73,7 @@ class PlateauAfterWarmUp(keras.callbacks.ReduceLROnPlateau):
             raise RequestError(
                 f"The history has no column '{self.monitor}' to monitor.",
                 where="--schedule plateau",
-                hint=f"Available are {columns}.",
+                hint=f"Available: {columns}.",
             )
         if epoch >= self.warmup:
             super().on_epoch_end(epoch, logs)

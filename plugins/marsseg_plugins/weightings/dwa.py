@@ -18,7 +18,7 @@ class DWA(Weighting):
     λᵢ = n·softmax(rᵢ / T), with n losses, rᵢ = Lᵢ(t − 1) / Lᵢ(t − 2) and t the epoch. λᵢ is 1 in the first two epochs.
     The sum of all λᵢ is n.
 
-    With the published T = 2, the weights of losses that fall at about the same rate differ only by a few percent. A
+    With the published T = 2, the weights of losses that fall at about the same rate differ by only a few percent. A
     lower T makes the differences larger.
 
     Paper: Liu, Johns and Davison, arXiv 1803.10704.

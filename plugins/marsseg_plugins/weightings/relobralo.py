@@ -17,7 +17,7 @@ class ReLoBRaLo(Weighting):
 
     With λ̂(t, t') = n·softmax(L(t) / (T·L(t'))) and n losses, the weights of step t are
     λ(t) = α·[ρ·λ(t − 1) + (1 − ρ)·λ̂(t, 0)] + (1 − α)·λ̂(t, t − 1), where ρ is 1 with probability `rho`, else 0. Their
-    sum is n. The paper has α = 0.999 and ρ of about 1, for tens of thousands of steps. A training here has hundreds of
+    sum is n. The paper has α = 0.999 and ρ of about 1, for tens of thousands of steps. A run here has hundreds of
     steps, in which these values would hardly change the weights.
 
     Paper: Bischof and Kraus, arXiv 2110.09813.

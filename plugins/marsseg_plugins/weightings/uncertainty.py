@@ -16,7 +16,7 @@ class Uncertainty(Weighting):
     """Uncertainty: the objective is Σ w·(½·e^(−s)·L + ½·s), with one s trained for each loss.
 
     s is the logarithm of the variance of a loss. Its optimum is log L, for any weight w in the plan. It starts at 0 and
-    has no weight decay. The learning rate of the optimizer is made for the weights of a network, so s changes `speed`
+    has no weight decay. The learning rate of the optimizer is meant for the weights of a network, so s changes `speed`
     times as fast, with every optimizer. The gradient of s is limited to at least −1; in the paper it has no limit.
 
     Paper: Kendall, Gal and Cipolla, arXiv 1705.07115.

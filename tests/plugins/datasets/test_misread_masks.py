@@ -286,7 +286,7 @@ class TestDecoders:
         Image.fromarray(np.tile(IDS, (8, 8))).save(buffer, kind)
         (tmp_path / "a.png").write_bytes(buffer.getvalue())
         name = {"JPEG": "JPEG", "WEBP": "lossy WebP"}[kind]
-        assert refusal(read_mask, tmp_path / "a.png").what == f"A mask as {name} has lost its exact ids."
+        assert refusal(read_mask, tmp_path / "a.png").what == f"A {name} mask has lost its exact ids."
 
     def test_a_transparent_palette_is_refused(self, tmp_path):
         picture = Image.fromarray(IDS).convert("P")

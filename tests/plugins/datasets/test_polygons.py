@@ -96,13 +96,16 @@ def test_a_mask_of_labelme_is_put_at_its_place():
         ({"points": KITE[:2]}, "a polygon cannot have 2 points"),
         ({"points": KITE, "shape_type": "circle"}, "a circle cannot have 4 points"),
         ({"points": [[1, 2], [3], [4, 5]]}, "a point is not two numbers"),
-        ({"points": "abc"}, "its points are no list"),
+        ({"points": "abc"}, "its points are not a list"),
         ({"points": [[1, 2], [3, 4], [float("nan"), 5]]}, "far outside"),
         ({"points": [[1, 2], [3, 4], [10**400, 5]]}, "far outside"),
         ({"points": [[0, 0], [1, 1]], "shape_type": "mask"}, "needs two points and an image"),
         ({"points": [[0, 0], [1, 1]], "shape_type": "mask", "mask": "AAAA"}, "cannot be read"),
         ({"points": [[0, 0], [1, 1]], "shape_type": "mask", "mask": "ä"}, "cannot be read"),
-        ({"points": [[0, 0], [5, 1]], "shape_type": "mask", "mask": png(np.eye(2, dtype=np.uint8))}, "not the size"),
+        (
+            {"points": [[0, 0], [5, 1]], "shape_type": "mask", "mask": png(np.eye(2, dtype=np.uint8))},
+            "does not have the size",
+        ),
         ({"points": [[11, 0], [12, 1]], "shape_type": "mask", "mask": png(np.eye(2, dtype=np.uint8))}, "not inside"),
     ],
 )
@@ -237,11 +240,11 @@ def test_run_lengths_are_those_of_pycocotools():
         ([[1, 2, 3, 4, 5, 10**400]], "far outside"),
         ({"size": [12, 10], "counts": [120]}, "for the size"),
         ({"size": [10, 12], "counts": [100]}, "100 pixels, not 120"),
-        ({"size": [10, 12], "counts": [130, -10]}, "no counts of pixels"),
+        ({"size": [10, 12], "counts": [130, -10]}, "not counts of pixels"),
         ({"size": [10, 12], "counts": "\x00"}, "damaged"),
         ({"size": [10, 12], "counts": "o" * 20}, "damaged"),
         ({"size": [10, 12], "counts": "o"}, "end early"),
-        ({"size": [10, 12]}, "no counts of pixels"),
+        ({"size": [10, 12]}, "not counts of pixels"),
     ],
 )
 def test_a_wrong_segmentation_is_refused(segmentation, why):
@@ -317,7 +320,7 @@ class TestCoco:
                 coco(["a.png"], categories=[("1", "x")]),
                 "Each category needs an id, which is a whole number, and a name",
             ),
-            (coco(["../a.png"]), "The file_name of image 0 is no path below a folder."),
+            (coco(["../a.png"]), "The file_name of image 0 is not a path below a folder."),
             (coco(["a.png", "a.png"]), "Two images have one file_name."),
             (coco(["a.png", "b.png"]), "1 image of the .json file does not exist: b.png."),
             (

@@ -191,7 +191,7 @@ class TestMarsBench(DatasetContract):
             ("{", "This is not JSON"),
             ("7", "must have the ids 0, 1, …"),
             ('{"1": "crater"}', "must have the ids 0, 1, …"),
-            ("[1, 2]", "must be a text, not 1"),
+            ("[1, 2]", "must be a string, not 1"),
         ],
     )
     def test_a_bad_mapping_is_refused(self, text, what):

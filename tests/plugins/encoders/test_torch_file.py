@@ -110,8 +110,8 @@ def test_tensors_are_read_with_their_strides():
         pytest.param(
             torch_file({"a": Name("torch", "DoubleStorage")}), "asks for torch.DoubleStorage", id="another name"
         ),
-        pytest.param(torch_file({"a": FLOATS}), "something else than tensors", id="no tensor"),
-        pytest.param(torch_file([tensor()]), "something else than tensors", id="no names"),
+        pytest.param(torch_file({"a": FLOATS}), "something other than tensors", id="no tensor"),
+        pytest.param(torch_file([tensor()]), "something other than tensors", id="no names"),
         pytest.param(torch_file({"a": tensor(count=2**40)}), "another number of values", id="a huge storage"),
         pytest.param(torch_file({"a": tensor(count=-1)}), "unknown way", id="a negative storage"),
         pytest.param(torch_file({"a": tensor(shape=(2**40, 3))}), "larger than its storage", id="a huge tensor"),
@@ -135,7 +135,7 @@ def test_tensors_are_read_with_their_strides():
         pytest.param(
             torch_file({"a": tensor()}, data=struct.pack("<q", 2**60)), "another number of values", id="a huge count"
         ),
-        pytest.param(torch_file({"a": tensor()}) + b"more", "goes on after", id="more than its storages"),
+        pytest.param(torch_file({"a": tensor()}) + b"more", "continues after", id="more than its storages"),
         pytest.param(torch_file({"a": tensor()})[:-1], "another number of values", id="cut off in a storage"),
         pytest.param(torch_file({"a": tensor()})[:90], "damaged", id="cut off in a pickle"),
         pytest.param(torch_file({"a": tensor()}, magic=1), "no file of PyTorch", id="another number at its start"),

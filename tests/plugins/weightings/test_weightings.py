@@ -337,7 +337,7 @@ class TestWithThePlan:
     @pytest.mark.parametrize("schedule", ["cosine", "cosine_restarts", "constant", "onecycle", "plateau"])
     def test_a_warm_up_is_shorter_than_the_training(self, schedule):
         assert api.plan(schedule=f"{schedule}:warmup=6", epochs=7)
-        with pytest.raises(RequestError, match="a warm-up of 7 epochs is too long for a training of 7"):
+        with pytest.raises(RequestError, match="a warm-up of 7 epochs is too long for 7 epochs of training"):
             api.plan(schedule=f"{schedule}:warmup=7", epochs=7)
 
 

@@ -13,10 +13,10 @@ IGNORED: Final = "__ignore__"
 
 
 class Ids:
-    """Hold the id of each class by its name, and that of the pixels outside of all shapes.
+    """Hold the id of each class by its name, and that of the pixels outside all shapes.
 
     With `known`, the names that the user has given, an id is the place in them. Without, the classes are background and
-    the `found` ones, in their order. Pixels outside of all shapes are of the class called background, or void if there
+    the `found` ones, in their order. Pixels outside all shapes are of the class called background, or void if there
     is none.
     """
 
