@@ -108,10 +108,15 @@ def unexpected(start: bytes, expected: str) -> tuple[str, str | None]:
     """
     content = identify(start)
     if content is None:
-        return f"This file is no {expected}.", None
+        return f"This file is not {_with_article(expected)}.", None
     if not start:
         return "This file is empty.", content.hint
-    return f"This file is {content.name}, and no {expected}.", content.hint
+    return f"This file is {content.name}, not {_with_article(expected)}.", content.hint
+
+
+def _with_article(expected: str) -> str:
+    """Return what a file should be with its article; the first letter of a suffix is read by its name."""
+    return f"{'an' if expected.startswith(('.n', '.h', *'aeiou')) else 'a'} {expected}"
 
 
 def other_content(path: Path | str, expected: str, magic: bytes | None = None) -> tuple[str, str | None] | None:

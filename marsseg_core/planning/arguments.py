@@ -29,7 +29,7 @@ def path_of(value: Any, what: str) -> Path:
 
 
 def text_of(value: Any, what: str) -> str:
-    """Return a value that must be a text; RequestError if it is not."""
+    """Return a value that must be a string; RequestError if it is not."""
     if not isinstance(value, str):
         raise RequestError(f"{what} must be a string, not {_type_name(value)}.", where=what)
     return value

@@ -68,7 +68,7 @@ def base_document(base: str, catalog: Catalog) -> PlanDocument:
         return recipe_document(base, catalog, origin=f"recipe {base}")
     except RequestError as error:
         if not os.path.lexists(base) and not catalog.named(base, [RECIPE]):
-            error.what = f"{error.what} There is no file or run folder of this path either."
+            error.what = f"{error.what} There is no file or run folder at this path either."
         raise
 
 

@@ -31,7 +31,7 @@ def named_dataset(text: str, where: str, catalog: Catalog) -> grammar.NamedCompo
         try:
             catalog.find(kinds.DATASET, text.partition(":")[0], where=where)
         except RequestError as error:
-            what = f"{error.what} There is no file or folder of this path either."
+            what = f"{error.what} There is no file or folder at this path either."
             raise RequestError(what, where=where, hint=error.hint) from None
     owners = datasets_that_recognise(path, catalog)
     names = ", ".join(catalog.names(kinds.DATASET))

@@ -114,7 +114,7 @@ def find_runs(paths: Iterable[Path]) -> list[RunFolder]:
             plans = sorted([*path.glob("*/plan.toml"), *path.glob("*/*/plan.toml")])
         if not plans:
             missing = ", and contains none" if os.path.lexists(path) else ": there is no such file or folder"
-            raise RequestError(f"'{path}' is not a run folder{missing}.", hint="By default, runs are stored in runs/.")
+            raise RequestError(f"'{path}' is not a run folder{missing}.", hint="By default, runs are in runs/.")
         for plan in plans:
             folders.setdefault(plan.parent.resolve(), RunFolder(plan.parent))
     return list(folders.values())

@@ -77,7 +77,7 @@ def test_a_space_in_a_list_is_named(cli):
 def test_a_missing_path_is_said_to_be_missing(cli):
     answer = cli("run", "--data", "nofolder", "--dry-run")
     assert answer.code == 2
-    assert "There is no file or folder of this path either." in answer.err
+    assert "There is no file or folder at this path either." in answer.err
     assert "Did you mean 'folder'?" in answer.err
 
 
@@ -105,8 +105,8 @@ def test_env_says_the_rest_where_keras_cannot_be_started(cli, monkeypatch):
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        ("data inspect nofolder", "There is no file or folder of this path either. In: source nofolder"),
-        ("run --plan nofolder --dry-run", "There is no file or run folder of this path either. In: --plan"),
+        ("data inspect nofolder", "There is no file or folder at this path either. In: source nofolder"),
+        ("run --plan nofolder --dry-run", "There is no file or run folder at this path either. In: --plan"),
         ("run --resume nofolder", "'nofolder' is not a run folder: there is no such file or folder."),
         ("compare nofolder", "'nofolder' is not a run folder: there is no such file or folder."),
         ("check nofile.zip", "'nofile.zip' is not a pack: there is no such file."),

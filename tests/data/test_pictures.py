@@ -379,7 +379,7 @@ def test_a_file_without_permission_is_refused(save, monkeypatch, read):
     ("content", "what"),
     [
         (b"", "This file is empty."),
-        (b"hello", "This file is no PNG, JPEG, TIFF, BMP, WebP or GIF."),
+        (b"hello", "This file is not a PNG, JPEG, TIFF, BMP, WebP or GIF."),
         (b"GIF89a" + bytes(20), "This image is damaged"),
         (b"RIFF\4\0\0\0WEBP", "This image is damaged"),
         (b"BM" + bytes(60), "This file cannot be read"),

@@ -295,7 +295,7 @@ class TestRunsWithoutAScore:
             ("split.json", b"[]", "split.json: the content must be a table, not []."),
             ("plan.toml", b"a = " + b"[" * 10_000, "plan.toml is not valid TOML: its values are nested too deeply."),
             ("plan.toml", b"\xff", "plan.toml is not valid TOML: 'utf-8' codec can't decode byte"),
-            ("manifest.json", b'{"files": {"split.json": [1]}}', "manifest.json: files.split.json[0] must be a text"),
+            ("manifest.json", b'{"files": {"split.json": [1]}}', "manifest.json: files.split.json[0] must be a string"),
         ],
     )
     def test_one_broken_run_is_told_and_the_others_are_compared(self, write, name, content, says):

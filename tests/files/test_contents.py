@@ -53,7 +53,7 @@ def test_what_is_not_an_image_is_called_what_it_is(tmp_path, name, content):
     (tmp_path / "a.png").write_bytes(content)
     with pytest.raises(RequestError) as caught:
         read_image(tmp_path / "a.png")
-    assert caught.value.what == f"This file is {name}, and no PNG, JPEG, TIFF, BMP, WebP or GIF."
+    assert caught.value.what == f"This file is {name}, not a PNG, JPEG, TIFF, BMP, WebP or GIF."
 
 
 def test_the_hint_says_what_to_do(tmp_path):
@@ -77,7 +77,7 @@ def test_an_npz_file_that_is_none_is_called_what_it_is(tmp_path):
     Image.new("L", (2, 2)).save(picture, "PNG")
     for content, name in ((LFS, "a Git LFS pointer"), (picture.getvalue(), "a PNG image"), (array(), "an array as")):
         path.write_bytes(content)
-        with pytest.raises(RequestError, match=f"This file is {name}.* and no .npz file"):
+        with pytest.raises(RequestError, match=f"This file is {name}.* not an .npz file"):
             Npz(str(path)).load()
     path.write_bytes(b"PK\x03\x04" + bytes(100))
     with pytest.raises(RequestError, match=r"This is not an \.npz file, or it is cut off"):
@@ -86,9 +86,9 @@ def test_an_npz_file_that_is_none_is_called_what_it_is(tmp_path):
 
 def test_a_class_file_and_a_plan_too(tmp_path, cli):
     (tmp_path / "classes.txt").write_bytes(LFS)
-    with pytest.raises(RequestError, match="a Git LFS pointer, and no class file"):
+    with pytest.raises(RequestError, match="a Git LFS pointer, not a class file"):
         read_class_file(tmp_path / "classes.txt")
     (tmp_path / "plan.toml").write_bytes(HTML)
     answer = cli("run", "--plan", str(tmp_path / "plan.toml"), "--dry-run")
     assert answer.code == 2
-    assert "This file is an HTML page, and no plan." in answer.err
+    assert "This file is an HTML page, not a plan." in answer.err

@@ -53,7 +53,7 @@ def test_weights_in_another_file_are_refused(run, tmp_path):
 
 def test_a_network_that_is_something_else_is_called_what_it_is(run):
     run.network.write_bytes(b"version https://git-lfs.github.com/spec/v1\n")
-    with pytest.raises(RequestError, match="This file is a Git LFS pointer, and no network") as caught:
+    with pytest.raises(RequestError, match="This file is a Git LFS pointer, not a network") as caught:
         load_network(run)
     assert "git lfs pull" in caught.value.hint
 

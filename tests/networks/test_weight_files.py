@@ -133,5 +133,5 @@ class TestKerasWeights:
 
 def test_a_file_of_another_kind_is_named(tmp_path):
     (tmp_path / "a.npz").write_bytes(b"<!doctype html><html></html>")
-    with pytest.raises(RequestError, match=r"HTML page, and no \.npz file"):
+    with pytest.raises(RequestError, match=r"HTML page, not an \.npz file"):
         read_weights(tmp_path / "a.npz")

@@ -388,7 +388,7 @@ def test_a_value_that_is_no_class_is_refused_with_its_file(folder):
     [
         (lambda content: b"", "This file is empty."),
         (lambda content: content[: len(content) // 2], "This "),
-        (lambda content: b"hello" * 20, "This file is no PNG, JPEG, TIFF, BMP, WebP or GIF."),
+        (lambda content: b"hello" * 20, "This file is not a PNG, JPEG, TIFF, BMP, WebP or GIF."),
         (lambda content: content[:50] + b"\x00\x01" + content[52:], "This "),
     ],
 )
