@@ -34,7 +34,7 @@ def hash_of_weights(path: Path, published: Sequence[str], where: str) -> str:
     is_file_name = path.name.lower().endswith(SUFFIXES)
     if not os.path.exists(path):
         if is_file_name:
-            raise RequestError(f"There is not a file of weights '{path}'.", where=where)
+            raise RequestError(f"There is no file of weights '{path}'.", where=where)
         hint = f"{nearest(path.name, [NONE_WORD, *published])} Others are the path of a file or of a run folder."
         raise RequestError(f"There are no weights '{path.name}', and no run folder '{path}'.", where=where, hint=hint)
     if not is_file_name:

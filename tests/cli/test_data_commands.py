@@ -170,7 +170,7 @@ def test_inspect_takes_the_split_of_a_file_and_tells_its_leaks(cli, made):
     assert (report["subsets"], report["split_origin"]) == ({"train": 8, "validation": 2, "test": 2}, "file")
     assert (report["named"], report["own_subsets"], report["class_colours"]) == (False, None, None)
     lines = cli("data", "inspect", str(made), "--split", "split.csv").out.splitlines()
-    assert "a run's subsets (by the file): 8 train, 2 validation, 2 test" in lines
+    assert "a run's subsets (from the file): 8 train, 2 validation, 2 test" in lines
     assert "train\t8\t66.7 %" in lines
 
 

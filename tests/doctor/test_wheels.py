@@ -160,7 +160,7 @@ def test_a_wheel_has_one_folder_of_metadata(cli, tmp_path):
     write_wheel(tmp_path / NAME, PACKAGE | {"other-1.0.dist-info/METADATA": METADATA})
     answer = cli("doctor", NAME)
     assert answer.code == 2
-    assert "it has 2 folders .dist-info" in answer.err
+    assert "it has 2 .dist-info folders" in answer.err
 
 
 AUGMENTATION = '''

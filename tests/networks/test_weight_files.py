@@ -42,8 +42,8 @@ class TestNpz:
     @pytest.mark.parametrize(
         ("value", "message"),
         [
-            (np.array([{}], dtype=object), "no weights"),
-            (np.arange(3), "no weights"),
+            (np.array([{}], dtype=object), "cannot be weights"),
+            (np.arange(3), "cannot be weights"),
             (np.array([1, np.nan]), "not finite"),
         ],
     )
@@ -93,7 +93,7 @@ class TestSafetensors:
             pytest.param(safetensors({"a": entry(offsets=(24, 0))}, bytes(24)), "beyond the end", id="backwards"),
             pytest.param(safetensors({"a": entry(shape=(2**50,))}, bytes(24)), "its shape needs", id="a huge shape"),
             pytest.param(safetensors({"a": entry(shape=(-1, 6))}, bytes(24)), "number from 0", id="a negative shape"),
-            pytest.param(safetensors({"a": entry("I64")}, bytes(24)), "no weights", id="whole numbers"),
+            pytest.param(safetensors({"a": entry("I64")}, bytes(24)), "cannot be weights", id="whole numbers"),
         ],
     )
     def test_a_damaged_one_is_refused(self, tmp_path, content, message):

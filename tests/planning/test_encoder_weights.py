@@ -73,7 +73,7 @@ def test_other_weights_do_not_keep_the_old_hash(file, tmp_path):
         ("there/run", "There are no weights 'run', and no run folder", "Known: imagenet, none."),
         ("there/a.npz", "There is no file of weights", f"[encoder {NAME}]"),
         (".", "is not a run folder", "no plan.toml"),
-        ("a.txt", "is no file of weights", "ends in .weights.h5, .npz or .safetensors"),
+        ("a.txt", "is not a file of weights", "ends in .weights.h5, .npz or .safetensors"),
     ],
 )
 def test_wrong_weights_are_one_error_with_the_nearest_right_thing(file, weights, message, hint, monkeypatch):

@@ -138,10 +138,10 @@ def test_tensors_are_read_with_their_strides():
         pytest.param(torch_file({"a": tensor()}) + b"more", "continues after", id="more than its storages"),
         pytest.param(torch_file({"a": tensor()})[:-1], "another number of values", id="cut off in a storage"),
         pytest.param(torch_file({"a": tensor()})[:90], "damaged", id="cut off in a pickle"),
-        pytest.param(torch_file({"a": tensor()}, magic=1), "no file of PyTorch", id="another number at its start"),
+        pytest.param(torch_file({"a": tensor()}, magic=1), "not a file in PyTorch", id="another number at its start"),
         pytest.param(
             torch_file({"a": tensor()}, machine={"little_endian": False}),
-            "no file of PyTorch",
+            "not a file in PyTorch",
             id="another order of bytes",
         ),
         pytest.param(b"PK\x03\x04", "damaged", id="a zip archive"),
