@@ -124,7 +124,7 @@ def _check_names(data: SegmentationData) -> None:
             if not name or name.endswith("\0") or len(name) > MAX_NAME or not is_text(name):
                 fault = f"has {len(name):,} characters" if len(name) > MAX_NAME else f"is {name!r}"
                 raise RequestError(
-                    f"The name of {what} {fault}; it must have 1 to {MAX_NAME:,} characters.",
+                    f"The name of {what} {fault}; it must be text of 1 to {MAX_NAME:,} characters.",
                     where=data.source,
                 )
 
