@@ -40,6 +40,8 @@ _logger = get_logger(__name__)
 # Apart from the network, a score needs only these components of a plan. The others need not be installed.
 _NEEDED_KINDS: Final = (kinds.DATASET,)
 
+_HINT: Final = "If you have the data: marsseg evaluate {} --data PATH --subset test."
+
 
 @dataclass(frozen=True)
 class Score:
@@ -102,7 +104,8 @@ def score_runs(
             data_plan = _data_plan(run, plan, source, subset, session)
             key = f"{data_plan.one(kinds.DATASET)!r} {data_plan.cleaning!r}"
             if key not in loaded:
-                loaded[key] = read_data_of(run, data_plan) if source is None else read_data(data_plan)
+                hint = _HINT.format(run.title) if run.of_pack else None  # a pack is only read
+                loaded[key] = read_data_of(run, data_plan, hint=hint) if source is None else read_data(data_plan)
             data = loaded[key]
             _check_classes(run, network, data)
             items = np.arange(len(data)) if subset == ALL else recorded_split(run, data)[subset]

@@ -10,6 +10,7 @@ from ..conventions import HEADLINE
 from ..errors import RequestError
 from ..figures.colours import class_colours, hex_code
 from ..files.documents import read_toml
+from ..files.places import without_folders
 from ..files.run_folder import RunFolder
 from ..inference.ensemble import open_runs
 from ..planning.metrics import MetricTable, metric_table
@@ -72,7 +73,7 @@ def describe(name: str, runs: Sequence[RunFolder], session: Session, statement: 
             for number, (each, colour) in enumerate(zip(split["classes"], colours, strict=True))
         ],
         "data": {
-            "source": split["source"],
+            "source": without_folders(split["source"]),
             "fingerprint": split["fingerprint"],
             "made_by": statement.data_source,
             "licence": statement.data_licence,
