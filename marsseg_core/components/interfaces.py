@@ -681,6 +681,16 @@ class Dataset(Component):
         """
         return ""
 
+    def preparation(self) -> str:
+        """Return how images become items, for whoever uses a network that was trained on them.
+
+        A network knows images of this kind only, so a model card says it. Read no file.
+
+        Returns:
+            What is done, such as "images are cut into tiles of 64×128 pixels"; an empty text if they stay as they are.
+        """
+        return ""
+
     @abstractmethod
     def load(self) -> SegmentationData:
         """Read images, masks, class names, ignored classes and groups.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import tomllib
 import zipfile
@@ -11,6 +12,7 @@ import h5py
 import keras
 import numpy as np
 import pytest
+import tomli_w
 import yaml
 
 import marsseg_core as marsseg
@@ -18,10 +20,11 @@ from marsseg_core.data.images import write_png
 from marsseg_core.errors import RequestError
 from marsseg_core.export.images import RANDOM
 from marsseg_core.files.pack import DESCRIPTION, write_pack
+from marsseg_core.files.run_folder import RunFolder
 from marsseg_core.packs.card import GAP, card
 from marsseg_core.packs.check import check_pack
 from marsseg_core.packs.description import Statement, open_for_pack
-from marsseg_core.packs.make import make_pack
+from marsseg_core.packs.make import complete_description, make_pack
 from marsseg_core.registry.catalog import rescan
 from marsseg_core.registry.session import open_session
 
@@ -276,6 +279,31 @@ class TestTheCard:
             (each["score"], each["value"]) for each in recorded if each["value"] is not None
         ]
         assert "| 1 | soil |" in body
+
+    def test_gives_each_score_a_reading(self, opened):
+        text = card(opened[0])
+        assert re.search(r"\| iou soil \|.*\| iou of the class soil alone; see mIoU\. \|", text)
+        assert not re.search(r"\| +\|$", text.partition("## Scores")[2], re.MULTILINE)
+
+    def test_says_what_to_install_whether_an_index_has_it_or_not(self, opened):
+        opened[0]["runs"][0]["needs"] = {"marsseg": "0.2.0"}
+        assert "\nIt needs marsseg 0.2.0; the README says how to install it.\n" in card(opened[0])
+        opened[0]["runs"][0]["needs"]["dunes"] = "1.0"
+        text = card(opened[0])
+        assert "\nIt needs marsseg 0.2.0 and dunes 1.0; the README of each says how to install it.\n" in text
+        assert "pip install" not in text
+
+    def test_says_how_images_were_prepared(self, opened, run, tmp_path):
+        assert "before the training" not in card(opened[0])
+        folder = shutil.copytree(run, tmp_path / "run", ignore=shutil.ignore_patterns("manifest.json"))
+        plan = tomllib.loads((folder / "plan.toml").read_text())
+        plan["data"] = {"name": "folder", "distribution": "marsseg", "version": "0.2.0", "path": "photos"}
+        plan["data"] |= {"resize": "whole", "height": 16, "width": 32}
+        (folder / "plan.toml").write_text(tomli_w.dumps(plan))
+        network = marsseg.load(run)
+        described = complete_description("x", [RunFolder.open(folder)], [network], open_session(), Statement())
+        prepared = "each image is resized whole to 16×32 pixels (height×width), whatever its shape"
+        assert f"    - before the training: {prepared}\n" in card(described)
 
     def test_marks_what_nobody_has_said(self, opened):
         text = card(opened[0])
