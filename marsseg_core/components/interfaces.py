@@ -525,6 +525,12 @@ class Metric(Component):
     Otherwise the prediction of a pixel is the class with the largest logit among the classes that are not ignored.
     """
 
+    about_ignored: ClassVar[bool] = False
+    """Whether the metric is another reading of a main one, which differs by what ignored classes do to it.
+
+    Tables and pages of data without ignored classes leave it out, unless the user names it.
+    """
+
     needs_predictions: ClassVar[bool] = False
     """Whether the metric is computed by `count`, from the prediction of each image.
 

@@ -114,7 +114,8 @@ def score_runs(
             confusion = _score(network, data, items, plan.training.batch, flipped, table, overlap, decoded)
             name = source if isinstance(source, str) else data.source
             titles = tuple(map(data.title, items.tolist()))
-            scores.append(Score(run.title, name, subset, confusion, table, decoded, flipped, titles))
+            shown = table.for_data(data.ignore_classes)
+            scores.append(Score(run.title, name, subset, confusion, shown, decoded, flipped, titles))
     return scores
 
 

@@ -264,14 +264,14 @@ def subset(**changes) -> dict:
     return scores | classes | {"images": 30, "confusion": [[1, 0], [0, 0]]} | changes
 
 
-def page(**changes) -> str:
+def page(ignore_classes=(0,), **changes) -> str:
     metrics = {"schema": 1, "status": "finished", "best_epoch": 7, "epochs": 10}
     metrics["subsets"] = {"validation": subset(miou=0.7), "test": subset()}
     arguments = {
         "title": "run <b>1</b> $title",
         "metrics": metrics | changes,
         "class_names": ("background", "soil", "<i>rock"),
-        "ignore_classes": (0,),
+        "ignore_classes": ignore_classes,
         "figures": [PageFigure("Curves <u>", "caption & more", PNG)],
         "plan": 'name = "<script>alert(1)</script>"',
         "environment": {
@@ -338,6 +338,12 @@ def test_the_headline_is_the_test_score():
     text = page()
     assert '<div class="score">0.6100 <small>mIoU, test subset</small>' in text
     assert "interrupted" not in text
+
+
+def test_readings_that_differ_by_ignored_classes_are_left_out_where_there_are_none():
+    readings = ("mIoU, AN2DL", "mIoU, all pixels")
+    assert all(reading in page() for reading in readings)
+    assert not any(reading in page(ignore_classes=()) for reading in readings)
 
 
 def test_an_interrupted_run_says_so_and_shows_validation():
