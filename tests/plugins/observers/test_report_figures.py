@@ -253,6 +253,21 @@ def test_a_sheet_of_any_shape(shape, count, channels):
     assert picture.height > 2 * 256
 
 
+def test_a_long_title_of_a_tile_keeps_its_ends_and_to_its_column(monkeypatch):
+    written = []
+    monkeypatch.setattr(canvas, "write", lambda figure, target: written.append(figure))
+    square = np.zeros((16, 16, 1), np.uint8)
+    title = f"worst: frankfurt_000{'0' * 60}_leftImg8bit.jpg, miou 0.10"
+    rows = [Tile(name, square, square[..., 0], square[..., 0]) for name in (title, "worst: a.jpg, miou 0.10")]
+    tile_sheet(rows, names(2), io.BytesIO())
+    texts = {text.get_text(): text for text in written[0].texts}
+    assert "worst: a.jpg, miou 0.10" in texts
+    (short,) = (text for text in texts if "…" in text)
+    assert short.startswith("worst: frankfurt_0")
+    assert short.endswith("bit.jpg, miou 0.10")
+    assert 0.9 * 512 < texts[short].get_window_extent().width <= 512
+
+
 # --- page
 
 PNG = b"\x89PNG\r\n\x1a\n not really"
