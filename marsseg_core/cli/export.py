@@ -12,7 +12,7 @@ from ..components.exports import FLOAT32, OUTPUTS, TOLERANCE
 from ..errors import RequestError, nearest
 from ..files.waiting import waiting
 from ..networks.startup import check_backend
-from ..registry.kinds import EXPORTER
+from ..registry.kinds import DATASET, EXPORTER
 from ..registry.session import open_session
 from .common_options import Plugins, Trust
 from .completion import composition, fixed
@@ -65,6 +65,14 @@ def export(
             metavar="MIOU",
         ),
     ] = TOLERANCE,
+    data: Annotated[
+        str | None,
+        typer.Option(
+            help="Where the data of the run are now. Other precisions than float32 need them.",
+            metavar="NAME|PATH",
+            autocompletion=composition(DATASET, ".npz"),
+        ),
+    ] = None,
     plugin: Plugins = None,
     trust: Trust = False,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
@@ -72,8 +80,9 @@ def export(
     """Write the network of a run for use without marsseg, and check what was written.
 
     The exported network takes images with the values that image files have. It is loaded in its own runtime, and kept
-    only if its outputs on real and random images agree with those of the run's network. With a precision other than
-    float32, it is kept only if the miou on the validation subset does not fall by more than the tolerance.
+    only if its outputs on real and random images agree with those of the run's network; on a pack's test image and
+    random images where the data cannot be read. With a precision other than float32, it is kept only if the miou on the
+    validation subset does not fall by more than the tolerance.
     """
     for value, known, option in ((output, OUTPUTS, "--output"), (size, _SIZES, "--size")):
         if value not in known:
@@ -101,6 +110,7 @@ def export(
             free=size == "free",
             precision=precision,
             tolerance=tolerance,
+            data=data,
         )
     agreement, change = exported.agreement, exported.change
     if json:

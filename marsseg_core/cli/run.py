@@ -168,7 +168,7 @@ def _print_result(result: Run) -> None:
         _say_how_to_resume(result)
         return
     values = {subset: metric_values(scores) for subset, scores in subsets.items()}
-    table = result.plan.metrics
+    table = result.plan.metrics.for_data(result.data.ignore_classes)
     rows = [
         (table.spaced(name), *(_score(of_subset.get(name)) for of_subset in values.values()))
         for name in dict.fromkeys(chain(*values.values()))
@@ -179,6 +179,8 @@ def _print_result(result: Run) -> None:
     best = f"epoch {result.best_epoch} of {len(result.history)}"
     by = "" if result.best_by == f"val_{HEADLINE}" else f", the best by {result.best_by}"
     print_text(f"{result.path}: network of {best}{by}")
+    if result.folder.report.is_file():
+        print_text(f"Curves, scores and images, as a page: {result.folder.report}")
     if plain := result.metrics.get("argmax"):
         without = ", ".join(f"{subset} {HEADLINE} {_score(scores[HEADLINE])}" for subset, scores in plain.items())
         print_text(f"Decoding: {result.decoding.describe(result.data.class_names)} (with argmax: {without})")

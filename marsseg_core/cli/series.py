@@ -71,7 +71,7 @@ def print_result(series: Series, table: MetricTable, *, trust: bool = False) -> 
         from ..figures.series_page import write_series_page
 
         page = write_series_page(series, table)
-        _print_series(series, table)
+        _print_series(series, _for_data(series, table))
         if page is not None:
             print_text(f"All scores and curves, as a page: {page}")
     if series.interrupted:
@@ -82,6 +82,17 @@ def print_result(series: Series, table: MetricTable, *, trust: bool = False) -> 
         )
         say(f"To resume: marsseg run --resume {series.path}{' --trust' if trust else ''}")
         raise typer.Exit(EXIT_INTERRUPTED)
+
+
+def _for_data(series: Series, table: MetricTable) -> MetricTable:
+    """Return the table for the ignored classes of a series; as it is where the first run's files are missing."""
+    from ..files.run_folder import RunFolder
+
+    try:
+        _, ignore_classes = RunFolder(series.path / series.finished[0]).classes()
+    except RequestError:
+        return table
+    return table.for_data(ignore_classes)
 
 
 def _print_series(series: Series, table: MetricTable) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -96,7 +97,7 @@ def show(
     entries = catalog.named(name, ALL_KINDS)
     if not entries:
         known = [each for entry in catalog.everything for each in (entry.name, *entry.aliases)]
-        hint = " ".join([*catalog.problems, nearest(name, known, listing="Known names")])
+        hint = _command_for(text) or " ".join([*catalog.problems, nearest(name, known, listing="Known names")])
         raise RequestError(f"Nothing is called '{name}'.", where="show", hint=hint)
     # Parameters and these options need a built network.
     needs_network = (
@@ -141,6 +142,21 @@ def show(
         if position:
             print_text()
         _print_component(record)
+
+
+def _command_for(path: str) -> str:
+    """Return which command examines what there is at a path, and which no component is; empty if there is nothing."""
+    if not os.path.exists(path):
+        return ""
+    from ..files.pack import is_pack
+    from ..files.run_folder import RunFolder
+
+    command = "data inspect"
+    if RunFolder(path).begun:
+        command = "compare"
+    elif path.endswith(".zip") and is_pack(path):
+        command = "check"
+    return f"It is a {'folder' if os.path.isdir(path) else 'file'}: marsseg {command} {shlex.quote(path)}"
 
 
 def _of_fitting_kind(entries: list[Entry], *kinds: Kind) -> list[Entry]:

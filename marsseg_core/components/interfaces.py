@@ -525,6 +525,12 @@ class Metric(Component):
     Otherwise the prediction of a pixel is the class with the largest logit among the classes that are not ignored.
     """
 
+    about_ignored: ClassVar[bool] = False
+    """Whether the metric is another reading of a main one, which differs by what ignored classes do to it.
+
+    Tables and pages of data without ignored classes leave it out, unless the user names it.
+    """
+
     needs_predictions: ClassVar[bool] = False
     """Whether the metric is computed by `count`, from the prediction of each image.
 
@@ -678,6 +684,16 @@ class Dataset(Component):
 
         Returns:
             One or more sentences; an empty text if there is nothing to say.
+        """
+        return ""
+
+    def preparation(self) -> str:
+        """Return how images become items, for whoever uses a network that was trained on them.
+
+        A network knows images of this kind only, so a model card says it. Read no file.
+
+        Returns:
+            What is done, such as "images are cut into tiles of 64×128 pixels"; an empty text if they stay as they are.
         """
         return ""
 

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
 from pathlib import Path
 
 import keras
-import numpy as np
 
-from ..errors import RequestError, RunError
+from ..errors import RunError
 from ..files.run_folder import RunFolder
 from ..files.waiting import waiting
 from ..messages import get_logger
@@ -22,7 +20,7 @@ from ..runs.recorded_data import recorded_scaling
 from .description import describe
 from .export import write_checked
 from .form import Form, in_float32
-from .images import data_of, random_images, unseen_images
+from .images import compared_images, data_or_none
 
 _logger = get_logger(__name__)
 
@@ -55,17 +53,9 @@ def _make(network: keras.Model, folder: RunFolder, engine: ResolvedComponent, pa
     form = Form(scaled=True, free=local is not None)
     metadata = describe(folder, network, form, recorded_scaling(folder))
     stride = None if local is None else local.stride
-    images = [form.taken(batch) for batch in _images(network, folder, stride, session)]
+    batches = compared_images(network, folder, stride, data_or_none(folder, session))
+    images = [form.taken(batch) for batch in batches]
     name = engine.component.engine
     with waiting(f"Writing {path}, which {name} needs, and comparing it with the network", level=logging.INFO):
         made = write_checked(engine, in_float32(network), form, metadata, path, images)
     _logger.info(f"{name} takes {1000 * made.seconds:.2f} ms for one image, Keras {1000 * made.keras_seconds:.2f} ms.")
-
-
-def _images(network: keras.Model, folder: RunFolder, stride: int | None, session: Session) -> Iterator[np.ndarray]:
-    """Yield the images for the comparison. Where the data of the run cannot be read, they are random ones only."""
-    try:
-        yield unseen_images(*data_of(folder, session), network)
-    except RequestError as error:
-        _logger.info(f"The comparison uses random images only: {error.what}")
-    yield from random_images(network, stride)

@@ -26,7 +26,7 @@ from ..runs.recorded_data import recorded_scaling
 from .agreement import LARGEST_DIFFERENCE, LEAST_EQUAL, Agreement, Function, compare, seconds
 from .description import describe
 from .form import Form, in_float32, stride_of
-from .images import data_of, random_images, unseen_images
+from .images import compared_images, data_of, data_or_none
 from .quantised import Change, Quantisation, quantisation
 
 _logger = get_logger(__name__)
@@ -70,6 +70,7 @@ def export_run(
     free: bool,
     precision: str = FLOAT32,
     tolerance: float = TOLERANCE,
+    data: str | None = None,
 ) -> Exported:
     """Write the network of a run, with its preprocessing, after `check_target` and `check_precision`.
 
@@ -82,20 +83,26 @@ def export_run(
         free: whether the height and width of images are free
         precision: one of the exporter's precisions
         tolerance: by how much the `miou` may fall in another precision than float32
+        data: where the data of the run are now, as `--data` names them; None: as its plan says. Without them, float32
+            is compared on other images.
 
     Raises:
-        RequestError: the network does not allow free sizes, or the data of the run cannot be read or are too few
+        RequestError: the network does not allow free sizes, or the data of the run are needed and cannot be read or are
+            too few
         PluginError: the exporter failed
         RunError: what was written does not agree with the network, so nothing was kept
     """
     network = in_float32(load(folder.path, session))
     form = _form_of(folder, output, free)
     stride = stride_of(network) if free else None
-    data, split = data_of(folder, session)
-    quantised = quantisation(precision, data, split, tolerance)
-    real = unseen_images(data, split, network)
+    quantised = None
+    if precision == FLOAT32 and data is None:
+        own = data_or_none(folder, session)
+    else:
+        own = data_of(folder, session, data)
+        quantised = quantisation(precision, *own, tolerance)
     metadata = describe(folder, network, form, recorded_scaling(folder)) | {"precision": precision}
-    images = [form.taken(batch) for batch in (real, *random_images(network, stride))]
+    images = [form.taken(batch) for batch in compared_images(network, folder, stride, own)]
     return write_checked(exporter, network, form, metadata, path, images, quantised)
 
 

@@ -9,25 +9,63 @@ import numpy as np
 
 from ..data.arrays import SegmentationData
 from ..data.split import Split
+from ..errors import RequestError
+from ..files.npy import read_known_npy
+from ..files.pack import TEST_INPUT
 from ..files.run_folder import RunFolder
+from ..messages import get_logger
 from ..networks.tiling import cut
 from ..planning.resolver import Request, resolve
 from ..registry import kinds
 from ..registry.session import Session
+from ..runs.data import read_data
 from ..runs.recorded_data import read_data_of, recorded_scaling, recorded_split
+
+_logger = get_logger(__name__)
 
 REAL = 8
 RANDOM = 4
 
 
-def data_of(folder: RunFolder, session: Session) -> tuple[SegmentationData, Split]:
-    """Read the data of a run and its split.
+OwnData = tuple[SegmentationData, Split]
+"""The data of a run and its split."""
+
+
+def data_of(folder: RunFolder, session: Session, source: str | None = None) -> OwnData:
+    """Read the data of a run and its split. `source` names their place now, as `--data` does; None: as the plan says.
 
     Raises RequestError where the data cannot be read, or are not those that the run was trained on.
     """
-    plan = resolve(Request(base=str(folder.path)), session, only=(kinds.DATASET,))
-    data = read_data_of(folder, plan.with_scaling(recorded_scaling(folder)))
+    compositions = {} if source is None else {kinds.DATASET.option: source}
+    plan = resolve(Request(base=str(folder.path), compositions=compositions), session, only=(kinds.DATASET,))
+    plan = plan.with_scaling(recorded_scaling(folder))
+    hint = "The data of the run are needed. If they are elsewhere now, name their place: --data PATH."
+    data = read_data_of(folder, plan, hint=hint) if source is None else read_data(plan)
     return data, recorded_split(folder, data)
+
+
+def data_or_none(folder: RunFolder, session: Session) -> OwnData | None:
+    """Read the data of a run and its split; say what is compared instead, and return None, where they cannot be."""
+    try:
+        return data_of(folder, session)
+    except RequestError as error:
+        used = "the test image of the pack and random images" if folder.of_pack else "random images"
+        _logger.info(f"The comparison uses {used} only: {error.what}")
+        return None
+
+
+def compared_images(
+    network: keras.Model, folder: RunFolder, stride: int | None, own: OwnData | None
+) -> Iterator[np.ndarray]:
+    """Yield batches of images as uint8: those of the run's own data, or of its pack, and random ones.
+
+    With a `stride`, the random ones also have another size.
+    """
+    if own is not None:
+        yield unseen_images(*own, network)
+    elif folder.of_pack:
+        yield read_known_npy(folder.path / TEST_INPUT, np.dtype(np.uint8), tuple(network.input_shape[1:]))[None]
+    yield from random_images(network, stride)
 
 
 def real_images(data: SegmentationData, items: np.ndarray, network: keras.Model) -> np.ndarray:

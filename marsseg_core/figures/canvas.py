@@ -5,6 +5,7 @@ Figures are made without pyplot, so there is no global state.
 
 from __future__ import annotations
 
+from bisect import bisect
 from collections.abc import Iterable
 from os import PathLike
 from typing import BinaryIO, Literal
@@ -69,6 +70,23 @@ def finish_rows(axes: Axes, note: str, *, ticks: int, margin: float) -> None:
 def shortened(text: str, longest: int) -> str:
     """Return a text of at most so many characters; a longer one ends in "…"."""
     return text if len(text) <= longest else f"{text[: longest - 1]}…"
+
+
+def fit_width(text: Text, pixels: float) -> None:
+    """Shorten a text in its middle, where it is wider than so many pixels of the figure.
+
+    Args:
+        text: a text of a figure
+        pixels: the largest width
+    """
+    whole = text.get_text()
+
+    def width(kept: int) -> float:
+        text.set_text(f"{whole[: (kept + 1) // 2]}…{whole[len(whole) - kept // 2 :]}")
+        return float(text.get_window_extent().width)
+
+    if text.get_window_extent().width > pixels:
+        width(max(0, bisect(range(len(whole)), pixels, key=width) - 1))
 
 
 def verbatim(texts: Iterable[Text]) -> None:

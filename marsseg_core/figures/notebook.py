@@ -189,7 +189,7 @@ def _score_table(scores: dict[str, Confusion]) -> list[Table]:
     """Return a table with a row for each metric of tables and for the IoU of each class; empty without scores."""
     if not scores:
         return []
-    table = metric_table()
+    table = metric_table().for_data(next(iter(scores.values())).ignore_classes)
     values = [confusion.to_json() for confusion in scores.values()]
     names = [key for key in values[0] if key in table.resolved and table.shows(key)]
     rows = [(name, *(_number(each[name]) for each in values)) for name in names]

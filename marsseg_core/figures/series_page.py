@@ -47,6 +47,7 @@ def series_page(series: Series, table: MetricTable) -> str:
     subsets = series.subsets()
     runs = [RunFolder(series.path / name) for name in series.finished]
     class_names, ignore_classes = runs[0].classes()
+    table = table.for_data(ignore_classes)
     reports = [(run.path.name, f"{run.path.name}/{run.report.name}") for run in runs if run.report.is_file()]
     return results_page(
         f"Series {series.path.resolve().name}",

@@ -25,6 +25,11 @@ def file_hash(path: Path) -> str:
     return digest.hexdigest()
 
 
+def content_hash(content: bytes) -> str:
+    """Return the hash that a file with this content has."""
+    return hashlib.blake2b(content, digest_size=_DIGEST_BYTES).hexdigest()
+
+
 class HashedFile:
     """A file that is written from its start to its end, while a thread computes its hash.
 

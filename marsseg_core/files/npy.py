@@ -6,10 +6,16 @@ Files are not trusted: their headers are checked before memory is taken for what
 from __future__ import annotations
 
 import io
+import math
+import os
 import struct
+from pathlib import Path
 from typing import IO, Final
 
 import numpy as np
+
+from .documents import decoding
+from .regular import open_regular
 
 # The longest header that NumPy parses. It reads all of a header first, though, and its length field allows 4 GB.
 _MOST_HEADER_BYTES: Final = 10_000
@@ -58,3 +64,17 @@ def read_npy_header(file: IO[bytes]) -> tuple[tuple[int, ...], np.dtype, bool]:
     if len(shape) > _MOST_DIMENSIONS:
         raise ValueError(f"it has {len(shape)} dimensions; the limit is {_MOST_DIMENSIONS}")
     return shape, dtype, fortran
+
+
+def read_known_npy(path: Path, dtype: np.dtype, shape: tuple[int, ...]) -> np.ndarray:
+    """Read an array whose type and shape are known. Nothing else is accepted, however the file is made.
+
+    Raises RequestError where the file cannot be read, or has another array.
+    """
+    with decoding(f"{path.name} cannot be read", path.parent), open_regular(path) as file:
+        found, found_dtype, fortran = read_npy_header(file)
+        if found != shape or found_dtype != dtype or fortran:
+            raise ValueError(f"it has {found_dtype} {found}, not {dtype} {shape}")
+        if os.fstat(file.fileno()).st_size - file.tell() != math.prod(shape) * dtype.itemsize:
+            raise ValueError("its size is not that of the array")
+        return np.frombuffer(file.read(), dtype).reshape(shape)

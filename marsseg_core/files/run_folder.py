@@ -27,6 +27,7 @@ from .leftovers import is_temporary_file, remove_temporary_files
 from .locks import lock_folder
 from .pack import is_pack, open_pack
 from .run_forms import DOCUMENTS
+from .similar import similar_path
 from .text import encode_text, read_text
 
 RUNS_FOLDER: Final = Path("runs")
@@ -132,6 +133,8 @@ class RunFolder:
                     "If a run was killed there before it began, nothing is lost: delete the folder, and start the run "
                     "again."
                 )
+            elif not os.path.lexists(path) and (similar := similar_path(os.fspath(path))):
+                hint = f"Did you mean '{similar}'?"
             missing = f"it has no {folder.plan.name}" if os.path.lexists(path) else "there is no such file or folder"
             raise RequestError(f"'{path}' is not a run folder: {missing}.", hint=hint)
         return [folder]

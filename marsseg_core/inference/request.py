@@ -4,19 +4,25 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 
 from ..data.limits import PIXEL_LIMIT
 from ..data.ranges import parse_range
+from ..errors import RequestError
 from ..evaluation.decoding import Decoding
 from ..export.exporters import find_engine
+from ..files.pack import is_pack
+from ..files.run_folder import RunFolder
+from ..registry.kinds import DATASET
 from ..registry.session import open_session
 from ..runs.decoding import decoding_of, uses_tta
-from .ensemble import load_networks, open_runs
+from .ensemble import Classes, load_networks, open_runs
 from .image_sources import check_subset, find_source
 
 if TYPE_CHECKING:
     from ..networks.predictor import Predictor
+
+_ORDER: Final = "Runs come first, the images last: marsseg predict RUN… IMAGES"
 
 
 @dataclass(frozen=True)
@@ -76,8 +82,11 @@ class OpenedRuns:
     def __init__(self, request: RunsRequest) -> None:
         self.request = request
         self.wanted_range = None if request.range is None else parse_range(request.range, "--range")
-        self.folders, self.classes = open_runs(request.runs)
+        self.folders, self.classes = _open_runs(request)
         self.session = open_session(plugins=request.plugins, trust=request.trust)
+        if RunFolder(request.source).begun and not self.session.catalog.named(request.source, [DATASET]):
+            what = f"'{request.source}' is a run, not images to predict."
+            raise RequestError(what, where=f"source {request.source}", hint=_ORDER)
         self.engine = find_engine(request.engine, self.session.catalog)
 
     @property
@@ -104,6 +113,16 @@ class OpenedRuns:
             labels_only=self.labels_only and not self.decoding.offsets,
             pixels=request.pixels,
         )
+
+
+def _open_runs(request: RunsRequest) -> tuple[list[RunFolder], Classes]:
+    try:
+        return open_runs(request.runs)
+    except RequestError as error:
+        source = request.source
+        if RunFolder(source).begun or (source.endswith(".zip") and is_pack(source)):
+            error.hint = _ORDER
+        raise
 
 
 @dataclass(frozen=True)

@@ -40,6 +40,8 @@ _logger = get_logger(__name__)
 # Apart from the network, a score needs only these components of a plan. The others need not be installed.
 _NEEDED_KINDS: Final = (kinds.DATASET,)
 
+_HINT: Final = "If you have the data: marsseg evaluate {} --data PATH --subset test."
+
 
 @dataclass(frozen=True)
 class Score:
@@ -104,7 +106,8 @@ def score_runs(
             data_plan = _data_plan(run, plan, source, subset, session)
             key = f"{data_plan.one(kinds.DATASET)!r} {data_plan.cleaning!r}"
             if key not in loaded:
-                loaded[key] = read_data_of(run, data_plan) if source is None else read_data(data_plan)
+                hint = _HINT.format(run.title) if run.of_pack else None  # a pack is only read
+                loaded[key] = read_data_of(run, data_plan, hint=hint) if source is None else read_data(data_plan)
             data = loaded[key]
             _check_classes(run, network, data)
             items = np.arange(len(data)) if subset == ALL else recorded_split(run, data)[subset]
@@ -113,8 +116,8 @@ def score_runs(
             confusion = _score(network, data, items, plan.training.batch, flipped, table, overlap, decoded)
             name = source if isinstance(source, str) else data.source
             titles = tuple(map(data.title, items.tolist()))
-            colours = run.class_colours()
-            scores.append(Score(run.title, name, subset, confusion, table, decoded, flipped, titles, colours))
+            shown, colours = table.for_data(data.ignore_classes), run.class_colours()
+            scores.append(Score(run.title, name, subset, confusion, shown, decoded, flipped, titles, colours))
     return scores
 
 

@@ -62,8 +62,7 @@ def _body(description: Mapping[str, Any]) -> Iterator[str]:
     yield from (f"# {_text(description['name'])}", "")
     what = "A network" if len(runs) == 1 else f"An ensemble of {len(runs)} networks, whose probabilities are averaged,"
     yield from (f"{what} for the semantic segmentation of images of Mars, trained with marsseg.", "")
-    yield from ("## Use", "", "```sh")
-    yield "pip install " + " ".join(f'"{name}=={number}"' for name, number in _needs(runs).items())
+    yield from ("## Use", "", f"{_needs(runs)}.", "", "```sh")
     yield from ("marsseg check FILE.zip", "marsseg predict FILE.zip IMAGES --out FOLDER", "```", "")
     yield from (f"Intended use, and uses that are out of scope: {GAP}", "")
     yield from ("## Classes", "", "| id | class | colour | |", "|---|---|---|---|")
@@ -93,6 +92,8 @@ def _network(run: Mapping[str, Any]) -> Iterator[str]:
     scaling = run["scaling"]
     yield f"- {_text(run['name'])}: {_text(names)}"
     yield f"    - images of {height}×{width}×{channels} (height, width, channels); larger ones are cut into tiles"
+    if run["preparation"]:
+        yield f"    - before the training: {_text(run['preparation'])}"
     values = "8-bit values" if scaling is None else f"{scaling['low']:g} to {scaling['high']:g} become 0 to 255"
     yield f"    - values: {values}{' (percentiles of each image)' if scaling and scaling['per'] == 'image' else ''}"
     yield f"    - images of each subset: {_text(items)}"
@@ -116,8 +117,12 @@ def _title(description: Mapping[str, Any], run: Mapping[str, Any]) -> str:
     return description["name"] if len(runs) == 1 else f"{description['name']} {runs.index(run) + 1}: {run['name']}"
 
 
-def _needs(runs: Sequence[Mapping[str, Any]]) -> dict[str, str]:
-    return {name: number for run in runs for name, number in run["needs"].items()}
+def _needs(runs: Sequence[Mapping[str, Any]]) -> str:
+    """Return what must be installed. Not the command for it: a distribution may be on an index, or on none."""
+    needs = {name: number for run in runs for name, number in run["needs"].items()}
+    *others, last = [f"{_text(name)} {_text(number)}" for name, number in needs.items()]
+    each = " of each" if others else ""
+    return f"It needs {', '.join(others)}{' and ' if others else ''}{last}; the README{each} says how to install it"
 
 
 def _quoted(text: str) -> str:

@@ -7,19 +7,25 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..conventions import HEADLINE
-from ..errors import RequestError
+from ..errors import PluginError, RequestError
 from ..figures.colours import class_colours, hex_code
 from ..files.documents import read_toml
+from ..files.places import without_folders
 from ..files.run_folder import RunFolder
 from ..inference.ensemble import open_runs
+from ..messages import get_logger
+from ..planning.invoke import call_component
 from ..planning.metrics import MetricTable, metric_table
 from ..planning.plan import NETWORK_KINDS
 from ..planning.resolver import Request, resolve
 from ..registry.distribution import version
+from ..registry.kinds import DATASET
 from ..registry.plugin_files import KEY as PLUGIN_KEY
 from ..registry.session import Session
 from ..runs.recorded_data import recorded_scaling
 from ..runs.records import read_record
+
+_logger = get_logger(__name__)
 
 
 @dataclass(frozen=True)
@@ -72,7 +78,7 @@ def describe(name: str, runs: Sequence[RunFolder], session: Session, statement: 
             for number, (each, colour) in enumerate(zip(split["classes"], colours, strict=True))
         ],
         "data": {
-            "source": split["source"],
+            "source": without_folders(split["source"]),
             "fingerprint": split["fingerprint"],
             "made_by": statement.data_source,
             "licence": statement.data_licence,
@@ -92,6 +98,7 @@ def _run(run: RunFolder, session: Session, table: MetricTable) -> dict[str, Any]
             kind.option: [each.entry.qualified_name for each in plan.resolved[kind]] for kind in NETWORK_KINDS
         },
         "scaling": None if scaling is None else scaling.to_json(),
+        "preparation": _preparation(run, session),
         "items": {subset: len(items) for subset, items in record.items.items()},
         "scores": {subset: _scores(values, table) for subset, values in record.scores.items()},
         "needs": {"marsseg": version()} | {entry.distribution: entry.version for entry in entries},
@@ -108,8 +115,27 @@ def _scores(values: Mapping[str, float | None], table: MetricTable) -> list[dict
         {
             "score": name,
             "reading": table.label(name) if name in table.resolved else table.spaced(name),
-            "explanation": table.explanation(name) if name in table.resolved else "",
+            "explanation": table.explanation(name) if name in table.resolved else _of_class(name, table),
             "value": values[name],
         }
         for name in sorted(shown, key=lambda name: (name != HEADLINE, name not in table.resolved))
     ]
+
+
+def _of_class(score: str, table: MetricTable) -> str:
+    """Return what the score of a class is; empty where its metric is not installed."""
+    metric = table.of(score)
+    if metric is None:
+        return ""
+    word = metric.component.per_class
+    return f"{word} of the class {score.removeprefix(f'{word}_')} alone; see {table.label(metric.entry.name)}."
+
+
+def _preparation(run: RunFolder, session: Session) -> str:
+    """Return what the run's data set did to images; empty where it did nothing, or is not installed."""
+    try:
+        (dataset,) = resolve(Request(base=str(run.path)), session, only=(DATASET,)).resolved[DATASET]
+        return str(call_component(dataset, dataset.component.preparation))
+    except (RequestError, PluginError) as error:
+        _logger.warning(f"{run.title}: the pack does not say how images were prepared. {error.what}")
+        return ""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -13,10 +11,8 @@ import numpy as np
 
 from ..data.arrays import scale
 from ..errors import RequestError
-from ..files.documents import decoding
-from ..files.npy import read_npy_header
+from ..files.npy import read_known_npy
 from ..files.pack import TEST_INPUT, TEST_OUTPUT
-from ..files.regular import open_regular
 from ..networks.compiled import compiled
 
 # By how much the logits may differ on another machine, as a share of the largest. In float32 backends differ by
@@ -72,22 +68,11 @@ def repeat(network: keras.Model, folder: Path) -> Repeated:
 
     Raises RequestError where the arrays in the pack cannot be read or do not fit the network.
     """
-    image = _read(folder / TEST_INPUT, np.dtype(np.uint8), tuple(network.input_shape[1:]))
-    expected = _read(folder / TEST_OUTPUT, np.dtype("<f4"), tuple(network.output_shape[1:]))
+    image = read_known_npy(folder / TEST_INPUT, np.dtype(np.uint8), tuple(network.input_shape[1:]))
+    expected = read_known_npy(folder / TEST_OUTPUT, np.dtype("<f4"), tuple(network.output_shape[1:]))
     logits = logits_of(network, image)
     if not (np.isfinite(expected).all() and np.isfinite(logits).all()):
         raise RequestError("The logits of the test image are not all finite.", where=str(folder))
     largest = max(float(np.abs(expected).max()), float(np.finfo(np.float32).tiny))
     difference = float(np.abs(logits - expected).max()) / largest
     return Repeated(difference, float((logits.argmax(-1) == expected.argmax(-1)).mean()))
-
-
-def _read(path: Path, dtype: np.dtype, shape: tuple[int, ...]) -> np.ndarray:
-    """Read an array whose type and shape are known. Nothing else is accepted, however the file is made."""
-    with decoding(f"{path.name} cannot be read", path.parent), open_regular(path) as file:
-        found, found_dtype, fortran = read_npy_header(file)
-        if found != shape or found_dtype != dtype or fortran:
-            raise ValueError(f"it has {found_dtype} {found}; the network has {dtype} {shape}")
-        if os.fstat(file.fileno()).st_size - file.tell() != math.prod(shape) * dtype.itemsize:
-            raise ValueError("its size is not that of the array")
-        return np.frombuffer(file.read(), dtype).reshape(shape)

@@ -10,9 +10,13 @@ from typing import Any, Final
 
 import keras
 import numpy as np
+import tomli_w
 
 from ..files.atomic import atomic_write
+from ..files.documents import read_toml
+from ..files.hashed import content_hash
 from ..files.pack import CARD, MORE_RUN_FILES, RUN_FILES, TEST_INPUT, TEST_OUTPUT, write_pack
+from ..files.places import without_folders
 from ..files.run_folder import RunFolder
 from ..files.waiting import waiting
 from ..inference.ensemble import load_networks
@@ -24,6 +28,9 @@ from .known_output import draw_test_image, logits_of, tolerance_of
 
 # What a pack tells of the machine that trained: not the command, which has names of folders.
 _ENVIRONMENT: Final = ("schema", "python", "platform", "backend", "versions")
+
+# What split.json says of where the images are.
+_SOURCES: Final = ("source", "unlabelled")
 
 
 def complete_description(
@@ -59,18 +66,40 @@ def make_pack(path: Path, runs: Sequence[RunFolder], session: Session, statement
 
 
 def _members(run: RunFolder, network: keras.Model) -> Iterator[tuple[str, bytes | Path]]:
-    for name in (*RUN_FILES, *MORE_RUN_FILES):
-        path = run.path / name
-        if path == run.environment and path.is_file():
-            known = run.read_json(path)
-            kept = {key: known[key] for key in _ENVIRONMENT if key in known}
-            yield name, (json.dumps(kept, indent=2, allow_nan=False) + "\n").encode()
-        elif name in RUN_FILES or path.is_file():
-            yield name, path
+    files = [run.path / name for name in (*RUN_FILES, *MORE_RUN_FILES)]
+    public = _public_files(run)
+    for path in files:
+        if path.name in RUN_FILES or path.is_file():
+            yield path.name, public.get(path.name, path)
     height, width, channels = network.input_shape[1:]
     image = draw_test_image((height, width, channels))
     yield TEST_INPUT, _npy(image)
     yield TEST_OUTPUT, _npy(logits_of(network, image).astype("<f4"))
+
+
+def _public_files(run: RunFolder) -> dict[str, bytes]:
+    """Return the files of a run that are packed otherwise than the run wrote them: without what tells of its machine.
+
+    Paths lose the folders above their last part. The manifest has the hashes of the files as they are packed.
+    """
+    changed = {run.plan: tomli_w.dumps(without_folders(read_toml(run.plan))).encode()}
+    split = run.read_split()
+    sources = without_folders({key: split[key] for key in _SOURCES if key in split})
+    if split | sources != split:
+        changed[run.split] = _json(split | sources)
+    if run.environment.is_file():
+        known = run.read_json(run.environment)
+        changed[run.environment] = _json({key: known[key] for key in _ENVIRONMENT if key in known})
+    if run.manifest.is_file():
+        manifest = run.read_json(run.manifest)
+        packed = {path.name: [content_hash(content)] for path, content in changed.items()}
+        files = {name: packed.get(name, hashes) for name, hashes in manifest["files"].items()}
+        changed[run.manifest] = _json(manifest | {"files": files})
+    return {path.name: content for path, content in changed.items()}
+
+
+def _json(value: Any) -> bytes:
+    return (json.dumps(value, indent=2, allow_nan=False) + "\n").encode()
 
 
 def _npy(array: np.ndarray) -> bytes:

@@ -48,12 +48,22 @@ class MetricTable:
         asked: the names of the metrics that the plan or the user requests: they are computed and shown
         watched: the column of the history that early stopping watches
         best_by: the column of the history that selects the best network
+        ignored: whether the data have ignored classes, or None if it is not known: then as if they had
     """
 
     resolved: Mapping[str, ResolvedComponent]
     asked: frozenset[str] = frozenset()
     watched: str = PREFIX + HEADLINE
     best_by: str = PREFIX + HEADLINE
+    ignored: bool | None = None
+
+    def for_data(self, ignore_classes: Collection[int]) -> MetricTable:
+        """Return the table for data with these ignored classes, as `shows` needs it.
+
+        Args:
+            ignore_classes: The ids of the ignored classes.
+        """
+        return replace(self, ignored=bool(ignore_classes))
 
     def of(self, score: str) -> ResolvedComponent | None:
         """Return the metric of a score such as "miou" or "iou_soil"; None if no metric in the table has it.
@@ -153,13 +163,17 @@ class MetricTable:
     def shows(self, score: str) -> bool:
         """Return whether tables show a score.
 
-        They show the metrics with `in_tables`, the requested metrics, and scores of metrics that are not installed.
+        They show the metrics with `in_tables`, the requested metrics, and scores of metrics that are not installed. Of
+        data without ignored classes, they do not show the metrics with `about_ignored`, unless requested.
 
         Args:
             score: The name of a score.
         """
         metric = self.of(score)
-        return metric is None or metric.component.in_tables or metric.entry.name in self.asked
+        if metric is None or metric.entry.name in self.asked:
+            return True
+        component = metric.component
+        return bool(component.in_tables) and not (component.about_ignored and self.ignored is False)
 
     def records(self, score: str) -> bool:
         """Return whether experiment trackers such as TensorBoard or MLflow receive a score.

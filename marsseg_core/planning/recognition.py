@@ -8,7 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from ..components.interfaces import Dataset
-from ..errors import RequestError
+from ..errors import RequestError, nearest
+from ..files.similar import similar_path
 from ..registry import kinds
 from ..registry.catalog import Catalog
 from ..registry.entries import Entry
@@ -26,8 +27,12 @@ def named_dataset(text: str, where: str, catalog: Catalog) -> grammar.NamedCompo
         return named[0]
     path = Path(text)
     if not os.path.exists(path):  # Path.exists raises for a name that is too long
+        similar = similar_path(text)
+        hint = similar and f"Did you mean '{similar}'?"
         if "/" in text or path.suffix:
-            raise RequestError(f"There is no file or folder '{text}'.", where=where)
+            raise RequestError(f"There is no file or folder '{text}'.", where=where, hint=hint)
+        if similar and nearest(text, [similar, *catalog.names(kinds.DATASET)]) == hint:
+            raise RequestError(f"There is no file, folder or data set '{text}'.", where=where, hint=hint)
         try:
             catalog.find(kinds.DATASET, text.partition(":")[0], where=where)
         except RequestError as error:

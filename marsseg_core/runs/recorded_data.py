@@ -20,18 +20,19 @@ from .data import read_data
 
 
 @waiting("Reading the data")
-def read_data_of(folder: RunFolder, plan: Plan) -> SegmentationData:
-    """Read the data of a run. If they are not where its plan says, the error says how to record their new place."""
+def read_data_of(folder: RunFolder, plan: Plan, *, hint: str | None = None) -> SegmentationData:
+    """Read the data of a run. If they are not where its plan says, the error says how to name their place.
+
+    That is `hint`, or else to record the new place in the run.
+    """
     try:
         return read_data(plan)
     except RequestError as error:
         path = getattr(plan.one(kinds.DATASET), "path", None)
         if not isinstance(path, str) or os.path.exists(path):
             raise
-        hint = f"If the data are elsewhere now, record the new place: marsseg run --resume {folder.path} --data PATH."
-        if folder.of_pack:
-            hint = f"If you have the data: marsseg evaluate {folder.title} --data PATH --subset test."
-        raise RequestError(error.what, where=error.where, hint=hint) from error
+        record = f"If the data are elsewhere now, record the new place: marsseg run --resume {folder.path} --data PATH."
+        raise RequestError(error.what, where=error.where, hint=hint or record) from error
 
 
 def record_data(folder: RunFolder, plan: Plan, file: Path | None = None) -> None:
@@ -69,9 +70,9 @@ def recorded_split(folder: RunFolder, data: SegmentationData) -> Split:
     if difference := _data_difference(recorded, data, folder):
         raise RequestError(
             f"The data is not what the run was trained on ({recorded['source']}): {difference}.",
-            where=f"{folder.path}, {data.source}",
+            where=f"{folder.title}, {data.source}",
             hint="The data of the run are needed here. To score all items of other data with the same classes: "
-            f"marsseg evaluate {folder.path} --data OTHER --subset all",
+            f"marsseg evaluate {folder.title} --data OTHER --subset all",
         )
     split = Split.from_json(recorded)
     if fault := split.fault(len(data), data.groups):

@@ -11,6 +11,7 @@ from typing import Any, Final
 from ..errors import RequestError
 from ..files.documents import checked, read_toml
 from ..files.pack import is_pack
+from ..files.places import without_folders
 from ..files.run_folder import FINISHED, RunFolder
 from ..files.schema import Items, OneOf, Table, Text
 from ..planning.metrics import MetricTable, metric_table
@@ -38,6 +39,10 @@ _RECORDED_PLAN: Final = Table(
         PLUGIN_KEY: Items(Table(required={"file": Text(), "sha256": Text()})),
     },
 )
+
+# The setting that names files whose content no other setting, nor the record of the data, identifies. Of all others,
+# the last part of a path is enough: the same data may lie elsewhere on another machine, or be named by a pack.
+_KNOWN_BY_PATH: Final = ("training.unlabelled",)
 
 # Settings that do not change the results.
 _WITHOUT_EFFECT: Final = ("training.workers", "training.worker_kind", "training.precision_from")
@@ -203,11 +208,12 @@ def _settings(document: Mapping[str, Any]) -> dict[str, str]:
             name, distribution = values.pop("name"), values.pop("distribution")
             versions[f"version.{distribution}"] = values.pop("version")
             path = f"{kind.option}.{position if names.count(name) > 1 else name}"
-            settings |= {f"{path}.{key}": parameters.to_text(value) for key, value in values.items()}
+            settings |= {f"{path}.{key}": parameters.to_text(without_folders(value)) for key, value in values.items()}
     for section, options in SECTIONS.items():
         # If the plan is older than an option, the run behaved as with the default.
         values = {name: parameter.default for name, parameter in parameters.parameters_of(options).items()}
         for key, value in (values | document.get(section, {})).items():
-            settings[f"{section}.{key}"] = parameters.to_text(value)
+            name = f"{section}.{key}"
+            settings[name] = parameters.to_text(value if name in _KNOWN_BY_PATH else without_folders(value))
     settings |= versions
     return {key: value for key, value in settings.items() if key not in _WITHOUT_EFFECT}

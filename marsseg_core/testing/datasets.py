@@ -111,6 +111,10 @@ class DatasetContract(ComponentContract):
             answer = type(self.component).explain(tmp_path / name)
             assert isinstance(answer, str), f"`explain` returns {answer!r} for the path '{name}', not a string"
 
+    def test_it_says_how_images_are_prepared(self) -> None:
+        answer = self.component.preparation()
+        assert isinstance(answer, str), f"`preparation` returns {answer!r}, not a text"
+
     @pytest.mark.parametrize("name", ["missing.npz", "empty.npz", "folder", "text.npz"])
     def test_the_error_for_a_bad_source_names_it(self, name: str, tmp_path: Path) -> None:
         if "path" not in parameters_of(type(self.component)):

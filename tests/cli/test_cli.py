@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import sys
 from pathlib import Path
 
@@ -157,6 +158,15 @@ def test_show_of_an_unknown_name(cli):
     answer = cli("show", "dnse")
     assert (answer.code, answer.out) == (2, "")
     assert answer.err == "Error: Nothing is called 'dnse'.\n       In: show\n       Did you mean 'dense'?\n"
+
+
+def test_show_of_a_file_names_the_command_that_examines_it(cli, tmp_path):
+    (tmp_path / "rocks.zip").write_bytes(b"PK\3\4")
+    (tmp_path / "photos").mkdir()
+    shutil.copytree(FROZEN / "finished", tmp_path / "first")
+    assert "       It is a file: marsseg check rocks.zip\n" in cli("show", "rocks.zip").err
+    assert "       It is a folder: marsseg data inspect photos\n" in cli("show", "photos").err
+    assert "       It is a folder: marsseg compare first\n" in cli("show", "first").err
 
 
 # --- other people's plugins

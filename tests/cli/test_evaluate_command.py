@@ -69,6 +69,12 @@ class TestOnItsOwnData:
         (score,) = document["scores"]
         assert score == {"run": str(run), "data": "npz:own.npz", "subset": subset} | stored_scores(run)[subset]
 
+    def test_without_ignored_classes_there_is_one_reading_of_the_score(self, cli, run):
+        own = f"npz:path={run.parent / 'own.npz'}"
+        readings = {"miou_an2dl", "miou_all"}
+        assert {*scores(cli("evaluate", str(run), "--data", f"{own}:ignore_classes=0"))} > readings
+        assert not {*scores(cli("evaluate", str(run), "--data", f"{own}:ignore_classes=none"))} & readings
+
     def test_the_default_is_the_test_subset_with_all_scores(self, cli, run):
         answer = cli("evaluate", str(run))
         rows = scores(answer)

@@ -449,6 +449,13 @@ class TestRequests:
             ),
             (["nowhere", "images", "--out", "out"], "'nowhere' is not a run folder"),
             (["RUN", "nowhere.png", "--out", "out"], "There is no file or folder 'nowhere.png'."),
+            (
+                ["RUN", "image", "--out", "out"],
+                "no file, folder or data set 'image'.\n       In: source image\n       Did you",
+            ),
+            (["RUN", "image/", "--out", "out"], "Did you mean 'images'?"),
+            (["images", "RUN", "--out", "out"], "Runs come first, the images last"),
+            (["RUN", "RUN", "--out", "out"], "is a run, not images to predict."),
             (["RUN", "images", "--subset", "test", "--out", "out"], "Image files have no subsets"),
             (["RUN", "images", "--tile-overlap", "1", "--out", "out"], "--tile-overlap"),
         ],

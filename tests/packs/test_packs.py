@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
+import tomllib
 import zipfile
 
 import h5py
 import keras
 import numpy as np
 import pytest
+import tomli_w
 import yaml
 
 import marsseg_core as marsseg
 from marsseg_core.data.images import write_png
 from marsseg_core.errors import RequestError
+from marsseg_core.export.images import RANDOM
 from marsseg_core.files.pack import DESCRIPTION, write_pack
+from marsseg_core.files.run_folder import RunFolder
 from marsseg_core.packs.card import GAP, card
 from marsseg_core.packs.check import check_pack
 from marsseg_core.packs.description import Statement, open_for_pack
-from marsseg_core.packs.make import make_pack
+from marsseg_core.packs.make import complete_description, make_pack
 from marsseg_core.registry.catalog import rescan
 from marsseg_core.registry.session import open_session
 
@@ -81,7 +86,8 @@ class TestTheReceiver:
         masks = [(tmp_path / name / "masks" / "photo.png").read_bytes() for name in ("run", "pack")]
         assert masks[0] == masks[1]
 
-    def test_scores_it_as_the_run(self, cli, run, pack):
+    def test_scores_it_as_the_run(self, cli, run, pack, tiny_file, tmp_path):
+        (tmp_path / tiny_file.name).symlink_to(tiny_file)  # the pack names the data, without their folders
         answer = cli("evaluate", str(run), str(pack), "--json")
         assert answer.code == 0, answer.err
         first, second = json.loads(answer.out)["scores"]
@@ -96,11 +102,12 @@ class TestTheReceiver:
         both = json.loads(cli("compare", str(run), str(pack), "--json").out)
         assert both["skipped"] == [{"run": str(pack), "reason": f"the same plan, seed and fold as {run}"}]
 
-    def test_plans_a_run_like_it(self, cli, run, pack):
+    def test_plans_a_run_like_it(self, cli, run, pack, tiny_file, tmp_path):
         of_run, of_pack = (cli("run", "--plan", str(each), "--dry-run") for each in (run, pack))
         assert of_pack.code == 0, of_pack.err
         plan = str(run / "plan.toml")
-        assert of_pack.out.replace(f"pack {pack}", f"file {plan}") == of_run.out
+        here = of_pack.out.replace(str(tmp_path / tiny_file.name), str(tiny_file))
+        assert here.replace(f"pack {pack}", f"file {plan}") == of_run.out
 
     def test_starts_a_run_from_it(self, pack, tiny_file, tmp_path):
         words = {"arch": "unet:width=0.125:depth=2:convolutions=1", "bottleneck": "none", "batch": 5, "epochs": 1}
@@ -108,10 +115,24 @@ class TestTheReceiver:
         assert begun.transfer.weights == begun.transfer.total
         assert begun.plan.training.init == str(pack)
 
-    def test_exports_it(self, cli, pack):
+    def test_exports_it_without_the_data(self, cli, pack):
         answer = cli("export", str(pack), "--format", "keras", "--out", "plain.keras", "--json")
         assert answer.code == 0, answer.err
-        assert json.loads(answer.out)["equal_labels"] == 1
+        told = json.loads(answer.out)
+        assert told["equal_labels"] == 1
+        assert told["images"] == 1 + RANDOM + 1  # the test image, and two batches of random ones
+        assert "The comparison uses the test image of the pack and random images only: There is no" in answer.err
+
+    def test_exports_it_with_the_data_at_another_place(self, cli, pack, tiny_file):
+        answer = cli("export", str(pack), "--format", "keras", "--data", str(tiny_file), "--out", "plain.keras")
+        assert answer.code == 0, answer.err
+        assert "images only" not in answer.err
+
+    def test_is_told_where_an_export_needs_the_data(self, cli, pack):
+        pytest.importorskip("tf2onnx")
+        answer = cli("export", str(pack), "--format", "onnx", "--precision", "int8", "--out", "small.onnx")
+        assert answer.code == 2
+        assert "If they lie elsewhere now, name their place: --data PATH." in answer.err
 
     def test_uses_it_in_python(self, run, pack):
         image = np.random.default_rng(2).integers(0, 256, (16, 32), np.uint8)
@@ -119,13 +140,10 @@ class TestTheReceiver:
         np.testing.assert_array_equal(one, two)
         assert marsseg.load(pack).count_params() == marsseg.load(run).count_params()
 
-    def test_reads_where_the_data_can_be_given(self, cli, tmp_path, opened):
-        description, contents = opened
-        contents["runs/1/plan.toml"] = contents["runs/1/plan.toml"].replace(b"tiny.npz", b"gone.npz")
-        contents.pop("runs/1/manifest.json")
-        answer = cli("evaluate", str(packed_again(tmp_path, description, contents)))
+    def test_reads_where_the_data_can_be_given(self, cli, pack):
+        answer = cli("evaluate", str(pack))
         assert answer.code == 2
-        assert "other.zip --data PATH --subset test" in answer.err
+        assert f"{pack} --data PATH --subset test" in answer.err
 
     def test_cannot_go_on_with_its_training(self, cli, pack):
         answer = cli("run", "--resume", str(pack))
@@ -262,6 +280,31 @@ class TestTheCard:
         ]
         assert "| 1 | soil |" in body
 
+    def test_gives_each_score_a_reading(self, opened):
+        text = card(opened[0])
+        assert re.search(r"\| iou soil \|.*\| iou of the class soil alone; see mIoU\. \|", text)
+        assert not re.search(r"\| +\|$", text.partition("## Scores")[2], re.MULTILINE)
+
+    def test_says_what_to_install_whether_an_index_has_it_or_not(self, opened):
+        opened[0]["runs"][0]["needs"] = {"marsseg": "0.2.0"}
+        assert "\nIt needs marsseg 0.2.0; the README says how to install it.\n" in card(opened[0])
+        opened[0]["runs"][0]["needs"]["dunes"] = "1.0"
+        text = card(opened[0])
+        assert "\nIt needs marsseg 0.2.0 and dunes 1.0; the README of each says how to install it.\n" in text
+        assert "pip install" not in text
+
+    def test_says_how_images_were_prepared(self, opened, run, tmp_path):
+        assert "before the training" not in card(opened[0])
+        folder = shutil.copytree(run, tmp_path / "run", ignore=shutil.ignore_patterns("manifest.json"))
+        plan = tomllib.loads((folder / "plan.toml").read_text())
+        plan["data"] = {"name": "folder", "distribution": "marsseg", "version": "0.2.0", "path": "photos"}
+        plan["data"] |= {"resize": "whole", "height": 16, "width": 32}
+        (folder / "plan.toml").write_text(tomli_w.dumps(plan))
+        network = marsseg.load(run)
+        described = complete_description("x", [RunFolder.open(folder)], [network], open_session(), Statement())
+        prepared = "each image is resized whole to 16×32 pixels (height×width), whatever its shape"
+        assert f"    - before the training: {prepared}\n" in card(described)
+
     def test_marks_what_nobody_has_said(self, opened):
         text = card(opened[0])
         assert f"Licence of the data: {GAP}" in text
@@ -291,6 +334,12 @@ class TestTheMaker:
     def test_says_nothing_of_the_machine(self, opened):
         environment = json.loads(opened[1]["runs/1/environment.json"])
         assert environment.keys() == {"schema", "python", "platform", "backend", "versions"}
+
+    def test_keeps_the_folders_of_its_files_to_itself(self, opened, run, tiny_file):
+        assert str(tiny_file) in (run / "plan.toml").read_text()  # a run stays as it is
+        files = [json.dumps(opened[0]).encode(), *(text for name, text in opened[1].items() if name[-3:] != "ras")]
+        assert not [text for text in files if str(tiny_file.parent).encode() in text]
+        assert tomllib.loads(opened[1]["runs/1/plan.toml"].decode())["data"]["path"] == tiny_file.name
 
     def test_packs_several_runs_as_an_ensemble(self, cli, run, photo, tmp_path):
         assert cli("pack", str(run), str(run), "--out", "two.zip").code == 0

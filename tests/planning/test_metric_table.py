@@ -127,6 +127,16 @@ def test_the_default_metrics_of_tables_and_history(table):
     assert [metric.entry.name for metric in table.in_history(())] == ["miou", "accuracy"]
 
 
+def test_readings_that_differ_by_ignored_classes_are_shown_where_there_are_some(table):
+    readings = {"miou_an2dl", "miou_all"}
+    default = {name for name in table.resolved if table.shows(name)}
+    assert {name for name in table.resolved if table.for_data((0,)).shows(name)} == default
+    assert {name for name in table.resolved if table.for_data(()).shows(name)} == default - readings
+    asked = table.asking("miou_all", installed(), where="--metrics").for_data(())
+    assert asked.shows("miou_all")
+    assert {metric.entry.name for metric in table.for_data(()).computed()} >= readings  # for metrics.json
+
+
 def test_a_confusion_computes_the_metrics_passed_to_it(table):
     result = Confusion(CLASSES, (0,), table.asking("boundary_iou", installed(), where="--metrics").computed())
     truth = np.array([[[1, 1, 1, 2, 2, 0]]], np.uint8)

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import tomllib
+from types import SimpleNamespace
 
 import keras
 import numpy as np
@@ -118,6 +119,17 @@ class TestRunFolder:
         page = (finished.path / "report.html").read_text()
         assert page.count("data:image/png;base64,") == 3
         assert "http" not in page
+
+    def test_the_command_prints_the_scores_and_names_the_page(self, finished, cli, monkeypatch):
+        monkeypatch.setattr(api, "run", lambda *_, **__: finished)
+        answer = cli("run", "--data", SMALL["data"])
+        assert f"{finished.path}: network of epoch {finished.best_epoch} of 2\n" in answer.out
+        assert f"Curves, scores and images, as a page: {finished.path / 'report.html'}\n" in answer.out
+        rows = [line.split("\t")[0] for line in answer.out.splitlines()]
+        assert {"miou", "miou_an2dl", "miou_all"} < {*rows}
+        monkeypatch.setattr(finished, "data", SimpleNamespace(ignore_classes=()))
+        rows = [line.split("\t")[0] for line in cli("run", "--data", SMALL["data"]).out.splitlines()]
+        assert [row for row in rows if row.startswith("miou")] == ["miou", "miou_per_image"]
 
     def test_no_temporary_files_are_left(self, finished):
         assert not list(finished.path.rglob(".*"))

@@ -14,6 +14,8 @@ from .values import EDGES_HELP, OVERLAP_HELP, Edges, check_overlap
 if TYPE_CHECKING:
     from marsseg_core.plugin_api import SegmentationData, Writer
 
+    from .resizing import Resizing
+
 # One of these folders shows that a folder is the release.
 _FOLDERS: Final = ("msl/ncam", "msl/mcam", "msl/images", "mer/images", "m2020/images")
 
@@ -77,12 +79,19 @@ class AI4Mars(Dataset):
         without = f" {', '.join(f'{name}/' for name in inside)} is there, but without these folders." if inside else ""
         return f"It looks for {', '.join(f'{folder}/' for folder in _FOLDERS)}, or one of them.{without}"
 
+    def preparation(self) -> str:
+        return str(self._resizing())
+
+    def _resizing(self) -> Resizing:
+        from .resizing import Resizing
+
+        return Resizing(self.resize, self.height, self.width, self.scale, self.edges, self.overlap)
+
     def load(self) -> SegmentationData:
         from marsseg_core.plugin_api import CacheSource, cached_data
 
         from . import ai4mars_labels, ai4mars_release
         from .pairs import report_unpaired, spread, write_pairs
-        from .resizing import Resizing
 
         root = Path(self.path)
         matches = ai4mars_release.find_pairs(root, self.rover, self.camera, self.labels, self.taxonomy)
@@ -91,7 +100,7 @@ class AI4Mars(Dataset):
         if self.groups == "none":
             pairs = [replace(pair, group=number) for number, pair in enumerate(pairs)]
         key = ai4mars_labels.KEYS[self.taxonomy]
-        resizing = Resizing(self.resize, self.height, self.width, self.scale, self.edges, self.overlap)
+        resizing = self._resizing()
 
         def prepare(writer: Writer) -> None:
             reader = ai4mars_labels.Reader(key, self.pixel_limit)

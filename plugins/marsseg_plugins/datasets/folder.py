@@ -173,6 +173,9 @@ class Folder(Dataset):
 
         return explain(path)
 
+    def preparation(self) -> str:
+        return str(self._resizing())
+
     def load(self) -> SegmentationData:
         from marsseg_core.plugin_api import (
             FACT_FILE,

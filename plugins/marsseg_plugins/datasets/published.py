@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from marsseg_core.plugin_api import ImageReader, SegmentationData, Writer
 
     from .pairs import Pair
+    from .resizing import Resizing
 
 
 class Reader(Protocol):
@@ -99,6 +100,14 @@ class PublishedSet(Dataset):
         """Return the colour of each class in the masks; None if masks hold ids."""
         return None
 
+    def preparation(self) -> str:
+        return str(self._resizing())
+
+    def _resizing(self) -> Resizing:
+        from .resizing import Resizing
+
+        return Resizing(self.resize, self.height, self.width, self.scale, self.edges, self.overlap)
+
     def load(self) -> SegmentationData:
         from marsseg_core.plugin_api import (
             CacheSource,
@@ -111,7 +120,6 @@ class PublishedSet(Dataset):
         )
 
         from .pairs import report_unpaired, spread, write_pairs
-        from .resizing import Resizing
 
         root = Path(self.path)
         found = self.contents(root)
@@ -119,7 +127,7 @@ class PublishedSet(Dataset):
         if not found.pairs:
             refuse_file(root, "There are no images with masks in this folder.")
         pairs = spread(found.pairs, self.limit)
-        resizing = Resizing(self.resize, self.height, self.width, self.scale, self.edges, self.overlap)
+        resizing = self._resizing()
 
         def prepare(writer: Writer) -> None:
             picture = ImageReader([pair.image for pair in pairs], Range.parse("bits", "set"), limit=self.pixel_limit)

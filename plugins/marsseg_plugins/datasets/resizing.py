@@ -53,6 +53,17 @@ class Resizing:
                     window = np.s_[top : top + self.height, left : left + self.width]
                     yield self.filled(image[window], 0), self.filled(mask[window], VOID), (top, left)
 
+    def __str__(self) -> str:
+        size = f"{self.height}×{self.width} pixels (height×width)"
+        if self.resize == "none":
+            return ""
+        if self.resize == "whole":
+            return f"each image is resized whole to {size}, whatever its shape"
+        if self.resize == "windows":
+            return f"windows of {size} are cut out of images, which keep their scale"
+        scale = "which keep their scale" if self.scale == 1 else f"after these are resized by the factor {self.scale:g}"
+        return f"tiles of {size} are cut out of images, {scale}"
+
     def remarks(self, sizes: Sequence[tuple[int, int]]) -> list[str]:
         """Return remarks for the user about tiles from images of these sizes (H, W)."""
         if self.resize != "tiles":

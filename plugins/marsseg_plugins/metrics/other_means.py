@@ -32,6 +32,7 @@ class CourseMeanIoU(Metric):
     )
     all_classes = True
     in_tables = True
+    about_ignored = True
 
     def value(self, counts: np.ndarray, spec: MetricSpec) -> float:
         return mean_iou_of_present(counts, spec.ignore_classes)
@@ -51,6 +52,7 @@ class AllPixelsMeanIoU(Metric):
     )
     all_classes = True
     in_tables = True
+    about_ignored = True
 
     def value(self, counts: np.ndarray, spec: MetricSpec) -> float:
         return mean_iou_of_all_pixels(counts, spec.ignore_classes)

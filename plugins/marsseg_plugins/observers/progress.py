@@ -41,16 +41,20 @@ def marsseg_network_built(run: Run) -> None:
 
 @hookimpl
 def marsseg_callbacks(run: Run) -> list[keras.callbacks.Callback]:
-    """Return the progress bar, on a terminal and in a notebook."""
+    """Return the progress bar, on a terminal and in a notebook; elsewhere, what explains a long first step."""
     if not _is_enabled():
         return []
     if NotebookOutput.is_possible():
         from .notebook_bar import NotebookBar
 
         return [NotebookBar(run, _heading(run))]
-    from .bar import EpochBar
+    if _on_terminal():
+        from .bar import EpochBar
 
-    return [EpochBar(run, _console())] if _on_terminal() else []
+        return [EpochBar(run, _console())]
+    from .first_step import FirstStep
+
+    return [FirstStep(_print_line)]
 
 
 @hookimpl

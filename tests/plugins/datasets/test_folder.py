@@ -145,6 +145,24 @@ sizes = st.integers(1, 12)
 masks = st.sampled_from([0, 1, 2, 255])
 
 
+@pytest.mark.parametrize(
+    ("parameters", "words"),
+    [
+        ({}, ""),
+        ({"resize": "whole"}, "each image is resized whole to 8×16 pixels (height×width), whatever its shape"),
+        ({"resize": "tiles"}, "tiles of 8×16 pixels (height×width) are cut out of images, which keep their scale"),
+        (
+            {"resize": "tiles", "scale": 0.5},
+            "tiles of 8×16 pixels (height×width) are cut out of images, after these are resized by the factor 0.5",
+        ),
+        ({"resize": "windows"}, "windows of 8×16 pixels (height×width) are cut out of images, which keep their scale"),
+    ],
+)
+def test_it_says_how_images_become_items(parameters, words):
+    size = {"height": 8, "width": 16} if parameters else {}
+    assert Folder(path="photos", **parameters, **size).preparation() == words
+
+
 @settings(max_examples=100)
 @given(data=st.data(), height=sizes, width=sizes, new_height=sizes, new_width=sizes, channels=st.sampled_from([1, 3]))
 def test_resizing_invents_no_label(data, height, width, new_height, new_width, channels):

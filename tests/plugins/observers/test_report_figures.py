@@ -265,6 +265,21 @@ def test_a_sheet_of_any_shape(shape, count, channels):
     assert picture.height > 2 * 256
 
 
+def test_a_long_title_of_a_tile_keeps_its_ends_and_to_its_column(monkeypatch):
+    written = []
+    monkeypatch.setattr(canvas, "write", lambda figure, target: written.append(figure))
+    square = np.zeros((16, 16, 1), np.uint8)
+    title = f"worst: frankfurt_000{'0' * 60}_leftImg8bit.jpg, miou 0.10"
+    rows = [Tile(name, square, square[..., 0], square[..., 0]) for name in (title, "worst: a.jpg, miou 0.10")]
+    tile_sheet(rows, names(2), io.BytesIO())
+    texts = {text.get_text(): text for text in written[0].texts}
+    assert "worst: a.jpg, miou 0.10" in texts
+    (short,) = (text for text in texts if "…" in text)
+    assert short.startswith("worst: frankfurt_0")
+    assert short.endswith("bit.jpg, miou 0.10")
+    assert 0.9 * 512 < texts[short].get_window_extent().width <= 512
+
+
 # --- page
 
 PNG = b"\x89PNG\r\n\x1a\n not really"
@@ -276,14 +291,14 @@ def subset(**changes) -> dict:
     return scores | classes | {"images": 30, "confusion": [[1, 0], [0, 0]]} | changes
 
 
-def page(**changes) -> str:
+def page(ignore_classes=(0,), **changes) -> str:
     metrics = {"schema": 1, "status": "finished", "best_epoch": 7, "epochs": 10}
     metrics["subsets"] = {"validation": subset(miou=0.7), "test": subset()}
     arguments = {
         "title": "run <b>1</b> $title",
         "metrics": metrics | changes,
         "class_names": ("background", "soil", "<i>rock"),
-        "ignore_classes": (0,),
+        "ignore_classes": ignore_classes,
         "figures": [PageFigure("Curves <u>", "caption & more", PNG)],
         "plan": 'name = "<script>alert(1)</script>"',
         "environment": {
@@ -350,6 +365,12 @@ def test_the_headline_is_the_test_score():
     text = page()
     assert '<div class="score">0.6100 <small>mIoU, test subset</small>' in text
     assert "interrupted" not in text
+
+
+def test_readings_that_differ_by_ignored_classes_are_left_out_where_there_are_none():
+    readings = ("mIoU, AN2DL", "mIoU, all pixels")
+    assert all(reading in page() for reading in readings)
+    assert not any(reading in page(ignore_classes=()) for reading in readings)
 
 
 def test_an_interrupted_run_says_so_and_shows_validation():

@@ -54,7 +54,7 @@ def render_page(
     installed ones. `decoding` says how logits became classes.
     """
     subsets = {name: metrics["subsets"][name] for name in SUBSETS if name in metrics["subsets"]}
-    table = table or metric_table()
+    table = (table or metric_table()).for_data(ignore_classes)
     return render_template(
         "marsseg_plugins.observers.report",
         "page.html",

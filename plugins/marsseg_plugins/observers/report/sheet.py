@@ -70,7 +70,8 @@ def tile_sheet(
             axes.imshow(panel, aspect="auto")
             axes.set_axis_off()
             x, y = left / width, 1 - (top - 8) / height
-            figure.text(x, y, caption, fontsize=CAPTION_SIZE, color=colours.INK, parse_math=False)
+            text = figure.text(x, y, caption, fontsize=CAPTION_SIZE, color=colours.INK, parse_math=False)
+            canvas.fit_width(text, PANEL)
         top += panel_height + GAP
     texts = figure.legend(
         handles=legend,
