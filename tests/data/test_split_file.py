@@ -124,9 +124,7 @@ class TestMissingSubsets:
         found = split_of(table(["train"] * 8 + ["test"] * 2), validation=0.25)
         assert len(found.validation) == 2
         assert found.test == (8, 9)
-        assert found.remarks == (
-            "The split has no validation subset: 2 of 8 training images (25 %) are drawn for it.",
-        )
+        assert found.remarks == ("The split has no validation subset: 2 of 8 training images (25 %) are drawn for it.",)
         assert found == split_of(table(["train"] * 8 + ["test"] * 2), validation=0.25)
 
     def test_keep_groups_together(self, split_of):
