@@ -7,7 +7,7 @@ written atomically.
 from __future__ import annotations
 
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -17,6 +17,7 @@ from PIL import GifImagePlugin, Image, ImageFile, JpegImagePlugin, PngImagePlugi
 from ..files.atomic import atomic_write
 from .image_files import LOSSLESS, ORIENTATION, opened, refuse_file
 from .limits import PIXEL_LIMIT
+from .mask_colours import ids_of_colours
 from .scaling import scaled_values
 
 Colour = tuple[int, int, int]
@@ -154,6 +155,7 @@ def read_mask(
     palette: Palette | None = None,
     indices: bool = False,
     upright: bool = True,
+    names: Sequence[str] | None = None,
 ) -> np.ndarray:
     """Read a mask file as an array (H, W) uint8 of class ids.
 
@@ -169,6 +171,7 @@ def read_mask(
         palette: the class id of each colour
         indices: whether the ids of a palette image are its indices, and not those of its colours
         upright: whether to turn the mask according to its EXIF orientation
+        names: the names of the classes, for messages
 
     Returns:
         (H, W) uint8
@@ -195,7 +198,7 @@ def read_mask(
         if picture.mode == "P" and indices:
             return np.array(picture)
         by_index = "If the indices of the palette are the ids, set palette=indices." if picture.mode == "P" else ""
-        if palette is None:
+        if not palette:
             what = "palette" if picture.mode == "P" else "colour"
             refuse_file(
                 path,
@@ -205,7 +208,7 @@ def read_mask(
             )
         if picture.has_transparency_data and picture.convert("RGBA").getchannel("A").getextrema() != (255, 255):
             refuse_file(path, "The mask is transparent in places.")
-        return _ids_of_colours(path, np.array(picture.convert("RGB")), palette, by_index or None)
+        return ids_of_colours(path, np.array(picture.convert("RGB")), palette, names, by_index)
 
 
 def _some_colours(picture: Image.Image) -> str:
@@ -375,17 +378,3 @@ def _ids_of_values(values: np.ndarray, palette: Palette | None) -> np.ndarray:
     ids[list(greys)] = list(greys.values())
     looked_up: np.ndarray = ids[values]
     return looked_up
-
-
-def _ids_of_colours(path: Path | str, pixels: np.ndarray, palette: Palette, hint: str | None) -> np.ndarray:
-    """Convert colours (H, W, 3) to the ids (H, W) that the palette has for them; refuse others with `hint`."""
-    ids = np.zeros(pixels.shape[:2], np.uint8)
-    known = np.zeros(pixels.shape[:2], bool)
-    for colour, label in palette.items():
-        here = (pixels == np.array(colour, np.uint8)).all(axis=-1)
-        ids[here] = label
-        known |= here
-    if not known.all():
-        red, green, blue = pixels[~known][0]
-        refuse_file(path, f"The mask has the colour {red},{green},{blue}, which is that of no class.", hint=hint)
-    return ids

@@ -322,8 +322,20 @@ def test_the_hint_about_a_palette_names_both_ways(save):
 def test_a_colour_missing_in_the_palette_is_refused(save):
     colours = np.zeros((4, 4, 3), np.uint8)
     colours[2, 1] = 1, 2, 3
-    what = refusal(read_mask, save(colours), palette=PALETTE)
-    assert what == "The mask has the colour 1,2,3, which is that of no class."
+    what = refusal(read_mask, save(colours), palette={(0, 0, 0): 0, (1, 2, 5): 1}, names=("soil", "rock"))
+    assert what == (
+        "The mask has the colour 1,2,3, which is that of no class. 1 of its 16 pixels have it, the first in row 2, "
+        "column 1 (from 0). The nearest colour is 1,2,5, rock."
+    )
+
+
+def test_many_colours_that_miss_in_the_palette_are_signs_of_interpolation(save):
+    colours = np.zeros((4, 4, 3), np.uint8)
+    colours[1:, :, 0] = np.arange(12).reshape(3, 4) + 100
+    with pytest.raises(RequestError) as caught:
+        read_mask(save(colours), palette=PALETTE)
+    assert "11 more pixels have 11 other colours of no class. So many colours mean that the" in caught.value.what
+    assert caught.value.hint.startswith("Export the mask again without interpolation")
 
 
 def test_a_transparent_mask_is_refused(save):

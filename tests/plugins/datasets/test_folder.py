@@ -259,7 +259,9 @@ def test_coloured_masks_are_read_by_the_colours_of_the_class_file(folder, mode, 
     (folder.path / name).write_text("name,r,g,b\nground,10,20,30\nrock,200,0,0\nvoid,0,0,0\n")
     np.testing.assert_array_equal(folder.load().masks[0], mask)
     (folder.path / name).write_text("ground,10,20,30\nrock,200,0,0\n")
-    assert folder.refusal().what == "The mask has the colour 0,0,0, which is that of no class."
+    error = folder.refusal()
+    assert error.what.startswith("The mask has the colour 0,0,0, which is that of no class.")
+    assert error.what.endswith("The nearest colour is 10,20,30, ground.")
 
 
 @pytest.mark.parametrize(
