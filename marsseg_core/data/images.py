@@ -200,11 +200,12 @@ def read_mask(
         by_index = "If the indices of the palette are the ids, set palette=indices." if picture.mode == "P" else ""
         if not palette:
             what = "palette" if picture.mode == "P" else "colour"
+            named = "The classes have names, but no colours. " if names else ""
             refuse_file(
                 path,
                 f"This is a {what} image; a mask has one channel of class ids.",
-                hint="To read such masks, give each class its colour in a class file, which is classes.csv in the "
-                f"folder of the data, with lines name,r,g,b. {_some_colours(picture)} {by_index}".rstrip(),
+                hint=f"{named}To read such masks, give each class its colour in a class file, which is classes.csv in "
+                f"the folder of the data, with lines name,r,g,b. {_some_colours(picture)} {by_index}".rstrip(),
             )
         if picture.has_transparency_data and picture.convert("RGBA").getchannel("A").getextrema() != (255, 255):
             refuse_file(path, "The mask is transparent in places.")
