@@ -15,7 +15,8 @@ _MUCH_VOID = 0.5
 
 # How people call pixels without a label, beside marsseg's own word "void". "Void" in other letters is not it either.
 _NO_LABEL = frozenset(
-    "unlabelled|unlabeled|not labelled|not labeled|void|ignore|ignored|unknown|none|nodata|no data|undefined".split("|")
+    {"unlabelled", "unlabeled", "not labelled", "not labeled", "void", "ignore", "ignored", "unknown", "none"}
+    | {"nodata", "no data", "undefined"}
 )
 
 

@@ -13,10 +13,11 @@ import numpy as np
 from ..errors import RequestError, some
 from .arrays import SegmentationData
 from .names import image_of
-from .split import SUBSETS, Split
+from .split import Split
 from .split_file import read_split_file
 from .split_options import GIVEN, SplitOptions
 from .statistics import rarest_class
+from .subsets import SUBSETS
 
 # If there are at most this many assignments (11 units to three subsets), all of them are compared.
 _FEW: Final = 3**11

@@ -83,6 +83,9 @@ class TestOnItsOwnData:
     def test_all_and_train_count_their_images(self, cli, run):
         assert scores(cli("evaluate", str(run), "--subset", "all"))["images"] == ["24"]
         train = len(json.loads((run / "split.json").read_text())["train"])
+        assert scores(cli("evaluate", str(run), "--subset", "val")) == scores(
+            cli("evaluate", str(run), "--subset", "validation")
+        )
         assert scores(cli("evaluate", str(run), "--subset", "train"))["images"] == [str(train)]
 
     def test_data_that_changed_is_refused(self, cli, other, scenes):

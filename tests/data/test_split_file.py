@@ -216,9 +216,13 @@ class TestTheDataOwnSplit:
             "The data come with a split, which folds do not use: all images are divided into folds.",
         )
 
+    def test_may_call_its_subsets_as_folders_do(self):
+        assert data(split={"train": [0], "val": [4]}).split == Split((0,), (4,), (), "given")
+
     @pytest.mark.parametrize(
         ("split", "message"),
         [
+            ({"val": [0], "validation": [1]}, "A split has the subsets train, validation, test, not val."),
             ({"learn": [0]}, "A split has the subsets train, validation, test, not learn."),
             ([0, 1], "A split has the subsets train, validation, test, not [0, 1]."),
             ({"train": [10]}, "The split has item 10; items are numbered 0 to 9."),
