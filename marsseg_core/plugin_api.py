@@ -83,6 +83,7 @@ if TYPE_CHECKING:
     from .data.images import (
         Colour as Colour,
         Palette as Palette,
+        image_size as image_size,
         orientation_of as orientation_of,
         pixel_type as pixel_type,
         read_image as read_image,
@@ -223,6 +224,7 @@ _NAMES: Final = {
     "data.images": (
         "Colour",
         "Palette",
+        "image_size",
         "orientation_of",
         "pixel_type",
         "read_image",

@@ -36,6 +36,10 @@ _IDS: Final = "marsseg"
 # The offset of the bit depth in the header of a PNG file.
 _PNG_DEPTH: Final = 24
 
+# The tag of the EXIF orientation, and its values for images that lie on a side.
+_ORIENTATION_TAG: Final = 274
+_LYING: Final = (5, 6, 7, 8)
+
 # Tags of TIFF. PhotometricInterpretation says whether 0 is black or white, SampleFormat whether values have a sign.
 _TIFF_DEPTH: Final = 258
 _TIFF_COMPRESSION: Final = 259
@@ -146,6 +150,27 @@ def pixel_type(path: Path | str, *, limit: int = PIXEL_LIMIT) -> np.dtype:
         if picture.mode.startswith(_SIXTEEN_BITS):
             return np.dtype(np.uint16)
         return np.dtype({"I": np.int32, "F": np.float32}.get(picture.mode, np.uint8))
+
+
+def image_size(path: Path | str, *, limit: int = PIXEL_LIMIT) -> tuple[int, int]:
+    """Read the size of an image file from its header, without decoding the pixels.
+
+    Args:
+        path: an image file
+        limit: the maximum number of pixels
+
+    Returns:
+        The numbers of rows and of columns, after the image is turned according to its EXIF orientation.
+
+    Raises:
+        RequestError: if the file cannot be read
+    """
+    with opened(path, limit, decoded=False) as picture:
+        # Pillow gives the turned size of TIFF at once. Of PNG without this entry, it would decode the pixels to find it.
+        own = isinstance(picture, TiffImagePlugin.TiffImageFile)
+        absent = isinstance(picture, PngImagePlugin.PngImageFile) and "exif" not in picture.info
+        lies = not own and not absent and picture.getexif().get(_ORIENTATION_TAG, 1) in _LYING
+        return (picture.width, picture.height) if lies else (picture.height, picture.width)
 
 
 def read_mask(

@@ -119,13 +119,25 @@ def test_a_limit_takes_images_evenly_spread_over_the_folder(folder, limit):
 # --- sizes and colours
 
 
+def test_images_of_different_proportions_that_are_resized_whole_are_told(folder, caplog):
+    folder.pair("a", size=(8, 10))
+    folder.pair("b", size=(16, 20))
+    folder.load(resize="whole", height=6, width=4)
+    assert "proportions" not in caplog.text
+    folder.pair("c", size=(8, 16))
+    caplog.clear()
+    folder.load(resize="whole", height=6, width=4)
+    (line,) = [line for line in caplog.messages if "proportions" in line]
+    assert "The images are 1.25 to 2 times as wide as high; with resize=whole, all items are 0.667 times" in line
+
+
 def test_images_of_several_sizes_are_refused_with_a_hint(folder):
     folder.pair("a")
     folder.pair("b", size=(9, 10))
     error = folder.refusal()
     assert error.what == "This image has 9 × 10 pixels, but a.png has 8 × 10."
     assert error.where == str(folder.path / "images" / "b.png")
-    assert "resize=whole" in error.hint
+    assert error.hint.startswith("Sizes: 8 × 10 (1×), 9 × 10 (1×). Set resize=whole or resize=tiles")
     assert folder.load(resize="whole", height=6, width=4).images.shape == (2, 6, 4, 1)
     assert folder.load(resize="tiles", height=4, width=5).images.shape == (4 + 6, 4, 5, 1)
 
