@@ -166,7 +166,7 @@ def image_size(path: Path | str, *, limit: int = PIXEL_LIMIT) -> tuple[int, int]
         RequestError: if the file cannot be read
     """
     with opened(path, limit, decoded=False) as picture:
-        # Pillow gives the turned size of TIFF at once. Of PNG without this entry, it would decode the pixels to find it.
+        # Pillow gives the turned size of TIFF at once. In PNG without the entry, it would decode the pixels to find it.
         own = isinstance(picture, TiffImagePlugin.TiffImageFile)
         absent = isinstance(picture, PngImagePlugin.PngImageFile) and "exif" not in picture.info
         lies = not own and not absent and picture.getexif().get(_ORIENTATION_TAG, 1) in _LYING

@@ -86,8 +86,8 @@ class Resizing:
             return []
         return [
             f"The images are {min(ratios):.3g} to {max(ratios):.3g} times as wide as high; with resize=whole, all "
-            f"items are {self.width / self.height:.3g} times as wide as high, so the images are squeezed, each in its own "
-            "way. resize=tiles keeps the proportions."
+            f"items are {self.width / self.height:.3g} times as wide as high, so the images are squeezed, each in its "
+            "own way. resize=tiles keeps the proportions."
         ]
 
     def _scaled(self, size: tuple[int, ...]) -> tuple[int, int]:
