@@ -83,6 +83,7 @@ if TYPE_CHECKING:
     from .data.images import (
         Colour as Colour,
         Palette as Palette,
+        image_size as image_size,
         orientation_of as orientation_of,
         pixel_type as pixel_type,
         read_image as read_image,
@@ -95,8 +96,9 @@ if TYPE_CHECKING:
     from .data.ranges import ImageChunk as ImageChunk, Range as Range, determine_scaling as determine_scaling
     from .data.raster import Raster as Raster
     from .data.scaling import Scaling as Scaling, numbers_of as numbers_of
-    from .data.split import SUBSET_WORDS as SUBSET_WORDS, SUBSETS as SUBSETS, Split as Split
+    from .data.split import Split as Split
     from .data.statistics import balanced_weights as balanced_weights, rarest_items as rarest_items
+    from .data.subsets import SUBSET_WORDS as SUBSET_WORDS, SUBSETS as SUBSETS
     from .data.tables import Table as Table, read_table as read_table
     from .data.warps import Fill as Fill, Warp as Warp
     from .errors import (
@@ -222,6 +224,7 @@ _NAMES: Final = {
     "data.images": (
         "Colour",
         "Palette",
+        "image_size",
         "orientation_of",
         "pixel_type",
         "read_image",
@@ -260,10 +263,10 @@ _NAMES: Final = {
         "by_channels",
         "opencv",
     ),
-    "data.split": (
+    "data.split": ("Split",),
+    "data.subsets": (
         "SUBSETS",
         "SUBSET_WORDS",
-        "Split",
     ),
     "data.ranges": (
         "ImageChunk",

@@ -66,12 +66,11 @@ def evaluate(
     """
     from ..export.exporters import find_engine
     from ..inference.ensemble import open_runs
-    from ..inference.image_sources import ALL, check_subset
+    from ..inference.image_sources import ALL, checked_subset
 
     check_target(html, "--html", ".html")
     check_backend()
-    check_subset(subset)
-    subset = subset or (ALL if data else "test")
+    subset = checked_subset(subset or (ALL if data else "test"))
     folders = [folder for run in runs for folder in open_runs([run])[0]]
     session = open_session(plugins=plugin, trust=trust)
     runtime = find_engine(engine, session.catalog)

@@ -65,8 +65,9 @@ def print_table(
 ) -> None:
     """Print a table: aligned on a terminal, with tabs between the columns elsewhere.
 
-    On a terminal, empty columns are left out. The first `names` columns are never folded; if the terminal is too
-    narrow for them, each row is printed as a paragraph. Columns in `right` are aligned to the right.
+    On a terminal, empty columns are left out. The first `names` columns are never folded, and no word of the others is
+    broken, such as the path of a file; if the terminal is too narrow for this, each row is printed as a paragraph.
+    Columns in `right` are aligned to the right.
     """
     rows = [[printable(cell) for cell in row] for row in rows]
     console = _console()
@@ -80,8 +81,11 @@ def print_table(
     from rich.padding import Padding
     from rich.table import Table
 
-    widths = [max(map(len, column)) + 2 for column in zip(headers, *rows, strict=True)]
-    if sum(widths) > console.width and console.width - sum(widths[:names]) < _MIN_WIDTH:
+    columns = [*zip(headers, *rows, strict=True)]
+    widths = [max(map(len, column)) + 2 for column in columns]
+    least = widths[:names] + [2 + max(map(_longest_word, column)) for column in columns[names:]]
+    narrow = sum(least) > console.width or console.width - sum(widths[:names]) < _MIN_WIDTH
+    if sum(widths) > console.width and narrow:
         for row in rows:
             console.print(Text(" ".join(row[:names]), style="bold"))
             for cell in filter(None, row[names:]):
@@ -90,10 +94,22 @@ def print_table(
     table = Table(box=None, pad_edge=False, header_style="bold")
     for position, header in enumerate(headers):
         justify: Literal["left", "right"] = "right" if header in right else "left"
-        table.add_column(Text(header), justify=justify, overflow="fold", no_wrap=position < names)
+        width = _share(widths, least, position, console.width) - 2
+        table.add_column(Text(header), justify=justify, overflow="fold", no_wrap=position < names, width=width)
     for row in rows:
         table.add_row(*map(Text, row))
     console.print(table)
+
+
+def _longest_word(cell: str) -> int:
+    return max(map(len, cell.split()), default=0)
+
+
+def _share(widths: Sequence[int], least: Sequence[int], position: int, available: int) -> int:
+    """Return the width of a column: its own, or its least and a share of what remains beside those of all columns."""
+    wanted, spare = sum(widths) - sum(least), available - sum(least)
+    more = widths[position] - least[position]
+    return widths[position] if wanted <= spare else least[position] + more * spare // wanted
 
 
 def _show_all_causes(error: BaseException | None) -> None:

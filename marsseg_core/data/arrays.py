@@ -17,7 +17,8 @@ from ..printable import printable
 from ..shown import HtmlRepr
 from .chunks import chunks
 from .names import StoredNames
-from .split import SUBSETS, Split
+from .split import Split
+from .subsets import SUBSETS, subset_called
 
 if TYPE_CHECKING:
     from .cleaning_report import CleaningReport
@@ -146,6 +147,10 @@ class SegmentationData(HtmlRepr):
         if split is None:
             return
         if not isinstance(split, Split):
+            if isinstance(split, Mapping) and len(called := {subset_called(str(key)): key for key in split}) == len(
+                split
+            ):
+                split = {subset: split[key] for subset, key in called.items()}
             if not isinstance(split, Mapping) or (unknown := set(split) - set(SUBSETS)):
                 what = sorted(unknown)[0] if isinstance(split, Mapping) else _quoted(split)
                 self._refuse(f"A split has the subsets {', '.join(SUBSETS)}, not {what}.")

@@ -13,12 +13,19 @@ from .split import Split
 # A larger share of void pixels probably means that a class was read as void.
 _MUCH_VOID = 0.5
 
+# How people call pixels without a label, beside marsseg's own word "void". "Void" in other letters is not it either.
+_NO_LABEL = frozenset(
+    {"unlabelled", "unlabeled", "not labelled", "not labeled", "void", "ignore", "ignored", "unknown", "none"}
+    | {"nodata", "no data", "undefined"}
+)
+
 
 def doubts(data: SegmentationData, split: Split | None) -> list[str]:
     """Return a warning for each likely mistake in the labels; with a split, also in its training subset.
 
-    The mistakes are: masks with only the values 0 and 255, more than half of the pixels void, classes without a pixel
-    in all masks or in the training subset, and a training subset with a single class. Ignored classes are left out.
+    The mistakes are: masks with only the values 0 and 255, more than half of the pixels void, classes whose names say
+    that they are none, classes without a pixel in all masks or in the training subset, and a training subset with a
+    single class. Ignored classes are left out.
     """
     pixels = data.label_counts.sum(axis=0, dtype=np.int64)
     void, total = int(pixels[-1]), int(pixels.sum())
@@ -30,6 +37,12 @@ def doubts(data: SegmentationData, split: Split | None) -> list[str]:
         )
     if void > _MUCH_VOID * total:
         lines.append(f"{100 * void / total:.1f} % of all pixels are void ({VOID}): losses and metrics ignore them.")
+    for c in data.labelled_classes:
+        if pixels[c] and data.class_names[c].casefold().replace("_", " ").replace("-", " ").strip() in _NO_LABEL:
+            lines.append(
+                f"{_names(data, [c])} counts as a class, with {100 * pixels[c] / total:.1f} % of all pixels. If these "
+                f"are pixels without a label, call it void in the class file, or set ignore_classes={c}."
+            )
     missing = [c for c in data.labelled_classes if not pixels[c]]
     if missing:
         lines.append(f"No mask has a pixel of {_names(data, missing)}: do the classes match the masks?")

@@ -27,7 +27,7 @@ from .folder_facts import write_folder_facts
 from .images import Colour, png_picture
 from .item_file import ITEM_FILE, item_table
 from .names import MAX_NAME, is_text
-from .split import SUBSETS
+from .subsets import SUBSETS
 
 _logger = get_logger(__name__)
 

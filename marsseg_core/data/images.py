@@ -7,7 +7,7 @@ written atomically.
 from __future__ import annotations
 
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -17,6 +17,7 @@ from PIL import GifImagePlugin, Image, ImageFile, JpegImagePlugin, PngImagePlugi
 from ..files.atomic import atomic_write
 from .image_files import LOSSLESS, ORIENTATION, opened, refuse_file
 from .limits import PIXEL_LIMIT
+from .mask_colours import ids_of_colours
 from .scaling import scaled_values
 
 Colour = tuple[int, int, int]
@@ -34,6 +35,10 @@ _IDS: Final = "marsseg"
 
 # The offset of the bit depth in the header of a PNG file.
 _PNG_DEPTH: Final = 24
+
+# The tag of the EXIF orientation, and its values for images that lie on a side.
+_ORIENTATION_TAG: Final = 274
+_LYING: Final = (5, 6, 7, 8)
 
 # Tags of TIFF. PhotometricInterpretation says whether 0 is black or white, SampleFormat whether values have a sign.
 _TIFF_DEPTH: Final = 258
@@ -147,6 +152,27 @@ def pixel_type(path: Path | str, *, limit: int = PIXEL_LIMIT) -> np.dtype:
         return np.dtype({"I": np.int32, "F": np.float32}.get(picture.mode, np.uint8))
 
 
+def image_size(path: Path | str, *, limit: int = PIXEL_LIMIT) -> tuple[int, int]:
+    """Read the size of an image file from its header, without decoding the pixels.
+
+    Args:
+        path: an image file
+        limit: the maximum number of pixels
+
+    Returns:
+        The numbers of rows and of columns, after the image is turned according to its EXIF orientation.
+
+    Raises:
+        RequestError: if the file cannot be read
+    """
+    with opened(path, limit, decoded=False) as picture:
+        # Pillow gives the turned size of TIFF at once. In PNG without the entry, it would decode the pixels to find it.
+        own = isinstance(picture, TiffImagePlugin.TiffImageFile)
+        absent = isinstance(picture, PngImagePlugin.PngImageFile) and "exif" not in picture.info
+        lies = not own and not absent and picture.getexif().get(_ORIENTATION_TAG, 1) in _LYING
+        return (picture.width, picture.height) if lies else (picture.height, picture.width)
+
+
 def read_mask(
     path: Path | str,
     *,
@@ -154,6 +180,7 @@ def read_mask(
     palette: Palette | None = None,
     indices: bool = False,
     upright: bool = True,
+    names: Sequence[str] | None = None,
 ) -> np.ndarray:
     """Read a mask file as an array (H, W) uint8 of class ids.
 
@@ -169,6 +196,7 @@ def read_mask(
         palette: the class id of each colour
         indices: whether the ids of a palette image are its indices, and not those of its colours
         upright: whether to turn the mask according to its EXIF orientation
+        names: the names of the classes, for messages
 
     Returns:
         (H, W) uint8
@@ -195,17 +223,18 @@ def read_mask(
         if picture.mode == "P" and indices:
             return np.array(picture)
         by_index = "If the indices of the palette are the ids, set palette=indices." if picture.mode == "P" else ""
-        if palette is None:
+        if not palette:
             what = "palette" if picture.mode == "P" else "colour"
+            named = "The classes have names, but no colours. " if names else ""
             refuse_file(
                 path,
                 f"This is a {what} image; a mask has one channel of class ids.",
-                hint="To read such masks, give each class its colour in a class file, which is classes.csv in the "
-                f"folder of the data, with lines name,r,g,b. {_some_colours(picture)} {by_index}".rstrip(),
+                hint=f"{named}To read such masks, give each class its colour in a class file, which is classes.csv in "
+                f"the folder of the data, with lines name,r,g,b. {_some_colours(picture)} {by_index}".rstrip(),
             )
         if picture.has_transparency_data and picture.convert("RGBA").getchannel("A").getextrema() != (255, 255):
             refuse_file(path, "The mask is transparent in places.")
-        return _ids_of_colours(path, np.array(picture.convert("RGB")), palette, by_index or None)
+        return ids_of_colours(path, np.array(picture.convert("RGB")), palette, names, by_index)
 
 
 def _some_colours(picture: Image.Image) -> str:
@@ -373,17 +402,3 @@ def _ids_of_values(values: np.ndarray, palette: Palette | None) -> np.ndarray:
     ids[list(greys)] = list(greys.values())
     looked_up: np.ndarray = ids[values]
     return looked_up
-
-
-def _ids_of_colours(path: Path | str, pixels: np.ndarray, palette: Palette, hint: str | None) -> np.ndarray:
-    """Convert colours (H, W, 3) to the ids (H, W) that the palette has for them; refuse others with `hint`."""
-    ids = np.zeros(pixels.shape[:2], np.uint8)
-    known = np.zeros(pixels.shape[:2], bool)
-    for colour, label in palette.items():
-        here = (pixels == np.array(colour, np.uint8)).all(axis=-1)
-        ids[here] = label
-        known |= here
-    if not known.all():
-        red, green, blue = pixels[~known][0]
-        refuse_file(path, f"The mask has the colour {red},{green},{blue}, which is that of no class.", hint=hint)
-    return ids

@@ -16,10 +16,11 @@ from .doubts import doubts
 from .duplicates import Copies, identical_groups, image_copies, mask_groups
 from .groups import ItemGroup
 from .labels import rims, strip_widths
-from .split import SUBSETS, Split
+from .split import Split
 from .split_options import SplitOptions
 from .splits import make_split
 from .statistics import balanced_weights
+from .subsets import SUBSETS
 
 WEIGHT_CAP: Final = 10.0
 WIDEST_STRIP: Final = 8

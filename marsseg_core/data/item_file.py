@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from .arrays import SegmentationData
-from .split import SUBSETS
+from .subsets import SUBSETS
 
 ITEM_FILE: Final = "items.csv"
 """Name the table in the folder of a data set."""

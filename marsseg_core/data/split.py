@@ -4,24 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final, Literal
+from typing import Any, Literal
 
 import numpy as np
 
-SUBSETS: Final = ("train", "validation", "test")
-"""Name the subsets of a split, in the order of their numbers."""
-
-SUBSET_WORDS: Final[Mapping[str, str]] = {
-    "train": "train",
-    "training": "train",
-    "val": "validation",
-    "valid": "validation",
-    "validation": "validation",
-    "dev": "validation",
-    "test": "test",
-    "testing": "test",
-}
-"""Map the words by which folders and files call the subsets, in lower case, to marsseg's."""
+from .subsets import SUBSETS
 
 Origin = Literal["drawn", "given", "file"]
 

@@ -16,7 +16,8 @@ from ..files.run_folder import RunFolder
 from .arrays import SegmentationData
 from .image_files import refuse_file
 from .names import image_of
-from .split import SUBSET_WORDS, SUBSETS, Split
+from .split import Split
+from .subsets import SUBSET_WORDS, SUBSETS
 from .tables import read_table
 
 _ITEM_COLUMNS: Final = ("item", "file", "file_id", "image")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -9,12 +10,14 @@ from typing import Final
 
 import numpy as np
 
-from ..errors import RequestError
+from ..errors import RequestError, some
 from .arrays import SegmentationData
-from .split import SUBSETS, Split
+from .names import image_of
+from .split import Split
 from .split_file import read_split_file
 from .split_options import GIVEN, SplitOptions
 from .statistics import rarest_class
+from .subsets import SUBSETS
 
 # If there are at most this many assignments (11 units to three subsets), all of them are compared.
 _FEW: Final = 3**11
@@ -102,11 +105,37 @@ def _completed(data: SegmentationData, split: Split, options: SplitOptions) -> S
         return _checked(data, split, options)
     subset_of_item = split.numbers(len(data))
     _draw_from_train(data, subset_of_item, missing, [options.seed])
-    remarks = tuple(
-        f"The split has no {subset} subset: {100 * share:.3g} % of its training images are drawn for it."
+    completed = Split.from_numbers(subset_of_item, split.origin)
+    remarks = [
+        f"The split has no {subset} subset: {_drawn(data, completed[subset], len(split.train), share)}"
         for subset, share in missing.items()
+    ]
+    return _checked(data, replace(completed, remarks=(*split.remarks, *remarks)), options)
+
+
+def _drawn(data: SegmentationData, items: np.ndarray, count: int, share: float) -> str:
+    """Return the end of a remark: how many of `count` training items were drawn where a share was wanted."""
+    drawn = f"{len(items):,} of {count:,} training images ({100 * len(items) / max(count, 1):.3g} %"
+    if data.groups is None:
+        return f"{drawn}) are drawn for it."
+    groups = np.unique(data.groups[items])
+    places = [place for group in groups if (place := _place(data, np.flatnonzero(data.groups == group)))]
+    named = f": {some(places)}" if places else ""
+    lines = f"{drawn}; {len(groups):,} group{'' if len(groups) == 1 else 's'}{named}) are drawn for it."
+    if abs(len(items) - share * count) < 1:
+        return lines
+    return (
+        f"{lines} A group stays together, so this is not the share of {100 * share:.3g} %. "
+        "groups=none (data set folder) draws single images; --split FILE takes subsets of your own."
     )
-    return _checked(data, Split.from_numbers(subset_of_item, split.origin, (*split.remarks, *remarks)), options)
+
+
+def _place(data: SegmentationData, items: np.ndarray) -> str:
+    """Return what the names of the items of a group have in common: their folder, or their image; empty for nothing."""
+    if data.names is None:
+        return ""
+    images = {image_of(data.name(item)) for item in items}
+    return images.pop() if len(images) == 1 else os.path.commonpath([os.path.dirname(image) for image in images])
 
 
 def _draw_from_train(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import sqrt
 from pathlib import Path
@@ -12,6 +12,7 @@ from textwrap import shorten
 from typing import Any, Final
 
 from ..conventions import HEADLINE
+from ..data.subsets import subset_called
 from ..errors import RequestError, nearest
 from ..files.run_folder import RunFolder
 from ..files.waiting import waiting
@@ -170,6 +171,7 @@ def compare_runs(paths: Sequence[Path], *, by: str = HEADLINE, subset: str = "te
     # The direction of the default score is known: higher is better. So no metric is imported for it.
     table = None if by == HEADLINE else metric_table()
     by = table.canonical(by) if table else by
+    subset = subset_called(subset)
     if subset not in SUBSETS:
         raise RequestError(
             f"There is no subset '{subset}' to compare.", where="--subset", hint=f"One of {', '.join(SUBSETS)}."
@@ -185,7 +187,7 @@ def compare_runs(paths: Sequence[Path], *, by: str = HEADLINE, subset: str = "te
     if not scored:
         lines = "; ".join(f"{path}: {reason}" for path, reason in skipped[:5])
         raise RequestError(f"None of {len(skipped)} runs has scores of the {subset} subset: {lines}.", where="compare")
-    _check_metric(by, scored, subset)
+    by = _recorded_score(by, scored, subset)
     if table and table.of(by) is None:
         raise RequestError(
             f"The metric '{by}' is not installed, so it is unknown whether higher is better.",
@@ -224,10 +226,22 @@ def _unscored(record: Record, subset: str) -> str:
     return "" if subset in record.scores else f"the {subset} subset was not scored"
 
 
-def _check_metric(by: str, records: Sequence[Record], subset: str) -> None:
+def score_called(by: str, known: Collection[str]) -> str:
+    """Return the known score of this name, in which underscores may stand for the spaces of a class.
+
+    If none or several fit, `by` is returned as it is.
+    """
+    fitting = [name for name in known if name.replace(" ", "_") == by]
+    return fitting[0] if by not in known and len(fitting) == 1 else by
+
+
+def _recorded_score(by: str, records: Sequence[Record], subset: str) -> str:
+    """Return the name of a score in the records. Raises RequestError if there is none."""
     known = dict.fromkeys(name for record in records for name in record.scores[subset])
-    if by not in known:
-        raise RequestError(f"No run has a score '{by}'.", where="--by", hint=nearest(by, known, listing="Scores"))
+    by = score_called(by, known)
+    if by in known:
+        return by
+    raise RequestError(f"No run has a score '{by}'.", where="--by", hint=nearest(by, known, listing="Scores"))
 
 
 def _grouped(records: Sequence[Record]) -> tuple[list[list[Record]], list[tuple[Path, str]]]:

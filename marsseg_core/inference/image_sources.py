@@ -15,7 +15,7 @@ from ..data.file_names import file_names
 from ..data.image_files import SUFFIXES
 from ..data.image_reader import ImageReader
 from ..data.ranges import Range
-from ..data.split import SUBSETS
+from ..data.subsets import SUBSETS, subset_called
 from ..errors import RequestError, nearest
 from ..files.run_folder import RunFolder
 from ..planning.invoke import call_component
@@ -30,10 +30,12 @@ from .ensemble import scaling_of
 ALL: Final = "all"
 
 
-def check_subset(subset: str | None) -> None:
-    """Raise RequestError where `subset` is not the name of a subset."""
-    if subset is not None and subset not in (*SUBSETS, ALL):
-        raise RequestError(f"There is no subset '{subset}'.", where="--subset", hint=nearest(subset, (*SUBSETS, ALL)))
+def checked_subset(subset: str) -> str:
+    """Return marsseg's name of a subset, for a word such as "val" too. Raises RequestError where it is of none."""
+    name = subset_called(subset)
+    if name not in (*SUBSETS, ALL):
+        raise RequestError(f"There is no subset '{subset}'.", where="--subset", hint=nearest(name, (*SUBSETS, ALL)))
+    return name
 
 
 @dataclass(frozen=True)

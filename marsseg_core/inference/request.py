@@ -17,7 +17,7 @@ from ..registry.kinds import DATASET
 from ..registry.session import open_session
 from ..runs.decoding import decoding_of, uses_tta
 from .ensemble import Classes, load_networks, open_runs
-from .image_sources import check_subset, find_source
+from .image_sources import checked_subset, find_source
 
 if TYPE_CHECKING:
     from ..networks.predictor import Predictor
@@ -151,14 +151,14 @@ class Prediction(OpenedRuns):
     request: PredictionRequest
 
     def __init__(self, request: PredictionRequest) -> None:
-        check_subset(request.subset)
+        subset = None if request.subset is None else checked_subset(request.subset)
         super().__init__(request)
         self.labels_only = not request.probabilities
         self.images = find_source(
             request.source,
             self.session,
             self.folders,
-            subset=request.subset,
+            subset=subset,
             pixel_limit=request.pixel_limit,
             wanted=self.wanted_range,
         )

@@ -33,7 +33,7 @@ from ..runs.data import read_data
 from ..runs.decoding import RECORDED, decoding_of
 from ..runs.recorded_data import read_data_of, recorded_scaling, recorded_split
 from .ensemble import with_channels
-from .image_sources import ALL, check_subset
+from .image_sources import ALL, checked_subset
 
 _logger = get_logger(__name__)
 
@@ -88,7 +88,7 @@ def score_runs(
     Raises:
         RequestError: the data differs from that of the run or has other classes, or files of a run have changed
     """
-    check_subset(subset)
+    subset = checked_subset(subset)
     needs_run_data = None in sources or subset != ALL
     needed = _NEEDED_KINDS if needs_run_data else ()
     plans = [resolve(Request(base=str(run.path)), session, only=needed) for run in runs]

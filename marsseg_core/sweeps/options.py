@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
+from ..data.subsets import subset_called
 from ..errors import RequestError, nearest
 from ..experiments.comparison import SUBSETS
 from ..files.documents import Document, read_json
@@ -40,7 +41,8 @@ class AblationOptions:
     one_at_a_time: bool = False
 
     def __post_init__(self) -> None:
-        """Check the subset."""
+        """Check the subset, which may be called as in folders and tables."""
+        object.__setattr__(self, "subset", subset_called(self.subset))
         if self.subset not in SUBSETS:
             raise RequestError(
                 f"There is no subset '{self.subset}' to score.",

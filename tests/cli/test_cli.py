@@ -15,6 +15,7 @@ from helpers.printed import plain, table
 from helpers.processes import run_process
 
 from marsseg_core import version
+from marsseg_core.cli.output import print_table
 from marsseg_core.registry.catalog import installed, rescan
 from marsseg_core.registry.kinds import COMPONENT_KINDS, EXPORTER, PLAN_KINDS, RECIPE
 
@@ -106,6 +107,18 @@ def test_a_terminal_shows_no_empty_column(cli):
     first, *_ = plain(cli("list", "loss", **terminal(150)).out).splitlines()
     assert first.split() == ["kind", "name", "summary", "provider", "status"]
     assert cli("list", "loss").out.splitlines()[0].split("\t")[2] == "aliases"
+
+
+@pytest.mark.parametrize("columns", [60, 90, 120, 200])
+def test_a_terminal_breaks_no_path(capsys, monkeypatch, columns):
+    path = "leftImg8bit/train/gale/gale_000001_leftImg8bit.jpg"
+    monkeypatch.setattr("rich.console.Console.is_terminal", True)
+    monkeypatch.setenv("COLUMNS", str(columns))
+    details = "groups of nearly identical images, whose difference hashes differ in a few bits"
+    print_table(["finding", "count", "details", "items"], [["copies", "2", details, f"{path}, {path}"]])
+    lines = plain(capsys.readouterr().out).splitlines()
+    assert sum(line.count(path) for line in lines) == 2
+    assert max(map(len, lines)) <= columns
 
 
 def test_a_terminal_shows_a_table_where_it_fits(cli):

@@ -88,8 +88,11 @@ class TestOnItsOwnData:
 
     def test_all_and_train_count_their_images(self, cli, run):
         assert scores(cli("evaluate", str(run), "--subset", "all"))["images"] == ["24"]
-        train = len(json.loads((run / "split.json").read_text())["train"])
+        train, validation = (
+            len(json.loads((run / "split.json").read_text())[name]) for name in ("train", "validation")
+        )
         assert scores(cli("evaluate", str(run), "--subset", "train"))["images"] == [str(train)]
+        assert scores(cli("evaluate", str(run), "--subset", "val"))["images"] == [str(validation)]
 
     def test_data_that_changed_is_refused(self, cli, other, scenes):
         plan = (other / "plan.toml").read_text()

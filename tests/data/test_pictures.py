@@ -14,7 +14,15 @@ from hypothesis import HealthCheck, given, settings, strategies as st
 from hypothesis.extra import numpy as arrays
 from PIL import Image, PngImagePlugin, TiffImagePlugin
 
-from marsseg_core.data.images import PIXEL_LIMIT, orientation_of, read_image, read_mask, write_mask, write_png
+from marsseg_core.data.images import (
+    PIXEL_LIMIT,
+    image_size,
+    orientation_of,
+    read_image,
+    read_mask,
+    write_mask,
+    write_png,
+)
 from marsseg_core.errors import RequestError, RunError
 
 # Pillow warns about damaged files before it fails.
@@ -322,8 +330,30 @@ def test_the_hint_about_a_palette_names_both_ways(save):
 def test_a_colour_missing_in_the_palette_is_refused(save):
     colours = np.zeros((4, 4, 3), np.uint8)
     colours[2, 1] = 1, 2, 3
-    what = refusal(read_mask, save(colours), palette=PALETTE)
-    assert what == "The mask has the colour 1,2,3, which is that of no class."
+    what = refusal(read_mask, save(colours), palette={(0, 0, 0): 0, (1, 2, 5): 1}, names=("soil", "rock"))
+    assert what == (
+        "The mask has the colour 1,2,3, which is that of no class. 1 of its 16 pixels have it, the first in row 2, "
+        "column 1 (from 0). The nearest colour is 1,2,5, rock."
+    )
+
+
+def test_many_colours_that_miss_in_the_palette_are_signs_of_interpolation(save):
+    colours = np.zeros((4, 4, 3), np.uint8)
+    colours[1:, :, 0] = np.arange(12).reshape(3, 4) + 100
+    with pytest.raises(RequestError) as caught:
+        read_mask(save(colours), palette=PALETTE)
+    assert "11 more pixels have 11 other colours of no class. So many colours mean that the" in caught.value.what
+    assert caught.value.hint.startswith("Export the mask again without interpolation")
+
+
+@pytest.mark.parametrize("suffix", ["png", "jpg", "tif"])
+def test_the_size_of_an_image_is_that_when_it_is_turned(tmp_path, suffix):
+    lying = Image.Exif()
+    lying[0x0112] = 6
+    for exif, size in ((None, (2, 3)), (lying, (3, 2))):
+        path = tmp_path / f"sized.{suffix}"
+        Image.new("RGB", (3, 2)).save(path, **({} if exif is None else {"exif": exif}))
+        assert image_size(path) == size == read_image(path).shape[:2]
 
 
 def test_a_transparent_mask_is_refused(save):

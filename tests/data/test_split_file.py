@@ -124,13 +124,27 @@ class TestMissingSubsets:
         found = split_of(table(["train"] * 8 + ["test"] * 2), validation=0.25)
         assert len(found.validation) == 2
         assert found.test == (8, 9)
-        assert found.remarks == ("The split has no validation subset: 25 % of its training images are drawn for it.",)
+        assert found.remarks == ("The split has no validation subset: 2 of 8 training images (25 %) are drawn for it.",)
         assert found == split_of(table(["train"] * 8 + ["test"] * 2), validation=0.25)
 
     def test_keep_groups_together(self, split_of):
         groups = np.arange(10) // 2
         found = split_of(table(["train"] * 8 + ["test"] * 2), data(groups=groups), validation=0.25)
         assert found.validation in [(0, 1), (2, 3), (4, 5), (6, 7)]
+        assert found.remarks[0].startswith("The split has no validation subset: 2 of 8 training images (25 %; 1 group")
+
+    def test_name_the_place_that_is_drawn_and_say_how_to_draw_single_images(self, split_of):
+        names = [f"train/{place}/{item}.png" for place in ("gale", "gusev") for item in range(4)] + ["val/a", "val/b"]
+        sites = data(names=names, groups=np.arange(10) // 4)
+        rows = "".join(f"{name},{'train' if name.startswith('train') else 'val'}\n" for name in names)
+        found = split_of(f"item,subset\n{rows}", sites, test=0.15)
+        (remark,) = found.remarks
+        place = "gale" if 0 in found.test else "gusev"
+        assert remark == (
+            f"The split has no test subset: 4 of 8 training images (50 %; 1 group: train/{place}) are drawn for it. A "
+            "group stays together, so this is not the share of 15 %. groups=none (data set folder) draws single "
+            "images; --split FILE takes subsets of your own."
+        )
 
     def test_cannot_be_drawn_without_training_images(self, split_of):
         with pytest.raises(RequestError, match="The train subset of this split has no image"):
@@ -202,9 +216,13 @@ class TestTheDataOwnSplit:
             "The data come with a split, which folds do not use: all images are divided into folds.",
         )
 
+    def test_may_call_its_subsets_as_folders_do(self):
+        assert data(split={"train": [0], "val": [4]}).split == Split((0,), (4,), (), "given")
+
     @pytest.mark.parametrize(
         ("split", "message"),
         [
+            ({"val": [0], "validation": [1]}, "A split has the subsets train, validation, test, not val."),
             ({"learn": [0]}, "A split has the subsets train, validation, test, not learn."),
             ([0, 1], "A split has the subsets train, validation, test, not [0, 1]."),
             ({"train": [10]}, "The split has item 10; items are numbered 0 to 9."),

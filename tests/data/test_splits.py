@@ -10,9 +10,10 @@ import pytest
 from hypothesis import assume, given, strategies as st
 
 from marsseg_core.data.arrays import SegmentationData
-from marsseg_core.data.split import SUBSETS, Split
+from marsseg_core.data.split import Split
 from marsseg_core.data.split_options import SplitOptions
 from marsseg_core.data.splits import make_split, split_data
+from marsseg_core.data.subsets import SUBSETS
 from marsseg_core.errors import RequestError
 
 CLASSES = ("background", "soil", "rock")

@@ -12,6 +12,7 @@ from scipy import stats
 import marsseg_core as marsseg
 from marsseg_core import api
 from marsseg_core.errors import RequestError
+from marsseg_core.experiments.comparison import score_called
 from marsseg_core.experiments.series import fold_plans, seed_plans
 from marsseg_core.files.run_folder import RunFolder
 
@@ -342,6 +343,18 @@ class TestCommand:
         assert "test iou_rock" in cli("compare", str(folder), "--by", "iou_rock").out
         assert "validation miou\tn\t" in cli("compare", str(folder), "--subset", "validation").out
         assert "0.4000" in cli("compare", str(folder), "--subset", "validation").out
+
+    def test_takes_the_words_of_folders_and_underscores_for_the_spaces_of_a_class(self, write):
+        folder = write("a", 0.6)
+        text = (folder / "metrics.json").read_text().replace('"rock"', '"dune sand"')
+        (folder / "metrics.json").write_text(text)
+        comparison = marsseg.compare(folder, by="iou_dune_sand", subset="val")
+        assert (comparison.by, comparison.subset) == ("iou_dune sand", "validation")
+
+    def test_takes_underscores_only_where_one_class_can_be_meant(self):
+        assert score_called("iou_a_b_c", ["iou_a b_c"]) == "iou_a b_c"
+        assert score_called("iou_a_b_c", ["iou_a b_c", "iou_a_b c"]) == "iou_a_b_c"
+        assert score_called("iou_a_b", ["iou_a b", "iou_a_b"]) == "iou_a_b"
 
     def test_json_has_a_schema_and_full_precision(self, seeds, cli):
         folders = seeds("poor", POOR, loss="dice"), seeds("good", GOOD)

@@ -20,9 +20,9 @@ from marsseg_core import api, hooks
 from marsseg_core.components.interfaces import Executor
 from marsseg_core.components.tasks import TaskResult, Workers
 from marsseg_core.data.arrays import SegmentationData
-from marsseg_core.data.split import SUBSETS
 from marsseg_core.data.split_options import SplitOptions
 from marsseg_core.data.splits import fold_data, make_split, split_data
+from marsseg_core.data.subsets import SUBSETS
 from marsseg_core.errors import RequestError, RunError
 from marsseg_core.experiments.resumption import follow
 from marsseg_core.experiments.series import Series, fold_plans, plan_series, seed_plans

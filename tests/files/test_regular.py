@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from helpers.paths import FROZEN
 
-from marsseg_core.data.images import orientation_of, pixel_type, read_image, read_mask
+from marsseg_core.data.images import image_size, orientation_of, pixel_type, read_image, read_mask
 from marsseg_core.errors import MarssegError, RequestError
 from marsseg_core.files.regular import check_regular, open_regular
 from marsseg_core.files.run_folder import RunFolder
@@ -67,7 +67,7 @@ def test_a_regular_file_and_a_link_to_it_are_opened(tmp_path):
 
 
 READERS = {
-    "a.png": (read_image, read_mask, pixel_type, orientation_of),
+    "a.png": (read_image, read_mask, pixel_type, image_size, orientation_of),
     "a.npz": (lambda path: Npz(str(path)).load(), lambda path: Npz(str(path)).unlabelled()),
     "classes.csv": (read_class_file,),
     "my_loss.py": (lambda path: load_plugin_files([path]),),

@@ -132,7 +132,7 @@ class TestTheReceiver:
         pytest.importorskip("tf2onnx")
         answer = cli("export", str(pack), "--format", "onnx", "--precision", "int8", "--out", "small.onnx")
         assert answer.code == 2
-        assert "If they lie elsewhere now, name their place: --data PATH." in answer.err
+        assert "If they are elsewhere now, name their place: --data PATH." in answer.err
 
     def test_uses_it_in_python(self, run, pack):
         image = np.random.default_rng(2).integers(0, 256, (16, 32), np.uint8)

@@ -81,6 +81,9 @@ class TestDesign:
         assert len(made.combinations) == len(made.impossible) == 4
         assert "split.validation=0.7: " in made.impossible[0]
 
+    def test_val_is_the_validation_subset(self):
+        assert AblationOptions("miou", "val").subset == "validation"
+
     @pytest.mark.parametrize(
         ("words", "where"),
         [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,6 +18,10 @@ VOID_NAME: Final = "void"
 HEADERS: Final = frozenset({"name", "names", "class", "classes", "class name", "class_name", "label", "labels"})
 
 _SEPARATORS: Final = "\t;,"
+_HEXADECIMAL: Final = re.compile(r"#[0-9a-fA-F]{6}")
+
+# A name that is a whole line with a colour, whose fields only spaces separate.
+_UNSEPARATED: Final = re.compile(r"(.*\S)\s+(?:(\d{1,3})\s+(\d{1,3})\s+(\d{1,3})|(#[0-9a-fA-F]{6}))")
 _MAX_BYTES: Final = 2**20
 
 Row = tuple[int, list[str]]
@@ -46,18 +51,20 @@ class ClassFile:
 
 
 def read_class_file(path: Path) -> ClassFile:
-    """Read a class file with lines `name` or `name,r,g,b`.
+    """Read a class file with lines `name`, `name,r,g,b` or `name,#rrggbb`.
 
     Ids count up from 0. The line `void,r,g,b` gives the colour of void. Fields are separated by commas, semicolons or
     tabs, and may be quoted. Empty lines, comments (#) and a header are skipped. A header is a first line whose colour
-    has no digit, or that is one of HEADERS. Raises RequestError, with the line number, if a line is wrong.
+    has no digit, or that is one of HEADERS. Raises RequestError, with the line number, if a line is wrong, and if the
+    fields are separated by spaces alone.
     """
     names: list[str] = []
     palette: dict[Colour, int] = {}
     coloured, void_line = None, None
     for number, (name, *shades) in _rows_without_header(path):
-        if not name or len(shades) not in (0, 3):
-            refuse_file(path, f"Line {number} is neither `name` nor `name,r,g,b`: {','.join([name, *shades])}")
+        if not name or (len(shades) not in (0, 3) and not _is_hexadecimal(shades)):
+            what = f"Line {number} is neither `name` nor `name,r,g,b` or `name,#rrggbb`: {','.join([name, *shades])}"
+            refuse_file(path, what)
         if coloured not in (None, bool(shades)):
             refuse_file(path, f"Line {number}: either all classes or no class must have a colour.")
         coloured = bool(shades)
@@ -79,9 +86,19 @@ def read_class_file(path: Path) -> ClassFile:
         if name in names:
             refuse_file(path, f"Line {number} names the class {name} again.")
         names.append(name)
+    _check_separated(path, names)
     if not 0 < len(names) <= VOID:
         refuse_file(path, f"A class file must name 1 to {VOID} classes, not {len(names)}.")
     return ClassFile(tuple(names), palette)
+
+
+def _check_separated(path: Path, names: list[str]) -> None:
+    """Raise RequestError if the names, perhaps without a header, are whole lines with colours."""
+    found = [_UNSEPARATED.fullmatch(name) for name in names]
+    if found and found[-1] and all(found[1:]):
+        line = ",".join(filter(None, found[-1].groups()))
+        what = f"There are names, but no colours: `{found[-1][0]}` has no comma, so all of it is read as a name."
+        refuse_file(path, what, hint=f"Separate the fields by commas: {line}")
 
 
 def _rows_without_header(path: Path) -> Iterator[Row]:
@@ -96,7 +113,11 @@ def _is_header(fields: list[str]) -> bool:
     name, *shades = fields
     if len(shades) == 3:
         return not any(character.isdigit() for shade in shades for character in shade) and all(shades)
-    return not shades and name.lower() in HEADERS
+    return name.lower() in HEADERS and (not shades or (len(shades) == 1 and not _is_hexadecimal(shades)))
+
+
+def _is_hexadecimal(shades: list[str]) -> bool:
+    return len(shades) == 1 and _HEXADECIMAL.fullmatch(shades[0]) is not None
 
 
 def _rows(path: Path) -> list[Row]:
@@ -149,6 +170,9 @@ def _text(path: Path) -> str:
 
 
 def _colour(path: Path, number: int, shades: list[str]) -> Colour:
+    if _is_hexadecimal(shades):
+        red, green, blue = bytes.fromhex(shades[0][1:])
+        return red, green, blue
     values = [int(shade) if shade.isascii() and shade.isdecimal() else -1 for shade in shades]
     if not all(0 <= value <= 255 for value in values):
         refuse_file(path, f"Line {number}: a colour must be three whole numbers from 0 to 255, not {','.join(shades)}.")

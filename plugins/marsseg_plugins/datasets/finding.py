@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -38,8 +39,15 @@ def find_pairs(
     faults = _faults(root, found.unpaired)
     if faults and not found.items and found.layout in _BY_NAMES:
         refuse_file(root, f"No image has a mask. {' '.join(faults)}", hint=HOW_TO_SAY)
+    if faults and not found.items:
+        refuse_file(root, " ".join(faults))  # unpaired=skip would leave nothing
     report_unpaired(faults, unpaired, root)
-    for line in _messages(root, found, class_files):
+    title = Path(os.path.abspath(root)).name  # a path such as "." has no name
+    if found.what:
+        # Who has named the layout needs no warning of it.
+        level = logging.WARNING if layout == "auto" else logging.INFO
+        get_logger(__name__).log(level, "%s has the layout %s: %s.", title, found.layout, found.what)
+    for line in _warnings(root, title, found, class_files):
         get_logger(__name__).warning("%s", line)
     if not found.items:
         refuse_file(root, "There are no images with masks in this folder.")
@@ -75,9 +83,8 @@ def _plural(fault: str) -> str:
     return f"{subject}s {rest.replace('has no', 'have no').replace('does not', 'do not')}"
 
 
-def _messages(root: Path, found: Found, class_files: Sequence[Path]) -> list[str]:
-    title = Path(os.path.abspath(root)).name  # a path such as "." has no name
-    lines = [f"{title} has the layout {found.layout}: {found.what}."] if found.what else []
+def _warnings(root: Path, title: str, found: Found, class_files: Sequence[Path]) -> list[str]:
+    lines = []
     if found.unlabelled:
         count = f"{len(found.unlabelled):,} image{'s' if len(found.unlabelled) > 1 else ''}"
         lines.append(f"{title}: {count} without labels can be predicted, but not used for training or scores.")

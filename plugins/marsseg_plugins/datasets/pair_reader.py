@@ -70,7 +70,12 @@ class PairReader:
         if self._draw is not None:
             return self._draw(pair.name)
         mask = read_mask(
-            pair.mask, limit=self._limit, palette=self._palette, indices=self._indices, upright=self._upright
+            pair.mask,
+            limit=self._limit,
+            palette=self._palette,
+            indices=self._indices,
+            upright=self._upright,
+            names=self._names,
         )
         return numbered(pair.mask, mask, self._ids) if self._ids else mask
 

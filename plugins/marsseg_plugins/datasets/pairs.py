@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections import Counter
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, NoReturn
+from typing import Final, Literal, NoReturn
 
 import numpy as np
 
@@ -23,6 +25,7 @@ from marsseg_core.plugin_api import (
     Writer,
     append_names,
     get_logger,
+    image_size,
     note_warnings,
     refuse_file,
     tile_name,
@@ -31,6 +34,10 @@ from marsseg_core.plugin_api import (
 )
 
 from .resizing import Resizing
+
+# How many images are asked for their sizes, and how many sizes are listed, where they should be equal.
+_MOST_ASKED: Final = 1_000
+_MOST_LISTED: Final = 6
 
 Colour = Literal["as_is", "grey", "rgb"]
 Unpaired = Literal["refuse", "skip"]
@@ -135,7 +142,7 @@ def write_pairs(
         image = as_coloured(image, colour)
         for piece, labels, place in resizing.pieces(image, mask):
             first = first or piece.shape
-            check_same(pair.image, piece.shape, pairs[0].image, first)
+            check_same(pair.image, piece.shape, [each.image for each in pairs], first)
             writer.append(IMAGES, piece[None])
             writer.append(MASKS, labels[None])
             append_names(writer, [tile_name(pair.name, *place) if tiled else pair.name])
@@ -153,10 +160,11 @@ def as_coloured(image: np.ndarray, colour: Colour) -> np.ndarray:
     return to_grey(image) if colour == "grey" else to_colour(image) if colour == "rgb" else image
 
 
-def check_same(path: Path, shape: tuple[int, ...], first_path: Path, first: tuple[int, ...]) -> None:
-    """Raise RequestError if an image differs in size or channels from the first one."""
+def check_same(path: Path, shape: tuple[int, ...], paths: Sequence[Path], first: tuple[int, ...]) -> None:
+    """Raise RequestError if an image differs in size or channels from the first one of `paths`."""
     if shape == first:
         return
+    first_path = paths[0]
     if shape[-1] != first[-1]:
         kinds = {1: "grey", 3: "in colour"}
         message = f"This image is {kinds[shape[-1]]}, but {first_path.name} is {kinds[first[-1]]}."
@@ -164,5 +172,17 @@ def check_same(path: Path, shape: tuple[int, ...], first_path: Path, first: tupl
     refuse_file(
         path,
         f"This image has {shape[0]} × {shape[1]} pixels, but {first_path.name} has {first[0]} × {first[1]}.",
-        hint="Set resize=whole or resize=tiles, with height and width, to get items of one size.",
+        hint=f"{_sizes(paths)}Set resize=whole or resize=tiles, with height and width, to get items of one size.",
     )
+
+
+def _sizes(paths: Sequence[Path]) -> str:
+    """Return a sentence with the sizes of images, the most frequent ones first, without those that cannot be read."""
+    counts: Counter[tuple[int, int]] = Counter()
+    for path in paths[:_MOST_ASKED]:
+        with suppress(RequestError):
+            counts[image_size(path)] += 1
+    listed = [f"{rows} × {columns} ({count:,}×)" for (rows, columns), count in counts.most_common(_MOST_LISTED)]
+    more = f" and {len(counts) - _MOST_LISTED:,} more" if len(counts) > _MOST_LISTED else ""
+    of = f"Sizes of the first {_MOST_ASKED:,} images" if len(paths) > _MOST_ASKED else "Sizes"
+    return f"{of}: {', '.join(listed)}{more}. " if len(counts) > 1 else ""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
 import numpy as np
 from PIL import Image
@@ -12,6 +12,9 @@ from PIL import Image
 from marsseg_core.plugin_api import VOID
 
 from .values import Edges
+
+# Ratios of width and height that differ by less are equal: sizes are whole numbers.
+_EQUAL_RATIOS: Final = 1.05
 
 Resize = Literal["none", "whole", "tiles", "windows"]
 
@@ -65,7 +68,9 @@ class Resizing:
         return f"tiles of {size} are cut out of images, {scale}"
 
     def remarks(self, sizes: Sequence[tuple[int, int]]) -> list[str]:
-        """Return remarks for the user about tiles from images of these sizes (H, W)."""
+        """Return remarks for the user about items from images of these sizes (H, W)."""
+        if self.resize == "whole":
+            return self._proportions(sizes)
         if self.resize != "tiles":
             return []
         pixels = once = smaller = 0
@@ -84,6 +89,17 @@ class Resizing:
                 f"{smaller:,} of {len(sizes):,} images are smaller than a tile: they are filled up with black and void."
             )
         return lines
+
+    def _proportions(self, sizes: Sequence[tuple[int, int]]) -> list[str]:
+        """Return a remark if images have different proportions, as most of them are then squeezed."""
+        ratios = [columns / rows for rows, columns in sizes]
+        if not ratios or max(ratios) <= _EQUAL_RATIOS * min(ratios):
+            return []
+        return [
+            f"The images are {min(ratios):.3g} to {max(ratios):.3g} times as wide as high; with resize=whole, all "
+            f"items are {self.width / self.height:.3g} times as wide as high, so the images are squeezed, each in its "
+            "own way. resize=tiles keeps the proportions."
+        ]
 
     def _scaled(self, size: tuple[int, ...]) -> tuple[int, int]:
         rows, columns = (max(1, round(length * self.scale)) for length in size)

@@ -37,7 +37,7 @@ def read_unlabelled(
             image = as_coloured(picture(path), colour)
             for piece, _, _ in resizing.pieces(image, np.full(image.shape[:2], VOID, np.uint8)):
                 first = first or piece.shape
-                check_same(path, piece.shape, found.unlabelled[0], first)
+                check_same(path, piece.shape, found.unlabelled, first)
                 writer.append(IMAGES, piece[None])
             writer.progress(position + 1, len(found.unlabelled))
         note_scaling(writer, picture.converter)

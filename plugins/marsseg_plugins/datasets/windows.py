@@ -115,7 +115,7 @@ class Windows:
                     window = self._window(image, top, left)
                     pixels = self.resizing.filled(as_coloured(image[window], colour), 0)
                     first = first or pixels.shape
-                    check_same(pair.image, pixels.shape, self.pairs[0].image, first)
+                    check_same(pair.image, pixels.shape, [each.image for each in self.pairs], first)
                     writer.append(IMAGES, pixels[None])
                     writer.append(MASKS, self.resizing.filled(_labels(image, mask, window), VOID)[None])
                     append_names(writer, [tile_name(pair.name, top, left)])

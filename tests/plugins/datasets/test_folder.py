@@ -119,13 +119,25 @@ def test_a_limit_takes_images_evenly_spread_over_the_folder(folder, limit):
 # --- sizes and colours
 
 
+def test_images_of_different_proportions_that_are_resized_whole_are_told(folder, caplog):
+    folder.pair("a", size=(8, 10))
+    folder.pair("b", size=(16, 20))
+    folder.load(resize="whole", height=6, width=4)
+    assert "proportions" not in caplog.text
+    folder.pair("c", size=(8, 16))
+    caplog.clear()
+    folder.load(resize="whole", height=6, width=4)
+    (line,) = [line for line in caplog.messages if "proportions" in line]
+    assert "The images are 1.25 to 2 times as wide as high; with resize=whole, all items are 0.667 times" in line
+
+
 def test_images_of_several_sizes_are_refused_with_a_hint(folder):
     folder.pair("a")
     folder.pair("b", size=(9, 10))
     error = folder.refusal()
     assert error.what == "This image has 9 × 10 pixels, but a.png has 8 × 10."
     assert error.where == str(folder.path / "images" / "b.png")
-    assert "resize=whole" in error.hint
+    assert error.hint.startswith("Sizes: 8 × 10 (1×), 9 × 10 (1×). Set resize=whole or resize=tiles")
     assert folder.load(resize="whole", height=6, width=4).images.shape == (2, 6, 4, 1)
     assert folder.load(resize="tiles", height=4, width=5).images.shape == (4 + 6, 4, 5, 1)
 
@@ -277,7 +289,9 @@ def test_coloured_masks_are_read_by_the_colours_of_the_class_file(folder, mode, 
     (folder.path / name).write_text("name,r,g,b\nground,10,20,30\nrock,200,0,0\nvoid,0,0,0\n")
     np.testing.assert_array_equal(folder.load().masks[0], mask)
     (folder.path / name).write_text("ground,10,20,30\nrock,200,0,0\n")
-    assert folder.refusal().what == "The mask has the colour 0,0,0, which is that of no class."
+    error = folder.refusal()
+    assert error.what.startswith("The mask has the colour 0,0,0, which is that of no class.")
+    assert error.what.endswith("The nearest colour is 10,20,30, ground.")
 
 
 @pytest.mark.parametrize(
@@ -286,13 +300,18 @@ def test_coloured_masks_are_read_by_the_colours_of_the_class_file(folder, mode, 
         ("", "A class file must name 1 to 255 classes, not 0."),
         ("void,0,0,0\n", "A class file must name 1 to 255 classes, not 0."),
         ("\n".join(map(str, range(256))), "A class file must name 1 to 255 classes, not 256."),
-        ("a\nb,1,2\n", "Line 2 is neither `name` nor `name,r,g,b`: b,1,2"),
-        (",1,2,3\n", "Line 1 is neither `name` nor `name,r,g,b`: ,1,2,3"),
+        ("a\nb,1,2\n", "Line 2 is neither `name` nor `name,r,g,b` or `name,#rrggbb`: b,1,2"),
+        (",1,2,3\n", "Line 1 is neither `name` nor `name,r,g,b` or `name,#rrggbb`: ,1,2,3"),
         ("a\nb,1,2,3\n", "Line 2: either all classes or no class must have a colour."),
         ("a,1,2,256\n", "Line 1: a colour must be three whole numbers from 0 to 255, not 1,2,256."),
         ("a,1,2,x\n", "Line 1: a colour must be three whole numbers from 0 to 255, not 1,2,x."),
         ("a,1,2,3\nb,1,2,3\n", "Line 2 repeats the colour of another class: 1,2,3"),
         ("a\n\na\n", "Line 3 names the class a again."),
+        ("a,#b4783\n", "Line 1 is neither `name` nor `name,r,g,b` or `name,#rrggbb`: a,#b4783"),
+        (
+            "name r g b\nregolith 180 120 60\nbig rock 9 9 9\n",
+            "There are names, but no colours: `big rock 9 9 9` has no comma, so all of it is read as a name.",
+        ),
     ],
 )
 def test_a_wrong_class_file_is_refused_with_the_line(folder, text, what):
@@ -300,6 +319,20 @@ def test_a_wrong_class_file_is_refused_with_the_line(folder, text, what):
     (folder.path / "classes.csv").write_text(text)
     error = folder.refusal()
     assert (error.what, error.where) == (what, str(folder.path / "classes.csv"))
+
+
+@pytest.mark.parametrize("header", ["", "name,colour\n"])
+def test_colours_of_a_class_file_may_be_hexadecimal(tmp_path, header):
+    path = tmp_path / "classes.csv"
+    path.write_text(f"{header}regolith,#b4783c\nvoid,#000000\n")
+    assert read_class_file(path).palette == {(180, 120, 60): 0, (0, 0, 0): 255}
+
+
+def test_names_without_colours_are_told_where_masks_are_in_colour(folder):
+    folder.pair("a")
+    folder.save("masks/a.png", np.full((8, 10, 3), (180, 120, 60), np.uint8))
+    (folder.path / "classes.csv").write_text("regolith\n")
+    assert folder.refusal().hint.startswith("The classes have names, but no colours. To read such masks, give each")
 
 
 def test_class_files_that_are_not_text_or_too_large_or_two_are_refused(folder):

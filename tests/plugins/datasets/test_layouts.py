@@ -92,6 +92,15 @@ def test_other_names_of_the_two_folders_are_told(tree, images, masks):
     assert tree.told == [f"mine has the layout two_folders: {images}/ with {masks}/."]
 
 
+def test_a_layout_that_the_user_names_is_told_without_a_warning(tree, caplog):
+    tree.image("img/a.jpg")
+    tree.mask("gt/a.png")
+    with caplog.at_level(logging.INFO):
+        Folder(str(tree.root), layout="two_folders").load()
+    levels = {record.getMessage(): record.levelname for record in caplog.records}
+    assert levels["mine has the layout two_folders: img/ with gt/."] == "INFO"
+
+
 def test_two_folders_of_masks_are_refused_by_name_unless_one_is_masks_or_named(tree):
     tree.image("images/a.png")
     tree.mask("labels/a.png")
@@ -347,7 +356,51 @@ def test_cityscapes(tree):
     assert list(subsets(data).values()) == ["train", "train", "validation"]
     assert data.groups.tolist() == [0, 2, 1]
     assert tree.told[0] == "mine has the layout cityscapes: the 19 scored classes; all other ids are void."
-    assert "3 × not as the pattern says (" in tree.told[1]
+    assert "3 × neither leftImg8bit/{subset}/{group}/{name}_leftImg8bit.* nor gtFine/{subset}" in tree.told[1]
+
+
+def cityscapes_in_colours(tree, suffix=".jpg", mask_end="_gtFine_color"):
+    for subset, site in [("train", "gale"), ("train", "gusev"), ("val", "ares")]:
+        tree.image(f"leftImg8bit/{subset}/{site}/{site}_1_leftImg8bit{suffix}")
+        colours = np.full((*SIZE, 3), (180, 120, 60), np.uint8)
+        colours[0] = (90, 90, 90)
+        tree.save(f"gtFine/{subset}/{site}/{site}_1{mask_end}.png", colours)
+
+
+@pytest.mark.parametrize("suffix", [".jpg", ".png"])
+def test_cityscapes_with_masks_in_colours_alone(tree, suffix):
+    cityscapes_in_colours(tree, suffix)
+    tree.write("classes.csv", "name,r,g,b\nregolith,180,120,60\nrock,90,90,90\n")
+    data = tree.load()
+    assert (data.class_names, data.masks[0, :2, 0].tolist()) == (("regolith", "rock"), [1, 0])
+    assert [*subsets(data).values()] == ["train", "train", "validation"]
+    assert data.groups.tolist() == [1, 2, 0]
+    assert tree.told == [
+        "mine has the layout cityscapes: masks *_gtFine_color, with the classes of the class file or of the masks."
+    ]
+
+
+def test_cityscapes_in_colours_without_a_class_file_is_refused_with_the_colours(tree):
+    cityscapes_in_colours(tree)
+    assert "lines name,r,g,b. The colours of this mask are (180, 120, 60), (90, 90, 90)." in tree.refusal().hint
+
+
+def test_cityscapes_with_other_ends_says_which_it_wants_and_what_else_reads_it(tree):
+    cityscapes_in_colours(tree, mask_end="_ids")
+    tree.write("classes.csv", "name,r,g,b\nregolith,180,120,60\nrock,90,90,90\n")
+    error = tree.refusal(unpaired="skip")
+    assert "_leftImg8bit.* has a mask gtFine/{subset}/{group}/{name}_gtFine_labelIds.*." in error.what
+    assert "layout=two_folders:images=leftImg8bit:masks=gtFine" in error.hint
+    assert len(tree.load(mask_suffix="_ids")) == 3
+    assert len(tree.load(layout="two_folders", images="leftImg8bit", masks="gtFine")) == 3
+
+
+def test_skipping_is_not_offered_where_nothing_would_remain(tree):
+    tree.image("left/a.png")
+    tree.write("pairs.csv", "image,mask\nleft/a.png,ids/a.png\n")
+    with pytest.raises(RequestError) as caught:
+        Folder(str(tree.root / "pairs.csv")).load()
+    assert (caught.value.what, caught.value.hint) == ("1 mask of the table does not exist: ids/a.png.", None)
 
 
 def test_a_pattern(tree):
@@ -486,7 +539,9 @@ def test_where_two_layouts_fit_the_user_says_which(tree):
 )
 def test_what_has_no_meaning_in_a_layout_is_refused(tree, layout, parameters):
     error = tree.refusal(layout=layout, **parameters)
-    assert error.what == f"{next(iter(parameters))} has no meaning in the layout {layout}."
+    key = next(iter(parameters))
+    assert error.what == f"{key} has no meaning in the layout {layout}."
+    assert "Remove it, or set a layout that uses it: two_folders" in error.hint
 
 
 # --- label maps

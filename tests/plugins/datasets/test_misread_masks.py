@@ -183,6 +183,15 @@ class TestDoubts:
     def test_an_ignored_class_need_not_occur(self, folder):
         assert doubts(load(folder([[1, 2]], classes="background\nsoil\nrock\n")), None) == []
 
+    @pytest.mark.parametrize("name", ["unlabelled", "Unlabeled", "no_data", "Void", "unknown"])
+    def test_a_class_whose_name_says_that_it_is_none(self, folder, name):
+        path = folder([[0, 1, 1, 1]], classes=f"soil\n{name}\n")
+        assert doubts(load(path), None) == [
+            f"{name} (1) counts as a class, with 75.0 % of all pixels. If these are pixels without a label, call it "
+            "void in the class file, or set ignore_classes=1."
+        ]
+        assert doubts(load(path, ignore_classes=(1,)), None) == []
+
     def test_inspect_has_a_row_for_void_and_lists_doubts(self, cli, folder):
         answer = cli("data", "inspect", str(folder(*[[[0, 255]]] * 3)))
         assert answer.code == 0, answer.err

@@ -31,6 +31,7 @@ LAYOUTS: Final[dict[str, Layout]] = {**MASKS, **POLYGONS, "pattern": pattern}
 _USED: Final = {
     "two_folders": ("images", "masks", "image_suffix", "mask_suffix"),
     "suffix": ("image_suffix", "mask_suffix"),
+    "cityscapes": ("image_suffix", "mask_suffix"),
     "pattern": ("images", "masks"),
     "coco": ("images",),
 }
@@ -90,7 +91,8 @@ def _check_used(root: Path, name: str, wanted: Wanted) -> None:
     """Raise RequestError if the user has set something that has no meaning in a layout."""
     for key in ("images", "masks", "image_suffix", "mask_suffix"):
         if getattr(wanted, key) is not None and key not in _USED.get(name, ()):
-            hint = "Remove it, or set another layout."
+            using = [layout for layout, keys in _USED.items() if key in keys]
+            hint = f"Remove it, or set a layout that uses it: {', '.join(using)}."
             raise RequestError(f"{key} has no meaning in the layout {name}.", where=str(root), hint=hint)
 
 

@@ -16,7 +16,6 @@ from .walk import list_folder, merged
 LOOKS_FOR: Final = "the patterns images and masks, with {name} and, if you like, {subset} and {group}"
 
 FIELDS: Final = ("subset", "group", "name")
-NOT_FITTING: Final = "not as the pattern says"
 
 
 class Fields(NamedTuple):
@@ -46,8 +45,9 @@ def find(root: Path, wanted: Wanted) -> Found:
 
 def find_by_patterns(root: Path, images: str, masks: str, suffixes: Collection[str] = SUFFIXES) -> Found:
     """Pair the files of two patterns. Images and masks in other subsets than those of a split are left out."""
-    image_of, image_others = _matching(root, images, suffixes)
-    mask_of, mask_others = _matching(root, masks, suffixes)
+    unfit = f"neither {images} nor {masks}"
+    image_of, image_others = _matching(root, images, suffixes, unfit)
+    mask_of, mask_others = _matching(root, masks, suffixes, unfit)
     both = set(_fields_of(images)) & set(_fields_of(masks))
     by_shared: dict[Fields, Path] = {}
     for fields, mask in mask_of.items():
@@ -80,8 +80,10 @@ def find_by_patterns(root: Path, images: str, masks: str, suffixes: Collection[s
     return Found(items, f"{images} with {masks}", {NO_MASK: without, NO_IMAGE: lonely}, left_out, unlabelled)
 
 
-def _matching(root: Path, pattern: str, suffixes: Collection[str]) -> tuple[dict[Fields, Path], dict[str, list[Path]]]:
-    """Return the files of a pattern by their fields, and the others in its folder by the reason."""
+def _matching(
+    root: Path, pattern: str, suffixes: Collection[str], unfit: str
+) -> tuple[dict[Fields, Path], dict[str, list[Path]]]:
+    """Return the files of a pattern by their fields, and the others in its folder by the reason, such as `unfit`."""
     fixed = pattern.split("/")[:-1]
     depth = next((number for number, part in enumerate(fixed) if "{" in part or "*" in part), len(fixed))
     folder = root.joinpath(*fixed[:depth])
@@ -92,7 +94,7 @@ def _matching(root: Path, pattern: str, suffixes: Collection[str]) -> tuple[dict
     for path in listing.files:
         match = expression.fullmatch(path.relative_to(root).as_posix())
         if match is None:
-            others.setdefault(NOT_FITTING, []).append(path)
+            others.setdefault(unfit, []).append(path)
             continue
         fields = Fields(*(match.groupdict().get(field) or "" for field in FIELDS))
         if fields in files:
