@@ -46,6 +46,7 @@ def predict_map(options: MapOptions, bands: str | None, executor: Executor | Non
     from ..files.atomic import refuse_existing
     from ..inference.maps.request import MapPrediction, MapRequest, parse_bands
     from ..inference.maps.vectors import check_vectors
+    from ..inference.preparing import preparing
 
     for target in (options.out, _names_file(options.out)):
         refuse_existing(target)
@@ -64,6 +65,9 @@ def predict_map(options: MapOptions, bands: str | None, executor: Executor | Non
         prediction.scale()
         for line in raster.remarks():
             say(line)
+        _, preparation = preparing(prediction.folders, prediction.session)
+        if preparation:
+            warn(f"For the training, {preparation}. A map keeps its scale, which the network may not know.")
         load_keras()
         summary = _predicted(prediction, options, executor, jobs)
         for line in raster.doubts():

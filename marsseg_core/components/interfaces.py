@@ -697,6 +697,19 @@ class Dataset(Component):
         """
         return ""
 
+    def prepared(self, image: np.ndarray) -> np.ndarray:
+        """Bring an image of any size to the scale of the items, as before it becomes one or several of them.
+
+        `marsseg predict` does so with image files, and predicts the result in tiles.
+
+        Args:
+            image: (H, W, C) uint8.
+
+        Returns:
+            (H', W', C) uint8; the image itself if its scale stays as it is.
+        """
+        return image
+
     @abstractmethod
     def load(self) -> SegmentationData:
         """Read images, masks, class names, ignored classes and groups.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -26,6 +26,7 @@ from ..registry.session import Session
 from ..runs.data import read_data
 from ..runs.recorded_data import recorded_split
 from .ensemble import scaling_of
+from .preparing import Preparing, preparing, unchanged
 
 ALL: Final = "all"
 
@@ -48,6 +49,7 @@ class ImageSource:
         read: returns the image at a position, (H, W, C) uint8; raises RequestError where it cannot be read
         remarks: lines on the scaling of the values
         afterwards: returns lines on a doubtful scaling and on rotated images; call it when all images have been read
+        prepared: brings an image to the scale of the images that the networks were trained on
 
     A data set logs its own remarks, so there both are empty.
     """
@@ -57,6 +59,7 @@ class ImageSource:
     read: Callable[[int], np.ndarray]
     remarks: Sequence[str] = ()
     afterwards: Callable[[], Sequence[str]] = tuple
+    prepared: Preparing = unchanged
 
     def __len__(self) -> int:
         return len(self.names)
@@ -95,9 +98,14 @@ def find_source(
             "Image files have no subsets; only a data set has.", where="--subset", hint="Remove the option."
         )
     wanted = wanted or Range.of(scaling_of(runs))
-    if is_image:
-        return _files(str(path), [path.stem], [path], pixel_limit, wanted)
-    return _folder(path, pixel_limit, wanted)
+    source = (
+        _files(str(path), [path.stem], [path], pixel_limit, wanted) if is_image else _folder(path, pixel_limit, wanted)
+    )
+    prepared, preparation = preparing(runs, session)
+    if not preparation:
+        return source
+    remark = f"As for the training, {preparation}; masks get the size of the image."
+    return replace(source, prepared=prepared, remarks=(*source.remarks, remark))
 
 
 def _files(title: str, names: Sequence[str], paths: Sequence[Path], pixel_limit: int, wanted: Range) -> ImageSource:

@@ -16,6 +16,7 @@ from ..networks.predictor import Predictor
 from .ensemble import with_channels
 from .image_sources import ImageSource
 from .outputs import Outputs, labels_of
+from .preparing import enlarged
 from .submission import Submission
 
 _logger = get_logger(__name__)
@@ -112,7 +113,8 @@ def predicted(
     `unreadable` is called for an image that cannot be read, `converted` with a line on an image whose channels the
     network does not take. Consume the strips of an image before the next one, or none of them.
     """
-    waiting: deque[tuple[int, np.ndarray]] = deque()  # images that were read and not yet predicted: at most a batch
+    # Images that were read and not yet predicted, at most a batch, with the shapes in which they are predicted.
+    waiting: deque[tuple[int, np.ndarray, tuple[int, ...]]] = deque()
 
     def images() -> Iterator[np.ndarray]:
         for position in block:
@@ -124,11 +126,14 @@ def predicted(
             fitting = with_channels(image, predictor.channels)
             if fitting is not image:
                 converted(f"{source.names[position]}: {CONVERTED[predictor.channels]}")
-            waiting.append((position, image))
-            yield fitting
+            prepared = source.prepared(fitting)
+            waiting.append((position, image, prepared.shape))
+            yield prepared
 
     for row_strips in predictor.predict(images(), goes_on=block.start > 0 and len(block) < predictor.batch):
-        yield (*waiting.popleft(), row_strips)
+        position, image, shape = waiting.popleft()
+        whole = row_strips if shape[:2] == image.shape[:2] else enlarged(row_strips, image.shape)
+        yield position, image, whole
 
 
 def predict_source(

@@ -31,8 +31,9 @@ def predict_images(*, request: Mapping[str, Any], out: str, first: int, stop: in
         all_sizes: whether images that do not fit into the networks are predicted, too
 
     Returns:
-        The positions of the images that are `done`, of those that are too `large`, and of those that are `unreadable`
-        with the reason; a line on an image that was `converted`; and the `remarks` on the images that were read.
+        The positions of the images that are `done`, of those that are too `large` (and not resized), and of those that
+        are `unreadable` with the reason; a line on an image that was `converted`; and the `remarks` on the images that
+        were read.
 
     Raises:
         RequestError: the runs or the images are not there
@@ -52,7 +53,7 @@ def predict_images(*, request: Mapping[str, Any], out: str, first: int, stop: in
         for position, image, row_strips in predicted(
             source, block, predictor, unreadable=note, converted=converted.append
         ):
-            if not all_sizes and not predictor.fits(image):
+            if not all_sizes and not predictor.fits(image) and source.prepared(image).shape == image.shape:
                 large.append(position)
                 continue
             finisher.finish(source.names[position], image, row_strips)

@@ -7,21 +7,20 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..conventions import HEADLINE
-from ..errors import PluginError, RequestError
+from ..errors import RequestError
 from ..figures.colours import class_colours, hex_code
 from ..files.documents import read_toml
 from ..files.places import without_folders
 from ..files.run_folder import RunFolder
 from ..inference.ensemble import open_runs
 from ..messages import get_logger
-from ..planning.invoke import call_component
 from ..planning.metrics import MetricTable, metric_table
 from ..planning.plan import NETWORK_KINDS
 from ..planning.resolver import Request, resolve
 from ..registry.distribution import version
-from ..registry.kinds import DATASET
 from ..registry.plugin_files import KEY as PLUGIN_KEY
 from ..registry.session import Session
+from ..runs.preparation import preparation_of
 from ..runs.recorded_data import recorded_scaling
 from ..runs.records import read_record
 
@@ -98,7 +97,7 @@ def _run(run: RunFolder, session: Session, table: MetricTable) -> dict[str, Any]
             kind.option: [each.entry.qualified_name for each in plan.resolved[kind]] for kind in NETWORK_KINDS
         },
         "scaling": None if scaling is None else scaling.to_json(),
-        "preparation": _preparation(run, session),
+        "preparation": preparation_of(run, session, "So the pack does not say how images were prepared.")[1],
         "items": {subset: len(items) for subset, items in record.items.items()},
         "scores": {subset: _scores(values, table) for subset, values in record.scores.items()},
         "needs": {"marsseg": version()} | {entry.distribution: entry.version for entry in entries},
@@ -129,13 +128,3 @@ def _of_class(score: str, table: MetricTable) -> str:
         return ""
     word = metric.component.per_class
     return f"{word} of the class {score.removeprefix(f'{word}_')} alone; see {table.label(metric.entry.name)}."
-
-
-def _preparation(run: RunFolder, session: Session) -> str:
-    """Return what the run's data set did to images; empty where it did nothing, or is not installed."""
-    try:
-        (dataset,) = resolve(Request(base=str(run.path)), session, only=(DATASET,)).resolved[DATASET]
-        return str(call_component(dataset, dataset.component.preparation))
-    except (RequestError, PluginError) as error:
-        _logger.warning(f"{run.title}: the pack does not say how images were prepared. {error.what}")
-        return ""

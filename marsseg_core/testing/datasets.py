@@ -115,6 +115,15 @@ class DatasetContract(ComponentContract):
         answer = self.component.preparation()
         assert isinstance(answer, str), f"`preparation` returns {answer!r}, not a text"
 
+    @pytest.mark.parametrize("channels", [1, 3])
+    def test_it_brings_images_of_any_size_to_the_scale_of_its_items(self, channels: int) -> None:
+        image = np.zeros((50, 70, channels), np.uint8)
+        prepared = self.component.prepared(image)
+        assert prepared.dtype == np.uint8
+        assert (prepared.ndim, prepared.shape[-1]) == (3, channels)
+        if prepared is not image:
+            assert self.component.preparation(), "`prepared` changes an image, but `preparation` does not say it"
+
     @pytest.mark.parametrize("name", ["missing.npz", "empty.npz", "folder", "text.npz"])
     def test_the_error_for_a_bad_source_names_it(self, name: str, tmp_path: Path) -> None:
         if "path" not in parameters_of(type(self.component)):

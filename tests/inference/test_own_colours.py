@@ -40,6 +40,7 @@ def test_predictions_have_them(run, cli, tmp_path):
     Image.fromarray(run.data.images[0, ..., 0]).save(tmp_path / "new.png")
     answer = cli("predict", str(run.path), "new.png", "--out", "out", "--overlay")
     assert answer.code == 0, answer.err
+    assert "not known" not in answer.err
     with Image.open(tmp_path / "out" / "masks" / "new.png") as mask:
         shown = np.array(mask.convert("RGB")).reshape(-1, 3)
     assert set(map(tuple, shown.tolist())) <= set(COLOURS)

@@ -12,6 +12,8 @@ from .mars import IGNORED
 from .values import EDGES_HELP, OVERLAP_HELP, Edges, check_overlap
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from marsseg_core.plugin_api import SegmentationData, Writer
 
     from .resizing import Resizing
@@ -81,6 +83,9 @@ class AI4Mars(Dataset):
 
     def preparation(self) -> str:
         return str(self._resizing())
+
+    def prepared(self, image: np.ndarray) -> np.ndarray:
+        return self._resizing().prepared(image)
 
     def _resizing(self) -> Resizing:
         from .resizing import Resizing

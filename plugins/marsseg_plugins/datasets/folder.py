@@ -176,6 +176,9 @@ class Folder(Dataset):
     def preparation(self) -> str:
         return str(self._resizing())
 
+    def prepared(self, image: np.ndarray) -> np.ndarray:
+        return self._resizing().prepared(image)
+
     def load(self) -> SegmentationData:
         from marsseg_core.plugin_api import (
             FACT_FILE,

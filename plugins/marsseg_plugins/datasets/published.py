@@ -103,6 +103,9 @@ class PublishedSet(Dataset):
     def preparation(self) -> str:
         return str(self._resizing())
 
+    def prepared(self, image: np.ndarray) -> np.ndarray:
+        return self._resizing().prepared(image)
+
     def _resizing(self) -> Resizing:
         from .resizing import Resizing
 

@@ -56,6 +56,12 @@ class Resizing:
                     window = np.s_[top : top + self.height, left : left + self.width]
                     yield self.filled(image[window], 0), self.filled(mask[window], VOID), (top, left)
 
+    def prepared(self, image: np.ndarray) -> np.ndarray:
+        """Resize an image (H, W, C) as before tiles are cut from it, or as a whole."""
+        if self.resize == "whole":
+            return resized_image(image, (self.height, self.width))
+        return resized_image(image, self._scaled(image.shape[:2]))
+
     def __str__(self) -> str:
         size = f"{self.height}×{self.width} pixels (height×width)"
         if self.resize == "none":
