@@ -97,7 +97,7 @@ class TestFiles:
             ("a,b\n1,2", "A split needs the columns `item` and `subset` (or `fold`); the first line is: a,b"),
             ("item,subset\na.png,trian", "Line 2: there is no subset 'trian'."),
             ("item,subset\na,train,b", "Line 2 has 3 fields; the header has 2."),
-            ("item,subset\na,train\nb,test\na,test", "Line 4 gives a another subset than line 2."),
+            ("item,subset\na,train\nb,test\na,test", "Line 4 gives a a different subset from line 2."),
             ("item,subset\na,train\nsite0/a.png,test", "Line 3 puts site0/a.png into test; it is in train already."),
             ("item,fold\na,one", "Line 2: a fold must be a whole number, not 'one'."),
             ("item,fold\na," + "9" * 5000, f"Line 2: a fold must be a whole number, not '{'9' * 40}'."),

@@ -100,7 +100,7 @@ class AI4Mars(Dataset):
 
         root = Path(self.path)
         matches = ai4mars_release.find_pairs(root, self.rover, self.camera, self.labels, self.taxonomy)
-        report_unpaired(matches.faults, self.unpaired, root)
+        report_unpaired(matches.faults, self.unpaired, root, remaining=len(matches.pairs))
         pairs = spread(matches.pairs, self.limit)
         if self.groups == "none":
             pairs = [replace(pair, group=number) for number, pair in enumerate(pairs)]

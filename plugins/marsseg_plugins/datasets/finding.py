@@ -39,9 +39,7 @@ def find_pairs(
     faults = _faults(root, found.unpaired)
     if faults and not found.items and found.layout in _BY_NAMES:
         refuse_file(root, f"No image has a mask. {' '.join(faults)}", hint=HOW_TO_SAY)
-    if faults and not found.items:
-        refuse_file(root, " ".join(faults))  # unpaired=skip would leave nothing
-    report_unpaired(faults, unpaired, root)
+    report_unpaired(faults, unpaired, root, remaining=len(found.items))
     title = Path(os.path.abspath(root)).name  # a path such as "." has no name
     if found.what:
         # Who has named the layout needs no warning of it.

@@ -61,7 +61,8 @@ def apply_item_table(folder: Path, pairs: Sequence[Pair], *, groups: bool, unpai
         rows.append(row)
     if missing:
         count = "1 item has" if len(missing) == 1 else f"{len(missing):,} items have"
-        report_unpaired([f"{count} no image and mask: {some(missing)}."], unpaired, path)
+        fault = f"{count} no image and mask: {some(missing)}."
+        report_unpaired([fault], unpaired, path, remaining=len(pairs))
     others = [pair for pair in pairs if pair.image not in line_of_image]
     if others:
         names = some([pair.name for pair in others])

@@ -93,10 +93,15 @@ def _is_picture(name: str) -> bool:
     return os.path.splitext(name)[1].lower() in SUFFIXES
 
 
-def report_unpaired(faults: Sequence[str], unpaired: Unpaired, where: Path) -> None:
-    """Raise RequestError with all faults, each a sentence; with `unpaired` "skip", log a warning instead."""
+def report_unpaired(faults: Sequence[str], unpaired: Unpaired, where: Path, *, remaining: int) -> None:
+    """Raise RequestError with all faults, each a sentence; with `unpaired` "skip", log a warning instead.
+
+    Where nothing remains without what has a fault, the error is raised in any case.
+    """
     if not faults:
         return
+    if not remaining:
+        raise RequestError(" ".join(faults), where=str(where))
     if unpaired == "refuse":
         raise RequestError(" ".join(faults), where=str(where), hint="Set unpaired=skip to leave them out.")
     get_logger(__name__).warning("Left out of %s: %s", where.name, " ".join(faults))

@@ -126,7 +126,7 @@ class PublishedSet(Dataset):
 
         root = Path(self.path)
         found = self.contents(root)
-        report_unpaired(found.faults, self.unpaired, root)
+        report_unpaired(found.faults, self.unpaired, root, remaining=len(found.pairs))
         if not found.pairs:
             refuse_file(root, "There are no images with masks in this folder.")
         pairs = spread(found.pairs, self.limit)

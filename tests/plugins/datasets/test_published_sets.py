@@ -135,6 +135,15 @@ class TestS5Mars(DatasetContract):
         with caplog.at_level(logging.WARNING):
             assert len(dataclasses.replace(self.component, unpaired="skip").load()) == 6
 
+    def test_skipping_is_not_offered_where_nothing_would_remain(self):
+        root = Path(self.component.path)
+        for path in (*root.glob("images/*/*"), *root.glob("split/*")):
+            path.unlink()
+        with pytest.raises(RequestError) as caught:
+            dataclasses.replace(self.component, unpaired="skip").load()
+        assert "masks have no image" in caught.value.what
+        assert caught.value.hint is None
+
 
 # --- Mars-Bench
 
