@@ -341,9 +341,10 @@ class TestTheMaker:
         assert not [text for text in files if str(tiny_file.parent).encode() in text]
         assert tomllib.loads(opened[1]["runs/1/plan.toml"].decode())["data"]["path"] == tiny_file.name
 
-    def test_packs_several_runs_as_an_ensemble(self, cli, run, photo, tmp_path):
+    def test_packs_several_runs_as_an_ensemble(self, cli, run, photo, tiny_file, tmp_path):
         assert cli("pack", str(run), str(run), "--out", "two.zip").code == 0
         assert cli("predict", "two.zip", str(photo), "--out", "masks").code == 0
+        (tmp_path / tiny_file.name).symlink_to(tiny_file)
         answer = cli("evaluate", "two.zip", "--json")
         assert [each["run"] for each in json.loads(answer.out)["scores"]] == ["two.zip, run 1", "two.zip, run 2"]
 
