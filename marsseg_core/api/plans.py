@@ -11,11 +11,13 @@ from ..planning.plan import Plan
 from ..planning.resolver import resolve
 from ..planning.run_arguments import AS_PLANNED, RunArguments, document_arguments
 from ..registry.session import open_session
+from .callers import told_in_python
 
 if TYPE_CHECKING:
     from ..planning.run_arguments import AnyPath
 
 
+@told_in_python()
 @document_arguments(RunArguments)
 def plan(
     base: AnyPath | None = None,

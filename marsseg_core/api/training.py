@@ -24,6 +24,7 @@ from ..planning.run_arguments import RunArguments, SeriesArguments, document_arg
 from ..registry import kinds
 from ..registry.session import open_session
 from ..training.distribution import check_devices, join_processes
+from .callers import told_in_python
 from .plans import plan, planned
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from ..runs.run import Run
 
 
+@told_in_python()
 @document_arguments(RunArguments)
 def run(
     base: AnyPath | Plan | None = None,
@@ -58,7 +60,7 @@ def run(
         plugins: Python files that define further components and hooks. They are executed.
         trust: Execute the plugin files that are stored with `base` (a plan or a run).
         callbacks: Keras callbacks to train with. They are logged, but not recorded in the plan.
-        hooks: The observers, if `marsseg_plan_resolved` was called already. Only the command line needs this.
+        hooks: The observers, if `marsseg_plan_resolved` was called already.
         **arguments: Components: `arch`, `encoder`, `bottleneck`, `loss`, `weighting`, `augment`, `schedule`,
             `optimizer` and `data`. Options: every field of the plan's sections training (`epochs`, `batch`, `seed`, …),
             split and cleaning. An argument that is left out keeps its value in `base`. `arch` may also be a
@@ -94,6 +96,7 @@ def run(
     return execute(resolved, out=folder, hooks=callback_observer.add_to(hooks))
 
 
+@told_in_python()
 @document_arguments(SeriesArguments)
 def series(
     base: AnyPath | Plan | None = None,
@@ -151,6 +154,7 @@ def series(
     return _with_page(run_series(kind, plans, out=folder, workers=workers), resolved)
 
 
+@told_in_python()
 def resume(
     path: AnyPath,
     *,
@@ -217,6 +221,7 @@ def resume(
     return run
 
 
+@told_in_python()
 def extend(
     path: AnyPath,
     *,
@@ -275,6 +280,7 @@ def extend(
     )
 
 
+@told_in_python()
 def report(path: AnyPath, *, data: AnyPath | Data | None = None, trust: bool = False) -> Run:
     """Write the figures and the page of a run that has ended, for example because the disk was full at its end.
 

@@ -127,9 +127,9 @@ def run(
     hooks = announce(resolved)
     join_processes()
     load_keras()
-    from .. import api
+    from ..training.loop import execute
 
-    _finish(api.run(resolved, out=out, hooks=hooks))
+    _finish(execute(resolved, out=out, hooks=hooks))
 
 
 def _finish(result: Run) -> None:

@@ -23,7 +23,7 @@ from threading import RLock
 from types import ModuleType
 from typing import Any, Final
 
-from ..errors import MarssegError, PluginError, RequestError
+from ..errors import TRACEBACK_HINT, MarssegError, PluginError, RequestError
 from ..failures import describe, memory_error
 from ..files.documents import decoding, read_limited
 from ..files.schema import FormError, Items, Table, Text
@@ -40,6 +40,10 @@ _FILE, _HASH, _KINDS = "file", "sha256", "kinds"
 _TABLE: Final = Table(required={_FILE: Text()}, optional={_HASH: Text(), _KINDS: Items(Text())})
 
 SUFFIX: Final = ".py"
+
+# Who passes a file or a component.
+COMMAND_LINE: Final = "command line"
+PYTHON: Final = "Python"
 
 # The largest plugin file, in bytes.
 _LIMIT: Final = 2**24
@@ -78,7 +82,7 @@ class LocalPlugin:
     name: str
     source: bytes = field(repr=False)
     entries: tuple[Entry, ...] = field(repr=False, compare=False)
-    origin: str = field(default="command line", compare=False)
+    origin: str = field(default=COMMAND_LINE, compare=False)
     remark: str = field(default="", compare=False)
 
     @property
@@ -92,8 +96,11 @@ class LocalPlugin:
         return {_FILE: f"{folder}/{self.name}", _HASH: self.hash, _KINDS: kinds}
 
 
-def load_plugin_files(paths: Iterable[str | Path]) -> tuple[LocalPlugin, ...]:
-    """Execute the plugin files that the user passes; RequestError if two different files have the same name."""
+def load_plugin_files(paths: Iterable[str | Path], origin: str = COMMAND_LINE) -> tuple[LocalPlugin, ...]:
+    """Execute the plugin files that the user passes; RequestError if two different files have the same name.
+
+    `origin` says where they are passed: "command line" or "Python".
+    """
     plugins: dict[str, LocalPlugin] = {}
     for path in map(Path, paths):
         source = _read(path, where=f"--plugin {path}")
@@ -101,7 +108,7 @@ def load_plugin_files(paths: Iterable[str | Path]) -> tuple[LocalPlugin, ...]:
             raise RequestError(
                 f"Two plugins are called {path.name}.", where=f"--plugin {path}", hint="Rename one of them."
             )
-        plugins[path.name] = _load_file(path, source, "command line")
+        plugins[path.name] = _load_file(path, source, origin)
     return tuple(plugins.values())
 
 
@@ -146,7 +153,7 @@ def make_plugin(
             f"The run's copy of the {kind} '{name}' lacks {', '.join(record.missing)}: another process may not be able "
             "to resume the run or load its network."
         )
-    return LocalPlugin(file, source, (entry,), "Python", remark)
+    return LocalPlugin(file, source, (entry,), PYTHON, remark)
 
 
 def load_planned_plugins(
@@ -292,7 +299,7 @@ def _execute(path: Path, source: bytes, name: str) -> None:
             where=failure_location(path.absolute(), cause) or str(path),
             hint="A local plugin is one file. For several files make a package with `marsseg new-plugin`."
             if isinstance(cause, ModuleNotFoundError)
-            else "`marsseg --traceback …` shows where it failed.",
+            else TRACEBACK_HINT,
         ) from cause
 
 

@@ -171,7 +171,8 @@ def _without_annotations(source: str) -> str:
     text = source.encode()  # columns are counted in bytes
     starts = [0, *accumulate(map(len, text.splitlines(keepends=True)))]
     for node in sorted(_annotations(source), key=lambda each: (each.lineno, each.col_offset), reverse=True):
-        assert node.end_lineno is not None and node.end_col_offset is not None  # as the node was parsed
+        assert node.end_lineno is not None
+        assert node.end_col_offset is not None
         start, end = starts[node.lineno - 1] + node.col_offset, starts[node.end_lineno - 1] + node.end_col_offset
         text = text[:start] + b"None" + text[end:]
     return text.decode()
