@@ -15,7 +15,7 @@ from ..files.run_folder import RunFolder
 from ..hooks import CallbackObserver, HookCaller, announce
 from ..networks.processes import processes
 from ..networks.startup import check_backend, start_keras
-from ..planning.arguments import count_of, flag_of, path_of, value_of
+from ..planning.arguments import count_of, flag_of, path_of, texts_of, value_of
 from ..planning.executors import executor_of
 from ..planning.fitting import check_has_method
 from ..planning.plan import Plan
@@ -42,6 +42,7 @@ def run(
     out: AnyPath | None = None,
     overrides: Sequence[str] = (),
     plugins: Sequence[AnyPath] = (),
+    disable: Sequence[str] = (),
     trust: bool = False,
     callbacks: Sequence[keras.callbacks.Callback] = (),
     hooks: HookCaller | None = None,
@@ -58,6 +59,7 @@ def run(
         out: The run folder, which must not exist. None creates a new one in runs/.
         overrides: Single values, as for `--set`: ["arch.dense.depth=3", "training.epochs=20"].
         plugins: Python files that define further components and hooks. They are executed.
+        disable: Names of components, observers or plugins to disable: ["report"] draws no figures of each run.
         trust: Execute the plugin files that are stored with `base` (a plan or a run).
         callbacks: Keras callbacks to train with. They are logged, but not recorded in the plan.
         hooks: The observers, if `marsseg_plan_resolved` was called already.
@@ -83,7 +85,7 @@ def run(
     """
     check_backend()
     folder = None if out is None else path_of(out, "out")
-    resolved = planned(base, overrides, plugins, trust, arguments)
+    resolved = planned(base, overrides, plugins, disable, trust, arguments)
     check_devices(resolved)
     join_processes()
     callback_observer = _callbacks(callbacks)
@@ -108,6 +110,7 @@ def series(
     out: AnyPath | None = None,
     overrides: Sequence[str] = (),
     plugins: Sequence[AnyPath] = (),
+    disable: Sequence[str] = (),
     trust: bool = False,
     **arguments: Unpack[SeriesArguments],
 ) -> Series:
@@ -123,6 +126,7 @@ def series(
         out: The folder that holds the runs, which must not exist. None creates a new one in runs/.
         overrides: Single values, as for `--set`.
         plugins: Python files that define further components and hooks. They are executed.
+        disable: Names of components, observers or plugins to disable: ["report"] draws no figures of each run.
         trust: Execute the plugin files that are stored with `base` (a plan or a run).
         **arguments: Components, and options of training, split and cleaning, as for `run`.
 
@@ -144,12 +148,13 @@ def series(
     check_backend()
     folder = None if out is None else path_of(out, "out")
     counts = [None if count is None else count_of(count, name) for name, count in (("seeds", seeds), ("folds", folds))]
-    resolved = planned(base, overrides, plugins, trust, arguments)
+    resolved = planned(base, overrides, plugins, disable, trust, arguments)
     kind, plans = plan_series(resolved, *counts)
     workers = None
     if on is not None or jobs is not None:
         executor = executor_of("local" if on is None else on, open_session(), "on")
-        workers = MemberWorkers(executor, 1 if jobs is None else count_of(jobs, "jobs", at_least=1))
+        number = 1 if jobs is None else count_of(jobs, "jobs", at_least=1)
+        workers = MemberWorkers(executor, number, texts_of(disable, "disable"))
     start_keras()
     return _with_page(run_series(kind, plans, out=folder, workers=workers), resolved)
 

@@ -189,4 +189,4 @@ def _say_how_to_resume(result: Run) -> None:
 
 
 def _score(value: float | None) -> str:
-    return "undefined" if value is None else f"{value:.4f}"
+    return "undefined" if value is None else f"{value:z.4f}"

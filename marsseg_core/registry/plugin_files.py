@@ -27,6 +27,7 @@ from ..errors import TRACEBACK_HINT, MarssegError, PluginError, RequestError
 from ..failures import describe, memory_error
 from ..files.documents import decoding, read_limited
 from ..files.schema import FormError, Items, Table, Text
+from ..shown import NotebookOutput
 from .entries import NAME_PATTERN, Entry
 from .kinds import COMPONENT_KINDS, OBSERVER, Kind
 from .loading import failure_location, interface_of, load, plugin_stdout_to_stderr, warn_if_slow
@@ -145,7 +146,8 @@ def make_plugin(
         load.cache_clear()  # it may hold an older class, from before a notebook cell was executed again
         sys.modules[module_name] = module
         _loaded.add((file, _hash(source)))
-    entry = Entry(kind, name, f"{module_name}:{cls}", file, _hash(source)[:12])
+    place = "from this notebook" if NotebookOutput.is_possible() else "passed in Python"
+    entry = Entry(kind, name, f"{module_name}:{cls}", file, _hash(source)[:12], place=place)
     vars(module)[_ENTRIES] = (entry,)
     remark = ""
     if record.missing:
