@@ -134,7 +134,7 @@ def test_an_image_and_its_mask_stay_side_by_side(shown):
     pairs = re.findall(
         r'<div style="display:inline-block;white-space:nowrap[^>]*>(.*?)</div>', shown["data"]._repr_html_()
     )
-    assert [re.findall('alt="([^"]*)"', pair) for pair in pairs][0] == ["image 0", "mask 0"]
+    assert re.findall('alt="([^"]*)"', pairs[0]) == ["image 0", "mask 0"]
     assert len(pairs) == 4
 
 

@@ -180,7 +180,7 @@ class TestMetrics:
     def test_they_are_texts_classes_and_instances_in_a_list(self):
         plan = marsseg.plan(metrics=["recall", RockShare(power=2)])
         assert plan.training.metrics == "recall,rock_share.py/rock_share:power=2"
-        assert plan.metrics.asked == {"recall", "rock_share"}
+        assert plan.metrics.asked >= {"recall", "rock_share"}
         assert plan.metrics.resolved["rock_share"].component == RockShare(power=2)
         assert [plugin.name for plugin in plan.plugins] == ["rock_share.py"]
         assert ("training.metrics", plan.training.metrics, "Python") in plan.rows()
@@ -272,7 +272,7 @@ class TestFromACell:
             def build(self, spec):
                 return None
 
-        with pytest.raises(PluginError, match=r"'plain' of plain.py .* is not a dataclass"):
+        with pytest.raises(PluginError, match=r"'plain' \(passed in Python\) .* is not a dataclass"):
             marsseg.plan(loss=Plain())
 
     def test_a_function_is_an_architecture(self, cell, tmp_path, tiny):

@@ -1,4 +1,4 @@
-"""What a caller in Python sees of an error: its own lines in a notebook, and the arguments of the function it called."""
+"""What a caller in Python sees of an error: its own lines in a notebook, and the arguments of the function."""
 
 from __future__ import annotations
 

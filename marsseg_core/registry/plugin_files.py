@@ -26,6 +26,7 @@ from typing import Any, Final
 from ..errors import TRACEBACK_HINT, MarssegError, PluginError, RequestError
 from ..failures import describe, memory_error
 from ..files.documents import decoding, read_limited
+from ..files.native_output import native_output_of_imports_hidden
 from ..files.schema import FormError, Items, Table, Text
 from ..shown import NotebookOutput
 from .entries import NAME_PATTERN, Entry
@@ -288,7 +289,12 @@ def _execute(path: Path, source: bytes, name: str) -> None:
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module  # dataclasses look up the module of their class there
     try:
-        with warn_if_slow(f"The plugin {path}", may_import_keras=True), plugin_stdout_to_stderr(), keep_process_state():
+        with (
+            warn_if_slow(f"The plugin {path}", may_import_keras=True),
+            plugin_stdout_to_stderr(),
+            native_output_of_imports_hidden(),
+            keep_process_state(),
+        ):
             exec(compile(source, str(path.absolute()), "exec"), vars(module))
     except BaseException as cause:
         del sys.modules[name]
