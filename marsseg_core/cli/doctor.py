@@ -19,6 +19,7 @@ from .output import print_json, print_table, say
 
 if TYPE_CHECKING:
     from ..doctor.diagnosis import Diagnosis
+    from ..registry.entries import Entry
 
 
 def doctor(
@@ -60,7 +61,11 @@ def doctor(
     findings = []
     with opened_wheels(wheels, catalog) as (unpacked, problems), ProgressBar("Examining", "plugins") as progress:
         subjects = [*unpacked, *(select(catalog, others) if others or not wheels else ())]
-        for finding in examine(subjects, session, plugin or (), checks=checks):
+
+        def checking(entry: Entry) -> None:
+            progress.doing(f"Checking the {entry.kind} '{entry.name}'")
+
+        for finding in examine(subjects, session, plugin or (), checks=checks, checking=checking):
             findings.append(finding)
             progress(len(findings), len(subjects))
     problems = [*problems, *catalog.problems]
