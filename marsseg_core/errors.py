@@ -6,8 +6,12 @@ The command line shows an error as a panel on standard error, and exits with its
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Final
 
 from .printable import printable
+
+# The hint of an error whose cause is an exception of a plugin or a library. In Python, `told_in_python` replaces it.
+TRACEBACK_HINT: Final = "`marsseg --traceback …` shows where it failed."
 
 
 class MarssegError(Exception):
@@ -31,6 +35,12 @@ class MarssegError(Exception):
         where = f" [{self.where}]" if self.where else ""
         hint = f" {self.hint}" if self.hint else ""
         return printable(f"{self.what}{where}{hint}")
+
+    def _render_traceback_(self) -> list[str]:
+        """Return the lines that IPython shows, which calls this."""
+        from .tracebacks import notebook_traceback
+
+        return notebook_traceback(self)
 
 
 class RunError(MarssegError):

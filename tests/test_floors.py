@@ -42,7 +42,7 @@ FLOORS = """
     files
     failures
     conventions errors messages shown
-    printable
+    printable tracebacks
 """
 FLOOR_OF = {room: -number for number, floor in enumerate(FLOORS.strip().splitlines()) for room in floor.split()}
 

@@ -6,6 +6,7 @@ import importlib.util
 import re
 import sys
 from base64 import b64decode
+from dataclasses import dataclass, replace
 from io import BytesIO
 from pathlib import Path
 from types import SimpleNamespace
@@ -17,10 +18,21 @@ from PIL import Image
 import marsseg
 from marsseg_core.data.split import Split
 from marsseg_core.files import progress
-from marsseg_core.plugin_api import NotebookOutput
+from marsseg_core.plugin_api import Metric, NotebookOutput
 from marsseg_core.sweeps.notebook import SweepOutput
 from marsseg_core.sweeps.result import SweepResult
 from marsseg_core.sweeps.summary import Summary, TrialRecord
+
+
+@dataclass(frozen=True)
+class SoilShare(Metric):
+    """The share of the pixels of soil among all that count."""
+
+    in_tables = False
+
+    def value(self, counts, spec):
+        return float(counts[1].sum() / counts.sum())
+
 
 SMALL = {"arch": "unet:width=0.125:depth=1:convolutions=1", "loss": "dice", "batch": 8, "epochs": 1}
 
@@ -40,7 +52,7 @@ def sweep():
 def shown(tiny, sweep, tmp_path_factory):
     """Make an object of each kind that notebooks show; return them by name."""
     folder = tmp_path_factory.mktemp("shown")
-    run = marsseg.run(data=tiny, out=folder / "run", **SMALL)
+    run = marsseg.run(data=tiny, out=folder / "run", metrics=[SoilShare], **SMALL)
     series = marsseg.series(data=tiny, out=folder / "series", seeds=2, **SMALL)
     return {
         "run": run,
@@ -58,7 +70,7 @@ FIGURES = {
     "run": 2,
     "confusion": 1,
     "comparison": 1,
-    "series": 0,
+    "series": 1,
     "plan": 0,
     "data": 8,
     "sweep": 1,
@@ -92,6 +104,45 @@ def test_the_texts_have_the_most_important_facts(shown):
     assert "arch=unet" in repr(shown["plan"])
     assert "24 images of 16 × 32 × 1, 5 classes" in repr(shown["data"])
     assert "(n=" in repr(shown["comparison"])
+
+
+def test_a_run_shows_the_scores_of_the_table_of_the_command_line(shown):
+    html, score = shown["run"]._repr_html_(), shown["confusion"].value("soil_share")
+    assert re.search(rf"<td>soil_share</td><td>[\d.]+</td><td>{score:.4f}</td>", html)
+    assert "<td>iou soil</td>" in html
+    assert "<td>soil_share</td>" in shown["confusion"]._repr_html_()
+    assert "<td>iou soil</td>" in shown["series"]._repr_html_()
+    assert "kappa" not in shown["series"]._repr_html_()
+
+
+def test_a_series_has_its_curves_and_a_link_to_its_page(shown, monkeypatch):
+    monkeypatch.chdir(shown["series"].path.parent)
+    html = shown["series"]._repr_html_()
+    assert 'alt="Curves of the runs"' in html
+    assert '<a href="series/series.html"' in html
+    assert "<img" not in replace(shown["series"], path=Path("moved"))._repr_html_()
+
+
+def test_a_comparison_has_intervals_pairs_and_settings_that_differ(shown):
+    html = shown["comparison"]._repr_html_()
+    for header in ("95 % interval", "pairs", "setting that differs"):
+        assert f"<th>{header}</th>" in html
+    assert "<td>training.metrics</td>" in html
+
+
+def test_an_image_and_its_mask_stay_side_by_side(shown):
+    pairs = re.findall(
+        r'<div style="display:inline-block;white-space:nowrap[^>]*>(.*?)</div>', shown["data"]._repr_html_()
+    )
+    assert re.findall('alt="([^"]*)"', pairs[0]) == ["image 0", "mask 0"]
+    assert len(pairs) == 4
+
+
+def test_drawn_numbers_have_six_digits_in_tables():
+    settings = {"arch.width": "0.5292881023563949", "training.batch": "1000000", "loss": "dice", "x": "1e-05"}
+    shown = TrialRecord(0, "finished", settings, -1e-9)
+    assert list(shown.shown_settings.values()) == ["0.529288", "1000000", "dice", "1e-05"]
+    assert "miou 0.0000" in repr(SweepResult.of(Path("s"), Summary("finished", "miou", True, [shown])))
 
 
 def test_a_sweep_shows_its_best_trials(sweep):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 
@@ -15,6 +16,7 @@ import marsseg
 from marsseg_core.errors import PluginError, RequestError
 from marsseg_core.planning.plan import NETWORK_KINDS
 from marsseg_core.planning.resolver import Request, resolve
+from marsseg_core.plugin_api import Loss, Metric
 from marsseg_core.registry import plugin_files
 from marsseg_core.registry.kinds import ARCHITECTURE, AUGMENTATION, DATASET, LOSS
 from marsseg_core.registry.session import open_session
@@ -155,6 +157,70 @@ class TestNamed:
         assert marsseg.loss(Dice) is not None
 
 
+@dataclass(frozen=True)
+class Silent(Loss):
+    """A loss of zero."""
+
+    def build(self, spec):
+        return lambda labels, logits: 0.0 * keras.ops.sum(logits)
+
+
+@dataclass(frozen=True)
+class RockShare(Metric):
+    """The share of the pixels of rock."""
+
+    power: int = 1
+    scales: tuple[float, ...] = (1.0,)
+
+    def value(self, counts, spec):
+        return float(counts[4].sum() / counts.sum()) ** self.power
+
+
+class TestMetrics:
+    def test_they_are_texts_classes_and_instances_in_a_list(self):
+        plan = marsseg.plan(metrics=["recall", RockShare(power=2)])
+        assert plan.training.metrics == "recall,rock_share.py/rock_share:power=2"
+        assert plan.metrics.asked >= {"recall", "rock_share"}
+        assert plan.metrics.resolved["rock_share"].component == RockShare(power=2)
+        assert [plugin.name for plugin in plan.plugins] == ["rock_share.py"]
+        assert ("training.metrics", plan.training.metrics, "Python") in plan.rows()
+        forget()
+
+    def test_one_alone_and_texts_alone_need_no_list_and_no_plugin(self):
+        assert marsseg.plan(metrics=RockShare).training.metrics == "rock_share.py/rock_share"
+        texts = marsseg.plan(metrics=["recall", "boundary_f:tolerance=2"])
+        assert (texts.training.metrics, texts.plugins) == ("recall,boundary_f:tolerance=2", ())
+        assert marsseg.plan(metrics=None).training.metrics == "none"
+        forget()
+
+    @pytest.mark.parametrize(
+        ("words", "message"),
+        [
+            (
+                {"metrics": [Dice]},
+                r"metrics cannot be Dice, which is a loss\. \[metrics\] .* a metric as instance or class",
+            ),
+            ({"metrics": [RockShare(scales=(1.0, 2.0))]}, "scales=1.0,2.0 of the metric .* cannot be recorded"),
+            ({"monitor": RockShare}, "monitor cannot be the class RockShare"),
+        ],
+    )
+    def test_what_is_not_possible_is_said(self, words, message):
+        with pytest.raises(RequestError, match=message):
+            marsseg.plan(**words)
+        forget()
+
+    def test_a_sweep_takes_none_that_other_processes_cannot_have(self):
+        with pytest.raises(RequestError, match="metrics must be a text"):
+            marsseg.sweep(metrics=[RockShare], vary={"training.batch": "2,4"})
+        forget()
+
+
+def test_messages_do_not_name_the_file_that_a_class_is_stored_as():
+    (loss,) = marsseg.plan(loss=Silent).resolved[LOSS]
+    assert loss.entry.label == "loss 'silent' (passed in Python)"
+    forget()
+
+
 class TestFromACell:
     def test_the_record_defines_the_same_class_again(self, cell, python_with_keras):
         record = record_source(cell.RootDice)
@@ -206,7 +272,7 @@ class TestFromACell:
             def build(self, spec):
                 return None
 
-        with pytest.raises(PluginError, match=r"'plain' of plain.py .* is not a dataclass"):
+        with pytest.raises(PluginError, match=r"'plain' \(passed in Python\) .* is not a dataclass"):
             marsseg.plan(loss=Plain())
 
     def test_a_function_is_an_architecture(self, cell, tmp_path, tiny):

@@ -19,6 +19,7 @@ from ..registry import kinds, parameters
 from ..registry.kinds import ALL_KINDS
 from ..registry.listing import ComponentList, describe, find_kind
 from ..registry.session import open_session
+from .callers import told_in_python
 
 if TYPE_CHECKING:
     import keras
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from ..planning.run_arguments import AnyPath, Network
 
 
+@told_in_python()
 def list_components(kind: str | None = None, *, plugins: Sequence[AnyPath] = ()) -> ComponentList:
     """List the installed components, recipes and observers.
 
@@ -57,6 +59,7 @@ def list_components(kind: str | None = None, *, plugins: Sequence[AnyPath] = ())
     return describe(chosen, paths_of(plugins, "plugins"))
 
 
+@told_in_python()
 def network(
     arch: str | Architecture | type[Architecture] | Network,
     *,
@@ -126,6 +129,7 @@ def network(
     return built
 
 
+@told_in_python(loss="name")
 def loss(
     name: str | Loss | type[Loss],
     *,
@@ -199,6 +203,7 @@ def loss(
     return checked
 
 
+@told_in_python(data="name")
 def dataset(name: AnyPath, *, plugins: Sequence[AnyPath] = (), **values: Any) -> SegmentationData:
     """Read a data set into memory, by its name or path.
 

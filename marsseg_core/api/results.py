@@ -16,6 +16,7 @@ from ..planning.arguments import flag_of, path_of, text_of
 from ..planning.python_components import given_components
 from ..registry import kinds
 from ..registry.session import open_session
+from .callers import told_in_python
 
 if TYPE_CHECKING:
     import keras
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 _logger = get_logger(__name__)
 
 
+@told_in_python()
 def load(path: AnyPath, *, trust: bool = False) -> keras.Model:
     """Load the best network of a run.
 
@@ -59,6 +61,7 @@ def load(path: AnyPath, *, trust: bool = False) -> keras.Model:
     return load_run(path_of(path, "path"), open_session(trust=flag_of(trust, "trust")))
 
 
+@told_in_python()
 def predict(
     runs: AnyPath | Sequence[AnyPath],
     images: Iterable[np.ndarray],
@@ -144,6 +147,7 @@ def predict(
     return predicted()
 
 
+@told_in_python()
 def evaluate(
     run: AnyPath,
     data: AnyPath | Data | None = None,
@@ -207,6 +211,7 @@ def evaluate(
     return score.confusion
 
 
+@told_in_python()
 def compare(*runs: AnyPath, by: str = HEADLINE, subset: str = "test") -> Comparison:
     """Compare runs: group them by plan, rank the groups, and find the differences to the best group.
 

@@ -14,6 +14,7 @@ from ..planning.arguments import count_of, flag_of, path_of, request_of, text_of
 from ..planning.executors import executor_of
 from ..planning.run_arguments import AS_PLANNED, RunArguments, document_arguments
 from ..registry.session import open_session
+from .callers import told_in_python
 
 if TYPE_CHECKING:
     from ..planning.run_arguments import AnyPath
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 _logger = get_logger(__name__)
 
 
+@told_in_python(report="best")
 @document_arguments(RunArguments)
 def sweep(
     base: AnyPath | None = None,
@@ -125,6 +127,7 @@ def sweep(
     return _swept(begin_sweep(request, space, session, folder), executor, places, trust or bool(plugins))
 
 
+@told_in_python()
 @document_arguments(RunArguments)
 def ablate(
     base: AnyPath | None = None,

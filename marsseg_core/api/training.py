@@ -15,7 +15,7 @@ from ..files.run_folder import RunFolder
 from ..hooks import CallbackObserver, HookCaller, announce
 from ..networks.processes import processes
 from ..networks.startup import check_backend, start_keras
-from ..planning.arguments import count_of, flag_of, path_of, value_of
+from ..planning.arguments import count_of, flag_of, path_of, texts_of, value_of
 from ..planning.executors import executor_of
 from ..planning.fitting import check_has_method
 from ..planning.plan import Plan
@@ -24,6 +24,7 @@ from ..planning.run_arguments import RunArguments, SeriesArguments, document_arg
 from ..registry import kinds
 from ..registry.session import open_session
 from ..training.distribution import check_devices, join_processes
+from .callers import told_in_python
 from .plans import plan, planned
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from ..runs.run import Run
 
 
+@told_in_python()
 @document_arguments(RunArguments)
 def run(
     base: AnyPath | Plan | None = None,
@@ -40,6 +42,7 @@ def run(
     out: AnyPath | None = None,
     overrides: Sequence[str] = (),
     plugins: Sequence[AnyPath] = (),
+    disable: Sequence[str] = (),
     trust: bool = False,
     callbacks: Sequence[keras.callbacks.Callback] = (),
     hooks: HookCaller | None = None,
@@ -56,9 +59,10 @@ def run(
         out: The run folder, which must not exist. None creates a new one in runs/.
         overrides: Single values, as for `--set`: ["arch.dense.depth=3", "training.epochs=20"].
         plugins: Python files that define further components and hooks. They are executed.
+        disable: Names of components, observers or plugins to disable: ["report"] draws no figures of each run.
         trust: Execute the plugin files that are stored with `base` (a plan or a run).
         callbacks: Keras callbacks to train with. They are logged, but not recorded in the plan.
-        hooks: The observers, if `marsseg_plan_resolved` was called already. Only the command line needs this.
+        hooks: The observers, if `marsseg_plan_resolved` was called already.
         **arguments: Components: `arch`, `encoder`, `bottleneck`, `loss`, `weighting`, `augment`, `schedule`,
             `optimizer` and `data`. Options: every field of the plan's sections training (`epochs`, `batch`, `seed`, …),
             split and cleaning. An argument that is left out keeps its value in `base`. `arch` may also be a
@@ -81,7 +85,7 @@ def run(
     """
     check_backend()
     folder = None if out is None else path_of(out, "out")
-    resolved = planned(base, overrides, plugins, trust, arguments)
+    resolved = planned(base, overrides, plugins, disable, trust, arguments)
     check_devices(resolved)
     join_processes()
     callback_observer = _callbacks(callbacks)
@@ -94,6 +98,7 @@ def run(
     return execute(resolved, out=folder, hooks=callback_observer.add_to(hooks))
 
 
+@told_in_python()
 @document_arguments(SeriesArguments)
 def series(
     base: AnyPath | Plan | None = None,
@@ -105,6 +110,7 @@ def series(
     out: AnyPath | None = None,
     overrides: Sequence[str] = (),
     plugins: Sequence[AnyPath] = (),
+    disable: Sequence[str] = (),
     trust: bool = False,
     **arguments: Unpack[SeriesArguments],
 ) -> Series:
@@ -120,6 +126,7 @@ def series(
         out: The folder that holds the runs, which must not exist. None creates a new one in runs/.
         overrides: Single values, as for `--set`.
         plugins: Python files that define further components and hooks. They are executed.
+        disable: Names of components, observers or plugins to disable: ["report"] draws no figures of each run.
         trust: Execute the plugin files that are stored with `base` (a plan or a run).
         **arguments: Components, and options of training, split and cleaning, as for `run`.
 
@@ -141,16 +148,18 @@ def series(
     check_backend()
     folder = None if out is None else path_of(out, "out")
     counts = [None if count is None else count_of(count, name) for name, count in (("seeds", seeds), ("folds", folds))]
-    resolved = planned(base, overrides, plugins, trust, arguments)
+    resolved = planned(base, overrides, plugins, disable, trust, arguments)
     kind, plans = plan_series(resolved, *counts)
     workers = None
     if on is not None or jobs is not None:
         executor = executor_of("local" if on is None else on, open_session(), "on")
-        workers = MemberWorkers(executor, 1 if jobs is None else count_of(jobs, "jobs", at_least=1))
+        number = 1 if jobs is None else count_of(jobs, "jobs", at_least=1)
+        workers = MemberWorkers(executor, number, texts_of(disable, "disable"))
     start_keras()
     return _with_page(run_series(kind, plans, out=folder, workers=workers), resolved)
 
 
+@told_in_python()
 def resume(
     path: AnyPath,
     *,
@@ -217,6 +226,7 @@ def resume(
     return run
 
 
+@told_in_python()
 def extend(
     path: AnyPath,
     *,
@@ -275,6 +285,7 @@ def extend(
     )
 
 
+@told_in_python()
 def report(path: AnyPath, *, data: AnyPath | Data | None = None, trust: bool = False) -> Run:
     """Write the figures and the page of a run that has ended, for example because the disk was full at its end.
 

@@ -15,10 +15,11 @@ from ..registry.session import open_session
 from .added import BUILT_IN, claim_names
 from .common_options import Disable, Plugins
 from .completion import names_or_distributions
-from .output import print_json, print_table, say, warn
+from .output import print_json, print_table, say
 
 if TYPE_CHECKING:
     from ..doctor.diagnosis import Diagnosis
+    from ..registry.entries import Entry
 
 
 def doctor(
@@ -60,7 +61,11 @@ def doctor(
     findings = []
     with opened_wheels(wheels, catalog) as (unpacked, problems), ProgressBar("Examining", "plugins") as progress:
         subjects = [*unpacked, *(select(catalog, others) if others or not wheels else ())]
-        for finding in examine(subjects, session, plugin or (), checks=checks):
+
+        def checking(entry: Entry) -> None:
+            progress.doing(f"Checking the {entry.kind} '{entry.name}'")
+
+        for finding in examine(subjects, session, plugin or (), checks=checks, checking=checking):
             findings.append(finding)
             progress(len(findings), len(subjects))
     problems = [*problems, *catalog.problems]
@@ -69,17 +74,21 @@ def doctor(
         print_json(findings=[_record(finding) for finding in findings], problems=problems)
     else:
         _print_diagnoses(findings, checks)
-        for problem in problems:
-            warn(problem)
-    broken = [finding.entry.label for finding in findings if finding.broken] + problems
-    if broken:
-        raise PluginError(f"Broken plugins: {len(broken)}.", hint="The table above says which ones, and why.")
+    _raise_for_faults(sum(finding.broken for finding in findings), problems)
     unchecked = sum(finding.status == NOT_CHECKED for finding in findings)
     say(
         f"Nothing is broken, but {unchecked:,} {'is' if unchecked == 1 else 'are'} not checked."
         if unchecked
         else "Nothing is broken."
     )
+
+
+def _raise_for_faults(broken: int, problems: list[str]) -> None:
+    """Raise PluginError if plugins are broken, which the table shows, or metadata are wrong, which it cannot show."""
+    counts = {"Broken plugins": broken, "Faults in metadata": len(problems)}
+    if what := ". ".join(f"{name}: {count:,}" for name, count in counts.items() if count):
+        lines = [*(["The table above says which plugins are broken, and why."] if broken else []), *problems]
+        raise PluginError(f"{what}.", hint="\n".join(lines))
 
 
 def _with_clashes(findings: list[Diagnosis]) -> list[Diagnosis]:

@@ -7,7 +7,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from ..registry.catalog import Catalog
-from ..registry.entries import Entry
+from ..registry.entries import CONFLICT, Entry
 from ..registry.kinds import ARCHITECTURE, DATASET, ENCODER, EXECUTOR, EXPORTER, LOSS, METRIC, WEIGHTING
 
 if TYPE_CHECKING:
@@ -16,17 +16,18 @@ if TYPE_CHECKING:
 
 def example_command(entry: Entry, cls: Any, parameters: Sequence[Parameter], catalog: Catalog) -> str:
     """Return a command that uses a component, with one of its parameters if its value is short."""
+    name = entry.qualified_name if entry.status == CONFLICT else entry.name
     if entry.kind == DATASET and any(parameter.name == "path" for parameter in parameters):
-        return f"marsseg run --data {entry.name}:path=FILE"
+        return f"marsseg run --data {name}:path=FILE"
     if entry.kind == METRIC:
-        return f"marsseg run --metrics {entry.name}"
+        return f"marsseg run --metrics {name}"
     from ..registry.parameters import to_text
 
     inline = next((p for p in parameters if not p.required and not isinstance(p.default, tuple | type(None))), None)
     setting = f":{inline.name}={to_text(inline.default)}" if inline else ""
     option = entry.kind.option
     if entry.kind == EXPORTER:
-        return f"marsseg export RUN --format {entry.name}{setting} --out PATH"
+        return f"marsseg export RUN --format {name}{setting} --out PATH"
     losses = _two_losses(catalog) if entry.kind == WEIGHTING else []
     words = f"--loss {','.join(losses)} " if losses else ""
     if entry.kind == ENCODER:
@@ -37,8 +38,8 @@ def example_command(entry: Entry, cls: Any, parameters: Sequence[Parameter], cat
     # Required parameters of the built-in components are runs, a number, or a list with a number for each loss.
     value = ",".join("1" for _ in losses) or "1"
     needed = {p.name: "RUN" if p.name in ("run", "runs") else value for p in parameters if p.required}
-    required = "".join(f" --set {option}.{entry.name}.{key}={value}" for key, value in needed.items())
-    return f"marsseg {entry.kind.command} {words}--{option} {entry.name}{setting}{required}{encoder}"
+    required = "".join(f" --set {option}.{name}.{key}={value}" for key, value in needed.items())
+    return f"marsseg {entry.kind.command} {words}--{option} {name}{setting}{required}{encoder}"
 
 
 def _an_encoder(catalog: Catalog) -> str:

@@ -131,9 +131,9 @@ def run(
     hooks = announce(resolved)
     join_processes()
     load_keras()
-    from .. import api
+    from ..training.loop import execute
 
-    _finish(api.run(resolved, out=out, hooks=hooks))
+    _finish(execute(resolved, out=out, hooks=hooks))
 
 
 def _finish(result: Run) -> None:
@@ -195,4 +195,4 @@ def _say_how_to_resume(result: Run) -> None:
 
 
 def _score(value: float | None) -> str:
-    return "undefined" if value is None else f"{value:.4f}"
+    return "undefined" if value is None else f"{value:z.4f}"

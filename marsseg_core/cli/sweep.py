@@ -171,7 +171,7 @@ def _print_summary(sweep: Sweep, summary: Summary) -> None:
             trial.name,
             _score(trial.value),
             _score(trial.test.get(summary.objective)),
-            *(trial.settings.get(name, "") for name in names),
+            *(trial.shown_settings.get(name, "") for name in names),
         )
         for trial in best
     ]
@@ -186,7 +186,7 @@ def _print_summary(sweep: Sweep, summary: Summary) -> None:
 
 
 def _score(value: float | None) -> str:
-    return "" if value is None else f"{value:.4f}"
+    return "" if value is None else f"{value:z.4f}"
 
 
 def _print_options(options: SweepOptions, on: str, jobs: int, space: Space) -> None:

@@ -66,8 +66,8 @@ class SweepProgress:
         running = [trial for trial in summary.trials if trial.state == "running"]
         ended = [trial for trial in summary.trials if trial.state not in ("running", "skipped")]
         for trial in [*ended[-max(0, _ROWS - len(running)) :], *running]:
-            value = "" if trial.value is None else f"{trial.value:.4f}"
-            settings = [trial.settings.get(name, "") for name in names]
+            value = "" if trial.value is None else f"{trial.value:z.4f}"
+            settings = [trial.shown_settings.get(name, "") for name in names]
             cells = (trial.name, trial.state, str(self._epochs(trial) or ""), value, *settings)
             table.add_row(*(Text(printable(cell)) for cell in cells))
         return table
@@ -84,6 +84,6 @@ class SweepProgress:
 
 
 def _line(trial: TrialRecord, objective: str) -> str:
-    settings = " ".join(f"{name}={value}" for name, value in trial.settings.items())
-    value = "" if trial.value is None else f" {objective} {trial.value:.4f}"
+    settings = " ".join(f"{name}={value}" for name, value in trial.shown_settings.items())
+    value = "" if trial.value is None else f" {objective} {trial.value:z.4f}"
     return f"{trial.name} {trial.state}{value}: {trial.reason or settings}"

@@ -14,7 +14,7 @@ import sys
 import tempfile
 import time
 import warnings
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, fields, replace
 from importlib.util import find_spec
@@ -98,12 +98,18 @@ class Diagnosis:
 
 
 def examine(
-    subjects: Iterable[Subject], session: Session, plugins: Sequence[Path] = (), *, checks: bool = False
+    subjects: Iterable[Subject],
+    session: Session,
+    plugins: Sequence[Path] = (),
+    *,
+    checks: bool = False,
+    checking: Callable[[Entry], None] = lambda _: None,
 ) -> Iterator[Diagnosis]:
     """Load each entry, several at the same time, and yield a diagnosis of each, in their order.
 
     Entries that cannot be used (disabled, incompatible, …) are not loaded. With `checks`, each component that loads
-    without a problem is also tested with the contract of its kind; RequestError if pytest is not installed.
+    without a problem is also tested with the contract of its kind; RequestError if pytest is not installed. `checking`
+    is called with each of them before its tests, which take seconds, in another thread.
 
     Values of parameters may fit only some of the components that a word names, such as a loss and not the metric of the
     same name: the others are left out. Raises RequestError if they fit none.
@@ -117,7 +123,7 @@ def examine(
     refusals: dict[str, RequestError] = {}
     # Each process with checks starts a Keras backend, which takes a gigabyte of memory.
     with ThreadPoolExecutor(2 if checks else os.cpu_count()) as pool:
-        findings = pool.map(lambda subject: _examine(subject, session, plugins, checks), subjects)
+        findings = pool.map(lambda subject: _examine(subject, session, plugins, checking if checks else None), subjects)
         for subject, finding in zip(subjects, findings, strict=True):
             if isinstance(finding, RequestError):
                 refusals.setdefault(subject.word, finding)
@@ -129,8 +135,13 @@ def examine(
             raise refusal
 
 
-def _examine(subject: Subject, session: Session, plugins: Sequence[Path], checks: bool) -> Diagnosis | RequestError:
-    """Return the diagnosis of an entry, or the error that says what is wrong with the values of its parameters."""
+def _examine(
+    subject: Subject, session: Session, plugins: Sequence[Path], checking: Callable[[Entry], None] | None
+) -> Diagnosis | RequestError:
+    """Return the diagnosis of an entry, or the error that says what is wrong with the values of its parameters.
+
+    With None for `checking`, it is only loaded.
+    """
     entry = subject.entry
     if not entry.usable:
         return Diagnosis(entry, entry.status, problem=entry.reason)
@@ -147,8 +158,9 @@ def _examine(subject: Subject, session: Session, plugins: Sequence[Path], checks
     diagnosis = Diagnosis(entry, status, **_with_tuples(answer) | {"hint": hint, "problem": problem})
     if entry.status == CONFLICT:
         diagnosis = replace(diagnosis, status=CONFLICT, problem=entry.reason, hint=None)
-    if not checks or not entry.kind.contract:
+    if checking is None or not entry.kind.contract:
         return diagnosis
+    checking(entry)
     answer = _in_process("check", subject, session, plugins, _CHECKS_LIMIT)
     if refusal := answer.get("refusal"):
         return RequestError(**refusal)

@@ -152,7 +152,10 @@ def _problems(distribution: Distribution, path: Path) -> Iterator[str]:
     classifiers = fields.get_all("Classifier") or []
     licensed = fields.get("License-Expression") or fields.get("License")
     if not licensed and not any(each.startswith("License ::") for each in classifiers):
-        yield "it names no licence, so nobody may use it: add `license` to its pyproject.toml, and a file LICENSE."
+        yield (
+            "it names no licence, so nobody may use it: choose one, write it as `license` into pyproject.toml and its "
+            "text into a file LICENSE, and build the wheel again."
+        )
     own = canonicalize_name(name) == DISTRIBUTION
     if not own and not any(map(_requires_marsseg, fields.get_all("Requires-Dist") or ())):
         yield f"it does not require {DISTRIBUTION}: add the versions that it works with to its `dependencies`."

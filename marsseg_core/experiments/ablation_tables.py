@@ -87,7 +87,7 @@ def effects_csv(ablations: Iterable[Ablation]) -> str:
 
 
 def _number(value: float | None) -> str:
-    return ABSENT if value is None else f"{value:.4f}"
+    return ABSENT if value is None else f"{value:z.4f}"
 
 
 def _signed(value: float | None) -> str:

@@ -25,7 +25,7 @@ class Spread:
         return cls(fmean(values), stdev(values) if len(values) > 1 else None, len(values))
 
     def __str__(self) -> str:
-        return f"{self.mean:.4f}" if self.std is None else f"{self.mean:.4f} ± {self.std:.4f}"
+        return f"{self.mean:z.4f}" if self.std is None else f"{self.mean:z.4f} ± {self.std:z.4f}"
 
     def to_json(self) -> dict[str, Any]:
         """Return the spread as it is written to JSON."""

@@ -63,7 +63,7 @@ def _draw_scores(axes: Axes, comparison: Comparison, groups: Sequence[RunGroup])
     axes.set_yticks(range(len(groups)), [shortened(comparison.title(g), LONGEST_TITLE) for g in groups])
     axes.set_ylim(len(groups) - 0.4, -0.7)
     verbatim(axes.get_yticklabels())
-    finish_rows(axes, "dot: one run; diamond: mean;\nline: ± one standard deviation", ticks=6, margin=0.15)
+    finish_rows(axes, "dot: one run; diamond: mean;\nline: ± one standard deviation", ticks=4, margin=0.15)
 
 
 def _draw_differences(axes: Axes, groups: Sequence[RunGroup]) -> None:
@@ -86,7 +86,7 @@ def _draw_differences(axes: Axes, groups: Sequence[RunGroup]) -> None:
             fontsize=NOTE_SIZE,
             color=MUTED,
         )
-    finish_rows(axes, "mean over pairs of runs with the same seed and fold;\nline: 95 % interval", ticks=6, margin=0.15)
+    finish_rows(axes, "mean over pairs of runs with the same seed and fold;\nline: 95 % interval", ticks=3, margin=0.15)
 
 
 def _colour(group: RunGroup) -> str:

@@ -5,8 +5,10 @@ What is shown fits a screen: long tables scroll. A higher layer registers functi
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from functools import singledispatch
 from io import BytesIO
 from typing import Any, Final
@@ -14,13 +16,19 @@ from typing import Any, Final
 import numpy as np
 from PIL import Image
 
+from ..conventions import HEADLINE
 from ..data.arrays import SegmentationData
+from ..errors import MarssegError
 from ..evaluation.confusion import Confusion
 from ..experiments.comparison import ABSENT, Comparison
+from ..experiments.comparison_tables import differing_table, left_out_tables, ranking_table, transductive_note
 from ..experiments.series import Series
-from ..planning.metrics import metric_table
+from ..experiments.text_table import TextTable
+from ..files.run_folder import RunFolder
+from ..planning.metrics import MetricTable, metric_table
 from ..planning.plan import Plan
 from ..registry.listing import ComponentList
+from ..runs.metric_values import metric_values
 from ..runs.run import Run
 from .canvas import Target, shortened
 from .colours import OwnColours, class_colours, hex_code, paint
@@ -29,6 +37,8 @@ from .curves import learning_curves
 from .matrix import confusion_figure
 from .page import HERE, render_template
 from .panels import brightened
+from .series_curves import Curve, series_curves
+from .series_page import PAGE
 
 # The number of images of a data set that are shown, and their width in pixels.
 _IMAGES: Final = 4
@@ -63,7 +73,22 @@ class Picture:
     width: int
 
 
-Part = Heading | Table | Picture
+@dataclass(frozen=True)
+class Together:
+    """Pictures side by side, such as an image and its mask, which no line break divides."""
+
+    pictures: Sequence[Picture]
+
+
+@dataclass(frozen=True)
+class Link:
+    """A link to a file, by its path from the working directory, where a notebook is."""
+
+    text: str
+    path: str
+
+
+Part = Heading | Table | Picture | Together | Link
 
 
 @singledispatch
@@ -75,7 +100,7 @@ def html_of(value: Any) -> str:
 @html_of.register
 def _run(run: Run) -> str:
     data = run.data
-    parts: list[Part] = [Heading(str(run.path), run.summary), *_score_table(run.scores)]
+    parts: list[Part] = [Heading(str(run.path), run.summary), *_score_table(run.scores, run.plan.metrics)]
     if run.history:
         parts.append(
             figure(
@@ -99,39 +124,48 @@ def _run(run: Run) -> str:
 
 @html_of.register
 def _confusion(confusion: Confusion) -> str:
-    parts: list[Part] = [Heading(f"{len(confusion.per_image)} images", ""), *_score_table({"value": confusion})]
+    table = metric_table()
+    always = {metric.entry.name for metric in table.computed()}
+    table = replace(table, asked=frozenset(confusion.to_json()) - always)
+    parts: list[Part] = [Heading(f"{len(confusion.per_image)} images", ""), *_score_table({"value": confusion}, table)]
     return whole([*parts, _matrix(confusion, "Confusion matrix")])
 
 
 @html_of.register
 def _comparison(comparison: Comparison) -> str:
-    rows = [
-        (
-            str(group.rank or ABSENT),
-            comparison.title(group),
-            str(group.spread),
-            str(group.spread.n),
-            ABSENT if group.difference is None or group.difference.mean is None else f"{group.difference.mean:+.4f}",
-        )
-        for group in comparison.groups
-    ]
-    left_out = [*comparison.skipped, *comparison.other_data]
+    notes = [f"{len(comparison.groups)} groups", transductive_note(comparison)]
     return whole(
         [
-            Heading(f"{comparison.subset} {comparison.by}", f"{len(comparison.groups)} groups"),
-            Table(("rank", "group", comparison.by, "runs", "to the best"), rows),
+            Heading(f"{comparison.subset} {comparison.by}", ". ".join(filter(None, notes))),
+            _table(ranking_table(comparison)),
+            *([_table(differing_table(comparison))] if comparison.differing else []),
             figure(lambda target: comparison_figure(comparison, target), "Comparison", width=800),
-            Table(("run", "not ranked because"), [(str(path), reason) for path, reason in left_out]),
+            *map(_table, left_out_tables(comparison)),
         ]
     )
 
 
 @html_of.register
 def _series(series: Series) -> str:
-    subsets = series.subsets()
-    names = dict.fromkeys(name for scores in subsets.values() for name in scores)
-    rows = [(name, *(str(scores.get(name) or ABSENT) for scores in subsets.values())) for name in names]
-    return whole([Heading(str(series.path), series.summary), Table(("score", *subsets), rows)])
+    subsets, table = series.subsets(), metric_table()
+    names = dict.fromkeys(name for scores in subsets.values() for name in scores if table.shows(name))
+    rows = [(table.spaced(name), *(str(scores.get(name) or ABSENT) for scores in subsets.values())) for name in names]
+    parts: list[Part] = [Heading(str(series.path), series.summary), Table(("score", *subsets), rows)]
+    if curves := _curves_of(series):
+        parts.append(figure(lambda target: series_curves(curves, target), "Curves of the runs", width=700))
+    if (page := series.path / PAGE).is_file():
+        parts.append(Link("All scores and curves, as a page", os.path.relpath(page)))
+    return whole(parts)
+
+
+def _curves_of(series: Series) -> dict[str, Curve]:
+    """Return what is drawn of each finished run; nothing of a run whose files are missing or damaged."""
+    curves = {}
+    for name in series.finished:
+        with suppress(MarssegError):
+            history = RunFolder(series.path / name).read_history()
+            curves[name] = Curve(history, str(series.metrics[name].get("best_by", f"val_{HEADLINE}")))
+    return curves
 
 
 @html_of.register
@@ -153,9 +187,13 @@ def _data(data: SegmentationData) -> str:
     rows.append(("void", "", f"{shares[-1]:.2%}", ""))
     items = np.linspace(0, len(data) - 1, min(_IMAGES, len(data))).astype(int)
     pictures = [
-        _picture(picture, f"{kind} {data.name(item)}")
+        Together(
+            [
+                _picture(brightened(data.images[item]), f"image {data.name(item)}"),
+                _picture(paint(data.masks[item], colours), f"mask {data.name(item)}"),
+            ]
+        )
         for item in items.tolist()
-        for kind, picture in (("image", brightened(data.images[item])), ("mask", paint(data.masks[item], colours)))
     ]
     return whole([Heading("Data", data.summary), Table(("class", "colour", "share", ""), rows), *pictures])
 
@@ -185,20 +223,23 @@ def _matrix(confusion: Confusion, title: str, own_colours: OwnColours = None) ->
     )
 
 
-def _score_table(scores: dict[str, Confusion]) -> list[Table]:
-    """Return a table with a row for each metric of tables and for the IoU of each class; empty without scores."""
+def _table(table: TextTable) -> Table:
+    return Table(table.headers, table.rows)
+
+
+def _score_table(scores: dict[str, Confusion], table: MetricTable) -> list[Table]:
+    """Return a table with a row for each score that tables show, as on the command line; empty without scores."""
     if not scores:
         return []
-    table = metric_table().for_data(next(iter(scores.values())).ignore_classes)
-    values = [confusion.to_json() for confusion in scores.values()]
-    names = [key for key in values[0] if key in table.resolved and table.shows(key)]
-    rows = [(name, *(_number(each[name]) for each in values)) for name in names]
-    rows += [(f"iou {name}", *(_number(each["iou"][name]) for each in values)) for name in values[0]["iou"]]
+    table = table.for_data(next(iter(scores.values())).ignore_classes)
+    values = [metric_values(confusion.to_json()) for confusion in scores.values()]
+    names = dict.fromkeys(name for each in values for name in each if table.shows(name))
+    rows = [(table.spaced(name), *(_number(each.get(name)) for each in values)) for name in names]
     return [Table(("score", *scores), rows)]
 
 
 def _number(value: float | None) -> str:
-    return ABSENT if value is None else f"{value:.4f}"
+    return ABSENT if value is None else f"{value:z.4f}"
 
 
 def figure(draw: Callable[[Target], None], title: str, *, width: int) -> Picture:

@@ -18,6 +18,8 @@ from .results import Curves, Line, Links, Section, class_bars, results_page
 
 _logger = get_logger(__name__)
 
+PAGE: Final = "series.html"
+
 _NOTES: Final = {
     "seeds": "The runs differ in their seed alone, so the deviation is what chance in the training changes on these "
     "images. Other images would change more.",
@@ -33,7 +35,7 @@ def write_series_page(series: Series, table: MetricTable) -> Path | None:
     """
     if not series.finished:
         return None
-    folder, path = RunFolder(series.path), series.path / "series.html"
+    folder, path = RunFolder(series.path), series.path / PAGE
     try:
         folder.write_text(path, series_page(series, table))
     except MarssegError as error:
@@ -87,7 +89,7 @@ def _cells(spread: Spread | None) -> tuple[str, str]:
     if spread.std is None:
         return str(spread), ""
     half = half_width(spread)
-    return str(spread), f"{spread.mean - half:.4f} to {spread.mean + half:.4f}"
+    return str(spread), f"{spread.mean - half:z.4f} to {spread.mean + half:z.4f}"
 
 
 def _runs(series: Series, table: MetricTable) -> TextTable:
@@ -104,4 +106,4 @@ def _runs(series: Series, table: MetricTable) -> TextTable:
 
 
 def _number(value: float | None) -> str:
-    return "undefined" if value is None else f"{value:.4f}"
+    return "undefined" if value is None else f"{value:z.4f}"

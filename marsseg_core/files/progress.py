@@ -17,7 +17,7 @@ from rich.text import Text
 from ..messages import get_logger
 from ..printable import printable
 from ..shown import NotebookOutput
-from .waiting import SILENT_SECONDS, on_terminal, waiting, without_spinner
+from .waiting import SILENT_SECONDS, on_terminal, waiting, waiting_for, without_spinner
 
 LINE_SECONDS: Final = 10.0
 
@@ -72,6 +72,15 @@ class ProgressBar:
                 self._next_output = time.monotonic() + LINE_SECONDS
         if self._bar is not None:
             self._bar.update(self._task, completed=done, total=total)
+
+    def doing(self, words: str) -> None:
+        """Say what is done now, from any thread: beside the bar, or as a message where there is no terminal."""
+        if on_terminal():
+            self._description = printable(words)
+        if self._bar is None:
+            waiting_for(words)
+        else:
+            self._bar.update(self._task, description=self._description)
 
     def _new_bar(self) -> Progress:
         percentage = TextColumn("{task.percentage:.0f} % of {task.total:,.0f}")

@@ -53,6 +53,14 @@ def waiting(words: str, *, level: int = logging.DEBUG) -> Iterator[None]:
             _spinner.end(outer)
 
 
+def waiting_for(words: str) -> None:
+    """Show other words for the innermost wait, from any thread. Elsewhere than on a terminal, they are logged."""
+    if on_terminal():
+        _spinner.rename(words)
+    else:
+        _logger.info(f"{words} …")
+
+
 @contextmanager
 def without_spinner() -> Iterator[None]:
     """Take the spinner away while the block writes to the terminal."""
@@ -93,6 +101,13 @@ class _Spinner:
                 self._timer.daemon = True
                 self._timer.start()
             self.refresh()
+
+    def rename(self, words: str) -> None:
+        """Show other words for the innermost wait."""
+        with self._lock:
+            if self._words:
+                self._words[-1] = printable(words)
+                self.refresh()
 
     def end(self, outer: int) -> None:
         """End all waits but the first `outer`."""

@@ -21,14 +21,13 @@ def images_of(images: Any) -> Iterable[Any]:
     The images themselves are not checked here.
     """
     if isinstance(images, np.ndarray) and images.ndim != 4:
-        hints = {
-            2: "Pass a single image as [image].",
-            3: "Pass a single colour image as [image], several grey images as images[..., None].",
-        }
+        hint = "Pass a single image as [image]." if images.ndim in (2, 3) else None
+        if images.ndim == 3 and images.shape[-1] not in (1, 3):
+            hint = "Pass several grey images as images[..., None]."
         raise RequestError(
             f"Images must be an iterable of arrays or one array (N, H, W, C), not an array of shape {images.shape}.",
             where=_WHERE,
-            hint=hints.get(images.ndim),
+            hint=hint,
         )
     if isinstance(images, str | bytes | dict) or hasattr(images, "__fspath__") or not isinstance(images, Iterable):
         raise RequestError(

@@ -64,5 +64,5 @@ def _rows_per_class(values: list[dict[str, dict[str, Any]]], scores: Sequence[Sc
 
 def _cell(value: Any) -> str:
     if isinstance(value, float):
-        return f"{value:.4f}"
+        return f"{value:z.4f}"
     return "undefined" if value is None else f"{value:,}" if isinstance(value, int) else value

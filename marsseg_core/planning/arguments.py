@@ -13,6 +13,7 @@ from ..data.cleaning_options import CleaningOptions
 from ..data.split_options import SplitOptions
 from ..errors import RequestError, nearest
 from ..registry import kinds
+from ..registry.plugin_files import PYTHON
 from .options import TrainingOptions
 from .python_components import given_components
 from .resolver import Request
@@ -78,7 +79,9 @@ def value_of(value: Any, what: str) -> Any:
         return tuple(value_of(item, what) for item in plain)
     if plain is None or isinstance(plain, bool | int | float | str):
         return plain
-    raise RequestError(f"{what} cannot be of type {_type_name(value)}.", where=what)
+    shown = f"the class {value.__name__}" if isinstance(value, type) else f"of type {_type_name(value)}"
+    hint = "Pass a number, a text, True, False, None, or a list of these."
+    raise RequestError(f"{what} cannot be {shown}.", where=what, hint=hint)
 
 
 def request_of(
@@ -96,6 +99,7 @@ def request_of(
     known = {*options, *training, *split, *cleaning}
     if unknown := sorted(set(passed) - known):
         raise RequestError(f"A run has no argument '{unknown[0]}'.", where=unknown[0], hint=nearest(unknown[0], known))
+    metrics = _metrics(passed)
     sections = {
         section: {key: value_of(value, key) for key, value in passed.items() if key in names}
         for section, names in (("training", training), ("split", split), ("cleaning", cleaning))
@@ -106,7 +110,20 @@ def request_of(
         sections,
         texts_of(overrides, "overrides"),
         paths_of(plugins, "plugins"),
+        metrics=metrics,
+        caller=PYTHON,
     )
+
+
+def _metrics(passed: dict[str, Any]) -> tuple[Any, ...]:
+    """Take the metrics out of the arguments, if some are classes or instances; leave them there as one text if not."""
+    if "metrics" not in passed:
+        return ()
+    given = given_components(kinds.METRIC, passed.pop("metrics"), "metrics")
+    if isinstance(given, str) or all(isinstance(each, str) for each in given):
+        passed["metrics"] = given if isinstance(given, str) else ",".join(given)
+        return ()
+    return given
 
 
 def _checked_list(values: Any, what: str, of: str) -> Iterable[Any]:

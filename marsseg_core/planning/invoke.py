@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ..errors import MarssegError, PluginError, RequestError
+from ..errors import TRACEBACK_HINT, MarssegError, PluginError, RequestError
 from ..failures import describe, memory_error, safe_repr, text_of
 from ..registry.catalog import Catalog
 from ..registry.entries import Entry
@@ -34,7 +34,7 @@ def call_component(resolved: ResolvedComponent, function: Callable[..., Any], *a
         raise PluginError(
             f"The {resolved.entry.label} failed: {describe(cause)}",
             where=", ".join(filter(None, (place, safe_repr(resolved.component)))),
-            hint="`marsseg --traceback …` shows where it failed.",
+            hint=TRACEBACK_HINT,
         ) from cause
 
 

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from ..errors import RequestError
 from ..registry.entries import Entry
+
+# The origin of values of `--set` on the command line, and of `overrides` in Python.
+OVERRIDES: Final = ("--set", "overrides")
 
 
 @dataclass(eq=False)

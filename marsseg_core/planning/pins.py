@@ -16,7 +16,7 @@ from ..files.run_folder import RunFolder
 from ..registry import kinds, parameters
 from ..registry.catalog import Catalog
 from .encoder_weights import check_encoder_of_run, hash_of_weights, path_of_weights
-from .layers import Item, Values
+from .layers import OVERRIDES, Item, Values
 from .metrics import canonical_monitor
 from .options import OWN
 from .recognition import named_dataset
@@ -27,7 +27,7 @@ def pin_initial_weights(section: Values) -> None:
     if "init" not in section.values:
         return
     init, origin = section.values["init"], section.origins["init"]
-    if section.origins.get("init_hash", origin) not in (origin, "--set"):
+    if section.origins.get("init_hash", origin) not in (origin, *OVERRIDES):
         section.set({"init_hash": None}, origin)  # the hash belongs to the run that an earlier layer named
     if not isinstance(init, str) or init == parameters.NONE_WORD:
         return
@@ -77,7 +77,7 @@ def _composition(name: str, values: Mapping[str, Any]) -> str:
 def forget_chosen_precision(section: Values) -> None:
     """Remove the record that a run chose its `precision`, if a later layer sets another one."""
     origin = section.origins.get("precision", "")
-    if section.origins.get("precision_from", origin) not in (origin, "--set"):
+    if section.origins.get("precision_from", origin) not in (origin, *OVERRIDES):
         section.set({"precision_from": None}, origin)
 
 
@@ -93,7 +93,7 @@ def pin_encoder_weights(item: Item, published: Sequence[str], where: str) -> Non
     Published weights may have to be downloaded first: the hash of theirs is recorded when the run begins.
     """
     weights, origin = item.values.get("weights"), item.origins.get("weights", "")
-    if item.origins.get("weights_hash", origin) not in (origin, "--set"):
+    if item.origins.get("weights_hash", origin) not in (origin, *OVERRIDES):
         item.set({"weights_hash": None}, origin)  # the hash belongs to the weights that an earlier layer named
     if not isinstance(weights, str) or weights == parameters.NONE_WORD:
         return

@@ -6,6 +6,7 @@ import os
 import re
 import sys
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from operator import attrgetter
 from types import FunctionType
 from typing import Any, Final
@@ -19,7 +20,7 @@ from ..registry.distribution import DISTRIBUTION
 from ..registry.entries import Entry
 from ..registry.kinds import ALL_KINDS, Kind
 from ..registry.loading import interface_of, load
-from ..registry.parameters import NONE_WORD, settings
+from ..registry.parameters import NONE_WORD, parameters_of, settings, to_text
 from ..registry.plugin_files import LocalPlugin, component_name, make_plugin
 from ..registry.source_record import SourceRecord, record_source
 from . import grammar
@@ -44,8 +45,11 @@ class {cls}(Architecture):
 '''
 
 
-def given_components(kind: Kind, given: Any) -> Given:
-    """Check the value passed in Python for a kind's option; RequestError says which values are allowed."""
+def given_components(kind: Kind, given: Any, argument: str = "") -> Given:
+    """Check the value passed in Python for a kind's option; RequestError says which values are allowed.
+
+    Errors name `argument`, by default the option.
+    """
     if given is None:
         given = NONE_WORD
     if isinstance(given, str | os.PathLike):
@@ -53,10 +57,10 @@ def given_components(kind: Kind, given: Any) -> Given:
     if kind == kinds.DATASET and _are_arrays(given):
         return (_data_from_arrays(*given),)
     items = given if isinstance(given, list | tuple) else [given]
-    return tuple(_checked(kind, item) for item in items) or NONE_WORD
+    return tuple(_checked(kind, item, argument or kind.option) for item in items) or NONE_WORD
 
 
-def _checked(kind: Kind, item: Any) -> Any:
+def _checked(kind: Kind, item: Any, argument: str) -> Any:
     """Return the item (a path as text) if it is a text, class, instance, function, data or network for the kind."""
     if isinstance(item, str | os.PathLike):
         return os.fspath(item)
@@ -73,7 +77,7 @@ def _checked(kind: Kind, item: Any) -> Any:
     hint = f"Pass a string such as 'name:key=value', {kind.with_article} as an instance or a class, or a list of these."
     if kind == kinds.DATASET:
         hint = "Pass a name, a path, a SegmentationData, or a pair of arrays: images and masks."
-    raise RequestError(f"{kind.option} cannot be {what}.", where=kind.option, hint=hint)
+    raise RequestError(f"{argument} cannot be {what}.", where=argument, hint=hint)
 
 
 def make_plugins(compositions: Mapping[str, Given], catalog: Catalog) -> tuple[LocalPlugin, ...]:
@@ -120,6 +124,30 @@ def named_components(
         else:
             named.append(_named(kind, item, catalog))
     return named
+
+
+def metrics_text(items: tuple[Any, ...], catalog: Catalog) -> str:
+    """Express the metrics passed in Python as the composition text that a plan records.
+
+    Raises RequestError for a value that such a text cannot have, as a list.
+    """
+    texts = []
+    for named in named_components(kinds.METRIC, items, catalog, partial(grammar.parse, where="metrics")):
+        defaults = parameters_of(load(catalog.find(kinds.METRIC, named.name, where="metrics")))
+        values = {
+            key: value if isinstance(value, str) else to_text(value)
+            for key, value in named.parameters.items()
+            if key not in defaults or value != defaults[key].default
+        }
+        if wrong := next((key for key, value in values.items() if {",", ":"} & set(value)), None):
+            raise RequestError(
+                f"{wrong}={values[wrong]} of the metric '{named.name}' cannot be recorded in a plan: it has a comma or "
+                "a colon.",
+                where="metrics",
+                hint="Make it the default of the parameter, and pass the class.",
+            )
+        texts.append(":".join([named.name, *(f"{key}={value}" for key, value in values.items())]))
+    return ",".join(texts)
 
 
 def _named(kind: Kind, item: Any, catalog: Catalog) -> grammar.NamedComponent:

@@ -28,14 +28,22 @@ from ..registry import kinds, parameters
 from ..registry.entries import INVALID, Entry
 from ..registry.kinds import COMPONENT_KINDS, METRIC, OBSERVER, PLAN_KINDS, Kind
 from ..registry.loading import load, plugin_errors_named
-from ..registry.plugin_files import KEY as PLUGIN_KEY, SUFFIX, LocalPlugin, load_planned_plugins, load_plugin_files
+from ..registry.plugin_files import (
+    COMMAND_LINE,
+    KEY as PLUGIN_KEY,
+    PYTHON,
+    SUFFIX,
+    LocalPlugin,
+    load_planned_plugins,
+    load_plugin_files,
+)
 from ..registry.session import Session
 from . import grammar
 from .documents import DEFAULT_RECIPE, PlanDocument, base_document, named_in_document, recipe_document
 from .finished_runs import record_of, recorded_entries, recorded_runs
 from .fitting import check_length, check_losses, check_parts, check_weighting
 from .invoke import nested_components
-from .layers import Item, Values
+from .layers import OVERRIDES, Item, Values
 from .metrics import planned_metrics
 from .moved_keys import MOVED_TO_KIND, with_current_keys
 from .options import SECTIONS, NoOptions, TrainingOptions, options_of
@@ -48,7 +56,7 @@ from .pins import (
     set_canonical_monitor,
 )
 from .plan import NAME_KEYS, NETWORK_KINDS, Plan
-from .python_components import Given, make_plugins, named_components
+from .python_components import Given, make_plugins, metrics_text, named_components
 from .recognition import named_dataset
 from .resolved import ResolvedComponent
 
@@ -70,6 +78,8 @@ class Request:
         overrides: the texts of `--set`
         plugins: Python files that define components and hooks
         origins: the files that values of the command line come from: by option, by "section.key", or by "set"
+        metrics: the metrics passed in Python for `training.metrics`, if not all of them are texts
+        caller: who requests it: "command line" or "Python"
     """
 
     base: str | None = None
@@ -78,6 +88,13 @@ class Request:
     overrides: Sequence[str] = ()
     plugins: Sequence[str | Path] = ()
     origins: Mapping[str, str] = field(default_factory=dict)
+    metrics: tuple[Any, ...] = ()
+    caller: str = COMMAND_LINE
+
+    @property
+    def passed(self) -> Mapping[str, Given]:
+        """Return the components of each option, the metrics under the option of their kind."""
+        return {**self.compositions, **({METRIC.option: self.metrics} if self.metrics else {})}
 
 
 def resolve(request: Request, session: Session, *, only: Collection[Kind] = COMPONENT_KINDS) -> Plan:
@@ -99,10 +116,10 @@ def resolve(request: Request, session: Session, *, only: Collection[Kind] = COMP
     documents = [recipe_document(DEFAULT_RECIPE, catalog, origin="default")]
     if request.base is not None:
         documents.append(base_document(request.base, catalog))
-    plugins = load_plugin_files(request.plugins)
-    if any(not isinstance(composition, str) for composition in request.compositions.values()):
+    plugins = load_plugin_files(request.plugins, request.caller)
+    if any(not isinstance(composition, str) for composition in request.passed.values()):
         catalog_with_files = catalog.with_more(entry for plugin in plugins for entry in plugin.entries)
-        plugins += make_plugins(request.compositions, catalog_with_files)
+        plugins += make_plugins(request.passed, catalog_with_files)
     # Only a plan with all kinds is trained, so only such a plan needs the hooks in its plugin files.
     needed_kinds = (*only, OBSERVER) if set(only) >= set(PLAN_KINDS) else only
     for document in documents:
@@ -117,13 +134,17 @@ def resolve(request: Request, session: Session, *, only: Collection[Kind] = COMP
     builder.add_defaults()
     for kind in PLAN_KINDS:
         if kind.option in request.compositions:
-            origin = request.origins.get(kind.option, "command line")
+            origin = request.origins.get(kind.option, request.caller)
             builder.add_compositions(kind, request.compositions[kind.option], origin)
     for section, values in request.sections.items():
         for key, value in values.items():
-            origin = request.origins.get(f"{section}.{key}", "command line")
+            origin = request.origins.get(f"{section}.{key}", request.caller)
             builder.add_section(section, {key: value}, origin=origin, where=f"--{section}")
-    builder.add_overrides(request.overrides, request.origins.get("set", "--set"))
+    if request.metrics:
+        metrics = metrics_text(request.metrics, builder.catalog)
+        builder.add_section("training", {"metrics": metrics}, origin=request.caller, where="metrics")
+    own_origin = OVERRIDES[request.caller != COMMAND_LINE]
+    builder.add_overrides(request.overrides, request.origins.get("set", own_origin))
     return builder.finish()
 
 
@@ -174,7 +195,7 @@ class PlanBuilder:
             self._overlay(kind, self._parse(kind, composition), origin, f"--{kind.option} {composition}")
         else:
             named = named_components(kind, composition, self.catalog, partial(self._parse, kind))
-            self._overlay(kind, named, "Python", kind.option)
+            self._overlay(kind, named, PYTHON, kind.option)
 
     def _parse(self, kind: Kind, text: str) -> list[grammar.NamedComponent]:
         where = f"--{kind.option} {text}"

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         Encoder,
         Loss,
         Method,
+        Metric,
         NetworkSpec,
         Optimizer,
         Schedule,
@@ -68,7 +69,7 @@ class SeriesArguments(TypedDict, total=False):
     seed: int
     patience: int | None
     monitor: str
-    metrics: str
+    metrics: str | Metric | type[Metric] | Sequence[str | Metric | type[Metric]] | None
     decoding: Literal["argmax", "offsets"]
     tta: bool
     precision: Literal["float32", "mixed_bfloat16", "mixed_float16", "auto"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from .distribution import normal
@@ -31,6 +31,7 @@ class Entry:
         aliases: its other names
         status: OK, CONFLICT, DISABLED, INCOMPATIBLE or INVALID
         reason: why it has this status; empty for OK
+        place: what messages name in place of the distribution, which is made up for a class passed in Python
     """
 
     kind: Kind
@@ -41,6 +42,7 @@ class Entry:
     aliases: tuple[str, ...] = ()
     status: str = OK
     reason: str = ""
+    place: str = field(default="", compare=False)
 
     @property
     def qualified_name(self) -> str:
@@ -75,4 +77,4 @@ class Entry:
     @property
     def label(self) -> str:
         """Return the description for error messages, as in "loss 'dice' of marsseg 1.0.0"."""
-        return f"{self.kind} '{self.name}' of {self.provider}"
+        return f"{self.kind} '{self.name}' " + (f"({self.place})" if self.place else f"of {self.provider}")

@@ -14,7 +14,7 @@ from pathlib import Path
 from threading import Lock
 from typing import Any, Final
 
-from ..errors import MarssegError, PluginError, nearest
+from ..errors import TRACEBACK_HINT, MarssegError, PluginError, nearest
 from ..failures import describe, memory_error, text_of
 from ..messages import get_logger
 from .entries import Entry
@@ -80,7 +80,7 @@ def plugin_errors_named(entry: Entry, what: str = "cannot be loaded") -> Iterato
         raise PluginError(
             f"The {entry.label} {what}: {describe(cause)}",
             where=_place(entry, cause),
-            hint="Everything else still works; `marsseg --traceback …` shows where it failed.",
+            hint=f"Everything else still works. {TRACEBACK_HINT}",
         ) from cause
 
 

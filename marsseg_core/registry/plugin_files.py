@@ -23,10 +23,12 @@ from threading import RLock
 from types import ModuleType
 from typing import Any, Final
 
-from ..errors import MarssegError, PluginError, RequestError
+from ..errors import TRACEBACK_HINT, MarssegError, PluginError, RequestError
 from ..failures import describe, memory_error
 from ..files.documents import decoding, read_limited
+from ..files.native_output import native_output_of_imports_hidden
 from ..files.schema import FormError, Items, Table, Text
+from ..shown import NotebookOutput
 from .entries import NAME_PATTERN, Entry
 from .kinds import COMPONENT_KINDS, OBSERVER, Kind
 from .loading import failure_location, interface_of, load, plugin_stdout_to_stderr, warn_if_slow
@@ -40,6 +42,10 @@ _FILE, _HASH, _KINDS = "file", "sha256", "kinds"
 _TABLE: Final = Table(required={_FILE: Text()}, optional={_HASH: Text(), _KINDS: Items(Text())})
 
 SUFFIX: Final = ".py"
+
+# Who passes a file or a component.
+COMMAND_LINE: Final = "command line"
+PYTHON: Final = "Python"
 
 # The largest plugin file, in bytes.
 _LIMIT: Final = 2**24
@@ -78,7 +84,7 @@ class LocalPlugin:
     name: str
     source: bytes = field(repr=False)
     entries: tuple[Entry, ...] = field(repr=False, compare=False)
-    origin: str = field(default="command line", compare=False)
+    origin: str = field(default=COMMAND_LINE, compare=False)
     remark: str = field(default="", compare=False)
 
     @property
@@ -92,8 +98,11 @@ class LocalPlugin:
         return {_FILE: f"{folder}/{self.name}", _HASH: self.hash, _KINDS: kinds}
 
 
-def load_plugin_files(paths: Iterable[str | Path]) -> tuple[LocalPlugin, ...]:
-    """Execute the plugin files that the user passes; RequestError if two different files have the same name."""
+def load_plugin_files(paths: Iterable[str | Path], origin: str = COMMAND_LINE) -> tuple[LocalPlugin, ...]:
+    """Execute the plugin files that the user passes; RequestError if two different files have the same name.
+
+    `origin` says where they are passed: "command line" or "Python".
+    """
     plugins: dict[str, LocalPlugin] = {}
     for path in map(Path, paths):
         source = _read(path, where=f"--plugin {path}")
@@ -101,7 +110,7 @@ def load_plugin_files(paths: Iterable[str | Path]) -> tuple[LocalPlugin, ...]:
             raise RequestError(
                 f"Two plugins are called {path.name}.", where=f"--plugin {path}", hint="Rename one of them."
             )
-        plugins[path.name] = _load_file(path, source, "command line")
+        plugins[path.name] = _load_file(path, source, origin)
     return tuple(plugins.values())
 
 
@@ -138,7 +147,8 @@ def make_plugin(
         load.cache_clear()  # it may hold an older class, from before a notebook cell was executed again
         sys.modules[module_name] = module
         _loaded.add((file, _hash(source)))
-    entry = Entry(kind, name, f"{module_name}:{cls}", file, _hash(source)[:12])
+    place = "from this notebook" if NotebookOutput.is_possible() else "passed in Python"
+    entry = Entry(kind, name, f"{module_name}:{cls}", file, _hash(source)[:12], place=place)
     vars(module)[_ENTRIES] = (entry,)
     remark = ""
     if record.missing:
@@ -146,7 +156,7 @@ def make_plugin(
             f"The run's copy of the {kind} '{name}' lacks {', '.join(record.missing)}: another process may not be able "
             "to resume the run or load its network."
         )
-    return LocalPlugin(file, source, (entry,), "Python", remark)
+    return LocalPlugin(file, source, (entry,), PYTHON, remark)
 
 
 def load_planned_plugins(
@@ -279,7 +289,12 @@ def _execute(path: Path, source: bytes, name: str) -> None:
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module  # dataclasses look up the module of their class there
     try:
-        with warn_if_slow(f"The plugin {path}", may_import_keras=True), plugin_stdout_to_stderr(), keep_process_state():
+        with (
+            warn_if_slow(f"The plugin {path}", may_import_keras=True),
+            plugin_stdout_to_stderr(),
+            native_output_of_imports_hidden(),
+            keep_process_state(),
+        ):
             exec(compile(source, str(path.absolute()), "exec"), vars(module))
     except BaseException as cause:
         del sys.modules[name]
@@ -292,7 +307,7 @@ def _execute(path: Path, source: bytes, name: str) -> None:
             where=failure_location(path.absolute(), cause) or str(path),
             hint="A local plugin is one file. For several files make a package with `marsseg new-plugin`."
             if isinstance(cause, ModuleNotFoundError)
-            else "`marsseg --traceback …` shows where it failed.",
+            else TRACEBACK_HINT,
         ) from cause
 
 

@@ -15,12 +15,15 @@ import symtable
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import accumulate
 from textwrap import dedent
 from types import CodeType, FunctionType, ModuleType
 from typing import Any, Final
 
 # Plain values are copied into the source up to this number of characters. Longer values are data, not code.
 _LONGEST_VALUE: Final = 1000
+
+_FUNCTION: Final = ast.FunctionDef | ast.AsyncFunctionDef
 
 
 @dataclass(frozen=True)
@@ -67,10 +70,11 @@ class _Recorder:
         """Add a definition of the module, and before it everything that it uses."""
         self._seen.add(name)
         source = definition_of(value)
-        if source is None:
+        names = None if source is None else _names_used(source)
+        if source is None or names is None:
             self.missing.append(name)
             return
-        needed, optional = _names_used(source)
+        needed, optional = names
         for other in sorted(needed | optional):
             self._add(other, optional=self.postponed and other not in needed)
         self.definitions.append(source)
@@ -116,16 +120,18 @@ def definition_of(value: type | FunctionType) -> str | None:
     if "<locals>" in value.__qualname__:  # its closure variables would be lost
         return None
     for code in _code_objects(value):
-        lines = linecache.getlines(code.co_filename)
+        text = "".join(linecache.getlines(code.co_filename))
         try:
-            nodes = ast.parse("".join(lines)).body
+            nodes = ast.parse(text).body
         except (SyntaxError, ValueError):
             continue
         for node in nodes:
-            if isinstance(node, ast.ClassDef | ast.FunctionDef) and node.name == value.__name__:
+            if isinstance(node, ast.ClassDef | _FUNCTION) and node.name == value.__name__:
                 first = min([node.lineno, *(each.lineno for each in node.decorator_list)])
                 if first <= code.co_firstlineno <= (node.end_lineno or first):
-                    return "".join(lines[first - 1 : node.end_lineno]).rstrip()
+                    # Bytes end a line where Python does. Texts also do at a form feed and other characters.
+                    lines = text.encode().splitlines(keepends=True)
+                    return b"".join(lines[first - 1 : node.end_lineno]).decode().rstrip()
     try:
         source = dedent(inspect.getsource(value)).rstrip()
         ast.parse(source)
@@ -145,17 +151,39 @@ def _code_objects(value: type | FunctionType) -> Iterator[CodeType]:
             yield inspect.unwrap(function).__code__
 
 
-def _names_used(source: str) -> tuple[set[str], set[str]]:
-    """Return the global names that a definition uses: those in its code, and those in annotations only."""
-    tree = ast.parse(source)
-    all_names = _globals(source)
-    for node in ast.walk(tree):
-        if isinstance(node, ast.arg | ast.AnnAssign):
-            node.annotation = ast.Constant(None)
-        elif isinstance(node, ast.FunctionDef):
-            node.returns = None
-    names_in_code = _globals(ast.unparse(ast.fix_missing_locations(tree)))
-    return names_in_code, all_names - names_in_code
+def _names_used(source: str) -> tuple[set[str], set[str]] | None:
+    """Return the global names that a definition uses: those in its code, and those in annotations only.
+
+    None if the text without its place cannot be analysed.
+    """
+    try:
+        names_in_code = _globals(_without_annotations(source))
+        return names_in_code, _globals(source) - names_in_code
+    except SyntaxError:
+        return None
+
+
+def _without_annotations(source: str) -> str:
+    """Return a source text with `None` in place of each annotation.
+
+    Only the annotations are replaced, as `ast.unparse` cannot write every tree as a text.
+    """
+    text = source.encode()  # columns are counted in bytes
+    starts = [0, *accumulate(map(len, text.splitlines(keepends=True)))]
+    for node in sorted(_annotations(source), key=lambda each: (each.lineno, each.col_offset), reverse=True):
+        assert node.end_lineno is not None
+        assert node.end_col_offset is not None
+        start, end = starts[node.lineno - 1] + node.col_offset, starts[node.end_lineno - 1] + node.end_col_offset
+        text = text[:start] + b"None" + text[end:]
+    return text.decode()
+
+
+def _annotations(source: str) -> Iterator[ast.expr]:
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.arg | ast.AnnAssign) and node.annotation is not None:
+            yield node.annotation
+        elif isinstance(node, _FUNCTION) and node.returns is not None:
+            yield node.returns
 
 
 def _globals(source: str) -> set[str]:

@@ -26,7 +26,7 @@ def _sweep(result: SweepResult) -> str:
     names = dict.fromkeys(name for trial in result.trials for name in trial.settings)
     rows = [
         [trial.name, _text(trial.value), _text(trial.test.get(result.objective))]
-        + [trial.settings.get(name, "") for name in names]
+        + [trial.shown_settings.get(name, "") for name in names]
         for trial in result.ranked[:_ROWS]
     ]
     headers = ["trial", f"validation {result.objective}", f"test {result.objective}", *names]
@@ -72,7 +72,7 @@ class SweepOutput:
 
 
 def _line(trial: TrialRecord, objective: str) -> str:
-    settings = ", ".join(f"{name}={value}" for name, value in trial.settings.items())
+    settings = ", ".join(f"{name}={value}" for name, value in trial.shown_settings.items())
     return f"best: {trial.name}, {objective} {_text(trial.value)} ({settings})"
 
 
@@ -100,4 +100,4 @@ def _scores_figure(result: SweepResult, target: Target) -> None:
 
 
 def _text(value: float | None) -> str:
-    return "" if value is None else f"{value:.4f}"
+    return "" if value is None else f"{value:z.4f}"

@@ -223,6 +223,8 @@ class SweepRequest:
         Raises RequestError for a component that was passed in Python as an object: other processes cannot have it.
         """
         compositions = {name: _text_of(name, given) for name, given in request.compositions.items()}
+        if request.metrics:
+            _text_of("metrics", request.metrics)  # raises, as not all of them are texts
         sections = {
             name: {key: to_text(value) for key, value in values.items()} for name, values in request.sections.items()
         }

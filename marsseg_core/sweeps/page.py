@@ -54,7 +54,7 @@ def _page(sweep: Sweep, summary: Summary) -> str:
             trial.name,
             _text(trial.value),
             _text(trial.test.get(summary.objective)),
-            *(trial.settings.get(name, "") for name in names),
+            *(trial.shown_settings.get(name, "") for name in names),
         )
         for trial in summary.ranked[:_ROWS]
     ]
@@ -93,4 +93,4 @@ def _plots(study: Any, objective: str, finished: int, *, pruned: bool) -> list[S
 
 
 def _text(value: float | None) -> str:
-    return "" if value is None else f"{value:.4f}"
+    return "" if value is None else f"{value:z.4f}"

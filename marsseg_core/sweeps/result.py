@@ -84,9 +84,9 @@ class SweepResult(TrialsResult):
     def __repr__(self) -> str:
         lines = [f"SweepResult({str(self.path)!r}: {self.summary})"]
         for trial in self.ranked[:_REPR_LINES]:
-            settings = ", ".join(f"{name}={value}" for name, value in trial.settings.items())
+            settings = ", ".join(f"{name}={value}" for name, value in trial.shown_settings.items())
             lines.append(
-                f"  {trial.name}  {self.objective} {trial.value:.4f}  {shorten(settings, 80, placeholder=' …')}"
+                f"  {trial.name}  {self.objective} {trial.value:z.4f}  {shorten(settings, 80, placeholder=' …')}"
             )
         more = len(self.ranked) - _REPR_LINES
         return "\n".join([*lines, *([f"  and {more:,} more"] if more > 0 else [])])

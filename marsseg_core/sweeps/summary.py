@@ -54,6 +54,11 @@ class TrialRecord:
         """Return the name of its run folder."""
         return trial_name(self.number)
 
+    @property
+    def shown_settings(self) -> dict[str, str]:
+        """Return the settings as tables show them: drawn numbers with six digits."""
+        return {name: _short(text) for name, text in self.settings.items()}
+
     @classmethod
     def of(cls, trial: Any, test: Mapping[str, float | None]) -> TrialRecord:
         """Return the record of one of Optuna's trials, with the scores of its test subset."""
@@ -145,3 +150,11 @@ class Summary:
             facts = [trial.name, trial.state, trial.value, trial.epochs, trial.processor_seconds]
             writer.writerow([*facts, *settings, trial.reason])
         return text.getvalue()
+
+
+def _short(text: str) -> str:
+    """Return the text of a number with at most six digits; any other text as it is."""
+    try:
+        return min(text, f"{float(text):.6g}", key=len) if "." in text else text
+    except ValueError:
+        return text

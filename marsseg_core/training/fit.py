@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..errors import MarssegError, PluginError, RunError
+from ..errors import TRACEBACK_HINT, MarssegError, PluginError, RunError
 from ..failures import describe, memory_error, safe_repr
 from ..files.run_folder import FINISHED, INTERRUPTED
 from ..hooks import HookCaller
@@ -118,7 +118,7 @@ def fit(
         if not isinstance(error, Exception):  # an application ends the training, by SystemExit for example
             raise
         what = describe(cause).partition("\n")[0]
-        hint = "`marsseg --traceback …` shows where."
+        hint = TRACEBACK_HINT
         if devices.processes.count > 1:
             hint = f"Perhaps another process has ended: its messages say why. Then resume in all processes. {hint}"
         raise RunError(f"The training failed: {what}", hint=hint) from cause

@@ -125,6 +125,25 @@ def test_native_output_is_hidden_also_where_the_user_interrupts_but_not_without_
     assert capfd.readouterr().err == "shown"
 
 
+def test_the_output_of_an_imported_library_is_hidden_and_not_that_of_the_code_that_imports_it(
+    monkeypatch, capfd, tmp_path
+):
+    monkeypatch.syspath_prepend(tmp_path)
+    for name in ("keras", "jax", "tensorflow"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    (tmp_path / "keras.py").write_text("import os\nos.write(2, b'E0000 native')\nNAME = __spec__.loader")
+    (tmp_path / "jax.py").write_text("import os\nos.write(2, b'the reason ')\nraise ImportError('no jax')")
+    with native_output.native_output_of_imports_hidden():
+        import keras
+
+        print("shown", file=sys.stderr)
+    with pytest.raises(ImportError, match="no jax"), native_output.native_output_of_imports_hidden():
+        import jax  # noqa: F401
+    assert capfd.readouterr().err == "shown\nthe reason "
+    assert type(keras.NAME).__name__ == "SourceFileLoader"  # what reads the files of a package asks for it
+    assert not [each for each in sys.meta_path if type(each).__module__ == native_output.__name__]
+
+
 @posix
 @pytest.mark.parametrize("words", [("list", "loss"), ("list", "loss", "--json"), ("--help",)])
 def test_results_that_cannot_be_printed_are_an_error(tmp_path, words):

@@ -288,6 +288,14 @@ def test_a_component_with_a_failed_check_is_broken(cli, install):
     assert "checks failed" in record["problem"]
 
 
+def test_what_is_checked_is_named_before_its_tests_run(cli, monkeypatch):
+    loaded = {"seconds": 0.1, "early": [], "heavy": False, "effects": [], "commands": []}
+    checked = {"checks": {"passed": 3, "failed": 0, "skipped": 0}, "failures": {}, "unchecked": ""}
+    monkeypatch.setattr(diagnosis, "_in_process", lambda task, *_: {**(loaded if task == "load" else checked)})
+    assert "Checking the augmentation 'hflip' …\n" in cli("doctor", "hflip", "--checks").err
+    assert "Checking" not in cli("doctor", "hflip").err
+
+
 def test_checks_without_pytest_are_refused(cli, monkeypatch):
     monkeypatch.setattr(diagnosis, "find_spec", lambda name: None)
     answer = cli("doctor", "ssce", "--checks")

@@ -68,8 +68,20 @@ def test_faults_of_its_metadata_are_named(cli, tmp_path, metadata, points, said)
     write_wheel(tmp_path / NAME, PACKAGE, metadata, points)
     answer = cli("doctor", NAME)
     assert answer.code == 3
-    assert f"{NAME}: " in answer.err
-    assert said in answer.err.replace("\n", " ")
+    assert "Warning" not in answer.err
+    (heading, *lines) = answer.err[answer.err.index("Error: ") :].splitlines()
+    assert heading == "Error: Faults in metadata: 1."
+    assert f"{NAME}: " in lines[0]
+    assert said in lines[0]
+
+
+def test_broken_components_and_faults_of_the_metadata_are_told_apart(cli, tmp_path):
+    nameless = METADATA.replace("License-Expression: MIT\n", "")
+    write_wheel(tmp_path / NAME, PACKAGE | {"marsseg_acme/loss.py": "raise RuntimeError('no driver')"}, nameless)
+    lines = cli("doctor", NAME).err.splitlines()
+    start = lines.index("Error: Broken plugins: 1. Faults in metadata: 1.")
+    assert "The table above says which plugins are broken" in lines[start + 1]
+    assert "it names no licence" in lines[start + 2]
 
 
 def test_it_may_be_for_another_machine(cli, tmp_path):

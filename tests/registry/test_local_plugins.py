@@ -194,7 +194,7 @@ def test_a_second_name_for_the_same_class_is_not_a_second_component(my_loss):
 def test_a_plan_has_the_components_and_names_the_file(my_loss):
     plan = api.plan(loss="root_error:power=0.3", plugins=[my_loss])
     assert plan.components(LOSS)[0].power == 0.3
-    assert ("plugin", f"my_loss.py {sha256(LOSSES)[:12]}", "command line") in plan.rows()
+    assert ("plugin", f"my_loss.py {sha256(LOSSES)[:12]}", "Python") in plan.rows()
     document = tomllib.loads(plan.to_toml())
     assert document["plugin"] == [{"file": "plugins/my_loss.py", "sha256": sha256(LOSSES), "kinds": ["loss"]}]
     assert document["loss"][0]["distribution"] == "my_loss.py"
@@ -226,6 +226,16 @@ def test_list_show_run_and_doctor_accept_a_file(cli, my_loss):
     answer = cli("doctor", "root_error", "--plugin", str(my_loss))
     assert answer.code == 0
     assert answer.out.splitlines()[1].startswith("loss\troot_error\tmy_loss.py ")
+
+
+def test_the_example_of_show_has_the_name_that_a_run_takes(cli, my_loss):
+    my_loss.write_text(LOSSES.replace("RootError", "Dice"))
+    shown = cli("show", "dice", "--plugin", str(my_loss)).out
+    examples = [line.split()[3:] for line in shown.splitlines() if line.startswith("Try:  marsseg run --loss")]
+    assert [words[1].partition(":")[0] for words in examples] == ["marsseg/dice", "my_loss.py/dice"]
+    for words in examples:
+        answer = cli("run", *words, "--plugin", str(my_loss), "--dry-run")
+        assert answer.code == 0, answer.err
 
 
 def test_the_example_of_show_includes_the_file(cli, my_loss):
