@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Final
@@ -108,6 +109,7 @@ def score_runs(
     scores = []
     for run, plan in zip(runs, plans, strict=True):
         run.check_unchanged(run.plan, run.split, run.cleaning, run.network)
+        _warn_if_unfinished(run)
         network, decoded = load(run.path, session), decoding_of([run], decoding)
         use_engine(network, run, engine, session)
         table = _table(plan, metrics, session.catalog)
@@ -138,6 +140,12 @@ def score_runs(
                 _logger.warning(f"{score.data}: {trained} {run.title}. This is no score on new images.")
             scores.append(score)
     return scores
+
+
+def _warn_if_unfinished(run: RunFolder) -> None:
+    with suppress(RequestError):  # a score does not need a metrics.json that can be read
+        if not run.of_pack and not run.finished:
+            _logger.warning(f"{run.title} is not finished: what is scored is its best network so far.")
 
 
 def _items(

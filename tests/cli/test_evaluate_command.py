@@ -98,6 +98,12 @@ class TestOnItsOwnData:
         assert scores(cli("evaluate", str(run), "--subset", "train"))["images"] == [str(train)]
         assert scores(cli("evaluate", str(run), "--subset", "val"))["images"] == [str(validation)]
 
+    def test_a_run_that_is_not_finished_says_so(self, cli, run, other):
+        assert "not finished" not in cli("evaluate", str(run)).err
+        metrics = json.loads((other / "metrics.json").read_text())
+        (other / "metrics.json").write_text(json.dumps(metrics | {"status": "interrupted"}))
+        assert "other is not finished: what is scored is its best network so far." in cli("evaluate", "other").err
+
     def test_data_that_changed_is_refused(self, cli, other, scenes):
         plan = (other / "plan.toml").read_text()
         changed = scenes("changed", seed=1)
@@ -217,6 +223,18 @@ class TestSideBySide:
         rows = scores(answer)
         assert rows["score"] == [str(run), "other"]
         assert rows["miou"][0] == rows["miou"][1]
+
+    def test_a_series_is_its_runs(self, cli, run, tmp_path):
+        for name in ("seed-0", "seed-1"):
+            shutil.copytree(run, tmp_path / "series" / name)
+        summary = {
+            "series": "seeds",
+            "status": "finished",
+            "runs": {"seed-0": "finished", "seed-1": None},
+            "subsets": {},
+        }
+        (tmp_path / "series" / "summary.json").write_text(json.dumps(summary))
+        assert scores(cli("evaluate", "series"))["score"] == ["series/seed-0", "series/seed-1"]
 
     def test_data_sets_are_columns(self, cli, run, scenes):
         first, second = scenes("first", 5, 3), scenes("second", 7, 4)
