@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def evaluate(
-    runs: Annotated[list[str], typer.Argument(help="Run folders or packs.", metavar="RUN…", show_default=False)],
+    runs: Annotated[list[str], typer.Argument(help="Run folders, series or packs.", metavar="RUN…", show_default=False)],
     data: Annotated[
         list[str] | None,
         typer.Option(
