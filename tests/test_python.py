@@ -117,6 +117,10 @@ class TestPlan:
         with pytest.raises(RequestError, match=r"A run has no argument 'epoch'. .*'epochs'"):
             marsseg.plan(epoch=2)
 
+    def test_an_argument_with_the_name_of_an_option_is_refused_with_the_name_in_python(self):
+        with pytest.raises(RequestError, match=r"A run has no argument 'split'. .*Did you mean 'subsets'\?"):
+            marsseg.plan(split="split.csv")
+
     def test_none_means_no_bottleneck(self):
         assert marsseg.plan(bottleneck="aspp").resolved[BOTTLENECK]
         assert not marsseg.plan(bottleneck=None, augment=[]).resolved[BOTTLENECK]

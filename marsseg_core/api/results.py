@@ -212,13 +212,13 @@ def evaluate(
 
 
 @told_in_python()
-def compare(*runs: AnyPath, by: str = HEADLINE, subset: str = "test") -> Comparison:
+def compare(*runs: AnyPath | Sequence[AnyPath], by: str = HEADLINE, subset: str = "test") -> Comparison:
     """Compare runs: group them by plan, rank the groups, and find the differences to the best group.
 
     Runs whose plans differ only in seed and fold form one group.
 
     Args:
-        *runs: Runs, series, run folders, packs, or folders that contain runs and series.
+        *runs: Runs, series, run folders, packs, or folders that contain runs and series; one by one, or as a list.
         by: The metric to rank by, such as "miou", "accuracy" or "iou_soil".
         subset: The subset whose scores are compared: "test" or "validation".
 
@@ -230,14 +230,16 @@ def compare(*runs: AnyPath, by: str = HEADLINE, subset: str = "test") -> Compari
 
     Example:
         ```python
-        print(marsseg.compare("runs", by="accuracy"))
+        comparison = marsseg.compare("seeds-wssce", "seeds-dice", by="accuracy")
+        print(comparison.groups[0].spread)
         ```
     """
-    if not runs:
+    given = [each for run in runs for each in (run if isinstance(run, list | tuple) else [run])]
+    if not given:
         raise RequestError(
             "There is nothing to compare.", where="compare", hint="Pass run folders, or folders of runs."
         )
-    paths = [path_of(path, "runs") for path in runs]
+    paths = [path_of(path, "runs") for path in given]
     return compare_runs(paths, by=text_of(by, "by"), subset=text_of(subset, "subset"))
 
 

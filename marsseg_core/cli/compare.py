@@ -45,7 +45,8 @@ def compare(
     ] = None,
     markdown: Annotated[Path | None, typer.Option(help="Write the ranking as Markdown.", metavar="FILE.md")] = None,
     latex: Annotated[
-        Path | None, typer.Option(help="Write the ranking as a table for LaTeX (booktabs).", metavar="FILE.tex")
+        Path | None,
+        typer.Option(help="Write the ranking as a table for LaTeX (booktabs), with a caption.", metavar="FILE.tex"),
     ] = None,
     figure: Annotated[
         Path | None, typer.Option(help="Draw the runs, their means and the differences.", metavar="FILE.png")
@@ -76,14 +77,8 @@ def compare(
 
         write_bytes(csv, encode_text(to_csv(comparison)))
         say(f"Table written: {csv}")
-    from ..experiments.comparison_tables import ranking_with_settings
-    from ..experiments.markup import latex_table, markdown_table
-
-    for path, form in ((markdown, markdown_table), (latex, latex_table)):
-        if path is not None:
-            table = ranking_with_settings(comparison)
-            write_bytes(path, encode_text(form(table.headers, table.rows, right=table.right)))
-            say(f"Table written: {path}")
+    if markdown is not None or latex is not None:
+        _write_tables(comparison, markdown, latex)
     if figure is not None:
         from ..figures.comparison import comparison_figure
 
@@ -104,8 +99,28 @@ def compare(
         raise typer.Exit(RunError.exit_code)
 
 
+def _write_tables(comparison: Comparison, markdown: Path | None, latex: Path | None) -> None:
+    from ..experiments.comparison_tables import caption, ranking_with_settings, table_for_papers
+    from ..experiments.markup import latex_table, markdown_table
+
+    if markdown is not None:
+        table = ranking_with_settings(comparison)
+        write_bytes(markdown, encode_text(markdown_table(table.headers, table.rows, right=table.right)))
+        say(f"Table written: {markdown}")
+    if latex is not None:
+        table, words = table_for_papers(comparison), {"caption": caption(comparison), "label": f"tab:{latex.stem}"}
+        write_bytes(latex, encode_text(latex_table(table.headers, table.rows, right=table.right, **words)))
+        say(f"Table written: {latex}")
+
+
 def _print_comparison(comparison: Comparison) -> None:
-    from ..experiments.comparison_tables import differing_table, left_out_tables, ranking_table, transductive_note
+    from ..experiments.comparison_tables import (
+        differing_table,
+        left_out_tables,
+        pairs_note,
+        ranking_table,
+        transductive_note,
+    )
 
     ranking = ranking_table(comparison)
     names = [" ".join(str(run.path) for run in group.runs) for group in comparison.groups]
@@ -116,6 +131,8 @@ def _print_comparison(comparison: Comparison) -> None:
         differing = differing_table(comparison)
         print_table(differing.headers, differing.rows)
     if note := transductive_note(comparison):
+        warn(note)
+    if note := pairs_note(comparison):
         warn(note)
     if "training.decoding" not in comparison.differing and comparison.groups[0].decoding != "argmax":
         print_text()

@@ -23,7 +23,9 @@ if TYPE_CHECKING:
 
 
 def evaluate(
-    runs: Annotated[list[str], typer.Argument(help="Run folders or packs.", metavar="RUN…", show_default=False)],
+    runs: Annotated[
+        list[str], typer.Argument(help="Run folders, series or packs.", metavar="RUN…", show_default=False)
+    ],
     data: Annotated[
         list[str] | None,
         typer.Option(
@@ -48,6 +50,13 @@ def evaluate(
             autocompletion=composition(METRIC),
         ),
     ] = None,
+    interval: Annotated[
+        bool,
+        typer.Option(
+            "--interval",
+            help="Add 95 % intervals of miou and of each class' IoU: how far other places could move them.",
+        ),
+    ] = False,
     tta: Tta = None,
     decoding: Decoding = "run",
     engine: Engine = "keras",
@@ -61,8 +70,8 @@ def evaluate(
 ) -> None:
     """Score runs side by side, over all classes and for each class.
 
-    The subsets are those of the run. If the data have changed since the run, they are refused. Images of a size other
-    than the network's are predicted in tiles, as by `marsseg predict`.
+    The subsets are those of the run. If the data have changed since the run, they are refused; --data may have other
+    masks of the same images. Images of a size other than the network's are predicted in tiles, as by `marsseg predict`.
     """
     from ..export.exporters import find_engine
     from ..inference.ensemble import open_runs
@@ -78,7 +87,15 @@ def evaluate(
     from ..inference.scoring import score_runs
 
     scores = score_runs(
-        folders, data or [None], subset, session, metrics=metrics, tta=tta, decoding=decoding, engine=runtime
+        folders,
+        data or [None],
+        subset,
+        session,
+        metrics=metrics,
+        tta=tta,
+        decoding=decoding,
+        engine=runtime,
+        interval=interval,
     )
     if html is not None:
         from ..inference.score_page import scores_page
@@ -92,6 +109,9 @@ def evaluate(
             {"run": score.run, "data": score.data, "subset": score.subset}
             | ({"decoding": decoding_text(score)} if score.decoding.offsets else {})
             | ({"tta": True} if score.tta else {})
+            | ({} if score.trained is None else {"training_images": score.trained.count})
+            | ({"other_masks": True} if score.other_masks else {})
+            | ({} if score.intervals is None else {"interval": score.intervals.to_json()})
             for score in scores
         ]
         print_json(scores=[source | score.confusion.to_json() for source, score in zip(sources, scores, strict=True)])

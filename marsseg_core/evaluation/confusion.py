@@ -30,7 +30,9 @@ from .formulas import (
     mean_iou_of_all_pixels,
     mean_iou_of_present,
 )
+from .intervals import Intervals, intervals_of
 from .measure import class_values_of, or_none, skip_failing_metrics, value_of
+from .resampling import Counts, places_of
 
 # The place that the errors of this module name.
 _WHERE = "scores"
@@ -117,6 +119,7 @@ class Confusion(HtmlRepr):
         class_names: The name of each class, (K,).
         ignore_classes: The classes that count in no score.
         metrics: Further metrics to compute, as resolved components of a plan.
+        groups: The group (place) of each image, (N,), in the order in which images are added; None if they have none.
 
     Attributes:
         class_names: The name of each class, (K,).
@@ -132,7 +135,12 @@ class Confusion(HtmlRepr):
     """
 
     def __init__(
-        self, class_names: Sequence[str], ignore_classes: Sequence[int], metrics: Sequence[ResolvedComponent] = ()
+        self,
+        class_names: Sequence[str],
+        ignore_classes: Sequence[int],
+        metrics: Sequence[ResolvedComponent] = (),
+        *,
+        groups: np.ndarray | None = None,
     ) -> None:
         self.class_names = _names(class_names)
         self.ignore_classes: tuple[int, ...] = _sequence(ignore_classes, "Ignored classes", "class numbers")
@@ -147,6 +155,8 @@ class Confusion(HtmlRepr):
         self.unrestricted = np.zeros((size, size), np.int64)
         self.per_image: list[float] = []
         self.wrong_per_image: list[int] = []
+        self._groups = None if groups is None else np.asarray(groups)
+        self._counts_per_image: list[np.ndarray] = []
         self._spec = MetricSpec(size, self.ignore_classes)
         self._metrics = {metric.entry.name: metric for metric in metrics}
         self._counts: dict[str, np.ndarray] = {}
@@ -195,6 +205,8 @@ class Confusion(HtmlRepr):
             self.per_image.append(mean_iou(matrix, self.ignore_classes))
             counted = counted_rows(matrix, self.ignore_classes)
             self.wrong_per_image.append(int(counted.sum() - np.trace(counted)))
+            counts = np.diagonal(counted), counted.sum(axis=0), counted.sum(axis=1)
+            self._counts_per_image.append(np.stack(counts)[:, self.counted])
         for metric in self._metrics.values():
             if metric.component.needs_predictions:
                 predictions = unrestricted if metric.component.all_classes else restricted
@@ -323,6 +335,25 @@ class Confusion(HtmlRepr):
     def accuracy(self) -> float:
         """Return the share of the labelled pixels that are predicted correctly, decoded over the classes that count."""
         return accuracy(self.restricted, self.ignore_classes)
+
+    def intervals(self) -> Intervals:
+        """Return 95 % intervals of `miou` and of the IoU of each class, by a bootstrap over the places of the images.
+
+        A place is a group of the data; without groups, each image is one. The draws have a fixed seed.
+
+        Raises:
+            RequestError: There is not one group for each image.
+        """
+        if self._groups is not None and len(self._groups) != len(self._counts_per_image):
+            what = f"There are {len(self._groups)} groups for {len(self._counts_per_image)} images."
+            raise RequestError(what, where=_WHERE)
+        images = np.stack([np.zeros((3, len(self.counted)), np.int64), *self._counts_per_image])[1:]
+        return intervals_of(
+            Counts(images[:, 0], images[:, 1], images[:, 2]),
+            places_of(np.arange(len(images)), self._groups),
+            tuple(self.class_names[c] for c in self.counted.tolist()),
+            "images" if self._groups is None else "places",
+        )
 
     def to_json(self) -> dict[str, Any]:
         """Return all scores as they are written to metrics.json.

@@ -91,7 +91,8 @@ def evaluate_decodings(
     tta: bool = False,
 ) -> list[Confusion]:
     """Predict the items once, and return the confusion matrices of each decoding; see `evaluate`."""
-    confusions = [Confusion(data.class_names, data.ignore_classes, metrics) for _ in decodings]
+    groups = None if data.groups is None else data.groups[items]
+    confusions = [Confusion(data.class_names, data.ignore_classes, metrics, groups=groups) for _ in decodings]
     for masks, logits in predicted_batches(network, data, items, batch, overlap, tta):
         for confusion, decoding in zip(confusions, decodings, strict=True):
             confusion.update(masks, decoding.of_logits(logits))

@@ -17,6 +17,8 @@ from typing import Final
 
 import numpy as np
 
+from .resampling import Counts, draw_samples, places_of
+
 # The offsets that are tried: from −4 to 4, that is factors of the probability from 1/55 to 55.
 GRID: Final = np.round(np.arange(-40, 41) / 10, 1)
 _STEP: Final = 0.1
@@ -81,8 +83,7 @@ class Choice:
 
 def blocks_of(items: np.ndarray, groups: np.ndarray | None) -> np.ndarray:
     """Return the block of each item, numbered from 0: its group, or itself; more than 200 blocks are joined."""
-    blocks = np.unique(items if groups is None else groups[items], return_inverse=True)[1]
-    numbers: np.ndarray = blocks.ravel() % _MOST_BLOCKS
+    numbers: np.ndarray = places_of(items, groups) % _MOST_BLOCKS
     return numbers
 
 
@@ -124,7 +125,7 @@ def choose_offsets(pixels: LabelledPixels, seed: int) -> Choice:
     number = pixels.number
     if number < LEAST_BLOCKS or classes < 2:
         return Choice(offsets, ())
-    samples = np.random.default_rng(seed).multinomial(number, np.full(number, 1 / number), _RESAMPLES)
+    (samples,) = draw_samples(number, _RESAMPLES, seed)
     support = np.bincount(pixels.truth, minlength=classes)
     order = [c for c in np.argsort(support, kind="stable").tolist() if support[c]]
     unchanged = 0
@@ -144,30 +145,6 @@ def choose_offsets(pixels: LabelledPixels, seed: int) -> Choice:
         if unchanged == len(order):
             break
     return Choice(offsets, tuple(moves))
-
-
-@dataclass(frozen=True)
-class Counts:
-    """Hold the pixels of each class that are right, predicted and true, in arrays (…, C)."""
-
-    right: np.ndarray
-    predicted: np.ndarray
-    true: np.ndarray
-
-    def mean_ious(self) -> np.ndarray:
-        """Return the mean IoU over the classes that occur in the truth, (…)."""
-        occurs = self.true > 0
-        ious = np.where(occurs, self.right / np.maximum(self.true + self.predicted - self.right, 1), 0)
-        means: np.ndarray = ious.sum(axis=-1) / np.maximum(occurs.sum(axis=-1), 1)
-        return means
-
-    def of_all(self) -> Counts:
-        """Return the sums over the first axis, that of the blocks."""
-        return Counts(self.right.sum(axis=0), self.predicted.sum(axis=0), self.true.sum(axis=0))
-
-    def of_samples(self, samples: np.ndarray) -> Counts:
-        """Return the counts of samples (S, G, C), of counts (B, G, C); `samples` (S, B) counts their blocks."""
-        return Counts(*(np.tensordot(samples, each, axes=1) for each in (self.right, self.predicted, self.true)))
 
 
 def share_that_rises(counts: Counts, samples: np.ndarray, current: int) -> float:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from math import sqrt
 from pathlib import Path
@@ -21,11 +21,11 @@ from ..planning.options import SECTIONS
 from ..registry.parameters import NONE_WORD, to_text
 from ..runs.records import Record, RecordedSplit, find_runs, read_record
 from ..shown import HtmlRepr
+from .differing import ABSENT, differing_names
 from .summary import Spread
 
 SUBSETS: Final = ("test", "validation")
 CONFIDENCE: Final = 0.95
-ABSENT: Final = "–"
 
 # The number of groups, and the length of the title of each, in the `repr` of a comparison.
 _REPR_GROUPS: Final = 8
@@ -281,7 +281,7 @@ def _ranked(
         best = groups[0].runs if groups else None
         groups.append(
             RunGroup(
-                _letters(position),
+                letters(position),
                 tuple(runs),
                 tuple(_values(runs, by, subset)),
                 rank=position + 1 if comparable else None,
@@ -290,7 +290,7 @@ def _ranked(
         )
     typical = next(run for group in grouped for run in group if _scored_on(run, subset) == common)
     other_data = [
-        (run.path, _deviation(run, typical, subset))
+        (run.path, deviation(run, typical, subset))
         for group in grouped
         for run in group
         if _scored_on(run, subset) != common
@@ -326,7 +326,7 @@ def _scored_on(run: Record, subset: str) -> _ScoredOn:
     return _ScoredOn(*data, ("folds", *fold_options))
 
 
-def _deviation(run: Record, typical: Record, subset: str) -> str:
+def deviation(run: Record, typical: Record, subset: str) -> str:
     """Return how the data of a run deviates from that of a run that is scored like most, in a few words."""
     scored_on, common = _scored_on(run, subset), _scored_on(typical, subset)
     if scored_on.classes != common.classes:
@@ -381,23 +381,12 @@ def _differing(groups: Sequence[RunGroup]) -> dict[str, tuple[str, ...]]:
     A parameter of a component is compared only between the groups whose plan has this component. Whether groups are
     transductive is shown for all groups if one of them is, even where they do not differ.
     """
-    names = dict.fromkeys(name for group in groups for name in group.settings)
-    owners = [_owners(group.settings) for group in groups]
     differing = {}
     if any(group.transductive for group in groups):
         differing["semi.transductive"] = tuple(to_text(group.transductive) for group in groups)
-    for name in names:
-        owner = name.rpartition(".")[0]
-        with_owner = [group for group, its in zip(groups, owners, strict=True) if not owner or owner in its]
-        texts = {group.settings.get(name, ABSENT) for group in with_owner}
-        if len(texts) > 1:
-            differing[name] = tuple(group.settings.get(name, ABSENT) for group in groups)
+    for name in differing_names([group.settings for group in groups]):
+        differing[name] = tuple(group.settings.get(name, ABSENT) for group in groups)
     return differing
-
-
-def _owners(names: Iterable[str]) -> set[str]:
-    """Return all beginnings of names that end before a dot, such as "arch" and "arch.unet" for "arch.unet.width"."""
-    return {name[:place] for name in names for place, letter in enumerate(name) if letter == "."}
 
 
 def _short_setting(name: str, text: str) -> str:
@@ -408,7 +397,7 @@ def _short_setting(name: str, text: str) -> str:
     return f"{name if kind in SECTIONS else rest.rpartition('.')[2]} {text}"
 
 
-def _letters(position: int) -> str:
+def letters(position: int) -> str:
     """Return the label of the group at a position, counted from 0: A, B, …, Z, AA, AB, … ."""
     before, letter = divmod(position, len(ascii_uppercase))
-    return (_letters(before - 1) if before else "") + ascii_uppercase[letter]
+    return (letters(before - 1) if before else "") + ascii_uppercase[letter]

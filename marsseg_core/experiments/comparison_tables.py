@@ -22,7 +22,7 @@ def ranking_table(comparison: Comparison) -> TextTable:
             group.label,
             str(group.spread),
             str(group.spread.n),
-            *_cells(group.difference),
+            *_cells(group.difference, most=max(group.spread.n, comparison.groups[0].spread.n)),
         )
         for group in comparison.groups
     ]
@@ -35,7 +35,32 @@ def ranking_with_settings(comparison: Comparison) -> TextTable:
     rank, group, *others = table.headers
     settings = [[values[position] for values in comparison.differing.values()] for position in range(len(table.rows))]
     rows = [(*row[:2], *mine, *row[2:]) for row, mine in zip(table.rows, settings, strict=True)]
-    return replace(table, headers=(rank, group, *comparison.differing, *others), rows=tuple(rows))
+    headers = (rank, group, *comparison.differing, *others)
+    return TextTable(headers, tuple(rows), tuple(others))
+
+
+def table_for_papers(comparison: Comparison) -> TextTable:
+    """Return the ranking with settings, without the columns that say nothing in a paper.
+
+    The settings tell the groups apart, so their letters are left out. The ranks are the order of the rows; they stay
+    where a group has none.
+    """
+    table = ranking_with_settings(comparison)
+    ranked = all(group.rank is not None for group in comparison.groups)
+    left_out = [name for name, out in (("rank", ranked), ("group", bool(comparison.differing))) if out]
+    kept = [position for position, name in enumerate(table.headers) if name not in left_out]
+    rows = tuple(tuple(row[position] for position in kept) for row in table.rows)
+    return replace(table, headers=tuple(table.headers[position] for position in kept), rows=rows)
+
+
+def caption(comparison: Comparison) -> str:
+    """Return what the numbers of the ranking are, in a sentence or two."""
+    several = any(group.spread.n > 1 for group in comparison.groups)
+    first = f"{comparison.subset.capitalize()} {comparison.by}"
+    first += ": mean ± sample standard deviation over n runs." if several else " of single runs."
+    if not any(group.difference for group in comparison.groups):
+        return first
+    return f"{first} Differences to the best are means over pairs of runs with the same seed and fold."
 
 
 def differing_table(comparison: Comparison) -> TextTable:
@@ -63,10 +88,27 @@ def transductive_note(comparison: Comparison) -> str:
     )
 
 
-def _cells(difference: Difference | None) -> tuple[str, str, str]:
+def pairs_note(comparison: Comparison) -> str:
+    """Return what is to be said of differences over fewer pairs than runs; an empty text where there is none."""
+    best = comparison.groups[0].spread.n
+    labels = [
+        group.label
+        for group in comparison.groups
+        if group.difference is not None and 0 < group.difference.pairs < max(group.spread.n, best)
+    ]
+    if not labels:
+        return ""
+    return (
+        f"Not all runs are in pairs: {', '.join(labels)}. The difference to the best is that of the runs with the same "
+        "seed and fold alone, and not that of the means."
+    )
+
+
+def _cells(difference: Difference | None, most: int) -> tuple[str, str, str]:
+    """Return the cells of a difference; `most` is the number of runs of the larger one of its groups."""
     if difference is None:
         return "", "", ""
-    pairs = str(difference.pairs)
+    pairs = f"{difference.pairs} of {most}" if 0 < difference.pairs < most else str(difference.pairs)
     if difference.mean is None:
         return "", "no run with the same seed, fold and items", pairs
     mean = f"{difference.mean:+.4f}"

@@ -1,4 +1,4 @@
-const { runs, columns, headline } = JSON.parse(document.getElementById("data").textContent);
+const { runs, columns, headline, shared } = JSON.parse(document.getElementById("data").textContent);
 const FIRST = 3; // runs that are chosen when the page opens
 
 const score = (subset) => (run) => (run.scores[subset] || {})[headline] ?? null;
@@ -9,6 +9,7 @@ const table = [
   ["run", (run) => run.name],
   [`test ${headline}`, score("test"), number(4)],
   [`validation ${headline}`, score("validation"), number(4)],
+  ...(shared ? [] : [["scored on", (run) => run.scored_on]]),
   ...columns.map((name) => [name, (run) => run.settings[name] ?? ""]),
   ["epochs", (run) => run.epochs, number(0)],
   ["minutes", (run) => run.minutes, number(1)],

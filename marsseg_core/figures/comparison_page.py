@@ -8,7 +8,13 @@ from pathlib import Path
 from typing import Final
 
 from ..experiments.comparison import Comparison, RunGroup
-from ..experiments.comparison_tables import differing_table, left_out_tables, ranking_table, transductive_note
+from ..experiments.comparison_tables import (
+    differing_table,
+    left_out_tables,
+    pairs_note,
+    ranking_table,
+    transductive_note,
+)
 from ..experiments.summary import Spread, spreads
 from ..files.run_folder import RunFolder
 from .results import Bars, Curves, Line, Links, Section, class_bars, results_page
@@ -29,7 +35,7 @@ def comparison_page(comparison: Comparison, beside: Path) -> str:
     lines = [f"{len(comparison.groups):,} groups, by their {score}. Runs of one group differ in seed and fold alone."]
     return results_page(
         f"Comparison by {score}",
-        [*lines, *filter(None, [transductive_note(comparison)])],
+        [*lines, *filter(None, [transductive_note(comparison), pairs_note(comparison)])],
         [
             Section(
                 "Ranking",

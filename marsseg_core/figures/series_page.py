@@ -58,7 +58,7 @@ def series_page(series: Series, table: MetricTable) -> str:
             Section(
                 "Scores",
                 [_means(series, table)],
-                "Mean ± sample standard deviation over the runs, and the 95 % t-interval of the mean.",
+                f"Mean ± sample standard deviation over the runs, and the 95 % t-interval of the mean.{_few(series)}",
             ),
             Section("Runs", [_runs(series, table)]),
             Section("Curves", [Curves([Line(run.path.name, run.path.name, run.read_history()) for run in runs])]),
@@ -72,24 +72,36 @@ def series_page(series: Series, table: MetricTable) -> str:
     )
 
 
+def _few(series: Series) -> str:
+    """Return what to know of the intervals of two runs; an empty text for more."""
+    if len(series.finished) != 2:
+        return ""
+    return " Two runs hardly bound the mean: the interval goes 9 deviations to each side. Three runs or more do."
+
+
 def _means(series: Series, table: MetricTable) -> TextTable:
     subsets = series.subsets()
     names = dict.fromkeys(name for spreads in subsets.values() for name in spreads if table.shows(name))
     rows = [
-        (table.spaced(name), *(text for spreads in subsets.values() for text in _cells(spreads.get(name))))
+        (
+            table.spaced(name),
+            *(text for spreads in subsets.values() for text in _cells(spreads.get(name), *table.bounds(name))),
+        )
         for name in names
     ]
     headers = ("score", *(text for subset in subsets for text in (subset, f"{subset}, 95 % interval")))
     return TextTable(headers, tuple(rows), headers[1:])
 
 
-def _cells(spread: Spread | None) -> tuple[str, str]:
+def _cells(spread: Spread | None, least: float, greatest: float) -> tuple[str, str]:
+    """Return the mean and its interval, of which only what is possible is told."""
     if spread is None:
         return "undefined", ""
     if spread.std is None:
         return str(spread), ""
     half = half_width(spread)
-    return str(spread), f"{spread.mean - half:z.4f} to {spread.mean + half:z.4f}"
+    low, high = max(spread.mean - half, least), min(spread.mean + half, greatest)
+    return str(spread), f"{low:z.4f} to {high:z.4f}"
 
 
 def _runs(series: Series, table: MetricTable) -> TextTable:

@@ -101,19 +101,25 @@ class RunFolder:
             The run folder; of a pack, the one that it was unpacked to.
 
         Raises:
-            RequestError: if there is no run at this path, or it is a pack of several runs
+            RequestError: if there is no run at this path, or it is a pack or a series of several runs
         """
         runs = cls.open_all(path)
-        if len(runs) > 1:
+        if len(runs) == 1 and (runs[0].of_pack or runs[0].path == Path(path)):
+            return runs[0]
+        if runs[0].of_pack:
             raise RequestError(f"The pack has {len(runs)} runs; here, one run is needed.", where=str(path))
-        return runs[0]
+        raise RequestError(
+            f"'{path}' is a series of {len(runs)} run{'s' if len(runs) > 1 else ''}; here, one run is needed.",
+            where=str(path),
+            hint=f"Name one of {', '.join(run.title for run in runs)}.",
+        )
 
     @classmethod
     def open_all(cls, path: Path | str) -> list[RunFolder]:
-        """Open an existing run folder, or all runs in a pack, to read them.
+        """Open an existing run folder, or all runs in a pack or of a series, to read them.
 
         Args:
-            path: the folder, or the file of a pack
+            path: the folder of a run or a series, or the file of a pack
 
         Returns:
             The run folders, in order.
@@ -126,6 +132,8 @@ class RunFolder:
             numbered = len(folders) > 1
             return [cls(each, f"{path}, run {n}" if numbered else str(path)) for n, each in enumerate(folders, start=1)]
         folder = cls(path)
+        if not folder.begun and (members := folder._members()):
+            return members
         if not folder.begun:
             hint = "By default, runs are in runs/."
             if os.path.isdir(path) and not folder.has_content():
@@ -138,6 +146,14 @@ class RunFolder:
             missing = f"it has no {folder.plan.name}" if os.path.lexists(path) else "there is no such file or folder"
             raise RequestError(f"'{path}' is not a run folder: {missing}.", hint=hint)
         return [folder]
+
+    def _members(self) -> list[RunFolder]:
+        """Return the runs of a series that have begun, in order; none if this is no folder of a series."""
+        summary = self.path / SERIES_SUMMARY
+        if not os.path.isfile(summary):
+            return []
+        members = [RunFolder(self.path / name) for name in self.read_json(summary)["runs"]]
+        return [member for member in members if member.begun]
 
     @property
     def begun(self) -> bool:

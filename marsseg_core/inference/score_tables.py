@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from itertools import chain
 from typing import Any
 
+from ..evaluation.intervals import LEAST_PLACES, Intervals
 from ..experiments.text_table import TextTable
 from .scoring import Score
 
@@ -26,7 +27,31 @@ def scores_table(scores: Sequence[Score]) -> TextTable:
         elif not isinstance(example, list):
             rows.append((key, *(_cell(record.get(key, "")) for record in records)))
     columns = labels_of(scores)
-    return TextTable(("score", *columns), tuple(rows), columns)
+    table = TextTable(("score", *columns), tuple(rows), columns)
+    intervals = [score.intervals for score in scores if score.intervals is not None]
+    return _with_intervals(table, intervals) if intervals else table
+
+
+def _with_intervals(table: TextTable, intervals: Sequence[Intervals]) -> TextTable:
+    """Return the table with a column of intervals after that of each score."""
+    texts = [_interval_texts(each) for each in intervals]
+    name, *columns = table.headers
+    headers = tuple(chain(*((column, f"{column}, 95 % interval") for column in columns)))
+    rows = tuple(
+        (row, *chain(*((cell, its.get(row, "")) for cell, its in zip(cells, texts, strict=True))))
+        for row, *cells in table.rows
+    )
+    return TextTable((name, *headers), rows, headers)
+
+
+def _interval_texts(intervals: Intervals) -> dict[str, str]:
+    """Return the cells of the intervals, by the names of their rows."""
+    rows = {"miou": (intervals.miou, intervals.places)}
+    rows |= {f"iou {name}": (each, intervals.places_of_class[name]) for name, each in intervals.iou.items()}
+    return {
+        name: f"too few {intervals.resampled}: {number}" if ends is None else f"{ends[0]:.4f} to {ends[1]:.4f}"
+        for name, (ends, number) in rows.items()
+    }
 
 
 def labels_of(scores: Sequence[Score]) -> tuple[str, ...]:
@@ -44,7 +69,21 @@ def origin_of(score: Score) -> str:
     """Return which run was scored on what, and how, in one line."""
     offsets = f", decoding: {decoding_text(score)}" if score.decoding.offsets else ""
     flips = ", test-time augmentation" if score.tta else ""
-    return f"{score.run}: {score.subset} of {score.data}{offsets}{flips}"
+    what = f"{score.subset} of {score.data}"
+    if score.other_masks:
+        what = f"the run's {score.subset} images, with the masks of {score.data}"
+    trained = "" if score.trained is None else f" ({score.trained})"
+    return f"{score.run}: {what}{trained}{offsets}{flips}{_resampled(score.intervals)}"
+
+
+def _resampled(intervals: Intervals | None) -> str:
+    """Return what intervals are drawn from, as the end of a line."""
+    if intervals is None:
+        return ""
+    places = f"{intervals.places:,} {intervals.resampled}"
+    if intervals.miou is None:
+        return f"; no interval: it needs {LEAST_PLACES} {intervals.resampled} with labels, and there are {places}"
+    return f"; 95 % intervals: bootstrap over {places}, {intervals.draws:,} draws"
 
 
 def decoding_text(score: Score) -> str:

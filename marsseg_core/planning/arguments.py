@@ -14,6 +14,7 @@ from ..data.split_options import SplitOptions
 from ..errors import RequestError, nearest
 from ..registry import kinds
 from ..registry.plugin_files import PYTHON
+from .named_settings import setting_of_option
 from .options import TrainingOptions
 from .python_components import given_components
 from .resolver import Request
@@ -98,7 +99,7 @@ def request_of(
     cleaning = {field.name for field in fields(CleaningOptions)}
     known = {*options, *training, *split, *cleaning}
     if unknown := sorted(set(passed) - known):
-        raise RequestError(f"A run has no argument '{unknown[0]}'.", where=unknown[0], hint=nearest(unknown[0], known))
+        raise RequestError(f"A run has no argument '{unknown[0]}'.", where=unknown[0], hint=_hint(unknown[0], known))
     metrics = _metrics(passed)
     sections = {
         section: {key: value_of(value, key) for key, value in passed.items() if key in names}
@@ -124,6 +125,14 @@ def _metrics(passed: dict[str, Any]) -> tuple[Any, ...]:
         passed["metrics"] = given if isinstance(given, str) else ",".join(given)
         return ()
     return given
+
+
+def _hint(unknown: str, known: Iterable[str]) -> str:
+    """Return a hint for an unknown argument, which may have the name of an option of the command line."""
+    setting = (setting_of_option(unknown) or "").rpartition(".")[2]
+    return (
+        f"Did you mean '{setting}'? It takes what --{unknown} takes." if setting in known else nearest(unknown, known)
+    )
 
 
 def _checked_list(values: Any, what: str, of: str) -> Iterable[Any]:

@@ -123,9 +123,17 @@ class MetricTable:
             score: The name of a score.
             value: Its value.
         """
-        metric = self.of(score)
-        least, greatest = (-math.inf, math.inf) if metric is None else metric.component.bounds
+        least, greatest = self.bounds(score)
         return math.isfinite(value) and bool(least - _ROUNDING <= value <= greatest + _ROUNDING)
+
+    def bounds(self, score: str) -> tuple[float, float]:
+        """Return the lowest and the highest possible value of a score; infinite for unknown metrics.
+
+        Args:
+            score: The name of a score.
+        """
+        metric = self.of(score)
+        return (-math.inf, math.inf) if metric is None else metric.component.bounds
 
     def label(self, score: str) -> str:
         """Return the label of a metric with its unit, as tables and reports show it; for any other score, its name.

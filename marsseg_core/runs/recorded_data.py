@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from ..data.arrays import SegmentationData
 from ..data.scaling import SIXTEEN_BITS, Scaling
 from ..data.split import Split
@@ -67,15 +69,28 @@ def _scaling(recorded: Mapping[str, Any], folder: RunFolder) -> Scaling | None:
 def recorded_split(folder: RunFolder, data: SegmentationData) -> Split:
     """Read the split of a run; RequestError if `data` is not the data that the run was trained on."""
     recorded = folder.read_split()
-    if difference := _data_difference(recorded, data, folder):
-        raise RequestError(
-            f"The data is not what the run was trained on ({recorded['source']}): {difference}.",
-            where=f"{folder.title}, {data.source}",
-            hint="The data of the run are needed here. To score all items of other data with the same classes: "
-            f"marsseg evaluate {folder.title} --data OTHER --subset all",
-        )
+    pixels = "" if recorded["fingerprint"] == data.fingerprint() else "its images, masks or groups differ"
+    if difference := other_classes(recorded, data) or pixels or other_scaling(recorded, data, folder):
+        raise refusal(recorded, data, folder, difference)
+    return valid_split(recorded, data, folder, groups=data.groups)
+
+
+def refusal(recorded: Mapping[str, Any], data: SegmentationData, folder: RunFolder, difference: str) -> RequestError:
+    """Return the error of data that are not those of a run, with the difference."""
+    return RequestError(
+        f"The data is not what the run was trained on ({recorded['source']}): {difference}.",
+        where=f"{folder.title}, {data.source}",
+        hint="The data of the run are needed here. To score all items of other data with the same classes: "
+        f"marsseg evaluate {folder.title} --data OTHER --subset all",
+    )
+
+
+def valid_split(
+    recorded: Mapping[str, Any], data: SegmentationData, folder: RunFolder, groups: np.ndarray | None
+) -> Split:
+    """Return the split of split.json; RequestError if no run has written it for so many items and these groups."""
     split = Split.from_json(recorded)
-    if fault := split.fault(len(data), data.groups):
+    if fault := split.fault(len(data), groups):
         raise RequestError(
             f"split.json is not as the run wrote it: {fault}.",
             where=str(folder.path),
@@ -84,11 +99,10 @@ def recorded_split(folder: RunFolder, data: SegmentationData) -> Split:
     return split
 
 
-def _data_difference(recorded: Mapping[str, Any], data: SegmentationData, folder: RunFolder) -> str:
-    """Describe how `data` differs from the data that split.json describes; empty if it does not.
+def other_classes(recorded: Mapping[str, Any], data: SegmentationData) -> str:
+    """Describe how the classes of `data` differ from those that split.json has; empty if they do not.
 
-    Besides pixels and groups, this compares class names and ignored classes, which define how pixels are counted, and
-    the scaling, which changes the images that the network sees.
+    Names and ignored classes define how pixels are counted.
     """
     names, ignore_classes = tuple(recorded["classes"]), set(recorded["ignored"])
     if names != data.class_names:
@@ -99,8 +113,11 @@ def _data_difference(recorded: Mapping[str, Any], data: SegmentationData, folder
             for classes in (set(data.ignore_classes), ignore_classes)
         )
         return f"its ignored classes are {now}, not {then}"
-    if recorded["fingerprint"] != data.fingerprint():
-        return "its images, masks or groups differ"
+    return ""
+
+
+def other_scaling(recorded: Mapping[str, Any], data: SegmentationData, folder: RunFolder) -> str:
+    """Describe how the scaling of `data`, which changes the images that the network sees, differs from the run's."""
     if "scaling" in recorded and _scaling(recorded, folder) != data.scaling:
         return f"its scaling differs: {data.scaling or 'values from 0 to 255 are not scaled'}"
     return ""

@@ -65,6 +65,7 @@ class Record:
         ignore_classes: the numbers of the ignored classes
         items: the positions of the items of each subset
         names: the names of the items of each subset; empty if the items have no names
+        source: what messages call the data
     """
 
     path: Path
@@ -79,6 +80,7 @@ class Record:
     ignore_classes: tuple[int, ...]
     items: Mapping[str, tuple[int, ...]]
     names: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    source: str = ""
 
     @property
     def data(self) -> Hashable:
@@ -134,6 +136,7 @@ class RecordedSplit:
     ignore_classes: tuple[int, ...]
     items: Mapping[str, tuple[int, ...]]
     names: Mapping[str, frozenset[str]]
+    source: str
 
 
 def read_record(run: RunFolder | Path, splits: dict[str, RecordedSplit] | None = None) -> Record:
@@ -160,7 +163,7 @@ def read_record(run: RunFolder | Path, splits: dict[str, RecordedSplit] | None =
                     where=str(path),
                 )
     seed, fold = settings.pop(SEED), settings.pop(FOLD)
-    data = split.fingerprint, split.classes, split.ignore_classes, split.items, split.names
+    data = split.fingerprint, split.classes, split.ignore_classes, split.items, split.names, split.source
     return Record(path, settings, seed, fold, metrics["status"], scores, matrices, *data)
 
 
@@ -171,7 +174,7 @@ def _read_split(folder: RunFolder, splits: dict[str, RecordedSplit]) -> Recorded
         content = folder.read_split()  # raises an error that says why, if the file cannot be read
         items = {subset: tuple(content[subset]) for subset in ("train", "validation", "test")}
         facts = content["fingerprint"], tuple(content["classes"]), tuple(sorted(content["ignored"]))
-        split = RecordedSplit(*facts, items, _names(content, items, folder.path))
+        split = RecordedSplit(*facts, items, _names(content, items, folder.path), content["source"])
         if key is None:
             return split
         splits[key] = split

@@ -227,7 +227,9 @@ def resume(
                     f"The best network is still chosen by {best_by}, as when the run began; "
                     f"its plan would now choose by {plan.metrics.best_by}."
                 )
-            folder.log(f"resumed after epoch {progress.epoch if progress else 0}")
+            _logger.info(
+                f"The run is resumed after epoch {progress.epoch if progress else 0} of {plan.training.epochs}."
+            )
             log_transfer(run)
             _train_and_score(run, setup, hooks, devices, checkpoint, progress, score_test=score_test)
     return run

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from helpers.ai4mars_tree import make_tree
 
 import marsseg_core as marsseg
+from marsseg_core.errors import RequestError
+from marsseg_core.files.run_folder import RunFolder
+from marsseg_core.runs.other_data import split_of_same_images, training_images_in
 
 pytestmark = pytest.mark.usefixtures("without_reports")
 
@@ -94,6 +98,12 @@ class TestOnItsOwnData:
         assert scores(cli("evaluate", str(run), "--subset", "train"))["images"] == [str(train)]
         assert scores(cli("evaluate", str(run), "--subset", "val"))["images"] == [str(validation)]
 
+    def test_a_run_that_is_not_finished_says_so(self, cli, run, other):
+        assert "not finished" not in cli("evaluate", str(run)).err
+        metrics = json.loads((other / "metrics.json").read_text())
+        (other / "metrics.json").write_text(json.dumps(metrics | {"status": "interrupted"}))
+        assert "other is not finished: what is scored is its best network so far." in cli("evaluate", "other").err
+
     def test_data_that_changed_is_refused(self, cli, other, scenes):
         plan = (other / "plan.toml").read_text()
         changed = scenes("changed", seed=1)
@@ -124,6 +134,85 @@ class TestOnItsOwnData:
         assert len(marsseg.evaluate(run, str(scenes("first", 5, 3))).per_image) == 5
 
 
+class TestIntervals:
+    def test_are_a_column_beside_the_score_and_say_what_was_drawn(self, cli, run):
+        answer = cli("evaluate", str(run), "--subset", "train", "--interval")
+        rows = scores(answer)
+        train = len(json.loads((run / "split.json").read_text())["train"])
+        assert rows["score"] == ["train", "train, 95 % interval"]
+        low, high = map(float, rows["miou"][1].split(" to "))
+        assert 0 <= low < float(rows["miou"][0]) < high <= 1
+        assert rows["accuracy"][1] == ""
+        assert f"95 % intervals: bootstrap over {train} images, 2,000 draws" in answer.out
+
+    def test_of_too_few_images_are_refused_in_words(self, cli, run):
+        answer = cli("evaluate", str(run), "--interval")
+        test = len(json.loads((run / "split.json").read_text())["test"])
+        assert scores(answer)["miou"][1] == f"too few images: {test}"
+        assert "no interval: it needs 10 images" in answer.out
+
+    def test_are_in_the_json(self, cli, run):
+        answer = cli("evaluate", str(run), "--subset", "all", "--interval", "--json")
+        interval = json.loads(answer.out)["scores"][0]["interval"]
+        assert (interval["places"], interval["resampled"], interval["draws"]) == (24, "images", 2000)
+        assert interval["miou"] == list(marsseg.evaluate(run, subset="all").intervals().miou)
+
+
+class TestTrainingImagesInOtherData:
+    """A score on images that the run was trained on is not one on new images, and says so."""
+
+    @pytest.fixture
+    def other_masks(self, scenes, tmp_path):
+        """Write the images of the run in an .npz file with other masks."""
+        with np.load(scenes("own")) as arrays:
+            images, masks = arrays["images"], arrays["masks"]
+        np.savez(tmp_path / "reading2.npz", images=images, masks=np.where(masks == 2, 1, masks))
+        return "reading2.npz"
+
+    def test_are_counted(self, cli, run, other_masks):
+        train = len(json.loads((run / "split.json").read_text())["train"])
+        answer = cli("evaluate", str(run), "--data", other_masks)
+        assert f"{train} of 24 images are training images of the run" in " ".join(answer.err.split())
+        assert f"all of {other_masks} ({train} of 24 images are training images of the run)" in answer.out
+
+    def test_are_found_by_name_where_the_data_of_the_run_are_gone(self, run, tiny, other):
+        split = json.loads((other / "split.json").read_text())
+        split["names"] = [f"{item}.png" for item in range(24)]
+        (other / "split.json").write_text(json.dumps(split))
+        data = replace(tiny, names=[f"{item}.jpg" for item in range(23)] + [f"{split['train'][0]}.png"])
+        assert str(training_images_in(data, RunFolder(other), lambda: None)) == (
+            "1 of 24 images have the names of training images of the run"
+        )
+        assert training_images_in(tiny, RunFolder(other), lambda: None) is None
+
+    def test_new_images_are_not_among_them(self, cli, run, scenes):
+        answer = cli("evaluate", str(run), "--data", str(scenes("new", 5, 3)))
+        assert "training images" not in answer.out + answer.err
+
+    def test_a_subset_of_the_run_is_scored_with_other_masks_of_its_images(self, cli, run, other_masks):
+        answer = cli("evaluate", str(run), "--data", other_masks, "--subset", "test")
+        rows = scores(answer)
+        assert rows["images"] == [str(len(json.loads((run / "split.json").read_text())["test"]))]
+        assert rows["support bedrock"] == ["0"]
+        assert f"the run's test images, with the masks of {other_masks}" in answer.out
+
+    @pytest.mark.parametrize(
+        ("change", "reason"),
+        [
+            (lambda images: images[:-1], "it has 23 items, not 24"),
+            (lambda images: images[::-1], "its images are in another order"),
+            (lambda images: np.r_[images[:22], 255 - images[22:]], "2 of its 24 images differ"),
+            (lambda images: images[:, :8], "its images are of 8 × 32 × 1, not 16 × 32 × 1"),
+        ],
+    )
+    def test_other_images_are_refused_with_the_reason(self, run, change, reason):
+        own = marsseg.dataset("synthetic", count=24, height=16, width=32)
+        images = change(own.images)
+        other = replace(own, images=images, masks=np.ones(images.shape[:3], np.uint8), source="other", groups=None)
+        with pytest.raises(RequestError, match=f"not what the run was trained on.*{reason}"):
+            split_of_same_images(other, RunFolder(run), lambda: own)
+
+
 class TestSideBySide:
     def test_runs_are_columns(self, cli, run, other):
         answer = cli("evaluate", str(run), "other", "--html", "page.html")
@@ -134,6 +223,18 @@ class TestSideBySide:
         rows = scores(answer)
         assert rows["score"] == [str(run), "other"]
         assert rows["miou"][0] == rows["miou"][1]
+
+    def test_a_series_is_its_runs(self, cli, run, tmp_path):
+        for name in ("seed-0", "seed-1"):
+            shutil.copytree(run, tmp_path / "series" / name)
+        summary = {
+            "series": "seeds",
+            "status": "finished",
+            "runs": {"seed-0": "finished", "seed-1": None},
+            "subsets": {},
+        }
+        (tmp_path / "series" / "summary.json").write_text(json.dumps(summary))
+        assert scores(cli("evaluate", "series"))["score"] == ["series/seed-0", "series/seed-1"]
 
     def test_data_sets_are_columns(self, cli, run, scenes):
         first, second = scenes("first", 5, 3), scenes("second", 7, 4)

@@ -174,6 +174,11 @@ def test_markup_shows_texts_literally():
     assert "a\\_b & n \\\\\n\\midrule\n50 \\% & $\\pm$1 \\\\" in latex
 
 
+def test_a_minus_in_latex_is_one_before_numbers_alone():
+    latex = latex_table(["run", "n"], [["seed-0 -1", "-0.5 to 1e-4"]], right=["n"])
+    assert "seed-0 -1 & $-$0.5 to 1e-4" in latex
+
+
 def test_a_very_wide_interval_does_not_hide_the_others(ablation):
     assert _limits(ablation.effects) == pytest.approx((-0.1, 0.2))  # the differences of the seeds are from 0 to 0.1
 

@@ -57,6 +57,44 @@ def test_settings_that_all_runs_share_are_left_out(runs):
     assert "training.batch" not in first["settings"]
 
 
+def test_the_table_shows_the_settings_that_differ(runs):
+    assert read_board(runs).columns == ()
+    plan = runs / "series" / "second" / "plan.toml"
+    text = re.sub(r"(?m)^seed = \d+$", "seed = 77", plan.read_text())
+    plan.write_text(re.sub(r"(?m)^batch = \d+$", "batch = 3", text))
+    (runs / "series" / "second" / "manifest.json").unlink(missing_ok=True)
+    columns = read_board(runs).columns
+    assert columns[0] == "training.seed"
+    assert set(columns) == {"training.seed", "split.seed", "data.synthetic.seed", "training.batch"}
+    assert data_of(board_page(read_board(runs)))["columns"] == list(columns)
+
+
+def test_runs_that_are_scored_on_other_images_have_another_letter(runs):
+    shutil.copytree(runs / "first run", runs / "third")
+    board = read_board(runs)
+    assert {run["scored_on"] for run in board.runs} == {"A"}
+    assert board.scored_on == ()
+    assert data_of(board_page(board))["shared"]
+    split = runs / "third" / "split.json"
+    content = json.loads(split.read_text())
+    moved = content["test"].pop()
+    split.write_text(json.dumps(content | {"train": [*content["train"], moved]}))
+    (runs / "third" / "manifest.json").unlink(missing_ok=True)
+    board = read_board(runs)
+    assert {run["name"]: run["scored_on"] for run in board.runs} == {
+        "first run": "A",
+        "series/second": "A",
+        "third": "B",
+    }
+    (_, common), (letter, other) = board.scored_on
+    assert common == f"{len(content['test']) + 1} test images of {content['source']}"
+    assert (letter, other) == (
+        "B",
+        f"{len(content['test'])} test images of {content['source']}; other items of the data",
+    )
+    assert f"<li>B: {other}</li>" in board_page(board)
+
+
 def test_a_broken_run_is_listed_with_the_reason(runs):
     (runs / "first run" / "metrics.json").write_text("{")
     board = read_board(runs)

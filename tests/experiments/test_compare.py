@@ -68,6 +68,13 @@ class TestGroups:
         assert group.spread.std == pytest.approx(np.std(GOOD, ddof=1))
         assert comparison.differing == {}
 
+    def test_runs_may_be_passed_one_by_one_or_as_a_list(self, write):
+        folders = [write("a", 0.6), write("b", 0.5, loss="dice")]
+        for comparison in (marsseg.compare(*folders), marsseg.compare(folders)):
+            assert [group.values for group in comparison.groups] == [(0.6,), (0.5,)]
+        with pytest.raises(RequestError, match="nothing to compare"):
+            marsseg.compare([])
+
     def test_the_folds_of_a_plan_are_one_group_although_their_test_items_differ(self, write):
         for fold, (name, plan) in enumerate(fold_plans(api.plan(arch=BASE), 3).items()):
             folder = write(f"cv/{name}", 0.5 + fold / 10, plan=plan, test=(fold,))
@@ -204,6 +211,13 @@ class TestPairedDifferences:
         assert (difference.pairs, difference.low, difference.high) == (1, None, None)
         assert difference.mean == pytest.approx(-0.1)
         assert "-0.1000\tneeds at least two pairs\t1" in cli("compare", *map(str, folders)).out
+
+    def test_of_fewer_pairs_than_runs_say_so(self, seeds, write, cli):
+        """The means differ by 0.1 here, and the only pair by nothing."""
+        folders = seeds("good", [0.5, 0.7]), write("b", 0.5, loss="dice")
+        answer = cli("compare", *map(str, folders))
+        assert "+0.0000\tneeds at least two pairs\t1 of 2" in answer.out
+        assert "Not all runs are in pairs: B." in answer.err
 
     def test_do_not_exist_without_a_common_seed(self, write, cli):
         folders = write("a", 0.6, seed=1), write("b", 0.5, loss="dice")
@@ -386,9 +400,19 @@ class TestCommand:
         assert header.startswith("| rank | group | loss | test miou | n |")
         assert first.startswith(f"| 1 | A | wssce | {np.mean(GOOD):.4f} ±")
         assert second.startswith("| 2 | B | dice | ")
-        assert (
-            (tmp_path / "x.tex").read_text().startswith("\\begin{tabular}{llllrrlr}\n\\toprule\nrank & group & loss & ")
-        )
+        lines = (tmp_path / "x.tex").read_text().splitlines()
+        assert lines[:2] == [r"\begin{table}", r"\centering"]
+        assert lines[2].startswith(r"\caption{Test miou: mean $\pm$ sample standard deviation over n runs.")
+        assert lines[3:5] == [r"\label{tab:x}", r"\begin{tabular}{lrrrrr}"]
+        assert lines[6] == r"loss & test miou & n & to the best & 95 \% interval & pairs \\"
+        assert lines[8].startswith(f"wssce & {np.mean(GOOD):.4f} $\\pm$")
+        difference = np.mean(POOR) - np.mean(GOOD)
+        assert f"& $-${-difference:.4f} & $-$" in lines[9]
+
+    def test_a_table_for_latex_keeps_the_ranks_where_a_group_has_none(self, write, cli, tmp_path):
+        folders = write("a", 0.5), write("b", 0.4, loss="dice"), write("odd", 0.9, loss="focal", test=(3, 4))
+        assert cli("compare", *map(str, folders), "--latex", "x.tex").code == 0
+        assert "\n-- & focal & 0.9000 " in (tmp_path / "x.tex").read_text()
 
     def test_figure_is_a_png(self, seeds, write, cli, tmp_path):
         folders = seeds("poor", POOR, loss="dice"), seeds("good", GOOD), write("odd", 0.2, test=(1,), loss="focal")

@@ -110,3 +110,14 @@ def test_a_manifest_with_names_that_no_file_has_is_read(folder, name):
 def test_the_history_has_the_columns_of_all_epochs(folder):
     folder.write_history([{"epoch": 1, "loss": 1.0, "old": 2.0}, {"epoch": 2, "loss": None, "new": 3.0}])
     assert folder.history.read_text() == "epoch,loss,new,old\n1,1.0,,2.0\n2,,3.0,\n"
+
+
+def test_a_series_is_opened_as_its_runs(tmp_path):
+    series = shutil.copytree(FROZEN / "series", tmp_path / "seeds")
+    assert [run.path for run in RunFolder.open_all(series)] == [series / "seed-0", series / "seed-1"]
+    error = refusal(RunFolder.open, series)
+    assert error.what == f"'{series}' is a series of 2 runs; here, one run is needed."
+    assert error.hint == f"Name one of {series / 'seed-0'}, {series / 'seed-1'}."
+    (series / "seed-0" / "plan.toml").unlink()
+    assert [run.path for run in RunFolder.open_all(series)] == [series / "seed-1"]
+    assert "is a series of 1 run" in refusal(RunFolder.open, series).what

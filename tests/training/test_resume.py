@@ -94,6 +94,7 @@ def test_history_weights_and_scores_equal_those_of_an_uninterrupted_run(words, k
             marsseg.resume(tmp_path / "killed", workers=2)
     resumed = marsseg.resume(tmp_path / "killed")
     assert not [line for line in caplog.messages if "Batches are prepared by threads" in line]
+    assert "The run is resumed after epoch 2 of 5." in caplog.messages
     assert not active_children()
     assert_same(outcome(resumed), whole)
     log = resumed.folder.log_file.read_text()

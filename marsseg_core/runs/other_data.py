@@ -1,0 +1,96 @@
+"""Compare other data with those of a run: which images it was trained on, and whether only the masks differ."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from ..data.arrays import SegmentationData
+from ..data.duplicates import digests
+from ..data.split import Split
+from ..files.run_folder import RunFolder
+from .recorded_data import other_classes, other_scaling, refusal, valid_split
+
+OwnData = Callable[[], SegmentationData | None]
+"""Return the data of a run; None if they cannot be read, or have changed."""
+
+
+@dataclass(frozen=True)
+class TrainingImages:
+    """Say how many images of a data set are training images of a run.
+
+    Attributes:
+        count: their number
+        of: the number of images of the data set
+        by_name: whether only the names were compared, as the data of the run cannot be read
+    """
+
+    count: int
+    of: int
+    by_name: bool
+
+    def __str__(self) -> str:
+        what = "have the names of" if self.by_name else "are"
+        return f"{self.count:,} of {self.of:,} images {what} training images of the run"
+
+
+def training_images_in(data: SegmentationData, run: RunFolder, own: OwnData) -> TrainingImages | None:
+    """Count the training images of a run in other data; None where there is none, or nothing can be compared."""
+    recorded, known = run.read_split(), own()
+    if known is not None:
+        if known.images.shape[1:] != data.images.shape[1:]:
+            return None
+        own_hashes = digests(known.images)
+        trained = {own_hashes[item] for item in recorded["train"]}
+        count = sum(digest in trained for digest in digests(data.images))
+    elif recorded.get("names") is not None and data.names is not None:
+        names = {recorded["names"][item] for item in recorded["train"] if item < len(recorded["names"])}
+        count = sum(name in names for name in data.names)
+    else:
+        return None
+    return TrainingImages(count, len(data), by_name=known is None) if count else None
+
+
+def split_of_same_images(data: SegmentationData, run: RunFolder, own: OwnData) -> tuple[Split, bool]:
+    """Return the split of a run for data with its images, and whether their masks (or groups) are others.
+
+    Images are the same where all have the names that the run recorded, or the pixels of the run's data. Raises
+    RequestError, with the reason, where this is not certain, or where classes or scaling differ.
+    """
+    recorded = run.read_split()
+    other_masks = recorded["fingerprint"] != data.fingerprint()
+    difference = other_classes(recorded, data) or other_scaling(recorded, data, run)
+    if not difference and other_masks:
+        difference = _other_images(recorded["names"] if recorded.get("names") else None, data, own)
+    if difference:
+        raise refusal(recorded, data, run, difference)
+    return valid_split(recorded, data, run, groups=None if other_masks else data.groups), other_masks
+
+
+def _other_images(names: list[str] | None, data: SegmentationData, own: OwnData) -> str:
+    """Return why the images of data are not (or may not be) those of a run; empty if they are."""
+    named = names is not None and data.names is not None
+    if named and names == list(data.names or ()):
+        return ""
+    known = own()
+    count = len(known) if known is not None else len(names) if names is not None else len(data)
+    if count != len(data):
+        return f"it has {len(data):,} items, not {count:,}"
+    if known is None:
+        if not named:
+            return "its images, masks or groups differ; which of them, only the data of the run or names could tell"
+        different = sum(name != other for name, other in zip(names or (), data.names or (), strict=True))
+        return f"{different:,} of its {count:,} items have other names"
+    if known.images.shape != data.images.shape:
+        return f"its images are of {_size(data)}, not {_size(known)}"
+    hashes, own_hashes = digests(data.images), digests(known.images)
+    if hashes == own_hashes:
+        return ""
+    if sorted(hashes) == sorted(own_hashes):
+        return "its images are in another order"
+    different = sum(one != other for one, other in zip(hashes, own_hashes, strict=True))
+    return f"{different:,} of its {count:,} images differ"
+
+
+def _size(data: SegmentationData) -> str:
+    return " × ".join(map(str, data.images.shape[1:]))
