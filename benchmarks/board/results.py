@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from marsseg_core.evaluation.offsets import Counts
+from marsseg_core.evaluation.resampling import Counts
 from marsseg_core.files.run_folder import RunFolder
 
 from .rows import Row

@@ -70,7 +70,8 @@ def intervals_of(images: Counts, places: np.ndarray, class_names: tuple[str, ...
     number = int(numbers.max(initial=-1)) + 1
     counts = Counts(*(_sums(each[labelled], numbers, number) for each in (images.right, images.predicted, images.true)))
     holding = (counts.true > 0).sum(axis=0).tolist()
-    miou, ious = None, [None] * len(class_names)
+    miou: Interval | None = None
+    ious: list[Interval | None] = [None] * len(class_names)
     if number >= LEAST_PLACES:
         # Products of matrices are fast for floats alone; sums of pixels are exact in float64.
         drawn = [counts.of_samples(each.astype(float)) for each in draw_samples(number, DRAWS, _SEED)]

@@ -7,7 +7,7 @@ import io
 from collections.abc import Iterable, Sequence
 
 from .ablation import Ablation, CombinationScore, Effect
-from .comparison import ABSENT
+from .differing import ABSENT
 from .text_table import TextTable
 
 

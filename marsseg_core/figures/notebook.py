@@ -20,8 +20,9 @@ from ..conventions import HEADLINE
 from ..data.arrays import SegmentationData
 from ..errors import MarssegError
 from ..evaluation.confusion import Confusion
-from ..experiments.comparison import ABSENT, Comparison
+from ..experiments.comparison import Comparison
 from ..experiments.comparison_tables import differing_table, left_out_tables, ranking_table, transductive_note
+from ..experiments.differing import ABSENT
 from ..experiments.series import Series
 from ..experiments.text_table import TextTable
 from ..files.run_folder import RunFolder
