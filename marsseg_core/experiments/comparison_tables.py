@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
+from ..conventions import HEADLINE
+from ..planning.metrics import metric_table
 from .comparison import Comparison, Difference
 from .text_table import TextTable
 
@@ -16,13 +18,14 @@ def ranking_table(comparison: Comparison) -> TextTable:
     """Return a row for each group, the best one first."""
     score = f"{comparison.subset} {comparison.by}"
     headers = ("rank", "group", score, "n", "to the best", "95 % interval", "pairs")
+    span = _span(comparison.by)
     rows = [
         (
             "–" if group.rank is None else str(group.rank),
             group.label,
             str(group.spread),
             str(group.spread.n),
-            *_cells(group.difference, most=max(group.spread.n, comparison.groups[0].spread.n)),
+            *_cells(group.difference, most=max(group.spread.n, comparison.groups[0].spread.n), span=span),
         )
         for group in comparison.groups
     ]
@@ -104,8 +107,19 @@ def pairs_note(comparison: Comparison) -> str:
     )
 
 
-def _cells(difference: Difference | None, most: int) -> tuple[str, str, str]:
-    """Return the cells of a difference; `most` is the number of runs of the larger one of its groups."""
+def _span(by: str) -> float:
+    """Return the largest possible difference of two scores."""
+    if by == HEADLINE:  # known without importing a metric
+        return 1.0
+    least, greatest = metric_table().bounds(by)
+    return greatest - least
+
+
+def _cells(difference: Difference | None, most: int, span: float) -> tuple[str, str, str]:
+    """Return the cells of a difference. Of its interval, only what is possible is told.
+
+    `most` is the number of runs of the larger one of its groups, and `span` the largest possible difference.
+    """
     if difference is None:
         return "", "", ""
     pairs = f"{difference.pairs} of {most}" if 0 < difference.pairs < most else str(difference.pairs)
@@ -114,4 +128,4 @@ def _cells(difference: Difference | None, most: int) -> tuple[str, str, str]:
     mean = f"{difference.mean:+.4f}"
     if difference.low is None or difference.high is None:
         return mean, "needs at least two pairs", pairs
-    return mean, f"{difference.low:+.4f} to {difference.high:+.4f}", pairs
+    return mean, f"{max(difference.low, -span):+.4f} to {min(difference.high, span):+.4f}", pairs

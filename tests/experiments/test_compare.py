@@ -212,6 +212,11 @@ class TestPairedDifferences:
         assert difference.mean == pytest.approx(-0.1)
         assert "-0.1000\tneeds at least two pairs\t1" in cli("compare", *map(str, folders)).out
 
+    @pytest.mark.parametrize("by", ["miou", "iou_soil"])
+    def test_of_two_pairs_are_shown_as_far_as_they_are_possible(self, seeds, cli, by):
+        folders = seeds("good", [0.6, 0.9]), seeds("poor", [0.5, 0.1], loss="dice")
+        assert "-0.4500\t-1.0000 to +1.0000\t2" in cli("compare", *map(str, folders), "--by", by).out
+
     def test_of_fewer_pairs_than_runs_say_so(self, seeds, write, cli):
         """The means differ by 0.1 here, and the only pair by nothing."""
         folders = seeds("good", [0.5, 0.7]), write("b", 0.5, loss="dice")
