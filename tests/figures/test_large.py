@@ -40,7 +40,7 @@ def test_of_many_groups_of_runs_the_best_are_drawn(figures, monkeypatch):
     groups = tuple(RunGroup(f"G{rank}", (run,), (1 / rank,), rank, None) for rank in range(1, 1011))
     comparison.comparison_figure(Comparison("miou", "test", groups, {}, (), ()), "unused.png")
     (axes,) = figures[0].axes
-    assert axes.get_title(loc="left") == "test miou: the best 10, without 1,000 more"
+    assert axes.get_title(loc="left") == "test miou: the best 10 of 1,010"
     assert [label.get_text() for label in axes.get_yticklabels()] == [f"G{rank}" for rank in range(1, 11)]
 
 
