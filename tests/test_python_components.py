@@ -198,7 +198,7 @@ class TestMetrics:
         [
             (
                 {"metrics": [Dice]},
-                r"metrics cannot be Dice, which is a loss\. \[metrics\] .* a metric as instance or class",
+                r"metrics cannot be Dice, which is a loss\. \[metrics\] .* a metric as an instance or a class",
             ),
             ({"metrics": [RockShare(scales=(1.0, 2.0))]}, "scales=1.0,2.0 of the metric .* cannot be recorded"),
             ({"monitor": RockShare}, "monitor cannot be the class RockShare"),
@@ -210,7 +210,7 @@ class TestMetrics:
         forget()
 
     def test_a_sweep_takes_none_that_other_processes_cannot_have(self):
-        with pytest.raises(RequestError, match="metrics must be a text"):
+        with pytest.raises(RequestError, match="metrics must be a string"):
             marsseg.sweep(metrics=[RockShare], vary={"training.batch": "2,4"})
         forget()
 

@@ -93,6 +93,7 @@ def test_the_hint_of_a_failure_is_one_for_python():
         ("dataset", {"name": "nowhere:count=2"}, "name='nowhere:count=2'"),
         ("series", {}, "seeds="),
         ("series", {"seeds": 2, "folds": 2}, "seeds=, folds="),
+        ("sweep", {"arch": "unet", "vary": {"arch": "unet,dense"}}, "arch=, vary=arch"),
     ],
 )
 def test_the_place_of_an_error_is_an_argument(function, words, where):

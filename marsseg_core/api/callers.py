@@ -14,8 +14,8 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 # The arguments that are not called like the option.
 _ARGUMENTS: Final = {"plan": "base", "plugin": "plugins", "set": "overrides"}
 
-_WITH_VALUE: Final = re.compile(r"--([a-z][a-z-]*) (.+)", re.DOTALL)
-_OPTION: Final = re.compile(r"(?<![\w-])--([a-z][a-z-]*)")
+_WITH_VALUE: Final = re.compile(r"--([a-z][a-z-]*) ((?:(?! --).)+)", re.DOTALL)
+_OPTION: Final = re.compile(r"(?<![\w-])--([a-z][a-z-]*) ?")
 
 
 def told_in_python(**arguments: str) -> Callable[[Function], Function]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -45,7 +46,7 @@ def _draw(axes: Axes, lines: Mapping[str, tuple[History, str]], title: str) -> N
     for index, (name, (history, column)) in enumerate(lines.items()):
         epochs, values = points(history, column)
         # A colour stands for a class in all figures, so runs differ by their dashes.
-        style = ("solid", *DASHES)[index % (1 + len(DASHES))]
+        style: Any = ("solid", *DASHES)[index % (1 + len(DASHES))]
         marker = "o" if len(epochs) <= MARKED_EPOCHS else None
         line = Line2D(epochs, values, label=name, color=colours.INK, linestyle=style, linewidth=1.4, marker=marker)
         line.set_markersize(4)

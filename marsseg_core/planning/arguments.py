@@ -81,7 +81,7 @@ def value_of(value: Any, what: str) -> Any:
     if plain is None or isinstance(plain, bool | int | float | str):
         return plain
     shown = f"the class {value.__name__}" if isinstance(value, type) else f"of type {_type_name(value)}"
-    hint = "Pass a number, a text, True, False, None, or a list of these."
+    hint = "Pass a number, a string, True, False, None, or a list of these."
     raise RequestError(f"{what} cannot be {shown}.", where=what, hint=hint)
 
 

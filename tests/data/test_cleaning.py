@@ -204,7 +204,7 @@ def test_a_plan_stores_its_cleaning(tmp_path):
     assert plan.cleaning == CleaningOptions("masks", fill_margin=2)
     (tmp_path / "plan.toml").write_text(plan.to_toml())
     assert api.plan(tmp_path / "plan.toml").cleaning == plan.cleaning
-    assert ("cleaning.fill_margin", "2", "--set") in plan.rows()
+    assert ("cleaning.fill_margin", "2", "overrides") in plan.rows()
     assert len(read_data(plan)) == 16
 
 

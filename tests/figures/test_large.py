@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from marsseg_core.experiments.comparison import Comparison, RunGroup
+from marsseg_core.experiments.comparison import Comparison, Difference, RunGroup
 from marsseg_core.figures import canvas, comparison, matrix
 
 
@@ -39,5 +40,24 @@ def test_of_many_groups_of_runs_the_best_are_drawn(figures, monkeypatch):
     groups = tuple(RunGroup(f"G{rank}", (run,), (1 / rank,), rank, None) for rank in range(1, 1011))
     comparison.comparison_figure(Comparison("miou", "test", groups, {}, (), ()), "unused.png")
     (axes,) = figures[0].axes
-    assert axes.get_title(loc="left") == "test miou: the best 10, without 1,000 more"
+    assert axes.get_title(loc="left") == "test miou: the best 10 of 1,010"
     assert [label.get_text() for label in axes.get_yticklabels()] == [f"G{rank}" for rank in range(1, 11)]
+
+
+def test_the_labels_of_the_ticks_do_not_touch(figures):
+    def label(letter):
+        return f"loss wssce and dice, training.epochs 120, arch {letter}"
+
+    run = SimpleNamespace(settings={})
+    groups = (
+        RunGroup(label("A"), (run,), (0.12153, 0.10083), 1, None),
+        RunGroup(label("B"), (run,), (0.1012, 0.0993), 2, Difference(2, -0.00821, -0.01634, 0.00012)),
+    )
+    comparison.comparison_figure(Comparison("miou", "test", groups, {}, (), ()), "unused.png")
+    figures[0].canvas.draw()
+    for axes in figures[0].axes:
+        low, high = axes.get_xlim()
+        labels = [text for text in axes.get_xticklabels() if low <= text.get_position()[0] <= high]
+        boxes = [text.get_window_extent() for text in labels]
+        assert len(boxes) > 1
+        assert all(left.x1 < right.x0 for left, right in pairwise(boxes))

@@ -155,6 +155,6 @@ def test_an_architecture_that_forgets_the_encoder_is_named():
 def test_an_encoder_of_a_run_is_in_its_plan():
     plan = marsseg.plan(arch="unet", encoder="efficientnet_lite0:output_stride=16")
     assert 'name = "efficientnet_lite0"' in plan.to_toml()
-    assert ("encoder.efficientnet_lite0.output_stride", "16", "command line") in plan.rows()
+    assert ("encoder.efficientnet_lite0.output_stride", "16", "Python") in plan.rows()
     assert "[encoder]" not in marsseg.plan(arch="unet").to_toml()
     assert ("encoder", "none", "default") in marsseg.plan(arch="unet").rows()

@@ -104,7 +104,7 @@ class TestPublished:
         assert options.weights_hash == values_hash(values)
         assert second.resolved[kinds.ENCODER] == first.resolved[kinds.ENCODER]
         assert second.training.seed == 1
-        assert ("encoder.halving.weights_hash", values_hash(values), "command line") in first.rows()
+        assert ("encoder.halving.weights_hash", values_hash(values), "Python") in first.rows()
 
     def test_other_values_than_those_recorded_are_refused(self, plugin, monkeypatch):
         (plan,) = settle_weights([planned(plugin)])

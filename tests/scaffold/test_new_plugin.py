@@ -66,7 +66,10 @@ def test_the_next_steps_are_printed_and_are_in_the_readme(cli, tmp_path):
     first, *steps = answer.out.splitlines()
     assert first == "cd 'a folder'"
     assert "--loss ssce,dice --weighting mine" in steps[-1]
-    assert "\n".join(steps) in (tmp_path / "a folder" / "README.md").read_text()
+    readme = (tmp_path / "a folder" / "README.md").read_text()
+    assert "\n".join(steps) in readme
+    for step in ('license = "', "pip install build", "python -m build", "marsseg doctor --checks dist/*.whl"):
+        assert step in readme.partition("## Publishing it")[2]
 
 
 def test_the_kind_may_be_the_name_of_its_option(cli, tmp_path):
