@@ -66,10 +66,12 @@ class SplitSource:
 
     def hash(self) -> str:
         """Return a hash of the files. Raises RequestError if one cannot be read."""
-        try:
-            hashes = {subset: file_hash(path) for subset, path in self.files.items()}
-        except OSError as cause:
-            raise RequestError(f"The split cannot be read: {cause.strerror}.", where=self.text) from cause
+        hashes = {}
+        for subset, path in self.files.items():
+            try:
+                hashes[subset] = file_hash(path)
+            except OSError as cause:
+                raise RequestError(f"The split cannot be read: {cause.strerror}.", where=str(path)) from cause
         if not self.has_lists:
             return hashes[""]
         lines = "".join(f"{subset} {each}\n" for subset, each in hashes.items())
