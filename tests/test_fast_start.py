@@ -24,6 +24,7 @@ COMMANDS = {
     "--version": ["--version"],
     "--dry-run": ["run", "--plan", "report", "--precision", "auto", "--dry-run"],
     "wrong parameter": ["run", "--set", "arch.unet.width=x"],
+    "wrong split": ["run", "--split", "split.csv"],
 }
 
 
@@ -39,12 +40,13 @@ def probe(python, tmp_path):
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_instant_commands_import_neither_keras_nor_a_backend(probe, command):
+def test_instant_commands_import_neither_keras_nor_a_backend(probe, tmp_path, command):
+    (tmp_path / "split.csv").write_text("item,subset\na,trian\n")
     answer, modules = probe(*COMMANDS[command])
-    assert answer.code == (2 if command == "wrong parameter" else 0)
+    assert answer.code == (2 if command.startswith("wrong") else 0)
     assert answer.out or answer.code
     assert not modules & {*BACKENDS, "keras", "scipy", "cv2", "matplotlib", "jinja2", "filelock", "optuna"}
-    if command not in ("show", "--dry-run", "sweep --dry-run", "ablate --dry-run", "wrong parameter"):
+    if command not in ("show", "--dry-run", "sweep --dry-run", "ablate --dry-run") and not command.startswith("wrong"):
         assert not {name for name in modules if name.startswith("marsseg_plugins")}
         assert "numpy" not in modules
 

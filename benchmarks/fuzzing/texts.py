@@ -9,6 +9,7 @@ from fuzzing.kind import FileKind
 from fuzzing.mutations import damaged, mutate_toml, with_other_lines
 from fuzzing.run_files import data
 from marsseg_core.data.split_file import read_split_file
+from marsseg_core.data.split_source import SplitSource
 from marsseg_core.registry.entries import Entry
 from marsseg_core.registry.kinds import LOSS, OBSERVER, RECIPE
 from marsseg_core.registry.listing import with_summary
@@ -74,7 +75,7 @@ def read_classes(path: Path) -> bool:
 
 
 def read_split(path: Path) -> bool:
-    read_split_file(path, data())
+    read_split_file(SplitSource.of(str(path)), data())
     return True
 
 

@@ -188,10 +188,11 @@ def split_file(column: str, value: Callable[[int], object]) -> Callable[[int, Pa
 
     def prepare(size: int, folder: Path) -> Callable[[], object]:
         from marsseg_core.data.split_file import read_split_file
+        from marsseg_core.data.split_source import SplitSource
 
         made, table = data(size, 4, names=[f"site/{item}.png" for item in range(size)]), folder / "split.csv"
         table.write_text("\n".join([f"item,{column}", *(f"site/{item}.png,{value(item)}" for item in range(size))]))
-        return lambda: read_split_file(table, made)
+        return lambda: read_split_file(SplitSource.of(str(table)), made)
 
     return prepare
 

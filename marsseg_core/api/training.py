@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Unpack
 
 from ..components.interfaces import Executor
+from ..data.split_check import check_split
 from ..errors import RequestError
 from ..experiments.members import MemberWorkers
 from ..experiments.resumption import follow, is_series, plans_of_series, resume_series
@@ -86,6 +87,7 @@ def run(
     check_backend()
     folder = None if out is None else path_of(out, "out")
     resolved = planned(base, overrides, plugins, disable, trust, arguments)
+    check_split(resolved.split)
     check_devices(resolved)
     join_processes()
     callback_observer = _callbacks(callbacks)
@@ -149,6 +151,7 @@ def series(
     folder = None if out is None else path_of(out, "out")
     counts = [None if count is None else count_of(count, name) for name, count in (("seeds", seeds), ("folds", folds))]
     resolved = planned(base, overrides, plugins, disable, trust, arguments)
+    check_split(resolved.split)
     kind, plans = plan_series(resolved, *counts)
     workers = None
     if on is not None or jobs is not None:

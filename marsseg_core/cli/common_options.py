@@ -187,8 +187,9 @@ Unlabelled = Annotated[
 SplitSource = Annotated[
     str | None,
     typer.Option(
-        help="Take the subsets from a file: CSV with the columns item and subset (or fold), or a run's split.json; "
-        "given: those that the data come with; drawn: draw them by shares.",
+        help="Take the subsets from a file: CSV with the columns item and subset (or fold), or a run's split.json; or "
+        "from a list for each subset, train=FILE,validation=FILE,test=FILE; given: those that the data come with; "
+        "drawn: draw them by shares.",
         metavar="FILE|given|drawn",
         rich_help_panel=DATA,
     ),

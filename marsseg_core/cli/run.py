@@ -77,6 +77,7 @@ def run(
     `marsseg run --arch dense:width=0.5 --bottleneck transformer,aspp --loss wssce`.
     `marsseg show NAME` lists the parameters of a component.
     """
+    from ..data.split_check import check_split
     from ..files.atomic import refuse_existing
     from ..planning.resolver import resolve
 
@@ -103,6 +104,7 @@ def run(
     if not dry_run:
         check_backend()
     resolved = resolve(given.request(compositions), session)
+    check_split(resolved.split)
     _warn_of_unused(resolved)
     series = None
     if seeds is not None or folds is not None:

@@ -154,7 +154,7 @@ class Inspection:
         own_subsets: the size of each subset that the data come with; None where they come with no split
         class_colours: the red, green and blue of each class; None without colours
         split_origin: who decided on the subsets: "drawn", "given" (the data) or "file"; None where there are none
-        split_remarks: warnings about how the subsets were made
+        split_remarks: what the user should know about how the subsets were made
         subset_groups: the number of groups in each subset; None without groups or subsets
         names: the name of each labelled item that a field lists, by its number; empty if the items have no names
     """
@@ -209,7 +209,7 @@ def inspect(data: SegmentationData, unlabelled: np.ndarray | None, split: SplitO
     """Inspect all images and masks, and the subsets that a run with the options `split` would use.
 
     `unlabelled` holds the images (M, H, W, C) of the data set that have no masks, or is None. They are compared with
-    the labelled images if they have the same size.
+    the labelled images if they have the same size. Raises RequestError if `split` names a file that cannot be used.
     """
     stacks = [data.images]
     if unlabelled is not None and unlabelled.shape[1:] == data.images.shape[1:]:
@@ -245,7 +245,7 @@ def inspect(data: SegmentationData, unlabelled: np.ndarray | None, split: SplitO
         own_subsets=None if data.split is None else _sizes(data.split),
         class_colours=data.class_colours,
         split_origin=None if made_split is None else made_split.origin,
-        split_remarks=() if made_split is None else made_split.remarks,
+        split_remarks=() if made_split is None else (*made_split.remarks, *made_split.notes),
         subset_groups=None if made_split is None else _subset_groups(data, made_split),
     )
     if data.names is None:
@@ -356,7 +356,12 @@ def _separate_copies(
 
 
 def _split_or_reason(data: SegmentationData, options: SplitOptions) -> tuple[Split | None, str | None]:
-    """Return the split of a run and None, or None and the reason why the data cannot be split."""
+    """Return the split of a run and None, or None and the reason why the data cannot be split.
+
+    Raises RequestError for a file that cannot be used: this is no fault of the data.
+    """
+    if options.from_file:
+        return make_split(data, options), None
     try:
         return make_split(data, options), None
     except RequestError as error:

@@ -23,6 +23,7 @@ class Split:
         test: the items for the final score
         origin: who decided: marsseg by shares ("drawn"), the data set ("given") or the user ("file")
         remarks: what the user should know about how the split was made, each a sentence
+        notes: what the user may want to know about it
     """
 
     train: tuple[int, ...]
@@ -30,6 +31,7 @@ class Split:
     test: tuple[int, ...]
     origin: Origin = "drawn"
     remarks: tuple[str, ...] = field(default=(), compare=False)
+    notes: tuple[str, ...] = field(default=(), compare=False)
 
     def __getitem__(self, subset: str) -> np.ndarray:
         return np.asarray(getattr(self, subset), np.int64)
@@ -50,10 +52,16 @@ class Split:
         return subset_of_item
 
     @classmethod
-    def from_numbers(cls, subset_of_item: np.ndarray, origin: Origin = "drawn", remarks: tuple[str, ...] = ()) -> Split:
+    def from_numbers(
+        cls,
+        subset_of_item: np.ndarray,
+        origin: Origin = "drawn",
+        remarks: tuple[str, ...] = (),
+        notes: tuple[str, ...] = (),
+    ) -> Split:
         """Return the split in which each item has the subset with this position in SUBSETS; -1 means none."""
         train, validation, test = (tuple(np.flatnonzero(subset_of_item == n).tolist()) for n in range(len(SUBSETS)))
-        return cls(train, validation, test, origin, remarks)
+        return cls(train, validation, test, origin, remarks, notes)
 
     def fault(self, count: int, groups: np.ndarray | None) -> str:
         """Return why this is not a valid split of `count` items with these groups; an empty text if it is one.

@@ -39,9 +39,13 @@ class SplitOptions:
     )
     subsets: str = param(
         GIVEN,
-        help="where the subsets come from: given (those that the data come with, or else drawn), drawn (by shares), or "
-        "a file: CSV with the columns item and subset (or fold), or the split.json of a run",
+        help="where the subsets come from: given (those that the data come with, or else drawn), drawn (by shares), a "
+        "file (CSV with the columns item and subset or fold, or the split.json of a run), or a list of items for each "
+        "subset: train=FILE,validation=FILE,test=FILE",
         absent=DRAWN,
+    )
+    subsets_hash: str | None = param(
+        None, help="hash that the files of `subsets` must have; recorded automatically", absent=None
     )
     labelled: float = param(
         1.0,
@@ -59,6 +63,8 @@ class SplitOptions:
             raise ValueError("validation and test leave no images for training")
         if not self.subsets:
             raise ValueError("subsets must be given, drawn or a file")
+        if self.subsets_hash is not None and not self.from_file:
+            raise ValueError("subsets_hash needs a file in subsets")
 
     @property
     def from_file(self) -> bool:

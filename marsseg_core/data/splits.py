@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Final
 
 import numpy as np
@@ -16,6 +15,7 @@ from .names import image_of
 from .split import Split
 from .split_file import read_split_file
 from .split_options import GIVEN, SplitOptions
+from .split_source import SplitSource, check_unchanged
 from .statistics import rarest_class
 from .subsets import SUBSETS
 
@@ -53,7 +53,7 @@ def _with_fewer_labels(data: SegmentationData, split: Split, options: SplitOptio
     dropped = units.assign([options.labelled, 1 - options.labelled], rng) == 1
     subset_of_item = split.numbers(len(data))
     subset_of_item[units.items[dropped[units.of_item]]] = -1
-    return _checked(data, Split.from_numbers(subset_of_item, split.origin, split.remarks), options)
+    return _checked(data, Split.from_numbers(subset_of_item, split.origin, split.remarks, split.notes), options)
 
 
 def _whole_split(data: SegmentationData, options: SplitOptions) -> Split:
@@ -70,7 +70,8 @@ def _whole_split(data: SegmentationData, options: SplitOptions) -> Split:
 
 def _from_file(data: SegmentationData, options: SplitOptions) -> Split:
     """Return the split that a file gives. If it gives folds, fold `options.fold` is the test subset."""
-    found = read_split_file(Path(options.subsets), data)
+    check_unchanged(options)
+    found = read_split_file(SplitSource.of(options.subsets), data)
     if isinstance(found, Split):
         if options.folds is not None:
             raise RequestError(
@@ -94,7 +95,7 @@ def _from_file(data: SegmentationData, options: SplitOptions) -> Split:
     subset_of_item[found.fold_of_item == options.fold] = SUBSETS.index("test")
     share = options.validation / (1 - 1 / found.count)
     _draw_from_train(data, subset_of_item, {"validation": share}, [options.seed, options.fold])
-    return _checked(data, Split.from_numbers(subset_of_item, "file", found.remarks), options)
+    return _checked(data, Split.from_numbers(subset_of_item, "file", found.remarks, found.notes), options)
 
 
 def _completed(data: SegmentationData, split: Split, options: SplitOptions) -> Split:
@@ -105,7 +106,7 @@ def _completed(data: SegmentationData, split: Split, options: SplitOptions) -> S
         return _checked(data, split, options)
     subset_of_item = split.numbers(len(data))
     _draw_from_train(data, subset_of_item, missing, [options.seed])
-    completed = Split.from_numbers(subset_of_item, split.origin)
+    completed = Split.from_numbers(subset_of_item, split.origin, notes=split.notes)
     remarks = [
         f"The split has no {subset} subset: {_drawn(data, completed[subset], len(split.train), share)}"
         for subset, share in missing.items()

@@ -1,4 +1,4 @@
-"""Read tables that people and programs write: CSV with a header, separated by commas, semicolons or tabs."""
+"""Read tables and lists that people and programs write: CSV with a header, and texts with one entry in each line."""
 
 from __future__ import annotations
 
@@ -44,16 +44,7 @@ def read_table(path: Path, *, short_rows: bool = False) -> Table:
     Raises:
         RequestError: if the file cannot be read, or a row has another number of fields than the header
     """
-    try:
-        if path.stat().st_size > _MAX_BYTES:
-            refuse_file(path, f"This file has more than {_MAX_BYTES:,} bytes.")
-        if content := other_content(path, "table"):
-            refuse_file(path, content[0], hint=content[1])
-        text = read_text(path, newline="")
-    except OSError as cause:
-        refuse_file(path, f"This table cannot be read: {cause.strerror}.")
-    except UnicodeDecodeError as cause:
-        refuse_file(path, f"This is not UTF-8 text: {cause.reason} at byte {cause.start}.")
+    text = _text(path, "table", newline="")
     header = io.StringIO(text, newline=None).readline()
     separator = max(_SEPARATORS, key=header.count)
     columns = tuple(column.strip().strip('"').lower() for column in header.split(separator))
@@ -72,3 +63,36 @@ def read_table(path: Path, *, short_rows: bool = False) -> Table:
     except csv.Error as cause:
         refuse_file(path, f"Line {reader.line_num} cannot be split into fields: {cause}.")
     return Table(header.rstrip("\n"), columns, tuple(rows))
+
+
+def read_list(path: Path) -> dict[str, int]:
+    """Read a text in UTF-8 with one entry in each line.
+
+    Args:
+        path: the file
+
+    Returns:
+        The number of the line, from 1, of each entry; of equal ones, the first. Lines without any text are left out.
+
+    Raises:
+        RequestError: if the file cannot be read
+    """
+    lines: dict[str, int] = {}
+    for number, line in enumerate(_text(path, "list", newline=None).split("\n"), start=1):
+        if line.strip():
+            lines.setdefault(line, number)
+    return lines
+
+
+def _text(path: Path, kind: str, *, newline: str | None) -> str:
+    """Return the text of a file, a table or a list; RequestError if it cannot be read."""
+    try:
+        if path.stat().st_size > _MAX_BYTES:
+            refuse_file(path, f"This file has more than {_MAX_BYTES:,} bytes.")
+        if content := other_content(path, kind):
+            refuse_file(path, content[0], hint=content[1])
+        return read_text(path, newline=newline)
+    except OSError as cause:
+        refuse_file(path, f"This {kind} cannot be read: {cause.strerror}.")
+    except UnicodeDecodeError as cause:
+        refuse_file(path, f"This is not UTF-8 text: {cause.reason} at byte {cause.start}.")

@@ -12,6 +12,9 @@ from ..registry.entries import Entry
 # The origin of values of `--set` on the command line, and of `overrides` in Python.
 OVERRIDES: Final = ("--set", "overrides")
 
+OLDER_PLAN: Final = "older plan file"
+"""Name the origin of a value that an older plan file does not have, as its kind or parameter did not exist yet."""
+
 
 @dataclass(eq=False)
 class Values:

@@ -1,4 +1,4 @@
-"""Pin what a plan names: absolute paths, hashes of networks, one spelling of values with the same meaning.
+"""Pin what a plan names: absolute paths, hashes of networks and splits, one spelling of values with the same meaning.
 
 A plan that is pinned means the same in another working directory, and says if what it names has changed. The functions
 change the section `training`, or an encoder, while the plan is built.
@@ -8,15 +8,19 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
+from ..data.split_check import checked_hash
+from ..data.split_options import DRAWN, GIVEN
+from ..data.split_source import SplitSource
 from ..errors import RequestError
 from ..files.run_folder import RunFolder
 from ..registry import kinds, parameters
 from ..registry.catalog import Catalog
 from .encoder_weights import check_encoder_of_run, hash_of_weights, path_of_weights
-from .layers import OVERRIDES, Item, Values
+from .layers import OLDER_PLAN, OVERRIDES, Item, Values
 from .metrics import canonical_monitor
 from .options import OWN
 from .recognition import named_dataset
@@ -36,6 +40,24 @@ def pin_initial_weights(section: Values) -> None:
     if init_hash == parameters.NONE_WORD:
         section.set({"init_hash": RunFolder.open(path).network_hash()}, origin)
     section.set({"init": str(path)}, origin)
+
+
+def pin_subsets(section: Values) -> None:
+    """Make the files of `subsets` absolute, and add their hash unless the same layer sets it.
+
+    An older plan has no hash: it gets that of the files of today, if they are still there.
+    """
+    text, origin = section.values.get("subsets", GIVEN), section.origins.get("subsets", "")
+    earlier = section.origins.get("subsets_hash", origin)
+    if earlier not in (origin, *OVERRIDES, OLDER_PLAN):
+        section.set({"subsets_hash": None}, origin)  # the hash belongs to the files that an earlier layer named
+    if not isinstance(text, str) or text in ("", GIVEN, DRAWN):
+        return
+    source = SplitSource.of(text)
+    section.set({"subsets": source.text}, origin)
+    if section.values.get("subsets_hash") in (None, parameters.NONE_WORD):
+        with suppress(RequestError) if earlier == OLDER_PLAN else nullcontext():
+            section.set({"subsets_hash": checked_hash(source)}, origin)
 
 
 def overlay_unlabelled(section: Values, text: Any, catalog: Catalog) -> Any:

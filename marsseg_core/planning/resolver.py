@@ -17,7 +17,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import MISSING, dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, TypeVar
 
 from ..components.finished_runs import UsesRuns
 from ..components.given import given_entry, holding
@@ -43,7 +43,7 @@ from .documents import DEFAULT_RECIPE, PlanDocument, base_document, named_in_doc
 from .finished_runs import record_of, recorded_entries, recorded_runs
 from .fitting import check_length, check_losses, check_parts, check_weighting
 from .invoke import nested_components
-from .layers import OVERRIDES, Item, Values
+from .layers import OLDER_PLAN, OVERRIDES, Item, Values
 from .metrics import planned_metrics
 from .moved_keys import MOVED_TO_KIND, with_current_keys
 from .options import SECTIONS, NoOptions, TrainingOptions, options_of
@@ -52,6 +52,7 @@ from .pins import (
     overlay_unlabelled,
     pin_encoder_weights,
     pin_initial_weights,
+    pin_subsets,
     pin_unlabelled,
     set_canonical_monitor,
 )
@@ -61,9 +62,6 @@ from .recognition import named_dataset
 from .resolved import ResolvedComponent
 
 T = TypeVar("T", CleaningOptions, SplitOptions, TrainingOptions)
-
-# The origin of a value that an older plan file does not have, because its kind or parameter did not exist yet.
-_OLDER_PLAN: Final = "older plan file"
 
 
 @dataclass(frozen=True)
@@ -173,7 +171,7 @@ class PlanBuilder:
                 named = named_in_document(values[kind.option], where=f"{where}, {kind.option}")
                 self._overlay(kind, named, origin, f"{where}, {kind.option}", document)
             elif document.complete and kind.absent:
-                self._overlay(kind, grammar.parse(kind.absent), _OLDER_PLAN, f"{where}, {kind.option}")
+                self._overlay(kind, grammar.parse(kind.absent), OLDER_PLAN, f"{where}, {kind.option}")
         for section in SECTIONS:
             if section in values:
                 if not isinstance(values[section], Mapping):
@@ -181,7 +179,7 @@ class PlanBuilder:
                 self.add_section(section, values[section], origin=origin, where=f"{where}, {section}")
             if document.complete:
                 absent_values = _values_of_absent(SECTIONS[section], values.get(section, {}))
-                self.sections[section].set(absent_values, _OLDER_PLAN)
+                self.sections[section].set(absent_values, OLDER_PLAN)
 
     def add_defaults(self) -> None:
         """Add the default components of the kinds that no document mentions."""
@@ -256,6 +254,8 @@ class PlanBuilder:
         pin_initial_weights(section)
         if kinds.METHOD in self.only:
             pin_unlabelled(section, self.catalog)
+        if kinds.DATASET in self.only:
+            pin_subsets(self.sections["split"])
         forget_chosen_precision(section)
         set_canonical_monitor(section, self.catalog)
         origins: dict[str, Mapping[str, str]] = {name: item.origins for name, item in self.sections.items()}
@@ -392,7 +392,7 @@ class PlanBuilder:
                 where=item.entry.target,
             )
         if item.version:  # a run wrote this plan with every parameter that existed then
-            item.set(_values_of_absent(cls, item.values), _OLDER_PLAN)
+            item.set(_values_of_absent(cls, item.values), OLDER_PLAN)
         for key, origin in item.origins.items():
             if key not in own and key not in core:
                 raise RequestError(

@@ -89,6 +89,7 @@ class SeriesArguments(TypedDict, total=False):
     test: float
     fold: int | None
     subsets: AnyPath
+    subsets_hash: str | None
     labelled: float
 
     drop_aliens: Literal["masks", "images"] | None

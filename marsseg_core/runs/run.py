@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING, Any
 from ..conventions import HEADLINE
 from ..data.arrays import SegmentationData
 from ..data.split import Split
+from ..data.split_options import SplitOptions
+from ..data.split_source import SplitSource
+from ..data.subsets import SUBSETS
 from ..evaluation.confusion import Confusion
 from ..evaluation.decoding import ARGMAX, Decoding
 from ..files.run_folder import INTERRUPTED, RunFolder
@@ -70,6 +73,12 @@ class Run(HtmlRepr):
         best = "" if self.best_epoch is None else f", best epoch {self.best_epoch}"
         return f"{self.plan.name}, {status}, {len(self.history)} of {self.plan.training.epochs} epochs{best}"
 
+    @property
+    def split_summary(self) -> str:
+        """Return the number of images in each subset, and where the subsets come from, in one line."""
+        counts = " / ".join(f"{len(self.split[subset]):,}" for subset in SUBSETS)
+        return f"{counts} images ({' / '.join(SUBSETS)}), {_split_origin(self.plan.split, self.split)}"
+
     def __repr__(self) -> str:
         lines = [f"  {subset}: {confusion.summary}" for subset, confusion in self.scores.items()]
         return "\n".join([f"Run({str(self.path)!r}: {self.summary})", *lines])
@@ -81,3 +90,12 @@ class Run(HtmlRepr):
     def interrupted(self) -> bool:
         """Return whether the run was interrupted, as with Ctrl-C."""
         return self.metrics.get("status") == INTERRUPTED
+
+
+def _split_origin(options: SplitOptions, split: Split) -> str:
+    """Return who decided on the subsets, as words."""
+    if split.origin == "file":
+        return f"by {SplitSource.of(options.subsets).name}"
+    if split.origin == "given":
+        return "as the data come"
+    return f"drawn with split.seed={options.seed}"

@@ -45,6 +45,7 @@ def write_beginning(run: Run, labels: np.ndarray | None) -> None:
     )
     if labels is not None:
         store_labels(folder, labels)
+    folder.log(f"split: {run.split_summary}")
     if run.data.cleaning is not None:
         folder.write_json(folder.cleaning, {"schema": 1} | run.data.cleaning.to_json())
         folder.log(f"cleaned: {run.data.cleaning}")

@@ -241,6 +241,8 @@ def _new_split(plan: Plan, data: SegmentationData) -> Split:
     split = make_split(data, plan.split)
     for line in (*plan.remarks, *split.remarks, *doubts(data, split), *leak_warnings(data, split)):
         _logger.warning(line)
+    for line in split.notes:
+        _logger.info(line)
     return split
 
 

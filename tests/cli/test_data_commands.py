@@ -174,6 +174,22 @@ def test_inspect_takes_the_split_of_a_file_and_tells_its_leaks(cli, made):
     assert "train\t8\t66.7 %" in lines
 
 
+@pytest.mark.parametrize(
+    ("table", "complaints"),
+    [
+        (None, ["This table cannot be read: No such file or directory."]),
+        ("item,subset\nx,train", ["None of its items is in the data (x).", "is called 0."]),
+        ("item,fold\n0,1\n1,2", ["This file gives 2 folds"]),
+    ],
+)
+def test_inspect_refuses_a_split_that_cannot_be_used(cli, made, table, complaints):
+    if table is not None:
+        made.with_name("split.csv").write_text(table)
+    answer = cli("data", "inspect", str(made), "--split", "split.csv")
+    assert (answer.code, answer.out) == (2, "")
+    assert all(complaint in " ".join(answer.err.split()) for complaint in complaints)
+
+
 def test_inspect_tells_what_the_data_have(cli, tmp_path):
     images = np.random.default_rng(0).integers(0, 256, (6, 8, 8, 1), np.uint8)
     images[5] = images[0]

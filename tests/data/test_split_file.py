@@ -37,7 +37,7 @@ def split_of(tmp_path):
 
 
 def table(subsets, names=NAMES, header="item,subset"):
-    return "\n".join([header, *(f"{name},{subset}" for name, subset in zip(names, subsets, strict=True))])
+    return "\n".join([header, *(f"{name},{subset}" for name, subset in zip(names, subsets, strict=False))])
 
 
 WORDS = ["train"] * 6 + ["val"] * 2 + ["test"] * 2
@@ -73,12 +73,50 @@ class TestItems:
         with pytest.raises(RequestError, match=r"None of its items is in the data \(a, b, c and 2 more\)"):
             split_of(table(WORDS[::2], "abcde"), data(names=names))
 
+    @pytest.mark.parametrize(
+        ("names", "keys", "first"),
+        [
+            ([f"t{n}" for n in range(10)], [f"t{n}.png" for n in range(10)], "t0.png is t0"),
+            (
+                [f"tile_{n}" for n in range(10)],
+                [f"images/tile_{n}.JPG" for n in range(10)],
+                "images/tile_0.JPG is tile_0",
+            ),
+            (NAMES, [f"all/{name}" for name in NAMES], "all/site0/a.png is site0/a.png"),
+            ([f"{n}.tif" for n in range(10)], [f"x/y/{n}.png" for n in range(10)], "x/y/0.png is 0.tif"),
+            (None, [f"{n}.png" for n in range(10)], "0.png is 0"),
+            (None, [f"images/{n:04}.png" for n in range(10)], "images/0000.png is 0"),
+        ],
+    )
+    def test_may_have_a_suffix_or_folders_that_the_data_do_not_have(self, split_of, names, keys, first):
+        found = split_of(table(WORDS, keys), data(names=names))
+        assert found == WHOLE
+        assert found.notes == (
+            f"The items of split.csv are found without folders or suffixes that the data do not have: {first}.",
+        )
+
+    @pytest.mark.parametrize(
+        ("names", "keys", "message"),
+        [
+            (None, ["a/1.png", "b/1.png"], "a/1.png and b/1.png would both mean 1"),
+            ([*"abcdefghij"], ["x/a", "a.png"], "x/a and a.png would both mean a"),
+            ([*"abcdefgh", "i.png", "i.jpg"], ["x/i"], "x/i may mean i.jpg, i.png"),
+        ],
+    )
+    def test_that_are_not_clear_without_them_are_refused(self, split_of, names, keys, message):
+        with pytest.raises(RequestError) as caught:
+            split_of(table(WORDS, keys), data(names=names))
+        assert caught.value.what == f"It is not clear which items are meant: {message}."
+
+    def test_in_another_folder_are_not_taken_for_those_that_end_so(self, split_of):
+        with pytest.raises(RequestError, match="None of its items is in the data"):
+            split_of(table(WORDS, [f"site9/{letter}.png" for letter in "abcdefghij"]))
+
     def test_that_only_one_side_knows_are_told(self, split_of):
         text = table(["train"] * 4 + ["val", "test"], NAMES[:6]) + "\nz.png,test"
-        assert split_of(text).remarks == (
-            "1 items of split.csv are not in the data: z.png.",
-            "4 of 10 images are in no subset of split.csv, and not used.",
-        )
+        found = split_of(text)
+        assert found.remarks == ("1 item of split.csv is not in the data: z.png.",)
+        assert found.notes == ("4 of 10 images are in no subset of split.csv, and not used.",)
 
 
 class TestFiles:
@@ -97,7 +135,7 @@ class TestFiles:
             ("a,b\n1,2", "A split needs the columns `item` and `subset` (or `fold`); the first line is: a,b"),
             ("item,subset\na.png,trian", "Line 2: there is no subset 'trian'."),
             ("item,subset\na,train,b", "Line 2 has 3 fields; the header has 2."),
-            ("item,subset\na,train\nb,test\na,test", "Line 4 gives a a different subset from line 2."),
+            ("item,subset\na,train\nb,test\na,test", "The item a has two subsets: train (line 2) and test (line 4)."),
             ("item,subset\na,train\nsite0/a.png,test", "Line 3 puts site0/a.png into test; it is in train already."),
             ("item,fold\na,one", "Line 2: a fold must be a whole number, not 'one'."),
             ("item,fold\na," + "9" * 5000, f"Line 2: a fold must be a whole number, not '{'9' * 40}'."),
@@ -117,6 +155,55 @@ class TestFiles:
     def test_that_do_not_exist_are_refused(self):
         with pytest.raises(RequestError, match=r"This table cannot be read: No such file"):
             make_split(data(), SplitOptions(subsets="none.csv"))
+
+
+class TestLists:
+    @pytest.fixture
+    def lists(self, tmp_path):
+        """The three lists of WHOLE, as Windows writes them, and the text that names them."""
+        for subset, letters in (("train", "abcdef"), ("val", "gh"), ("test", "ij")):
+            text = "".join(f"{letter}\r\n" for letter in letters)
+            (tmp_path / f"{subset}.txt").write_bytes(b"\xef\xbb\xbf" + text.encode())
+        return f"train={tmp_path}/train.txt,val={tmp_path}/val.txt,test={tmp_path}/test.txt"
+
+    def test_give_the_items_of_each_subset(self, lists):
+        assert make_split(data(), SplitOptions(subsets=lists)) == WHOLE
+
+    @pytest.mark.parametrize(
+        ("text", "message"),
+        [
+            ("g\n\na\n", "The item a has two subsets: train (line 1 of train.txt) and validation (line 3 of val.txt)."),
+            ("g\nsite0/a\n", "Line 2 of val.txt puts site0/a.png into validation; it is in train already."),
+            ("\n", "This list has no item."),
+        ],
+    )
+    def test_that_say_something_else_are_refused(self, lists, tmp_path, text, message):
+        (tmp_path / "val.txt").write_text(text)
+        with pytest.raises(RequestError) as caught:
+            make_split(data(), SplitOptions(subsets=lists))
+        assert caught.value.what == message
+
+    @pytest.mark.parametrize(
+        ("text", "message"),
+        [
+            ("train=a.txt,val", "'val' is no list of a subset."),
+            ("train=a.txt,learn=b.txt", "'learn=b.txt' is no list of a subset."),
+            ("val=a.txt,valid=b.txt", "The subset validation has two lists."),
+            ("test=a.txt", "This list cannot be read: No such file or directory."),
+        ],
+    )
+    def test_are_named_by_subset(self, text, message):
+        with pytest.raises(RequestError) as caught:
+            make_split(data(), SplitOptions(subsets=text))
+        assert caught.value.what == message
+
+    @pytest.mark.parametrize("subsets", ["train.txt,val.txt,test.txt", "."])
+    def test_that_are_not_named_so_are_an_error_that_says_how(self, lists, tmp_path, monkeypatch, subsets):
+        monkeypatch.chdir(tmp_path)
+        with pytest.raises(RequestError) as caught:
+            make_split(data(), SplitOptions(subsets=subsets))
+        assert "--split train=" in caught.value.hint
+        assert "validation=" in caught.value.hint
 
 
 class TestMissingSubsets:

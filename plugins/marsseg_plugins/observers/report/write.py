@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from functools import partial
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 
@@ -23,8 +23,6 @@ from marsseg_core.plugin_api import (
 
 from .page import PageFigure, render_page
 from .sheet import Tile, choose_tiles, tile_sheet
-
-USES: Final = {"train": "train", "validation": "validate", "test": "test"}
 
 
 def write_report(run: Run) -> None:
@@ -102,7 +100,7 @@ def _header(run: Run, environment: Mapping[str, Any]) -> list[tuple[str, str]]:
     return [
         ("plan", run.plan.summary),
         ("network", f"{cost.parameters:,} parameters, {cost.multiply_accumulates:,} multiply-accumulates for an image"),
-        ("images", ", ".join(f"{len(run.split[subset]):,} to {use}" for subset, use in USES.items())),
+        ("split", run.split_summary),
         ("time", f"{seconds:,.0f} s in {len(run.history)} epochs"),
         ("machine", f"{environment.get('processors')} processors; {', '.join(environment.get('devices', []))}"),
         ("versions", ", ".join(f"{name} {versions[name]}" for name in shown)),
