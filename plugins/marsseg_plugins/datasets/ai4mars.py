@@ -6,14 +6,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal
 
-from marsseg_core.plugin_api import ITEM_LIMIT, PIXEL_LIMIT, Dataset, param
+from marsseg_core.plugin_api import ITEM_LIMIT, PIXEL_LIMIT, param
 
 from .mars import IGNORED
+from .resized import ResizedDataset
 from .values import EDGES_HELP, OVERLAP_HELP, Edges, check_overlap
 
 if TYPE_CHECKING:
-    import numpy as np
-
     from marsseg_core.plugin_api import SegmentationData, Writer
 
     from .resizing import Resizing
@@ -23,7 +22,7 @@ _FOLDERS: Final = ("msl/ncam", "msl/mcam", "msl/images", "mer/images", "m2020/im
 
 
 @dataclass(frozen=True)
-class AI4Mars(Dataset):
+class AI4Mars(ResizedDataset):
     """The unpacked AI4Mars release, merged-0.6 or merged-0.1 (Swan et al. 2021, NASA/JPL-Caltech, CC BY 4.0).
 
     `path` is the folder that holds msl/, mer/ and m2020/, or some of them. Labels are converted to the ids of the
@@ -81,13 +80,7 @@ class AI4Mars(Dataset):
         without = f" {', '.join(f'{name}/' for name in inside)} is there, but without these folders." if inside else ""
         return f"It looks for {', '.join(f'{folder}/' for folder in _FOLDERS)}, or one of them.{without}"
 
-    def preparation(self) -> str:
-        return str(self._resizing())
-
-    def prepared(self, image: np.ndarray) -> np.ndarray:
-        return self._resizing().prepared(image)
-
-    def _resizing(self) -> Resizing:
+    def resizing(self) -> Resizing:
         from .resizing import Resizing
 
         return Resizing(self.resize, self.height, self.width, self.scale, self.edges, self.overlap)
@@ -105,7 +98,7 @@ class AI4Mars(Dataset):
         if self.groups == "none":
             pairs = [replace(pair, group=number) for number, pair in enumerate(pairs)]
         key = ai4mars_labels.KEYS[self.taxonomy]
-        resizing = self._resizing()
+        resizing = self.resizing()
 
         def prepare(writer: Writer) -> None:
             reader = ai4mars_labels.Reader(key, self.pixel_limit)

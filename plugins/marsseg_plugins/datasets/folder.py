@@ -6,9 +6,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from marsseg_core.plugin_api import ITEM_LIMIT, PIXEL_LIMIT, Dataset, param
+from marsseg_core.plugin_api import ITEM_LIMIT, PIXEL_LIMIT, param
 
 from .mars import MARS_CLASSES
+from .resized import ResizedDataset
 from .values import (
     BINARY_HELP,
     EDGES_HELP,
@@ -40,7 +41,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Folder(Dataset):
+class Folder(ResizedDataset):
     """Images and masks in a folder, in one of the usual layouts, or the paths of a table.
 
     The layout is found automatically where only one fits, or set with `layout`: `two_folders` is images/ and masks/ (or
@@ -173,12 +174,6 @@ class Folder(Dataset):
 
         return explain(path)
 
-    def preparation(self) -> str:
-        return str(self._resizing())
-
-    def prepared(self, image: np.ndarray) -> np.ndarray:
-        return self._resizing().prepared(image)
-
     def load(self) -> SegmentationData:
         from marsseg_core.plugin_api import (
             FACT_FILE,
@@ -270,7 +265,7 @@ class Folder(Dataset):
             ids=classes.ids if classes else None,
             draw=found.draw,
         )
-        write_pairs(writer, pairs, reader, self._resizing(), self.colour)
+        write_pairs(writer, pairs, reader, self.resizing(), self.colour)
         note_warnings(writer, picture.turning())
         return picture.converter, len(names) if names is not None else reader.classes(self.path)
 
@@ -285,7 +280,7 @@ class Folder(Dataset):
             refuse_file(self.path, "Windows need masks that are images; here, they are polygons.")
         ids = classes.ids if classes else None
         grouped = self.groups != "none"
-        return Windows(pairs, self._resizing(), self.bands, self.least_labelled, names, ids, grouped)
+        return Windows(pairs, self.resizing(), self.bands, self.least_labelled, names, ids, grouped)
 
     def with_scaling(self, scaling: Scaling) -> Folder:
         from marsseg_core.plugin_api import read_folder_facts
@@ -310,14 +305,14 @@ class Folder(Dataset):
         return read_unlabelled(
             f"folder:{root.resolve().name}, without labels",
             found,
-            self._resizing(),
+            self.resizing(),
             self.colour,
             Range.parse(self.range, self.range_per),
             upright=self.orientation == "shown",
             limit=self.pixel_limit,
         )
 
-    def _resizing(self) -> Resizing:
+    def resizing(self) -> Resizing:
         from .resizing import Resizing
 
         return Resizing(self.resize, self.height or 0, self.width or 0, self.scale, self.edges, self.overlap)

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal, Protocol
 
-from marsseg_core.plugin_api import ITEM_LIMIT, PIXEL_LIMIT, Dataset, param
+from marsseg_core.plugin_api import ITEM_LIMIT, PIXEL_LIMIT, param
 
+from .resized import ResizedDataset
 from .values import EDGES_HELP, OVERLAP_HELP, Edges, check_overlap
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ class Contents:
 
 
 @dataclass(frozen=True)
-class PublishedSet(Dataset):
+class PublishedSet(ResizedDataset):
     """Read a published release of images and masks, whose folders and files have fixed names.
 
     Attributes:
@@ -100,13 +101,7 @@ class PublishedSet(Dataset):
         """Return the colour of each class in the masks; None if masks hold ids."""
         return None
 
-    def preparation(self) -> str:
-        return str(self._resizing())
-
-    def prepared(self, image: np.ndarray) -> np.ndarray:
-        return self._resizing().prepared(image)
-
-    def _resizing(self) -> Resizing:
+    def resizing(self) -> Resizing:
         from .resizing import Resizing
 
         return Resizing(self.resize, self.height, self.width, self.scale, self.edges, self.overlap)
@@ -130,7 +125,7 @@ class PublishedSet(Dataset):
         if not found.pairs:
             refuse_file(root, "There are no images with masks in this folder.")
         pairs = spread(found.pairs, self.limit)
-        resizing = self._resizing()
+        resizing = self.resizing()
 
         def prepare(writer: Writer) -> None:
             picture = ImageReader([pair.image for pair in pairs], Range.parse("bits", "set"), limit=self.pixel_limit)
