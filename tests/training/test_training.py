@@ -117,6 +117,7 @@ class TestRunFolder:
 
     def test_report_page_needs_no_other_file(self, finished):
         page = (finished.path / "report.html").read_text()
+        assert finished.split_summary in page
         assert page.count("data:image/png;base64,") == 3
         assert "http" not in page
 
