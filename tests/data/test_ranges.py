@@ -578,7 +578,7 @@ def test_an_old_plan_reads_an_npz_file_unchanged(npz, tmp_path):
         ([np.zeros((3, 16, 32), np.uint8)], "32 channels instead of 1 or 3", "channels last"),
         ([np.zeros((0, 32), np.uint8)], r"Image 0 has the shape \(0, 32\)", "arrays"),
         ([np.array([["a"]])], "Image 0 has the type <U1, which is not numeric", "arrays"),
-        ([[[0, 1], [2]]], "Image 0 is no array", None),
+        ([[[0, 1], [2]]], "Image 0 is not an array", None),
         ([None], "Image 0 has the type object", "arrays"),
     ],
 )
