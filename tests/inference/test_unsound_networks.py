@@ -98,22 +98,15 @@ def test_a_large_image_is_refused_where_one_tile_is_unsound(unsound, monkeypatch
 
 def test_files_are_not_written_for_the_image_that_is_named(unsound, images, tmp_path):
     from marsseg_core.inference.ensemble import Classes
+    from marsseg_core.inference.image_sources import ImageSource
     from marsseg_core.inference.outputs import Outputs
 
-    class Source:
-        names = ("a", "b", "c", "d")
-
-        def __len__(self):
-            return len(self.names)
-
-        def read(self, place):
-            return images[place]
-
+    source = ImageSource("four images", ("a", "b", "c", "d"), lambda place: images[place])
     outputs = Outputs(tmp_path / "out", Classes(("ground", "soil", "rock"), (0,)), probabilities=True)
     summary = Summary.empty(3)
     arguments = {"ignore_classes": (0,), "outputs": outputs, "submission": None, "summary": summary}
     with pytest.raises(RunError, match="for c: "), no_warning():
-        predict_source(Source(), Predictor([unsound], batch=1), progress=lambda done: None, **arguments)
+        predict_source(source, Predictor([unsound], batch=1), progress=lambda done: None, **arguments)
     assert sorted(path.name for path in (tmp_path / "out" / "probabilities").iterdir()) == ["a.npy", "b.npy"]
     assert sorted(path.name for path in (tmp_path / "out" / "masks").iterdir()) == ["a.png", "b.png"]
 
