@@ -57,13 +57,13 @@ class TestThePackage:
 
 class TestTheSignature:
     OWN = {  # noqa: RUF012
-        "run": {"base", "out", "overrides", "plugins", "trust", "callbacks", "hooks"},
-        "plan": {"base", "overrides", "plugins", "trust"},
+        "run": {"base", "out", "overrides", "plugins", "disable", "trust", "callbacks", "hooks"},
+        "plan": {"base", "overrides", "plugins", "disable", "trust"},
         "sweep": {
             *("base", "vary", "trials", "sampler", "pruner", "sampler_seed", "wall", "cpu", "best"),
             *("on", "jobs", "resume", "out", "overrides", "plugins", "disable", "trust"),
         },
-        "series": {"base", "out", "overrides", "plugins", "trust", "seeds", "folds", "on", "jobs"},
+        "series": {"base", "out", "overrides", "plugins", "disable", "trust", "seeds", "folds", "on", "jobs"},
     }
 
     @pytest.mark.parametrize("name", OWN)
@@ -80,8 +80,8 @@ class TestTheSignature:
                 assert repr(parameter.default) == "as planned"
 
     def test_has_the_types_of_the_options(self):
-        # These arguments accept more types than the options: paths, and any sequence of numbers.
-        wider = {"init", "head_weights", "subsets", "crop", "unlabelled"}
+        # These arguments accept more types than the options: paths, any sequence of numbers, and classes of metrics.
+        wider = {"init", "head_weights", "subsets", "crop", "unlabelled", "metrics"}
         shown = inspect.signature(marsseg.run).parameters
         for options in SECTIONS.values():
             for field in dataclasses.fields(options):

@@ -25,6 +25,7 @@ from marsseg_core.networks.build import build_network
 from marsseg_core.planning.resolver import resolve
 from marsseg_core.registry import kinds
 from marsseg_core.registry.session import open_session
+from marsseg_core.training import loop
 from marsseg_core.training.assembly import build_task
 from marsseg_core.training.callbacks import Scoring
 from marsseg_core.training.checkpoint import TrainingProgress, load_checkpoint, save_checkpoint
@@ -122,7 +123,7 @@ class TestRunFolder:
         assert "http" not in page
 
     def test_the_command_prints_the_scores_and_names_the_page(self, finished, cli, monkeypatch):
-        monkeypatch.setattr(api, "run", lambda *_, **__: finished)
+        monkeypatch.setattr(loop, "execute", lambda *_, **__: finished)
         answer = cli("run", "--data", SMALL["data"])
         assert f"{finished.path}: network of epoch {finished.best_epoch} of 2\n" in answer.out
         assert f"Curves, scores and images, as a page: {finished.path / 'report.html'}\n" in answer.out

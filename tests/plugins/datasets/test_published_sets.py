@@ -275,7 +275,7 @@ class TestMarsScapes(DatasetContract):
             data = dataclasses.replace(self.component, resize="whole", height=20, width=40).load()
         assert (data.masks[0] == 255).sum() == 9
         share = 100 * 9 / sum(rows * columns for rows, columns in PANORAMAS.values())
-        assert caplog.messages == [
+        assert [line for line in caplog.messages if "squeezed" not in line] == [
             f"marscapes:MarsScapes: {share:.3g} % of the pixels of the masks have colours that stand for no class, "
             "and are void: (128, 128, 128), (1, 2, 3)."
         ]
