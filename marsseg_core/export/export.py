@@ -84,7 +84,7 @@ def export_run(
         precision: one of the exporter's precisions
         tolerance: by how much the `miou` may fall in another precision than float32
         data: where the data of the run are now, as `--data` names them; None: as its plan says. Without them, float32
-            is compared on other images.
+            of a pack is compared on other images.
 
     Raises:
         RequestError: the network does not allow free sizes, or the data of the run are needed and cannot be read or are
@@ -96,7 +96,7 @@ def export_run(
     form = _form_of(folder, output, free)
     stride = stride_of(network) if free else None
     quantised = None
-    if precision == FLOAT32 and data is None:
+    if precision == FLOAT32 and data is None and folder.of_pack:  # a pack has a real image of its own
         own = data_or_none(folder, session)
     else:
         own = data_of(folder, session, data)
