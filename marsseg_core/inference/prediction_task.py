@@ -17,6 +17,7 @@ from ..networks.startup import start_keras
 from .ensemble import with_channels
 from .outputs import Outputs, labels_of
 from .prediction import Finisher, blocks, finite, predicted
+from .preparing import unchanged
 from .request import Prediction, PredictionRequest
 
 
@@ -53,7 +54,7 @@ def predict_images(*, request: Mapping[str, Any], out: str, first: int, stop: in
         for position, image, row_strips in predicted(
             source, block, predictor, unreadable=note, converted=converted.append
         ):
-            if not all_sizes and not predictor.fits(image) and source.prepared(image).shape == image.shape:
+            if not all_sizes and source.prepared is unchanged and not predictor.fits(image):
                 large.append(position)
                 continue
             finisher.finish(source.names[position], image, row_strips)

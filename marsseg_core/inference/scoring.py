@@ -114,6 +114,7 @@ def score_runs(
         use_engine(network, run, engine, session)
         table = _table(plan, metrics, session.catalog)
         flipped = plan.training.tta if tta is None else tta
+        colours = run.class_colours()
         for source in sources:
             data = reader.read(run, plan, source, subset)
             _check_classes(run, network, data)
@@ -131,7 +132,7 @@ def score_runs(
                 decoding=decoded,
                 tta=flipped,
                 titles=tuple(map(data.title, items.tolist())),
-                colours=run.class_colours(),
+                colours=colours,
                 intervals=confusion.intervals() if interval else None,
                 trained=trained,
                 other_masks=other_masks,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
@@ -58,19 +59,25 @@ def start_keras() -> None:
     """
     check_backend()
     try:
-        # TensorFlow's C++ code prints before its log level is set.
-        with native_output_hidden():
-            # Keras imports matplotlib for figures of its own, which takes a tenth of the time.
-            with imported_on_demand("matplotlib", "matplotlib.pyplot"):
-                import keras
-
-            keras.distribution.list_devices()
+        _start()
     except Exception as cause:
         raise RequestError(
             f"Keras cannot be loaded: {cause}",
             where=_origin(),
             hint="`python -c 'import keras'` shows where it fails.",
         ) from cause
+
+
+@cache
+def _start() -> None:
+    """Import Keras and start its backend, once: later calls would only hide what other threads print."""
+    # TensorFlow's C++ code prints before its log level is set.
+    with native_output_hidden():
+        # Keras imports matplotlib for figures of its own, which takes a tenth of the time.
+        with imported_on_demand("matplotlib", "matplotlib.pyplot"):
+            import keras
+
+        keras.distribution.list_devices()
 
 
 def _origin() -> str:
