@@ -16,6 +16,7 @@ from helpers.paths import REPOSITORY
 from PIL import Image
 
 import marsseg
+import marsseg_core.api  # noqa: F401, it shows results in notebooks
 from marsseg_core.data.split import Split
 from marsseg_core.files import progress
 from marsseg_core.plugin_api import Metric, NotebookOutput
