@@ -93,6 +93,7 @@ def sweep(
     """
     check_backend()
     from ..files.atomic import refuse_existing
+    from ..sweeps.draw import warnings_of
     from ..sweeps.options import SweepRequest, make_options
     from ..sweeps.space import make_space
     from ..sweeps.sweep import begin_sweep, open_sweep
@@ -118,7 +119,7 @@ def sweep(
     )
     request = SweepRequest.of_texts(options, request_of(base, arguments, overrides, plugins), disabled)
     space = make_space(options.varied, request.request, session)
-    for line in space.warnings:
+    for line in warnings_of(options, space):
         _logger.warning(line)
     if folder is not None:
         refuse_existing(folder, "out")

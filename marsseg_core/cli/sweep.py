@@ -114,7 +114,7 @@ def sweep(
         begun = open_begun("sweep", resume, join, others, given.disable or [], given.trust, trials=trials)
         _finish(begun, execute_trials(begun, executor, jobs, given.trust, alone=join is None), json)
         return
-    from ..sweeps.draw import check_sampler
+    from ..sweeps.draw import check_sampler, warnings_of
     from ..sweeps.options import SweepRequest, make_options
     from ..sweeps.space import make_space, read_space
 
@@ -131,7 +131,7 @@ def sweep(
     )
     searched = make_space(options.varied, request, session)
     check_sampler(sampler, searched)
-    for line in searched.warnings:
+    for line in warnings_of(options, searched):
         warn(line)
     if dry_run:
         _print_options(options, on, jobs, searched)

@@ -13,6 +13,7 @@ from ..errors import RequestError
 from ..planning.plan import Plan
 from ..planning.resolver import Request, resolve
 from ..registry.session import Session
+from .options import SweepOptions
 from .paths import ComponentPath
 from .plans import override, request_of
 from .space import Assignment, Space
@@ -35,6 +36,18 @@ def check_sampler(sampler: str, space: Space) -> None:
             where="--sampler grid",
             hint=f"List them: --vary {names[0]}=A,B,C.",
         )
+
+
+def warnings_of(options: SweepOptions, space: Space) -> list[str]:
+    """Return what the user should know before the first trial of a sweep."""
+    lines, trials, count = list(space.warnings), options.trials, space.count
+    if options.sampler == "grid" and trials is not None and count is not None and trials < count:
+        last = space.settings[-1].name
+        lines.append(
+            f"The grid has {count:,} combinations, and only the first {trials:,} are trained. {last} changes first, so "
+            "other settings may keep their first values. The sampler 'random' picks among all combinations."
+        )
+    return lines
 
 
 def drawn(space: Space, sampler: str, seed: int, number: int) -> Assignment | None:

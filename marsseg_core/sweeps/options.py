@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import chdir, contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -185,7 +185,8 @@ _FORM: Final = Table(
         ),
         "directory": Text(),
         "disabled": Items(Text()),
-    }
+    },
+    optional={"settings": Table(others=Text())},
 )
 
 
@@ -209,12 +210,14 @@ class SweepRequest:
         request: what all trials have in common; its plugin files are those in the sweep's folder
         directory: the working directory, from which relative paths of the request are read
         disabled: the texts of `--disable`
+        settings: the settings of the first plan, as they were when the sweep began; empty if they were not stored
     """
 
     options: SweepOptions
     request: Request
     directory: Path
     disabled: tuple[str, ...] = ()
+    settings: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def of_texts(cls, options: SweepOptions, request: Request, disabled: Iterable[str]) -> SweepRequest:
@@ -245,6 +248,7 @@ class SweepRequest:
             },
             "directory": str(self.directory),
             "disabled": list(self.disabled),
+            "settings": dict(self.settings),
         }
 
     @classmethod
@@ -260,6 +264,7 @@ class SweepRequest:
             Request(**request, plugins=plugins),
             Path(content["directory"]),
             tuple(content["disabled"]),
+            content.get("settings", {}),
         )
 
     def with_trials(self, trials: int | None) -> SweepRequest:

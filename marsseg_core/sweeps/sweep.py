@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -78,7 +78,8 @@ def begin_sweep(request: SweepRequest, space: Space, session: Session, out: Path
     plan = space.plan
     folder = SweepFolder(create_run_folder(f"{plan.name}-{request.options.command}", out).path)
     folder.workers.mkdir()
-    stored = replace(request, request=replace(request.request, plugins=folder.write_plugins(plan)))
+    copied = replace(request.request, plugins=folder.write_plugins(plan))
+    stored = replace(request, request=copied, settings=_settings_of(plan))
     direction = "maximize" if plan.metrics.rises(plan.metrics.best_by) else "minimize"
     study = open_study(folder.journal, direction=direction)
     folder.write_json(folder.request, stored.to_json())  # last: with it, the sweep can go on
@@ -89,7 +90,7 @@ def open_sweep(path: Path, *, trials: int | None, disable: Iterable[str], trust:
     """Open a sweep to go on with it, possibly with another number of trials.
 
     Raises RequestError if the folder is that of no sweep, if another command than `command` began it, if one of its
-    plugin files is not trusted, or if the space cannot be searched any more.
+    plugin files is not trusted, if a file that it names has changed, or if the space cannot be searched any more.
     """
     refuse_processes("a sweep")
     folder = SweepFolder.open(path)
@@ -116,4 +117,32 @@ def open_sweep(path: Path, *, trials: int | None, disable: Iterable[str], trust:
         space = make_space(
             request.options.varied, absolute.request, session, one_at_a_time=request.options.one_at_a_time
         )
+    _refuse_changes(path, request.settings, _settings_of(space.plan))
     return Sweep(folder, absolute, space, session, open_study(folder.journal))
+
+
+def _settings_of(plan: Plan) -> dict[str, str]:
+    """Return the settings of a plan as texts; a name that occurs several times has all its values."""
+    settings: dict[str, str] = {}
+    for name, value, _ in plan.rows():
+        settings[name] = f"{settings[name]}, {value}" if name in settings else value
+    return settings
+
+
+def _refuse_changes(path: Path, begun: Mapping[str, str], now: Mapping[str, str]) -> None:
+    """Raise RequestError if a setting has another value than when the sweep began: the trials could not be compared.
+
+    The request names files, such as a plan or a split, whose content decides values. A setting that only one of two
+    versions of a plugin has is no change.
+    """
+    changed = [
+        f"{name} was {begun[name]}, and is {now[name]} now"
+        for name in begun
+        if now.get(name, begun[name]) != begun[name]
+    ]
+    if changed:
+        raise RequestError(
+            f"What the sweep names has changed since it began: {'; '.join(changed)}.",
+            where=str(path),
+            hint="Bring back the earlier file or version, or start a new sweep.",
+        )

@@ -8,7 +8,8 @@ from marsseg_core.errors import RequestError
 from marsseg_core.planning.resolver import Request
 from marsseg_core.registry.parameters import Parameter
 from marsseg_core.registry.session import open_session
-from marsseg_core.sweeps.draw import check_sampler, drawn, plan_of
+from marsseg_core.sweeps.draw import check_sampler, drawn, plan_of, warnings_of
+from marsseg_core.sweeps.options import SweepOptions
 from marsseg_core.sweeps.space import make_space, read_space
 from marsseg_core.sweeps.values import Choices, Range, parse_values
 
@@ -192,6 +193,16 @@ class TestDraws:
         check_sampler("grid", space_of("training.batch=1..3"))
         with pytest.raises(RequestError, match="no sampler 'gird'"):
             check_sampler("gird", space_of("training.batch=1..3"))
+
+
+@pytest.mark.parametrize(
+    ("sampler", "trials", "warned"),
+    [("grid", 5, True), ("grid", 6, False), ("grid", None, False), ("random", 5, False)],
+)
+def test_a_grid_says_when_it_does_not_come_to_its_end(sampler, trials, warned):
+    varied = ("loss=wssce", "loss=dice", "training.batch=2,4,8")
+    lines = warnings_of(SweepOptions(varied, sampler, trials=trials), space_of(*varied))
+    assert any("6 combinations, and only the first 5 are trained. training.batch" in line for line in lines) is warned
 
 
 @pytest.mark.parametrize(("setting", "warned"), [("split.seed=0,1", True), ("split.labelled=1,0.5", False)])

@@ -123,6 +123,39 @@ def test_an_interrupted_sweep_goes_on_with_its_trials(tmp_path):
     assert more.counts == {"finished": 8}
 
 
+def test_a_sweep_goes_on_only_with_what_it_began_with(tmp_path):
+    """The content of a split, or of a plan, decides values. Trials with different ones could not be compared."""
+    plan, split = tmp_path / "plan.toml", tmp_path / "split.csv"
+    words = ["train"] * 8 + ["validation"] * 4 + ["test"] * 4
+
+    def write_split(words):
+        split.write_text("\n".join(["item,subset", *(f"{item},{word}" for item, word in enumerate(words))]))
+
+    write_split(words)
+    plan.write_text("[training]\nbatch = 4\n")
+    options = SweepOptions(VARIED, sampler="random", trials=6)
+    sections = {"training": {"epochs": "1"}, "split": {"subsets": str(split)}}
+    request = SweepRequest(options, Request(str(plan), compositions=TINY, sections=sections), tmp_path)
+    session = open_session()
+    sweep = begin_sweep(request, make_space(VARIED, request.request, session), session, tmp_path / "sweep")
+
+    def open_again():
+        return open_sweep(sweep.folder.path, trials=None, disable=(), trust=False)
+
+    open_again()
+    plan.write_text("[training]\nbatch = 8\n")
+    with pytest.raises(RequestError, match=r"training.batch was 4, and is 8 now"):
+        open_again()
+    plan.write_text("[training]\nbatch = 4\n")
+    write_split(words[::-1])
+    with pytest.raises(RequestError, match=r"split.subsets_hash was \w+, and is \w+ now"):
+        open_again()
+    stored = json.loads(sweep.folder.request.read_text())
+    del stored["settings"]  # a sweep that an earlier version began
+    sweep.folder.request.write_text(json.dumps(stored))
+    open_again()
+
+
 def test_only_one_process_coordinates_unless_it_is_asked_to_join(tmp_path):
     sweep = begin(tmp_path)
     with sweep.folder.coordinated(alone=True) as first:
