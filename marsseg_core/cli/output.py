@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from typing import Any, Final, Literal
 
 from rich.console import Console
@@ -61,13 +61,18 @@ def print_json(**values: Any) -> None:
 
 
 def print_table(
-    headers: Sequence[str], rows: Sequence[Sequence[str]], *, right: Sequence[str] = (), names: int = 1
+    headers: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    *,
+    right: Sequence[str] = (),
+    names: int = 1,
+    faint: Container[int] = (),
 ) -> None:
     """Print a table: aligned on a terminal, with tabs between the columns elsewhere.
 
     On a terminal, empty columns are left out. The first `names` columns are never folded, and no word of the others is
     broken, such as the path of a file; if the terminal is too narrow for this, each row is printed as a paragraph.
-    Columns in `right` are aligned to the right.
+    Columns in `right` are aligned to the right, and the rows whose positions are in `faint` are less bright.
     """
     rows = [[printable(cell) for cell in row] for row in rows]
     console = _console()
@@ -86,8 +91,8 @@ def print_table(
     least = widths[:names] + [2 + max(map(_longest_word, column)) for column in columns[names:]]
     narrow = sum(least) > console.width or console.width - sum(widths[:names]) < _MIN_WIDTH
     if sum(widths) > console.width and narrow:
-        for row in rows:
-            console.print(Text(" ".join(row[:names]), style="bold"))
+        for position, row in enumerate(rows):
+            console.print(Text(" ".join(row[:names]), style="dim" if position in faint else "bold"))
             for cell in filter(None, row[names:]):
                 console.print(Padding(Text(cell), (0, 0, 0, 2)))
         return
@@ -96,8 +101,8 @@ def print_table(
         justify: Literal["left", "right"] = "right" if header in right else "left"
         width = _share(widths, least, position, console.width) - 2
         table.add_column(Text(header), justify=justify, overflow="fold", no_wrap=position < names, width=width)
-    for row in rows:
-        table.add_row(*map(Text, row))
+    for position, row in enumerate(rows):
+        table.add_row(*map(Text, row), style="dim" if position in faint else None)
     console.print(table)
 
 

@@ -114,7 +114,9 @@ def run(
     else:
         refuse_alone(spread, context)
     if dry_run:
-        print_table(("setting", "value", "origin"), resolved.rows())
+        rows = resolved.rows()
+        defaults = {position for position, (*_, origin) in enumerate(rows) if origin in ("default", "recipe default")}
+        print_table(("setting", "value", "origin"), rows, faint=defaults)
         for line in (*resolved.differences, *resolved.remarks):
             warn(line)
         print_origins(context, planned=False)

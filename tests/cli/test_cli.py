@@ -121,6 +121,14 @@ def test_a_terminal_breaks_no_path(capsys, monkeypatch, columns):
     assert max(map(len, lines)) <= columns
 
 
+@pytest.mark.parametrize("columns", [60, 150])
+def test_a_plan_shows_on_a_terminal_what_is_not_a_default(cli, columns):
+    lines = cli("run", "--epochs", "3", "--dry-run", **terminal(columns)).out.splitlines()
+    dim = {line: "\x1b[2m" in line for line in lines if plain(line).startswith("training.")}
+    assert len(dim) > 20
+    assert [plain(line).split()[0] for line, faint in dim.items() if not faint] == ["training.epochs"]
+
+
 def test_a_terminal_shows_a_table_where_it_fits(cli):
     first, *_ = plain(cli("list", **terminal(150)).out).splitlines()
     assert first.split() == HEADERS
