@@ -55,8 +55,9 @@ def compare(network: keras.Model, form: Form, exported: Function, batches: Itera
     """
     count, pixels, equal = 0, 0, 0
     difference, scale = 0.0, float(np.finfo(np.float32).tiny)
+    reference = form.reference(network)
     for images in batches:
-        expected, found = form.expected(network, images), exported(images)
+        expected, found = reference(images), exported(images)
         if found.shape != expected.shape:
             raise RunError(f"The exported network returns {found.shape} for {images.shape}, not {expected.shape}.")
         if form.output != "labels":

@@ -157,7 +157,7 @@ def write_checked(
             agreement,
             change,
             seconds(exported, one),
-            seconds(lambda image: form.expected(network, image), one),
+            seconds(form.reference(network), one),
         )
 
 

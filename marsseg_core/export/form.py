@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import ceil, floor
 from typing import Any, Final
@@ -99,20 +99,28 @@ class Form:
         labels = labels_of(ops.take(logits, counted, axis=-1))
         return ops.take(np.asarray(counted, np.uint8), ops.cast(labels, "int32"), axis=0)
 
-    def expected(self, network: keras.Model, images: np.ndarray) -> np.ndarray:
-        """Return what marsseg itself computes for images as this form takes them."""
-        if not self.scaled:
-            if self.scaling is not None:
-                images, _ = scaled_values(images, self.scaling.low, self.scaling.high)
-            images = scale(images)
-        logits = compiled(network).logits(images)
-        if self.output == "logits":
-            return logits
-        if self.output == "probabilities":
-            powers = np.exp(logits - logits.max(axis=-1, keepdims=True))
-            probabilities: np.ndarray = powers / powers.sum(axis=-1, keepdims=True)
-            return probabilities
-        return decode(self.decoding.of_logits(logits), self.ignore_classes)
+    def reference(self, network: keras.Model) -> Callable[[np.ndarray], np.ndarray]:
+        """Return a function that computes what marsseg itself computes for images as this form takes them.
+
+        The network is compiled once, as for a prediction. Call this again when its weights have changed.
+        """
+        function = compiled(network)
+
+        def compute(images: np.ndarray) -> np.ndarray:
+            if not self.scaled:
+                if self.scaling is not None:
+                    images, _ = scaled_values(images, self.scaling.low, self.scaling.high)
+                images = scale(images)
+            logits = function.logits(images)
+            if self.output == "logits":
+                return logits
+            if self.output == "probabilities":
+                powers = np.exp(logits - logits.max(axis=-1, keepdims=True))
+                probabilities: np.ndarray = powers / powers.sum(axis=-1, keepdims=True)
+                return probabilities
+            return decode(self.decoding.of_logits(logits), self.ignore_classes)
+
+        return compute
 
     def logits(self, output: np.ndarray, classes: int) -> np.ndarray:
         """Return logits (B, H, W, K) with the same labels as an output of this form."""

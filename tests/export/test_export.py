@@ -21,6 +21,7 @@ from marsseg_core.errors import PluginError, RunError
 from marsseg_core.evaluation.decoding import Decoding
 from marsseg_core.export import export, exporters
 from marsseg_core.export.form import Form, in_float32
+from marsseg_core.networks.compiled import CompiledNetwork
 from marsseg_core.planning.resolved import ResolvedComponent
 from marsseg_core.registry.catalog import installed
 from marsseg_core.registry.kinds import EXPORTER
@@ -131,14 +132,21 @@ class TestTheForm:
         outside[0] = 255 if numbers == "bytes" else 5000
         for values in (taken, outside):
             found = form.build(network).predict(values, verbose=0)
-            np.testing.assert_allclose(found, form.expected(network, values), atol=1e-5)
+            np.testing.assert_allclose(found, form.reference(network)(values), atol=1e-5)
 
     def test_labels_are_those_of_predict(self, network, images):
         form = Form("labels", ignore_classes=(0, 2), decoding=Decoding((0.0, 0.5, 0.0, -0.25, 0.1)))
         found = form.build(network).predict(images, verbose=0)
         assert found.dtype == np.uint8
         assert set(np.unique(found)) <= {1, 3, 4}
-        np.testing.assert_array_equal(found, form.expected(network, images))
+        np.testing.assert_array_equal(found, form.reference(network)(images))
+
+    def test_looks_at_the_weights_once_and_not_for_each_image(self, network, images, monkeypatch):
+        """It takes longer than a small network itself, and would be part of the time that Keras is said to take."""
+        looked = []
+        monkeypatch.setattr(CompiledNetwork, "check_weights", lambda self: looked.append(self))
+        export.seconds(Form().reference(network), images[:1])
+        assert len(looked) == 1
 
     @pytest.mark.parametrize("ignored", [(), (0, 2)])
     def test_labels_of_onnx_are_those_of_predict(self, images, tmp_path, ignored):
@@ -173,7 +181,7 @@ class TestAKerasFile:
         assert answer.code == 0, answer.err
         for name, original in (("net", network), ("transunet", marsseg.load(TRANSUNET))):
             found = np.load(tmp_path / f"{name}.keras.npy")
-            np.testing.assert_allclose(found, form.expected(original, images), atol=1e-4)
+            np.testing.assert_allclose(found, form.reference(original)(images), atol=1e-4)
 
     def test_leaves_the_network_as_it_was(self, network, images, tmp_path):
         names, before = [layer.name for layer in network.layers], network.predict(images, verbose=0)

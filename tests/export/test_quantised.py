@@ -122,7 +122,7 @@ class TestTheMeasurement:
 
         def exported(images):
             seen.update(images.ravel().tolist())
-            return form.expected(network, images)
+            return form.reference(network)(images)
 
         change = Quantisation("int8", data, SPLIT, 0.01).change(network, form, exported)
         assert change.value == 0
@@ -148,7 +148,7 @@ class Coarse(SavedModel):
 def test_what_costs_more_than_the_tolerance_is_not_kept(network, tmp_path):
     exporter = ResolvedComponent(installed().find(EXPORTER, "saved_model"), Coarse(), None)
     images = np.random.default_rng(1).integers(0, 256, (8, 16, 32, 1)).astype(np.uint8)
-    masks = Form("labels").expected(network, images)
+    masks = Form("labels").reference(network)(images)
     data = SegmentationData(images, masks, class_names=("soil", "sand", "rock"))
     quantised = Quantisation("int8", data, SPLIT, 0.01)
     with pytest.raises(RunError, match=r"In int8, the miou on the validation subset is 0\.\d+, with Keras 1\.0000"):
