@@ -63,17 +63,36 @@ class PluginError(MarssegError):
 _SHOWN = 3
 
 
-def some(names: Sequence[str]) -> str:
+def some(names: Sequence[str], most: int = _SHOWN) -> str:
     """Return the first names as text for a message, and the number of the others.
 
     Args:
         names: all names
+        most: how many of them are shown
 
     Returns:
         Text such as "a, b, c and 7 more".
     """
-    more = f" and {len(names) - _SHOWN:,} more" if len(names) > _SHOWN else ""
-    return ", ".join(names[:_SHOWN]) + more
+    more = f" and {len(names) - most:,} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
+
+
+def counted(count: int, one: str, several: str | None = None) -> str:
+    """Return a number with the word for what is counted, for a message.
+
+    Args:
+        count: the number
+        one: the words that follow 1
+        several: the words that follow any other number; None adds an s to `one`
+
+    Returns:
+        Text such as "1 image" or "2,505 images".
+
+    Example:
+        >>> counted(1, "image"), counted(0, "image"), counted(2, "class has", "classes have")
+        ('1 image', '0 images', '2 classes have')
+    """
+    return f"{count:,} {one if count == 1 else several or f'{one}s'}"
 
 
 def nearest(wrong: str, known: Iterable[str], *, listing: str = "Known") -> str:

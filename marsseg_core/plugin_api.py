@@ -106,6 +106,7 @@ if TYPE_CHECKING:
         PluginError as PluginError,
         RequestError as RequestError,
         RunError as RunError,
+        counted as counted,
         nearest as nearest,
         some as some,
     )
@@ -296,6 +297,7 @@ _NAMES: Final = {
         "PluginError",
         "RequestError",
         "RunError",
+        "counted",
         "nearest",
         "some",
     ),

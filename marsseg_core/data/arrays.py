@@ -7,12 +7,12 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import InitVar, dataclass, field, replace
 from textwrap import shorten
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 import numpy as np
 
 from ..conventions import VOID
-from ..errors import RequestError
+from ..errors import RequestError, some
 from ..printable import printable
 from ..shown import HtmlRepr
 from .chunks import chunks
@@ -23,6 +23,9 @@ from .subsets import SUBSETS, subset_called
 if TYPE_CHECKING:
     from .cleaning_report import CleaningReport
     from .scaling import Scaling
+
+# How many names of classes a message lists.
+_CLASSES_SHOWN: Final = 8
 
 
 @dataclass(frozen=True)
@@ -107,8 +110,10 @@ class SegmentationData(HtmlRepr):
             self._refuse(f"There are {len(self.images)} images and {len(self.masks)} masks.")
         if not len(self.images):
             self._refuse("There are no images.")
-        if len(set(self.class_names)) < self.num_classes or self.num_classes > VOID:
-            self._refuse(f"There must be at most {VOID} classes, with different names: {', '.join(self.class_names)}.")
+        if self.num_classes > VOID:
+            self._refuse(f"There are {self.num_classes} classes; at most {VOID} are possible.")
+        if (twice := _repeated(self.class_names)) is not None:
+            self._refuse(f"Two classes have the name {twice}.")
         if not self.labelled_classes:
             self._refuse("All classes are ignored: there is nothing to learn.")
         if self.groups is not None:
@@ -137,8 +142,7 @@ class SegmentationData(HtmlRepr):
         if wrong := [name for name in self.names if not isinstance(name, str)]:
             self._refuse(f"The name of an item must be a string, not {_quoted(wrong[0])}.")
         names = list(map(str, self.names))
-        if len(set(names)) < len(names):
-            twice = next(name for name, times in Counter(names).items() if times > 1)
+        if (twice := _repeated(names)) is not None:
             self._refuse(f"Two items have the name {twice}.")
         object.__setattr__(self, "names", names)
 
@@ -188,7 +192,7 @@ class SegmentationData(HtmlRepr):
                 unknown = int(np.flatnonzero(pixels[self.num_classes : VOID])[0]) + self.num_classes
                 self._refuse(
                     f"{which} holds the value {unknown}; the classes are 0 to {self.num_classes - 1} "
-                    f"({', '.join(self.class_names)}), and {VOID} for void."
+                    f"({some(self.class_names, _CLASSES_SHOWN)}), and {VOID} for void."
                 )
         return counts
 
@@ -239,6 +243,13 @@ class SegmentationData(HtmlRepr):
                     digest.update(chunk.data)
         object.__setattr__(self, "_fingerprint", digest.hexdigest())
         return digest.hexdigest()
+
+
+def _repeated(names: Sequence[str]) -> str | None:
+    """Return the first name that is there more than once, or None."""
+    if len(set(names)) == len(names):
+        return None
+    return next(name for name, times in Counter(names).items() if times > 1)
 
 
 def _as_tuple(value: Any) -> tuple[Any, ...] | None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ..errors import counted
 from ..registry.parameters import settings
 from .cleaning_options import CleaningOptions
 from .groups import ItemGroup
@@ -43,11 +44,12 @@ class CleaningReport:
     def __str__(self) -> str:
         steps = []
         if self.options.drop_aliens is not None:
-            steps.append(f"{sum(map(len, self.aliens))} aliens dropped (by {self.options.drop_aliens})")
+            steps.append(f"{counted(sum(map(len, self.aliens)), 'alien')} dropped (by {self.options.drop_aliens})")
         if self.options.drop_duplicates:
-            steps.append(f"{sum(len(group) - 1 for group in self.duplicates)} duplicates dropped")
+            steps.append(f"{counted(sum(len(group) - 1 for group in self.duplicates), 'duplicate')} dropped")
         if self.options.fill_margin:
-            steps.append(f"{sum(self.filled.values()):,} pixels in the margins of {len(self.filled):,} masks filled")
+            pixels, masks = counted(sum(self.filled.values()), "pixel"), counted(len(self.filled), "mask")
+            steps.append(f"{pixels} in the margins of {masks} filled")
         return f"{', '.join(steps)}; {len(self.kept):,} of {self.items:,} items remain"
 
     def to_json(self) -> dict[str, Any]:

@@ -7,11 +7,15 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..conventions import VOID
+from ..errors import some
 from .arrays import SegmentationData
 from .split import Split
 
 # A larger share of void pixels probably means that a class was read as void.
 _MUCH_VOID = 0.5
+
+# How many classes a warning names.
+_MOST_NAMES = 8
 
 # How people call pixels without a label, beside marsseg's own word "void". "Void" in other letters is not it either.
 _NO_LABEL = frozenset(
@@ -58,4 +62,4 @@ def doubts(data: SegmentationData, split: Split | None) -> list[str]:
 
 
 def _names(data: SegmentationData, classes: Sequence[int]) -> str:
-    return ", ".join(f"{data.class_names[c]} ({c})" for c in classes)
+    return some([f"{data.class_names[c]} ({c})" for c in classes], _MOST_NAMES)

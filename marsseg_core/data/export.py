@@ -15,7 +15,7 @@ from typing import Any, Final, Literal
 import numpy as np
 
 from ..conventions import VOID
-from ..errors import RequestError
+from ..errors import RequestError, counted
 from ..files.atomic import atomic_folder, atomic_write
 from ..files.npy import write_npy_header
 from ..files.text import encode_text
@@ -201,10 +201,10 @@ def _tell_changed_names(path: Path, names: Sequence[str], files: Sequence[str]) 
     if changed:
         first = changed[0]
         _logger.warning(
-            "%s: %s names of items cannot be file names, or differ from another only in the suffix; their files have "
-            "other names, such as %s for %r. %s has all names.",
+            "%s: %s another name than the item, such as %s for %r: the item's name cannot be that of a file, or "
+            "differs from another only in the suffix. %s has all names.",
             path.name,
-            f"{len(changed):,}",
+            counted(len(changed), "file has", "files have"),
             files[first],
             names[first],
             ITEM_FILE,

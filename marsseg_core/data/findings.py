@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
+from ..errors import counted
 from .duplicates import CORRELATION, HASH_BITS
 from .groups import ItemGroup
 from .inspection import WIDEST_STRIP, Inspection, Values
@@ -55,11 +56,11 @@ def summary(inspection: Inspection) -> list[str]:
     """Return lines that summarise the data set: counts, sizes, values, subsets and warnings."""
     height, width, channels = inspection.size
     kind = {1: "grey", 3: "colour"}.get(channels, f"{channels} channels")
-    lines = [f"{inspection.source}: {inspection.images:,} labelled images of {height} × {width}, {kind}"]
+    lines = [f"{inspection.source}: {counted(inspection.images, 'labelled image')} of {height} × {width}, {kind}"]
     if inspection.unlabelled:
         lines[0] += f"; {inspection.unlabelled:,} without labels"
     if inspection.groups is not None:
-        lines[0] += f"; {inspection.groups:,} groups"
+        lines[0] += f"; {counted(inspection.groups, 'group')}"
     lines.append(f"source: {inspection.scaling or 'its values are 0 to 255 and used unchanged'}")
     lines.append(f"items: {_origin(inspection)}")
     lines.append(f"values: {_values(inspection.values)}")
@@ -182,4 +183,4 @@ def _total(groups: Sequence[ItemGroup]) -> int:
 
 
 def _groups(groups: Sequence[ItemGroup]) -> str:
-    return f"{len(groups):,} group{'' if len(groups) == 1 else 's'}"
+    return counted(len(groups), "group")

@@ -154,7 +154,7 @@ def _check_size(path: Path | str, size: tuple[int, int], limit: int) -> None:
         refuse_file(
             path,
             f"This image has {height:,} × {width:,} pixels, more than the limit of {limit:,} in all.",
-            hint="If you trust the file, raise the limit with the option pixel_limit.",
+            hint="If you trust the file, raise the limit: pixel_limit of a data set, --pixel-limit of marsseg predict.",
         )
 
 
@@ -188,7 +188,8 @@ def _refuse_pixels(path: Path | str) -> NoReturn:
 
 
 def _refuse_several(path: Path | str, images: str) -> NoReturn:
-    refuse_file(path, f"This file holds {images} images; one is expected.")
+    hint = "Save the image that you need as a file of its own."
+    refuse_file(path, f"This file holds {images} images; one is expected.", hint=hint)
 
 
 def _refuse_animation(path: Path | str, name: str) -> NoReturn:

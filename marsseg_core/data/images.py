@@ -233,7 +233,7 @@ def read_mask(
                 f"the folder of the data, with lines name,r,g,b. {_some_colours(picture)} {by_index}".rstrip(),
             )
         if picture.has_transparency_data and picture.convert("RGBA").getchannel("A").getextrema() != (255, 255):
-            refuse_file(path, "The mask is transparent in places.")
+            refuse_file(path, "The mask is transparent in places.", hint="Save it without transparency.")
         return ids_of_colours(path, np.array(picture.convert("RGB")), palette, names, by_index)
 
 

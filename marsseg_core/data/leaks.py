@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
+from ..errors import some
 from .arrays import SegmentationData
 from .duplicates import digests, identical_groups
 from .groups import ItemGroup
@@ -45,8 +46,9 @@ def identical_across(data: SegmentationData, split: Split) -> str:
     leaks = _across(split.numbers(len(data)), identical_groups(digests(data.images)))
     if not leaks:
         return ""
-    count, first = sum(map(len, leaks)), ", ".join(map(data.name, leaks[0][:4]))
+    names = [data.name(item) for group in leaks for item in group]
     return (
-        f"{count} images are identical to one in another subset of the split ({first}, …), "
-        "so scores are too high. `marsseg data inspect` lists them; cleaning.drop_duplicates drops them."
+        f"{len(names):,} images are identical to one in another subset of the split ({some(names)}), so scores are too "
+        "high. `marsseg data inspect` lists them; `--set cleaning.drop_duplicates=true` keeps one of "
+        "each."
     )

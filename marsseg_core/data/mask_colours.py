@@ -9,6 +9,7 @@ from typing import Final
 import numpy as np
 
 from ..conventions import VOID
+from ..errors import counted
 from .image_files import refuse_file
 
 # More different colours of no class than these are those of interpolation or of a lossy compression, not of a class.
@@ -18,7 +19,7 @@ _REPAIR: Final = (
     "Export the mask again without interpolation, smooth edges and JPEG. If you cannot, give each pixel the nearest "
     "colour of a class, as the documentation shows (How do I … repair a mask with other colours?)."
 )
-_ADD: Final = "Add the colour to the class file (as void, if it is no class), or change these pixels."
+_ADD: Final = "Add the colour to the class file (as void, if it is not a class), or change these pixels."
 
 
 def ids_of_colours(
@@ -59,13 +60,13 @@ def _refuse(
     label = palette[nearest]
     name = "void" if label == VOID else names[label] if names else f"class {label}"
     lines = [
-        f"The mask has the colour {_text(colours[0].tolist())}, which is that of no class.",
-        f"{same:,} of its {stray.size:,} pixels have it, the first in row {row}, column {column} (from 0). "
-        f"The nearest colour is {_text(nearest)}, {name}.",
+        f"The mask has the colour {_text(colours[0].tolist())}, which belongs to no class.",
+        f"{same:,} of its {stray.size:,} pixels {'has' if same == 1 else 'have'} it, the first in row {row}, column "
+        f"{column} (counted from 0). The nearest colour is {_text(nearest)}, {name}.",
     ]
     if different > 1:
-        others = f"{different - 1:,} other colour{'s' if different > 2 else ''}"
-        lines.append(f"{len(colours) - same:,} more pixels have {others} of no class.")
+        others = counted(different - 1, "other colour")
+        lines.append(f"{counted(len(colours) - same, 'more pixel has', 'more pixels have')} {others} of no class.")
     many = different > _MOST_FORGOTTEN
     if many:
         lines.append("So many colours mean that the mask was interpolated, smoothed or compressed as JPEG.")

@@ -9,7 +9,7 @@ from typing import Any, Final, NoReturn, Self
 
 import numpy as np
 
-from ..errors import RequestError
+from ..errors import RequestError, counted
 from .conversion import Converter
 from .geo import import_geo, quiet
 from .ranges import ImageChunk, Range, determine_scaling
@@ -181,9 +181,10 @@ class Raster:
         """Return the numbers of the bands to read."""
         count, names = self.dataset.count, [colour.name for colour in self.dataset.colorinterp]
         if not count:
+            others = counted(len(self.dataset.subdatasets), "other")
             self._refuse(
                 "This file holds no image of its own.",
-                f"It lists {len(self.dataset.subdatasets)} others: gdalinfo names them, gdal_translate writes files.",
+                f"It lists {others}: gdalinfo names them, and gdal_translate writes one to a file of its own.",
             )
         if bands is not None:
             if beyond := [band for band in bands if band > count]:

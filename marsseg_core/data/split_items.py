@@ -6,7 +6,7 @@ import os
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
-from ..errors import RequestError, some
+from ..errors import RequestError, counted, some
 from .arrays import SegmentationData
 from .file_names import file_stem
 from .names import image_of
@@ -107,8 +107,7 @@ class SplitItems:
         """Return a warning about keys that mean no item."""
         if not (count := len(self._unknown)):
             return ()
-        items = "1 item" if count == 1 else f"{count:,} items"
-        verb = "is" if count == 1 else "are"
+        items, verb = counted(count, "item"), "is" if count == 1 else "are"
         return (f"{items} of {self._source.name} {verb} not in the data: {some(self._unknown)}.",)
 
     def notes(self, used: int) -> tuple[str, ...]:

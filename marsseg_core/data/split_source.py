@@ -123,7 +123,7 @@ def _lists(text: str) -> dict[str, Path]:
         subset = SUBSET_WORDS.get(word.lower())
         if not equals or not file or subset is None:
             raise RequestError(
-                f"'{part.strip()}' is no list of a subset.",
+                f"'{part.strip()}' does not name a subset and its list.",
                 where=f"--split {text}",
                 hint=f"Lists are given as {_FORM}.",
             )

@@ -9,7 +9,7 @@ from typing import Final
 
 import numpy as np
 
-from ..errors import RequestError, some
+from ..errors import RequestError, counted, some
 from .arrays import SegmentationData
 from .names import image_of
 from .split import Split
@@ -32,6 +32,8 @@ _DRAWS: Final = 100
 _TOLERANCE: Final = 2
 
 _WITHOUT_GROUPS: Final = " If images of one group are not similar, set groups=none to split single images."
+
+_DRAW_ALL: Final = "Add images to it, or let marsseg draw all subsets: --split drawn."
 
 _FOLDS_INSTEAD: Final = "The data come with a split, which folds do not use: all images are divided into folds."
 
@@ -117,12 +119,13 @@ def _completed(data: SegmentationData, split: Split, options: SplitOptions) -> S
 def _drawn(data: SegmentationData, items: np.ndarray, count: int, share: float) -> str:
     """Return the end of a remark: how many of `count` training items were drawn where a share was wanted."""
     drawn = f"{len(items):,} of {count:,} training images ({100 * len(items) / max(count, 1):.3g} %"
+    verb = "is" if len(items) == 1 else "are"
     if data.groups is None:
-        return f"{drawn}) are drawn for it."
+        return f"{drawn}) {verb} drawn for it."
     groups = np.unique(data.groups[items])
     places = [place for group in groups if (place := _place(data, np.flatnonzero(data.groups == group)))]
     named = f": {some(places)}" if places else ""
-    lines = f"{drawn}; {len(groups):,} group{'' if len(groups) == 1 else 's'}{named}) are drawn for it."
+    lines = f"{drawn}; {counted(len(groups), 'group')}{named}) {verb} drawn for it."
     if abs(len(items) - share * count) < 1:
         return lines
     return (
@@ -152,7 +155,7 @@ def _draw_from_train(
 def _checked(data: SegmentationData, split: Split, options: SplitOptions) -> Split:
     if empty := [subset for subset in SUBSETS if not len(split[subset])]:
         where = options.subsets if options.from_file else data.source
-        raise RequestError(f"The {empty[0]} subset of this split has no image.", where=where)
+        raise RequestError(f"The {empty[0]} subset of this split has no image.", where=where, hint=_DRAW_ALL)
     return split
 
 
@@ -280,7 +283,9 @@ class _Units:
         empty = [subset for subset in SUBSETS if not len(split[subset])]
         if empty:
             count = len(self._data)
-            what = f"{count} images" if self._data.groups is None else f"{len(self._items)} groups of {count} images"
+            what = counted(count, "image")
+            if self._data.groups is not None:
+                what = f"{counted(len(self._items), 'group')} of {what}"
             raise RequestError(
                 f"With {what}, the {empty[0]} subset would be empty.",
                 where=self._data.source,

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import quote
 
 from ..errors import RequestError
 from ..files.run_folder import RunFolder
@@ -120,6 +121,11 @@ def _run(
         "epochs": len(history),
         "minutes": rounded(sum(row.get("seconds") or 0 for row in history) / 60),
         "curves": curves_of(history),
-        "report": (path / run.report.name).as_posix() if run.report.is_file() else None,
-        "tiles": (path / "figures" / "tiles.png").as_posix() if tiles.is_file() else None,
+        "report": _address(path / run.report.name) if run.report.is_file() else None,
+        "tiles": _address(path / "figures" / "tiles.png") if tiles.is_file() else None,
     }
+
+
+def _address(path: Path) -> str:
+    """Return the address of a file, in which signs such as # stand for themselves."""
+    return quote(path.as_posix(), errors="surrogateescape")

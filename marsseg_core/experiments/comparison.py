@@ -31,6 +31,9 @@ CONFIDENCE: Final = 0.95
 _REPR_GROUPS: Final = 8
 _REPR_LETTERS: Final = 80
 
+# How many runs an error lists with the reason.
+_REASONS: Final = 5
+
 
 @dataclass(frozen=True)
 class Difference:
@@ -185,8 +188,9 @@ def compare_runs(paths: Sequence[Path], *, by: str = HEADLINE, subset: str = "te
         else:
             scored.append(record.completed(subset, table) if table else record)
     if not scored:
-        lines = "; ".join(f"{path}: {reason}" for path, reason in skipped[:5])
-        raise RequestError(f"None of {len(skipped)} runs has scores of the {subset} subset: {lines}.", where="compare")
+        reasons = "; ".join(f"{path}: {reason}" for path, reason in skipped[:_REASONS])
+        more = f"; and {len(skipped) - _REASONS:,} more" if len(skipped) > _REASONS else ""
+        raise RequestError(f"No run has scores of the {subset} subset: {reasons}{more}.", where="compare")
     by = _recorded_score(by, scored, subset)
     if table and table.of(by) is None:
         raise RequestError(
@@ -202,7 +206,7 @@ def compare_runs(paths: Sequence[Path], *, by: str = HEADLINE, subset: str = "te
             defined.append(record)
     grouped, repeated = _grouped(defined)
     if not grouped:
-        raise RequestError(f"{by} is undefined in all {len(scored)} runs.", where="--by")
+        raise RequestError(f"{by} is undefined in all runs.", where="--by")
     groups, other_data = _ranked(grouped, by, subset, rises=table is None or table.rises(by))
     return Comparison(by, subset, groups, _differing(groups), tuple(skipped + repeated), other_data, unreadable)
 
@@ -345,7 +349,9 @@ def _differing_names(names: frozenset[str] | None, common: frozenset[str] | None
         return ""
     if names == common:
         return f": its {len(names):,} items have the same names"
-    return f": {len(names - common):,} of its {len(names):,} items are not among the {len(common):,} of most runs"
+    other = len(names - common)
+    verb = "is" if other == 1 else "are"
+    return f": {other:,} of its {len(names):,} items {verb} not among the {len(common):,} of most runs"
 
 
 def difference(runs: Sequence[Record], best: Sequence[Record], by: str, subset: str) -> Difference:

@@ -207,7 +207,7 @@ def _refuse_objects(plan: Plan) -> None:
             raise RequestError(
                 f"Other processes cannot have a {kind} that was passed as a Python object.",
                 where="on",
-                hint="Name it, or leave on and jobs out.",
+                hint="Give its name instead, or leave `on` and `jobs` out.",
             )
 
 

@@ -57,7 +57,7 @@ def check_target(path: Path, exporter: Exporter) -> None:
     """Raise RequestError where `path` exists, or does not end as the exporter's files do."""
     refuse_existing(path)
     if exporter.suffix and path.suffix != exporter.suffix:
-        raise RequestError(f"The file ends in {exporter.suffix}, but '{path}' does not.", where="--out")
+        raise RequestError(f"The file must end in {exporter.suffix}, but '{path}' does not.", where="--out")
 
 
 def export_run(

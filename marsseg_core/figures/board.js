@@ -24,7 +24,7 @@ const rows = runs.map((run) => {
   const row = make("tr", {}, make("td", {}, box));
   const texts = table.map(([, value, shown]) => (shown ? shown(value(run)) : value(run)));
   texts.forEach((text, position) => {
-    const content = position === 0 && run.report ? make("a", { href: encodeURI(run.report) }, text) : text;
+    const content = position === 0 && run.report ? make("a", { href: run.report }, text) : text;
     row.append(make("td", { className: table[position][2] ? "number" : "" }, content));
   });
   const entry = { run, row, box, text: texts.join(" ").toLowerCase() };
@@ -50,7 +50,7 @@ function showRows() {
     count += entry.row.hidden ? 0 : 1;
   }
   element("rows").replaceChildren(...rows.map((entry) => entry.row));
-  element("count").textContent = `${count} of ${runs.length} runs`;
+  element("count").textContent = `${count} of ${runs.length} run${runs.length === 1 ? "" : "s"}`;
   [...element("head").children].slice(1).forEach((cell, position) => {
     const direction = state.rising ? "ascending" : "descending";
     cell.setAttribute("aria-sort", position === state.sorted ? direction : "none");
@@ -82,7 +82,7 @@ function showChosen() {
   element("tiles").replaceChildren(
     ...(pictures.length
       ? pictures.map((run) => {
-          const image = make("img", { loading: "lazy", src: encodeURI(run.tiles), alt: `tiles of ${run.name}` });
+          const image = make("img", { loading: "lazy", src: run.tiles, alt: `tiles of ${run.name}` });
           return make("figure", {}, image, make("figcaption", {}, run.name));
         })
       : ["None of the chosen runs has a picture of tiles."]),

@@ -5,6 +5,7 @@ const DASHES = ["", "7 4", "2 3"];
 // Of these curves, values that span more than this have a logarithmic axis. Scores never have one.
 const WIDE = /^((val_)?loss|weight_|semi$|learning_rate$)/;
 const LOG_SPAN = 20;
+const NAMED = 8; // so many names are read out for a plot
 
 const element = (id) => document.getElementById(id);
 const make = (name, properties, ...children) => {
@@ -44,10 +45,12 @@ function plot(lines, curve, width) {
   const [height, left, bottom, top, right] = [340, 60, 40, 24, 15];
   const drawn = lines.map((line) => (line.values || []).map((value, epoch) => [epoch + 1, value]));
   const values = drawn.flat().filter(([, value]) => value !== null);
-  const label = `${curve} by epoch: ${lines.map((line) => line.name).join(", ")}`;
+  const groups = [...new Set(lines.map((line) => line.group))];
+  const more = groups.length > NAMED ? ` and ${groups.length - NAMED} more` : "";
+  const label = `${curve} by epoch: ${groups.slice(0, NAMED).join(", ")}${more}`;
   const picture = svg("svg", { width, height, role: "img", "aria-label": label });
   if (!values.length) {
-    picture.append(svg("text", { x: 0, y: height / 2 }, "None of these runs has this curve."));
+    picture.append(svg("text", { x: 0, y: height / 2 }, lines.length ? "None of these runs has this curve." : "No run is chosen."));
     return picture;
   }
   const last = values.reduce((most, [epoch]) => Math.max(most, epoch), 2);

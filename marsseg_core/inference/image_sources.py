@@ -95,7 +95,7 @@ def find_source(
         return _dataset(text, session, runs, subset)
     if subset is not None:
         raise RequestError(
-            "Image files have no subsets; only a data set has.", where="--subset", hint="Remove the option."
+            "Image files have no subsets; only data sets have them.", where="--subset", hint="Leave --subset out."
         )
     wanted = wanted or Range.of(scaling_of(runs))
     source = (
@@ -104,7 +104,7 @@ def find_source(
     prepared, preparation = preparing(runs, session)
     if not preparation:
         return source
-    remark = f"As for the training, {preparation}; masks get the size of the image."
+    remark = f"As in the training, {preparation}; masks get the size of the image."
     return replace(source, prepared=prepared, remarks=(*source.remarks, remark))
 
 

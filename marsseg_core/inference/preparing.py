@@ -17,7 +17,7 @@ from ..runs.preparation import preparation_of
 # Rows of a row strip.
 _STRIP: Final = 256
 
-_UNKNOWN: Final = "So whether its images were resized is not known, and images are predicted as they are."
+_UNKNOWN: Final = "So it is not known whether its images were resized, and images are predicted as they are."
 
 
 Preparing: TypeAlias = Callable[[np.ndarray], np.ndarray]

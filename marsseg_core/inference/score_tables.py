@@ -80,10 +80,9 @@ def _resampled(intervals: Intervals | None) -> str:
     """Return what intervals are drawn from, as the end of a line."""
     if intervals is None:
         return ""
-    places = f"{intervals.places:,} {intervals.resampled}"
     if intervals.miou is None:
-        return f"; no interval: it needs {LEAST_PLACES} {intervals.resampled} with labels, and there are {places}"
-    return f"; 95 % intervals: bootstrap over {places}, {intervals.draws:,} draws"
+        return f"; no interval: it needs {LEAST_PLACES} {intervals.resampled} with labels, not {intervals.places:,}"
+    return f"; 95 % intervals: bootstrap over {intervals.places:,} {intervals.resampled}, {intervals.draws:,} draws"
 
 
 def decoding_text(score: Score) -> str:

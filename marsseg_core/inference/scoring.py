@@ -138,7 +138,7 @@ def score_runs(
                 other_masks=other_masks,
             )
             if trained is not None:
-                _logger.warning(f"{score.data}: {trained} {run.title}. This is no score on new images.")
+                _logger.warning(f"{score.data}: {trained} {run.title}. This is not a score on new images.")
             scores.append(score)
     return scores
 

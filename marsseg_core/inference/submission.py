@@ -48,7 +48,7 @@ class Submission:
             self._file.write(_header(labels.size))
         if labels.shape != self._shape:
             raise RequestError(
-                f"Image {self.rows} has {_size(labels.shape)} pixels, the images before it have {_size(self._shape)}.",
+                f"Image {self.rows} has {_size(labels.shape)} pixels; the images before it have {_size(self._shape)}.",
                 where="--submission",
                 hint="A submission has one column for each pixel, so all images must have the same size.",
             )

@@ -54,7 +54,7 @@ def check_pack(path: Path, session: Session) -> CheckedPack:
                 f"The network does not give the output that the pack has for its test image: the logits differ by up "
                 f"to {found.difference:.1e} of the largest; {allowed:.0e} is allowed.",
                 where=where,
-                hint="The weights are not those that were packed, or this machine computes wrong.",
+                hint="The weights are not those that were packed, or this machine computes wrongly.",
             )
         repeated.append(found)
         tolerances.append(allowed)

@@ -47,7 +47,11 @@ def open_for_pack(paths: Sequence[str]) -> list[RunFolder]:
     runs, _ = open_runs(paths)
     for run in runs:
         if not run.finished:
-            raise RequestError("The run is not finished: it has no final scores.", where=run.title)
+            raise RequestError(
+                "The run is not finished: it has no final scores.",
+                where=run.title,
+                hint=f"Finish it first: marsseg run --resume {run.title}",
+            )
         run.check_unchanged()
         if PLUGIN_KEY in read_toml(run.plan):
             raise RequestError(

@@ -66,6 +66,15 @@ def test_an_ignored_class_that_does_not_exist_is_refused(ignore_classes):
         data(ignore_classes=ignore_classes)
 
 
+def test_of_many_classes_a_message_names_the_first():
+    with pytest.raises(RequestError, match=r"the classes are 0 to 19 \(0, 1, 2, 3, 4, 5, 6, 7 and 12 more\)"):
+        data(masks=np.full_like(MASKS, 20), names=[str(number) for number in range(20)])
+    with pytest.raises(RequestError, match=r"There are 256 classes; at most 255 are possible\."):
+        data(names=[str(number) for number in range(256)])
+    with pytest.raises(RequestError, match=r"Two classes have the name \."):
+        data(names=["", "rock", ""])
+
+
 @pytest.mark.parametrize("dtype", ["int64", "float32", "bool", "int8"])
 def test_masks_of_another_dtype_are_refused(dtype):
     with pytest.raises(RequestError) as caught:

@@ -59,6 +59,13 @@ def test_aliens_are_dropped_by_their_mask(faulty):
     assert str(cleaned.cleaning) == "3 aliens dropped (by masks); 17 of 20 items remain"
 
 
+def test_one_duplicate_is_told_in_the_singular(faulty):
+    images = np.array(faulty.images)
+    images[COPIES[2]] = images[0, ::-1]  # two copies are left
+    cleaned = clean(replace(faulty, images=images), CleaningOptions(drop_duplicates=True))
+    assert str(cleaned.cleaning) == "1 duplicate dropped; 19 of 20 items remain"
+
+
 def test_the_report_names_what_was_dropped_if_items_have_names(faulty):
     options = CleaningOptions(drop_aliens="masks", drop_duplicates=True)
     named = replace(faulty, names=[f"{item}.png" for item in range(20)])

@@ -59,6 +59,8 @@ def test_counts_sizes_and_values(clean):
     assert found.values.mean == pytest.approx(images.mean())
     assert found.values.zero == 0
     assert summary(found)[0] == "made: 40 labelled images of 32 × 48, grey; 7 without labels; 10 groups"
+    one = replace(found, images=1, unlabelled=0, groups=1)
+    assert summary(one)[0] == "made: 1 labelled image of 32 × 48, grey; 1 group"
 
 
 def test_shares_images_and_weights_of_classes():

@@ -332,9 +332,17 @@ def test_a_colour_missing_in_the_palette_is_refused(save):
     colours[2, 1] = 1, 2, 3
     what = refusal(read_mask, save(colours), palette={(0, 0, 0): 0, (1, 2, 5): 1}, names=("soil", "rock"))
     assert what == (
-        "The mask has the colour 1,2,3, which is that of no class. 1 of its 16 pixels have it, the first in row 2, "
-        "column 1 (from 0). The nearest colour is 1,2,5, rock."
+        "The mask has the colour 1,2,3, which belongs to no class. 1 of its 16 pixels has it, the first in row 2, "
+        "column 1 (counted from 0). The nearest colour is 1,2,5, rock."
     )
+
+
+def test_another_colour_that_is_missing_is_counted(save):
+    colours = np.zeros((4, 4, 3), np.uint8)
+    colours[2, :2], colours[3, 3] = (1, 2, 3), (9, 9, 9)
+    what = refusal(read_mask, save(colours), palette={(0, 0, 0): 0})
+    assert "2 of its 16 pixels have it" in what
+    assert what.endswith("1 more pixel has 1 other colour of no class.")
 
 
 def test_many_colours_that_miss_in_the_palette_are_signs_of_interpolation(save):

@@ -179,8 +179,8 @@ def test_names_of_files_are_valid_and_differ_on_every_system():
 def test_changed_names_of_files_are_told(tmp_path, caplog):
     write_folder(tmp_path / "told", made(3, names=["a.jpg", "b:c.png", "a.png"]), None, silent)
     assert (
-        "told: 2 names of items cannot be file names, or differ from another only in the suffix; their files have "
-        "other names, such as b_c.png for 'b:c.png'. items.csv has all names."
+        "told: 2 files have another name than the item, such as b_c.png for 'b:c.png': the item's name cannot be that "
+        "of a file, or differs from another only in the suffix. items.csv has all names."
     ) in caplog.messages
 
 

@@ -186,8 +186,8 @@ class TestLists:
     @pytest.mark.parametrize(
         ("text", "message"),
         [
-            ("train=a.txt,val", "'val' is no list of a subset."),
-            ("train=a.txt,learn=b.txt", "'learn=b.txt' is no list of a subset."),
+            ("train=a.txt,val", "'val' does not name a subset and its list."),
+            ("train=a.txt,learn=b.txt", "'learn=b.txt' does not name a subset and its list."),
             ("val=a.txt,valid=b.txt", "The subset validation has two lists."),
             ("test=a.txt", "This list cannot be read: No such file or directory."),
         ],
@@ -213,6 +213,10 @@ class TestMissingSubsets:
         assert found.test == (8, 9)
         assert found.remarks == ("The split has no validation subset: 2 of 8 training images (25 %) are drawn for it.",)
         assert found == split_of(table(["train"] * 8 + ["test"] * 2), validation=0.25)
+        assert (
+            "1 of 8 training images (12.5 %) is drawn for it."
+            in split_of(table(["train"] * 8 + ["test"] * 2), validation=0.125).remarks[0]
+        )
 
     def test_keep_groups_together(self, split_of):
         groups = np.arange(10) // 2

@@ -153,9 +153,9 @@ def test_a_split_can_be_restored_from_json(rare):
 @pytest.mark.parametrize(
     ("count", "groups", "what"),
     [
-        (1, None, "With 1 images, the "),
+        (1, None, "With 1 image, the "),
         (2, None, "With 2 images, the "),
-        (40, np.zeros(40), "With 1 groups of 40 images, the "),
+        (40, np.zeros(40), "With 1 group of 40 images, the "),
         (40, np.repeat([1, 2], 20), "With 2 groups of 40 images, the "),
     ],
 )

@@ -9,6 +9,7 @@ import threading
 from http.client import HTTPConnection
 from pathlib import Path
 from urllib.error import HTTPError
+from urllib.parse import unquote
 from urllib.request import Request, urlopen
 
 import pytest
@@ -44,7 +45,14 @@ def test_the_board_has_all_runs_with_scores_curves_and_addresses(runs):
     lines = (runs / "first run" / "history.csv").read_text().splitlines()
     assert len(run["curves"]["val_miou"]) == run["epochs"] == len(lines) - 1
     for address in filter(None, (run["report"], run["tiles"])):
-        assert (runs / address).is_file()
+        assert (runs / unquote(address)).is_file()
+
+
+def test_the_address_of_a_report_stands_whatever_signs_are_in_the_name_of_the_run(runs):
+    (runs / "first run").rename(runs / "run #1?")
+    (runs / "run #1?" / "report.html").touch()
+    (run,) = [run for run in read_board(runs).runs if run["name"] == "run #1?"]
+    assert run["report"] == "run%20%231%3F/report.html"
 
 
 def test_settings_that_all_runs_share_are_left_out(runs):

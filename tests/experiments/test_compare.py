@@ -258,7 +258,7 @@ class TestOtherItems:
     @pytest.mark.parametrize(
         ("odd", "reason"),
         [
-            ({"test": (3, 8)}, "other items of the data: 1 of its 2 items are not among the 3 of most runs"),
+            ({"test": (3, 8)}, "other items of the data: 1 of its 2 items is not among the 3 of most runs"),
             ({"fingerprint": "other"}, "other data: its 3 items have the same names"),
             (
                 {"fingerprint": "other", "names": [f"{n}.jpg" for n in range(10)]},
@@ -337,8 +337,12 @@ class TestRunsWithoutAScore:
 
     def test_are_an_error_if_no_run_has_a_score(self, write):
         folder = write("b", 0.5, status="interrupted")
-        with pytest.raises(RequestError, match="interrupted"):
+        with pytest.raises(RequestError, match=r"^No run has scores of the test subset: .*b: interrupted"):
             marsseg.compare(folder)
+        for number in range(6):
+            write(f"more/{number}", 0.5, status="interrupted")
+        with pytest.raises(RequestError, match="4: interrupted; and 1 more"):
+            marsseg.compare(folder.parent / "more")
 
     def test_include_those_with_an_undefined_score(self, write):
         undefined, good = write("a", None, loss="dice"), write("b", 0.5)

@@ -94,7 +94,7 @@ class TestTheCommand:
         ("words", "message"),
         [
             (["--format", "onxn", "--out", "a.onnx"], "There is no exporter 'onxn'.*Did you mean 'onnx'"),
-            (["--format", "keras", "--out", "a.onnx"], "The file ends in .keras, but 'a.onnx' does not"),
+            (["--format", "keras", "--out", "a.onnx"], "The file must end in .keras, but 'a.onnx' does not"),
             (["--format", "keras,keras", "--out", "a.keras"], "A network is written in one format"),
             (["--format", "keras", "--out", "a.keras", "--output", "label"], "Did you mean 'labels'"),
             (["--format", "keras", "--out", "a.keras", "--size", "fre"], "--size"),

@@ -64,7 +64,7 @@ def run(photographs, tmp_path_factory):
 def test_a_photograph_is_resized_as_for_the_training_and_its_mask_has_its_size(run, photographs, cli, tmp_path, jobs):
     answer = cli("predict", str(run.path), str(photographs / "images"), "--out", "out", "--probabilities", *jobs)
     assert answer.code == 0, answer.err
-    assert "As for the training, each image is resized whole to 16×32 pixels" in answer.err.replace("\n", " ")
+    assert "As in the training, each image is resized whole to 16×32 pixels" in answer.err.replace("\n", " ")
     with Image.open(photographs / "images" / "1.png") as picture:
         small = np.asarray(picture.resize(SIZE[::-1], Image.Resampling.BILINEAR))
     (expected,) = marsseg.predict(run, [small], probabilities=True)

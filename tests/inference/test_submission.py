@@ -58,7 +58,7 @@ def test_counts_pixels_labelled_0(tmp_path):
 
 
 def test_of_images_of_two_sizes_is_refused_and_leaves_nothing(tmp_path):
-    with pytest.raises(RequestError, match=r"Image 1 has 3×2 pixels, the images before it have 2×3\."):
+    with pytest.raises(RequestError, match=r"Image 1 has 3×2 pixels; the images before it have 2×3\."):
         write(tmp_path / "sub.csv", [np.ones((2, 3), np.uint8), np.ones((3, 2), np.uint8)])
     assert not list(tmp_path.iterdir())
 

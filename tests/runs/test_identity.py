@@ -158,7 +158,7 @@ class TestLeaks:
         images[7] = images[3]
         copied = replace(data, images=images)
         assert identical_across(copied, Split((3, 7), (1,), (2,))) == ""
-        assert "2 images are identical to one in another subset of the split (3, 7" in identical_across(
+        assert "2 images are identical to one in another subset of the split (3, 7)," in identical_across(
             copied, Split((3, 4), (1,), (7,))
         )
 

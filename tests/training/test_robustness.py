@@ -154,7 +154,7 @@ def test_a_wrong_request_leaves_no_folder(tmp_path, words, message):
 
 @pytest.mark.parametrize(
     ("names", "ignore_classes", "message"),
-    [(("a", "a"), (), "with different names"), (("a", "b"), (0, 1), "All classes are ignored")],
+    [(("a", "a"), (), "Two classes have the name a."), (("a", "b"), (0, 1), "All classes are ignored")],
 )
 def test_data_without_distinct_classes_is_refused(names, ignore_classes, message):
     with pytest.raises(RequestError, match=message):

@@ -105,7 +105,11 @@ def open_parts(out: Path, shape: tuple[int, int], request: Mapping[str, Any]) ->
             yield Parts(folder, shape)
             shutil.rmtree(folder, ignore_errors=True)
     except BlockingIOError as cause:
-        raise RequestError("Another process is predicting this map.", where=str(folder)) from cause
+        raise RequestError(
+            "Another process is predicting this map.",
+            where=str(folder),
+            hint="Wait until it has ended, or choose another name with --out.",
+        ) from cause
 
 
 def recorded(folder: Path) -> str:

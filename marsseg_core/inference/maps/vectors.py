@@ -27,7 +27,7 @@ def check_vectors(path: Path, source: Any) -> None:
         raise RequestError(
             f"Polygons are written as a GeoPackage, not as '{path.name}'.",
             where="--vectors",
-            hint=f"End it in {SUFFIX}.",
+            hint=f"End its name in {SUFFIX}.",
         )
     if not source.crs or source.gcps[0] or source.transform.is_identity:
         raise RequestError(

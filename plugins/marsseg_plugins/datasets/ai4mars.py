@@ -76,8 +76,9 @@ class AI4Mars(ResizedDataset):
 
     @classmethod
     def explain(cls, path: Path) -> str:
-        inside = [name for name in ("msl", "mer", "m2020") if (path / name).is_dir()]
-        without = f" {', '.join(f'{name}/' for name in inside)} is there, but without these folders." if inside else ""
+        inside = [f"{name}/" for name in ("msl", "mer", "m2020") if (path / name).is_dir()]
+        verb = "is" if len(inside) == 1 else "are"
+        without = f" {' and '.join(inside)} {verb} there, but without these folders." if inside else ""
         return f"It looks for {', '.join(f'{folder}/' for folder in _FOLDERS)}, or one of them.{without}"
 
     def resizing(self) -> Resizing:

@@ -288,9 +288,15 @@ class NpzArchive:
         with self._open(name) as file:
             shape, dtype, _ = read_npy_header(file)
         if (member := self._zip.getinfo(f"{name}.npy")).compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-            self.refuse(f"{name} is not compressed as NumPy does it (zip method {member.compress_type}).")
+            self.refuse(
+                f"{name} is not compressed as NumPy does it (zip method {member.compress_type}).",
+                hint="Save it with np.savez or np.savez_compressed.",
+            )
         if dtype.hasobject:
-            self.refuse(f"{name} holds pickled objects. They could run code when read, so marsseg never loads them.")
+            self.refuse(
+                f"{name} holds pickled objects. They could run code when read, so marsseg never loads them.",
+                hint="Save an array of numbers instead, or of texts: dtype=str.",
+            )
         if dtype.kind not in kinds:
             self.refuse(f"{name} must hold {_KINDS[kinds]}, not {dtype}.")
         if not all(length > 0 for length in shape):

@@ -47,18 +47,18 @@ def read_coco(path: Path, pixel_limit: int) -> CocoFile:
     for annotation in annotations:
         if _whole(annotation, "image_id") not in known or _whole(annotation, "category_id") not in names:
             number = annotation.get("id")
-            refuse_file(path, f"Annotation {number} is of an image or a category that is not in the file.")
+            refuse_file(path, f"Annotation {number} names an image or a category that is not in the file.")
         by_image[annotation["image_id"]].append(annotation)
     images = [_image(path, picture, by_image[picture["id"]], pixel_limit) for picture in pictures]
     if len({image.file_name for image in images}) < len(images):
-        refuse_file(path, "Two images have one file_name.")
+        refuse_file(path, "Two images have the same file_name.")
     return CocoFile(path, images, names)
 
 
 def _entries(path: Path, content: Any, key: str) -> list[Mapping[str, Any]]:
     entries = content.get(key) if isinstance(content, dict) else None
     if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
-        refuse_file(path, f"This is no JSON of COCO: it has no list of {key}.")
+        refuse_file(path, f"This is not a COCO file: it has no list of {key}.")
     return entries
 
 
@@ -70,7 +70,7 @@ def _names(path: Path, categories: Sequence[Mapping[str, Any]]) -> dict[int, str
             refuse_file(path, "Each category needs an id, which is a whole number, and a name.")
         names[number] = name
     if len(set(names.values())) < len(categories):
-        refuse_file(path, "Two categories have one id or one name.")
+        refuse_file(path, "Two categories have the same id or the same name.")
     return {number: names[number] for number in sorted(names)}
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from marsseg_core.plugin_api import ITEM_LIMIT, PIXEL_LIMIT, param
+from marsseg_core.plugin_api import ITEM_LIMIT, PIXEL_LIMIT, counted, param
 
 from .mars import MARS_CLASSES
 from .resized import ResizedDataset
@@ -71,7 +71,7 @@ class Folder(ResizedDataset):
 
     generic = True
 
-    path: str = param(help="the folder, a .csv file of paths, or a .json file of COCO")
+    path: str = param(help="the folder, a .csv file of paths, or a COCO .json file")
     layout: Literal[
         "auto", "two_folders", "suffix", "voc", "cityscapes", "table", "pattern", "coco", "labelme", "plain"
     ] = param(
@@ -346,5 +346,6 @@ class Folder(ResizedDataset):
             return MARS_CLASSES if classes is None else classes.names
         names = MARS_CLASSES if self.classes == "mars" else self.classes
         if classes is not None and len(names) != len(classes.names):
-            refuse_file(self.path, f"classes names {len(names)} classes, but the class file has {len(classes.names)}.")
+            given = counted(len(names), "class", "classes")
+            refuse_file(self.path, f"`classes` names {given}, but the class file has {len(classes.names)}.")
         return names

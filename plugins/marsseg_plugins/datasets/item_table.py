@@ -13,6 +13,7 @@ from marsseg_core.plugin_api import (
     SUBSET_WORDS,
     SUBSETS,
     Table,
+    counted,
     get_logger,
     nearest,
     read_table,
@@ -60,13 +61,13 @@ def apply_item_table(folder: Path, pairs: Sequence[Pair], *, groups: bool, unpai
         listed.append(replace(pair, name=column[_ITEM][row]) if _FILE in column else pair)
         rows.append(row)
     if missing:
-        count = "1 item has" if len(missing) == 1 else f"{len(missing):,} items have"
-        fault = f"{count} no image and mask: {some(missing)}."
+        fault = f"{counted(len(missing), 'item has', 'items have')} no image and mask: {some(missing)}."
         report_unpaired([fault], unpaired, path, remaining=len(pairs))
     others = [pair for pair in pairs if pair.image not in line_of_image]
     if others:
         names = some([pair.name for pair in others])
-        get_logger(__name__).warning("%d images are not in %s: %s.", len(others), path, names)
+        count = counted(len(others), "image is", "images are")
+        get_logger(__name__).warning("%s not in %s: %s.", count, path, names)
     found = [*listed, *others]
     if _SUBSET in column:
         subsets = [*_subsets(path, table, column[_SUBSET], rows), *[""] * len(others)]

@@ -18,6 +18,8 @@ _ROBOFLOW: Final = "_classes.csv"
 _JSON: Final = ("classes.json", "class_names.json", "id2label.json")
 _MAX_BYTES: Final = 2**20
 
+_REMOVE: Final = "Remove one of them."
+
 # What VOC's palette has at 255, and with it CVAT: pixels that belong to no class.
 _VOID_COLOUR: Final = (224, 224, 192)
 
@@ -32,7 +34,7 @@ def find_class_file(folder: Path) -> tuple[ClassFile | None, list[Path]]:
     others = others or [path for place in ("", "train") if (path := folder / place / _ROBOFLOW).is_file()][:1]
     if len(own or others) > 1:
         first, second = (own or others)[:2]
-        refuse_file(folder, f"There are two class files, {first.name} and {second.name}.")
+        refuse_file(folder, f"There are two class files, {first.name} and {second.name}.", hint=_REMOVE)
     if own and others:
         unread = ", ".join(path.name for path in others)
         get_logger(__name__).warning("%s: the classes are those of %s; not read: %s", folder.name, own[0].name, unread)
@@ -43,7 +45,7 @@ def read_own_class_file(folder: Path) -> tuple[ClassFile | None, list[Path]]:
     """Return the same as `find_class_file`, but of marsseg's own files alone, as in older plans."""
     own = [path for name in FILE_NAMES if (path := folder / name).is_file()]
     if len(own) > 1:
-        refuse_file(folder, f"There are two class files, {' and '.join(FILE_NAMES)}.")
+        refuse_file(folder, f"There are two class files, {' and '.join(FILE_NAMES)}.", hint=_REMOVE)
     return (read_class_file(own[0]) if own else None), own
 
 
@@ -102,7 +104,7 @@ def _numbered(path: Path, pairs: list[tuple[int, str]]) -> ClassFile:
     named = [(number, name) for number, name in pairs if number != VOID and name != VOID_NAME]
     names = [name for _, name in named]
     if len(set(names)) < len(names):
-        refuse_file(path, "Two classes have one name.")
+        refuse_file(path, "Two classes have the same name.")
     _check_count(path, names)
     ids = {number: index for index, (number, _) in enumerate(named)}
     void = {number: VOID for number, name in pairs if name == VOID_NAME}

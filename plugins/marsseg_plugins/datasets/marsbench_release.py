@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from marsseg_core.plugin_api import SUBSET_WORDS, read_text, refuse_file, some
+from marsseg_core.plugin_api import SUBSET_WORDS, counted, read_text, refuse_file, some
 
 from .matching import by_key, matched
 from .pairs import Pair
@@ -94,7 +94,8 @@ def _listed(pairs: Sequence[Pair], path: Path) -> list[Pair]:
             kept.append(pair)
     if unknown:
         names = sorted(name for _, name in unknown)
-        refuse_file(path, f"{len(names):,} of its images are not in data/: {some(names)}.")
+        count = counted(len(names), "of its images is", "of its images are")
+        refuse_file(path, f"{count} not in data/: {some(names)}.")
     return kept
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from marsseg_core.plugin_api import ITEM_LIMIT, VOID, Dataset, RequestError, param
+from marsseg_core.plugin_api import ITEM_LIMIT, VOID, Dataset, RequestError, counted, param
 
 from .mars import MARS_CLASSES
 from .values import BINARY_HELP, IGNORED_HELP, PER_HELP, RANGE_HELP, Ignored, RangePer, check_range
@@ -104,9 +104,9 @@ class Npz(Dataset):
             return facts.class_names or MARS_CLASSES
         names = MARS_CLASSES if self.classes == "mars" else self.classes
         if facts.class_names is not None and len(names) != len(facts.class_names):
-            raise RequestError(
-                f"classes names {len(names)} classes, but the file has {len(facts.class_names)}.", where=self.path
-            )
+            given = counted(len(names), "class", "classes")
+            what = f"`classes` names {given}, but the file has {len(facts.class_names)}."
+            raise RequestError(what, where=self.path)
         return names
 
     def unlabelled(self) -> np.ndarray | None:

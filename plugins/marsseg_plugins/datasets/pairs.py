@@ -28,6 +28,7 @@ from marsseg_core.plugin_api import (
     image_size,
     note_warnings,
     refuse_file,
+    some,
     tile_name,
     to_colour,
     to_grey,
@@ -38,6 +39,9 @@ from .resizing import Resizing
 # How many images are asked for their sizes, and how many sizes are listed, where they should be equal.
 _MOST_ASKED: Final = 1_000
 _MOST_LISTED: Final = 6
+
+# How many names of classes a message lists.
+_CLASSES_SHOWN: Final = 8
 
 Colour = Literal["as_is", "grey", "rgb"]
 Unpaired = Literal["refuse", "skip"]
@@ -120,7 +124,7 @@ def check_ids(path: Path, mask: np.ndarray, class_names: Sequence[str]) -> None:
         refuse_file(
             path,
             f"The mask holds the value {beyond[0]}; the classes are 0 to {len(class_names) - 1} "
-            f"({', '.join(class_names)}), and {VOID} for void.",
+            f"({some(class_names, _CLASSES_SHOWN)}), and {VOID} for void.",
         )
 
 

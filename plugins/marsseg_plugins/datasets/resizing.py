@@ -91,8 +91,10 @@ class Resizing:
                 f"{tiles}: {100 * (1 - once / pixels):.3g} % of all pixels are in several tiles, and count in each."
             )
         if smaller:
+            verb = "is" if smaller == 1 else "are"
             lines.append(
-                f"{smaller:,} of {len(sizes):,} images are smaller than a tile: they are filled up with black and void."
+                f"{smaller:,} of {len(sizes):,} images {verb} smaller than a tile, and {verb} filled up with black and "
+                "void."
             )
         return lines
 

@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Final
 
-from marsseg_core.plugin_api import SUBSET_WORDS, read_text, refuse_file, some
+from marsseg_core.plugin_api import SUBSET_WORDS, counted, read_text, refuse_file, some
 
 from .matching import by_key, matched
 from .pairs import Pair
@@ -35,7 +35,8 @@ def find(root: Path, *, by_day: bool) -> Contents:
     files = sorted((root / "split").glob("*.json"))
     subsets = _subsets(files, images)
     if subsets and (left_out := [key for key in keys if key not in subsets]):
-        faults.append(f"{len(left_out):,} images are in no file of split/: {some(left_out)}.")
+        count = counted(len(left_out), "image is", "images are")
+        faults.append(f"{count} in no file of split/: {some(left_out)}.")
         keys = [key for key in keys if key in subsets]
     days = {key: match[1] for key in keys if (match := _DAY.match(Path(key).name))} if by_day else {}
     pairs = [
@@ -64,9 +65,10 @@ def _subsets(files: Collection[Path], images: Mapping[str, Path]) -> dict[str, s
             if key not in images:
                 missing.append(key)
         if missing:
+            count = counted(len(missing), "of its images is", "of its images are")
             refuse_file(
                 path,
-                f"{len(missing):,} of its images are not in images/: {some(missing)}.",
+                f"{count} not in images/: {some(missing)}.",
                 hint="Unpack the whole release, or remove the folder split/ to draw the subsets.",
             )
     return subset_of

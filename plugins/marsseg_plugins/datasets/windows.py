@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Final, NoReturn
 
 import numpy as np
 
@@ -97,7 +97,7 @@ class Windows:
         count = _Count()
         places, classes = self._places(writer, count)
         if not count.kept:
-            refuse_file(folder, "No window has labels: masks are void, or images have no data, wherever one has them.")
+            self._refuse_all(count, folder)
         if wanted.per == "image":
             common = Converter(Scaling(wanted.low, wanted.high, per="image"))
         else:
@@ -127,6 +127,16 @@ class Windows:
                     writer.progress(count.kept + done, 2 * count.kept)
         note_warnings(writer, self._remarks(count))
         return common, classes
+
+    def _refuse_all(self, count: _Count, folder: str) -> NoReturn:
+        """Raise RequestError because no window is kept."""
+        if not count.labelled:
+            refuse_file(folder, "No window has labels: the masks are void wherever the images have data.")
+        refuse_file(
+            folder,
+            f"No window has enough labels: least_labelled={self.least_labelled:g} asks for more than any of them has.",
+            hint="Lower least_labelled, or make the windows smaller: height and width.",
+        )
 
     def _places(self, writer: Writer, count: _Count) -> tuple[list[list[tuple[int, int]]], int]:
         """Return the first row and column of the windows to keep, for each pair, and the number of classes."""
@@ -178,14 +188,16 @@ class Windows:
     def _remarks(self, count: _Count) -> list[str]:
         lines = []
         if count.kept < count.windows:
-            lines.append(f"{count.kept:,} of {count.windows:,} windows have labels; the others are left out.")
+            enough = "enough labels" if count.lost else "labels"
+            lines.append(f"{count.kept:,} of {count.windows:,} windows have {enough}; the others are left out.")
         if count.lost:
             share = f"{100 * count.lost / count.labelled:.3g} %"
             lines.append(f"{share} of the labelled pixels are in windows that have fewer than least_labelled says.")
         if count.smaller:
+            verb = "is" if len(count.smaller) == 1 else "are"
             lines.append(
-                f"{len(count.smaller):,} of {len(self.pairs):,} images are smaller than a window: they are filled up "
-                "with black and void."
+                f"{len(count.smaller):,} of {len(self.pairs):,} images {verb} smaller than a window, and {verb} filled "
+                "up with black and void."
             )
         return lines
 

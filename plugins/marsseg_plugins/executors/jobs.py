@@ -34,7 +34,7 @@ def check_queue(cluster: str) -> None:
         raise RequestError(
             "There is no SLURM on this machine: the command srun is missing.",
             where="--on slurm",
-            hint="Start it where jobs are submitted. To try it without a queue: --on slurm:cluster=local",
+            hint="Start marsseg where jobs are submitted. To try it without a queue: --on slurm:cluster=local",
         )
 
 

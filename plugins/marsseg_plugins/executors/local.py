@@ -128,6 +128,8 @@ class _Process:
     def end(self) -> str:
         """Wait for the end of the process, and describe it in words."""
         code = self._process.wait()
+        if code == -9:  # SIGKILL, which Windows does not have
+            return f"signal {-code}, as when memory runs out"
         return f"signal {-code}" if code < 0 else f"exit code {code}"
 
     def kill(self) -> None:

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from marsseg_core.plugin_api import ExecutorSpec, Processes, RequestError, Task, TaskResult, Workers
+from marsseg_core.plugin_api import ExecutorSpec, Processes, RequestError, Task, TaskResult, Workers, counted
 
 from .optional import import_extra
 from .remote import answer_of, do
@@ -69,11 +69,11 @@ class RayWorkers(Workers):
         fit = [all(node.get(_RESOURCES[key], 0) >= needed for key, needed in needs.items()) for node in nodes]
         if sum(fit) < self._nodes:
             self.stop()
-            wanted = ", ".join(f"{needed:g} {_RESOURCES[key]}" for key, needed in needs.items() if needed)
+            wanted = ", ".join(_amount(key, needed) for key, needed in needs.items() if needed)
             what = f"No node of the Ray cluster has {wanted}."
             if self._nodes > 1:
-                what = f"The Ray cluster has {sum(fit)} nodes with {wanted}, not {self._nodes}."
-            raise RequestError(what, where="--on ray", hint="ray status shows it.")
+                what = f"The Ray cluster has {counted(sum(fit), 'node')} with {wanted}, not {self._nodes}."
+            raise RequestError(what, where="--on ray", hint="`ray status` shows what the nodes have.")
 
     @property
     def places(self) -> int:
@@ -163,6 +163,17 @@ class _Group:
     references: Sequence[Any]
     placement: Any = None
     answers: dict[Any, Mapping[str, Any]] = field(default_factory=dict)
+
+
+def _amount(key: str, needed: float) -> str:
+    """Return how much of a resource is needed, such as "2 CPUs" or "16 GB of memory"; Ray counts memory in bytes.
+
+    >>> _amount("num_cpus", 2), _amount("num_gpus", 1), _amount("memory", 16 * 2**30)
+    ('2 CPUs', '1 GPU', '16 GB of memory')
+    """
+    if key == "memory":
+        return f"{needed / 2**30:g} GB of memory"
+    return f"{needed:g} {_RESOURCES[key]}{'' if needed == 1 else 's'}"
 
 
 def do_on_node(

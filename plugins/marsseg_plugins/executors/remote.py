@@ -30,7 +30,8 @@ def do(
         os.chdir(directory)
     except OSError as error:
         return {
-            "error": f"{directory} cannot be opened on {os.uname().nodename}: {error.strerror}. All machines need it."
+            "error": f"{directory} cannot be opened on {os.uname().nodename}: {error.strerror}. "
+            "All machines must have this folder."
         }
     return Task(**task).answer()
 

@@ -264,7 +264,7 @@ def test_a_class_file_names_the_classes(folder):
     assert folder.load(classes=("x", "y")).class_names == ("x", "y")
     assert folder.load(ignore_classes=(1,)).ignore_classes == (1,)
     error = folder.refusal(classes=("x", "y", "z"))
-    assert error.what == "classes names 3 classes, but the class file has 2."
+    assert error.what == "`classes` names 3 classes, but the class file has 2."
 
 
 def test_background_is_ignored_at_any_id_unless_the_user_says_otherwise(folder):
@@ -290,7 +290,7 @@ def test_coloured_masks_are_read_by_the_colours_of_the_class_file(folder, mode, 
     np.testing.assert_array_equal(folder.load().masks[0], mask)
     (folder.path / name).write_text("ground,10,20,30\nrock,200,0,0\n")
     error = folder.refusal()
-    assert error.what.startswith("The mask has the colour 0,0,0, which is that of no class.")
+    assert error.what.startswith("The mask has the colour 0,0,0, which belongs to no class.")
     assert error.what.endswith("The nearest colour is 10,20,30, ground.")
 
 

@@ -47,6 +47,8 @@ def test_the_order_is_that_of_the_table_and_other_images_come_last(table, caplog
     pairs = table("item,file\nlast,s/d.png\nfirst,a")
     assert [pair.name for pair in pairs] == ["last", "first", "b.png", "s/c.jpg"]
     assert any("2 images are not in" in message and "b.png, s/c.jpg" in message for message in caplog.messages)
+    table("item\na.png\nb.png\ns/c.jpg")
+    assert any("1 image is not in" in message and ": s/d.png." in message for message in caplog.messages)
 
 
 def test_a_table_of_something_else_is_not_used(table, caplog):

@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 from marsseg_core.errors import RequestError
+from marsseg_plugins.datasets.ai4mars import AI4Mars
 from marsseg_plugins.datasets.folder import Folder
 from marsseg_plugins.datasets.layouts.voc import voc_colour
 from marsseg_plugins.datasets.layouts.words import meaning_of
@@ -443,7 +444,7 @@ def test_a_table(tree):
         ("", "There is no column image."),
         ("image,file\na,b\n", "There is no column mask."),
         ("image,mask\n,b\n", "Line 2 names no image."),
-        ("image,mask\na.png,m.png\na.png,m.png\n", "Line 3 names the image a.png again, which is in line 2."),
+        ("image,mask\na.png,m.png\na.png,m.png\n", "Line 3 names the image a.png again; it is in line 2 already."),
         ("image,mask,split\na.png,m.png,tain\n", "Line 2: there is no subset tain."),
         ("image,mask\na.png,m.png,3\n", "Line 2 has 3 fields; the header has 2."),
         ("image,mask\nb.png,m.png\n", "1 image of the table does not exist: b.png."),
@@ -478,7 +479,7 @@ def test_what_is_not_read_is_said_with_the_reason(tree):
     assert tree.told == [
         f"Left out of mine: 1 image has no mask: {there[0]}.",
         f"Not read in mine: 1 × hidden ({there[1]}); "
-        f"4 × no image by its suffix ({there[2]}, {there[3]}, {there[4]} and 1 more).",
+        f"4 × not an image by its suffix ({there[2]}, {there[3]}, {there[4]} and 1 more).",
     ]
 
 
@@ -522,6 +523,15 @@ def test_where_nothing_fits_each_data_set_says_what_it_looks_for(tree, cli):
     assert "maks/: did you mean 'mask" in error
     assert f"deep/ has the layout two_folders: pass {tree.root / 'deep'}." in error
     assert tree.refusal().hint.startswith("It looks for ")
+
+
+def test_several_folders_that_nothing_reads_are_told_in_the_plural(tree):
+    for number in range(7):
+        tree.write(f"{number}/notes.txt", "")
+    assert "There: 0/, 1/, 2/, 3/, 4/, 5/, 1 more folder." in tree.refusal().hint
+    for rover in ("msl", "m2020"):
+        (tree.root / rover).mkdir()
+    assert "msl/ and m2020/ are there, but without these folders." in AI4Mars.explain(tree.root)
 
 
 def test_where_two_layouts_fit_the_user_says_which(tree):

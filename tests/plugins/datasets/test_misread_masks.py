@@ -77,6 +77,10 @@ class TestClasses:
             "No mask has a pixel of class_1 (1), class_2 (2): do the classes match the masks?"
         ]
 
+    def test_of_many_that_do_not_occur_the_first_are_named(self, folder):
+        (line,) = doubts(load(folder([[0, 19]])), None)
+        assert line.endswith(" class_7 (7), class_8 (8) and 10 more: do the classes match the masks?")
+
     def test_mars_must_be_requested(self, folder):
         path = folder([[0, 1, 2]])
         assert (load(path, classes="mars").class_names, load(path, classes="mars").ignore_classes) == (MARS, (0,))
@@ -402,7 +406,7 @@ class TestTiles:
         assert image.ravel().tolist() == [7, 7, 7, 0]
         assert mask.tolist() == [[0, 0, 0, 255]]
         assert fitting.remarks([(1, 3), (1, 8)]) == [
-            "1 of 2 images are smaller than a tile: they are filled up with black and void."
+            "1 of 2 images is smaller than a tile, and is filled up with black and void."
         ]
 
     def test_told_when_the_set_is_opened(self, folder, caplog):

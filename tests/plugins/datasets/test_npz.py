@@ -472,7 +472,7 @@ def test_class_names_of_the_file_come_before_mars_and_after_the_users(save):
         data = Npz(path, classes=classes).load()
         assert (data.class_names, data.ignore_classes) == (("a", "b", "c", "d", "e"), (2,))
     assert Npz(path, classes="mars", ignore_classes=None).load().ignore_classes == ()
-    assert refusal(path, classes=("x", "y")).what == "classes names 2 classes, but the file has 5."
+    assert refusal(path, classes=("x", "y")).what == "`classes` names 2 classes, but the file has 5."
 
 
 @pytest.mark.parametrize(

@@ -169,8 +169,8 @@ class TestLabelme:
                 {"a.json": labelme(), "b.json": labelme(), "c.json": labelme()},
                 "2 .json files have no image: b.json, c.",
             ),
-            ({"a.json": []}, "This is no JSON of labelme: it has no list of shapes."),
-            ({"a.json": {"shapes": []}}, "This JSON has no imageHeight and imageWidth"),
+            ({"a.json": []}, "This is not a labelme file: it has no list of shapes."),
+            ({"a.json": {"shapes": []}}, "It has no imageHeight and imageWidth, or more pixels than the limit of "),
             ({"a.json": labelme({"points": []})}, "A shape has no label."),
             ({"a.json": labelme({"label": "x", "points": []})}, "Shape 1 (x) cannot be drawn: a polygon cannot have 0"),
             ({"a.json": labelme(size=(12, 10))}, "The annotations are for 12 × 10 pixels, but a.png has 10 × 12."),
@@ -281,7 +281,7 @@ class TestCoco:
             "mine has the layout coco: smaller annotations over larger ones; what none covers is background."
         )
         assert "1 × not in the .json file (" in caplog.messages[1]
-        assert caplog.messages[2] == "mine: 1 of 2 images have no annotation: they are all background."
+        assert caplog.messages[2] == "mine: 1 of 2 images has no annotation, and so only background."
 
     @pytest.mark.parametrize(
         ("annotations", "images"),
@@ -312,16 +312,16 @@ class TestCoco:
     @pytest.mark.parametrize(
         ("content", "what"),
         [
-            ({"images": []}, "This is no JSON of COCO: it has no list of annotations."),
-            (coco(["a.png"], [square(1, 5, 7, 0, 0, 1, 1)]), "Annotation 1 is of an image or a category that is not"),
-            (coco(["a.png"], [square(1, 0, 8, 0, 0, 1, 1)]), "Annotation 1 is of an image or a category that is not"),
-            (coco(["a.png"], categories=[(1, "x"), (1, "y")]), "Two categories have one id or one name."),
+            ({"images": []}, "This is not a COCO file: it has no list of annotations."),
+            (coco(["a.png"], [square(1, 5, 7, 0, 0, 1, 1)]), "Annotation 1 names an image or a category that is not"),
+            (coco(["a.png"], [square(1, 0, 8, 0, 0, 1, 1)]), "Annotation 1 names an image or a category that is not"),
+            (coco(["a.png"], categories=[(1, "x"), (1, "y")]), "Two categories have the same id or the same name."),
             (
                 coco(["a.png"], categories=[("1", "x")]),
                 "Each category needs an id, which is a whole number, and a name",
             ),
             (coco(["../a.png"]), "The file_name of image 0 is not a path below a folder."),
-            (coco(["a.png", "a.png"]), "Two images have one file_name."),
+            (coco(["a.png", "a.png"]), "Two images have the same file_name."),
             (coco(["a.png", "b.png"]), "1 image of the .json file does not exist: b.png."),
             (
                 coco(["a.png"], [square(1, 0, 7, 0, 0, 1, 1) | {"segmentation": []}]),

@@ -184,7 +184,7 @@ def test_lunar(tried):
     assert all(colour in message for colour in ("(0, 0, 0)", "(255, 0, 0)", "(0, 255, 0)", "(0, 0, 255)"))
     tree.write("classes.csv", "ground,0,0,0\nsky,255,0,0\nsmall rock,0,255,0\nlarge rock,0,0,255\n")
     shades = tree.refused(images=images, masks="images/ground/ground{name}.png")
-    assert "The mask has the colour 0,212,0, which is that of no class." in shades
+    assert "The mask has the colour 0,212,0, which belongs to no class." in shades
     data = tree.read(images=images, masks="images/clean/clean{name}.png")
     assert (len(data), data.class_names[3], ids(data)) == (2, "large rock", [0, 1, 2, 3])
 
@@ -240,4 +240,4 @@ def test_the_classes_of_roboflow_must_have_values(tried):
 def test_colours_of_two_classes_are_black_and_white(tried):
     tree = tried(public_trees.camvid)
     (tree.root / "class_dict.csv").unlink()
-    assert "which is that of no class" in tree.refused(binary=True)
+    assert "which belongs to no class" in tree.refused(binary=True)

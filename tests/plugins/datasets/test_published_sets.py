@@ -106,7 +106,7 @@ class TestS5Mars(DatasetContract):
 
     def test_an_image_that_only_the_split_knows_is_refused(self):
         Path(self.component.path, "images/easy/0100ML0004500000100007E01.jpg").unlink()
-        assert "1 of its images are not in images/: easy/0100ML" in refusal(self.component).what
+        assert "1 of its images is not in images/: easy/0100ML" in refusal(self.component).what
 
     @pytest.mark.parametrize(
         ("text", "what"),
@@ -187,7 +187,7 @@ class TestMarsBench(DatasetContract):
         [
             ("name,split\n", "A partition has the columns file_id and split, not name, split."),
             ("file_id,split\n001.jpg,training day\n", "Line 2 does not name an image and a subset"),
-            ("file_id,split\n009.jpg,train\n", "1 of its images are not in data/: 009.jpg."),
+            ("file_id,split\n009.jpg,train\n", "1 of its images is not in data/: 009.jpg."),
         ],
     )
     def test_a_bad_partition_is_refused(self, text, what):

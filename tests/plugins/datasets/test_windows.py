@@ -76,6 +76,7 @@ class TestWindows:
         with caplog.at_level(logging.WARNING):
             data = mosaics.load(least_labelled=0.1)
         assert list(data.names) == ["a.tif@r0c0"]
+        assert "1 of 9 windows have enough labels; the others are left out." in caplog.text
         assert "5.26 % of the labelled pixels are in windows that have fewer" in caplog.text  # 1 of 19
 
     def test_of_an_image_are_one_group(self, mosaics):
@@ -106,7 +107,7 @@ class TestWindows:
             data = mosaics.load(height=32, width=32)
         assert data.images.shape == (1, 32, 32, 1)
         np.testing.assert_array_equal(data.images[0, :20, :30, 0], image)
-        assert "1 of 1 images are smaller than a window" in caplog.text
+        assert "1 of 1 images is smaller than a window, and is filled up with black and void." in caplog.text
 
     def test_read_neither_image_nor_mask_whole(self, mosaics, monkeypatch):
         mosaics.pair()
@@ -124,7 +125,13 @@ class TestWindows:
     def test_of_images_without_labels_are_refused(self, mosaics):
         mosaics.pair()
         write(mosaics.path / "masks/a.tif", np.full((20, 30), 255, np.uint8))
-        assert "No window has labels" in mosaics.refusal()
+        assert "No window has labels: the masks are void wherever the images have data." in mosaics.refusal()
+
+    def test_with_too_few_labels_everywhere_are_refused_with_the_parameter_to_change(self, mosaics):
+        mosaics.pair()
+        error = mosaics.refusal(least_labelled=0.9)
+        assert "No window has enough labels: least_labelled=0.9 asks for more than any of them has." in error
+        assert "Lower least_labelled" in error
 
 
 class TestValues:

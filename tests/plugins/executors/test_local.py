@@ -55,6 +55,15 @@ def test_a_process_that_replaces_another_has_its_place(tmp_path):
         assert [process.slot for process in workers._processes] == [1, 0]
 
 
+def test_of_a_process_that_was_killed_the_usual_cause_is_told(tmp_path):
+    with Local().start(ExecutorSpec(tmp_path)) as workers:
+        workers.submit(Task("killed", "marsseg_core.testing.executors:sleep"))
+        workers._processes[0].kill()
+        while not (results := workers.wait(1.0)):
+            pass
+    assert results[0].error == "Its process ended: signal 9, as when memory runs out."
+
+
 def test_a_process_starts_with_its_first_task(tmp_path):
     with Local().start(ExecutorSpec(tmp_path, jobs=3)) as workers:
         assert workers.places == 3

@@ -33,8 +33,8 @@ class TestRay(ExecutorContract):
     name = "ray"
 
     def test_what_no_node_has_is_refused(self, tmp_path):
-        with pytest.raises(RequestError, match="No node of the Ray cluster has 1000 CPU, 3 GPU"):
-            Ray(cpus=1000, gpus=3).start(ExecutorSpec(tmp_path))
+        with pytest.raises(RequestError, match="has 1000 CPUs, 3 GPUs, 16 GB of memory"):
+            Ray(cpus=1000, gpus=3, memory=16).start(ExecutorSpec(tmp_path))
 
     def test_several_nodes_do_a_training_together(self, tmp_path):
         with Ray(nodes=2).start(ExecutorSpec(tmp_path)) as workers:

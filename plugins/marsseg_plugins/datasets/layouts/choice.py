@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from marsseg_core.plugin_api import SUFFIXES, RequestError, nearest, refuse_file
+from marsseg_core.plugin_api import SUFFIXES, RequestError, counted, nearest, refuse_file
 
 from . import cityscapes, coco, labelme, pattern, suffix, table, two_folders, voc
 from .base import Found, Layout, Wanted
@@ -113,9 +113,9 @@ def explain(path: Path) -> str:
     if not path.is_dir():
         return lines[0]
     folders = [folder.name for folder in subfolders(path)]
-    suffixes = Counter(Path(name).suffix.lower() or "no suffix" for name in _files(path))
+    suffixes = Counter(Path(name).suffix.lower() or "without a suffix" for name in _files(path))
     there = [f"{name}/" for name in folders[:_NAMED]]
-    there += [f"{len(folders) - _NAMED:,} more folders"] if len(folders) > _NAMED else []
+    there += [counted(len(folders) - _NAMED, "more folder")] if len(folders) > _NAMED else []
     there += [f"{count:,} {suffix}" for suffix, count in suffixes.most_common(_NAMED)]
     lines.append(f"There: {', '.join(there) or 'nothing'}.")
     fits = 0
@@ -145,7 +145,7 @@ def _examples(path: Path) -> list[str]:
             without.append(f"{within(path, Path(folder))}/ has no images, but {names[0]}.")
     if examples:
         more = len(examples) - _NAMED
-        end = f", and those of {more:,} more folder{'s' if more > 1 else ''}" if more > 0 else ""
+        end = f", and those of {counted(more, 'more folder')}" if more > 0 else ""
         return [*without[:_NAMED], f"Images here are, for example, {', '.join(examples[:_NAMED])}{end}. {HOW_TO_SAY}"]
     most = [suffix for suffix, _ in suffixes.most_common(_NAMED) if suffix]
     return [f"No file is an image ({', '.join(sorted(SUFFIXES))}), but there are {', '.join(most)}."] if most else []

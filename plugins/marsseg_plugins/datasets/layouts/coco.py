@@ -22,7 +22,7 @@ from .polygons import Ids
 from .walk import list_folder, merged, subfolders, within
 
 LOOKS_FOR: Final = (
-    "a .json file of COCO, annotations/instances_train.json and so on with the images in train/ or images/, or "
+    "a COCO .json file, annotations/instances_train.json and so on with the images in train/ or images/, or "
     "_annotations.coco.json beside the images"
 )
 
@@ -38,7 +38,7 @@ def find(root: Path, wanted: Wanted) -> Found:
     """List the images of all files of annotations, subset by subset."""
     files = _files(root)
     if not files:
-        refuse_file(root, "There is no .json file of COCO.", hint=f"It is found as {LOOKS_FOR}.")
+        refuse_file(root, "There is no COCO .json file.", hint=f"It is found as {LOOKS_FOR}.")
     sources = [(read_coco(path, wanted.pixel_limit), _subset(path) if len(files) > 1 else "") for path in files]
     sources.sort(key=lambda source: (*SUBSETS, "").index(source[1]))
     _check(root, sources)
@@ -59,6 +59,7 @@ def find(root: Path, wanted: Wanted) -> Found:
         listing = list_folder(folder)
         others = merged(others, {"not in the .json file": [path for path in listing.files if path not in paths]})
     empty = sum(not image.annotations for _, image in image_of.values())
+    verb = "has" if empty == 1 else "have"
     outside = "void" if ids.outside == VOID else "background"
     return Found(
         items,
@@ -67,7 +68,7 @@ def find(root: Path, wanted: Wanted) -> Found:
         others,
         classes=ClassFile(ids.names),
         draw=partial(_draw, image_of, ids),
-        remarks=[f"{empty:,} of {len(items):,} images have no annotation: they are all {outside}."] if empty else [],
+        remarks=[f"{empty:,} of {len(items):,} images {verb} no annotation, and so only {outside}."] if empty else [],
     )
 
 
@@ -96,16 +97,20 @@ def _subset(path: Path) -> str:
 
 
 def _check(root: Path, sources: Sequence[tuple[CocoFile, str]]) -> None:
-    """Raise RequestError if two files are of one subset, or have different categories."""
+    """Raise RequestError if two files are of the same subset, or have different categories."""
     for (source, subset), (other, its_subset) in pairwise(sources):
         if subset == its_subset:
             refuse_file(
                 root,
-                f"{source.path.name} and {other.path.name} are of one subset.",
+                f"{source.path.name} and {other.path.name} are of the same subset.",
                 hint=f"Pass the file that is meant, as in --data {source.path}.",
             )
         if source.names != other.names:
-            refuse_file(root, f"{source.path.name} and {other.path.name} have different categories.")
+            refuse_file(
+                root,
+                f"{source.path.name} and {other.path.name} have different categories.",
+                hint=f"Pass one of them, as in --data {source.path}.",
+            )
 
 
 def _folder(root: Path, source: CocoFile, images: str | None) -> Path:

@@ -85,10 +85,10 @@ def _shapes(path: Path, limit: int) -> tuple[list[dict[str, Any]], tuple[int, in
     content = read_json(path, _MAX_BYTES)
     shapes = content.get("shapes") if isinstance(content, dict) else None
     if not isinstance(shapes, list) or not all(isinstance(shape, dict) for shape in shapes):
-        refuse_file(path, "This is no JSON of labelme: it has no list of shapes.")
+        refuse_file(path, "This is not a labelme file: it has no list of shapes.")
     size = (content.get("imageHeight"), content.get("imageWidth"))
     if not all(type(length) is int and length > 0 for length in size) or size[0] * size[1] > limit:
-        refuse_file(path, "This JSON has no imageHeight and imageWidth, or more pixels than the limit.")
+        refuse_file(path, f"It has no imageHeight and imageWidth, or more pixels than the limit of {limit:,}.")
     return shapes, size
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, NoReturn
 
 from marsseg_core.plugin_api import SUBSET_WORDS, SUBSETS, SUFFIXES, RequestError, refuse_file
 
@@ -53,7 +53,7 @@ def find_by_patterns(root: Path, images: str, masks: str, suffixes: Collection[s
     for fields, mask in mask_of.items():
         other = by_shared.setdefault(_only(fields, both), mask)
         if other != mask:
-            refuse_file(mask, f"There is also {other.relative_to(root).as_posix()}: which of them is meant?")
+            _refuse_second(root, mask, other)
     items, without, unlabelled, elsewhere = [], [], [], []
     used: set[Path] = set()
     with_masks = {fields.subset for fields in mask_of}
@@ -98,9 +98,17 @@ def _matching(
             continue
         fields = Fields(*(match.groupdict().get(field) or "" for field in FIELDS))
         if fields in files:
-            refuse_file(path, f"There is also {files[fields].relative_to(root).as_posix()}: which of them is meant?")
+            _refuse_second(root, path, files[fields])
         files[fields] = path
     return files, others
+
+
+def _refuse_second(root: Path, path: Path, first: Path) -> NoReturn:
+    refuse_file(
+        path,
+        f"There is also {first.relative_to(root).as_posix()}: which of them is meant?",
+        hint="Remove one of them, or change the pattern so that it fits only one.",
+    )
 
 
 def _expression(root: Path, pattern: str) -> re.Pattern[str]:

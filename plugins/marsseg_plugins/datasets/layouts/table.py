@@ -38,7 +38,7 @@ def find(root: Path, wanted: Wanted) -> Found:
         if not name:
             refuse_file(root, f"Line {line} names no image.")
         if (other := lines.setdefault(name, line)) != line:
-            refuse_file(root, f"Line {line} names the image {name} again, which is in line {other}.")
+            refuse_file(root, f"Line {line} names the image {name} again; it is in line {other} already.")
         image, mask = root.parent / name, root.parent / mask_name
         absent = [kind for kind, path in zip(missing, (image, mask), strict=True) if not os.path.isfile(path)]
         if not mask_name and os.path.isfile(image):

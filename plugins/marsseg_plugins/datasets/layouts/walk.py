@@ -12,7 +12,7 @@ from typing import Final, NoReturn
 from marsseg_core.plugin_api import SUFFIXES, refuse_file
 
 HIDDEN: Final = "hidden"
-NO_IMAGE: Final = "no image by its suffix"
+NO_IMAGE: Final = "not an image by its suffix"
 LOOP: Final = "a link to a folder that is read already"
 
 # How many names are looked at to recognise a layout.
