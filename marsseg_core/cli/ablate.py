@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..conventions import HEADLINE
-from ..errors import RequestError
+from ..errors import RequestError, counted
 from ..networks.startup import check_backend
 from ..planning.executors import executor_of
 from ..registry.kinds import EXECUTOR
@@ -160,7 +160,8 @@ def _finish(sweep: Sweep, summary: Summary, by: str | None, json: bool) -> None:
     else:
         _print_results(sweep, summary, results[0])
     if missing := results[0].missing:
-        warn(f"{len(missing)} runs have no score. The first, {missing[0][0].name}: {missing[0][1]}")
+        count = counted(len(missing), "run has", "runs have")
+        warn(f"{count} no score. The first, {missing[0][0].name}: {missing[0][1]}")
 
 
 def _print_results(sweep: Sweep, summary: Summary, ablation: Ablation) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ..errors import RequestError, RunError
+from ..errors import RequestError, RunError, counted
 from ..networks.startup import check_backend
 from ..registry.session import open_session
 from .common_options import Decoding, Engine, Jobs, On, Plugins, Trust, Tta
@@ -226,7 +226,7 @@ def predict(
     else:
         _print_summary(summary, classes.names)
         for target in filter(None, (out, submission)):
-            print_text(f"{target}: {summary.count} images of {images.title}")
+            print_text(f"{target}: {counted(summary.count, 'image')} of {images.title}")
     if submission is not None and rows is not None and rows.zeros:
         warn(f"{rows.zeros:,} pixels of the submission are labelled 0 ({classes.names[0]}).")
     if summary.unreadable:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn
 import numpy as np
 
 from ..conventions import VOID
-from ..errors import RequestError, some
+from ..errors import RequestError, counted, some
 from ..printable import printable
 from ..shown import HtmlRepr
 from .chunks import chunks
@@ -204,7 +204,8 @@ class SegmentationData(HtmlRepr):
         """Return the number and size of the images and the names of the classes, in a line."""
         size = " × ".join(map(str, self.images.shape[1:]))
         names = shorten(", ".join(self.class_names), 80, placeholder=" …")
-        return f"{len(self)} images of {size}, {self.num_classes} classes: {names}"
+        classes = counted(self.num_classes, "class", "classes")
+        return f"{counted(len(self), 'image')} of {size}, {classes}: {names}"
 
     def __repr__(self) -> str:
         return f"SegmentationData({self.summary}; {shorten(self.source, 80, placeholder='…')!r})"

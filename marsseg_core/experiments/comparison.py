@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from ..conventions import HEADLINE
 from ..data.subsets import subset_called
-from ..errors import RequestError, nearest
+from ..errors import RequestError, counted, nearest
 from ..files.run_folder import RunFolder
 from ..files.waiting import waiting
 from ..planning.metrics import metric_table
@@ -127,7 +127,7 @@ class Comparison(HtmlRepr):
         return " · ".join([group.label, *(_short_setting(name, text) for name, text in texts.items())])
 
     def __repr__(self) -> str:
-        lines = [f"Comparison({self.subset} {self.by}: {len(self.groups)} groups)"]
+        lines = [f"Comparison({self.subset} {self.by}: {counted(len(self.groups), 'group')})"]
         for group in self.groups[:_REPR_GROUPS]:
             title = shorten(self.title(group), _REPR_LETTERS, placeholder="…")
             lines.append(f"  {group.rank or ABSENT}  {group.spread} (n={group.spread.n})  {title}")

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
+from ..errors import counted
 from ..experiments.comparison import Comparison, RunGroup
 from ..experiments.comparison_tables import (
     differing_table,
@@ -32,7 +33,8 @@ def comparison_page(comparison: Comparison, beside: Path) -> str:
     score = f"{comparison.subset} {comparison.by}"
     labels = [comparison.title(group) for group in groups]
     skipped, other_data = left_out_tables(comparison)
-    lines = [f"{len(comparison.groups):,} groups, by their {score}. Runs of one group differ in seed and fold alone."]
+    count = counted(len(comparison.groups), "group")
+    lines = [f"{count}, by their {score}. Runs of one group differ in seed and fold alone."]
     return results_page(
         f"Comparison by {score}",
         [*lines, *filter(None, [transductive_note(comparison), pairs_note(comparison)])],

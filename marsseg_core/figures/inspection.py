@@ -16,6 +16,7 @@ from ..data.findings import findings, listed, summary
 from ..data.groups import ItemGroup
 from ..data.inspection import EDGES, WIDEST_STRIP, Inspection
 from ..data.labels import rims, spurious_margin, unlabelled as without_label
+from ..errors import counted
 from .colours import class_colours, hex_code, paint
 from .page import HERE, render_template
 from .panels import brightened, stretched, striped
@@ -97,7 +98,7 @@ class _Pictures:
         where = rims(self._data.masks[item][None])[0 if between else 1][0]
         count = int(where.sum())
         visible = ndimage.binary_dilation(where, np.ones((3, 3))) if count < _FEW_PIXELS else where
-        return self.item(item, f"{self.name(item)}: {count} pixels", visible)
+        return self.item(item, f"{self.name(item)}: {counted(count, 'pixel')}", visible)
 
     def strips(self, item: int, edges: Iterable[str]) -> Figure:
         where = spurious_margin(self._data.masks[item][None], self._data.ignore_classes, WIDEST_STRIP)[0]

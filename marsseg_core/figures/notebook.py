@@ -18,7 +18,7 @@ from PIL import Image
 
 from ..conventions import HEADLINE
 from ..data.arrays import SegmentationData
-from ..errors import MarssegError
+from ..errors import MarssegError, counted
 from ..evaluation.confusion import Confusion
 from ..experiments.comparison import Comparison
 from ..experiments.comparison_tables import differing_table, left_out_tables, ranking_table, transductive_note
@@ -128,13 +128,16 @@ def _confusion(confusion: Confusion) -> str:
     table = metric_table()
     always = {metric.entry.name for metric in table.computed()}
     table = replace(table, asked=frozenset(confusion.to_json()) - always)
-    parts: list[Part] = [Heading(f"{len(confusion.per_image)} images", ""), *_score_table({"value": confusion}, table)]
+    parts: list[Part] = [
+        Heading(counted(len(confusion.per_image), "image"), ""),
+        *_score_table({"value": confusion}, table),
+    ]
     return whole([*parts, _matrix(confusion, "Confusion matrix")])
 
 
 @html_of.register
 def _comparison(comparison: Comparison) -> str:
-    notes = [f"{len(comparison.groups)} groups", transductive_note(comparison)]
+    notes = [counted(len(comparison.groups), "group"), transductive_note(comparison)]
     return whole(
         [
             Heading(f"{comparison.subset} {comparison.by}", ". ".join(filter(None, notes))),

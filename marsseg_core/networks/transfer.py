@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import keras
 
-from ..errors import RequestError
+from ..errors import RequestError, counted, some
 from .frozen import changing_weights
 
 # A message names at most this many layers.
@@ -42,16 +42,15 @@ class Transfer:
 
     def mismatch_text(self) -> str:
         """Return one line that names the layers that did not match, with the reasons; "" if all layers matched."""
-        lines = [_listed("keep their initial weights", [f"{n} ({why})" for n, why in self.mismatches.items()])]
-        lines.append(_listed("of the other network are not in this network", self.unused))
-        return " ".join(filter(None, lines))
-
-
-def _listed(what: str, names: Any) -> str:
-    if not names:
-        return ""
-    more = f" and {len(names) - _MAX_NAMES} more" if len(names) > _MAX_NAMES else ""
-    return f"{len(names)} layers {what}: {', '.join(list(names)[:_MAX_NAMES])}{more}."
+        kept = [f"{name} ({why})" for name, why in self.mismatches.items()]
+        lines = []
+        if kept:
+            count = counted(len(kept), "layer keeps its", "layers keep their")
+            lines.append(f"{count} initial weights: {some(kept, _MAX_NAMES)}.")
+        if self.unused:
+            count = counted(len(self.unused), "layer of the other network is", "layers of the other network are")
+            lines.append(f"{count} not in this network: {some(self.unused, _MAX_NAMES)}.")
+        return " ".join(lines)
 
 
 def copy_weights(other: keras.Model, network: keras.Model, source: str) -> Transfer:

@@ -80,7 +80,7 @@ def _other_images(names: list[str] | None, data: SegmentationData, own: OwnData)
         if not named:
             return "its images, masks or groups differ; which of them, only the data of the run or names could tell"
         different = sum(name != other for name, other in zip(names or (), data.names or (), strict=True))
-        return f"{different:,} of its {count:,} items have other names"
+        return f"{different:,} of its {count:,} items {'has another name' if different == 1 else 'have other names'}"
     if known.images.shape != data.images.shape:
         return f"its images are of {_size(data)}, not {_size(known)}"
     hashes, own_hashes = digests(data.images), digests(known.images)
@@ -89,7 +89,7 @@ def _other_images(names: list[str] | None, data: SegmentationData, own: OwnData)
     if sorted(hashes) == sorted(own_hashes):
         return "its images are in another order"
     different = sum(one != other for one, other in zip(hashes, own_hashes, strict=True))
-    return f"{different:,} of its {count:,} images differ"
+    return f"{different:,} of its {count:,} images {'differs' if different == 1 else 'differ'}"
 
 
 def _size(data: SegmentationData) -> str:

@@ -13,7 +13,7 @@ import marsseg_core as marsseg
 from marsseg_core import api
 from marsseg_core.errors import RequestError
 from marsseg_core.networks.build import build_network
-from marsseg_core.networks.transfer import copy_weights
+from marsseg_core.networks.transfer import Transfer, copy_weights
 from marsseg_core.registry.session import open_session
 from marsseg_core.training.initial_weights import copy_initial_weights
 
@@ -82,6 +82,13 @@ class TestCopying:
         transfer = copy_weights(network(ARCH.replace("depth=1", "depth=2")), network(), "there")
         assert "encoder2_conv1" in transfer.unused
         assert "of the other network are not in this network: encoder2_conv1" in transfer.mismatch_text()
+
+    def test_one_layer_that_does_not_match_is_told_in_the_singular(self):
+        transfer = Transfer("there", (), {"head": "not in that network"}, ("old",), weights=0, total=1)
+        assert transfer.mismatch_text() == (
+            "1 layer keeps its initial weights: head (not in that network). "
+            "1 layer of the other network is not in this network: old."
+        )
 
     def test_weights_of_other_names_do_not_fit(self):
         def small(normalise):

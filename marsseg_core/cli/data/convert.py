@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from ...errors import RequestError
+from ...errors import RequestError, counted
 from ..common_options import Plugins
 from ..output import print_text
 from .data_argument import DataSource, Overrides, read_unlabelled, source_plan
@@ -50,7 +50,7 @@ def convert(
     ignore_classes = ", ".join(data.class_names[index] for index in data.ignore_classes) or "none"
     if data.scaling is not None:
         print_text(f"{out}: {data.scaling}, and are written as such")
-    print_text(f"{out}: {len(data):,} images; classes {', '.join(data.class_names)}; ignored {ignore_classes}")
+    print_text(f"{out}: {counted(len(data), 'image')}; classes {', '.join(data.class_names)}; ignored {ignore_classes}")
 
 
 def check_npz(out: Path) -> None:

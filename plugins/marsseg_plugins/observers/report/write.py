@@ -13,6 +13,7 @@ from marsseg_core.plugin_api import (
     Run,
     compiled,
     cost_of,
+    counted,
     curves,
     decode,
     matrix,
@@ -101,7 +102,7 @@ def _header(run: Run, environment: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("plan", run.plan.summary),
         ("network", f"{cost.parameters:,} parameters, {cost.multiply_accumulates:,} multiply-accumulates for an image"),
         ("split", run.split_summary),
-        ("time", f"{seconds:,.0f} s in {len(run.history)} epochs"),
+        ("time", f"{seconds:,.0f} s in {counted(len(run.history), 'epoch')}"),
         ("machine", f"{environment.get('processors')} processors; {', '.join(environment.get('devices', []))}"),
         ("versions", ", ".join(f"{name} {versions[name]}" for name in shown)),
     ]
