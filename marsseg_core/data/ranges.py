@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from operator import itemgetter
 from typing import Final, Literal, NoReturn, Self, get_args
 
 import numpy as np
@@ -216,8 +215,9 @@ class _Extremes:
 
 def _find_extremes(chunks: ImageChunks, numbers: Numbers) -> _Extremes:
     """Read all images with this kind of numbers and find their extreme values."""
-    lows: list[tuple[float, ImageChunk, int]] = []
-    highs: list[tuple[float, ImageChunk, int]] = []
+    # Only the chunks with the extremes are kept: those of a large image hold all its pixels.
+    lowest: tuple[float, ImageChunk, int] | None = None
+    highest: tuple[float, ImageChunk, int] | None = None
     binary = True
     for chunk in chunks():
         if chunk.numbers != numbers:
@@ -225,12 +225,15 @@ def _find_extremes(chunks: ImageChunks, numbers: Numbers) -> _Extremes:
         values = finite(chunk.read(), chunk)
         axes = tuple(range(1, values.ndim))
         minima, maxima = values.min(axis=axes), values.max(axis=axes)
-        for extremes, per_image, find in ((lows, minima, np.argmin), (highs, maxima, np.argmax)):
-            item = int(find(per_image))
-            extremes.append((float(per_image[item]), chunk, item))
+        least, greatest = int(minima.argmin()), int(maxima.argmax())
+        if lowest is None or minima[least] < lowest[0]:
+            lowest = float(minima[least]), chunk, least
+        if highest is None or maxima[greatest] > highest[0]:
+            highest = float(maxima[greatest]), chunk, greatest
         binary = binary and bool(((values == 0) | (values == 1)).all())
-    low, high = min(lows, key=itemgetter(0)), max(highs, key=itemgetter(0))
-    return _Extremes(low[0], high[0], low[1:], high[1:], binary)
+    assert lowest is not None  # `determine_scaling` has a chunk of this kind
+    assert highest is not None
+    return _Extremes(lowest[0], highest[0], lowest[1:], highest[1:], binary)
 
 
 def _by_rules(numbers: Numbers, extremes: _Extremes) -> Scaling | None:

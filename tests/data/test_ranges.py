@@ -9,6 +9,7 @@ import struct
 import zlib
 from dataclasses import replace
 from pathlib import Path
+from weakref import WeakSet
 
 import numpy as np
 import pytest
@@ -19,7 +20,7 @@ from PIL import Image, TiffImagePlugin
 import marsseg_core as marsseg
 from marsseg_core import api
 from marsseg_core.data.image_reader import ImageReader
-from marsseg_core.data.ranges import Range
+from marsseg_core.data.ranges import ImageChunk, Range, determine_scaling
 from marsseg_core.data.scaling import SIXTEEN_BITS, Scaling, scaled_values
 from marsseg_core.errors import RequestError
 from marsseg_core.files.run_folder import RunFolder
@@ -116,6 +117,23 @@ def test_auto_refuses_values_without_a_rule_and_gives_a_hint(npz, values, dtype,
     assert what in refused.value.what
     assert refused.value.hint
     assert refused.value.where.endswith("data.npz")
+
+
+@pytest.mark.parametrize("wanted", [Range("auto"), Range("percentiles", 1, 99)])
+def test_a_large_image_is_not_kept_in_memory(wanted):
+    """Its chunks hold their pixels. Only those with the lowest and the highest value are kept, for messages."""
+    alive = WeakSet()
+
+    def chunks():
+        for number in range(50):
+            values = np.array([[100 + number % 7, 900 - number % 11]], np.uint16)
+            chunk = ImageChunk(values.dtype, lambda values=values: values, str, "")
+            alive.add(chunk)
+            yield chunk
+            assert len(alive) <= 4
+
+    first = ImageChunk(np.dtype(np.uint16), lambda: np.zeros((1, 2), np.uint16), str, "")
+    assert determine_scaling(wanted, {first.dtype: first}, chunks).high in (1023, 900)
 
 
 def test_the_rules_look_at_all_images_despite_a_limit(npz):
