@@ -12,7 +12,7 @@ from ..experiments.comparison import Comparison, compare_runs
 from ..files.run_folder import RunFolder
 from ..messages import get_logger
 from ..networks.startup import start_keras
-from ..planning.arguments import flag_of, path_of, text_of
+from ..planning.arguments import flag_of, path_of, text_of, texts_of
 from ..planning.python_components import given_components
 from ..registry import kinds
 from ..registry.session import open_session
@@ -212,7 +212,9 @@ def evaluate(
 
 
 @told_in_python()
-def compare(*runs: AnyPath | Sequence[AnyPath], by: str = HEADLINE, subset: str = "test") -> Comparison:
+def compare(
+    *runs: AnyPath | Sequence[AnyPath], by: str = HEADLINE, subset: str = "test", also: Sequence[str] = ()
+) -> Comparison:
     """Compare runs: group them by plan, rank the groups, and find the differences to the best group.
 
     Runs whose plans differ only in seed and fold form one group.
@@ -221,6 +223,7 @@ def compare(*runs: AnyPath | Sequence[AnyPath], by: str = HEADLINE, subset: str 
         *runs: Runs, series, run folders, packs, or folders that contain runs and series; one by one, or as a list.
         by: The metric to rank by, such as "miou", "accuracy" or "iou_soil".
         subset: The subset whose scores are compared: "test" or "validation".
+        also: More scores that tables show, such as "accuracy"; "classes" means the IoU of each class.
 
     Returns:
         The ranked groups, the settings in which their plans differ, and the paired differences to the best group.
@@ -240,7 +243,7 @@ def compare(*runs: AnyPath | Sequence[AnyPath], by: str = HEADLINE, subset: str 
             "There is nothing to compare.", where="compare", hint="Pass run folders, or folders of runs."
         )
     paths = [path_of(path, "runs") for path in given]
-    return compare_runs(paths, by=text_of(by, "by"), subset=text_of(subset, "subset"))
+    return compare_runs(paths, by=text_of(by, "by"), subset=text_of(subset, "subset"), also=texts_of(also, "also"))
 
 
 def _flips(tta: Any) -> bool | None:

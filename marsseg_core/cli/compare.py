@@ -39,6 +39,14 @@ def compare(
             autocompletion=fixed("test", "validation"),
         ),
     ] = "test",
+    also: Annotated[
+        str | None,
+        typer.Option(
+            help="More scores as columns, separated by commas. `classes` means the IoU of each class.",
+            metavar="METRIC,…",
+            autocompletion=metrics,
+        ),
+    ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     csv: Annotated[
         Path | None, typer.Option(help="Write a table of all runs with all their metrics.", metavar="FILE.csv")
@@ -71,7 +79,9 @@ def compare(
     check_target(html, "--html", ".html")
     from ..experiments.comparison import compare_runs
 
-    comparison = compare_runs(runs, by=by, subset=subset)
+    comparison = compare_runs(
+        runs, by=by, subset=subset, also=[] if also is None else [each.strip() for each in also.split(",")]
+    )
     if csv is not None:
         from ..experiments.table import to_csv
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Hashable, Mapping, Sequence
+from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import sqrt
 from pathlib import Path
@@ -16,7 +16,7 @@ from ..data.subsets import subset_called
 from ..errors import RequestError, counted, nearest
 from ..files.run_folder import RunFolder
 from ..files.waiting import waiting
-from ..planning.metrics import metric_table
+from ..planning.metrics import MetricTable, metric_table
 from ..planning.options import SECTIONS
 from ..registry.parameters import NONE_WORD, to_text
 from ..runs.records import Record, RecordedSplit, find_runs, read_record
@@ -26,6 +26,9 @@ from .summary import Spread
 
 SUBSETS: Final = ("test", "validation")
 CONFIDENCE: Final = 0.95
+
+# Among the scores that are shown also, this stands for the IoU of each class.
+CLASSES: Final = "classes"
 
 # The number of groups, and the length of the title of each, in the `repr` of a comparison.
 _REPR_GROUPS: Final = 8
@@ -110,6 +113,7 @@ class Comparison(HtmlRepr):
         skipped: The runs that are in no group, each with the reason.
         other_data: The runs that are scored on other items than most, each with the reason.
         unreadable: The runs of `skipped` whose files are damaged, missing or changed.
+        also: The names of more scores that tables show.
     """
 
     by: str
@@ -119,6 +123,7 @@ class Comparison(HtmlRepr):
     skipped: tuple[tuple[Path, str], ...]
     other_data: tuple[tuple[Path, str], ...]
     unreadable: tuple[Path, ...] = ()
+    also: tuple[str, ...] = ()
 
     def title(self, group: RunGroup) -> str:
         """Return the letter of a group and its values of the settings that differ, such as "B · dense · width 0.5"."""
@@ -134,11 +139,17 @@ class Comparison(HtmlRepr):
         more = len(self.groups) - _REPR_GROUPS
         return "\n".join([*lines, *([f"  and {more} more"] if more > 0 else [])])
 
+    def spread_of(self, group: RunGroup, name: str) -> Spread | None:
+        """Return the mean and the standard deviation of another score over the runs of a group that define it."""
+        values = [value for run in group.runs if (value := run.scores[self.subset].get(name)) is not None]
+        return Spread.of(values) if values else None
+
     def to_json(self) -> dict[str, Any]:
         """Return the comparison as `marsseg compare --json` prints it."""
         return {
             "by": self.by,
             "subset": self.subset,
+            "also": list(self.also),
             "std": "sample",
             "confidence": CONFIDENCE,
             "groups": [self._group_json(position, group) for position, group in enumerate(self.groups)],
@@ -152,6 +163,7 @@ class Comparison(HtmlRepr):
             "group": group.label,
             "rank": group.rank,
             **group.spread.to_json(),
+            "also": {name: (also := self.spread_of(group, name)) and also.to_json() for name in self.also},
             "decoding": group.decoding,
             "settings": {name: values[position] for name, values in self.differing.items()},
             "difference": group.difference and group.difference.to_json(),
@@ -163,16 +175,19 @@ class Comparison(HtmlRepr):
 
 
 @waiting("Reading the runs")
-def compare_runs(paths: Sequence[Path], *, by: str = HEADLINE, subset: str = "test") -> Comparison:
+def compare_runs(
+    paths: Sequence[Path], *, by: str = HEADLINE, subset: str = "test", also: Sequence[str] = ()
+) -> Comparison:
     """Compare the finished runs in `paths`: run folders, packs, or folders that contain runs and series.
 
-    `by` is the name of the score to compare, and `subset` the subset that it is computed on.
+    `by` is the name of the score to compare, `subset` the subset that it is computed on, and `also` has the names of
+    more scores to show; `classes` stands for the IoU of each class.
 
     Raises RequestError for a path without a run, for an unknown subset or score, for a score whose metric is not
     installed (so that it is unknown whether higher is better), or where no run has the score.
     """
     # The direction of the default score is known: higher is better. So no metric is imported for it.
-    table = None if by == HEADLINE else metric_table()
+    table = None if by == HEADLINE and set(also) <= {CLASSES} else metric_table()
     by = table.canonical(by) if table else by
     subset = subset_called(subset)
     if subset not in SUBSETS:
@@ -191,7 +206,8 @@ def compare_runs(paths: Sequence[Path], *, by: str = HEADLINE, subset: str = "te
         reasons = "; ".join(f"{path}: {reason}" for path, reason in skipped[:_REASONS])
         more = f"; and {len(skipped) - _REASONS:,} more" if len(skipped) > _REASONS else ""
         raise RequestError(f"No run has scores of the {subset} subset: {reasons}{more}.", where="compare")
-    by = _recorded_score(by, scored, subset)
+    by = _recorded_score(by, scored, subset, "--by")
+    names = tuple(dict.fromkeys(name for each in also for name in _shown_scores(each, scored, subset, table)))
     if table and table.of(by) is None:
         raise RequestError(
             f"The metric '{by}' is not installed, so it is unknown whether higher is better.",
@@ -208,7 +224,7 @@ def compare_runs(paths: Sequence[Path], *, by: str = HEADLINE, subset: str = "te
     if not grouped:
         raise RequestError(f"{by} is undefined in all runs.", where="--by")
     groups, other_data = _ranked(grouped, by, subset, rises=table is None or table.rises(by))
-    return Comparison(by, subset, groups, _differing(groups), tuple(skipped + repeated), other_data, unreadable)
+    return Comparison(by, subset, groups, _differing(groups), tuple(skipped + repeated), other_data, unreadable, names)
 
 
 def _read(runs: Sequence[RunFolder]) -> tuple[list[Record], list[tuple[Path, str]]]:
@@ -239,13 +255,25 @@ def score_called(by: str, known: Collection[str]) -> str:
     return fitting[0] if by not in known and len(fitting) == 1 else by
 
 
-def _recorded_score(by: str, records: Sequence[Record], subset: str) -> str:
+def _shown_scores(name: str, records: Sequence[Record], subset: str, table: MetricTable | None) -> Iterable[str]:
+    """Return the names of the scores that a text of `also` means: one, or the IoU of each class that counts."""
+    if name != CLASSES:
+        return [_recorded_score(table.canonical(name) if table else name, records, subset, "--also")]
+    return dict.fromkeys(
+        f"iou_{each}"
+        for record in records
+        for position, each in enumerate(record.classes)
+        if position not in record.ignore_classes
+    )
+
+
+def _recorded_score(by: str, records: Sequence[Record], subset: str, option: str) -> str:
     """Return the name of a score in the records. Raises RequestError if there is none."""
     known = dict.fromkeys(name for record in records for name in record.scores[subset])
     by = score_called(by, known)
     if by in known:
         return by
-    raise RequestError(f"No run has a score '{by}'.", where="--by", hint=nearest(by, known, listing="Scores"))
+    raise RequestError(f"No run has a score '{by}'.", where=option, hint=nearest(by, known, listing="Scores"))
 
 
 def _grouped(records: Sequence[Record]) -> tuple[list[list[Record]], list[tuple[Path, str]]]:

@@ -17,19 +17,20 @@ _RIGHT: Final = ("n", "to the best", "pairs")
 def ranking_table(comparison: Comparison) -> TextTable:
     """Return a row for each group, the best one first."""
     score = f"{comparison.subset} {comparison.by}"
-    headers = ("rank", "group", score, "n", "to the best", "95 % interval", "pairs")
+    headers = ("rank", "group", score, *comparison.also, "n", "to the best", "95 % interval", "pairs")
     span = _span(comparison.by)
     rows = [
         (
             "–" if group.rank is None else str(group.rank),
             group.label,
             str(group.spread),
+            *("" if (also := comparison.spread_of(group, name)) is None else str(also) for name in comparison.also),
             str(group.spread.n),
             *_cells(group.difference, most=max(group.spread.n, comparison.groups[0].spread.n), span=span),
         )
         for group in comparison.groups
     ]
-    return TextTable(headers, tuple(rows), _RIGHT)
+    return TextTable(headers, tuple(rows), (*comparison.also, *_RIGHT))
 
 
 def ranking_with_settings(comparison: Comparison) -> TextTable:

@@ -483,3 +483,31 @@ def test_runs_on_the_same_data_share_one_split(write, monkeypatch):
     (group, other) = comparison.groups
     assert {id(run.items) for run in group.runs} == {id(group.runs[0].items)}
     assert other.runs[0].items["test"] == (3, 4)
+
+
+class TestAlso:
+    """More scores as columns, as papers show them for each class."""
+
+    def test_the_tables_have_the_mean_and_the_deviation_of_each_class(self, cli, seeds, tmp_path):
+        folders = [str(seeds("good", GOOD)), str(seeds("poor", POOR, loss="dice"))]
+        answer = cli("compare", *folders, "--also", "classes,acuracy")
+        assert answer.code == 2
+        assert "No run has a score 'acuracy'" in answer.err
+        assert "--also" in answer.err
+        answer = cli("compare", *folders, "--also", "classes", "--latex", str(tmp_path / "table.tex"))
+        headers, first, *_ = (line.split("\t") for line in answer.out.splitlines())
+        assert headers[2:6] == ["test miou", "iou_soil", "iou_rock", "n"]
+        assert first[2:6] == ["0.6475 ± 0.0427"] * 3 + ["4"]
+        assert "iou\\_soil" in (tmp_path / "table.tex").read_text()
+
+    def test_json_has_them_in_full_precision(self, cli, seeds):
+        answer = json.loads(cli("compare", str(seeds("good", GOOD)), "--also", "iou_rock", "--json").out)
+        assert answer["also"] == ["iou_rock"]
+        assert answer["groups"][0]["also"]["iou_rock"] == {
+            key: answer["groups"][0][key] for key in ("mean", "std", "n")
+        }
+
+    def test_python_takes_a_list(self, seeds):
+        comparison = marsseg.compare(seeds("good", GOOD), also=["iou_soil", "classes"])
+        assert comparison.also == ("iou_soil", "iou_rock")
+        assert comparison.spread_of(comparison.groups[0], "iou_soil") == comparison.groups[0].spread

@@ -1,0 +1,65 @@
+"""Compare the runtimes that can compute a run's network: one image at a time, and many images.
+
+    python benchmarks/engines.py RUN FILE.npz [--images 640] [--rounds 15]
+
+The engines alternate in one process, and the medians over the rounds are shown, in processor time; each is loaded and
+called before. To compare them on one thread, run the script on one core, for example by `taskset -c 0`.
+"""
+
+import argparse
+import os
+import statistics
+import time
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import numpy as np
+
+from marsseg_core import api
+from marsseg_core.export.exporters import find_engine
+from marsseg_core.files.run_folder import RunFolder
+from marsseg_core.inference.ensemble import load_networks
+from marsseg_core.networks.predictor import Predictor
+from marsseg_core.registry.session import open_session
+
+ENGINES = ("keras", "onnxruntime", "openvino", "litert")
+
+
+def milliseconds(predictor, images):
+    start = time.process_time()
+    for row_strips in predictor.predict(images):
+        for _ in row_strips:
+            pass
+    return 1000 * (time.process_time() - start) / len(images)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("run", type=Path)
+    parser.add_argument("file", type=Path)
+    parser.add_argument("--images", type=int, default=640)
+    parser.add_argument("--rounds", type=int, default=15)
+    options = parser.parse_args()
+    session, folder = open_session(), RunFolder.open(options.run)
+    images = np.asarray(api.dataset(options.file).images[: options.images])
+    predictors = {}
+    for name in ENGINES:
+        engine = find_engine(name, session.catalog)
+        predictors[name] = Predictor(load_networks([folder], session, engine), labels_only=True)
+    times = {name: ([], []) for name in ENGINES}
+    for _ in range(options.rounds + 1):
+        for name, predictor in predictors.items():
+            for taken, several in zip(times[name], (images[:1], images), strict=True):
+                taken.append(milliseconds(predictor, several))
+    first = [statistics.median(taken[1:]) for taken in times["keras"]]
+    print("| engine | one image (ms) | as fast as Keras times | many, each (ms) | as fast as Keras times |")
+    print("|---|--:|--:|--:|--:|")
+    for name, pair in times.items():
+        medians = [statistics.median(taken[1:]) for taken in pair]
+        cells = [f"{median:.2f} | {keras / median:.1f}" for median, keras in zip(medians, first, strict=True)]
+        print(f"| `{name}` | {' | '.join(cells)} |")
+
+
+if __name__ == "__main__":
+    main()
