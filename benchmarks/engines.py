@@ -47,7 +47,7 @@ def main():
     for name in ENGINES:
         engine = find_engine(name, session.catalog)
         predictors[name] = Predictor(load_networks([folder], session, engine), labels_only=True)
-    times = {name: ([], []) for name in ENGINES}
+    times: dict[str, tuple[list[float], list[float]]] = {name: ([], []) for name in ENGINES}
     for _ in range(options.rounds + 1):
         for name, predictor in predictors.items():
             for taken, several in zip(times[name], (images[:1], images), strict=True):

@@ -6,14 +6,17 @@ Each architecture is built without bottleneck, with transformer,aspp, and with s
 classes, with random weights. Each export is loaded in its own runtime, and compared with marsseg's
 prediction on eight images of the file, if there is one, on four random images and on one. The table has, for each
 format, the largest difference as a share of the largest logit, the share of equal labels, the size, and the median time
-for one image; and that of marsseg. The exit code is 1 if an export does not agree.
+for one image; and that of marsseg. A second table sums up each format over all networks. The exit code is 1 if an
+export does not agree.
 """
 
 import argparse
 import os
+import statistics
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
@@ -64,6 +67,18 @@ def cells(exported):
     )
 
 
+def summarise(format_, several):
+    """Print the row of a format: the worst agreement, and the times beside those of marsseg."""
+    agreements = [exported.agreement for exported in several]
+    faster = sorted(exported.keras_seconds / exported.seconds for exported in several)
+    cells = (
+        f"{max(each.difference for each in agreements):.1e}",
+        f"{100 * min(each.equal_labels for each in agreements):.3f} %",
+        f"{faster[0]:.1f} … {statistics.median(faster):.1f} … {faster[-1]:.1f}",
+    )
+    print(f"| {format_} | {len(several)} | {' | '.join(cells)} |", flush=True)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--width", type=float, default=0.125)
@@ -81,6 +96,7 @@ def main():
     print("| architecture | bottleneck | format | difference | equal labels | size (MiB) | ms | ms in Keras |")
     print("|---|---|---|--:|--:|--:|--:|--:|")
     failed = False
+    kept: dict[str, list[Any]] = {exporter.entry.name: [] for exporter in exporters}
     for arch in options.archs.split(","):
         component = load(installed().find(kinds.ARCHITECTURE, arch))
         if issubclass(component, UsesRuns):
@@ -94,11 +110,18 @@ def main():
             settle(network, images[0])
             for exporter in exporters:
                 try:
-                    found = cells(export(network, exporter, images))
+                    exported = export(network, exporter, images)
                 except MarssegError as error:
                     found, failed = (error.what.splitlines()[0], *4 * [""]), True
+                else:
+                    found = cells(exported)
+                    kept[exporter.entry.name].append(exported)
                 print(f"| {arch} | {bottleneck} | {exporter.entry.name} | {' | '.join(found)} |", flush=True)
             keras.utils.clear_session()
+    print("\n| format | networks | largest difference | fewest equal labels | as fast as Keras: least, median, most |")
+    print("|---|--:|--:|--:|--:|")
+    for name, several in kept.items():
+        summarise(name, several)
     return int(failed)
 
 

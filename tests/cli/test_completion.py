@@ -212,6 +212,23 @@ def test_zsh_receives_an_apostrophe_as_it_reads_one(ask):
     assert with_apostrophes(answered) == answered
 
 
+@pytest.mark.parametrize(
+    ("line", "word", "completed"),
+    [
+        ("run --bottleneck transformer,as", "as", "aspp"),  # of a list, PowerShell gives and replaces the last item
+        ("run --bottleneck transformer,as", "transformer,as", "transformer,aspp"),
+        ("run --loss dice:weight=", "dice:weight=", "dice:weight=1.0"),
+        ("run --bottleneck", "", "aspp"),
+    ],
+)
+def test_powershell_receives_the_word_and_its_meaning(ask, line, word, completed):
+    asked = {"_TYPER_COMPLETE_ARGS": f"marsseg {line}", "_TYPER_COMPLETE_WORD_TO_COMPLETE": word}
+    answered = ask(_MARSSEG_COMPLETE="complete_powershell", **asked)
+    # The script splits at ":::"; PowerShell refuses a word without a meaning.
+    meanings = dict(line.split(":::") for line in answered if line)
+    assert meanings[completed]
+
+
 def test_a_repeated_option_is_no_error_while_typing(whole):
     assert whole("run --arch unet --arch den") == ["dense"]
 
