@@ -53,7 +53,7 @@ def main():
             for taken, several in zip(times[name], (images[:1], images), strict=True):
                 taken.append(milliseconds(predictor, several))
     first = [statistics.median(taken[1:]) for taken in times["keras"]]
-    print("| engine | one image (ms) | as fast as Keras times | many, each (ms) | as fast as Keras times |")
+    print("| engine | one image (ms) | speed (Keras: 1) | many, each (ms) | speed (Keras: 1) |")
     print("|---|--:|--:|--:|--:|")
     for name, pair in times.items():
         medians = [statistics.median(taken[1:]) for taken in pair]

@@ -118,7 +118,7 @@ def main():
                     kept[exporter.entry.name].append(exported)
                 print(f"| {arch} | {bottleneck} | {exporter.entry.name} | {' | '.join(found)} |", flush=True)
             keras.utils.clear_session()
-    print("\n| format | networks | largest difference | fewest equal labels | as fast as Keras: least, median, most |")
+    print("\n| format | networks | largest difference | fewest equal labels | speed (Keras: 1): least, median, most |")
     print("|---|--:|--:|--:|--:|")
     for name, several in kept.items():
         summarise(name, several)
