@@ -121,7 +121,8 @@ def main():
     print("\n| format | networks | largest difference | fewest equal labels | speed (Keras: 1): least, median, most |")
     print("|---|--:|--:|--:|--:|")
     for name, several in kept.items():
-        summarise(name, several)
+        if several:
+            summarise(name, several)
     return int(failed)
 
 

@@ -115,7 +115,7 @@ def run(
         refuse_alone(spread, context)
     if dry_run:
         rows = resolved.rows()
-        defaults = {position for position, (*_, origin) in enumerate(rows) if origin in ("default", "recipe default")}
+        defaults = {position for position, (*_, origin) in enumerate(rows) if origin == "default"}
         print_table(("setting", "value", "origin"), rows, faint=defaults)
         for line in (*resolved.differences, *resolved.remarks):
             warn(line)

@@ -141,7 +141,7 @@ class Comparison(HtmlRepr):
 
     def spread_of(self, group: RunGroup, name: str) -> Spread | None:
         """Return the mean and the standard deviation of another score over the runs of a group that define it."""
-        values = [value for run in group.runs if (value := run.scores[self.subset].get(name)) is not None]
+        values = _values(group.runs, name, self.subset)
         return Spread.of(values) if values else None
 
     def to_json(self) -> dict[str, Any]:
@@ -331,7 +331,7 @@ def _ranked(
 
 
 def _values(runs: Sequence[Record], by: str, subset: str) -> list[float]:
-    return [value for run in runs if (value := run.scores[subset][by]) is not None]
+    return [value for run in runs if (value := run.scores[subset].get(by)) is not None]
 
 
 @dataclass(frozen=True)
