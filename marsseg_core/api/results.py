@@ -95,7 +95,8 @@ def predict(
             "argmax" adds none. Probabilities are always without offsets.
         engine: What computes the predictions: "keras", or one of "onnxruntime", "openvino" and "litert", which need the
             extra `onnx`, `openvino` or `litert`. The form of the network that it needs is made once, compared with the
-            network, and kept in the run folder.
+            network, and kept in the run folder. "openvino:precision=bfloat16" computes in another precision than
+            float32; what that costs is measured on the data of the run.
         trust: Execute the plugin files that are stored with the runs.
 
     Returns:

@@ -40,8 +40,8 @@ Disable = Annotated[
 Engine = Annotated[
     str,
     typer.Option(
-        help="What computes the predictions: keras, onnxruntime, openvino or litert. The network is exported for it "
-        "once, and kept in the run folder.",
+        help="What computes the predictions: keras, onnxruntime, openvino or litert, also openvino:precision=bfloat16. "
+        "The network is exported for it once, and kept in the run folder.",
         metavar="ENGINE",
         autocompletion=fixed("keras", "onnxruntime", "openvino", "litert"),
     ),

@@ -100,7 +100,13 @@ def export_run(
         own = data_or_none(folder, session)
     else:
         own = data_of(folder, session, data)
-        quantised = quantisation(precision, *own, tolerance)
+        quantised = quantisation(
+            precision,
+            *own,
+            tolerance,
+            where=f"--precision {precision}",
+            hint="Use another precision or format, or a larger --tolerance.",
+        )
     metadata = describe(folder, network, form, recorded_scaling(folder)) | {"precision": precision}
     images = [form.taken(batch) for batch in compared_images(network, folder, stride, own)]
     return write_checked(exporter, network, form, metadata, path, images, quantised)

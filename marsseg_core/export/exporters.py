@@ -4,20 +4,37 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import dataclass
 from importlib.util import find_spec
 from math import isfinite
 from typing import Final
 
+from ..components.exports import FLOAT32
 from ..components.interfaces import Exporter
 from ..errors import MarssegError, RequestError, nearest
 from ..networks.startup import chosen_backend
-from ..planning.grammar import resolve_composition
+from ..planning.grammar import parse, resolve_composition
 from ..planning.resolved import ResolvedComponent
 from ..registry.catalog import Catalog
 from ..registry.kinds import EXPORTER
 
 KERAS: Final = "keras"
 """The engine that needs no exported form."""
+
+_PRECISION: Final = "precision"
+
+
+@dataclass(frozen=True)
+class Engine:
+    """A runtime that computes predictions.
+
+    Attributes:
+        exporter: what writes the form that it needs
+        precision: the precision in which it computes, one of the exporter's
+    """
+
+    exporter: ResolvedComponent
+    precision: str = FLOAT32
 
 
 def find_exporter(text: str, catalog: Catalog) -> ResolvedComponent:
@@ -38,19 +55,29 @@ def find_exporter(text: str, catalog: Catalog) -> ResolvedComponent:
     return resolved
 
 
-def find_engine(name: str, catalog: Catalog) -> ResolvedComponent | None:
-    """Return the exporter whose runtime is called `name`; None for Keras, which needs none.
+def find_engine(text: str, catalog: Catalog) -> Engine | None:
+    """Return the engine that a text names, such as "onnxruntime" or "openvino:precision=bfloat16"; None for Keras.
 
-    Raises RequestError unless there is such a runtime, and its modules are installed.
+    Raises RequestError unless there is such a runtime, its modules are installed, and it knows the precision.
     """
+    where = f"--engine {text}"
+    named = parse(text, where=where)
+    if len(named) != 1:
+        raise RequestError("Predictions are computed by one engine.", where=where)
+    name, parameters = named[0].name, dict(named[0].parameters)
+    engines = dict(_engines(catalog))
+    if name not in (KERAS, *engines):
+        hint = nearest(name, [KERAS, *engines], listing="There are")
+        raise RequestError(f"There is no engine '{name}'.", where=where, hint=hint)
+    precision = parameters.pop(_PRECISION, FLOAT32) if name != KERAS else FLOAT32
+    for unknown in parameters:
+        hint = f"Its only parameter is '{_PRECISION}'." if name != KERAS else "It computes as the network was trained."
+        raise RequestError(f"The engine '{name}' has no parameter '{unknown}'.", where=where, hint=hint)
     if name == KERAS:
         return None
-    engines = dict(_engines(catalog))
-    if name not in engines:
-        hint = nearest(name, [KERAS, *engines], listing="There are")
-        raise RequestError(f"There is no engine '{name}'.", where=f"--engine {name}", hint=hint)
-    check_installed(engines[name].component, name, f"--engine {name}")
-    return find_exporter(engines[name].entry.qualified_name, catalog)
+    check_installed(engines[name].component, name, where)
+    _check_known(precision, engines[name], where)
+    return Engine(find_exporter(engines[name].entry.qualified_name, catalog), precision)
 
 
 def _engines(catalog: Catalog) -> Iterator[tuple[str, ResolvedComponent]]:
@@ -63,14 +90,17 @@ def _engines(catalog: Catalog) -> Iterator[tuple[str, ResolvedComponent]]:
 
 def check_precision(exporter: ResolvedComponent, precision: str, tolerance: float) -> None:
     """Raise RequestError where an exporter cannot write a precision, or the tolerance is no share of `miou`."""
-    component: Exporter = exporter.component
-    if precision not in component.precisions:
-        raise RequestError(
-            f"'{exporter.entry.name}' cannot be written in {precision}, only in {' or '.join(component.precisions)}.",
-            where=f"--precision {precision}",
-        )
+    _check_known(precision, exporter, f"--precision {precision}")
     if not (isfinite(tolerance) and 0 <= tolerance <= 1):
         raise RequestError(f"The tolerance is a change of miou, from 0 to 1, not {tolerance:g}.", where="--tolerance")
+
+
+def _check_known(precision: str, exporter: ResolvedComponent, where: str) -> None:
+    known = exporter.component.precisions
+    if precision not in known:
+        raise RequestError(
+            f"'{exporter.entry.name}' cannot be written in {precision}, only in {' or '.join(known)}.", where=where
+        )
 
 
 def check_installed(exporter: Exporter, name: str, where: str) -> None:

@@ -26,21 +26,24 @@ _logger = get_logger(__name__)
 REAL = 8
 RANDOM = 4
 
+_HINT = "The data of the run are needed. If they are elsewhere now, name their place: --data PATH."
+
 
 OwnData = tuple[SegmentationData, Split]
 """The data of a run and its split."""
 
 
-def data_of(folder: RunFolder, session: Session, source: str | None = None) -> OwnData:
+def data_of(folder: RunFolder, session: Session, source: str | None = None, *, hint: str = _HINT) -> OwnData:
     """Read the data of a run and its split. `source` names their place now, as `--data` does; None: as the plan says.
 
-    Raises RequestError where the data cannot be read, or are not those that the run was trained on.
+    Raises RequestError, with the hint, where the data cannot be read, or are not those that the run was trained on.
     """
     compositions = {} if source is None else {kinds.DATASET.option: source}
     plan = resolve(Request(base=str(folder.path), compositions=compositions), session, only=(kinds.DATASET,))
-    plan = plan.with_scaling(recorded_scaling(folder))
-    hint = "The data of the run are needed. If they are elsewhere now, name their place: --data PATH."
-    data = read_data_of(folder, plan, hint=hint) if source is None else read_data(plan)
+    if source is None:
+        data = read_data_of(folder, plan, hint=hint)
+    else:
+        data = read_data(plan.with_scaling(recorded_scaling(folder)))
     return data, recorded_split(folder, data)
 
 

@@ -53,12 +53,16 @@ class Quantisation:
         data: the data of the run
         split: its subsets
         tolerance: by how much the `miou` may fall
+        where: what asked for it
+        hint: what to do where the `miou` falls by more
     """
 
     precision: str
     data: SegmentationData
     split: Split
     tolerance: float
+    where: str
+    hint: str
 
     def calibration(self, network: keras.Model, form: Form) -> list[np.ndarray]:
         """Return images of the training subset as the form takes them, spread evenly over it."""
@@ -89,21 +93,21 @@ class Quantisation:
         raise RunError(
             f"In {self.precision}, the miou on the validation subset is {change.exported:.4f}, with Keras "
             f"{change.network:.4f}: it changes by {change.value:+.4f} (at most {-self.tolerance:+g}).",
-            where=f"{exporter.entry.label}, --precision {self.precision}",
-            hint="Nothing was kept. Use another precision or format, or a larger --tolerance.",
+            where=f"{exporter.entry.label}, {self.where}",
+            hint=f"Nothing was kept. {self.hint}",
         )
 
 
-def quantisation(precision: str, data: SegmentationData, split: Split, tolerance: float) -> Quantisation | None:
+def quantisation(
+    precision: str, data: SegmentationData, split: Split, tolerance: float, *, where: str, hint: str
+) -> Quantisation | None:
     """Return how a precision is written and measured; None for float32, which is compared with the network itself.
 
-    Raises RequestError where the run has no images for it.
+    Raises RequestError, with `where`, if the run has no images for it.
     """
     if precision == FLOAT32:
         return None
     for subset, use in (("train", "the calibration"), ("validation", "the change of miou")):
         if not len(split[subset]):
-            raise RequestError(
-                f"The {subset} subset of the run is empty, and {use} needs it.", where=f"--precision {precision}"
-            )
-    return Quantisation(precision, data, split, tolerance)
+            raise RequestError(f"The {subset} subset of the run is empty, and {use} needs it.", where=where)
+    return Quantisation(precision, data, split, tolerance, where, hint)

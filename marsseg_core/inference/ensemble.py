@@ -14,12 +14,13 @@ from ..data.scaling import SIXTEEN_BITS, Scaling
 from ..errors import RequestError
 from ..files.run_folder import RunFolder
 from ..networks.load import load
-from ..planning.resolved import ResolvedComponent
 from ..registry.session import Session
 from ..runs.recorded_data import recorded_scaling
 
 if TYPE_CHECKING:
     import keras
+
+    from ..export.exporters import Engine
 
 
 @dataclass(frozen=True)
@@ -72,9 +73,7 @@ def scaling_of(runs: Sequence[RunFolder]) -> Scaling | None:
     return next((scaling for scaling in scalings if scaling is not None), None)
 
 
-def load_networks(
-    runs: Sequence[RunFolder], session: Session, engine: ResolvedComponent | None = None
-) -> list[keras.Model]:
+def load_networks(runs: Sequence[RunFolder], session: Session, engine: Engine | None = None) -> list[keras.Model]:
     """Load the best network of each run, with `networks.load`.
 
     An engine of `export.find_engine` computes their predictions; without one, Keras does. Raises RequestError where the

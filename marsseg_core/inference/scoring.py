@@ -18,6 +18,7 @@ from ..evaluation.decoding import ARGMAX, Decoding
 from ..evaluation.evaluate import evaluate
 from ..evaluation.intervals import Intervals
 from ..export.engine import use_engine
+from ..export.exporters import Engine
 from ..files.run_folder import RunFolder
 from ..files.waiting import waiting
 from ..messages import get_logger
@@ -27,7 +28,6 @@ from ..networks.predictor import HALF, Predictor
 from ..planning.metrics import MetricTable, metric_table
 from ..planning.plan import Plan
 from ..planning.python_components import Given
-from ..planning.resolved import ResolvedComponent
 from ..planning.resolver import Request, resolve
 from ..registry import kinds
 from ..registry.catalog import Catalog
@@ -80,7 +80,7 @@ def score_runs(
     metrics: str | None = None,
     tta: bool | None = None,
     decoding: str = RECORDED,
-    engine: ResolvedComponent | None = None,
+    engine: Engine | None = None,
     interval: bool = False,
 ) -> list[Score]:
     """Score each run on each source.

@@ -90,6 +90,54 @@ def test_another_network_gets_another_form(run, tmp_path, images):
     assert len([*RunFolder.open(copy).engines.iterdir()]) == 2
 
 
+class TestPrecision:
+    @pytest.fixture
+    def copy(self, run, tmp_path):
+        """The run before any form of it was made."""
+        return shutil.copytree(run, tmp_path / "copy", ignore=shutil.ignore_patterns("engines"))
+
+    @pytest.mark.parametrize(
+        ("words", "module", "name", "least"),
+        [
+            ("openvino:precision=bfloat16", "openvino", "openvino-bfloat16", 0.97),
+            ("onnxruntime:precision=int8", "onnxruntime", "onnx-int8.onnx", 0.7),
+        ],
+    )
+    def test_another_one_has_a_form_of_its_own_and_says_what_it_costs(
+        self, copy, images, caplog, words, module, name, least
+    ):
+        pytest.importorskip(module)
+        with caplog.at_level("INFO"):
+            found = list(marsseg.predict(copy, images, engine=words))
+        assert re.search(r"miou changes by [+-]0\.\d{4} on the validation subset", caplog.text)
+        assert f"{module} computes in {words.rpartition('=')[2]}, Keras in float32" in caplog.text
+        for one, other in zip(found, marsseg.predict(copy, images), strict=True):
+            assert (one == other).mean() >= least
+        (file,) = RunFolder.open(copy).engines.iterdir()
+        assert file.name.endswith(f"-{name}")
+
+    def test_its_cost_is_measured_on_the_data_of_the_run(self, copy, images):
+        plan = copy / "plan.toml"
+        source = '[data]\nname = "npz"\npath = "/gone.npz"\n'
+        plan.write_text(re.sub(r"\[data\]\n([^\[].*\n)+", source, plan.read_text()))
+        with pytest.raises(RequestError, match="Without them, use --engine onnxruntime, in float32"):
+            marsseg.predict(copy, images, engine="onnxruntime:precision=int8")
+
+    @pytest.mark.parametrize(
+        ("words", "message"),
+        [
+            ("onnxruntime:precision=bfloat16", r"'onnx' cannot be written in bfloat16, only in float32 or int8"),
+            ("onnxruntime:threads=2", r"'onnxruntime' has no parameter 'threads'.*Its only parameter is 'precision'"),
+            ("keras:precision=bfloat16", r"'keras' has no parameter 'precision'.*as the network was trained"),
+            ("keras,onnxruntime", r"computed by one engine"),
+            ("onnxruntime:int8", r"not of the form key=value"),
+        ],
+    )
+    def test_a_wrong_request_is_refused(self, run, images, words, message):
+        with pytest.raises(RequestError, match=message):
+            marsseg.predict(run, images, engine=words)
+
+
 def test_keras_stays_what_it_was(run):
     network = marsseg.load(run)
     assert isinstance(compiled(network), CompiledNetwork)

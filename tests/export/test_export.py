@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import sys
 from dataclasses import dataclass
@@ -223,3 +224,13 @@ def test_without_the_data_of_the_run_nothing_is_written(cli, tmp_path):
     answer = cli("export", "run", "--format", "keras", "--out", "net.keras")
     assert answer.code == 2
     assert "The data is not what the run was trained on" in answer.err
+
+
+def test_data_that_have_moved_can_be_named(cli, tmp_path):
+    run = shutil.copytree(PSP, tmp_path / "run")
+    plan = Path(run / "plan.toml")
+    source = '[data]\nname = "npz"\npath = "/gone.npz"\n'
+    plan.write_text(re.sub(r"\[data\]\n([^\[].*\n)+", source, plan.read_text()))
+    answer = cli("export", "run", "--format", "keras", "--out", "net.keras")
+    assert answer.code == 2
+    assert re.search(r"There is no such file\..*/gone\.npz.*name their place: --data PATH", answer.err, re.DOTALL)

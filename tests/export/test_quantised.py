@@ -52,6 +52,8 @@ def data() -> SegmentationData:
     return SegmentationData(images, masks, class_names=("soil", "sand", "rock"), ignore_classes=(0,))
 
 
+ASKED = {"where": "--precision int8", "hint": "Use another."}
+
 SPLIT = Split(train=(0, 2, 4), validation=(1, 3, 5), test=(6, 7))
 
 
@@ -112,7 +114,7 @@ class TestTheCommand:
 
 class TestTheMeasurement:
     def test_calibration_sees_the_training_subset_only(self, data, network):
-        images = Quantisation("int8", data, SPLIT, 0.01).calibration(network, Form())
+        images = Quantisation("int8", data, SPLIT, 0.01, **ASKED).calibration(network, Form())
         assert [image.max() for image in images] == [0, 2, 4]
 
     @pytest.mark.parametrize("output", ["logits", "probabilities", "labels"])
@@ -124,14 +126,14 @@ class TestTheMeasurement:
             seen.update(images.ravel().tolist())
             return form.reference(network)(images)
 
-        change = Quantisation("int8", data, SPLIT, 0.01).change(network, form, exported)
+        change = Quantisation("int8", data, SPLIT, 0.01, **ASKED).change(network, form, exported)
         assert change.value == 0
         assert 0 < change.network < 1
         assert seen - {0} == {1, 3, 5}  # zeros fill a batch
 
     def test_a_run_without_a_validation_subset_is_refused(self, data):
-        with pytest.raises(RequestError, match="validation subset of the run is empty"):
-            quantisation("int8", data, Split((0, 1), (), (2,)), 0.01)
+        with pytest.raises(RequestError, match=r"validation subset of the run is empty.*--precision int8"):
+            quantisation("int8", data, Split((0, 1), (), (2,)), 0.01, **ASKED)
 
 
 @dataclass(frozen=True)
@@ -150,7 +152,7 @@ def test_what_costs_more_than_the_tolerance_is_not_kept(network, tmp_path):
     images = np.random.default_rng(1).integers(0, 256, (8, 16, 32, 1)).astype(np.uint8)
     masks = Form("labels").reference(network)(images)
     data = SegmentationData(images, masks, class_names=("soil", "sand", "rock"))
-    quantised = Quantisation("int8", data, SPLIT, 0.01)
+    quantised = Quantisation("int8", data, SPLIT, 0.01, **ASKED)
     with pytest.raises(RunError, match=r"In int8, the miou on the validation subset is 0\.\d+, with Keras 1\.0000"):
         export.write_checked(exporter, network, Form(), {}, tmp_path / "net", [images], quantised)
     assert not [*tmp_path.iterdir()]

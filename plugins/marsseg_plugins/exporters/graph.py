@@ -15,11 +15,14 @@ import tensorflow as tf
 
 from marsseg_core.plugin_api import INPUT_NAME, ExportSpec
 
+from .resizing import with_resizing
+
 
 def graph_function(spec: ExportSpec) -> Any:
     """Return a function of TensorFlow from images to a dictionary with the output under its name."""
+    network = with_resizing(spec.network)
     call = tf.function(
-        lambda images: {spec.output: spec.network(images, training=False)},
+        lambda images: {spec.output: network(images, training=False)},
         input_signature=[signature(spec)],
         autograph=False,
         jit_compile=False,

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
-from marsseg_core.plugin_api import INPUT_NAME, METADATA_NAME, Exporter, ExportSpec
+from marsseg_core.plugin_api import INPUT_NAME, METADATA_NAME, Exporter, ExportSpec, processors
 
 if TYPE_CHECKING:
     import numpy as np
@@ -72,4 +72,7 @@ def _session(path: Path) -> Any:
 
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
+    # Threads that wait for work by spinning would take the time of all else that runs here.
+    options.intra_op_num_threads = processors()
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
