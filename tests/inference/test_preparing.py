@@ -10,6 +10,8 @@ from PIL import Image
 import marsseg
 from marsseg_core.inference.preparing import enlarged
 
+pytestmark = pytest.mark.usefixtures("without_reports")
+
 SIZE = (16, 32)
 sizes = st.integers(1, 40)
 

@@ -9,8 +9,10 @@ import pytest
 from helpers.messages import no_warning, warned_of, warnings_told
 
 import marsseg_core as marsseg
+from marsseg_core import hooks
 from marsseg_core.errors import RequestError
 from marsseg_core.files.run_folder import RunFolder
+from marsseg_core.hooks import load_hooks
 
 WORDS = {
     "arch": "unet:width=0.125:depth=1:convolutions=1",
@@ -237,7 +239,13 @@ class TestKilled:
             )  # the manifest also has the hash of the replaced content, in case of a kill before the renaming
             assert again.changed() == []
 
+    @pytest.fixture
+    def without_figures(self, runs, monkeypatch):
+        """Runs draw no figures, which take half of their time, except those in `runs`."""
+        monkeypatch.setattr(hooks, "load_hooks", lambda observers: load_hooks(observers=[]))
+
     @pytest.mark.slow
+    @pytest.mark.usefixtures("without_figures")
     @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
     @pytest.mark.parametrize("at", range(8, 16))
     def test_during_training(self, runs, tmp_path, monkeypatch, at, after):
