@@ -30,6 +30,8 @@ from marsseg_core.registry.kinds import ALL_KINDS, ENCODER, LOSS, OBSERVER
 from marsseg_core.registry.parameters import NONE_WORD
 from marsseg_core.scaffold import Project, bounds
 
+NOISE_OF_TENSORFLOW = re.compile(r"^[IWEF]\d{4} |^\d{4}-\d\d-\d\d |absl|oneDNN|cuda", re.MULTILINE | re.IGNORECASE)
+
 PLUGIN_KINDS = [kind for kind in ALL_KINDS if kind.template]
 KINDS = [kind.name for kind in PLUGIN_KINDS]
 
@@ -287,6 +289,7 @@ def test_a_plugin_of_every_kind_is_made_installed_tested_and_used_in_a_run(cli, 
     ran = run_process(sys.executable, *command, cwd=tmp_path, PYTHONPATH=path)
     assert ran.code == 0, ran.err
     assert "Warning" not in ran.err
+    assert not NOISE_OF_TENSORFLOW.search(ran.err), ran.err
     plan = tomllib.loads((tmp_path / "done" / "plan.toml").read_text())
     # The architecture of the template takes no encoder.
     show = ("-m", "marsseg_core", "show", "unet:width=0.1", "--encoder", names["encoder"], "--build")
