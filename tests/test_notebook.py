@@ -167,10 +167,14 @@ def test_a_split_shows_its_sizes():
     assert repr(Split((1, 2), (3,), (4,))) == "Split(2 train, 1 validation, 1 test; drawn)"
 
 
-def test_long_tables_scroll(shown):
+def test_long_tables_scroll_with_the_keyboard_too(shown):
+    scrolls = re.compile(
+        r'<div style="max-height:30em;overflow:auto" tabindex="0" role="region" aria-label="[^"]+"><table>'
+    )
     for value in shown.values():
         html = value._repr_html_()
-        assert html.count('<div style="max-height:30em;overflow:auto"><table>') == html.count("<table")
+        assert len(scrolls.findall(html)) == html.count("<table")
+    assert 'aria-label="class, colour, share"' in shown["data"]._repr_html_()
 
 
 def test_many_groups_are_cut_short(shown):
