@@ -1,4 +1,4 @@
-"""Make links of the papers and repositories that pages name: `arXiv 1612.03144`, `github.com/owner/name`, DOIs."""
+"""Make links of what pages name: `arXiv 1612.03144`, `doi:10.2307/1932409`, `github.com/owner/name`, `https://…`."""
 
 from __future__ import annotations
 
@@ -8,10 +8,14 @@ from typing import Any, Final
 # Text in these elements is a link already, or something to type.
 _LEFT_ALONE: Final = ("a", "code", "pre", "script", "style", "title")
 
-_SOURCES: Final = (
-    (re.compile(r"\barXiv[ :](\d{4}\.\d{4,5})\b"), r'<a href="https://arxiv.org/abs/\1">\g<0></a>'),
-    (re.compile(r"(?<![\w/])(?:github\.com|doi\.org)/[\w.+/()-]*[\w/]"), r'<a href="https://\g<0>">\g<0></a>'),
-)
+# Each way to name a source, and the beginning of its address. Signs at the end of a sentence are not part of a name.
+_SOURCES: Final = {
+    r"\barXiv[ :](\d{4}\.\d{4,5})\b": "https://arxiv.org/abs/",
+    r"(?<![\w/])doi:(10\.\d{4,9}/[\w.+/()-]*\w)": "https://doi.org/",
+    r"(?<![\w/])((?:github\.com|doi\.org)/[\w.+/()-]*[\w/])": "https://",
+    r"(?<![\w+])https://([\w.~%+/?=#@:-]*[\w/])": "https://",
+}
+_NAMED: Final = re.compile("|".join(_SOURCES))
 
 
 def on_page_content(html: str, **_: Any) -> str:
@@ -30,6 +34,10 @@ def on_page_content(html: str, **_: Any) -> str:
 
 def linked(text: str) -> str:
     """Return text with links to the sources that it names."""
-    for pattern, link in _SOURCES:
-        text = pattern.sub(link, text)
-    return text
+    return _NAMED.sub(_link, text)
+
+
+def _link(found: re.Match[str]) -> str:
+    assert found.lastindex is not None
+    begin = [*_SOURCES.values()][found.lastindex - 1]
+    return f'<a href="{begin}{found[found.lastindex]}">{found[0]}</a>'

@@ -98,10 +98,11 @@ def test_the_notebook_and_the_known_plugins_are_pages(site):
     assert "marsseg-dunes" in text_of(site / "known-plugins.html")
 
 
-def test_every_paper_that_a_page_names_is_a_link(site):
+def test_every_source_that_a_page_names_is_a_link(site):
     pages = [page.read_text(encoding="utf-8") for page in site.rglob("*.html")]
-    texts = [re.sub(r"<(a|code|pre|script)\b.*?</\1>", "", page, flags=re.DOTALL) for page in pages]
-    assert not [found for text in texts for found in re.findall(r"arXiv[ :]\d{4}\.\d+", text)]
+    texts = [without_tags(re.sub(r"<(a|code|pre|script)\b.*?</\1>", "", page, flags=re.DOTALL)) for page in pages]
+    named = re.compile(r"arXiv[ :]\d{4}\.\d+|doi:10\.|https://\w")
+    assert not [found for text in texts for found in named.findall(text)]
     assert sum(page.count('href="https://arxiv.org/abs/') for page in pages) > 50
 
 
