@@ -287,6 +287,8 @@ def test_a_run_shows_one_bar_and_prints_nothing(outputs, tiny, tmp_path, monkeyp
     monkeypatch.setenv("MARSSEG_DISABLE", "report")
     run = marsseg.run(data=tiny, out=tmp_path / "run", **SMALL | {"epochs": 2})
     (states,) = outputs
+    assert states[0]["text/plain"].splitlines()[1:] == ["epoch 1/2", "The first step is being compiled …"]
+    assert not any("compiled" in state["text/plain"] for state in states[1:])
     last = states[-1]["text/plain"].splitlines()
     assert last[0].startswith(f"unet: {run.network.count_params():,} parameters; ")
     assert last[0].endswith(str(run.path))

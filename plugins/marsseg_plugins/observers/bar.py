@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
-from typing import Any, Final
+from typing import Any
 
 import keras
 from rich.console import Console, Group
@@ -13,9 +13,8 @@ from rich.text import Text
 
 from marsseg_core.plugin_api import Run, without_spinner
 
+from .first_step import COMPILING
 from .score_text import number, scores
-
-_COMPILING: Final = "The first step is being compiled …"
 
 
 class EpochBar(keras.callbacks.Callback):
@@ -42,7 +41,7 @@ class EpochBar(keras.callbacks.Callback):
             console=console,
         )
         self._bar = self._progress.add_task(f"epoch 1/{self._epochs}", total=self._steps * self._epochs, loss="–")
-        self._scores = Text(_COMPILING)
+        self._scores = Text(COMPILING)
         self._live = Live(Group(self._progress, self._scores), console=console, refresh_per_second=4)
 
     def on_train_begin(self, logs: Any = None) -> None:
@@ -55,7 +54,7 @@ class EpochBar(keras.callbacks.Callback):
         self._epoch = epoch
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-        if self._scores.plain == _COMPILING:
+        if self._scores.plain == COMPILING:
             self._scores.plain = ""
         self._progress.update(self._bar, advance=1, loss=number(float(logs["loss"])))
         if batch + 1 == self._steps:

@@ -1,4 +1,4 @@
-"""Say once why the first epoch takes longer, where no bar says it."""
+"""Say once why the first epoch takes longer: what bars show during it, and what is said after it without a bar."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from collections.abc import Callable
 from typing import Any, Final
 
 import keras
+
+COMPILING: Final = "The first step is being compiled …"
 
 # Seconds that nobody wonders about.
 _SHORT: Final = 3.0

@@ -9,6 +9,7 @@ import keras
 
 from marsseg_core.plugin_api import NotebookOutput, Run
 
+from .first_step import COMPILING
 from .score_text import number, scores
 
 # The time between two states of the bar.
@@ -29,7 +30,7 @@ class NotebookBar(keras.callbacks.Callback):
         self._first_step = self._step = 0
         self._next_output = 0.0
         self._epoch = ""
-        self._scores = ""
+        self._scores = COMPILING
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         self._step = epoch * self._run.steps_per_epoch
@@ -40,6 +41,8 @@ class NotebookBar(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         self._step += 1
+        if self._scores == COMPILING:
+            self._scores = ""
         if time.monotonic() >= self._next_output:
             self._show(f"{self._epoch}, loss {number(float(logs['loss']))}, {self._times()}")
 
