@@ -7,3 +7,7 @@ const reach = () => {
 };
 addEventListener("load", reach);
 addEventListener("resize", reach);
+
+// A page with one heading has no table of contents, so the theme's switch for it has no label.
+const toc = document.getElementById("__toc");
+if (toc && !toc.labels.length) toc.setAttribute("aria-label", "Table of contents");

@@ -158,11 +158,18 @@ def test_no_page_fetches_anything_from_elsewhere(site):
 
 @needs_browser
 @pytest.mark.parametrize(
-    ("page", "dark"),
-    [("index.html", False), ("howto.html", False), ("gallery.html", False), ("reference/losses.html", True)],
+    ("page", "width", "dark"),
+    [
+        ("index.html", 400, False),
+        ("howto.html", 400, False),
+        ("gallery.html", 400, False),
+        ("reference/losses.html", 400, True),
+        ("glossary.html", 400, False),  # it has one heading
+        ("reference/commands.html", 1280, True),
+    ],
 )
-def test_pages_show_no_error_fit_a_phone_and_can_be_read(site, tmp_path, page, dark):
-    seen = shown(site / page, tmp_path, width=400, dark=dark)
+def test_pages_show_no_error_fit_the_window_and_can_be_read(site, tmp_path, page, width, dark):
+    seen = shown(site / page, tmp_path, width=width, dark=dark)
     assert seen.messages == []
     assert seen.overflow == 0
     assert seen.problems == {}
