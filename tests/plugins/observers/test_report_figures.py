@@ -22,7 +22,7 @@ from marsseg_core.figures.curves import learning_curves, points
 from marsseg_core.figures.matrix import confusion_figure, count_text
 from marsseg_plugins.observers.report.page import PageFigure, render_page
 from marsseg_plugins.observers.report.sheet import Tile, choose_tiles, errors, tile_panels, tile_sheet
-from marsseg_plugins.observers.report.write import _tiles
+from marsseg_plugins.observers.report.write import _header, _tiles
 
 MARS = ("background", "soil", "bedrock", "sand", "big_rock")
 
@@ -148,6 +148,25 @@ def test_the_score_that_chooses_the_best_network_is_within_the_axis(monkeypatch,
     (axes,) = [axes for axes in figures[0].axes if axes.get_title(loc="left").startswith("Validation")]
     assert axes.get_ylim() == pytest.approx(limits)
     assert axes.get_ylabel() == unit
+
+
+@pytest.mark.parametrize(
+    ("rates", "scale"),
+    [
+        ([1e-3, 5e-4, 2.5e-4, 1.25e-4], "log"),  # `plateau`, which halved the rate three times
+        ([1e-3, 5e-4], "log"),
+        ([1e-3, 9e-4], "linear"),
+        ([1e-3, 1e-3], "linear"),
+        ([0.0, 1e-3], "linear"),  # a warm-up from nothing
+    ],
+)
+def test_a_learning_rate_that_changes_has_a_logarithmic_axis(monkeypatch, rates, scale):
+    figures = []
+    monkeypatch.setattr(canvas, "write", lambda figure, target: figures.append(figure))
+    rows = [row | {"learning_rate": rate} for row, rate in zip(history(len(rates)), rates, strict=True)]
+    learning_curves(rows, io.BytesIO(), class_names=MARS)
+    (axes,) = [axes for axes in figures[0].axes if axes.get_title(loc="left").startswith("Learning rate")]
+    assert axes.get_yscale() == scale
 
 
 def test_only_finite_values_become_points():
@@ -291,7 +310,7 @@ def subset(**changes) -> dict:
     return scores | classes | {"images": 30, "confusion": [[1, 0], [0, 0]]} | changes
 
 
-def page(ignore_classes=(0,), **changes) -> str:
+def page(ignore_classes=(0,), program="/somewhere/bin/marsseg", **changes) -> str:
     metrics = {"schema": 1, "status": "finished", "best_epoch": 7, "epochs": 10}
     metrics["subsets"] = {"validation": subset(miou=0.7), "test": subset()}
     arguments = {
@@ -306,7 +325,7 @@ def page(ignore_classes=(0,), **changes) -> str:
             "packages": {"keras": "<3>"},
             "devices": ["cpu", "gpu"],
             "seed": None,
-            "command": ["/somewhere/bin/marsseg", "run", "--data", "my tiles"],
+            "command": [program, "run", "--data", "my tiles"],
         },
         "header": [("network", "5 <s>parameters")],
     }
@@ -325,6 +344,28 @@ def test_the_headline_has_the_facts_of_the_run_and_its_command_as_one_line():
     text = page()
     assert "<dt>network</dt><dd>5 &lt;s&gt;parameters</dd>" in text
     assert ">marsseg run --data &#39;my tiles&#39;</code>" in text
+
+
+def test_the_header_names_the_data_with_its_size_and_its_classes():
+    data = SegmentationData(
+        np.zeros((2, 4, 6, 1), np.uint8), np.ones((2, 4, 6), np.uint8), ("soil", "rock"), source="npz: tiles.npz"
+    )
+    images = keras.Input((4, 6, 1))
+    network = keras.Model(images, keras.layers.Conv2D(2, 1)(images))
+    plan = SimpleNamespace(summary="arch=unet, data=npz")
+    run = SimpleNamespace(data=data, network=network, plan=plan, split_summary="", history=[])
+    assert dict(_header(run, {}))["data"] == "npz: tiles.npz: 2 images of 4 × 6 × 1, 2 classes: soil, rock"
+
+
+@pytest.mark.parametrize(
+    ("program", "shown"),
+    [
+        ("/lib/marsseg_core/__main__.py", "marsseg run --data &#39;my tiles&#39;"),
+        ("/work/train.py", "train.py run --data &#39;my tiles&#39;"),
+    ],
+)
+def test_the_command_can_be_copied_however_marsseg_was_started(program, shown):
+    assert f'<code class="command">{shown}</code>' in page(program=program)
 
 
 def test_figures_and_pages_are_for_narrow_screens_and_dark_ones():

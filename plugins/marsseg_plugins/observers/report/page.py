@@ -111,8 +111,15 @@ def _headline(metrics: Mapping[str, Any], table: MetricTable, decoding: str) -> 
 
 
 def _command(words: Sequence[str]) -> str:
-    """Return the command of the run as a line for a shell, with the name of the program instead of its path."""
-    return shlex.join([Path(words[0]).name, *words[1:]]) if words else ""
+    """Return the command of the run as a line for a shell, with the name of the program instead of its path.
+
+    The command line is called marsseg, also where it was started as a module: `python -m marsseg_core`.
+    """
+    if not words:
+        return ""
+    program = Path(words[0])
+    is_module = program.parts[-2:] == ("marsseg_core", "__main__.py")
+    return shlex.join(["marsseg" if is_module else program.name, *words[1:]])
 
 
 def _images(subset: Mapping[str, Any]) -> str:

@@ -101,6 +101,7 @@ def _header(run: Run, environment: Mapping[str, Any]) -> list[tuple[str, str]]:
     return [
         ("plan", run.plan.summary),
         ("network", f"{cost.parameters:,} parameters, {cost.multiply_accumulates:,} multiply-accumulates for an image"),
+        ("data", f"{run.data.source}: {run.data.summary}"),
         ("split", run.split_summary),
         ("time", f"{seconds:,.0f} s in {counted(len(run.history), 'epoch')}"),
         ("machine", f"{environment.get('processors')} processors; {', '.join(environment.get('devices', []))}"),
