@@ -2,9 +2,10 @@
 // As the figures of marsseg: colours that are distinct with any colour vision; more lines get dashes.
 const COLOURS = ["#d55e00", "#0072b2", "#009e73", "#cc79a7", "#b59b00", "#56b4e9", "#7f7f7f"];
 const DASHES = ["", "7 4", "2 3"];
-// Of these curves, values that span more than this have a logarithmic axis. Scores never have one.
+// Of these curves, values that span a factor like this have a logarithmic axis. Scores never have one.
 const WIDE = /^((val_)?loss|weight_|semi$|learning_rate$)/;
 const LOG_SPAN = 20;
+const RATE_LOG_SPAN = 2; // schedules multiply the rate, so its steps are equal on a logarithmic axis
 const NAMED = 8; // so many names are read out for a plot
 
 const element = (id) => document.getElementById(id);
@@ -56,7 +57,8 @@ function plot(lines, curve, width) {
   const last = values.reduce((most, [epoch]) => Math.max(most, epoch), 2);
   const least = values.reduce((low, [, value]) => Math.min(low, value), Infinity);
   const most = values.reduce((high, [, value]) => Math.max(high, value), -Infinity);
-  const logarithmic = WIDE.test(curve) && least > 0 && most > LOG_SPAN * least;
+  const span = curve === "learning_rate" ? RATE_LOG_SPAN : LOG_SPAN;
+  const logarithmic = WIDE.test(curve) && least > 0 && most >= span * least;
   const [scaled, read] = logarithmic ? [Math.log10, (value) => 10 ** value] : [(value) => value, (value) => value];
   let [low, high] = [scaled(least), scaled(most)];
   if (low === high) [low, high] = [low - 0.5, high + 0.5];

@@ -23,6 +23,7 @@ MARKED_EPOCHS = 30
 UNLISTED = "_"
 LEGEND_ROWS = 14
 LOG_SPAN = 20.0
+RATE_LOG_SPAN = 2.0  # schedules multiply the rate, so its steps are equal on a logarithmic axis
 
 
 def learning_curves(
@@ -165,7 +166,7 @@ def _draw_scores(
 def _draw_rate(axes: Axes, history: History) -> None:
     axes.set_title("Learning rate", loc="left", fontsize=canvas.TITLE_SIZE)
     _line(axes, history, "learning_rate", "learning rate", color=colours.INK, linewidth=1.6)
-    _log_if_wide(axes)
+    _log_if_wide(axes, RATE_LOG_SPAN)
     if axes.get_yscale() == "linear":
         # Otherwise the axis of a constant rate would show rounding errors only.
         axes.set_ylim(bottom=0)
@@ -193,9 +194,9 @@ def _value_at(history: History, key: str, epoch: int | None) -> str:
     return f"  {values_at[0]:.3f}" if len(values_at) else ""
 
 
-def _log_if_wide(axes: Axes) -> None:
+def _log_if_wide(axes: Axes, span: float = LOG_SPAN) -> None:
     values = np.concatenate([np.asarray(line.get_ydata(), dtype=float) for line in axes.lines] or [np.zeros(1)])
-    if values.min() > 0 and values.max() > LOG_SPAN * values.min():
+    if values.min() > 0 and values.max() >= span * values.min():
         axes.set_yscale("log")
         axes.set_title(axes.get_title(loc="left") + " (log scale)", loc="left", fontsize=canvas.TITLE_SIZE)
     else:
@@ -207,6 +208,7 @@ def _finish(axes: Axes, best_epoch: int | None) -> None:
     axes.set_axisbelow(True)
     axes.spines[["top", "right"]].set_visible(False)
     axes.tick_params(labelsize=canvas.NOTE_SIZE, labelbottom=True)
+    axes.tick_params(axis="y", which="minor", labelsize=canvas.NOTE_SIZE)  # a short logarithmic axis has no others
     if not axes.lines:
         axes.text(0.5, 0.5, "nothing recorded", transform=axes.transAxes, ha="center", va="center", color=canvas.MUTED)
         axes.set_yticks([])
