@@ -1,5 +1,6 @@
 const { runs, columns, headline, shared } = JSON.parse(document.getElementById("data").textContent);
 const FIRST = 3; // runs that are chosen when the page opens
+const MOST = 40; // more curves cannot be told apart, and each costs time
 
 const score = (subset) => (run) => (run.scores[subset] || {})[headline] ?? null;
 const number = (digits) => (value) => (value === null ? "–" : value.toFixed(digits));
@@ -28,7 +29,10 @@ const rows = runs.map((run) => {
     row.append(make("td", { className: table[position][2] ? "number" : "" }, content));
   });
   const entry = { run, row, box, text: texts.join(" ").toLowerCase() };
-  box.addEventListener("change", () => choose(entry, box.checked));
+  box.addEventListener("change", () => {
+    choose(entry, box.checked);
+    showChosen();
+  });
   return entry;
 });
 
@@ -61,11 +65,12 @@ function choose(entry, chosen) {
   entry.box.checked = chosen;
   entry.row.classList.toggle("chosen", chosen);
   state.chosen[chosen ? "add" : "delete"](entry.run);
-  showChosen();
 }
 
 function showChosen() {
-  const chosen = [...state.chosen];
+  const chosen = [...state.chosen].slice(0, MOST);
+  const more = state.chosen.size > MOST;
+  element("many").textContent = more ? `${state.chosen.size} runs are chosen; the first ${MOST} are shown.` : "";
   const curve = element("curve").value;
   const lines = chosen.map((run, style) => ({ name: run.name, group: run.name, style, values: run.curves[curve] }));
   showCurves(element("plot"), element("legend"), lines, curve);
@@ -102,6 +107,10 @@ table.forEach(([heading, , shown], position) => {
 const curves = [...new Set(runs.flatMap((run) => Object.keys(run.curves)))];
 element("curve").append(...curves.map((name) => make("option", { selected: name === `val_${headline}` }, name)));
 element("curve").addEventListener("change", showChosen);
+element("none").addEventListener("click", () => {
+  rows.forEach((entry) => choose(entry, false));
+  showChosen();
+});
 element("filter").addEventListener("input", showRows);
 showRows();
 rows.slice(0, FIRST).forEach((entry) => choose(entry, true));
