@@ -28,7 +28,7 @@ _PLOTS: Final = (
     ),
     ("plot_optimization_history", "History", "The score of each trial, and the best one so far."),
     ("plot_parallel_coordinate", "Settings and scores", "Each line is a trial."),
-    ("plot_slice", "One setting at a time", "Each point is a trial; dark points are late ones."),
+    ("plot_slice", "One setting at a time", "Each point is a trial, in the colour of its number."),
     ("plot_intermediate_values", "Epochs", "The score after each epoch of each trial, as the pruner has seen it."),
 )
 
