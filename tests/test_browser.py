@@ -2,26 +2,41 @@
 
 from __future__ import annotations
 
+import re
 import shutil
+from dataclasses import replace
 from functools import cache
+from itertools import product
+from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from helpers.browser import needs_browser, shown
 from helpers.paths import FROZEN
 
+from marsseg_core.data.arrays import SegmentationData
+from marsseg_core.data.inspection import inspect
+from marsseg_core.data.split_options import SplitOptions
 from marsseg_core.evaluation.confusion import Confusion
 from marsseg_core.evaluation.decoding import ARGMAX
+from marsseg_core.experiments.ablation import AblationRun, Factor, analyse
 from marsseg_core.experiments.board import read_board
 from marsseg_core.experiments.comparison import compare_runs
 from marsseg_core.experiments.resumption import read_series
+from marsseg_core.figures.ablation import ablation_figure
 from marsseg_core.figures.board import board_page
 from marsseg_core.figures.comparison_page import comparison_page
+from marsseg_core.figures.inspection import inspection_page
 from marsseg_core.figures.matrix import confusion_figure
 from marsseg_core.figures.series_page import write_series_page
 from marsseg_core.inference.score_page import scores_page
 from marsseg_core.inference.scoring import Score
 from marsseg_core.planning.metrics import metric_table
+from marsseg_core.runs.records import Record
+from marsseg_core.sweeps.ablation import _page as ablation_page
+from marsseg_core.sweeps.page import _page as sweep_page
+from marsseg_core.sweeps.summary import Summary, TrialRecord
 from marsseg_plugins.observers.report.page import PageFigure, render_page
 
 pytestmark = [needs_browser, pytest.mark.slow]
@@ -90,7 +105,67 @@ def scores(tmp_path_factory):
     return path
 
 
-@pytest.fixture(params=["report", "board", "series", "comparison", "scores"])
+@pytest.fixture(scope="module")
+def sweep(tmp_path_factory):
+    optuna = pytest.importorskip("optuna")
+    space = {"training.learning_rate": optuna.distributions.FloatDistribution(1e-4, 1e-2, log=True)}
+    space["loss"] = optuna.distributions.CategoricalDistribution(["dice", "wssce"])
+    settings = [
+        {"training.learning_rate": (number + 1) * 1e-3, "loss": ("dice", "wssce")[number % 2]} for number in range(4)
+    ]
+    study = optuna.create_study(direction="maximize")
+    for number, params in enumerate(settings):
+        study.add_trial(optuna.trial.create_trial(params=params, distributions=space, value=0.5 + number / 10))
+    trials = [
+        TrialRecord(number, "finished", {name: str(value) for name, value in params.items()}, 0.5 + number / 10)
+        for number, params in enumerate(settings)
+    ]
+    folder = SimpleNamespace(
+        path=Path("a-sweep-with-a-long-name-that-has-no-place-to-break-in-it"), best=Path("best.toml")
+    )
+    request = SimpleNamespace(options=SimpleNamespace(pruner="none"))
+    path = tmp_path_factory.mktemp("sweep") / "sweep.html"
+    page = sweep_page(
+        SimpleNamespace(folder=folder, study=study, request=request), Summary("finished", "miou", True, trials)
+    )
+    path.write_text(page, encoding="utf-8")
+    return path
+
+
+@pytest.fixture(scope="module")
+def ablation(tmp_path_factory):
+    factors = [Factor("loss", ("wssce", "dice")), Factor("arch", ("unet", "dense"))]
+    runs = []
+    for position, (loss, arch, seed) in enumerate(product(*(factor.choices for factor in factors), "012")):
+        scores = {"test": {"miou": 0.5 + position**2 / 1000}}
+        record = Record(Path("run"), {}, seed, "none", "finished", scores, {}, "", ("soil",), (), {"test": (1, 2)})
+        runs.append(AblationRun({"loss": loss, "arch": arch}, record))
+    missing = [(Path("trial-0012"), "The run failed.")]
+    analysed = analyse(runs, factors, "miou", "test", rises=True, missing=missing)
+    folder = tmp_path_factory.mktemp("ablation")
+    ablation_figure(analysed, folder / "ablation.png")
+    of = SimpleNamespace(
+        folder=SimpleNamespace(path=folder), summary=lambda status: SimpleNamespace(text="12 of 13 trials finished")
+    )
+    (folder / "ablation.html").write_text(ablation_page(of, analysed, folder / "ablation.png"), encoding="utf-8")
+    return folder / "ablation.html"
+
+
+@pytest.fixture(scope="module")
+def inspection(tmp_path_factory):
+    """The page of `data inspect`, on data with copies, an empty mask and one class in a whole image."""
+    random = np.random.default_rng(0)
+    images = random.integers(0, 256, (12, 32, 48, 1), np.uint8)
+    masks = random.integers(1, 3, (12, 4, 6), np.uint8).repeat(8, axis=1).repeat(8, axis=2)
+    images[1], masks[2], masks[3] = images[0], 255, 1
+    names = [f"a-photograph-with-a-long-name-that-has-no-place-to-break-in-it-{item}.png" for item in range(12)]
+    data = SegmentationData(images, masks, NAMES, (0,), source="made", names=names)
+    path = tmp_path_factory.mktemp("inspection") / "inspection.html"
+    path.write_text(inspection_page(inspect(data, None, SplitOptions()), data, None), encoding="utf-8")
+    return path
+
+
+@pytest.fixture(params=["report", "board", "series", "comparison", "scores", "ablation", "inspection"])
 def page(request):
     return request.getfixturevalue(request.param)
 
@@ -123,6 +198,8 @@ def test_a_page_is_dark_where_the_reader_wants_it(page, look):
         ("series", ["2 of 2 seeds finished", "0.1768 ± 0.1036", "seed-0", "bedrock", "Reports"]),
         ("comparison", ["Comparison by test miou", "to the best", "bedrock", "seeds/seed-0"]),
         ("scores", ["another.png", "wrong pixels", "soil"]),
+        ("ablation", ["Effects", "dice", "trial-0012"]),
+        ("inspection", ["Nothing labelled", "big_rock"]),
     ],
     indirect=["page"],
 )
@@ -138,14 +215,57 @@ def test_the_reader_chooses_which_curves_are_laid_over_each_other(page, look):
     assert "learning_rate" in seen.text
 
 
+def test_the_page_of_a_sweep_can_be_read_on_a_phone_in_the_dark(sweep, look):
+    """Its plots bring four megabytes of script, so it is looked at once."""
+    seen = look(sweep, 400, dark=True)
+    assert (seen.messages, seen.overflow, seen.problems) == ([], 0, {})
+    assert max(map(int, seen.background[4:-1].split(","))) < 64
+    assert [words for words in ("trial-0003", "One setting at a time") if words not in seen.text] == []
+
+
+def changed(page, folder, script):
+    """Return the path of a page on which a reader has done something, as a script."""
+    text = page.read_text(encoding="utf-8").replace("</body>", f"<script>{script}</script></body>")
+    (folder / page.name).write_text(text, encoding="utf-8")
+    return folder / page.name
+
+
+def test_a_figure_of_a_report_is_enlarged_where_the_reader_wants_it(report, tmp_path):
+    width = "document.body.append(`${document.querySelector('figure img').clientWidth} pixels wide`);"
+    enlarge = "document.querySelector('figure input').click();"
+    fits, full = (shown(changed(report, tmp_path, script), tmp_path, width=400) for script in (width, enlarge + width))
+    assert int(re.search(r"(\d+) pixels wide", fits.text)[1]) < 400
+    assert "960 pixels wide" in full.text
+    assert (full.overflow, full.problems) == (0, {})
+
+
+def test_all_runs_of_a_board_are_unticked_at_once(board, tmp_path):
+    script = "document.getElementById('none').click();"
+    seen = shown(changed(board, tmp_path, script), tmp_path, width=400)
+    assert "No run is chosen." in seen.text
+    assert seen.drawn == ["val_miou by epoch: 0 lines"]
+    assert (seen.messages, seen.problems) == ([], {})
+
+
+def test_a_board_draws_no_more_curves_than_can_be_told_apart(board, tmp_path):
+    read = read_board(board.parent)
+    (tmp_path / "many.html").write_text(board_page(replace(read, runs=read.runs * 25)), encoding="utf-8")
+    script = "for (const box of document.querySelectorAll('#rows input:not(:checked)')) box.click();"
+    seen = shown(changed(tmp_path / "many.html", tmp_path, script), tmp_path, width=400)
+    assert seen.drawn == ["val_miou by epoch: 40 lines"]
+    assert "50 runs are chosen; the first 40 are shown." in seen.text
+    assert (seen.overflow, seen.messages, seen.problems) == (0, [], {})
+
+
 def test_what_these_tests_look_for_is_found(tmp_path):
     (tmp_path / "bad.html").write_text(
         '<div style="width: 2000px; color: #999">wide</div>'
         '<p style="overflow: auto"><b style="display: block; width: 9000px">far</b></p>'
         '<input><img><p id="a"></p><p id="a"></p><script>missing()</script>'
+        '<svg style="display: block; color: #000"><text y="20" fill="#999">drawn</text></svg>'
     )
     seen = shown(tmp_path / "bad.html", tmp_path, width=400)
     assert seen.overflow > 1000
-    unreadable = {"unnamed": 1, "undescribed": 1, "unreachable": 1, "repeated": ["a"], "pale": ["wide: 2.85"]}
-    assert seen.problems == unreadable | {"language": ""}
+    unreadable = {"unnamed": 1, "undescribed": 1, "unreachable": 1, "repeated": ["a"]}
+    assert seen.problems == unreadable | {"pale": ["wide: 2.85", "drawn: 2.85"], "language": ""}
     assert "missing is not defined" in seen.messages[0]

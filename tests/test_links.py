@@ -23,7 +23,11 @@ HOOK = loaded_hook()
     [
         ("Lin 2017, arXiv 1612.03144.", "https://arxiv.org/abs/1612.03144", "arXiv 1612.03144"),
         ("Dice 1945, doi:10.2307/1932409.", "https://doi.org/10.2307/1932409", "doi:10.2307/1932409"),
-        ("(doi:10.1007/s11263-014-0733-5).", "https://doi.org/10.1007/s11263-014-0733-5", "doi:10.1007/s11263-014-0733-5"),
+        (
+            "(doi:10.1007/s11263-014-0733-5).",
+            "https://doi.org/10.1007/s11263-014-0733-5",
+            "doi:10.1007/s11263-014-0733-5",
+        ),
         ("at doi.org/10.5281/zenodo.159.", "https://doi.org/10.5281/zenodo.159", "doi.org/10.5281/zenodo.159"),
         ("Code: github.com/owner/name.", "https://github.com/owner/name", "github.com/owner/name"),
         ("Source: https://docs.ray.io", "https://docs.ray.io", "https://docs.ray.io"),

@@ -30,9 +30,10 @@ const light = (colour) => {{
 // The contrast of a text with what is behind it, and the one that it needs, as WCAG 2 (AA) defines them.
 const contrast = (element) => {{
   const layers = [], style = getComputedStyle(element);
+  const ink = element.namespaceURI.endsWith("/svg") && /^rgb/.test(style.fill) ? style.fill : style.color;
   for (let each = element; each; each = each.parentElement) layers.push(rgba(getComputedStyle(each).backgroundColor));
   const behind = layers.reduceRight((below, top) => over(top, below), [255, 255, 255]);
-  const [low, high] = [light(behind), light(over(rgba(style.color), behind))].sort((a, b) => a - b);
+  const [low, high] = [light(behind), light(over(rgba(ink), behind))].sort((a, b) => a - b);
   const size = parseFloat(style.fontSize), large = size >= 24 || (size >= 18.66 && style.fontWeight >= 700);
   return [(high + 0.05) / (low + 0.05), large ? 3 : 4.5];
 }};
